@@ -1,0 +1,7 @@
+"""Solvers: how an attempt is made."""
+
+from __future__ import annotations
+
+from ace.agent.solver import Ask, SingleCall, Solver
+
+__all__ = ["Ask", "SingleCall", "Solver"]

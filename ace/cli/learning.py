@@ -1,0 +1,66 @@
+"""`ace learn | online | eval`: open what a run needs, run the loop, close with the report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from ace.cli.options import EvalOptions, LearnOptions, OnlineOptions, RunOptions, takes
+from ace.cli.output import emit, width
+from ace.cli.session import loop_options, session
+
+if TYPE_CHECKING:
+    from ace.runs import Report
+
+STOPPED_BY_A_CAP = 3
+
+
+def register(app: typer.Typer) -> None:
+    for command in (learn, online, evaluate):
+        app.command("eval" if command is evaluate else None)(command)
+
+
+@takes(LearnOptions)
+def learn(options: LearnOptions) -> None:
+    """Learn from the training questions.
+
+    The test questions are scored before and after.
+    """
+    from ace import loop
+
+    with session(options) as (task, store, team, show):
+        report = loop.learn(task, store, team, loop_options(options), progress=show, resume=options.resume)
+    _close(report, options)
+
+
+@takes(OnlineOptions)
+def online(options: OnlineOptions) -> None:
+    """Answer, score, then learn, one by one.
+
+    Goes once over the training questions; the score is that of the answers as they were given.
+    """
+    from ace import loop
+
+    with session(options) as (task, store, team, show):
+        report = loop.online(task, store, team, loop_options(options), progress=show)
+    _close(report, options)
+
+
+@takes(EvalOptions)
+def evaluate(options: EvalOptions) -> None:
+    """Score one version of a playbook. Nothing is learned."""
+    from ace import loop
+
+    with session(options) as (task, store, team, show):
+        settings = loop_options(options)
+        report = loop.evaluate(task, store, team, settings, progress=show, version=options.version)
+    _close(report, options)
+
+
+def _close(report: Report, options: RunOptions) -> None:
+    from ace.runs.table import closing
+
+    emit(options.json, report.to_json(), closing(report, folder=options.task, width=width()))
+    if report.stopped:
+        raise typer.Exit(STOPPED_BY_A_CAP)

@@ -1,0 +1,65 @@
+"""The command and its one error boundary: whatever goes wrong becomes a message and an exit code here.
+
+Exit codes: 0 done, 1 failed, 2 bad usage or input, 3 stopped by a cap, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from ace.cli import learning, models, playbook, runs, tasks
+from ace.cli.output import note
+from ace.errors import AceError
+
+# Plain help: it is what docs/cli.md is generated from, and rich alone takes half of the start-up time.
+app = typer.Typer(
+    name="ace",
+    help="An agent that gets better at its work by writing, and proving, its own playbook.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for group in (learning, playbook, runs, tasks, models):
+    group.register(app)
+
+
+def _print_version(wanted: bool) -> None:
+    from importlib.metadata import version
+
+    if wanted:
+        typer.echo(f"ace {version('ace-playbook')}")
+        raise typer.Exit
+
+
+@app.callback()
+def before_any_command(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options of `ace` itself; its help is in `app`."""
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    try:
+        app(prog_name="ace")
+    except AceError as error:
+        sys.exit(_fail(error, error.exit_code, str(error)))
+    except OSError as error:  # the machine's fault, and its words are clear enough
+        sys.exit(_fail(error, 1, str(error)))
+    except Exception as error:
+        message = f"unexpected {type(error).__name__}: {error}. Set ACE_DEBUG=1 to see the traceback."
+        sys.exit(_fail(error, 1, message))
+
+
+def _fail(error: Exception, code: int, message: str) -> int:
+    if os.environ.get("ACE_DEBUG"):
+        raise error
+    note(f"ace: {message}")
+    return code

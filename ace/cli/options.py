@@ -1,0 +1,133 @@
+"""The options that several commands share, and how a group of them becomes a command's parameters."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, get_type_hints
+
+import typer
+
+from ace.errors import InputError
+
+DEFAULT_MODEL = "local/qwen2.5-coder-1.5b"
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+PlaybookFile = Annotated[
+    Path | None, typer.Option("--playbook", metavar="FILE", help="[default: the only .db file here]")
+]
+TaskPlaybook = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Made if missing.  [default: the task's name + .db]")
+]
+TaskFolder = Annotated[str, typer.Argument(metavar="TASK", help="A task folder, or its name in ./tasks.")]
+Model = Annotated[str, typer.Option(metavar="NAME", help="local/NAME, or any litellm model name.")]
+ApiBase = Annotated[str | None, typer.Option(metavar="URL", help="Where the model is served.")]
+RoleModel = Annotated[str | None, typer.Option(metavar="NAME", help="For this role.  [default: --model]")]
+FeedbackName = Annotated[
+    Literal["labels", "execution", "none"], typer.Option(help="What the learner may see of an outcome.")
+]
+
+
+def _number(text: str, *, least: int = 1, unit: str = "N") -> Any:
+    return typer.Option(metavar=unit, min=least, help=text)
+
+
+def _cap(unit: str = "N") -> Any:
+    return _number("Stop at this, keeping what is done; exit code 3.", least=0, unit=unit)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """What learn, online and eval have in common."""
+
+    task: TaskFolder
+    model: Model = DEFAULT_MODEL
+    api_base: ApiBase = None
+    playbook: TaskPlaybook = None
+    seed: Annotated[int, typer.Option(metavar="N", help="Same seed and batch size, same versions.")] = 0
+    limit: Annotated[int | None, _number("Use this many samples of each split.")] = None
+    workers: Annotated[int, _number("Samples in flight at once.")] = 4
+    budget: Annotated[int, _number("Tokens of context the playbook may fill.")] = 10000
+    max_calls: Annotated[int | None, _cap()] = None
+    max_tokens: Annotated[int | None, _cap()] = None
+    max_cost: Annotated[float | None, _cap("DOLLARS")] = None
+    max_seconds: Annotated[float | None, _cap()] = None
+    json: Json = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvalOptions(RunOptions):
+    """No learning, so only the generator's model."""
+
+    split: Annotated[Literal["train", "val", "test"], typer.Option(help="Which questions.")] = "test"
+    version: Annotated[int | None, _number("Of the playbook.  [default: the head]", least=0)] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnlineOptions(RunOptions):
+    """Learning adds two roles and what they may see. None leaves the choice to the loop."""
+
+    reflector_model: RoleModel = None
+    curator_model: RoleModel = None
+    feedback: FeedbackName = "labels"
+    batch_size: Annotated[int, _number("Samples that share one playbook version.")] = 8
+    tries: Annotated[int | None, _number("Candidate lessons per mistake.")] = None
+    neighbours: Annotated[int | None, _number("Earlier samples a lesson must not break.", least=0)] = None
+    verify: Annotated[bool, typer.Option(help="Keep a lesson only when an attempt proves it.")] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnOptions(OnlineOptions):
+    """Offline learning goes over the training set, and can be continued."""
+
+    epochs: Annotated[int, _number("Times over the training set.")] = 1
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the last unfinished run.")] = False
+
+
+Options = TypeVar("Options")
+Result = TypeVar("Result")
+
+
+def takes(options: type[Options]) -> Callable[[Callable[[Options], Result]], Callable[..., Result]]:
+    """A function of one options object becomes a function of its fields, which is what typer reads."""
+    hints = get_type_hints(options, include_extras=True)
+    parameters = [
+        inspect.Parameter(
+            item.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            annotation=hints[item.name],
+            default=inspect.Parameter.empty if item.default is MISSING else item.default,
+        )
+        for item in fields(options)  # type: ignore[arg-type]
+    ]
+
+    def spread(function: Callable[[Options], Result]) -> Callable[..., Result]:
+        @wraps(function)
+        def command(**given: Any) -> Result:
+            return function(options(**given))
+
+        command.__annotations__ = hints
+        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        return command
+
+    return spread
+
+
+def task_folder(name: str) -> Path:
+    """TASK as a path: itself, or a folder of that name under ./tasks."""
+    given = Path(name)
+    return given if given.exists() or not (Path("tasks") / given).is_dir() else Path("tasks") / given
+
+
+def playbook_file(given: Path | None) -> Path:
+    """The file that was named, or the only one there is."""
+    if given:
+        return given
+    found = sorted(Path().glob("*.db"))
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(map(str, found)) or "none"
+    raise InputError(f"Which playbook? The .db files here are: {names}.", hint="Give one with --playbook.")

@@ -1,0 +1,212 @@
+"""`ace playbook ...`: read a playbook and its history, go back, take it out and in."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ace.cli.options import Json, PlaybookFile, playbook_file
+from ace.cli.output import emit
+from ace.errors import InputError, NotAPlaybook, UnknownVersion
+
+if TYPE_CHECKING:
+    from ace.playbook.model import Bullet, Operation, Playbook
+    from ace.store import Store, Version
+
+AUTHOR = "user"
+Number = Annotated[
+    int | None, typer.Option("--version", metavar="N", min=0, help="A version.  [default: the head]")
+]
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(help="Read a playbook and its history; take it out and in.", no_args_is_help=True)
+    for command in (list_, show, log, diff, rollback, export, import_):
+        group.command(command.__name__.rstrip("_"))(command)
+    app.add_typer(group, name="playbook")
+
+
+def list_(
+    folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where to look.")] = Path(),
+    json: Json = False,
+) -> None:
+    """The playbook files in a folder."""
+    from ace.runs.table import aligned, counted
+
+    found = []
+    for path in sorted(folder.glob("*.db")):
+        with suppress(NotAPlaybook), _open(path) as store:
+            found.append((str(path), len(store.playbook()), store.head()))
+    rows = [
+        (name, counted(size, "bullet"), f"version {head.number}", head.created) for name, size, head in found
+    ]
+    data = [{"playbook": name, "bullets": size, "head": asdict(head)} for name, size, head in found]
+    emit(json, {"playbooks": data}, aligned(rows, right=(1,)) if rows else f"No playbooks in {folder}.")
+
+
+def show(
+    bullet: Annotated[
+        str | None, typer.Argument(metavar="[BULLET]", help="An id: its proof and history.")
+    ] = None,
+    version: Number = None,
+    playbook: PlaybookFile = None,
+    json: Json = False,
+) -> None:
+    """A playbook as Markdown, or one bullet with the episodes it came from."""
+    from ace.playbook import to_markdown
+
+    with _open(playbook_file(playbook)) as store:
+        value = store.playbook(version)
+        if bullet is not None:
+            _show_bullet(store, value, bullet, json)
+            return
+        text = to_markdown(value).rstrip("\n") or "No bullets yet."
+        emit(json, {"bullets": [asdict(each) for each in value]}, text)
+
+
+def log(
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Only the newest.")] = None,
+    playbook: PlaybookFile = None,
+    json: Json = False,
+) -> None:
+    """The versions, newest first."""
+    from ace.runs.table import aligned
+
+    with _open(playbook_file(playbook)) as store:
+        versions = store.log(limit)
+    data = {"versions": [asdict(version) for version in versions]}
+    emit(json, data, aligned(map(_version_row, versions), right=(0, 2)))
+
+
+def diff(
+    a: Annotated[int, typer.Argument(metavar="A", min=0, help="From this version")],
+    b: Annotated[
+        int | None, typer.Argument(metavar="[B]", min=0, help="to this one.  [default: the head]")
+    ] = None,
+    playbook: PlaybookFile = None,
+    json: Json = False,
+) -> None:
+    """The operations that lead from one version to another."""
+    with _open(playbook_file(playbook)) as store:
+        delta = store.diff(a, store.head().number if b is None else b)
+    text = "\n".join(map(describe, delta)) or "No difference."
+    emit(json, {"operations": [asdict(operation) for operation in delta]}, text)
+
+
+def rollback(
+    version: Annotated[int, typer.Argument(metavar="VERSION", min=0, help="The version to go back to.")],
+    playbook: PlaybookFile = None,
+    json: Json = False,
+) -> None:
+    """Make a new version that equals an old one. Nothing is forgotten."""
+    from ace.store import Store
+
+    with Store.open(playbook_file(playbook), create=False) as store:
+        commit = store.revert(version, author=AUTHOR, reason=f"rollback to version {version}")
+    text = f"version {commit.version.number} equals version {version}: {len(commit.playbook)} bullets"
+    emit(json, {"version": asdict(commit.version), "bullets": len(commit.playbook)}, text)
+
+
+def export(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="A .md or .json file.  [default: stdout]")
+    ] = None,
+    version: Number = None,
+    playbook: PlaybookFile = None,
+) -> None:
+    """Write a playbook as text that can be reviewed, committed and imported."""
+    from ace.playbook import playbook_to_json, to_markdown
+
+    with _open(playbook_file(playbook)) as store:
+        value = store.playbook(version)
+    text = playbook_to_json(value) if file and file.suffix == ".json" else to_markdown(value)
+    if file is None:
+        typer.echo(text, nl=False)
+    else:
+        file.write_text(text, encoding="utf-8")
+        emit(False, {}, f"{len(value)} bullets written to {file}")
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .md or .json file.")],
+    replace: Annotated[bool, typer.Option("--replace", help="Also remove bullets the file lacks.")] = False,
+    playbook: PlaybookFile = None,
+    json: Json = False,
+) -> None:
+    """Add the bullets of a text file to a playbook; a bullet of the same id is brought in line with it."""
+    from ace.playbook import Remove
+    from ace.playbook import diff as difference
+    from ace.store import Store
+
+    value = _read(file)
+    with Store.open(playbook_file(playbook)) as store:
+        changes = difference(store.playbook(), value)
+        delta = tuple(change for change in changes if replace or not isinstance(change, Remove))
+        commit = store.commit(delta, author=AUTHOR, reason=f"import of {file.name}")
+    refused = [f"not applied: {describe(r.operation)} ({r.reason})" for r in commit.rejections]
+    text = f"version {commit.version.number}: {len(commit.playbook)} bullets, {len(delta)} operations"
+    data = {"version": asdict(commit.version), "bullets": len(commit.playbook), "rejected": refused}
+    emit(json, data, "\n".join([text, *refused]))
+
+
+def describe(operation: Operation) -> str:
+    """One operation on one line, in the order its fields have."""
+    fields: dict[str, Any] = {k: v for k, v in asdict(operation).items() if k != "op" and v not in (None, ())}
+    name = operation.op.ljust(len("quarantine"))
+    return f"{name}  " + "  ".join(_value(key, value) for key, value in fields.items())
+
+
+def _value(key: str, value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"{key} {', '.join(value)}"
+    return str(value) if isinstance(value, str) else f"{key} {value}"
+
+
+def _open(path: Path) -> Store:
+    from ace.store import Store
+
+    return Store.open(path, create=False, read_only=True)
+
+
+def _read(file: Path) -> Playbook:
+    from ace.playbook import from_markdown, playbook_from_json
+
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read {file}: {error}.", hint="Give a Markdown or JSON export.") from error
+    read = playbook_from_json if file.suffix == ".json" else from_markdown
+    return read(text, file=str(file))
+
+
+def _version_row(version: Version) -> tuple[str, ...]:
+    size = f"{version.operations} op"
+    run = f"run {version.run}" if version.run else ""
+    return str(version.number), version.created, size, version.author, run, version.reason
+
+
+def _show_bullet(store: Store, playbook: Playbook, bullet_id: str, as_json: bool) -> None:
+    if (bullet := playbook.bullets.get(bullet_id)) is None:
+        raise UnknownVersion(
+            f"{store.path} has no bullet {bullet_id}.", hint="`ace playbook show` lists them."
+        )
+    episodes = store.episodes(ids=bullet.provenance) if bullet.provenance else []
+    history = store.blame(bullet_id)
+    lines = [bullet.content, "", _state(bullet)]
+    lines += [f"episode {e.id}: {e.question}\n  answered: {e.attempt.answer}" for e in episodes]
+    lines += [f"version {version.number}: {describe(operation)}" for version, operation in history]
+    data = {
+        "bullet": asdict(bullet),
+        "episodes": [asdict(episode) for episode in episodes],
+        "history": [{"version": version.number, "operation": asdict(op)} for version, op in history],
+    }
+    emit(as_json, data, "\n".join(lines))
+
+
+def _state(bullet: Bullet) -> str:
+    pinned = ", pinned" if bullet.pinned else ""
+    return f"{bullet.section}, {bullet.status}{pinned}, helpful {bullet.helpful}, harmful {bullet.harmful}"

@@ -1,0 +1,73 @@
+"""Live progress on stderr: one bar per phase on a terminal, a line now and then anywhere else."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock
+
+from ace.cli import output
+
+Show = Callable[..., None]  # (phase, done, total, note=""): what ace.loop calls Progress
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+@contextmanager
+def progress() -> Iterator[Show]:
+    """Yields the function to call whenever something is done; any thread may call it."""
+    if not sys.stderr.isatty():
+        yield _Lines()
+        return
+    with _bars() as show:
+        yield show
+
+
+def megabytes(show: Show) -> Show:
+    """For downloads, which count bytes."""
+    return lambda what, done, total: show(f"{what} (MB)", done // 10**6, total // 10**6)
+
+
+class _Lines:
+    """A phase's first and last line always, the ones between at intervals: logs stay short."""
+
+    def __init__(self) -> None:
+        self._phase = ""
+        self._spoke = 0.0
+        self._lock = Lock()
+
+    def __call__(self, phase: str, done: int, total: int, note: str = "") -> None:
+        with self._lock:
+            now = time.monotonic()
+            waited = now - self._spoke >= SECONDS_BETWEEN_LINES
+            if phase == self._phase and done < total and not waited:
+                return
+            self._phase, self._spoke = phase, now
+        output.note(f"{phase} {done}/{total} {note}".rstrip())
+
+
+@contextmanager
+def _bars() -> Iterator[Show]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[note]}", style="dim", markup=False),
+    )
+    lock = Lock()
+    bars: dict[str, TaskID] = {}
+    with Progress(*columns, console=Console(stderr=True)) as live:
+
+        def show(phase: str, done: int, total: int, note: str = "") -> None:
+            with lock:
+                if phase not in bars:
+                    bars[phase] = live.add_task(phase, total=total, note=note)
+            live.update(bars[phase], completed=done, total=total, note=note)
+
+        yield show

@@ -1,0 +1,85 @@
+"""What a run needs, opened and closed together: the task, the playbook file, the models, the progress."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import fields
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ace.cli.options import OnlineOptions, RunOptions, task_folder
+from ace.cli.progress import Show, megabytes, progress
+from ace.errors import AceError
+
+if TYPE_CHECKING:
+    from ace.llm import Client
+    from ace.loop import Options
+    from ace.roles import Team
+    from ace.store import Store
+    from ace.task import Task
+
+
+class Interrupted(AceError):
+    """Ctrl-C during a run: what was committed is in the file."""
+
+    exit_code = 130
+
+
+@contextmanager
+def session(options: RunOptions) -> Iterator[tuple[Task, Store, Team, Show]]:
+    """Everything is checked before a model is started, because that takes a while."""
+    from ace.store import Store
+    from ace.task import load_task
+
+    task = load_task(task_folder(options.task))
+    path = options.playbook or Path(f"{task.name}.db")
+    try:
+        with ExitStack() as stack:
+            store = stack.enter_context(Store.open(path))
+            show = stack.enter_context(progress())
+            yield task, store, _team(options, stack, show), show
+    except KeyboardInterrupt as error:
+        kept = f"interrupted; everything committed so far is in {path}."
+        raise Interrupted(kept, hint=_again(options)) from error
+
+
+def loop_options(options: RunOptions) -> Options:
+    """The loop's options are the command's of the same name; None leaves the loop's default."""
+    from ace import loop
+    from ace.task import FeedbackKind
+
+    names = {item.name for item in fields(loop.Options)} & {item.name for item in fields(options)}
+    given = {name: getattr(options, name) for name in names}
+    if isinstance(options, OnlineOptions):
+        given["feedback"] = FeedbackKind(options.feedback)
+    return loop.Options(**{name: value for name, value in given.items() if value is not None})
+
+
+def _team(options: RunOptions, stack: ExitStack, show: Show) -> Team:
+    from ace.llm import Caps, Meter, connect
+    from ace.roles import Team
+
+    @cache  # two roles on one model share one server
+    def client(name: str) -> Client:
+        shown = megabytes(show)
+        found = connect(name, api_base=options.api_base, slots=options.workers, progress=shown)
+        return stack.enter_context(found)
+
+    caps = Caps(
+        calls=options.max_calls, tokens=options.max_tokens, cost=options.max_cost, seconds=options.max_seconds
+    )
+    meter = Meter(caps)
+
+    def role(name: str) -> Client:
+        return meter.client(name, client(getattr(options, f"{name}_model", None) or options.model))
+
+    return Team(
+        generator=role("generator"), reflector=role("reflector"), curator=role("curator"), meter=meter
+    )
+
+
+def _again(options: RunOptions) -> str:
+    resumable = hasattr(options, "resume")
+    return f"Continue with `ace learn {options.task} --resume`." if resumable else "Run the command again."

@@ -1,0 +1,67 @@
+"""`ace tasks ...`: find task folders and check them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ace.cli.options import Json, TaskFolder, task_folder
+from ace.cli.output import emit
+from ace.errors import TaskError
+
+if TYPE_CHECKING:
+    from ace.task import Task
+
+SPLITS = ("train", "val", "test")
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(help="Find task folders and check them.", no_args_is_help=True)
+    group.command("list")(list_)
+    group.command("check")(check)
+    app.add_typer(group, name="tasks")
+
+
+def list_(
+    folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where to look.")] = Path("tasks"),
+    json: Json = False,
+) -> None:
+    """The task folders in a folder."""
+    from ace.task import find_tasks
+
+    found = [_listed(path) for path in find_tasks(folder)]
+    lines = [f"{item['folder']}  {item['problem'] or _sizes(item)}" for item in found]
+    emit(json, {"tasks": found}, "\n".join(lines) or f"No task folders in {folder}.")
+
+
+def check(task: TaskFolder, json: Json = False) -> None:
+    """Load a task and try every gold answer, so that learning does not meet the first bad row."""
+    from ace.task import check_task, load_task
+
+    loaded = load_task(task_folder(task), check=False)
+    problems = [str(problem) for problem in check_task(loaded)]
+    summary = _summary(loaded)
+    text = "\n".join(problems) or f"{loaded.name}: {_sizes(summary)}. Every sample can be used."
+    emit(json, summary | {"problems": problems}, text)
+    if problems:
+        raise typer.Exit(TaskError.exit_code)
+
+
+def _listed(folder: Path) -> dict[str, Any]:
+    """One broken task must not hide the others."""
+    from ace.task import load_task
+
+    try:
+        return {"folder": str(folder), "problem": "", **_summary(load_task(folder, check=False))}
+    except TaskError as error:
+        return {"folder": str(folder), "problem": str(error)}
+
+
+def _summary(task: Task) -> dict[str, Any]:
+    return {"name": task.name, **{split: len(getattr(task, split)) for split in SPLITS}}
+
+
+def _sizes(summary: dict[str, Any]) -> str:
+    return ", ".join(f"{summary[split]} {split}" for split in SPLITS)

@@ -1,0 +1,64 @@
+"""Choosing what goes into a context: items in, those that fit out, the rest with a reason.
+
+Pure. Knows nothing about where items come from or how the chosen ones are written down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A piece of text that may go into a context, and what it costs.
+
+    `source` says where it came from (a bullet id, a document). Pinned items are chosen first, then
+    the more important, then the earlier. Volatile items (retrieved, per question) are placed after
+    all others, so that they never disturb a cached prefix.
+    """
+
+    text: str
+    tokens: int
+    source: str = ""
+    section: str = ""
+    priority: int = 0
+    pinned: bool = False
+    volatile: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """An item for which there was no room."""
+
+    source: str
+    tokens: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """`included` in the order given, volatile ones last; `tokens` is their sum, headings too."""
+
+    included: tuple[Item, ...]
+    left_out: tuple[LeftOut, ...]
+    tokens: int
+
+
+def pack(items: Sequence[Item], budget: int, headings: Mapping[str, int] | None = None) -> Packed:
+    """What fits into `budget` tokens. `headings` is what opening a section costs, once for each."""
+    opening = dict(headings or {})
+    chosen: list[int] = []
+    left_out: list[LeftOut] = []
+    room = budget
+    for index in sorted(range(len(items)), key=lambda i: (not items[i].pinned, -items[i].priority, i)):
+        item = items[index]
+        cost = item.tokens + opening.get(item.section, 0)
+        if cost > room:
+            left_out.append(LeftOut(item.source, cost, f"needs {cost} tokens, {room} of {budget} are left"))
+            continue
+        opening.pop(item.section, None)
+        chosen.append(index)
+        room -= cost
+    chosen.sort(key=lambda index: (items[index].volatile, index))
+    return Packed(tuple(items[index] for index in chosen), tuple(left_out), budget - room)

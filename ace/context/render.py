@@ -1,0 +1,97 @@
+"""The playbook as the generator reads it, within a token budget.
+
+A prefix to be cached: sections in order of first use, bullets in order of addition, no counters, no
+episodes, no dates. So a vote changes nothing and a new bullet only appends within its section. When
+room is short the oldest bullets stay (the pinned first), for the same reason.
+
+A bullet is data. Its line breaks are indented, so it cannot start another bullet or section; chat
+template tokens lose their form; characters nobody can see are dropped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from ace.context.pack import Item, LeftOut, pack
+from ace.context.tokens import CountTokens, estimate_tokens
+from ace.playbook.model import Bullet, Playbook
+from ace.playbook.text import HIDDEN
+
+# <|im_start|>, its full-width form, Gemma's and Llama's turns, sentence marks; then [INST], <<SYS>>.
+_CONTROL = re.compile(
+    r"<(?=[|\uff5c][^<>\n]{0,64}[|\uff5c]>)"
+    r"|<(?=/?(?:s|bos|eos|pad|unk|mask|think|tool_call|tool_response|(?:start|end)_of_turn|fim_\w{1,16})>)"
+    r"|<(?=</?SYS>>)"
+    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|IMG)\])",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """Text for a prompt, what it counts, the bullets in it, and those there was no room for."""
+
+    text: str
+    tokens: int
+    bullets: tuple[str, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+def render_playbook(
+    playbook: Playbook,
+    budget_tokens: int,
+    count_tokens: CountTokens = estimate_tokens,
+    *,
+    ids: bool = False,
+) -> Rendered:
+    """The active bullets that fit, never more than the budget. `ids` shows them, for a curator."""
+    active = playbook.active
+    lines = {bullet.id: _line(bullet, ids) for bullet in active}
+    text = _document(active, lines)
+    tokens = count_tokens(text)
+    if tokens <= budget_tokens:
+        return Rendered(text, tokens, tuple(lines), ())
+    return _fitted(active, lines, budget_tokens, count_tokens)
+
+
+def neutralise(text: str) -> str:
+    """Text from anywhere, made safe to stand inside one list item of a prompt."""
+    lines = (HIDDEN.sub("", line).rstrip() for line in text.splitlines())
+    return _CONTROL.sub(lambda found: f"{found[0]} ", "\n  ".join(filter(None, lines)))
+
+
+def _line(bullet: Bullet, ids: bool) -> str:
+    return f"- [{bullet.id}] {neutralise(bullet.content)}\n" if ids else f"- {neutralise(bullet.content)}\n"
+
+
+def _heading(section: str) -> str:
+    return f"## {neutralise(section)}\n"
+
+
+def _document(bullets: Sequence[Bullet], lines: Mapping[str, str]) -> str:
+    groups = groupby(bullets, key=lambda bullet: bullet.section)
+    return "\n".join(_heading(name) + "".join(lines[bullet.id] for bullet in group) for name, group in groups)
+
+
+def _fitted(bullets: Sequence[Bullet], lines: Mapping[str, str], budget: int, count: CountTokens) -> Rendered:
+    """Packed by what each line counts, then checked as a whole: a tokenizer need not add up."""
+    by_age = sorted(bullets, key=lambda bullet: (bullet.position, bullet.id))
+    items = [Item(lines[b.id], count(lines[b.id]), b.id, b.section, pinned=b.pinned) for b in by_age]
+    packed = pack(items, budget, {b.section: count("\n" + _heading(b.section)) for b in bullets})
+    kept = sorted(packed.included, key=lambda item: not item.pinned)
+    left_out = list(packed.left_out)
+    while kept:
+        sources = {item.source for item in kept}
+        chosen = [bullet for bullet in bullets if bullet.id in sources]
+        text = _document(chosen, lines)
+        tokens = count(text)
+        if tokens <= budget:
+            return Rendered(text, tokens, tuple(bullet.id for bullet in chosen), tuple(left_out))
+        dropped = kept.pop()
+        left_out.append(
+            LeftOut(dropped.source, dropped.tokens, f"the text came to {tokens} of {budget} tokens")
+        )
+    return Rendered("", 0, (), tuple(left_out))

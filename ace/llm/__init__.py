@@ -1,0 +1,33 @@
+"""Talking to a model: one protocol, `Client`, and everything that implements it."""
+
+from __future__ import annotations
+
+from ace.llm.client import Client, Message, Reply, Usage
+from ace.llm.connect import DEFAULT_MODEL, connect
+from ace.llm.endpoint import Endpoint
+from ace.llm.meter import Caps, Meter
+from ace.llm.models import Check, LocalModel, check, list_models, pull
+from ace.llm.replay import RecordingClient, ReplayClient
+from ace.llm.retry import Retry
+from ace.llm.scripted import ScriptedClient
+
+__all__ = [
+    "DEFAULT_MODEL",
+    "Caps",
+    "Check",
+    "Client",
+    "Endpoint",
+    "LocalModel",
+    "Message",
+    "Meter",
+    "RecordingClient",
+    "ReplayClient",
+    "Reply",
+    "Retry",
+    "ScriptedClient",
+    "Usage",
+    "check",
+    "connect",
+    "list_models",
+    "pull",
+]

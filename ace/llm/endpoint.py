@@ -1,0 +1,128 @@
+"""A model behind litellm: every provider a litellm user would name, and any OpenAI-compatible address.
+
+Knows how a request is put and what a response holds; the names and errors of providers are in
+`providers`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol, Self
+
+from pydantic import BaseModel
+
+from ace.llm import structured
+from ace.llm.client import Message, Reply, Usage
+from ace.llm.providers import RequestRefused, converted, load_litellm
+from ace.llm.retry import Retry
+
+
+class Server(Protocol):
+    """Something to stop when the endpoint is closed."""
+
+    def close(self) -> None: ...
+
+
+@dataclass(slots=True)
+class Endpoint:
+    """A Client. `model` is what people see, `address` the litellm name it is called by.
+
+    `max_tokens` is the limit for calls that give none; `cost` replaces litellm's price for a call;
+    `server` is stopped by `close`.
+    """
+
+    model: str
+    address: str = ""
+    api_base: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    timeout: float = 300.0
+    max_tokens: int | None = None
+    cost: float | None = None
+    tries: int = 3
+    retry: Retry = field(default_factory=Retry)
+    server: Server | None = field(default=None, repr=False)
+    _enforces_schema: bool = field(default=True, init=False)  # until it refuses one
+
+    def complete(
+        self,
+        messages: Sequence[Message],
+        *,
+        schema: type[BaseModel] | None = None,
+        temperature: float = 0.0,
+        seed: int | None = None,
+        max_tokens: int | None = None,
+    ) -> Reply:
+        limit = max_tokens or self.max_tokens
+        wanted = {"temperature": temperature, "seed": seed, "max_tokens": limit}
+        options = {name: value for name, value in wanted.items() if value is not None}
+        if schema is None:
+            return self._send(messages, options)
+        return structured.complete(
+            lambda asked: self._send_for(schema, asked, options), messages, schema, tries=self.tries
+        )
+
+    def close(self) -> None:
+        if self.server is not None:
+            self.server.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _send_for(
+        self, schema: type[BaseModel], messages: Sequence[Message], options: dict[str, Any]
+    ) -> Reply:
+        """Let the endpoint enforce the schema; one that refuses is told about it in words from then on."""
+        if self._enforces_schema:
+            try:
+                return self._send(messages, options | {"response_format": _response_format(schema)})
+            except RequestRefused:
+                pass
+        reply = self._send(structured.in_words(messages, schema), options)
+        self._enforces_schema = False  # only now: the request was fine apart from the schema
+        return reply
+
+    def _send(self, messages: Sequence[Message], options: dict[str, Any]) -> Reply:
+        payload = [asdict(message) for message in messages]
+        started = time.perf_counter()
+        with converted(self.model, self.api_base):
+            response = self.retry.run(lambda: self._request(payload, options))
+        return self._reply(response, time.perf_counter() - started)
+
+    def _request(self, payload: list[dict[str, Any]], options: dict[str, Any]) -> Any:
+        return load_litellm().completion(
+            model=self.address or self.model,
+            messages=payload,
+            api_base=self.api_base,
+            api_key=self.api_key,
+            timeout=self.timeout,
+            num_retries=0,  # retrying is ours; a provider's own client would multiply it
+            max_retries=0,
+            drop_params=True,  # a provider without seeds is still usable
+            **options,
+        )
+
+    def _reply(self, response: Any, seconds: float) -> Reply:
+        choice = response.choices[0] if response.choices else None
+        text = (choice.message.content if choice else None) or ""
+        cost = response._hidden_params.get("response_cost") if self.cost is None else self.cost
+        used = getattr(response, "usage", None)
+        details = getattr(used, "prompt_tokens_details", None)
+        usage = Usage(
+            calls=1,
+            prompt_tokens=getattr(used, "prompt_tokens", 0) or 0,
+            cached_tokens=getattr(details, "cached_tokens", 0) or 0,
+            completion_tokens=getattr(used, "completion_tokens", 0) or 0,
+            seconds=seconds,
+            cost=cost,
+        )
+        return Reply(text, None, usage, (choice.finish_reason if choice else None) or "stop")
+
+
+def _response_format(schema: type[BaseModel]) -> dict[str, Any]:
+    named = {"name": schema.__name__, "schema": structured.strict_schema(schema), "strict": True}
+    return {"type": "json_schema", "json_schema": named}

@@ -1,0 +1,55 @@
+"""Which models there are, fetching their weights, and whether one answers: what `ace models` shows."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from ace.llm import weights
+from ace.llm.client import Message, Reply
+from ace.llm.connect import LOCAL, connect
+from ace.llm.fetch import Progress, silent
+from ace.llm.retry import Retry
+
+
+@dataclass(frozen=True, slots=True)
+class LocalModel:
+    """One embedded model. `path` is None as long as its weights are not here."""
+
+    name: str
+    size: int
+    licence: str
+    path: Path | None
+    default: bool
+
+
+def list_models() -> tuple[LocalModel, ...]:
+    """The embedded models. Any name litellm knows can be used as well."""
+    return tuple(
+        LocalModel(LOCAL + name, known.size, known.licence, weights.located(known), name == weights.DEFAULT)
+        for name, known in weights.KNOWN.items()
+    )
+
+
+def pull(name: str, progress: Progress = silent) -> Path:
+    """Fetch the weights of a `local/NAME` model, unless they are here. Where they are is returned."""
+    return weights.ensure(weights.find(name.removeprefix(LOCAL)), progress)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A model that answered."""
+
+    model: str
+    reply: Reply
+    seconds: float
+
+
+def check(name: str, *, api_base: str | None = None) -> Check:
+    """One tiny call. Raises what is wrong, with a hint at what to do about it; never downloads weights."""
+    once = Retry(attempts=1)
+    with connect(name, api_base=api_base, retry=once, slots=1, context=512, fetch=False) as client:
+        started = time.perf_counter()
+        reply = client.complete([Message("user", "Say OK.")], max_tokens=8)
+        return Check(name, reply, time.perf_counter() - started)

@@ -1,0 +1,86 @@
+"""When a failed call is tried again, and after how long.
+
+Knows the shape of a transient failure (a status code, a Retry-After header); knows no provider and
+no library beyond tenacity.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import tenacity
+
+T = TypeVar("T")
+
+_TRANSIENT = frozenset({408, 409, 425, 429})
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Exponential back-off with jitter. An endpoint that asks for more than `max_wait` is not waited for."""
+
+    attempts: int = 5
+    first_wait: float = 0.5
+    max_wait: float = 60.0
+    sleep: Callable[[float], None] = time.sleep
+
+    def run(self, call: Callable[[], T]) -> T:
+        """Call until it succeeds, fails for good, or `attempts` are used up; then its error is raised."""
+        import tenacity  # brings asyncio with it
+
+        backoff = tenacity.wait_random_exponential(multiplier=self.first_wait, max=self.max_wait)
+
+        def wait(state: tenacity.RetryCallState) -> float:
+            asked = retry_after(_error(state))
+            return backoff(state) if asked is None else asked
+
+        retrying = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(self.attempts),
+            retry=tenacity.retry_if_exception(self._worth_it),
+            wait=wait,
+            sleep=self.sleep,
+            reraise=True,
+        )
+        return retrying(call)
+
+    def _worth_it(self, error: BaseException) -> bool:
+        return is_transient(error) and (retry_after(error) or 0.0) <= self.max_wait
+
+
+def is_transient(error: BaseException) -> bool:
+    """Rate limits, time-outs, lost connections and 5xx; not an account that ran out of money."""
+    status = getattr(error, "status_code", None)
+    if not isinstance(status, int) or "insufficient_quota" in str(error):
+        return False
+    return status in _TRANSIENT or status >= 500
+
+
+def retry_after(error: BaseException | None) -> float | None:
+    """The wait in seconds that the endpoint asked for: a number of seconds, or an HTTP date."""
+    response = getattr(error, "response", None)
+    for headers in (getattr(error, "litellm_response_headers", None), getattr(response, "headers", None)):
+        value = (headers or {}).get("retry-after")
+        if value:
+            return _seconds(str(value))
+    return None
+
+
+def _seconds(value: str) -> float | None:
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):  # TypeError: a date without a time zone
+        return None
+
+
+def _error(state: tenacity.RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None

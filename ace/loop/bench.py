@@ -1,0 +1,55 @@
+"""Solving samples on behalf of a method or an evaluation, and recording every attempt as an episode."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+
+from ace.agent.solver import Solver
+from ace.loop.options import seed_of
+from ace.methods.protocol import Trial
+from ace.playbook.model import Playbook
+from ace.task.types import Episode, FeedbackKind, Sample, Task, Verdict
+
+
+@dataclass(slots=True)
+class Bench:
+    """For one sample's work in one phase. `episodes` are in the order they were made.
+
+    The verdict goes into the record and the metrics; a trial, which a method sees, has none.
+    """
+
+    task: Task
+    solver: Solver
+    context: Callable[[Playbook], str]
+    feedback: FeedbackKind
+    run_seed: int
+    version: int
+    phase: str
+    episodes: list[Episode] = field(default_factory=list)
+
+    def solve(self, sample: Sample, playbook: Playbook) -> Trial:
+        text = self.context(playbook)
+        attempt = self.solver(sample, text, seed=self.seed("solve", sample.id))
+        feedback = self.task.environment.feedback(sample, attempt, self.feedback)
+        verdict = self.task.environment.judge(sample, attempt)
+        name = _episode_id(self.task.name, sample.id, self.phase, text, attempt.text, len(self.episodes))
+        self.episodes.append(
+            Episode(name, sample.id, sample.question, attempt, feedback, verdict, self.version, self.phase)
+        )
+        return Trial(sample, attempt, feedback, name)
+
+    def seed(self, *parts: Hashable) -> int:
+        return seed_of(self.run_seed, self.phase, *parts)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Of the first attempt: the one that counts."""
+        return self.episodes[0].verdict
+
+
+def _episode_id(*parts: Hashable) -> str:
+    """Depends on what happened only, so the same work gives the same ids and the same hashes."""
+    return f"ep-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]}"

@@ -1,0 +1,40 @@
+"""Evaluate: score one version of a playbook on one split. Nothing is learned."""
+
+from __future__ import annotations
+
+from ace.errors import CapReached, InputError
+from ace.loop import steps
+from ace.loop.offline import limited
+from ace.loop.options import Options, Progress, silent
+from ace.loop.outcome import finish
+from ace.loop.session import session
+from ace.roles import Team
+from ace.runs.report import Report
+from ace.store import Store
+from ace.task.types import Task
+
+
+def evaluate(
+    task: Task,
+    store: Store,
+    team: Team,
+    options: Options | None = None,
+    *,
+    progress: Progress = silent,
+    version: int | None = None,
+) -> Report:
+    """Score version `version` (the head by default) on `options.split`. Every sample counts.
+
+    Raises InputError for a split without samples, UnknownVersion for a version that is not there.
+    """
+    options = options or Options()
+    samples = getattr(limited(task, options), options.split)
+    if not samples:
+        raise InputError(f"Task {task.name} has no {options.split} samples.", hint="Choose another --split.")
+    chosen = store.head().number if version is None else version
+    with session("eval", task, store, team, options, progress, resume=False) as run:
+        try:
+            verdicts = steps.score(run, options.split, samples, chosen)
+        except CapReached as cap:
+            return finish(run, stopped=str(cap), selected=chosen)
+        return finish(run, after=verdicts, phase=options.split, selected=chosen)

@@ -1,0 +1,88 @@
+"""Offline: score, go over the training set, choose a version, score again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+from ace.errors import CapReached, InputError
+from ace.loop import steps
+from ace.loop.options import Options, Progress, seed_of, silent
+from ace.loop.outcome import finish
+from ace.loop.session import Session, session
+from ace.roles import Team
+from ace.runs.report import Report
+from ace.store import Store
+from ace.task.types import Sample, Task
+
+
+def learn(
+    task: Task,
+    store: Store,
+    team: Team,
+    options: Options | None = None,
+    *,
+    progress: Progress = silent,
+    resume: bool = False,
+) -> Report:
+    """Learn from `task.train` and score `task.test` before and after, with the same samples.
+
+    Epochs go over the training set in a seeded order. With more than one epoch (or `validate`) the version
+    that does best on `task.val` is selected; the report says when nothing was validated. A cap ends the run
+    between steps: the report then says so in `stopped`, and `resume` continues the run.
+    Raises InputError for a task without training samples.
+    """
+    options = options or Options()
+    task = limited(task, options)
+    if not task.train:
+        raise InputError(f"Task {task.name} has no training samples.", hint="Add some to [data] train.")
+    with session("learn", task, store, team, options, progress, resume) as run:
+        try:
+            return _learn(run)
+        except CapReached as cap:
+            return finish(run, stopped=str(cap))
+
+
+def _learn(run: Session) -> Report:
+    task, options = run.task, run.options
+    tested = task.test if options.measure else ()
+    before = steps.score(run, "before", tested, run.base)
+    candidates = [(run.base, _validated(run, "validation 0"))] if _validates(run) else []
+    for epoch in range(1, options.epochs + 1):
+        steps.learn(run, f"epoch {epoch}", _shuffled(task.train, options.seed, epoch))
+        if options.verify and options.merge:
+            steps.curate(run, f"curation {epoch}")
+        if _validates(run):
+            candidates.append((run.version, _validated(run, f"validation {epoch}")))
+    selected = _select(run, candidates)
+    after = steps.score(run, "after", tested, selected)
+    return finish(run, before=before, after=after, selected=selected, validated=bool(candidates))
+
+
+def _validates(run: Session) -> bool:
+    wanted = run.options.validate
+    return bool(run.task.val) and (run.options.epochs > 1 if wanted is None else wanted)
+
+
+def _validated(run: Session, phase: str) -> int:
+    return sum(steps.score(run, phase, run.task.val, run.version))
+
+
+def _select(run: Session, candidates: list[tuple[int, int]]) -> int:
+    """The best version on validation, the later one of two equals; the last one if nothing was validated."""
+    if not candidates:
+        return run.version
+    best, _ = max(candidates, key=lambda candidate: (candidate[1], candidate[0]))
+    return run.select(best)
+
+
+def _shuffled(samples: tuple[Sample, ...], seed: int, epoch: int) -> list[Sample]:
+    order = list(samples)
+    Random(seed_of(seed, "order", epoch)).shuffle(order)  # noqa: S311 (an order, not a secret)
+    return order
+
+
+def limited(task: Task, options: Options) -> Task:
+    """The task with the first `limit` samples of each split."""
+    most = options.limit
+    return replace(task, train=task.train[:most], val=task.val[:most], test=task.test[:most])

@@ -1,0 +1,56 @@
+"""How a run is made. What a user may set, with defaults that fit a small model on a small machine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Hashable
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from ace.task.types import FeedbackKind
+
+
+class Progress(Protocol):
+    """Told how far a phase is. Called from one thread only."""
+
+    def __call__(self, phase: str, done: int, total: int, note: str = "") -> None: ...
+
+
+def silent(phase: str, done: int, total: int, note: str = "") -> None:
+    """Shows nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """`batch_size` samples share a version; `tries` lessons are tried for each failed sample, each must keep
+    `neighbours` earlier samples right; `verify` False keeps every lesson (for comparison); `budget` is the
+    most tokens a playbook may fill; `limit` takes the first samples of each split; `validate` chooses the
+    best version on the validation set (by default when there is more than one epoch); `merge` lets the
+    curator merge bullets after each epoch; `measure` scores the test set before and after.
+    """
+
+    seed: int = 0
+    epochs: int = 1
+    batch_size: int = 8
+    workers: int = 4
+    feedback: FeedbackKind = FeedbackKind.LABELS
+    limit: int | None = None
+    budget: int = 10_000
+    tries: int = 2
+    neighbours: int = 1
+    verify: bool = True
+    merge: bool = True
+    validate: bool | None = None
+    measure: bool = True
+    split: str = "test"
+
+    def record(self) -> dict[str, Any]:
+        """What decides the outcome, as JSON: the number of workers does not."""
+        return {key: value for key, value in asdict(self).items() if key != "workers"}
+
+
+def seed_of(seed: int, *parts: Hashable) -> int:
+    """A non-negative 31-bit seed that depends on the run's seed and on `parts` only."""
+    text = json.dumps([seed, *parts], default=str)
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest()) & 0x7FFFFFFF

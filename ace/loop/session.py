@@ -1,0 +1,184 @@
+"""A run in progress: its journal, its playbook, its evidence. Every step is journaled as it is committed.
+
+On resume the journal is replayed: a step that is in it is not done again, it only rebuilds the evidence.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ace.agent.solver import SingleCall, Solver
+from ace.errors import CapReached, InputError
+from ace.llm.client import Usage
+from ace.loop.bench import Bench
+from ace.loop.executor import ordered_map
+from ace.loop.options import Options, Progress
+from ace.methods.ace import Ace
+from ace.methods.evidence import Evidence
+from ace.methods.protocol import Method
+from ace.playbook.delta import diff
+from ace.playbook.model import Delta, Playbook
+from ace.roles import Curator, Generator, Reflector, Team, prompt_hash
+from ace.store import Store
+from ace.store.records import Proposal, Run, Step
+from ace.task.types import Episode, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a step did: the delta to commit, and what its journal row keeps."""
+
+    delta: Delta
+    results: Sequence[Mapping[str, Any]]
+    reason: str
+    author: str = "curator"
+    episodes: Sequence[Episode] = ()
+    proposals: Sequence[Proposal] = ()
+    kept: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+class Session:
+    """One run over a task and a store. Make it with `session`."""
+
+    def __init__(
+        self, task: Task, store: Store, team: Team, options: Options, progress: Progress, record: Run
+    ) -> None:
+        self.task, self.store, self.team, self.options, self.progress = task, store, team, options, progress
+        self.run, self.kind, self.base = record.id, record.kind, int(record.config["base"])
+        self.method: Method = method_of(team, options)
+        self.solver: Solver = SingleCall(Generator(team.generator, task))
+        self.evidence = Evidence((*task.train, *task.val))
+        self._journal = {step.number: step for step in store.steps(self.run)}
+        self._number, self.version = 0, self.base
+        self.payloads: list[Mapping[str, Any]] = []
+
+    @property
+    def playbook(self) -> Playbook:
+        """As of the last step."""
+        return self.store.playbook(self.version)
+
+    def bench(self, phase: str, version: int) -> Bench:
+        options = self.options
+        return Bench(
+            self.task, self.solver, self.method.context, options.feedback, options.seed, version, phase
+        )
+
+    def map(self, work: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
+        return ordered_map(work, items, self.options.workers)
+
+    def step(self, phase: str, work: Callable[[], Work]) -> Step:
+        """Do `work` and commit it with its journal row, unless the journal has it already."""
+        number, self._number = self._number, self._number + 1
+        step = self._journal.get(number) or self._do(number, phase, work)
+        self.version = step.version
+        self._learn_from(step)
+        self.payloads.append(step.payload)
+        return step
+
+    def select(self, version: int) -> int:
+        """Make the head what `version` was, so that what is used next is what was selected."""
+        head = self.store.playbook()
+        delta = diff(head, self.store.playbook(version))
+        step = self.step("selection", lambda: Work(delta, [], f"version {version} did best on validation"))
+        return step.version
+
+    def _do(self, number: int, phase: str, work: Callable[[], Work]) -> Step:
+        started, before = time.perf_counter(), self.team.meter.usage
+        done = work()
+        payload = {
+            "results": list(done.results),
+            "kept": {bullet: list(samples) for bullet, samples in done.kept.items()},
+            "proposals": [proposal.outcome for proposal in done.proposals],
+            "usage": {role: asdict(usage) for role, usage in _since(before, self.team.meter.usage).items()},
+            "seconds": time.perf_counter() - started,
+        }
+        commit = self.store.commit(
+            done.delta,
+            author=done.author,
+            reason=done.reason,
+            run=self.run,
+            step=(number, phase, payload),
+            episodes=done.episodes,
+            proposals=done.proposals,
+        )
+        return Step(self.run, number, phase, payload, commit.version.number)
+
+    def _learn_from(self, step: Step) -> None:
+        if step.phase.startswith(("epoch", "online")):
+            for result in step.payload["results"]:
+                self.evidence.saw(result["sample"], result["subjects"], result["right"])
+        if step.payload["kept"]:
+            bullets = self.store.playbook(step.version).bullets
+            for bullet, samples in step.payload["kept"].items():
+                if bullet in bullets:
+                    self.evidence.kept(bullets[bullet], samples)
+
+
+@contextmanager
+def session(
+    kind: str, task: Task, store: Store, team: Team, options: Options, progress: Progress, resume: bool
+) -> Iterator[Session]:
+    """Start a run, or take up the last unfinished one; mark how it ended."""
+    config = {
+        **options.record(),
+        "models": dict(team.models),
+        "prompts": prompt_hash(),
+        "base": store.head().number,
+    }
+    run = _resumed(kind, task, store, config) if resume else store.start_run(kind, task.name, config)
+    active = Session(task, store, team, options, progress, store.run(run))
+    try:
+        yield active
+    except CapReached:
+        store.finish_run(run, "capped", None)
+        raise
+    except KeyboardInterrupt:
+        store.finish_run(run, "interrupted", None)
+        raise
+    except BaseException:
+        store.finish_run(run, "failed", None)
+        raise
+
+
+def method_of(team: Team, options: Options) -> Method:
+    return Ace(
+        reflector=Reflector(team.reflector),
+        curator=Curator(team.curator),
+        tries=options.tries,
+        neighbours=options.neighbours,
+        verify=options.verify,
+        merge=options.merge,
+        budget=options.budget,
+    )
+
+
+def _resumed(kind: str, task: Task, store: Store, config: Mapping[str, Any]) -> int:
+    found = store.last_unfinished(kind, task.name)
+    if found is None:
+        raise InputError(
+            f"No unfinished {kind} run of {task.name} in {store.path}.", hint="Start one without --resume."
+        )
+    changed = [key for key, value in config.items() if key != "base" and found.config.get(key) != value]
+    if changed:
+        raise InputError(
+            f"Run {found.id} was started with another {', '.join(changed)}.",
+            hint="Resume with the same options, or start a new run.",
+        )
+    return found.id
+
+
+def _since(before: Mapping[str, Usage], after: Mapping[str, Usage]) -> dict[str, Usage]:
+    return {role: usage - before.get(role, Usage()) for role, usage in after.items()}
+
+
+def total_usage(payloads: Iterable[Mapping[str, Any]]) -> dict[str, Usage]:
+    """Usage by role over all steps, the resumed ones included."""
+    total: dict[str, Usage] = {}
+    for payload in payloads:
+        for role, usage in payload["usage"].items():
+            total[role] = total.get(role, Usage()) + Usage(**usage)
+    return total

@@ -1,0 +1,146 @@
+"""The steps that loops are made of: score a few samples, learn from a batch, curate the subjects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any
+
+from ace.errors import ModelUnavailable
+from ace.loop.bench import Bench
+from ace.loop.session import Session, Work
+from ace.methods.evidence import specific
+from ace.methods.proof import solved
+from ace.methods.protocol import Trial
+from ace.playbook.delta import touched
+from ace.playbook.model import Playbook
+from ace.store.records import Proposal
+from ace.task.types import Sample
+
+_SCORED_AT_ONCE = 12
+
+
+def score(run: Session, phase: str, samples: Sequence[Sample], version: int) -> list[bool]:
+    """Right or wrong for every sample, in order, with the playbook of `version`. Nothing is learned."""
+    playbook = run.store.playbook(version)
+    verdicts: list[bool] = []
+    for start in range(0, len(samples), _SCORED_AT_ONCE):
+        run.progress(phase, start, len(samples), _tally(verdicts))
+        chunk = samples[start : start + _SCORED_AT_ONCE]
+        step = run.step(phase, partial(_score, run, phase, chunk, playbook, version))
+        verdicts += [result["correct"] for result in step.payload["results"]]
+    run.progress(phase, len(samples), len(samples), _tally(verdicts))
+    return verdicts
+
+
+def learn(run: Session, phase: str, samples: Sequence[Sample]) -> list[bool]:
+    """Attempt, reflect, prove, commit: batch by batch. Right or wrong for every first attempt."""
+    size, verdicts = run.options.batch_size, list[bool]()
+    for start in range(0, len(samples), size):
+        run.progress(phase, start, len(samples), _lessons(run, verdicts))
+        batch = samples[start : start + size]
+        step = run.step(phase, partial(_learn, run, phase, batch))
+        verdicts += [result["correct"] for result in step.payload["results"]]
+    run.progress(phase, len(samples), len(samples), _lessons(run, verdicts))
+    return verdicts
+
+
+def curate(run: Session, phase: str) -> None:
+    """Let the method tidy up, subject by subject, every change under proof. One step."""
+    run.step(phase, partial(_curate, run, phase))
+
+
+def _score(run: Session, phase: str, samples: Sequence[Sample], playbook: Playbook, version: int) -> Work:
+    def solve(sample: Sample) -> tuple[Bench, Trial]:
+        bench = run.bench(phase, version)
+        return bench, bench.solve(sample, playbook)
+
+    done = list(run.map(solve, samples))
+    _refuse_silence([trial for _, trial in done])
+    results = [_result(bench, trial) for bench, trial in done]
+    return Work((), results, phase, "evaluator", [bench.episodes[0] for bench, _ in done])
+
+
+def _learn(run: Session, phase: str, samples: Sequence[Sample]) -> Work:
+    version, playbook = run.version, run.playbook
+
+    def attempt(sample: Sample) -> tuple[Bench, Trial, tuple[Proposal, ...]]:
+        bench = run.bench(phase, version)
+        trial = bench.solve(sample, playbook)
+        return bench, trial, run.method.learn(trial, playbook, bench, run.evidence)
+
+    done = list(run.map(attempt, samples))
+    _refuse_silence([trial for _, trial, _ in done])
+    proposals = [proposal for _, _, made in done for proposal in made]
+    delta = tuple(op for p in proposals if p.outcome == "accepted" for op in p.delta)
+    votes = tuple(op for _, trial, _ in done for op in run.method.credit(trial, run.evidence))
+    return Work(
+        (*delta, *votes),
+        [_result(bench, trial) for bench, trial, _ in done],
+        f"{phase}: {', '.join(sample.id for sample in samples)}",
+        episodes=[episode for bench, _, _ in done for episode in bench.episodes],
+        proposals=proposals,
+        kept=_kept((p, [p.sample_id]) for p in proposals),
+    )
+
+
+def _curate(run: Session, phase: str) -> Work:
+    version, playbook = run.version, run.playbook
+
+    def tidy(subject: str) -> tuple[Bench, tuple[Proposal, ...]]:
+        bench = run.bench(phase, version)
+        return bench, run.method.curate(subject, playbook, bench, run.evidence)
+
+    done = []
+    subjects = run.method.subjects(playbook, run.evidence)
+    for number, found in enumerate(run.map(tidy, subjects)):
+        run.progress(phase, number, len(subjects))
+        done.append(found)
+    run.progress(phase, len(subjects), len(subjects))
+    proposals = [proposal for _, made in done for proposal in made]
+    return Work(
+        tuple(op for p in proposals if p.outcome == "accepted" for op in p.delta),
+        [],
+        f"{phase}: {', '.join(subjects)}",
+        episodes=[episode for bench, _ in done for episode in bench.episodes],
+        proposals=proposals,
+        kept=_kept((p, [e.sample_id for e in bench.episodes]) for bench, made in done for p in made),
+    )
+
+
+def _result(bench: Bench, trial: Trial) -> dict[str, Any]:
+    return {
+        "phase": bench.phase,
+        "sample": trial.sample.id,
+        "correct": bench.verdict.correct,
+        "right": solved(trial.feedback),
+        "subjects": sorted(specific(trial.feedback.subjects)),
+        "error": trial.attempt.error,
+    }
+
+
+def _kept(proposals: Iterable[tuple[Proposal, Sequence[str]]]) -> dict[str, list[str]]:
+    """Bullet -> the samples that prove it."""
+    kept: dict[str, list[str]] = {}
+    for proposal, samples in proposals:
+        if proposal.outcome == "accepted":
+            for name in dict.fromkeys(name for op in proposal.delta for name in touched(op)):
+                kept.setdefault(name, []).extend(samples)
+    return kept
+
+
+def _refuse_silence(trials: Sequence[Trial]) -> None:
+    """When no attempt of a step got any answer, nothing was measured: the model is out of reach."""
+    if trials and all(trial.attempt.error and not trial.attempt.text for trial in trials):
+        raise ModelUnavailable(
+            f"No attempt got an answer. The first: {trials[0].attempt.error}",
+            hint="Try `ace models check NAME`; continue with --resume.",
+        )
+
+
+def _tally(verdicts: Sequence[bool]) -> str:
+    return f"{sum(verdicts)} of {len(verdicts)} right" if verdicts else ""
+
+
+def _lessons(run: Session, verdicts: Sequence[bool]) -> str:
+    return f"{_tally(verdicts)}, {len(run.playbook)} bullets" if verdicts else ""

@@ -1,0 +1,78 @@
+"""What earlier steps of a run showed: which samples were right, and which samples prove which bullet.
+
+Built up in journal order, so it is the same after a resume. Knows subjects, no labels and no model.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+
+from ace.playbook.model import Bullet, Playbook
+from ace.task.types import Sample
+
+_NAME = re.compile(r"[^\W\d]\w*(?:\.\w+)*")
+
+
+class Evidence:
+    """Indexed by subject, so that a step looks only at what shares its subjects."""
+
+    def __init__(self, samples: Iterable[Sample] = ()) -> None:
+        self._samples = {sample.id: sample for sample in samples}
+        self._subjects: dict[str, frozenset[str]] = {}
+        self._right: dict[str, dict[str, None]] = defaultdict(dict)  # subject -> samples that were right
+        self._about: dict[str, dict[str, None]] = defaultdict(dict)  # subject -> bullets
+        self._proofs: dict[str, tuple[str, ...]] = {}
+
+    def saw(self, sample_id: str, subjects: Collection[str], right: bool | None) -> None:
+        """The latest trial of a sample."""
+        for subject in self._subjects.get(sample_id, ()):
+            self._right[subject].pop(sample_id, None)
+        self._subjects[sample_id] = specific(subjects)
+        if right:
+            for subject in sorted(self._subjects[sample_id]):
+                self._right[subject][sample_id] = None
+
+    def kept(self, bullet: Bullet, proofs: Iterable[str]) -> None:
+        """A bullet was added or changed, and these samples prove it."""
+        known = self._proofs.get(bullet.id, ())
+        self._proofs[bullet.id] = tuple(dict.fromkeys([*known, *proofs]))
+        for name in mentioned(bullet.content):
+            self._about[name][bullet.id] = None
+
+    def neighbours(self, sample: Sample, subjects: Collection[str], most: int) -> tuple[Sample, ...]:
+        """Other samples that were right when last seen, those that share most with `subjects` first."""
+        shared: dict[str, int] = defaultdict(int)
+        for subject in specific(subjects):
+            for other in self._right[subject]:
+                shared[other] += other != sample.id
+        ranked = sorted((other for other in shared if shared[other]), key=lambda o: (-shared[o], o))
+        return tuple(self._samples[other] for other in ranked[:most] if other in self._samples)
+
+    def related(self, playbook: Playbook, subjects: Collection[str]) -> tuple[Bullet, ...]:
+        """Live bullets that mention one of `subjects`, in playbook order."""
+        ids = {bullet for subject in specific(subjects) for bullet in self._about[subject.lower()]}
+        found = (playbook.bullets[key] for key in ids if key in playbook.bullets)
+        return tuple(sorted((b for b in found if b.live), key=lambda b: (b.position, b.id)))
+
+    def proofs(self, bullet_ids: Iterable[str]) -> tuple[Sample, ...]:
+        """The samples that prove these bullets."""
+        ids = dict.fromkeys(sample for bullet in bullet_ids for sample in self._proofs.get(bullet, ()))
+        return tuple(self._samples[key] for key in ids if key in self._samples)
+
+    def by_subject(self, playbook: Playbook) -> Mapping[str, tuple[Bullet, ...]]:
+        """Live bullets under each subject that some sample has touched."""
+        known = {subject for subjects in self._subjects.values() for subject in subjects}
+        return {subject: self.related(playbook, (subject,)) for subject in sorted(known)}
+
+
+def specific(subjects: Collection[str]) -> frozenset[str]:
+    """The finest subjects only: columns where there are columns, else whatever there is."""
+    fine = frozenset(subject for subject in subjects if "." in subject)
+    return fine or frozenset(subjects)
+
+
+def mentioned(content: str) -> frozenset[str]:
+    """The names in a text, lower case, dotted ones whole."""
+    return frozenset(name.lower() for name in _NAME.findall(content))

@@ -1,0 +1,46 @@
+"""Whether a proposal may be kept: its own sample must now be right, and its neighbours still right.
+
+The acceptance rules see feedback only. With labels that is the match; without, it is what the environment
+shows (the attempt ran and returned something). Where nothing is shown nothing can be proven.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ace.methods.protocol import Bench, Trial
+from ace.playbook.delta import apply
+from ace.playbook.model import Delta, Playbook
+from ace.task.types import Feedback, Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """`holds` and why, with the trials that showed it, the last one decisive."""
+
+    holds: bool
+    why: str
+    trials: tuple[Trial, ...] = ()
+
+
+def solved(feedback: Feedback) -> bool | None:
+    """Right, as far as the learner may see; None when nothing shown says so."""
+    return feedback.ran if feedback.passed is None else feedback.passed
+
+
+def prove(
+    delta: Delta, playbook: Playbook, own: Iterable[Sample], neighbours: Iterable[Sample], bench: Bench
+) -> Proof:
+    """Try `delta` on its own samples, then on those it must not break; the first failure decides."""
+    candidate, rejections = apply(playbook, delta)
+    if len(rejections) == len(delta):
+        reason = rejections[0].reason if rejections else "it holds no operation"
+        return Proof(False, f"nothing of it applies: {reason}")
+    trials: list[Trial] = []
+    for samples, complaint in ((own, "still fails"), (neighbours, "was right and now fails")):
+        for sample in samples:
+            trials.append(bench.solve(sample, candidate))
+            if not solved(trials[-1].feedback):
+                return Proof(False, f"{sample.id} {complaint}", tuple(trials))
+    return Proof(True, f"right with it: {', '.join(t.sample.id for t in trials)}", tuple(trials))

@@ -1,0 +1,63 @@
+"""What the loop asks of a method, and what a method may ask for. The loop knows nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Protocol
+
+from ace.methods.evidence import Evidence
+from ace.playbook.model import Delta, Playbook
+from ace.store.records import Proposal
+from ace.task.types import Attempt, Feedback, Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One attempt as a learner may see it: no verdict. `episode` is the id of its full record."""
+
+    sample: Sample
+    attempt: Attempt
+    feedback: Feedback
+    episode: str
+
+
+class Bench(Protocol):
+    """Where a method tries things out. Every trial is recorded as an episode."""
+
+    def solve(self, sample: Sample, playbook: Playbook) -> Trial: ...
+
+    def seed(self, *parts: Hashable) -> int:
+        """A number that depends on the run's seed and on `parts` only."""
+        ...
+
+
+class Method(Protocol):
+    """Supplies the context and learns. Pure but for its model calls: the loop commits."""
+
+    @property
+    def name(self) -> str: ...
+
+    def context(self, playbook: Playbook) -> str:
+        """What the generator is given of a playbook."""
+        ...
+
+    def learn(
+        self, trial: Trial, playbook: Playbook, bench: Bench, evidence: Evidence
+    ) -> tuple[Proposal, ...]:
+        """Every proposal that this trial led to, with its outcome; at most one is accepted."""
+        ...
+
+    def credit(self, trial: Trial, evidence: Evidence) -> Delta:
+        """Votes for the bullets that a trial speaks for."""
+        ...
+
+    def subjects(self, playbook: Playbook, evidence: Evidence) -> tuple[str, ...]:
+        """Subjects whose bullets are worth curating together, in a fixed order."""
+        ...
+
+    def curate(
+        self, subject: str, playbook: Playbook, bench: Bench, evidence: Evidence
+    ) -> tuple[Proposal, ...]:
+        """Proposals for the bullets of one subject."""
+        ...

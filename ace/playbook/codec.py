@@ -1,0 +1,150 @@
+"""Canonical JSON of playbooks and deltas, and the hashes made of it.
+
+Canonical: sorted keys, no spaces, UTF-8, every field written; equal values give equal bytes, so the
+hash of the text is the hash of the value. Reading checks everything and raises FormatError.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import fields
+from types import UnionType
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from immutables import Map
+
+from ace.errors import FormatError
+from ace.playbook.delta import flaw
+from ace.playbook.model import Bullet, Delta, Operation, Playbook, Status
+from ace.playbook.text import SURROGATE
+
+FORMAT = "ace-playbook-1"
+T = TypeVar("T", bound=Bullet | Operation)
+_OPERATIONS: dict[str, type[Operation]] = {kind.__name__.lower(): kind for kind in get_args(Operation)}
+_HINTS: dict[Any, dict[str, Any]] = {kind: get_type_hints(kind) for kind in (Bullet, *get_args(Operation))}
+
+
+def playbook_to_json(playbook: Playbook) -> str:
+    """Everything, tombstones too: they are why an id is never reused."""
+    return _canonical(
+        {
+            "format": FORMAT,
+            "bullets": [_plain(playbook.bullets[key]) for key in sorted(playbook.bullets)],
+            "next_position": playbook.next_position,
+            "section_names": playbook.section_names,
+        }
+    )
+
+
+def playbook_from_json(text: str, *, file: str = "") -> Playbook:
+    """The playbook that was written; FormatError when none could have been written so."""
+    data = _parse(text, file)
+    if (
+        not isinstance(data, dict)
+        or data.get("format") != FORMAT
+        or not isinstance(data.get("bullets"), list)
+    ):
+        raise FormatError(f"This is not a playbook in the {FORMAT} format.", file=file)
+    try:
+        end = _value("next_position", int, data.get("next_position"))
+        names = _value("section_names", tuple[str, ...], data.get("section_names"))
+    except TypeError as error:
+        raise FormatError(f"playbook: {error}.", file=file) from error
+    bullets: dict[str, Bullet] = {}
+    for number, item in enumerate(data["bullets"], 1):
+        bullet = _read(Bullet, item, f"bullet {number}", file)
+        if reason := flaw(bullet) or _misplaced(bullet, bullets, names, end):
+            raise FormatError(f"Bullet {number} ({bullet.id!r:.60}) cannot be used: {reason}.", file=file)
+        bullets[bullet.id] = bullet
+    return Playbook(Map(bullets), tuple(dict.fromkeys(names)), end)
+
+
+def _misplaced(bullet: Bullet, earlier: dict[str, Bullet], names: tuple[str, ...], end: int) -> str:
+    if bullet.id in earlier:
+        return "its id is there twice"
+    return "" if bullet.section in names and bullet.position < end else "its section or position is unknown"
+
+
+def delta_to_json(delta: Iterable[Operation]) -> str:
+    """Total: an operation that was rejected for invalid Unicode can be recorded all the same."""
+    return _canonical([_plain(operation) for operation in delta])
+
+
+def delta_from_json(text: str, *, file: str = "") -> Delta:
+    """The operations that were written. Whether they apply is for `apply` to say."""
+    items = _parse(text, file)
+    if not isinstance(items, list):
+        raise FormatError("A delta is a list of operations.", file=file)
+    return tuple(_operation(item, f"operation {number}", file) for number, item in enumerate(items, 1))
+
+
+def content_hash(playbook: Playbook) -> str:
+    """Identifies a whole playbook, however it came to be."""
+    return _digest(playbook_to_json(playbook))
+
+
+def chain_hash(parent_hash: str, delta_json: str, author: str, reason: str) -> str:
+    """Identifies a version by its parent and its change, so a commit need not hash the whole playbook."""
+    return _digest(_canonical([parent_hash, delta_json, author, reason]))
+
+
+def _digest(text: str) -> str:
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def _canonical(data: object) -> str:
+    text = json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return SURROGATE.sub(lambda lone: f"\\u{ord(lone[0]):04x}", text)
+
+
+def _plain(value: Bullet | Operation) -> dict[str, Any]:
+    return {field.name: getattr(value, field.name) for field in fields(value)}
+
+
+def _parse(text: str, file: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise FormatError(
+            f"This is not JSON: {error}.", file=file, line=getattr(error, "lineno", None)
+        ) from error
+
+
+def _operation(item: Any, where: str, file: str) -> Operation:
+    name = item.get("op") if isinstance(item, dict) else None
+    kind = _OPERATIONS.get(name) if isinstance(name, str) else None
+    if kind is None:
+        raise FormatError(
+            f"{where}: unknown operation {name!r}.", hint=f"Known: {', '.join(_OPERATIONS)}.", file=file
+        )
+    return _read(kind, item, f"{where} ({name})", file)
+
+
+def _read(kind: type[T], data: Any, where: str, file: str) -> T:
+    """An instance of a dataclass from a JSON object: no unknown field, none missing, none of another type."""
+    hints = _HINTS[kind]
+    if not isinstance(data, dict):
+        raise FormatError(f"{where}: expected an object, found {type(data).__name__}.", file=file)
+    if unknown := sorted(data.keys() - hints.keys()):
+        raise FormatError(
+            f"{where}: unknown field {unknown[0]!r}.", hint=f"Known: {', '.join(hints)}.", file=file
+        )
+    try:
+        return kind(**{name: _value(name, hints[name], value) for name, value in data.items()})
+    except TypeError as error:
+        raise FormatError(f"{where}: {error}.", file=file) from error
+
+
+def _value(name: str, hint: Any, value: Any) -> Any:
+    for option in get_args(hint) if isinstance(hint, UnionType) else (hint,):
+        if type(value) is option:  # not isinstance: True is an int to Python, not to a reader
+            return value
+        if option is Status and value in list(Status):
+            return Status(value)
+        if get_origin(option) is Literal and value in get_args(option):
+            return value
+        if option == tuple[str, ...] and isinstance(value, list) and all(type(text) is str for text in value):
+            return tuple(value)
+    raise TypeError(f"{name}: {value!r:.60} is not {getattr(hint, '__name__', hint)}")

@@ -1,0 +1,188 @@
+"""The Markdown form of a playbook, for people to read, review and edit.
+
+    ## Orders
+
+    - Join orders.cust_ref to customers.code, never to its id. <!-- id=orders-3fa91c2e helpful=3 from=ep-7 -->
+    - Amounts are in cents:
+      divide by 100 once, at the end.
+      <!-- id=orders-90b1d2aa pinned -->
+
+One list item is one bullet; its further lines are indented by two spaces. The comment at its end holds
+what people rarely need, and only what differs from the default. Any content survives: characters nobody
+can see, and what would read as a comment, are written as character references.
+
+Hand-written files read too: any heading level, any list marker, no comments (ids are derived). Text
+between a heading and its first bullet, and comments on a line of their own, are for readers only.
+Removed bullets are not written, nor are positions: the order of the lines is the order.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+from itertools import chain, count
+from typing import Any
+from urllib.parse import quote, unquote
+
+from immutables import Map
+
+from ace.errors import FormatError
+from ace.playbook.delta import flaw
+from ace.playbook.model import Bullet, Playbook, Status, bullet_id
+from ace.playbook.text import HIDDEN
+
+GENERAL = "General"  # the section of bullets that come before any heading
+_HEADING = re.compile(r"#{1,6}[ \t]+(.*)")
+_MARKER = re.compile(r"(?:[-*+]|\d{1,9}[.)])(?:[ \t]|$)")
+_NOTE = re.compile(r"<!--.*-->\s*")
+_REFERENCE = re.compile(r"&(?:amp|lt|#x(?:10|[0-9a-f])?[0-9a-f]{1,4});")
+_SPECIAL = re.compile(rf"{HIDDEN.pattern}|&(?={_REFERENCE.pattern[1:]})|<(?=!--)")
+_NAMED = {"&": "&amp;", "<": "&lt;"}
+
+
+def to_markdown(playbook: Playbook) -> str:
+    """The live bullets as a document for people."""
+    parts = ["# Playbook\n"]
+    for section in playbook.sections:
+        parts.append(f"## {_escaped(section.name)}\n\n" + "".join(map(_written, section.bullets)))
+    return "\n".join(parts)
+
+
+def from_markdown(text: str, *, file: str = "", base: Playbook | None = None) -> Playbook:
+    """The playbook a document describes; FormatError names the line that is wrong.
+
+    With `base`, the playbook the document was exported from, bullets keep their positions in it
+    wherever the order of the lines allows, so that diff(base, ...) holds only what was edited.
+    """
+    bullets: dict[str, Bullet] = {}
+    items = [(item, _bullet(item, file)) for item in _items(text, file)]
+    taken = {bullet.id for _, bullet in items}
+    for item, bullet in items:
+        bullet = replace(bullet, id=bullet.id or _fresh_id(bullet, taken), position=len(bullets))
+        if reason := "this id is there twice" if bullet.id in bullets else flaw(bullet):
+            raise FormatError(
+                f"The bullet {bullet.id!r:.60} cannot be used: {reason}.", file=file, line=item.line
+            )
+        taken.add(bullet.id)
+        bullets[bullet.id] = bullet
+    sections = dict.fromkeys(bullet.section for bullet in bullets.values())
+    playbook = Playbook(Map(bullets), tuple(sections), len(bullets))
+    return playbook if base is None else _aligned(playbook, base)
+
+
+def _written(bullet: Bullet) -> str:
+    content = _escaped(bullet.content)
+    apart = "\n" if "\n" in content else " "
+    return "- " + re.sub(r"\n(?=[^\n])", "\n  ", f"{content}{apart}{_comment(bullet)}") + "\n"
+
+
+def _comment(bullet: Bullet) -> str:
+    words = {
+        f"id={bullet.id}": True,
+        "quarantined": bullet.status is Status.QUARANTINED,
+        "pinned": bullet.pinned,
+        f"helpful={bullet.helpful}": bullet.helpful,
+        f"harmful={bullet.harmful}": bullet.harmful,
+        "from=" + ",".join(quote(cited, safe=":/@+()") for cited in bullet.provenance): bullet.provenance,
+    }
+    return f"<!-- {' '.join(word for word, said in words.items() if said)} -->"
+
+
+def _escaped(text: str) -> str:
+    return _SPECIAL.sub(lambda found: _NAMED.get(found[0], f"&#x{ord(found[0]):x};"), text)
+
+
+def _unescaped(text: str) -> str:
+    names = {reference: character for character, reference in _NAMED.items()}
+    return _REFERENCE.sub(lambda found: names.get(found[0]) or chr(int(found[0][3:-1], 16)), text)
+
+
+@dataclass(slots=True)
+class _Item:
+    """One list item as it stands in the file."""
+
+    line: int
+    section: str
+    indent: int
+    lines: list[str]
+
+
+def _items(text: str, file: str) -> list[_Item]:
+    items: list[_Item] = []
+    section, item = GENERAL, None
+    for number, line in enumerate(text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n"), 1):
+        if heading := _HEADING.match(line):
+            section, item = _unescaped(heading[1].strip()), None
+        elif marker := _MARKER.match(line):
+            item = _Item(number, section, max(2, marker.end()), [line[marker.end() :]])
+            items.append(item)
+        elif item and (not line or line.startswith(("  ", "\t"))):
+            item.lines.append(line[item.indent :] if line[: item.indent].isspace() else line.lstrip())
+        elif item and line.strip() and not _NOTE.fullmatch(line):
+            hint = "Indent it by two spaces to continue the bullet, or start it with '- '."
+            raise FormatError("This text belongs to no bullet.", hint=hint, file=file, line=number)
+    return items
+
+
+def _bullet(item: _Item, file: str) -> Bullet:
+    """What an item says. Without an id the space around its text means nothing, as people write it."""
+    text, opened, rest = "\n".join(item.lines).partition("<!--")
+    comment, closed, after = rest.partition("-->")
+    if opened and not closed:
+        raise FormatError("This bullet's comment does not end with '-->'.", file=file, line=item.line)
+    try:
+        values = dict(map(_word, comment.split()))
+    except ValueError as error:
+        hint = "Known: id=, quarantined, pinned, helpful=, harmful=, from=. Put notes on a line of their own."
+        message = f"This bullet's comment does not read: {error}"
+        raise FormatError(message, hint=hint, file=file, line=item.line) from error
+    if "id" not in values:
+        return Bullet("", item.section, _unescaped((text + after).strip()), **values)
+    text = text[:-1] if text.endswith((" ", "\n")) else text  # what sets the comment apart
+    return Bullet(values.pop("id"), item.section, _unescaped(text + after.rstrip()), **values)
+
+
+def _word(word: str) -> tuple[str, Any]:
+    match word.partition("="):
+        case "id", "=", value if value:
+            return "id", value
+        case "helpful" | "harmful" as name, "=", value:
+            return name, int(value)
+        case "from", "=", value:
+            return "provenance", tuple(map(unquote, value.split(",")))
+        case "pinned", "", _:
+            return "pinned", True
+        case "quarantined", "", _:
+            return "status", Status.QUARANTINED
+    raise ValueError(f"what is {word!r:.60}?")
+
+
+def _fresh_id(bullet: Bullet, taken: set[str]) -> str:
+    salts = chain([""], map(str, count(2)))
+    ids = (bullet_id(bullet.section, bullet.content, salt) for salt in salts)
+    return next(fresh for fresh in ids if fresh not in taken)
+
+
+def _aligned(playbook: Playbook, base: Playbook) -> Playbook:
+    """The same bullets in the same order, at the positions they have in `base` where that is possible."""
+    bullets, end = playbook.bullets, base.next_position
+    before = {section.name: [bullet.id for bullet in section.bullets] for section in base.sections}
+    for section in playbook.sections:
+        ids = [bullet.id for bullet in section.bullets]
+        kept = _in_order(before.get(section.name, []), ids)
+        last = max((index for index, key in enumerate(ids) if key in kept), default=-1)
+        place = (-1, "")
+        for index, key in enumerate(ids):
+            wanted = base.bullets[key].position if key in kept else end if index > last else place[0] + 1
+            place = (wanted if (wanted, key) > place else place[0] + 1, key)
+            bullets = bullets.set(key, replace(bullets[key], position=place[0]))
+            end = max(end, place[0] + 1)
+    names = dict.fromkeys((*base.section_names, *playbook.section_names))
+    return Playbook(bullets, tuple(names), end)
+
+
+def _in_order(before: list[str], after: list[str]) -> set[str]:
+    """The ids that can stay where they are: a long run common to both orders."""
+    blocks = SequenceMatcher(None, before, after, autojunk=False).get_matching_blocks()
+    return {key for block in blocks for key in after[block.b : block.b + block.size]}

@@ -1,0 +1,18 @@
+"""What any text may hide: characters that nobody sees but that files, terminals and models act on."""
+
+from __future__ import annotations
+
+import re
+
+# Control, direction and zero-width characters, line separators and tag characters. Joiners
+# (U+200C, U+200D) stay out of it: Persian, Indic scripts and emoji need them.
+HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f]"
+)
+SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def visible(text: str) -> bool:
+    """Whether a reader would see anything at all."""
+    return any(character.isprintable() and not character.isspace() for character in text)

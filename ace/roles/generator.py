@@ -1,0 +1,42 @@
+"""The generator attempts a sample with a playbook in its context."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import BaseModel, Field
+
+from ace.llm.client import Client
+from ace.roles.prompt import messages, render
+from ace.task.types import Sample, Task
+
+MAX_TOKENS = 512
+
+
+class Answer(BaseModel):
+    """What the generator replies: plain text, so that a small model need not escape its SQL."""
+
+    answer: str = Field(min_length=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Generator:
+    """Asks a model for the answer to a sample."""
+
+    client: Client
+    task: Task
+
+    def __call__(self, sample: Sample, playbook: str, *, temperature: float = 0.0, seed: int = 0) -> Answer:
+        """One call. Raises ValueError when the model answers nothing, ModelError as the client does."""
+        system = render(
+            "generator",
+            "system",
+            instructions=self.task.instructions,
+            environment=self.task.environment.describe(sample),
+            playbook=playbook,
+        )
+        asked = messages(system, render("generator", "user", question=sample.question))
+        reply = self.client.complete(asked, temperature=temperature, seed=seed, max_tokens=MAX_TOKENS)
+        if not reply.text.strip():
+            raise ValueError(f"the model answered nothing (finish reason: {reply.finish_reason})")
+        return Answer(answer=reply.text.strip())

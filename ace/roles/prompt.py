@@ -1,0 +1,46 @@
+"""Prompts are files: rendered strictly (a missing variable is an error) and identified by a hash.
+
+Knows templates only; who says what to whom is in the role modules.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from ace.llm.client import Message
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+ROLES = ("generator", "reflector", "curator")
+_FOLDER = "prompts"
+
+
+@cache
+def _templates() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    loader = PackageLoader("ace.roles", _FOLDER)
+    # Prompts are plain text; what is put into them is made safe by `ace.context`.
+    return Environment(loader=loader, undefined=StrictUndefined, autoescape=False)  # noqa: S701
+
+
+def render(role: str, part: str, **values: Any) -> str:
+    """One template, filled in. Raises jinja2.UndefinedError for a variable that was not given."""
+    return _templates().get_template(f"{role}.{part}.j2").render(**values).strip()
+
+
+def messages(system: str, user: str) -> Sequence[Message]:
+    return (Message("system", system), Message("user", user))
+
+
+def prompt_hash() -> str:
+    """Identifies the wording of all roles' prompts in a run's record."""
+    digest = hashlib.sha256()
+    for file in sorted(files("ace.roles").joinpath(_FOLDER).iterdir(), key=lambda file: file.name):
+        digest.update(f"{file.name}\0{file.read_text('utf-8')}\0".encode())
+    return f"sha256:{digest.hexdigest()[:16]}"

@@ -1,0 +1,189 @@
+"""The tables, as an append-only list of migrations: never edit one that was released, add the next.
+
+SQLite keeps the comments below in the file, so `.schema` and Datasette show them. Knows nothing
+about records. sqlite-utils takes 0.2 s to import, so it is imported only when there is something to migrate.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ace.errors import NewerSchema, NotAPlaybook
+from ace.playbook.codec import chain_hash, delta_to_json
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+APPLICATION_ID = int.from_bytes(b"acep")  # in the file's header: tells a playbook from other SQLite files
+
+FIRST_TABLES = (
+    """CREATE TABLE runs (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,                -- learn, online or eval
+    task TEXT NOT NULL,
+    config TEXT NOT NULL,              -- JSON
+    status TEXT NOT NULL,              -- running, done, failed, capped or interrupted
+    started TEXT NOT NULL,             -- times are ISO 8601, UTC
+    ended TEXT,
+    report TEXT                        -- JSON
+) STRICT""",
+    """CREATE TABLE versions (
+    number INTEGER PRIMARY KEY,        -- 0 is the empty playbook
+    parent INTEGER REFERENCES versions,
+    hash TEXT NOT NULL,                -- of the parent's hash, the operations, author and reason
+    author TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    run INTEGER REFERENCES runs,
+    created TEXT NOT NULL
+) STRICT""",
+    """CREATE TABLE operations (           -- what each version changed, in order
+    version INTEGER NOT NULL REFERENCES versions,
+    position INTEGER NOT NULL,
+    op TEXT NOT NULL,
+    bullet TEXT NOT NULL,              -- the bullet it changes; for a merge the one that stays
+    operation TEXT NOT NULL,           -- canonical JSON
+    PRIMARY KEY (version, position)
+) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX operations_bullet ON operations (bullet)",
+    "CREATE INDEX operations_merge ON operations (op) WHERE op = 'merge'",
+    """CREATE TABLE sections (             -- of the head, in order of first use
+    place INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE
+) STRICT""",
+    """CREATE TABLE bullets (              -- of the head, removed ones included
+    id TEXT PRIMARY KEY,
+    section TEXT NOT NULL REFERENCES sections (name),
+    content TEXT NOT NULL,
+    provenance TEXT NOT NULL,          -- JSON list of episode ids
+    status TEXT NOT NULL,              -- active, quarantined or removed
+    pinned INTEGER NOT NULL,
+    helpful INTEGER NOT NULL,
+    harmful INTEGER NOT NULL,
+    position INTEGER NOT NULL
+) STRICT""",
+    """CREATE TABLE meta (                 -- head: the current version; next_position: where a bullet appends
+    key TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE steps (                -- the journal of a run
+    run INTEGER NOT NULL REFERENCES runs,
+    number INTEGER NOT NULL,
+    phase TEXT NOT NULL,
+    payload TEXT NOT NULL,             -- JSON
+    version INTEGER NOT NULL REFERENCES versions,
+    PRIMARY KEY (run, number)
+) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE episodes (             -- every attempt that was made, kept for good
+    id TEXT NOT NULL,                  -- unique within a run
+    run INTEGER REFERENCES runs,
+    phase TEXT NOT NULL,
+    context_version INTEGER NOT NULL REFERENCES versions,
+    sample_id TEXT NOT NULL,
+    question TEXT NOT NULL,
+    answer TEXT NOT NULL,
+    correct INTEGER NOT NULL,
+    score REAL NOT NULL,
+    detail TEXT NOT NULL,              -- of the verdict, which may use labels
+    error TEXT NOT NULL,               -- why there is no answer
+    reply TEXT NOT NULL,               -- what the model said, unchanged
+    feedback_kind TEXT NOT NULL,       -- labels, execution or none
+    feedback TEXT NOT NULL,            -- what the learner was shown
+    passed INTEGER,                    -- 0, 1, or NULL where nothing shown says so; ran too
+    ran INTEGER,
+    expected TEXT NOT NULL,
+    subjects TEXT NOT NULL             -- JSON list
+) STRICT""",
+    "CREATE UNIQUE INDEX episodes_id ON episodes (id, run)",
+    "CREATE INDEX episodes_run ON episodes (run)",
+    """CREATE TABLE proposals (            -- deltas that asked to be kept
+    run INTEGER REFERENCES runs,
+    sample_id TEXT NOT NULL,
+    author TEXT NOT NULL,
+    delta TEXT NOT NULL,               -- canonical JSON
+    outcome TEXT NOT NULL,             -- accepted or rejected
+    why TEXT NOT NULL,
+    episodes TEXT NOT NULL,            -- JSON list of episode ids
+    attempts TEXT NOT NULL,            -- JSON list of the answers that proved or refuted it
+    version INTEGER NOT NULL REFERENCES versions
+) STRICT""",
+    "CREATE INDEX proposals_run ON proposals (run)",
+    """CREATE TABLE rejected_operations (  -- operations that could not apply
+    run INTEGER REFERENCES runs,
+    author TEXT NOT NULL,
+    operation TEXT NOT NULL,           -- canonical JSON
+    why TEXT NOT NULL,
+    version INTEGER NOT NULL REFERENCES versions
+) STRICT""",
+    """CREATE VIEW head_bullets AS
+SELECT bullets.* FROM bullets JOIN sections ON sections.name = bullets.section
+WHERE status <> 'removed' ORDER BY sections.place, bullets.position, bullets.id""",
+    """CREATE VIEW history AS
+SELECT number AS version, created, author, reason, run, op, bullet, operation
+FROM versions LEFT JOIN operations ON operations.version = versions.number
+ORDER BY number DESC, position""",
+)
+
+
+def m001_first_tables(db: Database) -> None:
+    """Everything a playbook needs, and version 0: the empty playbook."""
+    for statement in FIRST_TABLES:
+        db.execute(statement)
+    author, reason = "ace", "the empty playbook"
+    root = chain_hash("", delta_to_json(()), author, reason)
+    db.execute(
+        "INSERT INTO versions (number, hash, author, reason, created) VALUES (0, ?, ?, ?, ?)",
+        [root, author, reason, now()],
+    )
+    db.execute("INSERT INTO meta VALUES ('head', 0), ('next_position', 0)")
+
+
+MIGRATIONS: tuple[Callable[[Database], None], ...] = (m001_first_tables,)
+LATEST = len(MIGRATIONS)
+DAMAGED = "Put a backup in its place; `ace playbook export` saves what can still be read."
+
+
+def damaged(what: str) -> NotAPlaybook:
+    return NotAPlaybook(what, hint=DAMAGED)
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def schema_version(db: sqlite3.Connection, path: Path) -> int:
+    """The file's schema version, 0 for an empty file. Refuses anything that is not a playbook."""
+    application, version, objects = (
+        db.execute(sql).fetchone()[0]
+        for sql in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_schema")
+    )
+    if application != APPLICATION_ID and (application or version or objects):
+        raise NotAPlaybook(
+            f"{path} is an SQLite file, but not a playbook.", hint="Give another path with --playbook."
+        )
+    if version > LATEST:
+        raise NewerSchema(
+            f"{path} has schema {version}; this release knows {LATEST}.", hint="Upgrade the package."
+        )
+    return int(version)
+
+
+def migrate(db: sqlite3.Connection, path: Path) -> None:
+    """Bring the file to the latest schema. The caller holds the write lock, so only one process does it."""
+    if schema_version(db, path) < LATEST:
+        _apply(db)
+    # Written even when it is there already: a file that cannot be written is refused now, not after an hour.
+    db.execute(f"PRAGMA user_version = {LATEST}")
+
+
+def _apply(db: sqlite3.Connection) -> None:
+    from sqlite_utils import Database, Migrations
+
+    migrations = Migrations("ace")
+    for migration in MIGRATIONS:
+        migrations()(migration)
+    migrations.apply(Database(db, recursive_triggers=False, execute_plugins=False))
+    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")

@@ -1,0 +1,33 @@
+"""Tasks: samples and the environment they act on. What a model makes of them is not known here."""
+
+from __future__ import annotations
+
+from ace.task.answer import AnswerEnvironment
+from ace.task.database import Database, Result
+from ace.task.define import JudgeEnvironment, define_task
+from ace.task.folder import find_tasks, load_task
+from ace.task.samples import check_task
+from ace.task.sql import SqlEnvironment
+from ace.task.sqltext import extract_sql
+from ace.task.types import Attempt, Environment, Episode, Feedback, FeedbackKind, Sample, Task, Verdict
+
+__all__ = [
+    "AnswerEnvironment",
+    "Attempt",
+    "Database",
+    "Environment",
+    "Episode",
+    "Feedback",
+    "FeedbackKind",
+    "JudgeEnvironment",
+    "Result",
+    "Sample",
+    "SqlEnvironment",
+    "Task",
+    "Verdict",
+    "check_task",
+    "define_task",
+    "extract_sql",
+    "find_tasks",
+    "load_task",
+]

@@ -1,0 +1,58 @@
+"""A task in a few lines of Python: a list of dicts and a judge function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ace.errors import TaskError
+from ace.task.answer import gold_text, outcome, without_labels
+from ace.task.samples import NAME, checked, to_sample
+from ace.task.types import Attempt, Feedback, FeedbackKind, Sample, Task, Verdict
+
+Judge = Callable[[Sample, str], bool | float]
+Rows = Iterable[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeEnvironment:
+    """Scores with a function (sample, answer) -> bool or 0..1; the score counts as a label."""
+
+    score: Judge
+
+    def describe(self, sample: Sample) -> str:
+        return ""
+
+    def judge(self, sample: Sample, attempt: Attempt) -> Verdict:
+        try:
+            score = float(self.score(sample, attempt.answer))
+        except Exception as error:  # an answer the function cannot digest is a wrong answer, not a crash
+            return Verdict(False, 0.0, f"the judge failed: {type(error).__name__}: {error}")
+        return Verdict(score >= 1.0, min(max(score, 0.0), 1.0), attempt.error)
+
+    def feedback(self, sample: Sample, attempt: Attempt, kind: FeedbackKind) -> Feedback:
+        if kind is not FeedbackKind.LABELS:
+            return without_labels(attempt, kind)
+        expected = f"Right answer: {gold_text(sample)}" if "answer" in sample.data else ""
+        return Feedback(kind, outcome(attempt), self.judge(sample, attempt).correct, expected)
+
+    def check(self, sample: Sample) -> None:
+        if "answer" in sample.data:
+            gold_text(sample)
+
+
+def define_task(
+    name: str, train: Rows, judge: Judge, *, val: Rows = (), test: Rows = (), instructions: str = ""
+) -> Task:
+    """A checked task from rows {"id", "question", ...}; the other fields end up in `sample.data`.
+
+    A row's "answer", if there is one, is what the learner is told when labels are allowed.
+    """
+    if not NAME.fullmatch(name):
+        raise TaskError(f"Expected letters, digits, '_', '-' and '.', found {name!r}.", field="name")
+    splits = {
+        split: tuple(to_sample(row, split, number) for number, row in enumerate(rows, start=1))
+        for split, rows in (("train", train), ("val", val), ("test", test))
+    }
+    return checked(Task(name, instructions, JudgeEnvironment(judge), **splits))

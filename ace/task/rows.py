@@ -1,0 +1,58 @@
+"""Whether two query results say the same.
+
+Knows rows of plain values only. Column names are ignored; the number of columns counts. Whole numbers
+compare exactly (identifiers, times), anything with a fraction within a tolerance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
+from math import isclose
+from typing import Any
+
+Row = tuple[Any, ...]
+_KINDS = (str, bytes)
+
+
+def same_rows(gold: Sequence[Row], rows: Sequence[Row], *, ordered: bool) -> bool:
+    """As lists when `ordered`, else as multisets."""
+    if len(gold) != len(rows) or len({len(row) for row in (*gold, *rows)}) > 1:
+        return False
+    if not ordered:
+        key = _sort_key([*gold, *rows])
+        gold, rows = sorted(gold, key=key), sorted(rows, key=key)
+    pairs = zip(chain.from_iterable(gold), chain.from_iterable(rows), strict=True)
+    return all(_same(a, b) for a, b in pairs)
+
+
+def _same(a: Any, b: Any) -> bool:
+    if {type(a), type(b)} in ({float}, {int, float}):
+        return isclose(a, b, rel_tol=1e-6, abs_tol=1e-9)
+    return type(a) is type(b) and bool(a == b)
+
+
+def _sort_key(rows: Sequence[Row]) -> Callable[[Row], Any]:
+    """Numbers that differ only by rounding sort alike, or one of them would shuffle the columns after it."""
+    ranks = [_ranks(column) for column in zip(*rows, strict=True)]
+
+    def key(row: Row) -> Any:
+        rounded = [_place(cell, rank) for cell, rank in zip(row, ranks, strict=True)]
+        return rounded, [_place(cell, {}) for cell in row]
+
+    return key
+
+
+def _ranks(column: Iterable[Any]) -> dict[Any, int]:
+    numbers = sorted({(cell, isinstance(cell, float)) for cell in column if isinstance(cell, int | float)})
+    ranks: dict[Any, int] = {}
+    for index, (number, _) in enumerate(numbers):
+        previous = numbers[index - 1][0] if index else number
+        ranks[number] = ranks.get(previous, 0) + (not _same(previous, number) and previous != number)
+    return ranks
+
+
+def _place(cell: Any, ranks: dict[Any, int]) -> tuple[int, Any]:
+    if isinstance(cell, int | float):
+        return 1, ranks.get(cell, cell)
+    return (2 + _KINDS.index(type(cell)), cell) if isinstance(cell, _KINDS) else (0, 0)

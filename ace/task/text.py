@@ -1,0 +1,27 @@
+"""Reading a task's text files: every way a file can be unreadable becomes a TaskError that names it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ace.errors import TaskError
+
+
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise TaskError(f"Cannot read the file: {error.strerror or error}.", file=str(path)) from error
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        hint = "Save the file as UTF-8."
+        raise TaskError("Not valid UTF-8.", hint=hint, file=str(path), line=line) from error
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """(number, line). Only a line feed ends a line: JSON may hold the other separators Unicode has."""
+    return enumerate(read_text(path).split("\n"), start=1)

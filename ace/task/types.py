@@ -1,0 +1,113 @@
+"""What is asked, what was done, how it scored, and what the learner may see of that.
+
+Verdict and Feedback are different types on purpose: a verdict may use labels and goes to metrics
+only; feedback is all that roles and acceptance rules ever see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+
+class FeedbackKind(StrEnum):
+    """LABELS: gold answers and the match; EXECUTION: what the environment shows; NONE: nothing."""
+
+    LABELS = "labels"
+    EXECUTION = "execution"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One task. `data` is what the environment needs beside the question (gold answer, database).
+
+    `file` and `line` say where the row stands, for messages; they are no part of its identity.
+    """
+
+    id: str
+    question: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    file: str = field(default="", compare=False)
+    line: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What the generator did. `error` says why there is no answer; `text` is the raw reply."""
+
+    sample_id: str
+    answer: str
+    text: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How an attempt scored, 0 to 1. For metrics only: never shown to a role."""
+
+    correct: bool
+    score: float
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What the learner may see. `passed` is None when nothing shown says right or wrong.
+
+    `ran` is evidence without labels: the attempt ran and returned something; None when nothing is shown.
+    `text` describes the outcome (rows or error). `expected` describes the right answer and is empty
+    unless labels are allowed. `subjects` name what the sample touches (tables, columns, topics),
+    derived from the attempt, and from the gold answer only when labels are allowed.
+    """
+
+    kind: FeedbackKind
+    text: str
+    passed: bool | None = None
+    expected: str = ""
+    subjects: frozenset[str] = frozenset()
+    ran: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """The raw record of one attempt. `context_hash` identifies the context that was rendered."""
+
+    id: str
+    sample_id: str
+    question: str
+    attempt: Attempt
+    feedback: Feedback
+    verdict: Verdict
+    context_version: int
+    phase: str = ""
+
+
+class Environment(Protocol):
+    """What an attempt acts on. Methods are thread-safe and never raise for a bad attempt."""
+
+    def describe(self, sample: Sample) -> str:
+        """What the generator is told beside instructions and question, for example a schema."""
+        ...
+
+    def judge(self, sample: Sample, attempt: Attempt) -> Verdict: ...
+
+    def feedback(self, sample: Sample, attempt: Attempt, kind: FeedbackKind) -> Feedback: ...
+
+    def check(self, sample: Sample) -> None:
+        """Raise TaskError when the sample cannot be used (gold answer that fails, missing field)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A named set of samples and the environment they act on."""
+
+    name: str
+    instructions: str
+    environment: Environment
+    train: tuple[Sample, ...] = ()
+    val: tuple[Sample, ...] = ()
+    test: tuple[Sample, ...] = ()

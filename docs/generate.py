@@ -1,0 +1,73 @@
+"""Writes docs/cli.md from the `--help` of every command, and docs/schema.md from a new playbook file.
+
+    python docs/generate.py
+
+A test fails when a page is not what this writes.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.testing import CliRunner
+
+from ace.cli.main import app
+from ace.store import Store
+
+HERE = Path(__file__).parent
+NOTICE = "<!-- Written by docs/generate.py; edit the code it describes. -->"
+# Without what SQLite and sqlite-utils keep for themselves.
+OBJECTS = "SELECT sql FROM sqlite_schema WHERE sql <> '' AND tbl_name NOT GLOB '*sqlite_*' ORDER BY rowid"
+
+
+def main() -> None:
+    for name, text in pages().items():
+        (HERE / name).write_text(text, encoding="utf-8")
+
+
+def pages() -> dict[str, str]:
+    """File name -> content."""
+    return {"cli.md": cli_page(), "schema.md": schema_page()}
+
+
+def cli_page() -> str:
+    blocks = [f"## `{' '.join(path)}`\n\n```\n{help_of(path)}\n```" for path in commands(("ace",), root())]
+    codes = "Exit codes: 0 done, 1 failed, 2 bad usage or input, 3 stopped by a cap, 130 interrupted."
+    return "\n\n".join(["# The `ace` command", NOTICE, codes, *blocks]) + "\n"
+
+
+def root() -> Any:
+    return typer.main.get_command(app)
+
+
+def commands(path: tuple[str, ...], command: Any) -> Iterator[tuple[str, ...]]:
+    """Every command and group, parents first."""
+    yield path
+    for name, child in getattr(command, "commands", {}).items():
+        yield from commands((*path, name), child)
+
+
+def help_of(path: tuple[str, ...]) -> str:
+    done = CliRunner().invoke(app, [*path[1:], "--help"], prog_name="ace", env={"COLUMNS": "80"})
+    return "\n".join(line.rstrip() for line in done.stdout.strip().splitlines())
+
+
+def schema_page() -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "new.db"
+        Store.open(file).close()
+        with sqlite3.connect(file) as db:
+            objects = db.execute(OBJECTS).fetchall()
+        db.close()
+    statements = "\n\n".join(f"{sql};" for (sql,) in objects)
+    about = "One SQLite file per playbook. Any SQLite tool can read it; only `ace` should write to it."
+    return f"# The playbook file\n\n{NOTICE}\n\n{about}\n\n```sql\n{statements}\n```\n"
+
+
+if __name__ == "__main__":
+    main()

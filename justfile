@@ -1,0 +1,32 @@
+# Everything a contributor runs. `just` alone checks what CI checks, and the style.
+
+python := ".venv/bin/python"
+
+default: lint types test
+
+# A virtual environment with everything in it
+install:
+    python3 -m venv .venv
+    {{python}} -m pip install -e '.[dev]'
+
+test *args:
+    {{python}} -m pytest {{args}}
+
+lint:
+    {{python}} -m ruff check .
+    {{python}} -m ruff format --check .
+
+format:
+    {{python}} -m ruff check --fix .
+    {{python}} -m ruff format .
+
+types:
+    {{python}} -m mypy
+
+# Regenerate docs/cli.md and docs/schema.md
+docs:
+    {{python}} docs/generate.py
+
+# The demonstration of the README
+demo:
+    .venv/bin/ace learn tasks/shop_sql

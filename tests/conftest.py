@@ -1,0 +1,35 @@
+"""What holds for every test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from tests.cli import Ace, Done
+
+# Slow is not wrong: on a busy machine a deadline makes tests fail at random.
+settings.register_profile("ace", deadline=None)
+settings.load_profile("ace")
+
+
+@pytest.fixture
+def ace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ace:
+    """The `ace` command in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*args: str) -> Done:
+        from ace.cli.main import main
+
+        monkeypatch.setattr("sys.argv", ["ace", *map(str, args)])
+        try:
+            main()
+            code: object = 0
+        except SystemExit as stop:
+            code = stop.code or 0
+        out, err = capsys.readouterr()
+        assert isinstance(code, int)
+        return Done(code, out, err)
+
+    return run

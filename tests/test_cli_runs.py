@@ -1,0 +1,74 @@
+"""`ace runs` over a real file: how runs ended, and what they rejected."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ace.playbook import Add
+from ace.runs import Report, Score
+from ace.store import Proposal, Store
+from tests.cli import Ace
+
+PROPOSAL = Proposal(
+    "s1", "curator", (Add("a-1", "orders", "status 3"),), "rejected", "still wrong", ("e1",), ("SELECT 9",)
+)
+
+
+@pytest.fixture
+def file(ace: Ace) -> Path:
+    """Run 1 is finished and rejected something; run 2 was killed."""
+    path = Path("shop.db")
+    with Store.open(path) as store:
+        run = store.start_run("learn", "shop", {"seed": 0})
+        store.commit(
+            (), author="curator", reason="batch 1", run=run, step=(1, "epoch 1", {}), proposals=[PROPOSAL]
+        )
+        report = Report(kind="learn", task="shop", model="m", playbook="shop.db", after=Score(3, 4), run=run)
+        store.finish_run(run, "done", report.to_json())
+        store.start_run("eval", "shop", {})
+    return path
+
+
+def test_list(ace: Ace, file: Path) -> None:
+    text = ace("runs", "list").out
+    assert "3 of 4 right" in text
+    assert "not measured" in text
+    runs = json.loads(ace("runs", "list", "--json").out)["runs"]
+    assert {(run["id"], run["kind"], run["status"]) for run in runs} == {
+        (1, "learn", "done"),
+        (2, "eval", "running"),
+    }
+
+
+def test_show_a_finished_run(ace: Ace, file: Path) -> None:
+    text = ace("runs", "show", "1").out
+    assert text.startswith("run 1, done, 1 step, ")
+    assert "3 of 4 right" in text
+    assert json.loads(ace("runs", "show", "1", "--json").out)["report"]["after"]["correct"] == 3
+
+
+def test_show_defaults_to_the_last_run_finished_or_not(ace: Ace, file: Path) -> None:
+    assert ace("runs", "show").out.startswith("run 2, running, 0 steps, ")
+
+
+def test_show_rejected_proposals_with_what_refuted_them(ace: Ace, file: Path) -> None:
+    text = ace("runs", "show", "1", "--rejected").out
+    for part in ("status 3", "sample s1: still wrong", "attempt: SELECT 9"):
+        assert part in text
+    found = json.loads(ace("runs", "show", "1", "--rejected", "--json").out)["rejected"]
+    assert [proposal["why"] for proposal in found] == ["still wrong"]
+    assert ace("runs", "show", "2", "--rejected").out == "Nothing was rejected.\n"
+
+
+@pytest.mark.parametrize("args", [["show", "9"], ["show", "--playbook", "none.db"]], ids=" ".join)
+def test_no_such_run_or_file(ace: Ace, file: Path, args: list[str]) -> None:
+    assert ace("runs", *args).code == 1
+
+
+def test_no_runs_yet(ace: Ace) -> None:
+    Store.open("new.db").close()
+    assert ace("runs", "list").out == "No runs yet.\n"
+    assert "no runs in new.db yet" in ace("runs", "show").err

@@ -1,0 +1,147 @@
+"""Bad usage and failures become one clear message and the right exit code, in one place."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ace import errors
+from ace.cli import main as boundary
+from ace.store import Store
+from tests.cli import Ace
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["lern"], "learn"),
+        (["learn"], "TASK"),
+        (["learn", "t", "--workers", "0"], "--workers"),
+        (["learn", "t", "--feedback", "some"], "execution"),
+        (["learn", "t", "--max-cost", "-1"], "--max-cost"),
+        (["learn", "t", "--epochs", "many"], "--epochs"),
+        (["eval", "t", "--resume"], "--resume"),
+        (["playbook", "rollback"], "VERSION"),
+        (["learn", "no/such/task"], "task.toml"),
+        (["tasks", "check", "no/such/task"], "task.toml"),
+        (["playbook", "show"], "--playbook"),
+        (["playbook", "import", "missing.md", "--playbook", "new.db"], "missing.md"),
+        (["models", "pull", "local/unheard-of"], "unheard-of"),
+    ],
+    ids=" ".join,
+)
+def test_bad_usage_is_2_and_says_what(ace: Ace, args: list[str], said: str) -> None:
+    done = ace(*args)
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("command", ["show", "log", "export"])
+def test_a_missing_playbook_is_a_failure_and_makes_no_file(ace: Ace, command: str) -> None:
+    done = ace("playbook", command, "--playbook", "none.db")
+    assert done.code == 1
+    assert "none.db" in done.err
+    assert not Path("none.db").exists()
+
+
+def test_some_other_file_is_refused(ace: Ace) -> None:
+    Path("notes.db").write_text("dear diary " * 100, encoding="utf-8")
+    done = ace("playbook", "show")
+    assert done.code == 1
+    assert "notes.db" in done.err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.ModelError("it broke", hint="mend it"), 1),
+        (errors.InputError("it broke", hint="mend it"), 2),
+        (errors.CapReached("it broke", hint="mend it"), 3),
+    ],
+)
+def test_errors_carry_their_exit_code(
+    ace: Ace, monkeypatch: pytest.MonkeyPatch, error: errors.AceError, code: int
+) -> None:
+    monkeypatch.setattr(boundary, "app", raiser(error))
+    done = ace()
+    assert (done.code, done.err) == (code, "ace: it broke mend it\n")
+
+
+def test_version(ace: Ace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.metadata.version", {"ace-playbook": "1.2.3"}.get)
+    assert ace("--version").out == "ace 1.2.3\n"
+
+
+def test_a_file_that_cannot_be_written_is_one_line(ace: Ace) -> None:
+    Store.open("new.db").close()
+    done = ace("playbook", "export", "no/such/folder/out.md")
+    assert done.code == 1
+    assert done.err.startswith("ace: ")
+    assert "no/such/folder/out.md" in done.err
+    assert "unexpected" not in done.err
+
+
+def test_an_unexpected_error_is_one_line(ace: Ace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boundary, "app", raiser(RuntimeError("odd")))
+    done = ace()
+    assert done.code == 1
+    assert done.err == "ace: unexpected RuntimeError: odd. Set ACE_DEBUG=1 to see the traceback.\n"
+
+
+def test_the_traceback_is_one_variable_away(ace: Ace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACE_DEBUG", "1")
+    monkeypatch.setattr(boundary, "app", raiser(RuntimeError("odd")))
+    with pytest.raises(RuntimeError, match="odd"):
+        ace()
+
+
+def raiser(error: Exception) -> object:
+    def app(**_: object) -> None:
+        raise error
+
+    return app
+
+
+def test_a_terminal_gets_no_escape_codes_from_a_model() -> None:
+    from ace.cli.output import _printable
+
+    assert _printable("a\x1b[2Jb\n\tc é") == "a\\x1b[2Jb\n\tc é"
+
+
+def test_help_is_quick() -> None:
+    """In seconds of processor time: the machine may be busy, the command may not be slow."""
+    program = "import sys; sys.argv = ['ace', '--help']; from ace.cli.main import main; main()"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+    def seconds() -> float:
+        before = os.times()
+        subprocess.run([sys.executable, "-c", program], env=environment, check=True, capture_output=True)
+        after = os.times()
+        return sum(after[2:4]) - sum(before[2:4])  # of child processes: user and system
+
+    assert min(seconds() for _ in range(3)) < 0.3
+
+
+def test_options_agree_with_the_types_they_stand_for() -> None:
+    """They are spelled out in the options so that `--help` imports neither models nor tasks."""
+    from typing import get_args, get_type_hints
+
+    from ace.cli.options import DEFAULT_MODEL, OnlineOptions
+    from ace.llm import DEFAULT_MODEL as MODEL
+    from ace.task import FeedbackKind
+
+    assert DEFAULT_MODEL == MODEL
+    assert set(get_args(get_type_hints(OnlineOptions)["feedback"])) == set(FeedbackKind)
+
+
+def test_json_of_a_list_is_one_object(ace: Ace) -> None:
+    assert json.loads(ace("playbook", "list", "--json").out) == {"playbooks": []}
+    assert json.loads(ace("tasks", "list", "--json").out) == {"tasks": []}

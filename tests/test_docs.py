@@ -1,0 +1,64 @@
+"""The generated pages are what the code says now, and the tasks that the documentation shows can be used."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ace.task import Attempt, Task, load_task
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+ACE_LINE = re.compile(r"^(?:.*&& )?(?:\.venv/bin/)?(ace [a-z].*)$", re.MULTILINE)
+BLOCK = re.compile(r"^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FILE_BLOCK = re.compile(r"^`([\w./]+)`\n\n```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def generator() -> dict[str, Any]:
+    return runpy.run_path(str(DOCS / "generate.py"))
+
+
+@pytest.mark.parametrize(("name", "page"), [("cli.md", "cli_page"), ("schema.md", "schema_page")])
+def test_page_is_current(name: str, page: str, generator: dict[str, Any]) -> None:
+    assert (DOCS / name).read_text(encoding="utf-8") == generator[page](), "run `python docs/generate.py`"
+
+
+def test_ci_runs_the_readmes_test_command() -> None:
+    command = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()[-1]
+    assert command.endswith("/pytest")
+    assert command in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_readmes_commands_exist(generator: dict[str, Any]) -> None:
+    known = {" ".join(path) for path in generator["commands"](("ace",), generator["root"]())}
+    blocks = BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    used = [command for block in blocks for command in ACE_LINE.findall(block)]
+    assert used
+    assert {command_of(line) for line in used} <= known
+
+
+def command_of(line: str) -> str:
+    """`ace learn`, or `ace playbook show`: the words that are no argument."""
+    words = line.split()
+    return " ".join(words[:2] if words[1] in {"learn", "online", "eval"} else words[:3])
+
+
+def documented(name: str, folder: Path) -> Task:
+    """A task of the page on tasks, written out as the page says."""
+    for file, content in FILE_BLOCK.findall((DOCS / "task-format.md").read_text(encoding="utf-8")):
+        (folder / file).parent.mkdir(exist_ok=True)
+        (folder / file).write_text(content, encoding="utf-8")
+    return load_task(folder / name)
+
+
+@pytest.mark.parametrize(("name", "right"), [("capitals", "paris"), ("pairs", "40")])
+def test_documented_tasks_work(name: str, right: str, tmp_path: Path) -> None:
+    task = documented(name, tmp_path)
+    sample = task.train[0]
+    judged = [task.environment.judge(sample, Attempt(sample.id, answer)) for answer in (right, "London")]
+    assert [verdict.correct for verdict in judged] == [True, False]

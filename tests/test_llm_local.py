@@ -1,0 +1,69 @@
+"""The embedded server with real weights: only what the cache holds already is used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
+
+import pytest
+from pydantic import BaseModel
+
+from ace.errors import ModelError, ModelNameError
+from ace.llm import Endpoint, Message, connect, weights
+
+
+class Guess(BaseModel):
+    kind: Literal["table", "column"]
+    sure: bool
+
+
+@pytest.fixture(scope="module", params=["smollm2-135m", weights.DEFAULT])
+def client(request: pytest.FixtureRequest) -> Iterator[Endpoint]:
+    if weights.cached(weights.find(request.param)) is None:
+        pytest.skip(f"the weights of {request.param} are not in the cache")
+    pytest.importorskip("xllamacpp")
+    with connect(f"local/{request.param}", slots=2, context=512) as client:
+        yield client
+
+
+def ask(text: str) -> list[Message]:
+    return [Message("system", "Answer in as few words as you can, please."), Message("user", text)]
+
+
+def test_it_answers_for_free_and_a_second_call_finds_its_prefix(client: Endpoint) -> None:
+    first, again = (client.complete(ask("What is SQL?"), max_tokens=4) for _ in range(2))
+    assert first.text and first.text == again.text
+    assert first.usage.cost == 0.0 and 1 <= first.usage.completion_tokens <= 4
+    assert again.usage.cached_tokens >= again.usage.prompt_tokens - 2
+
+
+def test_a_schema_is_a_grammar_that_no_model_can_break(client: Endpoint) -> None:
+    reply = client.complete(ask("Is 'orders' a table or a column?"), schema=Guess, max_tokens=40)
+    assert isinstance(reply.parsed, Guess) and reply.usage.calls == 1
+
+
+def test_slots_work_at_the_same_time(client: Endpoint) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        replies = list(pool.map(lambda q: client.complete(ask(q), max_tokens=3), ["Hello?", "Goodbye?"]))
+    assert all(reply.usage.completion_tokens for reply in replies)
+
+
+def test_a_prompt_past_the_context_says_what_to_do(client: Endpoint) -> None:
+    with pytest.raises(ModelError, match="smaller budget"):
+        client.complete(ask("word " * 2000))
+
+
+def test_only_the_holder_of_the_key_may_call(client: Endpoint) -> None:
+    stranger = Endpoint("openai/x", api_base=client.api_base, api_key="guessed")
+    with pytest.raises(ModelNameError, match="refused the API key"):
+        stranger.complete(ask("Hello?"), max_tokens=1)
+
+
+def test_the_server_writes_nothing_to_the_terminal(
+    client: Endpoint, capfd: pytest.CaptureFixture[str]
+) -> None:
+    client.complete(ask("Hello?"), max_tokens=1)
+    with connect(client.model, slots=1, context=512):
+        pass
+    assert capfd.readouterr() == ("", "")

@@ -1,0 +1,68 @@
+"""The statistics agree with scipy's, and stay within bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ace.runs import mcnemar, wilson
+
+counts = st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
+pairs = st.lists(st.tuples(st.booleans(), st.booleans()), max_size=60)
+
+
+@given(counts)
+def test_wilson_is_scipys(count: tuple[int, int]) -> None:
+    from scipy.stats import binomtest
+
+    expected = binomtest(*count).proportion_ci(method="wilson")
+    assert wilson(*count) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+@given(counts)
+def test_wilson_holds_the_share(count: tuple[int, int]) -> None:
+    low, high = wilson(*count)
+    assert 0 <= low <= count[0] / count[1] <= high <= 1
+    assert low < high
+
+
+@given(counts)
+def test_wilson_mirrors_right_and_wrong(count: tuple[int, int]) -> None:
+    correct, total = count
+    low, high = wilson(correct, total)
+    assert wilson(total - correct, total) == pytest.approx((1 - high, 1 - low))
+
+
+def test_wilson_without_samples_knows_nothing() -> None:
+    assert wilson(0, 0) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(("correct", "total"), [(-1, 3), (4, 3), (1, 0)])
+def test_wilson_refuses_what_is_no_share(correct: int, total: int) -> None:
+    with pytest.raises(ValueError, match="not a proportion"):
+        wilson(correct, total)
+
+
+@given(pairs)
+def test_mcnemar_is_a_sign_test_of_the_changes(scores: Sequence[tuple[bool, bool]]) -> None:
+    from scipy.stats import binomtest
+
+    before, after = [b for b, _ in scores], [a for _, a in scores]
+    changed = [a for b, a in scores if a != b]
+    expected = binomtest(sum(changed), len(changed)).pvalue if changed else 1.0
+    assert mcnemar(before, after) == pytest.approx(expected)
+
+
+@given(pairs)
+def test_mcnemar_is_a_probability_and_has_no_direction(scores: Sequence[tuple[bool, bool]]) -> None:
+    before, after = [b for b, _ in scores], [a for _, a in scores]
+    assert 0 < mcnemar(before, after) <= 1
+    assert mcnemar(before, after) == mcnemar(after, before)
+
+
+def test_mcnemar_needs_pairs() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        mcnemar([True, False], [True])

@@ -1,0 +1,149 @@
+"""Many processes at once, and processes that die: nothing acknowledged is lost, nothing is half there."""
+
+from __future__ import annotations
+
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ace.errors import StoreConflict
+from ace.playbook import Add, Revise, Vote
+from ace.store import Store
+
+ROOT = Path(__file__).parent.parent
+
+VOTER = """
+import sys
+from ace.playbook import Add, Vote
+from ace.store import Store
+path, name, count = sys.argv[1:]
+with Store.open(path, timeout=60) as store:
+    for number in range(int(count)):
+        delta = (Vote("shared", 1, number % 2), Add(f"{name}-{number}", "notes", "mine"))
+        store.commit(delta, author=name, reason=str(number))
+"""
+
+WRITER = """
+import sys
+from ace.playbook import Add, Vote
+from ace.store import Store
+with Store.open(sys.argv[1], timeout=60) as store:
+    run = store.start_run("learn", "shop", {})
+    for number in range(100_000):
+        delta = (Add(f"b{run}-{number}", "notes", "text " * 200), Vote("shared", 1))
+        done = store.commit(delta, author="curator", reason="r", run=run, step=(number, "epoch 1", {}))
+        print(run, number, done.version.number, flush=True)
+"""
+
+# Dies at the first statement that starts with argv[2], inside the transaction of a full commit.
+DIES_AT = """
+import os, signal, sys
+from ace.playbook import Add, Remove
+from ace.store import Proposal, Store
+from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
+with Store.open(sys.argv[1]) as store:
+    run = store.start_run("learn", "shop", {})
+    print(run, flush=True)
+    blind = Feedback(FeedbackKind.NONE, "")
+    seen = Episode("e1", "s1", "?", Attempt("s1", ""), blind, Verdict(False, 0.0), 0)
+    offer = Proposal("s1", "curator", (Remove("a"),), "rejected", "no")
+    def die(sql):
+        if sql.startswith(sys.argv[2]):
+            os.kill(os.getpid(), signal.SIGKILL)
+    store._db.set_trace_callback(die)
+    store.commit((Add("new", "notes", "text"), Remove("ghost")), author="curator", reason="r", run=run,
+                 step=(1, "epoch 1", {}), episodes=[seen], proposals=[offer])
+"""
+
+
+def start(program: str, *arguments: object) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", program, *map(str, arguments)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "playbook.db"
+    with Store.open(path) as store:
+        store.commit((Add("shared", "notes", "everyone votes"),), author="user", reason="start")
+    return path
+
+
+def test_four_processes_lose_no_vote(file: Path) -> None:
+    processes = [start(VOTER, file, f"p{number}", 50) for number in range(4)]
+    assert [process.wait(timeout=120) for process in processes] == [0] * 4
+    with Store.open(file) as store:
+        assert store.head().number == 201
+        shared = store.playbook().bullets["shared"]
+        assert (shared.helpful, shared.harmful) == (200, 100)
+        assert len(store.playbook()) == 201
+        assert store.verify() == []
+
+
+def test_processes_that_make_the_same_new_file_share_it(tmp_path: Path) -> None:
+    file = tmp_path / "new.db"
+    processes = [start(VOTER, file, f"p{number}", 5) for number in range(3)]
+    assert [process.wait(timeout=120) for process in processes] == [0] * 3
+    with Store.open(file) as store:
+        assert store.head().number == 15
+        assert store.verify() == []
+
+
+def test_a_killed_process_loses_nothing_it_was_told_is_kept(file: Path) -> None:
+    chance, acknowledged = random.Random(7), []
+    for _ in range(8):
+        writer = start(WRITER, file)
+        assert writer.stdout is not None
+        lines = [writer.stdout.readline() for _ in range(chance.randint(1, 5))]
+        time.sleep(chance.uniform(0, 0.02))
+        writer.send_signal(signal.SIGKILL)
+        lines += writer.stdout.readlines()
+        assert writer.wait() == -signal.SIGKILL
+        acknowledged += [tuple(map(int, line.split())) for line in lines if line.endswith("\n")]
+        check_kept(file, acknowledged)
+
+
+def check_kept(file: Path, acknowledged: list[tuple[int, ...]]) -> None:
+    with Store.open(file, create=False) as store:
+        assert store.verify() == []
+        playbook = store.playbook()
+        steps = {(run.id, step.number): step.version for run in store.runs() for step in store.steps(run.id)}
+        for run, number, version in acknowledged:
+            assert f"b{run}-{number}" in playbook.bullets
+            assert steps[run, number] == version
+        # No half delta: every version has its bullet, its vote and its journal row.
+        assert (
+            playbook.bullets["shared"].helpful == len(steps) == len(playbook) - 1 == store.head().number - 1
+        )
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["INSERT INTO operations", "UPDATE meta", "INSERT INTO episodes", "INSERT INTO steps", "COMMIT"],
+)
+def test_a_process_that_dies_inside_a_commit_leaves_none_of_it(file: Path, statement: str) -> None:
+    process = start(DIES_AT, file, statement)
+    run = int(process.communicate(timeout=60)[0])
+    assert process.returncode == -signal.SIGKILL
+    with Store.open(file) as store:
+        assert store.head().number == 1
+        assert not any((store.steps(run), store.episodes(), store.proposals()))
+        assert store.last_unfinished("learn", "shop") == store.run(run)
+        assert store.verify() == []
+    with sqlite3.connect(file) as db:
+        assert db.execute("SELECT count(*) FROM rejected_operations").fetchone() == (0,)
+
+
+def test_writers_in_one_process_see_conflicts_too(file: Path) -> None:
+    with Store.open(file) as one, Store.open(file) as two:
+        assert one.head() == two.head()
+        one.commit((Revise("shared", "one"),), author="a", reason="r")
+        with pytest.raises(StoreConflict, match="shared"):
+            two.commit((Vote("shared", 1),), author="b", reason="r")
+        assert two.commit((Vote("shared", 1),), author="b", reason="r").version.number == 3

@@ -1,0 +1,171 @@
+"""Answers compared by scorers, and tasks defined in Python."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ace.errors import TaskError
+from ace.task import AnswerEnvironment, Attempt, Feedback, FeedbackKind, Sample, check_task, define_task
+from ace.task.answer import SCORERS, exact, label_set, numeric, ordered_labels
+
+FINANCE = Path(__file__).parent.parent.parent / "shared" / "data" / "ace-finance"
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer", "score"),
+    [
+        ("5.0", "5", 1),
+        ("5.0", "The turnover is 75,000 / 15,000 = 5.00.", 1),
+        ("1234567.5", "$1,234,567.50", 1),
+        ("1234567", "1\u00a0234\u202f567 EUR", 1),
+        ("-3", "-$3", 1),
+        ("250000", "US$250,000", 1),
+        ("0.125", "12.5 %", 1),
+        ("12.5", "12.5%", 1),
+        ("12.5%", "0.125", 1),
+        ("12.5%", "1.25%", 0),
+        ("8.33", "8.34", 0),
+        ("1e3", "1000", 1),
+        ("500", "in 2020 500", 1),
+        ("4", "Q4", 0),
+        ("5", "", 0),
+    ],
+)
+def test_numeric(gold: str, answer: str, score: float) -> None:
+    assert numeric(gold, answer) == score
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer", "ordered", "as_set"),
+    [
+        ("A,B,C,D", "a, b, c, d", 1, 1),
+        ("A,B,C,D", "1. A\n2. B\n3. C\n4. D", 1, 1),
+        ("A,B,C,D", "['A', 'B', 'X', 'D']", 0.75, 3 / 5),
+        ("A,B", "B,A", 0, 1),
+        ("A,A", "A", 0.5, 1),
+        ("A", "A,B", 0.5, 0.5),
+        ("A", "", 0, 0),
+    ],
+)
+def test_labels(gold: str, answer: str, ordered: float, as_set: float) -> None:
+    assert ordered_labels(gold, answer) == ordered
+    assert label_set(gold, answer) == as_set
+
+
+def test_exact_ignores_case_and_spaces() -> None:
+    assert exact("New  York", " new york\n") == 1
+    assert exact("New York", "Newark") == 0
+
+
+@given(st.text(), st.text(), st.sampled_from([*SCORERS.values(), label_set]))
+def test_a_score_is_a_share(gold: str, answer: str, scorer: object) -> None:
+    assert callable(scorer)
+    assert 0 <= scorer(gold, answer) <= 1
+
+
+@pytest.mark.parametrize("scorer", SCORERS)
+@pytest.mark.parametrize("answer", [None, "", " ", True, [], [1], {"a": 1}])
+def test_an_unusable_gold_answer_is_named(scorer: str, answer: object) -> None:
+    with pytest.raises(TaskError, match=r"rows.jsonl:3 \[answer\].*Expected"):
+        AnswerEnvironment(scorer).check(Sample("s", "?", {"answer": answer}, "rows.jsonl", 3))
+
+
+def test_a_gold_answer_must_fit_its_scorer() -> None:
+    with pytest.raises(TaskError, match="Expected a number, found 'many'"):
+        AnswerEnvironment("numeric").check(Sample("s", "?", {"answer": "many"}))
+    AnswerEnvironment("numeric").check(Sample("s", "?", {"answer": 3}))
+    AnswerEnvironment("labels").check(Sample("s", "?", {"answer": ["a", "b"]}))
+
+
+def test_feedback_on_answers() -> None:
+    environment = AnswerEnvironment("labels")
+    sample, attempt = Sample("s", "?", {"answer": "Cash,Debt"}), Attempt("s", "Cash,Equity")
+    shown = environment.feedback(sample, attempt, FeedbackKind.LABELS)
+    assert (shown.text, shown.passed, shown.expected) == (
+        "answer: Cash,Equity",
+        False,
+        "Right answer: Cash,Debt",
+    )
+    assert shown.subjects == {"cash", "debt"}
+    verdict = environment.judge(sample, attempt)
+    assert (verdict.correct, verdict.score) == (False, 0.5)
+
+
+@given(st.text(), st.text(min_size=1), st.sampled_from([FeedbackKind.EXECUTION, FeedbackKind.NONE]))
+def test_without_labels_the_gold_does_not_matter(answer: str, gold: str, kind: FeedbackKind) -> None:
+    environment = AnswerEnvironment()
+    shown = environment.feedback(Sample("s", "?", {"answer": gold}), Attempt("s", answer), kind)
+    assert shown == environment.feedback(Sample("s", "?", {"answer": "other"}), Attempt("s", answer), kind)
+    assert shown.passed is None
+
+
+@pytest.mark.skipif(not FINANCE.is_dir(), reason="needs ../shared/data/ace-finance")
+@pytest.mark.parametrize(
+    ("file", "scorer"),
+    [("finer_val_batched_500_samples.jsonl", "labels"), ("formula_val_subset_300.jsonl", "numeric")],
+)
+def test_published_answers_score_full_marks(file: str, scorer: str) -> None:
+    environment = AnswerEnvironment(scorer)
+    for line in (FINANCE / file).read_text(encoding="utf-8").splitlines():
+        target = json.loads(line)["target"]
+        sample = Sample("s", "?", {"answer": target})
+        environment.check(sample)
+        assert environment.judge(sample, Attempt("s", target)).correct
+
+
+TRAIN = [{"id": 1, "question": "2 + 2?", "answer": "4", "hard": False}]
+
+
+def test_a_task_from_dicts_and_a_judge() -> None:
+    task = define_task(
+        "sums",
+        TRAIN,
+        lambda sample, answer: answer.strip() == sample.data["answer"],
+        test=[{"id": 2, "question": "2 + 3?", "answer": "5"}],
+        instructions="Add.",
+    )
+    (sample,) = task.train
+    assert (sample.id, sample.data["hard"], task.test[0].id) == ("1", False, "2")
+    assert task.environment.describe(sample) == ""
+    assert task.environment.judge(sample, Attempt("1", " 4 ")).correct
+    shown = task.environment.feedback(sample, Attempt("1", "3"), FeedbackKind.LABELS)
+    assert (shown.passed, shown.expected) == (False, "Right answer: 4")
+    assert task.environment.feedback(sample, Attempt("1", "4"), FeedbackKind.NONE) == Feedback(
+        FeedbackKind.NONE, ""
+    )
+
+
+def test_a_judge_may_give_shares_and_may_fail() -> None:
+    task = define_task("shares", TRAIN, lambda sample, answer: float(answer))
+    (sample,) = task.train
+    assert task.environment.judge(sample, Attempt("1", "0.5")).score == 0.5
+    verdict = task.environment.judge(sample, Attempt("1", "half"))
+    assert (verdict.correct, verdict.score) == (False, 0.0)
+    assert "ValueError" in verdict.detail
+    assert not task.environment.judge(sample, Attempt("1", "nan")).correct
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": "a/b"}, "Expected letters"),
+        ({"train": []}, "no training samples"),
+        ({"train": ["text"]}, "train:1: Expected an object"),
+        ({"train": [*TRAIN, {"question": "?"}]}, r"train:2 \[id\]"),
+        ({"test": TRAIN}, "used twice"),
+        ({"val": [{"id": 3, "question": "2 + 2"}]}, "same question is in train"),
+    ],
+)
+def test_a_bad_definition_is_named(change: dict[str, object], message: str) -> None:
+    options: dict[str, object] = {"name": "sums", "train": TRAIN, "judge": lambda sample, answer: True}
+    with pytest.raises(TaskError, match=message):
+        define_task(**(options | change))  # type: ignore[arg-type]
+
+
+def test_check_task_is_empty_for_a_good_task() -> None:
+    assert check_task(define_task("sums", TRAIN, lambda sample, answer: True)) == []

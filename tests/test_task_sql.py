@@ -1,0 +1,235 @@
+"""The `sql` environment: what cannot be done, what is judged right, and what each kind of feedback shows."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ace.task import Attempt, Database, Feedback, FeedbackKind, Sample, SqlEnvironment
+
+SCRIPT = """
+CREATE TABLE cust (id INTEGER PRIMARY KEY, nm TEXT, seg TEXT);
+CREATE TABLE ord (id INTEGER PRIMARY KEY, cid INTEGER, st INTEGER, tot INTEGER);
+CREATE VIEW paid AS SELECT * FROM ord WHERE st = 5; -- a hint nobody should see
+INSERT INTO cust VALUES (1, 'Ann', 'B'), (2, 'Bob', 'P'), (3, 'O''Hara', NULL);
+INSERT INTO ord VALUES (1, 1, 5, 1250), (2, 1, 7, 300), (3, 2, 5, 999);
+"""
+GOLD = "SELECT c.nm FROM cust c JOIN ord o ON o.cid = c.id WHERE o.st = 5 AND o.tot > 987"
+FOREVER = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) "
+
+
+@pytest.fixture(scope="module", params=["script", "file"])
+def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Database:
+    folder = tmp_path_factory.mktemp("database")
+    if request.param == "script":
+        (folder / "shop.sql").write_text(SCRIPT, encoding="utf-8")
+        return Database.open(folder / "shop.sql", time_limit=0.1, row_limit=50)
+    connection = sqlite3.connect(folder / "shop.sqlite")
+    connection.executescript(SCRIPT)
+    connection.close()
+    return Database.open(folder / "shop.sqlite", time_limit=0.1, row_limit=50)
+
+
+@pytest.fixture(scope="module")
+def shop(database: Database) -> SqlEnvironment:
+    return SqlEnvironment({"shop": database})
+
+
+def sample(gold_sql: str = GOLD, **data: Any) -> Sample:
+    return Sample("s1", "Who?", {"gold_sql": gold_sql, **data})
+
+
+def feedback(shop: SqlEnvironment, sql: str, kind: FeedbackKind, gold_sql: str = GOLD) -> Feedback:
+    return shop.feedback(sample(gold_sql), Attempt("s1", sql), kind)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO cust VALUES (9, 'x', 'y')",
+        "WITH x AS (SELECT 1) INSERT INTO cust(nm) SELECT 'x' FROM x",
+        "WITH x AS (SELECT 1) DELETE FROM cust",
+        "DROP TABLE cust",
+        "CREATE TEMP TABLE x (a)",
+        "ATTACH 'other.db' AS other",
+        "PRAGMA query_only = OFF",
+        "PRAGMA writable_schema = ON",
+        "SELECT * FROM pragma_table_info('cust')",
+        "SELECT load_extension('evil')",
+        "VACUUM INTO 'copy.db'",
+        "BEGIN",
+        "EXPLAIN SELECT 1",
+        "SELECT 1; SELECT 2",
+        "SELECT 1; DROP TABLE cust",
+        "SELECT zeroblob(1000000000)",
+        "SELECT " + "(" * 5000 + "1" + ")" * 5000,
+        "SELECT '\x00'",
+        "SELECT '\ud800'",
+        "SELECT nothing FROM nowhere",
+        "no SQL here",
+        "",
+    ],
+)
+def test_nothing_but_one_select_runs(database: Database, sql: str) -> None:
+    before = database.run("SELECT * FROM cust").rows
+    result = database.run(sql)
+    assert result.error
+    assert result.rows == ()
+    assert database.run("SELECT * FROM cust").rows == before
+
+
+def test_each_fence_holds_alone(database: Database) -> None:
+    with database._connection() as connection:
+        connection.set_authorizer(None)
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            connection.execute("DELETE FROM cust")
+        with pytest.raises(sqlite3.OperationalError, match="too many attached"):
+            connection.execute("ATTACH ':memory:' AS other")
+
+
+def test_time_and_rows_are_limited(database: Database) -> None:
+    started = time.thread_time()
+    assert database.run(FOREVER + "SELECT count(*) FROM n").error == "stopped after 0.1 s"
+    assert time.thread_time() - started < 1
+    result = database.run(FOREVER + "SELECT x FROM n")
+    assert (len(result.rows), result.truncated, result.error) == (50, True, "")
+    assert database.run("SELECT randomblob(900000) FROM cust, ord").truncated
+    doubling = [f"c{n} AS (SELECT a.x FROM c{n - 1} a JOIN c{n - 1} b)" for n in range(1, 40)]
+    bomb = f"WITH c0 AS (SELECT 1 AS x), {', '.join(doubling)} SELECT count(*) FROM c39"
+    assert database.run(bomb).error == "too complex"
+
+
+@given(st.text())
+def test_any_text_is_only_data(text: str) -> None:
+    shop = SqlEnvironment({"shop": Database(lambda: sqlite3.connect(":memory:", check_same_thread=False))})
+    attempt = Attempt("s1", text)
+    assert not shop.judge(sample("SELECT 1 WHERE 0"), attempt).correct or "select" in text.lower()
+
+
+def test_a_closed_world_is_described(shop: SqlEnvironment) -> None:
+    assert shop.describe(sample()).splitlines() == [
+        "CREATE TABLE cust (id INTEGER PRIMARY KEY, nm TEXT, seg TEXT);",
+        "CREATE TABLE ord (id INTEGER PRIMARY KEY, cid INTEGER, st INTEGER, tot INTEGER);",
+        "CREATE VIEW paid AS SELECT * FROM ord WHERE st = 5;",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("gold", "sql", "correct"),
+    [
+        ("SELECT nm FROM cust", "SELECT nm AS other FROM cust ORDER BY nm DESC", True),
+        ("SELECT nm FROM cust ORDER BY nm", "SELECT nm FROM cust ORDER BY nm DESC", False),
+        ("SELECT nm FROM (SELECT nm FROM cust ORDER BY nm)", "SELECT nm FROM cust ORDER BY nm DESC", True),
+        ("SELECT sum(tot) / 100.0 FROM ord", "SELECT sum(tot / 100.0) FROM ord", True),
+        ("SELECT count(*) FROM ord", "SELECT 3.0", True),
+        ("SELECT count(*) FROM ord", "SELECT '3'", False),
+        ("SELECT nm FROM cust", "SELECT nm, id FROM cust", False),
+        ("SELECT nm FROM cust;", "```sql\nSELECT nm FROM cust;\n```", True),
+        ("SELECT x FROM n LIMIT 50", FOREVER + "SELECT x FROM n", False),
+        ("SELECT nm FROM cust", "SELECT nm FROM", False),
+    ],
+)
+def test_judging(shop: SqlEnvironment, gold: str, sql: str, correct: bool) -> None:
+    gold = FOREVER + gold if "FROM n " in gold else gold
+    verdict = shop.judge(sample(gold), Attempt("s1", sql))
+    assert (verdict.correct, verdict.score) == (correct, float(correct))
+    assert shop.feedback(sample(gold), Attempt("s1", sql), FeedbackKind.LABELS).passed is correct
+
+
+def test_an_attempt_without_an_answer_is_wrong(shop: SqlEnvironment) -> None:
+    attempt = Attempt("s1", "", error="the model timed out")
+    assert shop.judge(sample(), attempt).detail == "the model timed out"
+    assert shop.feedback(sample(), attempt, FeedbackKind.EXECUTION).text == "error: the model timed out"
+
+
+def test_labels_show_the_gold_and_what_it_uses(shop: SqlEnvironment) -> None:
+    shown = feedback(
+        shop, "SELECT nm FROM cust c JOIN ord o ON c.id = o.cid WHERE o.st = 7", FeedbackKind.LABELS
+    )
+    assert shown.text == "1 row (nm)\n'Ann'"
+    assert shown.passed is False
+    assert shown.expected.splitlines() == [
+        f"Right SQL: {GOLD}",
+        "It returns 2 rows (nm)",
+        "'Ann'",
+        "'Bob'",
+        "Only the right SQL uses: ord.st = 5; ord.tot > 987",
+    ]
+    assert shown.subjects == {"cust", "ord", "cust.nm", "cust.id", "ord.cid", "ord.st", "ord.tot"}
+
+
+def test_subjects_are_resolved_by_the_database(shop: SqlEnvironment) -> None:
+    gold = "WITH x AS (SELECT tot AS seg FROM ord) SELECT count(*), max(x.seg) FROM x, CUST AS y"
+    assert feedback(shop, "", FeedbackKind.LABELS, gold).subjects == {"ord", "ord.tot", "cust"}
+
+
+def test_values_are_shown_as_literals(shop: SqlEnvironment) -> None:
+    shown = feedback(shop, "SELECT NULL, 1, 1.5, nm, x'00ff' FROM cust WHERE id = 3", FeedbackKind.EXECUTION)
+    assert shown.text.splitlines()[1] == "NULL | 1 | 1.5 | 'O''Hara' | x'00ff'"
+
+
+def test_what_is_shown_is_bounded(shop: SqlEnvironment) -> None:
+    long = "x" * 100_000
+    for sql in (f"SELECT '{long}' AS {long} FROM cust, ord", f"SELECT {long} FROM cust"):
+        assert len(feedback(shop, sql, FeedbackKind.EXECUTION).text) < 2_000
+
+
+ATTEMPTS = st.sampled_from(
+    [
+        GOLD,
+        "SELECT nm FROM cust",
+        "SELECT nm FROM cust WHERE 0",
+        "SELECT oops",
+        "SELECT cid FROM ord",
+        "DROP TABLE ord",
+        "",
+    ]
+)
+GOLDS = st.sampled_from(
+    [GOLD, "SELECT nm FROM cust WHERE seg = 'taint'", "SELECT 31337 FROM ord", "SELECT broken"]
+)
+
+
+@given(ATTEMPTS, GOLDS, GOLDS)
+def test_without_labels_nothing_depends_on_the_gold(
+    shop: SqlEnvironment, sql: str, gold: str, other: str
+) -> None:
+    for kind in (FeedbackKind.EXECUTION, FeedbackKind.NONE):
+        shown = feedback(shop, sql, kind, gold)
+        assert shown == feedback(shop, sql, kind, other)
+        assert shown == shop.feedback(Sample("s1", "Who?"), Attempt("s1", sql), kind)
+        assert (shown.passed, shown.expected) == (None, "")
+        assert not any(taint in repr(shown) for taint in ("taint", "31337", "987"))
+
+
+def test_no_feedback_is_empty(shop: SqlEnvironment) -> None:
+    assert feedback(shop, GOLD, FeedbackKind.NONE) == Feedback(FeedbackKind.NONE, "")
+
+
+def test_execution_names_what_the_attempt_touched(shop: SqlEnvironment) -> None:
+    assert feedback(shop, "SELECT o.tot FROM ord o", FeedbackKind.EXECUTION).subjects == {"ord", "ord.tot"}
+    assert feedback(shop, "SELECT oops FROM ord", FeedbackKind.EXECUTION).subjects == {"ord"}
+
+
+def test_threads_share_an_environment(shop: SqlEnvironment) -> None:
+    def judge(number: int) -> bool:
+        return shop.judge(sample(), Attempt("s1", f"{GOLD} AND {number} = {number}")).correct
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(judge, range(100)))
+
+
+def test_bytes_that_are_not_text_are_read(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "odd.sqlite")
+    connection.execute("CREATE TABLE t (a TEXT)")
+    connection.execute("INSERT INTO t VALUES (CAST(x'ff41' AS TEXT))")
+    connection.commit()
+    connection.close()
+    assert Database.open(tmp_path / "odd.sqlite").run("SELECT a FROM t").rows == (("\ufffdA",),)

@@ -1,0 +1,222 @@
+"""SQL as text, and rows as values: no database is opened here."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from ace.task import extract_sql
+from ace.task.expansion import expanded_size
+from ace.task.hints import missing_conditions
+from ace.task.rows import same_rows
+from ace.task.sqltext import compact, is_ordered, is_query, tokens
+
+SQLISH = st.lists(
+    st.sampled_from(
+        [
+            "```",
+            "```sql\n",
+            "SELECT a FROM b",
+            "select",
+            "WITH x AS (",
+            ")",
+            ";",
+            "\n",
+            " ",
+            "'",
+            '"',
+            "--",
+            "/*",
+            "*/",
+            "DROP TABLE t",
+            "with the",
+            ":",
+            "SQL: ",
+            "INSERT INTO t SELECT 1",
+            "ORDER BY",
+            "(",
+        ]
+    )
+    | st.text(max_size=5)
+).map("".join)
+
+
+@pytest.mark.parametrize(
+    ("text", "sql"),
+    [
+        ("SELECT 1", "SELECT 1"),
+        ("SELECT 1 ; \n", "SELECT 1"),
+        ("```sql\nSELECT a\nFROM b;\n```", "SELECT a\nFROM b"),
+        ("```SELECT 1```", "SELECT 1"),
+        ("```\nselect 1", "select 1"),
+        ("SELECT a FROM b\n```\nDone.", "SELECT a FROM b"),
+        ("Here you go:\n\nSELECT a FROM b;\n\nIt selects a.", "SELECT a FROM b"),
+        ("SQL: select a from (\nselect a from b)", "select a from (\nselect a from b)"),
+        ("Answer: WITH x AS (\nSELECT 1) SELECT * FROM x", "WITH x AS (\nSELECT 1) SELECT * FROM x"),
+        ("With the table b we select what we need: SELECT a FROM b", "SELECT a FROM b"),
+        ("I would select rows like so: SELECT a FROM b", "SELECT a FROM b"),
+        ("First ```sql\nSELECT 1\n``` but better ```sql\nSELECT 2\n```", "SELECT 2"),
+        ("```sql\nSELECT 1\n``` gives ```\n| 1 |\n```", "SELECT 1"),
+        ("SELECT ';' FROM b; thanks", "SELECT ';' FROM b"),
+        ("SELECT 1; DROP TABLE t", "SELECT 1; DROP TABLE t"),
+        ("INSERT INTO t SELECT 1", "INSERT INTO t SELECT 1"),
+        ("  I do not know. ", "I do not know."),
+        ("", ""),
+    ],
+)
+def test_extract_sql(text: str, sql: str) -> None:
+    assert extract_sql(text) == sql
+
+
+@given(st.text() | SQLISH)
+def test_extract_sql_never_raises_and_invents_nothing(text: str) -> None:
+    assert extract_sql(text) in text
+
+
+@given(SQLISH)
+@example("``` a ``` SELECT 1 ``` b")
+def test_extract_sql_is_idempotent(text: str) -> None:
+    assert extract_sql(extract_sql(text)) == extract_sql(text)
+
+
+@given(st.text() | SQLISH)
+def test_tokens_give_the_text_back(text: str) -> None:
+    assert "".join(part for _, part in tokens(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("sql", "ordered"),
+    [
+        ("SELECT a FROM b ORDER BY a", True),
+        ("SELECT a FROM b ORDER /* down */ BY a LIMIT 1", True),
+        ("SELECT a FROM (SELECT a FROM b ORDER BY a)", False),
+        ("SELECT sum(a) OVER (ORDER BY b) FROM b", False),
+        ("SELECT 'x ORDER BY y' FROM b -- ORDER BY a", False),
+        ('SELECT "order" by FROM b', False),
+        ("WITH x AS (SELECT 1 ORDER BY 1) SELECT * FROM x UNION SELECT 2 order by 1", True),
+    ],
+)
+def test_only_the_outermost_order_counts(sql: str, ordered: bool) -> None:
+    assert is_ordered(sql) is ordered
+
+
+def test_is_query_looks_past_comments() -> None:
+    assert is_query("-- note\n/* more */ WITH x AS (SELECT 1) SELECT * FROM x")
+    assert not is_query("EXPLAIN SELECT 1")
+    assert not is_query("")
+
+
+def test_compact_drops_comments_and_keeps_quotes() -> None:
+    sql = "CREATE TABLE t ( -- secret\n  a TEXT DEFAULT '  --x ' , /* hidden */\n b INT )"
+    assert compact(sql) == "CREATE TABLE t (a TEXT DEFAULT '  --x ', b INT)"
+
+
+CELLS = (
+    st.none()
+    | st.integers(-(2**62), 2**62)
+    | st.floats(allow_nan=False)
+    | st.text(max_size=3)
+    | st.binary(max_size=2)
+)
+TABLES = st.integers(0, 3).flatmap(lambda width: st.lists(st.tuples(*[CELLS] * width), max_size=8))
+NEAR = st.lists(st.tuples(st.floats(0.999, 1.001), st.integers(0, 2), st.floats(0.999, 1.001)), max_size=6)
+
+
+@given(TABLES, st.randoms(use_true_random=False))
+def test_a_permutation_is_the_same_multiset(rows: list[tuple[object, ...]], chance: random.Random) -> None:
+    shuffled = chance.sample(rows, len(rows))
+    assert same_rows(rows, shuffled, ordered=False)
+    assert same_rows(rows, shuffled, ordered=True) <= same_rows(rows, shuffled, ordered=False)
+
+
+@given(TABLES | NEAR, TABLES | NEAR, st.booleans())
+def test_comparing_is_symmetric(
+    a: list[tuple[object, ...]], b: list[tuple[object, ...]], ordered: bool
+) -> None:
+    assert same_rows(a, b, ordered=ordered) is same_rows(b, a, ordered=ordered)
+
+
+@given(NEAR, NEAR, st.randoms(use_true_random=False))
+def test_order_never_changes_a_multiset_verdict(
+    a: list[tuple[object, ...]], b: list[tuple[object, ...]], chance: random.Random
+) -> None:
+    assert same_rows(a, b, ordered=False) is same_rows(chance.sample(a, len(a)), b, ordered=False)
+
+
+@given(
+    st.lists(st.tuples(st.integers(-(10**6), 10**6), st.text(max_size=2)), max_size=8),
+    st.randoms(use_true_random=False),
+)
+def test_rounding_noise_does_not_matter(rows: list[tuple[int, str]], chance: random.Random) -> None:
+    noisy = [(number * (1 + chance.uniform(-1e-9, 1e-9)), text) for number, text in rows]
+    assert same_rows(rows, chance.sample(noisy, len(noisy)), ordered=False)
+
+
+@pytest.mark.parametrize(
+    ("gold", "rows", "same"),
+    [
+        ([(1,)], [(1.0,)], True),
+        ([(0.1 + 0.2,)], [(0.3,)], True),
+        ([(1700000000,)], [(1700000001,)], False),
+        ([(1,)], [("1",)], False),
+        ([(1,)], [(1, 2)], False),
+        ([(1,), (1,)], [(1,)], False),
+        ([(None,)], [(0,)], False),
+        ([(1,), (1,), (2,)], [(1,), (2,), (2,)], False),
+        ([(0.1 + 0.2, 5), (0.3, 4)], [(0.3, 5), (0.1 + 0.2, 4)], True),
+        ([], [], True),
+    ],
+)
+def test_comparing_values(gold: list[tuple[object, ...]], rows: list[tuple[object, ...]], same: bool) -> None:
+    assert same_rows(gold, rows, ordered=False) is same
+
+
+def test_order_counts_when_asked() -> None:
+    assert same_rows([(1,), (2,)], [(2,), (1,)], ordered=False)
+    assert not same_rows([(1,), (2,)], [(2,), (1,)], ordered=True)
+
+
+def test_a_chain_of_near_numbers_is_not_one_number() -> None:
+    chain = [(1 + step * 9e-7,) for step in range(10)]
+    assert not same_rows(chain, [chain[0]] * 5 + [chain[-1]] * 5, ordered=False)
+
+
+def test_copies_of_table_expressions_are_counted() -> None:
+    doubling = [f"c{n} AS (SELECT a.x FROM c{n - 1} a JOIN c{n - 1} b)" for n in range(1, 30)]
+    assert expanded_size(f"WITH c0 AS (SELECT 1 AS x), {', '.join(doubling)} SELECT * FROM c29") > 1e8
+    plain = "WITH a AS (SELECT 1 AS b), b AS (SELECT a.b FROM a) SELECT b.b FROM b JOIN a"
+    assert expanded_size(plain) < 100
+    assert expanded_size("WITH RECURSIVE t(x) AS (SELECT 1 UNION ALL SELECT x FROM t) SELECT x FROM t") < 100
+
+
+@given(SQLISH)
+def test_counting_copies_never_raises(text: str) -> None:
+    assert expanded_size(text) >= 0
+
+
+@pytest.mark.parametrize(
+    ("gold", "sql", "missing"),
+    [
+        ("SELECT 1 FROM ord o WHERE o.st = 5", "SELECT 1 FROM ord", ("ord.st = 5",)),
+        ("SELECT 1 FROM ord o WHERE o.st = 5", "SELECT 1 FROM ord AS x WHERE x.ST = 5", ()),
+        ("SELECT sum(tot) / 100.0 FROM ord", "SELECT sum(tot) FROM ord", ("SUM(ord.tot) / 100.0",)),
+        ("SELECT 1 FROM ord WHERE NOT st IN (1, 2)", "SELECT 1", ("NOT ord.st IN (1, 2)",)),
+        ("SELECT 1 FROM ord WHERE st IS NOT NULL", "SELECT 1", ("NOT ord.st IS NULL",)),
+        ('SELECT 1 FROM ord WHERE ch = "web"', "SELECT 1", ("ord.ch = 'web'",)),
+        ("SELECT 1 FROM ord o JOIN cust c ON o.cid = c.ref", "SELECT 1", ("cust.ref = ord.cid",)),
+        (
+            "SELECT 1 FROM ord o, cust c WHERE c.ref = o.cid",
+            "SELECT 1 FROM ord, cust WHERE ord.cid = cust.ref",
+            (),
+        ),
+        ("SELECT 1 FROM ord LIMIT 5", "SELECT 1", ()),
+        ("not SQL at all (", "SELECT 1", ()),
+        ("SELECT 1 FROM ord WHERE st = 5", "neither is this (", ("ord.st = 5",)),
+    ],
+)
+def test_a_hint_names_what_only_the_gold_uses(gold: str, sql: str, missing: tuple[str, ...]) -> None:
+    columns = {"ord.st", "ord.tot", "ord.ch", "ord.cid", "cust.ref", "ord", "cust"}
+    assert missing_conditions(gold, sql, columns) == missing
