@@ -112,6 +112,11 @@ def live(playbook: Playbook) -> list[tuple[object, ...]]:
     return [_told(bullet) for bullet in playbook]
 
 
+def by_section(playbook: Playbook) -> dict[str, list[tuple[object, ...]]]:
+    """The same, whatever the order of the sections."""
+    return {section.name: [_told(bullet) for bullet in section.bullets] for section in playbook.sections}
+
+
 def _told(bullet: Bullet) -> tuple[object, ...]:
     counters = (bullet.helpful, bullet.harmful)
     return (

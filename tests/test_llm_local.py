@@ -18,12 +18,17 @@ class Guess(BaseModel):
     sure: bool
 
 
-@pytest.fixture(scope="module", params=["smollm2-135m", weights.DEFAULT])
-def client(request: pytest.FixtureRequest) -> Iterator[Endpoint]:
-    if weights.cached(weights.find(request.param)) is None:
-        pytest.skip(f"the weights of {request.param} are not in the cache")
+def cached(*names: str) -> str:
     pytest.importorskip("xllamacpp")
-    with connect(f"local/{request.param}", slots=2, context=512) as client:
+    for name in names:
+        if weights.cached(weights.find(name)):
+            return f"local/{name}"
+    pytest.skip(f"the cache holds no weights of {' or '.join(names)}")
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Endpoint]:
+    with connect(cached("smollm2-135m", weights.DEFAULT), slots=2, context=512) as client:
         yield client
 
 
@@ -41,6 +46,12 @@ def test_it_answers_for_free_and_a_second_call_finds_its_prefix(client: Endpoint
 def test_a_schema_is_a_grammar_that_no_model_can_break(client: Endpoint) -> None:
     reply = client.complete(ask("Is 'orders' a table or a column?"), schema=Guess, max_tokens=40)
     assert isinstance(reply.parsed, Guess) and reply.usage.calls == 1
+
+
+def test_the_default_model_knows_its_trade() -> None:
+    with connect(cached(weights.DEFAULT), slots=1, context=512) as client:
+        reply = client.complete(ask("SQL that counts the rows of t. Only the SQL."), max_tokens=16)
+    assert "select count(" in reply.text.lower()
 
 
 def test_slots_work_at_the_same_time(client: Endpoint) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import groupby
-
 import pytest
 from hypothesis import given
 
@@ -32,7 +30,7 @@ from ace.playbook import (
     playbook_to_json,
     touched,
 )
-from tests.strategies import LONG, contents, deltas, live, playbooks, texts
+from tests.strategies import LONG, by_section, contents, deltas, live, playbooks, texts
 
 PAIR = (Add("a-1", "Orders", "one", ("e1",)), Add("a-2", "Money", "two", ("e1", "e2")))
 
@@ -95,11 +93,7 @@ def test_diff_leads_to_any_later_version_and_back(before: Playbook, delta: Delta
 def test_diff_between_strangers_is_exact_within_every_section(a: Playbook, b: Playbook) -> None:
     result, rejections = apply(a, diff(a, b))
     assert rejections == ()
-    assert _by_section(result) == _by_section(b)
-
-
-def _by_section(playbook: Playbook) -> dict[object, list[tuple[object, ...]]]:
-    return {name: list(group) for name, group in groupby(live(playbook), key=lambda told: told[1])}
+    assert by_section(result) == by_section(b)
 
 
 @given(playbooks())

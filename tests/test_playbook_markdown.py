@@ -24,7 +24,7 @@ from ace.playbook import (
     from_markdown,
     to_markdown,
 )
-from tests.strategies import LONG, deltas, live, playbooks, texts
+from tests.strategies import LONG, by_section, deltas, live, playbooks, texts
 
 
 def made(*operations: object) -> Playbook:
@@ -54,6 +54,13 @@ def test_an_edited_export_leads_to_what_was_meant(playbook: Playbook, delta: Del
     result, rejections = apply(playbook, diff(playbook, from_markdown(to_markdown(edited), base=playbook)))
     assert rejections == ()
     assert live(result) == live(edited)
+
+
+@given(playbooks(), playbooks())
+def test_any_file_can_be_read_against_any_playbook(base: Playbook, other: Playbook) -> None:
+    read = from_markdown(to_markdown(other), base=base)
+    assert by_section(read) == by_section(other)
+    assert by_section(apply(base, diff(base, read))[0]) == by_section(other)
 
 
 @given(playbooks())
@@ -165,6 +172,7 @@ def test_an_edit_by_hand_becomes_the_operations_it_means(
     edited = from_markdown(text.replace(before, after, 1), base=THREE)
     changes = diff(THREE, edited)
     assert delta is None or changes == delta
+    assert [b.content for b in edited] == [b.content for b in from_markdown(text.replace(before, after, 1))]
     assert live(apply(THREE, changes)[0]) == live(edited)
 
 

@@ -127,7 +127,9 @@ def test_splits_have_their_size_and_fields(split: str) -> None:
 
 @pytest.mark.parametrize("field", ["id", "question", "gold_sql"])
 def test_nothing_is_shared_between_rows_or_splits(field: str) -> None:
-    counts = Counter(re.sub(r"\W+", " ", row[field]).lower() if field == "question" else row[field] for row in ROWS)
+    counts = Counter(
+        re.sub(r"\W+", " ", row[field]).lower() if field == "question" else row[field] for row in ROWS
+    )
     assert [value for value, count in counts.items() if count > 1] == []
 
 
@@ -152,14 +154,19 @@ def test_every_convention_matters(shop: sqlite3.Connection, row: dict[str, str])
 
 def test_training_teaches_every_convention_twice() -> None:
     taught = Counter(name for row in SPLITS["train"] for name in conventions(row["gold_sql"]))
-    asked = {name for split in ("val", "test") for row in SPLITS[split] for name in conventions(row["gold_sql"])}
+    asked = {
+        name for split in ("val", "test") for row in SPLITS[split] for name in conventions(row["gold_sql"])
+    }
     assert {name: taught[name] for name in asked if taught[name] < 2} == {}
     assert len(asked) >= 30
 
 
 def test_there_are_twenty_conventions_and_the_reference_playbook_has_them_all() -> None:
     used = {name for row in ROWS for name in conventions(row["gold_sql"])}
-    subjects = {"big order" if name.startswith("tot >=") else name if " > " in name else name.split(" ")[0] for name in used}
+    subjects = {
+        "big order" if name.startswith("tot >=") else name if " > " in name else name.split(" ")[0]
+        for name in used
+    }
     assert len(subjects) >= 20
     playbook = (ROOT / "playbooks" / "shop_sql.reference.md").read_text(encoding="utf-8")
     for name in used:

@@ -7,7 +7,8 @@ Knows how a request is put and what a response holds; the names and errors of pr
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol, Self
 
@@ -19,8 +20,18 @@ from ace.llm.providers import RequestRefused, converted, load_litellm
 from ace.llm.retry import Retry
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a server a call goes: request fields, and how many prompt tokens were read for it already."""
+
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    tokens_read: int = 0
+
+
 class Server(Protocol):
-    """Something to stop when the endpoint is closed."""
+    """A server of ours: it gives every call its place, and stops when the endpoint is closed."""
+
+    def place(self, messages: Sequence[Message]) -> AbstractContextManager[Place]: ...
 
     def close(self) -> None: ...
 
@@ -89,9 +100,11 @@ class Endpoint:
     def _send(self, messages: Sequence[Message], options: dict[str, Any]) -> Reply:
         payload = [asdict(message) for message in messages]
         started = time.perf_counter()
-        with converted(self.model, self.api_base):
-            response = self.retry.run(lambda: self._request(payload, options))
-        return self._reply(response, time.perf_counter() - started)
+        where = self.server.place(messages) if self.server else nullcontext(Place())
+        with converted(self.model, self.api_base), where as place:
+            sent = {**options, "extra_body": place.fields} if place.fields else options
+            response = self.retry.run(lambda: self._request(payload, sent))
+        return self._reply(response, time.perf_counter() - started, place.tokens_read)
 
     def _request(self, payload: list[dict[str, Any]], options: dict[str, Any]) -> Any:
         return load_litellm().completion(
@@ -106,7 +119,7 @@ class Endpoint:
             **options,
         )
 
-    def _reply(self, response: Any, seconds: float) -> Reply:
+    def _reply(self, response: Any, seconds: float, tokens_read: int) -> Reply:
         choice = response.choices[0] if response.choices else None
         text = (choice.message.content if choice else None) or ""
         cost = response._hidden_params.get("response_cost") if self.cost is None else self.cost
@@ -115,7 +128,7 @@ class Endpoint:
         usage = Usage(
             calls=1,
             prompt_tokens=getattr(used, "prompt_tokens", 0) or 0,
-            cached_tokens=getattr(details, "cached_tokens", 0) or 0,
+            cached_tokens=max(0, (getattr(details, "cached_tokens", 0) or 0) - tokens_read),
             completion_tokens=getattr(used, "completion_tokens", 0) or 0,
             seconds=seconds,
             cost=cost,

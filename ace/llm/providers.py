@@ -127,6 +127,6 @@ def _quota_hint(error: Exception) -> str:
 
 
 def _said(error: Exception) -> str:
-    """The provider's own words: litellm's prefixes name the exception, once per layer."""
+    """The provider's own words as a sentence, without the names of exceptions that litellm puts before."""
     text = str(error).strip().partition("\n")[0]
-    return _LAYERS.sub("", text)[:300]
+    return _LAYERS.sub("", text)[:300].rstrip(". ") + "."

@@ -172,13 +172,9 @@ def _changes(a: Playbook, b: Playbook, ids: Iterable[str]) -> Delta:
     gone = (old.id for old, new in pairs if old and old.live and not (new and new.live))
     operations: list[Operation] = [Remove(key) for key in sorted(gone)]
     rank = {name: place for place, name in enumerate(b.section_names)}
-    end = a.next_position
     kept = [(old, new) for old, new in pairs if new and new.live]
     for old, new in sorted(kept, key=lambda pair: (rank[pair[1].section], pair[1].position, pair[1].id)):
-        append = new.position >= end
-        steps = tuple(_edits(old, new, None if append else new.position))
-        end += append and any(isinstance(step, Add | Move) for step in steps)
-        operations += steps
+        operations += _edits(old, new, new.position if new.position < a.next_position else None)
     return tuple(operations)
 
 

@@ -1,0 +1,207 @@
+"""The loops, with a scripted model: what is kept, what is recorded, and that runs are reproducible."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ace.errors import InputError, ModelUnavailable
+from ace.llm import Caps, Message, ScriptedClient
+from ace.loop import Options, evaluate, learn, online
+from ace.playbook import Status
+from ace.roles import Team
+from ace.store import Store
+from ace.task import FeedbackKind
+from tests.world import COLOURS, SECRET, client, says, team, world
+
+OPTIONS = Options(batch_size=3, workers=1, merge=False)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.open(tmp_path / "colours.db")
+
+
+def hashes(store: Store) -> list[str]:
+    return [version.hash for version in store.log()]
+
+
+def test_learns_and_reports(store: Store) -> None:
+    report = learn(world(), store, team(), OPTIONS)
+    assert report.before and report.before.correct == 0 and report.before.total == 10
+    assert report.after and report.after.correct == 10
+    assert report.p_value == pytest.approx(2 / 2**10)
+    assert (report.proposed, report.accepted, report.rejected, report.bullets) == (10, 10, 0, 10)
+    assert report.versions == store.head().number == 4
+    assert store.run(report.run).status == "done"
+    assert store.verify() == []
+
+
+def test_bullets_cite_the_episodes_that_prove_them(store: Store) -> None:
+    report = learn(world(), store, team(), OPTIONS)
+    for bullet in report.learned:
+        failed, proved = store.episodes(ids=bullet.provenance)
+        assert not failed.verdict.correct and proved.verdict.correct
+        assert failed.sample_id == proved.sample_id
+
+
+def test_a_false_lesson_is_refuted_and_recorded_with_its_attempt(store: Store) -> None:
+    report = learn(world(), store, team(wrong=("red", "teal")), replace(OPTIONS, tries=2))
+    assert report.after and report.after.correct == 8
+    refuted = [p for p in store.proposals(report.run) if p.outcome == "rejected"]
+    assert {p.sample_id for p in refuted} == {"train-red", "train-teal"} and len(refuted) == 4
+    assert all(p.attempts == ("999",) and "still fails" in p.why for p in refuted)
+
+
+def test_unverified_keeps_what_proof_would_refute(store: Store) -> None:
+    report = learn(world(), store, team(wrong=("red", "teal")), replace(OPTIONS, verify=False))
+    assert (report.accepted, report.bullets) == (10, 10)
+    assert report.after and report.after.correct == 8 and not report.verified
+
+
+def test_one_or_many_workers_give_the_same_versions(tmp_path: Path) -> None:
+    def run(name: str, workers: int) -> list[str]:
+        with Store.open(tmp_path / name) as store:
+            learn(world(), store, team(wrong=("pink",)), replace(OPTIONS, workers=workers))
+            return hashes(store)
+
+    assert run("one.db", 1) == run("four.db", 4)
+
+
+class Stops(Exception):
+    """Stands for a killed process: nothing that follows runs."""
+
+
+@pytest.mark.parametrize("calls", [1, 9, 14, 17, 25, 33, 44, 49])
+def test_a_run_that_died_resumes_to_the_same_versions_and_report(tmp_path: Path, calls: int) -> None:
+    with Store.open(tmp_path / "whole.db") as whole:
+        expected = learn(world(), whole, team(), OPTIONS)
+        versions = hashes(whole)
+    left = iter(range(calls))
+
+    def dies(messages: Sequence[Message]) -> str:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return says(messages)
+
+    path = tmp_path / "cut.db"
+    with Store.open(path) as store, pytest.raises(KeyboardInterrupt):
+        learn(world(), store, Team.of(ScriptedClient(dies)), OPTIONS)
+    with Store.open(path) as store:
+        report = learn(world(), store, team(), OPTIONS, resume=True)
+        assert hashes(store) == versions
+        assert _figures(report) == _figures(expected)
+        assert len(store.runs()) == 1
+
+
+def _figures(report: Any) -> dict[str, Any]:
+    told = report.to_json()
+    usage = {role: {**used, "seconds": 0} for role, used in told["usage"].items()}
+    return {**told, "usage": usage, "seconds": 0, "playbook": ""}
+
+
+def test_resume_wants_the_same_options(store: Store) -> None:
+    with pytest.raises(InputError, match="No unfinished learn run"):
+        learn(world(), store, team(), OPTIONS, resume=True)
+    learn(world(), store, team(caps=Caps(calls=5)), OPTIONS)
+    with pytest.raises(InputError, match="another seed"):
+        learn(world(), store, team(), replace(OPTIONS, seed=7), resume=True)
+
+
+def test_a_cap_stops_between_steps_and_keeps_what_is_done(store: Store) -> None:
+    report = learn(world(), store, team(caps=Caps(calls=30)), OPTIONS)
+    assert "cap of 30 calls" in report.stopped and report.after is None
+    assert 0 < report.bullets < 10 and store.run(report.run).status == "capped"
+    rest = learn(world(), store, team(), OPTIONS, resume=True)
+    assert rest.after and rest.after.correct == 10 and not rest.stopped
+
+
+def test_validation_selects_and_the_head_is_what_was_selected(store: Store) -> None:
+    report = learn(world(), store, team(), replace(OPTIONS, epochs=2))
+    assert report.validated and report.selected == store.head().number
+    assert report.after and report.after.correct == 10
+
+
+def test_without_labels_nothing_shown_can_prove_a_lesson(store: Store) -> None:
+    options = replace(OPTIONS, feedback=FeedbackKind.NONE)
+    report = learn(world(), store, team(), options)
+    assert report.bullets == 10 and report.after and report.after.correct == 0
+    assert all(bullet.status is Status.QUARANTINED for bullet in store.playbook())
+
+
+@pytest.mark.parametrize("kind", [FeedbackKind.EXECUTION, FeedbackKind.NONE])
+def test_no_label_reaches_a_prompt_without_labels(store: Store, kind: FeedbackKind) -> None:
+    seen: list[str] = []
+
+    def listens(messages: Sequence[Message]) -> str:
+        seen.extend(message.content for message in messages)
+        return says(messages)
+
+    learn(world(), store, Team.of(ScriptedClient(listens)), replace(OPTIONS, feedback=kind))
+    assert seen and not [text for text in seen for secret in SECRET.values() if secret in text]
+
+
+def test_what_is_worked_out_does_not_depend_on_labels_without_labels(tmp_path: Path) -> None:
+    """Taint: other labels, same versions."""
+
+    def run(name: str, shift: str) -> list[str]:
+        task = world()
+        train = tuple(replace(s, data={"answer": s.data["answer"] + shift}) for s in task.train)
+        with Store.open(tmp_path / name) as store:
+            learn(
+                replace(task, train=train), store, team(), replace(OPTIONS, feedback=FeedbackKind.EXECUTION)
+            )
+            return hashes(store)
+
+    assert run("a.db", "") == run("b.db", "1")
+
+
+def test_online_scores_before_it_learns(store: Store) -> None:
+    task = world()
+    twice = replace(task, train=(*task.train, *(replace(s, id=f"again-{s.id}") for s in task.train)))
+    report = online(twice, store, team(), replace(OPTIONS, batch_size=5))
+    assert report.after and (report.after.correct, report.after.total) == (10, 20)
+    assert report.bullets == 10
+
+
+def test_evaluate_scores_a_version_and_learns_nothing(store: Store) -> None:
+    learn(world(), store, team(), OPTIONS)
+    head = store.head()
+    now = evaluate(world(), store, team(), OPTIONS)
+    then = evaluate(world(), store, team(), OPTIONS, version=0)
+    assert now.after and then.after and (now.after.correct, then.after.correct) == (10, 0)
+    assert store.head() == head and (now.selected, then.selected) == (head.number, 0)
+
+
+def test_errors_are_wrong_answers_in_the_denominator(store: Store) -> None:
+    def moody(messages: Sequence[Message]) -> str:
+        return "" if "green" in messages[-1].content else says(messages)
+
+    report = evaluate(world(), store, Team.of(ScriptedClient(moody)), OPTIONS)
+    assert report.after and (report.after.total, report.after.errors) == (10, 1)
+
+
+def test_a_model_out_of_reach_ends_the_run(store: Store) -> None:
+    with pytest.raises(ModelUnavailable, match="No attempt got an answer"):
+        learn(world(), store, Team.of(ScriptedClient([])), OPTIONS)
+    assert store.runs()[-1].status == "failed"
+
+
+def test_garbage_from_the_reflector_is_a_recorded_rejection(store: Store) -> None:
+    def garbage(messages: Sequence[Message]) -> str:
+        return "{half" if messages[0].content.startswith("You read") else says(messages)
+
+    report = learn(world(), store, Team.of(ScriptedClient(garbage)), replace(OPTIONS, tries=1))
+    assert (report.proposed, report.accepted, report.bullets) == (10, 0, 0)
+    assert all("MalformedReply" in p.why and p.attempts == ("{half",) for p in store.proposals())
+
+
+def test_usage_is_counted_by_role(store: Store) -> None:
+    model = client()
+    report = learn(world(), store, Team.of(model), OPTIONS)
+    assert sum(usage.calls for usage in report.usage.values()) == len(model.calls)
+    assert report.usage["reflector"].calls == len(COLOURS)
