@@ -1,1 +1,81 @@
-"""ace: an agent that gets better at its work by evolving its context instead of its weights."""
+"""ace: an agent that gets better at its work by evolving its context instead of its weights.
+
+    import ace
+
+    task = ace.define_task("desks", rows, judge, test=others)  # rows: dicts with id and question
+    with ace.open_playbook("desks.db") as store:
+        report = ace.learn(task, store, "openai/gpt-4.1-mini")
+        prompt = ace.as_context(store, budget=2000)
+
+What `__all__` names is public and changes with notice only. Names are resolved on first use, so that
+importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ace.api import as_context, evaluate, learn, online, open_playbook
+    from ace.errors import AceError
+    from ace.llm import Caps, RecordingClient, ReplayClient, ScriptedClient, connect
+    from ace.playbook import Playbook
+    from ace.roles import Team
+    from ace.runs import Report
+    from ace.store import Store
+    from ace.task import Sample, Task, define_task, load_task
+
+    __version__: str
+
+__all__ = [
+    "AceError",
+    "Caps",
+    "Playbook",
+    "RecordingClient",
+    "ReplayClient",
+    "Report",
+    "Sample",
+    "ScriptedClient",
+    "Store",
+    "Task",
+    "Team",
+    "__version__",
+    "as_context",
+    "connect",
+    "define_task",
+    "evaluate",
+    "learn",
+    "load_task",
+    "online",
+    "open_playbook",
+]
+
+_HOMES = {
+    "ace.api": ("as_context", "evaluate", "learn", "online", "open_playbook"),
+    "ace.errors": ("AceError",),
+    "ace.llm": ("Caps", "RecordingClient", "ReplayClient", "ScriptedClient", "connect"),
+    "ace.playbook": ("Playbook",),
+    "ace.roles": ("Team",),
+    "ace.runs": ("Report",),
+    "ace.store": ("Store",),
+    "ace.task": ("Sample", "Task", "define_task", "load_task"),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value: Any = version("ace-playbook")
+    elif name in _HOME:
+        value = getattr(import_module(_HOME[name]), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -20,12 +20,11 @@ def ace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     monkeypatch.chdir(tmp_path)
 
     def run(*args: str) -> Done:
-        from ace.cli.main import main
+        from ace.cli.main import run as run_command_line
 
         monkeypatch.setattr("sys.argv", ["ace", *map(str, args)])
         try:
-            main()
-            code: object = 0
+            code: object = run_command_line()
         except SystemExit as stop:
             code = stop.code or 0
         out, err = capsys.readouterr()

@@ -71,6 +71,15 @@ def test_only_the_holder_of_the_key_may_call(client: Endpoint) -> None:
         stranger.complete(ask("Hello?"), max_tokens=1)
 
 
+def test_it_can_be_closed_as_soon_as_it_is_there_and_twice(client: Endpoint) -> None:
+    for _ in range(6):
+        short_lived = connect(client.model, slots=1, context=512)
+        short_lived.close()
+        short_lived.close()
+    with pytest.raises(ModelError, match="Is the server running"):
+        short_lived.complete(ask("Hello?"))
+
+
 def test_the_server_writes_nothing_to_the_terminal(
     client: Endpoint, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -20,12 +20,26 @@ SPLITS = {
     for split in SIZES
 }
 ROWS = [row for rows in SPLITS.values() for row in rows]
-TABLES = r"\b(?:cust|ord|ln|art|shp|rtn)\."
-CODED = {"st", "ch", "pm", "fq", "seg", "rg", "nl", "fl", "grp", "vis", "car", "rsn", "ok"}
+TABLES = r"\b(?:cust|ord|line|art|parcel|rtn)\."
+CODED = {
+    "status",
+    "channel",
+    "pay",
+    "quarter",
+    "kind",
+    "region",
+    "news",
+    "flag",
+    "grp",
+    "vis",
+    "carrier",
+    "reason",
+    "ok",
+}
 UNITS = {
-    "tot in cents": "tot) / 100.0",
+    "total in cents": "total) / 100.0",
     "amt in cents": "amt) / 100.0",
-    "wt in grams": "wt) / 1000.0",
+    "weight in grams": "weight) / 1000.0",
     "qty in dozens": "qty) * 12",
     "cid is cust.ref": "cid = cust.ref",
     "ano is art.no": "ano = art.no",
@@ -37,11 +51,11 @@ GUESSES = {
     "cust.ref": "cust.id",
     "art.no": "art.id",
     ", '+10 hours'": "",
-    "dd = -1": "dd = 0",
-    "dsc = 50": "dsc = 5",
-    "dsc = 100": "dsc = 10",
-    "dsc = 150": "dsc = 15",
-    "dsc = 200": "dsc = 20",
+    "days = -1": "days = 0",
+    "disc = 50": "disc = 5",
+    "disc = 100": "disc = 10",
+    "disc = 150": "disc = 15",
+    "disc = 200": "disc = 20",
 }
 
 Rows = list[tuple[object, ...]]
@@ -70,12 +84,12 @@ def conventions(sql: str) -> set[str]:
     known = {name for name, mark in UNITS.items() if mark in sql}
     for condition in conditions(sql):
         column = re.split(r"[ (]", condition)[0]
-        if column in CODED or condition in {"dd = -1", "dd > 6", "tot >= 25000"}:
+        if column in CODED or condition in {"days = -1", "days > 6", "total >= 25000"}:
             known.add(condition)
-        elif condition.startswith(("date(", "dsc")):
-            known.add({"date": "ts is UTC", "dsc": "dsc in tenths of a percent"}[column])
-        elif condition.startswith(("tot >", "wt >")):
-            known.add({"tot": "tot in cents", "wt": "wt in grams"}[column])
+        elif condition.startswith(("date(", "disc")):
+            known.add({"date": "placed is UTC", "disc": "disc in tenths of a percent"}[column])
+        elif condition.startswith(("total >", "weight >")):
+            known.add({"total": "total in cents", "weight": "weight in grams"}[column])
     return known
 
 
@@ -164,7 +178,7 @@ def test_training_teaches_every_convention_twice() -> None:
 def test_there_are_twenty_conventions_and_the_reference_playbook_has_them_all() -> None:
     used = {name for row in ROWS for name in conventions(row["gold_sql"])}
     subjects = {
-        "big order" if name.startswith("tot >=") else name if " > " in name else name.split(" ")[0]
+        "big order" if name.startswith("total >=") else name if " > " in name else name.split(" ")[0]
         for name in used
     }
     assert len(subjects) >= 20

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from ace.cli.options import EvalOptions, LearnOptions, OnlineOptions, RunOptions, takes
+from ace.cli.options import EvalOptions, LearnOptions, OnlineOptions, RunOptions, spelled, takes
 from ace.cli.output import emit, width
-from ace.cli.session import loop_options, session
+from ace.cli.session import loop_options, resuming, session
 
 if TYPE_CHECKING:
     from ace.runs import Report
@@ -61,6 +61,8 @@ def evaluate(options: EvalOptions) -> None:
 def _close(report: Report, options: RunOptions) -> None:
     from ace.runs.table import closing
 
-    emit(options.json, report.to_json(), closing(report, folder=options.task, width=width()))
+    model = spelled(options, "model", "api_base")
+    text = closing(report, folder=options.task, model=model, resume=resuming(options), width=width())
+    emit(options.json, report.to_json(), text)
     if report.stopped:
         raise typer.Exit(STOPPED_BY_A_CAP)

@@ -15,6 +15,8 @@ from ace.cli import learning, models, playbook, runs, tasks
 from ace.cli.output import note
 from ace.errors import AceError
 
+INTERRUPTED = 130
+
 # Plain help: it is what docs/cli.md is generated from, and rich alone takes half of the start-up time.
 app = typer.Typer(
     name="ace",
@@ -47,15 +49,25 @@ def before_any_command(
 
 def main() -> None:
     """Run the command line and exit."""
+    code = run()
+    if code == INTERRUPTED:
+        sys.stdout.flush()
+        os._exit(code)  # a normal exit waits for the threads, and they for calls that nobody wants any more
+    sys.exit(code)
+
+
+def run() -> int:
+    """Run the command line: SystemExit as typer says, or the exit code of what went wrong."""
     try:
         app(prog_name="ace")
     except AceError as error:
-        sys.exit(_fail(error, error.exit_code, str(error)))
+        return _fail(error, error.exit_code, str(error))
     except OSError as error:  # the machine's fault, and its words are clear enough
-        sys.exit(_fail(error, 1, str(error)))
+        return _fail(error, 1, str(error))
     except Exception as error:
         message = f"unexpected {type(error).__name__}: {error}. Set ACE_DEBUG=1 to see the traceback."
-        sys.exit(_fail(error, 1, message))
+        return _fail(error, 1, message)
+    return 0
 
 
 def _fail(error: Exception, code: int, message: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import shlex
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
 from functools import wraps
@@ -84,6 +85,13 @@ class LearnOptions(OnlineOptions):
     """Offline learning goes over the training set, and can be continued."""
 
     epochs: Annotated[int, _number("Times over the training set.")] = 1
+    validate: Annotated[
+        bool | None,
+        typer.Option(help="Choose the version by the validation set.  [default: if several epochs]"),
+    ] = None
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Let the curator merge bullets after each epoch.")
+    ] = False
     resume: Annotated[bool, typer.Option("--resume", help="Continue the last unfinished run.")] = False
 
 
@@ -114,6 +122,18 @@ def takes(options: type[Options]) -> Callable[[Callable[[Options], Result]], Cal
         return command
 
     return spread
+
+
+def spelled(options: RunOptions, *names: str) -> str:
+    """The options that differ from their defaults, as one would type them; only `names`, if there are any."""
+    words: list[str] = []
+    for item in fields(options):
+        value, name = getattr(options, item.name), item.name.replace("_", "-")
+        if item.default in (MISSING, value) or (names and item.name not in names):
+            continue
+        switch = isinstance(value, bool)
+        words += [f"--{name}" if value is not False else f"--no-{name}", *([] if switch else [str(value)])]
+    return shlex.join(words)
 
 
 def task_folder(name: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -142,9 +143,11 @@ def import_(
     from ace.playbook import diff as difference
     from ace.store import Store
 
-    value = _read(file)
+    read = _reader(file)
+    read(None)  # a file that does not read must not leave an empty playbook behind
     with Store.open(playbook_file(playbook)) as store:
-        changes = difference(store.playbook(), value)
+        before = store.playbook()
+        changes = difference(before, read(before))
         delta = tuple(change for change in changes if replace or not isinstance(change, Remove))
         commit = store.commit(delta, author=AUTHOR, reason=f"import of {file.name}")
     refused = [f"not applied: {describe(r.operation)} ({r.reason})" for r in commit.rejections]
@@ -172,15 +175,17 @@ def _open(path: Path) -> Store:
     return Store.open(path, create=False, read_only=True)
 
 
-def _read(file: Path) -> Playbook:
+def _reader(file: Path) -> Callable[[Playbook | None], Playbook]:
+    """Reads the text once; what it says depends on the playbook it was exported from."""
     from ace.playbook import from_markdown, playbook_from_json
 
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read {file}: {error}.", hint="Give a Markdown or JSON export.") from error
-    read = playbook_from_json if file.suffix == ".json" else from_markdown
-    return read(text, file=str(file))
+    if file.suffix == ".json":
+        return lambda _: playbook_from_json(text, file=str(file))
+    return lambda base: from_markdown(text, file=str(file), base=base)
 
 
 def _version_row(version: Version) -> tuple[str, ...]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
-from ace.cli.options import OnlineOptions, RunOptions, task_folder
+from ace.cli.options import LearnOptions, OnlineOptions, RunOptions, spelled, task_folder
 from ace.cli.progress import Show, megabytes, progress
 from ace.errors import AceError
 
@@ -42,7 +43,9 @@ def session(options: RunOptions) -> Iterator[tuple[Task, Store, Team, Show]]:
             yield task, store, _team(options, stack, show), show
     except KeyboardInterrupt as error:
         kept = f"interrupted; everything committed so far is in {path}."
-        raise Interrupted(kept, hint=_again(options)) from error
+        command = resuming(options)
+        hint = f"Continue with `{command}`." if command else "Run the command again."
+        raise Interrupted(kept, hint=hint) from error
 
 
 def loop_options(options: RunOptions) -> Options:
@@ -80,6 +83,8 @@ def _team(options: RunOptions, stack: ExitStack, show: Show) -> Team:
     )
 
 
-def _again(options: RunOptions) -> str:
-    resumable = hasattr(options, "resume")
-    return f"Continue with `ace learn {options.task} --resume`." if resumable else "Run the command again."
+def resuming(options: RunOptions) -> str:
+    """The command that continues a learn run: it wants the same options."""
+    if not isinstance(options, LearnOptions):
+        return ""
+    return " ".join(filter(None, ("ace learn", quote(options.task), spelled(replace(options, resume=True)))))

@@ -22,6 +22,7 @@ from ace.llm.providers import load_litellm
 from ace.llm.retry import Retry
 from ace.llm.slots import Slots
 
+_HOST = "127.0.0.1"
 _QUIET = -1  # llama.cpp writes to the C-level stderr; below 0 it writes nothing
 
 
@@ -36,6 +37,7 @@ class LocalServer:
         self._saved = TemporaryDirectory(prefix="ace-slots-")
         self._server: Any = _start(weights, slots, context, self.key, self._saved.name)
         self.address: str = self._server.listening_address
+        self._wait_for_its_loop()
         self._slots = Slots(slots, self)
 
     @contextmanager
@@ -57,6 +59,13 @@ class LocalServer:
 
     def discard(self, name: str) -> None:
         (Path(self._saved.name) / name).unlink(missing_ok=True)
+
+    def _wait_for_its_loop(self) -> None:
+        """It listens before it works, and stopping it in between hangs; /slots is answered by its loop."""
+        import httpx
+
+        headers = {"Authorization": f"Bearer {self.key}"}
+        httpx.get(f"{self.address}/slots", headers=headers, timeout=60, trust_env=False)
 
     def close(self) -> None:
         """Stop and free the memory. Closing twice is fine."""
@@ -80,6 +89,7 @@ class LocalServer:
 
 def connect_local(name: str, weights: Path, *, slots: int = 4, context: int = 8192) -> Endpoint:
     """A server for these weights, and the endpoint that talks to it and closes it."""
+    _keep_proxies_out()
     threading.Thread(target=load_litellm, daemon=True).start()  # takes seconds, and so do the weights
     server = LocalServer(weights, slots=slots, context=context)
     return Endpoint(
@@ -112,18 +122,27 @@ def _start(weights: Path, slots: int, context: int, key: str, saved: str) -> Any
     params.verbosity = _QUIET
     params.api_keys = [key]
     params.ui = False
+    params.hostnames = [_HOST]
     params.slot_save_path = f"{saved}/"
     params.cache_ram_mib = 0  # the server's own copies of prompts: `Slots` keeps better ones
     params.n_parallel = slots
     params.n_ctx = slots * context
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = _cores()
     try:
-        return xllamacpp.Server(params)  # on 127.0.0.1, on a port that is free
+        return xllamacpp.Server(params)  # on a port that is free
     except RuntimeError as error:
         raise ModelError(
             f"The embedded server did not start with {weights}: {error}",
             hint="It may need more memory: use fewer slots.",
         ) from error
+
+
+def _keep_proxies_out() -> None:
+    """A proxy set for the outside world cannot reach this machine's loopback interface."""
+    for name in ("NO_PROXY", "no_proxy"):
+        hosts = [host for host in os.environ.get(name, "").split(",") if host]
+        if _HOST not in hosts:
+            os.environ[name] = ",".join([*hosts, _HOST])
 
 
 def _cores() -> int:

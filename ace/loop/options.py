@@ -37,10 +37,10 @@ class Options:
     feedback: FeedbackKind = FeedbackKind.LABELS
     limit: int | None = None
     budget: int = 10_000
-    tries: int = 2
+    tries: int = 3
     neighbours: int = 1
     verify: bool = True
-    merge: bool = True
+    merge: bool = False
     validate: bool | None = None
     measure: bool = True
     split: str = "test"

@@ -72,10 +72,8 @@ def _learn(run: Session, phase: str, samples: Sequence[Sample]) -> Work:
     done = list(run.map(attempt, samples))
     _refuse_silence([trial for _, trial, _ in done])
     proposals = [proposal for _, _, made in done for proposal in made]
-    delta = tuple(op for p in proposals if p.outcome == "accepted" for op in p.delta)
-    votes = tuple(op for _, trial, _ in done for op in run.method.credit(trial, run.evidence))
     return Work(
-        (*delta, *votes),
+        run.method.combine(proposals, run.evidence),
         [_result(bench, trial) for bench, trial, _ in done],
         f"{phase}: {', '.join(sample.id for sample in samples)}",
         episodes=[episode for bench, _, _ in done for episode in bench.episodes],
@@ -99,7 +97,7 @@ def _curate(run: Session, phase: str) -> Work:
     run.progress(phase, len(subjects), len(subjects))
     proposals = [proposal for _, made in done for proposal in made]
     return Work(
-        tuple(op for p in proposals if p.outcome == "accepted" for op in p.delta),
+        run.method.combine(proposals, run.evidence),
         [],
         f"{phase}: {', '.join(subjects)}",
         episodes=[episode for bench, _ in done for episode in bench.episodes],

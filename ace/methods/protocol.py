@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -48,8 +48,8 @@ class Method(Protocol):
         """Every proposal that this trial led to, with its outcome; at most one is accepted."""
         ...
 
-    def credit(self, trial: Trial, evidence: Evidence) -> Delta:
-        """Votes for the bullets that a trial speaks for."""
+    def combine(self, proposals: Iterable[Proposal], evidence: Evidence) -> Delta:
+        """The accepted proposals of a batch, in order, as one delta."""
         ...
 
     def subjects(self, playbook: Playbook, evidence: Evidence) -> tuple[str, ...]:

@@ -1,10 +1,10 @@
-"""The reflector reads a failed attempt and its feedback, and puts the lesson into words."""
+"""The reflector reads a failed attempt and its feedback, and puts what was not known into words."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Annotated, cast
 
 from pydantic import BaseModel, Field
 
@@ -12,13 +12,13 @@ from ace.llm.client import Client
 from ace.roles.prompt import messages, render
 from ace.task.types import Attempt, Feedback, Sample
 
-MAX_TOKENS = 200
+MAX_TOKENS = 256
 
 
-class Lesson(BaseModel):
-    """One lesson, short and general beyond its sample."""
+class Lessons(BaseModel):
+    """Short lessons, one for each thing that was not known, general beyond their sample."""
 
-    lesson: str = Field(min_length=1, max_length=600)
+    lessons: list[Annotated[str, Field(min_length=1, max_length=400)]] = Field(min_length=1, max_length=6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class Reflector:
         refuted: Sequence[str] = (),
         temperature: float = 0.0,
         seed: int = 0,
-    ) -> str:
-        """The lesson. `refuted`: lessons for this sample that an attempt has shown not to help.
+    ) -> tuple[str, ...]:
+        """The lessons, each one line. `refuted`: what an attempt has shown not to help with this sample.
 
         Raises MalformedReply when the model gives no usable lesson, ModelError as the client does.
         """
@@ -52,7 +52,7 @@ class Reflector:
         )
         asked = messages(render("reflector", "system"), user)
         reply = self.client.complete(
-            asked, schema=Lesson, temperature=temperature, seed=seed, max_tokens=MAX_TOKENS
+            asked, schema=Lessons, temperature=temperature, seed=seed, max_tokens=MAX_TOKENS
         )
-        parsed = cast(Lesson, reply.parsed)  # what `schema` promises
-        return " ".join(parsed.lesson.split())
+        said = cast(Lessons, reply.parsed).lessons  # what `schema` promises
+        return tuple(dict.fromkeys(" ".join(lesson.split()) for lesson in said))

@@ -19,14 +19,19 @@ EPISODES_SHOWN = 4
 SCORE_NAMES = {"learn": ("before", "after"), "online": ("", "as served"), "eval": ("", "score")}
 
 
-def closing(report: Report, *, folder: str = "", width: int = 100) -> str:
-    """Scores, bullets, usage, where things are and what to try next. `folder` is how the task was named."""
+def closing(report: Report, *, folder: str = "", model: str = "", resume: str = "", width: int = 100) -> str:
+    """Scores, bullets, usage, where things are and what to try next.
+
+    `folder` is how the task was named, `model` the options that name the model, `resume` the command that
+    continues the run.
+    """
+    steps = _next(report, quote(folder or report.task), f" {model}".rstrip(), resume)
     blocks = (
         _scores(report),
         _learned(report, width) if report.kind != "eval" else "",
         _usage(report),
         _place(report),
-        "Next\n" + "\n".join(f"  {step}" for step in _next(report, folder or report.task)),
+        "Next\n" + "\n".join(f"  {step}" for step in steps),
     )
     return "\n\n".join(filter(None, blocks))
 
@@ -129,17 +134,17 @@ def _place(report: Report) -> str:
     return f"{report.playbook} holds it all: {size}. It took {minutes} min {seconds} s."
 
 
-def _next(report: Report, folder: str) -> Iterator[str]:
-    task, playbook = quote(folder), f"--playbook {quote(report.playbook)}"
+def _next(report: Report, task: str, model: str, resume: str) -> Iterator[str]:
+    playbook = f"--playbook {quote(report.playbook)}"
     if report.stopped and report.kind == "learn":
-        yield f"ace learn {task} {playbook} --resume"
+        yield resume or f"ace learn {task} {playbook} --resume"
     if report.bullets:
         yield f"ace playbook show {playbook}"
     if report.rejected:
         yield f"ace runs show {report.run} --rejected {playbook}"
     if report.kind == "learn" and not report.stopped:
-        yield f"ace learn {task} {playbook} --epochs 2"
+        yield f"ace learn {task} {playbook}{model} --epochs 2"
     elif report.kind == "eval" and not report.bullets:
-        yield f"ace learn {task} {playbook}"
+        yield f"ace learn {task} {playbook}{model}"
     else:
-        yield f"ace eval {task} {playbook}"
+        yield f"ace eval {task} {playbook}{model}"

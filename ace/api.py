@@ -1,0 +1,140 @@
+"""The Python interface: the loops with whatever stands for a model, options as keywords, a playbook as text.
+
+Turns what a caller has at hand into what `ace.loop` wants; knows nothing of how lessons are made. The
+public names are listed in `ace`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, TypedDict, Unpack
+
+from ace import loop
+from ace.context import CountTokens, estimate_tokens, render_playbook
+from ace.errors import InputError
+from ace.llm import DEFAULT_MODEL, Caps, Client, connect
+from ace.loop import Options, Progress, silent
+from ace.playbook import Playbook
+from ace.roles import Team
+from ace.runs import Report
+from ace.store import Store
+from ace.task import FeedbackKind, Task
+
+Model = str | Client | Team
+"""A name (connected for the call, closed after it), a client for every role, or a client for each."""
+
+_CHOICES = {"feedback": ("labels", "execution", "none"), "split": ("train", "val", "test")}
+
+
+class Settings(TypedDict, total=False):
+    """The fields of `ace.loop.Options`, which says what they mean, as keywords."""
+
+    seed: int
+    epochs: int
+    batch_size: int
+    workers: int
+    feedback: Literal["labels", "execution", "none"]
+    limit: int | None
+    budget: int
+    tries: int
+    neighbours: int
+    verify: bool
+    merge: bool
+    validate: bool | None
+    measure: bool
+    split: Literal["train", "val", "test"]
+
+
+def open_playbook(path: str | Path, *, read_only: bool = False) -> Store:
+    """The playbook file at `path` with its history, made if it is not there. Close it, or use `with`.
+
+    Raises NotAPlaybook for another kind of file, StoreUnwritable where none can be made.
+    """
+    return Store.open(path, create=not read_only, read_only=read_only)
+
+
+def learn(
+    task: Task,
+    store: Store,
+    model: Model = DEFAULT_MODEL,
+    *,
+    caps: Caps | None = None,
+    progress: Progress = silent,
+    resume: bool = False,
+    **settings: Unpack[Settings],
+) -> Report:
+    """Learn from `task.train`; score `task.test` before and after. `resume` continues an unfinished run.
+
+    A cap ends the run cleanly: `report.stopped` says so, and what was learned is kept.
+    """
+    options = _options(settings)
+    with _team(model, caps, options.workers) as team:
+        return loop.learn(task, store, team, options, progress=progress, resume=resume)
+
+
+def online(
+    task: Task,
+    store: Store,
+    model: Model = DEFAULT_MODEL,
+    *,
+    caps: Caps | None = None,
+    progress: Progress = silent,
+    **settings: Unpack[Settings],
+) -> Report:
+    """Go once over `task.train`: answer, score, then learn. `report.after` scores the answers as given."""
+    options = _options(settings)
+    with _team(model, caps, options.workers) as team:
+        return loop.online(task, store, team, options, progress=progress)
+
+
+def evaluate(
+    task: Task,
+    store: Store,
+    model: Model = DEFAULT_MODEL,
+    *,
+    version: int | None = None,
+    caps: Caps | None = None,
+    progress: Progress = silent,
+    **settings: Unpack[Settings],
+) -> Report:
+    """Score a version of the playbook (the head by default) on `split`. Nothing is learned."""
+    options = _options(settings)
+    with _team(model, caps, options.workers) as team:
+        return loop.evaluate(task, store, team, options, progress=progress, version=version)
+
+
+def as_context(
+    playbook: Store | Playbook, budget: int = 10_000, *, count_tokens: CountTokens = estimate_tokens
+) -> str:
+    """The active bullets as text for a prompt of one's own, never more than `budget` tokens.
+
+    New bullets append within their section, so a cached prefix lives long. The default counter guesses
+    high; give the model's own where there is one.
+    """
+    value = playbook.playbook() if isinstance(playbook, Store) else playbook
+    return render_playbook(value, budget, count_tokens).text
+
+
+def _options(settings: Settings) -> Options:
+    values: dict[str, Any] = {**settings}
+    for name, choices in _CHOICES.items():
+        if values.get(name, choices[0]) not in choices:
+            raise InputError(f"There is no {name} {values[name]!r}.", hint=f"Use {' or '.join(choices)}.")
+    if "feedback" in values:
+        values["feedback"] = FeedbackKind(values["feedback"])
+    return Options(**values)
+
+
+@contextmanager
+def _team(model: Model, caps: Caps | None, workers: int) -> Iterator[Team]:
+    if isinstance(model, Team):
+        if caps is not None:
+            raise InputError("This team has a meter, and caps, of its own.", hint="Give caps to Team.of.")
+        yield model
+    elif isinstance(model, str):
+        with connect(model, slots=workers) as client:
+            yield Team.of(client, caps=caps)
+    else:
+        yield Team.of(model, caps=caps)

@@ -1,0 +1,197 @@
+"""The search for a change that makes one failed sample right: fresh lessons, then the curator's edits.
+
+Knows one trial, the playbook it was made with, and the bench to prove things on. Commits nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from ace.errors import ModelError
+from ace.methods.evidence import Evidence
+from ace.methods.generality import repeated
+from ace.methods.proof import Proof, prove
+from ace.methods.protocol import Bench, Trial
+from ace.playbook.delta import touched
+from ace.playbook.model import (
+    Add,
+    Bullet,
+    Delta,
+    Merge,
+    Operation,
+    Playbook,
+    Quarantine,
+    Remove,
+    Revise,
+    bullet_id,
+)
+from ace.refine.similar import same_words, topic
+from ace.roles.curator import Curator
+from ace.roles.reflector import Reflector
+from ace.store.records import Proposal
+
+SECTION = "lessons"
+_TEMPERATURES = (0.0, 0.7, 1.0)
+_SHOWN_TO_CURATOR = 8
+_PROOFS_OF_A_CHANGE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """For one failed trial."""
+
+    reflector: Reflector
+    curator: Curator
+    neighbours: int
+    trial: Trial
+    playbook: Playbook
+    bench: Bench
+    evidence: Evidence
+
+    def tried(self, tries: int) -> Iterator[Proposal]:
+        """Proposals until one holds, at most `tries`. Every third is the curator's, if it has what to edit."""
+        refuted: list[str] = []
+        related = self.evidence.related(self.playbook, self.trial.feedback.subjects)
+        for number in range(tries):
+            made = (
+                self._edit(related, number) if number % 3 == 2 and related else self._lesson(number, refuted)
+            )
+            yield made
+            if made.outcome == "accepted":
+                return
+            refuted += _contents(made.delta)
+
+    def unproven(self, *, quarantine: bool) -> Proposal:
+        """The first lesson as it comes; in quarantine where nothing that is shown could ever prove it."""
+        try:
+            delta = self._reflected(0, ())
+        except ModelError as error:
+            return failed(self.trial.sample.id, "reflector", error, self.trial.episode)
+        if quarantine:
+            delta += tuple(Quarantine(operation.id) for operation in delta if isinstance(operation, Add))
+        why = "nothing that is shown can prove it: quarantined" if quarantine else "kept unproven"
+        return proposal(self.trial.sample.id, "reflector", delta, Proof(True, why), self.trial)
+
+    def _lesson(self, number: int, refuted: list[str]) -> Proposal:
+        try:
+            delta = self._reflected(number, refuted[-2:] if number > 2 else ())
+        except ModelError as error:
+            return failed(self.trial.sample.id, "reflector", error, self.trial.episode)
+        question = self.trial.sample.question
+        copied = [text for lesson in _contents(delta) for text in repeated(question, lesson)]
+        if copied:
+            proof = Proof(False, f"it repeats its own question: {', '.join(copied)}")
+            return proposal(self.trial.sample.id, "reflector", delta, proof, self.trial)
+        return self._proven("reflector", delta)
+
+    def _edit(self, related: tuple[Bullet, ...], number: int) -> Proposal:
+        shown = related[:_SHOWN_TO_CURATOR]
+        try:
+            said = self.curator(shown, failure=_story(self.trial), seed=self._seed(number))
+        except ModelError as error:
+            return failed(self.trial.sample.id, "curator", error, self.trial.episode)
+        return self._proven("curator", confined(said, shown))
+
+    def _proven(self, author: str, delta: Delta) -> Proposal:
+        """Its own sample first; then what proved the bullets it changes, and a few neighbours."""
+        sample, subjects = self.trial.sample, self.trial.feedback.subjects
+        changed = [name for op in delta if not isinstance(op, Add) for name in touched(op)]
+        near = (
+            *self.evidence.proofs(changed)[:_PROOFS_OF_A_CHANGE],
+            *self.evidence.neighbours(sample, subjects, self.neighbours),
+        )
+        others = tuple({other.id: other for other in near if other.id != sample.id}.values())
+        proof = prove(delta, self.playbook, (sample,), others, self.bench)
+        return proposal(sample.id, author, delta, proof, self.trial)
+
+    def _reflected(self, number: int, refuted: Iterable[str]) -> Delta:
+        """What the reflector says that the playbook does not say already."""
+        lessons = self.reflector(
+            self.trial.sample,
+            self.trial.attempt,
+            self.trial.feedback,
+            refuted=tuple(refuted),
+            temperature=_TEMPERATURES[min(number, len(_TEMPERATURES) - 1)],
+            seed=self._seed(number),
+        )
+        related = self.evidence.related(self.playbook, self.trial.feedback.subjects)
+        said = {same_words(bullet.content) for bullet in related}
+        rivals = {topic(bullet.content): bullet for bullet in related if topic(bullet.content)}
+        return tuple(
+            _correction(rivals[about], lesson) if (about := topic(lesson)) in rivals else _added(lesson)
+            for lesson in lessons
+            if same_words(lesson) not in said
+        )
+
+    def _seed(self, number: int) -> int:
+        return self.bench.seed(self.trial.sample.id, number)
+
+
+def proposal(subject: str, author: str, delta: Delta, proof: Proof, trial: Trial | None = None) -> Proposal:
+    """The record of a proposal; bullets of one that holds cite the episodes behind it."""
+    learned_from = (trial.episode,) if trial else ()
+    if proof.holds:
+        cited = (*learned_from, *(t.episode for t in proof.trials[:1]))
+        delta = tuple(_citing(operation, cited) for operation in delta)
+    return Proposal(
+        subject,
+        author,
+        delta,
+        "accepted" if proof.holds else "rejected",
+        proof.why,
+        (*learned_from, *(t.episode for t in proof.trials)),
+        tuple(t.attempt.answer for t in proof.trials),
+    )
+
+
+def _citing(operation: Operation, episodes: tuple[str, ...]) -> Operation:
+    if isinstance(operation, Add | Revise) and operation.provenance is not None:
+        return replace(operation, provenance=(*operation.provenance, *episodes))
+    return operation
+
+
+def failed(subject: str, author: str, error: ModelError, *episodes: str) -> Proposal:
+    """The record of a role's reply that could not be used; what it said is kept."""
+    said = str(error.details.get("text", ""))
+    return Proposal(subject, author, (), "rejected", f"{type(error).__name__}: {error}", episodes, (said,))
+
+
+def confined(delta: Delta, shown: Iterable[Bullet]) -> Delta:
+    """A curator's operations, held to the bullets it was shown; new bullets get ids of ours."""
+    ids = {bullet.id for bullet in shown}
+    return tuple(kept for operation in delta if (kept := _held(operation, ids)) is not None)
+
+
+def _held(operation: Operation, ids: set[str]) -> Operation | None:
+    match operation:
+        case Add(content=content):
+            return _added(" ".join(content.split()))
+        case Merge(into=into, sources=sources, content=content) if into in ids and set(sources) <= ids:
+            others = tuple(dict.fromkeys(source for source in sources if source != into))
+            return replace(operation, sources=others) if others else Revise(into, content)
+        case Revise(id=name, content=content) if name in ids:
+            return Revise(name, " ".join(content.split()))
+        case Remove(id=name) | Quarantine(id=name) if name in ids:
+            return operation
+        case _:
+            return None
+
+
+def _correction(bullet: Bullet, lesson: str) -> Revise:
+    """The same words mean something else than the bullet says: replace it, if that is proven."""
+    return Revise(bullet.id, lesson, bullet.provenance)
+
+
+def _contents(delta: Delta) -> list[str]:
+    return [operation.content for operation in delta if isinstance(operation, Add | Revise)]
+
+
+def _added(lesson: str) -> Add:
+    return Add(bullet_id(SECTION, lesson), SECTION, lesson)
+
+
+def _story(trial: Trial) -> str:
+    feedback = trial.feedback
+    shown = feedback.expected or feedback.text
+    return f"Question: {trial.sample.question}\nWrong answer: {trial.attempt.answer}\n{shown}"

@@ -1,0 +1,23 @@
+"""When two bullets say the same thing, and when they speak of the same thing.
+
+Only the safest likeness counts: the same words, numbers and identifiers in whatever order. "Queue R7" and
+"queue R9", "use" and "do not use" stay apart.
+"""
+
+from __future__ import annotations
+
+import re
+
+_WORD = re.compile(r"'[^']*'|[\w.]*\w|[^\s\w.,:;'\"]+")
+
+
+def same_words(content: str) -> tuple[str, ...]:
+    """A key that is equal for contents with the same words: sorted, lower case except inside quotes."""
+    words = _WORD.findall(content)
+    return tuple(sorted(word if word.startswith("'") else word.lower() for word in words))
+
+
+def topic(content: str) -> tuple[str, ...]:
+    """What "words people use: what is used for them" is about: the words before the colon, else nothing."""
+    words, colon, _ = content.partition(":")
+    return same_words(words) if colon else ()

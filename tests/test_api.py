@@ -1,0 +1,174 @@
+"""The public names, and that what a user would write with them works."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import typing
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+import ace
+from ace.api import Settings
+from ace.llm import DEFAULT_MODEL, Endpoint
+from ace.loop import Options
+from ace.task import FeedbackKind
+from tests.world import client, team, world
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[ace.Store]:
+    with ace.open_playbook(tmp_path / "colours.db") as store:
+        yield store
+
+
+def test_public_names() -> None:
+    """A change here is a change for every user: it belongs in the changelog."""
+    assert ace.__all__ == [
+        "AceError",
+        "Caps",
+        "Playbook",
+        "RecordingClient",
+        "ReplayClient",
+        "Report",
+        "Sample",
+        "ScriptedClient",
+        "Store",
+        "Task",
+        "Team",
+        "__version__",
+        "as_context",
+        "connect",
+        "define_task",
+        "evaluate",
+        "learn",
+        "load_task",
+        "online",
+        "open_playbook",
+    ]
+
+
+def test_every_name_is_there_and_documented(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.metadata.version", {"ace-playbook": "1.2.3"}.get)
+    monkeypatch.delitem(vars(ace), "__version__", raising=False)
+    assert ace.__version__ == "1.2.3"
+    monkeypatch.delitem(vars(ace), "__version__")
+    for name in set(ace.__all__) - {"__version__"}:
+        assert getattr(ace, name).__doc__, name
+    assert set(ace.__all__) <= set(dir(ace))
+    with pytest.raises(AttributeError, match="no attribute 'lern'"):
+        ace.lern  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_what_type_checkers_see_is_what_is_resolved() -> None:
+    tree = ast.parse((ROOT / "ace" / "__init__.py").read_text(encoding="utf-8"))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    seen = {
+        alias.name: node.module
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert seen == ace._HOME
+    assert {*seen, "__version__"} == set(ace.__all__)
+
+
+def test_submodules_do_not_hide_names() -> None:
+    """Importing a folder sets it as an attribute of the package."""
+    assert not {path.stem for path in (ROOT / "ace").iterdir()} & set(ace.__all__)
+
+
+def test_importing_takes_no_time() -> None:
+    program = "import time; t = time.perf_counter(); import ace; print(time.perf_counter() - t)"
+    command = [sys.executable, "-c", program]
+    runs = [subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True) for _ in range(3)]
+    assert min(float(run.stdout) for run in runs) < 0.1
+
+
+def test_settings_are_the_loops_options() -> None:
+    names = {item.name for item in fields(Options)}
+    assert set(typing.get_type_hints(Settings)) == names
+
+
+def test_a_client_stands_for_every_role(store: ace.Store) -> None:
+    report = ace.learn(world(), store, client(), workers=1, batch_size=5)
+    assert report.after and report.after.correct == 10
+    assert set(report.models.values()) == {"scripted"}
+    assert store.run(report.run).config["batch_size"] == 5
+
+
+def test_a_team_is_used_as_it_is(store: ace.Store) -> None:
+    mine = team()
+    report = ace.learn(world(), store, mine)
+    assert report.usage == mine.meter.usage
+    with pytest.raises(ace.AceError, match=r"Team\.of"):
+        ace.learn(world(), store, mine, caps=ace.Caps(calls=1))
+
+
+def test_a_name_is_connected_for_the_call_and_closed(
+    store: ace.Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connected: list[tuple[str, int]] = []
+    closed: list[str] = []
+
+    def connect(name: str, *, slots: int) -> Endpoint:
+        connected.append((name, slots))
+        return Endpoint(name)
+
+    monkeypatch.setattr("ace.api.connect", connect)
+    monkeypatch.setattr(Endpoint, "close", lambda self: closed.append(self.model))
+    monkeypatch.setattr(
+        Endpoint, "complete", lambda self, *given, **options: client().complete(*given, **options)
+    )
+    assert ace.evaluate(world(), store, workers=2).model == DEFAULT_MODEL
+    assert ace.evaluate(world(), store, "openai/some").model == "openai/some"
+    assert connected == [(DEFAULT_MODEL, 2), ("openai/some", 4)]
+    assert closed == [DEFAULT_MODEL, "openai/some"]
+
+
+def test_caps_stop_a_run(store: ace.Store) -> None:
+    report = ace.learn(world(), store, client(), caps=ace.Caps(calls=30), workers=1)
+    assert "cap of 30 calls" in report.stopped
+    rest = ace.learn(world(), store, client(), workers=1, resume=True)
+    assert rest.run == report.run and rest.after and rest.after.correct == 10
+
+
+def test_online_and_evaluate(store: ace.Store) -> None:
+    served = ace.online(world(), store, client(), batch_size=5)
+    assert served.after and served.after.total == 10
+    scores = [
+        ace.evaluate(world(), store, client(), version=version, split="val").after for version in (0, None)
+    ]
+    assert [score and score.correct for score in scores] == [0, 10]
+
+
+def test_choices_are_words(store: ace.Store) -> None:
+    report = ace.learn(world(), store, client(), feedback="none", measure=False)
+    assert store.run(report.run).config["feedback"] == FeedbackKind.NONE
+    with pytest.raises(ace.AceError, match=r"no feedback 'label'.* labels or execution or none"):
+        ace.learn(world(), store, client(), feedback="label")  # type: ignore[arg-type]
+    with pytest.raises(ace.AceError, match="no split 'dev'"):
+        ace.evaluate(world(), store, client(), split="dev")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="epoch"):
+        ace.learn(world(), store, client(), epoch=2)  # type: ignore[call-arg]
+
+
+def test_a_playbook_as_context(store: ace.Store) -> None:
+    assert ace.as_context(store) == ""
+    ace.learn(world(), store, client(), measure=False)
+    text = ace.as_context(store)
+    assert text == ace.as_context(store.playbook()) and text.count("\n- ") == 10
+    assert ace.as_context(store, budget=0) == ""
+    assert len(ace.as_context(store, 100, count_tokens=len)) <= 100
+
+
+def test_a_playbook_is_opened_to_read_only_where_it_is(tmp_path: Path) -> None:
+    with pytest.raises(ace.AceError):
+        ace.open_playbook(tmp_path / "absent.db", read_only=True)
+    assert not list(tmp_path.iterdir())

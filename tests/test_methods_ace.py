@@ -1,0 +1,99 @@
+"""What the method decides: what is kept, corrected, merged and refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+
+from ace.methods.evidence import Evidence
+from ace.methods.generality import repeated
+from ace.methods.search import confined
+from ace.playbook import Add, Bullet, Merge, Playbook, Remove, Revise, apply
+from ace.refine import same_words, topic
+from ace.task import Sample
+from tests.strategies import contents
+
+
+def test_same_words_in_another_order_are_the_same() -> None:
+    assert same_words("Cancelled orders: ord.st = 7.") == same_words("orders cancelled: ord.st = 7")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Go to queue R7.", "Go to queue R9."),
+        ("Use UTC.", "Do not use UTC."),
+        ("Phone: ord.ch = 'f'.", "Phone: ord.ch = 'F'."),
+        ("Late: dd > 6.", "Late: dd < 6."),
+    ],
+)
+def test_contradictions_are_not_the_same(one: str, other: str) -> None:
+    assert same_words(one) != same_words(other)
+
+
+@given(contents())
+def test_likeness_is_total_and_reflexive(text: str) -> None:
+    assert same_words(text) == same_words(text)
+    assert isinstance(topic(text), tuple)
+
+
+def test_topic_is_what_stands_before_the_colon() -> None:
+    assert topic("Cancelled orders: ord.st = 7.") == topic("Orders cancelled: ord.st = 5.")
+    assert topic("No colon here") == ()
+
+
+@pytest.mark.parametrize(
+    ("question", "lesson", "found"),
+    [
+        ("Orders on 2 December 2023?", "Orders on a day: date(ts) = '2023-12-02'.", ("2023",)),
+        ("Orders of Kira Keane?", "Orders of a person: cust.name = 'Kira Keane'.", ("Kira Keane",)),
+        ("Orders over 500 dollars?", "Dollars: tot / 100.0.", ()),
+        ("Orders by phone?", "Phone orders: ch = 'F'.", ()),
+    ],
+)
+def test_lessons_that_repeat_their_question(question: str, lesson: str, found: Sequence[str]) -> None:
+    assert repeated(question, lesson) == tuple(found)
+
+
+def sample(name: str) -> Sample:
+    return Sample(name, f"Question {name}?")
+
+
+def test_neighbours_share_subjects_and_were_right() -> None:
+    evidence = Evidence(sample(name) for name in "abcd")
+    evidence.saw("a", {"ord", "ord.st"}, True)
+    evidence.saw("b", {"ord", "ord.st", "ord.ch"}, True)
+    evidence.saw("c", {"ord", "ord.st"}, False)
+    evidence.saw("d", {"cust", "cust.seg"}, True)
+    near = evidence.neighbours(sample("x"), {"ord.st", "ord.ch"}, 5)
+    assert [found.id for found in near] == ["b", "a"]
+    evidence.saw("b", {"ord.st", "ord.ch"}, False)
+    assert [found.id for found in evidence.neighbours(sample("x"), {"ord.ch"}, 5)] == []
+
+
+def test_related_bullets_mention_the_subject_and_live() -> None:
+    evidence = Evidence([sample("a")])
+    book, _ = apply(
+        Playbook(), (Add("b-1", "s", "Cancelled: ord.st = 7."), Add("b-2", "s", "Cents: ord.tot."))
+    )
+    for bullet in book:
+        evidence.kept(bullet, ["a"])
+    assert [b.id for b in evidence.related(book, {"ord", "ord.st"})] == ["b-1"]
+    without, _ = apply(book, (Remove("b-1"),))
+    assert evidence.related(without, {"ord.st"}) == ()
+    assert [found.id for found in evidence.proofs(["b-2"])] == ["a"]
+
+
+def test_a_curator_is_held_to_what_it_was_shown() -> None:
+    shown = [Bullet("a", "s", "one"), Bullet("b", "s", "two")]
+    said = (
+        Remove("secret"),
+        Revise("a", "three\n four"),
+        Merge("a", ("a", "b"), "both"),
+        Merge("a", ("z",), "no"),
+    )
+    assert confined(said, shown) == (Revise("a", "three four"), Merge("a", ("b",), "both"))
+    (added,) = confined((Add("b", "elsewhere", "five  words"),), shown)
+    assert isinstance(added, Add) and added.content == "five words" and added.id != "b"

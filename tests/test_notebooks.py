@@ -1,0 +1,64 @@
+"""The notebooks run from their recordings, use public names only, and show what they do now."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ace
+
+nbformat = pytest.importorskip("nbformat")
+pytest.importorskip("nbclient")
+pytest.importorskip("ipykernel")
+
+from notebooks.record import run  # noqa: E402 (needs what may be missing)
+
+ROOT = Path(__file__).parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+CLOCK = re.compile(r"It took \d+ min \d+ s")
+
+
+@pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
+def test_shows_what_it_does(file: Path, tmp_path: Path) -> None:
+    executed = run(file, tmp_path, mode="replay")
+    shown = outputs(nbformat.read(file, as_version=4))
+    assert shown and outputs(executed) == shown, "run `python notebooks/record.py`"
+
+
+@pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
+def test_uses_public_names_only(file: Path) -> None:
+    cells = nbformat.read(file, as_version=4).cells
+    tree = ast.parse("\n".join(cell.source for cell in cells if cell.cell_type == "code"))
+    imported = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    used = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "ace"
+    }
+    assert [text for text in imported if "ace" in text.split()] == ["import ace"]
+    assert used <= set(ace.__all__)
+
+
+def test_quickstart_learns() -> None:
+    text = "".join(outputs(nbformat.read(ROOT / "notebooks" / "01_quickstart.ipynb", as_version=4)))
+    before, after = (int(right) for right in re.findall(r"version \d+: (\d) of 8", text))
+    assert after >= before + 4
+
+
+def test_recordings_are_small() -> None:
+    assert all(file.stat().st_size < 300_000 for file in (ROOT / "notebooks" / "recordings").iterdir())
+
+
+def outputs(notebook: Any) -> list[str]:
+    """What the cells print and show, but for the time that it took."""
+    cells = (cell for cell in notebook.cells if cell.cell_type == "code")
+    texts = (
+        output.get("text") or output.get("data", {}).get("text/plain", "")
+        for cell in cells
+        for output in cell.outputs
+    )
+    return [CLOCK.sub("It took some time", text) for text in texts]
