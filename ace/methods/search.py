@@ -50,7 +50,7 @@ class Search:
     evidence: Evidence
 
     def tried(self, tries: int) -> Iterator[Proposal]:
-        """Proposals until one holds, at most `tries`. Every third is the curator's, if it has what to edit."""
+        """Proposals until one holds, at most `tries`. Every third is the curator's, if there is any."""
         refuted: list[str] = []
         related = self.evidence.related(self.playbook, self.trial.feedback.subjects)
         for number in range(tries):

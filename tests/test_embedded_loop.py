@@ -1,0 +1,49 @@
+"""The whole loop with the real embedded model: it runs where the default weights are in the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ace.llm import Client, connect, list_models
+from ace.loop import Options, learn
+from ace.roles import Team
+from ace.store import Store
+from ace.task import load_task
+
+SHOP = Path(__file__).parents[1] / "tasks" / "shop_sql"
+TRAIN = ("train-01", "train-02", "train-07", "train-08")
+TEST = ("test-01", "test-03")
+
+pytestmark = pytest.mark.skipif(
+    not next(model.path for model in list_models() if model.default),
+    reason="the default weights are not in the cache: `ace models pull qwen2.5-coder-1.5b`",
+)
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[Client]:
+    pytest.importorskip("xllamacpp")
+    with connect("local/qwen2.5-coder-1.5b", slots=2, fetch=False) as client:
+        yield client
+
+
+def test_it_learns_what_nobody_documented(model: Client, tmp_path: Path) -> None:
+    task = load_task(SHOP)
+    small = replace(
+        task,
+        train=tuple(sample for sample in task.train if sample.id in TRAIN),
+        test=tuple(sample for sample in task.test if sample.id in TEST),
+    )
+    with Store.open(tmp_path / "shop.db") as store:
+        report = learn(small, store, Team.of(model), Options(batch_size=2, workers=2))
+        assert report.before and report.before.correct == 0
+        assert report.after and report.after.correct > 0
+        assert report.bullets > 0 and report.accepted > 0
+        used = report.usage["generator"]
+        assert used.cached_tokens > used.prompt_tokens / 2
+        assert all(bullet.provenance for bullet in report.learned)
+        assert store.verify() == []
