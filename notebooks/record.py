@@ -38,7 +38,9 @@ def run(notebook: Path, folder: Path, *, mode: str) -> nbformat.NotebookNode:
         shutil.copytree(HERE / "recordings", recordings, dirs_exist_ok=True)
     path = os.pathsep.join(filter(None, [str(HERE.parent), os.environ.get("PYTHONPATH")]))
     executed = nbformat.read(notebook, as_version=4)
-    client = NotebookClient(executed, timeout=1800, kernel_name="python3", record_timing=False)
+    client = NotebookClient(
+        executed, timeout=1800, kernel_name="python3", record_timing=False, coalesce_streams=True
+    )
     client.resources = {"metadata": {"path": str(folder)}}
     client.execute(env={**os.environ, "ACE_MODE": mode, "PYTHONPATH": path})
     executed.metadata.language_info = {"name": "python"}  # not which Python it was

@@ -13,10 +13,10 @@ from tests.world import says
 
 
 class ModelServer:
-    """Says `say(messages)` to everybody. From call `stalls_at` on (counted from 1) it keeps callers waiting."""
+    """Says `say(messages)` to everybody. From call `stalls_at` on, callers wait."""
 
     def __init__(self, say: Callable[[Sequence[Message]], str] = says) -> None:
-        self.say, self.calls, self.stalls_at = say, 0, 0
+        self.say, self.calls, self.stalls_at = say, 0, 0  # calls are counted from 1
         self.stalled, self._goes_on, self._lock = threading.Event(), threading.Event(), threading.Lock()
         served = self
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+import sqlite3
 import subprocess
 import sys
 import typing
@@ -20,6 +22,7 @@ from ace.task import FeedbackKind
 from tests.world import client, team, world
 
 ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -172,3 +175,38 @@ def test_a_playbook_is_opened_to_read_only_where_it_is(tmp_path: Path) -> None:
     with pytest.raises(ace.AceError):
         ace.open_playbook(tmp_path / "absent.db", read_only=True)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_page_names_everything() -> None:
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    table = "".join(line.split(" | ")[0] for line in page.splitlines() if line.startswith("|"))
+    assert set(re.findall(r"[`.](\w+)", table)) >= set(ace.__all__)
+    assert set(re.findall(r"`(\w+)`", page)) >= {item.name for item in fields(Options)}
+
+
+def test_the_readmes_python_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("ace.api.connect", lambda name, slots: Endpoint(name))
+    says = ace.ScriptedClient(lambda messages: "K4")
+    monkeypatch.setattr(
+        Endpoint, "complete", lambda self, *given, **options: says.complete(*given, **options)
+    )
+    (block,) = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    exec(block, {})
+    assert "learn desks with local/qwen2.5-coder-1.5b" in capsys.readouterr().out
+    assert (tmp_path / "desks.db").exists()
+
+
+def test_the_readmes_queries_run(store: ace.Store) -> None:
+    ace.learn(world(), store, client(), measure=False)
+    with sqlite3.connect(store.path) as db:
+        queries = re.findall(r"^sqlite3 shop_sql\.db '(.+)'$", README, re.MULTILINE)
+        assert queries and all(db.execute(query).fetchall() for query in queries)
+        names = {
+            name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')")
+        }
+    db.close()
+    told = re.findall(r"`(\w+)`", README[README.index("The views") : README.index("[docs/schema.md]")])
+    assert set(told) == {name for name in names if "sqlite" not in name}

@@ -87,7 +87,7 @@ def conventions(sql: str) -> set[str]:
         if column in CODED or condition in {"days = -1", "days > 6", "total >= 25000"}:
             known.add(condition)
         elif condition.startswith(("date(", "disc")):
-            known.add({"date": "placed is UTC", "disc": "disc in tenths of a percent"}[column])
+            known.add({"date": "ts is UTC", "disc": "disc in tenths of a percent"}[column])
         elif condition.startswith(("total >", "weight >")):
             known.add({"total": "total in cents", "weight": "weight in grams"}[column])
     return known

@@ -1,5 +1,5 @@
 CREATE TABLE cust (id INTEGER, ref INTEGER, name TEXT, kind TEXT, region INTEGER, news INTEGER, flag INTEGER);
-CREATE TABLE ord (id INTEGER, cid INTEGER, status INTEGER, channel TEXT, pay INTEGER, total INTEGER, placed INTEGER, quarter INTEGER);
+CREATE TABLE ord (id INTEGER, cid INTEGER, status INTEGER, channel TEXT, pay INTEGER, total INTEGER, ts INTEGER, quarter INTEGER);
 CREATE TABLE line (id INTEGER, oid INTEGER, ano INTEGER, qty INTEGER, disc INTEGER);
 CREATE TABLE art (id INTEGER, no INTEGER, name TEXT, grp INTEGER, weight INTEGER, vis INTEGER);
 CREATE TABLE parcel (id INTEGER, oid INTEGER, carrier TEXT, weight INTEGER, days INTEGER);
