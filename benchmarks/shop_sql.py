@@ -40,7 +40,9 @@ def ceiling(task: Task, store: Store, team: Team, show: Callable[..., None]) -> 
     """The hand-written playbook on the test questions."""
     text = (ROOT / "playbooks" / "shop_sql.reference.md").read_text("utf-8")
     if not len(store.playbook()):
-        store.commit(diff(Playbook(), from_markdown(text)), author="person", reason="the hand-written playbook")
+        store.commit(
+            diff(Playbook(), from_markdown(text)), author="person", reason="the hand-written playbook"
+        )
     return evaluate(task, store, team, progress=show).to_json()
 
 
@@ -70,7 +72,14 @@ def _make(variant: str, seed: int, task: Task, store: Store, team: Team) -> None
         ceiling(task, store, team, show)
         return
     options = replace(VARIANTS[variant], seed=seed)
-    learn(task, store, team, options, progress=show, resume=store.last_unfinished("learn", task.name) is not None)
+    learn(
+        task,
+        store,
+        team,
+        options,
+        progress=show,
+        resume=store.last_unfinished("learn", task.name) is not None,
+    )
 
 
 def table(rows: list[tuple[str, int, dict[str, Any], list[bool]]]) -> str:
@@ -92,26 +101,30 @@ def table(rows: list[tuple[str, int, dict[str, Any], list[bool]]]) -> str:
             f"{report['seconds'] / 60:.1f}",
         )
         lines.append("| " + " | ".join(map(str, cells)) + " |")
-    return "\n".join(lines + ["", *_compared(rows)])
+    return "\n".join([*lines, "", *_compared(rows)])
 
 
 def _compared(rows: list[tuple[str, int, dict[str, Any], list[bool]]]) -> Iterator[str]:
-    """Over all seeds. The paired test pairs the same question and seed; seeds share questions, so p is optimistic."""
+    """Over all seeds. Pairs are the same question and seed; seeds share questions, so p is optimistic."""
     pooled: dict[str, list[bool]] = {}
     for variant, _, _, right in rows:
         pooled.setdefault(variant, []).extend(right)
     for variant, right in pooled.items():
         low, high = wilson(sum(right), len(right))
-        line = f"- {variant}: {sum(right)}/{len(right)} = {sum(right) / len(right):.1%} (95% {low:.0%} to {high:.0%})"
+        share = f"{sum(right)}/{len(right)} = {sum(right) / len(right):.1%}"
+        line = f"- {variant}: {share} (95% {low:.0%} to {high:.0%})"
         other = pooled.get("learned", [])
         if variant not in ("learned", "reference") and other:
             size = min(len(right), len(other))
-            line += f"; learned on the same seeds {sum(other[:size])}/{size}, paired p = {mcnemar(right[:size], other[:size]):.2g}"
+            p_value = mcnemar(right[:size], other[:size])
+            line += f"; learned with the same seeds {sum(other[:size])}/{size}, paired p = {p_value:.2g}"
         yield line
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--task", type=Path, default=ROOT / "tasks" / "shop_sql")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results")
     parser.add_argument("--work", type=Path, default=Path("bench-shop_sql"))

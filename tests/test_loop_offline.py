@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ace.errors import InputError, ModelUnavailable
+from ace.errors import InputError, ModelNameError, ModelUnavailable
 from ace.llm import Caps, Message, ScriptedClient
 from ace.loop import Options, evaluate, learn, online
 from ace.playbook import Status
@@ -112,10 +112,18 @@ def test_resume_wants_the_same_options(store: Store) -> None:
         learn(world(), store, team(), replace(OPTIONS, seed=7), resume=True)
 
 
+def test_resume_wants_the_same_samples(store: Store) -> None:
+    learn(world(), store, team(caps=Caps(calls=5)), OPTIONS)
+    with pytest.raises(InputError, match="another samples"):
+        learn(replace(world(), train=world().train[:4]), store, team(), OPTIONS, resume=True)
+
+
 def test_a_cap_stops_between_steps_and_keeps_what_is_done(store: Store) -> None:
     report = learn(world(), store, team(caps=Caps(calls=30)), OPTIONS)
     assert "cap of 30 calls" in report.stopped and report.after is None
     assert 0 < report.bullets < 10 and store.run(report.run).status == "capped"
+    assert report.before and report.before.total == 10
+    assert sum(usage.calls for usage in report.usage.values()) == 30
     rest = learn(world(), store, team(), OPTIONS, resume=True)
     assert rest.after and rest.after.correct == 10 and not rest.stopped
 
@@ -189,6 +197,36 @@ def test_a_model_out_of_reach_ends_the_run(store: Store) -> None:
     with pytest.raises(ModelUnavailable, match="No attempt got an answer"):
         learn(world(), store, Team.of(ScriptedClient([])), OPTIONS)
     assert store.runs()[-1].status == "failed"
+
+
+def test_a_model_name_nobody_serves_ends_the_run(store: Store) -> None:
+    def unknown(messages: Sequence[Message]) -> str:
+        raise ModelNameError("no such model")
+
+    with pytest.raises(ModelNameError):
+        evaluate(world(), store, Team.of(ScriptedClient(unknown)), OPTIONS)
+
+
+def test_a_reflector_out_of_reach_ends_the_run(store: Store) -> None:
+    def half(messages: Sequence[Message]) -> str:
+        if messages[0].content.startswith("You read"):
+            raise ModelUnavailable("connection refused")
+        return says(messages)
+
+    with pytest.raises(ModelUnavailable, match="No lesson could be asked for"):
+        learn(world(), store, Team.of(ScriptedClient(half)), OPTIONS)
+
+
+def test_a_megabyte_of_answer_is_clipped_before_it_reaches_another_role(store: Store) -> None:
+    longest = 0
+
+    def talks(messages: Sequence[Message]) -> str:
+        nonlocal longest
+        longest = max(longest, *(len(message.content) for message in messages))
+        return says(messages) if messages[0].content.startswith("You") else "x" * 1_000_000
+
+    learn(world(), store, Team.of(ScriptedClient(talks)), replace(OPTIONS, limit=2))
+    assert longest < 10_000
 
 
 def test_garbage_from_the_reflector_is_a_recorded_rejection(store: Store) -> None:

@@ -6,12 +6,18 @@ import hashlib
 import json
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from threading import Event
 
 from ace.agent.solver import Solver
+from ace.errors import AceError
 from ace.loop.options import seed_of
 from ace.methods.protocol import Trial
 from ace.playbook.model import Playbook
 from ace.task.types import Episode, FeedbackKind, Sample, Task, Verdict
+
+
+class RunStopped(AceError):
+    """Raised in the threads of a run that another thread has ended."""
 
 
 @dataclass(slots=True)
@@ -28,9 +34,12 @@ class Bench:
     run_seed: int
     version: int
     phase: str
+    stop: Event
     episodes: list[Episode] = field(default_factory=list)
 
     def solve(self, sample: Sample, playbook: Playbook) -> Trial:
+        if self.stop.is_set():
+            raise RunStopped("The run has ended; this attempt was not made.")
         text = self.context(playbook)
         attempt = self.solver(sample, text, seed=self.seed("solve", sample.id))
         feedback = self.task.environment.feedback(sample, attempt, self.feedback)

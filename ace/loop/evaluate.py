@@ -34,7 +34,7 @@ def evaluate(
     chosen = store.head().number if version is None else version
     with session("eval", task, store, team, options, progress, resume=False) as run:
         try:
-            verdicts = steps.score(run, options.split, samples, chosen)
+            steps.score(run, options.split, samples, chosen)
         except CapReached as cap:
-            return finish(run, stopped=str(cap), selected=chosen)
-        return finish(run, after=verdicts, phase=options.split, selected=chosen)
+            return finish(run, options.split, stopped=str(cap), selected=chosen)
+        return finish(run, options.split, selected=chosen)

@@ -40,13 +40,13 @@ def learn(
         try:
             return _learn(run)
         except CapReached as cap:
-            return finish(run, stopped=str(cap))
+            return finish(run, "after", stopped=str(cap))
 
 
 def _learn(run: Session) -> Report:
     task, options = run.task, run.options
     tested = task.test if options.measure else ()
-    before = steps.score(run, "before", tested, run.base)
+    steps.score(run, "before", tested, run.base)
     candidates = [(run.base, _validated(run, "validation 0"))] if _validates(run) else []
     for epoch in range(1, options.epochs + 1):
         steps.learn(run, f"epoch {epoch}", _shuffled(task.train, options.seed, epoch))
@@ -55,8 +55,8 @@ def _learn(run: Session) -> Report:
         if _validates(run):
             candidates.append((run.version, _validated(run, f"validation {epoch}")))
     selected = _select(run, candidates)
-    after = steps.score(run, "after", tested, selected)
-    return finish(run, before=before, after=after, selected=selected, validated=bool(candidates))
+    steps.score(run, "after", tested, selected)
+    return finish(run, "after", selected=selected, validated=bool(candidates))
 
 
 def _validates(run: Session) -> bool:

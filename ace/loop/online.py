@@ -28,7 +28,7 @@ def online(
         raise InputError(f"Task {task.name} has no samples to serve.", hint="Add some to [data] train.")
     with session("online", task, store, team, options, progress, resume=False) as run:
         try:
-            served = steps.learn(run, "online", task.train)
+            steps.learn(run, "online", task.train)
         except CapReached as cap:
-            return finish(run, stopped=str(cap))
-        return finish(run, after=served, phase="online", selected=run.version)
+            return finish(run, "online", stopped=str(cap))
+        return finish(run, "online")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ace.loop.session import Session, total_usage
 from ace.playbook.model import Bullet, Playbook
 from ace.runs.metrics import mcnemar
@@ -11,35 +9,35 @@ from ace.runs.report import Report, Score
 
 
 def finish(
-    run: Session,
-    *,
-    before: Sequence[bool] = (),
-    after: Sequence[bool] = (),
-    phase: str = "after",
-    selected: int | None = None,
-    validated: bool = False,
-    stopped: str = "",
+    run: Session, phase: str, *, selected: int | None = None, validated: bool = False, stopped: str = ""
 ) -> Report:
-    """The report of a run that is over, which is also written to the store."""
+    """The report of a run that is over, which is also written to the store.
+
+    Scores are read from the journal: `before` from the phase of that name, `after` from `phase`. A run that
+    a cap stopped reports the samples it came to.
+    """
     version = run.version if selected is None else selected
     playbook = run.store.playbook(version)
     outcomes = [outcome for payload in run.payloads for outcome in payload["proposals"]]
+    before, after = _right(run, "before"), _right(run, phase)
     report = Report(
         kind=run.kind,
         task=run.task.name,
         model=run.team.generator.model,
         models=run.team.models,
         playbook=str(run.store.path),
-        before=_score(run, "before", before),
-        after=_score(run, phase, after),
-        p_value=mcnemar(before, after) if before and len(before) == len(after) else None,
+        before=_score(run, "before"),
+        after=_score(run, phase),
+        p_value=mcnemar(list(before.values()), list(after.values()))
+        if before and before.keys() == after.keys()
+        else None,
         bullets=len(playbook),
         versions=run.version - run.base,
         proposed=len(outcomes),
         accepted=outcomes.count("accepted"),
         rejected=outcomes.count("rejected"),
         seconds=sum(payload["seconds"] for payload in run.payloads),
-        usage=total_usage(run.payloads),
+        usage=total_usage([*run.payloads, {"usage": run.not_journaled}]),
         run=run.run,
         selected=version,
         validated=validated,
@@ -51,13 +49,18 @@ def finish(
     return report
 
 
-def _score(run: Session, phase: str, verdicts: Sequence[bool]) -> Score | None:
-    """Every sample counts: one without an answer is wrong."""
-    if not verdicts:
-        return None
+def _right(run: Session, phase: str) -> dict[str, bool]:
+    """Sample -> right or wrong, in the order they were scored."""
     results = (result for payload in run.payloads for result in payload["results"])
-    errors = sum(bool(result["error"]) for result in results if result["phase"] == phase)
-    return Score(sum(verdicts), len(verdicts), errors)
+    return {result["sample"]: result["correct"] for result in results if result["phase"] == phase}
+
+
+def _score(run: Session, phase: str) -> Score | None:
+    """Every sample counts: one without an answer is wrong."""
+    results = [r for payload in run.payloads for r in payload["results"] if r["phase"] == phase]
+    if not results:
+        return None
+    return Score(sum(r["correct"] for r in results), len(results), sum(bool(r["error"]) for r in results))
 
 
 def _learned(before: Playbook, after: Playbook) -> tuple[Bullet, ...]:

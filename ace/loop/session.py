@@ -5,14 +5,17 @@ On resume the journal is replayed: a step that is in it is not done again, it on
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
+from threading import Event
 from typing import Any
 
 from ace.agent.solver import SingleCall, Solver
-from ace.errors import CapReached, InputError
+from ace.errors import CapReached, InputError, StoreError
 from ace.llm.client import Usage
 from ace.loop.bench import Bench
 from ace.loop.executor import ordered_map
@@ -24,7 +27,7 @@ from ace.playbook.delta import diff
 from ace.playbook.model import Delta, Playbook
 from ace.roles import Curator, Generator, Reflector, Team, prompt_hash
 from ace.store import Store
-from ace.store.records import Proposal, Run, Step
+from ace.store.records import Proposal, Run, RunStatus, Step
 from ace.task.types import Episode, Task
 
 
@@ -54,7 +57,9 @@ class Session:
         self.evidence = Evidence((*task.train, *task.val))
         self._journal = {step.number: step for step in store.steps(self.run)}
         self._number, self.version = 0, self.base
+        self._stop = Event()
         self.payloads: list[Mapping[str, Any]] = []
+        self.not_journaled: dict[str, Any] = {}  # usage of a step that a cap cut off
 
     @property
     def playbook(self) -> Playbook:
@@ -64,11 +69,18 @@ class Session:
     def bench(self, phase: str, version: int) -> Bench:
         options = self.options
         return Bench(
-            self.task, self.solver, self.method.context, options.feedback, options.seed, version, phase
+            self.task,
+            self.solver,
+            self.method.context,
+            options.feedback,
+            options.seed,
+            version,
+            phase,
+            self._stop,
         )
 
     def map(self, work: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
-        return ordered_map(work, items, self.options.workers)
+        return ordered_map(work, items, self.options.workers, self._stop)
 
     def step(self, phase: str, work: Callable[[], Work]) -> Step:
         """Do `work` and commit it with its journal row, unless the journal has it already."""
@@ -88,12 +100,16 @@ class Session:
 
     def _do(self, number: int, phase: str, work: Callable[[], Work]) -> Step:
         started, before = time.perf_counter(), self.team.meter.usage
-        done = work()
+        try:
+            done = work()
+        except CapReached:
+            self.not_journaled = _as_json(_since(before, self.team.meter.usage))
+            raise
         payload = {
             "results": list(done.results),
             "kept": {bullet: list(samples) for bullet, samples in done.kept.items()},
             "proposals": [proposal.outcome for proposal in done.proposals],
-            "usage": {role: asdict(usage) for role, usage in _since(before, self.team.meter.usage).items()},
+            "usage": _as_json(_since(before, self.team.meter.usage)),
             "seconds": time.perf_counter() - started,
         }
         commit = self.store.commit(
@@ -127,21 +143,34 @@ def session(
         **options.record(),
         "models": dict(team.models),
         "prompts": prompt_hash(),
+        "samples": _fingerprint(task),
         "base": store.head().number,
     }
     run = _resumed(kind, task, store, config) if resume else store.start_run(kind, task.name, config)
     active = Session(task, store, team, options, progress, store.run(run))
     try:
         yield active
-    except CapReached:
-        store.finish_run(run, "capped", None)
+    except BaseException as error:
+        with suppress(StoreError):  # what ended the run must not be hidden by a file that is locked as well
+            store.finish_run(run, _status(error), None)
         raise
-    except KeyboardInterrupt:
-        store.finish_run(run, "interrupted", None)
-        raise
-    except BaseException:
-        store.finish_run(run, "failed", None)
-        raise
+
+
+def _status(error: BaseException) -> RunStatus:
+    match error:
+        case CapReached():
+            return "capped"
+        case KeyboardInterrupt():
+            return "interrupted"
+        case _:
+            return "failed"
+
+
+def _fingerprint(task: Task) -> str:
+    """Changes when a sample of the task does."""
+    told = [[s.id, s.question, sorted(s.data.items())] for s in (*task.train, *task.val, *task.test)]
+    text = json.dumps([task.instructions, told], default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def method_of(team: Team, options: Options) -> Method:
@@ -173,6 +202,10 @@ def _resumed(kind: str, task: Task, store: Store, config: Mapping[str, Any]) -> 
 
 def _since(before: Mapping[str, Usage], after: Mapping[str, Usage]) -> dict[str, Usage]:
     return {role: usage - before.get(role, Usage()) for role, usage in after.items()}
+
+
+def _as_json(usage: Mapping[str, Usage]) -> dict[str, Any]:
+    return {role: asdict(used) for role, used in usage.items()}
 
 
 def total_usage(payloads: Iterable[Mapping[str, Any]]) -> dict[str, Usage]:

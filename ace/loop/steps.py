@@ -72,6 +72,7 @@ def _learn(run: Session, phase: str, samples: Sequence[Sample]) -> Work:
     done = list(run.map(attempt, samples))
     _refuse_silence([trial for _, trial, _ in done])
     proposals = [proposal for _, _, made in done for proposal in made]
+    _refuse_deafness(proposals)
     return Work(
         run.method.combine(proposals, run.evidence),
         [_result(bench, trial) for bench, trial, _ in done],
@@ -132,7 +133,16 @@ def _refuse_silence(trials: Sequence[Trial]) -> None:
     if trials and all(trial.attempt.error and not trial.attempt.text for trial in trials):
         raise ModelUnavailable(
             f"No attempt got an answer. The first: {trials[0].attempt.error}",
-            hint="Try `ace models check NAME`; continue with --resume.",
+            hint="Try `ace models check NAME`.",
+        )
+
+
+def _refuse_deafness(proposals: Sequence[Proposal]) -> None:
+    """When no role could be reached in a whole step, going on would learn nothing and look like a result."""
+    if proposals and all(proposal.why.startswith(ModelUnavailable.__name__) for proposal in proposals):
+        raise ModelUnavailable(
+            f"No lesson could be asked for. The first: {proposals[0].why}",
+            hint="Try `ace models check NAME` with the reflector's model.",
         )
 
 

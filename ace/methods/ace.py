@@ -8,7 +8,7 @@ them. After an epoch the curator merges what stands twice, under the same proof.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ace.context.render import render_playbook
 from ace.context.tokens import CountTokens, estimate_tokens
@@ -16,7 +16,7 @@ from ace.errors import ModelError
 from ace.methods.evidence import Evidence, mentioned
 from ace.methods.proof import Proof, prove, solved
 from ace.methods.protocol import Bench, Trial
-from ace.methods.search import Search, confined, failed, proposal
+from ace.methods.search import Search, confined, failed, ignored, proposal
 from ace.playbook.model import Add, Bullet, Delta, Operation, Playbook, Vote
 from ace.refine.similar import same_words
 from ace.roles.curator import Curator
@@ -84,10 +84,12 @@ class Ace:
         bullets = _only_about(subject, evidence.related(playbook, (subject,)))
         proofs = evidence.proofs(bullet.id for bullet in bullets)[-_PROOFS_OF_A_MERGE:]
         try:
-            delta = confined(self.curator(bullets, seed=bench.seed("curate", subject)), bullets)
+            said = self.curator(bullets, seed=bench.seed("curate", subject))
         except ModelError as error:
             return (failed(subject, "curator", error),)
+        delta = confined(said, bullets)
         proof = prove(delta, playbook, proofs, (), bench) if self.verify else Proof(True, "kept unproven")
+        proof = replace(proof, why=f"{proof.why}{ignored(said, bullets)}")
         return (proposal(subject, "curator", delta, proof),)
 
 

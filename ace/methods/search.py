@@ -68,6 +68,8 @@ class Search:
             delta = self._reflected(0, ())
         except ModelError as error:
             return failed(self.trial.sample.id, "reflector", error, self.trial.episode)
+        if not delta:
+            return proposal(self.trial.sample.id, "reflector", (), Proof(False, "nothing new"), self.trial)
         if quarantine:
             delta += tuple(Quarantine(operation.id) for operation in delta if isinstance(operation, Add))
         why = "nothing that is shown can prove it: quarantined" if quarantine else "kept unproven"
@@ -91,7 +93,8 @@ class Search:
             said = self.curator(shown, failure=_story(self.trial), seed=self._seed(number))
         except ModelError as error:
             return failed(self.trial.sample.id, "curator", error, self.trial.episode)
-        return self._proven("curator", confined(said, shown))
+        made = self._proven("curator", confined(said, shown))
+        return replace(made, why=f"{made.why}{ignored(said, shown)}")
 
     def _proven(self, author: str, delta: Delta) -> Proposal:
         """Its own sample first; then what proved the bullets it changes, and a few neighbours."""
@@ -161,6 +164,13 @@ def confined(delta: Delta, shown: Iterable[Bullet]) -> Delta:
     """A curator's operations, held to the bullets it was shown; new bullets get ids of ours."""
     ids = {bullet.id for bullet in shown}
     return tuple(kept for operation in delta if (kept := _held(operation, ids)) is not None)
+
+
+def ignored(delta: Delta, shown: Iterable[Bullet]) -> str:
+    """What `confined` left out, for the record."""
+    ids = {bullet.id for bullet in shown}
+    left = [f"{op.op} {', '.join(touched(op))}" for op in delta if _held(op, ids) is None]
+    return f"; ignored: {'; '.join(left)}" if left else ""
 
 
 def _held(operation: Operation, ids: set[str]) -> Operation | None:

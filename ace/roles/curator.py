@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from ace.llm.client import Client
 from ace.playbook.model import Bullet, Delta, Operation
-from ace.roles.prompt import messages, render
+from ace.roles.prompt import messages, render, shown
 
 MAX_TOKENS = 400
 
@@ -34,7 +34,7 @@ class Curator:
 
         Raises MalformedReply when there is no valid list of operations, ModelError as the client does.
         """
-        user = render("curator", "user", bullets=bullets, failure=failure)
+        user = render("curator", "user", bullets=bullets, failure=shown(failure))
         asked = messages(render("curator", "system"), user)
         reply = self.client.complete(
             asked, schema=Curation, temperature=temperature, seed=seed, max_tokens=MAX_TOKENS

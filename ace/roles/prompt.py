@@ -11,6 +11,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from ace.context.render import neutralise
 from ace.llm.client import Message
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 ROLES = ("generator", "reflector", "curator")
 _FOLDER = "prompts"
+_LONGEST = 2_000  # characters
 
 
 @cache
@@ -32,6 +34,12 @@ def _templates() -> Environment:
 def render(role: str, part: str, **values: Any) -> str:
     """One template, filled in. Raises jinja2.UndefinedError for a variable that was not given."""
     return _templates().get_template(f"{role}.{part}.j2").render(**values).strip()
+
+
+def shown(text: str) -> str:
+    """Text from a model or an environment, made safe to stand in a prompt, and never too long for one."""
+    safe = neutralise(text)
+    return safe if len(safe) <= _LONGEST else f"{safe[:_LONGEST]} [...]"
 
 
 def messages(system: str, user: str) -> Sequence[Message]:

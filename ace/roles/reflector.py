@@ -9,7 +9,7 @@ from typing import Annotated, cast
 from pydantic import BaseModel, Field
 
 from ace.llm.client import Client
-from ace.roles.prompt import messages, render
+from ace.roles.prompt import messages, render, shown
 from ace.task.types import Attempt, Feedback, Sample
 
 MAX_TOKENS = 256
@@ -45,9 +45,9 @@ class Reflector:
             "reflector",
             "user",
             question=sample.question,
-            answer=attempt.answer or attempt.error,
-            outcome="" if feedback.expected else feedback.text,
-            expected=feedback.expected,
+            answer=shown(attempt.answer or attempt.error),
+            outcome="" if feedback.expected else shown(feedback.text),
+            expected=shown(feedback.expected),
             refuted=refuted,
         )
         asked = messages(render("reflector", "system"), user)
