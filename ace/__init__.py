@@ -2,8 +2,8 @@
 
     import ace
 
-    task = ace.define_task("desks", rows, judge, test=others)  # rows: dicts with id and question
-    with ace.open_playbook("desks.db") as store:
+    task = ace.define_task("filters", rows, judge, test=others)  # rows: dicts with id and question
+    with ace.open_playbook("filters.db") as store:
         report = ace.learn(task, store, "openai/gpt-4.1-mini")
         prompt = ace.as_context(store, budget=2000)
 

@@ -189,14 +189,14 @@ def test_the_readmes_python_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("ace.api.connect", lambda name, slots: Endpoint(name))
-    says = ace.ScriptedClient(lambda messages: "K4")
+    says = ace.ScriptedClient(lambda messages: "st = 7")
     monkeypatch.setattr(
         Endpoint, "complete", lambda self, *given, **options: says.complete(*given, **options)
     )
     (block,) = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
     exec(block, {})
-    assert "learn desks with local/qwen2.5-coder-1.5b" in capsys.readouterr().out
-    assert (tmp_path / "desks.db").exists()
+    assert "learn filters with local/qwen2.5-coder-1.5b" in capsys.readouterr().out
+    assert (tmp_path / "filters.db").exists()
 
 
 def test_the_readmes_queries_run(store: ace.Store) -> None:
