@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from ace.methods.evidence import Evidence
-from ace.methods.generality import repeated
+from ace.methods.generality import Rarity, generalised, repeated
 from ace.methods.search import confined
 from ace.playbook import Add, Bullet, Merge, Playbook, Remove, Revise, apply
 from ace.refine import same_words, topic
@@ -47,14 +47,27 @@ def test_topic_is_what_stands_before_the_colon() -> None:
 @pytest.mark.parametrize(
     ("question", "lesson", "found"),
     [
-        ("Orders on 2 December 2023?", "Orders on a day: date(ts) = '2023-12-02'.", ("2023",)),
-        ("Orders of Kira Keane?", "Orders of a person: cust.name = 'Kira Keane'.", ("Kira Keane",)),
+        ("Order number 4711?", "Orders: id = 4711.", ("4711",)),
         ("Orders over 500 dollars?", "Dollars: tot / 100.0.", ()),
         ("Orders by phone?", "Phone orders: ch = 'F'.", ()),
     ],
 )
 def test_lessons_that_repeat_their_question(question: str, lesson: str, found: Sequence[str]) -> None:
     assert repeated(question, lesson) == tuple(found)
+
+
+def test_days_and_names_become_placeholders() -> None:
+    lesson = "Orders of Kira Keane: cust.name = 'Kira Keane'."
+    assert generalised("How many orders has Kira Keane?", lesson) == "Orders of NAME: cust.name = 'NAME'."
+    lesson = "Orders on a day: date(ts) = '2023-12-02'."
+    assert generalised("Orders on 2 December 2023?", lesson) == "Orders on a day: date(ts) = 'DAY'."
+
+
+def test_a_lesson_names_what_sets_its_question_apart() -> None:
+    rarity = Rarity(["How many soaps are articles?", *(f"How many articles are {n}?" for n in "abcdef")])
+    assert rarity.sets_apart("How many soaps are articles?", "Soap: art.grp = 30.")
+    assert not rarity.sets_apart("How many soaps are articles?", "Articles: art.grp = 30.")
+    assert rarity.sets_apart("How many articles are a?", "Articles: COUNT(*).")
 
 
 def sample(name: str) -> Sample:

@@ -157,9 +157,6 @@ def test_labels_show_the_gold_and_what_it_uses(shop: SqlEnvironment) -> None:
     assert shown.passed is False
     assert shown.expected.splitlines() == [
         f"Right SQL: {GOLD}",
-        "It returns 2 rows (nm)",
-        "'Ann'",
-        "'Bob'",
         "Only the right SQL uses: ord.st = 5; ord.tot > 987",
     ]
     assert shown.subjects == {"cust", "ord", "cust.nm", "cust.id", "ord.cid", "ord.st", "ord.tot"}

@@ -41,7 +41,7 @@ def says(messages: Sequence[Message], wrong: Collection[str] = ()) -> str:
     if system.startswith("You read one failed attempt"):
         number = re.findall(r"Right answer: (\d+)", user)
         return json.dumps(
-            {"lessons": [f"{colour} means {number[0] if number and colour not in wrong else '999'}"]}
+            {"lesson": f"{colour} means {number[0] if number and colour not in wrong else '999'}"}
         )
     known = re.findall(rf"{colour} means (\d+)", system)
     return known[-1] if known else "no idea"

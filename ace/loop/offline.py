@@ -15,6 +15,8 @@ from ace.runs.report import Report
 from ace.store import Store
 from ace.task.types import Sample, Task
 
+_WORDS = 3  # questions whose lengths differ by fewer words count as equally long
+
 
 def learn(
     task: Task,
@@ -49,7 +51,7 @@ def _learn(run: Session) -> Report:
     steps.score(run, "before", tested, run.base)
     candidates = [(run.base, _validated(run, "validation 0"))] if _validates(run) else []
     for epoch in range(1, options.epochs + 1):
-        steps.learn(run, f"epoch {epoch}", _shuffled(task.train, options.seed, epoch))
+        steps.learn(run, f"epoch {epoch}", _ordered(task.train, options.seed, epoch))
         if options.verify and options.merge:
             steps.curate(run, f"curation {epoch}")
         if _validates(run):
@@ -76,10 +78,11 @@ def _select(run: Session, candidates: list[tuple[int, int]]) -> int:
     return run.select(best)
 
 
-def _shuffled(samples: tuple[Sample, ...], seed: int, epoch: int) -> list[Sample]:
+def _ordered(samples: tuple[Sample, ...], seed: int, epoch: int) -> list[Sample]:
+    """Short questions first: what they teach one at a time, long ones combine. Seeded among equals."""
     order = list(samples)
     Random(seed_of(seed, "order", epoch)).shuffle(order)  # noqa: S311 (an order, not a secret)
-    return order
+    return sorted(order, key=lambda sample: len(sample.question.split()) // _WORDS)
 
 
 def limited(task: Task, options: Options) -> Task:

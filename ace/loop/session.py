@@ -54,7 +54,7 @@ class Session:
         self.run, self.kind, self.base = record.id, record.kind, int(record.config["base"])
         self.method: Method = method_of(team, options)
         self.solver: Solver = SingleCall(Generator(team.generator, task))
-        self.evidence = Evidence((*task.train, *task.val))
+        self.evidence = Evidence(task.train)
         self._journal = {step.number: step for step in store.steps(self.run)}
         self._number, self.version = 0, self.base
         self._stop = Event()

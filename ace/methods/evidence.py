@@ -9,6 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 
+from ace.methods.generality import Rarity
 from ace.playbook.model import Bullet, Playbook
 from ace.task.types import Sample
 
@@ -24,6 +25,7 @@ class Evidence:
         self._right: dict[str, dict[str, None]] = defaultdict(dict)  # subject -> samples that were right
         self._about: dict[str, dict[str, None]] = defaultdict(dict)  # subject -> bullets
         self._proofs: dict[str, tuple[str, ...]] = {}
+        self.rarity = Rarity(sample.question for sample in self._samples.values())
 
     def saw(self, sample_id: str, subjects: Collection[str], right: bool | None) -> None:
         """The latest trial of a sample."""

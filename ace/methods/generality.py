@@ -1,21 +1,50 @@
-"""Whether a lesson only repeats its own sample: then it passes its own proof and helps nobody else.
+"""Whether a lesson is about more than its own sample, and about less than everything. Heuristics on texts.
 
-A heuristic on the texts of question and lesson: a number of three digits or more, or a quoted name of
-more than one word, that stands in both belongs to the question.
+A lesson that repeats a date or a name of its question passes its own proof and helps nobody else. One whose
+words stand in every question ("Articles: art.grp = 30", learned from a question about soaps) passes too, and
+misleads all the others.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 
-_NUMBER = re.compile(r"(?<![\w.])\d{3,}(?![\w])")
-_QUOTED = re.compile(r"['\"]([^'\"]{4,80})['\"]")
+_NUMBER = re.compile(r"(?<![\w.])\d{3,}(?!\w)")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_NAME = re.compile(r"(?<=\w )[A-Z][a-z]+(?: [A-Z][a-z]+)+")
+_WORD = re.compile(r"[^\W\d_]{3,}")
+_STEM = 4  # letters: "soap" and "soaps", "cancelled" and "cancellation" are one word
+_COMMON = 0.1  # of the questions
+
+
+def generalised(question: str, lesson: str) -> str:
+    """The lesson with the question's own days and names replaced by DAY and NAME."""
+    for name in _NAME.findall(question):
+        lesson = lesson.replace(name, "NAME")
+    return _DAY.sub("DAY", lesson) if re.search(r"\b\d{4}\b", question) else lesson
 
 
 def repeated(question: str, lesson: str) -> tuple[str, ...]:
-    """What a lesson repeats of its question, in order of appearance."""
-    asked = question.lower()
-    numbers = set(_NUMBER.findall(question))
-    names = (name for name in _QUOTED.findall(lesson) if " " in name.strip())
-    found = [n for n in _NUMBER.findall(lesson) if n in numbers] + [n for n in names if n.lower() in asked]
-    return tuple(dict.fromkeys(found))
+    """Numbers of three digits or more that a lesson repeats of its question."""
+    return tuple(dict.fromkeys(n for n in _NUMBER.findall(lesson) if n in _NUMBER.findall(question)))
+
+
+class Rarity:
+    """Which words set a question apart from the others that are asked."""
+
+    def __init__(self, questions: Iterable[str]) -> None:
+        told = [stems(question) for question in questions]
+        self._found = Counter(stem for question in told for stem in question)
+        self._most = max(2, int(_COMMON * len(told)))
+
+    def sets_apart(self, question: str, lesson: str) -> bool:
+        """The words before the colon hold a rare word of the question, if it has any."""
+        rare = {stem for stem in stems(question) if self._found[stem] <= self._most}
+        return not rare or bool(rare & stems(lesson.partition(":")[0]))
+
+
+def stems(text: str) -> frozenset[str]:
+    """The words of a text, cut to their first letters, lower case."""
+    return frozenset(word[:_STEM].lower() for word in _WORD.findall(text))

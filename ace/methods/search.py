@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from ace.errors import ModelError
 from ace.methods.evidence import Evidence
-from ace.methods.generality import repeated
+from ace.methods.generality import generalised, repeated
 from ace.methods.proof import Proof, prove
 from ace.methods.protocol import Bench, Trial
 from ace.playbook.delta import touched
@@ -80,12 +80,20 @@ class Search:
             delta = self._reflected(number, refuted[-2:] if number > 2 else ())
         except ModelError as error:
             return failed(self.trial.sample.id, "reflector", error, self.trial.episode)
-        question = self.trial.sample.question
-        copied = [text for lesson in _contents(delta) for text in repeated(question, lesson)]
-        if copied:
-            proof = Proof(False, f"it repeats its own question: {', '.join(copied)}")
-            return proposal(self.trial.sample.id, "reflector", delta, proof, self.trial)
+        flaw = self._flaw(_contents(delta))
+        if flaw:
+            return proposal(self.trial.sample.id, "reflector", delta, Proof(False, flaw), self.trial)
         return self._proven("reflector", delta)
+
+    def _flaw(self, lessons: list[str]) -> str:
+        """Why lessons could not help another question, though they might pass their own; else nothing."""
+        question = self.trial.sample.question
+        for lesson in lessons:
+            if copied := repeated(question, lesson):
+                return f"it repeats its own question: {', '.join(copied)}"
+            if not self.evidence.rarity.sets_apart(question, lesson):
+                return f"too general, it would speak for other questions as well: {lesson}"
+        return ""
 
     def _edit(self, related: tuple[Bullet, ...], number: int) -> Proposal:
         shown = related[:_SHOWN_TO_CURATOR]
@@ -123,7 +131,7 @@ class Search:
         rivals = {topic(bullet.content): bullet for bullet in related if topic(bullet.content)}
         return tuple(
             _correction(rivals[about], lesson) if (about := topic(lesson)) in rivals else _added(lesson)
-            for lesson in lessons
+            for lesson in (generalised(self.trial.sample.question, lesson) for lesson in lessons)
             if same_words(lesson) not in said
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ace.roles.curator import Curation, Curator
 from ace.roles.generator import Answer, Generator
 from ace.roles.prompt import prompt_hash
-from ace.roles.reflector import Lessons, Reflector
+from ace.roles.reflector import Lesson, Reflector
 from ace.roles.team import Team
 
-__all__ = ["Answer", "Curation", "Curator", "Generator", "Lessons", "Reflector", "Team", "prompt_hash"]
+__all__ = ["Answer", "Curation", "Curator", "Generator", "Lesson", "Reflector", "Team", "prompt_hash"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, cast
+from typing import cast
 
 from pydantic import BaseModel, Field
 
@@ -13,12 +14,16 @@ from ace.roles.prompt import messages, render, shown
 from ace.task.types import Attempt, Feedback, Sample
 
 MAX_TOKENS = 256
+_BETWEEN = re.compile(r"(?<=[.;])\s+(?=[A-Z])")
 
 
-class Lessons(BaseModel):
-    """Short lessons, one for each thing that was not known, general beyond their sample."""
+class Lesson(BaseModel):
+    """One sentence for each thing that was not known, short and general beyond its sample.
 
-    lessons: list[Annotated[str, Field(min_length=1, max_length=400)]] = Field(min_length=1, max_length=6)
+    One text and not a list: asked for a list, a small model fills it up with sentences that are not true.
+    """
+
+    lesson: str = Field(min_length=1, max_length=600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,7 @@ class Reflector:
         temperature: float = 0.0,
         seed: int = 0,
     ) -> tuple[str, ...]:
-        """The lessons, each one line. `refuted`: what an attempt has shown not to help with this sample.
+        """The lessons, one sentence each. `refuted`: what an attempt has shown not to help with this sample.
 
         Raises MalformedReply when the model gives no usable lesson, ModelError as the client does.
         """
@@ -52,7 +57,13 @@ class Reflector:
         )
         asked = messages(render("reflector", "system"), user)
         reply = self.client.complete(
-            asked, schema=Lessons, temperature=temperature, seed=seed, max_tokens=MAX_TOKENS
+            asked, schema=Lesson, temperature=temperature, seed=seed, max_tokens=MAX_TOKENS
         )
-        said = cast(Lessons, reply.parsed).lessons  # what `schema` promises
-        return tuple(dict.fromkeys(" ".join(lesson.split()) for lesson in said))
+        said = cast(Lesson, reply.parsed).lesson  # what `schema` promises
+        return sentences(" ".join(said.split()))
+
+
+def sentences(text: str) -> tuple[str, ...]:
+    """A lesson taken apart, where every sentence has the form "words: meaning"; otherwise the whole."""
+    parts = tuple(dict.fromkeys(_BETWEEN.split(text)))
+    return parts if all(":" in part for part in parts) else (text,)

@@ -78,7 +78,7 @@ class SqlEnvironment:
         gold, gold_sql = self.gold(sample), sample.data["gold_sql"].strip()
         missing = missing_conditions(gold_sql, extract_sql(attempt.answer), gold.reads)
         hint = "\nOnly the right SQL uses: " + "; ".join(missing) if missing else ""
-        return f"Right SQL: {gold_sql}\nIt returns {_outcome(gold)}{hint}"
+        return f"Right SQL: {gold_sql}{hint}"
 
     def _attempted(self, sample: Sample, attempt: Attempt) -> Result:
         if attempt.error and not attempt.answer.strip():
