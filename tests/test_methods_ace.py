@@ -67,7 +67,7 @@ def test_a_lesson_names_what_sets_its_question_apart() -> None:
     rarity = Rarity(["How many soaps are articles?", *(f"How many articles are {n}?" for n in "abcdef")])
     assert rarity.sets_apart("How many soaps are articles?", "Soap: art.grp = 30.")
     assert not rarity.sets_apart("How many soaps are articles?", "Articles: art.grp = 30.")
-    assert rarity.sets_apart("How many articles are a?", "Articles: COUNT(*).")
+    assert rarity.sets_apart("How many soaps are articles?", "Articles of a line: line JOIN art ON ano = no.")
 
 
 def sample(name: str) -> Sample:

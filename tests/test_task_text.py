@@ -206,7 +206,11 @@ def test_counting_copies_never_raises(text: str) -> None:
         ("SELECT 1 FROM ord WHERE NOT st IN (1, 2)", "SELECT 1", ("NOT ord.st IN (1, 2)",)),
         ("SELECT 1 FROM ord WHERE st IS NOT NULL", "SELECT 1", ("NOT ord.st IS NULL",)),
         ('SELECT 1 FROM ord WHERE ch = "web"', "SELECT 1", ("ord.ch = 'web'",)),
-        ("SELECT 1 FROM ord o JOIN cust c ON o.cid = c.ref", "SELECT 1", ("cust.ref = ord.cid",)),
+        (
+            "SELECT 1 FROM ord o JOIN cust c ON o.cid = c.ref",
+            "SELECT 1",
+            ("cust JOIN ord ON cust.ref = ord.cid",),
+        ),
         (
             "SELECT 1 FROM ord o, cust c WHERE c.ref = o.cid",
             "SELECT 1 FROM ord, cust WHERE ord.cid = cust.ref",

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 _NUMBER = re.compile(r"(?<![\w.])\d{3,}(?!\w)")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _NAME = re.compile(r"(?<=\w )[A-Z][a-z]+(?: [A-Z][a-z]+)+")
+_CONDITION = re.compile(r"(?:[=<>]|\b(?:in|is|like)\b)[\s(]*(?:-?\d|['\"])", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _STEM = 4  # letters: "soap" and "soaps", "cancelled" and "cancellation" are one word
 _COMMON = 0.1  # of the questions
@@ -40,9 +41,15 @@ class Rarity:
         self._most = max(2, int(_COMMON * len(told)))
 
     def sets_apart(self, question: str, lesson: str) -> bool:
-        """The words before the colon hold a rare word of the question, if it has any."""
+        """The words before the colon hold a rare word of the question, if it has any.
+
+        Asked only of lessons that compare with a constant: a join or a unit is general by nature.
+        """
+        words, _, meaning = lesson.partition(":")
+        if not _CONDITION.search(meaning):
+            return True
         rare = {stem for stem in stems(question) if self._found[stem] <= self._most}
-        return not rare or bool(rare & stems(lesson.partition(":")[0]))
+        return not rare or bool(rare & stems(words))
 
 
 def stems(text: str) -> frozenset[str]:

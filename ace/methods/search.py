@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from ace.errors import ModelError
-from ace.methods.evidence import Evidence
+from ace.methods.evidence import Evidence, mentioned
 from ace.methods.generality import generalised, repeated
 from ace.methods.proof import Proof, prove
 from ace.methods.protocol import Bench, Trial
@@ -50,12 +50,14 @@ class Search:
     evidence: Evidence
 
     def tried(self, tries: int) -> Iterator[Proposal]:
-        """Proposals until one holds, at most `tries`. Every third is the curator's, if there is any."""
+        """Proposals until one holds, at most `tries`. From the fourth on every other one is the curator's."""
         refuted: list[str] = []
         related = self.evidence.related(self.playbook, self.trial.feedback.subjects)
         for number in range(tries):
             made = (
-                self._edit(related, number) if number % 3 == 2 and related else self._lesson(number, refuted)
+                self._edit(related, number)
+                if number >= 3 and number % 2 and related
+                else self._lesson(number, refuted)
             )
             yield made
             if made.outcome == "accepted":
@@ -128,9 +130,9 @@ class Search:
         )
         related = self.evidence.related(self.playbook, self.trial.feedback.subjects)
         said = {same_words(bullet.content) for bullet in related}
-        rivals = {topic(bullet.content): bullet for bullet in related if topic(bullet.content)}
+        rivals = {rival: bullet for bullet in related if (rival := _claim(bullet.content))}
         return tuple(
-            _correction(rivals[about], lesson) if (about := topic(lesson)) in rivals else _added(lesson)
+            _correction(rivals[claim], lesson) if (claim := _claim(lesson)) in rivals else _added(lesson)
             for lesson in (generalised(self.trial.sample.question, lesson) for lesson in lessons)
             if same_words(lesson) not in said
         )
@@ -194,6 +196,13 @@ def _held(operation: Operation, ids: set[str]) -> Operation | None:
             return operation
         case _:
             return None
+
+
+def _claim(lesson: str) -> tuple[object, ...]:
+    """What a lesson is about: its words and the names in its meaning. Two that claim the same contradict each other."""
+    words = topic(lesson)
+    names = mentioned(lesson.partition(":")[2])
+    return (words, names) if words and names else ()
 
 
 def _correction(bullet: Bullet, lesson: str) -> Revise:

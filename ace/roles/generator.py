@@ -10,8 +10,6 @@ from ace.llm.client import Client
 from ace.roles.prompt import messages, render
 from ace.task.types import Sample, Task
 
-MAX_TOKENS = 512
-
 
 class Answer(BaseModel):
     """What the generator replies: plain text, so that a small model need not escape its SQL."""
@@ -36,7 +34,9 @@ class Generator:
             playbook=playbook,
         )
         asked = messages(system, render("generator", "user", question=sample.question))
-        reply = self.client.complete(asked, temperature=temperature, seed=seed, max_tokens=MAX_TOKENS)
+        reply = self.client.complete(
+            asked, temperature=temperature, seed=seed, max_tokens=self.task.max_tokens
+        )
         if not reply.text.strip():
             raise ValueError(f"the model answered nothing (finish reason: {reply.finish_reason})")
         return Answer(answer=reply.text.strip())

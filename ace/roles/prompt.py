@@ -28,7 +28,7 @@ def _templates() -> Environment:
 
     loader = PackageLoader("ace.roles", _FOLDER)
     # Prompts are plain text; what is put into them is made safe by `ace.context`.
-    return Environment(loader=loader, undefined=StrictUndefined, autoescape=False)  # noqa: S701
+    return Environment(loader=loader, undefined=StrictUndefined, autoescape=False, auto_reload=False)  # noqa: S701
 
 
 def render(role: str, part: str, **values: Any) -> str:

@@ -43,7 +43,14 @@ class JudgeEnvironment:
 
 
 def define_task(
-    name: str, train: Rows, judge: Judge, *, val: Rows = (), test: Rows = (), instructions: str = ""
+    name: str,
+    train: Rows,
+    judge: Judge,
+    *,
+    val: Rows = (),
+    test: Rows = (),
+    instructions: str = "",
+    max_tokens: int = 1024,
 ) -> Task:
     """A checked task from rows {"id", "question", ...}; the other fields end up in `sample.data`.
 
@@ -51,8 +58,9 @@ def define_task(
     """
     if not NAME.fullmatch(name):
         raise TaskError(f"Expected letters, digits, '_', '-' and '.', found {name!r}.", field="name")
-    splits = {
-        split: tuple(to_sample(row, split, number) for number, row in enumerate(rows, start=1))
-        for split, rows in (("train", train), ("val", val), ("test", test))
-    }
-    return checked(Task(name, instructions, JudgeEnvironment(judge), **splits))
+    splits = (_samples(train, "train"), _samples(val, "val"), _samples(test, "test"))
+    return checked(Task(name, instructions, JudgeEnvironment(judge), *splits, max_tokens=max_tokens))
+
+
+def _samples(rows: Rows, split: str) -> tuple[Sample, ...]:
+    return tuple(to_sample(row, split, number) for number, row in enumerate(rows, start=1))

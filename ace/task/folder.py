@@ -31,12 +31,15 @@ def load_task(folder: str | Path, *, check: bool = True) -> Task:
     table = Table.read(file)
     name = _name(table)
     instructions = table.take("instructions", str, "")
+    max_tokens = table.take("max_tokens", int, 1024)
+    if max_tokens < 1:
+        raise TaskError(f"Expected at least 1, found {max_tokens}.", file=str(file), field="max_tokens")
     data = table.table("data")
     splits = {split: _samples(data, split) for split in ("train", "val", "test")}
     data.done()
     environment = _environment(table)
     table.done()
-    task = Task(name, instructions.strip(), environment, **splits)
+    task = Task(name, instructions.strip(), environment, max_tokens=max_tokens, **splits)
     return checked(task) if check else task
 
 

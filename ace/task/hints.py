@@ -82,5 +82,8 @@ def _render(node: exp.Expr, tables: dict[str, str], owners: dict[str, list[str]]
         table = tables.get(qualifier, qualifier) or (homes[0] if len(homes) == 1 else "")
         column.set("table", exp.to_identifier(table) if table else None)
     if _is_join(copy):  # a = b is b = a
-        return " = ".join(sorted(side.sql(dialect="sqlite") for side in copy.iter_expressions()))
+        columns = copy.find_all(exp.Column)
+        one, other = sorted(columns, key=lambda side: side.sql(dialect="sqlite"))
+        both = f"{one.sql(dialect='sqlite')} = {other.sql(dialect='sqlite')}"
+        return f"{one.table} JOIN {other.table} ON {both}" if one.table and other.table else both
     return copy.sql(dialect="sqlite")

@@ -103,7 +103,7 @@ class Environment(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A named set of samples and the environment they act on."""
+    """A named set of samples and the environment they act on. `max_tokens` cuts off a runaway answer."""
 
     name: str
     instructions: str
@@ -111,3 +111,4 @@ class Task:
     train: tuple[Sample, ...] = ()
     val: tuple[Sample, ...] = ()
     test: tuple[Sample, ...] = ()
+    max_tokens: int = 1024
