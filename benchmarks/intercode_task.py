@@ -18,6 +18,7 @@ from typing import Any
 
 TASK = """name = "intercode_sql"
 environment = "sql"
+max_tokens = 200
 instructions = "Answer the question about the database with one SQLite SELECT statement."
 
 [data]

@@ -107,9 +107,9 @@ def connect_local(name: str, weights: Path, *, slots: int = 4, context: int = 81
 
 
 def _start(weights: Path, slots: int, context: int, key: str, saved: str) -> Any:
-    # llama.cpp's threads wait for each other some hundred times a token. Spinning through long waits, as OpenMP
-    # does unless told otherwise, made calls 2 to 20 times slower when anything else had work; never spinning
-    # costs a fifth on an idle machine. A short spin costs little in both (measured on 2 cores).
+    # llama.cpp's threads wait for each other some hundred times a token. Spinning through long waits, as
+    # OpenMP does unless told otherwise, made calls 2 to 20 times slower when anything else had work; never
+    # spinning cost a quarter on an idle machine of 2 cores. A short spin cost little in both.
     os.environ.setdefault("GOMP_SPINCOUNT", "2000")
     try:
         import xllamacpp

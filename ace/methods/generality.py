@@ -28,8 +28,14 @@ def generalised(question: str, lesson: str) -> str:
 
 
 def repeated(question: str, lesson: str) -> tuple[str, ...]:
-    """Numbers of three digits or more that a lesson repeats of its question."""
-    return tuple(dict.fromkeys(n for n in _NUMBER.findall(lesson) if n in _NUMBER.findall(question)))
+    """Numbers of three digits or more of its question that stand in a lesson's meaning."""
+    meaning = lesson.rpartition(":")[2]
+    return tuple(dict.fromkeys(n for n in _NUMBER.findall(meaning) if n in _NUMBER.findall(question)))
+
+
+def conditions(lesson: str) -> int:
+    """How many comparisons with a constant a lesson's meaning holds."""
+    return len(_CONDITION.findall(lesson.partition(":")[2]))
 
 
 class Rarity:
@@ -45,11 +51,10 @@ class Rarity:
 
         Asked only of lessons that compare with a constant: a join or a unit is general by nature.
         """
-        words, _, meaning = lesson.partition(":")
-        if not _CONDITION.search(meaning):
+        if not conditions(lesson):
             return True
         rare = {stem for stem in stems(question) if self._found[stem] <= self._most}
-        return not rare or bool(rare & stems(words))
+        return not rare or bool(rare & stems(lesson.partition(":")[0]))
 
 
 def stems(text: str) -> frozenset[str]:

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from ace.errors import ModelError
-from ace.methods.evidence import Evidence, mentioned
-from ace.methods.generality import generalised, repeated
+from ace.methods.consider import added, consider
+from ace.methods.evidence import Evidence
+from ace.methods.generality import generalised, stems
 from ace.methods.proof import Proof, prove
 from ace.methods.protocol import Bench, Trial
 from ace.playbook.delta import touched
@@ -24,16 +25,14 @@ from ace.playbook.model import (
     Quarantine,
     Remove,
     Revise,
-    bullet_id,
 )
-from ace.refine.similar import same_words, topic
 from ace.roles.curator import Curator
 from ace.roles.reflector import Reflector
 from ace.store.records import Proposal
 
-SECTION = "lessons"
 _TEMPERATURES = (0.0, 0.7, 1.0)
 _SHOWN_TO_CURATOR = 8
+_SHOWN_TO_REFLECTOR = 4
 _PROOFS_OF_A_CHANGE = 2
 
 
@@ -51,8 +50,8 @@ class Search:
 
     def tried(self, tries: int) -> Iterator[Proposal]:
         """Proposals until one holds, at most `tries`. From the fourth on every other one is the curator's."""
-        refuted: list[str] = []
-        related = self.evidence.related(self.playbook, self.trial.feedback.subjects)
+        refuted: list[list[str]] = []
+        related = self._related()
         for number in range(tries):
             made = (
                 self._edit(related, number)
@@ -62,40 +61,34 @@ class Search:
             yield made
             if made.outcome == "accepted":
                 return
-            refuted += _contents(made.delta)
+            refuted.append(_contents(made.delta))
 
     def unproven(self, *, quarantine: bool) -> Proposal:
         """The first lesson as it comes; in quarantine where nothing that is shown could ever prove it."""
         try:
-            delta = self._reflected(0, ())
+            delta: Delta = _added(self._said(0, ()))
         except ModelError as error:
             return failed(self.trial.sample.id, "reflector", error, self.trial.episode)
-        if not delta:
-            return proposal(self.trial.sample.id, "reflector", (), Proof(False, "nothing new"), self.trial)
         if quarantine:
             delta += tuple(Quarantine(operation.id) for operation in delta if isinstance(operation, Add))
         why = "nothing that is shown can prove it: quarantined" if quarantine else "kept unproven"
         return proposal(self.trial.sample.id, "reflector", delta, Proof(True, why), self.trial)
 
-    def _lesson(self, number: int, refuted: list[str]) -> Proposal:
+    def _lesson(self, number: int, refuted: list[list[str]]) -> Proposal:
         try:
-            delta = self._reflected(number, refuted[-2:] if number > 2 else ())
+            said = self._said(number, [" ".join(before) for before in refuted[-2:]] if number > 2 else ())
         except ModelError as error:
             return failed(self.trial.sample.id, "reflector", error, self.trial.episode)
-        flaw = self._flaw(_contents(delta))
-        if flaw:
-            return proposal(self.trial.sample.id, "reflector", delta, Proof(False, flaw), self.trial)
-        return self._proven("reflector", delta)
-
-    def _flaw(self, lessons: list[str]) -> str:
-        """Why lessons could not help another question, though they might pass their own; else nothing."""
-        question = self.trial.sample.question
-        for lesson in lessons:
-            if copied := repeated(question, lesson):
-                return f"it repeats its own question: {', '.join(copied)}"
-            if not self.evidence.rarity.sets_apart(question, lesson):
-                return f"too general, it would speak for other questions as well: {lesson}"
-        return ""
+        question, known, rarity = self.trial.sample.question, self._related(), self.evidence.rarity
+        judged = [consider(lesson, question, known, rarity) for lesson in said]
+        delta = tuple(found.operation for found in judged if found.operation)
+        left_out = "".join(f"; left out, {found.flaw}" for found in judged if found.flaw)
+        if not delta or _contents(delta) in refuted:
+            why = "refuted before" if delta else "nothing new"
+            proof = Proof(False, f"{why}{left_out}")
+            return proposal(self.trial.sample.id, "reflector", delta or _added(said), proof, self.trial)
+        made = self._proven("reflector", delta)
+        return replace(made, why=f"{made.why}{left_out}")
 
     def _edit(self, related: tuple[Bullet, ...], number: int) -> Proposal:
         shown = related[:_SHOWN_TO_CURATOR]
@@ -118,24 +111,23 @@ class Search:
         proof = prove(delta, self.playbook, (sample,), others, self.bench)
         return proposal(sample.id, author, delta, proof, self.trial)
 
-    def _reflected(self, number: int, refuted: Iterable[str]) -> Delta:
-        """What the reflector says that the playbook does not say already."""
+    def _said(self, number: int, refuted: Iterable[str]) -> tuple[str, ...]:
+        """What the reflector says about this trial, told what the playbook knows about the question."""
+        asked = stems(self.trial.sample.question)
+        known = (b.content for b in self._related() if stems(b.content.partition(":")[0]) <= asked)
         lessons = self.reflector(
             self.trial.sample,
             self.trial.attempt,
             self.trial.feedback,
+            known=tuple(known)[:_SHOWN_TO_REFLECTOR],
             refuted=tuple(refuted),
             temperature=_TEMPERATURES[min(number, len(_TEMPERATURES) - 1)],
             seed=self._seed(number),
         )
-        related = self.evidence.related(self.playbook, self.trial.feedback.subjects)
-        said = {same_words(bullet.content) for bullet in related}
-        rivals = {rival: bullet for bullet in related if (rival := _claim(bullet.content))}
-        return tuple(
-            _correction(rivals[claim], lesson) if (claim := _claim(lesson)) in rivals else _added(lesson)
-            for lesson in (generalised(self.trial.sample.question, lesson) for lesson in lessons)
-            if same_words(lesson) not in said
-        )
+        return tuple(generalised(self.trial.sample.question, lesson) for lesson in lessons)
+
+    def _related(self) -> tuple[Bullet, ...]:
+        return self.evidence.related(self.playbook, self.trial.feedback.subjects)
 
     def _seed(self, number: int) -> int:
         return self.bench.seed(self.trial.sample.id, number)
@@ -186,7 +178,7 @@ def ignored(delta: Delta, shown: Iterable[Bullet]) -> str:
 def _held(operation: Operation, ids: set[str]) -> Operation | None:
     match operation:
         case Add(content=content):
-            return _added(" ".join(content.split()))
+            return added(" ".join(content.split()))
         case Merge(into=into, sources=sources, content=content) if into in ids and set(sources) <= ids:
             others = tuple(dict.fromkeys(source for source in sources if source != into))
             return replace(operation, sources=others) if others else Revise(into, content)
@@ -198,24 +190,12 @@ def _held(operation: Operation, ids: set[str]) -> Operation | None:
             return None
 
 
-def _claim(lesson: str) -> tuple[object, ...]:
-    """What a lesson is about: its words and the names in its meaning. Two that claim the same contradict each other."""
-    words = topic(lesson)
-    names = mentioned(lesson.partition(":")[2])
-    return (words, names) if words and names else ()
-
-
-def _correction(bullet: Bullet, lesson: str) -> Revise:
-    """The same words mean something else than the bullet says: replace it, if that is proven."""
-    return Revise(bullet.id, lesson, bullet.provenance)
-
-
 def _contents(delta: Delta) -> list[str]:
     return [operation.content for operation in delta if isinstance(operation, Add | Revise)]
 
 
-def _added(lesson: str) -> Add:
-    return Add(bullet_id(SECTION, lesson), SECTION, lesson)
+def _added(lessons: Iterable[str]) -> Delta:
+    return tuple(added(lesson) for lesson in lessons)
 
 
 def _story(trial: Trial) -> str:

@@ -38,13 +38,16 @@ class Reflector:
         attempt: Attempt,
         feedback: Feedback,
         *,
+        known: Sequence[str] = (),
         refuted: Sequence[str] = (),
         temperature: float = 0.0,
         seed: int = 0,
     ) -> tuple[str, ...]:
-        """The lessons, one sentence each. `refuted`: what an attempt has shown not to help with this sample.
+        """The lessons, one sentence each.
 
-        Raises MalformedReply when the model gives no usable lesson, ModelError as the client does.
+        `known`: what the playbook says about the question already. `refuted`: lessons for this sample that an
+        attempt has shown not to help. Raises MalformedReply when the model gives no usable lesson, ModelError
+        as the client does.
         """
         user = render(
             "reflector",
@@ -53,6 +56,7 @@ class Reflector:
             answer=shown(attempt.answer or attempt.error),
             outcome="" if feedback.expected else shown(feedback.text),
             expected=shown(feedback.expected),
+            known=known,
             refuted=refuted,
         )
         asked = messages(render("reflector", "system"), user)
