@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 
+from ace.methods.consider import Considered, consider
 from ace.methods.evidence import Evidence
 from ace.methods.generality import Rarity, generalised, repeated
 from ace.methods.search import confined
@@ -68,6 +69,47 @@ def test_a_lesson_names_what_sets_its_question_apart() -> None:
     assert rarity.sets_apart("How many soaps are articles?", "Soap: art.grp = 30.")
     assert not rarity.sets_apart("How many soaps are articles?", "Articles: art.grp = 30.")
     assert rarity.sets_apart("How many soaps are articles?", "Articles of a line: line JOIN art ON ano = no.")
+
+
+QUESTIONS = (
+    "How many orders are cancelled?",
+    "What are the cancelled orders worth?",
+    "Bulk orders?",
+    "Phone orders?",
+)
+KNOWN = (
+    Bullet("a", "s", "Cancelled orders: ord.st = 7.", ("ep-1",)),
+    Bullet("b", "s", "Bulk orders: ord.tot >= 25000."),
+)
+
+
+def considered(lesson: str) -> Considered:
+    return consider(lesson, "How many orders are cancelled?", KNOWN, Rarity(QUESTIONS))
+
+
+def test_a_lesson_with_free_words_is_new() -> None:
+    made = considered("Phone orders: ord.ch = 'F'.").operation
+    assert isinstance(made, Add) and made.content == "Phone orders: ord.ch = 'F'."
+
+
+def test_a_lesson_about_the_same_words_and_columns_corrects_the_bullet() -> None:
+    assert considered("Orders cancelled: ord.st = 5.").operation == Revise(
+        "a", "Orders cancelled: ord.st = 5.", ("ep-1",)
+    )
+
+
+@pytest.mark.parametrize(
+    ("lesson", "flaw"),
+    [
+        ("Orders cancelled: ord.st = 7", "known"),
+        ("Cancelled orders: SUM(ord.tot) / 100.0.", "its words mean something else"),
+        ("Bulk orders of the market stall: ord.ch = 'K'.", "its words mean something else"),
+        ("Phone orders cancelled: ord.ch = 'F' AND ord.st = 7.", "several things in one line"),
+    ],
+)
+def test_a_lesson_whose_words_are_taken_is_left_out(lesson: str, flaw: str) -> None:
+    made = considered(lesson)
+    assert made.operation is None and made.flaw.startswith(flaw)
 
 
 def sample(name: str) -> Sample:
