@@ -71,12 +71,6 @@ def test_a_lesson_names_what_sets_its_question_apart() -> None:
     assert rarity.sets_apart("How many soaps are articles?", "Articles of a line: line JOIN art ON ano = no.")
 
 
-QUESTIONS = (
-    "How many orders are cancelled?",
-    "What are the cancelled orders worth?",
-    "Bulk orders?",
-    "Phone orders?",
-)
 KNOWN = (
     Bullet("a", "s", "Cancelled orders: ord.st = 7.", ("ep-1",)),
     Bullet("b", "s", "Bulk orders: ord.tot >= 25000."),
@@ -84,7 +78,7 @@ KNOWN = (
 
 
 def considered(lesson: str) -> Considered:
-    return consider(lesson, "How many orders are cancelled?", KNOWN, Rarity(QUESTIONS))
+    return consider(lesson, "How many orders are cancelled?", KNOWN, Rarity(()))
 
 
 def test_a_lesson_with_free_words_is_new() -> None:
