@@ -142,6 +142,20 @@ def test_options_agree_with_the_types_they_stand_for() -> None:
     assert set(get_args(get_type_hints(OnlineOptions)["feedback"])) == set(FeedbackKind)
 
 
+def test_options_have_the_defaults_of_the_loop() -> None:
+    from dataclasses import fields
+
+    from ace.cli.options import EvalOptions, LearnOptions
+    from ace.loop import Options
+
+    loop = Options()
+    given = (LearnOptions(task="t"), EvalOptions(task="t"))
+    chosen = {item.name: getattr(options, item.name) for options in given for item in fields(options)}
+    told = {name: value for name, value in chosen.items() if hasattr(loop, name) and value is not None}
+    assert set(told) >= {"seed", "workers", "budget", "batch_size", "epochs", "feedback", "verify", "split"}
+    assert told == {name: getattr(loop, name) for name in told}
+
+
 def test_json_of_a_list_is_one_object(ace: Ace) -> None:
     assert json.loads(ace("playbook", "list", "--json").out) == {"playbooks": []}
     assert json.loads(ace("tasks", "list", "--json").out) == {"tasks": []}

@@ -12,7 +12,7 @@ import pytest
 from ace.errors import InputError, ModelNameError, ModelUnavailable
 from ace.llm import Caps, Message, ScriptedClient
 from ace.loop import Options, evaluate, learn, online
-from ace.playbook import Status
+from ace.playbook import Add, Status
 from ace.roles import Team
 from ace.store import Store
 from ace.task import FeedbackKind
@@ -133,6 +133,22 @@ def test_validation_selects_and_the_head_is_what_was_selected(store: Store) -> N
     report = learn(world(), store, team(), replace(OPTIONS, epochs=2))
     assert report.validated and report.selected == store.head().number
     assert report.after and report.after.correct == 10
+
+
+def test_an_earlier_version_that_validates_better_becomes_the_head(store: Store) -> None:
+    """Every lesson passes its own proof, and more than five of them confuse the model on other questions."""
+    seeds = tuple(Add(f"seed-{c}", "lessons", f"{c} means {SECRET[c]}") for c in COLOURS[:5])
+    store.commit(seeds, author="user", reason="what is known")
+
+    def confused(messages: Sequence[Message]) -> str:
+        held_out = messages[-1].content.startswith("Tell me")
+        return "no idea" if held_out and messages[0].content.count(" means ") > 5 else says(messages)
+
+    report = learn(world(), store, Team.of(ScriptedClient(confused)), replace(OPTIONS, epochs=2))
+    assert report.validated and report.accepted == 5 and report.learned == ()
+    assert report.selected == store.head().number > 1
+    assert store.diff(1, report.selected) == ()
+    assert report.after and report.after.correct == 5
 
 
 def test_without_labels_nothing_shown_can_prove_a_lesson(store: Store) -> None:

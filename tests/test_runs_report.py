@@ -119,6 +119,7 @@ def test_str_is_the_closing_text() -> None:
 def test_a_stopped_run_says_how_to_go_on() -> None:
     text = closing(replace(REPORT, stopped="cap on calls: 10"), folder="tasks/shop_sql")
     assert "stopped early: cap on calls: 10" in text
+    assert "selected: version 3, the last one so far\n" in text  # whether something validated it is not said
     assert "ace learn tasks/shop_sql --playbook 'my shop.db' --resume" in text
 
 

@@ -147,7 +147,8 @@ def test_a_judge_may_give_shares_and_may_fail() -> None:
     verdict = task.environment.judge(sample, Attempt("1", "half"))
     assert (verdict.correct, verdict.score) == (False, 0.0)
     assert "ValueError" in verdict.detail
-    assert not task.environment.judge(sample, Attempt("1", "nan")).correct
+    verdict = task.environment.judge(sample, Attempt("1", "nan"))
+    assert (verdict.correct, verdict.score) == (False, 0.0)  # a score that a file can hold
 
 
 @pytest.mark.parametrize(

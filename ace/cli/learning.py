@@ -36,7 +36,7 @@ def learn(options: LearnOptions) -> None:
 
 @takes(OnlineOptions)
 def online(options: OnlineOptions) -> None:
-    """Answer, score, then learn, one by one.
+    """Answer, score, then learn, batch by batch.
 
     Goes once over the training questions; the score is that of the answers as they were given.
     """

@@ -74,7 +74,7 @@ class OnlineOptions(RunOptions):
     reflector_model: RoleModel = None
     curator_model: RoleModel = None
     feedback: FeedbackName = "labels"
-    batch_size: Annotated[int, _number("Samples that share one playbook version.")] = 8
+    batch_size: Annotated[int, _number("Samples that share one playbook version.")] = 12
     tries: Annotated[int | None, _number("Candidate lessons per mistake.")] = None
     neighbours: Annotated[int | None, _number("Earlier samples a lesson must not break.", least=0)] = None
     verify: Annotated[bool, typer.Option(help="Keep a lesson only when an attempt proves it.")] = True

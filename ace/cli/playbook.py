@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +11,7 @@ import typer
 
 from ace.cli.options import Json, PlaybookFile, playbook_file
 from ace.cli.output import emit
-from ace.errors import InputError, NotAPlaybook, UnknownVersion
+from ace.errors import InputError, NotAPlaybook, StoreError, UnknownVersion
 
 if TYPE_CHECKING:
     from ace.playbook.model import Bullet, Operation, Playbook
@@ -36,17 +35,12 @@ def list_(
     json: Json = False,
 ) -> None:
     """The playbook files in a folder."""
-    from ace.runs.table import aligned, counted
+    from ace.runs.table import aligned
 
-    found = []
-    for path in sorted(folder.glob("*.db")):
-        with suppress(NotAPlaybook), _open(path) as store:
-            found.append((str(path), len(store.playbook()), store.head()))
-    rows = [
-        (name, counted(size, "bullet"), f"version {head.number}", head.created) for name, size, head in found
-    ]
-    data = [{"playbook": name, "bullets": size, "head": asdict(head)} for name, size, head in found]
-    emit(json, {"playbooks": data}, aligned(rows, right=(1,)) if rows else f"No playbooks in {folder}.")
+    found = [listed for path in sorted(folder.glob("*.db")) if (listed := _listed(path))]
+    rows = [_playbook_row(item) for item in found if not item["problem"]]
+    lines = [*([aligned(rows, right=(1,))] if rows else []), *(i["problem"] for i in found if i["problem"])]
+    emit(json, {"playbooks": found}, "\n".join(lines) or f"No playbooks in {folder}.")
 
 
 def show(
@@ -104,11 +98,13 @@ def rollback(
     json: Json = False,
 ) -> None:
     """Make a new version that equals an old one. Nothing is forgotten."""
+    from ace.runs.table import counted
     from ace.store import Store
 
     with Store.open(playbook_file(playbook), create=False) as store:
         commit = store.revert(version, author=AUTHOR, reason=f"rollback to version {version}")
-    text = f"version {commit.version.number} equals version {version}: {len(commit.playbook)} bullets"
+    size = counted(len(commit.playbook), "bullet")
+    text = f"version {commit.version.number} equals version {version}: {size}"
     emit(json, {"version": asdict(commit.version), "bullets": len(commit.playbook)}, text)
 
 
@@ -121,6 +117,7 @@ def export(
 ) -> None:
     """Write a playbook as text that can be reviewed, committed and imported."""
     from ace.playbook import playbook_to_json, to_markdown
+    from ace.runs.table import counted
 
     with _open(playbook_file(playbook)) as store:
         value = store.playbook(version)
@@ -129,7 +126,7 @@ def export(
         typer.echo(text, nl=False)
     else:
         file.write_text(text, encoding="utf-8")
-        emit(False, {}, f"{len(value)} bullets written to {file}")
+        emit(False, {}, f"{counted(len(value), 'bullet')} written to {file}")
 
 
 def import_(
@@ -141,6 +138,7 @@ def import_(
     """Add the bullets of a text file to a playbook; a bullet of the same id is brought in line with it."""
     from ace.playbook import Remove
     from ace.playbook import diff as difference
+    from ace.runs.table import counted
     from ace.store import Store
 
     read = _reader(file)
@@ -151,7 +149,8 @@ def import_(
         delta = tuple(change for change in changes if replace or not isinstance(change, Remove))
         commit = store.commit(delta, author=AUTHOR, reason=f"import of {file.name}")
     refused = [f"not applied: {describe(r.operation)} ({r.reason})" for r in commit.rejections]
-    text = f"version {commit.version.number}: {len(commit.playbook)} bullets, {len(delta)} operations"
+    size = f"{counted(len(commit.playbook), 'bullet')}, {counted(len(delta), 'operation')}"
+    text = f"version {commit.version.number}: {size}"
     data = {"version": asdict(commit.version), "bullets": len(commit.playbook), "rejected": refused}
     emit(json, data, "\n".join([text, *refused]))
 
@@ -173,6 +172,25 @@ def _open(path: Path) -> Store:
     from ace.store import Store
 
     return Store.open(path, create=False, read_only=True)
+
+
+def _listed(path: Path) -> dict[str, Any]:
+    """Empty for some other file. A playbook that cannot be read must not hide the others."""
+    try:
+        with _open(path) as store:
+            size, head = len(store.playbook()), store.head()
+    except NotAPlaybook:
+        return {}
+    except StoreError as error:
+        return {"playbook": str(path), "problem": str(error)}
+    return {"playbook": str(path), "problem": "", "bullets": size, "head": asdict(head)}
+
+
+def _playbook_row(item: dict[str, Any]) -> tuple[str, ...]:
+    from ace.runs.table import counted
+
+    head = item["head"]
+    return item["playbook"], counted(item["bullets"], "bullet"), f"version {head['number']}", head["created"]
 
 
 def _reader(file: Path) -> Callable[[Playbook | None], Playbook]:

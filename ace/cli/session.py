@@ -61,7 +61,7 @@ def loop_options(options: RunOptions) -> Options:
 
 
 def _team(options: RunOptions, stack: ExitStack, show: Show) -> Team:
-    from ace.llm import Caps, Meter, connect
+    from ace.llm import Caps, connect
     from ace.roles import Team
 
     @cache  # two roles on one model share one server
@@ -70,17 +70,13 @@ def _team(options: RunOptions, stack: ExitStack, show: Show) -> Team:
         found = connect(name, api_base=options.api_base, slots=options.workers, progress=shown)
         return stack.enter_context(found)
 
+    def role(name: str) -> Client:
+        return client(getattr(options, f"{name}_model", None) or options.model)
+
     caps = Caps(
         calls=options.max_calls, tokens=options.max_tokens, cost=options.max_cost, seconds=options.max_seconds
     )
-    meter = Meter(caps)
-
-    def role(name: str) -> Client:
-        return meter.client(name, client(getattr(options, f"{name}_model", None) or options.model))
-
-    return Team(
-        generator=role("generator"), reflector=role("reflector"), curator=role("curator"), meter=meter
-    )
+    return Team.of(role("generator"), reflector=role("reflector"), curator=role("curator"), caps=caps)
 
 
 def resuming(options: RunOptions) -> str:

@@ -17,7 +17,7 @@ from ace.playbook.model import Playbook
 from ace.store.records import Proposal
 from ace.task.types import Sample
 
-_SCORED_AT_ONCE = 12
+_SCORED_AT_ONCE = 20
 
 
 def score(run: Session, phase: str, samples: Sequence[Sample], version: int) -> list[bool]:

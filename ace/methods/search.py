@@ -76,7 +76,7 @@ class Search:
 
     def _lesson(self, number: int, refuted: list[list[str]]) -> Proposal:
         try:
-            said = self._said(number, [" ".join(before) for before in refuted[-2:]] if number > 2 else ())
+            said = self._said(number, [" ".join(before) for before in refuted[-2:]])
         except ModelError as error:
             return failed(self.trial.sample.id, "reflector", error, self.trial.episode)
         question, known, rarity = self.trial.sample.question, self._related(), self.evidence.rarity

@@ -74,11 +74,16 @@ def _scores(report: Report) -> str:
     if report.p_value is not None:
         lines.append(f"  paired test, exact McNemar: p = {report.p_value:.2g}")
     if report.kind == "learn":
-        chosen = "chosen on the validation set" if report.validated else "the last one; no validation ran"
-        lines.append(f"  selected: version {report.selected}, {chosen}")
+        lines.append(f"  selected: version {report.selected}, {_choice(report)}")
     if report.stopped:
         lines.append(f"  stopped early: {report.stopped}")
     return "\n".join(lines)
+
+
+def _choice(report: Report) -> str:
+    if report.validated:
+        return "chosen on the validation set"
+    return "the last one so far" if report.stopped else "the last one; no validation ran"
 
 
 def _learned(report: Report, width: int) -> str:

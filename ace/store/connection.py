@@ -32,7 +32,7 @@ _ERRORS: dict[int, tuple[type[StoreError], str, str]] = {
     sqlite3.SQLITE_CONSTRAINT: (
         StoreError,
         "cannot take this row",
-        "An episode id or a step number may be used once in a run.",
+        "An episode id or a step number may be used once in a run, and no value may be missing.",
     ),
 }
 _OTHER = (StoreError, "failed", "A store serves the thread that opened it, until it is closed: open another.")

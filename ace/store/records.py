@@ -43,7 +43,8 @@ class Commit:
 class Proposal:
     """A delta that asked to be kept, and why it was or was not.
 
-    `episodes` are the ids it was learned from; `attempts` are the answers that proved or refuted it.
+    `episodes`: the id of the attempt it was learned from, then of those that proved or refuted it.
+    `attempts`: the answers of the latter, or what a role said that could not be used.
     """
 
     sample_id: str

@@ -1,8 +1,8 @@
 """Text and JSON in the form SQLite can hold.
 
-A model can say half of a surrogate pair, which UTF-8 has no bytes for. It is kept as its escape,
-which in JSON reads back as what was said. NaN is not JSON
-and is refused, so that every JSON reader can read what is here.
+A model can say half of a surrogate pair, which UTF-8 has no bytes for. It is kept as its escape, which
+in JSON reads back as what was said. NaN is not JSON and is refused, so that every JSON reader can read
+what is here.
 """
 
 from __future__ import annotations

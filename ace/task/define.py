@@ -29,7 +29,8 @@ class JudgeEnvironment:
             score = float(self.score(sample, attempt.answer))
         except Exception as error:  # an answer the function cannot digest is a wrong answer, not a crash
             return Verdict(False, 0.0, f"the judge failed: {type(error).__name__}: {error}")
-        return Verdict(score >= 1.0, min(max(score, 0.0), 1.0), attempt.error)
+        score = min(max(0.0, score), 1.0)  # in this order NaN becomes 0
+        return Verdict(score == 1.0, score, attempt.error)
 
     def feedback(self, sample: Sample, attempt: Attempt, kind: FeedbackKind) -> Feedback:
         if kind is not FeedbackKind.LABELS:
@@ -54,7 +55,8 @@ def define_task(
 ) -> Task:
     """A checked task from rows {"id", "question", ...}; the other fields end up in `sample.data`.
 
-    A row's "answer", if there is one, is what the learner is told when labels are allowed.
+    A row's "answer", if there is one, is what the learner is told when labels are allowed. `judge` may be
+    called more than once for an answer, from several threads; what it raises makes the answer wrong.
     """
     if not NAME.fullmatch(name):
         raise TaskError(f"Expected letters, digits, '_', '-' and '.', found {name!r}.", field="name")

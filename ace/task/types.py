@@ -73,7 +73,9 @@ class Feedback:
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """The raw record of one attempt. `context_hash` identifies the context that was rendered."""
+    """The raw record of one attempt. `context_version` is the playbook version its run step began with:
+    an attempt that tries out a proposal saw that version with the proposal applied.
+    """
 
     id: str
     sample_id: str
@@ -92,9 +94,13 @@ class Environment(Protocol):
         """What the generator is told beside instructions and question, for example a schema."""
         ...
 
-    def judge(self, sample: Sample, attempt: Attempt) -> Verdict: ...
+    def judge(self, sample: Sample, attempt: Attempt) -> Verdict:
+        """How the attempt scores: for metrics, so it may use labels."""
+        ...
 
-    def feedback(self, sample: Sample, attempt: Attempt, kind: FeedbackKind) -> Feedback: ...
+    def feedback(self, sample: Sample, attempt: Attempt, kind: FeedbackKind) -> Feedback:
+        """What the learner sees: nothing that comes from a label unless `kind` is LABELS."""
+        ...
 
     def check(self, sample: Sample) -> None:
         """Raise TaskError when the sample cannot be used (gold answer that fails, missing field)."""

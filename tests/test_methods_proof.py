@@ -1,0 +1,111 @@
+"""What an attempt proves: of a lesson, of a merge, and when it is the curator's turn."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from ace.llm import Message, ScriptedClient
+from ace.methods import Ace, Evidence, Trial
+from ace.methods.proof import prove
+from ace.playbook import Add, Delta, Merge, Playbook, Remove, Revise, apply
+from ace.roles import Curator, Reflector
+from ace.task import Attempt, Feedback, FeedbackKind, Sample
+
+SAMPLES = {name: Sample(name, f"Question {name}?") for name in ("own", "near", "far")}
+BOOK, _ = apply(
+    Playbook(), (Add("a", "lessons", "Cancelled: ord.st = 7."), Add("b", "lessons", "Packed: ord.st = 4."))
+)
+SUBJECTS = frozenset({"ord", "ord.st"})
+
+Right = Callable[[str, str], bool]  # (sample, all contents of the playbook)
+
+
+@dataclass
+class FakeBench:
+    """Answers are right where `right` says so; `asked` keeps the samples in order."""
+
+    right: Right
+    asked: list[str] = field(default_factory=list)
+
+    def solve(self, sample: Sample, playbook: Playbook) -> Trial:
+        self.asked.append(sample.id)
+        passed = self.right(sample.id, " ".join(bullet.content for bullet in playbook.active))
+        feedback = Feedback(FeedbackKind.LABELS, "rows", passed, "Right SQL: ...", SUBJECTS)
+        answer = "right" if passed else "wrong"
+        return Trial(sample, Attempt(sample.id, answer), feedback, f"ep-{len(self.asked)}")
+
+    def seed(self, *parts: Hashable) -> int:
+        return 0
+
+
+@pytest.mark.parametrize(
+    ("right", "holds", "why", "asked"),
+    [
+        (lambda sample, book: "new" in book, True, "right with it: own, near", ["own", "near"]),
+        (lambda sample, book: False, False, "own still fails", ["own"]),
+        (lambda sample, book: sample == "own", False, "near was right and now fails", ["own", "near"]),
+    ],
+)
+def test_a_lesson_must_help_its_own_sample_and_break_no_neighbour(
+    right: Right, holds: bool, why: str, asked: list[str]
+) -> None:
+    bench = FakeBench(right)
+    proof = prove((Add("c", "lessons", "new"),), BOOK, [SAMPLES["own"]], [SAMPLES["near"]], bench)
+    assert (proof.holds, proof.why, bench.asked) == (holds, why, asked)
+    assert [trial.sample.id for trial in proof.trials] == asked
+
+
+@pytest.mark.parametrize("delta", [(), (Remove("gone"), Add("a", "lessons", "its id is taken"))])
+def test_what_cannot_apply_costs_no_attempt(delta: Delta) -> None:
+    bench = FakeBench(lambda sample, book: True)
+    proof = prove(delta, BOOK, [SAMPLES["own"]], [], bench)
+    assert not proof.holds and proof.why.startswith("nothing of it applies") and bench.asked == []
+
+
+def ace(replies: Callable[[Sequence[Message]], str], *, tries: int = 3, merge: bool = False) -> Ace:
+    client = ScriptedClient(replies)
+    return Ace(reflector=Reflector(client), curator=Curator(client), tries=tries, merge=merge)
+
+
+def known() -> Evidence:
+    """Both bullets are proven by "near", which was right."""
+    evidence = Evidence(SAMPLES.values())
+    evidence.saw("near", SUBJECTS, True)
+    for bullet in BOOK:
+        evidence.kept(bullet, ["near"])
+    return evidence
+
+
+MERGED = "ord.st: 4 is packed, 7 is cancelled."
+MERGE = {"op": "merge", "into": "a", "sources": ["b"], "content": MERGED}
+
+
+@pytest.mark.parametrize(("right", "outcome"), [(True, "accepted"), (False, "rejected")])
+def test_a_merge_is_kept_when_what_proved_its_bullets_is_still_right(right: bool, outcome: str) -> None:
+    method, bench = (
+        ace(lambda _: json.dumps({"operations": [MERGE]}), merge=True),
+        FakeBench(lambda *_: right),
+    )
+    assert method.subjects(BOOK, known()) == ("ord.st",)
+    (made,) = method.curate("ord.st", BOOK, bench, known())
+    assert (made.outcome, made.delta, made.author) == (outcome, (Merge("a", ("b",), MERGED),), "curator")
+    assert bench.asked == ["near"]
+
+
+def test_from_the_fourth_try_on_the_curator_edits_what_is_there() -> None:
+    def says(messages: Sequence[Message]) -> str:
+        if messages[0].content.startswith("You read"):
+            return '{"lesson": "Own question: ord.ch = 1."}'
+        return json.dumps({"operations": [{"op": "revise", "id": "a", "content": "better"}]})
+
+    bench = FakeBench(lambda sample, book: "better" in book)
+    trial = bench.solve(SAMPLES["own"], BOOK)
+    made = ace(says, tries=6).learn(trial, BOOK, bench, known())
+    assert [proposal.author for proposal in made] == ["reflector"] * 3 + ["curator"]
+    assert [proposal.outcome for proposal in made] == ["rejected"] * 3 + ["accepted"]
+    assert made[-1].delta == (Revise("a", "better"),)
+    assert bench.asked == ["own", "own", "own", "near"]  # a lesson refuted before is not tried again
