@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -140,7 +141,7 @@ def main() -> None:
     record = {
         "date": datetime.now(UTC).date().isoformat(),
         "model": given.model,
-        "machine": f"{platform.machine()}, {_cores()} cores",
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "prompts": prompt_hash(),
         "runs": [
             {"variant": variant, "seed": seed, "right": right, "report": report}
@@ -150,12 +151,6 @@ def main() -> None:
     (given.out / "shop_sql.json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", "utf-8")
     (given.out / "shop_sql.md").write_text(f"{record['date']}, {given.model}\n\n{table(rows)}\n", "utf-8")
     print(table(rows))
-
-
-def _cores() -> int:
-    from ace.llm.local import _cores as usable
-
-    return usable()
 
 
 if __name__ == "__main__":

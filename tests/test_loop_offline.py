@@ -260,3 +260,50 @@ def test_usage_is_counted_by_role(store: Store) -> None:
     report = learn(world(), store, Team.of(model), OPTIONS)
     assert sum(usage.calls for usage in report.usage.values()) == len(model.calls)
     assert report.usage["reflector"].calls == len(COLOURS)
+
+
+@pytest.mark.parametrize("kind", [FeedbackKind.EXECUTION, FeedbackKind.NONE])
+def test_validation_labels_choose_nothing_without_labels(tmp_path: Path, kind: FeedbackKind) -> None:
+    def run(name: str, answer: str) -> list[str]:
+        task = world()
+        val = tuple(replace(s, data={"answer": answer or s.data["answer"]}) for s in task.val)
+        with Store.open(tmp_path / name) as store:
+            learn(replace(task, val=val), store, team(), replace(OPTIONS, feedback=kind, epochs=2))
+            return hashes(store)
+
+    assert run("a.db", "") == run("b.db", "no idea")
+
+
+def test_one_empty_reply_does_not_end_a_run(store: Store) -> None:
+    def mute(messages: Sequence[Message]) -> str:
+        return says(messages) if messages[0].content.startswith("You") else ""
+
+    report = online(world(), store, Team.of(ScriptedClient(mute)), replace(OPTIONS, batch_size=1, limit=2))
+    assert report.after and (report.after.total, report.after.errors) == (2, 2)
+
+
+def test_a_second_run_knows_the_first_ones_bullets(store: Store) -> None:
+    learn(world(), store, team(), replace(OPTIONS, limit=5))
+    report = learn(world(), store, team(), OPTIONS)
+    assert report.bullets == 10 and len({b.content for b in store.playbook()}) == 10
+
+
+def test_a_run_does_not_undo_what_others_commit_meanwhile(tmp_path: Path) -> None:
+    path = tmp_path / "shared.db"
+
+    def meddles(messages: Sequence[Message]) -> str:
+        if "What about teal" in messages[-1].content:
+            with Store.open(path) as other:
+                other.commit((Add("mine", "notes", "Mind the gap."),), author="person", reason="a note")
+        return says(messages)
+
+    with Store.open(path) as store:
+        learn(world(), store, Team.of(ScriptedClient(meddles)), replace(OPTIONS, epochs=2))
+        assert store.playbook().bullets["mine"].live
+        assert store.verify() == []
+
+
+@pytest.mark.parametrize("name", ["epochs", "batch_size", "workers", "budget", "tries", "limit"])
+def test_options_that_make_no_sense_are_refused(name: str) -> None:
+    with pytest.raises(InputError, match=f"{name} is 0"):
+        Options(**{name: 0})

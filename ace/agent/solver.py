@@ -15,6 +15,9 @@ class Said(Protocol):
     @property
     def answer(self) -> str: ...
 
+    @property
+    def text(self) -> str: ...
+
 
 class Ask(Protocol):
     """One question to one model."""
@@ -43,4 +46,4 @@ class SingleCall:
             raise
         except Exception as error:  # a sample becomes a record: it counts as wrong, with its reason
             return Attempt(sample.id, "", error=f"{type(error).__name__}: {error}")
-        return Attempt(sample.id, said.answer, text=said.answer)
+        return Attempt(sample.id, said.answer, text=said.text)

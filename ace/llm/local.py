@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ace.errors import InputError, ModelError
+from ace.errors import InputError, ModelError, ModelUnavailable
 from ace.llm.client import Message
 from ace.llm.endpoint import Endpoint, Place
 from ace.llm.providers import load_litellm
@@ -23,6 +23,7 @@ from ace.llm.retry import Retry
 from ace.llm.slots import Slots
 
 _HOST = "127.0.0.1"
+_TIMEOUT = 1800.0  # seconds: a CPU is slow and nobody else is waiting
 _QUIET = -1  # llama.cpp writes to the C-level stderr; below 0 it writes nothing
 
 
@@ -37,7 +38,8 @@ class LocalServer:
         self._saved = TemporaryDirectory(prefix="ace-slots-")
         self._server: Any = _start(weights, slots, context, self.key, self._saved.name)
         self.address: str = self._server.listening_address
-        self._wait_for_its_loop()
+        # It listens before it works, and stopping it in between hangs; /slots is answered by its loop.
+        self._ask("GET", "/slots")
         self._slots = Slots(slots, self)
 
     @contextmanager
@@ -52,20 +54,13 @@ class LocalServer:
             yield Place(fields, tokens)
 
     def save(self, slot: int, name: str) -> None:
-        self._post(f"/slots/{slot}?action=save", {"filename": name})
+        self._ask("POST", f"/slots/{slot}?action=save", {"filename": name})
 
     def restore(self, slot: int, name: str) -> None:
-        self._post(f"/slots/{slot}?action=restore", {"filename": name})
+        self._ask("POST", f"/slots/{slot}?action=restore", {"filename": name})
 
     def discard(self, name: str) -> None:
         (Path(self._saved.name) / name).unlink(missing_ok=True)
-
-    def _wait_for_its_loop(self) -> None:
-        """It listens before it works, and stopping it in between hangs; /slots is answered by its loop."""
-        import httpx
-
-        headers = {"Authorization": f"Bearer {self.key}"}
-        httpx.get(f"{self.address}/slots", headers=headers, timeout=60, trust_env=False)
 
     def close(self) -> None:
         """Stop and free the memory. Closing twice is fine."""
@@ -75,15 +70,29 @@ class LocalServer:
     def _read(self, messages: Sequence[Message], fields: Mapping[str, Any]) -> int:
         """Let a slot read a prompt; the number of tokens it had to compute."""
         asked = {"messages": [asdict(message) for message in messages], "max_tokens": 1, **fields}
-        return int(self._post("/v1/chat/completions", asked)["timings"]["prompt_n"])
+        return int(self._ask("POST", "/v1/chat/completions", asked)["timings"]["prompt_n"])
 
-    def _post(self, path: str, body: Mapping[str, Any]) -> Any:
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         import httpx
 
-        headers = {"Authorization": f"Bearer {self.key}"}
-        response = httpx.post(self.address + path, json=body, headers=headers, timeout=1800.0)
+        try:
+            response = httpx.request(
+                method,
+                self.address + path,
+                json=body,
+                headers={"Authorization": f"Bearer {self.key}"},
+                timeout=_TIMEOUT,
+                trust_env=False,  # a proxy has no business on the loopback interface
+            )
+        except httpx.HTTPError as error:
+            raise ModelUnavailable(
+                f"The embedded server did not answer {path}: {error}", hint="Use fewer slots, or start again."
+            ) from error
         if response.is_error:
-            raise ModelError(f"The embedded server refused {path}: {response.text:.200}")
+            raise ModelError(
+                f"The embedded server refused {path}: {response.text:.200}",
+                hint="The prompt may be longer than a slot holds: use a smaller budget.",
+            )
         return response.json()
 
 
@@ -97,7 +106,7 @@ def connect_local(name: str, weights: Path, *, slots: int = 4, context: int = 81
         address=f"openai/{name}",
         api_base=f"{server.address}/v1",
         api_key=server.key,
-        timeout=1800.0,  # a CPU is slow and nobody else is waiting
+        timeout=_TIMEOUT,
         max_tokens=1024,  # a small model that starts to repeat itself would fill its context
         cost=0.0,
         tries=2,

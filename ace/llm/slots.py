@@ -48,6 +48,7 @@ class Slots:
     backend: Backend
     _held: dict[int, str] = field(init=False)  # what each free slot has in its cache, least recent first
     _saved: OrderedDict[str, str] = field(default_factory=OrderedDict, init=False)
+    _loading: list[str] = field(default_factory=list, init=False)  # saved states that must not go now
     _coming: list[str] = field(default_factory=list, init=False)  # prefixes that are being read now
     _change: Condition = field(default_factory=Condition, init=False)
     _names: int = field(default=0, init=False)
@@ -62,12 +63,15 @@ class Slots:
             slot, held = self._wait_for_slot(prefix, text)
             name, found = self._best_saved(text)
             load = found >= _common(held, text) + WORTH_SHARING
+            if load:
+                self._loading.append(name)
+                self._saved.move_to_end(name)
             prime = len(prefix) - max(found, _common(held, text)) >= WORTH_SHARING
             if prime:
                 self._coming.append(prefix)
         try:
             if load:
-                self.backend.restore(slot, name)
+                self._load(slot, name)
             yield Lease(slot, prime, lambda: self._share(slot, prefix, text))
         finally:
             self._release(slot, prefix if prime else None, text)
@@ -91,6 +95,13 @@ class Slots:
             default=("", 0),
         )
 
+    def _load(self, slot: int, name: str) -> None:
+        try:
+            self.backend.restore(slot, name)
+        finally:
+            with self._change:
+                self._loading.remove(name)
+
     def _share(self, slot: int, prefix: str, text: str) -> None:
         """The prefix has been read: save it for the other slots, and let those that wait go on."""
         with self._change:
@@ -99,7 +110,10 @@ class Slots:
         self.backend.save(slot, name)
         with self._change:
             self._saved[name] = text
-            old = [self._saved.popitem(last=False)[0] for _ in range(len(self._saved) - KEPT)]
+            idle = [saved for saved in self._saved if saved not in self._loading]
+            old = idle[: max(0, len(self._saved) - KEPT)]
+            for gone in old:
+                del self._saved[gone]
             if prefix in self._coming:
                 self._coming.remove(prefix)
             self._change.notify_all()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from threading import Event
 
 from ace.agent.solver import Solver
+from ace.context.render import Rendered
 from ace.errors import AceError
 from ace.loop.options import seed_of
 from ace.methods.protocol import Trial
@@ -24,23 +25,30 @@ class RunStopped(AceError):
 class Bench:
     """For one sample's work in one phase. `episodes` are in the order they were made.
 
-    The verdict goes into the record and the metrics; a trial, which a method sees, has none.
+    `context_tokens` and `left_out` tell of the context of the first attempt. The verdict goes into the
+    record and the metrics; a trial, which a method sees, has none.
     """
 
     task: Task
     solver: Solver
-    context: Callable[[Playbook], str]
+    context: Callable[[Playbook], Rendered]
     feedback: FeedbackKind
     run_seed: int
     version: int
     phase: str
     stop: Event
     episodes: list[Episode] = field(default_factory=list)
+    context_tokens: int = 0
+    left_out: tuple[str, ...] = ()
 
     def solve(self, sample: Sample, playbook: Playbook) -> Trial:
         if self.stop.is_set():
             raise RunStopped("The run has ended; this attempt was not made.")
-        text = self.context(playbook)
+        rendered = self.context(playbook)
+        text = rendered.text
+        if not self.episodes:
+            self.context_tokens = rendered.tokens
+            self.left_out = tuple(f"{left.source}: {left.reason}" for left in rendered.left_out)
         attempt = self.solver(sample, text, seed=self.seed("solve", sample.id))
         feedback = self.task.environment.feedback(sample, attempt, self.feedback)
         verdict = self.task.environment.judge(sample, attempt)

@@ -52,7 +52,7 @@ def _learn(run: Session) -> Report:
     candidates = [(run.base, _validated(run, "validation 0"))] if _validates(run) else []
     for epoch in range(1, options.epochs + 1):
         steps.learn(run, f"epoch {epoch}", _ordered(task.train, options.seed, epoch))
-        if options.verify and options.merge:
+        if options.merge:
             steps.curate(run, f"curation {epoch}")
         if _validates(run):
             candidates.append((run.version, _validated(run, f"validation {epoch}")))
@@ -67,7 +67,8 @@ def _validates(run: Session) -> bool:
 
 
 def _validated(run: Session, phase: str) -> int:
-    return sum(steps.score(run, phase, run.task.val, run.version))
+    """How many validation samples are right as far as the learner may see: labels must not choose for it."""
+    return sum(bool(result["right"]) for result in steps.score(run, phase, run.task.val, run.version))
 
 
 def _select(run: Session, candidates: list[tuple[int, int]]) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Hashable
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
+from ace.errors import InputError
 from ace.task.types import FeedbackKind
 
 
@@ -44,6 +45,14 @@ class Options:
     validate: bool | None = None
     measure: bool = True
     split: str = "test"
+
+    def __post_init__(self) -> None:
+        least = {"epochs": 1, "batch_size": 1, "workers": 1, "budget": 1, "tries": 1, "neighbours": 0}
+        for name, bound in least.items():
+            if getattr(self, name) < bound:
+                raise InputError(f"{name} is {getattr(self, name)}.", hint=f"Give at least {bound}.")
+        if self.limit is not None and self.limit < 1:
+            raise InputError(f"limit is {self.limit}.", hint="Give at least 1, or None for all samples.")
 
     def record(self) -> dict[str, Any]:
         """What decides the outcome, as JSON: the number of workers does not."""

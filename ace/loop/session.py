@@ -55,6 +55,8 @@ class Session:
         self.method: Method = method_of(team, options)
         self.solver: Solver = SingleCall(Generator(team.generator, task))
         self.evidence = Evidence(task.train)
+        for bullet in store.playbook(self.base):
+            self.evidence.kept(bullet, ())
         self._journal = {step.number: step for step in store.steps(self.run)}
         self._number, self.version = 0, self.base
         self._stop = Event()
@@ -93,10 +95,9 @@ class Session:
 
     def select(self, version: int) -> int:
         """Make the head what `version` was, so that what is used next is what was selected."""
-        head = self.store.playbook()
-        delta = diff(head, self.store.playbook(version))
-        step = self.step("selection", lambda: Work(delta, [], f"version {version} did best on validation"))
-        return step.version
+        delta = diff(self.playbook, self.store.playbook(version))
+        reason = f"version {version} did best on validation"
+        return self.step("selection", lambda: Work(delta, [], reason, "gate")).version
 
     def _do(self, number: int, phase: str, work: Callable[[], Work]) -> Step:
         started, before = time.perf_counter(), self.team.meter.usage
@@ -116,6 +117,7 @@ class Session:
             done.delta,
             author=done.author,
             reason=done.reason,
+            expect=self.version,
             run=self.run,
             step=(number, phase, payload),
             episodes=done.episodes,

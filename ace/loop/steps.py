@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from ace.errors import ModelUnavailable
+from ace.errors import ModelError, ModelUnavailable
 from ace.loop.bench import Bench
 from ace.loop.session import Session, Work
 from ace.methods.evidence import specific
@@ -18,31 +18,31 @@ from ace.store.records import Proposal
 from ace.task.types import Sample
 
 _SCORED_AT_ONCE = 20
+_OUT_OF_REACH = (f"{ModelUnavailable.__name__}:", f"{ModelError.__name__}:")
 
 
-def score(run: Session, phase: str, samples: Sequence[Sample], version: int) -> list[bool]:
-    """Right or wrong for every sample, in order, with the playbook of `version`. Nothing is learned."""
+def score(run: Session, phase: str, samples: Sequence[Sample], version: int) -> list[dict[str, Any]]:
+    """The result of every sample, in order, with the playbook of `version`. Nothing is learned."""
     playbook = run.store.playbook(version)
-    verdicts: list[bool] = []
+    results: list[dict[str, Any]] = []
     for start in range(0, len(samples), _SCORED_AT_ONCE):
-        run.progress(phase, start, len(samples), _tally(verdicts))
+        run.progress(phase, start, len(samples), _tally(results))
         chunk = samples[start : start + _SCORED_AT_ONCE]
         step = run.step(phase, partial(_score, run, phase, chunk, playbook, version))
-        verdicts += [result["correct"] for result in step.payload["results"]]
-    run.progress(phase, len(samples), len(samples), _tally(verdicts))
-    return verdicts
+        results += step.payload["results"]
+    run.progress(phase, len(samples), len(samples), _tally(results))
+    return results
 
 
-def learn(run: Session, phase: str, samples: Sequence[Sample]) -> list[bool]:
-    """Attempt, reflect, prove, commit: batch by batch. Right or wrong for every first attempt."""
-    size, verdicts = run.options.batch_size, list[bool]()
+def learn(run: Session, phase: str, samples: Sequence[Sample]) -> None:
+    """Attempt, reflect, prove, commit: batch by batch."""
+    size, results = run.options.batch_size, list[dict[str, Any]]()
     for start in range(0, len(samples), size):
-        run.progress(phase, start, len(samples), _lessons(run, verdicts))
+        run.progress(phase, start, len(samples), _lessons(run, results))
         batch = samples[start : start + size]
         step = run.step(phase, partial(_learn, run, phase, batch))
-        verdicts += [result["correct"] for result in step.payload["results"]]
-    run.progress(phase, len(samples), len(samples), _lessons(run, verdicts))
-    return verdicts
+        results += step.payload["results"]
+    run.progress(phase, len(samples), len(samples), _lessons(run, results))
 
 
 def curate(run: Session, phase: str) -> None:
@@ -77,6 +77,7 @@ def _learn(run: Session, phase: str, samples: Sequence[Sample]) -> Work:
         run.method.combine(proposals, run.evidence),
         [_result(bench, trial) for bench, trial, _ in done],
         f"{phase}: {', '.join(sample.id for sample in samples)}",
+        _authors(proposals),
         episodes=[episode for bench, _, _ in done for episode in bench.episodes],
         proposals=proposals,
         kept=_kept((p, [p.sample_id]) for p in proposals),
@@ -101,10 +102,16 @@ def _curate(run: Session, phase: str) -> Work:
         run.method.combine(proposals, run.evidence),
         [],
         f"{phase}: {', '.join(subjects)}",
+        _authors(proposals),
         episodes=[episode for bench, _ in done for episode in bench.episodes],
         proposals=proposals,
         kept=_kept((p, [e.sample_id for e in bench.episodes]) for bench, made in done for p in made),
     )
+
+
+def _authors(proposals: Sequence[Proposal]) -> str:
+    """Who proposed what is committed."""
+    return "+".join(sorted({p.author for p in proposals if p.outcome == "accepted"})) or "curator"
 
 
 def _result(bench: Bench, trial: Trial) -> dict[str, Any]:
@@ -115,6 +122,8 @@ def _result(bench: Bench, trial: Trial) -> dict[str, Any]:
         "right": solved(trial.feedback),
         "subjects": sorted(specific(trial.feedback.subjects)),
         "error": trial.attempt.error,
+        "context_tokens": bench.context_tokens,
+        "left_out": list(bench.left_out),
     }
 
 
@@ -129,8 +138,8 @@ def _kept(proposals: Iterable[tuple[Proposal, Sequence[str]]]) -> dict[str, list
 
 
 def _refuse_silence(trials: Sequence[Trial]) -> None:
-    """When no attempt of a step got any answer, nothing was measured: the model is out of reach."""
-    if trials and all(trial.attempt.error and not trial.attempt.text for trial in trials):
+    """When no attempt of a step reached the model, nothing was measured."""
+    if trials and all(trial.attempt.error.startswith(_OUT_OF_REACH) for trial in trials):
         raise ModelUnavailable(
             f"No attempt got an answer. The first: {trials[0].attempt.error}",
             hint="Try `ace models check NAME`.",
@@ -139,16 +148,16 @@ def _refuse_silence(trials: Sequence[Trial]) -> None:
 
 def _refuse_deafness(proposals: Sequence[Proposal]) -> None:
     """When no role could be reached in a whole step, going on would learn nothing and look like a result."""
-    if proposals and all(proposal.why.startswith(ModelUnavailable.__name__) for proposal in proposals):
+    if proposals and all(proposal.why.startswith(_OUT_OF_REACH) for proposal in proposals):
         raise ModelUnavailable(
             f"No lesson could be asked for. The first: {proposals[0].why}",
             hint="Try `ace models check NAME` with the reflector's model.",
         )
 
 
-def _tally(verdicts: Sequence[bool]) -> str:
-    return f"{sum(verdicts)} of {len(verdicts)} right" if verdicts else ""
+def _tally(results: Sequence[dict[str, Any]]) -> str:
+    return f"{sum(r['correct'] for r in results)} of {len(results)} right" if results else ""
 
 
-def _lessons(run: Session, verdicts: Sequence[bool]) -> str:
-    return f"{_tally(verdicts)}, {len(run.playbook)} bullets" if verdicts else ""
+def _lessons(run: Session, results: Sequence[dict[str, Any]]) -> str:
+    return f"{_tally(results)}, {len(run.playbook)} bullets" if results else ""

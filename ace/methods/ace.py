@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from ace.context.render import render_playbook
+from ace.context.render import Rendered, render_playbook
 from ace.context.tokens import CountTokens, estimate_tokens
 from ace.errors import ModelError
 from ace.methods.evidence import Evidence, mentioned
@@ -46,8 +46,8 @@ class Ace:
     def name(self) -> str:
         return "ace" if self.verify else "ace-unverified"
 
-    def context(self, playbook: Playbook) -> str:
-        return render_playbook(playbook, self.budget, self.count_tokens).text
+    def context(self, playbook: Playbook) -> Rendered:
+        return render_playbook(playbook, self.budget, self.count_tokens)
 
     def learn(
         self, trial: Trial, playbook: Playbook, bench: Bench, evidence: Evidence

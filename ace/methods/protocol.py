@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from ace.context.render import Rendered
 from ace.methods.evidence import Evidence
 from ace.playbook.model import Delta, Playbook
 from ace.store.records import Proposal
@@ -38,8 +39,8 @@ class Method(Protocol):
     @property
     def name(self) -> str: ...
 
-    def context(self, playbook: Playbook) -> str:
-        """What the generator is given of a playbook."""
+    def context(self, playbook: Playbook) -> Rendered:
+        """What the generator is given of a playbook, and what there was no room for."""
         ...
 
     def learn(

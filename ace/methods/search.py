@@ -181,7 +181,8 @@ def _held(operation: Operation, ids: set[str]) -> Operation | None:
             return added(" ".join(content.split()))
         case Merge(into=into, sources=sources, content=content) if into in ids and set(sources) <= ids:
             others = tuple(dict.fromkeys(source for source in sources if source != into))
-            return replace(operation, sources=others) if others else Revise(into, content)
+            line = " ".join(content.split())
+            return Merge(into, others, line) if others else Revise(into, line)
         case Revise(id=name, content=content) if name in ids:
             return Revise(name, " ".join(content.split()))
         case Remove(id=name) | Quarantine(id=name) if name in ids:

@@ -34,7 +34,9 @@ class Curator:
 
         Raises MalformedReply when there is no valid list of operations, ModelError as the client does.
         """
-        user = render("curator", "user", bullets=bullets, failure=shown(failure))
+        user = render(
+            "curator", "user", bullets=[(b.id, shown(b.content)) for b in bullets], failure=shown(failure)
+        )
         asked = messages(render("curator", "system"), user)
         reply = self.client.complete(
             asked, schema=Curation, temperature=temperature, seed=seed, max_tokens=MAX_TOKENS

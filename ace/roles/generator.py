@@ -12,9 +12,13 @@ from ace.task.types import Sample, Task
 
 
 class Answer(BaseModel):
-    """What the generator replies: plain text, so that a small model need not escape its SQL."""
+    """What the generator replies: plain text, so that a small model need not escape its SQL.
+
+    `text` is the reply unchanged, `answer` without the space around it.
+    """
 
     answer: str = Field(min_length=1)
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,4 +43,4 @@ class Generator:
         )
         if not reply.text.strip():
             raise ValueError(f"the model answered nothing (finish reason: {reply.finish_reason})")
-        return Answer(answer=reply.text.strip())
+        return Answer(answer=reply.text.strip(), text=reply.text)

@@ -56,8 +56,8 @@ class Reflector:
             answer=shown(attempt.answer or attempt.error),
             outcome="" if feedback.expected else shown(feedback.text),
             expected=shown(feedback.expected),
-            known=known,
-            refuted=refuted,
+            known=[shown(text) for text in known],
+            refuted=[shown(text) for text in refuted],
         )
         asked = messages(render("reflector", "system"), user)
         reply = self.client.complete(
