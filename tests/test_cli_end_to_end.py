@@ -40,7 +40,7 @@ PROMISED = {
     "task", "model", "playbook", "before", "after", "p_value", "bullets", "versions", "proposed", "accepted",
     "rejected", "seconds", "usage",
 }  # fmt: skip
-MORE = {"kind", "learned", "models", "run", "selected", "stopped", "validated", "verified"}
+MORE = {"kind", "learned", "models", "run", "selected", "stopped", "validated", "verified", "quarantined"}
 SCORE = {"correct", "total", "accuracy", "ci95"} | {"errors"}
 USAGE = {"calls", "prompt_tokens", "cached_tokens", "completion_tokens", "seconds", "cost"}
 

@@ -36,7 +36,7 @@ def learn(options: LearnOptions) -> None:
 
 @takes(OnlineOptions)
 def online(options: OnlineOptions) -> None:
-    """Answer, score, then learn, batch by batch.
+    """Answer, score, then learn, one question at a time or batch by batch.
 
     Goes once over the training questions; the score is that of the answers as they were given.
     """
@@ -61,7 +61,7 @@ def evaluate(options: EvalOptions) -> None:
 def _close(report: Report, options: RunOptions) -> None:
     from ace.runs.table import closing
 
-    model = spelled(options, "model", "api_base")
+    model = spelled(options, "model", "api_base", "feedback")
     text = closing(report, folder=options.task, model=model, resume=resuming(options), width=width())
     emit(options.json, report.to_json(), text)
     if report.stopped:

@@ -69,14 +69,14 @@ class EvalOptions(RunOptions):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnlineOptions(RunOptions):
-    """Learning adds two roles and what they may see. None leaves the choice to the loop."""
+    """Learning adds two roles and what they may see."""
 
     reflector_model: RoleModel = None
     curator_model: RoleModel = None
     feedback: FeedbackName = "labels"
-    batch_size: Annotated[int, _number("Samples that share one playbook version.")] = 12
-    tries: Annotated[int | None, _number("Candidate lessons per mistake.")] = None
-    neighbours: Annotated[int | None, _number("Earlier samples a lesson must not break.", least=0)] = None
+    batch_size: Annotated[int, _number("Samples that share one playbook version.")] = 1
+    tries: Annotated[int, _number("Candidate lessons per mistake.")] = 3
+    neighbours: Annotated[int, _number("Earlier samples a lesson must not break.", least=0)] = 1
     verify: Annotated[bool, typer.Option(help="Keep a lesson only when an attempt proves it.")] = True
 
 
@@ -84,6 +84,7 @@ class OnlineOptions(RunOptions):
 class LearnOptions(OnlineOptions):
     """Offline learning goes over the training set, and can be continued."""
 
+    batch_size: Annotated[int, _number("Samples that share one playbook version.")] = 12
     epochs: Annotated[int, _number("Times over the training set.")] = 1
     validate: Annotated[
         bool | None,

@@ -10,7 +10,11 @@ from typing import Any, TextIO
 
 def emit(as_json: bool, data: dict[str, Any], text: str) -> None:
     """The result of a command, as one JSON object or as text."""
-    _write(sys.stdout, json.dumps(data, ensure_ascii=False, indent=2, default=str) if as_json else text)
+    _write(sys.stdout, json.dumps(data, ensure_ascii=False, indent=2, default=_plain) if as_json else text)
+
+
+def _plain(value: object) -> object:
+    return sorted(value) if isinstance(value, frozenset) else str(value)
 
 
 def note(text: str) -> None:

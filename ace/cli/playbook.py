@@ -203,6 +203,8 @@ def _reader(file: Path) -> Callable[[Playbook | None], Playbook]:
         raise InputError(f"cannot read {file}: {error}.", hint="Give a Markdown or JSON export.") from error
     if file.suffix == ".json":
         return lambda _: playbook_from_json(text, file=str(file))
+    if not len(from_markdown(text, file=str(file))) and text.strip():
+        raise InputError(f"{file} holds no bullets.", hint="A bullet is a line that begins with '- '.")
     return lambda base: from_markdown(text, file=str(file), base=base)
 
 

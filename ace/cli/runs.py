@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -50,7 +51,7 @@ def show(
         steps = len(store.steps(found.id))
     data = asdict(found) | {"steps": steps}
     if not rejected:
-        emit(json, data, _text(found, steps))
+        emit(json, data, _text(found, steps, store.path))
         return
     text = "\n\n".join(map(_proposal, proposals)) or "Nothing was rejected."
     emit(json, data | {"rejected": [asdict(proposal) for proposal in proposals]}, text)
@@ -65,13 +66,16 @@ def _row(run: Run) -> tuple[str, ...]:
     return str(run.id), run.kind, run.task, run.status, run.started, score
 
 
-def _text(run: Run, steps: int) -> str:
+def _text(run: Run, steps: int, path: Path) -> str:
     from ace.runs.report import Report
     from ace.runs.table import closing, counted
 
     times = f"started {run.started}, ended {run.ended or 'never'}"
     head = f"run {run.id}, {run.status}, {counted(steps, 'step')}, {times}"
-    return f"{head}\n\n{closing(Report.from_json(run.report), width=width())}" if run.report else head
+    if not run.report:
+        return head
+    report = replace(Report.from_json(run.report), playbook=str(path))  # the file may have moved since
+    return f"{head}\n\n{closing(report, width=width())}"
 
 
 def _proposal(proposal: Proposal) -> str:

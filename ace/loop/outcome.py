@@ -32,6 +32,7 @@ def finish(
         if before and before.keys() == after.keys()
         else None,
         bullets=len(playbook),
+        quarantined=len(playbook) - len(playbook.active),
         versions=run.version - run.base,
         proposed=len(outcomes),
         accepted=outcomes.count("accepted"),
@@ -45,7 +46,8 @@ def finish(
         stopped=stopped,
         learned=_learned(run.store.playbook(run.base), playbook),
     )
-    run.store.finish_run(run.run, "capped" if stopped else "done", report.to_json())
+    record = {**report.to_json(), "not_journaled": run.not_journaled}
+    run.store.finish_run(run.run, "capped" if stopped else "done", record)
     return report
 
 

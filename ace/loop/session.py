@@ -61,7 +61,8 @@ class Session:
         self._number, self.version = 0, self.base
         self._stop = Event()
         self.payloads: list[Mapping[str, Any]] = []
-        self.not_journaled: dict[str, Any] = {}  # usage of a step that a cap cut off
+        # Usage by role of steps that a cap cut off, this time and before: paid, though nothing was committed.
+        self.not_journaled: dict[str, Any] = (record.report or {}).get("not_journaled", {})
 
     @property
     def playbook(self) -> Playbook:
@@ -104,7 +105,8 @@ class Session:
         try:
             done = work()
         except CapReached:
-            self.not_journaled = _as_json(_since(before, self.team.meter.usage))
+            cut_off = _as_json(_since(before, self.team.meter.usage))
+            self.not_journaled = _as_json(total_usage([{"usage": self.not_journaled}, {"usage": cut_off}]))
             raise
         payload = {
             "results": list(done.results),

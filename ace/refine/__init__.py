@@ -1,4 +1,4 @@
-"""Keeping a playbook small and true. Pure functions on bullets."""
+"""When two bullets say the same thing, or speak of the same thing. Pure functions on texts."""
 
 from __future__ import annotations
 

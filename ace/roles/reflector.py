@@ -56,6 +56,7 @@ class Reflector:
             answer=shown(attempt.answer or attempt.error),
             outcome="" if feedback.expected else shown(feedback.text),
             expected=shown(feedback.expected),
+            wrong=feedback.passed is False or feedback.ran is False,
             known=[shown(text) for text in known],
             refuted=[shown(text) for text in refuted],
         )

@@ -44,7 +44,8 @@ class Report:
 
     `after` is the score of version `selected`; for online, of the answers as they were given. `validated`: a
     validation set chose `selected`. `verified`: a lesson was kept only if re-solving its sample with it
-    succeeded. `stopped` is why the run ended early, else empty. `learned`: bullets this run added or changed.
+    succeeded. `stopped` is why the run ended early, else empty. `learned`: bullets this run added or changed;
+    `quarantined`: how many of `bullets` wait for proof and are not used.
     """
 
     kind: str
@@ -68,6 +69,7 @@ class Report:
     verified: bool = False
     stopped: str = ""
     learned: tuple[Bullet, ...] = ()
+    quarantined: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """The object that `--json` prints and the store keeps."""

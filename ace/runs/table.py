@@ -135,7 +135,9 @@ def cost_text(cost: float | None) -> str:
 
 def _place(report: Report) -> str:
     minutes, seconds = divmod(round(report.seconds), 60)
-    size = f"{counted(report.bullets, 'bullet')}, {counted(report.versions, 'version')}, run {report.run}"
+    waiting = f" ({report.quarantined} in quarantine, not used)" if report.quarantined else ""
+    bullets = f"{counted(report.bullets, 'bullet')}{waiting}"
+    size = f"{bullets}, {counted(report.versions, 'version')}, run {report.run}"
     return f"{report.playbook} holds it all: {size}. It took {minutes} min {seconds} s."
 
 
@@ -147,7 +149,8 @@ def _next(report: Report, task: str, model: str, resume: str) -> Iterator[str]:
         yield f"ace playbook show {playbook}"
     if report.rejected:
         yield f"ace runs show {report.run} --rejected {playbook}"
-    if report.kind == "learn" and not report.stopped:
+    perfect = report.after is not None and report.after.correct == report.after.total
+    if report.kind == "learn" and not report.stopped and not perfect:
         yield f"ace learn {task} {playbook}{model} --epochs 2"
     elif report.kind == "eval" and not report.bullets:
         yield f"ace learn {task} {playbook}{model}"
