@@ -10,10 +10,10 @@ from hypothesis import given
 from ace.methods.consider import Considered, consider
 from ace.methods.evidence import Evidence
 from ace.methods.generality import Rarity, generalised, repeated
-from ace.methods.search import confined
+from ace.methods.search import closer, confined
 from ace.playbook import Add, Bullet, Merge, Playbook, Remove, Revise, apply
 from ace.refine import same_words, topic
-from ace.task import Sample
+from ace.task import Feedback, FeedbackKind, Sample
 from tests.strategies import contents
 
 
@@ -111,16 +111,25 @@ def sample(name: str) -> Sample:
     return Sample(name, f"Question {name}?")
 
 
-def test_neighbours_share_subjects_and_were_right() -> None:
+def test_neighbours_share_subjects_and_were_made_right_by_a_bullet() -> None:
     evidence = Evidence(sample(name) for name in "abcd")
-    evidence.saw("a", {"ord", "ord.st"}, True)
-    evidence.saw("b", {"ord", "ord.st", "ord.ch"}, True)
-    evidence.saw("c", {"ord", "ord.st"}, False)
-    evidence.saw("d", {"cust", "cust.seg"}, True)
+    evidence.saw("a", {"ord", "ord.st"}, False)
+    evidence.saw("b", {"ord", "ord.st", "ord.ch"}, False)
+    evidence.saw("c", {"ord", "ord.st"}, True)  # by luck: no bullet
+    evidence.saw("d", {"cust", "cust.seg"}, False)
+    evidence.kept(Bullet("x", "s", "Cancelled: ord.st = 7."), ["a", "b"])
+    evidence.kept(Bullet("y", "s", "Trade: cust.seg = 'K'."), ["d"])
     near = evidence.neighbours(sample("x"), {"ord.st", "ord.ch"}, 5)
     assert [found.id for found in near] == ["b", "a"]
     evidence.saw("b", {"ord.st", "ord.ch"}, False)
     assert [found.id for found in evidence.neighbours(sample("x"), {"ord.ch"}, 5)] == []
+
+
+def test_closer_is_less_missing_in_an_attempt_that_ran() -> None:
+    before = Feedback(FeedbackKind.LABELS, "", False, missing=("a", "b"))
+    assert closer(Feedback(FeedbackKind.LABELS, "", False, ran=True, missing=("b",)), before)
+    assert not closer(Feedback(FeedbackKind.LABELS, "", False, ran=False, missing=("b",)), before)
+    assert not closer(Feedback(FeedbackKind.EXECUTION, "", ran=True), Feedback(FeedbackKind.EXECUTION, ""))
 
 
 def test_related_bullets_mention_the_subject_and_live() -> None:

@@ -53,6 +53,7 @@ def episode(name: str, *, text: str = "SELECT 1", passed: bool | None = True) ->
             expected="2",
             subjects=frozenset({"orders", "b"}),
             ran=True,
+            missing=("ord.st = 5", "a"),
         ),
         verdict=Verdict(False, 0.25, "wrong count"),
         context_version=0,

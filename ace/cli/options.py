@@ -84,7 +84,7 @@ class OnlineOptions(RunOptions):
 class LearnOptions(OnlineOptions):
     """Offline learning goes over the training set, and can be continued."""
 
-    batch_size: Annotated[int, _number("Samples that share one playbook version.")] = 12
+    batch_size: Annotated[int, _number("Samples that share one playbook version.")] = 8
     epochs: Annotated[int, _number("Times over the training set.")] = 1
     validate: Annotated[
         bool | None,

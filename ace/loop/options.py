@@ -33,7 +33,7 @@ class Options:
 
     seed: int = 0
     epochs: int = 1
-    batch_size: int = 12
+    batch_size: int = 8
     workers: int = 4
     feedback: FeedbackKind = FeedbackKind.LABELS
     limit: int | None = None

@@ -29,22 +29,26 @@ class Evidence:
 
     def saw(self, sample_id: str, subjects: Collection[str], right: bool | None) -> None:
         """The latest trial of a sample."""
-        for subject in self._subjects.get(sample_id, ()):
-            self._right[subject].pop(sample_id, None)
+        if not right:
+            for subject in self._subjects.get(sample_id, ()):
+                self._right[subject].pop(sample_id, None)
         self._subjects[sample_id] = specific(subjects)
-        if right:
-            for subject in sorted(self._subjects[sample_id]):
-                self._right[subject][sample_id] = None
 
-    def kept(self, bullet: Bullet, proofs: Iterable[str]) -> None:
-        """A bullet was added or changed, and these samples prove it."""
+    def kept(self, bullet: Bullet, proofs: Collection[str]) -> None:
+        """A bullet was added or changed, and these samples, right with it, prove it.
+
+        Only they are neighbours to keep right: what was right without a bullet may have been lucky.
+        """
+        for sample in proofs:
+            for subject in sorted(self._subjects.get(sample, ())):
+                self._right[subject][sample] = None
         known = self._proofs.get(bullet.id, ())
         self._proofs[bullet.id] = tuple(dict.fromkeys([*known, *proofs]))
         for name in mentioned(bullet.content):
             self._about[name][bullet.id] = None
 
     def neighbours(self, sample: Sample, subjects: Collection[str], most: int) -> tuple[Sample, ...]:
-        """Other samples that were right when last seen, those that share most with `subjects` first."""
+        """Other samples that bullets made right, those that share most with `subjects` first."""
         shared: dict[str, int] = defaultdict(int)
         for subject in specific(subjects):
             for other in self._right[subject]:

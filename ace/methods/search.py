@@ -29,6 +29,7 @@ from ace.playbook.model import (
 from ace.roles.curator import Curator
 from ace.roles.reflector import Reflector
 from ace.store.records import Proposal
+from ace.task.types import Feedback
 
 _TEMPERATURES = (0.0, 0.7, 1.0)
 _SHOWN_TO_CURATOR = 8
@@ -47,21 +48,25 @@ class Search:
     playbook: Playbook
     bench: Bench
     evidence: Evidence
+    taken: Delta = ()
+    refuted: tuple[list[str], ...] = ()
 
     def tried(self, tries: int) -> Iterator[Proposal]:
-        """Proposals until one holds, at most `tries`. From the fourth on every other one is the curator's."""
-        refuted: list[list[str]] = []
-        related = self._related()
+        """Proposals until one holds, at most `tries`. From the fourth on every other one is the curator's.
+
+        A lesson that brought the attempt closer to the right answer is taken along: the next try learns what
+        is still missing, from the attempt that was made with it.
+        """
+        state = self
         for number in range(tries):
-            made = (
-                self._edit(related, number)
-                if number >= 3 and number % 2 and related
-                else self._lesson(number, refuted)
-            )
+            curating = number >= 3 and number % 2 and state._related()
+            made, trials = state._edit(number) if curating else state._lesson(number)
             yield made
             if made.outcome == "accepted":
                 return
-            refuted.append(_contents(made.delta))
+            state = replace(state, refuted=(*state.refuted, _contents(made.delta)))
+            if trials and closer(trials[0].feedback, state.trial.feedback):
+                state = replace(state, trial=trials[0], taken=made.delta, refuted=())
 
     def unproven(self, *, quarantine: bool) -> Proposal:
         """The first lesson as it comes; in quarantine where nothing that is shown could ever prove it."""
@@ -74,32 +79,32 @@ class Search:
         why = "nothing that is shown can prove it: quarantined" if quarantine else "kept unproven"
         return proposal(self.trial.sample.id, "reflector", delta, Proof(True, why), self.trial)
 
-    def _lesson(self, number: int, refuted: list[list[str]]) -> Proposal:
+    def _lesson(self, number: int) -> tuple[Proposal, tuple[Trial, ...]]:
+        sample = self.trial.sample
         try:
-            said = self._said(number, [" ".join(before) for before in refuted[-2:]])
+            said = self._said(
+                number, [" ".join(before) for before in self.refuted[-2:]] if number > 2 else ()
+            )
         except ModelError as error:
-            return failed(self.trial.sample.id, "reflector", error, self.trial.episode)
-        question, known, rarity = self.trial.sample.question, self._related(), self.evidence.rarity
-        judged = [consider(lesson, question, known, rarity) for lesson in said]
-        delta = tuple(found.operation for found in judged if found.operation)
-        left_out = "".join(f"; left out, {found.flaw}" for found in judged if found.flaw)
-        if not delta or _contents(delta) in refuted:
-            why = "refuted before" if delta else "nothing new"
-            proof = Proof(False, f"{why}{left_out}")
-            return proposal(self.trial.sample.id, "reflector", delta or _added(said), proof, self.trial)
-        made = self._proven("reflector", delta)
-        return replace(made, why=f"{made.why}{left_out}")
+            return failed(sample.id, "reflector", error, self.trial.episode), ()
+        judged = [consider(text, sample.question, self._related(), self.evidence.rarity) for text in said]
+        found = tuple(each.operation for each in judged if each.operation)
+        left_out = "".join(f"; left out, {each.flaw}" for each in judged if each.flaw)
+        delta = (*self.taken, *found)
+        if not found or _contents(delta) in self.refuted:
+            proof = Proof(False, ("refuted before" if found else "nothing new") + left_out)
+            return proposal(sample.id, "reflector", delta or _added(said), proof, self.trial), ()
+        return self._proven("reflector", delta, left_out)
 
-    def _edit(self, related: tuple[Bullet, ...], number: int) -> Proposal:
-        shown = related[:_SHOWN_TO_CURATOR]
+    def _edit(self, number: int) -> tuple[Proposal, tuple[Trial, ...]]:
+        shown = self._related()[:_SHOWN_TO_CURATOR]
         try:
             said = self.curator(shown, failure=_story(self.trial), seed=self._seed(number))
         except ModelError as error:
-            return failed(self.trial.sample.id, "curator", error, self.trial.episode)
-        made = self._proven("curator", confined(said, shown))
-        return replace(made, why=f"{made.why}{ignored(said, shown)}")
+            return failed(self.trial.sample.id, "curator", error, self.trial.episode), ()
+        return self._proven("curator", confined(said, shown), ignored(said, shown))
 
-    def _proven(self, author: str, delta: Delta) -> Proposal:
+    def _proven(self, author: str, delta: Delta, note: str) -> tuple[Proposal, tuple[Trial, ...]]:
         """Its own sample first; then what proved the bullets it changes, and a few neighbours."""
         sample, subjects = self.trial.sample, self.trial.feedback.subjects
         changed = [name for op in delta if not isinstance(op, Add) for name in touched(op)]
@@ -109,7 +114,8 @@ class Search:
         )
         others = tuple({other.id: other for other in near if other.id != sample.id}.values())
         proof = prove(delta, self.playbook, (sample,), others, self.bench)
-        return proposal(sample.id, author, delta, proof, self.trial)
+        made = proposal(sample.id, author, delta, replace(proof, why=f"{proof.why}{note}"), self.trial)
+        return made, proof.trials
 
     def _said(self, number: int, refuted: Iterable[str]) -> tuple[str, ...]:
         """What the reflector says about this trial, told what the playbook knows about the question."""
@@ -127,7 +133,9 @@ class Search:
         return tuple(generalised(self.trial.sample.question, lesson) for lesson in lessons)
 
     def _related(self) -> tuple[Bullet, ...]:
-        return self.evidence.related(self.playbook, self.trial.feedback.subjects)
+        """Bullets on the subjects of the trial, and the lessons taken along."""
+        taken = (Bullet(op.id, op.section, op.content) for op in self.taken if isinstance(op, Add))
+        return (*self.evidence.related(self.playbook, self.trial.feedback.subjects), *taken)
 
     def _seed(self, number: int) -> int:
         return self.bench.seed(self.trial.sample.id, number)
@@ -148,6 +156,11 @@ def proposal(subject: str, author: str, delta: Delta, proof: Proof, trial: Trial
         (*learned_from, *(t.episode for t in proof.trials)),
         tuple(t.attempt.answer for t in proof.trials),
     )
+
+
+def closer(now: Feedback, before: Feedback) -> bool:
+    """The attempt ran, and less is missing from it than before."""
+    return bool(now.ran) and len(now.missing) < len(before.missing)
 
 
 def _citing(operation: Operation, episodes: tuple[str, ...]) -> Operation:

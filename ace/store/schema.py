@@ -95,7 +95,8 @@ FIRST_TABLES = (
     passed INTEGER,                    -- 0, 1, or NULL where nothing shown says so; ran too
     ran INTEGER,
     expected TEXT NOT NULL,
-    subjects TEXT NOT NULL             -- JSON list
+    subjects TEXT NOT NULL,            -- JSON list
+    missing TEXT NOT NULL              -- JSON list: what only the right answer has
 ) STRICT""",
     "CREATE UNIQUE INDEX episodes_id ON episodes (id, run)",
     "CREATE INDEX episodes_run ON episodes (run)",

@@ -52,8 +52,10 @@ class SqlEnvironment:
             return Feedback(kind, _outcome(result), subjects=result.reads, ran=_returned(result))
         passed = self.judge(sample, attempt).correct
         gold = self.gold(sample)
-        expected = self._expected(sample, attempt)
-        return Feedback(kind, _outcome(result), passed, expected, gold.reads, _returned(result))
+        gold_sql = sample.data["gold_sql"].strip()
+        missing = missing_conditions(gold_sql, extract_sql(attempt.answer), gold.reads)
+        expected = _expected(gold_sql, missing)
+        return Feedback(kind, _outcome(result), passed, expected, gold.reads, _returned(result), missing)
 
     def check(self, sample: Sample) -> None:
         sql = sample.data.get("gold_sql")
@@ -73,12 +75,6 @@ class SqlEnvironment:
         if key not in self._gold:
             self._gold[key] = self.databases[key[0]].run(key[1].strip().rstrip(";"))
         return self._gold[key]
-
-    def _expected(self, sample: Sample, attempt: Attempt) -> str:
-        gold, gold_sql = self.gold(sample), sample.data["gold_sql"].strip()
-        missing = missing_conditions(gold_sql, extract_sql(attempt.answer), gold.reads)
-        hint = "\nOnly the right SQL uses: " + "; ".join(missing) if missing else ""
-        return f"Right SQL: {gold_sql}{hint}"
 
     def _attempted(self, sample: Sample, attempt: Attempt) -> Result:
         if attempt.error and not attempt.answer.strip():
@@ -101,6 +97,11 @@ class SqlEnvironment:
 def _problem(sample: Sample, field: str, message: str, hint: str = "") -> TaskError:
     where: dict[str, Any] = {"file": sample.file, "line": sample.line, "field": field}
     return TaskError(f"Sample {sample.id}: {message}", hint=hint, sample=sample.id, **where)
+
+
+def _expected(gold_sql: str, missing: tuple[str, ...]) -> str:
+    hint = "\nOnly the right SQL uses: " + "; ".join(missing) if missing else ""
+    return f"Right SQL: {gold_sql}{hint}"
 
 
 def _returned(result: Result) -> bool:

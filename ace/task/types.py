@@ -57,6 +57,7 @@ class Verdict:
 class Feedback:
     """What the learner may see. `passed` is None when nothing shown says right or wrong.
 
+    `missing` is what the right answer has and the attempt has not, also only with labels.
     `ran` is evidence without labels: the attempt ran and returned something; None when nothing is shown.
     `text` describes the outcome (rows or error). `expected` describes the right answer and is empty
     unless labels are allowed. `subjects` name what the sample touches (tables, columns, topics),
@@ -69,6 +70,7 @@ class Feedback:
     expected: str = ""
     subjects: frozenset[str] = frozenset()
     ran: bool | None = None
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
