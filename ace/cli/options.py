@@ -75,7 +75,7 @@ class OnlineOptions(RunOptions):
     curator_model: RoleModel = None
     feedback: FeedbackName = "labels"
     batch_size: Annotated[int, _number("Samples that share one playbook version.")] = 1
-    tries: Annotated[int, _number("Candidate lessons per mistake.")] = 3
+    tries: Annotated[int, _number("Candidate lessons per mistake.")] = 2
     neighbours: Annotated[int, _number("Earlier samples a lesson must not break.", least=0)] = 1
     verify: Annotated[bool, typer.Option(help="Keep a lesson only when an attempt proves it.")] = True
 

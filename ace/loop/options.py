@@ -38,7 +38,7 @@ class Options:
     feedback: FeedbackKind = FeedbackKind.LABELS
     limit: int | None = None
     budget: int = 10_000
-    tries: int = 3
+    tries: int = 2
     neighbours: int = 1
     verify: bool = True
     merge: bool = False

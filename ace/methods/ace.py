@@ -35,7 +35,7 @@ class Ace:
 
     reflector: Reflector
     curator: Curator
-    tries: int = 3
+    tries: int = 2
     neighbours: int = 1
     verify: bool = True
     merge: bool = False
