@@ -147,7 +147,7 @@ def test_nothing_is_shared_between_rows_or_splits(field: str) -> None:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row["id"])
 def test_gold_answers_are_distinctive(shop: sqlite3.Connection, row: dict[str, str]) -> None:
     rows = answer(shop, row["gold_sql"])
-    assert 1 <= len(rows) <= 12
+    assert 1 <= len(rows) <= 25
     assert len(set(rows)) == len(rows)
     assert not {None, 0, 1, ""} & {value for values in rows for value in values}
 
