@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 
+from ace.agent import SingleCall
+from ace.context import render_playbook
 from ace.errors import InputError, ModelNameError, ModelUnavailable
 from ace.llm import Caps, Message, ScriptedClient
 from ace.loop import Options, evaluate, learn, online
-from ace.playbook import Add, Status
-from ace.roles import Team
+from ace.loop.bench import Bench
+from ace.playbook import Add, Playbook, Status
+from ace.roles import Generator, Team
 from ace.store import Store
 from ace.task import FeedbackKind
 from tests.world import COLOURS, SECRET, client, says, team, world
@@ -307,3 +311,26 @@ def test_a_run_does_not_undo_what_others_commit_meanwhile(tmp_path: Path) -> Non
 def test_options_that_make_no_sense_are_refused(name: str) -> None:
     with pytest.raises(InputError, match=f"{name} is 0"):
         Options(**{name: 0})
+
+
+def test_two_samples_may_try_the_same_on_the_same_neighbour() -> None:
+    """Their attempts are two episodes, with two ids."""
+    task = world()
+    solver = SingleCall(Generator(client(), task))
+
+    def made_for(purpose: str) -> str:
+        bench = Bench(
+            task=task,
+            solver=solver,
+            context=lambda book: render_playbook(book, 100),
+            feedback=FeedbackKind.LABELS,
+            run_seed=0,
+            version=0,
+            phase="epoch 1",
+            purpose=purpose,
+            stop=Event(),
+        )
+        return bench.solve(task.train[0], Playbook()).episode
+
+    assert made_for("train-blue") != made_for("train-green")
+    assert made_for("train-blue") == made_for("train-blue")

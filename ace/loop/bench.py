@@ -23,7 +23,7 @@ class RunStopped(AceError):
 
 @dataclass(slots=True)
 class Bench:
-    """For one sample's work in one phase. `episodes` are in the order they were made.
+    """For one `purpose` (a sample, a subject) in one phase. `episodes` are in the order they were made.
 
     `context_tokens` and `left_out` tell of the context of the first attempt. The verdict goes into the
     record and the metrics; a trial, which a method sees, has none.
@@ -36,6 +36,7 @@ class Bench:
     run_seed: int
     version: int
     phase: str
+    purpose: str
     stop: Event
     episodes: list[Episode] = field(default_factory=list)
     context_tokens: int = 0
@@ -52,7 +53,8 @@ class Bench:
         attempt = self.solver(sample, text, seed=self.seed("solve", sample.id))
         feedback = self.task.environment.feedback(sample, attempt, self.feedback)
         verdict = self.task.environment.judge(sample, attempt)
-        name = _episode_id(self.task.name, sample.id, self.phase, text, attempt.text, len(self.episodes))
+        place = (self.phase, self.purpose, len(self.episodes))  # two samples may try the same on a neighbour
+        name = _episode_id(self.task.name, sample.id, *place, text, attempt.text)
         self.episodes.append(
             Episode(name, sample.id, sample.question, attempt, feedback, verdict, self.version, self.phase)
         )

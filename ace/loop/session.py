@@ -69,7 +69,7 @@ class Session:
         """As of the last step."""
         return self.store.playbook(self.version)
 
-    def bench(self, phase: str, version: int) -> Bench:
+    def bench(self, phase: str, version: int, purpose: str) -> Bench:
         options = self.options
         return Bench(
             self.task,
@@ -79,6 +79,7 @@ class Session:
             options.seed,
             version,
             phase,
+            purpose,
             self._stop,
         )
 

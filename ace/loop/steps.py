@@ -52,7 +52,7 @@ def curate(run: Session, phase: str) -> None:
 
 def _score(run: Session, phase: str, samples: Sequence[Sample], playbook: Playbook, version: int) -> Work:
     def solve(sample: Sample) -> tuple[Bench, Trial]:
-        bench = run.bench(phase, version)
+        bench = run.bench(phase, version, sample.id)
         return bench, bench.solve(sample, playbook)
 
     done = list(run.map(solve, samples))
@@ -65,7 +65,7 @@ def _learn(run: Session, phase: str, samples: Sequence[Sample]) -> Work:
     version, playbook = run.version, run.playbook
 
     def attempt(sample: Sample) -> tuple[Bench, Trial, tuple[Proposal, ...]]:
-        bench = run.bench(phase, version)
+        bench = run.bench(phase, version, sample.id)
         trial = bench.solve(sample, playbook)
         return bench, trial, run.method.learn(trial, playbook, bench, run.evidence)
 
@@ -88,7 +88,7 @@ def _curate(run: Session, phase: str) -> Work:
     version, playbook = run.version, run.playbook
 
     def tidy(subject: str) -> tuple[Bench, tuple[Proposal, ...]]:
-        bench = run.bench(phase, version)
+        bench = run.bench(phase, version, subject)
         return bench, run.method.curate(subject, playbook, bench, run.evidence)
 
     done = []
