@@ -74,7 +74,7 @@ def _learn(run: Session, phase: str, samples: Sequence[Sample]) -> Work:
     proposals = [proposal for _, _, made in done for proposal in made]
     _refuse_deafness(proposals)
     return Work(
-        run.method.combine(proposals, run.evidence),
+        run.method.combine(proposals),
         [_result(bench, trial) for bench, trial, _ in done],
         f"{phase}: {', '.join(sample.id for sample in samples)}",
         _authors(proposals),
@@ -99,7 +99,7 @@ def _curate(run: Session, phase: str) -> Work:
     run.progress(phase, len(subjects), len(subjects))
     proposals = [proposal for _, made in done for proposal in made]
     return Work(
-        run.method.combine(proposals, run.evidence),
+        run.method.combine(proposals),
         [],
         f"{phase}: {', '.join(subjects)}",
         _authors(proposals),

@@ -42,10 +42,6 @@ class Ace:
     budget: int = 10_000
     count_tokens: CountTokens = estimate_tokens
 
-    @property
-    def name(self) -> str:
-        return "ace" if self.verify else "ace-unverified"
-
     def context(self, playbook: Playbook) -> Rendered:
         return render_playbook(playbook, self.budget, self.count_tokens)
 
@@ -60,7 +56,7 @@ class Ace:
             return (search.unproven(quarantine=right is None),)
         return tuple(search.tried(self.tries))
 
-    def combine(self, proposals: Iterable[Proposal], evidence: Evidence) -> Delta:
+    def combine(self, proposals: Iterable[Proposal]) -> Delta:
         """The accepted deltas of a batch as one. What two samples proved is added once, then voted for."""
         first: dict[tuple[str, ...], str] = {}
         combined: list[Operation] = []

@@ -36,9 +36,6 @@ class Bench(Protocol):
 class Method(Protocol):
     """Supplies the context and learns. Pure but for its model calls: the loop commits."""
 
-    @property
-    def name(self) -> str: ...
-
     def context(self, playbook: Playbook) -> Rendered:
         """What the generator is given of a playbook, and what there was no room for."""
         ...
@@ -49,7 +46,7 @@ class Method(Protocol):
         """Every proposal that this trial led to, with its outcome; at most one is accepted."""
         ...
 
-    def combine(self, proposals: Iterable[Proposal], evidence: Evidence) -> Delta:
+    def combine(self, proposals: Iterable[Proposal]) -> Delta:
         """The accepted proposals of a batch, in order, as one delta."""
         ...
 

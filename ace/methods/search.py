@@ -87,7 +87,8 @@ class Search:
             )
         except ModelError as error:
             return failed(sample.id, "reflector", error, self.trial.episode), ()
-        judged = [consider(text, sample.question, self._related(), self.evidence.rarity) for text in said]
+        known = self._related()
+        judged = [consider(text, sample.question, known, self.evidence.rarity) for text in said]
         found = tuple(each.operation for each in judged if each.operation)
         left_out = "".join(f"; left out, {each.flaw}" for each in judged if each.flaw)
         delta = (*self.taken, *found)

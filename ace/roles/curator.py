@@ -27,9 +27,7 @@ class Curator:
 
     client: Client
 
-    def __call__(
-        self, bullets: Sequence[Bullet], *, failure: str = "", temperature: float = 0.0, seed: int = 0
-    ) -> Delta:
+    def __call__(self, bullets: Sequence[Bullet], *, failure: str = "", seed: int = 0) -> Delta:
         """The operations it proposes, as it put them: the caller checks what they touch.
 
         Raises MalformedReply when there is no valid list of operations, ModelError as the client does.
@@ -38,8 +36,6 @@ class Curator:
             "curator", "user", bullets=[(b.id, shown(b.content)) for b in bullets], failure=shown(failure)
         )
         asked = messages(render("curator", "system"), user)
-        reply = self.client.complete(
-            asked, schema=Curation, temperature=temperature, seed=seed, max_tokens=MAX_TOKENS
-        )
+        reply = self.client.complete(asked, schema=Curation, seed=seed, max_tokens=MAX_TOKENS)
         parsed = cast(Curation, reply.parsed)  # what `schema` promises
         return tuple(parsed.operations)
