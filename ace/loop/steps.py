@@ -18,6 +18,7 @@ from ace.store.records import Proposal
 from ace.task.types import Sample
 
 _SCORED_AT_ONCE = 20
+_SEVERAL = 3  # fewer may be empty by chance
 _OUT_OF_REACH = (f"{ModelUnavailable.__name__}:", f"{ModelError.__name__}:")
 
 
@@ -138,8 +139,11 @@ def _kept(proposals: Iterable[tuple[Proposal, Sequence[str]]]) -> dict[str, list
 
 
 def _refuse_silence(trials: Sequence[Trial]) -> None:
-    """When no attempt of a step reached the model, nothing was measured."""
-    if trials and all(trial.attempt.error.startswith(_OUT_OF_REACH) for trial in trials):
+    """When no attempt of a step reached the model, or none of several got an answer, nothing was measured."""
+    errors = [trial.attempt.error for trial in trials if not trial.attempt.text]
+    if not trials or len(errors) < len(trials):
+        return
+    if len(trials) >= _SEVERAL or all(error.startswith(_OUT_OF_REACH) for error in errors):
         raise ModelUnavailable(
             f"No attempt got an answer. The first: {trials[0].attempt.error}",
             hint="Try `ace models check NAME`.",
