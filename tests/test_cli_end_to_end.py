@@ -157,7 +157,9 @@ def start(server: ModelServer, *more: str) -> subprocess.Popen[str]:
     program = "from ace.cli.main import main; main()"
     command = [sys.executable, "-c", program, *arguments("learn", server, *more)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(command, stdout=-1, stderr=-1, text=True, env=environment)
+    # A shell that runs the tests in the background has SIGINT ignored, and children inherit that.
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen(command, stdout=-1, stderr=-1, text=True, env=environment, preexec_fn=heard)
 
 
 @dataclass(frozen=True)
