@@ -2,7 +2,8 @@
 
 For a failed sample the search goes over several tries (see `search`); the first proposal that makes the
 sample right without breaking its neighbours is kept, the others are recorded with the attempts that refuted
-them. After an epoch the curator merges what stands twice, under the same proof.
+them. A sample that was right although no bullet says why was lucky, and is learned from in the same way.
+After an epoch the curator merges what stands twice, under the same proof.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from dataclasses import dataclass, replace
 from ace.context.render import Rendered, render_playbook
 from ace.context.tokens import CountTokens, estimate_tokens
 from ace.errors import ModelError
-from ace.methods.evidence import Evidence, mentioned
+from ace.methods.evidence import Evidence
+from ace.methods.generality import mentioned
 from ace.methods.proof import Proof, prove, solved
 from ace.methods.protocol import Bench, Trial
 from ace.methods.search import Search, confined, failed, ignored, proposal
@@ -49,9 +51,9 @@ class Ace:
         self, trial: Trial, playbook: Playbook, bench: Bench, evidence: Evidence
     ) -> tuple[Proposal, ...]:
         right = solved(trial.feedback)
-        if right:
-            return ()
         search = Search(self.reflector, self.curator, self.neighbours, trial, playbook, bench, evidence)
+        if right:
+            return tuple(search.tried(self.tries)) if self.verify and search.about() else ()
         if right is None or not self.verify:
             return (search.unproven(quarantine=right is None),)
         return tuple(search.tried(self.tries))

@@ -14,8 +14,9 @@ from collections.abc import Iterable
 _NUMBER = re.compile(r"(?<![\w.])\d{3,}(?!\w)")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _NAME = re.compile(r"(?<=\w )[A-Z][a-z]+(?: [A-Z][a-z]+)+")
+_IDENTIFIER = re.compile(r"[^\W\d]\w*(?:\.\w+)*")
 _CONDITION = re.compile(r"(?:[=<>]|\b(?:in|is|like)\b)[\s(]*(?:-?\d|['\"])", re.IGNORECASE)
-_WORD = re.compile(r"[^\W\d_]{3,}")
+WORD = re.compile(r"[^\W\d_]{3,}")
 _STEM = 4  # letters: "soap" and "soaps", "cancelled" and "cancellation" are one word
 _COMMON = 0.1  # of the questions
 
@@ -36,6 +37,11 @@ def repeated(question: str, lesson: str) -> tuple[str, ...]:
 def conditions(lesson: str) -> int:
     """How many comparisons with a constant a lesson's meaning holds."""
     return len(_CONDITION.findall(lesson.partition(":")[2]))
+
+
+def joins(lesson: str) -> bool:
+    """Its meaning is how two tables belong together."""
+    return " join " in lesson.partition(":")[2].lower()
 
 
 class Rarity:
@@ -59,4 +65,18 @@ class Rarity:
 
 def stems(text: str) -> frozenset[str]:
     """The words of a text, cut to their first letters, lower case."""
-    return frozenset(word[:_STEM].lower() for word in _WORD.findall(text))
+    return frozenset(map(stem, WORD.findall(text)))
+
+
+def stem(word: str) -> str:
+    return word[:_STEM].lower()
+
+
+def mentioned(content: str) -> frozenset[str]:
+    """The names in a text, lower case, dotted ones whole."""
+    return frozenset(name.lower() for name in _IDENTIFIER.findall(content))
+
+
+def names(lesson: str) -> frozenset[str]:
+    """The columns that a lesson's meaning speaks of."""
+    return frozenset(name for name in mentioned(lesson.partition(":")[2]) if "." in name)
