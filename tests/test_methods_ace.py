@@ -133,7 +133,7 @@ def test_a_lesson_that_speaks_for_a_bystander_names_it() -> None:
     made = consider("Returns: SUM(rtn.amt) / 100.0.", asked, (), returns())
     assert made.flaw.endswith("would also speak for: How many returns were refused?")
     assert consider("Returns in dollars: SUM(rtn.amt) / 100.0.", asked, (), returns()).operation
-    assert returns().contrast.bystander("Returns: rtn.ok = 1.", "sum") == ""  # it is about that column
+    assert returns().contrast.bystander("Returns: rtn.ok = 1.", ("sum",)) == ""  # it is about that column
 
 
 def test_a_unit_is_told_apart_by_the_word_that_most_questions_share() -> None:

@@ -96,7 +96,7 @@ def test_a_merge_is_kept_when_what_proved_its_bullets_is_still_right(right: bool
         ace(lambda _: json.dumps({"operations": [MERGE]}), merge=True),
         FakeBench(lambda *_: right),
     )
-    assert method.subjects(BOOK, known()) == ("ord.st",)
+    assert method.chores(BOOK, known()) == ("ord.st",)
     (made,) = method.curate("ord.st", BOOK, bench, known())
     assert (made.outcome, made.delta, made.author) == (outcome, (Merge("a", ("b",), MERGED),), "curator")
     assert bench.asked == ["near"]

@@ -52,9 +52,8 @@ def _learn(run: Session) -> Report:
     candidates = [(run.base, _validated(run, "validation 0"))] if _validates(run) else []
     for epoch in range(1, options.epochs + 1):
         steps.learn(run, f"epoch {epoch}", _ordered(task.train, options.seed, epoch))
+        steps.curate(run, f"curation {epoch}")
         _replay(run, epoch)
-        if options.merge:
-            steps.curate(run, f"curation {epoch}")
         if _validates(run):
             candidates.append((run.version, _validated(run, f"validation {epoch}")))
     selected = _select(run, candidates)

@@ -133,7 +133,7 @@ class Session:
         if step.phase.startswith(("epoch", "replay", "online")):
             taught = {sample for samples in step.payload["kept"].values() for sample in samples}
             for result in step.payload["results"]:
-                self.evidence.saw(result["sample"], result["subjects"], result["right"])
+                self.evidence.saw(result["sample"], result["subjects"], result["right"], result["uses"])
                 self.unsolved.pop(result["sample"], None)
                 if result["right"] is False and result["sample"] not in taught:
                     self.unsolved[result["sample"]] = None

@@ -53,7 +53,7 @@ def _flaw(lesson: str, sample: Sample, evidence: Evidence) -> str:
         return f"repeats {', '.join(copied)} of its own question"
     if conditions(lesson) > 1:
         return "says several things in one line"
-    if other := evidence.contrast.bystander(lesson, sample.id):
+    if other := evidence.contrast.bystander(lesson, (sample.id,)):
         return f"would also speak for: {other}"
     return "" if evidence.rarity.sets_apart(sample.question, lesson) else "would speak for many questions"
 

@@ -1,8 +1,9 @@
 """Whether a lesson's words mean what it says, judged by the samples that were seen. No model is asked.
 
 "Returns: SUM(rtn.amt) / 100.0", learned from a question about what returns add up to, also speaks for "How
-many returns were refused?", which has nothing to do with rtn.amt. A sample that uses a lesson's words and
-touches none of its columns is such a bystander. Knows questions and the subjects that feedback showed.
+many returns were refused?", which has nothing to do with rtn.amt. A sample that has a lesson's words and no
+use for its meaning is such a bystander: where labels show what right answers are made of, one that lacks the
+lesson's condition; otherwise one that touches none of its columns. Knows questions, and what feedback showed.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 
-from ace.methods.generality import WORD, conditions, names, stem, stems
+from ace.methods.generality import PLACEHOLDERS, WORD, conditions, names, stem, stems
+from ace.refine.similar import same_words
 from ace.task.types import Sample
 
 # Words that say that something is asked, and not what.
@@ -29,21 +31,23 @@ class Contrast:
         self._questions = {sample.id: sample.question for sample in samples}
         self._asked = Counter(word for text in self._questions.values() for word in stems(text))
         self._subjects: dict[str, frozenset[str]] = {}
+        self._uses: dict[str, tuple[frozenset[str], ...]] = {}
         self._using: dict[str, dict[str, None]] = defaultdict(dict)  # word -> samples seen
 
-    def saw(self, sample_id: str, subjects: Collection[str]) -> None:
+    def saw(self, sample_id: str, subjects: Collection[str], uses: Collection[str]) -> None:
         self._subjects[sample_id] = frozenset(subject.lower() for subject in subjects)
+        self._uses[sample_id] = tuple(frozenset(same_words(part)) for part in uses)
         for word in stems(self._questions.get(sample_id, "")):
             self._using[word][sample_id] = None
 
-    def bystander(self, lesson: str, own: str) -> str:
-        """The question of another sample that a lesson would speak for by mistake, or nothing."""
-        words, columns = stems(lesson.partition(":")[0]), names(lesson)
-        if not words or not columns:
+    def bystander(self, lesson: str, own: Collection[str]) -> str:
+        """The question of a sample, none of `own`, that a lesson would speak for by mistake; or nothing."""
+        words = stems(lesson.partition(":")[0])
+        if not words:
             return ""
         rarest = min(words, key=lambda word: (len(self._using[word]), word))
         for other in self._using[rarest]:
-            if other != own and words <= stems(self._questions[other]) and self._foreign(other, columns):
+            if other not in own and words <= stems(self._questions[other]) and self._no_use(other, lesson):
                 return self._questions[other]
         return ""
 
@@ -68,10 +72,18 @@ class Contrast:
         best = max(free, key=lambda word: (self._asked[word], word), default="")
         return said.get(best, "") if self._asked[best] > 1 else ""
 
+    def _no_use(self, sample_id: str, lesson: str) -> bool:
+        """What a right answer to it is made of does not include what the lesson says."""
+        uses = self._uses[sample_id]
+        if not uses or conditions(lesson) != 1 or any(place in lesson for place in PLACEHOLDERS):
+            return self._foreign(sample_id, names(lesson))
+        meaning = frozenset(same_words(lesson.partition(":")[2]))
+        return not any(part <= meaning or meaning <= part for part in uses)
+
     def _foreign(self, sample_id: str, columns: frozenset[str]) -> bool:
         """It touches columns, and none of these."""
         subjects = self._subjects[sample_id]
-        return any("." in subject for subject in subjects) and not subjects & columns
+        return bool(columns) and any("." in subject for subject in subjects) and not subjects & columns
 
 
 def _calculates(lesson: str) -> bool:

@@ -26,13 +26,15 @@ class Evidence:
         self.contrast = Contrast(self._samples.values())
         self.rarity = Rarity(sample.question for sample in self._samples.values())
 
-    def saw(self, sample_id: str, subjects: Collection[str], right: bool | None) -> None:
-        """The latest trial of a sample."""
+    def saw(
+        self, sample_id: str, subjects: Collection[str], right: bool | None, uses: Collection[str] = ()
+    ) -> None:
+        """The latest trial of a sample: what its feedback showed."""
         if not right:
             for subject in self._subjects.get(sample_id, ()):
                 self._right[subject].pop(sample_id, None)
         self._subjects[sample_id] = specific(subjects)
-        self.contrast.saw(sample_id, self._subjects[sample_id])
+        self.contrast.saw(sample_id, self._subjects[sample_id], uses)
 
     def kept(self, bullet: Bullet, proofs: Collection[str]) -> None:
         """A bullet was added or changed, and these samples, right with it, prove it.
@@ -66,6 +68,14 @@ class Evidence:
         """The samples that prove these bullets."""
         ids = dict.fromkeys(sample for bullet in bullet_ids for sample in self._proofs.get(bullet, ()))
         return tuple(self._samples[key] for key in ids if key in self._samples)
+
+    def doubt(self, bullet: Bullet) -> str:
+        """What speaks against a bullet that samples of this run prove, or nothing."""
+        proofs = self._proofs.get(bullet.id, ())
+        if bullet.pinned or not any(sample in self._samples for sample in proofs):
+            return ""
+        other = self.contrast.bystander(bullet.content, proofs)
+        return f"would also speak for: {other}" if other else ""
 
     def by_subject(self, playbook: Playbook) -> Mapping[str, tuple[Bullet, ...]]:
         """Live bullets under each subject that some sample has touched."""

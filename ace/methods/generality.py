@@ -19,6 +19,7 @@ _CONDITION = re.compile(r"(?:[=<>]|\b(?:in|is|like)\b)[\s(]*(?:-?\d|['\"])", re.
 WORD = re.compile(r"[^\W\d_]{3,}")
 _STEM = 4  # letters: "soap" and "soaps", "cancelled" and "cancellation" are one word
 _COMMON = 0.1  # of the questions
+PLACEHOLDERS = ("DAY", "NAME")
 
 
 def generalised(question: str, lesson: str) -> str:
@@ -55,11 +56,14 @@ class Rarity:
     def sets_apart(self, question: str, lesson: str) -> bool:
         """The words before the colon hold a rare word of the question, if it has any.
 
+        Rare: hardly more common than its rarest one: "Orders paid" does not stand for "paid on invoice".
         Asked only of lessons that compare with a constant: a join or a unit is general by nature.
         """
         if not conditions(lesson):
             return True
-        rare = {stem for stem in stems(question) if self._found[stem] <= self._most}
+        found = {word: self._found[word] for word in stems(question)}
+        most = min(self._most, 2 * max(1, min(found.values(), default=0)))
+        rare = {word for word in found if found[word] <= most}
         return not rare or bool(rare & stems(lesson.partition(":")[0]))
 
 
