@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ace.methods.evidence import Evidence, specific
-from ace.methods.generality import conditions, joins, mentioned, repeated, stems
+from ace.methods.generality import conditions, mentioned, repeated, stems
 from ace.playbook.model import Add, Bullet, Revise, bullet_id
-from ace.refine.similar import same_words, topic
+from ace.refine.similar import same_meaning, same_words, topic
 from ace.task.types import Sample
 
 SECTION = "lessons"
@@ -33,6 +33,8 @@ def consider(lesson: str, sample: Sample, known: Iterable[Bullet], evidence: Evi
     for bullet in known:
         if same_words(bullet.content) == same_words(lesson):
             return Considered(flaw=f"{lesson} is known")
+        if same_meaning(bullet.content, lesson):
+            return _widened(bullet, lesson, sample, evidence)
         same_topic = bool(topic(lesson)) and topic(bullet.content) == topic(lesson)
         if same_topic and _names(bullet.content) & _names(lesson):
             return Considered(Revise(bullet.id, lesson, bullet.provenance))
@@ -41,6 +43,19 @@ def consider(lesson: str, sample: Sample, known: Iterable[Bullet], evidence: Evi
     if flaw := _flaw(lesson, sample, evidence):
         return Considered(flaw=f"{lesson} {flaw}")
     return Considered(added(lesson))
+
+
+def _widened(bullet: Bullet, lesson: str, sample: Sample, evidence: Evidence) -> Considered:
+    """Another name for what a bullet says already: one line then has both."""
+    words, _, meaning = bullet.content.partition(":")
+    more = lesson.partition(":")[0]
+    if stems(more) <= stems(words):
+        return Considered(flaw=f"{lesson} is known")
+    if flaw := _flaw(lesson, sample, evidence):
+        return Considered(flaw=f"{lesson} {flaw}")
+    return Considered(
+        Revise(bullet.id, f"{words}, {more[:1].lower()}{more[1:]}:{meaning}", bullet.provenance)
+    )
 
 
 def added(lesson: str) -> Add:
@@ -59,14 +74,14 @@ def _flaw(lesson: str, sample: Sample, evidence: Evidence) -> str:
 
 
 def _uses_its_words(bullet: str, lesson: str) -> bool:
-    """The bullet is a condition, the lesson one on other columns or a join, and its words include those.
+    """Both are conditions on different columns, and the lesson's words include all of the bullet's.
 
-    A unit's may: "Weight of tea in kilograms" speaks of tea and of more.
+    A unit's may: "Weight of tea in kilograms" speaks of tea and of more. So may a join's.
     """
     words = stems(bullet.partition(":")[0])
     return (
         bool(words)
-        and (conditions(lesson) > 0 or joins(lesson))
+        and conditions(lesson) > 0
         and conditions(bullet) > 0
         and words <= stems(lesson.partition(":")[0])
         and not _names(bullet) & _names(lesson)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 
-from ace.methods.generality import PLACEHOLDERS, WORD, conditions, names, stem, stems
+from ace.methods.generality import PLACEHOLDERS, WORD, conditions, names, stem, stems, unnamed
 from ace.refine.similar import same_words
 from ace.task.types import Sample
 
@@ -42,13 +42,15 @@ class Contrast:
 
     def bystander(self, lesson: str, own: Collection[str]) -> str:
         """The question of a sample, none of `own`, that a lesson would speak for by mistake; or nothing."""
-        words = stems(lesson.partition(":")[0])
-        if not words:
-            return ""
-        rarest = min(words, key=lambda word: (len(self._using[word]), word))
-        for other in self._using[rarest]:
-            if other not in own and words <= stems(self._questions[other]) and self._no_use(other, lesson):
-                return self._questions[other]
+        for words in map(stems, lesson.partition(":")[0].split(", ")):
+            rarest = min(words, key=lambda word: (len(self._using[word]), word), default="")
+            for other in self._using[rarest]:
+                if (
+                    other not in own
+                    and words <= stems(self._questions[other])
+                    and self._no_use(other, lesson)
+                ):
+                    return self._questions[other]
         return ""
 
     def worded(self, lesson: str, question: str) -> str:
@@ -67,7 +69,7 @@ class Contrast:
 
     def _telling(self, question: str, words: frozenset[str], columns: frozenset[str]) -> str:
         others = {other for word in words for other in self._using[word] if self._foreign(other, columns)}
-        said = {stem(word): word.lower() for word in WORD.findall(question)}
+        said = {stem(word): word.lower() for word in WORD.findall(unnamed(question))}
         free = [word for word in said if said[word] not in _ASKING and not others & self._using[word].keys()]
         best = max(free, key=lambda word: (self._asked[word], word), default="")
         return said.get(best, "") if self._asked[best] > 1 else ""

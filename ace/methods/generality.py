@@ -35,14 +35,14 @@ def repeated(question: str, lesson: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(n for n in _NUMBER.findall(meaning) if n in _NUMBER.findall(question)))
 
 
+def unnamed(question: str) -> str:
+    """A question without the names in it."""
+    return _NAME.sub("", question)
+
+
 def conditions(lesson: str) -> int:
     """How many comparisons with a constant a lesson's meaning holds."""
     return len(_CONDITION.findall(lesson.partition(":")[2]))
-
-
-def joins(lesson: str) -> bool:
-    """Its meaning is how two tables belong together."""
-    return " join " in lesson.partition(":")[2].lower()
 
 
 class Rarity:
