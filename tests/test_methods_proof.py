@@ -147,10 +147,10 @@ def test_what_was_right_by_luck_is_learned_from() -> None:
     uses = ("ord.st = 5",)
     lucky = Feedback(FeedbackKind.LABELS, "rows", True, "Right SQL: ...", SUBJECTS, True, (), uses)
     trial = Trial(SAMPLES["own"], Attempt("own", "right"), lucky, "ep-0")
-    method = ace(lambda _: json.dumps({"1": "On hold"}))
+    method = ace(lambda _: json.dumps({"1": "Own things"}))
     (made,) = method.learn(trial, BOOK, FakeBench(lambda *_: True), Evidence(SAMPLES.values()))
     assert made.outcome == "accepted"
-    assert [op.content for op in made.delta if isinstance(op, Add)] == ["On hold: ord.st = 5."]
+    assert [op.content for op in made.delta if isinstance(op, Add)] == ["Own things: ord.st = 5."]
     known = Evidence(SAMPLES.values())
     book, _ = apply(BOOK, made.delta)
     for bullet in book:
