@@ -32,6 +32,7 @@ VARIANTS = {  # the score before learning is the same for all of them, so it is 
     "unverified": Options(verify=False, measure=False),
     "one-try": Options(tries=1, measure=False),
     "no-neighbours": Options(neighbours=0, measure=False),
+    "no-replays": Options(replays=0, measure=False),
     "merge": Options(merge=True, measure=False),
     "two-epochs": Options(epochs=2, measure=False),
 }
