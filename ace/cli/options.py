@@ -20,6 +20,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 PlaybookFile = Annotated[
     Path | None, typer.Option("--playbook", metavar="FILE", help="[default: the only .db file here]")
 ]
+RunNumber = Annotated[int | None, typer.Argument(metavar="[RUN]", help="A number.  [default: the last]")]
 TaskPlaybook = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Made if missing.  [default: the task's name + .db]")
 ]
