@@ -59,7 +59,7 @@ def charts(dossier: Dossier) -> tuple[Chart, ...]:
     """Those that have something to show. Raises InputError where matplotlib is not installed."""
     _check_installed()
     wanted: list[tuple[str, str, str, _Draw, float]] = []
-    if dossier.points:
+    if dossier.points and not dossier.moving:  # one answer a step is no proportion
         wanted.append(("accuracy", "Accuracy by step", _told_accuracy(dossier), _accuracy, 3.5))
     if dossier.moving:
         wanted.append(("prequential", "Accuracy as served", _told_moving(dossier), _moving, 3.2))

@@ -29,7 +29,9 @@ _LEARNS = ("epoch", "online", "traces")
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Right answers of a step, or of a few in a row: the last one's number and its phase."""
+    """Right answers of a step or of a few in a row: the last one's number, or the first of a phase that
+    only scores, and the phase.
+    """
 
     step: int
     phase: str
@@ -161,7 +163,7 @@ def _points(results: Iterable[tuple[int, Mapping[str, Any]]]) -> Iterator[Point]
         errors = [sum(bool(r["error"]) for r in found) for found in steps.values()]
         start = 0
         for end, correct, total in pooled(counts, _MOST_POINTS if learns(phase) else 1):
-            yield Point(numbers[end], phase, correct, total, sum(errors[start : end + 1]))
+            yield Point(numbers[end if learns(phase) else 0], phase, correct, total, sum(errors[start : end + 1]))
             start = end + 1
 
 
