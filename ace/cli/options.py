@@ -85,6 +85,22 @@ class OnlineOptions(RunOptions):
 class LearnOptions(OnlineOptions):
     """Offline learning goes over the training set, and can be continued."""
 
+    task: Annotated[
+        str,
+        typer.Argument(
+            metavar="[TASK]",
+            help="A task folder, or its name in ./tasks; needed unless recorded attempts are given.",
+            show_default=False,
+        ),
+    ] = ""
+    from_traces: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Learn from recorded attempts instead of making them."),
+    ] = None
+    name: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Of recorded attempts without a TASK.  [default: the file's name]"),
+    ] = None
     batch_size: Annotated[int, _number("Samples that share one playbook version.")] = 8
     epochs: Annotated[int, _number("Times over the training set.")] = 1
     validate: Annotated[

@@ -9,7 +9,13 @@ from ace.runs.report import Report, Score
 
 
 def finish(
-    run: Session, phase: str, *, selected: int | None = None, validated: bool = False, stopped: str = ""
+    run: Session,
+    phase: str,
+    *,
+    selected: int | None = None,
+    validated: bool = False,
+    stopped: str = "",
+    skipped: int = 0,
 ) -> Report:
     """The report of a run that is over, which is also written to the store.
 
@@ -44,6 +50,8 @@ def finish(
         validated=validated,
         verified=run.options.verify,
         stopped=stopped,
+        recorded=_score(run, "traces"),
+        skipped=skipped,
         learned=_learned(run.store.playbook(run.base), playbook),
     )
     record = {**report.to_json(), "not_journaled": run.not_journaled}

@@ -16,6 +16,7 @@ from ace.errors import ModelError
 from ace.methods.evidence import Evidence, mentioned
 from ace.methods.proof import Proof, prove, solved
 from ace.methods.protocol import Bench, Trial
+from ace.methods.quarantine import released
 from ace.methods.search import Search, confined, failed, ignored, proposal
 from ace.playbook.model import Add, Bullet, Delta, Operation, Playbook, Vote
 from ace.refine.similar import same_words
@@ -52,9 +53,13 @@ class Ace:
         if right:
             return ()
         search = Search(self.reflector, self.curator, self.neighbours, trial, playbook, bench, evidence)
-        if right is None or not self.verify:
-            return (search.unproven(quarantine=right is None),)
-        return tuple(search.tried(self.tries))
+        unproven = right is None or not trial.provable
+        if unproven or not self.verify:
+            return (search.unproven(quarantine=unproven),)
+        waited = tuple(released(trial, playbook, bench, evidence, self.neighbours))
+        if any(made.outcome == "accepted" for made in waited):
+            return waited
+        return (*waited, *search.tried(self.tries))
 
     def combine(self, proposals: Iterable[Proposal]) -> Delta:
         """The accepted deltas of a batch as one. What two samples proved is added once, then voted for."""

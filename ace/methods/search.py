@@ -71,9 +71,12 @@ class Search:
     def unproven(self, *, quarantine: bool) -> Proposal:
         """The first lesson as it comes; in quarantine where nothing that is shown could ever prove it."""
         try:
-            delta: Delta = _added(self._said(0, ()))
+            said = _added(self._said(0, ()))
         except ModelError as error:
             return failed(self.trial.sample.id, "reflector", error, self.trial.episode)
+        delta: Delta = tuple(op for op in said if op.id not in self.playbook.bullets)
+        if not delta:  # and what is proven already must not go into quarantine for being said again
+            return proposal(self.trial.sample.id, "reflector", said, Proof(False, "known"), self.trial)
         if quarantine:
             delta += tuple(Quarantine(operation.id) for operation in delta if isinstance(operation, Add))
         why = "nothing that is shown can prove it: quarantined" if quarantine else "kept unproven"
@@ -209,7 +212,7 @@ def _contents(delta: Delta) -> list[str]:
     return [operation.content for operation in delta if isinstance(operation, Add | Revise)]
 
 
-def _added(lessons: Iterable[str]) -> Delta:
+def _added(lessons: Iterable[str]) -> tuple[Add, ...]:
     return tuple(added(lesson) for lesson in lessons)
 
 

@@ -46,7 +46,7 @@ class Report:
     validation set chose `selected`. `verified`: a lesson was kept only if re-solving its sample with it
     succeeded. `stopped` is why the run ended early, else empty. `learned`: bullets this run added or changed;
     `quarantined`: how many of `bullets` wait for proof and are not used. `recorded`: the score of the
-    recorded attempts that were learned from, if any were.
+    recorded attempts that were learned from, if any were; `skipped` others are at held-out samples.
     """
 
     kind: str
@@ -72,6 +72,7 @@ class Report:
     learned: tuple[Bullet, ...] = ()
     quarantined: int = 0
     recorded: Score | None = None
+    skipped: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """The object that `--json` prints and the store keeps."""

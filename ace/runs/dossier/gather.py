@@ -163,7 +163,9 @@ def _points(results: Iterable[tuple[int, Mapping[str, Any]]]) -> Iterator[Point]
         errors = [sum(bool(r["error"]) for r in found) for found in steps.values()]
         start = 0
         for end, correct, total in pooled(counts, _MOST_POINTS if learns(phase) else 1):
-            yield Point(numbers[end if learns(phase) else 0], phase, correct, total, sum(errors[start : end + 1]))
+            yield Point(
+                numbers[end if learns(phase) else 0], phase, correct, total, sum(errors[start : end + 1])
+            )
             start = end + 1
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ace.store.records import Run, Version
+from ace.task.traces import WITHOUT_A_TASK
 
 _LEARN_ONLY = {"epochs", "validate", "merge"}
 _LEARNING = {"batch_size", "feedback", "tries", "neighbours", "verify"} | _LEARN_ONLY
@@ -18,17 +19,26 @@ _ROLES = ("reflector", "curator")
 def command(run: Run) -> str:
     """The `ace` command with every option spelled out, so that later defaults change nothing.
 
-    A run keeps the name of its task, the folder may be elsewhere; and where a model is served is not
-    recorded.
+    A run keeps the name of its task, the folder may be elsewhere; and where a model is served, or a log was,
+    is not recorded.
     """
     config, kind = run.config, run.kind
-    words = ["ace", kind, run.task, *_models(config.get("models", {}), kind)]
+    words = ["ace", kind, *_subject(run), *_models(config.get("models", {}), kind)]
     for name, value in config.items():
         if name not in _NOT_AN_OPTION and _applies(name, kind):
             words += _option(name, value)
     if kind == "eval" and run.report:
         words += ["--version", str(run.report.get("selected", config.get("base", 0)))]
     return shlex.join(words)
+
+
+def _subject(run: Run) -> list[str]:
+    """The task, and a placeholder for the file of recorded attempts: their fingerprint is among the facts."""
+    traces = str(run.config.get("traces", ""))
+    if not traces:
+        return [run.task]
+    task = ["--name", run.task] if traces.endswith(WITHOUT_A_TASK) else [run.task]
+    return [*task, "--from-traces", "FILE"]
 
 
 def _applies(name: str, kind: str) -> bool:
