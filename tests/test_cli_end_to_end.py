@@ -30,8 +30,8 @@ PROMISED = {
     "rejected", "seconds", "usage",
 }  # fmt: skip
 MORE = {
-    "kind", "learned", "models", "run", "selected", "stopped", "validated", "verified", "quarantined", "recorded",
-    "skipped",
+    "kind", "learned", "models", "run", "selected", "stopped", "validated", "verified", "quarantined",
+    "recorded", "skipped",
 }  # fmt: skip
 SCORE = {"correct", "total", "accuracy", "ci95"} | {"errors"}
 USAGE = {"calls", "prompt_tokens", "cached_tokens", "completion_tokens", "seconds", "cost"}
