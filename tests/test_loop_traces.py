@@ -14,6 +14,7 @@ from ace.errors import InputError
 from ace.llm import Caps, Message, ScriptedClient
 from ace.loop import Options, learn, learn_from_traces
 from ace.playbook import Add, Quarantine, Status
+from ace.playbook.model import bullet_id
 from ace.roles import Team
 from ace.store import Store
 from ace.task import FeedbackKind, load_task
@@ -158,6 +159,21 @@ def test_a_log_does_not_put_a_proven_bullet_into_quarantine(store: Store) -> Non
     learn(world(), store, team(), OPTIONS)
     learn_from_traces(unjudged("colours"), FOREIGN, store, team(), OPTIONS)
     assert statuses(store) == ["active"] * 10
+
+
+def test_a_waiting_bullet_that_is_said_again_is_proven(store: Store) -> None:
+    """Its words do not lead to it, so it is the reflector that comes back to it."""
+    lesson = f"red means {SECRET['red']}"
+    name = bullet_id("lessons", lesson)
+    others = [Add(f"b{n}", "lessons", f"number red which: {n}") for n in range(3)]  # shares more, tried first
+    waiting = (*others, Add(name, "lessons", lesson))
+    delta = (*waiting, *(Quarantine(operation.id) for operation in waiting))
+    store.commit(delta, author="user", reason="test")
+    report = learn(world(), store, team(), replace(OPTIONS, limit=1))
+    outcomes = [(p.author, p.outcome) for p in store.proposals(report.run)]
+    assert outcomes == [("proof", "rejected")] * 2 + [("reflector", "accepted")]
+    (bullet,) = store.playbook().active
+    assert bullet.id == name and len(bullet.provenance) == 2
 
 
 def test_quarantine_holds_for_what_somebody_put_there(store: Store) -> None:

@@ -74,6 +74,6 @@ def _score(run: Session, phase: str) -> Score | None:
 
 
 def _learned(before: Playbook, after: Playbook) -> tuple[Bullet, ...]:
-    """The active bullets of `after` that `before` has not, or has with other content."""
-    old = {key: bullet.content for key, bullet in before.bullets.items()}
+    """The active bullets of `after` that `before` has not, has with other content, or has not in use."""
+    old = {bullet.id: bullet.content for bullet in before.active}
     return tuple(bullet for bullet in after.active if old.get(bullet.id) != bullet.content)

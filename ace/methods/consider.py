@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ace.methods.evidence import mentioned, specific
 from ace.methods.generality import Rarity, conditions, repeated, stems
-from ace.playbook.model import Add, Bullet, Revise, bullet_id
+from ace.playbook.model import Add, Bullet, Promote, Revise, Status, bullet_id
 from ace.refine.similar import same_words, topic
 
 SECTION = "lessons"
@@ -32,6 +32,8 @@ def consider(lesson: str, question: str, known: Iterable[Bullet], rarity: Rarity
     if flaw := _flaw(lesson, question, rarity):
         return Considered(flaw=f"{flaw}: {lesson}")
     for bullet in known:
+        if bullet.status is Status.QUARANTINED:  # it means nothing yet; said again, it gets its proof
+            continue
         if same_words(bullet.content) == same_words(lesson):
             return Considered(flaw=f"known: {lesson}")
         same_topic = bool(topic(lesson)) and topic(bullet.content) == topic(lesson)
@@ -45,6 +47,11 @@ def consider(lesson: str, question: str, known: Iterable[Bullet], rarity: Rarity
 def added(lesson: str) -> Add:
     """A new bullet for a lesson, its id derived from its content."""
     return Add(bullet_id(SECTION, lesson), SECTION, lesson)
+
+
+def release(bullet: Bullet) -> tuple[Promote, Revise]:
+    """Out of quarantine: the same content, to cite what proves it beside what it cites already."""
+    return Promote(bullet.id), Revise(bullet.id, bullet.content, bullet.provenance)
 
 
 def _flaw(lesson: str, question: str, rarity: Rarity) -> str:

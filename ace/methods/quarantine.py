@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ace.methods.consider import release
 from ace.methods.evidence import Evidence
 from ace.methods.generality import stems
 from ace.methods.proof import prove
 from ace.methods.protocol import Bench, Trial
 from ace.methods.search import proposal
-from ace.playbook.model import Bullet, Playbook, Promote, Revise, Status
+from ace.playbook.model import Bullet, Playbook, Status
 from ace.store.records import Proposal
 
 AUTHOR = "proof"
@@ -25,10 +26,9 @@ def released(
     """Proposals to promote one bullet each, until one holds. A promoted bullet cites what proved it."""
     others = evidence.neighbours(trial.sample, trial.feedback.subjects, neighbours)
     for bullet in _about(trial, playbook, evidence)[:_TRIED]:
-        again = Revise(bullet.id, bullet.content, bullet.provenance)
-        made = prove((Promote(bullet.id), again), playbook, (trial.sample,), others, bench)
-        yield proposal(trial.sample.id, AUTHOR, (Promote(bullet.id), again), made, trial)
-        if made.holds:
+        proof = prove(release(bullet), playbook, (trial.sample,), others, bench)
+        yield proposal(trial.sample.id, AUTHOR, release(bullet), proof, trial)
+        if proof.holds:
             return
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from ace.errors import ModelError
-from ace.methods.consider import added, consider
+from ace.methods.consider import added, consider, release
 from ace.methods.evidence import Evidence
 from ace.methods.generality import generalised, stems
 from ace.methods.proof import Proof, prove
@@ -25,6 +25,7 @@ from ace.playbook.model import (
     Quarantine,
     Remove,
     Revise,
+    Status,
 )
 from ace.roles.curator import Curator
 from ace.roles.reflector import Reflector
@@ -92,13 +93,18 @@ class Search:
             return failed(sample.id, "reflector", error, self.trial.episode), ()
         known = self._related()
         judged = [consider(text, sample.question, known, self.evidence.rarity) for text in said]
-        found = tuple(each.operation for each in judged if each.operation)
+        found = tuple(op for each in judged if each.operation for op in self._released(each.operation))
         left_out = "".join(f"; left out, {each.flaw}" for each in judged if each.flaw)
         delta = (*self.taken, *found)
         if not found or _contents(delta) in self.refuted:
             proof = Proof(False, ("refuted before" if found else "nothing new") + left_out)
             return proposal(sample.id, "reflector", delta or _added(said), proof, self.trial), ()
         return self._proven("reflector", delta, left_out)
+
+    def _released(self, operation: Operation) -> Delta:
+        """What waits in quarantine and is said again is let out, under proof, instead of being added."""
+        waiting = self.playbook.bullets.get(operation.id) if isinstance(operation, Add) else None
+        return release(waiting) if waiting and waiting.status is Status.QUARANTINED else (operation,)
 
     def _edit(self, number: int) -> tuple[Proposal, tuple[Trial, ...]]:
         shown = self._related()[:_SHOWN_TO_CURATOR]

@@ -197,7 +197,7 @@ def _sizes(figure: Figure, dossier: Dossier, look: _Look) -> None:
     below.step(versions, [s.tokens for s in dossier.sizes], where="mid", color=look.calm, linewidth=1.8)
     for axes, label in ((above, "bullets"), (below, "tokens (estimate)")):
         axes.set_ylabel(label)
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, max(axes.get_ylim()[1], 1))
         axes.grid(axis="y")
         axes.locator_params(axis="y", integer=True, nbins=5)
     below.locator_params(axis="x", integer=True)

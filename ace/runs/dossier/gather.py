@@ -215,13 +215,13 @@ def _lessons(history: History) -> Iterator[Lesson]:
         for result in step.payload["results"]:
             if learns(result["phase"]):
                 tries[result["sample"]].append((step.number, bool(result["correct"])))
-    old = {key: bullet.content for key, bullet in history.base.bullets.items()}
+    old = {key: (bullet.content, bullet.status) for key, bullet in history.base.bullets.items()}
     for bullet in history.playbook:
         proved = kept[bullet.id]
         later = [right for sample, at in proved.items() for number, right in tries[sample] if number > at]
         yield Lesson(
             bullet,
-            old.get(bullet.id) != bullet.content,
+            old.get(bullet.id) != (bullet.content, bullet.status),
             tuple(proved),
             (sum(later), len(later)),
             tuple(episodes[name] for name in bullet.provenance if name in episodes),
