@@ -43,8 +43,9 @@ def test_what_is_gathered_is_what_happened(store: Store) -> None:
     found = of(store)
     assert found.report == report and found.proposed == report.proposed
     assert len(found.refuted) == report.rejected
-    before, epochs = found.changes
-    assert (before.before, before.after, epochs.after) == ("before", "after", "epoch 2")
+    changes = {(change.before, change.after): change for change in found.changes}
+    before, epochs = changes["before", "after"], changes["epoch 1", "epoch 2"]
+    assert set(changes["epoch 1", "replay 1.1"].flows.still_failing) == {"train-red", "train-teal"}
     assert len(before.flows.fixed) == len(epochs.flows.fixed) == 8
     assert set(before.flows.still_failing) == {"test-red", "test-teal"} and not before.flows.broken
     assert before.samples["test-blue"].before == "no idea" and before.samples["test-blue"].after.isdigit()

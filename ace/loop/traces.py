@@ -73,7 +73,7 @@ def _learn(run: Session, recorded: Sequence[Recorded], skipped: int) -> Report:
     here = sum(each.provable for each in recorded)
     for part in (order[:here], order[here:]):
         steps.in_batches(run, PHASE, part, partial(_study, run, works))
-    if run.options.merge:
+    if here:  # what cannot be attempted again cannot be curated under proof
         steps.curate(run, "curation 1")
     steps.score(run, "after", tested, run.version)
     return finish(run, "after", selected=run.version, skipped=skipped)

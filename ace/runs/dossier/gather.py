@@ -24,7 +24,7 @@ from ace.task.types import Episode
 WINDOW = 20  # answers that the moving accuracy of an online run counts
 _MOST_POINTS = 40
 _WHOLE = 10**9  # a budget that no playbook fills: its size is what is asked for
-_LEARNS = ("epoch", "online", "traces")
+_LEARNS = ("epoch", "replay", "online", "traces")
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,13 +189,21 @@ def _changes(results: Iterable[Mapping[str, Any]], episodes: Iterable[Episode]) 
     seen: dict[tuple[str, str], Episode] = {}
     for episode in episodes:
         seen.setdefault((episode.phase, episode.sample_id), episode)
-    series = [[name for name in phases if name.startswith(kind)] for kind in ("epoch", "validation")]
-    pairs = [("before", "after")] if {"before", "after"} <= phases.keys() else []
-    for before, after in [*pairs, *(pair for names in series for pair in pairwise(names))]:
+    for before, after in _compared(list(phases)):
         found = flows(phases[before], phases[after])
         names = (*found.fixed, *found.broken, *found.still_failing, *found.still_right)
         samples = {name: _answered(name, seen.get((before, name)), seen.get((after, name))) for name in names}
         yield Change(before, after, found, samples)
+
+
+def _compared(phases: list[str]) -> Iterator[tuple[str, str]]:
+    """Phases whose samples are the same, or some of them: what is replayed follows what went before."""
+    if {"before", "after"} <= set(phases):
+        yield "before", "after"
+    for kind in ("epoch", "validation"):
+        yield from pairwise(name for name in phases if name.startswith(kind))
+    taught = [name for name in phases if name.startswith(("epoch", "replay"))]
+    yield from ((first, second) for first, second in pairwise(taught) if second.startswith("replay"))
 
 
 def _answered(sample: str, before: Episode | None, after: Episode | None) -> Answered:
