@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -237,23 +237,17 @@ def test_recorded_tau_conversations(store: Store) -> None:
 def test_recorded_sql_is_judged_by_the_database(store: Store, tmp_path: Path) -> None:
     """The log's word and SQLite agree nearly always; where SQLite can judge, it decides."""
     task = load_task(_intercode(tmp_path, "concert_singer"))
-    gold = {sample.question: sample.data["gold_sql"] for sample in task.train}
+    asked = {sample.question for sample in task.train}
     traces = read(DATA / "intercode-sql" / "recorded" / "gpt35_1turn_schema.jsonl")
-    traces = tuple(t for t in traces if t.question in gold)
+    traces = tuple(t for t in traces if t.question in asked)
 
-    def say(messages: Sequence[Message]) -> str:
-        user = messages[-1].content
-        if messages[0].content.startswith("You read one failed attempt"):
-            question = user.partition("Question: ")[2].partition("\n")[0]
-            return json.dumps({"lesson": f"{question}: {gold[question]}"})
-        return gold[user] if gold[user] in messages[0].content else "SELECT 0"
-
-    report = learn_from_traces(task, traces, store, Team.of(ScriptedClient(say)), replace(OPTIONS, tries=1))
+    team = Team.of(ScriptedClient(lambda messages: "SELECT 0"))  # it learns nothing, and nothing is needed
+    report = learn_from_traces(task, traces, store, team, replace(OPTIONS, tries=1, measure=False))
     said = {t.sample: t.correct for t in traces}
     found = {e.sample_id: e.verdict.correct for e in store.episodes(run=report.run)[: len(traces)]}
     assert len(traces) > 20 and len(found) > 20
     assert report.recorded and abs(report.recorded.correct - sum(map(bool, said.values()))) <= 2
-    assert report.accepted and not report.quarantined
+    assert not report.quarantined and report.rejected
 
 
 def _intercode(folder: Path, database: str) -> Path:
