@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from ace.task import Attempt, Task, load_task
+from ace.task.traces import read
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 ACE_LINE = re.compile(r"^(?:.*&& )?(?:\.venv/bin/)?(ace [a-z].*)$", re.MULTILINE)
 BLOCK = re.compile(r"^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+JSON_BLOCK = re.compile(r"^```json\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE_BLOCK = re.compile(r"^`([\w./]+)`\n\n```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -45,7 +47,7 @@ def test_the_readmes_commands_exist(generator: dict[str, Any]) -> None:
 def command_of(line: str) -> str:
     """`ace learn`, or `ace playbook show`: the words that are no argument."""
     words = line.split()
-    return " ".join(words[:2] if words[1] in {"learn", "online", "eval"} else words[:3])
+    return " ".join(words[:2] if words[1] in {"learn", "online", "eval", "report"} else words[:3])
 
 
 def documented(name: str, folder: Path) -> Task:
@@ -62,3 +64,13 @@ def test_documented_tasks_work(name: str, right: str, tmp_path: Path) -> None:
     sample = task.train[0]
     judged = [task.environment.judge(sample, Attempt(sample.id, answer)) for answer in (right, "London")]
     assert [verdict.correct for verdict in judged] == [True, False]
+
+
+def test_documented_logs_can_be_read(tmp_path: Path) -> None:
+    rows = JSON_BLOCK.findall((DOCS / "traces.md").read_text(encoding="utf-8"))
+    assert len(rows) == 2
+    for number, row in enumerate(rows):
+        file = tmp_path / f"{number}.jsonl"
+        file.write_text(row, encoding="utf-8")
+        (trace,) = read(file)
+        assert trace.correct is False and trace.answer

@@ -20,6 +20,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 PlaybookFile = Annotated[
     Path | None, typer.Option("--playbook", metavar="FILE", help="[default: the only .db file here]")
 ]
+RunNumber = Annotated[int | None, typer.Argument(metavar="[RUN]", help="A number.  [default: the last]")]
 TaskPlaybook = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Made if missing.  [default: the task's name + .db]")
 ]
@@ -84,6 +85,22 @@ class OnlineOptions(RunOptions):
 class LearnOptions(OnlineOptions):
     """Offline learning goes over the training set, and can be continued."""
 
+    task: Annotated[
+        str,
+        typer.Argument(
+            metavar="[TASK]",
+            help="A task folder, or its name in ./tasks; needed unless recorded attempts are given.",
+            show_default=False,
+        ),
+    ] = ""
+    from_traces: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Learn from recorded attempts instead of making them."),
+    ] = None
+    name: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Of recorded attempts without a TASK.  [default: the file's name]"),
+    ] = None
     batch_size: Annotated[int, _number("Samples that share one playbook version.")] = 8
     epochs: Annotated[int, _number("Times over the training set.")] = 1
     replays: Annotated[int, _number("Times that what is still wrong comes back in an epoch.", least=0)] = 1

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ace.cli.options import Json, PlaybookFile, playbook_file
+from ace.cli.options import Json, PlaybookFile, RunNumber, playbook_file
 from ace.cli.output import emit, width
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def list_(playbook: PlaybookFile = None, json: Json = False) -> None:
 
 
 def show(
-    run: Annotated[int | None, typer.Argument(metavar="[RUN]", help="A number.  [default: the last]")] = None,
+    run: RunNumber = None,
     rejected: Annotated[bool, typer.Option("--rejected", help="The proposals it rejected, and why.")] = False,
     playbook: PlaybookFile = None,
     json: Json = False,

@@ -9,7 +9,13 @@ from ace.runs.report import Report, Score
 
 
 def finish(
-    run: Session, phase: str, *, selected: int | None = None, validated: bool = False, stopped: str = ""
+    run: Session,
+    phase: str,
+    *,
+    selected: int | None = None,
+    validated: bool = False,
+    stopped: str = "",
+    skipped: int = 0,
 ) -> Report:
     """The report of a run that is over, which is also written to the store.
 
@@ -44,6 +50,8 @@ def finish(
         validated=validated,
         verified=run.options.verify,
         stopped=stopped,
+        recorded=_score(run, "traces"),
+        skipped=skipped,
         learned=_learned(run.store.playbook(run.base), playbook),
     )
     record = {**report.to_json(), "not_journaled": run.not_journaled}
@@ -66,6 +74,6 @@ def _score(run: Session, phase: str) -> Score | None:
 
 
 def _learned(before: Playbook, after: Playbook) -> tuple[Bullet, ...]:
-    """The active bullets of `after` that `before` has not, or has with other content."""
-    old = {key: bullet.content for key, bullet in before.bullets.items()}
+    """The active bullets of `after` that `before` has not, has with other content, or has not in use."""
+    old = {bullet.id: bullet.content for bullet in before.active}
     return tuple(bullet for bullet in after.active if old.get(bullet.id) != bullet.content)

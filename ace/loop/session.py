@@ -130,7 +130,7 @@ class Session:
         return Step(self.run, number, phase, payload, commit.version.number)
 
     def _learn_from(self, step: Step) -> None:
-        if step.phase.startswith(("epoch", "replay", "online")):
+        if step.phase.startswith(("epoch", "replay", "online", "traces")):
             taught = {sample for samples in step.payload["kept"].values() for sample in samples}
             for result in step.payload["results"]:
                 self.evidence.saw(result["sample"], result["subjects"], result["right"], result["uses"])
@@ -146,14 +146,26 @@ class Session:
 
 @contextmanager
 def session(
-    kind: str, task: Task, store: Store, team: Team, options: Options, progress: Progress, resume: bool
+    kind: str,
+    task: Task,
+    store: Store,
+    team: Team,
+    options: Options,
+    progress: Progress,
+    resume: bool,
+    *,
+    traces: str = "",
 ) -> Iterator[Session]:
-    """Start a run, or take up the last unfinished one; mark how it ended."""
+    """Start a run, or take up the last unfinished one; mark how it ended.
+
+    `traces` identifies the recorded attempts that it learns from, if it does.
+    """
     config = {
         **options.record(),
         "models": dict(team.models),
         "prompts": prompt_hash(),
         "samples": _fingerprint(task),
+        "traces": traces,
         "base": store.head().number,
     }
     run = _resumed(kind, task, store, config) if resume else store.start_run(kind, task.name, config)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ace.methods.evidence import Evidence, specific
 from ace.methods.generality import conditions, mentioned, repeated, stems
-from ace.playbook.model import Add, Bullet, Revise, bullet_id
+from ace.playbook.model import Add, Bullet, Promote, Revise, bullet_id
 from ace.refine.similar import same_meaning, same_words, topic
 from ace.task.types import Sample
 
@@ -68,6 +68,11 @@ def _widened(bullet: Bullet, lesson: str) -> Considered:
 def added(lesson: str) -> Add:
     """A new bullet for a lesson, its id derived from its content."""
     return Add(bullet_id(SECTION, lesson), SECTION, lesson)
+
+
+def release(bullet: Bullet) -> tuple[Promote, Revise]:
+    """Out of quarantine: the same content, to cite what proves it beside what it cites already."""
+    return Promote(bullet.id), Revise(bullet.id, bullet.content, bullet.provenance)
 
 
 def _flaw(lesson: str, sample: Sample, evidence: Evidence) -> str:

@@ -15,6 +15,7 @@ from ace.roles.prompt import messages, render, shown
 from ace.task.types import Attempt, Feedback, Sample
 
 MAX_TOKENS = 256
+_LONGEST_OUTCOME = 8_000  # characters: a recorded conversation is shown whole, or nearly so
 _BETWEEN = re.compile(r"(?<=[.;])\s+(?=[A-Z])")
 
 
@@ -67,7 +68,7 @@ class Reflector:
             "user",
             question=sample.question,
             answer=shown(attempt.answer or attempt.error),
-            outcome="" if feedback.expected else shown(feedback.text),
+            outcome="" if feedback.expected else shown(feedback.text, _LONGEST_OUTCOME),
             expected=shown(feedback.expected),
             wrong=feedback.passed is False or feedback.ran is False,
             about=[shown(text) for text in about],
