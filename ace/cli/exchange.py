@@ -130,11 +130,9 @@ def _report(file: Path, form: Format, reading: Reading, made: Plan, commit: Comm
     lines = [f"{file} is {form.name}: {form.about}", f"version {commit.version.number}: {size}"]
     lines += [f"{counted(made.known, 'bullet')} here already"] if made.known else []
     lines += [f"{counted(made.gone, 'bullet')} removed here before: left removed"] if made.gone else []
-    if made.duplicates:
-        lines.append(f"{counted(len(made.duplicates), 'exact duplicate')}: each kept once, its votes added")
-        lines += [
-            f"  {file}:{each.line}: {each.alias} is {each.first or each.bullet}" for each in made.duplicates
-        ]
+    if twins := made.duplicates:
+        lines.append(f"{counted(len(twins), 'exact duplicate')}: each kept once, its votes added")
+        lines += [f"  {file}:{twin.line}: {twin.alias} is {twin.first or twin.bullet}" for twin in twins]
     lines += [f"not held: {', '.join(reading.lost)}"] if reading.lost else []
     lines += [*_lines(file, "note", made.notes), *_lines(file, "not read", reading.unread)]
     lines += [f"not applied: {each}" for each in refused]

@@ -32,7 +32,7 @@ _LIST_ITEM = re.compile(r"[-*+][ \t]|\d+[.)][ \t]")
 
 def detects(text: str) -> bool:
     """With counts; and headings and nothing else, as the reference begins."""
-    lines = [line for line in text.splitlines() if line.strip()]
+    lines = [line for line in text.split("\n") if line.strip()]
     if bullets := _bullets(lines):
         return any(bullet[2] for bullet in bullets)
     return bool(lines) and all(line.startswith("## ") for line in lines)
@@ -40,7 +40,7 @@ def detects(text: str) -> bool:
 
 def detects_plain(text: str) -> bool:
     """Without counts."""
-    bullets = _bullets(text.splitlines())
+    bullets = _bullets(text.split("\n"))
     return bool(bullets) and not any(bullet[2] for bullet in bullets)
 
 

@@ -34,7 +34,7 @@ _NOISE = re.compile(r"\s*|Version:.*|</?cheatsheet>|[-*=_]{3,}|```\w*")
 
 
 def detects(text: str) -> bool:
-    return _OPENS in text.split("\n", 1)[0] or "cheatsheet" in first_object(text) or f"\n{_OPENS}" in text
+    return any(line.rstrip() == _OPENS for line in text.split("\n")) or "cheatsheet" in first_object(text)
 
 
 def read(text: str, file: str, base: Playbook | None) -> Reading:

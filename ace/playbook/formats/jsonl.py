@@ -18,7 +18,7 @@ from ace.playbook.codec import bullet_fields
 from ace.playbook.delta import flaw
 from ace.playbook.formats.format import EVERYTHING, Finding, Format, Reading
 from ace.playbook.markdown import GENERAL
-from ace.playbook.model import Bullet, Playbook, Status
+from ace.playbook.model import Bullet, Playbook
 
 
 def detects(text: str) -> bool:
@@ -71,10 +71,8 @@ def write(playbook: Playbook, names: Mapping[str, str]) -> str:
 
 
 def _line(bullet: Bullet) -> str:
-    """What differs from the default; the order of the lines is the order."""
-    plain = {"status": Status.ACTIVE, "provenance": (), "pinned": False, "helpful": 0, "harmful": 0}
-    fields = {name: value for name, value in asdict(bullet).items() if name != "position"}
-    said = {name: value for name, value in fields.items() if name not in plain or value != plain[name]}
+    """Every field, because what a line does not say stays as it is; the order of the lines is the order."""
+    said = {name: value for name, value in asdict(bullet).items() if name != "position"}
     return json.dumps(said, ensure_ascii=False)
 
 
