@@ -108,7 +108,6 @@ def test_every_item_of_every_snapshot_is_read(path: str) -> None:
     for line in real_text(f"dynamic-cheatsheet/{path}.jsonl").splitlines():
         sheet = json.loads(line)["cheatsheet"]
         reading = read("f", sheet)
-        assert len(reading.entries) + len(reading.unread) >= sheet.count("\n<memory_item>")
         assert len(reading.entries) >= sheet.count("\n<memory_item>") > 0
         assert not [entry for entry in reading.entries if "memory_item>" in entry.content]
 

@@ -8,6 +8,7 @@ changes nothing, also after the playbook went on learning. Imported text is neve
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -141,7 +142,7 @@ class _Merge:
     source: str
     known: Mapping[str, Alias]
     votes: bool
-    operations: list[Operation] = field(default_factory=list)
+    operations: dict[Operation, None] = field(default_factory=dict)  # in order, each once
     counts: dict[str, tuple[int, int]] = field(default_factory=dict)
     aliases: list[Alias] = field(default_factory=list)
     duplicates: list[Duplicate] = field(default_factory=list)
@@ -150,10 +151,12 @@ class _Merge:
     taken: set[str] = field(default_factory=set)
     named: set[str] = field(default_factory=set)  # every bullet the file speaks of
     by_content: dict[str, str] = field(default_factory=dict)
+    lines: Counter[str] = field(default_factory=Counter)  # how many lines of the file were one bullet
 
     def run(self, entries: Iterable[Entry], replace: bool) -> Plan:
         ranked = sorted(self.base.bullets.values(), key=lambda bullet: bullet.live)
         self.taken = set(self.base.bullets)
+        self.lines = Counter(alias.bullet for alias in self.known.values())
         self.by_content = {bullet.content: bullet.id for bullet in ranked}  # a live one before a removed one
         first: dict[str, tuple[Entry, str]] = {}
         for entry in entries:
@@ -163,9 +166,9 @@ class _Merge:
                 self.duplicates.append(Duplicate(entry.line, entry.alias, before.alias, target))
             self.named.add(target)
         removed = {key for key in self.named if key in self.base.bullets and not self.base.bullets[key].live}
-        self.operations += [Count(key, *votes) for key, votes in self.counts.items() if any(votes)]
+        self._do(*(Count(key, *votes) for key, votes in self.counts.items() if any(votes)))
         if replace:
-            self.operations += [Remove(bullet.id) for bullet in self.base if bullet.id not in self.named]
+            self._do(*(Remove(bullet.id) for bullet in self.base if bullet.id not in self.named))
         return Plan(
             delta=tuple(self.operations),
             aliases=tuple(self.aliases),
@@ -175,9 +178,14 @@ class _Merge:
             notes=tuple(self.notes),
         )
 
+    def _do(self, *operations: Operation) -> None:
+        self.operations.update(dict.fromkeys(operations))
+
     def _target(self, entry: Entry) -> str:
         """The bullet an entry is, made or brought in line."""
         seen = self.known.get(entry.alias)
+        if seen and self.lines[seen.bullet] > 1 and _hash(entry.content) != seen.content_hash:
+            seen = None  # it was a duplicate, and is none any more
         if seen and seen.bullet in self.base.bullets:
             self._again(entry, seen)
             return seen.bullet
@@ -197,9 +205,9 @@ class _Merge:
         self.new.add(key)
         self.taken.add(key)
         self.by_content[entry.content] = key
-        self.operations.append(Add(key, entry.section, entry.content))
+        self._do(Add(key, entry.section, entry.content))
         if entry.quarantined:
-            self.operations.append(ToQuarantine(key))
+            self._do(ToQuarantine(key))
         self._vote(key, entry.helpful, entry.harmful)
         return key
 
@@ -211,9 +219,9 @@ class _Merge:
                 if _hash(bullet.content) != seen.content_hash:
                     words = f"{entry.alias} changed here and in the file: the file's text was taken"
                     self.notes.append(Finding(entry.line, words))
-                self.operations.append(Revise(bullet.id, entry.content))
+                self._do(Revise(bullet.id, entry.content))
             if entry.section not in (seen.section, bullet.section):
-                self.operations.append(Move(bullet.id, entry.section))
+                self._do(Move(bullet.id, entry.section))
             if self.votes:
                 self._vote(bullet.id, entry.helpful - seen.helpful, entry.harmful - seen.harmful)
         self._remember(entry, bullet.id, seen)
@@ -223,9 +231,9 @@ class _Merge:
         if not bullet.live:
             return
         if entry.content != bullet.content:
-            self.operations.append(Revise(bullet.id, entry.content))
+            self._do(Revise(bullet.id, entry.content))
         if entry.section != bullet.section:
-            self.operations.append(Move(bullet.id, entry.section))
+            self._do(Move(bullet.id, entry.section))
         if self.votes:
             self._vote(bullet.id, entry.helpful - bullet.helpful, entry.harmful - bullet.harmful)
 
