@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from ace.store import Commit
 
 AUTHOR = "user"
-Name = Literal[
-    "auto", "markdown", "json", "jsonl", "ace", "appworld", "kayba", "instructions", "cheatsheet", "text"
-]
+Writable = Literal["auto", "markdown", "json", "jsonl", "ace", "appworld", "kayba", "instructions"]
+Readable = Literal[Writable, "cheatsheet", "text"]
 
 
 def export(
@@ -30,7 +29,7 @@ def export(
         Path | None, typer.Argument(metavar="[FILE]", help="Where to write.  [default: stdout]")
     ] = None,
     form: Annotated[
-        Name, typer.Option("--format", help="auto: by the file's name, Markdown on stdout.")
+        Writable, typer.Option("--format", help="auto: by the file's name, Markdown on stdout.")
     ] = "auto",
     version: Annotated[
         int | None, typer.Option("--version", metavar="N", min=0, help="A version.  [default: the head]")
@@ -63,7 +62,7 @@ def export(
 
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A playbook as text, ours or another tool's.")],
-    form: Annotated[Name, typer.Option("--format", help="auto: by what is in the file.")] = "auto",
+    form: Annotated[Readable, typer.Option("--format", help="auto: by what is in the file.")] = "auto",
     replace: Annotated[bool, typer.Option("--replace", help="Also remove bullets the file lacks.")] = False,
     quarantine: Annotated[
         bool, typer.Option("--quarantine", help="Keep what it brings out of the context until it is proven.")
@@ -100,14 +99,13 @@ def import_(
     _report(file, chosen, reading, made, commit, json)
 
 
-def _to_write(file: Path | None, form: str) -> tuple[Format, Write]:
-    from ace.playbook.formats import FORMATS, by_file, by_name
+def _to_write(file: Path | None, form: Writable) -> tuple[Format, Write]:
+    from ace.playbook.formats import by_file, by_name
 
     named = form if form != "auto" else "" if file else "markdown"
     chosen = by_name(named) if named else by_file(str(file))
     if chosen.write is None:
-        known = ", ".join(each.name for each in FORMATS if each.write)
-        raise InputError(f"{chosen.name} can only be imported.", hint=f"To write: {known}.")
+        raise InputError(f"{chosen.name} can only be imported.")
     return chosen, chosen.write
 
 
