@@ -301,7 +301,10 @@ def test_a_new_skill_can_be_found(ace: Ace, file: Path) -> None:
     assert text_of("skills/SKILL.md").startswith(
         "---\nname: shop\ndescription: Lessons learned about shop.\n---\n"
     )
+    put("skills/SKILL.md", "")
+    ace("playbook", "export", "skills/SKILL.md")
     again = text_of("skills/SKILL.md")
+    assert again.startswith("---\n")
     ace("playbook", "export", "skills/SKILL.md")
     assert text_of("skills/SKILL.md") == again
 

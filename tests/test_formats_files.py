@@ -231,10 +231,12 @@ def test_broken_lines_of_json_are_all_named() -> None:
         '{"content": "fine"}\n\n{"content": \n[]\n{"content": 5}\n{"content": "x", "votes": 1}\n'
         '{"id": "a-1"}\n'
         '{"id": "a-2", "content": "one"}\n{"id": "a-2", "content": "two"}\n{"content": "\\ud800"}\n'
-        '{"content": "x", "helpful": true}\n{"content": "fine"}\n' + "[" * 100_000
+        '{"content": "x", "helpful": true}\n{"content": "fine"}\n'
+        + "[" * 100_000
+        + '\n{"content": "x", "status": "removed"}'
     )
     reading = read("f", text)
-    assert [line for line, _ in findings(reading)] == [3, 4, 5, 6, 7, 9, 10, 11, 13]
+    assert [line for line, _ in findings(reading)] == [3, 4, 5, 6, 7, 9, 10, 11, 13, 14]
     assert "this id is there twice" in dict(findings(reading))[9]
     assert "empty content" in dict(findings(reading))[7]
     assert [(b.section, b.content) for b in reading.playbook or ()] == [

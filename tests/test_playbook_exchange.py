@@ -126,7 +126,7 @@ def test_a_quarantined_import_of_our_own_format_shows_nothing_new(base: Playbook
 @given(playbooks(), entries())
 def test_replacing_leaves_what_the_file_has(base: Playbook, file: tuple[Entry, ...]) -> None:
     here = Here(base)
-    made = here.take(*file, replace=True)
+    made = here.take(*file, removing=True)
     named = {alias.bullet for alias in here.aliases.values()}
     assert {bullet.id for bullet in here.playbook} <= named
     assert len(here.playbook) == len(named) - made.gone
@@ -281,11 +281,21 @@ def test_with_quarantine_what_is_rewritten_waits_too() -> None:
     assert made.delta == (Revise(KEY, "rewritten"), Quarantine(KEY))
 
 
+def test_with_quarantine_what_was_removed_stays_removed() -> None:
+    adds = (Add("a-1", "S", "x"), Add("a-2", "S", "y"), Add("a-3", "S", "z"))
+    base, _ = apply(Playbook(), (*adds, Remove("a-1"), Quarantine("a-2")))
+    lines = "## S\n- new <!-- id=a-1 helpful=2 -->\n- y <!-- id=a-2 helpful=1 -->\n- z <!-- id=a-3 -->\n"
+    reading = by_name("markdown").read(lines, "f", base)
+    made = plan(reading, base, quarantine=True)
+    assert (made.delta, made.gone) == ((Vote("a-2", 1),), 1)
+    assert Promote("a-1") in plan(reading, base).delta
+
+
 @pytest.mark.parametrize("replacing", [True, False])
 def test_our_own_format_removes_only_when_told(replacing: bool) -> None:
     base, _ = apply(Playbook(), (Add("a-1", "S", "x"), Add("a-2", "S", "y")))
     reading = by_name("markdown").read("## S\n- x <!-- id=a-1 -->\n", "f", base)
-    made = plan(reading, base, replace=replacing)
+    made = plan(reading, base, removing=replacing)
     assert made.delta == ((Remove("a-2"),) if replacing else ())
 
 

@@ -93,7 +93,7 @@ def import_(
     with Store.open(playbook_file(playbook)) as store:
         before, known = store.playbook(), store.aliases()
         reading = chosen.read(text, str(file), before)
-        made = plan(reading, before, source=origin, aliases=known, replace=replace, quarantine=quarantine)
+        made = plan(reading, before, source=origin, aliases=known, removing=replace, quarantine=quarantine)
         reason = f"import of {file.name}"
         commit = store.commit(made.delta, author=AUTHOR, reason=reason, aliases=made.aliases)
     _report(file, chosen, reading, made, commit, json)
@@ -113,9 +113,9 @@ def _updated(file: Path, block: str, title: str) -> str:
     """A file of instructions with the block in it. What it cannot place without a guess, it refuses."""
     from ace.playbook.formats.instructions import new_file, update
 
-    if not file.exists():
-        return new_file(str(file), title) + block
-    return update(read_text(file), block, file=str(file))
+    if text := read_text(file) if file.exists() else "":
+        return update(text, block, file=str(file))
+    return new_file(str(file), title) + block
 
 
 def _report(file: Path, form: Format, reading: Reading, made: Plan, commit: Commit, as_json: bool) -> None:

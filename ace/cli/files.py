@@ -10,7 +10,7 @@ from ace.errors import InputError
 
 
 def read_text(file: Path) -> str:
-    """The text of a file; line ends and the order of bytes stay as they are."""
+    """The text of a file, its line ends and a byte order mark included."""
     try:
         data = file.read_bytes()
     except OSError as error:
@@ -35,7 +35,7 @@ def write_text(file: Path, text: str) -> None:
         target.write_bytes(text.encode())
         return
     try:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".ace-")
     except OSError as error:
         raise OSError(f"cannot write {file}: {error.strerror}.") from error
     try:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from immutables import Map
 
 from ace.playbook.arrange import fresh_id
-from ace.playbook.delta import apply, diff
+from ace.playbook.delta import apply, diff, touched
 from ace.playbook.formats.format import PINS, PROVENANCE, QUARANTINE, VOTES, Entry, Finding, Format, Reading
 from ace.playbook.model import Add, Bullet, Delta, Move, Operation, Playbook, Promote, Remove, Revise, Status
 from ace.playbook.model import Quarantine as ToQuarantine
@@ -63,28 +63,22 @@ def plan(
     *,
     source: str = "",
     aliases: Iterable[Alias] = (),
-    replace: bool = False,
+    removing: bool = False,
     quarantine: bool = False,
 ) -> Plan:
     """What importing `reading` into `base` takes.
 
-    `replace` also removes bullets the file lacks; with `quarantine` whatever the file adds or rewrites
+    `removing` also removes bullets the file lacks; with `quarantine` whatever the file adds or rewrites
     waits for proof, and the file cannot promote anything.
     """
     if reading.playbook is not None:
-        made = Plan(delta=_without_removals(diff(base, reading.playbook), replace))
+        delta = diff(base, reading.playbook)
+        made = Plan(delta=tuple(each for each in delta if removing or not isinstance(each, Remove)))
     else:
         known = {alias.alias: alias for alias in aliases if alias.source == source}
-        made = _Merge(base, source, known, reading.votes).run(reading.entries, replace)
-    delta = _quarantined(base, made.delta) if quarantine else made.delta
-    return Plan(
-        delta=delta,
-        aliases=made.aliases,
-        duplicates=made.duplicates,
-        known=made.known,
-        gone=made.gone,
-        notes=(*reading.notes, *made.notes),
-    )
+        made = _Merge(base, source, known, reading.votes).run(reading.entries, removing)
+    made = replace(made, notes=(*reading.notes, *made.notes))
+    return _quarantined(base, made) if quarantine else made
 
 
 def losses(playbook: Playbook, form: Format) -> tuple[str, ...]:
@@ -122,16 +116,17 @@ def names(playbook: Playbook, aliases: Iterable[Alias]) -> dict[str, str]:
     return found
 
 
-def _without_removals(delta: Delta, replace: bool) -> Delta:
-    return delta if replace else tuple(each for each in delta if not isinstance(each, Remove))
-
-
-def _quarantined(base: Playbook, delta: Delta) -> Delta:
-    kept = tuple(each for each in delta if not isinstance(each, Promote))
+def _quarantined(base: Playbook, made: Plan) -> Plan:
+    """The same, but whatever is added or rewritten waits; what was removed here stays so."""
+    promoted = {each.id for each in made.delta if isinstance(each, Promote)}
+    gone = {key for key in promoted if not base.bullets[key].live}
+    kept = tuple(
+        each for each in made.delta if not isinstance(each, Promote) and not gone.intersection(touched(each))
+    )
     after, _ = apply(base, kept)
     brought = dict.fromkeys(each.id for each in kept if isinstance(each, Add | Revise))
     active = (key for key in brought if key in after.bullets and after.bullets[key].status is Status.ACTIVE)
-    return (*kept, *map(ToQuarantine, active))
+    return replace(made, delta=(*kept, *map(ToQuarantine, active)), gone=made.gone + len(gone))
 
 
 @dataclass(slots=True)
@@ -153,7 +148,7 @@ class _Merge:
     by_content: dict[str, str] = field(default_factory=dict)
     lines: Counter[str] = field(default_factory=Counter)  # how many lines of the file were one bullet
 
-    def run(self, entries: Iterable[Entry], replace: bool) -> Plan:
+    def run(self, entries: Iterable[Entry], removing: bool) -> Plan:
         ranked = sorted(self.base.bullets.values(), key=lambda bullet: bullet.live)
         self.taken = set(self.base.bullets)
         self.lines = Counter(alias.bullet for alias in self.known.values())
@@ -167,7 +162,7 @@ class _Merge:
             self.named.add(target)
         removed = {key for key in self.named if key in self.base.bullets and not self.base.bullets[key].live}
         self._do(*(Count(key, *votes) for key, votes in self.counts.items() if any(votes)))
-        if replace:
+        if removing:
             self._do(*(Remove(bullet.id) for bullet in self.base if bullet.id not in self.named))
         return Plan(
             delta=tuple(self.operations),

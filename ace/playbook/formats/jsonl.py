@@ -46,13 +46,19 @@ def read(text: str, file: str, base: Playbook | None) -> Reading:
     taken, bullets = {fields["id"] for _, fields in said if "id" in fields}, dict[str, Bullet]()
     for number, fields in said:
         bullet = _bullet(fields, taken, base)
-        if reason := "this id is there twice" if bullet.id in bullets else flaw(bullet):
+        if reason := _wrong(bullet, bullets):
             unread.append(Finding(number, f"the bullet {bullet.id!r:.60} cannot be used: {reason}"))
             continue
         taken.add(bullet.id)
         bullets[bullet.id] = bullet
     unread.sort(key=lambda finding: finding.line)
     return Reading(playbook=arranged(bullets.values(), base), unread=tuple(unread))
+
+
+def _wrong(bullet: Bullet, earlier: dict[str, Bullet]) -> str:
+    if bullet.id in earlier:
+        return "this id is there twice"
+    return flaw(bullet) if bullet.live else "a removed bullet is not written, but left out"
 
 
 def _bullet(fields: dict[str, Any], taken: set[str], base: Playbook | None) -> Bullet:
