@@ -190,8 +190,12 @@ def test_broken_skills_are_all_named() -> None:
         "\ud800": {"content": "x"},
         "a-9": {"content": "votes", "helpful": -1},
         "a-10": {"content": "last", "section": None},
+        "a-11": {"content": "x", "status": 1},
+        "a-12": {"content": "x", "harmful": "1"},
+        "é": {"content": "x", "helpful": None},
     }
-    reading = read("f", json.dumps({"skills": skills}, indent=1))
+    text = json.dumps({"skills": skills}, indent=1)
+    reading = read("f", text)
     lines = dict(findings(reading))
     assert list(lines.values()) == [
         "a-2: it has no content",
@@ -203,8 +207,14 @@ def test_broken_skills_are_all_named() -> None:
         "\ud800: invalid Unicode in its id",
         "a-9: the helpful count is out of range",
         "a-10: section is not text",
+        "a-11: status is not text",
+        "a-12: harmful is not a whole number",
+        "é: helpful is not a whole number",
     ]
-    assert list(lines) == sorted(lines)
+    rows = text.split("\n")
+    assert [rows[line - 1].strip().split('"')[1] for line in lines] == [
+        json.dumps(key).strip('"') for key in skills if key != "a-1"
+    ]
     (entry,) = reading.entries
     assert (entry.alias, entry.section, entry.quarantined, entry.line) == ("a-1", "two lines", True, 3)
     assert [note.text for note in reading.notes] == [
@@ -212,6 +222,11 @@ def test_broken_skills_are_all_named() -> None:
         "its section is not one line: taken as 'two lines'",
     ]
     assert reading.lost == ("tags of 1",)
+
+
+def test_a_skill_is_found_by_its_line_however_its_id_is_spelled() -> None:
+    text = '{"skills":\n{"é": {"content": "x"},\n\n"b": {"content": "é: b"},"c" : {"content": "y"}}}'
+    assert [(entry.alias, entry.line) for entry in read("f", text).entries] == [("é", 2), ("b", 4), ("c", 4)]
 
 
 def test_a_skill_that_is_there_twice_is_named() -> None:
@@ -265,11 +280,40 @@ def test_a_cheatsheet_with_tags_missing() -> None:
         (23, "a bullet: empty content"),
     ]
     assert reading.lost == ("use counts of 2",)
+    assert not reading.votes
+    assert read("f", "<memory_item>\nx").lost == ()
+    assert read("f", "## A: **b**\n<memory_item>\nx").entries[0].section == "A: **b**"
 
 
 def test_a_snapshot_without_a_cheatsheet_is_refused() -> None:
     with pytest.raises(FormatError, match=r"f:3: The last snapshot has no cheatsheet"):
         read("f", '{"cheatsheet": "<memory_item>\\nx"}\n\n{"cheatsheet": null}\n')
+
+
+def test_findings_of_a_snapshot_stand_at_its_line() -> None:
+    sheets = ({"cheatsheet": "x"}, {"cheatsheet": "loose\n<memory_item>\ny"})
+    reading = read("f", "\n".join(map(json.dumps, sheets)) + "\n")
+    assert [entry.line for entry in reading.entries] == [2]
+    assert findings(reading) == [(2, "this belongs to no item: 'loose'")]
+    assert [(n.line, n.text[:24]) for n in reading.notes] == [(2, "the last of 2 snapshots;")]
+
+
+def test_text_that_is_no_markdown_is_refused_also_when_it_was_called_that() -> None:
+    with pytest.raises(
+        FormatError, match=r"^f: It holds no bullets. A bullet is a line that begins with '- '"
+    ):
+        read("f", "Dear diary,\ntoday", form="markdown")
+    with pytest.raises(FormatError, match=r"^f:2: This text belongs to no bullet"):
+        read("f", "- x\nloose", form="markdown")
+    assert [(n.line, n.text) for n in read("f", " \n", form="markdown").notes] == [(1, "the file is empty")]
+    assert read("f", "# Playbook\n").notes == ()
+
+
+def test_a_long_line_is_quoted_in_part() -> None:
+    (finding,) = read("f", f"[a-1] fine\n\n{'x' * 100}").unread
+    assert finding.text == f"this line is no bullet: '{'x' * 57}...'"
+    (finding,) = read("f", f"[a-1] fine\n\n{'x' * 60}").unread
+    assert finding.text == f"this line is no bullet: '{'x' * 60}'"
 
 
 def test_paragraphs_of_text() -> None:
@@ -279,6 +323,11 @@ def test_paragraphs_of_text() -> None:
         (5, "## Two\n```\ncode\n\nmore\n```\nend"),
         (13, "~~~\nnever\n\nclosed"),
     ]
+    reading = read("f", "one\n\n``\n\ntwo\n", form="text")
+    assert [(e.section, e.content) for e in reading.entries] == [
+        ("General", text) for text in ("one", "``", "two")
+    ]
+    assert not reading.votes
 
 
 @pytest.mark.parametrize(

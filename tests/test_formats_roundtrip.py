@@ -203,6 +203,13 @@ def test_the_forms_other_tools_know() -> None:
         "next_id": 2,
         "similarity_decisions": {},
     }
+    odd, _ = apply(Playbook(), (Add("a.1", "É", "x"), Quarantine("a.1")))
+    assert write(by_name("kayba"), odd) == (
+        '{\n  "skills": {\n    "a.1": {\n      "id": "a.1",\n      "section": "É",\n      "content": "x",\n'
+        '      "helpful": 0,\n      "harmful": 0,\n      "neutral": 0,\n      "status": "invalid",\n'
+        '      "sources": []\n    }\n  },\n  "sections": {\n    "É": [\n      "a.1"\n    ]\n  },\n'
+        '  "next_id": 0,\n  "similarity_decisions": {}\n}\n'
+    )
     assert write(by_name("jsonl"), playbook).splitlines()[0] == (
         '{"id": "a-1", "section": "ONE", "content": "first\\nsecond", "provenance": [], "status": "active", '
         '"pinned": false, "helpful": 5, "harmful": 1}'

@@ -8,7 +8,7 @@ from pathlib import PurePath
 from ace.errors import FormatError, InputError
 from ace.playbook.formats.ace_text import ACE, APPWORLD
 from ace.playbook.formats.cheatsheet import CHEATSHEET
-from ace.playbook.formats.format import Entry, Finding, Format, Reading, Write
+from ace.playbook.formats.format import NO_BULLETS, Entry, Finding, Format, Reading, Write
 from ace.playbook.formats.instructions import INSTRUCTIONS
 from ace.playbook.formats.jsonl import JSONL
 from ace.playbook.formats.kayba import KAYBA, PROMPT
@@ -46,8 +46,7 @@ def detected(text: str, *, file: str = "") -> Format:
         raise FormatError(what, hint=hint, file=file)
     if found := next((each for each in FORMATS if each.detects(text)), None):
         return found
-    what = "It holds no bullets that any format knows."
-    hint = "A bullet is a line that begins with '- '. --format text takes every paragraph as one."
+    what, hint = "It holds no bullets that any format knows.", NO_BULLETS
     line = None
     if text.lstrip()[:1] in ("{", "["):
         what, hint = "This is JSON, but no playbook.", "Known: json, jsonl, kayba, cheatsheet."

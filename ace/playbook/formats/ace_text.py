@@ -91,23 +91,20 @@ def _continue(found: Collector, line: str, number: int) -> None:
     found.notes.append(Finding(number, f"taken as a further line of {last.alias or 'the bullet above'}"))
 
 
-def _writer(counts: bool) -> Format:
-    def write(playbook: Playbook, names: Mapping[str, str]) -> str:
-        parts = []
-        for section in playbook.sections:
-            lines = [_written(bullet, names, counts) for bullet in section.bullets]
-            parts.append("\n".join([f"## {to_line(section.name)}", *lines]) + "\n")
-        return "\n".join(parts)
+def write(playbook: Playbook, names: Mapping[str, str]) -> str:
+    return _text(playbook, names, counts=True)
 
-    return Format(
-        name="ace" if counts else "appworld",
-        about=f"text of the reference ACE, {'with' if counts else 'without'} counts",
-        holds=frozenset({VOTES}) if counts else frozenset(),
-        detects=detects if counts else detects_plain,
-        read=read,
-        write=write,
-        files=(".txt",) if counts else (),
-    )
+
+def write_plain(playbook: Playbook, names: Mapping[str, str]) -> str:
+    return _text(playbook, names, counts=False)
+
+
+def _text(playbook: Playbook, names: Mapping[str, str], *, counts: bool) -> str:
+    parts = []
+    for section in playbook.sections:
+        lines = [_written(bullet, names, counts) for bullet in section.bullets]
+        parts.append("\n".join([f"## {to_line(section.name)}", *lines]) + "\n")
+    return "\n".join(parts)
 
 
 def _written(bullet: Bullet, names: Mapping[str, str], counts: bool) -> str:
@@ -121,4 +118,20 @@ def _written(bullet: Bullet, names: Mapping[str, str], counts: bool) -> str:
     return f"[{name}] {content}"
 
 
-ACE, APPWORLD = _writer(counts=True), _writer(counts=False)
+ACE = Format(
+    name="ace",
+    about="text of the reference ACE, with counts",
+    holds=frozenset({VOTES}),
+    detects=detects,
+    read=read,
+    write=write,
+    files=(".txt",),
+)
+APPWORLD = Format(
+    name="appworld",
+    about="text of the reference ACE, without counts",
+    holds=frozenset(),
+    detects=detects_plain,
+    read=read,
+    write=write_plain,
+)

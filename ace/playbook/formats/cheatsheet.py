@@ -39,14 +39,14 @@ def detects(text: str) -> bool:
 
 def read(text: str, file: str, base: Playbook | None) -> Reading:
     if "cheatsheet" not in first_object(text):
-        return _Scan().run(text, 0)
+        return _Scan().run(text)
     lines = [number for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     last = first_object(text.split("\n")[lines[-1] - 1])
     sheet: Any = last.get("cheatsheet")
     if type(sheet) is not str:
         raise FormatError("The last snapshot has no cheatsheet.", file=file, line=lines[-1])
     note = Finding(lines[-1], f"the last of {len(lines)} snapshots; the earlier ones were not read")
-    return _Scan(Collector(notes=[note]), lines[-1]).run(sheet, lines[-1])
+    return _Scan(Collector(notes=[note]), at=lines[-1]).run(sheet)
 
 
 @dataclass(slots=True)
@@ -60,9 +60,9 @@ class _Scan:
     begins: int = 0
     counts: int = 0
 
-    def run(self, text: str, at: int) -> Reading:
+    def run(self, text: str) -> Reading:
         for number, raw in enumerate(text.split("\n"), 1):
-            self._line(raw.rstrip(), at or number)
+            self._line(raw.rstrip(), self.at or number)
         self._close()
         return self.found.reading(votes=False, lost=(f"use counts of {self.counts}",) if self.counts else ())
 
@@ -78,7 +78,7 @@ class _Scan:
         elif self.item is not None:
             self.item.append(line)
         elif heading := _HEADING.fullmatch(line.strip()):
-            self.section = (heading[1] or heading[2]).strip(" :*")
+            self.section = (heading[1] or heading[2]).strip(" :")
         elif not _NOISE.fullmatch(line.strip()):
             self.found.unread.append(Finding(number, f"this belongs to no item: {shown(line)}"))
 

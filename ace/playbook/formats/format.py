@@ -16,6 +16,7 @@ from ace.playbook.text import SURROGATE
 
 # What a format may hold of a bullet beside its section and content.
 PROVENANCE, PINS, VOTES, QUARANTINE = "provenance", "pins", "votes", "quarantine"
+NO_BULLETS = "A bullet is a line that begins with '- '. --format text takes every paragraph as one."
 EVERYTHING = frozenset((PROVENANCE, PINS, VOTES, QUARANTINE))
 
 

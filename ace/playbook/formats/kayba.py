@@ -84,13 +84,11 @@ def _wrong(skill: Any) -> str:
 
 def _lines(text: str, skills: Mapping[str, Any]) -> list[int]:
     """The line each skill begins on, found by its key; that of the one before where it is spelled oddly."""
-    lines, at, line, start = [], 0, 1, 0
+    lines, at, line = [], 0, 1
     for key in skills:
-        spellings = (json.dumps(key), json.dumps(key, ensure_ascii=False))
-        places = [p for spelling in spellings if (p := text.find(f"{spelling}:", start)) >= 0]
-        if places:
-            line, at = line + text.count("\n", at, min(places)), min(places)
-            start = at + 1
+        spellings = (f"{json.dumps(key)}:", f"{json.dumps(key, ensure_ascii=False)}:")
+        found = max(at, *(text.find(spelling, at) for spelling in spellings))
+        line, at = line + text.count("\n", at, found), found
         lines.append(line)
     return lines
 

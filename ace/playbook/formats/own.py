@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from ace.errors import FormatError
 from ace.playbook.codec import FORMAT, playbook_from_json, playbook_to_json
-from ace.playbook.formats.format import EVERYTHING, Finding, Format, Reading
+from ace.playbook.formats.format import EVERYTHING, NO_BULLETS, Finding, Format, Reading
 from ace.playbook.markdown import from_markdown, to_markdown
 from ace.playbook.model import Playbook
 
@@ -33,14 +33,12 @@ def _from_json(text: str, file: str, base: Playbook | None) -> Reading:
 
 
 def _from_markdown(text: str, file: str, base: Playbook | None) -> Reading:
+    if not text.strip():
+        return Reading(playbook=Playbook(), notes=(Finding(1, "the file is empty"),))
     playbook = from_markdown(text, file=file, base=base)
-    if not any(bullet.live for bullet in playbook.bullets.values()) and not _is_markdown(text):
-        raise FormatError(
-            "It holds no bullets.",
-            hint="A bullet is a line that begins with '- '. --format text takes every paragraph as one.",
-            file=file,
-        )
-    return Reading(playbook=playbook, notes=() if text.strip() else (Finding(1, "the file is empty"),))
+    if not _is_markdown(text):
+        raise FormatError("It holds no bullets.", hint=NO_BULLETS, file=file)
+    return Reading(playbook=playbook)
 
 
 def _to_json(playbook: Playbook, names: Mapping[str, str]) -> str:
