@@ -9,7 +9,19 @@ from pathlib import Path
 import pytest
 
 from ace.errors import FormatError, InputError
-from ace.playbook import Playbook, apply
+from ace.playbook import (
+    Add,
+    Move,
+    Pin,
+    Playbook,
+    Promote,
+    Quarantine,
+    Remove,
+    Revise,
+    Vote,
+    apply,
+    diff,
+)
 from ace.playbook.exchange import Plan, names, plan
 from ace.playbook.formats import Reading, by_file, by_name, detected
 
@@ -259,6 +271,33 @@ def test_broken_lines_of_json_are_all_named() -> None:
         ("General", "one"),
         ("General", "fine"),
     ]
+
+
+def test_what_a_line_of_json_does_not_say_stays() -> None:
+    added = (Add("a-1", "S", "x", ("ep-1",)), Add("a-2", "S", "y"), Add("a-3", "S", "z"))
+    base, _ = apply(Playbook(), (*added, Vote("a-1", 3, 1), Pin("a-1"), Quarantine("a-1"), Remove("a-3")))
+    text = (
+        '{"id": "a-2", "section": "T", "position": 9}\n'
+        '{"id": "a-1", "harmful": 2}\n'
+        '{"id": "a-3", "content": "back"}'
+    )
+    reading = by_name("jsonl").read(text, "f", base)
+    assert reading.unread == () and reading.playbook is not None
+    assert set(diff(base, reading.playbook)) == {
+        Vote("a-1", 0, 1),
+        Move("a-2", "T"),
+        Promote("a-3"),
+        Revise("a-3", "back"),
+        Move("a-3", "General"),
+    }
+    assert [(f.line, f.text) for f in by_name("jsonl").read(text, "f", None).unread] == [
+        (1, "the bullet 'a-2' cannot be used: empty content"),
+        (2, "the bullet 'a-1' cannot be used: empty content"),
+    ]
+
+
+def test_a_line_too_deep_to_read_is_no_reason_to_stop() -> None:
+    assert detected('{"a":' + "[" * 100_000 + '\n{"content": "x"}').name == "jsonl"
 
 
 def test_a_cheatsheet_with_tags_missing() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ace.errors import FormatError
-from ace.playbook import Add, Pin, Playbook, Quarantine, Revise, Vote, apply, diff
+from ace.playbook import Add, Move, Pin, Playbook, Quarantine, Revise, Vote, apply, diff
 from ace.playbook.formats import by_name
 from ace.playbook.formats.instructions import BEGIN, END, new_file, read, update, write
 from tests.strategies import live, playbooks
@@ -64,10 +64,10 @@ def test_reading_a_block_back_changes_nothing(playbook: Playbook) -> None:
 def test_an_edited_block_is_the_edit() -> None:
     made = (Add("a-1", "S", "x", ("ep-1",)), Vote("a-1", 3), Pin("a-1"))
     playbook, _ = apply(Playbook(), made)
-    text = write(playbook, {}).replace("- x", "- y")
+    text = write(playbook, {}).replace("- x", "- y").replace("### S", "### T")
     again = read(f"Mine.\n\n{text}\nMine too.\n- not a bullet\n", "f", playbook)
     assert again.playbook is not None
-    assert diff(playbook, again.playbook) == (Revise("a-1", "y"),)
+    assert diff(playbook, again.playbook) == (Revise("a-1", "y"), Move("a-1", "T"))
     assert [(note.line, note.text) for note in again.notes] == [
         (3, "only the block between the markers was read")
     ]
@@ -78,6 +78,7 @@ def test_an_error_in_the_block_names_the_line_of_the_file() -> None:
         read(f"Mine.\n{BEGIN}\n## S\n- x\nloose\n{END}\n", "AGENTS.md", None)
 
 
+MEND = f"Put each of {BEGIN} and {END} on a line of its own, once and in this order, or remove both."
 USERS = st.lists(
     st.sampled_from(
         (
@@ -167,6 +168,8 @@ def test_what_would_take_a_guess_is_refused(text: str, line: int, says: str) -> 
         update(text, BLOCK, file="AGENTS.md")
     assert str(caught.value).startswith(f"AGENTS.md:{line}: ")
     assert says in str(caught.value)
+    if "fence" not in says and "~" not in says:
+        assert str(caught.value) == f"AGENTS.md:{line}: {says} {MEND}"
 
 
 def test_a_fence_inside_a_bullet_stays_inside() -> None:
@@ -175,8 +178,10 @@ def test_a_fence_inside_a_bullet_stays_inside() -> None:
 
 
 def test_a_file_without_a_block_has_nothing_to_read() -> None:
-    with pytest.raises(FormatError, match="no block between"):
+    with pytest.raises(FormatError, match=f"^AGENTS.md: There is no block between {BEGIN} and {END}.$"):
         read(FENCED, "AGENTS.md", None)
+    with pytest.raises(FormatError, match=r"^AGENTS.md:2: The block that begins here never ends"):
+        read(f"\n{BEGIN}\n", "AGENTS.md", None)
     assert not by_name("instructions").detects(f"x {BEGIN}\n")
 
 

@@ -73,7 +73,7 @@ def new_file(name: str, title: str) -> str:
 
 
 def _kept(bullet: Bullet, base: Playbook | None) -> Bullet:
-    old = base.bullets.get(bullet.id) if base else None
+    old = base.bullets.get(bullet.id) if base is not None else None
     if old is None or not old.live:
         return bullet
     return replace(old, section=bullet.section, content=bullet.content)

@@ -63,8 +63,8 @@ def _wrong(bullet: Bullet, earlier: dict[str, Bullet]) -> str:
 
 def _bullet(fields: dict[str, Any], taken: set[str], base: Playbook | None) -> Bullet:
     fields = {name: value for name, value in fields.items() if name != "position"}
-    old = base.bullets.get(fields.get("id", "")) if base else None
-    if old and old.live:
+    old = base.bullets.get(fields.get("id", "")) if base is not None else None
+    if old is not None and old.live:
         return replace(old, **fields)
     fields = {"section": GENERAL, "content": "", **fields}
     if "id" not in fields:
