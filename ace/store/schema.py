@@ -142,13 +142,13 @@ def m001_first_tables(db: Database) -> None:
     db.execute("INSERT INTO meta VALUES ('head', 0), ('next_position', 0)")
 
 
-def m003_aliases(db: Database) -> None:
+def m004_aliases(db: Database) -> None:
     """The ids bullets have in other tools' files."""
     db.execute(
         """CREATE TABLE aliases (              -- the ids bullets have in files they were imported from
     source TEXT NOT NULL,              -- the file's name
     alias TEXT NOT NULL,               -- the id there
-    bullet TEXT NOT NULL REFERENCES bullets (id),
+    bullet TEXT NOT NULL,
     section TEXT NOT NULL,             -- what the file said when it was last imported, from here on
     content_hash TEXT NOT NULL,        -- SHA-256
     helpful INTEGER NOT NULL,
@@ -158,7 +158,7 @@ def m003_aliases(db: Database) -> None:
     )
 
 
-MIGRATIONS: tuple[Callable[[Database], None], ...] = (m001_first_tables, m003_aliases)
+MIGRATIONS: tuple[Callable[[Database], None], ...] = (m001_first_tables, m004_aliases)
 LATEST = len(MIGRATIONS)
 DAMAGED = "Put a backup in its place; `ace playbook export` saves what can still be read."
 
