@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ace.playbook.formats import FORMATS, detected
 from ace.task import Attempt, Task, load_task
 from ace.task.traces import read
 
@@ -17,6 +18,7 @@ DOCS = ROOT / "docs"
 ACE_LINE = re.compile(r"^(?:.*&& )?(?:\.venv/bin/)?(ace [a-z].*)$", re.MULTILINE)
 BLOCK = re.compile(r"^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 JSON_BLOCK = re.compile(r"^```json\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FORMAT_BLOCK = re.compile(r"^## (\w+)\n(?:(?!^## ).)*?^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE_BLOCK = re.compile(r"^`([\w./]+)`\n\n```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -74,3 +76,15 @@ def test_documented_logs_can_be_read(tmp_path: Path) -> None:
         file.write_text(row, encoding="utf-8")
         (trace,) = read(file)
         assert trace.correct is False and trace.answer
+
+
+def test_documented_formats_are_what_they_say() -> None:
+    page = (DOCS / "formats.md").read_text(encoding="utf-8")
+    examples = dict(FORMAT_BLOCK.findall(page))
+    assert set(examples) == {form.name for form in FORMATS}
+    for name, text in examples.items():
+        form = next(form for form in FORMATS if form.name == name)
+        assert name == "text" or detected(text).name == name
+        reading = form.read(text, name, None)
+        assert (reading.unread, reading.lost) == ((), ("use counts of 1",) if name == "cheatsheet" else ())
+        assert 1 <= len([*(reading.playbook or ()), *reading.entries]) <= 2

@@ -147,7 +147,23 @@ def m002_uses(db: Database) -> None:
     db.execute("ALTER TABLE episodes ADD COLUMN uses TEXT NOT NULL DEFAULT '[]' /* JSON list: its parts */")
 
 
-MIGRATIONS: tuple[Callable[[Database], None], ...] = (m001_first_tables, m002_uses)
+def m004_aliases(db: Database) -> None:
+    """The ids bullets have in other tools' files."""
+    db.execute(
+        """CREATE TABLE aliases (              -- the ids bullets have in files they were imported from
+    source TEXT NOT NULL,              -- the file's name
+    alias TEXT NOT NULL,               -- the id there
+    bullet TEXT NOT NULL,
+    section TEXT NOT NULL,             -- what the file said when it was last imported, from here on
+    content_hash TEXT NOT NULL,        -- SHA-256
+    helpful INTEGER NOT NULL,
+    harmful INTEGER NOT NULL,
+    PRIMARY KEY (source, alias)
+) STRICT"""
+    )
+
+
+MIGRATIONS: tuple[Callable[[Database], None], ...] = (m001_first_tables, m002_uses, m004_aliases)
 LATEST = len(MIGRATIONS)
 DAMAGED = "Put a backup in its place; `ace playbook export` saves what can still be read."
 

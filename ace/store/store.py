@@ -14,7 +14,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from ace.playbook.delta import diff
+from ace.playbook.exchange import Alias
 from ace.playbook.model import Delta, Operation, Playbook
+from ace.store import aliases as alias_rows
 from ace.store import evidence, head, runs, verify, versions
 from ace.store.connection import connect, transaction, typed_errors
 from ace.store.records import Commit, Proposal, Run, RunStatus, Step, Version
@@ -72,8 +74,9 @@ class Store:
         step: tuple[int, str, dict[str, Any]] | None = None,
         episodes: Sequence[Episode] = (),
         proposals: Sequence[Proposal] = (),
+        aliases: Sequence[Alias] = (),
     ) -> Commit:
-        """Append a version, and in the same transaction the journal step, episodes and proposals.
+        """Append a version, and in the same transaction the journal step, episodes, proposals and aliases.
 
         `expect` is the version the delta was decided on: by default the head as this store last saw
         it. When the head has moved on, the delta is applied to the new head if the two changed
@@ -91,6 +94,7 @@ class Store:
             evidence.add_rejections(db, run, author, done.rejections, number)
             evidence.add_episodes(db, run, episodes)
             evidence.add_proposals(db, run, proposals, number)
+            alias_rows.add(db, [alias for alias in aliases if alias.bullet in done.playbook.bullets])
             if step is not None:
                 runs.add_step(db, run, step, number)
         return self._moved(done)
@@ -123,6 +127,11 @@ class Store:
         """Every operation that touched a bullet, oldest first."""
         with self._reading() as db:
             return versions.blame(db, bullet_id)
+
+    def aliases(self) -> list[Alias]:
+        """The ids bullets have in files they were imported from, in the order they came."""
+        with self._reading() as db:
+            return alias_rows.read(db)
 
     def verify(self) -> list[str]:
         """What is wrong with the file, found by deriving everything again. Empty: nothing is."""

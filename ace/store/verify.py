@@ -28,6 +28,7 @@ def problems(db: sqlite3.Connection) -> Iterator[str]:
     try:
         yield from _file(db)
         yield from _journal(db)
+        yield from _aliases(db)
         newest, playbook = yield from _history(db)
         yield from _head(db, newest, playbook)
     except (NotAPlaybook, sqlite3.DatabaseError) as error:  # too damaged to read any further
@@ -49,6 +50,12 @@ def _journal(db: sqlite3.Connection) -> Iterator[str]:
             wrong = f"FROM {table} WHERE NOT json_valid(coalesce({column}, 0))"
             if count := db.execute(f"SELECT count(*) {wrong}").fetchone()[0]:
                 yield f"Column {column} of {table} holds {count} values that are not JSON."
+
+
+def _aliases(db: sqlite3.Connection) -> Iterator[str]:
+    sql = "SELECT alias, source, bullet FROM aliases WHERE bullet NOT IN (SELECT bullet FROM operations)"
+    for alias, source, bullet in db.execute(sql):
+        yield f"The alias {alias} of {source} is for {bullet}, a bullet that never was."
 
 
 def _history(db: sqlite3.Connection) -> Generator[str, None, tuple[int | None, Playbook]]:
