@@ -8,6 +8,8 @@ from typing import Literal, Protocol
 
 from pydantic import BaseModel
 
+from ace.llm.faults import Fault
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -53,12 +55,16 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer. `parsed` is set when a schema was given; `text` is what the model said, unchanged."""
+    """One answer. `parsed` is set when a schema was given; `text` is what the model said, unchanged.
+
+    `faults`: what went wrong on the way to it, in order.
+    """
 
     text: str
     parsed: BaseModel | None = None
     usage: Usage = Usage()
     finish_reason: str = "stop"
+    faults: tuple[Fault, ...] = ()
 
 
 class Client(Protocol):

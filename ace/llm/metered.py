@@ -1,0 +1,118 @@
+"""A client whose every request passes the meter: found in the journal, or allowed, made and kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel
+
+from ace.errors import AceError
+from ace.llm import asking
+from ace.llm.client import Client, Message, Reply, Usage
+from ace.llm.faults import IN_THE_REPLY, hide
+from ace.llm.journal import Call, Key
+from ace.llm.request import key, request
+from ace.llm.structured import parse
+
+if TYPE_CHECKING:
+    from ace.llm.meter import Meter
+
+_NOTHING_YET = Key(0, "", "", "", 0)
+
+
+class Metered:
+    """A Client around a client. One that can be asked request by request is; any other is a single request,
+    however many it makes.
+    """
+
+    def __init__(self, meter: Meter, role: str, client: Client) -> None:
+        self._meter, self._role, self._client = meter, role, client
+
+    @property
+    def model(self) -> str:
+        return self._client.model
+
+    def complete(
+        self,
+        messages: Sequence[Message],
+        *,
+        schema: type[BaseModel] | None = None,
+        temperature: float = 0.0,
+        seed: int | None = None,
+        max_tokens: int | None = None,
+    ) -> Reply:
+        def named(asked: Sequence[Message]) -> str:
+            return key(request(self.model, asked, schema, temperature, seed, max_tokens))
+
+        single: asking.Asks | None = self._client if hasattr(self._client, "ask") else None  # type: ignore[assignment]
+        ask = single.ask if single else self._client.complete
+        how = partial(ask, schema=schema, temperature=temperature, seed=seed, max_tokens=max_tokens)
+        one = _Requests(self._meter, self._role, self.model, named, how)
+        if single:
+            return asking.complete(
+                one.ask, messages, schema, tries=single.tries, limit=max_tokens, keep=one.keep
+            )
+        reply = one.ask(messages)
+        if reply.parsed is None and schema is not None:  # it comes from the journal
+            reply = replace(reply, parsed=parse(reply.text, schema).value)
+        one.keep(reply if reply.parsed is None else replace(reply, text=reply.parsed.model_dump_json()))
+        return reply
+
+
+@dataclass(slots=True)
+class _Requests:
+    """The requests of one call, one after the other: each is asked for, looked at, and then kept."""
+
+    meter: Meter
+    role: str
+    model: str
+    named: Callable[[Sequence[Message]], str]
+    how: Callable[[Sequence[Message]], Reply]
+    at: Key = _NOTHING_YET
+    started: float = 0.0
+    paid: bool = False
+
+    def ask(self, messages: Sequence[Message]) -> Reply:
+        self.at = self.meter.key(self.role, self.named(messages))
+        known = self.meter.journal.find(self.at) if self.meter.journal else None
+        self.paid, self.started = known is None, time.time()
+        if known is not None:
+            return replace(known, faults=tuple(f for f in known.faults if f.kind not in IN_THE_REPLY))
+        self.meter.begin()
+        try:
+            return self.how(messages)
+        except AceError as error:
+            self._failed(error)
+            raise
+        except BaseException:
+            self.meter.abandon()
+            raise
+
+    def keep(self, reply: Reply) -> None:
+        self._end(self._call(reply.text, reply.finish_reason, "", reply))
+
+    def _failed(self, error: AceError) -> None:
+        # A request that fails without saying what it took counts as a call that took nothing.
+        usage = error.details.get("usage", Usage(calls=1))
+        nothing = Reply("", usage=usage, faults=error.details.get("faults", ()))
+        self._end(self._call(None, "", f"{type(error).__name__}: {hide(error.message)}", nothing))
+
+    def _call(self, text: str | None, finish: str, error: str, reply: Reply) -> Call:
+        return Call(
+            self.at,
+            self.meter.phase,
+            self.model,
+            text,
+            finish,
+            error,
+            reply.usage,
+            reply.faults,
+            self.started,
+        )
+
+    def _end(self, call: Call) -> None:
+        self.meter.end(call, paid=self.paid)
