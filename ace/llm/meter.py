@@ -57,6 +57,10 @@ class Meter:
         self._under_way = 0
         self.begin_step(0, "")
 
+    def end_run(self) -> None:
+        """What else is asked is no part of the run, and not kept."""
+        self.journal = None
+
     def begin_step(self, number: int, phase: str) -> None:
         """What follows belongs to this step of the run's journal."""
         with self._lock:

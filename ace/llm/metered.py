@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
-from ace.errors import AceError
+from ace.errors import AceError, MalformedReply
 from ace.llm import asking
 from ace.llm.client import Client, Message, Reply, Usage
-from ace.llm.faults import IN_THE_REPLY, hide
+from ace.llm.faults import IN_THE_REPLY, Fault, Kind, detail, hide, numbered
 from ace.llm.journal import Call, Key
 from ace.llm.request import key, request
 from ace.llm.structured import parse
@@ -75,6 +75,7 @@ class _Requests:
     at: Key = _NOTHING_YET
     started: float = 0.0
     paid: bool = False
+    attempts: int = 0
 
     def ask(self, messages: Sequence[Message]) -> Reply:
         self.at = self.meter.key(self.role, self.named(messages))
@@ -93,12 +94,14 @@ class _Requests:
             raise
 
     def keep(self, reply: Reply) -> None:
+        self.attempts += 1 + sum(fault.kind not in IN_THE_REPLY for fault in reply.faults)
         self._end(self._call(reply.text, reply.finish_reason, "", reply))
 
     def _failed(self, error: AceError) -> None:
         # A request that fails without saying what it took counts as a call that took nothing.
         usage = error.details.get("usage", Usage(calls=1))
-        nothing = Reply("", usage=usage, faults=error.details.get("faults", ()))
+        met = error.details.get("faults") or (_unexplained(error),)
+        nothing = Reply("", usage=usage, faults=numbered(met, self.attempts))
         self._end(self._call(None, "", f"{type(error).__name__}: {hide(error.message)}", nothing))
 
     def _call(self, text: str | None, finish: str, error: str, reply: Reply) -> Call:
@@ -116,3 +119,9 @@ class _Requests:
 
     def _end(self, call: Call) -> None:
         self.meter.end(call, paid=self.paid)
+
+
+def _unexplained(error: AceError) -> Fault:
+    """For a client that says only that it failed."""
+    kind: Kind = "wrong form" if isinstance(error, MalformedReply) else "server error"
+    return Fault(kind, 1, "given up", detail(str(error)))
