@@ -45,7 +45,7 @@ _HANGS = 30.0  # seconds, unless the server is closed before
 class FaultServer:
     """Says `say(messages)`, but for the `rate` of requests that meet one of `faults`.
 
-    `met` lists the faults in the order they were played, `answered` counts replies that were sent whole.
+    `met` lists the faults in the order they were played, `answered` counts the replies.
     `steady`: the same request meets the same fault every time.
     """
 
@@ -132,9 +132,9 @@ class FaultServer:
             "choices": [{"index": 0, "finish_reason": finish, "message": {"role": "assistant", **message}}],
             "usage": usage | {"total_tokens": sum(usage.values())},
         }  # fmt: skip
-        send(handler, 200, reply)
         with self._lock:
-            self.answered += 1
+            self.answered += 1  # before: a client may have it, and be done with it, before this goes on
+        send(handler, 200, reply)
 
 
 def played(fault: str, said: str) -> tuple[dict[str, Any], str]:
