@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ class CallJournal:
     def __init__(self, path: Path, run: int, paid: Mapping[Key, Reply]) -> None:
         self._path, self._run, self._paid = path, run, paid
         self._lock = threading.Lock()
+        self._waiting: deque[Call] = deque()
         self._db: sqlite3.Connection | None = None
         self._closed = False
 
@@ -39,15 +41,30 @@ class CallJournal:
         return self._paid.get(key)
 
     def write(self, call: Call) -> None:
-        """One transaction, durable when this returns. A call that ends after `close` is still kept."""
+        """Durable when this returns. A call that ends after `close` is still kept.
+
+        Calls that end while another is being written are written together: a slow disk is waited for once.
+        """
+        self._waiting.append(call)
         with self._lock:
-            db = self._db = self._db or for_many_threads(self._path, timeout=_WAIT)
+            together = [self._waiting.popleft() for _ in range(len(self._waiting))]
+            if not together:  # somebody else has written it by now
+                return
             try:
-                with transaction(db, self._path, write=True):
+                self._commit(together)
+            except BaseException:
+                self._waiting.extendleft(reversed(together))  # for the others, who are told on their turn
+                raise
+
+    def _commit(self, together: Sequence[Call]) -> None:
+        db = self._db = self._db or for_many_threads(self._path, timeout=_WAIT)
+        try:
+            with transaction(db, self._path, write=True):
+                for call in together:
                     calls.add(db, self._run, call)
-            finally:
-                if self._closed:
-                    self._disconnect()
+        finally:
+            if self._closed:
+                self._disconnect()
 
     def close(self) -> None:
         with self._lock:
