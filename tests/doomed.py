@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import faulthandler
 import importlib
+import traceback
 from pathlib import Path
 
 from ace.llm import Endpoint, Retry
@@ -12,6 +14,8 @@ from ace.roles import Team
 from ace.runs import Report
 from ace.store import Store
 from tests.world import world
+
+_LONG = 100  # seconds
 
 load_litellm()
 importlib.import_module("openai")
@@ -24,3 +28,14 @@ def run(path: Path, api_base: str, workers: int, *, resume: bool = False) -> Rep
     options = Options(workers=workers, batch_size=4, epochs=2, tries=2, merge=True)
     with Store.open(path, timeout=60) as store:
         return learn(world(), store, Team.of(endpoint), options, resume=resume)
+
+
+def die(path: Path, api_base: str, workers: int) -> None:
+    """Should it not be killed, what it was doing is beside the file."""
+    with path.with_suffix(".log").open("w") as log:
+        faulthandler.dump_traceback_later(_LONG, file=log)
+        try:
+            run(path, api_base, workers)
+        except BaseException:
+            traceback.print_exc(file=log)
+            raise

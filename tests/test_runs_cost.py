@@ -33,7 +33,7 @@ def call(
     faults: tuple[Fault, ...] = (),
 ) -> Call:
     usage = Usage(1, tokens, tokens // 2, 10, seconds, cost)
-    return Call(Key(step, sample, role, "r", 0), phase, "m", "", "", "", usage, faults, started)
+    return Call(Key(step, sample, role, f"asks {tokens}", 0), phase, "m", "", "", "", usage, faults, started)
 
 
 def step(number: int, phase: str, results: list[str], kept: dict[str, list[str]]) -> Step:

@@ -131,7 +131,7 @@ def _bullets(calls: Sequence[Call], steps: Iterable[Step]) -> tuple[tuple[Bullet
     fixed: dict[str, dict[str, None]] = defaultdict(dict)
     for step in steps:
         kept = step.payload.get("kept", {})
-        if not step.payload.get("results"):  # curation: nothing was wrong before
+        if not step.payload.get("results"):  # curation: no sample was wrong before
             spent = [lessons.pop(key) for key in list(lessons) if key[0] == step.number and kept]
             _share(cost, sum(spent, Usage()), list(kept))
             continue
@@ -150,21 +150,20 @@ def _share(cost: dict[str, Usage], spent: Usage, bullets: Sequence[str]) -> None
 
 
 def _lessons(calls: Iterable[Call]) -> dict[tuple[int, str], Usage]:
-    """For each sample of a learning step what was spent beyond its own attempt, which is made anyway."""
+    """What was spent on each sample of a step beyond its own attempt, which is made anyway."""
     groups: dict[tuple[int, str], list[Call]] = defaultdict(list)
     for call in calls:
         groups[call.key.step, call.key.sample].append(call)
-    return {
-        key: used(beyond)
-        for key, group in groups.items()
-        if (beyond := _beyond_the_attempt(group)) and any(c.key.role != _GENERATOR for c in group)
-    }
+    beyond = {key: _beyond_the_attempt(group) for key, group in groups.items()}
+    return {key: used(group) for key, group in beyond.items() if group}
 
 
 def _beyond_the_attempt(calls: Sequence[Call]) -> list[Call]:
-    """Calls of one sample are made one after the other: the attempt is what comes before any other role."""
-    first = next((n for n, call in enumerate(calls) if call.key.role != _GENERATOR), len(calls))
-    return list(calls[first:])
+    """The attempt is the generator's first request, however often it had to be asked."""
+    first = calls[0].key
+    if first.role != _GENERATOR:
+        return list(calls)
+    return [call for call in calls if call.key.request != first.request]
 
 
 def _by_sample(kept: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:

@@ -143,7 +143,12 @@ def m001_first_tables(db: Database) -> None:
     db.execute("INSERT INTO meta VALUES ('head', 0), ('next_position', 0)")
 
 
-MIGRATIONS: tuple[Callable[[Database], None], ...] = (m001_first_tables, m004_calls)
+def m002_uses(db: Database) -> None:
+    """Episodes say what the right answer is made of."""
+    db.execute("ALTER TABLE episodes ADD COLUMN uses TEXT NOT NULL DEFAULT '[]' /* JSON list: its parts */")
+
+
+MIGRATIONS: tuple[Callable[[Database], None], ...] = (m001_first_tables, m002_uses, m004_calls)
 LATEST = len(MIGRATIONS)
 DAMAGED = "Put a backup in its place; `ace playbook export` saves what can still be read."
 

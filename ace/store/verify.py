@@ -17,7 +17,7 @@ from ace.store import head, versions
 JSON_COLUMNS = {
     "runs": ("config", "report"),
     "steps": ("payload",),
-    "episodes": ("subjects",),
+    "episodes": ("subjects", "missing", "uses"),
     "proposals": ("delta", "episodes", "attempts"),
     "rejected_operations": ("operation",),
     "calls": ("faults",),
