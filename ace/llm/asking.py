@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from pydantic import BaseModel
 
 from ace.errors import AceError, MalformedReply
 from ace.llm import faults
-from ace.llm.client import Client, Message, Reply, Usage
+from ace.llm.client import Client, How, Message, Reply, Usage
 from ace.llm.faults import Fault, Kind
 from ace.llm.structured import correction, explain, parse
 
@@ -29,15 +30,7 @@ class Asks(Client, Protocol):
     @property
     def tries(self) -> int: ...
 
-    def ask(
-        self,
-        messages: Sequence[Message],
-        *,
-        schema: type[BaseModel] | None = None,
-        temperature: float = 0.0,
-        seed: int | None = None,
-        max_tokens: int | None = None,
-    ) -> Reply:
+    def ask(self, messages: Sequence[Message], how: How) -> Reply:
         """One request: the reply as it came, unparsed, with the faults that preceded it."""
         ...
 
@@ -56,26 +49,26 @@ def not_kept(reply: Reply) -> None:
 
 
 def complete(
-    ask: Callable[[Sequence[Message]], Reply],
+    ask: Callable[[Sequence[Message], How], Reply],
     messages: Sequence[Message],
-    schema: type[BaseModel] | None,
+    how: How,
     *,
     tries: int,
-    limit: int | None = None,
     keep: Callable[[Reply], None] = not_kept,
 ) -> Reply:
     """Ask until the reply can be used, at most `tries` times; usage and faults add up over all of them.
 
     With a schema the model is shown what was wrong, and MalformedReply raised in the end. Without one the
-    last reply is returned as it is, its fault recorded. `limit` is the number of tokens that was asked for.
-    `keep` is given each reply with its own faults, once it has been looked at.
+    last reply is returned as it is, its fault recorded. `keep` is given each reply with its own faults, once
+    it has been looked at.
     """
+    schema = how.schema
     spent, found, attempts, asked = Usage(), tuple[Fault, ...](), 0, messages
     for last in (number == tries for number in range(1, tries + 1)):
-        reply = _asked(ask, asked, spent, found, attempts)
+        reply = _asked(partial(ask, asked, how), spent, found, attempts)
         before = faults.numbered(reply.faults, attempts)
         attempts += len(before) + 1
-        judged = judge(reply, schema, limit)
+        judged = judge(reply, how)
         own = (*before, *_fault(judged, attempts, _action(judged, schema, last)))
         keep(replace(reply, faults=own))
         spent, found = spent + reply.usage, (*found, *own)
@@ -92,13 +85,13 @@ def complete(
     )
 
 
-def judge(reply: Reply, schema: type[BaseModel] | None, limit: int | None = None) -> Judged:
+def judge(reply: Reply, how: How) -> Judged:
     """Whether a reply can be used. Pure."""
-    if schema is None:
-        return _judged_text(reply, limit)
+    if how.schema is None:
+        return _judged_text(reply, how.max_tokens)
     try:
         # What was cut off is not repaired: closing its brackets would pass half a lesson as a whole one.
-        found = parse(reply.text, schema, repair=reply.finish_reason != "length")
+        found = parse(reply.text, how.schema, repair=reply.finish_reason != "length")
     except ValueError as error:
         return Judged(None, _kind(reply), explain(error, reply))
     return Judged(found.value, "prose" if found.repaired else None)
@@ -144,16 +137,10 @@ def _fault(judged: Judged, attempt: int, action: str) -> tuple[Fault, ...]:
     return (Fault(judged.kind, attempt, action, faults.detail(judged.problem)),)
 
 
-def _asked(
-    ask: Callable[[Sequence[Message]], Reply],
-    messages: Sequence[Message],
-    spent: Usage,
-    found: tuple[Fault, ...],
-    attempts: int,
-) -> Reply:
+def _asked(ask: Callable[[], Reply], spent: Usage, found: tuple[Fault, ...], attempts: int) -> Reply:
     """One request. An error takes along what the earlier ones of this call took and met."""
     try:
-        return ask(messages)
+        return ask()
     except AceError as error:
         error.details.setdefault("usage", spent)
         own = faults.numbered(error.details.get("faults", ()), attempts)

@@ -67,6 +67,16 @@ class Reply:
     faults: tuple[Fault, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class How:
+    """How a request is to be answered, beside its messages."""
+
+    schema: type[BaseModel] | None = None
+    temperature: float = 0.0
+    seed: int | None = None
+    max_tokens: int | None = None
+
+
 class Client(Protocol):
     """A model. Implementations are thread-safe: several calls may run at once."""
 

@@ -10,13 +10,12 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
 from typing import Any, Protocol, Self
 
 from pydantic import BaseModel
 
 from ace.llm import asking, faults, structured
-from ace.llm.client import Message, Reply, Usage
+from ace.llm.client import How, Message, Reply, Usage
 from ace.llm.faults import Fault
 from ace.llm.providers import RequestRefused, converted, load_litellm, said
 from ace.llm.retry import Retry
@@ -69,25 +68,17 @@ class Endpoint:
         seed: int | None = None,
         max_tokens: int | None = None,
     ) -> Reply:
-        limit = max_tokens or self.max_tokens
-        ask = partial(self.ask, schema=schema, temperature=temperature, seed=seed, max_tokens=limit)
-        return asking.complete(ask, messages, schema, tries=self.tries, limit=limit)
+        how = How(schema, temperature, seed, max_tokens or self.max_tokens)
+        return asking.complete(self.ask, messages, how, tries=self.tries)
 
-    def ask(
-        self,
-        messages: Sequence[Message],
-        *,
-        schema: type[BaseModel] | None = None,
-        temperature: float = 0.0,
-        seed: int | None = None,
-        max_tokens: int | None = None,
-    ) -> Reply:
+    def ask(self, messages: Sequence[Message], how: How) -> Reply:
         """One request. Where the endpoint can, it enforces the schema."""
-        wanted = {"temperature": temperature, "seed": seed, "max_tokens": max_tokens or self.max_tokens}
+        limit = how.max_tokens or self.max_tokens
+        wanted = {"temperature": how.temperature, "seed": how.seed, "max_tokens": limit}
         options = {name: value for name, value in wanted.items() if value is not None}
-        if schema is None:
+        if how.schema is None:
             return self._send(messages, options)
-        return self._send_for(schema, messages, options)
+        return self._send_for(how.schema, messages, options)
 
     def close(self) -> None:
         if self.server is not None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
 from ace.errors import AceError, MalformedReply
 from ace.llm import asking
-from ace.llm.client import Client, Message, Reply, Usage
+from ace.llm.client import Client, How, Message, Reply, Usage
 from ace.llm.faults import IN_THE_REPLY, Fault, Kind, detail, hide, numbered
 from ace.llm.journal import Call, Key
 from ace.llm.request import key, request
@@ -45,22 +44,26 @@ class Metered:
         seed: int | None = None,
         max_tokens: int | None = None,
     ) -> Reply:
-        def named(asked: Sequence[Message]) -> str:
-            return key(request(self.model, asked, schema, temperature, seed, max_tokens))
-
+        how = How(schema, temperature, seed, max_tokens)
         single: asking.Asks | None = self._client if hasattr(self._client, "ask") else None  # type: ignore[assignment]
-        ask = single.ask if single else self._client.complete
-        how = partial(ask, schema=schema, temperature=temperature, seed=seed, max_tokens=max_tokens)
-        one = _Requests(self._meter, self._role, self.model, named, how)
         if single:
-            return asking.complete(
-                one.ask, messages, schema, tries=single.tries, limit=max_tokens, keep=one.keep
-            )
-        reply = one.ask(messages)
+            one = _Requests(self._meter, self._role, self.model, single.ask)
+            return asking.complete(one.ask, messages, how, tries=single.tries, keep=one.keep)
+        one = _Requests(self._meter, self._role, self.model, self._whole)
+        reply = one.ask(messages, how)
         if reply.parsed is None and schema is not None:  # it comes from the journal
             reply = replace(reply, parsed=parse(reply.text, schema).value)
         one.keep(reply if reply.parsed is None else replace(reply, text=reply.parsed.model_dump_json()))
         return reply
+
+    def _whole(self, messages: Sequence[Message], how: How) -> Reply:
+        return self._client.complete(
+            messages,
+            schema=how.schema,
+            temperature=how.temperature,
+            seed=how.seed,
+            max_tokens=how.max_tokens,
+        )
 
 
 @dataclass(slots=True)
@@ -70,22 +73,21 @@ class _Requests:
     meter: Meter
     role: str
     model: str
-    named: Callable[[Sequence[Message]], str]
-    how: Callable[[Sequence[Message]], Reply]
+    make: Callable[[Sequence[Message], How], Reply]
     at: Key = _NOTHING_YET
     started: float = 0.0
     paid: bool = False
     attempts: int = 0
 
-    def ask(self, messages: Sequence[Message]) -> Reply:
-        self.at = self.meter.key(self.role, self.named(messages))
+    def ask(self, messages: Sequence[Message], how: How) -> Reply:
+        self.at = self.meter.key(self.role, key(request(self.model, messages, how)))
         known = self.meter.journal.find(self.at) if self.meter.journal else None
         self.paid, self.started = known is None, time.time()
         if known is not None:
             return replace(known, faults=tuple(f for f in known.faults if f.kind not in IN_THE_REPLY))
         self.meter.begin()
         try:
-            return self.how(messages)
+            return self.make(messages, how)
         except AceError as error:
             self._failed(error)
             raise

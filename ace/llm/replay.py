@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from ace.errors import InputError, MalformedReply
-from ace.llm.client import Client, Message, Reply, Usage
+from ace.llm.client import Client, How, Message, Reply, Usage
 from ace.llm.request import key as request_key
 from ace.llm.request import request
 
@@ -41,7 +41,7 @@ class RecordingClient:
         seed: int | None = None,
         max_tokens: int | None = None,
     ) -> Reply:
-        asked = request(self.model, messages, schema, temperature, seed, max_tokens)
+        asked = request(self.model, messages, How(schema, temperature, seed, max_tokens))
         try:
             reply = self._inner.complete(
                 messages, schema=schema, temperature=temperature, seed=seed, max_tokens=max_tokens
@@ -83,7 +83,7 @@ class ReplayClient:
         seed: int | None = None,
         max_tokens: int | None = None,
     ) -> Reply:
-        row = self._take(request(self.model, messages, schema, temperature, seed, max_tokens))
+        row = self._take(request(self.model, messages, How(schema, temperature, seed, max_tokens)))
         if "malformed" in row:
             raise _malformed_from_json(row["malformed"])
         return _reply_from_json(row["reply"], schema)

@@ -11,25 +11,18 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ace.llm.client import Message
+from ace.llm.client import How, Message
 
 
-def request(
-    model: str,
-    messages: Sequence[Message],
-    schema: type[BaseModel] | None,
-    temperature: float,
-    seed: int | None,
-    max_tokens: int | None,
-) -> dict[str, Any]:
+def request(model: str, messages: Sequence[Message], how: How) -> dict[str, Any]:
     """One call as JSON."""
     return {
         "model": model,
         "messages": [asdict(message) for message in messages],
-        "schema": None if schema is None else _schema(schema),
-        "temperature": temperature,
-        "seed": seed,
-        "max_tokens": max_tokens,
+        "schema": None if how.schema is None else _schema(how.schema),
+        "temperature": how.temperature,
+        "seed": how.seed,
+        "max_tokens": how.max_tokens,
     }
 
 

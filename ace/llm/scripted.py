@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from ace.errors import ModelError
 from ace.llm import asking
-from ace.llm.client import Message, Reply, Usage
+from ace.llm.client import How, Message, Reply, Usage
 
 Script = Callable[[Sequence[Message]], str | Reply]
 
@@ -40,17 +40,10 @@ class ScriptedClient:
         seed: int | None = None,
         max_tokens: int | None = None,
     ) -> Reply:
-        return asking.complete(self.ask, messages, schema, tries=self.tries, limit=max_tokens)
+        how = How(schema, temperature, seed, max_tokens)
+        return asking.complete(self.ask, messages, how, tries=self.tries)
 
-    def ask(
-        self,
-        messages: Sequence[Message],
-        *,
-        schema: type[BaseModel] | None = None,
-        temperature: float = 0.0,
-        seed: int | None = None,
-        max_tokens: int | None = None,
-    ) -> Reply:
+    def ask(self, messages: Sequence[Message], how: How) -> Reply:
         """The next scripted reply, whatever is asked."""
         with self._lock:
             self.calls.append(tuple(messages))
