@@ -8,6 +8,7 @@
     ├── ModelError               1  talking to a model failed
     │   ├── ModelUnavailable        still failing after every retry
     │   ├── MalformedReply          no valid structured reply after every repair
+    │   ├── ContentRefused          a provider's content filter refused the request
     │   └── WeightsError            weights that cannot be fetched or fail their digest
     ├── StoreError               1  the playbook file
     │   ├── NotAPlaybook            some other file, or a damaged one
@@ -83,6 +84,10 @@ class ModelUnavailable(ModelError):
 
 class MalformedReply(ModelError):
     """No valid structured reply after every repair. Details: `text`, the last raw reply."""
+
+
+class ContentRefused(ModelError):
+    """A provider's content filter refused the request. Asking again would be refused again."""
 
 
 class WeightsError(ModelError):

@@ -126,9 +126,7 @@ def test_a_name_is_connected_for_the_call_and_closed(
 
     monkeypatch.setattr("ace.api.connect", connect)
     monkeypatch.setattr(Endpoint, "close", lambda self: closed.append(self.model))
-    monkeypatch.setattr(
-        Endpoint, "complete", lambda self, *given, **options: client().complete(*given, **options)
-    )
+    monkeypatch.setattr(Endpoint, "ask", lambda self, *given, **options: client().ask(*given, **options))
     assert ace.evaluate(world(), store, workers=2).model == DEFAULT_MODEL
     assert ace.evaluate(world(), store, "openai/some").model == "openai/some"
     assert connected == [(DEFAULT_MODEL, 2), ("openai/some", 4)]
@@ -190,9 +188,7 @@ def test_the_readmes_python_runs(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("ace.api.connect", lambda name, slots: Endpoint(name))
     says = ace.ScriptedClient(lambda messages: "st = 7")
-    monkeypatch.setattr(
-        Endpoint, "complete", lambda self, *given, **options: says.complete(*given, **options)
-    )
+    monkeypatch.setattr(Endpoint, "ask", lambda self, *given, **options: says.ask(*given, **options))
     (block,) = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
     exec(block, {})
     assert "learn filters with local/qwen2.5-coder-1.5b" in capsys.readouterr().out

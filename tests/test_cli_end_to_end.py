@@ -182,7 +182,7 @@ def test_a_killed_run_resumes_to_the_same_versions(run: Run, server: ModelServer
     server.calls = 0
     report = json.loads(run("learn", "--resume", "--json").out)
     assert hashes("colours.db") == whole.versions
-    assert server.calls == sum(whole.calls[2:])
+    assert server.calls == sum(whole.calls) - (whole.in_the_second_batch - 1)  # what was answered is kept
     assert sum(usage["calls"] for usage in report["usage"].values()) == sum(whole.calls)
     assert statuses() == ["done"]
 
@@ -217,7 +217,18 @@ def test_a_cap_is_3_and_keeps_results(run: Run, ace: Ace, server: ModelServer, w
     assert 1 < len(kept) < len(whole.versions) and kept == whole.versions[-len(kept) :]
     assert "each with the episodes that prove it" in done.out
     command = next(line.split() for line in done.out.splitlines() if line.endswith("--resume"))
+    assert command[command.index("--max-calls") + 1] == "60"  # it counts from the start of the run
     assert ace(*command[1:]).code == 0
+    assert hashes("colours.db") == whole.versions
+    assert server.calls == sum(whole.calls)
+
+
+def test_a_cap_counts_what_was_spent_before_a_resume(run: Run, server: ModelServer, whole: Whole) -> None:
+    assert run("learn", "--max-calls", "30", "--workers", "3").code == 3
+    again = run("learn", "--max-calls", "30", "--workers", "3", "--resume")
+    assert (again.code, server.calls) == (3, 30)
+    assert run("learn", "--resume").code == 0
+    assert server.calls == sum(whole.calls)
     assert hashes("colours.db") == whole.versions
 
 

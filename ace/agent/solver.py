@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from ace.errors import CapReached, InputError
+from ace.errors import CapReached, InputError, StoreError
 from ace.task.types import Attempt, Sample
 
 
@@ -42,7 +42,7 @@ class SingleCall:
     def __call__(self, sample: Sample, playbook: str, *, temperature: float = 0.0, seed: int = 0) -> Attempt:
         try:
             said = self.ask(sample, playbook, temperature=temperature, seed=seed)
-        except (CapReached, InputError):  # ends the run: it is no property of the sample
+        except (CapReached, InputError, StoreError):  # ends the run: it is no property of the sample
             raise
         except Exception as error:  # a sample becomes a record: it counts as wrong, with its reason
             return Attempt(sample.id, "", error=f"{type(error).__name__}: {error}")

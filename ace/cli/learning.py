@@ -70,7 +70,8 @@ def _close(report: Report, options: RunOptions) -> None:
     from ace.runs.table import closing
 
     model = spelled(options, "model", "api_base", "feedback")
-    text = closing(report, folder=options.task, model=model, resume=resuming(options), width=width())
+    resume = resuming(options, capped=bool(report.stopped))
+    text = closing(report, folder=options.task, model=model, resume=resume, width=width())
     emit(options.json, report.to_json(), text)
     if report.stopped:
         raise typer.Exit(STOPPED_BY_A_CAP)

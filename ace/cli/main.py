@@ -73,5 +73,7 @@ def run() -> int:
 def _fail(error: Exception, code: int, message: str) -> int:
     if os.environ.get("ACE_DEBUG"):
         raise error
-    note(f"ace: {message}")
+    from ace.llm.faults import hide  # whatever failed may have put a key into its message
+
+    note(f"ace: {hide(message)}")
     return code

@@ -1,10 +1,11 @@
-"""`ace runs ...`: what was run, how it ended, and which proposals it rejected."""
+"""`ace runs ...`: what was run, how it ended, what it cost, and which proposals it rejected."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,7 +13,9 @@ from ace.cli.options import Json, PlaybookFile, RunNumber, playbook_file
 from ace.cli.output import emit, width
 
 if TYPE_CHECKING:
-    from ace.store import Proposal, Run
+    from ace.store import Proposal, Run, Store
+
+Faults = Mapping[str, Mapping[str, int]]
 
 
 def register(app: typer.Typer) -> None:
@@ -36,25 +39,45 @@ def list_(playbook: PlaybookFile = None, json: Json = False) -> None:
 def show(
     run: RunNumber = None,
     rejected: Annotated[bool, typer.Option("--rejected", help="The proposals it rejected, and why.")] = False,
+    cost: Annotated[
+        bool, typer.Option("--cost", help="What its calls took: by role, phase, sample and bullet.")
+    ] = False,
     playbook: PlaybookFile = None,
     json: Json = False,
 ) -> None:
-    """A run's report."""
+    """A run's report, and the faults its calls met."""
     from ace.errors import UnknownVersion
+    from ace.runs.cost import faults_counted
     from ace.store import Store
 
     with Store.open(playbook_file(playbook), create=False, read_only=True) as store:
         if run is None and not (runs := store.runs()):
             raise UnknownVersion(f"no runs in {store.path} yet.", hint="`ace learn TASK` makes one.")
         found = max(runs, key=lambda r: r.id) if run is None else store.run(run)
-        proposals = [p for p in store.proposals(found.id) if p.outcome == "rejected"] if rejected else []
         steps = len(store.steps(found.id))
-    data = asdict(found) | {"steps": steps}
-    if not rejected:
-        emit(json, data, _text(found, steps, store.path))
-        return
-    text = "\n\n".join(map(_proposal, proposals)) or "Nothing was rejected."
-    emit(json, data | {"rejected": [asdict(proposal) for proposal in proposals]}, text)
+        faults = faults_counted(store.calls(found.id))
+        more, texts = _parts(store, found.id, rejected=rejected, cost=cost)
+        data = asdict(found) | {"steps": steps, "faults": faults} | more
+        emit(json, data, "\n\n".join(texts) if texts else _text(found, steps, faults, store.path))
+
+
+def _parts(store: Store, run: int, *, rejected: bool, cost: bool) -> tuple[dict[str, Any], list[str]]:
+    """What was asked for instead of the report, as JSON and as text."""
+    data: dict[str, Any] = {}
+    texts = []
+    if rejected:
+        proposals = [p for p in store.proposals(run) if p.outcome == "rejected"]
+        data["rejected"] = [asdict(proposal) for proposal in proposals]
+        texts.append("\n\n".join(map(_proposal, proposals)) or "Nothing was rejected.")
+    if cost:
+        from ace.runs.cost import cost_of
+        from ace.runs.cost_table import cost_tables
+
+        told = cost_of(store.calls(run), store.steps(run))
+        bullets = store.playbook().bullets
+        data["cost"] = told.to_json()
+        texts.append(cost_tables(told, {name: bullet.content for name, bullet in bullets.items()}))
+    return data, texts
 
 
 def _row(run: Run) -> tuple[str, ...]:
@@ -66,16 +89,17 @@ def _row(run: Run) -> tuple[str, ...]:
     return str(run.id), run.kind, run.task, run.status, run.started, score
 
 
-def _text(run: Run, steps: int, path: Path) -> str:
+def _text(run: Run, steps: int, faults: Faults, path: Path) -> str:
+    from ace.runs.cost_table import faults_text
     from ace.runs.report import Report
     from ace.runs.table import closing, counted
 
     times = f"started {run.started}, ended {run.ended or 'never'}"
-    head = f"run {run.id}, {run.status}, {counted(steps, 'step')}, {times}"
-    if not run.report:
-        return head
-    report = replace(Report.from_json(run.report), playbook=str(path))  # the file may have moved since
-    return f"{head}\n\n{closing(report, width=width())}"
+    blocks = [f"run {run.id}, {run.status}, {counted(steps, 'step')}, {times}", faults_text(faults)]
+    if run.report:
+        report = replace(Report.from_json(run.report), playbook=str(path))  # the file may have moved since
+        blocks.append(closing(report, width=width()))
+    return "\n\n".join(filter(None, blocks))
 
 
 def _proposal(proposal: Proposal) -> str:

@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ace.cli.options import LearnOptions, OnlineOptions, RunOptions, spelled, task_folder
 from ace.cli.progress import Show, megabytes, progress
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from ace.roles import Team
     from ace.store import Store
     from ace.task import Task
+
+_CAPS = ("max_calls", "max_tokens", "max_cost", "max_seconds")
 
 
 class Interrupted(AceError):
@@ -98,10 +100,16 @@ def _team(options: RunOptions, stack: ExitStack, show: Show) -> Team:
     return Team.of(role("generator"), reflector=role("reflector"), curator=role("curator"), caps=caps)
 
 
-def resuming(options: RunOptions) -> str:
-    """The command that continues a learn run: it wants the same options."""
+def resuming(options: RunOptions, *, capped: bool = False) -> str:
+    """The command that continues a learn run: it wants the same options.
+
+    Caps count from the start of the run, so after one was reached the command has each of them doubled.
+    """
     if not isinstance(options, LearnOptions):
         return ""
+    wider: dict[str, Any] = {
+        cap: 2 * most or 1 for cap in _CAPS if (most := getattr(options, cap)) is not None
+    }
     task = quote(options.task) if options.task else ""
-    words = ("ace learn", task, spelled(replace(options, task="", resume=True)))
-    return " ".join(filter(None, words))
+    again = replace(options, task="", resume=True, **(wider if capped else {}))
+    return " ".join(filter(None, ("ace learn", task, spelled(again))))

@@ -8,6 +8,8 @@ from typing import Literal, Protocol
 
 from pydantic import BaseModel
 
+from ace.llm.faults import Fault
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -53,12 +55,26 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer. `parsed` is set when a schema was given; `text` is what the model said, unchanged."""
+    """One answer. `parsed` is set when a schema was given; `text` is what the model said, unchanged.
+
+    `faults`: what went wrong on the way to it, in order.
+    """
 
     text: str
     parsed: BaseModel | None = None
     usage: Usage = Usage()
     finish_reason: str = "stop"
+    faults: tuple[Fault, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How a request is to be answered, beside its messages."""
+
+    schema: type[BaseModel] | None = None
+    temperature: float = 0.0
+    seed: int | None = None
+    max_tokens: int | None = None
 
 
 class Client(Protocol):

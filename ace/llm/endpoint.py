@@ -9,15 +9,18 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol, Self
 
 from pydantic import BaseModel
 
-from ace.llm import structured
-from ace.llm.client import Message, Reply, Usage
-from ace.llm.providers import RequestRefused, converted, load_litellm
+from ace.llm import asking, faults, structured
+from ace.llm.client import How, Message, Reply, Usage
+from ace.llm.faults import Fault
+from ace.llm.providers import RequestRefused, converted, load_litellm, said
 from ace.llm.retry import Retry
+
+_IN_WORDS = "asked again, the schema in words"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +68,17 @@ class Endpoint:
         seed: int | None = None,
         max_tokens: int | None = None,
     ) -> Reply:
-        limit = max_tokens or self.max_tokens
-        wanted = {"temperature": temperature, "seed": seed, "max_tokens": limit}
+        how = How(schema, temperature, seed, max_tokens or self.max_tokens)
+        return asking.complete(self.ask, messages, how, tries=self.tries)
+
+    def ask(self, messages: Sequence[Message], how: How) -> Reply:
+        """One request. Where the endpoint can, it enforces the schema."""
+        limit = how.max_tokens or self.max_tokens
+        wanted = {"temperature": how.temperature, "seed": how.seed, "max_tokens": limit}
         options = {name: value for name, value in wanted.items() if value is not None}
-        if schema is None:
+        if how.schema is None:
             return self._send(messages, options)
-        return structured.complete(
-            lambda asked: self._send_for(schema, asked, options), messages, schema, tries=self.tries
-        )
+        return self._send_for(how.schema, messages, options)
 
     def close(self) -> None:
         if self.server is not None:
@@ -88,23 +94,35 @@ class Endpoint:
         self, schema: type[BaseModel], messages: Sequence[Message], options: dict[str, Any]
     ) -> Reply:
         """Let the endpoint enforce the schema; one that refuses is told about it in words from then on."""
-        if self._enforces_schema:
-            try:
-                return self._send(messages, options | {"response_format": _response_format(schema)})
-            except RequestRefused:
-                pass
-        reply = self._send(structured.in_words(messages, schema), options)
+        if not self._enforces_schema:
+            return self._send(structured.in_words(messages, schema), options)
+        try:
+            return self._send(messages, options | {"response_format": _response_format(schema)})
+        except RequestRefused as error:
+            found = [replace(fault, action=_IN_WORDS) for fault in error.details["faults"]]
+        reply = self._send(structured.in_words(messages, schema), options, found)
         self._enforces_schema = False  # only now: the request was fine apart from the schema
         return reply
 
-    def _send(self, messages: Sequence[Message], options: dict[str, Any]) -> Reply:
+    def _send(
+        self, messages: Sequence[Message], options: dict[str, Any], found: Sequence[Fault] = ()
+    ) -> Reply:
+        """`found` are the faults of this call before this request."""
         payload = [asdict(message) for message in messages]
         started = time.perf_counter()
+        met = list(found)
         where = self.server.place(messages) if self.server else nullcontext(Place())
-        with converted(self.model, self.api_base), where as place:
+        with converted(self.model, self.api_base, self.api_key, met), where as place:
             sent = {**options, "extra_body": place.fields} if place.fields else options
-            response = self.retry.run(lambda: self._request(payload, sent))
-        return self._reply(response, time.perf_counter() - started, place.tokens_read)
+            response = self.retry.run(
+                lambda: self._request(payload, sent), lambda error, wait: met.append(self._fault(error, wait))
+            )
+        reply = self._reply(response, time.perf_counter() - started, place.tokens_read)
+        return replace(reply, faults=faults.numbered(met, 0))
+
+    def _fault(self, error: BaseException, wait: float | None) -> Fault:
+        action = "given up" if wait is None else f"tried again after {wait:.1f} s"
+        return Fault(faults.kind_of(error), 0, action, faults.detail(said(error), self.api_key))
 
     def _request(self, payload: list[dict[str, Any]], options: dict[str, Any]) -> Any:
         return load_litellm().completion(
@@ -122,6 +140,8 @@ class Endpoint:
     def _reply(self, response: Any, seconds: float, tokens_read: int) -> Reply:
         choice = response.choices[0] if response.choices else None
         text = (choice.message.content if choice else None) or ""
+        refusal = choice and (getattr(choice.message, "provider_specific_fields", None) or {}).get("refusal")
+        finish = (choice.finish_reason if choice else None) or "stop"
         cost = response._hidden_params.get("response_cost") if self.cost is None else self.cost
         used = getattr(response, "usage", None)
         details = getattr(used, "prompt_tokens_details", None)
@@ -133,7 +153,7 @@ class Endpoint:
             seconds=seconds,
             cost=cost,
         )
-        return Reply(text, None, usage, (choice.finish_reason if choice else None) or "stop")
+        return Reply(text, None, usage, asking.FILTERED if refusal and not text else finish)
 
 
 def _response_format(schema: type[BaseModel]) -> dict[str, Any]:

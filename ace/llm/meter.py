@@ -1,24 +1,32 @@
 """What each role's calls took, and caps on the sum of them.
 
-Knows usage and time; nothing of prompts or providers. One meter serves all threads of a run.
+Every request passes here: it is answered from the run's journal if it was paid for before, refused if a cap
+says so, and otherwise made, counted and kept. One meter serves all threads of one run at a time.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
-from pydantic import BaseModel
+from ace.errors import CapReached
+from ace.llm.client import Client, Usage
+from ace.llm.journal import Call, Journal, Key
+from ace.llm.metered import Metered
 
-from ace.errors import AceError, CapReached
-from ace.llm.client import Client, Message, Reply, Usage
+_sample: ContextVar[str] = ContextVar("sample", default="")
 
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """Upper bounds for one run; None is no bound. Cost in US dollars, seconds by the clock on the wall."""
+    """Upper bounds for one run, its resumptions included; None is no bound. Cost in US dollars, seconds by
+    the clock on the wall.
+    """
 
     calls: int | None = None
     tokens: int | None = None
@@ -27,23 +35,48 @@ class Caps:
 
 
 class Meter:
-    """Counts usage by role and refuses calls that a cap does not allow.
+    """Counts usage by role and refuses requests that a cap does not allow.
 
-    `calls` counts calls under way as well, so it is never passed by a `complete` that starts. What a call
-    will take is not known before it is made: tokens and cost refuse the next call once they are used up.
+    `calls` counts requests under way as well, so it is never passed. What a request will take is not known
+    before it is made: tokens and cost refuse the next one once they are used up.
     """
 
     def __init__(self, caps: Caps | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.caps = caps or Caps()
         self._clock = clock
-        self._started = clock()
         self._lock = threading.Lock()
-        self._usage: dict[str, Usage] = {}
+        self.begin_run()
+
+    def begin_run(
+        self, journal: Journal | None = None, *, spent: Mapping[str, Usage] | None = None, seconds: float = 0
+    ) -> None:
+        """Count from here on for one run, of which `spent` and `seconds` are behind it already."""
+        self.journal = journal
+        self._started = self._clock() - seconds
+        self._usage: dict[str, Usage] = dict(spent or {})
         self._under_way = 0
+        self.begin_step(0, "")
+
+    def end_run(self) -> None:
+        """What else is asked is no part of the run, and not kept."""
+        self.journal = None
+
+    def begin_step(self, number: int, phase: str) -> None:
+        """What follows belongs to this step of the run's journal."""
+        with self._lock:
+            self._step, self._phase = number, phase
+            self._calls: list[Call] = []
+            self._asked: Counter[tuple[str, str, str]] = Counter()
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """Of this step, those that the journal answered included."""
+        with self._lock:
+            return tuple(self._calls)
 
     @property
     def usage(self) -> dict[str, Usage]:
-        """So far, by role: a snapshot."""
+        """What the run has paid for so far, by role: a snapshot."""
         with self._lock:
             return dict(self._usage)
 
@@ -53,10 +86,33 @@ class Meter:
 
     def client(self, role: str, client: Client) -> Client:
         """The same client, its calls counted under `role`."""
-        return _Metered(self, role, client)
+        return Metered(self, role, client)
+
+    @contextmanager
+    def about(self, sample: str) -> Iterator[None]:
+        """Calls of this thread within the block are made for `sample`. Threads that the block starts know it
+        only if they are started with a copy of its context (`contextvars.copy_context().run`).
+        """
+        token = _sample.set(sample)
+        try:
+            yield
+        finally:
+            _sample.reset(token)
+
+    # For `Metered`: one request, from its key to its record.
+
+    def key(self, role: str, request: str) -> Key:
+        with self._lock:
+            what = (_sample.get(), role, request)
+            self._asked[what] += 1
+            return Key(self._step, *what, self._asked[what] - 1)
+
+    @property
+    def phase(self) -> str:
+        return self._phase
 
     def check(self) -> None:
-        """Raise CapReached if another call is not allowed. A call that is made is checked anyway."""
+        """Raise CapReached if another request is not allowed. One that is made is checked anyway."""
         with self._lock:
             self._check()
 
@@ -65,10 +121,21 @@ class Meter:
             self._check()
             self._under_way += 1
 
-    def end(self, role: str, usage: Usage) -> None:
+    def abandon(self) -> None:
+        """The request did not come to an end: nothing is known of it."""
         with self._lock:
             self._under_way -= 1
-            self._usage[role] = self._usage.get(role, Usage()) + usage
+
+    def end(self, call: Call, *, paid: bool) -> None:
+        """Keep it. `paid` False: the journal had it, so it costs nothing and is written already."""
+        with self._lock:
+            if call.key.step == self._step:
+                self._calls.append(call)
+            if paid:
+                self._under_way -= 1
+                self._usage[call.key.role] = self._usage.get(call.key.role, Usage()) + call.usage
+        if paid and self.journal is not None:
+            self.journal.write(call)
 
     def _check(self) -> None:
         used = sum(self._usage.values(), Usage())
@@ -94,35 +161,3 @@ class Meter:
                 limit=limit,
                 used=used,
             )
-
-
-class _Metered:
-    def __init__(self, meter: Meter, role: str, client: Client) -> None:
-        self._meter, self._role, self._client = meter, role, client
-
-    @property
-    def model(self) -> str:
-        return self._client.model
-
-    def complete(
-        self,
-        messages: Sequence[Message],
-        *,
-        schema: type[BaseModel] | None = None,
-        temperature: float = 0.0,
-        seed: int | None = None,
-        max_tokens: int | None = None,
-    ) -> Reply:
-        self._meter.begin()
-        usage = Usage(calls=1)  # a call that fails without saying what it took
-        try:
-            reply = self._client.complete(
-                messages, schema=schema, temperature=temperature, seed=seed, max_tokens=max_tokens
-            )
-            usage = reply.usage
-            return reply
-        except AceError as error:
-            usage = error.details.get("usage", usage)
-            raise
-        finally:
-            self._meter.end(self._role, usage)

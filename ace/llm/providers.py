@@ -8,12 +8,13 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from ace.errors import AceError, ModelError, ModelNameError, ModelUnavailable
+from ace.errors import AceError, ContentRefused, ModelError, ModelNameError, ModelUnavailable
+from ace.llm.faults import Fault, hide, is_policy, numbered
 from ace.llm.retry import is_transient, retry_after
 
 _NAMES = (
@@ -73,48 +74,59 @@ def missing_keys(model: str) -> tuple[str, ...]:
 
 
 @contextmanager
-def converted(model: str, api_base: str | None = None) -> Iterator[None]:
-    """Raise whatever the provider raised as one of ours. All of litellm's exceptions are OpenAI's."""
+def converted(
+    model: str, api_base: str | None = None, api_key: str | None = None, met: Sequence[Fault] = ()
+) -> Iterator[None]:
+    """Raise whatever the provider raised as one of ours. All of litellm's exceptions are OpenAI's.
+
+    `met`: the faults of this call so far, which the error takes along.
+    """
     import openai
 
     try:
         yield
     except openai.OpenAIError as error:
-        raise _convert(error, model, api_base) from error
+        ours = _convert(error, model, api_base and hide(api_base), api_key)
+        ours.details["faults"] = numbered(met, 0)
+        # The original would be shown in a traceback, with whatever key the provider put into its message.
+        secret = hide(str(error), api_key) != str(error)
+        raise ours from (None if secret else error)
 
 
-def _convert(error: Exception, model: str, api_base: str | None) -> AceError:
-    litellm, said = load_litellm(), _said(error)
+def _convert(error: Exception, model: str, api_base: str | None, api_key: str | None) -> AceError:
+    litellm, words = load_litellm(), hide(said(error), api_key)
     status = getattr(error, "status_code", None)
     if is_transient(error):
-        return _unavailable(error, model, api_base, said)
+        return _unavailable(error, model, api_base, words)
+    if is_policy(error):
+        return ContentRefused(f"{model}: a content filter refused the request: {words}", model=model)
     if isinstance(error, litellm.ContextWindowExceededError):
         return ModelError(
-            f"{model}: the request is longer than the model's context: {said}",
+            f"{model}: the request is longer than the model's context: {words}",
             hint="Give a smaller budget of context tokens, or a model with a longer context.",
             model=model,
         )
     if "LLM Provider NOT provided" in str(error):
         return ModelNameError(f"No provider serves a model called {model!r}.", hint=_NAMES)
     if status in (401, 403):
-        return ModelNameError(f"{model} refused the API key: {said}", hint=_key_hint(model), model=model)
+        return ModelNameError(f"{model} refused the API key: {words}", hint=_key_hint(model), model=model)
     if status == 404:
         return ModelNameError(
-            f"{model} is not served there: {said}",
+            f"{model} is not served there: {words}",
             hint="Check the model's name and its address.",
             model=model,
         )
     kind = RequestRefused if status in (400, 422) else ModelError
-    return kind(f"{model} refused the request: {said}", hint=_quota_hint(error), model=model)
+    return kind(f"{model} refused the request: {words}", hint=_quota_hint(error), model=model)
 
 
-def _unavailable(error: Exception, model: str, api_base: str | None, said: str) -> ModelUnavailable:
+def _unavailable(error: Exception, model: str, api_base: str | None, words: str) -> ModelUnavailable:
     wait = retry_after(error)
     where = f" at {api_base}" if api_base else ""
     hint = "Try again later, or with fewer workers." if wait is None else f"It asks to wait {wait:.0f} s."
-    if "onnect" in said:
+    if "onnect" in words:
         hint = f"Is the server running{where}? Check the address and the network."
-    return ModelUnavailable(f"{model} did not answer{where}: {said}", hint=hint, model=model)
+    return ModelUnavailable(f"{model} did not answer{where}: {words}", hint=hint, model=model)
 
 
 def _key_hint(model: str) -> str:
@@ -126,7 +138,7 @@ def _quota_hint(error: Exception) -> str:
     return "The account has no credit left." if "insufficient_quota" in str(error) else ""
 
 
-def _said(error: Exception) -> str:
+def said(error: BaseException) -> str:
     """The provider's own words as a sentence, without the names of exceptions that litellm puts before."""
     text = str(error).strip().partition("\n")[0]
     return _LAYERS.sub("", text)[:300].rstrip(". ") + "."

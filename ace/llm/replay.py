@@ -5,7 +5,6 @@ The file is JSON Lines, one call a line, found again by a hash of everything tha
 
 from __future__ import annotations
 
-import hashlib
 import json
 import threading
 from collections.abc import Sequence
@@ -16,7 +15,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from ace.errors import InputError, MalformedReply
-from ace.llm.client import Client, Message, Reply, Usage
+from ace.llm.client import Client, How, Message, Reply, Usage
+from ace.llm.request import key as request_key
+from ace.llm.request import request
 
 
 class RecordingClient:
@@ -40,19 +41,19 @@ class RecordingClient:
         seed: int | None = None,
         max_tokens: int | None = None,
     ) -> Reply:
-        request = _request(self.model, messages, schema, temperature, seed, max_tokens)
+        asked = request(self.model, messages, How(schema, temperature, seed, max_tokens))
         try:
             reply = self._inner.complete(
                 messages, schema=schema, temperature=temperature, seed=seed, max_tokens=max_tokens
             )
         except MalformedReply as error:
-            self._write(request, malformed=_malformed_to_json(error))
+            self._write(asked, malformed=_malformed_to_json(error))
             raise
-        self._write(request, reply=_reply_to_json(reply))
+        self._write(asked, reply=_reply_to_json(reply))
         return reply
 
-    def _write(self, request: dict[str, Any], **outcome: Any) -> None:
-        line = json.dumps({"key": _key(request), "request": request, **outcome}, ensure_ascii=False)
+    def _write(self, asked: dict[str, Any], **outcome: Any) -> None:
+        line = json.dumps({"key": request_key(asked), "request": asked, **outcome}, ensure_ascii=False)
         with self._lock, self._path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
@@ -82,52 +83,29 @@ class ReplayClient:
         seed: int | None = None,
         max_tokens: int | None = None,
     ) -> Reply:
-        row = self._take(_request(self.model, messages, schema, temperature, seed, max_tokens))
+        row = self._take(request(self.model, messages, How(schema, temperature, seed, max_tokens)))
         if "malformed" in row:
             raise _malformed_from_json(row["malformed"])
         return _reply_from_json(row["reply"], schema)
 
-    def _take(self, request: dict[str, Any]) -> dict[str, Any]:
-        key = _key(request)
+    def _take(self, asked: dict[str, Any]) -> dict[str, Any]:
+        key = request_key(asked)
         if key not in self._recorded:
-            raise self._missing(request, key)
+            raise self._missing(asked, key)
         with self._lock:
             turn = self._asked.get(key, 0)
             self._asked[key] = turn + 1
         return self._recorded[key][min(turn, len(self._recorded[key]) - 1)]
 
-    def _missing(self, request: dict[str, Any], key: str) -> InputError:
-        last = request["messages"][-1]["content"] if request["messages"] else ""
+    def _missing(self, asked: dict[str, Any], key: str) -> InputError:
+        last = asked["messages"][-1]["content"] if asked["messages"] else ""
         return InputError(
             f"{self._path} holds no reply of {self.model} to the request that ends with {last[-80:]!r}.",
             hint="The prompt, the schema or an option changed since: record again with RecordingClient.",
             file=str(self._path),
             key=key,
-            request=request,
+            request=asked,
         )
-
-
-def _request(
-    model: str,
-    messages: Sequence[Message],
-    schema: type[BaseModel] | None,
-    temperature: float,
-    seed: int | None,
-    max_tokens: int | None,
-) -> dict[str, Any]:
-    return {
-        "model": model,
-        "messages": [asdict(message) for message in messages],
-        "schema": None if schema is None else schema.model_json_schema(),
-        "temperature": temperature,
-        "seed": seed,
-        "max_tokens": max_tokens,
-    }
-
-
-def _key(request: dict[str, Any]) -> str:
-    canonical = json.dumps(request, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:

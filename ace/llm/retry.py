@@ -17,20 +17,24 @@ if TYPE_CHECKING:
     import tenacity
 
 T = TypeVar("T")
+Failed = Callable[[BaseException, float | None], None]
+"""Told of every attempt that failed, and the seconds until the next one; None when there is none."""
 
 _TRANSIENT = frozenset({408, 409, 425, 429})
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Exponential back-off with jitter. An endpoint that asks for more than `max_wait` is not waited for."""
+    """Exponential back-off with jitter. What an endpoint asks for is waited for, if it is not more than
+    `max_wait`; one that asks for more is given up at once.
+    """
 
     attempts: int = 5
     first_wait: float = 0.5
     max_wait: float = 60.0
     sleep: Callable[[float], None] = time.sleep
 
-    def run(self, call: Callable[[], T]) -> T:
+    def run(self, call: Callable[[], T], failed: Failed = lambda error, wait: None) -> T:
         """Call until it succeeds, fails for good, or `attempts` are used up; then its error is raised."""
         import tenacity  # brings asyncio with it
 
@@ -45,9 +49,14 @@ class Retry:
             retry=tenacity.retry_if_exception(self._worth_it),
             wait=wait,
             sleep=self.sleep,
+            before_sleep=lambda state: _tell(state, failed),
             reraise=True,
         )
-        return retrying(call)
+        try:
+            return retrying(call)
+        except Exception as error:  # of any kind: it is only looked at on its way
+            failed(error, None)
+            raise
 
     def _worth_it(self, error: BaseException) -> bool:
         return is_transient(error) and (retry_after(error) or 0.0) <= self.max_wait
@@ -80,6 +89,11 @@ def _seconds(value: str) -> float | None:
         return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
     except (ValueError, TypeError):  # TypeError: a date without a time zone
         return None
+
+
+def _tell(state: tenacity.RetryCallState, failed: Failed) -> None:
+    if (error := _error(state)) is not None:
+        failed(error, state.next_action.sleep if state.next_action else 0.0)
 
 
 def _error(state: tenacity.RetryCallState) -> BaseException | None:

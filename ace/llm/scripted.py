@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pydantic import BaseModel
 
 from ace.errors import ModelError
-from ace.llm import structured
-from ace.llm.client import Message, Reply, Usage
+from ace.llm import asking
+from ace.llm.client import How, Message, Reply, Usage
 
 Script = Callable[[Sequence[Message]], str | Reply]
 
@@ -17,8 +17,8 @@ Script = Callable[[Sequence[Message]], str | Reply]
 class ScriptedClient:
     """Replies from a list, in order, or from a function of the messages; an exception in a list is raised.
 
-    Schemas are handled as for a real model: a scripted reply that is not valid uses up a try and the next
-    one is asked for. `calls` keeps the messages of every call. Tokens are counted as four characters each.
+    Replies are looked at as those of a real model are: one that is empty, or not valid, uses up a try and the
+    next one is asked for. `calls` keeps the messages of every call. Tokens are four characters each.
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class ScriptedClient:
     ) -> None:
         self.model = model
         self.calls: list[tuple[Message, ...]] = []
-        self._tries = tries
+        self.tries = tries
         self._script: Script | None = replies if callable(replies) else None
         self._replies: Iterator[str | Reply | Exception] = iter(() if callable(replies) else replies)
         self._lock = threading.Lock()
@@ -40,11 +40,11 @@ class ScriptedClient:
         seed: int | None = None,
         max_tokens: int | None = None,
     ) -> Reply:
-        if schema is None:
-            return self._say(messages)
-        return structured.complete(self._say, messages, schema, tries=self._tries)
+        how = How(schema, temperature, seed, max_tokens)
+        return asking.complete(self.ask, messages, how, tries=self.tries)
 
-    def _say(self, messages: Sequence[Message]) -> Reply:
+    def ask(self, messages: Sequence[Message], how: How) -> Reply:
+        """The next scripted reply, whatever is asked."""
         with self._lock:
             self.calls.append(tuple(messages))
             said = self._next() if self._script is None else None

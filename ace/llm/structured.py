@@ -1,20 +1,20 @@
-"""From what a model said to a valid instance of a schema: parse, repair, or ask again with the error.
+"""From what a model said to a valid instance of a schema: parse, repair, or say what is wrong with it.
 
-Knows JSON and pydantic; not how a call is made (the caller passes that in as a function).
+Knows JSON and pydantic; asks nobody.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from ace.errors import AceError, MalformedReply
-from ace.llm.client import Message, Reply, Usage
+from ace.llm.client import Message, Reply
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -25,44 +25,20 @@ _MAX_REPAIR = 50_000  # characters; repairing is slow, and what is longer is not
 _MAX_ECHO = 2_000  # how much of a bad reply is shown to the model again
 
 
-def complete(
-    call: Callable[[Sequence[Message]], Reply],
-    messages: Sequence[Message],
-    schema: type[BaseModel],
-    *,
-    tries: int = 3,
-) -> Reply:
-    """Call until the reply holds a valid `schema`, at most `tries` times. Usage adds up over all of them."""
-    spent, reply, problem, asked = Usage(), Reply(""), "", messages
-    for _ in range(tries):
-        try:
-            reply = call(asked)
-        except AceError as error:
-            error.details.setdefault("usage", spent)
-            raise
-        spent += reply.usage
-        try:
-            # What was cut off is not repaired: closing its brackets would pass half a lesson as a whole one.
-            parsed = parse(reply.text, schema, repair=reply.finish_reason != "length")
-        except ValueError as error:
-            problem = _explain(error, reply)
-            asked = [*messages, *_correction(reply.text, problem)]
-        else:
-            return Reply(reply.text, parsed, spent, reply.finish_reason)
-    raise MalformedReply(
-        f"No valid {schema.__name__} after {tries} tries: {problem}",
-        hint="Use a stronger model, or allow more tokens if the reply was cut off.",
-        text=reply.text,
-        usage=spent,
-    )
+@dataclass(frozen=True, slots=True)
+class Found(Generic[M]):
+    """`repaired`: the text was not this value and nothing else, as was asked."""
+
+    value: M
+    repaired: bool
 
 
-def parse(text: str, schema: type[M], *, repair: bool = True) -> M:
+def parse(text: str, schema: type[M], *, repair: bool = True) -> Found[M]:
     """The last JSON value in `text` that is a valid `schema`; ValueError says what is wrong with it."""
     failure = ValueError("it holds no JSON" if text.strip() else "it is empty")
-    for value in _values(text, repair):
+    for value, whole in _values(text, repair):
         try:
-            return schema.model_validate(value)
+            return Found(schema.model_validate(value), not whole)
         except ValidationError as error:
             failure = error
     raise failure
@@ -99,16 +75,21 @@ def _close(node: Any) -> Any:
     return closed
 
 
-def _values(text: str, repair: bool) -> Iterator[Any]:
-    """Candidates, best first: the whole text, JSON inside it from the last to the first, then a repair."""
+def _values(text: str, repair: bool) -> Iterator[tuple[Any, bool]]:
+    """Candidates, best first: the whole text, JSON inside it from the last to the first, then a repair.
+
+    With each, whether it is the whole text.
+    """
     try:
-        yield json.loads(text)
+        yield json.loads(text), True
         return
     except (ValueError, RecursionError):
         pass
-    yield from reversed(list(_embedded(text)))
+    for value in reversed(list(_embedded(text))):
+        yield value, False
     if repair and _OPENING.search(text) and len(text) <= _MAX_REPAIR:
-        yield from _repaired(text)
+        for value in _repaired(text):
+            yield value, False
 
 
 def _embedded(text: str) -> Iterator[Any]:
@@ -136,7 +117,8 @@ def _repaired(text: str) -> Iterator[Any]:
             continue
 
 
-def _explain(error: ValueError, reply: Reply) -> str:
+def explain(error: ValueError, reply: Reply) -> str:
+    """What to tell the model about its reply."""
     if reply.finish_reason == "length":
         return f"it was cut off after {reply.usage.completion_tokens} tokens; be shorter"
     if not isinstance(error, ValidationError):
@@ -145,7 +127,8 @@ def _explain(error: ValueError, reply: Reply) -> str:
     return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'it'}: {e['msg']}" for e in found)
 
 
-def _correction(text: str, problem: str) -> tuple[Message, Message]:
+def correction(text: str, problem: str) -> tuple[Message, Message]:
+    """The bad reply and the order to mend it, as messages to go on with."""
     shown = text if len(text) <= _MAX_ECHO else f"{text[:_MAX_ECHO]} [...]"
     order = f"That cannot be used: {problem}. Reply again with the corrected JSON and nothing else."
     return Message("assistant", shown or "(nothing)"), Message("user", order)

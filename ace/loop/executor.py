@@ -6,25 +6,35 @@ from collections.abc import Callable, Iterator, Sequence
 from threading import Event
 from typing import TypeVar
 
+from ace.errors import CapReached
+
 T = TypeVar("T")
 R = TypeVar("R")
+
+_GRACE = 60.0  # seconds: a server that hangs is not waited for much longer
 
 
 def ordered_map(work: Callable[[T], R], items: Sequence[T], workers: int, stop: Event) -> Iterator[R]:
     """Results in the order of `items`.
 
-    The first error is raised; what has not started never does, and `stop` is set for what has.
+    The first error is raised; what has not started never does, and `stop` is set for what has. When a cap
+    ends the work, calls that are under way are waited for: they are paid, so what they say is kept.
     """
     if workers <= 1 or len(items) <= 1:
         yield from map(work, items)
         return
-    from concurrent.futures import ThreadPoolExecutor
+    from concurrent.futures import ThreadPoolExecutor, wait
 
     pool = ThreadPoolExecutor(workers)
+    started = [pool.submit(work, item) for item in items]
     try:
-        yield from pool.map(work, items)
-    except BaseException:
+        for each in started:
+            yield each.result()
+    except BaseException as error:
         stop.set()
+        pool.shutdown(wait=False, cancel_futures=True)
+        if isinstance(error, CapReached):
+            wait(started, timeout=_GRACE)
         raise
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ace.loop.session import Session, total_usage
+from ace.loop.session import Session
 from ace.playbook.model import Bullet, Playbook
+from ace.runs.cost import usage_by_role
 from ace.runs.metrics import mcnemar
 from ace.runs.report import Report, Score
 
@@ -44,7 +45,7 @@ def finish(
         accepted=outcomes.count("accepted"),
         rejected=outcomes.count("rejected"),
         seconds=sum(payload["seconds"] for payload in run.payloads),
-        usage=total_usage([*run.payloads, {"usage": run.not_journaled}]),
+        usage=usage_by_role(run.store.calls(run.run)),
         run=run.run,
         selected=version,
         validated=validated,
@@ -54,8 +55,7 @@ def finish(
         skipped=skipped,
         learned=_learned(run.store.playbook(run.base), playbook),
     )
-    record = {**report.to_json(), "not_journaled": run.not_journaled}
-    run.store.finish_run(run.run, "capped" if stopped else "done", record)
+    run.store.finish_run(run.run, "capped" if stopped else "done", report.to_json())
     return report
 
 

@@ -1,6 +1,7 @@
 """A run in progress: its journal, its playbook, its evidence. Every step is journaled as it is committed.
 
-On resume the journal is replayed: a step that is in it is not done again, it only rebuilds the evidence.
+On resume the journal is replayed: a step that is in it is not done again, it only rebuilds the evidence. Of a
+step that was cut off, the calls that came to an end are answered from the journal of calls.
 """
 
 from __future__ import annotations
@@ -8,15 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from threading import Event
-from typing import Any
+from typing import Any, TypeVar
 
 from ace.agent.solver import SingleCall, Solver
 from ace.errors import CapReached, InputError, StoreError
-from ace.llm.client import Usage
 from ace.loop.bench import Bench
 from ace.loop.executor import ordered_map
 from ace.loop.options import Options, Progress
@@ -26,9 +26,13 @@ from ace.methods.protocol import Method
 from ace.playbook.delta import diff
 from ace.playbook.model import Delta, Playbook
 from ace.roles import Curator, Generator, Reflector, Team, prompt_hash
+from ace.runs.cost import faults_met, usage_by_role, wall
 from ace.store import Store
 from ace.store.records import Proposal, Run, RunStatus, Step
 from ace.task.types import Episode, Task
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +66,9 @@ class Session:
         self._stop = Event()
         self.payloads: list[Mapping[str, Any]] = []
         self.unsolved: dict[str, None] = {}  # samples that were wrong the last time and taught nothing
-        # Usage by role of steps that a cap cut off, this time and before: paid, though nothing was committed.
-        self.not_journaled: dict[str, Any] = (record.report or {}).get("not_journaled", {})
+        self.journal = store.call_journal(self.run)
+        paid = store.calls(self.run)
+        team.meter.begin_run(self.journal, spent=usage_by_role(paid), seconds=wall(paid))
 
     @property
     def playbook(self) -> Playbook:
@@ -84,8 +89,14 @@ class Session:
             self._stop,
         )
 
-    def map(self, work: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
-        return ordered_map(work, items, self.options.workers, self._stop)
+    def map(self, work: Callable[[T], R], items: Sequence[T], name: Callable[[T], str] = str) -> Iterator[R]:
+        """In parallel, results in order. The calls that `work` makes for an item are made for its `name`."""
+
+        def named(item: T) -> R:
+            with self.team.meter.about(name(item)):
+                return work(item)
+
+        return ordered_map(named, items, self.options.workers, self._stop)
 
     def step(self, phase: str, work: Callable[[], Work]) -> Step:
         """Do `work` and commit it with its journal row, unless the journal has it already."""
@@ -103,18 +114,16 @@ class Session:
         return self.step("selection", lambda: Work(delta, [], reason, "gate")).version
 
     def _do(self, number: int, phase: str, work: Callable[[], Work]) -> Step:
-        started, before = time.perf_counter(), self.team.meter.usage
-        try:
-            done = work()
-        except CapReached:
-            cut_off = _as_json(_since(before, self.team.meter.usage))
-            self.not_journaled = _as_json(total_usage([{"usage": self.not_journaled}, {"usage": cut_off}]))
-            raise
+        started, meter = time.perf_counter(), self.team.meter
+        meter.begin_step(number, phase)
+        done = work()
+        calls = meter.calls
         payload = {
             "results": list(done.results),
             "kept": {bullet: list(samples) for bullet, samples in done.kept.items()},
             "proposals": [proposal.outcome for proposal in done.proposals],
-            "usage": _as_json(_since(before, self.team.meter.usage)),
+            "usage": {role: asdict(used) for role, used in usage_by_role(calls).items()},
+            "faults": faults_met(calls),
             "seconds": time.perf_counter() - started,
         }
         commit = self.store.commit(
@@ -172,10 +181,13 @@ def session(
     active = Session(task, store, team, options, progress, store.run(run))
     try:
         yield active
+        team.meter.end_run()
     except BaseException as error:
         with suppress(StoreError):  # what ended the run must not be hidden by a file that is locked as well
             store.finish_run(run, _status(error), None)
         raise
+    finally:
+        active.journal.close()
 
 
 def _status(error: BaseException) -> RunStatus:
@@ -220,20 +232,3 @@ def _resumed(kind: str, task: Task, store: Store, config: Mapping[str, Any]) -> 
             hint="Resume with the same options, or start a new run.",
         )
     return found.id
-
-
-def _since(before: Mapping[str, Usage], after: Mapping[str, Usage]) -> dict[str, Usage]:
-    return {role: usage - before.get(role, Usage()) for role, usage in after.items()}
-
-
-def _as_json(usage: Mapping[str, Usage]) -> dict[str, Any]:
-    return {role: asdict(used) for role, used in usage.items()}
-
-
-def total_usage(payloads: Iterable[Mapping[str, Any]]) -> dict[str, Usage]:
-    """Usage by role over all steps, the resumed ones included."""
-    total: dict[str, Usage] = {}
-    for payload in payloads:
-        for role, usage in payload["usage"].items():
-            total[role] = total.get(role, Usage()) + Usage(**usage)
-    return total

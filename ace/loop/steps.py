@@ -68,7 +68,7 @@ def _score(run: Session, phase: str, samples: Sequence[Sample], playbook: Playbo
         bench = run.bench(phase, version, sample.id)
         return bench, bench.solve(sample, playbook)
 
-    done = list(run.map(solve, samples))
+    done = list(run.map(solve, samples, _id))
     _refuse_silence([trial for _, trial in done])
     results = [_result(bench, trial) for bench, trial in done]
     return Work((), results, phase, "evaluator", [bench.episodes[0] for bench, _ in done])
@@ -82,7 +82,7 @@ def _learn(run: Session, phase: str, samples: Sequence[Sample]) -> Work:
         trial = bench.solve(sample, playbook)
         return bench, trial, run.method.learn(trial, playbook, bench, run.evidence)
 
-    done = list(run.map(attempt, samples))
+    done = list(run.map(attempt, samples, _id))
     _refuse_silence([trial for _, trial, _ in done])
     return learned(run, phase, done)
 
@@ -124,6 +124,10 @@ def _curate(run: Session, phase: str, chores: Sequence[str]) -> Work:
         proposals=proposals,
         kept=_kept((p, _right_with(p, bench)) for bench, made in done for p in made),
     )
+
+
+def _id(sample: Sample) -> str:
+    return sample.id
 
 
 def _right_with(proposal: Proposal, bench: Bench) -> list[str]:

@@ -90,6 +90,15 @@ def _open_for_writing(path: Path, timeout: float, create: bool) -> sqlite3.Conne
     return db
 
 
+def for_many_threads(path: Path, *, timeout: float) -> sqlite3.Connection:
+    """A second connection to a file that is open already. Whoever has it lets one thread use it at a time."""
+    with typed_errors(path):
+        db = _raw(path, "rw", timeout, check_same_thread=False)
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA foreign_keys = ON")
+        return db
+
+
 def _use_wal(db: sqlite3.Connection, timeout: float) -> None:
     """In WAL mode readers never wait. SQLite itself does not wait its turn to switch a new file to it."""
     deadline = time.monotonic() + timeout
@@ -125,9 +134,11 @@ def _readable(path: Path, mode: str, timeout: float) -> sqlite3.Connection:
     return db
 
 
-def _raw(path: Path, mode: str, timeout: float) -> sqlite3.Connection:
+def _raw(path: Path, mode: str, timeout: float, *, check_same_thread: bool = True) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?mode={mode}"
-    return sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None)
+    return sqlite3.connect(
+        uri, uri=True, timeout=timeout, isolation_level=None, check_same_thread=check_same_thread
+    )
 
 
 def _empty(path: Path) -> NotAPlaybook:

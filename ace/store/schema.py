@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ace.errors import NewerSchema, NotAPlaybook
 from ace.playbook.codec import chain_hash, delta_to_json
+from ace.store.calls import m005_calls
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -163,7 +164,7 @@ def m004_aliases(db: Database) -> None:
     )
 
 
-MIGRATIONS: tuple[Callable[[Database], None], ...] = (m001_first_tables, m002_uses, m004_aliases)
+MIGRATIONS: tuple[Callable[[Database], None], ...] = (m001_first_tables, m002_uses, m004_aliases, m005_calls)
 LATEST = len(MIGRATIONS)
 DAMAGED = "Put a backup in its place; `ace playbook export` saves what can still be read."
 

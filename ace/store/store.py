@@ -11,16 +11,20 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ace.playbook.delta import diff
 from ace.playbook.exchange import Alias
 from ace.playbook.model import Delta, Operation, Playbook
 from ace.store import aliases as alias_rows
-from ace.store import evidence, head, runs, verify, versions
+from ace.store import calls, evidence, head, runs, verify, versions
 from ace.store.connection import connect, transaction, typed_errors
+from ace.store.journal import CallJournal
 from ace.store.records import Commit, Proposal, Run, RunStatus, Step, Version
 from ace.task.types import Episode
+
+if TYPE_CHECKING:
+    from ace.llm.journal import Call
 
 
 class Store:
@@ -176,6 +180,19 @@ class Store:
         """Proposals in the order they were stored: all, or those of a run."""
         with self._reading() as db:
             return evidence.proposals(db, run)
+
+    def calls(self, run: int) -> list[Call]:
+        """The model calls of a run in the order they ended, those of steps that were cut off included.
+
+        Without what was said: `text` is empty, or None where the request failed.
+        """
+        with self._reading() as db:
+            return calls.of_run(db, run)
+
+    def call_journal(self, run: int) -> CallJournal:
+        """Where the calls of a run are kept as they end, and those of a step that was cut off are found."""
+        with self._reading() as db:
+            return CallJournal.open(db, self.path, run)
 
     # Inside
 

@@ -20,6 +20,7 @@ JSON_COLUMNS = {
     "episodes": ("subjects", "missing", "uses"),
     "proposals": ("delta", "episodes", "attempts"),
     "rejected_operations": ("operation",),
+    "calls": ("faults",),
 }
 
 

@@ -1,0 +1,129 @@
+"""A client whose every request passes the meter: found in the journal, or allowed, made and kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel
+
+from ace.errors import AceError, MalformedReply
+from ace.llm import asking
+from ace.llm.client import Client, How, Message, Reply, Usage
+from ace.llm.faults import IN_THE_REPLY, Fault, Kind, detail, hide, numbered
+from ace.llm.journal import Call, Key
+from ace.llm.request import key, request
+from ace.llm.structured import parse
+
+if TYPE_CHECKING:
+    from ace.llm.meter import Meter
+
+_NOTHING_YET = Key(0, "", "", "", 0)
+
+
+class Metered:
+    """A Client around a client. One that can be asked request by request is; any other is a single request,
+    however many it makes.
+    """
+
+    def __init__(self, meter: Meter, role: str, client: Client) -> None:
+        self._meter, self._role, self._client = meter, role, client
+
+    @property
+    def model(self) -> str:
+        return self._client.model
+
+    def complete(
+        self,
+        messages: Sequence[Message],
+        *,
+        schema: type[BaseModel] | None = None,
+        temperature: float = 0.0,
+        seed: int | None = None,
+        max_tokens: int | None = None,
+    ) -> Reply:
+        how = How(schema, temperature, seed, max_tokens)
+        single: asking.Asks | None = self._client if hasattr(self._client, "ask") else None  # type: ignore[assignment]
+        if single:
+            one = _Requests(self._meter, self._role, self.model, single.ask)
+            return asking.complete(one.ask, messages, how, tries=single.tries, keep=one.keep)
+        one = _Requests(self._meter, self._role, self.model, self._whole)
+        reply = one.ask(messages, how)
+        if reply.parsed is None and schema is not None:  # it comes from the journal
+            reply = replace(reply, parsed=parse(reply.text, schema).value)
+        one.keep(reply if reply.parsed is None else replace(reply, text=reply.parsed.model_dump_json()))
+        return reply
+
+    def _whole(self, messages: Sequence[Message], how: How) -> Reply:
+        return self._client.complete(
+            messages,
+            schema=how.schema,
+            temperature=how.temperature,
+            seed=how.seed,
+            max_tokens=how.max_tokens,
+        )
+
+
+@dataclass(slots=True)
+class _Requests:
+    """The requests of one call, one after the other: each is asked for, looked at, and then kept."""
+
+    meter: Meter
+    role: str
+    model: str
+    make: Callable[[Sequence[Message], How], Reply]
+    at: Key = _NOTHING_YET
+    started: float = 0.0
+    paid: bool = False
+    attempts: int = 0
+
+    def ask(self, messages: Sequence[Message], how: How) -> Reply:
+        self.at = self.meter.key(self.role, key(request(self.model, messages, how)))
+        known = self.meter.journal.find(self.at) if self.meter.journal else None
+        self.paid, self.started = known is None, time.time()
+        if known is not None:
+            return replace(known, faults=tuple(f for f in known.faults if f.kind not in IN_THE_REPLY))
+        self.meter.begin()
+        try:
+            return self.make(messages, how)
+        except AceError as error:
+            self._failed(error)
+            raise
+        except BaseException:
+            self.meter.abandon()
+            raise
+
+    def keep(self, reply: Reply) -> None:
+        self.attempts += 1 + sum(fault.kind not in IN_THE_REPLY for fault in reply.faults)
+        self._end(self._call(reply.text, reply.finish_reason, "", reply))
+
+    def _failed(self, error: AceError) -> None:
+        # A request that fails without saying what it took counts as a call that took nothing.
+        usage = error.details.get("usage", Usage(calls=1))
+        met = error.details.get("faults") or (_unexplained(error),)
+        nothing = Reply("", usage=usage, faults=numbered(met, self.attempts))
+        self._end(self._call(None, "", f"{type(error).__name__}: {hide(error.message)}", nothing))
+
+    def _call(self, text: str | None, finish: str, error: str, reply: Reply) -> Call:
+        return Call(
+            self.at,
+            self.meter.phase,
+            self.model,
+            text,
+            finish,
+            error,
+            reply.usage,
+            reply.faults,
+            self.started,
+        )
+
+    def _end(self, call: Call) -> None:
+        self.meter.end(call, paid=self.paid)
+
+
+def _unexplained(error: AceError) -> Fault:
+    """For a client that says only that it failed."""
+    kind: Kind = "wrong form" if isinstance(error, MalformedReply) else "server error"
+    return Fault(kind, 1, "given up", detail(str(error)))

@@ -1,0 +1,208 @@
+"""The journal of model calls: written as they end, found again, from many threads, and over resumes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from ace.errors import CapReached, ModelUnavailable, StoreError
+from ace.llm import Caps, Message, Meter, RecordingClient, Reply, ScriptedClient, Usage
+from ace.llm.faults import Fault
+from ace.llm.journal import Call, Key
+from ace.loop import Options, learn
+from ace.loop.executor import ordered_map
+from ace.roles import Team
+from ace.store import Store
+from tests.world import says, world
+
+ASK = [Message("user", "How many?")]
+
+
+class Count(BaseModel):
+    number: int
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.open(tmp_path / "p.db")
+
+
+def a_call(sample: str, text: str | None = "said", step: int = 0) -> Call:
+    fault = Fault("rate limit", 1, "tried again after 1.0 s", "no")
+    used = Usage(1, 100, 60, 20, 0.5, None)
+    return Call(
+        Key(step, sample, "generator", "sha", 0), "before", "m", text, "stop", "", used, (fault,), 7.5
+    )
+
+
+@pytest.fixture(scope="module")
+def one_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    with Store.open(tmp_path_factory.mktemp("one") / "p.db") as store:
+        yield store
+
+
+@settings(max_examples=40)
+@given(text=st.text(st.characters(exclude_categories=()), max_size=40))
+def test_what_was_said_comes_back_as_it_was(text: str, one_store: Store) -> None:
+    run = one_store.start_run("learn", "t", {})
+    journal = one_store.call_journal(run)
+    journal.write(a_call("s", text))
+    journal.close()
+    found = one_store.call_journal(run).find(a_call("s").key)
+    assert found and (found.text, found.usage, found.faults) == (text, a_call("s").usage, a_call("s").faults)
+    assert one_store.calls(run) == [a_call("s", "")]
+    assert one_store.verify() == []
+
+
+def test_only_replies_of_steps_that_were_cut_off_are_found(store: Store) -> None:
+    run, other = (store.start_run("learn", "t", {}) for _ in range(2))
+    journal = store.call_journal(run)
+    for call in (a_call("s"), a_call("s", step=1), a_call("failed", None, step=1)):
+        journal.write(call)
+    store.commit((), author="a", reason="r", run=run, step=(0, "before", {}))
+    journal = store.call_journal(run)
+    assert journal.find(a_call("s", step=1).key) is not None
+    assert journal.find(a_call("s").key) is None, "its step is committed"
+    assert journal.find(a_call("failed", step=1).key) is None, "nothing was said"
+    assert store.call_journal(other).find(a_call("s", step=1).key) is None
+
+
+def test_many_threads_write_and_a_late_one_is_kept(store: Store) -> None:
+    run = store.start_run("learn", "t", {})
+    journal = store.call_journal(run)
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda n: journal.write(a_call(f"s{n}")), range(200)))
+        store.commit((), author="a", reason="r", run=run, step=(0, "before", {}))
+    journal.close()
+    journal.write(a_call("late"))
+    assert len({call.key.sample for call in store.calls(run)}) == 201
+
+
+def test_a_write_that_fails_is_told_and_done_by_the_next(store: Store) -> None:
+    run = store.start_run("learn", "t", {})
+    journal = store.call_journal(run)
+    unknown = replace(a_call("s"), usage=replace(Usage(), calls=None))  # type: ignore[arg-type]
+    with pytest.raises(StoreError):
+        journal.write(unknown)
+    with pytest.raises(StoreError):  # it stands before this one, and neither may be lost silently
+        journal.write(a_call("t"))
+    assert store.calls(run) == []
+
+
+def test_requests_of_a_repaired_call_are_kept_one_by_one(store: Store) -> None:
+    """A run that dies between a bad reply and the next one has paid for the bad one only once."""
+    replies = ["no", "still no", '{"number": 3}']
+    run = store.start_run("learn", "t", {})
+    meter = Meter()
+    meter.begin_run(store.call_journal(run))
+    broken = ScriptedClient([*replies[:2], ModelUnavailable("gone")])
+    with pytest.raises(ModelUnavailable):
+        meter.client("reflector", broken).complete(ASK, schema=Count)
+    meter.begin_run(store.call_journal(run))
+    again = ScriptedClient(replies[2:])
+    reply = meter.client("reflector", again).complete(ASK, schema=Count)
+    assert reply.parsed == Count(number=3) and reply.usage.calls == 3 and len(again.calls) == 1
+    assert [fault.action for fault in reply.faults] == ["asked again", "asked again"]
+    assert [(call.error.partition(":")[0], len(call.faults)) for call in store.calls(run)] == [
+        ("", 1),
+        ("", 1),
+        ("ModelUnavailable", 1),
+        ("", 0),
+    ]
+
+
+def test_a_client_that_cannot_be_asked_request_by_request_is_kept_call_by_call(
+    store: Store, tmp_path: Path
+) -> None:
+    run, meter = store.start_run("learn", "t", {}), Meter()
+    model = ScriptedClient(['Sure: {"number": 3}', "text"])
+    for _ in range(2):
+        meter.begin_run(store.call_journal(run))
+        client = meter.client("curator", RecordingClient(model, tmp_path / "calls.jsonl"))
+        assert client.complete(ASK, schema=Count).parsed == Count(number=3)
+        assert client.complete(ASK).text == "text"
+    assert len(model.calls) == 2 and len(store.calls(run)) == 2
+
+
+def test_the_same_request_twice_is_two_calls(store: Store) -> None:
+    run, meter = store.start_run("learn", "t", {}), Meter()
+    model = ScriptedClient(["a", "b", "c"])
+    said = []
+    for _ in range(2):
+        meter.begin_run(store.call_journal(run))
+        client = meter.client("generator", model)
+        with meter.about("s1"):
+            said.append([client.complete(ASK).text for _ in range(2)])
+    with meter.about("s2"):
+        said.append([client.complete(ASK).text])
+    assert said == [["a", "b"], ["a", "b"], ["c"]]
+
+
+def test_replies_from_the_journal_cost_nothing_and_pass_every_cap(store: Store) -> None:
+    run, meter = store.start_run("learn", "t", {}), Meter(Caps(calls=2))
+    model = ScriptedClient(lambda _: "x")
+    for paid in ({}, {"generator": Usage(calls=2)}):
+        meter.begin_run(store.call_journal(run), spent=paid)
+        client = meter.client("generator", model)
+        for seed in range(2):
+            client.complete(ASK, seed=seed)
+        with pytest.raises(CapReached):
+            client.complete(ASK, seed=2)
+        assert meter.usage["generator"].calls == 2 and len(meter.calls) == 2
+    assert len(model.calls) == 2
+
+
+def test_a_cap_waits_for_calls_that_are_under_way() -> None:
+    stop, all_started, ended = threading.Event(), threading.Barrier(3), []
+
+    def work(item: int) -> int:
+        all_started.wait(30)
+        if item == 0:
+            raise CapReached("enough")
+        time.sleep(0.2)
+        ended.append(item)
+        return item
+
+    with pytest.raises(CapReached):
+        list(ordered_map(work, range(3), 3, stop))
+    assert sorted(ended) == [1, 2] and stop.is_set()
+
+
+OPTIONS = Options(batch_size=3, workers=1)
+
+
+@pytest.mark.parametrize("calls", [1, 9, 14, 17, 25, 33, 44, 49])
+def test_a_run_that_died_asks_only_for_what_it_has_not(tmp_path: Path, calls: int) -> None:
+    whole = ScriptedClient(says)
+    with Store.open(tmp_path / "whole.db") as store:
+        learn(world(), store, Team.of(whole), OPTIONS)
+    left = iter(range(calls))
+
+    def dies(messages: Sequence[Message]) -> str:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return says(messages)
+
+    rest = ScriptedClient(says)
+    with Store.open(tmp_path / "cut.db") as store:
+        with pytest.raises(KeyboardInterrupt):
+            learn(world(), store, Team.of(ScriptedClient(dies)), OPTIONS)
+        learn(world(), store, Team.of(rest), replace(OPTIONS, workers=3), resume=True)
+    assert len(rest.calls) == len(whole.calls) - calls
+
+
+def test_what_a_team_is_asked_after_a_run_is_no_part_of_it(store: Store) -> None:
+    mine = Team.of(ScriptedClient(says))
+    report = learn(world(), store, mine, OPTIONS)
+    before = len(store.calls(report.run))
+    reply: Reply = mine.generator.complete([Message("system", ""), Message("user", "What about red?")])
+    assert reply.text and len(store.calls(report.run)) == before

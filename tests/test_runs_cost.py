@@ -1,0 +1,132 @@
+"""What a run took, from the records of its calls: pure sums, then the command over a real run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ace.llm import Caps, Usage
+from ace.llm.faults import Fault
+from ace.llm.journal import Call, Key
+from ace.loop import Options, learn
+from ace.runs.cost import cost_of, faults_counted, usage_by_role, used, wall
+from ace.store import Store
+from ace.store.records import Step
+from tests.cli import Ace
+from tests.world import team, world
+
+
+def call(
+    sample: str,
+    role: str = "generator",
+    *,
+    step: int = 0,
+    phase: str = "epoch 1",
+    tokens: int = 100,
+    started: float = 0.0,
+    seconds: float = 1.0,
+    cost: float | None = 0.5,
+    faults: tuple[Fault, ...] = (),
+) -> Call:
+    usage = Usage(1, tokens, tokens // 2, 10, seconds, cost)
+    return Call(Key(step, sample, role, f"asks {tokens}", 0), phase, "m", "", "", "", usage, faults, started)
+
+
+def step(number: int, phase: str, results: list[str], kept: dict[str, list[str]]) -> Step:
+    return Step(1, number, phase, {"results": [{"sample": name} for name in results], "kept": kept}, number)
+
+
+times = st.tuples(st.integers(0, 50), st.integers(0, 20))
+
+
+@given(st.lists(times, max_size=8))
+def test_wall_time_is_when_anything_was_under_way(spans: list[tuple[int, int]]) -> None:
+    busy = {second for start, length in spans for second in range(start, start + length)}
+    assert wall(call("s", started=start, seconds=length) for start, length in spans) == len(busy)
+
+
+@given(st.lists(st.builds(call, st.sampled_from("abc"), st.sampled_from(["generator", "reflector"]))))
+def test_every_table_sums_to_the_total(calls: list[Call]) -> None:
+    cost = cost_of(calls, [])
+    for rows in (cost.roles, cost.phases, cost.samples):
+        assert sum((row.usage.calls for row in rows), 0) == cost.total.calls == len(calls)
+        assert sum(row.usage.prompt_tokens for row in rows) == cost.total.prompt_tokens
+    assert sum(usage.calls for usage in usage_by_role(calls).values()) == len(calls)
+
+
+def test_a_bullet_costs_what_followed_the_attempt() -> None:
+    calls = [
+        call("a", tokens=1000),  # the attempt
+        call("a", "reflector", tokens=300),
+        call("a", tokens=200),  # its proof
+        call("b", tokens=1000),
+        call("b", "reflector", tokens=70),  # nothing was kept
+    ]
+    cost = cost_of(calls, [step(0, "epoch 1", ["a", "b"], {"one": ["a"], "two": ["a"]})])
+    assert [(row.bullet, row.usage.prompt_tokens, row.fixed) for row in cost.bullets] == [
+        ("one", 250, ("a",)),
+        ("two", 250, ("a",)),
+    ]
+    assert (cost.unlearned.prompt_tokens, cost.unlearned.calls) == (70, 1)
+
+
+def test_a_curated_bullet_has_the_cost_of_both_and_fixes_nothing_by_it() -> None:
+    calls = [
+        call("a", tokens=1000),
+        call("a", "reflector", tokens=300),
+        call("ord.st", "curator", step=1, phase="curation 1", tokens=50),
+        call("ord.st", step=1, phase="curation 1", tokens=40),
+    ]
+    steps = [step(0, "epoch 1", ["a"], {"one": ["a"]}), step(1, "curation 1", [], {"one": ["a", "b"]})]
+    (row,) = cost_of(calls, steps).bullets
+    assert (row.usage.prompt_tokens, row.fixed) == (390, ("a",))
+
+
+def test_one_unknown_price_makes_a_sum_unknown() -> None:
+    assert used([call("a"), call("a", cost=None)]).cost is None
+
+
+def test_faults_are_summed_by_kind_and_action() -> None:
+    waited = [Fault("rate limit", n, f"tried again after {n}.0 s") for n in (1, 2)]
+    faults = (*waited, Fault("rate limit", 3, "given up"), Fault("empty", 4, "asked again"))
+    assert faults_counted([call("a", faults=faults)]) == {
+        "empty": {"asked again": 1},
+        "rate limit": {"given up": 1, "tried again": 2},
+    }
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "colours.db"
+    with Store.open(path) as store:
+        learn(world(), store, team(wrong=("red",)), Options(workers=1))
+    return path
+
+
+def test_the_command_shows_the_tables(ace: Ace, file: Path) -> None:
+    text = ace("runs", "show", "1", "--cost", "--playbook", str(file)).out
+    for head in ("role", "phase", "sample (the 10 dearest of 20)", "Bullet"):
+        assert any(line.startswith(head) for line in text.splitlines())
+    assert "black means 70040" in text and "and fixed 1 sample" in text
+    assert "tokens went to lessons that were not kept" in text
+
+
+def test_the_command_as_json(ace: Ace, file: Path) -> None:
+    told = json.loads(ace("runs", "show", "--cost", "--json", "--playbook", str(file)).out)
+    assert set(told["cost"]) == {"total", "roles", "phases", "samples", "bullets", "unlearned"}
+    report = told["report"]["usage"]
+    assert {row["name"]: row["usage"]["calls"] for row in told["cost"]["roles"]} == {
+        role: usage["calls"] for role, usage in report.items()
+    }
+    assert len(told["cost"]["bullets"]) == 9 and told["faults"] == {}
+
+
+def test_a_run_without_calls(ace: Ace, tmp_path: Path) -> None:
+    path = str(tmp_path / "empty.db")
+    with Store.open(path) as store:
+        learn(world(), store, team(caps=Caps(calls=0)), Options(workers=1))
+    assert ace("runs", "show", "--cost", "--playbook", path).out == "No call was made.\n"
