@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from ace.playbook import Add, Vote
+from ace.store import Store
 from ace.task import Attempt, Task, load_task
 
 ROOT = Path(__file__).parent.parent
@@ -62,3 +64,28 @@ def test_documented_tasks_work(name: str, right: str, tmp_path: Path) -> None:
     sample = task.train[0]
     judged = [task.environment.judge(sample, Attempt(sample.id, answer)) for answer in (right, "London")]
     assert [verdict.correct for verdict in judged] == [True, False]
+
+
+def test_the_pages_calls_on_a_store_work_and_none_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every line of the page's example runs, in order, on a playbook of three versions."""
+    monkeypatch.chdir(tmp_path)
+    page = (DOCS / "api.md").read_text(encoding="utf-8")
+    example = next(block for block in BLOCK.findall(page) if "store.checkout()" in block)
+    public = {name for name in vars(Store) if not name.startswith("_")}
+    names = {"bullet_id": "a", "delta": (Vote("a", 1),)}
+    with Store.open("one.db") as store:
+        run = store.start_run("learn", "shop", {})
+        for number in range(3):
+            add = (Add("abc"[number], "notes", "text"),)
+            store.commit(add, author="a", reason="r", run=run, step=(number, "epoch 1", {}))
+        store.tag("prod")
+        exec(example, {"store": store, **names})
+    assert {name for name in public if f"store.{name}(" not in page} <= RUNS_USE
+
+
+RUNS_USE = {
+    *("open", "close", "resolve", "start_run", "finish_run", "run", "steps", "versions_of"),
+    "last_unfinished",
+}

@@ -95,17 +95,17 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(share=st.floats(0, 1))
     def look_back(self, share: float) -> None:
         version = round(share * self.head)
-        assert self.reader.playbook(version) == self.playbooks[version]
+        assert self.reader.checkout(version) == self.playbooks[version]
         assert self.reader.operations(version) == self.operations[version]
 
     @invariant()
     def the_head_is_the_fold(self) -> None:
         assert self.reader.head().number == self.head
-        assert self.reader.playbook() == self.playbooks[-1]
+        assert self.reader.checkout() == self.playbooks[-1]
 
     def teardown(self) -> None:
         with Store.open(self.file) as fresh:
-            assert fresh.playbook() == self.playbooks[-1]
+            assert fresh.checkout() == self.playbooks[-1]
             assert [v.operations for v in reversed(fresh.log())] == [len(ops) for ops in self.operations]
             assert fresh.verify() == []
         with sqlite3.connect(self.file) as db:

@@ -80,9 +80,9 @@ def test_four_processes_lose_no_vote(file: Path) -> None:
     assert [process.wait(timeout=120) for process in processes] == [0] * 4
     with Store.open(file) as store:
         assert store.head().number == 201
-        shared = store.playbook().bullets["shared"]
+        shared = store.checkout().bullets["shared"]
         assert (shared.helpful, shared.harmful) == (200, 100)
-        assert len(store.playbook()) == 201
+        assert len(store.checkout()) == 201
         assert store.verify() == []
 
 
@@ -112,7 +112,7 @@ def test_a_killed_process_loses_nothing_it_was_told_is_kept(file: Path) -> None:
 def check_kept(file: Path, acknowledged: list[tuple[int, ...]]) -> None:
     with Store.open(file, create=False) as store:
         assert store.verify() == []
-        playbook = store.playbook()
+        playbook = store.checkout()
         steps = {(run.id, step.number): step.version for run in store.runs() for step in store.steps(run.id)}
         for run, number, version in acknowledged:
             assert f"b{run}-{number}" in playbook.bullets
@@ -125,7 +125,14 @@ def check_kept(file: Path, acknowledged: list[tuple[int, ...]]) -> None:
 
 @pytest.mark.parametrize(
     "statement",
-    ["INSERT INTO operations", "UPDATE meta", "INSERT INTO episodes", "INSERT INTO steps", "COMMIT"],
+    [
+        "INSERT INTO operations",
+        "INSERT INTO bullet_history",
+        "UPDATE branches",
+        "INSERT INTO episodes",
+        "INSERT INTO steps",
+        "COMMIT",
+    ],
 )
 def test_a_process_that_dies_inside_a_commit_leaves_none_of_it(file: Path, statement: str) -> None:
     process = start(DIES_AT, file, statement)

@@ -1,4 +1,4 @@
-"""`ace playbook ...`: read a playbook and its history, go back, take it out and in."""
+"""`ace playbook ...`: read a playbook, take it out and in; `history` has the commands on its versions."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ace.cli import history
+from ace.cli.history import AUTHOR
 from ace.cli.options import Json, PlaybookFile, playbook_file
 from ace.cli.output import emit
 from ace.errors import InputError, NotAPlaybook, StoreError, UnknownVersion
 
 if TYPE_CHECKING:
     from ace.playbook.model import Bullet, Operation, Playbook
-    from ace.store import Store, Version
+    from ace.store import Store
 
-AUTHOR = "user"
-Number = Annotated[
-    int | None, typer.Option("--version", metavar="N", min=0, help="A version.  [default: the head]")
+VersionOption = Annotated[
+    str | None, typer.Option("--version", metavar="VERSION", help=f"{history.REF}  [default: main]")
 ]
 
 
 def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Read a playbook and its history; take it out and in.", no_args_is_help=True)
-    for command in (list_, show, log, diff, rollback, export, import_):
+    for command in (list_, show, *history.COMMANDS, export, import_):
         group.command(command.__name__.rstrip("_"))(command)
     app.add_typer(group, name="playbook")
 
@@ -47,7 +48,7 @@ def show(
     bullet: Annotated[
         str | None, typer.Argument(metavar="[BULLET]", help="An id: its proof and history.")
     ] = None,
-    version: Number = None,
+    version: VersionOption = None,
     playbook: PlaybookFile = None,
     json: Json = False,
 ) -> None:
@@ -55,7 +56,7 @@ def show(
     from ace.playbook import to_markdown
 
     with _open(playbook_file(playbook)) as store:
-        value = store.playbook(version)
+        value = store.checkout(version)
         if bullet is not None:
             _show_bullet(store, value, bullet, json)
             return
@@ -63,56 +64,11 @@ def show(
         emit(json, {"bullets": [asdict(each) for each in value]}, text)
 
 
-def log(
-    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Only the newest.")] = None,
-    playbook: PlaybookFile = None,
-    json: Json = False,
-) -> None:
-    """The versions, newest first."""
-    from ace.runs.table import aligned
-
-    with _open(playbook_file(playbook)) as store:
-        versions = store.log(limit)
-    data = {"versions": [asdict(version) for version in versions]}
-    emit(json, data, aligned(map(_version_row, versions), right=(0, 2)))
-
-
-def diff(
-    a: Annotated[int, typer.Argument(metavar="A", min=0, help="From this version")],
-    b: Annotated[
-        int | None, typer.Argument(metavar="[B]", min=0, help="to this one.  [default: the head]")
-    ] = None,
-    playbook: PlaybookFile = None,
-    json: Json = False,
-) -> None:
-    """The operations that lead from one version to another."""
-    with _open(playbook_file(playbook)) as store:
-        delta = store.diff(a, store.head().number if b is None else b)
-    text = "\n".join(map(describe, delta)) or "No difference."
-    emit(json, {"operations": [asdict(operation) for operation in delta]}, text)
-
-
-def rollback(
-    version: Annotated[int, typer.Argument(metavar="VERSION", min=0, help="The version to go back to.")],
-    playbook: PlaybookFile = None,
-    json: Json = False,
-) -> None:
-    """Make a new version that equals an old one. Nothing is forgotten."""
-    from ace.runs.table import counted
-    from ace.store import Store
-
-    with Store.open(playbook_file(playbook), create=False) as store:
-        commit = store.revert(version, author=AUTHOR, reason=f"rollback to version {version}")
-    size = counted(len(commit.playbook), "bullet")
-    text = f"version {commit.version.number} equals version {version}: {size}"
-    emit(json, {"version": asdict(commit.version), "bullets": len(commit.playbook)}, text)
-
-
 def export(
     file: Annotated[
         Path | None, typer.Argument(metavar="[FILE]", help="A .md or .json file.  [default: stdout]")
     ] = None,
-    version: Number = None,
+    version: VersionOption = None,
     playbook: PlaybookFile = None,
 ) -> None:
     """Write a playbook as text that can be reviewed, committed and imported."""
@@ -120,7 +76,7 @@ def export(
     from ace.runs.table import counted
 
     with _open(playbook_file(playbook)) as store:
-        value = store.playbook(version)
+        value = store.checkout(version)
     text = playbook_to_json(value) if file and file.suffix == ".json" else to_markdown(value)
     if file is None:
         typer.echo(text, nl=False)
@@ -144,7 +100,7 @@ def import_(
     read = _reader(file)
     read(None)  # a file that does not read must not leave an empty playbook behind
     with Store.open(playbook_file(playbook)) as store:
-        before = store.playbook()
+        before = store.checkout()
         changes = difference(before, read(before))
         delta = tuple(change for change in changes if replace or not isinstance(change, Remove))
         commit = store.commit(delta, author=AUTHOR, reason=f"import of {file.name}")
@@ -178,7 +134,7 @@ def _listed(path: Path) -> dict[str, Any]:
     """Empty for some other file. A playbook that cannot be read must not hide the others."""
     try:
         with _open(path) as store:
-            size, head = len(store.playbook()), store.head()
+            size, head = len(store.checkout()), store.head()
     except NotAPlaybook:
         return {}
     except StoreError as error:
@@ -208,12 +164,6 @@ def _reader(file: Path) -> Callable[[Playbook | None], Playbook]:
     return lambda base: from_markdown(text, file=str(file), base=base)
 
 
-def _version_row(version: Version) -> tuple[str, ...]:
-    size = f"{version.operations} op"
-    run = f"run {version.run}" if version.run else ""
-    return str(version.number), version.created, size, version.author, run, version.reason
-
-
 def _show_bullet(store: Store, playbook: Playbook, bullet_id: str, as_json: bool) -> None:
     if (bullet := playbook.bullets.get(bullet_id)) is None:
         raise UnknownVersion(
@@ -223,11 +173,11 @@ def _show_bullet(store: Store, playbook: Playbook, bullet_id: str, as_json: bool
     history = store.blame(bullet_id)
     lines = [bullet.content, "", _state(bullet)]
     lines += [f"episode {e.id}: {e.question}\n  answered: {e.attempt.answer}" for e in episodes]
-    lines += [f"version {version.number}: {describe(operation)}" for version, operation in history]
+    lines += [f"version {touch.version.number}: {describe(touch.operation)}" for touch in history]
     data = {
         "bullet": asdict(bullet),
         "episodes": [asdict(episode) for episode in episodes],
-        "history": [{"version": version.number, "operation": asdict(op)} for version, op in history],
+        "history": [{"version": t.version.number, "operation": asdict(t.operation)} for t in history],
     }
     emit(as_json, data, "\n".join(lines))
 

@@ -17,7 +17,7 @@ def finish(
     a cap stopped reports the samples it came to.
     """
     version = run.version if selected is None else selected
-    playbook = run.store.playbook(version)
+    playbook = run.store.checkout(version)
     outcomes = [outcome for payload in run.payloads for outcome in payload["proposals"]]
     before, after = _right(run, "before"), _right(run, phase)
     report = Report(
@@ -33,7 +33,7 @@ def finish(
         else None,
         bullets=len(playbook),
         quarantined=len(playbook) - len(playbook.active),
-        versions=run.version - run.base,
+        versions=run.store.versions_of(run.run),
         proposed=len(outcomes),
         accepted=outcomes.count("accepted"),
         rejected=outcomes.count("rejected"),
@@ -44,7 +44,7 @@ def finish(
         validated=validated,
         verified=run.options.verify,
         stopped=stopped,
-        learned=_learned(run.store.playbook(run.base), playbook),
+        learned=_learned(run.store.checkout(run.base), playbook),
     )
     record = {**report.to_json(), "not_journaled": run.not_journaled}
     run.store.finish_run(run.run, "capped" if stopped else "done", record)

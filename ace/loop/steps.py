@@ -24,7 +24,7 @@ _OUT_OF_REACH = (f"{ModelUnavailable.__name__}:", f"{ModelError.__name__}:")
 
 def score(run: Session, phase: str, samples: Sequence[Sample], version: int) -> list[dict[str, Any]]:
     """The result of every sample, in order, with the playbook of `version`. Nothing is learned."""
-    playbook = run.store.playbook(version)
+    playbook = run.store.checkout(version)
     results: list[dict[str, Any]] = []
     for start in range(0, len(samples), _SCORED_AT_ONCE):
         run.progress(phase, start, len(samples), _tally(results))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ace.errors import NewerSchema, NotAPlaybook
 from ace.playbook.codec import chain_hash, delta_to_json
+from ace.store.branch_tables import m002_branches
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -142,9 +143,11 @@ def m001_first_tables(db: Database) -> None:
     db.execute("INSERT INTO meta VALUES ('head', 0), ('next_position', 0)")
 
 
-MIGRATIONS: tuple[Callable[[Database], None], ...] = (m001_first_tables,)
+MIGRATIONS: tuple[Callable[[Database], None], ...] = (m001_first_tables, m002_branches)
 LATEST = len(MIGRATIONS)
-DAMAGED = "Put a backup in its place; `ace playbook export` saves what can still be read."
+DAMAGED = (
+    "`ace playbook restore` puts a backup in its place; `ace playbook export` saves what can still be read."
+)
 
 
 def damaged(what: str) -> NotAPlaybook:
