@@ -64,22 +64,37 @@ def _refuse_existing(target: Path) -> None:
 
 
 def _set_aside(path: Path, timeout: float) -> Path:
-    """Under another name, together with what SQLite keeps beside it. Refused while somebody uses it."""
+    """A second name for the file that is there, whole or not. Refused while somebody uses it."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+    kept = path.with_name(f"{path.name}.before-{stamp}")
+    sides = [(Path(f"{path}{end}"), Path(f"{kept}{end}")) for end in ("-wal", "-shm")]
+    for side, copy in sides:  # SQLite clears away what it finds beside a file that it cannot read
+        if side.exists():
+            os.link(side, copy)
+    whole = _at_rest(path, timeout, [copy for _, copy in sides])
+    os.link(path, kept)
+    for side, copy in sides:
+        side.unlink(missing_ok=True)  # a new file must not find them
+        if whole:
+            copy.unlink(missing_ok=True)
+    return kept
+
+
+def _at_rest(path: Path, timeout: float, copies: list[Path]) -> bool:
+    """False for a file that is damaged, or no playbook: that is why it is to be replaced."""
     try:
         with typed_errors(path):
             at_rest(path, timeout)
-    except StoreBusy as error:
-        hint = "Stop what uses it, then restore again."
-        raise StoreBusy(f"{path} is in use by another process.", hint=hint, path=str(path)) from error
     except NotAPlaybook:
-        pass  # damaged, or some other file: that is why it is to be replaced, and it is kept as it is
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
-    kept = path.with_name(f"{path.name}.before-{stamp}")
-    for end in ("-wal", "-shm"):  # there only beside a damaged file; a new one must not find them
-        if (side := Path(f"{path}{end}")).exists():
-            side.rename(f"{kept}{end}")
-    os.link(path, kept)
-    return kept
+        return False
+    except BaseException as error:
+        for copy in copies:
+            copy.unlink(missing_ok=True)
+        if isinstance(error, StoreBusy):
+            hint = "Stop what uses it, then restore again."
+            raise StoreBusy(f"{path} is in use by another process.", hint=hint, path=str(path)) from error
+        raise
+    return True
 
 
 def _publish(part: Path, target: Path, *, replace: bool = False) -> None:

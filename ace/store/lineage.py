@@ -25,12 +25,10 @@ WHERE id IN (SELECT max(id) FROM tags GROUP BY name) AND version IS NOT NULL"""
 _NAMED = f"""SELECT version FROM branches WHERE name = :name
 UNION ALL SELECT version FROM ({_TAGS}) WHERE name = :name"""  # noqa: S608 (our own text)
 _ANCESTORS = """WITH RECURSIVE
-    a (number) AS (VALUES (?) UNION
-        SELECT p.value FROM a JOIN versions USING (number), json_each(json_array(versions.parent, merged)) AS p
-        WHERE p.value IS NOT NULL),
-    b (number) AS (VALUES (?) UNION
-        SELECT p.value FROM b JOIN versions USING (number), json_each(json_array(versions.parent, merged)) AS p
-        WHERE p.value IS NOT NULL)
+    parents (child, number) AS (
+        SELECT number, parent FROM versions UNION ALL SELECT number, merged FROM versions),
+    a (number) AS (VALUES (?) UNION SELECT parents.number FROM a JOIN parents ON child = a.number),
+    b (number) AS (VALUES (?) UNION SELECT parents.number FROM b JOIN parents ON child = b.number)
 SELECT max(number) FROM a JOIN b USING (number)"""
 
 
