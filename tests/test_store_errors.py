@@ -8,6 +8,8 @@ import pickle
 import random
 import shutil
 import sqlite3
+import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -16,8 +18,9 @@ from pathlib import Path
 import pytest
 
 from ace.errors import NewerSchema, NotAPlaybook, StoreBusy, StoreError, StoreUnwritable, UnknownVersion
-from ace.playbook import Add, Vote
-from ace.store import Store
+from ace.playbook import Add, Remove, Vote
+from ace.store import Proposal, Store
+from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +133,68 @@ def test_a_full_disk_keeps_everything_acknowledged(file: Path) -> None:
 
 
 @pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of its own with 1 MB on it."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("only root can mount a small disk")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_disk_that_fills_up_keeps_everything_acknowledged(small_disk: Path, tmp_path: Path) -> None:
+    file = small_disk / "playbook.db"
+    with Store.open(file) as store:
+        acknowledged = 0
+        with pytest.raises(
+            StoreUnwritable, match=r"disk is full.*Free some space|could not be read or written"
+        ):
+            for number in range(100):
+                add_ten(store, number, size=1500)
+                acknowledged += 1
+        assert acknowledged > 3
+        assert store.head().number == acknowledged
+        with pytest.raises(StoreUnwritable):
+            store.backup(small_disk / "copy")
+        assert not (small_disk / "copy").exists()
+        store.backup(tmp_path / "copy")
+    for path in (file, tmp_path / "copy"):
+        with Store.open(path, read_only=True) as store:
+            assert store.head().number == acknowledged
+            assert len(store.checkout()) == 10 * acknowledged
+            assert store.verify() == []
+
+
+LIMITED = """
+import resource, sys
+from ace.errors import StoreUnwritable
+from ace.playbook import Add
+from ace.store import Store
+with Store.open(sys.argv[1]) as store:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+    for number in range(1000):
+        delta = (Add(f"new-{number}", "notes", "text " * 500),)
+        try:
+            print(store.commit(delta, author="a", reason="r").version.number, flush=True)
+        except StoreUnwritable as error:
+            sys.exit(str(error))
+"""
+
+
+def test_a_limit_on_file_sizes_keeps_everything_acknowledged(file: Path) -> None:
+    command = [sys.executable, "-c", LIMITED, str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parent.parent)
+    assert done.returncode == 1
+    assert "could not be read or written" in done.stderr and "limit on file sizes" in done.stderr
+    acknowledged = [int(line) for line in done.stdout.split()]
+    with Store.open(file) as store:
+        assert store.head().number == max(acknowledged) > 21
+        assert store.verify() == []
+
+
+@pytest.fixture
 def as_user(file: Path) -> Iterator[Path]:
     """The playbook in a folder that an ordinary user can reach, and this process as that user."""
     folder = Path(tempfile.mkdtemp())
@@ -191,6 +256,52 @@ def assert_damage_is_noticed(file: Path) -> None:
             assert store.verify() != []
     except NotAPlaybook as error:
         assert error.hint
+
+
+def test_a_flipped_bit_is_noticed_unless_nothing_says_anything_else(tmp_path: Path) -> None:
+    """Every table has rows here. A bit in unused space may flip unnoticed, but then all rows are the same."""
+    file = tmp_path / "playbook.db"
+    with Store.open(file) as store:
+        fill(store)
+        store.backup(tmp_path / "whole.db")
+    whole, chance = (tmp_path / "whole.db").read_bytes(), random.Random(5)
+    rows, unnoticed = contents(tmp_path / "whole.db"), 0
+    for number in range(400):
+        place, bad = chance.randrange(len(whole)), tmp_path / f"{number}.db"
+        bad.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << chance.randrange(8)]) + whole[place + 1 :])
+        try:
+            with Store.open(bad, read_only=True) as store:
+                noticed = bool(store.verify())
+        except StoreError as error:
+            noticed = bool(error.hint)
+        if not noticed:
+            assert contents(bad) == rows, f"byte {place}"
+            unnoticed += 1
+        bad.unlink()
+    assert unnoticed < 350
+
+
+def fill(store: Store) -> None:
+    run = store.start_run("learn", "shop", {"seed": 1})
+    blind = Feedback(FeedbackKind.NONE, "nothing to see")
+    for number in range(20):
+        attempt = Attempt("s1", "SELECT 1", "a long reply " * 20)
+        seen = Episode(f"e{number}", "s1", "How many?", attempt, blind, Verdict(False, 0.5, "no"), 0)
+        offer = Proposal("s1", "curator", (Remove("a"),), "rejected", "it is needed", ("e0",), ("SELECT 2",))
+        delta = (Add(f"b{number}", "notes", f"lesson {number} " * 9, (f"e{number}",)), Vote("ghost", 1))
+        step = (number, "epoch 1", {"results": [number]})
+        store.commit(
+            delta, author="curator", reason="r", run=run, step=step, episodes=[seen], proposals=[offer]
+        )
+    store.tag("prod", 3)
+    store.branch("trial", 4)
+    store.finish_run(run, "done", {"after": 0.5})
+
+
+def contents(file: Path) -> list[str]:
+    """All rows but those of `_sqlite_migrations`, which only a migration reads."""
+    with contextlib.closing(sqlite3.connect(file)) as db:
+        return [line for line in db.iterdump() if "_sqlite_migrations" not in line]
 
 
 @pytest.mark.parametrize(

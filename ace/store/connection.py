@@ -55,7 +55,7 @@ def typed_errors(path: Path) -> Iterator[None]:
         code = getattr(error, "sqlite_errorcode", -1) & 0xFF  # the low byte is the primary code
         kind, what, hint = _ERRORS.get(code, _OTHER)
         raise kind(f"{path} {what} ({error}).", hint=hint, path=str(path)) from error
-    except (FormatError, JSONDecodeError) as error:  # both come only from decoding what a row holds
+    except (FormatError, JSONDecodeError, UnicodeDecodeError) as error:  # of what a row holds
         raise schema.damaged(f"{path} holds a row that cannot be read ({error}).") from error
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -191,3 +192,18 @@ def _apply(db: sqlite3.Connection) -> None:
         migrations()(migration)
     migrations.apply(Database(db, recursive_triggers=False, execute_plugins=False))
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+def made() -> dict[str, str]:
+    """Name -> SQL of every table, index and view that a new file has."""
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    with closing(db):
+        _apply(db)
+        return objects(db)
+
+
+def objects(db: sqlite3.Connection) -> dict[str, str]:
+    """Names and SQL of what the file has, and which migrations it says it has seen."""
+    found = dict(db.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall())
+    seen = db.execute("SELECT name, migration_set FROM _sqlite_migrations").fetchall()
+    return found | {f"migration {name}": of for name, of in seen}

@@ -13,7 +13,7 @@ from ace.errors import FormatError, NotAPlaybook
 from ace.playbook.codec import delta_from_json
 from ace.playbook.delta import apply, touched
 from ace.playbook.model import Delta, Playbook
-from ace.store import lineage, past, rows, versions
+from ace.store import lineage, past, rows, schema, versions
 from ace.store.records import Branch, Problem, Version
 
 JSON_COLUMNS = {
@@ -29,6 +29,7 @@ def problems(db: sqlite3.Connection) -> Iterator[Problem]:
     """One for each thing that is wrong; none when the file is clean."""
     try:
         yield from _file(db)
+        yield from _schema(db)
         yield from _journal(db)
         history = _History({branch.name: branch for branch in lineage.branches(db)})
         for version in reversed(versions.log(db, None, None)):
@@ -51,6 +52,14 @@ def _file(db: sqlite3.Connection) -> Iterator[Problem]:
     for table, row, parent, _ in db.execute("PRAGMA foreign_key_check"):
         where = f"Row {row} of {table}" if row is not None else f"A row of {table}"
         yield Problem(None, f"{where} points to a row of {parent} that is not there.")
+
+
+def _schema(db: sqlite3.Connection) -> Iterator[Problem]:
+    """What others have added beside ours is theirs."""
+    found = schema.objects(db)
+    for name, sql in schema.made().items():
+        if found.get(name) != sql:
+            yield Problem(None, f"{name} is not what this release makes.")
 
 
 def _journal(db: sqlite3.Connection) -> Iterator[Problem]:
