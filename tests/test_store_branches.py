@@ -10,7 +10,7 @@ import pytest
 
 from ace.errors import InputError, MergeConflict, StoreConflict, UnknownVersion
 from ace.playbook import Add, Delta, Merge, Move, Pin, Playbook, Promote, Remove, Revise, Vote
-from ace.store import Proposal, Store
+from ace.store import Proposal, Store, past
 from tests.strategies import live
 
 WHO: dict[str, Any] = {"author": "curator", "reason": "r"}
@@ -237,3 +237,34 @@ def test_a_removed_bullet_comes_back_through_a_merge(store: Store, trial: Store)
     trial.merge("main", author="user")
     trial.commit((Promote("a"), Revise("a", "back")), **WHO)
     assert contents(store.merge("trial", author="user").playbook)["a"] == "back"
+
+
+def test_a_step_reads_what_changed_and_nothing_else(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a loop does at each step, while others commit on both branches of a large playbook."""
+    store.commit(tuple(Add(f"n-{number}", "notes", "text") for number in range(3000)), **WHO)
+    rows: list[int] = []
+    read = past._bullets
+
+    def counted(found: Any) -> Any:
+        found = list(found)
+        rows.append(len(found))
+        return read(found)
+
+    with Store.open(store.path) as other, Store.open(store.path, branch="trial") as third:
+        for each in (store, other, third):
+            each.checkout()
+        monkeypatch.setattr(past, "_bullets", counted)
+        version = store.head().number
+        for number in range(10):
+            playbook = store.checkout(version)
+            other.commit((Vote(f"n-{number}", 1),), **WHO)
+            third.commit((Vote("a", 1),), **WHO)
+            assert store.checkout(version) is playbook
+            version = store.commit((Vote("n-2999", 1),), expect=version, **WHO).version.number
+        assert len(store.checkout(version - 20)) == 3002
+    assert sum(rows) < 200 and max(rows) < 30
+    with Store.open(store.path) as again:
+        rows.clear()
+        for step in range(4, version + 1):  # what resuming a run does with its journal
+            again.checkout(step)
+        assert sum(rows) < 2 * 3002 + 500

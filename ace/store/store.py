@@ -292,14 +292,16 @@ class Store:
         return seen
 
     def _derive(self, db: sqlite3.Connection, wanted: int) -> Playbook:
-        """From the nearest version in memory, or from main's table where that is nearer."""
+        """From the nearest version in memory, or from main's table where reading all of it is cheaper."""
         known = {0: Playbook(), **self._past}
         if self._seen is not None:
             known[self._seen.version.number] = self._seen.playbook
+        costs = {at: past.distance(db, at, wanted) for at in known}
+        costs[0] = max(costs[0], past.end(db, wanted))  # a version may add many bullets at once
+        near = min(costs, key=costs.__getitem__)
         main = lineage.branch(db, lineage.MAIN).version
-        near = min({*known, main}, key=lambda at: (past.distance(db, at, wanted), at not in known))
-        if near not in known:
-            known[near] = past.main(db, main)
+        if main not in known and past.end(db, main) + past.distance(db, main, wanted) < costs[near]:
+            near, known[main] = main, past.main(db, main)
             self._keep(near, known[near])
         return past.move(db, known[near], near, wanted)
 
