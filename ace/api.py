@@ -40,6 +40,7 @@ class Settings(TypedDict, total=False):
     budget: int
     tries: int
     neighbours: int
+    replays: int
     verify: bool
     merge: bool
     validate: bool | None

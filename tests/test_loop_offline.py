@@ -54,7 +54,7 @@ def test_bullets_cite_the_episodes_that_prove_them(store: Store) -> None:
 
 
 def test_a_false_lesson_is_refuted_and_recorded_with_its_attempt(store: Store) -> None:
-    report = learn(world(), store, team(wrong=("red", "teal")), replace(OPTIONS, tries=2))
+    report = learn(world(), store, team(wrong=("red", "teal")), replace(OPTIONS, tries=2, replays=0))
     assert report.after and report.after.correct == 8
     refuted = [p for p in store.proposals(report.run) if p.outcome == "rejected"]
     assert {p.sample_id for p in refuted} == {"train-red", "train-teal"} and len(refuted) == 4
@@ -255,8 +255,25 @@ def test_garbage_from_the_reflector_is_a_recorded_rejection(store: Store) -> Non
         return "{half" if messages[0].content.startswith("You read") else says(messages)
 
     report = learn(world(), store, Team.of(ScriptedClient(garbage)), replace(OPTIONS, tries=1))
-    assert (report.proposed, report.accepted, report.bullets) == (10, 0, 0)
+    assert (report.proposed, report.accepted, report.bullets) == (20, 0, 0)  # each comes back once
     assert all("MalformedReply" in p.why and p.attempts == ("{half",) for p in store.proposals())
+
+
+def test_what_is_still_wrong_comes_back_and_what_taught_something_does_not(store: Store) -> None:
+    asked: list[str] = []
+
+    def learns_late(messages: Sequence[Message]) -> str:
+        said = says(messages)
+        if messages[0].content.startswith("You read one failed attempt"):
+            asked.append(next(colour for colour in COLOURS if colour in messages[-1].content))
+            late = asked[-1] == "pink" and asked.count("pink") == 1
+            return '{"lesson": "pink means 999"}' if late else said
+        return said
+
+    options = replace(OPTIONS, tries=1, replays=2)
+    report = learn(world(), store, Team.of(ScriptedClient(learns_late)), options)
+    assert sorted(asked) == sorted([*COLOURS, "pink"]) and report.bullets == 10
+    assert [step.phase for step in store.steps(report.run)].count("replay 1.1") == 1
 
 
 def test_usage_is_counted_by_role(store: Store) -> None:

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 
 from ace.methods.consider import Considered, consider
+from ace.methods.contrast import Contrast
+from ace.methods.coverage import unspoken
 from ace.methods.evidence import Evidence
 from ace.methods.generality import Rarity, generalised, repeated
 from ace.methods.search import closer, confined
@@ -79,7 +81,8 @@ KNOWN = (
 
 
 def considered(lesson: str) -> Considered:
-    return consider(lesson, "How many orders are cancelled?", KNOWN, Rarity(()))
+    asked = Sample("own", "How many orders are cancelled?")
+    return consider(lesson, asked, KNOWN, Evidence())
 
 
 def test_a_lesson_with_free_words_is_new() -> None:
@@ -96,15 +99,71 @@ def test_a_lesson_about_the_same_words_and_columns_corrects_the_bullet() -> None
 @pytest.mark.parametrize(
     ("lesson", "flaw"),
     [
-        ("Orders cancelled: ord.st = 7", "known"),
-        ("Cancelled orders: SUM(ord.tot) / 100.0.", "its words mean something else"),
-        ("Bulk orders of the market stall: ord.ch = 'K'.", "its words mean something else"),
-        ("Phone orders cancelled: ord.ch = 'F' AND ord.st = 7.", "several things in one line"),
+        ("Orders cancelled: ord.st = 7", "is known"),
+        ("Cancelled orders: SUM(ord.tot) / 100.0.", "uses words that are known to mean: Cancelled orders"),
+        ("Bulk orders of the market stall: ord.ch = 'K'.", "uses words that are known to mean: Bulk orders"),
+        ("Bulk orders: ord.tot >= 25000", "is known"),
+        ("Phone orders cancelled: ord.ch = 'F' AND ord.st = 7.", "says several things in one line"),
     ],
 )
 def test_a_lesson_whose_words_are_taken_is_left_out(lesson: str, flaw: str) -> None:
     made = considered(lesson)
-    assert made.operation is None and made.flaw.startswith(flaw)
+    assert made.operation is None and flaw in made.flaw and lesson in made.flaw
+
+
+def test_another_name_for_what_is_known_joins_its_line() -> None:
+    assert considered("Revoked orders: ord.st = 7.").operation == Revise(
+        "a", "Cancelled orders, revoked orders: ord.st = 7.", ("ep-1",)
+    )
+
+
+def test_a_unit_may_use_the_words_of_a_condition() -> None:
+    assert considered("Bulk orders in dollars: SUM(ord.tot) / 100.0.").operation
+
+
+def returns() -> Evidence:
+    """What was seen before a question about what the returns add up to."""
+    questions = {
+        "refused": "How many returns were refused?",
+        "worth": "What are the orders worth, in dollars?",
+        "sum": "What do all the returns add up to, in dollars?",
+    }
+    evidence = Evidence(Sample(name, text) for name, text in questions.items())
+    evidence.saw("refused", {"rtn", "rtn.ok"}, True)
+    evidence.saw("worth", {"ord", "ord.total"}, True)
+    return evidence
+
+
+def test_a_lesson_that_speaks_for_a_bystander_names_it() -> None:
+    asked = Sample("sum", "What do all the returns add up to, in dollars?")
+    made = consider("Returns: SUM(rtn.amt) / 100.0.", asked, (), returns())
+    assert made.flaw.endswith("would also speak for: How many returns were refused?")
+    assert consider("Returns in dollars: SUM(rtn.amt) / 100.0.", asked, (), returns()).operation
+    assert returns().contrast.bystander("Returns: rtn.ok = 1.", ("sum",)) == ""  # it is about that column
+
+
+def test_a_unit_is_told_apart_by_the_word_that_most_questions_share() -> None:
+    evidence = returns()
+    asked = "What do all the returns add up to, in dollars?"
+    told = evidence.contrast.worded("Returns: SUM(rtn.amt) / 100.0.", asked)
+    assert told == "Returns (dollars): SUM(rtn.amt) / 100.0."
+    assert evidence.contrast.worded(told, asked) == told
+    condition = "Returns: rtn.ok = 1."
+    assert evidence.contrast.worded(condition, asked) == condition
+
+
+@given(contents(), contents())
+def test_wording_only_adds_to_the_words(lesson: str, question: str) -> None:
+    told = Contrast([Sample("a", question), Sample("b", question)]).worded(lesson, question)
+    assert told.partition(":")[2] == lesson.partition(":")[2] and told.startswith(lesson.partition(":")[0])
+
+
+def test_luck_is_what_no_bullet_says() -> None:
+    question = "How many orders of Kira Keane are on hold?"
+    uses = ("ord.st = 5", "cust.name = 'Kira Keane'", "cust JOIN ord ON cust.ref = ord.cid", "tot / 1.0")
+    known = (Bullet("a", "s", "Orders: ord JOIN cust ON ord.cid = cust.ref."),)
+    assert unspoken(question, uses, known) == ("ord.st = 5", "tot / 1.0")
+    assert unspoken(question, uses, (*known, Bullet("b", "s", "On hold: ord.st = 5."))) == ("tot / 1.0",)
 
 
 def sample(name: str) -> Sample:
@@ -129,6 +188,7 @@ def test_closer_is_less_missing_in_an_attempt_that_ran() -> None:
     before = Feedback(FeedbackKind.LABELS, "", False, missing=("a", "b"))
     assert closer(Feedback(FeedbackKind.LABELS, "", False, ran=True, missing=("b",)), before)
     assert not closer(Feedback(FeedbackKind.LABELS, "", False, ran=False, missing=("b",)), before)
+    assert not closer(Feedback(FeedbackKind.LABELS, "", True, ran=True), before)  # right: nothing is missing
     assert not closer(Feedback(FeedbackKind.EXECUTION, "", ran=True), Feedback(FeedbackKind.EXECUTION, ""))
 
 

@@ -54,6 +54,7 @@ def episode(name: str, *, text: str = "SELECT 1", passed: bool | None = True) ->
             subjects=frozenset({"orders", "b"}),
             ran=True,
             missing=("ord.st = 5", "a"),
+            uses=("ord.st = 5", "ord.tot > 9", "a"),
         ),
         verdict=Verdict(False, 0.25, "wrong count"),
         context_version=0,

@@ -105,5 +105,5 @@ def test_a_newer_file_is_refused_and_stays_as_it_is(old: Path) -> None:
 def test_migrations_are_named_in_order_and_never_dropped() -> None:
     """Files in the field name them: one that is gone, renamed or out of order would run again."""
     names = [migration.__name__ for migration in schema.MIGRATIONS]
-    assert names[:2] == ["m001_first_tables", "m002_branches"]
+    assert names[:3] == ["m001_first_tables", "m002_uses", "m003_branches"]
     assert names == sorted(names) and len(set(names)) == len(names)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ace.task import extract_sql
 from ace.task.expansion import expanded_size
-from ace.task.hints import missing_conditions
+from ace.task.hints import conditions, missing
 from ace.task.rows import same_rows
 from ace.task.sqltext import compact, is_ordered, is_query, tokens
 
@@ -198,7 +198,7 @@ def test_counting_copies_never_raises(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("gold", "sql", "missing"),
+    ("gold", "sql", "lacks"),
     [
         ("SELECT 1 FROM ord o WHERE o.st = 5", "SELECT 1 FROM ord", ("ord.st = 5",)),
         ("SELECT 1 FROM ord o WHERE o.st = 5", "SELECT 1 FROM ord AS x WHERE x.ST = 5", ()),
@@ -221,6 +221,6 @@ def test_counting_copies_never_raises(text: str) -> None:
         ("SELECT 1 FROM ord WHERE st = 5", "neither is this (", ("ord.st = 5",)),
     ],
 )
-def test_a_hint_names_what_only_the_gold_uses(gold: str, sql: str, missing: tuple[str, ...]) -> None:
+def test_a_hint_names_what_only_the_gold_uses(gold: str, sql: str, lacks: tuple[str, ...]) -> None:
     columns = {"ord.st", "ord.tot", "ord.ch", "ord.cid", "cust.ref", "ord", "cust"}
-    assert missing_conditions(gold, sql, columns) == missing
+    assert missing(conditions(gold, columns), sql, columns) == lacks

@@ -91,6 +91,7 @@ class LearnOptions(OnlineOptions):
 
     batch_size: Annotated[int, _number("Samples that share one playbook version.")] = 8
     epochs: Annotated[int, _number("Times over the training set.")] = 1
+    replays: Annotated[int, _number("Times that what is still wrong comes back in an epoch.", least=0)] = 1
     validate: Annotated[
         bool | None,
         typer.Option(help="Choose the version by the validation set.  [default: if several epochs]"),

@@ -52,13 +52,21 @@ def _learn(run: Session) -> Report:
     candidates = [(run.base, _validated(run, "validation 0"))] if _validates(run) else []
     for epoch in range(1, options.epochs + 1):
         steps.learn(run, f"epoch {epoch}", _ordered(task.train, options.seed, epoch))
-        if options.merge:
-            steps.curate(run, f"curation {epoch}")
+        steps.curate(run, f"curation {epoch}")
+        _replay(run, epoch)
         if _validates(run):
             candidates.append((run.version, _validated(run, f"validation {epoch}")))
     selected = _select(run, candidates)
     steps.score(run, "after", tested, selected)
     return finish(run, "after", selected=selected, validated=bool(candidates))
+
+
+def _replay(run: Session, epoch: int) -> None:
+    """What is still wrong comes back while that helps: more is known by now than when it was first asked."""
+    for turn in range(run.options.replays):
+        left = [sample for sample in run.task.train if sample.id in run.unsolved]
+        if left:
+            steps.learn(run, f"replay {epoch}.{turn + 1}", _ordered(tuple(left), run.options.seed, epoch))
 
 
 def _validates(run: Session) -> bool:

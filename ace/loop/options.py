@@ -28,7 +28,8 @@ class Options:
     `neighbours` earlier samples right; `verify` False keeps every lesson (for comparison); `budget` is the
     most tokens a playbook may fill; `limit` takes the first samples of each split; `validate` chooses the
     best version on the validation set (by default when there is more than one epoch); `merge` lets the
-    curator merge bullets after each epoch; `measure` scores the test set before and after.
+    curator merge bullets after each epoch; samples that are wrong at the end of an epoch come back `replays`
+    times; `measure` scores the test set before and after.
     """
 
     seed: int = 0
@@ -42,12 +43,21 @@ class Options:
     neighbours: int = 1
     verify: bool = True
     merge: bool = False
+    replays: int = 1
     validate: bool | None = None
     measure: bool = True
     split: str = "test"
 
     def __post_init__(self) -> None:
-        least = {"epochs": 1, "batch_size": 1, "workers": 1, "budget": 1, "tries": 1, "neighbours": 0}
+        least = {
+            "epochs": 1,
+            "batch_size": 1,
+            "workers": 1,
+            "budget": 1,
+            "tries": 1,
+            "neighbours": 0,
+            "replays": 0,
+        }
         for name, bound in least.items():
             if getattr(self, name) < bound:
                 raise InputError(f"{name} is {getattr(self, name)}.", hint=f"Give at least {bound}.")

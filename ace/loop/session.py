@@ -61,6 +61,7 @@ class Session:
         self._number, self.version = 0, self.base
         self._stop = Event()
         self.payloads: list[Mapping[str, Any]] = []
+        self.unsolved: dict[str, None] = {}  # samples that were wrong the last time and taught nothing
         # Usage by role of steps that a cap cut off, this time and before: paid, though nothing was committed.
         self.not_journaled: dict[str, Any] = (record.report or {}).get("not_journaled", {})
 
@@ -129,9 +130,13 @@ class Session:
         return Step(self.run, number, phase, payload, commit.version.number)
 
     def _learn_from(self, step: Step) -> None:
-        if step.phase.startswith(("epoch", "online")):
+        if step.phase.startswith(("epoch", "replay", "online")):
+            taught = {sample for samples in step.payload["kept"].values() for sample in samples}
             for result in step.payload["results"]:
-                self.evidence.saw(result["sample"], result["subjects"], result["right"])
+                self.evidence.saw(result["sample"], result["subjects"], result["right"], result["uses"])
+                self.unsolved.pop(result["sample"], None)
+                if result["right"] is False and result["sample"] not in taught:
+                    self.unsolved[result["sample"]] = None
         if step.payload["kept"]:
             bullets = self.store.checkout(step.version).bullets
             for bullet, samples in step.payload["kept"].items():

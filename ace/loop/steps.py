@@ -47,8 +47,9 @@ def learn(run: Session, phase: str, samples: Sequence[Sample]) -> None:
 
 
 def curate(run: Session, phase: str) -> None:
-    """Let the method tidy up, subject by subject, every change under proof. One step."""
-    run.step(phase, partial(_curate, run, phase))
+    """Let the method tidy up, chore by chore, every change under proof. One step, or none."""
+    if chores := run.method.chores(run.playbook, run.evidence):
+        run.step(phase, partial(_curate, run, phase, chores))
 
 
 def _score(run: Session, phase: str, samples: Sequence[Sample], playbook: Playbook, version: int) -> Work:
@@ -85,29 +86,33 @@ def _learn(run: Session, phase: str, samples: Sequence[Sample]) -> Work:
     )
 
 
-def _curate(run: Session, phase: str) -> Work:
+def _curate(run: Session, phase: str, chores: Sequence[str]) -> Work:
     version, playbook = run.version, run.playbook
 
-    def tidy(subject: str) -> tuple[Bench, tuple[Proposal, ...]]:
-        bench = run.bench(phase, version, subject)
-        return bench, run.method.curate(subject, playbook, bench, run.evidence)
+    def tidy(chore: str) -> tuple[Bench, tuple[Proposal, ...]]:
+        bench = run.bench(phase, version, chore)
+        return bench, run.method.curate(chore, playbook, bench, run.evidence)
 
     done = []
-    subjects = run.method.subjects(playbook, run.evidence)
-    for number, found in enumerate(run.map(tidy, subjects)):
-        run.progress(phase, number, len(subjects))
+    for number, found in enumerate(run.map(tidy, chores)):
+        run.progress(phase, number, len(chores))
         done.append(found)
-    run.progress(phase, len(subjects), len(subjects))
+    run.progress(phase, len(chores), len(chores))
     proposals = [proposal for _, made in done for proposal in made]
     return Work(
         run.method.combine(proposals),
         [],
-        f"{phase}: {', '.join(subjects)}",
+        f"{phase}: {', '.join(chores)}",
         _authors(proposals),
         episodes=[episode for bench, _ in done for episode in bench.episodes],
         proposals=proposals,
-        kept=_kept((p, [e.sample_id for e in bench.episodes]) for bench, made in done for p in made),
+        kept=_kept((p, _right_with(p, bench)) for bench, made in done for p in made),
     )
+
+
+def _right_with(proposal: Proposal, bench: Bench) -> list[str]:
+    """The samples that a proposal was tried on and that were right with it."""
+    return [e.sample_id for e in bench.episodes if e.id in proposal.episodes and solved(e.feedback)]
 
 
 def _authors(proposals: Sequence[Proposal]) -> str:
@@ -122,6 +127,7 @@ def _result(bench: Bench, trial: Trial) -> dict[str, Any]:
         "correct": bench.verdict.correct,
         "right": solved(trial.feedback),
         "subjects": sorted(specific(trial.feedback.subjects)),
+        "uses": list(trial.feedback.uses),
         "error": trial.attempt.error,
         "context_tokens": bench.context_tokens,
         "left_out": list(bench.left_out),

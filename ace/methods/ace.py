@@ -2,7 +2,8 @@
 
 For a failed sample the search goes over several tries (see `search`); the first proposal that makes the
 sample right without breaking its neighbours is kept, the others are recorded with the attempts that refuted
-them. After an epoch the curator merges what stands twice, under the same proof.
+them. A sample that was right although no bullet says why was lucky, and is learned from in the same way.
+After an epoch the curator merges what stands twice, under the same proof.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from dataclasses import dataclass, replace
 from ace.context.render import Rendered, render_playbook
 from ace.context.tokens import CountTokens, estimate_tokens
 from ace.errors import ModelError
-from ace.methods.evidence import Evidence, mentioned
+from ace.methods.evidence import Evidence
+from ace.methods.generality import mentioned
 from ace.methods.proof import Proof, prove, solved
 from ace.methods.protocol import Bench, Trial
 from ace.methods.search import Search, confined, failed, ignored, proposal
-from ace.playbook.model import Add, Bullet, Delta, Operation, Playbook, Vote
+from ace.playbook.delta import apply
+from ace.playbook.model import Add, Bullet, Delta, Operation, Playbook, Remove, Vote
 from ace.refine.similar import same_words
 from ace.roles.curator import Curator
 from ace.roles.reflector import Reflector
@@ -49,9 +52,9 @@ class Ace:
         self, trial: Trial, playbook: Playbook, bench: Bench, evidence: Evidence
     ) -> tuple[Proposal, ...]:
         right = solved(trial.feedback)
-        if right:
-            return ()
         search = Search(self.reflector, self.curator, self.neighbours, trial, playbook, bench, evidence)
+        if right:
+            return tuple(search.tried(self.tries)) if self.verify and search.about() else ()
         if right is None or not self.verify:
             return (search.unproven(quarantine=right is None),)
         return tuple(search.tried(self.tries))
@@ -68,13 +71,35 @@ class Ace:
             combined.append(operation)
         return tuple(combined)
 
-    def subjects(self, playbook: Playbook, evidence: Evidence) -> tuple[str, ...]:
-        if not self.merge:
-            return ()
-        found = evidence.by_subject(playbook).items()
-        return tuple(name for name, bullets in found if len(_only_about(name, bullets)) > 1)
+    def chores(self, playbook: Playbook, evidence: Evidence) -> tuple[str, ...]:
+        """Bullets that speak for samples they have no use for; with `merge`, subjects of several bullets."""
+        doubtful = tuple(b.id for b in playbook.active if evidence.doubt(b)) if self.verify else ()
+        found = evidence.by_subject(playbook).items() if self.merge else ()
+        return doubtful + tuple(name for name, bullets in found if len(_only_about(name, bullets)) > 1)
 
     def curate(
+        self, chore: str, playbook: Playbook, bench: Bench, evidence: Evidence
+    ) -> tuple[Proposal, ...]:
+        if chore in playbook.bullets:
+            return self._doubted(playbook.bullets[chore], playbook, bench, evidence)
+        return self._merged(chore, playbook, bench, evidence)
+
+    def _doubted(
+        self, bullet: Bullet, playbook: Playbook, bench: Bench, evidence: Evidence
+    ) -> tuple[Proposal, ...]:
+        """A bullet whose words are too wide goes if what proved it is right without it, or is put better."""
+        gone: Delta = (Remove(bullet.id),)
+        sample, *others = evidence.proofs((bullet.id,))
+        without, _ = apply(playbook, gone)
+        trial = bench.solve(sample, without)
+        if solved(trial.feedback):
+            proof = prove(gone, playbook, others, (), bench)
+            return (proposal(sample.id, "curator", gone, replace(proof, trials=(trial, *proof.trials))),)
+        search = Search(self.reflector, self.curator, self.neighbours, trial, without, bench, evidence)
+        search = replace(search, flaws=(f"{bullet.content} {evidence.doubt(bullet)}",))
+        return tuple(replace(made, delta=(*gone, *made.delta)) for made in search.tried(self.tries))
+
+    def _merged(
         self, subject: str, playbook: Playbook, bench: Bench, evidence: Evidence
     ) -> tuple[Proposal, ...]:
         bullets = _only_about(subject, evidence.related(playbook, (subject,)))

@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ace.methods.evidence import mentioned, specific
-from ace.methods.generality import Rarity, conditions, repeated, stems
+from ace.methods.evidence import Evidence, specific
+from ace.methods.generality import conditions, mentioned, repeated, stems
 from ace.playbook.model import Add, Bullet, Revise, bullet_id
-from ace.refine.similar import same_words, topic
+from ace.refine.similar import same_meaning, same_words, topic
+from ace.task.types import Sample
 
 SECTION = "lessons"
 
@@ -27,19 +28,34 @@ class Considered:
     flaw: str = ""
 
 
-def consider(lesson: str, question: str, known: Iterable[Bullet], rarity: Rarity) -> Considered:
-    """`known`: the bullets on the subjects of the question that the lesson was learned from."""
-    if flaw := _flaw(lesson, question, rarity):
-        return Considered(flaw=f"{flaw}: {lesson}")
+def consider(lesson: str, sample: Sample, known: Iterable[Bullet], evidence: Evidence) -> Considered:
+    """`known`: the bullets on the subjects of the sample that the lesson was learned from."""
     for bullet in known:
         if same_words(bullet.content) == same_words(lesson):
-            return Considered(flaw=f"known: {lesson}")
+            return Considered(flaw=f"{lesson} is known")
+        if same_meaning(bullet.content, lesson):
+            return _widened(bullet, lesson, sample, evidence)
         same_topic = bool(topic(lesson)) and topic(bullet.content) == topic(lesson)
         if same_topic and _names(bullet.content) & _names(lesson):
             return Considered(Revise(bullet.id, lesson, bullet.provenance))
         if same_topic or _uses_its_words(bullet.content, lesson):
-            return Considered(flaw=f"its words mean something else already, {bullet.content} Said: {lesson}")
+            return Considered(flaw=f"{lesson} uses words that are known to mean: {bullet.content}")
+    if flaw := _flaw(lesson, sample, evidence):
+        return Considered(flaw=f"{lesson} {flaw}")
     return Considered(added(lesson))
+
+
+def _widened(bullet: Bullet, lesson: str, sample: Sample, evidence: Evidence) -> Considered:
+    """Another name for what a bullet says already: one line then has both."""
+    words, _, meaning = bullet.content.partition(":")
+    more = lesson.partition(":")[0]
+    if stems(more) <= stems(words):
+        return Considered(flaw=f"{lesson} is known")
+    if flaw := _flaw(lesson, sample, evidence):
+        return Considered(flaw=f"{lesson} {flaw}")
+    return Considered(
+        Revise(bullet.id, f"{words}, {more[:1].lower()}{more[1:]}:{meaning}", bullet.provenance)
+    )
 
 
 def added(lesson: str) -> Add:
@@ -47,16 +63,21 @@ def added(lesson: str) -> Add:
     return Add(bullet_id(SECTION, lesson), SECTION, lesson)
 
 
-def _flaw(lesson: str, question: str, rarity: Rarity) -> str:
-    if copied := repeated(question, lesson):
-        return f"it repeats {', '.join(copied)} of its own question"
+def _flaw(lesson: str, sample: Sample, evidence: Evidence) -> str:
+    if copied := repeated(sample.question, lesson):
+        return f"repeats {', '.join(copied)} of its own question"
     if conditions(lesson) > 1:
-        return "several things in one line"
-    return "" if rarity.sets_apart(question, lesson) else "too general, it would speak for other questions"
+        return "says several things in one line"
+    if other := evidence.contrast.bystander(lesson, (sample.id,)):
+        return f"would also speak for: {other}"
+    return "" if evidence.rarity.sets_apart(sample.question, lesson) else "would speak for many questions"
 
 
 def _uses_its_words(bullet: str, lesson: str) -> bool:
-    """Both are conditions on different columns, and the lesson's words include all of the bullet's."""
+    """Both are conditions on different columns, and the lesson's words include all of the bullet's.
+
+    A unit's may: "Weight of tea in kilograms" speaks of tea and of more. So may a join's.
+    """
     words = stems(bullet.partition(":")[0])
     return (
         bool(words)

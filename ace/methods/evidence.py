@@ -5,15 +5,13 @@ Built up in journal order, so it is the same after a resume. Knows subjects, no 
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 
-from ace.methods.generality import Rarity
+from ace.methods.contrast import Contrast
+from ace.methods.generality import Rarity, mentioned
 from ace.playbook.model import Bullet, Playbook
 from ace.task.types import Sample
-
-_NAME = re.compile(r"[^\W\d]\w*(?:\.\w+)*")
 
 
 class Evidence:
@@ -25,14 +23,18 @@ class Evidence:
         self._right: dict[str, dict[str, None]] = defaultdict(dict)  # subject -> samples that were right
         self._about: dict[str, dict[str, None]] = defaultdict(dict)  # subject -> bullets
         self._proofs: dict[str, tuple[str, ...]] = {}
+        self.contrast = Contrast(self._samples.values())
         self.rarity = Rarity(sample.question for sample in self._samples.values())
 
-    def saw(self, sample_id: str, subjects: Collection[str], right: bool | None) -> None:
-        """The latest trial of a sample."""
+    def saw(
+        self, sample_id: str, subjects: Collection[str], right: bool | None, uses: Collection[str] = ()
+    ) -> None:
+        """The latest trial of a sample: what its feedback showed."""
         if not right:
             for subject in self._subjects.get(sample_id, ()):
                 self._right[subject].pop(sample_id, None)
         self._subjects[sample_id] = specific(subjects)
+        self.contrast.saw(sample_id, self._subjects[sample_id], uses)
 
     def kept(self, bullet: Bullet, proofs: Collection[str]) -> None:
         """A bullet was added or changed, and these samples, right with it, prove it.
@@ -67,6 +69,14 @@ class Evidence:
         ids = dict.fromkeys(sample for bullet in bullet_ids for sample in self._proofs.get(bullet, ()))
         return tuple(self._samples[key] for key in ids if key in self._samples)
 
+    def doubt(self, bullet: Bullet) -> str:
+        """What speaks against a bullet that samples of this run prove, or nothing."""
+        proofs = self._proofs.get(bullet.id, ())
+        if bullet.pinned or not any(sample in self._samples for sample in proofs):
+            return ""
+        other = self.contrast.bystander(bullet.content, proofs)
+        return f"would also speak for: {other}" if other else ""
+
     def by_subject(self, playbook: Playbook) -> Mapping[str, tuple[Bullet, ...]]:
         """Live bullets under each subject that some sample has touched."""
         known = {subject for subjects in self._subjects.values() for subject in subjects}
@@ -77,8 +87,3 @@ def specific(subjects: Collection[str]) -> frozenset[str]:
     """The finest subjects only: columns where there are columns, else whatever there is."""
     fine = frozenset(subject for subject in subjects if "." in subject)
     return fine or frozenset(subjects)
-
-
-def mentioned(content: str) -> frozenset[str]:
-    """The names in a text, lower case, dotted ones whole."""
-    return frozenset(name.lower() for name in _NAME.findall(content))

@@ -14,10 +14,12 @@ from collections.abc import Iterable
 _NUMBER = re.compile(r"(?<![\w.])\d{3,}(?!\w)")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _NAME = re.compile(r"(?<=\w )[A-Z][a-z]+(?: [A-Z][a-z]+)+")
+_IDENTIFIER = re.compile(r"[^\W\d]\w*(?:\.\w+)*")
 _CONDITION = re.compile(r"(?:[=<>]|\b(?:in|is|like)\b)[\s(]*(?:-?\d|['\"])", re.IGNORECASE)
-_WORD = re.compile(r"[^\W\d_]{3,}")
+WORD = re.compile(r"[^\W\d_]{3,}")
 _STEM = 4  # letters: "soap" and "soaps", "cancelled" and "cancellation" are one word
 _COMMON = 0.1  # of the questions
+PLACEHOLDERS = ("DAY", "NAME")
 
 
 def generalised(question: str, lesson: str) -> str:
@@ -31,6 +33,11 @@ def repeated(question: str, lesson: str) -> tuple[str, ...]:
     """Numbers of three digits or more of its question that stand in a lesson's meaning."""
     meaning = lesson.rpartition(":")[2]
     return tuple(dict.fromkeys(n for n in _NUMBER.findall(meaning) if n in _NUMBER.findall(question)))
+
+
+def unnamed(question: str) -> str:
+    """A question without the names in it."""
+    return _NAME.sub("", question)
 
 
 def conditions(lesson: str) -> int:
@@ -49,14 +56,31 @@ class Rarity:
     def sets_apart(self, question: str, lesson: str) -> bool:
         """The words before the colon hold a rare word of the question, if it has any.
 
+        Rare: hardly more common than its rarest one: "Orders paid" does not stand for "paid on invoice".
         Asked only of lessons that compare with a constant: a join or a unit is general by nature.
         """
         if not conditions(lesson):
             return True
-        rare = {stem for stem in stems(question) if self._found[stem] <= self._most}
+        found = {word: self._found[word] for word in stems(question)}
+        most = min(self._most, 2 * max(1, min(found.values(), default=0)))
+        rare = {word for word in found if found[word] <= most}
         return not rare or bool(rare & stems(lesson.partition(":")[0]))
 
 
 def stems(text: str) -> frozenset[str]:
     """The words of a text, cut to their first letters, lower case."""
-    return frozenset(word[:_STEM].lower() for word in _WORD.findall(text))
+    return frozenset(map(stem, WORD.findall(text)))
+
+
+def stem(word: str) -> str:
+    return word[:_STEM].lower()
+
+
+def mentioned(content: str) -> frozenset[str]:
+    """The names in a text, lower case, dotted ones whole."""
+    return frozenset(name.lower() for name in _IDENTIFIER.findall(content))
+
+
+def names(lesson: str) -> frozenset[str]:
+    """The columns that a lesson's meaning speaks of."""
+    return frozenset(name for name in mentioned(lesson.partition(":")[2]) if "." in name)

@@ -32,15 +32,22 @@ def solved(feedback: Feedback) -> bool | None:
 def prove(
     delta: Delta, playbook: Playbook, own: Iterable[Sample], neighbours: Iterable[Sample], bench: Bench
 ) -> Proof:
-    """Try `delta` on its own samples, then on those it must not break; the first failure decides."""
+    """Try `delta` on its own samples, then on those it must not break; the first failure decides.
+
+    A neighbour that is wrong without the delta too is no witness against it.
+    """
     candidate, rejections = apply(playbook, delta)
     if len(rejections) == len(delta):
         reason = rejections[0].reason if rejections else "it holds no operation"
         return Proof(False, f"nothing of it applies: {reason}")
     trials: list[Trial] = []
-    for samples, complaint in ((own, "still fails"), (neighbours, "was right and now fails")):
-        for sample in samples:
-            trials.append(bench.solve(sample, candidate))
-            if not solved(trials[-1].feedback):
-                return Proof(False, f"{sample.id} {complaint}", tuple(trials))
-    return Proof(True, f"right with it: {', '.join(t.sample.id for t in trials)}", tuple(trials))
+    for sample in own:
+        trials.append(bench.solve(sample, candidate))
+        if not solved(trials[-1].feedback):
+            return Proof(False, f"{sample.id} still fails", tuple(trials))
+    for sample in neighbours:
+        trials.append(bench.solve(sample, candidate))
+        if not solved(trials[-1].feedback) and solved(bench.solve(sample, playbook).feedback):
+            return Proof(False, f"{sample.id} was right and now fails", tuple(trials))
+    right = [trial.sample.id for trial in trials if solved(trial.feedback)]
+    return Proof(True, f"right with it: {', '.join(right)}", tuple(trials))

@@ -50,12 +50,12 @@ class Method(Protocol):
         """The accepted proposals of a batch, in order, as one delta."""
         ...
 
-    def subjects(self, playbook: Playbook, evidence: Evidence) -> tuple[str, ...]:
-        """Subjects whose bullets are worth curating together, in a fixed order."""
+    def chores(self, playbook: Playbook, evidence: Evidence) -> tuple[str, ...]:
+        """What is worth tidying up after an epoch, in a fixed order: names that `curate` understands."""
         ...
 
     def curate(
-        self, subject: str, playbook: Playbook, bench: Bench, evidence: Evidence
+        self, chore: str, playbook: Playbook, bench: Bench, evidence: Evidence
     ) -> tuple[Proposal, ...]:
-        """Proposals for the bullets of one subject."""
+        """Proposals for one chore."""
         ...

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ace.errors import ModelError
 from ace.methods.consider import added, consider
+from ace.methods.coverage import unspoken
 from ace.methods.evidence import Evidence
 from ace.methods.generality import generalised, stems
-from ace.methods.proof import Proof, prove
+from ace.methods.proof import Proof, prove, solved
 from ace.methods.protocol import Bench, Trial
 from ace.playbook.delta import touched
 from ace.playbook.model import (
@@ -37,6 +39,14 @@ _SHOWN_TO_REFLECTOR = 4
 _PROOFS_OF_A_CHANGE = 2
 
 
+class _Made(NamedTuple):
+    """A proposal, the attempts made with it, and what was wrong with lessons that were left out."""
+
+    proposal: Proposal
+    trials: tuple[Trial, ...] = ()
+    flaws: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Search:
     """For one failed trial."""
@@ -50,6 +60,7 @@ class Search:
     evidence: Evidence
     taken: Delta = ()
     refuted: tuple[list[str], ...] = ()
+    flaws: tuple[str, ...] = ()  # of the last try's lessons, in words
 
     def tried(self, tries: int) -> Iterator[Proposal]:
         """Proposals until one holds, at most `tries`. From the fourth on every other one is the curator's.
@@ -60,13 +71,13 @@ class Search:
         state = self
         for number in range(tries):
             curating = number >= 3 and number % 2 and state._related()
-            made, trials = state._edit(number) if curating else state._lesson(number)
+            made, trials, flaws = state._edit(number) if curating else state._lesson(number)
             yield made
             if made.outcome == "accepted":
                 return
-            state = replace(state, refuted=(*state.refuted, _contents(made.delta)))
+            state = replace(state, refuted=(*state.refuted, _contents(made.delta)), flaws=flaws)
             if trials and closer(trials[0].feedback, state.trial.feedback):
-                state = replace(state, trial=trials[0], taken=made.delta, refuted=())
+                state = replace(state, trial=trials[0], taken=made.delta, refuted=(), flaws=())
 
     def unproven(self, *, quarantine: bool) -> Proposal:
         """The first lesson as it comes; in quarantine where nothing that is shown could ever prove it."""
@@ -79,33 +90,42 @@ class Search:
         why = "nothing that is shown can prove it: quarantined" if quarantine else "kept unproven"
         return proposal(self.trial.sample.id, "reflector", delta, Proof(True, why), self.trial)
 
-    def _lesson(self, number: int) -> tuple[Proposal, tuple[Trial, ...]]:
+    def about(self) -> tuple[str, ...]:
+        """What there is to learn: what a wrong attempt lacks; of a right one what no bullet says yet."""
+        feedback = self.trial.feedback
+        if solved(feedback):
+            return unspoken(self.trial.sample.question, feedback.uses, self._related())
+        return feedback.missing
+
+    def _lesson(self, number: int) -> _Made:
         sample = self.trial.sample
         try:
             said = self._said(
                 number, [" ".join(before) for before in self.refuted[-2:]] if number > 2 else ()
             )
         except ModelError as error:
-            return failed(sample.id, "reflector", error, self.trial.episode), ()
+            return _Made(failed(sample.id, "reflector", error, self.trial.episode))
         known = self._related()
-        judged = [consider(text, sample.question, known, self.evidence.rarity) for text in said]
+        judged = [consider(text, sample, known, self.evidence) for text in said]
         found = tuple(each.operation for each in judged if each.operation)
-        left_out = "".join(f"; left out, {each.flaw}" for each in judged if each.flaw)
+        flaws = tuple(each.flaw for each in judged if each.flaw)
+        left_out = "".join(f"; left out, {flaw}" for flaw in flaws)
         delta = (*self.taken, *found)
         if not found or _contents(delta) in self.refuted:
             proof = Proof(False, ("refuted before" if found else "nothing new") + left_out)
-            return proposal(sample.id, "reflector", delta or _added(said), proof, self.trial), ()
-        return self._proven("reflector", delta, left_out)
+            made = proposal(sample.id, "reflector", delta or _added(said), proof, self.trial)
+            return _Made(made, (), flaws)
+        return self._proven("reflector", delta, left_out)._replace(flaws=flaws)
 
-    def _edit(self, number: int) -> tuple[Proposal, tuple[Trial, ...]]:
+    def _edit(self, number: int) -> _Made:
         shown = self._related()[:_SHOWN_TO_CURATOR]
         try:
             said = self.curator(shown, failure=_story(self.trial), seed=self._seed(number))
         except ModelError as error:
-            return failed(self.trial.sample.id, "curator", error, self.trial.episode), ()
+            return _Made(failed(self.trial.sample.id, "curator", error, self.trial.episode))
         return self._proven("curator", confined(said, shown), ignored(said, shown))
 
-    def _proven(self, author: str, delta: Delta, note: str) -> tuple[Proposal, tuple[Trial, ...]]:
+    def _proven(self, author: str, delta: Delta, note: str) -> _Made:
         """Its own sample first; then what proved the bullets it changes, and a few neighbours."""
         sample, subjects = self.trial.sample, self.trial.feedback.subjects
         changed = [name for op in delta if not isinstance(op, Add) for name in touched(op)]
@@ -116,7 +136,7 @@ class Search:
         others = tuple({other.id: other for other in near if other.id != sample.id}.values())
         proof = prove(delta, self.playbook, (sample,), others, self.bench)
         made = proposal(sample.id, author, delta, replace(proof, why=f"{proof.why}{note}"), self.trial)
-        return made, proof.trials
+        return _Made(made, proof.trials)
 
     def _said(self, number: int, refuted: Iterable[str]) -> tuple[str, ...]:
         """What the reflector says about this trial, told what the playbook knows about the question."""
@@ -126,12 +146,15 @@ class Search:
             self.trial.sample,
             self.trial.attempt,
             self.trial.feedback,
+            about=self.about(),
             known=tuple(known)[:_SHOWN_TO_REFLECTOR],
             refuted=tuple(refuted),
+            flaws=self.flaws,
             temperature=_TEMPERATURES[min(number, len(_TEMPERATURES) - 1)],
             seed=self._seed(number),
         )
-        return tuple(generalised(self.trial.sample.question, lesson) for lesson in lessons)
+        question, contrast = self.trial.sample.question, self.evidence.contrast
+        return tuple(contrast.worded(generalised(question, lesson), question) for lesson in lessons)
 
     def _related(self) -> tuple[Bullet, ...]:
         """Bullets on the subjects of the trial, and the lessons taken along."""
@@ -160,8 +183,8 @@ def proposal(subject: str, author: str, delta: Delta, proof: Proof, trial: Trial
 
 
 def closer(now: Feedback, before: Feedback) -> bool:
-    """The attempt ran, and less is missing from it than before."""
-    return bool(now.ran) and len(now.missing) < len(before.missing)
+    """The attempt is still wrong, but it ran, and less is missing from it than before."""
+    return now.passed is False and bool(now.ran) and len(now.missing) < len(before.missing)
 
 
 def _citing(operation: Operation, episodes: tuple[str, ...]) -> Operation:
@@ -215,5 +238,6 @@ def _added(lessons: Iterable[str]) -> Delta:
 
 def _story(trial: Trial) -> str:
     feedback = trial.feedback
-    shown = feedback.expected or feedback.text
+    lacks = f"\nIt lacks: {'; '.join(feedback.missing)}" if feedback.missing else ""
+    shown = f"{feedback.expected or feedback.text}{lacks}"
     return f"Question: {trial.sample.question}\nWrong answer: {trial.attempt.answer}\n{shown}"

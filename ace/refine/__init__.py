@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ace.refine.similar import same_words, topic
+from ace.refine.similar import same_meaning, same_words, topic
 
-__all__ = ["same_words", "topic"]
+__all__ = ["same_meaning", "same_words", "topic"]

@@ -21,3 +21,12 @@ def topic(content: str) -> tuple[str, ...]:
     """What "words people use: what is used for them" is about: the words before the colon, else nothing."""
     words, colon, _ = content.partition(":")
     return same_words(words) if colon else ()
+
+
+def same_meaning(one: str, other: str) -> bool:
+    """Two lines "words people use: what is used for them" with the same end, whatever their words.
+
+    The order of words counts here: "a > b" and "b > a" have the same words.
+    """
+    meanings = [tuple(_WORD.findall(content.partition(":")[2])) for content in (one, other)]
+    return bool(meanings[0]) and meanings[0] == meanings[1]

@@ -38,16 +38,19 @@ class Reflector:
         attempt: Attempt,
         feedback: Feedback,
         *,
+        about: Sequence[str] = (),
         known: Sequence[str] = (),
         refuted: Sequence[str] = (),
+        flaws: Sequence[str] = (),
         temperature: float = 0.0,
         seed: int = 0,
     ) -> tuple[str, ...]:
         """The lessons, one sentence each.
 
-        `known`: what the playbook says about the question already. `refuted`: lessons for this sample that an
-        attempt has shown not to help. Raises MalformedReply when the model gives no usable lesson, ModelError
-        as the client does.
+        `about`: what the lesson is to say, where the feedback shows it. `known`: what the playbook says about
+        the question already. `refuted`: lessons for this sample that an attempt has shown not to help.
+        `flaws`: what was wrong with those that were not tried. Raises MalformedReply when the model gives no
+        usable lesson, ModelError as the client does.
         """
         user = render(
             "reflector",
@@ -57,8 +60,10 @@ class Reflector:
             outcome="" if feedback.expected else shown(feedback.text),
             expected=shown(feedback.expected),
             wrong=feedback.passed is False or feedback.ran is False,
+            about=[shown(text) for text in about],
             known=[shown(text) for text in known],
             refuted=[shown(text) for text in refuted],
+            flaws=[shown(text) for text in flaws],
         )
         asked = messages(render("reflector", "system"), user)
         reply = self.client.complete(

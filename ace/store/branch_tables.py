@@ -1,6 +1,6 @@
-"""Migration 2: branches, tags, what every bullet was at every version, and a checksum in every row.
+"""Migration 3: branches, tags, what every bullet was at every version, and a checksum in every row.
 
-Derives what is new by folding the history that a file of schema 1 holds. Released: never edit it.
+Derives what is new by folding the history that an older file holds. Released: never edit it.
 """
 
 from __future__ import annotations
@@ -79,6 +79,7 @@ TABLES = (
 ) STRICT""",
 )
 REPLACED = ("versions", "sections", "bullets")
+UNSEALED = ("runs", "steps", "episodes", "proposals", "rejected_operations")
 COPIES = (
     "INSERT INTO branches SELECT 'main', value, NULL, (SELECT min(created) FROM versions), '' "
     "FROM meta WHERE key = 'head'",
@@ -97,7 +98,7 @@ ORDER BY number DESC, operations.position""",
 )
 
 
-def m002_branches(database: Database) -> None:
+def m003_branches(database: Database) -> None:
     """The history becomes branch `main`. Foreign keys are off while tables are replaced."""
     db = database.conn
     for statement in ("DROP VIEW history", "DROP VIEW head_bullets", *TABLES, *COPIES):
@@ -111,9 +112,9 @@ def m002_branches(database: Database) -> None:
     db.execute("CREATE INDEX bullet_history_bullet ON bullet_history (branch, bullet, version)")
     for view in VIEWS:
         db.execute(view)
-    for table in rows.SEALED:
-        if table not in ("branches", "tags", "versions"):
-            db.execute(f"ALTER TABLE {table} ADD COLUMN checksum TEXT NOT NULL DEFAULT ''")
+    for table in UNSEALED:
+        db.execute(f"ALTER TABLE {table} ADD COLUMN checksum TEXT NOT NULL DEFAULT ''")
+    for table in (*UNSEALED, "branches", "versions"):
         rows.seal(db, table)
 
 

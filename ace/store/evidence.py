@@ -17,7 +17,7 @@ from ace.store.text import strings, to_json, to_text
 from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
 
 _EPISODES = """SELECT id, phase, context_version, sample_id, question, answer, correct, score, detail,
-    error, reply, feedback_kind, feedback, passed, ran, expected, subjects, missing FROM episodes"""
+    error, reply, feedback_kind, feedback, passed, ran, expected, subjects, missing, uses FROM episodes"""
 _PROPOSALS = "SELECT sample_id, author, delta, outcome, why, episodes, attempts FROM proposals"
 
 
@@ -73,14 +73,14 @@ def _episode_row(e: Episode) -> tuple[Any, ...]:
     scored = to_text(e.attempt.answer), e.verdict.correct, float(e.verdict.score), to_text(e.verdict.detail)
     said = to_text(e.attempt.error), to_text(e.attempt.text)
     shown = e.feedback.kind.value, to_text(e.feedback.text), e.feedback.passed, e.feedback.ran
-    subjects, missing = to_json(sorted(e.feedback.subjects)), to_json(e.feedback.missing)
-    gold = to_text(e.feedback.expected), subjects, missing
+    parts = to_json(e.feedback.missing), to_json(e.feedback.uses)
+    gold = to_text(e.feedback.expected), to_json(sorted(e.feedback.subjects)), *parts
     return (*asked, *scored, *said, *shown, *gold)
 
 
 def _episode(row: tuple[Any, ...]) -> Episode:
     identity, phase, version, sample, question, answer, correct, score, detail, error, reply, *shown = row
-    kind, text, passed, ran, expected, subjects, missing = shown
+    kind, text, passed, ran, expected, subjects, missing, uses = shown
     return Episode(
         id=identity,
         sample_id=sample,
@@ -93,7 +93,8 @@ def _episode(row: tuple[Any, ...]) -> Episode:
             expected=expected,
             subjects=frozenset(strings(subjects)),
             ran=_maybe(ran),
-            missing=tuple(strings(missing)),
+            missing=strings(missing),
+            uses=strings(uses),
         ),
         verdict=Verdict(bool(correct), score, detail),
         context_version=version,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from ace.errors import NewerSchema, NotAPlaybook
 from ace.playbook.codec import chain_hash, delta_to_json
-from ace.store.branch_tables import m002_branches
+from ace.store.branch_tables import m003_branches
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -144,7 +144,12 @@ def m001_first_tables(db: Database) -> None:
     db.execute("INSERT INTO meta VALUES ('head', 0), ('next_position', 0)")
 
 
-MIGRATIONS: tuple[Callable[[Database], None], ...] = (m001_first_tables, m002_branches)
+def m002_uses(db: Database) -> None:
+    """Episodes say what the right answer is made of."""
+    db.execute("ALTER TABLE episodes ADD COLUMN uses TEXT NOT NULL DEFAULT '[]' /* JSON list: its parts */")
+
+
+MIGRATIONS: tuple[Callable[[Database], None], ...] = (m001_first_tables, m002_uses, m003_branches)
 LATEST = len(MIGRATIONS)
 DAMAGED = (
     "`ace playbook restore` puts a backup in its place; `ace playbook export` saves what can still be read."

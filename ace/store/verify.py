@@ -19,7 +19,7 @@ from ace.store.records import Branch, Problem, Version
 JSON_COLUMNS = {
     "runs": ("config", "report"),
     "steps": ("payload",),
-    "episodes": ("subjects", "missing"),
+    "episodes": ("subjects", "missing", "uses"),
     "proposals": ("delta", "episodes", "attempts"),
     "rejected_operations": ("operation",),
 }

@@ -6,7 +6,7 @@ sqlglot takes 0.1 s to import, so it is imported on first use.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -16,15 +16,19 @@ if TYPE_CHECKING:
 _LONGEST = 120
 
 
-def missing_conditions(gold_sql: str, sql: str, columns: Collection[str]) -> tuple[str, ...]:
-    """What only the gold pairs with a column: a literal or another column, as "orders.status = 3".
+def conditions(sql: str, columns: Collection[str]) -> tuple[str, ...]:
+    """What a query pairs with a column: a literal or another column, as "orders.status = 3".
 
-    `columns` are those the gold reads, as "table.column": they resolve bare names. Empty when the gold
+    `columns` are those the gold reads, as "table.column": they resolve bare names. Empty when the query
     cannot be parsed.
     """
-    known = frozenset(name for name in columns if "." in name)
-    present = {fragment.lower() for fragment in _fragments(sql, known)}
-    return tuple(part for part in _fragments(gold_sql, known) if part.lower() not in present)
+    return _fragments(sql, frozenset(name for name in columns if "." in name))
+
+
+def missing(uses: Iterable[str], sql: str, columns: Collection[str]) -> tuple[str, ...]:
+    """Those of the gold's conditions `uses` that a query has not."""
+    present = {fragment.lower() for fragment in conditions(sql, columns)}
+    return tuple(part for part in uses if part.lower() not in present)
 
 
 @lru_cache(maxsize=256)

@@ -11,7 +11,7 @@ from typing import Any
 
 from ace.errors import TaskError
 from ace.task.database import Database, Result
-from ace.task.hints import missing_conditions
+from ace.task.hints import conditions, missing
 from ace.task.rows import same_rows
 from ace.task.sqltext import extract_sql, is_ordered
 from ace.task.types import Attempt, Feedback, FeedbackKind, Sample, Verdict
@@ -53,9 +53,17 @@ class SqlEnvironment:
         passed = self.judge(sample, attempt).correct
         gold = self.gold(sample)
         gold_sql = sample.data["gold_sql"].strip()
-        missing = missing_conditions(gold_sql, extract_sql(attempt.answer), gold.reads)
-        expected = _expected(gold_sql, missing)
-        return Feedback(kind, _outcome(result), passed, expected, gold.reads, _returned(result), missing)
+        uses = conditions(gold_sql, gold.reads)
+        return Feedback(
+            kind,
+            _outcome(result),
+            passed,
+            f"Right SQL: {gold_sql}",
+            gold.reads,
+            _returned(result),
+            missing(uses, extract_sql(attempt.answer), gold.reads),
+            uses,
+        )
 
     def check(self, sample: Sample) -> None:
         sql = sample.data.get("gold_sql")
@@ -97,11 +105,6 @@ class SqlEnvironment:
 def _problem(sample: Sample, field: str, message: str, hint: str = "") -> TaskError:
     where: dict[str, Any] = {"file": sample.file, "line": sample.line, "field": field}
     return TaskError(f"Sample {sample.id}: {message}", hint=hint, sample=sample.id, **where)
-
-
-def _expected(gold_sql: str, missing: tuple[str, ...]) -> str:
-    hint = "\nOnly the right SQL uses: " + "; ".join(missing) if missing else ""
-    return f"Right SQL: {gold_sql}{hint}"
 
 
 def _returned(result: Result) -> bool:

@@ -57,7 +57,8 @@ class Verdict:
 class Feedback:
     """What the learner may see. `passed` is None when nothing shown says right or wrong.
 
-    `missing` is what the right answer has and the attempt has not, also only with labels.
+    `uses` is what the right answer is made of, `missing` those parts of it that the attempt has not; also
+    only with labels.
     `ran` is evidence without labels: the attempt ran and returned something; None when nothing is shown.
     `text` describes the outcome (rows or error). `expected` describes the right answer and is empty
     unless labels are allowed. `subjects` name what the sample touches (tables, columns, topics),
@@ -71,6 +72,7 @@ class Feedback:
     subjects: frozenset[str] = frozenset()
     ran: bool | None = None
     missing: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

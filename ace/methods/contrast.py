@@ -1,0 +1,93 @@
+"""Whether a lesson's words mean what it says, judged by the samples that were seen. No model is asked.
+
+"Returns: SUM(rtn.amt) / 100.0", learned from a question about what returns add up to, also speaks for "How
+many returns were refused?", which has nothing to do with rtn.amt. A sample that has a lesson's words and no
+use for its meaning is such a bystander: where labels show what right answers are made of, one that lacks the
+lesson's condition; otherwise one that touches none of its columns. Knows questions, and what feedback showed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable
+
+from ace.methods.generality import PLACEHOLDERS, WORD, conditions, names, stem, stems, unnamed
+from ace.refine.similar import same_words
+from ace.task.types import Sample
+
+# Words that say that something is asked, and not what.
+_ASKING = frozenset(
+    WORD.findall(
+        "all and are been count did does for from had has have how list many much name names show that the"
+        " their them there they this was were what when where which who why with"
+    )
+)
+
+
+class Contrast:
+    """Indexed by word, so that a lesson is compared only with what shares its rarest one."""
+
+    def __init__(self, samples: Iterable[Sample] = ()) -> None:
+        self._questions = {sample.id: sample.question for sample in samples}
+        self._asked = Counter(word for text in self._questions.values() for word in stems(text))
+        self._subjects: dict[str, frozenset[str]] = {}
+        self._uses: dict[str, tuple[frozenset[str], ...]] = {}
+        self._using: dict[str, dict[str, None]] = defaultdict(dict)  # word -> samples seen
+
+    def saw(self, sample_id: str, subjects: Collection[str], uses: Collection[str]) -> None:
+        self._subjects[sample_id] = frozenset(subject.lower() for subject in subjects)
+        self._uses[sample_id] = tuple(frozenset(same_words(part)) for part in uses)
+        for word in stems(self._questions.get(sample_id, "")):
+            self._using[word][sample_id] = None
+
+    def bystander(self, lesson: str, own: Collection[str]) -> str:
+        """The question of a sample, none of `own`, that a lesson would speak for by mistake; or nothing."""
+        for words in map(stems, lesson.partition(":")[0].split(", ")):
+            rarest = min(words, key=lambda word: (len(self._using[word]), word), default="")
+            for other in self._using[rarest]:
+                if (
+                    other not in own
+                    and words <= stems(self._questions[other])
+                    and self._no_use(other, lesson)
+                ):
+                    return self._questions[other]
+        return ""
+
+    def worded(self, lesson: str, question: str) -> str:
+        """A lesson about a unit or a calculation, with the word of its question that tells it from others.
+
+        Of the words that no sample uses which shares a word with the lesson and none of its columns: the one
+        that most questions have, such as "dollars". If the lesson has it already, nothing is added.
+        """
+        words, columns = lesson.partition(":")[0], names(lesson)
+        if not columns or not _calculates(lesson):
+            return lesson
+        telling = self._telling(question, stems(words), columns)
+        if not telling or stem(telling) in stems(words):
+            return lesson
+        return lesson.replace(words, f"{words} ({telling})", 1)
+
+    def _telling(self, question: str, words: frozenset[str], columns: frozenset[str]) -> str:
+        others = {other for word in words for other in self._using[word] if self._foreign(other, columns)}
+        said = {stem(word): word.lower() for word in WORD.findall(unnamed(question))}
+        free = [word for word in said if said[word] not in _ASKING and not others & self._using[word].keys()]
+        best = max(free, key=lambda word: (self._asked[word], word), default="")
+        return said.get(best, "") if self._asked[best] > 1 else ""
+
+    def _no_use(self, sample_id: str, lesson: str) -> bool:
+        """What a right answer to it is made of does not include what the lesson says."""
+        uses = self._uses[sample_id]
+        if not uses or conditions(lesson) != 1 or any(place in lesson for place in PLACEHOLDERS):
+            return self._foreign(sample_id, names(lesson))
+        meaning = frozenset(same_words(lesson.partition(":")[2]))
+        return not any(part <= meaning or meaning <= part for part in uses)
+
+    def _foreign(self, sample_id: str, columns: frozenset[str]) -> bool:
+        """It touches columns, and none of these."""
+        subjects = self._subjects[sample_id]
+        return bool(columns) and any("." in subject for subject in subjects) and not subjects & columns
+
+
+def _calculates(lesson: str) -> bool:
+    meaning = lesson.partition(":")[2]
+    return not conditions(lesson) and any(character.isdigit() for character in meaning)

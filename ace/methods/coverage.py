@@ -1,0 +1,32 @@
+"""What a right answer is made of and no bullet says: it was right by luck, and luck is not learned from.
+
+Knows texts only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from ace.methods.generality import generalised
+from ace.playbook.model import Bullet
+from ace.refine.similar import same_words
+
+_LITERAL = re.compile(r"'([^']*)'|(?<![\w.])(\d+(?:\.\d+)?)(?![\w.])")
+
+
+def unspoken(question: str, uses: Iterable[str], known: Iterable[Bullet]) -> tuple[str, ...]:
+    """Those of `uses` that the question does not say itself and none of the bullets `known` says."""
+    told = [set(same_words(bullet.content)) for bullet in known]
+    return tuple(
+        part
+        for part in uses
+        if not _said(question, part)
+        and not any(set(same_words(generalised(question, part))) <= words for words in told)
+    )
+
+
+def _said(question: str, part: str) -> bool:
+    """Every constant of the part stands in the question: nothing had to be known. A join has none."""
+    constants = [quoted or number for quoted, number in _LITERAL.findall(part)]
+    return bool(constants) and all(constant.lower() in question.lower() for constant in constants)
