@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -136,10 +137,30 @@ def returns() -> Evidence:
 
 def test_a_lesson_that_speaks_for_a_bystander_names_it() -> None:
     asked = Sample("sum", "What do all the returns add up to, in dollars?")
-    made = consider("Returns: SUM(rtn.amt) / 100.0.", asked, (), returns())
-    assert made.flaw.endswith("would also speak for: How many returns were refused?")
-    assert consider("Returns in dollars: SUM(rtn.amt) / 100.0.", asked, (), returns()).operation
-    assert returns().contrast.bystander("Returns: rtn.ok = 1.", ("sum",)) == ""  # it is about that column
+    evidence = returns()
+    assert (
+        evidence.contrast.bystander("Returns: SUM(rtn.amt) / 100.0.", ("sum",))
+        == "How many returns were refused?"
+    )
+    made = consider("Returns: SUM(rtn.amt) / 100.0.", asked, (), evidence).operation
+    assert made and made.content == "Returns (dollars): SUM(rtn.amt) / 100.0."
+    flaw = consider("Returns: rtn.ok = 2.", Sample("x", "How many returns?"), (), evidence).flaw
+    assert flaw == ""  # by its columns it is no stranger
+    evidence.saw("refused", {"rtn.ok"}, True, ["rtn.ok = 1"])
+    flaw = consider("Returns: rtn.ok = 2.", Sample("x", "How many returns?"), (), evidence).flaw
+    assert flaw.endswith("would also speak for: How many returns were refused?")
+
+
+def test_a_bullet_is_doubted_when_a_sample_has_its_words_and_no_use_for_it() -> None:
+    evidence = returns()
+    wide = Bullet("a", "lessons", "Returns: rtn.ok = 2.")
+    evidence.kept(wide, ["sum"])
+    evidence.saw("refused", {"rtn.ok"}, True, ["rtn.ok = 1"])
+    assert evidence.doubt(wide) == "would also speak for: How many returns were refused?"
+    assert evidence.doubt(replace(wide, pinned=True)) == ""
+    unproven = Bullet("b", "lessons", "Returns: rtn.ok = 2.")
+    assert evidence.doubt(unproven) == ""  # no sample of this run stands for it
+    assert evidence.doubt(replace(wide, content="Returns waiting: rtn.ok = 2.")) == ""
 
 
 def test_a_unit_is_told_apart_by_the_word_that_most_questions_share() -> None:
@@ -160,10 +181,12 @@ def test_wording_only_adds_to_the_words(lesson: str, question: str) -> None:
 
 def test_luck_is_what_no_bullet_says() -> None:
     question = "How many orders of Kira Keane are on hold?"
-    uses = ("ord.st = 5", "cust.name = 'Kira Keane'", "cust JOIN ord ON cust.ref = ord.cid", "tot / 1.0")
+    join = "cust JOIN ord ON cust.ref = ord.cid"
+    uses = ("ord.st = 5", "ord.ch = 'H'", "cust.name = 'Kira Keane'", join, "tot / 1.0")
     known = (Bullet("a", "s", "Orders: ord JOIN cust ON ord.cid = cust.ref."),)
-    assert unspoken(question, uses, known) == ("ord.st = 5", "tot / 1.0")
-    assert unspoken(question, uses, (*known, Bullet("b", "s", "On hold: ord.st = 5."))) == ("tot / 1.0",)
+    assert unspoken(question, uses, known) == ("ord.st = 5", "ord.ch = 'H'", "tot / 1.0")
+    more = (*known, Bullet("b", "s", "On hold: ord.st = 5."))
+    assert unspoken(question, uses, more) == ("ord.ch = 'H'", "tot / 1.0")
 
 
 def sample(name: str) -> Sample:

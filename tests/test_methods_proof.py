@@ -13,6 +13,7 @@ from ace.methods import Ace, Evidence, Trial
 from ace.methods.proof import prove
 from ace.playbook import Add, Delta, Merge, Playbook, Remove, Revise, apply
 from ace.roles import Curator, Reflector
+from ace.store import Proposal
 from ace.task import Attempt, Feedback, FeedbackKind, Sample
 
 SAMPLES = {name: Sample(name, f"Question {name}?") for name in ("own", "near", "far")}
@@ -115,3 +116,43 @@ def test_from_the_fourth_try_on_the_curator_edits_what_is_there() -> None:
     assert [proposal.outcome for proposal in made] == ["rejected"] * 3 + ["accepted"]
     assert made[-1].delta == (Revise("a", "better"),)
     assert bench.asked == ["own", "own", "own", "near"]  # a lesson refuted before is not tried again
+
+
+def doubted(right: Right) -> tuple[Proposal, ...]:
+    """A bullet that speaks for "far", which has no use for it, is looked at again."""
+    wide = Sample("own", "How many own things are blue?")
+    evidence = Evidence([wide, Sample("far", "How many things are own?")])
+    book, _ = apply(BOOK, (Add("w", "lessons", "Own things: ord.ch = 1."),))
+    evidence.kept(book.bullets["w"], ["own"])
+    evidence.saw("far", SUBJECTS, True, ["ord.st = 4"])
+    method = ace(lambda _: json.dumps({"lesson": "Blue things: ord.ch = 1."}), tries=1)
+    assert method.chores(book, evidence) == ("w",)
+    return method.curate("w", book, FakeBench(right), evidence)
+
+
+def test_a_bullet_that_is_too_wide_goes_when_its_sample_is_right_without_it() -> None:
+    (made,) = doubted(lambda sample, book: True)
+    assert (made.outcome, made.delta) == ("accepted", (Remove("w"),))
+
+
+@pytest.mark.parametrize("helps", [True, False])
+def test_a_bullet_that_is_too_wide_is_put_better_if_that_is_proven(helps: bool) -> None:
+    (made,) = doubted(lambda sample, book: helps and "Blue things" in book and "Own things" not in book)
+    gone, better = made.delta
+    assert made.outcome == ("accepted" if helps else "rejected") and gone == Remove("w")
+    assert isinstance(better, Add) and better.content == "Blue things: ord.ch = 1."
+
+
+def test_what_was_right_by_luck_is_learned_from() -> None:
+    uses = ("ord.st = 5",)
+    lucky = Feedback(FeedbackKind.LABELS, "rows", True, "Right SQL: ...", SUBJECTS, True, (), uses)
+    trial = Trial(SAMPLES["own"], Attempt("own", "right"), lucky, "ep-0")
+    method = ace(lambda _: json.dumps({"1": "Own things"}))
+    (made,) = method.learn(trial, BOOK, FakeBench(lambda *_: True), Evidence(SAMPLES.values()))
+    assert made.outcome == "accepted"
+    assert [op.content for op in made.delta if isinstance(op, Add)] == ["Own things: ord.st = 5."]
+    known = Evidence(SAMPLES.values())
+    book, _ = apply(BOOK, made.delta)
+    for bullet in book:
+        known.kept(bullet, ["own"])
+    assert method.learn(trial, book, FakeBench(lambda *_: True), known) == ()

@@ -28,31 +28,38 @@ class Considered:
     flaw: str = ""
 
 
-def consider(lesson: str, sample: Sample, known: Iterable[Bullet], evidence: Evidence) -> Considered:
-    """`known`: the bullets on the subjects of the sample that the lesson was learned from."""
-    for bullet in known:
-        if same_words(bullet.content) == same_words(lesson):
-            return Considered(flaw=f"{lesson} is known")
-        if same_meaning(bullet.content, lesson):
-            return _widened(bullet, lesson, sample, evidence)
+def consider(
+    lesson: str, sample: Sample, known: Iterable[Bullet], evidence: Evidence, *, widen: bool = True
+) -> Considered:
+    """`known`: the bullets on the subjects of the sample that the lesson was learned from.
+
+    `widen`: other words for what a bullet says join its line; otherwise they get a line of their own.
+    """
+    bullets = tuple(known)
+    if any(same_words(bullet.content) == same_words(lesson) for bullet in bullets):
+        return Considered(flaw=f"{lesson} is known")
+    if flaw := _flaw(lesson, sample, evidence):
+        told_apart = evidence.contrast.apart(lesson, sample.question)
+        if _flaw(told_apart, sample, evidence):
+            return Considered(flaw=f"{lesson} {flaw}")
+        lesson = told_apart
+    for bullet in bullets:
         same_topic = bool(topic(lesson)) and topic(bullet.content) == topic(lesson)
+        if same_meaning(bullet.content, lesson):
+            return _widened(bullet, lesson) if widen else Considered(added(lesson))
         if same_topic and _names(bullet.content) & _names(lesson):
             return Considered(Revise(bullet.id, lesson, bullet.provenance))
         if same_topic or _uses_its_words(bullet.content, lesson):
             return Considered(flaw=f"{lesson} uses words that are known to mean: {bullet.content}")
-    if flaw := _flaw(lesson, sample, evidence):
-        return Considered(flaw=f"{lesson} {flaw}")
     return Considered(added(lesson))
 
 
-def _widened(bullet: Bullet, lesson: str, sample: Sample, evidence: Evidence) -> Considered:
+def _widened(bullet: Bullet, lesson: str) -> Considered:
     """Another name for what a bullet says already: one line then has both."""
     words, _, meaning = bullet.content.partition(":")
     more = lesson.partition(":")[0]
     if stems(more) <= stems(words):
         return Considered(flaw=f"{lesson} is known")
-    if flaw := _flaw(lesson, sample, evidence):
-        return Considered(flaw=f"{lesson} {flaw}")
     return Considered(
         Revise(bullet.id, f"{words}, {more[:1].lower()}{more[1:]}:{meaning}", bullet.provenance)
     )

@@ -15,14 +15,6 @@ from ace.methods.generality import PLACEHOLDERS, WORD, conditions, names, stem, 
 from ace.refine.similar import same_words
 from ace.task.types import Sample
 
-# Words that say that something is asked, and not what.
-_ASKING = frozenset(
-    WORD.findall(
-        "all and are been count did does for from had has have how list many much name names show that the"
-        " their them there they this was were what when where which who why with"
-    )
-)
-
 
 class Contrast:
     """Indexed by word, so that a lesson is compared only with what shares its rarest one."""
@@ -54,24 +46,29 @@ class Contrast:
         return ""
 
     def worded(self, lesson: str, question: str) -> str:
-        """A lesson about a unit or a calculation, with the word of its question that tells it from others.
+        """A lesson about a unit or a calculation, told apart from others that ask about the same things."""
+        return self.apart(lesson, question) if names(lesson) and _calculates(lesson) else lesson
 
-        Of the words that no sample uses which shares a word with the lesson and none of its columns: the one
-        that most questions have, such as "dollars". If the lesson has it already, nothing is added.
+    def apart(self, lesson: str, question: str) -> str:
+        """A lesson with the word of its question that tells it from others.
+
+        Of the words that no sample uses which shares a word with the lesson and has no use for it: the one
+        that most questions have, the last of equals, such as "dollars". If the lesson has it already, nothing
+        is added.
         """
-        words, columns = lesson.partition(":")[0], names(lesson)
-        if not columns or not _calculates(lesson):
-            return lesson
-        telling = self._telling(question, stems(words), columns)
+        words = lesson.partition(":")[0]
+        telling = self._telling(lesson, question)
         if not telling or stem(telling) in stems(words):
             return lesson
         return lesson.replace(words, f"{words} ({telling})", 1)
 
-    def _telling(self, question: str, words: frozenset[str], columns: frozenset[str]) -> str:
-        others = {other for word in words for other in self._using[word] if self._foreign(other, columns)}
+    def _telling(self, lesson: str, question: str) -> str:
+        near = {other for word in stems(lesson.partition(":")[0]) for other in self._using[word]}
+        others = {other for other in near if self._no_use(other, lesson)}
+        asked = stems(question)
         said = {stem(word): word.lower() for word in WORD.findall(unnamed(question))}
-        free = [word for word in said if said[word] not in _ASKING and not others & self._using[word].keys()]
-        best = max(free, key=lambda word: (self._asked[word], word), default="")
+        free = [word for word in said if word in asked and not others & self._using[word].keys()]
+        best = max(reversed(free), key=lambda word: self._asked[word], default="")
         return said.get(best, "") if self._asked[best] > 1 else ""
 
     def _no_use(self, sample_id: str, lesson: str) -> bool:

@@ -15,18 +15,24 @@ from ace.refine.similar import same_words
 _LITERAL = re.compile(r"'([^']*)'|(?<![\w.])(\d+(?:\.\d+)?)(?![\w.])")
 
 
+def teachable(question: str, parts: Iterable[str]) -> tuple[str, ...]:
+    """Those that the question does not say itself."""
+    return tuple(part for part in parts if not _said(question, part))
+
+
 def unspoken(question: str, uses: Iterable[str], known: Iterable[Bullet]) -> tuple[str, ...]:
     """Those of `uses` that the question does not say itself and none of the bullets `known` says."""
     told = [set(same_words(bullet.content)) for bullet in known]
     return tuple(
         part
-        for part in uses
-        if not _said(question, part)
-        and not any(set(same_words(generalised(question, part))) <= words for words in told)
+        for part in teachable(question, uses)
+        if not any(set(same_words(generalised(question, part))) <= words for words in told)
     )
 
 
 def _said(question: str, part: str) -> bool:
     """Every constant of the part stands in the question: nothing had to be known. A join has none."""
     constants = [quoted or number for quoted, number in _LITERAL.findall(part)]
-    return bool(constants) and all(constant.lower() in question.lower() for constant in constants)
+    return bool(constants) and all(
+        re.search(rf"(?<!\w){re.escape(constant)}(?!\w)", question, re.IGNORECASE) for constant in constants
+    )

@@ -20,6 +20,13 @@ WORD = re.compile(r"[^\W\d_]{3,}")
 _STEM = 4  # letters: "soap" and "soaps", "cancelled" and "cancellation" are one word
 _COMMON = 0.1  # of the questions
 PLACEHOLDERS = ("DAY", "NAME")
+# These say that something is asked, and not what.
+_ASKING = frozenset(
+    WORD.findall(
+        "all and are been count did does for from had has have how list many much name names show that the"
+        " their them there they this was were what when where which who why with"
+    )
+)
 
 
 def generalised(question: str, lesson: str) -> str:
@@ -68,8 +75,8 @@ class Rarity:
 
 
 def stems(text: str) -> frozenset[str]:
-    """The words of a text, cut to their first letters, lower case."""
-    return frozenset(map(stem, WORD.findall(text)))
+    """The words of a text that say what it is about, cut to their first letters, lower case."""
+    return frozenset(stem(word) for word in WORD.findall(text) if word.lower() not in _ASKING)
 
 
 def stem(word: str) -> str:

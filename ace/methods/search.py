@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ace.errors import ModelError
 from ace.methods.consider import added, consider
-from ace.methods.coverage import unspoken
+from ace.methods.coverage import teachable, unspoken
 from ace.methods.evidence import Evidence
 from ace.methods.generality import generalised, stems
 from ace.methods.proof import Proof, prove, solved
@@ -92,10 +92,10 @@ class Search:
 
     def about(self) -> tuple[str, ...]:
         """What there is to learn: what a wrong attempt lacks; of a right one what no bullet says yet."""
-        feedback = self.trial.feedback
+        question, feedback = self.trial.sample.question, self.trial.feedback
         if solved(feedback):
-            return unspoken(self.trial.sample.question, feedback.uses, self._related())
-        return feedback.missing
+            return unspoken(question, feedback.uses, self._related())
+        return teachable(question, feedback.missing)
 
     def _lesson(self, number: int) -> _Made:
         sample = self.trial.sample
@@ -106,7 +106,7 @@ class Search:
         except ModelError as error:
             return _Made(failed(sample.id, "reflector", error, self.trial.episode))
         known = self._related()
-        judged = [consider(text, sample, known, self.evidence) for text in said]
+        judged = [consider(text, sample, known, self.evidence, widen=not self.refuted) for text in said]
         found = tuple(each.operation for each in judged if each.operation)
         flaws = tuple(each.flaw for each in judged if each.flaw)
         left_out = "".join(f"; left out, {flaw}" for flaw in flaws)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
+from functools import cache
+from typing import Any, cast
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, create_model
 
 from ace.llm.client import Client
 from ace.roles.prompt import messages, render, shown
@@ -24,6 +25,15 @@ class Lesson(BaseModel):
     """
 
     lesson: str = Field(min_length=1, max_length=600)
+
+
+@cache
+def words_for(parts: int) -> type[BaseModel]:
+    """One phrase for each numbered part, "1" the first: a part cannot be left out, made up or mistaken."""
+    numbers = {
+        f"part_{n}": (str, Field(alias=str(n), min_length=1, max_length=80)) for n in range(1, parts + 1)
+    }
+    return create_model(f"WordsFor{parts}", **cast(dict[str, Any], numbers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +55,12 @@ class Reflector:
         temperature: float = 0.0,
         seed: int = 0,
     ) -> tuple[str, ...]:
-        """The lessons, one sentence each.
+        """The lessons, one sentence each, in the form "words: meaning.".
 
-        `about`: what the lesson is to say, where the feedback shows it. `known`: what the playbook says about
-        the question already. `refuted`: lessons for this sample that an attempt has shown not to help.
-        `flaws`: what was wrong with those that were not tried. Raises MalformedReply when the model gives no
-        usable lesson, ModelError as the client does.
+        `about`: the meanings, where the feedback shows them; the model then says the words. `known`: what the
+        playbook says about the question already. `refuted`: lessons for this sample that an attempt has shown
+        not to help. `flaws`: what was wrong with those that were not tried. Raises MalformedReply when the
+        model gives no usable lesson, ModelError as the client does.
         """
         user = render(
             "reflector",
@@ -65,12 +75,22 @@ class Reflector:
             refuted=[shown(text) for text in refuted],
             flaws=[shown(text) for text in flaws],
         )
-        asked = messages(render("reflector", "system"), user)
+        asked = messages(render("reflector", "parts" if about else "system"), user)
+        schema = words_for(len(about)) if about else Lesson
         reply = self.client.complete(
-            asked, schema=Lesson, temperature=temperature, seed=seed, max_tokens=MAX_TOKENS
+            asked, schema=schema, temperature=temperature, seed=seed, max_tokens=MAX_TOKENS
         )
-        said = cast(Lesson, reply.parsed).lesson  # what `schema` promises
-        return sentences(" ".join(said.split()))
+        if not about:
+            said = cast(Lesson, reply.parsed).lesson  # what `schema` promises
+            return sentences(" ".join(said.split()))
+        words = cast(BaseModel, reply.parsed).model_dump().values()
+        return tuple(f"{_phrase(each)}: {part}." for each, part in zip(words, about, strict=True))
+
+
+def _phrase(words: str) -> str:
+    """The words before a colon, on one line and without one."""
+    plain = " ".join(words.replace(":", " ").split()).rstrip(" .,;")
+    return f"{plain[:1].upper()}{plain[1:]}"
 
 
 def sentences(text: str) -> tuple[str, ...]:

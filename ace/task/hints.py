@@ -49,7 +49,8 @@ def _fragments(sql: str, columns: frozenset[str]) -> tuple[str, ...]:
             bare.replace(exp.Literal.string(bare.name))  # as SQLite reads "text" that names no column
     tables = {table.alias_or_name.lower(): table.name for table in tree.find_all(exp.Table)}
     found = dict.fromkeys(_render(node, tables, owners) for node in _pairs(tree))
-    return tuple(text for text in found if len(text) <= _LONGEST)
+    short = [text for text in found if len(text) <= _LONGEST]
+    return tuple(text for text in short if not any(text in other and text != other for other in short))
 
 
 def _pairs(tree: exp.Expr) -> Iterator[exp.Expr]:
