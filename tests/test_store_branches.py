@@ -165,6 +165,8 @@ def test_a_tag_names_a_version_and_can_move(store: Store) -> None:
     assert store.revert("best", author="user", reason="r").playbook.active == ()
     store.untag("prod")
     assert [tag.name for tag in store.tags()] == ["best"]
+    with pytest.raises(UnknownVersion, match=r"There is no tag 'prod'\. Tags here: best\."):
+        store.untag("prod")
     with pytest.raises(UnknownVersion, match="prod") as caught:
         store.checkout("prod")
     assert "main, trial, best" in caught.value.hint
@@ -178,8 +180,10 @@ def test_a_name_that_would_be_mistaken_is_refused(store: Store, name: str) -> No
     with pytest.raises(InputError):
         store.branch(name)
     store.tag("prod")
-    with pytest.raises(InputError, match="tag prod"):
+    with pytest.raises(InputError, match="There is a tag prod already"):
         store.branch("prod")
+    with pytest.raises(InputError, match="There is a branch trial already"):
+        store.tag("trial")
     assert len(store.branches()) == 2
 
 
@@ -199,8 +203,11 @@ def test_switching_goes_to_the_other_branch_and_back(store: Store) -> None:
 
 def test_a_delta_decided_on_another_branch_is_refused(store: Store, trial: Store) -> None:
     trial.commit((Pin("a"),), **WHO)
-    with pytest.raises(StoreConflict, match="not behind version 1 of branch main"):
+    with pytest.raises(
+        StoreConflict, match=r"not behind version 1 of branch main.* merge the other"
+    ) as caught:
         store.commit((Vote("b", 1),), expect=2, **WHO)
+    assert caught.value.details == {"expected": 2, "found": 1, "bullets": ()}
     assert store.commit((Pin("b"),), expect=1, **WHO).version.number == 3
 
 
@@ -214,7 +221,7 @@ def test_rebasing_looks_at_ones_own_branch_only(store: Store, trial: Store) -> N
 
 def test_blame_tells_branch_run_and_episodes(store: Store, trial: Store) -> None:
     run = trial.start_run("learn", "shop", {})
-    delta = (Revise("a", "theirs"),)
+    delta = (Revise("a", "theirs", ("e0",)),)
     offers = [
         Proposal("s1", "reflector", delta, "accepted", "solved", ("e7", "e8")),
         Proposal("s2", "reflector", (Pin("a"),), "rejected", "no", ("e9",)),
@@ -228,7 +235,7 @@ def test_blame_tells_branch_run_and_episodes(store: Store, trial: Store) -> None
         run,
         "reflector",
     )
-    assert (revised.operation, revised.episodes) == (delta[0], ("e7", "e8"))
+    assert (revised.operation, revised.episodes) == (delta[0], ("e0", "e7", "e8"))
     assert store.blame("b")[0].episodes == ("e1",)
 
 

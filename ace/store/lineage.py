@@ -52,7 +52,7 @@ def tags(db: sqlite3.Connection) -> list[Tag]:
 
 
 def add_branch(db: sqlite3.Connection, name: str, base: int) -> Branch:
-    _check_name(db, name, {tag.name for tag in tags(db)}, "tag")
+    _check_name(name, {tag.name for tag in tags(db)}, "tag")
     if name in {known.name for known in branches(db)}:
         raise InputError(f"There is a branch {name} already.", hint="Choose another name.")
     made = Branch(name, base, base, now())
@@ -62,7 +62,7 @@ def add_branch(db: sqlite3.Connection, name: str, base: int) -> Branch:
 
 def set_tag(db: sqlite3.Connection, name: str, version: int | None) -> None:
     """Name a version, or take the name away. Where a tag pointed before stays on record."""
-    _check_name(db, name, {known.name for known in branches(db)}, "branch")
+    _check_name(name, {known.name for known in branches(db)}, "branch")
     if version is None and name not in {tag.name for tag in tags(db)}:
         raise UnknownVersion(f"There is no tag {name!r}.", hint=f"Tags here: {_names(tags(db))}.")
     (number,) = db.execute("SELECT coalesce(max(id), 0) + 1 FROM tags").fetchone()
@@ -128,7 +128,7 @@ def merge_base(db: sqlite3.Connection, a: int, b: int) -> int:
     return int(db.execute(_ANCESTORS, [a, b]).fetchone()[0])
 
 
-def _check_name(db: sqlite3.Connection, name: str, others: set[str], kind: str) -> None:
+def _check_name(name: str, others: set[str], kind: str) -> None:
     if not _NAME.fullmatch(name):
         hint = "A letter first, then letters, digits and any of . _ / -, at most 100."
         raise InputError(f"{name!r:.120} cannot name a version.", hint=hint)
