@@ -17,7 +17,7 @@ from ace.store.connection import at_rest, typed_errors
 _SIDE_FILES = ("", "-wal", "-shm")  # what SQLite keeps beside a file that is in use
 
 
-def write(db: sqlite3.Connection, source: Path, target: Path) -> Path:
+def write(db: sqlite3.Connection, target: Path) -> Path:
     """SQLite's online backup: one moment of the file, whatever others do meanwhile. Complete or not there."""
     _refuse_existing(target)
     part = target.with_name(f"{target.name}.part-{os.getpid()}")

@@ -229,7 +229,7 @@ class Store:
 
     def backup(self, target: str | Path) -> Path:
         """Copy the file as it is at this moment, while others go on writing. `target` must not exist."""
-        return backup.write(self._db, self.path, Path(target))
+        return backup.write(self._db, Path(target))
 
     # Runs
 
