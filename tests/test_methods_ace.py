@@ -15,7 +15,7 @@ from ace.methods.evidence import Evidence
 from ace.methods.generality import Rarity, generalised, repeated
 from ace.methods.search import closer, confined
 from ace.playbook import Add, Bullet, Merge, Playbook, Remove, Revise, apply
-from ace.refine import same_words, topic
+from ace.refine import same_meaning, same_words, topic
 from ace.task import Feedback, FeedbackKind, Sample
 from tests.strategies import contents
 
@@ -42,6 +42,13 @@ def test_the_order_of_words_never_matters(one: str, other: str) -> None:
     one, other = one.replace("'", ""), other.replace("'", "")  # what stands in quotes is one word
     assert same_words(f"{one} ; {other}") == same_words(f"{other} ; {one}")
     assert topic(f"{one.replace(':', '')}: {other}") == same_words(one.replace(":", ""))
+
+
+def test_one_meaning_has_many_words() -> None:
+    assert same_meaning("Cancelled orders: ord.st = 7.", "Revoked: ord.st = 7")
+    assert same_meaning("Orders: a JOIN b ON a.x = b.y.", "Bs of an a: b JOIN a ON b.y = a.x")
+    assert not same_meaning("Older: a > b.", "Older: b > a.")
+    assert not same_meaning("No colon", "none here")
 
 
 def test_topic_is_what_stands_before_the_colon() -> None:

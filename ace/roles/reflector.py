@@ -88,8 +88,8 @@ class Reflector:
 
 
 def _phrase(words: str) -> str:
-    """The words before a colon, on one line and without one."""
-    plain = " ".join(words.replace(":", " ").split()).rstrip(" .,;")
+    """The words, on one line; a model that goes on with ": meaning" is cut off there."""
+    plain = " ".join((words.partition(":")[0] or words.replace(":", " ")).split()).rstrip(" .,;")
     return f"{plain[:1].upper()}{plain[1:]}"
 
 
