@@ -300,7 +300,7 @@ class Store:
         costs[0] = max(costs[0], past.end(db, wanted))  # a version may add many bullets at once
         near = min(costs, key=costs.__getitem__)
         main = lineage.branch(db, lineage.MAIN).version
-        if main not in known and past.end(db, main) + past.distance(db, main, wanted) < costs[near]:
+        if main not in known and past.end(db, main) + past.distance(db, main, wanted) <= costs[near]:
             near, known[main] = main, past.main(db, main)
             self._keep(near, known[near])
         return past.move(db, known[near], near, wanted)
