@@ -41,7 +41,7 @@ VARIANTS = {  # the score before learning is the same for all of them, so it is 
 def ceiling(task: Task, store: Store, team: Team, show: Callable[..., None]) -> dict[str, Any]:
     """The hand-written playbook on the test questions."""
     text = (ROOT / "playbooks" / "shop_sql.reference.md").read_text("utf-8")
-    if not len(store.playbook()):
+    if not len(store.checkout()):
         store.commit(
             diff(Playbook(), from_markdown(text)), author="person", reason="the hand-written playbook"
         )

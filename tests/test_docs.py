@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from ace.playbook import Add, Vote
 from ace.playbook.formats import FORMATS, detected
+from ace.store import Store
 from ace.task import Attempt, Task, load_task
 from ace.task.traces import read
 
@@ -88,3 +90,28 @@ def test_documented_formats_are_what_they_say() -> None:
         reading = form.read(text, name, None)
         assert (reading.unread, reading.lost) == ((), ("use counts of 1",) if name == "cheatsheet" else ())
         assert 1 <= len([*(reading.playbook or ()), *reading.entries]) <= 2
+
+
+def test_the_pages_calls_on_a_store_work_and_none_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every line of the page's example runs, in order, on a playbook of three versions."""
+    monkeypatch.chdir(tmp_path)
+    page = (DOCS / "api.md").read_text(encoding="utf-8")
+    example = next(block for block in BLOCK.findall(page) if "store.checkout()" in block)
+    public = {name for name in vars(Store) if not name.startswith("_")}
+    names = {"bullet_id": "a", "delta": (Vote("a", 1),)}
+    with Store.open("one.db") as store:
+        run = store.start_run("learn", "shop", {})
+        for number in range(3):
+            add = (Add("abc"[number], "notes", "text"),)
+            store.commit(add, author="a", reason="r", run=run, step=(number, "epoch 1", {}))
+        store.tag("prod")
+        exec(example, {"store": store, **names})
+    assert {name for name in public if f"store.{name}(" not in page} <= RUNS_USE
+
+
+RUNS_USE = {
+    *("open", "close", "resolve", "start_run", "finish_run", "run", "steps", "versions_of"),
+    "last_unfinished",
+}

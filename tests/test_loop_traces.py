@@ -47,7 +47,7 @@ FOREIGN = [trace(colour, question="Guess what {} is worth.") for colour in COLOU
 
 
 def statuses(store: Store) -> list[str]:
-    return [bullet.status.value for bullet in store.playbook()]
+    return [bullet.status.value for bullet in store.checkout()]
 
 
 def test_lessons_from_a_log_of_the_tasks_own_samples_are_proven(store: Store) -> None:
@@ -122,7 +122,7 @@ def test_without_labels_the_outcome_is_not_shown(
 def test_attempts_at_held_out_samples_are_left_out(store: Store) -> None:
     held = [trace("red", question="What about {}?"), trace("blue", question="Tell me what {} is.")]
     report = learn_from_traces(world(), [*held, trace("teal")], store, team(), OPTIONS)
-    assert report.skipped == 2 and [b.content for b in store.playbook()] == [f"teal means {SECRET['teal']}"]
+    assert report.skipped == 2 and [b.content for b in store.checkout()] == [f"teal means {SECRET['teal']}"]
     with pytest.raises(InputError, match="None of the 2 recorded attempts"):
         learn_from_traces(world(), held, store, team(), OPTIONS)
 
@@ -147,9 +147,9 @@ def test_an_attempt_takes_a_bullet_out_of_quarantine(store: Store) -> None:
     reflector = ScriptedClient(says)
     report = learn(world(), store, Team.of(ScriptedClient(says), reflector=reflector), OPTIONS)
     assert report.after and report.after.correct == 10 and len(reflector.calls) == 1  # about red
-    waiting = [b.content for b in store.playbook() if b.status is Status.QUARANTINED]
+    waiting = [b.content for b in store.checkout() if b.status is Status.QUARANTINED]
     assert waiting == ["red means 999"]
-    for bullet in store.playbook().active:
+    for bullet in store.checkout().active:
         assert [e.verdict.correct for e in store.episodes(ids=bullet.provenance)][-1]
     refuted = [p for p in store.proposals(report.run) if p.outcome == "rejected"]
     assert refuted[0].author == "proof" and refuted[0].attempts == ("999",)
@@ -172,7 +172,7 @@ def test_a_waiting_bullet_that_is_said_again_is_proven(store: Store) -> None:
     report = learn(world(), store, team(), replace(OPTIONS, limit=1))
     outcomes = [(p.author, p.outcome) for p in store.proposals(report.run)]
     assert outcomes == [("proof", "rejected")] * 2 + [("reflector", "accepted")]
-    (bullet,) = store.playbook().active
+    (bullet,) = store.checkout().active
     assert bullet.id == name and len(bullet.provenance) == 2
 
 
@@ -229,8 +229,8 @@ def test_recorded_tau_conversations(store: Store) -> None:
     both = Team.of(ScriptedClient([]), reflector=reflector)
     report = learn_from_traces(unjudged("airline"), traces, store, both, OPTIONS)
     assert report.recorded and (report.recorded.correct, report.recorded.total) == (84, 200)
-    assert len(reflector.calls) == report.proposed == 116 and report.quarantined == len(store.playbook())
-    assert not store.playbook().active and len(store.episodes(run=report.run)) == 200
+    assert len(reflector.calls) == report.proposed == 116 and report.quarantined == len(store.checkout())
+    assert not store.checkout().active and len(store.episodes(run=report.run)) == 200
 
 
 @pytest.mark.skipif(not (DATA / "intercode-sql").is_dir(), reason="no shared data: intercode-sql")

@@ -45,7 +45,7 @@ def export(
     chosen, write = _to_write(file, form)
     path = playbook_file(playbook)
     with Store.open(path, create=False, read_only=True) as store:
-        value, aliases = store.playbook(version), store.aliases()
+        value, aliases = store.checkout(version), store.aliases()
     kept, lost = fitting(value, chosen), losses(value, chosen)
     text = write(kept, names(kept, aliases))
     data: dict[str, Any] = {"format": chosen.name, "bullets": len(kept), "not_held": lost}
@@ -91,7 +91,7 @@ def import_(
         raise InputError(f"{file} holds lines that cannot be read:\n{lines}\n", hint=hint)
     origin = file.name if source is None else source
     with Store.open(playbook_file(playbook)) as store:
-        before, known = store.playbook(), store.aliases()
+        before, known = store.checkout(), store.aliases()
         reading = chosen.read(text, str(file), before)
         made = plan(reading, before, source=origin, aliases=known, removing=replace, quarantine=quarantine)
         reason = f"import of {file.name}"

@@ -74,7 +74,7 @@ def _parts(store: Store, run: int, *, rejected: bool, cost: bool) -> tuple[dict[
         from ace.runs.cost_table import cost_tables
 
         told = cost_of(store.calls(run), store.steps(run))
-        bullets = store.playbook().bullets
+        bullets = store.checkout().bullets
         data["cost"] = told.to_json()
         texts.append(cost_tables(told, {name: bullet.content for name, bullet in bullets.items()}))
     return data, texts

@@ -39,7 +39,7 @@ def session(options: RunOptions) -> Iterator[tuple[Task, Store, Team, Show]]:
     path = options.playbook or Path(f"{task.name}.db")
     try:
         with ExitStack() as stack:
-            store = stack.enter_context(Store.open(path))
+            store = stack.enter_context(Store.open(path, branch=options.branch))
             show = stack.enter_context(progress())
             yield task, store, _team(options, stack, show), show
     except KeyboardInterrupt as error:

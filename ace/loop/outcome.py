@@ -24,7 +24,7 @@ def finish(
     a cap stopped reports the samples it came to.
     """
     version = run.version if selected is None else selected
-    playbook = run.store.playbook(version)
+    playbook = run.store.checkout(version)
     outcomes = [outcome for payload in run.payloads for outcome in payload["proposals"]]
     before, after = _right(run, "before"), _right(run, phase)
     report = Report(
@@ -40,7 +40,7 @@ def finish(
         else None,
         bullets=len(playbook),
         quarantined=len(playbook) - len(playbook.active),
-        versions=run.version - run.base,
+        versions=run.store.versions_of(run.run),
         proposed=len(outcomes),
         accepted=outcomes.count("accepted"),
         rejected=outcomes.count("rejected"),
@@ -53,7 +53,7 @@ def finish(
         stopped=stopped,
         recorded=_score(run, "traces"),
         skipped=skipped,
-        learned=_learned(run.store.playbook(run.base), playbook),
+        learned=_learned(run.store.checkout(run.base), playbook),
     )
     run.store.finish_run(run.run, "capped" if stopped else "done", report.to_json())
     return report

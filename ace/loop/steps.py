@@ -29,7 +29,7 @@ def score(run: Session, phase: str, samples: Sequence[Sample], version: int) -> 
     """The result of every sample, in order, with the playbook of `version`. Nothing is learned."""
     if not samples:
         return []
-    playbook = run.store.playbook(version)
+    playbook = run.store.checkout(version)
     results: list[dict[str, Any]] = []
     for start in range(0, len(samples), _SCORED_AT_ONCE):
         run.progress(phase, start, len(samples), _tally(results))

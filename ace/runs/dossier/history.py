@@ -43,7 +43,7 @@ def history(store: Store, run: int | None = None) -> History:
     start = int(found.config.get("base", 0))
     last = max([start, *(step.version for step in steps)])
     final = int((found.report or {}).get("selected", last))
-    playbook = store.playbook(final)
+    playbook = store.checkout(final)
     episodes = tuple(store.episodes(run=found.id))
     known = {episode.id for episode in episodes}
     wanted = {name for bullet in playbook for name in bullet.provenance} - known
@@ -51,7 +51,7 @@ def history(store: Store, run: int | None = None) -> History:
         file=str(store.path),
         run=found,
         start=log[start],
-        base=store.playbook(start),
+        base=store.checkout(start),
         playbook=playbook,
         final=log[final],
         steps=steps,
