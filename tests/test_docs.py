@@ -113,5 +113,5 @@ def test_the_pages_calls_on_a_store_work_and_none_is_missing(
 
 RUNS_USE = {
     *("open", "close", "resolve", "start_run", "finish_run", "run", "steps", "versions_of"),
-    "last_unfinished",
+    *("last_unfinished", "calls", "call_journal"),
 }
