@@ -36,7 +36,7 @@ def consider(
     `widen`: other words for what a bullet says join its line; otherwise they get a line of their own.
     """
     bullets = tuple(known)
-    if any(same_words(bullet.content) == same_words(lesson) for bullet in bullets):
+    if any(_says(bullet.content, lesson, sample.question) for bullet in bullets):
         return Considered(flaw=f"{lesson} is known")
     if flaw := _flaw(lesson, sample, evidence):
         told_apart = evidence.contrast.apart(lesson, sample.question)
@@ -52,6 +52,14 @@ def consider(
         if same_topic or _uses_its_words(bullet.content, lesson):
             return Considered(flaw=f"{lesson} uses words that are known to mean: {bullet.content}")
     return Considered(added(lesson))
+
+
+def _says(bullet: str, lesson: str, question: str) -> bool:
+    """A bullet is the lesson, or says the same in words that this question has too."""
+    if same_words(bullet) == same_words(lesson):
+        return True
+    names = bullet.partition(":")[0].split(", ")
+    return same_meaning(bullet, lesson) and any(stems(name) <= stems(question) for name in names)
 
 
 def _widened(bullet: Bullet, lesson: str) -> Considered:
