@@ -54,8 +54,8 @@ class Contrast:
 
         Of the words that no sample uses which has no use for the lesson (for a unit: which shares a word with
         it, too) the one that most questions have, the last of equals, such as "dollars". If the lesson has it
-        already, nothing is added. A condition that has another's words, such as "Refused: ord.channel = 'N'", gets
-        that word instead of its own.
+        already, nothing is added. A condition that has another's words, as "Refused: ord.channel = 'N'",
+        gets that word instead of its own.
         """
         words, colon, meaning = lesson.partition(":")
         telling = self._telling(lesson, question)
