@@ -285,7 +285,7 @@ ODD: dict[str, str] = {
 @pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
 def test_odd_lessons_are_recorded_and_none_is_kept(run: Run, server: ModelServer, odd: str) -> None:
     server.say = lambda messages: odd if is_reflector(messages) else says(messages)
-    report = json.loads(run("learn", "--json", "--limit", "3", "--tries", "1").out)
+    report = json.loads(run("learn", "--json", "--limit", "3", "--tries", "1", "--replays", "0").out)
     assert (report["proposed"], report["accepted"], report["bullets"]) == (3, 0, 0)
     with Store.open("colours.db") as store:
         assert store.verify() == []
