@@ -19,7 +19,7 @@ from ace.loop import Options, Progress, silent
 from ace.playbook import Playbook
 from ace.roles import Team
 from ace.runs import Report
-from ace.store import Store
+from ace.store import Ref, Store
 from ace.task import FeedbackKind, Task
 
 Model = str | Client | Team
@@ -48,12 +48,14 @@ class Settings(TypedDict, total=False):
     split: Literal["train", "val", "test"]
 
 
-def open_playbook(path: str | Path, *, read_only: bool = False) -> Store:
+def open_playbook(path: str | Path, *, read_only: bool = False, branch: str = "main") -> Store:
     """The playbook file at `path` with its history, made if it is not there. Close it, or use `with`.
+
+    What is learned goes to `branch`.
 
     Raises NotAPlaybook for another kind of file, StoreUnwritable where none can be made.
     """
-    return Store.open(path, create=not read_only, read_only=read_only)
+    return Store.open(path, create=not read_only, read_only=read_only, branch=branch)
 
 
 def learn(
@@ -95,12 +97,12 @@ def evaluate(
     store: Store,
     model: Model = DEFAULT_MODEL,
     *,
-    version: int | None = None,
+    version: Ref | None = None,
     caps: Caps | None = None,
     progress: Progress = silent,
     **settings: Unpack[Settings],
 ) -> Report:
-    """Score a version of the playbook (the head by default) on `split`. Nothing is learned."""
+    """Score a version (number, branch or tag; the head by default) on `split`. Nothing is learned."""
     options = _options(settings)
     with _team(model, caps, options.workers) as team:
         return loop.evaluate(task, store, team, options, progress=progress, version=version)
@@ -114,7 +116,7 @@ def as_context(
     New bullets append within their section, so a cached prefix lives long. The default counter guesses
     high; give the model's own where there is one.
     """
-    value = playbook.playbook() if isinstance(playbook, Store) else playbook
+    value = playbook.checkout() if isinstance(playbook, Store) else playbook
     return render_playbook(value, budget, count_tokens).text
 
 

@@ -15,8 +15,9 @@
     │   ├── NewerSchema             written by a later release
     │   ├── StoreBusy               another process holds the write lock
     │   ├── StoreConflict           the head moved and the edits touch the same bullets
+    │   │   └── MergeConflict           two branches changed the same bullets
     │   ├── StoreUnwritable         read-only or full disk
-    │   └── UnknownVersion          no such version, run or bullet
+    │   └── UnknownVersion          no such version, branch, tag, run or bullet
     └── CapReached               3  a cap on calls, tokens, cost or seconds; work so far is kept
 
 Errors pickle with their details, so they survive process pools and the journal.
@@ -114,12 +115,16 @@ class StoreConflict(StoreError):
     """The head moved. Details: `expected`, `found`, `bullets`."""
 
 
+class MergeConflict(StoreConflict):
+    """Two branches changed the same bullets. Details: `base`, `ours`, `theirs`, `bullets`."""
+
+
 class StoreUnwritable(StoreError):
     """The file or its folder is read-only, or the disk is full."""
 
 
 class UnknownVersion(StoreError, KeyError):
-    """No such version, run or bullet in this file."""
+    """No such version, branch, tag, run or bullet in this file."""
 
     __str__ = AceError.__str__
 

@@ -32,6 +32,7 @@ VARIANTS = {  # the score before learning is the same for all of them, so it is 
     "unverified": Options(verify=False, measure=False),
     "one-try": Options(tries=1, measure=False),
     "no-neighbours": Options(neighbours=0, measure=False),
+    "no-replays": Options(replays=0, measure=False),
     "merge": Options(merge=True, measure=False),
     "two-epochs": Options(epochs=2, measure=False),
 }
@@ -40,7 +41,7 @@ VARIANTS = {  # the score before learning is the same for all of them, so it is 
 def ceiling(task: Task, store: Store, team: Team, show: Callable[..., None]) -> dict[str, Any]:
     """The hand-written playbook on the test questions."""
     text = (ROOT / "playbooks" / "shop_sql.reference.md").read_text("utf-8")
-    if not len(store.playbook()):
+    if not len(store.checkout()):
         store.commit(
             diff(Playbook(), from_markdown(text)), author="person", reason="the hand-written playbook"
         )

@@ -164,7 +164,7 @@ def test_a_playbook_as_context(store: ace.Store) -> None:
     assert ace.as_context(store) == ""
     ace.learn(world(), store, client(), measure=False)
     text = ace.as_context(store)
-    assert text == ace.as_context(store.playbook()) and text.count("\n- ") == 10
+    assert text == ace.as_context(store.checkout()) and text.count("\n- ") == 10
     assert ace.as_context(store, budget=0) == ""
     assert len(ace.as_context(store, 100, count_tokens=len)) <= 100
 

@@ -126,7 +126,8 @@ NOT_IN_ACE = {"numpy"}  # benchmarks and notebooks compute with it, and a notebo
 def test_dependencies_are_what_is_imported() -> None:
     """Neither undeclared (it came along with something else) nor unused."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    declared = {*project["dependencies"], *project["optional-dependencies"]["local"]}
+    extras = project["optional-dependencies"]
+    declared = {*project["dependencies"], *extras["local"], *extras["report"]}
     names = {re.split(r"[^\w-]", requirement)[0].replace("-", "_").lower() for requirement in declared}
     imported = {name.split(".")[0] for tree in SOURCES.values() for name in imports(tree)}
     assert imported - sys.stdlib_module_names - {"ace", "__future__"} == names - NOT_IN_ACE

@@ -21,26 +21,18 @@ from ace.llm import Message, Retry
 from ace.store import Store
 from tests.cli import Ace, Done
 from tests.model_server import ModelServer
-from tests.world import says, world
+from tests.world import says, write_world
 
 ROOT = Path(__file__).parent.parent
-TOML = """\
-name = "colours"
-environment = "answer"
-instructions = "Answer by number."
-
-[data]
-train = "train.jsonl"
-val = "val.jsonl"
-test = "test.jsonl"
-"""
-
 # What scripts may rely on, and what else there is.
 PROMISED = {
     "task", "model", "playbook", "before", "after", "p_value", "bullets", "versions", "proposed", "accepted",
     "rejected", "seconds", "usage",
 }  # fmt: skip
-MORE = {"kind", "learned", "models", "run", "selected", "stopped", "validated", "verified", "quarantined"}
+MORE = {
+    "kind", "learned", "models", "run", "selected", "stopped", "validated", "verified", "quarantined",
+    "recorded", "skipped",
+}  # fmt: skip
 SCORE = {"correct", "total", "accuracy", "ci95"} | {"errors"}
 USAGE = {"calls", "prompt_tokens", "cached_tokens", "completion_tokens", "seconds", "cost"}
 
@@ -57,12 +49,7 @@ def server() -> Iterator[ModelServer]:
 @pytest.fixture(autouse=True)
 def colours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A task folder in the current folder, no keys, and no patience with servers that are down."""
-    folder, task = tmp_path / "colours", world()
-    folder.mkdir()
-    (folder / "task.toml").write_text(TOML, encoding="utf-8")
-    for split in ("train", "val", "test"):
-        rows = [{"id": s.id, "question": s.question, **s.data} for s in getattr(task, split)]
-        (folder / f"{split}.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    write_world(tmp_path / "colours")
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     impatient = partial(Retry, attempts=2, first_wait=0.01)
     monkeypatch.setattr(importlib.import_module("ace.llm.connect"), "Retry", impatient)

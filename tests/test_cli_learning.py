@@ -129,7 +129,7 @@ def test_caps_reach_the_meter(ace: Ace, loop: Put) -> None:
 def test_eval_takes_a_version_and_a_split(ace: Ace, loop: Put) -> None:
     used = loop(replace(REPORT, kind="eval"))
     assert ace("eval", "capitals", "--version", "0", "--split", "val").code == 0
-    assert used.given["version"] == 0
+    assert used.given["version"] == "0"
     assert used.given["options"].split == "val"
 
 

@@ -101,8 +101,8 @@ def test_diff_of_an_unknown_version(ace: Ace, file: Path) -> None:
     assert ace("playbook", "diff", "1", "99").code == 1
 
 
-def test_rollback_makes_a_new_version_equal_to_the_old_one(ace: Ace, file: Path) -> None:
-    assert read(ace, "rollback", "1")["version"]["number"] == 4
+def test_revert_makes_a_new_version_equal_to_the_old_one(ace: Ace, file: Path) -> None:
+    assert read(ace, "revert", "1")["version"]["number"] == 4
     assert read(ace, "diff", "1", "4") == {"operations": []}
     assert len(read(ace, "log")["versions"]) == 5
 

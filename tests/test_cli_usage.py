@@ -28,7 +28,7 @@ ROOT = Path(__file__).parent.parent
         (["learn", "t", "--max-cost", "-1"], "--max-cost"),
         (["learn", "t", "--epochs", "many"], "--epochs"),
         (["eval", "t", "--resume"], "--resume"),
-        (["playbook", "rollback"], "VERSION"),
+        (["playbook", "revert"], "VERSION"),
         (["learn", "no/such/task"], "task.toml"),
         (["tasks", "check", "no/such/task"], "task.toml"),
         (["playbook", "show"], "--playbook"),

@@ -9,12 +9,18 @@ from typing import Any
 
 import pytest
 
+from ace.playbook import Add, Vote
+from ace.playbook.formats import FORMATS, detected
+from ace.store import Store
 from ace.task import Attempt, Task, load_task
+from ace.task.traces import read
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 ACE_LINE = re.compile(r"^(?:.*&& )?(?:\.venv/bin/)?(ace [a-z].*)$", re.MULTILINE)
 BLOCK = re.compile(r"^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+JSON_BLOCK = re.compile(r"^```json\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FORMAT_BLOCK = re.compile(r"^## (\w+)\n(?:(?!^## ).)*?^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE_BLOCK = re.compile(r"^`([\w./]+)`\n\n```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -45,7 +51,7 @@ def test_the_readmes_commands_exist(generator: dict[str, Any]) -> None:
 def command_of(line: str) -> str:
     """`ace learn`, or `ace playbook show`: the words that are no argument."""
     words = line.split()
-    return " ".join(words[:2] if words[1] in {"learn", "online", "eval"} else words[:3])
+    return " ".join(words[:2] if words[1] in {"learn", "online", "eval", "report"} else words[:3])
 
 
 def documented(name: str, folder: Path) -> Task:
@@ -62,3 +68,50 @@ def test_documented_tasks_work(name: str, right: str, tmp_path: Path) -> None:
     sample = task.train[0]
     judged = [task.environment.judge(sample, Attempt(sample.id, answer)) for answer in (right, "London")]
     assert [verdict.correct for verdict in judged] == [True, False]
+
+
+def test_documented_logs_can_be_read(tmp_path: Path) -> None:
+    rows = JSON_BLOCK.findall((DOCS / "traces.md").read_text(encoding="utf-8"))
+    assert len(rows) == 2
+    for number, row in enumerate(rows):
+        file = tmp_path / f"{number}.jsonl"
+        file.write_text(row, encoding="utf-8")
+        (trace,) = read(file)
+        assert trace.correct is False and trace.answer
+
+
+def test_documented_formats_are_what_they_say() -> None:
+    page = (DOCS / "formats.md").read_text(encoding="utf-8")
+    examples = dict(FORMAT_BLOCK.findall(page))
+    assert set(examples) == {form.name for form in FORMATS}
+    for name, text in examples.items():
+        form = next(form for form in FORMATS if form.name == name)
+        assert name == "text" or detected(text).name == name
+        reading = form.read(text, name, None)
+        assert (reading.unread, reading.lost) == ((), ("use counts of 1",) if name == "cheatsheet" else ())
+        assert 1 <= len([*(reading.playbook or ()), *reading.entries]) <= 2
+
+
+def test_the_pages_calls_on_a_store_work_and_none_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every line of the page's example runs, in order, on a playbook of three versions."""
+    monkeypatch.chdir(tmp_path)
+    page = (DOCS / "api.md").read_text(encoding="utf-8")
+    example = next(block for block in BLOCK.findall(page) if "store.checkout()" in block)
+    public = {name for name in vars(Store) if not name.startswith("_")}
+    names = {"bullet_id": "a", "delta": (Vote("a", 1),)}
+    with Store.open("one.db") as store:
+        run = store.start_run("learn", "shop", {})
+        for number in range(3):
+            add = (Add("abc"[number], "notes", "text"),)
+            store.commit(add, author="a", reason="r", run=run, step=(number, "epoch 1", {}))
+        store.tag("prod")
+        exec(example, {"store": store, **names})
+    assert {name for name in public if f"store.{name}(" not in page} <= RUNS_USE
+
+
+RUNS_USE = {
+    *("open", "close", "resolve", "start_run", "finish_run", "run", "steps", "versions_of"),
+    *("last_unfinished", "calls", "call_journal"),
+}

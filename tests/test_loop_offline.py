@@ -159,7 +159,7 @@ def test_without_labels_nothing_shown_can_prove_a_lesson(store: Store) -> None:
     options = replace(OPTIONS, feedback=FeedbackKind.NONE)
     report = learn(world(), store, team(), options)
     assert report.bullets == 10 and report.after and report.after.correct == 0
-    assert all(bullet.status is Status.QUARANTINED for bullet in store.playbook())
+    assert all(bullet.status is Status.QUARANTINED for bullet in store.checkout())
 
 
 @pytest.mark.parametrize("kind", [FeedbackKind.EXECUTION, FeedbackKind.NONE])
@@ -306,7 +306,7 @@ def test_one_empty_reply_does_not_end_a_run(store: Store) -> None:
 def test_a_second_run_knows_the_first_ones_bullets(store: Store) -> None:
     learn(world(), store, team(), replace(OPTIONS, limit=5))
     report = learn(world(), store, team(), OPTIONS)
-    assert report.bullets == 10 and len({b.content for b in store.playbook()}) == 10
+    assert report.bullets == 10 and len({b.content for b in store.checkout()}) == 10
 
 
 def test_a_run_does_not_undo_what_others_commit_meanwhile(tmp_path: Path) -> None:
@@ -320,7 +320,7 @@ def test_a_run_does_not_undo_what_others_commit_meanwhile(tmp_path: Path) -> Non
 
     with Store.open(path) as store:
         learn(world(), store, Team.of(ScriptedClient(meddles)), replace(OPTIONS, epochs=2))
-        assert store.playbook().bullets["mine"].live
+        assert store.checkout().bullets["mine"].live
         assert store.verify() == []
 
 

@@ -15,7 +15,7 @@ from ace.methods.evidence import Evidence
 from ace.methods.generality import Rarity, generalised, repeated
 from ace.methods.search import closer, confined
 from ace.playbook import Add, Bullet, Merge, Playbook, Remove, Revise, apply
-from ace.refine import same_words, topic
+from ace.refine import same_meaning, same_words, topic
 from ace.task import Feedback, FeedbackKind, Sample
 from tests.strategies import contents
 
@@ -42,6 +42,13 @@ def test_the_order_of_words_never_matters(one: str, other: str) -> None:
     one, other = one.replace("'", ""), other.replace("'", "")  # what stands in quotes is one word
     assert same_words(f"{one} ; {other}") == same_words(f"{other} ; {one}")
     assert topic(f"{one.replace(':', '')}: {other}") == same_words(one.replace(":", ""))
+
+
+def test_one_meaning_has_many_words() -> None:
+    assert same_meaning("Cancelled orders: ord.st = 7.", "Revoked: ord.st = 7")
+    assert same_meaning("Orders: a JOIN b ON a.x = b.y.", "Bs of an a: b JOIN a ON b.y = a.x")
+    assert not same_meaning("Older: a > b.", "Older: b > a.")
+    assert not same_meaning("No colon", "none here")
 
 
 def test_topic_is_what_stands_before_the_colon() -> None:
@@ -81,9 +88,8 @@ KNOWN = (
 )
 
 
-def considered(lesson: str) -> Considered:
-    asked = Sample("own", "How many orders are cancelled?")
-    return consider(lesson, asked, KNOWN, Evidence())
+def considered(lesson: str, question: str = "How many orders are cancelled?") -> Considered:
+    return consider(lesson, Sample("own", question), KNOWN, Evidence())
 
 
 def test_a_lesson_with_free_words_is_new() -> None:
@@ -113,9 +119,25 @@ def test_a_lesson_whose_words_are_taken_is_left_out(lesson: str, flaw: str) -> N
 
 
 def test_another_name_for_what_is_known_joins_its_line() -> None:
-    assert considered("Revoked orders: ord.st = 7.").operation == Revise(
-        "a", "Cancelled orders, revoked orders: ord.st = 7.", ("ep-1",)
-    )
+    made = considered("Revoked orders: ord.st = 7.", "How many orders were revoked?")
+    assert made.operation == Revise("a", "Cancelled orders, revoked orders: ord.st = 7.", ("ep-1",))
+    asked = "How many cancelled orders did we revoke?"  # the line speaks for it as it is
+    assert considered("Revoked orders: ord.st = 7.", asked).flaw == "Revoked orders: ord.st = 7. is known"
+
+
+def test_a_condition_that_has_the_words_of_another_gets_its_own() -> None:
+    questions = {
+        "refused": "How many returns were refused?",
+        "orders": "How many orders were cancelled?",
+        "website": "How many website orders are there?",
+        "own": "How many returns of website orders were refused?",
+    }
+    evidence = Evidence(Sample(name, text) for name, text in questions.items())
+    evidence.saw("refused", {"rtn.ok"}, True, ["rtn.ok = 1"])
+    evidence.saw("orders", {"ord.st"}, True, ["ord.st = 7"])
+    apart = evidence.contrast.apart
+    assert apart("Refused returns: ord.ch = 'N'.", questions["own"]) == "Website: ord.ch = 'N'."
+    assert apart("Came in: ord.ch = 'N'.", questions["own"]) == "Came in (website): ord.ch = 'N'."
 
 
 def test_a_unit_may_use_the_words_of_a_condition() -> None:

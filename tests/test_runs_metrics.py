@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ace.runs import mcnemar, wilson
+from ace.runs.metrics import flows, moving, pooled
 
 counts = st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 pairs = st.lists(st.tuples(st.booleans(), st.booleans()), max_size=60)
@@ -68,3 +69,35 @@ def test_mcnemar_is_a_probability_and_has_no_direction(scores: Sequence[tuple[bo
 def test_mcnemar_needs_pairs() -> None:
     with pytest.raises(ValueError, match="shorter"):
         mcnemar([True, False], [True])
+
+
+scorings = st.dictionaries(st.sampled_from("abcdefghij"), st.booleans())
+
+
+@given(scorings, scorings)
+def test_flows_hold_every_sample_of_both_once(before: dict[str, bool], after: dict[str, bool]) -> None:
+    found = flows(before, after)
+    held = [*found.fixed, *found.broken, *found.still_failing, *found.still_right]
+    assert sorted(held) == sorted(before.keys() & after.keys())
+    assert all(not before[name] and after[name] for name in found.fixed)
+    assert all(before[name] and not after[name] for name in found.broken)
+    assert flows(after, before).fixed == tuple(n for n in after if n in found.broken)
+
+
+@given(st.lists(st.booleans(), max_size=60), st.integers(1, 25))
+def test_moving_counts_the_last_answers(right: list[bool], window: int) -> None:
+    naive = [right[max(0, end - window) : end] for end in range(1, len(right) + 1)]
+    assert moving(right, window) == [(sum(part), len(part)) for part in naive]
+
+
+def test_a_window_holds_something() -> None:
+    with pytest.raises(ValueError, match="window of 0"):
+        moving([True], 0)
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=200), st.integers(1, 50))
+def test_pooling_loses_no_answer(found: list[tuple[int, int]], most: int) -> None:
+    parts = list(pooled(found, most))
+    assert len(parts) <= most and [end for end, _, _ in parts][-1:] == [len(found) - 1][: len(found)]
+    assert sum(right for _, right, _ in parts) == sum(right for right, _ in found)
+    assert sum(total for _, _, total in parts) == sum(total for _, total in found)

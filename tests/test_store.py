@@ -71,7 +71,7 @@ def proposal(outcome: Any = "rejected") -> Proposal:
 def test_a_new_file_holds_the_empty_playbook_as_version_0(store: Store) -> None:
     head = store.head()
     assert (head.number, head.parent, head.operations) == (0, None, 0)
-    assert store.playbook() == store.playbook(0) == Playbook()
+    assert store.checkout() == store.checkout(0) == Playbook()
     assert store.log() == [head]
     assert store.verify() == []
 
@@ -82,7 +82,7 @@ def test_a_commit_is_a_version_with_a_chained_hash(store: Store) -> None:
     assert done.version.hash == chain_hash(root.hash, delta_to_json(TWO), **WHO)
     assert (done.version.number, done.version.parent, done.version.operations) == (1, 0, 2)
     assert done.version == store.head() == store.log(1)[0]
-    assert done.playbook == store.playbook() == store.playbook(1)
+    assert done.playbook == store.checkout() == store.checkout(1)
     assert store.operations(1) == TWO
     assert store.operations(0) == ()
 
@@ -125,7 +125,7 @@ def test_history_survives_reopening(store: Store) -> None:
     done = store.commit((Revise("a", "use order_id"), Pin("b")), **WHO)
     store.close()
     with Store.open(store.path, create=False) as again:
-        assert again.playbook() == done.playbook
+        assert again.checkout() == done.playbook
         assert again.head() == done.version
         assert again.verify() == []
 
@@ -153,8 +153,12 @@ def test_blame_lists_every_operation_that_touched_a_bullet(store: Store) -> None
     merge = Merge("a", ("b",), "both")
     for delta in (TWO, (Vote("a", 1),), (merge,)):
         store.commit(delta, **WHO)
-    assert [(v.number, op) for v, op in store.blame("b")] == [(1, TWO[1]), (3, merge)]
-    assert [(v.number, op) for v, op in store.blame("a")] == [(1, TWO[0]), (2, Vote("a", 1)), (3, merge)]
+    assert [(t.version.number, t.operation) for t in store.blame("b")] == [(1, TWO[1]), (3, merge)]
+    assert [(t.version.number, t.operation) for t in store.blame("a")] == [
+        (1, TWO[0]),
+        (2, Vote("a", 1)),
+        (3, merge),
+    ]
 
 
 def test_a_moved_head_is_rebased_onto_when_other_bullets_changed(store: Store) -> None:
@@ -198,9 +202,9 @@ def test_expect_names_the_version_a_delta_was_decided_on(store: Store) -> None:
 
 def test_readers_follow_other_writers(store: Store) -> None:
     with Store.open(store.path, read_only=True) as reader:
-        assert reader.playbook() == Playbook()
+        assert reader.checkout() == Playbook()
         done = store.commit(TWO, **WHO)
-        assert reader.playbook() == done.playbook
+        assert reader.checkout() == done.playbook
         assert reader.head() == done.version
 
 
@@ -287,7 +291,7 @@ def test_half_a_surrogate_pair_is_kept_as_its_escape(store: Store) -> None:
 @pytest.mark.parametrize("stage", ["add_rejections", "add_episodes", "add_proposals", "add_step"])
 def test_a_failure_halfway_leaves_nothing(store: Store, monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
     run = store.start_run("learn", "shop", {})
-    before = store.playbook()
+    before = store.checkout()
     part = "runs" if stage == "add_step" else "evidence"
 
     def fail(*_: object) -> None:
@@ -300,7 +304,7 @@ def test_a_failure_halfway_leaves_nothing(store: Store, monkeypatch: pytest.Monk
                 TWO, run=run, step=(1, "e", {}), episodes=[episode("e1")], proposals=[proposal()], **WHO
             )
     assert store.head().number == 0
-    assert store.playbook() == before
+    assert store.checkout() == before
     assert not any((store.steps(run), store.episodes(), store.proposals()))
     assert store.verify() == []
     assert store.commit(TWO, **WHO).version.number == 1
@@ -330,7 +334,17 @@ def test_the_file_explains_itself_to_other_readers(store: Store) -> None:
         (1, "add", "c"),
     ]
     tables = {name for (name,) in read(store, "SELECT name FROM sqlite_schema WHERE type = 'table'")}
-    assert tables >= {"versions", "operations", "bullets", "episodes", "proposals", "runs", "steps", "meta"}
+    assert tables >= {
+        "versions",
+        "operations",
+        "bullets",
+        "episodes",
+        "proposals",
+        "runs",
+        "steps",
+        "branches",
+        "tags",
+    }
 
 
 def test_commits_are_durable_and_rows_point_to_rows(store: Store) -> None:

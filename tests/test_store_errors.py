@@ -8,6 +8,8 @@ import pickle
 import random
 import shutil
 import sqlite3
+import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -16,8 +18,9 @@ from pathlib import Path
 import pytest
 
 from ace.errors import NewerSchema, NotAPlaybook, StoreBusy, StoreError, StoreUnwritable, UnknownVersion
-from ace.playbook import Add, Vote
-from ace.store import Store
+from ace.playbook import Add, Remove, Vote
+from ace.store import Proposal, Store
+from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +119,7 @@ def test_a_locked_file_says_so_and_loses_nothing(file: Path) -> None:
 
 def test_a_full_disk_keeps_everything_acknowledged(file: Path) -> None:
     with Store.open(file) as store:
+        store._db.execute("VACUUM")  # a new file has pages to spare
         pages = store._db.execute("PRAGMA page_count").fetchone()[0]
         store._db.execute(f"PRAGMA max_page_count = {pages + 2}")
         with pytest.raises(StoreUnwritable, match=r"disk is full.*Free some space"):
@@ -125,6 +129,68 @@ def test_a_full_disk_keeps_everything_acknowledged(file: Path) -> None:
         store._db.execute(f"PRAGMA max_page_count = {pages + 10_000}")
         add_ten(store, 20, size=5000)
         assert store.head().number == 21
+        assert store.verify() == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of its own with 1 MB on it."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("only root can mount a small disk")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_disk_that_fills_up_keeps_everything_acknowledged(small_disk: Path, tmp_path: Path) -> None:
+    file = small_disk / "playbook.db"
+    with Store.open(file) as store:
+        acknowledged = 0
+        with pytest.raises(
+            StoreUnwritable, match=r"disk is full.*Free some space|could not be read or written"
+        ):
+            for number in range(100):
+                add_ten(store, number, size=1500)
+                acknowledged += 1
+        assert acknowledged > 3
+        assert store.head().number == acknowledged
+        with pytest.raises(StoreUnwritable):
+            store.backup(small_disk / "copy")
+        assert not (small_disk / "copy").exists()
+        store.backup(tmp_path / "copy")
+    for path in (file, tmp_path / "copy"):
+        with Store.open(path, read_only=True) as store:
+            assert store.head().number == acknowledged
+            assert len(store.checkout()) == 10 * acknowledged
+            assert store.verify() == []
+
+
+LIMITED = """
+import resource, sys
+from ace.errors import StoreUnwritable
+from ace.playbook import Add
+from ace.store import Store
+with Store.open(sys.argv[1]) as store:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+    for number in range(1000):
+        delta = (Add(f"new-{number}", "notes", "text " * 500),)
+        try:
+            print(store.commit(delta, author="a", reason="r").version.number, flush=True)
+        except StoreUnwritable as error:
+            sys.exit(str(error))
+"""
+
+
+def test_a_limit_on_file_sizes_keeps_everything_acknowledged(file: Path) -> None:
+    command = [sys.executable, "-c", LIMITED, str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parent.parent)
+    assert done.returncode == 1
+    assert "could not be read or written" in done.stderr and "limit on file sizes" in done.stderr
+    acknowledged = [int(line) for line in done.stdout.split()]
+    with Store.open(file) as store:
+        assert store.head().number == max(acknowledged) > 21
         assert store.verify() == []
 
 
@@ -160,7 +226,7 @@ def test_a_read_only_folder_is_refused_for_writing_and_fine_for_reading(as_user:
     refused(StoreUnwritable, as_user)
     refused(StoreUnwritable, as_user.with_name("new.db"))
     with Store.open(as_user, read_only=True) as store:
-        assert len(store.playbook()) == 200
+        assert len(store.checkout()) == 200
         assert store.verify() == []
 
 
@@ -192,13 +258,59 @@ def assert_damage_is_noticed(file: Path) -> None:
         assert error.hint
 
 
+def test_a_flipped_bit_is_noticed_unless_nothing_says_anything_else(tmp_path: Path) -> None:
+    """Every table has rows here. A bit in unused space may flip unnoticed, but then all rows are the same."""
+    file = tmp_path / "playbook.db"
+    with Store.open(file) as store:
+        fill(store)
+        store.backup(tmp_path / "whole.db")
+    whole, chance = (tmp_path / "whole.db").read_bytes(), random.Random(5)
+    rows, unnoticed = contents(tmp_path / "whole.db"), 0
+    for number in range(400):
+        place, bad = chance.randrange(len(whole)), tmp_path / f"{number}.db"
+        bad.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << chance.randrange(8)]) + whole[place + 1 :])
+        try:
+            with Store.open(bad, read_only=True) as store:
+                noticed = bool(store.verify())
+        except StoreError as error:
+            noticed = bool(error.hint)
+        if not noticed:
+            assert contents(bad) == rows, f"byte {place}"
+            unnoticed += 1
+        bad.unlink()
+    assert unnoticed < 350
+
+
+def fill(store: Store) -> None:
+    run = store.start_run("learn", "shop", {"seed": 1})
+    blind = Feedback(FeedbackKind.NONE, "nothing to see")
+    for number in range(20):
+        attempt = Attempt("s1", "SELECT 1", "a long reply " * 20)
+        seen = Episode(f"e{number}", "s1", "How many?", attempt, blind, Verdict(False, 0.5, "no"), 0)
+        offer = Proposal("s1", "curator", (Remove("a"),), "rejected", "it is needed", ("e0",), ("SELECT 2",))
+        delta = (Add(f"b{number}", "notes", f"lesson {number} " * 9, (f"e{number}",)), Vote("ghost", 1))
+        step = (number, "epoch 1", {"results": [number]})
+        store.commit(
+            delta, author="curator", reason="r", run=run, step=step, episodes=[seen], proposals=[offer]
+        )
+    store.tag("prod", 3)
+    store.branch("trial", 4)
+    store.finish_run(run, "done", {"after": 0.5})
+
+
+def contents(file: Path) -> list[str]:
+    """All rows but those of `_sqlite_migrations`, which only a migration reads."""
+    with contextlib.closing(sqlite3.connect(file)) as db:
+        return [line for line in db.iterdump() if "_sqlite_migrations" not in line]
+
+
 @pytest.mark.parametrize(
     "sql",
     [
         "UPDATE bullets SET provenance = '5' WHERE id = 'b0-0'",
         "UPDATE bullets SET provenance = '{' WHERE id = 'b0-0'",
         "UPDATE bullets SET status = 'gone' WHERE id = 'b0-0'",
-        "DELETE FROM meta",
+        "DELETE FROM branches",
         "DROP TABLE sections",
     ],
 )
@@ -206,22 +318,25 @@ def test_rows_that_cannot_be_read_are_damage(file: Path, sql: str) -> None:
     change(file, sql)
     with Store.open(file) as store:
         with pytest.raises(NotAPlaybook):
-            store.playbook()
+            store.checkout()
         assert len(store.verify()) > 0
 
 
 def test_an_operation_that_cannot_be_read_is_damage(file: Path) -> None:
     change(file, 'UPDATE operations SET operation = \'{"op":"eval"}\' WHERE version = 3 AND position = 0')
     with Store.open(file) as store:
-        assert len(store.playbook()) == 200  # the head needs no history
+        assert len(store.checkout()) == 200  # the head needs no history
         with pytest.raises(NotAPlaybook, match="cannot be read"):
             store.operations(3)
-        assert any("Version 3" in problem for problem in store.verify())
+        assert any("Version 3" in str(problem) for problem in store.verify())
 
 
 ASK: dict[str, Callable[[Store], object]] = {
-    "version 21": lambda store: store.playbook(21),
+    "version 21": lambda store: store.checkout(21),
     "version -1": lambda store: store.operations(-1),
+    "version prod": lambda store: store.checkout("prod"),
+    "branch 'mine'": lambda store: store.switch("mine"),
+    "tag 'best'": lambda store: store.untag("best"),
     "version 99": lambda store: store.revert(99, author="a", reason="r"),
     "version 50": lambda store: store.diff(0, 50),
     "run 7": lambda store: store.run(7),
@@ -261,6 +376,6 @@ def test_a_store_belongs_to_one_thread_and_ends_when_closed(file: Path) -> None:
 
 def test_errors_pickle_with_what_they_say(file: Path) -> None:
     with Store.open(file) as store, pytest.raises(UnknownVersion) as caught:
-        store.playbook(21)
+        store.checkout(21)
     copy = pickle.loads(pickle.dumps(caught.value))
     assert (type(copy), str(copy)) == (UnknownVersion, str(caught.value))

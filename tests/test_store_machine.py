@@ -1,23 +1,43 @@
-"""Two stores on one file and a pure fold run the same random programs and must agree after every step."""
+"""Stores on one file and a pure fold run the same random programs and must agree after every step.
+
+The programs commit (from two stores that have seen different heads, and from a process that dies between two
+statements), branch, switch, merge, revert, tag, reopen and look back.
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import sqlite3
 import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from ace.errors import StoreConflict
-from ace.playbook import Delta, Operation, Playbook, Rejection, Vote, apply, diff, touched
+from ace.errors import MergeConflict, StoreConflict
+from ace.playbook import Delta, Operation, Playbook, Rejection, Vote, apply, diff, join, touched
 from ace.store import Commit, Store
-from tests.strategies import deltas, live, operations
+from tests.strategies import by_section, deltas, live, operations
 
 WRITERS = st.integers(0, 1)
+SHARE = st.floats(0, 1)  # picks one of however many there are
 SMALL = operations().map(lambda operation: (operation,))  # often touches what nobody else does
+
+
+@dataclass(frozen=True)
+class Known:
+    """A version as the pure fold has it."""
+
+    branch: str
+    parent: int
+    merged: int | None
+    playbook: Playbook
+    operations: Delta
 
 
 def conflict(mine: Delta, theirs: Delta) -> bool:
@@ -30,14 +50,15 @@ def conflict(mine: Delta, theirs: Delta) -> bool:
 
 
 class StoreMachine(RuleBasedStateMachine):
-    """`playbooks[n]` and `operations[n]` are what version n is by the pure fold."""
+    """`versions[n]` is what version n is by the pure fold, `heads` the newest one of each branch."""
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
         self.file = self.folder / "playbook.db"
-        self.playbooks: list[Playbook] = [Playbook()]
-        self.operations: list[Delta] = [()]
+        self.versions = [Known("main", -1, None, Playbook(), ())]
+        self.heads = {"main": 0}
+        self.tags: dict[str, int] = {}
         self.rejected = 0
 
     @initialize()
@@ -46,14 +67,35 @@ class StoreMachine(RuleBasedStateMachine):
         self.reader = Store.open(self.file, read_only=True)  # looking through a writer would refresh it
         self.seen = [writer.head().number for writer in self.writers]
 
-    @property
-    def head(self) -> int:
-        return len(self.playbooks) - 1
+    # What the fold says
+
+    def on(self, who: int) -> str:
+        return self.writers[who].branch_name
+
+    def head(self, who: int) -> int:
+        return self.heads[self.on(who)]
+
+    def pick(self, share: float) -> int:
+        return round(share * (len(self.versions) - 1))
+
+    def line(self, version: int) -> Iterator[int]:
+        while version >= 0:
+            yield version
+            version = self.versions[version].parent
+
+    def behind(self, version: int) -> set[int]:
+        """The version and everything it has taken in."""
+        known = self.versions[version]
+        parents = [each for each in (known.parent, known.merged) if each not in (None, -1)]
+        return {version}.union(*(self.behind(parent) for parent in parents if parent is not None))
+
+    # Programs
 
     @rule(who=WRITERS, delta=SMALL | deltas(wild=True))
     def commit(self, who: int, delta: Delta) -> None:
-        since = tuple(operation for theirs in self.operations[self.seen[who] + 1 :] for operation in theirs)
-        self.seen[who] = self.head
+        new = [at for at in self.line(self.head(who)) if at > self.seen[who]]
+        since = tuple(operation for at in new for operation in self.versions[at].operations)
+        self.seen[who] = self.head(who)
         try:
             done = self.writers[who].commit(delta, author="curator", reason="r")
         except StoreConflict:
@@ -62,60 +104,150 @@ class StoreMachine(RuleBasedStateMachine):
         assert not conflict(delta, since)
         self.follow(who, delta, done)
 
-    @rule(who=WRITERS, share=st.floats(0, 1))
-    def revert(self, who: int, share: float) -> None:
-        to = round(share * self.head)
-        done = self.writers[who].revert(to, author="user", reason="worse")
-        assert live(done.playbook) == live(self.playbooks[to])
-        self.follow(who, diff(self.playbooks[-1], self.playbooks[to]), done)
-        assert done.rejections == ()
+    @rule(branch=SHARE, delta=SMALL | deltas(), statement=st.integers(1, 12))
+    def commit_in_a_process_that_may_die(self, branch: float, delta: Delta, statement: int) -> None:
+        name = sorted(self.heads)[round(branch * (len(self.heads) - 1))]
+        child = os.fork()
+        if not child:
+            commit_and_die(self.file, name, delta, statement)
+        _, status = os.waitpid(child, 0)
+        if os.WIFSIGNALED(status):
+            assert os.WTERMSIG(status) == signal.SIGKILL
+            return
+        assert os.WEXITSTATUS(status) == 0
+        self.note(name, delta, None)
 
-    def follow(self, who: int, delta: Delta, done: Commit) -> None:
+    @rule(who=WRITERS, share=SHARE)
+    def revert(self, who: int, share: float) -> None:
+        to = self.versions[self.pick(share)].playbook
+        delta = diff(self.versions[self.head(who)].playbook, to)
+        done = self.writers[who].revert(self.pick(share), author="user", reason="worse")
+        assert by_section(done.playbook) == by_section(to)
+        assert done.rejections == ()
+        self.follow(who, delta, done)
+
+    @rule(who=WRITERS, share=SHARE, name=st.sampled_from("abc"))
+    def branch(self, who: int, share: float, name: str) -> None:
+        if name not in self.heads:
+            self.writers[who].branch(name, at=self.pick(share))
+            self.heads[name] = self.pick(share)
+
+    @rule(who=WRITERS, share=SHARE)
+    def switch(self, who: int, share: float) -> None:
+        name = sorted(self.heads)[round(share * (len(self.heads) - 1))]
+        self.seen[who] = self.writers[who].switch(name).number
+        assert self.seen[who] == self.heads[name]
+
+    @rule(who=WRITERS, share=SHARE, prefer=st.sampled_from((None, None, "ours", "theirs")))
+    def merge(self, who: int, share: float, prefer: str | None) -> None:
+        ours, theirs = self.head(who), self.pick(share)
+        base = max(self.behind(ours) & self.behind(theirs))
+        joined, conflicts = join(
+            self.versions[base].playbook,
+            self.versions[ours].playbook,
+            self.versions[theirs].playbook,
+            prefer,  # type: ignore[arg-type]
+        )
+        self.seen[who] = ours
+        try:
+            done = self.writers[who].merge(theirs, author="user", prefer=prefer)  # type: ignore[arg-type]
+        except MergeConflict as error:
+            assert error.details["bullets"] == conflicts != ()
+            return
+        if base == theirs:
+            assert done.version.number == ours
+            return
+        assert conflicts == ()
+        assert by_section(done.playbook) == by_section(joined)
+        assert done.rejections == ()
+        self.follow(who, diff(self.versions[ours].playbook, joined), done, merged=theirs)
+
+    @rule(who=WRITERS, share=SHARE, name=st.sampled_from(("prod", "best")))
+    def tag(self, who: int, share: float, name: str) -> None:
+        self.writers[who].tag(name, self.pick(share))
+        self.tags[name] = self.pick(share)
+
+    @rule(who=WRITERS)
+    def reopen(self, who: int) -> None:
+        branch = self.on(who)
+        self.writers[who].close()
+        self.writers[who] = Store.open(self.file, create=False, branch=branch)
+        self.seen[who] = self.writers[who].head().number
+
+    @rule(share=SHARE)
+    def look_back(self, share: float) -> None:
+        version = self.pick(share)
+        assert self.reader.checkout(version) == self.versions[version].playbook
+        assert self.reader.operations(version) == self.versions[version].operations
+        assert [v.number for v in self.reader.log(version=version)] == list(self.line(version))
+
+    def follow(self, who: int, delta: Delta, done: Commit, merged: int | None = None) -> None:
         """What the store did must be what the fold says, one operation at a time."""
-        playbook, applied, rejections = self.playbooks[-1], list[Operation](), list[Rejection]()
+        rejections = self.note(self.on(who), delta, merged)
+        self.seen[who] = self.head(who)
+        assert done.rejections == rejections
+        assert done.playbook == self.versions[self.head(who)].playbook
+        assert done.version.number == self.head(who)
+
+    def note(self, branch: str, delta: Delta, merged: int | None) -> tuple[Rejection, ...]:
+        parent = self.heads[branch]
+        playbook, applied, rejections = self.versions[parent].playbook, list[Operation](), list[Rejection]()
         for operation in delta:
             playbook, refused = apply(playbook, (operation,))
             rejections += refused
             applied += () if refused else (operation,)
-        if applied:
-            self.playbooks.append(playbook)
-            self.operations.append(tuple(applied))
+        if applied or merged is not None:
+            self.heads[branch] = len(self.versions)
+            self.versions.append(Known(branch, parent, merged, playbook, tuple(applied)))
         self.rejected += len(rejections)
-        self.seen[who] = self.head
-        assert done.rejections == tuple(rejections)
-        assert done.playbook == playbook
-        assert done.version.number == self.head
-
-    @rule(who=WRITERS)
-    def reopen(self, who: int) -> None:
-        self.writers[who].close()
-        self.writers[who] = Store.open(self.file, create=False)
-        self.seen[who] = self.writers[who].head().number
-
-    @rule(share=st.floats(0, 1))
-    def look_back(self, share: float) -> None:
-        version = round(share * self.head)
-        assert self.reader.playbook(version) == self.playbooks[version]
-        assert self.reader.operations(version) == self.operations[version]
+        return tuple(rejections)
 
     @invariant()
-    def the_head_is_the_fold(self) -> None:
-        assert self.reader.head().number == self.head
-        assert self.reader.playbook() == self.playbooks[-1]
+    def every_head_is_the_fold(self) -> None:
+        assert self.reader.head().number == self.heads["main"]
+        assert {branch.name: branch.version for branch in self.reader.branches()} == self.heads
+        assert {tag.name: tag.version for tag in self.reader.tags()} == self.tags
+        for branch, head in self.heads.items():
+            assert self.reader.checkout(branch) == self.versions[head].playbook
 
     def teardown(self) -> None:
-        with Store.open(self.file) as fresh:
-            assert fresh.playbook() == self.playbooks[-1]
-            assert [v.operations for v in reversed(fresh.log())] == [len(ops) for ops in self.operations]
-            assert fresh.verify() == []
+        for branch, head in self.heads.items():
+            with Store.open(self.file, branch=branch) as fresh:
+                assert fresh.checkout() == self.versions[head].playbook
+                assert live(fresh.checkout()) == live(self.versions[head].playbook)
+                assert fresh.verify() == []
+        log = reversed(self.reader.log(every_branch=True))
+        assert [v.operations for v in log] == [len(known.operations) for known in self.versions]
         with sqlite3.connect(self.file) as db:
             assert db.execute("SELECT count(*) FROM rejected_operations").fetchone() == (self.rejected,)
+            bullets = db.execute("SELECT id FROM head_bullets").fetchall()
+            assert [row[0] for row in bullets] == [b.id for b in self.versions[self.heads["main"]].playbook]
         for store in (*self.writers, self.reader):
             store.close()
         shutil.rmtree(self.folder)
 
 
+def commit_and_die(file: Path, branch: str, delta: Delta, statement: int) -> None:
+    """In a child: commit, but die before the given statement of the transaction. Never returns."""
+    status = 1
+    try:
+        store = Store.open(file, branch=branch)
+        store.head()
+        left = [statement]
+
+        def count(_: str) -> None:
+            left[0] -= 1
+            if not left[0]:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        store._db.set_trace_callback(count)
+        store.commit(delta, author="curator", reason="r")
+        status = 0
+    finally:
+        os._exit(status)
+
+
 TestStore = StoreMachine.TestCase
 TestStore.settings = settings(
-    max_examples=30, stateful_step_count=12, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=30, stateful_step_count=15, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

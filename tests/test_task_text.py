@@ -209,7 +209,7 @@ def test_counting_copies_never_raises(text: str) -> None:
         (
             "SELECT 1 FROM ord o JOIN cust c ON o.cid = c.ref",
             "SELECT 1",
-            ("cust JOIN ord ON cust.ref = ord.cid",),
+            ("ord JOIN cust ON ord.cid = cust.ref",),
         ),
         (
             "SELECT 1 FROM ord o, cust c WHERE c.ref = o.cid",

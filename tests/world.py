@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Sequence
+from pathlib import Path
 
 from ace.llm import Caps, Message, ScriptedClient
 from ace.roles import Team
@@ -30,6 +31,27 @@ def world(tests: int = 10) -> Task:
     val = [{"id": f"val-{c}", "question": f"Tell me what {c} is.", "answer": n} for c, n in SECRET.items()]
     test = [{"id": f"test-{c}", "question": f"What about {c}?", "answer": n} for c, n in SECRET.items()]
     return define_task("colours", train, judge, val=val, test=test[:tests], instructions="Answer by number.")
+
+
+TOML = """\
+name = "colours"
+environment = "answer"
+instructions = "Answer by number."
+
+[data]
+train = "train.jsonl"
+val = "val.jsonl"
+test = "test.jsonl"
+"""
+
+
+def write_world(folder: Path) -> None:
+    """The same task as a folder."""
+    folder.mkdir()
+    (folder / "task.toml").write_text(TOML, encoding="utf-8")
+    for split in ("train", "val", "test"):
+        rows = [{"id": s.id, "question": s.question, **s.data} for s in getattr(world(), split)]
+        (folder / f"{split}.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
 
 
 def says(messages: Sequence[Message], wrong: Collection[str] = ()) -> str:

@@ -23,14 +23,22 @@ def register(app: typer.Typer) -> None:
 
 @takes(LearnOptions)
 def learn(options: LearnOptions) -> None:
-    """Learn from the training questions.
+    """Learn from the training questions, or from recorded attempts.
 
     The test questions are scored before and after.
     """
     from ace import loop
+    from ace.task.traces import read
 
+    traces = read(options.from_traces) if options.from_traces else ()
     with session(options) as (task, store, team, show):
-        report = loop.learn(task, store, team, loop_options(options), progress=show, resume=options.resume)
+        settings = loop_options(options)
+        if traces:
+            report = loop.learn_from_traces(
+                task, traces, store, team, settings, progress=show, resume=options.resume
+            )
+        else:
+            report = loop.learn(task, store, team, settings, progress=show, resume=options.resume)
     _close(report, options)
 
 

@@ -20,9 +20,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 PlaybookFile = Annotated[
     Path | None, typer.Option("--playbook", metavar="FILE", help="[default: the only .db file here]")
 ]
+RunNumber = Annotated[int | None, typer.Argument(metavar="[RUN]", help="A number.  [default: the last]")]
 TaskPlaybook = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Made if missing.  [default: the task's name + .db]")
 ]
+BranchName = Annotated[str, typer.Option("--branch", metavar="NAME", help="Work on this branch.")]
 TaskFolder = Annotated[str, typer.Argument(metavar="TASK", help="A task folder, or its name in ./tasks.")]
 Model = Annotated[str, typer.Option(metavar="NAME", help="local/NAME, or any litellm model name.")]
 ApiBase = Annotated[str | None, typer.Option(metavar="URL", help="Where the model is served.")]
@@ -48,6 +50,7 @@ class RunOptions:
     model: Model = DEFAULT_MODEL
     api_base: ApiBase = None
     playbook: TaskPlaybook = None
+    branch: BranchName = "main"
     seed: Annotated[int, typer.Option(metavar="N", help="Same seed and batch size, same versions.")] = 0
     limit: Annotated[int | None, _number("Use this many samples of each split.")] = None
     workers: Annotated[int, _number("Samples in flight at once.")] = 4
@@ -64,7 +67,10 @@ class EvalOptions(RunOptions):
     """No learning, so only the generator's model."""
 
     split: Annotated[Literal["train", "val", "test"], typer.Option(help="Which questions.")] = "test"
-    version: Annotated[int | None, _number("Of the playbook.  [default: the head]", least=0)] = None
+    version: Annotated[
+        str | None,
+        typer.Option(metavar="VERSION", help="A number, a branch or a tag.  [default: the branch's newest]"),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +90,22 @@ class OnlineOptions(RunOptions):
 class LearnOptions(OnlineOptions):
     """Offline learning goes over the training set, and can be continued."""
 
+    task: Annotated[
+        str,
+        typer.Argument(
+            metavar="[TASK]",
+            help="A task folder, or its name in ./tasks; needed unless recorded attempts are given.",
+            show_default=False,
+        ),
+    ] = ""
+    from_traces: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Learn from recorded attempts instead of making them."),
+    ] = None
+    name: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Of recorded attempts without a TASK.  [default: the file's name]"),
+    ] = None
     batch_size: Annotated[int, _number("Samples that share one playbook version.")] = 8
     epochs: Annotated[int, _number("Times over the training set.")] = 1
     replays: Annotated[int, _number("Times that what is still wrong comes back in an epoch.", least=0)] = 1

@@ -1,31 +1,30 @@
-"""`ace playbook ...`: read a playbook and its history, go back, take it out and in."""
+"""`ace playbook ...`: read a playbook, take it out and in; `history` has the commands on its versions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ace.cli import exchange, history
 from ace.cli.options import Json, PlaybookFile, playbook_file
 from ace.cli.output import emit
 from ace.errors import InputError, NotAPlaybook, StoreError, UnknownVersion
 
 if TYPE_CHECKING:
     from ace.playbook.model import Bullet, Operation, Playbook
-    from ace.store import Store, Version
+    from ace.store import Store
 
-AUTHOR = "user"
-Number = Annotated[
-    int | None, typer.Option("--version", metavar="N", min=0, help="A version.  [default: the head]")
+VersionOption = Annotated[
+    str | None, typer.Option("--version", metavar="VERSION", help=f"{history.REF}  [default: main]")
 ]
 
 
 def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Read a playbook and its history; take it out and in.", no_args_is_help=True)
-    for command in (list_, show, log, diff, rollback, export, import_):
+    for command in (list_, show, *history.COMMANDS, exchange.export, exchange.import_):
         group.command(command.__name__.rstrip("_"))(command)
     app.add_typer(group, name="playbook")
 
@@ -45,9 +44,9 @@ def list_(
 
 def show(
     bullet: Annotated[
-        str | None, typer.Argument(metavar="[BULLET]", help="An id: its proof and history.")
+        str | None, typer.Argument(metavar="[BULLET]", help="An id or alias: its proof and history.")
     ] = None,
-    version: Number = None,
+    version: VersionOption = None,
     playbook: PlaybookFile = None,
     json: Json = False,
 ) -> None:
@@ -55,104 +54,12 @@ def show(
     from ace.playbook import to_markdown
 
     with _open(playbook_file(playbook)) as store:
-        value = store.playbook(version)
+        value = store.checkout(version)
         if bullet is not None:
             _show_bullet(store, value, bullet, json)
             return
         text = to_markdown(value).rstrip("\n") or "No bullets yet."
         emit(json, {"bullets": [asdict(each) for each in value]}, text)
-
-
-def log(
-    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Only the newest.")] = None,
-    playbook: PlaybookFile = None,
-    json: Json = False,
-) -> None:
-    """The versions, newest first."""
-    from ace.runs.table import aligned
-
-    with _open(playbook_file(playbook)) as store:
-        versions = store.log(limit)
-    data = {"versions": [asdict(version) for version in versions]}
-    emit(json, data, aligned(map(_version_row, versions), right=(0, 2)))
-
-
-def diff(
-    a: Annotated[int, typer.Argument(metavar="A", min=0, help="From this version")],
-    b: Annotated[
-        int | None, typer.Argument(metavar="[B]", min=0, help="to this one.  [default: the head]")
-    ] = None,
-    playbook: PlaybookFile = None,
-    json: Json = False,
-) -> None:
-    """The operations that lead from one version to another."""
-    with _open(playbook_file(playbook)) as store:
-        delta = store.diff(a, store.head().number if b is None else b)
-    text = "\n".join(map(describe, delta)) or "No difference."
-    emit(json, {"operations": [asdict(operation) for operation in delta]}, text)
-
-
-def rollback(
-    version: Annotated[int, typer.Argument(metavar="VERSION", min=0, help="The version to go back to.")],
-    playbook: PlaybookFile = None,
-    json: Json = False,
-) -> None:
-    """Make a new version that equals an old one. Nothing is forgotten."""
-    from ace.runs.table import counted
-    from ace.store import Store
-
-    with Store.open(playbook_file(playbook), create=False) as store:
-        commit = store.revert(version, author=AUTHOR, reason=f"rollback to version {version}")
-    size = counted(len(commit.playbook), "bullet")
-    text = f"version {commit.version.number} equals version {version}: {size}"
-    emit(json, {"version": asdict(commit.version), "bullets": len(commit.playbook)}, text)
-
-
-def export(
-    file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="A .md or .json file.  [default: stdout]")
-    ] = None,
-    version: Number = None,
-    playbook: PlaybookFile = None,
-) -> None:
-    """Write a playbook as text that can be reviewed, committed and imported."""
-    from ace.playbook import playbook_to_json, to_markdown
-    from ace.runs.table import counted
-
-    with _open(playbook_file(playbook)) as store:
-        value = store.playbook(version)
-    text = playbook_to_json(value) if file and file.suffix == ".json" else to_markdown(value)
-    if file is None:
-        typer.echo(text, nl=False)
-    else:
-        file.write_text(text, encoding="utf-8")
-        emit(False, {}, f"{counted(len(value), 'bullet')} written to {file}")
-
-
-def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .md or .json file.")],
-    replace: Annotated[bool, typer.Option("--replace", help="Also remove bullets the file lacks.")] = False,
-    playbook: PlaybookFile = None,
-    json: Json = False,
-) -> None:
-    """Add the bullets of a text file to a playbook; a bullet of the same id is brought in line with it."""
-    from ace.playbook import Remove
-    from ace.playbook import diff as difference
-    from ace.runs.table import counted
-    from ace.store import Store
-
-    read = _reader(file)
-    read(None)  # a file that does not read must not leave an empty playbook behind
-    with Store.open(playbook_file(playbook)) as store:
-        before = store.playbook()
-        changes = difference(before, read(before))
-        delta = tuple(change for change in changes if replace or not isinstance(change, Remove))
-        commit = store.commit(delta, author=AUTHOR, reason=f"import of {file.name}")
-    refused = [f"not applied: {describe(r.operation)} ({r.reason})" for r in commit.rejections]
-    size = f"{counted(len(commit.playbook), 'bullet')}, {counted(len(delta), 'operation')}"
-    text = f"version {commit.version.number}: {size}"
-    data = {"version": asdict(commit.version), "bullets": len(commit.playbook), "rejected": refused}
-    emit(json, data, "\n".join([text, *refused]))
 
 
 def describe(operation: Operation) -> str:
@@ -178,7 +85,7 @@ def _listed(path: Path) -> dict[str, Any]:
     """Empty for some other file. A playbook that cannot be read must not hide the others."""
     try:
         with _open(path) as store:
-            size, head = len(store.playbook()), store.head()
+            size, head = len(store.checkout()), store.head()
     except NotAPlaybook:
         return {}
     except StoreError as error:
@@ -193,43 +100,36 @@ def _playbook_row(item: dict[str, Any]) -> tuple[str, ...]:
     return item["playbook"], counted(item["bullets"], "bullet"), f"version {head['number']}", head["created"]
 
 
-def _reader(file: Path) -> Callable[[Playbook | None], Playbook]:
-    """Reads the text once; what it says depends on the playbook it was exported from."""
-    from ace.playbook import from_markdown, playbook_from_json
-
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read {file}: {error}.", hint="Give a Markdown or JSON export.") from error
-    if file.suffix == ".json":
-        return lambda _: playbook_from_json(text, file=str(file))
-    if not len(from_markdown(text, file=str(file))) and text.strip():
-        raise InputError(f"{file} holds no bullets.", hint="A bullet is a line that begins with '- '.")
-    return lambda base: from_markdown(text, file=str(file), base=base)
-
-
-def _version_row(version: Version) -> tuple[str, ...]:
-    size = f"{version.operations} op"
-    run = f"run {version.run}" if version.run else ""
-    return str(version.number), version.created, size, version.author, run, version.reason
-
-
-def _show_bullet(store: Store, playbook: Playbook, bullet_id: str, as_json: bool) -> None:
-    if (bullet := playbook.bullets.get(bullet_id)) is None:
-        raise UnknownVersion(
-            f"{store.path} has no bullet {bullet_id}.", hint="`ace playbook show` lists them."
-        )
+def _show_bullet(store: Store, playbook: Playbook, name: str, as_json: bool) -> None:
+    bullet = _named(store, playbook, name)
+    aliases = [alias for alias in store.aliases() if alias.bullet == bullet.id]
     episodes = store.episodes(ids=bullet.provenance) if bullet.provenance else []
-    history = store.blame(bullet_id)
-    lines = [bullet.content, "", _state(bullet)]
+    history = store.blame(bullet.id)
+    lines = [bullet.content, "", f"{bullet.id}: {_state(bullet)}"]
+    lines += [f"alias {alias.alias} in {alias.source}" for alias in aliases]
     lines += [f"episode {e.id}: {e.question}\n  answered: {e.attempt.answer}" for e in episodes]
-    lines += [f"version {version.number}: {describe(operation)}" for version, operation in history]
+    lines += [f"version {touch.version.number}: {describe(touch.operation)}" for touch in history]
     data = {
         "bullet": asdict(bullet),
+        "aliases": [{"alias": alias.alias, "source": alias.source} for alias in aliases],
         "episodes": [asdict(episode) for episode in episodes],
-        "history": [{"version": version.number, "operation": asdict(op)} for version, op in history],
+        "history": [{"version": t.version.number, "operation": asdict(t.operation)} for t in history],
     }
     emit(as_json, data, "\n".join(lines))
+
+
+def _named(store: Store, playbook: Playbook, name: str) -> Bullet:
+    """The bullet with this id, or with this alias where only one has it."""
+    if bullet := playbook.bullets.get(name):
+        return bullet
+    found = {alias.bullet: alias for alias in store.aliases() if alias.alias == name}
+    found = {bullet: alias for bullet, alias in found.items() if bullet in playbook.bullets}
+    if not found:
+        raise UnknownVersion(f"{store.path} has no bullet {name}.", hint="`ace playbook show` lists them.")
+    if len(found) > 1:
+        which = ", ".join(f"{bullet} ({alias.source})" for bullet, alias in found.items())
+        raise InputError(f"{len(found)} bullets have the alias {name}: {which}.", hint="Give an id.")
+    return playbook.bullets[next(iter(found))]
 
 
 def _state(bullet: Bullet) -> str:

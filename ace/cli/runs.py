@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ace.cli.options import Json, PlaybookFile, playbook_file
+from ace.cli.options import Json, PlaybookFile, RunNumber, playbook_file
 from ace.cli.output import emit, width
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def list_(playbook: PlaybookFile = None, json: Json = False) -> None:
 
 
 def show(
-    run: Annotated[int | None, typer.Argument(metavar="[RUN]", help="A number.  [default: the last]")] = None,
+    run: RunNumber = None,
     rejected: Annotated[bool, typer.Option("--rejected", help="The proposals it rejected, and why.")] = False,
     cost: Annotated[
         bool, typer.Option("--cost", help="What its calls took: by role, phase, sample and bullet.")
@@ -74,7 +74,7 @@ def _parts(store: Store, run: int, *, rejected: bool, cost: bool) -> tuple[dict[
         from ace.runs.cost_table import cost_tables
 
         told = cost_of(store.calls(run), store.steps(run))
-        bullets = store.playbook().bullets
+        bullets = store.checkout().bullets
         data["cost"] = told.to_json()
         texts.append(cost_tables(told, {name: bullet.content for name, bullet in bullets.items()}))
     return data, texts

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ace.cli.options import LearnOptions, OnlineOptions, RunOptions, spelled, task_folder
 from ace.cli.progress import Show, megabytes, progress
-from ace.errors import AceError
+from ace.errors import AceError, InputError
 
 if TYPE_CHECKING:
     from ace.llm import Client
@@ -34,13 +34,12 @@ class Interrupted(AceError):
 def session(options: RunOptions) -> Iterator[tuple[Task, Store, Team, Show]]:
     """Everything is checked before a model is started, because that takes a while."""
     from ace.store import Store
-    from ace.task import load_task
 
-    task = load_task(task_folder(options.task))
+    task = _task(options)
     path = options.playbook or Path(f"{task.name}.db")
     try:
         with ExitStack() as stack:
-            store = stack.enter_context(Store.open(path))
+            store = stack.enter_context(Store.open(path, branch=options.branch))
             show = stack.enter_context(progress())
             yield task, store, _team(options, stack, show), show
     except KeyboardInterrupt as error:
@@ -48,6 +47,26 @@ def session(options: RunOptions) -> Iterator[tuple[Task, Store, Team, Show]]:
         command = resuming(options)
         hint = f"Continue with `{command}`." if command else "Run the command again."
         raise Interrupted(kept, hint=hint) from error
+
+
+def _task(options: RunOptions) -> Task:
+    """The task's folder, or a task that is only a name, for logs that come without one."""
+    from ace.task import load_task
+    from ace.task.samples import NAME
+    from ace.task.traces import unjudged
+
+    logs = options if isinstance(options, LearnOptions) and options.from_traces else None
+    if options.task:
+        if isinstance(options, LearnOptions) and options.name:
+            raise InputError(f"TASK {options.task} has a name.", hint="Leave out --name.")
+        return load_task(task_folder(options.task))
+    if logs is None or logs.from_traces is None:
+        raise InputError("Missing TASK.", hint="Give a task folder, or recorded attempts with --from-traces.")
+    name = logs.name or logs.from_traces.stem
+    if not NAME.fullmatch(name):
+        hint = "Give another with --name: letters, digits, '_', '-' and '.'."
+        raise InputError(f"{name!r} cannot be the name of a playbook.", hint=hint)
+    return unjudged(name)
 
 
 def loop_options(options: RunOptions) -> Options:
@@ -91,5 +110,6 @@ def resuming(options: RunOptions, *, capped: bool = False) -> str:
     wider: dict[str, Any] = {
         cap: 2 * most or 1 for cap in _CAPS if (most := getattr(options, cap)) is not None
     }
-    again = replace(options, resume=True, **(wider if capped else {}))
-    return " ".join(filter(None, ("ace learn", quote(options.task), spelled(again))))
+    task = quote(options.task) if options.task else ""
+    again = replace(options, task="", resume=True, **(wider if capped else {}))
+    return " ".join(filter(None, ("ace learn", task, spelled(again))))

@@ -6,5 +6,6 @@ from ace.loop.evaluate import evaluate
 from ace.loop.offline import learn
 from ace.loop.online import online
 from ace.loop.options import Options, Progress, silent
+from ace.loop.traces import learn_from_traces
 
-__all__ = ["Options", "Progress", "evaluate", "learn", "online", "silent"]
+__all__ = ["Options", "Progress", "evaluate", "learn", "learn_from_traces", "online", "silent"]

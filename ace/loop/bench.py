@@ -14,7 +14,7 @@ from ace.errors import AceError
 from ace.loop.options import seed_of
 from ace.methods.protocol import Trial
 from ace.playbook.model import Playbook
-from ace.task.types import Episode, FeedbackKind, Sample, Task, Verdict
+from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Sample, Task, Verdict
 
 
 class RunStopped(AceError):
@@ -53,12 +53,25 @@ class Bench:
         attempt = self.solver(sample, text, seed=self.seed("solve", sample.id))
         feedback = self.task.environment.feedback(sample, attempt, self.feedback)
         verdict = self.task.environment.judge(sample, attempt)
+        return self.record(sample, attempt, feedback, verdict, context=text)
+
+    def record(
+        self,
+        sample: Sample,
+        attempt: Attempt,
+        feedback: Feedback,
+        verdict: Verdict,
+        *,
+        context: str = "",
+        provable: bool = True,
+    ) -> Trial:
+        """Keep an attempt, made here or elsewhere, as an episode."""
         place = (self.phase, self.purpose, len(self.episodes))  # two samples may try the same on a neighbour
-        name = _episode_id(self.task.name, sample.id, *place, text, attempt.text)
+        name = _episode_id(self.task.name, sample.id, *place, context, attempt.text)
         self.episodes.append(
             Episode(name, sample.id, sample.question, attempt, feedback, verdict, self.version, self.phase)
         )
-        return Trial(sample, attempt, feedback, name)
+        return Trial(sample, attempt, feedback, name, provable)
 
     def seed(self, *parts: Hashable) -> int:
         return seed_of(self.run_seed, self.phase, *parts)

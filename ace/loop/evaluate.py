@@ -10,7 +10,7 @@ from ace.loop.outcome import finish
 from ace.loop.session import session
 from ace.roles import Team
 from ace.runs.report import Report
-from ace.store import Store
+from ace.store import Ref, Store
 from ace.task.types import Task
 
 
@@ -21,9 +21,9 @@ def evaluate(
     options: Options | None = None,
     *,
     progress: Progress = silent,
-    version: int | None = None,
+    version: Ref | None = None,
 ) -> Report:
-    """Score version `version` (the head by default) on `options.split`. Every sample counts.
+    """Score a version (number, branch or tag; the head by default) on `options.split`. Every sample counts.
 
     Raises InputError for a split without samples, UnknownVersion for a version that is not there.
     """
@@ -31,7 +31,7 @@ def evaluate(
     samples = getattr(limited(task, options), options.split)
     if not samples:
         raise InputError(f"Task {task.name} has no {options.split} samples.", hint="Choose another --split.")
-    chosen = store.head().number if version is None else version
+    chosen = store.head().number if version is None else store.resolve(version)
     with session("eval", task, store, team, options, progress, resume=False) as run:
         try:
             steps.score(run, options.split, samples, chosen)

@@ -10,7 +10,13 @@ from ace.runs.report import Report, Score
 
 
 def finish(
-    run: Session, phase: str, *, selected: int | None = None, validated: bool = False, stopped: str = ""
+    run: Session,
+    phase: str,
+    *,
+    selected: int | None = None,
+    validated: bool = False,
+    stopped: str = "",
+    skipped: int = 0,
 ) -> Report:
     """The report of a run that is over, which is also written to the store.
 
@@ -18,7 +24,7 @@ def finish(
     a cap stopped reports the samples it came to.
     """
     version = run.version if selected is None else selected
-    playbook = run.store.playbook(version)
+    playbook = run.store.checkout(version)
     outcomes = [outcome for payload in run.payloads for outcome in payload["proposals"]]
     before, after = _right(run, "before"), _right(run, phase)
     report = Report(
@@ -34,7 +40,7 @@ def finish(
         else None,
         bullets=len(playbook),
         quarantined=len(playbook) - len(playbook.active),
-        versions=run.version - run.base,
+        versions=run.store.versions_of(run.run),
         proposed=len(outcomes),
         accepted=outcomes.count("accepted"),
         rejected=outcomes.count("rejected"),
@@ -45,7 +51,9 @@ def finish(
         validated=validated,
         verified=run.options.verify,
         stopped=stopped,
-        learned=_learned(run.store.playbook(run.base), playbook),
+        recorded=_score(run, "traces"),
+        skipped=skipped,
+        learned=_learned(run.store.checkout(run.base), playbook),
     )
     run.store.finish_run(run.run, "capped" if stopped else "done", report.to_json())
     return report
@@ -66,6 +74,6 @@ def _score(run: Session, phase: str) -> Score | None:
 
 
 def _learned(before: Playbook, after: Playbook) -> tuple[Bullet, ...]:
-    """The active bullets of `after` that `before` has not, or has with other content."""
-    old = {key: bullet.content for key, bullet in before.bullets.items()}
+    """The active bullets of `after` that `before` has not, has with other content, or has not in use."""
+    old = {bullet.id: bullet.content for bullet in before.active}
     return tuple(bullet for bullet in after.active if old.get(bullet.id) != bullet.content)

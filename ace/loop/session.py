@@ -59,7 +59,7 @@ class Session:
         self.method: Method = method_of(team, options)
         self.solver: Solver = SingleCall(Generator(team.generator, task))
         self.evidence = Evidence(task.train)
-        for bullet in store.playbook(self.base):
+        for bullet in store.checkout(self.base):
             self.evidence.kept(bullet, ())
         self._journal = {step.number: step for step in store.steps(self.run)}
         self._number, self.version = 0, self.base
@@ -73,7 +73,7 @@ class Session:
     @property
     def playbook(self) -> Playbook:
         """As of the last step."""
-        return self.store.playbook(self.version)
+        return self.store.checkout(self.version)
 
     def bench(self, phase: str, version: int, purpose: str) -> Bench:
         options = self.options
@@ -109,7 +109,7 @@ class Session:
 
     def select(self, version: int) -> int:
         """Make the head what `version` was, so that what is used next is what was selected."""
-        delta = diff(self.playbook, self.store.playbook(version))
+        delta = diff(self.playbook, self.store.checkout(version))
         reason = f"version {version} did best on validation"
         return self.step("selection", lambda: Work(delta, [], reason, "gate")).version
 
@@ -139,7 +139,7 @@ class Session:
         return Step(self.run, number, phase, payload, commit.version.number)
 
     def _learn_from(self, step: Step) -> None:
-        if step.phase.startswith(("epoch", "replay", "online")):
+        if step.phase.startswith(("epoch", "replay", "online", "traces")):
             taught = {sample for samples in step.payload["kept"].values() for sample in samples}
             for result in step.payload["results"]:
                 self.evidence.saw(result["sample"], result["subjects"], result["right"], result["uses"])
@@ -147,7 +147,7 @@ class Session:
                 if result["right"] is False and result["sample"] not in taught:
                     self.unsolved[result["sample"]] = None
         if step.payload["kept"]:
-            bullets = self.store.playbook(step.version).bullets
+            bullets = self.store.checkout(step.version).bullets
             for bullet, samples in step.payload["kept"].items():
                 if bullet in bullets:
                     self.evidence.kept(bullets[bullet], samples)
@@ -155,14 +155,27 @@ class Session:
 
 @contextmanager
 def session(
-    kind: str, task: Task, store: Store, team: Team, options: Options, progress: Progress, resume: bool
+    kind: str,
+    task: Task,
+    store: Store,
+    team: Team,
+    options: Options,
+    progress: Progress,
+    resume: bool,
+    *,
+    traces: str = "",
 ) -> Iterator[Session]:
-    """Start a run, or take up the last unfinished one; mark how it ended."""
+    """Start a run, or take up the last unfinished one; mark how it ended.
+
+    `traces` identifies the recorded attempts that it learns from, if it does.
+    """
     config = {
         **options.record(),
         "models": dict(team.models),
         "prompts": prompt_hash(),
         "samples": _fingerprint(task),
+        "traces": traces,
+        "branch": store.branch_name,
         "base": store.head().number,
     }
     run = _resumed(kind, task, store, config) if resume else store.start_run(kind, task.name, config)

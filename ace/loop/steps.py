@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from ace.errors import ModelError, ModelUnavailable
 from ace.loop.bench import Bench
@@ -17,6 +17,9 @@ from ace.playbook.model import Playbook
 from ace.store.records import Proposal
 from ace.task.types import Sample
 
+T = TypeVar("T")
+Lesson = tuple[Bench, Trial, tuple[Proposal, ...]]  # an attempt, and what it led to
+
 _SCORED_AT_ONCE = 20
 _SEVERAL = 3  # fewer may be empty by chance
 _OUT_OF_REACH = (f"{ModelUnavailable.__name__}:", f"{ModelError.__name__}:")
@@ -24,7 +27,9 @@ _OUT_OF_REACH = (f"{ModelUnavailable.__name__}:", f"{ModelError.__name__}:")
 
 def score(run: Session, phase: str, samples: Sequence[Sample], version: int) -> list[dict[str, Any]]:
     """The result of every sample, in order, with the playbook of `version`. Nothing is learned."""
-    playbook = run.store.playbook(version)
+    if not samples:
+        return []
+    playbook = run.store.checkout(version)
     results: list[dict[str, Any]] = []
     for start in range(0, len(samples), _SCORED_AT_ONCE):
         run.progress(phase, start, len(samples), _tally(results))
@@ -37,13 +42,19 @@ def score(run: Session, phase: str, samples: Sequence[Sample], version: int) -> 
 
 def learn(run: Session, phase: str, samples: Sequence[Sample]) -> None:
     """Attempt, reflect, prove, commit: batch by batch."""
+    in_batches(run, phase, samples, partial(_learn, run, phase))
+
+
+def in_batches(run: Session, phase: str, items: Sequence[T], work: Callable[[Sequence[T]], Work]) -> None:
+    """One step for each batch of items, all of whose samples share a version."""
+    if not items:
+        return
     size, results = run.options.batch_size, list[dict[str, Any]]()
-    for start in range(0, len(samples), size):
-        run.progress(phase, start, len(samples), _lessons(run, results))
-        batch = samples[start : start + size]
-        step = run.step(phase, partial(_learn, run, phase, batch))
+    for start in range(0, len(items), size):
+        run.progress(phase, start, len(items), _lessons(run, results))
+        step = run.step(phase, partial(work, items[start : start + size]))
         results += step.payload["results"]
-    run.progress(phase, len(samples), len(samples), _lessons(run, results))
+    run.progress(phase, len(items), len(items), _lessons(run, results))
 
 
 def curate(run: Session, phase: str) -> None:
@@ -66,23 +77,28 @@ def _score(run: Session, phase: str, samples: Sequence[Sample], playbook: Playbo
 def _learn(run: Session, phase: str, samples: Sequence[Sample]) -> Work:
     version, playbook = run.version, run.playbook
 
-    def attempt(sample: Sample) -> tuple[Bench, Trial, tuple[Proposal, ...]]:
+    def attempt(sample: Sample) -> Lesson:
         bench = run.bench(phase, version, sample.id)
         trial = bench.solve(sample, playbook)
         return bench, trial, run.method.learn(trial, playbook, bench, run.evidence)
 
     done = list(run.map(attempt, samples, _id))
     _refuse_silence([trial for _, trial, _ in done])
+    return learned(run, phase, done)
+
+
+def learned(run: Session, phase: str, done: Sequence[Lesson]) -> Work:
+    """What a batch of attempts led to, in order. A sample that cannot be attempted again proves nothing."""
     proposals = [proposal for _, _, made in done for proposal in made]
     _refuse_deafness(proposals)
     return Work(
         run.method.combine(proposals),
         [_result(bench, trial) for bench, trial, _ in done],
-        f"{phase}: {', '.join(sample.id for sample in samples)}",
+        f"{phase}: {', '.join(bench.purpose for bench, _, _ in done)}",
         _authors(proposals),
         episodes=[episode for bench, _, _ in done for episode in bench.episodes],
         proposals=proposals,
-        kept=_kept((p, [p.sample_id]) for p in proposals),
+        kept=_kept((p, [p.sample_id] if trial.provable else []) for _, trial, made in done for p in made),
     )
 
 

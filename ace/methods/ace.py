@@ -18,6 +18,7 @@ from ace.methods.evidence import Evidence
 from ace.methods.generality import mentioned
 from ace.methods.proof import Proof, prove, solved
 from ace.methods.protocol import Bench, Trial
+from ace.methods.quarantine import released
 from ace.methods.search import Search, confined, failed, ignored, proposal
 from ace.playbook.delta import apply
 from ace.playbook.model import Add, Bullet, Delta, Operation, Playbook, Remove, Vote
@@ -54,10 +55,18 @@ class Ace:
         right = solved(trial.feedback)
         search = Search(self.reflector, self.curator, self.neighbours, trial, playbook, bench, evidence)
         if right:
-            return tuple(search.tried(self.tries)) if self.verify and search.about() else ()
-        if right is None or not self.verify:
-            return (search.unproven(quarantine=right is None),)
-        return tuple(search.tried(self.tries))
+            return tuple(search.tried(self.tries)) if self._lucky(trial, search) else ()
+        unproven = right is None or not trial.provable
+        if unproven or not self.verify:
+            return (search.unproven(quarantine=unproven),)
+        waited = tuple(released(trial, playbook, bench, evidence, self.neighbours))
+        if any(made.outcome == "accepted" for made in waited):
+            return waited
+        return (*waited, *search.tried(self.tries))
+
+    def _lucky(self, trial: Trial, search: Search) -> bool:
+        """Right, but no bullet says why; and a lesson about it could be proven."""
+        return self.verify and trial.provable and bool(search.about())
 
     def combine(self, proposals: Iterable[Proposal]) -> Delta:
         """The accepted deltas of a batch as one. What two samples proved is added once, then voted for."""

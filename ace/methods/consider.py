@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ace.methods.evidence import Evidence, specific
 from ace.methods.generality import conditions, mentioned, repeated, stems
-from ace.playbook.model import Add, Bullet, Revise, bullet_id
+from ace.playbook.model import Add, Bullet, Promote, Revise, bullet_id
 from ace.refine.similar import same_meaning, same_words, topic
 from ace.task.types import Sample
 
@@ -36,7 +36,7 @@ def consider(
     `widen`: other words for what a bullet says join its line; otherwise they get a line of their own.
     """
     bullets = tuple(known)
-    if any(same_words(bullet.content) == same_words(lesson) for bullet in bullets):
+    if any(_says(bullet.content, lesson, sample.question) for bullet in bullets):
         return Considered(flaw=f"{lesson} is known")
     if flaw := _flaw(lesson, sample, evidence):
         told_apart = evidence.contrast.apart(lesson, sample.question)
@@ -54,6 +54,14 @@ def consider(
     return Considered(added(lesson))
 
 
+def _says(bullet: str, lesson: str, question: str) -> bool:
+    """A bullet is the lesson, or says the same in words that this question has too."""
+    if same_words(bullet) == same_words(lesson):
+        return True
+    names = bullet.partition(":")[0].split(", ")
+    return same_meaning(bullet, lesson) and any(stems(name) <= stems(question) for name in names)
+
+
 def _widened(bullet: Bullet, lesson: str) -> Considered:
     """Another name for what a bullet says already: one line then has both."""
     words, _, meaning = bullet.content.partition(":")
@@ -68,6 +76,11 @@ def _widened(bullet: Bullet, lesson: str) -> Considered:
 def added(lesson: str) -> Add:
     """A new bullet for a lesson, its id derived from its content."""
     return Add(bullet_id(SECTION, lesson), SECTION, lesson)
+
+
+def release(bullet: Bullet) -> tuple[Promote, Revise]:
+    """Out of quarantine: the same content, to cite what proves it beside what it cites already."""
+    return Promote(bullet.id), Revise(bullet.id, bullet.content, bullet.provenance)
 
 
 def _flaw(lesson: str, sample: Sample, evidence: Evidence) -> str:

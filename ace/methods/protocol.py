@@ -15,12 +15,16 @@ from ace.task.types import Attempt, Feedback, Sample
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One attempt as a learner may see it: no verdict. `episode` is the id of its full record."""
+    """One attempt as a learner may see it: no verdict. `episode` is the id of its full record.
+
+    `provable` is False when no further attempt at its sample can be made: it was only recorded.
+    """
 
     sample: Sample
     attempt: Attempt
     feedback: Feedback
     episode: str
+    provable: bool = True
 
 
 class Bench(Protocol):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ace.errors import ModelError
-from ace.methods.consider import added, consider
+from ace.methods.consider import added, consider, release
 from ace.methods.coverage import teachable, unspoken
 from ace.methods.evidence import Evidence
 from ace.methods.generality import generalised, stems
@@ -27,6 +27,7 @@ from ace.playbook.model import (
     Quarantine,
     Remove,
     Revise,
+    Status,
 )
 from ace.roles.curator import Curator
 from ace.roles.reflector import Reflector
@@ -82,9 +83,12 @@ class Search:
     def unproven(self, *, quarantine: bool) -> Proposal:
         """The first lesson as it comes; in quarantine where nothing that is shown could ever prove it."""
         try:
-            delta: Delta = _added(self._said(0, ()))
+            said = _added(self._said(0, ()))
         except ModelError as error:
             return failed(self.trial.sample.id, "reflector", error, self.trial.episode)
+        delta: Delta = tuple(op for op in said if op.id not in self.playbook.bullets)
+        if not delta:  # and what is proven already must not go into quarantine for being said again
+            return proposal(self.trial.sample.id, "reflector", said, Proof(False, "known"), self.trial)
         if quarantine:
             delta += tuple(Quarantine(operation.id) for operation in delta if isinstance(operation, Add))
         why = "nothing that is shown can prove it: quarantined" if quarantine else "kept unproven"
@@ -107,7 +111,7 @@ class Search:
             return _Made(failed(sample.id, "reflector", error, self.trial.episode))
         known = self._related()
         judged = [consider(text, sample, known, self.evidence, widen=not self.refuted) for text in said]
-        found = tuple(each.operation for each in judged if each.operation)
+        found = tuple(op for each in judged if each.operation for op in self._released(each.operation))
         flaws = tuple(each.flaw for each in judged if each.flaw)
         left_out = "".join(f"; left out, {flaw}" for flaw in flaws)
         delta = (*self.taken, *found)
@@ -116,6 +120,11 @@ class Search:
             made = proposal(sample.id, "reflector", delta or _added(said), proof, self.trial)
             return _Made(made, (), flaws)
         return self._proven("reflector", delta, left_out)._replace(flaws=flaws)
+
+    def _released(self, operation: Operation) -> Delta:
+        """What waits in quarantine and is said again is let out, under proof, instead of being added."""
+        waiting = self.playbook.bullets.get(operation.id) if isinstance(operation, Add) else None
+        return release(waiting) if waiting and waiting.status is Status.QUARANTINED else (operation,)
 
     def _edit(self, number: int) -> _Made:
         shown = self._related()[:_SHOWN_TO_CURATOR]
@@ -157,9 +166,10 @@ class Search:
         return tuple(contrast.worded(generalised(question, lesson), question) for lesson in lessons)
 
     def _related(self) -> tuple[Bullet, ...]:
-        """Bullets on the subjects of the trial, and the lessons taken along."""
+        """Bullets in use on the subjects of the trial, and the lessons taken along."""
         taken = (Bullet(op.id, op.section, op.content) for op in self.taken if isinstance(op, Add))
-        return (*self.evidence.related(self.playbook, self.trial.feedback.subjects), *taken)
+        found = self.evidence.related(self.playbook, self.trial.feedback.subjects)
+        return (*(b for b in found if b.status is Status.ACTIVE), *taken)
 
     def _seed(self, number: int) -> int:
         return self.bench.seed(self.trial.sample.id, number)
@@ -232,7 +242,7 @@ def _contents(delta: Delta) -> list[str]:
     return [operation.content for operation in delta if isinstance(operation, Add | Revise)]
 
 
-def _added(lessons: Iterable[str]) -> Delta:
+def _added(lessons: Iterable[str]) -> tuple[Add, ...]:
     return tuple(added(lesson) for lesson in lessons)
 
 

@@ -32,6 +32,7 @@ from ace.playbook.model import (
     Vote,
     bullet_id,
 )
+from ace.playbook.threeway import Side, join
 
 __all__ = [
     "Add",
@@ -48,6 +49,7 @@ __all__ = [
     "Remove",
     "Revise",
     "Section",
+    "Side",
     "Status",
     "Vote",
     "apply",
@@ -59,6 +61,7 @@ __all__ = [
     "diff",
     "from_markdown",
     "invert",
+    "join",
     "playbook_from_json",
     "playbook_to_json",
     "to_markdown",

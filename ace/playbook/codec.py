@@ -67,6 +67,11 @@ def _misplaced(bullet: Bullet, earlier: dict[str, Bullet], names: tuple[str, ...
     return "" if bullet.section in names and bullet.position < end else "its section or position is unknown"
 
 
+def bullet_fields(text: str) -> dict[str, Any]:
+    """What one JSON object says of a bullet: every value of its type, and nothing that was not said."""
+    return _checked(Bullet, _parse(text, ""), "a bullet", "")
+
+
 def delta_to_json(delta: Iterable[Operation]) -> str:
     """Total: an operation that was rejected for invalid Unicode can be recorded all the same."""
     return _canonical([_plain(operation) for operation in delta])
@@ -124,6 +129,15 @@ def _operation(item: Any, where: str, file: str) -> Operation:
 
 def _read(kind: type[T], data: Any, where: str, file: str) -> T:
     """An instance of a dataclass from a JSON object: no unknown field, none missing, none of another type."""
+    fields = _checked(kind, data, where, file)
+    try:
+        return kind(**fields)
+    except TypeError as error:
+        raise FormatError(f"{where}: {error}.", file=file) from error
+
+
+def _checked(kind: type[T], data: Any, where: str, file: str) -> dict[str, Any]:
+    """The fields a JSON object has, each of the type the dataclass says."""
     hints = _HINTS[kind]
     if not isinstance(data, dict):
         raise FormatError(f"{where}: expected an object, found {type(data).__name__}.", file=file)
@@ -132,7 +146,7 @@ def _read(kind: type[T], data: Any, where: str, file: str) -> T:
             f"{where}: unknown field {unknown[0]!r}.", hint=f"Known: {', '.join(hints)}.", file=file
         )
     try:
-        return kind(**{name: _value(name, hints[name], value) for name, value in data.items()})
+        return {name: _value(name, hints[name], value) for name, value in data.items()}
     except TypeError as error:
         raise FormatError(f"{where}: {error}.", file=file) from error
 

@@ -20,16 +20,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from difflib import SequenceMatcher
-from itertools import chain, count
 from typing import Any
 from urllib.parse import quote, unquote
 
-from immutables import Map
-
 from ace.errors import FormatError
+from ace.playbook.arrange import arranged, fresh_id
 from ace.playbook.delta import flaw
-from ace.playbook.model import Bullet, Playbook, Status, bullet_id
+from ace.playbook.model import Bullet, Playbook, Status
 from ace.playbook.text import HIDDEN
 
 GENERAL = "General"  # the section of bullets that come before any heading
@@ -59,16 +56,14 @@ def from_markdown(text: str, *, file: str = "", base: Playbook | None = None) ->
     items = [(item, _bullet(item, file)) for item in _items(text, file)]
     taken = {bullet.id for _, bullet in items}
     for item, bullet in items:
-        bullet = replace(bullet, id=bullet.id or _fresh_id(bullet, taken), position=len(bullets))
+        bullet = replace(bullet, id=bullet.id or fresh_id(bullet.section, bullet.content, taken))
         if reason := "this id is there twice" if bullet.id in bullets else flaw(bullet):
             raise FormatError(
                 f"The bullet {bullet.id!r:.60} cannot be used: {reason}.", file=file, line=item.line
             )
         taken.add(bullet.id)
         bullets[bullet.id] = bullet
-    sections = dict.fromkeys(bullet.section for bullet in bullets.values())
-    playbook = Playbook(Map(bullets), tuple(sections), len(bullets))
-    return playbook if base is None else _aligned(playbook, base)
+    return arranged(bullets.values(), base)
 
 
 def _written(bullet: Bullet) -> str:
@@ -156,33 +151,3 @@ def _word(word: str) -> tuple[str, Any]:
         case "quarantined", "", _:
             return "status", Status.QUARANTINED
     raise ValueError(f"what is {word!r:.60}?")
-
-
-def _fresh_id(bullet: Bullet, taken: set[str]) -> str:
-    salts = chain([""], map(str, count(2)))
-    ids = (bullet_id(bullet.section, bullet.content, salt) for salt in salts)
-    return next(fresh for fresh in ids if fresh not in taken)
-
-
-def _aligned(playbook: Playbook, base: Playbook) -> Playbook:
-    """The same bullets in the same order, at the positions they have in `base` where that is possible."""
-    bullets, end = playbook.bullets, base.next_position
-    before = {section.name: [bullet.id for bullet in section.bullets] for section in base.sections}
-    for section in playbook.sections:
-        ids = [bullet.id for bullet in section.bullets]
-        kept = _in_order(before.get(section.name, []), ids)
-        last = max((index for index, key in enumerate(ids) if key in kept), default=-1)
-        place = (-1, "")
-        for index, key in enumerate(ids):
-            wanted = base.bullets[key].position if key in kept else end if index > last else place[0] + 1
-            place = (wanted if (wanted, key) > place else place[0] + 1, key)
-            bullets = bullets.set(key, replace(bullets[key], position=place[0]))
-            end = max(end, place[0] + 1)
-    names = dict.fromkeys((*base.section_names, *playbook.section_names))
-    return Playbook(bullets, tuple(names), end)
-
-
-def _in_order(before: list[str], after: list[str]) -> set[str]:
-    """The ids that can stay where they are: a long run common to both orders."""
-    blocks = SequenceMatcher(None, before, after, autojunk=False).get_matching_blocks()
-    return {key for block in blocks for key in after[block.b : block.b + block.size]}

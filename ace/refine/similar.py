@@ -26,7 +26,12 @@ def topic(content: str) -> tuple[str, ...]:
 def same_meaning(one: str, other: str) -> bool:
     """Two lines "words people use: what is used for them" with the same end, whatever their words.
 
-    The order of words counts here: "a > b" and "b > a" have the same words.
+    The order of words counts here, "a > b" is not "b > a", but for the two sides of a join.
     """
-    meanings = [tuple(_WORD.findall(content.partition(":")[2])) for content in (one, other)]
+    meanings = [_ordered(content.partition(":")[2]) for content in (one, other)]
     return bool(meanings[0]) and meanings[0] == meanings[1]
+
+
+def _ordered(meaning: str) -> list[str]:
+    words = _WORD.findall(meaning)
+    return sorted(words) if "JOIN" in words else words

@@ -36,10 +36,10 @@ def render(role: str, part: str, **values: Any) -> str:
     return _templates().get_template(f"{role}.{part}.j2").render(**values).strip()
 
 
-def shown(text: str) -> str:
+def shown(text: str, longest: int = _LONGEST) -> str:
     """Text from a model or an environment, made safe to stand in a prompt, and never too long for one."""
     safe = neutralise(text)
-    return safe if len(safe) <= _LONGEST else f"{safe[:_LONGEST]} [...]"
+    return safe if len(safe) <= longest else f"{safe[:longest]} [...]"
 
 
 def messages(system: str, user: str) -> Sequence[Message]:

@@ -15,6 +15,7 @@ from ace.roles.prompt import messages, render, shown
 from ace.task.types import Attempt, Feedback, Sample
 
 MAX_TOKENS = 256
+_LONGEST_OUTCOME = 8_000  # characters: a recorded conversation is shown whole, or nearly so
 _BETWEEN = re.compile(r"(?<=[.;])\s+(?=[A-Z])")
 
 
@@ -67,7 +68,7 @@ class Reflector:
             "user",
             question=sample.question,
             answer=shown(attempt.answer or attempt.error),
-            outcome="" if feedback.expected else shown(feedback.text),
+            outcome="" if feedback.expected else shown(feedback.text, _LONGEST_OUTCOME),
             expected=shown(feedback.expected),
             wrong=feedback.passed is False or feedback.ran is False,
             about=[shown(text) for text in about],
@@ -88,8 +89,8 @@ class Reflector:
 
 
 def _phrase(words: str) -> str:
-    """The words before a colon, on one line and without one."""
-    plain = " ".join(words.replace(":", " ").split()).rstrip(" .,;")
+    """The words, on one line; a model that goes on with ": meaning" is cut off there."""
+    plain = " ".join((words.partition(":")[0] or words.replace(":", " ")).split()).rstrip(" .,;")
     return f"{plain[:1].upper()}{plain[1:]}"
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 
 
 def wilson(correct: int, total: int) -> tuple[float, float]:
@@ -29,3 +31,40 @@ def mcnemar(before: Sequence[bool], after: Sequence[bool]) -> float:
 
     won = [now for was, now in zip(before, after, strict=True) if was != now]
     return float(binomtest(sum(won), len(won)).pvalue) if won else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Flows:
+    """What became of each sample between two scorings of it: names of samples, in the order of the first."""
+
+    fixed: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
+    still_failing: tuple[str, ...] = ()
+    still_right: tuple[str, ...] = ()
+
+
+def flows(before: Mapping[str, bool], after: Mapping[str, bool]) -> Flows:
+    """Samples that only one of the two scored are in none of the four."""
+    both = [name for name in before if name in after]
+
+    def of(was: bool, now: bool) -> tuple[str, ...]:
+        return tuple(name for name in both if (before[name], after[name]) == (was, now))
+
+    return Flows(of(False, True), of(True, False), of(False, False), of(True, True))
+
+
+def moving(right: Sequence[bool], window: int) -> list[tuple[int, int]]:
+    """Right answers and how many count, after each answer: of the last `window`, fewer at the start."""
+    if window < 1:
+        raise ValueError(f"a window of {window} holds nothing")
+    sums = [0, *accumulate(map(int, right))]
+    starts = [max(0, end - window) for end in range(1, len(sums))]
+    return [(sums[end] - sums[start], end - start) for end, start in enumerate(starts, start=1)]
+
+
+def pooled(counts: Sequence[tuple[int, int]], most: int) -> Iterator[tuple[int, int, int]]:
+    """Neighbouring (right, total) counts, added up to at most `most`: (last index, right, total) of each."""
+    size = -(-len(counts) // most) if counts else 1
+    for start in range(0, len(counts), size):
+        part = counts[start : start + size]
+        yield start + len(part) - 1, sum(right for right, _ in part), sum(total for _, total in part)

@@ -45,7 +45,8 @@ class Report:
     `after` is the score of version `selected`; for online, of the answers as they were given. `validated`: a
     validation set chose `selected`. `verified`: a lesson was kept only if re-solving its sample with it
     succeeded. `stopped` is why the run ended early, else empty. `learned`: bullets this run added or changed;
-    `quarantined`: how many of `bullets` wait for proof and are not used.
+    `quarantined`: how many of `bullets` wait for proof and are not used. `recorded`: the score of the
+    recorded attempts that were learned from, if any were; `skipped` others are at held-out samples.
     """
 
     kind: str
@@ -70,6 +71,8 @@ class Report:
     stopped: str = ""
     learned: tuple[Bullet, ...] = ()
     quarantined: int = 0
+    recorded: Score | None = None
+    skipped: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """The object that `--json` prints and the store keeps."""
@@ -77,6 +80,7 @@ class Report:
         return plain | {
             "before": self.before and self.before.to_json(),
             "after": self.after and self.after.to_json(),
+            "recorded": self.recorded and self.recorded.to_json(),
             "usage": {role: asdict(usage) for role, usage in self.usage.items()},
             "models": dict(self.models),
             "learned": [asdict(bullet) for bullet in self.learned],
@@ -90,6 +94,7 @@ class Report:
         read: dict[str, Any] = {
             "before": plain.get("before") and Score.from_json(plain["before"]),
             "after": plain.get("after") and Score.from_json(plain["after"]),
+            "recorded": plain.get("recorded") and Score.from_json(plain["recorded"]),
             "usage": {role: Usage(**usage) for role, usage in plain.get("usage", {}).items()},
             "learned": tuple(_bullet(bullet) for bullet in plain.get("learned", ())),
         }

@@ -65,12 +65,15 @@ def _score_cells(score: Score) -> tuple[str, str, str]:
 
 def _scores(report: Report) -> str:
     names = SCORE_NAMES.get(report.kind, ("before", "after"))
-    pairs = zip(names, (report.before, report.after), strict=True)
+    pairs = [("recorded", report.recorded), *zip(names, (report.before, report.after), strict=True)]
     rows = [(name, *_score_cells(score)) for name, score in pairs if name and score]
     lines = [f"{report.kind} {report.task} with {report.model}"]
     lines += [f"  {role} is {name}" for role, name in report.models.items() if name != report.model]
     if rows:
         lines.append(indent(aligned(rows, right=(1, 2)), "  "))
+    if report.skipped:
+        attempts = counted(report.skipped, "recorded attempt")
+        lines.append(f"  left out: {attempts} at samples held out for validation or test")
     if report.p_value is not None:
         lines.append(f"  paired test, exact McNemar: p = {report.p_value:.2g}")
     if report.kind == "learn":
@@ -89,7 +92,9 @@ def _choice(report: Report) -> str:
 def _learned(report: Report, width: int) -> str:
     counts = f"{report.proposed} proposed, {report.accepted} accepted, {report.rejected} rejected"
     if not report.learned:
-        return f"Learned nothing ({counts})"
+        bullets = counted(report.quarantined, "bullet")
+        waiting = f"; {bullets} in quarantine until an attempt proves them" if report.quarantined else ""
+        return f"Learned nothing ({counts}){waiting}"
     role = "that prove it" if report.verified else "it came from, unverified"
     head = f"Learned {counted(len(report.learned), 'bullet')} ({counts}), each with the episodes {role}"
     return "\n".join([head, *(_bullet(bullet, width) for bullet in report.learned)])
@@ -150,6 +155,8 @@ def _next(report: Report, task: str, model: str, resume: str) -> Iterator[str]:
     if report.rejected:
         yield f"ace runs show {report.run} --rejected {playbook}"
     perfect = report.after is not None and report.after.correct == report.after.total
+    if report.recorded and report.after is None:
+        return  # logs without a task: there is nothing to learn on or to score
     if report.kind == "learn" and not report.stopped and not perfect:
         yield f"ace learn {task} {playbook}{model} --epochs 2"
     elif report.kind == "eval" and not report.bullets:

@@ -1,6 +1,20 @@
-"""One SQLite file for each playbook: its versions, and the runs that made them."""
+"""One SQLite file for each playbook: its versions and branches, and the runs that made them."""
 
-from ace.store.records import Commit, Proposal, Run, Step, Version
-from ace.store.store import Store
+from ace.store.backup import restore
+from ace.store.records import Branch, Commit, Problem, Proposal, Run, Step, Tag, Touch, Version
+from ace.store.store import Ref, Store
 
-__all__ = ["Commit", "Proposal", "Run", "Step", "Store", "Version"]
+__all__ = [
+    "Branch",
+    "Commit",
+    "Problem",
+    "Proposal",
+    "Ref",
+    "Run",
+    "Step",
+    "Store",
+    "Tag",
+    "Touch",
+    "Version",
+    "restore",
+]

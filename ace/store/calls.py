@@ -58,7 +58,7 @@ _NOT_COMMITTED = " AND reply IS NOT NULL AND step NOT IN (SELECT number FROM ste
 _CUT_OFF = _READ + _NOT_COMMITTED + _IN_ORDER
 
 
-def m004_calls(db: Database) -> None:
+def m005_calls(db: Database) -> None:
     """The journal of model calls."""
     for statement in TABLES:
         db.execute(statement)

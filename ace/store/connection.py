@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from json import JSONDecodeError
 from pathlib import Path
 
@@ -18,17 +18,23 @@ from ace.store import schema
 _ROOM = "Free some space and run the command again: everything acknowledged so far is kept."
 _RIGHTS = "Check that its folder exists and that you may write to both, or give another --playbook."
 
+_DISK = "Check its disk, quota and limit on file sizes: everything acknowledged so far is kept."
+
 # SQLite's primary result code -> (error, what happened, what to do)
 _ERRORS: dict[int, tuple[type[StoreError], str, str]] = {
     sqlite3.SQLITE_NOTADB: (NotAPlaybook, "is not a playbook file", "Give another path with --playbook."),
     sqlite3.SQLITE_CORRUPT: (NotAPlaybook, "is damaged", schema.DAMAGED),
     sqlite3.SQLITE_ERROR: (NotAPlaybook, "does not have the tables of a playbook", schema.DAMAGED),
-    sqlite3.SQLITE_BUSY: (StoreBusy, "is locked by another process", "Try again when it is done."),
+    sqlite3.SQLITE_BUSY: (
+        StoreBusy,
+        "is locked by another process",
+        "Try again when it is done: nothing was written.",
+    ),
     sqlite3.SQLITE_FULL: (StoreUnwritable, "could not grow: the disk is full", _ROOM),
     sqlite3.SQLITE_READONLY: (StoreUnwritable, "is read-only", _RIGHTS),
     sqlite3.SQLITE_CANTOPEN: (StoreUnwritable, "cannot be opened", _RIGHTS),
     sqlite3.SQLITE_PERM: (StoreUnwritable, "cannot be opened", _RIGHTS),
-    sqlite3.SQLITE_IOERR: (StoreUnwritable, "could not be read or written", "Check the disk it is on."),
+    sqlite3.SQLITE_IOERR: (StoreUnwritable, "could not be read or written", _DISK),
     sqlite3.SQLITE_CONSTRAINT: (
         StoreError,
         "cannot take this row",
@@ -44,10 +50,12 @@ def typed_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
+        if str(error).startswith("Could not decode"):  # what Python says of text that is not UTF-8
+            raise schema.damaged(f"{path} holds a text that cannot be read ({error}).") from error
         code = getattr(error, "sqlite_errorcode", -1) & 0xFF  # the low byte is the primary code
         kind, what, hint = _ERRORS.get(code, _OTHER)
         raise kind(f"{path} {what} ({error}).", hint=hint, path=str(path)) from error
-    except (FormatError, JSONDecodeError) as error:  # both come only from decoding what a row holds
+    except (FormatError, JSONDecodeError, UnicodeDecodeError) as error:  # of what a row holds
         raise schema.damaged(f"{path} holds a row that cannot be read ({error}).") from error
 
 
@@ -81,9 +89,9 @@ def _open_for_writing(path: Path, timeout: float, create: bool) -> sqlite3.Conne
             raise _empty(path)
         _use_wal(db, timeout)
         db.execute("PRAGMA synchronous = FULL")  # an acknowledged commit survives a power cut
-        db.execute("PRAGMA foreign_keys = ON")
         with transaction(db, path, write=True):
             schema.migrate(db, path)
+        db.execute("PRAGMA foreign_keys = ON")  # not earlier: a migration may replace a table
     except BaseException:
         db.close()
         raise
@@ -126,12 +134,32 @@ def _open_for_reading(path: Path, timeout: float) -> sqlite3.Connection:
 def _readable(path: Path, mode: str, timeout: float) -> sqlite3.Connection:
     db = _raw(path, mode, timeout)
     try:
-        if schema.schema_version(db, path) == 0:
+        version = schema.schema_version(db, path)
+        if version == 0:
             raise _empty(path)
+        if version < schema.LATEST:
+            return _as_if_migrated(db, path)
     except BaseException:
         db.close()
         raise
     return db
+
+
+def _as_if_migrated(db: sqlite3.Connection, path: Path) -> sqlite3.Connection:
+    """A reader changes nothing, so a file of an older release is read from a copy in memory."""
+    copy = sqlite3.connect(":memory:", isolation_level=None)
+    with closing(db):
+        db.backup(copy)
+    with transaction(copy, path, write=True):
+        schema.migrate(copy, path)
+    copy.execute("PRAGMA query_only = ON")
+    return copy
+
+
+def at_rest(path: Path, timeout: float) -> None:
+    """Fold what SQLite keeps beside the file into it. Raises StoreBusy while anybody has it open."""
+    with closing(_raw(path, "rw", timeout)) as db:
+        db.execute("PRAGMA journal_mode = DELETE")
 
 
 def _raw(path: Path, mode: str, timeout: float, *, check_same_thread: bool = True) -> sqlite3.Connection:

@@ -5,15 +5,15 @@ Functions over a connection that is already inside a transaction. Rows are only 
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ace.playbook.codec import delta_from_json, delta_to_json
 from ace.playbook.model import Operation, Rejection
+from ace.store import rows
 from ace.store.records import Proposal
-from ace.store.text import to_json, to_text
+from ace.store.text import strings, to_json, to_text
 from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
 
 _EPISODES = """SELECT id, phase, context_version, sample_id, question, answer, correct, score, detail,
@@ -22,12 +22,7 @@ _PROPOSALS = "SELECT sample_id, author, delta, outcome, why, episodes, attempts 
 
 
 def add_episodes(db: sqlite3.Connection, run: int | None, episodes: Iterable[Episode]) -> None:
-    db.executemany(
-        """INSERT INTO episodes (run, id, phase, context_version, sample_id, question, answer, correct, score,
-            detail, error, reply, feedback_kind, feedback, passed, ran, expected, subjects, missing, uses)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-        [(run, *_episode_row(episode)) for episode in episodes],
-    )
+    rows.insert(db, "episodes", [(run, *_episode_row(episode)) for episode in episodes])
 
 
 def episodes(db: sqlite3.Connection, run: int | None, ids: Sequence[str] | None) -> list[Episode]:
@@ -35,37 +30,32 @@ def episodes(db: sqlite3.Connection, run: int | None, ids: Sequence[str] | None)
     tests = {"run = ?": run, "id IN (SELECT value FROM json_each(?))": None if ids is None else to_json(ids)}
     chosen = {test: value for test, value in tests.items() if value is not None}
     where = f"WHERE {' AND '.join(chosen)}" if chosen else ""
-    rows = db.execute(f"{_EPISODES} {where} ORDER BY rowid", [*chosen.values()])
-    return [_episode(row) for row in rows]
+    found = db.execute(f"{_EPISODES} {where} ORDER BY rowid", [*chosen.values()])
+    return [_episode(row) for row in found]
 
 
 def add_proposals(
     db: sqlite3.Connection, run: int | None, proposals: Iterable[Proposal], version: int
 ) -> None:
-    rows = [(run, version, *_proposal_row(proposal)) for proposal in proposals]
-    db.executemany(
-        """INSERT INTO proposals (run, version, sample_id, author, delta, outcome, why, episodes, attempts)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-        rows,
-    )
+    rows.insert(db, "proposals", [(run, version, *_proposal_row(proposal)) for proposal in proposals])
 
 
 def proposals(db: sqlite3.Connection, run: int | None) -> list[Proposal]:
     where, values = ("", []) if run is None else ("WHERE run = ?", [run])
-    rows = db.execute(f"{_PROPOSALS} {where} ORDER BY rowid", values)
+    found = db.execute(f"{_PROPOSALS} {where} ORDER BY rowid", values)
     return [
-        Proposal(sample, author, delta_from_json(delta), outcome, why, _strings(cited), _strings(attempts))
-        for sample, author, delta, outcome, why, cited, attempts in rows
+        Proposal(sample, author, delta_from_json(delta), outcome, why, strings(cited), strings(attempts))
+        for sample, author, delta, outcome, why, cited, attempts in found
     ]
 
 
 def add_rejections(
     db: sqlite3.Connection, run: int | None, author: str, rejections: Iterable[Rejection], version: int
 ) -> None:
-    rows = [
+    refused = [
         (run, to_text(author), operation_to_json(r.operation), to_text(r.reason), version) for r in rejections
     ]
-    db.executemany("INSERT INTO rejected_operations VALUES (?, ?, ?, ?, ?)", rows)
+    rows.insert(db, "rejected_operations", refused)
 
 
 def operation_to_json(operation: Operation) -> str:
@@ -80,7 +70,7 @@ def _proposal_row(p: Proposal) -> tuple[Any, ...]:
 
 def _episode_row(e: Episode) -> tuple[Any, ...]:
     asked = to_text(e.id), e.phase, e.context_version, to_text(e.sample_id), to_text(e.question)
-    scored = to_text(e.attempt.answer), e.verdict.correct, e.verdict.score, to_text(e.verdict.detail)
+    scored = to_text(e.attempt.answer), e.verdict.correct, float(e.verdict.score), to_text(e.verdict.detail)
     said = to_text(e.attempt.error), to_text(e.attempt.text)
     shown = e.feedback.kind.value, to_text(e.feedback.text), e.feedback.passed, e.feedback.ran
     parts = to_json(e.feedback.missing), to_json(e.feedback.uses)
@@ -101,10 +91,10 @@ def _episode(row: tuple[Any, ...]) -> Episode:
             text,
             passed=_maybe(passed),
             expected=expected,
-            subjects=frozenset(_strings(subjects)),
+            subjects=frozenset(strings(subjects)),
             ran=_maybe(ran),
-            missing=_strings(missing),
-            uses=_strings(uses),
+            missing=strings(missing),
+            uses=strings(uses),
         ),
         verdict=Verdict(bool(correct), score, detail),
         context_version=version,
@@ -114,7 +104,3 @@ def _episode(row: tuple[Any, ...]) -> Episode:
 
 def _maybe(value: int | None) -> bool | None:
     return None if value is None else bool(value)
-
-
-def _strings(text: str) -> tuple[str, ...]:
-    return tuple(json.loads(text))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ace.playbook.model import Delta, Playbook, Rejection
+from ace.playbook.model import Delta, Operation, Playbook, Rejection
 
 Outcome = Literal["accepted", "rejected"]
 RunStatus = Literal["running", "done", "failed", "capped", "interrupted"]
@@ -16,12 +16,15 @@ RunStatus = Literal["running", "done", "failed", "capped", "interrupted"]
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One committed delta. `hash` covers the parent's hash, the delta, `author` and `reason`;
-    `run` and `created` (ISO 8601, UTC) stay outside it, so that the same work gives the same hash.
+    """One committed delta. `hash` covers the hashes of `parent` and `merged`, the delta, `author` and
+    `reason`; `number`, `branch`, `run` and `created` (ISO 8601, UTC) stay outside it, so that the same
+    work gives the same hash. Numbers count over all branches; `merged` is what a merge took in.
     """
 
     number: int
     parent: int | None
+    merged: int | None
+    branch: str
     hash: str
     author: str
     reason: str
@@ -31,12 +34,51 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
+class Branch:
+    """A line of versions: `version` is its newest, `base` where it left another one (None for main)."""
+
+    name: str
+    version: int
+    base: int | None
+    created: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A name for one version. It can be given to another one later."""
+
+    name: str
+    version: int
+    created: str
+
+
+@dataclass(frozen=True, slots=True)
 class Commit:
     """What a commit did. When nothing applied, `version` is the head as it was."""
 
     version: Version
     playbook: Playbook
     rejections: tuple[Rejection, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """One operation that touched a bullet, the version it is part of, and the episodes it rests on."""
+
+    version: Version
+    operation: Operation
+    episodes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something in the file that is not what it should be; `version` where it belongs to one."""
+
+    version: int | None
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import sqlite3
 from typing import Any
 
 from ace.errors import StoreError, UnknownVersion
+from ace.store import rows
 from ace.store.records import Run, RunStatus, Step
 from ace.store.schema import now
 from ace.store.text import to_json
@@ -18,14 +19,16 @@ _RUNS = "SELECT id, kind, task, config, status, started, ended, report FROM runs
 
 
 def start(db: sqlite3.Connection, kind: str, task: str, config: dict[str, Any]) -> int:
-    sql = "INSERT INTO runs (kind, task, config, status, started) VALUES (?, ?, ?, 'running', ?)"
-    return int(db.execute(sql, [kind, task, to_json(config), now()]).lastrowid or 0)
+    (number,) = db.execute("SELECT coalesce(max(id), 0) + 1 FROM runs").fetchone()
+    rows.insert(db, "runs", [(number, kind, task, to_json(config), "running", now(), None, None)])
+    return int(number)
 
 
 def finish(db: sqlite3.Connection, run: int, status: RunStatus, report: dict[str, Any] | None) -> None:
     read(db, run)
-    sql = "UPDATE runs SET status = ?, ended = ?, report = ? WHERE id = ?"
-    db.execute(sql, [status, now(), None if report is None else to_json(report), run])
+    row = db.execute(f"{_RUNS} WHERE id = ?", [run]).fetchone()
+    result = None if report is None else to_json(report)
+    rows.update(db, "runs", (*row[:4], status, row[5], now(), result))
 
 
 def read(db: sqlite3.Connection, run: int) -> Run:
@@ -37,6 +40,11 @@ def read(db: sqlite3.Connection, run: int) -> Run:
 
 def listing(db: sqlite3.Connection) -> list[Run]:
     return [_run(row) for row in db.execute(f"{_RUNS} ORDER BY id")]
+
+
+def made(db: sqlite3.Connection, run: int) -> int:
+    """How many versions a run made."""
+    return int(db.execute("SELECT count(*) FROM versions WHERE run = ?", [run]).fetchone()[0])
 
 
 def last_unfinished(db: sqlite3.Connection, kind: str, task: str) -> Run | None:
@@ -52,7 +60,7 @@ def add_step(
     if run is None:
         raise StoreError("A journal step needs the run it belongs to.", hint="Pass run= beside step=.")
     number, phase, payload = step
-    db.execute("INSERT INTO steps VALUES (?, ?, ?, ?, ?)", [run, number, phase, to_json(payload), version])
+    rows.insert(db, "steps", [(run, number, phase, to_json(payload), version)])
 
 
 def steps(db: sqlite3.Connection, run: int) -> list[Step]:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ace.errors import NewerSchema, NotAPlaybook
 from ace.playbook.codec import chain_hash, delta_to_json
-from ace.store.calls import m004_calls
+from ace.store.aliases import m004_aliases
+from ace.store.branch_tables import m003_branches
+from ace.store.calls import m005_calls
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -148,9 +151,17 @@ def m002_uses(db: Database) -> None:
     db.execute("ALTER TABLE episodes ADD COLUMN uses TEXT NOT NULL DEFAULT '[]' /* JSON list: its parts */")
 
 
-MIGRATIONS: tuple[Callable[[Database], None], ...] = (m001_first_tables, m002_uses, m004_calls)
+MIGRATIONS: tuple[Callable[[Database], None], ...] = (
+    m001_first_tables,
+    m002_uses,
+    m003_branches,
+    m004_aliases,
+    m005_calls,
+)
 LATEST = len(MIGRATIONS)
-DAMAGED = "Put a backup in its place; `ace playbook export` saves what can still be read."
+DAMAGED = (
+    "`ace playbook restore` puts a backup in its place; `ace playbook export` saves what can still be read."
+)
 
 
 def damaged(what: str) -> NotAPlaybook:
@@ -194,3 +205,18 @@ def _apply(db: sqlite3.Connection) -> None:
         migrations()(migration)
     migrations.apply(Database(db, recursive_triggers=False, execute_plugins=False))
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+def made() -> dict[str, str]:
+    """Name -> SQL of every table, index and view that a new file has."""
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    with closing(db):
+        _apply(db)
+        return objects(db)
+
+
+def objects(db: sqlite3.Connection) -> dict[str, str]:
+    """Names and SQL of what the file has, and which migrations it says it has seen."""
+    found = dict(db.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall())
+    seen = db.execute("SELECT name, migration_set FROM _sqlite_migrations").fetchall()
+    return found | {f"migration {name}": of for name, of in seen}

@@ -1,7 +1,8 @@
-"""The playbook file: one transaction for each delta, versions that never change, a head that only moves on.
+"""The playbook file: one transaction for each delta, versions that never change, heads that only move on.
 
-Every public method is one transaction; `head`, `versions` and `runs` hold what happens inside.
-Knows nothing about models, tasks or how lessons are made. A store belongs to the thread that opened it.
+Every public method is one transaction; `versions`, `past`, `lineage` and `runs` hold what happens inside.
+Knows nothing about models, tasks or how lessons are made. A store belongs to the thread that opened it
+and works on one branch; any number of stores, threads and processes may share the file.
 """
 
 from __future__ import annotations
@@ -13,33 +14,61 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from ace.errors import MergeConflict
 from ace.playbook.delta import diff
-from ace.playbook.model import Delta, Operation, Playbook
-from ace.store import calls, evidence, head, runs, verify, versions
+from ace.playbook.exchange import Alias
+from ace.playbook.model import Delta, Playbook
+from ace.playbook.threeway import Side, join
+from ace.store import aliases as alias_rows
+from ace.store import backup, calls, evidence, lineage, past, runs, verify, versions
 from ace.store.connection import connect, transaction, typed_errors
 from ace.store.journal import CallJournal
-from ace.store.records import Commit, Proposal, Run, RunStatus, Step, Version
+from ace.store.records import Branch, Commit, Problem, Proposal, Run, RunStatus, Step, Tag, Touch, Version
+from ace.store.versions import Head, Note
 from ace.task.types import Episode
 
 if TYPE_CHECKING:
     from ace.llm.journal import Call
 
+_KEPT = 4  # playbooks of past versions in memory: moving from one to the next costs what changed between
+
+Ref = int | str
+"""A version: its number, or the name of a branch or tag."""
+
 
 class Store:
     """A playbook with its history. Use as a context manager, or call `close()`."""
 
-    def __init__(self, db: sqlite3.Connection, path: Path) -> None:
+    def __init__(self, db: sqlite3.Connection, path: Path, branch: str = lineage.MAIN) -> None:
         self.path = path
+        self.branch_name = branch
         self._db = db
-        self._seen: tuple[Version, Playbook] | None = None  # the head when this store last looked
+        self._seen: Head | None = None  # the head when this store last looked
+        self._past: dict[int, Playbook] = {}
 
     @classmethod
     def open(
-        cls, path: str | Path, *, create: bool = True, read_only: bool = False, timeout: float = 5.0
+        cls,
+        path: str | Path,
+        *,
+        create: bool = True,
+        read_only: bool = False,
+        timeout: float = 10.0,
+        branch: str = lineage.MAIN,
     ) -> Store:
-        """Open `path`, making it if need be. `timeout`: seconds to wait for another process's write."""
+        """Open `path`, making it if need be. `timeout`: seconds to wait for another process's write.
+
+        `branch` is the one that `head`, `commit`, `revert` and `merge` work on.
+        """
         path = Path(path)
-        return cls(connect(path, create=create, read_only=read_only, timeout=timeout), path)
+        store = cls(connect(path, create=create, read_only=read_only, timeout=timeout), path, branch)
+        try:
+            if branch != lineage.MAIN:
+                store.head()  # a branch that is not there is refused now, not after an hour
+        except BaseException:
+            store.close()
+            raise
+        return store
 
     def close(self) -> None:
         with typed_errors(self.path):
@@ -56,14 +85,19 @@ class Store:
     # Playbook and history
 
     def head(self) -> Version:
-        """The newest version, whoever committed it. Version 0 is the empty playbook."""
+        """The newest version of the branch, whoever committed it. Version 0 is the empty playbook."""
         with self._reading() as db:
-            return self._look(db)[0]
+            return self._look(db).version
 
-    def playbook(self, version: int | None = None) -> Playbook:
-        """The playbook at a version; at the head by default."""
+    def checkout(self, version: Ref | None = None) -> Playbook:
+        """The playbook at a version: its number, a branch or a tag; the head by default."""
         with self._reading() as db:
             return self._checkout(db, version)
+
+    def resolve(self, version: Ref) -> int:
+        """The number of a version that is given by number, branch or tag."""
+        with self._reading() as db:
+            return lineage.resolve(db, version)
 
     def commit(
         self,
@@ -76,8 +110,9 @@ class Store:
         step: tuple[int, str, dict[str, Any]] | None = None,
         episodes: Sequence[Episode] = (),
         proposals: Sequence[Proposal] = (),
+        aliases: Sequence[Alias] = (),
     ) -> Commit:
-        """Append a version, and in the same transaction the journal step, episodes and proposals.
+        """Append a version, and in the same transaction the journal step, episodes, proposals and aliases.
 
         `expect` is the version the delta was decided on: by default the head as this store last saw
         it. When the head has moved on, the delta is applied to the new head if the two changed
@@ -86,52 +121,128 @@ class Store:
         """
         with self._writing() as db:
             base = self._base(expect)
-            at, before = self._look(db)
-            versions.check_rebase(db, at.number if base is None else base, at.number, delta)
+            head = self._look(db)
+            at = head.version.number
+            versions.check_rebase(db, at if base is None else base, at, delta)
             if run is not None:
                 runs.read(db, run)
-            done = versions.append(db, at, before, delta, author, reason, run)
-            number = done.version.number
-            evidence.add_rejections(db, run, author, done.rejections, number)
+            head, rejections = versions.append(db, head, delta, Note(author, reason, run))
+            number = head.version.number
+            evidence.add_rejections(db, run, author, rejections, number)
             evidence.add_episodes(db, run, episodes)
             evidence.add_proposals(db, run, proposals, number)
+            alias_rows.add(db, [alias for alias in aliases if alias.bullet in head.playbook.bullets])
             if step is not None:
                 runs.add_step(db, run, step, number)
-        return self._moved(done)
+        return self._moved(head, rejections)
 
-    def revert(self, to: int, *, author: str, reason: str) -> Commit:
+    def revert(self, to: Ref, *, author: str, reason: str) -> Commit:
         """A new version whose live bullets are those of version `to`."""
         with self._writing() as db:
-            at, before = self._look(db)
-            delta = diff(before, self._checkout(db, to))
-            done = versions.append(db, at, before, delta, author, reason, None)
-        return self._moved(done)
+            head = self._look(db)
+            delta = diff(head.playbook, self._checkout(db, to))
+            head, rejections = versions.append(db, head, delta, Note(author, reason))
+        return self._moved(head, rejections)
 
-    def log(self, limit: int | None = None) -> list[Version]:
-        """Versions, newest first."""
+    def merge(
+        self, other: Ref, *, author: str, reason: str | None = None, prefer: Side | None = None
+    ) -> Commit:
+        """A new version with what another branch changed since the two last met, bullet by bullet.
+
+        Votes add up. A bullet that both changed, to different ends, raises MergeConflict with their
+        names, and nothing is written; `prefer` says whose bullet to take instead.
+        """
+        with self._writing() as db:
+            head = self._look(db)
+            theirs = versions.read(db, lineage.resolve(db, other))
+            base = lineage.merge_base(db, head.version.number, theirs.number)
+            if base == theirs.number:  # nothing that this branch has not taken in already
+                return versions.committed(head, ())
+            then, others = self._checkout(db, base), self._checkout(db, theirs.number)
+            joined, conflicts = join(then, head.playbook, others, prefer)
+            if conflicts:
+                raise _conflict(base, head, theirs, conflicts)
+            delta = diff(head.playbook, joined)
+            note = Note(author, f"merge of {other}" if reason is None else reason, merged=theirs)
+            head, rejections = versions.append(db, head, delta, note)
+        return self._moved(head, rejections)
+
+    def log(
+        self, limit: int | None = None, *, version: Ref | None = None, every_branch: bool = False
+    ) -> list[Version]:
+        """Versions, newest first: the line behind one (the head by default), or those of every branch."""
         with self._reading() as db:
-            return versions.log(db, limit)
+            if every_branch:
+                return versions.log(db, None, limit)
+            wanted = self._look(db).version.number if version is None else lineage.resolve(db, version)
+            return versions.log(db, lineage.line(db, wanted), limit)
 
-    def operations(self, version: int) -> Delta:
+    def operations(self, version: Ref) -> Delta:
         """What a version changed: the operations that applied."""
         with self._reading() as db:
-            versions.read(db, version)
-            return next(versions.deltas(db, version - 1, version), ())
+            return versions.operations(db, lineage.resolve(db, version))
 
-    def diff(self, a: int, b: int) -> Delta:
+    def diff(self, a: Ref, b: Ref) -> Delta:
         """A delta that leads from version `a` to version `b`."""
         with self._reading() as db:
             return diff(self._checkout(db, a), self._checkout(db, b))
 
-    def blame(self, bullet_id: str) -> list[tuple[Version, Operation]]:
-        """Every operation that touched a bullet, oldest first."""
+    def blame(self, bullet_id: str) -> list[Touch]:
+        """Every operation that touched a bullet, on any branch, oldest first."""
         with self._reading() as db:
             return versions.blame(db, bullet_id)
 
-    def verify(self) -> list[str]:
+    # Names
+
+    def branch(self, name: str, at: Ref | None = None) -> Branch:
+        """A new branch that begins at a version: the head by default. `switch` to work on it."""
+        with self._writing() as db:
+            base = self._look(db).version.number if at is None else lineage.resolve(db, at)
+            return lineage.add_branch(db, name, base)
+
+    def switch(self, branch: str) -> Version:
+        """Work on another branch from now on; its head."""
+        with self._reading() as db:
+            lineage.branch(db, branch)
+            if self._seen is not None:
+                self._keep(self._seen.version.number, self._seen.playbook)
+            self.branch_name, self._seen = branch, None
+            return self._look(db).version
+
+    def branches(self) -> list[Branch]:
+        with self._reading() as db:
+            return lineage.branches(db)
+
+    def tag(self, name: str, version: Ref | None = None) -> Tag:
+        """Give a name to a version, the head by default. A tag that is there moves."""
+        with self._writing() as db:
+            number = self._look(db).version.number if version is None else lineage.resolve(db, version)
+            lineage.set_tag(db, name, number)
+            return next(tag for tag in lineage.tags(db) if tag.name == name)
+
+    def untag(self, name: str) -> None:
+        with self._writing() as db:
+            lineage.set_tag(db, name, None)
+
+    def tags(self) -> list[Tag]:
+        with self._reading() as db:
+            return lineage.tags(db)
+
+    def aliases(self) -> list[Alias]:
+        """The ids bullets have in files they were imported from, in the order they came."""
+        with self._reading() as db:
+            return alias_rows.read(db)
+
+    # Keeping it whole
+
+    def verify(self) -> list[Problem]:
         """What is wrong with the file, found by deriving everything again. Empty: nothing is."""
         with self._reading() as db:
             return list(verify.problems(db))
+
+    def backup(self, target: str | Path) -> Path:
+        """Copy the file as it is at this moment, while others go on writing. `target` must not exist."""
+        return backup.write(self._db, Path(target))
 
     # Runs
 
@@ -151,6 +262,11 @@ class Store:
     def run(self, run: int) -> Run:
         with self._reading() as db:
             return runs.read(db, run)
+
+    def versions_of(self, run: int) -> int:
+        """How many versions a run made."""
+        with self._reading() as db:
+            return runs.made(db, run)
 
     def last_unfinished(self, kind: str, task: str) -> Run | None:
         """The latest run of this kind and task, if something of it is left to do."""
@@ -193,26 +309,63 @@ class Store:
     def _writing(self) -> AbstractContextManager[sqlite3.Connection]:
         return transaction(self._db, self.path, write=True)
 
-    def _look(self, db: sqlite3.Connection) -> tuple[Version, Playbook]:
-        """The head as it is now. What others committed since is folded onto the playbook in memory."""
-        now = head.number(db)
-        if self._seen is None:
-            self._seen = versions.read(db, now), head.load(db)
-        elif self._seen[0].number != now:
-            version, playbook = self._seen
-            self._seen = versions.read(db, now), versions.fold(db, playbook, version.number, now)
-        return self._seen
+    def _look(self, db: sqlite3.Connection) -> Head:
+        """The head as it is now. What others committed since is moved over onto the playbook in memory."""
+        branch, seen = lineage.branch(db, self.branch_name), self._seen
+        if seen is None or seen.version.number != branch.version:
+            playbook = self._derive(db, branch.version)
+            self._seen = seen = Head(branch, versions.read(db, branch.version), playbook)
+        return seen
+
+    def _derive(self, db: sqlite3.Connection, wanted: int) -> Playbook:
+        """From the nearest version in memory, or from main's table where reading all of it is cheaper."""
+        known = {0: Playbook(), **self._past}
+        if self._seen is not None:
+            known[self._seen.version.number] = self._seen.playbook
+        costs = {at: past.distance(db, at, wanted) for at in known}
+        costs[0] = max(costs[0], past.end(db, wanted))  # a version may add many bullets at once
+        near = min(costs, key=costs.__getitem__)
+        main = lineage.branch(db, lineage.MAIN).version
+        if main not in known and past.end(db, main) + past.distance(db, main, wanted) <= costs[near]:
+            near, known[main] = main, past.main(db, main)
+            self._keep(near, known[near])
+        return past.move(db, known[near], near, wanted)
+
+    def _checkout(self, db: sqlite3.Connection, version: Ref | None) -> Playbook:
+        head = self._seen
+        if version is None:
+            return self._look(db).playbook
+        number = lineage.resolve(db, version)
+        if head is not None and head.version.number == number:
+            return head.playbook
+        playbook = self._derive(db, number)
+        self._keep(number, playbook)
+        return playbook
+
+    def _keep(self, number: int, playbook: Playbook) -> None:
+        self._past.pop(number, None)
+        self._past[number] = playbook
+        if len(self._past) > _KEPT:
+            del self._past[next(iter(self._past))]
 
     def _base(self, expect: int | None) -> int | None:
         if expect is not None:
             return expect
-        return self._seen[0].number if self._seen else None
+        return self._seen.version.number if self._seen else None
 
-    def _checkout(self, db: sqlite3.Connection, version: int | None) -> Playbook:
-        newest, playbook = self._look(db)
-        return playbook if version in (None, newest.number) else versions.checkout(db, version)
-
-    def _moved(self, commit: Commit) -> Commit:
+    def _moved(self, head: Head, rejections: Any) -> Commit:
         """Only now, after COMMIT, is the new head what this store has seen."""
-        self._seen = commit.version, commit.playbook
-        return commit
+        self._seen = head
+        return versions.committed(head, rejections)
+
+
+def _conflict(base: int, head: Head, theirs: Version, bullets: tuple[str, ...]) -> MergeConflict:
+    ours = head.version.number
+    return MergeConflict(
+        f"Versions {ours} and {theirs.number} both changed {', '.join(bullets)} since version {base}.",
+        hint="Make one of them like the other, or say which to prefer: ours or theirs.",
+        base=base,
+        ours=ours,
+        theirs=theirs.number,
+        bullets=bullets,
+    )

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 
+from ace.errors import FormatError
+
 
 def to_text(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
@@ -16,3 +18,11 @@ def to_text(text: str) -> str:
 
 def to_json(value: object) -> str:
     return to_text(json.dumps(value, ensure_ascii=False, allow_nan=False))
+
+
+def strings(text: str) -> tuple[str, ...]:
+    """A JSON list of texts, which is what episode ids and attempts are kept as."""
+    found = json.loads(text)
+    if not isinstance(found, list):
+        raise FormatError(f"{text!r:.60} is not a list.")
+    return tuple(found)

@@ -1,4 +1,4 @@
-"""Checks a playbook file against itself: every hash, every fold, every row of the head.
+"""Checks a playbook file against itself: every hash, every fold, every row of every branch.
 
 Derives everything again from the operations and compares. Changes nothing and mends nothing.
 """
@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
 
 from ace.errors import FormatError, NotAPlaybook
-from ace.playbook.codec import chain_hash, delta_from_json
+from ace.playbook.codec import delta_from_json
 from ace.playbook.delta import apply, touched
 from ace.playbook.model import Delta, Playbook
-from ace.store import head, versions
+from ace.store import lineage, past, rows, schema, versions
+from ace.store.records import Branch, Problem, Version
 
 JSON_COLUMNS = {
     "runs": ("config", "report"),
@@ -24,72 +26,141 @@ JSON_COLUMNS = {
 }
 
 
-def problems(db: sqlite3.Connection) -> Iterator[str]:
-    """One sentence for each thing that is wrong; none when the file is clean."""
+def problems(db: sqlite3.Connection) -> Iterator[Problem]:
+    """One for each thing that is wrong; none when the file is clean."""
     try:
         yield from _file(db)
+        yield from _schema(db)
         yield from _journal(db)
-        newest, playbook = yield from _history(db)
-        yield from _head(db, newest, playbook)
-    except (NotAPlaybook, sqlite3.DatabaseError) as error:  # too damaged to read any further
-        yield str(error)
+        yield from _aliases(db)
+        history = _History({branch.name: branch for branch in lineage.branches(db)})
+        for version in reversed(versions.log(db, None, None)):
+            yield from history.check(db, version)
+        yield from history.check_heads(db)
+    except (
+        NotAPlaybook,
+        FormatError,
+        sqlite3.DatabaseError,
+        ValueError,
+        TypeError,
+    ) as error:  # too damaged to read on
+        yield Problem(None, str(error))
 
 
-def _file(db: sqlite3.Connection) -> Iterator[str]:
+def _file(db: sqlite3.Connection) -> Iterator[Problem]:
     for (line,) in db.execute("PRAGMA integrity_check"):
         if line != "ok":
-            yield f"SQLite finds the file damaged: {line}"
+            yield Problem(None, f"SQLite finds the file damaged: {line}")
     for table, row, parent, _ in db.execute("PRAGMA foreign_key_check"):
         where = f"Row {row} of {table}" if row is not None else f"A row of {table}"
-        yield f"{where} points to a row of {parent} that is not there."
+        yield Problem(None, f"{where} points to a row of {parent} that is not there.")
 
 
-def _journal(db: sqlite3.Connection) -> Iterator[str]:
+def _schema(db: sqlite3.Connection) -> Iterator[Problem]:
+    """What others have added beside ours is theirs."""
+    found = schema.objects(db)
+    for name, sql in schema.made().items():
+        if found.get(name) != sql:
+            yield Problem(None, f"{name} is not what this release makes.")
+
+
+def _journal(db: sqlite3.Connection) -> Iterator[Problem]:
     for table, columns in JSON_COLUMNS.items():
         for column in columns:
             wrong = f"FROM {table} WHERE NOT json_valid(coalesce({column}, 0))"
             if count := db.execute(f"SELECT count(*) {wrong}").fetchone()[0]:
-                yield f"Column {column} of {table} holds {count} values that are not JSON."
+                yield Problem(None, f"Column {column} of {table} holds {count} values that are not JSON.")
+    for table, key in rows.broken(db):
+        version = int(key) if table == "versions" else None
+        yield Problem(version, f"Row {key} of {table} is not what was written.")
 
 
-def _history(db: sqlite3.Connection) -> Generator[str, None, tuple[int | None, Playbook]]:
-    """Fold the whole history. A child is checked against the hash its parent has, so one edit shows once."""
-    playbook, previous, parent_hash = Playbook(), None, ""
-    sql = "SELECT number, parent, hash, author, reason FROM versions ORDER BY number"
-    for expected, (number, parent, digest, author, reason) in enumerate(db.execute(sql)):
-        if (number, parent) != (expected, previous):
-            yield f"Version {number} follows {parent}, but {previous} comes before it."
-        rows = db.execute(
-            "SELECT op, bullet, operation FROM operations WHERE version = ? ORDER BY position", [number]
-        ).fetchall()
-        text = versions.join(row[2] for row in rows)
-        if digest != chain_hash(parent_hash, text, author, reason):
-            yield f"Version {number} does not match its hash."
-        delta = _decoded(number, text)
-        if [(o.op, touched(o)[0]) for o in delta] != [row[:2] for row in rows]:
-            yield f"Version {number} lists its operations under another name or bullet."
-        playbook, rejections = apply(playbook, delta)
+def _aliases(db: sqlite3.Connection) -> Iterator[Problem]:
+    sql = "SELECT alias, source, bullet FROM aliases WHERE bullet NOT IN (SELECT bullet FROM operations)"
+    for alias, source, bullet in db.execute(sql):
+        yield Problem(None, f"The alias {alias} of {source} is for {bullet}, a bullet that never was.")
+
+
+@dataclass(slots=True)
+class _History:
+    """The fold so far: of every version that something may still build on, its hash and its playbook."""
+
+    branches: dict[str, Branch]
+    hashes: dict[int, str] = field(default_factory=dict)
+    playbooks: dict[int, Playbook] = field(default_factory=dict)
+    newest: dict[str, int] = field(default_factory=dict)
+
+    def check(self, db: sqlite3.Connection, version: Version) -> Iterator[Problem]:
+        """One version. A child is checked against the hash its parent has, so one edit shows once."""
+        number = version.number
+        if number != len(self.hashes):
+            yield Problem(number, f"Version {number} comes after {len(self.hashes) - 1}: some are missing.")
+        expected = self._parent(version.branch)
+        if version.parent != expected:
+            yield Problem(number, f"Version {number} follows {version.parent}, but {expected} is before it.")
+        text, delta = yield from _operations(db, number)
+        parents = [self.hashes.get(at, "") for at in (version.parent, version.merged) if at is not None]
+        if version.hash != versions.version_hash(parents or [""], text, version.author, version.reason):
+            yield Problem(number, f"Version {number} does not match its hash.")
+        before = self.playbooks.get(-1 if expected is None else expected, Playbook())
+        after, rejections = apply(before, delta)
         for rejection in rejections:
-            yield f"Version {number} holds a {rejection.operation.op} that cannot apply: {rejection.reason}"
-        previous, parent_hash = number, digest
-    return previous, playbook
+            what = f"a {rejection.operation.op} that cannot apply: {rejection.reason}"
+            yield Problem(number, f"Version {number} holds {what}")
+        yield from _recorded(db, version, before, after, delta)
+        self._add(version, after)
+
+    def check_heads(self, db: sqlite3.Connection) -> Iterator[Problem]:
+        for name, branch in self.branches.items():
+            newest = self._parent(name)
+            if branch.version != newest:
+                yield Problem(
+                    branch.version, f"{name} is at version {branch.version}, but its newest is {newest}."
+                )
+        main = self._parent(lineage.MAIN)
+        folded = self.playbooks.get(-1 if main is None else main, Playbook())
+        stored = past.main(db, main or 0)
+        for bullet in sorted({*stored.bullets, *folded.bullets}):
+            if stored.bullets.get(bullet) != folded.bullets.get(bullet):
+                yield Problem(main, f"Bullet {bullet} of the head is not what its history says.")
+
+    def _parent(self, name: str) -> int | None:
+        """What the next version of a branch follows: its newest, or where it left another branch."""
+        branch = self.branches.get(name)
+        return self.newest.get(name, branch.base if branch else None)
+
+    def _add(self, version: Version, playbook: Playbook) -> None:
+        previous = self.newest.get(version.branch)
+        if previous is not None and previous not in {branch.base for branch in self.branches.values()}:
+            del self.playbooks[previous]  # nothing builds on it any more
+        self.hashes[version.number], self.playbooks[version.number] = version.hash, playbook
+        self.newest[version.branch] = version.number
 
 
-def _decoded(number: int, text: str) -> Delta:
+def _operations(db: sqlite3.Connection, number: int) -> Generator[Problem, None, tuple[str, Delta]]:
+    sql = "SELECT op, bullet, operation FROM operations WHERE version = ? ORDER BY position"
+    found = db.execute(sql, [number]).fetchall()
+    text = versions.join(row[2] for row in found)
     try:
-        return delta_from_json(text)
+        delta = delta_from_json(text)
     except FormatError as error:
         raise NotAPlaybook(f"Version {number} holds an operation that cannot be read: {error}") from error
+    if [(o.op, touched(o)[0]) for o in delta] != [row[:2] for row in found]:
+        yield Problem(number, f"Version {number} lists its operations under another name or bullet.")
+    return text, delta
 
 
-def _head(db: sqlite3.Connection, newest: int | None, folded: Playbook) -> Iterator[str]:
-    number, stored = head.number(db), head.load(db)
-    if number != newest:
-        yield f"The head is at version {number}, but the newest version is {newest}."
-    for bullet in sorted({*stored.bullets, *folded.bullets}):
-        if stored.bullets.get(bullet) != folded.bullets.get(bullet):
-            yield f"Bullet {bullet} of the head is not what its history says."
-    if stored.section_names != folded.section_names:
-        yield "The sections of the head are not what the history says."
-    if stored.next_position != folded.next_position:
-        yield "The place where the next bullet goes is not what the history says."
+def _recorded(
+    db: sqlite3.Connection, version: Version, before: Playbook, after: Playbook, delta: Delta
+) -> Iterator[Problem]:
+    """What the tables say that the version made of its bullets and sections."""
+    number, branch = version.number, version.branch
+    ids = sorted(versions.touched_by([delta]))
+    if list(past.states(db, number, branch)) != [after.bullets.get(name) for name in ids]:
+        yield Problem(number, f"The bullets of version {number} are not what its history says.")
+    sql = "SELECT place, name FROM sections WHERE version = ? AND branch = ? ORDER BY place"
+    known = len(before.section_names)
+    if db.execute(sql, [number, branch]).fetchall() != [*enumerate(after.section_names[known:], known)]:
+        yield Problem(number, f"The sections of version {number} are not what its history says.")
+    if past.end(db, number) != after.next_position:
+        yield Problem(number, f"The next place of version {number} is not what its history says.")

@@ -1,12 +1,14 @@
-"""The history: one row for each version, one for each operation that applied, and the folds over them.
+"""The history: one row for each version, one for each operation that applied.
 
-Functions over a connection that is already inside a transaction; knows nothing about runs.
+Functions over a connection that is already inside a transaction; knows nothing about runs. What a commit
+writes costs the size of its delta, on every branch.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -14,63 +16,90 @@ from ace.errors import StoreConflict, UnknownVersion
 from ace.playbook.codec import chain_hash, delta_from_json, delta_to_json
 from ace.playbook.delta import apply, touched
 from ace.playbook.model import Delta, Operation, Playbook, Rejection, Vote
-from ace.store import head
+from ace.store import lineage, past, rows
 from ace.store.evidence import operation_to_json
-from ace.store.records import Commit, Version
+from ace.store.records import Branch, Commit, Touch, Version
 from ace.store.schema import now
-from ace.store.text import to_text
+from ace.store.text import strings, to_text
 
-_VERSIONS = """SELECT number, parent, hash, author, reason, run, created,
+_VERSIONS = """SELECT number, parent, merged, branch, hash, author, reason, run, created,
     (SELECT count(*) FROM operations WHERE version = number) FROM versions"""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A branch, its newest version and what the playbook is there."""
+
+    branch: Branch
+    version: Version
+    playbook: Playbook
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What is written beside a delta. `merged`: the version of another branch that it takes in."""
+
+    author: str
+    reason: str
+    run: int | None = None
+    merged: Version | None = None
 
 
 def read(db: sqlite3.Connection, number: int) -> Version:
     row = db.execute(f"{_VERSIONS} WHERE number = ?", [number]).fetchone()
     if row is None:
-        newest = head.number(db)
-        raise UnknownVersion(f"There is no version {number}.", hint=f"The versions here are 0 to {newest}.")
+        lineage.resolve(db, number)  # says what there is
     return Version(*row)
 
 
-def log(db: sqlite3.Connection, limit: int | None) -> list[Version]:
-    rows = db.execute(f"{_VERSIONS} ORDER BY number DESC LIMIT ?", [-1 if limit is None else limit])
-    return [Version(*row) for row in rows]
+def log(db: sqlite3.Connection, line: lineage.Line | None, limit: int | None) -> list[Version]:
+    """Newest first: the versions of a line, or all there are."""
+    test, values = ("1", []) if line is None else lineage.within(line, "number")
+    sql = f"{_VERSIONS} WHERE {test} ORDER BY number DESC LIMIT ?"
+    return [Version(*row) for row in db.execute(sql, [*values, -1 if limit is None else limit])]
 
 
-def deltas(db: sqlite3.Connection, after: int, upto: int) -> Iterator[Delta]:
-    """The deltas of the versions after `after`, `upto` included, in order."""
-    sql = """SELECT version, operation FROM operations
-        WHERE version > ? AND version <= ? ORDER BY version, position"""
-    for _, group in groupby(db.execute(sql, [after, upto]), key=lambda row: row[0]):
+def operations(db: sqlite3.Connection, version: int) -> Delta:
+    sql = "SELECT operation FROM operations WHERE version = ? ORDER BY position"
+    return delta_from_json(join(text for (text,) in db.execute(sql, [version])))
+
+
+def since(db: sqlite3.Connection, line: lineage.Line, after: int) -> Iterator[Delta]:
+    """The deltas of the versions of a line after one of them, in order."""
+    test, values = lineage.within(line, "number")
+    sql = f"""SELECT version, operation FROM operations JOIN versions ON number = version
+        WHERE version > ? AND {test} ORDER BY version, position"""  # noqa: S608 (our own text)
+    for _, group in groupby(db.execute(sql, [after, *values]), key=lambda row: row[0]):
         yield delta_from_json(join(row[1] for row in group))
 
 
-def fold(db: sqlite3.Connection, playbook: Playbook, after: int, upto: int) -> Playbook:
-    for delta in deltas(db, after, upto):
-        playbook, _ = apply(playbook, delta)
-    return playbook
+def blame(db: sqlite3.Connection, bullet: str) -> list[Touch]:
+    """Every operation that touched the bullet, on any branch, oldest first."""
+    sql = """SELECT version FROM bullet_history
+        WHERE bullet = ? AND branch IN (SELECT name FROM branches) ORDER BY version"""
+    numbers = [number for (number,) in db.execute(sql, [to_text(bullet)])]
+    if not numbers:
+        hint = "`ace playbook show` lists the ids."
+        raise UnknownVersion(f"There is no bullet {bullet} in this playbook.", hint=hint)
+    versions = [(read(db, number), operations(db, number)) for number in numbers]
+    return [
+        Touch(version, operation, _rests_on(db, version, operation, bullet))
+        for version, delta in versions
+        for operation in delta
+        if bullet in touched(operation)
+    ]
 
 
-def checkout(db: sqlite3.Connection, number: int) -> Playbook:
-    read(db, number)
-    return fold(db, Playbook(), 0, number)
-
-
-def blame(db: sqlite3.Connection, bullet: str) -> list[tuple[Version, Operation]]:
-    """Every operation that touched the bullet, oldest first."""
-    rows = db.execute(
-        """SELECT version, operation FROM operations
-        WHERE bullet = :bullet
-           OR (op = 'merge' AND EXISTS (
-               SELECT 1 FROM json_each(operation, '$.sources') WHERE json_each.value = :bullet))
-        ORDER BY version, position""",
-        {"bullet": to_text(bullet)},
-    ).fetchall()
-    if not rows:
-        raise UnknownVersion(
-            f"There is no bullet {bullet} in this playbook.", hint="`ace playbook show` lists the ids."
-        )
-    return [(read(db, version), delta_from_json(join([text]))[0]) for version, text in rows]
+def _rests_on(db: sqlite3.Connection, version: Version, operation: Operation, bullet: str) -> tuple[str, ...]:
+    """The episodes that the operation cites, and those of the proposal that it came from."""
+    cited = list(getattr(operation, "provenance", None) or ())
+    sql = """SELECT delta, episodes FROM proposals
+        WHERE version = ? AND run IS ? AND outcome = 'accepted' ORDER BY rowid"""
+    if version.run is not None:
+        for delta, episodes in db.execute(sql, [version.number, version.run]):
+            if any(bullet in touched(proposed) for proposed in delta_from_json(delta)):
+                cited += strings(episodes)
+    return tuple(dict.fromkeys(cited))
 
 
 def check_rebase(db: sqlite3.Connection, base: int, found: int, delta: Delta) -> None:
@@ -81,9 +110,10 @@ def check_rebase(db: sqlite3.Connection, base: int, found: int, delta: Delta) ->
     if base == found:
         return
     read(db, base)
-    theirs = tuple(deltas(db, base, found))
-    edits = head.touched_by([_edits(delta)]), head.touched_by(map(_edits, theirs))
-    clash = (edits[0] & head.touched_by(theirs)) | (edits[1] & head.touched_by([delta]))
+    lineage.check_behind(db, base, found)
+    theirs = tuple(since(db, lineage.line(db, found), base))
+    edits = touched_by([_edits(delta)]), touched_by(map(_edits, theirs))
+    clash = (edits[0] & touched_by(theirs)) | (edits[1] & touched_by([delta]))
     if clash:
         bullets = tuple(sorted(clash))
         raise StoreConflict(
@@ -96,26 +126,31 @@ def check_rebase(db: sqlite3.Connection, base: int, found: int, delta: Delta) ->
 
 
 def append(
-    db: sqlite3.Connection,
-    at: Version,
-    before: Playbook,
-    delta: Delta,
-    author: str,
-    reason: str,
-    run: int | None,
-) -> Commit:
-    """Write the next version: the operations that apply, in order. None apply: no version."""
-    author, reason = to_text(author), to_text(reason)
-    after, applied, rejections = settle(before, delta)
-    if not applied:
-        return Commit(at, before, rejections)
-    number, digest = at.number + 1, chain_hash(at.hash, delta_to_json(applied), author, reason)
-    version = Version(number, at.number, digest, author, reason, run, now(), len(applied))
-    row = number, at.number, digest, author, reason, run, version.created
-    db.execute("INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    db: sqlite3.Connection, head: Head, delta: Delta, note: Note
+) -> tuple[Head, tuple[Rejection, ...]]:
+    """Write the next version: the operations that apply, in order. None apply and none merged: no version."""
+    author, reason = to_text(note.author), to_text(note.reason)
+    after, applied, rejections = settle(head.playbook, delta)
+    at, merged = head.version, note.merged
+    if not applied and not merged:
+        return head, rejections
+    (number,) = db.execute("SELECT max(number) + 1 FROM versions").fetchone()
+    parents = (at.hash, merged.hash) if merged else (at.hash,)
+    digest = version_hash(parents, delta_to_json(applied), author, reason)
+    name, other = head.branch.name, merged.number if merged else None
+    version = Version(number, at.number, other, name, digest, author, reason, note.run, now(), len(applied))
+    row = (number, at.number, other, name, digest, author, reason, note.run, version.created)
+    rows.insert(db, "versions", [(*row, after.next_position)])
     db.executemany("INSERT INTO operations VALUES (?, ?, ?, ?, ?)", list(_rows(number, applied)))
-    head.advance(db, number, before, after, applied)
-    return Commit(version, after, rejections)
+    past.record(db, version, head.playbook, after, sorted(touched_by([applied])))
+    branch = Branch(name, number, head.branch.base, head.branch.created)
+    rows.update(db, "branches", (branch.name, branch.version, branch.base, branch.created))
+    return Head(branch, version, after), rejections
+
+
+def version_hash(parents: Iterable[str], delta_json: str, author: str, reason: str) -> str:
+    """A merge has two parents, and vouches for both."""
+    return chain_hash(" ".join(parents), delta_json, author, reason)
 
 
 def settle(playbook: Playbook, delta: Delta) -> tuple[Playbook, Delta, tuple[Rejection, ...]]:
@@ -128,6 +163,14 @@ def settle(playbook: Playbook, delta: Delta) -> tuple[Playbook, Delta, tuple[Rej
         if not rejected:
             applied.append(operation)
     return playbook, tuple(applied), tuple(rejections)
+
+
+def committed(head: Head, rejections: tuple[Rejection, ...]) -> Commit:
+    return Commit(head.version, head.playbook, rejections)
+
+
+def touched_by(deltas: Iterable[Delta]) -> set[str]:
+    return {bullet for delta in deltas for operation in delta for bullet in touched(operation)}
 
 
 def join(operations: Iterable[str]) -> str:

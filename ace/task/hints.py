@@ -27,8 +27,14 @@ def conditions(sql: str, columns: Collection[str]) -> tuple[str, ...]:
 
 def missing(uses: Iterable[str], sql: str, columns: Collection[str]) -> tuple[str, ...]:
     """Those of the gold's conditions `uses` that a query has not."""
-    present = {fragment.lower() for fragment in conditions(sql, columns)}
-    return tuple(part for part in uses if part.lower() not in present)
+    present = {_either_way(fragment) for fragment in conditions(sql, columns)}
+    return tuple(part for part in uses if _either_way(part) not in present)
+
+
+def _either_way(fragment: str) -> tuple[str, ...]:
+    """A key that is equal for a fragment and, if it is a join, for the same one from its other side."""
+    words = fragment.lower().split()
+    return tuple(sorted(words) if "join" in words else words)
 
 
 @lru_cache(maxsize=256)
@@ -86,9 +92,8 @@ def _render(node: exp.Expr, tables: dict[str, str], owners: dict[str, list[str]]
         homes = owners.get(column.name.lower(), [])
         table = tables.get(qualifier, qualifier) or (homes[0] if len(homes) == 1 else "")
         column.set("table", exp.to_identifier(table) if table else None)
-    if _is_join(copy):  # a = b is b = a
-        columns = copy.find_all(exp.Column)
-        one, other = sorted(columns, key=lambda side: side.sql(dialect="sqlite"))
+    if _is_join(copy):
+        one, other = copy.find_all(exp.Column, bfs=False)
         both = f"{one.sql(dialect='sqlite')} = {other.sql(dialect='sqlite')}"
         return f"{one.table} JOIN {other.table} ON {both}" if one.table and other.table else both
     return copy.sql(dialect="sqlite")

@@ -88,10 +88,15 @@ def _all(task: Task) -> Iterator[tuple[str, Sample]]:
     return ((split, sample) for split in _SPLITS for sample in getattr(task, split))
 
 
+def plain(question: str) -> str:
+    """Questions that differ in case, spaces or punctuation are the same."""
+    letters = "".join(c if c.isalnum() else " " for c in question.casefold())
+    return " ".join(letters.split()) or question
+
+
 def _normalised(sample: Sample) -> tuple[str, str]:
-    """Questions that differ in case, spaces or punctuation are the same, unless they ask another database."""
-    letters = "".join(c if c.isalnum() else " " for c in sample.question.casefold())
-    return " ".join(letters.split()) or sample.question, str(sample.data.get("db", ""))
+    """The same question to another database is another question."""
+    return plain(sample.question), str(sample.data.get("db", ""))
 
 
 def _place(sample: Sample) -> str:

@@ -1,0 +1,59 @@
+"""Reading and writing text files whole: bytes as they are, and never half a file."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from ace.errors import InputError
+
+
+def read_text(file: Path) -> str:
+    """The text of a file, its line ends and a byte order mark included."""
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read {file}: {error}.") from error
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise InputError(
+            f"cannot read {file}: line {line} is not UTF-8 text ({error.reason}).",
+            hint="Save it as UTF-8 and try again.",
+        ) from error
+
+
+def write_text(file: Path, text: str) -> None:
+    """Replace the file in one step, so that a reader or a crash finds the old text or the new one.
+
+    A link stays a link, and the rights of the file stay as they are.
+    """
+    target = file.resolve()
+    if target.exists() and not target.is_file():  # a pipe or a device has no whole to replace
+        target.write_bytes(text.encode())
+        return
+    try:
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".ace-")
+    except OSError as error:
+        raise OSError(f"cannot write {file}: {error.strerror}.") from error
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(text.encode())
+            out.flush()
+            os.fsync(out.fileno())
+        Path(name).chmod(_mode(target))
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _mode(target: Path) -> int:
+    """The rights the file has, or those a new one gets."""
+    if target.exists():
+        return target.stat().st_mode & 0o7777
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask

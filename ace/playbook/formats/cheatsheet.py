@@ -1,0 +1,98 @@
+"""Dynamic Cheatsheet: snapshots as JSON Lines, or one cheatsheet as text. Import only.
+
+    <memory_item>
+    <description>
+    ...
+    </description>
+    <example>
+    ...
+    </example>
+    </memory_item>
+    ** Count: 3
+
+Of several snapshots the last is read. Models wrote these texts, so closing tags may be missing and
+the count may come before or after them. How often an item was used is not a vote, and is not kept.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from ace.errors import FormatError
+from ace.playbook.formats.format import Collector, Entry, Finding, Format, Reading, shown
+from ace.playbook.formats.jsonl import first_object
+from ace.playbook.markdown import GENERAL
+from ace.playbook.model import Playbook
+
+_OPENS = "<memory_item>"
+_TAG = re.compile(r"</?(?:description|example)>")
+_COUNT = re.compile(r"\*{0,2}[ \t]*Count:[ \t]*\**[ \t]*\d+[ \t]*\**")
+_HEADING = re.compile(r"#{1,6}[ \t]+(.+)|([A-Z][A-Z0-9 ,&/()-]+):?")
+_NOISE = re.compile(r"\s*|Version:.*|</?cheatsheet>|[-*=_]{3,}|```\w*")
+
+
+def detects(text: str) -> bool:
+    return any(line.rstrip() == _OPENS for line in text.split("\n")) or "cheatsheet" in first_object(text)
+
+
+def read(text: str, file: str, base: Playbook | None) -> Reading:
+    if "cheatsheet" not in first_object(text):
+        return _Scan().run(text)
+    lines = [number for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    last = first_object(text.split("\n")[lines[-1] - 1])
+    sheet: Any = last.get("cheatsheet")
+    if type(sheet) is not str:
+        raise FormatError("The last snapshot has no cheatsheet.", file=file, line=lines[-1])
+    note = Finding(lines[-1], f"the last of {len(lines)} snapshots; the earlier ones were not read")
+    return _Scan(Collector(notes=[note]), at=lines[-1]).run(sheet)
+
+
+@dataclass(slots=True)
+class _Scan:
+    """One pass over the lines. `at` is the line of the file where all of it stands, or 0."""
+
+    found: Collector = field(default_factory=Collector)
+    at: int = 0
+    section: str = GENERAL
+    item: list[str] | None = None
+    begins: int = 0
+    counts: int = 0
+
+    def run(self, text: str) -> Reading:
+        for number, raw in enumerate(text.split("\n"), 1):
+            self._line(raw.rstrip(), self.at or number)
+        self._close()
+        return self.found.reading(votes=False, lost=(f"use counts of {self.counts}",) if self.counts else ())
+
+    def _line(self, line: str, number: int) -> None:
+        if line.strip() == _OPENS:
+            self._close()
+            self.item, self.begins = [], number
+        elif line.strip() == "</memory_item>":
+            self._close()
+        elif _COUNT.fullmatch(line.strip()):
+            self.counts += 1
+            self._close()
+        elif self.item is not None:
+            self.item.append(line)
+        elif heading := _HEADING.fullmatch(line.strip()):
+            self.section = (heading[1] or heading[2]).strip(" :")
+        elif not _NOISE.fullmatch(line.strip()):
+            self.found.unread.append(Finding(number, f"this belongs to no item: {shown(line)}"))
+
+    def _close(self) -> None:
+        if self.item is not None:
+            content = re.sub(r"\n{3,}", "\n\n", _TAG.sub("", "\n".join(self.item))).strip()
+            self.found.add(Entry(content=content, section=self.section, line=self.begins))
+        self.item = None
+
+
+CHEATSHEET = Format(
+    name="cheatsheet",
+    about="a Dynamic Cheatsheet, or its snapshots; import only",
+    holds=frozenset(),
+    detects=detects,
+    read=read,
+)

@@ -1,0 +1,109 @@
+"""What a format is, and what reading a file in it gives.
+
+Files whose ids are ours read to a playbook. Files of other tools read to entries: what becomes of
+them here is for `ace.playbook.exchange` to decide. Knows nothing about any one format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from ace.playbook.delta import flaw
+from ace.playbook.markdown import GENERAL
+from ace.playbook.model import Bullet, Playbook
+from ace.playbook.text import SURROGATE
+
+# What a format may hold of a bullet beside its section and content.
+PROVENANCE, PINS, VOTES, QUARANTINE = "provenance", "pins", "votes", "quarantine"
+NO_BULLETS = "A bullet is a line that begins with '- '. --format text takes every paragraph as one."
+EVERYTHING = frozenset((PROVENANCE, PINS, VOTES, QUARANTINE))
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something about one line of a file."""
+
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One bullet as the file of another tool states it; `alias` is its id there, if it has one."""
+
+    content: str
+    section: str = GENERAL
+    alias: str = ""
+    helpful: int = 0
+    harmful: int = 0
+    quarantined: bool = False
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A file, read. `playbook` stands in place of `entries` where the ids in the file are ours."""
+
+    entries: tuple[Entry, ...] = ()
+    playbook: Playbook | None = None
+    votes: bool = True  # whether the file says anything about them
+    unread: tuple[Finding, ...] = ()  # what is not in the result, and why
+    notes: tuple[Finding, ...] = ()  # what was read otherwise than one might think
+    lost: tuple[str, ...] = ()  # what the file says and a playbook has no place for
+
+
+Write = Callable[[Playbook, Mapping[str, str]], str]  # a playbook; the name each bullet has elsewhere, by id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """One way to write a playbook down, for the formats that can be written, and to read it."""
+
+    name: str
+    about: str
+    holds: frozenset[str]
+    detects: Callable[[str], bool]
+    read: Callable[[str, str, Playbook | None], Reading]  # the text, its file, the playbook it goes to
+    write: Write | None = None  # None: import only
+    files: tuple[str, ...] = ()  # names and suffixes that stand for it
+
+
+@dataclass(slots=True)
+class Collector:
+    """Gathers entries; one that no playbook could hold becomes a finding instead."""
+
+    entries: list[Entry] = field(default_factory=list)
+    unread: list[Finding] = field(default_factory=list)
+    notes: list[Finding] = field(default_factory=list)
+    _aliases: set[str] = field(default_factory=set)
+
+    def add(self, entry: Entry) -> None:
+        line = " ".join(entry.section.split()) or GENERAL
+        if entry.section.strip().splitlines() != [entry.section]:
+            self.notes.append(Finding(entry.line, f"its section is not one line: taken as {line!r:.60}"))
+            entry = replace(entry, section=line)
+        bullet = Bullet("a", entry.section, entry.content, helpful=entry.helpful, harmful=entry.harmful)
+        if reason := flaw(bullet) or ("invalid Unicode in its id" if SURROGATE.search(entry.alias) else ""):
+            self.unread.append(Finding(entry.line, f"{entry.alias or 'a bullet'}: {reason}"))
+            return
+        if entry.alias in self._aliases:
+            self.notes.append(Finding(entry.line, f"the id {entry.alias} is there twice: taken without it"))
+            entry = replace(entry, alias="")
+        elif entry.alias:
+            self._aliases.add(entry.alias)
+        self.entries.append(entry)
+
+    def reading(self, *, votes: bool = True, lost: tuple[str, ...] = ()) -> Reading:
+        return Reading(
+            entries=tuple(self.entries),
+            votes=votes,
+            unread=tuple(self.unread),
+            notes=tuple(self.notes),
+            lost=lost,
+        )
+
+
+def shown(line: str) -> str:
+    """A line as it is quoted in a finding."""
+    return repr(line if len(line) <= 60 else f"{line[:57]}...")

@@ -1,0 +1,131 @@
+"""Kayba's skillbook: JSON, one object for each skill, by id.
+
+Read: id, section, content, helpful, harmful and status; a status other than "active" is quarantine
+here, which like there is kept and not shown. Knows nothing of the later schema that splits a skill
+into issue and insight: such skills are reported.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from ace.errors import FormatError
+from ace.playbook.formats.format import QUARANTINE, VOTES, Collector, Entry, Finding, Format, Reading
+from ace.playbook.formats.oneline import to_line
+from ace.playbook.model import Bullet, Playbook, Status
+
+PROMPT = re.compile(r"^skills\[\d+\s*\]\{", re.MULTILINE)  # a skillbook as it is shown to a model
+_HELD = {"id", "section", "content", "helpful", "harmful", "status"}
+_DERIVED = {"created_at", "updated_at", "embedding"}  # nothing that anybody wrote
+
+
+def detects(text: str) -> bool:
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(data, dict) and isinstance(data.get("skills"), dict)
+
+
+def read(text: str, file: str, base: Playbook | None) -> Reading:
+    if not detects(text):
+        raise FormatError('This is not a skillbook: it is no JSON object with "skills".', file=file)
+    found, lost = Collector(), Counter[str]()
+    skills, twice = _skills(text)
+    found.unread += [Finding(1, f"{to_line(key)} is there twice: the last one was taken") for key in twice]
+    for (key, skill), line in zip(skills.items(), _lines(text, skills), strict=True):
+        if reason := _wrong(skill):
+            found.unread.append(Finding(line, f"{to_line(key)}: {reason}"))
+            continue
+        lost.update(name for name, value in skill.items() if value and name not in _HELD | _DERIVED)
+        status = skill.get("status", "active")
+        if status != "active":
+            found.notes.append(Finding(line, f"{to_line(key)} is {status} there: quarantined here"))
+        found.add(
+            Entry(
+                content=skill["content"],
+                section=skill.get("section") or "General",
+                alias=key,
+                helpful=skill.get("helpful", 0),
+                harmful=skill.get("harmful", 0),
+                quarantined=status != "active",
+                line=line,
+            )
+        )
+    return found.reading(lost=tuple(f"{name} of {count}" for name, count in lost.items()))
+
+
+def _skills(text: str) -> tuple[dict[str, Any], list[str]]:
+    """The skills, and the keys that an object of the file has twice, of which JSON keeps the last."""
+    twice: list[str] = []
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        twice.extend(key for key, count in Counter(key for key, _ in items).items() if count > 1)
+        return dict(items)
+
+    return json.loads(text, object_pairs_hook=pairs)["skills"], twice
+
+
+def _wrong(skill: Any) -> str:
+    """Why a skill cannot be read, or nothing."""
+    if not isinstance(skill, dict):
+        return "a skill is an object"
+    texts = {name: skill.get(name, "") for name in ("content", "section", "status")}
+    if bad := [name for name, value in texts.items() if type(value) is not str]:
+        return f"{bad[0]} is not text"
+    if bad := [name for name in ("helpful", "harmful") if type(skill.get(name, 0)) is not int]:
+        return f"{bad[0]} is not a whole number"
+    return "" if "content" in skill else "it has no content"
+
+
+def _lines(text: str, skills: Mapping[str, Any]) -> list[int]:
+    """The line each skill begins on, found by its key; that of the one before where it is spelled oddly."""
+    lines, at, line = [], 0, 1
+    for key in skills:
+        spellings = (f"{json.dumps(key)}:", f"{json.dumps(key, ensure_ascii=False)}:")
+        found = max(at, *(text.find(spelling, at) for spelling in spellings))
+        line, at = line + text.count("\n", at, found), found
+        lines.append(line)
+    return lines
+
+
+def write(playbook: Playbook, names: Mapping[str, str]) -> str:
+    skills = {names.get(bullet.id, bullet.id): bullet for bullet in playbook}
+    sections: dict[str, list[str]] = {}
+    for name, bullet in skills.items():
+        sections.setdefault(bullet.section, []).append(name)
+    numbers = [int(number[1]) for name in skills if (number := re.search(r"-(\d{1,9})$", name))]
+    data = {
+        "skills": {name: _skill(name, bullet) for name, bullet in skills.items()},
+        "sections": sections,
+        "next_id": max(numbers, default=0),
+        "similarity_decisions": {},
+    }
+    return json.dumps(data, ensure_ascii=False, indent=2) + "\n"
+
+
+def _skill(name: str, bullet: Bullet) -> dict[str, Any]:
+    return {
+        "id": name,
+        "section": bullet.section,
+        "content": bullet.content,
+        "helpful": bullet.helpful,
+        "harmful": bullet.harmful,
+        "neutral": 0,
+        "status": "active" if bullet.status is Status.ACTIVE else "invalid",
+        "sources": [],
+    }
+
+
+KAYBA = Format(
+    name="kayba",
+    about="a skillbook of Kayba's agentic-context-engine",
+    holds=frozenset({VOTES, QUARANTINE}),
+    detects=detects,
+    read=read,
+    write=write,
+)

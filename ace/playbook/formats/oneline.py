@@ -1,0 +1,37 @@
+"""Any text on one line, for formats that know no line breaks.
+
+Line breaks, characters nobody sees and space at either end become references such as `&#xa;`, which
+other tools show as they are. Only these are read back, so that other references in other tools' files
+stay the text they are.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ace.playbook.text import HIDDEN
+
+_REFERENCE = re.compile(r"&#x([0-9a-f]{1,6});")
+_WRITTEN = re.compile(rf"{HIDDEN.pattern}|[\n\t &h]")
+_SPECIAL = re.compile(rf"{HIDDEN.pattern}|\n|^[ \t]|[ \t]$")
+
+
+def to_line(text: str) -> str:
+    """`text` without a line break in it."""
+    safe = _REFERENCE.sub(lambda found: f"&#x26;{found[0][1:]}" if _character(found) else found[0], text)
+    return _SPECIAL.sub(lambda found: reference(found[0]), safe)
+
+
+def from_line(line: str) -> str:
+    """What `to_line` was given."""
+    return _REFERENCE.sub(lambda found: _character(found) or found[0], line)
+
+
+def reference(character: str) -> str:
+    return f"&#x{ord(character):x};"
+
+
+def _character(found: re.Match[str]) -> str:
+    """The character a reference stands for, if it is one that `to_line` writes."""
+    code = int(found[1], 16)
+    return chr(code) if code <= 0x10FFFF and _WRITTEN.fullmatch(chr(code)) else ""

@@ -1,0 +1,69 @@
+"""The two forms of our own, Markdown and canonical JSON, as formats among the others."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+
+from ace.errors import FormatError
+from ace.playbook.codec import FORMAT, playbook_from_json, playbook_to_json
+from ace.playbook.formats.format import EVERYTHING, NO_BULLETS, Finding, Format, Reading
+from ace.playbook.markdown import from_markdown, to_markdown
+from ace.playbook.model import Playbook
+
+_ITEM = re.compile(r"^(?:[-*+]|\d{1,9}[.)])(?:[ \t]|$)", re.MULTILINE)
+_HEADINGS = re.compile(r"(?:#{1,6}[ \t]+[^\n]*|<!--[^\n]*-->|\s*)(?:\n|$)")
+
+
+def _is_json(text: str) -> bool:
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(data, dict) and (data.get("format") == FORMAT or "bullets" in data)
+
+
+def _is_markdown(text: str) -> bool:
+    return bool(_ITEM.search(text)) or all(_HEADINGS.fullmatch(line) for line in text.split("\n"))
+
+
+def _from_json(text: str, file: str, base: Playbook | None) -> Reading:
+    return Reading(playbook=playbook_from_json(text, file=file))
+
+
+def _from_markdown(text: str, file: str, base: Playbook | None) -> Reading:
+    if not text.strip():
+        return Reading(playbook=Playbook(), notes=(Finding(1, "the file is empty"),))
+    playbook = from_markdown(text, file=file, base=base)
+    if not _is_markdown(text):
+        raise FormatError("It holds no bullets.", hint=NO_BULLETS, file=file)
+    return Reading(playbook=playbook)
+
+
+def _to_json(playbook: Playbook, names: Mapping[str, str]) -> str:
+    return playbook_to_json(playbook)
+
+
+def _to_markdown(playbook: Playbook, names: Mapping[str, str]) -> str:
+    return to_markdown(playbook)
+
+
+JSON = Format(
+    name="json",
+    about="canonical JSON: everything, removed bullets too",
+    holds=EVERYTHING,
+    detects=_is_json,
+    read=_from_json,
+    write=_to_json,
+    files=(".json",),
+)
+MARKDOWN = Format(
+    name="markdown",
+    about="Markdown for people to review and edit",
+    holds=EVERYTHING,
+    detects=_is_markdown,
+    read=_from_markdown,
+    write=_to_markdown,
+    files=(".md",),
+)

@@ -1,0 +1,49 @@
+"""The ids bullets have in other tools' files.
+
+Functions over a connection that is already inside a transaction.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import astuple
+from typing import TYPE_CHECKING
+
+from ace.playbook.exchange import Alias
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+_ADD = """INSERT INTO aliases (source, alias, bullet, section, content_hash, helpful, harmful)
+    VALUES (?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (source, alias) DO UPDATE SET bullet = excluded.bullet, section = excluded.section,
+        content_hash = excluded.content_hash, helpful = excluded.helpful, harmful = excluded.harmful"""
+_READ = """SELECT source, alias, bullet, section, content_hash, helpful, harmful
+    FROM aliases ORDER BY rowid"""
+
+
+def m004_aliases(db: Database) -> None:
+    """The ids bullets have in other tools' files."""
+    db.execute(
+        """CREATE TABLE aliases (              -- the ids bullets have in files they were imported from
+    source TEXT NOT NULL,              -- the file's name
+    alias TEXT NOT NULL,               -- the id there
+    bullet TEXT NOT NULL,
+    section TEXT NOT NULL,             -- what the file said when it was last imported, from here on
+    content_hash TEXT NOT NULL,        -- SHA-256
+    helpful INTEGER NOT NULL,
+    harmful INTEGER NOT NULL,
+    PRIMARY KEY (source, alias)
+) STRICT"""
+    )
+
+
+def add(db: sqlite3.Connection, aliases: Iterable[Alias]) -> None:
+    """New ones, and what a file says now of those it had before."""
+    db.executemany(_ADD, [astuple(alias) for alias in aliases])
+
+
+def read(db: sqlite3.Connection) -> list[Alias]:
+    """In the order they were first stored."""
+    return [Alias(*row) for row in db.execute(_READ)]

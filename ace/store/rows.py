@@ -1,0 +1,89 @@
+"""Rows that vouch for themselves: each carries a checksum over its values, which `verify` derives again.
+
+A version's hash covers what was decided; these cover the rest (times, runs, attempts, replies), so that
+a flipped bit anywhere in the file is noticed. A checksum covers all columns, in the order of their names;
+a migration that adds one seals the table again. Knows nothing about what the columns mean.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
+
+Value = str | int | float | None
+
+# Table -> its columns, in the order in which rows are given.
+SEALED: dict[str, tuple[str, ...]] = {
+    "runs": ("id", "kind", "task", "config", "status", "started", "ended", "report"),
+    "versions": (
+        *("number", "parent", "merged", "branch", "hash", "author", "reason", "run", "created"),
+        "next_position",
+    ),
+    "branches": ("name", "version", "base", "created"),
+    "tags": ("id", "name", "version", "created"),
+    "steps": ("run", "number", "phase", "payload", "version"),
+    "episodes": (
+        *("run", "id", "phase", "context_version", "sample_id", "question", "answer", "correct", "score"),
+        *("detail", "error", "reply", "feedback_kind", "feedback", "passed", "ran", "expected", "subjects"),
+        *("missing", "uses"),
+    ),
+    "proposals": (
+        *("run", "version", "sample_id", "author", "delta", "outcome", "why", "episodes", "attempts"),
+    ),
+    "rejected_operations": ("run", "author", "operation", "why", "version"),
+}
+_KEYS = {"versions": "number", "branches": "name", "runs": "id", "tags": "id", "steps": "run, number"}
+
+
+def insert(db: sqlite3.Connection, table: str, rows: Iterable[Sequence[Value]]) -> None:
+    """Rows in the order of the table's sealed columns."""
+    columns = SEALED[table]
+    marks = ", ".join("?" * (len(columns) + 1))
+    sql = f"INSERT INTO {table} ({', '.join(columns)}, checksum) VALUES ({marks})"  # noqa: S608 (our own names)
+    db.executemany(sql, [(*row, checksum(_by_name(columns, row))) for row in rows])
+
+
+def update(db: sqlite3.Connection, table: str, row: Sequence[Value]) -> None:
+    """The row whose first column is this one's takes these values."""
+    key, *columns = SEALED[table]
+    sets = ", ".join(f"{column} = ?" for column in (*columns, "checksum"))
+    sql = f"UPDATE {table} SET {sets} WHERE {key} = ?"  # noqa: S608 (our own names)
+    db.execute(sql, [*row[1:], checksum(_by_name(SEALED[table], row)), row[0]])
+
+
+def seal(db: sqlite3.Connection, table: str) -> None:
+    """Give every row of a table the checksum of what it holds."""
+    _checksum_in_sql(db)
+    db.execute(f"UPDATE {table} SET checksum = row_checksum({_columns(db, table)})")  # noqa: S608
+
+
+def broken(db: sqlite3.Connection) -> Iterator[tuple[str, str]]:
+    """Table and key of every row that is not what was written."""
+    _checksum_in_sql(db)
+    for table in SEALED:
+        key = _KEYS.get(table, "rowid")
+        sql = f"SELECT {key} FROM {table} WHERE checksum <> row_checksum({_columns(db, table)})"  # noqa: S608
+        for row in db.execute(sql):
+            yield table, ", ".join(map(str, row))
+
+
+def _columns(db: sqlite3.Connection, table: str) -> str:
+    sql = "SELECT name FROM pragma_table_info(?) WHERE name <> 'checksum' ORDER BY name"
+    return ", ".join(name for (name,) in db.execute(sql, [table]))
+
+
+def _by_name(columns: tuple[str, ...], row: Sequence[Value]) -> list[Value]:
+    return [value for _, value in sorted(zip(columns, row, strict=True), key=itemgetter(0))]
+
+
+def checksum(values: Iterable[Value | bytes]) -> str:
+    """True is 1, as it is once it has been in SQLite; bytes are only there when a row is damaged."""
+    plain = [int(value) if isinstance(value, bool) else value for value in values]
+    return hashlib.sha256(json.dumps(plain, default=repr).encode()).hexdigest()[:16]
+
+
+def _checksum_in_sql(db: sqlite3.Connection) -> None:
+    db.create_function("row_checksum", -1, lambda *values: checksum(values), deterministic=True)

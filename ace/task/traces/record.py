@@ -1,0 +1,79 @@
+"""One record of a log, read key by key: whatever is wrong with it becomes a TaskError that says where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any, Protocol
+
+from ace.errors import TaskError
+from ace.task.traces.trace import Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """`number` counts records from 1; `line` is where it begins, 0 where that is not known."""
+
+    values: Mapping[str, Any]
+    file: str
+    number: int
+    line: int = 0
+
+    def problem(self, field: str, message: str, hint: str = "") -> TaskError:
+        place = "" if self.line else f"Record {self.number}: "
+        return TaskError(f"{place}{message}", hint=hint, file=self.file, line=self.line, field=field)
+
+    def text(self, key: str, default: str | None = None) -> str:
+        """A text; numbers and lists become their text. Without a default it must be there, and not empty."""
+        value = self.values.get(key)
+        if value is None and default is not None:
+            return default
+        text = value if isinstance(value, str) else "" if value is None else _plain(value)
+        if not text.strip() and default is None:
+            raise self.problem(key, f"Expected text, found {value!r:.60}.")
+        return text
+
+    def name(self, key: str, default: str) -> str:
+        """An id: text or a whole number."""
+        value = self.values.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
+            raise self.problem(key, f"Expected text or a whole number, found {value!r:.60}.")
+        return str(value)
+
+    def items(self, key: str) -> list[Any]:
+        value = self.values.get(key)
+        if not isinstance(value, list) or not value:
+            raise self.problem(key, f"Expected a list that is not empty, found {value!r:.60}.")
+        return value
+
+    def score(self, key: str) -> float | None:
+        """A number, held to 0..1; None where there is none."""
+        value = self.values.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, int | float) or not isfinite(value):
+            raise self.problem(key, f"Expected a number, found {value!r:.60}.")
+        return min(max(0.0, float(value)), 1.0)
+
+    def trace(self, *, score: float | None, correct: bool | None = None, **fields: Any) -> Trace:
+        """A trace that knows its place. A score of 1 is right, anything less is wrong."""
+        right = correct if correct is not None or score is None else score == 1.0
+        number = float(bool(right)) if score is None else score
+        return Trace(correct=right, score=number, file=self.file, line=self.line, **fields)
+
+
+class Format(Protocol):
+    """How one kind of log is recognised by its first record, and read."""
+
+    name: str
+
+    def claims(self, first: Mapping[str, Any]) -> bool: ...
+
+    def read(self, record: Record) -> Trace: ...
+
+
+def _plain(value: Any) -> str:
+    import json
+
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)

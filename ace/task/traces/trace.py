@@ -1,0 +1,130 @@
+"""One recorded attempt. What a label says of it and what its environment showed are kept apart.
+
+`attempt`, `verdict` and `feedback` make of it what a run makes of an attempt of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, replace
+
+from ace.errors import TaskError
+from ace.task.answer import outcome
+from ace.task.types import Attempt, Feedback, FeedbackKind, Sample, Task, Verdict
+
+WITHOUT_A_TASK = "without a task"  # what a run's record says of logs that no environment can judge
+_MOST = 6_000  # characters of a transcript that the learner is shown
+_TURN = 600  # and of one turn of it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """`id` is unique in its file, `sample` is shared by attempts at the same thing.
+
+    Free of labels: `turns` are what was said, done and shown on the way, `ran` whether it ended without an
+    error. Labels: `correct` (None when the log does not say), `score`, `remark`, `expected`.
+    """
+
+    id: str = ""
+    sample: str
+    question: str
+    answer: str
+    error: str = ""
+    turns: tuple[str, ...] = ()
+    ran: bool | None = None
+    correct: bool | None = None
+    score: float = 0.0
+    remark: str = ""
+    expected: str = ""
+    file: str = ""
+    line: int = 0
+
+    def attempt(self, sample: Sample) -> Attempt:
+        return Attempt(sample.id, self.answer, "\n".join(self.turns) or self.answer, self.error)
+
+    @property
+    def verdict(self) -> Verdict:
+        said = "" if self.correct is not None else "the log does not say whether it is right"
+        return Verdict(bool(self.correct), self.score, said)
+
+    @property
+    def outcome(self) -> str:
+        """What the log says of it: a label."""
+        if self.correct is None:
+            return ""
+        return f"recorded as {'right' if self.correct else 'wrong'}, score {self.score:g}"
+
+    def feedback(self, kind: FeedbackKind, works: str = "") -> Feedback:
+        """As a learner may see it. `works` is the answer of another attempt, recorded as right: a label too.
+
+        The right answer stands in `expected` only where nothing else is to be shown beside it.
+        """
+        if kind is FeedbackKind.NONE:
+            return Feedback(kind, "")
+        answered = outcome(Attempt(self.sample, self.answer, error=self.error))
+        shown = _shortened(self.turns) or answered
+        if kind is FeedbackKind.EXECUTION:
+            return Feedback(kind, shown, ran=self.ran)
+        right = f"Right answer: {self.expected}" if self.expected else ""
+        if works and not right:
+            right = f"Another attempt, which was right: {works}"
+        if self.turns:
+            text = _lines(self.outcome, self.remark, right, shown)
+            return Feedback(kind, text, self.correct, ran=self.ran)
+        expected = _lines(right, self.remark) if right else ""
+        return Feedback(kind, _lines(shown, self.outcome, self.remark), self.correct, expected, ran=self.ran)
+
+
+@dataclass(frozen=True, slots=True)
+class Unjudged:
+    """The environment of logs that come without a task: it can neither be acted on nor judge."""
+
+    def describe(self, sample: Sample) -> str:
+        return ""
+
+    def judge(self, sample: Sample, attempt: Attempt) -> Verdict:
+        return Verdict(False, 0.0, "nothing can judge it")
+
+    def feedback(self, sample: Sample, attempt: Attempt, kind: FeedbackKind) -> Feedback:
+        return Feedback(kind, "")
+
+    def check(self, sample: Sample) -> None:
+        message = f"Sample {sample.id}: recorded attempts without a task have no samples of their own."
+        raise TaskError(message, sample=sample.id)
+
+
+def numbered(traces: Sequence[Trace]) -> tuple[Trace, ...]:
+    """With ids: the sample's, and where it was attempted more than once the number of the attempt."""
+    many = {name for name, count in Counter(trace.sample for trace in traces).items() if count > 1}
+    seen: Counter[str] = Counter()
+    named = []
+    for trace in traces:
+        seen[trace.sample] += 1
+        number = f"#{seen[trace.sample]}" if trace.sample in many else ""
+        named.append(replace(trace, id=f"{trace.sample}{number}"))
+    return tuple(named)
+
+
+def unjudged(name: str) -> Task:
+    """A task that is only a name, for logs that come without one."""
+    return Task(name, "", Unjudged())
+
+
+def _lines(*parts: str) -> str:
+    return "\n".join(filter(None, parts))
+
+
+def _shortened(turns: Sequence[str]) -> str:
+    """Long turns, and what is in the middle of many, cut short: it has to fit into a prompt."""
+    lines = [turn if len(turn) <= _TURN else f"{turn[:_TURN]} [...]" for turn in turns]
+    text = "\n".join(lines)
+    half = _MOST // 2
+    return text if len(text) <= _MOST else f"{text[:half]}\n[...]\n{text[-half:]}"
+
+
+def fingerprint(traces: Sequence[Trace]) -> str:
+    """Changes when one of them does; where the file is does not matter."""
+    told = [astuple(trace)[:-2] for trace in traces]
+    return hashlib.sha256(repr(told).encode("utf-8", "backslashreplace")).hexdigest()[:16] if told else ""

@@ -1,0 +1,65 @@
+"""`ace report` as a user types it, and that the command a report prints makes the same run again."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ace.runs.dossier import gather, history
+from ace.store import Store
+from tests.cli import Ace
+from tests.model_server import ModelServer
+from tests.world import write_world
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ModelServer]:
+    write_world(tmp_path / "colours")
+    server = ModelServer()
+    yield server
+    server.close()
+
+
+def command_and_hashes(playbook: str) -> tuple[str, list[str]]:
+    with Store.open(playbook, create=False) as store:
+        return gather(history(store)).command, [version.hash for version in store.log()]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "learn colours --batch-size 4 --epochs 2 --limit 5 --seed 3 --no-validate --merge",
+        "learn colours --no-verify --feedback none --limit 4",
+        "online colours --batch-size 2 --neighbours 0 --limit 4",
+        "eval colours --split val --limit 4",
+    ],
+)
+def test_the_command_of_a_report_makes_the_same_run(command: str, ace: Ace, server: ModelServer) -> None:
+    served = ["--api-base", server.api_base]
+    first = ace(*shlex.split(command), "--model", "openai/tiny", *served, "--playbook", "one.db")
+    assert first.code == 0, first.err
+    again, hashes = command_and_hashes("one.db")
+    second = ace(*shlex.split(again)[1:], *served, "--playbook", "two.db")
+    assert second.code == 0, second.err
+    assert command_and_hashes("two.db") == (again, hashes)
+
+
+def test_writes_the_page_and_says_where(ace: Ace, server: ModelServer) -> None:
+    ace("learn", "colours", "--model", "openai/tiny", "--api-base", server.api_base, "--limit", "2")
+    before = Path("colours.db").read_bytes()
+    done = ace("report")
+    assert done.code == 0, done.err
+    assert Path("colours-run-1/report.html").is_file() and "colours-run-1/report.html" in done.out
+    told = json.loads(ace("report", "1", "--json", "--out", "elsewhere", "--playbook", "colours.db").out)
+    assert told["run"] == 1 and all(Path(name).is_file() for name in [told["page"], *told["charts"]])
+    assert Path("colours.db").read_bytes() == before
+
+
+def test_no_such_run(ace: Ace, server: ModelServer) -> None:
+    ace("learn", "colours", "--model", "openai/tiny", "--api-base", server.api_base, "--limit", "1")
+    done = ace("report", "9")
+    assert done.code == 1 and "no run 9" in done.err

@@ -1,0 +1,301 @@
+"""A run as a page: what is gathered is what happened, and no text of a model's gets out of its place."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from ace.errors import InputError, UnknownVersion
+from ace.llm import Caps, Message, ScriptedClient
+from ace.loop import Options, evaluate, learn, online
+from ace.playbook import Add, Bullet, Playbook, apply
+from ace.roles import Team
+from ace.runs.dossier import Dossier, History, gather, history, render, write
+from ace.runs.dossier.page import PAGE
+from ace.store import Proposal, Run, Step, Store, Version
+from ace.task import define_task
+from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
+from tests.world import judge, team, world
+
+OPTIONS = Options(batch_size=3, workers=1)
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.open(tmp_path / "colours.db")
+
+
+def of(store: Store, run: int | None = None) -> Dossier:
+    return gather(history(store, run))
+
+
+def test_what_is_gathered_is_what_happened(store: Store) -> None:
+    report = learn(world(), store, team(wrong=("red", "teal")), replace(OPTIONS, epochs=2, validate=False))
+    found = of(store)
+    assert found.report == report and found.proposed == report.proposed
+    assert len(found.refuted) == report.rejected
+    changes = {(change.before, change.after): change for change in found.changes}
+    before, epochs = changes["before", "after"], changes["epoch 1", "epoch 2"]
+    assert set(changes["epoch 1", "replay 1.1"].flows.still_failing) == {"train-red", "train-teal"}
+    assert len(before.flows.fixed) == len(epochs.flows.fixed) == 8
+    assert set(before.flows.still_failing) == {"test-red", "test-teal"} and not before.flows.broken
+    assert before.samples["test-blue"].before == "no idea" and before.samples["test-blue"].after.isdigit()
+    assert [(size.active, size.waiting) for size in found.sizes][:: len(found.sizes) - 1] == [(0, 0), (8, 0)]
+    assert found.sizes[0].tokens == 0 < found.sizes[-1].tokens
+    for lesson in found.lessons:
+        assert lesson.new and lesson.proves == (f"train-{lesson.bullet.content.split()[0]}",)
+        assert lesson.later == (1, 1)  # right again in the second epoch
+        assert [e.verdict.correct for e in lesson.episodes] == [False, True]
+    tried = [refuted for refuted in found.refuted if refuted.attempt]
+    assert tried and all(refuted.attempt.attempt.answer == "999" for refuted in tried if refuted.attempt)
+
+
+def test_points_add_up_to_the_scores(store: Store) -> None:
+    report = learn(world(), store, team(), OPTIONS)
+    points = {point.phase: point for point in of(store).points}
+    assert report.before and points["before"].score == report.before
+    assert report.after and points["after"].score == report.after
+    taught = [point for point in of(store).points if point.phase == "epoch 1"]
+    assert [point.total for point in taught] == [3, 3, 3, 1]
+
+
+def test_an_online_run_has_the_accuracy_as_served(store: Store) -> None:
+    report = online(world(), store, team(), replace(OPTIONS, batch_size=1))
+    found = of(store)
+    assert report.after and found.moving[-1] == (report.after.correct, report.after.total)
+    assert not found.changes and [counted for _, counted in found.moving] == list(range(1, 11))
+
+
+def test_an_evaluation_shows_the_version_it_scored(store: Store) -> None:
+    learn(world(), store, team(), OPTIONS)
+    evaluate(world(), store, team(), OPTIONS, version=2)
+    found = of(store)
+    assert found.kind == "eval" and len(found.lessons) == 6 and "--version 2" in found.command
+    assert not any(lesson.new for lesson in found.lessons)
+    assert [len(lesson.episodes) for lesson in found.lessons] == [2] * 6  # cited from the run before
+
+
+def test_a_run_that_died_is_shown_as_far_as_it_came(store: Store) -> None:
+    left = iter(range(30))
+
+    def dies(messages: Sequence[Message]) -> str:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return str(team().generator.complete(messages).text)
+
+    with pytest.raises(KeyboardInterrupt):
+        learn(world(), store, Team.of(ScriptedClient(dies)), OPTIONS)
+    found = of(store)
+    assert found.report is None and found.status == "interrupted" and found.lessons
+    assert "has not reported" in render(found)
+    assert sum(usage.calls for usage in found.usage.values()) <= 30
+
+
+def test_a_capped_run_has_no_score_after(store: Store) -> None:
+    learn(world(), store, team(caps=Caps(calls=30)), OPTIONS)
+    assert "cap of 30 calls" in render(of(store))
+
+
+def test_no_run_no_report(store: Store) -> None:
+    with pytest.raises(UnknownVersion, match="no runs"):
+        history(store)
+    with pytest.raises(UnknownVersion, match="no run 7"):
+        history(store, 7)
+
+
+NASTY = (
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "[go](javascript:alert(1)) <a href='javascript:alert(1)'>x</a>",
+    '" onmouseover="alert(1)',
+    "</pre></details><style>*{display:none}</style>",
+    "{{ 7 * 7 }} {% raw %} ]]> <!-- ",
+    "nul \x00 bell \x07 escape \x1b[31m",
+    "\u202eright to left\u202c \u2066isolated\u2069 \u200fmark",
+    "https://example.org/pixel.png url(https://example.org/x)",
+)
+
+
+class Tags(HTMLParser):
+    """Every tag with its attributes, and all text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def parsed(page: str) -> Tags:
+    tags = Tags()
+    tags.feed(page)
+    return tags
+
+
+def structure(page: str) -> set[tuple[str, tuple[str, ...]]]:
+    """The kinds of tags, each with the names of its attributes."""
+    return {(tag, tuple(attributes)) for tag, attributes in parsed(page).tags}
+
+
+def run_with(store: Store, texts: Sequence[str]) -> Dossier:
+    """A real run in which questions, answers, lessons and right answers are the given texts."""
+    rows = [{"id": f"s{n} {t}"[:60], "question": f"{n} {t}", "answer": f"a{n}"} for n, t in enumerate(texts)]
+
+    def say(messages: Sequence[Message]) -> str:
+        user = messages[-1].content
+        number = next((n for n in range(len(texts)) if re.search(rf"^(Question: )?{n} ", user)), 0)
+        if messages[0].content.startswith("You read one failed attempt"):
+            return json.dumps({"lesson": f"lesson {number}: {texts[number]}"})
+        return f"a{number}" if number % 2 and f"lesson {number}" in messages[0].content else texts[number]
+
+    test = [{**row, "id": f"t{row['id']}", "question": f"{row['question']} again"} for row in rows]
+    task = define_task("nasty", rows, judge, test=test)
+    learn(task, store, Team.of(ScriptedClient(say, model=texts[0])), replace(OPTIONS, tries=1))
+    return of(store)
+
+
+def test_what_a_model_says_stays_text(store: Store, tmp_path: Path) -> None:
+    page = render(run_with(store, NASTY))
+    with Store.open(tmp_path / "tame.db") as other:
+        learn(world(), other, team(wrong=("red",)), replace(OPTIONS, epochs=2))
+        tame = render(of(other))
+    assert structure(page) <= structure(tame)
+    tags = parsed(page)
+    for tag, attributes in tags.tags:
+        assert tag not in {"script", "iframe", "object", "form", "link", "base"}
+        assert not any(name.startswith("on") for name in attributes)
+        assert (attributes.get("href") or "#").startswith("#")
+        assert (attributes.get("src") or "data:image/png").startswith("data:image/png")
+    assert not re.search("[\x00-\x08\x0b-\x1f\u200e\u200f\u202a-\u202e\u2066-\u2069]", page)
+    for said in (
+        NASTY[0],
+        NASTY[5].split(" ]]>")[0],
+        r"nul \u0000 bell \u0007",
+        r"\u202eright to left\u202c",
+    ):
+        assert said in tags.text
+
+
+def test_the_page_forbids_itself_everything_but_its_pictures(store: Store) -> None:
+    learn(world(), store, team(), OPTIONS)
+    page = render(of(store))
+    policy = next(a["content"] or "" for tag, a in parsed(page).tags if "http-equiv" in a)
+    assert "default-src 'none'" in policy and "script" not in policy
+    assert "http://" not in page and "https://" not in page
+
+
+def test_a_big_run_opens_folded() -> None:
+    started = time.perf_counter()
+    found = gather(big(samples=2000, bullets=1000))
+    page = render(found)
+    assert time.perf_counter() - started < 60  # seconds; about 4 on an idle machine
+    assert len(page) < 15e6
+    assert len(found.points) <= 42 and len(found.lessons) == 1000
+    for part in page.split('<div class="pages">')[1:]:
+        assert "<details open>" not in part
+    sections = re.findall(r"<summary>Bullets (\d+) to (\d+) of 1000</summary>", page)
+    assert sections[0] == ("1", "50") and len(sections) == 20
+
+
+def big(*, samples: int, bullets: int) -> History:
+    """Nobody waits for a scripted run of this size: its records, written by hand."""
+    names = [f"s{n}" for n in range(samples)]
+    run = Run(1, "learn", "big", {"base": 0, "seed": 0, "models": {"generator": "m"}}, "done", "", "", None)
+    step_of = [names[start : start + 20] for start in range(0, samples, 20)]
+    phases = [("before", 0)] * len(step_of) + [("epoch 1", 1)] * len(step_of) + [("after", 1)] * len(step_of)
+    steps, changes, playbook = [], [], Playbook()
+    for number, ((phase, _), part) in enumerate(zip(phases, step_of * 3, strict=True)):
+        results = [
+            {"phase": phase, "sample": s, "correct": phase == "after" or n % 3 == 0, "error": ""}
+            for n, s in enumerate(part)
+        ]
+        kept = {}
+        if phase == "epoch 1":
+            share = bullets // len(step_of)
+            first = len(changes) * share
+            added = range(first, first + share)
+            delta = tuple(Add(f"b{n}", "lessons", f"lesson {n}", (f"e{n}",)) for n in added)
+            playbook, _ = apply(playbook, delta)
+            changes.append((_version(len(changes) + 1), delta))
+            kept = {f"b{n}": [names[n]] for n in added}
+        payload = {"results": results, "kept": kept, "proposals": [], "usage": {}, "seconds": 1.0}
+        steps.append(Step(1, number, phase, payload, len(changes)))
+    refused = tuple(
+        Proposal(
+            s, "reflector", (Add(f"r{s}", "lessons", "no " * 40),), "rejected", "still fails", (f"e{n}",)
+        )
+        for n, s in enumerate(names)
+    )
+    return History(
+        file="big.db",
+        run=run,
+        start=_version(0),
+        base=Playbook(),
+        playbook=playbook,
+        final=_version(len(changes)),
+        steps=tuple(steps),
+        changes=tuple(changes),
+        episodes=tuple(_episode(n, s, phase) for phase in ("before", "after") for n, s in enumerate(names)),
+        proposals=refused,
+    )  # fmt: skip
+
+
+def _version(number: int) -> Version:
+    return Version(number, number - 1 if number else None, f"hash{number}", "reflector", "", 1, "", 10)
+
+
+def _episode(number: int, sample: str, phase: str) -> Episode:
+    feedback = Feedback(FeedbackKind.LABELS, "3 rows\n" * 20, False, "Right SQL: SELECT 1")
+    attempt = Attempt(sample, "SELECT " + "x, " * 60)
+    name = f"e{number}" if phase == "before" else f"a{number}"
+    return Episode(name, sample, f"Question {number}?", attempt, feedback, Verdict(False, 0.0), 0, phase)
+
+
+def test_the_pictures_are_beside_the_page_and_inside_it(store: Store, tmp_path: Path) -> None:
+    online(world(), store, team(), replace(OPTIONS, batch_size=2))
+    page, *charts = write(of(store), tmp_path / "out" / "deep")
+    assert [chart.name for chart in charts] == ["prequential.png", "playbook.png", "tokens.png"]
+    assert all(chart.read_bytes().startswith(PNG) for chart in charts)
+    tags = parsed(page.read_text("utf-8")).tags
+    pictures = [attributes for tag, attributes in tags if tag == "img"]
+    assert len(pictures) == len(charts) and all(picture["alt"] for picture in pictures)
+    assert sum(tag == "source" for tag, _ in tags) == 3 * len(charts)
+
+
+def test_without_matplotlib_the_extra_is_named(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learn(world(), store, team(), OPTIONS)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(InputError, match=r"ace-playbook\[report\]"):
+        write(of(store), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_where_the_folder_should_be(store: Store, tmp_path: Path) -> None:
+    learn(world(), store, team(), replace(OPTIONS, limit=2))
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(InputError, match="--out"):
+        write(of(store), tmp_path / "taken")
+    assert PAGE == "report.html"
+
+
+def test_bullets_of_other_files_are_shown_with_what_is_missing(store: Store) -> None:
+    store.commit((Add("b1", "lessons", "from elsewhere", ("ep-lost",)),), author="user", reason="import")
+    learn(world(), store, team(), replace(OPTIONS, limit=1))
+    lesson = next(each for each in of(store).lessons if each.bullet.id == "b1")
+    assert isinstance(lesson.bullet, Bullet) and lesson.unknown == ("ep-lost",) and not lesson.new
