@@ -104,9 +104,7 @@ class FaultServer:
             digest = hashlib.sha256(f"{self.seed} {before} {key}".encode()).digest()
             chance = Random(digest)
             fits = [fault for fault in self.faults if fault not in IN_JSON]
-            if (
-                "response_format" in asked
-            ):  # these requests are few, and only they can meet what is wrong JSON
+            if "response_format" in asked:  # these are few, and only they can meet it
                 fits += 5 * [fault for fault in self.faults if fault in IN_JSON]
             fault = chance.choice(fits) if fits and chance.random() < self.rate else ""
             if fault:
