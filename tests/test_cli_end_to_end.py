@@ -302,7 +302,7 @@ def test_odd_answers_are_wrong_answers(run: Run, server: ModelServer, odd: str) 
 
 
 def test_a_question_without_an_answer_is_a_wrong_answer(run: Run, server: ModelServer) -> None:
-    server.say = lambda messages: "" if "black" in messages[-1].content else says(messages)
+    server.say = lambda messages: "" if "black" in messages[1].content else says(messages)
     out = run("learn").out
     assert "9 of 10 right" in out
     assert "1 of them gave no answer" in out

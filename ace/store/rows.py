@@ -81,7 +81,7 @@ def broken(db: sqlite3.Connection) -> Iterator[tuple[str, str]]:
 
 def _columns(db: sqlite3.Connection, table: str) -> str:
     sql = "SELECT name FROM pragma_table_info(?) WHERE name <> 'checksum' ORDER BY name"
-    return ", ".join(name for (name,) in db.execute(sql, [table]))
+    return ", ".join(name for (name,) in db.execute(sql, [table]) if name in SEALED[table])
 
 
 def _by_name(columns: tuple[str, ...], row: Sequence[Value]) -> list[Value]:
