@@ -110,6 +110,8 @@ def test_a_lesson_about_the_same_words_and_columns_corrects_the_bullet() -> None
         ("Cancelled orders: SUM(ord.tot) / 100.0.", "uses words that are known to mean: Cancelled orders"),
         ("Bulk orders of the market stall: ord.ch = 'K'.", "uses words that are known to mean: Bulk orders"),
         ("Bulk orders: ord.tot >= 25000", "is known"),
+        ("DAY: date(ord.ts) = 'DAY'.", "has no words of its own"),
+        (": ord.st = 8.", "has no words of its own"),
         ("Phone orders cancelled: ord.ch = 'F' AND ord.st = 7.", "says several things in one line"),
     ],
 )

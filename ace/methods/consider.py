@@ -12,12 +12,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ace.methods.evidence import Evidence, specific
-from ace.methods.generality import conditions, mentioned, repeated, stems
+from ace.methods.generality import PLACEHOLDERS, conditions, mentioned, repeated, stems
 from ace.playbook.model import Add, Bullet, Promote, Revise, bullet_id
 from ace.refine.similar import same_meaning, same_words, topic
 from ace.task.types import Sample
 
 SECTION = "lessons"
+WORDLESS = "has no words of its own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def consider(
         return Considered(flaw=f"{lesson} is known")
     if flaw := _flaw(lesson, sample, evidence):
         told_apart = evidence.contrast.apart(lesson, sample.question)
-        if _flaw(told_apart, sample, evidence):
+        if flaw == WORDLESS or _flaw(told_apart, sample, evidence):
             return Considered(flaw=f"{lesson} {flaw}")
         lesson = told_apart
     for bullet in bullets:
@@ -88,6 +89,8 @@ def _flaw(lesson: str, sample: Sample, evidence: Evidence) -> str:
         return f"repeats {', '.join(copied)} of its own question"
     if conditions(lesson) > 1:
         return "says several things in one line"
+    if not stems(lesson.partition(":")[0]) - stems(" ".join(PLACEHOLDERS)):
+        return WORDLESS
     if other := evidence.contrast.bystander(lesson, (sample.id,)):
         return f"would also speak for: {other}"
     return "" if evidence.rarity.sets_apart(sample.question, lesson) else "would speak for many questions"
