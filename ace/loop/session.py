@@ -22,7 +22,7 @@ from ace.loop.executor import ordered_map
 from ace.loop.options import Options, Progress
 from ace.methods.ace import Ace
 from ace.methods.evidence import Evidence
-from ace.methods.protocol import Method
+from ace.methods.protocol import Method, Trial
 from ace.playbook.delta import diff
 from ace.playbook.model import Delta, Playbook
 from ace.roles import Curator, Generator, Reflector, Team, prompt_hash
@@ -46,6 +46,7 @@ class Work:
     episodes: Sequence[Episode] = ()
     proposals: Sequence[Proposal] = ()
     kept: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    noted: Mapping[str, Any] = field(default_factory=dict)  # what else the journal row says
 
 
 class Session:
@@ -58,9 +59,7 @@ class Session:
         self.run, self.kind, self.base = record.id, record.kind, int(record.config["base"])
         self.method: Method = method_of(team, options)
         self.solver: Solver = SingleCall(Generator(team.generator, task))
-        self.evidence = Evidence(task.train)
-        for bullet in store.checkout(self.base):
-            self.evidence.kept(bullet, ())
+        self.evidence = _fresh(task, store.checkout(self.base))
         self._journal = {step.number: step for step in store.steps(self.run)}
         self._number, self.version = 0, self.base
         self._stop = Event()
@@ -74,6 +73,14 @@ class Session:
     def playbook(self) -> Playbook:
         """As of the last step."""
         return self.store.checkout(self.version)
+
+    def lessons(self, trial: Trial, playbook: Playbook, bench: Bench) -> tuple[Proposal, ...]:
+        """What the method makes of a trial."""
+        return self.method.learn(trial, playbook, bench, self.evidence)
+
+    def forget(self) -> None:
+        """What earlier samples showed is no longer to be counted on: the evidence starts anew."""
+        self.evidence = _fresh(self.task, self.playbook)
 
     def bench(self, phase: str, version: int, purpose: str) -> Bench:
         options = self.options
@@ -125,6 +132,7 @@ class Session:
             "usage": {role: asdict(used) for role, used in usage_by_role(calls).items()},
             "faults": faults_met(calls),
             "seconds": time.perf_counter() - started,
+            **done.noted,
         }
         commit = self.store.commit(
             done.delta,
@@ -189,6 +197,14 @@ def session(
         raise
     finally:
         active.journal.close()
+
+
+def _fresh(task: Task, playbook: Playbook) -> Evidence:
+    """Knows the questions, and where the bullets are; nothing proves anything yet."""
+    evidence = Evidence(task.train)
+    for bullet in playbook:
+        evidence.kept(bullet, ())
+    return evidence
 
 
 def _status(error: BaseException) -> RunStatus:
