@@ -59,7 +59,7 @@ def table(arms: list[dict[str, Any]]) -> str:
         f"Level: of the last {WINDOW} answers before a change. Back: answers until the last {WINDOW} are "
         f"within {NEAR:.0%} of it (at least {WINDOW}); wanted within {WITHIN}.",
         "",
-        "| drift | seed | right | 95% interval | found after | first: level, back | second: level, back | minutes |",
+        "| drift | seed | right | 95% interval | found after | 1st: level, back | 2nd: level, back | min |",
         "|" + " --- |" * 8,
     ]
     for made in arms:

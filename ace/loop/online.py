@@ -9,6 +9,7 @@ from ace.loop import steps
 from ace.loop.offline import limited
 from ace.loop.options import Options, Progress, silent
 from ace.loop.outcome import finish
+from ace.loop.serving import Agent
 from ace.loop.session import Session, session
 from ace.loop.stream import PHASE, Stream
 from ace.roles import Team
@@ -24,19 +25,37 @@ def online(
     """Go once over `task.train` in order, `batch_size` samples to a version.
 
     `after` in the report is the prequential score: every answer counts as it was given, before its sample
-    was learned from; `recent` is that of the last ones. Raises InputError for a task without samples.
+    was learned from, and with `behind` before learning has caught up. `recent` is that of the last ones.
+    Raises InputError for a task without samples.
     """
     options = options or Options()
     task = limited(task, options)
     if not task.train:
         raise InputError(f"Task {task.name} has no samples to serve.", hint="Add some to [data] train.")
     watch(options.drift)  # what is not installed is missed now, not when the run has begun
+    if options.behind:
+        return _learning_behind(Agent(task, store, team, options, progress))
     with session("online", task, store, team, options, progress, resume=False) as run:
         try:
             _serve(run)
         except CapReached as cap:
             return finish(run, PHASE, stopped=str(cap))
         return finish(run, PHASE)
+
+
+def _learning_behind(agent: Agent) -> Report:
+    """Answers wait for the learner only when it is too far behind."""
+    with agent:
+        stopped = ""
+        for sample in agent.task.train:
+            if agent.ended:
+                break
+            try:
+                agent.examine(sample)
+            except CapReached as cap:
+                stopped = str(cap)
+                break
+        return agent.close(stopped)
 
 
 def _serve(run: Session) -> None:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from ace.agent.solver import SingleCall, Solver
 from ace.errors import CapReached, InputError, StoreError
-from ace.loop.bench import Bench
+from ace.loop.bench import Bench, RunStopped
 from ace.loop.executor import ordered_map
 from ace.loop.options import Options, Progress
 from ace.methods.ace import Ace
@@ -53,7 +53,14 @@ class Session:
     """One run over a task and a store. Make it with `session`."""
 
     def __init__(
-        self, task: Task, store: Store, team: Team, options: Options, progress: Progress, record: Run
+        self,
+        task: Task,
+        store: Store,
+        team: Team,
+        options: Options,
+        progress: Progress,
+        record: Run,
+        stop: Event | None = None,
     ) -> None:
         self.task, self.store, self.team, self.options, self.progress = task, store, team, options, progress
         self.run, self.kind, self.base = record.id, record.kind, int(record.config["base"])
@@ -62,12 +69,16 @@ class Session:
         self.evidence = _fresh(task, store.checkout(self.base))
         self._journal = {step.number: step for step in store.steps(self.run)}
         self._number, self.version = 0, self.base
-        self._stop = Event()
+        self._stop = stop or Event()
         self.payloads: list[Mapping[str, Any]] = []
         self.unsolved: dict[str, None] = {}  # samples that were wrong the last time and taught nothing
         self.journal = store.call_journal(self.run)
         paid = store.calls(self.run)
         team.meter.begin_run(self.journal, spent=usage_by_role(paid), seconds=wall(paid))
+
+    @property
+    def stopped(self) -> bool:
+        return self._stop.is_set()
 
     @property
     def playbook(self) -> Playbook:
@@ -172,10 +183,11 @@ def session(
     resume: bool,
     *,
     traces: str = "",
+    stop: Event | None = None,
 ) -> Iterator[Session]:
     """Start a run, or take up the last unfinished one; mark how it ended.
 
-    `traces` identifies the recorded attempts that it learns from, if it does.
+    `traces` identifies the recorded attempts that it learns from, if it does. `stop` ends it from outside.
     """
     config = {
         **options.record(),
@@ -187,7 +199,7 @@ def session(
         "base": store.head().number,
     }
     run = _resumed(kind, task, store, config) if resume else store.start_run(kind, task.name, config)
-    active = Session(task, store, team, options, progress, store.run(run))
+    active = Session(task, store, team, options, progress, store.run(run), stop)
     try:
         yield active
         team.meter.end_run()
@@ -211,7 +223,7 @@ def _status(error: BaseException) -> RunStatus:
     match error:
         case CapReached():
             return "capped"
-        case KeyboardInterrupt():
+        case KeyboardInterrupt() | RunStopped():
             return "interrupted"
         case _:
             return "failed"
