@@ -90,7 +90,7 @@ def _as_it_went(report: Report) -> Iterator[str]:
     if report.recent and report.after and report.recent.total < report.after.total:
         yield f"  the last {report.recent.total}: {score_text(report.recent)}"
     for answers in report.changes:
-        yield f"  a change for the worse was found after {answers} answers; what was known had to be proven anew"
+        yield f"  worse after {answers} answers: a change was found, and what was known reopened"
     if report.unjudged:
         yield f"  {counted(report.unjudged, 'answer')} without feedback so far"
 
