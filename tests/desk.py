@@ -40,7 +40,8 @@ def _says(messages: Sequence[Message]) -> str:
         return json.dumps({part: f"{word.capitalize()} tickets" for part in parts})
     if system.startswith("You read one failed attempt"):
         rule = re.findall(r"Right SQL: .*WHERE (ticket\.\w+ = \S+)", user)
-        return json.dumps({"lesson": f"{word.capitalize()} tickets: {rule[0]}"})
+        meaning = rule[0] if rule else "ticket.status = 0"  # made up where nothing is shown
+        return json.dumps({"lesson": f"{word.capitalize()} tickets: {meaning}"})
     rules = [rule for name, rule in _LINE.findall(system) if name.lower() == word]
     what, more = next(((w, m) for mark, w, m in _WHAT if mark in user), ("COUNT(*)", ""))
     where = " AND ".join(filter(None, (rules[0] if rules else "ticket.status = 0", more)))

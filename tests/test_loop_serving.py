@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -19,8 +20,9 @@ from ace.loop import Agent, Options, online, serve
 from ace.playbook import Playbook
 from ace.roles import Team
 from ace.store import Said, Store
-from ace.task import FeedbackKind
+from ace.task import FeedbackKind, load_task
 from tests import doomed_server
+from tests.desk import FOLDER, lookup
 from tests.world import COLOURS, SECRET, says, team, world
 
 OPTIONS = Options(workers=1, batch_size=1)
@@ -255,3 +257,21 @@ def test_killed_while_it_learns_behind_nothing_that_was_acknowledged_is_lost(pat
 def test_an_agent_is_what_serve_returns(store: Store) -> None:
     with serve(world(), store, team(), OPTIONS) as agent:
         assert isinstance(agent, Agent)
+
+
+def test_a_change_is_found_while_serving_even_among_answers_that_cannot_be_tried_again(store: Store) -> None:
+    """An environment may raise for a sample without its right answer: nothing may try one."""
+    task = replace(load_task(FOLDER), train=())
+    with serve(task, store, Team.of(lookup()), OPTIONS) as agent:
+        for sample in load_task(FOLDER).train[:130]:
+            answer = agent.answer(sample.question)
+            right = answer.text == sample.data["gold_sql"]
+            known = sample.id[-1] in "02468" or sample.id.startswith("phase1")
+            agent.feedback(
+                answer.episode, right=right, expected=str(sample.data["gold_sql"]) if known else ""
+            )
+            wait_for(lambda: not agent.behind)
+        report = agent.close()
+    assert report.after and report.after.total == 130
+    assert len(report.changes) == 1 and 80 < report.changes[0] < 110
+    assert report.recent and report.recent.correct >= 18

@@ -92,15 +92,17 @@ def _until_the_end(run: Session, behind: Behind, waiting: queue.Queue[Item]) -> 
         try:
             item = waiting.get(timeout=_LOOKS)
         except queue.Empty:
-            item = Told()
+            behind.look()
+            continue
         match item:
-            case Told():
-                behind.look()
             case Ended(stopped):
                 behind.look()
                 return stopped
+            case Told():
+                behind.look()
             case trial, episode:
                 behind.judged(trial, episode)
+        waiting.task_done()
     raise RunStopped("The run has ended; what waits is in the file.")
 
 
@@ -138,7 +140,9 @@ class Behind:
 
     def _step(self, trial: Trial, episode: Episode, phase: str, said: Said | None = None) -> None:
         run = self._run
-        self._stream.step([trial.sample], partial(self._study, trial, episode, phase, said))
+        self._stream.step(
+            [trial.sample] if trial.provable else [], partial(self._study, trial, episode, phase, said)
+        )
         done = len(self._stream.right)
         total = len(run.task.train) if run.options.behind else done
         run.progress(PHASE, done, total, self._stream.note())
@@ -207,6 +211,11 @@ def _usable(environment: Environment, sample: Sample) -> bool:
     """Whether further attempts at a sample can be judged."""
     try:
         environment.check(sample)
-    except AceError:
+    except (
+        AceError,
+        LookupError,
+        TypeError,
+        ValueError,
+    ):  # its environment may miss what only tasks' rows have
         return False
     return True

@@ -102,6 +102,11 @@ class Agent:
         return self._learned.result()
 
     @property
+    def behind(self) -> int:
+        """How much is left to learn from, what is being learned from included."""
+        return 0 if self.ended else self._waiting.unfinished_tasks
+
+    @property
     def ended(self) -> bool:
         """The learner has stopped: an error or a cap. Answers and feedback are still kept."""
         return self._learned.done()

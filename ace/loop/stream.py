@@ -22,6 +22,7 @@ from ace.store.records import Proposal
 from ace.task.types import Sample
 
 PHASE = "online"
+_RECENT = 20  # answers: a change is found within them
 
 
 class Stream:
@@ -31,12 +32,15 @@ class Stream:
         self._run = run
         self._worse = watch(run.options.drift)
         self._open: Reopened = {}
-        self._recent: deque[Sample] = deque(maxlen=run.options.window)
+        self._recent: deque[Sample] = deque(maxlen=_RECENT)
         self._changes = 0
         self.right: list[bool] = []
 
     def step(self, samples: Sequence[Sample], work: Callable[[], Work]) -> None:
-        """Journal what was answered to `samples` and learned from it; then see whether things changed."""
+        """Journal what was answered and learned from it; then see whether things changed.
+
+        `samples`: those of them that can be attempted again.
+        """
         step = self._run.step(PHASE, work)
         self._open = still_open(self._open, self._run.playbook)
         self._recent.extend(samples)
