@@ -30,6 +30,9 @@ class Options:
     best version on the validation set (by default when there is more than one epoch); `merge` lets the
     curator merge bullets after each epoch; samples that are wrong at the end of an epoch come back `replays`
     times; `measure` scores the test set before and after.
+
+    Online: accuracy is told of the last `window` answers; `drift` watches for answers that get worse; with
+    `behind` answers do not wait for learning, until `waiting` of them have not been learned from.
     """
 
     seed: int = 0
@@ -47,6 +50,10 @@ class Options:
     validate: bool | None = None
     measure: bool = True
     split: str = "test"
+    window: int = 20
+    drift: bool = True
+    behind: bool = False
+    waiting: int = 16
 
     def __post_init__(self) -> None:
         least = {
@@ -57,6 +64,8 @@ class Options:
             "tries": 1,
             "neighbours": 0,
             "replays": 0,
+            "window": 1,
+            "waiting": 1,
         }
         for name, bound in least.items():
             if getattr(self, name) < bound:
