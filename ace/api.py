@@ -45,6 +45,9 @@ class Settings(TypedDict, total=False):
     merge: bool
     validate: bool | None
     measure: bool
+    agreement: int
+    rerun: bool
+    measure_credit: float
     split: Literal["train", "val", "test"]
 
 

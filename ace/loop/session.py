@@ -87,6 +87,7 @@ class Session:
             phase,
             purpose,
             self._stop,
+            options.agreement,
         )
 
     def map(self, work: Callable[[T], R], items: Sequence[T], name: Callable[[T], str] = str) -> Iterator[R]:
@@ -143,6 +144,7 @@ class Session:
             taught = {sample for samples in step.payload["kept"].values() for sample in samples}
             for result in step.payload["results"]:
                 self.evidence.saw(result["sample"], result["subjects"], result["right"], result["uses"])
+                self.evidence.reflections[result["sample"]] += result["reflections"]
                 self.unsolved.pop(result["sample"], None)
                 if result["right"] is False and result["sample"] not in taught:
                     self.unsolved[result["sample"]] = None
