@@ -32,7 +32,7 @@ def _effects(credit: Credit, bullets: Mapping[str, Bullet]) -> str:
     rows: list[tuple[str, ...]] = [("effect", "95% interval", "batches", "", "measured by leaving it out")]
     rows += [_row(each, bullets) for each in credit.effects]
     sure = sum(each.sure for each in credit.effects)
-    return f"{aligned(rows, right=(0, 2))}\n{counted(sure, 'interval')} (*) without zero in it."
+    return f"{aligned(rows, right=(0, 2))}\n(*) zero is outside the interval: {counted(sure, 'bullet')}."
 
 
 def _row(each: Effect, bullets: Mapping[str, Bullet]) -> tuple[str, ...]:
