@@ -24,6 +24,10 @@ RunNumber = Annotated[int | None, typer.Argument(metavar="[RUN]", help="A number
 TaskPlaybook = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Made if missing.  [default: the task's name + .db]")
 ]
+REF = "A number, a branch or a tag."
+VersionOption = Annotated[
+    str | None, typer.Option("--version", metavar="VERSION", help=f"{REF}  [default: main]")
+]
 BranchName = Annotated[str, typer.Option("--branch", metavar="NAME", help="Work on this branch.")]
 TaskFolder = Annotated[str, typer.Argument(metavar="TASK", help="A task folder, or its name in ./tasks.")]
 Model = Annotated[str, typer.Option(metavar="NAME", help="local/NAME, or any litellm model name.")]
