@@ -10,13 +10,14 @@ import pytest
 
 from ace.context import render_playbook
 from ace.llm import Message, ScriptedClient
-from ace.loop import Options, learn
+from ace.loop import Options, learn, learn_from_traces
 from ace.methods import Trial
 from ace.methods.credit import HOPELESS, cause, suggests_luck, votes
 from ace.playbook import Add, Bullet, Vote
 from ace.roles import Team
 from ace.store import Store
 from ace.task import Attempt, Feedback, FeedbackKind, Sample
+from ace.task.traces import Trace
 from tests.orders import STATUS, client, orders, says
 
 OPTIONS = Options(batch_size=2, workers=1, replays=0, measure=False)
@@ -101,6 +102,18 @@ def test_a_wrong_bullet_gets_a_harmful_vote(tmp_path: Path) -> None:
         report = learn(orders(tmp_path), store, Team.of(client()), OPTIONS)
         assert causes(store, report.run)["train-cancelled"] == ["wrong bullet"]
         assert store.checkout().bullets["w"].harmful == 1
+
+
+def test_a_recorded_attempt_never_saw_the_bullets(tmp_path: Path) -> None:
+    task = orders(tmp_path)
+    with Store.open(tmp_path / "a.db") as store:
+        learn(task, store, Team.of(client()), OPTIONS)
+        told = [
+            Trace(sample=s.id, question=s.question, answer=s.data["gold_sql"], correct=True)
+            for s in task.train
+        ]
+        learn_from_traces(task, told, store, Team.of(client()), OPTIONS)
+        assert [(b.helpful, b.harmful) for b in store.checkout()] == [(0, 0)] * len(STATUS)
 
 
 @pytest.mark.parametrize("rerun", [True, False])

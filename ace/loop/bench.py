@@ -99,14 +99,14 @@ class Bench:
         context: str = "",
         provable: bool = True,
     ) -> Trial:
-        """Keep an attempt, made here or elsewhere, as an episode."""
+        """Keep an attempt, made here or elsewhere, as an episode. One made without bullets used none."""
         place = (self.phase, self.purpose, len(self.episodes))  # two samples may try the same on a neighbour
         name = _episode_id(self.task.name, sample.id, *place, context, attempt.text)
         self.episodes.append(
             Episode(name, sample.id, sample.question, attempt, feedback, verdict, self.version, self.phase)
         )
         parts: tuple[str, ...] = ()
-        if feedback.uses and isinstance(self.task.environment, Dissecting):
+        if context and feedback.uses and isinstance(self.task.environment, Dissecting):
             parts = self.task.environment.parts(sample, attempt)
         return Trial(sample, attempt, feedback, name, provable, parts, provable and self._checked)
 
