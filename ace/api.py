@@ -48,6 +48,7 @@ class Settings(TypedDict, total=False):
     agreement: int
     rerun: bool
     measure_credit: float
+    cite: bool
     split: Literal["train", "val", "test"]
 
 

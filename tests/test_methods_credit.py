@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from ace.methods import Trial
 from ace.methods.credit import HOPELESS, cause, suggests_luck, votes
 from ace.playbook import Add, Bullet, Vote
 from ace.roles import Team
+from ace.roles.citing import cited, without_citations
 from ace.store import Store
 from ace.task import Attempt, Feedback, FeedbackKind, Sample
 from ace.task.traces import Trace
@@ -114,6 +116,42 @@ def test_a_recorded_attempt_never_saw_the_bullets(tmp_path: Path) -> None:
         ]
         learn_from_traces(task, told, store, Team.of(client()), OPTIONS)
         assert [(b.helpful, b.harmful) for b in store.checkout()] == [(0, 0)] * len(STATUS)
+
+
+def test_a_generator_that_is_asked_to_cites_what_it_used(tmp_path: Path) -> None:
+    task, shown = orders(tmp_path), []
+
+    def cites(messages: Sequence[Message]) -> str:
+        said, system = says(messages), messages[0].content
+        if not said.startswith("SELECT") or "Used:" not in system:
+            return said
+        shown.append(system)
+        ids = re.findall(r"- \[(\S+)\]", system)
+        return f"{said}\nUsed: [{ids[-1]}], [invented]"
+
+    with Store.open(tmp_path / "a.db") as store:
+        learn(task, store, Team.of(client()), OPTIONS)
+        last = list(store.checkout())[-1]
+        learn(task, store, Team.of(ScriptedClient(cites)), replace(OPTIONS, cite=True))
+        assert all(f"[{last.id}]" in system for system in shown) and len(shown) == len(STATUS)
+        votes_cast = {b.id: b.helpful for b in store.checkout()}
+        assert votes_cast.pop(last.id) == len(STATUS) and set(votes_cast.values()) == {1}
+        (one, *_) = store.episodes(run=2)
+        assert "Used" in one.attempt.text and "Used" not in one.attempt.answer
+        assert store.verify() == []
+
+
+@pytest.mark.parametrize(
+    ("text", "ids", "answer"),
+    [
+        ("SELECT 1\nUsed: [a-1], [b.2]", ("a-1", "b.2"), "SELECT 1"),
+        ("**Used**: a-1 a-1\n42", ("a-1",), "42"),
+        ("It is used: so they say, Used: x", (), "It is used: so they say, Used: x"),
+        ("42", (), "42"),
+    ],
+)
+def test_citations_are_no_part_of_the_answer(text: str, ids: tuple[str, ...], answer: str) -> None:
+    assert (cited(text), without_citations(text)) == (ids, answer)
 
 
 @pytest.mark.parametrize("rerun", [True, False])

@@ -59,6 +59,9 @@ class RunOptions:
     limit: Annotated[int | None, _number("Use this many samples of each split.")] = None
     workers: Annotated[int, _number("Samples in flight at once.")] = 4
     budget: Annotated[int, _number("Tokens of context the playbook may fill.")] = 10000
+    cite: Annotated[
+        bool, typer.Option("--cite", help="Show the generator bullets' ids, and ask which it used.")
+    ] = False
     max_calls: Annotated[int | None, _cap()] = None
     max_tokens: Annotated[int | None, _cap()] = None
     max_cost: Annotated[float | None, _cap("DOLLARS")] = None

@@ -14,6 +14,7 @@ from ace.errors import AceError
 from ace.loop.options import seed_of
 from ace.methods.protocol import Trial
 from ace.playbook.model import Playbook
+from ace.roles.citing import cited
 from ace.task.types import (
     Attempt,
     Dissecting,
@@ -108,7 +109,8 @@ class Bench:
         parts: tuple[str, ...] = ()
         if context and feedback.uses and isinstance(self.task.environment, Dissecting):
             parts = self.task.environment.parts(sample, attempt)
-        return Trial(sample, attempt, feedback, name, provable, parts, provable and self._checked)
+        named = tuple(bullet for bullet in cited(attempt.text) if f"[{bullet}]" in context)
+        return Trial(sample, attempt, feedback, name, provable, parts, provable and self._checked, named)
 
     def seed(self, *parts: Hashable) -> int:
         return seed_of(self.run_seed, self.phase, *parts)

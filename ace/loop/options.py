@@ -34,6 +34,7 @@ class Options:
     sample for which the playbook says all that it needs is attempted once more, and not learned from if that
     is right. `measure_credit`: in this share of batches every sample is also attempted with some bullets left
     out, the same ones for the whole batch, which measures what each bullet contributes.
+    `cite`: the generator is shown the bullets' ids, and asked which it used.
     """
 
     seed: int = 0
@@ -53,6 +54,7 @@ class Options:
     agreement: int = 3
     rerun: bool = False
     measure_credit: float = 0.0
+    cite: bool = False
     split: str = "test"
 
     def __post_init__(self) -> None:

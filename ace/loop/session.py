@@ -57,7 +57,7 @@ class Session:
         self.task, self.store, self.team, self.options, self.progress = task, store, team, options, progress
         self.run, self.kind, self.base = record.id, record.kind, int(record.config["base"])
         self.method: Method = method_of(team, options)
-        self.solver: Solver = SingleCall(Generator(team.generator, task))
+        self.solver: Solver = SingleCall(Generator(team.generator, task, options.cite))
         self.evidence = Evidence(task.train)
         for bullet in store.checkout(self.base):
             self.evidence.kept(bullet, ())
@@ -219,6 +219,7 @@ def method_of(team: Team, options: Options) -> Method:
         verify=options.verify,
         merge=options.merge,
         budget=options.budget,
+        cite=options.cite,
     )
 
 

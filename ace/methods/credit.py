@@ -24,17 +24,18 @@ HOPELESS = 8  # proposals that did not make a sample right; a default run makes 
 
 def votes(trial: Trial, known: Iterable[Bullet]) -> tuple[Vote, ...]:
     """Helpful: a bullet whose meaning stands in a right attempt. Harmful: in a wrong one, and not in the
-    right answer. What the question says itself is nobody's credit. `known`: bullets on the trial's subjects.
+    right answer. What the question says itself is nobody's credit. A bullet that the attempt cites counts as
+    used. `known`: bullets on the trial's subjects.
     """
     question, feedback = trial.sample.question, trial.feedback
     if feedback.passed is None:
         return ()
-    bullets = tuple(known)
+    bullets, named = tuple(known), frozenset(trial.cited)
     used = _speakers(question, trial.parts, bullets)
     wanted = _speakers(question, feedback.uses, bullets)
     if feedback.passed:
-        return tuple(Vote(b.id, helpful=1) for b in bullets if b.id in used & wanted)
-    return tuple(Vote(b.id, harmful=1) for b in bullets if b.id in used - wanted)
+        return tuple(Vote(b.id, helpful=1) for b in bullets if b.id in named | used & wanted)
+    return tuple(Vote(b.id, harmful=1) for b in bullets if b.id in (named | used) - wanted)
 
 
 def cause(trial: Trial, known: Sequence[Bullet], *, reflections: int = 0, unlucky: bool = False) -> Cause:

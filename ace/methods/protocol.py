@@ -20,6 +20,7 @@ class Trial:
     `provable` is False when no further attempt at its sample can be made: it was only recorded. `parts`: what
     the attempt is made of, where the environment says so and `feedback.uses` can be compared with it.
     `checked`: the environment checked the answer itself, so that `feedback.ran` says that it is right.
+    `cited`: ids of bullets that it names as used, of those it was shown.
     """
 
     sample: Sample
@@ -29,6 +30,7 @@ class Trial:
     provable: bool = True
     parts: tuple[str, ...] = ()
     checked: bool = False
+    cited: tuple[str, ...] = ()
 
 
 class Bench(Protocol):
