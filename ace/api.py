@@ -45,6 +45,10 @@ class Settings(TypedDict, total=False):
     merge: bool
     validate: bool | None
     measure: bool
+    agreement: int
+    rerun: bool
+    measure_credit: float
+    cite: bool
     split: Literal["train", "val", "test"]
     window: int
     drift: bool

@@ -120,9 +120,6 @@ atexit.register(lambda: sys.stderr.write(repr(sorted({heavy!r} & set(sys.modules
     assert done.stderr == "[]"
 
 
-NOT_IN_ACE = {"numpy"}  # benchmarks and notebooks compute with it, and a notebook needs no extra
-
-
 def test_dependencies_are_what_is_imported() -> None:
     """Neither undeclared (it came along with something else) nor unused."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -130,4 +127,4 @@ def test_dependencies_are_what_is_imported() -> None:
     declared = {*project["dependencies"], *extras["local"], *extras["online"], *extras["report"]}
     names = {re.split(r"[^\w-]", requirement)[0].replace("-", "_").lower() for requirement in declared}
     imported = {name.split(".")[0] for tree in SOURCES.values() for name in imports(tree)}
-    assert imported - sys.stdlib_module_names - {"ace", "__future__"} == names - NOT_IN_ACE
+    assert imported - sys.stdlib_module_names - {"ace", "__future__"} == names

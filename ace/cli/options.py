@@ -59,6 +59,9 @@ class RunOptions:
     limit: Annotated[int | None, _number("Use this many samples of each split.")] = None
     workers: Annotated[int, _number("Samples in flight at once.")] = 4
     budget: Annotated[int, _number("Tokens of context the playbook may fill.")] = 10000
+    cite: Annotated[
+        bool, typer.Option("--cite", help="Show the generator bullets' ids, and ask which it used.")
+    ] = False
     max_calls: Annotated[int | None, _cap()] = None
     max_tokens: Annotated[int | None, _cap()] = None
     max_cost: Annotated[float | None, _cap("DOLLARS")] = None
@@ -87,6 +90,19 @@ class LearningOptions(RunOptions):
     tries: Annotated[int, _number("Candidate lessons per mistake.")] = 2
     neighbours: Annotated[int, _number("Earlier samples a lesson must not break.", least=0)] = 1
     verify: Annotated[bool, typer.Option(help="Keep a lesson only when an attempt proves it.")] = True
+    agreement: Annotated[int, _number("Attempts of which most must agree, without labels.")] = 3
+    rerun: Annotated[
+        bool,
+        typer.Option(
+            "--rerun", help="Try again what may have failed by bad luck, and learn no lesson of it."
+        ),
+    ] = False
+    measure_credit: Annotated[
+        float,
+        typer.Option(
+            metavar="SHARE", min=0, max=1, help="Of batches, to measure bullets by leaving some out."
+        ),
+    ] = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

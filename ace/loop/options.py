@@ -29,7 +29,12 @@ class Options:
     most tokens a playbook may fill; `limit` takes the first samples of each split; `validate` chooses the
     best version on the validation set (by default when there is more than one epoch); `merge` lets the
     curator merge bullets after each epoch; samples that are wrong at the end of an epoch come back `replays`
-    times; `measure` scores the test set before and after.
+    times; `measure` scores the test set before and after. Without labels, and where the environment cannot
+    check an answer itself, most of `agreement` attempts must come out alike with a lesson. `rerun`: a failed
+    sample for which the playbook says all that it needs is attempted once more, and not learned from if that
+    is right. `measure_credit`: in this share of batches every sample is also attempted with some bullets left
+    out, the same ones for the whole batch, which measures what each bullet contributes.
+    `cite`: the generator is shown the bullets' ids, and asked which it used.
 
     Online: accuracy is told of the last `window` answers; `drift` watches for answers that get worse; with
     `behind` answers do not wait for learning, until `waiting` of them have not been learned from.
@@ -49,6 +54,10 @@ class Options:
     replays: int = 1
     validate: bool | None = None
     measure: bool = True
+    agreement: int = 3
+    rerun: bool = False
+    measure_credit: float = 0.0
+    cite: bool = False
     split: str = "test"
     window: int = 20
     drift: bool = True
@@ -63,6 +72,7 @@ class Options:
             "budget": 1,
             "tries": 1,
             "neighbours": 0,
+            "agreement": 1,
             "replays": 0,
             "window": 1,
             "waiting": 1,
@@ -70,6 +80,8 @@ class Options:
         for name, bound in least.items():
             if getattr(self, name) < bound:
                 raise InputError(f"{name} is {getattr(self, name)}.", hint=f"Give at least {bound}.")
+        if not 0 <= self.measure_credit <= 1:
+            raise InputError(f"measure_credit is {self.measure_credit}.", hint="Give a share from 0 to 1.")
         if self.limit is not None and self.limit < 1:
             raise InputError(f"limit is {self.limit}.", hint="Give at least 1, or None for all samples.")
 

@@ -65,7 +65,7 @@ class Session:
         self.task, self.store, self.team, self.options, self.progress = task, store, team, options, progress
         self.run, self.kind, self.base = record.id, record.kind, int(record.config["base"])
         self.method: Method = method_of(team, options)
-        self.solver: Solver = SingleCall(Generator(team.generator, task))
+        self.solver: Solver = SingleCall(Generator(team.generator, task, options.cite))
         self.evidence = _fresh(task, store.checkout(self.base))
         self._journal = {step.number: step for step in store.steps(self.run)}
         self._number, self.version = 0, self.base
@@ -105,6 +105,7 @@ class Session:
             phase,
             purpose,
             self._stop,
+            options.agreement,
         )
 
     def map(self, work: Callable[[T], R], items: Sequence[T], name: Callable[[T], str] = str) -> Iterator[R]:
@@ -162,6 +163,7 @@ class Session:
             taught = {sample for samples in step.payload["kept"].values() for sample in samples}
             for result in step.payload["results"]:
                 self.evidence.saw(result["sample"], result["subjects"], result["right"], result["uses"])
+                self.evidence.reflections[result["sample"]] += result["reflections"]
                 self.unsolved.pop(result["sample"], None)
                 if result["right"] is False and result["sample"] not in taught:
                     self.unsolved[result["sample"]] = None
@@ -245,6 +247,7 @@ def method_of(team: Team, options: Options) -> Method:
         verify=options.verify,
         merge=options.merge,
         budget=options.budget,
+        cite=options.cite,
     )
 
 

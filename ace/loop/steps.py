@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ace.errors import ModelError, ModelUnavailable
+from ace.loop import credit
 from ace.loop.bench import Bench
 from ace.loop.session import Session, Work
 from ace.methods.evidence import specific
@@ -83,22 +84,32 @@ def study(run: Session, phase: str, samples: Sequence[Sample], learn: Learn | No
     def attempt(sample: Sample) -> Lesson:
         bench = run.bench(phase, version, sample.id)
         trial = bench.solve(sample, playbook)
+        if credit.edits_nothing(run, bench, trial, playbook):
+            return bench, trial, ()
         return bench, trial, lessons(trial, playbook, bench)
 
     done = list(run.map(attempt, samples, _id))
     _refuse_silence([trial for _, trial, _ in done])
-    return learned(run, phase, done)
+    return credit.measured(run, phase, samples, learned(run, phase, done))
 
 
 def learned(run: Session, phase: str, done: Sequence[Lesson]) -> Work:
     """What a batch of attempts led to, in order. A sample that cannot be attempted again proves nothing."""
     proposals = [proposal for _, _, made in done for proposal in made]
     _refuse_deafness(proposals)
-    return Work(
+    playbook = run.playbook
+    votes, changes = (
+        credit.cast(run, [trial for _, trial, _ in done], playbook),
         run.method.combine(proposals),
-        [_result(bench, trial) for bench, trial, _ in done],
+    )
+    return Work(
+        votes + changes,
+        [
+            _result(bench, trial) | credit.told(run, bench, trial, made, playbook)
+            for bench, trial, made in done
+        ],
         f"{phase}: {', '.join(bench.purpose for bench, _, _ in done)}",
-        _authors(proposals),
+        _authors(proposals) if changes else credit.AUTHOR,
         episodes=[episode for bench, _, _ in done for episode in bench.episodes],
         proposals=proposals,
         kept=_kept((p, [p.sample_id] if trial.provable else []) for _, trial, made in done for p in made),

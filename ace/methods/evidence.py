@@ -5,7 +5,7 @@ Built up in journal order, so it is the same after a resume. Knows subjects, no 
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 
 from ace.methods.contrast import Contrast
@@ -23,6 +23,7 @@ class Evidence:
         self._right: dict[str, dict[str, None]] = defaultdict(dict)  # subject -> samples that were right
         self._about: dict[str, dict[str, None]] = defaultdict(dict)  # subject -> bullets
         self._proofs: dict[str, tuple[str, ...]] = {}
+        self.reflections: Counter[str] = Counter()  # sample -> proposals that did not make it right
         self.contrast = Contrast(self._samples.values())
         self.rarity = Rarity(sample.question for sample in self._samples.values())
 

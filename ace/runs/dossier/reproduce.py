@@ -11,7 +11,10 @@ from ace.task.traces import WITHOUT_A_TASK
 
 _LEARN_ONLY = {"epochs", "replays", "validate", "merge"}
 _ONLINE_ONLY = {"window", "drift", "behind", "waiting"}
-_LEARNING = {"batch_size", "feedback", "tries", "neighbours", "verify"} | _LEARN_ONLY
+_LEARNING = {
+    *("batch_size", "feedback", "tries", "neighbours", "verify", "agreement", "rerun", "measure_credit"),
+    *_LEARN_ONLY,
+}
 _NOT_AN_OPTION = {"models", "prompts", "samples", "traces", "base", "measure"}
 _SWITCHES_OFF = {"verify", "validate", "drift"}  # the others have no --no- form
 _ROLES = ("reflector", "curator")
