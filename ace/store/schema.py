@@ -218,7 +218,8 @@ def made() -> dict[str, str]:
 
 
 def objects(db: sqlite3.Connection) -> dict[str, str]:
-    """Names and SQL of what the file has, and which migrations it says it has seen."""
-    found = dict(db.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall())
+    """Kinds, names and SQL of what the file has, and which migrations it says it has seen."""
+    sql = "SELECT type || ' ' || name, sql FROM sqlite_schema WHERE sql IS NOT NULL"
+    found = dict(db.execute(sql).fetchall())
     seen = db.execute("SELECT name, migration_set FROM _sqlite_migrations").fetchall()
     return found | {f"migration {name}": of for name, of in seen}
