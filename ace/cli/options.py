@@ -81,13 +81,12 @@ class EvalOptions(RunOptions):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OnlineOptions(RunOptions):
+class LearningOptions(RunOptions):
     """Learning adds two roles and what they may see."""
 
     reflector_model: RoleModel = None
     curator_model: RoleModel = None
     feedback: FeedbackName = "labels"
-    batch_size: Annotated[int, _number("Samples that share one playbook version.")] = 1
     tries: Annotated[int, _number("Candidate lessons per mistake.")] = 2
     neighbours: Annotated[int, _number("Earlier samples a lesson must not break.", least=0)] = 1
     verify: Annotated[bool, typer.Option(help="Keep a lesson only when an attempt proves it.")] = True
@@ -107,7 +106,25 @@ class OnlineOptions(RunOptions):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LearnOptions(OnlineOptions):
+class OnlineOptions(LearningOptions):
+    """Online learning goes on while answers are given."""
+
+    batch_size: Annotated[int, _number("Samples that share one playbook version.")] = 1
+    behind: Annotated[
+        bool, typer.Option("--behind", help="Learn in a thread behind: answers do not wait for it.")
+    ] = False
+    waiting: Annotated[int, _number("Answers that learning may be behind before it is waited for.")] = 16
+    window: Annotated[int, _number("Answers that count for the latest accuracy.")] = 20
+    drift: Annotated[
+        bool, typer.Option(help="When answers get worse, let what was learned prove itself again.")
+    ] = True
+    stdin: Annotated[
+        bool, typer.Option("--stdin", help="Serve the questions and feedback that come as JSON lines.")
+    ] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnOptions(LearningOptions):
     """Offline learning goes over the training set, and can be continued."""
 
     task: Annotated[

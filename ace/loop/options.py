@@ -35,6 +35,9 @@ class Options:
     is right. `measure_credit`: in this share of batches every sample is also attempted with some bullets left
     out, the same ones for the whole batch, which measures what each bullet contributes.
     `cite`: the generator is shown the bullets' ids, and asked which it used.
+
+    Online: accuracy is told of the last `window` answers; `drift` watches for answers that get worse; with
+    `behind` answers do not wait for learning, until `waiting` of them have not been learned from.
     """
 
     seed: int = 0
@@ -56,6 +59,10 @@ class Options:
     measure_credit: float = 0.0
     cite: bool = False
     split: str = "test"
+    window: int = 20
+    drift: bool = True
+    behind: bool = False
+    waiting: int = 16
 
     def __post_init__(self) -> None:
         least = {
@@ -67,6 +74,8 @@ class Options:
             "neighbours": 0,
             "agreement": 1,
             "replays": 0,
+            "window": 1,
+            "waiting": 1,
         }
         for name, bound in least.items():
             if getattr(self, name) < bound:

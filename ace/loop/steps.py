@@ -14,12 +14,13 @@ from ace.methods.evidence import specific
 from ace.methods.proof import solved
 from ace.methods.protocol import Trial
 from ace.playbook.delta import touched
-from ace.playbook.model import Playbook
+from ace.playbook.model import Playbook, Quarantine
 from ace.store.records import Proposal
 from ace.task.types import Sample
 
 T = TypeVar("T")
 Lesson = tuple[Bench, Trial, tuple[Proposal, ...]]  # an attempt, and what it led to
+Learn = Callable[[Trial, Playbook, Bench], tuple[Proposal, ...]]
 
 _SCORED_AT_ONCE = 20
 _SEVERAL = 3  # fewer may be empty by chance
@@ -43,7 +44,7 @@ def score(run: Session, phase: str, samples: Sequence[Sample], version: int) -> 
 
 def learn(run: Session, phase: str, samples: Sequence[Sample]) -> None:
     """Attempt, reflect, prove, commit: batch by batch."""
-    in_batches(run, phase, samples, partial(_learn, run, phase))
+    in_batches(run, phase, samples, partial(study, run, phase))
 
 
 def in_batches(run: Session, phase: str, items: Sequence[T], work: Callable[[Sequence[T]], Work]) -> None:
@@ -75,15 +76,17 @@ def _score(run: Session, phase: str, samples: Sequence[Sample], playbook: Playbo
     return Work((), results, phase, "evaluator", [bench.episodes[0] for bench, _ in done])
 
 
-def _learn(run: Session, phase: str, samples: Sequence[Sample]) -> Work:
+def study(run: Session, phase: str, samples: Sequence[Sample], learn: Learn | None = None) -> Work:
+    """One batch. `learn` stands in for the method where more than the method has a say."""
     version, playbook = run.version, run.playbook
+    lessons = learn or run.lessons
 
     def attempt(sample: Sample) -> Lesson:
         bench = run.bench(phase, version, sample.id)
         trial = bench.solve(sample, playbook)
         if credit.edits_nothing(run, bench, trial, playbook):
             return bench, trial, ()
-        return bench, trial, run.method.learn(trial, playbook, bench, run.evidence)
+        return bench, trial, lessons(trial, playbook, bench)
 
     done = list(run.map(attempt, samples, _id))
     _refuse_silence([trial for _, trial, _ in done])
@@ -170,7 +173,8 @@ def _kept(proposals: Iterable[tuple[Proposal, Sequence[str]]]) -> dict[str, list
     kept: dict[str, list[str]] = {}
     for proposal, samples in proposals:
         if proposal.outcome == "accepted":
-            for name in dict.fromkeys(name for op in proposal.delta for name in touched(op)):
+            proven = (op for op in proposal.delta if not isinstance(op, Quarantine))
+            for name in dict.fromkeys(name for op in proven for name in touched(op)):
                 kept.setdefault(name, []).extend(samples)
     return kept
 

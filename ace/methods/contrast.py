@@ -26,6 +26,10 @@ class Contrast:
         self._uses: dict[str, tuple[frozenset[str], ...]] = {}
         self._using: dict[str, dict[str, None]] = defaultdict(dict)  # word -> samples seen
 
+    def meet(self, sample: Sample) -> None:
+        self._questions[sample.id] = sample.question
+        self._asked.update(stems(sample.question))
+
     def saw(self, sample_id: str, subjects: Collection[str], uses: Collection[str]) -> None:
         self._subjects[sample_id] = frozenset(subject.lower() for subject in subjects)
         self._uses[sample_id] = tuple(frozenset(same_words(part)) for part in uses)

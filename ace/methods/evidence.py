@@ -27,6 +27,13 @@ class Evidence:
         self.contrast = Contrast(self._samples.values())
         self.rarity = Rarity(sample.question for sample in self._samples.values())
 
+    def meet(self, sample: Sample) -> None:
+        """A sample that was not among those there were at the start."""
+        if sample.id not in self._samples:
+            self._samples[sample.id] = sample
+            self.contrast.meet(sample)
+            self.rarity.meet(sample.question)
+
     def saw(
         self, sample_id: str, subjects: Collection[str], right: bool | None, uses: Collection[str] = ()
     ) -> None:

@@ -47,6 +47,8 @@ class Report:
     succeeded. `stopped` is why the run ended early, else empty. `learned`: bullets this run added or changed;
     `quarantined`: how many of `bullets` wait for proof and are not used. `recorded`: the score of the
     recorded attempts that were learned from, if any were; `skipped` others are at held-out samples.
+    Online: `recent` is the score of the last answers, as many as the run's window; `changes` says after how
+    many answers each change for the worse was found; `unjudged` answers have had no feedback yet.
     """
 
     kind: str
@@ -73,6 +75,9 @@ class Report:
     quarantined: int = 0
     recorded: Score | None = None
     skipped: int = 0
+    recent: Score | None = None
+    changes: tuple[int, ...] = ()
+    unjudged: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """The object that `--json` prints and the store keeps."""
@@ -81,6 +86,8 @@ class Report:
             "before": self.before and self.before.to_json(),
             "after": self.after and self.after.to_json(),
             "recorded": self.recorded and self.recorded.to_json(),
+            "recent": self.recent and self.recent.to_json(),
+            "changes": list(self.changes),
             "usage": {role: asdict(usage) for role, usage in self.usage.items()},
             "models": dict(self.models),
             "learned": [asdict(bullet) for bullet in self.learned],
@@ -95,6 +102,8 @@ class Report:
             "before": plain.get("before") and Score.from_json(plain["before"]),
             "after": plain.get("after") and Score.from_json(plain["after"]),
             "recorded": plain.get("recorded") and Score.from_json(plain["recorded"]),
+            "recent": plain.get("recent") and Score.from_json(plain["recent"]),
+            "changes": tuple(plain.get("changes", ())),
             "usage": {role: Usage(**usage) for role, usage in plain.get("usage", {}).items()},
             "learned": tuple(_bullet(bullet) for bullet in plain.get("learned", ())),
         }

@@ -18,6 +18,7 @@ from ace.playbook.codec import chain_hash, delta_to_json
 from ace.store.aliases import m004_aliases
 from ace.store.branch_tables import m003_branches
 from ace.store.calls import m005_calls
+from ace.store.feedback import m006_feedback
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -157,6 +158,7 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     m003_branches,
     m004_aliases,
     m005_calls,
+    m006_feedback,
 )
 LATEST = len(MIGRATIONS)
 DAMAGED = (
