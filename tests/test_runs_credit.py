@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ace.llm import Caps
 from ace.loop import Options, learn
 from ace.roles import Team
 from ace.runs.credit import Effect, Left, batches, credit_of, effects
@@ -113,3 +114,19 @@ def test_a_run_measures_and_learns_the_same_as_without(tmp_path: Path, ace: Ace)
     )
     text = ace("runs", "show", "1", "--credit", "--playbook", "c.db").out
     assert "missing knowledge  4" in text and "--measure-credit" in text
+
+
+@pytest.mark.parametrize("calls", [1, 3, 6, 7])
+def test_a_run_that_was_cut_off_measures_the_same(tmp_path: Path, calls: int) -> None:
+    def run(name: str, caps: Caps | None) -> tuple[list[str], list[object]]:
+        task, options = orders(tmp_path), replace(OPTIONS, workers=1)
+        with Store.open(tmp_path / name) as store:
+            learn(task, store, Team.of(client()), options)
+            report = learn(task, store, Team.of(client(), caps=caps), options)
+            if caps:
+                assert report.stopped
+                report = learn(task, store, Team.of(client()), options, resume=True)
+            results = [step.payload["results"] for step in store.steps(report.run)]
+            return [version.hash for version in store.log()], results
+
+    assert run("whole.db", None) == run("cut.db", Caps(calls=calls))
