@@ -25,7 +25,11 @@ from ace.task import FeedbackKind, Task
 Model = str | Client | Team
 """A name (connected for the call, closed after it), a client for every role, or a client for each."""
 
-_CHOICES = {"feedback": ("labels", "execution", "none"), "split": ("train", "val", "test")}
+_CHOICES = {
+    "feedback": ("labels", "execution", "none"),
+    "accept": ("strict", "best", "always"),
+    "split": ("train", "val", "test"),
+}
 
 
 class Settings(TypedDict, total=False):
@@ -44,6 +48,8 @@ class Settings(TypedDict, total=False):
     verify: bool
     merge: bool
     validate: bool | None
+    validate_every: int | None
+    accept: Literal["strict", "best", "always"]
     measure: bool
     split: Literal["train", "val", "test"]
 

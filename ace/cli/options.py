@@ -113,6 +113,13 @@ class LearnOptions(OnlineOptions):
         bool | None,
         typer.Option(help="Choose the version by the validation set.  [default: if several epochs]"),
     ] = None
+    validate_every: Annotated[
+        int | None, _number("Steps between validations within an epoch.  [default: only at its end]")
+    ] = None
+    accept: Annotated[
+        Literal["strict", "best", "always"],
+        typer.Option(help="Select a version that is clearly better, at least as good, or just the newest."),
+    ] = "best"
     merge: Annotated[
         bool, typer.Option("--merge", help="Let the curator merge bullets after each epoch.")
     ] = False

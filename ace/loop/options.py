@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from ace.errors import InputError
+from ace.loop.accept import RULES, RuleName
 from ace.task.types import FeedbackKind
 
 
@@ -27,9 +28,10 @@ class Options:
     """`batch_size` samples share a version; `tries` lessons are tried for each failed sample, each must keep
     `neighbours` earlier samples right; `verify` False keeps every lesson (for comparison); `budget` is the
     most tokens a playbook may fill; `limit` takes the first samples of each split; `validate` chooses the
-    best version on the validation set (by default when there is more than one epoch); `merge` lets the
-    curator merge bullets after each epoch; samples that are wrong at the end of an epoch come back `replays`
-    times; `measure` scores the test set before and after.
+    version on the validation set (by default when there is more than one epoch) by the rule `accept`, at the
+    end of each epoch and every `validate_every` steps; `merge` lets the curator merge bullets after each
+    epoch; samples that are wrong at the end of an epoch come back `replays` times; `measure` scores the test
+    set before and after.
     """
 
     seed: int = 0
@@ -45,6 +47,8 @@ class Options:
     merge: bool = False
     replays: int = 1
     validate: bool | None = None
+    validate_every: int | None = None
+    accept: RuleName = "best"
     measure: bool = True
     split: str = "test"
 
@@ -61,6 +65,12 @@ class Options:
         for name, bound in least.items():
             if getattr(self, name) < bound:
                 raise InputError(f"{name} is {getattr(self, name)}.", hint=f"Give at least {bound}.")
+        if self.validate_every is not None and self.validate_every < 1:
+            raise InputError(
+                f"validate_every is {self.validate_every}.", hint="Give at least 1 step, or None."
+            )
+        if self.accept not in RULES:
+            raise InputError(f"There is no rule {self.accept!r}.", hint=f"Choose from: {', '.join(RULES)}.")
         if self.limit is not None and self.limit < 1:
             raise InputError(f"limit is {self.limit}.", hint="Give at least 1, or None for all samples.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ace.loop.selection import Selection
 from ace.loop.session import Session
 from ace.playbook.model import Bullet, Playbook
 from ace.runs.cost import usage_by_role
@@ -14,7 +15,7 @@ def finish(
     phase: str,
     *,
     selected: int | None = None,
-    validated: bool = False,
+    selection: Selection | None = None,
     stopped: str = "",
     skipped: int = 0,
 ) -> Report:
@@ -48,7 +49,8 @@ def finish(
         usage=usage_by_role(run.store.calls(run.run)),
         run=run.run,
         selected=version,
-        validated=validated,
+        validated=selection is not None and selection.validated,
+        comparisons=tuple(selection.comparisons) if selection else (),
         verified=run.options.verify,
         stopped=stopped,
         recorded=_score(run, "traces"),

@@ -110,7 +110,7 @@ class Session:
     def select(self, version: int) -> int:
         """Make the head what `version` was, so that what is used next is what was selected."""
         delta = diff(self.playbook, self.store.checkout(version))
-        reason = f"version {version} did best on validation"
+        reason = f"version {version} holds its place on validation"
         return self.step("selection", lambda: Work(delta, [], reason, "gate")).version
 
     def _do(self, number: int, phase: str, work: Callable[[], Work]) -> Step:

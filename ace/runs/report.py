@@ -38,6 +38,23 @@ class Score:
         return cls(data["correct"], data["total"], data["errors"])
 
 
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Version `new` met `old`, which was selected so far: `wins` samples only the new one got right, `losses`
+    only the old one, of `compared`. `asked` of `total` samples were enough to decide. `phase` tells when.
+    """
+
+    phase: str
+    new: int
+    old: int
+    wins: int
+    losses: int
+    compared: int
+    asked: int
+    total: int
+    accepted: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """One learn, online or eval run. `before` is None where nothing was measured before learning.
@@ -47,6 +64,7 @@ class Report:
     succeeded. `stopped` is why the run ended early, else empty. `learned`: bullets this run added or changed;
     `quarantined`: how many of `bullets` wait for proof and are not used. `recorded`: the score of the
     recorded attempts that were learned from, if any were; `skipped` others are at held-out samples.
+    `comparisons` are how versions came to be selected, or rejected, in order.
     """
 
     kind: str
@@ -73,6 +91,7 @@ class Report:
     quarantined: int = 0
     recorded: Score | None = None
     skipped: int = 0
+    comparisons: tuple[Comparison, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The object that `--json` prints and the store keeps."""
@@ -84,6 +103,7 @@ class Report:
             "usage": {role: asdict(usage) for role, usage in self.usage.items()},
             "models": dict(self.models),
             "learned": [asdict(bullet) for bullet in self.learned],
+            "comparisons": [asdict(met) for met in self.comparisons],
         }
 
     @classmethod
@@ -97,6 +117,7 @@ class Report:
             "recorded": plain.get("recorded") and Score.from_json(plain["recorded"]),
             "usage": {role: Usage(**usage) for role, usage in plain.get("usage", {}).items()},
             "learned": tuple(_bullet(bullet) for bullet in plain.get("learned", ())),
+            "comparisons": tuple(Comparison(**met) for met in plain.get("comparisons", ())),
         }
         return cls(**{**plain, **read})
 

@@ -13,7 +13,7 @@ from textwrap import indent, wrap
 
 from ace.llm.client import Usage
 from ace.playbook.model import Bullet
-from ace.runs.report import Report, Score
+from ace.runs.report import Comparison, Report, Score
 
 EPISODES_SHOWN = 4
 SCORE_NAMES = {"learn": ("before", "after"), "online": ("", "as served"), "eval": ("", "score")}
@@ -78,6 +78,7 @@ def _scores(report: Report) -> str:
         lines.append(f"  paired test, exact McNemar: p = {report.p_value:.2g}")
     if report.kind == "learn":
         lines.append(f"  selected: version {report.selected}, {_choice(report)}")
+        lines += [f"    {_comparison(met)}" for met in report.comparisons]
     if report.stopped:
         lines.append(f"  stopped early: {report.stopped}")
     return "\n".join(lines)
@@ -87,6 +88,15 @@ def _choice(report: Report) -> str:
     if report.validated:
         return "chosen on the validation set"
     return "the last one so far" if report.stopped else "the last one; no validation ran"
+
+
+def _comparison(met: Comparison) -> str:
+    pairs = f"{counted(met.wins, 'win')}, {met.losses} lost, {met.compared - met.wins - met.losses} alike"
+    verdict = "accepted" if met.accepted else f"rejected, {met.old} stays"
+    return (
+        f"validation {met.phase}: version {met.new} against {met.old}: {pairs} "
+        f"({met.asked} of {met.total} samples asked); {verdict}"
+    )
 
 
 def _learned(report: Report, width: int) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from ace.store.records import Run, Version
 from ace.task.traces import WITHOUT_A_TASK
 
-_LEARN_ONLY = {"epochs", "replays", "validate", "merge"}
+_LEARN_ONLY = {"epochs", "replays", "validate", "validate_every", "accept", "merge"}
 _LEARNING = {"batch_size", "feedback", "tries", "neighbours", "verify"} | _LEARN_ONLY
 _NOT_AN_OPTION = {"models", "prompts", "samples", "traces", "base", "measure"}
 _SWITCHES_OFF = {"verify", "validate"}  # the others have no --no- form
