@@ -45,6 +45,9 @@ class Settings(TypedDict, total=False):
     tries: int
     neighbours: int
     replays: int
+    graduate: int
+    evict: int
+    recheck: int
     verify: bool
     merge: bool
     validate: bool | None

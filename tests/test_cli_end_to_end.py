@@ -31,7 +31,7 @@ PROMISED = {
 }  # fmt: skip
 MORE = {
     "kind", "learned", "models", "run", "selected", "stopped", "validated", "verified", "quarantined",
-    "recorded", "skipped", "comparisons",
+    "recorded", "skipped", "comparisons", "epochs",
 }  # fmt: skip
 SCORE = {"correct", "total", "accuracy", "ci95"} | {"errors"}
 USAGE = {"calls", "prompt_tokens", "cached_tokens", "completion_tokens", "seconds", "cost"}

@@ -109,6 +109,9 @@ class LearnOptions(OnlineOptions):
     batch_size: Annotated[int, _number("Samples that share one playbook version.")] = 8
     epochs: Annotated[int, _number("Times over the training set.")] = 1
     replays: Annotated[int, _number("Times that what is still wrong comes back in an epoch.", least=0)] = 1
+    graduate: Annotated[int, _number("Passes after which a sample comes back no more.")] = 1
+    evict: Annotated[int, _number("Failures after which a sample comes back no more.")] = 3
+    recheck: Annotated[int, _number("Right answers asked again before a version is selected.", least=0)] = 8
     validate: Annotated[
         bool | None,
         typer.Option(help="Choose the version by the validation set.  [default: if several epochs]"),

@@ -58,6 +58,7 @@ def _learn(run: Session, selection: Selection) -> Report:
         steps.curate(run, f"curation {epoch}")
         _replay(run, epoch)
         if _validates(run):
+            _recheck(run, epoch)
             selection.meet(str(epoch))
     selected = run.select(selection.selected) if selection.comparisons else run.version
     steps.score(run, "after", tested, selected)
@@ -72,10 +73,21 @@ def _midway(run: Session, selection: Selection, epoch: int, done: int) -> None:
 
 def _replay(run: Session, epoch: int) -> None:
     """What is still wrong comes back while that helps: more is known by now than when it was first asked."""
+    known = {sample.id: sample for sample in run.task.train}
     for turn in range(run.options.replays):
-        left = [sample for sample in run.task.train if sample.id in run.unsolved]
-        if left:
-            steps.learn(run, f"replay {epoch}.{turn + 1}", _ordered(tuple(left), run.options.seed, epoch))
+        due = _ordered(tuple(known[name] for name in run.replay.due(known)), run.options.seed, epoch)
+        if due:
+            first = [known[name] for name in run.replay.due(sample.id for sample in due)]
+            steps.learn(run, f"replay {epoch}.{turn + 1}", first)
+
+
+def _recheck(run: Session, epoch: int) -> None:
+    """A few that were right are answered again with the newest version: measured, not learned from."""
+    right = run.replay.right(sample.id for sample in run.task.train)
+    seed = seed_of(run.options.seed, "recheck", epoch)
+    chosen = set(Random(seed).sample(right, min(run.options.recheck, len(right))))  # noqa: S311 (no secret)
+    again = [sample for sample in run.task.train if sample.id in chosen]
+    steps.score(run, f"recheck {epoch}", again, run.version)
 
 
 def _validates(run: Session) -> bool:

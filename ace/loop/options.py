@@ -30,8 +30,9 @@ class Options:
     most tokens a playbook may fill; `limit` takes the first samples of each split; `validate` chooses the
     version on the validation set (by default when there is more than one epoch) by the rule `accept`, at the
     end of each epoch and every `validate_every` steps; `merge` lets the curator merge bullets after each
-    epoch; samples that are wrong at the end of an epoch come back `replays` times; `measure` scores the test
-    set before and after.
+    epoch; samples that are wrong at the end of an epoch come back `replays` times, until they passed
+    `graduate` times or failed `evict` times; before a version is selected, `recheck` samples that were right
+    are asked again, to see what was forgotten; `measure` scores the test set before and after.
     """
 
     seed: int = 0
@@ -46,6 +47,9 @@ class Options:
     verify: bool = True
     merge: bool = False
     replays: int = 1
+    graduate: int = 1
+    evict: int = 3
+    recheck: int = 8
     validate: bool | None = None
     validate_every: int | None = None
     accept: RuleName = "best"
@@ -61,6 +65,9 @@ class Options:
             "tries": 1,
             "neighbours": 0,
             "replays": 0,
+            "graduate": 1,
+            "evict": 1,
+            "recheck": 0,
         }
         for name, bound in least.items():
             if getattr(self, name) < bound:

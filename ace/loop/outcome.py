@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ace.loop.selection import Selection
 from ace.loop.session import Session
 from ace.playbook.model import Bullet, Playbook
 from ace.runs.cost import usage_by_role
-from ace.runs.metrics import mcnemar
+from ace.runs.metrics import mcnemar, turns
 from ace.runs.report import Report, Score
 
 
@@ -55,10 +57,19 @@ def finish(
         stopped=stopped,
         recorded=_score(run, "traces"),
         skipped=skipped,
+        epochs=tuple(turn for turn in turns(_trained(run)) if turn.instability is not None),
         learned=_learned(run.store.checkout(run.base), playbook),
     )
     run.store.finish_run(run.run, "capped" if stopped else "done", report.to_json())
     return report
+
+
+def _trained(run: Session) -> Iterator[tuple[int, str, bool]]:
+    """Epoch, sample, right or wrong, of every answer to a training sample of offline learning."""
+    for result in (result for payload in run.payloads for result in payload["results"]):
+        kind, _, turn = result["phase"].partition(" ")
+        if kind in {"epoch", "replay", "recheck"}:
+            yield int(turn.partition(".")[0]), result["sample"], result["correct"]
 
 
 def _right(run: Session, phase: str) -> dict[str, bool]:

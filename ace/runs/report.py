@@ -11,7 +11,7 @@ from typing import Any
 
 from ace.llm.client import Usage
 from ace.playbook.model import Bullet, Status
-from ace.runs.metrics import wilson
+from ace.runs.metrics import Turn, wilson
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,8 @@ class Report:
     succeeded. `stopped` is why the run ended early, else empty. `learned`: bullets this run added or changed;
     `quarantined`: how many of `bullets` wait for proof and are not used. `recorded`: the score of the
     recorded attempts that were learned from, if any were; `skipped` others are at held-out samples.
-    `comparisons` are how versions came to be selected, or rejected, in order.
+    `comparisons` are how versions came to be selected, or rejected, in order; `epochs` what
+    became of training samples that were asked more than once.
     """
 
     kind: str
@@ -92,6 +93,7 @@ class Report:
     recorded: Score | None = None
     skipped: int = 0
     comparisons: tuple[Comparison, ...] = ()
+    epochs: tuple[Turn, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The object that `--json` prints and the store keeps."""
@@ -104,6 +106,7 @@ class Report:
             "models": dict(self.models),
             "learned": [asdict(bullet) for bullet in self.learned],
             "comparisons": [asdict(met) for met in self.comparisons],
+            "epochs": [asdict(turn) for turn in self.epochs],
         }
 
     @classmethod
@@ -117,6 +120,7 @@ class Report:
             "recorded": plain.get("recorded") and Score.from_json(plain["recorded"]),
             "usage": {role: Usage(**usage) for role, usage in plain.get("usage", {}).items()},
             "learned": tuple(_bullet(bullet) for bullet in plain.get("learned", ())),
+            "epochs": tuple(Turn(**turn) for turn in plain.get("epochs", ())),
             "comparisons": tuple(Comparison(**met) for met in plain.get("comparisons", ())),
         }
         return cls(**{**plain, **read})

@@ -13,6 +13,7 @@ from textwrap import indent, wrap
 
 from ace.llm.client import Usage
 from ace.playbook.model import Bullet
+from ace.runs.metrics import Turn
 from ace.runs.report import Comparison, Report, Score
 
 EPISODES_SHOWN = 4
@@ -77,6 +78,7 @@ def _scores(report: Report) -> str:
     if report.p_value is not None:
         lines.append(f"  paired test, exact McNemar: p = {report.p_value:.2g}")
     if report.kind == "learn":
+        lines += [f"  {_turn(turn)}" for turn in report.epochs]
         lines.append(f"  selected: version {report.selected}, {_choice(report)}")
         lines += [f"    {_comparison(met)}" for met in report.comparisons]
     if report.stopped:
@@ -88,6 +90,13 @@ def _choice(report: Report) -> str:
     if report.validated:
         return "chosen on the validation set"
     return "the last one so far" if report.stopped else "the last one; no validation ran"
+
+
+def _turn(turn: Turn) -> str:
+    return (
+        f"epoch {turn.epoch}, asked again: {turn.fixed} fixed, {turn.broken} broken, {turn.still_failing} "
+        f"still failing, {turn.still_right} still right; {turn.instability or 0:.0%} of answers changed"
+    )
 
 
 def _comparison(met: Comparison) -> str:

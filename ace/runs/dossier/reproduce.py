@@ -9,7 +9,8 @@ from typing import Any
 from ace.store.records import Run, Version
 from ace.task.traces import WITHOUT_A_TASK
 
-_LEARN_ONLY = {"epochs", "replays", "validate", "validate_every", "accept", "merge"}
+_REPLAYS = {"replays", "graduate", "evict", "recheck"}
+_LEARN_ONLY = {"epochs", "validate", "validate_every", "accept", "merge"} | _REPLAYS
 _LEARNING = {"batch_size", "feedback", "tries", "neighbours", "verify"} | _LEARN_ONLY
 _NOT_AN_OPTION = {"models", "prompts", "samples", "traces", "base", "measure"}
 _SWITCHES_OFF = {"verify", "validate"}  # the others have no --no- form
