@@ -17,10 +17,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ace.api import as_context, evaluate, learn, online, open_playbook
+    from ace.api import as_context, evaluate, learn, online, open_playbook, serve
     from ace.errors import AceError
     from ace.llm import Caps, RecordingClient, ReplayClient, ScriptedClient, connect
-    from ace.playbook import Playbook
     from ace.roles import Team
     from ace.runs import Report
     from ace.store import Store
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = [
     "AceError",
     "Caps",
-    "Playbook",
     "RecordingClient",
     "ReplayClient",
     "Report",
@@ -49,13 +47,13 @@ __all__ = [
     "load_task",
     "online",
     "open_playbook",
+    "serve",
 ]
 
 _HOMES = {
-    "ace.api": ("as_context", "evaluate", "learn", "online", "open_playbook"),
+    "ace.api": ("as_context", "evaluate", "learn", "online", "open_playbook", "serve"),
     "ace.errors": ("AceError",),
     "ace.llm": ("Caps", "RecordingClient", "ReplayClient", "ScriptedClient", "connect"),
-    "ace.playbook": ("Playbook",),
     "ace.roles": ("Team",),
     "ace.runs": ("Report",),
     "ace.store": ("Store",),

@@ -15,12 +15,12 @@ from ace import loop
 from ace.context import CountTokens, estimate_tokens, render_playbook
 from ace.errors import InputError
 from ace.llm import DEFAULT_MODEL, Caps, Client, connect
-from ace.loop import Options, Progress, silent
+from ace.loop import Agent, Options, Progress, silent
 from ace.playbook import Playbook
 from ace.roles import Team
 from ace.runs import Report
 from ace.store import Ref, Store
-from ace.task import FeedbackKind, Task
+from ace.task import FeedbackKind, Task, load_task
 
 Model = str | Client | Team
 """A name (connected for the call, closed after it), a client for every role, or a client for each."""
@@ -54,7 +54,15 @@ class Settings(TypedDict, total=False):
     validate_every: int | None
     accept: Literal["strict", "best", "always"]
     measure: bool
+    agreement: int
+    rerun: bool
+    measure_credit: float
+    cite: bool
     split: Literal["train", "val", "test"]
+    window: int
+    drift: bool
+    behind: bool
+    waiting: int
 
 
 def open_playbook(path: str | Path, *, read_only: bool = False, branch: str = "main") -> Store:
@@ -99,6 +107,30 @@ def online(
     options = _options(settings)
     with _team(model, caps, options.workers) as team:
         return loop.online(task, store, team, options, progress=progress)
+
+
+@contextmanager
+def serve(
+    task: Task | str | Path,
+    store: Store,
+    model: Model = DEFAULT_MODEL,
+    *,
+    caps: Caps | None = None,
+    progress: Progress = silent,
+    **settings: Unpack[Settings],
+) -> Iterator[Agent]:
+    """An agent that answers at once and learns behind, when `agent.feedback` says what became of an answer.
+
+    `task` may be a task's folder. What waits when the block is left is learned from first, unless an error
+    leaves it: then the next serving does, because feedback is in the file.
+    """
+    options = _options(settings)
+    found = task if isinstance(task, Task) else load_task(task)
+    with (
+        _team(model, caps, options.workers) as team,
+        loop.serve(found, store, team, options, progress=progress) as agent,
+    ):
+        yield agent
 
 
 def evaluate(

@@ -36,7 +36,6 @@ def test_public_names() -> None:
     assert ace.__all__ == [
         "AceError",
         "Caps",
-        "Playbook",
         "RecordingClient",
         "ReplayClient",
         "Report",
@@ -54,6 +53,7 @@ def test_public_names() -> None:
         "load_task",
         "online",
         "open_playbook",
+        "serve",
     ]
 
 

@@ -29,7 +29,7 @@ ROWS = (
 )
 RANK = {part: rank for rank, row in enumerate(ROWS) for part in row}
 NEVER = {("roles", "store"), ("agent", "store")}  # a role cannot write to the store
-HEAVY = {"gepa", "litellm", "matplotlib", "numpy", "scipy", "sqlglot", "sqlite_utils", "xllamacpp"}
+HEAVY = {"gepa", "litellm", "matplotlib", "numpy", "river", "scipy", "sqlglot", "sqlite_utils", "xllamacpp"}
 NEEDS_NOTHING = {"playbook", "context", "refine"}  # no model, database or network
 OUTSIDE = HEAVY | {"sqlite3", "httpx", "requests", "socket"}
 
@@ -120,14 +120,11 @@ atexit.register(lambda: sys.stderr.write(repr(sorted({heavy!r} & set(sys.modules
     assert done.stderr == "[]"
 
 
-NOT_IN_ACE = {"numpy"}  # benchmarks and notebooks compute with it, and a notebook needs no extra
-
-
 def test_dependencies_are_what_is_imported() -> None:
     """Neither undeclared (it came along with something else) nor unused."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    declared = {*project["dependencies"], *extras["local"], *extras["report"]}
+    declared = {*project["dependencies"], *extras["local"], *extras["online"], *extras["report"]}
     names = {re.split(r"[^\w-]", requirement)[0].replace("-", "_").lower() for requirement in declared}
     imported = {name.split(".")[0] for tree in SOURCES.values() for name in imports(tree)}
-    assert imported - sys.stdlib_module_names - {"ace", "__future__"} == names - NOT_IN_ACE
+    assert imported - sys.stdlib_module_names - {"ace", "__future__"} == names

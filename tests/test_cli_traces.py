@@ -79,7 +79,10 @@ def test_it_can_be_stopped_and_resumed(ace: Ace, server: ModelServer) -> None:
     stopped = ace("learn", *LOG, "--name", "logs", *model(server), "--batch-size", "2", "--max-calls", "5")
     assert stopped.code == 3
     step = next(s for s in stopped.out.partition("Next\n")[2].splitlines() if s.endswith("--resume"))
-    done = ace(*[word for word in shlex.split(step)[1:] if word not in ("--max-calls", "5")])
+    words = shlex.split(step)[1:]
+    cap = words.index("--max-calls")
+    assert words[cap + 1] == "10"  # caps count from the start of the run
+    done = ace(*words[:cap], *words[cap + 2 :])
     assert done.code == 0, done.err
     assert "recorded  0 of 10 right" in done.out
 

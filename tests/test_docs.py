@@ -11,8 +11,8 @@ import pytest
 
 from ace.playbook import Add, Vote
 from ace.playbook.formats import FORMATS, detected
-from ace.store import Store
-from ace.task import Attempt, Task, load_task
+from ace.store import Said, Store
+from ace.task import Attempt, Episode, Feedback, FeedbackKind, Task, Verdict, load_task
 from ace.task.traces import read
 
 ROOT = Path(__file__).parent.parent
@@ -51,7 +51,7 @@ def test_the_readmes_commands_exist(generator: dict[str, Any]) -> None:
 def command_of(line: str) -> str:
     """`ace learn`, or `ace playbook show`: the words that are no argument."""
     words = line.split()
-    return " ".join(words[:2] if words[1] in {"learn", "online", "eval", "report"} else words[:3])
+    return " ".join(words[:2] if words[1] in {"learn", "online", "eval", "report", "feedback"} else words[:3])
 
 
 def documented(name: str, folder: Path) -> Task:
@@ -100,12 +100,15 @@ def test_the_pages_calls_on_a_store_work_and_none_is_missing(
     page = (DOCS / "api.md").read_text(encoding="utf-8")
     example = next(block for block in BLOCK.findall(page) if "store.checkout()" in block)
     public = {name for name in vars(Store) if not name.startswith("_")}
-    names = {"bullet_id": "a", "delta": (Vote("a", 1),)}
+    names = {"bullet_id": "a", "delta": (Vote("a", 1),), "episode": "ep-1", "Said": Said}
     with Store.open("one.db") as store:
         run = store.start_run("learn", "shop", {})
+        attempt, shown = Attempt("s", "Lima"), Feedback(FeedbackKind.NONE, "")
+        episode = Episode("ep-1", "s", "Of Peru?", attempt, shown, Verdict(False, 0.0), 0)
         for number in range(3):
             add = (Add("abc"[number], "notes", "text"),)
             store.commit(add, author="a", reason="r", run=run, step=(number, "epoch 1", {}))
+        store.commit((), author="a", reason="r", run=run, episodes=[episode])
         store.tag("prod")
         exec(example, {"store": store, **names})
     assert {name for name in public if f"store.{name}(" not in page} <= RUNS_USE

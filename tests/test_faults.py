@@ -184,7 +184,7 @@ def scored(store: Store) -> Counter[str]:
 def test_a_fifth_of_calls_faulty_and_no_sample_is_lost(
     tmp_path: Path, faulty: Callable[..., FaultServer], ace: Ace
 ) -> None:
-    task, options = numbers(100, 100), Options(workers=8, batch_size=10)
+    task, options = numbers(100, 100), Options(workers=8, batch_size=10, replays=0)
     with Store.open(tmp_path / "calm.db") as calm:
         learn(task, calm, Team.of(ScriptedClient(says)), options)
         expected = scored(calm)

@@ -88,9 +88,8 @@ KNOWN = (
 )
 
 
-def considered(lesson: str) -> Considered:
-    asked = Sample("own", "How many orders are cancelled?")
-    return consider(lesson, asked, KNOWN, Evidence())
+def considered(lesson: str, question: str = "How many orders are cancelled?") -> Considered:
+    return consider(lesson, Sample("own", question), KNOWN, Evidence())
 
 
 def test_a_lesson_with_free_words_is_new() -> None:
@@ -111,6 +110,8 @@ def test_a_lesson_about_the_same_words_and_columns_corrects_the_bullet() -> None
         ("Cancelled orders: SUM(ord.tot) / 100.0.", "uses words that are known to mean: Cancelled orders"),
         ("Bulk orders of the market stall: ord.ch = 'K'.", "uses words that are known to mean: Bulk orders"),
         ("Bulk orders: ord.tot >= 25000", "is known"),
+        ("DAY: date(ord.ts) = 'DAY'.", "has no words of its own"),
+        (": ord.st = 8.", "has no words of its own"),
         ("Phone orders cancelled: ord.ch = 'F' AND ord.st = 7.", "says several things in one line"),
     ],
 )
@@ -120,9 +121,25 @@ def test_a_lesson_whose_words_are_taken_is_left_out(lesson: str, flaw: str) -> N
 
 
 def test_another_name_for_what_is_known_joins_its_line() -> None:
-    assert considered("Revoked orders: ord.st = 7.").operation == Revise(
-        "a", "Cancelled orders, revoked orders: ord.st = 7.", ("ep-1",)
-    )
+    made = considered("Revoked orders: ord.st = 7.", "How many orders were revoked?")
+    assert made.operation == Revise("a", "Cancelled orders, revoked orders: ord.st = 7.", ("ep-1",))
+    asked = "How many cancelled orders did we revoke?"  # the line speaks for it as it is
+    assert considered("Revoked orders: ord.st = 7.", asked).flaw == "Revoked orders: ord.st = 7. is known"
+
+
+def test_a_condition_that_has_the_words_of_another_gets_its_own() -> None:
+    questions = {
+        "refused": "How many returns were refused?",
+        "orders": "How many orders were cancelled?",
+        "website": "How many website orders are there?",
+        "own": "How many returns of website orders were refused?",
+    }
+    evidence = Evidence(Sample(name, text) for name, text in questions.items())
+    evidence.saw("refused", {"rtn.ok"}, True, ["rtn.ok = 1"])
+    evidence.saw("orders", {"ord.st"}, True, ["ord.st = 7"])
+    apart = evidence.contrast.apart
+    assert apart("Refused returns: ord.ch = 'N'.", questions["own"]) == "Website: ord.ch = 'N'."
+    assert apart("Came in: ord.ch = 'N'.", questions["own"]) == "Came in (website): ord.ch = 'N'."
 
 
 def test_a_unit_may_use_the_words_of_a_condition() -> None:

@@ -255,7 +255,9 @@ def big(*, samples: int, bullets: int) -> History:
 
 
 def _version(number: int) -> Version:
-    return Version(number, number - 1 if number else None, f"hash{number}", "reflector", "", 1, "", 10)
+    return Version(
+        number, number - 1 if number else None, None, "main", f"hash{number}", "reflector", "", 1, "", 10
+    )
 
 
 def _episode(number: int, sample: str, phase: str) -> Episode:

@@ -18,7 +18,10 @@ from pathlib import Path
 import pytest
 
 from ace.errors import NewerSchema, NotAPlaybook, StoreBusy, StoreError, StoreUnwritable, UnknownVersion
+from ace.llm.client import Usage
+from ace.llm.journal import Call, Key
 from ace.playbook import Add, Remove, Vote
+from ace.playbook.exchange import Alias
 from ace.store import Proposal, Store
 from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
 
@@ -290,9 +293,12 @@ def fill(store: Store) -> None:
         offer = Proposal("s1", "curator", (Remove("a"),), "rejected", "it is needed", ("e0",), ("SELECT 2",))
         delta = (Add(f"b{number}", "notes", f"lesson {number} " * 9, (f"e{number}",)), Vote("ghost", 1))
         step = (number, "epoch 1", {"results": [number]})
-        store.commit(
-            delta, author="curator", reason="r", run=run, step=step, episodes=[seen], proposals=[offer]
-        )
+        alias = Alias("theirs.txt", f"str-{number}", f"b{number}", "notes", "0" * 64, 1, 0)
+        noted = {"episodes": [seen], "proposals": [offer], "aliases": [alias]}
+        store.commit(delta, author="curator", reason="r", run=run, step=step, **noted)
+        key = Key(number, "s1", "generator", "hash", 0)
+        with contextlib.closing(store.call_journal(run)) as journal:
+            journal.write(Call(key, "epoch 1", "m", "said", "stop", "", Usage(1, 10)))
     store.tag("prod", 3)
     store.branch("trial", 4)
     store.finish_run(run, "done", {"after": 0.5})

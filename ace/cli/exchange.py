@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ace.cli.files import read_text, write_text
-from ace.cli.options import Json, PlaybookFile, playbook_file
+from ace.cli.options import BranchName, Json, PlaybookFile, VersionOption, playbook_file
 from ace.cli.output import emit, note
 from ace.errors import InputError
 
@@ -31,9 +31,7 @@ def export(
     form: Annotated[
         Writable, typer.Option("--format", help="auto: by the file's name, Markdown on stdout.")
     ] = "auto",
-    version: Annotated[
-        int | None, typer.Option("--version", metavar="N", min=0, help="A version.  [default: the head]")
-    ] = None,
+    version: VersionOption = None,
     playbook: PlaybookFile = None,
     json: Json = False,
 ) -> None:
@@ -74,6 +72,7 @@ def import_(
         str | None,
         typer.Option(metavar="NAME", help="Whose ids the file has.  [default: the file's name]"),
     ] = None,
+    branch: BranchName = "main",
     playbook: PlaybookFile = None,
     json: Json = False,
 ) -> None:
@@ -90,7 +89,7 @@ def import_(
         hint = "Mend these lines, or import without --strict and --replace."
         raise InputError(f"{file} holds lines that cannot be read:\n{lines}\n", hint=hint)
     origin = file.name if source is None else source
-    with Store.open(playbook_file(playbook)) as store:
+    with Store.open(playbook_file(playbook), branch=branch) as store:
         before, known = store.checkout(), store.aliases()
         reading = chosen.read(text, str(file), before)
         made = plan(reading, before, source=origin, aliases=known, removing=replace, quarantine=quarantine)

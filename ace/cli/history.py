@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ace.cli.options import BranchName, Json, PlaybookFile, playbook_file
+from ace.cli.options import REF, BranchName, Json, PlaybookFile, playbook_file
 from ace.cli.output import emit
 from ace.errors import StoreError
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ace.store import Branch, Commit, Store, Tag, Touch, Version
 
 AUTHOR = "user"
-REF = "A number, a branch or a tag."
 
 
 def log(

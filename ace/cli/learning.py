@@ -8,6 +8,7 @@ import typer
 
 from ace.cli.options import EvalOptions, LearnOptions, OnlineOptions, RunOptions, spelled, takes
 from ace.cli.output import emit, width
+from ace.cli.serving import close_lines, serve_lines
 from ace.cli.session import loop_options, resuming, session
 
 if TYPE_CHECKING:
@@ -46,13 +47,20 @@ def learn(options: LearnOptions) -> None:
 def online(options: OnlineOptions) -> None:
     """Answer, score, then learn, one question at a time or batch by batch.
 
-    Goes once over the training questions; the score is that of the answers as they were given.
+    Goes once over the training questions; the score is that of the answers as they were given. With --stdin
+    questions come as JSON lines instead, are answered at once, and are learned from when feedback comes.
     """
     from ace import loop
 
     with session(options) as (task, store, team, show):
-        report = loop.online(task, store, team, loop_options(options), progress=show)
-    _close(report, options)
+        if options.stdin:
+            report = serve_lines(task, store, team, loop_options(options), show)
+        else:
+            report = loop.online(task, store, team, loop_options(options), progress=show)
+    if options.stdin:
+        close_lines(report, options)
+    else:
+        _close(report, options)
 
 
 @takes(EvalOptions)

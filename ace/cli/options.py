@@ -24,6 +24,10 @@ RunNumber = Annotated[int | None, typer.Argument(metavar="[RUN]", help="A number
 TaskPlaybook = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Made if missing.  [default: the task's name + .db]")
 ]
+REF = "A number, a branch or a tag."
+VersionOption = Annotated[
+    str | None, typer.Option("--version", metavar="VERSION", help=f"{REF}  [default: main]")
+]
 BranchName = Annotated[str, typer.Option("--branch", metavar="NAME", help="Work on this branch.")]
 TaskFolder = Annotated[str, typer.Argument(metavar="TASK", help="A task folder, or its name in ./tasks.")]
 Model = Annotated[str, typer.Option(metavar="NAME", help="local/NAME, or any litellm model name.")]
@@ -55,6 +59,9 @@ class RunOptions:
     limit: Annotated[int | None, _number("Use this many samples of each split.")] = None
     workers: Annotated[int, _number("Samples in flight at once.")] = 4
     budget: Annotated[int, _number("Tokens of context the playbook may fill.")] = 10000
+    cite: Annotated[
+        bool, typer.Option("--cite", help="Show the generator bullets' ids, and ask which it used.")
+    ] = False
     max_calls: Annotated[int | None, _cap()] = None
     max_tokens: Annotated[int | None, _cap()] = None
     max_cost: Annotated[float | None, _cap("DOLLARS")] = None
@@ -74,20 +81,50 @@ class EvalOptions(RunOptions):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OnlineOptions(RunOptions):
+class LearningOptions(RunOptions):
     """Learning adds two roles and what they may see."""
 
     reflector_model: RoleModel = None
     curator_model: RoleModel = None
     feedback: FeedbackName = "labels"
-    batch_size: Annotated[int, _number("Samples that share one playbook version.")] = 1
     tries: Annotated[int, _number("Candidate lessons per mistake.")] = 2
     neighbours: Annotated[int, _number("Earlier samples a lesson must not break.", least=0)] = 1
     verify: Annotated[bool, typer.Option(help="Keep a lesson only when an attempt proves it.")] = True
+    agreement: Annotated[int, _number("Attempts of which most must agree, without labels.")] = 3
+    rerun: Annotated[
+        bool,
+        typer.Option(
+            "--rerun", help="Try again what may have failed by bad luck, and learn no lesson of it."
+        ),
+    ] = False
+    measure_credit: Annotated[
+        float,
+        typer.Option(
+            metavar="SHARE", min=0, max=1, help="Of batches, to measure bullets by leaving some out."
+        ),
+    ] = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LearnOptions(OnlineOptions):
+class OnlineOptions(LearningOptions):
+    """Online learning goes on while answers are given."""
+
+    batch_size: Annotated[int, _number("Samples that share one playbook version.")] = 1
+    behind: Annotated[
+        bool, typer.Option("--behind", help="Learn in a thread behind: answers do not wait for it.")
+    ] = False
+    waiting: Annotated[int, _number("Answers that learning may be behind before it is waited for.")] = 16
+    window: Annotated[int, _number("Answers that count for the latest accuracy.")] = 20
+    drift: Annotated[
+        bool, typer.Option(help="When answers get worse, let what was learned prove itself again.")
+    ] = True
+    stdin: Annotated[
+        bool, typer.Option("--stdin", help="Serve the questions and feedback that come as JSON lines.")
+    ] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnOptions(LearningOptions):
     """Offline learning goes over the training set, and can be continued."""
 
     task: Annotated[

@@ -13,6 +13,11 @@ def emit(as_json: bool, data: dict[str, Any], text: str) -> None:
     _write(sys.stdout, json.dumps(data, ensure_ascii=False, indent=2, default=_plain) if as_json else text)
 
 
+def line(data: dict[str, Any]) -> None:
+    """One JSON object on a line of its own, for a program that reads as it goes."""
+    _write(sys.stdout, json.dumps(data, ensure_ascii=False, default=_plain))
+
+
 def _plain(value: object) -> object:
     return sorted(value) if isinstance(value, frozenset) else str(value)
 

@@ -9,17 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ace.cli import exchange, history
-from ace.cli.options import Json, PlaybookFile, playbook_file
+from ace.cli.options import Json, PlaybookFile, VersionOption, playbook_file
 from ace.cli.output import emit
 from ace.errors import InputError, NotAPlaybook, StoreError, UnknownVersion
 
 if TYPE_CHECKING:
     from ace.playbook.model import Bullet, Operation, Playbook
     from ace.store import Store
-
-VersionOption = Annotated[
-    str | None, typer.Option("--version", metavar="VERSION", help=f"{history.REF}  [default: main]")
-]
 
 
 def register(app: typer.Typer) -> None:

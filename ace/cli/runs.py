@@ -42,6 +42,9 @@ def show(
     cost: Annotated[
         bool, typer.Option("--cost", help="What its calls took: by role, phase, sample and bullet.")
     ] = False,
+    credit: Annotated[
+        bool, typer.Option("--credit", help="What each bullet contributed, and why attempts failed.")
+    ] = False,
     playbook: PlaybookFile = None,
     json: Json = False,
 ) -> None:
@@ -56,12 +59,14 @@ def show(
         found = max(runs, key=lambda r: r.id) if run is None else store.run(run)
         steps = len(store.steps(found.id))
         faults = faults_counted(store.calls(found.id))
-        more, texts = _parts(store, found.id, rejected=rejected, cost=cost)
+        more, texts = _parts(store, found.id, rejected=rejected, cost=cost, credit=credit)
         data = asdict(found) | {"steps": steps, "faults": faults} | more
         emit(json, data, "\n\n".join(texts) if texts else _text(found, steps, faults, store.path))
 
 
-def _parts(store: Store, run: int, *, rejected: bool, cost: bool) -> tuple[dict[str, Any], list[str]]:
+def _parts(
+    store: Store, run: int, *, rejected: bool, cost: bool, credit: bool
+) -> tuple[dict[str, Any], list[str]]:
     """What was asked for instead of the report, as JSON and as text."""
     data: dict[str, Any] = {}
     texts = []
@@ -77,6 +82,15 @@ def _parts(store: Store, run: int, *, rejected: bool, cost: bool) -> tuple[dict[
         bullets = store.checkout().bullets
         data["cost"] = told.to_json()
         texts.append(cost_tables(told, {name: bullet.content for name, bullet in bullets.items()}))
+    if credit:
+        from ace.runs.credit import credit_of
+        from ace.runs.credit_table import credit_tables
+
+        measured = credit_of(step.payload for step in store.steps(run))
+        playbook = store.checkout()
+        votes = {b.id: {"helpful": b.helpful, "harmful": b.harmful} for b in playbook}
+        data["credit"] = measured.to_json() | {"votes": votes}
+        texts.append(credit_tables(measured, playbook.bullets))
     return data, texts
 
 

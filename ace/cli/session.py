@@ -10,7 +10,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from ace.cli.options import LearnOptions, OnlineOptions, RunOptions, spelled, task_folder
+from ace.cli.options import LearningOptions, LearnOptions, RunOptions, spelled, task_folder
 from ace.cli.progress import Show, megabytes, progress
 from ace.errors import AceError, InputError
 
@@ -76,7 +76,7 @@ def loop_options(options: RunOptions) -> Options:
 
     names = {item.name for item in fields(loop.Options)} & {item.name for item in fields(options)}
     given = {name: getattr(options, name) for name in names}
-    if isinstance(options, OnlineOptions):
+    if isinstance(options, LearningOptions):
         given["feedback"] = FeedbackKind(options.feedback)
     return loop.Options(**{name: value for name, value in given.items() if value is not None})
 

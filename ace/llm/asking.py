@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol
+from typing import Protocol, cast
 
 from pydantic import BaseModel
 
@@ -33,6 +33,11 @@ class Asks(Client, Protocol):
     def ask(self, messages: Sequence[Message], how: How) -> Reply:
         """One request: the reply as it came, unparsed, with the faults that preceded it."""
         ...
+
+
+def by_request(client: Client) -> Asks | None:
+    """The client, if it can be asked for one request at a time."""
+    return cast(Asks, client) if hasattr(client, "ask") and hasattr(client, "tries") else None
 
 
 @dataclass(frozen=True, slots=True)

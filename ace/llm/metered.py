@@ -45,8 +45,7 @@ class Metered:
         max_tokens: int | None = None,
     ) -> Reply:
         how = How(schema, temperature, seed, max_tokens)
-        single: asking.Asks | None = self._client if hasattr(self._client, "ask") else None  # type: ignore[assignment]
-        if single:
+        if single := asking.by_request(self._client):
             one = _Requests(self._meter, self._role, self.model, single.ask)
             return asking.complete(one.ask, messages, how, tries=single.tries, keep=one.keep)
         one = _Requests(self._meter, self._role, self.model, self._whole)

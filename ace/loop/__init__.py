@@ -6,6 +6,18 @@ from ace.loop.evaluate import evaluate
 from ace.loop.offline import learn
 from ace.loop.online import online
 from ace.loop.options import Options, Progress, silent
+from ace.loop.serving import Agent, Answer, serve
 from ace.loop.traces import learn_from_traces
 
-__all__ = ["Options", "Progress", "evaluate", "learn", "learn_from_traces", "online", "silent"]
+__all__ = [
+    "Agent",
+    "Answer",
+    "Options",
+    "Progress",
+    "evaluate",
+    "learn",
+    "learn_from_traces",
+    "online",
+    "serve",
+    "silent",
+]

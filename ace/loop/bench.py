@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Event
 
 from ace.agent.solver import Solver
@@ -14,7 +14,20 @@ from ace.errors import AceError
 from ace.loop.options import seed_of
 from ace.methods.protocol import Trial
 from ace.playbook.model import Playbook
-from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Sample, Task, Verdict
+from ace.roles.citing import cited
+from ace.task.types import (
+    Attempt,
+    Dissecting,
+    Episode,
+    Feedback,
+    FeedbackKind,
+    Sample,
+    SelfChecking,
+    Task,
+    Verdict,
+)
+
+_TEMPERATURE = 0.7  # of further attempts at a sample: at 0 they would only say the same again
 
 
 class RunStopped(AceError):
@@ -25,8 +38,9 @@ class RunStopped(AceError):
 class Bench:
     """For one `purpose` (a sample, a subject) in one phase. `episodes` are in the order they were made.
 
-    `context_tokens` and `left_out` tell of the context of the first attempt. The verdict goes into the
-    record and the metrics; a trial, which a method sees, has none.
+    `context_tokens` and `left_out` tell of the context of the first attempt; `unlucky`: it was wrong, and
+    another one right. The verdict goes into the record and the metrics; a trial, which a method sees, has
+    none.
     """
 
     task: Task
@@ -38,11 +52,14 @@ class Bench:
     phase: str
     purpose: str
     stop: Event
+    agreement: int = 1
     episodes: list[Episode] = field(default_factory=list)
     context_tokens: int = 0
     left_out: tuple[str, ...] = ()
+    unlucky: bool = False
 
-    def solve(self, sample: Sample, playbook: Playbook) -> Trial:
+    def solve(self, sample: Sample, playbook: Playbook, *, draw: int = 0) -> Trial:
+        """`draw` 0 is the attempt that counts; others differ in seed and temperature."""
         if self.stop.is_set():
             raise RunStopped("The run has ended; this attempt was not made.")
         rendered = self.context(playbook)
@@ -50,10 +67,28 @@ class Bench:
         if not self.episodes:
             self.context_tokens = rendered.tokens
             self.left_out = tuple(f"{left.source}: {left.reason}" for left in rendered.left_out)
-        attempt = self.solver(sample, text, seed=self.seed("solve", sample.id))
-        feedback = self.task.environment.feedback(sample, attempt, self.feedback)
+        if draw:
+            seed = self.seed("solve", sample.id, draw)
+            attempt = self.solver(sample, text, temperature=_TEMPERATURE, seed=seed)
+        else:
+            attempt = self.solver(sample, text, seed=self.seed("solve", sample.id))
+        feedback = self._shown(sample, attempt)
         verdict = self.task.environment.judge(sample, attempt)
         return self.record(sample, attempt, feedback, verdict, context=text)
+
+    def again(self, sample: Sample, playbook: Playbook) -> tuple[Trial, ...]:
+        return tuple(self.solve(sample, playbook, draw=draw) for draw in range(1, self.agreement))
+
+    def _shown(self, sample: Sample, attempt: Attempt) -> Feedback:
+        environment = self.task.environment
+        feedback = environment.feedback(sample, attempt, self.feedback)
+        if not (self._checked and isinstance(environment, SelfChecking)):
+            return feedback
+        return replace(feedback, ran=environment.self_check(sample, attempt))
+
+    @property
+    def _checked(self) -> bool:
+        return self.feedback is FeedbackKind.EXECUTION and isinstance(self.task.environment, SelfChecking)
 
     def record(
         self,
@@ -65,13 +100,17 @@ class Bench:
         context: str = "",
         provable: bool = True,
     ) -> Trial:
-        """Keep an attempt, made here or elsewhere, as an episode."""
+        """Keep an attempt, made here or elsewhere, as an episode. One made without bullets used none."""
         place = (self.phase, self.purpose, len(self.episodes))  # two samples may try the same on a neighbour
         name = _episode_id(self.task.name, sample.id, *place, context, attempt.text)
         self.episodes.append(
             Episode(name, sample.id, sample.question, attempt, feedback, verdict, self.version, self.phase)
         )
-        return Trial(sample, attempt, feedback, name, provable)
+        parts: tuple[str, ...] = ()
+        if context and feedback.uses and isinstance(self.task.environment, Dissecting):
+            parts = self.task.environment.parts(sample, attempt)
+        named = tuple(bullet for bullet in cited(attempt.text) if f"[{bullet}]" in context)
+        return Trial(sample, attempt, feedback, name, provable, parts, provable and self._checked, named)
 
     def seed(self, *parts: Hashable) -> int:
         return seed_of(self.run_seed, self.phase, *parts)

@@ -33,6 +33,16 @@ class Options:
     epoch; samples that are wrong at the end of an epoch come back `replays` times, until they passed
     `graduate` times or failed `evict` times; before a version is selected, `recheck` samples that were right
     are asked again, to see what was forgotten; `measure` scores the test set before and after.
+
+    Without labels, and where the environment cannot check an answer itself, most of `agreement` attempts must
+    come out alike with a lesson. `rerun`: a failed sample for which the playbook says all that it needs is
+    attempted once more, and not learned from if that is right. `measure_credit`: in this share of batches
+    every sample is also attempted with some bullets left out, the same ones for the whole batch, which
+    measures what each bullet contributes.
+    `cite`: the generator is shown the bullets' ids, and asked which it used.
+
+    Online: accuracy is told of the last `window` answers; `drift` watches for answers that get worse; with
+    `behind` answers do not wait for learning, until `waiting` of them have not been learned from.
     """
 
     seed: int = 0
@@ -54,7 +64,15 @@ class Options:
     validate_every: int | None = None
     accept: RuleName = "best"
     measure: bool = True
+    agreement: int = 3
+    rerun: bool = False
+    measure_credit: float = 0.0
+    cite: bool = False
     split: str = "test"
+    window: int = 20
+    drift: bool = True
+    behind: bool = False
+    waiting: int = 16
 
     def __post_init__(self) -> None:
         least = {
@@ -64,10 +82,13 @@ class Options:
             "budget": 1,
             "tries": 1,
             "neighbours": 0,
+            "agreement": 1,
             "replays": 0,
             "graduate": 1,
             "evict": 1,
             "recheck": 0,
+            "window": 1,
+            "waiting": 1,
         }
         for name, bound in least.items():
             if getattr(self, name) < bound:
@@ -78,6 +99,8 @@ class Options:
             )
         if self.accept not in RULES:
             raise InputError(f"There is no rule {self.accept!r}.", hint=f"Choose from: {', '.join(RULES)}.")
+        if not 0 <= self.measure_credit <= 1:
+            raise InputError(f"measure_credit is {self.measure_credit}.", hint="Give a share from 0 to 1.")
         if self.limit is not None and self.limit < 1:
             raise InputError(f"limit is {self.limit}.", hint="Give at least 1, or None for all samples.")
 

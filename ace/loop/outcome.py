@@ -20,6 +20,7 @@ def finish(
     selection: Selection | None = None,
     stopped: str = "",
     skipped: int = 0,
+    unjudged: int = 0,
 ) -> Report:
     """The report of a run that is over, which is also written to the store.
 
@@ -58,6 +59,9 @@ def finish(
         recorded=_score(run, "traces"),
         skipped=skipped,
         epochs=tuple(turn for turn in turns(_trained(run)) if turn.instability is not None),
+        recent=_score(run, phase, run.options.window) if run.kind == "online" else None,
+        changes=tuple(payload["change"]["after"] for payload in run.payloads if "change" in payload),
+        unjudged=unjudged,
         learned=_learned(run.store.checkout(run.base), playbook),
     )
     run.store.finish_run(run.run, "capped" if stopped else "done", report.to_json())
@@ -66,6 +70,8 @@ def finish(
 
 def _trained(run: Session) -> Iterator[tuple[int, str, bool]]:
     """Epoch, sample, right or wrong, of every answer to a training sample of offline learning."""
+    if run.kind != "learn":
+        return
     for result in (result for payload in run.payloads for result in payload["results"]):
         kind, _, turn = result["phase"].partition(" ")
         if kind in {"epoch", "replay", "recheck"}:
@@ -78,9 +84,9 @@ def _right(run: Session, phase: str) -> dict[str, bool]:
     return {result["sample"]: result["correct"] for result in results if result["phase"] == phase}
 
 
-def _score(run: Session, phase: str) -> Score | None:
-    """Every sample counts: one without an answer is wrong."""
-    results = [r for payload in run.payloads for r in payload["results"] if r["phase"] == phase]
+def _score(run: Session, phase: str, last: int = 0) -> Score | None:
+    """Every sample counts: one without an answer is wrong. Of the `last` ones, if not 0."""
+    results = [r for payload in run.payloads for r in payload["results"] if r["phase"] == phase][-last:]
     if not results:
         return None
     return Score(sum(r["correct"] for r in results), len(results), sum(bool(r["error"]) for r in results))

@@ -25,11 +25,11 @@ class Replay:
     evict: int = 3
     _owed: dict[str, _Debt] = field(default_factory=dict)
     _given_up: dict[str, None] = field(default_factory=dict)
-    _right: dict[str, bool] = field(default_factory=dict)
+    _right: dict[str, bool | None] = field(default_factory=dict)
 
     def saw(self, sample: str, *, right: bool | None, taught: bool) -> None:
         """The latest outcome of a sample; None, which nothing can judge, is no failure."""
-        self._right[sample] = bool(right) or taught
+        self._right[sample] = taught or right
         if right is None and not taught:
             self._owed.pop(sample, None)
         elif right or taught:
@@ -45,6 +45,10 @@ class Replay:
     def right(self, samples: Iterable[str]) -> list[str]:
         """Those of `samples` whose latest answer was right, or led to a lesson that made it so."""
         return [name for name in samples if self._right.get(name)]
+
+    def failing(self, samples: Iterable[str]) -> list[str]:
+        """Those of `samples` whose latest answer was wrong and taught nothing, given up or not."""
+        return [name for name in samples if self._right.get(name) is False]
 
     @property
     def given_up(self) -> tuple[str, ...]:

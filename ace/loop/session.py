@@ -17,13 +17,13 @@ from typing import Any, TypeVar
 
 from ace.agent.solver import SingleCall, Solver
 from ace.errors import CapReached, InputError, StoreError
-from ace.loop.bench import Bench
+from ace.loop.bench import Bench, RunStopped
 from ace.loop.executor import ordered_map
 from ace.loop.options import Options, Progress
 from ace.loop.replay import Replay
 from ace.methods.ace import Ace
 from ace.methods.evidence import Evidence
-from ace.methods.protocol import Method
+from ace.methods.protocol import Method, Trial
 from ace.playbook.delta import diff
 from ace.playbook.model import Delta, Playbook
 from ace.roles import Curator, Generator, Reflector, Team, prompt_hash
@@ -47,24 +47,30 @@ class Work:
     episodes: Sequence[Episode] = ()
     proposals: Sequence[Proposal] = ()
     kept: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    noted: Mapping[str, Any] = field(default_factory=dict)  # what else the journal row says
 
 
 class Session:
     """One run over a task and a store. Make it with `session`."""
 
     def __init__(
-        self, task: Task, store: Store, team: Team, options: Options, progress: Progress, record: Run
+        self,
+        task: Task,
+        store: Store,
+        team: Team,
+        options: Options,
+        progress: Progress,
+        record: Run,
+        stop: Event | None = None,
     ) -> None:
         self.task, self.store, self.team, self.options, self.progress = task, store, team, options, progress
         self.run, self.kind, self.base = record.id, record.kind, int(record.config["base"])
         self.method: Method = method_of(team, options)
-        self.solver: Solver = SingleCall(Generator(team.generator, task))
-        self.evidence = Evidence(task.train)
-        for bullet in store.checkout(self.base):
-            self.evidence.kept(bullet, ())
+        self.solver: Solver = SingleCall(Generator(team.generator, task, options.cite))
+        self.evidence = _fresh(task, store.checkout(self.base))
         self._journal = {step.number: step for step in store.steps(self.run)}
         self._number, self.version = 0, self.base
-        self._stop = Event()
+        self._stop = stop or Event()
         self.payloads: list[Mapping[str, Any]] = []
         self.replay = Replay(options.graduate, options.evict)
         self.journal = store.call_journal(self.run)
@@ -72,9 +78,21 @@ class Session:
         team.meter.begin_run(self.journal, spent=usage_by_role(paid), seconds=wall(paid))
 
     @property
+    def stopped(self) -> bool:
+        return self._stop.is_set()
+
+    @property
     def playbook(self) -> Playbook:
         """As of the last step."""
         return self.store.checkout(self.version)
+
+    def lessons(self, trial: Trial, playbook: Playbook, bench: Bench) -> tuple[Proposal, ...]:
+        """What the method makes of a trial."""
+        return self.method.learn(trial, playbook, bench, self.evidence)
+
+    def forget(self) -> None:
+        """What earlier samples showed is no longer to be counted on: the evidence starts anew."""
+        self.evidence = _fresh(self.task, self.playbook)
 
     def bench(self, phase: str, version: int, purpose: str) -> Bench:
         options = self.options
@@ -88,6 +106,7 @@ class Session:
             phase,
             purpose,
             self._stop,
+            options.agreement,
         )
 
     def map(self, work: Callable[[T], R], items: Sequence[T], name: Callable[[T], str] = str) -> Iterator[R]:
@@ -126,6 +145,7 @@ class Session:
             "usage": {role: asdict(used) for role, used in usage_by_role(calls).items()},
             "faults": faults_met(calls),
             "seconds": time.perf_counter() - started,
+            **done.noted,
         }
         commit = self.store.commit(
             done.delta,
@@ -144,6 +164,7 @@ class Session:
             taught = {sample for samples in step.payload["kept"].values() for sample in samples}
             for result in step.payload["results"]:
                 self.evidence.saw(result["sample"], result["subjects"], result["right"], result["uses"])
+                self.evidence.reflections[result["sample"]] += result["reflections"]
                 name = result["sample"]
                 self.replay.saw(name, right=result["right"], taught=name in taught)
         if step.payload["kept"]:
@@ -164,10 +185,11 @@ def session(
     resume: bool,
     *,
     traces: str = "",
+    stop: Event | None = None,
 ) -> Iterator[Session]:
     """Start a run, or take up the last unfinished one; mark how it ended.
 
-    `traces` identifies the recorded attempts that it learns from, if it does.
+    `traces` identifies the recorded attempts that it learns from, if it does. `stop` ends it from outside.
     """
     config = {
         **options.record(),
@@ -179,7 +201,7 @@ def session(
         "base": store.head().number,
     }
     run = _resumed(kind, task, store, config) if resume else store.start_run(kind, task.name, config)
-    active = Session(task, store, team, options, progress, store.run(run))
+    active = Session(task, store, team, options, progress, store.run(run), stop)
     try:
         yield active
         team.meter.end_run()
@@ -191,11 +213,19 @@ def session(
         active.journal.close()
 
 
+def _fresh(task: Task, playbook: Playbook) -> Evidence:
+    """Knows the questions, and where the bullets are; nothing proves anything yet."""
+    evidence = Evidence(task.train)
+    for bullet in playbook:
+        evidence.kept(bullet, ())
+    return evidence
+
+
 def _status(error: BaseException) -> RunStatus:
     match error:
         case CapReached():
             return "capped"
-        case KeyboardInterrupt():
+        case KeyboardInterrupt() | RunStopped():
             return "interrupted"
         case _:
             return "failed"
@@ -217,6 +247,7 @@ def method_of(team: Team, options: Options) -> Method:
         verify=options.verify,
         merge=options.merge,
         budget=options.budget,
+        cite=options.cite,
     )
 
 

@@ -7,18 +7,20 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ace.errors import ModelError, ModelUnavailable
+from ace.loop import credit
 from ace.loop.bench import Bench
 from ace.loop.session import Session, Work
 from ace.methods.evidence import specific
 from ace.methods.proof import solved
 from ace.methods.protocol import Trial
 from ace.playbook.delta import touched
-from ace.playbook.model import Playbook
+from ace.playbook.model import Playbook, Quarantine
 from ace.store.records import Proposal
 from ace.task.types import Sample
 
 T = TypeVar("T")
 Lesson = tuple[Bench, Trial, tuple[Proposal, ...]]  # an attempt, and what it led to
+Learn = Callable[[Trial, Playbook, Bench], tuple[Proposal, ...]]
 
 _SCORED_AT_ONCE = 20
 _SEVERAL = 3  # fewer may be empty by chance
@@ -44,7 +46,7 @@ def learn(
     run: Session, phase: str, samples: Sequence[Sample], between: Callable[[int], None] | None = None
 ) -> None:
     """Attempt, reflect, prove, commit: batch by batch. `between` is told how many batches are done."""
-    in_batches(run, phase, samples, partial(_learn, run, phase), between)
+    in_batches(run, phase, samples, partial(study, run, phase), between)
 
 
 def in_batches(
@@ -84,28 +86,40 @@ def _score(run: Session, phase: str, samples: Sequence[Sample], playbook: Playbo
     return Work((), results, phase, "evaluator", [bench.episodes[0] for bench, _ in done])
 
 
-def _learn(run: Session, phase: str, samples: Sequence[Sample]) -> Work:
+def study(run: Session, phase: str, samples: Sequence[Sample], learn: Learn | None = None) -> Work:
+    """One batch. `learn` stands in for the method where more than the method has a say."""
     version, playbook = run.version, run.playbook
+    lessons = learn or run.lessons
 
     def attempt(sample: Sample) -> Lesson:
         bench = run.bench(phase, version, sample.id)
         trial = bench.solve(sample, playbook)
-        return bench, trial, run.method.learn(trial, playbook, bench, run.evidence)
+        if credit.edits_nothing(run, bench, trial, playbook):
+            return bench, trial, ()
+        return bench, trial, lessons(trial, playbook, bench)
 
     done = list(run.map(attempt, samples, _id))
     _refuse_silence([trial for _, trial, _ in done])
-    return learned(run, phase, done)
+    return credit.measured(run, phase, samples, learned(run, phase, done))
 
 
 def learned(run: Session, phase: str, done: Sequence[Lesson]) -> Work:
     """What a batch of attempts led to, in order. A sample that cannot be attempted again proves nothing."""
     proposals = [proposal for _, _, made in done for proposal in made]
     _refuse_deafness(proposals)
-    return Work(
+    playbook = run.playbook
+    votes, changes = (
+        credit.cast(run, [trial for _, trial, _ in done], playbook),
         run.method.combine(proposals),
-        [_result(bench, trial) for bench, trial, _ in done],
+    )
+    return Work(
+        votes + changes,
+        [
+            _result(bench, trial) | credit.told(run, bench, trial, made, playbook)
+            for bench, trial, made in done
+        ],
         f"{phase}: {', '.join(bench.purpose for bench, _, _ in done)}",
-        _authors(proposals),
+        _authors(proposals) if changes else credit.AUTHOR,
         episodes=[episode for bench, _, _ in done for episode in bench.episodes],
         proposals=proposals,
         kept=_kept((p, [p.sample_id] if trial.provable else []) for _, trial, made in done for p in made),
@@ -169,7 +183,8 @@ def _kept(proposals: Iterable[tuple[Proposal, Sequence[str]]]) -> dict[str, list
     kept: dict[str, list[str]] = {}
     for proposal, samples in proposals:
         if proposal.outcome == "accepted":
-            for name in dict.fromkeys(name for op in proposal.delta for name in touched(op)):
+            proven = (op for op in proposal.delta if not isinstance(op, Quarantine))
+            for name in dict.fromkeys(name for op in proven for name in touched(op)):
                 kept.setdefault(name, []).extend(samples)
     return kept
 

@@ -35,6 +35,7 @@ class Ace:
     """The method. `tries` proposals for each failed sample, `neighbours` earlier samples to keep right.
 
     `verify` False keeps every first lesson unproven (the ablation). `budget` is in tokens.
+    `cite` shows the generator the ids of bullets.
     """
 
     reflector: Reflector
@@ -44,10 +45,11 @@ class Ace:
     verify: bool = True
     merge: bool = False
     budget: int = 10_000
+    cite: bool = False
     count_tokens: CountTokens = estimate_tokens
 
     def context(self, playbook: Playbook) -> Rendered:
-        return render_playbook(playbook, self.budget, self.count_tokens)
+        return render_playbook(playbook, self.budget, self.count_tokens, ids=self.cite)
 
     def learn(
         self, trial: Trial, playbook: Playbook, bench: Bench, evidence: Evidence

@@ -12,12 +12,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ace.methods.evidence import Evidence, specific
-from ace.methods.generality import conditions, mentioned, repeated, stems
+from ace.methods.generality import PLACEHOLDERS, conditions, mentioned, repeated, stems
 from ace.playbook.model import Add, Bullet, Promote, Revise, bullet_id
 from ace.refine.similar import same_meaning, same_words, topic
 from ace.task.types import Sample
 
 SECTION = "lessons"
+WORDLESS = "has no words of its own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,11 @@ def consider(
     `widen`: other words for what a bullet says join its line; otherwise they get a line of their own.
     """
     bullets = tuple(known)
-    if any(same_words(bullet.content) == same_words(lesson) for bullet in bullets):
+    if any(_says(bullet.content, lesson, sample.question) for bullet in bullets):
         return Considered(flaw=f"{lesson} is known")
     if flaw := _flaw(lesson, sample, evidence):
         told_apart = evidence.contrast.apart(lesson, sample.question)
-        if _flaw(told_apart, sample, evidence):
+        if flaw == WORDLESS or _flaw(told_apart, sample, evidence):
             return Considered(flaw=f"{lesson} {flaw}")
         lesson = told_apart
     for bullet in bullets:
@@ -52,6 +53,14 @@ def consider(
         if same_topic or _uses_its_words(bullet.content, lesson):
             return Considered(flaw=f"{lesson} uses words that are known to mean: {bullet.content}")
     return Considered(added(lesson))
+
+
+def _says(bullet: str, lesson: str, question: str) -> bool:
+    """A bullet is the lesson, or says the same in words that this question has too."""
+    if same_words(bullet) == same_words(lesson):
+        return True
+    names = bullet.partition(":")[0].split(", ")
+    return same_meaning(bullet, lesson) and any(stems(name) <= stems(question) for name in names)
 
 
 def _widened(bullet: Bullet, lesson: str) -> Considered:
@@ -80,6 +89,8 @@ def _flaw(lesson: str, sample: Sample, evidence: Evidence) -> str:
         return f"repeats {', '.join(copied)} of its own question"
     if conditions(lesson) > 1:
         return "says several things in one line"
+    if not stems(lesson.partition(":")[0]) - stems(" ".join(PLACEHOLDERS)):
+        return WORDLESS
     if other := evidence.contrast.bystander(lesson, (sample.id,)):
         return f"would also speak for: {other}"
     return "" if evidence.rarity.sets_apart(sample.question, lesson) else "would speak for many questions"

@@ -26,6 +26,10 @@ class Contrast:
         self._uses: dict[str, tuple[frozenset[str], ...]] = {}
         self._using: dict[str, dict[str, None]] = defaultdict(dict)  # word -> samples seen
 
+    def meet(self, sample: Sample) -> None:
+        self._questions[sample.id] = sample.question
+        self._asked.update(stems(sample.question))
+
     def saw(self, sample_id: str, subjects: Collection[str], uses: Collection[str]) -> None:
         self._subjects[sample_id] = frozenset(subject.lower() for subject in subjects)
         self._uses[sample_id] = tuple(frozenset(same_words(part)) for part in uses)
@@ -52,18 +56,22 @@ class Contrast:
     def apart(self, lesson: str, question: str) -> str:
         """A lesson with the word of its question that tells it from others.
 
-        Of the words that no sample uses which shares a word with the lesson and has no use for it: the one
-        that most questions have, the last of equals, such as "dollars". If the lesson has it already, nothing
-        is added.
+        Of the words that no sample uses which has no use for the lesson (for a unit: which shares a word with
+        it, too) the one that most questions have, the last of equals, such as "dollars". If the lesson has it
+        already, nothing is added. A condition that has another's words, as "Refused: ord.channel = 'N'",
+        gets that word instead of its own.
         """
-        words = lesson.partition(":")[0]
+        words, colon, meaning = lesson.partition(":")
         telling = self._telling(lesson, question)
         if not telling or stem(telling) in stems(words):
             return lesson
-        return lesson.replace(words, f"{words} ({telling})", 1)
+        if conditions(lesson) == 1 and self.bystander(lesson, ()):
+            return f"{telling.capitalize()}{colon}{meaning}"
+        return f"{words} ({telling}){colon}{meaning}"
 
     def _telling(self, lesson: str, question: str) -> str:
-        near = {other for word in stems(lesson.partition(":")[0]) for other in self._using[word]}
+        shared = stems(question if conditions(lesson) == 1 else lesson.partition(":")[0])
+        near = {other for word in shared for other in self._using[word]}
         others = {other for other in near if self._no_use(other, lesson)}
         asked = stems(question)
         said = {stem(word): word.lower() for word in WORD.findall(unnamed(question))}

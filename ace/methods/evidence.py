@@ -5,7 +5,7 @@ Built up in journal order, so it is the same after a resume. Knows subjects, no 
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 
 from ace.methods.contrast import Contrast
@@ -23,8 +23,16 @@ class Evidence:
         self._right: dict[str, dict[str, None]] = defaultdict(dict)  # subject -> samples that were right
         self._about: dict[str, dict[str, None]] = defaultdict(dict)  # subject -> bullets
         self._proofs: dict[str, tuple[str, ...]] = {}
+        self.reflections: Counter[str] = Counter()  # sample -> proposals that did not make it right
         self.contrast = Contrast(self._samples.values())
         self.rarity = Rarity(sample.question for sample in self._samples.values())
+
+    def meet(self, sample: Sample) -> None:
+        """A sample that was not among those there were at the start."""
+        if sample.id not in self._samples:
+            self._samples[sample.id] = sample
+            self.contrast.meet(sample)
+            self.rarity.meet(sample.question)
 
     def saw(
         self, sample_id: str, subjects: Collection[str], right: bool | None, uses: Collection[str] = ()

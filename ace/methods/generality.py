@@ -56,9 +56,14 @@ class Rarity:
     """Which words set a question apart from the others that are asked."""
 
     def __init__(self, questions: Iterable[str]) -> None:
-        told = [stems(question) for question in questions]
-        self._found = Counter(stem for question in told for stem in question)
-        self._most = max(2, int(_COMMON * len(told)))
+        self._found = Counter[str]()
+        self._told = 0
+        for question in questions:
+            self.meet(question)
+
+    def meet(self, question: str) -> None:
+        self._found.update(stems(question))
+        self._told += 1
 
     def sets_apart(self, question: str, lesson: str) -> bool:
         """The words before the colon hold a rare word of the question, if it has any.
@@ -69,7 +74,7 @@ class Rarity:
         if not conditions(lesson):
             return True
         found = {word: self._found[word] for word in stems(question)}
-        most = min(self._most, 2 * max(1, min(found.values(), default=0)))
+        most = min(max(2, int(_COMMON * self._told)), 2 * max(1, min(found.values(), default=0)))
         rare = {word for word in found if found[word] <= most}
         return not rare or bool(rare & stems(lesson.partition(":")[0]))
 

@@ -1,7 +1,9 @@
 """Whether a proposal may be kept: its own sample must now be right, and its neighbours still right.
 
-The acceptance rules see feedback only. With labels that is the match; without, it is what the environment
-shows (the attempt ran and returned something). Where nothing is shown nothing can be proven.
+The acceptance rules see feedback only. With labels that is the match. Without, it is the environment's own
+check of the answer, where it has one; else the attempt must run, return something, and most of a few attempts
+at a temperature must return the same: what a lesson explains comes out alike, what is guessed does not. Where
+nothing is shown nothing can be proven.
 """
 
 from __future__ import annotations
@@ -29,6 +31,15 @@ def solved(feedback: Feedback) -> bool | None:
     return feedback.ran if feedback.passed is None else feedback.passed
 
 
+def sure(trial: Trial) -> bool:
+    """A label or the environment's own check spoke, and not only that the attempt ran."""
+    return trial.feedback.passed is not None or trial.checked
+
+
+def _alike(one: Trial, other: Trial) -> bool:
+    return bool(solved(other.feedback)) and one.feedback.text == other.feedback.text
+
+
 def prove(
     delta: Delta, playbook: Playbook, own: Iterable[Sample], neighbours: Iterable[Sample], bench: Bench
 ) -> Proof:
@@ -45,9 +56,15 @@ def prove(
         trials.append(bench.solve(sample, candidate))
         if not solved(trials[-1].feedback):
             return Proof(False, f"{sample.id} still fails", tuple(trials))
+        more = () if sure(trials[-1]) else bench.again(sample, candidate)
+        alike = 1 + sum(_alike(trials[-1], other) for other in more)
+        trials += more
+        if 2 * alike <= 1 + len(more):
+            why = f"{sample.id} runs, but only {alike} of {1 + len(more)} attempts agree"
+            return Proof(False, why, tuple(trials))
     for sample in neighbours:
         trials.append(bench.solve(sample, candidate))
         if not solved(trials[-1].feedback) and solved(bench.solve(sample, playbook).feedback):
             return Proof(False, f"{sample.id} was right and now fails", tuple(trials))
-    right = [trial.sample.id for trial in trials if solved(trial.feedback)]
+    right = dict.fromkeys(trial.sample.id for trial in trials if solved(trial.feedback))
     return Proof(True, f"right with it: {', '.join(right)}", tuple(trials))

@@ -17,7 +17,10 @@ from ace.task.types import Attempt, Feedback, Sample
 class Trial:
     """One attempt as a learner may see it: no verdict. `episode` is the id of its full record.
 
-    `provable` is False when no further attempt at its sample can be made: it was only recorded.
+    `provable` is False when no further attempt at its sample can be made: it was only recorded. `parts`: what
+    the attempt is made of, where the environment says so and `feedback.uses` can be compared with it.
+    `checked`: the environment checked the answer itself, so that `feedback.ran` says that it is right.
+    `cited`: ids of bullets that it names as used, of those it was shown.
     """
 
     sample: Sample
@@ -25,12 +28,19 @@ class Trial:
     feedback: Feedback
     episode: str
     provable: bool = True
+    parts: tuple[str, ...] = ()
+    checked: bool = False
+    cited: tuple[str, ...] = ()
 
 
 class Bench(Protocol):
     """Where a method tries things out. Every trial is recorded as an episode."""
 
     def solve(self, sample: Sample, playbook: Playbook) -> Trial: ...
+
+    def again(self, sample: Sample, playbook: Playbook) -> tuple[Trial, ...]:
+        """Further attempts at a temperature, for agreement: as many as the run was told to make."""
+        ...
 
     def seed(self, *parts: Hashable) -> int:
         """A number that depends on the run's seed and on `parts` only."""

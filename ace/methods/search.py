@@ -32,7 +32,7 @@ from ace.playbook.model import (
 from ace.roles.curator import Curator
 from ace.roles.reflector import Reflector
 from ace.store.records import Proposal
-from ace.task.types import Feedback
+from ace.task.types import Feedback, FeedbackKind
 
 _TEMPERATURES = (0.0, 0.7, 1.0)
 _SHOWN_TO_CURATOR = 8
@@ -83,16 +83,32 @@ class Search:
     def unproven(self, *, quarantine: bool) -> Proposal:
         """The first lesson as it comes; in quarantine where nothing that is shown could ever prove it."""
         try:
-            said = _added(self._said(0, ()))
+            lessons, critique = self._unaided()
         except ModelError as error:
             return failed(self.trial.sample.id, "reflector", error, self.trial.episode)
+        if not lessons:
+            return proposal(self.trial.sample.id, "reflector", (), Proof(False, critique), self.trial)
+        said = _added(lessons)
         delta: Delta = tuple(op for op in said if op.id not in self.playbook.bullets)
         if not delta:  # and what is proven already must not go into quarantine for being said again
             return proposal(self.trial.sample.id, "reflector", said, Proof(False, "known"), self.trial)
         if quarantine:
             delta += tuple(Quarantine(operation.id) for operation in delta if isinstance(operation, Add))
         why = "nothing that is shown can prove it: quarantined" if quarantine else "kept unproven"
+        why += f"; {critique}" if critique else ""
         return proposal(self.trial.sample.id, "reflector", delta, Proof(True, why), self.trial)
+
+    def _unaided(self) -> tuple[tuple[str, ...], str]:
+        """Lessons from what is shown; where nothing is, from the model's own critique, which is kept."""
+        trial = self.trial
+        if trial.feedback.kind is not FeedbackKind.NONE:
+            return self._said(0, ()), ""
+        said = self.reflector.critique(trial.sample, trial.attempt, seed=self._seed(0))
+        found = (generalised(trial.sample.question, said.lesson),) if said.wrong and said.lesson else ()
+        return (
+            found,
+            f"its critique: {'may be wrong' if said.wrong else 'nothing speaks against it'}, {said.why}",
+        )
 
     def about(self) -> tuple[str, ...]:
         """What there is to learn: what a wrong attempt lacks; of a right one what no bullet says yet."""

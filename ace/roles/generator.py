@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel, Field
 
 from ace.llm.client import Client
+from ace.roles.citing import without_citations
 from ace.roles.prompt import messages, render
 from ace.task.types import Sample, Task
 
@@ -14,7 +15,7 @@ from ace.task.types import Sample, Task
 class Answer(BaseModel):
     """What the generator replies: plain text, so that a small model need not escape its SQL.
 
-    `text` is the reply unchanged, `answer` without the space around it.
+    `text` is the reply unchanged, `answer` without the space around it and the bullets it cites.
     """
 
     answer: str = Field(min_length=1)
@@ -23,10 +24,11 @@ class Answer(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Generator:
-    """Asks a model for the answer to a sample."""
+    """Asks a model for the answer to a sample; with `cite`, also for the ids of the bullets it used."""
 
     client: Client
     task: Task
+    cite: bool = False
 
     def __call__(self, sample: Sample, playbook: str, *, temperature: float = 0.0, seed: int = 0) -> Answer:
         """One call. Raises ValueError when the model answers nothing, ModelError as the client does."""
@@ -36,11 +38,13 @@ class Generator:
             instructions=self.task.instructions,
             environment=self.task.environment.describe(sample),
             playbook=playbook,
+            cite=self.cite,
         )
         asked = messages(system, render("generator", "user", question=sample.question))
         reply = self.client.complete(
             asked, temperature=temperature, seed=seed, max_tokens=self.task.max_tokens
         )
-        if not reply.text.strip():
+        answer = (without_citations(reply.text) if self.cite else reply.text).strip()
+        if not answer:
             raise ValueError(f"the model answered nothing (finish reason: {reply.finish_reason})")
-        return Answer(answer=reply.text.strip(), text=reply.text)
+        return Answer(answer=answer, text=reply.text)

@@ -28,6 +28,14 @@ class Lesson(BaseModel):
     lesson: str = Field(min_length=1, max_length=600)
 
 
+class Critique(BaseModel):
+    """What a model thinks of an attempt that nothing has judged. Without a lesson there is none."""
+
+    wrong: bool
+    why: str = Field(max_length=400)
+    lesson: str = Field(max_length=600)
+
+
 @cache
 def words_for(parts: int) -> type[BaseModel]:
     """One phrase for each numbered part, "1" the first: a part cannot be left out, made up or mistaken."""
@@ -86,6 +94,17 @@ class Reflector:
             return sentences(" ".join(said.split()))
         words = cast(BaseModel, reply.parsed).model_dump().values()
         return tuple(f"{_phrase(each)}: {part}." for each, part in zip(words, about, strict=True))
+
+    def critique(self, sample: Sample, attempt: Attempt, *, seed: int = 0) -> Critique:
+        """Whether an attempt may be wrong, and why: the model's own word, where nothing else is shown.
+
+        Raises MalformedReply when the model gives no usable reply, ModelError as the client does.
+        """
+        user = f"Question: {shown(sample.question)}\nAnswer: {shown(attempt.answer or attempt.error)}"
+        asked = messages(render("reflector", "critique"), user)
+        reply = self.client.complete(asked, schema=Critique, seed=seed, max_tokens=MAX_TOKENS)
+        said = cast(Critique, reply.parsed)
+        return said.model_copy(update={"lesson": " ".join(said.lesson.split())})
 
 
 def _phrase(words: str) -> str:

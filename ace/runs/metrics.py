@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from itertools import accumulate, groupby
 from operator import itemgetter
 
-_KINDS = ("fixed", "broken", "still_failing", "still_right")
-
 
 def wilson(correct: int, total: int) -> tuple[float, float]:
     """The 95% Wilson score interval of a proportion; no samples know nothing, so (0, 1).
@@ -79,15 +77,24 @@ def turns(measured: Iterable[tuple[int, str, bool]]) -> list[Turn]:
     latest: dict[str, bool] = {}
     found: list[Turn] = []
     for epoch, answers in groupby(measured, key=itemgetter(0)):
-        before, after, changed = {}, dict[str, bool](), []
+        before, after, changed = dict[str, bool](), dict[str, bool](), list[bool]()
         for _, sample, right in answers:
             if sample in latest:
                 before.setdefault(sample, latest[sample])
                 changed.append(latest[sample] != right)
                 after[sample] = right
             latest[sample] = right
-        counts = (len(getattr(flows(before, after), kind)) for kind in _KINDS)
-        found.append(Turn(epoch, *counts, sum(changed) / len(changed) if changed else None))
+        became = flows(before, after)
+        found.append(
+            Turn(
+                epoch,
+                len(became.fixed),
+                len(became.broken),
+                len(became.still_failing),
+                len(became.still_right),
+                sum(changed) / len(changed) if changed else None,
+            )
+        )
     return found
 
 

@@ -66,6 +66,8 @@ class Report:
     recorded attempts that were learned from, if any were; `skipped` others are at held-out samples.
     `comparisons` are how versions came to be selected, or rejected, in order; `epochs` what
     became of training samples that were asked more than once.
+    Online: `recent` is the score of the last answers, as many as the run's window; `changes` says after how
+    many answers each change for the worse was found; `unjudged` answers have had no feedback yet.
     """
 
     kind: str
@@ -94,6 +96,9 @@ class Report:
     skipped: int = 0
     comparisons: tuple[Comparison, ...] = ()
     epochs: tuple[Turn, ...] = ()
+    recent: Score | None = None
+    changes: tuple[int, ...] = ()
+    unjudged: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """The object that `--json` prints and the store keeps."""
@@ -102,6 +107,8 @@ class Report:
             "before": self.before and self.before.to_json(),
             "after": self.after and self.after.to_json(),
             "recorded": self.recorded and self.recorded.to_json(),
+            "recent": self.recent and self.recent.to_json(),
+            "changes": list(self.changes),
             "usage": {role: asdict(usage) for role, usage in self.usage.items()},
             "models": dict(self.models),
             "learned": [asdict(bullet) for bullet in self.learned],
@@ -118,6 +125,8 @@ class Report:
             "before": plain.get("before") and Score.from_json(plain["before"]),
             "after": plain.get("after") and Score.from_json(plain["after"]),
             "recorded": plain.get("recorded") and Score.from_json(plain["recorded"]),
+            "recent": plain.get("recent") and Score.from_json(plain["recent"]),
+            "changes": tuple(plain.get("changes", ())),
             "usage": {role: Usage(**usage) for role, usage in plain.get("usage", {}).items()},
             "learned": tuple(_bullet(bullet) for bullet in plain.get("learned", ())),
             "epochs": tuple(Turn(**turn) for turn in plain.get("epochs", ())),

@@ -72,6 +72,8 @@ def _scores(report: Report) -> str:
     lines += [f"  {role} is {name}" for role, name in report.models.items() if name != report.model]
     if rows:
         lines.append(indent(aligned(rows, right=(1, 2)), "  "))
+    if report.kind == "online":
+        lines += _as_it_went(report)
     if report.skipped:
         attempts = counted(report.skipped, "recorded attempt")
         lines.append(f"  left out: {attempts} at samples held out for validation or test")
@@ -84,6 +86,16 @@ def _scores(report: Report) -> str:
     if report.stopped:
         lines.append(f"  stopped early: {report.stopped}")
     return "\n".join(lines)
+
+
+def _as_it_went(report: Report) -> Iterator[str]:
+    """What only an online run has."""
+    if report.recent and report.after and report.recent.total < report.after.total:
+        yield f"  the last {report.recent.total}: {score_text(report.recent)}"
+    for answers in report.changes:
+        yield f"  worse after {answers} answers: a change was found, and what was known reopened"
+    if report.unjudged:
+        yield f"  {counted(report.unjudged, 'answer')} without feedback so far"
 
 
 def _choice(report: Report) -> str:

@@ -1,7 +1,7 @@
 """One SQLite file for each playbook: its versions and branches, and the runs that made them."""
 
 from ace.store.backup import restore
-from ace.store.records import Branch, Commit, Problem, Proposal, Run, Step, Tag, Touch, Version
+from ace.store.records import Branch, Commit, Problem, Proposal, Run, Said, Step, Tag, Touch, Version
 from ace.store.store import Ref, Store
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Proposal",
     "Ref",
     "Run",
+    "Said",
     "Step",
     "Store",
     "Tag",

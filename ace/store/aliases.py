@@ -11,14 +11,11 @@ from dataclasses import astuple
 from typing import TYPE_CHECKING
 
 from ace.playbook.exchange import Alias
+from ace.store import rows
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-_ADD = """INSERT INTO aliases (source, alias, bullet, section, content_hash, helpful, harmful)
-    VALUES (?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (source, alias) DO UPDATE SET bullet = excluded.bullet, section = excluded.section,
-        content_hash = excluded.content_hash, helpful = excluded.helpful, harmful = excluded.harmful"""
 _READ = """SELECT source, alias, bullet, section, content_hash, helpful, harmful
     FROM aliases ORDER BY rowid"""
 
@@ -34,6 +31,7 @@ def m004_aliases(db: Database) -> None:
     content_hash TEXT NOT NULL,        -- SHA-256
     helpful INTEGER NOT NULL,
     harmful INTEGER NOT NULL,
+    checksum TEXT NOT NULL,
     PRIMARY KEY (source, alias)
 ) STRICT"""
     )
@@ -41,7 +39,7 @@ def m004_aliases(db: Database) -> None:
 
 def add(db: sqlite3.Connection, aliases: Iterable[Alias]) -> None:
     """New ones, and what a file says now of those it had before."""
-    db.executemany(_ADD, [astuple(alias) for alias in aliases])
+    rows.insert(db, "aliases", [astuple(alias) for alias in aliases], key="source, alias")
 
 
 def read(db: sqlite3.Connection) -> list[Alias]:

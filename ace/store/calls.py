@@ -10,6 +10,7 @@ import sqlite3
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from ace.store import rows
 from ace.store.text import to_json, to_text
 
 if TYPE_CHECKING:
@@ -40,15 +41,12 @@ TABLES = (
     completion_tokens INTEGER NOT NULL,
     cost REAL,                         -- US dollars; null is unknown
     started REAL NOT NULL,             -- seconds since 1970, UTC
-    seconds REAL NOT NULL
+    seconds REAL NOT NULL,
+    checksum TEXT NOT NULL
 ) STRICT""",
     "CREATE INDEX calls_run ON calls (run, step)",
 )
 
-_INSERT = """INSERT INTO calls (run, step, phase, sample, role, model, request, occurrence, reply,
-    finish_reason, error, faults, calls, prompt_tokens, cached_tokens, completion_tokens, cost, started,
-    seconds)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 _READ = """SELECT step, sample, role, request, occurrence, phase, model, reply, finish_reason, error, faults,
     calls, prompt_tokens, cached_tokens, completion_tokens, cost, started, seconds
 FROM calls WHERE run = :run"""
@@ -75,7 +73,7 @@ def replies_cut_off(db: sqlite3.Connection, run: int) -> dict[Key, Reply]:
 
 
 def add(db: sqlite3.Connection, run: int, call: Call) -> None:
-    db.execute(_INSERT, _row(run, call))
+    rows.insert(db, "calls", [_row(run, call)])
 
 
 def _row(run: int, call: Call) -> tuple[Any, ...]:
@@ -85,7 +83,8 @@ def _row(run: int, call: Call) -> tuple[Any, ...]:
     asked = key.request, key.occurrence, said, call.finish_reason, to_text(call.error)
     met = to_json([asdict(fault) for fault in call.faults])
     tokens = used.calls, used.prompt_tokens, used.cached_tokens, used.completion_tokens
-    return (*where, *asked, met, *tokens, used.cost, call.started, used.seconds)
+    cost = None if used.cost is None else float(used.cost)  # REAL: a whole number would not read back as one
+    return (*where, *asked, met, *tokens, cost, float(call.started), float(used.seconds))
 
 
 def _call(row: tuple[Any, ...]) -> Call:

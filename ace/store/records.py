@@ -99,6 +99,23 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What somebody said of an answer after it was given: the right one, if they knew it, and anything else.
+
+    The store adds `created`, a number, and the run that the episode belongs to.
+    """
+
+    episode: str
+    right: bool
+    expected: str = ""
+    text: str = ""
+    author: str = "person"
+    created: str = ""
+    number: int = 0
+    run: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One execution of the loop. `report` is there once it has ended."""
 

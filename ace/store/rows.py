@@ -33,16 +33,33 @@ SEALED: dict[str, tuple[str, ...]] = {
     "proposals": (
         *("run", "version", "sample_id", "author", "delta", "outcome", "why", "episodes", "attempts"),
     ),
+    "feedback": ("id", "run", "episode", "right", "expected", "text", "author", "created"),
     "rejected_operations": ("run", "author", "operation", "why", "version"),
+    "aliases": ("source", "alias", "bullet", "section", "content_hash", "helpful", "harmful"),
+    "calls": (
+        *("run", "step", "phase", "sample", "role", "model", "request", "occurrence", "reply"),
+        *("finish_reason", "error", "faults", "calls", "prompt_tokens", "cached_tokens", "completion_tokens"),
+        *("cost", "started", "seconds"),
+    ),
 }
-_KEYS = {"versions": "number", "branches": "name", "runs": "id", "tags": "id", "steps": "run, number"}
+_KEYS = {
+    "versions": "number",
+    "branches": "name",
+    "runs": "id",
+    "tags": "id",
+    "feedback": "id",
+    "steps": "run, number",
+}
 
 
-def insert(db: sqlite3.Connection, table: str, rows: Iterable[Sequence[Value]]) -> None:
-    """Rows in the order of the table's sealed columns."""
+def insert(db: sqlite3.Connection, table: str, rows: Iterable[Sequence[Value]], *, key: str = "") -> None:
+    """Rows in the order of the table's sealed columns. `key`: a row that has it already is replaced."""
     columns = SEALED[table]
     marks = ", ".join("?" * (len(columns) + 1))
-    sql = f"INSERT INTO {table} ({', '.join(columns)}, checksum) VALUES ({marks})"  # noqa: S608 (our own names)
+    sql = f"INSERT INTO {table} ({', '.join(map(_quoted, columns))}, checksum) VALUES ({marks})"  # noqa: S608 (our own names)
+    if key:
+        taken = ", ".join(f"{_quoted(name)} = excluded.{_quoted(name)}" for name in (*columns, "checksum"))
+        sql += f" ON CONFLICT ({key}) DO UPDATE SET {taken}"
     db.executemany(sql, [(*row, checksum(_by_name(columns, row))) for row in rows])
 
 
@@ -72,7 +89,11 @@ def broken(db: sqlite3.Connection) -> Iterator[tuple[str, str]]:
 
 def _columns(db: sqlite3.Connection, table: str) -> str:
     sql = "SELECT name FROM pragma_table_info(?) WHERE name <> 'checksum' ORDER BY name"
-    return ", ".join(name for (name,) in db.execute(sql, [table]))
+    return ", ".join(_quoted(name) for (name,) in db.execute(sql, [table]) if name in SEALED[table])
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'  # "right" is a keyword
 
 
 def _by_name(columns: tuple[str, ...], row: Sequence[Value]) -> list[Value]:

@@ -18,6 +18,7 @@ from ace.playbook.codec import chain_hash, delta_to_json
 from ace.store.aliases import m004_aliases
 from ace.store.branch_tables import m003_branches
 from ace.store.calls import m005_calls
+from ace.store.feedback import m006_feedback
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -157,6 +158,7 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     m003_branches,
     m004_aliases,
     m005_calls,
+    m006_feedback,
 )
 LATEST = len(MIGRATIONS)
 DAMAGED = (
@@ -216,7 +218,8 @@ def made() -> dict[str, str]:
 
 
 def objects(db: sqlite3.Connection) -> dict[str, str]:
-    """Names and SQL of what the file has, and which migrations it says it has seen."""
-    found = dict(db.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall())
+    """Kinds, names and SQL of what the file has, and which migrations it says it has seen."""
+    sql = "SELECT type || ' ' || name, sql FROM sqlite_schema WHERE sql IS NOT NULL"
+    found = dict(db.execute(sql).fetchall())
     seen = db.execute("SELECT name, migration_set FROM _sqlite_migrations").fetchall()
     return found | {f"migration {name}": of for name, of in seen}

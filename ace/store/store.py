@@ -21,6 +21,7 @@ from ace.playbook.model import Delta, Playbook
 from ace.playbook.threeway import Side, join
 from ace.store import aliases as alias_rows
 from ace.store import backup, calls, evidence, lineage, past, runs, verify, versions
+from ace.store import feedback as feedback_rows
 from ace.store.connection import connect, transaction, typed_errors
 from ace.store.journal import CallJournal
 from ace.store.records import Branch, Commit, Problem, Proposal, Run, RunStatus, Step, Tag, Touch, Version
@@ -282,6 +283,18 @@ class Store:
         """Episodes in the order they were stored: all, those of a run, or those with these ids."""
         with self._reading() as db:
             return evidence.episodes(db, run, ids)
+
+    def add_feedback(self, said: feedback_rows.Said) -> feedback_rows.Said:
+        """Keep what was said of an answer. UnknownVersion for an episode that is not in the file."""
+        with self._writing() as db:
+            return feedback_rows.add(db, said)
+
+    def feedback(
+        self, task: str | None = None, *, after: int = 0, unlearned: bool = False
+    ) -> list[feedback_rows.Said]:
+        """What was said of answers, in the order it came; `unlearned`: that no run has learned from."""
+        with self._reading() as db:
+            return feedback_rows.read(db, task, after, unlearned=unlearned)
 
     def proposals(self, run: int | None = None) -> list[Proposal]:
         """Proposals in the order they were stored: all, or those of a run."""

@@ -9,12 +9,24 @@ from ace.task.folder import find_tasks, load_task
 from ace.task.samples import check_task
 from ace.task.sql import SqlEnvironment
 from ace.task.sqltext import extract_sql
-from ace.task.types import Attempt, Environment, Episode, Feedback, FeedbackKind, Sample, Task, Verdict
+from ace.task.types import (
+    Attempt,
+    Dissecting,
+    Environment,
+    Episode,
+    Feedback,
+    FeedbackKind,
+    Sample,
+    SelfChecking,
+    Task,
+    Verdict,
+)
 
 __all__ = [
     "AnswerEnvironment",
     "Attempt",
     "Database",
+    "Dissecting",
     "Environment",
     "Episode",
     "Feedback",
@@ -22,6 +34,7 @@ __all__ = [
     "JudgeEnvironment",
     "Result",
     "Sample",
+    "SelfChecking",
     "SqlEnvironment",
     "Task",
     "Verdict",

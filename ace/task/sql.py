@@ -52,6 +52,8 @@ class SqlEnvironment:
             return Feedback(kind, _outcome(result), subjects=result.reads, ran=_returned(result))
         passed = self.judge(sample, attempt).correct
         gold = self.gold(sample)
+        if gold.error:  # no answer could be right, so nothing is said of this one
+            return Feedback(kind, _outcome(result), expected=f"The right SQL fails: {gold.error}")
         gold_sql = sample.data["gold_sql"].strip()
         uses = conditions(gold_sql, gold.reads)
         return Feedback(
@@ -64,6 +66,10 @@ class SqlEnvironment:
             missing(uses, extract_sql(attempt.answer), gold.reads),
             uses,
         )
+
+    def parts(self, sample: Sample, attempt: Attempt) -> tuple[str, ...]:
+        """The conditions of the attempt's own SQL; the columns it reads resolve bare names."""
+        return conditions(extract_sql(attempt.answer), self._attempted(sample, attempt).reads)
 
     def check(self, sample: Sample) -> None:
         sql = sample.data.get("gold_sql")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 
 class FeedbackKind(StrEnum):
@@ -59,7 +59,8 @@ class Feedback:
 
     `uses` is what the right answer is made of, `missing` those parts of it that the attempt has not; also
     only with labels.
-    `ran` is evidence without labels: the attempt ran and returned something; None when nothing is shown.
+    `ran` is evidence without labels: the attempt ran and returned something, or passed the environment's own
+    check where it has one (`SelfChecking`); None when nothing is shown.
     `text` describes the outcome (rows or error). `expected` describes the right answer and is empty
     unless labels are allowed. `subjects` name what the sample touches (tables, columns, topics),
     derived from the attempt, and from the gold answer only when labels are allowed.
@@ -108,6 +109,24 @@ class Environment(Protocol):
 
     def check(self, sample: Sample) -> None:
         """Raise TaskError when the sample cannot be used (gold answer that fails, missing field)."""
+        ...
+
+
+@runtime_checkable
+class SelfChecking(Protocol):
+    """An environment that can tell a right answer from its question alone, as with a puzzle."""
+
+    def self_check(self, sample: Sample, attempt: Attempt) -> bool:
+        """Whether the answer holds. Never looks at a label: the outcome is shown, and lessons rest on it."""
+        ...
+
+
+@runtime_checkable
+class Dissecting(Protocol):
+    """An environment that can say what an attempt is made of, in the words of `Feedback.uses`."""
+
+    def parts(self, sample: Sample, attempt: Attempt) -> tuple[str, ...]:
+        """Without labels, and empty for what cannot be taken apart."""
         ...
 
 

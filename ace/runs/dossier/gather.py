@@ -14,6 +14,7 @@ from ace.context.render import render_playbook
 from ace.llm.client import Usage
 from ace.playbook.delta import apply, touched
 from ace.playbook.model import Add, Bullet, Operation, Playbook
+from ace.runs.credit import Credit, credit_of
 from ace.runs.dossier import reproduce
 from ace.runs.dossier.history import History
 from ace.runs.metrics import Flows, flows, moving, pooled, wilson
@@ -117,6 +118,7 @@ class Dossier:
     refuted: tuple[Refuted, ...]
     proposed: int
     usage: Mapping[str, Usage]
+    credit: Credit
     command: str
     facts: tuple[tuple[str, str], ...]
 
@@ -142,6 +144,7 @@ def gather(history: History) -> Dossier:
         refuted=tuple(_refuted(history)),
         proposed=len(history.proposals),
         usage=report.usage if report else _usage(history),
+        credit=credit_of(step.payload for step in history.steps),
         command=reproduce.command(run),
         facts=tuple(reproduce.facts(run, history.start, history.final)),
     )

@@ -11,9 +11,13 @@ from ace.task.traces import WITHOUT_A_TASK
 
 _REPLAYS = {"replays", "graduate", "evict", "recheck"}
 _LEARN_ONLY = {"epochs", "validate", "validate_every", "accept", "merge"} | _REPLAYS
-_LEARNING = {"batch_size", "feedback", "tries", "neighbours", "verify"} | _LEARN_ONLY
+_ONLINE_ONLY = {"window", "drift", "behind", "waiting"}
+_LEARNING = {
+    *("batch_size", "feedback", "tries", "neighbours", "verify", "agreement", "rerun", "measure_credit"),
+    *_LEARN_ONLY,
+}
 _NOT_AN_OPTION = {"models", "prompts", "samples", "traces", "base", "measure"}
-_SWITCHES_OFF = {"verify", "validate"}  # the others have no --no- form
+_SWITCHES_OFF = {"verify", "validate", "drift"}  # the others have no --no- form
 _ROLES = ("reflector", "curator")
 
 
@@ -47,6 +51,8 @@ def _applies(name: str, kind: str) -> bool:
         return kind == "eval"
     if name in _LEARN_ONLY:
         return kind == "learn"
+    if name in _ONLINE_ONLY:
+        return kind == "online"
     return kind != "eval" or name not in _LEARNING
 
 

@@ -1,0 +1,48 @@
+"""A scripted model for tasks/shifting_policy: knows how to write the queries, and codes from its playbook.
+
+It takes the first line of the playbook that speaks of a question, as a model does that was told two things.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from ace.llm import Message, ScriptedClient
+
+FOLDER = Path(__file__).parent.parent / "tasks" / "shifting_policy"
+_LINE = re.compile(r"(\w+) tickets: (ticket\.\w+ = (?:'\w'|\d+))")
+_WORD = re.compile(r"(\w+) tickets?\b")
+_WHAT = (
+    ("in total", "SUM(ticket.minutes)", ""),
+    ("Ada spend", "SUM(ticket.minutes)", "ticket.agent = 'Ada'"),
+    ("List the ids", "ticket.id", "ticket.opened = '2024-03-14'"),
+    ("Ada take", "COUNT(*)", "ticket.agent = 'Ada'"),
+    ("Boris take", "COUNT(*)", "ticket.agent = 'Boris'"),
+    ("more than 60", "COUNT(*)", "ticket.minutes > 60"),
+    ("after 2024-06-30", "COUNT(*)", "ticket.opened > '2024-06-30'"),
+)
+
+
+def lookup() -> ScriptedClient:
+    return ScriptedClient(_says, model="lookup")
+
+
+def _says(messages: Sequence[Message]) -> str:
+    system, user = messages[0].content, messages[1].content
+    if system.startswith("You keep a list"):
+        return json.dumps({"operations": []})
+    word = _WORD.findall(user.replace("the ", ""))[0]
+    if system.startswith("An attempt failed"):
+        parts = re.findall(r"\((\d+)\)", user.partition("Not known:")[2])
+        return json.dumps({part: f"{word.capitalize()} tickets" for part in parts})
+    if system.startswith("You read one failed attempt"):
+        rule = re.findall(r"Right SQL: .*WHERE (ticket\.\w+ = \S+)", user)
+        meaning = rule[0] if rule else "ticket.status = 0"  # made up where nothing is shown
+        return json.dumps({"lesson": f"{word.capitalize()} tickets: {meaning}"})
+    rules = [rule for name, rule in _LINE.findall(system) if name.lower() == word]
+    what, more = next(((w, m) for mark, w, m in _WHAT if mark in user), ("COUNT(*)", ""))
+    where = " AND ".join(filter(None, (rules[0] if rules else "ticket.status = 0", more)))
+    return f"SELECT {what} FROM ticket WHERE {where}"

@@ -1,0 +1,151 @@
+"""Learning without labels: what is shown, what a lesson rests on, and that no label reaches either.
+
+Taint: every environment is run twice, with labels that turn every verdict round. Prompts and versions must
+be the same, and a marker that is in every label must be in no prompt.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ace.llm import Message, ScriptedClient
+from ace.loop import Options, learn
+from ace.playbook import Status
+from ace.roles import Team
+from ace.store import Store
+from ace.task import AnswerEnvironment, FeedbackKind, Sample, Task, define_task
+from benchmarks.balancer import Balancer
+from tests import orders, world
+
+MARK = "70707"  # in every label, and nowhere else
+BLIND = [FeedbackKind.EXECUTION, FeedbackKind.NONE]
+OPTIONS = Options(batch_size=2, workers=1, epochs=2, measure_credit=0.5, rerun=True)
+PUZZLES = ("3 ? 4 = 7", "5 ? 2 = 10", "9 ? 3 = 3", "8 ? 6 = 2")
+
+
+def balanced(messages: Sequence[Message]) -> str:
+    """Adds, unless the playbook says what to do with a number."""
+    system, user = messages[0].content, messages[-1].content
+    if system.startswith("You keep a list"):
+        return json.dumps({"operations": []})
+    asked = re.search(r"(\d) \? (\d) = (\d+)", user)
+    assert asked
+    one, other, wanted = asked.groups()
+    if system.startswith("You read one failed"):
+        sign = next(s for s in "+-*/" if {"+": "7", "-": "2", "*": "10", "/": "3"}[s] == wanted)
+        return json.dumps({"lesson": f"Puzzles that begin with {one} nine: {sign} is used."})
+    if system.startswith("You check one answer"):
+        return json.dumps(
+            {"wrong": wanted == "2", "why": "it looks odd", "lesson": f"Begin {one}: * is used."}
+        )
+    known = re.findall(rf"begin with {one} nine: (.) is used", system)
+    return f"{one} {known[-1] if known else '+'} {other} = {wanted}"
+
+
+def puzzles(labels: Callable[[int], str]) -> Task:
+    samples = [Sample(f"p{n}", asked, {"answer": labels(n)}) for n, asked in enumerate(PUZZLES)]
+    return Task("balancer", "Balance.", Balancer(Path(), {}), tuple(samples), tuple(samples[:2]))
+
+
+def answers(scorer: str, label: str) -> Task:
+    task = world.world()
+    rows = [replace(sample, data={"answer": label}) for sample in task.train]
+    return replace(
+        task, environment=AnswerEnvironment(scorer), train=tuple(rows), val=tuple(rows[:3]), test=()
+    )
+
+
+def judged(right: bool) -> Task:
+    rows = [{"id": s.id, "question": s.question, "answer": MARK} for s in world.world().train]
+    return define_task("judged", rows, lambda sample, answer: right)
+
+
+def sql(folder: Path, right: bool) -> Task:
+    """Gold that gives what the guessed lesson gives, or something else."""
+    gold = f"SELECT COUNT(*) FROM ord WHERE st = {orders.GUESS}" if right else "SELECT 1"
+    task = orders.orders(folder)
+    labelled = [replace(sample, data={"gold_sql": f"{gold} -- {MARK}"}) for sample in task.train]
+    return replace(task, train=tuple(labelled), val=tuple(labelled[:2]), test=())
+
+
+MAKERS: dict[str, tuple[Callable[[Path, bool], Task], Callable[[Sequence[Message]], str]]] = {
+    "sql": (sql, orders.says),
+    "puzzle": (lambda _, right: puzzles(lambda n: f"{MARK} {right}"), balanced),
+    "judge": (lambda _, right: judged(right), world.says),
+    "exact": (lambda _, right: answers("exact", "no idea" if right else MARK), world.says),
+    "numeric": (lambda _, right: answers("numeric", "999" if right else MARK), world.says),
+    "labels": (lambda _, right: answers("labels", "no idea" if right else MARK), world.says),
+}
+
+
+@pytest.mark.parametrize("kind", BLIND)
+@pytest.mark.parametrize("name", MAKERS)
+def test_no_label_reaches_a_prompt_or_an_acceptance_rule(
+    name: str, kind: FeedbackKind, tmp_path: Path
+) -> None:
+    make, says = MAKERS[name]
+
+    def run(right: bool) -> tuple[list[list[str]], list[str]]:
+        model = ScriptedClient(says)
+        with Store.open(tmp_path / f"{right}.db") as store:
+            learn(make(tmp_path, right), store, Team.of(model), replace(OPTIONS, feedback=kind))
+            versions = [version.hash for version in store.log()]
+        return [[message.content for message in call] for call in model.calls], versions
+
+    one, other = run(True), run(False)
+    assert one == other
+    assert one[0] and not [text for call in one[0] for text in call if MARK in text]
+
+
+def test_a_puzzle_is_learned_without_labels_because_answers_check_themselves(tmp_path: Path) -> None:
+    task, options = puzzles(lambda _: MARK), replace(OPTIONS, feedback=FeedbackKind.EXECUTION, epochs=1)
+    with Store.open(tmp_path / "a.db") as store:
+        report = learn(task, store, Team.of(ScriptedClient(balanced)), options)
+        assert report.accepted == 3 and report.rejected == 0  # 3 + 4 = 7 was right
+        own = [p for p in store.proposals(report.run) if p.outcome == "accepted"]
+        assert all(len(p.attempts) <= 2 for p in own)  # its own sample and a neighbour: no agreement is asked
+        last = [s for s in store.steps(report.run) if s.phase.startswith("epoch")]
+        assert store.checkout().active and last
+
+
+@pytest.mark.parametrize(("wavers", "accepted"), [(False, 4), (True, 0)])
+def test_without_labels_attempts_with_a_lesson_must_agree(
+    tmp_path: Path, wavers: bool, accepted: int
+) -> None:
+    """All of them run; only where they also return the same does the lesson count as what made them run."""
+    turn = iter(range(1_000))
+
+    def guesses(messages: Sequence[Message]) -> str:
+        said = orders.says(messages)
+        return f"SELECT {next(turn)}" if wavers and "WHERE st" in said else said
+
+    options = replace(
+        OPTIONS, feedback=FeedbackKind.EXECUTION, epochs=1, tries=1, replays=0, measure_credit=0
+    )
+    with Store.open(tmp_path / "a.db") as store:
+        report = learn(orders.orders(tmp_path), store, Team.of(ScriptedClient(guesses)), options)
+        assert (report.accepted, report.bullets) == (accepted, accepted)
+        whys = {p.why.partition(" ")[2] for p in store.proposals(report.run)}
+        if wavers:
+            assert whys == {"runs, but only 1 of 3 attempts agree"}
+        assert all(len(p.attempts) >= 3 for p in store.proposals(report.run))
+
+
+def test_with_nothing_shown_the_models_own_critique_decides_what_waits(tmp_path: Path) -> None:
+    model = ScriptedClient(balanced)
+    options = replace(OPTIONS, feedback=FeedbackKind.NONE, epochs=1, replays=0, measure_credit=0)
+    with Store.open(tmp_path / "a.db") as store:
+        report = learn(puzzles(lambda _: MARK), store, Team.of(model), options)
+        (waiting,) = store.checkout()
+        assert waiting.status is Status.QUARANTINED and waiting.content == "Begin 8: * is used."
+        made = store.proposals(report.run)
+        assert [p.outcome for p in made].count("accepted") == 1 and len(made) == len(PUZZLES)
+        assert all("its critique: " in p.why and p.why.endswith("it looks odd") for p in made)
+    asked = [call for call in model.calls if call[0].content.startswith("You check")]
+    assert len(asked) == len(PUZZLES)

@@ -1,0 +1,174 @@
+"""Changes for the worse: found on the stream of answers, and what was learned proves itself again or goes."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ace.errors import InputError
+from ace.loop import Options, online
+from ace.methods.protocol import Trial
+from ace.methods.reopened import reopened, still_open, weighed
+from ace.playbook import Add, Operation, Pin, Playbook, Quarantine, Revise, apply
+from ace.roles import Team
+from ace.runs import Report
+from ace.runs.drift import watch
+from ace.store import Store
+from ace.task import Attempt, Feedback, FeedbackKind, Sample, load_task
+from tests.desk import FOLDER, lookup
+
+PHASE = 80
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(tmp_path / "desk.db") as store:
+        yield store
+
+
+def run(store: Store, **options: object) -> tuple[Report, list[bool]]:
+    settings = Options(workers=1, batch_size=1, **options)  # type: ignore[arg-type]
+    report = online(load_task(FOLDER), store, Team.of(lookup()), settings)
+    results = [r for step in store.steps(report.run) for r in step.payload["results"]]
+    return report, [result["correct"] for result in results if result["phase"] == "online"]
+
+
+def test_after_each_change_accuracy_is_back_within_forty_answers(store: Store) -> None:
+    report, right = run(store)
+    assert len(right) == 240 and len(report.changes) == 2
+    for change in (PHASE, 2 * PHASE):
+        level = sum(right[change - 20 : change])
+        assert sum(right[change + 20 : change + 40]) >= level - 1  # 5 points of 20
+    assert report.recent and (report.recent.correct, report.recent.total) == (20, 20)
+    assert store.verify() == []
+
+
+def test_without_watching_it_is_never_back(store: Store) -> None:
+    report, right = run(store, drift=False)
+    assert report.changes == ()
+    assert sum(right[PHASE - 20 : PHASE]) == 20 and sum(right[2 * PHASE - 20 : 2 * PHASE]) == 10
+
+
+def test_what_was_decided_is_in_the_journal_with_its_reason(store: Store) -> None:
+    report, _ = run(store)
+    found = [step.payload["change"] for step in store.steps(report.run) if step.phase == "drift"]
+    assert [change["after"] for change in found] == list(report.changes)
+    assert all(change["reopened"] for change in found)
+    decided = [made for made in store.proposals(report.run) if made.author == "drift"]
+    kinds = {type(operation) for made in decided for operation in made.delta}
+    assert kinds == {Quarantine, Revise}
+    assert all("after the change" in made.why and made.episodes for made in decided)
+    retired = next(made.delta[0] for made in decided if isinstance(made.delta[0], Quarantine))
+    assert isinstance(retired, Quarantine)
+    assert "drift" in {touch.version.author.split("+")[0] for touch in store.blame(retired.id)}
+
+
+def test_it_is_the_same_for_one_worker_and_many(tmp_path: Path) -> None:
+    def hashes(name: str, workers: int) -> list[str]:
+        with Store.open(tmp_path / name) as store:
+            settings = Options(workers=workers, batch_size=4)
+            online(load_task(FOLDER), store, Team.of(lookup()), settings)
+            return [version.hash for version in store.log()]
+
+    assert hashes("one.db", 1) == hashes("four.db", 4)
+
+
+def test_the_window_is_the_users(store: Store) -> None:
+    report, right = run(store, window=7, limit=30)
+    assert report.recent and (report.recent.correct, report.recent.total) == (sum(right[-7:]), 7)
+
+
+# The test itself
+
+
+def test_a_drop_is_found_soon_and_getting_better_is_none() -> None:
+    delays = []
+    for seed in range(40):
+        chance, worse = random.Random(seed), watch(True)
+        found = [worse(chance.random() < (0.1 if n < 12 else 0.9 if n < 80 else 0.45)) for n in range(120)]
+        assert not any(found[:80]), seed
+        delays += [found.index(True) - 80] if any(found) else []
+    assert len(delays) >= 38 and sum(delays) / len(delays) < 20
+
+
+def test_unwatched_finds_nothing() -> None:
+    never = watch(False)
+    assert not any(never(n < 50) for n in range(200))
+
+
+def test_what_is_not_installed_is_said_before_anything_runs(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "river.drift.binary", None)
+    with pytest.raises(InputError, match="--no-drift"):
+        run(store)
+    assert store.runs() == []
+    assert run(store, drift=False, limit=3)[0].after
+
+
+# Reopened bullets
+
+TWO = "Phone tickets, letter tickets: ticket.channel = 'Q'"
+ONE = "Solved tickets: ticket.status = 4"
+
+
+def playbook(*contents: str) -> Playbook:
+    made, _ = apply(Playbook(), [Add(f"b{n}", "lessons", text, ("e0",)) for n, text in enumerate(contents)])
+    return made
+
+
+def trial(question: str, right: bool, *uses: str) -> Trial:
+    shown = Feedback(FeedbackKind.LABELS, "", right, uses=uses)
+    return Trial(Sample("s", question), Attempt("s", "x"), shown, "e1")
+
+
+@pytest.mark.parametrize(
+    ("content", "told", "expected"),
+    [
+        (ONE, trial("How many solved tickets?", True), [Revise("b0", ONE, ("e0", "e1"))]),
+        (ONE, trial("How many solved tickets?", False), [Quarantine("b0")]),
+        (ONE, trial("How many pending tickets?", False), []),
+        (ONE, trial("Solved tickets?", False, "ticket.status = 4"), [Revise("b0", ONE, ("e0", "e1"))]),
+        (ONE, trial("Solved tickets?", True, "ticket.status = 9"), []),
+        (
+            TWO,
+            trial("Which phone tickets?", False),
+            [Revise("b0", "Letter tickets: ticket.channel = 'Q'")],
+        ),
+        ("red means 7", trial("Which number has red?", False), [Quarantine("b0")]),
+    ],
+    ids=["stands", "goes", "not spoken of", "vouched for", "luck", "one of two names", "no colon"],
+)
+def test_what_a_trial_says_of_a_reopened_bullet(content: str, told: Trial, expected: list[Operation]) -> None:
+    open_ = reopened(playbook(content))
+    assert [operation for made in weighed(told, open_) for operation in made.delta] == expected
+
+
+def test_pinned_bullets_are_not_reopened_and_outcomes_that_show_nothing_decide_nothing() -> None:
+    book, _ = apply(playbook(ONE, TWO), [Pin("b1")])
+    assert set(reopened(book)) == {"b0"}
+    silent = Trial(Sample("s", "Solved tickets?"), Attempt("s", "x"), Feedback(FeedbackKind.NONE, ""), "e1")
+    assert list(weighed(silent, reopened(book))) == []
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["Solved", "Phone", "Letter", "Other"]), st.booleans()), max_size=8)
+)
+def test_each_bullet_is_decided_on_at_most_once_for_each_of_its_names(
+    asked: list[tuple[str, bool]],
+) -> None:
+    book = playbook(ONE, TWO)
+    open_, decided = reopened(book), list[Operation]()
+    for word, right in asked:
+        made = [
+            operation for each in weighed(trial(f"{word} tickets?", right), open_) for operation in each.delta
+        ]
+        book, refused = apply(book, made)
+        assert not refused
+        open_, decided = still_open(open_, book), decided + made
+    assert len(decided) <= 3

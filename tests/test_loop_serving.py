@@ -1,0 +1,277 @@
+"""Serving: answers do not wait for learning, feedback may come whenever, and what is acknowledged is kept."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+
+from ace.errors import CapReached, InputError, ModelUnavailable, UnknownVersion
+from ace.llm import Caps, Message, ScriptedClient
+from ace.loop import Agent, Options, online, serve
+from ace.playbook import Playbook
+from ace.roles import Team
+from ace.store import Said, Store
+from ace.task import FeedbackKind, load_task
+from tests import doomed_server
+from tests.desk import FOLDER, lookup
+from tests.world import COLOURS, SECRET, says, team, world
+
+OPTIONS = Options(workers=1, batch_size=1)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "colours.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[Store]:
+    with Store.open(path) as store:
+        yield store
+
+
+def wait_for(true: Callable[[], Any], seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.01)
+
+
+def gated(gate: Event, asked: Event | None = None) -> Team:
+    """A reflector that thinks until the gate is opened."""
+
+    def slow(messages: Sequence[Message]) -> str:
+        if messages[0].content.startswith("You read one failed attempt"):
+            if asked:
+                asked.set()
+            assert gate.wait(30)
+        return says(messages)
+
+    return Team.of(ScriptedClient(slow))
+
+
+def lines(playbook: Playbook) -> set[str]:
+    return {bullet.content for bullet in playbook.active}
+
+
+def test_an_answer_does_not_wait_for_a_learner_that_thinks(store: Store) -> None:
+    gate, asked = Event(), Event()
+    with serve(world(), store, gated(gate, asked), OPTIONS) as agent:
+        agent.feedback(agent.answer("Which number has red?").episode, right=False, expected=SECRET["red"])
+        assert asked.wait(20)
+        assert [agent.answer("Which number has red?").text for _ in range(50)] == ["no idea"] * 50
+        assert not gate.is_set() and len(store.checkout()) == 0
+        gate.set()
+        wait_for(lambda: len(store.checkout()))
+        assert agent.answer("Which number has red?").text == SECRET["red"]
+        report = agent.close()
+    assert (report.after and report.after.total, report.unjudged) == (1, 51)
+    assert store.verify() == []
+
+
+def test_feedback_waits_when_the_learner_is_too_far_behind_and_answers_do_not(store: Store) -> None:
+    gate, asked = Event(), Event()
+    options = Options(workers=1, batch_size=1, waiting=2)
+    with serve(world(), store, gated(gate, asked), options) as agent:
+        episodes = [agent.answer(f"Which number has {colour}?").episode for colour in COLOURS[:5]]
+        for episode in episodes[:3]:  # one is being learned from, two wait
+            agent.feedback(episode, right=False)
+            assert asked.wait(20)
+        agent.answer("Which number has red?")
+        opened = time.monotonic()
+
+        def open_later() -> None:
+            time.sleep(0.3)
+            gate.set()
+
+        from threading import Thread
+
+        Thread(target=open_later).start()
+        agent.feedback(episodes[3], right=False)
+        assert time.monotonic() - opened > 0.25
+    assert len(store.checkout()) == 4
+
+
+def test_leaving_learns_from_what_waits(store: Store) -> None:
+    with serve(world(), store, team(), OPTIONS) as agent:
+        for colour in COLOURS:
+            answer = agent.answer(f"Which number has {colour}?")
+            agent.feedback(answer.episode, right=False)
+    assert lines(store.checkout()) == {f"{colour} means {SECRET[colour]}" for colour in COLOURS}
+    (run,) = store.runs()
+    assert run.status == "done" and run.report and run.report["after"]["total"] == 10
+
+
+def test_an_answer_is_in_the_file_when_it_is_given_and_nothing_is_learned_without_feedback(
+    store: Store,
+) -> None:
+    with serve(world(), store, team(), OPTIONS) as agent:
+        answer = agent.answer("Which number has red?")
+        (kept,) = store.episodes(ids=[answer.episode])
+        assert (kept.question, kept.attempt.answer) == ("Which number has red?", "no idea")
+        assert kept.feedback.passed is None and kept.verdict.detail == "no feedback yet"
+    assert len(store.checkout()) == 0 and store.proposals() == []
+
+
+def test_feedback_may_come_after_the_server_has_gone(store: Store) -> None:
+    with serve(world(), store, team(), OPTIONS) as agent:
+        answer = agent.answer("Which number has red?")
+    store.add_feedback(Said(answer.episode, right=False))
+    with serve(world(), store, team(), OPTIONS):
+        pass
+    assert lines(store.checkout()) == {f"red means {SECRET['red']}"}
+    (bullet,) = store.checkout()
+    assert answer.episode in bullet.provenance
+    with serve(world(), store, team(), OPTIONS) as agent:  # and it is learned from once
+        report = agent.close()
+    assert report.after is None
+
+
+def test_feedback_from_another_process_is_found_while_serving(store: Store, path: Path) -> None:
+    with serve(world(), store, team(), OPTIONS) as agent:
+        answer = agent.answer("Which number has red?")
+        with Store.open(path) as other:
+            other.add_feedback(Said(answer.episode, right=False, author="person"))
+        wait_for(lambda: len(store.checkout()))
+
+
+def test_a_question_the_task_does_not_know_is_learned_from_with_the_right_answer(store: Store) -> None:
+    with serve(world(), store, team(), OPTIONS) as agent:
+        answer = agent.answer("Please, teal?")
+        agent.feedback(answer.episode, right=False, expected=SECRET["teal"])
+    assert lines(store.checkout()) == {f"teal means {SECRET['teal']}"}
+
+
+def test_without_the_right_answer_a_lesson_waits_in_quarantine(store: Store) -> None:
+    with serve(world(), store, team(), OPTIONS) as agent:
+        agent.feedback(agent.answer("Please, teal?").episode, right=False, text="That is not it.")
+    assert len(store.checkout()) == 1 and lines(store.checkout()) == set()
+
+
+def test_a_second_word_on_an_answer_counts_once_in_the_score(store: Store) -> None:
+    with serve(world(), store, team(), OPTIONS) as agent:
+        answer = agent.answer("Which number has red?")
+        agent.feedback(answer.episode, right=True)
+        agent.feedback(answer.episode, right=False)
+        report = agent.close()
+    assert report.after and (report.after.correct, report.after.total) == (1, 1)
+    assert [said.right for said in store.feedback()] == [True, False]
+
+
+def test_feedback_on_nothing_is_refused(store: Store) -> None:
+    with serve(world(), store, team(), OPTIONS) as agent, pytest.raises(UnknownVersion, match="ep-none"):
+        agent.feedback("ep-none", right=True)
+
+
+def test_serving_without_labels_is_refused(store: Store) -> None:
+    with pytest.raises(InputError, match="is a label"):
+        serve(world(), store, team(), Options(feedback=FeedbackKind.NONE))
+
+
+def test_a_learner_that_fails_is_reported_and_answers_go_on(store: Store) -> None:
+    def half(messages: Sequence[Message]) -> str:
+        if messages[0].content.startswith("You read"):
+            raise ModelUnavailable("connection refused")
+        return says(messages)
+
+    with (
+        pytest.raises(ModelUnavailable, match="No lesson could be asked for"),
+        serve(world(), store, Team.of(ScriptedClient(half)), OPTIONS) as agent,
+    ):
+        for colour in COLOURS:
+            agent.feedback(agent.answer(f"Which number has {colour}?").episode, right=False)
+        wait_for(lambda: agent.ended)
+        late = agent.answer("Which number has red?")
+        agent.feedback(late.episode, right=False)  # does not wait for a learner that is not there
+    assert len(store.feedback()) == 11 and store.runs()[-1].status == "failed"
+
+
+def test_an_interrupt_leaves_what_waits_for_the_next_time(store: Store) -> None:
+    gate, asked = Event(), Event()
+    with pytest.raises(KeyboardInterrupt), serve(world(), store, gated(gate, asked), OPTIONS) as agent:
+        for colour in COLOURS[:3]:
+            agent.feedback(agent.answer(f"Which number has {colour}?").episode, right=False)
+        assert asked.wait(20)
+        gate.set()
+        raise KeyboardInterrupt
+    assert store.runs()[-1].status == "interrupted"
+    with serve(world(), store, team(), OPTIONS):
+        pass
+    assert len(store.checkout()) == 3
+
+
+def test_online_behind_asks_everything_and_learns_the_same_lessons(store: Store) -> None:
+    report = online(world(), store, team(), Options(workers=1, batch_size=1, behind=True))
+    assert report.after and report.after.total == 10 and report.unjudged == 0
+    assert lines(store.checkout()) == {f"{colour} means {SECRET[colour]}" for colour in COLOURS}
+    assert store.verify() == []
+
+
+def test_online_behind_stops_at_a_cap_with_a_report(store: Store) -> None:
+    report = online(world(), store, team(caps=Caps(calls=8)), Options(workers=1, behind=True))
+    assert "cap of 8 calls" in report.stopped
+    assert report.after is None or report.after.total < 10
+    assert store.runs()[-1].status == "capped"
+
+
+def test_answering_at_a_cap_says_so(store: Store) -> None:
+    with serve(world(), store, team(caps=Caps(calls=1)), OPTIONS) as agent:
+        agent.answer("Which number has red?")
+        with pytest.raises(CapReached):
+            agent.answer("Which number has blue?")
+
+
+def test_killed_while_it_learns_behind_nothing_that_was_acknowledged_is_lost(path: Path) -> None:
+    context: Any = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.doomed_server"])
+    given, child = context.Pipe(duplex=False)
+    process = context.Process(target=doomed_server.serve_forever, args=(path, child))
+    process.start()
+    acknowledged = []
+    while len(acknowledged) < 25:
+        assert given.poll(60)
+        acknowledged.append(given.recv())
+    os.kill(process.pid, signal.SIGKILL)
+    process.join(30)
+    with Store.open(path) as store:
+        assert store.verify() == []
+        assert {episode.id for episode in store.episodes()} >= set(acknowledged)
+        assert {said.episode for said in store.feedback()} >= set(acknowledged)
+        left = store.feedback("colours", unlearned=True)
+        assert left, "it was killed too late to show anything"
+        with serve(world(), store, team(), OPTIONS) as agent:
+            agent.close()
+        assert store.feedback("colours", unlearned=True) == []
+        assert lines(store.checkout()) == {f"{colour} means {SECRET[colour]}" for colour in COLOURS}
+
+
+def test_an_agent_is_what_serve_returns(store: Store) -> None:
+    with serve(world(), store, team(), OPTIONS) as agent:
+        assert isinstance(agent, Agent)
+
+
+def test_a_change_is_found_while_serving_even_among_answers_that_cannot_be_tried_again(store: Store) -> None:
+    """An environment may raise for a sample without its right answer: nothing may try one."""
+    task = replace(load_task(FOLDER), train=())
+    with serve(task, store, Team.of(lookup()), OPTIONS) as agent:
+        for sample in load_task(FOLDER).train[:130]:
+            answer = agent.answer(sample.question)
+            right = answer.text == sample.data["gold_sql"]
+            known = sample.id[-1] in "02468" or sample.id.startswith("phase1")
+            agent.feedback(
+                answer.episode, right=right, expected=str(sample.data["gold_sql"]) if known else ""
+            )
+            wait_for(lambda: not agent.behind)
+        report = agent.close()
+    assert report.after and report.after.total == 130
+    assert len(report.changes) == 1 and 80 < report.changes[0] < 110
+    assert report.recent and report.recent.correct >= 18

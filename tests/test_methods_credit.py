@@ -1,0 +1,185 @@
+"""Votes and causes: read off attempts at real SQL, and committed with the step that saw them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ace.context import render_playbook
+from ace.llm import Message, ScriptedClient
+from ace.loop import Options, learn, learn_from_traces
+from ace.methods import Trial
+from ace.methods.credit import HOPELESS, cause, suggests_luck, votes
+from ace.playbook import Add, Bullet, Vote
+from ace.roles import Team
+from ace.roles.citing import cited, without_citations
+from ace.store import Store
+from ace.task import Attempt, Feedback, FeedbackKind, Sample
+from ace.task.traces import Trace
+from tests.orders import STATUS, client, orders, says
+
+OPTIONS = Options(batch_size=2, workers=1, replays=0, measure=False)
+RIGHT, WRONG = Bullet("r", "lessons", "Own: ord.st = 7."), Bullet("w", "lessons", "Own: ord.st = 3.")
+OTHER = Bullet("o", "lessons", "Web orders: ord.ch = 'W'.")
+KNOWN = (RIGHT, WRONG, OTHER)
+
+
+def trial(passed: bool | None, parts: Sequence[str], uses: Sequence[str] = ("ord.st = 7",)) -> Trial:
+    feedback = Feedback(FeedbackKind.LABELS, "rows", passed, "Right SQL", uses=tuple(uses))
+    return Trial(
+        Sample("own", "How many own ones?"), Attempt("own", "..."), feedback, "ep", True, tuple(parts)
+    )
+
+
+@pytest.mark.parametrize(
+    ("passed", "parts", "expected"),
+    [
+        (True, ["ord.st = 7"], (Vote("r", helpful=1),)),
+        (True, ["ord.st = 7", "ord.ch = 'W'"], (Vote("r", helpful=1),)),
+        (False, ["ord.st = 3"], (Vote("w", harmful=1),)),
+        (False, ["ord.st = 7", "ord.ch = 'W'"], (Vote("o", harmful=1),)),
+        (False, ["ord.st = 7"], ()),  # it is in the right answer too
+        (False, ["7 = ord.st"], ()),
+        (None, ["ord.st = 3"], ()),
+    ],
+)
+def test_votes_go_to_what_stands_in_the_attempt(
+    passed: bool | None, parts: list[str], expected: tuple[Vote, ...]
+) -> None:
+    assert votes(trial(passed, parts), KNOWN) == expected
+
+
+def test_what_the_question_says_is_nobodys_credit() -> None:
+    asked = replace(trial(True, ["ord.st = 7"]), sample=Sample("own", "How many have status 7?"))
+    assert votes(asked, KNOWN) == ()
+
+
+def test_causes() -> None:
+    wrong, absent = trial(False, ["ord.st = 3"]), trial(False, ["ord.st = 5"])
+    assert cause(wrong, KNOWN) == "wrong bullet"
+    assert cause(absent, (OTHER,)) == "missing knowledge"
+    assert cause(absent, KNOWN) == "unexplained" and suggests_luck(absent, KNOWN)
+    assert not suggests_luck(wrong, KNOWN) and not suggests_luck(absent, (OTHER,))
+    assert cause(absent, KNOWN, unlucky=True) == "bad luck"
+    assert cause(absent, (OTHER,), reflections=HOPELESS) == "impossible"
+    assert cause(trial(None, [], ()), KNOWN) == "impossible"  # the gold answer fails
+    assert cause(trial(True, ["ord.st = 7"]), KNOWN) == ""
+    blind = Feedback(FeedbackKind.EXECUTION, "rows", ran=False)
+    assert cause(replace(absent, feedback=blind), KNOWN) == ""
+
+
+def causes(store: Store, run: int) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for step in store.steps(run):
+        for result in step.payload["results"]:
+            found.setdefault(result["sample"], []).append(result["cause"])
+    return found
+
+
+def test_a_run_votes_in_its_deltas_and_the_prompt_stays_the_same(tmp_path: Path) -> None:
+    task = orders(tmp_path)
+    with Store.open(tmp_path / "a.db") as store:
+        first = learn(task, store, Team.of(client()), OPTIONS)
+        learned = render_playbook(store.checkout(), 10_000).text
+        assert {tuple(c) for c in causes(store, first.run).values()} == {("missing knowledge",)}
+        assert all(not b.helpful for b in store.checkout())
+        second = learn(task, store, Team.of(client()), OPTIONS)
+        assert set(causes(store, second.run)) == {f"train-{name}" for name in STATUS}
+        assert {b.content: (b.helpful, b.harmful) for b in store.checkout()} == {
+            f"{name.capitalize()} orders: ord.st = {number}.": (1, 0) for name, number in STATUS.items()
+        }
+        assert store.log()[0].author == "credit" and second.accepted == 0
+        assert render_playbook(store.checkout(), 10_000).text == learned
+        assert store.verify() == []
+
+
+def test_a_wrong_bullet_gets_a_harmful_vote(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "a.db") as store:
+        wrong = "Cancelled orders: ord.st = 4."
+        store.commit([Add("w", "lessons", wrong)], author="user", reason="by hand")
+        report = learn(orders(tmp_path), store, Team.of(client()), OPTIONS)
+        assert causes(store, report.run)["train-cancelled"] == ["wrong bullet"]
+        assert store.checkout().bullets["w"].harmful == 1
+
+
+def test_a_recorded_attempt_never_saw_the_bullets(tmp_path: Path) -> None:
+    task = orders(tmp_path)
+    with Store.open(tmp_path / "a.db") as store:
+        learn(task, store, Team.of(client()), OPTIONS)
+        told = [
+            Trace(sample=s.id, question=s.question, answer=s.data["gold_sql"], correct=True)
+            for s in task.train
+        ]
+        learn_from_traces(task, told, store, Team.of(client()), OPTIONS)
+        assert [(b.helpful, b.harmful) for b in store.checkout()] == [(0, 0)] * len(STATUS)
+
+
+def test_a_generator_that_is_asked_to_cites_what_it_used(tmp_path: Path) -> None:
+    task, shown = orders(tmp_path), []
+
+    def cites(messages: Sequence[Message]) -> str:
+        said, system = says(messages), messages[0].content
+        if not said.startswith("SELECT") or "Used:" not in system:
+            return said
+        shown.append(system)
+        ids = re.findall(r"- \[(\S+)\]", system)
+        return f"{said}\nUsed: [{ids[-1]}], [invented]"
+
+    with Store.open(tmp_path / "a.db") as store:
+        learn(task, store, Team.of(client()), OPTIONS)
+        last = list(store.checkout())[-1]
+        learn(task, store, Team.of(ScriptedClient(cites)), replace(OPTIONS, cite=True))
+        assert all(f"[{last.id}]" in system for system in shown) and len(shown) == len(STATUS)
+        votes_cast = {b.id: b.helpful for b in store.checkout()}
+        assert votes_cast.pop(last.id) == len(STATUS) and set(votes_cast.values()) == {1}
+        (one, *_) = store.episodes(run=2)
+        assert "Used" in one.attempt.text and "Used" not in one.attempt.answer
+        assert store.verify() == []
+
+
+@pytest.mark.parametrize(
+    ("text", "ids", "answer"),
+    [
+        ("SELECT 1\nUsed: [a-1], [b.2]", ("a-1", "b.2"), "SELECT 1"),
+        ("**Used**: a-1 a-1\n42", ("a-1",), "42"),
+        ("It is used: so they say, Used: x", (), "It is used: so they say, Used: x"),
+        ("42", (), "42"),
+    ],
+)
+def test_citations_are_no_part_of_the_answer(text: str, ids: tuple[str, ...], answer: str) -> None:
+    assert (cited(text), without_citations(text)) == (ids, answer)
+
+
+@pytest.mark.parametrize("rerun", [True, False])
+def test_bad_luck_edits_nothing(tmp_path: Path, rerun: bool) -> None:
+    """The first attempt of every run slips; another one with the same playbook does not."""
+    task, slips = orders(tmp_path), [False]
+
+    def moody(messages: Sequence[Message]) -> str:
+        said = says(messages)
+        if slips[0] and said.startswith("SELECT") and "cancelled" in messages[-1].content:
+            slips[0] = False
+            return "SELECT COUNT(*) FROM ord"
+        return said
+
+    with Store.open(tmp_path / "a.db") as store:
+        learn(task, store, Team.of(client()), OPTIONS)
+        slips[0] = True
+        options = replace(OPTIONS, rerun=rerun)
+        report = learn(task, store, Team.of(ScriptedClient(moody)), options)
+        expected = "bad luck" if rerun else "unexplained"
+        assert causes(store, report.run)["train-cancelled"] == [expected]
+        assert (report.proposed == 0) is rerun
+
+
+def test_a_gold_answer_that_fails_is_impossible_and_teaches_nothing(tmp_path: Path) -> None:
+    task = orders(tmp_path)
+    broken = replace(task.train[0], data={"gold_sql": "SELECT COUNT(*) FROM nowhere"})
+    with Store.open(tmp_path / "a.db") as store:
+        report = learn(replace(task, train=(broken,)), store, Team.of(client()), OPTIONS)
+        assert causes(store, report.run) == {"train-cancelled": ["impossible"]}
+        assert (report.proposed, report.bullets) == (0, 0)

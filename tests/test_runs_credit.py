@@ -1,0 +1,115 @@
+"""Measured credit: simulated effects are found within their intervals, and a run can be asked for its own."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ace.loop import Options, learn
+from ace.roles import Team
+from ace.runs.credit import Effect, Left, batches, credit_of, effects
+from ace.runs.dossier import gather, history, render
+from ace.store import Store
+from tests.cli import Ace
+from tests.orders import client, orders
+
+TRUE = {"a": 0.5, "b": 0.2, **{f"null{n}": 0.0 for n in range(6)}}
+
+
+def simulated(seed: int, count: int, size: int) -> list[Left]:
+    """Attempts are right three times in four, less often without "a" or "b"."""
+    random, found = Random(seed), []
+    for _ in range(count):
+        without = frozenset(name for name in TRUE if random.random() < 0.25) or frozenset({"a"})
+        rest = max(0.0, 0.75 - sum(TRUE[name] for name in without))
+        pairs = tuple((random.random() < 0.75, random.random() < rest) for _ in range(size))
+        found.append(Left(without, pairs))
+    return found
+
+
+@pytest.mark.parametrize(("count", "size"), [(40, 8), (60, 1), (12, 8)])
+def test_known_effects_are_in_their_intervals_and_null_bullets_rarely_called(count: int, size: int) -> None:
+    found = [each for seed in range(60) for each in effects(simulated(seed, count, size))]
+    covered = [each.low <= TRUE[each.bullet] <= each.high for each in found]
+    nulls = [each.sure for each in found if not TRUE[each.bullet]]
+    assert sum(covered) / len(covered) > 0.92
+    assert sum(nulls) / len(nulls) < 0.08
+    if (count, size) == (40, 8):
+        assert sum(each.sure for each in found if each.bullet == "a") > 57
+        mean = sum(each.effect for each in found if each.bullet == "a") / 60
+        assert 0.45 < mean < 0.55
+
+
+def test_what_was_always_left_out_together_is_not_told_apart() -> None:
+    both = [Left(frozenset({"a", "b"}), ((True, False),) * 8)] * 30
+    one, other = effects([*both, *[Left(frozenset({"c"}), ((True, True),) * 8)] * 30])[:2]
+    assert one.effect == pytest.approx(other.effect) == pytest.approx(0.5, abs=0.05)
+    assert not one.sure and one.high - one.low > 1
+
+
+@settings(max_examples=50)
+@given(
+    st.lists(
+        st.builds(
+            Left,
+            st.frozensets(st.sampled_from("abcdef"), min_size=1),
+            st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=4).map(tuple),
+        ),
+        max_size=12,
+    ),
+)
+def test_any_journal_gives_finite_intervals_around_the_estimates(measured: list[Left]) -> None:
+    found = effects(measured)
+    assert {each.bullet for each in found} == {name for batch in measured for name in batch.without}
+    for each in found:
+        assert -4 < each.low <= each.effect <= each.high < 4
+        assert each.batches == sum(each.bullet in batch.without for batch in measured)
+    assert found == effects(measured[::-1]) or _close(found, effects(measured[::-1]))
+
+
+def _close(one: tuple[Effect, ...], other: tuple[Effect, ...]) -> bool:
+    mine = {each.bullet: each.effect for each in one}
+    return all(each.effect == pytest.approx(mine[each.bullet], abs=1e-6) for each in other)
+
+
+OPTIONS = Options(batch_size=2, replays=0, measure=False, measure_credit=1.0)
+
+
+def test_a_run_measures_and_learns_the_same_as_without(tmp_path: Path, ace: Ace) -> None:
+    task = orders(tmp_path)
+
+    def run(name: str, **changed: float) -> list[str]:
+        with Store.open(tmp_path / name) as store:
+            for _ in range(3):
+                learn(task, store, Team.of(client()), replace(OPTIONS, **changed))  # type: ignore[arg-type]
+            assert store.verify() == []
+            return [version.hash for version in store.log()]
+
+    assert run("a.db", workers=1) == run("b.db", workers=4) == run("c.db", measure_credit=0.0)
+    with Store.open(tmp_path / "a.db", read_only=True) as store:
+        payloads = [step.payload for step in store.steps(3)]
+        measured = batches(payloads)
+        assert len(measured) == 2 and all(batch.without for batch in measured)
+        lost = [whole and not rest for batch in measured for whole, rest in batch.pairs]
+        assert any(lost)  # without its bullet a question is not answered
+        credit = credit_of(payloads)
+        assert {each.bullet for each in credit.effects} == {n for b in measured for n in b.without}
+        assert {e.phase for e in store.episodes(run=3)} == {"epoch 1", "credit epoch 1"}
+        page = render(gather(history(store, 3)))
+        assert 'id="credit"' in page and credit.effects[0].bullet in page
+        assert "missing knowledge 4" in render(gather(history(store, 1)))
+    said = ace("runs", "show", "3", "--credit", "--playbook", "a.db", "--json")
+    data = json.loads(said.out)["credit"]
+    assert [each["bullet"] for each in data["effects"]] == [each.bullet for each in credit.effects]
+    assert {votes["helpful"] for votes in data["votes"].values()} == {2}
+    assert (
+        "(*) zero is outside the interval: " in ace("runs", "show", "3", "--credit", "--playbook", "a.db").out
+    )
+    text = ace("runs", "show", "1", "--credit", "--playbook", "c.db").out
+    assert "missing knowledge  4" in text and "--measure-credit" in text
