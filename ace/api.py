@@ -25,7 +25,11 @@ from ace.task import FeedbackKind, Task, load_task
 Model = str | Client | Team
 """A name (connected for the call, closed after it), a client for every role, or a client for each."""
 
-_CHOICES = {"feedback": ("labels", "execution", "none"), "split": ("train", "val", "test")}
+_CHOICES = {
+    "feedback": ("labels", "execution", "none"),
+    "accept": ("strict", "best", "always"),
+    "split": ("train", "val", "test"),
+}
 
 
 class Settings(TypedDict, total=False):
@@ -41,9 +45,14 @@ class Settings(TypedDict, total=False):
     tries: int
     neighbours: int
     replays: int
+    graduate: int
+    evict: int
+    recheck: int
     verify: bool
     merge: bool
     validate: bool | None
+    validate_every: int | None
+    accept: Literal["strict", "best", "always"]
     measure: bool
     agreement: int
     rerun: bool

@@ -31,7 +31,8 @@ PROMISED = {
 }  # fmt: skip
 MORE = {
     "kind", "learned", "models", "run", "selected", "stopped", "validated", "verified", "quarantined",
-    "recorded", "skipped", "recent", "changes", "unjudged",
+    "recorded", "skipped", "comparisons", "epochs",
+    "recent", "changes", "unjudged",
 }  # fmt: skip
 SCORE = {"correct", "total", "accuracy", "ci95"} | {"errors"}
 USAGE = {"calls", "prompt_tokens", "cached_tokens", "completion_tokens", "seconds", "cost"}

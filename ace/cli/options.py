@@ -146,10 +146,20 @@ class LearnOptions(LearningOptions):
     batch_size: Annotated[int, _number("Samples that share one playbook version.")] = 8
     epochs: Annotated[int, _number("Times over the training set.")] = 1
     replays: Annotated[int, _number("Times that what is still wrong comes back in an epoch.", least=0)] = 1
+    graduate: Annotated[int, _number("Passes after which a sample comes back no more.")] = 1
+    evict: Annotated[int, _number("Failures after which a sample comes back no more.")] = 3
+    recheck: Annotated[int, _number("Right answers asked again before a version is selected.", least=0)] = 8
     validate: Annotated[
         bool | None,
         typer.Option(help="Choose the version by the validation set.  [default: if several epochs]"),
     ] = None
+    validate_every: Annotated[
+        int | None, _number("Steps between validations within an epoch.  [default: only at its end]")
+    ] = None
+    accept: Annotated[
+        Literal["strict", "best", "always"],
+        typer.Option(help="Select a version that is clearly better, at least as good, or just the newest."),
+    ] = "best"
     merge: Annotated[
         bool, typer.Option("--merge", help="Let the curator merge bullets after each epoch.")
     ] = False

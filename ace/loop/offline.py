@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from random import Random
 
 from ace.errors import CapReached, InputError
 from ace.loop import steps
 from ace.loop.options import Options, Progress, seed_of, silent
 from ace.loop.outcome import finish
+from ace.loop.selection import Selection
 from ace.loop.session import Session, session
 from ace.roles import Team
 from ace.runs.report import Report
@@ -29,8 +31,8 @@ def learn(
 ) -> Report:
     """Learn from `task.train` and score `task.test` before and after, with the same samples.
 
-    Epochs go over the training set in a seeded order. With more than one epoch (or `validate`) the version
-    that does best on `task.val` is selected; the report says when nothing was validated. A cap ends the run
+    Epochs go over the training set in a seeded order. With more than one epoch (or `validate`) a version is
+    selected by how it does on `task.val`; the report says when nothing was validated. A cap ends the run
     between steps: the report then says so in `stopped`, and `resume` continues the run.
     Raises InputError for a task without training samples.
     """
@@ -39,52 +41,59 @@ def learn(
     if not task.train:
         raise InputError(f"Task {task.name} has no training samples.", hint="Add some to [data] train.")
     with session("learn", task, store, team, options, progress, resume) as run:
+        selection = Selection(run)
         try:
-            return _learn(run)
+            return _learn(run, selection)
         except CapReached as cap:
-            return finish(run, "after", stopped=str(cap))
+            return finish(run, "after", selection=selection, stopped=str(cap))
 
 
-def _learn(run: Session) -> Report:
+def _learn(run: Session, selection: Selection) -> Report:
     task, options = run.task, run.options
     tested = task.test if options.measure else ()
     steps.score(run, "before", tested, run.base)
-    candidates = [(run.base, _validated(run, "validation 0"))] if _validates(run) else []
     for epoch in range(1, options.epochs + 1):
-        steps.learn(run, f"epoch {epoch}", _ordered(task.train, options.seed, epoch))
+        between = partial(_midway, run, selection, epoch) if _validates(run) else None
+        steps.learn(run, f"epoch {epoch}", _ordered(task.train, options.seed, epoch), between)
         steps.curate(run, f"curation {epoch}")
         _replay(run, epoch)
         if _validates(run):
-            candidates.append((run.version, _validated(run, f"validation {epoch}")))
-    selected = _select(run, candidates)
+            _recheck(run, epoch)
+            selection.meet(str(epoch))
+    selected = run.select(selection.selected) if selection.comparisons else run.version
     steps.score(run, "after", tested, selected)
-    return finish(run, "after", selected=selected, validated=bool(candidates))
+    return finish(run, "after", selected=selected, selection=selection)
+
+
+def _midway(run: Session, selection: Selection, epoch: int, done: int) -> None:
+    every = run.options.validate_every
+    if every and done % every == 0:
+        selection.meet(f"{epoch}.{done}")
 
 
 def _replay(run: Session, epoch: int) -> None:
     """What is still wrong comes back while that helps: more is known by now than when it was first asked."""
+    known = {sample.id: sample for sample in run.task.train}
     for turn in range(run.options.replays):
-        left = [sample for sample in run.task.train if sample.id in run.unsolved]
-        if left:
-            steps.learn(run, f"replay {epoch}.{turn + 1}", _ordered(tuple(left), run.options.seed, epoch))
+        due = _ordered(tuple(known[name] for name in run.replay.due(known)), run.options.seed, epoch)
+        if due:
+            first = [known[name] for name in run.replay.due(sample.id for sample in due)]
+            steps.learn(run, f"replay {epoch}.{turn + 1}", first)
+
+
+def _recheck(run: Session, epoch: int) -> None:
+    """A few that were right are answered again with the newest version: measured, not learned from."""
+    right = run.replay.right(sample.id for sample in run.task.train)
+    seed = seed_of(run.options.seed, "recheck", epoch)
+    chosen = set(Random(seed).sample(right, min(run.options.recheck, len(right))))  # noqa: S311 (no secret)
+    again = [sample for sample in run.task.train if sample.id in chosen]
+    steps.score(run, f"recheck {epoch}", again, run.version)
 
 
 def _validates(run: Session) -> bool:
-    wanted = run.options.validate
-    return bool(run.task.val) and (run.options.epochs > 1 if wanted is None else wanted)
-
-
-def _validated(run: Session, phase: str) -> int:
-    """How many validation samples are right as far as the learner may see: labels must not choose for it."""
-    return sum(bool(result["right"]) for result in steps.score(run, phase, run.task.val, run.version))
-
-
-def _select(run: Session, candidates: list[tuple[int, int]]) -> int:
-    """The best version on validation, the later one of two equals; the last one if nothing was validated."""
-    if not candidates:
-        return run.version
-    best, _ = max(candidates, key=lambda candidate: (candidate[1], candidate[0]))
-    return run.select(best)
+    options = run.options
+    unsaid = options.epochs > 1 or options.validate_every is not None
+    return bool(run.task.val) and (unsaid if options.validate is None else options.validate)
 
 
 def _ordered(samples: tuple[Sample, ...], seed: int, epoch: int) -> list[Sample]:

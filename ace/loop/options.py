@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from ace.errors import InputError
+from ace.loop.accept import RULES, RuleName
 from ace.task.types import FeedbackKind
 
 
@@ -27,13 +28,17 @@ class Options:
     """`batch_size` samples share a version; `tries` lessons are tried for each failed sample, each must keep
     `neighbours` earlier samples right; `verify` False keeps every lesson (for comparison); `budget` is the
     most tokens a playbook may fill; `limit` takes the first samples of each split; `validate` chooses the
-    best version on the validation set (by default when there is more than one epoch); `merge` lets the
-    curator merge bullets after each epoch; samples that are wrong at the end of an epoch come back `replays`
-    times; `measure` scores the test set before and after. Without labels, and where the environment cannot
-    check an answer itself, most of `agreement` attempts must come out alike with a lesson. `rerun`: a failed
-    sample for which the playbook says all that it needs is attempted once more, and not learned from if that
-    is right. `measure_credit`: in this share of batches every sample is also attempted with some bullets left
-    out, the same ones for the whole batch, which measures what each bullet contributes.
+    version on the validation set (by default when there is more than one epoch) by the rule `accept`, at the
+    end of each epoch and every `validate_every` steps; `merge` lets the curator merge bullets after each
+    epoch; samples that are wrong at the end of an epoch come back `replays` times, until they passed
+    `graduate` times or failed `evict` times; before a version is selected, `recheck` samples that were right
+    are asked again, to see what was forgotten; `measure` scores the test set before and after.
+
+    Without labels, and where the environment cannot check an answer itself, most of `agreement` attempts must
+    come out alike with a lesson. `rerun`: a failed sample for which the playbook says all that it needs is
+    attempted once more, and not learned from if that is right. `measure_credit`: in this share of batches
+    every sample is also attempted with some bullets left out, the same ones for the whole batch, which
+    measures what each bullet contributes.
     `cite`: the generator is shown the bullets' ids, and asked which it used.
 
     Online: accuracy is told of the last `window` answers; `drift` watches for answers that get worse; with
@@ -52,7 +57,12 @@ class Options:
     verify: bool = True
     merge: bool = False
     replays: int = 1
+    graduate: int = 1
+    evict: int = 3
+    recheck: int = 8
     validate: bool | None = None
+    validate_every: int | None = None
+    accept: RuleName = "best"
     measure: bool = True
     agreement: int = 3
     rerun: bool = False
@@ -74,12 +84,21 @@ class Options:
             "neighbours": 0,
             "agreement": 1,
             "replays": 0,
+            "graduate": 1,
+            "evict": 1,
+            "recheck": 0,
             "window": 1,
             "waiting": 1,
         }
         for name, bound in least.items():
             if getattr(self, name) < bound:
                 raise InputError(f"{name} is {getattr(self, name)}.", hint=f"Give at least {bound}.")
+        if self.validate_every is not None and self.validate_every < 1:
+            raise InputError(
+                f"validate_every is {self.validate_every}.", hint="Give at least 1 step, or None."
+            )
+        if self.accept not in RULES:
+            raise InputError(f"There is no rule {self.accept!r}.", hint=f"Choose from: {', '.join(RULES)}.")
         if not 0 <= self.measure_credit <= 1:
             raise InputError(f"measure_credit is {self.measure_credit}.", hint="Give a share from 0 to 1.")
         if self.limit is not None and self.limit < 1:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from ace.loop.selection import Selection
 from ace.loop.session import Session
 from ace.playbook.model import Bullet, Playbook
 from ace.runs.cost import usage_by_role
-from ace.runs.metrics import mcnemar
+from ace.runs.metrics import mcnemar, turns
 from ace.runs.report import Report, Score
 
 
@@ -14,7 +17,7 @@ def finish(
     phase: str,
     *,
     selected: int | None = None,
-    validated: bool = False,
+    selection: Selection | None = None,
     stopped: str = "",
     skipped: int = 0,
     unjudged: int = 0,
@@ -49,11 +52,13 @@ def finish(
         usage=usage_by_role(run.store.calls(run.run)),
         run=run.run,
         selected=version,
-        validated=validated,
+        validated=selection is not None and selection.validated,
+        comparisons=tuple(selection.comparisons) if selection else (),
         verified=run.options.verify,
         stopped=stopped,
         recorded=_score(run, "traces"),
         skipped=skipped,
+        epochs=tuple(turn for turn in turns(_trained(run)) if turn.instability is not None),
         recent=_score(run, phase, run.options.window) if run.kind == "online" else None,
         changes=tuple(payload["change"]["after"] for payload in run.payloads if "change" in payload),
         unjudged=unjudged,
@@ -61,6 +66,16 @@ def finish(
     )
     run.store.finish_run(run.run, "capped" if stopped else "done", report.to_json())
     return report
+
+
+def _trained(run: Session) -> Iterator[tuple[int, str, bool]]:
+    """Epoch, sample, right or wrong, of every answer to a training sample of offline learning."""
+    if run.kind != "learn":
+        return
+    for result in (result for payload in run.payloads for result in payload["results"]):
+        kind, _, turn = result["phase"].partition(" ")
+        if kind in {"epoch", "replay", "recheck"}:
+            yield int(turn.partition(".")[0]), result["sample"], result["correct"]
 
 
 def _right(run: Session, phase: str) -> dict[str, bool]:

@@ -20,6 +20,7 @@ from ace.errors import CapReached, InputError, StoreError
 from ace.loop.bench import Bench, RunStopped
 from ace.loop.executor import ordered_map
 from ace.loop.options import Options, Progress
+from ace.loop.replay import Replay
 from ace.methods.ace import Ace
 from ace.methods.evidence import Evidence
 from ace.methods.protocol import Method, Trial
@@ -71,7 +72,7 @@ class Session:
         self._number, self.version = 0, self.base
         self._stop = stop or Event()
         self.payloads: list[Mapping[str, Any]] = []
-        self.unsolved: dict[str, None] = {}  # samples that were wrong the last time and taught nothing
+        self.replay = Replay(options.graduate, options.evict)
         self.journal = store.call_journal(self.run)
         paid = store.calls(self.run)
         team.meter.begin_run(self.journal, spent=usage_by_role(paid), seconds=wall(paid))
@@ -129,7 +130,7 @@ class Session:
     def select(self, version: int) -> int:
         """Make the head what `version` was, so that what is used next is what was selected."""
         delta = diff(self.playbook, self.store.checkout(version))
-        reason = f"version {version} did best on validation"
+        reason = f"version {version} holds its place on validation"
         return self.step("selection", lambda: Work(delta, [], reason, "gate")).version
 
     def _do(self, number: int, phase: str, work: Callable[[], Work]) -> Step:
@@ -164,9 +165,8 @@ class Session:
             for result in step.payload["results"]:
                 self.evidence.saw(result["sample"], result["subjects"], result["right"], result["uses"])
                 self.evidence.reflections[result["sample"]] += result["reflections"]
-                self.unsolved.pop(result["sample"], None)
-                if result["right"] is False and result["sample"] not in taught:
-                    self.unsolved[result["sample"]] = None
+                name = result["sample"]
+                self.replay.saw(name, right=result["right"], taught=name in taught)
         if step.payload["kept"]:
             bullets = self.store.checkout(step.version).bullets
             for bullet, samples in step.payload["kept"].items():

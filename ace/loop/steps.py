@@ -42,12 +42,20 @@ def score(run: Session, phase: str, samples: Sequence[Sample], version: int) -> 
     return results
 
 
-def learn(run: Session, phase: str, samples: Sequence[Sample]) -> None:
-    """Attempt, reflect, prove, commit: batch by batch."""
-    in_batches(run, phase, samples, partial(study, run, phase))
+def learn(
+    run: Session, phase: str, samples: Sequence[Sample], between: Callable[[int], None] | None = None
+) -> None:
+    """Attempt, reflect, prove, commit: batch by batch. `between` is told how many batches are done."""
+    in_batches(run, phase, samples, partial(study, run, phase), between)
 
 
-def in_batches(run: Session, phase: str, items: Sequence[T], work: Callable[[Sequence[T]], Work]) -> None:
+def in_batches(
+    run: Session,
+    phase: str,
+    items: Sequence[T],
+    work: Callable[[Sequence[T]], Work],
+    between: Callable[[int], None] | None = None,
+) -> None:
     """One step for each batch of items, all of whose samples share a version."""
     if not items:
         return
@@ -56,6 +64,8 @@ def in_batches(run: Session, phase: str, items: Sequence[T], work: Callable[[Seq
         run.progress(phase, start, len(items), _lessons(run, results))
         step = run.step(phase, partial(work, items[start : start + size]))
         results += step.payload["results"]
+        if between and start + size < len(items):
+            between(start // size + 1)
     run.progress(phase, len(items), len(items), _lessons(run, results))
 
 

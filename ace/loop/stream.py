@@ -77,7 +77,8 @@ class Stream:
         found = {"after": len(self.right), "reopened": sorted(self._open)}
         reason = f"the answers got worse: {len(self._open)} bullets must prove themselves again"
         run.step("drift", lambda: Work((), [], reason, AUTHOR, noted={"change": found, "why": reason}))
-        again = [sample for sample in self._recent if sample.id in run.unsolved]
+        failing = set(run.replay.failing(sample.id for sample in self._recent))
+        again = [sample for sample in self._recent if sample.id in failing]
         phase = f"replay {self._changes}"
         for start in range(0, len(again), run.options.batch_size):
             part = again[start : start + run.options.batch_size]

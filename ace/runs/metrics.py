@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, groupby
+from operator import itemgetter
 
 
 def wilson(correct: int, total: int) -> tuple[float, float]:
@@ -51,6 +52,50 @@ def flows(before: Mapping[str, bool], after: Mapping[str, bool]) -> Flows:
         return tuple(name for name in both if (before[name], after[name]) == (was, now))
 
     return Flows(of(False, True), of(True, False), of(False, False), of(True, True))
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """How many samples an epoch fixed, broke and left as they were, of those that can be compared.
+
+    `instability`: the share of repeated answers that differ from the answer before; None without any.
+    """
+
+    epoch: int
+    fixed: int = 0
+    broken: int = 0
+    still_failing: int = 0
+    still_right: int = 0
+    instability: float | None = None
+
+
+def turns(measured: Iterable[tuple[int, str, bool]]) -> list[Turn]:
+    """From (epoch, sample, right) in the order of the answers, one turn for each epoch, in that order.
+
+    What a sample was before an epoch is its last answer in earlier ones, or else its first in this one.
+    """
+    latest: dict[str, bool] = {}
+    found: list[Turn] = []
+    for epoch, answers in groupby(measured, key=itemgetter(0)):
+        before, after, changed = dict[str, bool](), dict[str, bool](), list[bool]()
+        for _, sample, right in answers:
+            if sample in latest:
+                before.setdefault(sample, latest[sample])
+                changed.append(latest[sample] != right)
+                after[sample] = right
+            latest[sample] = right
+        became = flows(before, after)
+        found.append(
+            Turn(
+                epoch,
+                len(became.fixed),
+                len(became.broken),
+                len(became.still_failing),
+                len(became.still_right),
+                sum(changed) / len(changed) if changed else None,
+            )
+        )
+    return found
 
 
 def moving(right: Sequence[bool], window: int) -> list[tuple[int, int]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ace.llm.client import Usage
 from ace.playbook.model import Bullet, Status
-from ace.runs.metrics import wilson
+from ace.runs.metrics import Turn, wilson
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,23 @@ class Score:
         return cls(data["correct"], data["total"], data["errors"])
 
 
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Version `new` met `old`, which was selected so far: `wins` samples only the new one got right, `losses`
+    only the old one, of `compared`. `asked` of `total` samples were enough to decide. `phase` tells when.
+    """
+
+    phase: str
+    new: int
+    old: int
+    wins: int
+    losses: int
+    compared: int
+    asked: int
+    total: int
+    accepted: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """One learn, online or eval run. `before` is None where nothing was measured before learning.
@@ -47,6 +64,8 @@ class Report:
     succeeded. `stopped` is why the run ended early, else empty. `learned`: bullets this run added or changed;
     `quarantined`: how many of `bullets` wait for proof and are not used. `recorded`: the score of the
     recorded attempts that were learned from, if any were; `skipped` others are at held-out samples.
+    `comparisons` are how versions came to be selected, or rejected, in order; `epochs` what
+    became of training samples that were asked more than once.
     Online: `recent` is the score of the last answers, as many as the run's window; `changes` says after how
     many answers each change for the worse was found; `unjudged` answers have had no feedback yet.
     """
@@ -75,6 +94,8 @@ class Report:
     quarantined: int = 0
     recorded: Score | None = None
     skipped: int = 0
+    comparisons: tuple[Comparison, ...] = ()
+    epochs: tuple[Turn, ...] = ()
     recent: Score | None = None
     changes: tuple[int, ...] = ()
     unjudged: int = 0
@@ -91,6 +112,8 @@ class Report:
             "usage": {role: asdict(usage) for role, usage in self.usage.items()},
             "models": dict(self.models),
             "learned": [asdict(bullet) for bullet in self.learned],
+            "comparisons": [asdict(met) for met in self.comparisons],
+            "epochs": [asdict(turn) for turn in self.epochs],
         }
 
     @classmethod
@@ -106,6 +129,8 @@ class Report:
             "changes": tuple(plain.get("changes", ())),
             "usage": {role: Usage(**usage) for role, usage in plain.get("usage", {}).items()},
             "learned": tuple(_bullet(bullet) for bullet in plain.get("learned", ())),
+            "epochs": tuple(Turn(**turn) for turn in plain.get("epochs", ())),
+            "comparisons": tuple(Comparison(**met) for met in plain.get("comparisons", ())),
         }
         return cls(**{**plain, **read})
 

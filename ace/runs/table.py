@@ -13,7 +13,8 @@ from textwrap import indent, wrap
 
 from ace.llm.client import Usage
 from ace.playbook.model import Bullet
-from ace.runs.report import Report, Score
+from ace.runs.metrics import Turn
+from ace.runs.report import Comparison, Report, Score
 
 EPISODES_SHOWN = 4
 SCORE_NAMES = {"learn": ("before", "after"), "online": ("", "as served"), "eval": ("", "score")}
@@ -79,7 +80,9 @@ def _scores(report: Report) -> str:
     if report.p_value is not None:
         lines.append(f"  paired test, exact McNemar: p = {report.p_value:.2g}")
     if report.kind == "learn":
+        lines += [f"  {_turn(turn)}" for turn in report.epochs]
         lines.append(f"  selected: version {report.selected}, {_choice(report)}")
+        lines += [f"    {_comparison(met)}" for met in report.comparisons]
     if report.stopped:
         lines.append(f"  stopped early: {report.stopped}")
     return "\n".join(lines)
@@ -99,6 +102,22 @@ def _choice(report: Report) -> str:
     if report.validated:
         return "chosen on the validation set"
     return "the last one so far" if report.stopped else "the last one; no validation ran"
+
+
+def _turn(turn: Turn) -> str:
+    return (
+        f"epoch {turn.epoch}, asked again: {turn.fixed} fixed, {turn.broken} broken, {turn.still_failing} "
+        f"still failing, {turn.still_right} still right; {turn.instability or 0:.0%} of answers changed"
+    )
+
+
+def _comparison(met: Comparison) -> str:
+    pairs = f"{counted(met.wins, 'win')}, {met.losses} lost, {met.compared - met.wins - met.losses} alike"
+    verdict = "accepted" if met.accepted else f"rejected, {met.old} stays"
+    return (
+        f"validation {met.phase}: version {met.new} against {met.old}: {pairs} "
+        f"({met.asked} of {met.total} samples asked); {verdict}"
+    )
 
 
 def _learned(report: Report, width: int) -> str:

@@ -207,6 +207,8 @@ def _compared(phases: list[str]) -> Iterator[tuple[str, str]]:
         yield from pairwise(name for name in phases if name.startswith(kind))
     taught = [name for name in phases if name.startswith(("epoch", "replay"))]
     yield from ((first, second) for first, second in pairwise(taught) if second.startswith("replay"))
+    checked = [name for name in phases if name.startswith("recheck")]
+    yield from ((first, name) for name in checked if (first := name.replace("recheck", "epoch")) in phases)
 
 
 def _answered(sample: str, before: Episode | None, after: Episode | None) -> Answered:

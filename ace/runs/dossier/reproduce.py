@@ -9,7 +9,8 @@ from typing import Any
 from ace.store.records import Run, Version
 from ace.task.traces import WITHOUT_A_TASK
 
-_LEARN_ONLY = {"epochs", "replays", "validate", "merge"}
+_REPLAYS = {"replays", "graduate", "evict", "recheck"}
+_LEARN_ONLY = {"epochs", "validate", "validate_every", "accept", "merge"} | _REPLAYS
 _ONLINE_ONLY = {"window", "drift", "behind", "waiting"}
 _LEARNING = {
     *("batch_size", "feedback", "tries", "neighbours", "verify", "agreement", "rerun", "measure_credit"),

@@ -1,0 +1,67 @@
+"""Choosing a version: the newest one meets the one selected so far on validation samples, in pairs.
+
+What is compared is what the learner may see: no verdict comes here, so labels choose nothing unless the
+feedback is labels. Learning goes on from the newest version whatever comes of it. All answers are steps of
+the journal and everything else follows from them, so a resumed run decides the same.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from random import Random
+
+from ace.loop import steps
+from ace.loop.accept import RULES
+from ace.loop.options import seed_of
+from ace.loop.session import Session
+from ace.runs.report import Comparison
+from ace.task.types import Sample
+
+
+class Selection:
+    """Of one run. `selected` is the version that holds the place, `comparisons` is how it came to."""
+
+    def __init__(self, run: Session) -> None:
+        self._run, self._rule = run, RULES[run.options.accept]
+        self.selected = run.version
+        self.comparisons: list[Comparison] = []
+        self._right: dict[int, dict[str, bool | None]] = defaultdict(dict)  # version -> sample -> right
+        order = list(run.task.val)
+        Random(seed_of(run.options.seed, "validation")).shuffle(order)  # noqa: S311 (an order, not a secret)
+        self._samples: Sequence[Sample] = order
+
+    @property
+    def validated(self) -> bool:
+        """Whether any two versions could be told apart or found equal: without feedback nothing can."""
+        return any(met.compared for met in self.comparisons)
+
+    def meet(self, name: str) -> None:
+        """Let the newest version take the place, or leave it. `name` tells when, as in "1" or "2.6"."""
+        old, new = self.selected, self._run.version
+        if new == old or any((met.new, met.old) == (new, old) for met in self.comparisons):
+            return
+        wins = losses = compared = asked = 0
+        while (taken := self._rule(wins, losses, len(self._samples) - asked)) is None:
+            pairs = self._pairs(name, old, new, asked)
+            asked += len(pairs)
+            compared += sum(None not in pair for pair in pairs)
+            wins += pairs.count((False, True))
+            losses += pairs.count((True, False))
+        total = len(self._samples)
+        self.comparisons.append(Comparison(name, new, old, wins, losses, compared, asked, total, bool(taken)))
+        if taken:
+            self.selected = new
+
+    def _pairs(self, name: str, old: int, new: int, start: int) -> list[tuple[bool | None, bool | None]]:
+        """The next few samples, right with the old and the new version, as far as the learner may see."""
+        few = self._samples[start : start + self._run.options.batch_size]
+        self._answer(f"validation {name}, version {old}", old, few)
+        self._answer(f"validation {name}", new, few)
+        return [(self._right[old][sample.id], self._right[new][sample.id]) for sample in few]
+
+    def _answer(self, phase: str, version: int, samples: Sequence[Sample]) -> None:
+        """What a version has answered in this run it is not asked again."""
+        known = self._right[version]
+        for result in steps.score(self._run, phase, [s for s in samples if s.id not in known], version):
+            known[result["sample"]] = result["right"]

@@ -1,0 +1,121 @@
+"""What comes back and what was forgotten: the queue, the figures, and a run that shows both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ace.llm import Message, ScriptedClient
+from ace.loop import Options, learn
+from ace.loop.replay import Replay
+from ace.playbook import Add
+from ace.roles import Team
+from ace.runs.metrics import Turn, turns
+from ace.runs.report import Report
+from ace.store import Store
+from tests.world import COLOURS, SECRET, says, team, world
+
+OPTIONS = Options(batch_size=3, workers=1)
+names = st.sampled_from("abcd")
+outcomes = st.lists(st.tuples(names, st.sampled_from([True, False, None]), st.booleans()), max_size=40)
+answers = st.lists(st.tuples(st.integers(1, 4), names, st.booleans()), max_size=40).map(
+    lambda found: sorted(found, key=lambda answer: answer[0])
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.open(tmp_path / "colours.db")
+
+
+def after(seen: Sequence[tuple[str, bool | None, bool]], graduate: int = 1, evict: int = 3) -> Replay:
+    queue = Replay(graduate, evict)
+    for name, right, taught in seen:
+        queue.saw(name, right=right, taught=taught)
+    return queue
+
+
+@given(outcomes, st.integers(1, 3), st.integers(1, 4))
+def test_the_queue_follows_from_what_was_seen(
+    seen: list[tuple[str, bool | None, bool]], graduate: int, evict: int
+) -> None:
+    queue = after(seen, graduate, evict)
+    due = queue.due("abcd")
+    unseen = [name for name in "abcd" if name not in {name for name, _, _ in seen}]
+    assert due[: len(unseen)] == unseen  # unseen first
+    assert due == after(seen, graduate, evict).due("abcd") and not set(due) & set(queue.given_up)
+    for name in set("abcd") - set(unseen):
+        own = [(right, taught) for other, right, taught in seen if other == name]
+        if len(own) >= graduate and all(right or taught for right, taught in own[-graduate:]):
+            assert name not in due
+        elif own[-1] == (False, False):
+            assert (name in due) != (name in queue.given_up)
+
+
+def test_failures_come_back_until_they_pass_or_are_given_up() -> None:
+    failed = ("a", False, False)
+    assert after([failed, ("b", True, False)]).due("ab") == ["a"]
+    assert after([failed, ("a", False, True)]).due("ab") == ["b"]  # it taught a lesson that was proven on it
+    assert after([failed, ("a", True, False)], graduate=2).due("a") == ["a"]
+    assert after([failed, ("a", True, False), ("a", True, False)], graduate=2).due("a") == []
+    assert after([failed, failed, ("b", False, False)]).due("ab") == ["b", "a"]  # what failed least first
+    evicted = after([failed] * 3)
+    assert evicted.due("a") == [] and evicted.given_up == ("a",)
+    assert after([failed] * 3 + [("a", True, False), failed]).due("a") == ["a"]
+
+
+@given(answers)
+def test_turns_count_every_repeated_sample_once(measured: list[tuple[int, str, bool]]) -> None:
+    found = turns(measured)
+    assert [turn.epoch for turn in found] == sorted({epoch for epoch, _, _ in measured})
+    for turn in found:
+        repeated = {
+            name
+            for place, (epoch, name, _) in enumerate(measured)
+            if epoch == turn.epoch and any(name == other for _, other, _ in measured[:place])
+        }
+        counted = turn.fixed + turn.broken + turn.still_failing + turn.still_right
+        assert counted == len(repeated) and (turn.instability is None) == (not repeated)
+
+
+def test_turns_of_a_few_answers() -> None:
+    first = [(1, "a", False), (1, "b", True), (1, "a", True)]
+    second = [(2, "a", True), (2, "b", False), (2, "b", True), (2, "c", True)]
+    assert turns(first + second) == [Turn(1, fixed=1, instability=1.0), Turn(2, 0, 0, 0, 2, 2 / 3)]
+
+
+def test_what_the_newest_version_forgot_is_reported(store: Store) -> None:
+    """With more than eight lessons the model forgets what red is; nothing is learned from seeing that."""
+    seeds = tuple(Add(f"seed-{c}", "lessons", f"{c} means {SECRET[c]}") for c in COLOURS[:8])
+    store.commit(seeds, author="user", reason="what is known")
+
+    def forgetful(messages: Sequence[Message]) -> str:
+        asked = messages[-1].content.startswith("Which number has red")
+        return "no idea" if asked and messages[0].content.count(" means ") > 8 else says(messages)
+
+    options = replace(OPTIONS, batch_size=10, validate=True, recheck=10)
+    report = learn(world(), store, Team.of(ScriptedClient(forgetful)), options)
+    assert report.epochs == (Turn(1, fixed=2, broken=1, still_failing=0, still_right=7, instability=0.3),)
+    (asked,) = [step for step in store.steps(report.run) if step.phase.startswith("recheck")]
+    assert not asked.payload["kept"] and not asked.payload["proposals"]
+    told = "epoch 1, asked again: 2 fixed, 1 broken, 0 still failing, 7 still right; 30% of answers changed"
+    assert told in str(report)
+    assert Report.from_json(report.to_json()) == report
+
+
+def test_one_epoch_without_validation_asks_nothing_more(store: Store) -> None:
+    report = learn(world(), store, team(), OPTIONS)
+    phases = {step.phase.split()[0] for step in store.steps(report.run)}
+    assert phases == {"before", "epoch", "after"} and report.epochs == ()
+
+
+def test_a_sample_that_fails_too_often_is_left_alone(store: Store) -> None:
+    report = learn(world(), store, team(wrong=("red",)), replace(OPTIONS, replays=6, evict=2))
+    phases = [step.phase for step in store.steps(report.run) if step.phase.startswith("replay")]
+    assert phases == ["replay 1.1"]
+    assert report.epochs == (Turn(1, still_failing=1, instability=0.0),)
