@@ -135,7 +135,7 @@ def main() -> None:
     text = "\n".join(
         [
             f"# Workers, {date}\n\n    python benchmarks/parallel.py\n",
-            f"{SAMPLES} samples in batches of {BATCH}; a server that takes {SECONDS:.1f} s, {AT_ONCE} at once.\n",
+            f"{SAMPLES} samples in batches of {BATCH}; a server that takes {SECONDS} s, {AT_ONCE} at once.\n",
             "| workers | seconds | calls | longest chain of calls | wall time over that chain |",
             "| --- | --- | --- | --- | --- |",
             *("| " + " | ".join(map(str, r.values())) + " |" for r in (many, one)),

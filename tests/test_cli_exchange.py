@@ -163,7 +163,9 @@ def test_quarantine_keeps_an_import_out_of_the_context(ace: Ace, file: Path) -> 
     assert bullets["Edge"] == "quarantined"
     assert bullets["second"] == "active"
     said(ace, "import", put("edit.md", "## Orders\n- changed <!-- id=a-2 -->\n"), "--quarantine")
-    assert {b["id"]: b["status"] for b in said(ace, "show")["bullets"]}["a-2"] == "quarantined"
+    shown = {b["content"]: (b["id"], b["status"]) for b in said(ace, "show")["bullets"]}
+    assert shown["second"] == ("a-2", "active")
+    assert shown["changed"][0] != "a-2" and shown["changed"][1] == "quarantined"
 
 
 def test_replace_removes_what_the_file_lacks(ace: Ace, file: Path) -> None:

@@ -120,12 +120,20 @@ def test_a_key_that_a_provider_repeats_reaches_nobody(
         "http://me:hunter2hunter2@localhost:8000/v1 refused",
         "Authorization: Bearer abcdef.123456-xyz",
         "Incorrect API key provided: sk-proj-abcdefghijkl",
+        "Incorrect API key provided: abcdefgh12345",
+        '{"api_key": "abcdefgh12345"}',
+        "x-api-key: abcdefgh12345",
+        "apikey=abcdefgh12345&x=1",
+        "Authorization: Basic abcdefgh12345==",
+        "remote: ghp_abcdefgh12345 was refused",
+        "AKIAabcdef".upper() + "12345678 is not valid",
+        "token ya29.abcdefgh12345",
     ],
 )
 def test_what_looks_like_a_key_is_hidden(text: str) -> None:
     shown = hide(text)
     assert "[hidden]" in shown
-    assert not re.search(r"AIza|hunter2|abcdef", shown)
+    assert not re.search(r"AIza|hunter2|abcdef|ABCDEF", shown)
 
 
 def test_a_key_in_the_environment_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

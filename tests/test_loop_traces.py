@@ -66,6 +66,8 @@ def test_the_recorded_attempts_are_not_made_again(store: Store) -> None:
     together = Team.of(generator, reflector=ScriptedClient(says))
     learn_from_traces(world(), ALL, store, together, replace(OPTIONS, measure=False))
     assert len(generator.calls) == 10  # one proof for each lesson, and nothing else
+    named = {call.key.sample for call in store.calls(store.runs()[-1].id)}
+    assert named == set(COLOURS)  # the record's id, and nothing of what it holds
 
 
 def test_without_a_task_everything_waits_in_quarantine(store: Store) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from ace.llm import Message, ScriptedClient
 from ace.methods import Ace, Evidence, Trial
 from ace.methods.proof import prove
-from ace.playbook import Add, Delta, Merge, Playbook, Remove, Revise, apply
+from ace.playbook import Add, Delta, Merge, Operation, Playbook, Quarantine, Remove, Revise, Vote, apply
 from ace.roles import Curator, Reflector
 from ace.store import Proposal
 from ace.task import Attempt, Feedback, FeedbackKind, Sample
@@ -156,3 +156,43 @@ def test_what_was_right_by_luck_is_learned_from() -> None:
     for bullet in book:
         known.kept(bullet, ["own"])
     assert method.learn(trial, book, FakeBench(lambda *_: True), known) == ()
+
+
+def accepted(sample: str, *delta: Operation) -> Proposal:
+    return Proposal(sample, "reflector", delta, "accepted", "right with it")
+
+
+def test_what_two_samples_of_a_batch_add_is_one_bullet_with_both_proofs() -> None:
+    one, two = (
+        Add("x", "lessons", "Late: ord.d > 6.", ("e1",)),
+        Add("y", "lessons", "Late: ord.d > 6", ("e2",)),
+    )
+    delta, ids = ace(lambda _: "").combine([accepted("own", one), accepted("far", two, Quarantine("y"))])
+    assert delta == (replace(one, provenance=("e1", "e2")), Vote("x", helpful=1), Quarantine("x"))
+    assert ids == {"y": "x"}
+    book, rejected = apply(Playbook(), delta)
+    assert not rejected and len(book) == 1
+
+
+def test_two_names_that_a_batch_gives_one_meaning_join_one_line() -> None:
+    first = Revise("a", "Cancelled, revoked: ord.st = 7.", ("e1",))
+    second = Revise("a", "Cancelled, called off: ord.st = 7.", ("e2",))
+    delta, _ = ace(lambda _: "").combine([accepted("own", first), accepted("far", second)])
+    assert delta == (Revise("a", "Cancelled, revoked, called off: ord.st = 7.", ("e1", "e2")),)
+    other = Revise(
+        "a", "Cancelled: ord.st = 9.", ("e3",)
+    )  # a correction: the later one counts, both are told
+    assert ace(lambda _: "").combine([accepted("own", first), accepted("far", other)])[0] == (first, other)
+
+
+def test_the_reflector_is_told_why_a_lesson_could_not_be_tried() -> None:
+    asked: list[str] = []
+
+    def says(messages: Sequence[Message]) -> str:
+        asked.append(messages[-1].content)
+        return json.dumps({"lesson": "Cancelled: ord.st = 5 AND ord.ch = 'F'."})
+
+    trial = FakeBench(lambda *_: False).solve(SAMPLES["own"], BOOK)
+    made = ace(says, tries=2).learn(trial, BOOK, FakeBench(lambda *_: False), Evidence(SAMPLES.values()))
+    assert "says several things in one line" in made[0].why
+    assert "Cannot be used" not in asked[0] and "Cannot be used: Cancelled: ord.st = 5 AND" in asked[1]

@@ -278,7 +278,20 @@ def test_with_quarantine_what_is_rewritten_waits_too() -> None:
     here = Here()
     here.take(ONE, TWO)
     made = here.take(replace(ONE, content="rewritten"), TWO, quarantine=True)
-    assert made.delta == (Revise(KEY, "rewritten"), Quarantine(KEY))
+    beside, waits = made.delta
+    assert isinstance(beside, Add) and (beside.content, beside.id != KEY) == ("rewritten", True)
+    assert waits == Quarantine(beside.id)
+
+
+def test_with_quarantine_a_file_cannot_touch_what_is_in_use() -> None:
+    base, _ = apply(Playbook(), (Add("b-1", "S", "good"), Pin("b-1")))
+    line = '{"id": "b-1", "section": "T", "content": "evil", "pinned": false, "harmful": 9}\n'
+    made = plan(by_name("jsonl").read(line, "f", base), base, quarantine=True)
+    after, rejected = apply(base, made.delta)
+    assert not rejected and after.bullets["b-1"] == base.bullets["b-1"]
+    assert [b.content for b in after.active] == ["good"]
+    again = plan(by_name("jsonl").read(line, "f", after), after, quarantine=True)
+    assert apply(after, again.delta)[0] == after
 
 
 def test_with_quarantine_what_was_removed_stays_removed() -> None:

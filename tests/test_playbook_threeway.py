@@ -79,3 +79,22 @@ def test_sides_conflict_or_agree_whichever_way_they_are_merged(base: Playbook, a
                 *(other.content, other.status, other.helpful, other.harmful),
             )
     assert all(bullet.status in Status for bullet in one.bullets.values())
+
+
+def test_what_is_merged_in_is_appended_and_ours_stays_as_it_was() -> None:
+    base, _ = apply(Playbook(), (Add("b-1", "S", "one"),))
+    ours, _ = apply(base, (Add("zz", "S", "ours"),))
+    theirs, _ = apply(base, (Add("aa", "S", "theirs"), Add("ab", "S", "theirs too")))
+    joined, conflicts = join(base, ours, theirs)
+    assert not conflicts and [bullet.id for bullet in joined] == ["b-1", "zz", "aa", "ab"]
+
+
+def test_preferring_a_side_that_only_voted_keeps_the_other_sides_text() -> None:
+    base, _ = apply(Playbook(), (Add("b-1", "S", "one"),))
+    ours, _ = apply(base, (Revise("b-1", "better"),))
+    theirs, _ = apply(base, (Vote("b-1", helpful=2),))
+    assert join(base, ours, theirs)[1] == ("b-1",)  # it voted on another text
+    for side in ("ours", "theirs"):
+        joined, conflicts = join(base, ours, theirs, side)
+        bullet = joined.bullets["b-1"]
+        assert (conflicts, bullet.content, bullet.helpful) == ((), "better", 2)

@@ -368,3 +368,20 @@ sys.exit("sqlite_utils" in sys.modules)
 def read(store: Store, sql: str) -> list[tuple[Any, ...]]:
     with sqlite3.connect(store.path) as db:
         return db.execute(sql).fetchall()
+
+
+def test_a_run_on_one_branch_does_not_close_one_on_another(store: Store) -> None:
+    trial = store.start_run("learn", "shop", {"branch": "trial"})
+    store.finish_run(trial, "capped", None)
+    store.finish_run(store.start_run("learn", "shop", {"branch": "main"}), "done", None)
+    store.branch("trial")
+    assert store.last_unfinished("learn", "shop") is None
+    store.switch("trial")
+    found = store.last_unfinished("learn", "shop")
+    assert found and found.id == trial
+
+
+def test_a_branch_of_a_file_that_is_not_there_makes_no_file(tmp_path: Path) -> None:
+    with pytest.raises(StoreError):
+        Store.open(tmp_path / "new.db", branch="trial")
+    assert not (tmp_path / "new.db").exists()

@@ -70,6 +70,7 @@ def _parts(
     """What was asked for instead of the report, as JSON and as text."""
     data: dict[str, Any] = {}
     texts = []
+    branch = store.run(run).config.get("branch", "main")
     if rejected:
         proposals = [p for p in store.proposals(run) if p.outcome == "rejected"]
         data["rejected"] = [asdict(proposal) for proposal in proposals]
@@ -79,7 +80,7 @@ def _parts(
         from ace.runs.cost_table import cost_tables
 
         told = cost_of(store.calls(run), store.steps(run))
-        bullets = store.checkout().bullets
+        bullets = store.checkout(branch).bullets
         data["cost"] = told.to_json()
         texts.append(cost_tables(told, {name: bullet.content for name, bullet in bullets.items()}))
     if credit:
@@ -87,7 +88,7 @@ def _parts(
         from ace.runs.credit_table import credit_tables
 
         measured = credit_of(step.payload for step in store.steps(run))
-        playbook = store.checkout()
+        playbook = store.checkout(branch)
         votes = {b.id: {"helpful": b.helpful, "harmful": b.harmful} for b in playbook}
         data["credit"] = measured.to_json() | {"votes": votes}
         texts.append(credit_tables(measured, playbook.bullets))

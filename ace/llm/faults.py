@@ -35,9 +35,12 @@ _SECRETS = (
     re.compile(r"(?<=[?&]key=)[^&\s'\"]+|(?<=token=)[^&\s'\"]+|(?<=api_key=)[^&\s'\"]+", re.IGNORECASE),
     re.compile(r"(?<=bearer )[\w.~+/=-]+", re.IGNORECASE),
     re.compile(r"\b(?:sk|pk|rk|gsk|xai|hf)[-_][\w*-]{6,}"),
-    re.compile(r"\bAIza[\w-]{10,}"),
+    re.compile(r"\bAIza[\w-]{10,}|\bgh[opsu]_\w{10,}|\bAKIA[A-Z0-9]{12,}|\bya29\.[\w.-]+"),
+    re.compile(r"(?<=basic )[\w+/=]{8,}", re.IGNORECASE),
+    # api_key, x-api-key, apikey and the like, with whatever stands between name and value
+    re.compile(r"(?<=key)(?: provided)?['\"]?\s*[:=]\s*['\"]?[^\s'\",}&]{6,}", re.IGNORECASE),
 )
-_SECRET_NAMES = ("_API_KEY", "_TOKEN", "_SECRET", "_SECRET_ACCESS_KEY", "_PASSWORD")
+_SECRET_NAMES = ("_KEY", "_KEY_ID", "_TOKEN", "_SECRET", "_PASSWORD")
 _SHORTEST_SECRET = 6  # what is shorter could be a word: hiding it would garble messages
 _HIDDEN = "[hidden]"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -70,9 +70,15 @@ def in_batches(
 
 
 def curate(run: Session, phase: str) -> None:
-    """Let the method tidy up, chore by chore, every change under proof. One step, or none."""
-    if chores := run.method.chores(run.playbook, run.evidence):
-        run.step(phase, partial(_curate, run, phase, chores))
+    """Let the method tidy up, chore by chore, every change under proof: a step each, because what one chore
+    changed is what the next is proven on.
+    """
+    chores = run.method.chores(run.playbook, run.evidence)
+    for number, chore in enumerate(chores):
+        run.progress(phase, number, len(chores))
+        run.step(phase, partial(_curate, run, phase, chore))
+    if chores:
+        run.progress(phase, len(chores), len(chores))
 
 
 def _score(run: Session, phase: str, samples: Sequence[Sample], playbook: Playbook, version: int) -> Work:
@@ -108,10 +114,9 @@ def learned(run: Session, phase: str, done: Sequence[Lesson]) -> Work:
     proposals = [proposal for _, _, made in done for proposal in made]
     _refuse_deafness(proposals)
     playbook = run.playbook
-    votes, changes = (
-        credit.cast(run, [trial for _, trial, _ in done], playbook),
-        run.method.combine(proposals),
-    )
+    votes = credit.cast(run, [trial for _, trial, _ in done], playbook)
+    changes, ids = run.method.combine(proposals)
+    proven = ((p, [p.sample_id] if trial.provable else []) for _, trial, made in done for p in made)
     return Work(
         votes + changes,
         [
@@ -122,31 +127,23 @@ def learned(run: Session, phase: str, done: Sequence[Lesson]) -> Work:
         _authors(proposals) if changes else credit.AUTHOR,
         episodes=[episode for bench, _, _ in done for episode in bench.episodes],
         proposals=proposals,
-        kept=_kept((p, [p.sample_id] if trial.provable else []) for _, trial, made in done for p in made),
+        kept=_kept(proven, ids),
     )
 
 
-def _curate(run: Session, phase: str, chores: Sequence[str]) -> Work:
-    version, playbook = run.version, run.playbook
-
-    def tidy(chore: str) -> tuple[Bench, tuple[Proposal, ...]]:
-        bench = run.bench(phase, version, chore)
-        return bench, run.method.curate(chore, playbook, bench, run.evidence)
-
-    done = []
-    for number, found in enumerate(run.map(tidy, chores)):
-        run.progress(phase, number, len(chores))
-        done.append(found)
-    run.progress(phase, len(chores), len(chores))
-    proposals = [proposal for _, made in done for proposal in made]
+def _curate(run: Session, phase: str, chore: str) -> Work:
+    bench = run.bench(phase, run.version, chore)
+    with run.team.meter.about(chore):
+        proposals = run.method.curate(chore, run.playbook, bench, run.evidence)
+    delta, ids = run.method.combine(proposals)
     return Work(
-        run.method.combine(proposals),
+        delta,
         [],
-        f"{phase}: {', '.join(chores)}",
+        f"{phase}: {chore}",
         _authors(proposals),
-        episodes=[episode for bench, _ in done for episode in bench.episodes],
+        episodes=bench.episodes,
         proposals=proposals,
-        kept=_kept((p, _right_with(p, bench)) for bench, made in done for p in made),
+        kept=_kept(((made, _right_with(made, bench)) for made in proposals), ids),
     )
 
 
@@ -178,14 +175,16 @@ def _result(bench: Bench, trial: Trial) -> dict[str, Any]:
     }
 
 
-def _kept(proposals: Iterable[tuple[Proposal, Sequence[str]]]) -> dict[str, list[str]]:
+def _kept(
+    proposals: Iterable[tuple[Proposal, Sequence[str]]], ids: Mapping[str, str]
+) -> dict[str, list[str]]:
     """Bullet -> the samples that prove it."""
     kept: dict[str, list[str]] = {}
     for proposal, samples in proposals:
         if proposal.outcome == "accepted":
             proven = (op for op in proposal.delta if not isinstance(op, Quarantine))
             for name in dict.fromkeys(name for op in proven for name in touched(op)):
-                kept.setdefault(name, []).extend(samples)
+                kept.setdefault(ids.get(name, name), []).extend(samples)
     return kept
 
 

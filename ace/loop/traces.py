@@ -90,7 +90,7 @@ def _study(run: Session, works: Mapping[str, str], recorded: Sequence[Recorded])
             return bench, trial, ()
         return bench, trial, run.method.learn(trial, playbook, bench, run.evidence)
 
-    return steps.learned(run, PHASE, list(run.map(study, recorded)))
+    return steps.learned(run, PHASE, list(run.map(study, recorded, lambda each: each.trace.id)))
 
 
 def _trial(bench: Bench, recorded: Recorded, works: str) -> Trial:

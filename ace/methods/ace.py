@@ -8,12 +8,13 @@ After an epoch the curator merges what stands twice, under the same proof.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ace.context.render import Rendered, render_playbook
 from ace.context.tokens import CountTokens, estimate_tokens
 from ace.errors import ModelError
+from ace.methods.combine import Batch
 from ace.methods.evidence import Evidence
 from ace.methods.generality import mentioned
 from ace.methods.proof import Proof, prove, solved
@@ -21,8 +22,7 @@ from ace.methods.protocol import Bench, Trial
 from ace.methods.quarantine import released
 from ace.methods.search import Search, confined, failed, ignored, proposal
 from ace.playbook.delta import apply
-from ace.playbook.model import Add, Bullet, Delta, Operation, Playbook, Remove, Vote
-from ace.refine.similar import same_words
+from ace.playbook.model import Bullet, Delta, Playbook, Remove
 from ace.roles.curator import Curator
 from ace.roles.reflector import Reflector
 from ace.store.records import Proposal
@@ -70,17 +70,16 @@ class Ace:
         """Right, but no bullet says why; and a lesson about it could be proven."""
         return self.verify and trial.provable and bool(search.about())
 
-    def combine(self, proposals: Iterable[Proposal]) -> Delta:
-        """The accepted deltas of a batch as one. What two samples proved is added once, then voted for."""
-        first: dict[tuple[str, ...], str] = {}
-        combined: list[Operation] = []
-        for operation in (op for made in proposals if made.outcome == "accepted" for op in made.delta):
-            if isinstance(operation, Add) and (words := same_words(operation.content)) in first:
-                operation = Vote(first[words], helpful=1)
-            elif isinstance(operation, Add):
-                first[words] = operation.id
-            combined.append(operation)
-        return tuple(combined)
+    def combine(self, proposals: Iterable[Proposal]) -> tuple[Delta, Mapping[str, str]]:
+        """The accepted deltas of a batch as one. What two samples proved is added once, then voted for, and
+        two other names for one meaning join the same line.
+        """
+        batch = Batch()
+        for made in proposals:
+            if made.outcome == "accepted":
+                for operation in made.delta:
+                    batch.take(operation)
+        return tuple(batch.operations), batch.ids
 
     def chores(self, playbook: Playbook, evidence: Evidence) -> tuple[str, ...]:
         """Bullets that speak for samples they have no use for; with `merge`, subjects of several bullets."""
@@ -92,7 +91,8 @@ class Ace:
         self, chore: str, playbook: Playbook, bench: Bench, evidence: Evidence
     ) -> tuple[Proposal, ...]:
         if chore in playbook.bullets:
-            return self._doubted(playbook.bullets[chore], playbook, bench, evidence)
+            bullet = playbook.bullets[chore]
+            return self._doubted(bullet, playbook, bench, evidence) if evidence.doubt(bullet) else ()
         return self._merged(chore, playbook, bench, evidence)
 
     def _doubted(

@@ -10,10 +10,24 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
+from typing import NamedTuple
 
 from ace.methods.generality import PLACEHOLDERS, WORD, conditions, names, stem, stems, unnamed
 from ace.refine.similar import same_words
 from ace.task.types import Sample
+
+
+class _Told(NamedTuple):
+    """What a lesson says: its columns, and the words of its meaning where that is one plain condition."""
+
+    columns: frozenset[str]
+    meaning: frozenset[str]
+
+
+def _parsed(lesson: str) -> _Told:
+    plain = conditions(lesson) == 1 and not any(place in lesson for place in PLACEHOLDERS)
+    meaning = same_words(lesson.partition(":")[2]) if plain else ()
+    return _Told(names(lesson), frozenset(meaning))
 
 
 class Contrast:
@@ -21,7 +35,8 @@ class Contrast:
 
     def __init__(self, samples: Iterable[Sample] = ()) -> None:
         self._questions = {sample.id: sample.question for sample in samples}
-        self._asked = Counter(word for text in self._questions.values() for word in stems(text))
+        self._stems = {name: stems(text) for name, text in self._questions.items()}
+        self._asked = Counter(word for words in self._stems.values() for word in words)
         self._subjects: dict[str, frozenset[str]] = {}
         self._uses: dict[str, tuple[frozenset[str], ...]] = {}
         self._using: dict[str, dict[str, None]] = defaultdict(dict)  # word -> samples seen
@@ -33,19 +48,16 @@ class Contrast:
     def saw(self, sample_id: str, subjects: Collection[str], uses: Collection[str]) -> None:
         self._subjects[sample_id] = frozenset(subject.lower() for subject in subjects)
         self._uses[sample_id] = tuple(frozenset(same_words(part)) for part in uses)
-        for word in stems(self._questions.get(sample_id, "")):
+        for word in self._stems.get(sample_id, ()):
             self._using[word][sample_id] = None
 
     def bystander(self, lesson: str, own: Collection[str]) -> str:
         """The question of a sample, none of `own`, that a lesson would speak for by mistake; or nothing."""
+        told = _parsed(lesson)
         for words in map(stems, lesson.partition(":")[0].split(", ")):
             rarest = min(words, key=lambda word: (len(self._using[word]), word), default="")
             for other in self._using[rarest]:
-                if (
-                    other not in own
-                    and words <= stems(self._questions[other])
-                    and self._no_use(other, lesson)
-                ):
+                if other not in own and words <= stems(self._questions[other]) and self._no_use(other, told):
                     return self._questions[other]
         return ""
 
@@ -72,20 +84,20 @@ class Contrast:
     def _telling(self, lesson: str, question: str) -> str:
         shared = stems(question if conditions(lesson) == 1 else lesson.partition(":")[0])
         near = {other for word in shared for other in self._using[word]}
-        others = {other for other in near if self._no_use(other, lesson)}
+        told = _parsed(lesson)
+        others = {other for other in near if self._no_use(other, told)}
         asked = stems(question)
         said = {stem(word): word.lower() for word in WORD.findall(unnamed(question))}
         free = [word for word in said if word in asked and not others & self._using[word].keys()]
         best = max(reversed(free), key=lambda word: self._asked[word], default="")
         return said.get(best, "") if self._asked[best] > 1 else ""
 
-    def _no_use(self, sample_id: str, lesson: str) -> bool:
+    def _no_use(self, sample_id: str, told: _Told) -> bool:
         """What a right answer to it is made of does not include what the lesson says."""
         uses = self._uses[sample_id]
-        if not uses or conditions(lesson) != 1 or any(place in lesson for place in PLACEHOLDERS):
-            return self._foreign(sample_id, names(lesson))
-        meaning = frozenset(same_words(lesson.partition(":")[2]))
-        return not any(part <= meaning or meaning <= part for part in uses)
+        if not uses or not told.meaning:
+            return self._foreign(sample_id, told.columns)
+        return not any(part <= told.meaning or told.meaning <= part for part in uses)
 
     def _foreign(self, sample_id: str, columns: frozenset[str]) -> bool:
         """It touches columns, and none of these."""

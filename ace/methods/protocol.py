@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -60,8 +60,10 @@ class Method(Protocol):
         """Every proposal that this trial led to, with its outcome; at most one is accepted."""
         ...
 
-    def combine(self, proposals: Iterable[Proposal]) -> Delta:
-        """The accepted proposals of a batch, in order, as one delta."""
+    def combine(self, proposals: Iterable[Proposal]) -> tuple[Delta, Mapping[str, str]]:
+        """The accepted proposals of a batch, in order, as one delta; for each bullet that it does not add
+        because another says the same, the id of that one.
+        """
         ...
 
     def chores(self, playbook: Playbook, evidence: Evidence) -> tuple[str, ...]:

@@ -192,7 +192,7 @@ class Search:
 
 
 def proposal(subject: str, author: str, delta: Delta, proof: Proof, trial: Trial | None = None) -> Proposal:
-    """The record of a proposal; bullets of one that holds cite the episodes behind it."""
+    """The record of a proposal; lessons of one that holds cite the episodes behind it."""
     learned_from = (trial.episode,) if trial else ()
     if proof.holds:
         cited = (*learned_from, *(t.episode for t in proof.trials[:1]))

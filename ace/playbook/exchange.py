@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from immutables import Map
@@ -117,7 +117,10 @@ def names(playbook: Playbook, aliases: Iterable[Alias]) -> dict[str, str]:
 
 
 def _quarantined(base: Playbook, made: Plan) -> Plan:
-    """The same, but whatever is added or rewritten waits; what was removed here stays so."""
+    """The same, but whatever is added or rewritten waits; what was removed here stays so, and what is in use
+    stays as it is: another text for it waits beside it.
+    """
+    made = replace(made, delta=tuple(_beside(base, made.delta)))
     promoted = {each.id for each in made.delta if isinstance(each, Promote)}
     gone = {key for key in promoted if not base.bullets[key].live}
     kept = tuple(
@@ -127,6 +130,21 @@ def _quarantined(base: Playbook, made: Plan) -> Plan:
     brought = dict.fromkeys(each.id for each in kept if isinstance(each, Add | Revise))
     active = (key for key in brought if key in after.bullets and after.bullets[key].status is Status.ACTIVE)
     return replace(made, delta=(*kept, *map(ToQuarantine, active)), gone=made.gone + len(gone))
+
+
+def _beside(base: Playbook, delta: Delta) -> Iterator[Operation]:
+    """No pin, place or vote of a bullet in use is touched, and its new text becomes a bullet of its own."""
+    used = {bullet.id: bullet for bullet in base.active}
+    taken, known = set(base.bullets), {(b.section, b.content) for b in base}
+    for operation in delta:
+        if isinstance(operation, Remove) or not used.keys() & touched(operation):
+            yield operation
+        elif isinstance(operation, Revise):
+            place = used[operation.id].section, operation.content
+            if place not in known:
+                known.add(place)
+                taken.add(key := fresh_id(*place, taken))
+                yield Add(key, *place)
 
 
 @dataclass(slots=True)

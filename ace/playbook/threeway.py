@@ -22,17 +22,20 @@ def join(
 ) -> tuple[Playbook, tuple[str, ...]]:
     """`ours` with what `theirs` changed since `base`, and the ids of the bullets in conflict."""
     conflicts: list[str] = []
-    bullets = ours.bullets
-    for name in sorted(_changed(base, theirs)):
+    bullets, end = ours.bullets, max(ours.next_position, theirs.next_position)
+    changed = sorted(_changed(base, theirs), key=lambda name: (theirs.bullets[name].position, name))
+    for name in changed:
         old, mine, new = base.bullets.get(name), ours.bullets.get(name), theirs.bullets[name]
-        joined = new if mine in (None, old) else _joined(old, mine, new, prefer)
+        if mine is None:  # appended: what readers of `ours` have cached stays as it is
+            bullets, end = bullets.set(name, replace(new, position=end)), end + 1
+            continue
+        joined = new if mine == old else _joined(old, mine, new, prefer)
         if joined is None:
             conflicts.append(name)
         else:
             bullets = bullets.set(name, joined)
     names = dict.fromkeys((*ours.section_names, *theirs.section_names))
-    end = max(ours.next_position, theirs.next_position)
-    return Playbook(bullets, tuple(names), end), tuple(conflicts)
+    return Playbook(bullets, tuple(names), end), tuple(sorted(conflicts))
 
 
 def _changed(base: Playbook, theirs: Playbook) -> Iterator[str]:
@@ -46,7 +49,7 @@ def _joined(old: Bullet | None, ours: Bullet, theirs: Bullet, prefer: Side | Non
     if edited and not _agree(ours, theirs, placed=old is not None):
         if prefer is None:
             return None
-        kept = ours if prefer == "ours" else theirs
+        kept = ours if _preferred(old, ours, theirs, prefer) == "ours" else theirs
     else:
         kept = replace(ours, provenance=tuple(dict.fromkeys(ours.provenance + theirs.provenance)))
     helpful, harmful = (old.helpful, old.harmful) if old else (0, 0)
@@ -55,6 +58,13 @@ def _joined(old: Bullet | None, ours: Bullet, theirs: Bullet, prefer: Side | Non
         helpful=_sum(ours.helpful, theirs.helpful, helpful),
         harmful=_sum(ours.harmful, theirs.harmful, harmful),
     )
+
+
+def _preferred(old: Bullet | None, ours: Bullet, theirs: Bullet, prefer: Side) -> Side:
+    """The side that was asked for, unless it only voted: then the other's edit is no loss to it."""
+    if old is not None and _told(theirs) == _told(old):
+        return "ours"
+    return "theirs" if old is not None and _told(ours) == _told(old) else prefer
 
 
 def _sum(ours: int, theirs: int, before: int) -> int:

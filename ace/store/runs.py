@@ -47,10 +47,11 @@ def made(db: sqlite3.Connection, run: int) -> int:
     return int(db.execute("SELECT count(*) FROM versions WHERE run = ?", [run]).fetchone()[0])
 
 
-def last_unfinished(db: sqlite3.Connection, kind: str, task: str) -> Run | None:
-    """The latest run of this kind and task, unless it is done: later work closes what came before it."""
-    latest = f"{_RUNS} WHERE kind = ? AND task = ? ORDER BY id DESC LIMIT 1"
-    runs = (_run(row) for row in db.execute(latest, [kind, task]))
+def last_unfinished(db: sqlite3.Connection, kind: str, task: str, branch: str) -> Run | None:
+    """The latest run of this kind and task on a branch, unless it is done: later work closes earlier."""
+    ours = "kind = ? AND task = ? AND coalesce(json_extract(config, '$.branch'), 'main') = ?"
+    latest = f"{_RUNS} WHERE {ours} ORDER BY id DESC LIMIT 1"
+    runs = (_run(row) for row in db.execute(latest, [kind, task, branch]))
     return next((run for run in runs if run.status != "done"), None)
 
 

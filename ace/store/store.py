@@ -59,9 +59,9 @@ class Store:
     ) -> Store:
         """Open `path`, making it if need be. `timeout`: seconds to wait for another process's write.
 
-        `branch` is the one that `head`, `commit`, `revert` and `merge` work on.
+        `branch` is the one that `head`, `commit`, `revert` and `merge` work on; a new file has only main.
         """
-        path = Path(path)
+        path, create = Path(path), create and branch == lineage.MAIN
         store = cls(connect(path, create=create, read_only=read_only, timeout=timeout), path, branch)
         try:
             if branch != lineage.MAIN:
@@ -272,7 +272,7 @@ class Store:
     def last_unfinished(self, kind: str, task: str) -> Run | None:
         """The latest run of this kind and task, if something of it is left to do."""
         with self._reading() as db:
-            return runs.last_unfinished(db, kind, task)
+            return runs.last_unfinished(db, kind, task, self.branch_name)
 
     def steps(self, run: int) -> list[Step]:
         """The journal of a run, in order."""

@@ -39,7 +39,7 @@ def history(store: Store, run: int | None = None) -> History:
         raise UnknownVersion(f"There are no runs in {store.path} yet.", hint="`ace learn TASK` makes one.")
     found = store.run(max(runs) if run is None else run)
     steps = tuple(store.steps(found.id))
-    log = {version.number: version for version in store.log()}
+    log = {version.number: version for version in store.log(every_branch=True)}
     start = int(found.config.get("base", 0))
     last = max([start, *(step.version for step in steps)])
     final = int((found.report or {}).get("selected", last))

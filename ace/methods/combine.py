@@ -1,0 +1,68 @@
+"""The accepted deltas of a batch, one operation after the other, into one delta. Pure.
+
+They were proven apart, each on the same playbook; where two of them speak of one thing, this says what
+becomes of it. Knows operations only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from ace.playbook.model import Add, Operation, Quarantine, Revise, Vote
+from ace.refine.similar import same_meaning, same_words
+
+
+@dataclass(slots=True)
+class Batch:
+    """`operations` so far; `ids`: the bullet that stands for each one that was added twice."""
+
+    operations: list[Operation] = field(default_factory=list)
+    ids: dict[str, str] = field(default_factory=dict)
+    _added: dict[tuple[str, ...], int] = field(default_factory=dict)  # words -> place of the first Add
+    _revised: dict[str, int] = field(default_factory=dict)  # bullet -> place of its last Revise
+
+    def take(self, operation: Operation) -> None:
+        match operation:
+            case Add():
+                self._add(operation)
+            case Revise():
+                self._revise(operation)
+            case Quarantine(id=name):
+                self.operations.append(Quarantine(self.ids.get(name, name)))
+            case _:
+                self.operations.append(operation)
+
+    def _add(self, new: Add) -> None:
+        words = same_words(new.content)
+        place = self._added.setdefault(words, len(self.operations))
+        if place == len(self.operations):
+            self.operations.append(new)
+            return
+        first = self.operations[place]
+        assert isinstance(first, Add)  # noqa: S101 (what `_added` points to)
+        cited = tuple(dict.fromkeys((*first.provenance, *new.provenance)))
+        self.operations[place] = replace(first, provenance=cited)
+        self.ids[new.id] = first.id
+        self.operations.append(Vote(first.id, helpful=1))
+
+    def _revise(self, new: Revise) -> None:
+        """Two widenings are one; of two corrections the later one counts, and both are in the history."""
+        place = self._revised.get(new.id)
+        before = None if place is None else self.operations[place]
+        if place is not None and isinstance(before, Revise) and same_meaning(before.content, new.content):
+            self.operations[place] = _both(before, new)
+            return
+        self._revised[new.id] = len(self.operations)
+        self.operations.append(new)
+
+
+def _both(one: Revise, other: Revise) -> Revise:
+    """The words of both lines, each once, before the one meaning."""
+    words, colon, meaning = one.content.partition(":")
+    names = (*words.split(", "), *other.content.partition(":")[0].split(", "))
+    cited = (*(one.provenance or ()), *(other.provenance or ()))
+    return replace(
+        one,
+        content=f"{', '.join(dict.fromkeys(names))}{colon}{meaning}",
+        provenance=tuple(dict.fromkeys(cited)) or None,
+    )
