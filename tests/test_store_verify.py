@@ -108,3 +108,33 @@ def test_one_edit_of_a_version_is_reported_at_that_version_only(file: Path) -> N
         row, version = store.verify()
     assert str(row) == "Row 2 of versions is not what was written."
     assert (version.version, str(version)) == (2, "Version 2 does not match its hash.")
+
+
+@pytest.mark.parametrize(
+    ("sql", "told"),
+    [
+        ("DELETE FROM episodes WHERE rowid = 2", "1 rows of episodes are missing"),
+        ("DELETE FROM proposals WHERE rowid = 1", "1 rows of proposals are missing"),
+        ("DELETE FROM proposals", "3 proposals of run 1 are missing"),
+        ("DELETE FROM steps WHERE number = 1", "1 steps of run 1 are missing"),
+        ("DELETE FROM rejected_operations WHERE rowid = 1", "1 rows of rejected_operations are missing"),
+    ],
+)
+def test_rows_that_were_taken_away_are_missed(tmp_path: Path, sql: str, told: str) -> None:
+    with Store.open(tmp_path / "runs.db") as store:
+        run = store.start_run("learn", "shop", {})
+        for number in range(3):
+            attempt = Attempt("s", "SELECT 1")
+            seen = Episode(
+                f"e{number}", "s", "?", attempt, Feedback(FeedbackKind.NONE, ""), Verdict(True, 1.0), 0
+            )
+            offer = Proposal("s", "reflector", (), "rejected", "no")
+            step = (number, "epoch 1", {"proposals": ["rejected"]})
+            delta = (Vote("ghost", 1),)
+            who = {"author": "a", "reason": "r", "run": run, "step": step}
+            store.commit(delta, **who, episodes=[seen], proposals=[offer])
+        assert store.verify() == []
+    with contextlib.closing(sqlite3.connect(tmp_path / "runs.db")) as db, db:
+        db.execute(sql)
+    with Store.open(tmp_path / "runs.db") as store:
+        assert told in [str(problem).rstrip(".") for problem in store.verify()]

@@ -25,6 +25,8 @@ JSON_COLUMNS = {
     "calls": ("faults",),
 }
 
+_ONLY_ADDED = ("runs", "episodes", "proposals", "rejected_operations", "tags", "calls", "aliases")
+
 
 def problems(db: sqlite3.Connection) -> Iterator[Problem]:
     """One for each thing that is wrong; none when the file is clean."""
@@ -32,6 +34,7 @@ def problems(db: sqlite3.Connection) -> Iterator[Problem]:
         yield from _file(db)
         yield from _schema(db)
         yield from _journal(db)
+        yield from _complete(db)
         yield from _aliases(db)
         history = _History({branch.name: branch for branch in lineage.branches(db)})
         for version in reversed(versions.log(db, None, None)):
@@ -73,6 +76,24 @@ def _journal(db: sqlite3.Connection) -> Iterator[Problem]:
     for table, key in rows.broken(db):
         version = int(key) if table == "versions" else None
         yield Problem(version, f"Row {key} of {table} is not what was written.")
+
+
+def _complete(db: sqlite3.Connection) -> Iterator[Problem]:
+    """Rows are only ever added, so their numbers have no gaps; a step tells how many proposals it had."""
+    for table in _ONLY_ADDED:
+        sql = f"SELECT coalesce(max(rowid), 0) - count(*) FROM {table}"  # noqa: S608 (our own names)
+        if missing := db.execute(sql).fetchone()[0]:
+            yield Problem(None, f"{missing} rows of {table} are missing.")
+    gaps = "max(number) - min(number) + 1 - count(*)"
+    sql = f"SELECT run, {gaps} FROM steps GROUP BY run HAVING {gaps} > 0"  # noqa: S608
+    for run, missing in db.execute(sql):
+        yield Problem(None, f"{missing} steps of run {run} are missing.")
+    told = """SELECT run, sum(json_array_length(payload, '$.proposals')) FROM steps GROUP BY run"""
+    there = "SELECT count(*) FROM proposals WHERE run = ?"
+    for run, expected in db.execute(told).fetchall():
+        found = db.execute(there, [run]).fetchone()[0]
+        if expected is not None and found < expected:
+            yield Problem(None, f"{expected - found} proposals of run {run} are missing.")
 
 
 def _aliases(db: sqlite3.Connection) -> Iterator[Problem]:
