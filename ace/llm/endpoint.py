@@ -140,7 +140,7 @@ class Endpoint:
     def _reply(self, response: Any, seconds: float, tokens_read: int) -> Reply:
         choice = response.choices[0] if response.choices else None
         text = (choice.message.content if choice else None) or ""
-        refusal = choice and (getattr(choice.message, "provider_specific_fields", None) or {}).get("refusal")
+        refusal = choice and _refusal(choice.message)
         finish = (choice.finish_reason if choice else None) or "stop"
         cost = response._hidden_params.get("response_cost") if self.cost is None else self.cost
         used = getattr(response, "usage", None)
@@ -154,6 +154,13 @@ class Endpoint:
             cost=cost,
         )
         return Reply(text, None, usage, asking.FILTERED if refusal and not text else finish)
+
+
+def _refusal(message: Any) -> str | None:
+    """Where litellm puts it depends on its release."""
+    fields = getattr(message, "provider_specific_fields", None) or {}
+    refusal: str | None = getattr(message, "refusal", None) or fields.get("refusal")
+    return refusal
 
 
 def _response_format(schema: type[BaseModel]) -> dict[str, Any]:

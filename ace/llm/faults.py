@@ -71,9 +71,10 @@ def kind_of(error: BaseException) -> Kind:
 
 def is_policy(error: BaseException) -> bool:
     """A content filter refused, not the endpoint the form of the request."""
-    return getattr(error, "status_code", None) in (400, 403, 422) and bool(
-        _POLICY.search(f"{type(error).__name__.replace('ContentPolicy', 'content policy')} {error}")
-    )
+    told = f"{type(error).__name__.replace('ContentPolicy', 'content policy')} {error}"
+    code = getattr(error, "code", None) or ""  # where newer clients put it, and no longer in the message
+    refused = getattr(error, "status_code", None) in (400, 403, 422)
+    return refused and bool(_POLICY.search(f"{told} {code}"))
 
 
 def numbered(faults: Iterable[Fault], after: int) -> tuple[Fault, ...]:
