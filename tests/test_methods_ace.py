@@ -175,6 +175,14 @@ def test_a_lesson_that_speaks_for_a_bystander_names_it() -> None:
     assert flaw.endswith("would also speak for: How many returns were refused?")
 
 
+def test_a_sample_that_was_met_later_is_a_bystander_too() -> None:
+    asked = Sample("refused", "How many returns were refused?")
+    contrast = Contrast()
+    contrast.meet(asked)
+    contrast.saw(asked.id, {"rtn.ok"}, ["rtn.ok = 1"])
+    assert contrast.bystander("Returns: rtn.ok = 2.", ()) == asked.question
+
+
 def test_a_bullet_is_doubted_when_a_sample_has_its_words_and_no_use_for_it() -> None:
     evidence = returns()
     wide = Bullet("a", "lessons", "Returns: rtn.ok = 2.")

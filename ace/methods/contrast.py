@@ -43,7 +43,8 @@ class Contrast:
 
     def meet(self, sample: Sample) -> None:
         self._questions[sample.id] = sample.question
-        self._asked.update(stems(sample.question))
+        self._stems[sample.id] = stems(sample.question)
+        self._asked.update(self._stems[sample.id])
 
     def saw(self, sample_id: str, subjects: Collection[str], uses: Collection[str]) -> None:
         self._subjects[sample_id] = frozenset(subject.lower() for subject in subjects)
@@ -57,7 +58,7 @@ class Contrast:
         for words in map(stems, lesson.partition(":")[0].split(", ")):
             rarest = min(words, key=lambda word: (len(self._using[word]), word), default="")
             for other in self._using[rarest]:
-                if other not in own and words <= stems(self._questions[other]) and self._no_use(other, told):
+                if other not in own and words <= self._stems[other] and self._no_use(other, told):
                     return self._questions[other]
         return ""
 
