@@ -16,6 +16,7 @@ from ace.loop import Options, learn, learn_from_traces
 from ace.playbook import Add, Quarantine, Status
 from ace.playbook.model import bullet_id
 from ace.roles import Team
+from ace.runs.cost import cost_of
 from ace.store import Store
 from ace.task import FeedbackKind, load_task
 from ace.task.traces import Trace, read, unjudged
@@ -68,6 +69,14 @@ def test_the_recorded_attempts_are_not_made_again(store: Store) -> None:
     assert len(generator.calls) == 10  # one proof for each lesson, and nothing else
     named = {call.key.sample for call in store.calls(store.runs()[-1].id)}
     assert named == set(COLOURS)  # the record's id, and nothing of what it holds
+
+
+def test_a_bullet_costs_what_its_recorded_attempt_led_to(store: Store) -> None:
+    """Calls are named after the attempt, bullets are proven by the task's sample."""
+    report = learn_from_traces(world(), [*ALL, *ALL], store, team(), replace(OPTIONS, measure=False))
+    cost = cost_of(store.calls(report.run), store.steps(report.run))
+    assert [(row.usage.calls, len(row.fixed)) for row in cost.bullets] == [(2, 1)] * 10
+    assert cost.unlearned.calls == 0
 
 
 def test_without_a_task_everything_waits_in_quarantine(store: Store) -> None:

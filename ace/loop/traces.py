@@ -90,7 +90,9 @@ def _study(run: Session, works: Mapping[str, str], recorded: Sequence[Recorded])
             return bench, trial, ()
         return bench, trial, run.method.learn(trial, playbook, bench, run.evidence)
 
-    return steps.learned(run, PHASE, list(run.map(study, recorded, lambda each: each.trace.id)))
+    work = steps.learned(run, PHASE, list(run.map(study, recorded, lambda each: each.trace.id)))
+    named = [{**result, "calls": each.trace.id} for result, each in zip(work.results, recorded, strict=True)]
+    return replace(work, results=named)
 
 
 def _trial(bench: Bench, recorded: Recorded, works: str) -> Trial:

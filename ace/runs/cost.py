@@ -135,13 +135,23 @@ def _bullets(calls: Sequence[Call], steps: Iterable[Step]) -> tuple[tuple[Bullet
             spent = [lessons.pop(key) for key in list(lessons) if key[0] == step.number and kept]
             _share(cost, sum(spent, Usage()), list(kept))
             continue
+        asked = _asked_for(step)
         for sample, bullets in _by_sample(kept).items():
-            _share(cost, lessons.pop((step.number, sample), Usage()), bullets)
+            spent = [lessons.pop((step.number, name), Usage()) for name in asked.get(sample, [sample])]
+            _share(cost, sum(spent, Usage()), bullets)
             for bullet in bullets:
                 fixed[bullet][sample] = None
     rows = (BulletRow(name, usage, tuple(fixed[name])) for name, usage in cost.items())
     ordered = sorted(rows, key=lambda row: (-_price(row.usage), row.bullet))
     return tuple(ordered), sum(lessons.values(), Usage())
+
+
+def _asked_for(step: Step) -> dict[str, list[str]]:
+    """Sample -> the names its calls were made for: of a recorded attempt that is the attempt's own."""
+    names: dict[str, list[str]] = defaultdict(list)
+    for result in step.payload["results"]:
+        names[result["sample"]].append(result.get("calls", result["sample"]))
+    return {sample: list(dict.fromkeys(found)) for sample, found in names.items()}
 
 
 def _share(cost: dict[str, Usage], spent: Usage, bullets: Sequence[str]) -> None:
