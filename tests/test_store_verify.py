@@ -138,3 +138,28 @@ def test_rows_that_were_taken_away_are_missed(tmp_path: Path, sql: str, told: st
         db.execute(sql)
     with Store.open(tmp_path / "runs.db") as store:
         assert told in [str(problem).rstrip(".") for problem in store.verify()]
+
+
+@pytest.mark.parametrize(
+    ("sql", "told"),
+    [
+        (
+            "INSERT INTO bullet_history VALUES (2, 'x', 'exp', 'money', 'new', '[]', 'active', 0, 0, 0, 9)",
+            "Version 2 has bullets on exp, which is not its branch.",
+        ),
+        (
+            "INSERT INTO sections VALUES ('exp', 9, 'ghost', 2)",
+            "Version 2 has sections on exp, which is not its branch.",
+        ),
+    ],
+)
+def test_rows_put_on_another_branch_are_found(file: Path, sql: str, told: str) -> None:
+    with Store.open(file) as store:
+        store.branch("exp")
+    with Store.open(file, branch="exp") as store:
+        store.commit((Vote("a", 1),), author="curator", reason="r")
+        assert store.verify() == []
+    with contextlib.closing(sqlite3.connect(file)) as db, db:
+        db.execute(sql)
+    with Store.open(file, read_only=True) as store:
+        assert [str(problem) for problem in store.verify()] == [told]

@@ -36,6 +36,7 @@ def problems(db: sqlite3.Connection) -> Iterator[Problem]:
         yield from _journal(db)
         yield from _complete(db)
         yield from _aliases(db)
+        yield from _strays(db)
         history = _History({branch.name: branch for branch in lineage.branches(db)})
         for version in reversed(versions.log(db, None, None)):
             yield from history.check(db, version)
@@ -100,6 +101,15 @@ def _aliases(db: sqlite3.Connection) -> Iterator[Problem]:
     sql = "SELECT alias, source, bullet FROM aliases WHERE bullet NOT IN (SELECT bullet FROM operations)"
     for alias, source, bullet in db.execute(sql):
         yield Problem(None, f"The alias {alias} of {source} is for {bullet}, a bullet that never was.")
+
+
+def _strays(db: sqlite3.Connection) -> Iterator[Problem]:
+    """A row on another branch than its version's is part of that branch when it is read."""
+    for table, what in (("bullet_history", "bullets"), ("sections", "sections")):
+        sql = f"""SELECT DISTINCT version, rows.branch FROM {table} AS rows
+            JOIN versions ON number = version WHERE rows.branch <> versions.branch"""  # noqa: S608
+        for number, branch in db.execute(sql):
+            yield Problem(number, f"Version {number} has {what} on {branch}, which is not its branch.")
 
 
 @dataclass(slots=True)
