@@ -152,3 +152,33 @@ def test_the_name_is_never_without_a_file(
     assert votes(file) == 0
     assert len([name for name in names(tmp_path) if ".before-" in name]) == 1
     assert not [name for name in names(tmp_path) if ".part-" in name]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs links between names")
+@pytest.mark.parametrize("patience", [0.05, 20.0])
+def test_nobody_writes_between_setting_aside_and_replacing(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patience: float
+) -> None:
+    """Whoever comes in that moment is refused, at once or after waiting: nothing is acknowledged and lost."""
+    shutil.copy(file, tmp_path / "copy")
+    outcome: list[object] = []
+
+    def write() -> None:
+        try:
+            with Store.open(file, timeout=patience) as store:
+                outcome.append(store.commit((Vote("a", 7),), author="user", reason="r"))
+        except StoreError as error:
+            outcome.append(type(error))
+
+    writer, rename = threading.Thread(target=write), Path.replace
+
+    def replace(part: Path, target: Path) -> Path:
+        writer.start()
+        writer.join(0.5)
+        return rename(part, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    kept = restore(tmp_path / "copy", file)
+    writer.join()
+    assert outcome == [StoreBusy if patience < 1 else StoreUnwritable]
+    assert kept is not None and (votes(file), votes(kept)) == (0, 0)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -49,8 +49,9 @@ def restore(backup: str | Path, path: str | Path, *, timeout: float = 10.0) -> P
                     f"{backup} is damaged: {problems[0]}{more}", hint="Restore another backup."
                 )
             store.backup(new)
-        kept = _set_aside(path, timeout) if path.exists() else None
-        _publish(new, path, replace=kept is not None)
+        with ExitStack() as held:  # until the new file has the name: a write to the old one would be lost
+            kept = _set_aside(path, timeout, held) if path.exists() else None
+            _publish(new, path, replace=kept is not None)
     finally:
         new.unlink(missing_ok=True)
     return kept
@@ -63,15 +64,18 @@ def _refuse_existing(target: Path) -> None:
         )
 
 
-def _set_aside(path: Path, timeout: float) -> Path:
-    """A second name for the file that is there, whole or not. Refused while somebody uses it."""
+def _set_aside(path: Path, timeout: float, held: ExitStack) -> Path:
+    """A second name for the file that is there, whole or not. Refused while somebody uses it.
+
+    While `held` is open nobody else can open a file that is whole.
+    """
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
     kept = path.with_name(f"{path.name}.before-{stamp}")
     sides = [(Path(f"{path}{end}"), Path(f"{kept}{end}")) for end in ("-wal", "-shm")]
     for side, copy in sides:  # SQLite clears away what it finds beside a file that it cannot read
         if side.exists():
             os.link(side, copy)
-    whole = _at_rest(path, timeout, [copy for _, copy in sides])
+    whole = _at_rest(path, timeout, held, [copy for _, copy in sides])
     os.link(path, kept)
     for side, copy in sides:
         side.unlink(missing_ok=True)  # a new file must not find them
@@ -80,11 +84,11 @@ def _set_aside(path: Path, timeout: float) -> Path:
     return kept
 
 
-def _at_rest(path: Path, timeout: float, copies: list[Path]) -> bool:
+def _at_rest(path: Path, timeout: float, held: ExitStack, copies: list[Path]) -> bool:
     """False for a file that is damaged, or no playbook: that is why it is to be replaced."""
     try:
         with typed_errors(path):
-            at_rest(path, timeout)
+            held.enter_context(at_rest(path, timeout))
     except NotAPlaybook:
         return False
     except BaseException as error:

@@ -156,10 +156,18 @@ def _as_if_migrated(db: sqlite3.Connection, path: Path) -> sqlite3.Connection:
     return copy
 
 
-def at_rest(path: Path, timeout: float) -> None:
-    """Fold what SQLite keeps beside the file into it. Raises StoreBusy while anybody has it open."""
+@contextmanager
+def at_rest(path: Path, timeout: float) -> Iterator[None]:
+    """Fold what SQLite keeps beside the file into it, and let nobody in until the block ends.
+
+    Raises StoreBusy while anybody has it open.
+    """
     with closing(_raw(path, "rw", timeout)) as db:
         db.execute("PRAGMA journal_mode = DELETE")
+        db.execute("BEGIN EXCLUSIVE")
+        if db.execute("PRAGMA journal_mode").fetchone()[0] != "delete":  # somebody came in between the two
+            raise StoreBusy(f"{path} is in use by another process.", path=str(path))
+        yield
 
 
 def _raw(path: Path, mode: str, timeout: float, *, check_same_thread: bool = True) -> sqlite3.Connection:
