@@ -92,7 +92,16 @@ def import_(
     with Store.open(playbook_file(playbook), branch=branch) as store:
         before, known = store.checkout(), store.aliases()
         reading = chosen.read(text, str(file), before)
-        made = plan(reading, before, source=origin, aliases=known, removing=replace, quarantine=quarantine)
+        told = store.told({alias.bullet for alias in known if alias.source == origin})
+        made = plan(
+            reading,
+            before,
+            source=origin,
+            aliases=known,
+            told=told,
+            removing=replace,
+            quarantine=quarantine,
+        )
         reason = f"import of {file.name}"
         commit = store.commit(made.delta, author=AUTHOR, reason=reason, aliases=made.aliases)
     _report(file, chosen, reading, made, commit, json)

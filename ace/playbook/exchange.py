@@ -2,15 +2,17 @@
 
 Bullets of other tools keep their ids as aliases. An alias remembers what its file said when it was
 last imported, so importing again applies only what changed in the file since: the same file twice
-changes nothing, also after the playbook went on learning. Imported text is never anything but content.
+changes nothing, also after the playbook went on learning. Where what it said then was reverted, or said to
+another branch only, it is said again. Imported text is never anything but content.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from immutables import Map
 
@@ -20,6 +22,9 @@ from ace.playbook.formats.format import PINS, PROVENANCE, QUARANTINE, VOTES, Ent
 from ace.playbook.model import Add, Bullet, Delta, Move, Operation, Playbook, Promote, Remove, Revise, Status
 from ace.playbook.model import Quarantine as ToQuarantine
 from ace.playbook.model import Vote as Count
+
+Told = tuple[str, str]
+"""Section and content of a bullet at one time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +68,13 @@ def plan(
     *,
     source: str = "",
     aliases: Iterable[Alias] = (),
+    told: Mapping[str, Sequence[Told]] = MappingProxyType({}),
     removing: bool = False,
     quarantine: bool = False,
 ) -> Plan:
     """What importing `reading` into `base` takes.
 
+    `told` is what each bullet has said so far, oldest first.
     `removing` also removes bullets the file lacks; with `quarantine` whatever the file adds or rewrites
     waits for proof, and the file cannot promote anything.
     """
@@ -76,7 +83,7 @@ def plan(
         made = Plan(delta=tuple(each for each in delta if removing or not isinstance(each, Remove)))
     else:
         known = {alias.alias: alias for alias in aliases if alias.source == source}
-        made = _Merge(base, source, known, reading.votes).run(reading.entries, removing)
+        made = _Merge(base, source, known, reading.votes, told).run(reading.entries, removing)
     made = replace(made, notes=(*reading.notes, *made.notes))
     return _quarantined(base, made) if quarantine else made
 
@@ -135,7 +142,7 @@ def _quarantined(base: Playbook, made: Plan) -> Plan:
 def _beside(base: Playbook, delta: Delta) -> Iterator[Operation]:
     """No pin, place or vote of a bullet in use is touched, and its new text becomes a bullet of its own."""
     used = {bullet.id: bullet for bullet in base.active}
-    taken, known = set(base.bullets), {(b.section, b.content) for b in base}
+    taken, known = set(base.bullets), {(b.section, b.content) for b in base.bullets.values()}
     for operation in delta:
         if isinstance(operation, Remove) or not used.keys() & touched(operation):
             yield operation
@@ -155,6 +162,7 @@ class _Merge:
     source: str
     known: Mapping[str, Alias]
     votes: bool
+    told: Mapping[str, Sequence[Told]]
     operations: dict[Operation, None] = field(default_factory=dict)  # in order, each once
     counts: dict[str, tuple[int, int]] = field(default_factory=dict)
     aliases: list[Alias] = field(default_factory=list)
@@ -228,16 +236,32 @@ class _Merge:
         """A line that was imported before: what changed in it since is a change here."""
         bullet = self.base.bullets[seen.bullet]
         if bullet.live:
-            if _hash(entry.content) != seen.content_hash and entry.content != bullet.content:
+            back_text, back_section = self._taken_back(bullet, seen)
+            if entry.content != bullet.content and (_hash(entry.content) != seen.content_hash or back_text):
                 if _hash(bullet.content) != seen.content_hash:
-                    words = f"{entry.alias} changed here and in the file: the file's text was taken"
+                    what = "changed here and in the file"
+                    if back_text:
+                        what = "does not say here what the file said"
+                    words = f"{entry.alias} {what}: the file's text was taken"
                     self.notes.append(Finding(entry.line, words))
                 self._do(Revise(bullet.id, entry.content))
-            if entry.section not in (seen.section, bullet.section):
+            if entry.section != bullet.section and (entry.section != seen.section or back_section):
                 self._do(Move(bullet.id, entry.section))
             if self.votes:
                 self._vote(bullet.id, entry.helpful - seen.helpful, entry.harmful - seen.harmful)
         self._remember(entry, bullet.id, seen)
+
+    def _taken_back(self, bullet: Bullet, seen: Alias) -> tuple[bool, bool]:
+        """Whether the text, and the section, that the file gave last time no longer count on this branch.
+
+        What the bullet said before it, and says again, was restored by a revert. A text it never had was
+        given to another branch. A section it never had may be the file's own: its text found the bullet.
+        """
+        told = self.told.get(bullet.id, ())
+        sections, texts = [section for section, _ in told], [_hash(content) for _, content in told]
+        unsaid = bool(texts) and seen.content_hash not in texts
+        back = _restored(texts, seen.content_hash, _hash(bullet.content))
+        return unsaid or back, _restored(sections, seen.section, bullet.section)
 
     def _ours(self, entry: Entry, bullet: Bullet) -> None:
         """A line that has the id of a bullet here, as after an export: the file says how it should be."""
@@ -263,6 +287,11 @@ class _Merge:
         alias = Alias(self.source, entry.alias, bullet, entry.section, _hash(entry.content), *votes)
         if alias != seen:
             self.aliases.append(alias)
+
+
+def _restored(told: Sequence[str], given: str, now: str) -> bool:
+    """Whether what is said now was said before what was given, too."""
+    return given in told and now != given and now in told[: told.index(given)]
 
 
 def _hash(content: str) -> str:

@@ -92,6 +92,19 @@ def states(db: sqlite3.Connection, version: int, branch: str) -> Iterator[Bullet
     return _bullets(db.execute(sql, [version, branch]))
 
 
+def told(db: sqlite3.Connection, version: int, ids: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
+    """Of each bullet the sections and texts it had on the line of a version, oldest first."""
+    test, values = lineage.within(lineage.line(db, version))
+    sql = f"""SELECT bullet, section, content FROM bullet_history
+        WHERE bullet IN (SELECT value FROM json_each(?)) AND {test} ORDER BY version"""  # noqa: S608
+    found: dict[str, list[tuple[str, str]]] = {}
+    for bullet, section, content in db.execute(sql, [to_json(list(ids)), *values]):
+        had = found.setdefault(bullet, [])
+        if not had or had[-1] != (section, content):  # a vote changes neither
+            had.append((section, content))
+    return found
+
+
 def end(db: sqlite3.Connection, version: int) -> int:
     """Where the next bullet goes."""
     row = db.execute("SELECT next_position FROM versions WHERE number = ?", [version]).fetchone()

@@ -8,7 +8,7 @@ and works on one branch; any number of stores, threads and processes may share t
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -233,6 +233,11 @@ class Store:
         """The ids bullets have in files they were imported from, in the order they came."""
         with self._reading() as db:
             return alias_rows.read(db)
+
+    def told(self, bullets: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
+        """Of each bullet the sections and texts it has had on this branch, oldest first."""
+        with self._reading() as db:
+            return past.told(db, self._look(db).version.number, bullets)
 
     # Keeping it whole
 
