@@ -18,6 +18,7 @@ from ace.task.traces import read
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 ACE_LINE = re.compile(r"^(?:.*&& )?(?:\.venv/bin/)?(ace [a-z].*)$", re.MULTILINE)
+NAMED = re.compile(r"(?:`|^|&& |\.venv/bin/)(ace\s[a-z]+(?:\s[a-z]+)?)", re.MULTILINE)
 BLOCK = re.compile(r"^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 JSON_BLOCK = re.compile(r"^```json\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FORMAT_BLOCK = re.compile(r"^## (\w+)\n(?:(?!^## ).)*?^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -52,6 +53,21 @@ def command_of(line: str) -> str:
     """`ace learn`, or `ace playbook show`: the words that are no argument."""
     words = line.split()
     return " ".join(words[:2] if words[1] in {"learn", "online", "eval", "report", "feedback"} else words[:3])
+
+
+@pytest.mark.parametrize("page", ["README.md", *sorted(f"docs/{path.name}" for path in DOCS.glob("*.md"))])
+def test_every_command_that_a_page_names_exists(page: str, generator: dict[str, Any]) -> None:
+    known = {" ".join(path) for path in generator["commands"](("ace",), generator["root"]())}
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert {
+        " ".join(each.split()) for each in NAMED.findall(text) if not exists(each.split(), known)
+    } == set()
+
+
+def exists(words: list[str], known: set[str]) -> bool:
+    """A group stands alone or before one of its commands; what follows a command is its argument."""
+    group = any(each.startswith(" ".join(words[:2]) + " ") for each in known)
+    return " ".join(words[: 3 if group else 2]) in known
 
 
 def documented(name: str, folder: Path) -> Task:
