@@ -98,3 +98,11 @@ def test_preferring_a_side_that_only_voted_keeps_the_other_sides_text() -> None:
         joined, conflicts = join(base, ours, theirs, side)
         bullet = joined.bullets["b-1"]
         assert (conflicts, bullet.content, bullet.helpful) == ((), "better", 2)
+
+
+def test_what_they_moved_to_the_end_stays_behind_what_they_added_before() -> None:
+    base, _ = apply(Playbook(), (Add("b-1", "S", "one"),))
+    theirs, _ = apply(base, (Add("b-2", "S", "two"), Move("b-1", "S")))
+    ours, _ = apply(base, (Add("zz", "S", "ours"),))
+    assert [bullet.id for bullet in join(base, base, theirs)[0]] == ["b-2", "b-1"]
+    assert [bullet.id for bullet in join(base, ours, theirs)[0]] == ["zz", "b-2", "b-1"]

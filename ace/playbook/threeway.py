@@ -22,14 +22,16 @@ def join(
 ) -> tuple[Playbook, tuple[str, ...]]:
     """`ours` with what `theirs` changed since `base`, and the ids of the bullets in conflict."""
     conflicts: list[str] = []
+    joined: Bullet | None
     bullets, end = ours.bullets, max(ours.next_position, theirs.next_position)
     changed = sorted(_changed(base, theirs), key=lambda name: (theirs.bullets[name].position, name))
     for name in changed:
         old, mine, new = base.bullets.get(name), ours.bullets.get(name), theirs.bullets[name]
-        if mine is None:  # appended: what readers of `ours` have cached stays as it is
-            bullets, end = bullets.set(name, replace(new, position=end)), end + 1
-            continue
-        joined = new if mine == old else _joined(old, mine, new, prefer)
+        if mine == old and new.position >= base.next_position:
+            # at the end there, so at the end here, in their order: what readers of `ours` have cached stays
+            joined, end = replace(new, position=end), end + 1
+        else:
+            joined = new if mine == old or mine is None else _joined(old, mine, new, prefer)
         if joined is None:
             conflicts.append(name)
         else:
