@@ -3,8 +3,8 @@
     python benchmarks/parallel.py --out benchmarks/results
 
 The server speaks the OpenAI dialect on the loopback interface, in a process of its own, and serves 16 calls
-at once; a further one waits (it is not refused). Reported: wall time of both runs, their ratio, the wall time over the longest
-chain of calls that depend on each other, and whether both made the same versions.
+at once; a further one waits, it is not refused. Reported: wall time of both runs, their ratio, the wall time
+over the longest chain of calls that depend on each other, and whether both made the same versions.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from threading import Event
 from ace.errors import AceError, CapReached
 from ace.loop import steps
 from ace.loop.bench import Bench, RunStopped
+from ace.loop.merging import Lesson
 from ace.loop.options import Options, Progress
 from ace.loop.outcome import finish
 from ace.loop.session import Session, Work, session
@@ -152,7 +153,7 @@ class Behind:
         playbook, bench = run.playbook, run.bench(phase, run.version, f"{trial.sample.id} {trial.episode}")
         bench.episodes.append(episode)
 
-        def lessons(_: int) -> tuple[steps.Lesson, ...]:
+        def lessons(_: int) -> tuple[Lesson, ...]:
             now = self._now(trial, episode, bench)
             return ((bench, trial, self._stream.lessons(now, playbook, bench)),)
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from ace.errors import ModelError, ModelUnavailable
 from ace.loop import credit
 from ace.loop.bench import Bench
+from ace.loop.merging import Lesson, merged
 from ace.loop.session import Session, Work
 from ace.methods.evidence import specific
 from ace.methods.proof import solved
@@ -19,7 +20,6 @@ from ace.store.records import Proposal
 from ace.task.types import Sample
 
 T = TypeVar("T")
-Lesson = tuple[Bench, Trial, tuple[Proposal, ...]]  # an attempt, and what it led to
 Learn = Callable[[Trial, Playbook, Bench], tuple[Proposal, ...]]
 
 _SCORED_AT_ONCE = 20
@@ -111,8 +111,9 @@ def study(run: Session, phase: str, samples: Sequence[Sample], learn: Learn | No
 
 def learned(run: Session, phase: str, done: Sequence[Lesson]) -> Work:
     """What a batch of attempts led to, in order. A sample that cannot be attempted again proves nothing."""
+    _refuse_deafness([proposal for _, _, made in done for proposal in made])
+    done = merged(run, phase, done)
     proposals = [proposal for _, _, made in done for proposal in made]
-    _refuse_deafness(proposals)
     playbook = run.playbook
     votes = credit.cast(run, [trial for _, trial, _ in done], playbook)
     changes, ids = run.method.combine(proposals)

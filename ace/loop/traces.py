@@ -14,6 +14,7 @@ from functools import partial
 from ace.errors import CapReached, InputError
 from ace.loop import steps
 from ace.loop.bench import Bench
+from ace.loop.merging import Lesson
 from ace.loop.offline import limited
 from ace.loop.options import Options, Progress, silent
 from ace.loop.outcome import finish
@@ -83,7 +84,7 @@ def _study(run: Session, works: Mapping[str, str], recorded: Sequence[Recorded])
     version, playbook = run.version, run.playbook
     proven = {s for payload in run.payloads for samples in payload["kept"].values() for s in samples}
 
-    def study(each: Recorded) -> steps.Lesson:
+    def study(each: Recorded) -> Lesson:
         bench = run.bench(PHASE, version, each.trace.id)
         trial = _trial(bench, each, works.get(each.sample.id, ""))
         if each.sample.id in proven:  # the playbook knows what this attempt did not
