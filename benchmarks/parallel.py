@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import os
 import re
 import tempfile
 import time
@@ -127,8 +128,10 @@ def main() -> None:
     server.terminate()
     same = many.pop("hashes") == one.pop("hashes")
     date = datetime.now(UTC).date().isoformat()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     result = {
         "date": date,
+        "cores": cores,
         "faster": round(one["seconds"] / many["seconds"], 2),
         "same_versions": same,
         "runs": [many, one],
@@ -136,7 +139,8 @@ def main() -> None:
     text = "\n".join(
         [
             f"# Workers, {date}\n\n    python benchmarks/parallel.py\n",
-            f"{SAMPLES} samples in batches of {BATCH}; a server that takes {SECONDS} s, {AT_ONCE} at once.\n",
+            f"{SAMPLES} samples in batches of {BATCH}; a server that takes {SECONDS} s, {AT_ONCE} at once."
+            f" Client and server on {cores} of {os.cpu_count()} cores.\n",
             "| workers | seconds | calls | longest chain of calls | wall time over that chain |",
             "| --- | --- | --- | --- | --- |",
             *("| " + " | ".join(map(str, r.values())) + " |" for r in (many, one)),

@@ -57,7 +57,7 @@ class RunOptions:
     branch: BranchName = "main"
     seed: Annotated[int, typer.Option(metavar="N", help="Same seed and batch size, same versions.")] = 0
     limit: Annotated[int | None, _number("Use this many samples of each split.")] = None
-    workers: Annotated[int, _number("Samples in flight at once.")] = 4
+    workers: Annotated[int, _number("Samples in flight at once; slots of a local/ model.")] = 4
     budget: Annotated[int, _number("Tokens of context the playbook may fill.")] = 10000
     cite: Annotated[
         bool, typer.Option("--cite", help="Show the generator bullets' ids, and ask which it used.")
