@@ -29,9 +29,20 @@ ROWS = (
 )
 RANK = {part: rank for rank, row in enumerate(ROWS) for part in row}
 NEVER = {("roles", "store"), ("agent", "store")}  # a role cannot write to the store
-HEAVY = {"gepa", "litellm", "matplotlib", "numpy", "river", "scipy", "sqlglot", "sqlite_utils", "xllamacpp"}
+HEAVY = {
+    "gepa",
+    "litellm",
+    "matplotlib",
+    "numpy",
+    "river",
+    "scipy",
+    "sqlglot",
+    "sqlite_utils",
+    "wordllama",
+    "xllamacpp",
+}
 NEEDS_NOTHING = {"playbook", "context", "refine"}  # no model, database or network
-OUTSIDE = HEAVY | {"sqlite3", "httpx", "requests", "socket"}
+OUTSIDE = (HEAVY - {"numpy"}) | {"sqlite3", "httpx", "requests", "socket"}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -15,7 +15,7 @@ ITEMS = st.lists(
         tokens=st.integers(0, 30),
         source=st.uuids().map(str),
         section=st.sampled_from(("", "A", "B")),
-        priority=st.integers(0, 2),
+        utility=st.integers(0, 2),
         pinned=st.booleans(),
         volatile=st.booleans(),
     ),
@@ -51,9 +51,9 @@ def test_pinned_then_important_then_early_items_get_the_room() -> None:
     items = [
         Item("a", 10, "early"),
         Item("b", 10, "late"),
-        Item("c", 10, "important", priority=1),
+        Item("c", 10, "important", utility=1),
         Item("d", 10, "pinned", pinned=True),
-        Item("e", 11, "big", priority=2),
+        Item("e", 11, "big", utility=2),
     ]
     assert [item.source for item in pack(items, 50).included] == ["early", "important", "pinned", "big"]
     assert [item.source for item in pack(items, 10).included] == ["pinned"]

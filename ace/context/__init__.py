@@ -1,6 +1,7 @@
 """What a model sees: items, packed under one token budget, and rendered. Pure, given the items."""
 
-from ace.context.pack import Item, LeftOut, Packed, pack
+from ace.context.item import Item, Source, Trust
+from ace.context.pack import LeftOut, Packed, pack
 from ace.context.render import Rendered, neutralise, render_playbook
 from ace.context.tokens import CountTokens, estimate_tokens
 
@@ -10,6 +11,8 @@ __all__ = [
     "LeftOut",
     "Packed",
     "Rendered",
+    "Source",
+    "Trust",
     "estimate_tokens",
     "neutralise",
     "pack",

@@ -8,23 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A piece of text that may go into a context, and what it costs.
-
-    `source` says where it came from (a bullet id, a document). Pinned items are chosen first, then
-    the more important, then the earlier. Volatile items (retrieved, per question) are placed after
-    all others, so that they never disturb a cached prefix.
-    """
-
-    text: str
-    tokens: int
-    source: str = ""
-    section: str = ""
-    priority: int = 0
-    pinned: bool = False
-    volatile: bool = False
+from ace.context.item import Item
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +35,7 @@ def pack(items: Sequence[Item], budget: int, headings: Mapping[str, int] | None 
     chosen: list[int] = []
     left_out: list[LeftOut] = []
     room = budget
-    for index in sorted(range(len(items)), key=lambda i: (not items[i].pinned, -items[i].priority, i)):
+    for index in sorted(range(len(items)), key=lambda i: (not items[i].pinned, -items[i].utility, i)):
         item = items[index]
         cost = item.tokens + opening.get(item.section, 0)
         if cost > room:

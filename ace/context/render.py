@@ -15,7 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from ace.context.pack import Item, LeftOut, pack
+from ace.context.item import Item
+from ace.context.pack import LeftOut, pack
 from ace.context.tokens import CountTokens, estimate_tokens
 from ace.playbook.model import Bullet, Playbook
 from ace.playbook.text import HIDDEN

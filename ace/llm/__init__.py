@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ace.llm.client import Client, Message, Reply, Usage
 from ace.llm.connect import DEFAULT_MODEL, connect
+from ace.llm.embedding import DEFAULT_EMBEDDER, Embedder, connect_embedder
 from ace.llm.endpoint import Endpoint
 from ace.llm.meter import Caps, Meter
 from ace.llm.models import Check, LocalModel, check, list_models, pull
@@ -12,10 +13,12 @@ from ace.llm.retry import Retry
 from ace.llm.scripted import ScriptedClient
 
 __all__ = [
+    "DEFAULT_EMBEDDER",
     "DEFAULT_MODEL",
     "Caps",
     "Check",
     "Client",
+    "Embedder",
     "Endpoint",
     "LocalModel",
     "Message",
@@ -28,6 +31,7 @@ __all__ = [
     "Usage",
     "check",
     "connect",
+    "connect_embedder",
     "list_models",
     "pull",
 ]
