@@ -166,6 +166,7 @@ class Session:
                 self.evidence.saw(result["sample"], result["subjects"], result["right"], result["uses"])
                 self.evidence.reflections[result["sample"]] += result["reflections"]
                 name = result["sample"]
+                self.evidence.refutes(name, result["situation"], result["refuted"])
                 self.replay.saw(name, right=result["right"], taught=name in taught)
         if step.payload["kept"]:
             bullets = self.store.checkout(step.version).bullets

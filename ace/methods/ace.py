@@ -20,6 +20,7 @@ from ace.methods.generality import mentioned
 from ace.methods.proof import Proof, prove, solved
 from ace.methods.protocol import Bench, Trial
 from ace.methods.quarantine import released
+from ace.methods.refusals import earlier
 from ace.methods.search import Search, confined, failed, ignored, proposal
 from ace.playbook.delta import apply
 from ace.playbook.model import Bullet, Delta, Playbook, Remove
@@ -56,6 +57,7 @@ class Ace:
     ) -> tuple[Proposal, ...]:
         right = solved(trial.feedback)
         search = Search(self.reflector, self.curator, self.neighbours, trial, playbook, bench, evidence)
+        search = replace(search, earlier=earlier(trial, playbook, evidence))
         if right:
             return tuple(search.tried(self.tries)) if self._lucky(trial, search) else ()
         unproven = right is None or not trial.provable

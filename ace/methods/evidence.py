@@ -6,7 +6,7 @@ Built up in journal order, so it is the same after a resume. Knows subjects, no 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from ace.methods.contrast import Contrast
 from ace.methods.generality import Rarity, mentioned
@@ -24,6 +24,7 @@ class Evidence:
         self._about: dict[str, dict[str, None]] = defaultdict(dict)  # subject -> bullets
         self._proofs: dict[str, tuple[str, ...]] = {}
         self.reflections: Counter[str] = Counter()  # sample -> proposals that did not make it right
+        self._refuted: dict[tuple[str, str], list[Sequence[str]]] = defaultdict(list)
         self.contrast = Contrast(self._samples.values())
         self.rarity = Rarity(sample.question for sample in self._samples.values())
 
@@ -43,6 +44,13 @@ class Evidence:
                 self._right[subject].pop(sample_id, None)
         self._subjects[sample_id] = specific(subjects)
         self.contrast.saw(sample_id, self._subjects[sample_id], uses)
+
+    def refutes(self, sample_id: str, situation: str, contents: Iterable[Sequence[str]]) -> None:
+        """Attempts at a sample failed with these contents, in a situation (see `refusals`)."""
+        self._refuted[sample_id, situation] += contents
+
+    def refuted(self, sample_id: str, situation: str) -> tuple[Sequence[str], ...]:
+        return tuple(self._refuted.get((sample_id, situation), ()))
 
     def kept(self, bullet: Bullet, proofs: Collection[str]) -> None:
         """A bullet was added or changed, and these samples, right with it, prove it.

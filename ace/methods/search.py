@@ -5,7 +5,7 @@ Knows one trial, the playbook it was made with, and the bench to prove things on
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from ace.methods.evidence import Evidence
 from ace.methods.generality import generalised, stems
 from ace.methods.proof import Proof, prove, solved
 from ace.methods.protocol import Bench, Trial
+from ace.methods.refusals import contents
 from ace.playbook.delta import touched
 from ace.playbook.model import (
     Add,
@@ -38,6 +39,7 @@ _TEMPERATURES = (0.0, 0.7, 1.0)
 _SHOWN_TO_CURATOR = 8
 _SHOWN_TO_REFLECTOR = 4
 _PROOFS_OF_A_CHANGE = 2
+_SHOWN_REFUTED = 2  # of earlier meetings, and of this one
 
 
 class _Made(NamedTuple):
@@ -60,7 +62,8 @@ class Search:
     bench: Bench
     evidence: Evidence
     taken: Delta = ()
-    refuted: tuple[list[str], ...] = ()
+    refuted: tuple[Sequence[str], ...] = ()
+    earlier: tuple[Sequence[str], ...] = ()  # refuted when the sample was met before, and still known to be
     flaws: tuple[str, ...] = ()  # of the last try's lessons, in words
 
     def tried(self, tries: int) -> Iterator[Proposal]:
@@ -76,7 +79,7 @@ class Search:
             yield made
             if made.outcome == "accepted":
                 return
-            state = replace(state, refuted=(*state.refuted, _contents(made.delta)), flaws=flaws)
+            state = replace(state, refuted=(*state.refuted, contents(made.delta)), flaws=flaws)
             if trials and closer(trials[0].feedback, state.trial.feedback):
                 state = replace(state, trial=trials[0], taken=made.delta, refuted=(), flaws=())
 
@@ -120,9 +123,7 @@ class Search:
     def _lesson(self, number: int) -> _Made:
         sample = self.trial.sample
         try:
-            said = self._said(
-                number, [" ".join(before) for before in self.refuted[-2:]] if number > 2 else ()
-            )
+            said = self._said(number, self._unhelpful(self.refuted if number > 2 else ()))
         except ModelError as error:
             return _Made(failed(sample.id, "reflector", error, self.trial.episode))
         known = self._related()
@@ -131,7 +132,7 @@ class Search:
         flaws = tuple(each.flaw for each in judged if each.flaw)
         left_out = "".join(f"; left out, {flaw}" for flaw in flaws)
         delta = (*self.taken, *found)
-        if not found or _contents(delta) in self.refuted:
+        if not found or self._tried(delta):
             proof = Proof(False, ("refuted before" if found else "nothing new") + left_out)
             made = proposal(sample.id, "reflector", delta or _added(said), proof, self.trial)
             return _Made(made, (), flaws)
@@ -145,10 +146,28 @@ class Search:
     def _edit(self, number: int) -> _Made:
         shown = self._related()[:_SHOWN_TO_CURATOR]
         try:
-            said = self.curator(shown, failure=_story(self.trial), seed=self._seed(number))
+            story = _story(self.trial, self._unhelpful(self.refuted))
+            said = self.curator(shown, failure=story, seed=self._seed(number))
         except ModelError as error:
             return _Made(failed(self.trial.sample.id, "curator", error, self.trial.episode))
-        return self._proven("curator", confined(said, shown), ignored(said, shown))
+        delta = confined(said, shown)
+        if self._tried(delta):
+            again = proposal(
+                self.trial.sample.id, "curator", delta, Proof(False, "refuted before"), self.trial
+            )
+            return _Made(again)
+        return self._proven("curator", delta, ignored(said, shown))
+
+    def _tried(self, delta: Delta) -> bool:
+        """It says what was refuted already, and does nothing else."""
+        said = contents(delta)
+        told = [list(before) for before in (*self.earlier, *self.refuted)]
+        return len(said) == len(delta) and said in told
+
+    def _unhelpful(self, refuted: Sequence[Sequence[str]]) -> list[str]:
+        """For the roles: what the latest refuted edits said, those of this search last."""
+        told = (*self.earlier[-_SHOWN_REFUTED:], *refuted[-_SHOWN_REFUTED:])
+        return [" ".join(before) for before in told]
 
     def _proven(self, author: str, delta: Delta, note: str) -> _Made:
         """Its own sample first; then what proved the bullets it changes, and a few neighbours."""
@@ -254,16 +273,13 @@ def _held(operation: Operation, ids: set[str]) -> Operation | None:
             return None
 
 
-def _contents(delta: Delta) -> list[str]:
-    return [operation.content for operation in delta if isinstance(operation, Add | Revise)]
-
-
 def _added(lessons: Iterable[str]) -> tuple[Add, ...]:
     return tuple(added(lesson) for lesson in lessons)
 
 
-def _story(trial: Trial) -> str:
+def _story(trial: Trial, unhelpful: Sequence[str] = ()) -> str:
     feedback = trial.feedback
     lacks = f"\nIt lacks: {'; '.join(feedback.missing)}" if feedback.missing else ""
     shown = f"{feedback.expected or feedback.text}{lacks}"
-    return f"Question: {trial.sample.question}\nWrong answer: {trial.attempt.answer}\n{shown}"
+    story = f"Question: {trial.sample.question}\nWrong answer: {trial.attempt.answer}\n{shown}"
+    return "\n".join([story, *(f"This did not help: {text}" for text in unhelpful)])
