@@ -24,7 +24,7 @@ from ace.loop.replay import Replay
 from ace.methods.ace import Ace
 from ace.methods.evidence import Evidence
 from ace.methods.protocol import Method, Trial
-from ace.playbook.delta import diff
+from ace.playbook.delta import diff, touched
 from ace.playbook.model import Delta, Playbook
 from ace.roles import Curator, Generator, Reflector, Team, prompt_hash
 from ace.runs.cost import faults_met, usage_by_role, wall
@@ -72,6 +72,8 @@ class Session:
         self._number, self.version = 0, self.base
         self._stop = stop or Event()
         self.payloads: list[Mapping[str, Any]] = []
+        self.taught: set[str] = set()  # samples that proved a bullet
+        self.bullets = len(store.checkout(self.base))
         self.replay = Replay(options.graduate, options.evict)
         self.journal = store.call_journal(self.run)
         paid = store.calls(self.run)
@@ -122,6 +124,7 @@ class Session:
         """Do `work` and commit it with its journal row, unless the journal has it already."""
         number, self._number = self._number, self._number + 1
         step = self._journal.get(number) or self._do(number, phase, work)
+        self._count(step.version)
         self.version = step.version
         self._learn_from(step)
         self.payloads.append(step.payload)
@@ -159,7 +162,18 @@ class Session:
         )
         return Step(self.run, number, phase, payload, commit.version.number)
 
+    def _count(self, version: int) -> None:
+        """Keeps `bullets` by what a step changed; nothing here goes over the whole playbook."""
+        if version == self.version:
+            return
+        before, after = self.playbook.bullets, self.store.checkout(version).bullets
+        ids = {name for operation in self.store.operations(version) for name in touched(operation)}
+        for name in ids:
+            was, now = before.get(name), after.get(name)
+            self.bullets += bool(now and now.live) - bool(was and was.live)
+
     def _learn_from(self, step: Step) -> None:
+        self.taught.update(name for samples in step.payload["kept"].values() for name in samples)
         if step.phase.startswith(("epoch", "replay", "online", "traces")):
             taught = {sample for samples in step.payload["kept"].values() for sample in samples}
             for result in step.payload["results"]:

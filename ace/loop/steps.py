@@ -215,4 +215,4 @@ def _tally(results: Sequence[dict[str, Any]]) -> str:
 
 
 def _lessons(run: Session, results: Sequence[dict[str, Any]]) -> str:
-    return f"{_tally(results)}, {len(run.playbook)} bullets" if results else ""
+    return f"{_tally(results)}, {run.bullets} bullets" if results else ""

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from ace.methods.contrast import Contrast
-from ace.methods.generality import Rarity, mentioned
+from ace.methods.generality import Rarity, mentioned, stems
 from ace.playbook.model import Bullet, Playbook
 from ace.task.types import Sample
 
@@ -22,6 +22,9 @@ class Evidence:
         self._subjects: dict[str, frozenset[str]] = {}
         self._right: dict[str, dict[str, None]] = defaultdict(dict)  # subject -> samples that were right
         self._about: dict[str, dict[str, None]] = defaultdict(dict)  # subject -> bullets
+        self._speaking: dict[str, dict[str, None]] = defaultdict(
+            dict
+        )  # stem -> bullets with it in their words
         self._proofs: dict[str, tuple[str, ...]] = {}
         self.reflections: Counter[str] = Counter()  # sample -> proposals that did not make it right
         self._refuted: dict[tuple[str, str], list[Sequence[str]]] = defaultdict(list)
@@ -64,6 +67,8 @@ class Evidence:
         self._proofs[bullet.id] = tuple(dict.fromkeys([*known, *proofs]))
         for name in mentioned(bullet.content):
             self._about[name][bullet.id] = None
+        for stem in stems(bullet.content.partition(":")[0]):
+            self._speaking[stem][bullet.id] = None
 
     def neighbours(self, sample: Sample, subjects: Collection[str], most: int) -> tuple[Sample, ...]:
         """Other samples that bullets made right, those that share most with `subjects` first."""
@@ -77,6 +82,12 @@ class Evidence:
     def related(self, playbook: Playbook, subjects: Collection[str]) -> tuple[Bullet, ...]:
         """Live bullets that mention one of `subjects`, in playbook order."""
         ids = {bullet for subject in specific(subjects) for bullet in self._about[subject.lower()]}
+        found = (playbook.bullets[key] for key in ids if key in playbook.bullets)
+        return tuple(sorted((b for b in found if b.live), key=lambda b: (b.position, b.id)))
+
+    def speaking(self, playbook: Playbook, question: str) -> tuple[Bullet, ...]:
+        """Live bullets whose words share one with a question, in playbook order."""
+        ids = {bullet for stem in stems(question) for bullet in self._speaking.get(stem, ())}
         found = (playbook.bullets[key] for key in ids if key in playbook.bullets)
         return tuple(sorted((b for b in found if b.live), key=lambda b: (b.position, b.id)))
 

@@ -34,11 +34,10 @@ def released(
 
 def _about(trial: Trial, playbook: Playbook, evidence: Evidence) -> list[Bullet]:
     """Bullets in quarantine that share words or subjects with the sample, those that share most first."""
-    waiting = [b for b in playbook.bullets.values() if b.status is Status.QUARANTINED]
-    if not waiting:
-        return []
-    asked = stems(trial.sample.question)
-    touching = {bullet.id for bullet in evidence.related(playbook, trial.feedback.subjects)}
-    shared = {b.id: len(asked & stems(b.content.partition(":")[0])) + (b.id in touching) for b in waiting}
+    touching = evidence.related(playbook, trial.feedback.subjects)
+    near = {bullet.id: bullet for bullet in (*touching, *evidence.speaking(playbook, trial.sample.question))}
+    waiting = [bullet for bullet in near.values() if bullet.status is Status.QUARANTINED]
+    asked, ids = stems(trial.sample.question), {bullet.id for bullet in touching}
+    shared = {b.id: len(asked & stems(b.content.partition(":")[0])) + (b.id in ids) for b in waiting}
     found = [bullet for bullet in waiting if shared[bullet.id]]
     return sorted(found, key=lambda bullet: (-shared[bullet.id], bullet.position, bullet.id))
