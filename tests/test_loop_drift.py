@@ -17,7 +17,7 @@ from ace.methods.reopened import reopened, still_open, weighed
 from ace.playbook import Add, Operation, Pin, Playbook, Quarantine, Revise, apply
 from ace.roles import Team
 from ace.runs import Report
-from ace.runs.drift import watch
+from ace.runs.drift import onset, watch
 from ace.store import Store
 from ace.task import Attempt, Feedback, FeedbackKind, Sample, load_task
 from tests.desk import FOLDER, lookup
@@ -94,6 +94,40 @@ def test_a_drop_is_found_soon_and_getting_better_is_none() -> None:
         assert not any(found[:80]), seed
         delays += [found.index(True) - 80] if any(found) else []
     assert len(delays) >= 38 and sum(delays) / len(delays) < 20
+
+
+@pytest.mark.parametrize(
+    ("right", "place"),
+    [
+        ("1111111100000", 8),
+        ("1101111011100100", 11),
+        ("0000111111", 0),  # better is no change for the worse
+        ("1111", 0),
+        ("0000", 0),
+        ("10", 1),
+        ("", 0),
+    ],
+)
+def test_since_when_answers_are_worse(right: str, place: int) -> None:
+    assert onset([answer == "1" for answer in right]) == place
+
+
+@given(st.lists(st.booleans(), max_size=40))
+def test_behind_the_onset_answers_are_worse(right: list[bool]) -> None:
+    place = onset(right)
+    assert place == 0 or sum(right[place:]) / len(right[place:]) < sum(right[:place]) / place
+
+
+def test_only_what_was_wrong_since_the_change_is_learned_from_again(store: Store) -> None:
+    """What was wrong before it may have another right answer by now."""
+    run(store)
+    again = [
+        result["sample"]
+        for step in store.steps(1)
+        if step.phase == "replay 1"
+        for result in step.payload["results"]
+    ]
+    assert again and all(name.startswith("phase2") for name in again)
 
 
 def test_unwatched_finds_nothing() -> None:
