@@ -162,7 +162,7 @@ def test_what_does_not_fit_is_left_out_with_a_reason() -> None:
 
 def test_a_budget_below_the_instructions_is_refused_with_both_figures() -> None:
     with pytest.raises(
-        InputError, match="take 116 tokens, and the budget of a prompt is 100.*well above 116"
+        InputError, match=r"take 116 tokens, and the budget of a prompt is 100.*well above 116"
     ):
         assemble(frame(instructions="x " * 99 + "x"), partial(render_playbook, Playbook()), (), Limit(100))
 

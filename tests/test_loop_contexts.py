@@ -54,7 +54,7 @@ def test_sources_reach_the_generator(tmp_path: Path, loop: str) -> None:
             report = ace.evaluate(task(shelf), store, client, split="train")
         else:
             report = ace.online(task(shelf), store, client, behind=loop == "behind", drift=False)
-        assert report.after is not None and report.after.right == len(ROWS)
+        assert report.after is not None and report.after.correct == len(ROWS)
         results = [result for step in store.steps(1) for result in step.payload["results"]]
     if loop != "behind":  # there the answers are recorded by another hand
         assert all(result["retrieved"]["shelf"] > 0 for result in results)
@@ -96,7 +96,7 @@ def test_a_budget_below_the_instructions_ends_the_run(tmp_path: Path) -> None:
     asked = ace.define_task("t", ROWS, lambda *_: True, instructions="word " * 60)
     with (
         Store.open(tmp_path / "p.db", create=True) as store,
-        pytest.raises(InputError, match="The instructions take 1.. tokens, and the budget of a prompt is 50"),
+        pytest.raises(InputError, match=r"The instructions take 76 tokens, and the budget of a prompt is 50"),
     ):
         ace.evaluate(asked, store, ScriptedClient(["x"]), split="train", budget=50)
 

@@ -200,6 +200,7 @@ def session(
         "prompts": prompt_hash(),
         "samples": _fingerprint(task),
         "traces": traces,
+        "sources": [source.name for source in sources_of(task, store)] or None,
         "branch": store.branch_name,
         "base": store.head().number,
     }
