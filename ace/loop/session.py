@@ -18,15 +18,16 @@ from typing import Any, TypeVar
 from ace.agent.solver import SingleCall, Solver
 from ace.errors import CapReached, InputError, StoreError
 from ace.loop.bench import Bench, RunStopped
+from ace.loop.contexts import contexts_of
 from ace.loop.executor import ordered_map
 from ace.loop.options import Options, Progress
 from ace.loop.replay import Replay
-from ace.methods.ace import Ace
+from ace.loop.sources import sources_of
 from ace.methods.evidence import Evidence
 from ace.methods.protocol import Method, Trial
 from ace.playbook.delta import diff, touched
 from ace.playbook.model import Delta, Playbook
-from ace.roles import Curator, Generator, Reflector, Team, prompt_hash
+from ace.roles import Team, prompt_hash
 from ace.runs.cost import faults_met, usage_by_role, wall
 from ace.store import Store
 from ace.store.records import Proposal, Run, RunStatus, Step
@@ -65,8 +66,9 @@ class Session:
     ) -> None:
         self.task, self.store, self.team, self.options, self.progress = task, store, team, options, progress
         self.run, self.kind, self.base = record.id, record.kind, int(record.config["base"])
-        self.method: Method = method_of(team, options)
-        self.solver: Solver = SingleCall(Generator(team.generator, task, options.cite))
+        self.contexts = contexts_of(task, store, team, options)
+        self.method: Method = self.contexts.method
+        self.solver: Solver = SingleCall(self.contexts.generator)
         self.evidence = _fresh(task, store.checkout(self.base))
         self._journal = {step.number: step for step in store.steps(self.run)}
         self._number, self.version = 0, self.base
@@ -101,7 +103,7 @@ class Session:
         return Bench(
             self.task,
             self.solver,
-            self.method.context,
+            self.contexts,
             options.feedback,
             options.seed,
             version,
@@ -160,6 +162,7 @@ class Session:
             episodes=done.episodes,
             proposals=done.proposals,
         )
+        self.contexts.keep(commit.playbook)
         return Step(self.run, number, phase, payload, commit.version.number)
 
     def _count(self, version: int) -> None:
@@ -212,6 +215,7 @@ def session(
         "prompts": prompt_hash(),
         "samples": _fingerprint(task),
         "traces": traces,
+        "sources": [source.name for source in sources_of(task, store)] or None,
         "branch": store.branch_name,
         "base": store.head().number,
     }
@@ -251,19 +255,6 @@ def _fingerprint(task: Task) -> str:
     told = [[s.id, s.question, sorted(s.data.items())] for s in (*task.train, *task.val, *task.test)]
     text = json.dumps([task.instructions, told], default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def method_of(team: Team, options: Options) -> Method:
-    return Ace(
-        reflector=Reflector(team.reflector),
-        curator=Curator(team.curator),
-        tries=options.tries,
-        neighbours=options.neighbours,
-        verify=options.verify,
-        merge=options.merge,
-        budget=options.budget,
-        cite=options.cite,
-    )
 
 
 def _resumed(kind: str, task: Task, store: Store, config: Mapping[str, Any]) -> int:
