@@ -18,6 +18,7 @@
     │   │   └── MergeConflict           two branches changed the same bullets
     │   ├── StoreUnwritable         read-only or full disk
     │   └── UnknownVersion          no such version, branch, tag, run or bullet
+    ├── ContextError             1  no prompt could be put together for one question
     └── CapReached               3  a cap on calls, tokens, cost or seconds; work so far is kept
 
 Errors pickle with their details, so they survive process pools and the journal.
@@ -127,6 +128,10 @@ class UnknownVersion(StoreError, KeyError):
     """No such version, branch, tag, run or bullet in this file."""
 
     __str__ = AceError.__str__
+
+
+class ContextError(AceError):
+    """No prompt could be put together for one question: it is too long, or a source failed."""
 
 
 class CapReached(AceError):
