@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from threading import Event
 from typing import Any, TypeVar
 
-from ace.agent.solver import SingleCall, Solver
+from ace.agent import LongForm, SingleCall, Solver
 from ace.errors import CapReached, InputError, StoreError
 from ace.loop.bench import Bench, RunStopped
 from ace.loop.contexts import Contexts, limit_of
@@ -28,7 +28,7 @@ from ace.methods.evidence import Evidence
 from ace.methods.protocol import Method, Trial
 from ace.playbook.delta import diff, touched
 from ace.playbook.model import Delta, Playbook
-from ace.roles import Curator, Generator, Reflector, Team, prompt_hash
+from ace.roles import Curator, Generator, Reflector, Team, Writer, prompt_hash
 from ace.runs.cost import faults_met, usage_by_role, wall
 from ace.store import Store
 from ace.store.records import Proposal, Run, RunStatus, Step
@@ -69,7 +69,7 @@ class Session:
         self.run, self.kind, self.base = record.id, record.kind, int(record.config["base"])
         self.method: Method = method_of(team, options)
         self.contexts = contexts_of(task, store, team, options, self.method)
-        self.solver: Solver = SingleCall(self.contexts.generator)
+        self.solver = solver_of(task, team, self.contexts)
         self.evidence = _fresh(task, store.checkout(self.base))
         self._journal = {step.number: step for step in store.steps(self.run)}
         self._number, self.version = 0, self.base
@@ -251,9 +251,9 @@ def _status(error: BaseException) -> RunStatus:
 
 
 def _fingerprint(task: Task) -> str:
-    """Changes when a sample of the task does."""
+    """Changes when a sample of the task does, or how it is solved."""
     told = [[s.id, s.question, sorted(s.data.items())] for s in (*task.train, *task.val, *task.test)]
-    text = json.dumps([task.instructions, told], default=str)
+    text = json.dumps([task.instructions, str(task.solver), told], default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -267,6 +267,14 @@ def method_of(team: Team, options: Options) -> Method:
         merge=options.merge,
         cite=options.cite,
     )
+
+
+def solver_of(task: Task, team: Team, contexts: Contexts) -> Solver:
+    """Who makes attempts, as the task wants it."""
+    how = task.solver
+    if how.kind == "single":
+        return SingleCall(contexts.generator)
+    return LongForm(Writer(team.generator, task.max_tokens), contexts.limit.count, how.words, how.mends)
 
 
 def contexts_of(
