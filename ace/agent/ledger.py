@@ -13,20 +13,24 @@ from dataclasses import dataclass
 from itertools import combinations
 
 _SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?](?=\d)[^.!?\n]*)*[.!?]?")
+_LISTED = re.compile(r"^[ \t]*[-*\u2022][ \t]+(\S.*)$", re.MULTILINE)
 _FIGURE = re.compile(r"(?<![\w.,-])[-+]?\d+(?:[.,:]\d+)*%?")
 _NAME = re.compile(r"(?<=[a-z,;:] )[A-Z][\w'-]+(?: [A-Z][\w'-]+)*")
 _WORD = re.compile(r"[A-Za-z][\w'-]*")
-_SMALLEST = """a about all also an and are as at be been by for from had has have in is it its more no not of on
+_SMALLEST = """
+a about all also an and are as at be been by for from had has have in is it its more no not of on
 or our out over per so than that the their them there these they this to under up was we were which who will
 with year years month months day days"""
 _SMALL = frozenset(_SMALLEST.split())
 _NEAR = 3  # content words on either side of a figure that say what it counts
 _ALIKE = 0.6  # of the words beside two figures, for them to count the same thing
 
+GIVEN = -1  # the part that facts of the question belong to
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A sentence that states something. `part` is its place in the text, -1 for what was given."""
+    """A sentence that states something. `part` is its place in the text, or GIVEN."""
 
     part: int
     sentence: str
@@ -56,6 +60,14 @@ def facts(text: str, part: int) -> tuple[Fact, ...]:
         if figures or names:
             found.append(Fact(part, sentence, figures, names))
     return tuple(found)
+
+
+def listed(text: str) -> tuple[Fact, ...]:
+    """What a question gives as a list, one fact a line; what else it says tells how to answer."""
+    lines = (" ".join(line.split()) for line in _LISTED.findall(text))
+    return tuple(
+        Fact(GIVEN, line, tuple(_FIGURE.findall(line)), tuple(_NAME.findall(line))) for line in lines
+    )
 
 
 def figures(text: str) -> frozenset[str]:

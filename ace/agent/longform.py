@@ -14,13 +14,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ace.agent.ledger import Clash, Fact, clashes, facts, lacking, nearest
+from ace.agent.ledger import GIVEN, Clash, Fact, clashes, facts, lacking, listed, nearest
 from ace.context.assemble import TEMPLATE, Assembled
 from ace.errors import CapReached, ContextError, InputError, StoreError
 from ace.llm.client import Message
 from ace.task.types import Attempt, Sample
-
-_GIVEN = -1  # the part that facts of the question belong to
 
 
 class PartOf(Protocol):
@@ -104,7 +102,7 @@ class LongForm:
         draft: Draft | None = None
         try:
             outline = self.writer.outline(context.system, context.user, seed=seed)
-            draft = _planned(outline, facts(sample.question, _GIVEN))
+            draft = _planned(outline, listed(sample.question))
             for place in range(len(draft.outline)):
                 asked = self._asks(context, draft, place)
                 draft.parts.append(self.writer.part(asked, temperature=temperature, seed=seed + place))
@@ -165,7 +163,7 @@ def _planned(outline: OutlineOf, given: tuple[Fact, ...]) -> Draft:
     planned = [(part.title, list(part.points)) for part in outline.parts]
     texts = [" ".join([title, *points]) for title, points in planned]
     for fact in given:
-        if fact.figures and lacking(" ".join(texts), [fact.sentence]):
+        if lacking(" ".join(texts), [fact.sentence]):
             planned[nearest(fact.sentence, texts)][1].append(fact.sentence)
     return Draft(tuple(planned), given)
 
@@ -173,7 +171,7 @@ def _planned(outline: OutlineOf, given: tuple[Fact, ...]) -> Draft:
 def _ledger(draft: Draft, place: int) -> list[str]:
     """What was said in other parts, what is nearest to this one first: a cut takes the rest."""
     about = {word for point in draft.outline[place][1] for word in point.lower().split()}
-    said = [fact for fact in draft.known(place) if fact.part != _GIVEN]
+    said = [fact for fact in draft.known(place) if fact.part != GIVEN]
     near = sorted(said, key=lambda fact: (-len(about & set(fact.sentence.lower().split())), fact.part))
     return list(dict.fromkeys(fact.sentence for fact in near))
 
