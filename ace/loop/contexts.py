@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
+from ace.agent import LongForm, SingleCall, Solver
 from ace.context import Assembled, Found, Limit, Source, assemble, estimate_tokens
 from ace.errors import AceError, ContextError, InputError
 from ace.llm.client import Client
@@ -20,7 +21,7 @@ from ace.methods.ace import Ace
 from ace.methods.choosing import Hybrid
 from ace.methods.protocol import Method
 from ace.playbook.model import Playbook
-from ace.roles import Curator, Generator, Reflector, Team
+from ace.roles import Curator, Generator, Reflector, Team, Writer
 from ace.store import Store
 from ace.store.known_vectors import KnownVectors
 from ace.task.types import Sample, Task, TaskContext
@@ -105,3 +106,11 @@ def limit_of(client: Client, budget: int, max_tokens: int) -> Limit:
             hint="Give the task a smaller max_tokens, or use a model with a longer context.",
         )
     return Limit(min(budget, int(window.tokens * WINDOW_SHARE), left), count, counter)
+
+
+def solver_of(task: Task, team: Team, contexts: Contexts) -> Solver:
+    """Who makes attempts, as the task wants it."""
+    how = task.solver
+    if how.kind == "single":
+        return SingleCall(contexts.generator)
+    return LongForm(Writer(team.generator, task.max_tokens), contexts.limit.count, how.words, how.mends)

@@ -15,10 +15,9 @@ from dataclasses import asdict, dataclass, field
 from threading import Event
 from typing import Any, TypeVar
 
-from ace.agent.solver import SingleCall, Solver
 from ace.errors import CapReached, InputError, StoreError
 from ace.loop.bench import Bench, RunStopped
-from ace.loop.contexts import contexts_of
+from ace.loop.contexts import contexts_of, solver_of
 from ace.loop.executor import ordered_map
 from ace.loop.options import Options, Progress
 from ace.loop.replay import Replay
@@ -68,7 +67,7 @@ class Session:
         self.run, self.kind, self.base = record.id, record.kind, int(record.config["base"])
         self.contexts = contexts_of(task, store, team, options)
         self.method: Method = self.contexts.method
-        self.solver: Solver = SingleCall(self.contexts.generator)
+        self.solver = solver_of(task, team, self.contexts)
         self.evidence = _fresh(task, store.checkout(self.base))
         self._journal = {step.number: step for step in store.steps(self.run)}
         self._number, self.version = 0, self.base
@@ -251,9 +250,9 @@ def _status(error: BaseException) -> RunStatus:
 
 
 def _fingerprint(task: Task) -> str:
-    """Changes when a sample of the task does."""
+    """Changes when a sample of the task does, or how it is solved."""
     told = [[s.id, s.question, sorted(s.data.items())] for s in (*task.train, *task.val, *task.test)]
-    text = json.dumps([task.instructions, told], default=str)
+    text = json.dumps([task.instructions, str(task.solver), told], default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

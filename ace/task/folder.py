@@ -17,6 +17,7 @@ from ace.task.config import Table, inside
 from ace.task.context import read_context
 from ace.task.database import Database
 from ace.task.samples import NAME, checked, read_samples
+from ace.task.solving import read_solver
 from ace.task.sql import SqlEnvironment
 from ace.task.types import Environment, Sample, Task
 
@@ -40,8 +41,10 @@ def load_task(folder: str | Path, *, check: bool = True) -> Task:
     data.done()
     environment = _environment(table)
     context = read_context(table.table("context"))
+    solver = read_solver(table.table("solver"))
     table.done()
-    task = Task(name, instructions.strip(), environment, max_tokens=max_tokens, context=context, **splits)
+    words = instructions.strip()
+    task = Task(name, words, environment, max_tokens=max_tokens, context=context, solver=solver, **splits)
     return checked(task) if check else task
 
 

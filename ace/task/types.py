@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 
 class FeedbackKind(StrEnum):
@@ -153,9 +153,23 @@ class TaskContext:
         return bool(self.documents or self.memories or self.sources)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solving:
+    """How an attempt is made: "single", one call; or "outline", a long answer written part by part.
+
+    `words`: of a part, about; `mends`: how often a part with faults is written again.
+    """
+
+    kind: Literal["single", "outline"] = "single"
+    words: int = 120
+    mends: int = 1
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A named set of samples and the environment they act on. `max_tokens` cuts off a runaway answer."""
+    """A named set of samples and the environment they act on. `max_tokens` cuts off a runaway answer,
+    or each part of a long one.
+    """
 
     name: str
     instructions: str
@@ -165,3 +179,4 @@ class Task:
     test: tuple[Sample, ...] = ()
     max_tokens: int = 1024
     context: TaskContext = field(default_factory=TaskContext)
+    solver: Solving = field(default_factory=Solving)
