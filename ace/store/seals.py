@@ -1,0 +1,121 @@
+"""Seals: for every table whose rows carry checksums, how many rows it has and the sum of what they vouch for.
+
+A row vouches for itself; its table's seal vouches for its being there. The sum is modulo 2^256, over the SHA-256 of
+the table's name and the row's checksum: adding a row, taking one away and replacing one each cost the same, however
+many there are, and the order does not matter. (Incremental multiset hashing: Bellare and Micciancio, 1997; Clarke et
+al., 2003.) Written in the transaction that writes the rows, so the two can only part by accident or by other hands.
+Whoever rewrites rows, checksums and seals alike is not noticed: nothing here is secret.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+Value = str | int | float | None
+
+_MODULUS = 1 << 256
+_WRITE = """INSERT INTO seals VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET
+    "rows" = excluded."rows", digest = excluded.digest, checksum = excluded.checksum"""
+
+# Migration 7. Released: never edit it.
+
+TABLE = """CREATE TABLE seals (                -- of each table with checksums: nothing was taken away or added
+    name TEXT PRIMARY KEY,
+    "rows" INTEGER NOT NULL,           -- how many it has
+    digest BLOB NOT NULL,              -- 32 bytes: the sum of the SHA-256 of name and checksum of each row
+    checksum TEXT NOT NULL
+) STRICT, WITHOUT ROWID"""
+_NUMBERED = "coalesce(max(rowid), 0) FROM {}"  # rows were only ever added: a number that is left out was one
+_BEFORE = {
+    "runs": _NUMBERED,
+    "versions": "coalesce(max(number) + 1, 0) FROM versions",
+    "branches": "count(*) FROM branches",
+    "tags": _NUMBERED,
+    "steps": "coalesce(sum(n), 0) FROM (SELECT max(number) - min(number) + 1 AS n FROM steps GROUP BY run)",
+    "episodes": _NUMBERED,
+    "proposals": _NUMBERED,
+    "feedback": _NUMBERED,
+    "rejected_operations": _NUMBERED,
+    "aliases": _NUMBERED,
+    "calls": _NUMBERED,
+}
+
+
+def m007_seals(database: Database) -> None:
+    """Seal what there is. What an older file has lost in the middle is missed from now on, too."""
+    db = database.conn
+    db.execute(TABLE)
+    for table, expected in _BEFORE.items():
+        (rows,) = db.execute(f"SELECT {expected.format(table)}").fetchone()  # noqa: S608 (our own text)
+        begin(db, table, rows=rows)
+
+
+# Since then
+
+
+def begin(db: sqlite3.Connection, table: str, *, rows: int | None = None) -> None:
+    """Seal a table as it is; for the migration that makes it. `rows`: how many it should have, if not those."""
+    found = _checksums(db, table)
+    _write(db, table, len(found) if rows is None else rows, _sum(table, found))
+
+
+def change(db: sqlite3.Connection, table: str, added: Collection[str], removed: Collection[str]) -> None:
+    """Checksums of rows that have come, and of rows that are gone. A table without a seal is left to `verify`."""
+    row = db.execute('SELECT "rows", digest FROM seals WHERE name = ?', [table]).fetchone()
+    if row is not None:
+        digest = int.from_bytes(row[1]) + _sum(table, added) - _sum(table, removed)
+        _write(db, table, row[0] + len(added) - len(removed), digest)
+
+
+def problems(db: sqlite3.Connection, tables: Iterable[str]) -> Iterator[str]:
+    """One for each table that does not have the rows that were written."""
+    seals = {name: rest for name, *rest in db.execute('SELECT name, "rows", digest FROM seals')}
+    for table in tables:
+        if table not in seals:
+            yield f"The seal of {table} is missing: nobody can say whether it has all its rows."
+            continue
+        rows, digest = seals.pop(table)
+        found = _checksums(db, table)
+        if len(found) < rows:
+            yield f"{_counted(rows - len(found), table)} missing."
+        elif len(found) > rows:
+            yield f"{_counted(len(found) - rows, table)} there that nobody wrote through ace."
+        elif digest != _bytes(_sum(table, found)):
+            yield f"The rows of {table} are as many as were written, but not the same."
+    for name in seals:
+        yield f"There is a seal of {name}, which is not a table of ours."
+
+
+def checksum(values: Iterable[Value | bytes]) -> str:
+    """Of a row. True is 1, as it is once it has been in SQLite."""
+    plain = [int(value) if isinstance(value, bool) else value for value in values]
+    return hashlib.sha256(json.dumps(plain, default=repr).encode()).hexdigest()[:16]
+
+
+def _counted(number: int, table: str) -> str:
+    return f"1 row of {table} is" if number == 1 else f"{number} rows of {table} are"
+
+
+def _checksums(db: sqlite3.Connection, table: str) -> list[str]:
+    return [found for (found,) in db.execute(f"SELECT checksum FROM {table}")]  # noqa: S608 (our own names)
+
+
+def _sum(table: str, checksums: Iterable[str]) -> int:
+    hashes = (hashlib.sha256(f"{table} {each}".encode()).digest() for each in checksums)
+    return sum(map(int.from_bytes, hashes))
+
+
+def _write(db: sqlite3.Connection, table: str, rows: int, digest: int) -> None:
+    kept = _bytes(digest)
+    db.execute(_WRITE, [table, rows, kept, checksum([kept, table, rows])])  # in the order of their names
+
+
+def _bytes(digest: int) -> bytes:
+    return (digest % _MODULUS).to_bytes(32)
