@@ -1,7 +1,7 @@
 """Stores on one file and a pure fold run the same random programs and must agree after every step.
 
 The programs commit (from two stores that have seen different heads, and from a process that dies between two
-statements), branch, switch, merge, revert, tag, reopen and look back.
+statements), branch, switch, merge, revert, tag, run, say what they think of answers, reopen and look back.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from ace.errors import MergeConflict, StoreConflict
 from ace.playbook import Delta, Operation, Playbook, Rejection, Vote, apply, diff, join, touched
-from ace.store import Commit, Store
+from ace.store import Commit, Said, Store
+from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
 from tests.strategies import by_section, deltas, live, operations
 
 WRITERS = st.integers(0, 1)
@@ -104,7 +105,7 @@ class StoreMachine(RuleBasedStateMachine):
         assert not conflict(delta, since)
         self.follow(who, delta, done)
 
-    @rule(branch=SHARE, delta=SMALL | deltas(), statement=st.integers(1, 12))
+    @rule(branch=SHARE, delta=SMALL | deltas(), statement=st.integers(1, 24))
     def commit_in_a_process_that_may_die(self, branch: float, delta: Delta, statement: int) -> None:
         name = sorted(self.heads)[round(branch * (len(self.heads) - 1))]
         child = os.fork()
@@ -166,6 +167,25 @@ class StoreMachine(RuleBasedStateMachine):
     def tag(self, who: int, share: float, name: str) -> None:
         self.writers[who].tag(name, self.pick(share))
         self.tags[name] = self.pick(share)
+
+    @rule(who=WRITERS, steps=st.integers(0, 2), done=st.booleans())
+    def work(self, who: int, steps: int, done: bool) -> None:
+        """A run whose steps change no bullet, and what is said of its answers."""
+        store = self.writers[who]
+        run = store.start_run("learn", "shop", {})
+        self.seen[who] = store.head().number
+        for number in range(steps):
+            told = Feedback(FeedbackKind.NONE, "")
+            seen = Episode(f"e{number}", "s", "?", Attempt("s", "1"), told, Verdict(False, 0), 0)
+            step = (number, "epoch 1", {})
+            store.commit((), author="a", reason="r", run=run, step=step, episodes=[seen])
+            store.add_feedback(Said(seen.id, right=False))
+        if done:
+            store.finish_run(run, "done", {})
+
+    @rule()
+    def verify(self) -> None:
+        assert self.reader.verify() == []
 
     @rule(who=WRITERS)
     def reopen(self, who: int) -> None:

@@ -57,21 +57,32 @@ _KEYS = {
 
 def insert(db: sqlite3.Connection, table: str, rows: Iterable[Sequence[Value]], *, key: str = "") -> None:
     """Rows in the order of the table's sealed columns. `key`: a row that has it already is replaced."""
-    columns, replaced = SEALED[table], list[str]()
-    new = [(*row, checksum(_by_name(columns, row))) for row in rows]
+    columns, given = SEALED[table], list(rows)
+    sums = [checksum(_by_name(columns, row)) for row in given]
+    new = [(*row, vouched) for row, vouched in zip(given, sums, strict=True)]
     marks = ", ".join("?" * (len(columns) + 1))
     sql = f"INSERT INTO {table} ({', '.join(map(_quoted, columns))}, checksum) VALUES ({marks})"  # noqa: S608 (our own names)
+    gone = list[str]()
     if key:
-        names = key.split(", ")
-        test, places = " AND ".join(f"{name} = ?" for name in names), [columns.index(name) for name in names]
-        taken = ", ".join(f"{_quoted(name)} = excluded.{_quoted(name)}" for name in (*columns, "checksum"))
-        for row in new:
-            replaced += _stored(db, table, test, [row[place] for place in places])
-            db.execute(f"{sql} ON CONFLICT ({key}) DO UPDATE SET {taken}", row)
+        gone = _replace(db, table, sql, new, key)
     else:
         db.executemany(sql, new)
     if new:
-        seals.change(db, table, [row[-1] for row in new], replaced)
+        seals.change(db, table, sums, gone)
+
+
+def _replace(
+    db: sqlite3.Connection, table: str, insert: str, new: Iterable[Sequence[Value]], key: str
+) -> list[str]:
+    """Insert, or take the place of what has the key; the checksums of what had it."""
+    columns, names = SEALED[table], key.split(", ")
+    places, test = [columns.index(name) for name in names], " AND ".join(f"{name} = ?" for name in names)
+    taken = ", ".join(f"{_quoted(name)} = excluded.{_quoted(name)}" for name in (*columns, "checksum"))
+    gone = list[str]()
+    for row in new:
+        gone += _stored(db, table, test, [row[place] for place in places])
+        db.execute(f"{insert} ON CONFLICT ({key}) DO UPDATE SET {taken}", row)
+    return gone
 
 
 def update(db: sqlite3.Connection, table: str, row: Sequence[Value]) -> None:
@@ -84,7 +95,7 @@ def update(db: sqlite3.Connection, table: str, row: Sequence[Value]) -> None:
 
 
 def delete(db: sqlite3.Connection, table: str, test: str, values: Sequence[Value] = ()) -> int:
-    """Take away the rows for which `test` (SQL, never of a stranger) holds, on purpose; how many they were."""
+    """Take away, on purpose, the rows for which `test` holds (SQL of ours); how many they were."""
     gone = _stored(db, table, test, values)
     db.execute(f"DELETE FROM {table} WHERE {test}", values)  # noqa: S608
     seals.change(db, table, (), gone)
@@ -94,8 +105,8 @@ def delete(db: sqlite3.Connection, table: str, test: str, values: Sequence[Value
 def reseal(db: sqlite3.Connection, table: str, test: str = "1", values: Sequence[Value] = ()) -> int:
     """Rows that were changed on purpose vouch for what they hold now; how many they are.
 
-    For a text that was redacted, or a column that a migration added. `test` (SQL) must hold for the same rows
-    before and after the change. Whatever damage those rows had is vouched for too: change few, and verify first.
+    For a text that was redacted, or a column that a migration added. `test` (SQL of ours) must choose the
+    rows that were changed and no others: whatever damage they had is vouched for too.
     """
     before = _stored(db, table, test, values)
     _checksum_in_sql(db)

@@ -1,10 +1,11 @@
 """Seals: for every table whose rows carry checksums, how many rows it has and the sum of what they vouch for.
 
-A row vouches for itself; its table's seal vouches for its being there. The sum is modulo 2^256, over the SHA-256 of
-the table's name and the row's checksum: adding a row, taking one away and replacing one each cost the same, however
-many there are, and the order does not matter. (Incremental multiset hashing: Bellare and Micciancio, 1997; Clarke et
-al., 2003.) Written in the transaction that writes the rows, so the two can only part by accident or by other hands.
-Whoever rewrites rows, checksums and seals alike is not noticed: nothing here is secret.
+A row vouches for itself; its table's seal vouches for its being there. The sum is modulo 2^256, over the
+SHA-256 of the table's name and the row's checksum, so a row that comes, goes or is replaced costs the same
+however many there are, and their order does not matter (a multiset hash: Bellare and Micciancio, 1997). It is
+written in the transaction that writes the rows. So a seal finds what was lost or changed by accident or by
+another program. It does not find that rows, checksums and seals were all rewritten to fit, because nothing
+here is secret, nor that the file is an older state of itself. Knows nothing about what the rows mean.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _WRITE = """INSERT INTO seals VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE S
 
 # Migration 7. Released: never edit it.
 
-TABLE = """CREATE TABLE seals (                -- of each table with checksums: nothing was taken away or added
+TABLE = """CREATE TABLE seals (                -- of each table with checksums: no row came or went unseen
     name TEXT PRIMARY KEY,
     "rows" INTEGER NOT NULL,           -- how many it has
     digest BLOB NOT NULL,              -- 32 bytes: the sum of the SHA-256 of name and checksum of each row
@@ -53,7 +54,7 @@ def m007_seals(database: Database) -> None:
     db = database.conn
     db.execute(TABLE)
     for table, expected in _BEFORE.items():
-        (rows,) = db.execute(f"SELECT {expected.format(table)}").fetchone()  # noqa: S608 (our own text)
+        (rows,) = db.execute(f"SELECT {expected.format(table)}").fetchone()
         begin(db, table, rows=rows)
 
 
@@ -61,13 +62,13 @@ def m007_seals(database: Database) -> None:
 
 
 def begin(db: sqlite3.Connection, table: str, *, rows: int | None = None) -> None:
-    """Seal a table as it is; for the migration that makes it. `rows`: how many it should have, if not those."""
+    """Seal a table as it is: for the migration that makes it. `rows`: how many it should have."""
     found = _checksums(db, table)
     _write(db, table, len(found) if rows is None else rows, _sum(table, found))
 
 
 def change(db: sqlite3.Connection, table: str, added: Collection[str], removed: Collection[str]) -> None:
-    """Checksums of rows that have come, and of rows that are gone. A table without a seal is left to `verify`."""
+    """Count in the rows with these checksums, or out. That a table has no seal is for `problems` to say."""
     row = db.execute('SELECT "rows", digest FROM seals WHERE name = ?', [table]).fetchone()
     if row is not None:
         digest = int.from_bytes(row[1]) + _sum(table, added) - _sum(table, removed)
