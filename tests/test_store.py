@@ -20,6 +20,8 @@ from ace.playbook import (
     Move,
     Pin,
     Playbook,
+    Promote,
+    Quarantine,
     Remove,
     Revise,
     Vote,
@@ -320,11 +322,21 @@ def test_a_journal_step_is_written_once(store: Store) -> None:
     assert store.head().number == 1
 
 
+def test_what_waits_in_quarantine_is_not_among_what_prompts_get(store: Store) -> None:
+    store.commit((*TWO, Add("c", "joins", "third"), Quarantine("a"), Remove("b")), **WHO)
+    assert read(store, "SELECT id, status FROM head_bullets") == [("c", "active")]
+    assert read(store, "SELECT id, status FROM quarantined_bullets") == [("a", "quarantined")]
+    assert [bullet.id for bullet in store.checkout().active] == ["c"]
+    store.commit((Promote("a"),), **WHO)
+    assert read(store, "SELECT id FROM head_bullets") == [("a",), ("c",)]
+
+
 def test_the_file_explains_itself_to_other_readers(store: Store) -> None:
     store.commit((*TWO, Add("c", "joins", "third")), **WHO)
     store.commit((Remove("b"), Vote("c", 1)), **WHO)
     bullets = read(store, "SELECT id, section, content, helpful FROM head_bullets")
     assert bullets == [("a", "joins", "use order_no", 0), ("c", "joins", "third", 1)]
+    assert read(store, "SELECT id FROM quarantined_bullets") == []
     history = read(store, "SELECT version, op, bullet FROM history WHERE version > 0")
     assert history == [
         (2, "remove", "b"),

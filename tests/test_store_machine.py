@@ -240,8 +240,10 @@ class StoreMachine(RuleBasedStateMachine):
         assert [v.operations for v in log] == [len(known.operations) for known in self.versions]
         with sqlite3.connect(self.file) as db:
             assert db.execute("SELECT count(*) FROM rejected_operations").fetchone() == (self.rejected,)
-            bullets = db.execute("SELECT id FROM head_bullets").fetchall()
-            assert [row[0] for row in bullets] == [b.id for b in self.versions[self.heads["main"]].playbook]
+            main = self.versions[self.heads["main"]].playbook
+            for view, status in (("head_bullets", "active"), ("quarantined_bullets", "quarantined")):
+                found = [row[0] for row in db.execute(f"SELECT id FROM {view}")]
+                assert found == [bullet.id for bullet in main if bullet.status.value == status]
         for store in (*self.writers, self.reader):
             store.close()
         shutil.rmtree(self.folder)

@@ -14,10 +14,6 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database
 
 Value = str | int | float | None
 
@@ -49,9 +45,8 @@ _BEFORE = {
 }
 
 
-def m007_seals(database: Database) -> None:
+def first(db: sqlite3.Connection) -> None:
     """Seal what there is. What an older file has lost in the middle is missed from now on, too."""
-    db = database.conn
     db.execute(TABLE)
     for table, expected in _BEFORE.items():
         (rows,) = db.execute(f"SELECT {expected.format(table)}").fetchone()
