@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from ace.errors import MergeConflict, StoreConflict
-from ace.playbook import Delta, Operation, Playbook, Rejection, Vote, apply, diff, join, touched
+from ace.playbook import Delta, Operation, Playbook, Rejection, Vote, apply, diff, join, lost_votes, touched
 from ace.store import Commit, Said, Store
 from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
 from tests.strategies import by_section, deltas, live, operations
@@ -42,9 +42,9 @@ class Known:
 
 
 def conflict(mine: Delta, theirs: Delta) -> bool:
-    """Two operations on one bullet that are not both votes."""
+    """Two operations on one bullet that are both no votes."""
     return any(
-        set(touched(a)) & set(touched(b)) and not (isinstance(a, Vote) and isinstance(b, Vote))
+        set(touched(a)) & set(touched(b)) and not (isinstance(a, Vote) or isinstance(b, Vote))
         for a in mine
         for b in theirs
     )
@@ -160,8 +160,12 @@ class StoreMachine(RuleBasedStateMachine):
             return
         assert conflicts == ()
         assert by_section(done.playbook) == by_section(joined)
-        assert done.rejections == ()
-        self.follow(who, diff(self.versions[ours].playbook, joined), done, merged=theirs)
+        mine = self.versions[ours].playbook
+        late = lost_votes(mine, joined)
+        assert all(
+            each.operation in late and not mine.bullets[each.operation.id].live for each in done.rejections
+        )
+        self.follow(who, (*late, *diff(mine, joined)), done, merged=theirs)
 
     @rule(who=WRITERS, share=SHARE, name=st.sampled_from(("prod", "best")))
     def tag(self, who: int, share: float, name: str) -> None:

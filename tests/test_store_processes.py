@@ -201,5 +201,5 @@ def test_writers_in_one_process_see_conflicts_too(file: Path) -> None:
         assert one.head() == two.head()
         one.commit((Revise("shared", "one"),), author="a", reason="r")
         with pytest.raises(StoreConflict, match="shared"):
-            two.commit((Vote("shared", 1),), author="b", reason="r")
+            two.commit((Revise("shared", "two"),), author="b", reason="r")
         assert two.commit((Vote("shared", 1),), author="b", reason="r").version.number == 3

@@ -111,7 +111,7 @@ def merge(
 ) -> None:
     """Take what another branch changed into this one, bullet by bullet.
 
-    Votes add up. A bullet that both changed stops the merge unless --prefer says whose to keep.
+    Votes add up. A bullet that both edited stops the merge unless --prefer says whose to keep.
     """
     with writing(playbook, branch) as store:
         before = store.head()
