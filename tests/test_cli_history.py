@@ -90,7 +90,7 @@ def test_a_conflict_stops_a_merge_until_somebody_decides(ace: Ace, file: Path) -
         store.commit((Revise("a", "status 3: on its way"),), **WHO)
     done = ace("playbook", "merge", "trial")
     assert (done.code, done.out) == (1, "")
-    assert "Versions 4 and 2 both changed a since version 1." in done.err and "prefer" in done.err
+    assert "Versions 4 and 2 both edited a since version 1." in done.err and "prefer" in done.err
     assert ace("playbook", "merge", "trial", "--prefer", "both").code == 2
     assert read(ace, "merge", "trial", "--prefer", "theirs")["version"]["merged"] == 2
     assert "status 3: sent" in ace("playbook", "show").out

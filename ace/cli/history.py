@@ -104,7 +104,7 @@ def merge(
     branch: BranchName = "main",
     prefer: Annotated[
         Literal["ours", "theirs"] | None,
-        typer.Option(help="Whose bullet to keep where both changed it.  [default: stop]"),
+        typer.Option(help="Whose bullet to keep where both edited it.  [default: stop]"),
     ] = None,
     playbook: PlaybookFile = None,
     json: Json = False,
