@@ -130,6 +130,20 @@ def test_the_pages_calls_on_a_store_work_and_none_is_missing(
     assert {name for name in public if f"store.{name}(" not in page} <= RUNS_USE
 
 
+def test_the_pages_delta_can_be_built_and_committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The example as it stands, in an empty folder."""
+    page = (DOCS / "api.md").read_text(encoding="utf-8")
+    (example,) = (block for block in BLOCK.findall(page) if "bullet_id(" in block)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(example, names)
+    with Store.open("mine.db") as store:
+        bullet = store.checkout().bullets[names["key"]]
+        assert (bullet.pinned, bullet.helpful, bullet.content[-7:]) == (True, 1, "(7, 8).")
+        assert [version.reason for version in store.log()][:2] == ["8 is new", "from the manual"]
+    assert names["kept"].exists()
+
+
 RUNS_USE = {
     *("open", "close", "resolve", "start_run", "finish_run", "run", "steps", "versions_of"),
     *("last_unfinished", "calls", "call_journal"),

@@ -104,14 +104,14 @@ def merge(
     branch: BranchName = "main",
     prefer: Annotated[
         Literal["ours", "theirs"] | None,
-        typer.Option(help="Whose bullet to keep where both changed it.  [default: stop]"),
+        typer.Option(help="Whose bullet to keep where both edited it.  [default: stop]"),
     ] = None,
     playbook: PlaybookFile = None,
     json: Json = False,
 ) -> None:
     """Take what another branch changed into this one, bullet by bullet.
 
-    Votes add up. A bullet that both changed stops the merge unless --prefer says whose to keep.
+    Votes add up. A bullet that both edited stops the merge unless --prefer says whose to keep.
     """
     with writing(playbook, branch) as store:
         before = store.head()

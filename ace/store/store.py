@@ -18,7 +18,7 @@ from ace.errors import MergeConflict
 from ace.playbook.delta import diff
 from ace.playbook.exchange import Alias
 from ace.playbook.model import Delta, Playbook
-from ace.playbook.threeway import Side, join
+from ace.playbook.threeway import Side, join, lost_votes
 from ace.store import aliases as alias_rows
 from ace.store import backup, calls, evidence, lineage, past, runs, verify, versions
 from ace.store import feedback as feedback_rows
@@ -116,9 +116,9 @@ class Store:
         """Append a version, and in the same transaction the journal step, episodes, proposals and aliases.
 
         `expect` is the version the delta was decided on: by default the head as this store last saw
-        it. When the head has moved on, the delta is applied to the new head if the two changed
-        different bullets; otherwise StoreConflict, and nothing is written. A delta of which nothing
-        applies makes no version, but the rest is still written.
+        it. When the head has moved on, the delta is applied to the new head if the two edited
+        different bullets; otherwise StoreConflict, and nothing is written. Votes are no edits and
+        add up. A delta of which nothing applies makes no version, but the rest is still written.
         """
         with self._writing() as db:
             base = self._base(expect)
@@ -150,8 +150,9 @@ class Store:
     ) -> Commit:
         """A new version with what another branch changed since the two last met, bullet by bullet.
 
-        Votes add up. A bullet that both changed, to different ends, raises MergeConflict with their
-        names, and nothing is written; `prefer` says whose bullet to take instead.
+        Votes add up; those on a bullet that this branch has removed are recorded as rejected. A bullet
+        that both edited, to different ends, raises MergeConflict with their names, and nothing is
+        written; `prefer` says whose bullet to take instead.
         """
         with self._writing() as db:
             head = self._look(db)
@@ -163,9 +164,10 @@ class Store:
             joined, conflicts = join(then, head.playbook, others, prefer)
             if conflicts:
                 raise _conflict(base, head, theirs, conflicts)
-            delta = diff(head.playbook, joined)
+            delta = (*lost_votes(head.playbook, joined), *diff(head.playbook, joined))
             note = Note(author, f"merge of {other}" if reason is None else reason, merged=theirs)
             head, rejections = versions.append(db, head, delta, note)
+            evidence.add_rejections(db, None, author, rejections, head.version.number)
         return self._moved(head, rejections)
 
     def log(
@@ -380,7 +382,7 @@ class Store:
 def _conflict(base: int, head: Head, theirs: Version, bullets: tuple[str, ...]) -> MergeConflict:
     ours = head.version.number
     return MergeConflict(
-        f"Versions {ours} and {theirs.number} both changed {', '.join(bullets)} since version {base}.",
+        f"Versions {ours} and {theirs.number} both edited {', '.join(bullets)} since version {base}.",
         hint="Make one of them like the other, or say which to prefer: ours or theirs.",
         base=base,
         ours=ours,

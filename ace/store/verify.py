@@ -13,7 +13,7 @@ from ace.errors import FormatError, NotAPlaybook
 from ace.playbook.codec import delta_from_json
 from ace.playbook.delta import apply, touched
 from ace.playbook.model import Delta, Playbook
-from ace.store import lineage, past, rows, schema, versions
+from ace.store import lineage, past, rows, schema, seals, versions
 from ace.store.records import Branch, Problem, Version
 
 JSON_COLUMNS = {
@@ -24,8 +24,6 @@ JSON_COLUMNS = {
     "rejected_operations": ("operation",),
     "calls": ("faults",),
 }
-
-_ONLY_ADDED = ("runs", "episodes", "proposals", "rejected_operations", "tags", "calls", "aliases")
 
 
 def problems(db: sqlite3.Connection) -> Iterator[Problem]:
@@ -80,15 +78,9 @@ def _journal(db: sqlite3.Connection) -> Iterator[Problem]:
 
 
 def _complete(db: sqlite3.Connection) -> Iterator[Problem]:
-    """Rows are only ever added, so their numbers have no gaps; a step tells how many proposals it had."""
-    for table in _ONLY_ADDED:
-        sql = f"SELECT coalesce(max(rowid), 0) - count(*) FROM {table}"  # noqa: S608 (our own names)
-        if missing := db.execute(sql).fetchone()[0]:
-            yield Problem(None, f"{missing} rows of {table} are missing.")
-    gaps = "max(number) - min(number) + 1 - count(*)"
-    sql = f"SELECT run, {gaps} FROM steps GROUP BY run HAVING {gaps} > 0"  # noqa: S608
-    for run, missing in db.execute(sql):
-        yield Problem(None, f"{missing} steps of run {run} are missing.")
+    """Every table has the rows that its seal counts; a step tells how many proposals it had."""
+    for text in seals.problems(db, [table for table in rows.SEALED if table != "seals"]):
+        yield Problem(None, text)
     told = """SELECT run, sum(json_array_length(payload, '$.proposals')) FROM steps GROUP BY run"""
     there = "SELECT count(*) FROM proposals WHERE run = ?"
     for run, expected in db.execute(told).fetchall():
