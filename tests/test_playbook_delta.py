@@ -179,6 +179,7 @@ def test_a_merge_gathers_provenance_votes_and_the_pin() -> None:
 def test_removed_bullets_stay_as_tombstones_and_come_back() -> None:
     playbook = made(*PAIR, Remove("a-1"))
     assert [bullet.id for bullet in playbook] == ["a-2"]
+    assert (len(playbook), len(playbook.bullets)) == (1, 2)
     assert tuple(apply(playbook, [Promote("a-1")])[0]) == tuple(made(*PAIR))
 
 
@@ -193,6 +194,13 @@ def test_positions_order_bullets_and_past_the_end_is_the_end() -> None:
 def test_revise_replaces_provenance_only_when_given() -> None:
     playbook = made(*PAIR, Revise("a-1", "new"), Revise("a-2", "new", ("e9",)))
     assert [bullet.provenance for bullet in playbook] == [("e1",), ("e9",)]
+
+
+def test_votes_differ_by_what_came_since() -> None:
+    before = made(*PAIR, Vote("a-1", 2, 3))
+    after, _ = apply(before, [Vote("a-1", 4, -1)])
+    assert diff(before, after) == (Vote("a-1", 4, -1),)
+    assert diff(after, before) == invert(before, [Vote("a-1", 4, -1)]) == (Vote("a-1", -4, 1),)
 
 
 def test_a_small_delta_on_a_big_playbook_shares_everything_else() -> None:
@@ -213,5 +221,6 @@ def test_derived_ids_are_fit_for_use_and_depend_on_their_words_only(
 
 def test_derived_ids_read_well_and_never_change() -> None:
     assert bullet_id("Joins & keys", "Join by code.") == bullet_id("Joins & keys", "Join by code.", "")
-    assert bullet_id("Joins & keys", "Join by code.").startswith("joins-keys-")
+    assert bullet_id("Joins & keys", "Join by code.") == "joins-keys-08091f5e"
+    assert bullet_id("A section of twenty-six letters", "x") == "a-section-of-twenty-six-8fef3fa4"
     assert bullet_id("数据", "half \ud800").startswith("bullet-")

@@ -87,17 +87,19 @@ def test_what_is_merged_in_is_appended_and_ours_stays_as_it_was() -> None:
     theirs, _ = apply(base, (Add("aa", "S", "theirs"), Add("ab", "S", "theirs too")))
     joined, conflicts = join(base, ours, theirs)
     assert not conflicts and [bullet.id for bullet in joined] == ["b-1", "zz", "aa", "ab"]
+    assert [bullet.position for bullet in joined] == [0, 1, 3, 4] and joined.next_position == 5
 
 
 def test_preferring_a_side_that_only_voted_keeps_the_other_sides_text() -> None:
     base, _ = apply(Playbook(), (Add("b-1", "S", "one"),))
     ours, _ = apply(base, (Revise("b-1", "better"),))
     theirs, _ = apply(base, (Vote("b-1", helpful=2),))
-    assert join(base, ours, theirs)[1] == ("b-1",)  # it voted on another text
-    for side in ("ours", "theirs"):
-        joined, conflicts = join(base, ours, theirs, side)
-        bullet = joined.bullets["b-1"]
-        assert (conflicts, bullet.content, bullet.helpful) == ((), "better", 2)
+    for one, other in ((ours, theirs), (theirs, ours)):
+        assert join(base, one, other)[1] == ("b-1",)  # a side voted on another text
+        for side in ("ours", "theirs"):
+            joined, conflicts = join(base, one, other, side)
+            bullet = joined.bullets["b-1"]
+            assert (conflicts, bullet.content, bullet.helpful) == ((), "better", 2)
 
 
 def test_what_they_moved_to_the_end_stays_behind_what_they_added_before() -> None:
