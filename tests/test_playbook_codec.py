@@ -126,6 +126,7 @@ def test_what_is_not_a_playbook_is_refused_by_name(change: dict[str, object], sa
     with pytest.raises(FormatError) as caught:
         playbook_from_json(json.dumps(EMPTY | change), file="some.json")
     assert says in str(caught.value)
+    assert str(caught.value).startswith("some.json: ")
 
 
 KNOWN = "Known: add, revise, merge, remove, move, vote, pin, quarantine, promote."
@@ -139,14 +140,16 @@ KNOWN = "Known: add, revise, merge, remove, move, vote, pin, quarantine, promote
         ("[3]", f"operation 1: unknown operation None. {KNOWN}"),
         ('[{"op":"remove","id":7}]', "operation 1 (remove): id: 7 is not str."),
         ('[{"op":"remove","id":"a","why":""}]', "operation 1 (remove): unknown field 'why'. Known: id, op."),
-        ('[{"op":"move","id":"a","section":"S","position":"1"}]', "operation 1 (move): position: '1' is not"),
+        (
+            '[{"op":"move","id":"a","section":"S","position":"1"}]',
+            "operation 1 (move): position: '1' is not int | None.",
+        ),
     ],
 )
 def test_a_delta_from_nowhere_is_refused_in_these_words(text: str, says: str) -> None:
     with pytest.raises(FormatError) as caught:
         delta_from_json(text)
-    assert str(caught.value).startswith(says)
-    assert says[-1] != "." or str(caught.value) == says
+    assert str(caught.value) == says
 
 
 @pytest.mark.parametrize(
