@@ -1,0 +1,180 @@
+"""Formats at their edges: what is told from what, which line a finding names, and errors to the letter."""
+
+from __future__ import annotations
+
+import pytest
+
+from ace.errors import FormatError
+from ace.playbook import Add, Playbook, apply
+from ace.playbook.formats import Reading, by_name, detected
+from ace.playbook.formats.instructions import BEGIN, END, update, write
+from ace.playbook.formats.instructions import read as read_block
+
+
+def read(form: str, text: str, file: str = "f") -> Reading:
+    return by_name(form).read(text, file, None)
+
+
+def contents(reading: Reading) -> list[str]:
+    return [entry.content for entry in reading.entries]
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("- x\n[a-1] z\n", "markdown"),
+        ("# Playbook\n\n## A\n\n<!-- nothing yet -->\n", "markdown"),
+        ('{"format": "ace-playbook-1"}', "json"),
+        ("1. x\n", "markdown"),
+    ],
+)
+def test_a_text_shows_what_it_is(text: str, form: str) -> None:
+    assert detected(text).name == form
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (
+            "skills[2]{id,section}:\n",
+            "This is the prompt that Kayba makes of a skillbook. Import the skillbook's JSON.",
+        ),
+        ("\n [1, 2]", "This is JSON, but no playbook. Known: json, jsonl, kayba, cheatsheet."),
+        (
+            "Dear diary,\ntoday",
+            "It holds no bullets that any format knows. A bullet is a line that begins with '- '. "
+            "--format text takes every paragraph as one.",
+        ),
+        (
+            '{"skills": {',
+            "line 1: This is not JSON: Expecting property name enclosed in double quotes: "
+            "line 1 column 13 (char 12). Known: json, jsonl, kayba, cheatsheet.",
+        ),
+    ],
+)
+def test_a_text_that_is_nothing_we_know_is_refused_in_these_words(text: str, says: str) -> None:
+    with pytest.raises(FormatError) as caught:
+        detected(text)
+    assert str(caught.value) == says
+    with pytest.raises(FormatError) as caught:
+        detected(text, file="f")
+    assert caught.value.details["file"] == "f"
+
+
+def test_a_text_nested_too_deep_is_not_json() -> None:
+    with pytest.raises(FormatError, match=r"^f: This is not JSON: "):
+        detected("[" * 100_000, file="f")
+
+
+# Our own
+
+
+def test_broken_json_names_its_file() -> None:
+    with pytest.raises(FormatError, match=r"^f: This is not a playbook"):
+        read("json", '{"bullets": 3}')
+
+
+def test_an_empty_file_is_an_empty_playbook() -> None:
+    assert read("markdown", " \n").playbook == Playbook()
+
+
+# A block in a file of instructions
+
+
+def test_only_the_title_of_a_block_is_called_otherwise() -> None:
+    playbook, _ = apply(Playbook(), [Add("a", "# Playbook", "# Playbook\n# Playbook")])
+    text = write(playbook, {})
+    again = read_block(text, "f", None).playbook
+    assert again is not None
+    assert [(b.section, b.content) for b in again] == [("# Playbook", "# Playbook\n# Playbook")]
+    assert text.splitlines()[1] == "## Lessons"
+
+
+def test_a_block_that_begins_with_a_bullet_and_a_file_that_begins_with_a_blank_line() -> None:
+    reading = read_block(f"\n\n{BEGIN}\n- x\n{END}\n", "f", None)
+    assert reading.playbook is not None and [b.content for b in reading.playbook] == ["x"]
+    assert [note.line for note in reading.notes] == [3]
+    with pytest.raises(FormatError, match=r"^f:4: This text belongs to no bullet"):
+        read_block(f"\n{BEGIN}\n- x\nloose\n{END}\n", "f", None)
+
+
+def test_a_text_that_is_no_file_is_refused_by_line() -> None:
+    with pytest.raises(FormatError, match=r"^line 2: The block that begins here never ends\. Put each"):
+        update(f"a\n{BEGIN}\n", "")
+
+
+# A cheatsheet
+
+
+def test_of_many_snapshots_the_last_is_read_and_named() -> None:
+    sheet = '{"cheatsheet": "<memory_item>\\nNUMBER"}\n'
+    text = "".join(sheet.replace("NUMBER", number) for number in ("one", "two", "\\n", "four")) + "\n\n"
+    reading = read("cheatsheet", text)
+    assert [(e.line, e.content) for e in reading.entries] == [(4, "four")]
+    assert [(n.line, n.text) for n in reading.notes] == [
+        (4, "the last of 4 snapshots; the earlier ones were not read")
+    ]
+    with pytest.raises(FormatError, match=r"^f:5: The last snapshot has no cheatsheet\.$"):
+        read("cheatsheet", text.strip() + '\n{"cheatsheet": 5}\n')
+
+
+def test_lines_of_an_item_keep_their_indent_and_nothing_behind_them() -> None:
+    reading = read(
+        "cheatsheet", "## XML tricks X:\n<memory_item>\nfirst:  \n    - second\t\n</memory_item>\n"
+    )
+    assert [(e.section, e.content) for e in reading.entries] == [("XML tricks X", "first:\n    - second")]
+
+
+# Plain text
+
+
+def test_line_ends_of_another_system_and_code_in_a_language() -> None:
+    text = "One\r\ngoes on\r\n\r\n```python\nx = 1\n\ny = 2\n```\r\n\r\nlast"
+    assert contents(read("text", text)) == ["One\ngoes on", "```python\nx = 1\n\ny = 2\n```", "last"]
+
+
+# Kayba's skillbook
+
+
+def test_a_skill_says_no_more_than_it_says() -> None:
+    text = (
+        '{"skills": {"a-1": {"content": "x"},\n'
+        '"a-2": {"content": "y", "helpful": 2, "harmful": 3, "section": "S", "status": "invalid"}}}'
+    )
+    reading = read("kayba", text)
+    assert [(e.section, e.helpful, e.harmful, e.quarantined, e.line) for e in reading.entries] == [
+        ("General", 0, 0, False, 1),
+        ("S", 2, 3, True, 2),
+    ]
+    assert [(n.line, n.text) for n in reading.notes] == [(2, "a-2 is invalid there: quarantined here")]
+
+
+def test_a_skill_is_found_among_what_looks_like_it() -> None:
+    text = (
+        '{"b": 1,\n"skills": {\n"a": {"content": "x"},\n"b": {"content": "y"},\n'
+        '"c" :\n {"content": "z"},\n"d": {"content": "u"}},\n"a": 2, "d": 3}'
+    )
+    assert [(e.alias, e.line) for e in read("kayba", text).entries] == [
+        ("a", 3),
+        ("b", 4),
+        ("c", 4),
+        ("d", 7),
+    ]
+
+
+def test_no_skillbook_is_refused_in_these_words() -> None:
+    with pytest.raises(FormatError) as caught:
+        read("kayba", "[]")
+    assert str(caught.value) == 'f: This is not a skillbook: it is no JSON object with "skills".'
+
+
+# The reference's text
+
+
+def test_a_further_line_belongs_to_the_bullet_right_above() -> None:
+    reading = read("ace", "[a-1] one\n[a-2] two\n[a-3] three\n goes on \n[a-4] four\nand on\n")
+    assert contents(reading) == ["one", "two", "three\ngoes on", "four\nand on"]
+    assert [(n.line, n.text) for n in reading.notes] == [
+        (4, "taken as a further line of a-3"),
+        (6, "taken as a further line of a-4"),
+    ]
