@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ace.errors import FormatError
-from ace.playbook import Add, Playbook, apply
+from ace.playbook import Add, Playbook, apply, bullet_id
 from ace.playbook.formats import Reading, by_name, detected
 from ace.playbook.formats.instructions import BEGIN, END, update, write
 from ace.playbook.formats.instructions import read as read_block
@@ -178,3 +178,43 @@ def test_a_further_line_belongs_to_the_bullet_right_above() -> None:
         (4, "taken as a further line of a-3"),
         (6, "taken as a further line of a-4"),
     ]
+
+
+# JSON Lines
+
+
+def test_lines_that_are_no_bullets_say_why() -> None:
+    text = (
+        '{"content": 5}\n{"id": "a", "content": "x"}\n{"id": "a", "content": "y"}\n'
+        '{"content": "x", "status": "removed"}\n{"content": "z", "position": -5}\n'
+    )
+    reading = read("jsonl", text)
+    removed = bullet_id("General", "x")
+    assert [(finding.line, finding.text) for finding in reading.unread] == [
+        (1, "a bullet: content: 5 is not str."),
+        (3, "the bullet 'a' cannot be used: this id is there twice"),
+        (4, f"the bullet '{removed}' cannot be used: a removed bullet is not written, but left out"),
+    ]
+    assert reading.playbook is not None and [b.content for b in reading.playbook] == ["x", "z"]
+
+
+def test_a_derived_id_is_none_that_the_file_has_further_down() -> None:
+    key = bullet_id("General", "x")
+    playbook = read("jsonl", f'{{"content": "x"}}\n{{"id": "{key}", "content": "y"}}\n').playbook
+    assert playbook is not None
+    assert [(b.id, b.content) for b in playbook] == [(bullet_id("General", "x", "2"), "x"), (key, "y")]
+    alone = read("jsonl", '{"content": "x"}').playbook
+    assert alone is not None and set(alone.bullets) == {key}
+
+
+def test_json_is_written_for_people_to_read() -> None:
+    playbook, _ = apply(Playbook(), [Add("a", "S", "größe")])
+    for form in ("jsonl", "kayba", "json"):
+        written = by_name(form).write
+        assert written is not None and "größe" in written(playbook, {})
+
+
+def test_a_line_is_quoted_whole_up_to_sixty_characters() -> None:
+    for length, quoted in ((60, "x" * 60), (61, "x" * 57 + "...")):
+        (finding,) = read("ace", f"[a-1] fine\n\n{'x' * length}").unread
+        assert finding.text == f"this line is no bullet: '{quoted}'"
