@@ -218,3 +218,24 @@ def test_a_line_is_quoted_whole_up_to_sixty_characters() -> None:
     for length, quoted in ((60, "x" * 60), (61, "x" * 57 + "...")):
         (finding,) = read("ace", f"[a-1] fine\n\n{'x' * length}").unread
         assert finding.text == f"this line is no bullet: '{quoted}'"
+
+
+def test_votes_count_when_any_line_of_the_file_has_them() -> None:
+    counted = read("ace", "[a-1] helpful=1 harmful=2 :: x\n[a-2] y\n")
+    assert counted.votes is True
+    assert [(e.helpful, e.harmful) for e in counted.entries] == [(1, 2), (0, 0)]
+    assert read("ace", "[a-1] x\n").votes is False
+    assert read("kayba", '{"skills": {}}').votes is True
+
+
+def test_a_count_that_no_playbook_could_hold_is_named() -> None:
+    reading = read("ace", "[a-1] helpful=0 harmful=99999999999999999 :: x\n")
+    assert [finding.text for finding in reading.unread] == ["a-1: the harmful count is out of range"]
+
+
+def test_a_content_keeps_what_only_looks_like_space_around_it() -> None:
+    assert contents(read("ace", "[a-1] \t\u00a0x \n[a-2] X marks X\n")) == ["\u00a0x", "X marks X"]
+
+
+def test_empty_sections_are_counted() -> None:
+    assert read("ace", "## A\n## B\n[a-1] x\n## C\n").lost == ("2 empty sections",)
