@@ -184,6 +184,8 @@ def test_a_change_is_told_where_it_is_and_nowhere_else(original: Path, tmp_path:
                 (None, "A row of operations points to a row of versions that is not there."),
                 (3, "Version 3 comes after 1: some are missing."),
                 (3, "Version 3 follows 2, but 1 is before it."),
+                (3, "Version 3 does not match its hash."),
+                (4, "Version 4 does not match its hash."),
             ],
         ),
         (
@@ -218,3 +220,18 @@ def test_what_is_missing_is_told_with_what_hangs_on_it(
 ) -> None:
     found = told(original, tmp_path, sql)
     assert [problem for problem in found if problem in some] == some
+
+
+def test_an_index_that_does_not_fit_its_table_is_told_in_sqlites_words(
+    original: Path, tmp_path: Path
+) -> None:
+    file = Path(shutil.copy(original, tmp_path))
+    with contextlib.closing(sqlite3.connect(file)) as db, db:
+        db.execute("PRAGMA writable_schema = ON")
+        db.execute(
+            "UPDATE sqlite_schema SET rootpage = "
+            "(SELECT rootpage FROM sqlite_schema WHERE name = 'calls_run') WHERE name = 'episodes_run'"
+        )
+    with Store.open(file) as store:
+        found = [(problem.version, str(problem)) for problem in store.verify()]
+    assert (None, "SQLite finds the file damaged: row 1 missing from index episodes_run") in found
