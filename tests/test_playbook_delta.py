@@ -196,6 +196,13 @@ def test_revise_replaces_provenance_only_when_given() -> None:
     assert [bullet.provenance for bullet in playbook] == [("e1",), ("e9",)]
 
 
+def test_counters_go_as_far_as_every_json_reader_can_follow() -> None:
+    full = made(*PAIR, Vote("a-1", 2**53 - 1, 2**53 - 1))
+    assert (full.bullets["a-1"].helpful, full.bullets["a-1"].harmful) == (2**53 - 1, 2**53 - 1)
+    for vote in (Vote("a-1", helpful=1), Vote("a-1", harmful=1)):
+        assert [r.operation for r in apply(full, [vote])[1]] == [vote]
+
+
 def test_votes_differ_by_what_came_since() -> None:
     before = made(*PAIR, Vote("a-1", 2, 3))
     after, _ = apply(before, [Vote("a-1", 4, -1)])
