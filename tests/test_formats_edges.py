@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ace.errors import FormatError
-from ace.playbook import Add, Playbook, apply, bullet_id
+from ace.playbook import Add, Playbook, Quarantine, apply, bullet_id
+from ace.playbook.exchange import fitting
 from ace.playbook.formats import Reading, by_name, detected
 from ace.playbook.formats.instructions import BEGIN, END, update, write
 from ace.playbook.formats.instructions import read as read_block
@@ -239,3 +240,22 @@ def test_a_content_keeps_what_only_looks_like_space_around_it() -> None:
 
 def test_empty_sections_are_counted() -> None:
     assert read("ace", "## A\n## B\n[a-1] x\n## C\n").lost == ("2 empty sections",)
+
+
+def test_a_heading_keeps_its_letters_and_loses_the_space_around_it() -> None:
+    reading = read("ace", "## X marks X \t\n[a-1] x\n## \u00a0A\n[a-2] y\n")
+    assert [entry.section for entry in reading.entries] == ["X marks X", "A"]
+    assert [(n.line, n.text) for n in reading.notes] == [(4, "its section is not one line: taken as 'A'")]
+
+
+def test_a_marker_may_have_space_behind_it_and_none_before() -> None:
+    detects = by_name("instructions").detects
+    assert detects(f"Mine.\n{BEGIN} \t\n{END}\n") and not detects(f"Mine.\n {BEGIN}\n")
+
+
+def test_what_fits_a_format_is_the_playbook_without_what_does_not() -> None:
+    playbook, _ = apply(Playbook(), [Add("a", "S", "x"), Add("b", "T", "y"), Quarantine("b")])
+    active = fitting(playbook, by_name("ace"))
+    assert [bullet.id for bullet in active] == ["a"]
+    assert (active.section_names, active.next_position) == (("S", "T"), 2)
+    assert fitting(playbook, by_name("json")) is playbook
