@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 import sqlite3
+import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ace.errors import NewerSchema, NotAPlaybook, StoreBusy, StoreError, StoreUnwritable
+from ace.errors import InputError, NewerSchema, NotAPlaybook, StoreBusy, StoreError, StoreUnwritable
 from ace.playbook import Add, Vote
 from ace.store import Store, restore, schema
 from ace.store.connection import for_many_threads, typed_errors
@@ -185,7 +189,8 @@ def test_an_old_file_that_is_read_leaves_nothing_anywhere(
 
 
 def test_a_second_connection_serves_any_thread_and_is_as_careful(file: Path) -> None:
-    with contextlib.closing(for_many_threads(file, timeout=1.0)) as db:
+    with contextlib.closing(for_many_threads(file, timeout=1.0)) as db, ThreadPoolExecutor(1) as pool:
+        assert pool.submit(db.execute, "SELECT max(number) FROM versions").result().fetchone() == (1,)
         settings = ("journal_mode", "synchronous", "foreign_keys")
         assert [db.execute(f"PRAGMA {name}").fetchone()[0] for name in settings] == ["wal", 2, 1]
     with pytest.raises(StoreUnwritable, match=re.escape(str(file.with_name("no.db")))):
@@ -193,7 +198,97 @@ def test_a_second_connection_serves_any_thread_and_is_as_careful(file: Path) -> 
     assert not file.with_name("no.db").exists()
 
 
-# Putting a backup back
+@pytest.fixture
+def at_rest(file: Path) -> Path:
+    """The same in SQLite's other mode, as a backup is: whoever writes keeps readers out."""
+    with Store.open(file, read_only=True) as store:
+        return store.backup(file.with_name("rest.db"))
+
+
+def test_a_file_waits_its_turn_to_be_switched_to_its_mode_and_not_for_ever(at_rest: Path) -> None:
+    with contextlib.closing(sqlite3.connect(at_rest, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert isinstance(refused(at_rest), StoreBusy)
+        timer = threading.Timer(0.2, lambda: other.execute("ROLLBACK"))
+        timer.start()
+        with Store.open(at_rest, timeout=30) as store:
+            assert store.head().number == 1
+        timer.join()
+
+
+def test_a_file_that_is_locked_is_not_read_as_if_it_were_at_rest(at_rest: Path) -> None:
+    with contextlib.closing(sqlite3.connect(at_rest, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        assert isinstance(refused(at_rest, read_only=True), StoreBusy)
+
+
+@pytest.fixture
+def crashed(file: Path) -> Iterator[Path]:
+    """After a process was killed: the last commit is in the write-ahead log. In a folder only for reading."""
+    folder = Path(tempfile.mkdtemp())
+    path = folder / "playbook.db"
+    with Store.open(file) as store:
+        store.commit((Vote("a", 5),), author="user", reason="last words")
+        for end in ("", "-wal"):
+            shutil.copy(f"{file}{end}", f"{path}{end}")
+    folder.chmod(0o555)
+    root = os.geteuid() == 0  # root may write anywhere, so it has to step down to be refused
+    if root:
+        os.seteuid(65534)
+    yield path
+    if root:
+        os.seteuid(0)
+    folder.chmod(0o755)
+    shutil.rmtree(folder)
+
+
+def test_a_file_is_not_read_without_what_lies_beside_it(crashed: Path) -> None:
+    assert isinstance(refused(crashed, read_only=True), StoreUnwritable)
+    assert crashed.with_name("playbook.db-wal").exists()
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_store_waits_as_long_as_it_was_told_to(file: Path, read_only: bool) -> None:
+    with Store.open(file, timeout=0.25, read_only=read_only) as store:
+        assert store._db.execute("PRAGMA busy_timeout").fetchone() == (250,)
+
+
+# Backups, and putting them back
+
+
+def test_a_name_that_is_taken_is_refused_in_these_words(file: Path, tmp_path: Path) -> None:
+    with Store.open(file) as store, pytest.raises(InputError) as caught:
+        store.backup(file)
+    hint = "Give a name that is free: nothing is overwritten."
+    assert str(caught.value) == f"{file} is there already. {hint}"
+    with Store.open(file) as store, pytest.raises(StoreUnwritable, match=re.escape(str(tmp_path / "no"))):
+        store.backup(tmp_path / "no" / "copy")
+
+
+def test_a_link_to_nothing_is_not_taken_for_a_free_name(file: Path, tmp_path: Path) -> None:
+    """What is written to it would be lost without a word."""
+    link = tmp_path / "link.db"
+    link.symlink_to(tmp_path / "nothing.db")
+    with Store.open(file) as store, pytest.raises(InputError, match="there already"):
+        store.backup(link)
+    with pytest.raises(InputError, match="there already"):
+        restore(file, link)
+    assert link.is_symlink() and not link.exists()
+
+
+def test_whoever_is_faster_with_a_name_keeps_it(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, link = tmp_path / "copy", os.link
+
+    def late(source: Path, name: Path) -> None:
+        target.write_text("mine")
+        link(source, name)
+
+    monkeypatch.setattr("os.link", late)
+    with Store.open(file) as store, pytest.raises(InputError, match=re.escape(f"{target} is there already")):
+        store.backup(target)
+    assert target.read_text() == "mine"
 
 
 def test_a_damaged_backup_is_refused_with_how_much_is_wrong(file: Path, tmp_path: Path) -> None:
