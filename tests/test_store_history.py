@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from ace.errors import InputError, MergeConflict, StoreConflict, StoreError, UnknownVersion
-from ace.playbook import Add, Delta, Pin, Revise, Vote
-from ace.store import Proposal, Store
+from ace.errors import InputError, MergeConflict, NotAPlaybook, StoreConflict, StoreError, UnknownVersion
+from ace.playbook import Add, Delta, Pin, Revise, Vote, chain_hash, delta_to_json
+from ace.store import Proposal, Store, schema
 
 WHO: dict[str, Any] = {"author": "curator", "reason": "r"}
 TWO: Delta = (Add("a", "joins", "use order_no"), Add("b", "money", "cents"))
@@ -56,6 +58,62 @@ def test_a_merge_says_why_when_it_is_told(store: Store) -> None:
     assert store.merge("trial", author="user", reason="it was better").version.reason == "it was better"
     again = store.merge("trial", author="user")
     assert (again.version.number, again.rejections) == (3, ())
+
+
+def test_a_merge_vouches_for_both_that_it_came_from(store: Store) -> None:
+    """The hash of a merge in a file in the field must be found right for ever."""
+    on_trial(store, Revise("a", "theirs"), Add("c", "x", "new"))
+    store.commit((Vote("b", 1),), **WHO)
+    ours, theirs = store.head(), store.log(version="trial")[0]
+    merge = store.merge("trial", author="user", reason="both").version
+    delta = delta_to_json(store.operations(merge.number))
+    assert merge.hash == chain_hash(f"{ours.hash} {theirs.hash}", delta, "user", "both")
+    assert (merge.parent, merge.merged) == (ours.number, theirs.number)
+
+
+def test_every_version_can_be_looked_at_again_in_any_order(store: Store) -> None:
+    for number in range(2, 12):
+        store.commit((Revise("a", f"text {number}"),), **WHO)
+    with Store.open(store.path, read_only=True) as reader:
+        for number in (2, 3, 4, 5, 6, 7, 11, 2, 8, 3, 10, 4, 11, 5, 9, 6):
+            assert reader.checkout(number).bullets["a"].content == f"text {number}"
+
+
+def test_a_delta_decided_elsewhere_is_refused_in_these_words(store: Store) -> None:
+    number = on_trial(store, Pin("a"))
+    with pytest.raises(StoreConflict) as caught:
+        store.commit((Vote("b", 1),), expect=number, **WHO)
+    assert str(caught.value) == (
+        "Version 2 is not behind version 1 of branch main. "
+        "Decide on a version of this branch, or merge the other branch."
+    )
+
+
+@pytest.mark.parametrize(
+    ("sql", "says"),
+    [
+        ("UPDATE bullets SET provenance = '[],[]'", "A bullet's list of episodes cannot be read."),
+        ("UPDATE bullets SET provenance = '5'", "Bullet a cannot be read."),
+        ("UPDATE bullets SET status = 'lost' WHERE id = 'b'", "Bullet b cannot be read."),
+        ("UPDATE branches SET version = 9", "Version 9 is missing, or on no branch."),
+        ("DELETE FROM branches", "The playbook's branch main is missing."),
+    ],
+)
+def test_a_head_that_cannot_be_read_is_told_in_these_words(store: Store, sql: str, says: str) -> None:
+    with contextlib.closing(sqlite3.connect(store.path)) as db, db:
+        db.execute(sql)
+    with Store.open(store.path) as again, pytest.raises(NotAPlaybook) as caught:
+        again.checkout()
+    assert (caught.value.message, caught.value.hint) == (says, schema.DAMAGED)
+
+
+def test_a_list_that_is_none_is_told_in_these_words(store: Store) -> None:
+    store.commit((), proposals=[Proposal("s1", "curator", (), "rejected", "no")], **WHO)
+    with contextlib.closing(sqlite3.connect(store.path)) as db, db:
+        db.execute("UPDATE proposals SET episodes = '{}'")
+    with pytest.raises(NotAPlaybook) as caught:
+        store.proposals()
+    assert caught.value.message == f"{store.path} holds a row that cannot be read ('{{}}' is not a list.)."
 
 
 def test_a_conflict_names_every_bullet_and_says_what_to_do(store: Store) -> None:
