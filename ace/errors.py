@@ -62,8 +62,8 @@ class TaskError(InputError):
 
     def __str__(self) -> str:
         file, line, field = (self.details.get(key) for key in ("file", "line", "field"))
-        place = f"{file}" if file else ""
-        place += f":{line}" if line else ""
+        place = f"{file}" if file else "line" if line else ""
+        place += f"{':' if file else ' '}{line}" if line else ""
         place += f" [{field}]" if field else ""
         return f"{place}: {super().__str__()}" if place else super().__str__()
 

@@ -88,6 +88,7 @@ def test_what_is_merged_in_is_appended_and_ours_stays_as_it_was() -> None:
     theirs, _ = apply(base, (Add("aa", "S", "theirs"), Add("ab", "S", "theirs too")))
     joined, conflicts = join(base, ours, theirs)
     assert not conflicts and [bullet.id for bullet in joined] == ["b-1", "zz", "aa", "ab"]
+    assert [bullet.position for bullet in joined] == [0, 1, 3, 4] and joined.next_position == 5
 
 
 def test_a_side_that_only_voted_or_cited_takes_the_other_sides_text() -> None:

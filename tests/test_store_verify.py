@@ -116,6 +116,7 @@ def test_one_edit_of_a_version_is_reported_at_that_version_only(file: Path) -> N
         ("DELETE FROM episodes WHERE rowid = 2", "1 row of episodes is missing"),
         ("DELETE FROM proposals WHERE rowid = 1", "1 row of proposals is missing"),
         ("DELETE FROM proposals", "3 proposals of run 1 are missing"),
+        ("DELETE FROM proposals WHERE rowid = 3", "1 row of proposals is missing"),
         ("DELETE FROM steps WHERE number = 1", "1 row of steps is missing"),
         ("DELETE FROM rejected_operations WHERE rowid = 1", "1 row of rejected_operations is missing"),
     ],
