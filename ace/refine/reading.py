@@ -26,7 +26,11 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _SYMBOL = re.compile(r"""[^\w\s.,;:!?'"`()\[\]%$€£¥—–…’‘“”-]|-(?=\d)""")
-_PHRASES = tuple((re.compile(pattern, re.IGNORECASE), plain) for pattern, plain in lexicon.PHRASES)
+_PHRASES = tuple(
+    # a phrase is looked for where one of its pieces is, which is several times faster
+    (re.findall(r"[a-z]{2,}", re.sub(r"\\[a-z]", " ", pattern)), re.compile(pattern, re.IGNORECASE), plain)
+    for pattern, plain in lexicon.PHRASES
+)
 _CAMEL = re.compile(r"[a-z][A-Z]|[A-Z]{2}")
 _RELATIONS = frozenset(("from", "to", "into", "by", "insteadof", "than", "over", "per", "minus", "via"))
 _ORDER = frozenset(("before", "after"))
@@ -238,8 +242,10 @@ def _spelled(text: str) -> str:
     """Phrases as one word each. What is quoted stays as it is."""
     parts = re.split(r"(`[^`\n]+`|\"[^\"\n]+\"|(?<!\w)'[^'\n]+'(?!\w))", text)
     for place in range(0, len(parts), 2):
-        for pattern, plain in _PHRASES:
-            parts[place] = pattern.sub(plain, parts[place])
+        lower = parts[place].lower()
+        for pieces, pattern, plain in _PHRASES:
+            if not pieces or any(piece in lower for piece in pieces):
+                parts[place] = pattern.sub(plain, parts[place])
     return "".join(parts)
 
 
@@ -261,26 +267,22 @@ def _related(tokens: tuple[Token, ...], relations: list[tuple[str, int]]) -> Ite
 
 
 _OPERAND = r"([\w.$'\"()]*[\w)'\"])"
-_FORMULA = re.compile(rf"{_OPERAND}(?:\s*(<=|>=|!=|<>|==|->|=>|[=<>])\s*|\s([+*/-])\s){_OPERAND}")
+_FORMULA = re.compile(
+    rf"(?:(?<=\s)|^)(?={_OPERAND}(?:\s*(<=|>=|!=|<>|==|->|=>|[=<>])\s*|\s([+*/-])\s){_OPERAND})"
+)
 _TURNED = {"<": ">", "<=": ">="}
 _SYMMETRIC = {"=", "==", "!=", "<>", "+", "*"}
 
 
 def _formulas(text: str) -> Iterator[tuple[str, str, str]]:
     """Comparisons and calculations that are written out, "b < a" as "a > b"."""
-    for place in range(len(text)):
-        match = _FORMULA.match(text, place) if _starts_operand(text, place) else None
-        if match:
-            one, operator, other = (part.lower() for part in match.groups() if part)
-            if operator in _TURNED:
-                one, operator, other = other, _TURNED[operator], one
-            if operator in _SYMMETRIC:
-                one, other = sorted((one, other))
-            yield operator, one, other
-
-
-def _starts_operand(text: str, place: int) -> bool:
-    return not text[place].isspace() and (place == 0 or text[place - 1].isspace())
+    for match in _FORMULA.finditer(text):
+        one, operator, other = (part.lower() for part in match.groups() if part)
+        if operator in _TURNED:
+            one, operator, other = other, _TURNED[operator], one
+        if operator in _SYMMETRIC:
+            one, other = sorted((one, other))
+        yield operator, one, other
 
 
 def _ordered(found: _Reader) -> tuple[frozenset[str], frozenset[str]]:
