@@ -18,7 +18,7 @@ def lost_facts(old: Iterable[str], new: str) -> tuple[str, ...]:
 
 
 def keeps_facts(old: Iterable[str], new: str) -> bool:
-    """Whether the new text has every fact of the old ones, and denies no less and no more than they do."""
+    """Whether the new text has every fact of the old ones, and denies something where one of them does."""
     texts = tuple(old)
     denials = max((len(read(text).denied) for text in texts), default=0)
     return not lost_facts(texts, new) and (not denials or bool(read(new).denied))

@@ -322,7 +322,7 @@ PHRASES = (
     (r"\b(?:less|fewer|smaller|lower|shorter) than\b|\bbelow\b|\bunder (?=[$€£]?\d)", "lessthan "),
     (r"\bin ?order to\b|\bso as to\b", "to"),
     (r"\bmake sure\b|\bbe sure\b", "check"),
-    (r"\blog(?:ging|ged|s)?[ -]?in(?:to)?\b|\bsign(?:ing|ed|s)?[ -]?in(?:to)?\b", "login"),
+    (r"\blog(?:ging|ged|s)?[ -]?in(?:to)?\b|\bsign(?:ing|ed|s)?[ -]?in\b(?! the)", "login"),
     (r"\b(?:leave|leaves|leaving|left)((?: \w+){0,6}?) out\b(?: of\b)?", r"exclude\1"),
     (r"\b(?:look|looks|looking) up\b|\b(?:find|finds|finding) out\b", "find"),
     (r"\b(?:give|gives|given|gave|come|comes) back\b", "return"),

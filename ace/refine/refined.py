@@ -54,12 +54,15 @@ def refined(playbook: Playbook, index: Index | None = None, changed: Iterable[st
             if kept.status is not bullet.status or (kept.pinned and bullet.pinned):
                 continue
             told = compare(kept.content, bullet.content)
-            if told.kind == "same":
+            if told.kind == "same" and bullet.pinned:
+                same.setdefault(name, {})[other] = told.why
+                index.remove((other,))
+            elif told.kind == "same":
                 found = []
                 same.setdefault(other, {})[name] = told.why
                 index.remove((name,))
                 break
-            if told.kind == "conflict" and bullet.status is Status.ACTIVE:
+            elif told.kind == "conflict" and bullet.status is Status.ACTIVE:
                 found.append(Conflict(other, name, told.why))
         conflicts += found
     operations = [_joined(playbook, into, sources) for into, sources in same.items()]
