@@ -30,8 +30,9 @@ class Options:
     most tokens a playbook may fill; `limit` takes the first samples of each split; `validate` chooses the
     version on the validation set (by default when there is more than one epoch) by the rule `accept`, at the
     end of each epoch and every `validate_every` steps; `merge` lets the curator merge bullets after each
-    epoch; `refine` joins what says the same and settles what contradicts then; samples that are wrong at the end of an epoch come back `replays` times, until they passed
-    `graduate` times or failed `evict` times; before a version is selected, `recheck` samples that were right
+    epoch; `refine` then joins bullets that say the same and settles those in conflict; samples that are wrong
+    at the end of an epoch come back `replays` times, until they passed `graduate` times or failed `evict`
+    times; before a version is selected, `recheck` samples that were right
     are asked again, to see what was forgotten; `measure` scores the test set before and after.
 
     Without labels, and where the environment cannot check an answer itself, most of `agreement` attempts must

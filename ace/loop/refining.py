@@ -1,8 +1,8 @@
 """Refining between epochs: what an epoch added or changed is compared with everything that is there.
 
-Merges and retirements are one step, each conflict a step of its own, because what one leaves is what the next is
-tried on. What there is to do depends on playbooks only, so a resumed run finds the same; where there is nothing
-there is no step, and no version.
+Merges and retirements are one step, each conflict a step of its own, because what one leaves is what the
+next is tried on. What there is to do depends on playbooks only, so a resumed run finds the same; where there
+is nothing there is no step, and no version.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Two bullets in conflict, tried out: what proved them is solved again without the one, and without the other.
+"""Two bullets in conflict, tried out: what proved them is solved again without one, and without the other.
 
 Where only one of them can be spared, that one goes. Where either can, the newer proof decides; where neither
 can, they are no contradiction in practice. Commits nothing.
@@ -42,7 +42,7 @@ def retried(
     losers = tuple(name for name, proof in spared.items() if proof.holds)
     proofs = tuple(spared.values())
     if len(losers) == 1:
-        return Retried(Settled(losers, f"without it {spared[losers[0]].why.replace('with it', 'are')}"), proofs)
+        return Retried(Settled(losers, spared[losers[0]].why.replace("with it", "without it")), proofs)
     if losers:
         return Retried(known or both_wait(conflict), proofs)
     return Retried(Settled((), "what proves them fails without either"), proofs)

@@ -151,6 +151,9 @@ def _orders(a: Reading, b: Reading) -> Iterator[Likeness]:
         yield Likeness("different", "order: what goes with what")
 
 
+_DIRECTION = {"into": "to", "via": "by"}
+
+
 def _swapped_relation(a: Reading, b: Reading) -> str:
     """ "From EUR" against "from USD", where both speak of both."""
     for relation in sorted({name for name, _ in a.relations} & {name for name, _ in b.relations}):
@@ -160,6 +163,11 @@ def _swapped_relation(a: Reading, b: Reading) -> str:
             continue  # "only after that"
         if not one & other and one <= b.said and other <= a.said:
             return f"{relation} {_listed(one)} against {relation} {_listed(other)}"
+    for what in sorted({what for _, what in a.relations} & {what for _, what in b.relations}):
+        one = {_DIRECTION.get(name, name) for name, word in a.relations if word == what}
+        other = {_DIRECTION.get(name, name) for name, word in b.relations if word == what}
+        if not one & other:
+            return f"{_listed(one)} {what} against {_listed(other)} {what}"
     return ""
 
 
@@ -245,7 +253,7 @@ def _beside(reading: Reading) -> dict[str, frozenset[str]]:
 
 
 def _segments(reading: Reading) -> dict[str, frozenset[str]]:
-    """For each word the others of its segment; "and" and clauses end segments. Words of several: of the last."""
+    """For each word the others of its segment, its last one; "and" and clauses end segments."""
     segments: list[list[str]] = []
     clause = -1
     for token in reading.tokens:

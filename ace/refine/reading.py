@@ -11,21 +11,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from ace.refine import lexicon
+from ace.refine import lexicon, meanings
 from ace.refine.words import Side, head, is_type, side, soft, unit, without_prefix
 
+_QUOTED = r"""`[^`\n]+`|"[^"\n]+"|(?<!\w)'[^'\n]+'(?!\w)"""
 _TOKEN = re.compile(
-    r"""(?P<quoted>`[^`\n]+`|"[^"\n]+"|(?<!\w)'[^'\n]+'(?!\w))
-    |(?P<date>\d{4}-\d{2}-\d{2})
-    |(?P<number>(?<![\w.])[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?=(?:[kKmM]?[bB]|%|ms|[shgk]|kg|km|cm|mm)?\b|%|\W|$))
-    |(?P<name>[A-Za-z_$][\w$]*(?:[./:][\w$*{}-]+)+(?:\(\))?|(?:/[\w{}.-]+)+|\w*_\w*|[A-Za-z]\w*(?==[\w'"])|\w*\d\w*[A-Za-z]\w*|[A-Za-z]+\d\w*)
-    |(?P<operator><=|>=|!=|<>|==|->|=>|[=<>+*/×])
+    rf"""(?P<quoted>{_QUOTED})
+    |(?P<date>\d{{4}}-\d{{2}}-\d{{2}})
+    |(?P<number>(?<![\w.])[-+]?(?:\d{{1,3}}(?:,\d{{3}})+|\d+)(?:\.\d+)?(?![A-Za-z_\d]))
+    |(?P<measure>(?<![\w.])\d+(?:\.\d+)?(?:[kmgt]?b|ms|[shgk]|kg|km|cm|mm|min)\b)
+    |(?P<name>[A-Za-z_$][\w$]*(?:[./:][\w$*{{}}-]+)+(?:\(\))?|(?:/[\w{{}}.-]+)+|\w*_\w*
+        |[A-Za-z]\w*(?==[\w'"])|\w*\d\w*[A-Za-z]\w*|[A-Za-z]+\d\w*)
     |(?P<money>[$€£¥%])
     |(?P<word>[^\W\d_]+(?:'s\b)?)
-    |(?P<stop>[.;:!?,()\[\]{}—])""",
-    re.VERBOSE,
+    |(?P<stop>[.;:!?,()\[\]{{}}\u2014])""",
+    re.VERBOSE | re.IGNORECASE,
 )
-_SYMBOL = re.compile(r"""[^\w\s.,;:!?'"`()\[\]%$€£¥—–…’‘“”-]|-(?=\d)""")
+_SYMBOL = re.compile(r"""[^\w\s.,;:!?'"`()\[\]{}%$€£¥\u2014\u2013\u2026\u2019\u2018\u201c\u201d-]|-(?=\d)""")
 _PHRASES = tuple(
     # a phrase is looked for where one of its pieces is, which is several times faster
     (re.findall(r"[a-z]{2,}", re.sub(r"\\[a-z]", " ", pattern)), re.compile(pattern, re.IGNORECASE), plain)
@@ -34,14 +36,7 @@ _PHRASES = tuple(
 _CAMEL = re.compile(r"[a-z][A-Z]|[A-Z]{2}")
 _RELATIONS = frozenset(("from", "to", "into", "by", "insteadof", "than", "over", "per", "minus", "via"))
 _ORDER = frozenset(("before", "after"))
-_CONDITIONS = frozenset("if when whenever where for whose while during unless in on at".split())
-_NEW_CLAUSE = frozenset("if when because since unless while so but else otherwise then which who after before".split())
-_BENDING_BEFORE = frozenset("of about for in on with by through from via".split())
-_NOT_ARGUMENTS = frozenset("as which whom that what where".split())
-_VERBS = frozenset("is are was were has have means must holds contains can stands starts".split())
-_NEAR = frozenset("without no lack lacks lacking except".split())
 _REACH = 4  # words that a negation may be about
-_PLAIN_CAPITALS = frozenset("NOT NO NEVER ALWAYS AND OR ONLY ALL MUST DO BEFORE AFTER IF WHEN MIN MAX JOIN".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +82,10 @@ class Reading:
 def read(text: str) -> Reading:
     found = _Reader(text)
     tokens = tuple(_without_types(found.tokens))
-    of = {kind: frozenset(t.text for t in tokens if t.kind == kind) for kind in ("number", "name", "unit", "word")}
+    of = {
+        kind: frozenset(t.text for t in tokens if t.kind == kind)
+        for kind in ("number", "name", "unit", "word")
+    }
     earlier, later = _ordered(found)
     return Reading(
         text,
@@ -145,45 +143,45 @@ class _Reader:
                 self._add("number", said)
             case "money":
                 self._add("unit", unit(said))
+            case "measure":
+                self._measure(said)
             case "name":
-                self._name(said)
+                self._add("name", said.lower().removesuffix("()"))
             case "word":
                 self._word(said.removesuffix("'s"))
 
-    def _name(self, said: str) -> None:
-        split = re.fullmatch(r"(\d+(?:\.\d+)?)([A-Za-z]+)", said)  # "5MB", "30s"
-        measured = split and (unit(split[2]) or lexicon.SHORT_UNITS.get(split[2]))
-        if split and measured:
-            self._add("number", _normal(split[1]))
-            self._add("unit", measured)
-        else:
-            self._add("name", said.lower().removesuffix("()"))
+    def _measure(self, said: str) -> None:
+        """ "5MB", "30s"."""
+        number = said.rstrip("bBkKmMgGtTsShHnNiIcC")
+        short = said[len(number) :]
+        self._add("number", _normal(number))
+        self._add("unit", unit(short) or meanings.SHORT_UNITS.get(short.lower(), short.lower()))
 
     def _word(self, said: str) -> None:
         word = said.lower()
-        if word in _NEW_CLAUSE and not self._opens():
+        if word in lexicon.NEW_CLAUSE and not self._opens():
             self._clause += 1
             self._scope = False
-        if word in _NEW_CLAUSE:
+        if word in lexicon.NEW_CLAUSE:
             self._joined = False
-        if word in _NOT_ARGUMENTS and self.relations and self.relations[-1][1] == len(self.tokens):
+        if word in lexicon.NOT_ARGUMENTS and self.relations and self.relations[-1][1] == len(self.tokens):
             self.relations.pop()
         self._sort(said, word)
-        if word in _CONDITIONS and (word not in ("in", "on", "at") or self._opens()):
+        if word in lexicon.CONDITIONS and (word not in ("in", "on", "at") or self._opens()):
             self._scope = True
         if word in ("by", "of"):
-            self._mark(bent=True)
-        if word in _VERBS:
-            self._mark(scope=True)  # what stands before a verb is what the clause is about
-        self._bent = self._bent or word in _BENDING_BEFORE
+            self._change(bent=True)
+        if word in lexicon.VERBS:
+            self._change(scope=True)  # what stands before a verb is what the clause is about
+        self._bent = self._bent or word in lexicon.BENDING_BEFORE
         self._joined = self._joined or word in ("and", "or")
 
     def _sort(self, said: str, word: str) -> None:
         """What kind of word it is; the first that fits."""
-        if self._before[-1:].isdigit() and word in lexicon.SHORT_UNITS:
-            self._add("unit", lexicon.SHORT_UNITS[word])
+        if self._before[-1:].isdigit() and word in meanings.SHORT_UNITS:
+            self._add("unit", meanings.SHORT_UNITS[word])
         elif word in lexicon.NEGATORS:
-            self.negations.append((len(self.tokens), 1 if word in _NEAR else _REACH))
+            self.negations.append((len(self.tokens), 1 if word in lexicon.NEAR else _REACH))
         elif word in _ORDER:
             self.order.append((word, len(self.tokens), self._sentence, self._opens()))
         elif word in _RELATIONS:
@@ -205,16 +203,18 @@ class _Reader:
             self.relations += [(word, len(self.tokens) + 1)] * (word == "only")
             self._add("word", head(word))
 
-    def _mark(self, **flags: bool) -> None:
+    def _change(self, *, bent: bool = False, scope: bool = False) -> None:
+        """What is only known of a word when the next one is read."""
         if self.tokens and self.tokens[-1].clause == self._clause:
-            self.tokens[-1] = replace(self.tokens[-1], **flags)
+            last = self.tokens[-1]
+            self.tokens[-1] = replace(last, bent=last.bent or bent, scope=last.scope or scope)
 
     def _opens(self) -> bool:
         return not self.tokens or self.tokens[-1].clause != self._clause
 
     def _proper(self, said: str) -> bool:
         """A code or a name by its capitals; the first word of a sentence has one anyway."""
-        if said in _PLAIN_CAPITALS:
+        if said in lexicon.PLAIN_CAPITALS:
             return False
         if _CAMEL.search(said) or said.lower() in lexicon.CALENDAR:
             return True
@@ -240,7 +240,7 @@ def _without_types(tokens: list[Token]) -> list[Token]:
 
 def _spelled(text: str) -> str:
     """Phrases as one word each. What is quoted stays as it is."""
-    parts = re.split(r"(`[^`\n]+`|\"[^\"\n]+\"|(?<!\w)'[^'\n]+'(?!\w))", text)
+    parts = re.split(f"({_QUOTED})", text)
     for place in range(0, len(parts), 2):
         lower = parts[place].lower()
         for pieces, pattern, plain in _PHRASES:

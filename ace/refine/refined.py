@@ -29,7 +29,7 @@ class Refined:
 
 
 def in_order(playbook: Playbook, ids: Iterable[str] | None = None) -> tuple[Bullet, ...]:
-    """Live bullets as they are compared: pinned ones first, then the older ones; each with those before it."""
+    """Live bullets in the order of comparison, each with those before it: pinned ones first, then by age."""
     chosen = playbook.bullets if ids is None else set(ids)
     live = (playbook.bullets[name] for name in chosen if name in playbook.bullets)
     return tuple(sorted((b for b in live if b.live), key=lambda b: (not b.pinned, b.position, b.id)))
@@ -77,6 +77,9 @@ def _joined(playbook: Playbook, into: str, sources: dict[str, str]) -> list[tupl
     """Into the older one, whose place and words stay; a pinned one is left alone."""
     bullet = playbook.bullets[into]
     if bullet.pinned:
-        return [(Remove(name), f"says the same as {into}, which is pinned: {why}") for name, why in sources.items()]
+        return [
+            (Remove(name), f"says the same as {into}, which is pinned: {why}")
+            for name, why in sources.items()
+        ]
     told = "; ".join(f"{name}: {why}" for name, why in sources.items())
     return [(Merge(into, tuple(sources), bullet.content), f"says the same as {told}")]

@@ -1,7 +1,8 @@
 """Which bullets go because they were measured to harm, or because nothing ever needed them. Pure.
 
-Votes are few, so what counts is the exact (Clopper-Pearson) 95% interval of the share of harmful ones: it must
-lie above one half. Six harmful votes against none are enough, five are not. Removed bullets stay in history.
+Votes are few, so what counts is the exact (Clopper-Pearson) 95% interval of the share of harmful ones: it
+must lie above one half. Six harmful votes against none are enough, five are not. Removed bullets stay in
+history.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import re
 from functools import cache
 from typing import Any
 
-from ace.refine import lexicon
+from ace.refine import lexicon, meanings
 
 Side = tuple[str, str]  # (what two words are opposites of, which of the two)
 
@@ -37,7 +37,7 @@ def side(word: str) -> Side | None:
 @cache
 def soft(side: Side) -> bool:
     """Whether a side counts only where the other text has one of the same pair."""
-    return side[0] in lexicon.SOFT.splitlines()
+    return side[0] in meanings.SOFT.splitlines()
 
 
 @cache
@@ -73,7 +73,7 @@ def _stemmer() -> Any:
 @cache
 def _heads() -> dict[str, str]:
     found: dict[str, str] = {}
-    for line in lexicon.SYNONYMS.splitlines():
+    for line in meanings.SYNONYMS.splitlines():
         first, *others = line.split()
         for word in (first, *others):
             found.setdefault(stem(word), stem(first))
@@ -98,7 +98,7 @@ def _faint() -> frozenset[str]:
 @cache
 def _sides() -> dict[str, Side]:
     found: dict[str, Side] = {}
-    for line in (*lexicon.OPPOSITES.splitlines(), *lexicon.SOFT.splitlines()):
+    for line in (*meanings.OPPOSITES.splitlines(), *meanings.SOFT.splitlines()):
         one, other = line.split("|")
         for words in (one, other):
             for word in words.split():
@@ -109,5 +109,5 @@ def _sides() -> dict[str, Side]:
 
 @cache
 def _units() -> dict[str, str]:
-    lines = (line.split() for line in lexicon.UNITS.splitlines())
+    lines = (line.split() for line in meanings.UNITS.splitlines())
     return {word: line[0] for line in lines for word in line}
