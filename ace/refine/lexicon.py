@@ -107,6 +107,9 @@ NEW_CLAUSE = frozenset(
     _words("""if when because since unless while so but else otherwise then which who after before""")
 )
 
+# Clauses that begin so may stand before or behind what they belong to.
+EITHER_WAY = frozenset(("if", "when", "because", "since", "while", "who", "which"))
+
 # What stands behind these may as well stand in front: "questions about hardware".
 BENDING_BEFORE = frozenset(_words("""of about for in on with by through from via"""))
 

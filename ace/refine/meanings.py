@@ -44,7 +44,7 @@ document documentation docs manual
 sort arrange rank
 amount sum
 reported stated expressed
-store save hold contain
+store save keep retain preserve maintain
 quickly fast promptly soon
 again anew retry repeat
 large big

@@ -163,7 +163,7 @@ class _Reader:
             self._clause += 1
             self._scope = False
         if word in lexicon.NEW_CLAUSE:
-            self._joined = False
+            self._joined = word in lexicon.EITHER_WAY
         if word in lexicon.NOT_ARGUMENTS and self.relations and self.relations[-1][1] == len(self.tokens):
             self.relations.pop()
         self._sort(said, word)
@@ -180,7 +180,7 @@ class _Reader:
         """What kind of word it is; the first that fits."""
         if self._before[-1:].isdigit() and word in meanings.SHORT_UNITS:
             self._add("unit", meanings.SHORT_UNITS[word])
-        elif word in lexicon.NEGATORS:
+        elif word in lexicon.NEGATORS and said != "None":
             self.negations.append((len(self.tokens), 1 if word in lexicon.NEAR else _REACH))
         elif word in _ORDER:
             self.order.append((word, len(self.tokens), self._sentence, self._opens()))
@@ -246,6 +246,7 @@ def _spelled(text: str) -> str:
         for pieces, pattern, plain in _PHRASES:
             if not pieces or any(piece in lower for piece in pieces):
                 parts[place] = pattern.sub(plain, parts[place])
+                lower = parts[place].lower()
     return "".join(parts)
 
 
