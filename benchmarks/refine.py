@@ -33,6 +33,30 @@ SETS = {
     "refine_held_out_2": "written after that; only bugs that it showed were mended",
 }
 FIRST_LOOK = {"refine_held_out": 10, "refine_held_out_2": 12}  # paraphrases joined when it was first run
+ADJECTIVES = (
+    "cancelled",
+    "overdue",
+    "urgent",
+    "domestic",
+    "foreign",
+    "private",
+    "shared",
+    "archived",
+    "blocked",
+)
+NOUNS = (
+    "orders",
+    "loans",
+    "tickets",
+    "flights",
+    "invoices",
+    "parcels",
+    "rooms",
+    "contracts",
+    "claims",
+    "visits",
+)
+COLUMNS = ("amount", "total", "weight", "fee", "balance", "rate", "price", "cost", "length", "score")
 TEMPLATES = (
     ("{A} {b} have status {n} in {t}.", "In {t}, {b} that are {a} have status {n}."),
     ("Divide {t}.{c} by {n}, because it is stored in {u}.", "{t}.{c} is stored in {u}, so divide it by {n}."),
@@ -105,26 +129,19 @@ def told(values: list[float]) -> dict[str, float]:
 def lessons(count: int) -> list[str]:
     """Seeded. Every tenth says what an earlier one says, in the template's other words."""
     chance = random.Random(1)
-    adjectives = "cancelled overdue urgent domestic foreign private shared archived blocked pending".split()
-    nouns = "orders loans tickets flights invoices parcels rooms contracts claims visits".split()
     tables = [
         f"{word}{part}" for word in ("cust", "ship", "acc", "inv", "emp", "prod") for part in "abcdefgh"
     ]
-    columns = "amount total weight fee balance rate price cost length score".split()
     made: list[str] = []
     twins: list[str] = []
     while len(made) < count:
         if len(made) % 10 == 9:
             made.append(twins[chance.randrange(len(twins))])
             continue
-        adjective = chance.choice(adjectives)
-        words = {
-            "a": adjective,
-            "A": adjective.capitalize(),
-            "b": chance.choice(nouns),
-            "t": chance.choice(tables),
-        }
-        words |= {"c": chance.choice(columns), "n": str(chance.randrange(2, 900))}
+        adjective = chance.choice(ADJECTIVES)
+        words = {"a": adjective, "A": adjective.capitalize(), "t": chance.choice(tables)}
+        words["b"] = chance.choice(NOUNS)
+        words |= {"c": chance.choice(COLUMNS), "n": str(chance.randrange(2, 900))}
         words["u"] = chance.choice(("cents", "grams", "minutes", "thousands"))
         one, other = chance.choice(TEMPLATES)
         made.append(one.format(**words))
@@ -149,11 +166,11 @@ def table(found: dict[str, Any]) -> str:
         "",
         f"    {found['command']}",
         "",
-        f"Python {found['python']}; load {found['load_before']:.1f} before and {found['load_after']:.1f} after.",
+        f"Python {found['python']}; load {found['load_before']:.1f} before, {found['load_after']:.1f} after.",
         "",
         f"| {found['bullets']:,} bullets | clock | processor |",
         "| --- | --- | --- |",
-        f"| a full pass, nothing known before, median of {len(found['full_s'])} | {full:.1f} s | {full_used:.1f} s |",
+        f"| a full pass, median of {len(found['full_s'])} | {full:.1f} s | {full_used:.1f} s |",
         f"| the slowest of them | {max(found['full_s']):.1f} s | {max(found['full_processor_s']):.1f} s |",
         f"| one new bullet, median of {one['n']} | {one['median']:.1f} ms | {used['median']:.1f} ms |",
         f"| the slowest of them | {one['slowest']:.1f} ms | {used['slowest']:.1f} ms |",
@@ -175,9 +192,9 @@ def table(found: dict[str, Any]) -> str:
     )
     lines += [
         "",
-        f"Paraphrases joined when a set was run for the first time: {looks}, and no contradiction. That is what "
-        "to expect of lessons that nobody has seen; the rest stays beside each other, which costs room and "
-        "nothing else. A pair that is neither joined nor a conflict is left alone.",
+        f"Paraphrases joined when a set was run for the first time: {looks}, and no contradiction. That is "
+        "what to expect of lessons that nobody has seen; the rest stays beside each other, which costs room "
+        "and nothing else. A pair that is neither joined nor a conflict is left alone.",
     ]
     return "\n".join(lines) + "\n"
 

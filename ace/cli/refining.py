@@ -1,4 +1,4 @@
-"""`ace playbook refine`: what says the same, what contradicts, what harms; shown, then committed as a version.
+"""`ace playbook refine`: what says the same, contradicts or harms; shown, and committed as a version.
 
 Conflicts are settled only where both bullets have an episode that proves them: the newer proof wins, and the
 other bullet waits in quarantine. Otherwise a person has to decide: both stay in use, and are listed.

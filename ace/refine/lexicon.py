@@ -162,7 +162,7 @@ PHRASES = (
     (r"\bper cent\b", "percent"),
     (r"\b(?:keep|keeps|continue|continues|go on) (?=\w+ing\b)", ""),
     (
-        r"\b(?:if|when|where) (?:the (?:question|user|task|customer) )?(?:asks?|asked|asking) (?:for|about)\b",
+        r"\b(?:if|when|where) (?:the (?:question|user|task|client) )?(?:asks?|asked|asking) (?:for|about)\b",
         "for",
     ),
     (r"\border(?:s|ed|ing)? by\b", "sort by"),
