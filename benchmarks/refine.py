@@ -175,6 +175,7 @@ def table(found: dict[str, Any]) -> str:
         f"| one new bullet, median of {one['n']} | {one['median']:.1f} ms | {used['median']:.1f} ms |",
         f"| the slowest of them | {one['slowest']:.1f} ms | {used['slowest']:.1f} ms |",
         "",
+        "Processor is about what an idle machine takes on the clock. "
         f"It merged {found['merged']:,} bullets and found {found['conflicts']:,} conflicts.",
         "",
         "How pairs of lessons were told apart (`tests/data`):",

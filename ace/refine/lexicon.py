@@ -24,7 +24,8 @@ LIGHT = frozenset(
         whether how long let lets actually instance example note remember sure per within upon both
         value values means meaning mean refer refers stand stands denote denotes represent represents
         whatsoever ever altogether already still yet now currently somebody someone anybody anyone
-        anything something else"""
+        anything something else
+        instead"""
     )
 ) - {"per", "within", "up"}
 
@@ -33,7 +34,7 @@ FAINT = frozenset(
     _words(
         """put place say state store hold record express report go compute calculate derive expect know
         come look follow happen occur apply work treat consider appear become seem result leave remain
-        stay carry obtain receive want wish like contain involve provide"""
+        stay carry obtain set mark receive want wish like contain involve provide"""
     )
 )
 
@@ -124,7 +125,7 @@ NEAR = frozenset(_words("""without no lack lacks lacking except"""))
 
 # Written in capitals for emphasis, no codes.
 PLAIN_CAPITALS = frozenset(
-    _words("""NOT NO NEVER ALWAYS AND OR ONLY ALL MUST DO BEFORE AFTER IF WHEN MIN MAX JOIN""")
+    _words("""NOT NO NEVER ALWAYS AND OR ONLY MUST DO BEFORE AFTER IF WHEN MIN MAX JOIN""")
 )
 
 # Several words that stand for one, before words are told apart. In this order.
@@ -153,7 +154,7 @@ PHRASES = (
     (r"\b(?:look|looks|looking) up\b|\b(?:find|finds|finding) out\b", "find"),
     (r"\b(?:give|gives|given|gave|come|comes) back\b", "return"),
     (r"\binstead of\b|\brather than\b|\bin place of\b", "insteadof"),
-    (r"\bas soon as\b|\bonce\b", "when"),
+    (r"\bas soon as\b|\bonce\b(?= \w)", "when"),
     (r"\b(?:has|have|had) to\b|\bneeds? to\b|\bis to\b|\bare to\b", "must"),
     (r"\b(?:just|solely|exclusively)\b", "only"),
     (r"\bas well as\b|\balong with\b|\btogether with\b", "and"),

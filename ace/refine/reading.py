@@ -23,7 +23,7 @@ _TOKEN = re.compile(
     |(?P<name>[A-Za-z_$][\w$]*(?:[./:][\w$*{{}}-]+)+(?:\(\))?|(?:/[\w{{}}.-]+)+|\w*_\w*
         |[A-Za-z]\w*(?==[\w'"])|\w*\d\w*[A-Za-z]\w*|[A-Za-z]+\d\w*)
     |(?P<money>[$€£¥%])
-    |(?P<word>[^\W\d_]+(?:'s\b)?)
+    |(?P<word>[^\W\d_]+(?:['\u2019](?:s|re|ll|ve|d)\b)?)
     |(?P<stop>[.;:!?,()\[\]{{}}\u2014])""",
     re.VERBOSE | re.IGNORECASE,
 )
@@ -78,7 +78,7 @@ class Reading:
         return self.numbers | self.names | self.units
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=16_384)
 def read(text: str) -> Reading:
     found = _Reader(text)
     tokens = tuple(_without_types(found.tokens))
@@ -148,7 +148,7 @@ class _Reader:
             case "name":
                 self._add("name", said.lower().removesuffix("()"))
             case "word":
-                self._word(said.removesuffix("'s"))
+                self._word(re.split("['\u2019]", said)[0])
 
     def _measure(self, said: str) -> None:
         """ "5MB", "30s"."""
@@ -169,7 +169,7 @@ class _Reader:
         self._sort(said, word)
         if word in lexicon.CONDITIONS and (word not in ("in", "on", "at") or self._opens()):
             self._scope = True
-        if word in ("by", "of"):
+        if word in ("by", "of", "in"):
             self._change(bent=True)
         if word in lexicon.VERBS:
             self._change(scope=True)  # what stands before a verb is what the clause is about
@@ -221,7 +221,7 @@ class _Reader:
         return said[0].isupper() and not self._fresh and said != "I"
 
     def _add(self, kind: str, text: str, opposite: Side | None = None) -> None:
-        scope = self._scope or not self.tokens
+        scope = self._scope or not self._before
         self.tokens.append(
             Token(kind, text, self._clause, self._sentence, scope, self._bent, self._joined, opposite)
         )
