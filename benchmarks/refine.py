@@ -30,7 +30,7 @@ DATA = Path(__file__).parents[1] / "tests" / "data"
 SETS = {
     "refine_pairs": "written before the code, looked at while it was written",
     "refine_held_out": "written after the first version, looked at once and then while it was improved",
-    "refine_held_out_2": "written after that; only bugs that it showed were mended",
+    "refine_held_out_2": "written after that; bugs that it showed were mended then",
 }
 FIRST_LOOK = {"refine_held_out": 10, "refine_held_out_2": 12}  # paraphrases joined when it was first run
 ADJECTIVES = (
