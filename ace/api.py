@@ -51,6 +51,7 @@ class Settings(TypedDict, total=False):
     recheck: int
     verify: bool
     merge: bool
+    refine: bool
     validate: bool | None
     validate_every: int | None
     accept: Literal["strict", "best", "always"]

@@ -42,7 +42,7 @@ HEAVY = {
     "xllamacpp",
 }
 NEEDS_NOTHING = {"playbook", "context", "refine"}  # no model, database or network
-OUTSIDE = (HEAVY - {"numpy"}) | {"sqlite3", "httpx", "requests", "socket"}
+OUTSIDE = (HEAVY - {"numpy", "scipy"}) | {"sqlite3", "httpx", "requests", "socket"}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -169,6 +169,9 @@ class LearnOptions(LearningOptions):
     merge: Annotated[
         bool, typer.Option("--merge", help="Let the curator merge bullets after each epoch.")
     ] = False
+    refine: Annotated[
+        bool, typer.Option(help="After each epoch, join bullets that say the same, settle those in conflict.")
+    ] = True
     resume: Annotated[bool, typer.Option("--resume", help="Continue the last unfinished run.")] = False
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ace.cli import exchange, history
+from ace.cli import exchange, history, refining
 from ace.cli.options import Json, PlaybookFile, VersionOption, playbook_file
 from ace.cli.output import emit
 from ace.errors import InputError, NotAPlaybook, StoreError, UnknownVersion
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Read a playbook and its history; take it out and in.", no_args_is_help=True)
-    for command in (list_, show, *history.COMMANDS, exchange.export, exchange.import_):
+    for command in (list_, show, refining.refine, *history.COMMANDS, exchange.export, exchange.import_):
         group.command(command.__name__.rstrip("_"))(command)
     app.add_typer(group, name="playbook")
 

@@ -32,7 +32,8 @@ class Options:
     `neighbours` earlier samples right; `verify` False keeps every lesson (for comparison); `limit` takes the
     first samples of each split; `validate` chooses the version on the validation set (by default when there
     is more than one epoch) by the rule `accept`, at the end of each epoch and every `validate_every` steps;
-    `merge` lets the curator merge bullets after each epoch; samples that are wrong at the end of an epoch
+    `merge` lets the curator merge bullets after each epoch; `refine` then joins bullets that say the same and
+    settles those in conflict; samples that are wrong at the end of an epoch
     come back `replays` times, until they passed `graduate` times or failed `evict` times; before a version is
     selected, `recheck` samples that were right are asked again, to see what was forgotten; `measure` scores
     the test set before and after.
@@ -64,6 +65,7 @@ class Options:
     neighbours: int = 1
     verify: bool = True
     merge: bool = False
+    refine: bool = True
     replays: int = 1
     graduate: int = 1
     evict: int = 3

@@ -5,7 +5,7 @@ Knows one trial, the playbook it was made with, and the bench to prove things on
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -30,6 +30,7 @@ from ace.playbook.model import (
     Revise,
     Status,
 )
+from ace.refine.facts import lost_facts
 from ace.roles.curator import Curator
 from ace.roles.reflector import Reflector
 from ace.store.records import Proposal
@@ -245,23 +246,36 @@ def failed(subject: str, author: str, error: ModelError, *episodes: str) -> Prop
 
 
 def confined(delta: Delta, shown: Iterable[Bullet]) -> Delta:
-    """A curator's operations, held to the bullets it was shown; new bullets get ids of ours."""
-    ids = {bullet.id for bullet in shown}
-    return tuple(kept for operation in delta if (kept := _held(operation, ids)) is not None)
+    """A curator's operations, held to the bullets it was shown; new bullets get ids of ours. A merge that
+    loses a number, a name or a unit of what it merges is left out.
+    """
+    known = {bullet.id: bullet for bullet in shown}
+    return tuple(kept for operation in delta if (kept := _held(operation, known)) is not None)
 
 
 def ignored(delta: Delta, shown: Iterable[Bullet]) -> str:
     """What `confined` left out, for the record."""
-    ids = {bullet.id for bullet in shown}
-    left = [f"{op.op} {', '.join(touched(op))}" for op in delta if _held(op, ids) is None]
+    known = {bullet.id: bullet for bullet in shown}
+    left = [f"{op.op} {', '.join(touched(op))}{_loss(op, known)}" for op in delta if _held(op, known) is None]
     return f"; ignored: {'; '.join(left)}" if left else ""
 
 
-def _held(operation: Operation, ids: set[str]) -> Operation | None:
+def _loss(operation: Operation, known: Mapping[str, Bullet]) -> str:
+    """What a merge does not say any more, in words. A revision may: it is how a lesson is corrected."""
+    if not isinstance(operation, Merge):
+        return ""
+    old = [known[name].content for name in touched(operation) if name in known]
+    lost = lost_facts(old, operation.content)
+    return f" (it loses {', '.join(lost)})" if lost else ""
+
+
+def _held(operation: Operation, ids: Mapping[str, Bullet]) -> Operation | None:
     match operation:
         case Add(content=content):
             return added(" ".join(content.split()))
-        case Merge(into=into, sources=sources, content=content) if into in ids and set(sources) <= ids:
+        case Merge() if _loss(operation, ids):
+            return None
+        case Merge(into=into, sources=sources, content=content) if into in ids and set(sources) <= ids.keys():
             others = tuple(dict.fromkeys(source for source in sources if source != into))
             line = " ".join(content.split())
             return Merge(into, others, line) if others else Revise(into, line)
