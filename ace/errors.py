@@ -19,6 +19,7 @@
     │   ├── StoreUnwritable         read-only or full disk
     │   ├── DocumentsError          an index of documents that is missing, damaged or something else
     │   └── UnknownVersion          no such version, branch, tag, run or bullet
+    ├── ContextError             1  no prompt could be put together for one question
     └── CapReached               3  a cap on calls, tokens, cost or seconds; work so far is kept
 
 Errors pickle with their details, so they survive process pools and the journal.
@@ -132,6 +133,10 @@ class UnknownVersion(StoreError, KeyError):
     """No such version, branch, tag, run or bullet in this file."""
 
     __str__ = AceError.__str__
+
+
+class ContextError(AceError):
+    """No prompt could be put together for one question: it is too long, or a source failed."""
 
 
 class CapReached(AceError):

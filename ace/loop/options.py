@@ -26,13 +26,15 @@ def silent(phase: str, done: int, total: int, note: str = "") -> None:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """`batch_size` samples share a version; `tries` lessons are tried for each failed sample, each must keep
-    `neighbours` earlier samples right; `verify` False keeps every lesson (for comparison); `budget` is the
-    most tokens a playbook may fill; `limit` takes the first samples of each split; `validate` chooses the
-    version on the validation set (by default when there is more than one epoch) by the rule `accept`, at the
-    end of each epoch and every `validate_every` steps; `merge` lets the curator merge bullets after each
-    epoch; samples that are wrong at the end of an epoch come back `replays` times, until they passed
-    `graduate` times or failed `evict` times; before a version is selected, `recheck` samples that were right
-    are asked again, to see what was forgotten; `measure` scores the test set before and after.
+    `neighbours` earlier samples right; `verify` False keeps every lesson (for comparison); `limit` takes the
+    first samples of each split; `validate` chooses the version on the validation set (by default when there
+    is more than one epoch) by the rule `accept`, at the end of each epoch and every `validate_every` steps;
+    `merge` lets the curator merge bullets after each epoch; samples that are wrong at the end of an epoch
+    come back `replays` times, until they passed `graduate` times or failed `evict` times; before a version is
+    selected, `recheck` samples that were right are asked again, to see what was forgotten; `measure` scores
+    the test set before and after.
+
+    `budget` is the most tokens of a generator's whole prompt, fewer where the model's window is smaller.
 
     Without labels, and where the environment cannot check an answer itself, most of `agreement` attempts must
     come out alike with a lesson. `rerun`: a failed sample for which the playbook says all that it needs is
