@@ -55,8 +55,8 @@ def index(
     file = into or Path(f"{folder.resolve().name or 'documents'}{SUFFIX}")
     documents(folder)  # before a file is made for it
     try:
-        with DocumentIndex.open(file) as opened, progress() as show:
-            report = opened.update(folder, _embedder(embedder, api_base), show)
+        with progress() as show:
+            report = DocumentIndex.open(file).update(folder, _embedder(embedder, api_base), show)
     except KeyboardInterrupt as error:
         kept = f"interrupted; what was indexed so far is in {file}."
         raise Interrupted(kept, hint="Run the command again to go on.") from error
@@ -76,9 +76,9 @@ def search(
     """The passages that fit a question best, as an agent is given them."""
     from ace.store.documents import Search
 
-    with _opened(index) as opened:
-        name = embedder or opened.embedder() or _WORDS_ONLY
-        found = Search(opened, _embedder(name, api_base))(query, most)
+    opened = _opened(index)
+    name = embedder or opened.embedder() or _WORDS_ONLY
+    found = Search(opened, _embedder(name, api_base))(query, most)
     text = "\n\n".join(_passage(each) for each in found) or "Nothing in the index fits."
     emit(json, {"query": query, "embedder": name, "found": [_row(each) for each in found]}, text)
 
@@ -87,8 +87,8 @@ def list_(index: IndexFile = None, json: Json = False) -> None:
     """The documents in an index, with their passages."""
     from ace.runs.table import aligned, counted
 
-    with _opened(index) as opened:
-        found, embedder, file = opened.documents(), opened.embedder(), opened.path
+    opened = _opened(index)
+    found, embedder, file = opened.documents(), opened.embedder(), opened.path
     rows = [(each.path, f"{each.bytes:,} bytes", counted(each.chunks, "passage")) for each in found]
     total = counted(sum(each.chunks for each in found), "passage")
     missing = sum(each.chunks - each.vectors for each in found)

@@ -2,9 +2,9 @@
 
     python tasks/handbook_qa/generate.py
 
-`facts.toml` has what differs between pages, `source/` the prose of each family of pages: sections divided by ===,
-and two wordings of most sections by ---. A page takes one wording of each section, so that no two pages of a
-family are worded alike, and all of them say almost the same with other numbers.
+`facts.toml` has what differs between pages, `source/` the prose of each family of pages: sections divided by
+===, and two wordings of most sections by ---. A page takes one wording of each section, so that no two pages
+of a family are worded alike, and all of them say almost the same with other numbers.
 """
 
 from __future__ import annotations
@@ -208,7 +208,11 @@ def _chosen(random: Random) -> list[dict[str, Any]]:
 def _row(family: str, page: str, key: str, place: int) -> dict[str, Any]:
     facts = FACTS[family][page]
     fact, name = facts[key], facts[NAMED[family][0]]
-    needs = {"text": ["minutes"], "code": ["code first"]}.get(next(iter(fact)), []) if isinstance(fact, dict) else []
+    needs = (
+        {"text": ["minutes"], "code": ["code first"]}.get(next(iter(fact)), [])
+        if isinstance(fact, dict)
+        else []
+    )
     wording, group = NAMED[family][1].format(name), needs[0] if needs else "plain"
     if place % 2 == 0 and name in NICKNAMES:
         wording, group = NAMED[family][2].format(NICKNAMES[name]), NICKNAMES[name]
@@ -221,6 +225,12 @@ def _row(family: str, page: str, key: str, place: int) -> dict[str, Any]:
     evidence = _evidence(path, key)
     row = {"question": question, "answer": answer(fact), "source": path, "evidence": evidence, "needs": needs}
     return {**row, "group": group}
+
+
+def _needs(fact: str | dict[str, str]) -> list[str]:
+    if isinstance(fact, str):
+        return []
+    return ["minutes"] if "text" in fact else ["code first"]
 
 
 def _evidence(path: str, key: str) -> str:
@@ -237,7 +247,11 @@ def _marked() -> dict[str, str]:
     for family, named in FACTS.items():
         sections = (HERE / "source" / f"{family}.md").read_text(encoding="utf-8").split("\n===\n")
         for number, (page, facts) in enumerate(named.items()):
-            texts = {key: f"\x01{key}\x02{_written(fact)}" for key, fact in facts.items() if key in QUESTIONS[family]}
+            texts = {
+                key: f"\x01{key}\x02{_written(fact)}"
+                for key, fact in facts.items()
+                if key in QUESTIONS[family]
+            }
             plain = {key: fact for key, fact in facts.items() if key not in texts}
             made[f"handbook/{family}/{page}.md"] = "\n\n".join(
                 _wording(section, number, place).strip().format(**texts, **plain)

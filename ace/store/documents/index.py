@@ -10,11 +10,10 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from threading import RLock
 from typing import TYPE_CHECKING
 
 from ace.store.documents import reading, tables
@@ -59,46 +58,43 @@ class Document:
 
 
 class DocumentIndex:
-    """The file. Any thread may use it; close it, or use `with`."""
+    """The file. It is opened for each piece of work and closed after it, so any thread may use it."""
 
-    def __init__(self, path: Path, db: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, timeout: float) -> None:
         self.path = path
-        self._db = db
-        self._lock = RLock()
+        self._timeout = timeout
 
     @classmethod
     def open(cls, path: str | Path, *, create: bool = True, timeout: float = 10.0) -> DocumentIndex:
         """Raises DocumentsError for a file that is something else, or missing when it is not to be made."""
-        return cls(Path(path), tables.connect(Path(path), create=create, timeout=timeout))
+        index = cls(Path(path), timeout)
+        tables.connect(index.path, create=create, timeout=timeout).close()
+        return index
 
-    def close(self) -> None:
-        with self._lock:
-            self._db.close()
-
-    def __enter__(self) -> DocumentIndex:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection of one's own; every error in the block is one of ours."""
+        db = tables.connect(self.path, create=False, timeout=self._timeout)
+        with closing(db), tables.typed_errors(self.path):
+            yield db
 
     def update(
         self, folder: str | Path, embed: Embedder | None, progress: Progress = lambda *_: None
     ) -> IndexReport:
         """Bring the index to what the folder holds now; without `embed` only words can be searched.
 
-        Raises InputError for a folder that is missing or holds no file, and where an extra is not installed:
-        nothing was changed then. Raises ModelUnavailable when the embedder fails: words are indexed by then,
-        and the next update makes the vectors that are missing.
+        Raises InputError for a folder that is missing or empty, and where an extra is not installed: nothing
+        was changed then. Raises ModelUnavailable when the embedder fails: words are indexed by then, and the
+        next update makes the vectors that are missing.
         """
         root = Path(folder)
         paths, skipped = documents(root)
         reading.needs_extra(paths)
-        number = self._folder(root)
-        report = self._texts(root, number, paths, skipped, progress)
-        embedded = self._vectors(number, embed, progress) if embed else 0
-        count = "SELECT count(*) FROM chunks JOIN documents ON documents.id = document WHERE folder = ?"
         with self.reading() as db:
-            return replace(report, chunks=db.execute(count, [number]).fetchone()[0], embedded=embedded)
+            work = _Work(db, self.path, self._folder(db, root), progress)
+            report = work.texts(root, paths, skipped)
+            embedded = work.vectors(embed) if embed else 0
+            return replace(report, folder=str(root), chunks=work.chunks(), embedded=embedded)
 
     def documents(self) -> list[Document]:
         """What is indexed, in the order of citations."""
@@ -123,18 +119,11 @@ class DocumentIndex:
             row = db.execute(sql, [self._relative(Path(folder))]).fetchone()
         return row[0] if row else None
 
-    @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """The connection, for one thread at a time."""
-        with self._lock, tables.typed_errors(self.path):
-            yield self._db
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, tables.writing(self._db, self.path):
-            yield self._db
-
-    # Inside
+    def fingerprint(self, folder: int | None) -> str:
+        """Changes when a document of the folder does, is added or goes."""
+        sql = "SELECT path, hash FROM documents WHERE ? IS NULL OR folder = ? ORDER BY folder, path"
+        with self.reading() as db:
+            return sha256(repr(db.execute(sql, [folder, folder]).fetchall()).encode()).hexdigest()[:16]
 
     def _relative(self, folder: Path) -> str:
         try:
@@ -142,78 +131,81 @@ class DocumentIndex:
         except ValueError:  # another drive
             return folder.resolve().as_posix()
 
-    def _folder(self, root: Path) -> int:
+    def _folder(self, db: sqlite3.Connection, root: Path) -> int:
         """Its number. Citations begin with its name, with more of its path where two share it."""
         path, parts = self._relative(root), root.resolve().parts[1:] or ("documents",)
-        with self._writing() as db:
+        with tables.writing(db, self.path):
             row = db.execute("SELECT id FROM folders WHERE path = ?", [path]).fetchone()
             if row:
                 return int(row[0])
             taken = {label for (label,) in db.execute("SELECT label FROM folders")}
             names = ["/".join(parts[-size:]) for size in range(1, len(parts) + 1)]
             label = next((name for name in names if name not in taken), path)
-            return int(
-                db.execute("INSERT INTO folders (path, label) VALUES (?, ?)", [path, label]).lastrowid or 0
-            )
+            made = db.execute("INSERT INTO folders (path, label) VALUES (?, ?)", [path, label])
+            return int(made.lastrowid or 0)
 
-    def _texts(
-        self, root: Path, folder: int, paths: Sequence[str], left_out: Sequence[Skipped], progress: Progress
-    ) -> IndexReport:
-        with self.reading() as db:
-            known = dict(db.execute("SELECT path, hash FROM documents WHERE folder = ?", [folder]))
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """Bringing one folder up to date, over one connection."""
+
+    db: sqlite3.Connection
+    path: Path
+    folder: int
+    progress: Progress
+
+    def texts(self, root: Path, paths: Sequence[str], left_out: Sequence[Skipped]) -> IndexReport:
+        known = dict(self.db.execute("SELECT path, hash FROM documents WHERE folder = ?", [self.folder]))
         added, changed, skipped, seen = list[str](), list[str](), list(left_out), set[str]()
         for done, path in enumerate(paths):
-            progress("indexing", done, len(paths), path)
+            self.progress("indexing", done, len(paths), path)
             try:
                 data = _bytes(root / path)
                 digest = sha256(CUT.encode() + b"\0" + data).hexdigest()
                 if known.get(path) != digest:
-                    self._put(folder, path, digest, len(data), reading.chunks_of(path, data))
+                    self._put(path, digest, len(data), reading.chunks_of(path, data))
                     (changed if path in known else added).append(path)
                 seen.add(path)
             except reading.Unreadable as error:
                 skipped.append(Skipped(path, str(error)))
-        progress("indexing", len(paths), len(paths), "")
+        self.progress("indexing", len(paths), len(paths), "")
         gone = sorted(set(known) - seen)
-        with self._writing() as db:
-            db.executemany(
-                "DELETE FROM documents WHERE folder = ? AND path = ?", [(folder, path) for path in gone]
-            )
+        with tables.writing(self.db, self.path):
+            sql = "DELETE FROM documents WHERE folder = ? AND path = ?"
+            self.db.executemany(sql, [(self.folder, path) for path in gone])
         same = len(seen) - len(added) - len(changed)
         skipped.sort(key=lambda each: each.path)
-        return IndexReport(str(root), tuple(added), tuple(changed), tuple(gone), same, tuple(skipped))
+        return IndexReport("", tuple(added), tuple(changed), tuple(gone), same, tuple(skipped))
 
-    def _put(self, folder: int, path: str, digest: str, size: int, chunks: Sequence[Chunk]) -> None:
-        with self._writing() as db:
-            db.execute("DELETE FROM documents WHERE folder = ? AND path = ?", [folder, path])
-            made = db.execute(
-                "INSERT INTO documents (folder, path, hash, bytes) VALUES (?, ?, ?, ?)",
-                [folder, path, digest, size],
-            )
-            rows = [(made.lastrowid, chunk.heading, chunk.text, chunk.first, chunk.last) for chunk in chunks]
-            db.executemany(
-                "INSERT INTO chunks (document, heading, text, first, last) VALUES (?, ?, ?, ?, ?)", rows
-            )
-
-    def _vectors(self, folder: int, embed: Embedder, progress: Progress) -> int:
+    def vectors(self, embed: Embedder) -> int:
         """Make those that are missing or another embedder's, a batch a transaction."""
         sql = """SELECT chunks.id, heading, text FROM chunks
             JOIN documents ON documents.id = document LEFT JOIN vectors ON chunk = chunks.id AND embedder = ?
             WHERE folder = ? AND vector IS NULL ORDER BY chunks.id"""
-        with self.reading() as db:
-            rows = db.execute(sql, [embed.name, folder]).fetchall()
+        rows = self.db.execute(sql, [embed.name, self.folder]).fetchall()
         for start in range(0, len(rows), _BATCH):
-            progress("embedding", start, len(rows), "")
+            self.progress("embedding", start, len(rows), "")
             batch = rows[start : start + _BATCH]
             vectors = embed([Chunk(text, heading, 0, 0).shown for _, heading, text in batch])
             made = [(embed.name, _blob(vector), row[0]) for row, vector in zip(batch, vectors, strict=True)]
-            with self._writing() as db:  # a chunk may be gone by now
-                db.executemany(
-                    "INSERT OR REPLACE INTO vectors SELECT id, ?, ? FROM chunks WHERE id = ?", made
-                )
+            with tables.writing(self.db, self.path):  # a chunk may be gone by now
+                put = "INSERT OR REPLACE INTO vectors SELECT id, ?, ? FROM chunks WHERE id = ?"
+                self.db.executemany(put, made)
         if rows:
-            progress("embedding", len(rows), len(rows), "")
+            self.progress("embedding", len(rows), len(rows), "")
         return len(rows)
+
+    def chunks(self) -> int:
+        sql = "SELECT count(*) FROM chunks JOIN documents ON documents.id = document WHERE folder = ?"
+        return int(self.db.execute(sql, [self.folder]).fetchone()[0])
+
+    def _put(self, path: str, digest: str, size: int, chunks: Sequence[Chunk]) -> None:
+        document = "INSERT INTO documents (folder, path, hash, bytes) VALUES (?, ?, ?, ?)"
+        chunk = "INSERT INTO chunks (document, heading, text, first, last) VALUES (?, ?, ?, ?, ?)"
+        with tables.writing(self.db, self.path) as db:
+            db.execute("DELETE FROM documents WHERE folder = ? AND path = ?", [self.folder, path])
+            made = db.execute(document, [self.folder, path, digest, size]).lastrowid
+            db.executemany(chunk, [(made, each.heading, each.text, each.first, each.last) for each in chunks])
 
 
 def _bytes(file: Path) -> bytes:

@@ -8,6 +8,7 @@ are compared, which takes a millisecond for some ten thousand.
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
@@ -29,7 +30,7 @@ _WORD = re.compile(r"\w+")
 _BY_WORDS = """SELECT words.rowid FROM words JOIN chunks ON chunks.id = words.rowid
     JOIN documents ON documents.id = document WHERE words MATCH ? AND (? IS NULL OR folder = ?)
     ORDER BY bm25(words, 2.0, 1.0), words.rowid LIMIT ?"""
-_FOUND = """SELECT chunks.id, label, documents.path, heading, text, first, last FROM chunks
+_FOUND = """SELECT label, documents.path, heading, text, first, last FROM chunks
     JOIN documents ON documents.id = document JOIN folders ON folders.id = folder WHERE chunks.id = ?"""
 _VECTORS = """SELECT chunk, vector FROM vectors JOIN chunks ON chunks.id = chunk
     JOIN documents ON documents.id = document
@@ -55,70 +56,67 @@ class Found:
 
 
 class Search:
-    """Searches an index, or one folder of it. Any thread may call it; vectors are held in memory."""
+    """Searches an index, or one folder of it. Any thread may call it.
+
+    Vectors are read once and held in memory, so a search stays as it was when it was first used; a document
+    that was removed since is not found any more.
+    """
 
     def __init__(self, index: DocumentIndex, embed: Embedder | None, *, folder: int | None = None) -> None:
         self._index = index
         self._embed = embed
         self._folder = folder
-        self._held: tuple[object, list[int], Any] | None = None
+        self._vectors: tuple[list[int], Any] | None = None
         self._lock = Lock()
 
     def __call__(self, question: str, most: int) -> list[Found]:
         """At most `most`, best first. Raises ModelUnavailable when the embedder fails."""
-        words, meaning = self._by_words(question), self._by_meaning(question)
-        scores = dict(fuse([words, meaning])[: 4 * most])  # enough to leave out repeats
-        found = {key: self._found(key, scores[key], words, meaning) for key in scores}
-        kept = [key for key in scores if found[key] is not None]  # another process may just have removed some
-        real = {key: each for key, each in found.items() if each is not None}
+        with self._index.reading() as db:
+            words, meaning = self._by_words(db, question), self._by_meaning(db, question)
+            best = fuse([words, meaning])[: 4 * most]  # enough to leave out repeats
+            rows = [(key, score, db.execute(_FOUND, [key]).fetchone()) for key, score in best]
+        found = {key: _found(key, score, row, words, meaning) for key, score, row in rows if row}
         chosen = varied(
-            kept,
+            found,
             most,
-            group=lambda key: real[key].document,
-            same=lambda key: same_words(real[key].chunk.shown),
+            group=lambda key: found[key].document,
+            same=lambda key: same_words(found[key].chunk.shown),
             per_group=PER_DOCUMENT,
         )
-        return [real[key] for key in chosen]
+        return [found[key] for key in chosen]
 
-    def _by_words(self, question: str) -> list[int]:
+    def _by_words(self, db: sqlite3.Connection, question: str) -> list[int]:
         words = dict.fromkeys(_WORD.findall(question.casefold()))
         if not words:
             return []
         query = " OR ".join(f'"{word}"' for word in words)
-        with self._index.reading() as db:
-            return [key for (key,) in db.execute(_BY_WORDS, [query, self._folder, self._folder, DEPTH])]
+        return [key for (key,) in db.execute(_BY_WORDS, [query, self._folder, self._folder, DEPTH])]
 
-    def _by_meaning(self, question: str) -> list[int]:
+    def _by_meaning(self, db: sqlite3.Connection, question: str) -> list[int]:
         import numpy as np
 
-        keys, matrix = self._vectors()
-        if self._embed is None or not keys:
+        if self._embed is None:
+            return []
+        keys, matrix = self._held(db, self._embed.name)
+        if not keys:
             return []
         likeness = matrix @ self._embed([question])[0]
         order = np.argsort(-likeness, kind="stable")[:DEPTH]
         return [keys[place] for place in order if likeness[place] > 0]
 
-    def _vectors(self) -> tuple[Sequence[int], Any]:
-        """(chunks, matrix of their vectors): read once, and again when the file has changed."""
+    def _held(self, db: sqlite3.Connection, embedder: str) -> tuple[list[int], Any]:
+        """(chunks, matrix of their vectors)."""
         import numpy as np
 
-        if self._embed is None:
-            return [], None
-        with self._lock, self._index.reading() as db:
-            now = (db.execute("PRAGMA data_version").fetchone()[0], db.total_changes)
-            if self._held is None or self._held[0] != now:
-                rows = db.execute(_VECTORS, [self._embed.name, self._folder, self._folder]).fetchall()
-                matrix = np.array(
-                    [np.frombuffer(vector, dtype="<f4") for _, vector in rows], dtype=np.float32
-                )
-                self._held = now, [key for key, _ in rows], matrix
-            return self._held[1], self._held[2]
+        with self._lock:
+            if self._vectors is None:
+                rows = db.execute(_VECTORS, [embedder, self._folder, self._folder]).fetchall()
+                vectors = [np.frombuffer(vector, dtype="<f4") for _, vector in rows]
+                self._vectors = [key for key, _ in rows], np.array(vectors, dtype=np.float32)
+            return self._vectors
 
-    def _found(self, key: int, score: float, words: list[int], meaning: list[int]) -> Found | None:
-        with self._index.reading() as db:
-            row = db.execute(_FOUND, [key]).fetchone()
-        if row is None:
-            return None
-        _, label, path, heading, text, first, last = row
-        places = (ranking.index(key) + 1 if key in ranking else None for ranking in (words, meaning))
-        return Found(f"{label}/{path}", Chunk(text, heading, first, last), score, *places)
+
+def _found(key: int, score: float, row: Sequence[Any], words: list[int], meaning: list[int]) -> Found:
+    label, path, heading, text, first, last = row
+    places = (ranking.index(key) + 1 if key in ranking else None for ranking in (words, meaning))
+    return Found(f"{label}/{path}", Chunk(text, heading, first, last), score, *places)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ace.context.item import Item, Trust
-from ace.context.tokens import CountTokens, estimate_tokens
+from ace.context.tokens import estimate_tokens
 from ace.store.documents.folder import documents
 from ace.store.documents.index import DocumentIndex, IndexReport, Progress
 from ace.store.documents.search import Found, Search
@@ -23,18 +23,15 @@ MOST = 5  # chunks for a question; a budget may leave out the last of them
 
 
 class DocumentSource:
-    """Searches a folder that was indexed when the source was opened. Any thread may call it; close it."""
+    """Searches a folder that was indexed when the source was opened. Any thread may call it."""
 
     name = "documents"
 
-    def __init__(
-        self, index: DocumentIndex, search: Search, most: int, count: CountTokens, report: IndexReport
-    ) -> None:
+    def __init__(self, search: Search, most: int, report: IndexReport, fingerprint: str) -> None:
         self.report = report
-        self._index = index
+        self.fingerprint = fingerprint
         self._search = search
         self._most = most
-        self._count = count
 
     @classmethod
     def open(
@@ -44,38 +41,25 @@ class DocumentSource:
         embed: Embedder | None,
         *,
         most: int = MOST,
-        count_tokens: CountTokens = estimate_tokens,
         progress: Progress = lambda *_: None,
     ) -> DocumentSource:
         """Bring the index in `file` up to date with `folder`, and search that. Raises as `update` does."""
         documents(Path(folder))  # before a file is made for it
         index = DocumentIndex.open(file)
-        try:
-            report = index.update(folder, embed, progress)
-            search = Search(index, embed, folder=index.folder_id(folder))
-        except BaseException:
-            index.close()
-            raise
-        return cls(index, search, most, count_tokens, report)
+        report = index.update(folder, embed, progress)
+        number = index.folder_id(folder)
+        state = " ".join((index.fingerprint(number), embed.name if embed else "words"))
+        return cls(Search(index, embed, folder=number), most, report, state)
 
     def items(self, question: str, data: Mapping[str, Any]) -> Sequence[Item]:
         """The chunks that fit best, best first."""
         return [self._item(found) for found in self._search(question, self._most)]
 
-    def close(self) -> None:
-        self._index.close()
-
-    def __enter__(self) -> DocumentSource:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def _item(self, found: Found) -> Item:
         text = found.chunk.shown
         return Item(
             text,
-            self._count(text),
+            estimate_tokens(text),
             source=found.document,
             utility=found.score,
             volatile=True,
