@@ -17,6 +17,7 @@
     │   ├── StoreConflict           the head moved and the edits touch the same bullets
     │   │   └── MergeConflict           two branches changed the same bullets
     │   ├── StoreUnwritable         read-only or full disk
+    │   ├── DocumentsError          an index of documents that is missing, damaged or something else
     │   └── UnknownVersion          no such version, branch, tag, run or bullet
     ├── ContextError             1  no prompt could be put together for one question
     └── CapReached               3  a cap on calls, tokens, cost or seconds; work so far is kept
@@ -122,6 +123,10 @@ class MergeConflict(StoreConflict):
 
 class StoreUnwritable(StoreError):
     """The file or its folder is read-only, or the disk is full."""
+
+
+class DocumentsError(StoreError):
+    """An index of documents that is missing, damaged, or some other file. Details: `path`."""
 
 
 class UnknownVersion(StoreError, KeyError):

@@ -223,10 +223,10 @@ def task_folder(name: str) -> Path:
 
 
 def playbook_file(given: Path | None) -> Path:
-    """The file that was named, or the only one there is."""
+    """The file that was named, or the only one there is that does not hold documents."""
     if given:
         return given
-    found = sorted(Path().glob("*.db"))
+    found = sorted(file for file in Path().glob("*.db") if not file.name.endswith(".documents.db"))
     if len(found) == 1:
         return found[0]
     names = ", ".join(map(str, found)) or "none"

@@ -21,7 +21,7 @@ from ace.loop.contexts import contexts_of, solver_of
 from ace.loop.executor import ordered_map
 from ace.loop.options import Options, Progress
 from ace.loop.replay import Replay
-from ace.loop.sources import sources_of
+from ace.loop.sources import recorded, sources_of
 from ace.methods.evidence import Evidence
 from ace.methods.protocol import Method, Trial
 from ace.playbook.delta import diff, touched
@@ -214,7 +214,7 @@ def session(
         "prompts": prompt_hash(),
         "samples": _fingerprint(task),
         "traces": traces,
-        "sources": [source.name for source in sources_of(task, store)] or None,
+        "sources": recorded(sources_of(task, store)),
         "branch": store.branch_name,
         "base": store.head().number,
     }

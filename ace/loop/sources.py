@@ -6,11 +6,13 @@ Sources are asked in the threads of a run, so one that reads SQLite opens connec
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ace.context import Source, as_source
 from ace.errors import InputError
+from ace.llm.embedding import DEFAULT_EMBEDDER, connect_embedder
 from ace.store import Store
+from ace.store.documents import DocumentSource, IndexReport, index_file
 from ace.task.types import Task
 
 
@@ -25,13 +27,24 @@ def sources_of(task: Task, store: Store) -> tuple[Source, ...]:
 
 
 def _documents(task: Task, store: Store) -> Iterator[Source]:
-    """The folder `task.context.documents`."""
+    """The folder `task.context.documents`, in an index beside the playbook that is brought up to date."""
     if task.context.documents is not None:
-        raise InputError(
-            f"Task {task.name} wants documents, which this release cannot search yet.",
-            hint="Leave out [context] documents, or give a source of your own in Python.",
-        )
-    yield from ()
+        embed = connect_embedder(task.context.embedder or DEFAULT_EMBEDDER)
+        source = DocumentSource.open(task.context.documents, index_file(store.path), embed)
+        if not source.report.documents:
+            raise _nothing(source.report)
+        yield source
+
+
+def _nothing(report: IndexReport) -> InputError:
+    reasons = "; ".join(f"{each.path}: {each.reason}" for each in report.skipped[:5])
+    hint = "Documents are Markdown, text, HTML or PDF files."
+    return InputError(f"Nothing in {report.folder} can be indexed ({reasons}).", hint=hint)
+
+
+def recorded(sources: Sequence[Source]) -> list[str] | None:
+    """What a run keeps of its sources, to know whether it is resumed with the same ones."""
+    return [" ".join((each.name, getattr(each, "fingerprint", ""))).strip() for each in sources] or None
 
 
 def _memories(task: Task, store: Store) -> Iterator[Source]:
