@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ace.cli.bullets import describe
 from ace.cli.options import Json, PlaybookFile, RunNumber, playbook_file
 from ace.cli.output import emit, width
 
@@ -118,7 +119,5 @@ def _text(run: Run, steps: int, faults: Faults, path: Path) -> str:
 
 
 def _proposal(proposal: Proposal) -> str:
-    from ace.cli.playbook import describe
-
     lines = [*map(describe, proposal.delta), f"  sample {proposal.sample_id}: {proposal.why}"]
     return "\n".join(lines + [f"  attempt: {attempt}" for attempt in proposal.attempts])
