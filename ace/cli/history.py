@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from ace.cli.bullets import describe, everywhere, named, one_line
 from ace.cli.options import REF, BranchName, Json, PlaybookFile, playbook_file
 from ace.cli.output import emit
 from ace.errors import StoreError
@@ -51,7 +52,12 @@ def diff(
 
 
 def blame(
-    bullet: Annotated[str, typer.Argument(metavar="BULLET", help="Its id; `ace playbook show` lists them.")],
+    bullet: Annotated[
+        str,
+        typer.Argument(
+            metavar="BULLET", help="An id, its beginning, or an alias; `ace playbook show` lists them."
+        ),
+    ],
     playbook: PlaybookFile = None,
     json: Json = False,
 ) -> None:
@@ -59,7 +65,7 @@ def blame(
     from ace.runs.table import aligned
 
     with reading(playbook) as store:
-        touches = store.blame(bullet)
+        touches = store.blame(named(store, everywhere(store), bullet).id)
     emit(
         json, {"touches": [asdict(touch) for touch in touches]}, aligned(map(_touch_row, touches), right=(0,))
     )
@@ -212,15 +218,14 @@ def _tell(json: bool, commit: Commit, text: str) -> None:
 
 
 def _lines(delta: Iterable[Operation], otherwise: str) -> str:
-    from ace.cli.playbook import describe
-
     return "\n".join(map(describe, delta)) or otherwise
 
 
 def _version_row(version: Version, tags: list[Tag]) -> tuple[str, ...]:
     names = " ".join(f"[{tag.name}]" for tag in tags if tag.version == version.number)
     size = f"{version.operations} op"
-    return (str(version.number), version.created, size, version.branch, *_who(version), names, version.reason)
+    reason = one_line(version.reason)
+    return (str(version.number), version.created, size, version.branch, *_who(version), names, reason)
 
 
 def _branch_row(branch: Branch) -> tuple[str, ...]:
@@ -229,11 +234,16 @@ def _branch_row(branch: Branch) -> tuple[str, ...]:
 
 
 def _touch_row(touch: Touch) -> tuple[Any, ...]:
-    from ace.cli.playbook import describe
-
     version = touch.version
     cited = f"episodes {', '.join(touch.episodes)}" if touch.episodes else ""
-    row = (str(version.number), version.branch, version.created, *_who(version), version.reason, cited)
+    row = (
+        str(version.number),
+        version.branch,
+        version.created,
+        *_who(version),
+        one_line(version.reason),
+        cited,
+    )
     return (*row, describe(touch.operation))
 
 

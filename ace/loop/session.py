@@ -27,7 +27,7 @@ from ace.methods.protocol import Method, Trial
 from ace.playbook.delta import diff, touched
 from ace.playbook.model import Delta, Playbook
 from ace.roles import Team, prompt_hash
-from ace.runs.cost import faults_met, usage_by_role, wall
+from ace.runs.cost import faults_met, usage_by_role, worked
 from ace.store import Store
 from ace.store.records import Proposal, Run, RunStatus, Step
 from ace.task.types import Episode, Task
@@ -78,7 +78,8 @@ class Session:
         self.replay = Replay(options.graduate, options.evict)
         self.journal = store.call_journal(self.run)
         paid = store.calls(self.run)
-        team.meter.begin_run(self.journal, spent=usage_by_role(paid), seconds=wall(paid))
+        took = max(float((record.report or {}).get("seconds", 0)), worked(paid, self._journal.values()))
+        team.meter.begin_run(self.journal, spent=usage_by_role(paid), seconds=took)
 
     @property
     def stopped(self) -> bool:
@@ -138,7 +139,7 @@ class Session:
         return self.step("selection", lambda: Work(delta, [], reason, "gate")).version
 
     def _do(self, number: int, phase: str, work: Callable[[], Work]) -> Step:
-        started, meter = time.perf_counter(), self.team.meter
+        began, started, meter = time.time(), time.perf_counter(), self.team.meter
         meter.begin_step(number, phase)
         done = work()
         calls = meter.calls
@@ -148,6 +149,7 @@ class Session:
             "proposals": [proposal.outcome for proposal in done.proposals],
             "usage": {role: asdict(used) for role, used in usage_by_role(calls).items()},
             "faults": faults_met(calls),
+            "started": began,
             "seconds": time.perf_counter() - started,
             **done.noted,
         }
