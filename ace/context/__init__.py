@@ -2,7 +2,7 @@
 
 from ace.context.item import Item, Source, Trust
 from ace.context.pack import LeftOut, Packed, pack
-from ace.context.render import Rendered, neutralise, render_playbook
+from ace.context.render import Rendered, defused, neutralise, render_playbook
 from ace.context.tokens import CountTokens, estimate_tokens
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Rendered",
     "Source",
     "Trust",
+    "defused",
     "estimate_tokens",
     "neutralise",
     "pack",

@@ -1,6 +1,7 @@
 """The way out of quarantine: a bullet that waits for proof is tried on the failed samples it speaks of.
 
-Most come from recorded attempts, or from outcomes that showed nothing. Nothing is committed here.
+Most come from recorded attempts, or from outcomes that showed nothing. One that repeats a text is tried only
+on samples that have not seen that text, and one that is suspicious on none. Nothing is committed here.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from ace.methods.consider import release
 from ace.methods.evidence import Evidence
 from ace.methods.generality import stems
+from ace.methods.held import barred, seen
 from ace.methods.proof import prove
 from ace.methods.protocol import Bench, Trial
 from ace.methods.search import proposal
@@ -34,11 +36,17 @@ def released(
 
 def _about(trial: Trial, playbook: Playbook, evidence: Evidence) -> list[Bullet]:
     """Bullets in quarantine that share words or subjects with the sample, those that share most first."""
-    waiting = [b for b in playbook.bullets.values() if b.status is Status.QUARANTINED]
+    waiting = [b for b in playbook.bullets.values() if b.status is Status.QUARANTINED and not barred(b)]
     if not waiting:
         return []
     asked = stems(trial.sample.question)
     touching = {bullet.id for bullet in evidence.related(playbook, trial.feedback.subjects)}
     shared = {b.id: len(asked & stems(b.content.partition(":")[0])) + (b.id in touching) for b in waiting}
-    found = [bullet for bullet in waiting if shared[bullet.id]]
+    found = [b for b in waiting if shared[b.id] and _unseen(b, trial, evidence)]
     return sorted(found, key=lambda bullet: (-shared[bullet.id], bullet.position, bullet.id))
+
+
+def _unseen(bullet: Bullet, trial: Trial, evidence: Evidence) -> bool:
+    """Neither this trial nor an earlier one at its sample had the text that the bullet repeats before it."""
+    tainted = evidence.tainted(bullet.id, trial.sample.id)
+    return not tainted and not seen(trial).repeated(bullet.content)

@@ -9,11 +9,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from ace.context.poison import suspicion
 from ace.errors import ModelError
 from ace.methods.consider import added, consider, release
+from ace.methods.contrast import SPEAKS_FOR
 from ace.methods.coverage import teachable, unspoken
 from ace.methods.evidence import Evidence
 from ace.methods.generality import generalised, stems
+from ace.methods.held import REPEATS, Seen, seen, waiting
 from ace.methods.proof import Proof, prove, solved
 from ace.methods.protocol import Bench, Trial
 from ace.playbook.delta import touched
@@ -41,11 +44,12 @@ _PROOFS_OF_A_CHANGE = 2
 
 
 class _Made(NamedTuple):
-    """A proposal, the attempts made with it, and what was wrong with lessons that were left out."""
+    """A proposal, the attempts made with it, what was wrong with lessons that were left out; those held."""
 
     proposal: Proposal
     trials: tuple[Trial, ...] = ()
     flaws: tuple[str, ...] = ()
+    held: tuple[Add, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +66,30 @@ class Search:
     taken: Delta = ()
     refuted: tuple[list[str], ...] = ()
     flaws: tuple[str, ...] = ()  # of the last try's lessons, in words
+    held: tuple[Add, ...] = ()  # lessons that were not tried and must wait, see `ace.methods.held`
 
     def tried(self, tries: int) -> Iterator[Proposal]:
         """Proposals until one holds, at most `tries`. From the fourth on every other one is the curator's.
 
         A lesson that brought the attempt closer to the right answer is taken along: the next try learns what
-        is still missing, from the attempt that was made with it.
+        is still missing, from the attempt that was made with it. What had to be held back goes into
+        quarantine with what holds, or else by a proposal of its own, the last one.
         """
         state = self
         for number in range(tries):
             curating = number >= 3 and number % 2 and state._related()
-            made, trials, flaws = state._edit(number) if curating else state._lesson(number)
-            yield made
+            made, trials, flaws, held = state._edit(number) if curating else state._lesson(number)
+            state = replace(state, held=(*state.held, *held))
             if made.outcome == "accepted":
+                yield replace(made, delta=(*made.delta, *waiting(state.held, self.playbook)))
                 return
+            yield made
             state = replace(state, refuted=(*state.refuted, _contents(made.delta)), flaws=flaws)
             if trials and closer(trials[0].feedback, state.trial.feedback):
                 state = replace(state, trial=trials[0], taken=made.delta, refuted=(), flaws=())
+        if delta := waiting(state.held, self.playbook):
+            why = "quarantined: it must wait for a person, or for an attempt at another sample"
+            yield Proposal(self.trial.sample.id, "reflector", delta, "accepted", why, (self.trial.episode,))
 
     def unproven(self, *, quarantine: bool) -> Proposal:
         """The first lesson as it comes; in quarantine where nothing that is shown could ever prove it."""
@@ -89,12 +100,14 @@ class Search:
         if not lessons:
             return proposal(self.trial.sample.id, "reflector", (), Proof(False, critique), self.trial)
         said = _added(lessons)
-        delta: Delta = tuple(op for op in said if op.id not in self.playbook.bullets)
-        if not delta:  # and what is proven already must not go into quarantine for being said again
+        new = tuple(op for op in said if op.id not in self.playbook.bullets)
+        if not new:  # and what is proven already must not go into quarantine for being said again
             return proposal(self.trial.sample.id, "reflector", said, Proof(False, "known"), self.trial)
-        if quarantine:
-            delta += tuple(Quarantine(operation.id) for operation in delta if isinstance(operation, Add))
+        flaws = {op.id: flaw for op in new if (flaw := self._seen.flaw(op.content))}
+        held = tuple(Quarantine(operation.id) for operation in new if quarantine or operation.id in flaws)
+        delta: Delta = (*new, *held)
         why = "nothing that is shown can prove it: quarantined" if quarantine else "kept unproven"
+        why += "".join(f"; {name} is quarantined: {flaw}" for name, flaw in flaws.items())
         why += f"; {critique}" if critique else ""
         return proposal(self.trial.sample.id, "reflector", delta, Proof(True, why), self.trial)
 
@@ -125,22 +138,33 @@ class Search:
             )
         except ModelError as error:
             return _Made(failed(sample.id, "reflector", error, self.trial.episode))
-        known = self._related()
-        judged = [consider(text, sample, known, self.evidence, widen=not self.refuted) for text in said]
+        known, suspect = self._related(), {text: flaw for text in said if (flaw := self._seen.flaw(text))}
+        fit = [text for text in said if text not in suspect]
+        judged = [consider(text, sample, known, self.evidence, widen=not self.refuted) for text in fit]
         found = tuple(op for each in judged if each.operation for op in self._released(each.operation))
         flaws = tuple(each.flaw for each in judged if each.flaw)
         left_out = "".join(f"; left out, {flaw}" for flaw in flaws)
+        left_out += "".join(f"; held, {text} {flaw}" for text, flaw in suspect.items())
+        held = tuple(replace(added(text), provenance=(self.trial.episode,)) for text in suspect)
+        flaws += tuple(f"a sentence that {flaw}" for flaw in dict.fromkeys(suspect.values()))
         delta = (*self.taken, *found)
         if not found or _contents(delta) in self.refuted:
             proof = Proof(False, ("refuted before" if found else "nothing new") + left_out)
             made = proposal(sample.id, "reflector", delta or _added(said), proof, self.trial)
-            return _Made(made, (), flaws)
-        return self._proven("reflector", delta, left_out)._replace(flaws=flaws)
+            return _Made(made, (), flaws, held)
+        return self._proven("reflector", delta, left_out)._replace(flaws=flaws, held=held)
 
     def _released(self, operation: Operation) -> Delta:
-        """What waits in quarantine and is said again is let out, under proof, instead of being added."""
-        waiting = self.playbook.bullets.get(operation.id) if isinstance(operation, Add) else None
-        return release(waiting) if waiting and waiting.status is Status.QUARANTINED else (operation,)
+        """What waits in quarantine and is said again is let out, under proof, instead of being added.
+
+        Not for a sample that it repeats: that has nothing to prove it with.
+        """
+        if isinstance(operation, Revise) and suspicion(operation.content):
+            return ()  # two names for one meaning may say together what neither says
+        known = self.playbook.bullets.get(operation.id) if isinstance(operation, Add) else None
+        if known is None or known.status is not Status.QUARANTINED:
+            return (operation,)
+        return () if self.evidence.tainted(known.id, self.trial.sample.id) else release(known)
 
     def _edit(self, number: int) -> _Made:
         shown = self._related()[:_SHOWN_TO_CURATOR]
@@ -148,7 +172,13 @@ class Search:
             said = self.curator(shown, failure=_story(self.trial), seed=self._seed(number))
         except ModelError as error:
             return _Made(failed(self.trial.sample.id, "curator", error, self.trial.episode))
-        return self._proven("curator", confined(said, shown), ignored(said, shown))
+        kept, looked = confined(said, shown), self._seen
+        suspect = [op for op in kept if isinstance(op, Add | Revise | Merge) and looked.repeated(op.content)]
+        note = ignored(said, shown) + "".join(f"; held, {op.content} {REPEATS}" for op in suspect)
+        made = self._proven("curator", tuple(op for op in kept if op not in suspect), note)
+        cited = (self.trial.episode,)
+        held = tuple(replace(op, provenance=cited) for op in suspect if isinstance(op, Add))
+        return made._replace(held=held)
 
     def _proven(self, author: str, delta: Delta, note: str) -> _Made:
         """Its own sample first; then what proved the bullets it changes, and a few neighbours."""
@@ -186,6 +216,11 @@ class Search:
         taken = (Bullet(op.id, op.section, op.content) for op in self.taken if isinstance(op, Add))
         found = self.evidence.related(self.playbook, self.trial.feedback.subjects)
         return (*(b for b in found if b.status is Status.ACTIVE), *taken)
+
+    @property
+    def _seen(self) -> Seen:
+        """A flaw may quote the question of another sample."""
+        return seen(self.trial, (flaw.partition(SPEAKS_FOR)[2] for flaw in self.flaws))
 
     def _seed(self, number: int) -> int:
         return self.bench.seed(self.trial.sample.id, number)
@@ -234,11 +269,20 @@ def confined(delta: Delta, shown: Iterable[Bullet]) -> Delta:
 def ignored(delta: Delta, shown: Iterable[Bullet]) -> str:
     """What `confined` left out, for the record."""
     ids = {bullet.id for bullet in shown}
-    left = [f"{op.op} {', '.join(touched(op))}" for op in delta if _held(op, ids) is None]
+    left = [f"{op.op} {', '.join(touched(op))}{_why(op)}" for op in delta if _held(op, ids) is None]
     return f"; ignored: {'; '.join(left)}" if left else ""
 
 
+def _why(operation: Operation) -> str:
+    """What is suspicious about what an operation says, with the text: nothing a model said is lost."""
+    content = operation.content if isinstance(operation, Add | Revise | Merge) else ""
+    flaw = suspicion(content)
+    return f" ({flaw}: {content})" if flaw else ""
+
+
 def _held(operation: Operation, ids: set[str]) -> Operation | None:
+    if _why(operation):
+        return None
     match operation:
         case Add(content=content):
             return added(" ".join(content.split()))

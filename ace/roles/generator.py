@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, Field
 
+from ace.context.render import defused
 from ace.llm.client import Client
 from ace.roles.citing import without_citations
 from ace.roles.prompt import messages, render
@@ -40,7 +41,7 @@ class Generator:
             playbook=playbook,
             cite=self.cite,
         )
-        asked = messages(system, render("generator", "user", question=sample.question))
+        asked = messages(system, render("generator", "user", question=defused(sample.question)))
         reply = self.client.complete(
             asked, temperature=temperature, seed=seed, max_tokens=self.task.max_tokens
         )
