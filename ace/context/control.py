@@ -31,8 +31,8 @@ _CALL = re.compile(r'"(?=(?:arguments|parameters|tool_calls|function_call)"\s*:)
 _CALLED = re.compile(r'"(?:name|function)"\s*:')
 _OURS = (
     "What you have learned about this task|What was found for this question|Used|Question|Not known"
-    "|Known already|Wrong answer|Right answer|Right SQL|Its outcome|This lesson did not help|Cannot be used|Lessons"
-    "|With these lessons this went wrong|It lacks"
+    "|Known already|Wrong answer|Right answer|Right SQL|Its outcome|This lesson did not help|Cannot be used"
+    "|Lessons|With these lessons this went wrong|It lacks"
 )
 _HEADING = re.compile(rf"^(?=[ \t]*(?:{_OURS})[ \t]*[:;(])", re.IGNORECASE | re.MULTILINE)
 _RISKY = re.compile(r'[<\[]|"(?:name|function)"')

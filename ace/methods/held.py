@@ -41,8 +41,9 @@ def seen(trial: Trial, more: Iterable[str] = ()) -> Seen:
 
 
 def seen_in(question: str, attempt: Attempt, feedback: Feedback, more: Iterable[str] = ()) -> Seen:
-    """The same of an episode."""
-    texts = (question, attempt.answer, attempt.error, feedback.text, *more)
+    """The same of an episode. What a model answered is no source: it has it from one of the others."""
+    outcome = feedback.text.replace(attempt.answer, "") if attempt.answer else feedback.text
+    texts = (question, outcome, *more)
     return Seen(tuple(filter(None, texts)), vouched(feedback))
 
 

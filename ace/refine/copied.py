@@ -21,8 +21,8 @@ _STEM = 5  # letters
 _LITTLE = frozenset(
     _TOKEN.findall(
         "a an and are as at be been by can do does for from had has have how if in is it its many of on or"
-        " that the their them then there these they this to was were what when where which who whose will with you"
-        " your"
+        " that the their them then there these they this to was were what when where which who whose will"
+        " with you your"
     )
 )
 _CLAIM = re.compile(
