@@ -11,7 +11,8 @@ import typer
 
 from ace.cli.options import REF, BranchName, Json, PlaybookFile, playbook_file
 from ace.cli.output import emit
-from ace.errors import StoreError
+from ace.errors import InputError, StoreError
+from ace.playbook.model import Status
 
 if TYPE_CHECKING:
     from ace.playbook.model import Operation
@@ -189,7 +190,35 @@ def restore(
     emit(json, {"playbook": str(path), "kept": kept and str(kept)}, text)
 
 
-COMMANDS = (log, diff, blame, revert, branch, merge, tag, verify, backup, restore)
+def promote(
+    bullet: Annotated[
+        str, typer.Argument(metavar="BULLET", help="An id or alias of a bullet in quarantine.")
+    ],
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Although it reads as an attempt to give instructions.")
+    ] = False,
+    branch: BranchName = "main",
+    playbook: PlaybookFile = None,
+    json: Json = False,
+) -> None:
+    """Let a bullet out of quarantine: you vouch for it. Read it first, `ace playbook show BULLET`."""
+    from ace.cli.playbook import named
+    from ace.context.poison import suspicion
+    from ace.playbook.model import Promote
+
+    with writing(playbook, branch) as store:
+        found = named(store, store.checkout(), bullet)
+        if found.status is not Status.QUARANTINED:
+            raise InputError(f"{found.id} is not in quarantine: it is {found.status}.")
+        why = suspicion(found.content) or suspicion(found.section)
+        if why and not anyway:
+            hint = "Read it. If it says what you want every attempt to be told, add --anyway."
+            raise InputError(f"{found.id} is suspicious: {why}.\n  {found.content}", hint=hint)
+        commit = store.commit((Promote(found.id),), author=AUTHOR, reason=f"promoted {found.id}")
+    _tell(json, commit, f"version {commit.version.number}: {found.id} is in use")
+
+
+COMMANDS = (promote, log, diff, blame, revert, branch, merge, tag, verify, backup, restore)
 
 
 def reading(playbook: Path | None) -> Store:

@@ -97,7 +97,7 @@ def _playbook_row(item: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _show_bullet(store: Store, playbook: Playbook, name: str, as_json: bool) -> None:
-    bullet = _named(store, playbook, name)
+    bullet = named(store, playbook, name)
     aliases = [alias for alias in store.aliases() if alias.bullet == bullet.id]
     episodes = store.episodes(ids=bullet.provenance) if bullet.provenance else []
     history = store.blame(bullet.id)
@@ -114,7 +114,7 @@ def _show_bullet(store: Store, playbook: Playbook, name: str, as_json: bool) -> 
     emit(as_json, data, "\n".join(lines))
 
 
-def _named(store: Store, playbook: Playbook, name: str) -> Bullet:
+def named(store: Store, playbook: Playbook, name: str) -> Bullet:
     """The bullet with this id, or with this alias where only one has it."""
     if bullet := playbook.bullets.get(name):
         return bullet

@@ -24,7 +24,8 @@ REPEATS = "repeats a text that nobody vouches for"
 class Seen:
     """What was said beside the answer: by labels and the environment's names (`vouched`), or by anybody."""
 
-    unvouched: tuple[str, ...]
+    question: str
+    others: tuple[str, ...] = ()
     vouched: tuple[str, ...] = ()
 
     def flaw(self, lesson: str) -> str:
@@ -32,7 +33,7 @@ class Seen:
         return suspicion(lesson) or (REPEATS if self.repeated(lesson) else "")
 
     def repeated(self, lesson: str) -> bool:
-        return bool(copied(lesson, self.unvouched, self.vouched))
+        return bool(copied(lesson, self.question, self.others, self.vouched))
 
 
 def seen(trial: Trial, more: Iterable[str] = ()) -> Seen:
@@ -43,8 +44,7 @@ def seen(trial: Trial, more: Iterable[str] = ()) -> Seen:
 def seen_in(question: str, attempt: Attempt, feedback: Feedback, more: Iterable[str] = ()) -> Seen:
     """The same of an episode. What a model answered is no source: it has it from one of the others."""
     outcome = feedback.text.replace(attempt.answer, "") if attempt.answer else feedback.text
-    texts = (question, outcome, *more)
-    return Seen(tuple(filter(None, texts)), vouched(feedback))
+    return Seen(question, tuple(filter(None, (outcome, *more))), vouched(feedback))
 
 
 def vouched(feedback: Feedback) -> tuple[str, ...]:

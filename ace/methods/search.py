@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from ace.context.control import headless
 from ace.context.poison import suspicion
 from ace.errors import ModelError
 from ace.methods.consider import added, consider, release
@@ -309,5 +310,6 @@ def _added(lessons: Iterable[str]) -> tuple[Add, ...]:
 def _story(trial: Trial) -> str:
     feedback = trial.feedback
     lacks = f"\nIt lacks: {'; '.join(feedback.missing)}" if feedback.missing else ""
-    shown = f"{feedback.expected or feedback.text}{lacks}"
-    return f"Question: {trial.sample.question}\nWrong answer: {trial.attempt.answer}\n{shown}"
+    outcome = headless(feedback.text) if feedback.kind is FeedbackKind.EXECUTION else feedback.text
+    shown, answer = f"{feedback.expected or outcome}{lacks}", headless(trial.attempt.answer)
+    return f"Question: {headless(trial.sample.question)}\nWrong answer: {answer}\n{shown}"

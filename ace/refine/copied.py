@@ -2,19 +2,20 @@
 
 A lesson in the form "words people use: what stands for them" takes its words from the question; that is what
 they are for. It repeats a text when more than that comes from there: five words in a row outside such a
-head, or, where nothing in it comes from a label alone, most of its words, wherever they stand.
+head, seven of the question inside it, or, where nothing in it comes from a label alone, most of its words.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 # A letter of a script without spaces; else words, names with dots and numbers, whole.
 _TOKEN = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]|[^\\W_]+(?:[._'\u2019][^\\W_]+)*")
 _SENTENCE = re.compile("(?<=[.!?;\u3002\uff01\uff1f])\\s+|\n+")
 _RUN = 5  # words
-_HEAD = 12
+_HEAD = 7  # of the question, in a row
 _FEW = 3  # of what a sentence says: fewer may be alike by chance
 _MOST = 0.6
 _STEM = 5  # letters
@@ -30,39 +31,54 @@ _CLAIM = re.compile(
 )
 
 
-def copied(lesson: str, unvouched: Iterable[str], vouched: Iterable[str] = ()) -> str:
-    """The first sentence of a lesson that repeats one of the texts `unvouched`, or nothing.
+def copied(lesson: str, question: str, others: Iterable[str] = (), vouched: Iterable[str] = ()) -> str:
+    """The first sentence of a lesson that repeats the question or one of the `others`, or nothing.
 
     `vouched`: what labels and the environment's own names say. What stands there is not repeated.
     """
-    told = [tokens(text) for text in unvouched]
-    right = [tokens(text) for text in vouched]
-    runs = set(_grams(told, _RUN)) - set(_grams(right, _RUN))
-    words = {_stem(word) for text in told for word in text}
-    own = {_stem(word) for text in right for word in text} - words
-    for sentence in _SENTENCE.split(lesson):
-        if _repeats(sentence, runs, words, own, right):
-            return sentence.strip()
-    return ""
+    asked, told, right = tokens(question), [*map(tokens, others)], [*map(tokens, vouched)]
+    known = set(_grams(right, _RUN))
+    words = {_stem(word) for text in (asked, *told) for word in text}
+    sources = _Sources(
+        heads=set(_grams([asked], _HEAD)) | set(_grams(told, _RUN)) - known,
+        runs=set(_grams([asked, *told], _RUN)) - known,
+        words=words,
+        own={_stem(word) for text in right for word in text} - words,
+        right=right,
+    )
+    found = (sentence.strip() for sentence in _SENTENCE.split(lesson) if _repeats(sentence, sources))
+    return next(found, "")
+
+
+class _Sources(NamedTuple):
+    """Runs of words that no head may have, and nothing else; words of anybody, and words of labels alone."""
+
+    heads: set[tuple[str, ...]]
+    runs: set[tuple[str, ...]]
+    words: set[str]
+    own: set[str]
+    right: Sequence[list[str]]
 
 
 def tokens(text: str) -> list[str]:
     return _TOKEN.findall(text.casefold())
 
 
-def _repeats(
-    sentence: str, runs: set[tuple[str, ...]], words: set[str], own: set[str], right: Sequence[list[str]]
-) -> bool:
+def _repeats(sentence: str, sources: _Sources) -> bool:
     head, colon, meaning = sentence.partition(":")
     said = tokens(meaning if colon else sentence)
-    anchored = any(_stem(word) in own for word in said) or _stands_in(said, right)
-    if colon and anchored and len(tokens(head)) <= _HEAD and not _CLAIM.search(head):
-        return any(run in runs for run in _grams([said], _RUN))
+    anchored = any(_stem(word) in sources.own for word in said) or _stands_in(said, sources.right)
+    if colon and anchored and not _CLAIM.search(head):
+        return _has(tokens(head), sources.heads) or _has(said, sources.runs)
     everything = tokens(sentence)
-    if any(run in runs for run in _grams([everything], _RUN)):
+    if _has(everything, sources.runs):
         return True
     told = {_stem(word) for word in everything if word not in _LITTLE}
-    return not anchored and len(told & words) >= max(_FEW, _MOST * len(told))
+    return not anchored and len(told & sources.words) >= max(_FEW, _MOST * len(told))
+
+
+def _has(said: list[str], runs: set[tuple[str, ...]]) -> bool:
+    return any(run in runs for size in {len(run) for run in runs} for run in _grams([said], size))
 
 
 def _stands_in(said: list[str], right: Iterable[list[str]]) -> bool:
