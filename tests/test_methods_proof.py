@@ -167,11 +167,22 @@ def test_what_two_samples_of_a_batch_add_is_one_bullet_with_both_proofs() -> Non
         Add("x", "lessons", "Late: ord.d > 6.", ("e1",)),
         Add("y", "lessons", "Late: ord.d > 6", ("e2",)),
     )
-    delta, ids = ace(lambda _: "").combine([accepted("own", one), accepted("far", two, Quarantine("y"))])
-    assert delta == (replace(one, provenance=("e1", "e2")), Vote("x", helpful=1), Quarantine("x"))
+    delta, ids = ace(lambda _: "").combine([accepted("own", one), accepted("far", two)])
+    assert delta == (replace(one, provenance=("e1", "e2")), Vote("x", helpful=1))
     assert ids == {"y": "x"}
     book, rejected = apply(Playbook(), delta)
     assert not rejected and len(book) == 1
+
+
+def test_what_one_sample_proved_does_not_wait_because_another_only_said_it() -> None:
+    one, two = Add("x", "lessons", "Late: ord.d > 6."), Add("y", "lessons", "Late: ord.d > 6")
+    waits, method = (two, Quarantine("y")), ace(lambda _: "")
+    for made in (
+        (accepted("own", one), accepted("far", *waits)),
+        (accepted("far", *waits), accepted("own", one)),
+    ):
+        assert method.combine(made)[0] == (one,)
+    assert method.combine([accepted("far", *waits)])[0] == waits
 
 
 def test_two_names_that_a_batch_gives_one_meaning_join_one_line() -> None:

@@ -145,17 +145,31 @@ def quarantine(
     _each(bullets, decide, reason, branch, playbook, json)
 
 
+def _vouched(bullet: Bullet, anyway: bool) -> None:
+    """What reads as an attempt to give instructions is let in by somebody who has read it, knowingly."""
+    from ace.context.poison import suspicion
+
+    why = suspicion(bullet.content) or suspicion(bullet.section)
+    if why and not anyway:
+        hint = "Read it. If it says what you want every attempt to be told, add --anyway."
+        raise InputError(f"{bullet.id} is suspicious: {why}.\n  {bullet.content}", hint=hint)
+
+
 def promote(
     bullets: Bullets,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Although it reads as an attempt to give instructions.")
+    ] = False,
     reason: Reason = "promoted by hand",
     branch: BranchName = "main",
     playbook: PlaybookFile = None,
     json: Json = False,
 ) -> None:
-    """Put bullets to use that are in quarantine or were removed."""
+    """Put bullets to use that are in quarantine or were removed: you vouch for them."""
     from ace.playbook.model import Promote, Status
 
     def decide(old: Bullet) -> Decision:
+        _vouched(old, anyway)
         return (None if old.status is Status.ACTIVE else Promote(old.id)), "is in use already"
 
     _each(bullets, decide, reason, branch, playbook, json)

@@ -65,6 +65,9 @@ def import_(
     quarantine: Annotated[
         bool, typer.Option("--quarantine", help="Keep what it brings out of the context until it is proven.")
     ] = False,
+    pins: Annotated[
+        bool, typer.Option("--pins", help="Pin new bullets that the file says are pinned.")
+    ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Import nothing if a line cannot be read.")
     ] = False,
@@ -76,9 +79,14 @@ def import_(
     playbook: PlaybookFile = None,
     json: Json = False,
 ) -> None:
-    """Add the bullets of a file to a playbook; a bullet that is there already is brought in line with it."""
+    """Add the bullets of a file to a playbook; a bullet that is there already is brought in line with it.
+
+    What reads as an attempt to give instructions waits in quarantine, whatever the file says of it.
+    """
+    from ace.context.poison import suspicion
     from ace.playbook.exchange import plan
     from ace.playbook.formats import by_name, detected
+    from ace.playbook.model import Add
     from ace.store import Store
 
     text = read_text(file).removeprefix("\ufeff")
@@ -101,10 +109,14 @@ def import_(
             told=told,
             removing=replace,
             quarantine=quarantine,
+            pins=pins,
+            suspicion=suspicion,
         )
+        cited = {name for op in made.delta if isinstance(op, Add) for name in op.provenance}
+        unknown = len(cited) - len(store.episodes(ids=sorted(cited))) if cited else 0
         reason = f"import of {file.name}"
         commit = store.commit(made.delta, author=AUTHOR, reason=reason, aliases=made.aliases)
-    _report(file, chosen, reading, made, commit, json)
+    _report(file, chosen, reading, made, commit, unknown, json)
 
 
 def _to_write(file: Path | None, form: Writable) -> tuple[Format, Write]:
@@ -126,7 +138,9 @@ def _updated(file: Path, block: str, title: str) -> str:
     return new_file(str(file), title) + block
 
 
-def _report(file: Path, form: Format, reading: Reading, made: Plan, commit: Commit, as_json: bool) -> None:
+def _report(
+    file: Path, form: Format, reading: Reading, made: Plan, commit: Commit, unknown: int, as_json: bool
+) -> None:
     """Everything that a person would otherwise have to find out by comparing."""
     from ace.playbook.delta import touched
     from ace.runs.table import counted
@@ -139,6 +153,7 @@ def _report(file: Path, form: Format, reading: Reading, made: Plan, commit: Comm
     if twins := made.duplicates:
         lines.append(f"{counted(len(twins), 'exact duplicate')}: each kept once, its votes added")
         lines += [f"  {file}:{twin.line}: {twin.alias} is {twin.first or twin.bullet}" for twin in twins]
+    lines += _distrusted(made, unknown)
     lines += [f"not held: {', '.join(reading.lost)}"] if reading.lost else []
     lines += [*_lines(file, "note", made.notes), *_lines(file, "not read", reading.unread)]
     lines += [f"not applied: {each}" for each in refused]
@@ -151,12 +166,35 @@ def _report(file: Path, form: Format, reading: Reading, made: Plan, commit: Comm
         "known": made.known,
         "gone": made.gone,
         "duplicates": [asdict(each) for each in made.duplicates],
+        "held": [{"bullet": name, "why": why} for name, why in made.held],
+        "unpinned": made.unpinned,
+        "unknown_episodes": unknown,
         "not_held": reading.lost,
         "notes": [asdict(each) for each in made.notes],
         "unread": [asdict(each) for each in reading.unread],
         "rejected": refused,
     }
     emit(as_json, data, "\n".join(lines))
+
+
+def _distrusted(made: Plan, unknown: int) -> list[str]:
+    """What the file says of itself and nobody here can confirm."""
+    from ace.runs.table import counted
+
+    held = made.held
+    lines = (
+        [f"{counted(len(held), 'bullet')} suspicious: in quarantine until `ace playbook promote`"]
+        if held
+        else []
+    )
+    lines += [f"  {name}: {why}" for name, why in held]
+    lines += (
+        [f"{counted(made.unpinned, 'new bullet')} not pinned; --pins takes over pins"]
+        if made.unpinned
+        else []
+    )
+    lines += [f"{counted(unknown, 'episode')} cited that this playbook does not hold"] if unknown else []
+    return lines
 
 
 def _lines(file: Path, what: str, findings: Iterable[Finding]) -> list[str]:

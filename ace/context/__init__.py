@@ -3,7 +3,7 @@
 from ace.context.assemble import DEFAULT_SHARE, Assembled, Fill, Found, Frame, Limit, Placed, assemble
 from ace.context.item import Item, Source, Trust
 from ace.context.pack import LeftOut, Packed, pack
-from ace.context.render import Rendered, neutralise, render_playbook
+from ace.context.render import Rendered, defused, neutralise, render_playbook
 from ace.context.source import CallableSource, as_source
 from ace.context.tokens import CountTokens, estimate_tokens
 
@@ -25,6 +25,7 @@ __all__ = [
     "Trust",
     "as_source",
     "assemble",
+    "defused",
     "estimate_tokens",
     "neutralise",
     "pack",

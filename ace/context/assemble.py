@@ -66,7 +66,8 @@ class Placed:
 class Assembled:
     """A prompt: `system` and `user` are its messages, `tokens` what they take, never more than `budget`.
 
-    `playbook` and `retrieved` are the parts of it that can change an answer; `tokens_by` sums up to `tokens`.
+    `playbook` and `retrieved` are the parts of it that can change an answer, `found` that of it which sources
+    found; `tokens_by` sums up to `tokens`.
     """
 
     system: str
@@ -78,6 +79,7 @@ class Assembled:
     playbook_tokens: int = 0
     bullets: tuple[str, ...] = ()
     retrieved: str = ""
+    found: str = ""
     items: tuple[Placed, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     tokens_by: Mapping[str, int] = field(default_factory=dict)
@@ -118,6 +120,7 @@ def assemble(
         rendered.tokens,
         rendered.bullets,
         retrieved.text,
+        retrieved.found,
         retrieved.placed,
         (*rendered.left_out, *retrieved.left_out),
         {**by, "framing": tokens - sum(by.values())},
@@ -169,6 +172,7 @@ class _Retrieved:
     user: str
     tokens: int
     text: str
+    found: str
     placed: tuple[Placed, ...]
     left_out: tuple[LeftOut, ...]
 
@@ -188,7 +192,7 @@ def _retrieved(
         gone = lines.pop()
         left_out.append(LeftOut(gone.label, gone.tokens, f"the message came to {tokens} of {room} tokens"))
     placed = tuple(Placed(line.source, line.label, line.tokens) for line in lines)
-    return _Retrieved(user, tokens, "\n".join(filter(None, parts)), placed, tuple(left_out))
+    return _Retrieved(user, tokens, "\n".join(filter(None, parts)), parts[1], placed, tuple(left_out))
 
 
 def _choose(lines: Iterable[_Line], room: int) -> tuple[list[_Line], list[LeftOut]]:

@@ -5,30 +5,23 @@ episodes, no dates. So a vote changes nothing and a new bullet only appends with
 room is short the oldest bullets stay (the pinned first), for the same reason.
 
 A bullet is data. Its line breaks are indented, so it cannot start another bullet or section; chat
-template tokens lose their form; characters nobody can see are dropped.
+template tokens, markup of tool calls and lines of our own prompts lose their form (see
+`ace.context.control`); characters nobody can see are dropped.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from ace.context.control import broken, headless
 from ace.context.item import Item
+from ace.context.lookalike import SELECTORS
 from ace.context.pack import LeftOut, pack
 from ace.context.tokens import CountTokens, estimate_tokens
 from ace.playbook.model import Bullet, Playbook
 from ace.playbook.text import HIDDEN
-
-# <|im_start|>, its full-width form, Gemma's and Llama's turns, sentence marks; then [INST], <<SYS>>.
-_CONTROL = re.compile(
-    r"<(?=[|\uff5c][^<>\n]{0,64}[|\uff5c]>)"
-    r"|<(?=/?(?:s|bos|eos|pad|unk|mask|think|tool_call|tool_response|(?:start|end)_of_turn|fim_\w{1,16})>)"
-    r"|<(?=</?SYS>>)"
-    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|IMG)\])",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +61,18 @@ def render_playbook(
 
 def neutralise(text: str) -> str:
     """Text from anywhere, made safe to stand inside one list item of a prompt."""
-    lines = (HIDDEN.sub("", line).rstrip() for line in text.splitlines())
-    return _CONTROL.sub(lambda found: f"{found[0]} ", "\n  ".join(filter(None, lines)))
+    lines = (SELECTORS.sub("", HIDDEN.sub("", line)).rstrip() for line in text.splitlines())
+    return broken("\n  ".join(filter(None, lines)))
+
+
+def defused(text: str) -> str:
+    """Text that is the whole of a message, its lines as they are: only what acts on a template is broken."""
+    return broken(SELECTORS.sub("", HIDDEN.sub("", text.replace("\r\n", "\n"))))
 
 
 def _line(bullet: Bullet, ids: bool) -> str:
-    return f"- [{bullet.id}] {neutralise(bullet.content)}\n" if ids else f"- {neutralise(bullet.content)}\n"
+    content = headless(neutralise(bullet.content))
+    return f"- [{bullet.id}] {content}\n" if ids else f"- {content}\n"
 
 
 def _heading(section: str) -> str:

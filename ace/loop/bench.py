@@ -63,23 +63,24 @@ class Bench:
         """`draw` 0 is the attempt that counts; others differ in seed and temperature."""
         if self.stop.is_set():
             raise RunStopped("The run has ended; this attempt was not made.")
-        attempt, text = self.attempt(sample, playbook, draw=draw)
+        attempt, context = self.attempt(sample, playbook, draw=draw)
         feedback = self._shown(sample, attempt)
         verdict = self.task.environment.judge(sample, attempt)
-        return self.record(sample, attempt, feedback, verdict, context=text)
+        trial = self.record(sample, attempt, feedback, verdict, context=context.shown)
+        return replace(trial, shown=(context.found,)) if context.found else trial
 
-    def attempt(self, sample: Sample, playbook: Playbook, *, draw: int = 0) -> tuple[Attempt, str]:
-        """An attempt that is not judged or recorded yet, and what it was shown beside the question."""
+    def attempt(self, sample: Sample, playbook: Playbook, *, draw: int = 0) -> tuple[Attempt, Assembled]:
+        """An attempt that is not judged or recorded yet, and what it was shown."""
         try:
             context = self.context(sample, playbook)
         except ContextError as error:  # the sample's own fault: it counts as wrong, with its reason
-            return Attempt(sample.id, "", error=f"{type(error).__name__}: {error}"), ""
+            return Attempt(sample.id, "", error=f"{type(error).__name__}: {error}"), Assembled("", "", 0, 0)
         if not self.episodes:
             self._note(context)
         if draw:
             seed = self.seed("solve", sample.id, draw)
-            return self.solver(sample, context, temperature=_TEMPERATURE, seed=seed), context.shown
-        return self.solver(sample, context, seed=self.seed("solve", sample.id)), context.shown
+            return self.solver(sample, context, temperature=_TEMPERATURE, seed=seed), context
+        return self.solver(sample, context, seed=self.seed("solve", sample.id)), context
 
     def _note(self, context: Assembled) -> None:
         self.context_tokens = context.playbook_tokens

@@ -13,6 +13,7 @@ from ace.loop.bench import Bench
 from ace.loop.options import seed_of
 from ace.loop.session import Session
 from ace.methods.groups import Group, conflict, groups, rivals
+from ace.methods.held import all_waits
 from ace.methods.proof import Proof, prove, solved
 from ace.methods.protocol import Trial
 from ace.playbook.model import Delta, Playbook
@@ -79,7 +80,7 @@ def _entries(done: Sequence[Lesson]) -> list[_Entry]:
         for place, (bench, trial, proposals) in enumerate(done)
         if trial.provable and solved(trial.feedback) is not None
         for made in proposals
-        if made.outcome == "accepted"
+        if made.outcome == "accepted" and not all_waits(made.delta)
     ]
 
 

@@ -18,10 +18,9 @@ from threading import Event, Thread
 from types import TracebackType
 from typing import Self
 
-from ace.agent.solver import SingleCall
 from ace.errors import InputError
 from ace.loop.bench import Bench
-from ace.loop.contexts import contexts_of
+from ace.loop.contexts import contexts_of, solver_of
 from ace.loop.learner import UNJUDGED, Ended, Item, Told, learn_behind
 from ace.loop.options import Options, Progress, silent
 from ace.loop.stream import PHASE
@@ -50,7 +49,7 @@ class Agent:
     def __init__(self, task: Task, store: Store, team: Team, options: Options, progress: Progress) -> None:
         self.task, self.store, self._options = task, store, options
         self._context = contexts_of(task, store, team, options)
-        self._solver = SingleCall(self._context.generator)
+        self._solver = solver_of(task, team, self._context)
         self._meter, self._stop, self._count = team.meter, Event(), 0
         self._waiting: queue.Queue[Item] = queue.Queue(options.waiting)
         self._learned: Future[Report] = Future()
@@ -72,7 +71,7 @@ class Agent:
         with self._meter.about(sample.id):
             attempt, context = bench.attempt(sample, playbook)
         shown = self.task.environment.feedback(sample, attempt, FeedbackKind.EXECUTION)
-        trial = bench.record(sample, attempt, shown, UNJUDGED, context=context)
+        trial = bench.record(sample, attempt, shown, UNJUDGED, context=context.shown)
         self._keep(bench)
         return Answer(attempt.answer, trial.episode, attempt.error)
 

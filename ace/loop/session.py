@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from threading import Event
@@ -23,9 +23,10 @@ from ace.loop.options import Options, Progress
 from ace.loop.replay import Replay
 from ace.loop.sources import recorded, sources_of
 from ace.methods.evidence import Evidence
+from ace.methods.held import seen_in
 from ace.methods.protocol import Method, Trial
 from ace.playbook.delta import diff, touched
-from ace.playbook.model import Delta, Playbook
+from ace.playbook.model import Bullet, Delta, Playbook, Status
 from ace.roles import Team, prompt_hash
 from ace.runs.cost import faults_met, usage_by_role, worked
 from ace.store import Store
@@ -68,7 +69,7 @@ class Session:
         self.contexts = contexts_of(task, store, team, options)
         self.method: Method = self.contexts.method
         self.solver = solver_of(task, team, self.contexts)
-        self.evidence = _fresh(task, store.checkout(self.base))
+        self.evidence = _fresh(task, store, store.checkout(self.base))
         self._journal = {step.number: step for step in store.steps(self.run)}
         self._number, self.version = 0, self.base
         self._stop = stop or Event()
@@ -96,7 +97,7 @@ class Session:
 
     def forget(self) -> None:
         """What earlier samples showed is no longer to be counted on: the evidence starts anew."""
-        self.evidence = _fresh(self.task, self.playbook)
+        self.evidence = _fresh(self.task, self.store, self.playbook)
 
     def bench(self, phase: str, version: int, purpose: str) -> Bench:
         options = self.options
@@ -191,6 +192,7 @@ class Session:
             for bullet, samples in step.payload["kept"].items():
                 if bullet in bullets:
                     self.evidence.kept(bullets[bullet], samples)
+            _taint(self.evidence, self.store, (bullets[b] for b in step.payload["kept"] if b in bullets))
 
 
 @contextmanager
@@ -233,12 +235,24 @@ def session(
         active.journal.close()
 
 
-def _fresh(task: Task, playbook: Playbook) -> Evidence:
+def _fresh(task: Task, store: Store, playbook: Playbook) -> Evidence:
     """Knows the questions, and where the bullets are; nothing proves anything yet."""
     evidence = Evidence(task.train)
     for bullet in playbook:
         evidence.kept(bullet, ())
+    _taint(evidence, store, playbook)
     return evidence
+
+
+def _taint(evidence: Evidence, store: Store, bullets: Iterable[Bullet]) -> None:
+    """What waits in quarantine and repeats the samples that it cites cannot be proven by them."""
+    waiting = [bullet for bullet in bullets if bullet.status is Status.QUARANTINED]
+    cited = {name for bullet in waiting for name in bullet.provenance}
+    known = {episode.id: episode for episode in store.episodes(ids=sorted(cited))} if cited else {}
+    for bullet in waiting:
+        for episode in (known[name] for name in bullet.provenance if name in known):
+            if seen_in(episode.question, episode.attempt, episode.feedback).repeated(bullet.content):
+                evidence.taint(bullet.id, episode.sample_id)
 
 
 def _status(error: BaseException) -> RunStatus:

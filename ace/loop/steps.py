@@ -12,6 +12,7 @@ from ace.loop.bench import Bench
 from ace.loop.merging import Lesson, merged
 from ace.loop.session import Session, Work
 from ace.methods.evidence import specific
+from ace.methods.held import guarded
 from ace.methods.proof import solved
 from ace.methods.protocol import Trial
 from ace.playbook.delta import touched
@@ -117,6 +118,7 @@ def learned(run: Session, phase: str, done: Sequence[Lesson]) -> Work:
     playbook = run.playbook
     votes = credit.cast(run, [trial for _, trial, _ in done], playbook)
     changes, ids = run.method.combine(proposals)
+    changes = guarded(changes, playbook)
     proven = ((p, [p.sample_id] if trial.provable else []) for _, trial, made in done for p in made)
     return Work(
         votes + changes,
@@ -138,7 +140,7 @@ def _curate(run: Session, phase: str, chore: str) -> Work:
         proposals = run.method.curate(chore, run.playbook, bench, run.evidence)
     delta, ids = run.method.combine(proposals)
     return Work(
-        delta,
+        guarded(delta, run.playbook),
         [],
         f"{phase}: {chore}",
         _authors(proposals),
@@ -180,13 +182,14 @@ def _result(bench: Bench, trial: Trial) -> dict[str, Any]:
 def _kept(
     proposals: Iterable[tuple[Proposal, Sequence[str]]], ids: Mapping[str, str]
 ) -> dict[str, list[str]]:
-    """Bullet -> the samples that prove it."""
+    """Bullet -> the samples that prove it: none, where it waits in quarantine."""
     kept: dict[str, list[str]] = {}
     for proposal, samples in proposals:
         if proposal.outcome == "accepted":
-            proven = (op for op in proposal.delta if not isinstance(op, Quarantine))
-            for name in dict.fromkeys(name for op in proven for name in touched(op)):
-                kept.setdefault(ids.get(name, name), []).extend(samples)
+            waits = {op.id for op in proposal.delta if isinstance(op, Quarantine)}
+            said = (op for op in proposal.delta if not isinstance(op, Quarantine))
+            for name in dict.fromkeys(name for op in said for name in touched(op)):
+                kept.setdefault(ids.get(name, name), []).extend(() if name in waits else samples)
     return kept
 
 

@@ -108,4 +108,5 @@ def _trial(bench: Bench, recorded: Recorded, works: str) -> Trial:
     if trace.correct not in (None, verdict.correct):
         verdict = replace(verdict, detail=f"{verdict.detail}; {trace.outcome}".lstrip("; "))
     shown = environment.feedback(sample, attempt, bench.feedback)
-    return bench.record(sample, attempt, shown, verdict)
+    trial = bench.record(sample, attempt, shown, verdict)
+    return replace(trial, shown=(*trace.turns, trace.answer, trace.error))

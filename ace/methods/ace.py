@@ -23,8 +23,9 @@ from ace.methods.protocol import Bench, Trial
 from ace.methods.quarantine import released
 from ace.methods.refusals import earlier
 from ace.methods.search import Search, confined, failed, ignored, proposal
-from ace.playbook.delta import apply
-from ace.playbook.model import Bullet, Delta, Playbook, Remove
+from ace.playbook.delta import apply, touched
+from ace.playbook.model import Add, Bullet, Delta, Playbook, Quarantine, Remove
+from ace.refine.similar import same_words
 from ace.roles.curator import Curator
 from ace.roles.reflector import Reflector
 from ace.store.records import Proposal
@@ -79,12 +80,14 @@ class Ace:
 
     def combine(self, proposals: Iterable[Proposal]) -> tuple[Delta, Mapping[str, str]]:
         """The accepted deltas of a batch as one. What two samples proved is added once, then voted for, and
-        two other names for one meaning join the same line.
+        two other names for one meaning join the same line. What one proved does not wait for another's sake.
         """
-        batch = Batch()
-        for made in proposals:
-            if made.outcome == "accepted":
-                for operation in made.delta:
+        batch, kept = Batch(), [made.delta for made in proposals if made.outcome == "accepted"]
+        proven = {same_words(add.content) for delta in kept for add in _adds(delta, held=False)}
+        for delta in kept:
+            needless = {add.id for add in _adds(delta, held=True) if same_words(add.content) in proven}
+            for operation in delta:
+                if needless.isdisjoint(touched(operation)):
                     batch.take(operation)
         return tuple(batch.operations), batch.ids
 
@@ -130,6 +133,12 @@ class Ace:
         proof = prove(delta, playbook, proofs, (), bench) if self.verify else Proof(True, "kept unproven")
         proof = replace(proof, why=f"{proof.why}{ignored(said, bullets)}")
         return (proposal(subject, "curator", delta, proof),)
+
+
+def _adds(delta: Delta, *, held: bool) -> tuple[Add, ...]:
+    """What a delta adds: to be used, or `held` in quarantine."""
+    waits = {operation.id for operation in delta if isinstance(operation, Quarantine)}
+    return tuple(op for op in delta if isinstance(op, Add) and (op.id in waits) is held)
 
 
 def _only_about(subject: str, bullets: Iterable[Bullet]) -> tuple[Bullet, ...]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ace.methods.contrast import SPEAKS_FOR
 from ace.methods.evidence import Evidence, specific
 from ace.methods.generality import PLACEHOLDERS, conditions, mentioned, repeated, stems
 from ace.playbook.model import Add, Bullet, Promote, Revise, bullet_id
@@ -92,7 +93,7 @@ def _flaw(lesson: str, sample: Sample, evidence: Evidence) -> str:
     if not stems(lesson.partition(":")[0]) - stems(" ".join(PLACEHOLDERS)):
         return WORDLESS
     if other := evidence.contrast.bystander(lesson, (sample.id,)):
-        return f"would also speak for: {other}"
+        return f"{SPEAKS_FOR}{other}"
     return "" if evidence.rarity.sets_apart(sample.question, lesson) else "would speak for many questions"
 
 

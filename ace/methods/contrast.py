@@ -16,6 +16,8 @@ from ace.methods.generality import PLACEHOLDERS, WORD, conditions, names, stem, 
 from ace.refine.similar import same_words
 from ace.task.types import Sample
 
+SPEAKS_FOR = "would also speak for: "  # the question of a bystander
+
 
 class _Told(NamedTuple):
     """What a lesson says: its columns, and the words of its meaning where that is one plain condition."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from ace.methods.contrast import Contrast
+from ace.methods.contrast import SPEAKS_FOR, Contrast
 from ace.methods.generality import Rarity, mentioned, stems
 from ace.playbook.model import Bullet, Playbook
 from ace.task.types import Sample
@@ -26,6 +26,7 @@ class Evidence:
             dict
         )  # stem -> bullets with it in their words
         self._proofs: dict[str, tuple[str, ...]] = {}
+        self._tainted: dict[str, set[str]] = defaultdict(set)  # bullet -> samples whose text it repeats
         self.reflections: Counter[str] = Counter()  # sample -> proposals that did not make it right
         self._refuted: dict[tuple[str, str], list[Sequence[str]]] = defaultdict(list)
         self.contrast = Contrast(self._samples.values())
@@ -70,6 +71,13 @@ class Evidence:
         for stem in stems(bullet.content.partition(":")[0]):
             self._speaking[stem][bullet.id] = None
 
+    def taint(self, bullet_id: str, sample_id: str) -> None:
+        """A bullet repeats what was said at this sample, so the sample cannot prove it."""
+        self._tainted[bullet_id].add(sample_id)
+
+    def tainted(self, bullet_id: str, sample_id: str) -> bool:
+        return sample_id in self._tainted.get(bullet_id, ())
+
     def neighbours(self, sample: Sample, subjects: Collection[str], most: int) -> tuple[Sample, ...]:
         """Other samples that bullets made right, those that share most with `subjects` first."""
         shared: dict[str, int] = defaultdict(int)
@@ -102,7 +110,7 @@ class Evidence:
         if bullet.pinned or not any(sample in self._samples for sample in proofs):
             return ""
         other = self.contrast.bystander(bullet.content, proofs)
-        return f"would also speak for: {other}" if other else ""
+        return f"{SPEAKS_FOR}{other}" if other else ""
 
     def by_subject(self, playbook: Playbook) -> Mapping[str, tuple[Bullet, ...]]:
         """Live bullets under each subject that some sample has touched."""

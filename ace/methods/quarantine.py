@@ -1,6 +1,7 @@
 """The way out of quarantine: a bullet that waits for proof is tried on the failed samples it speaks of.
 
-Most come from recorded attempts, or from outcomes that showed nothing. Nothing is committed here.
+Most come from recorded attempts, or from outcomes that showed nothing. One that repeats a text is tried only
+on samples that have not seen that text, and one that is suspicious on none. Nothing is committed here.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from ace.methods.consider import release
 from ace.methods.coverage import vouched
 from ace.methods.evidence import Evidence
 from ace.methods.generality import stems
+from ace.methods.held import barred, seen
 from ace.methods.proof import prove
 from ace.methods.protocol import Bench, Trial
 from ace.methods.search import proposal
@@ -62,8 +64,14 @@ def _about(trial: Trial, playbook: Playbook, evidence: Evidence) -> list[Bullet]
     near = {bullet.id: bullet for bullet in (*touching, *evidence.speaking(playbook, trial.sample.question))}
     uses = trial.feedback.uses
     held = (bullet for bullet in near.values() if bullet.status is Status.QUARANTINED)
-    waiting = [bullet for bullet in held if vouched(bullet, uses) is not False]
+    waiting = [bullet for bullet in held if vouched(bullet, uses) is not False and not barred(bullet)]
     asked, ids = stems(trial.sample.question), {bullet.id for bullet in touching}
     shared = {b.id: len(asked & stems(b.content.partition(":")[0])) + (b.id in ids) for b in waiting}
-    found = [bullet for bullet in waiting if shared[bullet.id]]
+    found = [b for b in waiting if shared[b.id] and _unseen(b, trial, evidence)]
     return sorted(found, key=lambda bullet: (-shared[bullet.id], bullet.position, bullet.id))
+
+
+def _unseen(bullet: Bullet, trial: Trial, evidence: Evidence) -> bool:
+    """Neither this trial nor an earlier one at its sample had the text that the bullet repeats before it."""
+    tainted = evidence.tainted(bullet.id, trial.sample.id)
+    return not tainted and not seen(trial).repeated(bullet.content)

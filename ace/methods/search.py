@@ -9,11 +9,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from ace.context.control import headless
+from ace.context.poison import suspicion
 from ace.errors import ModelError
 from ace.methods.consider import added, consider, release
+from ace.methods.contrast import SPEAKS_FOR
 from ace.methods.coverage import teachable, unspoken
 from ace.methods.evidence import Evidence
 from ace.methods.generality import generalised, stems
+from ace.methods.held import REPEATS, Seen, seen, waiting
 from ace.methods.proof import Proof, prove, solved
 from ace.methods.protocol import Bench, Trial
 from ace.methods.refusals import contents
@@ -44,11 +48,12 @@ _SHOWN_REFUTED = 2  # of earlier meetings, and of this one
 
 
 class _Made(NamedTuple):
-    """A proposal, the attempts made with it, and what was wrong with lessons that were left out."""
+    """A proposal, the attempts made with it, what was wrong with lessons that were left out; those held."""
 
     proposal: Proposal
     trials: tuple[Trial, ...] = ()
     flaws: tuple[str, ...] = ()
+    held: tuple[Add, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +71,30 @@ class Search:
     refuted: tuple[Sequence[str], ...] = ()
     earlier: tuple[Sequence[str], ...] = ()  # refuted when the sample was met before, and still known to be
     flaws: tuple[str, ...] = ()  # of the last try's lessons, in words
+    held: tuple[Add, ...] = ()  # lessons that were not tried and must wait, see `ace.methods.held`
 
     def tried(self, tries: int) -> Iterator[Proposal]:
         """Proposals until one holds, at most `tries`. From the fourth on every other one is the curator's.
 
         A lesson that brought the attempt closer to the right answer is taken along: the next try learns what
-        is still missing, from the attempt that was made with it.
+        is still missing, from the attempt that was made with it. What had to be held back goes into
+        quarantine with what holds, or else by a proposal of its own, the last one.
         """
         state = self
         for number in range(tries):
             curating = number >= 3 and number % 2 and state._related()
-            made, trials, flaws = state._edit(number) if curating else state._lesson(number)
-            yield made
+            made, trials, flaws, held = state._edit(number) if curating else state._lesson(number)
+            state = replace(state, held=(*state.held, *held))
             if made.outcome == "accepted":
+                yield replace(made, delta=(*made.delta, *waiting(state.held, self.playbook)))
                 return
+            yield made
             state = replace(state, refuted=(*state.refuted, contents(made.delta)), flaws=flaws)
             if trials and closer(trials[0].feedback, state.trial.feedback):
                 state = replace(state, trial=trials[0], taken=made.delta, refuted=(), flaws=())
+        if delta := waiting(state.held, self.playbook):
+            why = "quarantined: it must wait for a person, or for an attempt at another sample"
+            yield Proposal(self.trial.sample.id, "reflector", delta, "accepted", why, (self.trial.episode,))
 
     def unproven(self, *, quarantine: bool) -> Proposal:
         """The first lesson as it comes; in quarantine where nothing that is shown could ever prove it."""
@@ -93,12 +105,14 @@ class Search:
         if not lessons:
             return proposal(self.trial.sample.id, "reflector", (), Proof(False, critique), self.trial)
         said = _added(lessons)
-        delta: Delta = tuple(op for op in said if op.id not in self.playbook.bullets)
-        if not delta:  # and what is proven already must not go into quarantine for being said again
+        new = tuple(op for op in said if op.id not in self.playbook.bullets)
+        if not new:  # and what is proven already must not go into quarantine for being said again
             return proposal(self.trial.sample.id, "reflector", said, Proof(False, "known"), self.trial)
-        if quarantine:
-            delta += tuple(Quarantine(operation.id) for operation in delta if isinstance(operation, Add))
+        flaws = {op.id: flaw for op in new if (flaw := self._seen.flaw(op.content))}
+        held = tuple(Quarantine(operation.id) for operation in new if quarantine or operation.id in flaws)
+        delta: Delta = (*new, *held)
         why = "nothing that is shown can prove it: quarantined" if quarantine else "kept unproven"
+        why += "".join(f"; {name} is quarantined: {flaw}" for name, flaw in flaws.items())
         why += f"; {critique}" if critique else ""
         return proposal(self.trial.sample.id, "reflector", delta, Proof(True, why), self.trial)
 
@@ -127,22 +141,33 @@ class Search:
             said = self._said(number, self._unhelpful(self.refuted if number > 2 else ()))
         except ModelError as error:
             return _Made(failed(sample.id, "reflector", error, self.trial.episode))
-        known = self._related()
-        judged = [consider(text, sample, known, self.evidence, widen=not self.refuted) for text in said]
+        known, suspect = self._related(), {text: flaw for text in said if (flaw := self._seen.flaw(text))}
+        fit = [text for text in said if text not in suspect]
+        judged = [consider(text, sample, known, self.evidence, widen=not self.refuted) for text in fit]
         found = tuple(op for each in judged if each.operation for op in self._released(each.operation))
         flaws = tuple(each.flaw for each in judged if each.flaw)
         left_out = "".join(f"; left out, {flaw}" for flaw in flaws)
+        left_out += "".join(f"; held, {text} {flaw}" for text, flaw in suspect.items())
+        held = tuple(replace(added(text), provenance=(self.trial.episode,)) for text in suspect)
+        flaws += tuple(f"a sentence that {flaw}" for flaw in dict.fromkeys(suspect.values()))
         delta = (*self.taken, *found)
         if not found or self._tried(delta):
             proof = Proof(False, ("refuted before" if found else "nothing new") + left_out)
             made = proposal(sample.id, "reflector", delta or _added(said), proof, self.trial)
-            return _Made(made, (), flaws)
-        return self._proven("reflector", delta, left_out)._replace(flaws=flaws)
+            return _Made(made, (), flaws, held)
+        return self._proven("reflector", delta, left_out)._replace(flaws=flaws, held=held)
 
     def _released(self, operation: Operation) -> Delta:
-        """What waits in quarantine and is said again is let out, under proof, instead of being added."""
-        waiting = self.playbook.bullets.get(operation.id) if isinstance(operation, Add) else None
-        return release(waiting) if waiting and waiting.status is Status.QUARANTINED else (operation,)
+        """What waits in quarantine and is said again is let out, under proof, instead of being added.
+
+        Not for a sample that it repeats: that has nothing to prove it with.
+        """
+        if isinstance(operation, Revise) and suspicion(operation.content):
+            return ()  # two names for one meaning may say together what neither says
+        known = self.playbook.bullets.get(operation.id) if isinstance(operation, Add) else None
+        if known is None or known.status is not Status.QUARANTINED:
+            return (operation,)
+        return () if self.evidence.tainted(known.id, self.trial.sample.id) else release(known)
 
     def _edit(self, number: int) -> _Made:
         shown = self._related()[:_SHOWN_TO_CURATOR]
@@ -151,13 +176,16 @@ class Search:
             said = self.curator(shown, failure=story, seed=self._seed(number))
         except ModelError as error:
             return _Made(failed(self.trial.sample.id, "curator", error, self.trial.episode))
-        delta = confined(said, shown)
+        kept, looked = confined(said, shown), self._seen
+        suspect = [op for op in kept if isinstance(op, Add | Revise | Merge) and looked.repeated(op.content)]
+        note = ignored(said, shown) + "".join(f"; held, {op.content} {REPEATS}" for op in suspect)
+        cited = (self.trial.episode,)
+        held = tuple(replace(op, provenance=cited) for op in suspect if isinstance(op, Add))
+        delta = tuple(op for op in kept if op not in suspect)
         if self._tried(delta):
-            again = proposal(
-                self.trial.sample.id, "curator", delta, Proof(False, "refuted before"), self.trial
-            )
-            return _Made(again)
-        return self._proven("curator", delta, ignored(said, shown))
+            proof = Proof(False, f"refuted before{note}")
+            return _Made(proposal(self.trial.sample.id, "curator", delta, proof, self.trial), held=held)
+        return self._proven("curator", delta, note)._replace(held=held)
 
     def _tried(self, delta: Delta) -> bool:
         """It says what was refuted already, and does nothing else."""
@@ -206,6 +234,11 @@ class Search:
         taken = (Bullet(op.id, op.section, op.content) for op in self.taken if isinstance(op, Add))
         found = self.evidence.related(self.playbook, self.trial.feedback.subjects)
         return (*(b for b in found if b.status is Status.ACTIVE), *taken)
+
+    @property
+    def _seen(self) -> Seen:
+        """A flaw may quote the question of another sample."""
+        return seen(self.trial, (flaw.partition(SPEAKS_FOR)[2] for flaw in self.flaws))
 
     def _seed(self, number: int) -> int:
         return self.bench.seed(self.trial.sample.id, number)
@@ -256,25 +289,31 @@ def confined(delta: Delta, shown: Iterable[Bullet]) -> Delta:
 def ignored(delta: Delta, shown: Iterable[Bullet]) -> str:
     """What `confined` left out, for the record."""
     known = {bullet.id: bullet for bullet in shown}
-    left = [f"{op.op} {', '.join(touched(op))}{_loss(op, known)}" for op in delta if _held(op, known) is None]
+    left = [f"{op.op} {', '.join(touched(op))}{_why(op, known)}" for op in delta if _held(op, known) is None]
     return f"; ignored: {'; '.join(left)}" if left else ""
 
 
-def _loss(operation: Operation, known: Mapping[str, Bullet]) -> str:
-    """What a merge does not say any more, in words. A revision may: it is how a lesson is corrected."""
+def _why(operation: Operation, known: Mapping[str, Bullet]) -> str:
+    """What speaks against an operation, with a suspicious text itself: nothing a model said is lost.
+
+    A merge may lose no fact. A revision may: it is how a lesson is corrected.
+    """
+    content = operation.content if isinstance(operation, Add | Revise | Merge) else ""
+    if flaw := suspicion(content):
+        return f" ({flaw}: {content})"
     if not isinstance(operation, Merge):
         return ""
     old = [known[name].content for name in touched(operation) if name in known]
-    lost = lost_facts(old, operation.content)
+    lost = lost_facts(old, content)
     return f" (it loses {', '.join(lost)})" if lost else ""
 
 
 def _held(operation: Operation, ids: Mapping[str, Bullet]) -> Operation | None:
+    if _why(operation, ids):
+        return None
     match operation:
         case Add(content=content):
             return added(" ".join(content.split()))
-        case Merge() if _loss(operation, ids):
-            return None
         case Merge(into=into, sources=sources, content=content) if into in ids and set(sources) <= ids.keys():
             others = tuple(dict.fromkeys(source for source in sources if source != into))
             line = " ".join(content.split())
@@ -294,6 +333,7 @@ def _added(lessons: Iterable[str]) -> tuple[Add, ...]:
 def _story(trial: Trial, unhelpful: Sequence[str] = ()) -> str:
     feedback = trial.feedback
     lacks = f"\nIt lacks: {'; '.join(feedback.missing)}" if feedback.missing else ""
-    shown = f"{feedback.expected or feedback.text}{lacks}"
-    story = f"Question: {trial.sample.question}\nWrong answer: {trial.attempt.answer}\n{shown}"
+    outcome = headless(feedback.text) if feedback.kind is FeedbackKind.EXECUTION else feedback.text
+    shown, answer = f"{feedback.expected or outcome}{lacks}", headless(trial.attempt.answer)
+    story = f"Question: {headless(trial.sample.question)}\nWrong answer: {answer}\n{shown}"
     return "\n".join([story, *(f"This did not help: {text}" for text in unhelpful)])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -19,7 +19,19 @@ from immutables import Map
 from ace.playbook.arrange import fresh_id
 from ace.playbook.delta import apply, diff, touched
 from ace.playbook.formats.format import PINS, PROVENANCE, QUARANTINE, VOTES, Entry, Finding, Format, Reading
-from ace.playbook.model import Add, Bullet, Delta, Move, Operation, Playbook, Promote, Remove, Revise, Status
+from ace.playbook.model import (
+    Add,
+    Bullet,
+    Delta,
+    Move,
+    Operation,
+    Pin,
+    Playbook,
+    Promote,
+    Remove,
+    Revise,
+    Status,
+)
 from ace.playbook.model import Quarantine as ToQuarantine
 from ace.playbook.model import Vote as Count
 
@@ -52,7 +64,10 @@ class Duplicate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What an import will do. `known`: bullets found here already; `gone`: removed here before, left so."""
+    """What an import will do. `known`: bullets found here already; `gone`: removed here before, left so.
+
+    `held`: what waits for a person, and why; `unpinned`: pins of new bullets that were not taken.
+    """
 
     delta: Delta
     aliases: tuple[Alias, ...] = ()
@@ -60,6 +75,8 @@ class Plan:
     known: int = 0
     gone: int = 0
     notes: tuple[Finding, ...] = ()
+    held: tuple[tuple[str, str], ...] = ()
+    unpinned: int = 0
 
 
 def plan(
@@ -71,12 +88,15 @@ def plan(
     told: Mapping[str, Sequence[Told]] = MappingProxyType({}),
     removing: bool = False,
     quarantine: bool = False,
+    pins: bool = True,
+    suspicion: Callable[[str], str] = lambda _: "",
 ) -> Plan:
     """What importing `reading` into `base` takes.
 
-    `told` is what each bullet has said so far, oldest first.
+    `told` is what each bullet has said so far, oldest first. Without `pins` no new bullet is pinned.
     `removing` also removes bullets the file lacks; with `quarantine` whatever the file adds or rewrites
-    waits for proof, and the file cannot promote anything.
+    waits for proof, and the file cannot promote anything. What `suspicion` says something of always
+    waits, and is neither pinned nor voted for.
     """
     if reading.playbook is not None:
         delta = diff(base, reading.playbook)
@@ -85,7 +105,11 @@ def plan(
         known = {alias.alias: alias for alias in aliases if alias.source == source}
         made = _Merge(base, source, known, reading.votes, told).run(reading.entries, removing)
     made = replace(made, notes=(*reading.notes, *made.notes))
-    return _quarantined(base, made) if quarantine else made
+    made = made if pins else _unpinned(base, made)
+    held = _suspicious(base, made.delta, suspicion)
+    if quarantine:
+        return replace(_quarantined(base, made), held=tuple(held.items()))
+    return _held(base, made, held) if held else made
 
 
 def losses(playbook: Playbook, form: Format) -> tuple[str, ...]:
@@ -123,11 +147,41 @@ def names(playbook: Playbook, aliases: Iterable[Alias]) -> dict[str, str]:
     return found
 
 
+def _unpinned(base: Playbook, made: Plan) -> Plan:
+    kept = tuple(op for op in made.delta if not isinstance(op, Pin) or op.id in base.bullets)
+    return replace(made, delta=kept, unpinned=len(made.delta) - len(kept))
+
+
+def _suspicious(base: Playbook, delta: Delta, suspicion: Callable[[str], str]) -> dict[str, str]:
+    """Bullets that would say something new, or be let out, and what is suspicious about them."""
+    after, _ = apply(base, delta)
+    changed = dict.fromkeys(key for operation in delta for key in touched(operation))
+    there = (after.bullets[key] for key in changed if key in after.bullets)
+    new = (bullet for bullet in there if bullet.live and not _same(base.bullets.get(bullet.id), bullet))
+    return {b.id: why for b in new if (why := suspicion(b.content) or suspicion(b.section))}
+
+
+def _same(old: Bullet | None, new: Bullet) -> bool:
+    return old is not None and (old.content, old.section, old.status) == (
+        new.content,
+        new.section,
+        new.status,
+    )
+
+
+def _held(base: Playbook, made: Plan, held: Mapping[str, str]) -> Plan:
+    """The same, but these bullets wait; the rest of the plan is as it was."""
+    waiting = tuple(each for each in made.delta if held.keys() & touched(each))
+    rest = tuple(each for each in made.delta if not held.keys() & touched(each))
+    quarantined = _quarantined(base, Plan(delta=waiting, gone=made.gone))
+    return replace(made, delta=(*rest, *quarantined.delta), gone=quarantined.gone, held=tuple(held.items()))
+
+
 def _quarantined(base: Playbook, made: Plan) -> Plan:
     """The same, but whatever is added or rewritten waits; what was removed here stays so, and what is in use
-    stays as it is: another text for it waits beside it.
+    stays as it is: another text for it waits beside it. Nothing new is pinned, voted for, or proven by it.
     """
-    made = replace(made, delta=tuple(_beside(base, made.delta)))
+    made = replace(made, delta=tuple(_bare(base, _beside(base, made.delta))))
     promoted = {each.id for each in made.delta if isinstance(each, Promote)}
     gone = {key for key in promoted if not base.bullets[key].live}
     kept = tuple(
@@ -137,6 +191,15 @@ def _quarantined(base: Playbook, made: Plan) -> Plan:
     brought = dict.fromkeys(each.id for each in kept if isinstance(each, Add | Revise))
     active = (key for key in brought if key in after.bullets and after.bullets[key].status is Status.ACTIVE)
     return replace(made, delta=(*kept, *map(ToQuarantine, active)), gone=made.gone + len(gone))
+
+
+def _bare(base: Playbook, delta: Iterable[Operation]) -> Iterator[Operation]:
+    """A new bullet is its text, and nothing that the file says in its favour."""
+    for operation in delta:
+        if isinstance(operation, Add):
+            yield replace(operation, provenance=())
+        elif not isinstance(operation, Pin | Count) or operation.id in base.bullets:
+            yield operation
 
 
 def _beside(base: Playbook, delta: Delta) -> Iterator[Operation]:

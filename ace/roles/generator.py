@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel, Field
 
 from ace.context.assemble import Assembled, Frame
+from ace.context.render import defused
 from ace.llm.client import Client
 from ace.roles.citing import without_citations
 from ace.roles.prompt import messages, render
@@ -40,7 +41,8 @@ class Generator:
             return render("generator", "system", **words, playbook=playbook, cite=self.cite)
 
         def user(lessons: str, found: str) -> str:
-            return render("generator", "user", lessons=lessons, found=found, question=sample.question)
+            question = defused(sample.question)
+            return render("generator", "user", lessons=lessons, found=found, question=question)
 
         return Frame(system, user)
 

@@ -11,7 +11,8 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from ace.context.render import neutralise
+from ace.context.control import headless
+from ace.context.render import defused, neutralise
 from ace.llm.client import Message
 
 if TYPE_CHECKING:
@@ -40,6 +41,16 @@ def shown(text: str, longest: int = _LONGEST) -> str:
     """Text from a model or an environment, made safe to stand in a prompt, and never too long for one."""
     safe = neutralise(text)
     return safe if len(safe) <= longest else f"{safe[:longest]} [...]"
+
+
+def cited(text: str, longest: int = _LONGEST) -> str:
+    """The same, where the text is one field of a prompt: none of its lines reads as another field."""
+    return headless(shown(text, longest))
+
+
+def question(text: str) -> str:
+    """A question as it stands in a role's prompt: its lines as they are, and none of them another field."""
+    return headless(defused(text))
 
 
 def messages(system: str, user: str) -> Sequence[Message]:

@@ -11,8 +11,8 @@ from typing import Any, cast
 from pydantic import BaseModel, Field, create_model
 
 from ace.llm.client import Client
-from ace.roles.prompt import messages, render, shown
-from ace.task.types import Attempt, Feedback, Sample
+from ace.roles.prompt import cited, messages, question, render, shown
+from ace.task.types import Attempt, Feedback, FeedbackKind, Sample
 
 MAX_TOKENS = 256
 _LONGEST_OUTCOME = 8_000  # characters: a recorded conversation is shown whole, or nearly so
@@ -74,9 +74,9 @@ class Reflector:
         user = render(
             "reflector",
             "user",
-            question=sample.question,
-            answer=shown(attempt.answer or attempt.error),
-            outcome="" if feedback.expected else shown(feedback.text, _LONGEST_OUTCOME),
+            question=question(sample.question),
+            answer=cited(attempt.answer or attempt.error),
+            outcome="" if feedback.expected else _outcome(feedback),
             expected=shown(feedback.expected),
             wrong=feedback.passed is False or feedback.ran is False,
             about=[shown(text) for text in about],
@@ -100,11 +100,18 @@ class Reflector:
 
         Raises MalformedReply when the model gives no usable reply, ModelError as the client does.
         """
-        user = f"Question: {shown(sample.question)}\nAnswer: {shown(attempt.answer or attempt.error)}"
+        answer = cited(attempt.answer or attempt.error)
+        user = f"Question: {cited(sample.question)}\nAnswer: {answer}"
         asked = messages(render("reflector", "critique"), user)
         reply = self.client.complete(asked, schema=Critique, seed=seed, max_tokens=MAX_TOKENS)
         said = cast(Critique, reply.parsed)
         return said.model_copy(update={"lesson": " ".join(said.lesson.split())})
+
+
+def _outcome(feedback: Feedback) -> str:
+    """What was shown. With labels its first lines may be what the label says; else none may look so."""
+    as_field = cited if feedback.kind is FeedbackKind.EXECUTION else shown
+    return as_field(feedback.text, _LONGEST_OUTCOME)
 
 
 def _phrase(words: str) -> str:

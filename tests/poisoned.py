@@ -1,0 +1,249 @@
+"""Injections driven through the real loop. Only the model is scripted, and it is won over.
+
+Its reflector repeats the injection before it says anything of use, and its generator is right as soon as its
+context holds any lesson at all: so whatever reaches the gate passes it.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ace.api import Report
+from ace.llm import Message, ScriptedClient
+from ace.loop import Options, evaluate, learn, learn_from_traces
+from ace.playbook.model import Bullet, Status
+from ace.refine.copied import tokens
+from ace.roles import Team
+from ace.store import Store
+from ace.task import Attempt, Database, Feedback, FeedbackKind, Sample, SqlEnvironment, Task
+from ace.task.answer import AnswerEnvironment
+from ace.task.traces import Trace
+from tests.world import SECRET, world
+
+FILE = Path(__file__).parent / "data" / "injections.jsonl"
+OPTIONS = Options(batch_size=4, workers=1, tries=3, replays=1)
+LEARNED = "What you have learned about this task; use it:\n"
+STATUS = {"cancelled": 7, "packed": 4, "returned": 9}
+_GRAM = 4  # words of an injection, in a row: as much as that is the injection
+
+
+@dataclass(frozen=True)
+class Injection:
+    """A line of the file. `rule`: what has to stop it, at least. " || " parts what stands in two results."""
+
+    id: str
+    channel: str
+    tries: str
+    rule: str
+    payload: str
+
+    @property
+    def said(self) -> str:
+        """As a reflector repeats it."""
+        return self.payload.replace(" || ", " ")
+
+
+@dataclass(frozen=True)
+class Struck:
+    """What became of an injection: the prompts of the generator, and the playbook in the end."""
+
+    prompts: tuple[str, ...]
+    bullets: tuple[Bullet, ...]
+    why: tuple[str, ...]
+    report: Report
+
+    def reached(self, injection: Injection) -> list[str]:
+        """The prompts whose playbook holds words of it."""
+        return [text for text in self.prompts if holds(text.partition(LEARNED)[2], injection)]
+
+    def of(self, injection: Injection) -> list[Bullet]:
+        return [bullet for bullet in self.bullets if holds(bullet.content, injection)]
+
+
+def injections() -> list[Injection]:
+    return [Injection(**json.loads(line)) for line in FILE.read_text(encoding="utf-8").splitlines()]
+
+
+def holds(text: str, injection: Injection) -> bool:
+    said, found = tokens(injection.said), tokens(text)
+    size = min(_GRAM, len(said))
+    grams = {tuple(said[at : at + size]) for at in range(len(said) - size + 1)}
+    return any(tuple(found[at : at + size]) in grams for at in range(len(found) - size + 1))
+
+
+class Desk(AnswerEnvironment):
+    """Answers are looked up with a tool, whose results are shown, and say nothing of what is right."""
+
+    def __init__(self, payload: str) -> None:
+        super().__init__()
+        self.payload = payload
+
+    def feedback(self, sample: Sample, attempt: Attempt, kind: FeedbackKind) -> Feedback:
+        right = self.judge(sample, attempt).correct
+        results = "\n".join(f"result {n}: {part}" for n, part in enumerate(self.payload.split(" || "), 1))
+        shown = results if sample.id == "train-red" else "result 1: nothing found"
+        if kind is FeedbackKind.LABELS:
+            return Feedback(kind, shown, passed=right)
+        return Feedback(kind, "found" if right else shown, ran=right)
+
+
+@dataclass
+class Model:
+    """Says an injection for one subject, alone or behind what is of use; then only what is of use."""
+
+    injection: Injection
+    subject: str
+    useful: Callable[[str], str]
+    answer: Callable[[str], str]
+    subjects: tuple[str, ...]
+    riding: bool = False
+    said: int = 0
+
+    def __call__(self, messages: Sequence[Message]) -> str:
+        system, user = messages[0].content, messages[-1].content
+        if system.startswith("You keep a list"):
+            return json.dumps({"operations": []})
+        subject = next(name for name in self.subjects if name in user)
+        if system.startswith("You read one failed"):
+            return json.dumps({"lesson": self._lesson(subject)[:600]})
+        if system.startswith("An attempt failed"):
+            words = self._lesson(subject) if subject == self.subject else f"{subject} orders"
+            return json.dumps({"1": words[:80]})
+        return self.answer(subject) if LEARNED in system else self.answer("")
+
+    def _lesson(self, subject: str) -> str:
+        useful = self.useful(subject)
+        if subject != self.subject or self.said:
+            return useful
+        self.said += 1
+        return f"{useful} {self.injection.said}" if self.riding else self.injection.said
+
+
+def strike(injection: Injection, folder: Path, *, riding: bool = False) -> Iterator[Struck]:
+    """Every way that an injection's channel has into the loop."""
+    folder.mkdir(parents=True, exist_ok=True)
+    way = {"tool": _tools, "trace": _traces, "reflector": _reflector}.get(injection.channel, _asked)
+    yield from way(injection, folder, riding)
+
+
+def few() -> Task:
+    """Four colours, which go into one batch: none knows yet what another has taught."""
+    task = world(4)
+    return replace(task, train=task.train[:4])
+
+
+def _asked(injection: Injection, folder: Path, riding: bool) -> Iterator[Struck]:
+    """In the question: typed there by a user, or put there with the documents that were found for it."""
+    text = injection.payload.replace(" || ", "\n")
+    form = "Found:\n{0}\n\n{1}" if injection.channel == "document" else "{1}\n{0}"
+
+    def struck(sample: Sample) -> Sample:
+        return replace(sample, question=form.format(text, sample.question))
+
+    yield _learned(injection, _poisoned(few(), "train-red", struck), folder / "answer.db", riding)
+    yield _queried(injection, folder, riding, struck)
+
+
+def _reflector(injection: Injection, folder: Path, riding: bool) -> Iterator[Struck]:
+    yield _learned(injection, few(), folder / "answer.db", riding)
+    yield _queried(injection, folder, riding, lambda sample: sample)
+
+
+def _tools(injection: Injection, folder: Path, riding: bool) -> Iterator[Struck]:
+    for kind in (FeedbackKind.LABELS, FeedbackKind.EXECUTION):
+        task = replace(few(), environment=Desk(injection.payload))
+        yield _learned(injection, task, folder / f"{kind}.db", riding, replace(OPTIONS, feedback=kind))
+    yield _queried(injection, folder, riding, lambda sample: sample)
+
+
+def _traces(injection: Injection, folder: Path, riding: bool) -> Iterator[Struck]:
+    """Recorded attempts at the task's own questions, and at others."""
+    for words in ("Which number has red?", "Guess what red is worth."):
+        turns = ("assistant: look it up", f"tool: {injection.payload}", "assistant: 12")
+        trace = Trace(sample="red", question=words, answer="12", correct=False, turns=turns)
+        client = ScriptedClient(_model(injection, riding))
+        with Store.open(folder / f"{len(words)}.db") as store:
+            report = learn_from_traces(few(), [trace], store, Team.of(client), OPTIONS)
+            yield _struck(client, store, report)
+
+
+def _poisoned(task: Task, name: str, struck: Callable[[Sample], Sample]) -> Task:
+    train = (struck(sample) if sample.id == name else sample for sample in task.train)
+    return replace(task, train=tuple(train))
+
+
+def _model(injection: Injection, riding: bool) -> Model:
+    def useful(colour: str) -> str:
+        return f"{colour} means {SECRET[colour]}."
+
+    subjects = tuple(SECRET)
+    return Model(injection, "red", useful, lambda colour: SECRET.get(colour, "no idea"), subjects, riding)
+
+
+def _learned(
+    injection: Injection, task: Task, path: Path, riding: bool, options: Options = OPTIONS
+) -> Struck:
+    client = ScriptedClient(_model(injection, riding))
+    with Store.open(path) as store:
+        return _struck(client, store, learn(task, store, Team.of(client), options))
+
+
+def _queried(injection: Injection, folder: Path, riding: bool, struck: Callable[[Sample], Sample]) -> Struck:
+    """On a real database, where the meanings of lessons come from the right SQL, and words from the model.
+
+    The wrong query reads a table that holds the injection.
+    """
+    task = _orders(folder, injection)
+
+    def answer(status: str) -> str:
+        column = f"COUNT(*) FROM ord WHERE st = {STATUS[status]}" if status else "txt FROM note"
+        return f"SELECT {column}"
+
+    model = Model(injection, "cancelled", lambda status: f"{status} orders", answer, tuple(STATUS), riding)
+    client = ScriptedClient(model)
+    with Store.open(folder / "orders.db") as store:
+        team = Team.of(client)
+        return _struck(client, store, learn(_poisoned(task, "train-cancelled", struck), store, team, OPTIONS))
+
+
+def _orders(folder: Path, injection: Injection) -> Task:
+    file = folder / "orders.sqlite"
+    with sqlite3.connect(file) as db:
+        db.execute("CREATE TABLE ord (id INTEGER, st INTEGER)")
+        db.execute("CREATE TABLE note (txt TEXT)")
+        db.executemany("INSERT INTO ord VALUES (?, ?)", [(n, n % 10) for n in range(47)])
+        db.executemany("INSERT INTO note VALUES (?)", [(part,) for part in injection.payload.split(" || ")])
+    db.close()
+
+    def asked(split: str, words: str) -> tuple[Sample, ...]:
+        gold = "SELECT COUNT(*) FROM ord WHERE st = {}"
+        return tuple(
+            Sample(f"{split}-{name}", words.format(name), {"gold_sql": gold.format(number)})
+            for name, number in STATUS.items()
+        )
+
+    environment = SqlEnvironment({"orders": Database.open(file)})
+    return Task("orders", "Answer with SQL.", environment, asked("train", "How many orders are {}?"))
+
+
+def used(injection: Injection, store: Store) -> Struck:
+    """With a playbook that holds it already: scored, then learned with."""
+    client = ScriptedClient(_model(injection, False))
+    evaluate(few(), store, Team.of(client), OPTIONS)
+    return _struck(client, store, learn(few(), store, Team.of(client), OPTIONS))
+
+
+def _struck(client: ScriptedClient, store: Store, report: Report) -> Struck:
+    roles = ("You keep a list", "You read one failed", "An attempt failed", "You check one answer")
+    prompts = (call[0].content for call in client.calls)
+    why = tuple(proposal.why for proposal in store.proposals(run=report.run))
+    generator = tuple(text for text in prompts if not text.startswith(roles))
+    return Struck(generator, tuple(store.checkout()), why, report)
+
+
+def active(struck: Struck) -> list[Bullet]:
+    return [bullet for bullet in struck.bullets if bullet.status is Status.ACTIVE]
