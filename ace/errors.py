@@ -4,7 +4,8 @@
     ├── InputError               2  what the user gave cannot be used
     │   ├── TaskError               task.toml, data rows, gold answers (file, line, field)
     │   ├── FormatError             a playbook text that does not parse (file, line)
-    │   └── ModelNameError          nobody serves this model, or its API key is missing
+    │   ├── ModelNameError          nobody serves this model, or its API key is missing
+    │   └── MemoryRefused           what must not be remembered: a secret, an order, what is known already
     ├── ModelError               1  talking to a model failed
     │   ├── ModelUnavailable        still failing after every retry
     │   ├── MalformedReply          no valid structured reply after every repair
@@ -17,7 +18,8 @@
     │   ├── StoreConflict           the head moved and the edits touch the same bullets
     │   │   └── MergeConflict           two branches changed the same bullets
     │   ├── StoreUnwritable         read-only or full disk
-    │   └── UnknownVersion          no such version, branch, tag, run or bullet
+    │   ├── UnknownVersion          no such version, branch, tag, run or bullet
+    │   └── UnknownMemory           no such memory, or no such user
     └── CapReached               3  a cap on calls, tokens, cost or seconds; work so far is kept
 
 Errors pickle with their details, so they survive process pools and the journal.
@@ -75,6 +77,10 @@ class ModelNameError(InputError):
     """A model name nobody serves, or one whose API key is missing."""
 
 
+class MemoryRefused(InputError):
+    """What must not be remembered. Details: `why`, which begins with the rule."""
+
+
 class ModelError(AceError):
     """Talking to a model failed."""
 
@@ -125,6 +131,12 @@ class StoreUnwritable(StoreError):
 
 class UnknownVersion(StoreError, KeyError):
     """No such version, branch, tag, run or bullet in this file."""
+
+    __str__ = AceError.__str__
+
+
+class UnknownMemory(StoreError, KeyError):
+    """No such memory in this file, or none of such a user."""
 
     __str__ = AceError.__str__
 

@@ -1,8 +1,8 @@
 """What looks like a secret in a text, and the text without it. Pure.
 
-Found by form: a vendor's prefix, a name with a value behind it (`password=...`), a check digit (cards, IBANs). A
-word that merely stands near "key" or "basic" is none. What has no form, as a password in the middle of a
-sentence, cannot be found this way. Knows nothing about where texts come from.
+Found by form: a vendor's prefix, a name with a value behind it (`password=...`), a check digit (cards,
+IBANs). A word that merely stands near "key" or "basic" is none. What has no form, as a password in the middle
+of a sentence, cannot be found this way. Knows nothing about where texts come from.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ _BEARER = re.compile(r"(authorization\s*[:=]\s*['\"]?)?\bbearer\s+([\w.~+/=-]{6,
 _BASIC = re.compile(r"(authorization\s*[:=]\s*['\"]?)?\bbasic\s+([\w+/]{6,}={0,2})", re.IGNORECASE)
 _IS = r"['\"]?\s*(?::=|=>|[:=]|\bis\b:?|\bwas\b)\s*['\"]?"  # between a name and its value
 _NAMED = re.compile(
-    r"(?<![a-z])(?:(?:api|access|secret|private|auth|encryption|signing|client|storage|license)[ _-]?keys?(?: id)?"
+    r"(?<![a-z])(?:(?:api|access|secret|private|auth|encryption|signing|client|storage|license)[ _-]?keys?"
     r"|apikey|pass(?:word|wd|phrase|code)|pwd|(?:client[ _-]?|shared[ _-]?)?secret"
     r"|(?:access|auth|refresh|session|bearer|api|id)[ _-]?token|cv[cv]2?|security code|pin(?: code| number)?)"
-    r"(?: provided| given)?" + _IS + r"([^\s'\",;}&]{3,})",
+    r"(?: id| provided| given)?" + _IS + r"([^\s'\",;}&]{3,})",
     re.IGNORECASE,
 )
 _BARE = re.compile(r"(\w+)?[ _-]?\b(?:key|token)(?: provided)?" + _IS + r"([^\s'\",;}&]{6,})", re.IGNORECASE)
@@ -50,17 +50,14 @@ _CARD = re.compile(r"(?<![\d.,-])\d(?:[ -]?\d){13,18}(?![\d-])")
 _CARD_START = re.compile(r"3[04-9]\d{12,13}$|4\d{15}(?:\d{3})?$|5[1-5]\d{14}$|2[2-7]\d{14}$|6\d{15,18}$")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,40}", re.IGNORECASE)
 _IBAN_SIZES = range(15, 35)
-_KINDS_OF_KEY = frozenset(
-    "primary foreign sort partition unique cache composite natural row hash map".split()
-)
+_KINDS_OF_KEY = """primary foreign sort partition unique cache composite natural row hash map"""
 # What follows "password:" or "the token is" in ordinary sentences. The value of a secret is none of these.
-_ORDINARY = frozenset(
-    """a an the not no none null too must may can should will would required optional wrong incorrect invalid
-    correct expired missing empty unknown set unset given needed used stored kept hidden encrypted hashed reset
-    changed forgotten lost valid safe secret secrets sent shown asked for in on at of to from by your my our their
-    his her its this that what which where why how only always never still already also and or but it he she they
-    we you text string varchar integer true false named called here there being been weak strong short long""".split()
-)
+_ORDINARY = """a an the not no none null too must may can should will would required optional wrong incorrect
+invalid correct expired missing empty unknown set unset given needed used stored kept hidden encrypted hashed
+reset changed forgotten lost valid safe secret secrets sent shown asked for in on at of to from by your my our
+their his her its this that what which where why how only always never still already also and or but it he she
+they we you text string varchar integer true false named called here there being been weak strong"""
+_ORDINARY_WORDS, _KINDS = frozenset(_ORDINARY.split()), frozenset(_KINDS_OF_KEY.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +113,7 @@ def _scheme(pattern: re.Pattern[str], check: Callable[[str], bool]) -> Callable[
 
 def _bare(text: str) -> Iterator[Span]:
     for match in _BARE.finditer(text):
-        if (match[1] or "").casefold() not in _KINDS_OF_KEY and _random(match[2]):
+        if (match[1] or "").casefold() not in _KINDS and _random(match[2]):
             yield match.span(2)
 
 

@@ -41,6 +41,38 @@ SEALED: dict[str, tuple[str, ...]] = {
         *("finish_reason", "error", "faults", "calls", "prompt_tokens", "cached_tokens", "completion_tokens"),
         *("cost", "started", "seconds"),
     ),
+    "memories": (
+        *(
+            "number",
+            "id",
+            "scope",
+            "user",
+            "session",
+            "kind",
+            "subject",
+            "attribute",
+            "value",
+            "since",
+            "until",
+        ),
+        *("expires", "conversation", "turn", "quote", "author", "created"),
+    ),
+    "memory_proposals": (
+        *(
+            "id",
+            "user",
+            "session",
+            "conversation",
+            "proposal",
+            "outcome",
+            "why",
+            "memory",
+            "author",
+            "created",
+        ),
+    ),
+    "forgotten": ("number", "memory", "redacted", "scrubbed", "author", "created"),
+    "memory_exports": ("id", "path", "created"),
 }
 _KEYS = {
     "versions": "number",
@@ -49,6 +81,8 @@ _KEYS = {
     "tags": "id",
     "feedback": "id",
     "steps": "run, number",
+    "memories": "id",
+    "forgotten": "memory",
 }
 
 
@@ -71,10 +105,24 @@ def update(db: sqlite3.Connection, table: str, row: Sequence[Value]) -> None:
     db.execute(sql, [*row[1:], checksum(_by_name(SEALED[table], row)), row[0]])
 
 
-def seal(db: sqlite3.Connection, table: str) -> None:
-    """Give every row of a table the checksum of what it holds."""
+def seal(db: sqlite3.Connection, table: str, where: str = "1", values: Sequence[Value] = ()) -> None:
+    """Give every row of a table, or those that pass a test, the checksum of what it holds."""
     _checksum_in_sql(db)
-    db.execute(f"UPDATE {table} SET checksum = row_checksum({_columns(db, table)})")  # noqa: S608
+    sql = f"UPDATE {table} SET checksum = row_checksum({_columns(db, table)}) WHERE {where}"  # noqa: S608
+    db.execute(sql, values)
+
+
+def is_sound(db: sqlite3.Connection, table: str, where: str, values: Sequence[Value]) -> bool:
+    """Whether every row that passes a test is what was written."""
+    _checksum_in_sql(db)
+    wrong = f"SELECT 1 FROM {table} WHERE {where} AND checksum <> row_checksum({_columns(db, table)})"  # noqa: S608
+    return db.execute(wrong, values).fetchone() is None
+
+
+def key_of(db: sqlite3.Connection, table: str) -> tuple[str, ...]:
+    """The columns that tell the rows of a table apart."""
+    sql = "SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk"
+    return tuple(name for (name,) in db.execute(sql, [table])) or ("rowid",)
 
 
 def broken(db: sqlite3.Connection) -> Iterator[tuple[str, str]]:
