@@ -20,6 +20,7 @@
     │   ├── StoreUnwritable         read-only or full disk
     │   ├── UnknownVersion          no such version, branch, tag, run or bullet
     │   └── UnknownMemory           no such memory, or no such user
+    ├── ContextError             1  no prompt could be put together for one question
     └── CapReached               3  a cap on calls, tokens, cost or seconds; work so far is kept
 
 Errors pickle with their details, so they survive process pools and the journal.
@@ -139,6 +140,10 @@ class UnknownMemory(StoreError, KeyError):
     """No such memory in this file, or none of such a user."""
 
     __str__ = AceError.__str__
+
+
+class ContextError(AceError):
+    """No prompt could be put together for one question: it is too long, or a source failed."""
 
 
 class CapReached(AceError):

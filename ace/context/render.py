@@ -33,12 +33,16 @@ _CONTROL = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """Text for a prompt, what it counts, the bullets in it, and those there was no room for."""
+    """Text for a prompt, what it counts, the bullets in it, and those there was no room for.
+
+    `specific`: bullets for the question at hand only, which are no part of `text`.
+    """
 
     text: str
     tokens: int
     bullets: tuple[str, ...]
     left_out: tuple[LeftOut, ...]
+    specific: tuple[Item, ...] = ()
 
 
 def render_playbook(

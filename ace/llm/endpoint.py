@@ -19,6 +19,7 @@ from ace.llm.client import How, Message, Reply, Usage
 from ace.llm.faults import Fault
 from ace.llm.providers import RequestRefused, converted, load_litellm, said
 from ace.llm.retry import Retry
+from ace.llm.window import Window, remote_window
 
 _IN_WORDS = "asked again, the schema in words"
 
@@ -35,6 +36,8 @@ class Server(Protocol):
     """A server of ours: it gives every call its place, and stops when the endpoint is closed."""
 
     def place(self, messages: Sequence[Message]) -> AbstractContextManager[Place]: ...
+
+    def window(self) -> Window: ...
 
     def close(self) -> None: ...
 
@@ -79,6 +82,12 @@ class Endpoint:
         if how.schema is None:
             return self._send(messages, options)
         return self._send_for(how.schema, messages, options)
+
+    def window(self) -> Window:
+        """The server's own; else what is known about the model of this name."""
+        if self.server is not None:
+            return self.server.window()
+        return remote_window(self.address or self.model, own_address=bool(self.api_base))
 
     def close(self) -> None:
         if self.server is not None:

@@ -18,9 +18,11 @@ from typing import Any, TypeVar
 from ace.agent.solver import SingleCall, Solver
 from ace.errors import CapReached, InputError, StoreError
 from ace.loop.bench import Bench, RunStopped
+from ace.loop.contexts import Contexts, limit_of
 from ace.loop.executor import ordered_map
 from ace.loop.options import Options, Progress
 from ace.loop.replay import Replay
+from ace.loop.sources import sources_of
 from ace.methods.ace import Ace
 from ace.methods.evidence import Evidence
 from ace.methods.protocol import Method, Trial
@@ -66,7 +68,8 @@ class Session:
         self.task, self.store, self.team, self.options, self.progress = task, store, team, options, progress
         self.run, self.kind, self.base = record.id, record.kind, int(record.config["base"])
         self.method: Method = method_of(team, options)
-        self.solver: Solver = SingleCall(Generator(team.generator, task, options.cite))
+        self.contexts = contexts_of(task, store, team, options, self.method)
+        self.solver: Solver = SingleCall(self.contexts.generator)
         self.evidence = _fresh(task, store.checkout(self.base))
         self._journal = {step.number: step for step in store.steps(self.run)}
         self._number, self.version = 0, self.base
@@ -99,7 +102,7 @@ class Session:
         return Bench(
             self.task,
             self.solver,
-            self.method.context,
+            self.contexts,
             options.feedback,
             options.seed,
             version,
@@ -197,6 +200,7 @@ def session(
         "prompts": prompt_hash(),
         "samples": _fingerprint(task),
         "traces": traces,
+        "sources": [source.name for source in sources_of(task, store)] or None,
         "branch": store.branch_name,
         "base": store.head().number,
     }
@@ -246,9 +250,18 @@ def method_of(team: Team, options: Options) -> Method:
         neighbours=options.neighbours,
         verify=options.verify,
         merge=options.merge,
-        budget=options.budget,
         cite=options.cite,
     )
+
+
+def contexts_of(
+    task: Task, store: Store, team: Team, options: Options, method: Method | None = None
+) -> Contexts:
+    """What assembles the context of every sample. InputError where there is no room, or no such source."""
+    method = method or method_of(team, options)
+    generator = Generator(team.generator, task, options.cite)
+    limit = limit_of(team.generator, options.budget, task.max_tokens)
+    return Contexts(method, generator, limit, task.context, sources_of(task, store))
 
 
 def _resumed(kind: str, task: Task, store: Store, config: Mapping[str, Any]) -> int:

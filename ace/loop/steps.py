@@ -173,6 +173,7 @@ def _result(bench: Bench, trial: Trial) -> dict[str, Any]:
         "error": trial.attempt.error,
         "context_tokens": bench.context_tokens,
         "left_out": list(bench.left_out),
+        **({"retrieved": bench.retrieved} if bench.retrieved else {}),
     }
 
 

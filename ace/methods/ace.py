@@ -34,7 +34,7 @@ _PROOFS_OF_A_MERGE = 4
 class Ace:
     """The method. `tries` proposals for each failed sample, `neighbours` earlier samples to keep right.
 
-    `verify` False keeps every first lesson unproven (the ablation). `budget` is in tokens.
+    `verify` False keeps every first lesson unproven (the ablation).
     `cite` shows the generator the ids of bullets.
     """
 
@@ -44,12 +44,11 @@ class Ace:
     neighbours: int = 1
     verify: bool = True
     merge: bool = False
-    budget: int = 10_000
     cite: bool = False
     count_tokens: CountTokens = estimate_tokens
 
-    def context(self, playbook: Playbook) -> Rendered:
-        return render_playbook(playbook, self.budget, self.count_tokens, ids=self.cite)
+    def context(self, playbook: Playbook, room: int) -> Rendered:
+        return render_playbook(playbook, room, self.count_tokens, ids=self.cite)
 
     def learn(
         self, trial: Trial, playbook: Playbook, bench: Bench, evidence: Evidence

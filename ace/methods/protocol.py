@@ -50,8 +50,8 @@ class Bench(Protocol):
 class Method(Protocol):
     """Supplies the context and learns. Pure but for its model calls: the loop commits."""
 
-    def context(self, playbook: Playbook) -> Rendered:
-        """What the generator is given of a playbook, and what there was no room for."""
+    def context(self, playbook: Playbook, room: int) -> Rendered:
+        """What the generator is given of a playbook in `room` tokens, and what there was no room for."""
         ...
 
     def learn(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 
@@ -130,6 +131,28 @@ class Dissecting(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskContext:
+    """What a task wants in a context beside instructions and playbook.
+
+    `documents`: a folder to look things up in; `memories`: what users said in earlier sessions; `embedder`:
+    the model that compares texts, empty for the default; `share`: of a prompt's room, kept for all of that.
+    `fields`: what sources are told of a sample beside its question (a label must not be among them).
+    `sources`: objects with `name` and `items`, or functions of the question (`ace.context.Source`).
+    """
+
+    documents: Path | None = None
+    memories: bool = False
+    embedder: str = ""
+    share: float = 0.3
+    fields: tuple[str, ...] = ("user", "session", "tenant")
+    sources: tuple[Any, ...] = ()
+
+    @property
+    def wanted(self) -> bool:
+        return bool(self.documents or self.memories or self.sources)
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """A named set of samples and the environment they act on. `max_tokens` cuts off a runaway answer."""
@@ -141,3 +164,4 @@ class Task:
     val: tuple[Sample, ...] = ()
     test: tuple[Sample, ...] = ()
     max_tokens: int = 1024
+    context: TaskContext = field(default_factory=TaskContext)

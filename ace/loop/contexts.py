@@ -1,0 +1,70 @@
+"""What the generator sees for a sample: the method's playbook and what sources find, within the budget.
+
+Knows who is asked for what; how it is put together is in `ace.context.assemble`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache, partial
+
+from ace.context import Assembled, Found, Limit, Source, assemble, estimate_tokens
+from ace.errors import AceError, ContextError, InputError
+from ace.llm.client import Client
+from ace.llm.window import window_of
+from ace.methods.protocol import Method
+from ace.playbook.model import Playbook
+from ace.roles import Generator
+from ace.task.types import Sample, TaskContext
+
+WINDOW_SHARE = 0.75  # of a model's window, for the prompt: models read the far end of a full one badly
+_COUNTED = 4096  # texts whose counts are kept: the same prefixes are counted again and again
+
+
+@dataclass(frozen=True, slots=True)
+class Contexts:
+    """Assembles the context of a sample. Called from the threads of a run."""
+
+    method: Method
+    generator: Generator
+    limit: Limit
+    wanted: TaskContext
+    sources: tuple[Source, ...] = ()
+
+    def __call__(self, sample: Sample, playbook: Playbook) -> Assembled:
+        """InputError for a budget in which nothing fits, ContextError for the sample's own fault."""
+        share = self.wanted.share if self.sources else 0.0
+        fill = partial(self.method.context, playbook)
+        found = tuple(self._found(sample))
+        return assemble(self.generator.frame(sample), fill, found, self.limit, share=share)
+
+    def _found(self, sample: Sample) -> Iterator[Found]:
+        told = {name: sample.data[name] for name in self.wanted.fields if name in sample.data}
+        for source in self.sources:
+            try:
+                yield Found(source.name, tuple(source.items(sample.question, told)))
+            except AceError:
+                raise
+            except Exception as error:  # a retriever of somebody's own: the sample counts, with its reason
+                what = f"{type(error).__name__}: {error}"
+                raise ContextError(f"The source {source.name} failed ({what:.300}).") from error
+
+
+def limit_of(client: Client, budget: int, max_tokens: int) -> Limit:
+    """`budget`, or what the model's window has room for beside `max_tokens` of an answer.
+
+    InputError when the answer alone would fill the window.
+    """
+    window = window_of(client)
+    counter = client.model if window.count else "estimate"
+    count = lru_cache(maxsize=_COUNTED)(window.count or estimate_tokens)
+    if window.tokens is None:
+        return Limit(budget, count, counter)
+    left = window.tokens - max_tokens
+    if left <= 0:
+        raise InputError(
+            f"{client.model} reads {window.tokens} tokens, and an answer may take {max_tokens} of them.",
+            hint="Give the task a smaller max_tokens, or use a model with a longer context.",
+        )
+    return Limit(min(budget, int(window.tokens * WINDOW_SHARE), left), count, counter)
