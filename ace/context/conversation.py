@@ -52,7 +52,11 @@ def conversation_of(
     """
     given = {name: row.get(name, other) for name, other in (("id", ""), ("user", user), ("session", session))}
     for name, value in given.items():
-        if not isinstance(value, str | int) or isinstance(value, bool) or not str(value).strip():
+        if (
+            not isinstance(value, str | int)
+            or isinstance(value, bool)
+            or not (str(value).strip() or name == "session")
+        ):
             raise _wrong(place, name, f"expected text, found {value!r:.60}")
     messages = row.get("messages")
     if not isinstance(messages, list) or not messages:

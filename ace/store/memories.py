@@ -167,6 +167,17 @@ def proposals(db: sqlite3.Connection, user: str | None) -> list[MemoryProposal]:
     ]
 
 
+def blank_proposals(db: sqlite3.Connection, user: str, marker: str) -> int:
+    """Of a user, whether they became memories or not; only the rules that spoke stay. How many there were."""
+    sql = "SELECT id, outcome, why, memory, author, created FROM memory_proposals WHERE user = ?"
+    found = db.execute(sql, [user]).fetchall()
+    for number, outcome, why, *rest in found:
+        said = to_json({"value": marker})
+        row = (number, marker, marker, marker, said, outcome, why.partition(":")[0], *rest)
+        rows.update(db, "memory_proposals", row)
+    return len(found)
+
+
 def add_export(db: sqlite3.Connection, path: str, at: str) -> None:
     (last,) = db.execute("SELECT coalesce(max(id), 0) FROM memory_exports").fetchone()
     rows.insert(db, "memory_exports", [(last + 1, to_text(path), at)])

@@ -114,6 +114,18 @@ class Remembering(Opened):
         with self._reading() as db:
             return memories.proposals(db, user)
 
+    def forget_user(self, user: str, *, also: Sequence[str] = (), author: str = _AUTHOR) -> Forgotten:
+        """Forget all that is remembered of a user, and what was only ever proposed.
+
+        Raises UnknownMemory for a user of whom there is nothing.
+        """
+        with self._writing() as db:
+            ids = [memory.id for memory in memories.read(db, user, None) if memory.user == user]
+            proposed = memories.blank_proposals(db, user, forget.MARKER)
+        if not ids and not proposed:
+            self.known_user(user)
+        return self.forget(ids, also=also, author=author)
+
     def forget(
         self, ids: str | Iterable[str], *, also: Sequence[str] = (), author: str = _AUTHOR
     ) -> Forgotten:
