@@ -154,7 +154,8 @@ def _paired(arms: Sequence[Mapping[str, Any]]) -> Iterator[str]:
                 gained = sum(other[name] and not one[name] for name in one)
                 lost = sum(one[name] and not other[name] for name in one)
                 p = mcnemar([one[name] for name in one], [other[name] for name in one])
-                yield f"- seed {seed}, {a} to {b}: {gained} gained, {lost} lost, paired p = {p:.2g} (McNemar, exact)"
+                counts = f"{gained} gained, {lost} lost"
+                yield f"- seed {seed}, {a} to {b}: {counts}, paired p = {p:.2g} (McNemar, exact)"
 
 
 def _extracted(arms: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -171,14 +172,14 @@ def scripted() -> ScriptedClient:
     def says(messages: Sequence[Message]) -> str:
         system, user = messages[0].content, messages[-1].content
         if system.startswith("You read one conversation"):
-            found = re.findall(r"\b(\d+ [A-Z]\w+ [A-Z]\w+|\w+day)\b", user.partition("Known already")[0])
+            found = re.findall(r"\b(\d+ [A-Z]\w+ [A-Z]\w+|\w+day)\b", user)
             about = {
                 value: "delivery day" if value.endswith("day") else "delivery address" for value in found
             }
             notes = [{"about": name, "value": value, "kind": "fact"} for value, name in about.items()]
             return json.dumps({"memories": notes[-2:]})
         lines = re.findall(r"^- \[[^\]]*\] ([^:\n]+): (.+)$", user, re.MULTILINE)
-        asked = user.casefold()
+        asked = user.rpartition("\n")[2].casefold()
         near = [value for about, value in lines if about.casefold().split()[-1] in asked]
         return near[0] if near else UNKNOWN
 

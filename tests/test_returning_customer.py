@@ -148,7 +148,7 @@ def test_the_rules_keep_every_truth_and_nothing_else_that_is_planted() -> None:
 
 
 def test_with_the_truth_remembered_the_answer_is_among_what_is_found(tmp_path: Path) -> None:
-    """The ceiling is reachable: the source finds it in what held at the time, and never what was forgotten."""
+    """The ceiling is reachable: the source finds it in what held then, and never what was forgotten."""
     file = tmp_path / "m.db"
     with Store.open(file) as store:
         rows = [

@@ -17,6 +17,7 @@ from ace.errors import InputError
 from ace.secrets import found, without
 
 LONGEST = 300  # characters of a value: what is longer is a text, not a fact
+_SHORTEST_SECRET = 4  # characters: fewer of a card number may be a shoe size
 ENOUGH = 0.75  # of the words of a value; numbers and names must all be there
 
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
@@ -26,11 +27,15 @@ _EMPTY = frozenset(
 _LITTLE = """a an the and or of to in on at by for with from is are was be been has have had do does i me my
 you your he she it we they his her its our their this that as not no"""
 _SMALL = frozenset(_LITTLE.split())
+_WHO = """son daughter child wife husband partner mother father parent brother sister friend neighbour neighbor
+boss colleague dog cat horse aunt uncle grandmother grandfather grandson granddaughter"""
+_PERSONS = frozenset(_WHO.split())
 _TAKEN_BACK = re.compile(
     r"\b(?:no longer|not any ?more|n['\u2019]t\b[^.]*\bany ?more|used to|moved (?:away|out)|previously"
     r"|formerly|until (?:now|recently)|instead of|rather than|not (?:at|to|in|on)\b)",
     re.IGNORECASE,
 )
+_CLAUSE = re.compile(r"[;:,\u2013]|\b(?:but|and now|now)\b")
 _ORDER = re.compile(
     r"\b(?:ignore|disregard|override|bypass|circumvent|forget|skip|drop)\b[^.]{0,40}\b(?:instruction|rule|polic|"
     r"prompt|guideline|check|verification|safeguard|restriction|limit|previous|above)"
@@ -95,15 +100,34 @@ def support(proposal: Proposal, conversation: Conversation) -> Support | str:
             best = (number, turn.text)  # the last time it was said counts
         elif not missing or len(lacking) < len(missing):
             missing = lacking
+    if stranger := _stranger(proposal, conversation):
+        return f"unsupported: the user did not speak of a {stranger}"
     if best is None:
         shown = ", ".join(missing) or proposal.value
         return f"unsupported: the user did not say {shown!r:.80}"
     number, text = best
-    parts = sentences(text)
-    sentence = max(parts, key=lambda part: _shared(proposal.value, part), default=text)
-    if (back := _TAKEN_BACK.search(sentence)) and not _after(sentence, back, proposal.value):
-        return f"unsupported: the user takes it back ({back[0]!r:.40})"
+    sentence = max(sentences(text), key=lambda part: _shared(proposal.value, part), default=text)
+    if back := _taken_back(proposal.value, sentence):
+        return f"unsupported: the user takes it back ({back!r:.40})"
     return Support(number, sentence)
+
+
+def _stranger(proposal: Proposal, conversation: Conversation) -> str:
+    """Somebody whom a proposal names and the user does not: a date may be right, and whose it is made up."""
+    heard = {_stem(word) for turn in conversation.turns if turn.speaker == USER for word in _words(turn.text)}
+    named = _words(f"{proposal.subject} {proposal.attribute}".replace("'s", "").replace("\u2019s", ""))
+    return next((word for word in named if word in _PERSONS and _stem(word) not in heard), "")
+
+
+def _is_secret(proposal: Proposal, conversation: Conversation) -> str:
+    """What the value is, where the user's words around it give it away as a secret."""
+    wanted = "".join(_words(proposal.value))
+    for turn in conversation.turns:
+        for secret in found(turn.text):
+            hidden = "".join(_words(turn.text[secret.start : secret.end]))
+            if hidden and (hidden in wanted or (len(wanted) >= _SHORTEST_SECRET and wanted in hidden)):
+                return secret.kind
+    return ""
 
 
 def _lacking(value: str, said: str) -> list[str] | None:
@@ -121,14 +145,15 @@ def _shared(value: str, said: str) -> int:
     return len(set(map(_stem, _words(value))) & set(map(_stem, _words(said))))
 
 
-def _after(sentence: str, back: re.Match[str], value: str) -> bool:
-    """ "No longer X, but Y" and "Y instead of X" take X back, and not Y."""
-    parts = (sentence[: back.start()], sentence[back.end() :])
-    before, behind = (_shared(value, part) for part in parts)
-    if re.match(r"instead|rather|not\b(?! any)", back[0], re.IGNORECASE):
-        return before > 0
-    tail = re.split(r"[,;:\u2013-]|\b(?:but|now|it is|it's)\b", parts[1], maxsplit=1)
-    return behind > 0 and len(tail) > 1 and _shared(value, tail[1]) > _shared(value, tail[0])
+def _taken_back(value: str, sentence: str) -> str:
+    """The words that take a value back: those in the part of the sentence that holds most of it."""
+    parts = _CLAUSE.split(sentence)
+    best = max(parts, key=lambda part: _shared(value, part))
+    for back in _TAKEN_BACK.finditer(best):
+        contrast = re.match(r"instead|rather|not (?:at|to|in|on)", back[0], re.IGNORECASE)
+        if not contrast or _shared(value, best[back.end() :]) > _shared(value, best[: back.start()]):
+            return back[0]
+    return ""
 
 
 def _duplicate(memory: Memory, known: Iterable[Memory]) -> str:
@@ -147,9 +172,9 @@ def _words(text: str) -> list[str]:
 
 def _stem(word: str) -> str:
     """Enough to find "deliveries" in "delivery": the ends that inflection changes are cut."""
-    for end in ("ies", "ing", "ed", "es", "s", "y", "e"):
+    for end, instead in (("ies", "y"), ("s", ""), ("ing", ""), ("ed", ""), ("e", ""), ("y", "i")):
         if len(word) - len(end) >= 3 and word.endswith(end):
-            return word[: -len(end)]
+            word = word[: -len(end)] + instead
     return word
 
 
@@ -178,8 +203,10 @@ def decide(
     proposal: Proposal, conversation: Conversation, known: Iterable[Memory]
 ) -> tuple[Memory | None, str]:
     """The memory that a proposal becomes, or None and the rule that speaks against it."""
-    if not _words(proposal.value):
+    if not _words(proposal.value) or not _words(proposal.attribute):
         return None, "empty"
+    if kind := _is_secret(proposal, conversation):
+        return None, f"secret: it is {kind}"
     said = support(proposal, conversation)
     if isinstance(said, str):
         return None, said

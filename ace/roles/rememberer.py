@@ -43,12 +43,14 @@ class Rememberer:
     def __call__(
         self, conversation: Conversation, known: Sequence[Memory] = (), *, seed: int = 0
     ) -> tuple[Proposal, ...]:
-        """`known`: what is remembered already, so that the same thing gets the same name.
+        """`known`: what is remembered already, so that the same thing gets the same name. Only the names are
+        shown: a small model would repeat the values.
 
         Raises MalformedReply when there is no usable reply, ModelError as the client does.
         """
         turns = [(turn.speaker, shown(turn.text, _LONGEST_TURN)) for turn in conversation.turns]
-        user = render(NAME, "user", turns=turns, known=[shown(memory.text) for memory in known[-_SHOWN:]])
+        names = list(dict.fromkeys(shown(memory.attribute) for memory in known[-_SHOWN:]))
+        user = render(NAME, "user", turns=turns, names=names)
         asked = messages(render(NAME, "system"), user)
         reply = self.client.complete(asked, schema=Notes, seed=seed, max_tokens=MAX_TOKENS)
         notes = cast(Notes, reply.parsed).memories  # what `schema` promises

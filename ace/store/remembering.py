@@ -16,7 +16,7 @@ from ace.context.acceptance import Proposal, decide, flaw
 from ace.context.conversation import Conversation
 from ace.context.memory import Kind, Memory, Scope, checked, held, instant
 from ace.errors import InputError, MemoryRefused, UnknownMemory
-from ace.secrets import without
+from ace.secrets import HIDDEN, without
 from ace.store import forget, memories
 from ace.store.opened import Opened
 from ace.store.records import Forgotten, Imported, MemoryProposal
@@ -70,7 +70,7 @@ class Remembering(Opened):
             for proposal in proposals:
                 known = memories.read(db, conversation.user, conversation.session)
                 memory, why = decide(proposal, conversation, known)
-                shown = {name: without(str(value or "")) for name, value in asdict(proposal).items()}
+                shown = _shown(proposal, secret=why.startswith("secret"))
                 where = (conversation.user, conversation.session, conversation.id, shown)
                 if memory is None:
                     noted.append(MemoryProposal(*where, "rejected", without(why), author=author))
@@ -186,6 +186,12 @@ _HINTS = {
     "secret": "Keep secrets where secrets are kept, not in a context.",
     "instruction": "What the agent has to do belongs into the task's instructions or its playbook.",
 }
+
+
+def _shown(proposal: Proposal, *, secret: bool) -> dict[str, str]:
+    """Its fields as they may be kept, whatever became of it."""
+    fields = {name: without(str(value or "")) for name, value in asdict(proposal).items()}
+    return {**fields, "value": HIDDEN} if secret else fields
 
 
 def _one_of(kind: type[Scope] | type[Kind], name: str, field: str) -> Any:
