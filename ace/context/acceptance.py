@@ -27,8 +27,8 @@ _EMPTY = frozenset(
 _LITTLE = """a an the and or of to in on at by for with from is are was be been has have had do does i me my
 you your he she it we they his her its our their this that as not no"""
 _SMALL = frozenset(_LITTLE.split())
-_WHO = """son daughter child wife husband partner mother father parent brother sister friend neighbour neighbor
-boss colleague dog cat horse aunt uncle grandmother grandfather grandson granddaughter"""
+_WHO = """son daughter child wife husband partner mother father parent brother sister friend neighbour
+neighbor boss colleague dog cat horse aunt uncle grandmother grandfather grandson granddaughter"""
 _PERSONS = frozenset(_WHO.split())
 _TAKEN_BACK = re.compile(
     r"\b(?:no longer|not any ?more|n['\u2019]t\b[^.]*\bany ?more|used to|moved (?:away|out)|previously"
