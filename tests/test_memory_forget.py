@@ -15,7 +15,7 @@ from ace.errors import UnknownMemory
 from ace.llm.client import Usage
 from ace.llm.journal import Call, Key
 from ace.playbook import Add, Revise, Vote
-from ace.store import Said, Store, redact, schema
+from ace.store import Said, Store, redact, schema, vectors
 from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
 
 VALUE = "12 Zo\u00eb Street, Bath"
@@ -68,6 +68,8 @@ def file(tmp_path: Path) -> Path:
         for number, text in enumerate((SAID, inner, "12\nZO\u00cb street -  Bath", "nothing")):
             journal.write(call(number, text))
         journal.close()
+        with store._writing() as db:
+            vectors.add(db, "m", [("hash of the bullet", VALUE.encode())])
         store.add_feedback(Said("e1", right=False, expected=VALUE, text=SAID))
         export = tmp_path / "out.jsonl"
         export.write_text(to_lines(store.memories("ana")), encoding="utf-8")
@@ -203,6 +205,7 @@ def test_every_text_column_is_looked_through_or_holds_no_words_of_users() -> Non
             *("expires", "conversation", "author", "created"),
         },
         "memory_proposals": {"user", "session", "conversation", "outcome", "memory", "author", "created"},
+        "vectors": {"text", "embedder"},
         "forgotten": {"memory", "redacted", "author", "created"},
         "memory_exports": {"path", "created"},
     }

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from ace.cli import learning, memory, models, playbook, report, runs, serving, tasks
+from ace.cli import context, learning, memory, models, playbook, report, runs, serving, tasks
 from ace.cli.output import note
 from ace.errors import AceError
 
@@ -26,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (learning, serving, report, playbook, memory, runs, tasks, models):
+for group in (learning, serving, report, context, playbook, memory, runs, tasks, models):
     group.register(app)
 
 

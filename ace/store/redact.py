@@ -59,6 +59,7 @@ def redact(db: sqlite3.Connection, pattern: re.Pattern[str], marker: str) -> dic
     changed = {table: _table(db, table, columns, pattern, marker) for table, columns in CONTENT.items()}
     if changed["operations"] or changed["versions"]:  # what a version's hash covers
         _rechain(db)
+        db.execute("DELETE FROM vectors")  # a vector tells what a text was about; they are computed again
     return {table: count for table, count in changed.items() if count}
 
 
