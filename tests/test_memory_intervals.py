@@ -120,6 +120,13 @@ class Line:
 
     said: dict[tuple[int, int], tuple[str, int | None] | None] = field(default_factory=dict)
 
+    def put(self, key: tuple[int, int], said: tuple[str, int | None]) -> None:
+        """What comes late stands up to the next that is left: of what was forgotten there is no trace."""
+        after = [day for (day, _), left in self.said.items() if left and day > key[0]]
+        end = min(after, default=1_000)
+        self.said = {k: v for k, v in self.said.items() if v or not key[0] < k[0] < end}
+        self.said[key] = said
+
     def at(self, number: int) -> str | None:
         before = [key for key in self.said if key[0] <= number]
         found = self.said[max(before)] if before else None
@@ -158,7 +165,7 @@ class MemoryMachine(RuleBasedStateMachine):
             return
         kept = self.store.remember(name, value, **given)
         key = (at, self.count)
-        self.lines.setdefault((user, name), Line()).said[key] = (value, ends)
+        self.lines.setdefault((user, name), Line()).put(key, (value, ends))
         self.ids[kept.id], self.values[kept.id] = ((user, name), key), value
 
     @rule(user=st.sampled_from(["", "ana", "bob"]), name=st.sampled_from(["size", "town"]), at=DAYS)
@@ -172,7 +179,7 @@ class MemoryMachine(RuleBasedStateMachine):
     def forget(self, share: float) -> None:
         if not self.ids:
             return
-        name = sorted(self.ids)[round(share * (len(self.ids) - 1))]
+        name = list(self.ids)[round(share * (len(self.ids) - 1))]
         line, key = self.ids.pop(name)
         self.lines[line].said[key] = None
         assert self.store.forget(name).scrubbed
