@@ -4,7 +4,8 @@
     ├── InputError               2  what the user gave cannot be used
     │   ├── TaskError               task.toml, data rows, gold answers (file, line, field)
     │   ├── FormatError             a playbook text that does not parse (file, line)
-    │   └── ModelNameError          nobody serves this model, or its API key is missing
+    │   ├── ModelNameError          nobody serves this model, or its API key is missing
+    │   └── MemoryRefused           what must not be remembered: a secret, an order, what is known already
     ├── ModelError               1  talking to a model failed
     │   ├── ModelUnavailable        still failing after every retry
     │   ├── MalformedReply          no valid structured reply after every repair
@@ -18,7 +19,8 @@
     │   │   └── MergeConflict           two branches changed the same bullets
     │   ├── StoreUnwritable         read-only or full disk
     │   ├── DocumentsError          an index of documents that is missing, damaged or something else
-    │   └── UnknownVersion          no such version, branch, tag, run or bullet
+    │   ├── UnknownVersion          no such version, branch, tag, run or bullet
+    │   └── UnknownMemory           no such memory, or no such user
     ├── ContextError             1  no prompt could be put together for one question
     └── CapReached               3  a cap on calls, tokens, cost or seconds; work so far is kept
 
@@ -77,6 +79,10 @@ class ModelNameError(InputError):
     """A model name nobody serves, or one whose API key is missing."""
 
 
+class MemoryRefused(InputError):
+    """What must not be remembered. Details: `why`, which begins with the rule."""
+
+
 class ModelError(AceError):
     """Talking to a model failed."""
 
@@ -131,6 +137,12 @@ class DocumentsError(StoreError):
 
 class UnknownVersion(StoreError, KeyError):
     """No such version, branch, tag, run or bullet in this file."""
+
+    __str__ = AceError.__str__
+
+
+class UnknownMemory(StoreError, KeyError):
+    """No such memory in this file, or none of such a user."""
 
     __str__ = AceError.__str__
 

@@ -25,7 +25,7 @@ ROWS = (
     {"store"},
     {"context", "refine"},
     {"playbook", "llm", "task"},
-    {"errors"},
+    {"errors", "secrets"},
 )
 RANK = {part: rank for rank, row in enumerate(ROWS) for part in row}
 NEVER = {("roles", "store"), ("agent", "store")}  # a role cannot write to the store

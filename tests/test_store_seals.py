@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from ace.context import Conversation, Turn
+from ace.context import Proposal as MemoryOffer
 from ace.errors import NotAPlaybook
 from ace.llm.client import Usage
 from ace.llm.journal import Call, Key
@@ -33,6 +35,10 @@ KEYS = {
     "rejected_operations": ("author", "why"),
     "aliases": ("alias", "section"),
     "calls": ("sample", "error"),
+    "memories": ("user", "quote"),
+    "memory_proposals": ("id", "why"),
+    "forgotten": ("number", "author"),
+    "memory_exports": ("id", "path"),
 }
 BLIND = Feedback(FeedbackKind.NONE, "")
 
@@ -55,6 +61,18 @@ def fill(path: Path) -> None:
             store.finish_run(run, "done", {})
         store.commit((Vote("a", 1),), author="user", reason="imported again", aliases=aliases(2))
         store.untag("tag-one")
+        remembered(store)
+
+
+def remembered(store: Store) -> None:
+    """Six memories, of which three are forgotten; three proposals; three exports."""
+    for number in range(6):
+        kept = store.remember("town", f"Town {number}", user=f"user {number}")
+        if number < 3:
+            store.forget(kept.id)
+            store.note_export(store.path.with_name(f"{number}.jsonl"))
+    talk = Conversation("c", "ana", "s", "2026-01-01", (Turn("user", "I live in Lima."),))
+    store.consider(talk, [MemoryOffer("town", "Lima"), MemoryOffer("town", "Paris"), MemoryOffer("", "Lima")])
 
 
 def aliases(helpful: int) -> list[Alias]:

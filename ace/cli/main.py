@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from ace.cli import context, documents, learning, models, playbook, report, runs, serving, tasks
+from ace.cli import context, documents, learning, memory, models, playbook, report, runs, serving, tasks
 from ace.cli.output import note, reader_gone
 from ace.errors import AceError
 
@@ -27,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (learning, serving, report, context, documents, playbook, runs, tasks, models):
+for group in (learning, serving, report, context, documents, memory, playbook, runs, tasks, models):
     group.register(app)
 
 

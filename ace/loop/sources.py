@@ -13,6 +13,7 @@ from ace.errors import InputError
 from ace.llm.embedding import DEFAULT_EMBEDDER, connect_embedder
 from ace.store import Store
 from ace.store.documents import DocumentSource, IndexReport, index_file
+from ace.store.memory_source import MemorySource
 from ace.task.types import Task
 
 
@@ -50,8 +51,4 @@ def recorded(sources: Sequence[Source]) -> list[str] | None:
 def _memories(task: Task, store: Store) -> Iterator[Source]:
     """What `store` remembers of users and sessions, where `task.context.memories` wants it."""
     if task.context.memories:
-        raise InputError(
-            f"Task {task.name} wants memories, which this release does not keep yet.",
-            hint="Leave out [context] memories, or give a source of your own in Python.",
-        )
-    yield from ()
+        yield MemorySource(store.path, connect_embedder(task.context.embedder or DEFAULT_EMBEDDER))

@@ -43,6 +43,16 @@ SEALED: dict[str, tuple[str, ...]] = {
         *("cost", "started", "seconds"),
     ),
     "seals": ("name", "rows", "digest"),
+    "memories": (
+        *("number", "id", "scope", "user", "session", "kind", "subject", "attribute", "value", "since"),
+        *("until", "expires", "conversation", "turn", "quote", "author", "created"),
+    ),
+    "memory_proposals": (
+        *("id", "user", "session", "conversation", "proposal", "outcome", "why", "memory", "author"),
+        "created",
+    ),
+    "forgotten": ("number", "memory", "redacted", "scrubbed", "author", "created"),
+    "memory_exports": ("id", "path", "created"),
 }
 _KEYS = {
     "versions": "number",
@@ -52,6 +62,8 @@ _KEYS = {
     "feedback": "id",
     "steps": "run, number",
     "seals": "name",
+    "memories": "id",
+    "forgotten": "memory",
 }
 
 
@@ -120,6 +132,19 @@ def seal(db: sqlite3.Connection, table: str) -> None:
     """Give every row of a table its checksum; for migrations before the seventh, which counts them."""
     _checksum_in_sql(db)
     db.execute(f"UPDATE {table} SET checksum = row_checksum({_columns(db, table)})")  # noqa: S608
+
+
+def is_sound(db: sqlite3.Connection, table: str, where: str, values: Sequence[Value]) -> bool:
+    """Whether every row that passes a test is what was written."""
+    _checksum_in_sql(db)
+    wrong = f"SELECT 1 FROM {table} WHERE {where} AND checksum <> row_checksum({_columns(db, table)})"  # noqa: S608
+    return db.execute(wrong, values).fetchone() is None
+
+
+def key_of(db: sqlite3.Connection, table: str) -> tuple[str, ...]:
+    """The columns that tell the rows of a table apart."""
+    sql = "SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk"
+    return tuple(name for (name,) in db.execute(sql, [table])) or ("rowid",)
 
 
 def broken(db: sqlite3.Connection) -> Iterator[tuple[str, str]]:

@@ -20,6 +20,7 @@ from ace.store.aliases import m004_aliases
 from ace.store.branch_tables import m003_branches
 from ace.store.calls import m005_calls
 from ace.store.feedback import m006_feedback
+from ace.store.memories import m010_memories
 from ace.store.vectors import m008_vectors
 
 if TYPE_CHECKING:
@@ -178,6 +179,7 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     m006_feedback,
     m007_seals,
     m008_vectors,
+    m010_memories,
 )
 LATEST = len(MIGRATIONS)
 DAMAGED = (

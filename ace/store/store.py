@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from ace.errors import MergeConflict
 from ace.playbook.delta import diff
@@ -22,9 +20,10 @@ from ace.playbook.threeway import Side, join, lost_votes
 from ace.store import aliases as alias_rows
 from ace.store import backup, calls, evidence, lineage, past, runs, verify, versions
 from ace.store import feedback as feedback_rows
-from ace.store.connection import connect, transaction, typed_errors
+from ace.store.connection import connect
 from ace.store.journal import CallJournal
 from ace.store.records import Branch, Commit, Problem, Proposal, Run, RunStatus, Step, Tag, Touch, Version
+from ace.store.remembering import Remembering
 from ace.store.versions import Head, Note
 from ace.task.types import Episode
 
@@ -37,13 +36,12 @@ Ref = int | str
 """A version: its number, or the name of a branch or tag."""
 
 
-class Store:
+class Store(Remembering):
     """A playbook with its history. Use as a context manager, or call `close()`."""
 
     def __init__(self, db: sqlite3.Connection, path: Path, branch: str = lineage.MAIN) -> None:
-        self.path = path
+        super().__init__(db, path)
         self.branch_name = branch
-        self._db = db
         self._seen: Head | None = None  # the head when this store last looked
         self._past: dict[int, Playbook] = {}
 
@@ -70,18 +68,6 @@ class Store:
             store.close()
             raise
         return store
-
-    def close(self) -> None:
-        with typed_errors(self.path):
-            self._db.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     # Playbook and history
 
@@ -323,11 +309,9 @@ class Store:
 
     # Inside
 
-    def _reading(self) -> AbstractContextManager[sqlite3.Connection]:
-        return transaction(self._db, self.path, write=False)
-
-    def _writing(self) -> AbstractContextManager[sqlite3.Connection]:
-        return transaction(self._db, self.path, write=True)
+    def _look_again(self) -> None:
+        self._seen = None
+        self._past.clear()
 
     def _look(self, db: sqlite3.Connection) -> Head:
         """The head as it is now. What others committed since is moved over onto the playbook in memory."""

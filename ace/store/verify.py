@@ -13,7 +13,7 @@ from ace.errors import FormatError, NotAPlaybook
 from ace.playbook.codec import delta_from_json
 from ace.playbook.delta import apply, touched
 from ace.playbook.model import Delta, Playbook
-from ace.store import lineage, past, rows, schema, seals, versions
+from ace.store import lineage, memories, past, rows, schema, seals, versions
 from ace.store.records import Branch, Problem, Version
 
 JSON_COLUMNS = {
@@ -23,6 +23,8 @@ JSON_COLUMNS = {
     "proposals": ("delta", "episodes", "attempts"),
     "rejected_operations": ("operation",),
     "calls": ("faults",),
+    "memory_proposals": ("proposal",),
+    "forgotten": ("redacted",),
 }
 
 
@@ -35,6 +37,7 @@ def problems(db: sqlite3.Connection) -> Iterator[Problem]:
         yield from _complete(db)
         yield from _aliases(db)
         yield from _strays(db)
+        yield from (Problem(None, text) for text in memories.problems(db))
         history = _History({branch.name: branch for branch in lineage.branches(db)})
         for version in reversed(versions.log(db, None, None)):
             yield from history.check(db, version)
