@@ -84,6 +84,17 @@ class Contrast:
             return f"{telling.capitalize()}{colon}{meaning}"
         return f"{words} ({telling}){colon}{meaning}"
 
+    def against(self, lesson: str, question: str, other: str) -> str:
+        """A lesson with the word of its question, most asked for, that another question has not."""
+        words, colon, meaning = lesson.partition(":")
+        free = stems(unnamed(question)) - stems(other) - stems(words)
+        said = {stem(word): word.lower() for word in WORD.findall(unnamed(question))}
+        best = max((word for word in said if word in free), key=lambda word: self._asked[word], default="")
+        if not best:
+            return lesson
+        head, mark, tail = words.partition(" (")
+        return f"{head} ({said[best]}{f' {tail}' if mark else ')'}{colon}{meaning}"
+
     def _telling(self, lesson: str, question: str) -> str:
         shared = stems(question if conditions(lesson) == 1 else lesson.partition(":")[0])
         near = {other for word in shared for other in self._using[word]}
