@@ -54,10 +54,26 @@ class Contrast:
         for word in self._stems.get(sample_id, ()):
             self._using[word][sample_id] = None
 
+    def forget(self, sample_id: str) -> None:
+        """What was right for a sample may not be any more."""
+        self._subjects.pop(sample_id, None)
+        self._uses.pop(sample_id, None)
+        for word in self._stems.get(sample_id, ()):
+            self._using[word].pop(sample_id, None)
+
+    def by(self, lesson: str) -> tuple[str, ...]:
+        """Samples whose right answers were made of a plain condition, for questions with its words."""
+        told = _parsed(lesson)
+        if not told.meaning:
+            return ()
+        named = (min(words, key=lambda word: len(self._using[word])) for words in _named(lesson) if words)
+        near = {sample for word in named for sample in self._using[word]}
+        return tuple(s for s in sorted(near) if any(part <= told.meaning for part in self._uses[s]))
+
     def bystander(self, lesson: str, own: Collection[str]) -> str:
         """The question of a sample, none of `own`, that a lesson would speak for by mistake; or nothing."""
         told = _parsed(lesson)
-        for words in map(stems, lesson.partition(":")[0].split(", ")):
+        for words in _named(lesson):
             rarest = min(words, key=lambda word: (len(self._using[word]), word), default="")
             for other in self._using[rarest]:
                 if other not in own and words <= self._stems[other] and self._no_use(other, told):
@@ -117,6 +133,11 @@ class Contrast:
         """It touches columns, and none of these."""
         subjects = self._subjects[sample_id]
         return bool(columns) and any("." in subject for subject in subjects) and not subjects & columns
+
+
+def _named(lesson: str) -> list[frozenset[str]]:
+    """The words of each of its names."""
+    return [frozenset(stems(name)) for name in lesson.partition(":")[0].split(", ")]
 
 
 def _calculates(lesson: str) -> bool:

@@ -220,7 +220,10 @@ class Search:
             *self.evidence.proofs(changed)[:_PROOFS_OF_A_CHANGE],
             *self.evidence.neighbours(sample, subjects, self.neighbours),
         )
-        others = tuple({other.id: other for other in near if other.id != sample.id}.values())
+        revised = (self.playbook.bullets[op.id].content for op in delta if isinstance(op, Revise))
+        gone = {name for content in revised for name in self.evidence.outdated(content)}
+        known = {other.id: other for other in near if other.id not in gone}
+        others = tuple(other for name, other in known.items() if name != sample.id)
         proof = prove(delta, self.playbook, (sample,), others, self.bench)
         made = proposal(sample.id, author, delta, replace(proof, why=f"{proof.why}{note}"), self.trial)
         return _Made(made, proof.trials, broke=proof.broke)
