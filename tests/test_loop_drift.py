@@ -19,8 +19,8 @@ from ace.roles import Team
 from ace.runs import Report
 from ace.runs.drift import onset, watch
 from ace.store import Store
-from ace.task import Attempt, Feedback, FeedbackKind, Sample, load_task
-from tests.desk import FOLDER, lookup
+from ace.task import Attempt, Feedback, FeedbackKind, Sample, Task, load_task
+from tests.desk import FOLDER, lookup, whole
 
 PHASE = 80
 
@@ -31,9 +31,10 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield store
 
 
-def run(store: Store, **options: object) -> tuple[Report, list[bool]]:
+def run(store: Store, task: Task | None = None, **options: object) -> tuple[Report, list[bool]]:
+    """Over labels that are not taken apart, so that only the stream tells of a change, or another task."""
     settings = Options(workers=1, batch_size=1, **options)  # type: ignore[arg-type]
-    report = online(load_task(FOLDER), store, Team.of(lookup()), settings)
+    report = online(task or whole(), store, Team.of(lookup()), settings)
     results = [r for step in store.steps(report.run) for r in step.payload["results"]]
     return report, [result["correct"] for result in results if result["phase"] == "online"]
 
@@ -45,6 +46,18 @@ def test_after_each_change_accuracy_is_back_within_forty_answers(store: Store) -
         level = sum(right[change - 20 : change])
         assert sum(right[change + 20 : change + 40]) >= level - 1  # 5 points of 20
     assert report.recent and (report.recent.correct, report.recent.total) == (20, 20)
+    assert store.verify() == []
+
+
+def test_a_rule_that_labels_contradict_is_corrected_at_once(store: Store) -> None:
+    """What the right answer to the same words is made of now is another thing: no need to wait for more."""
+    report, right = run(store, load_task(FOLDER))
+    assert report.changes == ()
+    for change in (PHASE, 2 * PHASE):
+        assert right[change : change + 10].count(False) == 5  # each changed word once
+        assert all(right[change + 10 : change + PHASE])
+    corrected = [touch for bullet in store.checkout().active for touch in store.blame(bullet.id)]
+    assert {touch.operation.op for touch in corrected} >= {"add", "revise"}
     assert store.verify() == []
 
 

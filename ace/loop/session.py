@@ -69,7 +69,7 @@ class Session:
         self.contexts = contexts_of(task, store, team, options)
         self.method: Method = self.contexts.method
         self.solver = solver_of(task, team, self.contexts)
-        self.evidence = _fresh(task, store, store.checkout(self.base))
+        self.evidence = self._fresh(store.checkout(self.base))
         self._journal = {step.number: step for step in store.steps(self.run)}
         self._number, self.version = 0, self.base
         self._stop = stop or Event()
@@ -97,7 +97,15 @@ class Session:
 
     def forget(self) -> None:
         """What earlier samples showed is no longer to be counted on: the evidence starts anew."""
-        self.evidence = _fresh(self.task, self.store, self.playbook)
+        self.evidence = self._fresh(self.playbook)
+
+    def _fresh(self, playbook: Playbook) -> Evidence:
+        """Knows the questions, and where the bullets are; nothing proves anything yet."""
+        evidence = Evidence(self.task.train, newest_wins=self.kind == "online" and self.options.drift)
+        for bullet in playbook:
+            evidence.kept(bullet, ())
+        _taint(evidence, self.store, playbook)
+        return evidence
 
     def bench(self, phase: str, version: int, purpose: str) -> Bench:
         options = self.options
@@ -233,15 +241,6 @@ def session(
         raise
     finally:
         active.journal.close()
-
-
-def _fresh(task: Task, store: Store, playbook: Playbook) -> Evidence:
-    """Knows the questions, and where the bullets are; nothing proves anything yet."""
-    evidence = Evidence(task.train)
-    for bullet in playbook:
-        evidence.kept(bullet, ())
-    _taint(evidence, store, playbook)
-    return evidence
 
 
 def _taint(evidence: Evidence, store: Store, bullets: Iterable[Bullet]) -> None:

@@ -11,13 +11,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from ace.methods.contrast import SPEAKS_FOR, Contrast
 from ace.methods.generality import Rarity, mentioned, stems
 from ace.playbook.model import Bullet, Playbook
+from ace.refine.similar import same_meaning
 from ace.task.types import Sample
 
 
 class Evidence:
     """Indexed by subject, so that a step looks only at what shares its subjects."""
 
-    def __init__(self, samples: Iterable[Sample] = ()) -> None:
+    def __init__(self, samples: Iterable[Sample] = (), *, newest_wins: bool = False) -> None:
+        self.newest_wins = newest_wins  # a rule may change: what a label says now counts, not what one said
+        self._said: dict[str, str] = {}  # bullet -> what it says
         self._samples = {sample.id: sample for sample in samples}
         self._subjects: dict[str, frozenset[str]] = {}
         self._right: dict[str, dict[str, None]] = defaultdict(dict)  # subject -> samples that were right
@@ -64,12 +67,31 @@ class Evidence:
         for sample in proofs:
             for subject in sorted(self._subjects.get(sample, ())):
                 self._right[subject][sample] = None
+        self._outdate(bullet)
         known = self._proofs.get(bullet.id, ())
         self._proofs[bullet.id] = tuple(dict.fromkeys([*known, *proofs]))
         for name in mentioned(bullet.content):
             self._about[name][bullet.id] = None
         for stem in stems(bullet.content.partition(":")[0]):
             self._speaking[stem][bullet.id] = None
+
+    def outdated(self, content: str) -> tuple[str, ...]:
+        """Samples that count no more once a bullet stops saying this: their labels said it, for its words."""
+        return self.contrast.by(content) if self.newest_wins else ()
+
+    def _outdate(self, bullet: Bullet) -> None:
+        """A bullet that got another meaning: nothing that was right by the old one speaks against the new."""
+        old, self._said[bullet.id] = self._said.get(bullet.id, bullet.content), bullet.content
+        if same_meaning(old, bullet.content):
+            return
+        gone = self.outdated(old)
+        for sample in gone:
+            self.contrast.forget(sample)
+            for subject in self._subjects.pop(sample, ()):
+                self._right[subject].pop(sample, None)
+        if gone:
+            left = (sample for sample in self._proofs.get(bullet.id, ()) if sample not in gone)
+            self._proofs[bullet.id] = tuple(left)
 
     def taint(self, bullet_id: str, sample_id: str) -> None:
         """A bullet repeats what was said at this sample, so the sample cannot prove it."""

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 
 from ace.methods.evidence import Evidence
 from ace.methods.generality import mentioned
+from ace.methods.proof import BROKE
 from ace.methods.protocol import Trial
 from ace.playbook.model import Add, Delta, Playbook, Revise, Status
 from ace.store.records import Proposal
@@ -27,8 +28,12 @@ def situation(trial: Trial, playbook: Playbook, evidence: Evidence) -> str:
 
 
 def refuted(proposals: Iterable[Proposal]) -> list[list[str]]:
-    """What the rejected ones among `proposals` would have said, as far as attempts were made with it."""
-    tried = (made.delta for made in proposals if made.outcome != "accepted" and made.attempts)
+    """What the rejected ones among `proposals` would have said, as far as attempts were made with it.
+
+    Not what held for its own sample and broke another: in other words, or with other neighbours, it may do.
+    """
+    failed = (made for made in proposals if made.outcome != "accepted" and made.attempts)
+    tried = (made.delta for made in failed if BROKE not in made.why)
     return [said for delta in tried if (said := contents(delta))]
 
 

@@ -48,12 +48,15 @@ _SHOWN_REFUTED = 2  # of earlier meetings, and of this one
 
 
 class _Made(NamedTuple):
-    """A proposal, the attempts made with it, what was wrong with lessons that were left out; those held."""
+    """A proposal, the attempts made with it, what was wrong with lessons that were left out; those held; the
+    question of a neighbour that it broke.
+    """
 
     proposal: Proposal
     trials: tuple[Trial, ...] = ()
     flaws: tuple[str, ...] = ()
     held: tuple[Add, ...] = ()
+    broke: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,7 @@ class Search:
     refuted: tuple[Sequence[str], ...] = ()
     earlier: tuple[Sequence[str], ...] = ()  # refuted when the sample was met before, and still known to be
     flaws: tuple[str, ...] = ()  # of the last try's lessons, in words
+    clashes: tuple[tuple[str, str], ...] = ()  # lessons that held, and the question of a neighbour they broke
     held: tuple[Add, ...] = ()  # lessons that were not tried and must wait, see `ace.methods.held`
 
     def tried(self, tries: int) -> Iterator[Proposal]:
@@ -83,18 +87,28 @@ class Search:
         state = self
         for number in range(tries):
             curating = number >= 3 and number % 2 and state._related()
-            made, trials, flaws, held = state._edit(number) if curating else state._lesson(number)
+            made, trials, flaws, held, broke = state._edit(number) if curating else state._lesson(number)
             state = replace(state, held=(*state.held, *held))
             if made.outcome == "accepted":
                 yield replace(made, delta=(*made.delta, *waiting(state.held, self.playbook)))
                 return
             yield made
             state = replace(state, refuted=(*state.refuted, contents(made.delta)), flaws=flaws)
+            state = state._clashing(made.delta, broke)
             if trials and closer(trials[0].feedback, state.trial.feedback):
                 state = replace(state, trial=trials[0], taken=made.delta, refuted=(), flaws=())
         if delta := waiting(state.held, self.playbook):
             why = "quarantined: it must wait for a person, or for an attempt at another sample"
             yield Proposal(self.trial.sample.id, "reflector", delta, "accepted", why, (self.trial.episode,))
+
+    def _clashing(self, delta: Delta, broke: str) -> Search:
+        """What broke a neighbour is true, and said in words that the neighbour's question has as well."""
+        if not broke:
+            return self
+        found = [said for said in contents(delta) if said not in contents(self.taken)]
+        flaws = (f"{said} {SPEAKS_FOR}{broke}" for said in found)
+        clashes = (*self.clashes, *((said, broke) for said in found))
+        return replace(self, flaws=(*self.flaws, *flaws), clashes=clashes)
 
     def unproven(self, *, quarantine: bool) -> Proposal:
         """The first lesson as it comes; in quarantine where nothing that is shown could ever prove it."""
@@ -206,10 +220,13 @@ class Search:
             *self.evidence.proofs(changed)[:_PROOFS_OF_A_CHANGE],
             *self.evidence.neighbours(sample, subjects, self.neighbours),
         )
-        others = tuple({other.id: other for other in near if other.id != sample.id}.values())
+        revised = (self.playbook.bullets[op.id].content for op in delta if isinstance(op, Revise))
+        gone = {name for content in revised for name in self.evidence.outdated(content)}
+        known = {other.id: other for other in near if other.id not in gone}
+        others = tuple(other for name, other in known.items() if name != sample.id)
         proof = prove(delta, self.playbook, (sample,), others, self.bench)
         made = proposal(sample.id, author, delta, replace(proof, why=f"{proof.why}{note}"), self.trial)
-        return _Made(made, proof.trials)
+        return _Made(made, proof.trials, broke=proof.broke)
 
     def _said(self, number: int, refuted: Iterable[str]) -> tuple[str, ...]:
         """What the reflector says about this trial, told what the playbook knows about the question."""
@@ -227,7 +244,12 @@ class Search:
             seed=self._seed(number),
         )
         question, contrast = self.trial.sample.question, self.evidence.contrast
-        return tuple(contrast.worded(generalised(question, lesson), question) for lesson in lessons)
+        worded = (contrast.worded(generalised(question, lesson), question) for lesson in lessons)
+        broke = dict(self.clashes)
+        return tuple(
+            contrast.against(lesson, question, broke[lesson]) if lesson in broke else lesson
+            for lesson in worded
+        )
 
     def _related(self) -> tuple[Bullet, ...]:
         """Bullets in use on the subjects of the trial, and the lessons taken along."""
