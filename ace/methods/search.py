@@ -220,8 +220,9 @@ class Search:
             *self.evidence.proofs(changed)[:_PROOFS_OF_A_CHANGE],
             *self.evidence.neighbours(sample, subjects, self.neighbours),
         )
-        revised = (self.playbook.bullets[op.id].content for op in delta if isinstance(op, Revise))
-        gone = {name for content in revised for name in self.evidence.outdated(content)}
+        bullets = self.playbook.bullets
+        revised = (bullets[op.id] for op in delta if isinstance(op, Revise) and op.id in bullets)
+        gone = {name for bullet in revised for name in self.evidence.outdated(bullet.content)}
         known = {other.id: other for other in near if other.id not in gone}
         others = tuple(other for name, other in known.items() if name != sample.id)
         proof = prove(delta, self.playbook, (sample,), others, self.bench)
