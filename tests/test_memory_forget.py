@@ -179,7 +179,7 @@ def test_a_row_that_disappears_any_other_way_is_missed(file: Path) -> None:
     with contextlib.closing(sqlite3.connect(file)) as db, db:
         db.execute("DELETE FROM memories WHERE attribute = 'delivery address'")
     with Store.open(file) as store:
-        assert [str(problem) for problem in store.verify()] == ["1 rows of memories are missing."]
+        assert [str(problem) for problem in store.verify()] == ["1 row of memories is missing."]
 
 
 def test_every_text_column_is_looked_through_or_holds_no_words_of_users() -> None:
@@ -207,6 +207,7 @@ def test_every_text_column_is_looked_through_or_holds_no_words_of_users() -> Non
         "memory_proposals": {"user", "session", "conversation", "outcome", "memory", "author", "created"},
         "vectors": {"text", "embedder"},
         "forgotten": {"memory", "redacted", "author", "created"},
+        "seals": {"name"},
         "memory_exports": {"path", "created"},
     }
     with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as db:

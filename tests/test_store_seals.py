@@ -35,11 +35,12 @@ KEYS = {
     "rejected_operations": ("author", "why"),
     "aliases": ("alias", "section"),
     "calls": ("sample", "error"),
-    "memories": ("user", "quote"),
+    "memories": ("number", "quote"),
     "memory_proposals": ("id", "why"),
     "forgotten": ("number", "author"),
     "memory_exports": ("id", "path"),
 }
+UNIQUE = {"memories": "id", "forgotten": "memory"}  # beside the key
 BLIND = Feedback(FeedbackKind.NONE, "")
 
 
@@ -72,7 +73,11 @@ def remembered(store: Store) -> None:
             store.forget(kept.id)
             store.note_export(store.path.with_name(f"{number}.jsonl"))
     talk = Conversation("c", "ana", "s", "2026-01-01", (Turn("user", "I live in Lima."),))
-    store.consider(talk, [MemoryOffer("town", "Lima"), MemoryOffer("town", "Paris"), MemoryOffer("", "Lima")])
+    store.consider(
+        talk,
+        [MemoryOffer("town", "Lima"), MemoryOffer("town", "Paris"), MemoryOffer("", "Lima")],
+        author="user",
+    )
 
 
 def aliases(helpful: int) -> list[Alias]:
@@ -153,8 +158,9 @@ def test_a_row_that_others_added_is_found(file: Path, table: str) -> None:
     key, _ = KEYS[table]
     names = [name for name in rows.SEALED[table] if name != key]
     others = ", ".join(f'"{name}"' for name in names)
+    told = ", ".join("'~'" if name == UNIQUE.get(table) else f'"{name}"' for name in names)
     new = "'~'" if key in ("name", "alias", "sample_id", "author", "sample") else "1000"
-    copy = f"INSERT INTO {table} ({key}, {others}, checksum) SELECT {new}, {others}, '' FROM {table} LIMIT 1"
+    copy = f"INSERT INTO {table} ({key}, {others}, checksum) SELECT {new}, {told}, '' FROM {table} LIMIT 1"
     change(file, copy, f"UPDATE {table} SET checksum = row_checksum({columns(table)}) WHERE {key} = {new}")
     found = verified(file)
     assert f"1 row of {table} is there that nobody wrote through ace." in found
