@@ -160,18 +160,6 @@ def test_a_transaction_that_fails_leaves_no_lock(file: Path) -> None:
         assert store.head().number == 2
 
 
-def test_a_writer_waits_for_its_turn(file: Path) -> None:
-    """As long as it was told to: the lock is held for less than that."""
-    with contextlib.closing(sqlite3.connect(file, isolation_level=None, check_same_thread=False)) as other:
-        other.execute("BEGIN IMMEDIATE")
-
-        timer = threading.Timer(0.2, lambda: other.execute("ROLLBACK"))
-        timer.start()
-        with Store.open(file, timeout=30) as store:
-            assert store.head().number == 1
-        timer.join()
-
-
 def test_an_old_file_that_is_read_leaves_nothing_anywhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

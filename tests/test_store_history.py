@@ -15,6 +15,7 @@ import pytest
 from ace.errors import InputError, MergeConflict, NotAPlaybook, StoreConflict, StoreError, UnknownVersion
 from ace.playbook import Add, Delta, Pin, Revise, Vote, chain_hash, delta_to_json
 from ace.store import Proposal, Store, schema
+from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
 
 WHO: dict[str, Any] = {"author": "curator", "reason": "r"}
 TWO: Delta = (Add("a", "joins", "use order_no"), Add("b", "money", "cents"))
@@ -96,6 +97,7 @@ def test_a_delta_decided_elsewhere_is_refused_in_these_words(store: Store) -> No
         ("UPDATE bullets SET provenance = '5'", "Bullet a cannot be read."),
         ("UPDATE bullets SET status = 'lost' WHERE id = 'b'", "Bullet b cannot be read."),
         ("UPDATE branches SET version = 9", "Version 9 is missing, or on no branch."),
+        ("UPDATE branches SET base = 0 WHERE name = 'main'", "Version 0 is missing, or on no branch."),
         ("DELETE FROM branches", "The playbook's branch main is missing."),
     ],
 )
@@ -105,6 +107,46 @@ def test_a_head_that_cannot_be_read_is_told_in_these_words(store: Store, sql: st
     with Store.open(store.path) as again, pytest.raises(NotAPlaybook) as caught:
         again.checkout()
     assert (caught.value.message, caught.value.hint) == (says, schema.DAMAGED)
+
+
+def test_a_branch_that_was_read_by_way_of_main_leaves_main_readable(tmp_path: Path) -> None:
+    path = tmp_path / "many.db"
+    with Store.open(path) as store:
+        store.commit(tuple(Add(f"n-{number}", "notes", "text") for number in range(20)), **WHO)
+        store.branch("trial")
+        on_trial(store, Add("last", "notes", "on trial"))
+    with Store.open(path, branch="trial") as fresh:
+        assert [len(fresh.checkout(version)) for version in (None, "main", 0, 1, "trial")] == [
+            21,
+            20,
+            0,
+            20,
+            21,
+        ]
+
+
+def test_a_verdict_comes_back_right_or_wrong(store: Store) -> None:
+    told = Feedback(FeedbackKind.NONE, "")
+    seen = [
+        Episode(f"e{right}", "s1", "?", Attempt("s1", "1", "1"), told, Verdict(right, 0.5), 0)
+        for right in (True, False)
+    ]
+    store.commit((), episodes=seen, **WHO)
+    assert store.episodes() == seen
+
+
+def test_an_operation_that_could_not_apply_is_kept_with_its_run(store: Store) -> None:
+    run = store.start_run("learn", "shop", {})
+    store.commit((Vote("ghost", 1),), run=run, **WHO)
+    store.finish_run(run, "failed", None)
+    with contextlib.closing(sqlite3.connect(store.path)) as db:
+        assert db.execute("SELECT run FROM rejected_operations").fetchall() == [(run,)]
+        assert db.execute("SELECT report FROM runs").fetchall() == [(None,)]
+
+
+def test_a_version_that_is_not_there_is_named_when_a_delta_was_decided_on_it(store: Store) -> None:
+    with pytest.raises(UnknownVersion, match=r"There is no version 9\. The versions here are 0 to 1;"):
+        store.commit((Vote("a", 1),), expect=9, **WHO)
 
 
 def test_a_list_that_is_none_is_told_in_these_words(store: Store) -> None:
