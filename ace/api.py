@@ -42,6 +42,7 @@ class Settings(TypedDict, total=False):
     feedback: Literal["labels", "execution", "none"]
     limit: int | None
     budget: int
+    select: Literal["hybrid", "oldest"]
     tries: int
     neighbours: int
     replays: int

@@ -43,14 +43,22 @@ def test_the_parts_add_up_and_are_named(ace: Ace, task: Path) -> None:
 
 
 def test_what_there_is_no_room_for_is_named_with_the_reason(ace: Ace, task: Path) -> None:
-    out = shown(ace, task, "--budget", "80")
-    assert "\n\nLeft out:\n" in out
-    assert any(line.startswith("b-11 ") and "needs " in line for line in out.splitlines())
-    told = json.loads(shown(ace, task, "--budget", "80", "--json"))
-    assert told["tokens"] <= 80
-    assert {left["source"] for left in told["left_out"]} | set(told["bullets"]) == {
-        f"b-{number}" for number in range(12)
-    }
+    oldest = shown(ace, task, "--budget", "110", "--select", "oldest").partition("\n\nLeft out:\n")[2]
+    assert oldest.splitlines()[-1].startswith("b-11  needs ")
+    hybrid = shown(ace, task, "--budget", "110").partition("\n\nLeft out:\n")[2]
+    assert " for this question: no room" in hybrid
+
+
+def test_nothing_is_lost_however_small_the_budget(ace: Ace, task: Path) -> None:
+    for budget in (50, 80, 110, 140):
+        told = json.loads(shown(ace, task, "--budget", str(budget), "--json"))
+        assert told["tokens"] <= budget
+        names = [
+            *told["bullets"],
+            *(i["label"] for i in told["items"]),
+            *(i["source"] for i in told["left_out"]),
+        ]
+        assert sorted(names) == sorted(f"b-{number}" for number in range(12))
 
 
 def test_the_prompt_itself(ace: Ace, task: Path) -> None:

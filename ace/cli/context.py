@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ace.cli.options import Budget, Cite, Json, TaskFolder, VersionOption, takes, task_folder
+from ace.cli.options import Budget, Cite, Json, Select, TaskFolder, VersionOption, takes, task_folder
 from ace.cli.output import emit
 from ace.errors import InputError
 
@@ -41,6 +41,7 @@ class ShowOptions:
         str | None,
         typer.Option(metavar="NAME", help="Count as this model does.  [default: estimate]"),
     ] = None
+    select: Select = "hybrid"
     cite: Cite = False
     text: Annotated[bool, typer.Option("--text", help="Print the prompt itself.")] = False
     json: Json = False
@@ -56,7 +57,7 @@ def register(app: typer.Typer) -> None:
 def show(options: ShowOptions) -> None:
     """What goes into the context of a question, what is left out and why, and the tokens of each part."""
     from ace import loop
-    from ace.loop.session import contexts_of
+    from ace.loop.contexts import contexts_of
     from ace.roles import Team
     from ace.task import load_task
 

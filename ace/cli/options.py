@@ -43,6 +43,9 @@ def _number(text: str, *, least: int = 1, unit: str = "N") -> Any:
 
 
 Budget = Annotated[int, _number("The most tokens of a prompt; fewer if the model reads fewer.")]
+Select = Annotated[
+    Literal["hybrid", "oldest"], typer.Option(help="When the playbook does not fit: by question, or by age.")
+]
 Cite = Annotated[bool, typer.Option("--cite", help="Show the generator bullets' ids, and ask which it used.")]
 
 
@@ -63,6 +66,7 @@ class RunOptions:
     limit: Annotated[int | None, _number("Use this many samples of each split.")] = None
     workers: Annotated[int, _number("Samples in flight at once; slots of a local/ model.")] = 4
     budget: Budget = 10000
+    select: Select = "hybrid"
     cite: Cite = False
     max_calls: Annotated[int | None, _cap()] = None
     max_tokens: Annotated[int | None, _cap()] = None

@@ -102,7 +102,8 @@ def assemble(
     room = limit.tokens - TEMPLATE - bare
     _must_fit(bare, asked, room, limit)
     kept = int(room * min(FOR_QUESTIONS + share, 1))
-    rendered, system = _stable(frame, fill, bare, room - max(asked, kept), count)
+    heading = count(frame.user("-", "")) - asked  # of lessons that are for this question only
+    rendered, system = _stable(frame, fill, bare, room - max(asked, kept) - heading, count)
     told = count(system)
     retrieved = _retrieved(frame, rendered.specific, found, limit.tokens - TEMPLATE - told, count)
     tokens = TEMPLATE + told + retrieved.tokens
@@ -137,15 +138,18 @@ def _must_fit(bare: int, asked: int, room: int, limit: Limit) -> None:
 
 
 def _stable(frame: Frame, fill: Fill, bare: int, room: int, count: CountTokens) -> tuple[Rendered, str]:
-    """The playbook, and the system message around it, which takes at most `room` tokens more than without."""
+    """The playbook, and the system message around it: with the bullets for this question that are not in it,
+    at most `room` tokens more than without.
+    """
     asking = room
     while asking > 0:
         rendered = fill(asking)
         system = frame.system(rendered.text)
-        over = count(system) - bare - room
+        specific = sum(item.tokens for item in rendered.specific)
+        over = count(system) - bare + specific - room
         if over <= 0:
             return rendered, system
-        asking = min(asking, rendered.tokens) - over
+        asking = min(asking, rendered.tokens + specific) - over
     return Rendered("", 0, (), fill(0).left_out), frame.system("")
 
 
@@ -173,7 +177,8 @@ def _retrieved(
     frame: Frame, lessons: Sequence[Item], found: Sequence[Found], room: int, count: CountTokens
 ) -> _Retrieved:
     """The user message, of at most `room` tokens: lessons first, then one item of each source in turn."""
-    lines, left_out = _choose(_lines(lessons, found, count), room - count(frame.user("-", "-")))
+    headings = "-" if lessons else "", "-" if any(each.items for each in found) else ""
+    lines, left_out = _choose(_lines(lessons, found, count), room - count(frame.user(*headings)))
     while True:
         parts = [_text(lines, lesson=lesson) for lesson in (True, False)]
         user = frame.user(*parts)

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from ace.llm import asking, faults, structured
 from ace.llm.client import How, Message, Reply, Usage
 from ace.llm.faults import Fault
+from ace.llm.prefix import marked, wants_mark
 from ace.llm.providers import RequestRefused, converted, load_litellm, said
 from ace.llm.retry import Retry
 from ace.llm.window import Window, remote_window
@@ -118,6 +119,8 @@ class Endpoint:
     ) -> Reply:
         """`found` are the faults of this call before this request."""
         payload = [asdict(message) for message in messages]
+        if wants_mark(self.address or self.model):
+            payload = marked(payload)
         started = time.perf_counter()
         met = list(found)
         where = self.server.place(messages) if self.server else nullcontext(Place())

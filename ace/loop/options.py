@@ -23,6 +23,9 @@ def silent(phase: str, done: int, total: int, note: str = "") -> None:
     """Shows nothing."""
 
 
+SELECTS = ("hybrid", "oldest")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """`batch_size` samples share a version; `tries` lessons are tried for each failed sample, each must keep
@@ -35,6 +38,8 @@ class Options:
     the test set before and after.
 
     `budget` is the most tokens of a generator's whole prompt, fewer where the model's window is smaller.
+    `select`: when the playbook does not fit, "hybrid" shows a core and what bears on the question, "oldest"
+    the oldest bullets, whatever the question.
 
     Without labels, and where the environment cannot check an answer itself, most of `agreement` attempts must
     come out alike with a lesson. `rerun`: a failed sample for which the playbook says all that it needs is
@@ -54,6 +59,7 @@ class Options:
     feedback: FeedbackKind = FeedbackKind.LABELS
     limit: int | None = None
     budget: int = 10_000
+    select: str = "hybrid"
     tries: int = 2
     neighbours: int = 1
     verify: bool = True
@@ -101,6 +107,8 @@ class Options:
             )
         if self.accept not in RULES:
             raise InputError(f"There is no rule {self.accept!r}.", hint=f"Choose from: {', '.join(RULES)}.")
+        if self.select not in SELECTS:
+            raise InputError(f"There is no selection {self.select!r}.", hint=f"Use {' or '.join(SELECTS)}.")
         if not 0 <= self.measure_credit <= 1:
             raise InputError(f"measure_credit is {self.measure_credit}.", hint="Give a share from 0 to 1.")
         if self.limit is not None and self.limit < 1:

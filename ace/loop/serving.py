@@ -21,9 +21,9 @@ from typing import Self
 from ace.agent.solver import SingleCall
 from ace.errors import InputError
 from ace.loop.bench import Bench
+from ace.loop.contexts import contexts_of
 from ace.loop.learner import UNJUDGED, Ended, Item, Told, learn_behind
 from ace.loop.options import Options, Progress, silent
-from ace.loop.session import contexts_of
 from ace.loop.stream import PHASE
 from ace.playbook.model import Playbook
 from ace.roles import Team

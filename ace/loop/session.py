@@ -18,17 +18,16 @@ from typing import Any, TypeVar
 from ace.agent.solver import SingleCall, Solver
 from ace.errors import CapReached, InputError, StoreError
 from ace.loop.bench import Bench, RunStopped
-from ace.loop.contexts import Contexts, limit_of
+from ace.loop.contexts import contexts_of
 from ace.loop.executor import ordered_map
 from ace.loop.options import Options, Progress
 from ace.loop.replay import Replay
 from ace.loop.sources import recorded, sources_of
-from ace.methods.ace import Ace
 from ace.methods.evidence import Evidence
 from ace.methods.protocol import Method, Trial
 from ace.playbook.delta import diff
 from ace.playbook.model import Delta, Playbook
-from ace.roles import Curator, Generator, Reflector, Team, prompt_hash
+from ace.roles import Team, prompt_hash
 from ace.runs.cost import faults_met, usage_by_role, wall
 from ace.store import Store
 from ace.store.records import Proposal, Run, RunStatus, Step
@@ -67,8 +66,8 @@ class Session:
     ) -> None:
         self.task, self.store, self.team, self.options, self.progress = task, store, team, options, progress
         self.run, self.kind, self.base = record.id, record.kind, int(record.config["base"])
-        self.method: Method = method_of(team, options)
-        self.contexts = contexts_of(task, store, team, options, self.method)
+        self.contexts = contexts_of(task, store, team, options)
+        self.method: Method = self.contexts.method
         self.solver: Solver = SingleCall(self.contexts.generator)
         self.evidence = _fresh(task, store.checkout(self.base))
         self._journal = {step.number: step for step in store.steps(self.run)}
@@ -160,6 +159,7 @@ class Session:
             episodes=done.episodes,
             proposals=done.proposals,
         )
+        self.contexts.keep(commit.playbook)
         return Step(self.run, number, phase, payload, commit.version.number)
 
     def _learn_from(self, step: Step) -> None:
@@ -240,28 +240,6 @@ def _fingerprint(task: Task) -> str:
     told = [[s.id, s.question, sorted(s.data.items())] for s in (*task.train, *task.val, *task.test)]
     text = json.dumps([task.instructions, told], default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def method_of(team: Team, options: Options) -> Method:
-    return Ace(
-        reflector=Reflector(team.reflector),
-        curator=Curator(team.curator),
-        tries=options.tries,
-        neighbours=options.neighbours,
-        verify=options.verify,
-        merge=options.merge,
-        cite=options.cite,
-    )
-
-
-def contexts_of(
-    task: Task, store: Store, team: Team, options: Options, method: Method | None = None
-) -> Contexts:
-    """What assembles the context of every sample. InputError where there is no room, or no such source."""
-    method = method or method_of(team, options)
-    generator = Generator(team.generator, task, options.cite)
-    limit = limit_of(team.generator, options.budget, task.max_tokens)
-    return Contexts(method, generator, limit, task.context, sources_of(task, store))
 
 
 def _resumed(kind: str, task: Task, store: Store, config: Mapping[str, Any]) -> int:

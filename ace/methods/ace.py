@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from ace.context.render import Rendered, render_playbook
 from ace.context.tokens import CountTokens, estimate_tokens
 from ace.errors import ModelError
+from ace.methods.choosing import Hybrid
 from ace.methods.combine import Batch
 from ace.methods.evidence import Evidence
 from ace.methods.generality import mentioned
@@ -35,7 +36,7 @@ class Ace:
     """The method. `tries` proposals for each failed sample, `neighbours` earlier samples to keep right.
 
     `verify` False keeps every first lesson unproven (the ablation).
-    `cite` shows the generator the ids of bullets.
+    `cite` shows the generator the ids of bullets. `select` chooses when not all of them fit.
     """
 
     reflector: Reflector
@@ -46,9 +47,14 @@ class Ace:
     merge: bool = False
     cite: bool = False
     count_tokens: CountTokens = estimate_tokens
+    select: Hybrid | None = None
 
-    def context(self, playbook: Playbook, room: int) -> Rendered:
-        return render_playbook(playbook, room, self.count_tokens, ids=self.cite)
+    def context(self, playbook: Playbook, question: str, room: int) -> Rendered:
+        """The whole playbook where it fits; else what `select` chooses for the question, or the oldest."""
+        whole = render_playbook(playbook, room, self.count_tokens, ids=self.cite)
+        if self.select is None or not whole.left_out:
+            return whole
+        return self.select(playbook, question, room, self.count_tokens, ids=self.cite)
 
     def learn(
         self, trial: Trial, playbook: Playbook, bench: Bench, evidence: Evidence

@@ -19,6 +19,7 @@ from ace.store.aliases import m004_aliases
 from ace.store.branch_tables import m003_branches
 from ace.store.calls import m005_calls
 from ace.store.feedback import m006_feedback
+from ace.store.vectors import m008_vectors
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -159,6 +160,7 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     m004_aliases,
     m005_calls,
     m006_feedback,
+    m008_vectors,
 )
 LATEST = len(MIGRATIONS)
 DAMAGED = (
