@@ -43,7 +43,10 @@ def varied(
     fills the places nobody else takes. Likeness is never a reason to leave something out: pages that are
     alike but for a number are what a reader has to tell apart.
     """
-    first = list({same(key): key for key in reversed(list(ranked))}.values())[::-1]
+    said: dict[Hashable, Key] = {}
+    for key in ranked:
+        said.setdefault(same(key), key)
+    first = list(said.values())
     taken: Counter[Hashable] = Counter()
     chosen, waiting = list[Key](), list[Key]()
     for key in first:

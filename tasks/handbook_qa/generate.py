@@ -173,7 +173,7 @@ def rows() -> dict[str, list[dict[str, Any]]]:
     for name, group in sorted(groups.items(), key=lambda pair: (pair[0] == "plain", pair[0])):
         random.shuffle(group)
         if name != "plain":
-            taught, tried = round(len(group) / 3), len(group) // 6
+            taught, tried = max(2, round(len(group) / 3)), len(group) // 6
             split["train"] += group[:taught]
             split["val"] += group[taught : taught + tried]
             split["test"] += group[taught + tried :]

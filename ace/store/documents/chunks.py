@@ -58,7 +58,7 @@ def chunked(lines: Sequence[Line], *, markdown: bool, most: int = MOST) -> tuple
     for block in _small(_blocks(lines, markdown), most):
         fresh = block.level > 0 and size >= min(ENOUGH, most // 2)
         if not pieces or fresh or size + block.tokens > most:
-            held = _taken_along(pieces, block)
+            held = _taken_along(pieces, block, most)
             pieces.append(held)
             size = sum(each.tokens for each in held)
         pieces[-1].append(block)
@@ -66,10 +66,14 @@ def chunked(lines: Sequence[Line], *, markdown: bool, most: int = MOST) -> tuple
     return tuple(_chunk(piece) for piece in pieces if piece)
 
 
-def _taken_along(pieces: list[list[_Block]], block: _Block) -> list[_Block]:
-    """Headings at the end of the last piece go with what they head."""
+def _taken_along(pieces: list[list[_Block]], block: _Block, most: int) -> list[_Block]:
+    """Headings at the end of the last piece go with what they head, where there is room for both."""
     held: list[_Block] = []
+    room = most - block.tokens
     while pieces and not block.level and len(pieces[-1]) > 1 and pieces[-1][-1].level:
+        room -= pieces[-1][-1].tokens
+        if room < 0:
+            break
         held.insert(0, pieces[-1].pop())
     return held
 
