@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ace.playbook.model import Operation
     from ace.store import Branch, Commit, Store, Tag, Touch, Version
 
-AUTHOR = "user"
+AUTHOR = "person"
 
 
 def log(
