@@ -1,4 +1,4 @@
-"""What a stable prefix saves: an online run whose playbook grows, against the same prompts laid out otherwise.
+"""What a stable prefix saves: an online run whose playbook grows, and its prompts laid out otherwise.
 
     python benchmarks/prefix.py --out benchmarks/results
 
