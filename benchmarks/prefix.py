@@ -30,6 +30,7 @@ from pydantic import BaseModel
 
 from ace.context import neutralise
 from ace.llm import DEFAULT_MODEL, Client, Message, Reply, Usage, connect
+from ace.llm.window import Window, window_of
 from ace.loop import Options, online
 from ace.playbook import Bullet
 from ace.roles import Team, prompt_hash
@@ -49,6 +50,9 @@ class Listener:
     def __init__(self, inner: Client) -> None:
         self._inner, self.model = inner, inner.model
         self.heard: list[tuple[Message, ...]] = []
+
+    def window(self) -> Window:
+        return window_of(self._inner)
 
     def complete(
         self,
