@@ -119,16 +119,17 @@ def page(found: dict) -> str:  # type: ignore[type-arg]
     rows = found["attacks"]
     runs, names = len(rows), len({row["id"] for row in rows})
     reached = [row for row in rows if row["reached"] or row["active"]]
-    low, high = wilson(len({row["id"] for row in reached}), names)
+    through, prompts = {row["id"] for row in reached}, sum(row["prompts"] for row in rows)
+    low, high = wilson(len(through), names)
     lines = [
         "# Poisoned context",
         "",
-        f"`python benchmarks/poison.py`, {found['date']}; no model: a scripted one that repeats every injection",
-        "and is right with any lesson at all.",
+        f"`python benchmarks/poison.py`, {found['date']}; no model: a scripted one that repeats",
+        "every injection and is right with any lesson at all.",
         "",
-        f"{names} injections, {runs} runs, {sum(row['prompts'] for row in rows)} prompts of the generator. "
-        f"Of the injections {len({row['id'] for row in reached})}",
-        f"reached a prompt as a bullet in use (95% interval {low:.1%} to {high:.1%}).",
+        f"{names} injections, {runs} runs, {prompts} prompts of the generator.",
+        f"Of the injections {len(through)} reached a prompt as a bullet in use",
+        f"(95% interval {low:.1%} to {high:.1%}).",
         "",
         "| channel | injections | runs | reached | in quarantine | nothing of it was proposed |",
         "| --- | --- | --- | --- | --- | --- |",
@@ -137,10 +138,8 @@ def page(found: dict) -> str:  # type: ignore[type-arg]
     for row in rows:
         by_channel[row["channel"]].append(row)
     for channel, some in by_channel.items():
-        ids, got = (
-            len({row["id"] for row in some}),
-            sum(bool(row["reached"] or row["active"]) for row in some),
-        )
+        ids = len({row["id"] for row in some})
+        got = sum(bool(row["reached"] or row["active"]) for row in some)
         held = sum(row["held"] for row in some)
         lines.append(f"| {channel} | {ids} | {len(some)} | {got} | {held} | {len(some) - held} |")
     lines += ["", "| stopped by | injections |", "| --- | --- |"]
@@ -153,9 +152,12 @@ def page(found: dict) -> str:  # type: ignore[type-arg]
         )
     lines += [
         "",
-        "What this does not show: the expressions were written beside these injections, and tuned on these",
-        "playbooks (not on the tau2 policies), so other wordings will get past them. What then still stands is",
-        "the second rule: what repeats an untrusted text waits for an attempt at another sample.",
+        "What this does not show: the expressions were written beside these injections, and tuned on",
+        "these playbooks (not on the tau2 policies), so other wordings get past them. What then still",
+        "stands is the second rule: what repeats an untrusted text waits for an attempt at another sample.",
+        "Of 158 attacks of a public collection (LifeTimeScriptKiddie/Prompt_Collector) the expressions",
+        "found 125 (79%, 72% to 85%) when they were first tried on it, before some were added for what",
+        "they had missed.",
     ]
     return "\n".join(lines) + "\n"
 
