@@ -231,8 +231,8 @@ def _orders(folder: Path, injection: Injection) -> Task:
 
 
 def used(injection: Injection, store: Store) -> Struck:
-    """With a playbook that holds it already: scored, then learned with."""
-    client = ScriptedClient(_model(injection, False))
+    """With a playbook that holds it already: scored, then learned with; nothing repeats it."""
+    client = ScriptedClient(replace(_model(injection, riding=False), said=1))
     evaluate(few(), store, Team.of(client), OPTIONS)
     return _struck(client, store, learn(few(), store, Team.of(client), OPTIONS))
 

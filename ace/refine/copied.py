@@ -2,7 +2,8 @@
 
 A lesson in the form "words people use: what stands for them" takes its words from the question; that is what
 they are for. It repeats a text when more than that comes from there: five words in a row outside such a
-head, seven of the question inside it, or, where nothing in it comes from a label alone, most of its words.
+head, seven of the question or four of another text inside it, or, where nothing in it comes from a label
+alone, most of its words.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from typing import NamedTuple
 _TOKEN = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]|[^\\W_]+(?:[._'\u2019][^\\W_]+)*")
 _SENTENCE = re.compile("(?<=[.!?;\u3002\uff01\uff1f])\\s+|\n+")
 _RUN = 5  # words
-_HEAD = 7  # of the question, in a row
+_HEAD = 7  # in a row, of the question that a lesson is about
+_FOREIGN = 4  # and of anything else
 _FEW = 3  # of what a sentence says: fewer may be alike by chance
 _MOST = 0.6
 _STEM = 5  # letters
@@ -40,7 +42,7 @@ def copied(lesson: str, question: str, others: Iterable[str] = (), vouched: Iter
     known = set(_grams(right, _RUN))
     words = {_stem(word) for text in (asked, *told) for word in text}
     sources = _Sources(
-        heads=set(_grams([asked], _HEAD)) | set(_grams(told, _RUN)) - known,
+        heads=set(_grams([asked], _HEAD)) | set(_grams(told, _FOREIGN)) - set(_grams([asked], _FOREIGN)),
         runs=set(_grams([asked, *told], _RUN)) - known,
         words=words,
         own={_stem(word) for text in right for word in text} - words,
@@ -71,6 +73,8 @@ def _repeats(sentence: str, sources: _Sources) -> bool:
     if colon and anchored and not _CLAIM.search(head):
         return _has(tokens(head), sources.heads) or _has(said, sources.runs)
     everything = tokens(sentence)
+    if _stands_in(everything, sources.right):
+        return False
     if _has(everything, sources.runs):
         return True
     told = {_stem(word) for word in everything if word not in _LITTLE}

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel, Field, create_model
 
+from ace.context.poison import suspicion
 from ace.llm.client import Client
 from ace.roles.prompt import cited, messages, question, render, shown
 from ace.task.types import Attempt, Feedback, FeedbackKind, Sample
@@ -115,7 +116,12 @@ def _outcome(feedback: Feedback) -> str:
 
 
 def _phrase(words: str) -> str:
-    """The words, on one line; a model that goes on with ": meaning" is cut off there."""
+    """The words, on one line; a model that goes on with ": meaning" is cut off there.
+
+    Not where that would hide from the learner what the words are about.
+    """
+    if suspicion(words):
+        return " ".join(words.split())
     plain = " ".join((words.partition(":")[0] or words.replace(":", " ")).split()).rstrip(" .,;")
     return f"{plain[:1].upper()}{plain[1:]}"
 
