@@ -42,6 +42,7 @@ class Settings(TypedDict, total=False):
     feedback: Literal["labels", "execution", "none"]
     limit: int | None
     budget: int
+    select: Literal["hybrid", "oldest"]
     tries: int
     neighbours: int
     replays: int
@@ -50,6 +51,7 @@ class Settings(TypedDict, total=False):
     recheck: int
     verify: bool
     merge: bool
+    refine: bool
     validate: bool | None
     validate_every: int | None
     accept: Literal["strict", "best", "always"]

@@ -4,7 +4,8 @@
     ├── InputError               2  what the user gave cannot be used
     │   ├── TaskError               task.toml, data rows, gold answers (file, line, field)
     │   ├── FormatError             a playbook text that does not parse (file, line)
-    │   └── ModelNameError          nobody serves this model, or its API key is missing
+    │   ├── ModelNameError          nobody serves this model, or its API key is missing
+    │   └── MemoryRefused           what must not be remembered: a secret, an order, what is known already
     ├── ModelError               1  talking to a model failed
     │   ├── ModelUnavailable        still failing after every retry
     │   ├── MalformedReply          no valid structured reply after every repair
@@ -17,7 +18,10 @@
     │   ├── StoreConflict           the head moved and the edits touch the same bullets
     │   │   └── MergeConflict           two branches changed the same bullets
     │   ├── StoreUnwritable         read-only or full disk
-    │   └── UnknownVersion          no such version, branch, tag, run or bullet
+    │   ├── DocumentsError          an index of documents that is missing, damaged or something else
+    │   ├── UnknownVersion          no such version, branch, tag, run or bullet
+    │   └── UnknownMemory           no such memory, or no such user
+    ├── ContextError             1  no prompt could be put together for one question
     └── CapReached               3  a cap on calls, tokens, cost or seconds; work so far is kept
 
 Errors pickle with their details, so they survive process pools and the journal.
@@ -61,8 +65,8 @@ class TaskError(InputError):
 
     def __str__(self) -> str:
         file, line, field = (self.details.get(key) for key in ("file", "line", "field"))
-        place = f"{file}" if file else ""
-        place += f":{line}" if line else ""
+        place = f"{file}" if file else "line" if line else ""
+        place += f"{':' if file else ' '}{line}" if line else ""
         place += f" [{field}]" if field else ""
         return f"{place}: {super().__str__()}" if place else super().__str__()
 
@@ -73,6 +77,10 @@ class FormatError(TaskError):
 
 class ModelNameError(InputError):
     """A model name nobody serves, or one whose API key is missing."""
+
+
+class MemoryRefused(InputError):
+    """What must not be remembered. Details: `why`, which begins with the rule."""
 
 
 class ModelError(AceError):
@@ -123,10 +131,24 @@ class StoreUnwritable(StoreError):
     """The file or its folder is read-only, or the disk is full."""
 
 
+class DocumentsError(StoreError):
+    """An index of documents that is missing, damaged, or some other file. Details: `path`."""
+
+
 class UnknownVersion(StoreError, KeyError):
     """No such version, branch, tag, run or bullet in this file."""
 
     __str__ = AceError.__str__
+
+
+class UnknownMemory(StoreError, KeyError):
+    """No such memory in this file, or none of such a user."""
+
+    __str__ = AceError.__str__
+
+
+class ContextError(AceError):
+    """No prompt could be put together for one question: it is too long, or a source failed."""
 
 
 class CapReached(AceError):

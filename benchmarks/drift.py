@@ -2,7 +2,8 @@
 
     python benchmarks/drift.py --out benchmarks/results
 
-Each arm runs in a fresh playbook file under --work. Writes drift.json and a table, drift.md. With
+Each arm runs in a playbook file of its own under --work and is read from there when it is done; one that was
+cut off begins anew. `--arms off` runs only one of them. Writes drift.json and a table, drift.md. With
 `--model lookup` a scripted model answers, which shows that the machinery works and nothing about models.
 """
 
@@ -22,6 +23,7 @@ from ace.llm import DEFAULT_MODEL, Client, connect
 from ace.loop import Options, online
 from ace.roles import Team, prompt_hash
 from ace.runs.metrics import wilson
+from ace.runs.report import Report
 from ace.store import Store
 from ace.task import Task, load_task
 
@@ -37,12 +39,33 @@ def arm(task: Task, model: Client, path: Path, drift: bool, seed: int, tries: in
         if done % 20 == 0:
             print(f"  {phase}: {done} of {total} {note}", flush=True)
 
+    if report := _done(path):
+        with Store.open(path, read_only=True) as store:
+            return {
+                "drift": drift,
+                "seed": seed,
+                "right": _right(store, report.run),
+                "report": report.to_json(),
+            }
+    for old in path.parent.glob(f"{path.name}*"):
+        old.unlink()
     with Store.open(path) as store:
         options = Options(batch_size=1, drift=drift, seed=seed, tries=tries, window=WINDOW)
         report = online(task, store, Team.of(model), options, progress=show)
-        results = [r for step in store.steps(report.run) for r in step.payload["results"]]
-    right = [bool(result["correct"]) for result in results if result["phase"] == "online"]
-    return {"drift": drift, "seed": seed, "right": right, "report": report.to_json()}
+        return {"drift": drift, "seed": seed, "right": _right(store, report.run), "report": report.to_json()}
+
+
+def _done(path: Path) -> Report | None:
+    if not path.exists():
+        return None
+    with Store.open(path, read_only=True) as store:
+        done = [run for run in store.runs() if run.status == "done"]
+        return Report.from_json(done[-1].report or {}) if done else None
+
+
+def _right(store: Store, run: int) -> list[bool]:
+    results = [result for step in store.steps(run) for result in step.payload["results"]]
+    return [bool(result["correct"]) for result in results if result["phase"] == "online"]
 
 
 def recovery(right: list[bool], change: int) -> tuple[float, int | None]:
@@ -99,16 +122,17 @@ def main() -> None:
     parser.add_argument("--model", default=DEFAULT_MODEL, help="a model's name, or `lookup`")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--tries", type=int, default=2)
+    parser.add_argument("--arms", nargs="+", choices=["on", "off"], default=["on", "off"])
     given = parser.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
     given.out.mkdir(parents=True, exist_ok=True)
     task, arms = load_task(ROOT / "tasks" / "shifting_policy"), []
     with model_of(given.model) as model:
         for seed in given.seeds:
-            for drift in (True, False):
-                print(f"drift {'on' if drift else 'off'}, seed {seed}", flush=True)
-                path = given.work / f"{'on' if drift else 'off'}-{seed}-{datetime.now(UTC):%Y%m%d%H%M%S}.db"
-                arms.append(arm(task, model, path, drift, seed, given.tries))
+            for name in given.arms:
+                print(f"drift {name}, seed {seed}", flush=True)
+                path = given.work / f"{name}-{seed}.db"
+                arms.append(arm(task, model, path, name == "on", seed, given.tries))
     now = datetime.now(UTC).date().isoformat()
     record = {
         "date": now,

@@ -136,6 +136,7 @@ def written(db: sqlite3.Connection) -> dict[str, list[tuple[Any, ...]]]:
         "bullet_history": f"SELECT * FROM bullet_history WHERE version = {number}",
         "bullets": f"SELECT bullet, {state} FROM bullet_history WHERE version = {number}",
         "branches": "SELECT version, checksum, name FROM branches",
+        "seals": "SELECT \"rows\", digest, checksum, name FROM seals WHERE name IN ('versions', 'branches')",
     }
     return {table: db.execute(sql).fetchall() for table, sql in found.items()}
 
@@ -151,6 +152,7 @@ def write(db: sqlite3.Connection, rows: dict[str, list[tuple[Any, ...]]]) -> Non
         rows["bullets"],
     )
     db.executemany("UPDATE branches SET version = ?, checksum = ? WHERE name = ?", rows["branches"])
+    db.executemany('UPDATE seals SET "rows" = ?, digest = ?, checksum = ? WHERE name = ?', rows["seals"])
     db.execute("COMMIT")
 
 

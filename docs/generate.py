@@ -21,6 +21,13 @@ from ace.store import Store
 
 HERE = Path(__file__).parent
 NOTICE = "<!-- Written by docs/generate.py; edit the code it describes. -->"
+CODES = """Exit codes: 0 done, 1 failed, 2 bad usage or input, 3 stopped by a cap, 130 interrupted.
+That nobody reads the output to its end (`| head -1`) is no failure.
+
+`ace playbook` ends with 1 where `verify` finds a problem, `merge` a bullet that both sides edited, or
+`restore` a backup that is damaged; where the file is not there, no playbook, damaged, read-only, in use or
+of a later release; and where there is no such version, branch, tag or bullet. It ends with 2 where a name is
+taken or cannot be one, where `backup` would overwrite a file, and where a text to import does not parse."""
 # Without what SQLite and sqlite-utils keep for themselves.
 OBJECTS = "SELECT sql FROM sqlite_schema WHERE sql <> '' AND tbl_name NOT GLOB '*sqlite_*' ORDER BY rowid"
 
@@ -37,8 +44,7 @@ def pages() -> dict[str, str]:
 
 def cli_page() -> str:
     blocks = [f"## `{' '.join(path)}`\n\n```\n{help_of(path)}\n```" for path in commands(("ace",), root())]
-    codes = "Exit codes: 0 done, 1 failed, 2 bad usage or input, 3 stopped by a cap, 130 interrupted."
-    return "\n\n".join(["# The `ace` command", NOTICE, codes, *blocks]) + "\n"
+    return "\n\n".join(["# The `ace` command", NOTICE, CODES, *blocks]) + "\n"
 
 
 def root() -> Any:

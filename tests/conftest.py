@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, Phase, settings
 
 from tests.cli import Ace, Done
 
 # Slow is not wrong: on a busy machine a deadline makes tests fail at random.
 settings.register_profile("ace", deadline=None)
-settings.load_profile("ace")
+# Few examples, always the same, none made smaller: for mutants by the thousand (docs/mutation-testing.md).
+settings.register_profile(
+    "few",
+    deadline=None,
+    max_examples=20,
+    derandomize=True,
+    database=None,
+    phases=(Phase.explicit, Phase.generate),
+    suppress_health_check=tuple(HealthCheck),
+)
+settings.load_profile(os.environ.get("ACE_TEST_PROFILE", "ace"))
 
 
 @pytest.fixture

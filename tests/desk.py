@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ace.llm import Message, ScriptedClient
+from ace.task import Attempt, Environment, Feedback, FeedbackKind, Sample, Task, Verdict, load_task
 
 FOLDER = Path(__file__).parent.parent / "tasks" / "shifting_policy"
 _LINE = re.compile(r"(\w+) tickets: (ticket\.\w+ = (?:'\w'|\d+))")
@@ -24,6 +26,30 @@ _WHAT = (
     ("more than 60", "COUNT(*)", "ticket.minutes > 60"),
     ("after 2024-06-30", "COUNT(*)", "ticket.opened > '2024-06-30'"),
 )
+
+
+@dataclass(frozen=True)
+class Whole:
+    """An environment that cannot take right answers apart: what a label says is all of it or nothing."""
+
+    inner: Environment
+
+    def describe(self, sample: Sample) -> str:
+        return self.inner.describe(sample)
+
+    def judge(self, sample: Sample, attempt: Attempt) -> Verdict:
+        return self.inner.judge(sample, attempt)
+
+    def feedback(self, sample: Sample, attempt: Attempt, kind: FeedbackKind) -> Feedback:
+        return replace(self.inner.feedback(sample, attempt, kind), uses=(), missing=())
+
+    def check(self, sample: Sample) -> None:
+        self.inner.check(sample)
+
+
+def whole() -> Task:
+    task = load_task(FOLDER)
+    return replace(task, environment=Whole(task.environment))
 
 
 def lookup() -> ScriptedClient:

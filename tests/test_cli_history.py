@@ -90,7 +90,7 @@ def test_a_conflict_stops_a_merge_until_somebody_decides(ace: Ace, file: Path) -
         store.commit((Revise("a", "status 3: on its way"),), **WHO)
     done = ace("playbook", "merge", "trial")
     assert (done.code, done.out) == (1, "")
-    assert "Versions 4 and 2 both changed a since version 1." in done.err and "prefer" in done.err
+    assert "Versions 4 and 2 both edited a since version 1." in done.err and "prefer" in done.err
     assert ace("playbook", "merge", "trial", "--prefer", "both").code == 2
     assert read(ace, "merge", "trial", "--prefer", "theirs")["version"]["merged"] == 2
     assert "status 3: sent" in ace("playbook", "show").out
@@ -155,3 +155,38 @@ def test_backup_and_restore(ace: Ace, file: Path) -> None:
     done = ace("playbook", "restore", "copy")
     assert done.code == 1 and "copy is not a playbook file" in done.err
     assert numbers(ace) == [3, 1, 0]
+
+
+EXIT_CODES = {
+    "verify --playbook missing.db": 1,
+    "verify --playbook text.md": 1,
+    "merge clash": 1,
+    "restore damaged.copy": 1,
+    "diff 0 99": 1,
+    "merge nobody": 1,
+    "tag --delete nobody": 1,
+    "blame nobody": 1,
+    "branch trial": 2,
+    "tag trial": 2,
+    "tag 7": 2,
+    "backup text.md": 2,
+    "import bad.json": 2,
+    "merge trial --prefer nobody": 2,
+}
+
+
+@pytest.mark.parametrize("command", EXIT_CODES)
+def test_exit_codes_are_those_of_the_page(ace: Ace, file: Path, command: str) -> None:
+    Path("text.md").write_text("no playbook " * 100, encoding="utf-8")
+    Path("bad.json").write_text('{"half', encoding="utf-8")
+    with Store.open(file) as store:
+        store.backup("damaged.copy")
+        store.branch("clash")
+        store.switch("clash")
+        store.commit((Revise("b", "euros"),), **WHO)
+        store.switch("main")
+        store.commit((Revise("b", "integer cents"),), **WHO)
+    with contextlib.closing(sqlite3.connect("damaged.copy")) as db, db:
+        db.execute("DELETE FROM tags")
+    done = ace("playbook", *command.split())
+    assert (done.code, bool(done.err)) == (EXIT_CODES[command], True), done

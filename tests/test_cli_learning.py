@@ -39,11 +39,14 @@ class Loop:
 
     def __init__(self, result: Report | BaseException) -> None:
         self.result = result
+        self.begins = False
         self.given: dict[str, Any] = {}
 
     def __call__(self, task: Any, store: Any, team: Any, options: Any, **rest: Any) -> Report:
         self.given = {"task": task, "store": store.path, "team": team, "options": options, **rest}
         rest["progress"]("before", 1, 1)
+        if self.begins:
+            store.start_run("learn", task.name, {})
         if isinstance(self.result, BaseException):
             raise self.result
         return self.result
@@ -153,10 +156,21 @@ def test_a_cap_is_3_and_the_report_is_still_there(ace: Ace, loop: Put) -> None:
     assert json.loads(done.out)["stopped"] == "cap on calls: 10"
 
 
-@pytest.mark.parametrize(("command", "hint"), [("learn", "ace learn capitals --resume"), ("online", "again")])
-def test_an_interrupt_is_130_and_says_what_was_kept(ace: Ace, loop: Put, command: str, hint: str) -> None:
-    loop(KeyboardInterrupt())
-    done = ace(command, "capitals")
+@pytest.mark.parametrize(
+    ("command", "begins", "hint"),
+    [
+        ("learn", True, "ace learn capitals --resume"),
+        ("learn", False, "Run the command again."),
+        ("learn --resume", False, "ace learn capitals --resume"),
+        ("online", True, "Run the command again."),
+    ],
+)
+def test_an_interrupt_is_130_and_says_what_was_kept(
+    ace: Ace, loop: Put, command: str, begins: bool, hint: str
+) -> None:
+    loop(KeyboardInterrupt()).begins = begins
+    name, *more = command.split()
+    done = ace(name, "capitals", *more)
     assert (done.code, done.out) == (130, "")
     assert "committed so far is in capitals.db" in done.err
     assert hint in done.err

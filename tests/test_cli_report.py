@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from ace.playbook import Add
 from ace.runs.dossier import gather, history
 from ace.store import Store
 from tests.cli import Ace
 from tests.model_server import ModelServer
-from tests.world import write_world
+from tests.world import SECRET, write_world
 
 
 @pytest.fixture
@@ -46,6 +47,51 @@ def test_the_command_of_a_report_makes_the_same_run(command: str, ace: Ace, serv
     second = ace(*shlex.split(again)[1:], *served, "--playbook", "two.db")
     assert second.code == 0, second.err
     assert command_and_hashes("two.db") == (again, hashes)
+
+
+@pytest.mark.parametrize(
+    "command", ["learn colours --branch trial", "online colours --branch trial --limit 3"]
+)
+def test_the_command_names_the_branch(command: str, ace: Ace, server: ModelServer) -> None:
+    made = []
+    for playbook in ("one.db", "two.db"):
+        with Store.open(playbook) as store:
+            store.commit((Add("own-1", "x", "only on main"),), author="user", reason="test")
+            store.branch("trial", 0)
+        again = shlex.split(made[0][0])[1:] if made else [*shlex.split(command), "--model", "openai/tiny"]
+        done = ace(*again, "--api-base", server.api_base, "--playbook", playbook)
+        assert done.code == 0, done.err
+        with Store.open(playbook, branch="trial") as store:
+            made.append((gather(history(store)).command, [version.hash for version in store.log()]))
+            assert store.log(version="main")[0].number == 1 and len(made[0][1]) > 1
+    assert "--branch trial" in made[0][0] and made[0] == made[1]
+    assert ace("report", "--playbook", "one.db", "--out", "page").code == 0
+    page = Path("page/report.html").read_text(encoding="utf-8")
+    assert "--branch trial" in page and "only on main" not in page
+
+
+@pytest.mark.parametrize("subject", ["colours", "--name colours"])
+def test_the_command_of_a_run_on_recorded_attempts(subject: str, ace: Ace, server: ModelServer) -> None:
+    rows = [
+        {
+            "id": f"log {c}",
+            "question": f"Which number has {c}?",
+            "answer": "12",
+            "correct": False,
+            "expected": n,
+        }
+        for c, n in list(SECRET.items())[:4]
+    ]
+    Path("attempts.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    served = ["--api-base", server.api_base]
+    options = [*shlex.split(subject), "--from-traces", "attempts.jsonl", "--model", "openai/tiny"]
+    assert ace("learn", *options, *served, "--playbook", "one.db").code == 0
+    again, hashes = command_and_hashes("one.db")
+    words = [word.replace("FILE", "attempts.jsonl") for word in shlex.split(again)[1:]]
+    assert ace(*words, *served, "--playbook", "two.db").code == 0
+    assert command_and_hashes("two.db") == (again, hashes) and len(hashes) > 1
+    assert ace("report", "--playbook", "one.db", "--out", "page").code == 0
+    assert "--from-traces FILE" in Path("page/report.html").read_text(encoding="utf-8")
 
 
 def test_writes_the_page_and_says_where(ace: Ace, server: ModelServer) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ace.playbook import Add
+from ace.llm.client import Usage
+from ace.llm.journal import Call, Key
+from ace.playbook import Add, Revise, Vote
 from ace.runs import Report, Score
 from ace.store import Proposal, Store
 from tests.cli import Ace
@@ -72,3 +74,25 @@ def test_no_runs_yet(ace: Ace) -> None:
     Store.open("new.db").close()
     assert ace("runs", "list").out == "No runs yet.\n"
     assert "no runs in new.db yet" in ace("runs", "show").err
+
+
+@pytest.mark.parametrize("done", [True, False], ids=["selected", "not finished"])
+def test_cost_and_credit_are_of_the_version_that_the_run_came_to(ace: Ace, done: bool) -> None:
+    payload = {"kept": {"a-1": ["s1"]}, "results": [{"sample": "s1"}]}
+    with Store.open("later.db") as store:
+        run = store.start_run("learn", "shop", {"base": 0})
+        journal = store.call_journal(run)
+        usage = Usage(calls=1, prompt_tokens=5, seconds=1.0)
+        journal.write(Call(Key(1, "s1", "reflector", "asked", 0), "epoch 1", "m", "said", usage=usage))
+        journal.close()
+        delta = (Add("a-1", "orders", "as it was learned"), Vote("a-1", helpful=2))
+        version = store.commit(delta, author="reflector", reason="x", run=run, step=(1, "epoch 1", payload))
+        report = Report(kind="learn", task="shop", model="m", playbook="", selected=version.version.number)
+        if done:
+            store.finish_run(run, "done", report.to_json())
+        later = (Revise("a-1", "as somebody put it later"), Vote("a-1", harmful=7))
+        store.commit(later, author="person", reason="later")
+    text = ace("runs", "show", "--cost", "--credit").out
+    assert "as it was learned" in text and "later" not in text
+    found = json.loads(ace("runs", "show", "--credit", "--json").out)["credit"]["votes"]
+    assert found == {"a-1": {"helpful": 2, "harmful": 0}}

@@ -108,6 +108,20 @@ def test_an_interrupt_is_130_and_the_next_one_learns_what_was_left(
         assert store.runs()[0].status == "interrupted" and store.verify() == []
 
 
+def test_a_reader_that_has_gone_ends_a_server_without_a_word(tmp_path: Path, server: ModelServer) -> None:
+    agent = Server(tmp_path, server)
+    agent.ask({"question": "Which number has red?"})
+    assert agent.process.stdin and agent.process.stdout and agent.process.stderr
+    agent.process.stdout.close()
+    agent.process.stdin.write('{"question": "Which number has red?"}\n')
+    agent.process.stdin.flush()  # and it stays open: the server must not wait for more
+    assert agent.process.wait(timeout=60) == 0
+    told = agent.process.stderr.read()
+    assert "Broken pipe" not in told and "Traceback" not in told and "ace:" not in told
+    with Store.open(tmp_path / "colours.db") as store:
+        assert len(store.episodes()) == 2 and store.verify() == []
+
+
 def test_feedback_on_an_episode_that_is_not_there(ace: Ace) -> None:
     with Store.open("colours.db"):
         pass

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ace.context import Conversation, Proposal, Turn
 from ace.playbook import Add, Vote
 from ace.playbook.formats import FORMATS, detected
 from ace.store import Said, Store
@@ -115,8 +116,8 @@ def test_the_pages_calls_on_a_store_work_and_none_is_missing(
     monkeypatch.chdir(tmp_path)
     page = (DOCS / "api.md").read_text(encoding="utf-8")
     example = next(block for block in BLOCK.findall(page) if "store.checkout()" in block)
-    public = {name for name in vars(Store) if not name.startswith("_")}
-    names = {"bullet_id": "a", "delta": (Vote("a", 1),), "episode": "ep-1", "Said": Said}
+    public = {name for name in dir(Store) if not name.startswith("_")}
+    names = {"bullet_id": "a", "delta": (Vote("a", 1),), "episode": "ep-1", "Said": Said, **TALK}
     with Store.open("one.db") as store:
         run = store.start_run("learn", "shop", {})
         attempt, shown = Attempt("s", "Lima"), Feedback(FeedbackKind.NONE, "")
@@ -126,10 +127,29 @@ def test_the_pages_calls_on_a_store_work_and_none_is_missing(
             store.commit(add, author="a", reason="r", run=run, step=(number, "epoch 1", {}))
         store.commit((), author="a", reason="r", run=run, episodes=[episode])
         store.tag("prod")
+        store.remember("shoe size", "40", user="bob")
         exec(example, {"store": store, **names})
     assert {name for name in public if f"store.{name}(" not in page} <= RUNS_USE
 
 
+def test_the_pages_delta_can_be_built_and_committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The example as it stands, in an empty folder."""
+    page = (DOCS / "api.md").read_text(encoding="utf-8")
+    (example,) = (block for block in BLOCK.findall(page) if "bullet_id(" in block)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(example, names)
+    with Store.open("mine.db") as store:
+        bullet = store.checkout().bullets[names["key"]]
+        assert (bullet.pinned, bullet.helpful, bullet.content[-7:]) == (True, 1, "(7, 8).")
+        assert [version.reason for version in store.log()][:2] == ["8 is new", "from the manual"]
+    assert names["kept"].exists()
+
+
+TALK: dict[str, Any] = {
+    "conversation": Conversation("c", "ana", "s", "2026-01-01", (Turn("user", "I live in Lima."),)),
+    "proposals": [Proposal("town", "Lima")],
+}
 RUNS_USE = {
     *("open", "close", "resolve", "start_run", "finish_run", "run", "steps", "versions_of"),
     *("last_unfinished", "calls", "call_journal"),

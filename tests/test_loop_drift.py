@@ -17,10 +17,10 @@ from ace.methods.reopened import reopened, still_open, weighed
 from ace.playbook import Add, Operation, Pin, Playbook, Quarantine, Revise, apply
 from ace.roles import Team
 from ace.runs import Report
-from ace.runs.drift import watch
+from ace.runs.drift import onset, watch
 from ace.store import Store
-from ace.task import Attempt, Feedback, FeedbackKind, Sample, load_task
-from tests.desk import FOLDER, lookup
+from ace.task import Attempt, Feedback, FeedbackKind, Sample, Task, load_task
+from tests.desk import FOLDER, lookup, whole
 
 PHASE = 80
 
@@ -31,9 +31,10 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield store
 
 
-def run(store: Store, **options: object) -> tuple[Report, list[bool]]:
+def run(store: Store, task: Task | None = None, **options: object) -> tuple[Report, list[bool]]:
+    """Over labels that are not taken apart, so that only the stream tells of a change, or another task."""
     settings = Options(workers=1, batch_size=1, **options)  # type: ignore[arg-type]
-    report = online(load_task(FOLDER), store, Team.of(lookup()), settings)
+    report = online(task or whole(), store, Team.of(lookup()), settings)
     results = [r for step in store.steps(report.run) for r in step.payload["results"]]
     return report, [result["correct"] for result in results if result["phase"] == "online"]
 
@@ -45,6 +46,18 @@ def test_after_each_change_accuracy_is_back_within_forty_answers(store: Store) -
         level = sum(right[change - 20 : change])
         assert sum(right[change + 20 : change + 40]) >= level - 1  # 5 points of 20
     assert report.recent and (report.recent.correct, report.recent.total) == (20, 20)
+    assert store.verify() == []
+
+
+def test_a_rule_that_labels_contradict_is_corrected_at_once(store: Store) -> None:
+    """What the right answer to the same words is made of now is another thing: no need to wait for more."""
+    report, right = run(store, load_task(FOLDER))
+    assert report.changes == ()
+    for change in (PHASE, 2 * PHASE):
+        assert right[change : change + 10].count(False) == 5  # each changed word once
+        assert all(right[change + 10 : change + PHASE])
+    corrected = [touch for bullet in store.checkout().active for touch in store.blame(bullet.id)]
+    assert {touch.operation.op for touch in corrected} >= {"add", "revise"}
     assert store.verify() == []
 
 
@@ -94,6 +107,40 @@ def test_a_drop_is_found_soon_and_getting_better_is_none() -> None:
         assert not any(found[:80]), seed
         delays += [found.index(True) - 80] if any(found) else []
     assert len(delays) >= 38 and sum(delays) / len(delays) < 20
+
+
+@pytest.mark.parametrize(
+    ("right", "place"),
+    [
+        ("1111111100000", 8),
+        ("1101111011100100", 11),
+        ("0000111111", 0),  # better is no change for the worse
+        ("1111", 0),
+        ("0000", 0),
+        ("10", 1),
+        ("", 0),
+    ],
+)
+def test_since_when_answers_are_worse(right: str, place: int) -> None:
+    assert onset([answer == "1" for answer in right]) == place
+
+
+@given(st.lists(st.booleans(), max_size=40))
+def test_behind_the_onset_answers_are_worse(right: list[bool]) -> None:
+    place = onset(right)
+    assert place == 0 or sum(right[place:]) / len(right[place:]) < sum(right[:place]) / place
+
+
+def test_only_what_was_wrong_since_the_change_is_learned_from_again(store: Store) -> None:
+    """What was wrong before it may have another right answer by now."""
+    run(store)
+    again = [
+        result["sample"]
+        for step in store.steps(1)
+        if step.phase == "replay 1"
+        for result in step.payload["results"]
+    ]
+    assert again and all(name.startswith("phase2") for name in again)
 
 
 def test_unwatched_finds_nothing() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from ace.agent import SingleCall
-from ace.context import render_playbook
+from ace.context import assemble, render_playbook
 from ace.errors import InputError, ModelNameError, ModelUnavailable
 from ace.llm import Caps, Message, ScriptedClient
 from ace.loop import Options, evaluate, learn, online
@@ -333,13 +334,13 @@ def test_options_that_make_no_sense_are_refused(name: str) -> None:
 def test_two_samples_may_try_the_same_on_the_same_neighbour() -> None:
     """Their attempts are two episodes, with two ids."""
     task = world()
-    solver = SingleCall(Generator(client(), task))
+    generator = Generator(client(), task)
 
     def made_for(purpose: str) -> str:
         bench = Bench(
             task=task,
-            solver=solver,
-            context=lambda book: render_playbook(book, 100),
+            solver=SingleCall(generator),
+            context=lambda sample, book: assemble(generator.frame(sample), partial(render_playbook, book)),
             feedback=FeedbackKind.LABELS,
             run_seed=0,
             version=0,

@@ -22,7 +22,7 @@ from ace.roles import Team
 from ace.store import Said, Store
 from ace.task import FeedbackKind, load_task
 from tests import doomed_server
-from tests.desk import FOLDER, lookup
+from tests.desk import FOLDER, lookup, whole
 from tests.world import COLOURS, SECRET, says, team, world
 
 OPTIONS = Options(workers=1, batch_size=1)
@@ -261,7 +261,7 @@ def test_an_agent_is_what_serve_returns(store: Store) -> None:
 
 def test_a_change_is_found_while_serving_even_among_answers_that_cannot_be_tried_again(store: Store) -> None:
     """An environment may raise for a sample without its right answer: nothing may try one."""
-    task = replace(load_task(FOLDER), train=())
+    task = replace(whole(), train=())
     with serve(task, store, Team.of(lookup()), OPTIONS) as agent:
         for sample in load_task(FOLDER).train[:130]:
             answer = agent.answer(sample.question)

@@ -261,7 +261,7 @@ def test_related_bullets_mention_the_subject_and_live() -> None:
 
 
 def test_a_curator_is_held_to_what_it_was_shown() -> None:
-    shown = [Bullet("a", "s", "one"), Bullet("b", "s", "two")]
+    shown = [Bullet("a", "s", "apples"), Bullet("b", "s", "pears")]
     said = (
         Remove("secret"),
         Revise("a", "three\n four"),

@@ -13,6 +13,7 @@ from ace.playbook import (
     Delta,
     Playbook,
     Revise,
+    Status,
     Vote,
     apply,
     chain_hash,
@@ -22,6 +23,7 @@ from ace.playbook import (
     playbook_from_json,
     playbook_to_json,
 )
+from ace.playbook.codec import bullet_fields
 from tests.strategies import deltas, playbooks
 
 HASH_OF_EMPTY = "sha256:d98b2e157d074ddba2efc1e8055ade428470b4b2bfe512c6fe8958be17836c91"
@@ -124,3 +126,103 @@ def test_what_is_not_a_playbook_is_refused_by_name(change: dict[str, object], sa
     with pytest.raises(FormatError) as caught:
         playbook_from_json(json.dumps(EMPTY | change), file="some.json")
     assert says in str(caught.value)
+    assert str(caught.value).startswith("some.json: ")
+
+
+KNOWN = "Known: add, revise, merge, remove, move, vote, pin, quarantine, promote."
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[", "line 1: This is not JSON: Expecting value: line 1 column 2 (char 1)."),
+        ("{}", "A delta is a list of operations."),
+        ("[3]", f"operation 1: unknown operation None. {KNOWN}"),
+        ('[{"op":"remove","id":7}]', "operation 1 (remove): id: 7 is not str."),
+        ('[{"op":"remove","id":"a","why":""}]', "operation 1 (remove): unknown field 'why'. Known: id, op."),
+        (
+            '[{"op":"move","id":"a","section":"S","position":"1"}]',
+            "operation 1 (move): position: '1' is not int | None.",
+        ),
+    ],
+)
+def test_a_delta_from_nowhere_is_refused_in_these_words(text: str, says: str) -> None:
+    with pytest.raises(FormatError) as caught:
+        delta_from_json(text)
+    assert str(caught.value) == says
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"format": "other"}, "This is not a playbook in the ace-playbook-1 format."),
+        ({"section_names": None}, "playbook: section_names: None is not tuple."),
+        ({"section_names": ["S", 3]}, "playbook: section_names: ['S', 3] is not tuple."),
+        ({"next_position": None}, "playbook: next_position: None is not int."),
+        ({"bullets": [3]}, "bullet 1: expected an object, found int."),
+        ({"bullets": [BULLET]}, "Bullet 1 ('a') cannot be used: its section or position is unknown."),
+        (
+            {"bullets": [BULLET], "section_names": ["S"]},
+            "Bullet 1 ('a') cannot be used: its section or position is unknown.",
+        ),
+        (
+            {"bullets": [BULLET], "next_position": 1},
+            "Bullet 1 ('a') cannot be used: its section or position is unknown.",
+        ),
+        (
+            {"bullets": [BULLET, BULLET], "next_position": 1, "section_names": ["S"]},
+            "Bullet 2 ('a') cannot be used: its id is there twice.",
+        ),
+    ],
+)
+def test_a_playbook_from_nowhere_is_refused_in_these_words(change: dict[str, object], says: str) -> None:
+    with pytest.raises(FormatError) as caught:
+        playbook_from_json(json.dumps(EMPTY | change))
+    assert str(caught.value) == says
+
+
+def test_a_section_name_that_is_there_twice_counts_once() -> None:
+    text = json.dumps(EMPTY | {"section_names": ["S", "T", "S"]})
+    assert playbook_from_json(text).section_names == ("S", "T")
+
+
+def test_canonical_json_is_written_like_this() -> None:
+    delta = (Add("a", "größe", "\ud83d", ("e1",), 3), Vote("a", 1))
+    assert delta_to_json(delta) == (
+        '[{"content":"\\ud83d","id":"a","op":"add","position":3,"provenance":["e1"],"section":"größe"},'
+        '{"harmful":0,"helpful":1,"id":"a","op":"vote"}]'
+    )
+
+
+def test_a_line_about_a_bullet_gives_what_it_says_and_no_more() -> None:
+    said = bullet_fields('{"id": "a", "status": "removed", "provenance": ["e1"], "pinned": true}')
+    assert said == {"id": "a", "status": Status.REMOVED, "provenance": ("e1",), "pinned": True}
+    assert isinstance(said["status"], Status)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{", "line 1: This is not JSON: Expecting property name"),
+        ("[]", "a bullet: expected an object, found list."),
+        ('{"content": 5}', "a bullet: content: 5 is not str."),
+        ('{"votes": 1}', "a bullet: unknown field 'votes'. Known: id, section, content, provenance, status,"),
+    ],
+)
+def test_a_line_about_no_bullet_is_refused_in_these_words(text: str, says: str) -> None:
+    with pytest.raises(FormatError) as caught:
+        bullet_fields(text)
+    assert str(caught.value).startswith(says)
+
+
+def test_a_long_value_is_quoted_in_part() -> None:
+    with pytest.raises(FormatError) as caught:
+        bullet_fields(json.dumps({"helpful": "x" * 100}))
+    assert str(caught.value) == f"a bullet: helpful: '{'x' * 59} is not int."
+
+
+def test_an_error_in_a_file_of_many_lines_names_the_line() -> None:
+    with pytest.raises(FormatError) as caught:
+        playbook_from_json('{\n"format":\n}', file="p.json")
+    assert caught.value.details == {"file": "p.json", "line": 3}
+    assert str(caught.value).startswith("p.json:3: This is not JSON: ")

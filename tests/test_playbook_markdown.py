@@ -217,3 +217,48 @@ def test_what_does_not_read_names_its_line(text: str, line: int, says: str) -> N
         from_markdown(text, file="shop.md")
     assert str(caught.value).startswith(f"shop.md:{line}: ")
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (
+            "- a\n\nloose text\n",
+            "line 3: This text belongs to no bullet. "
+            "Indent it by two spaces to continue the bullet, or start it with '- '.",
+        ),
+        ("- a <!-- id=a\n", "line 1: This bullet's comment does not end with '-->'."),
+        (
+            "- a <!-- todo -->\n",
+            "line 1: This bullet's comment does not read: what is 'todo'? Known: id=, quarantined, pinned, "
+            "helpful=, harmful=, from=. Put notes on a line of their own.",
+        ),
+        ("-\n", "line 1: The bullet 'general-ID' cannot be used: empty content."),
+    ],
+)
+def test_a_text_from_nowhere_is_refused_in_these_words(text: str, says: str) -> None:
+    with pytest.raises(FormatError) as caught:
+        from_markdown(text)
+    assert str(caught.value) == says.replace("general-ID", bullet_id("General", ""))
+
+
+@pytest.mark.parametrize(
+    ("text", "content"),
+    [
+        ("\ufeff- as some editors begin a file", "as some editors begin a file"),
+        ("- one\n\ttwo\t", "one\ntwo"),
+        ("- one\n  \ttwo <!-- id=a -->", "one\n\ttwo"),
+        ("- x<!-- id=a -->", "x"),
+        ("- x <!-- id=a --> y  ", "x y"),
+        ("- x <!-- id=a --> and --> more", "x and --> more"),
+        ("- x  <!-- id=a -->", "x "),
+    ],
+)
+def test_what_people_type_means_this(text: str, content: str) -> None:
+    (bullet,) = from_markdown(text)
+    assert (bullet.section, bullet.content) == ("General", content)
+
+
+def test_episode_ids_are_written_so_that_people_can_read_them() -> None:
+    playbook = made(Add("a", "S", "x", ("run 1/s-2@x+(3):0", "a,b")))
+    assert "from=run%201/s-2@x+(3):0,a%2Cb -->" in to_markdown(playbook)

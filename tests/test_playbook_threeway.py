@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
-from ace.playbook import Add, Delta, Move, Playbook, Revise, Status, Vote, apply, join
+from ace.playbook import Add, Delta, Move, Playbook, Remove, Revise, Status, Vote, apply, join, lost_votes
 from ace.playbook.delta import MAX_VOTES
-from tests.strategies import by_section, deltas, playbooks
+from tests.strategies import IDS, by_section, deltas, playbooks
 
 BASE, _ = apply(Playbook(), (Add("a", "x", "text", ("e1",)), Add("b", "x", "other"), Vote("a", 5, 3)))
 
@@ -87,17 +88,32 @@ def test_what_is_merged_in_is_appended_and_ours_stays_as_it_was() -> None:
     theirs, _ = apply(base, (Add("aa", "S", "theirs"), Add("ab", "S", "theirs too")))
     joined, conflicts = join(base, ours, theirs)
     assert not conflicts and [bullet.id for bullet in joined] == ["b-1", "zz", "aa", "ab"]
+    assert [bullet.position for bullet in joined] == [0, 1, 3, 4] and joined.next_position == 5
 
 
-def test_preferring_a_side_that_only_voted_keeps_the_other_sides_text() -> None:
-    base, _ = apply(Playbook(), (Add("b-1", "S", "one"),))
-    ours, _ = apply(base, (Revise("b-1", "better"),))
-    theirs, _ = apply(base, (Vote("b-1", helpful=2),))
-    assert join(base, ours, theirs)[1] == ("b-1",)  # it voted on another text
-    for side in ("ours", "theirs"):
-        joined, conflicts = join(base, ours, theirs, side)
-        bullet = joined.bullets["b-1"]
-        assert (conflicts, bullet.content, bullet.helpful) == ((), "better", 2)
+def test_a_side_that_only_voted_or_cited_takes_the_other_sides_text() -> None:
+    base, _ = apply(Playbook(), (Add("b-1", "S", "one", ("e1", "e2")),))
+    edited, _ = apply(base, (Revise("b-1", "better", ("e2", "e3")),))
+    voted, _ = apply(base, (Vote("b-1", helpful=2), Revise("b-1", "one", ("e1", "e2", "e4"))))
+    for ours, theirs in ((edited, voted), (voted, edited)):
+        for side in (None, "ours", "theirs"):
+            joined, conflicts = join(base, ours, theirs, side)
+            bullet = joined.bullets["b-1"]
+            assert (conflicts, bullet.content, bullet.helpful) == ((), "better", 2)
+            assert bullet.provenance == ("e2", "e3", "e4")
+
+
+def test_votes_on_what_is_removed_are_told() -> None:
+    gone, voted = after(Remove("a")), after(Vote("a", 2), Vote("b", 1))
+    joined, conflicts = join(BASE, gone, voted)
+    assert (conflicts, lost_votes(gone, joined)) == ((), (Vote("a", 2),))
+    joined, _ = join(BASE, voted, after(Vote("a", 1), Remove("a")))
+    assert lost_votes(voted, joined) == (Vote("a", 1),)  # before it is removed here, too
+
+
+@given(playbooks(), deltas(), st.lists(st.builds(Vote, st.sampled_from(IDS), st.integers(0, 5))))
+def test_votes_never_conflict(base: Playbook, edits: Delta, votes: list[Vote]) -> None:
+    assert join(base, apply(base, edits)[0], apply(base, votes)[0])[1] == ()
 
 
 def test_what_they_moved_to_the_end_stays_behind_what_they_added_before() -> None:

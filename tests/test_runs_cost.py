@@ -13,7 +13,7 @@ from ace.llm import Caps, Usage
 from ace.llm.faults import Fault
 from ace.llm.journal import Call, Key
 from ace.loop import Options, learn
-from ace.runs.cost import cost_of, faults_counted, usage_by_role, used, wall
+from ace.runs.cost import cost_of, faults_counted, usage_by_role, used, wall, worked
 from ace.store import Store
 from ace.store.records import Step
 from tests.cli import Ace
@@ -47,6 +47,29 @@ times = st.tuples(st.integers(0, 50), st.integers(0, 20))
 def test_wall_time_is_when_anything_was_under_way(spans: list[tuple[int, int]]) -> None:
     busy = {second for start, length in spans for second in range(start, start + length)}
     assert wall(call("s", started=start, seconds=length) for start, length in spans) == len(busy)
+
+
+@given(st.lists(times, max_size=5), st.lists(times, max_size=5))
+def test_what_a_run_took_is_when_a_step_or_a_call_was_under_way(
+    calls: list[tuple[int, int]], steps: list[tuple[int, int]]
+) -> None:
+    busy = {second for start, length in calls + steps for second in range(start, start + length)}
+    journal = [Step(1, n, "x", {"started": s, "seconds": took}, 0) for n, (s, took) in enumerate(steps)]
+    older = Step(1, 99, "x", {"seconds": 7.0}, 0)  # of a release that did not note when a step began
+    told = (call("s", started=start, seconds=length) for start, length in calls)
+    assert worked(told, [*journal, older]) == len(busy)
+
+
+def test_seconds_of_the_sessions_of_a_run_add_up_and_not_the_time_between(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "colours.db") as store:
+        stopped = learn(world(), store, team(caps=Caps(calls=15)), Options(workers=1))
+        run = store.run(1)
+        assert stopped.stopped and run.report is not None
+        store.finish_run(1, "capped", run.report | {"seconds": 1000.0})
+        capped = learn(world(), store, team(caps=Caps(seconds=900)), Options(workers=1), resume=True)
+        assert "The cap of 900 seconds is reached" in capped.stopped
+        done = learn(world(), store, team(caps=Caps(seconds=2000)), Options(workers=1), resume=True)
+    assert not done.stopped and 1000 <= done.seconds < 2000
 
 
 @given(st.lists(st.builds(call, st.sampled_from("abc"), st.sampled_from(["generator", "reflector"]))))

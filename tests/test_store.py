@@ -20,6 +20,8 @@ from ace.playbook import (
     Move,
     Pin,
     Playbook,
+    Promote,
+    Quarantine,
     Remove,
     Revise,
     Vote,
@@ -176,7 +178,7 @@ def test_a_moved_head_is_a_conflict_when_the_same_bullet_changed(store: Store) -
     with Store.open(store.path) as other:
         other.commit((Merge("b", ("a",), "both"), Pin("b")), **WHO)
     with pytest.raises(StoreConflict) as caught:
-        store.commit((Vote("a", 1), Add("c", "x", "y")), episodes=[episode("e1")], **WHO)
+        store.commit((Move("a", "x"), Vote("b", 1), Add("c", "x", "y")), episodes=[episode("e1")], **WHO)
     assert caught.value.details == {"expected": 1, "found": 2, "bullets": ("a",)}
     assert store.head().number == 2
     assert store.episodes() == []
@@ -188,6 +190,30 @@ def test_votes_on_one_bullet_add_up(store: Store) -> None:
     with Store.open(store.path) as other:
         other.commit((Vote("a", 2),), **WHO)
     assert store.commit((Vote("a", 1, 1),), **WHO).playbook.bullets["a"].helpful == 3
+
+
+def test_a_vote_adds_up_with_an_edit_of_its_bullet(store: Store) -> None:
+    store.commit(TWO, **WHO)
+    with Store.open(store.path) as other:
+        other.commit((Revise("a", "use order_id"), Move("a", "x"), Pin("a")), **WHO)
+    voted = store.commit((Vote("a", 2, 1),), **WHO).playbook.bullets["a"]
+    assert (voted.content, voted.pinned, voted.helpful, voted.harmful) == ("use order_id", True, 2, 1)
+    edit = (Revise("a", "use order_no and shop"),)
+    edited = store.commit(edit, expect=2, **WHO).playbook.bullets["a"]  # decided before the vote
+    assert (edited.content, edited.helpful) == ("use order_no and shop", 2)
+    assert store.verify() == []
+
+
+def test_a_vote_on_a_bullet_that_is_gone_by_now_is_recorded_as_rejected(store: Store) -> None:
+    store.commit(TWO, **WHO)
+    with Store.open(store.path) as other:
+        other.commit((Remove("a"),), **WHO)
+    done = store.commit((Vote("a", 1), Vote("b", 1)), **WHO)
+    assert [(each.operation, each.reason) for each in done.rejections] == [
+        (Vote("a", 1), "the bullet 'a' was removed")
+    ]
+    assert read(store, "SELECT version, why FROM rejected_operations") == [(3, "the bullet 'a' was removed")]
+    assert done.playbook.bullets["b"].helpful == 1 and store.verify() == []
 
 
 def test_expect_names_the_version_a_delta_was_decided_on(store: Store) -> None:
@@ -320,11 +346,21 @@ def test_a_journal_step_is_written_once(store: Store) -> None:
     assert store.head().number == 1
 
 
+def test_what_waits_in_quarantine_is_not_among_what_prompts_get(store: Store) -> None:
+    store.commit((*TWO, Add("c", "joins", "third"), Quarantine("a"), Remove("b")), **WHO)
+    assert read(store, "SELECT id, status FROM head_bullets") == [("c", "active")]
+    assert read(store, "SELECT id, status FROM quarantined_bullets") == [("a", "quarantined")]
+    assert [bullet.id for bullet in store.checkout().active] == ["c"]
+    store.commit((Promote("a"),), **WHO)
+    assert read(store, "SELECT id FROM head_bullets") == [("a",), ("c",)]
+
+
 def test_the_file_explains_itself_to_other_readers(store: Store) -> None:
     store.commit((*TWO, Add("c", "joins", "third")), **WHO)
     store.commit((Remove("b"), Vote("c", 1)), **WHO)
     bullets = read(store, "SELECT id, section, content, helpful FROM head_bullets")
     assert bullets == [("a", "joins", "use order_no", 0), ("c", "joins", "third", 1)]
+    assert read(store, "SELECT id FROM quarantined_bullets") == []
     history = read(store, "SELECT version, op, bullet FROM history WHERE version > 0")
     assert history == [
         (2, "remove", "b"),

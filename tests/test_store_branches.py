@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ace.errors import InputError, MergeConflict, StoreConflict, UnknownVersion
-from ace.playbook import Add, Delta, Merge, Move, Pin, Playbook, Promote, Remove, Revise, Vote
+from ace.playbook import (
+    Add,
+    Delta,
+    Merge,
+    Move,
+    Operation,
+    Pin,
+    Playbook,
+    Promote,
+    Quarantine,
+    Remove,
+    Revise,
+    Side,
+    Vote,
+)
 from ace.store import Proposal, Store, past
 from tests.strategies import live
 
@@ -109,11 +125,39 @@ def test_votes_of_both_sides_add_up(store: Store, trial: Store) -> None:
     assert (voted.helpful, voted.harmful) == (5, 1)
 
 
+@pytest.mark.parametrize("prefer", [None, "ours", "theirs"])
+@pytest.mark.parametrize("edit", [Revise("a", "new"), Pin("a"), Move("a", "x"), Quarantine("a"), Remove("a")])
+def test_votes_add_up_with_an_edit_on_the_other_side(
+    store: Store, trial: Store, edit: Operation, prefer: Side | None
+) -> None:
+    store.commit((Vote("a", 2),), **WHO)
+    trial.commit((edit, Vote("b", 1)), **WHO)
+    edited = trial.checkout().bullets["a"]
+    done = store.merge("trial", author="user", prefer=prefer)
+    bullet = done.playbook.bullets["a"]
+    assert done.rejections == () and replace(edited, helpful=2, position=bullet.position) == bullet
+    back = trial.merge("main", author="user", prefer=prefer)
+    assert back.playbook.bullets["a"].helpful == (0 if isinstance(edit, Remove) else 2)
+    assert store.verify() == []
+
+
+def test_a_vote_on_a_bullet_that_this_side_removed_is_recorded_as_rejected(
+    store: Store, trial: Store
+) -> None:
+    store.commit((Remove("a"),), **WHO)
+    trial.commit((Vote("a", 2), Vote("b", 1)), **WHO)
+    done = store.merge("trial", author="user")
+    assert [each.operation for each in done.rejections] == [Vote("a", 2)]
+    assert (done.playbook.bullets["a"].live, done.playbook.bullets["b"].helpful) == (False, 1)
+    with sqlite3.connect(store.path) as db:
+        found = db.execute("SELECT version, author, why FROM rejected_operations").fetchall()
+    assert found == [(done.version.number, "user", "the bullet 'a' was removed")]
+    assert store.verify() == []
+
+
 CONFLICTS: dict[str, tuple[Delta, Delta]] = {
     "text": ((Revise("a", "ours"),), (Revise("a", "theirs"),)),
     "removed and revised": ((Remove("a"),), (Revise("a", "theirs"),)),
-    "vote and edit": ((Vote("a", 1),), (Revise("a", "theirs"),)),
-    "edit and vote": ((Pin("a"),), (Vote("a", 1),)),
     "sections": ((Move("a", "ours"),), (Move("a", "theirs"),)),
     "merge and revise": ((Merge("b", ("a",), "both"),), (Revise("a", "theirs"),)),
     "two new ones": ((Add("c", "x", "ours"),), (Add("c", "x", "theirs"),)),
@@ -128,14 +172,12 @@ def test_what_both_sides_changed_is_a_conflict_that_names_the_bullet(
     bullet = "c" if case == "two new ones" else "a"
     store.commit((*ours, Add("x1", "x", "mine")), **WHO)
     trial.commit((*theirs, Add("x2", "x", "yours")), **WHO)
-    with pytest.raises(MergeConflict, match=f"both changed {bullet} since version 1") as caught:
+    with pytest.raises(MergeConflict, match=f"both edited {bullet} since version 1") as caught:
         store.merge("trial", author="user")
     assert isinstance(caught.value, StoreConflict) and caught.value.hint
     assert caught.value.details == {"base": 1, "ours": 2, "theirs": 3, "bullets": (bullet,)}
     assert store.head().number == 2
     mine, other = store.checkout(2).bullets[bullet], trial.checkout().bullets[bullet]
-    # A side that only voted has no text of its own to prefer.
-    mine, other = {"vote and edit": (other, other), "edit and vote": (mine, mine)}.get(case, (mine, other))
     kept = store.merge("trial", author="user", prefer="ours").playbook.bullets
     assert (kept[bullet].content, kept[bullet].status) == (mine.content, mine.status)
     assert kept["x1"].live and kept["x2"].live

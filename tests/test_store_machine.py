@@ -1,7 +1,7 @@
 """Stores on one file and a pure fold run the same random programs and must agree after every step.
 
 The programs commit (from two stores that have seen different heads, and from a process that dies between two
-statements), branch, switch, merge, revert, tag, reopen and look back.
+statements), branch, switch, merge, revert, tag, run, say what they think of answers, reopen and look back.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from ace.errors import MergeConflict, StoreConflict
-from ace.playbook import Delta, Operation, Playbook, Rejection, Vote, apply, diff, join, touched
-from ace.store import Commit, Store
+from ace.playbook import Delta, Operation, Playbook, Rejection, Vote, apply, diff, join, lost_votes, touched
+from ace.store import Commit, Said, Store
+from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
 from tests.strategies import by_section, deltas, live, operations
 
 WRITERS = st.integers(0, 1)
@@ -41,9 +42,9 @@ class Known:
 
 
 def conflict(mine: Delta, theirs: Delta) -> bool:
-    """Two operations on one bullet that are not both votes."""
+    """Two operations on one bullet that are both no votes."""
     return any(
-        set(touched(a)) & set(touched(b)) and not (isinstance(a, Vote) and isinstance(b, Vote))
+        set(touched(a)) & set(touched(b)) and not (isinstance(a, Vote) or isinstance(b, Vote))
         for a in mine
         for b in theirs
     )
@@ -104,7 +105,7 @@ class StoreMachine(RuleBasedStateMachine):
         assert not conflict(delta, since)
         self.follow(who, delta, done)
 
-    @rule(branch=SHARE, delta=SMALL | deltas(), statement=st.integers(1, 12))
+    @rule(branch=SHARE, delta=SMALL | deltas(), statement=st.integers(1, 24))
     def commit_in_a_process_that_may_die(self, branch: float, delta: Delta, statement: int) -> None:
         name = sorted(self.heads)[round(branch * (len(self.heads) - 1))]
         child = os.fork()
@@ -159,13 +160,36 @@ class StoreMachine(RuleBasedStateMachine):
             return
         assert conflicts == ()
         assert by_section(done.playbook) == by_section(joined)
-        assert done.rejections == ()
-        self.follow(who, diff(self.versions[ours].playbook, joined), done, merged=theirs)
+        mine = self.versions[ours].playbook
+        late = lost_votes(mine, joined)
+        assert all(
+            each.operation in late and not mine.bullets[each.operation.id].live for each in done.rejections
+        )
+        self.follow(who, (*late, *diff(mine, joined)), done, merged=theirs)
 
     @rule(who=WRITERS, share=SHARE, name=st.sampled_from(("prod", "best")))
     def tag(self, who: int, share: float, name: str) -> None:
         self.writers[who].tag(name, self.pick(share))
         self.tags[name] = self.pick(share)
+
+    @rule(who=WRITERS, steps=st.integers(0, 2), done=st.booleans())
+    def work(self, who: int, steps: int, done: bool) -> None:
+        """A run whose steps change no bullet, and what is said of its answers."""
+        store = self.writers[who]
+        run = store.start_run("learn", "shop", {})
+        self.seen[who] = store.head().number
+        for number in range(steps):
+            told = Feedback(FeedbackKind.NONE, "")
+            seen = Episode(f"e{number}", "s", "?", Attempt("s", "1"), told, Verdict(False, 0), 0)
+            step = (number, "epoch 1", {})
+            store.commit((), author="a", reason="r", run=run, step=step, episodes=[seen])
+            store.add_feedback(Said(seen.id, right=False))
+        if done:
+            store.finish_run(run, "done", {})
+
+    @rule()
+    def verify(self) -> None:
+        assert self.reader.verify() == []
 
     @rule(who=WRITERS)
     def reopen(self, who: int) -> None:
@@ -220,8 +244,10 @@ class StoreMachine(RuleBasedStateMachine):
         assert [v.operations for v in log] == [len(known.operations) for known in self.versions]
         with sqlite3.connect(self.file) as db:
             assert db.execute("SELECT count(*) FROM rejected_operations").fetchone() == (self.rejected,)
-            bullets = db.execute("SELECT id FROM head_bullets").fetchall()
-            assert [row[0] for row in bullets] == [b.id for b in self.versions[self.heads["main"]].playbook]
+            main = self.versions[self.heads["main"]].playbook
+            for view, status in (("head_bullets", "active"), ("quarantined_bullets", "quarantined")):
+                found = [row[0] for row in db.execute(f"SELECT id FROM {view}")]
+                assert found == [bullet.id for bullet in main if bullet.status.value == status]
         for store in (*self.writers, self.reader):
             store.close()
         shutil.rmtree(self.folder)

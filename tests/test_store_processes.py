@@ -32,7 +32,7 @@ with Store.open(path, timeout=60) as store:
 # Forks writers for as long as it is asked to: imports are paid once. Reads "FILE SEED", kills one, says what
 # it had acknowledged.
 KILLER = """
-import os, random, signal, sys, time
+import os, random, select, signal, sys, time
 from ace.playbook import Add, Vote
 from ace.store import Store
 
@@ -52,6 +52,8 @@ for line in sys.stdin:
         os.close(ours)
         write(file, theirs)
     os.close(theirs)
+    if int(seed) % 2:  # however slow the machine is, something was acknowledged
+        select.select([ours], [], [], 60)
     time.sleep(random.Random(seed).uniform(0.002, 0.02))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
@@ -150,7 +152,7 @@ def test_two_hundred_killed_processes_lose_nothing_they_were_told_is_kept(tmp_pa
                 check_sound(file)
             check_kept(file, acknowledged)
         killer.stdin.close()
-    assert died_early < 150
+    assert died_early <= 100
 
 
 def check_sound(file: Path) -> None:
@@ -178,6 +180,7 @@ def check_kept(file: Path, acknowledged: list[tuple[int, ...]]) -> None:
         "INSERT INTO operations",
         "INSERT INTO bullet_history",
         "UPDATE branches",
+        "INSERT INTO seals",
         "INSERT INTO episodes",
         "INSERT INTO steps",
         "COMMIT",
@@ -201,5 +204,5 @@ def test_writers_in_one_process_see_conflicts_too(file: Path) -> None:
         assert one.head() == two.head()
         one.commit((Revise("shared", "one"),), author="a", reason="r")
         with pytest.raises(StoreConflict, match="shared"):
-            two.commit((Vote("shared", 1),), author="b", reason="r")
+            two.commit((Revise("shared", "two"),), author="b", reason="r")
         assert two.commit((Vote("shared", 1),), author="b", reason="r").version.number == 3

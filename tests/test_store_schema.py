@@ -107,3 +107,21 @@ def test_migrations_are_named_in_order_and_never_dropped() -> None:
     names = [migration.__name__ for migration in schema.MIGRATIONS]
     assert names[:3] == ["m001_first_tables", "m002_uses", "m003_branches"]
     assert names == sorted(names) and len(set(names)) == len(names)
+
+
+def test_version_0_of_a_new_file_is_that_of_the_first_release(tmp_path: Path) -> None:
+    """Every hash of a file is made of it, so files of any release can be compared."""
+    with Store.open(tmp_path / "new.db") as store:
+        root = store.head()
+    assert root.hash == SAID["hashes"][0]
+    assert (root.author, root.reason, root.parent, root.branch) == ("ace", "the empty playbook", None, "main")
+
+
+def test_a_migrated_file_is_made_like_a_new_one(old: Path, tmp_path: Path) -> None:
+    made = []
+    for path in (old, tmp_path / "new.db"):
+        Store.open(path).close()
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            made.append(schema.objects(db))
+    assert made[0] == made[1] == schema.made()
+    assert {"view history", "table versions", "migration m001_first_tables"} <= made[0].keys()

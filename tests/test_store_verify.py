@@ -113,11 +113,12 @@ def test_one_edit_of_a_version_is_reported_at_that_version_only(file: Path) -> N
 @pytest.mark.parametrize(
     ("sql", "told"),
     [
-        ("DELETE FROM episodes WHERE rowid = 2", "1 rows of episodes are missing"),
-        ("DELETE FROM proposals WHERE rowid = 1", "1 rows of proposals are missing"),
+        ("DELETE FROM episodes WHERE rowid = 2", "1 row of episodes is missing"),
+        ("DELETE FROM proposals WHERE rowid = 1", "1 row of proposals is missing"),
         ("DELETE FROM proposals", "3 proposals of run 1 are missing"),
-        ("DELETE FROM steps WHERE number = 1", "1 steps of run 1 are missing"),
-        ("DELETE FROM rejected_operations WHERE rowid = 1", "1 rows of rejected_operations are missing"),
+        ("DELETE FROM proposals WHERE rowid = 3", "1 row of proposals is missing"),
+        ("DELETE FROM steps WHERE number = 1", "1 row of steps is missing"),
+        ("DELETE FROM rejected_operations WHERE rowid = 1", "1 row of rejected_operations is missing"),
     ],
 )
 def test_rows_that_were_taken_away_are_missed(tmp_path: Path, sql: str, told: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from ace.errors import TaskError
 from ace.task import AnswerEnvironment, Attempt, Feedback, FeedbackKind, Sample, check_task, define_task
-from ace.task.answer import SCORERS, exact, label_set, numeric, ordered_labels
+from ace.task.answer import SCORERS, exact, label_set, numeric, ordered_labels, short
 
 FINANCE = Path(__file__).parent.parent.parent / "shared" / "data" / "ace-finance"
 
@@ -66,6 +67,45 @@ def test_exact_ignores_case_and_spaces() -> None:
 def test_a_score_is_a_share(gold: str, answer: str, scorer: object) -> None:
     assert callable(scorer)
     assert 0 <= scorer(gold, answer) <= 1
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer", "score"),
+    [
+        ("45", "45", 1),
+        ("45", "45 minutes.", 1),
+        ("45", "It takes 45.0 minutes", 1),
+        ("3.50", "\u20ac3.5", 1),
+        ("2880", "2,880", 1),
+        ("45", "three quarters of an hour", 0),
+        ("45", "45 at Northgate, 30 at Lakeside", 0),  # a list of everything says nothing
+        ("30", "1 h 30", 0),
+        ("45", "145", 0),
+        ("45", "", 0),
+        ("B4 rope store", "B4 rope store", 1),
+        ("B4 rope store", "B4, Rope Store.", 1),
+        ("B4 rope store", "They go to the B4 rope store at night", 1),
+        ("B4 rope store", "rope store (B4)", 0),  # another order
+        ("B4 rope store", "B4 rope", 0),
+        ("E14", "`e14`", 1),
+        ("E14", "E140", 0),
+        ("08:30", "at 08:30", 1),
+        ("08:30", "8:30", 0),
+        ("green", "green or blue or orange or yellow or red or white or black", 0),
+        ("green", "The tag is green", 1),
+        ("green", "evergreen", 0),
+        ("?", "?", 0),
+    ],
+)
+def test_short(gold: str, answer: str, score: float) -> None:
+    assert short(gold, answer) == score
+
+
+@given(st.text(min_size=1, max_size=30))
+def test_a_short_answer_that_repeats_its_gold_is_right(gold: str) -> None:
+    """Where there is a word in it, and a number is written as one."""
+    said = short(gold, f" {gold} ")
+    assert said == 1.0 or not re.search(r"\w", gold) or re.search(r"\d", gold)
 
 
 @pytest.mark.parametrize("scorer", SCORERS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from ace.context.assemble import Assembled
 from ace.errors import CapReached, InputError, StoreError
 from ace.task.types import Attempt, Sample
 
@@ -22,14 +23,14 @@ class Said(Protocol):
 class Ask(Protocol):
     """One question to one model."""
 
-    def __call__(self, sample: Sample, playbook: str, *, temperature: float, seed: int) -> Said: ...
+    def __call__(self, sample: Sample, context: Assembled, *, temperature: float, seed: int) -> Said: ...
 
 
 class Solver(Protocol):
-    """Makes an attempt at a sample with a rendered playbook. Never raises for a failed attempt."""
+    """Makes an attempt at a sample with what was assembled for it. Never raises for a failed attempt."""
 
     def __call__(
-        self, sample: Sample, playbook: str, *, temperature: float = 0.0, seed: int = 0
+        self, sample: Sample, context: Assembled, *, temperature: float = 0.0, seed: int = 0
     ) -> Attempt: ...
 
 
@@ -39,9 +40,11 @@ class SingleCall:
 
     ask: Ask
 
-    def __call__(self, sample: Sample, playbook: str, *, temperature: float = 0.0, seed: int = 0) -> Attempt:
+    def __call__(
+        self, sample: Sample, context: Assembled, *, temperature: float = 0.0, seed: int = 0
+    ) -> Attempt:
         try:
-            said = self.ask(sample, playbook, temperature=temperature, seed=seed)
+            said = self.ask(sample, context, temperature=temperature, seed=seed)
         except (CapReached, InputError, StoreError):  # ends the run: it is no property of the sample
             raise
         except Exception as error:  # a sample becomes a record: it counts as wrong, with its reason

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ace.playbook.formats import Finding, Format, Reading, Write
     from ace.store import Commit
 
-AUTHOR = "user"
+AUTHOR = "person"
 Writable = Literal["auto", "markdown", "json", "jsonl", "ace", "appworld", "kayba", "instructions"]
 Readable = Literal[Writable, "cheatsheet", "text"]
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from ace.cli.bullets import describe, everywhere, named, one_line
 from ace.cli.options import REF, BranchName, Json, PlaybookFile, playbook_file
 from ace.cli.output import emit
-from ace.errors import InputError, StoreError
-from ace.playbook.model import Status
+from ace.errors import StoreError
 
 if TYPE_CHECKING:
     from ace.playbook.model import Operation
     from ace.store import Branch, Commit, Store, Tag, Touch, Version
 
-AUTHOR = "user"
+AUTHOR = "person"
 
 
 def log(
@@ -52,7 +52,12 @@ def diff(
 
 
 def blame(
-    bullet: Annotated[str, typer.Argument(metavar="BULLET", help="Its id; `ace playbook show` lists them.")],
+    bullet: Annotated[
+        str,
+        typer.Argument(
+            metavar="BULLET", help="An id, its beginning, or an alias; `ace playbook show` lists them."
+        ),
+    ],
     playbook: PlaybookFile = None,
     json: Json = False,
 ) -> None:
@@ -60,7 +65,7 @@ def blame(
     from ace.runs.table import aligned
 
     with reading(playbook) as store:
-        touches = store.blame(bullet)
+        touches = store.blame(named(store, everywhere(store), bullet).id)
     emit(
         json, {"touches": [asdict(touch) for touch in touches]}, aligned(map(_touch_row, touches), right=(0,))
     )
@@ -105,14 +110,14 @@ def merge(
     branch: BranchName = "main",
     prefer: Annotated[
         Literal["ours", "theirs"] | None,
-        typer.Option(help="Whose bullet to keep where both changed it.  [default: stop]"),
+        typer.Option(help="Whose bullet to keep where both edited it.  [default: stop]"),
     ] = None,
     playbook: PlaybookFile = None,
     json: Json = False,
 ) -> None:
     """Take what another branch changed into this one, bullet by bullet.
 
-    Votes add up. A bullet that both changed stops the merge unless --prefer says whose to keep.
+    Votes add up. A bullet that both edited stops the merge unless --prefer says whose to keep.
     """
     with writing(playbook, branch) as store:
         before = store.head()
@@ -190,35 +195,7 @@ def restore(
     emit(json, {"playbook": str(path), "kept": kept and str(kept)}, text)
 
 
-def promote(
-    bullet: Annotated[
-        str, typer.Argument(metavar="BULLET", help="An id or alias of a bullet in quarantine.")
-    ],
-    anyway: Annotated[
-        bool, typer.Option("--anyway", help="Although it reads as an attempt to give instructions.")
-    ] = False,
-    branch: BranchName = "main",
-    playbook: PlaybookFile = None,
-    json: Json = False,
-) -> None:
-    """Let a bullet out of quarantine: you vouch for it. Read it first, `ace playbook show BULLET`."""
-    from ace.cli.playbook import named
-    from ace.context.poison import suspicion
-    from ace.playbook.model import Promote
-
-    with writing(playbook, branch) as store:
-        found = named(store, store.checkout(), bullet)
-        if found.status is not Status.QUARANTINED:
-            raise InputError(f"{found.id} is not in quarantine: it is {found.status}.")
-        why = suspicion(found.content) or suspicion(found.section)
-        if why and not anyway:
-            hint = "Read it. If it says what you want every attempt to be told, add --anyway."
-            raise InputError(f"{found.id} is suspicious: {why}.\n  {found.content}", hint=hint)
-        commit = store.commit((Promote(found.id),), author=AUTHOR, reason=f"promoted {found.id}")
-    _tell(json, commit, f"version {commit.version.number}: {found.id} is in use")
-
-
-COMMANDS = (promote, log, diff, blame, revert, branch, merge, tag, verify, backup, restore)
+COMMANDS = (log, diff, blame, revert, branch, merge, tag, verify, backup, restore)
 
 
 def reading(playbook: Path | None) -> Store:
@@ -241,15 +218,14 @@ def _tell(json: bool, commit: Commit, text: str) -> None:
 
 
 def _lines(delta: Iterable[Operation], otherwise: str) -> str:
-    from ace.cli.playbook import describe
-
     return "\n".join(map(describe, delta)) or otherwise
 
 
 def _version_row(version: Version, tags: list[Tag]) -> tuple[str, ...]:
     names = " ".join(f"[{tag.name}]" for tag in tags if tag.version == version.number)
     size = f"{version.operations} op"
-    return (str(version.number), version.created, size, version.branch, *_who(version), names, version.reason)
+    reason = one_line(version.reason)
+    return (str(version.number), version.created, size, version.branch, *_who(version), names, reason)
 
 
 def _branch_row(branch: Branch) -> tuple[str, ...]:
@@ -258,11 +234,16 @@ def _branch_row(branch: Branch) -> tuple[str, ...]:
 
 
 def _touch_row(touch: Touch) -> tuple[Any, ...]:
-    from ace.cli.playbook import describe
-
     version = touch.version
     cited = f"episodes {', '.join(touch.episodes)}" if touch.episodes else ""
-    row = (str(version.number), version.branch, version.created, *_who(version), version.reason, cited)
+    row = (
+        str(version.number),
+        version.branch,
+        version.created,
+        *_who(version),
+        one_line(version.reason),
+        cited,
+    )
     return (*row, describe(touch.operation))
 
 

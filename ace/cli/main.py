@@ -1,6 +1,7 @@
 """The command and its one error boundary: whatever goes wrong becomes a message and an exit code here.
 
-Exit codes: 0 done, 1 failed, 2 bad usage or input, 3 stopped by a cap, 130 interrupted.
+Exit codes: 0 done, 1 failed, 2 bad usage or input, 3 stopped by a cap, 130 interrupted. That nobody reads
+the output to its end is no failure.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from typing import Annotated
 
 import typer
 
-from ace.cli import learning, models, playbook, report, runs, serving, tasks
-from ace.cli.output import note
+from ace.cli import context, documents, learning, memory, models, playbook, report, runs, serving, tasks
+from ace.cli.output import note, reader_gone
 from ace.errors import AceError
 
 INTERRUPTED = 130
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (learning, serving, report, playbook, runs, tasks, models):
+for group in (learning, serving, report, context, documents, memory, playbook, runs, tasks, models):
     group.register(app)
 
 
@@ -58,8 +59,15 @@ def main() -> None:
 
 def run() -> int:
     """Run the command line: SystemExit as typer says, or the exit code of what went wrong."""
+    stdout = sys.stdout
     try:
         app(prog_name="ace")
+    except SystemExit:
+        if sys.stdout is stdout:
+            raise
+        sys.stdout = stdout  # typer has replaced it after a broken pipe, which may be another one
+        pipe = BrokenPipeError("A connection to another process was closed.")
+        return 0 if reader_gone(stdout) else _fail(pipe, 1, str(pipe))
     except AceError as error:
         return _fail(error, error.exit_code, str(error))
     except OSError as error:  # the machine's fault, and its words are clear enough

@@ -42,6 +42,13 @@ def _number(text: str, *, least: int = 1, unit: str = "N") -> Any:
     return typer.Option(metavar=unit, min=least, help=text)
 
 
+Budget = Annotated[int, _number("The most tokens of a prompt; fewer if the model reads fewer.")]
+Select = Annotated[
+    Literal["hybrid", "oldest"], typer.Option(help="When the playbook does not fit: by question, or by age.")
+]
+Cite = Annotated[bool, typer.Option("--cite", help="Show the generator bullets' ids, and ask which it used.")]
+
+
 def _cap(unit: str = "N") -> Any:
     return _number("Stop at this, keeping what is done; exit code 3.", least=0, unit=unit)
 
@@ -58,10 +65,9 @@ class RunOptions:
     seed: Annotated[int, typer.Option(metavar="N", help="Same seed and batch size, same versions.")] = 0
     limit: Annotated[int | None, _number("Use this many samples of each split.")] = None
     workers: Annotated[int, _number("Samples in flight at once; slots of a local/ model.")] = 4
-    budget: Annotated[int, _number("Tokens of context the playbook may fill.")] = 10000
-    cite: Annotated[
-        bool, typer.Option("--cite", help="Show the generator bullets' ids, and ask which it used.")
-    ] = False
+    budget: Budget = 10000
+    select: Select = "hybrid"
+    cite: Cite = False
     max_calls: Annotated[int | None, _cap()] = None
     max_tokens: Annotated[int | None, _cap()] = None
     max_cost: Annotated[float | None, _cap("DOLLARS")] = None
@@ -163,6 +169,9 @@ class LearnOptions(LearningOptions):
     merge: Annotated[
         bool, typer.Option("--merge", help="Let the curator merge bullets after each epoch.")
     ] = False
+    refine: Annotated[
+        bool, typer.Option(help="After each epoch, join bullets that say the same, settle those in conflict.")
+    ] = True
     resume: Annotated[bool, typer.Option("--resume", help="Continue the last unfinished run.")] = False
 
 
@@ -214,10 +223,10 @@ def task_folder(name: str) -> Path:
 
 
 def playbook_file(given: Path | None) -> Path:
-    """The file that was named, or the only one there is."""
+    """The file that was named, or the only one there is that does not hold documents."""
     if given:
         return given
-    found = sorted(Path().glob("*.db"))
+    found = sorted(file for file in Path().glob("*.db") if not file.name.endswith(".documents.db"))
     if len(found) == 1:
         return found[0]
     names = ", ".join(map(str, found)) or "none"

@@ -1,4 +1,4 @@
-"""`ace playbook ...`: read a playbook, take it out and in; `history` has the commands on its versions."""
+"""`ace playbook ...`: read a playbook; `editing`, `history` and `exchange` have the other commands."""
 
 from __future__ import annotations
 
@@ -8,19 +8,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ace.cli import exchange, history
+from ace.cli import editing, exchange, history, refining
+from ace.cli.bullets import describe, named
 from ace.cli.options import Json, PlaybookFile, VersionOption, playbook_file
 from ace.cli.output import emit
-from ace.errors import InputError, NotAPlaybook, StoreError, UnknownVersion
+from ace.errors import NotAPlaybook, StoreError
 
 if TYPE_CHECKING:
-    from ace.playbook.model import Bullet, Operation, Playbook
+    from ace.playbook.model import Bullet, Playbook
     from ace.store import Store
 
 
 def register(app: typer.Typer) -> None:
-    group = typer.Typer(help="Read a playbook and its history; take it out and in.", no_args_is_help=True)
-    for command in (list_, show, *history.COMMANDS, exchange.export, exchange.import_):
+    about = "Read a playbook and its history, edit it, take it out and in."
+    group = typer.Typer(help=about, no_args_is_help=True)
+    own = (list_, show, *editing.COMMANDS, refining.refine)
+    for command in (*own, *history.COMMANDS, exchange.export, exchange.import_):
         group.command(command.__name__.rstrip("_"))(command)
     app.add_typer(group, name="playbook")
 
@@ -40,7 +43,8 @@ def list_(
 
 def show(
     bullet: Annotated[
-        str | None, typer.Argument(metavar="[BULLET]", help="An id or alias: its proof and history.")
+        str | None,
+        typer.Argument(metavar="[BULLET]", help="An id, its beginning, or an alias: its proof and history."),
     ] = None,
     version: VersionOption = None,
     playbook: PlaybookFile = None,
@@ -56,19 +60,6 @@ def show(
             return
         text = to_markdown(value).rstrip("\n") or "No bullets yet."
         emit(json, {"bullets": [asdict(each) for each in value]}, text)
-
-
-def describe(operation: Operation) -> str:
-    """One operation on one line, in the order its fields have."""
-    fields: dict[str, Any] = {k: v for k, v in asdict(operation).items() if k != "op" and v not in (None, ())}
-    name = operation.op.ljust(len("quarantine"))
-    return f"{name}  " + "  ".join(_value(key, value) for key, value in fields.items())
-
-
-def _value(key: str, value: Any) -> str:
-    if isinstance(value, tuple):
-        return f"{key} {', '.join(value)}"
-    return str(value) if isinstance(value, str) else f"{key} {value}"
 
 
 def _open(path: Path) -> Store:
@@ -97,7 +88,7 @@ def _playbook_row(item: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _show_bullet(store: Store, playbook: Playbook, name: str, as_json: bool) -> None:
-    bullet = named(store, playbook, name)
+    bullet = named(store, playbook.bullets, name)
     aliases = [alias for alias in store.aliases() if alias.bullet == bullet.id]
     episodes = store.episodes(ids=bullet.provenance) if bullet.provenance else []
     history = store.blame(bullet.id)
@@ -112,20 +103,6 @@ def _show_bullet(store: Store, playbook: Playbook, name: str, as_json: bool) -> 
         "history": [{"version": t.version.number, "operation": asdict(t.operation)} for t in history],
     }
     emit(as_json, data, "\n".join(lines))
-
-
-def named(store: Store, playbook: Playbook, name: str) -> Bullet:
-    """The bullet with this id, or with this alias where only one has it."""
-    if bullet := playbook.bullets.get(name):
-        return bullet
-    found = {alias.bullet: alias for alias in store.aliases() if alias.alias == name}
-    found = {bullet: alias for bullet, alias in found.items() if bullet in playbook.bullets}
-    if not found:
-        raise UnknownVersion(f"{store.path} has no bullet {name}.", hint="`ace playbook show` lists them.")
-    if len(found) > 1:
-        which = ", ".join(f"{bullet} ({alias.source})" for bullet, alias in found.items())
-        raise InputError(f"{len(found)} bullets have the alias {name}: {which}.", hint="Give an id.")
-    return playbook.bullets[next(iter(found))]
 
 
 def _state(bullet: Bullet) -> str:

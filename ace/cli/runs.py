@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ace.cli.bullets import describe
 from ace.cli.options import Json, PlaybookFile, RunNumber, playbook_file
 from ace.cli.output import emit, width
 
@@ -59,18 +60,18 @@ def show(
         found = max(runs, key=lambda r: r.id) if run is None else store.run(run)
         steps = len(store.steps(found.id))
         faults = faults_counted(store.calls(found.id))
-        more, texts = _parts(store, found.id, rejected=rejected, cost=cost, credit=credit)
+        more, texts = _parts(store, found, rejected=rejected, cost=cost, credit=credit)
         data = asdict(found) | {"steps": steps, "faults": faults} | more
         emit(json, data, "\n\n".join(texts) if texts else _text(found, steps, faults, store.path))
 
 
 def _parts(
-    store: Store, run: int, *, rejected: bool, cost: bool, credit: bool
+    store: Store, found: Run, *, rejected: bool, cost: bool, credit: bool
 ) -> tuple[dict[str, Any], list[str]]:
     """What was asked for instead of the report, as JSON and as text."""
     data: dict[str, Any] = {}
     texts = []
-    branch = store.run(run).config.get("branch", "main")
+    run = found.id
     if rejected:
         proposals = [p for p in store.proposals(run) if p.outcome == "rejected"]
         data["rejected"] = [asdict(proposal) for proposal in proposals]
@@ -80,7 +81,7 @@ def _parts(
         from ace.runs.cost_table import cost_tables
 
         told = cost_of(store.calls(run), store.steps(run))
-        bullets = store.checkout(branch).bullets
+        bullets = store.checkout(_outcome(store, found)).bullets
         data["cost"] = told.to_json()
         texts.append(cost_tables(told, {name: bullet.content for name, bullet in bullets.items()}))
     if credit:
@@ -88,11 +89,19 @@ def _parts(
         from ace.runs.credit_table import credit_tables
 
         measured = credit_of(step.payload for step in store.steps(run))
-        playbook = store.checkout(branch)
+        playbook = store.checkout(_outcome(store, found))
         votes = {b.id: {"helpful": b.helpful, "harmful": b.harmful} for b in playbook}
         data["credit"] = measured.to_json() | {"votes": votes}
         texts.append(credit_tables(measured, playbook.bullets))
     return data, texts
+
+
+def _outcome(store: Store, run: Run) -> int:
+    """The version that a run selected, or else that of its last step. Its branch may have moved on since."""
+    if run.report and run.report.get("selected") is not None:
+        return int(run.report["selected"])
+    steps = store.steps(run.id)
+    return steps[-1].version if steps else int(run.config.get("base", 0))
 
 
 def _row(run: Run) -> tuple[str, ...]:
@@ -118,7 +127,5 @@ def _text(run: Run, steps: int, faults: Faults, path: Path) -> str:
 
 
 def _proposal(proposal: Proposal) -> str:
-    from ace.cli.playbook import describe
-
     lines = [*map(describe, proposal.delta), f"  sample {proposal.sample_id}: {proposal.why}"]
     return "\n".join(lines + [f"  attempt: {attempt}" for attempt in proposal.attempts])

@@ -37,16 +37,21 @@ def session(options: RunOptions) -> Iterator[tuple[Task, Store, Team, Show]]:
 
     task = _task(options)
     path = options.playbook or Path(f"{task.name}.db")
-    try:
-        with ExitStack() as stack:
-            store = stack.enter_context(Store.open(path, branch=options.branch))
+    with ExitStack() as stack:
+        store = stack.enter_context(Store.open(path, branch=options.branch))
+        runs = len(store.runs())
+        try:
             show = stack.enter_context(progress())
             yield task, store, _team(options, stack, show), show
-    except KeyboardInterrupt as error:
-        kept = f"interrupted; everything committed so far is in {path}."
-        command = resuming(options)
-        hint = f"Continue with `{command}`." if command else "Run the command again."
-        raise Interrupted(kept, hint=hint) from error
+        except KeyboardInterrupt as error:
+            raise _interrupted(options, store, begun=len(store.runs()) > runs) from error
+
+
+def _interrupted(options: RunOptions, store: Store, *, begun: bool) -> Interrupted:
+    """A run that had not begun cannot be resumed."""
+    command = resuming(options) if begun or (isinstance(options, LearnOptions) and options.resume) else ""
+    hint = f"Continue with `{command}`." if command else "Run the command again."
+    return Interrupted(f"interrupted; everything committed so far is in {store.path}.", hint=hint)
 
 
 def _task(options: RunOptions) -> Task:
@@ -108,7 +113,9 @@ def resuming(options: RunOptions, *, capped: bool = False) -> str:
     if not isinstance(options, LearnOptions):
         return ""
     wider: dict[str, Any] = {
-        cap: 2 * most or 1 for cap in _CAPS if (most := getattr(options, cap)) is not None
+        cap: float(f"{2 * most or 1:g}") if most % 1 else int(2 * most) or 1
+        for cap in _CAPS
+        if (most := getattr(options, cap)) is not None
     }
     task = quote(options.task) if options.task else ""
     again = replace(options, task="", resume=True, **(wider if capped else {}))

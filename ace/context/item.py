@@ -50,6 +50,7 @@ class Source(Protocol):
     def items(self, question: str, data: Mapping[str, Any]) -> Sequence[Item]:
         """What may help with a question, best first; `data` is the sample's (user, session, database).
 
-        Volatile, all of them. The same arguments give the same items, in the same order.
+        Volatile, all of them. The same arguments give the same items, in the same order. `data` holds no
+        label. Called from several threads at once; what it raises makes that one attempt fail.
         """
         ...

@@ -11,7 +11,7 @@ template tokens, markup of tool calls and lines of our own prompts lose their fo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -26,12 +26,16 @@ from ace.playbook.text import HIDDEN
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """Text for a prompt, what it counts, the bullets in it, and those there was no room for."""
+    """Text for a prompt, what it counts, the bullets in it, and those there was no room for.
+
+    `specific`: bullets for the question at hand only, which are no part of `text`.
+    """
 
     text: str
     tokens: int
     bullets: tuple[str, ...]
     left_out: tuple[LeftOut, ...]
+    specific: tuple[Item, ...] = ()
 
 
 def render_playbook(
@@ -40,15 +44,19 @@ def render_playbook(
     count_tokens: CountTokens = estimate_tokens,
     *,
     ids: bool = False,
+    utility: Callable[[Bullet], float] | None = None,
 ) -> Rendered:
-    """The active bullets that fit, never more than the budget. `ids` shows them, for a curator."""
+    """The active bullets that fit, never more than the budget. `ids` shows them, for a curator.
+
+    When room is short, `utility` says which are worth more than age.
+    """
     active = playbook.active
     lines = {bullet.id: _line(bullet, ids) for bullet in active}
     text = _document(active, lines)
     tokens = count_tokens(text)
     if tokens <= budget_tokens:
         return Rendered(text, tokens, tuple(lines), ())
-    return _fitted(active, lines, budget_tokens, count_tokens)
+    return _fitted(active, lines, budget_tokens, count_tokens, utility or (lambda bullet: 0.0))
 
 
 def neutralise(text: str) -> str:
@@ -76,12 +84,18 @@ def _document(bullets: Sequence[Bullet], lines: Mapping[str, str]) -> str:
     return "\n".join(_heading(name) + "".join(lines[bullet.id] for bullet in group) for name, group in groups)
 
 
-def _fitted(bullets: Sequence[Bullet], lines: Mapping[str, str], budget: int, count: CountTokens) -> Rendered:
+def _fitted(
+    bullets: Sequence[Bullet],
+    lines: Mapping[str, str],
+    budget: int,
+    count: CountTokens,
+    utility: Callable[[Bullet], float],
+) -> Rendered:
     """Packed by what each line counts, then checked as a whole: a tokenizer need not add up."""
     by_age = sorted(bullets, key=lambda bullet: (bullet.position, bullet.id))
-    items = [Item(lines[b.id], count(lines[b.id]), b.id, b.section, pinned=b.pinned) for b in by_age]
+    items = [Item(lines[b.id], count(lines[b.id]), b.id, b.section, utility(b), b.pinned) for b in by_age]
     packed = pack(items, budget, {b.section: count("\n" + _heading(b.section)) for b in bullets})
-    kept = sorted(packed.included, key=lambda item: not item.pinned)
+    kept = sorted(packed.included, key=lambda item: (not item.pinned, -item.utility))
     left_out = list(packed.left_out)
     while kept:
         sources = {item.source for item in kept}

@@ -65,6 +65,7 @@ class LitellmEmbedder:
         os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
         import litellm
 
+        litellm.suppress_debug_info = True  # it prints, and stdout is ours
         try:
             made = litellm.embedding(model=self.name, input=list(texts), api_base=self.api_base)
             vectors = [row["embedding"] for row in sorted(made.data, key=lambda row: row["index"])]

@@ -17,8 +17,10 @@ from pydantic import BaseModel
 from ace.llm import asking, faults, structured
 from ace.llm.client import How, Message, Reply, Usage
 from ace.llm.faults import Fault
+from ace.llm.prefix import marked, wants_mark
 from ace.llm.providers import RequestRefused, converted, load_litellm, said
 from ace.llm.retry import Retry
+from ace.llm.window import Window, remote_window
 
 _IN_WORDS = "asked again, the schema in words"
 
@@ -35,6 +37,8 @@ class Server(Protocol):
     """A server of ours: it gives every call its place, and stops when the endpoint is closed."""
 
     def place(self, messages: Sequence[Message]) -> AbstractContextManager[Place]: ...
+
+    def window(self) -> Window: ...
 
     def close(self) -> None: ...
 
@@ -80,6 +84,12 @@ class Endpoint:
             return self._send(messages, options)
         return self._send_for(how.schema, messages, options)
 
+    def window(self) -> Window:
+        """The server's own; else what is known about the model of this name."""
+        if self.server is not None:
+            return self.server.window()
+        return remote_window(self.address or self.model, own_address=bool(self.api_base))
+
     def close(self) -> None:
         if self.server is not None:
             self.server.close()
@@ -109,6 +119,8 @@ class Endpoint:
     ) -> Reply:
         """`found` are the faults of this call before this request."""
         payload = [asdict(message) for message in messages]
+        if wants_mark(self.address or self.model):
+            payload = marked(payload)
         started = time.perf_counter()
         met = list(found)
         where = self.server.place(messages) if self.server else nullcontext(Place())

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from ace.secrets import HIDDEN, without
+
 Kind = Literal[
     # On the way: no reply came.
     "rate limit",
@@ -30,19 +32,8 @@ IN_THE_REPLY = frozenset({"empty", "refused", "cut off", "too long", "prose", "w
 
 _LONGEST = 200  # characters of detail
 _POLICY = re.compile(r"content[_ ](?:filter|policy|management)|\bwas filtered|responsible ai", re.IGNORECASE)
-_SECRETS = (
-    re.compile(r"(?<=://)[^/\s@]+@"),  # a name and password in an address
-    re.compile(r"(?<=[?&]key=)[^&\s'\"]+|(?<=token=)[^&\s'\"]+|(?<=api_key=)[^&\s'\"]+", re.IGNORECASE),
-    re.compile(r"(?<=bearer )[\w.~+/=-]+", re.IGNORECASE),
-    re.compile(r"\b(?:sk|pk|rk|gsk|xai|hf)[-_][\w*-]{6,}"),
-    re.compile(r"\bAIza[\w-]{10,}|\bgh[opsu]_\w{10,}|\bAKIA[A-Z0-9]{12,}|\bya29\.[\w.-]+"),
-    re.compile(r"(?<=basic )[\w+/=]{8,}", re.IGNORECASE),
-    # api_key, x-api-key, apikey and the like, with whatever stands between name and value
-    re.compile(r"(?<=key)(?: provided)?['\"]?\s*[:=]\s*['\"]?[^\s'\",}&]{6,}", re.IGNORECASE),
-)
 _SECRET_NAMES = ("_KEY", "_KEY_ID", "_TOKEN", "_SECRET", "_PASSWORD")
 _SHORTEST_SECRET = 6  # what is shorter could be a word: hiding it would garble messages
-_HIDDEN = "[hidden]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +79,9 @@ def detail(text: str, *secrets: str | None) -> str:
 
 
 def hide(text: str, *secrets: str | None) -> str:
-    """The text without `secrets`, the keys of this environment, and whatever looks like a key."""
+    """The text without `secrets`, the keys of this environment, and whatever looks like a secret."""
     known = {value for name, value in os.environ.items() if name.upper().endswith(_SECRET_NAMES)}
     for secret in sorted({*known, *filter(None, secrets)}, key=len, reverse=True):
         if len(secret) >= _SHORTEST_SECRET:
-            text = text.replace(secret, _HIDDEN)
-    for pattern in _SECRETS:
-        text = pattern.sub(_HIDDEN, text)
-    return text
+            text = text.replace(secret, HIDDEN)
+    return without(text)

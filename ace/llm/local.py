@@ -21,6 +21,7 @@ from ace.llm.endpoint import Endpoint, Place
 from ace.llm.providers import load_litellm
 from ace.llm.retry import Retry
 from ace.llm.slots import Slots
+from ace.llm.window import Window
 
 _HOST = "127.0.0.1"
 _TIMEOUT = 1800.0  # seconds: a CPU is slow and nobody else is waiting
@@ -41,6 +42,7 @@ class LocalServer:
         # It listens before it works, and stopping it in between hangs; /slots is answered by its loop.
         self._ask("GET", "/slots")
         self._slots = Slots(slots, self)
+        self._context = context
 
     @contextmanager
     def place(self, messages: Sequence[Message]) -> Iterator[Place]:
@@ -52,6 +54,13 @@ class LocalServer:
             if lease.prime:
                 lease.share()
             yield Place(fields, tokens)
+
+    def window(self) -> Window:
+        return Window(self._context, self.count)
+
+    def count(self, text: str) -> int:
+        """The tokens of a text, by the model's own tokenizer; no slot is needed for that."""
+        return len(self._ask("POST", "/tokenize", {"content": text})["tokens"]) if text else 0
 
     def save(self, slot: int, name: str) -> None:
         self._ask("POST", f"/slots/{slot}?action=save", {"filename": name})

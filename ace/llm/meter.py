@@ -25,7 +25,7 @@ _sample: ContextVar[str] = ContextVar("sample", default="")
 @dataclass(frozen=True, slots=True)
 class Caps:
     """Upper bounds for one run, its resumptions included; None is no bound. Cost in US dollars, seconds by
-    the clock on the wall.
+    the clock on the wall while the run goes on: not those between being stopped and being resumed.
     """
 
     calls: int | None = None
@@ -79,6 +79,11 @@ class Meter:
         """What the run has paid for so far, by role: a snapshot."""
         with self._lock:
             return dict(self._usage)
+
+    @property
+    def seconds(self) -> float:
+        """What the run has taken so far by the clock on the wall, its earlier sessions included."""
+        return self._clock() - self._started
 
     @property
     def total(self) -> Usage:
@@ -141,7 +146,7 @@ class Meter:
         used = sum(self._usage.values(), Usage())
         self._refuse_at("calls", self.caps.calls, used.calls + self._under_way)
         self._refuse_at("tokens", self.caps.tokens, used.prompt_tokens + used.completion_tokens)
-        self._refuse_at("seconds", self.caps.seconds, self._clock() - self._started)
+        self._refuse_at("seconds", self.caps.seconds, self.seconds)
         if self.caps.cost is not None and used.cost is None:
             raise CapReached(
                 "The price of this model is unknown, so a cap on cost cannot be kept.",
@@ -155,9 +160,17 @@ class Meter:
     def _refuse_at(self, cap: str, limit: float | None, used: float) -> None:
         if limit is not None and used >= limit:
             raise CapReached(
-                f"The cap of {limit:g} {cap} is reached ({used:g} used).",
+                f"The cap of {_amount(cap, limit)} is reached ({_amount(cap, used)} used).",
                 hint="What was learned so far is kept.",
                 cap=cap,
                 limit=limit,
                 used=used,
             )
+
+
+def _amount(cap: str, value: float) -> str:
+    """12 calls, 1 second, 3.3 seconds, $1.5."""
+    if cap == "cost":
+        return f"${value:.4g}"
+    number = f"{value:,.1f}".removesuffix(".0")
+    return f"{number} {cap.removesuffix('s') if number == '1' else cap}"

@@ -16,6 +16,7 @@ from ace.llm.faults import IN_THE_REPLY, Fault, Kind, detail, hide, numbered
 from ace.llm.journal import Call, Key
 from ace.llm.request import key, request
 from ace.llm.structured import parse
+from ace.llm.window import Window, window_of
 
 if TYPE_CHECKING:
     from ace.llm.meter import Meter
@@ -54,6 +55,9 @@ class Metered:
             reply = replace(reply, parsed=parse(reply.text, schema).value)
         one.keep(reply if reply.parsed is None else replace(reply, text=reply.parsed.model_dump_json()))
         return reply
+
+    def window(self) -> Window:
+        return window_of(self._client)
 
     def _whole(self, messages: Sequence[Message], how: How) -> Reply:
         return self._client.complete(

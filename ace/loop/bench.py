@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from threading import Event
 
 from ace.agent.solver import Solver
-from ace.context.render import Rendered
-from ace.errors import AceError
+from ace.context.assemble import Assembled
+from ace.errors import AceError, ContextError
 from ace.loop.options import seed_of
 from ace.methods.protocol import Trial
 from ace.playbook.model import Playbook
@@ -38,14 +38,14 @@ class RunStopped(AceError):
 class Bench:
     """For one `purpose` (a sample, a subject) in one phase. `episodes` are in the order they were made.
 
-    `context_tokens` and `left_out` tell of the context of the first attempt; `unlucky`: it was wrong, and
-    another one right. The verdict goes into the record and the metrics; a trial, which a method sees, has
-    none.
+    `context_tokens` (of the playbook), `left_out` and `retrieved` (tokens by source) tell of the context of
+    the first attempt; `unlucky`: it was wrong, and another one right. The verdict goes into the record and
+    the metrics; a trial, which a method sees, has none.
     """
 
     task: Task
     solver: Solver
-    context: Callable[[Playbook], Rendered]
+    context: Callable[[Sample, Playbook], Assembled]
     feedback: FeedbackKind
     run_seed: int
     version: int
@@ -56,25 +56,37 @@ class Bench:
     episodes: list[Episode] = field(default_factory=list)
     context_tokens: int = 0
     left_out: tuple[str, ...] = ()
+    retrieved: dict[str, int] = field(default_factory=dict)
     unlucky: bool = False
 
     def solve(self, sample: Sample, playbook: Playbook, *, draw: int = 0) -> Trial:
         """`draw` 0 is the attempt that counts; others differ in seed and temperature."""
         if self.stop.is_set():
             raise RunStopped("The run has ended; this attempt was not made.")
-        rendered = self.context(playbook)
-        text = rendered.text
-        if not self.episodes:
-            self.context_tokens = rendered.tokens
-            self.left_out = tuple(f"{left.source}: {left.reason}" for left in rendered.left_out)
-        if draw:
-            seed = self.seed("solve", sample.id, draw)
-            attempt = self.solver(sample, text, temperature=_TEMPERATURE, seed=seed)
-        else:
-            attempt = self.solver(sample, text, seed=self.seed("solve", sample.id))
+        attempt, context = self.attempt(sample, playbook, draw=draw)
         feedback = self._shown(sample, attempt)
         verdict = self.task.environment.judge(sample, attempt)
-        return self.record(sample, attempt, feedback, verdict, context=text)
+        trial = self.record(sample, attempt, feedback, verdict, context=context.shown)
+        return replace(trial, shown=(context.found,)) if context.found else trial
+
+    def attempt(self, sample: Sample, playbook: Playbook, *, draw: int = 0) -> tuple[Attempt, Assembled]:
+        """An attempt that is not judged or recorded yet, and what it was shown."""
+        try:
+            context = self.context(sample, playbook)
+        except ContextError as error:  # the sample's own fault: it counts as wrong, with its reason
+            return Attempt(sample.id, "", error=f"{type(error).__name__}: {error}"), Assembled("", "", 0, 0)
+        if not self.episodes:
+            self._note(context)
+        if draw:
+            seed = self.seed("solve", sample.id, draw)
+            return self.solver(sample, context, temperature=_TEMPERATURE, seed=seed), context
+        return self.solver(sample, context, seed=self.seed("solve", sample.id)), context
+
+    def _note(self, context: Assembled) -> None:
+        self.context_tokens = context.playbook_tokens
+        self.left_out = tuple(f"{left.source}: {left.reason}" for left in context.left_out)
+        for item in context.items:
+            self.retrieved[item.source] = self.retrieved.get(item.source, 0) + item.tokens
 
     def again(self, sample: Sample, playbook: Playbook) -> tuple[Trial, ...]:
         return tuple(self.solve(sample, playbook, draw=draw) for draw in range(1, self.agreement))

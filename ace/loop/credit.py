@@ -16,6 +16,7 @@ from ace.loop.session import Session, Work
 from ace.methods.credit import cause, spoiled, suggests_luck, votes
 from ace.methods.generality import mentioned
 from ace.methods.protocol import Trial
+from ace.methods.refusals import refuted, situation
 from ace.playbook.delta import apply
 from ace.playbook.model import Bullet, Delta, Playbook, Remove, Status, Vote
 from ace.store.records import Proposal
@@ -47,12 +48,17 @@ def told(
     run: Session, bench: Bench, trial: Trial, proposals: Sequence[Proposal], playbook: Playbook
 ) -> dict[str, Any]:
     """What the journal keeps of a sample beside its result."""
-    refuted = sum(proposal.outcome != "accepted" for proposal in proposals)
-    made = 0 if len(proposals) > refuted else refuted
+    failed = sum(proposal.outcome != "accepted" for proposal in proposals)
+    made = 0 if len(proposals) > failed else failed
     before = run.evidence.reflections[trial.sample.id]
     known = about(run, trial, playbook)
     why = cause(trial, known, reflections=before + made, unlucky=bench.unlucky)
-    return {"cause": why, "reflections": made}
+    return {
+        "cause": why,
+        "reflections": made,
+        "situation": situation(trial, playbook, run.evidence),
+        "refuted": refuted(proposals),
+    }
 
 
 def cast(run: Session, trials: Sequence[Trial], playbook: Playbook) -> Delta:

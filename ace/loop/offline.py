@@ -10,6 +10,7 @@ from ace.errors import CapReached, InputError
 from ace.loop import steps
 from ace.loop.options import Options, Progress, seed_of, silent
 from ace.loop.outcome import finish
+from ace.loop.refining import Refining
 from ace.loop.selection import Selection
 from ace.loop.session import Session, session
 from ace.roles import Team
@@ -52,10 +53,12 @@ def _learn(run: Session, selection: Selection) -> Report:
     task, options = run.task, run.options
     tested = task.test if options.measure else ()
     steps.score(run, "before", tested, run.base)
+    refining = Refining(run)
     for epoch in range(1, options.epochs + 1):
         between = partial(_midway, run, selection, epoch) if _validates(run) else None
         steps.learn(run, f"epoch {epoch}", _ordered(task.train, options.seed, epoch), between)
         steps.curate(run, f"curation {epoch}")
+        refining.refine(f"refinement {epoch}")
         _replay(run, epoch)
         if _validates(run):
             _recheck(run, epoch)

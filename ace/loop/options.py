@@ -23,16 +23,24 @@ def silent(phase: str, done: int, total: int, note: str = "") -> None:
     """Shows nothing."""
 
 
+SELECTS = ("hybrid", "oldest")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """`batch_size` samples share a version; `tries` lessons are tried for each failed sample, each must keep
-    `neighbours` earlier samples right; `verify` False keeps every lesson (for comparison); `budget` is the
-    most tokens a playbook may fill; `limit` takes the first samples of each split; `validate` chooses the
-    version on the validation set (by default when there is more than one epoch) by the rule `accept`, at the
-    end of each epoch and every `validate_every` steps; `merge` lets the curator merge bullets after each
-    epoch; samples that are wrong at the end of an epoch come back `replays` times, until they passed
-    `graduate` times or failed `evict` times; before a version is selected, `recheck` samples that were right
-    are asked again, to see what was forgotten; `measure` scores the test set before and after.
+    `neighbours` earlier samples right; `verify` False keeps every lesson (for comparison); `limit` takes the
+    first samples of each split; `validate` chooses the version on the validation set (by default when there
+    is more than one epoch) by the rule `accept`, at the end of each epoch and every `validate_every` steps;
+    `merge` lets the curator merge bullets after each epoch; `refine` then joins bullets that say the same and
+    settles those in conflict; samples that are wrong at the end of an epoch
+    come back `replays` times, until they passed `graduate` times or failed `evict` times; before a version is
+    selected, `recheck` samples that were right are asked again, to see what was forgotten; `measure` scores
+    the test set before and after.
+
+    `budget` is the most tokens of a generator's whole prompt, fewer where the model's window is smaller.
+    `select`: when the playbook does not fit, "hybrid" shows a core and what bears on the question, "oldest"
+    the oldest bullets, whatever the question.
 
     Without labels, and where the environment cannot check an answer itself, most of `agreement` attempts must
     come out alike with a lesson. `rerun`: a failed sample for which the playbook says all that it needs is
@@ -52,10 +60,12 @@ class Options:
     feedback: FeedbackKind = FeedbackKind.LABELS
     limit: int | None = None
     budget: int = 10_000
+    select: str = "hybrid"
     tries: int = 2
     neighbours: int = 1
     verify: bool = True
     merge: bool = False
+    refine: bool = True
     replays: int = 1
     graduate: int = 1
     evict: int = 3
@@ -99,6 +109,8 @@ class Options:
             )
         if self.accept not in RULES:
             raise InputError(f"There is no rule {self.accept!r}.", hint=f"Choose from: {', '.join(RULES)}.")
+        if self.select not in SELECTS:
+            raise InputError(f"There is no selection {self.select!r}.", hint=f"Use {' or '.join(SELECTS)}.")
         if not 0 <= self.measure_credit <= 1:
             raise InputError(f"measure_credit is {self.measure_credit}.", hint="Give a share from 0 to 1.")
         if self.limit is not None and self.limit < 1:

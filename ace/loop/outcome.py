@@ -48,7 +48,7 @@ def finish(
         proposed=len(outcomes),
         accepted=outcomes.count("accepted"),
         rejected=outcomes.count("rejected"),
-        seconds=sum(payload["seconds"] for payload in run.payloads),
+        seconds=run.team.meter.seconds,
         usage=usage_by_role(run.store.calls(run.run)),
         run=run.run,
         selected=version,

@@ -18,15 +18,14 @@ from threading import Event, Thread
 from types import TracebackType
 from typing import Self
 
-from ace.agent.solver import SingleCall
 from ace.errors import InputError
 from ace.loop.bench import Bench
+from ace.loop.contexts import contexts_of, solver_of
 from ace.loop.learner import UNJUDGED, Ended, Item, Told, learn_behind
 from ace.loop.options import Options, Progress, silent
-from ace.loop.session import method_of
 from ace.loop.stream import PHASE
 from ace.playbook.model import Playbook
-from ace.roles import Generator, Team
+from ace.roles import Team
 from ace.runs.drift import watch
 from ace.runs.report import Report
 from ace.store import Said, Store
@@ -49,8 +48,8 @@ class Agent:
 
     def __init__(self, task: Task, store: Store, team: Team, options: Options, progress: Progress) -> None:
         self.task, self.store, self._options = task, store, options
-        self._context = method_of(team, options).context
-        self._solver = SingleCall(Generator(team.generator, task))
+        self._context = contexts_of(task, store, team, options)
+        self._solver = solver_of(task, team, self._context)
         self._meter, self._stop, self._count = team.meter, Event(), 0
         self._waiting: queue.Queue[Item] = queue.Queue(options.waiting)
         self._learned: Future[Report] = Future()
@@ -69,11 +68,10 @@ class Agent:
         """Answer with the playbook as it is now. In the file before it is returned."""
         sample = question if isinstance(question, Sample) else self._sample(question)
         playbook, bench = self._bench(sample)
-        context = self._context(playbook).text
         with self._meter.about(sample.id):
-            attempt = self._solver(sample, context, seed=bench.seed("solve", sample.id))
+            attempt, context = bench.attempt(sample, playbook)
         shown = self.task.environment.feedback(sample, attempt, FeedbackKind.EXECUTION)
-        trial = bench.record(sample, attempt, shown, UNJUDGED, context=context)
+        trial = bench.record(sample, attempt, shown, UNJUDGED, context=context.shown)
         self._keep(bench)
         return Answer(attempt.answer, trial.episode, attempt.error)
 

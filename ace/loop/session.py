@@ -15,20 +15,20 @@ from dataclasses import asdict, dataclass, field
 from threading import Event
 from typing import Any, TypeVar
 
-from ace.agent.solver import SingleCall, Solver
 from ace.errors import CapReached, InputError, StoreError
 from ace.loop.bench import Bench, RunStopped
+from ace.loop.contexts import contexts_of, solver_of
 from ace.loop.executor import ordered_map
 from ace.loop.options import Options, Progress
 from ace.loop.replay import Replay
-from ace.methods.ace import Ace
+from ace.loop.sources import recorded, sources_of
 from ace.methods.evidence import Evidence
 from ace.methods.held import seen_in
 from ace.methods.protocol import Method, Trial
-from ace.playbook.delta import diff
+from ace.playbook.delta import diff, touched
 from ace.playbook.model import Bullet, Delta, Playbook, Status
-from ace.roles import Curator, Generator, Reflector, Team, prompt_hash
-from ace.runs.cost import faults_met, usage_by_role, wall
+from ace.roles import Team, prompt_hash
+from ace.runs.cost import faults_met, usage_by_role, worked
 from ace.store import Store
 from ace.store.records import Proposal, Run, RunStatus, Step
 from ace.task.types import Episode, Task
@@ -66,17 +66,21 @@ class Session:
     ) -> None:
         self.task, self.store, self.team, self.options, self.progress = task, store, team, options, progress
         self.run, self.kind, self.base = record.id, record.kind, int(record.config["base"])
-        self.method: Method = method_of(team, options)
-        self.solver: Solver = SingleCall(Generator(team.generator, task, options.cite))
-        self.evidence = _fresh(task, store, store.checkout(self.base))
+        self.contexts = contexts_of(task, store, team, options)
+        self.method: Method = self.contexts.method
+        self.solver = solver_of(task, team, self.contexts)
+        self.evidence = self._fresh(store.checkout(self.base))
         self._journal = {step.number: step for step in store.steps(self.run)}
         self._number, self.version = 0, self.base
         self._stop = stop or Event()
         self.payloads: list[Mapping[str, Any]] = []
+        self.taught: set[str] = set()  # samples that proved a bullet
+        self.bullets = len(store.checkout(self.base))
         self.replay = Replay(options.graduate, options.evict)
         self.journal = store.call_journal(self.run)
         paid = store.calls(self.run)
-        team.meter.begin_run(self.journal, spent=usage_by_role(paid), seconds=wall(paid))
+        took = max(float((record.report or {}).get("seconds", 0)), worked(paid, self._journal.values()))
+        team.meter.begin_run(self.journal, spent=usage_by_role(paid), seconds=took)
 
     @property
     def stopped(self) -> bool:
@@ -93,14 +97,22 @@ class Session:
 
     def forget(self) -> None:
         """What earlier samples showed is no longer to be counted on: the evidence starts anew."""
-        self.evidence = _fresh(self.task, self.store, self.playbook)
+        self.evidence = self._fresh(self.playbook)
+
+    def _fresh(self, playbook: Playbook) -> Evidence:
+        """Knows the questions, and where the bullets are; nothing proves anything yet."""
+        evidence = Evidence(self.task.train, newest_wins=self.kind == "online" and self.options.drift)
+        for bullet in playbook:
+            evidence.kept(bullet, ())
+        _taint(evidence, self.store, playbook)
+        return evidence
 
     def bench(self, phase: str, version: int, purpose: str) -> Bench:
         options = self.options
         return Bench(
             self.task,
             self.solver,
-            self.method.context,
+            self.contexts,
             options.feedback,
             options.seed,
             version,
@@ -123,6 +135,7 @@ class Session:
         """Do `work` and commit it with its journal row, unless the journal has it already."""
         number, self._number = self._number, self._number + 1
         step = self._journal.get(number) or self._do(number, phase, work)
+        self._count(step.version)
         self.version = step.version
         self._learn_from(step)
         self.payloads.append(step.payload)
@@ -135,7 +148,7 @@ class Session:
         return self.step("selection", lambda: Work(delta, [], reason, "gate")).version
 
     def _do(self, number: int, phase: str, work: Callable[[], Work]) -> Step:
-        started, meter = time.perf_counter(), self.team.meter
+        began, started, meter = time.time(), time.perf_counter(), self.team.meter
         meter.begin_step(number, phase)
         done = work()
         calls = meter.calls
@@ -145,6 +158,7 @@ class Session:
             "proposals": [proposal.outcome for proposal in done.proposals],
             "usage": {role: asdict(used) for role, used in usage_by_role(calls).items()},
             "faults": faults_met(calls),
+            "started": began,
             "seconds": time.perf_counter() - started,
             **done.noted,
         }
@@ -158,15 +172,28 @@ class Session:
             episodes=done.episodes,
             proposals=done.proposals,
         )
+        self.contexts.keep(commit.playbook)
         return Step(self.run, number, phase, payload, commit.version.number)
 
+    def _count(self, version: int) -> None:
+        """Keeps `bullets` by what a step changed; nothing here goes over the whole playbook."""
+        if version == self.version:
+            return
+        before, after = self.playbook.bullets, self.store.checkout(version).bullets
+        ids = {name for operation in self.store.operations(version) for name in touched(operation)}
+        for name in ids:
+            was, now = before.get(name), after.get(name)
+            self.bullets += bool(now and now.live) - bool(was and was.live)
+
     def _learn_from(self, step: Step) -> None:
+        self.taught.update(name for samples in step.payload["kept"].values() for name in samples)
         if step.phase.startswith(("epoch", "replay", "online", "traces")):
             taught = {sample for samples in step.payload["kept"].values() for sample in samples}
             for result in step.payload["results"]:
                 self.evidence.saw(result["sample"], result["subjects"], result["right"], result["uses"])
                 self.evidence.reflections[result["sample"]] += result["reflections"]
                 name = result["sample"]
+                self.evidence.refutes(name, result["situation"], result["refuted"])
                 self.replay.saw(name, right=result["right"], taught=name in taught)
         if step.payload["kept"]:
             bullets = self.store.checkout(step.version).bullets
@@ -199,6 +226,7 @@ def session(
         "prompts": prompt_hash(),
         "samples": _fingerprint(task),
         "traces": traces,
+        "sources": recorded(sources_of(task, store)),
         "branch": store.branch_name,
         "base": store.head().number,
     }
@@ -213,15 +241,6 @@ def session(
         raise
     finally:
         active.journal.close()
-
-
-def _fresh(task: Task, store: Store, playbook: Playbook) -> Evidence:
-    """Knows the questions, and where the bullets are; nothing proves anything yet."""
-    evidence = Evidence(task.train)
-    for bullet in playbook:
-        evidence.kept(bullet, ())
-    _taint(evidence, store, playbook)
-    return evidence
 
 
 def _taint(evidence: Evidence, store: Store, bullets: Iterable[Bullet]) -> None:
@@ -246,23 +265,10 @@ def _status(error: BaseException) -> RunStatus:
 
 
 def _fingerprint(task: Task) -> str:
-    """Changes when a sample of the task does."""
+    """Changes when a sample of the task does, or how it is solved."""
     told = [[s.id, s.question, sorted(s.data.items())] for s in (*task.train, *task.val, *task.test)]
-    text = json.dumps([task.instructions, told], default=str)
+    text = json.dumps([task.instructions, str(task.solver), told], default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def method_of(team: Team, options: Options) -> Method:
-    return Ace(
-        reflector=Reflector(team.reflector),
-        curator=Curator(team.curator),
-        tries=options.tries,
-        neighbours=options.neighbours,
-        verify=options.verify,
-        merge=options.merge,
-        budget=options.budget,
-        cite=options.cite,
-    )
 
 
 def _resumed(kind: str, task: Task, store: Store, config: Mapping[str, Any]) -> int:

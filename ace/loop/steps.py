@@ -175,6 +175,7 @@ def _result(bench: Bench, trial: Trial) -> dict[str, Any]:
         "error": trial.attempt.error,
         "context_tokens": bench.context_tokens,
         "left_out": list(bench.left_out),
+        **({"retrieved": bench.retrieved} if bench.retrieved else {}),
     }
 
 
@@ -218,4 +219,4 @@ def _tally(results: Sequence[dict[str, Any]]) -> str:
 
 
 def _lessons(run: Session, results: Sequence[dict[str, Any]]) -> str:
-    return f"{_tally(results)}, {len(run.playbook)} bullets" if results else ""
+    return f"{_tally(results)}, {run.bullets} bullets" if results else ""

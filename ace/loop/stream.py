@@ -16,7 +16,7 @@ from ace.methods.protocol import Trial
 from ace.methods.reopened import AUTHOR, Reopened, reopened, still_open, weighed
 from ace.playbook.delta import apply
 from ace.playbook.model import Playbook
-from ace.runs.drift import watch
+from ace.runs.drift import onset, watch
 from ace.runs.report import Score
 from ace.store.records import Proposal
 from ace.task.types import Sample
@@ -33,6 +33,7 @@ class Stream:
         self._worse = watch(run.options.drift)
         self._open: Reopened = {}
         self._recent: deque[Sample] = deque(maxlen=_RECENT)
+        self._outcomes: deque[tuple[str, bool]] = deque(maxlen=_RECENT)  # as far as the learner may see
         self._changes = 0
         self.right: list[bool] = []
 
@@ -48,10 +49,16 @@ class Stream:
         for result in step.payload["results"]:
             if result["phase"] == PHASE:
                 self.right.append(result["correct"])
-                # What decides is what the learner may see: labels must not choose for it.
-                worse |= result["right"] is not None and self._worse(bool(result["right"]))
+                worse |= self._is_worse(result["sample"], result["right"])
         if worse:
             self._reopen()
+
+    def _is_worse(self, sample: str, right: bool | None) -> bool:
+        """What decides is what the learner may see: labels must not choose for it."""
+        if right is None:
+            return False
+        self._outcomes.append((sample, right))
+        return self._worse(right)
 
     def lessons(self, trial: Trial, playbook: Playbook, bench: Bench) -> tuple[Proposal, ...]:
         """First what the trial says of reopened bullets, then what the method makes of what is left."""
@@ -67,7 +74,7 @@ class Stream:
         score = Score(sum(last), len(last))
         low, high = score.ci95
         recent = f"last {score.total}: {score.accuracy:.0%} ({low:.0%} to {high:.0%})"
-        return f"{sum(self.right)} of {len(self.right)} right, {recent}, {len(self._run.playbook)} bullets"
+        return f"{sum(self.right)} of {len(self.right)} right, {recent}, {self._run.bullets} bullets"
 
     def _reopen(self) -> None:
         run = self._run
@@ -77,10 +84,16 @@ class Stream:
         found = {"after": len(self.right), "reopened": sorted(self._open)}
         reason = f"the answers got worse: {len(self._open)} bullets must prove themselves again"
         run.step("drift", lambda: Work((), [], reason, AUTHOR, noted={"change": found, "why": reason}))
-        failing = set(run.replay.failing(sample.id for sample in self._recent))
-        again = [sample for sample in self._recent if sample.id in failing]
+        again = self._changed()
         phase = f"replay {self._changes}"
         for start in range(0, len(again), run.options.batch_size):
             part = again[start : start + run.options.batch_size]
             run.step(phase, lambda part=part: steps.study(run, phase, part, self.lessons))  # type: ignore[misc]
             self._open = still_open(self._open, run.playbook)
+
+    def _changed(self) -> list[Sample]:
+        """What is wrong since the change: what was wrong before it may have another right answer now."""
+        start = onset([right for _, right in self._outcomes])
+        since = {name for name, _ in list(self._outcomes)[start:]}
+        failing = set(self._run.replay.failing(since))
+        return [sample for sample in self._recent if sample.id in failing]

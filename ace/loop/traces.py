@@ -82,7 +82,7 @@ def _learn(run: Session, recorded: Sequence[Recorded], skipped: int) -> Report:
 
 def _study(run: Session, works: Mapping[str, str], recorded: Sequence[Recorded]) -> Work:
     version, playbook = run.version, run.playbook
-    proven = {s for payload in run.payloads for samples in payload["kept"].values() for s in samples}
+    proven = frozenset(run.taught)
 
     def study(each: Recorded) -> Lesson:
         bench = run.bench(PHASE, version, each.trace.id)

@@ -14,12 +14,14 @@ from dataclasses import dataclass, replace
 from ace.context.render import Rendered, render_playbook
 from ace.context.tokens import CountTokens, estimate_tokens
 from ace.errors import ModelError
+from ace.methods.choosing import Hybrid
 from ace.methods.combine import Batch
 from ace.methods.evidence import Evidence
 from ace.methods.generality import mentioned
 from ace.methods.proof import Proof, prove, solved
 from ace.methods.protocol import Bench, Trial
 from ace.methods.quarantine import released
+from ace.methods.refusals import earlier
 from ace.methods.search import Search, confined, failed, ignored, proposal
 from ace.playbook.delta import apply, touched
 from ace.playbook.model import Add, Bullet, Delta, Playbook, Quarantine, Remove
@@ -35,8 +37,8 @@ _PROOFS_OF_A_MERGE = 4
 class Ace:
     """The method. `tries` proposals for each failed sample, `neighbours` earlier samples to keep right.
 
-    `verify` False keeps every first lesson unproven (the ablation). `budget` is in tokens.
-    `cite` shows the generator the ids of bullets.
+    `verify` False keeps every first lesson unproven (the ablation).
+    `cite` shows the generator the ids of bullets. `select` chooses when not all of them fit.
     """
 
     reflector: Reflector
@@ -45,18 +47,23 @@ class Ace:
     neighbours: int = 1
     verify: bool = True
     merge: bool = False
-    budget: int = 10_000
     cite: bool = False
     count_tokens: CountTokens = estimate_tokens
+    select: Hybrid | None = None
 
-    def context(self, playbook: Playbook) -> Rendered:
-        return render_playbook(playbook, self.budget, self.count_tokens, ids=self.cite)
+    def context(self, playbook: Playbook, question: str, room: int) -> Rendered:
+        """The whole playbook where it fits; else what `select` chooses for the question, or the oldest."""
+        whole = render_playbook(playbook, room, self.count_tokens, ids=self.cite)
+        if self.select is None or not whole.left_out:
+            return whole
+        return self.select(playbook, question, room, self.count_tokens, ids=self.cite)
 
     def learn(
         self, trial: Trial, playbook: Playbook, bench: Bench, evidence: Evidence
     ) -> tuple[Proposal, ...]:
         right = solved(trial.feedback)
         search = Search(self.reflector, self.curator, self.neighbours, trial, playbook, bench, evidence)
+        search = replace(search, earlier=earlier(trial, playbook, evidence))
         if right:
             return tuple(search.tried(self.tries)) if self._lucky(trial, search) else ()
         unproven = right is None or not trial.provable

@@ -8,7 +8,7 @@ otherwise. Knows texts only.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from ace.methods.contrast import SPEAKS_FOR
@@ -40,6 +40,8 @@ def consider(
     bullets = tuple(known)
     if any(_says(bullet.content, lesson, sample.question) for bullet in bullets):
         return Considered(flaw=f"{lesson} is known")
+    if changed := _changed(lesson, sample, bullets, evidence):
+        return changed
     if flaw := _flaw(lesson, sample, evidence):
         told_apart = evidence.contrast.apart(lesson, sample.question)
         if flaw == WORDLESS or _flaw(told_apart, sample, evidence):
@@ -54,6 +56,17 @@ def consider(
         if same_topic or _uses_its_words(bullet.content, lesson):
             return Considered(flaw=f"{lesson} uses words that are known to mean: {bullet.content}")
     return Considered(added(lesson))
+
+
+def _changed(lesson: str, sample: Sample, bullets: Iterable[Bullet], evidence: Evidence) -> Considered | None:
+    """Where rules may change: the same words now mean another value of the same column."""
+    for bullet in bullets if evidence.newest_wins and conditions(lesson) == 1 else ():
+        same = topic(lesson) and topic(bullet.content) == topic(lesson)
+        if same and conditions(bullet.content) == 1 and _names(bullet.content) == _names(lesson):
+            outdated = evidence.outdated(bullet.content)
+            if outdated and not _flaw(lesson, sample, evidence, outdated):
+                return Considered(Revise(bullet.id, lesson, bullet.provenance))
+    return None
 
 
 def _says(bullet: str, lesson: str, question: str) -> bool:
@@ -85,14 +98,14 @@ def release(bullet: Bullet) -> tuple[Promote, Revise]:
     return Promote(bullet.id), Revise(bullet.id, bullet.content, bullet.provenance)
 
 
-def _flaw(lesson: str, sample: Sample, evidence: Evidence) -> str:
+def _flaw(lesson: str, sample: Sample, evidence: Evidence, outdated: Collection[str] = ()) -> str:
     if copied := repeated(sample.question, lesson):
         return f"repeats {', '.join(copied)} of its own question"
     if conditions(lesson) > 1:
         return "says several things in one line"
     if not stems(lesson.partition(":")[0]) - stems(" ".join(PLACEHOLDERS)):
         return WORDLESS
-    if other := evidence.contrast.bystander(lesson, (sample.id,)):
+    if other := evidence.contrast.bystander(lesson, (sample.id, *outdated)):
         return f"{SPEAKS_FOR}{other}"
     return "" if evidence.rarity.sets_apart(sample.question, lesson) else "would speak for many questions"
 

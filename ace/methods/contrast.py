@@ -54,10 +54,26 @@ class Contrast:
         for word in self._stems.get(sample_id, ()):
             self._using[word][sample_id] = None
 
+    def forget(self, sample_id: str) -> None:
+        """What was right for a sample may not be any more."""
+        self._subjects.pop(sample_id, None)
+        self._uses.pop(sample_id, None)
+        for word in self._stems.get(sample_id, ()):
+            self._using[word].pop(sample_id, None)
+
+    def by(self, lesson: str) -> tuple[str, ...]:
+        """Samples whose right answers were made of a plain condition, for questions with its words."""
+        told = _parsed(lesson)
+        if not told.meaning:
+            return ()
+        named = (min(words, key=lambda word: len(self._using[word])) for words in _named(lesson) if words)
+        near = {sample for word in named for sample in self._using[word]}
+        return tuple(s for s in sorted(near) if any(part <= told.meaning for part in self._uses[s]))
+
     def bystander(self, lesson: str, own: Collection[str]) -> str:
         """The question of a sample, none of `own`, that a lesson would speak for by mistake; or nothing."""
         told = _parsed(lesson)
-        for words in map(stems, lesson.partition(":")[0].split(", ")):
+        for words in _named(lesson):
             rarest = min(words, key=lambda word: (len(self._using[word]), word), default="")
             for other in self._using[rarest]:
                 if other not in own and words <= self._stems[other] and self._no_use(other, told):
@@ -84,6 +100,17 @@ class Contrast:
             return f"{telling.capitalize()}{colon}{meaning}"
         return f"{words} ({telling}){colon}{meaning}"
 
+    def against(self, lesson: str, question: str, other: str) -> str:
+        """A lesson with the word of its question, most asked for, that another question has not."""
+        words, colon, meaning = lesson.partition(":")
+        free = stems(unnamed(question)) - stems(other) - stems(words)
+        said = {stem(word): word.lower() for word in WORD.findall(unnamed(question))}
+        best = max((word for word in said if word in free), key=lambda word: self._asked[word], default="")
+        if not best:
+            return lesson
+        head, mark, tail = words.partition(" (")
+        return f"{head} ({said[best]}{f' {tail}' if mark else ')'}{colon}{meaning}"
+
     def _telling(self, lesson: str, question: str) -> str:
         shared = stems(question if conditions(lesson) == 1 else lesson.partition(":")[0])
         near = {other for word in shared for other in self._using[word]}
@@ -106,6 +133,11 @@ class Contrast:
         """It touches columns, and none of these."""
         subjects = self._subjects[sample_id]
         return bool(columns) and any("." in subject for subject in subjects) and not subjects & columns
+
+
+def _named(lesson: str) -> list[frozenset[str]]:
+    """The words of each of its names."""
+    return [frozenset(stems(name)) for name in lesson.partition(":")[0].split(", ")]
 
 
 def _calculates(lesson: str) -> bool:

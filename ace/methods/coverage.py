@@ -1,4 +1,4 @@
-"""What a right answer is made of and no bullet says: it was right by luck, and luck is not learned from.
+"""What a right answer is made of, and which bullets say it. What none says was luck.
 
 Knows texts only.
 """
@@ -28,6 +28,15 @@ def unspoken(question: str, uses: Iterable[str], known: Iterable[Bullet]) -> tup
         for part in teachable(question, uses)
         if not any(set(same_words(generalised(question, part))) <= words for words in told)
     )
+
+
+def vouched(bullet: Bullet, uses: Iterable[str]) -> bool | None:
+    """Whether a right answer is made of what a bullet says; None where one of them does not say."""
+    meaning, parts = frozenset(same_words(bullet.content.partition(":")[2])), [*uses]
+    if not parts or not meaning:
+        return None
+    told = (frozenset(same_words(part)) for part in parts)
+    return any(part <= meaning or meaning <= part for part in told)
 
 
 def _said(question: str, part: str) -> bool:

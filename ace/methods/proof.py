@@ -16,14 +16,19 @@ from ace.playbook.delta import apply
 from ace.playbook.model import Delta, Playbook
 from ace.task.types import Feedback, Sample
 
+BROKE = "was right and now fails"
+
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """`holds` and why, with the trials that showed it, the last one decisive."""
+    """`holds` and why, with the trials that showed it, the last one decisive. `broke`: the question of a
+    neighbour that was right and now fails.
+    """
 
     holds: bool
     why: str
     trials: tuple[Trial, ...] = ()
+    broke: str = ""
 
 
 def solved(feedback: Feedback) -> bool | None:
@@ -65,6 +70,6 @@ def prove(
     for sample in neighbours:
         trials.append(bench.solve(sample, candidate))
         if not solved(trials[-1].feedback) and solved(bench.solve(sample, playbook).feedback):
-            return Proof(False, f"{sample.id} was right and now fails", tuple(trials))
+            return Proof(False, f"{sample.id} {BROKE}", tuple(trials), sample.question)
     right = dict.fromkeys(trial.sample.id for trial in trials if solved(trial.feedback))
     return Proof(True, f"right with it: {', '.join(right)}", tuple(trials))

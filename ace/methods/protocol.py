@@ -52,8 +52,11 @@ class Bench(Protocol):
 class Method(Protocol):
     """Supplies the context and learns. Pure but for its model calls: the loop commits."""
 
-    def context(self, playbook: Playbook) -> Rendered:
-        """What the generator is given of a playbook, and what there was no room for."""
+    def context(self, playbook: Playbook, question: str, room: int) -> Rendered:
+        """What the generator is given of a playbook in `room` tokens, and what there was no room for.
+
+        Its text is a prefix: as long as everything fits, it is the same whatever the question.
+        """
         ...
 
     def learn(

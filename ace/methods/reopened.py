@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from ace.methods.coverage import vouched
 from ace.methods.generality import stems
 from ace.methods.proof import solved
 from ace.methods.protocol import Trial
 from ace.playbook.model import Bullet, Operation, Playbook, Quarantine, Revise, Status
-from ace.refine.similar import same_words
 from ace.store.records import Proposal
 from ace.task.types import Feedback
 
@@ -47,7 +47,7 @@ def weighed(trial: Trial, before: Reopened) -> Iterator[Proposal]:
     for bullet in before.values():
         if not speaks_of(bullet, trial.sample.question):
             continue
-        if _vouched(bullet, trial.feedback, right):
+        if _holds(bullet, trial.feedback, right):
             cited = tuple(dict.fromkeys((*bullet.provenance, trial.episode)))
             yield _decided(trial, Revise(bullet.id, bullet.content, cited), "holds after the change")
         elif not right:
@@ -77,13 +77,10 @@ def _asked(name: str, question: str) -> bool:
     return bool(words) and words <= stems(question)
 
 
-def _vouched(bullet: Bullet, feedback: Feedback, right: bool) -> bool:
+def _holds(bullet: Bullet, feedback: Feedback, right: bool) -> bool:
     """Where labels show what the right answer is made of, that decides; else whether it was right."""
-    meaning = frozenset(same_words(bullet.content.partition(":")[2]))
-    if not feedback.uses or not meaning:
-        return right
-    uses = (frozenset(same_words(part)) for part in feedback.uses)
-    return any(part <= meaning or meaning <= part for part in uses)
+    said = vouched(bullet, feedback.uses)
+    return right if said is None else said
 
 
 def _decided(trial: Trial, operation: Operation, what: str) -> Proposal:

@@ -5,7 +5,7 @@ Knows one trial, the playbook it was made with, and the bench to prove things on
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ from ace.methods.generality import generalised, stems
 from ace.methods.held import REPEATS, Seen, seen, waiting
 from ace.methods.proof import Proof, prove, solved
 from ace.methods.protocol import Bench, Trial
+from ace.methods.refusals import contents
 from ace.playbook.delta import touched
 from ace.playbook.model import (
     Add,
@@ -33,6 +34,7 @@ from ace.playbook.model import (
     Revise,
     Status,
 )
+from ace.refine.facts import lost_facts
 from ace.roles.curator import Curator
 from ace.roles.reflector import Reflector
 from ace.store.records import Proposal
@@ -42,15 +44,19 @@ _TEMPERATURES = (0.0, 0.7, 1.0)
 _SHOWN_TO_CURATOR = 8
 _SHOWN_TO_REFLECTOR = 4
 _PROOFS_OF_A_CHANGE = 2
+_SHOWN_REFUTED = 2  # of earlier meetings, and of this one
 
 
 class _Made(NamedTuple):
-    """A proposal, the attempts made with it, what was wrong with lessons that were left out; those held."""
+    """A proposal, the attempts made with it, what was wrong with lessons that were left out; those held; the
+    question of a neighbour that it broke.
+    """
 
     proposal: Proposal
     trials: tuple[Trial, ...] = ()
     flaws: tuple[str, ...] = ()
     held: tuple[Add, ...] = ()
+    broke: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +71,10 @@ class Search:
     bench: Bench
     evidence: Evidence
     taken: Delta = ()
-    refuted: tuple[list[str], ...] = ()
+    refuted: tuple[Sequence[str], ...] = ()
+    earlier: tuple[Sequence[str], ...] = ()  # refuted when the sample was met before, and still known to be
     flaws: tuple[str, ...] = ()  # of the last try's lessons, in words
+    clashes: tuple[tuple[str, str], ...] = ()  # lessons that held, and the question of a neighbour they broke
     held: tuple[Add, ...] = ()  # lessons that were not tried and must wait, see `ace.methods.held`
 
     def tried(self, tries: int) -> Iterator[Proposal]:
@@ -79,18 +87,28 @@ class Search:
         state = self
         for number in range(tries):
             curating = number >= 3 and number % 2 and state._related()
-            made, trials, flaws, held = state._edit(number) if curating else state._lesson(number)
+            made, trials, flaws, held, broke = state._edit(number) if curating else state._lesson(number)
             state = replace(state, held=(*state.held, *held))
             if made.outcome == "accepted":
                 yield replace(made, delta=(*made.delta, *waiting(state.held, self.playbook)))
                 return
             yield made
-            state = replace(state, refuted=(*state.refuted, _contents(made.delta)), flaws=flaws)
+            state = replace(state, refuted=(*state.refuted, contents(made.delta)), flaws=flaws)
+            state = state._clashing(made.delta, broke)
             if trials and closer(trials[0].feedback, state.trial.feedback):
                 state = replace(state, trial=trials[0], taken=made.delta, refuted=(), flaws=())
         if delta := waiting(state.held, self.playbook):
             why = "quarantined: it must wait for a person, or for an attempt at another sample"
             yield Proposal(self.trial.sample.id, "reflector", delta, "accepted", why, (self.trial.episode,))
+
+    def _clashing(self, delta: Delta, broke: str) -> Search:
+        """What broke a neighbour is true, and said in words that the neighbour's question has as well."""
+        if not broke:
+            return self
+        found = [said for said in contents(delta) if said not in contents(self.taken)]
+        flaws = (f"{said} {SPEAKS_FOR}{broke}" for said in found)
+        clashes = (*self.clashes, *((said, broke) for said in found))
+        return replace(self, flaws=(*self.flaws, *flaws), clashes=clashes)
 
     def unproven(self, *, quarantine: bool) -> Proposal:
         """The first lesson as it comes; in quarantine where nothing that is shown could ever prove it."""
@@ -134,9 +152,7 @@ class Search:
     def _lesson(self, number: int) -> _Made:
         sample = self.trial.sample
         try:
-            said = self._said(
-                number, [" ".join(before) for before in self.refuted[-2:]] if number > 2 else ()
-            )
+            said = self._said(number, self._unhelpful(self.refuted if number > 2 else ()))
         except ModelError as error:
             return _Made(failed(sample.id, "reflector", error, self.trial.episode))
         known, suspect = self._related(), {text: flaw for text in said if (flaw := self._seen.flaw(text))}
@@ -149,7 +165,7 @@ class Search:
         held = tuple(replace(added(text), provenance=(self.trial.episode,)) for text in suspect)
         flaws += tuple(f"a sentence that {flaw}" for flaw in dict.fromkeys(suspect.values()))
         delta = (*self.taken, *found)
-        if not found or _contents(delta) in self.refuted:
+        if not found or self._tried(delta):
             proof = Proof(False, ("refuted before" if found else "nothing new") + left_out)
             made = proposal(sample.id, "reflector", delta or _added(said), proof, self.trial)
             return _Made(made, (), flaws, held)
@@ -170,16 +186,31 @@ class Search:
     def _edit(self, number: int) -> _Made:
         shown = self._related()[:_SHOWN_TO_CURATOR]
         try:
-            said = self.curator(shown, failure=_story(self.trial), seed=self._seed(number))
+            story = _story(self.trial, self._unhelpful(self.refuted))
+            said = self.curator(shown, failure=story, seed=self._seed(number))
         except ModelError as error:
             return _Made(failed(self.trial.sample.id, "curator", error, self.trial.episode))
         kept, looked = confined(said, shown), self._seen
         suspect = [op for op in kept if isinstance(op, Add | Revise | Merge) and looked.repeated(op.content)]
         note = ignored(said, shown) + "".join(f"; held, {op.content} {REPEATS}" for op in suspect)
-        made = self._proven("curator", tuple(op for op in kept if op not in suspect), note)
         cited = (self.trial.episode,)
         held = tuple(replace(op, provenance=cited) for op in suspect if isinstance(op, Add))
-        return made._replace(held=held)
+        delta = tuple(op for op in kept if op not in suspect)
+        if self._tried(delta):
+            proof = Proof(False, f"refuted before{note}")
+            return _Made(proposal(self.trial.sample.id, "curator", delta, proof, self.trial), held=held)
+        return self._proven("curator", delta, note)._replace(held=held)
+
+    def _tried(self, delta: Delta) -> bool:
+        """It says what was refuted already, and does nothing else."""
+        said = contents(delta)
+        told = [list(before) for before in (*self.earlier, *self.refuted)]
+        return len(said) == len(delta) and said in told
+
+    def _unhelpful(self, refuted: Sequence[Sequence[str]]) -> list[str]:
+        """For the roles: what the latest refuted edits said, those of this search last."""
+        told = (*self.earlier[-_SHOWN_REFUTED:], *refuted[-_SHOWN_REFUTED:])
+        return [" ".join(before) for before in told]
 
     def _proven(self, author: str, delta: Delta, note: str) -> _Made:
         """Its own sample first; then what proved the bullets it changes, and a few neighbours."""
@@ -189,10 +220,14 @@ class Search:
             *self.evidence.proofs(changed)[:_PROOFS_OF_A_CHANGE],
             *self.evidence.neighbours(sample, subjects, self.neighbours),
         )
-        others = tuple({other.id: other for other in near if other.id != sample.id}.values())
+        bullets = self.playbook.bullets
+        revised = (bullets[op.id] for op in delta if isinstance(op, Revise) and op.id in bullets)
+        gone = {name for bullet in revised for name in self.evidence.outdated(bullet.content)}
+        known = {other.id: other for other in near if other.id not in gone}
+        others = tuple(other for name, other in known.items() if name != sample.id)
         proof = prove(delta, self.playbook, (sample,), others, self.bench)
         made = proposal(sample.id, author, delta, replace(proof, why=f"{proof.why}{note}"), self.trial)
-        return _Made(made, proof.trials)
+        return _Made(made, proof.trials, broke=proof.broke)
 
     def _said(self, number: int, refuted: Iterable[str]) -> tuple[str, ...]:
         """What the reflector says about this trial, told what the playbook knows about the question."""
@@ -210,7 +245,12 @@ class Search:
             seed=self._seed(number),
         )
         question, contrast = self.trial.sample.question, self.evidence.contrast
-        return tuple(contrast.worded(generalised(question, lesson), question) for lesson in lessons)
+        worded = (contrast.worded(generalised(question, lesson), question) for lesson in lessons)
+        broke = dict(self.clashes)
+        return tuple(
+            contrast.against(lesson, question, broke[lesson]) if lesson in broke else lesson
+            for lesson in worded
+        )
 
     def _related(self) -> tuple[Bullet, ...]:
         """Bullets in use on the subjects of the trial, and the lessons taken along."""
@@ -262,32 +302,42 @@ def failed(subject: str, author: str, error: ModelError, *episodes: str) -> Prop
 
 
 def confined(delta: Delta, shown: Iterable[Bullet]) -> Delta:
-    """A curator's operations, held to the bullets it was shown; new bullets get ids of ours."""
-    ids = {bullet.id for bullet in shown}
-    return tuple(kept for operation in delta if (kept := _held(operation, ids)) is not None)
+    """A curator's operations, held to the bullets it was shown; new bullets get ids of ours. A merge that
+    loses a number, a name or a unit of what it merges is left out.
+    """
+    known = {bullet.id: bullet for bullet in shown}
+    return tuple(kept for operation in delta if (kept := _held(operation, known)) is not None)
 
 
 def ignored(delta: Delta, shown: Iterable[Bullet]) -> str:
     """What `confined` left out, for the record."""
-    ids = {bullet.id for bullet in shown}
-    left = [f"{op.op} {', '.join(touched(op))}{_why(op)}" for op in delta if _held(op, ids) is None]
+    known = {bullet.id: bullet for bullet in shown}
+    left = [f"{op.op} {', '.join(touched(op))}{_why(op, known)}" for op in delta if _held(op, known) is None]
     return f"; ignored: {'; '.join(left)}" if left else ""
 
 
-def _why(operation: Operation) -> str:
-    """What is suspicious about what an operation says, with the text: nothing a model said is lost."""
+def _why(operation: Operation, known: Mapping[str, Bullet]) -> str:
+    """What speaks against an operation, with a suspicious text itself: nothing a model said is lost.
+
+    A merge may lose no fact. A revision may: it is how a lesson is corrected.
+    """
     content = operation.content if isinstance(operation, Add | Revise | Merge) else ""
-    flaw = suspicion(content)
-    return f" ({flaw}: {content})" if flaw else ""
+    if flaw := suspicion(content):
+        return f" ({flaw}: {content})"
+    if not isinstance(operation, Merge):
+        return ""
+    old = [known[name].content for name in touched(operation) if name in known]
+    lost = lost_facts(old, content)
+    return f" (it loses {', '.join(lost)})" if lost else ""
 
 
-def _held(operation: Operation, ids: set[str]) -> Operation | None:
-    if _why(operation):
+def _held(operation: Operation, ids: Mapping[str, Bullet]) -> Operation | None:
+    if _why(operation, ids):
         return None
     match operation:
         case Add(content=content):
             return added(" ".join(content.split()))
-        case Merge(into=into, sources=sources, content=content) if into in ids and set(sources) <= ids:
+        case Merge(into=into, sources=sources, content=content) if into in ids and set(sources) <= ids.keys():
             others = tuple(dict.fromkeys(source for source in sources if source != into))
             line = " ".join(content.split())
             return Merge(into, others, line) if others else Revise(into, line)
@@ -299,17 +349,14 @@ def _held(operation: Operation, ids: set[str]) -> Operation | None:
             return None
 
 
-def _contents(delta: Delta) -> list[str]:
-    return [operation.content for operation in delta if isinstance(operation, Add | Revise)]
-
-
 def _added(lessons: Iterable[str]) -> tuple[Add, ...]:
     return tuple(added(lesson) for lesson in lessons)
 
 
-def _story(trial: Trial) -> str:
+def _story(trial: Trial, unhelpful: Sequence[str] = ()) -> str:
     feedback = trial.feedback
     lacks = f"\nIt lacks: {'; '.join(feedback.missing)}" if feedback.missing else ""
     outcome = headless(feedback.text) if feedback.kind is FeedbackKind.EXECUTION else feedback.text
     shown, answer = f"{feedback.expected or outcome}{lacks}", headless(trial.attempt.answer)
-    return f"Question: {headless(trial.sample.question)}\nWrong answer: {answer}\n{shown}"
+    story = f"Question: {headless(trial.sample.question)}\nWrong answer: {answer}\n{shown}"
+    return "\n".join([story, *(f"This did not help: {text}" for text in unhelpful)])

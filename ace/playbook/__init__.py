@@ -32,7 +32,7 @@ from ace.playbook.model import (
     Vote,
     bullet_id,
 )
-from ace.playbook.threeway import Side, join
+from ace.playbook.threeway import Side, join, lost_votes
 
 __all__ = [
     "Add",
@@ -62,6 +62,7 @@ __all__ = [
     "from_markdown",
     "invert",
     "join",
+    "lost_votes",
     "playbook_from_json",
     "playbook_to_json",
     "to_markdown",

@@ -1,7 +1,32 @@
-"""When two bullets say the same thing, or speak of the same thing. Pure functions on texts."""
+"""Playbook to delta: merging what says the same, settling what contradicts, retiring what harms.
 
-from __future__ import annotations
+Needs no model, database or network; embeddings are passed in as a function.
+"""
 
+from ace.refine.conflict import Conflict, Likeness, compare
+from ace.refine.facts import keeps_facts, lost_facts
+from ace.refine.index import Index
+from ace.refine.refined import Refined, refined
+from ace.refine.retire import retired
+from ace.refine.settle import Judge, Settled, both_wait, by_evidence, settled
 from ace.refine.similar import same_meaning, same_words, topic
 
-__all__ = ["same_meaning", "same_words", "topic"]
+__all__ = [
+    "Conflict",
+    "Index",
+    "Judge",
+    "Likeness",
+    "Refined",
+    "Settled",
+    "both_wait",
+    "by_evidence",
+    "compare",
+    "keeps_facts",
+    "lost_facts",
+    "refined",
+    "retired",
+    "same_meaning",
+    "same_words",
+    "settled",
+    "topic",
+]

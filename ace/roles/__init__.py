@@ -7,5 +7,16 @@ from ace.roles.generator import Answer, Generator
 from ace.roles.prompt import prompt_hash
 from ace.roles.reflector import Lesson, Reflector
 from ace.roles.team import Team
+from ace.roles.writer import Writer
 
-__all__ = ["Answer", "Curation", "Curator", "Generator", "Lesson", "Reflector", "Team", "prompt_hash"]
+__all__ = [
+    "Answer",
+    "Curation",
+    "Curator",
+    "Generator",
+    "Lesson",
+    "Reflector",
+    "Team",
+    "Writer",
+    "prompt_hash",
+]

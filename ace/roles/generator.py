@@ -1,4 +1,4 @@
-"""The generator attempts a sample with a playbook in its context."""
+"""The generator attempts a sample with what was assembled for it. It words the messages."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, Field
 
+from ace.context.assemble import Assembled, Frame
 from ace.context.render import defused
 from ace.llm.client import Client
 from ace.roles.citing import without_citations
@@ -31,17 +32,25 @@ class Generator:
     task: Task
     cite: bool = False
 
-    def __call__(self, sample: Sample, playbook: str, *, temperature: float = 0.0, seed: int = 0) -> Answer:
+    def frame(self, sample: Sample) -> Frame:
+        """How the messages for a sample are worded."""
+        environment = self.task.environment.describe(sample)
+
+        def system(playbook: str) -> str:
+            words = {"instructions": self.task.instructions, "environment": environment}
+            return render("generator", "system", **words, playbook=playbook, cite=self.cite)
+
+        def user(lessons: str, found: str) -> str:
+            question = defused(sample.question)
+            return render("generator", "user", lessons=lessons, found=found, question=question)
+
+        return Frame(system, user)
+
+    def __call__(
+        self, sample: Sample, context: Assembled, *, temperature: float = 0.0, seed: int = 0
+    ) -> Answer:
         """One call. Raises ValueError when the model answers nothing, ModelError as the client does."""
-        system = render(
-            "generator",
-            "system",
-            instructions=self.task.instructions,
-            environment=self.task.environment.describe(sample),
-            playbook=playbook,
-            cite=self.cite,
-        )
-        asked = messages(system, render("generator", "user", question=defused(sample.question)))
+        asked = messages(context.system, context.user)
         reply = self.client.complete(
             asked, temperature=temperature, seed=seed, max_tokens=self.task.max_tokens
         )

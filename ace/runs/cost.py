@@ -78,10 +78,22 @@ def usage_by_role(calls: Iterable[Call]) -> dict[str, Usage]:
 
 def wall(calls: Iterable[Call]) -> float:
     """Seconds in which at least one of the calls was under way."""
+    return _covered((call.started, call.usage.seconds) for call in calls)
+
+
+def worked(calls: Iterable[Call], steps: Iterable[Step]) -> float:
+    """Seconds in which a step or a call was under way: what is known of sessions that were killed."""
+    told = [(call.started, call.usage.seconds) for call in calls]
+    payloads = [step.payload for step in steps]
+    return _covered([*told, *((p["started"], p["seconds"]) for p in payloads if "started" in p)])
+
+
+def _covered(spans: Iterable[tuple[float, float]]) -> float:
+    """The length of the union of spans, each a start and a length."""
     total, until = 0.0, 0.0
-    for start, end in sorted((call.started, call.started + call.usage.seconds) for call in calls):
-        total += max(0.0, end - max(start, until))
-        until = max(until, end)
+    for start, length in sorted(spans):
+        total += max(0.0, start + length - max(start, until))
+        until = max(until, start + length)
     return total
 
 

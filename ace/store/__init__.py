@@ -1,12 +1,29 @@
 """One SQLite file for each playbook: its versions and branches, and the runs that made them."""
 
 from ace.store.backup import restore
-from ace.store.records import Branch, Commit, Problem, Proposal, Run, Said, Step, Tag, Touch, Version
+from ace.store.records import (
+    Branch,
+    Commit,
+    Forgotten,
+    Imported,
+    MemoryProposal,
+    Problem,
+    Proposal,
+    Run,
+    Said,
+    Step,
+    Tag,
+    Touch,
+    Version,
+)
 from ace.store.store import Ref, Store
 
 __all__ = [
     "Branch",
     "Commit",
+    "Forgotten",
+    "Imported",
+    "MemoryProposal",
     "Problem",
     "Proposal",
     "Ref",

@@ -58,10 +58,12 @@ def restore(backup: str | Path, path: str | Path, *, timeout: float = 10.0) -> P
 
 
 def _refuse_existing(target: Path) -> None:
-    if target.exists():
-        raise InputError(
-            f"{target} is there already.", hint="Give a name that is free: nothing is overwritten."
-        )
+    if target.exists() or target.is_symlink():  # a link to nothing is there, too
+        raise _taken(target)
+
+
+def _taken(target: Path) -> InputError:
+    return InputError(f"{target} is there already.", hint="Give a name that is free: nothing is overwritten.")
 
 
 def _set_aside(path: Path, timeout: float, held: ExitStack) -> Path:
@@ -110,8 +112,8 @@ def _publish(part: Path, target: Path, *, replace: bool = False) -> None:
     else:
         try:
             os.link(part, target)
-        except FileExistsError:
-            _refuse_existing(target)
+        except FileExistsError as error:
+            raise _taken(target) from error
     folder = os.open(target.absolute().parent, os.O_RDONLY)
     try:
         os.fsync(folder)

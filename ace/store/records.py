@@ -138,3 +138,45 @@ class Step:
     phase: str
     payload: dict[str, Any]
     version: int
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryProposal:
+    """What a model thought should be remembered of a conversation, and what became of it.
+
+    `proposal` holds its fields; `why` begins with the rule that spoke against it; `memory` is the id it got.
+    """
+
+    user: str
+    session: str
+    conversation: str
+    proposal: dict[str, Any]
+    outcome: Outcome
+    why: str = ""
+    memory: str = ""
+    author: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What forgetting did. `redacted`: table -> rows; `exports`: files that were written again.
+
+    `remaining` names places that hold the text still and are not for forgetting to change. `scrubbed`: no
+    byte of it is left in the file; otherwise somebody else has it open, and `Store.scrub` has to be called
+    later.
+    """
+
+    memories: tuple[str, ...]
+    redacted: dict[str, int]
+    exports: tuple[str, ...]
+    remaining: tuple[str, ...]
+    scrubbed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """Ids: those that are new here, were here already, and were forgotten here and stay so."""
+
+    added: tuple[str, ...]
+    known: tuple[str, ...]
+    forgotten: tuple[str, ...]

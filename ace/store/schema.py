@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING
 
 from ace.errors import NewerSchema, NotAPlaybook
 from ace.playbook.codec import chain_hash, delta_to_json
+from ace.store import seals
 from ace.store.aliases import m004_aliases
 from ace.store.branch_tables import m003_branches
 from ace.store.calls import m005_calls
 from ace.store.feedback import m006_feedback
+from ace.store.memories import m010_memories
+from ace.store.vectors import m008_vectors
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -152,6 +155,21 @@ def m002_uses(db: Database) -> None:
     db.execute("ALTER TABLE episodes ADD COLUMN uses TEXT NOT NULL DEFAULT '[]' /* JSON list: its parts */")
 
 
+HEAD_BULLETS = """CREATE VIEW head_bullets AS         -- what main's prompts get, in their order
+SELECT bullets.* FROM bullets JOIN sections ON sections.name = bullets.section AND sections.branch = 'main'
+WHERE status = 'active' ORDER BY sections.place, bullets.position, bullets.id"""
+WAITING_BULLETS = """CREATE VIEW quarantined_bullets AS  -- what waits on main for proof, and no prompt gets
+SELECT bullets.* FROM bullets JOIN sections ON sections.name = bullets.section AND sections.branch = 'main'
+WHERE status = 'quarantined' ORDER BY sections.place, bullets.position, bullets.id"""
+
+
+def m007_seals(db: Database) -> None:
+    """Every table's rows are counted; bullets in quarantine have a view of their own."""
+    seals.first(db.conn)
+    for statement in ("DROP VIEW head_bullets", HEAD_BULLETS, WAITING_BULLETS):
+        db.execute(statement)
+
+
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     m001_first_tables,
     m002_uses,
@@ -159,6 +177,9 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     m004_aliases,
     m005_calls,
     m006_feedback,
+    m007_seals,
+    m008_vectors,
+    m010_memories,
 )
 LATEST = len(MIGRATIONS)
 DAMAGED = (

@@ -9,22 +9,21 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from ace.errors import MergeConflict
 from ace.playbook.delta import diff
 from ace.playbook.exchange import Alias
 from ace.playbook.model import Delta, Playbook
-from ace.playbook.threeway import Side, join
+from ace.playbook.threeway import Side, join, lost_votes
 from ace.store import aliases as alias_rows
 from ace.store import backup, calls, evidence, lineage, past, runs, verify, versions
 from ace.store import feedback as feedback_rows
-from ace.store.connection import connect, transaction, typed_errors
+from ace.store.connection import connect
 from ace.store.journal import CallJournal
 from ace.store.records import Branch, Commit, Problem, Proposal, Run, RunStatus, Step, Tag, Touch, Version
+from ace.store.remembering import Remembering
 from ace.store.versions import Head, Note
 from ace.task.types import Episode
 
@@ -37,13 +36,12 @@ Ref = int | str
 """A version: its number, or the name of a branch or tag."""
 
 
-class Store:
+class Store(Remembering):
     """A playbook with its history. Use as a context manager, or call `close()`."""
 
     def __init__(self, db: sqlite3.Connection, path: Path, branch: str = lineage.MAIN) -> None:
-        self.path = path
+        super().__init__(db, path)
         self.branch_name = branch
-        self._db = db
         self._seen: Head | None = None  # the head when this store last looked
         self._past: dict[int, Playbook] = {}
 
@@ -70,18 +68,6 @@ class Store:
             store.close()
             raise
         return store
-
-    def close(self) -> None:
-        with typed_errors(self.path):
-            self._db.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     # Playbook and history
 
@@ -116,9 +102,9 @@ class Store:
         """Append a version, and in the same transaction the journal step, episodes, proposals and aliases.
 
         `expect` is the version the delta was decided on: by default the head as this store last saw
-        it. When the head has moved on, the delta is applied to the new head if the two changed
-        different bullets; otherwise StoreConflict, and nothing is written. A delta of which nothing
-        applies makes no version, but the rest is still written.
+        it. When the head has moved on, the delta is applied to the new head if the two edited
+        different bullets; otherwise StoreConflict, and nothing is written. Votes are no edits and
+        add up. A delta of which nothing applies makes no version, but the rest is still written.
         """
         with self._writing() as db:
             base = self._base(expect)
@@ -150,8 +136,9 @@ class Store:
     ) -> Commit:
         """A new version with what another branch changed since the two last met, bullet by bullet.
 
-        Votes add up. A bullet that both changed, to different ends, raises MergeConflict with their
-        names, and nothing is written; `prefer` says whose bullet to take instead.
+        Votes add up; those on a bullet that this branch has removed are recorded as rejected. A bullet
+        that both edited, to different ends, raises MergeConflict with their names, and nothing is
+        written; `prefer` says whose bullet to take instead.
         """
         with self._writing() as db:
             head = self._look(db)
@@ -163,9 +150,10 @@ class Store:
             joined, conflicts = join(then, head.playbook, others, prefer)
             if conflicts:
                 raise _conflict(base, head, theirs, conflicts)
-            delta = diff(head.playbook, joined)
+            delta = (*lost_votes(head.playbook, joined), *diff(head.playbook, joined))
             note = Note(author, f"merge of {other}" if reason is None else reason, merged=theirs)
             head, rejections = versions.append(db, head, delta, note)
+            evidence.add_rejections(db, None, author, rejections, head.version.number)
         return self._moved(head, rejections)
 
     def log(
@@ -321,11 +309,9 @@ class Store:
 
     # Inside
 
-    def _reading(self) -> AbstractContextManager[sqlite3.Connection]:
-        return transaction(self._db, self.path, write=False)
-
-    def _writing(self) -> AbstractContextManager[sqlite3.Connection]:
-        return transaction(self._db, self.path, write=True)
+    def _look_again(self) -> None:
+        self._seen = None
+        self._past.clear()
 
     def _look(self, db: sqlite3.Connection) -> Head:
         """The head as it is now. What others committed since is moved over onto the playbook in memory."""
@@ -380,7 +366,7 @@ class Store:
 def _conflict(base: int, head: Head, theirs: Version, bullets: tuple[str, ...]) -> MergeConflict:
     ours = head.version.number
     return MergeConflict(
-        f"Versions {ours} and {theirs.number} both changed {', '.join(bullets)} since version {base}.",
+        f"Versions {ours} and {theirs.number} both edited {', '.join(bullets)} since version {base}.",
         hint="Make one of them like the other, or say which to prefer: ours or theirs.",
         base=base,
         ours=ours,

@@ -13,7 +13,7 @@ from ace.errors import FormatError, NotAPlaybook
 from ace.playbook.codec import delta_from_json
 from ace.playbook.delta import apply, touched
 from ace.playbook.model import Delta, Playbook
-from ace.store import lineage, past, rows, schema, versions
+from ace.store import lineage, memories, past, rows, schema, seals, versions
 from ace.store.records import Branch, Problem, Version
 
 JSON_COLUMNS = {
@@ -23,9 +23,9 @@ JSON_COLUMNS = {
     "proposals": ("delta", "episodes", "attempts"),
     "rejected_operations": ("operation",),
     "calls": ("faults",),
+    "memory_proposals": ("proposal",),
+    "forgotten": ("redacted",),
 }
-
-_ONLY_ADDED = ("runs", "episodes", "proposals", "rejected_operations", "tags", "calls", "aliases")
 
 
 def problems(db: sqlite3.Connection) -> Iterator[Problem]:
@@ -37,6 +37,7 @@ def problems(db: sqlite3.Connection) -> Iterator[Problem]:
         yield from _complete(db)
         yield from _aliases(db)
         yield from _strays(db)
+        yield from (Problem(None, text) for text in memories.problems(db))
         history = _History({branch.name: branch for branch in lineage.branches(db)})
         for version in reversed(versions.log(db, None, None)):
             yield from history.check(db, version)
@@ -80,15 +81,9 @@ def _journal(db: sqlite3.Connection) -> Iterator[Problem]:
 
 
 def _complete(db: sqlite3.Connection) -> Iterator[Problem]:
-    """Rows are only ever added, so their numbers have no gaps; a step tells how many proposals it had."""
-    for table in _ONLY_ADDED:
-        sql = f"SELECT coalesce(max(rowid), 0) - count(*) FROM {table}"  # noqa: S608 (our own names)
-        if missing := db.execute(sql).fetchone()[0]:
-            yield Problem(None, f"{missing} rows of {table} are missing.")
-    gaps = "max(number) - min(number) + 1 - count(*)"
-    sql = f"SELECT run, {gaps} FROM steps GROUP BY run HAVING {gaps} > 0"  # noqa: S608
-    for run, missing in db.execute(sql):
-        yield Problem(None, f"{missing} steps of run {run} are missing.")
+    """Every table has the rows that its seal counts; a step tells how many proposals it had."""
+    for text in seals.problems(db, [table for table in rows.SEALED if table != "seals"]):
+        yield Problem(None, text)
     told = """SELECT run, sum(json_array_length(payload, '$.proposals')) FROM steps GROUP BY run"""
     there = "SELECT count(*) FROM proposals WHERE run = ?"
     for run, expected in db.execute(told).fetchall():

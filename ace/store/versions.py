@@ -103,21 +103,21 @@ def _rests_on(db: sqlite3.Connection, version: Version, operation: Operation, bu
 
 
 def check_rebase(db: sqlite3.Connection, base: int, found: int, delta: Delta) -> None:
-    """A delta decided on version `base` still holds at `found` unless both changed the same bullet.
+    """A delta decided on version `base` still holds at `found` unless both edited the same bullet.
 
-    Votes add up in any order, so two votes on one bullet do not conflict.
+    Votes never conflict: they change no text, and add up in any order. One on a bullet that is gone by now
+    is rejected like any operation that cannot apply.
     """
     if base == found:
         return
     read(db, base)
     lineage.check_behind(db, base, found)
-    theirs = tuple(since(db, lineage.line(db, found), base))
-    edits = touched_by([_edits(delta)]), touched_by(map(_edits, theirs))
-    clash = (edits[0] & touched_by(theirs)) | (edits[1] & touched_by([delta]))
+    theirs = since(db, lineage.line(db, found), base)
+    clash = touched_by([_edits(delta)]) & touched_by(map(_edits, theirs))
     if clash:
         bullets = tuple(sorted(clash))
         raise StoreConflict(
-            f"The playbook moved from version {base} to {found}, and both changed {', '.join(bullets)}.",
+            f"The playbook moved from version {base} to {found}, and both edited {', '.join(bullets)}.",
             hint="Read the playbook again, decide again, and commit that.",
             expected=base,
             found=found,

@@ -19,6 +19,7 @@ from ace.task.types import (
     Sample,
     SelfChecking,
     Task,
+    TaskContext,
     Verdict,
 )
 
@@ -37,6 +38,7 @@ __all__ = [
     "SelfChecking",
     "SqlEnvironment",
     "Task",
+    "TaskContext",
     "Verdict",
     "check_task",
     "define_task",

@@ -22,6 +22,9 @@ _THOUSANDS = re.compile(r"(?<=\d)[,_'\u2019\u00a0\u202f](?=\d{3}(?!\d))")
 _CURRENCY = re.compile(
     r"(?:\b[a-z]{1,3})?[$\u20ac\u00a3\u00a5]\s*|\b(?:usd|eur|gbp|jpy|chf)\s*(?=[-+\d.])", re.IGNORECASE
 )
+_WHOLE_NUMBER = re.compile(r"[-+]?\d[\d,_'\u2019\u00a0\u202f]*(?:\.\d+)?")
+_WORDS = re.compile(r"\w+")
+_AROUND = 8  # words beside the gold ones that a short answer may have
 _NUMBERING = re.compile(r"^(?:\d+[.)]|[-*])\s+")
 
 
@@ -53,7 +56,29 @@ def label_set(gold: str, answer: str) -> float:
     return (wanted & found).total() / max((wanted | found).total(), 1)
 
 
-SCORERS: Mapping[str, Scorer] = {"exact": exact, "numeric": numeric, "labels": ordered_labels}
+def short(gold: str, answer: str) -> float:
+    """A number, a code or a name, said in a few words.
+
+    A gold number is right when it is the only number in the answer, however it is written ("12 euros",
+    "12.00"). Other gold text is right when its words stand in the answer one after another, with few words
+    around them: an answer that lists everything is not right.
+    """
+    wanted = _WHOLE_NUMBER.fullmatch(gold.strip())
+    if wanted:
+        found = {float(number) for number in _NUMBER.findall(_bare(answer))}
+        return float(bool(found) and all(_close(number, float(_bare(wanted[0]))) for number in found))
+    words, said = _WORDS.findall(gold.casefold()), _WORDS.findall(answer.casefold())
+    size = len(words)
+    stands = any(said[at : at + size] == words for at in range(len(said) - size + 1))
+    return float(bool(words) and stands and len(said) <= size + _AROUND)
+
+
+SCORERS: Mapping[str, Scorer] = {
+    "exact": exact,
+    "numeric": numeric,
+    "labels": ordered_labels,
+    "short": short,
+}
 
 
 def labels(text: str) -> list[str]:
@@ -124,11 +149,16 @@ def _plain(text: str) -> str:
 
 def _number(text: str) -> tuple[float, bool] | None:
     """The last number, and whether a percent sign follows it."""
-    text = _THOUSANDS.sub("", _CURRENCY.sub("", text))
+    text = _bare(text)
     found = list(_NUMBER.finditer(text))
     if not found:
         return None
     return float(found[-1].group()), text[found[-1].end() :].lstrip().startswith("%")
+
+
+def _bare(text: str) -> str:
+    """Without currencies, and thousands without their marks."""
+    return _THOUSANDS.sub("", _CURRENCY.sub("", text))
 
 
 def _close(a: float, b: float) -> bool:

@@ -18,6 +18,7 @@ _NAMES: dict[type, str] = {
     float: "a number",
     bool: "true or false",
     dict: "a table",
+    list: "a list",
 }
 _REQUIRED: Any = object()
 
@@ -80,3 +81,17 @@ class Table:
 
     def _field(self, key: str) -> str:
         return f"{self._name}.{key}" if self._name else key
+
+
+def inside(table: Table, key: str, path: str, *, folder: bool = False) -> Path:
+    """An existing file (or folder) of the task folder. Links count for what they point at."""
+    root, what = table.file.parent, "folder" if folder else "file"
+    try:
+        target = (root / path).resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise table.problem(key, f"Not a usable path: {path!r} ({error}).") from error
+    if not target.is_relative_to(root.resolve()):
+        raise table.problem(key, f"{path!r} leaves the task folder.", f"Copy the {what} into it.")
+    if not (target.is_dir() if folder else target.is_file()):
+        raise table.problem(key, f"No such {what}: {path!r}.", "Paths are relative to the task folder.")
+    return root / path

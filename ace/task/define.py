@@ -9,7 +9,7 @@ from typing import Any
 from ace.errors import TaskError
 from ace.task.answer import gold_text, outcome, without_labels
 from ace.task.samples import NAME, checked, to_sample
-from ace.task.types import Attempt, Feedback, FeedbackKind, Sample, Task, Verdict
+from ace.task.types import Attempt, Feedback, FeedbackKind, Sample, Task, TaskContext, Verdict
 
 Judge = Callable[[Sample, str], bool | float]
 Rows = Iterable[Mapping[str, Any]]
@@ -52,16 +52,23 @@ def define_task(
     test: Rows = (),
     instructions: str = "",
     max_tokens: int = 1024,
+    sources: Iterable[Any] = (),
+    memories: bool = False,
 ) -> Task:
     """A checked task from rows {"id", "question", ...}; the other fields end up in `sample.data`.
 
     A row's "answer", if there is one, is what the learner is told when labels are allowed. `judge` may be
     called more than once for an answer, from several threads; what it raises makes the answer wrong.
+    `sources` are asked for every question, and what they find goes before it: functions of the question
+    that return texts, or objects with `name` and `items`. With `memories` so is what the playbook file
+    remembers of a row's `user` and `session`.
     """
     if not NAME.fullmatch(name):
         raise TaskError(f"Expected letters, digits, '_', '-' and '.', found {name!r}.", field="name")
     splits = (_samples(train, "train"), _samples(val, "val"), _samples(test, "test"))
-    return checked(Task(name, instructions, JudgeEnvironment(judge), *splits, max_tokens=max_tokens))
+    context = TaskContext(sources=tuple(sources), memories=memories)
+    environment = JudgeEnvironment(judge)
+    return checked(Task(name, instructions, environment, *splits, max_tokens=max_tokens, context=context))
 
 
 def _samples(rows: Rows, split: str) -> tuple[Sample, ...]:

@@ -13,9 +13,11 @@ from typing import Any
 
 from ace.errors import TaskError
 from ace.task.answer import SCORERS, AnswerEnvironment
-from ace.task.config import Table
+from ace.task.config import Table, inside
+from ace.task.context import read_context
 from ace.task.database import Database
 from ace.task.samples import NAME, checked, read_samples
+from ace.task.solving import read_solver
 from ace.task.sql import SqlEnvironment
 from ace.task.types import Environment, Sample, Task
 
@@ -38,8 +40,11 @@ def load_task(folder: str | Path, *, check: bool = True) -> Task:
     splits = {split: _samples(data, split) for split in ("train", "val", "test")}
     data.done()
     environment = _environment(table)
+    context = read_context(table.table("context"))
+    solver = read_solver(table.table("solver"))
     table.done()
-    task = Task(name, instructions.strip(), environment, max_tokens=max_tokens, **splits)
+    words = instructions.strip()
+    task = Task(name, words, environment, max_tokens=max_tokens, context=context, solver=solver, **splits)
     return checked(task) if check else task
 
 
@@ -57,21 +62,7 @@ def _name(table: Table) -> str:
 
 def _samples(data: Table, split: str) -> tuple[Sample, ...]:
     path = data.take(split, str) if split == "train" else data.take(split, str, "")
-    return read_samples(_inside(data, split, path)) if path else ()
-
-
-def _inside(table: Table, key: str, path: str) -> Path:
-    """An existing file of the task folder. Links count for what they point at."""
-    root = table.file.parent
-    try:
-        target = (root / path).resolve()
-    except (OSError, RuntimeError, ValueError) as error:
-        raise table.problem(key, f"Not a usable path: {path!r} ({error}).") from error
-    if not target.is_relative_to(root.resolve()):
-        raise table.problem(key, f"{path!r} leaves the task folder.", "Copy the file into it.")
-    if not target.is_file():
-        raise table.problem(key, f"No such file: {path!r}.", "Paths are relative to the task folder.")
-    return root / path
+    return read_samples(inside(data, split, path)) if path else ()
 
 
 def _environment(table: Table) -> Environment:
@@ -101,7 +92,7 @@ def _sql(options: Table) -> Environment:
 
 def _databases(options: Table) -> list[Path]:
     if "databases" not in options:
-        return [_inside(options, "database", options.take("database", str))]
+        return [inside(options, "database", options.take("database", str))]
     pattern = options.take("databases", str)
     root = options.file.parent
     try:
@@ -111,7 +102,7 @@ def _databases(options: Table) -> list[Path]:
         raise options.problem("databases", message) from error
     if not found:
         raise options.problem("databases", f"No file matches {pattern!r}.")
-    paths = [_inside(options, "databases", path) for path in found]
+    paths = [inside(options, "databases", path) for path in found]
     if len({path.stem for path in paths}) < len(paths):
         raise options.problem("databases", "Two files have the same name; rows could not tell them apart.")
     return paths

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol, runtime_checkable
+from pathlib import Path
+from typing import Any, Literal, Protocol, runtime_checkable
 
 
 class FeedbackKind(StrEnum):
@@ -130,9 +131,45 @@ class Dissecting(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskContext:
+    """What a task wants in a context beside instructions and playbook.
+
+    `documents`: a folder to look things up in; `memories`: what users said in earlier sessions; `embedder`:
+    the model that compares texts, empty for the default; `share`: of a prompt's room, kept for all of that.
+    `fields`: what sources are told of a sample beside its question (a label must not be among them).
+    `sources`: objects with `name` and `items`, or functions of the question (`ace.context.Source`).
+    """
+
+    documents: Path | None = None
+    memories: bool = False
+    embedder: str = ""
+    share: float = 0.3
+    fields: tuple[str, ...] = ("user", "session", "tenant")
+    sources: tuple[Any, ...] = ()
+
+    @property
+    def wanted(self) -> bool:
+        return bool(self.documents or self.memories or self.sources)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solving:
+    """How an attempt is made: "single", one call; or "outline", a long answer written part by part.
+
+    `words`: of a part, about; `mends`: how often a part with faults is written again.
+    """
+
+    kind: Literal["single", "outline"] = "single"
+    words: int = 120
+    mends: int = 1
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A named set of samples and the environment they act on. `max_tokens` cuts off a runaway answer."""
+    """A named set of samples and the environment they act on. `max_tokens` cuts off a runaway answer,
+    or each part of a long one.
+    """
 
     name: str
     instructions: str
@@ -141,3 +178,5 @@ class Task:
     val: tuple[Sample, ...] = ()
     test: tuple[Sample, ...] = ()
     max_tokens: int = 1024
+    context: TaskContext = field(default_factory=TaskContext)
+    solver: Solving = field(default_factory=Solving)

@@ -24,6 +24,7 @@ from ace.task.types import Episode
 
 WINDOW = 20  # answers that the moving accuracy of an online run counts
 _MOST_POINTS = 40
+_MOST_SIZES = 200  # a chart shows no more
 _WHOLE = 10**9  # a budget that no playbook fills: its size is what is asked for
 _LEARNS = ("epoch", "replay", "online", "traces")
 
@@ -173,11 +174,15 @@ def _points(results: Iterable[tuple[int, Mapping[str, Any]]]) -> Iterator[Point]
 
 
 def _sizes(history: History) -> Iterator[Size]:
+    """Of the first and the last version and of evenly spaced ones between: a size takes a whole rendering."""
     playbook = history.base
     yield _size(history.start.number, playbook)
-    for version, delta in history.changes:
+    last = len(history.changes) - 1
+    every = -(-len(history.changes) // _MOST_SIZES) or 1
+    for place, (version, delta) in enumerate(history.changes):
         playbook, _ = apply(playbook, delta)
-        yield _size(version.number, playbook)
+        if place % every == every - 1 or place == last:
+            yield _size(version.number, playbook)
 
 
 def _size(version: int, playbook: Playbook) -> Size:

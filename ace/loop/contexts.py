@@ -1,0 +1,116 @@
+"""What the generator sees for a sample: the method's playbook and what sources find, within the budget.
+
+Knows who is asked for what; how it is put together is in `ace.context.assemble`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache, partial
+
+from ace.agent import LongForm, SingleCall, Solver
+from ace.context import Assembled, Found, Limit, Source, assemble, estimate_tokens
+from ace.errors import AceError, ContextError, InputError
+from ace.llm.client import Client
+from ace.llm.embedding import DEFAULT_EMBEDDER, connect_embedder
+from ace.llm.window import window_of
+from ace.loop.options import Options
+from ace.loop.sources import sources_of
+from ace.methods.ace import Ace
+from ace.methods.choosing import Hybrid
+from ace.methods.protocol import Method
+from ace.playbook.model import Playbook
+from ace.roles import Curator, Generator, Reflector, Team, Writer
+from ace.store import Store
+from ace.store.known_vectors import KnownVectors
+from ace.task.types import Sample, Task, TaskContext
+
+WINDOW_SHARE = 0.75  # of a model's window, for the prompt: models read the far end of a full one badly
+_COUNTED = 4096  # texts whose counts are kept: the same prefixes are counted again and again
+
+
+@dataclass(frozen=True, slots=True)
+class Contexts:
+    """Assembles the context of a sample. Called from the threads of a run."""
+
+    method: Method
+    generator: Generator
+    limit: Limit
+    wanted: TaskContext
+    sources: tuple[Source, ...] = ()
+    vectors: KnownVectors | None = None
+
+    def __call__(self, sample: Sample, playbook: Playbook) -> Assembled:
+        """InputError for a budget in which nothing fits, ContextError for the sample's own fault."""
+        share = self.wanted.share if self.sources else 0.0
+        fill = partial(self.method.context, playbook, sample.question)
+        found = tuple(self._found(sample))
+        return assemble(self.generator.frame(sample), fill, found, self.limit, share=share)
+
+    def keep(self, playbook: Playbook) -> None:
+        """What was computed of a committed version need not be computed again. In the store's thread."""
+        if self.vectors is not None:
+            self.vectors.keep(bullet.content for bullet in playbook.active)
+
+    def _found(self, sample: Sample) -> Iterator[Found]:
+        told = {name: sample.data[name] for name in self.wanted.fields if name in sample.data}
+        for source in self.sources:
+            try:
+                yield Found(source.name, tuple(source.items(sample.question, told)))
+            except AceError:
+                raise
+            except Exception as error:  # a retriever of somebody's own: the sample counts, with its reason
+                what = f"{type(error).__name__}: {error}"
+                raise ContextError(f"The source {source.name} failed ({what:.300}).") from error
+
+
+def contexts_of(task: Task, store: Store, team: Team, options: Options) -> Contexts:
+    """What assembles the context of every sample. InputError where there is no room, or no such source."""
+    generator = Generator(team.generator, task, options.cite)
+    limit = limit_of(team.generator, options.budget, task.max_tokens)
+    embedder = connect_embedder(task.context.embedder or DEFAULT_EMBEDDER)
+    vectors = KnownVectors(store.path, embedder) if options.select == "hybrid" else None
+    method = method_of(team, options, limit, Hybrid(vectors) if vectors else None)
+    return Contexts(method, generator, limit, task.context, sources_of(task, store), vectors)
+
+
+def method_of(team: Team, options: Options, limit: Limit, select: Hybrid | None = None) -> Method:
+    return Ace(
+        reflector=Reflector(team.reflector),
+        curator=Curator(team.curator),
+        tries=options.tries,
+        neighbours=options.neighbours,
+        verify=options.verify,
+        merge=options.merge,
+        cite=options.cite,
+        count_tokens=limit.count,
+        select=select,
+    )
+
+
+def limit_of(client: Client, budget: int, max_tokens: int) -> Limit:
+    """`budget`, or what the model's window has room for beside `max_tokens` of an answer.
+
+    InputError when the answer alone would fill the window.
+    """
+    window = window_of(client)
+    counter = client.model if window.count else "estimate"
+    count = lru_cache(maxsize=_COUNTED)(window.count or estimate_tokens)
+    if window.tokens is None:
+        return Limit(budget, count, counter)
+    left = window.tokens - max_tokens
+    if left <= 0:
+        raise InputError(
+            f"{client.model} reads {window.tokens} tokens, and an answer may take {max_tokens} of them.",
+            hint="Give the task a smaller max_tokens, or use a model with a longer context.",
+        )
+    return Limit(min(budget, int(window.tokens * WINDOW_SHARE), left), count, counter)
+
+
+def solver_of(task: Task, team: Team, contexts: Contexts) -> Solver:
+    """Who makes attempts, as the task wants it."""
+    how = task.solver
+    if how.kind == "single":
+        return SingleCall(contexts.generator)
+    return LongForm(Writer(team.generator, task.max_tokens), contexts.limit.count, how.words, how.mends)

@@ -1,0 +1,156 @@
+"""The tables of an index of documents, opening its file, and SQLite's errors as ours.
+
+The file is apart from the playbook's: everything in it can be made again from the documents, so a file of an
+older release is emptied and filled anew instead of migrated, and a playbook's backups stay small.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ace.errors import DocumentsError, NewerSchema, StoreBusy, StoreError, StoreUnwritable
+
+APPLICATION_ID = int.from_bytes(b"aced")
+VERSION = 1
+_AGAIN = "Delete the file and run `ace documents index FOLDER` again: it is made of the documents alone."
+_RIGHTS = "Check that its folder exists and that you may write to both, or give another file."
+
+_ERRORS: dict[int, tuple[type[StoreError], str, str]] = {
+    sqlite3.SQLITE_NOTADB: (DocumentsError, "is not an index of documents", "Give another file."),
+    sqlite3.SQLITE_CORRUPT: (DocumentsError, "is damaged", _AGAIN),
+    sqlite3.SQLITE_BUSY: (StoreBusy, "is locked by another process", "Try again when it is done."),
+    sqlite3.SQLITE_FULL: (
+        StoreUnwritable,
+        "could not grow: the disk is full",
+        "Free some space, go on after.",
+    ),
+    sqlite3.SQLITE_READONLY: (StoreUnwritable, "is read-only", _RIGHTS),
+    sqlite3.SQLITE_CANTOPEN: (StoreUnwritable, "cannot be opened", _RIGHTS),
+    sqlite3.SQLITE_PERM: (StoreUnwritable, "cannot be opened", _RIGHTS),
+    sqlite3.SQLITE_IOERR: (StoreUnwritable, "could not be read or written", "Check its disk and quota."),
+}
+_OTHER = (DocumentsError, "failed", _AGAIN)
+
+_TABLES = """
+CREATE TABLE folders (
+    id INTEGER PRIMARY KEY,
+    path TEXT NOT NULL UNIQUE,         -- from this file's folder, so that both can be moved together
+    label TEXT NOT NULL                -- what citations begin with
+) STRICT;
+CREATE TABLE documents (
+    id INTEGER PRIMARY KEY,
+    folder INTEGER NOT NULL REFERENCES folders ON DELETE CASCADE,
+    path TEXT NOT NULL,                -- below the folder
+    hash TEXT NOT NULL,                -- SHA-256 of the bytes and of how they were cut
+    bytes INTEGER NOT NULL,
+    UNIQUE (folder, path)
+) STRICT;
+CREATE TABLE chunks (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, -- never used again, so a vector cannot meet another text
+    document INTEGER NOT NULL REFERENCES documents ON DELETE CASCADE,
+    heading TEXT NOT NULL,
+    text TEXT NOT NULL,
+    first INTEGER NOT NULL,            -- line, or page of a PDF
+    last INTEGER NOT NULL
+) STRICT;
+CREATE INDEX chunks_document ON chunks (document);
+CREATE TABLE vectors (
+    chunk INTEGER PRIMARY KEY REFERENCES chunks ON DELETE CASCADE,
+    embedder TEXT NOT NULL,            -- a vector is good for this one only
+    vector BLOB NOT NULL               -- float32, little endian, of length 1
+) STRICT;
+CREATE VIRTUAL TABLE words USING fts5 (
+    heading, text, content = 'chunks', content_rowid = 'id', tokenize = 'porter unicode61'
+);
+CREATE TRIGGER chunks_added AFTER INSERT ON chunks BEGIN
+    INSERT INTO words (rowid, heading, text) VALUES (new.id, new.heading, new.text);
+END;
+CREATE TRIGGER chunks_removed AFTER DELETE ON chunks BEGIN
+    INSERT INTO words (words, rowid, heading, text) VALUES ('delete', old.id, old.heading, old.text);
+END;
+"""
+
+
+@contextmanager
+def typed_errors(path: Path) -> Iterator[None]:
+    """Every sqlite3 error leaves this block as one of ours."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", -1) & 0xFF
+        kind, what, hint = _ERRORS.get(code, _OTHER)
+        raise kind(f"{path} {what} ({error}).", hint=hint, path=str(path)) from error
+
+
+@contextmanager
+def writing(db: sqlite3.Connection, path: Path) -> Iterator[sqlite3.Connection]:
+    """One transaction, all or nothing, with the write lock from its first moment."""
+    with typed_errors(path):
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            yield db
+            db.execute("COMMIT")
+        finally:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+
+
+def connect(path: Path, *, create: bool, timeout: float) -> sqlite3.Connection:
+    """The file with its tables. Whoever has the connection lets one thread use it at a time.
+
+    Raises DocumentsError for another file, or, without `create`, where there is none.
+    """
+    if not create and not path.exists():
+        hint = "`ace documents index FOLDER` makes one."
+        raise DocumentsError(f"There is no index of documents at {path}.", hint=hint, path=str(path))
+    with typed_errors(path):
+        uri = f"{path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}"
+        db = sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None, check_same_thread=False)
+        try:
+            _ready(db, path)
+        except BaseException:
+            db.close()
+            raise
+    return db
+
+
+def _ready(db: sqlite3.Connection, path: Path) -> None:
+    _check(db, path)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = NORMAL")  # after a power cut the last files are indexed once more
+    if _check(db, path) != VERSION:
+        with writing(db, path):
+            if _check(db, path) != VERSION:  # nobody was faster
+                _build(db)
+    db.execute("PRAGMA foreign_keys = ON")
+
+
+def _check(db: sqlite3.Connection, path: Path) -> int:
+    """The version of the file's tables, 0 for an empty file."""
+    application, version, objects = (
+        db.execute(sql).fetchone()[0]
+        for sql in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_schema")
+    )
+    if application != APPLICATION_ID and (application or version or objects):
+        message = f"{path} is an SQLite file, but not an index of documents."
+        raise DocumentsError(message, hint="Give another file.", path=str(path))
+    if version > VERSION:
+        message = f"{path} has version {version}; this release knows {VERSION}."
+        raise NewerSchema(message, hint="Upgrade the package.", path=str(path))
+    return int(version)
+
+
+def _build(db: sqlite3.Connection) -> None:
+    for name in ("words", "vectors", "chunks", "documents", "folders"):  # of an older release
+        db.execute(f"DROP TABLE IF EXISTS {name}")
+    statement = ""
+    for line in _TABLES.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            db.execute(statement)
+            statement = ""
+    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    db.execute(f"PRAGMA user_version = {VERSION}")

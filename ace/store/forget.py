@@ -1,0 +1,146 @@
+"""Forgetting memories: their rows, their texts in other records, files they were written to, and the bytes.
+
+Knows which texts of a memory tell it apart. A value as short as "blue" is not hunted for elsewhere, where it
+would be somebody else's word; `also` says what is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ace.context.memory import Memory
+from ace.errors import StoreBusy, StoreError
+from ace.store import memories, redact, verify
+from ace.store.connection import typed_errors
+from ace.store.schema import now
+
+MARKER = "[forgotten]"
+_DIGITS, _WORDS, _LETTERS = 5, 2, 8  # a value with so many digits, or words and letters, is nobody else's
+
+
+@dataclass(frozen=True, slots=True)
+class FromTables:
+    """`pattern` finds what was to go; `remaining` names where it is still."""
+
+    pattern: re.Pattern[str]
+    redacted: dict[str, int]
+    remaining: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FromExports:
+    written: tuple[str, ...]
+    failed: tuple[str, ...]
+
+
+def texts_of(memory: Memory) -> Iterator[str]:
+    """The wordings of a memory that are looked for in other records."""
+    yield memory.text
+    if memory.quote:
+        yield memory.quote
+    if is_distinctive(memory.value):
+        yield memory.value
+
+
+def is_distinctive(value: str) -> bool:
+    letters = sum(c.isalpha() for c in value)
+    return sum(c.isdigit() for c in value) >= _DIGITS or (
+        len(value.split()) >= _WORDS and letters >= _LETTERS
+    )
+
+
+def from_tables(
+    db: sqlite3.Connection, found: Sequence[Memory], also: Sequence[str], author: str
+) -> FromTables:
+    """Inside a transaction. Raises StoreError, and nothing is changed, if the history would break."""
+    at = now()
+    for memory in found:
+        memories.remove(db, memory, author, at)
+    pattern = redact.pattern_of([*(text for memory in found for text in texts_of(memory)), *also])
+    chained = redact.in_history(db, pattern)
+    before = _count_problems(db) if chained else 0
+    redacted = redact.redact(db, pattern, MARKER)
+    if chained and _count_problems(db) > before:
+        raise StoreError(
+            "The history of the playbook holds this text, and would not be whole without it.",
+            hint="Give the bullet that holds it other words, or leave the text out of --also.",
+        )
+    memories.note_redacted(db, [memory.id for memory in found], redacted)
+    left = [f"{table}.{column}: {count}" for table, column, count in redact.remaining(db, pattern)]
+    return FromTables(pattern, redacted, tuple(left))
+
+
+def from_exports(files: Iterable[Path], found: Sequence[Memory], pattern: re.Pattern[str]) -> FromExports:
+    """Files that memories were written to and that are still there, written again without them."""
+    ids = {memory.id for memory in found}
+    written, failed = list[str](), list[str]()
+    for file in files:
+        try:
+            old = file.read_text(encoding="utf-8")
+            new = "".join(_kept(line, ids, pattern) for line in old.splitlines(keepends=True))
+            if new != old:
+                _overwrite(file, new)
+                written.append(str(file))
+        except FileNotFoundError:
+            continue
+        except (OSError, UnicodeDecodeError) as error:
+            failed.append(f"{file}: {error}")
+    return FromExports(tuple(written), tuple(failed))
+
+
+def _kept(line: str, ids: set[str], pattern: re.Pattern[str]) -> str:
+    """A line of an export without the memories, and without their words in others' quotes."""
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return pattern.sub(MARKER, line)
+    if not isinstance(row, dict) or row.get("id") in ids:
+        return ""
+    if isinstance(row.get("quote"), str):
+        row["quote"] = pattern.sub(MARKER, row["quote"])
+    return json.dumps(row, ensure_ascii=False) + "\n"
+
+
+def _overwrite(file: Path, text: str) -> None:
+    """In place, zeros first: a new file under the old name would leave the old bytes on the disk."""
+    with file.open("r+b") as out:
+        for data in (bytes(file.stat().st_size), text.encode()):
+            out.seek(0)
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+        out.truncate()
+
+
+def in_copies(path: Path, pattern: re.Pattern[str]) -> tuple[str, ...]:
+    """Files that restoring a backup has set aside, if they hold it. They are whole playbooks: not touched."""
+    found = []
+    for copy in sorted(path.parent.glob(f"{path.name}.before-*")):
+        with suppress(OSError):
+            if pattern.search(copy.read_bytes().decode("utf-8", "replace")):
+                found.append(str(copy))
+    return tuple(found)
+
+
+def scrub(db: sqlite3.Connection, path: Path) -> bool:
+    """Write the file anew without what was deleted, and empty its log. False while others read it."""
+    try:
+        with typed_errors(path):
+            db.execute("PRAGMA secure_delete = ON")
+            db.execute("PRAGMA temp_store = MEMORY")  # the copy that VACUUM makes must not stay on a disk
+            db.execute("VACUUM")
+            busy, _, _ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except StoreBusy:
+        return False
+    return not busy
+
+
+def _count_problems(db: sqlite3.Connection) -> int:
+    return sum(1 for _ in verify.problems(db))

@@ -1,0 +1,195 @@
+"""Long answers: the ledger, the check, the budget, and a whole evaluation with a scripted model."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ace.agent import LongForm
+from ace.agent.ledger import clashes, facts, figures, lacking, listed, nearest
+from ace.context import Assembled, estimate_tokens
+from ace.errors import TaskError
+from ace.llm import Message, ScriptedClient
+from ace.loop import Options, evaluate
+from ace.roles import Team, Writer
+from ace.store import Store
+from ace.task import Attempt, FeedbackKind, Sample, load_task
+
+ROOT = Path(__file__).parent.parent
+QUESTION = "Two parts.\n- Visitors in the year: 4,100\n- Objects restored: 47\n- Next exhibition: Under Sail"
+OUTLINE = {
+    "parts": [{"title": "Past", "points": ["4,100 visitors"]}, {"title": "Next", "points": ["Under Sail"]}]
+}
+
+
+def context(budget: int = 4_000) -> Assembled:
+    return Assembled("You write.", QUESTION, 100, budget)
+
+
+class Wrong:
+    """A model that writes what it is told to, one text for each request for a part."""
+
+    def __init__(self, *texts: str, outline: object = OUTLINE) -> None:
+        self.texts, self.outline, self.asked = list(texts), outline, list[str]()
+
+    def __call__(self, messages: Sequence[Message]) -> str:
+        asked = messages[-1].content
+        if "First only the outline" in asked:
+            return json.dumps(self.outline)
+        self.asked.append(asked)
+        return self.texts.pop(0)
+
+
+def solve(model: Wrong, budget: int = 4_000, mends: int = 1) -> Attempt:
+    solver = LongForm(Writer(ScriptedClient(model), 300), estimate_tokens, mends=mends)
+    return solver(Sample("a", QUESTION), context(budget))
+
+
+def test_parts_are_written_in_order_with_what_was_said_before() -> None:
+    model = Wrong("The museum had 4,100 visitors. It restored 47 objects.", "Next comes Under Sail.")
+    made = solve(model)
+    past = "The museum had 4,100 visitors. It restored 47 objects."
+    assert made.answer == f"## Past\n\n{past}\n\n## Next\n\nNext comes Under Sail."
+    first, second = model.asked
+    assert "Said in other parts" not in first and "The museum had 4,100 visitors." in second
+    assert "Objects restored: 47" in first  # in no point of the outline, so it was added to the nearest
+
+
+def test_a_part_with_faults_is_written_again_and_kept_if_it_has_fewer() -> None:
+    model = Wrong(
+        "The museum had many visitors.",
+        "Next comes Under Sail. In all 52 objects restored by hand.",
+        "The museum had 4,100 visitors. Objects restored: 47.",
+        "Next comes Under Sail.",
+    )
+    made = solve(model)
+    assert "4,100" in made.answer and "52" not in made.answer
+    assert "It does not say: 4,100 visitors" in model.asked[2]
+    assert re.search(r"52 objects restored.*disagrees with .*47", model.asked[3])
+    assert made.text.count("taken") == 2
+
+
+def test_one_that_is_no_better_is_left() -> None:
+    model = Wrong("No figures.", "Under Sail.", "None here either.")
+    made = solve(model)
+    assert "No figures." in made.answer and "None here" not in made.answer
+    assert "left" in made.text and made.error == ""
+
+
+def test_what_fails_in_the_middle_is_a_record_with_what_was_written() -> None:
+    made = solve(Wrong("The first part, 4,100 visitors and 47 objects restored.", *[""] * 9))
+    assert made.answer == "" and "wrote nothing" in made.error and "The first part" in made.text
+
+
+@given(st.integers(300, 1_200), st.integers(0, 60))
+def test_no_request_is_above_the_budget(budget: int, sentences: int) -> None:
+    long = " ".join(f"Room {number} has {number * 7} chairs in it." for number in range(sentences))
+    model = Wrong(f"{long} 4,100 visitors, 47 objects restored.", "Under Sail.", *["Under Sail."] * 4)
+    made = solve(model, budget)
+    for asked in model.asked:
+        assert estimate_tokens(asked) + estimate_tokens("You write.") + 16 <= budget
+    assert made.answer or "Give a larger budget" in made.error or "budget" in made.error
+
+
+def test_a_budget_below_the_outline_is_named() -> None:
+    made = solve(Wrong("never asked"), budget=150)
+    assert "Part 1 takes" in made.error and "of 150" in made.error
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "clash"),
+    [
+        ("The museum restored 47 objects this time.", "It restored 52 objects this time.", True),
+        ("The museum restored 47 objects.", "The museum restored 47 objects.", False),
+        ("Objects restored: 1,204", "It had 1204 objects restored.", False),
+        ("There were 47 school classes.", "There were 52 restored clocks.", False),
+        ("Income grew to 300 euros.", "The roof cost 40 euros.", False),
+        ("In 2024 it closed.", "In 2025 it opened.", False),
+    ],
+)
+def test_figures_that_disagree_about_the_same_thing(one: str, other: str, clash: bool) -> None:
+    assert bool(list(clashes([*facts(one, 0), *facts(other, 1)]))) is clash
+
+
+@given(st.text(max_size=300), st.text(max_size=300))
+def test_any_text_has_a_ledger_and_agrees_with_itself(one: str, other: str) -> None:
+    known = [*facts(one, 0), *listed(other)]
+    assert all(fact.figures or fact.names or fact.part == -1 for fact in known)
+    list(clashes(known))
+    assert lacking(one, [one]) == []
+    assert nearest(one, [other, one]) in (0, 1)
+
+
+def test_figures_are_the_same_however_they_are_written() -> None:
+    assert figures("1,204 and 3.5% at 10:30.") == {"1204", "3.5%", "10:30"}
+
+
+@pytest.fixture
+def reports() -> object:
+    return load_task(ROOT / "tasks" / "museum_report")
+
+
+def perfect(messages: Sequence[Message]) -> str:
+    """Writes exactly what is asked for, from the brief."""
+    asked = messages[-1].content
+    given = re.findall(r"^- (.+)$", asked.split("The outline of the text")[0], re.MULTILINE)
+    titles = re.findall(r"in this order: ([^.]+)\.", asked)[0].split(", ")
+    if "First only the outline" in asked:
+        parts = [
+            {"title": title, "points": given[place * 3 : place * 3 + 3]} for place, title in enumerate(titles)
+        ]
+        return json.dumps({"parts": parts})
+    points = asked.rpartition("figures and names as given: ")[2]
+    return (
+        f"This is to be said in full sentences, as the council wants it. {points}. " + "It went well. " * 12
+    )
+
+
+def test_an_evaluation_with_the_outline_solver(tmp_path: Path) -> None:
+    task = load_task(ROOT / "tasks" / "museum_report")
+    with Store.open(tmp_path / "a.db") as store:
+        report = evaluate(task, store, Team.of(ScriptedClient(perfect)), Options(limit=4, workers=1))
+        assert report.after and (report.after.correct, report.after.total) == (4, 4)
+        (episode, *_) = store.episodes(run=report.run)
+        assert episode.attempt.answer.startswith("## Visitors")
+        assert store.verify() == []
+
+
+def test_the_reports_environment_names_what_is_wrong() -> None:
+    task = load_task(ROOT / "tasks" / "museum_report")
+    sample, environment = task.test[0], task.environment
+    verdict = environment.judge(sample, Attempt(sample.id, "Visitors\n\nThere were 99,999 of them."))
+    assert not verdict.correct and 0 < verdict.score < 0.2
+    for flaw in (
+        "'Money' is missing",
+        "nobody gave the figures 99999",
+        "it does not say: Employees",
+        "words, not",
+    ):
+        assert flaw in verdict.detail
+    shown = environment.feedback(sample, Attempt(sample.id, "x"), FeedbackKind.EXECUTION)
+    assert shown.passed is None and shown.ran is False and "Money" in shown.text
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        ('kind = "other"', "Expected 'single' or 'outline'"),
+        ('kind = "outline"\nwords = 0', "at least 1"),
+        ('kind = "outline"\nmends = -1', "at least 0"),
+        ('kind = "outline"\nword = 5', "Unknown key"),
+        ('kind = "single"\nwords = 5', "Unknown key"),
+    ],
+)
+def test_a_solver_that_is_not_one_is_refused(tmp_path: Path, lines: str, problem: str) -> None:
+    (tmp_path / "train.jsonl").write_text('{"id": "a", "question": "q", "answer": "a"}\n')
+    toml = f'name = "t"\nenvironment = "answer"\n[data]\ntrain = "train.jsonl"\n[solver]\n{lines}\n'
+    (tmp_path / "task.toml").write_text(toml)
+    with pytest.raises(TaskError, match=problem):
+        load_task(tmp_path)

@@ -1,0 +1,77 @@
+"""Cutting documents: nothing is lost or said twice, sizes hold, lines are those of the file."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ace.context.tokens import estimate_tokens
+from ace.store.documents.chunks import MOST, Chunk, Line, chunked
+
+PARAGRAPH = "Bring the bike back before the shutters go down, and tell us what broke on the way. " * 3
+
+
+def cut(text: str, *, most: int = MOST) -> tuple[Chunk, ...]:
+    return chunked(list(enumerate(text.split("\n"), start=1)), markdown=True, most=most)
+
+
+def test_a_small_document_is_one_chunk_with_its_lines() -> None:
+    assert cut("# Returns\n\nBring it back.\n") == (Chunk("# Returns\nBring it back.", "", 1, 3),)
+
+
+def test_a_heading_begins_a_chunk_and_knows_what_it_stands_under() -> None:
+    long = "\n\n".join([PARAGRAPH] * 3)
+    found = cut(f"# Returns\n\n{long}\n\n## Late bikes\n\n{long}\n\n### Fees\n\n{long}\n")
+    assert [chunk.text.partition("\n")[0] for chunk in found] == ["# Returns", "## Late bikes", "### Fees"]
+    assert [chunk.heading for chunk in found] == ["", "Returns", "Returns > Late bikes"]
+    assert found[1].shown.startswith("Returns\n## Late bikes")
+
+
+def test_a_heading_is_not_left_at_the_end_of_what_comes_before() -> None:
+    found = cut(f"{PARAGRAPH}\n\n## Fees\n\n{PARAGRAPH}", most=estimate_tokens(PARAGRAPH) + 12)
+    assert [chunk.text.startswith("## Fees") for chunk in found] == [False, True]
+
+
+def test_what_stands_in_a_fence_is_no_heading() -> None:
+    (chunk,) = cut("```\n# a comment\n\nls\n```\n\ntext")
+    assert (chunk.heading, chunk.first, chunk.last) == ("", 1, 7)
+    assert "# a comment" in chunk.text
+
+
+def test_a_long_table_is_cut_between_rows_and_keeps_its_head() -> None:
+    rows = "\n".join(f"| part {n} | {n} euros |" for n in range(60))
+    found = cut(f"| part | price |\n| --- | --- |\n{rows}", most=150)
+    assert len(found) > 2
+    assert all(chunk.text.startswith("| part | price |\n| --- | --- |\n") for chunk in found)
+    assert all(one.last + 1 == other.first for one, other in pairwise(found))
+
+
+def test_one_endless_line_is_cut_between_words() -> None:
+    found = cut(" ".join(f"word{n}" for n in range(900)))
+    assert {(chunk.first, chunk.last) for chunk in found} == {(1, 1)}
+    assert " ".join(chunk.text for chunk in found).split() == [f"word{n}" for n in range(900)]
+
+
+WORDS = st.sampled_from(
+    ["bike", "fee 3.50", "## Fees", "# Top", "", "", "- item", "x" * 300, "```", "日本語のテキスト"]
+)
+
+
+@given(st.lists(st.lists(WORDS, max_size=30).map(" ".join) | WORDS, max_size=40), st.integers(40, 400))
+def test_every_line_is_in_one_chunk_in_order_and_none_is_too_long(lines: list[str], most: int) -> None:
+    found = cut("\n".join(lines), most=most)
+    kept = "".join("".join(chunk.text.split()) for chunk in found)
+    assert kept == "".join("".join(line.split()) for line in lines)
+    assert all(estimate_tokens(chunk.text) <= most + 40 for chunk in found)  # line ends between blocks
+    for one, other in pairwise(found):
+        assert one.first <= one.last <= other.first
+
+
+@given(st.lists(st.text(max_size=200), max_size=20))
+def test_any_text_can_be_cut(lines: list[str]) -> None:
+    numbered: list[Line] = list(enumerate(lines, start=1))
+    for markdown in (True, False):
+        for chunk in chunked(numbered, markdown=markdown):
+            assert 1 <= chunk.first <= chunk.last <= len(lines)

@@ -1,0 +1,138 @@
+"""Refining between epochs: lessons said twice are joined, contradictions tried out, runs stay the same."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ace.llm import Message, ScriptedClient
+from ace.loop import Options, learn
+from ace.playbook import Merge, Quarantine, Status
+from ace.roles import Team
+from ace.store import Store, Version
+from ace.task import Sample, Task, define_task
+
+OPTIONS = Options(batch_size=8, workers=1, replays=0, measure=False)
+LESSON = {
+    "laptop": "Send hardware questions to queue R7.",
+    "mouse": "Hardware questions go to queue R7.",
+    "paper": "Send printer questions to queue R3.",
+    "toner": "Send printer questions to queue R4.",
+}
+WHAT = {"laptop": "hardware", "mouse": "hardware", "paper": "printer", "toner": "printer"}
+
+
+def desk(right: dict[str, str]) -> Task:
+    """`right`: for each thing the queues that are accepted, separated by |."""
+    rows = [
+        {"id": thing, "question": f"Where do I send a {thing}?", "answer": right[thing]} for thing in right
+    ]
+    return define_task("desk", rows, judge, instructions="Answer with a queue.")
+
+
+def judge(sample: Sample, answer: str) -> bool:
+    return answer in sample.data["answer"].split("|")
+
+
+def says(messages: Sequence[Message]) -> str:
+    """The generator takes the last line that speaks of its thing's kind."""
+    system, user = messages[0].content, messages[-1].content
+    thing = next(name for name in LESSON if name in user)
+    if system.startswith("You read one failed attempt"):
+        return json.dumps({"lesson": LESSON[thing]})
+    known = re.findall(r"queue (R\d)", "\n".join(x for x in system.splitlines() if WHAT[thing] in x.lower()))
+    return known[-1] if known else "no idea"
+
+
+def run(
+    path: Path, task: Task, options: Options = OPTIONS, say: object = says, **more: bool
+) -> list[Version]:
+    with Store.open(path) as store:
+        learn(task, store, Team.of(ScriptedClient(say)), options, **more)  # type: ignore[arg-type]
+        assert store.verify() == []
+        return store.log()
+
+
+TWICE = {"laptop": "R7", "mouse": "R7"}
+LENIENT = {"paper": "R3", "toner": "R3|R4"}  # what toner taught is a contradiction that its own label allows
+
+
+def test_what_two_samples_taught_in_other_words_becomes_one_bullet(tmp_path: Path) -> None:
+    head, *_ = run(tmp_path / "a.db", desk(TWICE))
+    assert (head.author, head.reason) == ("refiner", "refinement 1")
+    with Store.open(tmp_path / "a.db") as store:
+        (bullet,) = store.checkout()
+        (merge,) = store.operations(head.number)
+        assert isinstance(merge, Merge) and merge.into == bullet.id and len(bullet.provenance) == 4
+        told = store.proposals()[-1]
+        assert (told.author, told.outcome) == ("refiner", "accepted")
+        assert told.why == f"says the same as {merge.sources[0]}: other words, the same facts"
+        store.revert(head.number - 1, author="me", reason="as it was")
+        assert {b.content for b in store.checkout()} == {LESSON["laptop"], LESSON["mouse"]}
+
+
+def test_a_contradiction_is_tried_out_and_the_false_one_waits(tmp_path: Path) -> None:
+    head, *_ = run(tmp_path / "a.db", desk(LENIENT))
+    with Store.open(tmp_path / "a.db") as store:
+        found = {bullet.content: bullet.status for bullet in store.checkout()}
+        assert found == {LESSON["paper"]: Status.ACTIVE, LESSON["toner"]: Status.QUARANTINED}
+        told = store.proposals()[-1]
+        assert "(name: r4 against r3): right without it: toner, paper" in told.why
+        assert [type(op) for op in told.delta] == [Quarantine] and told.attempts == ("R3", "R3", "R4", "R4")
+        assert {episode.phase for episode in store.episodes(ids=told.episodes)} == {"refinement 1"}
+    assert head.author == "refiner"
+
+
+def test_two_that_are_both_needed_stay(tmp_path: Path) -> None:
+    run(tmp_path / "a.db", desk({"paper": "R3", "toner": "R4"}))
+    with Store.open(tmp_path / "a.db") as store:
+        assert len(store.checkout().active) == 2
+        told = store.proposals()[-1]
+        assert (told.author, told.outcome, told.delta) == ("refiner", "rejected", ())
+        assert told.why.endswith("what proves them fails without either")
+
+
+def test_it_can_be_left_out_and_changes_nothing_where_nothing_is_alike(tmp_path: Path) -> None:
+    without = replace(OPTIONS, refine=False)
+    assert "refiner" not in {v.author for v in run(tmp_path / "a.db", desk(TWICE | LENIENT), without)}
+    alone = desk({"laptop": "R7", "paper": "R3"})
+    hashes = [v.hash for v in run(tmp_path / "b.db", alone)]
+    assert hashes == [v.hash for v in run(tmp_path / "c.db", alone, without)]
+    assert len(Store.open(tmp_path / "a.db").checkout()) == 4
+
+
+def test_without_verification_nothing_is_tried_out(tmp_path: Path) -> None:
+    run(tmp_path / "a.db", desk(TWICE | LENIENT), replace(OPTIONS, verify=False))
+    with Store.open(tmp_path / "a.db") as store:
+        kept = {bullet.content for bullet in store.checkout().active}
+        assert len(kept) == 3 and {LESSON["paper"], LESSON["toner"]} < kept
+        assert store.proposals()[-1].why.endswith("nothing decides, and nothing is tried out")
+
+
+def test_one_or_many_workers_give_the_same_versions(tmp_path: Path) -> None:
+    task = desk(TWICE | LENIENT)
+    one = run(tmp_path / "one.db", task, replace(OPTIONS, epochs=2))
+    four = run(tmp_path / "four.db", task, replace(OPTIONS, epochs=2, workers=4))
+    assert [v.hash for v in one] == [v.hash for v in four]
+    assert [v.author for v in one].count("refiner") == 2
+
+
+@pytest.mark.parametrize("calls", range(1, 15, 2))
+def test_a_run_that_died_resumes_to_the_same_versions(tmp_path: Path, calls: int) -> None:
+    task = desk(TWICE | LENIENT)
+    whole = [v.hash for v in run(tmp_path / "whole.db", task)]
+    left = iter(range(calls))
+
+    def dies(messages: Sequence[Message]) -> str:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return says(messages)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "cut.db", task, say=dies)
+    assert [v.hash for v in run(tmp_path / "cut.db", task, resume=True)] == whole

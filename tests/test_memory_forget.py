@@ -1,0 +1,236 @@
+"""After `forget` no byte of a memory is left: in the file, its log, its exports, or any record."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from ace.context import Conversation, Proposal, Turn
+from ace.context.memory_file import to_lines
+from ace.errors import UnknownMemory
+from ace.llm.client import Usage
+from ace.llm.journal import Call, Key
+from ace.playbook import Add, Revise, Vote
+from ace.store import Said, Store, redact, schema, vectors
+from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
+
+VALUE = "12 Zo\u00eb Street, Bath"
+SAID = f'Please send it to {VALUE}; I said "twice".'
+NEEDLES = [needle.encode() for needle in ("Zo\u00eb Street", "zo\u00eb street", "Zo\\u00eb Street")]
+TALK = Conversation("c1", "ana", "s1", "2026-03-01T00:00:00.000+00:00", (Turn("user", f"Hi.\n{SAID}"),))
+
+
+def bytes_beside(path: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in sorted(path.parent.iterdir()) if file.is_file())
+
+
+def assert_gone(path: Path) -> None:
+    data = bytes_beside(path)
+    assert not [needle for needle in NEEDLES if needle in data]
+
+
+def episode(name: str, text: str) -> Episode:
+    told = Feedback(FeedbackKind.LABELS, text, expected=text, missing=(text,), uses=(text,))
+    return Episode(name, "s", text, Attempt("s", text, text), told, Verdict(False, 0.0, text), 0)
+
+
+def call(number: int, text: str) -> Call:
+    key = Key(number, "s", "generator", f"hash{number}", 0)
+    return Call(
+        key, "p", "m", text, "stop", "", Usage(calls=1, prompt_tokens=1, completion_tokens=1), (), 1.0
+    )
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A file in which every kind of record holds the address, in several spellings."""
+    path = tmp_path / "memory.db"
+    with Store.open(path) as store:
+        (made,) = store.consider(TALK, [Proposal("delivery address", VALUE)], author="rememberer")
+        assert made.outcome == "accepted"
+        store.remember("shoe size", "42", user="ana", since="2026-03-01")
+        run = store.start_run("learn", "shop", {"instructions": SAID})
+        store.commit(
+            (Add("a", "notes", f"Ana: {SAID}"), Add("b", "notes", "All cents")),
+            author="curator",
+            reason=f"because of {VALUE}",
+            run=run,
+            step=(0, "epoch 1", {"shown": [SAID], "proposals": []}),
+            episodes=[episode("e1", SAID), episode("e2", "Where is Bath?")],
+        )
+        store.commit((Revise("b", f"Not {VALUE}"), Vote("a", 1)), author="c", reason="r")
+        journal = store.call_journal(run)
+        inner = json.dumps({"memories": [{"value": VALUE}]})  # escapes what is not ASCII
+        for number, text in enumerate((SAID, inner, "12\nZO\u00cb street -  Bath", "nothing")):
+            journal.write(call(number, text))
+        journal.close()
+        with store._writing() as db:
+            vectors.add(db, "m", [("hash of the bullet", VALUE.encode())])
+        store.add_feedback(Said("e1", right=False, expected=VALUE, text=SAID))
+        export = tmp_path / "out.jsonl"
+        export.write_text(to_lines(store.memories("ana")), encoding="utf-8")
+        store.note_export(export)
+        assert store.verify() == []
+    return path
+
+
+def address(store: Store) -> str:
+    (found,) = [memory.id for memory in store.memories("ana") if memory.attribute == "delivery address"]
+    return found
+
+
+def test_no_byte_is_left_and_the_file_is_whole(file: Path) -> None:
+    assert any(needle in bytes_beside(file) for needle in NEEDLES)
+    with Store.open(file) as store:
+        hashes = [version.hash for version in store.log()]
+        done = store.forget(address(store))
+        assert done.scrubbed and done.remaining == ()
+        assert done.exports == (str(file.parent / "out.jsonl"),)
+        assert done.redacted == {
+            "runs": 1, "steps": 1, "episodes": 1, "calls": 3, "feedback": 1, "memory_proposals": 1,
+            "versions": 1, "operations": 2, "bullet_history": 3, "bullets": 2,
+        }  # fmt: skip
+        assert_gone(file)  # while this store has it open
+        assert store.verify() == []
+        assert [memory.attribute for memory in store.memories("ana", every=True)] == ["shoe size"]
+        assert store.checkout().bullets["a"].content == 'Ana: [forgotten]".'
+        assert store.log()[-1].hash == hashes[-1] and store.log()[0].hash != hashes[0]
+        (kept,) = store.episodes(ids=["e2"])
+        assert kept.question == "Where is Bath?"
+    assert_gone(file)
+    assert "shoe size" in (file.parent / "out.jsonl").read_text(encoding="utf-8")
+    with contextlib.closing(sqlite3.connect(file)) as db:
+        told = db.execute("SELECT redacted, scrubbed, author FROM forgotten").fetchall()
+    assert [(json.loads(where)["calls"], *rest) for where, *rest in told] == [(3, 1, "user")]
+
+
+def test_a_row_that_was_damaged_stays_damaged(file: Path) -> None:
+    with contextlib.closing(sqlite3.connect(file)) as db, db:
+        db.execute("UPDATE episodes SET answer = 'other' WHERE id = 'e1'")
+    with Store.open(file) as store:
+        store.forget(address(store))
+        assert [str(problem) for problem in store.verify()] == ["Row 1 of episodes is not what was written."]
+    assert_gone(file)
+
+
+def test_a_reader_elsewhere_delays_only_the_scrubbing(file: Path) -> None:
+    with Store.open(file, timeout=0.1) as store, contextlib.closing(sqlite3.connect(file)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM memories").fetchone()
+        done = store.forget(address(store))
+        assert not done.scrubbed
+        assert [memory.attribute for memory in store.memories("ana")] == ["shoe size"]
+        reader.execute("ROLLBACK")
+        assert store.scrub()
+        assert_gone(file)
+
+
+def test_what_is_not_for_forgetting_to_change_is_named(file: Path) -> None:
+    with contextlib.closing(sqlite3.connect(file)) as db, db:
+        db.execute("CREATE TABLE mine (note TEXT)")
+        db.execute("INSERT INTO mine VALUES (?)", [SAID])
+    copy = file.with_name("memory.db.before-20260101T000000Z")
+    with Store.open(file) as store:
+        store.remember("delivery address", VALUE, user="bob")
+        store.backup(copy)
+        done = store.forget(address(store))
+        assert done.remaining == ("memories.value: 1", "mine.note: 1", str(copy))
+        assert [memory.value for memory in store.memories("bob")] == [VALUE]
+
+
+def test_short_values_are_not_hunted_for_unless_asked(file: Path) -> None:
+    with Store.open(file) as store:
+        size = next(memory for memory in store.memories("ana") if memory.value == "42")
+        run = store.runs()[0].id
+        told = [episode("e3", "It is 42."), episode("e4", "Shoe size: 42")]
+        store.commit((), author="a", reason="r", run=run, episodes=told)
+        assert store.forget(size.id).redacted == {"episodes": 1}
+        assert [e.question for e in store.episodes(ids=["e3", "e4"])] == ["It is 42.", "[forgotten]"]
+        done = store.forget(address(store), also=["It is 42"])
+        assert done.redacted["episodes"] == 2
+        assert store.episodes(ids=["e3"])[0].question == "[forgotten]."
+
+
+def test_an_unknown_id_forgets_nothing(file: Path) -> None:
+    with Store.open(file) as store:
+        known = address(store)
+        with pytest.raises(UnknownMemory, match="no memory 'm-0'"):
+            store.forget([known, "m-0"])
+        assert address(store) == known
+        store.forget(known)
+        with pytest.raises(UnknownMemory, match="was forgotten"):
+            store.forget(known)
+
+
+def test_what_was_forgotten_does_not_come_back_from_an_export(file: Path) -> None:
+    with Store.open(file) as store:
+        kept = store.memories("ana")
+        store.forget(address(store))
+        done = store.import_memories(kept)
+        assert (len(done.added), len(done.known), len(done.forgotten)) == (0, 1, 1)
+        assert [memory.value for memory in store.memories("ana")] == ["42"]
+
+
+def test_a_row_that_disappears_any_other_way_is_missed(file: Path) -> None:
+    with contextlib.closing(sqlite3.connect(file)) as db, db:
+        db.execute("DELETE FROM memories WHERE attribute = 'delivery address'")
+    with Store.open(file) as store:
+        assert [str(problem) for problem in store.verify()] == ["1 row of memories is missing."]
+
+
+def test_every_text_column_is_looked_through_or_holds_no_words_of_users() -> None:
+    """A column that a later migration adds has to be put on one of the two lists."""
+    names = {
+        "versions": {"branch", "hash", "author", "created"},
+        "operations": {"op", "bullet"},
+        "bullets": {"id", "provenance", "status"},
+        "bullet_history": {"bullet", "branch", "provenance", "status"},
+        "sections": {"branch"},
+        "runs": {"kind", "task", "status", "started", "ended"},
+        "steps": {"phase"},
+        "episodes": {"id", "phase", "sample_id", "feedback_kind"},
+        "proposals": {"sample_id", "author", "outcome", "episodes"},
+        "rejected_operations": {"author"},
+        "calls": {"phase", "sample", "role", "model", "request", "finish_reason"},
+        "feedback": {"episode", "author", "created"},
+        "aliases": {"source", "alias", "bullet", "content_hash"},
+        "branches": {"name", "created"},
+        "tags": {"name", "created"},
+        "memories": {  # the row goes as a whole; others are somebody else's
+            *("id", "scope", "user", "session", "kind", "subject", "attribute", "value", "since", "until"),
+            *("expires", "conversation", "author", "created"),
+        },
+        "memory_proposals": {"user", "session", "conversation", "outcome", "memory", "author", "created"},
+        "vectors": {"text", "embedder"},
+        "forgotten": {"memory", "redacted", "author", "created"},
+        "seals": {"name"},
+        "memory_exports": {"path", "created"},
+    }
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        schema._apply(db)
+        tables = [n for (n,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+        for table in (name for name in tables if "sqlite_" not in name):
+            sql = "SELECT name FROM pragma_table_info(?) WHERE type = 'TEXT' AND name <> 'checksum'"
+            found = {name for (name,) in db.execute(sql, [table])}
+            assert found == names[table] | set(redact.CONTENT.get(table, ())), table
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("to 12 Elm Street.", "to X."),
+        ("12  ELM\nstreet", "X"),
+        (r'{"a": "12 Elm\\nStreet"}', r'{"a": "X"}'),
+        ("112 Elm Street", "112 Elm Street"),
+        ("12 Elm Streets", "12 Elm Streets"),
+        ('["12 Elm", "Street"]', '["12 Elm", "Street"]'),
+        ('{"12 Elm Street":["12, Elm Street"]}', '{"X":["X"]}'),
+        (json.dumps({"reply": json.dumps({"v": "12 Elm\nStreet"})}), json.dumps({"reply": '{"v": "X"}'})),
+    ],
+)
+def test_a_text_is_found_however_it_is_written(text: str, left: str) -> None:
+    assert redact.without(text, redact.pattern_of(["12 Elm Street"]), "X") == left

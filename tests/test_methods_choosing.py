@@ -1,0 +1,189 @@
+"""Choosing bullets when not all of them fit: the core is the same for all questions, the rest is not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import ace
+from ace.context import estimate_tokens
+from ace.llm import Embedder, ScriptedClient, connect_embedder
+from ace.methods.choosing import CORE, Hybrid, worth
+from ace.playbook import Add, Pin, Playbook, Quarantine, Remove, Vote, apply
+from ace.store import Store
+from ace.store.known_vectors import KnownVectors
+from ace.store.search import BulletIndex
+from tests.strategies import playbooks, texts
+
+WORDS = ("cancelled", "packed", "returned", "lost", "shipped", "refunded", "delayed", "new")
+CODES = dict(zip(WORDS, (7, 4, 9, 2, 5, 8, 6, 1), strict=True))
+LINES = [f"{word.capitalize()} orders: ord.st = {code}." for word, code in CODES.items()]
+OTHERS = [
+    "Amounts are in cents: divide by 100.",
+    "Customers are joined by cust.ref.",
+    "Dates are days since 1970.",
+]
+
+
+def book(*extra: Any) -> Playbook:
+    adds = [Add(f"c-{n}", "Codes", line) for n, line in enumerate(LINES)]
+    adds += [Add(f"o-{n}", "Other", line) for n, line in enumerate(OTHERS)]
+    made, rejected = apply(Playbook(), [*adds, *extra])
+    assert not rejected
+    return made
+
+
+@pytest.fixture(scope="module")
+def hybrid() -> Hybrid:
+    return Hybrid(connect_embedder())
+
+
+ROOM = 90  # tokens: half of it holds three bullets
+
+
+def chosen(hybrid: Hybrid, playbook: Playbook, question: str, room: int = ROOM) -> tuple[set[str], set[str]]:
+    made = hybrid(playbook, question, room, estimate_tokens)
+    return set(made.bullets), {item.source for item in made.specific}
+
+
+def test_the_core_is_for_all_and_the_rest_for_the_question(hybrid: Hybrid) -> None:
+    playbook = book(Pin("o-2"))
+    cores = set()
+    for word, name in {"new": "c-7", "delayed": "c-6", "refunded": "c-5", "shipped": "c-4"}.items():
+        made = hybrid(playbook, f"How many {word} orders were there?", ROOM, estimate_tokens)
+        cores.add(made.text)
+        assert name in {item.source for item in made.specific}
+        assert "o-2" in made.bullets
+    assert len(cores) == 1
+
+
+def test_words_are_found_and_so_is_meaning(hybrid: Hybrid) -> None:
+    bullets = {b.id: b for b in book().active}
+    assert hybrid.ranked(bullets, "orders that were cancelled")[0] == "c-0"
+    assert hybrid.ranked(bullets, "how do I convert to dollars?")[0] == "o-0"  # no word in common
+    assert BulletIndex(bullets.values()).search("how do I convert to dollars?") == []
+    assert hybrid.ranked({}, "anything") == []
+
+
+def test_what_helped_for_sure_is_in_the_core_and_what_did_harm_is_not(hybrid: Hybrid) -> None:
+    voted = book(*[Vote("c-7", helpful=1)] * 9)
+    assert "c-7" not in chosen(hybrid, book(), "cents")[0]
+    assert "c-7" in chosen(hybrid, voted, "cents")[0]
+    assert "c-0" not in chosen(hybrid, book(*[Vote("c-0", harmful=1)] * 9), "cents")[0]
+
+
+def test_one_vote_does_not_change_the_core(hybrid: Hybrid) -> None:
+    before = hybrid(book(), "cents", ROOM, estimate_tokens)
+    for vote in (Vote("c-7", helpful=1), Vote("c-0", harmful=1)):
+        assert hybrid(book(vote), "cents", ROOM, estimate_tokens).text == before.text
+
+
+def test_lines_that_differ_in_a_code_are_not_taken_for_the_same(hybrid: Hybrid) -> None:
+    twins = [Add("x-1", "Queues", "Go to queue R7 with it."), Add("x-2", "Queues", "Go to queue R9 with it.")]
+    same = [
+        Add("y-1", "Queues", "Go to the queue with it."),
+        Add("y-2", "Queues", "Go to that queue with it."),
+    ]
+    bullets = {b.id: b for b in apply(Playbook(), twins + same)[0].active}
+    order = hybrid.ranked(bullets, "Which queue R7 or R9 do I go to with it?")
+    assert set(order[:2]) == {"x-1", "x-2"}
+
+
+def test_what_is_quarantined_or_removed_is_not_found(hybrid: Hybrid) -> None:
+    playbook = book(Quarantine("c-7", "unproven"), Remove("c-6"))
+    made = hybrid(playbook, "new or delayed orders", ROOM, estimate_tokens)
+    told = {*made.bullets, *(i.source for i in made.specific), *(left.source for left in made.left_out)}
+    assert told == {b.id for b in playbook.active}
+
+
+@given(playbooks(), texts(), st.integers(0, 300), st.booleans())
+def test_all_is_within_the_room_and_nothing_is_lost(
+    playbook: Playbook, question: str, room: int, ids: bool
+) -> None:
+    hybrid = Hybrid(connect_embedder())
+    made = hybrid(playbook, question, room, estimate_tokens, ids=ids)
+    assert made.tokens <= room * CORE
+    assert made.tokens + sum(item.tokens for item in made.specific) <= room
+    told = [*made.bullets, *(i.source for i in made.specific), *(left.source for left in made.left_out)]
+    assert sorted(told) == sorted(bullet.id for bullet in playbook.active)
+    assert made == hybrid(playbook, question, room, estimate_tokens, ids=ids)
+    places = [(playbook.bullets[i.source].position, i.source) for i in made.specific]
+    assert places == sorted(places)
+
+
+def test_worth_comes_in_quarters() -> None:
+    bullet = book().bullets["c-0"]
+    assert {worth(replace(bullet, helpful=n)) for n in range(200)} == {0, 0.25, 0.5, 0.75}
+    assert [worth(replace(bullet, harmful=n)) for n in (0, 1, 2, 9)] == [0, 0, 0, -0.25]
+
+
+class Counting:
+    """The packaged embedder, under any name, that counts what it is asked for."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.asked = name, 0
+        self._inner: Embedder = connect_embedder()
+
+    def __call__(self, texts: Sequence[str]) -> Any:
+        self.asked += len(texts)
+        return self._inner(texts)
+
+
+def test_vectors_are_kept_and_made_again_for_another_embedder(tmp_path: Path) -> None:
+    path = tmp_path / "p.db"
+    Store.open(path).close()
+    first = Counting("one")
+    known = KnownVectors(path, first)
+    made = known(["a cat", "a dog", "a cat"])
+    assert made.shape == (3, 256) and first.asked == 2
+    assert known.keep(["a cat", "never computed"]) == 1 and known.keep(["a cat"]) == 0
+    again = Counting("one")
+    assert (KnownVectors(path, again)(["a cat"]) == made[:1]).all() and again.asked == 0
+    other = Counting("two")
+    anew = KnownVectors(path, other)
+    anew(["a cat"])
+    assert other.asked == 1 and anew.keep(["a cat"]) == 1
+    with Store.open(path) as store:
+        assert store.verify() == []
+
+
+def test_a_run_keeps_the_vectors_of_its_playbook(tmp_path: Path) -> None:
+    rows = [{"id": str(n), "question": f"How many {w} orders?", "answer": str(c)} for n, (w, c) in
+            enumerate(CODES.items())]  # fmt: skip
+    seen: list[str] = []
+
+    def says(messages: Sequence[Any]) -> str:
+        seen.append(messages[0].content)
+        word = messages[-1].content.split()[-2]
+        told = [line for message in messages for line in message.content.splitlines()]
+        line = next((line for line in told if line.lower().startswith(f"- {word}")), "")
+        return line.split()[-1].rstrip(".") if line else "?"
+
+    task = ace.define_task("orders", rows, lambda sample, answer: answer == sample.data["answer"])
+    with Store.open(tmp_path / "p.db") as store:
+        store.commit([Add(f"o-{n}", "Other", f"{line} " * 3) for n, line in enumerate(OTHERS)],
+                     author="human", reason="test")  # fmt: skip
+        store.commit(
+            [Add(f"c-{n}", "Codes", line) for n, line in enumerate(LINES)], author="human", reason="t"
+        )
+        report = ace.evaluate(task, store, ScriptedClient(says), split="train", budget=160)
+        oldest = ace.evaluate(task, store, ScriptedClient(says), split="train", budget=160, select="oldest")
+    assert report.after is not None and oldest.after is not None
+    assert report.after.correct == len(rows) > oldest.after.correct
+    assert len(set(seen[: len(rows)])) == 1  # one prefix for all questions
+    path = tmp_path / "p.db"
+    idle = Counting("wordllama")
+    KnownVectors(path, idle)(LINES)
+    assert idle.asked == 0
+
+
+def test_an_unknown_selection_is_refused(tmp_path: Path) -> None:
+    task = ace.define_task("t", [{"id": "1", "question": "q"}], lambda *_: True)
+    with Store.open(tmp_path / "p.db") as store, pytest.raises(ace.AceError, match="no select"):
+        ace.evaluate(task, store, ScriptedClient(["x"]), split="train", select="best")  # type: ignore[typeddict-item]

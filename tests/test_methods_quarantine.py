@@ -1,0 +1,83 @@
+"""The way out of quarantine: only for what the right answer vouches for, and never beside its opposite."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+
+import pytest
+
+from ace.methods.evidence import Evidence
+from ace.methods.protocol import Trial
+from ace.methods.quarantine import released
+from ace.playbook import Add, Playbook, Promote, Quarantine, Status, apply
+from ace.task import Attempt, Feedback, FeedbackKind, Sample
+
+SAMPLE = Sample("a", "How many pending tickets are there?")
+
+
+@dataclass
+class Lucky:
+    """Attempts that are right whatever the playbook says."""
+
+    tried: list[Playbook] = field(default_factory=list)
+
+    def solve(self, sample: Sample, playbook: Playbook) -> Trial:
+        self.tried.append(playbook)
+        return trial(right=True, sample=sample)
+
+    def again(self, sample: Sample, playbook: Playbook) -> tuple[Trial, ...]:
+        return ()
+
+    def seed(self, *parts: Hashable) -> int:
+        return 0
+
+
+def trial(uses: tuple[str, ...] = (), *, right: bool = False, sample: Sample = SAMPLE) -> Trial:
+    feedback = Feedback(FeedbackKind.LABELS, "", right, subjects=frozenset({"ticket.status"}), uses=uses)
+    return Trial(sample, Attempt(sample.id, "1", "1"), feedback, "ep-1")
+
+
+def playbook(**bullets: str) -> tuple[Playbook, Evidence]:
+    """Bullets by id; those whose id starts with "held" wait in quarantine."""
+    adds = [Add(name, "lessons", content) for name, content in bullets.items()]
+    holds = [Quarantine(name) for name in bullets if name.startswith("held")]
+    made, rejected = apply(Playbook(), [*adds, *holds])
+    assert not rejected
+    evidence = Evidence([SAMPLE])
+    for bullet in made:
+        evidence.kept(bullet, ())
+    return made, evidence
+
+
+def test_what_the_right_answer_does_not_use_is_not_tried() -> None:
+    made, evidence = playbook(
+        held_1="Pending tickets: ticket.status = 1.", held_2="Tickets: ticket.team = 5."
+    )
+    bench = Lucky()
+    assert list(released(trial(("ticket.status = 6",)), made, bench, evidence, 1)) == []
+    assert bench.tried == []
+
+
+@pytest.mark.parametrize("uses", [("ticket.status = 6",), ()])
+def test_what_it_uses_comes_out_and_what_says_otherwise_goes_in(uses: tuple[str, ...]) -> None:
+    """Without labels that take the answer apart, the attempt alone decides."""
+    made, evidence = playbook(
+        held="Pending tickets: ticket.status = 6.",
+        old="Tickets pending: ticket.status = 1.",
+        same="Tickets, pending: ticket.status = 6",
+        other="Solved tickets: ticket.status = 4.",
+    )
+    bench = Lucky()
+    (found,) = released(trial(uses), made, bench, evidence, 1)
+    assert found.outcome == "accepted"
+    kinds = [(type(operation), operation.id) for operation in found.delta]  # type: ignore[union-attr]
+    assert (Promote, "held") in kinds and (Quarantine, "old") in kinds
+    after, _ = apply(made, found.delta)
+    assert {b.id for b in after.bullets.values() if b.status is Status.ACTIVE} == {"held", "same", "other"}
+    assert bench.tried[0].bullets["old"].status is Status.QUARANTINED
+
+
+def test_a_bullet_that_shares_no_word_is_not_looked_at() -> None:
+    made, evidence = playbook(held="Premium plans: ticket.plan = 3.")
+    assert list(released(trial(), made, Lucky(), evidence, 1)) == []

@@ -1,0 +1,114 @@
+"""An edit that an attempt refuted is shown as such when its sample comes back, and is not tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ace.llm import Message, ScriptedClient
+from ace.loop import Options, learn
+from ace.methods.evidence import Evidence
+from ace.methods.protocol import Trial
+from ace.methods.refusals import earlier, refuted, situation
+from ace.playbook import Add, Playbook, Remove, apply
+from ace.roles import Team
+from ace.store import Store
+from ace.store.records import Proposal
+from ace.task import Attempt, Feedback, FeedbackKind, Sample
+from tests.world import says, world
+
+OPTIONS = Options(batch_size=3, workers=1, epochs=2, replays=0, tries=1, validate=False, measure=False)
+FALSE = "red means 999"
+HELP = "did not help"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.open(tmp_path / "colours.db")
+
+
+def stubborn(asked: list[str]) -> Team:
+    """A reflector that says the same false thing about red whatever it is told."""
+
+    def reply(messages: Sequence[Message]) -> str:
+        if messages[0].content.startswith("You read one failed attempt"):
+            asked.append(messages[-1].content)
+        return says(messages, wrong=("red",))
+
+    return Team.of(ScriptedClient(reply))
+
+
+def test_it_is_shown_and_not_tried_again(store: Store) -> None:
+    asked: list[str] = []
+    report = learn(world(), store, stubborn(asked), OPTIONS)
+    red = [text for text in asked if "red?" in text]
+    assert len(red) == 2 and HELP not in red[0]
+    assert f"{HELP}: {FALSE}" in red[1]
+    first, again = [p for p in store.proposals(run=report.run) if p.sample_id == "train-red"]
+    assert (len(first.attempts), again.attempts) == (1, ())
+    assert "still fails" in first.why and again.why.startswith("refuted before")
+
+
+def test_a_resumed_run_remembers_as_well(tmp_path: Path) -> None:
+    def hashes(store: Store) -> list[str]:
+        return [version.hash for version in store.log()]
+
+    with Store.open(tmp_path / "whole.db") as whole:
+        learn(world(), whole, stubborn([]), OPTIONS)
+        expected = hashes(whole)
+    with Store.open(tmp_path / "cut.db") as cut:
+        kept: list[str] = []
+
+        def stop(phase: str, done: int, total: int, note: str = "") -> None:
+            if phase == "epoch 2" and done == 3:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            learn(world(), cut, stubborn([]), OPTIONS, progress=stop)
+        learn(world(), cut, stubborn(kept), OPTIONS, resume=True)
+        assert hashes(cut) == expected
+    assert not [text for text in kept if "red?" in text and HELP not in text]
+
+
+def trial(uses: Sequence[str] = ()) -> Trial:
+    feedback = Feedback(FeedbackKind.LABELS, "", False, subjects=frozenset({"ord"}), uses=tuple(uses))
+    return Trial(Sample("a", "How many?"), Attempt("a", "1"), feedback, "ep-1")
+
+
+def known(*contents: str) -> tuple[Playbook, Evidence]:
+    playbook, _ = apply(Playbook(), [Add(f"b-{n}", "lessons", text) for n, text in enumerate(contents)])
+    evidence = Evidence()
+    for bullet in playbook:
+        evidence.kept(bullet, ())
+    return playbook, evidence
+
+
+def test_with_more_known_about_it_an_edit_may_be_tried_again() -> None:
+    playbook, evidence = known()
+    now = trial(["ord.st = 7"])
+    evidence.refutes("a", situation(now, playbook, evidence), [["Open: ord.st = 7"]])
+    assert earlier(now, playbook, evidence) == (["Open: ord.st = 7"],)
+    assert earlier(replace(now, sample=Sample("b", "")), playbook, evidence) == ()
+    other, _ = apply(playbook, [Add("b-x", "lessons", "Closed: ord.fin = 1")])
+    evidence.kept(other.bullets["b-x"], ())
+    assert earlier(now, other, evidence)  # of another column
+    more, _ = apply(playbook, [Add("b-y", "lessons", "Lost: ord.st = 2")])
+    evidence.kept(more.bullets["b-y"], ())
+    assert earlier(now, more, evidence) == ()
+
+
+def test_only_what_an_attempt_was_made_with_is_refuted() -> None:
+    def made(outcome: str, attempts: tuple[str, ...], *content: str) -> Proposal:
+        delta = tuple(Add(f"b-{text}", "lessons", text) for text in content)
+        return Proposal("a", "reflector", delta, outcome, "", (), attempts)  # type: ignore[arg-type]
+
+    said = [
+        made("rejected", ("x",), "one", "two"),
+        made("rejected", (), "known"),
+        made("accepted", ("y",), "z"),
+    ]
+    said.append(replace(said[0], delta=(Remove("b-1"),)))
+    assert refuted(said) == [["one", "two"]]

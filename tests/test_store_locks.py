@@ -1,0 +1,66 @@
+"""Writers take turns: nothing comes in between, and nobody waits longer than told."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sqlite3
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ace.errors import StoreBusy
+from ace.playbook import Add, Vote
+from ace.store import Store, versions
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "playbook.db"
+    with Store.open(path) as store:
+        store.commit((Add("a", "notes", "text"),), author="user", reason="first")
+    return path
+
+
+def test_nobody_commits_between_looking_at_the_head_and_committing(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A writer takes the lock before it looks, so what it decided on is still so when it writes."""
+    look, refusals = versions.check_rebase, list[str]()
+
+    def interrupted(*seen: Any) -> None:
+        look(*seen)
+        monkeypatch.undo()
+        with Store.open(file, read_only=True) as reader:
+            assert reader.head().number == 1
+        with pytest.raises(StoreBusy):
+            Store.open(file, timeout=0.05)
+        refusals.append("busy")
+
+    with Store.open(file) as store:
+        monkeypatch.setattr(versions, "check_rebase", interrupted)
+        assert store.commit((Vote("a", 1),), author="a", reason="r").version.number == 2
+    assert refusals == ["busy"]
+
+
+def test_a_commit_that_has_to_wait_too_long_says_for_which_file(file: Path) -> None:
+    with Store.open(file, timeout=0.05) as store:
+        with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(StoreBusy, match=re.escape(f"{file} is locked by another process")):
+                store.commit((Vote("a", 1),), author="a", reason="r")
+        assert store.head().number == 1
+
+
+def test_a_writer_waits_for_its_turn(file: Path) -> None:
+    """As long as it was told to: the lock is held for less than that."""
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        timer = threading.Timer(0.2, lambda: other.execute("ROLLBACK"))
+        timer.start()
+        with Store.open(file, timeout=30) as store:
+            assert store.head().number == 1
+        timer.join()
