@@ -179,7 +179,7 @@ def _held(base: Playbook, made: Plan, held: Mapping[str, str]) -> Plan:
 
 def _quarantined(base: Playbook, made: Plan) -> Plan:
     """The same, but whatever is added or rewritten waits; what was removed here stays so, and what is in use
-    stays as it is: another text for it waits beside it. Nothing new is pinned, voted for or proven by it.
+    stays as it is: another text for it waits beside it. Nothing new is pinned, voted for, or proven by it.
     """
     made = replace(made, delta=tuple(_bare(base, _beside(base, made.delta))))
     promoted = {each.id for each in made.delta if isinstance(each, Promote)}

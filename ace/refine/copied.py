@@ -67,14 +67,14 @@ def tokens(text: str) -> list[str]:
 
 
 def _repeats(sentence: str, sources: _Sources) -> bool:
+    everything = tokens(sentence)
+    if _stands_in(everything, sources.right):
+        return False
     head, colon, meaning = sentence.partition(":")
     said = tokens(meaning if colon else sentence)
     anchored = any(_stem(word) in sources.own for word in said) or _stands_in(said, sources.right)
     if colon and anchored and not _CLAIM.search(head):
         return _has(tokens(head), sources.heads) or _has(said, sources.runs)
-    everything = tokens(sentence)
-    if _stands_in(everything, sources.right):
-        return False
     if _has(everything, sources.runs):
         return True
     told = {_stem(word) for word in everything if word not in _LITTLE}
