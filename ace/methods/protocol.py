@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ace.context.render import Rendered
+from ace.context.standing import Standing
 from ace.methods.evidence import Evidence
 from ace.playbook.model import Delta, Playbook
 from ace.store.records import Proposal
@@ -20,7 +21,8 @@ class Trial:
     `provable` is False when no further attempt at its sample can be made: it was only recorded. `parts`: what
     the attempt is made of, where the environment says so and `feedback.uses` can be compared with it.
     `checked`: the environment checked the answer itself, so that `feedback.ran` says that it is right.
-    `cited`: ids of bullets that it names as used, of those it was shown.
+    `cited`: ids of bullets that it names as used, of those it was shown. `found`: where the right answer stood
+    in what was retrieved; None where nothing was, or where no right answer is shown.
     """
 
     sample: Sample
@@ -31,6 +33,7 @@ class Trial:
     parts: tuple[str, ...] = ()
     checked: bool = False
     cited: tuple[str, ...] = ()
+    found: Standing | None = None
 
 
 class Bench(Protocol):
