@@ -9,6 +9,7 @@ from typing import Literal
 import pytest
 from pydantic import BaseModel
 
+from ace.context.assemble import TEMPLATE
 from ace.errors import ModelError, ModelNameError
 from ace.llm import Endpoint, Message, connect, weights
 
@@ -87,3 +88,13 @@ def test_the_server_writes_nothing_to_the_terminal(
     with connect(client.model, slots=1, context=512):
         pass
     assert capfd.readouterr() == ("", "")
+
+
+def test_it_tells_its_window_and_counts_as_it_reads(client: Endpoint) -> None:
+    window = client.window()
+    assert window.tokens == 512 and window.count is not None and window.count("") == 0
+    one, two = ask("What is SQL?"), ask("What is SQL? " * 5)
+    longer = [client.complete(messages, max_tokens=1).usage.prompt_tokens for messages in (one, two)]
+    told = [sum(window.count(message.content) for message in messages) for messages in (one, two)]
+    assert longer[1] - longer[0] == told[1] - told[0] > 0
+    assert 0 < longer[0] - told[0] <= TEMPLATE
