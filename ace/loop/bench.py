@@ -10,6 +10,7 @@ from threading import Event
 
 from ace.agent.solver import Solver
 from ace.context.assemble import Assembled
+from ace.context.standing import stood
 from ace.errors import AceError, ContextError
 from ace.loop.options import seed_of
 from ace.methods.protocol import Trial
@@ -58,6 +59,7 @@ class Bench:
     left_out: tuple[str, ...] = ()
     retrieved: dict[str, int] = field(default_factory=dict)
     unlucky: bool = False
+    last_retrieved: str = ""
 
     def solve(self, sample: Sample, playbook: Playbook, *, draw: int = 0) -> Trial:
         """`draw` 0 is the attempt that counts; others differ in seed and temperature."""
@@ -75,6 +77,7 @@ class Bench:
             context = self.context(sample, playbook)
         except ContextError as error:  # the sample's own fault: it counts as wrong, with its reason
             return Attempt(sample.id, "", error=f"{type(error).__name__}: {error}"), Assembled("", "", 0, 0)
+        self.last_retrieved = context.retrieved
         if not self.episodes:
             self._note(context)
         if draw:
@@ -122,7 +125,11 @@ class Bench:
         if context and feedback.uses and isinstance(self.task.environment, Dissecting):
             parts = self.task.environment.parts(sample, attempt)
         named = tuple(bullet for bullet in cited(attempt.text) if f"[{bullet}]" in context)
-        return Trial(sample, attempt, feedback, name, provable, parts, provable and self._checked, named)
+        checked = provable and self._checked
+        gold = feedback.expected.partition(": ")[2]  # only where labels may be shown
+        shown = self.last_retrieved if gold else ""
+        found = stood(shown, sample.question, gold) if shown else None
+        return Trial(sample, attempt, feedback, name, provable, parts, checked, named, found)
 
     def seed(self, *parts: Hashable) -> int:
         return seed_of(self.run_seed, self.phase, *parts)

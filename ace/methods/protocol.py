@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ace.context.render import Rendered
+from ace.context.standing import Standing
 from ace.methods.evidence import Evidence
 from ace.playbook.model import Delta, Playbook
 from ace.store.records import Proposal
@@ -21,7 +22,9 @@ class Trial:
     the attempt is made of, where the environment says so and `feedback.uses` can be compared with it.
     `checked`: the environment checked the answer itself, so that `feedback.ran` says that it is right.
     `cited`: ids of bullets that it names as used, of those it was shown. `shown`: texts that nobody vouches
-    for and that it had before it beside its question: documents, memories, what tools returned.
+    for and that it had before it beside its question: documents, memories, what tools returned. `found`:
+    where the right answer stood in what was retrieved; None where nothing was, or where no right answer is
+    shown.
     """
 
     sample: Sample
@@ -33,6 +36,7 @@ class Trial:
     checked: bool = False
     cited: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()
+    found: Standing | None = None
 
 
 class Bench(Protocol):

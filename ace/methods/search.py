@@ -238,6 +238,7 @@ class Search:
             self.trial.attempt,
             self.trial.feedback,
             about=self.about(),
+            found=self.trial.found,
             known=tuple(known)[:_SHOWN_TO_REFLECTOR],
             refuted=tuple(refuted),
             flaws=self.flaws,

@@ -11,6 +11,7 @@ from typing import Any, cast
 from pydantic import BaseModel, Field, create_model
 
 from ace.context.poison import suspicion
+from ace.context.standing import Standing
 from ace.llm.client import Client
 from ace.roles.prompt import cited, messages, question, render, shown
 from ace.task.types import Attempt, Feedback, FeedbackKind, Sample
@@ -59,6 +60,7 @@ class Reflector:
         feedback: Feedback,
         *,
         about: Sequence[str] = (),
+        found: Standing | None = None,
         known: Sequence[str] = (),
         refuted: Sequence[str] = (),
         flaws: Sequence[str] = (),
@@ -67,10 +69,11 @@ class Reflector:
     ) -> tuple[str, ...]:
         """The lessons, one sentence each, in the form "words: meaning.".
 
-        `about`: the meanings, where the feedback shows them; the model then says the words. `known`: what the
-        playbook says about the question already. `refuted`: lessons for this sample that an attempt has shown
-        not to help. `flaws`: what was wrong with those that were not tried. Raises MalformedReply when the
-        model gives no usable lesson, ModelError as the client does.
+        `about`: the meanings, where the feedback shows them; the model then says the words. `found`: where the
+        right answer stood in what was retrieved. `known`: what the playbook says on the question already.
+        `refuted`: lessons for this sample that an attempt has shown not to help. `flaws`: what was wrong with
+        those that were not tried. Raises MalformedReply when the model gives no usable lesson, ModelError as
+        the client does.
         """
         user = render(
             "reflector",
@@ -81,11 +84,13 @@ class Reflector:
             expected=shown(feedback.expected),
             wrong=feedback.passed is False or feedback.ran is False,
             about=[shown(text) for text in about],
+            found=[shown(text) for text in found.lines] if found else (),
+            unsaid=shown(", ".join(found.unsaid)) if found else "",
             known=[shown(text) for text in known],
             refuted=[shown(text) for text in refuted],
             flaws=[shown(text) for text in flaws],
         )
-        asked = messages(render("reflector", "parts" if about else "system"), user)
+        asked = messages(render("reflector", _part(about, found)), user)
         schema = words_for(len(about)) if about else Lesson
         reply = self.client.complete(
             asked, schema=schema, temperature=temperature, seed=seed, max_tokens=MAX_TOKENS
@@ -113,6 +118,11 @@ def _outcome(feedback: Feedback) -> str:
     """What was shown. With labels its first lines may be what the label says; else none may look so."""
     as_field = cited if feedback.kind is FeedbackKind.EXECUTION else shown
     return as_field(feedback.text, _LONGEST_OUTCOME)
+
+
+def _part(about: Sequence[str], found: Standing | None) -> str:
+    """What is asked for: words for given meanings, what led past a page, or what was not known."""
+    return "parts" if about else "found" if found else "system"
 
 
 def _phrase(words: str) -> str:

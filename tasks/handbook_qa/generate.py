@@ -29,7 +29,7 @@ CURRENT = "2025"  # the edition that counts when a question names none
 NICKNAMES = {
     "Harbour": "the Shed",
     "Old Mill": "the Kiln",
-    "Northgate": "Platform Nine",
+    "Northgate": "the Signal",
     "Lakeside": "the Boathouse",
     "Commuter": "green card",
     "Fleet": "blue card",

@@ -1,0 +1,69 @@
+"""Where an answer stands: its sentences with their labels, for the reflector and for nobody else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import ace
+from ace.context.standing import standing, stood, unsaid
+from ace.llm import Message, ScriptedClient
+from ace.store import Store
+
+FOUND = """- [shop/north.md:1-4] # North
+  A bike may stand here for 8 days. The desk is P8.
+  It opens at noon, and 8 people work there.
+- [shop/south.md:1-2] A bike may stand here for 20 days."""
+
+
+def test_sentences_nearest_the_question_come_first_and_bring_their_label() -> None:
+    assert standing(FOUND, "For how many days may a bike stand at the Shed?", "8") == (
+        "[north.md] A bike may stand here for 8 days.",
+        "[north.md] It opens at noon, and 8 people work there.",
+    )
+    assert standing(FOUND, "Which desk?", "p8") == ("[north.md] The desk is P8.",)
+
+
+def test_what_does_not_stand_there_is_not_found() -> None:
+    assert standing(FOUND, "How long?", "480") == standing(FOUND, "?", "") == standing("", "?", "8") == ()
+
+
+def test_names_that_nothing_has_are_told_apart() -> None:
+    assert unsaid(FOUND, "For how many days may a bike stand at the Shed?") == ("shed",)
+    assert unsaid(FOUND, "How many bikes with the green card?") == ("bikes", "with", "green", "card")
+    assert stood(FOUND, "At the Shed?", "8 days").unsaid == ("shed",)
+
+
+def test_the_reflector_is_told_and_learns_a_name_that_no_page_has(tmp_path: Path) -> None:
+    """With labels it is; without them nothing that depends on the answer reaches it."""
+    pages = {"north": "At North a bike may stand for 8 days.", "south": "At South it may stand for 20 days."}
+    rows = [
+        {"id": "one", "question": "For how many days may a bike stand at the Shed?", "answer": "8"},
+        {"id": "two", "question": "For how many days may a bike stand at the Barn?", "answer": "20"},
+    ]
+    houses = {"Shed": "North", "Barn": "South"}
+
+    def model(messages: Sequence[Message]) -> str:
+        system, user = messages[0].content, messages[-1].content
+        name = next(each for each in houses if f"the {each}?" in user)
+        if "It stands in what was found" in user:
+            assert f"[shelf 1] At {houses[name]}" in user or f"[shelf 2] At {houses[name]}" in user
+            return json.dumps({"lesson": f"The {name}: {houses[name]}."})
+        if "one failed attempt" in system or "check one answer" in system:
+            return json.dumps({"lesson": "Days: many."})
+        told = f"The {name}: {houses[name]}." in system
+        return "8" if told and name == "Shed" else "20" if told else "no idea"
+
+    def shelf(question: str) -> list[str]:
+        return list(pages.values())
+
+    task = ace.define_task(
+        "shop", rows, lambda sample, answer: answer == sample.data["answer"], sources=[shelf]
+    )
+    for feedback, right in (("labels", 2), ("execution", 0)):
+        with Store.open(tmp_path / f"{feedback}.db") as store:
+            client = ScriptedClient(model)
+            ace.learn(task, store, client, feedback=feedback, replays=0, recheck=0)
+            told = [call for call in client.calls if "It stands in what was found" in call[-1].content]
+            assert (len(store.checkout().active), bool(told)) == (right, feedback == "labels")
