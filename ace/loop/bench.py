@@ -129,7 +129,7 @@ class Bench:
         gold = feedback.expected.partition(": ")[2]  # only where labels may be shown
         shown = self.last_retrieved if gold else ""
         found = stood(shown, sample.question, gold) if shown else None
-        return Trial(sample, attempt, feedback, name, provable, parts, checked, named, found)
+        return Trial(sample, attempt, feedback, name, provable, parts, checked, named, found=found)
 
     def seed(self, *parts: Hashable) -> int:
         return seed_of(self.run_seed, self.phase, *parts)
