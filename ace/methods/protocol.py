@@ -21,8 +21,8 @@ class Trial:
     `provable` is False when no further attempt at its sample can be made: it was only recorded. `parts`: what
     the attempt is made of, where the environment says so and `feedback.uses` can be compared with it.
     `checked`: the environment checked the answer itself, so that `feedback.ran` says that it is right.
-    `cited`: ids of bullets that it names as used, of those it was shown. `found`: where the right answer stood
-    in what was retrieved; None where nothing was, or where no right answer is shown.
+    `cited`: ids of bullets that it names as used, of those it was shown. `found`: where the right answer
+    stood in what was retrieved; None where nothing was, or where no right answer is shown.
     """
 
     sample: Sample
