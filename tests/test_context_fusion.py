@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ace.context.fusion import fuse, varied
+from ace.context.fusion import fuse, spread
 
 RANKINGS = st.lists(st.lists(st.integers(0, 9), max_size=8), max_size=4)
 
@@ -41,18 +41,18 @@ def test_scores_are_the_sum_over_places_and_sorted(rankings: list[list[int]], k:
 def test_a_group_waits_when_others_have_something_and_fills_up_when_not() -> None:
     ranked = ["a1", "a2", "a3", "b1", "a4"]
     pick = {"group": lambda key: key[0], "same": lambda key: key, "per_group": 2}
-    assert varied(ranked, 3, **pick) == ["a1", "a2", "b1"]
-    assert varied(ranked, 4, **pick) == ["a1", "a2", "a3", "b1"]
+    assert spread(ranked, 3, **pick) == ["a1", "a2", "b1"]
+    assert spread(ranked, 4, **pick) == ["a1", "a2", "a3", "b1"]
 
 
 def test_what_says_the_same_counts_once_and_the_better_one_stays() -> None:
     ranked = ["copy 1", "other", "copy 2"]
-    chosen = varied(ranked, 3, group=lambda key: key, same=lambda key: key.split()[0], per_group=1)
+    chosen = spread(ranked, 3, group=lambda key: key, same=lambda key: key.split()[0], per_group=1)
     assert chosen == ["copy 1", "other"]
 
 
 @given(st.lists(st.integers(0, 30), unique=True), st.integers(0, 8), st.integers(1, 4))
 def test_varied_keeps_order_and_fills_what_it_can(ranked: list[int], most: int, per_group: int) -> None:
-    chosen = varied(ranked, most, group=lambda key: key % 3, same=lambda key: key, per_group=per_group)
+    chosen = spread(ranked, most, group=lambda key: key % 3, same=lambda key: key, per_group=per_group)
     assert chosen == [key for key in ranked if key in chosen]
     assert len(chosen) == min(most, len(ranked))

@@ -29,7 +29,7 @@ def fuse(rankings: Iterable[Sequence[Key]], k: int = 60) -> list[tuple[Key, floa
     return sorted(scores.items(), key=lambda pair: -pair[1])
 
 
-def varied(
+def spread(
     ranked: Iterable[Key],
     most: int,
     *,

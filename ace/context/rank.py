@@ -10,10 +10,11 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
+from ace.context.fusion import fuse
+
 T = TypeVar("T", bound=Hashable)
 
 _Z = 1.96  # 95%
-_SETTLED = 60  # of Cormack, Clarke and Büttcher, Reciprocal Rank Fusion (SIGIR 2009)
 _AMONG = 200  # candidates that are compared with each other; those after them cannot make the cut anyway
 
 
@@ -30,11 +31,7 @@ def helpfulness(helpful: int, harmful: int) -> float:
 
 def fused(rankings: Iterable[Sequence[T]]) -> dict[T, float]:
     """Reciprocal-rank fusion: id -> score. What no ranking names is not in it."""
-    scores: dict[T, float] = {}
-    for ranking in rankings:
-        for rank, name in enumerate(ranking, 1):
-            scores[name] = scores.get(name, 0.0) + 1 / (_SETTLED + rank)
-    return scores
+    return dict(fuse(rankings))
 
 
 def varied(

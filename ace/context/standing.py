@@ -22,7 +22,7 @@ _ASKING = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`lines`: "[page] sentence" with the answer, at most two; `unsaid`: words of the question no page has."""
+    """`lines`: "[page] sentence" with the answer, two at most; `unsaid`: words of the question on no page."""
 
     lines: tuple[str, ...]
     unsaid: tuple[str, ...]
@@ -36,9 +36,9 @@ def stood(retrieved: str, question: str, answer: str) -> Standing:
 def standing(retrieved: str, question: str, answer: str, most: int = MOST) -> tuple[str, ...]:
     """Sentences with every word of the answer as "[page] sentence", those nearest the question first.
 
-    `retrieved` is a list of items as they stand in a prompt, "- [label] text". A label that is a path loses its
-    folders and line numbers: its last part is what people call a page by. Empty where the answer is worded
-    differently, or was not found.
+    `retrieved` is a list of items as they stand in a prompt, "- [label] text". A label that is a path loses
+    its folders and line numbers: its last part is what people call a page by. Empty where the answer is
+    worded differently, or was not found.
     """
     wanted, asked = _words(answer), _words(question)
     if not wanted:

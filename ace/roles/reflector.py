@@ -69,8 +69,8 @@ class Reflector:
     ) -> tuple[str, ...]:
         """The lessons, one sentence each, in the form "words: meaning.".
 
-        `about`: the meanings, where the feedback shows them; the model then says the words. `found`: where the
-        right answer stood in what was retrieved. `known`: what the playbook says on the question already.
+        `about`: the meanings, where the feedback shows them; the model then says the words. `found`: where
+        the right answer stood in what was retrieved. `known`: what the playbook says on the question already.
         `refuted`: lessons for this sample that an attempt has shown not to help. `flaws`: what was wrong with
         those that were not tried. Raises MalformedReply when the model gives no usable lesson, ModelError as
         the client does.

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from ace.context.fusion import fuse, varied
+from ace.context.fusion import fuse, spread
 from ace.refine.similar import same_words
 from ace.store.documents import reading
 from ace.store.documents.chunks import Chunk
@@ -76,7 +76,7 @@ class Search:
             best = fuse([words, meaning])[: 4 * most]  # enough to leave out repeats
             rows = [(key, score, db.execute(_FOUND, [key]).fetchone()) for key, score in best]
         found = {key: _found(key, score, row, words, meaning) for key, score, row in rows if row}
-        chosen = varied(
+        chosen = spread(
             found,
             most,
             group=lambda key: found[key].document,
