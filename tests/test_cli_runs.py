@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ace.llm import DEFAULT_MODEL
 from ace.llm.client import Usage
 from ace.llm.journal import Call, Key
 from ace.playbook import Add, Revise, Vote
@@ -96,3 +97,14 @@ def test_cost_and_credit_are_of_the_version_that_the_run_came_to(ace: Ace, done:
     assert "as it was learned" in text and "later" not in text
     found = json.loads(ace("runs", "show", "--credit", "--json").out)["credit"]["votes"]
     assert found == {"a-1": {"helpful": 2, "harmful": 0}}
+
+
+@pytest.mark.parametrize(("model", "told"), [("openai/x", " --model openai/x"), (DEFAULT_MODEL, "")])
+def test_what_to_do_next_is_with_the_model_of_the_run(ace: Ace, model: str, told: str) -> None:
+    with Store.open("later.db") as store:
+        run = store.start_run("learn", "shop", {"base": 0, "models": {"generator": model}})
+        report = Report(kind="learn", task="shop", model=model, playbook="", selected=0, stopped="capped")
+        store.finish_run(run, "capped", report.to_json())
+    lines = ace("runs", "show").out.partition("Next\n")[2].splitlines()
+    assert lines and bool(told) == any("--model" in line for line in lines)
+    assert any(told in line for line in lines)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ace.cli.bullets import describe
-from ace.cli.options import Json, PlaybookFile, RunNumber, playbook_file
+from ace.cli.options import DEFAULT_MODEL, Json, PlaybookFile, RunNumber, playbook_file
 from ace.cli.output import emit, width
 
 if TYPE_CHECKING:
@@ -122,8 +123,14 @@ def _text(run: Run, steps: int, faults: Faults, path: Path) -> str:
     blocks = [f"run {run.id}, {run.status}, {counted(steps, 'step')}, {times}", faults_text(faults)]
     if run.report:
         report = replace(Report.from_json(run.report), playbook=str(path))  # the file may have moved since
-        blocks.append(closing(report, width=width()))
+        blocks.append(closing(report, model=_asked(run), width=width()))
     return "\n\n".join(filter(None, blocks))
+
+
+def _asked(run: Run) -> str:
+    """The option that names the model of a run, where it is not the default one. An address is not kept."""
+    model = str(run.config.get("models", {}).get("generator", DEFAULT_MODEL))
+    return "" if model == DEFAULT_MODEL else f"--model {quote(model)}"
 
 
 def _proposal(proposal: Proposal) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ace.cli.options import Json, OnlineOptions, PlaybookFile, playbook_file
+from ace.cli.options import Json, OnlineOptions, PlaybookFile, playbook_file, spelled
 from ace.cli.output import emit, line, note, width
 from ace.errors import CapReached, InputError, UnknownVersion
 
@@ -78,7 +78,8 @@ def close_lines(report: Report, options: OnlineOptions) -> None:
     if options.json:
         line({"report": report.to_json()})
     else:
-        note(closing(report, folder=options.task, width=width()))
+        model = spelled(options, "model", "api_base", "feedback")
+        note(closing(report, folder=options.task, model=model, width=width()))
     if report.stopped:
         raise typer.Exit(STOPPED_BY_A_CAP)
 
