@@ -5,8 +5,8 @@
 Arms: `closed` (the model alone), `rag` (it is shown passages of the handbook), `learned` (passages, and the
 playbook that it has learned from the training questions with them). Each runs in a playbook file under --work
 (kept, so that a stopped benchmark goes on where it was). Writes handbook_qa.json and a table, handbook_qa.md.
-With `--model reader` a scripted model answers: it reads what it is shown, which shows that the machinery works
-and nothing about models.
+With `--model reader` a scripted model answers: it reads what it is shown, which shows that the machinery
+works and nothing about models.
 """
 
 from __future__ import annotations
