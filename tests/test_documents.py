@@ -356,3 +356,12 @@ def test_pages_that_differ_in_a_number_are_both_shown(tmp_path: Path, index: Doc
         "The key box opens with 4716.",
         "The key box opens with 9053.",
     ]
+
+
+def test_the_pages_python_runs(
+    handbook: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).parent.parent / "docs" / "documents.md").read_text(encoding="utf-8")
+    exec(page.split("```python\n")[1].split("```")[0], {})
+    assert "handbook/desk/returns.md:1-7" in capsys.readouterr().out
