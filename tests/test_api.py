@@ -189,8 +189,9 @@ def test_the_readmes_python_runs(
     monkeypatch.setattr("ace.api.connect", lambda name, slots: Endpoint(name))
     says = ace.ScriptedClient(lambda messages: "st = 7")
     monkeypatch.setattr(Endpoint, "ask", lambda self, *given, **options: says.ask(*given, **options))
-    (block,) = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-    exec(block, {})
+    names: dict[str, typing.Any] = {}
+    for block in re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL):
+        exec(block, names)  # each goes on where the one before it was
     assert "learn filters with local/qwen2.5-coder-1.5b" in capsys.readouterr().out
     assert (tmp_path / "filters.db").exists()
 
