@@ -164,7 +164,7 @@ def test_a_conflict_names_every_bullet_and_says_what_to_do(store: Store) -> None
     with pytest.raises(MergeConflict) as caught:
         store.merge("trial", author="user")
     assert str(caught.value) == (
-        "Versions 3 and 2 both changed a, b since version 1. "
+        "Versions 3 and 2 both edited a, b since version 1. "
         "Make one of them like the other, or say which to prefer: ours or theirs."
     )
     assert caught.value.details == {"base": 1, "ours": 3, "theirs": 2, "bullets": ("a", "b")}
@@ -175,20 +175,10 @@ def test_a_head_that_moved_names_every_bullet_and_says_what_to_do(store: Store) 
     with pytest.raises(StoreConflict) as caught:
         store.commit((Revise("b", "x"), Revise("a", "y")), expect=1, **WHO)
     assert str(caught.value) == (
-        "The playbook moved from version 1 to 2, and both changed a, b. "
+        "The playbook moved from version 1 to 2, and both edited a, b. "
         "Read the playbook again, decide again, and commit that."
     )
     assert caught.value.details == {"expected": 1, "found": 2, "bullets": ("a", "b")}
-
-
-def test_an_edit_conflicts_with_a_vote_that_came_before_it(store: Store) -> None:
-    """Whoever voted had read the old text, and whoever edits has not seen the vote."""
-    store.commit((Vote("a", 1),), **WHO)
-    with pytest.raises(StoreConflict):
-        store.commit((Revise("a", "other"),), expect=1, **WHO)
-    store.commit((Revise("b", "other"),), **WHO)
-    with pytest.raises(StoreConflict):
-        store.commit((Vote("b", 1),), expect=2, **WHO)
 
 
 def test_a_store_that_has_not_looked_yet_can_switch(store: Store) -> None:

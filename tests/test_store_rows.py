@@ -6,7 +6,7 @@ import sqlite3
 
 import pytest
 
-from ace.store import rows
+from ace.store import rows, seals
 
 
 def test_a_checksum_never_changes() -> None:
@@ -23,6 +23,8 @@ def test_true_is_one_and_no_other_value_is_another() -> None:
 def test_a_row_of_another_length_is_not_written() -> None:
     with sqlite3.connect(":memory:") as db:
         db.execute("CREATE TABLE tags (id, name, version, created, checksum)")
+        db.execute(seals.TABLE)
+        seals.begin(db, "tags")
         rows.insert(db, "tags", [(1, "prod", 3, "now")])
         with pytest.raises(ValueError, match="shorter"):
             rows.insert(db, "tags", [(1, "prod", 3)])

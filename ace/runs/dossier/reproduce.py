@@ -10,14 +10,14 @@ from ace.store.records import Run, Version
 from ace.task.traces import WITHOUT_A_TASK
 
 _REPLAYS = {"replays", "graduate", "evict", "recheck"}
-_LEARN_ONLY = {"epochs", "validate", "validate_every", "accept", "merge"} | _REPLAYS
+_LEARN_ONLY = {"epochs", "validate", "validate_every", "accept", "merge", "refine"} | _REPLAYS
 _ONLINE_ONLY = {"window", "drift", "behind", "waiting"}
 _LEARNING = {
     *("batch_size", "feedback", "tries", "neighbours", "verify", "agreement", "rerun", "measure_credit"),
     *_LEARN_ONLY,
 }
-_NOT_AN_OPTION = {"models", "prompts", "samples", "traces", "base", "measure"}
-_SWITCHES_OFF = {"verify", "validate", "drift"}  # the others have no --no- form
+_NOT_AN_OPTION = {"models", "prompts", "samples", "traces", "base", "measure", "sources"}
+_SWITCHES_OFF = {"verify", "validate", "drift", "refine"}  # the others have no --no- form
 _ROLES = ("reflector", "curator")
 
 
