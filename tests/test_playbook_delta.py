@@ -183,6 +183,15 @@ def test_removed_bullets_stay_as_tombstones_and_come_back() -> None:
     assert tuple(apply(playbook, [Promote("a-1")])[0]) == tuple(made(*PAIR))
 
 
+def test_only_active_bullets_are_active_and_they_keep_their_order() -> None:
+    playbook = made(*PAIR, Add("a-3", "Orders", "three"), Quarantine("a-3"), Add("a-4", "Orders", "four"))
+    assert [bullet.id for bullet in playbook.active] == ["a-1", "a-4", "a-2"]
+    assert [(section.name, len(section.bullets)) for section in playbook.sections] == [
+        ("Orders", 3),
+        ("Money", 1),
+    ]
+
+
 def test_positions_order_bullets_and_past_the_end_is_the_end() -> None:
     playbook = made(
         *(Add(f"a-{n}", "S", "x") for n in range(3)), Add("far", "S", "x", (), 2**70), Move("a-0", "S")
