@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from ace.context.rank import fused, helpfulness, varied, within
+from ace.context.fusion import fuse
+from ace.context.rank import helpfulness, varied, within
 
 VOTES = st.integers(0, 500)
 SCORES = st.dictionaries(st.text("abcdef", min_size=1), st.floats(0, 1), max_size=12)
@@ -33,14 +34,14 @@ def test_doubt_counts() -> None:
 
 @given(st.lists(st.lists(st.sampled_from("abcdef"), unique=True), max_size=4))
 def test_fusion_knows_every_name_and_the_first_of_all_is_first(rankings: list[Sequence[str]]) -> None:
-    scores = fused(rankings)
+    scores = dict(fuse(rankings))
     assert set(scores) == {name for ranking in rankings for name in ranking}
     if rankings and all(ranking[:1] == ["a"] for ranking in rankings):
         assert max(scores, key=lambda name: scores[name]) == "a"
 
 
 def test_fusion_by_example() -> None:
-    scores = fused((["a", "b"], ["b", "c"]))
+    scores = dict(fuse((["a", "b"], ["b", "c"])))
     assert scores == pytest.approx({"a": 1 / 61, "b": 1 / 62 + 1 / 61, "c": 1 / 62})
 
 

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from ace.refine.words import stem
+
 _SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?](?=\d)[^.!?\n]*)*[.!?]?")
 _LISTED = re.compile(r"^[ \t]*[-*\u2022][ \t]+(\S.*)$", re.MULTILINE)
 _FIGURE = re.compile(r"(?<![\w.,-])[-+]?\d+(?:[.,:]\d+)*%?")
@@ -123,7 +125,7 @@ def _words(text: str) -> frozenset[str]:
 
 def _stems(text: str) -> list[str]:
     words = (word.lower() for word in _WORD.findall(text))
-    return [word.rstrip("s") for word in words if word not in _SMALL]
+    return [stem(word) for word in words if word not in _SMALL]
 
 
 def _plain(figure: str) -> str:

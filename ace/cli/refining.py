@@ -60,6 +60,7 @@ def refine(
 def _found(store: Store, playbook: Playbook, unused: int | None) -> Refined:
     """Merges first; then conflicts and retirements among what they leave."""
     from ace.llm.embedding import connect_embedder
+    from ace.loop.refining import proven_by
     from ace.playbook import apply
     from ace.refine import Index, Refined, by_evidence, refined, retired, settled
 
@@ -67,19 +68,10 @@ def _found(store: Store, playbook: Playbook, unused: int | None) -> Refined:
     left, _ = apply(playbook, merged.delta)
     gone = retired(left, unused=unused, exposures=_exposures(store, left) if unused else None)
     left, _ = apply(left, gone.delta)
-    proven = _proven(store, merged.conflicts, left)
+    cited = sorted({name for each in merged.conflicts for name in (each.one, each.other)})
+    proven = proven_by(store, left, cited)
     open_ = settled(merged.conflicts, left, lambda conflict: by_evidence(conflict, left, proven))
     return Refined(merged.delta, merged.reasons) + gone + open_
-
-
-def _proven(store: Store, conflicts: tuple[Conflict, ...], playbook: Playbook) -> dict[str, int]:
-    """Episodes that were right, as far as the learner was shown, in the order they were stored."""
-    from ace.methods.proof import solved
-
-    ids = {name for conflict in conflicts for name in (conflict.one, conflict.other)}
-    cited = [episode for name in sorted(ids) for episode in playbook.bullets[name].provenance]
-    found = store.episodes(ids=cited) if cited else []
-    return {episode.id: place for place, episode in enumerate(found) if solved(episode.feedback)}
 
 
 def _exposures(store: Store, playbook: Playbook) -> dict[str, int]:

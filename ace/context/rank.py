@@ -1,4 +1,4 @@
-"""Which of many lessons for a question: rankings fused, usefulness with its doubt, variety, quotas. Pure.
+"""Which of many lessons for a question: usefulness with its doubt, variety, quotas. Pure.
 
 Knows ids, numbers and nothing else; equal inputs give equal orders.
 """
@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TypeVar
-
-from ace.context.fusion import fuse
 
 T = TypeVar("T", bound=Hashable)
 
@@ -27,11 +25,6 @@ def helpfulness(helpful: int, harmful: int) -> float:
     share = good / votes
     spread = _Z * math.sqrt(share * (1 - share) / votes + _Z**2 / (4 * votes**2))
     return (share + _Z**2 / (2 * votes) - spread) / (1 + _Z**2 / votes)
-
-
-def fused(rankings: Iterable[Sequence[T]]) -> dict[T, float]:
-    """Reciprocal-rank fusion: id -> score. What no ranking names is not in it."""
-    return dict(fuse(rankings))
 
 
 def varied(

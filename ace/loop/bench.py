@@ -59,7 +59,6 @@ class Bench:
     left_out: tuple[str, ...] = ()
     retrieved: dict[str, int] = field(default_factory=dict)
     unlucky: bool = False
-    last_retrieved: str = ""
 
     def solve(self, sample: Sample, playbook: Playbook, *, draw: int = 0) -> Trial:
         """`draw` 0 is the attempt that counts; others differ in seed and temperature."""
@@ -69,7 +68,7 @@ class Bench:
         feedback = self._shown(sample, attempt)
         verdict = self.task.environment.judge(sample, attempt)
         trial = self.record(sample, attempt, feedback, verdict, context=context.shown)
-        return replace(trial, shown=(context.found,)) if context.found else trial
+        return self._with_found(trial, context.found) if context.found else trial
 
     def attempt(self, sample: Sample, playbook: Playbook, *, draw: int = 0) -> tuple[Attempt, Assembled]:
         """An attempt that is not judged or recorded yet, and what it was shown."""
@@ -77,7 +76,6 @@ class Bench:
             context = self.context(sample, playbook)
         except ContextError as error:  # the sample's own fault: it counts as wrong, with its reason
             return Attempt(sample.id, "", error=f"{type(error).__name__}: {error}"), Assembled("", "", 0, 0)
-        self.last_retrieved = context.retrieved
         if not self.episodes:
             self._note(context)
         if draw:
@@ -126,10 +124,13 @@ class Bench:
             parts = self.task.environment.parts(sample, attempt)
         named = tuple(bullet for bullet in cited(attempt.text) if f"[{bullet}]" in context)
         checked = provable and self._checked
-        gold = feedback.expected.partition(": ")[2]  # only where labels may be shown
-        shown = self.last_retrieved if gold else ""
-        found = stood(shown, sample.question, gold) if shown else None
-        return Trial(sample, attempt, feedback, name, provable, parts, checked, named, found=found)
+        return Trial(sample, attempt, feedback, name, provable, parts, checked, named)
+
+    def _with_found(self, trial: Trial, found: str) -> Trial:
+        """What sources found, and where the right answer stood in it, as far as labels may be shown."""
+        gold = trial.feedback.expected.partition(": ")[2]
+        standing = stood(found, trial.sample.question, gold) if gold else None
+        return replace(trial, shown=(found,), found=standing)
 
     def seed(self, *parts: Hashable) -> int:
         return seed_of(self.run_seed, self.phase, *parts)

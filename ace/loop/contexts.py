@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 
 from ace.agent import LongForm, SingleCall, Solver
-from ace.context import Assembled, Found, Limit, Source, assemble, estimate_tokens
+from ace.context import Assembled, CountTokens, Found, Limit, Source, assemble, estimate_tokens
 from ace.errors import AceError, ContextError, InputError
 from ace.llm.client import Client
 from ace.llm.embedding import DEFAULT_EMBEDDER, connect_embedder
@@ -27,7 +27,8 @@ from ace.store.known_vectors import KnownVectors
 from ace.task.types import Sample, Task, TaskContext
 
 WINDOW_SHARE = 0.75  # of a model's window, for the prompt: models read the far end of a full one badly
-_COUNTED = 4096  # texts whose counts are kept: the same prefixes are counted again and again
+# Counts that are kept: the same lines and prefixes are counted again and again, and prefixes are large.
+_LINES, _PROMPTS, _LINE = 4096, 64, 1000  # entries, entries, and the characters up to which a text is a line
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,12 @@ class Contexts:
         return assemble(self.generator.frame(sample), fill, found, self.limit, share=share)
 
     def keep(self, playbook: Playbook) -> None:
-        """What was computed of a committed version need not be computed again. In the store's thread."""
-        if self.vectors is not None:
-            self.vectors.keep(bullet.content for bullet in playbook.active)
+        """What was computed of a committed version need not be computed again. In the store's thread.
+
+        Where nothing was computed, as while the playbook fits, this costs nothing.
+        """
+        if self.vectors is not None and self.vectors.pending:
+            self.vectors.keep(bullet.content for bullet in playbook.bullets.values() if bullet.live)
 
     def _found(self, sample: Sample) -> Iterator[Found]:
         told = {name: sample.data[name] for name in self.wanted.fields if name in sample.data}
@@ -65,14 +69,20 @@ class Contexts:
                 raise ContextError(f"The source {source.name} failed ({what:.300}).") from error
 
 
-def contexts_of(task: Task, store: Store, team: Team, options: Options) -> Contexts:
-    """What assembles the context of every sample. InputError where there is no room, or no such source."""
+def contexts_of(
+    task: Task, store: Store, team: Team, options: Options, sources: tuple[Source, ...] | None = None
+) -> Contexts:
+    """What assembles the context of every sample; `sources`, where the task's are at hand already.
+
+    InputError where there is no room, or no such source.
+    """
     generator = Generator(team.generator, task, options.cite)
     limit = limit_of(team.generator, options.budget, task.max_tokens)
     embedder = connect_embedder(task.context.embedder or DEFAULT_EMBEDDER)
     vectors = KnownVectors(store.path, embedder) if options.select == "hybrid" else None
     method = method_of(team, options, limit, Hybrid(vectors) if vectors else None)
-    return Contexts(method, generator, limit, task.context, sources_of(task, store), vectors)
+    found = sources_of(task, store) if sources is None else sources
+    return Contexts(method, generator, limit, task.context, found, vectors)
 
 
 def method_of(team: Team, options: Options, limit: Limit, select: Hybrid | None = None) -> Method:
@@ -96,7 +106,7 @@ def limit_of(client: Client, budget: int, max_tokens: int) -> Limit:
     """
     window = window_of(client)
     counter = client.model if window.count else "estimate"
-    count = lru_cache(maxsize=_COUNTED)(window.count or estimate_tokens)
+    count = _remembering(window.count or estimate_tokens)
     if window.tokens is None:
         return Limit(budget, count, counter)
     left = window.tokens - max_tokens
@@ -106,6 +116,11 @@ def limit_of(client: Client, budget: int, max_tokens: int) -> Limit:
             hint="Give the task a smaller max_tokens, or use a model with a longer context.",
         )
     return Limit(min(budget, int(window.tokens * WINDOW_SHARE), left), count, counter)
+
+
+def _remembering(count: CountTokens) -> CountTokens:
+    line, prompt = lru_cache(_LINES)(count), lru_cache(_PROMPTS)(count)
+    return lambda text: line(text) if len(text) <= _LINE else prompt(text)
 
 
 def solver_of(task: Task, team: Team, contexts: Contexts) -> Solver:

@@ -7,6 +7,7 @@ is nothing there is no step, and no version.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 
 from ace.llm.embedding import connect_embedder
@@ -20,6 +21,7 @@ from ace.refine.index import Index
 from ace.refine.refined import Refined, in_order, refined
 from ace.refine.retire import retired
 from ace.refine.settle import Settled, by_evidence
+from ace.store import Store
 from ace.store.records import Proposal
 
 AUTHOR = "refiner"
@@ -83,7 +85,7 @@ def _settled(run: Session, phase: str, conflict: Conflict) -> Work:
     """With verification the samples are solved again; without, only what is known already decides."""
     playbook = run.playbook
     bench = run.bench(phase, run.version, f"{conflict.one} or {conflict.other}")
-    proven = _proven(run, conflict, playbook)
+    proven = proven_by(run.store, playbook, (conflict.one, conflict.other))
     if run.options.verify:
         with run.team.meter.about(bench.purpose):
             made = retried(conflict, playbook, bench, run.evidence, proven)
@@ -105,7 +107,8 @@ def _settled(run: Session, phase: str, conflict: Conflict) -> Work:
     return Work(delta, [], reason, AUTHOR, episodes=bench.episodes, proposals=[proposal])
 
 
-def _proven(run: Session, conflict: Conflict, playbook: Playbook) -> dict[str, int]:
-    """The episodes that were right, as far as the learner may see, in the order they were made."""
-    cited = [ep for name in (conflict.one, conflict.other) for ep in playbook.bullets[name].provenance]
-    return {ep.id: place for place, ep in enumerate(run.store.episodes(ids=cited)) if solved(ep.feedback)}
+def proven_by(store: Store, playbook: Playbook, bullets: Iterable[str]) -> dict[str, int]:
+    """The episodes these bullets cite that were right, as far as the learner may see, in the order made."""
+    cited = [episode for name in bullets for episode in playbook.bullets[name].provenance]
+    found = store.episodes(ids=cited) if cited else []
+    return {episode.id: place for place, episode in enumerate(found) if solved(episode.feedback)}

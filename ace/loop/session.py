@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from threading import Event
 from typing import Any, TypeVar
 
+from ace.context import Source
 from ace.errors import CapReached, InputError, StoreError
 from ace.loop.bench import Bench, RunStopped
 from ace.loop.contexts import contexts_of, solver_of
@@ -62,11 +63,12 @@ class Session:
         options: Options,
         progress: Progress,
         record: Run,
+        sources: tuple[Source, ...],
         stop: Event | None = None,
     ) -> None:
         self.task, self.store, self.team, self.options, self.progress = task, store, team, options, progress
         self.run, self.kind, self.base = record.id, record.kind, int(record.config["base"])
-        self.contexts = contexts_of(task, store, team, options)
+        self.contexts = contexts_of(task, store, team, options, sources)
         self.method: Method = self.contexts.method
         self.solver = solver_of(task, team, self.contexts)
         self.evidence = self._fresh(store.checkout(self.base))
@@ -220,18 +222,19 @@ def session(
 
     `traces` identifies the recorded attempts that it learns from, if it does. `stop` ends it from outside.
     """
+    sources = sources_of(task, store)
     config = {
         **options.record(),
         "models": dict(team.models),
         "prompts": prompt_hash(),
         "samples": _fingerprint(task),
         "traces": traces,
-        "sources": recorded(sources_of(task, store)),
+        "sources": recorded(sources),
         "branch": store.branch_name,
         "base": store.head().number,
     }
     run = _resumed(kind, task, store, config) if resume else store.start_run(kind, task.name, config)
-    active = Session(task, store, team, options, progress, store.run(run), stop)
+    active = Session(task, store, team, options, progress, store.run(run), sources, stop)
     try:
         yield active
         team.meter.end_run()

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from ace.context.fusion import fuse
 from ace.context.item import Item
 from ace.context.pack import LeftOut
-from ace.context.rank import fused, helpfulness, varied, within
+from ace.context.rank import helpfulness, varied, within
 from ace.context.render import Rendered, neutralise, render_playbook
 from ace.context.tokens import CountTokens
 from ace.playbook.model import Bullet, Playbook
@@ -67,7 +68,7 @@ class Hybrid:
         made = self.vectors([question, *(bullets[name].content for name in names)])
         near = made[1:] @ made[0]
         by_meaning = [names[place] for place in sorted(range(len(names)), key=lambda p: (-float(near[p]), p))]
-        scores = fused((found, by_meaning))
+        scores = dict(fuse((found, by_meaning)))
         worths = {name: scores[name] * (1 + worth(bullets[name])) for name in names}
         row = dict(zip(names, made[1:], strict=True))
         exact = {name: _exact(bullets[name].content) for name in names}

@@ -25,9 +25,7 @@ class Evidence:
         self._subjects: dict[str, frozenset[str]] = {}
         self._right: dict[str, dict[str, None]] = defaultdict(dict)  # subject -> samples that were right
         self._about: dict[str, dict[str, None]] = defaultdict(dict)  # subject -> bullets
-        self._speaking: dict[str, dict[str, None]] = defaultdict(
-            dict
-        )  # stem -> bullets with it in their words
+        self._speaking: dict[str, dict[str, None]] = defaultdict(dict)  # stem of its words -> bullets
         self._proofs: dict[str, tuple[str, ...]] = {}
         self._tainted: dict[str, set[str]] = defaultdict(set)  # bullet -> samples whose text it repeats
         self.reflections: Counter[str] = Counter()  # sample -> proposals that did not make it right
@@ -112,14 +110,12 @@ class Evidence:
     def related(self, playbook: Playbook, subjects: Collection[str]) -> tuple[Bullet, ...]:
         """Live bullets that mention one of `subjects`, in playbook order."""
         ids = {bullet for subject in specific(subjects) for bullet in self._about[subject.lower()]}
-        found = (playbook.bullets[key] for key in ids if key in playbook.bullets)
-        return tuple(sorted((b for b in found if b.live), key=lambda b: (b.position, b.id)))
+        return _live(playbook, ids)
 
     def speaking(self, playbook: Playbook, question: str) -> tuple[Bullet, ...]:
         """Live bullets whose words share one with a question, in playbook order."""
         ids = {bullet for stem in stems(question) for bullet in self._speaking.get(stem, ())}
-        found = (playbook.bullets[key] for key in ids if key in playbook.bullets)
-        return tuple(sorted((b for b in found if b.live), key=lambda b: (b.position, b.id)))
+        return _live(playbook, ids)
 
     def proofs(self, bullet_ids: Iterable[str]) -> tuple[Sample, ...]:
         """The samples that prove these bullets."""
@@ -144,3 +140,8 @@ def specific(subjects: Collection[str]) -> frozenset[str]:
     """The finest subjects only: columns where there are columns, else whatever there is."""
     fine = frozenset(subject for subject in subjects if "." in subject)
     return fine or frozenset(subjects)
+
+
+def _live(playbook: Playbook, ids: Iterable[str]) -> tuple[Bullet, ...]:
+    found = (playbook.bullets[key] for key in ids if key in playbook.bullets)
+    return tuple(sorted((b for b in found if b.live), key=lambda b: (b.position, b.id)))

@@ -44,10 +44,10 @@ def seen(trial: Trial, more: Iterable[str] = ()) -> Seen:
 def seen_in(question: str, attempt: Attempt, feedback: Feedback, more: Iterable[str] = ()) -> Seen:
     """The same of an episode. What a model answered is no source: it has it from one of the others."""
     outcome = feedback.text.replace(attempt.answer, "") if attempt.answer else feedback.text
-    return Seen(question, tuple(filter(None, (outcome, *more))), vouched(feedback))
+    return Seen(question, tuple(filter(None, (outcome, *more))), labelled(feedback))
 
 
-def vouched(feedback: Feedback) -> tuple[str, ...]:
+def labelled(feedback: Feedback) -> tuple[str, ...]:
     """What labels say, without the words that introduce it, and the names of what was touched."""
     expected = feedback.expected.partition(": ")[2] or feedback.expected
     return (expected, *feedback.uses, *feedback.missing, *sorted(feedback.subjects))

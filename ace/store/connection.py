@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager
 from json import JSONDecodeError
 from pathlib import Path
 
@@ -20,8 +20,9 @@ _RIGHTS = "Check that its folder exists and that you may write to both, or give 
 
 _DISK = "Check its disk, quota and limit on file sizes: everything acknowledged so far is kept."
 
+Kind = tuple[type[StoreError], str, str]
 # SQLite's primary result code -> (error, what happened, what to do)
-_ERRORS: dict[int, tuple[type[StoreError], str, str]] = {
+_ERRORS: dict[int, Kind] = {
     sqlite3.SQLITE_NOTADB: (NotAPlaybook, "is not a playbook file", "Give another path with --playbook."),
     sqlite3.SQLITE_CORRUPT: (NotAPlaybook, "is damaged", schema.DAMAGED),
     sqlite3.SQLITE_ERROR: (NotAPlaybook, "does not have the tables of a playbook", schema.DAMAGED),
@@ -44,6 +45,12 @@ _ERRORS: dict[int, tuple[type[StoreError], str, str]] = {
 _OTHER = (StoreError, "failed", "A store serves the thread that opened it, until it is closed: open another.")
 
 
+def as_ours(error: sqlite3.Error, path: Path, known: Mapping[int, Kind], other: Kind) -> StoreError:
+    """An error of SQLite by its primary code, which is the low byte."""
+    kind, what, hint = known.get(getattr(error, "sqlite_errorcode", -1) & 0xFF, other)
+    return kind(f"{path} {what} ({error}).", hint=hint, path=str(path))
+
+
 @contextmanager
 def typed_errors(path: Path) -> Iterator[None]:
     """Every sqlite3 error leaves this block as one of ours."""
@@ -52,17 +59,24 @@ def typed_errors(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         if str(error).startswith("Could not decode"):  # what Python says of text that is not UTF-8
             raise schema.damaged(f"{path} holds a text that cannot be read ({error}).") from error
-        code = getattr(error, "sqlite_errorcode", -1) & 0xFF  # the low byte is the primary code
-        kind, what, hint = _ERRORS.get(code, _OTHER)
-        raise kind(f"{path} {what} ({error}).", hint=hint, path=str(path)) from error
+        raise as_ours(error, path, _ERRORS, _OTHER) from error
     except (FormatError, JSONDecodeError, UnicodeDecodeError) as error:  # of what a row holds
         raise schema.damaged(f"{path} holds a row that cannot be read ({error}).") from error
 
 
 @contextmanager
-def transaction(db: sqlite3.Connection, path: Path, *, write: bool) -> Iterator[sqlite3.Connection]:
-    """All or nothing. A writer takes the lock at once, so what it reads cannot change before it commits."""
-    with typed_errors(path):
+def transaction(
+    db: sqlite3.Connection,
+    path: Path,
+    *,
+    write: bool,
+    errors: Callable[[Path], AbstractContextManager[None]] = typed_errors,
+) -> Iterator[sqlite3.Connection]:
+    """All or nothing. A writer takes the lock at once, so what it reads cannot change before it commits.
+
+    `errors` says what SQLite's become.
+    """
+    with errors(path):
         try:
             db.execute("BEGIN IMMEDIATE" if write else "BEGIN")
             yield db

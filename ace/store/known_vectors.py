@@ -28,6 +28,12 @@ class KnownVectors:
         self._path, self._embedder, self._lock = path, embedder, Lock()
         self._known: dict[str, NDArray[np.float32]] | None = None
         self._saved: set[str] = set()
+        self._made: set[str] = set()  # computed since `keep`
+
+    @property
+    def pending(self) -> bool:
+        """Whether anything was computed that `keep` has not looked at."""
+        return bool(self._made)
 
     @property
     def name(self) -> str:
@@ -43,13 +49,20 @@ class KnownVectors:
             missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
             if missing:
                 known.update(zip(missing, self._embedder(list(missing.values())), strict=True))
+                self._made.update(missing)
             return np.asarray([known[key] for key in keys], dtype=np.float32)
 
     def keep(self, texts: Iterable[str]) -> int:
-        """Write those of `texts` that were computed and are not in the file; how many those were."""
+        """Write those of `texts` that were computed and are not in the file; how many those were.
+
+        What else was computed, of questions and candidates, is forgotten: a run meets any number of them.
+        """
         with self._lock:
-            known = self._known or {}
-            new = {key for text in texts if (key := _key(text)) in known} - self._saved
+            known, wanted = self._known or {}, {_key(text) for text in texts}
+            new = (wanted & known.keys()) - self._saved
+            for key in self._made - wanted:
+                known.pop(key, None)
+            self._made.clear()
             if not new:
                 return 0
             rows = [(key, known[key].astype("<f4").tobytes()) for key in sorted(new)]

@@ -16,11 +16,14 @@ from ace.context.item import Item, Trust
 from ace.context.memory import Kind, Memory, instant
 from ace.context.tokens import estimate_tokens
 from ace.errors import ContextError, InputError
+from ace.store.connection import connect
+from ace.store.remembering import Remembering
 
 if TYPE_CHECKING:
     from ace.llm.embedding import Embedder
 
 MOST = 20  # items for one question
+_TIMEOUT = 10.0  # seconds, for a writer to let go of the file
 ALWAYS = 5  # preferences and feedback that come first: they matter whatever is asked
 
 
@@ -34,11 +37,10 @@ class MemorySource:
 
     def items(self, question: str, data: Mapping[str, Any]) -> Sequence[Item]:
         """Empty for a user of whom nothing is known. ContextError for a time that is none."""
-        from ace.store.store import Store
-
         at = _time(data)
-        with Store.open(self.path, create=False, read_only=True) as store:
-            found = store.memories(str(data.get("user") or ""), session=str(data.get("session") or ""), at=at)
+        db = connect(self.path, create=False, read_only=True, timeout=_TIMEOUT)
+        with Remembering(db, self.path) as file:  # its memories; the playbook in it is not read
+            found = file.memories(str(data.get("user") or ""), session=str(data.get("session") or ""), at=at)
         ranked = self._ranked(question, found)
         standing = [memory for memory, _ in ranked if memory.kind is not Kind.FACT][:ALWAYS]
         return [_item(memory, near, memory in standing) for memory, near in ranked[:MOST]]

@@ -8,12 +8,29 @@ what is here.
 from __future__ import annotations
 
 import json
+import re
 
 from ace.errors import FormatError
+
+_WORD = re.compile(r"\w+")
 
 
 def to_text(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def any_word_of(question: str, most: int = 64) -> str:
+    """An FTS5 query that finds what has any of a question's first words: the question itself is no query.
+
+    Empty where there is no word.
+    """
+    words = dict.fromkeys(word.casefold() for word in _WORD.findall(whole(question)))
+    return " OR ".join(f'"{word}"' for word in list(words)[:most])
+
+
+def whole(text: str) -> str:
+    """Without half characters, for what is searched and never read back."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def to_json(value: object) -> str:

@@ -18,6 +18,7 @@ from ace.errors import InputError
 from ace.playbook.text import visible
 from ace.store.documents.chunks import Chunk, Line, chunked
 from ace.store.documents.folder import HTML, MARKDOWN, PDF
+from ace.store.text import whole
 
 EXTRA = "Install the extra `documents`: pip install 'ace-playbook[documents]'."
 _NEEDS = ((HTML, "bs4", "HTML", "beautifulsoup4"), (PDF, "pypdf", "PDF", "pypdf"))
@@ -71,7 +72,7 @@ def _reader(suffix: str) -> Callable[[bytes], Iterable[Line]]:
 
 def _clean(text: str) -> str:
     """Without half characters, which neither SQLite nor a tokenizer takes."""
-    return text.encode("utf-8", "replace").decode().rstrip()
+    return whole(text).rstrip()
 
 
 def _text_lines(data: bytes) -> Iterator[Line]:

@@ -7,7 +7,6 @@ are compared, which takes a millisecond for some ten thousand.
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,13 +18,13 @@ from ace.refine.similar import same_words
 from ace.store.documents import reading
 from ace.store.documents.chunks import Chunk
 from ace.store.documents.index import DocumentIndex
+from ace.store.text import any_word_of
 
 if TYPE_CHECKING:
     from ace.llm.embedding import Embedder
 
 DEPTH = 50  # chunks that each ranking names
 PER_DOCUMENT = 3
-_WORD = re.compile(r"\w+")
 # A match in a heading counts for more. Ties go to the earlier chunk, so that results do not depend on chance.
 _BY_WORDS = """SELECT words.rowid FROM words JOIN chunks ON chunks.id = words.rowid
     JOIN documents ON documents.id = document WHERE words MATCH ? AND (? IS NULL OR folder = ?)
@@ -86,10 +85,9 @@ class Search:
         return [found[key] for key in chosen]
 
     def _by_words(self, db: sqlite3.Connection, question: str) -> list[int]:
-        words = dict.fromkeys(_WORD.findall(question.casefold()))
-        if not words:
+        query = any_word_of(question)
+        if not query:
             return []
-        query = " OR ".join(f'"{word}"' for word in words)
         return [key for (key,) in db.execute(_BY_WORDS, [query, self._folder, self._folder, DEPTH])]
 
     def _by_meaning(self, db: sqlite3.Connection, question: str) -> list[int]:

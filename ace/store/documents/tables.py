@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from ace.errors import DocumentsError, NewerSchema, StoreBusy, StoreError, StoreUnwritable
+from ace.errors import DocumentsError, NewerSchema, StoreBusy, StoreUnwritable
+from ace.store.connection import Kind, as_ours, transaction
 
 APPLICATION_ID = int.from_bytes(b"aced")
 VERSION = 1
 _AGAIN = "Delete the file and run `ace documents index FOLDER` again: it is made of the documents alone."
 _RIGHTS = "Check that its folder exists and that you may write to both, or give another file."
 
-_ERRORS: dict[int, tuple[type[StoreError], str, str]] = {
+_ERRORS: dict[int, Kind] = {
     sqlite3.SQLITE_NOTADB: (DocumentsError, "is not an index of documents", "Give another file."),
     sqlite3.SQLITE_CORRUPT: (DocumentsError, "is damaged", _AGAIN),
     sqlite3.SQLITE_BUSY: (StoreBusy, "is locked by another process", "Try again when it is done."),
@@ -80,22 +81,12 @@ def typed_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", -1) & 0xFF
-        kind, what, hint = _ERRORS.get(code, _OTHER)
-        raise kind(f"{path} {what} ({error}).", hint=hint, path=str(path)) from error
+        raise as_ours(error, path, _ERRORS, _OTHER) from error
 
 
-@contextmanager
-def writing(db: sqlite3.Connection, path: Path) -> Iterator[sqlite3.Connection]:
+def writing(db: sqlite3.Connection, path: Path) -> AbstractContextManager[sqlite3.Connection]:
     """One transaction, all or nothing, with the write lock from its first moment."""
-    with typed_errors(path):
-        try:
-            db.execute("BEGIN IMMEDIATE")
-            yield db
-            db.execute("COMMIT")
-        finally:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
+    return transaction(db, path, write=True, errors=typed_errors)
 
 
 def connect(path: Path, *, create: bool, timeout: float) -> sqlite3.Connection:
