@@ -2,7 +2,8 @@
 
     python benchmarks/prefix.py --out benchmarks/results
 
-The run answers the first --limit questions of a task one after the other and learns from each. Of every
+The run answers the first --limit questions of a task (training, then validation, then test: nothing is
+evaluated here) one after the other and learns from each. Of every
 generator call (answers and proofs) the server says how many prompt tokens it had in its cache. Then a second
 server is sent the same prompts as reference ACE lays them out, `[lessons-00001] helpful=5 harmful=0 :: text`,
 with the votes that each bullet had at that time; it writes one token for each. All else is alike: the same
@@ -186,7 +187,7 @@ def main() -> None:
     given.work.mkdir(parents=True, exist_ok=True)
     given.out.mkdir(parents=True, exist_ok=True)
     task = load_task(given.task)
-    task = replace(task, train=task.train[: given.limit])
+    task = replace(task, train=(*task.train, *task.val, *task.test)[: given.limit])
     path = given.work / f"{task.name}-{datetime.now(UTC):%Y%m%d%H%M%S}.db"
     with served(given.model) as model:
         prompts, took = run(task, model, path, given.seed, given.tries)

@@ -54,6 +54,18 @@ class BestOf:
 
 
 @dataclass(frozen=True, slots=True)
+class Lead:
+    """What wins at least `lead` samples more than it loses. It ends where those left cannot change that."""
+
+    lead: int
+
+    def __call__(self, wins: int, losses: int, left: int) -> bool | None:
+        if wins - losses - left >= self.lead:
+            return True
+        return False if wins - losses + left < self.lead else None
+
+
+@dataclass(frozen=True, slots=True)
 class Always:
     """Whatever is newest, without a question: what the other rules are compared with."""
 

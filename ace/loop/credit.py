@@ -16,7 +16,7 @@ from ace.loop.session import Session, Work
 from ace.methods.credit import cause, spoiled, suggests_luck, votes
 from ace.methods.generality import mentioned
 from ace.methods.protocol import Trial
-from ace.methods.refusals import refuted, situation
+from ace.methods.refusals import contested, refuted, situation
 from ace.playbook.delta import apply
 from ace.playbook.model import Bullet, Delta, Playbook, Remove, Status, Vote
 from ace.store.records import Proposal
@@ -58,6 +58,7 @@ def told(
         "reflections": made,
         "situation": situation(trial, playbook, run.evidence),
         "refuted": refuted(proposals),
+        "contested": contested(proposals),
     }
 
 

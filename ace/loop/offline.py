@@ -8,6 +8,7 @@ from random import Random
 
 from ace.errors import CapReached, InputError
 from ace.loop import steps
+from ace.loop.contest import Contest
 from ace.loop.options import Options, Progress, seed_of, silent
 from ace.loop.outcome import finish
 from ace.loop.refining import Refining
@@ -53,7 +54,7 @@ def _learn(run: Session, selection: Selection) -> Report:
     task, options = run.task, run.options
     tested = task.test if options.measure else ()
     steps.score(run, "before", tested, run.base)
-    refining = Refining(run)
+    refining, contest = Refining(run), Contest(run)
     for epoch in range(1, options.epochs + 1):
         between = partial(_midway, run, selection, epoch) if _validates(run) else None
         steps.learn(run, f"epoch {epoch}", _ordered(task.train, options.seed, epoch), between)
@@ -61,6 +62,7 @@ def _learn(run: Session, selection: Selection) -> Report:
         refining.refine(f"refinement {epoch}")
         _replay(run, epoch)
         if _validates(run):
+            contest.settle(selection, epoch)
             _recheck(run, epoch)
             selection.meet(str(epoch))
     selected = run.select(selection.selected) if selection.comparisons else run.version

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from random import Random
 
 from ace.loop import steps
-from ace.loop.accept import RULES
+from ace.loop.accept import RULES, Rule
 from ace.loop.options import seed_of
 from ace.loop.session import Session
 from ace.runs.report import Comparison
@@ -41,17 +41,22 @@ class Selection:
         old, new = self.selected, self._run.version
         if new == old or any((met.new, met.old) == (new, old) for met in self.comparisons):
             return
+        met = self.met(name, old, new, self._rule)
+        self.comparisons.append(met)
+        if met.accepted:
+            self.selected = new
+
+    def met(self, name: str, old: int, new: int, rule: Rule) -> Comparison:
+        """How two versions compare, as far as `rule` wants to know."""
         wins = losses = compared = asked = 0
-        while (taken := self._rule(wins, losses, len(self._samples) - asked)) is None:
+        total = len(self._samples)
+        while (taken := rule(wins, losses, total - asked)) is None:
             pairs = self._pairs(name, old, new, asked)
             asked += len(pairs)
             compared += sum(None not in pair for pair in pairs)
             wins += pairs.count((False, True))
             losses += pairs.count((True, False))
-        total = len(self._samples)
-        self.comparisons.append(Comparison(name, new, old, wins, losses, compared, asked, total, bool(taken)))
-        if taken:
-            self.selected = new
+        return Comparison(name, new, old, wins, losses, compared, asked, total, bool(taken))
 
     def _pairs(self, name: str, old: int, new: int, start: int) -> list[tuple[bool | None, bool | None]]:
         """The next few samples, right with the old and the new version, as far as the learner may see."""

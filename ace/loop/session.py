@@ -77,6 +77,7 @@ class Session:
         self._stop = stop or Event()
         self.payloads: list[Mapping[str, Any]] = []
         self.taught: set[str] = set()  # samples that proved a bullet
+        self.contested: dict[str, list[str]] = {}  # sample -> lessons that made it right and broke another
         self.bullets = len(store.checkout(self.base))
         self.replay = Replay(options.graduate, options.evict)
         self.journal = store.call_journal(self.run)
@@ -197,6 +198,8 @@ class Session:
                 name = result["sample"]
                 self.evidence.refutes(name, result["situation"], result["refuted"])
                 self.replay.saw(name, right=result["right"], taught=name in taught)
+                if result["right"] or name in taught or result["contested"]:
+                    self.contested[name] = result["contested"]
         if step.payload["kept"]:
             bullets = self.store.checkout(step.version).bullets
             for bullet, samples in step.payload["kept"].items():

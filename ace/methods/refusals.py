@@ -37,6 +37,16 @@ def refuted(proposals: Iterable[Proposal]) -> list[list[str]]:
     return [said for delta in tried if (said := contents(delta))]
 
 
+def contested(proposals: Sequence[Proposal]) -> list[str]:
+    """What the first rejected proposal would add that held for its own sample and broke another: more samples
+    must say whether it is worth that. Nothing where another proposal was accepted.
+    """
+    if any(made.outcome == "accepted" for made in proposals):
+        return []
+    broke = (made.delta for made in proposals if BROKE in made.why)
+    return next((contents(delta) for delta in broke if all(isinstance(op, Add) for op in delta)), [])
+
+
 def contents(delta: Delta) -> list[str]:
     return [operation.content for operation in delta if isinstance(operation, Add | Revise)]
 
