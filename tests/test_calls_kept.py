@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from ace.errors import CapReached, ModelUnavailable, StoreError
 from ace.llm import Caps, Message, Meter, RecordingClient, Reply, ScriptedClient, Usage
@@ -29,6 +30,24 @@ ASK = [Message("user", "How many?")]
 
 class Count(BaseModel):
     number: int
+
+
+class Named(BaseModel):
+    """As the reflector's answers: the names in the reply are no names in Python."""
+
+    part_1: str = Field(alias="1")
+
+
+class Own:
+    """A client of somebody's own: it makes whole calls, and none request by request."""
+
+    model = "own"
+
+    def __init__(self, *replies: str) -> None:
+        self._inner = ScriptedClient(list(replies))
+
+    def complete(self, messages: Sequence[Message], **how: Any) -> Reply:
+        return self._inner.complete(messages, **how)
 
 
 @pytest.fixture
@@ -152,6 +171,7 @@ def test_replies_from_the_journal_cost_nothing_and_pass_every_cap(store: Store) 
     model = ScriptedClient(lambda _: "x")
     for paid in ({}, {"generator": Usage(calls=2)}):
         meter.begin_run(store.call_journal(run), spent=paid)
+        meter.begin_step(0, "before")
         client = meter.client("generator", model)
         for seed in range(2):
             client.complete(ASK, seed=seed)
@@ -206,3 +226,16 @@ def test_what_a_team_is_asked_after_a_run_is_no_part_of_it(store: Store) -> None
     before = len(store.calls(report.run))
     reply: Reply = mine.generator.complete([Message("system", ""), Message("user", "What about red?")])
     assert reply.text and len(store.calls(report.run)) == before
+
+
+def test_a_reply_of_ones_own_client_is_found_again_in_any_form(store: Store) -> None:
+    run, made = store.start_run("learn", "t", {}), list[Reply]()
+    for client in (Own('{"1": "Late parcels"}'), Own()):  # the second one has nothing to say
+        meter = Meter()
+        journal = store.call_journal(run)
+        meter.begin_run(journal)
+        meter.begin_step(0, "epoch 1")
+        with meter.about("s"):
+            made.append(meter.client("reflector", client).complete(ASK, schema=Named))
+        journal.close()
+    assert made[0].parsed == made[1].parsed == Named.model_validate({"1": "Late parcels"})

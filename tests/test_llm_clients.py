@@ -67,6 +67,18 @@ def test_a_recording_is_replayed_with_its_usage(tmp_path: Path) -> None:
     assert [client.complete(ASK, schema=Count, seed=1), client.complete(ASK, temperature=0.7)] == recorded
 
 
+class Named(BaseModel):
+    """As the reflector's answers: the names in the reply are no names in Python."""
+
+    part_1: str = Field(alias="1")
+
+
+def test_a_recording_of_a_form_with_other_names_is_replayed(tmp_path: Path) -> None:
+    recorder = RecordingClient(ScriptedClient(['{"1": "Late parcels"}']), tmp_path / "calls.jsonl")
+    recorded = recorder.complete(ASK, schema=Named)
+    assert ReplayClient(tmp_path / "calls.jsonl").complete(ASK, schema=Named).parsed == recorded.parsed
+
+
 def test_the_same_request_replays_its_replies_in_turn_then_the_last(tmp_path: Path) -> None:
     recorder = RecordingClient(ScriptedClient(["a", "b"]), tmp_path / "calls.jsonl")
     for _ in range(2):

@@ -11,12 +11,13 @@ import pytest
 from ace.llm import Caps, Message, ScriptedClient
 from ace.loop import Options, learn
 from ace.loop.accept import Lead
+from ace.methods.protocol import Trial
 from ace.methods.refusals import contested
 from ace.playbook import Add, Bullet, Quarantine, Status
 from ace.roles import Team
 from ace.store import Store
 from ace.store.records import Proposal
-from ace.task import Task, load_task
+from ace.task import Attempt, Feedback, FeedbackKind, Sample, Task, load_task
 
 HEAVY = ("How many articles are heavier than 2 kilograms?", "SELECT COUNT(*) FROM art WHERE weight > 2000")
 WEIGH = ("What do all the articles weigh together, in kilograms?", "SELECT SUM(weight) / 1000.0 FROM art")
@@ -82,7 +83,9 @@ def test_it_stays_where_it_wins_more_than_it_costs(tmp_path: Path) -> None:
     store, bullet, (decided,) = contest(tmp_path, SUMS)
     assert bullet and bullet.status is Status.ACTIVE and bullet.content == LESSON
     assert (decided.outcome, decided.why) == ("accepted", "3 won and 0 lost of 3 validation samples")
-    store.verify()
+    assert bullet.provenance and set(bullet.provenance) <= {episode.id for episode in store.episodes()}
+    assert decided.attempts and decided.episodes == bullet.provenance
+    assert store.verify() == []
 
 
 @pytest.mark.parametrize("validation", [COUNTS, [SUMS[0], COUNTS[0]]])
@@ -92,7 +95,7 @@ def test_it_waits_in_quarantine_where_it_does_not(
     store, bullet, (decided,) = contest(tmp_path, validation)
     assert bullet and bullet.status is Status.QUARANTINED
     assert decided.outcome == "rejected" and "lost of" in decided.why
-    store.verify()
+    assert bullet.provenance and store.verify() == []
 
 
 @pytest.mark.parametrize("calls", range(5, 17, 2))
@@ -101,9 +104,16 @@ def test_a_run_that_was_cut_off_decides_the_same(tmp_path: Path, calls: int) -> 
     with Store.open(tmp_path / "a.db") as one, Store.open(tmp_path / "b.db") as two:
         learn(task, one, Team.of(client), OPTIONS)
         cut = learn(task, two, Team.of(client, caps=Caps(calls=calls)), OPTIONS)
+        decided = any(made.author == "gate" for made in two.proposals())
+        assert decided or not any("1000.0" in bullet.content for bullet in two.checkout().active)
         if cut.stopped:
             learn(task, two, Team.of(client), OPTIONS, resume=True)
         assert [v.hash for v in one.log()] == [v.hash for v in two.log()]
+
+
+def trial(*, passed: bool) -> Trial:
+    feedback = Feedback(FeedbackKind.LABELS, "", passed)
+    return Trial(Sample("weigh", WEIGH[0]), Attempt("weigh", "SELECT 0"), feedback, "ep-1")
 
 
 def test_only_what_breaks_another_is_contested() -> None:
@@ -112,8 +122,11 @@ def test_only_what_breaks_another_is_contested() -> None:
     other = Proposal("weigh", "reflector", (add,), "rejected", "weigh still fails")
     mixed = Proposal("weigh", "curator", (add, Quarantine("b-2")), "rejected", broke.why)
     right = Proposal("weigh", "reflector", (add,), "accepted", "right with it: weigh")
-    assert contested([other, broke]) == [LESSON]
-    assert contested([other, mixed]) == contested([broke, right]) == []
+    waits = Proposal("weigh", "reflector", (add, Quarantine(add.id)), "accepted", "quarantined")
+    wrong, lucky = trial(passed=False), trial(passed=True)
+    assert contested(wrong, [other, broke])["said"] == contested(wrong, [broke, waits])["said"] == [LESSON]
+    assert contested(wrong, [other, mixed]) == contested(wrong, [broke, right]) == {}
+    assert contested(lucky, [broke]) == {}
 
 
 def test_a_lead_is_counted_against_what_is_left() -> None:

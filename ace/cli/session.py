@@ -93,7 +93,7 @@ def _team(options: RunOptions, stack: ExitStack, show: Show) -> Team:
     @cache  # two roles on one model share one server
     def client(name: str) -> Client:
         shown = megabytes(show)
-        found = connect(name, api_base=options.api_base, slots=options.workers, progress=shown)
+        found = connect(name, api_base=address(options, name), slots=options.workers, progress=shown)
         return stack.enter_context(found)
 
     def role(name: str) -> Client:
@@ -103,6 +103,12 @@ def _team(options: RunOptions, stack: ExitStack, show: Show) -> Team:
         calls=options.max_calls, tokens=options.max_tokens, cost=options.max_cost, seconds=options.max_seconds
     )
     return Team.of(role("generator"), reflector=role("reflector"), curator=role("curator"), caps=caps)
+
+
+def address(options: RunOptions, name: str) -> str | None:
+    """`--api-base`, for models of the same provider: the key of another one has no business there."""
+    providers = {model.partition("/")[0] for model in (name, options.model)}
+    return options.api_base if len(providers) == 1 else None
 
 
 def resuming(options: RunOptions, *, capped: bool = False) -> str:

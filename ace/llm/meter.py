@@ -70,7 +70,7 @@ class Meter:
 
     @property
     def calls(self) -> tuple[Call, ...]:
-        """Of this step, those that the journal answered included."""
+        """Of the step that was begun last, those that the journal answered included."""
         with self._lock:
             return tuple(self._calls)
 
@@ -134,7 +134,7 @@ class Meter:
     def end(self, call: Call, *, paid: bool) -> None:
         """Keep it. `paid` False: the journal had it, so it costs nothing and is written already."""
         with self._lock:
-            if call.key.step == self._step:
+            if self._phase and call.key.step == self._step:  # between steps nobody asks for them
                 self._calls.append(call)
             if paid:
                 self._under_way -= 1

@@ -126,7 +126,7 @@ def _rows(path: Path) -> list[dict[str, Any]]:
 
 
 def _reply_to_json(reply: Reply) -> dict[str, Any]:
-    parsed = None if reply.parsed is None else reply.parsed.model_dump(mode="json")
+    parsed = None if reply.parsed is None else reply.parsed.model_dump(mode="json", by_alias=True)
     return {
         "text": reply.text,
         "parsed": parsed,

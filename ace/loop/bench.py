@@ -68,7 +68,7 @@ class Bench:
         feedback = self._shown(sample, attempt)
         verdict = self.task.environment.judge(sample, attempt)
         trial = self.record(sample, attempt, feedback, verdict, context=context.shown)
-        return self._with_found(trial, context.found) if context.found else trial
+        return with_found(trial, context.found)
 
     def attempt(self, sample: Sample, playbook: Playbook, *, draw: int = 0) -> tuple[Attempt, Assembled]:
         """An attempt that is not judged or recorded yet, and what it was shown."""
@@ -126,12 +126,6 @@ class Bench:
         checked = provable and self._checked
         return Trial(sample, attempt, feedback, name, provable, parts, checked, named)
 
-    def _with_found(self, trial: Trial, found: str) -> Trial:
-        """What sources found, and where the right answer stood in it, as far as labels may be shown."""
-        gold = trial.feedback.expected.partition(": ")[2]
-        standing = stood(found, trial.sample.question, gold) if gold else None
-        return replace(trial, shown=(found,), found=standing)
-
     def seed(self, *parts: Hashable) -> int:
         return seed_of(self.run_seed, self.phase, *parts)
 
@@ -139,6 +133,15 @@ class Bench:
     def verdict(self) -> Verdict:
         """Of the first attempt: the one that counts."""
         return self.episodes[0].verdict
+
+
+def with_found(trial: Trial, found: str) -> Trial:
+    """What sources found, and where the right answer stood in it, as far as labels may be shown."""
+    if not found:
+        return trial
+    gold = trial.feedback.expected.partition(": ")[2]
+    standing = stood(found, trial.sample.question, gold) if gold else None
+    return replace(trial, shown=(found,), found=standing)
 
 
 def _episode_id(*parts: Hashable) -> str:

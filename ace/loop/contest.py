@@ -1,21 +1,23 @@
-"""Lessons that made their own sample right and broke another: validation samples say what they are worth.
+"""Lessons that mended their own sample and broke another: validation samples say what they are worth.
 
-With one sample won and one lost the training samples leave it open. Such a lesson is committed, meets the
-version without it, and goes into quarantine where it wins too little; there an attempt may yet prove it.
+With one sample won and one lost the training samples leave it open. Such a lesson waits in quarantine, what
+the playbook would be with it meets the version without, and it comes out where it wins enough. Where it does
+not, an attempt may yet prove it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from ace.loop.accept import Lead
-from ace.loop.selection import Selection
+from ace.loop.selection import Selection, Side
 from ace.loop.session import Session, Work
 from ace.methods.consider import added
-from ace.methods.held import guarded
-from ace.playbook.delta import touched
-from ace.playbook.model import Delta, Promote, Quarantine, Status
+from ace.methods.held import guarded, waiting
+from ace.playbook.delta import apply
+from ace.playbook.model import Add, Promote, Status
 from ace.runs.report import Comparison
 from ace.store.records import Proposal
 
@@ -33,34 +35,43 @@ class Contest:
 
     def settle(self, selection: Selection, epoch: int) -> None:
         """Decide on what the training samples have left open, one after the other."""
-        due = {sample: said for sample, said in self._run.contested.items() if said}
-        new = [(sample, said) for sample, said in due.items() if tuple(said) not in self._met]
-        for sample, said in new[:_MOST]:
-            self._met.add(tuple(said))
-            if delta := self._delta(said):
-                self._tried(selection, epoch, sample, delta)
+        due = {sample: told for sample, told in self._run.contested.items() if told}
+        new = [(sample, told) for sample, told in due.items() if tuple(told["said"]) not in self._met]
+        for sample, told in new[:_MOST]:
+            self._met.add(tuple(told["said"]))
+            self._decide(selection, epoch, sample, told)
 
-    def _delta(self, said: Sequence[str]) -> Delta:
-        """What brings these lessons into use: none that is in use already or was taken out."""
-        known = self._run.playbook.bullets
-        adds = [add for add in map(added, said) if add.id not in known]
-        held = [add.id for add in map(added, said) if add.id in known]
-        waiting = [name for name in held if known[name].status is Status.QUARANTINED]
-        return guarded((*adds, *map(Promote, waiting)), self._run.playbook)
+    def _decide(
+        self, selection: Selection, epoch: int, sample: str, told: Mapping[str, Sequence[str]]
+    ) -> None:
+        run, base, phase = self._run, self._run.version, f"contest {epoch}"
+        adds = [replace(added(said), provenance=tuple(told["episodes"])) for said in told["said"]]
+        why = f"{sample} is right with it, and another sample is not any more: validation decides"
+        held = waiting(adds, run.playbook)
+        run.step(phase, lambda: Work(held, [], why, AUTHOR, kept={add.id: () for add in adds}))
+        if not (out := self._out(adds)):
+            return
+        candidate, _ = apply(run.playbook, out)
+        old = selection.side(f"{phase}, without a lesson of {sample}", base)
+        new = Side(f"{phase}, with a lesson of {sample}", run.version, playbook=candidate)
+        met = selection.compare(phase, old, new, _ENOUGH)
+        behind = tuple(told["episodes"]), tuple(told["attempts"])
+        record = Proposal(sample, AUTHOR, tuple(adds), "rejected", "", *behind)
+        run.step(phase, partial(_decision, record, out, met))
 
-    def _tried(self, selection: Selection, epoch: int, sample: str, delta: Delta) -> None:
-        run, before, phase = self._run, self._run.version, f"contest {epoch}"
-        why = f"{sample} is right with it, and another sample is not: validation decides"
-        kept = {name: [sample] for operation in delta for name in touched(operation)}
-        run.step(phase, lambda: Work(delta, [], why, AUTHOR, kept=kept))
-        met = selection.met(f"{epoch}, a lesson of {sample}", before, run.version, _ENOUGH)
-        run.step(phase, partial(_decision, sample, delta, met))
+    def _out(self, adds: Sequence[Add]) -> tuple[Promote, ...]:
+        """Nothing for what is in use, was taken out, or may be let out by a person only."""
+        found = self._run.playbook.bullets
+        known = (found[add.id] for add in adds if add.id in found)
+        ids = (bullet.id for bullet in known if bullet.status is Status.QUARANTINED)
+        let_out = guarded(tuple(map(Promote, ids)), self._run.playbook)
+        return tuple(operation for operation in let_out if isinstance(operation, Promote))
 
 
-def _decision(sample: str, delta: Delta, met: Comparison) -> Work:
-    """The lessons stay, or wait in quarantine; the record of it either way."""
+def _decision(proposal: Proposal, out: tuple[Promote, ...], met: Comparison) -> Work:
+    """The lessons come out of quarantine, or wait on; the record of it either way."""
     counts = f"{met.wins} won and {met.losses} lost of {met.asked} validation samples"
-    proposal = Proposal(sample, AUTHOR, delta, "accepted" if met.accepted else "rejected", counts)
-    ids = dict.fromkeys(name for operation in delta for name in touched(operation))
-    undone: Delta = () if met.accepted else tuple(map(Quarantine, ids))
-    return Work(undone, [], f"a lesson of {sample}: {counts}", AUTHOR, proposals=[proposal])
+    proposal = replace(proposal, outcome="accepted" if met.accepted else "rejected", why=counts)
+    kept = {operation.id: [proposal.sample_id] for operation in out} if met.accepted else {}
+    reason = f"a lesson of {proposal.sample_id}: {counts}"
+    return Work(out if met.accepted else (), [], reason, AUTHOR, proposals=[proposal], kept=kept)

@@ -16,7 +16,7 @@ from ace.loop.session import Session, Work
 from ace.methods.credit import cause, spoiled, suggests_luck, votes
 from ace.methods.generality import mentioned
 from ace.methods.protocol import Trial
-from ace.methods.refusals import contested, refuted, situation
+from ace.methods.refusals import contested, kept, refuted, situation
 from ace.playbook.delta import apply
 from ace.playbook.model import Bullet, Delta, Playbook, Remove, Status, Vote
 from ace.store.records import Proposal
@@ -49,7 +49,7 @@ def told(
 ) -> dict[str, Any]:
     """What the journal keeps of a sample beside its result."""
     failed = sum(proposal.outcome != "accepted" for proposal in proposals)
-    made = 0 if len(proposals) > failed else failed
+    made = 0 if any(kept(proposal) for proposal in proposals) else failed
     before = run.evidence.reflections[trial.sample.id]
     known = about(run, trial, playbook)
     why = cause(trial, known, reflections=before + made, unlucky=bench.unlucky)
@@ -58,7 +58,7 @@ def told(
         "reflections": made,
         "situation": situation(trial, playbook, run.evidence),
         "refuted": refuted(proposals),
-        "contested": contested(proposals),
+        "contested": contested(trial, proposals),
     }
 
 

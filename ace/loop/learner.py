@@ -14,9 +14,9 @@ from functools import partial
 from pathlib import Path
 from threading import Event
 
-from ace.errors import AceError, CapReached
+from ace.errors import AceError, CapReached, ContextError
 from ace.loop import steps
-from ace.loop.bench import Bench, RunStopped
+from ace.loop.bench import Bench, RunStopped, with_found
 from ace.loop.merging import Lesson
 from ace.loop.options import Options, Progress
 from ace.loop.outcome import finish
@@ -112,15 +112,29 @@ class Behind:
 
     def __init__(self, run: Session) -> None:
         self._run, self._stream = run, Stream(run)
-        self._last = 0  # number of the feedback that was looked at last
+        self._last: int | None = None  # number of the feedback that was looked at last
         self._seen: set[str] = set()  # episodes that have been judged
 
     def look(self) -> None:
-        """Take in the feedback that has come; at first also what earlier runs of the task left over."""
+        """Take in the feedback that has come; at first also what earlier runs of the task left over.
+
+        Over a task's own questions nobody looks, and what is said is labels: not without them.
+        """
         run = self._run
-        for said in run.store.feedback(run.task.name, after=self._last, unlearned=True):
-            self._last = said.number
+        if run.options.behind or run.options.feedback is not FeedbackKind.LABELS:
+            return
+        for said in self._left() if self._last is None else self._new(self._last):
+            self._last = max(self._last or 0, said.number)
             self._said(said)
+
+    def _left(self) -> list[Said]:
+        """What nobody has learned from: once, since that goes through all steps of the file."""
+        store, name = self._run.store, self._run.task.name
+        self._last = max((said.number for said in store.feedback(name)), default=0)
+        return store.feedback(name, unlearned=True)
+
+    def _new(self, last: int) -> list[Said]:
+        return self._run.store.feedback(self._run.task.name, after=last)
 
     def judged(self, trial: Trial, episode: Episode) -> None:
         """An answer that the task itself has scored."""
@@ -150,7 +164,9 @@ class Behind:
 
     def _study(self, trial: Trial, episode: Episode, phase: str, said: Said | None) -> Work:
         run = self._run
-        playbook, bench = run.playbook, run.bench(phase, run.version, f"{trial.sample.id} {trial.episode}")
+        number = f", word {said.number}" if said else ""  # each attempt has an id, whoever asks for it again
+        purpose = f"{trial.sample.id} {trial.episode}{number}"
+        playbook, bench = run.playbook, run.bench(phase, run.version, purpose)
         bench.episodes.append(episode)
 
         def lessons(_: int) -> tuple[Lesson, ...]:
@@ -184,10 +200,16 @@ def _told(run: Session, episode: Episode, said: Said) -> Judged:
     verdict = Verdict(said.right, float(said.right), f"said by {said.author}")
     if provable:
         run.evidence.meet(sample)
-    return (
-        Trial(sample, attempt, shown, episode.id, provable),
-        replace(episode, feedback=shown, verdict=verdict),
-    )
+    trial = Trial(sample, attempt, shown, episode.id, provable)
+    return with_found(trial, _found(run, sample)), replace(episode, feedback=shown, verdict=verdict)
+
+
+def _found(run: Session, sample: Sample) -> str:
+    """What the answer had before it: what sources find for its question. It vouches for nothing."""
+    try:
+        return run.contexts(sample, run.playbook).found if run.contexts.sources else ""
+    except ContextError:  # then the answer had nothing either
+        return ""
 
 
 def _shown(

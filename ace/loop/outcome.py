@@ -52,7 +52,7 @@ def finish(
         usage=usage_by_role(run.store.calls(run.run)),
         run=run.run,
         selected=version,
-        validated=selection is not None and selection.validated,
+        validated=selected is not None and selection is not None and selection.validated,
         comparisons=tuple(selection.comparisons) if selection else (),
         verified=run.options.verify,
         stopped=stopped,

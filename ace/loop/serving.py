@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import queue
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event, Thread
 from types import TracebackType
 from typing import Self
@@ -162,4 +162,4 @@ def serve(
             hint="Leave out --feedback.",
         )
     watch(options.drift)
-    return Agent(task, store, team, options, progress)
+    return Agent(task, store, team, replace(options, behind=False), progress)

@@ -11,12 +11,12 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from threading import Event
 from typing import Any, TypeVar
 
 from ace.context import Source
-from ace.errors import CapReached, InputError, StoreError
+from ace.errors import CapReached, InputError, StoreConflict, StoreError
 from ace.loop.bench import Bench, RunStopped
 from ace.loop.contexts import contexts_of, solver_of
 from ace.loop.executor import ordered_map
@@ -27,15 +27,23 @@ from ace.methods.evidence import Evidence
 from ace.methods.held import seen_in
 from ace.methods.protocol import Method, Trial
 from ace.playbook.delta import diff, touched
-from ace.playbook.model import Bullet, Delta, Playbook, Status
+from ace.playbook.model import Bullet, Delta, Playbook, Status, Vote
 from ace.roles import Team, prompt_hash
 from ace.runs.cost import faults_met, usage_by_role, worked
-from ace.store import Store
+from ace.store import Commit, Store
 from ace.store.records import Proposal, Run, RunStatus, Step
 from ace.task.types import Episode, Task
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+@dataclass(slots=True)
+class Silence:
+    """Requests in a row that reached nobody; `broken`: one in this run got an answer."""
+
+    broken: bool = False
+    length: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +85,10 @@ class Session:
         self._stop = stop or Event()
         self.payloads: list[Mapping[str, Any]] = []
         self.taught: set[str] = set()  # samples that proved a bullet
-        self.contested: dict[str, list[str]] = {}  # sample -> lessons that made it right and broke another
+        self.contested: dict[str, Mapping[str, list[str]]] = {}  # sample -> what mended it and broke another
         self.bullets = len(store.checkout(self.base))
         self.replay = Replay(options.graduate, options.evict)
+        self.silence, self.deafness = Silence(), Silence()  # of attempts, and of the other roles
         self.journal = store.call_journal(self.run)
         paid = store.calls(self.run)
         took = max(float((record.report or {}).get("seconds", 0)), worked(paid, self._journal.values()))
@@ -165,18 +174,32 @@ class Session:
             "seconds": time.perf_counter() - started,
             **done.noted,
         }
-        commit = self.store.commit(
-            done.delta,
-            author=done.author,
-            reason=done.reason,
-            expect=self.version,
-            run=self.run,
-            step=(number, phase, payload),
-            episodes=done.episodes,
-            proposals=done.proposals,
-        )
+        commit = self._committed((number, phase, payload), done)
         self.contexts.keep(commit.playbook)
         return Step(self.run, number, phase, payload, commit.version.number)
+
+    def _committed(self, step: tuple[int, str, dict[str, Any]], done: Work) -> Commit:
+        """What another writer has edited since stays as that left it: the rest of the delta is committed,
+        and what is dropped is a rejected proposal.
+        """
+        try:
+            return self.store.commit(
+                done.delta,
+                author=done.author,
+                reason=done.reason,
+                expect=self.version,
+                run=self.run,
+                step=step,
+                episodes=done.episodes,
+                proposals=done.proposals,
+            )
+        except StoreConflict as conflict:
+            if not (names := frozenset(conflict.details.get("bullets", ()))):
+                raise
+            payload = step[2]
+            payload["proposals"] = [*payload["proposals"], "rejected"]
+            payload["kept"] = {name: by for name, by in payload["kept"].items() if name not in names}
+            return self._committed(step, _yielding(done, names))
 
     def _count(self, version: int) -> None:
         """Keeps `bullets` by what a step changed; nothing here goes over the whole playbook."""
@@ -190,6 +213,8 @@ class Session:
 
     def _learn_from(self, step: Step) -> None:
         self.taught.update(name for samples in step.payload["kept"].values() for name in samples)
+        self.silence.broken |= any(not result["error"] for result in step.payload["results"])
+        self.deafness.broken |= "accepted" in step.payload["proposals"]
         if step.phase.startswith(("epoch", "replay", "online", "traces")):
             taught = {sample for samples in step.payload["kept"].values() for sample in samples}
             for result in step.payload["results"]:
@@ -206,6 +231,16 @@ class Session:
                 if bullet in bullets:
                     self.evidence.kept(bullets[bullet], samples)
             _taint(self.evidence, self.store, (bullets[b] for b in step.payload["kept"] if b in bullets))
+
+
+def _yielding(work: Work, edited: frozenset[str]) -> Work:
+    """Work without what edits bullets that were edited elsewhere."""
+    edits = (op for op in work.delta if not isinstance(op, Vote))
+    gone = tuple(op for op in edits if not edited.isdisjoint(touched(op)))
+    rest = tuple(op for op in work.delta if op not in gone)
+    why = f"edited by another writer meanwhile: {', '.join(sorted(edited))}"
+    dropped = Proposal("", work.author, gone, "rejected", why)
+    return replace(work, delta=rest, proposals=[*work.proposals, dropped])
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from ace.errors import ModelError, ModelUnavailable
 from ace.loop import credit
 from ace.loop.bench import Bench
 from ace.loop.merging import Lesson, merged
-from ace.loop.session import Session, Work
+from ace.loop.session import Session, Silence, Work
 from ace.methods.evidence import specific
 from ace.methods.held import guarded
 from ace.methods.proof import solved
@@ -25,14 +25,19 @@ Learn = Callable[[Trial, Playbook, Bench], tuple[Proposal, ...]]
 
 _SCORED_AT_ONCE = 20
 _SEVERAL = 3  # fewer may be empty by chance
-_OUT_OF_REACH = (f"{ModelUnavailable.__name__}:", f"{ModelError.__name__}:")
+_OUT_OF_REACH = f"{ModelUnavailable.__name__}:"
+_FAILED = (_OUT_OF_REACH, f"{ModelError.__name__}:")
 
 
-def score(run: Session, phase: str, samples: Sequence[Sample], version: int) -> list[dict[str, Any]]:
-    """The result of every sample, in order, with the playbook of `version`. Nothing is learned."""
+def score(
+    run: Session, phase: str, samples: Sequence[Sample], version: int, playbook: Playbook | None = None
+) -> list[dict[str, Any]]:
+    """The result of every sample, in order, with the playbook of `version`, or with one that was made from
+    it. Nothing is learned.
+    """
     if not samples:
         return []
-    playbook = run.store.checkout(version)
+    playbook = run.store.checkout(version) if playbook is None else playbook
     results: list[dict[str, Any]] = []
     for start in range(0, len(samples), _SCORED_AT_ONCE):
         run.progress(phase, start, len(samples), _tally(results))
@@ -88,7 +93,7 @@ def _score(run: Session, phase: str, samples: Sequence[Sample], playbook: Playbo
         return bench, bench.solve(sample, playbook)
 
     done = list(run.map(solve, samples, _id))
-    _refuse_silence([trial for _, trial in done])
+    _refuse_silence(run, [trial for _, trial in done])
     results = [_result(bench, trial) for bench, trial in done]
     return Work((), results, phase, "evaluator", [bench.episodes[0] for bench, _ in done])
 
@@ -106,13 +111,13 @@ def study(run: Session, phase: str, samples: Sequence[Sample], learn: Learn | No
         return bench, trial, lessons(trial, playbook, bench)
 
     done = list(run.map(attempt, samples, _id))
-    _refuse_silence([trial for _, trial, _ in done])
+    _refuse_silence(run, [trial for _, trial, _ in done])
     return credit.measured(run, phase, samples, learned(run, phase, done))
 
 
 def learned(run: Session, phase: str, done: Sequence[Lesson]) -> Work:
     """What a batch of attempts led to, in order. A sample that cannot be attempted again proves nothing."""
-    _refuse_deafness([proposal for _, _, made in done for proposal in made])
+    _refuse_deafness(run, [made for _, _, made in done if made])
     done = merged(run, phase, done)
     proposals = [proposal for _, _, made in done for proposal in made]
     playbook = run.playbook
@@ -193,25 +198,43 @@ def _kept(
     return kept
 
 
-def _refuse_silence(trials: Sequence[Trial]) -> None:
-    """When no attempt of a step reached the model, or none of several got an answer, nothing was measured."""
-    errors = [trial.attempt.error for trial in trials if not trial.attempt.text]
-    if not trials or len(errors) < len(trials):
-        return
-    if len(trials) >= _SEVERAL or all(error.startswith(_OUT_OF_REACH) for error in errors):
+def _refuse_silence(run: Session, trials: Sequence[Trial]) -> None:
+    """When no attempt reached the model, nothing is measured."""
+    said = ("" if trial.attempt.text else trial.attempt.error for trial in trials)
+    if first := _unheard(run.silence, list(said)):
         raise ModelUnavailable(
-            f"No attempt got an answer. The first: {trials[0].attempt.error}",
-            hint="Try `ace models check NAME`.",
+            f"No attempt got an answer. The first: {first}", hint="Try `ace models check NAME`."
         )
 
 
-def _refuse_deafness(proposals: Sequence[Proposal]) -> None:
-    """When no role could be reached in a whole step, going on would learn nothing and look like a result."""
-    if proposals and all(proposal.why.startswith(_OUT_OF_REACH) for proposal in proposals):
+def _refuse_deafness(run: Session, made: Sequence[Sequence[Proposal]]) -> None:
+    """When no role could be reached for any sample, going on would learn nothing and look like a result."""
+    whys = ([proposal.why for proposal in proposals] for proposals in made)
+    failed = [why[0] if all(each.startswith(_FAILED) for each in why) else "" for why in whys]
+    if first := _unheard(run.deafness, failed):
         raise ModelUnavailable(
-            f"No lesson could be asked for. The first: {proposals[0].why}",
+            f"No lesson could be asked for. The first: {first}",
             hint="Try `ace models check NAME` with the reflector's model.",
         )
+
+
+def _unheard(silence: Silence, errors: Sequence[str]) -> str:
+    """Of requests that all failed, the first reason, if it is time to give up; an empty one is no failure.
+
+    Before anything was heard that is at once where the model is out of reach, and after several that it
+    refuses. Later it takes several in a row that it is out of reach for: what it refuses is that request's
+    own fault.
+    """
+    if not errors:
+        return ""
+    if not all(errors):
+        silence.broken, silence.length = True, 0
+        return ""
+    silence.length += len(errors)
+    several = silence.length >= _SEVERAL
+    away = all(error.startswith(_OUT_OF_REACH) for error in errors)
+    over = (several and away) if silence.broken else (several or away)
+    return errors[0] if over else ""
 
 
 def _tally(results: Sequence[dict[str, Any]]) -> str:

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Sequence
 
 from ace.methods.evidence import Evidence
 from ace.methods.generality import mentioned
-from ace.methods.proof import BROKE
+from ace.methods.held import all_waits
+from ace.methods.proof import BROKE, solved
 from ace.methods.protocol import Trial
 from ace.playbook.model import Add, Delta, Playbook, Revise, Status
 from ace.store.records import Proposal
@@ -37,14 +38,23 @@ def refuted(proposals: Iterable[Proposal]) -> list[list[str]]:
     return [said for delta in tried if (said := contents(delta))]
 
 
-def contested(proposals: Sequence[Proposal]) -> list[str]:
-    """What the first rejected proposal would add that held for its own sample and broke another: more samples
-    must say whether it is worth that. Nothing where another proposal was accepted.
+def contested(trial: Trial, proposals: Sequence[Proposal]) -> dict[str, list[str]]:
+    """What the first rejected lesson `said` that mended a wrong trial and broke another sample, and the
+    `episodes` and `attempts` behind it: more samples must say whether it is worth that. Else nothing.
     """
-    if any(made.outcome == "accepted" for made in proposals):
-        return []
-    broke = (made.delta for made in proposals if BROKE in made.why)
-    return next((contents(delta) for delta in broke if all(isinstance(op, Add) for op in delta)), [])
+    if solved(trial.feedback) or any(kept(made) for made in proposals):
+        return {}
+    broke = (made for made in proposals if BROKE in made.why)
+    first = next((made for made in broke if all(isinstance(op, Add) for op in made.delta)), None)
+    if first is None:
+        return {}
+    told = {"episodes": list(first.episodes), "attempts": list(first.attempts)}
+    return {"said": contents(first.delta), **told}
+
+
+def kept(proposal: Proposal) -> bool:
+    """It changes what is in use: more than a text that waits in quarantine."""
+    return proposal.outcome == "accepted" and not all_waits(proposal.delta)
 
 
 def contents(delta: Delta) -> list[str]:

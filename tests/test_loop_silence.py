@@ -1,0 +1,74 @@
+"""When a run gives up: a model that is out of reach ends it, a request that is refused does not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from ace.errors import ModelError, ModelUnavailable
+from ace.llm import Message, ScriptedClient
+from ace.loop import Options, learn, online
+from ace.roles import Team
+from ace.store import Store
+from tests.world import says, world
+
+OPTIONS = Options(workers=1, batch_size=1, validate=False)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.open(tmp_path / "colours.db")
+
+
+def failing(error: Exception, *colours: str, reflector: bool = False) -> Team:
+    """Fails for some colours: the generator, or the reflector only."""
+
+    def reply(messages: Sequence[Message]) -> str:
+        reflects = messages[0].content.startswith("You read one failed")
+        if reflects is reflector and any(colour in messages[-1].content for colour in colours):
+            raise error
+        return says(messages)
+
+    return Team.of(ScriptedClient(reply))
+
+
+TOO_LONG = ModelError("The request is longer than the model's context.")
+AWAY = ModelUnavailable("No answer.")
+
+
+@pytest.mark.parametrize("reflector", [False, True])
+def test_a_question_that_is_refused_is_a_wrong_answer_though_it_is_alone_in_its_step(
+    store: Store, reflector: bool
+) -> None:
+    report = learn(world(), store, failing(TOO_LONG, "teal", reflector=reflector), OPTIONS)
+    assert report.after and (report.after.correct, report.after.total) == (9, 10)
+    assert report.bullets == 9 and not report.stopped
+
+
+@pytest.mark.parametrize("reflector", [False, True])
+def test_a_call_in_between_that_nobody_answers_is_passed_over(store: Store, reflector: bool) -> None:
+    report = online(world(), store, failing(AWAY, "pink", "grey", reflector=reflector), OPTIONS)
+    assert report.after and (report.after.total, report.after.errors) == (10, 0 if reflector else 2)
+    assert report.bullets == 8
+
+
+def test_questions_that_are_refused_never_end_a_run(store: Store) -> None:
+    report = online(world(), store, failing(TOO_LONG, "pink", "brown", "grey", "gold", "teal"), OPTIONS)
+    assert report.after and (report.after.total, report.after.errors) == (10, 5)
+
+
+@pytest.mark.parametrize("reflector", [False, True])
+def test_a_model_that_goes_away_ends_it(store: Store, reflector: bool) -> None:
+    gone = failing(AWAY, "white", "pink", "brown", "grey", "gold", "teal", reflector=reflector)
+    with pytest.raises(ModelUnavailable, match="No lesson could" if reflector else "No attempt got"):
+        online(world(), store, gone, OPTIONS)
+    assert len(store.steps(1)) in {6, 7}  # two are passed over, the third in a row is not
+
+
+@pytest.mark.parametrize(("error", "passed_over"), [(TOO_LONG, 2), (AWAY, 0)])
+def test_one_that_was_never_there_ends_it(store: Store, error: Exception, passed_over: int) -> None:
+    with pytest.raises(ModelUnavailable, match="No attempt got an answer"):
+        online(world(), store, failing(error, ""), OPTIONS)
+    assert len(store.steps(1)) == passed_over
