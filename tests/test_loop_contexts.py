@@ -145,10 +145,11 @@ def test_the_context_table(tmp_path: Path) -> None:
     file = tmp_path / "t" / "task.toml"
     plain = file.read_text()
     (tmp_path / "t" / "handbook").mkdir()
-    table = 'documents = "handbook"\nmemories = true\nembedder = "x/y"\nshare = 0.5\nfields = ["shop"]\n'
+    table = 'documents = "handbook"\npassages = 2\nmemories = true\n'
+    table += 'embedder = "x/y"\nshare = 0.5\nfields = ["shop"]\n'
     file.write_text(f"{plain}\n[context]\n{table}")
     wanted = load_task(file.parent).context
-    assert wanted.documents == tmp_path / "t" / "handbook"
+    assert (wanted.documents, wanted.passages) == (tmp_path / "t" / "handbook", 2)
     assert (wanted.memories, wanted.embedder, wanted.share, wanted.fields) == (True, "x/y", 0.5, ("shop",))
     file.write_text(plain)
     assert not load_task(file.parent).context.wanted
@@ -165,6 +166,8 @@ def test_the_context_table(tmp_path: Path) -> None:
         ('memories = "yes"', "context.memories.*Expected true or false"),
         ("share = 1.0", "context.share.*Expected more than 0 and less than 1, found 1"),
         ("share = 0", "found 0"),
+        ("passages = 0", "context.passages.*Expected at least 1, found 0"),
+        ('passages = "all"', "Expected a whole number"),
         ("fields = [1]", "context.fields.*Expected names of fields"),
         ('fields = ["answer"]', "answer is a label"),
         ("memory = true", "Unknown key.*Did you mean 'memories'"),

@@ -30,8 +30,9 @@ def sources_of(task: Task, store: Store) -> tuple[Source, ...]:
 def _documents(task: Task, store: Store) -> Iterator[Source]:
     """The folder `task.context.documents`, in an index beside the playbook that is brought up to date."""
     if task.context.documents is not None:
-        embed = connect_embedder(task.context.embedder or DEFAULT_EMBEDDER)
-        source = DocumentSource.open(task.context.documents, index_file(store.path), embed)
+        wanted, file = task.context, index_file(store.path)
+        embed = connect_embedder(wanted.embedder or DEFAULT_EMBEDDER)
+        source = DocumentSource.open(task.context.documents, file, embed, most=wanted.passages)
         if not source.report.documents:
             raise _nothing(source.report)
         yield source

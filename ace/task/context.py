@@ -14,6 +14,9 @@ def read_context(table: Table) -> TaskContext:
     if documents is not None and documents.resolve() == table.file.parent.resolve():
         message = "The task folder itself holds the questions and their answers."
         raise table.problem("documents", message, "Give a folder inside it.")
+    passages = table.take("passages", int, default.passages)
+    if passages < 1:
+        raise table.problem("passages", f"Expected at least 1, found {passages}.")
     memories = table.take("memories", bool, default.memories)
     embedder = table.take("embedder", str, default.embedder)
     share = table.take("share", float, default.share)
@@ -26,5 +29,10 @@ def read_context(table: Table) -> TaskContext:
         raise table.problem("fields", f"{labels[0]} is a label: what is retrieved must not depend on it.")
     table.done()
     return TaskContext(
-        documents=documents, memories=memories, embedder=embedder.strip(), share=share, fields=fields
+        documents=documents,
+        passages=passages,
+        memories=memories,
+        embedder=embedder.strip(),
+        share=share,
+        fields=fields,
     )

@@ -135,13 +135,15 @@ class Dissecting(Protocol):
 class TaskContext:
     """What a task wants in a context beside instructions and playbook.
 
-    `documents`: a folder to look things up in; `memories`: what users said in earlier sessions; `embedder`:
-    the model that compares texts, empty for the default; `share`: of a prompt's room, kept for all of that.
+    `documents`: a folder to look things up in, `passages` of it for a question; `memories`: what users said
+    in earlier sessions; `embedder`: the model that compares texts, empty for the default; `share`: of a
+    prompt's room, kept for all of that.
     `fields`: what sources are told of a sample beside its question (a label must not be among them).
     `sources`: objects with `name` and `items`, or functions of the question (`ace.context.Source`).
     """
 
     documents: Path | None = None
+    passages: int = 5
     memories: bool = False
     embedder: str = ""
     share: float = 0.3

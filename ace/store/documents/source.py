@@ -48,7 +48,7 @@ class DocumentSource:
         index = DocumentIndex.open(file)
         report = index.update(folder, embed, progress)
         number = index.folder_id(folder)
-        state = " ".join((index.fingerprint(number), embed.name if embed else "words"))
+        state = " ".join((index.fingerprint(number), embed.name if embed else "words", f"{most} passages"))
         return cls(Search(index, embed, folder=number), most, report, state)
 
     def items(self, question: str, data: Mapping[str, Any]) -> Sequence[Item]:
