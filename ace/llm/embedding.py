@@ -106,12 +106,16 @@ def _wordllama() -> Any:
 
 @contextmanager
 def _logging_kept() -> Iterator[None]:
-    """Importing wordllama sets up the logging of the whole process; it is put back as it was."""
+    """Importing wordllama sets up the logging of the whole process; it is put back as it was, and what
+    other threads do meanwhile is not told.
+    """
     root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
+    handlers, level, disabled = list(root.handlers), root.level, root.manager.disable
+    logging.disable(max(disabled, logging.INFO))
     try:
         yield
     finally:
+        logging.disable(disabled)
         root.handlers[:] = handlers
         root.setLevel(level)
 
