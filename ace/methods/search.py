@@ -304,7 +304,7 @@ def failed(subject: str, author: str, error: ModelError, *episodes: str) -> Prop
 
 def confined(delta: Delta, shown: Iterable[Bullet]) -> Delta:
     """A curator's operations, held to the bullets it was shown; new bullets get ids of ours. A merge that
-    loses a number, a name or a unit of what it merges is left out.
+    loses a number, a name, a unit or a denial of what it merges is left out.
     """
     known = {bullet.id: bullet for bullet in shown}
     return tuple(kept for operation in delta if (kept := _held(operation, known)) is not None)

@@ -4,7 +4,7 @@ Needs no model, database or network; embeddings are passed in as a function.
 """
 
 from ace.refine.conflict import Conflict, Likeness, compare
-from ace.refine.facts import keeps_facts, lost_facts
+from ace.refine.facts import lost_facts
 from ace.refine.index import Index
 from ace.refine.refined import Refined, refined
 from ace.refine.retire import retired
@@ -21,7 +21,6 @@ __all__ = [
     "both_wait",
     "by_evidence",
     "compare",
-    "keeps_facts",
     "lost_facts",
     "refined",
     "retired",
