@@ -155,6 +155,31 @@ def test_short_values_are_not_hunted_for_unless_asked(file: Path) -> None:
         assert store.episodes(ids=["e3"])[0].question == "[forgotten]."
 
 
+@pytest.mark.parametrize(
+    ("attribute", "value", "quote", "others"),
+    [
+        ("order status", "42", "42.", "Cancelled: st = 42"),
+        ("status", "7", "It is 7.", "status = 7, said as: it is 7"),
+    ],
+)
+def test_a_sentence_or_text_of_few_words_is_somebody_elses_too(
+    tmp_path: Path, attribute: str, value: str, quote: str, others: str
+) -> None:
+    said = Conversation("c1", "ana", "s1", "2026-03-01T00:00:00.000+00:00", (Turn("user", quote),))
+    with Store.open(tmp_path / "memory.db") as store:
+        store.commit((Add("a", "codes", others),), author="curator", reason="r")
+        hashes = [version.hash for version in store.log()]
+        (made,) = store.consider(said, [Proposal(attribute, value)], author="rememberer")
+        assert [(m.id, m.quote) for m in store.memories("ana")] == [(made.memory, quote)]
+        assert "operations" not in store.forget_user("ana").redacted
+        assert store.checkout().bullets["a"].content == others
+        assert [version.hash for version in store.log()] == hashes
+        assert store.memories("ana", every=True) == []
+        with pytest.raises(UnknownMemory):
+            store.forget_user("ana")  # and no proposal of it is left
+        assert store.verify() == []
+
+
 def test_an_unknown_id_forgets_nothing(file: Path) -> None:
     with Store.open(file) as store:
         known = address(store)

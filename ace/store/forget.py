@@ -1,6 +1,6 @@
 """Forgetting memories: their rows, their texts in other records, files they were written to, and the bytes.
 
-Knows which texts of a memory tell it apart. A value as short as "blue" is not hunted for elsewhere, where it
+Knows which texts of a memory tell it apart. One as short as "blue" is not hunted for elsewhere, where it
 would be somebody else's word; `also` says what is.
 """
 
@@ -22,7 +22,7 @@ from ace.store.connection import typed_errors
 from ace.store.schema import now
 
 MARKER = "[forgotten]"
-_DIGITS, _WORDS, _LETTERS = 5, 2, 8  # a value with so many digits, or words and letters, is nobody else's
+_DIGITS, _WORDS, _LETTERS = 5, 2, 8  # a text with so many digits, or words and letters, is nobody else's
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +42,12 @@ class FromExports:
 
 def texts_of(memory: Memory) -> Iterator[str]:
     """The wordings of a memory that are looked for in other records."""
-    yield memory.text
-    if memory.quote:
-        yield memory.quote
-    if is_distinctive(memory.value):
-        yield memory.value
+    yield from filter(is_distinctive, (memory.text, memory.quote, memory.value))
 
 
-def is_distinctive(value: str) -> bool:
-    letters = sum(c.isalpha() for c in value)
-    return sum(c.isdigit() for c in value) >= _DIGITS or (
-        len(value.split()) >= _WORDS and letters >= _LETTERS
-    )
+def is_distinctive(text: str) -> bool:
+    letters = sum(c.isalpha() for c in text)
+    return sum(c.isdigit() for c in text) >= _DIGITS or (len(text.split()) >= _WORDS and letters >= _LETTERS)
 
 
 def from_tables(
