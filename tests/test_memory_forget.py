@@ -180,6 +180,34 @@ def test_a_sentence_or_text_of_few_words_is_somebody_elses_too(
         assert store.verify() == []
 
 
+def test_what_was_proposed_goes_with_the_memory_however_short(tmp_path: Path) -> None:
+    path = tmp_path / "memory.db"
+    talks = [
+        Conversation(f"c{n}", user, "s1", "2026-03-01T00:00:00.000+00:00", (Turn("user", f"I wear {size}."),))
+        for n, (user, size) in enumerate([("ana", "Qx7"), ("ana", "Qx7"), ("ana", "Qy9"), ("bob", "Qz8")])
+    ]
+    with Store.open(path) as store:
+        for talk, attribute in zip(talks, ("size", "size", "glove", "size"), strict=True):
+            value = talk.turns[0].text.split()[-1].rstrip(".")
+            store.consider(talk, [Proposal(attribute, value)], author="rememberer")
+        noted = store.memory_proposals()
+        assert [n.outcome for n in noted] == ["accepted", "rejected", "accepted", "accepted"]
+        with store._writing() as db:
+            db.execute("UPDATE memory_proposals SET author = 'other' WHERE id = 2")
+        done = store.forget(noted[0].memory)
+        assert (done.redacted, done.scrubbed) == ({"memory_proposals": 2}, True)
+        left = store.memory_proposals()
+        assert [n.proposal for n in left[:2]] == [{"value": "[forgotten]"}] * 2
+        assert [(n.outcome, n.why, n.user) for n in left[:2]] == [
+            ("accepted", "", "ana"),
+            ("rejected", "duplicate", "ana"),
+        ]
+        assert left[2:] == noted[2:]
+        damaged = "Row 2 of memory_proposals is not what was written."
+        assert [str(problem) for problem in store.verify()] == [damaged]
+    assert b"Qx7" not in bytes_beside(path) and b"Qy9" in bytes_beside(path)
+
+
 def test_an_unknown_id_forgets_nothing(file: Path) -> None:
     with Store.open(file) as store:
         known = address(store)

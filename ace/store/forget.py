@@ -57,10 +57,13 @@ def from_tables(
     at = now()
     for memory in found:
         memories.remove(db, memory, author, at)
+    blanked = memories.blank_proposals_of(db, [memory.id for memory in found], MARKER)
     pattern = redact.pattern_of([*(text for memory in found for text in texts_of(memory)), *also])
     chained = redact.in_history(db, pattern)
     before = _count_problems(db) if chained else 0
     redacted = redact.redact(db, pattern, MARKER)
+    if blanked:
+        redacted["memory_proposals"] = redacted.get("memory_proposals", 0) + blanked
     if chained and _count_problems(db) > before:
         raise StoreError(
             "The history of the playbook holds this text, and would not be whole without it.",

@@ -171,13 +171,34 @@ def proposals(db: sqlite3.Connection, user: str | None) -> list[MemoryProposal]:
 
 def blank_proposals(db: sqlite3.Connection, user: str, marker: str) -> int:
     """Of a user, whether they became memories or not; only the rules that spoke stay. How many there were."""
-    sql = "SELECT id, outcome, why, memory, author, created FROM memory_proposals WHERE user = ?"
-    found = db.execute(sql, [user]).fetchall()
-    for number, outcome, why, *rest in found:
-        said = to_json({"value": marker})
-        row = (number, marker, marker, marker, said, outcome, why.partition(":")[0], *rest)
-        rows.update(db, "memory_proposals", row)
+    found = db.execute("SELECT id, why FROM memory_proposals WHERE user = ?", [user]).fetchall()
+    for number, why in found:
+        _blank(db, number, why, marker, ("user", "session", "conversation"))
     return len(found)
+
+
+def blank_proposals_of(db: sqlite3.Connection, ids: Iterable[str], marker: str) -> int:
+    """Those that became one of these memories, or were refused for saying the same. How many there were."""
+    gone = set(ids)
+    again = tuple(f"duplicate: {memory!r} " for memory in gone)
+    listed = db.execute("SELECT id, why, memory FROM memory_proposals").fetchall()
+    found = [(number, why) for number, why, memory in listed if memory in gone or why.startswith(again)]
+    for number, why in found:
+        _blank(db, number, why, marker)
+    return len(found)
+
+
+def _blank(db: sqlite3.Connection, number: int, why: str, marker: str, names: Sequence[str] = ()) -> None:
+    """Only the rule that spoke stays of a proposal, and of a damaged row that it is damaged."""
+    new = dict.fromkeys(names, marker) | {
+        "proposal": to_json({"value": marker}),
+        "why": why.partition(":")[0],
+    }
+    sound = rows.is_sound(db, "memory_proposals", "id = ?", [number])
+    sets = ", ".join(f"{column} = ?" for column in new)
+    db.execute(f"UPDATE memory_proposals SET {sets} WHERE id = ?", [*new.values(), number])  # noqa: S608
+    if sound:
+        rows.reseal(db, "memory_proposals", "id = ?", [number])
 
 
 def add_export(db: sqlite3.Connection, path: str, at: str) -> None:
