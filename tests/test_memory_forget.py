@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from ace.errors import UnknownMemory
 from ace.llm.client import Usage
 from ace.llm.journal import Call, Key
 from ace.playbook import Add, Revise, Vote
-from ace.store import Said, Store, redact, schema, vectors
+from ace.store import Said, Store, forget, redact, schema, vectors
 from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
 
 VALUE = "12 Zo\u00eb Street, Bath"
@@ -226,6 +227,41 @@ def test_what_was_forgotten_does_not_come_back_from_an_export(file: Path) -> Non
         done = store.import_memories(kept)
         assert (len(done.added), len(done.known), len(done.forgotten)) == (0, 1, 1)
         assert [memory.value for memory in store.memories("ana")] == ["42"]
+
+
+def test_of_an_export_only_the_lines_that_hold_the_memory_change(file: Path) -> None:
+    export = file.parent / "out.jsonl"
+    others = [
+        '{"id":"m-1",  "quote": "fine"}\r\n',
+        '["a", 1]\n',
+        '"12 Elm Street"\n',
+        "\n",
+        "# a comment\u2028of mine\n",
+        '{"id": ["m-2"], "value": "caf\\u00e9"}\n',
+    ]
+    with Store.open(file) as store:
+        known = address(store)
+        (row,) = [memory for memory in store.memories("ana") if memory.id == known]
+        for end in ("\u2028", "\u2029", "\x85"):
+            odd = to_lines([replace(row, quote=f"Hi.{end}{SAID}")])
+            quoted = json.dumps({"id": "m-3", "quote": f"\ud800 {SAID}{end}"}, ensure_ascii=True)
+            text = "".join([*others, odd, quoted, "\nno end"])
+            export.write_bytes(text.encode())
+            assert forget.from_exports([export], [row], redact.pattern_of([SAID])).failed == ()
+            *kept, changed, last = export.read_bytes().decode().split("\n")
+            assert "\n".join(kept) + "\n" == "".join(others)
+            assert json.loads(changed) == {"id": "m-3", "quote": f'\ud800 [forgotten]".{end}'}
+            assert last == "no end"
+
+
+def test_an_export_laid_out_anew_loses_the_words(file: Path) -> None:
+    export = file.parent / "out.jsonl"
+    with Store.open(file) as store:
+        rows = [asdict(memory) for memory in store.memories("ana")]
+        export.write_text(json.dumps(rows, ensure_ascii=False, indent=2), encoding="utf-8")
+        store.forget(address(store))
+    assert_gone(file)
+    assert "42" in export.read_text(encoding="utf-8")
 
 
 def test_a_row_that_disappears_any_other_way_is_missed(file: Path) -> None:

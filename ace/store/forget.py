@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 from ace.context.memory import Memory
@@ -20,6 +21,7 @@ from ace.errors import StoreBusy, StoreError
 from ace.store import memories, redact, verify
 from ace.store.connection import typed_errors
 from ace.store.schema import now
+from ace.store.text import to_text
 
 MARKER = "[forgotten]"
 _DIGITS, _WORDS, _LETTERS = 5, 2, 8  # a text with so many digits, or words and letters, is nobody else's
@@ -80,8 +82,8 @@ def from_exports(files: Iterable[Path], found: Sequence[Memory], pattern: re.Pat
     written, failed = list[str](), list[str]()
     for file in files:
         try:
-            old = file.read_text(encoding="utf-8")
-            new = "".join(_kept(line, ids, pattern) for line in old.splitlines(keepends=True))
+            old = file.read_bytes().decode("utf-8")  # line ends as they are
+            new = "".join(_kept(line, ids, pattern) for line in StringIO(old, newline="\n"))
             if new != old:
                 _overwrite(file, new)
                 written.append(str(file))
@@ -93,16 +95,22 @@ def from_exports(files: Iterable[Path], found: Sequence[Memory], pattern: re.Pat
 
 
 def _kept(line: str, ids: set[str], pattern: re.Pattern[str]) -> str:
-    """A line of an export without the memories, and without their words in others' quotes."""
+    """A line of an export as it is, but for the memories and their words in others' quotes.
+
+    What is no row of ours loses their words wherever they stand: somebody may have laid a row out anew.
+    """
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
+        row = None
+    if not isinstance(row, dict):
         return pattern.sub(MARKER, line)
-    if not isinstance(row, dict) or row.get("id") in ids:
+    if isinstance(row.get("id"), str) and row["id"] in ids:
         return ""
-    if isinstance(row.get("quote"), str):
+    if isinstance(row.get("quote"), str) and pattern.search(row["quote"]):
         row["quote"] = pattern.sub(MARKER, row["quote"])
-    return json.dumps(row, ensure_ascii=False) + "\n"
+        return to_text(json.dumps(row, ensure_ascii=False)) + "\n"
+    return line
 
 
 def _overwrite(file: Path, text: str) -> None:
