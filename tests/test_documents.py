@@ -206,6 +206,36 @@ def test_files_that_cannot_be_documents_are_named_with_the_reason(
     assert Search(index, None)("outside secret hidden", 5) == []
 
 
+@pytest.mark.parametrize("page", [b"<p>text</p><![foo bar", b"<p>text</p><![foo bar]]>"])
+def test_a_page_that_its_reader_refuses_is_named(
+    page: bytes, handbook: Path, index: DocumentIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (handbook / "broken.html").write_bytes(page)
+    report = index.update(handbook, None)
+    ((path, reason),) = [(each.path, each.reason) for each in report.skipped]
+    assert path == "broken.html" and reason.startswith("it is a broken HTML page (")
+    assert "\n" not in reason
+    assert report.documents == 2
+
+
+def test_a_folder_or_file_whose_name_is_not_utf8_is_named(handbook: Path, index: DocumentIndex) -> None:
+    odd = handbook / "desk" / os.fsdecode(b"caf\xe9")
+    try:
+        (odd / "below").mkdir(parents=True)
+    except OSError:
+        pytest.skip("this file system takes only UTF-8")
+    (odd / "menu.md").write_text("Coffee.", encoding="utf-8")
+    (odd / "below" / "prices.md").write_text("2 euros.", encoding="utf-8")
+    (handbook / os.fsdecode(b"\xe9.md")).write_text("Tea.", encoding="utf-8")
+    report = index.update(handbook, None)
+    reason = "its name is not UTF-8"
+    assert [(each.path, each.reason) for each in report.skipped] == [
+        ("desk/caf\ufffd", reason),
+        ("\ufffd.md", reason),
+    ]
+    assert report.documents == 2
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
 def test_an_unreadable_file_and_folder_are_named(handbook: Path, index: DocumentIndex) -> None:
     index.update(handbook, None)

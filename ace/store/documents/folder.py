@@ -77,7 +77,9 @@ def _seen(folder: Path) -> Iterator[tuple[Path, str]]:
 def _folder_reason(path: Path, root: Path) -> str:
     if path.is_symlink():
         return _link_reason(path, root)
-    return "hidden" if path.name.startswith(".") else ""
+    if path.name.startswith("."):
+        return "hidden"
+    return "" if _encodable(path.name) else "its name is not UTF-8"
 
 
 def _file_reason(path: Path, root: Path) -> str:

@@ -86,12 +86,18 @@ def _text_lines(data: bytes) -> Iterator[Line]:
     yield from enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1)
 
 
-def _html_lines(data: bytes) -> Iterator[Line]:
+def _html_lines(data: bytes) -> list[Line]:
+    text = "\n".join(text for _, text in _text_lines(data))
+    with _unreadable_if_broken("HTML page"):
+        return list(_html_blocks(text))
+
+
+def _html_blocks(page: str) -> Iterator[Line]:
     """As Markdown: headings with their #, a line for each other block, numbered as in the file."""
     from bs4 import BeautifulSoup
     from bs4.element import Comment, NavigableString
 
-    soup = BeautifulSoup("\n".join(text for _, text in _text_lines(data)), "html.parser")
+    soup = BeautifulSoup(page, "html.parser")
     for tag in soup.find_all(lambda tag: tag.name in _UNSEEN or _hidden(tag)):
         tag.extract()
     held: list[str] = []
@@ -129,19 +135,25 @@ def _html_block(block: Any, held: list[str]) -> Iterator[Line]:
 def _pdf_lines(data: bytes) -> Iterator[Line]:
     from pypdf import PdfReader
 
-    try:
-        with _quiet("pypdf"):
-            pdf = PdfReader(BytesIO(data))
-            if pdf.is_encrypted and not pdf.decrypt(""):
-                raise Unreadable("it is encrypted with a password")
-            pages = [page.extract_text() for page in pdf.pages]
-    except Unreadable:
-        raise
-    except Exception as error:  # a broken PDF fails in as many ways as there are PDFs
-        raise Unreadable(f"it is a broken PDF ({type(error).__name__}: {error})"[:200]) from error
+    with _unreadable_if_broken("PDF"), _quiet("pypdf"):
+        pdf = PdfReader(BytesIO(data))
+        if pdf.is_encrypted and not pdf.decrypt(""):
+            raise Unreadable("it is encrypted with a password")
+        pages = [page.extract_text() for page in pdf.pages]
     for number, text in enumerate(pages, start=1):
         yield from ((number, line) for line in text.splitlines())
         yield number, ""
+
+
+@contextmanager
+def _unreadable_if_broken(kind: str) -> Iterator[None]:
+    try:
+        yield
+    except Unreadable:
+        raise
+    except Exception as error:  # a broken file fails in as many ways as there are files
+        told = " ".join(f"{type(error).__name__}: {error}".split())
+        raise Unreadable(f"it is a broken {kind} ({told})"[:200]) from error
 
 
 @contextmanager
