@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ace.context.tokens import estimate_tokens
-from ace.store.documents.chunks import MOST, Chunk, Line, chunked
+from ace.store.documents.chunks import LONGEST_TITLE, MOST, Chunk, Line, chunked
 
 PARAGRAPH = "Bring the bike back before the shutters go down, and tell us what broke on the way. " * 3
 
@@ -27,6 +29,40 @@ def test_a_heading_begins_a_chunk_and_knows_what_it_stands_under() -> None:
     assert [chunk.text.partition("\n")[0] for chunk in found] == ["# Returns", "## Late bikes", "### Fees"]
     assert [chunk.heading for chunk in found] == ["", "Returns", "Returns > Late bikes"]
     assert found[1].shown.startswith("Returns\n## Late bikes")
+
+
+def test_a_long_heading_is_whole_once_and_cut_where_it_stands_above() -> None:
+    title = " ".join(f"word{n}" for n in range(2000))
+    found = cut(f"# {title}\n\n{PARAGRAPH}\n\n## Fees\n\n{PARAGRAPH}")
+    assert " ".join(chunk.text for chunk in found).split()[1:2001] == title.split()
+    assert 100 < max(len(chunk.heading) for chunk in found) <= LONGEST_TITLE
+    assert title.startswith(found[-1].heading)
+    assert all(estimate_tokens(chunk.shown) < 2 * MOST for chunk in found)
+
+
+@pytest.mark.parametrize(
+    ("line", "title"),
+    [
+        ("# Fees", "Fees"),
+        ("#\tFees ## ", "Fees"),
+        ("## a # b #", "a # b"),
+        ("# Fees for C#", "Fees for C"),
+        ("#  ##", ""),
+        ("#Fees", None),
+        ("####### Fees", None),
+    ],
+)
+def test_what_a_heading_is_and_its_title(line: str, title: str | None) -> None:
+    (*_, last) = cut(f"{line}\n\n{PARAGRAPH}\n\n{PARAGRAPH}", most=estimate_tokens(PARAGRAPH) + 1)
+    assert last.heading == (title or "")
+    assert cut(line)[0].text == line
+
+
+@pytest.mark.parametrize("start", ["# a", "| a | b |\n", "| a | b |\n|", "| a | b |\n" + "-" * 200_000])
+def test_a_line_of_blanks_takes_no_time(start: str) -> None:
+    began = time.process_time()
+    cut(f"{start}{' ' * 200_000}b\nmore\nand more")
+    assert time.process_time() - began < 5  # a second search for each blank would take minutes
 
 
 def test_a_heading_is_not_left_at_the_end_of_what_comes_before() -> None:

@@ -18,9 +18,10 @@ Line = tuple[int, str]
 # As `estimate_tokens` counts, which is about one and a half times what tokenizers count on prose.
 MOST = 400  # a piece is never longer
 ENOUGH = 200  # from here on a heading begins a new piece
-_HEADING = re.compile(r"(#{1,6})\s+(.*?)\s*#*$")
+LONGEST_TITLE = 200  # characters of a heading that are put before what stands below it
+_HEADING = re.compile(r"(#{1,6})\s")
 _FENCE = re.compile(r"\s*(```|~~~)")
-_RULE = re.compile(r"\s*\|?\s*:?-{2,}.*\|.*$")
+_RULE = re.compile(r"\s*(?:\|\s*)?:?--.*\|")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +111,14 @@ def _blocks(lines: Sequence[Line], markdown: bool) -> Iterator[_Block]:
             level = len(heading[1])
             path = [each for each in path if each[0] < level]
             yield _Block(((number, text),), above(), level)
-            path.append((level, heading[2]))
+            path.append((level, _title(text[level:])))
     if held:
         yield _Block(tuple(held), above())
+
+
+def _title(text: str) -> str:
+    """Without the # that may close a heading, and cut where it is more of a text than a title."""
+    return text.strip().rstrip("#")[:LONGEST_TITLE].rstrip()
 
 
 def _small(blocks: Iterator[_Block], most: int) -> Iterator[_Block]:

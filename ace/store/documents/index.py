@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ace.llm.embedding import Embedder
 
 Progress = Callable[[str, int, int, str], None]  # (phase, done, total, note)
-CUT = f"1 {MOST}"  # how documents are cut; another value has them all read again
+CUT = f"2 {MOST}"  # how documents are cut; another value has them all read again
 _BATCH = 64  # texts an embedder is given at once
 
 
