@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ace.playbook import Add, Pin, Vote
+from ace.playbook import Add, Pin, Revise, Vote
 from ace.store import Store
 from ace.task import Attempt, Episode, Feedback, FeedbackKind, Verdict
 from tests.cli import Ace
@@ -25,9 +25,9 @@ PROVEN = (
 HARMS = (Add("g", "x", "Guess."), Vote("g", 0, 9))
 
 
-def episode(name: str, right: bool = True) -> Episode:
+def episode(name: str, right: bool = True, version: int = 1) -> Episode:
     feedback = Feedback(FeedbackKind.LABELS, "", passed=right)
-    return Episode(name, "s", "When?", Attempt("s", "x"), feedback, Verdict(right, 1.0), 1)
+    return Episode(name, "s", "When?", Attempt("s", "x"), feedback, Verdict(right, 1.0), version)
 
 
 @pytest.fixture
@@ -104,6 +104,27 @@ def test_unused_bullets_go_only_when_asked_and_after_enough_attempts(ace: Ace) -
         {"id": "g", "op": "remove"},
         "no vote in 5 attempts that it was there for",
     )
+
+
+def test_attempts_and_edits_on_another_branch_do_not_count(ace: Ace) -> None:
+    with Store.open("desk.db") as store:
+        store.commit(HARMS[:1], author="me", reason="to begin with")
+        store.branch("trial")
+        store.commit((Add("h", "x", "Later."),), author="me", reason="later")  # version 2
+        shown = [episode(f"main-{n}", version=2) for n in range(3)]
+        store.commit((), author="me", reason="attempts", episodes=shown)
+        store.switch("trial")
+        store.commit((Revise("g", "Ask first."),), author="me", reason="edited")  # version 3
+        tried = [episode(f"trial-{n}", version=3) for n in range(2)]
+        store.commit((), author="me", reason="attempts", episodes=tried)
+
+    def gone(*args: str) -> list[str]:
+        return [each["operation"]["id"] for each in refine(ace, "--dry-run", *args)["operations"]]
+
+    assert gone("--unused", "3") == ["g", "h"]
+    assert gone("--unused", "4") == []
+    assert gone("--unused", "2", "--branch", "trial") == ["g"]
+    assert gone("--unused", "3", "--branch", "trial") == []
 
 
 def test_a_playbook_without_anything_to_do(ace: Ace) -> None:

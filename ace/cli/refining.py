@@ -42,7 +42,7 @@ def refine(
 
     with reading(playbook) if dry_run else writing(playbook, branch) as store:
         value = store.checkout(branch)
-        found = _found(store, value, unused)
+        found = _found(store, branch, value, unused)
         number = None
         if found.delta and not dry_run:
             number = store.commit(found.delta, author=AUTHOR, reason=_reason(found)).version.number
@@ -57,7 +57,7 @@ def refine(
     emit(json, data, "\n".join(_lines(found, value, number, dry_run)))
 
 
-def _found(store: Store, playbook: Playbook, unused: int | None) -> Refined:
+def _found(store: Store, branch: str, playbook: Playbook, unused: int | None) -> Refined:
     """Merges first; then conflicts and retirements among what they leave."""
     from ace.llm.embedding import connect_embedder
     from ace.loop.refining import proven_by
@@ -66,7 +66,7 @@ def _found(store: Store, playbook: Playbook, unused: int | None) -> Refined:
 
     merged = refined(playbook, Index(embed=connect_embedder()))
     left, _ = apply(playbook, merged.delta)
-    gone = retired(left, unused=unused, exposures=_exposures(store, left) if unused else None)
+    gone = retired(left, unused=unused, exposures=_exposures(store, branch, left) if unused else None)
     left, _ = apply(left, gone.delta)
     cited = sorted({name for each in merged.conflicts for name in (each.one, each.other)})
     proven = proven_by(store, left, cited)
@@ -74,20 +74,26 @@ def _found(store: Store, playbook: Playbook, unused: int | None) -> Refined:
     return Refined(merged.delta, merged.reasons) + gone + open_
 
 
-def _exposures(store: Store, playbook: Playbook) -> dict[str, int]:
-    """For each bullet without a vote, the attempts made since it has been there as it is."""
+def _exposures(store: Store, branch: str, playbook: Playbook) -> dict[str, int]:
+    """For each bullet without a vote, the attempts made since it has been there as it is on this branch.
+
+    What other branches did with a bullet of the same name, and the attempts made there, do not count.
+    """
     from bisect import bisect_left
 
     from ace.playbook import Add, Merge, Promote, Revise
 
-    versions = sorted(episode.context_version for episode in store.episodes())
+    line = {version.number for version in store.log(version=branch)}
+    versions = sorted(e.context_version for e in store.episodes() if e.context_version in line)
     since: dict[str, int] = {}
     for bullet in playbook.active:
         if not bullet.helpful and not bullet.harmful and not bullet.pinned:
             made = [
-                t for t in store.blame(bullet.id) if isinstance(t.operation, Add | Merge | Promote | Revise)
+                touch.version.number
+                for touch in store.blame(bullet.id)
+                if isinstance(touch.operation, Add | Merge | Promote | Revise)
             ]
-            since[bullet.id] = max((touch.version.number for touch in made), default=0)
+            since[bullet.id] = max(line.intersection(made), default=0)
     return {name: len(versions) - bisect_left(versions, number) for name, number in since.items()}
 
 
