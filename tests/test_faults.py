@@ -67,6 +67,7 @@ def test_a_fault_that_stays_is_recorded_to_the_end(fault: str) -> None:
     server, endpoint = one_fault(fault, always=True)
     endpoint.retry = Retry(attempts=2, first_wait=0.001, max_wait=0.05)
     meter = Meter()
+    meter.begin_step(0, "epoch 1")
     try:
         meter.client("generator", endpoint).complete(ASK, schema=Count if fault in IN_JSON else None)
     except AceError as error:
@@ -238,6 +239,7 @@ def test_a_client_that_only_fails_is_told_of_too() -> None:
             raise AceError("it is out")
 
     meter = Meter()
+    meter.begin_step(0, "epoch 1")
     with pytest.raises(AceError, match="it is out"):
         meter.client("reflector", Down()).complete(ASK)
     assert [fault.kind for call in meter.calls for fault in call.faults] == ["server error"]
