@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ace.agent import LongForm
 from ace.agent.ledger import clashes, facts, figures, lacking, listed, nearest
 from ace.context import Assembled, estimate_tokens
-from ace.errors import TaskError
+from ace.errors import CapReached, ModelUnavailable, TaskError
 from ace.llm import Message, ScriptedClient
 from ace.loop import Options, evaluate
 from ace.roles import Team, Writer
@@ -85,6 +85,38 @@ def test_one_that_is_no_better_is_left() -> None:
 def test_what_fails_in_the_middle_is_a_record_with_what_was_written() -> None:
     made = solve(Wrong("The first part, 4,100 visitors and 47 objects restored.", *[""] * 9))
     assert made.answer == "" and "wrote nothing" in made.error and "The first part" in made.text
+
+
+class Failing(Wrong):
+    """Refuses to write a part again."""
+
+    def __init__(self, error: Exception, *texts: str) -> None:
+        super().__init__(*texts)
+        self.error = error
+
+    def __call__(self, messages: Sequence[Message]) -> str:
+        if "again without these faults" in messages[-1].content:
+            raise self.error
+        return super().__call__(messages)
+
+
+def test_a_whole_text_is_the_answer_although_no_part_of_it_can_be_mended() -> None:
+    whole = "## Past\n\nNo figures.\n\n## Next\n\nUnder Sail."
+    refused = solve(Failing(ModelUnavailable("connection refused"), "No figures.", "Under Sail."))
+    assert (refused.answer, refused.error) == (whole, "")
+    assert "[check] part 1: It does not say: 4,100 visitors" in refused.text
+    assert "[check] not written again: ModelUnavailable: connection refused" in refused.text
+    empty = solve(Wrong("No figures.", "Under Sail.", *[""] * 9))
+    assert (empty.answer, empty.error) == (whole, "") and "wrote nothing" in empty.text
+    long = "There is much to say. " * 30
+    crowded = solve(Wrong(long, "Under Sail."), budget=300)
+    assert long.strip() in crowded.answer and crowded.error == ""
+    assert "[check] not written again: ContextError: Part 1 takes" in crowded.text
+
+
+def test_a_cap_ends_the_run_while_a_part_is_mended() -> None:
+    with pytest.raises(CapReached):
+        solve(Failing(CapReached("cap of 3 calls"), "No figures.", "Under Sail."))
 
 
 @given(st.integers(300, 1_200), st.integers(0, 60))

@@ -116,16 +116,22 @@ class LongForm:
         return Attempt(sample.id, draft.text, text="\n".join([draft.text, "", *draft.log]))
 
     def _mend(self, context: Assembled, draft: Draft, place: int, seed: int) -> None:
-        """Write a part with faults again, as long as that leaves fewer."""
+        """Write a part with faults again, as long as that leaves fewer. When that fails, it stays."""
         for turn in range(self.mends):
             faults = draft.faults(place, draft.parts[place])
             if not faults:
                 return
-            asked = self._asks(context, draft, place, faults)
-            text = self.writer.part(asked, temperature=0.0, seed=seed + 100 * (turn + 1) + place)
+            draft.log += [f"[check] part {place + 1}: {fault}" for fault in faults]
+            try:
+                asked = self._asks(context, draft, place, faults)
+                text = self.writer.part(asked, temperature=0.0, seed=seed + 100 * (turn + 1) + place)
+            except (CapReached, InputError, StoreError):
+                raise
+            except Exception as error:  # a text with a fault is worth more than none
+                draft.log.append(f"[check] not written again: {type(error).__name__}: {error}")
+                return
             left = draft.faults(place, text)
             taken = len(left) < len(faults)
-            draft.log += [f"[check] part {place + 1}: {fault}" for fault in faults]
             draft.log.append(f"[check] written again: {len(left)} faults, {'taken' if taken else 'left'}")
             if taken:
                 draft.parts[place] = text
