@@ -109,6 +109,52 @@ def test_what_is_found_and_asked_leaves_the_prefix_alone(
     assert one.system == other.system
 
 
+def halved(playbook: Playbook, question: str, count: Callable[[str], int], room: int) -> Rendered:
+    """The oldest bullets in half of the room, in the other half some that the question decides on."""
+    core = render_playbook(playbook, room // 2, count)
+    if not core.left_out:
+        return core
+    left, specific = room - core.tokens, list[Item]()
+    others = [bullet for bullet in playbook.active if bullet.id not in core.bullets]
+    for bullet in others[len(question) % len(others) :]:
+        tokens = count(f"- {bullet.content}\n")
+        if tokens <= left:
+            left -= tokens
+            specific.append(Item(bullet.content, tokens, bullet.id))
+    return Rendered(core.text, core.tokens, core.bullets, (), tuple(specific))
+
+
+@pytest.mark.parametrize("count", COUNTERS)
+@pytest.mark.parametrize("budget", [500, 777, 1200])
+def test_a_playbook_that_overflows_gives_every_question_the_same_prefix(
+    count: Callable[[str], int], budget: int
+) -> None:
+    playbook = book(*(f"Lesson {n}: " + "say so. " * (5 + n % 7) for n in range(200)))
+    kept, systems = int((budget - 16 - count(frame("").system(""))) * 0.125), set[str]()
+    for length in (1, 7, 20, 45, 99):
+        question = ("Why is that so? " * 8)[:length].strip()
+        if count(question) <= kept:
+            fill = partial(halved, playbook, question, count)
+            made = assemble(frame(question), fill, (), Limit(budget, count))
+            assert made.tokens <= budget and len(made.bullets) < len(playbook)
+            systems.add(made.system)
+    assert len(systems) == 1
+
+
+def test_the_heading_of_the_playbook_is_counted_before_bullets_are_chosen() -> None:
+    rooms = list[int]()
+
+    def fill(room: int) -> Rendered:
+        rooms.append(room)
+        return halved(book(*(f"{n} " + "word " * 9 for n in range(99))), "", estimate_tokens, room)
+
+    words = frame()
+    made = assemble(words, fill, (), Limit(600))
+    (room,) = rooms
+    assert room + estimate_tokens(words.system("-")) < 600
+    assert len(made.items) > 9 and not made.left_out  # all that were chosen went in
+
+
 def test_without_sources_the_messages_are_the_templates() -> None:
     playbook = book("Late orders: st = 3.", "Amounts are in cents.")
     made = assemble(frame(), partial(render_playbook, playbook))

@@ -104,7 +104,7 @@ def assemble(
     room = limit.tokens - TEMPLATE - bare
     _must_fit(bare, asked, room, limit)
     kept = int(room * min(FOR_QUESTIONS + share, 1))
-    heading = count(frame.user("-", "")) - asked  # of lessons that are for this question only
+    heading = count(_before(frame.user("-", ""), frame.user("", "")))  # of lessons for this question only
     rendered, system = _stable(frame, fill, bare, room - max(asked, kept) - heading, count)
     told = count(system)
     retrieved = _retrieved(frame, rendered.specific, found, limit.tokens - TEMPLATE - told, count)
@@ -142,18 +142,23 @@ def _must_fit(bare: int, asked: int, room: int, limit: Limit) -> None:
 
 def _stable(frame: Frame, fill: Fill, bare: int, room: int, count: CountTokens) -> tuple[Rendered, str]:
     """The playbook, and the system message around it: with the bullets for this question that are not in it,
-    at most `room` tokens more than without.
+    about `room` tokens more than without. Nothing here depends on how many tokens those bullets take: they
+    find their place in the user message, so the system message is the same for every question.
     """
-    asking = room
+    asking = room - (count(frame.system("-")) - bare)
     while asking > 0:
         rendered = fill(asking)
         system = frame.system(rendered.text)
-        specific = sum(item.tokens for item in rendered.specific)
-        over = count(system) - bare + specific - room
+        over = count(system) - bare - room
         if over <= 0:
             return rendered, system
-        asking = min(asking, rendered.tokens + specific) - over
+        asking = min(asking, rendered.tokens) - over
     return Rendered("", 0, (), fill(0).left_out), frame.system("")
+
+
+def _before(text: str, end: str) -> str:
+    """What stands before the end, without the space between: it does not depend on what the end says."""
+    return text.removesuffix(end).rstrip()
 
 
 @dataclass(frozen=True, slots=True)
