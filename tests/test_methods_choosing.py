@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ace
-from ace.context import estimate_tokens
+from ace.context import Limit, assemble, estimate_tokens
 from ace.llm import Embedder, ScriptedClient, connect_embedder
 from ace.methods.choosing import CORE, Hybrid, worth
 from ace.playbook import Add, Pin, Playbook, Quarantine, Remove, Vote, apply
@@ -20,6 +21,7 @@ from ace.store import Store
 from ace.store.known_vectors import KnownVectors
 from ace.store.search import BulletIndex
 from tests.strategies import playbooks, texts
+from tests.test_context_assemble import frame
 
 WORDS = ("cancelled", "packed", "returned", "lost", "shipped", "refunded", "delayed", "new")
 CODES = dict(zip(WORDS, (7, 4, 9, 2, 5, 8, 6, 1), strict=True))
@@ -115,6 +117,15 @@ def test_all_is_within_the_room_and_nothing_is_lost(
     assert made == hybrid(playbook, question, room, estimate_tokens, ids=ids)
     places = [(playbook.bullets[i.source].position, i.source) for i in made.specific]
     assert places == sorted(places)
+
+
+def test_a_bullet_for_one_question_can_be_cited(hybrid: Hybrid) -> None:
+    names = [f"codes-{n:08x}" for n in range(len(LINES))]
+    playbook, _ = apply(Playbook(), [Add(n, "Codes", line) for n, line in zip(names, LINES, strict=True)])
+    fill = partial(hybrid, playbook, "How many new orders?", count=estimate_tokens, ids=True)
+    made = assemble(frame(), fill, (), Limit(240))
+    assert made.items and len(made.bullets) + len(made.items) < len(names)
+    assert all(f"[{item.label}]" in made.shown for item in made.items)
 
 
 def test_worth_comes_in_quarters() -> None:

@@ -16,7 +16,7 @@ from itertools import chain, zip_longest
 
 from ace.context.item import Item
 from ace.context.pack import LeftOut
-from ace.context.render import Rendered, neutralise
+from ace.context.render import Rendered, list_item, neutralise
 from ace.context.tokens import CountTokens, estimate_tokens
 from ace.errors import ContextError, InputError
 
@@ -163,10 +163,11 @@ def _before(text: str, end: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """An item as it stands in a prompt."""
+    """An item as it stands in a prompt; `said` is its text alone, without what it is called."""
 
     source: str
     label: str
+    said: str
     text: str
     tokens: int
     lesson: bool
@@ -206,28 +207,30 @@ def _choose(lines: Iterable[_Line], room: int) -> tuple[list[_Line], list[LeftOu
     left_out: list[LeftOut] = []
     said: dict[str, str] = {}
     for line in lines:
-        words = line.text.partition("] ")[2] or line.text
-        if words in said:
-            left_out.append(LeftOut(line.label, line.tokens, f"says the same as {said[words]}"))
+        if line.said in said:
+            left_out.append(LeftOut(line.label, line.tokens, f"says the same as {said[line.said]}"))
         elif line.tokens > room:
             left_out.append(LeftOut(line.label, line.tokens, f"needs {line.tokens} tokens, {room} are left"))
         else:
-            said[words] = line.label
+            said[line.said] = line.label
             chosen.append(line)
             room -= line.tokens
     return chosen, left_out
 
 
 def _lines(lessons: Sequence[Item], found: Sequence[Found], count: CountTokens) -> Iterator[_Line]:
-    """Lessons in their order; then the best of each source, the second best of each, and so on."""
+    """Lessons in their order; then the best of each source, the second best of each, and so on.
+
+    A lesson's `provenance` is its id, where ids are shown.
+    """
     for item in lessons:
-        text = f"- {neutralise(item.text)}\n"
-        yield _Line("playbook", item.source, text, count(text), lesson=True)
+        text = list_item(item.text, item.provenance)
+        yield _Line("playbook", item.source, list_item(item.text), text, count(text), lesson=True)
     ranked = zip_longest(*([(each.name, item) for item in _pinned_first(each.items)] for each in found))
     for name, item in filter(None, chain.from_iterable(ranked)):
         label = _label(item, name)
-        text = f"- [{label}] {neutralise(item.text)}\n"
-        yield _Line(name, label, text, count(text), lesson=False)
+        text = list_item(item.text, label)
+        yield _Line(name, label, list_item(item.text), text, count(text), lesson=False)
 
 
 def _pinned_first(items: Sequence[Item]) -> list[Item]:

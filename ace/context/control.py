@@ -30,11 +30,15 @@ CONTROL = re.compile(
 _CALL = re.compile(r'"(?=(?:arguments|parameters|tool_calls|function_call)"\s*:)')
 _CALLED = re.compile(r'"(?:name|function)"\s*:')
 _OURS = (
-    "What you have learned about this task|What was found for this question|Used|Question|Not known"
-    "|Known already|Wrong answer|Right answer|Right SQL|Its outcome|This lesson did not help|Cannot be used"
-    "|Lessons|With these lessons this went wrong|It lacks"
+    "What you have learned about this task|Used|Question|Not known|Known already|Wrong answer|Right answer"
+    "|Right SQL|Its outcome|It stands in what was found|No page says|This lesson did not help"
+    "|This did not help|Cannot be used|Lessons|With these lessons this went wrong|It lacks"
 )
-_HEADING = re.compile(rf"^(?=[ \t]*(?:{_OURS})[ \t]*[:;(])", re.IGNORECASE | re.MULTILINE)
+_OURS_IN_SENTENCES = "Also learned about this task|Found for this question"
+_HEADING = re.compile(
+    rf"^(?=[ \t]*(?:(?:{_OURS})[ \t]*[:;(]|(?:{_OURS_IN_SENTENCES})[ \t]*[.,:;(]))",
+    re.IGNORECASE | re.MULTILINE,
+)
 _RISKY = re.compile(r'[<\[]|"(?:name|function)"')
 
 

@@ -70,9 +70,14 @@ def defused(text: str) -> str:
     return broken(SELECTORS.sub("", HIDDEN.sub("", text.replace("\r\n", "\n"))))
 
 
+def list_item(text: str, label: str = "") -> str:
+    """Text from anywhere as a list item, no line of it one of our own; `label` stands before it as it is."""
+    content = headless(neutralise(text))
+    return f"- [{label}] {content}\n" if label else f"- {content}\n"
+
+
 def _line(bullet: Bullet, ids: bool) -> str:
-    content = headless(neutralise(bullet.content))
-    return f"- [{bullet.id}] {content}\n" if ids else f"- {content}\n"
+    return list_item(bullet.content, bullet.id if ids else "")
 
 
 def _heading(section: str) -> str:

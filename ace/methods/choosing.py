@@ -19,7 +19,7 @@ from ace.context.fusion import fuse
 from ace.context.item import Item
 from ace.context.pack import LeftOut
 from ace.context.rank import helpfulness, varied, within
-from ace.context.render import Rendered, neutralise, render_playbook
+from ace.context.render import Rendered, list_item, render_playbook
 from ace.context.tokens import CountTokens
 from ace.playbook.model import Bullet, Playbook
 from ace.store.search import BulletIndex
@@ -88,9 +88,10 @@ def worth(bullet: Bullet) -> float:
 
 
 def _item(bullet: Bullet, count: CountTokens, ids: bool) -> Item:
-    text = f"[{bullet.id}] {bullet.content}" if ids else bullet.content
-    tokens = count(f"- {neutralise(text)}\n")
-    return Item(text, tokens, bullet.id, bullet.section, pinned=bullet.pinned, volatile=True)
+    label = bullet.id if ids else ""
+    tokens = count(list_item(bullet.content, label))
+    text, place = bullet.content, bullet.section
+    return Item(text, tokens, bullet.id, place, pinned=bullet.pinned, volatile=True, provenance=label)
 
 
 def _exact(content: str) -> frozenset[str]:
