@@ -194,6 +194,17 @@ def test_a_run_keeps_the_vectors_of_its_playbook(tmp_path: Path) -> None:
     assert idle.asked == 0
 
 
+def test_a_server_forgets_the_vectors_of_its_questions(tmp_path: Path) -> None:
+    task = ace.define_task("t", [{"id": "1", "question": "q"}], lambda *_: True)
+    adds = [Add(f"o-{n}", "Other", f"{line} " * 3) for n, line in enumerate([*OTHERS, *LINES])]
+    with Store.open(tmp_path / "p.db") as store:
+        store.commit(adds, author="human", reason="more than fits")
+        with ace.serve(task, store, ScriptedClient(lambda _: "x"), budget=160, drift=False) as agent:
+            for number in range(5):
+                agent.answer(f"How many new orders on day {number}?")
+                assert agent._context.vectors and not agent._context.vectors.pending
+
+
 def test_an_unknown_selection_is_refused(tmp_path: Path) -> None:
     task = ace.define_task("t", [{"id": "1", "question": "q"}], lambda *_: True)
     with Store.open(tmp_path / "p.db") as store, pytest.raises(ace.AceError, match="no select"):

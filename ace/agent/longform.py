@@ -40,7 +40,9 @@ Planned = tuple[str, Sequence[str]]  # a part's title and its points
 class Writes(Protocol):
     """Who writes; see `ace.roles.writer`."""
 
-    def outline(self, system: str, user: str, *, seed: int) -> OutlineOf: ...
+    def plans(self, system: str, user: str) -> Sequence[Message]: ...
+
+    def outline(self, asked: Sequence[Message], *, seed: int) -> OutlineOf: ...
 
     def asks(
         self,
@@ -101,8 +103,10 @@ class LongForm:
         """Never raises for a failed attempt: what was written until then is the answer, with the error."""
         draft: Draft | None = None
         try:
-            outline = self.writer.outline(context.system, context.user, seed=seed)
-            draft = _planned(outline, listed(sample.question))
+            plan = self.writer.plans(context.system, context.user)
+            if (tokens := self._tokens(plan)) > context.budget:
+                raise _crowded("The question for an outline", tokens, context.budget)
+            draft = _planned(self.writer.outline(plan, seed=seed), listed(sample.question))
             for place in range(len(draft.outline)):
                 asked = self._asks(context, draft, place)
                 draft.parts.append(self.writer.part(asked, temperature=temperature, seed=seed + place))
@@ -153,15 +157,22 @@ class LongForm:
                 draft=text,
                 faults=faults,
             )
-            tokens = TEMPLATE + sum(self.count(message.content) for message in asked)
+            tokens = self._tokens(asked)
             if tokens <= context.budget:
                 return asked
             if not ledger:
-                raise ContextError(
-                    f"Part {place + 1} takes {tokens} tokens with its outline, of {context.budget}.",
-                    hint="Give a larger budget (--budget), or ask for fewer parts.",
-                )
+                raise _crowded(f"Part {place + 1} with its outline", tokens, context.budget)
             ledger = ledger[: min(len(ledger) - 1, len(ledger) * context.budget // tokens)]
+
+    def _tokens(self, asked: Sequence[Message]) -> int:
+        return TEMPLATE + sum(self.count(message.content) for message in asked)
+
+
+def _crowded(what: str, tokens: int, budget: int) -> ContextError:
+    return ContextError(
+        f"{what} takes {tokens} tokens, of {budget}.",
+        hint="Give a larger budget (--budget), or ask for fewer parts.",
+    )
 
 
 def _planned(outline: OutlineOf, given: tuple[Fact, ...]) -> Draft:

@@ -6,7 +6,7 @@ Knows who is asked for what; how it is put together is in `ace.context.assemble`
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
 from ace.agent import LongForm, SingleCall, Solver
@@ -26,6 +26,9 @@ from ace.store import Store
 from ace.store.known_vectors import KnownVectors
 from ace.task.types import Sample, Task, TaskContext
 
+PLAN_SHARE = (
+    0.25  # of a budget, for the outline, the ledger and the draft that a long answer adds to a prompt
+)
 WINDOW_SHARE = 0.75  # of a model's window, for the prompt: models read the far end of a full one badly
 # Counts that are kept: the same lines and prefixes are counted again and again, and prefixes are large.
 _LINES, _PROMPTS, _LINE = 4096, 64, 1000  # entries, entries, and the characters up to which a text is a line
@@ -41,13 +44,16 @@ class Contexts:
     wanted: TaskContext
     sources: tuple[Source, ...] = ()
     vectors: KnownVectors | None = None
+    reserve: float = 0.0  # of the budget, for what a solver adds
 
     def __call__(self, sample: Sample, playbook: Playbook) -> Assembled:
         """InputError for a budget in which nothing fits, ContextError for the sample's own fault."""
         share = self.wanted.share if self.sources else 0.0
         fill = partial(self.method.context, playbook, sample.question)
-        found = tuple(self._found(sample))
-        return assemble(self.generator.frame(sample), fill, found, self.limit, share=share)
+        found, limit = tuple(self._found(sample)), self.limit
+        room = replace(limit, tokens=limit.tokens - int(limit.tokens * self.reserve))
+        made = assemble(self.generator.frame(sample), fill, found, room, share=share)
+        return replace(made, budget=limit.tokens)
 
     def keep(self, playbook: Playbook) -> None:
         """What was computed of a committed version need not be computed again. In the store's thread.
@@ -82,7 +88,8 @@ def contexts_of(
     vectors = KnownVectors(store.path, embedder) if options.select == "hybrid" else None
     method = method_of(team, options, limit, Hybrid(vectors) if vectors else None)
     found = sources_of(task, store) if sources is None else sources
-    return Contexts(method, generator, limit, task.context, found, vectors)
+    reserve = PLAN_SHARE if task.solver.kind == "outline" else 0.0
+    return Contexts(method, generator, limit, task.context, found, vectors, reserve)
 
 
 def method_of(team: Team, options: Options, limit: Limit, select: Hybrid | None = None) -> Method:

@@ -136,7 +136,10 @@ class Agent:
         return self.store.checkout(version), bench
 
     def _keep(self, bench: Bench) -> None:
-        self.store.commit((), author="generator", reason="served", run=self.run, episodes=bench.episodes)
+        made = self.store.commit(
+            (), author="generator", reason="served", run=self.run, episodes=bench.episodes
+        )
+        self._context.keep(made.playbook)  # what was computed of a question is not kept for ever
 
     def _put(self, item: Item) -> None:
         """Wait for room, as long as somebody makes room."""

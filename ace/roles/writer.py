@@ -39,9 +39,12 @@ class Writer:
     client: Client
     max_tokens: int
 
-    def outline(self, system: str, user: str, *, seed: int) -> Outline:
+    def plans(self, system: str, user: str) -> Sequence[Message]:
+        """The messages that ask for an outline: to be counted, then sent with `outline`."""
+        return messages(system, f"{user}\n\n{render('writer', 'outline', most=MOST_PARTS)}")
+
+    def outline(self, asked: Sequence[Message], *, seed: int) -> Outline:
         """Raises MalformedReply when there is none, ModelError as the client does."""
-        asked = messages(system, f"{user}\n\n{render('writer', 'outline', most=MOST_PARTS)}")
         reply = self.client.complete(asked, schema=Outline, seed=seed, max_tokens=_OUTLINE_TOKENS)
         return cast(Outline, reply.parsed)  # what `schema` promises
 
