@@ -26,9 +26,7 @@ from ace.store import Store
 from ace.store.known_vectors import KnownVectors
 from ace.task.types import Sample, Task, TaskContext
 
-PLAN_SHARE = (
-    0.25  # of a budget, for the outline, the ledger and the draft that a long answer adds to a prompt
-)
+PLAN_SHARE = 0.25  # of a budget, kept for what a long answer adds to a prompt: outline, ledger, draft
 WINDOW_SHARE = 0.75  # of a model's window, for the prompt: models read the far end of a full one badly
 # Counts that are kept: the same lines and prefixes are counted again and again, and prefixes are large.
 _LINES, _PROMPTS, _LINE = 4096, 64, 1000  # entries, entries, and the characters up to which a text is a line
