@@ -57,6 +57,9 @@ def test_adding_closes_what_it_contradicts(ace: Ace, file: Path) -> None:
         (["add", "size", "42", "--user", "ana", "--expires", "soon"], "expires: 'soon' is no date"),
         (["add", "size", "?!", "--user", "ana"], "value: it is empty"),
         (["add", "size", "42", "--session", "s1"], "--session needs --user"),
+        (["add", "size", "42", "--user", ""], "it is empty; leave the option out for everyone"),
+        (["forget", "--user", " "], "it is empty"),
+        (["list", "--session", "s9"], "--session needs --user"),
         (["list", "--user", "anna"], "Nothing is remembered of a user 'anna' in m.db. Did you mean ana?"),
         (["list", "--at", "yesterday"], "at: 'yesterday' is no date. Write a date as 2026-03-31"),
         (["forget", "m-1"], "There is no memory 'm-1'"),
@@ -151,6 +154,10 @@ def test_an_id_that_is_another_memory_here_is_refused(ace: Ace, file: Path) -> N
             "[time]: 'then'",
         ),
         ({"user": "a", "session": "s", "time": "2026-01-01", "messages": [{"role": "u"}]}, "[messages.0]"),
+        (
+            {"user": "a", "time": "2026-01-01", "messages": [{"role": "customer", "content": "I moved."}]},
+            "talk.jsonl:1: no message is by 'user', only by customer.",
+        ),
     ],
 )
 def test_conversations_that_cannot_be_read_are_named(ace: Ace, row: object, told: str) -> None:

@@ -80,6 +80,32 @@ def test_a_source_that_fails_is_a_wrong_answer_with_its_reason(tmp_path: Path) -
         assert report.after is not None and report.after.total == len(ROWS)
         errors = [e.attempt.error for e in store.episodes() if e.attempt.error]
     assert errors == ["ContextError: The source broken failed (OSError: no shelf)."]
+    assert report.notes == (f"1 answer failed, red the first: {errors[0]}",)
+    assert f"  {report.notes[0]}\n" in str(report) and ace.Report.from_json(report.to_json()) == report
+
+
+def test_a_judge_that_fails_is_told_of(tmp_path: Path) -> None:
+    failing = ace.define_task("colours", ROWS[:3], lambda sample, answer: 7)
+    with Store.open(tmp_path / "p.db", create=True) as store:
+        report = ace.evaluate(failing, store, ScriptedClient(lambda _: "x"), split="train")
+    assert report.after and (report.after.correct, report.after.total) == (0, 3)
+    (note,) = report.notes
+    assert note.startswith("3 answers failed, red the first: the judge failed: ValueError: it returned 7")
+    with pytest.raises(TaskError, match=r"judge.*Expected a function, found 'right'"):
+        ace.define_task("colours", ROWS, "right")  # type: ignore[arg-type]
+
+
+def test_documents_that_were_left_out_are_told_of(tmp_path: Path) -> None:
+    write_world(tmp_path / "t")
+    (tmp_path / "t" / "pages").mkdir()
+    (tmp_path / "t" / "pages" / "good.md").write_text("Red is a colour.")
+    (tmp_path / "t" / "pages" / "bad.txt").write_bytes(b"caf\xe9")
+    with (tmp_path / "t" / "task.toml").open("a") as file:
+        file.write('\n[context]\ndocuments = "pages"\n')
+    with Store.open(tmp_path / "p.db", create=True) as store:
+        report = ace.evaluate(load_task(tmp_path / "t"), store, ScriptedClient(lambda _: "x"))
+    (note,) = report.notes
+    assert note.startswith("1 file of ") and "left out, bad.txt: " in note and "`ace documents index`" in note
 
 
 def test_a_source_that_is_none_and_two_of_a_name_are_refused(tmp_path: Path) -> None:

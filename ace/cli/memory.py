@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     from ace.context import Conversation, Memory
     from ace.store import Forgotten, MemoryProposal, Store
 
-User = Annotated[str | None, typer.Option("--user", metavar="USER", help="Of this user.")]
+
+def _filled(name: str | None) -> str | None:
+    """An unset variable of a shell must not become everyone."""
+    if name is not None and not name.strip():
+        raise typer.BadParameter("it is empty; leave the option out for everyone")
+    return name
+
+
+User = Annotated[str | None, typer.Option("--user", metavar="USER", help="Of this user.", callback=_filled)]
 Session = Annotated[str | None, typer.Option("--session", metavar="SESSION", help="Of this session.")]
 WHEN = "A date or time, ISO 8601."
 
@@ -47,6 +55,7 @@ def list_(
     """What is remembered, oldest first: of one user and for everyone, or of all users."""
     from ace.runs.table import aligned
 
+    _needs_user(session, user)
     with _open(playbook, read_only=True) as store:
         if user is not None:
             store.known_user(user)
@@ -80,8 +89,7 @@ def add(
     json: Json = False,
 ) -> None:
     """Remember something of a user, or without --user for everyone. It closes what it contradicts."""
-    if session and not user:
-        raise InputError("--session needs --user.", hint="A session is a user's.")
+    _needs_user(session, user)
     with _open(playbook) as store:
         kept = store.remember(
             attribute, value, user=user or "", session=session or "", kind=kind, subject=subject,
@@ -120,7 +128,9 @@ def forget(
     ids: Annotated[
         list[str] | None, typer.Argument(metavar="[ID]...", help="`ace memory list` shows them.")
     ] = None,
-    user: Annotated[str | None, typer.Option(metavar="USER", help="Everything of this user.")] = None,
+    user: Annotated[
+        str | None, typer.Option(metavar="USER", help="Everything of this user.", callback=_filled)
+    ] = None,
     expired: Annotated[bool, typer.Option("--expired", help="Everything that holds no longer.")] = False,
     also: Annotated[
         list[str] | None, typer.Option(metavar="TEXT", help="Black out this wording in every record, too.")
@@ -194,6 +204,11 @@ def import_(
     emit(json, {"file": str(file), **asdict(done)}, f"{file}: {text}")
 
 
+def _needs_user(session: str | None, user: str | None) -> None:
+    if session and not user:
+        raise InputError("--session needs --user.", hint="A session is a user's.")
+
+
 def _open(playbook: Path | None, *, read_only: bool = False) -> Store:
     from ace.store import Store
 
@@ -213,7 +228,13 @@ def _conversations(file: Path, user: str, session: str) -> Iterator[Conversation
         if not isinstance(row, dict):
             raise FormatError(f"Expected an object, found {line!r:.60}.", file=str(file), line=number)
         row.setdefault("id", f"{file.name}:{number}")
-        yield conversation_of(row, user=user, session=session, place=f"{file}:{number}")
+        talk = conversation_of(row, user=user, session=session, place=f"{file}:{number}")
+        speakers = {turn.speaker for turn in talk.turns}
+        if "user" not in speakers:
+            roles = ", ".join(sorted(speakers))
+            hint = "What is remembered is what the messages of the role 'user' say."
+            raise InputError(f"{file}:{number}: no message is by 'user', only by {roles}.", hint=hint)
+        yield talk
 
 
 def _over(store: Store) -> list[str]:

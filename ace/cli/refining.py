@@ -119,7 +119,7 @@ def _lines(found: Refined, playbook: Playbook, number: int | None, dry_run: bool
     elif dry_run:
         yield f"{done}; nothing is changed with --dry-run."
     else:
-        yield f"version {number}: {done}. `ace playbook revert` goes back."
+        yield f"version {number}: {done}. `ace playbook revert {number}` takes it back."
     if found.conflicts:
         yield f"{counted(len(found.conflicts), 'open conflict')}: evidence does not decide, both stay in use."
 

@@ -210,7 +210,9 @@ def _choose(lines: Iterable[_Line], room: int) -> tuple[list[_Line], list[LeftOu
         if line.said in said:
             left_out.append(LeftOut(line.label, line.tokens, f"says the same as {said[line.said]}"))
         elif line.tokens > room:
-            left_out.append(LeftOut(line.label, line.tokens, f"needs {line.tokens} tokens, {room} are left"))
+            left_out.append(
+                LeftOut(line.label, line.tokens, f"needs {line.tokens} tokens, {max(0, room)} are left")
+            )
         else:
             said[line.said] = line.label
             chosen.append(line)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator
 
 from ace.loop.selection import Selection
 from ace.loop.session import Session
@@ -10,6 +11,9 @@ from ace.playbook.model import Bullet, Playbook
 from ace.runs.cost import usage_by_role
 from ace.runs.metrics import mcnemar, turns
 from ace.runs.report import Report, Score
+from ace.runs.table import counted
+
+_REASONS = 5  # that a report names
 
 
 def finish(
@@ -62,10 +66,34 @@ def finish(
         recent=_score(run, phase, run.options.window) if run.kind == "online" else None,
         changes=tuple(payload["change"]["after"] for payload in run.payloads if "change" in payload),
         unjudged=unjudged,
+        notes=(*_failures(run, {"before", phase}), *_not_indexed(run)),
         learned=_learned(run.store.checkout(run.base), playbook),
     )
     run.store.finish_run(run.run, "capped" if stopped else "done", report.to_json())
     return report
+
+
+def _failures(run: Session, phases: Collection[str]) -> Iterator[str]:
+    """Each reason why answers to be scored failed by themselves, with the first sample that it befell."""
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for result in (result for payload in run.payloads for result in payload["results"]):
+        if result["phase"] in phases and (why := result["error"] or result.get("unjudged", "")):
+            reasons[why].append(result["sample"])
+    for why, samples in list(reasons.items())[:_REASONS]:
+        yield f"{counted(len(samples), 'answer')} failed, {samples[0]} the first: {why:.300}"
+    if len(reasons) > _REASONS:
+        yield f"{len(reasons) - _REASONS} more reasons: `ace runs show {run.run} --json`"
+
+
+def _not_indexed(run: Session) -> Iterator[str]:
+    """What a folder of documents holds and no question can find."""
+    for source in run.contexts.sources:
+        report = getattr(source, "report", None)
+        if report is not None and report.skipped:
+            first = report.skipped[0]
+            files = counted(len(report.skipped), "file")
+            told = f"{first.path}: {first.reason}"
+            yield f"{files} of {report.folder} left out, {told}; `ace documents index` names all"
 
 
 def _trained(run: Session) -> Iterator[tuple[int, str, bool]]:

@@ -312,6 +312,9 @@ def _fingerprint(task: Task) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+_CALLED = {"sources": "documents, memories or sources (or another embedder)"}  # keys of a run's configuration
+
+
 def _resumed(kind: str, task: Task, store: Store, config: Mapping[str, Any]) -> int:
     found = store.last_unfinished(kind, task.name)
     if found is None:
@@ -321,7 +324,7 @@ def _resumed(kind: str, task: Task, store: Store, config: Mapping[str, Any]) -> 
     changed = [key for key, value in config.items() if key != "base" and found.config.get(key) != value]
     if changed:
         raise InputError(
-            f"Run {found.id} was started with another {', '.join(changed)}.",
-            hint="Resume with the same options, or start a new run.",
+            f"Run {found.id} was started with other {', '.join(_CALLED.get(key, key) for key in changed)}.",
+            hint="Resume with the same ones, or start a new run.",
         )
     return found.id

@@ -18,7 +18,7 @@ from ace.methods.protocol import Trial
 from ace.playbook.delta import touched
 from ace.playbook.model import Playbook, Quarantine
 from ace.store.records import Proposal
-from ace.task.types import Sample
+from ace.task.types import JUDGE_FAILED, Sample
 
 T = TypeVar("T")
 Learn = Callable[[Trial, Playbook, Bench], tuple[Proposal, ...]]
@@ -178,6 +178,7 @@ def _result(bench: Bench, trial: Trial) -> dict[str, Any]:
         "subjects": sorted(specific(trial.feedback.subjects)),
         "uses": list(trial.feedback.uses),
         "error": trial.attempt.error,
+        **({"unjudged": detail} if (detail := bench.verdict.detail).startswith(JUDGE_FAILED) else {}),
         "context_tokens": bench.context_tokens,
         "left_out": list(bench.left_out),
         **({"retrieved": bench.retrieved} if bench.retrieved else {}),

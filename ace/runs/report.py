@@ -68,6 +68,7 @@ class Report:
     became of training samples that were asked more than once.
     Online: `recent` is the score of the last answers, as many as the run's window; `changes` says after how
     many answers each change for the worse was found; `unjudged` answers have had no feedback yet.
+    `notes` say what went wrong beside: why samples gave no answer, which documents were left out.
     """
 
     kind: str
@@ -99,6 +100,7 @@ class Report:
     recent: Score | None = None
     changes: tuple[int, ...] = ()
     unjudged: int = 0
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The object that `--json` prints and the store keeps."""
@@ -109,6 +111,7 @@ class Report:
             "recorded": self.recorded and self.recorded.to_json(),
             "recent": self.recent and self.recent.to_json(),
             "changes": list(self.changes),
+            "notes": list(self.notes),
             "usage": {role: asdict(usage) for role, usage in self.usage.items()},
             "models": dict(self.models),
             "learned": [asdict(bullet) for bullet in self.learned],
@@ -127,6 +130,7 @@ class Report:
             "recorded": plain.get("recorded") and Score.from_json(plain["recorded"]),
             "recent": plain.get("recent") and Score.from_json(plain["recent"]),
             "changes": tuple(plain.get("changes", ())),
+            "notes": tuple(plain.get("notes", ())),
             "usage": {role: Usage(**usage) for role, usage in plain.get("usage", {}).items()},
             "learned": tuple(_bullet(bullet) for bullet in plain.get("learned", ())),
             "epochs": tuple(Turn(**turn) for turn in plain.get("epochs", ())),

@@ -72,6 +72,7 @@ def _scores(report: Report) -> str:
     lines += [f"  {role} is {name}" for role, name in report.models.items() if name != report.model]
     if rows:
         lines.append(indent(aligned(rows, right=(1, 2)), "  "))
+    lines += [f"  {note}" for note in report.notes]
     if report.kind == "online":
         lines += _as_it_went(report)
     if report.skipped:

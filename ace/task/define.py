@@ -9,7 +9,7 @@ from typing import Any
 from ace.errors import TaskError
 from ace.task.answer import gold_text, outcome, without_labels
 from ace.task.samples import NAME, checked, to_sample
-from ace.task.types import Attempt, Feedback, FeedbackKind, Sample, Task, TaskContext, Verdict
+from ace.task.types import JUDGE_FAILED, Attempt, Feedback, FeedbackKind, Sample, Task, TaskContext, Verdict
 
 Judge = Callable[[Sample, str], bool | float]
 Rows = Iterable[Mapping[str, Any]]
@@ -26,10 +26,9 @@ class JudgeEnvironment:
 
     def judge(self, sample: Sample, attempt: Attempt) -> Verdict:
         try:
-            score = float(self.score(sample, attempt.answer))
+            score = _within(self.score(sample, attempt.answer))
         except Exception as error:  # an answer the function cannot digest is a wrong answer, not a crash
-            return Verdict(False, 0.0, f"the judge failed: {type(error).__name__}: {error}")
-        score = min(max(0.0, score), 1.0)  # in this order NaN becomes 0
+            return Verdict(False, 0.0, f"{JUDGE_FAILED}: {type(error).__name__}: {error}")
         return Verdict(score == 1.0, score, attempt.error)
 
     def feedback(self, sample: Sample, attempt: Attempt, kind: FeedbackKind) -> Feedback:
@@ -63,12 +62,22 @@ def define_task(
     that return texts, or objects with `name` and `items`. With `memories` so is what the playbook file
     remembers of a row's `user` and `session`.
     """
+    if not callable(judge):
+        hint = "Give a function of a sample and an answer that returns a bool, or a number from 0 to 1."
+        raise TaskError(f"Expected a function, found {judge!r:.60}.", field="judge", hint=hint)
     if not NAME.fullmatch(name):
         raise TaskError(f"Expected letters, digits, '_', '-' and '.', found {name!r}.", field="name")
     splits = (_samples(train, "train"), _samples(val, "val"), _samples(test, "test"))
     context = TaskContext(sources=tuple(sources), memories=memories)
     environment = JudgeEnvironment(judge)
     return checked(Task(name, instructions, environment, *splits, max_tokens=max_tokens, context=context))
+
+
+def _within(said: object) -> float:
+    score = float(said)  # type: ignore[arg-type]
+    if not 0 <= score <= 1:  # nor NaN
+        raise ValueError(f"it returned {said!r:.60}, expected a bool or a number from 0 to 1")
+    return score
 
 
 def _samples(rows: Rows, split: str) -> tuple[Sample, ...]:

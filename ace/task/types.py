@@ -45,6 +45,9 @@ class Attempt:
     error: str = ""
 
 
+JUDGE_FAILED = "the judge failed"  # how the detail of a verdict begins that says nothing of the answer
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """How an attempt scored, 0 to 1. For metrics only: never shown to a role."""
