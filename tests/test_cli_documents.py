@@ -73,7 +73,7 @@ def test_many_skipped_files_are_counted_by_reason(ace: Ace, handbook: Path) -> N
         (("list", "--index", "handbook/hours.txt"), 1, "is not an index of documents"),
         (("index", "handbook", "--into", "handbook/hours.txt"), 1, "is not an index of documents"),
         (("index", "handbook", "--into", "no/such/x.db"), 1, "cannot be opened"),
-        (("index", "handbook", "--embedder", "nobody/nothing"), 1, "nobody/nothing does not answer"),
+        (("index", "handbook", "--embedder", "nobody/nothing"), 2, "No provider serves a model called"),
     ],
 )
 def test_errors(ace: Ace, handbook: Path, command: tuple[str, ...], code: int, message: str) -> None:

@@ -92,6 +92,11 @@ def test_forgetting_by_id_user_and_age(ace: Ace, file: Path) -> None:
     assert ace("playbook", "verify").code == 0
 
 
+def test_forgetting_says_what_was_too_short_to_look_for(ace: Ace, file: Path) -> None:
+    assert "1 text too short" in ace("memory", "forget", "--user", "bob").out
+    assert "too short" not in ace("memory", "forget", "--user", "ana").out
+
+
 def test_an_export_comes_in_again_and_forgetting_finds_it(ace: Ace, file: Path) -> None:
     assert ace("memory", "export", "out.jsonl").out == "5 memories written to out.jsonl\n"
     assert ace("memory", "import", "out.jsonl", "--playbook", "new.db").out == "out.jsonl: 5 added\n"

@@ -129,8 +129,17 @@ def _counter(made: Assembled) -> str:
     return "an estimate that is meant to be high" if made.counter == "estimate" else f"{made.counter} itself"
 
 
+def _bullets(made: Assembled) -> str:
+    """Those in the prefix, and those that were chosen for the question."""
+    from ace.runs.table import counted
+
+    chosen = sum(item.source == "playbook" for item in made.items)
+    total = counted(len(made.bullets) + chosen, "bullet")
+    return f"{total}: {len(made.bullets)} for every question, {chosen} for this one" if chosen else total
+
+
 def _note(made: Assembled, part: str) -> str:
     if part == "playbook":
-        return f"{len(made.bullets)} bullets"
+        return _bullets(made)
     found = sum(item.source == part for item in made.items)
     return f"{found} items" if found else ""

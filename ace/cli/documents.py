@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ace.cli.options import ApiBase, Json
-from ace.cli.output import emit
+from ace.cli.output import emit, note
 from ace.cli.progress import progress
 from ace.cli.session import Interrupted
 from ace.errors import InputError
@@ -77,7 +77,10 @@ def search(
     from ace.store.documents import Search
 
     opened = _opened(index)
-    name = embedder or opened.embedder() or _WORDS_ONLY
+    known = opened.embedder() or _WORDS_ONLY
+    name = embedder or known
+    if name not in (known, _WORDS_ONLY):
+        note(f"ace: the index has no vectors of {name}, only of {known}: passages are found by words.")
     found = Search(opened, _embedder(name, api_base))(query, most)
     text = "\n\n".join(_passage(each) for each in found) or "Nothing in the index fits."
     emit(json, {"query": query, "embedder": name, "found": [_row(each) for each in found]}, text)
@@ -99,10 +102,13 @@ def list_(index: IndexFile = None, json: Json = False) -> None:
 
 
 def _embedder(name: str | None, api_base: str | None) -> Embedder | None:
-    from ace.llm import connect_embedder
+    from ace.llm import DEFAULT_EMBEDDER, connect_embedder
+    from ace.llm.providers import check_name
 
     if not name or name == _WORDS_ONLY:
         return None
+    if name != DEFAULT_EMBEDDER:
+        check_name(name, api_base=api_base)
     return connect_embedder(name, api_base=api_base)
 
 

@@ -13,6 +13,7 @@ import typer
 from ace.cli.files import read_text, write_text
 from ace.cli.options import DEFAULT_MODEL, ApiBase, Json, Model, PlaybookFile, playbook_file
 from ace.cli.output import emit, note
+from ace.cli.progress import progress
 from ace.errors import FormatError, InputError
 
 if TYPE_CHECKING:
@@ -100,7 +101,9 @@ def add(
 
 def extract(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Conversations as JSON lines.")],
-    user: User = None,
+    user: Annotated[
+        str | None, typer.Option(metavar="USER", help="Whose the lines without one are.", callback=_filled)
+    ] = None,
     session: Session = None,
     model: Model = DEFAULT_MODEL,
     api_base: ApiBase = None,
@@ -116,8 +119,12 @@ def extract(
     from ace.runs.table import aligned, counted
 
     talks = list(_conversations(file, user or "", session or ""))
-    with _open(playbook) as store, connect(model, api_base=api_base) as client:
-        noted = [made for talk in talks for made in remember(store, client, talk)]
+    noted = list[MemoryProposal]()
+    with _open(playbook) as store, progress() as show, connect(model, api_base=api_base) as client:
+        for number, talk in enumerate(talks):
+            show("conversations", number, len(talks))
+            noted += remember(store, client, talk)
+        show("conversations", len(talks), len(talks))
     kept = sum(each.outcome == "accepted" for each in noted)
     lines = [aligned(map(_proposal_row, noted))] if noted else []
     lines.append(f"{counted(len(talks), 'conversation')}: {kept} of {counted(len(noted), 'proposal')} kept")
@@ -259,6 +266,9 @@ def _told(done: Forgotten) -> Iterable[str]:
         yield f"blacked out in {counted(count, 'row')} of {table}"
     yield from (f"taken out of {file}" for file in done.exports)
     yield from (f"still in {place}" for place in done.remaining)
+    if done.short:
+        short = counted(done.short, "text")
+        yield f"{short} too short to tell from others' words: not looked for elsewhere; --also TEXT does"
 
 
 def _counted(count: int) -> str:

@@ -163,7 +163,7 @@ class Forgotten:
 
     `remaining` names places that hold the text still and are not for forgetting to change. `scrubbed`: no
     byte of it is left in the file; otherwise somebody else has it open, and `Store.scrub` has to be called
-    later.
+    later. `short` texts were too common to be looked for in other records.
     """
 
     memories: tuple[str, ...]
@@ -171,6 +171,7 @@ class Forgotten:
     exports: tuple[str, ...]
     remaining: tuple[str, ...]
     scrubbed: bool
+    short: int = 0
 
 
 @dataclass(frozen=True, slots=True)

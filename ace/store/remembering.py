@@ -143,7 +143,8 @@ class Remembering(Opened):
         files = forget.from_exports([Path(path) for path in exports], found, done.pattern)
         beside = forget.in_copies(self.path, done.pattern)
         remaining = (*done.remaining, *files.failed, *beside)
-        return Forgotten(tuple(wanted), done.redacted, files.written, remaining, self.scrub())
+        short = sum(not forget.is_distinctive(memory.value) for memory in found)
+        return Forgotten(tuple(wanted), done.redacted, files.written, remaining, self.scrub(), short)
 
     def scrub(self) -> bool:
         """Clear deleted text from the file and its log. False while another process has the file open."""
