@@ -1,6 +1,6 @@
 """A long answer, part by part: an outline, a draft of each part with what was said so far, then a check.
 
-Each part is asked for within the same budget as any prompt: when the ledger of what was said is too long,
+All is asked for within the same budget as any prompt: when the ledger of what was said is too long,
 what shares the fewest words with the part is left out. Then figures that disagree and points that are missing
 are faults; a part that has some is written again, and the new one is taken if it has fewer. What was given
 and is in no point of the outline is added to the nearest part. After Yao et al., "Plan-and-Write" (arXiv
@@ -40,7 +40,7 @@ Planned = tuple[str, Sequence[str]]  # a part's title and its points
 class Writes(Protocol):
     """Who writes; see `ace.roles.writer`."""
 
-    def plans(self, system: str, user: str) -> Sequence[Message]: ...
+    def asks_outline(self, system: str, user: str) -> Sequence[Message]: ...
 
     def outline(self, asked: Sequence[Message], *, seed: int) -> OutlineOf: ...
 
@@ -103,10 +103,7 @@ class LongForm:
         """Never raises for a failed attempt: what was written until then is the answer, with the error."""
         draft: Draft | None = None
         try:
-            plan = self.writer.plans(context.system, context.user)
-            if (tokens := self._tokens(plan)) > context.budget:
-                raise _crowded("The question for an outline", tokens, context.budget)
-            draft = _planned(self.writer.outline(plan, seed=seed), listed(sample.question))
+            draft = _planned(self._outline(context, seed), listed(sample.question))
             for place in range(len(draft.outline)):
                 asked = self._asks(context, draft, place)
                 draft.parts.append(self.writer.part(asked, temperature=temperature, seed=seed + place))
@@ -118,6 +115,17 @@ class LongForm:
             written = draft.text if draft else ""
             return Attempt(sample.id, "", text=written, error=f"{type(error).__name__}: {error}")
         return Attempt(sample.id, draft.text, text="\n".join([draft.text, "", *draft.log]))
+
+    def _outline(self, context: Assembled, seed: int) -> OutlineOf:
+        """ContextError where asking for it takes more than the budget."""
+        asked = self.writer.asks_outline(context.system, context.user)
+        tokens = self._tokens(asked)
+        if tokens > context.budget:
+            raise _too_long("The outline", tokens, context)
+        return self.writer.outline(asked, seed=seed)
+
+    def _tokens(self, asked: Sequence[Message]) -> int:
+        return TEMPLATE + sum(self.count(message.content) for message in asked)
 
     def _mend(self, context: Assembled, draft: Draft, place: int, seed: int) -> None:
         """Write a part with faults again, as long as that leaves fewer. When that fails, it stays."""
@@ -161,16 +169,13 @@ class LongForm:
             if tokens <= context.budget:
                 return asked
             if not ledger:
-                raise _crowded(f"Part {place + 1} with its outline", tokens, context.budget)
+                raise _too_long(f"Part {place + 1}", tokens, context)
             ledger = ledger[: min(len(ledger) - 1, len(ledger) * context.budget // tokens)]
 
-    def _tokens(self, asked: Sequence[Message]) -> int:
-        return TEMPLATE + sum(self.count(message.content) for message in asked)
 
-
-def _crowded(what: str, tokens: int, budget: int) -> ContextError:
+def _too_long(what: str, tokens: int, context: Assembled) -> ContextError:
     return ContextError(
-        f"{what} takes {tokens} tokens, of {budget}.",
+        f"{what} takes {tokens} tokens with the rest of its prompt, of {context.budget}.",
         hint="Give a larger budget (--budget), or ask for fewer parts.",
     )
 

@@ -30,11 +30,15 @@ Fill = Callable[[int], Rendered]
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """The most tokens a whole prompt may take, as `count` counts them; `counter` says whose count it is."""
+    """The most tokens a whole prompt may take, as `count` counts them; `counter` says whose count it is.
+
+    `reserve` of them are left by the playbook and by what is found, for what a solver adds to a prompt.
+    """
 
     tokens: int
     count: CountTokens = estimate_tokens
     counter: str = "estimate"
+    reserve: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +107,12 @@ def assemble(
     bare, asked = count(frame.system("")), count(frame.user("", ""))
     room = limit.tokens - TEMPLATE - bare
     _must_fit(bare, asked, room, limit)
-    kept = int(room * min(FOR_QUESTIONS + share, 1))
+    room -= limit.reserve
+    kept = int(max(room, 0) * min(FOR_QUESTIONS + share, 1))
     heading = count(_before(frame.user("-", ""), frame.user("", "")))  # of lessons for this question only
     rendered, system = _stable(frame, fill, bare, room - max(asked, kept) - heading, count)
     told = count(system)
-    retrieved = _retrieved(frame, rendered.specific, found, limit.tokens - TEMPLATE - told, count)
+    retrieved = _retrieved(frame, rendered.specific, found, room + bare - told, count)
     tokens = TEMPLATE + told + retrieved.tokens
     by = _by_source(bare, told, asked, retrieved.placed)
     return Assembled(
@@ -210,9 +215,8 @@ def _choose(lines: Iterable[_Line], room: int) -> tuple[list[_Line], list[LeftOu
         if line.said in said:
             left_out.append(LeftOut(line.label, line.tokens, f"says the same as {said[line.said]}"))
         elif line.tokens > room:
-            left_out.append(
-                LeftOut(line.label, line.tokens, f"needs {line.tokens} tokens, {max(0, room)} are left")
-            )
+            left = f"needs {line.tokens} tokens, {max(0, room)} are left"
+            left_out.append(LeftOut(line.label, line.tokens, left))
         else:
             said[line.said] = line.label
             chosen.append(line)

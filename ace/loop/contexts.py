@@ -26,8 +26,8 @@ from ace.store import Store
 from ace.store.known_vectors import KnownVectors
 from ace.task.types import Sample, Task, TaskContext
 
-PLAN_SHARE = 0.25  # of a budget, kept for what a long answer adds to a prompt: outline, ledger, draft
 WINDOW_SHARE = 0.75  # of a model's window, for the prompt: models read the far end of a full one badly
+WRITER_SHARE = 0.4  # of a prompt, at most: for what the writer of a long answer adds to it
 # Counts that are kept: the same lines and prefixes are counted again and again, and prefixes are large.
 _LINES, _PROMPTS, _LINE = 4096, 64, 1000  # entries, entries, and the characters up to which a text is a line
 
@@ -42,16 +42,13 @@ class Contexts:
     wanted: TaskContext
     sources: tuple[Source, ...] = ()
     vectors: KnownVectors | None = None
-    reserve: float = 0.0  # of the budget, for what a solver adds
 
     def __call__(self, sample: Sample, playbook: Playbook) -> Assembled:
         """InputError for a budget in which nothing fits, ContextError for the sample's own fault."""
         share = self.wanted.share if self.sources else 0.0
         fill = partial(self.method.context, playbook, sample.question)
-        found, limit = tuple(self._found(sample)), self.limit
-        room = replace(limit, tokens=limit.tokens - int(limit.tokens * self.reserve))
-        made = assemble(self.generator.frame(sample), fill, found, room, share=share)
-        return replace(made, budget=limit.tokens)
+        found = tuple(self._found(sample))
+        return assemble(self.generator.frame(sample), fill, found, self.limit, share=share)
 
     def keep(self, playbook: Playbook) -> None:
         """What was computed of a committed version need not be computed again. In the store's thread.
@@ -82,12 +79,12 @@ def contexts_of(
     """
     generator = Generator(team.generator, task, options.cite)
     limit = limit_of(team.generator, options.budget, task.max_tokens)
+    limit = replace(limit, reserve=reserve_of(task, team, limit))
     embedder = connect_embedder(task.context.embedder or DEFAULT_EMBEDDER)
     vectors = KnownVectors(store.path, embedder) if options.select == "hybrid" else None
     method = method_of(team, options, limit, Hybrid(vectors) if vectors else None)
     found = sources_of(task, store) if sources is None else sources
-    reserve = PLAN_SHARE if task.solver.kind == "outline" else 0.0
-    return Contexts(method, generator, limit, task.context, found, vectors, reserve)
+    return Contexts(method, generator, limit, task.context, found, vectors)
 
 
 def method_of(team: Team, options: Options, limit: Limit, select: Hybrid | None = None) -> Method:
@@ -123,6 +120,13 @@ def limit_of(client: Client, budget: int, max_tokens: int) -> Limit:
     return Limit(min(budget, int(window.tokens * WINDOW_SHARE), left), count, counter)
 
 
+def reserve_of(task: Task, team: Team, limit: Limit) -> int:
+    """Tokens that the solver adds to a prompt, about: none where the prompt is all that is asked."""
+    if task.solver.kind == "single":
+        return 0
+    return min(_writer(task, team).adds, int(limit.tokens * WRITER_SHARE))
+
+
 def _remembering(count: CountTokens) -> CountTokens:
     line, prompt = lru_cache(_LINES)(count), lru_cache(_PROMPTS)(count)
     return lambda text: line(text) if len(text) <= _LINE else prompt(text)
@@ -133,4 +137,8 @@ def solver_of(task: Task, team: Team, contexts: Contexts) -> Solver:
     how = task.solver
     if how.kind == "single":
         return SingleCall(contexts.generator)
-    return LongForm(Writer(team.generator, task.max_tokens), contexts.limit.count, how.words, how.mends)
+    return LongForm(_writer(task, team), contexts.limit.count, how.words, how.mends)
+
+
+def _writer(task: Task, team: Team) -> Writer:
+    return Writer(team.generator, task.max_tokens)

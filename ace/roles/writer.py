@@ -16,6 +16,7 @@ from ace.roles.prompt import messages, render, shown
 
 MOST_PARTS, MOST_POINTS = 8, 8
 _OUTLINE_TOKENS = 700
+_ORDERS = 200  # tokens, about: what a request says beside the outline, the ledger and a draft
 _LONGEST_DRAFT = 8_000  # characters
 
 
@@ -39,8 +40,13 @@ class Writer:
     client: Client
     max_tokens: int
 
-    def plans(self, system: str, user: str) -> Sequence[Message]:
-        """The messages that ask for an outline: to be counted, then sent with `outline`."""
+    @property
+    def adds(self) -> int:
+        """Tokens, about, that a request adds to a prompt: the outline, points and faults, a draft."""
+        return _ORDERS + 2 * _OUTLINE_TOKENS + self.max_tokens
+
+    def asks_outline(self, system: str, user: str) -> Sequence[Message]:
+        """The messages that ask for the outline: to be counted, then sent with `outline`."""
         return messages(system, f"{user}\n\n{render('writer', 'outline', most=MOST_PARTS)}")
 
     def outline(self, asked: Sequence[Message], *, seed: int) -> Outline:
