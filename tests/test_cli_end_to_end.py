@@ -33,6 +33,7 @@ MORE = {
     "kind", "learned", "models", "run", "selected", "stopped", "validated", "verified", "quarantined",
     "recorded", "skipped", "comparisons", "epochs",
     "recent", "changes", "unjudged",
+    "notes",
 }  # fmt: skip
 SCORE = {"correct", "total", "accuracy", "ci95"} | {"errors"}
 USAGE = {"calls", "prompt_tokens", "cached_tokens", "completion_tokens", "seconds", "cost"}

@@ -114,13 +114,13 @@ def test_resume_wants_the_same_options(store: Store) -> None:
     with pytest.raises(InputError, match="No unfinished learn run"):
         learn(world(), store, team(), OPTIONS, resume=True)
     learn(world(), store, team(caps=Caps(calls=5)), OPTIONS)
-    with pytest.raises(InputError, match="another seed"):
+    with pytest.raises(InputError, match="other seed"):
         learn(world(), store, team(), replace(OPTIONS, seed=7), resume=True)
 
 
 def test_resume_wants_the_same_samples(store: Store) -> None:
     learn(world(), store, team(caps=Caps(calls=5)), OPTIONS)
-    with pytest.raises(InputError, match="another samples"):
+    with pytest.raises(InputError, match="other samples"):
         learn(replace(world(), train=world().train[:4]), store, team(), OPTIONS, resume=True)
 
 

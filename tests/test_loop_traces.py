@@ -222,9 +222,9 @@ def test_one_or_many_workers_give_the_same_versions(tmp_path: Path) -> None:
 
 def test_resume_wants_the_same_log(store: Store) -> None:
     learn_from_traces(world(), ALL, store, team(caps=Caps(calls=15)), OPTIONS)
-    with pytest.raises(InputError, match="another traces"):
+    with pytest.raises(InputError, match="other traces"):
         learn_from_traces(world(), ALL[:5], store, team(), OPTIONS, resume=True)
-    with pytest.raises(InputError, match="another traces"):
+    with pytest.raises(InputError, match="other traces"):
         learn(world(), store, team(), OPTIONS, resume=True)
 
 
