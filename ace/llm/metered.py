@@ -53,11 +53,8 @@ class Metered:
         reply = one.ask(messages, how)
         if reply.parsed is None and schema is not None:  # it comes from the journal
             reply = replace(reply, parsed=parse(reply.text, schema).value)
-        one.keep(
-            reply
-            if reply.parsed is None
-            else replace(reply, text=reply.parsed.model_dump_json(by_alias=True))
-        )
+        said = reply.text if reply.parsed is None else reply.parsed.model_dump_json(by_alias=True)
+        one.keep(replace(reply, text=said))
         return reply
 
     def window(self) -> Window:

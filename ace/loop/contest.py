@@ -35,8 +35,8 @@ class Contest:
 
     def settle(self, selection: Selection, epoch: int) -> None:
         """Decide on what the training samples have left open, one after the other."""
-        due = {sample: told for sample, told in self._run.contested.items() if told}
-        new = [(sample, told) for sample, told in due.items() if tuple(told["said"]) not in self._met]
+        due = ((sample, told) for sample, told in self._run.contested.items() if told)
+        new = [(sample, told) for sample, told in due if tuple(told["said"]) not in self._met]
         for sample, told in new[:_MOST]:
             self._met.add(tuple(told["said"]))
             self._decide(selection, epoch, sample, told)

@@ -82,7 +82,7 @@ def _failures(run: Session, phases: Collection[str]) -> Iterator[str]:
     for why, samples in list(reasons.items())[:_REASONS]:
         yield f"{counted(len(samples), 'answer')} failed, {samples[0]} the first: {why:.300}"
     if len(reasons) > _REASONS:
-        yield f"{len(reasons) - _REASONS} more reasons: `ace runs show {run.run} --json`"
+        yield f"{len(reasons) - _REASONS} more reasons, in the table `episodes` of the file"
 
 
 def _not_indexed(run: Session) -> Iterator[str]:

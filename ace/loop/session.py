@@ -22,6 +22,7 @@ from ace.loop.contexts import contexts_of, solver_of
 from ace.loop.executor import ordered_map
 from ace.loop.options import Options, Progress
 from ace.loop.replay import Replay
+from ace.loop.silence import Silence
 from ace.loop.sources import recorded, sources_of
 from ace.methods.evidence import Evidence
 from ace.methods.held import seen_in
@@ -36,14 +37,6 @@ from ace.task.types import Episode, Task
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-@dataclass(slots=True)
-class Silence:
-    """Requests in a row that reached nobody; `broken`: one in this run got an answer."""
-
-    broken: bool = False
-    length: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from ace.errors import ModelError, ModelUnavailable
+from ace.errors import ModelUnavailable
 from ace.loop import credit
 from ace.loop.bench import Bench
 from ace.loop.merging import Lesson, merged
-from ace.loop.session import Session, Silence, Work
+from ace.loop.session import Session, Work
+from ace.loop.silence import FAILED
 from ace.methods.evidence import specific
 from ace.methods.held import guarded
 from ace.methods.proof import solved
@@ -24,9 +25,6 @@ T = TypeVar("T")
 Learn = Callable[[Trial, Playbook, Bench], tuple[Proposal, ...]]
 
 _SCORED_AT_ONCE = 20
-_SEVERAL = 3  # fewer may be empty by chance
-_OUT_OF_REACH = f"{ModelUnavailable.__name__}:"
-_FAILED = (_OUT_OF_REACH, f"{ModelError.__name__}:")
 
 
 def score(
@@ -201,8 +199,8 @@ def _kept(
 
 def _refuse_silence(run: Session, trials: Sequence[Trial]) -> None:
     """When no attempt reached the model, nothing is measured."""
-    said = ("" if trial.attempt.text else trial.attempt.error for trial in trials)
-    if first := _unheard(run.silence, list(said)):
+    errors = ["" if trial.attempt.text else trial.attempt.error for trial in trials]
+    if first := run.silence.ends_run(errors):
         raise ModelUnavailable(
             f"No attempt got an answer. The first: {first}", hint="Try `ace models check NAME`."
         )
@@ -211,31 +209,12 @@ def _refuse_silence(run: Session, trials: Sequence[Trial]) -> None:
 def _refuse_deafness(run: Session, made: Sequence[Sequence[Proposal]]) -> None:
     """When no role could be reached for any sample, going on would learn nothing and look like a result."""
     whys = ([proposal.why for proposal in proposals] for proposals in made)
-    failed = [why[0] if all(each.startswith(_FAILED) for each in why) else "" for why in whys]
-    if first := _unheard(run.deafness, failed):
+    failed = [why[0] if all(each.startswith(FAILED) for each in why) else "" for why in whys]
+    if first := run.deafness.ends_run(failed):
         raise ModelUnavailable(
             f"No lesson could be asked for. The first: {first}",
             hint="Try `ace models check NAME` with the reflector's model.",
         )
-
-
-def _unheard(silence: Silence, errors: Sequence[str]) -> str:
-    """Of requests that all failed, the first reason, if it is time to give up; an empty one is no failure.
-
-    Before anything was heard that is at once where the model is out of reach, and after several that it
-    refuses. Later it takes several in a row that it is out of reach for: what it refuses is that request's
-    own fault.
-    """
-    if not errors:
-        return ""
-    if not all(errors):
-        silence.broken, silence.length = True, 0
-        return ""
-    silence.length += len(errors)
-    several = silence.length >= _SEVERAL
-    away = all(error.startswith(_OUT_OF_REACH) for error in errors)
-    over = (several and away) if silence.broken else (several or away)
-    return errors[0] if over else ""
 
 
 def _tally(results: Sequence[dict[str, Any]]) -> str:
