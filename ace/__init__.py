@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ace.api import as_context, evaluate, learn, online, open_playbook, serve
     from ace.errors import AceError
-    from ace.llm import Caps, RecordingClient, ReplayClient, ScriptedClient, connect
-    from ace.roles import Team
+    from ace.llm import Caps, RecordingClient, ReplayClient, ScriptedClient, Team, connect
     from ace.runs import Report
     from ace.store import Store
     from ace.task import Sample, Task, define_task, load_task
@@ -53,8 +52,7 @@ __all__ = [
 _HOMES = {
     "ace.api": ("as_context", "evaluate", "learn", "online", "open_playbook", "serve"),
     "ace.errors": ("AceError",),
-    "ace.llm": ("Caps", "RecordingClient", "ReplayClient", "ScriptedClient", "connect"),
-    "ace.roles": ("Team",),
+    "ace.llm": ("Caps", "RecordingClient", "ReplayClient", "ScriptedClient", "Team", "connect"),
     "ace.runs": ("Report",),
     "ace.store": ("Store",),
     "ace.task": ("Sample", "Task", "define_task", "load_task"),

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
 from ace import loop
-from ace.context import CountTokens, estimate_tokens, render_playbook
+from ace.context import render_playbook
 from ace.errors import InputError
-from ace.llm import DEFAULT_MODEL, Caps, Client, connect
+from ace.llm import DEFAULT_MODEL, Caps, Client, Team, connect
 from ace.loop import Agent, Options, Progress, silent
 from ace.playbook import Playbook
-from ace.roles import Team
 from ace.runs import Report
 from ace.store import Ref, Store
 from ace.task import FeedbackKind, Task, load_task
+from ace.text import CountTokens, estimate_tokens
 
 Model = str | Client | Team
 """A name (connected for the call, closed after it), a client for every role, or a client for each."""

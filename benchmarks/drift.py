@@ -19,9 +19,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ace.llm import DEFAULT_MODEL, Client, connect
+from ace.llm import DEFAULT_MODEL, Client, Team, connect
+from ace.llm.prompts import prompt_hash
 from ace.loop import Options, online
-from ace.roles import Team, prompt_hash
 from ace.runs.metrics import wilson
 from ace.runs.report import Report
 from ace.store import Store
@@ -138,7 +138,7 @@ def main() -> None:
         "date": now,
         "model": given.model,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "prompts": prompt_hash(),
+        "prompts": prompt_hash("ace.agent", "ace.methods.ace", "ace.memory"),
         "runs": arms,
     }
     name = "drift" if given.model != "lookup" else "drift_lookup"

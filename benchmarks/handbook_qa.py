@@ -23,9 +23,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ace.llm import DEFAULT_MODEL, Client, Message, ScriptedClient, connect
+from ace.llm import DEFAULT_MODEL, Client, Message, ScriptedClient, Team, connect
+from ace.llm.prompts import prompt_hash
 from ace.loop import Options, evaluate, learn
-from ace.roles import Team, prompt_hash
 from ace.runs import mcnemar, wilson
 from ace.store import Store
 from ace.task import Task, TaskContext, load_task
@@ -179,7 +179,7 @@ def main() -> None:
         "date": datetime.now(UTC).date().isoformat(),
         "model": given.model,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "prompts": prompt_hash(),
+        "prompts": prompt_hash("ace.agent", "ace.methods.ace", "ace.memory"),
         "seed": given.seed,
         "arms": made,
     }

@@ -21,9 +21,9 @@ from typing import Any
 
 from scipy.stats import bootstrap, wilcoxon
 
-from ace.llm import DEFAULT_MODEL, connect
+from ace.llm import DEFAULT_MODEL, Team, connect
+from ace.llm.prompts import prompt_hash
 from ace.loop import Options, evaluate
-from ace.roles import Team, prompt_hash
 from ace.runs import mcnemar, wilson
 from ace.store import Store
 from ace.task import Task, load_task
@@ -122,7 +122,7 @@ def main() -> None:
         "date": datetime.now(UTC).date().isoformat(),
         "model": given.model,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "prompts": prompt_hash(),
+        "prompts": prompt_hash("ace.agent", "ace.methods.ace", "ace.memory"),
         "arms": rows,
     }
     (given.out / "long_form.json").write_text(

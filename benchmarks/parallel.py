@@ -24,9 +24,8 @@ from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Any
 
-from ace.llm import Message, connect
+from ace.llm import Message, Team, connect
 from ace.loop import Options, learn
-from ace.roles import Team
 from ace.store import Store
 from ace.task import Sample, Task, define_task
 

@@ -20,11 +20,11 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from ace.context.poison import suspicion  # noqa: E402
 from ace.playbook import Status, from_markdown  # noqa: E402
 from ace.playbook.exchange import plan  # noqa: E402
 from ace.playbook.formats import detected  # noqa: E402
 from ace.runs.metrics import wilson  # noqa: E402
+from ace.safety.injection import suspicion  # noqa: E402
 from ace.store import Store  # noqa: E402
 from tests.poisoned import Injection, Struck, injections, strike, used  # noqa: E402
 from tests.test_poison import FIXTURES, bullets, origins  # noqa: E402

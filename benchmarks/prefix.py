@@ -29,12 +29,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ace.context import neutralise
-from ace.llm import DEFAULT_MODEL, Client, Message, Reply, Usage, connect
+from ace.llm import DEFAULT_MODEL, Client, Message, Reply, Team, Usage, connect
+from ace.llm.prompts import prompt_hash
 from ace.llm.window import Window, window_of
 from ace.loop import Options, online
 from ace.playbook import Bullet
-from ace.roles import Team, prompt_hash
+from ace.safety import neutralise
 from ace.store import Store
 from ace.task import Task, load_task
 
@@ -202,7 +202,7 @@ def main() -> None:
         "model": given.model,
         "slots": _SLOTS,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "prompts": prompt_hash(),
+        "prompts": prompt_hash("ace.agent", "ace.methods.ace", "ace.memory"),
         "ours": ours,
         "reference": theirs,
         "compared": compared(ours, theirs),

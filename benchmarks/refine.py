@@ -23,7 +23,7 @@ from typing import Any
 from ace.llm.embedding import connect_embedder
 from ace.playbook import Add, Playbook, apply
 from ace.refine import Index, compare, refined
-from ace.refine.reading import read
+from ace.refine.lesson_reading import read
 
 SIZE, ROUNDS = 10_000, 60
 DATA = Path(__file__).parents[1] / "tests" / "data"

@@ -24,13 +24,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ace.context import conversation_of
-from ace.context.memory import instant
 from ace.errors import ModelError
-from ace.llm import DEFAULT_MODEL, Client, Message, ScriptedClient, connect
+from ace.llm import DEFAULT_MODEL, Client, Message, ScriptedClient, Team, connect
+from ace.llm.prompts import prompt_hash
 from ace.loop import Options, evaluate
-from ace.loop.remembering import remember
-from ace.roles import Team, prompt_hash
+from ace.loop.remember import remember
+from ace.memory import conversation_of
+from ace.memory.memory import instant
 from ace.runs.metrics import mcnemar, wilson
 from ace.store import Store
 from ace.task import Task, load_task
@@ -226,7 +226,7 @@ def main() -> None:
         "date": datetime.now(UTC).date().isoformat(),
         "model": given.model,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "prompts": prompt_hash(),
+        "prompts": prompt_hash("ace.agent", "ace.methods.ace", "ace.memory"),
         "runs": arms,
     }
     file = "returning_customer" if given.model != "scripted" else "returning_customer_scripted"

@@ -21,9 +21,9 @@ from typing import Any
 
 from shop_sql import ROOT, ceiling
 
-from ace.llm import DEFAULT_MODEL, connect
+from ace.llm import DEFAULT_MODEL, Team, connect
+from ace.llm.prompts import prompt_hash
 from ace.loop import Options, evaluate, learn
-from ace.roles import Team, prompt_hash
 from ace.runs import mcnemar, wilson
 from ace.runs.report import Report
 from ace.store import Store
@@ -133,7 +133,7 @@ def _write(given: argparse.Namespace, rows: list[dict[str, Any]], best: list[boo
         "date": datetime.now(UTC).date().isoformat(),
         "model": given.model,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "prompts": prompt_hash(),
+        "prompts": prompt_hash("ace.agent", "ace.methods.ace", "ace.memory"),
         "ceiling": best,
         "runs": rows,
     }

@@ -18,10 +18,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ace.llm import DEFAULT_MODEL, Client, connect
+from ace.llm import DEFAULT_MODEL, Client, Team, connect
+from ace.llm.prompts import prompt_hash
 from ace.loop import Options, evaluate, learn
 from ace.playbook import Playbook, diff, from_markdown
-from ace.roles import Team, prompt_hash
 from ace.runs import mcnemar, wilson
 from ace.store import Store
 from ace.task import Task, load_task
@@ -143,7 +143,7 @@ def main() -> None:
         "date": datetime.now(UTC).date().isoformat(),
         "model": given.model,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "prompts": prompt_hash(),
+        "prompts": prompt_hash("ace.agent", "ace.methods.ace", "ace.memory"),
         "runs": [
             {"variant": variant, "seed": seed, "right": right, "report": report}
             for variant, seed, report, right in rows

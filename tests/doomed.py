@@ -7,10 +7,9 @@ import importlib
 import traceback
 from pathlib import Path
 
-from ace.llm import Endpoint, Retry
+from ace.llm import Endpoint, Retry, Team
 from ace.llm.providers import load_litellm
 from ace.loop import Options, learn
-from ace.roles import Team
 from ace.runs import Report
 from ace.store import Store
 from tests.world import world

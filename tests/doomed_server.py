@@ -8,9 +8,8 @@ from itertools import cycle
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from ace.llm import Message, ScriptedClient
+from ace.llm import Message, ScriptedClient, Team
 from ace.loop import Options, serve
-from ace.roles import Team
 from ace.store import Store
 from tests.world import COLOURS, says, world
 

@@ -13,14 +13,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ace.api import Report
-from ace.llm import Message, ScriptedClient
+from ace.llm import Message, ScriptedClient, Team
 from ace.loop import Options, evaluate, learn, learn_from_traces
 from ace.playbook.model import Bullet, Status
-from ace.refine.copied import tokens
-from ace.roles import Team
+from ace.safety.copied import tokens
 from ace.store import Store
 from ace.task import Attempt, Database, Feedback, FeedbackKind, Sample, SqlEnvironment, Task
-from ace.task.answer import AnswerEnvironment
+from ace.task.environments.answer import AnswerEnvironment
 from ace.task.traces import Trace
 from tests.world import SECRET, world
 

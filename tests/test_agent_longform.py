@@ -11,17 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ace.agent import LongForm
+from ace.agent import LongForm, Writer
 from ace.agent.ledger import clashes, facts, figures, lacking, listed, nearest
-from ace.context import Assembled, estimate_tokens
+from ace.context import Assembled
 from ace.errors import CapReached, ModelUnavailable, TaskError
-from ace.llm import Message, ScriptedClient
+from ace.llm import Message, ScriptedClient, Team
 from ace.loop import Options, evaluate
 from ace.loop.contexts import contexts_of
 from ace.playbook import Add
-from ace.roles import Team, Writer
 from ace.store import Store
 from ace.task import Attempt, FeedbackKind, Sample, load_task
+from ace.text import estimate_tokens
 
 ROOT = Path(__file__).parent.parent
 QUESTION = "Two parts.\n- Visitors in the year: 4,100\n- Objects restored: 47\n- Next exhibition: Under Sail"

@@ -20,15 +20,18 @@ SOURCES = {file.relative_to(ROOT).as_posix(): ast.parse(file.read_text(encoding=
 ROWS = (
     {"api", "cli"},
     {"loop"},
-    {"methods"},
-    {"agent", "roles", "runs"},
+    {"methods", "agent"},
+    {"retrieval", "report"},
     {"store"},
-    {"context", "refine"},
-    {"playbook", "llm", "task"},
-    {"errors", "secrets"},
+    {"context", "memory", "runs", "refine"},
+    {"llm"},
+    {"task", "playbook"},
+    {"safety"},
+    {"text"},
+    {"errors"},
 )
 RANK = {part: rank for rank, row in enumerate(ROWS) for part in row}
-NEVER = {("roles", "store"), ("agent", "store")}  # a role cannot write to the store
+NEVER = {("methods", "store"), ("agent", "store")}  # who proposes cannot write to the store
 HEAVY = {
     "bs4",
     "gepa",
@@ -43,7 +46,7 @@ HEAVY = {
     "wordllama",
     "xllamacpp",
 }
-NEEDS_NOTHING = {"playbook", "context", "refine"}  # no model, database or network
+NEEDS_NOTHING = {"playbook", "context", "refine", "text", "safety"}  # no model, database or network
 OUTSIDE = (HEAVY - {"numpy", "scipy"}) | {"sqlite3", "httpx", "requests", "socket"}
 
 IMPORTED_AS = {"beautifulsoup4": "bs4"}

@@ -16,12 +16,11 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
 from ace.errors import CapReached, ModelUnavailable, StoreError
-from ace.llm import Caps, Message, Meter, RecordingClient, Reply, ScriptedClient, Usage
+from ace.llm import Caps, Message, Meter, RecordingClient, Reply, ScriptedClient, Team, Usage
 from ace.llm.faults import Fault
 from ace.llm.journal import Call, Key
 from ace.loop import Options, learn
 from ace.loop.executor import ordered_map
-from ace.roles import Team
 from ace.store import Store
 from tests.world import says, world
 

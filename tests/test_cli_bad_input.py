@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from ace.llm import Message, weights
+from ace.llm import Message
+from ace.llm.local import weights
 from ace.store import Store, connection
 from tests.cli import Ace
 from tests.model_server import ModelServer

@@ -120,7 +120,7 @@ def test_a_task_is_shown_its_documents_and_the_index_is_not_taken_for_a_playbook
     assert made["items"][0]["label"] == "handbook/returns.md:1-3"
     assert "A late bike costs 3.50 euros." in made["user"]
 
-    from ace.loop.sources import sources_of
+    from ace.retrieval.sources import sources_of
     from ace.store import Store
     from ace.task import load_task
 
@@ -143,8 +143,8 @@ def test_a_task_whose_folder_holds_no_document_says_so(ace: Ace, handbook: Path)
 
 
 def test_a_run_is_resumed_only_with_the_same_documents(handbook: Path, tmp_path: Path) -> None:
-    from ace.loop.sources import recorded
-    from ace.store.documents import DocumentSource
+    from ace.retrieval.documents import DocumentSource
+    from ace.retrieval.sources import recorded
 
     def state() -> list[str] | None:
         return recorded([DocumentSource.open(handbook, tmp_path / "t.documents.db", None)])

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import pytest
 
-from ace.cli.exchange import Readable, Writable
+from ace.cli.exchange_commands import Readable, Writable
 from ace.playbook import Add, Pin, Quarantine, Remove, Revise, Vote
 from ace.playbook.exchange import Alias
 from ace.playbook.formats import FORMATS

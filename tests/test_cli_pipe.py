@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ace.cli import history
+from ace.cli import history_commands
 from ace.cli.main import run
 from ace.playbook import Add
 from ace.store import Store
@@ -95,7 +95,7 @@ def test_another_broken_pipe_is_a_failure(
     def broken(*_: object) -> Store:
         raise BrokenPipeError(32, "Broken pipe")
 
-    monkeypatch.setattr(history, "reading", broken)
+    monkeypatch.setattr(history_commands, "reading", broken)
     monkeypatch.setattr(sys, "argv", ["ace", "playbook", "log", "--playbook", str(file)])
     assert run() == 1
     assert "A connection to another process was closed." in capsys.readouterr().err

@@ -167,6 +167,6 @@ def test_several_playbooks_need_a_choice(ace: Ace, file: Path) -> None:
     ids=lambda value: getattr(value, "op", ""),
 )
 def test_every_operation_can_be_read(operation: Any, text: str) -> None:
-    from ace.cli.bullets import describe
+    from ace.cli.bullet_commands import describe
 
     assert describe(operation) == text

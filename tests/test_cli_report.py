@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ace.playbook import Add
-from ace.runs.dossier import gather, history
+from ace.report import gather, history
 from ace.store import Store
 from tests.cli import Ace
 from tests.model_server import ModelServer

@@ -164,7 +164,7 @@ def test_json_of_a_list_is_one_object(ace: Ace) -> None:
 def test_an_address_is_for_models_of_its_provider_only() -> None:
     """Another provider's key must not be sent to it."""
     from ace.cli.options import LearnOptions
-    from ace.cli.session import address
+    from ace.cli.run_session import address
 
     options = LearnOptions(task=None, model="hosted_vllm/m", api_base="http://gpu:8000/v1")
     assert address(options, "hosted_vllm/other") == "http://gpu:8000/v1"

@@ -9,24 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ace.context import (
-    CallableSource,
-    Found,
-    Frame,
-    Item,
-    Limit,
-    Trust,
-    as_source,
-    assemble,
-    estimate_tokens,
-    render_playbook,
-)
+from ace.agent import Generator
+from ace.context import CallableSource, Found, Frame, Item, Limit, Trust, as_source, assemble, render_playbook
 from ace.context.render import Rendered
 from ace.errors import ContextError, InputError
 from ace.llm import ScriptedClient
 from ace.playbook import Add, Playbook, apply
-from ace.roles import Generator
 from ace.task import Sample, define_task
+from ace.text import estimate_tokens
 from tests.strategies import playbooks, texts
 
 COUNTERS: list[Callable[[str], int]] = [

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ace.context.fusion import fuse, spread
+from ace.retrieval.fusion import fuse, spread
 
 RANKINGS = st.lists(st.lists(st.integers(0, 9), max_size=8), max_size=4)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ace.context import Item, estimate_tokens, pack
+from ace.context import Item, pack
+from ace.text import estimate_tokens
 from tests.strategies import texts
 
 ITEMS = st.lists(

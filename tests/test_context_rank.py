@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from ace.context.fusion import fuse
-from ace.context.rank import helpfulness, varied, within
+from ace.retrieval.fusion import fuse
+from ace.retrieval.ranking import helpfulness, varied, within
 
 VOTES = st.integers(0, 500)
 SCORES = st.dictionaries(st.text("abcdef", min_size=1), st.floats(0, 1), max_size=12)

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ace.context import neutralise, render_playbook
+from ace.context import render_playbook
 from ace.playbook import Add, Operation, Pin, Playbook, Quarantine, Remove, Vote, apply
+from ace.safety import neutralise
 from tests.strategies import LONG, contents, playbooks, texts
 
 PLENTY = 10**9

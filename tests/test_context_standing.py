@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import ace
-from ace.context.standing import standing, stood, unsaid
+from ace.context.answer_location import standing, stood, unsaid
 from ace.llm import Message, ScriptedClient
 from ace.store import Store
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ace.context import Conversation, Proposal, Turn
+from ace.memory import Conversation, Proposal, Turn
 from ace.playbook import Add, Vote
 from ace.playbook.formats import FORMATS, detected
 from ace.store import Said, Store

@@ -17,10 +17,10 @@ from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 from ace.context import Trust
 from ace.errors import DocumentsError, InputError, ModelUnavailable, NewerSchema
 from ace.llm import connect_embedder
+from ace.retrieval.documents import DocumentIndex, DocumentSource, Search, index_file
+from ace.retrieval.documents import document_folder as walking
+from ace.retrieval.documents import document_index as indexing
 from ace.store import Store
-from ace.store.documents import DocumentIndex, DocumentSource, Search, index_file
-from ace.store.documents import folder as walking
-from ace.store.documents import index as indexing
 
 RETURNS = "# Returns\n\nA late bike costs 3.50 euros.\n\n## Keys\n\nThe key box opens with 4716.\n"
 HOURS = "# Opening hours\n\nWe open at 08:30 and close at 19:00.\n"
@@ -305,7 +305,7 @@ def test_a_missing_extra_is_named_before_anything_changes(
     name: str, package: str, handbook: Path, index: DocumentIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (handbook / name).write_bytes(b"<p>x</p>")
-    monkeypatch.setattr("ace.store.documents.reading.find_spec", lambda name: None)
+    monkeypatch.setattr("ace.retrieval.documents.file_readers.find_spec", lambda name: None)
     with pytest.raises(InputError, match=rf"{package}.*pip install 'ace-playbook\[documents\]'"):
         index.update(handbook, None)
     assert index.documents() == []

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ace.context.tokens import estimate_tokens
-from ace.store.documents.chunks import LONGEST_TITLE, MOST, Chunk, Line, chunked
+from ace.retrieval.documents.chunks import LONGEST_TITLE, MOST, Chunk, Line, chunked
+from ace.text.tokens import estimate_tokens
 
 PARAGRAPH = "Bring the bike back before the shutters go down, and tell us what broke on the way. " * 3
 

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ace.llm import Client, connect, list_models
+from ace.llm import Client, Team, connect, list_models
 from ace.loop import Options, learn
-from ace.roles import Team
 from ace.store import Store
 from ace.task import load_task
 

@@ -13,10 +13,9 @@ import pytest
 from pydantic import BaseModel
 
 from ace.errors import AceError, ContentRefused
-from ace.llm import Endpoint, Message, Meter, Reply, Retry, ScriptedClient
+from ace.llm import Endpoint, Message, Meter, Reply, Retry, ScriptedClient, Team
 from ace.llm.faults import hide
 from ace.loop import Options, learn
-from ace.roles import Team
 from ace.store import Store
 from ace.task import Sample, Task, define_task
 from tests.cli import Ace

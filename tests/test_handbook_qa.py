@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from ace.llm import connect_embedder
-from ace.store.documents import DocumentIndex, Found, Search
+from ace.retrieval.documents import DocumentIndex, Found, Search
 from ace.task import load_task
 
 FOLDER = Path(__file__).parent.parent / "tasks" / "handbook_qa"

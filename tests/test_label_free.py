@@ -14,10 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from ace.llm import Message, ScriptedClient
+from ace.llm import Message, ScriptedClient, Team
 from ace.loop import Options, learn
 from ace.playbook import Status
-from ace.roles import Team
 from ace.store import Store
 from ace.task import AnswerEnvironment, FeedbackKind, Sample, Task, define_task
 from benchmarks.balancer import Balancer

@@ -11,7 +11,8 @@ from pydantic import BaseModel
 
 from ace.context.assemble import TEMPLATE
 from ace.errors import ModelError, ModelNameError
-from ace.llm import Endpoint, Message, connect, weights
+from ace.llm import Endpoint, Message, connect
+from ace.llm.local import weights
 
 
 class Guess(BaseModel):

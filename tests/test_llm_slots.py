@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from ace.llm.slots import KEPT, WORTH_SHARING, Slots
+from ace.llm.local.slots import KEPT, WORTH_SHARING, Slots
 
 PREFIX = "the schema and the playbook. " * 40
 

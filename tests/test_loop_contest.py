@@ -8,15 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from ace.llm import Caps, Message, ScriptedClient
+from ace.llm import Caps, Message, ScriptedClient, Team
 from ace.loop import Options, learn
-from ace.loop.accept import Lead
+from ace.loop.version_rules import Lead
+from ace.methods.ace.refusals import contested
 from ace.methods.protocol import Trial
-from ace.methods.refusals import contested
 from ace.playbook import Add, Bullet, Quarantine, Status
-from ace.roles import Team
+from ace.runs.records import Proposal
 from ace.store import Store
-from ace.store.records import Proposal
 from ace.task import Attempt, Feedback, FeedbackKind, Sample, Task, load_task
 
 HEAVY = ("How many articles are heavier than 2 kilograms?", "SELECT COUNT(*) FROM art WHERE weight > 2000")

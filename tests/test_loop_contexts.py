@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 import ace
-from ace.context import Item, estimate_tokens
+from ace.context import Item
 from ace.errors import InputError, TaskError
-from ace.llm import Message, ScriptedClient
+from ace.llm import Message, ScriptedClient, Team
 from ace.llm.window import Window, window_of
 from ace.loop.contexts import limit_of
-from ace.roles import Team
 from ace.store import Store
 from ace.task import load_task
+from ace.text import estimate_tokens
 from tests.world import COLOURS, SECRET, write_world
 
 ROWS = [{"id": c, "question": f"Which number has {c}?", "answer": n, "user": "u1"} for c, n in SECRET.items()]

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ace.errors import InputError
+from ace.llm import Team
 from ace.loop import Options, online
+from ace.methods.ace.reopened import reopened, still_open, weighed
 from ace.methods.protocol import Trial
-from ace.methods.reopened import reopened, still_open, weighed
 from ace.playbook import Add, Operation, Pin, Playbook, Quarantine, Revise, apply
-from ace.roles import Team
 from ace.runs import Report
 from ace.runs.drift import onset, watch
 from ace.store import Store

@@ -11,14 +11,13 @@ from typing import Any
 
 import pytest
 
-from ace.agent import SingleCall
+from ace.agent import Generator, SingleCall
 from ace.context import assemble, render_playbook
 from ace.errors import InputError, ModelNameError, ModelUnavailable
-from ace.llm import Caps, Message, ScriptedClient
+from ace.llm import Caps, Message, ScriptedClient, Team
 from ace.loop import Options, evaluate, learn, online
-from ace.loop.bench import Bench
+from ace.loop.lab import Bench
 from ace.playbook import Add, Playbook, Status
-from ace.roles import Generator, Team
 from ace.store import Store
 from ace.task import FeedbackKind
 from tests.world import COLOURS, SECRET, client, says, team, world

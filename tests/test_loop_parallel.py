@@ -16,17 +16,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ace.llm import Caps, Message, connect
+from ace.llm import Caps, Message, Team, connect
 from ace.loop import Options, learn
 from ace.loop.executor import ordered_map
 from ace.loop.options import seed_of
-from ace.methods.groups import conflict, groups
+from ace.methods.ace.groups import conflict, groups
 from ace.playbook import Add
 from ace.playbook.model import Delta, Revise
-from ace.roles import Team
+from ace.runs.records import Proposal
 from ace.runs.report import Report
 from ace.store import Store
-from ace.store.records import Proposal
 from ace.task import Sample, Task, define_task
 from tests.model_server import ModelServer
 

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ace.llm import Message, ScriptedClient
+from ace.llm import Message, ScriptedClient, Team
 from ace.loop import Options, learn
 from ace.playbook import Merge, Quarantine, Status
-from ace.roles import Team
 from ace.store import Store, Version
 from ace.task import Sample, Task, define_task
 

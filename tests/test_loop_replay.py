@@ -10,11 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ace.llm import Message, ScriptedClient
+from ace.llm import Message, ScriptedClient, Team
 from ace.loop import Options, learn
-from ace.loop.replay import Replay
+from ace.loop.replay_queue import Replay
 from ace.playbook import Add
-from ace.roles import Team
 from ace.runs.metrics import Turn, turns
 from ace.runs.report import Report
 from ace.store import Store

@@ -12,12 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ace.errors import InputError
-from ace.llm import Caps, Message, ScriptedClient
+from ace.llm import Caps, Message, ScriptedClient, Team
 from ace.loop import Options, learn
-from ace.loop.accept import ALPHA, RULES, Always, BestOf, Strict
+from ace.loop.version_rules import ALPHA, RULES, Always, BestOf, Strict
 from ace.playbook import Add
-from ace.roles import Team
-from ace.runs.betting import wealth
+from ace.runs.e_process import wealth
 from ace.runs.report import Report
 from ace.store import Store
 from ace.task import FeedbackKind

@@ -16,10 +16,9 @@ from typing import Any
 import pytest
 
 from ace.errors import CapReached, InputError, ModelUnavailable, UnknownVersion
-from ace.llm import Caps, Message, ScriptedClient
+from ace.llm import Caps, Message, ScriptedClient, Team
 from ace.loop import Agent, Options, online, serve
 from ace.playbook import Playbook, Status
-from ace.roles import Team
 from ace.store import Said, Store
 from ace.task import FeedbackKind, TaskContext, load_task
 from tests import doomed_server

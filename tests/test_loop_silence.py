@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from ace.errors import ModelError, ModelUnavailable
-from ace.llm import Message, ScriptedClient
+from ace.llm import Message, ScriptedClient, Team
 from ace.loop import Options, learn, online
-from ace.roles import Team
 from ace.store import Store
 from tests.world import says, world
 

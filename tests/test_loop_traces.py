@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 
 from ace.errors import InputError
-from ace.llm import Caps, Message, ScriptedClient
+from ace.llm import Caps, Message, ScriptedClient, Team
 from ace.loop import Options, learn, learn_from_traces
 from ace.playbook import Add, Quarantine, Status
 from ace.playbook.model import bullet_id
-from ace.roles import Team
 from ace.runs.cost import cost_of
 from ace.store import Store
 from ace.task import FeedbackKind, load_task

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from ace.context import Conversation, Kind, Proposal, Scope, Trust, Turn
-from ace.context.acceptance import decide
+from ace.context import Trust
 from ace.errors import ContextError, MalformedReply
-from ace.llm import Message, ScriptedClient
+from ace.llm import Message, ScriptedClient, Team
 from ace.llm.embedding import connect_embedder
 from ace.loop import Options, evaluate
-from ace.loop.remembering import remember
-from ace.roles import Team
+from ace.loop.remember import remember
+from ace.memory import Conversation, Kind, Proposal, Scope, Turn
+from ace.memory.acceptance import decide
+from ace.retrieval.memory_source import MemorySource
 from ace.store import Store
-from ace.store.memory_source import MemorySource
 from ace.task import define_task
 
 NOW = "2026-03-01T00:00:00.000+00:00"

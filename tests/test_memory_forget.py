@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from ace.context import Conversation, Proposal, Turn
-from ace.context.memory_file import to_lines
 from ace.errors import UnknownMemory
 from ace.llm.client import Usage
 from ace.llm.journal import Call, Key
+from ace.memory import Conversation, Proposal, Turn
+from ace.memory.memory_file import to_lines
 from ace.playbook import Add, Revise, Vote
-from ace.store import Said, Store, forget, redact, schema, vectors
+from ace.store import Said, Store, schema, vector_rows
+from ace.store.integrity import forget, redact
 from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
 
 VALUE = "12 Zo\u00eb Street, Bath"
@@ -70,7 +71,7 @@ def file(tmp_path: Path) -> Path:
             journal.write(call(number, text))
         journal.close()
         with store._writing() as db:
-            vectors.add(db, "m", [("hash of the bullet", VALUE.encode())])
+            vector_rows.add(db, "m", [("hash of the bullet", VALUE.encode())])
         store.add_feedback(Said("e1", right=False, expected=VALUE, text=SAID))
         export = tmp_path / "out.jsonl"
         export.write_text(to_lines(store.memories("ana")), encoding="utf-8")

@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from ace.context.memory import Memory, checked, instant, overlaps, place, subject_key
-from ace.context.memory_file import from_lines, to_lines
 from ace.errors import InputError, MemoryRefused
+from ace.memory.memory import Memory, checked, instant, overlaps, place, subject_key
+from ace.memory.memory_file import from_lines, to_lines
 from ace.store import Store
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 
-from ace.methods.consider import Considered, consider
-from ace.methods.contrast import Contrast
-from ace.methods.coverage import unspoken
-from ace.methods.evidence import Evidence
-from ace.methods.generality import Rarity, generalised, repeated
-from ace.methods.search import closer, confined
+from ace.methods.ace.consider import Considered, consider
+from ace.methods.ace.contrast import Contrast
+from ace.methods.ace.coverage import unspoken
+from ace.methods.ace.evidence import Evidence
+from ace.methods.ace.lesson_scope import Rarity, generalised, repeated
+from ace.methods.ace.lesson_search import closer, confined
 from ace.playbook import Add, Bullet, Merge, Playbook, Remove, Revise, apply
 from ace.refine import same_meaning, same_words, topic
 from ace.task import Feedback, FeedbackKind, Sample

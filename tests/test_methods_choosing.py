@@ -13,13 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ace
-from ace.context import Limit, assemble, estimate_tokens
+from ace.context import Limit, assemble
 from ace.llm import Embedder, ScriptedClient, connect_embedder
-from ace.methods.choosing import CORE, Hybrid, worth
 from ace.playbook import Add, Pin, Playbook, Quarantine, Remove, Vote, apply
+from ace.retrieval.bullet_index import BulletIndex
+from ace.retrieval.bullets import CORE, Hybrid, worth
+from ace.retrieval.known_vectors import KnownVectors
 from ace.store import Store
-from ace.store.known_vectors import KnownVectors
-from ace.store.search import BulletIndex
+from ace.text import estimate_tokens
 from tests.strategies import playbooks, texts
 from tests.test_context_assemble import frame
 

@@ -9,13 +9,13 @@ from collections.abc import Hashable, Sequence
 import pytest
 
 from ace.llm import Message, ScriptedClient
-from ace.methods.contrast import Contrast
-from ace.methods.evidence import Evidence
+from ace.methods.ace import Curator, Reflector
+from ace.methods.ace.contrast import Contrast
+from ace.methods.ace.evidence import Evidence
+from ace.methods.ace.lesson_search import Search
+from ace.methods.ace.refusals import refuted
 from ace.methods.protocol import Trial
-from ace.methods.refusals import refuted
-from ace.methods.search import Search
 from ace.playbook import Add, Playbook, apply
-from ace.roles import Curator, Reflector
 from ace.task import Attempt, Feedback, FeedbackKind, Sample
 
 WEIGH = "What do all the articles weigh together, in kilograms?"

@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from ace.agent.citing import cited, without_citations
 from ace.context import render_playbook
-from ace.llm import Message, ScriptedClient
+from ace.llm import Message, ScriptedClient, Team
 from ace.loop import Options, learn, learn_from_traces
 from ace.methods import Trial
-from ace.methods.credit import HOPELESS, cause, suggests_luck, votes
+from ace.methods.ace.credit import HOPELESS, cause, suggests_luck, votes
 from ace.playbook import Add, Bullet, Vote
-from ace.roles import Team
-from ace.roles.citing import cited, without_citations
 from ace.store import Store
 from ace.task import Attempt, Feedback, FeedbackKind, Sample
 from ace.task.traces import Trace

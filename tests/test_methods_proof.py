@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from ace.llm import Message, ScriptedClient
-from ace.methods import Ace, Evidence, Trial
-from ace.methods.proof import prove
+from ace.methods import Trial
+from ace.methods.ace import Ace, Curator, Evidence, Reflector
+from ace.methods.ace.proof import prove
 from ace.playbook import Add, Delta, Merge, Operation, Playbook, Quarantine, Remove, Revise, Vote, apply
-from ace.roles import Curator, Reflector
 from ace.store import Proposal
 from ace.task import Attempt, Feedback, FeedbackKind, Sample
 

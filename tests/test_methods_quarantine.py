@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from ace.methods.evidence import Evidence
+from ace.methods.ace.evidence import Evidence
+from ace.methods.ace.quarantine import released
 from ace.methods.protocol import Trial
-from ace.methods.quarantine import released
 from ace.playbook import Add, Playbook, Promote, Quarantine, Status, apply
 from ace.task import Attempt, Feedback, FeedbackKind, Sample
 

@@ -8,15 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from ace.llm import Message, ScriptedClient
+from ace.llm import Message, ScriptedClient, Team
 from ace.loop import Options, learn
-from ace.methods.evidence import Evidence
+from ace.methods.ace.evidence import Evidence
+from ace.methods.ace.refusals import earlier, refuted, situation
 from ace.methods.protocol import Trial
-from ace.methods.refusals import earlier, refuted, situation
 from ace.playbook import Add, Playbook, Remove, apply
-from ace.roles import Team
+from ace.runs.records import Proposal
 from ace.store import Store
-from ace.store.records import Proposal
 from ace.task import Attempt, Feedback, FeedbackKind, Sample
 from tests.world import says, world
 

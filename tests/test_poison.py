@@ -15,22 +15,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ace.context import defused, neutralise, render_playbook
-from ace.context.control import CONTROL, broken, headless
-from ace.context.lookalike import skeleton
-from ace.context.poison import suspicion
-from ace.llm import Message, ScriptedClient
+from ace.context import render_playbook
+from ace.llm import Message, ScriptedClient, Team
 from ace.loop import Options, learn
-from ace.methods.held import guarded, seen_in
+from ace.methods.ace.admission import guarded, seen_in
+from ace.methods.ace.reflector import Reflector
 from ace.playbook import Add, Bullet, Playbook, Quarantine, Revise, Status, apply, from_markdown
 from ace.playbook.formats import detected
 from ace.playbook.model import Promote
-from ace.refine.copied import copied
 from ace.refine.similar import same_words
-from ace.roles import Team
-from ace.roles.reflector import Reflector
+from ace.safety import defused, neutralise
+from ace.safety.copied import copied
+from ace.safety.injection import suspicion
+from ace.safety.markup import CONTROL, broken, headless
 from ace.store import Store
 from ace.task import Attempt, Feedback, FeedbackKind, Sample, Task, define_task, load_task
+from ace.text.lookalike import skeleton
 from tests.cli import Ace
 from tests.poisoned import Injection, active, injections, strike, used
 from tests.strategies import texts
@@ -77,9 +77,9 @@ def test_nor_does_one_that_rides_on_a_useful_lesson(injection: Injection, tmp_pa
 @pytest.mark.parametrize("rule", ["pattern", "copied"])
 def test_without_the_rules_they_would(rule: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The gate alone lets them pass: the answer is right with them as well."""
-    for module in ("ace.methods.held", "ace.methods.search"):
+    for module in ("ace.methods.ace.admission", "ace.methods.ace.lesson_search"):
         monkeypatch.setattr(f"{module}.suspicion", lambda _: "")
-    monkeypatch.setattr("ace.methods.held.copied", lambda *_: "")
+    monkeypatch.setattr("ace.methods.ace.admission.copied", lambda *_: "")
     injection = next(each for each in ALL if each.channel == "user" and each.rule == rule)
     assert next(strike(injection, tmp_path)).reached(injection)
 

@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from ace.context import Proposal, conversation_of
-from ace.context.acceptance import decide
-from ace.context.memory import Memory, instant
 from ace.llm.embedding import connect_embedder
-from ace.secrets import found
+from ace.memory import Proposal, conversation_of
+from ace.memory.acceptance import decide
+from ace.memory.memory import Memory, instant
+from ace.retrieval.memory_source import MemorySource
+from ace.safety.secrets import found
 from ace.store import Store
-from ace.store.memory_source import MemorySource
 from ace.task import load_task
 
 FOLDER = Path(__file__).parent.parent / "tasks" / "returning_customer"

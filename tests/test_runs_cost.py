@@ -14,8 +14,8 @@ from ace.llm.faults import Fault
 from ace.llm.journal import Call, Key
 from ace.loop import Options, learn
 from ace.runs.cost import cost_of, faults_counted, usage_by_role, used, wall, worked
+from ace.runs.records import Step
 from ace.store import Store
-from ace.store.records import Step
 from tests.cli import Ace
 from tests.world import team, world
 

@@ -11,11 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ace.llm import Caps
+from ace.llm import Caps, Team
 from ace.loop import Options, learn
-from ace.roles import Team
-from ace.runs.credit import Effect, Left, batches, credit_of, effects
-from ace.runs.dossier import gather, history, render
+from ace.report import gather, history, render
+from ace.runs.bullet_effects import Effect, Left, batches, credit_of, effects
 from ace.store import Store
 from tests.cli import Ace
 from tests.orders import client, orders

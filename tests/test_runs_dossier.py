@@ -14,12 +14,11 @@ from pathlib import Path
 import pytest
 
 from ace.errors import InputError, UnknownVersion
-from ace.llm import Caps, Message, ScriptedClient
+from ace.llm import Caps, Message, ScriptedClient, Team
 from ace.loop import Options, evaluate, learn, online
 from ace.playbook import Add, Bullet, Playbook, apply
-from ace.roles import Team
-from ace.runs.dossier import Dossier, History, gather, history, render, write
-from ace.runs.dossier.page import PAGE
+from ace.report import Dossier, History, gather, history, render, write
+from ace.report.html_page import PAGE
 from ace.store import Proposal, Run, Step, Store, Version
 from ace.task import define_task
 from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ace.llm.client import Usage
 from ace.playbook.model import Bullet, Status
 from ace.runs import Report, Score
-from ace.runs.table import aligned, closing, cost_text, score_text
+from ace.runs.run_text import aligned, closing, cost_text, score_text
 
 PROMISED = {
     "task", "model", "playbook", "before", "after", "p_value", "bullets", "versions", "proposed", "accepted",

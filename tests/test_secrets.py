@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ace.llm.faults import hide
-from ace.secrets import HIDDEN, found, without
+from ace.safety.secrets import HIDDEN, found, without
 
 SECRETS = {
     "password=hunter2": "hunter2",

@@ -26,7 +26,7 @@ from ace.playbook import (
     Side,
     Vote,
 )
-from ace.store import Proposal, Store, past
+from ace.store import Proposal, Store, bullet_history
 from tests.strategies import live
 
 WHO: dict[str, Any] = {"author": "curator", "reason": "r"}
@@ -294,7 +294,7 @@ def test_a_step_reads_what_changed_and_nothing_else(store: Store, monkeypatch: p
     """What a loop does at each step, while others commit on both branches of a large playbook."""
     store.commit(tuple(Add(f"n-{number}", "notes", "text") for number in range(3000)), **WHO)
     rows: list[int] = []
-    read = past._bullets
+    read = bullet_history._bullets
 
     def counted(found: Any) -> Any:
         found = list(found)
@@ -304,7 +304,7 @@ def test_a_step_reads_what_changed_and_nothing_else(store: Store, monkeypatch: p
     with Store.open(store.path) as other, Store.open(store.path, branch="trial") as third:
         for each in (store, other, third):
             each.checkout()
-        monkeypatch.setattr(past, "_bullets", counted)
+        monkeypatch.setattr(bullet_history, "_bullets", counted)
         version = store.head().number
         for number in range(10):
             playbook = store.checkout(version)

@@ -15,7 +15,7 @@ from ace.errors import StoreBusy, StoreError
 from ace.llm import Usage
 from ace.llm.faults import Fault
 from ace.llm.journal import Call, Key
-from ace.store import Store, journal
+from ace.store import Store, call_journal
 
 FAULTS = (
     Fault("rate limit", 1, "tried again after 1.0 s", "no"),
@@ -109,7 +109,7 @@ def test_a_journal_that_is_closed_leaves_the_file_alone(store: Store) -> None:
 def test_a_call_that_could_not_be_written_is_written_by_the_next_one(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal, "_WAIT", 0.05)
+    monkeypatch.setattr(call_journal, "_WAIT", 0.05)
     kept = store.call_journal(1)
     with contextlib.closing(sqlite3.connect(store.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

@@ -9,19 +9,20 @@ from typing import Any
 
 import pytest
 
-from ace.context import Conversation, Turn
-from ace.context import Proposal as MemoryOffer
 from ace.errors import NotAPlaybook
 from ace.llm.client import Usage
 from ace.llm.journal import Call, Key
+from ace.memory import Conversation, Turn
+from ace.memory import Proposal as MemoryOffer
 from ace.playbook import Add, Vote
 from ace.playbook.exchange import Alias
-from ace.store import Proposal, Said, Store, restore, rows, schema, seals
+from ace.store import Proposal, Said, Store, checked_rows, restore, schema
 from ace.store.connection import transaction
+from ace.store.integrity import seals
 from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
 
 FIXTURES = Path(__file__).parent / "fixtures"
-TABLES = sorted(set(rows.SEALED) - {"seals"})
+TABLES = sorted(set(checked_rows.SEALED) - {"seals"})
 # What makes a copy of a row another one, and a cell that may hold anything.
 KEYS = {
     "runs": ("id", "task"),
@@ -106,7 +107,7 @@ def file(full: Path, tmp_path: Path) -> Path:
 def change(path: Path, *statements: str) -> None:
     """As any other program can."""
     with contextlib.closing(sqlite3.connect(path)) as db, db:
-        rows._checksum_in_sql(db)
+        checked_rows._checksum_in_sql(db)
         for sql in statements:
             assert db.execute(sql).rowcount != 0
 
@@ -125,7 +126,7 @@ def test_every_table_with_checksums_is_sealed_and_tried_here(file: Path) -> None
             for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
             if "checksum" in {row[1] for row in db.execute(f"PRAGMA table_info({name})")}
         }
-        assert checked == set(rows.SEALED)
+        assert checked == set(checked_rows.SEALED)
         assert [row[0] for row in db.execute("SELECT name FROM seals ORDER BY name")] == TABLES
         counts = {name: db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in TABLES}
     assert min(counts.values()) >= 3
@@ -134,7 +135,7 @@ def test_every_table_with_checksums_is_sealed_and_tried_here(file: Path) -> None
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("which", ["the last", "all", "the middle"])
 def test_rows_that_are_gone_are_missed(file: Path, table: str, which: str) -> None:
-    key = rows._KEYS.get(table, "rowid")
+    key = checked_rows._KEYS.get(table, "rowid")
     end = {"the last": "LIMIT 1", "all": "", "the middle": "LIMIT 1 OFFSET 1"}[which]
     order = ", ".join(f"{name} DESC" for name in key.split(", "))
     change(file, f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} ORDER BY {order} {end})")
@@ -156,7 +157,7 @@ def test_a_cell_that_was_changed_is_found(file: Path, table: str) -> None:
 def test_a_row_that_others_added_is_found(file: Path, table: str) -> None:
     """Even one that has the right checksum."""
     key, _ = KEYS[table]
-    names = [name for name in rows.SEALED[table] if name != key]
+    names = [name for name in checked_rows.SEALED[table] if name != key]
     others = ", ".join(f'"{name}"' for name in names)
     told = ", ".join("'~'" if name == UNIQUE.get(table) else f'"{name}"' for name in names)
     new = "'~'" if key in ("name", "alias", "sample_id", "author", "sample") else "1000"
@@ -168,7 +169,7 @@ def test_a_row_that_others_added_is_found(file: Path, table: str) -> None:
 
 
 def columns(table: str) -> str:
-    return ", ".join(f'"{name}"' for name in sorted(rows.SEALED[table]))
+    return ", ".join(f'"{name}"' for name in sorted(checked_rows.SEALED[table]))
 
 
 @pytest.mark.parametrize(
@@ -219,10 +220,10 @@ def test_a_history_that_was_cut_short_everywhere_is_found(file: Path) -> None:
 
 def test_taking_away_and_rewriting_on_purpose_is_no_damage(file: Path) -> None:
     with Store.open(file) as store, transaction(store._db, file, write=True) as db:
-        assert rows.delete(db, "feedback", "episode = ? AND run = ?", ["e1", 3]) == 1
-        assert rows.delete(db, "feedback", "episode = 'nobody'") == 0
+        assert checked_rows.delete(db, "feedback", "episode = ? AND run = ?", ["e1", 3]) == 1
+        assert checked_rows.delete(db, "feedback", "episode = 'nobody'") == 0
         db.execute("UPDATE episodes SET question = '', reply = '' WHERE id = 'e1'")
-        assert rows.reseal(db, "episodes", "id = ?", ["e1"]) == 3
+        assert checked_rows.reseal(db, "episodes", "id = ?", ["e1"]) == 3
     assert verified(file) == []
     change(file, "DELETE FROM feedback WHERE rowid = (SELECT max(rowid) FROM feedback)")
     assert verified(file) == ["1 row of feedback is missing."]
@@ -232,7 +233,7 @@ def test_resealing_some_rows_vouches_for_no_others(file: Path) -> None:
     change(file, "UPDATE episodes SET reply = 'other' WHERE id = 'e0' AND run = 1")
     with Store.open(file) as store, transaction(store._db, file, write=True) as db:
         db.execute("UPDATE episodes SET reply = '' WHERE id = 'e1'")
-        rows.reseal(db, "episodes", "id = 'e1'")
+        checked_rows.reseal(db, "episodes", "id = 'e1'")
     assert verified(file) == ["Row 1 of episodes is not what was written."]
 
 

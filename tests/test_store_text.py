@@ -10,7 +10,7 @@ import pytest
 
 from ace.errors import FormatError
 from ace.store import Store
-from ace.store.text import strings, to_json, to_text
+from ace.store.sqlite_text import strings, to_json, to_text
 
 
 def test_text_stays_as_it_is_and_half_a_character_becomes_its_escape() -> None:

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ace.context import Conversation, Turn, estimate_tokens
-from ace.context.essentials import essentials, lacking
 from ace.llm import ScriptedClient
-from ace.roles.summarizer import Summarizer, Summary, complete
+from ace.memory import Conversation, Turn
+from ace.memory.essentials import essentials, lacking
+from ace.memory.summarizer import Summarizer, Summary, complete
+from ace.text import estimate_tokens
 
 TALK = Conversation(
     "c1",

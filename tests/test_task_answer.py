@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ace.errors import TaskError
 from ace.task import AnswerEnvironment, Attempt, Feedback, FeedbackKind, Sample, check_task, define_task
-from ace.task.answer import SCORERS, exact, label_set, numeric, ordered_labels, short
+from ace.task.environments.answer import SCORERS, exact, label_set, numeric, ordered_labels, short
 
 FINANCE = Path(__file__).parent.parent.parent / "shared" / "data" / "ace-finance"
 

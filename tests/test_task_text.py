@@ -9,10 +9,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ace.task import extract_sql
-from ace.task.expansion import expanded_size
-from ace.task.hints import conditions, missing
-from ace.task.rows import same_rows
-from ace.task.sqltext import compact, is_ordered, is_query, tokens
+from ace.task.environments.sql.conditions import conditions, missing
+from ace.task.environments.sql.expansion import expanded_size
+from ace.task.environments.sql.same_rows import same_rows
+from ace.task.environments.sql.sqltext import compact, is_ordered, is_query, tokens
 
 SQLISH = st.lists(
     st.sampled_from(

@@ -48,7 +48,6 @@ CASES: dict[str, Case] = {
     "orders, nothing shown": (orders.orders, orders.client, "learn", {"feedback": "none"}),
     "orders, online": (orders.orders, orders.client, "online", {"batch_size": 1}),
     "desk, drift": (_desk, desk.lookup, "online", {"batch_size": 4}),
-    "desk, drift, not taken apart": (lambda _: desk.whole(), desk.lookup, "online", {"batch_size": 4}),
     "desk, no drift": (_desk, desk.lookup, "online", {"batch_size": 8, "drift": False}),
 }
 

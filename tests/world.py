@@ -11,8 +11,7 @@ import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from ace.llm import Caps, Message, ScriptedClient
-from ace.roles import Team
+from ace.llm import Caps, Message, ScriptedClient, Team
 from ace.task import Sample, Task, define_task
 
 COLOURS = ("red", "green", "blue", "black", "white", "pink", "brown", "grey", "gold", "teal")

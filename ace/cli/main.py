@@ -12,7 +12,18 @@ from typing import Annotated
 
 import typer
 
-from ace.cli import context, documents, learning, memory, models, playbook, report, runs, serving, tasks
+from ace.cli import (
+    context_commands,
+    documents_commands,
+    learn_commands,
+    memory_commands,
+    models_commands,
+    playbook_commands,
+    report_commands,
+    runs_commands,
+    serve_commands,
+    tasks_commands,
+)
 from ace.cli.output import note, reader_gone
 from ace.errors import AceError
 
@@ -27,7 +38,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (learning, serving, report, context, documents, memory, playbook, runs, tasks, models):
+for group in (
+    learn_commands,
+    serve_commands,
+    report_commands,
+    context_commands,
+    documents_commands,
+    memory_commands,
+    playbook_commands,
+    runs_commands,
+    tasks_commands,
+    models_commands,
+):
     group.register(app)
 
 

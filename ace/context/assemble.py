@@ -16,9 +16,10 @@ from itertools import chain, zip_longest
 
 from ace.context.item import Item
 from ace.context.pack import LeftOut
-from ace.context.render import Rendered, list_item, neutralise
-from ace.context.tokens import CountTokens, estimate_tokens
+from ace.context.render import Rendered, list_item
 from ace.errors import ContextError, InputError
+from ace.safety.markup import neutralise
+from ace.text.tokens import CountTokens, estimate_tokens
 
 TEMPLATE = 16  # tokens that a chat template puts around two messages: 13 for ChatML, fewer for others
 FOR_QUESTIONS = 0.125  # of the room beside the instructions; what a question leaves of it goes to items

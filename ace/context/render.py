@@ -6,7 +6,7 @@ room is short the oldest bullets stay (the pinned first), for the same reason.
 
 A bullet is data. Its line breaks are indented, so it cannot start another bullet or section; chat
 template tokens, markup of tool calls and lines of our own prompts lose their form (see
-`ace.context.control`); characters nobody can see are dropped.
+`ace.safety.markup`); characters nobody can see are dropped.
 """
 
 from __future__ import annotations
@@ -15,13 +15,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from ace.context.control import broken, headless
 from ace.context.item import Item
-from ace.context.lookalike import SELECTORS
 from ace.context.pack import LeftOut, pack
-from ace.context.tokens import CountTokens, estimate_tokens
 from ace.playbook.model import Bullet, Playbook
-from ace.playbook.text import HIDDEN
+from ace.safety.markup import headless, neutralise
+from ace.text.tokens import CountTokens, estimate_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +55,6 @@ def render_playbook(
     if tokens <= budget_tokens:
         return Rendered(text, tokens, tuple(lines), ())
     return _fitted(active, lines, budget_tokens, count_tokens, utility or (lambda bullet: 0.0))
-
-
-def neutralise(text: str) -> str:
-    """Text from anywhere, made safe to stand inside one list item of a prompt."""
-    lines = (SELECTORS.sub("", HIDDEN.sub("", line)).rstrip() for line in text.splitlines())
-    return broken("\n  ".join(filter(None, lines)))
-
-
-def defused(text: str) -> str:
-    """Text that is the whole of a message, its lines as they are: only what acts on a template is broken."""
-    return broken(SELECTORS.sub("", HIDDEN.sub("", text.replace("\r\n", "\n"))))
 
 
 def list_item(text: str, label: str = "") -> str:

@@ -10,6 +10,7 @@ from ace.llm.meter import Caps, Meter
 from ace.llm.models import Check, LocalModel, check, list_models, pull
 from ace.llm.replay import RecordingClient, ReplayClient
 from ace.llm.retry import Retry
+from ace.llm.role_models import Team
 from ace.llm.scripted import ScriptedClient
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Reply",
     "Retry",
     "ScriptedClient",
+    "Team",
     "Usage",
     "check",
     "connect",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ace.errors import WeightsError
-from ace.llm import weights
 from ace.llm.endpoint import Endpoint
-from ace.llm.fetch import Progress, silent
-from ace.llm.local import connect_local
+from ace.llm.local import weights
+from ace.llm.local.fetch import Progress, silent
+from ace.llm.local.local_server import connect_local
 from ace.llm.providers import check_name
 from ace.llm.retry import Retry
 

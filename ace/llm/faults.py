@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ace.secrets import HIDDEN, without
+from ace.safety.secrets import HIDDEN, without
 
 Kind = Literal[
     # On the way: no reply came.

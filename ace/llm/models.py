@@ -6,10 +6,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ace.llm import weights
 from ace.llm.client import Message, Reply
 from ace.llm.connect import LOCAL, connect
-from ace.llm.fetch import Progress, silent
+from ace.llm.local import weights
+from ace.llm.local.fetch import Progress, silent
 from ace.llm.retry import Retry
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from ace.loop.evaluate import evaluate
 from ace.loop.offline import learn
 from ace.loop.online import online
+from ace.loop.online_server import Agent, Answer, serve
 from ace.loop.options import Options, Progress, silent
-from ace.loop.serving import Agent, Answer, serve
-from ace.loop.traces import learn_from_traces
+from ace.loop.recorded import learn_from_traces
 
 __all__ = [
     "Agent",

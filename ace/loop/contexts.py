@@ -9,22 +9,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
-from ace.agent import LongForm, SingleCall, Solver
-from ace.context import Assembled, CountTokens, Found, Limit, Source, assemble, estimate_tokens
+from ace.agent import Generator, LongForm, SingleCall, Solver, Writer
+from ace.context import Assembled, Found, Limit, Source, assemble
 from ace.errors import AceError, ContextError, InputError
+from ace.llm import Team
 from ace.llm.client import Client
 from ace.llm.embedding import DEFAULT_EMBEDDER, connect_embedder
 from ace.llm.window import window_of
 from ace.loop.options import Options
-from ace.loop.sources import sources_of
-from ace.methods.ace import Ace
-from ace.methods.choosing import Hybrid
+from ace.methods.ace import Curator, Reflector
+from ace.methods.ace.method import Ace
 from ace.methods.protocol import Method
 from ace.playbook.model import Playbook
-from ace.roles import Curator, Generator, Reflector, Team, Writer
+from ace.retrieval.bullets import Hybrid
+from ace.retrieval.known_vectors import KnownVectors
+from ace.retrieval.sources import sources_of
 from ace.store import Store
-from ace.store.known_vectors import KnownVectors
 from ace.task.types import Sample, Task, TaskContext
+from ace.text import CountTokens, estimate_tokens
 
 WINDOW_SHARE = 0.75  # of a model's window, for the prompt: models read the far end of a full one badly
 WRITER_SHARE = 0.4  # of a prompt, at most: for what the writer of a long answer adds to it

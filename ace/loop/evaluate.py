@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ace.errors import CapReached, InputError
+from ace.llm import Team
 from ace.loop import steps
 from ace.loop.offline import limited
 from ace.loop.options import Options, Progress, silent
-from ace.loop.outcome import finish
-from ace.loop.session import session
-from ace.roles import Team
+from ace.loop.run import session
+from ace.loop.run_outcome import finish
 from ace.runs.report import Report
 from ace.store import Ref, Store
 from ace.task.types import Task

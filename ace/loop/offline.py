@@ -7,14 +7,14 @@ from functools import partial
 from random import Random
 
 from ace.errors import CapReached, InputError
+from ace.llm import Team
 from ace.loop import steps
-from ace.loop.contest import Contest
+from ace.loop.contested_lessons import Contest
 from ace.loop.options import Options, Progress, seed_of, silent
-from ace.loop.outcome import finish
 from ace.loop.refining import Refining
+from ace.loop.run import Session, session
+from ace.loop.run_outcome import finish
 from ace.loop.selection import Selection
-from ace.loop.session import Session, session
-from ace.roles import Team
 from ace.runs.report import Report
 from ace.store import Store
 from ace.task.types import Sample, Task

@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import partial
 
 from ace.errors import CapReached, InputError
+from ace.llm import Team
 from ace.loop import steps
+from ace.loop.answer_stream import PHASE, Stream
 from ace.loop.offline import limited
+from ace.loop.online_server import Agent
 from ace.loop.options import Options, Progress, silent
-from ace.loop.outcome import finish
-from ace.loop.serving import Agent
-from ace.loop.session import Session, session
-from ace.loop.stream import PHASE, Stream
-from ace.roles import Team
+from ace.loop.run import Session, session
+from ace.loop.run_outcome import finish
 from ace.runs.drift import watch
 from ace.runs.report import Report
 from ace.store import Store

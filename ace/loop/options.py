@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from ace.errors import InputError
-from ace.loop.accept import RULES, RuleName
+from ace.loop.version_rules import RULES, RuleName
 from ace.task.types import FeedbackKind
 
 

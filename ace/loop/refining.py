@@ -11,18 +11,18 @@ from collections.abc import Iterable
 from functools import partial
 
 from ace.llm.embedding import connect_embedder
-from ace.loop.session import Session, Work
-from ace.methods.contradiction import Retried, retried
-from ace.methods.proof import solved
+from ace.loop.run import Session, Work
+from ace.methods.ace.contradiction import Retried, retried
+from ace.methods.ace.proof import solved
 from ace.playbook.delta import apply, touched
 from ace.playbook.model import Bullet, Merge, Playbook, Quarantine, Status
 from ace.refine.conflict import Conflict
-from ace.refine.index import Index
-from ace.refine.refined import Refined, in_order, refined
+from ace.refine.refinement import Refined, in_order, refined
 from ace.refine.retire import retired
 from ace.refine.settle import Settled, by_evidence
+from ace.refine.similarity_index import Index
+from ace.runs.records import Proposal
 from ace.store import Store
-from ace.store.records import Proposal
 
 AUTHOR = "refiner"
 

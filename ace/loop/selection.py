@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from random import Random
 
 from ace.loop import steps
-from ace.loop.accept import RULES, Rule
 from ace.loop.options import seed_of
-from ace.loop.session import Session
+from ace.loop.run import Session
+from ace.loop.version_rules import RULES, Rule
 from ace.playbook.model import Playbook
 from ace.runs.report import Comparison
 from ace.task.types import Sample

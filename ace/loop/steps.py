@@ -7,18 +7,18 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ace.errors import ModelUnavailable
-from ace.loop import credit
-from ace.loop.bench import Bench
-from ace.loop.merging import Lesson, merged
-from ace.loop.session import Session, Work
-from ace.loop.silence import FAILED
-from ace.methods.evidence import specific
-from ace.methods.held import guarded
-from ace.methods.proof import solved
+from ace.loop import batch_credit
+from ace.loop.group_merging import Lesson, merged
+from ace.loop.lab import Bench
+from ace.loop.outage import FAILED
+from ace.loop.run import Session, Work
+from ace.methods.ace.admission import guarded
+from ace.methods.ace.evidence import specific
+from ace.methods.ace.proof import solved
 from ace.methods.protocol import Trial
 from ace.playbook.delta import touched
 from ace.playbook.model import Playbook, Quarantine
-from ace.store.records import Proposal
+from ace.runs.records import Proposal
 from ace.task.types import JUDGE_FAILED, Sample
 
 T = TypeVar("T")
@@ -104,13 +104,13 @@ def study(run: Session, phase: str, samples: Sequence[Sample], learn: Learn | No
     def attempt(sample: Sample) -> Lesson:
         bench = run.bench(phase, version, sample.id)
         trial = bench.solve(sample, playbook)
-        if credit.edits_nothing(run, bench, trial, playbook):
+        if batch_credit.edits_nothing(run, bench, trial, playbook):
             return bench, trial, ()
         return bench, trial, lessons(trial, playbook, bench)
 
     done = list(run.map(attempt, samples, _id))
     _refuse_silence(run, [trial for _, trial, _ in done])
-    return credit.measured(run, phase, samples, learned(run, phase, done))
+    return batch_credit.measured(run, phase, samples, learned(run, phase, done))
 
 
 def learned(run: Session, phase: str, done: Sequence[Lesson]) -> Work:
@@ -119,18 +119,18 @@ def learned(run: Session, phase: str, done: Sequence[Lesson]) -> Work:
     done = merged(run, phase, done)
     proposals = [proposal for _, _, made in done for proposal in made]
     playbook = run.playbook
-    votes = credit.cast(run, [trial for _, trial, _ in done], playbook)
+    votes = batch_credit.cast(run, [trial for _, trial, _ in done], playbook)
     changes, ids = run.method.combine(proposals)
     changes = guarded(changes, playbook)
     proven = ((p, [p.sample_id] if trial.provable else []) for _, trial, made in done for p in made)
     return Work(
         votes + changes,
         [
-            _result(bench, trial) | credit.told(run, bench, trial, made, playbook)
+            _result(bench, trial) | batch_credit.told(run, bench, trial, made, playbook)
             for bench, trial, made in done
         ],
         f"{phase}: {', '.join(bench.purpose for bench, _, _ in done)}",
-        _authors(proposals) if changes else credit.AUTHOR,
+        _authors(proposals) if changes else batch_credit.AUTHOR,
         episodes=[episode for bench, _, _ in done for episode in bench.episodes],
         proposals=proposals,
         kept=_kept(proven, ids),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ace.methods.ace import Ace
-from ace.methods.evidence import Evidence
 from ace.methods.protocol import Bench, Method, Trial
 
-__all__ = ["Ace", "Bench", "Evidence", "Method", "Trial"]
+__all__ = ["Bench", "Method", "Trial"]

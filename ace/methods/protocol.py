@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from ace.context.answer_location import Standing
 from ace.context.render import Rendered
-from ace.context.standing import Standing
-from ace.methods.evidence import Evidence
 from ace.playbook.model import Delta, Playbook
-from ace.store.records import Proposal
+from ace.runs.records import Proposal
 from ace.task.types import Attempt, Feedback, Sample
+
+if TYPE_CHECKING:
+    from ace.methods.ace.evidence import Evidence
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from ace.playbook.model import (
     Vote,
     bullet_id,
 )
-from ace.playbook.threeway import Side, join, lost_votes
+from ace.playbook.three_way_merge import Side, join, lost_votes
 
 __all__ = [
     "Add",

@@ -18,7 +18,7 @@ from immutables import Map
 from ace.errors import FormatError
 from ace.playbook.delta import flaw
 from ace.playbook.model import Bullet, Delta, Operation, Playbook, Status
-from ace.playbook.text import SURROGATE
+from ace.text.unicode import SURROGATE
 
 FORMAT = "ace-playbook-1"
 T = TypeVar("T", bound=Bullet | Operation)

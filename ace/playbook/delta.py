@@ -28,7 +28,7 @@ from ace.playbook.model import (
     Status,
     Vote,
 )
-from ace.playbook.text import SURROGATE, visible
+from ace.text.unicode import SURROGATE, visible
 
 MAX_VOTES = 2**53 - 1  # the largest integer that JSON and SQLite readers agree on
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*")

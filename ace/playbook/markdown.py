@@ -27,7 +27,7 @@ from ace.errors import FormatError
 from ace.playbook.arrange import arranged, fresh_id
 from ace.playbook.delta import flaw
 from ace.playbook.model import Bullet, Playbook, Status
-from ace.playbook.text import HIDDEN
+from ace.text.unicode import HIDDEN
 
 GENERAL = "General"  # the section of bullets that come before any heading
 _HEADING = re.compile(r"#{1,6}[ \t]+(.*)")

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from ace.refine.reading import Reading, Token, read
+from ace.refine.lesson_reading import Reading, Token, read
 from ace.refine.similar import topic
 from ace.refine.words import Side, akin, faint, soft
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ace.playbook.model import Bullet, Playbook, Remove, Status
-from ace.refine.refined import Refined
+from ace.refine.refinement import Refined
 
 NEUTRAL = 0.5  # the share of harmful votes that says nothing
 _TAIL = 0.025  # below the lower end of a 95% interval

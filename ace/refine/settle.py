@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ace.playbook.model import Bullet, Playbook, Quarantine, Status
 from ace.refine.conflict import Conflict
-from ace.refine.refined import Refined
+from ace.refine.refinement import Refined
 from ace.refine.retire import harms
 
 

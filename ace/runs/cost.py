@@ -13,7 +13,7 @@ from typing import Any
 
 from ace.llm.client import Usage
 from ace.llm.journal import Call
-from ace.store.records import Step
+from ace.runs.records import Step
 
 _GENERATOR = "generator"
 

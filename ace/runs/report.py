@@ -139,7 +139,7 @@ class Report:
         return cls(**{**plain, **read})
 
     def __str__(self) -> str:
-        from ace.runs.table import closing  # it imports this module
+        from ace.runs.run_text import closing  # it imports this module
 
         return closing(self)
 

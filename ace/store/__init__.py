@@ -1,7 +1,6 @@
 """One SQLite file for each playbook: its versions and branches, and the runs that made them."""
 
-from ace.store.backup import restore
-from ace.store.records import (
+from ace.runs.records import (
     Branch,
     Commit,
     Forgotten,
@@ -16,6 +15,7 @@ from ace.store.records import (
     Touch,
     Version,
 )
+from ace.store.integrity.backup import restore
 from ace.store.store import Ref, Store
 
 __all__ = [

@@ -11,7 +11,7 @@ from dataclasses import astuple
 from typing import TYPE_CHECKING
 
 from ace.playbook.exchange import Alias
-from ace.store import rows
+from ace.store import checked_rows
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -39,7 +39,7 @@ def m004_aliases(db: Database) -> None:
 
 def add(db: sqlite3.Connection, aliases: Iterable[Alias]) -> None:
     """New ones, and what a file says now of those it had before."""
-    rows.insert(db, "aliases", [astuple(alias) for alias in aliases], key="source, alias")
+    checked_rows.insert(db, "aliases", [astuple(alias) for alias in aliases], key="source, alias")
 
 
 def read(db: sqlite3.Connection) -> list[Alias]:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from ace.playbook.codec import delta_from_json
 from ace.playbook.delta import apply, touched
 from ace.playbook.model import Bullet, Playbook
-from ace.store import rows
-from ace.store.text import to_json
+from ace.store import checked_rows
+from ace.store.sqlite_text import to_json
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -115,7 +115,7 @@ def m003_branches(database: Database) -> None:
     for table in UNSEALED:
         db.execute(f"ALTER TABLE {table} ADD COLUMN checksum TEXT NOT NULL DEFAULT ''")
     for table in (*UNSEALED, "branches", "versions"):
-        rows.seal(db, table)
+        checked_rows.seal(db, table)
 
 
 def _derive(db: sqlite3.Connection) -> None:

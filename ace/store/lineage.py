@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from itertools import chain
 
 from ace.errors import InputError, StoreConflict, UnknownVersion
-from ace.store import rows
-from ace.store.records import Branch, Tag
+from ace.runs.records import Branch, Tag
+from ace.store import checked_rows
 from ace.store.schema import damaged, now
 
 MAIN = "main"
@@ -56,7 +56,7 @@ def add_branch(db: sqlite3.Connection, name: str, base: int) -> Branch:
     if name in {known.name for known in branches(db)}:
         raise InputError(f"There is a branch {name} already.", hint="Choose another name.")
     made = Branch(name, base, base, now())
-    rows.insert(db, "branches", [(made.name, made.version, made.base, made.created)])
+    checked_rows.insert(db, "branches", [(made.name, made.version, made.base, made.created)])
     return made
 
 
@@ -66,7 +66,7 @@ def set_tag(db: sqlite3.Connection, name: str, version: int | None) -> None:
     if version is None and name not in {tag.name for tag in tags(db)}:
         raise UnknownVersion(f"There is no tag {name!r}.", hint=f"Tags here: {_names(tags(db))}.")
     (number,) = db.execute("SELECT coalesce(max(id), 0) + 1 FROM tags").fetchone()
-    rows.insert(db, "tags", [(number, name, version, now())])
+    checked_rows.insert(db, "tags", [(number, name, version, now())])
 
 
 def resolve(db: sqlite3.Connection, wanted: int | str) -> int:

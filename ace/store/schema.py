@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 
 from ace.errors import NewerSchema, NotAPlaybook
 from ace.playbook.codec import chain_hash, delta_to_json
-from ace.store import seals
 from ace.store.aliases import m004_aliases
 from ace.store.branch_tables import m003_branches
-from ace.store.calls import m005_calls
-from ace.store.feedback import m006_feedback
-from ace.store.memories import m010_memories
-from ace.store.vectors import m008_vectors
+from ace.store.call_rows import m005_calls
+from ace.store.feedback_rows import m006_feedback
+from ace.store.integrity import seals
+from ace.store.memory_rows import m010_memories
+from ace.store.vector_rows import m008_vectors
 
 if TYPE_CHECKING:
     from sqlite_utils import Database

@@ -16,14 +16,15 @@ from ace.errors import MergeConflict
 from ace.playbook.delta import diff
 from ace.playbook.exchange import Alias
 from ace.playbook.model import Delta, Playbook
-from ace.playbook.threeway import Side, join, lost_votes
+from ace.playbook.three_way_merge import Side, join, lost_votes
+from ace.runs.records import Branch, Commit, Problem, Proposal, Run, RunStatus, Step, Tag, Touch, Version
 from ace.store import aliases as alias_rows
-from ace.store import backup, calls, evidence, lineage, past, runs, verify, versions
-from ace.store import feedback as feedback_rows
+from ace.store import bullet_history, call_rows, episode_rows, lineage, run_rows, versions
+from ace.store import feedback_rows as feedback_rows
+from ace.store.call_journal import CallJournal
 from ace.store.connection import connect
-from ace.store.journal import CallJournal
-from ace.store.records import Branch, Commit, Problem, Proposal, Run, RunStatus, Step, Tag, Touch, Version
-from ace.store.remembering import Remembering
+from ace.store.integrity import backup, verify
+from ace.store.store_memories import Remembering
 from ace.store.versions import Head, Note
 from ace.task.types import Episode
 
@@ -112,15 +113,15 @@ class Store(Remembering):
             at = head.version.number
             versions.check_rebase(db, at if base is None else base, at, delta)
             if run is not None:
-                runs.read(db, run)
+                run_rows.read(db, run)
             head, rejections = versions.append(db, head, delta, Note(author, reason, run))
             number = head.version.number
-            evidence.add_rejections(db, run, author, rejections, number)
-            evidence.add_episodes(db, run, episodes)
-            evidence.add_proposals(db, run, proposals, number)
+            episode_rows.add_rejections(db, run, author, rejections, number)
+            episode_rows.add_episodes(db, run, episodes)
+            episode_rows.add_proposals(db, run, proposals, number)
             alias_rows.add(db, [alias for alias in aliases if alias.bullet in head.playbook.bullets])
             if step is not None:
-                runs.add_step(db, run, step, number)
+                run_rows.add_step(db, run, step, number)
         return self._moved(head, rejections)
 
     def revert(self, to: Ref, *, author: str, reason: str) -> Commit:
@@ -153,7 +154,7 @@ class Store(Remembering):
             delta = (*lost_votes(head.playbook, joined), *diff(head.playbook, joined))
             note = Note(author, f"merge of {other}" if reason is None else reason, merged=theirs)
             head, rejections = versions.append(db, head, delta, note)
-            evidence.add_rejections(db, None, author, rejections, head.version.number)
+            episode_rows.add_rejections(db, None, author, rejections, head.version.number)
         return self._moved(head, rejections)
 
     def log(
@@ -225,7 +226,7 @@ class Store(Remembering):
     def told(self, bullets: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
         """Of each bullet the sections and texts it has had on this branch, oldest first."""
         with self._reading() as db:
-            return past.told(db, self._look(db).version.number, bullets)
+            return bullet_history.told(db, self._look(db).version.number, bullets)
 
     # Keeping it whole
 
@@ -242,40 +243,40 @@ class Store(Remembering):
 
     def start_run(self, kind: str, task: str, config: dict[str, Any]) -> int:
         with self._writing() as db:
-            return runs.start(db, kind, task, config)
+            return run_rows.start(db, kind, task, config)
 
     def finish_run(self, run: int, status: RunStatus, report: dict[str, Any] | None) -> None:
         with self._writing() as db:
-            runs.finish(db, run, status, report)
+            run_rows.finish(db, run, status, report)
 
     def runs(self) -> list[Run]:
         """Runs, oldest first."""
         with self._reading() as db:
-            return runs.listing(db)
+            return run_rows.listing(db)
 
     def run(self, run: int) -> Run:
         with self._reading() as db:
-            return runs.read(db, run)
+            return run_rows.read(db, run)
 
     def versions_of(self, run: int) -> int:
         """How many versions a run made."""
         with self._reading() as db:
-            return runs.made(db, run)
+            return run_rows.made(db, run)
 
     def last_unfinished(self, kind: str, task: str) -> Run | None:
         """The latest run of this kind and task, if something of it is left to do."""
         with self._reading() as db:
-            return runs.last_unfinished(db, kind, task, self.branch_name)
+            return run_rows.last_unfinished(db, kind, task, self.branch_name)
 
     def steps(self, run: int) -> list[Step]:
         """The journal of a run, in order."""
         with self._reading() as db:
-            return runs.steps(db, run)
+            return run_rows.steps(db, run)
 
     def episodes(self, *, run: int | None = None, ids: Sequence[str] | None = None) -> list[Episode]:
         """Episodes in the order they were stored: all, those of a run, or those with these ids."""
         with self._reading() as db:
-            return evidence.episodes(db, run, ids)
+            return episode_rows.episodes(db, run, ids)
 
     def add_feedback(self, said: feedback_rows.Said) -> feedback_rows.Said:
         """Keep what was said of an answer. UnknownVersion for an episode that is not in the file."""
@@ -292,7 +293,7 @@ class Store(Remembering):
     def proposals(self, run: int | None = None) -> list[Proposal]:
         """Proposals in the order they were stored: all, or those of a run."""
         with self._reading() as db:
-            return evidence.proposals(db, run)
+            return episode_rows.proposals(db, run)
 
     def calls(self, run: int) -> list[Call]:
         """The model calls of a run in the order they ended, those of steps that were cut off included.
@@ -300,7 +301,7 @@ class Store(Remembering):
         Without what was said: `text` is empty, or None where the request failed.
         """
         with self._reading() as db:
-            return calls.of_run(db, run)
+            return call_rows.of_run(db, run)
 
     def call_journal(self, run: int) -> CallJournal:
         """Where the calls of a run are kept as they end, and those of a step that was cut off are found."""
@@ -326,14 +327,17 @@ class Store(Remembering):
         known = {0: Playbook(), **self._past}
         if self._seen is not None:
             known[self._seen.version.number] = self._seen.playbook
-        costs = {at: past.distance(db, at, wanted) for at in known}
-        costs[0] = max(costs[0], past.end(db, wanted))  # a version may add many bullets at once
+        costs = {at: bullet_history.distance(db, at, wanted) for at in known}
+        costs[0] = max(costs[0], bullet_history.end(db, wanted))  # a version may add many bullets at once
         near = min(costs, key=costs.__getitem__)
         main = lineage.branch(db, lineage.MAIN).version
-        if main not in known and past.end(db, main) + past.distance(db, main, wanted) <= costs[near]:
-            near, known[main] = main, past.main(db, main)
+        if (
+            main not in known
+            and bullet_history.end(db, main) + bullet_history.distance(db, main, wanted) <= costs[near]
+        ):
+            near, known[main] = main, bullet_history.main(db, main)
             self._keep(near, known[near])
-        return past.move(db, known[near], near, wanted)
+        return bullet_history.move(db, known[near], near, wanted)
 
     def _checkout(self, db: sqlite3.Connection, version: Ref | None) -> Playbook:
         head = self._seen

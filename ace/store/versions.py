@@ -16,11 +16,11 @@ from ace.errors import StoreConflict, UnknownVersion
 from ace.playbook.codec import chain_hash, delta_from_json, delta_to_json
 from ace.playbook.delta import apply, touched
 from ace.playbook.model import Delta, Operation, Playbook, Rejection, Vote
-from ace.store import lineage, past, rows
-from ace.store.evidence import operation_to_json
-from ace.store.records import Branch, Commit, Touch, Version
+from ace.runs.records import Branch, Commit, Touch, Version
+from ace.store import bullet_history, checked_rows, lineage
+from ace.store.episode_rows import operation_to_json
 from ace.store.schema import now
-from ace.store.text import strings, to_text
+from ace.store.sqlite_text import strings, to_text
 
 _VERSIONS = """SELECT number, parent, merged, branch, hash, author, reason, run, created,
     (SELECT count(*) FROM operations WHERE version = number) FROM versions"""
@@ -140,11 +140,11 @@ def append(
     name, other = head.branch.name, merged.number if merged else None
     version = Version(number, at.number, other, name, digest, author, reason, note.run, now(), len(applied))
     row = (number, at.number, other, name, digest, author, reason, note.run, version.created)
-    rows.insert(db, "versions", [(*row, after.next_position)])
+    checked_rows.insert(db, "versions", [(*row, after.next_position)])
     db.executemany("INSERT INTO operations VALUES (?, ?, ?, ?, ?)", list(_rows(number, applied)))
-    past.record(db, version, head.playbook, after, sorted(touched_by([applied])))
+    bullet_history.record(db, version, head.playbook, after, sorted(touched_by([applied])))
     branch = Branch(name, number, head.branch.base, head.branch.created)
-    rows.update(db, "branches", (branch.name, branch.version, branch.base, branch.created))
+    checked_rows.update(db, "branches", (branch.name, branch.version, branch.base, branch.created))
     return Head(branch, version, after), rejections
 
 

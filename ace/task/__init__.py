@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ace.task.answer import AnswerEnvironment
-from ace.task.database import Database, Result
 from ace.task.define import JudgeEnvironment, define_task
+from ace.task.environments.answer import AnswerEnvironment
+from ace.task.environments.sql.database import Database, Result
+from ace.task.environments.sql.sql_environment import SqlEnvironment
+from ace.task.environments.sql.sqltext import extract_sql
 from ace.task.folder import find_tasks, load_task
 from ace.task.samples import check_task
-from ace.task.sql import SqlEnvironment
-from ace.task.sqltext import extract_sql
 from ace.task.types import (
     Attempt,
     Dissecting,

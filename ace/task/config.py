@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar, overload
 
 from ace.errors import TaskError
-from ace.task.text import read_text
+from ace.task.read_text import read_text
 
 T = TypeVar("T")
 _NAMES: dict[type, str] = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ace.errors import TaskError
-from ace.task.answer import gold_text, outcome, without_labels
+from ace.task.environments.answer import gold_text, outcome, without_labels
 from ace.task.samples import NAME, checked, to_sample
 from ace.task.types import JUDGE_FAILED, Attempt, Feedback, FeedbackKind, Sample, Task, TaskContext, Verdict
 

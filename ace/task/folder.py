@@ -12,13 +12,13 @@ from types import ModuleType
 from typing import Any
 
 from ace.errors import TaskError
-from ace.task.answer import SCORERS, AnswerEnvironment
 from ace.task.config import Table, inside
 from ace.task.context import read_context
-from ace.task.database import Database
+from ace.task.environments.answer import SCORERS, AnswerEnvironment
+from ace.task.environments.sql.database import Database
+from ace.task.environments.sql.sql_environment import SqlEnvironment
 from ace.task.samples import NAME, checked, read_samples
 from ace.task.solving import read_solver
-from ace.task.sql import SqlEnvironment
 from ace.task.types import Environment, Sample, Task
 
 _FILE = "task.toml"

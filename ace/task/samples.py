@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ace.errors import TaskError
-from ace.task.text import read_lines
+from ace.task.read_text import read_lines
 from ace.task.types import Sample, Task
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # of a task: it becomes a file name

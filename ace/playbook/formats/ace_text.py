@@ -21,7 +21,7 @@ from ace.playbook.formats.format import VOTES, Collector, Entry, Finding, Format
 from ace.playbook.formats.oneline import from_line, reference, to_line
 from ace.playbook.markdown import GENERAL
 from ace.playbook.model import Bullet, Playbook
-from ace.playbook.text import HIDDEN
+from ace.text.unicode import HIDDEN
 
 _HEADING = re.compile(r"#{1,6}[ \t]+(.*)")
 _COUNTS = r"helpful=(\d{1,18})[ \t]+harmful=(\d{1,18})[ \t]*::"

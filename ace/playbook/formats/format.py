@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from ace.playbook.delta import flaw
 from ace.playbook.markdown import GENERAL
 from ace.playbook.model import Bullet, Playbook
-from ace.playbook.text import SURROGATE
+from ace.text.unicode import SURROGATE
 
 # What a format may hold of a bullet beside its section and content.
 PROVENANCE, PINS, VOTES, QUARANTINE = "provenance", "pins", "votes", "quarantine"

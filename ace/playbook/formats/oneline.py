@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from ace.playbook.text import HIDDEN
+from ace.text.unicode import HIDDEN
 
 _REFERENCE = re.compile(r"&#x([0-9a-f]{1,6});")
 _WRITTEN = re.compile(rf"{HIDDEN.pattern}|[\n\t &h]")

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ace.errors import TaskError
-from ace.task.text import read_text
+from ace.task.read_text import read_text
 from ace.task.traces.chat import Chat
 from ace.task.traces.intercode import InterCode
+from ace.task.traces.plain_rows import Rows
 from ace.task.traces.record import Format, Record
-from ace.task.traces.rows import Rows
 from ace.task.traces.tau import Tau
 from ace.task.traces.trace import Trace, numbered
 

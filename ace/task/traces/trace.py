@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
 
 from ace.errors import TaskError
-from ace.task.answer import outcome
+from ace.task.environments.answer import outcome
 from ace.task.types import Attempt, Feedback, FeedbackKind, Sample, Task, Verdict
 
 WITHOUT_A_TASK = "without a task"  # what a run's record says of logs that no environment can judge

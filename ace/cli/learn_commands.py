@@ -1,0 +1,85 @@
+"""`ace learn | online | eval`: open what a run needs, run the loop, close with the report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from ace.cli.options import EvalOptions, LearnOptions, OnlineOptions, RunOptions, spelled, takes
+from ace.cli.output import emit, width
+from ace.cli.run_session import loop_options, resuming, session
+from ace.cli.serve_commands import close_lines, serve_lines
+
+if TYPE_CHECKING:
+    from ace.runs import Report
+
+STOPPED_BY_A_CAP = 3
+
+
+def register(app: typer.Typer) -> None:
+    for command in (learn, online, evaluate):
+        app.command("eval" if command is evaluate else None)(command)
+
+
+@takes(LearnOptions)
+def learn(options: LearnOptions) -> None:
+    """Learn from the training questions, or from recorded attempts.
+
+    The test questions are scored before and after.
+    """
+    from ace import loop
+    from ace.task.traces import read
+
+    traces = read(options.from_traces) if options.from_traces else ()
+    with session(options) as (task, store, team, show):
+        settings = loop_options(options)
+        if traces:
+            report = loop.learn_from_traces(
+                task, traces, store, team, settings, progress=show, resume=options.resume
+            )
+        else:
+            report = loop.learn(task, store, team, settings, progress=show, resume=options.resume)
+    _close(report, options)
+
+
+@takes(OnlineOptions)
+def online(options: OnlineOptions) -> None:
+    """Answer, score, then learn, one question at a time or batch by batch.
+
+    Goes once over the training questions; the score is that of the answers as they were given. With --stdin
+    questions come as JSON lines instead, are answered at once, and are learned from when feedback comes.
+    """
+    from ace import loop
+
+    with session(options) as (task, store, team, show):
+        if options.stdin:
+            report = serve_lines(task, store, team, loop_options(options), show)
+        else:
+            report = loop.online(task, store, team, loop_options(options), progress=show)
+    if options.stdin:
+        close_lines(report, options)
+    else:
+        _close(report, options)
+
+
+@takes(EvalOptions)
+def evaluate(options: EvalOptions) -> None:
+    """Score one version of a playbook. Nothing is learned."""
+    from ace import loop
+
+    with session(options) as (task, store, team, show):
+        settings = loop_options(options)
+        report = loop.evaluate(task, store, team, settings, progress=show, version=options.version)
+    _close(report, options)
+
+
+def _close(report: Report, options: RunOptions) -> None:
+    from ace.runs.run_text import closing
+
+    model = spelled(options, "model", "api_base", "feedback")
+    resume = resuming(options, capped=bool(report.stopped))
+    text = closing(report, folder=options.task, model=model, resume=resume, width=width())
+    emit(options.json, report.to_json(), text)
+    if report.stopped:
+        raise typer.Exit(STOPPED_BY_A_CAP)

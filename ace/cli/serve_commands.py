@@ -1,0 +1,113 @@
+"""`ace online --stdin` and `ace feedback`: questions and feedback from programs and people.
+
+In:  {"question": "..."}  or  {"feedback": EPISODE, "right": true, "expected": "...", "text": "..."}
+Out: {"answer": "...", "episode": EPISODE, "error": ""}  or  {"feedback": EPISODE, "kept": true}
+A line that cannot be used is answered with {"error": "..."}, and serving goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ace.cli.options import Json, OnlineOptions, PlaybookFile, playbook_file, spelled
+from ace.cli.output import emit, line, note, width
+from ace.errors import CapReached, InputError, UnknownVersion
+
+if TYPE_CHECKING:
+    from ace.cli.progress import Show
+    from ace.llm import Team
+    from ace.loop import Agent, Options
+    from ace.runs import Report
+    from ace.store import Store
+    from ace.task import Task
+
+STOPPED_BY_A_CAP = 3
+_TEXTS = ("expected", "text")
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(feedback)
+
+
+def feedback(
+    episode: Annotated[str, typer.Argument(metavar="EPISODE", help="The id that came with the answer.")],
+    right: Annotated[bool, typer.Option("--right/--wrong", help="Whether the answer was right.")],
+    expected: Annotated[str, typer.Option(metavar="TEXT", help="The right answer.")] = "",
+    text: Annotated[str, typer.Option(metavar="TEXT", help="Anything else worth knowing.")] = "",
+    playbook: PlaybookFile = None,
+    json: Json = False,
+) -> None:
+    """Say what became of an answer. A server that runs, or the next one, learns from it."""
+    from dataclasses import asdict
+
+    from ace.store import Said, Store
+
+    with Store.open(playbook_file(playbook), create=False) as store:
+        kept = store.add_feedback(Said(episode, right, expected, text))
+    emit(json, asdict(kept), f"Kept: {episode} was {'right' if right else 'wrong'}.")
+
+
+def serve_lines(task: Task, store: Store, team: Team, options: Options, show: Show) -> Report:
+    """Until the input ends or a cap is reached. What waits is learned from before it returns."""
+    from ace import loop
+
+    stopped = ""
+    with loop.serve(task, store, team, options, progress=show) as agent:
+        for number, text in enumerate(sys.stdin, start=1):
+            if not text.strip():
+                continue
+            try:
+                line(_served(agent, _row(text)))
+            except CapReached as cap:
+                stopped = str(cap)
+                break
+            except (InputError, UnknownVersion) as error:
+                line({"error": f"line {number}: {error}"})
+        return agent.close(stopped)
+
+
+def close_lines(report: Report, options: OnlineOptions) -> None:
+    """The report, where it does not get in the way of the lines; as the last of them with --json."""
+    from ace.runs.run_text import closing
+
+    if options.json:
+        line({"report": report.to_json()})
+    else:
+        model = spelled(options, "model", "api_base", "feedback")
+        note(closing(report, folder=options.task, model=model, width=width()))
+    if report.stopped:
+        raise typer.Exit(STOPPED_BY_A_CAP)
+
+
+def _row(text: str) -> Mapping[str, Any]:
+    try:
+        row = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"This is not JSON ({error}).") from error
+    if not isinstance(row, dict):
+        raise InputError(f"Expected an object, found {text.strip()!r:.60}.")
+    return row
+
+
+def _served(agent: Agent, row: Mapping[str, Any]) -> dict[str, Any]:
+    match row:
+        case {"question": str(question)} if question.strip():
+            answer = agent.answer(question)
+            return {"answer": answer.text, "episode": answer.episode, "error": answer.error}
+        case {"feedback": str(episode), "right": bool(right)}:
+            agent.feedback(episode, right=right, **_texts(row))
+            return {"feedback": episode, "kept": True}
+        case _:
+            raise InputError('Expected {"question": ...} or {"feedback": EPISODE, "right": true or false}.')
+
+
+def _texts(row: Mapping[str, Any]) -> dict[str, str]:
+    for name in _TEXTS:
+        if not isinstance(row.get(name, ""), str):
+            raise InputError(f"Expected {name} as text, found {row[name]!r:.60}.")
+    return {name: row[name] for name in _TEXTS if name in row}

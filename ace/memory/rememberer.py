@@ -1,0 +1,57 @@
+"""The rememberer reads a conversation and proposes what should be remembered of the user."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from pydantic import BaseModel, Field
+
+from ace.llm.client import Client
+from ace.llm.prompts import messages, render, shown
+from ace.memory.acceptance import LONGEST, Proposal
+from ace.memory.conversation import Conversation
+from ace.memory.memory import Kind, Memory
+
+NAME = "rememberer"
+MAX_TOKENS = 400
+_LONGEST_TURN = 4_000  # characters
+_SHOWN = 30  # memories that are known already
+
+
+class Note(BaseModel):
+    """One thing about the user: what it is about, and what the user said of it."""
+
+    about: str = Field(max_length=80)
+    value: str = Field(max_length=LONGEST)
+    kind: Literal["fact", "preference", "feedback"]
+
+
+class Notes(BaseModel):
+    """Flat and short, so that a small model can write it; whether it is true is for rules to check."""
+
+    memories: list[Note] = Field(max_length=8)
+
+
+@dataclass(frozen=True, slots=True)
+class Rememberer:
+    """One model call for a conversation. It proposes; what is kept, `ace.memory.acceptance` decides."""
+
+    client: Client
+
+    def __call__(
+        self, conversation: Conversation, known: Sequence[Memory] = (), *, seed: int = 0
+    ) -> tuple[Proposal, ...]:
+        """`known`: what is remembered already, so that the same thing gets the same name. Only the names are
+        shown: a small model would repeat the values.
+
+        Raises MalformedReply when there is no usable reply, ModelError as the client does.
+        """
+        turns = [(turn.speaker, shown(turn.text, _LONGEST_TURN)) for turn in conversation.turns]
+        names = list(dict.fromkeys(shown(memory.attribute) for memory in known[-_SHOWN:]))
+        user = render("ace.memory", f"{NAME}.user", turns=turns, names=names)
+        asked = messages(render("ace.memory", f"{NAME}.system"), user)
+        reply = self.client.complete(asked, schema=Notes, seed=seed, max_tokens=MAX_TOKENS)
+        notes = cast(Notes, reply.parsed).memories  # what `schema` promises
+        return tuple(Proposal(note.about, note.value, Kind(note.kind)) for note in notes)

@@ -1,0 +1,48 @@
+"""Two bullets in conflict, tried out: what proved them is solved again without one, and without the other.
+
+Where only one of them can be spared, that one goes. Where either can, the newer proof decides; where neither
+can, they are no contradiction in practice. Commits nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ace.methods.ace.evidence import Evidence
+from ace.methods.ace.proof import Proof, prove
+from ace.methods.protocol import Bench
+from ace.playbook.model import Playbook, Quarantine
+from ace.refine.conflict import Conflict
+from ace.refine.settle import Settled, both_wait, by_evidence
+
+_PROOFS = 4  # samples, the newest
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """What was decided, and the proofs that were made for it."""
+
+    settled: Settled
+    proofs: tuple[Proof, ...] = ()
+
+
+def retried(
+    conflict: Conflict, playbook: Playbook, bench: Bench, evidence: Evidence, proven: Mapping[str, int]
+) -> Retried:
+    """`proven`: as of `by_evidence`, which decides alone where no sample proves either of them."""
+    known = by_evidence(conflict, playbook, proven)
+    samples = evidence.proofs((conflict.one, conflict.other))[-_PROOFS:]
+    if not samples or playbook.bullets[conflict.one].pinned or playbook.bullets[conflict.other].pinned:
+        return Retried(known or both_wait(conflict))
+    spared = {
+        name: prove((Quarantine(name),), playbook, samples, (), bench)
+        for name in (conflict.one, conflict.other)
+    }
+    losers = tuple(name for name, proof in spared.items() if proof.holds)
+    proofs = tuple(spared.values())
+    if len(losers) == 1:
+        return Retried(Settled(losers, spared[losers[0]].why.replace("with it", "without it")), proofs)
+    if losers:
+        return Retried(known or both_wait(conflict), proofs)
+    return Retried(Settled((), "what proves them fails without either"), proofs)

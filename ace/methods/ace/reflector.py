@@ -1,0 +1,142 @@
+"""The reflector reads a failed attempt and its feedback, and puts what was not known into words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, cast
+
+from pydantic import BaseModel, Field, create_model
+
+from ace.context.answer_location import Standing
+from ace.llm.client import Client
+from ace.llm.prompts import cited, messages, question, render, shown
+from ace.safety.injection import suspicion
+from ace.task.types import Attempt, Feedback, FeedbackKind, Sample
+
+MAX_TOKENS = 256
+_LONGEST_OUTCOME = 8_000  # characters: a recorded conversation is shown whole, or nearly so
+_BETWEEN = re.compile(r"(?<=[.;])\s+(?=[A-Z])")
+
+
+class Lesson(BaseModel):
+    """One sentence for each thing that was not known, short and general beyond its sample.
+
+    One text and not a list: asked for a list, a small model fills it up with sentences that are not true.
+    """
+
+    lesson: str = Field(min_length=1, max_length=600)
+
+
+class Critique(BaseModel):
+    """What a model thinks of an attempt that nothing has judged. Without a lesson there is none."""
+
+    wrong: bool
+    why: str = Field(max_length=400)
+    lesson: str = Field(max_length=600)
+
+
+@cache
+def words_for(parts: int) -> type[BaseModel]:
+    """One phrase for each numbered part, "1" the first: a part cannot be left out, made up or mistaken."""
+    numbers = {
+        f"part_{n}": (str, Field(alias=str(n), min_length=1, max_length=80)) for n in range(1, parts + 1)
+    }
+    return create_model(f"WordsFor{parts}", **cast(dict[str, Any], numbers))
+
+
+@dataclass(frozen=True, slots=True)
+class Reflector:
+    """Asks a model what a failed attempt teaches. It sees feedback only, never a verdict."""
+
+    client: Client
+
+    def __call__(
+        self,
+        sample: Sample,
+        attempt: Attempt,
+        feedback: Feedback,
+        *,
+        about: Sequence[str] = (),
+        found: Standing | None = None,
+        known: Sequence[str] = (),
+        refuted: Sequence[str] = (),
+        flaws: Sequence[str] = (),
+        temperature: float = 0.0,
+        seed: int = 0,
+    ) -> tuple[str, ...]:
+        """The lessons, one sentence each, in the form "words: meaning.".
+
+        `about`: the meanings, where the feedback shows them; the model then says the words. `found`: where
+        the right answer stood in what was retrieved. `known`: what the playbook says on the question already.
+        `refuted`: lessons for this sample that an attempt has shown not to help. `flaws`: what was wrong with
+        those that were not tried. Raises MalformedReply when the model gives no usable lesson, ModelError as
+        the client does.
+        """
+        user = render(
+            "ace.methods.ace",
+            "reflector.user",
+            question=question(sample.question),
+            answer=cited(attempt.answer or attempt.error),
+            outcome="" if feedback.expected else _outcome(feedback),
+            expected=shown(feedback.expected),
+            wrong=feedback.passed is False or feedback.ran is False,
+            about=[shown(text) for text in about],
+            found=[shown(text) for text in found.lines] if found else (),
+            unsaid=shown(", ".join(found.unsaid)) if found else "",
+            known=[shown(text) for text in known],
+            refuted=[shown(text) for text in refuted],
+            flaws=[shown(text) for text in flaws],
+        )
+        asked = messages(render("ace.methods.ace", "reflector." + _part(about, found)), user)
+        schema = words_for(len(about)) if about else Lesson
+        reply = self.client.complete(
+            asked, schema=schema, temperature=temperature, seed=seed, max_tokens=MAX_TOKENS
+        )
+        if not about:
+            said = cast(Lesson, reply.parsed).lesson  # what `schema` promises
+            return sentences(" ".join(said.split()))
+        words = cast(BaseModel, reply.parsed).model_dump().values()
+        return tuple(f"{_phrase(each)}: {part}." for each, part in zip(words, about, strict=True))
+
+    def critique(self, sample: Sample, attempt: Attempt, *, seed: int = 0) -> Critique:
+        """Whether an attempt may be wrong, and why: the model's own word, where nothing else is shown.
+
+        Raises MalformedReply when the model gives no usable reply, ModelError as the client does.
+        """
+        answer = cited(attempt.answer or attempt.error)
+        user = f"Question: {cited(sample.question)}\nAnswer: {answer}"
+        asked = messages(render("ace.methods.ace", "reflector.critique"), user)
+        reply = self.client.complete(asked, schema=Critique, seed=seed, max_tokens=MAX_TOKENS)
+        said = cast(Critique, reply.parsed)
+        return said.model_copy(update={"lesson": " ".join(said.lesson.split())})
+
+
+def _outcome(feedback: Feedback) -> str:
+    """What was shown. With labels its first lines may be what the label says; else none may look so."""
+    as_field = cited if feedback.kind is FeedbackKind.EXECUTION else shown
+    return as_field(feedback.text, _LONGEST_OUTCOME)
+
+
+def _part(about: Sequence[str], found: Standing | None) -> str:
+    """What is asked for: words for given meanings, what led past a page, or what was not known."""
+    return "parts" if about else "found" if found else "system"
+
+
+def _phrase(words: str) -> str:
+    """The words, on one line; a model that goes on with ": meaning" is cut off there.
+
+    Not where that would hide from the learner what the words are about.
+    """
+    if suspicion(words):
+        return " ".join(words.split())
+    plain = " ".join((words.partition(":")[0] or words.replace(":", " ")).split()).rstrip(" .,;")
+    return f"{plain[:1].upper()}{plain[1:]}"
+
+
+def sentences(text: str) -> tuple[str, ...]:
+    """A lesson taken apart, where every sentence has the form "words: meaning"; otherwise the whole."""
+    parts = tuple(dict.fromkeys(_BETWEEN.split(text)))
+    return parts if all(":" in part for part in parts) else (text,)

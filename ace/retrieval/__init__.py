@@ -1,0 +1,1 @@
+"""Bullets, documents and memories found for a question."""

@@ -1,0 +1,1 @@
+"""What vouches for a file: checksums, verification, backup, redaction, forgetting."""

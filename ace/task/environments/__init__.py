@@ -1,0 +1,1 @@
+"""What scores an attempt: answers, SQL, a function of your own."""

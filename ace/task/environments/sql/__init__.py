@@ -1,0 +1,1 @@
+"""The `sql` environment: answers that are one SELECT over read-only databases."""

@@ -1,0 +1,71 @@
+"""What a text looks like to a reader or a model, whatever characters it is written in. Pure.
+
+Full-width forms, angle brackets of other scripts, letters of other alphabets that look like Latin ones, and
+characters that nobody sees are ways to write "<|im_start|>" or "ignore" so that a plain comparison misses it.
+The table is a small one, of what has been used for that; it is no full list of Unicode confusables.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# Seen by nobody, beside what `ace.text.unicode.HIDDEN` has: joiners, fillers, and variation selectors.
+UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u200c\u200d\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef]"
+)
+# In a row they spell out bytes; one alone chooses how a character is drawn.
+SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{2,}")
+_LOOK_LIKE = {
+    "<": "\u2039\u27e8\u3008\u2329\ufe64\u276c\u276e\u2770\u02c2\u1438\u227a\u29fc\uff1c",
+    ">": "\u203a\u27e9\u3009\u232a\ufe65\u276d\u276f\u2771\u02c3\u1433\u227b\u29fd\uff1e",
+    "|": "\uff5c\u2223\u2502\u01c0\u2758\u00a6\u23ae\u05c0\u2503\uffe8",
+    "[": "\uff3b\u3010\u27e6\u2045\u3014",
+    "]": "\uff3d\u3011\u27e7\u2046\u3015",
+    "_": "\u2581\uff3f",
+}
+_SIGNS = str.maketrans({sign: plain for plain, signs in _LOOK_LIKE.items() for sign in signs})
+# Cyrillic and Greek small letters, then capitals, that look like Latin ones.
+_LETTERS = str.maketrans(
+    "\u0430\u0441\u0501\u0435\u04bb\u0456\u0458\u04cf\u043e\u0440\u0455\u051d\u0445\u0443"
+    "\u03b1\u03b5\u03bf\u03c1\u03bd\u03b9\u03ba\u03c4"
+    "\u0410\u0412\u0421\u0415\u041d\u0406\u0408\u041a\u041c\u041e\u0420\u0405\u0422\u0425\u0423"
+    "\u0391\u0392\u0395\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a7\u03a5\u0396",
+    "acdehijlopswxyaeopvikt" + "ABCEHIJKMOPSTXYABEHIKMNOPTXYZ",
+)
+_WORD = re.compile(r"[^\W\d_]+")
+
+
+def skeleton(text: str) -> tuple[str, list[int]]:
+    """The text in plain signs, without what nobody sees; and for each character its place in `text`.
+
+    Letters keep their script. One character stays one, so that places can be told.
+    """
+    kept = [place for place, character in enumerate(text) if not UNSEEN.match(character)]
+    plain = (text[place].translate(_SIGNS) for place in kept)
+    return "".join(map(_narrow, plain)), kept
+
+
+def plain(text: str) -> str:
+    """The text in plain signs and, in words that mix scripts, Latin letters: to look for words in."""
+    text = unicodedata.normalize("NFKC", UNSEEN.sub("", text).translate(_SIGNS))
+    return _WORD.sub(lambda word: word[0].translate(_LETTERS) if disguised(word[0]) else word[0], text)
+
+
+def disguised(word: str) -> bool:
+    """Whether a word is written in Latin letters and in letters of another script that look like them."""
+    if word.isascii():
+        return False
+    folded = word.translate(_LETTERS)
+    return folded != word and folded.isascii()
+
+
+def masked(text: str) -> str:
+    """The first word that is written in letters of two scripts to look like a Latin one, or nothing."""
+    words = _WORD.findall(UNSEEN.sub("", text))
+    return next((word for word in words if disguised(word) and any(map(str.isascii, word))), "")
+
+
+def _narrow(character: str) -> str:
+    """A full-width form as the ASCII character that it stands for."""
+    return chr(ord(character) - 0xFEE0) if "\uff01" <= character <= "\uff5e" else character
