@@ -1,99 +1,84 @@
 """The answers of an online run in their order: how they score, and what follows when they get worse.
 
-Then what earlier samples showed counts no more, every bullet has to prove itself again (see
-`ace.methods.ace.reopened`), and the failures that gave the change away are learned from again.
+Then a drift step tells the method, and the failures that gave the change away are learned from again.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from ace.loop import steps
-from ace.loop.lab import Bench
-from ace.loop.run import Session, Work
-from ace.methods.ace.reopened import AUTHOR, Reopened, reopened, still_open, weighed
-from ace.methods.protocol import Trial
-from ace.playbook.delta import apply
-from ace.playbook.model import Playbook
+from ace.loop.run import Run, StepWork
 from ace.runs.drift import onset, watch
-from ace.runs.records import Proposal
 from ace.runs.report import Score
+from ace.runs.steps import Phase, PhaseKind
 from ace.task.types import Sample
 
-PHASE = "online"
+ONLINE = Phase(PhaseKind.ONLINE)
 _RECENT = 20  # answers: a change is found within them
 
 
-class Stream:
-    """One for a run. `right` holds how each answer scored, as it was given."""
+class AnswerStream:
+    """Follows the answers of one run. `right` holds how each answer scored, as it was given."""
 
-    def __init__(self, run: Session) -> None:
+    def __init__(self, run: Run) -> None:
         self._run = run
-        self._worse = watch(run.options.drift)
-        self._open: Reopened = {}
+        self._detects_worse = watch(run.settings.drift)
         self._recent: deque[Sample] = deque(maxlen=_RECENT)
         self._outcomes: deque[tuple[str, bool]] = deque(maxlen=_RECENT)  # as far as the learner may see
         self._changes = 0
         self.right: list[bool] = []
 
-    def step(self, samples: Sequence[Sample], work: Callable[[], Work]) -> None:
+    def step(self, samples: Sequence[Sample], work: Callable[[], StepWork]) -> None:
         """Journal what was answered and learned from it; then see whether things changed.
 
-        `samples`: those of them that can be attempted again.
+        `samples`: those that can be attempted again.
         """
-        step = self._run.step(PHASE, work)
-        self._open = still_open(self._open, self._run.playbook)
+        step = self._run.step(ONLINE, work)
         self._recent.extend(samples)
         worse = False
-        for result in step.payload["results"]:
-            if result["phase"] == PHASE:
-                self.right.append(result["correct"])
-                worse |= self._is_worse(result["sample"], result["right"])
+        for result in step.results:
+            if result.phase != ONLINE:
+                continue
+            self.right.append(result.correct)
+            if result.right is not None:  # what decides is what the learner may see: labels must not
+                self._outcomes.append((result.sample, result.right))
+                worse |= self._detects_worse(result.right)
         if worse:
-            self._reopen()
-
-    def _is_worse(self, sample: str, right: bool | None) -> bool:
-        """What decides is what the learner may see: labels must not choose for it."""
-        if right is None:
-            return False
-        self._outcomes.append((sample, right))
-        return self._worse(right)
-
-    def lessons(self, trial: Trial, playbook: Playbook, bench: Bench) -> tuple[Proposal, ...]:
-        """First what the trial says of reopened bullets, then what the method makes of what is left."""
-        decided = tuple(weighed(trial, self._open))
-        left, _ = apply(playbook, (operation for made in decided for operation in made.delta))
-        return (*decided, *self._run.lessons(trial, left, bench))
+            self._start_over()
 
     def note(self) -> str:
-        """Of all answers, and of the last ones with their interval."""
+        """Describe all answers, and the last ones with their interval."""
         if not self.right:
             return ""
-        last = self.right[-self._run.options.window :]
-        score = Score(sum(last), len(last))
+        latest = self.right[-self._run.settings.window :]
+        score = Score(sum(latest), len(latest))
         low, high = score.ci95
         recent = f"last {score.total}: {score.accuracy:.0%} ({low:.0%} to {high:.0%})"
         return f"{sum(self.right)} of {len(self.right)} right, {recent}, {self._run.bullets} bullets"
 
-    def _reopen(self) -> None:
+    def _start_over(self) -> None:
+        """Journal that the world changed, which the method takes in; learn again from what is wrong since."""
         run = self._run
         self._changes += 1
-        self._open = reopened(run.playbook)
-        run.forget()
-        found = {"after": len(self.right), "reopened": sorted(self._open)}
-        reason = f"the answers got worse: {len(self._open)} bullets must prove themselves again"
-        run.step("drift", lambda: Work((), [], reason, AUTHOR, noted={"change": found, "why": reason}))
-        again = self._changed()
-        phase = f"replay {self._changes}"
-        for start in range(0, len(again), run.options.batch_size):
-            part = again[start : start + run.options.batch_size]
-            run.step(phase, lambda part=part: steps.study(run, phase, part, self.lessons))  # type: ignore[misc]
-            self._open = still_open(self._open, run.playbook)
+        change = StepWork(
+            reason="the answers got worse: what was learned must prove itself again",
+            author="drift",
+            notes={"change": {"after": len(self.right)}},
+        )
+        run.step(Phase(PhaseKind.DRIFT), lambda: change)
+        samples = self._failing_since_change()
+        phase = Phase(PhaseKind.REPLAY, self._changes)
+        size = run.settings.batch_size
+        for start in range(0, len(samples), size):
+            run.step(phase, partial(steps.study, run, phase, samples[start : start + size]))
 
-    def _changed(self) -> list[Sample]:
-        """What is wrong since the change: what was wrong before it may have another right answer now."""
-        start = onset([right for _, right in self._outcomes])
-        since = {name for name, _ in list(self._outcomes)[start:]}
-        failing = set(self._run.replay.failing(since))
+    def _failing_since_change(self) -> list[Sample]:
+        """Return what is wrong since the change: what was wrong before may have another right answer now."""
+        outcomes = list(self._outcomes)
+        start = onset([right for _, right in outcomes])
+        names = {name for name, _ in outcomes[start:]}
+        failing = set(self._run.replay_queue.failing(names))
         return [sample for sample in self._recent if sample.id in failing]

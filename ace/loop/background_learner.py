@@ -1,244 +1,221 @@
 """The learner behind a server: takes what was answered and judged, in order, and learns from it.
 
-Runs in a thread of its own with a store of its own. What it is handed is a hint to look; what it learns
-from is in the file, so feedback of another process, or left over from an earlier run, is found too. An answer
-counts as it was given; it is not learned from what the playbook has come to know since.
+Runs in a thread of its own with a store of its own. What it is handed is a hint to look; what it learns from is in
+the file, so feedback of another process, or left over from an earlier run, is found too. An answer counts as it was
+given; it is not learned from what the playbook has come to know since.
 """
 
 from __future__ import annotations
 
 import queue
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from threading import Event
 
 from ace.errors import AceError, CapReached, ContextError
-from ace.llm import Team
 from ace.loop import steps
-from ace.loop.answer_stream import PHASE, Stream
-from ace.loop.group_merging import Lesson
-from ace.loop.lab import Bench, RunStopped, with_found
-from ace.loop.options import Options, Progress
-from ace.loop.run import Session, Work, session
+from ace.loop.answer_stream import ONLINE, AnswerStream
+from ace.loop.lab import RunStopped, StepLab, locate_label
+from ace.loop.run import Run, RunParts, StepWork, start_run
 from ace.loop.run_outcome import finish
-from ace.methods.ace.proof import solved
 from ace.methods.protocol import Trial
+from ace.runs.records import Said
 from ace.runs.report import Report
-from ace.store import Said, Store
-from ace.task.types import Attempt, Environment, Episode, Feedback, FeedbackKind, Sample, Task, Verdict
+from ace.runs.steps import Phase, PhaseKind
+from ace.settings import FeedbackKind
+from ace.store import Store
+from ace.task.scoring import score_attempt
+from ace.task.types import Environment, Episode, Feedback, Sample, Verdict
 
 UNJUDGED = Verdict(False, 0.0, "no feedback yet")
-_AGAIN = "replay feedback"  # the phase of what was said of an answer that has been judged before
+_AGAIN = Phase(PhaseKind.REPLAY, detail="feedback")  # of feedback on an answer that has been judged before
 _LOOKS = 0.5  # seconds between looks for feedback of other processes
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """There is feedback in the file."""
+class FeedbackCame:
+    """Says that there is feedback in the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """Nothing more will come. `stopped`: why the answers ended early."""
+    """Says that nothing more will come. `stopped`: why the answers ended early."""
 
     stopped: str = ""
 
 
-Judged = tuple[Trial, Episode]  # an answer that the task itself has scored
-Item = Judged | Told | Ended
+Judged = tuple[Trial, Episode]  # an answer that has been scored, and its record
+Item = Judged | FeedbackCame | Ended
 
 
-def learn_behind(
-    task: Task,
-    path: Path,
-    branch: str,
-    team: Team,
-    options: Options,
-    progress: Progress,
-    waiting: queue.Queue[Item],
-    stop: Event,
-    started: Future[int],
-    learned: Future[Report],
-) -> None:
-    """The thread's whole life. Its run's number, its report, or what ended it, go to the two futures."""
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """How a server and its learner talk: what waits, the number of the run, and its report in the end."""
+
+    waiting: queue.Queue[Item]
+    started: Future[int]
+    learned: Future[Report]
+
+
+def learn_behind(parts: RunParts, path: Path, branch: str, inbox: Inbox) -> None:
+    """Live the thread's whole life. The run's number, its report, or what ended it, go to the inbox."""
     try:
-        with (
-            Store.open(path, branch=branch) as store,
-            session(PHASE, task, store, team, options, progress, resume=False, stop=stop) as run,
-        ):
-            started.set_result(run.run)
-            report = _learned(run, waiting)
-        learned.set_result(report)
+        with Store.open(path, branch=branch) as store:
+            with start_run("online", replace(parts, store=store)) as run:
+                inbox.started.set_result(run.id)
+                report = _learn_until_ended(run, inbox.waiting)
+        inbox.learned.set_result(report)
     except BaseException as error:  # for the thread that waits for it
-        for future in (started, learned):
+        for future in (inbox.started, inbox.learned):
             if not future.done():
                 future.set_exception(error)
 
 
-def _learned(run: Session, waiting: queue.Queue[Item]) -> Report:
-    behind = Behind(run)
+def _learn_until_ended(run: Run, waiting: queue.Queue[Item]) -> Report:
+    learner = BackgroundLearner(run)
     try:
-        stopped = _until_the_end(run, behind, waiting)
+        stopped = learner.work_off(waiting)
     except CapReached as cap:
         stopped = str(cap)
-    return finish(run, PHASE, stopped=stopped, unjudged=behind.unjudged())
+    return finish(run, PhaseKind.ONLINE, stopped=stopped, unjudged=learner.count_unjudged())
 
 
-def _until_the_end(run: Session, behind: Behind, waiting: queue.Queue[Item]) -> str:
-    """Learn from what comes; when nothing does, it is time to look at the file. Why it ended early."""
-    behind.look()
-    while not run.stopped:
-        try:
-            item = waiting.get(timeout=_LOOKS)
-        except queue.Empty:
-            behind.look()
-            continue
-        match item:
-            case Ended(stopped):
-                behind.look()
-                return stopped
-            case Told():
-                behind.look()
-            case trial, episode:
-                behind.judged(trial, episode)
-        waiting.task_done()
-    raise RunStopped("The run has ended; what waits is in the file.")
+class BackgroundLearner:
+    """Learns from judged answers and from feedback, one step each."""
 
+    def __init__(self, run: Run) -> None:
+        self._run, self._stream = run, AnswerStream(run)
+        self._last_number: int | None = None  # of the feedback that was looked at last
+        self._judged: set[str] = set()  # episodes
 
-class Behind:
-    """What the learner knows of its run."""
+    def work_off(self, waiting: queue.Queue[Item]) -> str:
+        """Learn from what comes until it ends; return why it ended early, if it did.
 
-    def __init__(self, run: Session) -> None:
-        self._run, self._stream = run, Stream(run)
-        self._last: int | None = None  # number of the feedback that was looked at last
-        self._seen: set[str] = set()  # episodes that have been judged
+        When nothing comes, it is time to look at the file. Raises RunStopped when the run was ended from outside.
+        """
+        self.look()
+        while not self._run.stopped:
+            try:
+                item = waiting.get(timeout=_LOOKS)
+            except queue.Empty:
+                self.look()
+                continue
+            match item:
+                case Ended(stopped):
+                    self.look()
+                    return stopped
+                case FeedbackCame():
+                    self.look()
+                case trial, episode:
+                    self._step(trial, episode, ONLINE)
+            waiting.task_done()
+        raise RunStopped("The run has ended; what waits is in the file.")
 
     def look(self) -> None:
         """Take in the feedback that has come; at first also what earlier runs of the task left over.
 
-        Over a task's own questions nobody looks, and what is said is labels: not without them.
+        Over a task's own samples nobody looks, and feedback is a label: not without labels.
         """
-        run = self._run
-        if run.options.behind or run.options.feedback is not FeedbackKind.LABELS:
+        settings = self._run.settings
+        if settings.behind or settings.feedback is not FeedbackKind.LABELS:
             return
-        for said in self._left() if self._last is None else self._new(self._last):
-            self._last = max(self._last or 0, said.number)
-            self._said(said)
+        for feedback in self._new_feedback():
+            self._last_number = max(self._last_number or 0, feedback.number)
+            self._learn_from_feedback(feedback)
 
-    def _left(self) -> list[Said]:
-        """What nobody has learned from: once, since that goes through all steps of the file."""
+    def count_unjudged(self) -> int:
+        """Return how many answers of this run nobody has given feedback on."""
+        served = self._run.store.episodes(run=self._run.id)
+        return sum(episode.verdict == UNJUDGED and episode.id not in self._judged for episode in served)
+
+    def _new_feedback(self) -> Sequence[Said]:
+        """Return feedback since the last look. The first look goes through all steps of the file."""
         store, name = self._run.store, self._run.task.name
-        self._last = max((said.number for said in store.feedback(name)), default=0)
+        if self._last_number is not None:
+            return store.feedback(name, after=self._last_number)
+        self._last_number = max((feedback.number for feedback in store.feedback(name)), default=0)
         return store.feedback(name, unlearned=True)
 
-    def _new(self, last: int) -> list[Said]:
-        return self._run.store.feedback(self._run.task.name, after=last)
+    def _learn_from_feedback(self, feedback: Said) -> None:
+        episodes = self._run.store.episodes(ids=[feedback.episode])
+        if not episodes:
+            return
+        trial, episode = _trial_of(self._run, episodes[-1], feedback)
+        phase = _AGAIN if feedback.episode in self._judged else ONLINE
+        self._step(trial, episode, phase, feedback)
+        self._judged.add(feedback.episode)
 
-    def judged(self, trial: Trial, episode: Episode) -> None:
-        """An answer that the task itself has scored."""
-        self._step(trial, episode, PHASE)
-
-    def unjudged(self) -> int:
-        """How many answers of this run nobody has said anything about."""
-        served = self._run.store.episodes(run=self._run.run)
-        return sum(e.verdict == UNJUDGED and e.id not in self._seen for e in served)
-
-    def _said(self, said: Said) -> None:
-        found = self._run.store.episodes(ids=[said.episode])
-        if found:
-            trial, episode = _told(self._run, found[-1], said)
-            again = _AGAIN if said.episode in self._seen else PHASE
-            self._step(trial, episode, again, said)
-            self._seen.add(said.episode)
-
-    def _step(self, trial: Trial, episode: Episode, phase: str, said: Said | None = None) -> None:
+    def _step(self, trial: Trial, episode: Episode, phase: Phase, feedback: Said | None = None) -> None:
         run = self._run
-        self._stream.step(
-            [trial.sample] if trial.provable else [], partial(self._study, trial, episode, phase, said)
-        )
-        done = len(self._stream.right)
-        total = len(run.task.train) if run.options.behind else done
-        run.progress(PHASE, done, total, self._stream.note())
+        samples = [trial.sample] if trial.provable else []
+        self._stream.step(samples, partial(self._study, trial, episode, phase, feedback))
+        answers = len(self._stream.right)
+        total = len(run.task.train) if run.settings.behind else answers
+        run.progress(str(ONLINE), answers, total, self._stream.note())
 
-    def _study(self, trial: Trial, episode: Episode, phase: str, said: Said | None) -> Work:
+    def _study(self, trial: Trial, episode: Episode, phase: Phase, feedback: Said | None) -> StepWork:
         run = self._run
-        number = f", word {said.number}" if said else ""  # each attempt has an id, whoever asks for it again
-        purpose = f"{trial.sample.id} {trial.episode}{number}"
-        playbook, bench = run.playbook, run.bench(phase, run.version, purpose)
+        word = f", word {feedback.number}" if feedback else ""  # each attempt has an id, whoever asks again
+        lab = run.lab(ONLINE)
+        purpose = f"{trial.sample.id} {trial.episode}{word}"
+        bench = lab.bench(purpose, phase=phase, calls_for=trial.sample.id)
         bench.episodes.append(episode)
+        with lab.counting_for(trial.sample.id):
+            newest = self._attempt_again(trial, episode, lab)
+        work = steps.learn_from(run, lab, [replace(newest, recorded=True)], skip_episodes=1)
+        notes = {"feedback": [feedback.number]} if feedback else {}
+        (learned,) = work.results
+        answer = replace(bench.result(trial), notes=learned.notes)  # it counts as it was given
+        return replace(work, notes={**work.notes, **notes}, results=[answer])
 
-        def lessons(_: int) -> tuple[Lesson, ...]:
-            now = self._now(trial, episode, bench)
-            return ((bench, trial, self._stream.lessons(now, playbook, bench)),)
-
-        (done,) = run.map(lessons, [0], lambda _: trial.sample.id)
-        work = steps.learned(run, PHASE, done)
-        noted = {"feedback": [said.number]} if said else {}
-        return replace(work, episodes=bench.episodes[1:], noted=noted)
-
-    def _now(self, trial: Trial, episode: Episode, bench: Bench) -> Trial:
-        """A wrong answer of an older version is given again: what is known by now need not be learned."""
-        if episode.context_version == self._run.version or not trial.provable or solved(trial.feedback):
+    def _attempt_again(self, trial: Trial, episode: Episode, lab: StepLab) -> Trial:
+        """Answer again what an older version got wrong: what is known by now need not be learned."""
+        if episode.context_version == self._run.version or not trial.provable or trial.solved:
             return trial
-        return bench.solve(trial.sample, self._run.playbook)
+        return lab.bench_of(trial).solve(trial.sample, self._run.playbook)
 
 
-def _told(run: Session, episode: Episode, said: Said) -> Judged:
-    """What the learner may see of an answer, now that something was said of it."""
-    known = next((s for s in run.task.train if s.id == episode.sample_id), None)
-    known = known or next((s for s in run.task.train if s.question == episode.question), None)
+def _trial_of(run: Run, episode: Episode, feedback: Said) -> Judged:
+    """Return what the learner may see of an answer, now that there is feedback on it."""
+    known = next((sample for sample in run.task.train if sample.id == episode.sample_id), None)
+    if known is None:
+        known = next((sample for sample in run.task.train if sample.question == episode.question), None)
     attempt, environment = episode.attempt, run.task.environment
-    expected = said.expected or (attempt.answer if said.right else "")
+    expected = feedback.expected or (attempt.answer if feedback.right else "")
     data = dict(known.data) if known else {}
     if expected:
         data |= {"answer": expected, "gold_sql": expected}
     sample = Sample(episode.sample_id, episode.question, data)
-    provable = bool(data) and _usable(environment, sample)
-    shown = _shown(environment, sample, attempt, episode.feedback, provable, said, expected)
-    verdict = Verdict(said.right, float(said.right), f"said by {said.author}")
+    provable = bool(data) and _is_usable(environment, sample)
     if provable:
-        run.evidence.meet(sample)
+        shown = score_attempt(environment, sample, attempt).shown(FeedbackKind.LABELS)
+    else:
+        shown = replace(episode.feedback, kind=FeedbackKind.LABELS, expected=feedback.expected)
+    shown = _add_words(shown, feedback)
+    verdict = Verdict(feedback.right, float(feedback.right), f"said by {feedback.author}")
     trial = Trial(sample, attempt, shown, episode.id, provable)
-    return with_found(trial, _found(run, sample)), replace(episode, feedback=shown, verdict=verdict)
+    return locate_label(trial, _find(run, sample)), replace(episode, feedback=shown, verdict=verdict)
 
 
-def _found(run: Session, sample: Sample) -> str:
-    """What the answer had before it: what sources find for its question. It vouches for nothing."""
+def _add_words(shown: Feedback, feedback: Said) -> Feedback:
+    text = "\n".join(filter(None, (shown.text, feedback.text)))
+    return replace(shown, passed=feedback.right, text=text)
+
+
+def _find(run: Run, sample: Sample) -> str:
+    """Return what sources find for a question: the answer had it before it, and it vouches for nothing."""
     try:
-        return run.contexts(sample, run.playbook).found if run.contexts.sources else ""
+        return run.contexts.assemble_for(sample, run.playbook).found if run.contexts.sources else ""
     except ContextError:  # then the answer had nothing either
         return ""
 
 
-def _shown(
-    environment: Environment,
-    sample: Sample,
-    attempt: Attempt,
-    before: Feedback,
-    provable: bool,
-    said: Said,
-    expected: str,
-) -> Feedback:
-    if provable:
-        shown = environment.feedback(sample, attempt, FeedbackKind.LABELS)
-    else:
-        right = f"Right answer: {expected}" if said.expected else ""
-        shown = replace(before, kind=FeedbackKind.LABELS, expected=right)
-    text = "\n".join(filter(None, (shown.text, said.text)))
-    return replace(shown, passed=said.right, text=text)
-
-
-def _usable(environment: Environment, sample: Sample) -> bool:
-    """Whether further attempts at a sample can be judged."""
+def _is_usable(environment: Environment, sample: Sample) -> bool:
+    """Tell whether further attempts at a sample can be judged."""
     try:
         environment.check(sample)
-    except (
-        AceError,
-        LookupError,
-        TypeError,
-        ValueError,
-    ):  # its environment may miss what only tasks' rows have
+    except (AceError, LookupError, TypeError, ValueError):  # it may miss what only tasks' rows have
         return False
     return True

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from ace.errors import CapReached, InputError
-from ace.llm import Team
+from ace.llm.role_models import RoleModels
 from ace.loop import steps
-from ace.loop.offline import limited
-from ace.loop.options import Options, Progress, silent
-from ace.loop.run import session
+from ace.loop.offline import limit_samples
+from ace.loop.options import Progress, silent
+from ace.loop.run import RunParts, start_run
 from ace.loop.run_outcome import finish
 from ace.runs.report import Report
+from ace.runs.steps import Phase, PhaseKind
+from ace.settings import Settings
 from ace.store import Ref, Store
 from ace.task.types import Task
 
@@ -17,24 +19,26 @@ from ace.task.types import Task
 def evaluate(
     task: Task,
     store: Store,
-    team: Team,
-    options: Options | None = None,
+    models: RoleModels,
+    settings: Settings | None = None,
     *,
     progress: Progress = silent,
     version: Ref | None = None,
 ) -> Report:
-    """Score a version (number, branch or tag; the head by default) on `options.split`. Every sample counts.
+    """Score a version (number, branch or tag; the head by default) on `settings.split`. Every sample counts.
 
     Raises InputError for a split without samples, UnknownVersion for a version that is not there.
     """
-    options = options or Options()
-    samples = getattr(limited(task, options), options.split)
+    settings = settings or Settings()
+    split = PhaseKind(settings.split)
+    samples = getattr(limit_samples(task, settings), settings.split)
     if not samples:
-        raise InputError(f"Task {task.name} has no {options.split} samples.", hint="Choose another --split.")
+        raise InputError(f"Task {task.name} has no {split} samples.", hint="Choose another --split.")
     chosen = store.head().number if version is None else store.resolve(version)
-    with session("eval", task, store, team, options, progress, resume=False) as run:
+    parts = RunParts(task=task, store=store, models=models, settings=settings, progress=progress)
+    with start_run("eval", parts) as run:
         try:
-            steps.score(run, options.split, samples, chosen)
+            steps.score(run, Phase(split), samples, chosen)
         except CapReached as cap:
-            return finish(run, options.split, stopped=str(cap), selected=chosen)
-        return finish(run, options.split, selected=chosen)
+            return finish(run, split, stopped=str(cap), selected=chosen)
+        return finish(run, split, selected=chosen)

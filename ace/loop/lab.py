@@ -1,32 +1,38 @@
-"""Solving samples on behalf of a method or an evaluation, and recording every attempt as an episode."""
+"""Where a run makes attempts: benches that solve samples and record every attempt as an episode, in one lab a step.
+
+Implements `ace.methods.protocol.Lab` and `Bench`. Each attempt is scored once; what a method sees of the outcome
+is its feedback.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from threading import Event
+from typing import TYPE_CHECKING, TypeVar
 
 from ace.agent.citing import cited
 from ace.agent.solver import Solver
 from ace.context.answer_location import stood
 from ace.context.assemble import Assembled
-from ace.errors import AceError, ContextError
-from ace.loop.options import seed_of
+from ace.errors import AceError, ContextError, InputError
+from ace.runs.seeds import seed_of
 from ace.methods.protocol import Trial
 from ace.playbook.model import Playbook
-from ace.task.types import (
-    Attempt,
-    Dissecting,
-    Episode,
-    Feedback,
-    FeedbackKind,
-    Sample,
-    SelfChecking,
-    Task,
-    Verdict,
-)
+from ace.runs.report import Comparison
+from ace.runs.steps import Phase, SampleResult
+from ace.settings import Settings
+from ace.task.scoring import score_attempt
+from ace.task.types import Attempt, Episode, Failure, Feedback, Outcome, Sample, Task, Verdict
+
+if TYPE_CHECKING:
+    from ace.loop.run import Run
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 _TEMPERATURE = 0.7  # of further attempts at a sample: at 0 they would only say the same again
 
@@ -35,75 +41,75 @@ class RunStopped(AceError):
     """Raised in the threads of a run that another thread has ended."""
 
 
-@dataclass(slots=True)
-class Bench:
-    """For one `purpose` (a sample, a subject) in one phase. `episodes` are in the order they were made.
-
-    `context_tokens` (of the playbook), `left_out` and `retrieved` (tokens by source) tell of the context of
-    the first attempt; `unlucky`: it was wrong, and another one right. The verdict goes into the record and
-    the metrics; a trial, which a method sees, has none.
-    """
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """What all benches of a run share: who attempts what, with which context, and how it is shown."""
 
     task: Task
     solver: Solver
     context: Callable[[Sample, Playbook], Assembled]
-    feedback: FeedbackKind
-    run_seed: int
-    version: int
-    phase: str
-    purpose: str
+    settings: Settings
     stop: Event
-    agreement: int = 1
+
+
+@dataclass(slots=True)
+class SampleBench:
+    """Makes and records attempts for one purpose. `episodes` are in the order they were made.
+
+    `context_tokens` (of the playbook), `left_out` and `retrieved` (tokens by source) describe the context of the
+    first attempt. `calls_for` is the name that its model calls are counted for.
+    """
+
+    place: Workplace
+    version: int
+    phase: Phase
+    purpose: str
+    calls_for: str = ""
     episodes: list[Episode] = field(default_factory=list)
     context_tokens: int = 0
     left_out: tuple[str, ...] = ()
     retrieved: dict[str, int] = field(default_factory=dict)
-    unlucky: bool = False
+    judge_error: str = ""
 
     def solve(self, sample: Sample, playbook: Playbook, *, draw: int = 0) -> Trial:
-        """`draw` 0 is the attempt that counts; others differ in seed and temperature."""
-        if self.stop.is_set():
+        """Attempt a sample, score the attempt once, and record it.
+
+        Draw 0 is greedy; others differ in seed and temperature. Raises RunStopped once the run has ended.
+        """
+        if self.place.stop.is_set():
             raise RunStopped("The run has ended; this attempt was not made.")
         attempt, context = self.attempt(sample, playbook, draw=draw)
-        feedback = self._shown(sample, attempt)
-        verdict = self.task.environment.judge(sample, attempt)
-        trial = self.record(sample, attempt, feedback, verdict, context=context.shown)
-        return with_found(trial, context.found)
+        outcome = score_attempt(self.place.task.environment, sample, attempt)
+        trial = self.record(sample, attempt, outcome, context=context.shown)
+        return locate_label(trial, context.found)
 
     def attempt(self, sample: Sample, playbook: Playbook, *, draw: int = 0) -> tuple[Attempt, Assembled]:
-        """An attempt that is not judged or recorded yet, and what it was shown."""
+        """Make an attempt that is not scored or recorded yet; return it with what it was shown."""
         try:
-            context = self.context(sample, playbook)
+            context = self.place.context(sample, playbook)
         except ContextError as error:  # the sample's own fault: it counts as wrong, with its reason
-            return Attempt(sample.id, "", error=f"{type(error).__name__}: {error}"), Assembled("", "", 0, 0)
+            why = f"{type(error).__name__}: {error}"
+            return Attempt(sample.id, "", error=why, failure=Failure.CONTEXT), Assembled("", "", 0, 0)
         if not self.episodes:
-            self._note(context)
+            self._describe(context)
         if draw:
             seed = self.seed("solve", sample.id, draw)
-            return self.solver(sample, context, temperature=_TEMPERATURE, seed=seed), context
-        return self.solver(sample, context, seed=self.seed("solve", sample.id)), context
-
-    def _note(self, context: Assembled) -> None:
-        self.context_tokens = context.playbook_tokens
-        self.left_out = tuple(f"{left.source}: {left.reason}" for left in context.left_out)
-        for item in context.items:
-            self.retrieved[item.source] = self.retrieved.get(item.source, 0) + item.tokens
+            return self.place.solver(sample, context, temperature=_TEMPERATURE, seed=seed, draw=draw), context
+        return self.place.solver(sample, context, seed=self.seed("solve", sample.id)), context
 
     def again(self, sample: Sample, playbook: Playbook) -> tuple[Trial, ...]:
-        return tuple(self.solve(sample, playbook, draw=draw) for draw in range(1, self.agreement))
+        """Make the further attempts by which agreement is judged."""
+        draws = range(1, self.place.settings.agreement)
+        return tuple(self.solve(sample, playbook, draw=draw) for draw in draws)
 
-    def _shown(self, sample: Sample, attempt: Attempt) -> Feedback:
-        environment = self.task.environment
-        feedback = environment.feedback(sample, attempt, self.feedback)
-        if not (self._checked and isinstance(environment, SelfChecking)):
-            return feedback
-        return replace(feedback, ran=environment.self_check(sample, attempt))
+    def record(self, sample: Sample, attempt: Attempt, outcome: Outcome, *, context: str = "") -> Trial:
+        """Keep an attempt as an episode, and return what a method may see of it."""
+        if not self.episodes:
+            self.judge_error = outcome.judge_error
+        shown = outcome.shown(self.place.settings.feedback)
+        return self.record_shown(sample, attempt, shown, outcome.verdict, context=context)
 
-    @property
-    def _checked(self) -> bool:
-        return self.feedback is FeedbackKind.EXECUTION and isinstance(self.task.environment, SelfChecking)
-
-    def record(
+    def record_shown(
         self,
         sample: Sample,
         attempt: Attempt,
@@ -113,37 +119,115 @@ class Bench:
         context: str = "",
         provable: bool = True,
     ) -> Trial:
-        """Keep an attempt, made here or elsewhere, as an episode. One made without bullets used none."""
-        place = (self.phase, self.purpose, len(self.episodes))  # two samples may try the same on a neighbour
-        name = _episode_id(self.task.name, sample.id, *place, context, attempt.text)
+        """Keep an attempt whose feedback is known already, such as one of a log, as an episode."""
+        # Two samples may try the same on a neighbour: the purpose and the place in it tell them apart.
+        place = (str(self.phase), self.purpose, len(self.episodes))
+        name = _episode_id(self.place.task.name, sample.id, *place, context, attempt.text)
         self.episodes.append(
-            Episode(name, sample.id, sample.question, attempt, feedback, verdict, self.version, self.phase)
+            Episode(
+                id=name,
+                sample_id=sample.id,
+                question=sample.question,
+                attempt=attempt,
+                feedback=feedback,
+                verdict=verdict,
+                context_version=self.version,
+                phase=str(self.phase),
+            )
         )
-        parts: tuple[str, ...] = ()
-        if context and feedback.uses and isinstance(self.task.environment, Dissecting):
-            parts = self.task.environment.parts(sample, attempt)
-        named = tuple(bullet for bullet in cited(attempt.text) if f"[{bullet}]" in context)
-        checked = provable and self._checked
-        return Trial(sample, attempt, feedback, name, provable, parts, checked, named)
+        # An attempt that was made without bullets used none.
+        parts = feedback.parts if context and feedback.facts else ()
+        bullets = tuple(bullet for bullet in cited(attempt.text) if f"[{bullet}]" in context)
+        return Trial(sample, attempt, feedback, name, provable, parts=parts, cited=bullets)
+
+    def result(self, trial: Trial) -> SampleResult:
+        """Return the journal's row for the first attempt, which is the one that counts."""
+        return SampleResult(
+            phase=self.phase,
+            sample=trial.sample.id,
+            correct=self.episodes[0].verdict.correct,
+            right=trial.solved,
+            topics=tuple(sorted(trial.feedback.topics)),
+            facts=tuple(fact.text for fact in trial.feedback.facts),
+            error=trial.attempt.error,
+            judge_error=self.judge_error,
+            context_tokens=self.context_tokens,
+            left_out=self.left_out,
+            retrieved=self.retrieved,
+        )
 
     def seed(self, *parts: Hashable) -> int:
-        return seed_of(self.run_seed, self.phase, *parts)
+        """Return a number that depends on the run's seed, the phase and `parts` only."""
+        return seed_of(self.place.settings.seed, str(self.phase), *parts)
 
-    @property
-    def verdict(self) -> Verdict:
-        """Of the first attempt: the one that counts."""
-        return self.episodes[0].verdict
+    def _describe(self, context: Assembled) -> None:
+        self.context_tokens = context.playbook_tokens
+        self.left_out = tuple(f"{item.source}: {item.reason}" for item in context.left_out)
+        for item in context.items:
+            self.retrieved[item.source] = self.retrieved.get(item.source, 0) + item.tokens
 
 
-def with_found(trial: Trial, found: str) -> Trial:
-    """What sources found, and where the right answer stood in it, as far as labels may be shown."""
+class StepLab:
+    """The lab of one step. `benches` are in the order they were first asked for."""
+
+    def __init__(self, run: Run, phase: Phase, version: int) -> None:
+        self.phase, self.version = phase, version
+        self.settings, self.online = run.settings, run.kind == "online"
+        self.benches: dict[tuple[str, str], SampleBench] = {}
+        self._run = run
+
+    def bench(self, purpose: str, *, phase: Phase | None = None, calls_for: str = "") -> SampleBench:
+        """Return the bench for a purpose, made if it is new. `calls_for`: whom its calls are counted for."""
+        at = phase or self.phase
+        key = str(at), purpose
+        if key not in self.benches:
+            place = self._run.workplace
+            self.benches[key] = SampleBench(place, self.version, at, purpose, calls_for or purpose)
+        return self.benches[key]
+
+    def bench_of(self, trial: Trial) -> SampleBench:
+        """Return the bench that a trial of this step was made on."""
+        for bench in self.benches.values():
+            if any(episode.id == trial.episode for episode in bench.episodes):
+                return bench
+        raise KeyError(f"No bench of this step has episode {trial.episode}.")
+
+    def episodes_made(self, *, skip: int = 0) -> list[Episode]:
+        """Return every episode of the step, bench by bench, without the first `skip` of each bench."""
+        return [episode for bench in self.benches.values() for episode in bench.episodes[skip:]]
+
+    def map(self, work: Callable[[T], R], items: Sequence[T], name: Callable[[T], str] = str) -> Iterator[R]:
+        """Work on items in parallel; results in order. Model calls are counted for the item's name."""
+        return self._run.map(work, items, name)
+
+    def counting_for(self, name: str) -> AbstractContextManager[None]:
+        """Count the model calls of a block for `name`."""
+        return self._run.models.meter.about(name)
+
+    def episodes(self, ids: Iterable[str]) -> Sequence[Episode]:
+        """Return recorded episodes in the order they were made."""
+        wanted = sorted(set(ids))
+        return self._run.store.episodes(ids=wanted) if wanted else ()
+
+    def compare(self, phase: Phase, candidate: Playbook, *, sample: str, lead: int) -> Comparison:
+        """Let `candidate` meet the newest version on validation samples.
+
+        Raises InputError while no version is being selected.
+        """
+        if self._run.selection is None:
+            raise InputError("Validation samples are asked only while a version is being selected.")
+        return self._run.selection.compare_candidate(phase, candidate, sample=sample, lead=lead)
+
+
+def locate_label(trial: Trial, found: str) -> Trial:
+    """Add what sources found, and where the right answer stood in it, as far as labels may be shown."""
     if not found:
         return trial
-    gold = trial.feedback.expected.partition(": ")[2]
-    standing = stood(found, trial.sample.question, gold) if gold else None
-    return replace(trial, shown=(found,), found=standing)
+    expected = trial.feedback.expected
+    location = stood(found, trial.sample.question, expected) if expected else None
+    return replace(trial, shown=(found,), found=location)
 
 
 def _episode_id(*parts: Hashable) -> str:
-    """Depends on what happened only, so the same work gives the same ids and the same hashes."""
+    """Name an episode by what happened only, so that the same work gives the same ids and hashes."""
     return f"ep-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]}"

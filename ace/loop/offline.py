@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from random import Random
 
 from ace.errors import CapReached, InputError
-from ace.llm import Team
+from ace.llm.role_models import RoleModels
 from ace.loop import steps
-from ace.loop.contested_lessons import Contest
-from ace.loop.options import Options, Progress, seed_of, silent
-from ace.loop.refining import Refining
-from ace.loop.run import Session, session
+from ace.loop.options import Progress, silent
+from ace.loop.run import Run, RunParts, start_run
 from ace.loop.run_outcome import finish
 from ace.loop.selection import Selection
+from ace.methods.protocol import Moment
 from ace.runs.report import Report
+from ace.runs.seeds import seed_of
+from ace.runs.steps import Phase, PhaseKind
+from ace.settings import Settings
 from ace.store import Store
 from ace.task.types import Sample, Task
 
@@ -25,8 +27,8 @@ _WORDS = 3  # questions whose lengths differ by fewer words count as equally lon
 def learn(
     task: Task,
     store: Store,
-    team: Team,
-    options: Options | None = None,
+    models: RoleModels,
+    settings: Settings | None = None,
     *,
     progress: Progress = silent,
     resume: bool = False,
@@ -36,79 +38,88 @@ def learn(
     Epochs go over the training set in a seeded order. With more than one epoch (or `validate`) a version is
     selected by how it does on `task.val`; the report says when nothing was validated. A cap ends the run
     between steps: the report then says so in `stopped`, and `resume` continues the run.
+
     Raises InputError for a task without training samples.
     """
-    options = options or Options()
-    task = limited(task, options)
+    settings = settings or Settings()
+    task = limit_samples(task, settings)
     if not task.train:
         raise InputError(f"Task {task.name} has no training samples.", hint="Add some to [data] train.")
-    with session("learn", task, store, team, options, progress, resume) as run:
+    parts = RunParts(task=task, store=store, models=models, settings=settings, progress=progress)
+    with start_run("learn", parts, resume=resume) as run:
         selection = Selection(run)
         try:
             return _learn(run, selection)
         except CapReached as cap:
-            return finish(run, "after", selection=selection, stopped=str(cap))
+            return finish(run, PhaseKind.AFTER, selection=selection, stopped=str(cap))
 
 
-def _learn(run: Session, selection: Selection) -> Report:
-    task, options = run.task, run.options
-    tested = task.test if options.measure else ()
-    steps.score(run, "before", tested, run.base)
-    refining, contest = Refining(run), Contest(run)
-    for epoch in range(1, options.epochs + 1):
-        between = partial(_midway, run, selection, epoch) if _validates(run) else None
-        steps.learn(run, f"epoch {epoch}", _ordered(task.train, options.seed, epoch), between)
-        steps.curate(run, f"curation {epoch}")
-        refining.refine(f"refinement {epoch}")
-        _replay(run, epoch)
-        if _validates(run):
-            contest.settle(selection, epoch)
+def _learn(run: Run, selection: Selection) -> Report:
+    task, settings = run.task, run.settings
+    tested = task.test if settings.measure else ()
+    steps.score(run, Phase(PhaseKind.BEFORE), tested, run.base)
+    validates = _validates(run)
+    for epoch in range(1, settings.epochs + 1):
+        between = _select_between(selection, epoch, settings.validate_every) if validates else None
+        samples = _in_order(task.train, settings.seed, epoch)
+        steps.learn(run, Phase(PhaseKind.EPOCH, epoch), samples, between)
+        steps.maintain(run, Moment.EPOCH, epoch)
+        _replay_failures(run, epoch)
+        if validates:
+            steps.maintain(run, Moment.SELECTION, epoch)
             _recheck(run, epoch)
-            selection.meet(str(epoch))
+            selection.select_newest(epoch)
     selected = run.select(selection.selected) if selection.comparisons else run.version
-    steps.score(run, "after", tested, selected)
-    return finish(run, "after", selected=selected, selection=selection)
+    steps.score(run, Phase(PhaseKind.AFTER), tested, selected)
+    return finish(run, PhaseKind.AFTER, selected=selected, selection=selection)
 
 
-def _midway(run: Session, selection: Selection, epoch: int, done: int) -> None:
-    every = run.options.validate_every
-    if every and done % every == 0:
-        selection.meet(f"{epoch}.{done}")
+def _select_between(selection: Selection, epoch: int, every: int | None) -> Callable[[int], None]:
+    def select(batches: int) -> None:
+        if every and batches % every == 0:
+            selection.select_newest(epoch, batches)
+
+    return select
 
 
-def _replay(run: Session, epoch: int) -> None:
-    """What is still wrong comes back while that helps: more is known by now than when it was first asked."""
-    known = {sample.id: sample for sample in run.task.train}
-    for turn in range(run.options.replays):
-        due = _ordered(tuple(known[name] for name in run.replay.due(known)), run.options.seed, epoch)
-        if due:
-            first = [known[name] for name in run.replay.due(sample.id for sample in due)]
-            steps.learn(run, f"replay {epoch}.{turn + 1}", first)
+def _replay_failures(run: Run, epoch: int) -> None:
+    """Attempt again what is still wrong, while that helps: more is known by now than at first."""
+    samples = {sample.id: sample for sample in run.task.train}
+    for turn in range(1, run.settings.replays + 1):
+        due = [samples[name] for name in run.replay_queue.due(samples)]
+        ordered = _in_order(tuple(due), run.settings.seed, epoch)
+        if ordered:
+            names = run.replay_queue.due(sample.id for sample in ordered)
+            steps.learn(run, Phase(PhaseKind.REPLAY, epoch, turn), [samples[name] for name in names])
 
 
-def _recheck(run: Session, epoch: int) -> None:
-    """A few that were right are answered again with the newest version: measured, not learned from."""
-    right = run.replay.right(sample.id for sample in run.task.train)
-    seed = seed_of(run.options.seed, "recheck", epoch)
-    chosen = set(Random(seed).sample(right, min(run.options.recheck, len(right))))  # noqa: S311 (no secret)
+def _recheck(run: Run, epoch: int) -> None:
+    """Answer a few that were right again with the newest version: measured, not learned from."""
+    right = run.replay_queue.right(sample.id for sample in run.task.train)
+    seed = seed_of(run.settings.seed, "recheck", epoch)
+    size = min(run.settings.recheck, len(right))
+    chosen = set(Random(seed).sample(right, size))  # noqa: S311 (no secret)
     again = [sample for sample in run.task.train if sample.id in chosen]
-    steps.score(run, f"recheck {epoch}", again, run.version)
+    steps.score(run, Phase(PhaseKind.RECHECK, epoch), again, run.version)
 
 
-def _validates(run: Session) -> bool:
-    options = run.options
-    unsaid = options.epochs > 1 or options.validate_every is not None
-    return bool(run.task.val) and (unsaid if options.validate is None else options.validate)
+def _validates(run: Run) -> bool:
+    settings = run.settings
+    if not run.task.val:
+        return False
+    if settings.validate is None:
+        return settings.epochs > 1 or settings.validate_every is not None
+    return settings.validate
 
 
-def _ordered(samples: tuple[Sample, ...], seed: int, epoch: int) -> list[Sample]:
-    """Short questions first: what they teach one at a time, long ones combine. Seeded among equals."""
+def _in_order(samples: tuple[Sample, ...], seed: int, epoch: int) -> list[Sample]:
+    """Return short questions first: what they teach one at a time, long ones combine. Seeded among equals."""
     order = list(samples)
     Random(seed_of(seed, "order", epoch)).shuffle(order)  # noqa: S311 (an order, not a secret)
     return sorted(order, key=lambda sample: len(sample.question.split()) // _WORDS)
 
 
-def limited(task: Task, options: Options) -> Task:
-    """The task with the first `limit` samples of each split."""
-    most = options.limit
+def limit_samples(task: Task, settings: Settings) -> Task:
+    """Return the task with the first `limit` samples of each split."""
+    most = settings.limit
     return replace(task, train=task.train[:most], val=task.val[:most], test=task.test[:most])

@@ -1,12 +1,12 @@
 """Serving: answer now, learn when feedback comes, in a thread behind. Answers never wait for learning.
 
-    with serve(task, store, team) as agent:
-        answer = agent.answer("How many orders were cancelled?")
-        agent.feedback(answer.episode, right=False, expected="SELECT ...")
+    with serve(task, store, models) as server:
+        answer = server.answer("How many parcels were refused?")
+        server.feedback(answer.episode, right=False, expected="12")
 
-An answer is in the file when it is given, and feedback when `feedback` returns: whatever happens later,
-a later serving of the same task learns from what is left. A store belongs to one thread, so the learner
-opens its own (see `ace.loop.background_learner`).
+An answer is in the file when it is given, and feedback when `feedback` returns: whatever happens later, a later
+serving of the same task learns from what is left. A store belongs to one thread, so the learner opens its own (see
+`ace.loop.background_learner`).
 """
 
 from __future__ import annotations
@@ -14,100 +14,117 @@ from __future__ import annotations
 import queue
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from threading import Event, Thread
+from threading import Thread
 from types import TracebackType
 from typing import Self
 
 from ace.errors import InputError
-from ace.llm import Team
-from ace.loop.answer_stream import PHASE
-from ace.loop.background_learner import UNJUDGED, Ended, Item, Told, learn_behind
-from ace.loop.contexts import contexts_of, solver_of
-from ace.loop.lab import Bench
-from ace.loop.options import Options, Progress, silent
+from ace.llm.role_models import RoleModels
+from ace.loop.answer_stream import ONLINE
+from ace.loop.background_learner import (
+    UNJUDGED,
+    Ended,
+    FeedbackCame,
+    Inbox,
+    Item,
+    learn_behind,
+)
+from ace.loop.contexts import build_contexts, build_solver
+from ace.loop.lab import SampleBench, Workplace
+from ace.loop.options import Progress, silent
+from ace.loop.run import RunParts
 from ace.playbook.model import Playbook
 from ace.runs.drift import watch
+from ace.runs.records import Said
 from ace.runs.report import Report
-from ace.store import Said, Store
-from ace.task.types import FeedbackKind, Sample, Task
+from ace.settings import FeedbackKind, Settings
+from ace.store import Store
+from ace.task.scoring import observe_attempt
+from ace.task.types import Sample, Task
 
 _LOOKS = 0.1  # seconds between looks at whether the learner is still there
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What was answered, and the id by which feedback finds it. `error`: why there is no text."""
+class ServedAnswer:
+    """The answer, and the id by which feedback finds it. `error`: why there is no text."""
 
     text: str
     episode: str
     error: str = ""
 
 
-class Agent:
+class OnlineServer:
     """Answers with the newest playbook, in the thread that opened its store. Make it with `serve`."""
 
-    def __init__(self, task: Task, store: Store, team: Team, options: Options, progress: Progress) -> None:
-        self.task, self.store, self._options = task, store, options
-        self._context = contexts_of(task, store, team, options)
-        self._solver = solver_of(task, team, self._context)
-        self._meter, self._stop, self._count = team.meter, Event(), 0
-        self._waiting: queue.Queue[Item] = queue.Queue(options.waiting)
-        self._learned: Future[Report] = Future()
-        started: Future[int] = Future()
-        work = (task, store.path, store.branch_name, team, options, progress)
+    def __init__(self, parts: RunParts) -> None:
+        self.task, self.store, self._parts = parts.task, parts.store, parts
+        self._contexts = build_contexts(parts.task, parts.store, parts.models, parts.settings)
+        self._place = Workplace(
+            parts.task,
+            build_solver(parts.task, parts.models, self._contexts),
+            self._contexts.assemble_for,
+            parts.settings,
+            parts.stop,
+        )
+        self._answers = 0
+        self._inbox = Inbox(
+            waiting=queue.Queue[Item](parts.settings.waiting), started=Future(), learned=Future()
+        )
         self._thread = Thread(
             target=learn_behind,
-            args=(*work, self._waiting, self._stop, started, self._learned),
+            args=(parts, parts.store.path, parts.store.branch_name, self._inbox),
             name="learner",
             daemon=True,  # a call to a model that hangs must not keep the process
         )
         self._thread.start()
-        self.run = started.result()
+        self.run: int = self._inbox.started.result()
 
-    def answer(self, question: str | Sample) -> Answer:
-        """Answer with the playbook as it is now. In the file before it is returned."""
-        sample = question if isinstance(question, Sample) else self._sample(question)
-        playbook, bench = self._bench(sample)
-        with self._meter.about(sample.id):
+    def answer(self, question: str | Sample) -> ServedAnswer:
+        """Answer with the playbook as it is now. The answer is in the file before it is returned."""
+        sample = question if isinstance(question, Sample) else self._sample_for(question)
+        playbook, bench = self._open_bench(sample)
+        with self._parts.models.meter.about(sample.id):
             attempt, context = bench.attempt(sample, playbook)
-        shown = self.task.environment.feedback(sample, attempt, FeedbackKind.EXECUTION)
-        trial = bench.record(sample, attempt, shown, UNJUDGED, context=context.shown)
+        outcome = observe_attempt(self.task.environment, sample, attempt)
+        shown = outcome.shown(FeedbackKind.EXECUTION)
+        trial = bench.record_shown(sample, attempt, shown, UNJUDGED, context=context.shown)
         self._keep(bench)
-        return Answer(attempt.answer, trial.episode, attempt.error)
+        return ServedAnswer(attempt.answer, trial.episode, attempt.error)
 
     def feedback(
         self, episode: str, *, right: bool, expected: str = "", text: str = "", author: str = "program"
     ) -> None:
-        """What became of an answer: sooner, later, or never. In the file when this returns.
+        """Record what became of an answer: sooner, later, or never. It is in the file when this returns.
 
-        It waits while the learner is `waiting` answers behind. `expected` is the right answer, `text`
-        anything else worth knowing. UnknownVersion for an episode that is not in the file.
+        It waits while the learner is `waiting` answers behind. `expected` is the right answer, `text` anything
+        else worth knowing. Raises UnknownVersion for an episode that is not in the file.
         """
         self.store.add_feedback(Said(episode, right, expected, text, author))
-        self._put(Told())
+        self._put(FeedbackCame())
 
     def examine(self, sample: Sample) -> None:
         """Answer a sample whose right answer the task knows: scored at once, learned from behind."""
-        playbook, bench = self._bench(sample)
-        with self._meter.about(sample.id):
+        playbook, bench = self._open_bench(sample)
+        with self._parts.models.meter.about(sample.id):
             trial = bench.solve(sample, playbook)
         self._keep(bench)
         self._put((trial, bench.episodes[0]))
 
     def close(self, stopped: str = "") -> Report:
-        """Learn from what waits, then end the run: its report. Raises what ended the learner early."""
+        """Learn from what waits, then end the run and return its report. Raises what ended the learner early."""
         self._put(Ended(stopped))
-        return self._learned.result()
+        return self._inbox.learned.result()
 
     @property
     def behind(self) -> int:
         """How much is left to learn from, what is being learned from included."""
-        return 0 if self.ended else self._waiting.unfinished_tasks
+        return 0 if self.ended else self._inbox.waiting.unfinished_tasks
 
     @property
     def ended(self) -> bool:
-        """The learner has stopped: an error or a cap. Answers and feedback are still kept."""
-        return self._learned.done()
+        """Tell whether the learner has stopped: an error or a cap. Answers and feedback are still kept."""
+        return self._inbox.learned.done()
 
     def __enter__(self) -> Self:
         return self
@@ -118,51 +135,57 @@ class Agent:
         if kind is None:
             self.close()
             return
-        self._stop.set()  # what waits is in the file
+        self._parts.stop.set()  # what waits is in the file
         self._thread.join(timeout=5.0)
 
-    def _sample(self, question: str) -> Sample:
-        known = next((sample for sample in self.task.train if sample.question == question), None)
-        data = known.data if known else {}
-        return Sample(f"asked-{self.run}-{self._count + 1}", question, data)
+    def _sample_for(self, question: str) -> Sample:
+        """Return a sample for a question, with the data of the training sample that asks the same."""
+        same = (sample for sample in self.task.train if sample.question == question)
+        twin = next(same, None)
+        return Sample(f"asked-{self.run}-{self._answers + 1}", question, twin.data if twin else {})
 
-    def _bench(self, sample: Sample) -> tuple[Playbook, Bench]:
-        """What it is answered with, and where it is recorded. Each answer has a purpose of its own."""
-        self._count += 1
-        purpose = f"{sample.id} in run {self.run}, answer {self._count}"
-        version, options = self.store.head().number, self._options
-        where = (version, PHASE, purpose, self._stop)
-        bench = Bench(self.task, self._solver, self._context, options.feedback, options.seed, *where)
-        return self.store.checkout(version), bench
+    def _open_bench(self, sample: Sample) -> tuple[Playbook, SampleBench]:
+        """Return what it is answered with, and where it is recorded. Each answer has a purpose of its own."""
+        self._answers += 1
+        purpose = f"{sample.id} in run {self.run}, answer {self._answers}"
+        version = self.store.head().number
+        return self.store.checkout(version), SampleBench(self._place, version, ONLINE, purpose)
 
-    def _keep(self, bench: Bench) -> None:
-        made = self.store.commit(
+    def _keep(self, bench: SampleBench) -> None:
+        commit = self.store.commit(
             (), author="generator", reason="served", run=self.run, episodes=bench.episodes
         )
-        self._context.keep(made.playbook)  # what was computed of a question is not kept for ever
+        self._contexts.keep_vectors(commit.playbook)  # what was computed of a question is not kept for ever
 
     def _put(self, item: Item) -> None:
         """Wait for room, as long as somebody makes room."""
-        while not self._learned.done():
+        while not self._inbox.learned.done():
             try:
-                self._waiting.put(item, timeout=_LOOKS)
+                self._inbox.waiting.put(item, timeout=_LOOKS)
             except queue.Full:
                 continue
             return
 
 
 def serve(
-    task: Task, store: Store, team: Team, options: Options | None = None, *, progress: Progress = silent
-) -> Agent:
-    """Begin to serve. Use what it returns as a context manager; leaving it learns from what waits.
+    task: Task,
+    store: Store,
+    models: RoleModels,
+    settings: Settings | None = None,
+    *,
+    progress: Progress = silent,
+) -> OnlineServer:
+    """Begin to serve. Use the server as a context manager; leaving it learns from what waits.
 
-    Raises InputError where what people say could not be learned from.
+    Raises InputError where feedback could not be learned from.
     """
-    options = options or Options()
-    if options.feedback is not FeedbackKind.LABELS:
+    settings = settings or Settings()
+    if settings.feedback is not FeedbackKind.LABELS:
         raise InputError(
-            "What is said of an answer is a label, so serving learns with labels.",
-            hint="Leave out --feedback.",
+            "Feedback on an answer is a label, so serving learns with labels.", hint="Leave out --feedback."
         )
-    watch(options.drift)
-    return Agent(task, store, team, replace(options, behind=False), progress)
+    watch(settings.drift)
+    settings = replace(settings, behind=False)
+    return OnlineServer(
+        RunParts(task=task, store=store, models=models, settings=settings, progress=progress)
+    )

@@ -1,8 +1,8 @@
 """Learning from recorded attempts: nobody makes them again, what they teach is proven where it can be.
 
-An attempt at a training sample of the task is judged by the task's environment, and its lesson is proven as
-any other. For the rest the log's own word counts as the label, and a lesson waits in quarantine until an
-attempt proves it. With feedback of kind execution or none that word is not shown to any role.
+An attempt at a training sample of the task is judged by the task's environment, and its lesson is proven as any
+other. For the rest the log's own word counts as the label, and a lesson waits in quarantine until an attempt proves
+it. With feedback of kind execution or none that word is not shown to any role.
 """
 
 from __future__ import annotations
@@ -12,29 +12,31 @@ from dataclasses import replace
 from functools import partial
 
 from ace.errors import CapReached, InputError
-from ace.llm import Team
+from ace.llm.role_models import RoleModels
 from ace.loop import steps
-from ace.loop.group_merging import Lesson
-from ace.loop.lab import Bench
-from ace.loop.offline import limited
-from ace.loop.options import Options, Progress, silent
-from ace.loop.run import Session, Work, session
+from ace.loop.lab import StepLab
+from ace.loop.offline import limit_samples
+from ace.loop.options import Progress, silent
+from ace.loop.run import Run, RunParts, StepWork, start_run
 from ace.loop.run_outcome import finish
-from ace.methods.protocol import Trial
+from ace.methods.protocol import Moment, Trial
 from ace.runs.report import Report
+from ace.runs.steps import Phase, PhaseKind
+from ace.settings import FeedbackKind, Settings
 from ace.store import Store
+from ace.task.scoring import score_attempt
 from ace.task.traces import WITHOUT_A_TASK, Recorded, Trace, fingerprint, match, numbered
-from ace.task.types import FeedbackKind, Task
+from ace.task.types import Task
 
-PHASE = "traces"
+_TRACES = Phase(PhaseKind.TRACES)
 
 
 def learn_from_traces(
     task: Task,
     traces: Sequence[Trace],
     store: Store,
-    team: Team,
-    options: Options | None = None,
+    models: RoleModels,
+    settings: Settings | None = None,
     *,
     progress: Progress = silent,
     resume: bool = False,
@@ -43,70 +45,67 @@ def learn_from_traces(
 
     Attempts at validation and test samples are left out. Raises InputError where nothing is left.
     """
-    options = options or Options()
-    if options.epochs > 1 or options.validate:
+    settings = settings or Settings()
+    if settings.epochs > 1 or settings.validate:
         raise InputError(
             "Recorded attempts are gone over once, and no version is chosen among several.",
             hint="Leave out --epochs and --validate.",
         )
     traces = numbered(traces)
-    recorded, left_out = match(task, traces[: options.limit])
-    task = replace(limited(task, options), train=task.train)  # the limit is one of attempts here
+    recorded, held_out = match(task, traces[: settings.limit])
+    task = replace(limit_samples(task, settings), train=task.train)  # the limit is one of attempts here
     if not recorded:
         raise InputError(
-            f"None of the {len(left_out)} recorded attempts may be learned from: their samples are held out.",
+            f"None of the {len(held_out)} recorded attempts may be learned from: their samples are held out.",
             hint="Give attempts at training samples, or at samples the task does not have.",
         )
     name = fingerprint(traces) if task.train else f"{fingerprint(traces)} {WITHOUT_A_TASK}"
-    with session("learn", task, store, team, options, progress, resume, traces=name) as run:
+    parts = RunParts(task=task, store=store, models=models, settings=settings, progress=progress)
+    with start_run("learn", parts, resume=resume, traces=name) as run:
         try:
-            return _learn(run, recorded, len(left_out))
+            return _learn(run, recorded, len(held_out))
         except CapReached as cap:
-            return finish(run, "after", stopped=str(cap), skipped=len(left_out))
+            return finish(run, PhaseKind.AFTER, stopped=str(cap), skipped=len(held_out))
 
 
-def _learn(run: Session, recorded: Sequence[Recorded], skipped: int) -> Report:
-    tested = run.task.test if run.options.measure else ()
-    steps.score(run, "before", tested, run.base)
-    works = {r.sample.id: r.trace.answer for r in reversed(recorded) if r.trace.correct}
+def _learn(run: Run, recorded: Sequence[Recorded], skipped: int) -> Report:
+    tested = run.task.test if run.settings.measure else ()
+    steps.score(run, Phase(PhaseKind.BEFORE), tested, run.base)
+    right_answers: dict[str, str] = {}
+    for attempt in recorded:
+        if attempt.trace.correct:
+            right_answers.setdefault(attempt.sample.id, attempt.trace.answer)
+    study = partial(_study, run, right_answers)
     # What can be proven goes first, so that no batch says of one lesson that it holds and that it waits.
-    order = sorted(recorded, key=lambda each: not each.provable)
-    here = sum(each.provable for each in recorded)
-    for part in (order[:here], order[here:]):
-        steps.in_batches(run, PHASE, part, partial(_study, run, works))
-    if here:  # what cannot be attempted again cannot be curated under proof
-        steps.curate(run, "curation 1")
-    steps.score(run, "after", tested, run.version)
-    return finish(run, "after", selected=run.version, skipped=skipped)
+    provable = [attempt for attempt in recorded if attempt.provable]
+    unprovable = [attempt for attempt in recorded if not attempt.provable]
+    steps.in_batches(run, _TRACES, provable, study)
+    steps.in_batches(run, _TRACES, unprovable, study)
+    if provable:  # what cannot be attempted again cannot be curated under proof
+        steps.maintain(run, Moment.TRACES, 1)
+    steps.score(run, Phase(PhaseKind.AFTER), tested, run.version)
+    return finish(run, PhaseKind.AFTER, selected=run.version, skipped=skipped)
 
 
-def _study(run: Session, works: Mapping[str, str], recorded: Sequence[Recorded]) -> Work:
-    version, playbook = run.version, run.playbook
-    proven = frozenset(run.taught)
-
-    def study(each: Recorded) -> Lesson:
-        bench = run.bench(PHASE, version, each.trace.id)
-        trial = _trial(bench, each, works.get(each.sample.id, ""))
-        if each.sample.id in proven:  # the playbook knows what this attempt did not
-            return bench, trial, ()
-        return bench, trial, run.method.learn(trial, playbook, bench, run.evidence)
-
-    work = steps.learned(run, PHASE, list(run.map(study, recorded, lambda each: each.trace.id)))
-    named = [{**result, "calls": each.trace.id} for result, each in zip(work.results, recorded, strict=True)]
-    return replace(work, results=named)
+def _study(run: Run, right_answers: Mapping[str, str], recorded: Sequence[Recorded]) -> StepWork:
+    lab = run.lab(_TRACES)
+    trials = [_record(lab, attempt, right_answers.get(attempt.sample.id, "")) for attempt in recorded]
+    work = steps.learn_from(run, lab, trials)
+    pairs = zip(work.results, recorded, strict=True)
+    return replace(work, results=[replace(result, calls=attempt.trace.id) for result, attempt in pairs])
 
 
-def _trial(bench: Bench, recorded: Recorded, works: str) -> Trial:
-    """The recorded attempt as one made here: judged here if it can be, else as the log says."""
+def _record(lab: StepLab, recorded: Recorded, right_answer: str) -> Trial:
+    """Record an attempt as one made here: judged here if it can be, else as the log says."""
     trace, sample = recorded.trace, recorded.sample
-    attempt = trace.attempt(sample)
+    bench, attempt = lab.bench(trace.id), trace.attempt(sample)
     if not recorded.provable:
-        shown = trace.feedback(bench.feedback, works if bench.feedback is FeedbackKind.LABELS else "")
-        return bench.record(sample, attempt, shown, trace.verdict, provable=False)
-    environment = bench.task.environment
-    verdict = environment.judge(sample, attempt)
-    if trace.correct not in (None, verdict.correct):
-        verdict = replace(verdict, detail=f"{verdict.detail}; {trace.outcome}".lstrip("; "))
-    shown = environment.feedback(sample, attempt, bench.feedback)
-    trial = bench.record(sample, attempt, shown, verdict)
-    return replace(trial, shown=(*trace.turns, trace.answer, trace.error))
+        label = right_answer if lab.settings.feedback is FeedbackKind.LABELS else ""
+        shown = trace.feedback(lab.settings.feedback, label)
+        trial = bench.record_shown(sample, attempt, shown, trace.verdict, provable=False)
+        return replace(trial, recorded=True)
+    outcome = score_attempt(bench.place.task.environment, sample, attempt)
+    if trace.correct not in (None, outcome.correct):
+        outcome = replace(outcome, detail=f"{outcome.detail}; {trace.outcome}".lstrip("; "))
+    trial = bench.record(sample, attempt, outcome)
+    return replace(trial, shown=(*trace.turns, trace.answer, trace.error), recorded=True)

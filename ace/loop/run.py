@@ -1,7 +1,7 @@
-"""A run in progress: its journal, its playbook, its evidence. Every step is journaled as it is committed.
+"""A run in progress: its journal, its playbook, its method's state. Every step is journaled as it is committed.
 
-On resume the journal is replayed: a step that is in it is not done again, it only rebuilds the evidence. Of a
-step that was cut off, the calls that came to an end are answered from the journal of calls.
+On resume the journal is replayed: a step that is in it is not done again, the method only takes it in. Of a step
+that was cut off, the calls that came to an end are answered from the journal of calls.
 """
 
 from __future__ import annotations
@@ -9,284 +9,287 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from threading import Event
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from ace.context import Source
 from ace.errors import CapReached, InputError, StoreConflict, StoreError
-from ace.llm import Team
 from ace.llm.prompts import prompt_hash
-from ace.loop.contexts import contexts_of, solver_of
+from ace.llm.role_models import RoleModels
+from ace.loop.contexts import Contexts, build_contexts, build_solver
 from ace.loop.executor import ordered_map
-from ace.loop.lab import Bench, RunStopped
-from ace.loop.options import Options, Progress
-from ace.loop.outage import Silence
-from ace.loop.replay_queue import Replay
-from ace.methods.ace.admission import seen_in
-from ace.methods.ace.evidence import Evidence
-from ace.methods.protocol import Method, Trial
+from ace.loop.lab import RunStopped, StepLab, Workplace
+from ace.loop.options import Progress
+from ace.loop.outage import OutageDetector
+from ace.loop.replay_queue import ReplayQueue
+from ace.methods import build_method
+from ace.methods.protocol import Method, State, Update
 from ace.playbook.delta import diff, touched
-from ace.playbook.model import Bullet, Delta, Playbook, Status, Vote
+from ace.playbook.model import Delta, Playbook, Vote
 from ace.retrieval.sources import recorded, sources_of
 from ace.runs.cost import faults_met, usage_by_role, worked
-from ace.runs.records import Proposal, Run, RunStatus, Step
+from ace.runs.records import Proposal, Reason, RunStatus
+from ace.runs.records import Run as RunRecord
+from ace.runs.steps import Notes, Phase, PhaseKind, SampleResult, StepRecord
+from ace.settings import Settings
 from ace.store import Commit, Store
 from ace.task.types import Episode, Task
+
+if TYPE_CHECKING:
+    from ace.loop.selection import Selection
 
 T = TypeVar("T")
 R = TypeVar("R")
 
+_PROMPTS = ("ace.agent", "ace.methods.ace", "ace.memory")
 
-@dataclass(frozen=True, slots=True)
-class Work:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepWork:
     """What a step did: the delta to commit, and what its journal row keeps."""
 
-    delta: Delta
-    results: Sequence[Mapping[str, Any]]
+    delta: Delta = ()
+    results: Sequence[SampleResult] = ()
     reason: str
     author: str = "curator"
     episodes: Sequence[Episode] = ()
     proposals: Sequence[Proposal] = ()
-    kept: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    noted: Mapping[str, Any] = field(default_factory=dict)  # what else the journal row says
+    proofs: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    notes: Notes = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, update: Update, lab: StepLab, reason: str) -> StepWork:
+        """Return the work of a method's update, with every episode of the lab."""
+        return cls(
+            delta=update.delta,
+            reason=update.reason or reason,
+            author=update.author,
+            episodes=lab.episodes_made(),
+            proposals=update.proposals,
+            proofs=update.proofs,
+            notes=update.notes,
+        )
 
 
-class Session:
-    """One run over a task and a store. Make it with `session`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunParts:
+    """What a run is made of: the task, the file, the models, the settings, and whom to tell of progress."""
 
-    def __init__(
-        self,
-        task: Task,
-        store: Store,
-        team: Team,
-        options: Options,
-        progress: Progress,
-        record: Run,
-        sources: tuple[Source, ...],
-        stop: Event | None = None,
-    ) -> None:
-        self.task, self.store, self.team, self.options, self.progress = task, store, team, options, progress
-        self.run, self.kind, self.base = record.id, record.kind, int(record.config["base"])
-        self.contexts = contexts_of(task, store, team, options, sources)
-        self.method: Method = self.contexts.method
-        self.solver = solver_of(task, team, self.contexts)
-        self.evidence = self._fresh(store.checkout(self.base))
-        self._journal = {step.number: step for step in store.steps(self.run)}
-        self._number, self.version = 0, self.base
-        self._stop = stop or Event()
-        self.payloads: list[Mapping[str, Any]] = []
-        self.taught: set[str] = set()  # samples that proved a bullet
-        self.contested: dict[str, Mapping[str, list[str]]] = {}  # sample -> what mended it and broke another
-        self.bullets = len(store.checkout(self.base))
-        self.replay = Replay(options.graduate, options.evict)
-        self.silence, self.deafness = Silence(), Silence()  # of attempts, and of the other roles
-        self.journal = store.call_journal(self.run)
-        paid = store.calls(self.run)
-        took = max(float((record.report or {}).get("seconds", 0)), worked(paid, self._journal.values()))
-        team.meter.begin_run(self.journal, spent=usage_by_role(paid), seconds=took)
+    task: Task
+    store: Store
+    models: RoleModels
+    settings: Settings
+    progress: Progress
+    stop: Event = field(default_factory=Event)
+
+
+class Run:
+    """One run over a task and a store. Make it with `start_run`."""
+
+    def __init__(self, parts: RunParts, record: RunRecord, contexts: Contexts) -> None:
+        self.parts = parts
+        self.task, self.store, self.models = parts.task, parts.store, parts.models
+        self.settings, self.progress = parts.settings, parts.progress
+        self.id, self.kind, self.base = record.id, record.kind, int(record.config["base"])
+        self.contexts = contexts
+        self.workplace = Workplace(
+            self.task,
+            build_solver(self.task, self.models, contexts),
+            contexts.assemble_for,
+            self.settings,
+            parts.stop,
+        )
+        self.version = self.base
+        self.steps: list[StepRecord] = []
+        self.bullets = len(self.store.checkout(self.base))
+        self.replay_queue = ReplayQueue(self.settings.graduate, self.settings.evict)
+        self.attempts_outage, self.roles_outage = OutageDetector(), OutageDetector()
+        self.selection: Selection | None = None
+        self._next_step = 0
+        rows = self.store.steps(self.id)
+        self._journal = {row.number: StepRecord.from_step(row) for row in rows}
+        self.call_journal = self.store.call_journal(self.id)
+        calls = self.store.calls(self.id)
+        reported = float((record.report or {}).get("seconds", 0))
+        seconds = max(reported, worked(calls, self._journal.values()))
+        self.models.meter.begin_run(self.call_journal, spent=usage_by_role(calls), seconds=seconds)
+        contexts.state = self._start()
+
+    @property
+    def method(self) -> Method:
+        """The method of this run."""
+        return self.contexts.method
+
+    @property
+    def state(self) -> State:
+        """The method's state: the fold of the steps so far."""
+        return self.contexts.state
 
     @property
     def stopped(self) -> bool:
-        return self._stop.is_set()
+        """Tell whether another thread has ended the run."""
+        return self.parts.stop.is_set()
 
     @property
     def playbook(self) -> Playbook:
-        """As of the last step."""
+        """The playbook as of the last step."""
         return self.store.checkout(self.version)
 
-    def lessons(self, trial: Trial, playbook: Playbook, bench: Bench) -> tuple[Proposal, ...]:
-        """What the method makes of a trial."""
-        return self.method.learn(trial, playbook, bench, self.evidence)
-
-    def forget(self) -> None:
-        """What earlier samples showed is no longer to be counted on: the evidence starts anew."""
-        self.evidence = self._fresh(self.playbook)
-
-    def _fresh(self, playbook: Playbook) -> Evidence:
-        """Knows the questions, and where the bullets are; nothing proves anything yet."""
-        evidence = Evidence(self.task.train, newest_wins=self.kind == "online" and self.options.drift)
-        for bullet in playbook:
-            evidence.kept(bullet, ())
-        _taint(evidence, self.store, playbook)
-        return evidence
-
-    def bench(self, phase: str, version: int, purpose: str) -> Bench:
-        options = self.options
-        return Bench(
-            self.task,
-            self.solver,
-            self.contexts,
-            options.feedback,
-            options.seed,
-            version,
-            phase,
-            purpose,
-            self._stop,
-            options.agreement,
-        )
+    def lab(self, phase: Phase, version: int | None = None) -> StepLab:
+        """Return a lab for one step, whose attempts begin with `version` (the last one by default)."""
+        return StepLab(self, phase, self.version if version is None else version)
 
     def map(self, work: Callable[[T], R], items: Sequence[T], name: Callable[[T], str] = str) -> Iterator[R]:
-        """In parallel, results in order. The calls that `work` makes for an item are made for its `name`."""
+        """Work on items in parallel; results in order. Model calls for an item are counted for its name."""
 
-        def named(item: T) -> R:
-            with self.team.meter.about(name(item)):
+        def work_counted(item: T) -> R:
+            with self.models.meter.about(name(item)):
                 return work(item)
 
-        return ordered_map(named, items, self.options.workers, self._stop)
+        return ordered_map(work_counted, items, self.settings.workers, self.parts.stop)
 
-    def step(self, phase: str, work: Callable[[], Work]) -> Step:
+    def step(self, phase: Phase, work: Callable[[], StepWork]) -> StepRecord:
         """Do `work` and commit it with its journal row, unless the journal has it already."""
-        number, self._number = self._number, self._number + 1
+        number = self._next_step
+        self._next_step += 1
         step = self._journal.get(number) or self._do(number, phase, work)
-        self._count(step.version)
+        self._count_bullets(step.version)
         self.version = step.version
-        self._learn_from(step)
-        self.payloads.append(step.payload)
+        self._take_in(step)
+        self.steps.append(step)
         return step
 
     def select(self, version: int) -> int:
         """Make the head what `version` was, so that what is used next is what was selected."""
         delta = diff(self.playbook, self.store.checkout(version))
         reason = f"version {version} holds its place on validation"
-        return self.step("selection", lambda: Work(delta, [], reason, "gate")).version
+        work = StepWork(delta=delta, reason=reason, author="gate")
+        return self.step(Phase(PhaseKind.SELECTION), lambda: work).version
 
-    def _do(self, number: int, phase: str, work: Callable[[], Work]) -> Step:
-        began, started, meter = time.time(), time.perf_counter(), self.team.meter
-        meter.begin_step(number, phase)
-        done = work()
+    def _start(self) -> State:
+        lab = self.lab(Phase(PhaseKind.BEFORE))
+        return self.method.start(self.task, self.store.checkout(self.base), lab)
+
+    def _do(self, number: int, phase: Phase, work: Callable[[], StepWork]) -> StepRecord:
+        began, started, meter = time.time(), time.perf_counter(), self.models.meter
+        meter.begin_step(number, str(phase))
+        result = work()
         calls = meter.calls
-        payload = {
-            "results": list(done.results),
-            "kept": {bullet: list(samples) for bullet, samples in done.kept.items()},
-            "proposals": [proposal.outcome for proposal in done.proposals],
-            "usage": {role: asdict(used) for role, used in usage_by_role(calls).items()},
-            "faults": faults_met(calls),
-            "started": began,
-            "seconds": time.perf_counter() - started,
-            **done.noted,
-        }
-        commit = self._committed((number, phase, payload), done)
-        self.contexts.keep(commit.playbook)
-        return Step(self.run, number, phase, payload, commit.version.number)
+        record = StepRecord(
+            run=self.id,
+            number=number,
+            phase=phase,
+            version=self.version,
+            results=tuple(result.results),
+            proofs=result.proofs,
+            proposals=tuple(proposal.outcome for proposal in result.proposals),
+            usage={role: asdict(usage) for role, usage in usage_by_role(calls).items()},
+            faults=faults_met(calls),
+            started=began,
+            seconds=time.perf_counter() - started,
+            notes=result.notes,
+        )
+        record, commit = self._commit(record, result)
+        self.contexts.keep_vectors(commit.playbook)
+        return replace(record, version=commit.version.number)
 
-    def _committed(self, step: tuple[int, str, dict[str, Any]], done: Work) -> Commit:
-        """What another writer has edited since stays as that left it: the rest of the delta is committed,
-        and what is dropped is a rejected proposal.
+    def _commit(self, record: StepRecord, work: StepWork) -> tuple[StepRecord, Commit]:
+        """Commit a step, and keep edits that another writer committed in the meantime.
+
+        The rest of the delta is committed; what is dropped is recorded as a rejected proposal.
         """
         try:
-            return self.store.commit(
-                done.delta,
-                author=done.author,
-                reason=done.reason,
+            commit = self.store.commit(
+                work.delta,
+                author=work.author,
+                reason=work.reason,
                 expect=self.version,
-                run=self.run,
-                step=step,
-                episodes=done.episodes,
-                proposals=done.proposals,
+                run=self.id,
+                step=(record.number, str(record.phase), record.payload()),
+                episodes=work.episodes,
+                proposals=work.proposals,
             )
         except StoreConflict as conflict:
-            if not (names := frozenset(conflict.details.get("bullets", ()))):
+            edited = frozenset(conflict.details.get("bullets", ()))
+            if not edited:
                 raise
-            payload = step[2]
-            payload["proposals"] = [*payload["proposals"], "rejected"]
-            payload["kept"] = {name: by for name, by in payload["kept"].items() if name not in names}
-            return self._committed(step, _yielding(done, names))
+            proofs = {bullet: samples for bullet, samples in record.proofs.items() if bullet not in edited}
+            proposals = (*record.proposals, "rejected")
+            record = replace(record, proposals=proposals, proofs=proofs)
+            return self._commit(record, _without_edited(work, edited))
+        return record, commit
 
-    def _count(self, version: int) -> None:
-        """Keeps `bullets` by what a step changed; nothing here goes over the whole playbook."""
+    def _count_bullets(self, version: int) -> None:
+        """Keep `bullets` by what a step changed; nothing here goes over the whole playbook."""
         if version == self.version:
             return
         before, after = self.playbook.bullets, self.store.checkout(version).bullets
-        ids = {name for operation in self.store.operations(version) for name in touched(operation)}
-        for name in ids:
-            was, now = before.get(name), after.get(name)
-            self.bullets += bool(now and now.live) - bool(was and was.live)
+        for name in {name for operation in self.store.operations(version) for name in touched(operation)}:
+            old, new = before.get(name), after.get(name)
+            self.bullets += int(new is not None and new.live) - int(old is not None and old.live)
 
-    def _learn_from(self, step: Step) -> None:
-        self.taught.update(name for samples in step.payload["kept"].values() for name in samples)
-        self.silence.broken |= any(not result["error"] for result in step.payload["results"])
-        self.deafness.broken |= "accepted" in step.payload["proposals"]
-        if step.phase.startswith(("epoch", "replay", "online", "traces")):
-            taught = {sample for samples in step.payload["kept"].values() for sample in samples}
-            for result in step.payload["results"]:
-                self.evidence.saw(result["sample"], result["subjects"], result["right"], result["uses"])
-                self.evidence.reflections[result["sample"]] += result["reflections"]
-                name = result["sample"]
-                self.evidence.refutes(name, result["situation"], result["refuted"])
-                self.replay.saw(name, right=result["right"], taught=name in taught)
-                if result["right"] or name in taught or result["contested"]:
-                    self.contested[name] = result["contested"]
-        if step.payload["kept"]:
-            bullets = self.store.checkout(step.version).bullets
-            for bullet, samples in step.payload["kept"].items():
-                if bullet in bullets:
-                    self.evidence.kept(bullets[bullet], samples)
-            _taint(self.evidence, self.store, (bullets[b] for b in step.payload["kept"] if b in bullets))
+    def _take_in(self, step: StepRecord) -> None:
+        """Fold a step into what the run knows: outages, samples that are owed, the method's state."""
+        if any(not result.error for result in step.results):
+            self.attempts_outage.heard = True
+        if "accepted" in step.proposals:
+            self.roles_outage.heard = True
+        if step.phase.learns:
+            taught = step.taught
+            for result in step.results:
+                self.replay_queue.observe(result.sample, right=result.right, taught=result.sample in taught)
+        playbook, lab = self.store.checkout(step.version), self.lab(step.phase)
+        self.contexts.state = self.method.replay(self.state, step, playbook, lab)
 
 
-def _yielding(work: Work, edited: frozenset[str]) -> Work:
-    """Work without what edits bullets that were edited elsewhere."""
-    edits = (op for op in work.delta if not isinstance(op, Vote))
-    gone = tuple(op for op in edits if not edited.isdisjoint(touched(op)))
-    rest = tuple(op for op in work.delta if op not in gone)
+def _without_edited(work: StepWork, edited: frozenset[str]) -> StepWork:
+    """Return work without what edits bullets that were edited elsewhere. Votes never conflict."""
+    dropped = []
+    for operation in work.delta:
+        if not isinstance(operation, Vote) and not edited.isdisjoint(touched(operation)):
+            dropped.append(operation)
+    rest = tuple(operation for operation in work.delta if operation not in dropped)
     why = f"edited by another writer meanwhile: {', '.join(sorted(edited))}"
-    dropped = Proposal("", work.author, gone, "rejected", why)
-    return replace(work, delta=rest, proposals=[*work.proposals, dropped])
+    proposal = Proposal(
+        "", work.author, tuple(dropped), "rejected", why, reason=Reason.EDITED_ELSEWHERE
+    )
+    return replace(work, delta=rest, proposals=[*work.proposals, proposal])
 
 
 @contextmanager
-def session(
-    kind: str,
-    task: Task,
-    store: Store,
-    team: Team,
-    options: Options,
-    progress: Progress,
-    resume: bool,
-    *,
-    traces: str = "",
-    stop: Event | None = None,
-) -> Iterator[Session]:
+def start_run(kind: str, parts: RunParts, *, resume: bool = False, traces: str = "") -> Iterator[Run]:
     """Start a run, or take up the last unfinished one; mark how it ended.
 
-    `traces` identifies the recorded attempts that it learns from, if it does. `stop` ends it from outside.
+    `traces` identifies the recorded attempts that it learns from, if it does. Raises InputError when there is
+    nothing to resume, or when it was started with other settings, models, samples or sources.
     """
+    task, store, models, settings = parts.task, parts.store, parts.models, parts.settings
     sources = sources_of(task, store)
     config = {
-        **options.record(),
-        "models": dict(team.models),
-        "prompts": prompt_hash("ace.agent", "ace.methods.ace", "ace.memory"),
+        **settings.record(),
+        "models": dict(models.models),
+        "prompts": prompt_hash(*_PROMPTS),
         "samples": _fingerprint(task),
         "traces": traces,
         "sources": recorded(sources),
         "branch": store.branch_name,
         "base": store.head().number,
     }
-    run = _resumed(kind, task, store, config) if resume else store.start_run(kind, task.name, config)
-    active = Session(task, store, team, options, progress, store.run(run), sources, stop)
+    build_method(models, settings)  # a method that does not exist is refused before the run has begun
+    run_id = _find_resumable(kind, task, store, config) if resume else store.start_run(kind, task.name, config)
+    contexts = build_contexts(task, store, models, settings, sources)
+    run = Run(parts, store.run(run_id), contexts)
     try:
-        yield active
-        team.meter.end_run()
+        yield run
+        models.meter.end_run()
     except BaseException as error:
         with suppress(StoreError):  # what ended the run must not be hidden by a file that is locked as well
-            store.finish_run(run, _status(error), None)
+            store.finish_run(run_id, _status(error), None)
         raise
     finally:
-        active.journal.close()
-
-
-def _taint(evidence: Evidence, store: Store, bullets: Iterable[Bullet]) -> None:
-    """What waits in quarantine and repeats the samples that it cites cannot be proven by them."""
-    waiting = [bullet for bullet in bullets if bullet.status is Status.QUARANTINED]
-    cited = {name for bullet in waiting for name in bullet.provenance}
-    known = {episode.id: episode for episode in store.episodes(ids=sorted(cited))} if cited else {}
-    for bullet in waiting:
-        for episode in (known[name] for name in bullet.provenance if name in known):
-            if seen_in(episode.question, episode.attempt, episode.feedback).repeated(bullet.content):
-                evidence.taint(bullet.id, episode.sample_id)
+        run.call_journal.close()
 
 
 def _status(error: BaseException) -> RunStatus:
@@ -300,25 +303,27 @@ def _status(error: BaseException) -> RunStatus:
 
 
 def _fingerprint(task: Task) -> str:
-    """Changes when a sample of the task does, or how it is solved."""
-    told = [[s.id, s.question, sorted(s.data.items())] for s in (*task.train, *task.val, *task.test)]
-    text = json.dumps([task.instructions, str(task.solver), told], default=str)
+    """Return a hash that changes when a sample of the task does, or how it is solved."""
+    samples = [[s.id, s.question, sorted(s.data.items())] for s in (*task.train, *task.val, *task.test)]
+    text = json.dumps([task.instructions, str(task.solver), samples], default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-_CALLED = {"sources": "documents, memories or sources (or another embedder)"}  # keys of a run's configuration
+_LABELS = {"sources": "documents, memories or sources (or another embedder)"}  # keys of a run's configuration
 
 
-def _resumed(kind: str, task: Task, store: Store, config: Mapping[str, Any]) -> int:
-    found = store.last_unfinished(kind, task.name)
-    if found is None:
+def _find_resumable(kind: str, task: Task, store: Store, config: Mapping[str, Any]) -> int:
+    unfinished = store.last_unfinished(kind, task.name)
+    if unfinished is None:
         raise InputError(
             f"No unfinished {kind} run of {task.name} in {store.path}.", hint="Start one without --resume."
         )
-    changed = [key for key, value in config.items() if key != "base" and found.config.get(key) != value]
+    older = {"method": "ace", "examples": config["examples"]} | unfinished.config  # before methods had names
+    changed = [key for key, value in config.items() if key != "base" and older.get(key) != value]
     if changed:
+        labels = ", ".join(_LABELS.get(key, key) for key in changed)
         raise InputError(
-            f"Run {found.id} was started with other {', '.join(_CALLED.get(key, key) for key in changed)}.",
+            f"Run {unfinished.id} was started with other {labels}.",
             hint="Resume with the same ones, or start a new run.",
         )
-    return found.id
+    return unfinished.id

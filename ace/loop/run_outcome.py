@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 
-from ace.loop.run import Session
+from ace.loop.run import Run
 from ace.loop.selection import Selection
 from ace.playbook.model import Bullet, Playbook
 from ace.runs.cost import usage_by_role
 from ace.runs.metrics import mcnemar, turns
 from ace.runs.report import Report, Score
 from ace.runs.run_text import counted
+from ace.runs.steps import PhaseKind, SampleResult
 
 _REASONS = 5  # that a report names
 
 
 def finish(
-    run: Session,
-    phase: str,
+    run: Run,
+    phase: PhaseKind,
     *,
     selected: int | None = None,
     selection: Selection | None = None,
@@ -26,101 +27,114 @@ def finish(
     skipped: int = 0,
     unjudged: int = 0,
 ) -> Report:
-    """The report of a run that is over, which is also written to the store.
+    """Return the report of a run that is over, and write it to the store.
 
-    Scores are read from the journal: `before` from the phase of that name, `after` from `phase`. A run that
-    a cap stopped reports the samples it came to.
+    Scores are read from the journal: `before` from the phase of that name, `after` from `phase`. A run that a cap
+    stopped reports the samples it came to.
     """
     version = run.version if selected is None else selected
     playbook = run.store.checkout(version)
-    outcomes = [outcome for payload in run.payloads for outcome in payload["proposals"]]
-    before, after = _right(run, "before"), _right(run, phase)
+    before, after = _results_of(run, PhaseKind.BEFORE), _results_of(run, phase)
+    proposals = [outcome for step in run.steps for outcome in step.proposals]
+    comparisons = tuple(selection.comparisons) if selection else ()
     report = Report(
         kind=run.kind,
         task=run.task.name,
-        model=run.team.generator.model,
-        models=run.team.models,
+        model=run.models.generator.model,
+        models=run.models.models,
         playbook=str(run.store.path),
-        before=_score(run, "before"),
-        after=_score(run, phase),
-        p_value=mcnemar(list(before.values()), list(after.values()))
-        if before and before.keys() == after.keys()
-        else None,
+        before=_score_of(before),
+        after=_score_of(after),
+        p_value=_p_value(before, after),
         bullets=len(playbook),
         quarantined=len(playbook) - len(playbook.active),
-        versions=run.store.versions_of(run.run),
-        proposed=len(outcomes),
-        accepted=outcomes.count("accepted"),
-        rejected=outcomes.count("rejected"),
-        seconds=run.team.meter.seconds,
-        usage=usage_by_role(run.store.calls(run.run)),
-        run=run.run,
+        versions=run.store.versions_of(run.id),
+        proposed=len(proposals),
+        accepted=proposals.count("accepted"),
+        rejected=proposals.count("rejected"),
+        seconds=run.models.meter.seconds,
+        usage=usage_by_role(run.store.calls(run.id)),
+        run=run.id,
         selected=version,
         validated=selected is not None and selection is not None and selection.validated,
-        comparisons=tuple(selection.comparisons) if selection else (),
-        verified=run.options.verify,
+        comparisons=comparisons,
+        verified=run.settings.verify,
         stopped=stopped,
-        recorded=_score(run, "traces"),
+        recorded=_score_of(_results_of(run, PhaseKind.TRACES)),
         skipped=skipped,
-        epochs=tuple(turn for turn in turns(_trained(run)) if turn.instability is not None),
-        recent=_score(run, phase, run.options.window) if run.kind == "online" else None,
-        changes=tuple(payload["change"]["after"] for payload in run.payloads if "change" in payload),
+        epochs=tuple(turn for turn in turns(_training_answers(run)) if turn.instability is not None),
+        recent=_score_of(after[-run.settings.window :]) if run.kind == "online" else None,
+        changes=tuple(step.notes["change"]["after"] for step in run.steps if "change" in step.notes),
         unjudged=unjudged,
-        notes=(*_failures(run, {"before", phase}), *_not_indexed(run)),
-        learned=_learned(run.store.checkout(run.base), playbook),
+        notes=(*_describe_failures(run, {PhaseKind.BEFORE, phase}), *_describe_unindexed(run)),
+        learned=_new_bullets(run.store.checkout(run.base), playbook),
     )
-    run.store.finish_run(run.run, "capped" if stopped else "done", report.to_json())
+    run.store.finish_run(run.id, "capped" if stopped else "done", report.to_json())
     return report
 
 
-def _failures(run: Session, phases: Collection[str]) -> Iterator[str]:
-    """Each reason why answers to be scored failed by themselves, with the first sample that it befell."""
-    reasons: dict[str, list[str]] = defaultdict(list)
-    for result in (result for payload in run.payloads for result in payload["results"]):
-        if result["phase"] in phases and (why := result["error"] or result.get("unjudged", "")):
-            reasons[why].append(result["sample"])
-    for why, samples in list(reasons.items())[:_REASONS]:
-        yield f"{counted(len(samples), 'answer')} failed, {samples[0]} the first: {why:.300}"
-    if len(reasons) > _REASONS:
-        yield f"{len(reasons) - _REASONS} more reasons, in the table `episodes` of the file"
+def _results_of(run: Run, kind: PhaseKind) -> list[SampleResult]:
+    """Return the results of a phase, in the order they were scored."""
+    results = (result for step in run.steps for result in step.results)
+    return [result for result in results if result.phase.kind is kind and not result.phase.detail]
 
 
-def _not_indexed(run: Session) -> Iterator[str]:
-    """What a folder of documents holds and no question can find."""
-    for source in run.contexts.sources:
-        report = getattr(source, "report", None)
-        if report is not None and report.skipped:
-            first = report.skipped[0]
-            files = counted(len(report.skipped), "file")
-            told = f"{first.path}: {first.reason}"
-            yield f"{files} of {report.folder} left out, {told}; `ace documents index` names all"
-
-
-def _trained(run: Session) -> Iterator[tuple[int, str, bool]]:
-    """Epoch, sample, right or wrong, of every answer to a training sample of offline learning."""
-    if run.kind != "learn":
-        return
-    for result in (result for payload in run.payloads for result in payload["results"]):
-        kind, _, turn = result["phase"].partition(" ")
-        if kind in {"epoch", "replay", "recheck"}:
-            yield int(turn.partition(".")[0]), result["sample"], result["correct"]
-
-
-def _right(run: Session, phase: str) -> dict[str, bool]:
-    """Sample -> right or wrong, in the order they were scored."""
-    results = (result for payload in run.payloads for result in payload["results"])
-    return {result["sample"]: result["correct"] for result in results if result["phase"] == phase}
-
-
-def _score(run: Session, phase: str, last: int = 0) -> Score | None:
-    """Every sample counts: one without an answer is wrong. Of the `last` ones, if not 0."""
-    results = [r for payload in run.payloads for r in payload["results"] if r["phase"] == phase][-last:]
+def _score_of(results: list[SampleResult]) -> Score | None:
+    """Count every sample: one without an answer is wrong."""
     if not results:
         return None
-    return Score(sum(r["correct"] for r in results), len(results), sum(bool(r["error"]) for r in results))
+    correct = sum(result.correct for result in results)
+    errors = sum(bool(result.error) for result in results)
+    return Score(correct, len(results), errors)
 
 
-def _learned(before: Playbook, after: Playbook) -> tuple[Bullet, ...]:
-    """The active bullets of `after` that `before` has not, has with other content, or has not in use."""
+def _p_value(before: list[SampleResult], after: list[SampleResult]) -> float | None:
+    """Compare two scorings of the same samples; None where they are not the same."""
+    old = {result.sample: result.correct for result in before}
+    new = {result.sample: result.correct for result in after}
+    if not old or old.keys() != new.keys():
+        return None
+    return mcnemar(list(old.values()), [new[name] for name in old])
+
+
+def _describe_failures(run: Run, kinds: Collection[PhaseKind]) -> Iterator[str]:
+    """Yield each reason why answers to be scored failed by themselves, with the first sample that it befell."""
+    samples_by_reason: dict[str, list[str]] = defaultdict(list)
+    for step in run.steps:
+        for result in step.results:
+            reason = result.error or result.judge_error
+            if result.phase.kind in kinds and reason:
+                samples_by_reason[reason].append(result.sample)
+    for reason, samples in list(samples_by_reason.items())[:_REASONS]:
+        yield f"{counted(len(samples), 'answer')} failed, {samples[0]} the first: {reason:.300}"
+    if len(samples_by_reason) > _REASONS:
+        more = len(samples_by_reason) - _REASONS
+        yield f"{more} more reasons, in the table `episodes` of the file"
+
+
+def _describe_unindexed(run: Run) -> Iterator[str]:
+    """Yield what a folder of documents holds and no question can find."""
+    for source in run.contexts.sources:
+        report = getattr(source, "report", None)
+        if report is None or not report.skipped:
+            continue
+        first = report.skipped[0]
+        files = counted(len(report.skipped), "file")
+        example = f"{first.path}: {first.reason}"
+        yield f"{files} of {report.folder} left out, {example}; `ace documents index` names all"
+
+
+def _training_answers(run: Run) -> Iterator[tuple[int, str, bool]]:
+    """Yield epoch, sample, right or wrong, of every answer to a training sample of offline learning."""
+    if run.kind != "learn":
+        return
+    for step in run.steps:
+        for result in step.results:
+            if result.phase.trains:
+                yield result.phase.number, result.sample, result.correct
+
+
+def _new_bullets(before: Playbook, after: Playbook) -> tuple[Bullet, ...]:
+    """Return the active bullets that `before` has not, has with other content, or has not in use."""
     old = {bullet.id: bullet.content for bullet in before.active}
     return tuple(bullet for bullet in after.active if old.get(bullet.id) != bullet.content)

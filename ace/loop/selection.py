@@ -1,8 +1,8 @@
 """Choosing a version: the newest one meets the one selected so far on validation samples, in pairs.
 
-What is compared is what the learner may see: no verdict comes here, so labels choose nothing unless the
-feedback is labels. Learning goes on from the newest version whatever comes of it. All answers are steps of
-the journal and everything else follows from them, so a resumed run decides the same.
+What is compared is what the learner may see: no verdict comes here, so labels choose nothing unless the feedback
+is labels. Learning goes on from the newest version whatever comes of it. All answers are steps of the journal and
+everything else follows from them, so a resumed run decides the same.
 """
 
 from __future__ import annotations
@@ -13,74 +13,99 @@ from dataclasses import dataclass, field
 from random import Random
 
 from ace.loop import steps
-from ace.loop.options import seed_of
-from ace.loop.run import Session
-from ace.loop.version_rules import RULES, Rule
+from ace.runs.seeds import seed_of
+from ace.loop.run import Run
+from ace.loop.version_rules import RULES, Lead, Rule
 from ace.playbook.model import Playbook
 from ace.runs.report import Comparison
+from ace.runs.steps import Phase, PhaseKind
 from ace.task.types import Sample
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """Who answers validation samples: a version, or a `playbook` made from it. `right`: what it answered."""
+    """Answers validation samples with a version, or with a `playbook` made from it; `right` are its answers."""
 
-    phase: str
+    phase: Phase
     version: int
     right: dict[str, bool | None] = field(default_factory=dict)
     playbook: Playbook | None = None
 
 
 class Selection:
-    """Of one run. `selected` is the version that holds the place, `comparisons` is how it came to."""
+    """Selects versions of one run. `selected` holds the place; `comparisons` say how it came to."""
 
-    def __init__(self, run: Session) -> None:
-        self._run, self._rule = run, RULES[run.options.accept]
+    def __init__(self, run: Run) -> None:
+        self._run, self._rule = run, RULES[run.settings.accept]
         self.selected = run.version
         self.comparisons: list[Comparison] = []
         self._right: dict[int, dict[str, bool | None]] = defaultdict(dict)  # version -> sample -> right
         order = list(run.task.val)
-        Random(seed_of(run.options.seed, "validation")).shuffle(order)  # noqa: S311 (an order, not a secret)
+        Random(seed_of(run.settings.seed, "validation")).shuffle(order)  # noqa: S311 (an order, not a secret)
         self._samples: Sequence[Sample] = order
+        run.selection = self
 
     @property
     def validated(self) -> bool:
-        """Whether any two versions could be told apart or found equal: without feedback nothing can."""
-        return any(met.compared for met in self.comparisons)
+        """Tell whether any two versions could be compared: without feedback nothing can."""
+        return any(comparison.compared for comparison in self.comparisons)
 
-    def side(self, phase: str, version: int) -> Side:
-        """What a version has answered in this run it is not asked again."""
-        return Side(phase, version, self._right[version])
-
-    def meet(self, name: str) -> None:
-        """Let the newest version take the place, or leave it. `name` tells when, as in "1" or "2.6"."""
+    def select_newest(self, number: int, turn: int = 0) -> None:
+        """Let the newest version take the place, or leave it. `number` and `turn` say when: epoch, batch."""
         old, new = self.selected, self._run.version
-        if new == old or any((met.new, met.old) == (new, old) for met in self.comparisons):
+        if new == old or any((pair.new, pair.old) == (new, old) for pair in self.comparisons):
             return
-        phase = f"validation {name}"
-        sides = self.side(f"{phase}, version {old}", old), self.side(phase, new)
-        met = self.compare(name, *sides, self._rule)
-        self.comparisons.append(met)
-        if met.accepted:
+        phase = Phase(PhaseKind.VALIDATION, number, turn)
+        old_phase = Phase(PhaseKind.VALIDATION, number, turn, f"version {old}")
+        name = str(phase).removeprefix(f"{PhaseKind.VALIDATION} ")
+        comparison = self._compare(name, self._side(old_phase, old), self._side(phase, new), self._rule)
+        self.comparisons.append(comparison)
+        if comparison.accepted:
             self.selected = new
 
-    def compare(self, name: str, old: Side, new: Side, rule: Rule) -> Comparison:
-        """As far as `rule` wants to know."""
+    def compare_candidate(
+        self, phase: Phase, candidate: Playbook, *, sample: str, lead: int
+    ) -> Comparison:
+        """Let a playbook that is not committed meet the newest version; see `Lab.compare`."""
+        version = self._run.version
+        without = Phase(phase.kind, phase.number, phase.turn, f"without a lesson of {sample}")
+        with_it = Phase(phase.kind, phase.number, phase.turn, f"with a lesson of {sample}")
+        new = Side(with_it, version, playbook=candidate)
+        return self._compare(str(phase), self._side(without, version), new, Lead(lead))
+
+    def _side(self, phase: Phase, version: int) -> Side:
+        """Return the side of a version: what it has answered in this run it is not asked again."""
+        return Side(phase, version, self._right[version])
+
+    def _compare(self, name: str, old: Side, new: Side, rule: Rule) -> Comparison:
+        """Ask both sides as many validation samples as `rule` wants to know about."""
         wins = losses = compared = asked = 0
         total = len(self._samples)
-        while (taken := rule(wins, losses, total - asked)) is None:
-            pairs = self._pairs(old, new, asked)
+        verdict = rule(wins, losses, total - asked)
+        while verdict is None:
+            pairs = self._ask_pairs(old, new, asked)
             asked += len(pairs)
             compared += sum(None not in pair for pair in pairs)
             wins += pairs.count((False, True))
             losses += pairs.count((True, False))
-        return Comparison(name, new.version, old.version, wins, losses, compared, asked, total, bool(taken))
+            verdict = rule(wins, losses, total - asked)
+        return Comparison(
+            phase=name,
+            new=new.version,
+            old=old.version,
+            wins=wins,
+            losses=losses,
+            compared=compared,
+            asked=asked,
+            total=total,
+            accepted=verdict,
+        )
 
-    def _pairs(self, old: Side, new: Side, start: int) -> list[tuple[bool | None, bool | None]]:
-        """The next few samples, right with the old and the new side, as far as the learner may see."""
-        few = self._samples[start : start + self._run.options.batch_size]
+    def _ask_pairs(self, old: Side, new: Side, start: int) -> list[tuple[bool | None, bool | None]]:
+        """Return for the next few samples whether the old and the new side are right, as far as shown."""
+        batch = self._samples[start : start + self._run.settings.batch_size]
         for side in (old, new):
-            due = [sample for sample in few if sample.id not in side.right]
+            due = [sample for sample in batch if sample.id not in side.right]
             for result in steps.score(self._run, side.phase, due, side.version, side.playbook):
-                side.right[result["sample"]] = result["right"]
-        return [(old.right[sample.id], new.right[sample.id]) for sample in few]
+                side.right[result.sample] = result.right
+        return [(old.right[sample.id], new.right[sample.id]) for sample in batch]

@@ -1,225 +1,169 @@
-"""The steps that loops are made of: score a few samples, learn from a batch, curate the subjects."""
+"""The steps that loops are made of: score a few samples, learn from a batch, do what maintenance there is."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from ace.errors import ModelUnavailable
-from ace.loop import batch_credit
-from ace.loop.group_merging import Lesson, merged
-from ace.loop.lab import Bench
-from ace.loop.outage import FAILED
-from ace.loop.run import Session, Work
-from ace.methods.ace.admission import guarded
-from ace.methods.ace.evidence import specific
-from ace.methods.ace.proof import solved
-from ace.methods.protocol import Trial
-from ace.playbook.delta import touched
-from ace.playbook.model import Playbook, Quarantine
-from ace.runs.records import Proposal
-from ace.task.types import JUDGE_FAILED, Sample
+from ace.loop.lab import SampleBench, StepLab
+from ace.loop.run import Run, StepWork
+from ace.methods.protocol import Chore, Moment, Trial, Update
+from ace.playbook.model import Playbook
+from ace.runs.records import Proposal, Reason
+from ace.runs.steps import Phase, SampleResult
+from ace.task.types import Failure, Sample
 
 T = TypeVar("T")
-Learn = Callable[[Trial, Playbook, Bench], tuple[Proposal, ...]]
 
 _SCORED_AT_ONCE = 20
+_OUTAGES = {Reason.UNREACHABLE: Failure.UNREACHABLE, Reason.REFUSED: Failure.REFUSED}
 
 
 def score(
-    run: Session, phase: str, samples: Sequence[Sample], version: int, playbook: Playbook | None = None
-) -> list[dict[str, Any]]:
-    """The result of every sample, in order, with the playbook of `version`, or with one that was made from
-    it. Nothing is learned.
+    run: Run, phase: Phase, samples: Sequence[Sample], version: int, playbook: Playbook | None = None
+) -> list[SampleResult]:
+    """Return the result of every sample, in order; nothing is learned.
+
+    Samples are attempted with the playbook of `version`, or with `playbook`, which was made from it.
     """
     if not samples:
         return []
     playbook = run.store.checkout(version) if playbook is None else playbook
-    results: list[dict[str, Any]] = []
+    results: list[SampleResult] = []
     for start in range(0, len(samples), _SCORED_AT_ONCE):
-        run.progress(phase, start, len(samples), _tally(results))
+        run.progress(str(phase), start, len(samples), _tally(results))
         chunk = samples[start : start + _SCORED_AT_ONCE]
-        step = run.step(phase, partial(_score, run, phase, chunk, playbook, version))
-        results += step.payload["results"]
-    run.progress(phase, len(samples), len(samples), _tally(results))
+        step = run.step(phase, partial(_score_chunk, run, run.lab(phase, version), chunk, playbook))
+        results += step.results
+    run.progress(str(phase), len(samples), len(samples), _tally(results))
     return results
 
 
+def _score_chunk(run: Run, lab: StepLab, samples: Sequence[Sample], playbook: Playbook) -> StepWork:
+    trials = attempt(run, lab, samples, playbook)
+    results = tuple(lab.bench_of(trial).result(trial) for trial in trials)
+    return StepWork(
+        results=results, reason=str(lab.phase), author="evaluator", episodes=lab.episodes_made()
+    )
+
+
 def learn(
-    run: Session, phase: str, samples: Sequence[Sample], between: Callable[[int], None] | None = None
+    run: Run, phase: Phase, samples: Sequence[Sample], between: Callable[[int], None] | None = None
 ) -> None:
-    """Attempt, reflect, prove, commit: batch by batch. `between` is told how many batches are done."""
+    """Attempt, learn, commit: batch by batch. `between` is told how many batches are done."""
     in_batches(run, phase, samples, partial(study, run, phase), between)
 
 
 def in_batches(
-    run: Session,
-    phase: str,
+    run: Run,
+    phase: Phase,
     items: Sequence[T],
-    work: Callable[[Sequence[T]], Work],
+    work: Callable[[Sequence[T]], StepWork],
     between: Callable[[int], None] | None = None,
 ) -> None:
-    """One step for each batch of items, all of whose samples share a version."""
+    """Do one step for each batch of items, all of whose samples share a version."""
     if not items:
         return
-    size, results = run.options.batch_size, list[dict[str, Any]]()
+    size, results = run.settings.batch_size, list[SampleResult]()
     for start in range(0, len(items), size):
-        run.progress(phase, start, len(items), _lessons(run, results))
+        run.progress(str(phase), start, len(items), _tally(results, bullets=run.bullets))
         step = run.step(phase, partial(work, items[start : start + size]))
-        results += step.payload["results"]
+        results += step.results
         if between and start + size < len(items):
             between(start // size + 1)
-    run.progress(phase, len(items), len(items), _lessons(run, results))
+    run.progress(str(phase), len(items), len(items), _tally(results, bullets=run.bullets))
 
 
-def curate(run: Session, phase: str) -> None:
-    """Let the method tidy up, chore by chore, every change under proof: a step each, because what one chore
-    changed is what the next is proven on.
-    """
-    chores = run.method.chores(run.playbook, run.evidence)
-    for number, chore in enumerate(chores):
-        run.progress(phase, number, len(chores))
-        run.step(phase, partial(_curate, run, phase, chore))
-    if chores:
-        run.progress(phase, len(chores), len(chores))
+def maintain(run: Run, moment: Moment, number: int) -> None:
+    """Let the method tidy up, chore by chore: a step each, because one changes what the next finds."""
+    lab = run.lab(Phase.parse(f"curation {number}"))
+    chores = run.method.maintain(run.state, run.playbook, lab, moment, number)
+    chore = next(chores, None)
+    while chore is not None:
+        run.progress(str(chore.phase), 0, 1)
+        run.step(chore.phase, partial(_do_chore, run, chore))
+        run.progress(str(chore.phase), 1, 1)
+        try:
+            chore = chores.send(run.playbook)
+        except StopIteration:
+            return
 
 
-def _score(run: Session, phase: str, samples: Sequence[Sample], playbook: Playbook, version: int) -> Work:
-    def solve(sample: Sample) -> tuple[Bench, Trial]:
-        bench = run.bench(phase, version, sample.id)
-        return bench, bench.solve(sample, playbook)
-
-    done = list(run.map(solve, samples, _id))
-    _refuse_silence(run, [trial for _, trial in done])
-    results = [_result(bench, trial) for bench, trial in done]
-    return Work((), results, phase, "evaluator", [bench.episodes[0] for bench, _ in done])
+def _do_chore(run: Run, chore: Chore) -> StepWork:
+    lab = run.lab(chore.phase)
+    with lab.counting_for(chore.name):
+        update = chore.work(run.playbook, lab)
+    return StepWork.of(update, lab, f"{chore.phase}: {chore.name}")
 
 
-def study(run: Session, phase: str, samples: Sequence[Sample], learn: Learn | None = None) -> Work:
-    """One batch. `learn` stands in for the method where more than the method has a say."""
-    version, playbook = run.version, run.playbook
-    lessons = learn or run.lessons
-
-    def attempt(sample: Sample) -> Lesson:
-        bench = run.bench(phase, version, sample.id)
-        trial = bench.solve(sample, playbook)
-        if batch_credit.edits_nothing(run, bench, trial, playbook):
-            return bench, trial, ()
-        return bench, trial, lessons(trial, playbook, bench)
-
-    done = list(run.map(attempt, samples, _id))
-    _refuse_silence(run, [trial for _, trial, _ in done])
-    return batch_credit.measured(run, phase, samples, learned(run, phase, done))
+def study(run: Run, phase: Phase, samples: Sequence[Sample]) -> StepWork:
+    """Attempt a batch of samples with the newest playbook, and learn from the trials."""
+    lab = run.lab(phase)
+    trials = attempt(run, lab, samples, run.playbook)
+    return learn_from(run, lab, trials)
 
 
-def learned(run: Session, phase: str, done: Sequence[Lesson]) -> Work:
-    """What a batch of attempts led to, in order. A sample that cannot be attempted again proves nothing."""
-    _refuse_deafness(run, [made for _, _, made in done if made])
-    done = merged(run, phase, done)
-    proposals = [proposal for _, _, made in done for proposal in made]
-    playbook = run.playbook
-    votes = batch_credit.cast(run, [trial for _, trial, _ in done], playbook)
-    changes, ids = run.method.combine(proposals)
-    changes = guarded(changes, playbook)
-    proven = ((p, [p.sample_id] if trial.provable else []) for _, trial, made in done for p in made)
-    return Work(
-        votes + changes,
-        [
-            _result(bench, trial) | batch_credit.told(run, bench, trial, made, playbook)
-            for bench, trial, made in done
-        ],
-        f"{phase}: {', '.join(bench.purpose for bench, _, _ in done)}",
-        _authors(proposals) if changes else batch_credit.AUTHOR,
-        episodes=[episode for bench, _, _ in done for episode in bench.episodes],
-        proposals=proposals,
-        kept=_kept(proven, ids),
-    )
+def attempt(run: Run, lab: StepLab, samples: Sequence[Sample], playbook: Playbook) -> list[Trial]:
+    """Attempt every sample on a bench of its own. Raises ModelUnavailable when no attempt got an answer."""
+    benches = {sample.id: lab.bench(sample.id) for sample in samples}  # in the order of the samples
 
+    def solve(sample: Sample) -> Trial:
+        return benches[sample.id].solve(sample, playbook)
 
-def _curate(run: Session, phase: str, chore: str) -> Work:
-    bench = run.bench(phase, run.version, chore)
-    with run.team.meter.about(chore):
-        proposals = run.method.curate(chore, run.playbook, bench, run.evidence)
-    delta, ids = run.method.combine(proposals)
-    return Work(
-        guarded(delta, run.playbook),
-        [],
-        f"{phase}: {chore}",
-        _authors(proposals),
-        episodes=bench.episodes,
-        proposals=proposals,
-        kept=_kept(((made, _right_with(made, bench)) for made in proposals), ids),
-    )
-
-
-def _id(sample: Sample) -> str:
-    return sample.id
-
-
-def _right_with(proposal: Proposal, bench: Bench) -> list[str]:
-    """The samples that a proposal was tried on and that were right with it."""
-    return [e.sample_id for e in bench.episodes if e.id in proposal.episodes and solved(e.feedback)]
-
-
-def _authors(proposals: Sequence[Proposal]) -> str:
-    """Who proposed what is committed."""
-    return "+".join(sorted({p.author for p in proposals if p.outcome == "accepted"})) or "curator"
-
-
-def _result(bench: Bench, trial: Trial) -> dict[str, Any]:
-    return {
-        "phase": bench.phase,
-        "sample": trial.sample.id,
-        "correct": bench.verdict.correct,
-        "right": solved(trial.feedback),
-        "subjects": sorted(specific(trial.feedback.subjects)),
-        "uses": list(trial.feedback.uses),
-        "error": trial.attempt.error,
-        **({"unjudged": detail} if (detail := bench.verdict.detail).startswith(JUDGE_FAILED) else {}),
-        "context_tokens": bench.context_tokens,
-        "left_out": list(bench.left_out),
-        **({"retrieved": bench.retrieved} if bench.retrieved else {}),
-    }
-
-
-def _kept(
-    proposals: Iterable[tuple[Proposal, Sequence[str]]], ids: Mapping[str, str]
-) -> dict[str, list[str]]:
-    """Bullet -> the samples that prove it: none, where it waits in quarantine."""
-    kept: dict[str, list[str]] = {}
-    for proposal, samples in proposals:
-        if proposal.outcome == "accepted":
-            waits = {op.id for op in proposal.delta if isinstance(op, Quarantine)}
-            said = (op for op in proposal.delta if not isinstance(op, Quarantine))
-            for name in dict.fromkeys(name for op in said for name in touched(op)):
-                kept.setdefault(ids.get(name, name), []).extend(() if name in waits else samples)
-    return kept
-
-
-def _refuse_silence(run: Session, trials: Sequence[Trial]) -> None:
-    """When no attempt reached the model, nothing is measured."""
-    errors = ["" if trial.attempt.text else trial.attempt.error for trial in trials]
-    if first := run.silence.ends_run(errors):
+    trials = list(run.map(solve, samples, lambda sample: sample.id))
+    failures = [_failure(trial) for trial in trials]
+    if run.attempts_outage.ends_run(failures):
         raise ModelUnavailable(
-            f"No attempt got an answer. The first: {first}", hint="Try `ace models check NAME`."
+            f"No attempt got an answer. The first: {trials[0].attempt.error}",
+            hint="Try `ace models check NAME`.",
         )
+    return trials
 
 
-def _refuse_deafness(run: Session, made: Sequence[Sequence[Proposal]]) -> None:
-    """When no role could be reached for any sample, going on would learn nothing and look like a result."""
-    whys = ([proposal.why for proposal in proposals] for proposals in made)
-    failed = [why[0] if all(each.startswith(FAILED) for each in why) else "" for why in whys]
-    if first := run.deafness.ends_run(failed):
+def learn_from(run: Run, lab: StepLab, trials: Sequence[Trial], *, skip_episodes: int = 0) -> StepWork:
+    """Return what the method makes of a batch of trials, with the result of each, as the work of a step.
+
+    `skip_episodes` of each bench were recorded before. Raises ModelUnavailable when no lesson could be asked for.
+    """
+    update = run.method.learn(run.state, trials, run.playbook, lab)
+    _refuse_outage(run, update.proposals)
+    benches = [lab.bench_of(trial) for trial in trials]
+    results = [bench.result(trial) for bench, trial in zip(benches, trials, strict=True)]
+    if update.sample_notes:
+        noted = zip(results, update.sample_notes, strict=True)
+        results = [replace(result, notes=notes) for result, notes in noted]
+    reason = f"{lab.phase}: {', '.join(bench.purpose for bench in benches)}"
+    work = StepWork.of(update, lab, reason)
+    return replace(work, results=results, episodes=lab.episodes_made(skip=skip_episodes))
+
+
+def _failure(trial: Trial) -> Failure | None:
+    if trial.attempt.text or not trial.attempt.error:
+        return None
+    return trial.attempt.failure or Failure.OTHER
+
+
+def _refuse_outage(run: Run, proposals: Sequence[Proposal]) -> None:
+    """Raise when no role could be reached for any sample: going on would look like a result."""
+    by_sample: dict[str, list[Proposal]] = {}
+    for proposal in proposals:
+        by_sample.setdefault(proposal.sample_id, []).append(proposal)
+    failures: list[Failure | None] = []
+    for group in by_sample.values():
+        outages = [_OUTAGES.get(proposal.reason) for proposal in group]
+        failures.append(None if None in outages else outages[0])
+    if run.roles_outage.ends_run(failures):
         raise ModelUnavailable(
-            f"No lesson could be asked for. The first: {first}",
+            f"No lesson could be asked for. The first: {proposals[0].why}",
             hint="Try `ace models check NAME` with the reflector's model.",
         )
 
 
-def _tally(results: Sequence[dict[str, Any]]) -> str:
-    return f"{sum(r['correct'] for r in results)} of {len(results)} right" if results else ""
-
-
-def _lessons(run: Session, results: Sequence[dict[str, Any]]) -> str:
-    return f"{_tally(results)}, {run.bullets} bullets" if results else ""
+def _tally(results: Sequence[SampleResult], *, bullets: int | None = None) -> str:
+    if not results:
+        return ""
+    text = f"{sum(result.correct for result in results)} of {len(results)} right"
+    return text if bullets is None else f"{text}, {bullets} bullets"

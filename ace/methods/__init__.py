@@ -1,7 +1,46 @@
-"""Methods: what supplies context and learns, all behind one protocol."""
+"""Methods: what supplies context and learns, all behind one protocol. A new one is a line in `METHODS`."""
 
 from __future__ import annotations
 
-from ace.methods.protocol import Bench, Method, Trial
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
-__all__ = ["Bench", "Method", "Trial"]
+from ace.errors import InputError
+from ace.llm.role_models import RoleModels
+from ace.methods.ace.method import build_ace
+from ace.methods.equipment import Equipment
+from ace.methods.few_shot import build_few_shot, build_nearest_few_shot
+from ace.methods.protocol import Bench, Chore, Lab, Method, Moment, Trial, Update
+from ace.methods.zero_shot import build_zero_shot
+from ace.settings import Settings
+
+__all__ = [
+    "METHODS",
+    "Bench",
+    "Chore",
+    "Equipment",
+    "Lab",
+    "Method",
+    "Moment",
+    "Trial",
+    "Update",
+    "build_method",
+]
+
+METHODS: Mapping[str, Callable[[RoleModels, Settings, Equipment], Method]] = MappingProxyType(
+    {
+        "ace": build_ace,
+        "zero_shot": build_zero_shot,
+        "few_shot": build_few_shot,
+        "few_shot_nearest": build_nearest_few_shot,
+    }
+)
+
+
+def build_method(models: RoleModels, settings: Settings, equipment: Equipment | None = None) -> Method:
+    """Return the method that `settings.method` names. Raises InputError for a name that is not in METHODS."""
+    build = METHODS.get(settings.method)
+    if build is None:
+        known = ", ".join(METHODS)
+        raise InputError(f"There is no method {settings.method!r}.", hint=f"Choose from: {known}.")
+    return build(models, settings, equipment or Equipment())

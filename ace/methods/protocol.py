@@ -1,32 +1,38 @@
-"""What the loop asks of a method, and what a method may ask for. The loop knows nothing else."""
+"""What the loop asks of a method, and what a method may ask for. The loop knows nothing else of learning."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Any, Protocol, TypeVar
 
 from ace.context.answer_location import Standing
 from ace.context.render import Rendered
 from ace.playbook.model import Delta, Playbook
 from ace.runs.records import Proposal
-from ace.task.types import Attempt, Feedback, Sample
+from ace.runs.report import Comparison
+from ace.runs.steps import Notes, Phase, StepRecord
+from ace.settings import Settings
+from ace.task.types import Attempt, Episode, Fact, Feedback, Sample, Task
 
-if TYPE_CHECKING:
-    from ace.methods.ace.evidence import Evidence
+T = TypeVar("T")
+R = TypeVar("R")
+State = Any
+"""What a method remembers of a run. The loop keeps it and hands it back; only the method looks inside."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One attempt as a learner may see it: no verdict. `episode` is the id of its full record.
+    """One attempt as a learner may see it: feedback, no verdict. `episode` is the id of its full record.
 
-    `provable` is False when no further attempt at its sample can be made: it was only recorded. `parts`: what
-    the attempt is made of, where the environment says so and `feedback.uses` can be compared with it.
-    `checked`: the environment checked the answer itself, so that `feedback.ran` says that it is right.
-    `cited`: ids of bullets that it names as used, of those it was shown. `shown`: texts that nobody vouches
-    for and that it had before it beside its question: documents, memories, what tools returned. `found`:
-    where the right answer stood in what was retrieved; None where nothing was, or where no right answer is
-    shown.
+    `provable` is False when no further attempt at its sample can be judged. `recorded`: the attempt was made
+    elsewhere, or earlier, and its sample may be known better by now. `parts` are what the attempt is made of,
+    where the environment says so and its playbook may have had a part in it. `cited`: ids of bullets that it
+    names as used, of those it was shown. `shown`: texts that nobody vouches for and that stood beside the
+    question: documents, memories, what tools returned. `found`: where the right answer stood in what was
+    retrieved; None where nothing was retrieved or no right answer may be shown.
     """
 
     sample: Sample
@@ -34,55 +40,165 @@ class Trial:
     feedback: Feedback
     episode: str
     provable: bool = True
-    parts: tuple[str, ...] = ()
-    checked: bool = False
+    parts: tuple[Fact, ...] = ()
     cited: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()
     found: Standing | None = None
+    recorded: bool = False
+
+    @property
+    def solved(self) -> bool | None:
+        """Tell whether it is right, as far as a learner may see; None when nothing shown says so."""
+        return self.feedback.solved
+
+    @property
+    def sure(self) -> bool:
+        """Tell whether a label or the environment's own check spoke, and not only that the attempt ran."""
+        return self.feedback.passed is not None or (self.provable and self.feedback.checked)
 
 
 class Bench(Protocol):
-    """Where a method tries things out. Every trial is recorded as an episode."""
+    """A place to try things out for one purpose, such as a sample. Every trial is recorded as an episode."""
 
-    def solve(self, sample: Sample, playbook: Playbook) -> Trial: ...
+    @property
+    def purpose(self) -> str: ...
+
+    @property
+    def calls_for(self) -> str:
+        """The name that its model calls are counted for."""
+        ...
+
+    @property
+    def episodes(self) -> Sequence[Episode]: ...
+
+    def solve(self, sample: Sample, playbook: Playbook, *, draw: int = 0) -> Trial:
+        """Attempt a sample with a playbook. Draw 0 is greedy; others differ in seed and temperature."""
+        ...
 
     def again(self, sample: Sample, playbook: Playbook) -> tuple[Trial, ...]:
-        """Further attempts at a temperature, for agreement: as many as the run was told to make."""
+        """Make the further attempts by which agreement is judged: one fewer than `settings.agreement`."""
         ...
 
     def seed(self, *parts: Hashable) -> int:
-        """A number that depends on the run's seed and on `parts` only."""
+        """Return a number that depends on the run's seed, the phase and `parts` only."""
         ...
+
+
+class Lab(Protocol):
+    """What a method may use in one step: attempts, a parallel map, seeds, recorded episodes. No store, no run.
+
+    `online`: samples come once, in the order of the world. `phase` is that of the step.
+    """
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def phase(self) -> Phase: ...
+
+    @property
+    def online(self) -> bool: ...
+
+    def bench(self, purpose: str, *, phase: Phase | None = None) -> Bench:
+        """Return the bench for a purpose, made if it is new. A `phase` of its own keeps attempts out of scores."""
+        ...
+
+    def bench_of(self, trial: Trial) -> Bench:
+        """Return the bench that a trial of this step was made on."""
+        ...
+
+    def map(self, work: Callable[[T], R], items: Sequence[T], name: Callable[[T], str]) -> Iterator[R]:
+        """Work on items in parallel; results in order. The model calls for an item are counted for its name."""
+        ...
+
+    def counting_for(self, name: str) -> AbstractContextManager[None]:
+        """Count the model calls of a block for `name`."""
+        ...
+
+    def episodes(self, ids: Iterable[str]) -> Sequence[Episode]:
+        """Return recorded episodes in the order they were made. Not from inside `map`."""
+        ...
+
+    def compare(self, phase: Phase, candidate: Playbook, *, sample: str, lead: int) -> Comparison:
+        """Let `candidate` meet the newest version on validation samples.
+
+        It is accepted when it wins at least `lead` samples more than it loses. Only while a version is being
+        selected. `sample` names the training sample that the comparison is about, for the record.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Update:
+    """What a method makes of a batch or a chore: the delta to commit and everything there is to say of it.
+
+    `proofs` maps each bullet that is added or changed to the samples that are right with it. `notes` go into
+    the step's record; `sample_notes`, one for each trial of a batch, into the results of its samples.
+    """
+
+    delta: Delta = ()
+    proposals: tuple[Proposal, ...] = ()
+    author: str = "curator"
+    reason: str = ""
+    proofs: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    notes: Notes = field(default_factory=dict)
+    sample_notes: Sequence[Notes] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """One piece of maintenance, a step of its own: `work` is given the newest playbook and the step's lab.
+
+    Model calls are counted for `name`. The work is not done again when the journal has the step already.
+    """
+
+    phase: Phase
+    name: str
+    work: Callable[[Playbook, Lab], Update]
+
+
+Chores = Generator[Chore, Playbook, Playbook]
+"""Chores one after the other: each `yield` gives back the playbook once the chore is committed."""
+
+
+class Moment(Enum):
+    """When maintenance is asked for."""
+
+    EPOCH = auto()  # the samples of an epoch have been learned from
+    TRACES = auto()  # recorded attempts have been learned from
+    SELECTION = auto()  # a version is about to be selected: validation samples may be asked
 
 
 class Method(Protocol):
     """Supplies the context and learns. Pure but for its model calls: the loop commits."""
 
-    def context(self, playbook: Playbook, question: str, room: int) -> Rendered:
-        """What the generator is given of a playbook in `room` tokens, and what there was no room for.
+    name: str
 
-        Its text is a prefix: as long as everything fits, it is the same whatever the question.
+    def start(self, task: Task, playbook: Playbook, lab: Lab) -> State:
+        """Return what is remembered before the first step."""
+        ...
+
+    def context(self, state: State, playbook: Playbook, sample: Sample, room: int) -> Rendered:
+        """Return what the generator is given of a playbook in `room` tokens, and what found no room.
+
+        Its text is a prefix: as long as everything fits, it is the same whatever the sample.
         """
         ...
 
-    def learn(
-        self, trial: Trial, playbook: Playbook, bench: Bench, evidence: Evidence
-    ) -> tuple[Proposal, ...]:
-        """Every proposal that this trial led to, with its outcome; at most one is accepted."""
+    def learn(self, state: State, batch: Sequence[Trial], playbook: Playbook, lab: Lab) -> Update:
+        """Learn from the trials of a batch, all made with `playbook`."""
         ...
 
-    def combine(self, proposals: Iterable[Proposal]) -> tuple[Delta, Mapping[str, str]]:
-        """The accepted proposals of a batch, in order, as one delta; for each bullet that it does not add
-        because another says the same, the id of that one.
+    def maintain(
+        self, state: State, playbook: Playbook, lab: Lab, moment: Moment, number: int
+    ) -> Chores:
+        """Yield what is worth doing at a moment of an epoch, which `number` counts from 1."""
+        ...
+
+    def replay(self, state: State, step: StepRecord, playbook: Playbook, lab: Lab) -> State:
+        """Take in a step that was committed, or that a resumed run finds in its journal.
+
+        `playbook` is that of the step's version. A step of phase DRIFT says that the answers of an online run got
+        worse. A state is the fold of the steps, so it is the same after a resume.
         """
-        ...
-
-    def chores(self, playbook: Playbook, evidence: Evidence) -> tuple[str, ...]:
-        """What is worth tidying up after an epoch, in a fixed order: names that `curate` understands."""
-        ...
-
-    def curate(
-        self, chore: str, playbook: Playbook, bench: Bench, evidence: Evidence
-    ) -> tuple[Proposal, ...]:
-        """Proposals for one chore."""
         ...

@@ -6,10 +6,37 @@ becomes of it. Knows operations only.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from ace.playbook.model import Add, Operation, Quarantine, Revise, Vote
+from ace.playbook.delta import touched
+from ace.playbook.model import Add, Delta, Operation, Quarantine, Revise, Vote
 from ace.refine.similar import same_meaning, same_words
+from ace.runs.records import Proposal
+
+
+def combine_accepted(proposals: Iterable[Proposal]) -> tuple[Delta, Mapping[str, str]]:
+    """Return the accepted deltas of a batch as one; for each bullet added twice, the id of the one that stays.
+
+    What two samples proved is added once, then voted for, and two other names for one meaning join the same line.
+    What one proved does not wait for another's sake.
+    """
+    batch = Batch()
+    deltas = [proposal.delta for proposal in proposals if proposal.outcome == "accepted"]
+    proven = {same_words(add.content) for delta in deltas for add in _adds(delta, waiting=False)}
+    for delta in deltas:
+        needless = {add.id for add in _adds(delta, waiting=True) if same_words(add.content) in proven}
+        for operation in delta:
+            if needless.isdisjoint(touched(operation)):
+                batch.take(operation)
+    return tuple(batch.operations), batch.ids
+
+
+def _adds(delta: Delta, *, waiting: bool) -> tuple[Add, ...]:
+    """Return what a delta adds: to be used, or to wait in quarantine."""
+    held = {operation.id for operation in delta if isinstance(operation, Quarantine)}
+    adds = [operation for operation in delta if isinstance(operation, Add)]
+    return tuple(add for add in adds if (add.id in held) is waiting)
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from ace.methods.ace.contrast import SPEAKS_FOR
-from ace.methods.ace.evidence import Evidence, specific
+from ace.methods.ace.evidence import Evidence
 from ace.methods.ace.lesson_scope import PLACEHOLDERS, conditions, mentioned, repeated, stems
 from ace.playbook.model import Add, Bullet, Promote, Revise, bullet_id
 from ace.refine.similar import same_meaning, same_words, topic
@@ -126,4 +126,6 @@ def _uses_its_words(bullet: str, lesson: str) -> bool:
 
 
 def _names(lesson: str) -> frozenset[str]:
-    return specific(mentioned(lesson.partition(":")[2]))
+    everything = mentioned(lesson.partition(":")[2])
+    dotted = frozenset(name for name in everything if "." in name)
+    return dotted or everything

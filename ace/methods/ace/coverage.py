@@ -11,8 +11,14 @@ from collections.abc import Iterable
 from ace.methods.ace.lesson_scope import generalised
 from ace.playbook.model import Bullet
 from ace.refine.similar import same_words
+from ace.task.types import Fact
 
 _LITERAL = re.compile(r"'([^']*)'|(?<![\w.])(\d+(?:\.\d+)?)(?![\w.])")
+
+
+def texts_of(facts: Iterable[Fact]) -> tuple[str, ...]:
+    """Return the texts of facts."""
+    return tuple(fact.text for fact in facts)
 
 
 def teachable(question: str, parts: Iterable[str]) -> tuple[str, ...]:

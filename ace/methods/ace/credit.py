@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from ace.methods.ace.coverage import teachable, unspoken
+from ace.methods.ace.coverage import teachable, texts_of, unspoken
 from ace.methods.ace.lesson_scope import generalised
 from ace.methods.protocol import Trial
 from ace.playbook.model import Bullet, Vote
@@ -31,8 +31,8 @@ def votes(trial: Trial, known: Iterable[Bullet]) -> tuple[Vote, ...]:
     if feedback.passed is None:
         return ()
     bullets, named = tuple(known), frozenset(trial.cited)
-    used = _speakers(question, trial.parts, bullets)
-    wanted = _speakers(question, feedback.uses, bullets)
+    used = _speakers(question, texts_of(trial.parts), bullets)
+    wanted = _speakers(question, texts_of(feedback.facts), bullets)
     if feedback.passed:
         return tuple(Vote(b.id, helpful=1) for b in bullets if b.id in named | used & wanted)
     return tuple(Vote(b.id, harmful=1) for b in bullets if b.id in (named | used) - wanted)
@@ -64,12 +64,12 @@ def spoiled(trial: Trial) -> bool:
 
 def suggests_luck(trial: Trial, known: Sequence[Bullet]) -> bool:
     """Wrong although the right answer can be taken apart, and the playbook says every part and no other."""
-    wrong = trial.provable and trial.feedback.passed is False and bool(trial.feedback.uses)
+    wrong = trial.provable and trial.feedback.passed is False and bool(trial.feedback.facts)
     return wrong and not votes(trial, known) and not _unknown(trial, known)
 
 
 def _unknown(trial: Trial, known: Sequence[Bullet]) -> tuple[str, ...]:
-    return unspoken(trial.sample.question, trial.feedback.uses, known)
+    return unspoken(trial.sample.question, texts_of(trial.feedback.facts), known)
 
 
 def _speakers(question: str, parts: Sequence[str], bullets: Sequence[Bullet]) -> frozenset[str]:

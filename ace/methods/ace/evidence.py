@@ -47,7 +47,7 @@ class Evidence:
         if not right:
             for subject in self._subjects.get(sample_id, ()):
                 self._right[subject].pop(sample_id, None)
-        self._subjects[sample_id] = specific(subjects)
+        self._subjects[sample_id] = frozenset(subjects)
         self.contrast.saw(sample_id, self._subjects[sample_id], uses)
 
     def refutes(self, sample_id: str, situation: str, contents: Iterable[Sequence[str]]) -> None:
@@ -101,7 +101,7 @@ class Evidence:
     def neighbours(self, sample: Sample, subjects: Collection[str], most: int) -> tuple[Sample, ...]:
         """Other samples that bullets made right, those that share most with `subjects` first."""
         shared: dict[str, int] = defaultdict(int)
-        for subject in specific(subjects):
+        for subject in subjects:
             for other in self._right[subject]:
                 shared[other] += other != sample.id
         ranked = sorted((other for other in shared if shared[other]), key=lambda o: (-shared[o], o))
@@ -109,7 +109,7 @@ class Evidence:
 
     def related(self, playbook: Playbook, subjects: Collection[str]) -> tuple[Bullet, ...]:
         """Live bullets that mention one of `subjects`, in playbook order."""
-        ids = {bullet for subject in specific(subjects) for bullet in self._about[subject.lower()]}
+        ids = {bullet for subject in subjects for bullet in self._about[subject.lower()]}
         return _live(playbook, ids)
 
     def speaking(self, playbook: Playbook, question: str) -> tuple[Bullet, ...]:
@@ -134,12 +134,6 @@ class Evidence:
         """Live bullets under each subject that some sample has touched."""
         known = {subject for subjects in self._subjects.values() for subject in subjects}
         return {subject: self.related(playbook, (subject,)) for subject in sorted(known)}
-
-
-def specific(subjects: Collection[str]) -> frozenset[str]:
-    """The finest subjects only: columns where there are columns, else whatever there is."""
-    fine = frozenset(subject for subject in subjects if "." in subject)
-    return fine or frozenset(subjects)
 
 
 def _live(playbook: Playbook, ids: Iterable[str]) -> tuple[Bullet, ...]:

@@ -9,15 +9,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from ace.errors import ModelError
+from ace.errors import MalformedReply, ModelError, ModelUnavailable
 from ace.methods.ace.admission import REPEATS, Seen, seen, waiting
 from ace.methods.ace.consider import added, consider, release
 from ace.methods.ace.contrast import SPEAKS_FOR
-from ace.methods.ace.coverage import teachable, unspoken
+from ace.methods.ace.coverage import teachable, texts_of, unspoken
 from ace.methods.ace.curator import Curator
 from ace.methods.ace.evidence import Evidence
 from ace.methods.ace.lesson_scope import generalised, stems
-from ace.methods.ace.proof import Proof, prove, solved
+from ace.methods.ace.proof import Proof, prove
 from ace.methods.ace.reflector import Reflector
 from ace.methods.ace.refusals import contents
 from ace.methods.protocol import Bench, Trial
@@ -35,7 +35,7 @@ from ace.playbook.model import (
     Status,
 )
 from ace.refine.lost_details import lost_facts
-from ace.runs.records import Proposal
+from ace.runs.records import Proposal, Reason
 from ace.safety.injection import suspicion
 from ace.safety.markup import headless
 from ace.task.types import Feedback, FeedbackKind
@@ -99,7 +99,15 @@ class Search:
                 state = replace(state, trial=trials[0], taken=made.delta, refuted=(), flaws=())
         if delta := waiting(state.held, self.playbook):
             why = "quarantined: it must wait for a person, or for an attempt at another sample"
-            yield Proposal(self.trial.sample.id, "reflector", delta, "accepted", why, (self.trial.episode,))
+            yield Proposal(
+                self.trial.sample.id,
+                "reflector",
+                delta,
+                "accepted",
+                why,
+                (self.trial.episode,),
+                reason=Reason.QUARANTINED,
+            )
 
     def _clashing(self, delta: Delta, broke: str) -> Search:
         """What broke a neighbour is true, and said in words that the neighbour's question has as well."""
@@ -117,18 +125,19 @@ class Search:
         except ModelError as error:
             return failed(self.trial.sample.id, "reflector", error, self.trial.episode)
         if not lessons:
-            return proposal(self.trial.sample.id, "reflector", (), Proof(False, critique), self.trial)
+            return proposal(self.trial.sample.id, "reflector", (), Proof(False, critique, reason=Reason.NO_LESSON), self.trial)
         said = _added(lessons)
         new = tuple(op for op in said if op.id not in self.playbook.bullets)
         if not new:  # and what is proven already must not go into quarantine for being said again
-            return proposal(self.trial.sample.id, "reflector", said, Proof(False, "known"), self.trial)
+            return proposal(self.trial.sample.id, "reflector", said, Proof(False, "known", reason=Reason.KNOWN), self.trial)
         flaws = {op.id: flaw for op in new if (flaw := self._seen.flaw(op.content))}
         held = tuple(Quarantine(operation.id) for operation in new if quarantine or operation.id in flaws)
         delta: Delta = (*new, *held)
         why = "nothing that is shown can prove it: quarantined" if quarantine else "kept unproven"
         why += "".join(f"; {name} is quarantined: {flaw}" for name, flaw in flaws.items())
         why += f"; {critique}" if critique else ""
-        return proposal(self.trial.sample.id, "reflector", delta, Proof(True, why), self.trial)
+        reason = Reason.QUARANTINED if quarantine else Reason.KEPT_UNPROVEN
+        return proposal(self.trial.sample.id, "reflector", delta, Proof(True, why, reason=reason), self.trial)
 
     def _unaided(self) -> tuple[tuple[str, ...], str]:
         """Lessons from what is shown; where nothing is, from the model's own critique, which is kept."""
@@ -145,9 +154,9 @@ class Search:
     def about(self) -> tuple[str, ...]:
         """What there is to learn: what a wrong attempt lacks; of a right one what no bullet says yet."""
         question, feedback = self.trial.sample.question, self.trial.feedback
-        if solved(feedback):
-            return unspoken(question, feedback.uses, self._related())
-        return teachable(question, feedback.missing)
+        if feedback.solved:
+            return unspoken(question, texts_of(feedback.facts), self._related())
+        return teachable(question, texts_of(feedback.missing))
 
     def _lesson(self, number: int) -> _Made:
         sample = self.trial.sample
@@ -166,7 +175,8 @@ class Search:
         flaws += tuple(f"a sentence that {flaw}" for flaw in dict.fromkeys(suspect.values()))
         delta = (*self.taken, *found)
         if not found or self._tried(delta):
-            proof = Proof(False, ("refuted before" if found else "nothing new") + left_out)
+            why, reason = ("refuted before", Reason.REFUTED_BEFORE) if found else ("nothing new", Reason.NOTHING_NEW)
+            proof = Proof(False, why + left_out, reason=reason)
             made = proposal(sample.id, "reflector", delta or _added(said), proof, self.trial)
             return _Made(made, (), flaws, held)
         return self._proven("reflector", delta, left_out)._replace(flaws=flaws, held=held)
@@ -197,7 +207,7 @@ class Search:
         held = tuple(replace(op, provenance=cited) for op in suspect if isinstance(op, Add))
         delta = tuple(op for op in kept if op not in suspect)
         if self._tried(delta):
-            proof = Proof(False, f"refuted before{note}")
+            proof = Proof(False, f"refuted before{note}", reason=Reason.REFUTED_BEFORE)
             return _Made(proposal(self.trial.sample.id, "curator", delta, proof, self.trial), held=held)
         return self._proven("curator", delta, note)._replace(held=held)
 
@@ -214,7 +224,7 @@ class Search:
 
     def _proven(self, author: str, delta: Delta, note: str) -> _Made:
         """Its own sample first; then what proved the bullets it changes, and a few neighbours."""
-        sample, subjects = self.trial.sample, self.trial.feedback.subjects
+        sample, subjects = self.trial.sample, self.trial.feedback.topics
         changed = [name for op in delta if not isinstance(op, Add) for name in touched(op)]
         near = (
             *self.evidence.proofs(changed)[:_PROOFS_OF_A_CHANGE],
@@ -256,7 +266,7 @@ class Search:
     def _related(self) -> tuple[Bullet, ...]:
         """Bullets in use on the subjects of the trial, and the lessons taken along."""
         taken = (Bullet(op.id, op.section, op.content) for op in self.taken if isinstance(op, Add))
-        found = self.evidence.related(self.playbook, self.trial.feedback.subjects)
+        found = self.evidence.related(self.playbook, self.trial.feedback.topics)
         return (*(b for b in found if b.status is Status.ACTIVE), *taken)
 
     @property
@@ -282,6 +292,7 @@ def proposal(subject: str, author: str, delta: Delta, proof: Proof, trial: Trial
         proof.why,
         (*learned_from, *(t.episode for t in proof.trials)),
         tuple(t.attempt.answer for t in proof.trials),
+        reason=proof.reason,
     )
 
 
@@ -299,7 +310,12 @@ def _citing(operation: Operation, episodes: tuple[str, ...]) -> Operation:
 def failed(subject: str, author: str, error: ModelError, *episodes: str) -> Proposal:
     """The record of a role's reply that could not be used; what it said is kept."""
     said = str(error.details.get("text", ""))
-    return Proposal(subject, author, (), "rejected", f"{type(error).__name__}: {error}", episodes, (said,))
+    if isinstance(error, ModelUnavailable):
+        reason = Reason.UNREACHABLE
+    else:
+        reason = Reason.UNUSABLE_REPLY if isinstance(error, MalformedReply) else Reason.REFUSED
+    why = f"{type(error).__name__}: {error}"
+    return Proposal(subject, author, (), "rejected", why, episodes, (said,), reason=reason)
 
 
 def confined(delta: Delta, shown: Iterable[Bullet]) -> Delta:
@@ -356,8 +372,8 @@ def _added(lessons: Iterable[str]) -> tuple[Add, ...]:
 
 def _story(trial: Trial, unhelpful: Sequence[str] = ()) -> str:
     feedback = trial.feedback
-    lacks = f"\nIt lacks: {'; '.join(feedback.missing)}" if feedback.missing else ""
+    lacks = f"\nIt lacks: {'; '.join(texts_of(feedback.missing))}" if feedback.missing else ""
     outcome = headless(feedback.text) if feedback.kind is FeedbackKind.EXECUTION else feedback.text
-    shown, answer = f"{feedback.expected or outcome}{lacks}", headless(trial.attempt.answer)
+    shown, answer = f"{feedback.right_answer or outcome}{lacks}", headless(trial.attempt.answer)
     story = f"Question: {headless(trial.sample.question)}\nWrong answer: {answer}\n{shown}"
     return "\n".join([story, *(f"This did not help: {text}" for text in unhelpful)])

@@ -1,148 +1,189 @@
 """ACE (arXiv 2510.04618) with verified lessons: a lesson is a proposal until an attempt proves it.
 
-For a failed sample the search goes over several tries (see `search`); the first proposal that makes the
-sample right without breaking its neighbours is kept, the others are recorded with the attempts that refuted
-them. A sample that was right although no bullet says why was lucky, and is learned from in the same way.
-After an epoch the curator merges what stands twice, under the same proof.
+For a failed sample the search goes over several tries (see `lesson_search`); the first proposal that makes the
+sample right without breaking its neighbours is kept, the others are recorded with the attempts that refuted them. A
+sample that was right although no bullet says why was lucky, and is learned from in the same way. After an epoch
+bullets that contradict what was seen are reconsidered, and what stands twice is merged, under the same proof.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from ace.context.render import Rendered, render_playbook
-from ace.errors import ModelError
-from ace.methods.ace.combine import Batch
+from ace.llm.role_models import RoleModels
+from ace.methods.ace import batch_credit
+from ace.methods.ace.admission import guarded
+from ace.methods.ace.combine import combine_accepted
+from ace.methods.ace.contested_lessons import settle_contested
+from ace.methods.ace.curation import Curation
 from ace.methods.ace.curator import Curator
-from ace.methods.ace.evidence import Evidence
-from ace.methods.ace.lesson_scope import mentioned
-from ace.methods.ace.lesson_search import Search, confined, failed, ignored, proposal
-from ace.methods.ace.proof import Proof, prove, solved
+from ace.methods.ace.group_merging import merge_groups
+from ace.methods.ace.lesson_search import Search
+from ace.methods.ace.proofs_of import authors_of, proofs_of
 from ace.methods.ace.quarantine import released
+from ace.methods.ace.refining import Refining
 from ace.methods.ace.reflector import Reflector
 from ace.methods.ace.refusals import earlier
-from ace.methods.protocol import Bench, Trial
-from ace.playbook.delta import apply, touched
-from ace.playbook.model import Add, Bullet, Delta, Playbook, Quarantine, Remove
-from ace.refine.similar import same_words
+from ace.methods.ace.reopened import reopened, still_open, weighed
+from ace.methods.ace.state import AceState, Lesson, LessonNotes
+from ace.methods.equipment import Equipment
+from ace.methods.protocol import Chores, Lab, Moment, Trial, Update
+from ace.playbook.delta import apply
+from ace.playbook.model import Playbook
 from ace.retrieval.bullets import Hybrid
 from ace.runs.records import Proposal
-from ace.text.tokens import CountTokens, estimate_tokens
-
-_PROOFS_OF_A_MERGE = 4
+from ace.runs.steps import PhaseKind, StepRecord
+from ace.settings import Settings
+from ace.task.types import Sample, Task
+from ace.text import CountTokens, estimate_tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ace:
     """The method. `tries` proposals for each failed sample, `neighbours` earlier samples to keep right.
 
-    `verify` False keeps every first lesson unproven (the ablation).
-    `cite` shows the generator the ids of bullets. `select` chooses when not all of them fit.
+    `verify` False keeps every first lesson unproven (the ablation). `cite` shows the generator the ids of bullets.
+    `select` chooses when not all of them fit.
     """
 
     reflector: Reflector
     curator: Curator
-    tries: int = 2
-    neighbours: int = 1
-    verify: bool = True
-    merge: bool = False
-    cite: bool = False
+    settings: Settings
     count_tokens: CountTokens = estimate_tokens
     select: Hybrid | None = None
+    name: str = "ace"
 
-    def context(self, playbook: Playbook, question: str, room: int) -> Rendered:
-        """The whole playbook where it fits; else what `select` chooses for the question, or the oldest."""
-        whole = render_playbook(playbook, room, self.count_tokens, ids=self.cite)
+    def start(self, task: Task, playbook: Playbook, lab: Lab) -> AceState:
+        """Return a state that knows the training questions and where the bullets are."""
+        newest_wins = lab.online and self.settings.drift
+        return AceState.at(task.train, playbook, lab, newest_wins=newest_wins)
+
+    def context(self, state: AceState, playbook: Playbook, sample: Sample, room: int) -> Rendered:
+        """Return the whole playbook where it fits; else what `select` chooses for the question, or the oldest."""
+        whole = render_playbook(playbook, room, self.count_tokens, ids=self.settings.cite)
         if self.select is None or not whole.left_out:
             return whole
-        return self.select(playbook, question, room, self.count_tokens, ids=self.cite)
+        return self.select(playbook, sample.question, room, self.count_tokens, ids=self.settings.cite)
 
-    def learn(
-        self, trial: Trial, playbook: Playbook, bench: Bench, evidence: Evidence
+    def learn(self, state: AceState, batch: Sequence[Trial], playbook: Playbook, lab: Lab) -> Update:
+        """Search a lesson for every trial that may teach one, and put what holds into one delta."""
+        for trial in batch:
+            if trial.provable:
+                state.evidence.meet(trial.sample)
+        study = partial(self._study, state, playbook, lab)
+        lessons = list(lab.map(study, batch, lambda trial: lab.bench_of(trial).calls_for))
+        lessons = merge_groups(lessons, playbook, lab)
+        proposals = tuple(proposal for lesson in lessons for proposal in lesson.proposals)
+        votes = batch_credit.cast_votes([lesson.trial for lesson in lessons], playbook, state.evidence)
+        delta, ids = combine_accepted(proposals)
+        changes = guarded(delta, playbook)
+        notes = [batch_credit.notes_on(lesson, playbook, state.evidence) for lesson in lessons]
+        measured = batch_credit.measure_bullets(batch, notes, playbook, lab)
+        return Update(
+            delta=votes + changes,
+            proposals=proposals,
+            author=authors_of(proposals) if changes else batch_credit.AUTHOR,
+            proofs=proofs_of(_provers(lessons), ids),
+            sample_notes=[note.to_json() for note in measured],
+        )
+
+    def maintain(
+        self, state: AceState, playbook: Playbook, lab: Lab, moment: Moment, number: int
+    ) -> Chores:
+        """Curate and refine after an epoch; decide what is contested before a version is selected."""
+        if moment is Moment.SELECTION:
+            return (yield from settle_contested(state, playbook, lab, number))
+        curation = Curation(self.reflector, self.curator, state, self.settings)
+        playbook = yield from curation.chores(playbook, number)
+        if moment is Moment.EPOCH and self.settings.refine:
+            refining = state.refining or Refining(state.first_playbook)
+            state.refining = refining
+            playbook = yield from refining.refine(state, playbook, number)
+        return playbook
+
+    def replay(self, state: AceState, step: StepRecord, playbook: Playbook, lab: Lab) -> AceState:
+        """Take in a committed step: outcomes, proofs, refuted edits, and what is still open after a change."""
+        state.taught |= step.taught
+        if step.phase.kind is PhaseKind.DRIFT:
+            state.reopened = reopened(playbook)
+            state.forget_evidence(playbook, lab)
+            return state
+        if step.phase.learns:
+            self._take_in_results(state, step)
+        bullets = {name: playbook.bullets[name] for name in step.proofs if name in playbook.bullets}
+        for name, bullet in bullets.items():
+            state.evidence.kept(bullet, step.proofs[name])
+        state.taint_waiting(bullets.values(), lab)
+        state.reopened = still_open(state.reopened, playbook)
+        return state
+
+    def _take_in_results(self, state: AceState, step: StepRecord) -> None:
+        evidence = state.evidence
+        for result in step.results:
+            notes = LessonNotes.from_json(result.notes)
+            evidence.saw(result.sample, result.topics, result.right, result.facts)
+            evidence.reflections[result.sample] += notes.reflections
+            evidence.refutes(result.sample, notes.situation, notes.refuted)
+            if result.right or result.sample in step.taught or notes.contested:
+                state.contested[result.sample] = notes.contested
+
+    def _study(self, state: AceState, playbook: Playbook, lab: Lab, trial: Trial) -> Lesson:
+        """Return what one trial teaches."""
+        if trial.recorded and trial.provable and trial.sample.id in state.taught and lab.phase.kind is PhaseKind.TRACES:
+            return Lesson(trial)  # the playbook knows what this attempt did not
+        if batch_credit.is_spoiled(trial):
+            return Lesson(trial)
+        if batch_credit.was_bad_luck(trial, playbook, state.evidence, lab):
+            return Lesson(trial, unlucky=True)
+        decided = tuple(weighed(trial, state.reopened))
+        rest, _ = apply(playbook, (operation for proposal in decided for operation in proposal.delta))
+        return Lesson(trial, (*decided, *self.search_lesson(state, trial, rest, lab)))
+
+    def search_lesson(
+        self, state: AceState, trial: Trial, playbook: Playbook, lab: Lab
     ) -> tuple[Proposal, ...]:
-        right = solved(trial.feedback)
-        search = Search(self.reflector, self.curator, self.neighbours, trial, playbook, bench, evidence)
-        search = replace(search, earlier=earlier(trial, playbook, evidence))
-        if right:
-            return tuple(search.tried(self.tries)) if self._lucky(trial, search) else ()
-        unproven = right is None or not trial.provable
-        if unproven or not self.verify:
+        """Return every proposal that a trial led to, with its outcome; at most one is accepted."""
+        evidence, settings = state.evidence, self.settings
+        bench = lab.bench_of(trial)
+        search = Search(
+            reflector=self.reflector,
+            curator=self.curator,
+            neighbours=settings.neighbours,
+            trial=trial,
+            playbook=playbook,
+            bench=bench,
+            evidence=evidence,
+            earlier=earlier(trial, playbook, evidence),
+        )
+        if trial.solved:
+            lucky = settings.verify and trial.provable and bool(search.about())
+            return tuple(search.tried(settings.tries)) if lucky else ()
+        unproven = trial.solved is None or not trial.provable
+        if unproven or not settings.verify:
             return (search.unproven(quarantine=unproven),)
-        waited = tuple(released(trial, playbook, bench, evidence, self.neighbours))
-        if any(made.outcome == "accepted" for made in waited):
+        waited = tuple(released(trial, playbook, bench, evidence, settings.neighbours))
+        if any(proposal.outcome == "accepted" for proposal in waited):
             return waited
-        return (*waited, *search.tried(self.tries))
-
-    def _lucky(self, trial: Trial, search: Search) -> bool:
-        """Right, but no bullet says why; and a lesson about it could be proven."""
-        return self.verify and trial.provable and bool(search.about())
-
-    def combine(self, proposals: Iterable[Proposal]) -> tuple[Delta, Mapping[str, str]]:
-        """The accepted deltas of a batch as one. What two samples proved is added once, then voted for, and
-        two other names for one meaning join the same line. What one proved does not wait for another's sake.
-        """
-        batch, kept = Batch(), [made.delta for made in proposals if made.outcome == "accepted"]
-        proven = {same_words(add.content) for delta in kept for add in _adds(delta, held=False)}
-        for delta in kept:
-            needless = {add.id for add in _adds(delta, held=True) if same_words(add.content) in proven}
-            for operation in delta:
-                if needless.isdisjoint(touched(operation)):
-                    batch.take(operation)
-        return tuple(batch.operations), batch.ids
-
-    def chores(self, playbook: Playbook, evidence: Evidence) -> tuple[str, ...]:
-        """Bullets that speak for samples they have no use for; with `merge`, subjects of several bullets."""
-        doubtful = tuple(b.id for b in playbook.active if evidence.doubt(b)) if self.verify else ()
-        found = evidence.by_subject(playbook).items() if self.merge else ()
-        return doubtful + tuple(name for name, bullets in found if len(_only_about(name, bullets)) > 1)
-
-    def curate(
-        self, chore: str, playbook: Playbook, bench: Bench, evidence: Evidence
-    ) -> tuple[Proposal, ...]:
-        if chore in playbook.bullets:
-            bullet = playbook.bullets[chore]
-            return self._doubted(bullet, playbook, bench, evidence) if evidence.doubt(bullet) else ()
-        return self._merged(chore, playbook, bench, evidence)
-
-    def _doubted(
-        self, bullet: Bullet, playbook: Playbook, bench: Bench, evidence: Evidence
-    ) -> tuple[Proposal, ...]:
-        """A bullet whose words are too wide goes if what proved it is right without it, or is put better."""
-        gone: Delta = (Remove(bullet.id),)
-        sample, *others = evidence.proofs((bullet.id,))
-        without, _ = apply(playbook, gone)
-        trial = bench.solve(sample, without)
-        if solved(trial.feedback):
-            proof = prove(gone, playbook, others, (), bench)
-            return (proposal(sample.id, "curator", gone, replace(proof, trials=(trial, *proof.trials))),)
-        search = Search(self.reflector, self.curator, self.neighbours, trial, without, bench, evidence)
-        search = replace(search, flaws=(f"{bullet.content} {evidence.doubt(bullet)}",))
-        return tuple(replace(made, delta=(*gone, *made.delta)) for made in search.tried(self.tries))
-
-    def _merged(
-        self, subject: str, playbook: Playbook, bench: Bench, evidence: Evidence
-    ) -> tuple[Proposal, ...]:
-        bullets = _only_about(subject, evidence.related(playbook, (subject,)))
-        proofs = evidence.proofs(bullet.id for bullet in bullets)[-_PROOFS_OF_A_MERGE:]
-        try:
-            said = self.curator(bullets, seed=bench.seed("curate", subject))
-        except ModelError as error:
-            return (failed(subject, "curator", error),)
-        delta = confined(said, bullets)
-        proof = prove(delta, playbook, proofs, (), bench) if self.verify else Proof(True, "kept unproven")
-        proof = replace(proof, why=f"{proof.why}{ignored(said, bullets)}")
-        return (proposal(subject, "curator", delta, proof),)
+        return (*waited, *search.tried(settings.tries))
 
 
-def _adds(delta: Delta, *, held: bool) -> tuple[Add, ...]:
-    """What a delta adds: to be used, or `held` in quarantine."""
-    waits = {operation.id for operation in delta if isinstance(operation, Quarantine)}
-    return tuple(op for op in delta if isinstance(op, Add) and (op.id in waits) is held)
-
-
-def _only_about(subject: str, bullets: Iterable[Bullet]) -> tuple[Bullet, ...]:
-    """Those that speak of no other subject: what stands across subjects is not merged into one."""
-    return tuple(
-        b for b in bullets if not b.pinned and {n for n in mentioned(b.content) if "." in n} <= {subject}
+def build_ace(models: RoleModels, settings: Settings, equipment: Equipment) -> Ace:
+    """Return the method with its roles."""
+    return Ace(
+        reflector=Reflector(models.reflector),
+        curator=Curator(models.curator),
+        settings=settings,
+        count_tokens=equipment.count_tokens,
+        select=equipment.choose_bullets,
     )
+
+
+def _provers(lessons: Iterable[Lesson]) -> Iterator[tuple[Proposal, Sequence[str]]]:
+    """Yield each proposal with what proves it. A sample that cannot be attempted again proves nothing."""
+    for lesson in lessons:
+        samples = [lesson.trial.sample.id] if lesson.trial.provable else []
+        for proposal in lesson.proposals:
+            yield proposal, samples

@@ -1,9 +1,9 @@
 """Whether a proposal may be kept: its own sample must now be right, and its neighbours still right.
 
-The acceptance rules see feedback only. With labels that is the match. Without, it is the environment's own
-check of the answer, where it has one; else the attempt must run, return something, and most of a few attempts
-at a temperature must return the same: what a lesson explains comes out alike, what is guessed does not. Where
-nothing is shown nothing can be proven.
+The acceptance rules see feedback only. With labels that is the match. Without, it is the environment's own check of
+the answer, where it has one; else the attempt must run, return something, and most of a few attempts at a temperature
+must return the same: what a lesson explains comes out alike, what is guessed does not. Where nothing is shown nothing
+can be proven.
 """
 
 from __future__ import annotations
@@ -14,35 +14,22 @@ from dataclasses import dataclass
 from ace.methods.protocol import Bench, Trial
 from ace.playbook.delta import apply
 from ace.playbook.model import Delta, Playbook
-from ace.task.types import Feedback, Sample
-
-BROKE = "was right and now fails"
+from ace.runs.records import Reason
+from ace.task.types import Sample
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """`holds` and why, with the trials that showed it, the last one decisive. `broke`: the question of a
-    neighbour that was right and now fails.
+    """Whether a proposal holds and why, with the trials that showed it, the last one decisive.
+
+    `why` is for people, `reason` for decisions. `broke`: the question of a neighbour that was right and now fails.
     """
 
     holds: bool
     why: str
     trials: tuple[Trial, ...] = ()
     broke: str = ""
-
-
-def solved(feedback: Feedback) -> bool | None:
-    """Right, as far as the learner may see; None when nothing shown says so."""
-    return feedback.ran if feedback.passed is None else feedback.passed
-
-
-def sure(trial: Trial) -> bool:
-    """A label or the environment's own check spoke, and not only that the attempt ran."""
-    return trial.feedback.passed is not None or trial.checked
-
-
-def _alike(one: Trial, other: Trial) -> bool:
-    return bool(solved(other.feedback)) and one.feedback.text == other.feedback.text
+    reason: Reason = Reason.UNKNOWN
 
 
 def prove(
@@ -54,22 +41,29 @@ def prove(
     """
     candidate, rejections = apply(playbook, delta)
     if len(rejections) == len(delta):
-        reason = rejections[0].reason if rejections else "it holds no operation"
-        return Proof(False, f"nothing of it applies: {reason}")
+        why = rejections[0].reason if rejections else "it holds no operation"
+        return Proof(False, f"nothing of it applies: {why}", reason=Reason.NOTHING_APPLIES)
     trials: list[Trial] = []
     for sample in own:
-        trials.append(bench.solve(sample, candidate))
-        if not solved(trials[-1].feedback):
-            return Proof(False, f"{sample.id} still fails", tuple(trials))
-        more = () if sure(trials[-1]) else bench.again(sample, candidate)
-        alike = 1 + sum(_alike(trials[-1], other) for other in more)
-        trials += more
-        if 2 * alike <= 1 + len(more):
-            why = f"{sample.id} runs, but only {alike} of {1 + len(more)} attempts agree"
-            return Proof(False, why, tuple(trials))
+        trial = bench.solve(sample, candidate)
+        trials.append(trial)
+        if not trial.solved:
+            return Proof(False, f"{sample.id} still fails", tuple(trials), reason=Reason.STILL_FAILS)
+        repeats = () if trial.sure else bench.again(sample, candidate)
+        trials += repeats
+        alike = 1 + sum(_agrees(repeat, trial) for repeat in repeats)
+        if 2 * alike <= 1 + len(repeats):
+            why = f"{sample.id} runs, but only {alike} of {1 + len(repeats)} attempts agree"
+            return Proof(False, why, tuple(trials), reason=Reason.NO_AGREEMENT)
     for sample in neighbours:
-        trials.append(bench.solve(sample, candidate))
-        if not solved(trials[-1].feedback) and solved(bench.solve(sample, playbook).feedback):
-            return Proof(False, f"{sample.id} {BROKE}", tuple(trials), sample.question)
-    right = dict.fromkeys(trial.sample.id for trial in trials if solved(trial.feedback))
-    return Proof(True, f"right with it: {', '.join(right)}", tuple(trials))
+        trial = bench.solve(sample, candidate)
+        trials.append(trial)
+        if not trial.solved and bench.solve(sample, playbook).solved:
+            why = f"{sample.id} was right and now fails"
+            return Proof(False, why, tuple(trials), sample.question, Reason.BROKE_NEIGHBOUR)
+    right = dict.fromkeys(trial.sample.id for trial in trials if trial.solved)
+    return Proof(True, f"right with it: {', '.join(right)}", tuple(trials), reason=Reason.PROVEN)
+
+
+def _agrees(repeat: Trial, first: Trial) -> bool:
+    return bool(repeat.solved) and repeat.feedback.text == first.feedback.text

@@ -13,17 +13,16 @@ from collections.abc import Iterable, Sequence
 
 from ace.methods.ace.admission import all_waits
 from ace.methods.ace.evidence import Evidence
-from ace.methods.ace.lesson_scope import mentioned
-from ace.methods.ace.proof import BROKE, solved
+from ace.methods.ace.state import Contested
 from ace.methods.protocol import Trial
 from ace.playbook.model import Add, Delta, Playbook, Revise, Status
-from ace.runs.records import Proposal
+from ace.runs.records import Proposal, Reason
 
 
 def situation(trial: Trial, playbook: Playbook, evidence: Evidence) -> str:
     """Identifies what the playbook in use says of what a sample is about."""
-    needed = {name for part in trial.feedback.uses for name in mentioned(part)}
-    related = evidence.related(playbook, needed or trial.feedback.subjects)
+    needed = {topic for fact in trial.feedback.facts for topic in fact.topics}
+    related = evidence.related(playbook, needed or trial.feedback.topics)
     said = sorted(bullet.content for bullet in related if bullet.status is Status.ACTIVE)
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
 
@@ -34,25 +33,25 @@ def refuted(proposals: Iterable[Proposal]) -> list[list[str]]:
     Not what held for its own sample and broke another: in other words, or with other neighbours, it may do.
     """
     failed = (made for made in proposals if made.outcome != "accepted" and made.attempts)
-    tried = (made.delta for made in failed if BROKE not in made.why)
+    tried = (made.delta for made in failed if made.reason is not Reason.BROKE_NEIGHBOUR)
     return [said for delta in tried if (said := contents(delta))]
 
 
-def contested(trial: Trial, proposals: Sequence[Proposal]) -> dict[str, list[str]]:
-    """What the first rejected lesson `said` that mended a wrong trial and broke another sample, and the
-    `episodes` and `attempts` behind it: more samples must say whether it is worth that. Else nothing.
+def contested(trial: Trial, proposals: Sequence[Proposal]) -> Contested | None:
+    """Return the first rejected lesson that mended a wrong trial and broke another sample, if there is one.
+
+    More samples must say whether it is worth that.
     """
-    if solved(trial.feedback) or any(kept(made) for made in proposals):
-        return {}
-    broke = (made for made in proposals if BROKE in made.why)
-    first = next((made for made in broke if all(isinstance(op, Add) for op in made.delta)), None)
-    if first is None:
-        return {}
-    told = {"episodes": list(first.episodes), "attempts": list(first.attempts)}
-    return {"said": contents(first.delta), **told}
+    if trial.solved or any(is_kept(proposal) for proposal in proposals):
+        return None
+    for proposal in proposals:
+        only_adds = all(isinstance(operation, Add) for operation in proposal.delta)
+        if proposal.reason is Reason.BROKE_NEIGHBOUR and only_adds:
+            return Contested(tuple(contents(proposal.delta)), proposal.episodes, proposal.attempts)
+    return None
 
 
-def kept(proposal: Proposal) -> bool:
+def is_kept(proposal: Proposal) -> bool:
     """It changes what is in use: more than a text that waits in quarantine."""
     return proposal.outcome == "accepted" and not all_waits(proposal.delta)
 

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ace.methods.ace.coverage import vouched
+from ace.methods.ace.coverage import texts_of, vouched
 from ace.methods.ace.lesson_scope import stems
-from ace.methods.ace.proof import solved
 from ace.methods.protocol import Trial
 from ace.playbook.model import Bullet, Operation, Playbook, Quarantine, Revise, Status
 from ace.runs.records import Proposal
@@ -41,7 +40,7 @@ def still_open(before: Reopened, playbook: Playbook) -> Reopened:
 
 def weighed(trial: Trial, before: Reopened) -> Iterator[Proposal]:
     """For each reopened bullet that the sample speaks of: it stands, or it waits for proof."""
-    right = solved(trial.feedback)
+    right = trial.solved
     if right is None:
         return
     for bullet in before.values():
@@ -79,7 +78,7 @@ def _asked(name: str, question: str) -> bool:
 
 def _holds(bullet: Bullet, feedback: Feedback, right: bool) -> bool:
     """Where labels show what the right answer is made of, that decides; else whether it was right."""
-    said = vouched(bullet, feedback.uses)
+    said = vouched(bullet, texts_of(feedback.facts))
     return right if said is None else said
 
 

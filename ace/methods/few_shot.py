@@ -1,0 +1,127 @@
+"""Few-shot prompting: solved training samples as worked examples in the context (Brown et al., arXiv 2005.14165).
+
+An example is a bullet in the section "examples", so it is versioned, resumed and served like any other. With
+labels it shows the right answer; without, an attempt that the environment itself has found right. `few_shot` shows
+the first ones that were met, the same for every question; `few_shot_nearest` those nearest to the question by
+vectors (Liu et al., arXiv 2101.06804).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ace.context.item import Item
+from ace.context.pack import LeftOut
+from ace.context.render import Rendered, list_item, render_playbook
+from ace.llm.embedding import Embedder
+from ace.llm.role_models import RoleModels
+from ace.methods.equipment import Equipment
+from ace.methods.protocol import Chores, Lab, Moment, State, Trial, Update
+from ace.playbook.delta import apply
+from ace.playbook.model import Add, Bullet, Playbook, Remove, bullet_id
+from ace.runs.records import Proposal, Reason
+from ace.runs.steps import StepRecord
+from ace.settings import Settings
+from ace.task.types import Sample, Task
+from ace.text import CountTokens
+
+SECTION = "examples"
+
+
+@dataclass(frozen=True, slots=True)
+class FewShot:
+    """Shows `examples` worked examples. With an `embedder`, the nearest to the question; else the first ones."""
+
+    examples: int
+    count_tokens: CountTokens
+    embedder: Embedder | None = None
+    name: str = "few_shot"
+
+    def start(self, task: Task, playbook: Playbook, lab: Lab) -> State:
+        """Remember nothing: the examples stand in the playbook."""
+        return None
+
+    def context(self, state: State, playbook: Playbook, sample: Sample, room: int) -> Rendered:
+        """Return the examples for a sample, never its own: fixed ones as text, nearest ones as items."""
+        own = question_line(sample)
+        bullets = [b for b in playbook.active if b.section == SECTION and not b.content.startswith(own)]
+        if self.embedder is None:
+            return self._render_first(playbook, bullets, room)
+        return self._render_nearest(bullets, sample.question, room)
+
+    def learn(self, state: State, batch: Sequence[Trial], playbook: Playbook, lab: Lab) -> Update:
+        """Add an example for every trial whose right answer is known, once a sample."""
+        proposals = []
+        known = {bullet.content for bullet in playbook.bullets.values()}
+        for trial in batch:
+            answer = right_answer(trial)
+            content = f"{question_line(trial.sample)}Answer: {answer}"
+            if not answer or content in known:
+                continue
+            known.add(content)
+            add = Add(bullet_id(SECTION, content), SECTION, content, (trial.episode,))
+            why = "its right answer is known"
+            proposals.append(
+                Proposal(
+                    trial.sample.id, self.name, (add,), "accepted", why, (trial.episode,),
+                    reason=Reason.KEPT_UNPROVEN,
+                )
+            )
+        delta = tuple(operation for proposal in proposals for operation in proposal.delta)
+        return Update(delta=delta, proposals=tuple(proposals), author=self.name)
+
+    def maintain(self, state: State, playbook: Playbook, lab: Lab, moment: Moment, number: int) -> Chores:
+        """Yield nothing."""
+        yield from ()
+        return playbook
+
+    def replay(self, state: State, step: StepRecord, playbook: Playbook, lab: Lab) -> State:
+        """Remember nothing."""
+        return state
+
+    def _render_first(self, playbook: Playbook, bullets: Sequence[Bullet], room: int) -> Rendered:
+        chosen = {bullet.id for bullet in bullets[: self.examples]}
+        others = tuple(Remove(bullet.id) for bullet in playbook.active if bullet.id not in chosen)
+        examples, _ = apply(playbook, others)
+        return render_playbook(examples, room, self.count_tokens)
+
+    def _render_nearest(self, bullets: Sequence[Bullet], question: str, room: int) -> Rendered:
+        """Return the nearest examples as items for this question, the nearest first, as long as they fit."""
+        if not bullets or self.embedder is None:
+            return Rendered("", 0, (), ())
+        vectors = self.embedder([question, *(bullet.content for bullet in bullets)])
+        nearness = vectors[1:] @ vectors[0]
+        order = sorted(range(len(bullets)), key=lambda place: (-float(nearness[place]), place))
+        items, left_out, tokens = [], [], 0
+        for place in order[: self.examples]:
+            bullet = bullets[place]
+            cost = self.count_tokens(list_item(bullet.content))
+            if tokens + cost > room:
+                left_out.append(LeftOut(bullet.id, cost, f"needs {cost} tokens, {room - tokens} are left"))
+                continue
+            tokens += cost
+            items.append(Item(bullet.content, cost, bullet.id, SECTION, volatile=True))
+        return Rendered("", 0, (), tuple(left_out), tuple(items))
+
+
+def question_line(sample: Sample) -> str:
+    """Return the first line of a sample's example."""
+    return f"Question: {sample.question}\n"
+
+
+def right_answer(trial: Trial) -> str:
+    """Return the right answer where the learner may see it: the label, or an answer known to be right."""
+    if trial.feedback.expected:
+        return trial.feedback.expected
+    return trial.attempt.answer if trial.solved and trial.sure else ""
+
+
+def build_few_shot(models: RoleModels, settings: Settings, equipment: Equipment) -> FewShot:
+    """Return the method with fixed examples."""
+    return FewShot(settings.examples, equipment.count_tokens)
+
+
+def build_nearest_few_shot(models: RoleModels, settings: Settings, equipment: Equipment) -> FewShot:
+    """Return the method with the nearest examples."""
+    return FewShot(settings.examples, equipment.count_tokens, equipment.embedder, "few_shot_nearest")

@@ -1,0 +1,220 @@
+"""The journal of a run as values: its phases, what a step did, and how each sample fared.
+
+The store keeps a step as JSON (`Step.payload`). Here that JSON is read and written, in one place; journals of
+earlier releases are read too, because every key that was added since has a default.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from ace.errors import StoreError
+from ace.runs.records import Step
+
+Notes = Mapping[str, Any]
+"""JSON values under names of their own: what a method wants to find again when a run is resumed."""
+
+
+class PhaseKind(StrEnum):
+    """What a run is doing."""
+
+    BEFORE = "before"
+    AFTER = "after"
+    TRAIN = "train"
+    VAL = "val"
+    TEST = "test"
+    EPOCH = "epoch"
+    REPLAY = "replay"
+    RECHECK = "recheck"
+    CURATION = "curation"
+    REFINEMENT = "refinement"
+    CONTEST = "contest"
+    VALIDATION = "validation"
+    SELECTION = "selection"
+    TRACES = "traces"
+    ONLINE = "online"
+    DRIFT = "drift"
+    CREDIT = "credit"
+
+
+_LEARNING = frozenset({PhaseKind.EPOCH, PhaseKind.REPLAY, PhaseKind.ONLINE, PhaseKind.TRACES})
+_TRAINING = frozenset({PhaseKind.EPOCH, PhaseKind.REPLAY, PhaseKind.RECHECK})
+_PHASE = re.compile(r"(?P<kind>\w+)(?: (?P<number>\d+)(?:\.(?P<turn>\d+))?)?(?:,? (?P<detail>.+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A stretch of a run, such as "replay 2.1": its kind, the epoch or change, the turn within it, a detail."""
+
+    kind: PhaseKind
+    number: int = 0
+    turn: int = 0
+    detail: str = ""
+
+    @property
+    def learns(self) -> bool:
+        """Tell whether samples are attempted in it in order to learn from them."""
+        return self.kind in _LEARNING
+
+    @property
+    def trains(self) -> bool:
+        """Tell whether it belongs to an epoch over the training samples."""
+        return self.kind in _TRAINING
+
+    def __str__(self) -> str:
+        place = f" {self.number}" if self.number else ""
+        turn = f".{self.turn}" if self.turn else ""
+        separator = ", " if place else " "
+        detail = f"{separator}{self.detail}" if self.detail else ""
+        return f"{self.kind}{place}{turn}{detail}"
+
+    @classmethod
+    def parse(cls, text: str) -> Phase:
+        """Read a phase back from its text. Raises StoreError for a phase that no release has written."""
+        match = _PHASE.fullmatch(text)
+        if match is None or match["kind"] not in PhaseKind:
+            raise StoreError(
+                f"The journal has a phase {text!r}, which this release does not know.",
+                hint="Finish the run with the release that began it, or start a new run.",
+            )
+        kind, number, turn = PhaseKind(match["kind"]), int(match["number"] or 0), int(match["turn"] or 0)
+        return cls(kind, number, turn, match["detail"] or "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleResult:
+    """How one sample fared in a step.
+
+    `correct` is the verdict, for metrics; `right` is what the learner may see of it, None where nothing shown
+    says so. `topics` and `facts` are those of its feedback. `calls` is the name its model calls were made for.
+    `context_tokens` counts the playbook in its prompt, `retrieved` the tokens by source. `notes` are the
+    method's own.
+    """
+
+    phase: Phase
+    sample: str
+    correct: bool
+    right: bool | None
+    topics: tuple[str, ...] = ()
+    facts: tuple[str, ...] = ()
+    error: str = ""
+    judge_error: str = ""
+    context_tokens: int = 0
+    left_out: tuple[str, ...] = ()
+    retrieved: Mapping[str, int] = field(default_factory=dict)
+    calls: str = ""
+    notes: Notes = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object that the journal keeps."""
+        row: dict[str, Any] = {
+            "phase": str(self.phase),
+            "sample": self.sample,
+            "correct": self.correct,
+            "right": self.right,
+            "subjects": list(self.topics),
+            "uses": list(self.facts),
+            "error": self.error,
+            "context_tokens": self.context_tokens,
+            "left_out": list(self.left_out),
+        }
+        optional = {"unjudged": self.judge_error, "retrieved": dict(self.retrieved), "calls": self.calls}
+        row |= {key: value for key, value in optional.items() if value}
+        return row | dict(self.notes)
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> SampleResult:
+        """Read what `to_json` wrote, in this release or an earlier one."""
+        return cls(
+            phase=Phase.parse(row["phase"]),
+            sample=row["sample"],
+            correct=row["correct"],
+            right=row["right"],
+            topics=tuple(row.get("subjects", ())),
+            facts=tuple(row.get("uses", ())),
+            error=row.get("error", ""),
+            judge_error=row.get("unjudged", ""),
+            context_tokens=row.get("context_tokens", 0),
+            left_out=tuple(row.get("left_out", ())),
+            retrieved=row.get("retrieved", {}),
+            calls=row.get("calls", ""),
+            notes={key: value for key, value in row.items() if key not in _RESULT_KEYS},
+        )
+
+
+_RESULT_KEYS = frozenset(
+    "phase sample correct right subjects uses error unjudged context_tokens left_out retrieved calls".split()
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRecord:
+    """One step of a run: what it measured, which samples prove which bullet, what it took.
+
+    `proofs` maps a bullet that was added or changed to the samples that are right with it, none where it waits
+    in quarantine. `proposals` are their outcomes in order. `usage` is by role, in the fields of `llm.Usage`;
+    `faults` counts kinds of faults. `started` is in seconds since 1970, `version` the head once it was done.
+    """
+
+    run: int
+    number: int
+    phase: Phase
+    version: int
+    results: tuple[SampleResult, ...] = ()
+    proofs: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    proposals: tuple[str, ...] = ()
+    usage: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    faults: Mapping[str, int] = field(default_factory=dict)
+    started: float = 0.0
+    seconds: float = 0.0
+    notes: Notes = field(default_factory=dict)
+
+    @property
+    def taught(self) -> frozenset[str]:
+        """Return the samples that prove a bullet of this step."""
+        return frozenset(sample for samples in self.proofs.values() for sample in samples)
+
+    def payload(self) -> dict[str, Any]:
+        """Return what the journal keeps beside run, number, phase and version."""
+        return {
+            "results": [result.to_json() for result in self.results],
+            "kept": {bullet: list(samples) for bullet, samples in self.proofs.items()},
+            "proposals": list(self.proposals),
+            "usage": {role: dict(usage) for role, usage in self.usage.items()},
+            "faults": dict(self.faults),
+            "started": self.started,
+            "seconds": self.seconds,
+            **self.notes,
+        }
+
+    @classmethod
+    def from_step(cls, step: Step) -> StepRecord:
+        """Read a row of the journal. Raises StoreError for one that this release cannot read."""
+        payload = step.payload
+        try:
+            return cls(
+                run=step.run,
+                number=step.number,
+                phase=Phase.parse(step.phase),
+                version=step.version,
+                results=tuple(SampleResult.from_json(row) for row in payload.get("results", ())),
+                proofs=payload.get("kept", {}),
+                proposals=tuple(payload.get("proposals", ())),
+                usage=payload.get("usage", {}),
+                faults=payload.get("faults", {}),
+                started=payload.get("started", 0.0),
+                seconds=payload.get("seconds", 0.0),
+                notes={key: value for key, value in payload.items() if key not in _STEP_KEYS},
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise StoreError(
+                f"Step {step.number} of run {step.run} was journaled in a form that this release cannot read.",
+                hint="Finish the run with the release that began it, or start a new run.",
+            ) from error
+
+
+_STEP_KEYS = frozenset("results kept proposals usage faults started seconds".split())
