@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Event
 
 from ace.errors import AceError, CapReached, ContextError
-from ace.llm import Team
+from ace.llm import RoleModels
 from ace.loop import steps
 from ace.loop.answer_stream import PHASE, Stream
 from ace.loop.group_merging import Lesson
@@ -54,7 +54,7 @@ def learn_behind(
     task: Task,
     path: Path,
     branch: str,
-    team: Team,
+    team: RoleModels,
     options: Options,
     progress: Progress,
     waiting: queue.Queue[Item],

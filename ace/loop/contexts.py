@@ -12,7 +12,7 @@ from functools import lru_cache, partial
 from ace.agent import Generator, LongForm, SingleCall, Solver, Writer
 from ace.context import Assembled, Found, Limit, Source, assemble
 from ace.errors import AceError, ContextError, InputError
-from ace.llm import Team
+from ace.llm import RoleModels
 from ace.llm.client import Client
 from ace.llm.embedding import DEFAULT_EMBEDDER, connect_embedder
 from ace.llm.window import window_of
@@ -73,7 +73,7 @@ class Contexts:
 
 
 def contexts_of(
-    task: Task, store: Store, team: Team, options: Options, sources: tuple[Source, ...] | None = None
+    task: Task, store: Store, team: RoleModels, options: Options, sources: tuple[Source, ...] | None = None
 ) -> Contexts:
     """What assembles the context of every sample; `sources`, where the task's are at hand already.
 
@@ -89,7 +89,7 @@ def contexts_of(
     return Contexts(method, generator, limit, task.context, found, vectors)
 
 
-def method_of(team: Team, options: Options, limit: Limit, select: Hybrid | None = None) -> Method:
+def method_of(team: RoleModels, options: Options, limit: Limit, select: Hybrid | None = None) -> Method:
     return Ace(
         reflector=Reflector(team.reflector),
         curator=Curator(team.curator),
@@ -122,7 +122,7 @@ def limit_of(client: Client, budget: int, max_tokens: int) -> Limit:
     return Limit(min(budget, int(window.tokens * WINDOW_SHARE), left), count, counter)
 
 
-def reserve_of(task: Task, team: Team, limit: Limit) -> int:
+def reserve_of(task: Task, team: RoleModels, limit: Limit) -> int:
     """Tokens that the solver adds to a prompt, about: none where the prompt is all that is asked."""
     if task.solver.kind == "single":
         return 0
@@ -134,7 +134,7 @@ def _remembering(count: CountTokens) -> CountTokens:
     return lambda text: line(text) if len(text) <= _LINE else prompt(text)
 
 
-def solver_of(task: Task, team: Team, contexts: Contexts) -> Solver:
+def solver_of(task: Task, team: RoleModels, contexts: Contexts) -> Solver:
     """Who makes attempts, as the task wants it."""
     how = task.solver
     if how.kind == "single":
@@ -142,5 +142,5 @@ def solver_of(task: Task, team: Team, contexts: Contexts) -> Solver:
     return LongForm(_writer(task, team), contexts.limit.count, how.words, how.mends)
 
 
-def _writer(task: Task, team: Team) -> Writer:
+def _writer(task: Task, team: RoleModels) -> Writer:
     return Writer(team.generator, task.max_tokens)

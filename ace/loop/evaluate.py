@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ace.errors import CapReached, InputError
-from ace.llm import Team
+from ace.llm import RoleModels
 from ace.loop import steps
 from ace.loop.offline import limited
 from ace.loop.options import Options, Progress, silent
@@ -17,7 +17,7 @@ from ace.task.types import Task
 def evaluate(
     task: Task,
     store: Store,
-    team: Team,
+    team: RoleModels,
     options: Options | None = None,
     *,
     progress: Progress = silent,

@@ -80,7 +80,7 @@ class Bench:
             self._note(context)
         if draw:
             seed = self.seed("solve", sample.id, draw)
-            return self.solver(sample, context, temperature=_TEMPERATURE, seed=seed), context
+            return self.solver(sample, context, temperature=_TEMPERATURE, seed=seed, draw=draw), context
         return self.solver(sample, context, seed=self.seed("solve", sample.id)), context
 
     def _note(self, context: Assembled) -> None:

@@ -7,7 +7,7 @@ from functools import partial
 from random import Random
 
 from ace.errors import CapReached, InputError
-from ace.llm import Team
+from ace.llm import RoleModels
 from ace.loop import steps
 from ace.loop.contested_lessons import Contest
 from ace.loop.options import Options, Progress, seed_of, silent
@@ -25,7 +25,7 @@ _WORDS = 3  # questions whose lengths differ by fewer words count as equally lon
 def learn(
     task: Task,
     store: Store,
-    team: Team,
+    team: RoleModels,
     options: Options | None = None,
     *,
     progress: Progress = silent,

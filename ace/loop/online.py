@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from ace.errors import CapReached, InputError
-from ace.llm import Team
+from ace.llm import RoleModels
 from ace.loop import steps
 from ace.loop.answer_stream import PHASE, Stream
 from ace.loop.offline import limited
@@ -20,7 +20,7 @@ from ace.task.types import Task
 
 
 def online(
-    task: Task, store: Store, team: Team, options: Options | None = None, *, progress: Progress = silent
+    task: Task, store: Store, team: RoleModels, options: Options | None = None, *, progress: Progress = silent
 ) -> Report:
     """Go once over `task.train` in order, `batch_size` samples to a version.
 

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Self
 
 from ace.errors import InputError
-from ace.llm import Team
+from ace.llm import RoleModels
 from ace.loop.answer_stream import PHASE
 from ace.loop.background_learner import UNJUDGED, Ended, Item, Told, learn_behind
 from ace.loop.contexts import contexts_of, solver_of
@@ -46,7 +46,9 @@ class Answer:
 class Agent:
     """Answers with the newest playbook, in the thread that opened its store. Make it with `serve`."""
 
-    def __init__(self, task: Task, store: Store, team: Team, options: Options, progress: Progress) -> None:
+    def __init__(
+        self, task: Task, store: Store, team: RoleModels, options: Options, progress: Progress
+    ) -> None:
         self.task, self.store, self._options = task, store, options
         self._context = contexts_of(task, store, team, options)
         self._solver = solver_of(task, team, self._context)
@@ -152,7 +154,7 @@ class Agent:
 
 
 def serve(
-    task: Task, store: Store, team: Team, options: Options | None = None, *, progress: Progress = silent
+    task: Task, store: Store, team: RoleModels, options: Options | None = None, *, progress: Progress = silent
 ) -> Agent:
     """Begin to serve. Use what it returns as a context manager; leaving it learns from what waits.
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 
 from ace.errors import CapReached, InputError
-from ace.llm import Team
+from ace.llm import RoleModels
 from ace.loop import steps
 from ace.loop.group_merging import Lesson
 from ace.loop.lab import Bench
@@ -33,7 +33,7 @@ def learn_from_traces(
     task: Task,
     traces: Sequence[Trace],
     store: Store,
-    team: Team,
+    team: RoleModels,
     options: Options | None = None,
     *,
     progress: Progress = silent,

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from ace.context import Source
 from ace.errors import CapReached, InputError, StoreConflict, StoreError
-from ace.llm import Team
+from ace.llm import RoleModels
 from ace.llm.prompts import prompt_hash
 from ace.loop.contexts import contexts_of, solver_of
 from ace.loop.executor import ordered_map
@@ -61,7 +61,7 @@ class Session:
         self,
         task: Task,
         store: Store,
-        team: Team,
+        team: RoleModels,
         options: Options,
         progress: Progress,
         record: Run,
@@ -242,7 +242,7 @@ def session(
     kind: str,
     task: Task,
     store: Store,
-    team: Team,
+    team: RoleModels,
     options: Options,
     progress: Progress,
     resume: bool,
