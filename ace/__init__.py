@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ace.api import as_context, evaluate, learn, online, open_playbook, serve
     from ace.errors import AceError
-    from ace.llm import Caps, RecordingClient, ReplayClient, ScriptedClient, Team, connect
+    from ace.llm import Caps, RecordingClient, ReplayClient, RoleModels, ScriptedClient, connect
     from ace.runs import Report
     from ace.store import Store
     from ace.task import Sample, Task, define_task, load_task
@@ -32,11 +32,11 @@ __all__ = [
     "RecordingClient",
     "ReplayClient",
     "Report",
+    "RoleModels",
     "Sample",
     "ScriptedClient",
     "Store",
     "Task",
-    "Team",
     "__version__",
     "as_context",
     "connect",
@@ -52,7 +52,7 @@ __all__ = [
 _HOMES = {
     "ace.api": ("as_context", "evaluate", "learn", "online", "open_playbook", "serve"),
     "ace.errors": ("AceError",),
-    "ace.llm": ("Caps", "RecordingClient", "ReplayClient", "ScriptedClient", "Team", "connect"),
+    "ace.llm": ("Caps", "RecordingClient", "ReplayClient", "ScriptedClient", "RoleModels", "connect"),
     "ace.runs": ("Report",),
     "ace.store": ("Store",),
     "ace.task": ("Sample", "Task", "define_task", "load_task"),

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypedDict, Unpack
 from ace import loop
 from ace.context import render_playbook
 from ace.errors import InputError
-from ace.llm import DEFAULT_MODEL, Caps, Client, Team, connect
+from ace.llm import DEFAULT_MODEL, Caps, Client, RoleModels, connect
 from ace.loop import Agent, Options, Progress, silent
 from ace.playbook import Playbook
 from ace.runs import Report
@@ -22,7 +22,7 @@ from ace.store import Ref, Store
 from ace.task import FeedbackKind, Task, load_task
 from ace.text import CountTokens, estimate_tokens
 
-Model = str | Client | Team
+Model = str | Client | RoleModels
 """A name (connected for the call, closed after it), a client for every role, or a client for each."""
 
 _CHOICES = {
@@ -174,13 +174,15 @@ def _options(settings: Settings) -> Options:
 
 
 @contextmanager
-def _team(model: Model, caps: Caps | None, workers: int) -> Iterator[Team]:
-    if isinstance(model, Team):
+def _team(model: Model, caps: Caps | None, workers: int) -> Iterator[RoleModels]:
+    if isinstance(model, RoleModels):
         if caps is not None:
-            raise InputError("This team has a meter, and caps, of its own.", hint="Give caps to Team.of.")
+            raise InputError(
+                "This team has a meter, and caps, of its own.", hint="Give caps to RoleModels.of."
+            )
         yield model
     elif isinstance(model, str):
         with connect(model, slots=workers) as client:
-            yield Team.of(client, caps=caps)
+            yield RoleModels.of(client, caps=caps)
     else:
-        yield Team.of(model, caps=caps)
+        yield RoleModels.of(model, caps=caps)

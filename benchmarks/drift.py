@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ace.llm import DEFAULT_MODEL, Client, Team, connect
+from ace.llm import DEFAULT_MODEL, Client, RoleModels, connect
 from ace.llm.prompts import prompt_hash
 from ace.loop import Options, online
 from ace.runs.metrics import wilson
@@ -51,7 +51,7 @@ def arm(task: Task, model: Client, path: Path, drift: bool, seed: int, tries: in
         old.unlink()
     with Store.open(path) as store:
         options = Options(batch_size=1, drift=drift, seed=seed, tries=tries, window=WINDOW)
-        report = online(task, store, Team.of(model), options, progress=show)
+        report = online(task, store, RoleModels.of(model), options, progress=show)
         return {"drift": drift, "seed": seed, "right": _right(store, report.run), "report": report.to_json()}
 
 

@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ace.llm import DEFAULT_MODEL, Client, Message, ScriptedClient, Team, connect
+from ace.llm import DEFAULT_MODEL, Client, Request, Role, RoleModels, ScriptedClient, connect
 from ace.llm.prompts import prompt_hash
 from ace.loop import Options, evaluate, learn
 from ace.runs import mcnemar, wilson
@@ -46,9 +46,9 @@ def arm(name: str, task: Task, store: Store, model: Client, options: Options) ->
     done = [run.kind for run in store.runs() if run.status == "done"]
     if name == "learned" and "learn" not in done:
         again = store.last_unfinished("learn", task.name) is not None
-        learn(task, store, Team.of(model), options, progress=show, resume=again)
+        learn(task, store, RoleModels.of(model), options, progress=show, resume=again)
     if "eval" not in done:
-        evaluate(task, store, Team.of(model), options, progress=show)
+        evaluate(task, store, RoleModels.of(model), options, progress=show)
     runs = {run.kind: run for run in store.runs() if run.status == "done"}
     asked = [episode for episode in store.episodes(run=runs["eval"].id) if episode.phase == "test"]
     return {
@@ -130,9 +130,9 @@ def reader(task: Task) -> ScriptedClient:
     """Answers what stands in the prompt, if it knows what else is needed; learns nicknames."""
     rows = {sample.question: sample.data for sample in (*task.train, *task.val, *task.test)}
 
-    def say(messages: Sequence[Message]) -> str:
-        system, user = (messages[0].content, messages[-1].content)
-        if "shown pages found for its question" in system:
+    def say(request: Request) -> str:
+        system, user = (request.messages[0].content, request.messages[-1].content)
+        if request.role is Role.REFLECTOR:
             name = re.search(r"the (\w+)(?: card)?\?", user)
             page = re.search(r"stands in what was found: \[([\w-]+)", user)
             lesson = f"The {name[1]}: {page[1]}." if name and page else "Answers: short."

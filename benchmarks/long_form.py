@@ -21,7 +21,7 @@ from typing import Any
 
 from scipy.stats import bootstrap, wilcoxon
 
-from ace.llm import DEFAULT_MODEL, Team, connect
+from ace.llm import DEFAULT_MODEL, RoleModels, connect
 from ace.llm.prompts import prompt_hash
 from ace.loop import Options, evaluate
 from ace.runs import mcnemar, wilson
@@ -41,7 +41,7 @@ def arms(task: Task) -> dict[str, Task]:
     }
 
 
-def run(name: str, task: Task, store: Store, team: Team, limit: int) -> dict[str, Any]:
+def run(name: str, task: Task, store: Store, team: RoleModels, limit: int) -> dict[str, Any]:
     """One arm: score and outcome of every brief, made or found."""
 
     def show(phase: str, done: int, total: int, note: str = "") -> None:
@@ -117,7 +117,7 @@ def main() -> None:
         for name, task in arms(load_task(ROOT / "tasks" / "museum_report")).items():
             print(name, flush=True)
             with Store.open(given.work / f"{name.replace(', ', '-').replace(' ', '-')}.db") as store:
-                rows.append(run(name, task, store, Team.of(model), given.limit))
+                rows.append(run(name, task, store, RoleModels.of(model), given.limit))
     record = {
         "date": datetime.now(UTC).date().isoformat(),
         "model": given.model,

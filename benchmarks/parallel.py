@@ -14,6 +14,7 @@ import json
 import multiprocessing
 import os
 import re
+import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
@@ -24,10 +25,14 @@ from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Any
 
-from ace.llm import Message, Team, connect
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from ace.llm import Request, RoleModels, connect
 from ace.loop import Options, learn
+from ace.methods.ace.reflector import Lesson
 from ace.store import Store
 from ace.task import Sample, Task, define_task
+from tests.model_server import ask, received
 
 SAMPLES, BATCH, AT_ONCE, SECONDS = 64, 16, 16, 0.2
 
@@ -45,12 +50,12 @@ def judge(sample: Sample, answer: str) -> bool:
     return answer == sample.data["answer"]
 
 
-def says(messages: list[dict[str, str]]) -> str:
+def says(request: Request) -> str:
     """A function of the request only: the generator looks its number up, the reflector reads it off."""
-    system, user = messages[0]["content"], messages[-1]["content"]
+    system, user = request.messages[0].content, request.messages[-1].content
     thing = re.search(r"thing\d\dx", user)
     name = thing[0] if thing else ""
-    if system.startswith("You read one failed attempt"):
+    if request.schema is Lesson:
         number = re.findall(r"Right answer: (\d+)", user)
         return json.dumps({"lesson": f"{name} means {number[0] if number else 0}"})
     known = re.findall(rf"{name} means (\d+)", system)
@@ -68,7 +73,7 @@ class Handler(BaseHTTPRequestHandler):
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         with self.slots:
             time.sleep(SECONDS)
-        message = {"role": "assistant", "content": says(asked["messages"])}
+        message = {"role": "assistant", "content": says(received(asked))}
         usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
         choice = {"index": 0, "message": message, "finish_reason": "stop"}
         told = {"id": "x", "object": "chat.completion", "created": 0, "model": "things"}
@@ -98,11 +103,9 @@ def run(base: str, workers: int, file: Path) -> dict[str, Any]:
     """One run: its seconds, hashes of its versions, and the calls of each sample in each step."""
     options = Options(batch_size=BATCH, workers=workers, measure=False, replays=0)
     with connect("openai/things", api_base=base, api_key="none") as model, Store.open(file) as store:
-        model.complete(
-            [Message("user", "hello")]
-        )  # litellm is imported and connected to before the clock starts
+        model.complete(ask("hello"))  # litellm is imported and connected to before the clock starts
         started = time.perf_counter()
-        report = learn(task(), store, Team.of(model), options)
+        report = learn(task(), store, RoleModels.of(model), options)
         seconds = time.perf_counter() - started
         chains: dict[int, Counter[str]] = defaultdict(Counter)
         for call in store.calls(report.run):

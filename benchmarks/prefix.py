@@ -27,9 +27,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-
-from ace.llm import DEFAULT_MODEL, Client, Message, Reply, Team, Usage, connect
+from ace.llm import DEFAULT_MODEL, Client, Message, Reply, Request, RoleModels, Usage, connect
 from ace.llm.prompts import prompt_hash
 from ace.llm.window import Window, window_of
 from ace.loop import Options, online
@@ -46,33 +44,23 @@ _SLOTS = 4
 
 
 class Listener:
-    """Passes calls on and keeps their messages, in order."""
+    """Passes calls on and keeps them, in order."""
 
     def __init__(self, inner: Client) -> None:
         self._inner, self.model = inner, inner.model
-        self.heard: list[tuple[Message, ...]] = []
+        self.heard: list[Request] = []
 
     def window(self) -> Window:
         return window_of(self._inner)
 
-    def complete(
-        self,
-        messages: Sequence[Message],
-        *,
-        schema: type[BaseModel] | None = None,
-        temperature: float = 0.0,
-        seed: int | None = None,
-        max_tokens: int | None = None,
-    ) -> Reply:
-        self.heard.append(tuple(messages))
-        return self._inner.complete(
-            messages, schema=schema, temperature=temperature, seed=seed, max_tokens=max_tokens
-        )
+    def complete(self, request: Request) -> Reply:
+        self.heard.append(request)
+        return self._inner.complete(request)
 
 
-def reference(messages: Sequence[Message], bullets: Mapping[str, Bullet]) -> list[Message]:
+def reference(request: Request, bullets: Mapping[str, Bullet]) -> Request:
     """The same prompt in the reference layout; `bullets` by what they say. A candidate has no votes yet."""
-    system = messages[0].content
+    system = request.messages[0].content
     head, learned, playbook = system.partition(LEARNED)
     numbers: dict[str, int] = {}
 
@@ -84,12 +72,10 @@ def reference(messages: Sequence[Message], bullets: Mapping[str, Bullet]) -> lis
         return f"[{slug}-{numbers[slug]:05}] helpful={votes[0]} harmful={votes[1]} :: {said}"
 
     told = head + learned + _LINE.sub(line, playbook)
-    return [Message("system", told), *messages[1:]]
+    return replace(request, messages=(Message("system", told), *request.messages[1:]), max_tokens=1)
 
 
-def run(
-    task: Task, model: Client, path: Path, seed: int, tries: int
-) -> tuple[list[list[Message]], list[Usage]]:
+def run(task: Task, model: Client, path: Path, seed: int, tries: int) -> tuple[list[Request], list[Usage]]:
     """Our layout: what its generator calls took, and the same prompts in the reference layout."""
 
     def show(phase: str, done: int, total: int, note: str = "") -> None:
@@ -99,22 +85,24 @@ def run(
     heard = Listener(model)
     options = Options(batch_size=1, workers=1, drift=False, seed=seed, tries=tries, measure=False)
     with Store.open(path) as store:
-        report = online(task, store, Team.of(heard, reflector=model, curator=model), options, progress=show)
+        report = online(
+            task, store, RoleModels.of(heard, reflector=model, curator=model), options, progress=show
+        )
         calls = [call for call in store.calls(report.run) if call.key.role == "generator"]
         before = [0, *(step.version for step in store.steps(report.run))]
         prompts = []
-        for call, messages in zip(calls, heard.heard, strict=True):
+        for call, request in zip(calls, heard.heard, strict=True):
             known = {neutralise(b.content): b for b in store.checkout(before[call.key.step])}
-            prompts.append(reference(messages, known))
+            prompts.append(reference(request, known))
         print(f"  {len(store.checkout())} bullets, {report.after}", flush=True)
     return prompts, [call.usage for call in calls]
 
 
-def replayed(prompts: Sequence[Sequence[Message]], model: Client) -> list[Usage]:
+def replayed(prompts: Sequence[Request], model: Client) -> list[Usage]:
     """What the same prompts take when they are sent one after the other."""
     took = []
     for number, prompt in enumerate(prompts, 1):
-        took.append(model.complete(prompt, max_tokens=1).usage)
+        took.append(model.complete(prompt).usage)
         if number % 20 == 0:
             print(f"  reference layout: {number} of {len(prompts)}", flush=True)
     return took

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from ace.errors import ModelError
-from ace.llm import DEFAULT_MODEL, Client, Message, ScriptedClient, Team, connect
+from ace.llm import DEFAULT_MODEL, Client, Request, Role, RoleModels, ScriptedClient, connect
 from ace.llm.prompts import prompt_hash
 from ace.loop import Options, evaluate
 from ace.loop.remember import remember
@@ -109,7 +109,7 @@ def ask(store: Store, task: Task, client: Client, seed: int, workers: int) -> di
     left = [sample for sample in task.test if sample.id not in right]
     for start in range(0, len(left), CHUNK):
         part = replace(task, test=tuple(left[start : start + CHUNK]))
-        evaluate(part, store, Team.of(client), Options(seed=seed, workers=workers))
+        evaluate(part, store, RoleModels.of(client), Options(seed=seed, workers=workers))
         print(f"  {len(task.test) - len(left) + start + len(part.test)} of {len(task.test)}", flush=True)
     return {sample.id: right for sample in task.test for right in [_answered(store)[sample.id]]}
 
@@ -169,9 +169,9 @@ def _extracted(arms: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 def scripted() -> ScriptedClient:
     """Answers with the memory whose words the question shares; remembers sentences with a day or a lane."""
 
-    def says(messages: Sequence[Message]) -> str:
-        system, user = messages[0].content, messages[-1].content
-        if system.startswith("You read one conversation"):
+    def says(request: Request) -> str:
+        user = request.messages[-1].content
+        if request.role is Role.REMEMBERER:
             found = re.findall(r"\b(\d+ [A-Z]\w+ [A-Z]\w+|\w+day)\b", user)
             about = {
                 value: "delivery day" if value.endswith("day") else "delivery address" for value in found

@@ -21,7 +21,7 @@ from typing import Any
 
 from shop_sql import ROOT, ceiling
 
-from ace.llm import DEFAULT_MODEL, Team, connect
+from ace.llm import DEFAULT_MODEL, RoleModels, connect
 from ace.llm.prompts import prompt_hash
 from ace.loop import Options, evaluate, learn
 from ace.runs import mcnemar, wilson
@@ -34,7 +34,7 @@ def show(phase: str, done: int, total: int, note: str = "") -> None:
     print(f"  {phase}: {done} of {total} {note}", flush=True)
 
 
-def answers(task: Task, store: Store, team: Team, version: int) -> list[bool]:
+def answers(task: Task, store: Store, team: RoleModels, version: int) -> list[bool]:
     """Right or wrong for every test question with one version: asked, or found in the file."""
     found = [e for run in store.runs() if run.status == "done" for e in store.episodes(run=run.id)]
     if not any(e.phase == "test" and e.context_version == version for e in found):
@@ -42,7 +42,7 @@ def answers(task: Task, store: Store, team: Team, version: int) -> list[bool]:
     return [e.verdict.correct for e in found if e.phase == "test" and e.context_version == version]
 
 
-def one(task: Task, store: Store, team: Team, options: Options) -> dict[str, Any]:
+def one(task: Task, store: Store, team: RoleModels, options: Options) -> dict[str, Any]:
     """One seed: what was selected when, and how each of these versions does on the test set."""
     learned = next((run for run in store.runs() if run.kind == "learn" and run.status == "done"), None)
     if learned is None:
@@ -117,13 +117,13 @@ def main() -> None:
     with connect(given.model) as model:
         with Store.open(given.work / "reference.db") as store:
             if not any(run.status == "done" for run in store.runs()):
-                ceiling(task, store, Team.of(model), show)
-            best = answers(task, store, Team.of(model), store.head().number)
+                ceiling(task, store, RoleModels.of(model), show)
+            best = answers(task, store, RoleModels.of(model), store.head().number)
         for seed in given.seeds:
             print(f"seed {seed}", flush=True)
             with Store.open(given.work / f"seed-{seed}.db") as store:
                 options = Options(seed=seed, epochs=given.epochs, measure=False)
-                rows.append(one(task, store, Team.of(model), options))
+                rows.append(one(task, store, RoleModels.of(model), options))
             _write(given, rows, best)
     print(table(rows, best))
 

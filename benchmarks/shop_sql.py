@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ace.llm import DEFAULT_MODEL, Client, Team, connect
+from ace.llm import DEFAULT_MODEL, Client, RoleModels, connect
 from ace.llm.prompts import prompt_hash
 from ace.loop import Options, evaluate, learn
 from ace.playbook import Playbook, diff, from_markdown
@@ -38,7 +38,7 @@ VARIANTS = {  # the score before learning is the same for all of them, so it is 
 }
 
 
-def ceiling(task: Task, store: Store, team: Team, show: Callable[..., None]) -> dict[str, Any]:
+def ceiling(task: Task, store: Store, team: RoleModels, show: Callable[..., None]) -> dict[str, Any]:
     """The hand-written playbook on the test questions."""
     text = (ROOT / "playbooks" / "shop_sql.reference.md").read_text("utf-8")
     if not len(store.checkout()):
@@ -56,7 +56,7 @@ def runs(
         for seed in seeds if variant != "reference" else [0]:
             with Store.open(work / f"{variant}-{seed}.db") as store:
                 print(f"{variant}, seed {seed}", flush=True)
-                _make(variant, seed, task, store, Team.of(model))
+                _make(variant, seed, task, store, RoleModels.of(model))
                 done = [run for run in store.runs() if run.status == "done"]
                 report, last = dict(done[0].report or {}), done[-1]
                 report["after"] = (last.report or {})["after"]
@@ -65,7 +65,7 @@ def runs(
                 yield variant, seed, report, right
 
 
-def _make(variant: str, seed: int, task: Task, store: Store, team: Team) -> None:
+def _make(variant: str, seed: int, task: Task, store: Store, team: RoleModels) -> None:
     """What is not in the file yet: learning, then the score."""
 
     def show(phase: str, done: int, total: int, note: str = "") -> None:

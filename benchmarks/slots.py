@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ace.llm import Client, Message, connect
+from ace.llm import Client, Message, Request, Role, connect
 
 SLOTS, QUESTIONS, TOKENS = (1, 2, 4, 8), 16, 48
 PREFIX = "You write SQL for a shop.\n" + "\n".join(
@@ -26,20 +26,18 @@ PREFIX = "You write SQL for a shop.\n" + "\n".join(
 )
 
 
-def question(number: int) -> list[Message]:
-    return [
-        Message("system", PREFIX),
-        Message("user", f"Write a query that counts rows with code {number * 7}."),
-    ]
+def question(number: int, tokens: int = TOKENS) -> Request:
+    user = f"Write a query that counts rows with code {number * 7}."
+    messages = (Message("system", PREFIX), Message("user", user))
+    return Request(role=Role.GENERATOR, messages=messages, max_tokens=tokens)
 
 
 def measure(model: Client, slots: int) -> dict[str, Any]:
     """The same questions from `slots` callers at once."""
-    model.complete(question(QUESTIONS), max_tokens=1)
+    model.complete(question(QUESTIONS, tokens=1))
     started = time.perf_counter()
     with ThreadPoolExecutor(slots) as pool:
-        asked = map(question, range(QUESTIONS))
-        replies = list(pool.map(lambda messages: model.complete(messages, max_tokens=TOKENS), asked))
+        replies = list(pool.map(model.complete, map(question, range(QUESTIONS))))
     seconds = time.perf_counter() - started
     written = sum(reply.usage.completion_tokens for reply in replies)
     cached = sum(reply.usage.cached_tokens for reply in replies)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ace.llm import Message, ScriptedClient
+from ace.llm import Request, Role, ScriptedClient
+from ace.methods.ace.reflector import Lesson
 from ace.task import Attempt, Environment, Feedback, FeedbackKind, Sample, Task, Verdict, load_task
 
 FOLDER = Path(__file__).parent.parent / "tasks" / "shifting_policy"
@@ -56,15 +56,15 @@ def lookup() -> ScriptedClient:
     return ScriptedClient(_says, model="lookup")
 
 
-def _says(messages: Sequence[Message]) -> str:
-    system, user = messages[0].content, messages[1].content
-    if system.startswith("You keep a list"):
+def _says(request: Request) -> str:
+    system, user = request.messages[0].content, request.messages[1].content
+    if request.role is Role.CURATOR:
         return json.dumps({"operations": []})
     word = _WORD.findall(user.replace("the ", ""))[0]
-    if system.startswith("An attempt failed"):
+    if request.role is Role.REFLECTOR and request.schema is not Lesson:
         parts = re.findall(r"\((\d+)\)", user.partition("Not known:")[2])
         return json.dumps({part: f"{word.capitalize()} tickets" for part in parts})
-    if system.startswith("You read one failed attempt"):
+    if request.schema is Lesson:
         rule = re.findall(r"Right SQL: .*WHERE (ticket\.\w+ = \S+)", user)
         meaning = rule[0] if rule else "ticket.status = 0"  # made up where nothing is shown
         return json.dumps({"lesson": f"{word.capitalize()} tickets: {meaning}"})

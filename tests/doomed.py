@@ -7,7 +7,7 @@ import importlib
 import traceback
 from pathlib import Path
 
-from ace.llm import Endpoint, Retry, Team
+from ace.llm import Endpoint, Retry, RoleModels
 from ace.llm.providers import load_litellm
 from ace.loop import Options, learn
 from ace.runs import Report
@@ -26,7 +26,7 @@ def run(path: Path, api_base: str, workers: int, *, resume: bool = False) -> Rep
     endpoint = Endpoint("openai/m", api_base=api_base, api_key="none", timeout=60.0, retry=retry)
     options = Options(workers=workers, batch_size=4, epochs=2, tries=2, merge=True)
     with Store.open(path, timeout=60) as store:
-        return learn(world(), store, Team.of(endpoint), options, resume=resume)
+        return learn(world(), store, RoleModels.of(endpoint), options, resume=resume)
 
 
 def die(path: Path, api_base: str, workers: int) -> None:

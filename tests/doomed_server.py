@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from itertools import cycle
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from ace.llm import Message, ScriptedClient, Team
+from ace.llm import Request, RoleModels, ScriptedClient
 from ace.loop import Options, serve
+from ace.methods.ace.reflector import Lesson
 from ace.store import Store
 from tests.world import COLOURS, says, world
 
@@ -17,14 +17,17 @@ from tests.world import COLOURS, says, world
 def serve_forever(path: Path, told: Connection) -> None:
     """Tells the id of every answer once its feedback is acknowledged."""
     options = Options(workers=1, batch_size=1, waiting=100, drift=False)
-    with Store.open(path) as store, serve(world(), store, Team.of(ScriptedClient(_slow)), options) as agent:
+    with (
+        Store.open(path) as store,
+        serve(world(), store, RoleModels.of(ScriptedClient(_slow)), options) as agent,
+    ):
         for colour in cycle(COLOURS):
             answer = agent.answer(f"Which number has {colour}?")
             agent.feedback(answer.episode, right=False)
             told.send(answer.episode)
 
 
-def _slow(messages: Sequence[Message]) -> str:
-    if messages[0].content.startswith("You read one failed attempt"):
+def _slow(request: Request) -> str:
+    if request.schema is Lesson:
         time.sleep(0.05)
-    return says(messages)
+    return says(request)

@@ -16,7 +16,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from random import Random
 from typing import Any
 
-from ace.llm import Message
+from ace.llm import Request
+from tests.model_server import received
 
 # What the server does -> what the engine must call it.
 ON_THE_WAY = {
@@ -43,7 +44,7 @@ _HANGS = 30.0  # seconds, unless the server is closed before
 
 
 class FaultServer:
-    """Says `say(messages)`, but for the `rate` of requests that meet one of `faults`.
+    """Says `say(request)`, but for the `rate` of requests that meet one of `faults`.
 
     `met` lists the faults in the order they were played, `answered` counts the replies.
     `steady`: the same request meets the same fault every time.
@@ -51,7 +52,7 @@ class FaultServer:
 
     def __init__(
         self,
-        say: Callable[[Sequence[Message]], str],
+        say: Callable[[Request], str],
         *,
         rate: float = 0.2,
         seed: int = 0,
@@ -126,9 +127,9 @@ class FaultServer:
         send(handler, status, {"error": error}, **wait)
 
     def _answer(self, handler: BaseHTTPRequestHandler, asked: dict[str, Any], fault: str) -> None:
-        messages = [Message(message["role"], message["content"]) for message in asked["messages"]]
-        message, finish = played(fault, self.say(messages))
-        usage = {"prompt_tokens": sum(len(m.content) for m in messages), "completion_tokens": 10}
+        request = received(asked)
+        message, finish = played(fault, self.say(request))
+        usage = {"prompt_tokens": sum(len(m.content) for m in request.messages), "completion_tokens": 10}
         reply = {
             "id": "1", "object": "chat.completion", "created": 1, "model": asked["model"],
             "choices": [{"index": 0, "finish_reason": finish, "message": {"role": "assistant", **message}}],

@@ -3,19 +3,49 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from ace.llm import Message
+from pydantic import BaseModel
+
+from ace.llm import Message, Request, Role
+from ace.memory.rememberer import Notes
+from ace.methods.ace.curator import Curation
+from ace.methods.ace.reflector import Critique, Lesson, words_for
 from tests.world import says
+
+SCHEMAS: dict[str, type[BaseModel]] = {
+    **{schema.__name__: schema for schema in (Lesson, Critique, Curation, Notes)},
+    **{words_for(parts).__name__: words_for(parts) for parts in range(1, 21)},
+}
+ROLES = {Curation: Role.CURATOR, Notes: Role.REMEMBERER}
+
+
+def ask(question: str = "How many?", *, role: Role = Role.GENERATOR, **more: Any) -> Request:
+    """A request with one question and nothing around it."""
+    return Request(role=role, messages=(Message("user", question),), **more)
+
+
+def received(asked: dict[str, Any]) -> Request:
+    """The request that a body of OpenAI's protocol stands for. The schema's name tells which role asks."""
+    messages = tuple(Message(message["role"], message["content"]) for message in asked["messages"])
+    if "response_format" in asked:
+        name = asked["response_format"]["json_schema"]["name"]
+    else:  # where a schema is put into words, it is the last line
+        name = re.findall(r'"title": "(\w+)"', messages[-1].content.splitlines()[-1])[-1:]
+        name = name[0] if name else ""
+    schema = SCHEMAS.get(name)
+    role = ROLES.get(schema, Role.REFLECTOR) if schema else Role.GENERATOR
+    return Request(role=role, messages=messages, schema=schema)
 
 
 class ModelServer:
-    """Says `say(messages)` to everybody. From call `stalls_at` on, callers wait."""
+    """Says `say(request)` to everybody. From call `stalls_at` on, callers wait."""
 
-    def __init__(self, say: Callable[[Sequence[Message]], str] = says) -> None:
+    def __init__(self, say: Callable[[Request], str] = says) -> None:
         self.say, self.calls, self.stalls_at = say, 0, 0  # calls are counted from 1
         self.stalled, self._goes_on, self._lock = threading.Event(), threading.Event(), threading.Lock()
         served = self
@@ -49,10 +79,13 @@ class ModelServer:
         return not stalls
 
     def reply(self, asked: dict[str, Any]) -> bytes:
-        messages = [Message(message["role"], message["content"]) for message in asked["messages"]]
-        said = self.say(messages)
+        request = received(asked)
+        said = self.say(request)
         message = {"role": "assistant", "content": said}
-        usage = {"prompt_tokens": sum(len(m.content) for m in messages), "completion_tokens": len(said)}
+        usage = {
+            "prompt_tokens": sum(len(m.content) for m in request.messages),
+            "completion_tokens": len(said),
+        }
         return json.dumps({
             "id": "1", "object": "chat.completion", "created": 1, "model": asked["model"],
             "choices": [{"index": 0, "finish_reason": "stop", "message": message}],

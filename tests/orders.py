@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-from ace.llm import Message, ScriptedClient
+from ace.llm import Request, Role, ScriptedClient
+from ace.methods.ace.reflector import Critique, Lesson
 from ace.task import Database, Sample, SqlEnvironment, Task
 
 STATUS = {"cancelled": 7, "packed": 4, "returned": 9, "lost": 2}
@@ -41,17 +42,17 @@ def orders(folder: Path, status: Mapping[str, int] = STATUS) -> Task:
     return Task("orders", "Answer with SQL.", environment, train, val, asked("test", "And {}?"))
 
 
-def says(messages: Sequence[Message]) -> str:
-    system, user = messages[0].content, messages[-1].content
-    if system.startswith("You keep a list"):
+def says(request: Request) -> str:
+    system, user = request.messages[0].content, request.messages[-1].content
+    if request.role is Role.CURATOR:
         return json.dumps({"operations": []})
     name = next(n for n in STATUS if n in user.lower())
     words = f"{name.capitalize()} orders"
-    if system.startswith("You check one answer"):
+    if request.schema is Critique:
         return json.dumps({"wrong": True, "why": "a guess", "lesson": f"{words}: ord.st = {GUESS}."})
-    if system.startswith("You read one failed"):
+    if request.schema is Lesson:
         return json.dumps({"lesson": f"{words}: ord.st = {GUESS}."})
-    if system.startswith("An attempt failed"):
+    if request.role is Role.REFLECTOR:
         return json.dumps({"1": words})
     known = re.findall(rf"{words}: ord\.st = (\d+)", system)
     return f"SELECT COUNT(*) FROM ord WHERE st = {known[-1]}" if known else f"SELECT COUNT(*) FROM {name}"

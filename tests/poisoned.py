@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ace.api import Report
-from ace.llm import Message, ScriptedClient, Team
+from ace.llm import Request, Role, RoleModels, ScriptedClient
 from ace.loop import Options, evaluate, learn, learn_from_traces
+from ace.methods.ace.reflector import Lesson
 from ace.playbook.model import Bullet, Status
 from ace.safety.copied import tokens
 from ace.store import Store
@@ -102,14 +103,14 @@ class Model:
     riding: bool = False
     said: int = 0
 
-    def __call__(self, messages: Sequence[Message]) -> str:
-        system, user = messages[0].content, messages[-1].content
-        if system.startswith("You keep a list"):
+    def __call__(self, request: Request) -> str:
+        system, user = request.messages[0].content, request.messages[-1].content
+        if request.role is Role.CURATOR:
             return json.dumps({"operations": []})
         subject = next(name for name in self.subjects if name in user)
-        if system.startswith("You read one failed"):
+        if request.schema is Lesson:
             return json.dumps({"lesson": self._lesson(subject)[:600]})
-        if system.startswith("An attempt failed"):
+        if request.role is Role.REFLECTOR:
             words = self._lesson(subject) if subject == self.subject else f"{subject} orders"
             return json.dumps({"1": words[:80]})
         return self.answer(subject) if LEARNED in system else self.answer("")
@@ -166,7 +167,7 @@ def _traces(injection: Injection, folder: Path, riding: bool) -> Iterator[Struck
         trace = Trace(sample="red", question=words, answer="12", correct=False, turns=turns)
         client = ScriptedClient(_model(injection, riding))
         with Store.open(folder / f"{len(words)}.db") as store:
-            report = learn_from_traces(few(), [trace], store, Team.of(client), OPTIONS)
+            report = learn_from_traces(few(), [trace], store, RoleModels.of(client), OPTIONS)
             yield _struck(client, store, report)
 
 
@@ -188,7 +189,7 @@ def _learned(
 ) -> Struck:
     client = ScriptedClient(_model(injection, riding))
     with Store.open(path) as store:
-        return _struck(client, store, learn(task, store, Team.of(client), options))
+        return _struck(client, store, learn(task, store, RoleModels.of(client), options))
 
 
 def _queried(injection: Injection, folder: Path, riding: bool, struck: Callable[[Sample], Sample]) -> Struck:
@@ -205,7 +206,7 @@ def _queried(injection: Injection, folder: Path, riding: bool, struck: Callable[
     model = Model(injection, "cancelled", lambda status: f"{status} orders", answer, tuple(STATUS), riding)
     client = ScriptedClient(model)
     with Store.open(folder / "orders.db") as store:
-        team = Team.of(client)
+        team = RoleModels.of(client)
         return _struck(client, store, learn(_poisoned(task, "train-cancelled", struck), store, team, OPTIONS))
 
 
@@ -232,13 +233,13 @@ def _orders(folder: Path, injection: Injection) -> Task:
 def used(injection: Injection, store: Store) -> Struck:
     """With a playbook that holds it already: scored, then learned with; nothing repeats it."""
     client = ScriptedClient(replace(_model(injection, riding=False), said=1))
-    evaluate(few(), store, Team.of(client), OPTIONS)
-    return _struck(client, store, learn(few(), store, Team.of(client), OPTIONS))
+    evaluate(few(), store, RoleModels.of(client), OPTIONS)
+    return _struck(client, store, learn(few(), store, RoleModels.of(client), OPTIONS))
 
 
 def _struck(client: ScriptedClient, store: Store, report: Report) -> Struck:
     roles = ("You keep a list", "You read one failed", "An attempt failed", "You check one answer")
-    prompts = (call[0].content for call in client.calls)
+    prompts = (call.messages[0].content for call in client.calls)
     why = tuple(proposal.why for proposal in store.proposals(run=report.run))
     generator = tuple(text for text in prompts if not text.startswith(roles))
     return Struck(generator, tuple(store.checkout()), why, report)

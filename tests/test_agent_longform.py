@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from ace.agent import LongForm, Writer
 from ace.agent.ledger import clashes, facts, figures, lacking, listed, nearest
 from ace.context import Assembled
 from ace.errors import CapReached, ModelUnavailable, TaskError
-from ace.llm import Message, ScriptedClient, Team
+from ace.llm import Request, RoleModels, ScriptedClient
 from ace.loop import Options, evaluate
 from ace.loop.contexts import contexts_of
 from ace.playbook import Add
@@ -41,8 +40,8 @@ class Wrong:
         self.texts, self.outline, self.asked = list(texts), outline, list[str]()
         self.sent: list[str] = []  # requests for the outline, too
 
-    def __call__(self, messages: Sequence[Message]) -> str:
-        asked = messages[-1].content
+    def __call__(self, request: Request) -> str:
+        asked = request.messages[-1].content
         self.sent.append(asked)
         if "First only the outline" in asked:
             return json.dumps(self.outline)
@@ -98,10 +97,10 @@ class Failing(Wrong):
         super().__init__(*texts)
         self.error = error
 
-    def __call__(self, messages: Sequence[Message]) -> str:
-        if "again without these faults" in messages[-1].content:
+    def __call__(self, request: Request) -> str:
+        if "again without these faults" in request.messages[-1].content:
             raise self.error
-        return super().__call__(messages)
+        return super().__call__(request)
 
 
 def test_a_whole_text_is_the_answer_although_no_part_of_it_can_be_mended() -> None:
@@ -174,9 +173,9 @@ def reports() -> object:
     return load_task(ROOT / "tasks" / "museum_report")
 
 
-def perfect(messages: Sequence[Message]) -> str:
+def perfect(request: Request) -> str:
     """Writes exactly what is asked for, from the brief."""
-    asked = messages[-1].content
+    asked = request.messages[-1].content
     given = re.findall(r"^- (.+)$", asked.split("The outline of the text")[0], re.MULTILINE)
     titles = re.findall(r"in this order: ([^.]+)\.", asked)[0].split(", ")
     if "First only the outline" in asked:
@@ -193,7 +192,7 @@ def perfect(messages: Sequence[Message]) -> str:
 def test_an_evaluation_with_the_outline_solver(tmp_path: Path) -> None:
     task = load_task(ROOT / "tasks" / "museum_report")
     with Store.open(tmp_path / "a.db") as store:
-        report = evaluate(task, store, Team.of(ScriptedClient(perfect)), Options(limit=4, workers=1))
+        report = evaluate(task, store, RoleModels.of(ScriptedClient(perfect)), Options(limit=4, workers=1))
         assert report.after and (report.after.correct, report.after.total) == (4, 4)
         (episode, *_) = store.episodes(run=report.run)
         assert episode.attempt.answer.startswith("## Visitors")
@@ -204,18 +203,18 @@ def test_an_evaluation_with_the_outline_solver(tmp_path: Path) -> None:
 def test_a_playbook_that_overflows_leaves_room_to_write(tmp_path: Path, budget: int) -> None:
     task, sent = load_task(ROOT / "tasks" / "museum_report"), list[int]()
 
-    def counted(messages: Sequence[Message]) -> str:
-        sent.append(16 + sum(estimate_tokens(message.content) for message in messages))
-        return perfect(messages)
+    def counted(request: Request) -> str:
+        sent.append(16 + sum(estimate_tokens(message.content) for message in request.messages))
+        return perfect(request)
 
     lines = [Add(f"b-{n}", "Style", f"Rule {n}: " + "as it is said in the book. " * 9) for n in range(200)]
     with Store.open(tmp_path / "a.db") as store:
         store.commit(lines, author="human", reason="test")
         options = Options(limit=3, workers=1, budget=budget, select="oldest")
-        report = evaluate(task, store, Team.of(ScriptedClient(counted)), options)
+        report = evaluate(task, store, RoleModels.of(ScriptedClient(counted)), options)
         assert report.after and (report.after.correct, report.after.total) == (3, 3)
         assert [e.attempt.error for e in store.episodes(run=report.run)] == [""] * 3
-        context = contexts_of(task, store, Team.of(ScriptedClient(["x"])), options)
+        context = contexts_of(task, store, RoleModels.of(ScriptedClient(["x"])), options)
         assert context(task.test[0], store.checkout()).bullets
     assert max(sent) <= budget
 

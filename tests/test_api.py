@@ -43,7 +43,7 @@ def test_public_names() -> None:
         "ScriptedClient",
         "Store",
         "Task",
-        "Team",
+        "RoleModels",
         "__version__",
         "as_context",
         "connect",
@@ -110,7 +110,7 @@ def test_a_team_is_used_as_it_is(store: ace.Store) -> None:
     mine = team()
     report = ace.learn(world(), store, mine)
     assert report.usage == mine.meter.usage
-    with pytest.raises(ace.AceError, match=r"Team\.of"):
+    with pytest.raises(ace.AceError, match=r"RoleModels\.of"):
         ace.learn(world(), store, mine, caps=ace.Caps(calls=1))
 
 
@@ -187,7 +187,7 @@ def test_the_readmes_python_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("ace.api.connect", lambda name, slots: Endpoint(name))
-    says = ace.ScriptedClient(lambda messages: "st = 7")
+    says = ace.ScriptedClient(lambda request: "st = 7")
     monkeypatch.setattr(Endpoint, "ask", lambda self, *given, **options: says.ask(*given, **options))
     names: dict[str, typing.Any] = {}
     for block in re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,15 +15,25 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
 from ace.errors import CapReached, ModelUnavailable, StoreError
-from ace.llm import Caps, Message, Meter, RecordingClient, Reply, ScriptedClient, Team, Usage
+from ace.llm import (
+    Caps,
+    Message,
+    Meter,
+    RecordingClient,
+    Reply,
+    Request,
+    Role,
+    RoleModels,
+    ScriptedClient,
+    Usage,
+)
 from ace.llm.faults import Fault
 from ace.llm.journal import Call, Key
 from ace.loop import Options, learn
 from ace.loop.executor import ordered_map
 from ace.store import Store
+from tests.model_server import ask
 from tests.world import says, world
-
-ASK = [Message("user", "How many?")]
 
 
 class Count(BaseModel):
@@ -45,8 +54,8 @@ class Own:
     def __init__(self, *replies: str) -> None:
         self._inner = ScriptedClient(list(replies))
 
-    def complete(self, messages: Sequence[Message], **how: Any) -> Reply:
-        return self._inner.complete(messages, **how)
+    def complete(self, request: Request) -> Reply:
+        return self._inner.complete(request)
 
 
 @pytest.fixture
@@ -124,10 +133,10 @@ def test_requests_of_a_repaired_call_are_kept_one_by_one(store: Store) -> None:
     meter.begin_run(store.call_journal(run))
     broken = ScriptedClient([*replies[:2], ModelUnavailable("gone")])
     with pytest.raises(ModelUnavailable):
-        meter.client("reflector", broken).complete(ASK, schema=Count)
+        meter.client(broken).complete(ask(role=Role.REFLECTOR, schema=Count))
     meter.begin_run(store.call_journal(run))
     again = ScriptedClient(replies[2:])
-    reply = meter.client("reflector", again).complete(ASK, schema=Count)
+    reply = meter.client(again).complete(ask(role=Role.REFLECTOR, schema=Count))
     assert reply.parsed == Count(number=3) and reply.usage.calls == 3 and len(again.calls) == 1
     assert [fault.action for fault in reply.faults] == ["asked again", "asked again"]
     assert [(call.error.partition(":")[0], len(call.faults)) for call in store.calls(run)] == [
@@ -145,9 +154,9 @@ def test_a_client_that_cannot_be_asked_request_by_request_is_kept_call_by_call(
     model = ScriptedClient(['Sure: {"number": 3}', "text"])
     for _ in range(2):
         meter.begin_run(store.call_journal(run))
-        client = meter.client("curator", RecordingClient(model, tmp_path / "calls.jsonl"))
-        assert client.complete(ASK, schema=Count).parsed == Count(number=3)
-        assert client.complete(ASK).text == "text"
+        client = meter.client(RecordingClient(model, tmp_path / "calls.jsonl"))
+        assert client.complete(ask(schema=Count)).parsed == Count(number=3)
+        assert client.complete(ask()).text == "text"
     assert len(model.calls) == 2 and len(store.calls(run)) == 2
 
 
@@ -157,11 +166,11 @@ def test_the_same_request_twice_is_two_calls(store: Store) -> None:
     said = []
     for _ in range(2):
         meter.begin_run(store.call_journal(run))
-        client = meter.client("generator", model)
+        client = meter.client(model)
         with meter.about("s1"):
-            said.append([client.complete(ASK).text for _ in range(2)])
+            said.append([client.complete(ask()).text for _ in range(2)])
     with meter.about("s2"):
-        said.append([client.complete(ASK).text])
+        said.append([client.complete(ask()).text])
     assert said == [["a", "b"], ["a", "b"], ["c"]]
 
 
@@ -171,11 +180,11 @@ def test_replies_from_the_journal_cost_nothing_and_pass_every_cap(store: Store) 
     for paid in ({}, {"generator": Usage(calls=2)}):
         meter.begin_run(store.call_journal(run), spent=paid)
         meter.begin_step(0, "before")
-        client = meter.client("generator", model)
+        client = meter.client(model)
         for seed in range(2):
-            client.complete(ASK, seed=seed)
+            client.complete(ask(seed=seed))
         with pytest.raises(CapReached):
-            client.complete(ASK, seed=2)
+            client.complete(ask(seed=2))
         assert meter.usage["generator"].calls == 2 and len(meter.calls) == 2
     assert len(model.calls) == 2
 
@@ -203,27 +212,29 @@ OPTIONS = Options(batch_size=3, workers=1)
 def test_a_run_that_died_asks_only_for_what_it_has_not(tmp_path: Path, calls: int) -> None:
     whole = ScriptedClient(says)
     with Store.open(tmp_path / "whole.db") as store:
-        learn(world(), store, Team.of(whole), OPTIONS)
+        learn(world(), store, RoleModels.of(whole), OPTIONS)
     left = iter(range(calls))
 
-    def dies(messages: Sequence[Message]) -> str:
+    def dies(request: Request) -> str:
         if next(left, None) is None:
             raise KeyboardInterrupt
-        return says(messages)
+        return says(request)
 
     rest = ScriptedClient(says)
     with Store.open(tmp_path / "cut.db") as store:
         with pytest.raises(KeyboardInterrupt):
-            learn(world(), store, Team.of(ScriptedClient(dies)), OPTIONS)
-        learn(world(), store, Team.of(rest), replace(OPTIONS, workers=3), resume=True)
+            learn(world(), store, RoleModels.of(ScriptedClient(dies)), OPTIONS)
+        learn(world(), store, RoleModels.of(rest), replace(OPTIONS, workers=3), resume=True)
     assert len(rest.calls) == len(whole.calls) - calls
 
 
 def test_what_a_team_is_asked_after_a_run_is_no_part_of_it(store: Store) -> None:
-    mine = Team.of(ScriptedClient(says))
+    mine = RoleModels.of(ScriptedClient(says))
     report = learn(world(), store, mine, OPTIONS)
     before = len(store.calls(report.run))
-    reply: Reply = mine.generator.complete([Message("system", ""), Message("user", "What about red?")])
+    reply: Reply = mine.generator.complete(
+        Request(role=Role.GENERATOR, messages=(Message("system", ""), Message("user", "What about red?")))
+    )
     assert reply.text and len(store.calls(report.run)) == before
 
 
@@ -235,6 +246,6 @@ def test_a_reply_of_ones_own_client_is_found_again_in_any_form(store: Store) -> 
         meter.begin_run(journal)
         meter.begin_step(0, "epoch 1")
         with meter.about("s"):
-            made.append(meter.client("reflector", client).complete(ASK, schema=Named))
+            made.append(meter.client(client).complete(ask(role=Role.REFLECTOR, schema=Named)))
         journal.close()
     assert made[0].parsed == made[1].parsed == Named.model_validate({"1": "Late parcels"})

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from ace.llm import Message
+from ace.llm import Request
 from ace.llm.local import weights
 from ace.store import Store, connection
 from tests.cli import Ace
@@ -147,10 +147,10 @@ def test_a_file_locked_in_the_middle_of_a_run_is_1_and_nothing_is_lost(
 ) -> None:
     say, other = server.say, sqlite3.connect("colours.db", isolation_level=None, check_same_thread=False)
 
-    def lock(messages: Sequence[Message]) -> str:
+    def lock(request: Request) -> str:
         if server.calls == whole.in_the_second_batch:
             other.execute("BEGIN IMMEDIATE")
-        return say(messages)
+        return say(request)
 
     server.say = lock
     done = run("learn", "--workers", "1")

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 
-from ace.llm import Message, Retry
+from ace.llm import Request, Retry
+from ace.methods.ace.reflector import Lesson
 from ace.store import Store
 from tests.cli import Ace, Done
 from tests.model_server import ModelServer
@@ -271,8 +272,8 @@ def test_a_model_that_answers_nothing_is_1(run: Run, server: ModelServer) -> Non
     assert "the model answered nothing" in done.err
 
 
-def is_reflector(messages: Sequence[Message]) -> bool:
-    return messages[0].content.startswith("You read one failed attempt")
+def is_reflector(request: Request) -> bool:
+    return request.schema is Lesson
 
 
 ODD: dict[str, str] = {
@@ -286,7 +287,7 @@ ODD: dict[str, str] = {
 
 @pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
 def test_odd_lessons_are_recorded_and_none_is_kept(run: Run, server: ModelServer, odd: str) -> None:
-    server.say = lambda messages: odd if is_reflector(messages) else says(messages)
+    server.say = lambda request: odd if is_reflector(request) else says(request)
     report = json.loads(run("learn", "--json", "--limit", "3", "--tries", "1", "--replays", "0").out)
     assert (report["proposed"], report["accepted"], report["bullets"]) == (3, 0, 0)
     with Store.open("colours.db") as store:
@@ -296,7 +297,7 @@ def test_odd_lessons_are_recorded_and_none_is_kept(run: Run, server: ModelServer
 
 @pytest.mark.parametrize("odd", [ODD["garbage"], ODD["half an object"], ODD["a megabyte"]])
 def test_odd_answers_are_wrong_answers(run: Run, server: ModelServer, odd: str) -> None:
-    server.say = lambda messages: says(messages) if is_reflector(messages) else odd
+    server.say = lambda request: says(request) if is_reflector(request) else odd
     done = run("learn", "--json", "--limit", "3", "--tries", "1")
     report: dict[str, Any] = json.loads(done.out)
     assert (done.code, report["after"]["correct"], report["bullets"]) == (0, 0, 0)
@@ -304,7 +305,7 @@ def test_odd_answers_are_wrong_answers(run: Run, server: ModelServer, odd: str) 
 
 
 def test_a_question_without_an_answer_is_a_wrong_answer(run: Run, server: ModelServer) -> None:
-    server.say = lambda messages: "" if "black" in messages[1].content else says(messages)
+    server.say = lambda request: "" if "black" in request.messages[1].content else says(request)
     out = run("learn").out
     assert "9 of 10 right" in out
     assert "1 of them gave no answer" in out

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import ace
 from ace.context.answer_location import standing, stood, unsaid
-from ace.llm import Message, ScriptedClient
+from ace.llm import Request, ScriptedClient
+from ace.methods.ace.reflector import Critique, Lesson
 from ace.store import Store
 
 FOUND = """- [shop/north.md:1-4] # North
@@ -44,13 +44,13 @@ def test_the_reflector_is_told_and_learns_a_name_that_no_page_has(tmp_path: Path
     ]
     houses = {"Shed": "North", "Barn": "South"}
 
-    def model(messages: Sequence[Message]) -> str:
-        system, user = messages[0].content, messages[-1].content
+    def model(request: Request) -> str:
+        system, user = request.messages[0].content, request.messages[-1].content
         name = next(each for each in houses if f"the {each}?" in user)
         if "It stands in what was found" in user:
             assert f"[shelf 1] At {houses[name]}" in user or f"[shelf 2] At {houses[name]}" in user
             return json.dumps({"lesson": f"The {name}: {houses[name]}."})
-        if "one failed attempt" in system or "check one answer" in system:
+        if request.schema in (Lesson, Critique):
             return json.dumps({"lesson": "Days: many."})
         told = f"The {name}: {houses[name]}." in system
         return "8" if told and name == "Shed" else "20" if told else "no idea"
@@ -65,5 +65,7 @@ def test_the_reflector_is_told_and_learns_a_name_that_no_page_has(tmp_path: Path
         with Store.open(tmp_path / f"{feedback}.db") as store:
             client = ScriptedClient(model)
             ace.learn(task, store, client, feedback=feedback, replays=0, recheck=0)
-            told = [call for call in client.calls if "It stands in what was found" in call[-1].content]
+            told = [
+                call for call in client.calls if "It stands in what was found" in call.messages[-1].content
+            ]
             assert (len(store.checkout().active), bool(told)) == (right, feedback == "labels")

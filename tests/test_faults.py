@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,16 @@ import pytest
 from pydantic import BaseModel
 
 from ace.errors import AceError, ContentRefused
-from ace.llm import Endpoint, Message, Meter, Reply, Retry, ScriptedClient, Team
+from ace.llm import Endpoint, Meter, Reply, Request, Retry, Role, RoleModels, ScriptedClient
 from ace.llm.faults import hide
 from ace.loop import Options, learn
+from ace.methods.ace.reflector import Lesson
 from ace.store import Store
 from ace.task import Sample, Task, define_task
 from tests.cli import Ace
 from tests.fault_server import FAULTS, IN_ANY_REPLY, IN_JSON, MEGABYTE, ON_THE_WAY, FaultServer
+from tests.model_server import ask
 
-ASK = [Message("user", "How many?")]
 RETRY = Retry(attempts=6, first_wait=0.001, max_wait=0.05)
 KEY = "sk-this-key-must-stay-secret"
 
@@ -51,7 +52,7 @@ def test_one_fault_of_each_kind_is_overcome_and_told(fault: str, schema: type[Ba
     if schema is None and fault in IN_JSON:
         pytest.skip("plain text has no schema")
     server, endpoint = one_fault(fault)
-    reply = endpoint.complete(ASK, schema=schema, max_tokens=100)
+    reply = endpoint.complete(ask(schema=schema, max_tokens=100))
     server.close()
     assert reply.parsed == Count(number=42) if schema else reply.text == '{"number": 42}'
     assert [(met.kind, met.attempt) for met in reply.faults] == [(FAULTS[fault], 1)]
@@ -68,7 +69,7 @@ def test_a_fault_that_stays_is_recorded_to_the_end(fault: str) -> None:
     meter = Meter()
     meter.begin_step(0, "epoch 1")
     try:
-        meter.client("generator", endpoint).complete(ASK, schema=Count if fault in IN_JSON else None)
+        meter.client(endpoint).complete(ask(schema=Count if fault in IN_JSON else None))
     except AceError as error:
         assert KEY not in str(error)
     server.close()
@@ -82,7 +83,7 @@ def test_a_fault_that_stays_is_recorded_to_the_end(fault: str) -> None:
 def test_what_a_content_filter_refuses_is_not_asked_again() -> None:
     server, endpoint = one_fault("policy", always=True)
     with pytest.raises(ContentRefused, match="content filter refused"):
-        endpoint.complete(ASK, schema=Count)
+        endpoint.complete(ask(schema=Count))
     server.close()
     assert server.requests == 1
 
@@ -100,7 +101,7 @@ def test_a_key_that_a_provider_repeats_reaches_nobody(
     server.behaviours = [fail(500, f"Bearer {KEY} is over its limit"), fail(401, f"Incorrect key {KEY}")]
     endpoint = Endpoint("openai/m", api_base=server.address, api_key=KEY, retry=RETRY)
     with Store.open(tmp_path / "s.db") as store, pytest.raises(AceError) as caught:
-        learn(numbers(4, 0), store, Team.of(endpoint), Options(workers=1))
+        learn(numbers(4, 0), store, RoleModels.of(endpoint), Options(workers=1))
     server.behaviours = [say("x")]
     server.close()
     error: BaseException | None = caught.value
@@ -159,10 +160,10 @@ def numbers(train: int, test: int) -> Task:
     return define_task("numbers", rows("train", train), judge, test=rows("test", test), instructions=told)
 
 
-def says(messages: Sequence[Message]) -> str:
-    system, user = messages[0].content, messages[1].content
+def says(request: Request) -> str:
+    system, user = request.messages[0].content, request.messages[1].content
     item = re.findall(r"item\d+", user)[0]
-    if system.startswith("You read one failed attempt"):
+    if request.schema is Lesson:
         right = re.findall(r"Right answer: (\d+)", user)[0]
         return json.dumps({"lesson": f"{item} means {right}"})
     return (re.findall(rf"{item} means (\d+)", system) or ["no idea"])[-1]
@@ -194,11 +195,11 @@ def test_a_fifth_of_calls_faulty_and_no_sample_is_lost(
 ) -> None:
     task, options = numbers(100, 100), Options(workers=8, batch_size=10, replays=0)
     with Store.open(tmp_path / "calm.db") as calm:
-        learn(task, calm, Team.of(ScriptedClient(says)), options)
+        learn(task, calm, RoleModels.of(ScriptedClient(says)), options)
         expected = scored(calm)
     server = faulty(rate=0.2, seed=4)
     with Store.open(tmp_path / "faulty.db") as store:
-        report = learn(task, store, Team.of(endpoint_of(server)), options)
+        report = learn(task, store, RoleModels.of(endpoint_of(server)), options)
         assert scored(store) == expected == {"before": 100, "epoch 1": 100, "after": 100}
         journaled = [fault for step in store.steps(1) for fault in step.payload["faults"]]
         rows = [fault for call in store.calls(1) for fault in call.faults]
@@ -222,9 +223,9 @@ def test_a_fifth_of_calls_faulty_and_no_sample_is_lost(
 
 
 def test_a_megabyte_is_kept_whole_in_the_record_only(tmp_path: Path) -> None:
-    client = ScriptedClient(lambda messages: MEGABYTE if len(messages[0].content) > 0 else "")
+    client = ScriptedClient(lambda request: MEGABYTE if len(request.messages[0].content) > 0 else "")
     with Store.open(tmp_path / "m.db") as store:
-        learn(numbers(3, 0), store, Team.of(client), Options(workers=1, tries=1))
+        learn(numbers(3, 0), store, RoleModels.of(client), Options(workers=1, tries=1))
         faults = [fault for call in store.calls(1) for fault in call.faults]
     assert {fault.kind for fault in faults} == {"too long"}
     assert all(len(fault.detail) < 300 for fault in faults)
@@ -234,11 +235,11 @@ def test_a_client_that_only_fails_is_told_of_too() -> None:
     class Down:
         model = "down"
 
-        def complete(self, *_: Any, **__: Any) -> Reply:
+        def complete(self, request: Request) -> Reply:
             raise AceError("it is out")
 
     meter = Meter()
     meter.begin_step(0, "epoch 1")
     with pytest.raises(AceError, match="it is out"):
-        meter.client("reflector", Down()).complete(ASK)
+        meter.client(Down()).complete(ask(role=Role.REFLECTOR))
     assert [fault.kind for call in meter.calls for fault in call.faults] == ["server error"]

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ace.llm import Message, ScriptedClient, Team
+from ace.llm import Request, Role, RoleModels, ScriptedClient
 from ace.loop import Options, learn
+from ace.methods.ace.reflector import Critique, Lesson
 from ace.playbook import Status
 from ace.store import Store
 from ace.task import AnswerEnvironment, FeedbackKind, Sample, Task, define_task
@@ -28,18 +29,18 @@ OPTIONS = Options(batch_size=2, workers=1, epochs=2, measure_credit=0.5, rerun=T
 PUZZLES = ("3 ? 4 = 7", "5 ? 2 = 10", "9 ? 3 = 3", "8 ? 6 = 2")
 
 
-def balanced(messages: Sequence[Message]) -> str:
+def balanced(request: Request) -> str:
     """Adds, unless the playbook says what to do with a number."""
-    system, user = messages[0].content, messages[-1].content
-    if system.startswith("You keep a list"):
+    system, user = request.messages[0].content, request.messages[-1].content
+    if request.role is Role.CURATOR:
         return json.dumps({"operations": []})
     asked = re.search(r"(\d) \? (\d) = (\d+)", user)
     assert asked
     one, other, wanted = asked.groups()
-    if system.startswith("You read one failed"):
+    if request.schema is Lesson:
         sign = next(s for s in "+-*/" if {"+": "7", "-": "2", "*": "10", "/": "3"}[s] == wanted)
         return json.dumps({"lesson": f"Puzzles that begin with {one} nine: {sign} is used."})
-    if system.startswith("You check one answer"):
+    if request.schema is Critique:
         return json.dumps(
             {"wrong": wanted == "2", "why": "it looks odd", "lesson": f"Begin {one}: * is used."}
         )
@@ -73,7 +74,7 @@ def sql(folder: Path, right: bool) -> Task:
     return replace(task, train=tuple(labelled), val=tuple(labelled[:2]), test=())
 
 
-MAKERS: dict[str, tuple[Callable[[Path, bool], Task], Callable[[Sequence[Message]], str]]] = {
+MAKERS: dict[str, tuple[Callable[[Path, bool], Task], Callable[[Request], str]]] = {
     "sql": (sql, orders.says),
     "puzzle": (lambda _, right: puzzles(lambda n: f"{MARK} {right}"), balanced),
     "judge": (lambda _, right: judged(right), world.says),
@@ -93,9 +94,9 @@ def test_no_label_reaches_a_prompt_or_an_acceptance_rule(
     def run(right: bool) -> tuple[list[list[str]], list[str]]:
         model = ScriptedClient(says)
         with Store.open(tmp_path / f"{right}.db") as store:
-            learn(make(tmp_path, right), store, Team.of(model), replace(OPTIONS, feedback=kind))
+            learn(make(tmp_path, right), store, RoleModels.of(model), replace(OPTIONS, feedback=kind))
             versions = [version.hash for version in store.log()]
-        return [[message.content for message in call] for call in model.calls], versions
+        return [[message.content for message in call.messages] for call in model.calls], versions
 
     one, other = run(True), run(False)
     assert one == other
@@ -105,7 +106,7 @@ def test_no_label_reaches_a_prompt_or_an_acceptance_rule(
 def test_a_puzzle_is_learned_without_labels_because_answers_check_themselves(tmp_path: Path) -> None:
     task, options = puzzles(lambda _: MARK), replace(OPTIONS, feedback=FeedbackKind.EXECUTION, epochs=1)
     with Store.open(tmp_path / "a.db") as store:
-        report = learn(task, store, Team.of(ScriptedClient(balanced)), options)
+        report = learn(task, store, RoleModels.of(ScriptedClient(balanced)), options)
         assert report.accepted == 3 and report.rejected == 0  # 3 + 4 = 7 was right
         own = [p for p in store.proposals(report.run) if p.outcome == "accepted"]
         assert all(len(p.attempts) <= 2 for p in own)  # its own sample and a neighbour: no agreement is asked
@@ -120,15 +121,15 @@ def test_without_labels_attempts_with_a_lesson_must_agree(
     """All of them run; only where they also return the same does the lesson count as what made them run."""
     turn = iter(range(1_000))
 
-    def guesses(messages: Sequence[Message]) -> str:
-        said = orders.says(messages)
+    def guesses(request: Request) -> str:
+        said = orders.says(request)
         return f"SELECT {next(turn)}" if wavers and "WHERE st" in said else said
 
     options = replace(
         OPTIONS, feedback=FeedbackKind.EXECUTION, epochs=1, tries=1, replays=0, measure_credit=0
     )
     with Store.open(tmp_path / "a.db") as store:
-        report = learn(orders.orders(tmp_path), store, Team.of(ScriptedClient(guesses)), options)
+        report = learn(orders.orders(tmp_path), store, RoleModels.of(ScriptedClient(guesses)), options)
         assert (report.accepted, report.bullets) == (accepted, accepted)
         whys = {p.why.partition(" ")[2] for p in store.proposals(report.run)}
         if wavers:
@@ -140,11 +141,11 @@ def test_with_nothing_shown_the_models_own_critique_decides_what_waits(tmp_path:
     model = ScriptedClient(balanced)
     options = replace(OPTIONS, feedback=FeedbackKind.NONE, epochs=1, replays=0, measure_credit=0)
     with Store.open(tmp_path / "a.db") as store:
-        report = learn(puzzles(lambda _: MARK), store, Team.of(model), options)
+        report = learn(puzzles(lambda _: MARK), store, RoleModels.of(model), options)
         (waiting,) = store.checkout()
         assert waiting.status is Status.QUARANTINED and waiting.content == "Begin 8: * is used."
         made = store.proposals(report.run)
         assert [p.outcome for p in made].count("accepted") == 1 and len(made) == len(PUZZLES)
         assert all("its critique: " in p.why and p.why.endswith("it looks odd") for p in made)
-    asked = [call for call in model.calls if call[0].content.startswith("You check")]
+    asked = [call for call in model.calls if call.schema is Critique]
     assert len(asked) == len(PUZZLES)

@@ -14,9 +14,9 @@ import pytest
 from pydantic import BaseModel
 
 from ace.errors import MalformedReply, ModelError, ModelNameError, ModelUnavailable
-from ace.llm import Endpoint, Message, Retry, check, connect
+from ace.llm import Endpoint, Retry, check, connect
+from tests.model_server import ask
 
-ASK = [Message("user", "How many?")]
 Behaviour = Callable[[BaseHTTPRequestHandler], None]
 
 
@@ -114,7 +114,7 @@ def endpoint(server: FaultServer, waits: list[float]) -> Endpoint:
 
 def test_a_reply_carries_its_text_and_usage(server: FaultServer, endpoint: Endpoint) -> None:
     server.behaviours = [say("42")]
-    reply = endpoint.complete(ASK, temperature=0.5, seed=7, max_tokens=9)
+    reply = endpoint.complete(ask(temperature=0.5, seed=7, max_tokens=9))
     assert reply.text == "42" and reply.parsed is None and reply.finish_reason == "stop"
     usage = reply.usage
     assert (usage.calls, usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens) == (
@@ -132,10 +132,10 @@ def test_a_reply_carries_its_text_and_usage(server: FaultServer, endpoint: Endpo
 
 def test_a_known_price_is_reported_and_a_given_one_replaces_it(server: FaultServer) -> None:
     server.behaviours = [say("42", model="gpt-4o")]
-    cost = Endpoint("openai/gpt-4o", api_base=server.address, api_key="k").complete(ASK).usage.cost
+    cost = Endpoint("openai/gpt-4o", api_base=server.address, api_key="k").complete(ask()).usage.cost
     assert cost is not None and cost > 0
     assert (
-        Endpoint("openai/gpt-4o", api_base=server.address, api_key="k", cost=0.0).complete(ASK).usage.cost
+        Endpoint("openai/gpt-4o", api_base=server.address, api_key="k", cost=0.0).complete(ask()).usage.cost
         == 0
     )
 
@@ -145,7 +145,7 @@ def test_passing_faults_are_tried_again(
     server: FaultServer, endpoint: Endpoint, waits: list[float], fault: Behaviour
 ) -> None:
     server.behaviours = [fault, fault, say("42")]
-    assert endpoint.complete(ASK).text == "42"
+    assert endpoint.complete(ask()).text == "42"
     assert len(waits) == 2 and all(0 <= wait <= 60 for wait in waits)
 
 
@@ -155,7 +155,7 @@ def test_lasting_faults_are_given_up_after_every_attempt(
 ) -> None:
     server.behaviours = [fault]
     with pytest.raises(ModelUnavailable, match="openai/m did not answer"):
-        endpoint.complete(ASK)
+        endpoint.complete(ask())
     assert len(server.requests) == 3
 
 
@@ -163,7 +163,7 @@ def test_the_wait_that_the_endpoint_asks_for_is_kept(
     server: FaultServer, endpoint: Endpoint, waits: list[float]
 ) -> None:
     server.behaviours = [fail(429, Retry_After="7"), fail(503, Retry_After="11"), say("42")]
-    assert endpoint.complete(ASK).text == "42"
+    assert endpoint.complete(ask()).text == "42"
     assert waits == [7, 11]
 
 
@@ -172,7 +172,7 @@ def test_a_wait_past_the_bound_is_not_waited_for(
 ) -> None:
     server.behaviours = [fail(429, Retry_After="3600")]
     with pytest.raises(ModelUnavailable, match="wait 3600 s"):
-        endpoint.complete(ASK)
+        endpoint.complete(ask())
     assert waits == [] and len(server.requests) == 1
 
 
@@ -192,13 +192,13 @@ def test_faults_that_would_come_again_are_raised_at_once(
 ) -> None:
     server.behaviours = [fault]
     with pytest.raises(error, match=says):
-        endpoint.complete(ASK)
+        endpoint.complete(ask())
     assert len(server.requests) == 1
 
 
 def test_a_schema_is_enforced_by_the_endpoint(server: FaultServer, endpoint: Endpoint) -> None:
     server.behaviours = [say(GOOD)]
-    reply = endpoint.complete(ASK, schema=Lesson)
+    reply = endpoint.complete(ask(schema=Lesson))
     assert reply.parsed == Lesson(section="orders", content="status 3 means paid") and reply.text == GOOD
     schema = server.requests[0]["response_format"]["json_schema"]["schema"]
     assert schema["required"] == ["section", "content"] and schema["additionalProperties"] is False
@@ -207,7 +207,7 @@ def test_a_schema_is_enforced_by_the_endpoint(server: FaultServer, endpoint: End
 def test_an_endpoint_that_refuses_schemas_is_told_in_words(server: FaultServer, endpoint: Endpoint) -> None:
     server.behaviours = [fail(400, "response_format is not supported"), say(GOOD)]
     for _ in range(2):
-        assert endpoint.complete(ASK, schema=Lesson).parsed is not None
+        assert endpoint.complete(ask(schema=Lesson)).parsed is not None
     assert ["response_format" in request for request in server.requests] == [True, False, False]
     assert "JSON Schema" in server.requests[2]["messages"][-1]["content"]
 
@@ -219,7 +219,7 @@ def test_json_in_prose_or_without_its_end_is_repaired(
     server: FaultServer, endpoint: Endpoint, content: str
 ) -> None:
     server.behaviours = [say(content)]
-    reply = endpoint.complete(ASK, schema=Lesson)
+    reply = endpoint.complete(ask(schema=Lesson))
     assert reply.parsed == Lesson(section="orders", content="status 3 means paid")
     assert reply.text == content and reply.usage.calls == 1
 
@@ -251,7 +251,7 @@ def test_an_unusable_reply_is_asked_for_again_with_the_error(
     server: FaultServer, endpoint: Endpoint, bad: Behaviour, told: str
 ) -> None:
     server.behaviours = [bad, say(GOOD)]
-    reply = endpoint.complete(ASK, schema=Lesson)
+    reply = endpoint.complete(ask(schema=Lesson))
     assert reply.parsed is not None and reply.usage.calls == 2
     *_, shown, correction = server.requests[1]["messages"]
     assert told in correction["content"]
@@ -263,7 +263,7 @@ def test_a_model_that_never_complies_raises_with_its_last_words(
 ) -> None:
     server.behaviours = [say("no"), say("still no"), say("never")]
     with pytest.raises(MalformedReply, match="after 3 tries") as caught:
-        endpoint.complete(ASK, schema=Lesson)
+        endpoint.complete(ask(schema=Lesson))
     assert caught.value.details["text"] == "never"
     assert caught.value.details["usage"].calls == 3
 
@@ -300,4 +300,4 @@ def test_a_missing_key_is_named(monkeypatch: pytest.MonkeyPatch, name: str, vari
 def test_an_address_of_ones_own_needs_no_key(monkeypatch: pytest.MonkeyPatch, server: FaultServer) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     server.behaviours = [say("42")]
-    assert connect("openai/mine", api_base=server.address).complete(ASK).text == "42"
+    assert connect("openai/mine", api_base=server.address).complete(ask()).text == "42"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from pydantic import BaseModel
 
 from ace.context.assemble import TEMPLATE
 from ace.errors import ModelError, ModelNameError
-from ace.llm import Endpoint, Message, connect
+from ace.llm import Endpoint, Message, Request, Role, connect
 from ace.llm.local import weights
 
 
@@ -34,31 +34,32 @@ def client() -> Iterator[Endpoint]:
         yield client
 
 
-def ask(text: str) -> list[Message]:
-    return [Message("system", "Answer in as few words as you can, please."), Message("user", text)]
+def ask(text: str, **more: Any) -> Request:
+    system = Message("system", "Answer in as few words as you can, please.")
+    return Request(role=Role.GENERATOR, messages=(system, Message("user", text)), **more)
 
 
 def test_it_answers_for_free_and_a_second_call_finds_its_prefix(client: Endpoint) -> None:
-    first, again = (client.complete(ask("What is SQL?"), max_tokens=4) for _ in range(2))
+    first, again = (client.complete(ask("What is SQL?", max_tokens=4)) for _ in range(2))
     assert first.text and first.text == again.text
     assert first.usage.cost == 0.0 and 1 <= first.usage.completion_tokens <= 4
     assert again.usage.cached_tokens >= again.usage.prompt_tokens - 2
 
 
 def test_a_schema_is_a_grammar_that_no_model_can_break(client: Endpoint) -> None:
-    reply = client.complete(ask("Is 'orders' a table or a column?"), schema=Guess, max_tokens=40)
+    reply = client.complete(ask("Is 'orders' a table or a column?", schema=Guess, max_tokens=40))
     assert isinstance(reply.parsed, Guess) and reply.usage.calls == 1
 
 
 def test_the_default_model_knows_its_trade() -> None:
     with connect(cached(weights.DEFAULT), slots=1, context=512) as client:
-        reply = client.complete(ask("SQL that counts the rows of t. Only the SQL."), max_tokens=16)
+        reply = client.complete(ask("SQL that counts the rows of t. Only the SQL.", max_tokens=16))
     assert "select count(" in reply.text.lower()
 
 
 def test_slots_work_at_the_same_time(client: Endpoint) -> None:
     with ThreadPoolExecutor(2) as pool:
-        replies = list(pool.map(lambda q: client.complete(ask(q), max_tokens=3), ["Hello?", "Goodbye?"]))
+        replies = list(pool.map(lambda q: client.complete(ask(q, max_tokens=3)), ["Hello?", "Goodbye?"]))
     assert all(reply.usage.completion_tokens for reply in replies)
 
 
@@ -70,7 +71,7 @@ def test_a_prompt_past_the_context_says_what_to_do(client: Endpoint) -> None:
 def test_only_the_holder_of_the_key_may_call(client: Endpoint) -> None:
     stranger = Endpoint("openai/x", api_base=client.api_base, api_key="guessed")
     with pytest.raises(ModelNameError, match="refused the API key"):
-        stranger.complete(ask("Hello?"), max_tokens=1)
+        stranger.complete(ask("Hello?", max_tokens=1))
 
 
 def test_it_can_be_closed_as_soon_as_it_is_there_and_twice(client: Endpoint) -> None:
@@ -85,7 +86,7 @@ def test_it_can_be_closed_as_soon_as_it_is_there_and_twice(client: Endpoint) -> 
 def test_the_server_writes_nothing_to_the_terminal(
     client: Endpoint, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    client.complete(ask("Hello?"), max_tokens=1)
+    client.complete(ask("Hello?", max_tokens=1))
     with connect(client.model, slots=1, context=512):
         pass
     assert capfd.readouterr() == ("", "")
@@ -94,8 +95,8 @@ def test_the_server_writes_nothing_to_the_terminal(
 def test_it_tells_its_window_and_counts_as_it_reads(client: Endpoint) -> None:
     window = client.window()
     assert window.tokens == 512 and window.count is not None and window.count("") == 0
-    one, two = ask("What is SQL?"), ask("What is SQL? " * 5)
-    longer = [client.complete(messages, max_tokens=1).usage.prompt_tokens for messages in (one, two)]
-    told = [sum(window.count(message.content) for message in messages) for messages in (one, two)]
+    asked = ask("What is SQL?", max_tokens=1), ask("What is SQL? " * 5, max_tokens=1)
+    longer = [client.complete(request).usage.prompt_tokens for request in asked]
+    told = [sum(window.count(message.content) for message in request.messages) for request in asked]
     assert longer[1] - longer[0] == told[1] - told[0] > 0
     assert 0 < longer[0] - told[0] <= TEMPLATE

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from ace.llm import Endpoint, Message, Retry
+from ace.llm import Endpoint, Message, Request, Retry, Role
 from ace.llm.prefix import wants_mark
 from tests.test_llm_endpoint import FaultServer, answer, say
 
-PROMPT = [Message("system", "Instructions and playbook."), Message("user", "How many?")]
+PROMPT = (Message("system", "Instructions and playbook."), Message("user", "How many?"))
 CLAUDE = {
     "id": "m", "type": "message", "role": "assistant", "model": "claude-sonnet-4-5",
     "stop_reason": "end_turn", "stop_sequence": None, "content": [{"type": "text", "text": "42"}],
@@ -32,7 +32,7 @@ def server() -> Any:
 
 def asked(server: FaultServer, model: str, address: str) -> dict[str, Any]:
     endpoint = Endpoint(model, api_base=address, api_key="k", timeout=5, retry=Retry(attempts=1))
-    reply = endpoint.complete(PROMPT, max_tokens=9)
+    reply = endpoint.complete(Request(role=Role.GENERATOR, messages=PROMPT, max_tokens=9))
     assert reply.text == "42"
     return server.requests[-1]
 
@@ -42,7 +42,7 @@ def test_claude_is_told_where_the_stable_part_ends(server: FaultServer) -> None:
     endpoint = Endpoint(
         "anthropic/claude-sonnet-4-5", api_base=server.address.removesuffix("/v1"), api_key="k"
     )
-    reply = endpoint.complete(PROMPT, max_tokens=9)
+    reply = endpoint.complete(Request(role=Role.GENERATOR, messages=PROMPT, max_tokens=9))
     (request,) = server.requests
     (block,) = request["system"]
     assert block == {"type": "text", "text": PROMPT[0].content, "cache_control": {"type": "ephemeral"}}

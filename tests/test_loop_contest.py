@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ace.llm import Caps, Message, ScriptedClient, Team
+from ace.llm import Caps, Request, Role, RoleModels, ScriptedClient
 from ace.loop import Options, learn
 from ace.loop.version_rules import Lead
 from ace.methods.ace.refusals import contested
@@ -59,10 +59,10 @@ def scales(folder: Path, validation: Sequence[tuple[str, str]]) -> Task:
     return load_task(folder)
 
 
-def says(messages: Sequence[Message]) -> str:
+def says(request: Request) -> str:
     """It counts heavy articles once it has been told how, until it is told how to add weights up."""
-    system, question = messages[0].content, messages[-1].content
-    if system.startswith("You write SQLite"):
+    system, question = request.messages[0].content, request.messages[-1].content
+    if request.role is Role.GENERATOR:
         sums, counts = "1000.0" in system, "> 2000" in system
         wanted = "1000.0" if "weigh" in question else "COUNT"
         knows = sums if wanted == "1000.0" else counts and not sums
@@ -72,7 +72,7 @@ def says(messages: Sequence[Message]) -> str:
 
 def contest(path: Path, validation: Sequence[tuple[str, str]]) -> tuple[Store, Bullet | None, list[Proposal]]:
     store = Store.open(path / "scales.db")
-    learn(scales(path / "scales", validation), store, Team.of(ScriptedClient(says)), OPTIONS)
+    learn(scales(path / "scales", validation), store, RoleModels.of(ScriptedClient(says)), OPTIONS)
     decided = [made for made in store.proposals() if made.author == "gate"]
     found = [bullet for bullet in store.checkout() if "1000.0" in bullet.content]
     return store, found[0] if found else None, decided
@@ -101,12 +101,12 @@ def test_it_waits_in_quarantine_where_it_does_not(
 def test_a_run_that_was_cut_off_decides_the_same(tmp_path: Path, calls: int) -> None:
     task, client = scales(tmp_path / "scales", SUMS), ScriptedClient(says)
     with Store.open(tmp_path / "a.db") as one, Store.open(tmp_path / "b.db") as two:
-        learn(task, one, Team.of(client), OPTIONS)
-        cut = learn(task, two, Team.of(client, caps=Caps(calls=calls)), OPTIONS)
+        learn(task, one, RoleModels.of(client), OPTIONS)
+        cut = learn(task, two, RoleModels.of(client, caps=Caps(calls=calls)), OPTIONS)
         decided = any(made.author == "gate" for made in two.proposals())
         assert decided or not any("1000.0" in bullet.content for bullet in two.checkout().active)
         if cut.stopped:
-            learn(task, two, Team.of(client), OPTIONS, resume=True)
+            learn(task, two, RoleModels.of(client), OPTIONS, resume=True)
         assert [v.hash for v in one.log()] == [v.hash for v in two.log()]
 
 

@@ -11,7 +11,7 @@ import pytest
 import ace
 from ace.context import Item
 from ace.errors import InputError, TaskError
-from ace.llm import Message, ScriptedClient, Team
+from ace.llm import Request, RoleModels, ScriptedClient
 from ace.llm.window import Window, window_of
 from ace.loop.contexts import limit_of
 from ace.store import Store
@@ -35,9 +35,9 @@ class Shelf:
         return [Item(f"{c} is {n}", 1, f"page {c}") for c, n in SECRET.items() if c in question]
 
 
-def reads(messages: Sequence[Message]) -> str:
-    colour = next(c for c in COLOURS if f"has {c}" in messages[-1].content)
-    found = messages[-1].content.partition(f"{colour} is ")[2]
+def reads(request: Request) -> str:
+    colour = next(c for c in COLOURS if f"has {c}" in request.messages[-1].content)
+    found = request.messages[-1].content.partition(f"{colour} is ")[2]
     return found.split()[0] if found else "no idea"
 
 
@@ -139,7 +139,7 @@ class Sized(ScriptedClient):
 
 
 def test_the_window_bounds_the_budget() -> None:
-    team = Team.of(Sized(1000))
+    team = RoleModels.of(Sized(1000))
     assert window_of(team.generator) == Window(1000, len)  # through the meter
     limit = limit_of(team.generator, 10_000, 100)
     assert (limit.tokens, limit.count("four"), limit.counter) == (750, 4, "scripted")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ace.errors import InputError
-from ace.llm import Team
+from ace.llm import RoleModels
 from ace.loop import Options, online
 from ace.methods.ace.reopened import reopened, still_open, weighed
 from ace.methods.protocol import Trial
@@ -34,7 +34,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def run(store: Store, task: Task | None = None, **options: object) -> tuple[Report, list[bool]]:
     """Over labels that are not taken apart, so that only the stream tells of a change, or another task."""
     settings = Options(workers=1, batch_size=1, **options)  # type: ignore[arg-type]
-    report = online(task or whole(), store, Team.of(lookup()), settings)
+    report = online(task or whole(), store, RoleModels.of(lookup()), settings)
     results = [r for step in store.steps(report.run) for r in step.payload["results"]]
     return report, [result["correct"] for result in results if result["phase"] == "online"]
 
@@ -85,7 +85,7 @@ def test_it_is_the_same_for_one_worker_and_many(tmp_path: Path) -> None:
     def hashes(name: str, workers: int) -> list[str]:
         with Store.open(tmp_path / name) as store:
             settings = Options(workers=workers, batch_size=4)
-            online(load_task(FOLDER), store, Team.of(lookup()), settings)
+            online(load_task(FOLDER), store, RoleModels.of(lookup()), settings)
             return [version.hash for version in store.log()]
 
     assert hashes("one.db", 1) == hashes("four.db", 4)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,9 +13,10 @@ import pytest
 from ace.agent import Generator, SingleCall
 from ace.context import assemble, render_playbook
 from ace.errors import InputError, ModelNameError, ModelUnavailable
-from ace.llm import Caps, Message, ScriptedClient, Team
+from ace.llm import Caps, Request, Role, RoleModels, ScriptedClient
 from ace.loop import Options, evaluate, learn, online
 from ace.loop.lab import Bench
+from ace.methods.ace.reflector import Lesson
 from ace.playbook import Add, Playbook, Status
 from ace.store import Store
 from ace.task import FeedbackKind
@@ -88,14 +88,14 @@ def test_a_run_that_died_resumes_to_the_same_versions_and_report(tmp_path: Path,
         versions = hashes(whole)
     left = iter(range(calls))
 
-    def dies(messages: Sequence[Message]) -> str:
+    def dies(request: Request) -> str:
         if next(left, None) is None:
             raise KeyboardInterrupt
-        return says(messages)
+        return says(request)
 
     path = tmp_path / "cut.db"
     with Store.open(path) as store, pytest.raises(KeyboardInterrupt):
-        learn(world(), store, Team.of(ScriptedClient(dies)), OPTIONS)
+        learn(world(), store, RoleModels.of(ScriptedClient(dies)), OPTIONS)
     with Store.open(path) as store:
         report = learn(world(), store, team(), OPTIONS, resume=True)
         assert hashes(store) == versions
@@ -144,11 +144,11 @@ def test_an_earlier_version_that_validates_better_becomes_the_head(store: Store)
     seeds = tuple(Add(f"seed-{c}", "lessons", f"{c} means {SECRET[c]}") for c in COLOURS[:5])
     store.commit(seeds, author="user", reason="what is known")
 
-    def confused(messages: Sequence[Message]) -> str:
-        held_out = messages[-1].content.startswith("Tell me")
-        return "no idea" if held_out and messages[0].content.count(" means ") > 5 else says(messages)
+    def confused(request: Request) -> str:
+        held_out = request.messages[-1].content.startswith("Tell me")
+        return "no idea" if held_out and request.messages[0].content.count(" means ") > 5 else says(request)
 
-    report = learn(world(), store, Team.of(ScriptedClient(confused)), replace(OPTIONS, epochs=2))
+    report = learn(world(), store, RoleModels.of(ScriptedClient(confused)), replace(OPTIONS, epochs=2))
     assert report.validated and report.accepted == 5 and report.learned == ()
     assert report.selected == store.head().number > 1
     assert store.diff(1, report.selected) == ()
@@ -166,11 +166,11 @@ def test_without_labels_nothing_shown_can_prove_a_lesson(store: Store) -> None:
 def test_no_label_reaches_a_prompt_without_labels(store: Store, kind: FeedbackKind) -> None:
     seen: list[str] = []
 
-    def listens(messages: Sequence[Message]) -> str:
-        seen.extend(message.content for message in messages)
-        return says(messages)
+    def listens(request: Request) -> str:
+        seen.extend(message.content for message in request.messages)
+        return says(request)
 
-    learn(world(), store, Team.of(ScriptedClient(listens)), replace(OPTIONS, feedback=kind))
+    learn(world(), store, RoleModels.of(ScriptedClient(listens)), replace(OPTIONS, feedback=kind))
     assert seen and not [text for text in seen for secret in SECRET.values() if secret in text]
 
 
@@ -207,54 +207,54 @@ def test_evaluate_scores_a_version_and_learns_nothing(store: Store) -> None:
 
 
 def test_errors_are_wrong_answers_in_the_denominator(store: Store) -> None:
-    def moody(messages: Sequence[Message]) -> str:
-        return "" if "green" in messages[-1].content else says(messages)
+    def moody(request: Request) -> str:
+        return "" if "green" in request.messages[-1].content else says(request)
 
-    report = evaluate(world(), store, Team.of(ScriptedClient(moody)), OPTIONS)
+    report = evaluate(world(), store, RoleModels.of(ScriptedClient(moody)), OPTIONS)
     assert report.after and (report.after.total, report.after.errors) == (10, 1)
 
 
 def test_a_model_out_of_reach_ends_the_run(store: Store) -> None:
     with pytest.raises(ModelUnavailable, match="No attempt got an answer"):
-        learn(world(), store, Team.of(ScriptedClient([])), OPTIONS)
+        learn(world(), store, RoleModels.of(ScriptedClient([])), OPTIONS)
     assert store.runs()[-1].status == "failed"
 
 
 def test_a_model_name_nobody_serves_ends_the_run(store: Store) -> None:
-    def unknown(messages: Sequence[Message]) -> str:
+    def unknown(request: Request) -> str:
         raise ModelNameError("no such model")
 
     with pytest.raises(ModelNameError):
-        evaluate(world(), store, Team.of(ScriptedClient(unknown)), OPTIONS)
+        evaluate(world(), store, RoleModels.of(ScriptedClient(unknown)), OPTIONS)
 
 
 def test_a_reflector_out_of_reach_ends_the_run(store: Store) -> None:
-    def half(messages: Sequence[Message]) -> str:
-        if messages[0].content.startswith("You read"):
+    def half(request: Request) -> str:
+        if request.schema is Lesson:
             raise ModelUnavailable("connection refused")
-        return says(messages)
+        return says(request)
 
     with pytest.raises(ModelUnavailable, match="No lesson could be asked for"):
-        learn(world(), store, Team.of(ScriptedClient(half)), OPTIONS)
+        learn(world(), store, RoleModels.of(ScriptedClient(half)), OPTIONS)
 
 
 def test_a_megabyte_of_answer_is_clipped_before_it_reaches_another_role(store: Store) -> None:
     longest = 0
 
-    def talks(messages: Sequence[Message]) -> str:
+    def talks(request: Request) -> str:
         nonlocal longest
-        longest = max(longest, *(len(message.content) for message in messages))
-        return says(messages) if messages[0].content.startswith("You") else "x" * 1_000_000
+        longest = max(longest, *(len(message.content) for message in request.messages))
+        return says(request) if request.role is not Role.GENERATOR else "x" * 1_000_000
 
-    learn(world(), store, Team.of(ScriptedClient(talks)), replace(OPTIONS, limit=2))
+    learn(world(), store, RoleModels.of(ScriptedClient(talks)), replace(OPTIONS, limit=2))
     assert longest < 10_000
 
 
 def test_garbage_from_the_reflector_is_a_recorded_rejection(store: Store) -> None:
-    def garbage(messages: Sequence[Message]) -> str:
-        return "{half" if messages[0].content.startswith("You read") else says(messages)
+    def garbage(request: Request) -> str:
+        return "{half" if request.schema is Lesson else says(request)
 
-    report = learn(world(), store, Team.of(ScriptedClient(garbage)), replace(OPTIONS, tries=1))
+    report = learn(world(), store, RoleModels.of(ScriptedClient(garbage)), replace(OPTIONS, tries=1))
     assert (report.proposed, report.accepted, report.bullets) == (20, 0, 0)  # each comes back once
     assert all("MalformedReply" in p.why and p.attempts == ("{half",) for p in store.proposals())
 
@@ -262,23 +262,23 @@ def test_garbage_from_the_reflector_is_a_recorded_rejection(store: Store) -> Non
 def test_what_is_still_wrong_comes_back_and_what_taught_something_does_not(store: Store) -> None:
     asked: list[str] = []
 
-    def learns_late(messages: Sequence[Message]) -> str:
-        said = says(messages)
-        if messages[0].content.startswith("You read one failed attempt"):
-            asked.append(next(colour for colour in COLOURS if colour in messages[-1].content))
+    def learns_late(request: Request) -> str:
+        said = says(request)
+        if request.schema is Lesson:
+            asked.append(next(colour for colour in COLOURS if colour in request.messages[-1].content))
             late = asked[-1] == "pink" and asked.count("pink") == 1
             return '{"lesson": "pink means 999"}' if late else said
         return said
 
     options = replace(OPTIONS, tries=1, replays=2)
-    report = learn(world(), store, Team.of(ScriptedClient(learns_late)), options)
+    report = learn(world(), store, RoleModels.of(ScriptedClient(learns_late)), options)
     assert sorted(asked) == sorted([*COLOURS, "pink"]) and report.bullets == 10
     assert [step.phase for step in store.steps(report.run)].count("replay 1.1") == 1
 
 
 def test_usage_is_counted_by_role(store: Store) -> None:
     model = client()
-    report = learn(world(), store, Team.of(model), OPTIONS)
+    report = learn(world(), store, RoleModels.of(model), OPTIONS)
     assert sum(usage.calls for usage in report.usage.values()) == len(model.calls)
     assert report.usage["reflector"].calls == len(COLOURS)
 
@@ -296,10 +296,12 @@ def test_validation_labels_choose_nothing_without_labels(tmp_path: Path, kind: F
 
 
 def test_one_empty_reply_does_not_end_a_run(store: Store) -> None:
-    def mute(messages: Sequence[Message]) -> str:
-        return says(messages) if messages[0].content.startswith("You") else ""
+    def mute(request: Request) -> str:
+        return says(request) if request.role is not Role.GENERATOR else ""
 
-    report = online(world(), store, Team.of(ScriptedClient(mute)), replace(OPTIONS, batch_size=1, limit=2))
+    report = online(
+        world(), store, RoleModels.of(ScriptedClient(mute)), replace(OPTIONS, batch_size=1, limit=2)
+    )
     assert report.after and (report.after.total, report.after.errors) == (2, 2)
 
 
@@ -312,14 +314,14 @@ def test_a_second_run_knows_the_first_ones_bullets(store: Store) -> None:
 def test_a_run_does_not_undo_what_others_commit_meanwhile(tmp_path: Path) -> None:
     path = tmp_path / "shared.db"
 
-    def meddles(messages: Sequence[Message]) -> str:
-        if "What about teal" in messages[-1].content:
+    def meddles(request: Request) -> str:
+        if "What about teal" in request.messages[-1].content:
             with Store.open(path) as other:
                 other.commit((Add("mine", "notes", "Mind the gap."),), author="person", reason="a note")
-        return says(messages)
+        return says(request)
 
     with Store.open(path) as store:
-        learn(world(), store, Team.of(ScriptedClient(meddles)), replace(OPTIONS, epochs=2))
+        learn(world(), store, RoleModels.of(ScriptedClient(meddles)), replace(OPTIONS, epochs=2))
         assert store.checkout().bullets["mine"].live
         assert store.verify() == []
 

@@ -16,11 +16,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ace.llm import Caps, Message, Team, connect
+from ace.llm import Caps, Request, RoleModels, connect
 from ace.loop import Options, learn
 from ace.loop.executor import ordered_map
 from ace.loop.options import seed_of
 from ace.methods.ace.groups import conflict, groups
+from ace.methods.ace.reflector import Lesson
 from ace.playbook import Add
 from ace.playbook.model import Delta, Revise
 from ace.runs.records import Proposal
@@ -29,7 +30,7 @@ from ace.store import Store
 from ace.task import Sample, Task, define_task
 from tests.model_server import ModelServer
 
-Say = Callable[[Sequence[Message]], str]
+Say = Callable[[Request], str]
 THINGS = tuple(f"thing{n:02}x" for n in range(12))
 NUMBER = {thing: str(7001 + 13 * place) for place, thing in enumerate(THINGS)}
 
@@ -43,11 +44,11 @@ def judge(sample: Sample, answer: str) -> bool:
     return answer in sample.data["answer"].split("|")
 
 
-def says(messages: Sequence[Message]) -> str:
+def says(request: Request) -> str:
     """The reflector reads the number off the feedback, the generator looks it up."""
-    system, user = messages[0].content, messages[-1].content
+    system, user = request.messages[0].content, request.messages[-1].content
     thing = next(iter(re.findall(r"thing\d\dx", user)), "fruit")
-    if system.startswith("You read one failed attempt"):
+    if request.schema is Lesson:
         number = re.findall(r"Right answer: (\d+)", user)[0]
         return json.dumps({"lesson": f"{thing}: {number}"})
     known = re.findall(rf"{thing}: (\d+)", system)
@@ -61,13 +62,13 @@ class Latency:
         self.say, self.seconds, self.most, self._now = say, seconds, 0, 0
         self._lock = threading.Lock()
 
-    def __call__(self, messages: Sequence[Message]) -> str:
+    def __call__(self, request: Request) -> str:
         with self._lock:
             self._now += 1
             self.most = max(self.most, self._now)
         try:
             time.sleep(random.uniform(0, self.seconds))
-            return self.say(messages)
+            return self.say(request)
         finally:
             with self._lock:
                 self._now -= 1
@@ -81,7 +82,7 @@ def learned(
     try:
         model = connect("openai/things", api_base=server.api_base, api_key="none")
         with model, Store.open(path) as store:
-            yield store, learn(things or task(), store, Team.of(model), options)
+            yield store, learn(things or task(), store, RoleModels.of(model), options)
     finally:
         server.close()
 
@@ -132,10 +133,10 @@ def test_lessons_of_a_large_batch_are_proven_beside_others_at_a_bounded_price(tm
 def test_a_lesson_that_fails_beside_all_others_goes_with_the_attempts_that_showed_it(tmp_path: Path) -> None:
     shy = THINGS[4]
 
-    def say(messages: Sequence[Message]) -> str:
-        told = len(re.findall(r"thing\d\dx: \d+", messages[0].content))
-        asked = not messages[0].content.startswith("You read") and shy in messages[-1].content
-        return "confused" if asked and told > 1 else says(messages)
+    def say(request: Request) -> str:
+        told = len(re.findall(r"thing\d\dx: \d+", request.messages[0].content))
+        asked = request.schema is not Lesson and shy in request.messages[-1].content
+        return "confused" if asked and told > 1 else says(request)
 
     options = Options(batch_size=12, measure=False, replays=0)
     with learned(tmp_path / "shy.db", options, say) as (store, report):
@@ -150,10 +151,10 @@ def test_a_lesson_that_fails_beside_all_others_goes_with_the_attempts_that_showe
 def test_a_lesson_that_holds_in_one_group_stays_and_says_so(tmp_path: Path) -> None:
     one, other = THINGS[0], THINGS[1]  # together, the first is not found
 
-    def say(messages: Sequence[Message]) -> str:
-        system, user = messages[0].content, messages[-1].content
-        asked = not system.startswith("You read") and one in user
-        return "confused" if asked and f"{other}: " in system else says(messages)
+    def say(request: Request) -> str:
+        system, user = request.messages[0].content, request.messages[-1].content
+        asked = request.schema is not Lesson and one in user
+        return "confused" if asked and f"{other}: " in system else says(request)
 
     seen = set()
     for seed in range(6):
@@ -197,10 +198,10 @@ def test_cut_off_among_the_groups_a_run_resumes_to_the_same_versions(tmp_path: P
     with connect("openai/things", api_base=server.api_base, api_key="none") as model:
         path = tmp_path / "cut.db"
         with Store.open(path) as store:
-            cut = learn(task(), store, Team.of(model, caps=Caps(calls=4 * len(THINGS))), options)
+            cut = learn(task(), store, RoleModels.of(model, caps=Caps(calls=4 * len(THINGS))), options)
             assert "cap" in cut.stopped and cut.bullets == 0
         with Store.open(path) as store:
-            report = learn(task(), store, Team.of(model), options, resume=True)
+            report = learn(task(), store, RoleModels.of(model), options, resume=True)
             assert [version.hash for version in store.log()] == whole
             assert sum(usage.calls for usage in report.usage.values()) == paid == server.calls
     server.close()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ace.llm import Message, ScriptedClient, Team
+from ace.llm import Request, RoleModels, ScriptedClient
 from ace.loop import Options, learn
+from ace.methods.ace.reflector import Lesson
 from ace.playbook import Merge, Quarantine, Status
 from ace.store import Store, Version
 from ace.task import Sample, Task, define_task
@@ -38,11 +38,11 @@ def judge(sample: Sample, answer: str) -> bool:
     return answer in sample.data["answer"].split("|")
 
 
-def says(messages: Sequence[Message]) -> str:
+def says(request: Request) -> str:
     """The generator takes the last line that speaks of its thing's kind."""
-    system, user = messages[0].content, messages[-1].content
+    system, user = request.messages[0].content, request.messages[-1].content
     thing = next(name for name in LESSON if name in user)
-    if system.startswith("You read one failed attempt"):
+    if request.schema is Lesson:
         return json.dumps({"lesson": LESSON[thing]})
     known = re.findall(r"queue (R\d)", "\n".join(x for x in system.splitlines() if WHAT[thing] in x.lower()))
     return known[-1] if known else "no idea"
@@ -52,7 +52,7 @@ def run(
     path: Path, task: Task, options: Options = OPTIONS, say: object = says, **more: bool
 ) -> list[Version]:
     with Store.open(path) as store:
-        learn(task, store, Team.of(ScriptedClient(say)), options, **more)  # type: ignore[arg-type]
+        learn(task, store, RoleModels.of(ScriptedClient(say)), options, **more)  # type: ignore[arg-type]
         assert store.verify() == []
         return store.log()
 
@@ -127,10 +127,10 @@ def test_a_run_that_died_resumes_to_the_same_versions(tmp_path: Path, calls: int
     whole = [v.hash for v in run(tmp_path / "whole.db", task)]
     left = iter(range(calls))
 
-    def dies(messages: Sequence[Message]) -> str:
+    def dies(request: Request) -> str:
         if next(left, None) is None:
             raise KeyboardInterrupt
-        return says(messages)
+        return says(request)
 
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "cut.db", task, say=dies)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ace.llm import Message, ScriptedClient, Team
+from ace.llm import Request, RoleModels, ScriptedClient
 from ace.loop import Options, learn
 from ace.loop.replay_queue import Replay
 from ace.playbook import Add
@@ -93,12 +93,12 @@ def test_what_the_newest_version_forgot_is_reported(store: Store) -> None:
     seeds = tuple(Add(f"seed-{c}", "lessons", f"{c} means {SECRET[c]}") for c in COLOURS[:8])
     store.commit(seeds, author="user", reason="what is known")
 
-    def forgetful(messages: Sequence[Message]) -> str:
-        asked = messages[-1].content.startswith("Which number has red")
-        return "no idea" if asked and messages[0].content.count(" means ") > 8 else says(messages)
+    def forgetful(request: Request) -> str:
+        asked = request.messages[-1].content.startswith("Which number has red")
+        return "no idea" if asked and request.messages[0].content.count(" means ") > 8 else says(request)
 
     options = replace(OPTIONS, batch_size=10, validate=True, recheck=10)
-    report = learn(world(), store, Team.of(ScriptedClient(forgetful)), options)
+    report = learn(world(), store, RoleModels.of(ScriptedClient(forgetful)), options)
     assert report.epochs == (Turn(1, fixed=2, broken=1, still_failing=0, still_right=7, instability=0.3),)
     (asked,) = [step for step in store.steps(report.run) if step.phase.startswith("recheck")]
     assert not asked.payload["kept"] and not asked.payload["proposals"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ace.errors import InputError
-from ace.llm import Caps, Message, ScriptedClient, Team
+from ace.llm import Caps, Request, RoleModels, ScriptedClient
 from ace.loop import Options, learn
 from ace.loop.version_rules import ALPHA, RULES, Always, BestOf, Strict
 from ace.playbook import Add
@@ -85,10 +84,10 @@ def test_rules_end_and_agree_with_the_counts(pairs: list[str], few: int) -> None
             assert taken == (pairs.count("win") >= pairs.count("loss"))
 
 
-def confused(messages: Sequence[Message]) -> str:
+def confused(request: Request) -> str:
     """More than five lessons confuse this model on validation questions."""
-    held_out = messages[-1].content.startswith("Tell me")
-    return "no idea" if held_out and messages[0].content.count(" means ") > 5 else says(messages)
+    held_out = request.messages[-1].content.startswith("Tell me")
+    return "no idea" if held_out and request.messages[0].content.count(" means ") > 5 else says(request)
 
 
 def run(store: Store, options: Options = OPTIONS, *, known: int = 0, **more: bool) -> Report:
@@ -96,7 +95,7 @@ def run(store: Store, options: Options = OPTIONS, *, known: int = 0, **more: boo
     if known:
         seeds = tuple(Add(f"seed-{c}", "lessons", f"{c} means {SECRET[c]}") for c in COLOURS[:known])
         store.commit(seeds, author="user", reason="what is known")
-    return learn(world(), store, Team.of(ScriptedClient(confused)), options, **more)
+    return learn(world(), store, RoleModels.of(ScriptedClient(confused)), options, **more)
 
 
 def test_a_worse_version_is_rejected_as_soon_as_that_is_certain(store: Store) -> None:
@@ -156,7 +155,7 @@ def test_resume_and_workers_decide_the_same(tmp_path: Path, calls: int) -> None:
     options = replace(OPTIONS, validate_every=2)
     with Store.open(tmp_path / "a.db") as one, Store.open(tmp_path / "b.db") as two:
         whole = learn(world(), one, team(("red", "teal")), replace(options, workers=3))
-        cut = learn(world(), two, Team.of(client(("red", "teal")), caps=Caps(calls=calls)), options)
+        cut = learn(world(), two, RoleModels.of(client(("red", "teal")), caps=Caps(calls=calls)), options)
         assert cut.stopped
         rest = learn(world(), two, team(("red", "teal")), options, resume=True)
         assert rest.comparisons == whole.comparisons

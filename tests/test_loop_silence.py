@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from ace.errors import ModelError, ModelUnavailable
-from ace.llm import Message, ScriptedClient, Team
+from ace.llm import Request, RoleModels, ScriptedClient
 from ace.loop import Options, learn, online
+from ace.methods.ace.reflector import Lesson
 from ace.store import Store
 from tests.world import says, world
 
@@ -21,16 +21,16 @@ def store(tmp_path: Path) -> Store:
     return Store.open(tmp_path / "colours.db")
 
 
-def failing(error: Exception, *colours: str, reflector: bool = False) -> Team:
+def failing(error: Exception, *colours: str, reflector: bool = False) -> RoleModels:
     """Fails for some colours: the generator, or the reflector only."""
 
-    def reply(messages: Sequence[Message]) -> str:
-        reflects = messages[0].content.startswith("You read one failed")
-        if reflects is reflector and any(colour in messages[-1].content for colour in colours):
+    def reply(request: Request) -> str:
+        reflects = request.schema is Lesson
+        if reflects is reflector and any(colour in request.messages[-1].content for colour in colours):
             raise error
-        return says(messages)
+        return says(request)
 
-    return Team.of(ScriptedClient(reply))
+    return RoleModels.of(ScriptedClient(reply))
 
 
 TOO_LONG = ModelError("The request is longer than the model's context.")

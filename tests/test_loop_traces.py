@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ace.errors import InputError
-from ace.llm import Caps, Message, ScriptedClient, Team
+from ace.llm import Caps, Message, RoleModels, ScriptedClient
 from ace.loop import Options, learn, learn_from_traces
 from ace.playbook import Add, Quarantine, Status
 from ace.playbook.model import bullet_id
@@ -63,7 +63,7 @@ def test_lessons_from_a_log_of_the_tasks_own_samples_are_proven(store: Store) ->
 
 def test_the_recorded_attempts_are_not_made_again(store: Store) -> None:
     generator = ScriptedClient(says)
-    together = Team.of(generator, reflector=ScriptedClient(says))
+    together = RoleModels.of(generator, reflector=ScriptedClient(says))
     learn_from_traces(world(), ALL, store, together, replace(OPTIONS, measure=False))
     assert len(generator.calls) == 10  # one proof for each lesson, and nothing else
     named = {call.key.sample for call in store.calls(store.runs()[-1].id)}
@@ -80,7 +80,7 @@ def test_a_bullet_costs_what_its_recorded_attempt_led_to(store: Store) -> None:
 
 def test_without_a_task_everything_waits_in_quarantine(store: Store) -> None:
     generator = ScriptedClient([])
-    together = Team.of(generator, reflector=ScriptedClient(says))
+    together = RoleModels.of(generator, reflector=ScriptedClient(says))
     report = learn_from_traces(unjudged("logs"), ALL, store, together, OPTIONS)
     assert statuses(store) == ["quarantined"] * 10 and not report.learned and report.quarantined == 10
     assert not generator.calls and report.before is None and report.after is None
@@ -101,7 +101,7 @@ def test_what_worked_is_shown_for_what_failed(store: Store) -> None:
         Trace(answer="12", correct=False, **bare),
         Trace(answer="70001", correct=True, score=1.0, **bare),
     ]
-    both = Team.of(ScriptedClient([]), reflector=reflector)
+    both = RoleModels.of(ScriptedClient([]), reflector=reflector)
     learn_from_traces(unjudged("logs"), told, store, both, OPTIONS)
     (asked,) = reflector.calls
     assert (
@@ -118,7 +118,7 @@ def test_without_labels_the_outcome_is_not_shown(
 
     def asked(right: bool) -> list[tuple[Message, ...]]:
         reflector = ScriptedClient(says)
-        both = Team.of(ScriptedClient(says), reflector=reflector)
+        both = RoleModels.of(ScriptedClient(says), reflector=reflector)
         told = [replace(t, correct=right, score=float(right), remark="so it was") for t in ALL]
         with Store.open(tmp_path / f"{right}.db") as store:
             options = replace(OPTIONS, feedback=kind, measure=False)
@@ -145,7 +145,7 @@ def test_a_limit_does_not_make_held_out_samples_anybodys(store: Store) -> None:
 
 def test_a_sample_that_is_proven_is_not_learned_again(store: Store) -> None:
     reflector = ScriptedClient(says)
-    both = Team.of(ScriptedClient(says), reflector=reflector)
+    both = RoleModels.of(ScriptedClient(says), reflector=reflector)
     report = learn_from_traces(world(), [*ALL, *ALL], store, both, replace(OPTIONS, batch_size=10))
     assert report.recorded and report.recorded.total == 20 and len(reflector.calls) == 10
 
@@ -155,7 +155,7 @@ def test_an_attempt_takes_a_bullet_out_of_quarantine(store: Store) -> None:
     learn_from_traces(unjudged("colours"), FOREIGN, store, team(wrong=("red",)), OPTIONS)
     assert statuses(store) == ["quarantined"] * 10
     reflector = ScriptedClient(says)
-    report = learn(world(), store, Team.of(ScriptedClient(says), reflector=reflector), OPTIONS)
+    report = learn(world(), store, RoleModels.of(ScriptedClient(says), reflector=reflector), OPTIONS)
     assert report.after and report.after.correct == 10 and len(reflector.calls) == 1  # about red
     waiting = [b.content for b in store.checkout() if b.status is Status.QUARANTINED]
     assert waiting == ["red means 999"]
@@ -235,8 +235,10 @@ def test_a_log_is_gone_over_once(store: Store) -> None:
 @pytest.mark.skipif(not (DATA / "tau1-recorded-trajectories").is_dir(), reason="no shared data: tau1")
 def test_recorded_tau_conversations(store: Store) -> None:
     traces = read(DATA / "tau1-recorded-trajectories" / "gpt-4o-airline.json")
-    reflector = ScriptedClient(lambda messages: json.dumps({"lesson": f"Rule {len(messages[-1].content)}."}))
-    both = Team.of(ScriptedClient([]), reflector=reflector)
+    reflector = ScriptedClient(
+        lambda request: json.dumps({"lesson": f"Rule {len(request.messages[-1].content)}."})
+    )
+    both = RoleModels.of(ScriptedClient([]), reflector=reflector)
     report = learn_from_traces(unjudged("airline"), traces, store, both, OPTIONS)
     assert report.recorded and (report.recorded.correct, report.recorded.total) == (84, 200)
     assert len(reflector.calls) == report.proposed == 116 and report.quarantined == len(store.checkout())
@@ -251,7 +253,9 @@ def test_recorded_sql_is_judged_by_the_database(store: Store, tmp_path: Path) ->
     traces = read(DATA / "intercode-sql" / "recorded" / "gpt35_1turn_schema.jsonl")
     traces = tuple(t for t in traces if t.question in asked)
 
-    team = Team.of(ScriptedClient(lambda messages: "SELECT 0"))  # it learns nothing, and nothing is needed
+    team = RoleModels.of(
+        ScriptedClient(lambda request: "SELECT 0")
+    )  # it learns nothing, and nothing is needed
     report = learn_from_traces(task, traces, store, team, replace(OPTIONS, tries=1, measure=False))
     said = {t.sample: t.correct for t in traces}
     found = {e.sample_id: e.verdict.correct for e in store.episodes(run=report.run)[: len(traces)]}

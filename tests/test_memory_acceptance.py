@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 
 from ace.context import Trust
 from ace.errors import ContextError, MalformedReply
-from ace.llm import Message, ScriptedClient, Team
+from ace.llm import Request, RoleModels, ScriptedClient
 from ace.llm.embedding import connect_embedder
 from ace.loop import Options, evaluate
 from ace.loop.remember import remember
@@ -123,8 +122,8 @@ def test_a_conversation_becomes_memories_and_every_proposal_is_noted(tmp_path: P
         store.remember("Address", "12 Elm Street", user="ana", since="2026-01-01")
         client = ScriptedClient([reply])
         noted = remember(store, client, TALK)
-        assert "Names in use: Address" in client.calls[0][1].content
-        assert "Elm Street" not in client.calls[0][1].content.splitlines()[0]
+        assert "Names in use: Address" in client.calls[0].messages[1].content
+        assert "Elm Street" not in client.calls[0].messages[1].content.splitlines()[0]
         whys = [each.why.partition(":")[0] for each in noted]
         assert whys == ["", "duplicate", "secret", "unsupported", ""]
         assert [m.value for m in store.memories("ana")] == ["7 Oak Lane", "text"]
@@ -194,11 +193,11 @@ def test_a_time_that_is_none_is_the_samples_fault(file: Path) -> None:
 
 
 def test_a_task_that_wants_memories_has_them_in_its_prompts(file: Path) -> None:
-    def answers(messages: Sequence[Message]) -> str:
-        return "41" if "Shoe size: 41" in messages[-1].content else "unknown"
+    def answers(request: Request) -> str:
+        return "41" if "Shoe size: 41" in request.messages[-1].content else "unknown"
 
     rows = [{"id": "1", "question": "Which shoe size?", "user": "ana", "answer": "41"}]
     task = define_task("desk", rows, lambda s, answer: answer == s.data["answer"], memories=True)
     with Store.open(file) as store:
-        report = evaluate(task, store, Team.of(ScriptedClient(answers)), Options(split="train"))
+        report = evaluate(task, store, RoleModels.of(ScriptedClient(answers)), Options(split="train"))
         assert report.after is not None and report.after.correct == 1

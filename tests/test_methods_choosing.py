@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import ace
 from ace.context import Limit, assemble
-from ace.llm import Embedder, ScriptedClient, connect_embedder
+from ace.llm import Embedder, Request, ScriptedClient, connect_embedder
 from ace.playbook import Add, Pin, Playbook, Quarantine, Remove, Vote, apply
 from ace.retrieval.bullet_index import BulletIndex
 from ace.retrieval.bullets import CORE, Hybrid, worth
@@ -170,10 +170,10 @@ def test_a_run_keeps_the_vectors_of_its_playbook(tmp_path: Path) -> None:
             enumerate(CODES.items())]  # fmt: skip
     seen: list[str] = []
 
-    def says(messages: Sequence[Any]) -> str:
-        seen.append(messages[0].content)
-        word = messages[-1].content.split()[-2]
-        told = [line for message in messages for line in message.content.splitlines()]
+    def says(request: Request) -> str:
+        seen.append(request.messages[0].content)
+        word = request.messages[-1].content.split()[-2]
+        told = [line for message in request.messages for line in message.content.splitlines()]
         line = next((line for line in told if line.lower().startswith(f"- {word}")), "")
         return line.split()[-1].rstrip(".") if line else "?"
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 
 import pytest
 
-from ace.llm import Message, ScriptedClient
+from ace.llm import Request, ScriptedClient
 from ace.methods.ace import Curator, Reflector
 from ace.methods.ace.contrast import Contrast
 from ace.methods.ace.evidence import Evidence
@@ -73,8 +73,8 @@ def test_the_search_says_it_in_other_words_and_the_reflector_is_told_why() -> No
     evidence.kept(playbook.bullets["b-1"], ["heavy"])
     asked: list[str] = []
 
-    def reply(messages: Sequence[Message]) -> str:
-        asked.append(messages[-1].content)
+    def reply(request: Request) -> str:
+        asked.append(request.messages[-1].content)
         return json.dumps({"1": "Articles"})
 
     client = ScriptedClient(reply)

@@ -11,7 +11,7 @@ import pytest
 
 from ace.agent.citing import cited, without_citations
 from ace.context import render_playbook
-from ace.llm import Message, ScriptedClient, Team
+from ace.llm import Request, RoleModels, ScriptedClient
 from ace.loop import Options, learn, learn_from_traces
 from ace.methods import Trial
 from ace.methods.ace.credit import HOPELESS, cause, suggests_luck, votes
@@ -82,11 +82,11 @@ def causes(store: Store, run: int) -> dict[str, list[str]]:
 def test_a_run_votes_in_its_deltas_and_the_prompt_stays_the_same(tmp_path: Path) -> None:
     task = orders(tmp_path)
     with Store.open(tmp_path / "a.db") as store:
-        first = learn(task, store, Team.of(client()), OPTIONS)
+        first = learn(task, store, RoleModels.of(client()), OPTIONS)
         learned = render_playbook(store.checkout(), 10_000).text
         assert {tuple(c) for c in causes(store, first.run).values()} == {("missing knowledge",)}
         assert all(not b.helpful for b in store.checkout())
-        second = learn(task, store, Team.of(client()), OPTIONS)
+        second = learn(task, store, RoleModels.of(client()), OPTIONS)
         assert set(causes(store, second.run)) == {f"train-{name}" for name in STATUS}
         assert {b.content: (b.helpful, b.harmful) for b in store.checkout()} == {
             f"{name.capitalize()} orders: ord.st = {number}.": (1, 0) for name, number in STATUS.items()
@@ -100,7 +100,7 @@ def test_a_wrong_bullet_gets_a_harmful_vote(tmp_path: Path) -> None:
     with Store.open(tmp_path / "a.db") as store:
         wrong = "Cancelled orders: ord.st = 4."
         store.commit([Add("w", "lessons", wrong)], author="user", reason="by hand")
-        report = learn(orders(tmp_path), store, Team.of(client()), OPTIONS)
+        report = learn(orders(tmp_path), store, RoleModels.of(client()), OPTIONS)
         assert causes(store, report.run)["train-cancelled"] == ["wrong bullet"]
         assert store.checkout().bullets["w"].harmful == 1
 
@@ -108,20 +108,20 @@ def test_a_wrong_bullet_gets_a_harmful_vote(tmp_path: Path) -> None:
 def test_a_recorded_attempt_never_saw_the_bullets(tmp_path: Path) -> None:
     task = orders(tmp_path)
     with Store.open(tmp_path / "a.db") as store:
-        learn(task, store, Team.of(client()), OPTIONS)
+        learn(task, store, RoleModels.of(client()), OPTIONS)
         told = [
             Trace(sample=s.id, question=s.question, answer=s.data["gold_sql"], correct=True)
             for s in task.train
         ]
-        learn_from_traces(task, told, store, Team.of(client()), OPTIONS)
+        learn_from_traces(task, told, store, RoleModels.of(client()), OPTIONS)
         assert [(b.helpful, b.harmful) for b in store.checkout()] == [(0, 0)] * len(STATUS)
 
 
 def test_a_generator_that_is_asked_to_cites_what_it_used(tmp_path: Path) -> None:
     task, shown = orders(tmp_path), []
 
-    def cites(messages: Sequence[Message]) -> str:
-        said, system = says(messages), messages[0].content
+    def cites(request: Request) -> str:
+        said, system = says(request), request.messages[0].content
         if not said.startswith("SELECT") or "Used:" not in system:
             return said
         shown.append(system)
@@ -129,9 +129,9 @@ def test_a_generator_that_is_asked_to_cites_what_it_used(tmp_path: Path) -> None
         return f"{said}\nUsed: [{ids[-1]}], [invented]"
 
     with Store.open(tmp_path / "a.db") as store:
-        learn(task, store, Team.of(client()), OPTIONS)
+        learn(task, store, RoleModels.of(client()), OPTIONS)
         last = list(store.checkout())[-1]
-        learn(task, store, Team.of(ScriptedClient(cites)), replace(OPTIONS, cite=True))
+        learn(task, store, RoleModels.of(ScriptedClient(cites)), replace(OPTIONS, cite=True))
         assert all(f"[{last.id}]" in system for system in shown) and len(shown) == len(STATUS)
         votes_cast = {b.id: b.helpful for b in store.checkout()}
         assert votes_cast.pop(last.id) == len(STATUS) and set(votes_cast.values()) == {1}
@@ -158,18 +158,18 @@ def test_bad_luck_edits_nothing(tmp_path: Path, rerun: bool) -> None:
     """The first attempt of every run slips; another one with the same playbook does not."""
     task, slips = orders(tmp_path), [False]
 
-    def moody(messages: Sequence[Message]) -> str:
-        said = says(messages)
-        if slips[0] and said.startswith("SELECT") and "cancelled" in messages[-1].content:
+    def moody(request: Request) -> str:
+        said = says(request)
+        if slips[0] and said.startswith("SELECT") and "cancelled" in request.messages[-1].content:
             slips[0] = False
             return "SELECT COUNT(*) FROM ord"
         return said
 
     with Store.open(tmp_path / "a.db") as store:
-        learn(task, store, Team.of(client()), OPTIONS)
+        learn(task, store, RoleModels.of(client()), OPTIONS)
         slips[0] = True
         options = replace(OPTIONS, rerun=rerun)
-        report = learn(task, store, Team.of(ScriptedClient(moody)), options)
+        report = learn(task, store, RoleModels.of(ScriptedClient(moody)), options)
         expected = "bad luck" if rerun else "unexplained"
         assert causes(store, report.run)["train-cancelled"] == [expected]
         assert (report.proposed == 0) is rerun
@@ -179,6 +179,6 @@ def test_a_gold_answer_that_fails_is_impossible_and_teaches_nothing(tmp_path: Pa
     task = orders(tmp_path)
     broken = replace(task.train[0], data={"gold_sql": "SELECT COUNT(*) FROM nowhere"})
     with Store.open(tmp_path / "a.db") as store:
-        report = learn(replace(task, train=(broken,)), store, Team.of(client()), OPTIONS)
+        report = learn(replace(task, train=(broken,)), store, RoleModels.of(client()), OPTIONS)
         assert causes(store, report.run) == {"train-cancelled": ["impossible"]}
         assert (report.proposed, report.bullets) == (0, 0)

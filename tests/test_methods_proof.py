@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 
 import pytest
 
-from ace.llm import Message, ScriptedClient
+from ace.llm import Request, ScriptedClient
 from ace.methods import Trial
 from ace.methods.ace import Ace, Curator, Evidence, Reflector
 from ace.methods.ace.proof import prove
+from ace.methods.ace.reflector import Lesson
 from ace.playbook import Add, Delta, Merge, Operation, Playbook, Quarantine, Remove, Revise, Vote, apply
 from ace.store import Proposal
 from ace.task import Attempt, Feedback, FeedbackKind, Sample
@@ -73,7 +74,7 @@ def test_what_cannot_apply_costs_no_attempt(delta: Delta) -> None:
     assert not proof.holds and proof.why.startswith("nothing of it applies") and bench.asked == []
 
 
-def ace(replies: Callable[[Sequence[Message]], str], *, tries: int = 3, merge: bool = False) -> Ace:
+def ace(replies: Callable[[Request], str], *, tries: int = 3, merge: bool = False) -> Ace:
     client = ScriptedClient(replies)
     return Ace(reflector=Reflector(client), curator=Curator(client), tries=tries, merge=merge)
 
@@ -104,8 +105,8 @@ def test_a_merge_is_kept_when_what_proved_its_bullets_is_still_right(right: bool
 
 
 def test_from_the_fourth_try_on_the_curator_edits_what_is_there() -> None:
-    def says(messages: Sequence[Message]) -> str:
-        if messages[0].content.startswith("You read"):
+    def says(request: Request) -> str:
+        if request.schema is Lesson:
             return '{"lesson": "Own question: ord.ch = 1."}'
         return json.dumps({"operations": [{"op": "revise", "id": "a", "content": "better"}]})
 
@@ -199,8 +200,8 @@ def test_two_names_that_a_batch_gives_one_meaning_join_one_line() -> None:
 def test_the_reflector_is_told_why_a_lesson_could_not_be_tried() -> None:
     asked: list[str] = []
 
-    def says(messages: Sequence[Message]) -> str:
-        asked.append(messages[-1].content)
+    def says(request: Request) -> str:
+        asked.append(request.messages[-1].content)
         return json.dumps({"lesson": "Cancelled: ord.st = 5 AND ord.ch = 'F'."})
 
     trial = FakeBench(lambda *_: False).solve(SAMPLES["own"], BOOK)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from ace.llm import Message, ScriptedClient, Team
+from ace.llm import Request, RoleModels, ScriptedClient
 from ace.loop import Options, learn
 from ace.methods.ace.evidence import Evidence
+from ace.methods.ace.reflector import Lesson
 from ace.methods.ace.refusals import earlier, refuted, situation
 from ace.methods.protocol import Trial
 from ace.playbook import Add, Playbook, Remove, apply
@@ -29,15 +30,15 @@ def store(tmp_path: Path) -> Store:
     return Store.open(tmp_path / "colours.db")
 
 
-def stubborn(asked: list[str]) -> Team:
+def stubborn(asked: list[str]) -> RoleModels:
     """A reflector that says the same false thing about red whatever it is told."""
 
-    def reply(messages: Sequence[Message]) -> str:
-        if messages[0].content.startswith("You read one failed attempt"):
-            asked.append(messages[-1].content)
-        return says(messages, wrong=("red",))
+    def reply(request: Request) -> str:
+        if request.schema is Lesson:
+            asked.append(request.messages[-1].content)
+        return says(request, wrong=("red",))
 
-    return Team.of(ScriptedClient(reply))
+    return RoleModels.of(ScriptedClient(reply))
 
 
 def test_it_is_shown_and_not_tried_again(store: Store) -> None:

@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from ace.context import assemble, render_playbook
-from ace.llm import Message, Usage
+from ace.llm import Request, Role, Usage
+from ace.llm.prompts import messages
 from ace.playbook import Add, Playbook, Vote, apply
 from ace.task import load_task
 from benchmarks.prefix import compared, reference, run, summed, table
@@ -20,9 +21,8 @@ def test_the_reference_layout_by_example() -> None:
     playbook, _ = apply(Playbook(), [*adds, Vote("a", helpful=5, harmful=1)])
     candidate, _ = apply(playbook, [Add("c", "Facts", "New.")])
     made = assemble(frame(), partial(render_playbook, candidate))
-    prompt = reference(
-        [Message("system", made.system), Message("user", made.user)], {b.content: b for b in playbook}
-    )
+    asked = Request(role=Role.GENERATOR, messages=messages(made.system, made.user))
+    prompt = reference(asked, {b.content: b for b in playbook}).messages
     assert prompt[0].content == (
         "Answer with SQL.\n\nWhat you have learned about this task; use it:\n## Facts\n"
         "[facts-00001] helpful=5 harmful=1 :: One.\n"
@@ -37,7 +37,7 @@ def test_a_run_tells_every_generator_prompt_in_both_layouts(tmp_path: Path) -> N
     task = replace(task, train=task.train[:12])
     prompts, took = run(task, lookup(), tmp_path / "p.db", seed=0, tries=2)
     assert len(prompts) == len(took) > 12
-    systems = [prompt[0].content for prompt in prompts]
+    systems = [prompt.messages[0].content for prompt in prompts]
     assert any("helpful=1" in system for system in systems)
     assert all("\n- " not in system for system in systems)
 

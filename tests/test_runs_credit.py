@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ace.llm import Caps, Team
+from ace.llm import Caps, RoleModels
 from ace.loop import Options, learn
 from ace.report import gather, history, render
 from ace.runs.bullet_effects import Effect, Left, batches, credit_of, effects
@@ -87,7 +87,7 @@ def test_a_run_measures_and_learns_the_same_as_without(tmp_path: Path, ace: Ace)
     def run(name: str, **changed: float) -> list[str]:
         with Store.open(tmp_path / name) as store:
             for _ in range(3):
-                learn(task, store, Team.of(client()), replace(OPTIONS, **changed))  # type: ignore[arg-type]
+                learn(task, store, RoleModels.of(client()), replace(OPTIONS, **changed))  # type: ignore[arg-type]
             assert store.verify() == []
             return [version.hash for version in store.log()]
 
@@ -120,11 +120,11 @@ def test_a_run_that_was_cut_off_measures_the_same(tmp_path: Path, calls: int) ->
     def run(name: str, caps: Caps | None) -> tuple[list[str], list[object]]:
         task, options = orders(tmp_path), replace(OPTIONS, workers=1)
         with Store.open(tmp_path / name) as store:
-            learn(task, store, Team.of(client()), options)
-            report = learn(task, store, Team.of(client(), caps=caps), options)
+            learn(task, store, RoleModels.of(client()), options)
+            report = learn(task, store, RoleModels.of(client(), caps=caps), options)
             if caps:
                 assert report.stopped
-                report = learn(task, store, Team.of(client()), options, resume=True)
+                report = learn(task, store, RoleModels.of(client()), options, resume=True)
             results = [step.payload["results"] for step in store.steps(report.run)]
             return [version.hash for version in store.log()], results
 

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from ace.errors import InputError, UnknownVersion
-from ace.llm import Caps, Message, ScriptedClient, Team
+from ace.llm import Caps, Request, RoleModels, ScriptedClient
 from ace.loop import Options, evaluate, learn, online
+from ace.methods.ace.reflector import Lesson
 from ace.playbook import Add, Bullet, Playbook, apply
 from ace.report import Dossier, History, gather, history, render, write
 from ace.report.html_page import PAGE
@@ -86,13 +87,13 @@ def test_an_evaluation_shows_the_version_it_scored(store: Store) -> None:
 def test_a_run_that_died_is_shown_as_far_as_it_came(store: Store) -> None:
     left = iter(range(30))
 
-    def dies(messages: Sequence[Message]) -> str:
+    def dies(request: Request) -> str:
         if next(left, None) is None:
             raise KeyboardInterrupt
-        return str(team().generator.complete(messages).text)
+        return str(team().generator.complete(request).text)
 
     with pytest.raises(KeyboardInterrupt):
-        learn(world(), store, Team.of(ScriptedClient(dies)), OPTIONS)
+        learn(world(), store, RoleModels.of(ScriptedClient(dies)), OPTIONS)
     found = of(store)
     assert found.report is None and found.status == "interrupted" and found.lessons
     assert "has not reported" in render(found)
@@ -154,16 +155,20 @@ def run_with(store: Store, texts: Sequence[str]) -> Dossier:
     """A real run in which questions, answers, lessons and right answers are the given texts."""
     rows = [{"id": f"s{n} {t}"[:60], "question": f"{n} {t}", "answer": f"a{n}"} for n, t in enumerate(texts)]
 
-    def say(messages: Sequence[Message]) -> str:
-        user = messages[-1].content
+    def say(request: Request) -> str:
+        user = request.messages[-1].content
         number = next((n for n in range(len(texts)) if re.search(rf"^(Question: )?{n} ", user)), 0)
-        if messages[0].content.startswith("You read one failed attempt"):
+        if request.schema is Lesson:
             return json.dumps({"lesson": f"lesson {number}: {texts[number]}"})
-        return f"a{number}" if number % 2 and f"lesson {number}" in messages[0].content else texts[number]
+        return (
+            f"a{number}"
+            if number % 2 and f"lesson {number}" in request.messages[0].content
+            else texts[number]
+        )
 
     test = [{**row, "id": f"t{row['id']}", "question": f"{row['question']} again"} for row in rows]
     task = define_task("nasty", rows, judge, test=test)
-    learn(task, store, Team.of(ScriptedClient(say, model=texts[0])), replace(OPTIONS, tries=1))
+    learn(task, store, RoleModels.of(ScriptedClient(say, model=texts[0])), replace(OPTIONS, tries=1))
     return of(store)
 
 

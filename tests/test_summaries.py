@@ -71,7 +71,10 @@ def test_what_is_missing_is_asked_for_once_and_then_appended() -> None:
     client = ScriptedClient([poor, better])
     made = Summarizer(client)(TALK)
     assert len(client.calls) == 2
-    assert "word for word" in client.calls[1][1].content and "- AB-1204" in client.calls[1][1].content
+    assert (
+        "word for word" in client.calls[1].messages[1].content
+        and "- AB-1204" in client.calls[1].messages[1].content
+    )
     assert made.text.startswith(better)
     assert made.appended == (
         "agent: We'll call you on 5 May, and I will refund the postage by Friday.",

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 
-from ace.llm import Caps, Message, ScriptedClient, Team
+from ace.llm import Caps, Request, Role, RoleModels, ScriptedClient
+from ace.methods.ace.reflector import Critique, Lesson
 from ace.task import Sample, Task, define_task
 
 COLOURS = ("red", "green", "blue", "black", "white", "pink", "brown", "grey", "gold", "teal")
@@ -53,15 +54,15 @@ def write_world(folder: Path) -> None:
         (folder / f"{split}.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
 
 
-def says(messages: Sequence[Message], wrong: Collection[str] = ()) -> str:
+def says(request: Request, wrong: Collection[str] = ()) -> str:
     """What the scripted model says: a function of the request only. `wrong` colours get false lessons."""
-    system, user = messages[0].content, messages[-1].content
-    if system.startswith("You keep a list"):
+    system, user = request.messages[0].content, request.messages[-1].content
+    if request.role is Role.CURATOR:
         return json.dumps({"operations": []})
     colour = next(c for c in COLOURS if c in user)
-    if system.startswith("You check one answer"):
+    if request.schema is Critique:
         return json.dumps({"wrong": True, "why": "a guess", "lesson": f"{colour} means 999"})
-    if system.startswith("You read one failed attempt"):
+    if request.schema is Lesson:
         number = re.findall(r"Right answer: (\d+)", user)
         return json.dumps(
             {"lesson": f"{colour} means {number[0] if number and colour not in wrong else '999'}"}
@@ -71,8 +72,8 @@ def says(messages: Sequence[Message], wrong: Collection[str] = ()) -> str:
 
 
 def client(wrong: Collection[str] = ()) -> ScriptedClient:
-    return ScriptedClient(lambda messages: says(messages, wrong))
+    return ScriptedClient(lambda request: says(request, wrong))
 
 
-def team(wrong: Collection[str] = (), caps: Caps | None = None) -> Team:
-    return Team.of(client(wrong), caps=caps)
+def team(wrong: Collection[str] = (), caps: Caps | None = None) -> RoleModels:
+    return RoleModels.of(client(wrong), caps=caps)

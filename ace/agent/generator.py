@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from ace.agent.citing import without_citations
 from ace.context.assemble import Assembled, Frame
-from ace.llm.client import Client
+from ace.llm.client import Client, Request, Role, Subject
 from ace.llm.prompts import messages, render
 from ace.safety.markup import defused
 from ace.task.types import Sample, Task
@@ -47,13 +47,18 @@ class Generator:
         return Frame(system, user)
 
     def __call__(
-        self, sample: Sample, context: Assembled, *, temperature: float = 0.0, seed: int = 0
+        self, sample: Sample, context: Assembled, *, temperature: float = 0.0, seed: int = 0, draw: int = 0
     ) -> Answer:
         """One call. Raises ValueError when the model answers nothing, ModelError as the client does."""
-        asked = messages(context.system, context.user)
-        reply = self.client.complete(
-            asked, temperature=temperature, seed=seed, max_tokens=self.task.max_tokens
+        request = Request(
+            role=Role.GENERATOR,
+            messages=messages(context.system, context.user),
+            temperature=temperature,
+            seed=seed,
+            max_tokens=self.task.max_tokens,
+            subject=Subject(sample=sample, draw=draw),
         )
+        reply = self.client.complete(request)
         answer = (without_citations(reply.text) if self.cite else reply.text).strip()
         if not answer:
             raise ValueError(f"the model answered nothing (finish reason: {reply.finish_reason})")

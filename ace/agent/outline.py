@@ -98,7 +98,7 @@ class LongForm:
     mends: int = 1
 
     def __call__(
-        self, sample: Sample, context: Assembled, *, temperature: float = 0.0, seed: int = 0
+        self, sample: Sample, context: Assembled, *, temperature: float = 0.0, seed: int = 0, draw: int = 0
     ) -> Attempt:
         """Never raises for a failed attempt: what was written until then is the answer, with the error."""
         draft: Draft | None = None

@@ -23,14 +23,16 @@ class Said(Protocol):
 class Ask(Protocol):
     """One question to one model."""
 
-    def __call__(self, sample: Sample, context: Assembled, *, temperature: float, seed: int) -> Said: ...
+    def __call__(
+        self, sample: Sample, context: Assembled, *, temperature: float, seed: int, draw: int
+    ) -> Said: ...
 
 
 class Solver(Protocol):
     """Makes an attempt at a sample with what was assembled for it. Never raises for a failed attempt."""
 
     def __call__(
-        self, sample: Sample, context: Assembled, *, temperature: float = 0.0, seed: int = 0
+        self, sample: Sample, context: Assembled, *, temperature: float = 0.0, seed: int = 0, draw: int = 0
     ) -> Attempt: ...
 
 
@@ -41,10 +43,10 @@ class SingleCall:
     ask: Ask
 
     def __call__(
-        self, sample: Sample, context: Assembled, *, temperature: float = 0.0, seed: int = 0
+        self, sample: Sample, context: Assembled, *, temperature: float = 0.0, seed: int = 0, draw: int = 0
     ) -> Attempt:
         try:
-            said = self.ask(sample, context, temperature=temperature, seed=seed)
+            said = self.ask(sample, context, temperature=temperature, seed=seed, draw=draw)
         except (CapReached, InputError, StoreError):  # ends the run: it is no property of the sample
             raise
         except Exception as error:  # a sample becomes a record: it counts as wrong, with its reason

@@ -11,7 +11,7 @@ from typing import cast
 
 from pydantic import BaseModel, Field
 
-from ace.llm.client import Client, Message
+from ace.llm.client import Client, Message, Request, Role
 from ace.llm.prompts import messages, render, shown
 
 MOST_PARTS, MOST_POINTS = 8, 8
@@ -51,7 +51,14 @@ class Writer:
 
     def outline(self, asked: Sequence[Message], *, seed: int) -> Outline:
         """Raises MalformedReply when there is none, ModelError as the client does."""
-        reply = self.client.complete(asked, schema=Outline, seed=seed, max_tokens=_OUTLINE_TOKENS)
+        request = Request(
+            role=Role.GENERATOR,
+            messages=tuple(asked),
+            schema=Outline,
+            seed=seed,
+            max_tokens=_OUTLINE_TOKENS,
+        )
+        reply = self.client.complete(request)
         return cast(Outline, reply.parsed)  # what `schema` promises
 
     def asks(
@@ -85,7 +92,14 @@ class Writer:
 
     def part(self, asked: Sequence[Message], *, temperature: float, seed: int) -> str:
         """The text of a part. Raises ValueError for an empty one, ModelError as the client does."""
-        reply = self.client.complete(asked, temperature=temperature, seed=seed, max_tokens=self.max_tokens)
+        request = Request(
+            role=Role.GENERATOR,
+            messages=tuple(asked),
+            temperature=temperature,
+            seed=seed,
+            max_tokens=self.max_tokens,
+        )
+        reply = self.client.complete(request)
         text = reply.text.strip()
         if not text:
             raise ValueError(f"the model wrote nothing (finish reason: {reply.finish_reason})")

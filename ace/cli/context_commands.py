@@ -57,7 +57,7 @@ def register(app: typer.Typer) -> None:
 def show(options: ShowOptions) -> None:
     """What goes into the context of a question, what is left out and why, and the tokens of each part."""
     from ace import loop
-    from ace.llm import Team
+    from ace.llm import RoleModels
     from ace.loop.contexts import contexts_of
     from ace.task import load_task
 
@@ -67,7 +67,7 @@ def show(options: ShowOptions) -> None:
     settings = loop.Options(**{name: getattr(options, name) for name in names})
     with ExitStack() as stack:
         store = stack.enter_context(_store(task, options.playbook))
-        team = Team.of(_client(options.model, stack))
+        team = RoleModels.of(_client(options.model, stack))
         made = contexts_of(task, store, team, settings)(sample, store.checkout(options.version))
     text = _prompt(made) if options.text else _table(made, task, sample)
     emit(options.json, {"task": task.name, "sample": sample.id, **asdict(made)}, text)

@@ -15,7 +15,7 @@ from ace.cli.progress import Show, megabytes, progress
 from ace.errors import AceError, InputError
 
 if TYPE_CHECKING:
-    from ace.llm import Client, Team
+    from ace.llm import Client, RoleModels
     from ace.loop import Options
     from ace.store import Store
     from ace.task import Task
@@ -30,7 +30,7 @@ class Interrupted(AceError):
 
 
 @contextmanager
-def session(options: RunOptions) -> Iterator[tuple[Task, Store, Team, Show]]:
+def session(options: RunOptions) -> Iterator[tuple[Task, Store, RoleModels, Show]]:
     """Everything is checked before a model is started, because that takes a while."""
     from ace.store import Store
 
@@ -85,8 +85,8 @@ def loop_options(options: RunOptions) -> Options:
     return loop.Options(**{name: value for name, value in given.items() if value is not None})
 
 
-def _team(options: RunOptions, stack: ExitStack, show: Show) -> Team:
-    from ace.llm import Caps, Team, connect
+def _team(options: RunOptions, stack: ExitStack, show: Show) -> RoleModels:
+    from ace.llm import Caps, RoleModels, connect
 
     @cache  # two roles on one model share one server
     def client(name: str) -> Client:
@@ -100,7 +100,7 @@ def _team(options: RunOptions, stack: ExitStack, show: Show) -> Team:
     caps = Caps(
         calls=options.max_calls, tokens=options.max_tokens, cost=options.max_cost, seconds=options.max_seconds
     )
-    return Team.of(role("generator"), reflector=role("reflector"), curator=role("curator"), caps=caps)
+    return RoleModels.of(role("generator"), reflector=role("reflector"), curator=role("curator"), caps=caps)
 
 
 def address(options: RunOptions, name: str) -> str | None:

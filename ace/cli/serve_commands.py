@@ -20,7 +20,7 @@ from ace.errors import CapReached, InputError, UnknownVersion
 
 if TYPE_CHECKING:
     from ace.cli.progress import Show
-    from ace.llm import Team
+    from ace.llm import RoleModels
     from ace.loop import Agent, Options
     from ace.runs import Report
     from ace.store import Store
@@ -52,7 +52,7 @@ def feedback(
     emit(json, asdict(kept), f"Kept: {episode} was {'right' if right else 'wrong'}.")
 
 
-def serve_lines(task: Task, store: Store, team: Team, options: Options, show: Show) -> Report:
+def serve_lines(task: Task, store: Store, team: RoleModels, options: Options, show: Show) -> Report:
     """Until the input ends or a cap is reached. What waits is learned from before it returns."""
     from ace import loop
 

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from ace.llm.client import Client, Message, Reply, Usage
+from ace.llm.client import (
+    Client,
+    FinishReason,
+    Message,
+    Reply,
+    Request,
+    Role,
+    Subject,
+    ToolCall,
+    ToolSpec,
+    Usage,
+)
 from ace.llm.connect import DEFAULT_MODEL, connect
 from ace.llm.embedding import DEFAULT_EMBEDDER, Embedder, connect_embedder
 from ace.llm.endpoint import Endpoint
@@ -10,7 +21,7 @@ from ace.llm.meter import Caps, Meter
 from ace.llm.models import Check, LocalModel, check, list_models, pull
 from ace.llm.replay import RecordingClient, ReplayClient
 from ace.llm.retry import Retry
-from ace.llm.role_models import Team
+from ace.llm.role_models import RoleModels
 from ace.llm.scripted import ScriptedClient
 
 __all__ = [
@@ -21,15 +32,21 @@ __all__ = [
     "Client",
     "Embedder",
     "Endpoint",
+    "FinishReason",
     "LocalModel",
     "Message",
     "Meter",
     "RecordingClient",
     "ReplayClient",
     "Reply",
+    "Request",
     "Retry",
+    "Role",
+    "RoleModels",
     "ScriptedClient",
-    "Team",
+    "Subject",
+    "ToolCall",
+    "ToolSpec",
     "Usage",
     "check",
     "connect",

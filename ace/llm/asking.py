@@ -5,7 +5,7 @@ Knows what can be wrong with a reply; not how a request is made (the caller pass
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol, cast
@@ -13,12 +13,11 @@ from typing import Protocol, cast
 from pydantic import BaseModel
 
 from ace.errors import AceError, MalformedReply
-from ace.llm import faults
-from ace.llm.client import Client, How, Message, Reply, Usage
+from ace.llm import faults, structured
+from ace.llm.client import Client, FinishReason, Reply, Request, Usage
 from ace.llm.faults import Fault, Kind
-from ace.llm.structured import correction, explain, parse
+from ace.llm.structured import explain, parse
 
-FILTERED = "content_filter"
 _MOST = 200_000  # characters; more tokens than any call here allows, so the endpoint ignored the limit
 
 _NEARLY = 0.9  # servers count the last tokens differently
@@ -30,7 +29,7 @@ class Asks(Client, Protocol):
     @property
     def tries(self) -> int: ...
 
-    def ask(self, messages: Sequence[Message], how: How) -> Reply:
+    def ask(self, request: Request) -> Reply:
         """One request: the reply as it came, unparsed, with the faults that preceded it."""
         ...
 
@@ -54,9 +53,8 @@ def not_kept(reply: Reply) -> None:
 
 
 def complete(
-    ask: Callable[[Sequence[Message], How], Reply],
-    messages: Sequence[Message],
-    how: How,
+    ask: Callable[[Request], Reply],
+    request: Request,
     *,
     tries: int,
     keep: Callable[[Reply], None] = not_kept,
@@ -67,20 +65,21 @@ def complete(
     last reply is returned as it is, its fault recorded. `keep` is given each reply with its own faults, once
     it has been looked at.
     """
-    schema = how.schema
-    spent, found, attempts, asked = Usage(), tuple[Fault, ...](), 0, messages
+    schema = request.schema
+    spent, found, attempts, asked = Usage(), tuple[Fault, ...](), 0, request
     for last in (number == tries for number in range(1, tries + 1)):
-        reply = _asked(partial(ask, asked, how), spent, found, attempts)
+        reply = _asked(partial(ask, asked), spent, found, attempts)
         before = faults.numbered(reply.faults, attempts)
         attempts += len(before) + 1
-        judged = judge(reply, how)
+        judged = judge(reply, request)
         own = (*before, *_fault(judged, attempts, _action(judged, schema, last)))
         keep(replace(reply, faults=own))
         spent, found = spent + reply.usage, (*found, *own)
         if not judged.problem or (last and schema is None):
-            return Reply(reply.text, judged.parsed, spent, reply.finish_reason, found)
+            return replace(reply, parsed=judged.parsed, usage=spent, faults=found)
         if schema is not None:
-            asked = [*messages, *correction(reply.text, judged.problem)]
+            correction = structured.correction(reply.text, judged.problem)
+            asked = replace(request, messages=(*request.messages, *correction))
     raise MalformedReply(
         f"No valid {schema.__name__ if schema else 'reply'} after {tries} tries: {judged.problem}",
         hint="Use a stronger model, or allow more tokens if the reply was cut off.",
@@ -90,13 +89,13 @@ def complete(
     )
 
 
-def judge(reply: Reply, how: How) -> Judged:
+def judge(reply: Reply, request: Request) -> Judged:
     """Whether a reply can be used. Pure."""
-    if how.schema is None:
-        return _judged_text(reply, how.max_tokens)
+    if request.schema is None:
+        return _judged_text(reply, request.max_tokens)
     try:
         # What was cut off is not repaired: closing its brackets would pass half a lesson as a whole one.
-        found = parse(reply.text, how.schema, repair=reply.finish_reason != "length")
+        found = parse(reply.text, request.schema, repair=reply.finish_reason is not FinishReason.LENGTH)
     except ValueError as error:
         return Judged(None, _kind(reply), explain(error, reply))
     return Judged(found.value, "prose" if found.repaired else None)
@@ -104,22 +103,22 @@ def judge(reply: Reply, how: How) -> Judged:
 
 def _judged_text(reply: Reply, limit: int | None) -> Judged:
     """Of plain text everything that is there can be used, but some of it should not have come like this."""
-    if reply.finish_reason == FILTERED:
+    if reply.finish_reason is FinishReason.FILTER:
         return Judged(None, "refused", "a content filter stopped it")
-    if not reply.text.strip():
+    if not reply.text.strip() and not reply.tool_calls:
         return Judged(None, "empty", "it is empty")
     if len(reply.text) > _MOST:
         return Judged(None, "too long", f"it has {len(reply.text):,} characters")
-    if reply.finish_reason == "length":
+    if reply.finish_reason is FinishReason.LENGTH:
         early = limit is not None and 0 < reply.usage.completion_tokens < _NEARLY * limit
         return Judged(None, "cut off", "it was cut off before its limit" if early else "")
     return Judged()
 
 
 def _kind(reply: Reply) -> Kind:
-    if reply.finish_reason == FILTERED:
+    if reply.finish_reason is FinishReason.FILTER:
         return "refused"
-    if reply.finish_reason == "length":
+    if reply.finish_reason is FinishReason.LENGTH:
         return "cut off"
     if not reply.text.strip():
         return "empty"

@@ -1,27 +1,142 @@
-"""What the engine asks of a model: one method. Everything that talks to a model implements it."""
+"""One protocol between the engine and a model: a `Request` goes in, a `Reply` comes out.
+
+Everything that talks to a model implements `Client`; everything that asks one builds a `Request`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pydantic import BaseModel
 
 from ace.llm.faults import Fault
 
+if TYPE_CHECKING:
+    from ace.task.types import Attempt, Feedback, Sample
+
+
+class Role(StrEnum):
+    """Name the part of the engine that asks."""
+
+    GENERATOR = "generator"
+    REFLECTOR = "reflector"
+    CURATOR = "curator"
+    REMEMBERER = "rememberer"
+    SUMMARIZER = "summarizer"
+
+
+class FinishReason(StrEnum):
+    """Name why a model stopped writing."""
+
+    STOP = "stop"
+    LENGTH = "length"
+    FILTER = "content_filter"
+    TOOLS = "tool_calls"
+    OTHER = "other"
+
+    @classmethod
+    def of(cls, word: str) -> FinishReason:
+        """Return the reason that an endpoint's word stands for; OTHER for a word that nobody here knows."""
+        return _FINISH_REASONS.get(word.lower(), cls.OTHER)
+
+
+_FINISH_REASONS = {
+    **{reason.value: reason for reason in FinishReason},
+    "eos": FinishReason.STOP,
+    "end_turn": FinishReason.STOP,
+    "stop_sequence": FinishReason.STOP,
+    "max_tokens": FinishReason.LENGTH,
+    "refusal": FinishReason.FILTER,
+    "safety": FinishReason.FILTER,
+    "function_call": FinishReason.TOOLS,
+    "tool_use": FinishReason.TOOLS,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One chat message."""
+    """Hold one chat message."""
 
     role: Literal["system", "user", "assistant"]
     content: str
 
 
 @dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """Describe a tool that a model may call. `parameters` is the JSON Schema of its arguments."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """Hold one call of a tool that a model asks for."""
+
+    id: str
+    name: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Say what a request is about. For test doubles and records: never sent, and no part of its identity.
+
+    `bullets` holds the contents of the bullets that the request was shown. `draw` is 0 for the attempt that
+    counts.
+    """
+
+    sample: Sample | None = None
+    bullets: tuple[str, ...] = ()
+    attempt: Attempt | None = None
+    feedback: Feedback | None = None
+    draw: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Hold everything that one call asks of a model.
+
+    `max_tokens` bounds the reply; None leaves the bound to the client.
+    """
+
+    role: Role
+    messages: tuple[Message, ...]
+    schema: type[BaseModel] | None = None
+    tools: tuple[ToolSpec, ...] = ()
+    temperature: float = 0.0
+    seed: int | None = None
+    max_tokens: int | None = None
+    subject: Subject = field(default=Subject(), compare=False)
+
+    @property
+    def sample(self) -> Sample | None:
+        return self.subject.sample
+
+    @property
+    def bullets(self) -> tuple[str, ...]:
+        return self.subject.bullets
+
+    @property
+    def attempt(self) -> Attempt | None:
+        return self.subject.attempt
+
+    @property
+    def feedback(self) -> Feedback | None:
+        return self.subject.feedback
+
+    @property
+    def draw(self) -> int:
+        return self.subject.draw
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
-    """What calls took. `prompt_tokens` includes `cached_tokens`; `cost` is in US dollars, None = unknown."""
+    """Count what calls took. `prompt_tokens` includes `cached_tokens`; `cost` is in US dollars, or None."""
 
     calls: int = 0
     prompt_tokens: int = 0
@@ -31,68 +146,52 @@ class Usage:
     cost: float | None = 0.0
 
     def __add__(self, other: Usage) -> Usage:
-        cost = None if self.cost is None or other.cost is None else self.cost + other.cost
-        return Usage(
-            self.calls + other.calls,
-            self.prompt_tokens + other.prompt_tokens,
-            self.cached_tokens + other.cached_tokens,
-            self.completion_tokens + other.completion_tokens,
-            self.seconds + other.seconds,
-            cost,
-        )
+        return self._combine(other, 1)
 
     def __sub__(self, other: Usage) -> Usage:
-        cost = None if self.cost is None or other.cost is None else self.cost - other.cost
+        return self._combine(other, -1)
+
+    def _combine(self, other: Usage, sign: Literal[1, -1]) -> Usage:
+        unknown = self.cost is None or other.cost is None
         return Usage(
-            self.calls - other.calls,
-            self.prompt_tokens - other.prompt_tokens,
-            self.cached_tokens - other.cached_tokens,
-            self.completion_tokens - other.completion_tokens,
-            self.seconds - other.seconds,
-            cost,
+            calls=self.calls + sign * other.calls,
+            prompt_tokens=self.prompt_tokens + sign * other.prompt_tokens,
+            cached_tokens=self.cached_tokens + sign * other.cached_tokens,
+            completion_tokens=self.completion_tokens + sign * other.completion_tokens,
+            seconds=self.seconds + sign * other.seconds,
+            cost=None if unknown else (self.cost or 0.0) + sign * (other.cost or 0.0),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer. `parsed` is set when a schema was given; `text` is what the model said, unchanged.
+    """Hold one answer. `parsed` is set where a schema was asked for; `text` is the model's answer, unchanged.
 
-    `faults`: what went wrong on the way to it, in order.
+    `faults` lists what went wrong on the way to it, in order. `reasoning` is what the model thought before it
+    answered, where the endpoint shows it.
     """
 
     text: str
     parsed: BaseModel | None = None
     usage: Usage = Usage()
-    finish_reason: str = "stop"
+    finish_reason: FinishReason = FinishReason.STOP
     faults: tuple[Fault, ...] = ()
+    reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
 
-
-@dataclass(frozen=True, slots=True)
-class How:
-    """How a request is to be answered, beside its messages."""
-
-    schema: type[BaseModel] | None = None
-    temperature: float = 0.0
-    seed: int | None = None
-    max_tokens: int | None = None
+    def __post_init__(self) -> None:
+        # Files and endpoints bring words; what reads them need not know the enum.
+        object.__setattr__(self, "finish_reason", FinishReason.of(self.finish_reason))
 
 
 class Client(Protocol):
-    """A model. Implementations are thread-safe: several calls may run at once."""
+    """Answer requests. Implementations are thread-safe: several calls may run at once."""
 
     @property
     def model(self) -> str: ...
 
-    def complete(
-        self,
-        messages: Sequence[Message],
-        *,
-        schema: type[BaseModel] | None = None,
-        temperature: float = 0.0,
-        seed: int | None = None,
-        max_tokens: int | None = None,
-    ) -> Reply:
-        """Ask once. With `schema` the reply's `parsed` is a valid instance of it.
+    def complete(self, request: Request) -> Reply:
+        """Ask once. With `request.schema` the reply's `parsed` is a valid instance of it.
 
         Raises MalformedReply when no valid instance could be had, ModelUnavailable when the
         endpoint kept failing, CapReached when a cap would be passed.

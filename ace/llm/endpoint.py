@@ -15,7 +15,7 @@ from typing import Any, Protocol, Self
 from pydantic import BaseModel
 
 from ace.llm import asking, faults, structured
-from ace.llm.client import How, Message, Reply, Usage
+from ace.llm.client import FinishReason, Message, Reply, Request, Usage
 from ace.llm.faults import Fault
 from ace.llm.prefix import marked, wants_mark
 from ace.llm.providers import RequestRefused, converted, load_litellm, said
@@ -63,26 +63,18 @@ class Endpoint:
     server: Server | None = field(default=None, repr=False)
     _enforces_schema: bool = field(default=True, init=False)  # until it refuses one
 
-    def complete(
-        self,
-        messages: Sequence[Message],
-        *,
-        schema: type[BaseModel] | None = None,
-        temperature: float = 0.0,
-        seed: int | None = None,
-        max_tokens: int | None = None,
-    ) -> Reply:
-        how = How(schema, temperature, seed, max_tokens or self.max_tokens)
-        return asking.complete(self.ask, messages, how, tries=self.tries)
+    def complete(self, request: Request) -> Reply:
+        bounded = replace(request, max_tokens=request.max_tokens or self.max_tokens)
+        return asking.complete(self.ask, bounded, tries=self.tries)
 
-    def ask(self, messages: Sequence[Message], how: How) -> Reply:
+    def ask(self, request: Request) -> Reply:
         """One request. Where the endpoint can, it enforces the schema."""
-        limit = how.max_tokens or self.max_tokens
-        wanted = {"temperature": how.temperature, "seed": how.seed, "max_tokens": limit}
+        limit = request.max_tokens or self.max_tokens
+        wanted = {"temperature": request.temperature, "seed": request.seed, "max_tokens": limit}
         options = {name: value for name, value in wanted.items() if value is not None}
-        if how.schema is None:
-            return self._send(messages, options)
-        return self._send_for(how.schema, messages, options)
+        if request.schema is None:
+            return self._send(request.messages, options)
+        return self._send_for(request.schema, request.messages, options)
 
     def window(self) -> Window:
         """The server's own; else what is known about the model of this name."""
@@ -153,7 +145,9 @@ class Endpoint:
         choice = response.choices[0] if response.choices else None
         text = (choice.message.content if choice else None) or ""
         refusal = choice and _refusal(choice.message)
-        finish = (choice.finish_reason if choice else None) or "stop"
+        finish = FinishReason.of((choice.finish_reason if choice else None) or "stop")
+        if refusal and not text:
+            finish = FinishReason.FILTER
         cost = response._hidden_params.get("response_cost") if self.cost is None else self.cost
         used = getattr(response, "usage", None)
         details = getattr(used, "prompt_tokens_details", None)
@@ -165,7 +159,7 @@ class Endpoint:
             seconds=seconds,
             cost=cost,
         )
-        return Reply(text, None, usage, asking.FILTERED if refusal and not text else finish)
+        return Reply(text, usage=usage, finish_reason=finish)
 
 
 def _refusal(message: Any) -> str | None:

@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 from ace.errors import CapReached
-from ace.llm.client import Client, Usage
+from ace.llm.client import Client, Role, Usage
 from ace.llm.journal import Call, Journal, Key
 from ace.llm.metered import Metered
 
@@ -89,9 +89,9 @@ class Meter:
     def total(self) -> Usage:
         return sum(self.usage.values(), Usage())
 
-    def client(self, role: str, client: Client) -> Client:
-        """The same client, its calls counted under `role`."""
-        return Metered(self, role, client)
+    def client(self, client: Client) -> Client:
+        """Return the same client, its calls counted here by the role that asks."""
+        return Metered(self, client)
 
     @contextmanager
     def about(self, sample: str) -> Iterator[None]:
@@ -106,9 +106,9 @@ class Meter:
 
     # For `Metered`: one request, from its key to its record.
 
-    def key(self, role: str, request: str) -> Key:
+    def key(self, role: Role, request: str) -> Key:
         with self._lock:
-            what = (_sample.get(), role, request)
+            what = (_sample.get(), role.value, request)
             self._asked[what] += 1
             return Key(self._step, *what, self._asked[what] - 1)
 

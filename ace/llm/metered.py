@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel
-
 from ace.errors import AceError, MalformedReply
 from ace.llm import asking
-from ace.llm.client import Client, How, Message, Reply, Usage
+from ace.llm.client import Client, Reply, Request, Usage
 from ace.llm.faults import IN_THE_REPLY, Fault, Kind, detail, hide, numbered
 from ace.llm.journal import Call, Key
-from ace.llm.request import key, request
+from ace.llm.request import request_json, request_key
 from ace.llm.structured import parse
 from ace.llm.window import Window, window_of
 
@@ -29,30 +27,21 @@ class Metered:
     however many it makes.
     """
 
-    def __init__(self, meter: Meter, role: str, client: Client) -> None:
-        self._meter, self._role, self._client = meter, role, client
+    def __init__(self, meter: Meter, client: Client) -> None:
+        self._meter, self._client = meter, client
 
     @property
     def model(self) -> str:
         return self._client.model
 
-    def complete(
-        self,
-        messages: Sequence[Message],
-        *,
-        schema: type[BaseModel] | None = None,
-        temperature: float = 0.0,
-        seed: int | None = None,
-        max_tokens: int | None = None,
-    ) -> Reply:
-        how = How(schema, temperature, seed, max_tokens)
+    def complete(self, request: Request) -> Reply:
         if single := asking.by_request(self._client):
-            one = _Requests(self._meter, self._role, self.model, single.ask)
-            return asking.complete(one.ask, messages, how, tries=single.tries, keep=one.keep)
-        one = _Requests(self._meter, self._role, self.model, self._whole)
-        reply = one.ask(messages, how)
-        if reply.parsed is None and schema is not None:  # it comes from the journal
-            reply = replace(reply, parsed=parse(reply.text, schema).value)
+            one = _Requests(self._meter, self.model, single.ask)
+            return asking.complete(one.ask, request, tries=single.tries, keep=one.keep)
+        one = _Requests(self._meter, self.model, self._client.complete)
+        reply = one.ask(request)
+        if reply.parsed is None and request.schema is not None:  # it comes from the journal
+            reply = replace(reply, parsed=parse(reply.text, request.schema).value)
         said = reply.text if reply.parsed is None else reply.parsed.model_dump_json(by_alias=True)
         one.keep(replace(reply, text=said))
         return reply
@@ -60,38 +49,28 @@ class Metered:
     def window(self) -> Window:
         return window_of(self._client)
 
-    def _whole(self, messages: Sequence[Message], how: How) -> Reply:
-        return self._client.complete(
-            messages,
-            schema=how.schema,
-            temperature=how.temperature,
-            seed=how.seed,
-            max_tokens=how.max_tokens,
-        )
-
 
 @dataclass(slots=True)
 class _Requests:
     """The requests of one call, one after the other: each is asked for, looked at, and then kept."""
 
     meter: Meter
-    role: str
     model: str
-    make: Callable[[Sequence[Message], How], Reply]
+    make: Callable[[Request], Reply]
     at: Key = _NOTHING_YET
     started: float = 0.0
     paid: bool = False
     attempts: int = 0
 
-    def ask(self, messages: Sequence[Message], how: How) -> Reply:
-        self.at = self.meter.key(self.role, key(request(self.model, messages, how)))
+    def ask(self, request: Request) -> Reply:
+        self.at = self.meter.key(request.role, request_key(request_json(self.model, request)))
         known = self.meter.journal.find(self.at) if self.meter.journal else None
         self.paid, self.started = known is None, time.time()
         if known is not None:
             return replace(known, faults=tuple(f for f in known.faults if f.kind not in IN_THE_REPLY))
         self.meter.begin()
         try:
-            return self.make(messages, how)
+            return self.make(request)
         except AceError as error:
             self._failed(error)
             raise

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ace.llm.client import Message, Reply
+from ace.llm.client import Message, Reply, Request, Role
 from ace.llm.connect import LOCAL, connect
 from ace.llm.local import weights
 from ace.llm.local.fetch import Progress, silent
@@ -51,5 +51,7 @@ def check(name: str, *, api_base: str | None = None) -> Check:
     once = Retry(attempts=1)
     with connect(name, api_base=api_base, retry=once, slots=1, context=512, fetch=False) as client:
         started = time.perf_counter()
-        reply = client.complete([Message("user", "Say OK.")], max_tokens=8)
+        reply = client.complete(
+            Request(role=Role.GENERATOR, messages=(Message("user", "Say OK."),), max_tokens=8)
+        )
         return Check(name, reply, time.perf_counter() - started)

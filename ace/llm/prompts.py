@@ -6,7 +6,6 @@ Knows templates only; who says what to whom is in the role modules.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -51,7 +50,7 @@ def question(text: str) -> str:
     return headless(defused(text))
 
 
-def messages(system: str, user: str) -> Sequence[Message]:
+def messages(system: str, user: str) -> tuple[Message, ...]:
     return (Message("system", system), Message("user", user))
 
 

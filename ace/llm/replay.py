@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from ace.errors import InputError, MalformedReply
-from ace.llm.client import Client, How, Message, Reply, Usage
-from ace.llm.request import key as request_key
-from ace.llm.request import request
+from ace.llm.client import Client, Reply, Request, Usage
+from ace.llm.request import request_json, request_key
 
 
 class RecordingClient:
@@ -32,20 +30,10 @@ class RecordingClient:
     def model(self) -> str:
         return self._inner.model
 
-    def complete(
-        self,
-        messages: Sequence[Message],
-        *,
-        schema: type[BaseModel] | None = None,
-        temperature: float = 0.0,
-        seed: int | None = None,
-        max_tokens: int | None = None,
-    ) -> Reply:
-        asked = request(self.model, messages, How(schema, temperature, seed, max_tokens))
+    def complete(self, request: Request) -> Reply:
+        asked = request_json(self.model, request)
         try:
-            reply = self._inner.complete(
-                messages, schema=schema, temperature=temperature, seed=seed, max_tokens=max_tokens
-            )
+            reply = self._inner.complete(request)
         except MalformedReply as error:
             self._write(asked, malformed=_malformed_to_json(error))
             raise
@@ -74,19 +62,11 @@ class ReplayClient:
             model = model or row["request"]["model"]
         self.model = model
 
-    def complete(
-        self,
-        messages: Sequence[Message],
-        *,
-        schema: type[BaseModel] | None = None,
-        temperature: float = 0.0,
-        seed: int | None = None,
-        max_tokens: int | None = None,
-    ) -> Reply:
-        row = self._take(request(self.model, messages, How(schema, temperature, seed, max_tokens)))
+    def complete(self, request: Request) -> Reply:
+        row = self._take(request_json(self.model, request))
         if "malformed" in row:
             raise _malformed_from_json(row["malformed"])
-        return _reply_from_json(row["reply"], schema)
+        return _reply_from_json(row["reply"], request.schema)
 
     def _take(self, asked: dict[str, Any]) -> dict[str, Any]:
         key = request_key(asked)

@@ -10,8 +10,8 @@ from ace.llm.meter import Caps, Meter
 
 
 @dataclass(frozen=True, slots=True)
-class Team:
-    """One client for each role. Clients are expected to be metered already (`Team.of` does it)."""
+class RoleModels:
+    """One client for each role. Clients are expected to be metered already (`RoleModels.of` does it)."""
 
     generator: Client
     reflector: Client
@@ -26,13 +26,13 @@ class Team:
         reflector: Client | None = None,
         curator: Client | None = None,
         caps: Caps | None = None,
-    ) -> Team:
-        """A team around one model, with other models for the other roles where given."""
+    ) -> RoleModels:
+        """The models of all roles, one, with other models for the other roles where given."""
         meter = Meter(caps)
         return cls(
-            meter.client("generator", generator),
-            meter.client("reflector", reflector or generator),
-            meter.client("curator", curator or generator),
+            meter.client(generator),
+            meter.client(reflector or generator),
+            meter.client(curator or generator),
             meter,
         )
 

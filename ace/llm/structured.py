@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from ace.llm.client import Message, Reply
+from ace.llm.client import FinishReason, Message, Reply
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -119,7 +119,7 @@ def _repaired(text: str) -> Iterator[Any]:
 
 def explain(error: ValueError, reply: Reply) -> str:
     """What to tell the model about its reply."""
-    if reply.finish_reason == "length":
+    if reply.finish_reason is FinishReason.LENGTH:
         return f"it was cut off after {reply.usage.completion_tokens} tokens; be shorter"
     if not isinstance(error, ValidationError):
         return str(error)

@@ -8,7 +8,7 @@ from typing import Literal, cast
 
 from pydantic import BaseModel, Field
 
-from ace.llm.client import Client
+from ace.llm.client import Client, Request, Role
 from ace.llm.prompts import messages, render, shown
 from ace.memory.acceptance import LONGEST, Proposal
 from ace.memory.conversation import Conversation
@@ -51,7 +51,13 @@ class Rememberer:
         turns = [(turn.speaker, shown(turn.text, _LONGEST_TURN)) for turn in conversation.turns]
         names = list(dict.fromkeys(shown(memory.attribute) for memory in known[-_SHOWN:]))
         user = render("ace.memory", f"{NAME}.user", turns=turns, names=names)
-        asked = messages(render("ace.memory", f"{NAME}.system"), user)
-        reply = self.client.complete(asked, schema=Notes, seed=seed, max_tokens=MAX_TOKENS)
+        request = Request(
+            role=Role.REMEMBERER,
+            messages=messages(render("ace.memory", f"{NAME}.system"), user),
+            schema=Notes,
+            seed=seed,
+            max_tokens=MAX_TOKENS,
+        )
+        reply = self.client.complete(request)
         notes = cast(Notes, reply.parsed).memories  # what `schema` promises
         return tuple(Proposal(note.about, note.value, Kind(note.kind)) for note in notes)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ace.llm.client import Client
+from ace.llm.client import Client, Request, Role
 from ace.llm.prompts import messages, render, shown
 from ace.memory.conversation import Conversation
 from ace.memory.essentials import Essential, lacking
@@ -56,8 +56,13 @@ class Summarizer:
         turns = [(turn.speaker, shown(turn.text, _LONGEST_TURN)) for turn in conversation.turns]
         words = list(dict.fromkeys(shown(each.text) for each in missing))[:_MOST]
         user = render("ace.memory", f"{NAME}.user", turns=turns, missing=words)
-        asked = messages(render("ace.memory", f"{NAME}.system"), user)
-        return self.client.complete(asked, seed=seed, max_tokens=size).text.strip()
+        request = Request(
+            role=Role.SUMMARIZER,
+            messages=messages(render("ace.memory", f"{NAME}.system"), user),
+            seed=seed,
+            max_tokens=size,
+        )
+        return self.client.complete(request).text.strip()
 
 
 def complete(

@@ -108,6 +108,6 @@ def _call(row: tuple[Any, ...]) -> Call:
 
 
 def _reply(call: Call) -> Reply:
-    from ace.llm.client import Reply
+    from ace.llm.client import FinishReason, Reply
 
-    return Reply(call.text or "", None, call.usage, call.finish_reason, call.faults)
+    return Reply(call.text or "", None, call.usage, FinishReason.of(call.finish_reason), call.faults)

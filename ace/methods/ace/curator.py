@@ -8,7 +8,7 @@ from typing import Annotated, cast
 
 from pydantic import BaseModel, Field
 
-from ace.llm.client import Client
+from ace.llm.client import Client, Request, Role, Subject
 from ace.llm.prompts import messages, render, shown
 from ace.playbook.model import Bullet, Delta, Operation
 
@@ -38,7 +38,14 @@ class Curator:
             bullets=[(b.id, shown(b.content)) for b in bullets],
             failure=shown(failure),
         )
-        asked = messages(render("ace.methods.ace", "curator.system"), user)
-        reply = self.client.complete(asked, schema=Curation, seed=seed, max_tokens=MAX_TOKENS)
+        request = Request(
+            role=Role.CURATOR,
+            messages=messages(render("ace.methods.ace", "curator.system"), user),
+            schema=Curation,
+            seed=seed,
+            max_tokens=MAX_TOKENS,
+            subject=Subject(bullets=tuple(bullet.content for bullet in bullets)),
+        )
+        reply = self.client.complete(request)
         parsed = cast(Curation, reply.parsed)  # what `schema` promises
         return tuple(parsed.operations)

@@ -11,7 +11,7 @@ from typing import Any, cast
 from pydantic import BaseModel, Field, create_model
 
 from ace.context.answer_location import Standing
-from ace.llm.client import Client
+from ace.llm.client import Client, Request, Role, Subject
 from ace.llm.prompts import cited, messages, question, render, shown
 from ace.safety.injection import suspicion
 from ace.task.types import Attempt, Feedback, FeedbackKind, Sample
@@ -90,11 +90,16 @@ class Reflector:
             refuted=[shown(text) for text in refuted],
             flaws=[shown(text) for text in flaws],
         )
-        asked = messages(render("ace.methods.ace", "reflector." + _part(about, found)), user)
-        schema = words_for(len(about)) if about else Lesson
-        reply = self.client.complete(
-            asked, schema=schema, temperature=temperature, seed=seed, max_tokens=MAX_TOKENS
+        request = Request(
+            role=Role.REFLECTOR,
+            messages=messages(render("ace.methods.ace", "reflector." + _part(about, found)), user),
+            schema=words_for(len(about)) if about else Lesson,
+            temperature=temperature,
+            seed=seed,
+            max_tokens=MAX_TOKENS,
+            subject=Subject(sample=sample, attempt=attempt, feedback=feedback, bullets=tuple(known)),
         )
+        reply = self.client.complete(request)
         if not about:
             said = cast(Lesson, reply.parsed).lesson  # what `schema` promises
             return sentences(" ".join(said.split()))
@@ -108,8 +113,15 @@ class Reflector:
         """
         answer = cited(attempt.answer or attempt.error)
         user = f"Question: {cited(sample.question)}\nAnswer: {answer}"
-        asked = messages(render("ace.methods.ace", "reflector.critique"), user)
-        reply = self.client.complete(asked, schema=Critique, seed=seed, max_tokens=MAX_TOKENS)
+        request = Request(
+            role=Role.REFLECTOR,
+            messages=messages(render("ace.methods.ace", "reflector.critique"), user),
+            schema=Critique,
+            seed=seed,
+            max_tokens=MAX_TOKENS,
+            subject=Subject(sample=sample, attempt=attempt),
+        )
+        reply = self.client.complete(request)
         said = cast(Critique, reply.parsed)
         return said.model_copy(update={"lesson": " ".join(said.lesson.split())})
 
