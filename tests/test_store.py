@@ -28,7 +28,7 @@ from ace.playbook import (
     chain_hash,
     delta_to_json,
 )
-from ace.store import Proposal, Store
+from ace.store import Proposal, Reason, Store
 from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
 
 WHO: dict[str, Any] = {"author": "curator", "reason": "learned from s1"}
@@ -66,7 +66,14 @@ def episode(name: str, *, text: str = "SELECT 1", passed: bool | None = True) ->
 
 def proposal(outcome: Any = "rejected") -> Proposal:
     return Proposal(
-        "s1", "curator", (Remove("a"),), outcome, "still wrong", ("e1",), ("SELECT 2", "SELECT 3")
+        "s1",
+        "curator",
+        (Remove("a"),),
+        outcome,
+        "still wrong",
+        ("e1",),
+        ("SELECT 2", "SELECT 3"),
+        Reason.STILL_FAILS,
     )
 
 
@@ -318,7 +325,7 @@ def test_half_a_surrogate_pair_is_kept_as_its_escape(store: Store) -> None:
 def test_a_failure_halfway_leaves_nothing(store: Store, monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
     run = store.start_run("learn", "shop", {})
     before = store.checkout()
-    part = "runs" if stage == "add_step" else "evidence"
+    part = "run_rows" if stage == "add_step" else "episode_rows"
 
     def fail(*_: object) -> None:
         raise KeyboardInterrupt

@@ -16,7 +16,7 @@ from ace.memory import Conversation, Turn
 from ace.memory import Proposal as MemoryOffer
 from ace.playbook import Add, Vote
 from ace.playbook.exchange import Alias
-from ace.store import Proposal, Said, Store, checked_rows, restore, schema
+from ace.store import Proposal, Reason, Said, Store, checked_rows, restore, schema
 from ace.store.connection import transaction
 from ace.store.integrity import seals
 from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
@@ -291,6 +291,38 @@ def test_what_was_missing_before_the_migration_still_is(tmp_path: Path, table: s
     for _ in range(2):
         assert any(f"of {table}" in text and "missing" in text for text in verified(path))
         Store.open(path).close()
+
+
+def test_proposals_of_an_older_file_have_no_reason_and_stay_sealed(tmp_path: Path) -> None:
+    path = dumped(tmp_path / "old.db", "schema-6.sql")
+    with Store.open(path) as store:
+        assert [proposal.reason for proposal in store.proposals()] == [Reason.UNKNOWN] * 2
+        proven = Proposal("s", "curator", (), "accepted", "right with it", reason=Reason.PROVEN)
+        store.commit((), author="user", reason="r", proposals=[proven])
+        assert store.proposals()[-1] == proven
+    assert verified(path) == []
+    change(path, "UPDATE proposals SET reason = 'merged' WHERE rowid = 1")
+    assert verified(path) == ["Row 1 of proposals is not what was written."]
+
+
+def test_a_new_column_covers_no_damage_up(tmp_path: Path) -> None:
+    """The row that was changed and the row that was taken away are reported as before the migration."""
+    path = dumped(tmp_path / "old.db", "schema-6.sql")
+    change(path, "UPDATE proposals SET why = 'yes' WHERE rowid = 2")
+    change(path, "DELETE FROM proposals WHERE rowid = 1")
+    for _ in range(2):
+        assert verified(path) == [
+            "Row 2 of proposals is not what was written.",
+            "1 row of proposals is missing.",
+            "1 proposals of run 1 are missing.",
+        ]
+        Store.open(path).close()
+
+
+def test_a_reason_of_a_later_release_reads_as_unknown(file: Path) -> None:
+    change(file, "UPDATE proposals SET reason = 'foreseen'")
+    with Store.open(file) as store:
+        assert {proposal.reason for proposal in store.proposals()} == {Reason.UNKNOWN}
 
 
 def test_a_seal_does_not_depend_on_the_order_of_rows() -> None:

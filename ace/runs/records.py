@@ -6,12 +6,44 @@ Knows nothing about SQL.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Literal
 
 from ace.playbook.model import Delta, Operation, Playbook, Rejection
 
 Outcome = Literal["accepted", "rejected"]
 RunStatus = Literal["running", "done", "failed", "capped", "interrupted"]
+
+
+class Reason(StrEnum):
+    """Name the rule that decided a proposal. `Proposal.why` says the same in a sentence for people.
+
+    The values are stored: add to them, and never rename one.
+    """
+
+    PROVEN = "proven"  # attempts with it succeeded
+    KEPT_UNPROVEN = "kept_unproven"  # no attempt could decide, and the run keeps such lessons
+    QUARANTINED = "quarantined"  # it waits for proof, outside every prompt
+    RELEASED = "released"  # it waited in quarantine and is now active
+    STILL_FAILS = "still_fails"  # its own sample fails with it, too
+    BROKE_NEIGHBOUR = "broke_neighbour"  # a sample that was right fails with it
+    NO_AGREEMENT = "no_agreement"  # without labels, the attempts with it do not agree
+    NOTHING_APPLIES = "nothing_applies"  # none of its operations can be applied
+    NOTHING_NEW = "nothing_new"  # the playbook says it already
+    REFUTED_BEFORE = "refuted_before"  # attempts refuted the same lesson earlier
+    KNOWN = "known"  # an earlier step has already decided it
+    NO_LESSON = "no_lesson"  # the role proposed nothing
+    UNREACHABLE = "unreachable"  # the model could not be reached
+    UNUSABLE_REPLY = "unusable_reply"  # the role's reply could not be used
+    EDITED_ELSEWHERE = "edited_elsewhere"  # another writer edited the same bullets in the meantime
+    BESIDE_OTHERS = "beside_others"  # it fails beside other lessons of its batch
+    HOLDS_AFTER_CHANGE = "holds_after_change"  # proven again after the environment changed
+    FAILS_AFTER_CHANGE = "fails_after_change"  # refuted after the environment changed
+    MERGED = "merged"  # it became part of another bullet
+    RETIRED = "retired"  # the evidence no longer supports the bullet
+    CONTRADICTED = "contradicted"  # another bullet says the opposite and won
+    CONTESTED = "contested"  # another bullet says the opposite and nothing decided
+    UNKNOWN = "unknown"  # stored before reasons were
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +115,11 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A delta that asked to be kept, and why it was or was not.
+    """Record a delta that asked to be kept, and what was decided.
 
+    `reason` names the rule that decided; `why` is the sentence for people, and no code reads it.
     `episodes`: the id of the attempt it was learned from, then of those that proved or refuted it.
-    `attempts`: the answers of the latter, or what a role said that could not be used.
+    `attempts`: the answers of the latter, or the reply of a role that could not be used.
     """
 
     sample_id: str
@@ -96,6 +129,7 @@ class Proposal:
     why: str
     episodes: tuple[str, ...] = ()
     attempts: tuple[str, ...] = ()
+    reason: Reason = Reason.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,14 @@
 
 A version's hash covers what was decided; these cover the rest (times, runs, attempts, replies), so that
 a flipped bit anywhere in the file is noticed. A checksum covers all columns, in the order of their names;
-a migration that adds one reseals the table. What is written here is counted in the table's seal, so that a
+a migration adds one with `add_column`. What is written here is counted in the table's seal, so that a
 row that is gone is noticed too: rows of these tables are written, changed and taken away here and nowhere
 else. Knows nothing about what the columns mean.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
@@ -33,6 +34,7 @@ SEALED: dict[str, tuple[str, ...]] = {
     ),
     "proposals": (
         *("run", "version", "sample_id", "author", "delta", "outcome", "why", "episodes", "attempts"),
+        "reason",
     ),
     "feedback": ("id", "run", "episode", "right", "expected", "text", "author", "created"),
     "rejected_operations": ("run", "author", "operation", "why", "version"),
@@ -132,6 +134,18 @@ def seal(db: sqlite3.Connection, table: str) -> None:
     """Give every row of a table its checksum; for migrations before the seventh, which counts them."""
     _checksum_in_sql(db)
     db.execute(f"UPDATE {table} SET checksum = row_checksum({_columns(db, table)})")  # noqa: S608
+
+
+def add_column(db: sqlite3.Connection, table: str, definition: str) -> None:
+    """Add a column with a default to a sealed table, and seal its sound rows again; for migrations.
+
+    A row that was damaged keeps its old checksum, so that `broken` still names it.
+    """
+    _checksum_in_sql(db)
+    sql = f"SELECT rowid FROM {table} WHERE checksum = row_checksum({_columns(db, table)})"  # noqa: S608 (our own names)
+    sound = [row for (row,) in db.execute(sql)]
+    db.execute(f"ALTER TABLE {table} ADD COLUMN {definition}")
+    reseal(db, table, "rowid IN (SELECT value FROM json_each(?))", [json.dumps(sound)])
 
 
 def is_sound(db: sqlite3.Connection, table: str, where: str, values: Sequence[Value]) -> bool:

@@ -11,14 +11,15 @@ from typing import Any
 
 from ace.playbook.codec import delta_from_json, delta_to_json
 from ace.playbook.model import Operation, Rejection
-from ace.runs.records import Proposal
+from ace.runs.records import Proposal, Reason
 from ace.store import checked_rows
 from ace.store.sqlite_text import strings, to_json, to_text
 from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
 
 _EPISODES = """SELECT id, phase, context_version, sample_id, question, answer, correct, score, detail,
     error, reply, feedback_kind, feedback, passed, ran, expected, subjects, missing, uses FROM episodes"""
-_PROPOSALS = "SELECT sample_id, author, delta, outcome, why, episodes, attempts FROM proposals"
+_PROPOSALS = "SELECT sample_id, author, delta, outcome, why, episodes, attempts, reason FROM proposals"
+_REASONS = {reason.value: reason for reason in Reason}
 
 
 def add_episodes(db: sqlite3.Connection, run: int | None, episodes: Iterable[Episode]) -> None:
@@ -43,10 +44,7 @@ def add_proposals(
 def proposals(db: sqlite3.Connection, run: int | None) -> list[Proposal]:
     where, values = ("", []) if run is None else ("WHERE run = ?", [run])
     found = db.execute(f"{_PROPOSALS} {where} ORDER BY rowid", values)
-    return [
-        Proposal(sample, author, delta_from_json(delta), outcome, why, strings(cited), strings(attempts))
-        for sample, author, delta, outcome, why, cited, attempts in found
-    ]
+    return [_proposal(row) for row in found]
 
 
 def add_rejections(
@@ -65,7 +63,22 @@ def operation_to_json(operation: Operation) -> str:
 
 def _proposal_row(p: Proposal) -> tuple[Any, ...]:
     asked = to_text(p.sample_id), to_text(p.author), delta_to_json(p.delta), p.outcome, to_text(p.why)
-    return (*asked, to_json(p.episodes), to_json(p.attempts))
+    return (*asked, to_json(p.episodes), to_json(p.attempts), p.reason.value)
+
+
+def _proposal(row: tuple[Any, ...]) -> Proposal:
+    """A reason that a later release has added reads as unknown."""
+    sample, author, delta, outcome, why, cited, attempts, reason = row
+    return Proposal(
+        sample_id=sample,
+        author=author,
+        delta=delta_from_json(delta),
+        outcome=outcome,
+        why=why,
+        episodes=strings(cited),
+        attempts=strings(attempts),
+        reason=_REASONS.get(reason, Reason.UNKNOWN),
+    )
 
 
 def _episode_row(e: Episode) -> tuple[Any, ...]:

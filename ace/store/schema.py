@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from ace.errors import NewerSchema, NotAPlaybook
 from ace.playbook.codec import chain_hash, delta_to_json
+from ace.store import checked_rows
 from ace.store.aliases import m004_aliases
 from ace.store.branch_tables import m003_branches
 from ace.store.call_rows import m005_calls
@@ -170,6 +171,12 @@ def m007_seals(db: Database) -> None:
         db.execute(statement)
 
 
+def m011_reasons(db: Database) -> None:
+    """Proposals name the rule that decided them."""
+    column = "reason TEXT NOT NULL DEFAULT 'unknown' /* the rule that decided; why says it to people */"
+    checked_rows.add_column(db.conn, "proposals", column)
+
+
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     m001_first_tables,
     m002_uses,
@@ -180,6 +187,7 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     m007_seals,
     m008_vectors,
     m010_memories,
+    m011_reasons,
 )
 LATEST = len(MIGRATIONS)
 DAMAGED = (
