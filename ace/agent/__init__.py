@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ace.agent.generator import Answer, Generator
+from ace.agent.draw import Draw
+from ace.agent.generator import Generator
 from ace.agent.outline import LongForm
-from ace.agent.solver import Ask, SingleCall, Solver
+from ace.agent.solver import SingleCall, Solver
 from ace.agent.writer import Writer
 
-__all__ = ["Answer", "Ask", "Generator", "LongForm", "SingleCall", "Solver", "Writer"]
+__all__ = ["Draw", "Generator", "LongForm", "SingleCall", "Solver", "Writer"]

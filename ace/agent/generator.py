@@ -4,24 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pydantic import BaseModel, Field
-
 from ace.agent.citing import without_citations
+from ace.agent.draw import Draw
 from ace.context.assemble import Assembled, Frame
-from ace.llm.client import Client, Request, Role, Subject
+from ace.llm.client import Client, Reply, Request, Role, Subject
 from ace.llm.prompts import messages, render
 from ace.safety.markup import defused
 from ace.task.types import Sample, Task
-
-
-class Answer(BaseModel):
-    """What the generator replies: plain text, so that a small model need not escape its SQL.
-
-    `text` is the reply unchanged, `answer` without the space around it and the bullets it cites.
-    """
-
-    answer: str = Field(min_length=1)
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +22,7 @@ class Generator:
     cite: bool = False
 
     def frame(self, sample: Sample) -> Frame:
-        """How the messages for a sample are worded."""
+        """Return how the messages for a sample are worded."""
         environment = self.task.environment.describe(sample)
 
         def system(playbook: str) -> str:
@@ -46,20 +35,19 @@ class Generator:
 
         return Frame(system, user)
 
-    def __call__(
-        self, sample: Sample, context: Assembled, *, temperature: float = 0.0, seed: int = 0, draw: int = 0
-    ) -> Answer:
-        """One call. Raises ValueError when the model answers nothing, ModelError as the client does."""
+    def ask(self, sample: Sample, context: Assembled, draw: Draw) -> Reply:
+        """Ask once, in plain text, so that a small model need not escape code. Raises ModelError as the client does."""
         request = Request(
             role=Role.GENERATOR,
             messages=messages(context.system, context.user),
-            temperature=temperature,
-            seed=seed,
+            temperature=draw.temperature,
+            seed=draw.seed,
             max_tokens=self.task.max_tokens,
-            subject=Subject(sample=sample, draw=draw),
+            subject=Subject(sample=sample, bullets=context.contents, draw=draw.number),
         )
-        reply = self.client.complete(request)
-        answer = (without_citations(reply.text) if self.cite else reply.text).strip()
-        if not answer:
-            raise ValueError(f"the model answered nothing (finish reason: {reply.finish_reason})")
-        return Answer(answer=answer, text=reply.text)
+        return self.client.complete(request)
+
+    def answer_in(self, reply: Reply) -> str:
+        """Return the answer that a reply holds, without the space around it and the bullets it cites."""
+        text = without_citations(reply.text) if self.cite else reply.text
+        return text.strip()

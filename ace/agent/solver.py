@@ -1,54 +1,64 @@
-"""How an attempt is made. Today: one call. A solver returns a record whatever happens."""
+"""How an attempt is made: the protocol, and the plainest way, one call. A solver returns a record whatever happens."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Protocol
 
+from ace.agent.draw import Draw
+from ace.agent.generator import Generator
 from ace.context.assemble import Assembled
-from ace.errors import CapReached, InputError, StoreError
-from ace.task.types import Attempt, Sample
+from ace.errors import CapReached, ContextError, InputError, ModelError, ModelUnavailable, StoreError
+from ace.task.types import Attempt, Failure, Sample
 
-
-class Said(Protocol):
-    """What an ask returns."""
-
-    @property
-    def answer(self) -> str: ...
-
-    @property
-    def text(self) -> str: ...
-
-
-class Ask(Protocol):
-    """One question to one model."""
-
-    def __call__(
-        self, sample: Sample, context: Assembled, *, temperature: float, seed: int, draw: int
-    ) -> Said: ...
+ENDS_RUN = (CapReached, InputError, StoreError)
+"""Errors that are no property of a sample: they end the run."""
 
 
 class Solver(Protocol):
     """Makes an attempt at a sample with what was assembled for it. Never raises for a failed attempt."""
 
-    def __call__(
-        self, sample: Sample, context: Assembled, *, temperature: float = 0.0, seed: int = 0, draw: int = 0
-    ) -> Attempt: ...
+    def solve(self, sample: Sample, context: Assembled, draw: Draw) -> Attempt:
+        """Return the attempt. Raises only what ends the run (`ENDS_RUN`)."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class SingleCall:
-    """Ask once; the reply is the answer. An error is an attempt without an answer."""
+    """Asks once; the reply is the answer. An error is an attempt without an answer."""
 
-    ask: Ask
+    generator: Generator
 
-    def __call__(
-        self, sample: Sample, context: Assembled, *, temperature: float = 0.0, seed: int = 0, draw: int = 0
-    ) -> Attempt:
+    def solve(self, sample: Sample, context: Assembled, draw: Draw) -> Attempt:
+        """Return the attempt; see `Solver`."""
         try:
-            said = self.ask(sample, context, temperature=temperature, seed=seed, draw=draw)
-        except (CapReached, InputError, StoreError):  # ends the run: it is no property of the sample
+            reply = self.generator.ask(sample, context, draw)
+        except ENDS_RUN:
             raise
         except Exception as error:  # a sample becomes a record: it counts as wrong, with its reason
-            return Attempt(sample.id, "", error=f"{type(error).__name__}: {error}")
-        return Attempt(sample.id, said.answer, text=said.text)
+            return failed_attempt(sample, error)
+        answer = self.generator.answer_in(reply)
+        why = "" if answer else f"the model answered nothing (finish reason: {reply.finish_reason})"
+        return Attempt(
+            sample.id,
+            answer,
+            text=reply.text if answer else "",
+            error=why,
+            failure=None if answer else Failure.EMPTY,
+            reasoning=reply.reasoning,
+            finish_reason=str(reply.finish_reason),
+        )
+
+
+def failed_attempt(sample: Sample, error: Exception, *, text: str = "") -> Attempt:
+    """Return an attempt that an error ended, with what was written until then."""
+    match error:
+        case ModelUnavailable():
+            failure = Failure.UNREACHABLE
+        case ModelError():
+            failure = Failure.REFUSED
+        case ContextError():
+            failure = Failure.CONTEXT
+        case _:
+            failure = Failure.OTHER
+    return Attempt(sample.id, "", text=text, error=f"{type(error).__name__}: {error}", failure=failure)

@@ -11,7 +11,7 @@ from typing import cast
 
 from pydantic import BaseModel, Field
 
-from ace.llm.client import Client, Message, Request, Role
+from ace.llm.client import Client, Message, Request, Role, Subject
 from ace.llm.prompts import messages, render, shown
 
 MOST_PARTS, MOST_POINTS = 8, 8
@@ -34,6 +34,14 @@ class Outline(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedPart:
+    """A part as it is to be written: its title and its points."""
+
+    title: str
+    points: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Writer:
     """Asks a model for the pieces of a long answer."""
 
@@ -45,39 +53,40 @@ class Writer:
         """Tokens, about, that a request adds to a prompt: the outline, points and faults, a draft."""
         return _ORDERS + 2 * _OUTLINE_TOKENS + self.max_tokens
 
-    def asks_outline(self, system: str, user: str) -> Sequence[Message]:
-        """The messages that ask for the outline: to be counted, then sent with `outline`."""
-        return messages(system, f"{user}\n\n{render('ace.agent', 'writer.outline', most=MOST_PARTS)}")
+    def outline_prompt(self, system: str, user: str) -> tuple[Message, ...]:
+        """Return the messages that ask for the outline: to be counted, then sent with `outline`."""
+        order = render("ace.agent", "writer.outline", most=MOST_PARTS)
+        return messages(system, f"{user}\n\n{order}")
 
-    def outline(self, asked: Sequence[Message], *, seed: int) -> Outline:
-        """Raises MalformedReply when there is none, ModelError as the client does."""
+    def outline(self, prompt: tuple[Message, ...], *, seed: int, subject: Subject) -> Outline:
+        """Ask for the outline. Raises MalformedReply when there is none, ModelError as the client does."""
         request = Request(
             role=Role.GENERATOR,
-            messages=tuple(asked),
+            messages=prompt,
             schema=Outline,
             seed=seed,
             max_tokens=_OUTLINE_TOKENS,
+            subject=subject,
         )
-        reply = self.client.complete(request)
-        return cast(Outline, reply.parsed)  # what `schema` promises
+        return cast(Outline, self.client.complete(request).parsed)  # what `schema` promises
 
-    def asks(
+    def part_prompt(
         self,
         system: str,
         user: str,
-        outline: Sequence[tuple[str, Sequence[str]]],
+        outline: Sequence[PlannedPart],
         place: int,
         *,
         words: int,
         ledger: Sequence[str] = (),
         draft: str = "",
         faults: Sequence[str] = (),
-    ) -> Sequence[Message]:
-        """The messages that ask for one part: to be counted, then sent with `part`.
+    ) -> tuple[Message, ...]:
+        """Return the messages that ask for the part at a place: to be counted, then sent with `part`.
 
-        `outline`: titles and points. With `draft` and its `faults` the part is asked for again.
+        With `draft` and its `faults` the part is asked for again.
         """
-        titles = [(shown(title), [shown(point) for point in points]) for title, points in outline]
+        titles = [(shown(part.title), [shown(point) for point in part.points]) for part in outline]
         task = render(
             "ace.agent",
             "writer.part",
@@ -90,14 +99,15 @@ class Writer:
         )
         return messages(system, f"{user}\n\n{task}")
 
-    def part(self, asked: Sequence[Message], *, temperature: float, seed: int) -> str:
-        """The text of a part. Raises ValueError for an empty one, ModelError as the client does."""
+    def part(self, prompt: tuple[Message, ...], *, temperature: float, seed: int, subject: Subject) -> str:
+        """Ask for the text of a part. Raises ValueError for an empty one, ModelError as the client does."""
         request = Request(
             role=Role.GENERATOR,
-            messages=tuple(asked),
+            messages=prompt,
             temperature=temperature,
             seed=seed,
             max_tokens=self.max_tokens,
+            subject=subject,
         )
         reply = self.client.complete(request)
         text = reply.text.strip()

@@ -71,7 +71,7 @@ class Placed:
 class Assembled:
     """A prompt: `system` and `user` are its messages, `tokens` what they take, never more than `budget`.
 
-    `playbook` and `retrieved` are the parts of it that can change an answer, `found` that of it which sources
+    `contents` are what the bullets say. `playbook` and `retrieved` are the parts of it that can change an answer, `found` that of it which sources
     found; `tokens_by` sums up to `tokens`.
     """
 
@@ -83,6 +83,7 @@ class Assembled:
     playbook: str = ""
     playbook_tokens: int = 0
     bullets: tuple[str, ...] = ()
+    contents: tuple[str, ...] = ()
     retrieved: str = ""
     found: str = ""
     items: tuple[Placed, ...] = ()
@@ -121,15 +122,15 @@ def assemble(
         retrieved.user,
         tokens,
         limit.tokens,
-        limit.counter,
-        rendered.text,
-        rendered.tokens,
-        rendered.bullets,
-        retrieved.text,
-        retrieved.found,
-        retrieved.placed,
-        (*rendered.left_out, *retrieved.left_out),
-        {**by, "framing": tokens - sum(by.values())},
+        counter=limit.counter,
+        playbook=rendered.text,
+        playbook_tokens=rendered.tokens,
+        bullets=rendered.bullets,
+        retrieved=retrieved.text,
+        found=retrieved.found,
+        items=retrieved.placed,
+        left_out=(*rendered.left_out, *retrieved.left_out),
+        tokens_by={**by, "framing": tokens - sum(by.values())},
     )
 
 

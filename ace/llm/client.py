@@ -87,7 +87,7 @@ class Subject:
     """Say what a request is about. For test doubles and records: never sent, and no part of its identity.
 
     `bullets` holds the contents of the bullets that the request was shown. `draw` is 0 for the attempt that
-    counts.
+    counts. `parts` are the facts of a right answer that words are asked for.
     """
 
     sample: Sample | None = None
@@ -95,6 +95,7 @@ class Subject:
     attempt: Attempt | None = None
     feedback: Feedback | None = None
     draw: int = 0
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +125,10 @@ class Request:
     @property
     def attempt(self) -> Attempt | None:
         return self.subject.attempt
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return self.subject.parts
 
     @property
     def feedback(self) -> Feedback | None:

@@ -1,19 +1,18 @@
-"""The loops: offline, online, evaluate. They cannot tell one method from another."""
+"""The loops: offline, online, evaluate. They know the protocol of methods, and nothing of any one method."""
 
 from __future__ import annotations
 
 from ace.loop.evaluate import evaluate
 from ace.loop.offline import learn
 from ace.loop.online import online
-from ace.loop.online_server import Agent, Answer, serve
-from ace.loop.options import Options, Progress, silent
+from ace.loop.online_server import OnlineServer, ServedAnswer, serve
+from ace.loop.options import Progress, silent
 from ace.loop.recorded import learn_from_traces
 
 __all__ = [
-    "Agent",
-    "Answer",
-    "Options",
+    "OnlineServer",
     "Progress",
+    "ServedAnswer",
     "evaluate",
     "learn",
     "learn_from_traces",

@@ -57,8 +57,9 @@ class Contexts:
         fill = partial(self.method.context, self.state, playbook, sample)
         items = tuple(self._find(sample))
         context = assemble(self.generator.frame(sample), fill, items, self.limit, share=share)
-        contents = [playbook.bullets[name].content for name in context.bullets if name in playbook.bullets]
-        return replace(context, contents=tuple(contents))
+        specific = [item.label for item in context.items if item.source == "playbook"]
+        names = [name for name in (*context.bullets, *specific) if name in playbook.bullets]
+        return replace(context, contents=tuple(playbook.bullets[name].content for name in names))
 
     def keep_vectors(self, playbook: Playbook) -> None:
         """Keep what was computed of a committed version, so that it need not be computed again.

@@ -15,6 +15,7 @@ from threading import Event
 from typing import TYPE_CHECKING, TypeVar
 
 from ace.agent.citing import cited
+from ace.agent.draw import Draw
 from ace.agent.solver import Solver
 from ace.context.answer_location import stood
 from ace.context.assemble import Assembled
@@ -93,9 +94,10 @@ class SampleBench:
         if not self.episodes:
             self._describe(context)
         if draw:
-            seed = self.seed("solve", sample.id, draw)
-            return self.place.solver(sample, context, temperature=_TEMPERATURE, seed=seed, draw=draw), context
-        return self.place.solver(sample, context, seed=self.seed("solve", sample.id)), context
+            how = Draw(draw, self.seed("solve", sample.id, draw), _TEMPERATURE)
+        else:
+            how = Draw(seed=self.seed("solve", sample.id))
+        return self.place.solver.solve(sample, context, how), context
 
     def again(self, sample: Sample, playbook: Playbook) -> tuple[Trial, ...]:
         """Make the further attempts by which agreement is judged."""

@@ -252,6 +252,7 @@ class Search:
             known=tuple(known)[:_SHOWN_TO_REFLECTOR],
             refuted=tuple(refuted),
             flaws=self.flaws,
+            draw=number,
             temperature=_TEMPERATURES[min(number, len(_TEMPERATURES) - 1)],
             seed=self._seed(number),
         )

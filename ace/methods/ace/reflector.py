@@ -38,13 +38,17 @@ class Critique(BaseModel):
     lesson: str = Field(max_length=600)
 
 
+class WordsFor(BaseModel):
+    """One phrase for each numbered part of a right answer; `words_for` makes the fields."""
+
+
 @cache
-def words_for(parts: int) -> type[BaseModel]:
-    """One phrase for each numbered part, "1" the first: a part cannot be left out, made up or mistaken."""
+def words_for(parts: int) -> type[WordsFor]:
+    """Return a schema of one phrase for each part, "1" the first: none can be left out, made up or mistaken."""
     numbers = {
         f"part_{n}": (str, Field(alias=str(n), min_length=1, max_length=80)) for n in range(1, parts + 1)
     }
-    return create_model(f"WordsFor{parts}", **cast(dict[str, Any], numbers))
+    return create_model(f"WordsFor{parts}", __base__=WordsFor, **cast(dict[str, Any], numbers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,7 @@ class Reflector:
         known: Sequence[str] = (),
         refuted: Sequence[str] = (),
         flaws: Sequence[str] = (),
+        draw: int = 0,
         temperature: float = 0.0,
         seed: int = 0,
     ) -> tuple[str, ...]:
@@ -97,12 +102,19 @@ class Reflector:
             temperature=temperature,
             seed=seed,
             max_tokens=MAX_TOKENS,
-            subject=Subject(sample=sample, attempt=attempt, feedback=feedback, bullets=tuple(known)),
+            subject=Subject(
+                sample=sample,
+                bullets=tuple(known),
+                attempt=attempt,
+                feedback=feedback,
+                draw=draw,
+                parts=tuple(about),
+            ),
         )
         reply = self.client.complete(request)
         if not about:
             said = cast(Lesson, reply.parsed).lesson  # what `schema` promises
-            return sentences(" ".join(said.split()))
+            return sentences(" ".join(said.split())) if said.strip() else ()
         words = cast(BaseModel, reply.parsed).model_dump().values()
         return tuple(f"{_phrase(each)}: {part}." for each, part in zip(words, about, strict=True))
 

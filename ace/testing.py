@@ -1,0 +1,115 @@
+"""A model for tests and examples, written as a few functions of a request: no prompt is parsed, no key is needed.
+
+    from ace.testing import World
+
+    client = World(generator=lambda request: "12", lessons=lambda request: ["Dozens: 12."])
+    report = ace.learn(task, store, client)
+    client.calls  # how often each role was asked
+
+A function is given the `Request`: `request.role`, `.messages`, `.sample` (id, question, data; None where there is
+none), `.bullets` (contents of the bullets that the request was shown), `.attempt`, `.feedback` (reflector), `.draw`
+(which attempt, or which try, from 0). It answers in plain words; the schema that a role asks for is spoken here.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from ace.llm import asking
+from ace.llm.client import Reply, Request, Role, Usage
+from ace.methods.ace.curator import Curation
+from ace.methods.ace.reflector import Critique, Lesson, WordsFor
+from ace.playbook.model import Operation
+from ace.refine.similar import same_words
+
+Says = Callable[[Request], str | Reply]
+Lessons = Callable[[Request], str | Sequence[str]]
+Operations = Callable[[Request], Sequence[Operation | Mapping[str, Any]]]
+
+
+class World:
+    """A client whose roles are functions of the request. Thread-safe, if the functions are.
+
+    `generator` returns an answer. `lessons` returns candidates, the best first; a plain string is one candidate,
+    an empty list says that there is nothing to learn. `operations` returns what a curator proposes, as operations
+    or as JSON objects. Any of them may be left out. An exception that a function raises is raised by the call.
+    """
+
+    def __init__(
+        self,
+        generator: Says | None = None,
+        lessons: Lessons | None = None,
+        operations: Operations | None = None,
+        *,
+        model: str = "world",
+        tries: int = 3,
+    ) -> None:
+        self.model, self.tries = model, tries
+        self.calls: Counter[str] = Counter()
+        self.requests: list[Request] = []
+        self._generator = generator or (lambda request: "I do not know.")
+        self._lessons = lessons or (lambda request: ())
+        self._operations = operations or (lambda request: ())
+        self._lock = threading.Lock()
+
+    def complete(self, request: Request) -> Reply:
+        """Answer as a real model would be made to: what does not fit the schema is asked for again."""
+        return asking.complete(self.ask, request, tries=self.tries)
+
+    def ask(self, request: Request) -> Reply:
+        """Answer one request, as the function of its role says."""
+        with self._lock:
+            self.calls[str(request.role)] += 1
+            self.requests.append(request)
+        spoken = self._speak(request)
+        return spoken if isinstance(spoken, Reply) else Reply(spoken, usage=_estimate(request, spoken))
+
+    def _speak(self, request: Request) -> str | Reply:
+        schema = request.schema
+        if schema is None or request.role not in (Role.REFLECTOR, Role.CURATOR):
+            return self._generator(request)
+        if issubclass(schema, Curation):
+            operations = [_as_json(operation) for operation in self._operations(request)]
+            return json.dumps({"operations": operations})
+        lessons = self._lessons(request)
+        candidates = [lessons] if isinstance(lessons, str) else list(lessons)
+        chosen = candidates[min(request.draw, len(candidates) - 1)] if candidates else ""
+        if issubclass(schema, Critique):
+            why = "it goes against a lesson" if chosen else "nothing speaks against it"
+            return json.dumps({"wrong": bool(chosen), "why": why, "lesson": chosen})
+        if issubclass(schema, WordsFor):
+            numbered = enumerate(request.parts, start=1)
+            return json.dumps({str(number): _words_for(part, candidates) for number, part in numbered})
+        if issubclass(schema, Lesson):
+            return json.dumps({"lesson": chosen or " "})
+        return self._generator(request)
+
+
+def _words_for(part: str, candidates: Sequence[str]) -> str:
+    """Return the words of the candidate that means `part`, or else of the first one."""
+    for candidate in candidates:
+        words, colon, meaning = candidate.partition(":")
+        if colon and set(same_words(part)) <= set(same_words(meaning)):
+            return words
+    return candidates[0].partition(":")[0] if candidates else " "
+
+
+def _as_json(operation: Operation | Mapping[str, Any]) -> dict[str, Any]:
+    if isinstance(operation, BaseModel):
+        return operation.model_dump(mode="json")
+    if is_dataclass(operation) and not isinstance(operation, type):
+        return {key: value for key, value in asdict(operation).items() if value is not None}
+    return dict(operation)
+
+
+def _estimate(request: Request, text: str) -> Usage:
+    """Count four characters as a token."""
+    prompt = sum(len(message.content) for message in request.messages)
+    return Usage(calls=1, prompt_tokens=prompt // 4, completion_tokens=len(text) // 4)
