@@ -27,9 +27,11 @@ from ace.methods.ace.proof import solved
 from ace.methods.protocol import Trial
 from ace.runs.report import Report
 from ace.store import Said, Store
+from ace.task.scoring import score_attempt
 from ace.task.types import Attempt, Environment, Episode, Feedback, FeedbackKind, Sample, Task, Verdict
 
-UNJUDGED = Verdict(False, 0.0, "no feedback yet")
+NO_FEEDBACK_YET = "no feedback yet"
+_UNJUDGED = Verdict(False, 0.0, NO_FEEDBACK_YET)
 _AGAIN = "replay feedback"  # the phase of what was said of an answer that has been judged before
 _LOOKS = 0.5  # seconds between looks for feedback of other processes
 
@@ -46,7 +48,7 @@ class Ended:
     stopped: str = ""
 
 
-Judged = tuple[Trial, Episode]  # an answer that the task itself has scored
+Judged = tuple[Trial, Episode, str]  # an answer that the task itself has scored, or why it could not
 Item = Judged | Told | Ended
 
 
@@ -101,8 +103,8 @@ def _until_the_end(run: Session, behind: Behind, waiting: queue.Queue[Item]) -> 
                 return stopped
             case Told():
                 behind.look()
-            case trial, episode:
-                behind.judged(trial, episode)
+            case trial, episode, judge_error:
+                behind.judged(trial, episode, judge_error)
         waiting.task_done()
     raise RunStopped("The run has ended; what waits is in the file.")
 
@@ -136,14 +138,14 @@ class Behind:
     def _new(self, last: int) -> list[Said]:
         return self._run.store.feedback(self._run.task.name, after=last)
 
-    def judged(self, trial: Trial, episode: Episode) -> None:
+    def judged(self, trial: Trial, episode: Episode, judge_error: str) -> None:
         """An answer that the task itself has scored."""
-        self._step(trial, episode, PHASE)
+        self._step(trial, episode, PHASE, judge_error=judge_error)
 
     def unjudged(self) -> int:
         """How many answers of this run nobody has said anything about."""
         served = self._run.store.episodes(run=self._run.run)
-        return sum(e.verdict == UNJUDGED and e.id not in self._seen for e in served)
+        return sum(e.verdict == _UNJUDGED and e.id not in self._seen for e in served)
 
     def _said(self, said: Said) -> None:
         found = self._run.store.episodes(ids=[said.episode])
@@ -153,21 +155,33 @@ class Behind:
             self._step(trial, episode, again, said)
             self._seen.add(said.episode)
 
-    def _step(self, trial: Trial, episode: Episode, phase: str, said: Said | None = None) -> None:
+    def _step(
+        self,
+        trial: Trial,
+        episode: Episode,
+        phase: str,
+        said: Said | None = None,
+        *,
+        judge_error: str = "",
+    ) -> None:
         run = self._run
         self._stream.step(
-            [trial.sample] if trial.provable else [], partial(self._study, trial, episode, phase, said)
+            [trial.sample] if trial.provable else [],
+            partial(self._study, trial, episode, phase, said, judge_error=judge_error),
         )
         done = len(self._stream.right)
         total = len(run.task.train) if run.options.behind else done
         run.progress(PHASE, done, total, self._stream.note())
 
-    def _study(self, trial: Trial, episode: Episode, phase: str, said: Said | None) -> Work:
+    def _study(
+        self, trial: Trial, episode: Episode, phase: str, said: Said | None, *, judge_error: str
+    ) -> Work:
         run = self._run
         number = f", word {said.number}" if said else ""  # each attempt has an id, whoever asks for it again
         purpose = f"{trial.sample.id} {trial.episode}{number}"
         playbook, bench = run.playbook, run.bench(phase, run.version, purpose)
         bench.episodes.append(episode)
+        bench.judge_error = judge_error
 
         def lessons(_: int) -> tuple[Lesson, ...]:
             now = self._now(trial, episode, bench)
@@ -185,7 +199,7 @@ class Behind:
         return bench.solve(trial.sample, self._run.playbook)
 
 
-def _told(run: Session, episode: Episode, said: Said) -> Judged:
+def _told(run: Session, episode: Episode, said: Said) -> tuple[Trial, Episode]:
     """What the learner may see of an answer, now that something was said of it."""
     known = next((s for s in run.task.train if s.id == episode.sample_id), None)
     known = known or next((s for s in run.task.train if s.question == episode.question), None)
@@ -196,7 +210,7 @@ def _told(run: Session, episode: Episode, said: Said) -> Judged:
         data |= {"answer": expected, "gold_sql": expected}
     sample = Sample(episode.sample_id, episode.question, data)
     provable = bool(data) and _usable(environment, sample)
-    shown = _shown(environment, sample, attempt, episode.feedback, provable, said, expected)
+    shown = _shown(environment, sample, attempt, episode.feedback, provable, said)
     verdict = Verdict(said.right, float(said.right), f"said by {said.author}")
     if provable:
         run.evidence.meet(sample)
@@ -219,15 +233,13 @@ def _shown(
     before: Feedback,
     provable: bool,
     said: Said,
-    expected: str,
 ) -> Feedback:
     if provable:
-        shown = environment.feedback(sample, attempt, FeedbackKind.LABELS)
+        shown = score_attempt(environment, sample, attempt).shown(FeedbackKind.LABELS)
     else:
-        right = f"Right answer: {expected}" if said.expected else ""
-        shown = replace(before, kind=FeedbackKind.LABELS, expected=right)
+        shown = replace(before, kind=FeedbackKind.LABELS, expected=said.expected, expected_kind="answer")
     text = "\n".join(filter(None, (shown.text, said.text)))
-    return replace(shown, passed=said.right, text=text)
+    return replace(shown, passed=said.right, score=float(said.right), text=text)
 
 
 def _usable(environment: Environment, sample: Sample) -> bool:

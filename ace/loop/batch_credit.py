@@ -38,7 +38,7 @@ def edits_nothing(run: Session, bench: Bench, trial: Trial, playbook: Playbook) 
 def about(run: Session, trial: Trial, playbook: Playbook) -> tuple[Bullet, ...]:
     """Bullets in use on what the right answer or the attempt touches, and those that the attempt cites."""
     columns = {name for part in trial.parts for name in mentioned(part) if "." in name}
-    related = run.evidence.related(playbook, trial.feedback.subjects | columns)
+    related = run.evidence.related(playbook, trial.feedback.topics | columns)
     named = (playbook.bullets[name] for name in trial.cited if name in playbook.bullets)
     found = {bullet.id: bullet for bullet in (*related, *named)}
     return tuple(bullet for bullet in found.values() if bullet.status is Status.ACTIVE)

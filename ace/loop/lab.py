@@ -16,14 +16,13 @@ from ace.errors import AceError, ContextError
 from ace.loop.options import seed_of
 from ace.methods.protocol import Trial
 from ace.playbook.model import Playbook
+from ace.task.scoring import score_attempt
 from ace.task.types import (
     Attempt,
-    Dissecting,
     Episode,
-    Feedback,
     FeedbackKind,
+    Outcome,
     Sample,
-    SelfChecking,
     Task,
     Verdict,
 )
@@ -40,8 +39,8 @@ class Bench:
     """For one `purpose` (a sample, a subject) in one phase. `episodes` are in the order they were made.
 
     `context_tokens` (of the playbook), `left_out` and `retrieved` (tokens by source) tell of the context of
-    the first attempt; `unlucky`: it was wrong, and another one right. The verdict goes into the record and
-    the metrics; a trial, which a method sees, has none.
+    the first attempt, `judge_error` why it could not be scored; `unlucky`: it was wrong, and another one
+    right. The verdict goes into the record and the metrics; a trial, which a method sees, has none.
     """
 
     task: Task
@@ -59,15 +58,15 @@ class Bench:
     left_out: tuple[str, ...] = ()
     retrieved: dict[str, int] = field(default_factory=dict)
     unlucky: bool = False
+    judge_error: str = ""
 
     def solve(self, sample: Sample, playbook: Playbook, *, draw: int = 0) -> Trial:
         """`draw` 0 is the attempt that counts; others differ in seed and temperature."""
         if self.stop.is_set():
             raise RunStopped("The run has ended; this attempt was not made.")
         attempt, context = self.attempt(sample, playbook, draw=draw)
-        feedback = self._shown(sample, attempt)
-        verdict = self.task.environment.judge(sample, attempt)
-        trial = self.record(sample, attempt, feedback, verdict, context=context.shown)
+        outcome = score_attempt(self.task.environment, sample, attempt)
+        trial = self.record(sample, attempt, outcome, context=context.shown)
         return with_found(trial, context.found)
 
     def attempt(self, sample: Sample, playbook: Playbook, *, draw: int = 0) -> tuple[Attempt, Assembled]:
@@ -92,38 +91,27 @@ class Bench:
     def again(self, sample: Sample, playbook: Playbook) -> tuple[Trial, ...]:
         return tuple(self.solve(sample, playbook, draw=draw) for draw in range(1, self.agreement))
 
-    def _shown(self, sample: Sample, attempt: Attempt) -> Feedback:
-        environment = self.task.environment
-        feedback = environment.feedback(sample, attempt, self.feedback)
-        if not (self._checked and isinstance(environment, SelfChecking)):
-            return feedback
-        return replace(feedback, ran=environment.self_check(sample, attempt))
-
-    @property
-    def _checked(self) -> bool:
-        return self.feedback is FeedbackKind.EXECUTION and isinstance(self.task.environment, SelfChecking)
-
     def record(
         self,
         sample: Sample,
         attempt: Attempt,
-        feedback: Feedback,
-        verdict: Verdict,
+        outcome: Outcome,
         *,
         context: str = "",
         provable: bool = True,
     ) -> Trial:
         """Keep an attempt, made here or elsewhere, as an episode. One made without bullets used none."""
         place = (self.phase, self.purpose, len(self.episodes))  # two samples may try the same on a neighbour
+        feedback, verdict = outcome.shown(self.feedback), outcome.verdict
+        if not self.episodes:
+            self.judge_error = outcome.judge_error
         name = _episode_id(self.task.name, sample.id, *place, context, attempt.text)
         self.episodes.append(
             Episode(name, sample.id, sample.question, attempt, feedback, verdict, self.version, self.phase)
         )
-        parts: tuple[str, ...] = ()
-        if context and feedback.uses and isinstance(self.task.environment, Dissecting):
-            parts = self.task.environment.parts(sample, attempt)
+        parts = tuple(fact.text for fact in feedback.parts) if context and feedback.facts else ()
         named = tuple(bullet for bullet in cited(attempt.text) if f"[{bullet}]" in context)
-        checked = provable and self._checked
+        checked = provable and feedback.checked
         return Trial(sample, attempt, feedback, name, provable, parts, checked, named)
 
     def seed(self, *parts: Hashable) -> int:
@@ -139,7 +127,7 @@ def with_found(trial: Trial, found: str) -> Trial:
     """What sources found, and where the right answer stood in it, as far as labels may be shown."""
     if not found:
         return trial
-    gold = trial.feedback.expected.partition(": ")[2]
+    gold = trial.feedback.label_error or trial.feedback.expected
     standing = stood(found, trial.sample.question, gold) if gold else None
     return replace(trial, shown=(found,), found=standing)
 

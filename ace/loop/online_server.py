@@ -21,7 +21,7 @@ from typing import Self
 from ace.errors import InputError
 from ace.llm import Team
 from ace.loop.answer_stream import PHASE
-from ace.loop.background_learner import UNJUDGED, Ended, Item, Told, learn_behind
+from ace.loop.background_learner import NO_FEEDBACK_YET, Ended, Item, Told, learn_behind
 from ace.loop.contexts import contexts_of, solver_of
 from ace.loop.lab import Bench
 from ace.loop.options import Options, Progress, silent
@@ -29,6 +29,7 @@ from ace.playbook.model import Playbook
 from ace.runs.drift import watch
 from ace.runs.report import Report
 from ace.store import Said, Store
+from ace.task.scoring import observe_attempt
 from ace.task.types import FeedbackKind, Sample, Task
 
 _LOOKS = 0.1  # seconds between looks at whether the learner is still there
@@ -70,8 +71,10 @@ class Agent:
         playbook, bench = self._bench(sample)
         with self._meter.about(sample.id):
             attempt, context = bench.attempt(sample, playbook)
-        shown = self.task.environment.feedback(sample, attempt, FeedbackKind.EXECUTION)
-        trial = bench.record(sample, attempt, shown, UNJUDGED, context=context.shown)
+        seen = observe_attempt(self.task.environment, sample, attempt)
+        outcome = replace(seen, score=None, detail=NO_FEEDBACK_YET, judge_error="")
+        bench.feedback = FeedbackKind.EXECUTION
+        trial = bench.record(sample, attempt, outcome, context=context.shown)
         self._keep(bench)
         return Answer(attempt.answer, trial.episode, attempt.error)
 
@@ -92,7 +95,7 @@ class Agent:
         with self._meter.about(sample.id):
             trial = bench.solve(sample, playbook)
         self._keep(bench)
-        self._put((trial, bench.episodes[0]))
+        self._put((trial, bench.episodes[0], bench.judge_error))
 
     def close(self, stopped: str = "") -> Report:
         """Learn from what waits, then end the run: its report. Raises what ended the learner early."""

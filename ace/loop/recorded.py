@@ -23,8 +23,9 @@ from ace.loop.run_outcome import finish
 from ace.methods.protocol import Trial
 from ace.runs.report import Report
 from ace.store import Store
+from ace.task.scoring import score_attempt
 from ace.task.traces import WITHOUT_A_TASK, Recorded, Trace, fingerprint, match, numbered
-from ace.task.types import FeedbackKind, Task
+from ace.task.types import Task
 
 PHASE = "traces"
 
@@ -101,12 +102,9 @@ def _trial(bench: Bench, recorded: Recorded, works: str) -> Trial:
     trace, sample = recorded.trace, recorded.sample
     attempt = trace.attempt(sample)
     if not recorded.provable:
-        shown = trace.feedback(bench.feedback, works if bench.feedback is FeedbackKind.LABELS else "")
-        return bench.record(sample, attempt, shown, trace.verdict, provable=False)
-    environment = bench.task.environment
-    verdict = environment.judge(sample, attempt)
-    if trace.correct not in (None, verdict.correct):
-        verdict = replace(verdict, detail=f"{verdict.detail}; {trace.outcome}".lstrip("; "))
-    shown = environment.feedback(sample, attempt, bench.feedback)
-    trial = bench.record(sample, attempt, shown, verdict)
+        return bench.record(sample, attempt, trace.outcome(works), provable=False)
+    outcome = score_attempt(bench.task.environment, sample, attempt)
+    if trace.correct not in (None, outcome.correct):
+        outcome = replace(outcome, detail=f"{outcome.detail}; {trace.record}".lstrip("; "))
+    trial = bench.record(sample, attempt, outcome)
     return replace(trial, shown=(*trace.turns, trace.answer, trace.error))

@@ -13,13 +13,12 @@ from ace.loop.lab import Bench
 from ace.loop.outage import FAILED
 from ace.loop.run import Session, Work
 from ace.methods.ace.admission import guarded
-from ace.methods.ace.evidence import specific
 from ace.methods.ace.proof import solved
 from ace.methods.protocol import Trial
 from ace.playbook.delta import touched
 from ace.playbook.model import Playbook, Quarantine
 from ace.runs.records import Proposal
-from ace.task.types import JUDGE_FAILED, Sample
+from ace.task.types import Sample
 
 T = TypeVar("T")
 Learn = Callable[[Trial, Playbook, Bench], tuple[Proposal, ...]]
@@ -173,10 +172,10 @@ def _result(bench: Bench, trial: Trial) -> dict[str, Any]:
         "sample": trial.sample.id,
         "correct": bench.verdict.correct,
         "right": solved(trial.feedback),
-        "subjects": sorted(specific(trial.feedback.subjects)),
-        "uses": list(trial.feedback.uses),
+        "subjects": sorted(trial.feedback.topics),
+        "uses": [fact.text for fact in trial.feedback.facts],
         "error": trial.attempt.error,
-        **({"unjudged": detail} if (detail := bench.verdict.detail).startswith(JUDGE_FAILED) else {}),
+        **({"unjudged": bench.verdict.detail} if bench.judge_error else {}),
         "context_tokens": bench.context_tokens,
         "left_out": list(bench.left_out),
         **({"retrieved": bench.retrieved} if bench.retrieved else {}),

@@ -21,7 +21,7 @@ class Trial:
     """One attempt as a learner may see it: no verdict. `episode` is the id of its full record.
 
     `provable` is False when no further attempt at its sample can be made: it was only recorded. `parts`: what
-    the attempt is made of, where the environment says so and `feedback.uses` can be compared with it.
+    the attempt is made of, where the environment says so and `feedback.facts` can be compared with it.
     `checked`: the environment checked the answer itself, so that `feedback.ran` says that it is right.
     `cited`: ids of bullets that it names as used, of those it was shown. `shown`: texts that nobody vouches
     for and that it had before it beside its question: documents, memories, what tools returned. `found`:

@@ -49,8 +49,9 @@ def seen_in(question: str, attempt: Attempt, feedback: Feedback, more: Iterable[
 
 def labelled(feedback: Feedback) -> tuple[str, ...]:
     """What labels say, without the words that introduce it, and the names of what was touched."""
-    expected = feedback.expected.partition(": ")[2] or feedback.expected
-    return (expected, *feedback.uses, *feedback.missing, *sorted(feedback.subjects))
+    expected = feedback.label_error or feedback.expected
+    facts = (fact.text for fact in (*feedback.facts, *feedback.missing))
+    return (expected, *facts, *sorted(feedback.topics))
 
 
 def waiting(held: Iterable[Add], playbook: Playbook) -> Delta:

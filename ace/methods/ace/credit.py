@@ -32,7 +32,7 @@ def votes(trial: Trial, known: Iterable[Bullet]) -> tuple[Vote, ...]:
         return ()
     bullets, named = tuple(known), frozenset(trial.cited)
     used = _speakers(question, trial.parts, bullets)
-    wanted = _speakers(question, feedback.uses, bullets)
+    wanted = _speakers(question, [fact.text for fact in feedback.facts], bullets)
     if feedback.passed:
         return tuple(Vote(b.id, helpful=1) for b in bullets if b.id in named | used & wanted)
     return tuple(Vote(b.id, harmful=1) for b in bullets if b.id in (named | used) - wanted)
@@ -44,7 +44,7 @@ def cause(trial: Trial, known: Sequence[Bullet], *, reflections: int = 0, unluck
     `reflections`: the proposals that did not make its sample right, so far. "unexplained": every part of the
     right answer is in the playbook and no bullet speaks against it, or the answer cannot be taken apart.
     """
-    if spoiled(trial):
+    if trial.provable and trial.feedback.label_error:
         return "impossible"
     if trial.feedback.passed is not False:
         return ""
@@ -64,12 +64,12 @@ def spoiled(trial: Trial) -> bool:
 
 def suggests_luck(trial: Trial, known: Sequence[Bullet]) -> bool:
     """Wrong although the right answer can be taken apart, and the playbook says every part and no other."""
-    wrong = trial.provable and trial.feedback.passed is False and bool(trial.feedback.uses)
+    wrong = trial.provable and trial.feedback.passed is False and bool(trial.feedback.facts)
     return wrong and not votes(trial, known) and not _unknown(trial, known)
 
 
 def _unknown(trial: Trial, known: Sequence[Bullet]) -> tuple[str, ...]:
-    return unspoken(trial.sample.question, trial.feedback.uses, known)
+    return unspoken(trial.sample.question, [fact.text for fact in trial.feedback.facts], known)
 
 
 def _speakers(question: str, parts: Sequence[str], bullets: Sequence[Bullet]) -> frozenset[str]:

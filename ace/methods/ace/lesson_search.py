@@ -146,8 +146,8 @@ class Search:
         """What there is to learn: what a wrong attempt lacks; of a right one what no bullet says yet."""
         question, feedback = self.trial.sample.question, self.trial.feedback
         if solved(feedback):
-            return unspoken(question, feedback.uses, self._related())
-        return teachable(question, feedback.missing)
+            return unspoken(question, [fact.text for fact in feedback.facts], self._related())
+        return teachable(question, [fact.text for fact in feedback.missing])
 
     def _lesson(self, number: int) -> _Made:
         sample = self.trial.sample
@@ -214,7 +214,7 @@ class Search:
 
     def _proven(self, author: str, delta: Delta, note: str) -> _Made:
         """Its own sample first; then what proved the bullets it changes, and a few neighbours."""
-        sample, subjects = self.trial.sample, self.trial.feedback.subjects
+        sample, subjects = self.trial.sample, self.trial.feedback.topics
         changed = [name for op in delta if not isinstance(op, Add) for name in touched(op)]
         near = (
             *self.evidence.proofs(changed)[:_PROOFS_OF_A_CHANGE],
@@ -256,7 +256,7 @@ class Search:
     def _related(self) -> tuple[Bullet, ...]:
         """Bullets in use on the subjects of the trial, and the lessons taken along."""
         taken = (Bullet(op.id, op.section, op.content) for op in self.taken if isinstance(op, Add))
-        found = self.evidence.related(self.playbook, self.trial.feedback.subjects)
+        found = self.evidence.related(self.playbook, self.trial.feedback.topics)
         return (*(b for b in found if b.status is Status.ACTIVE), *taken)
 
     @property
@@ -356,8 +356,8 @@ def _added(lessons: Iterable[str]) -> tuple[Add, ...]:
 
 def _story(trial: Trial, unhelpful: Sequence[str] = ()) -> str:
     feedback = trial.feedback
-    lacks = f"\nIt lacks: {'; '.join(feedback.missing)}" if feedback.missing else ""
+    lacks = f"\nIt lacks: {'; '.join(fact.text for fact in feedback.missing)}" if feedback.missing else ""
     outcome = headless(feedback.text) if feedback.kind is FeedbackKind.EXECUTION else feedback.text
-    shown, answer = f"{feedback.expected or outcome}{lacks}", headless(trial.attempt.answer)
+    shown, answer = f"{feedback.right_answer or outcome}{lacks}", headless(trial.attempt.answer)
     story = f"Question: {headless(trial.sample.question)}\nWrong answer: {answer}\n{shown}"
     return "\n".join([story, *(f"This did not help: {text}" for text in unhelpful)])

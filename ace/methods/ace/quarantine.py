@@ -28,7 +28,7 @@ def released(
     trial: Trial, playbook: Playbook, bench: Bench, evidence: Evidence, neighbours: int
 ) -> Iterator[Proposal]:
     """Proposals to promote one bullet each, until one holds. A promoted bullet cites what proved it."""
-    near = evidence.neighbours(trial.sample, trial.feedback.subjects, neighbours)
+    near = evidence.neighbours(trial.sample, trial.feedback.topics, neighbours)
     for bullet in _about(trial, playbook, evidence)[:_TRIED]:
         rivals = _rivals(bullet, trial, playbook, evidence)
         delta: Delta = (*release(bullet), *(Quarantine(rival.id) for rival in rivals))
@@ -60,9 +60,9 @@ def _about(trial: Trial, playbook: Playbook, evidence: Evidence) -> list[Bullet]
     Where labels show what the right answer is made of, only those that say a part of it: another one that is
     tried beside a lucky attempt would come out for nothing.
     """
-    touching = evidence.related(playbook, trial.feedback.subjects)
+    touching = evidence.related(playbook, trial.feedback.topics)
     near = {bullet.id: bullet for bullet in (*touching, *evidence.speaking(playbook, trial.sample.question))}
-    uses = trial.feedback.uses
+    uses = tuple(fact.text for fact in trial.feedback.facts)
     held = (bullet for bullet in near.values() if bullet.status is Status.QUARANTINED)
     waiting = [bullet for bullet in held if vouched(bullet, uses) is not False and not barred(bullet)]
     asked, ids = stems(trial.sample.question), {bullet.id for bullet in touching}

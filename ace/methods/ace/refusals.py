@@ -22,8 +22,8 @@ from ace.runs.records import Proposal
 
 def situation(trial: Trial, playbook: Playbook, evidence: Evidence) -> str:
     """Identifies what the playbook in use says of what a sample is about."""
-    needed = {name for part in trial.feedback.uses for name in mentioned(part)}
-    related = evidence.related(playbook, needed or trial.feedback.subjects)
+    needed = {name for fact in trial.feedback.facts for name in mentioned(fact.text)}
+    related = evidence.related(playbook, needed or trial.feedback.topics)
     said = sorted(bullet.content for bullet in related if bullet.status is Status.ACTIVE)
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
 

@@ -79,7 +79,7 @@ def _asked(name: str, question: str) -> bool:
 
 def _holds(bullet: Bullet, feedback: Feedback, right: bool) -> bool:
     """Where labels show what the right answer is made of, that decides; else whether it was right."""
-    said = vouched(bullet, feedback.uses)
+    said = vouched(bullet, [fact.text for fact in feedback.facts])
     return right if said is None else said
 
 
