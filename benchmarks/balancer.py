@@ -1,7 +1,7 @@
 """The equation balancer as an environment: put + - * / for every ? so that the equation holds.
 
 An answer is checked against its puzzle, so no label is needed to know whether it is right: this is the
-example of an environment with a `self_check`. It is copied into the task folder (see puzzles_task.py),
+example of an environment with a self-check. It is copied into the task folder (see puzzles_task.py),
 which loads it as "balancer:Balancer". Answers are read as numbers and signs; nothing is evaluated as code.
 """
 
@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from ace.errors import TaskError
-from ace.task import Attempt, Feedback, FeedbackKind, Sample, Verdict
+from ace.task import Attempt, Outcome, Sample
 
 _EQUATION = re.compile(r"-?\d+(?:\s*[-+*/]\s*\d+)+\s*=\s*-?\d+")
 _PUZZLE = re.compile(r"\d+(?:\s*\?\s*\d+)+\s*=\s*-?\d+")
@@ -38,21 +38,15 @@ class Balancer:
     def describe(self, sample: Sample) -> str:
         return ""
 
-    def judge(self, sample: Sample, attempt: Attempt) -> Verdict:
-        flaw = _flaw(sample.question, attempt.answer)
-        return Verdict(not flaw, float(not flaw), flaw)
+    def score(self, sample: Sample, attempt: Attempt) -> Outcome:
+        """Return what `observe` does, and the label."""
+        outcome = self.observe(sample, attempt)
+        return replace(outcome, score=float(bool(outcome.self_check)), expected=str(sample.data["answer"]))
 
-    def self_check(self, sample: Sample, attempt: Attempt) -> bool:
-        return not _flaw(sample.question, attempt.answer)
-
-    def feedback(self, sample: Sample, attempt: Attempt, kind: FeedbackKind) -> Feedback:
-        if kind is FeedbackKind.NONE:
-            return Feedback(kind, "")
+    def observe(self, sample: Sample, attempt: Attempt) -> Outcome:
+        """Check the answer against its puzzle."""
         flaw = _flaw(sample.question, attempt.answer)
-        text = flaw or "The equation holds."
-        if kind is FeedbackKind.EXECUTION:
-            return Feedback(kind, text, ran=not flaw)
-        return Feedback(kind, text, not flaw, f"Right answer: {sample.data['answer']}", ran=not flaw)
+        return Outcome(observed=flaw or "The equation holds.", detail=flaw, self_check=not flaw)
 
     def check(self, sample: Sample) -> None:
         where: dict[str, Any] = {"file": sample.file, "line": sample.line}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ace.llm import Request, Role, ScriptedClient
 from ace.methods.ace.reflector import Lesson
-from ace.task import Attempt, Environment, Feedback, FeedbackKind, Sample, Task, Verdict, load_task
+from ace.task import Attempt, Environment, Outcome, Sample, Task, load_task, score_attempt
 
 FOLDER = Path(__file__).parent.parent / "tasks" / "shifting_policy"
 _LINE = re.compile(r"(\w+) tickets: (ticket\.\w+ = (?:'\w'|\d+))")
@@ -37,11 +37,8 @@ class Whole:
     def describe(self, sample: Sample) -> str:
         return self.inner.describe(sample)
 
-    def judge(self, sample: Sample, attempt: Attempt) -> Verdict:
-        return self.inner.judge(sample, attempt)
-
-    def feedback(self, sample: Sample, attempt: Attempt, kind: FeedbackKind) -> Feedback:
-        return replace(self.inner.feedback(sample, attempt, kind), uses=(), missing=())
+    def score(self, sample: Sample, attempt: Attempt) -> Outcome:
+        return replace(score_attempt(self.inner, sample, attempt), facts=(), missing=(), parts=())
 
     def check(self, sample: Sample) -> None:
         self.inner.check(sample)

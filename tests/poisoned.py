@@ -19,7 +19,7 @@ from ace.methods.ace.reflector import Lesson
 from ace.playbook.model import Bullet, Status
 from ace.safety.copied import tokens
 from ace.store import Store
-from ace.task import Attempt, Database, Feedback, FeedbackKind, Sample, SqlEnvironment, Task
+from ace.task import Attempt, Database, FeedbackKind, Outcome, Sample, SqlEnvironment, Task
 from ace.task.environments.answer import AnswerEnvironment
 from ace.task.traces import Trace
 from tests.world import SECRET, world
@@ -82,13 +82,12 @@ class Desk(AnswerEnvironment):
         super().__init__()
         self.payload = payload
 
-    def feedback(self, sample: Sample, attempt: Attempt, kind: FeedbackKind) -> Feedback:
-        right = self.judge(sample, attempt).correct
+    def score(self, sample: Sample, attempt: Attempt) -> Outcome:
+        right = super().score(sample, attempt).correct
         results = "\n".join(f"result {n}: {part}" for n, part in enumerate(self.payload.split(" || "), 1))
         shown = results if sample.id == "train-red" else "result 1: nothing found"
-        if kind is FeedbackKind.LABELS:
-            return Feedback(kind, shown, passed=right)
-        return Feedback(kind, "found" if right else shown, ran=right)
+        observed = "found" if right else shown
+        return Outcome(score=float(right), observed=observed, annotated=shown, ran=right)
 
 
 @dataclass

@@ -19,7 +19,7 @@ from ace.loop import Options, evaluate
 from ace.loop.contexts import contexts_of
 from ace.playbook import Add
 from ace.store import Store
-from ace.task import Attempt, FeedbackKind, Sample, load_task
+from ace.task import Attempt, FeedbackKind, Sample, load_task, score_attempt
 from ace.text import estimate_tokens
 
 ROOT = Path(__file__).parent.parent
@@ -222,7 +222,8 @@ def test_a_playbook_that_overflows_leaves_room_to_write(tmp_path: Path, budget: 
 def test_the_reports_environment_names_what_is_wrong() -> None:
     task = load_task(ROOT / "tasks" / "museum_report")
     sample, environment = task.test[0], task.environment
-    verdict = environment.judge(sample, Attempt(sample.id, "Visitors\n\nThere were 99,999 of them."))
+    attempt = Attempt(sample.id, "Visitors\n\nThere were 99,999 of them.")
+    verdict = score_attempt(environment, sample, attempt).verdict
     assert not verdict.correct and 0 < verdict.score < 0.2
     for flaw in (
         "'Money' is missing",
@@ -231,7 +232,7 @@ def test_the_reports_environment_names_what_is_wrong() -> None:
         "words, not",
     ):
         assert flaw in verdict.detail
-    shown = environment.feedback(sample, Attempt(sample.id, "x"), FeedbackKind.EXECUTION)
+    shown = score_attempt(environment, sample, Attempt(sample.id, "x")).shown(FeedbackKind.EXECUTION)
     assert shown.passed is None and shown.ran is False and "Money" in shown.text
 
 

@@ -13,7 +13,7 @@ from ace.memory import Conversation, Proposal, Turn
 from ace.playbook import Add, Vote
 from ace.playbook.formats import FORMATS, detected
 from ace.store import Said, Store
-from ace.task import Attempt, Episode, Feedback, FeedbackKind, Task, Verdict, load_task
+from ace.task import Attempt, Episode, Feedback, FeedbackKind, Task, Verdict, load_task, score_attempt
 from ace.task.traces import read
 
 ROOT = Path(__file__).parent.parent
@@ -83,7 +83,9 @@ def documented(name: str, folder: Path) -> Task:
 def test_documented_tasks_work(name: str, right: str, tmp_path: Path) -> None:
     task = documented(name, tmp_path)
     sample = task.train[0]
-    judged = [task.environment.judge(sample, Attempt(sample.id, answer)) for answer in (right, "London")]
+    judged = [
+        score_attempt(task.environment, sample, Attempt(sample.id, answer)) for answer in (right, "London")
+    ]
     assert [verdict.correct for verdict in judged] == [True, False]
 
 

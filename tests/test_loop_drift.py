@@ -19,7 +19,7 @@ from ace.playbook import Add, Operation, Pin, Playbook, Quarantine, Revise, appl
 from ace.runs import Report
 from ace.runs.drift import onset, watch
 from ace.store import Store
-from ace.task import Attempt, Feedback, FeedbackKind, Sample, Task, load_task
+from ace.task import Attempt, Fact, Feedback, FeedbackKind, Sample, Task, load_task
 from tests.desk import FOLDER, lookup, whole
 
 PHASE = 80
@@ -170,7 +170,7 @@ def playbook(*contents: str) -> Playbook:
 
 
 def trial(question: str, right: bool, *uses: str) -> Trial:
-    shown = Feedback(FeedbackKind.LABELS, "", right, uses=uses)
+    shown = Feedback(FeedbackKind.LABELS, "", right, facts=tuple(map(Fact, uses)))
     return Trial(Sample("s", question), Attempt("s", "x"), shown, "e1")
 
 

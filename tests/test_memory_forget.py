@@ -18,7 +18,7 @@ from ace.memory.memory_file import to_lines
 from ace.playbook import Add, Revise, Vote
 from ace.store import Said, Store, schema, vector_rows
 from ace.store.integrity import forget, redact
-from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
+from ace.task.types import Attempt, Episode, Fact, Feedback, FeedbackKind, Verdict
 
 VALUE = "12 Zo\u00eb Street, Bath"
 SAID = f'Please send it to {VALUE}; I said "twice".'
@@ -36,7 +36,7 @@ def assert_gone(path: Path) -> None:
 
 
 def episode(name: str, text: str) -> Episode:
-    told = Feedback(FeedbackKind.LABELS, text, expected=text, missing=(text,), uses=(text,))
+    told = Feedback(FeedbackKind.LABELS, text, expected=text, missing=(Fact(text),), facts=(Fact(text),))
     return Episode(name, "s", text, Attempt("s", text, text), told, Verdict(False, 0.0, text), 0)
 
 

@@ -16,7 +16,7 @@ from ace.methods.ace.lesson_scope import Rarity, generalised, repeated
 from ace.methods.ace.lesson_search import closer, confined
 from ace.playbook import Add, Bullet, Merge, Playbook, Remove, Revise, apply
 from ace.refine import same_meaning, same_words, topic
-from ace.task import Feedback, FeedbackKind, Sample
+from ace.task import Fact, Feedback, FeedbackKind, Sample
 from tests.strategies import contents
 
 
@@ -240,9 +240,9 @@ def test_neighbours_share_subjects_and_were_made_right_by_a_bullet() -> None:
 
 
 def test_closer_is_less_missing_in_an_attempt_that_ran() -> None:
-    before = Feedback(FeedbackKind.LABELS, "", False, missing=("a", "b"))
-    assert closer(Feedback(FeedbackKind.LABELS, "", False, ran=True, missing=("b",)), before)
-    assert not closer(Feedback(FeedbackKind.LABELS, "", False, ran=False, missing=("b",)), before)
+    before = Feedback(FeedbackKind.LABELS, "", False, missing=(Fact("a"), Fact("b")))
+    assert closer(Feedback(FeedbackKind.LABELS, "", False, ran=True, missing=(Fact("b"),)), before)
+    assert not closer(Feedback(FeedbackKind.LABELS, "", False, ran=False, missing=(Fact("b"),)), before)
     assert not closer(Feedback(FeedbackKind.LABELS, "", True, ran=True), before)  # right: nothing is missing
     assert not closer(Feedback(FeedbackKind.EXECUTION, "", ran=True), Feedback(FeedbackKind.EXECUTION, ""))
 

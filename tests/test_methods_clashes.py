@@ -16,7 +16,7 @@ from ace.methods.ace.lesson_search import Search
 from ace.methods.ace.refusals import refuted
 from ace.methods.protocol import Trial
 from ace.playbook import Add, Playbook, apply
-from ace.task import Attempt, Feedback, FeedbackKind, Sample
+from ace.task import Attempt, Fact, Feedback, FeedbackKind, Sample, Topic
 
 WEIGH = "What do all the articles weigh together, in kilograms?"
 HEAVY = "How many articles are heavier than 2 kilograms?"
@@ -52,15 +52,17 @@ class Desk:
 
 def trial(sample: Sample, *, right: bool) -> Trial:
     uses = {"weigh": ("SUM(art.weight)",), "heavy": ("art.weight > 2000",)}[sample.id]
+    facts = tuple(map(Fact, uses))
     feedback = Feedback(
         FeedbackKind.LABELS,
         "",
         right,
-        "Right SQL: x",
-        frozenset({"art.weight"}),
-        right,
-        () if right else uses,
-        uses,
+        expected="x",
+        expected_kind="SQL",
+        topics=frozenset({Topic("art.weight")}),
+        ran=right,
+        missing=() if right else facts,
+        facts=facts,
     )
     return Trial(sample, Attempt(sample.id, "1", "1"), feedback, f"ep-{sample.id}")
 

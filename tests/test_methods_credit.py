@@ -17,7 +17,7 @@ from ace.methods import Trial
 from ace.methods.ace.credit import HOPELESS, cause, suggests_luck, votes
 from ace.playbook import Add, Bullet, Vote
 from ace.store import Store
-from ace.task import Attempt, Feedback, FeedbackKind, Sample
+from ace.task import Attempt, Fact, Feedback, FeedbackKind, Sample
 from ace.task.traces import Trace
 from tests.orders import STATUS, client, orders, says
 
@@ -28,7 +28,9 @@ KNOWN = (RIGHT, WRONG, OTHER)
 
 
 def trial(passed: bool | None, parts: Sequence[str], uses: Sequence[str] = ("ord.st = 7",)) -> Trial:
-    feedback = Feedback(FeedbackKind.LABELS, "rows", passed, "Right SQL", uses=tuple(uses))
+    feedback = Feedback(
+        FeedbackKind.LABELS, "rows", passed, expected="Right SQL", facts=tuple(map(Fact, uses))
+    )
     return Trial(
         Sample("own", "How many own ones?"), Attempt("own", "..."), feedback, "ep", True, tuple(parts)
     )

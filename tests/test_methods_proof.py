@@ -15,13 +15,13 @@ from ace.methods.ace.proof import prove
 from ace.methods.ace.reflector import Lesson
 from ace.playbook import Add, Delta, Merge, Operation, Playbook, Quarantine, Remove, Revise, Vote, apply
 from ace.store import Proposal
-from ace.task import Attempt, Feedback, FeedbackKind, Sample
+from ace.task import Attempt, Fact, Feedback, FeedbackKind, Sample, Topic
 
 SAMPLES = {name: Sample(name, f"Question {name}?") for name in ("own", "near", "far")}
 BOOK, _ = apply(
     Playbook(), (Add("a", "lessons", "Cancelled: ord.st = 7."), Add("b", "lessons", "Packed: ord.st = 4."))
 )
-SUBJECTS = frozenset({"ord", "ord.st"})
+SUBJECTS = frozenset({Topic("ord.st")})
 
 Right = Callable[[str, str], bool]  # (sample, all contents of the playbook)
 
@@ -36,7 +36,9 @@ class FakeBench:
     def solve(self, sample: Sample, playbook: Playbook) -> Trial:
         self.asked.append(sample.id)
         passed = self.right(sample.id, " ".join(bullet.content for bullet in playbook.active))
-        feedback = Feedback(FeedbackKind.LABELS, "rows", passed, "Right SQL: ...", SUBJECTS)
+        feedback = Feedback(
+            FeedbackKind.LABELS, "rows", passed, expected="...", expected_kind="SQL", topics=SUBJECTS
+        )
         answer = "right" if passed else "wrong"
         return Trial(sample, Attempt(sample.id, answer), feedback, f"ep-{len(self.asked)}")
 
@@ -145,8 +147,17 @@ def test_a_bullet_that_is_too_wide_is_put_better_if_that_is_proven(helps: bool) 
 
 
 def test_what_was_right_by_luck_is_learned_from() -> None:
-    uses = ("ord.st = 5",)
-    lucky = Feedback(FeedbackKind.LABELS, "rows", True, "Right SQL: ...", SUBJECTS, True, (), uses)
+    uses = (Fact("ord.st = 5"),)
+    lucky = Feedback(
+        FeedbackKind.LABELS,
+        "rows",
+        True,
+        expected="...",
+        expected_kind="SQL",
+        topics=SUBJECTS,
+        ran=True,
+        facts=uses,
+    )
     trial = Trial(SAMPLES["own"], Attempt("own", "right"), lucky, "ep-0")
     method = ace(lambda _: json.dumps({"1": "Own things"}))
     (made,) = method.learn(trial, BOOK, FakeBench(lambda *_: True), Evidence(SAMPLES.values()))

@@ -11,7 +11,7 @@ from ace.methods.ace.evidence import Evidence
 from ace.methods.ace.quarantine import released
 from ace.methods.protocol import Trial
 from ace.playbook import Add, Playbook, Promote, Quarantine, Status, apply
-from ace.task import Attempt, Feedback, FeedbackKind, Sample
+from ace.task import Attempt, Fact, Feedback, FeedbackKind, Sample, Topic
 
 SAMPLE = Sample("a", "How many pending tickets are there?")
 
@@ -34,7 +34,13 @@ class Lucky:
 
 
 def trial(uses: tuple[str, ...] = (), *, right: bool = False, sample: Sample = SAMPLE) -> Trial:
-    feedback = Feedback(FeedbackKind.LABELS, "", right, subjects=frozenset({"ticket.status"}), uses=uses)
+    feedback = Feedback(
+        FeedbackKind.LABELS,
+        "",
+        right,
+        topics=frozenset({Topic("ticket.status")}),
+        facts=tuple(map(Fact, uses)),
+    )
     return Trial(sample, Attempt(sample.id, "1", "1"), feedback, "ep-1")
 
 

@@ -17,7 +17,7 @@ from ace.methods.protocol import Trial
 from ace.playbook import Add, Playbook, Remove, apply
 from ace.runs.records import Proposal
 from ace.store import Store
-from ace.task import Attempt, Feedback, FeedbackKind, Sample
+from ace.task import Attempt, Fact, Feedback, FeedbackKind, Sample, Topic
 from tests.world import says, world
 
 OPTIONS = Options(batch_size=3, workers=1, epochs=2, replays=0, tries=1, validate=False, measure=False)
@@ -74,7 +74,9 @@ def test_a_resumed_run_remembers_as_well(tmp_path: Path) -> None:
 
 
 def trial(uses: Sequence[str] = ()) -> Trial:
-    feedback = Feedback(FeedbackKind.LABELS, "", False, subjects=frozenset({"ord"}), uses=tuple(uses))
+    feedback = Feedback(
+        FeedbackKind.LABELS, "", False, topics=frozenset({Topic("ord")}), facts=tuple(map(Fact, uses))
+    )
     return Trial(Sample("a", "How many?"), Attempt("a", "1"), feedback, "ep-1")
 
 

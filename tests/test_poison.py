@@ -29,7 +29,7 @@ from ace.safety.copied import copied
 from ace.safety.injection import suspicion
 from ace.safety.markup import CONTROL, broken, headless
 from ace.store import Store
-from ace.task import Attempt, Feedback, FeedbackKind, Sample, Task, define_task, load_task
+from ace.task import Attempt, Feedback, FeedbackKind, Sample, Task, define_task, load_task, score_attempt
 from ace.text.lookalike import skeleton
 from tests.cli import Ace
 from tests.poisoned import Injection, active, injections, strike, used
@@ -381,9 +381,9 @@ def origins() -> Iterator[str]:
     task = load_task(ROOT / "tasks" / "shop_sql")
     for sample in task.train:
         attempt = Attempt(sample.id, "SELECT 1")
-        feedback = task.environment.feedback(sample, attempt, FeedbackKind.LABELS)
+        feedback = score_attempt(task.environment, sample, attempt).shown(FeedbackKind.LABELS)
         beside = seen_in(sample.question, attempt, feedback)
         for bullet in learned()[:42]:
             words = set(same_words(bullet.content))
-            if any(set(same_words(part)) <= words for part in feedback.uses):
+            if any(set(same_words(fact.text)) <= words for fact in feedback.facts):
                 yield beside.flaw(bullet.content)

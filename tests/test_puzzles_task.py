@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ace.errors import TaskError
-from ace.task import Attempt, FeedbackKind, Sample, SelfChecking, load_task
+from ace.task import Attempt, FeedbackKind, Observing, Sample, load_task
 from benchmarks.balancer import Balancer
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,7 +23,7 @@ needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="the puzzles are not h
 
 
 def right(question: str, answer: str) -> bool:
-    return BALANCER.self_check(Sample("p", question, {"answer": ""}), Attempt("p", answer))
+    return BALANCER.score(Sample("p", question, {"answer": ""}), Attempt("p", answer)).correct
 
 
 @pytest.mark.parametrize(
@@ -60,14 +60,15 @@ def test_it_agrees_with_python_on_whole_numbers(numbers: list[int], signs: list[
 
 
 def test_what_is_shown_without_labels_is_the_arithmetic() -> None:
-    assert isinstance(BALANCER, SelfChecking)
     sample, attempt = Sample("p", "3 ? 4 = 12", {"answer": "3 * 4 = 12"}), Attempt("p", "3 + 4 = 12")
-    shown = BALANCER.feedback(sample, attempt, FeedbackKind.EXECUTION)
+    outcome = BALANCER.score(sample, attempt)
+    shown = outcome.shown(FeedbackKind.EXECUTION)
     assert shown.text == "The left side is 7, and not 12: 3 + 4 = 12" and shown.ran is False
+    assert shown.checked and BALANCER.observe(sample, attempt).shown(FeedbackKind.EXECUTION) == shown
     assert shown.expected == "" and shown.passed is None
-    told = BALANCER.feedback(sample, attempt, FeedbackKind.LABELS)
-    assert told.expected == "Right answer: 3 * 4 = 12" and told.passed is False
-    assert BALANCER.feedback(sample, attempt, FeedbackKind.NONE).text == ""
+    told = outcome.shown(FeedbackKind.LABELS)
+    assert told.right_answer == "Right answer: 3 * 4 = 12" and told.passed is False
+    assert outcome.shown(FeedbackKind.NONE).text == ""
 
 
 def test_bad_rows_are_named() -> None:
@@ -85,7 +86,7 @@ def test_the_script_writes_a_task_that_loads(tmp_path: Path) -> None:
     subprocess.run([*script, str(tmp_path / "balancer")], check=True, capture_output=True)
     task = load_task(tmp_path / "balancer")  # checks every label
     assert (len(task.train), len(task.val), len(task.test)) == (100, 50, 100)
-    assert isinstance(task.environment, SelfChecking)
+    assert isinstance(task.environment, Observing)
     inside = subprocess.run([*script, str(ROOT / "tasks" / "balancer")], capture_output=True, text=True)
     assert inside.returncode and "inside the repository" in inside.stderr
 

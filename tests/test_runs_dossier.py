@@ -265,7 +265,7 @@ def _version(number: int) -> Version:
 
 
 def _episode(number: int, sample: str, phase: str) -> Episode:
-    feedback = Feedback(FeedbackKind.LABELS, "3 rows\n" * 20, False, "Right SQL: SELECT 1")
+    feedback = Feedback(FeedbackKind.LABELS, "3 rows\n" * 20, False, expected="SELECT 1", expected_kind="SQL")
     attempt = Attempt(sample, "SELECT " + "x, " * 60)
     name = f"e{number}" if phase == "before" else f"a{number}"
     return Episode(name, sample, f"Question {number}?", attempt, feedback, Verdict(False, 0.0), 0, phase)

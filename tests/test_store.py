@@ -29,7 +29,7 @@ from ace.playbook import (
     delta_to_json,
 )
 from ace.store import Proposal, Reason, Store
-from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
+from ace.task.types import Attempt, Episode, Fact, Feedback, FeedbackKind, Topic, Verdict
 
 WHO: dict[str, Any] = {"author": "curator", "reason": "learned from s1"}
 PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}  # 2 is FULL
@@ -53,10 +53,10 @@ def episode(name: str, *, text: str = "SELECT 1", passed: bool | None = True) ->
             "1 row",
             passed=passed,
             expected="2",
-            subjects=frozenset({"orders", "b"}),
+            topics=frozenset({Topic("orders"), Topic("b")}),
             ran=True,
-            missing=("ord.st = 5", "a"),
-            uses=("ord.st = 5", "ord.tot > 9", "a"),
+            missing=(Fact("ord.st = 5"), Fact("a")),
+            facts=(Fact("ord.st = 5"), Fact("ord.tot > 9"), Fact("a")),
         ),
         verdict=Verdict(False, 0.25, "wrong count"),
         context_version=0,

@@ -11,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ace.errors import TaskError
-from ace.task import AnswerEnvironment, Attempt, Feedback, FeedbackKind, Sample, check_task, define_task
+from ace.task import (
+    AnswerEnvironment,
+    Attempt,
+    Feedback,
+    FeedbackKind,
+    Sample,
+    Verdict,
+    check_task,
+    define_task,
+    score_attempt,
+)
 from ace.task.environments.answer import SCORERS, exact, label_set, numeric, ordered_labels, short
 
 FINANCE = Path(__file__).parent.parent.parent / "shared" / "data" / "ace-finance"
@@ -125,23 +135,26 @@ def test_a_gold_answer_must_fit_its_scorer() -> None:
 def test_feedback_on_answers() -> None:
     environment = AnswerEnvironment("labels")
     sample, attempt = Sample("s", "?", {"answer": "Cash,Debt"}), Attempt("s", "Cash,Equity")
-    shown = environment.feedback(sample, attempt, FeedbackKind.LABELS)
-    assert (shown.text, shown.passed, shown.expected) == (
+    outcome = environment.score(sample, attempt)
+    shown = outcome.shown(FeedbackKind.LABELS)
+    assert (shown.text, shown.passed, shown.right_answer) == (
         "answer: Cash,Equity",
         False,
         "Right answer: Cash,Debt",
     )
-    assert shown.subjects == {"cash", "debt"}
-    verdict = environment.judge(sample, attempt)
-    assert (verdict.correct, verdict.score) == (False, 0.5)
+    assert shown.topics == {"cash", "debt"} and shown.score == 0.5
+    assert outcome.verdict == Verdict(False, 0.5)
 
 
 @given(st.text(), st.text(min_size=1), st.sampled_from([FeedbackKind.EXECUTION, FeedbackKind.NONE]))
 def test_without_labels_the_gold_does_not_matter(answer: str, gold: str, kind: FeedbackKind) -> None:
     environment = AnswerEnvironment()
-    shown = environment.feedback(Sample("s", "?", {"answer": gold}), Attempt("s", answer), kind)
-    assert shown == environment.feedback(Sample("s", "?", {"answer": "other"}), Attempt("s", answer), kind)
-    assert shown.passed is None
+    attempt = Attempt("s", answer)
+    shown, other = (
+        score_attempt(environment, Sample("s", "?", {"answer": label}), attempt).shown(kind)
+        for label in (gold, "other")
+    )
+    assert shown == other and shown.passed is None
 
 
 @pytest.mark.skipif(not FINANCE.is_dir(), reason="needs ../shared/data/ace-finance")
@@ -155,7 +168,7 @@ def test_published_answers_score_full_marks(file: str, scorer: str) -> None:
         target = json.loads(line)["target"]
         sample = Sample("s", "?", {"answer": target})
         environment.check(sample)
-        assert environment.judge(sample, Attempt("s", target)).correct
+        assert environment.score(sample, Attempt("s", target)).correct
 
 
 TRAIN = [{"id": 1, "question": "2 + 2?", "answer": "4", "hard": False}]
@@ -172,23 +185,11 @@ def test_a_task_from_dicts_and_a_judge() -> None:
     (sample,) = task.train
     assert (sample.id, sample.data["hard"], task.test[0].id) == ("1", False, "2")
     assert task.environment.describe(sample) == ""
-    assert task.environment.judge(sample, Attempt("1", " 4 ")).correct
-    shown = task.environment.feedback(sample, Attempt("1", "3"), FeedbackKind.LABELS)
-    assert (shown.passed, shown.expected) == (False, "Right answer: 4")
-    assert task.environment.feedback(sample, Attempt("1", "4"), FeedbackKind.NONE) == Feedback(
-        FeedbackKind.NONE, ""
-    )
-
-
-def test_a_judge_may_give_shares_and_may_fail() -> None:
-    task = define_task("shares", TRAIN, lambda sample, answer: float(answer))
-    (sample,) = task.train
-    assert task.environment.judge(sample, Attempt("1", "0.5")).score == 0.5
-    verdict = task.environment.judge(sample, Attempt("1", "half"))
-    assert (verdict.correct, verdict.score) == (False, 0.0)
-    assert "ValueError" in verdict.detail
-    verdict = task.environment.judge(sample, Attempt("1", "nan"))
-    assert (verdict.correct, verdict.score) == (False, 0.0)  # a score that a file can hold
+    assert score_attempt(task.environment, sample, Attempt("1", " 4 ")).correct
+    outcome = score_attempt(task.environment, sample, Attempt("1", "3"))
+    shown = outcome.shown(FeedbackKind.LABELS)
+    assert (shown.passed, shown.right_answer) == (False, "Right answer: 4")
+    assert outcome.shown(FeedbackKind.NONE) == Feedback(FeedbackKind.NONE, "")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from ace.errors import TaskError
-from ace.task import Attempt, SqlEnvironment, check_task, find_tasks, load_task
+from ace.task import Attempt, SqlEnvironment, check_task, find_tasks, load_task, score_attempt
 
 ROOT = Path(__file__).parent.parent
 INTERCODE = ROOT.parent / "shared" / "data" / "intercode-sql"
@@ -65,7 +65,7 @@ def test_a_good_folder_loads(tmp_path: Path) -> None:
     assert [sample.id for sample in task.train + task.val + task.test] == ["one", "two"]
     assert task.train[0].data == {"gold_sql": "SELECT count(*) FROM t"}
     assert task.environment.describe(task.train[0]) == "CREATE TABLE t (a INTEGER, b TEXT);"
-    assert task.environment.judge(task.train[0], Attempt("one", "SELECT 2")).correct
+    assert score_attempt(task.environment, task.train[0], Attempt("one", "SELECT 2")).correct
 
 
 BAD: dict[str, tuple[dict[str, str | bytes | None], str, str, int | None]] = {
@@ -170,15 +170,14 @@ CUSTOM = """
 from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
-from ace.task import Verdict
+from ace.task import Outcome
 
 @dataclass
 class Echo:
     folder: Path
     options: dict[str, object]
     def describe(self, sample): return str(self.options["greeting"])
-    def judge(self, sample, attempt): return Verdict(True, 1.0)
-    def feedback(self, sample, attempt, kind): ...
+    def score(self, sample, attempt): return Outcome(score=1.0)
     def check(self, sample): ...
 
 class Half:
@@ -192,7 +191,7 @@ def test_an_environment_from_the_task_folder(tmp_path: Path) -> None:
     task = load_task(write(tmp_path, GOOD | {"task.toml": toml, "own/echo.py": CUSTOM}))
     assert task.environment.describe(task.train[0]) == "hello"
     write(tmp_path, {"task.toml": toml.replace("Echo", "Half")})
-    with pytest.raises(TaskError, match="Half has no method judge, feedback, check"):
+    with pytest.raises(TaskError, match="Half has no method score, check"):
         load_task(tmp_path)
 
 
@@ -211,7 +210,7 @@ def test_a_dump_is_a_script(tmp_path: Path) -> None:
     dump = "\n".join(connection.iterdump())  # wraps everything in a transaction
     connection.close()
     task = load_task(write(tmp_path, GOOD | {"demo.sql": dump}))
-    assert task.environment.judge(task.train[0], Attempt("one", "SELECT 2")).correct
+    assert score_attempt(task.environment, task.train[0], Attempt("one", "SELECT 2")).correct
 
 
 def test_find_tasks(tmp_path: Path) -> None:
@@ -245,6 +244,5 @@ def test_intercode_becomes_a_task(tmp_path: Path) -> None:
     samples = task.train + task.val + task.test
     assert len(samples) == 45
     for sample in samples:
-        assert task.environment.judge(
-            sample, Attempt(sample.id, f"```sql\n{sample.data['gold_sql']}\n```")
-        ).correct
+        attempt = Attempt(sample.id, f"```sql\n{sample.data['gold_sql']}\n```")
+        assert score_attempt(task.environment, sample, attempt).correct

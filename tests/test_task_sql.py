@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ace.task import Attempt, Database, Feedback, FeedbackKind, Sample, SqlEnvironment
+from ace.task import Attempt, Database, Fact, Feedback, FeedbackKind, Sample, SqlEnvironment, Topic, Verdict
 
 SCRIPT = """
 CREATE TABLE cust (id INTEGER PRIMARY KEY, nm TEXT, seg TEXT);
@@ -46,8 +46,12 @@ def sample(gold_sql: str = GOLD, **data: Any) -> Sample:
     return Sample("s1", "Who?", {"gold_sql": gold_sql, **data})
 
 
+def topics(*names: str) -> frozenset[Topic]:
+    return frozenset(map(Topic, names))
+
+
 def feedback(shop: SqlEnvironment, sql: str, kind: FeedbackKind, gold_sql: str = GOLD) -> Feedback:
-    return shop.feedback(sample(gold_sql), Attempt("s1", sql), kind)
+    return shop.score(sample(gold_sql), Attempt("s1", sql)).shown(kind)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +114,7 @@ def test_time_and_rows_are_limited(database: Database) -> None:
 def test_any_text_is_only_data(text: str) -> None:
     shop = SqlEnvironment({"shop": Database(lambda: sqlite3.connect(":memory:", check_same_thread=False))})
     attempt = Attempt("s1", text)
-    assert not shop.judge(sample("SELECT 1 WHERE 0"), attempt).correct or "select" in text.lower()
+    assert not shop.score(sample("SELECT 1 WHERE 0"), attempt).correct or "select" in text.lower()
 
 
 def test_a_closed_world_is_described(shop: SqlEnvironment) -> None:
@@ -138,15 +142,16 @@ def test_a_closed_world_is_described(shop: SqlEnvironment) -> None:
 )
 def test_judging(shop: SqlEnvironment, gold: str, sql: str, correct: bool) -> None:
     gold = FOREVER + gold if "FROM n " in gold else gold
-    verdict = shop.judge(sample(gold), Attempt("s1", sql))
-    assert (verdict.correct, verdict.score) == (correct, float(correct))
-    assert shop.feedback(sample(gold), Attempt("s1", sql), FeedbackKind.LABELS).passed is correct
+    outcome = shop.score(sample(gold), Attempt("s1", sql))
+    assert (outcome.correct, outcome.score) == (correct, float(correct))
+    assert outcome.shown(FeedbackKind.LABELS).passed is correct
 
 
 def test_an_attempt_without_an_answer_is_wrong(shop: SqlEnvironment) -> None:
     attempt = Attempt("s1", "", error="the model timed out")
-    assert shop.judge(sample(), attempt).detail == "the model timed out"
-    assert shop.feedback(sample(), attempt, FeedbackKind.EXECUTION).text == "error: the model timed out"
+    outcome = shop.score(sample(), attempt)
+    assert outcome.verdict == Verdict(False, 0.0, "the model timed out")
+    assert outcome.shown(FeedbackKind.EXECUTION).text == "error: the model timed out"
 
 
 def test_labels_show_the_gold_and_what_it_uses(shop: SqlEnvironment) -> None:
@@ -155,14 +160,15 @@ def test_labels_show_the_gold_and_what_it_uses(shop: SqlEnvironment) -> None:
     )
     assert shown.text == "1 row (nm)\n'Ann'"
     assert shown.passed is False
-    assert shown.expected == f"Right SQL: {GOLD}"
-    assert shown.missing == ("ord.st = 5", "ord.tot > 987") and set(shown.missing) <= set(shown.uses)
-    assert shown.subjects == {"cust", "ord", "cust.nm", "cust.id", "ord.cid", "ord.st", "ord.tot"}
+    assert shown.right_answer == f"Right SQL: {GOLD}"
+    assert shown.missing == (Fact("ord.st = 5", topics("ord.st")), Fact("ord.tot > 987", topics("ord.tot")))
+    assert set(shown.missing) <= set(shown.facts)
+    assert shown.topics == {"cust.nm", "cust.id", "ord.cid", "ord.st", "ord.tot"}
 
 
-def test_subjects_are_resolved_by_the_database(shop: SqlEnvironment) -> None:
+def test_topics_are_resolved_by_the_database(shop: SqlEnvironment) -> None:
     gold = "WITH x AS (SELECT tot AS seg FROM ord) SELECT count(*), max(x.seg) FROM x, CUST AS y"
-    assert feedback(shop, "", FeedbackKind.LABELS, gold).subjects == {"ord", "ord.tot", "cust"}
+    assert feedback(shop, "", FeedbackKind.LABELS, gold).topics == {"ord.tot"}
 
 
 def test_values_are_shown_as_literals(shop: SqlEnvironment) -> None:
@@ -199,7 +205,7 @@ def test_without_labels_nothing_depends_on_the_gold(
     for kind in (FeedbackKind.EXECUTION, FeedbackKind.NONE):
         shown = feedback(shop, sql, kind, gold)
         assert shown == feedback(shop, sql, kind, other)
-        assert shown == shop.feedback(Sample("s1", "Who?"), Attempt("s1", sql), kind)
+        assert shown == shop.observe(Sample("s1", "Who?"), Attempt("s1", sql)).shown(kind)
         assert (shown.passed, shown.expected) == (None, "")
         assert not any(taint in repr(shown) for taint in ("taint", "31337", "987"))
 
@@ -209,13 +215,13 @@ def test_no_feedback_is_empty(shop: SqlEnvironment) -> None:
 
 
 def test_execution_names_what_the_attempt_touched(shop: SqlEnvironment) -> None:
-    assert feedback(shop, "SELECT o.tot FROM ord o", FeedbackKind.EXECUTION).subjects == {"ord", "ord.tot"}
-    assert feedback(shop, "SELECT oops FROM ord", FeedbackKind.EXECUTION).subjects == {"ord"}
+    assert feedback(shop, "SELECT o.tot FROM ord o", FeedbackKind.EXECUTION).topics == {"ord.tot"}
+    assert feedback(shop, "SELECT oops FROM ord", FeedbackKind.EXECUTION).topics == {"ord"}
 
 
 def test_threads_share_an_environment(shop: SqlEnvironment) -> None:
     def judge(number: int) -> bool:
-        return shop.judge(sample(), Attempt("s1", f"{GOLD} AND {number} = {number}")).correct
+        return shop.score(sample(), Attempt("s1", f"{GOLD} AND {number} = {number}")).correct
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(judge, range(100)))

@@ -51,7 +51,9 @@ def written(folder: Path, *rows: Any) -> Path:
 def test_rows(tmp_path: Path) -> None:
     (trace,) = read(written(tmp_path, ROW))
     assert (trace.id, trace.sample, trace.answer, trace.correct) == ("7", "7", "5", False)
-    assert trace.feedback(LABELS).passed is False and "off by one" in trace.feedback(LABELS).text
+    assert (
+        trace.outcome().shown(LABELS).passed is False and "off by one" in trace.outcome().shown(LABELS).text
+    )
 
 
 def test_chat(tmp_path: Path) -> None:
@@ -79,7 +81,7 @@ def test_tau(tmp_path: Path) -> None:
     first, second = read(file)
     assert (first.id, second.id, first.sample) == ("3#1", "3#2", "3")
     assert (first.correct, second.correct) == (True, False)
-    assert "Right answer: book(at=9)" in second.feedback(LABELS).text
+    assert "Right answer: book(at=9)" in second.outcome().shown(LABELS).text
 
 
 def test_intercode_answers_with_the_last_action(tmp_path: Path) -> None:
@@ -101,8 +103,8 @@ def test_what_a_label_says_is_shown_with_labels_only(
     bare = Trace(**plain)
     told = Trace(**plain, correct=correct, score=score or 0.0, remark=remark, expected="the gold")
     for kind in (EXECUTION, NONE):
-        assert told.feedback(kind) == bare.feedback(kind)
-    assert told.feedback(NONE).text == ""
+        assert told.outcome().shown(kind) == bare.outcome().shown(kind)
+    assert told.outcome().shown(NONE).text == ""
     assert told.attempt(Sample("s", question)) == bare.attempt(Sample("s", question))
 
 
@@ -204,4 +206,4 @@ def test_recorded_tau() -> None:
     traces = read(TAU / "gpt-4o-airline.json")
     assert len(traces) == len({trace.id for trace in traces}) == 200
     assert len({trace.sample for trace in traces}) == 50 and sum(bool(t.correct) for t in traces) == 84
-    assert all(len(trace.feedback(LABELS).text) < 8_000 for trace in traces)
+    assert all(len(trace.outcome().shown(LABELS).text) < 8_000 for trace in traces)

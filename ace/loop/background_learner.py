@@ -46,7 +46,15 @@ class Ended:
     stopped: str = ""
 
 
-Judged = tuple[Trial, Episode]  # an answer that has been scored, and its record
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Holds an answer that has been scored, and its record. `judge_error`: why it could not be."""
+
+    trial: Trial
+    episode: Episode
+    judge_error: str = ""
+
+
 Item = Judged | FeedbackCame | Ended
 
 
@@ -108,8 +116,8 @@ class BackgroundLearner:
                     return stopped
                 case FeedbackCame():
                     self.look()
-                case trial, episode:
-                    self._step(trial, episode, ONLINE)
+                case Judged():
+                    self._step(item, ONLINE)
             waiting.task_done()
         raise RunStopped("The run has ended; what waits is in the file.")
 
@@ -142,26 +150,27 @@ class BackgroundLearner:
         episodes = self._run.store.episodes(ids=[feedback.episode])
         if not episodes:
             return
-        trial, episode = _trial_of(self._run, episodes[-1], feedback)
+        judged = _judge_by(feedback, self._run, episodes[-1])
         phase = _AGAIN if feedback.episode in self._judged else ONLINE
-        self._step(trial, episode, phase, feedback)
+        self._step(judged, phase, feedback)
         self._judged.add(feedback.episode)
 
-    def _step(self, trial: Trial, episode: Episode, phase: Phase, feedback: Said | None = None) -> None:
+    def _step(self, judged: Judged, phase: Phase, feedback: Said | None = None) -> None:
         run = self._run
-        samples = [trial.sample] if trial.provable else []
-        self._stream.step(samples, partial(self._study, trial, episode, phase, feedback))
+        samples = [judged.trial.sample] if judged.trial.provable else []
+        self._stream.step(samples, partial(self._study, judged, phase, feedback))
         answers = len(self._stream.right)
         total = len(run.task.train) if run.settings.behind else answers
         run.progress(str(ONLINE), answers, total, self._stream.note())
 
-    def _study(self, trial: Trial, episode: Episode, phase: Phase, feedback: Said | None) -> StepWork:
-        run = self._run
+    def _study(self, judged: Judged, phase: Phase, feedback: Said | None) -> StepWork:
+        run, trial, episode = self._run, judged.trial, judged.episode
         word = f", word {feedback.number}" if feedback else ""  # each attempt has an id, whoever asks again
         lab = run.lab(ONLINE)
         purpose = f"{trial.sample.id} {trial.episode}{word}"
         bench = lab.bench(purpose, phase=phase, calls_for=trial.sample.id)
         bench.episodes.append(episode)
+        bench.judge_error = judged.judge_error
         with lab.counting_for(trial.sample.id):
             newest = self._attempt_again(trial, episode, lab)
         work = steps.learn_from(run, lab, [replace(newest, recorded=True)], skip_episodes=1)
@@ -177,7 +186,7 @@ class BackgroundLearner:
         return lab.bench_of(trial).solve(trial.sample, self._run.playbook)
 
 
-def _trial_of(run: Run, episode: Episode, feedback: Said) -> Judged:
+def _judge_by(feedback: Said, run: Run, episode: Episode) -> Judged:
     """Return what the learner may see of an answer, now that there is feedback on it."""
     known = next((sample for sample in run.task.train if sample.id == episode.sample_id), None)
     if known is None:
@@ -192,16 +201,22 @@ def _trial_of(run: Run, episode: Episode, feedback: Said) -> Judged:
     if provable:
         shown = score_attempt(environment, sample, attempt).shown(FeedbackKind.LABELS)
     else:
-        shown = replace(episode.feedback, kind=FeedbackKind.LABELS, expected=feedback.expected)
+        shown = replace(
+            episode.feedback,
+            kind=FeedbackKind.LABELS,
+            expected=feedback.expected,
+            expected_kind="answer",
+        )
     shown = _add_words(shown, feedback)
     verdict = Verdict(feedback.right, float(feedback.right), f"said by {feedback.author}")
     trial = Trial(sample, attempt, shown, episode.id, provable)
-    return locate_label(trial, _find(run, sample)), replace(episode, feedback=shown, verdict=verdict)
+    trial = locate_label(trial, _find(run, sample))
+    return Judged(trial, replace(episode, feedback=shown, verdict=verdict))
 
 
 def _add_words(shown: Feedback, feedback: Said) -> Feedback:
     text = "\n".join(filter(None, (shown.text, feedback.text)))
-    return replace(shown, passed=feedback.right, text=text)
+    return replace(shown, passed=feedback.right, score=float(feedback.right), text=text)
 
 
 def _find(run: Run, sample: Sample) -> str:

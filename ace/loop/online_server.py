@@ -27,6 +27,7 @@ from ace.loop.background_learner import (
     FeedbackCame,
     Inbox,
     Item,
+    Judged,
     learn_behind,
 )
 from ace.loop.contexts import build_contexts, build_solver
@@ -109,7 +110,7 @@ class OnlineServer:
         with self._parts.models.meter.about(sample.id):
             trial = bench.solve(sample, playbook)
         self._keep(bench)
-        self._put((trial, bench.episodes[0]))
+        self._put(Judged(trial, bench.episodes[0], bench.judge_error))
 
     def close(self, stopped: str = "") -> Report:
         """Learn from what waits, then end the run and return its report. Raises what ended the learner early."""

@@ -22,7 +22,7 @@ from ace.loop.run_outcome import finish
 from ace.methods.protocol import Moment, Trial
 from ace.runs.report import Report
 from ace.runs.steps import Phase, PhaseKind
-from ace.settings import FeedbackKind, Settings
+from ace.settings import Settings
 from ace.store import Store
 from ace.task.scoring import score_attempt
 from ace.task.traces import WITHOUT_A_TASK, Recorded, Trace, fingerprint, match, numbered
@@ -100,12 +100,10 @@ def _record(lab: StepLab, recorded: Recorded, right_answer: str) -> Trial:
     trace, sample = recorded.trace, recorded.sample
     bench, attempt = lab.bench(trace.id), trace.attempt(sample)
     if not recorded.provable:
-        label = right_answer if lab.settings.feedback is FeedbackKind.LABELS else ""
-        shown = trace.feedback(lab.settings.feedback, label)
-        trial = bench.record_shown(sample, attempt, shown, trace.verdict, provable=False)
-        return replace(trial, recorded=True)
+        trial = bench.record(sample, attempt, trace.outcome(right_answer))
+        return replace(trial, provable=False, recorded=True)
     outcome = score_attempt(bench.place.task.environment, sample, attempt)
     if trace.correct not in (None, outcome.correct):
-        outcome = replace(outcome, detail=f"{outcome.detail}; {trace.outcome}".lstrip("; "))
+        outcome = replace(outcome, detail=f"{outcome.detail}; {trace.record}".lstrip("; "))
     trial = bench.record(sample, attempt, outcome)
     return replace(trial, shown=(*trace.turns, trace.answer, trace.error), recorded=True)

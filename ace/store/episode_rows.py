@@ -5,6 +5,7 @@ Functions over a connection that is already inside a transaction. Rows are only 
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -14,12 +15,14 @@ from ace.playbook.model import Operation, Rejection
 from ace.runs.records import Proposal, Reason
 from ace.store import checked_rows
 from ace.store.sqlite_text import strings, to_json, to_text
-from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
+from ace.task.types import Attempt, Episode, Fact, Feedback, FeedbackKind, Topic, Verdict
 
 _EPISODES = """SELECT id, phase, context_version, sample_id, question, answer, correct, score, detail,
     error, reply, feedback_kind, feedback, passed, ran, expected, subjects, missing, uses FROM episodes"""
 _PROPOSALS = "SELECT sample_id, author, delta, outcome, why, episodes, attempts, reason FROM proposals"
 _REASONS = {reason.value: reason for reason in Reason}
+_FAILS = re.compile(r"The right ([^:\n]{1,40}) fails: (.+)", re.DOTALL)
+_RIGHT = re.compile(r"Right ([^:\n]{1,40}): (.+)", re.DOTALL)
 
 
 def add_episodes(db: sqlite3.Connection, run: int | None, episodes: Iterable[Episode]) -> None:
@@ -86,14 +89,16 @@ def _episode_row(e: Episode) -> tuple[Any, ...]:
     scored = to_text(e.attempt.answer), e.verdict.correct, float(e.verdict.score), to_text(e.verdict.detail)
     said = to_text(e.attempt.error), to_text(e.attempt.text)
     shown = e.feedback.kind.value, to_text(e.feedback.text), e.feedback.passed, e.feedback.ran
-    parts = to_json(e.feedback.missing), to_json(e.feedback.uses)
-    gold = to_text(e.feedback.expected), to_json(sorted(e.feedback.subjects)), *parts
+    missing, facts = ([fact.text for fact in some] for some in (e.feedback.missing, e.feedback.facts))
+    parts = to_json(missing), to_json(facts)
+    gold = to_text(e.feedback.right_answer), to_json(sorted(e.feedback.topics)), *parts
     return (*asked, *scored, *said, *shown, *gold)
 
 
 def _episode(row: tuple[Any, ...]) -> Episode:
     identity, phase, version, sample, question, answer, correct, score, detail, error, reply, *shown = row
     kind, text, passed, ran, expected, subjects, missing, uses = shown
+    expected_kind, answer, label_error = _expected(expected)
     return Episode(
         id=identity,
         sample_id=sample,
@@ -103,16 +108,27 @@ def _episode(row: tuple[Any, ...]) -> Episode:
             FeedbackKind(kind),
             text,
             passed=_maybe(passed),
-            expected=expected,
-            subjects=frozenset(strings(subjects)),
+            expected=answer,
+            expected_kind=expected_kind,
+            label_error=label_error,
+            topics=frozenset(map(Topic, strings(subjects))),
             ran=_maybe(ran),
-            missing=strings(missing),
-            uses=strings(uses),
+            missing=tuple(map(Fact, strings(missing))),
+            facts=tuple(map(Fact, strings(uses))),
         ),
         verdict=Verdict(bool(correct), score, detail),
         context_version=version,
         phase=phase,
     )
+
+
+def _expected(sentence: str) -> tuple[str, str, str]:
+    """Return kind, right answer and label error of the feedback whose `right_answer` is `sentence`."""
+    if match := _FAILS.fullmatch(sentence):
+        return match[1], "", match[2]
+    if match := _RIGHT.fullmatch(sentence):
+        return match[1], match[2], ""
+    return "" if sentence else "answer", sentence, ""
 
 
 def _maybe(value: int | None) -> bool | None:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from ace.task.define import JudgeEnvironment, define_task
+from ace.task.define import define_task
 from ace.task.environments.answer import AnswerEnvironment
+from ace.task.environments.judge import JudgeEnvironment
 from ace.task.environments.sql.database import Database, Result
 from ace.task.environments.sql.sql_environment import SqlEnvironment
 from ace.task.environments.sql.sqltext import extract_sql
 from ace.task.folder import find_tasks, load_task
 from ace.task.samples import check_task
+from ace.task.scoring import observe_attempt, score_attempt
 from ace.task.types import (
     Attempt,
-    Dissecting,
     Environment,
     Episode,
+    Fact,
+    Failure,
     Feedback,
     FeedbackKind,
+    Observing,
+    Outcome,
     Sample,
-    SelfChecking,
     Task,
     TaskContext,
+    Topic,
     Verdict,
 )
 
@@ -27,22 +32,27 @@ __all__ = [
     "AnswerEnvironment",
     "Attempt",
     "Database",
-    "Dissecting",
     "Environment",
     "Episode",
+    "Fact",
+    "Failure",
     "Feedback",
     "FeedbackKind",
     "JudgeEnvironment",
+    "Observing",
+    "Outcome",
     "Result",
     "Sample",
-    "SelfChecking",
     "SqlEnvironment",
     "Task",
     "TaskContext",
+    "Topic",
     "Verdict",
     "check_task",
     "define_task",
     "extract_sql",
     "find_tasks",
     "load_task",
+    "observe_attempt",
+    "score_attempt",
 ]

@@ -130,7 +130,7 @@ def _custom(table: Table, module_name: str, class_name: str) -> Environment:
     except Exception as error:  # the user's own code: whatever it raises, the field to look at is this one
         what = f"{type(error).__name__}: {error}"
         raise table.problem("environment", f"{module_name}:{class_name} does not load ({what}).") from error
-    methods = ("describe", "judge", "feedback", "check")
+    methods = ("describe", "score", "check")
     if missing := [name for name in methods if not callable(getattr(environment, name, None))]:
         raise table.problem("environment", f"{class_name} has no method {', '.join(missing)}.")
     return environment  # type: ignore[no-any-return]  # checked just above

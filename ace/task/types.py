@@ -1,16 +1,20 @@
-"""What is asked, what was done, how it scored, and what the learner may see of that.
+"""What is asked, what was done, what the environment says of it, and what a learner may see of that.
 
-Verdict and Feedback are different types on purpose: a verdict may use labels and goes to metrics
-only; feedback is all that roles and acceptance rules ever see.
+An environment scores an attempt once, which gives an `Outcome`. It may hold labels, so metrics read its
+verdict, and `Outcome.shown` is the only way from it to a role or an acceptance rule.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, NewType, Protocol, runtime_checkable
+
+_LONGEST_SUMMARY = 300
+
+Topic = NewType("Topic", str)
 
 
 class FeedbackKind(StrEnum):
@@ -23,7 +27,7 @@ class FeedbackKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One task. `data` is what the environment needs beside the question (gold answer, database).
+    """Hold one question. `data` is what the environment needs beside it (gold answer, database).
 
     `file` and `line` say where the row stands, for messages; they are no part of its identity.
     """
@@ -35,22 +39,50 @@ class Sample:
     line: int = field(default=0, compare=False)
 
 
+class Failure(StrEnum):
+    """Reasons why an attempt has no answer."""
+
+    UNREACHABLE = "unreachable"  # ModelUnavailable
+    REFUSED = "refused"  # another ModelError
+    CONTEXT = "context"
+    EMPTY = "empty"
+    OTHER = "other"
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What the generator did. `error` says why there is no answer; `text` is the raw reply."""
+    """Hold what the generator did: its answer and the raw reply.
+
+    `failure` is the reason why there is no answer, `error` the sentence about it for people.
+    """
 
     sample_id: str
     answer: str
     text: str = ""
     error: str = ""
+    failure: Failure | None = None
+    reasoning: str = ""
+    finish_reason: str = ""
+
+    @property
+    def summary(self) -> str:
+        """Return the answer, or the error, in one line of at most 300 characters."""
+        answer = self.answer.strip()
+        text = f"answer: {answer}" if answer else f"error: {self.error or 'no answer'}"
+        return text if len(text) <= _LONGEST_SUMMARY else text[: _LONGEST_SUMMARY - 3] + "..."
 
 
-JUDGE_FAILED = "the judge failed"  # how the detail of a verdict begins that says nothing of the answer
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Name a part of a right answer, or of an attempt, and the topics that it mentions."""
+
+    text: str
+    topics: frozenset[Topic] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How an attempt scored, 0 to 1. For metrics only: never shown to a role."""
+    """Say how an attempt scored, 0 to 1. For metrics only: never shown to a role."""
 
     correct: bool
     score: float
@@ -59,30 +91,114 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """What the learner may see. `passed` is None when nothing shown says right or wrong.
+    """Hold what a learner may see of an outcome.
 
-    `uses` is what the right answer is made of, `missing` those parts of it that the attempt has not; also
-    only with labels.
-    `ran` is evidence without labels: the attempt ran and returned something, or passed the environment's own
-    check where it has one (`SelfChecking`); None when nothing is shown.
-    `text` describes the outcome (rows or error). `expected` describes the right answer and is empty
-    unless labels are allowed. `subjects` name what the sample touches (tables, columns, topics),
-    derived from the attempt, and from the gold answer only when labels are allowed.
+    `passed` and `score` are None when nothing shown says right or wrong. `expected`, `facts`, `missing` and
+    `label_error` come from labels. `ran` is evidence without labels: the attempt ran and returned something.
+    `checked`: `ran` is the environment's own check of the answer and stands in for a verdict.
+    `topics` come from the attempt, or from the right answer where labels are allowed.
     """
 
     kind: FeedbackKind
     text: str
     passed: bool | None = None
+    score: float | None = None
     expected: str = ""
-    subjects: frozenset[str] = frozenset()
+    expected_kind: str = "answer"
+    label_error: str = ""
+    topics: frozenset[Topic] = frozenset()
+    facts: tuple[Fact, ...] = ()
+    missing: tuple[Fact, ...] = ()
     ran: bool | None = None
-    missing: tuple[str, ...] = ()
-    uses: tuple[str, ...] = ()
+    checked: bool = False
+    parts: tuple[Fact, ...] = ()
+
+    @property
+    def solved(self) -> bool | None:
+        """Tell whether it is right, as far as a learner may see; None when nothing shown says so."""
+        return self.ran if self.passed is None else self.passed
+
+    @property
+    def right_answer(self) -> str:
+        """Return the sentence for prompts, as "Right SQL: SELECT ..."; "" where no label is shown."""
+        if self.label_error:
+            return f"The right {self.expected_kind} fails: {self.label_error}"
+        if not self.expected or not self.expected_kind:
+            return self.expected
+        return f"Right {self.expected_kind}: {self.expected}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """Hold all that an environment says of one attempt.
+
+    `score` is a number from 0 to 1, or None when nothing judged the attempt. Free of labels: `observed` (what
+    the environment showed), `ran` (it ran and returned something), `self_check` (the environment's own check
+    of the answer, from the question alone), `topics` and `parts` of the attempt. From labels: `detail` (for
+    metrics only), `expected` (the right answer, which prompts name by `expected_kind`), `label_topics`,
+    `facts` (what the right answer is made of), `missing` (those that the attempt has not), `annotated`
+    (replaces `observed` where labels are shown) and `label_error` (the label is broken: no answer could be
+    right). `judge_error`: scoring failed, which says nothing of the answer.
+    """
+
+    score: float | None = None
+    observed: str = ""
+    detail: str = ""
+    ran: bool | None = None
+    self_check: bool | None = None
+    expected: str = ""
+    expected_kind: str = "answer"
+    topics: frozenset[Topic] = frozenset()
+    label_topics: frozenset[Topic] = frozenset()
+    facts: tuple[Fact, ...] = ()
+    missing: tuple[Fact, ...] = ()
+    parts: tuple[Fact, ...] = ()
+    annotated: str = ""
+    label_error: str = ""
+    judge_error: str = ""
+
+    @property
+    def correct(self) -> bool:
+        """Return whether the attempt got the full score."""
+        return self.score == 1.0
+
+    @property
+    def verdict(self) -> Verdict:
+        """Return the score for metrics: an attempt that nothing judged counts as wrong."""
+        detail = f"the judge failed: {self.judge_error}" if self.judge_error else self.detail
+        return Verdict(self.correct, self.score or 0.0, detail)
+
+    def shown(self, kind: FeedbackKind) -> Feedback:
+        """Return what a learner may see: all, what needs no label, or nothing."""
+        if kind is FeedbackKind.NONE:
+            return Feedback(kind, "")
+        ran = self.ran if self.self_check is None else self.self_check
+        if kind is FeedbackKind.EXECUTION:
+            checked = self.self_check is not None
+            return Feedback(
+                kind, self.observed, topics=self.topics, ran=ran, checked=checked, parts=self.parts
+            )
+        text = self.annotated or self.observed
+        if self.label_error:  # no answer could be right, so nothing is said of this one
+            return Feedback(kind, text, label_error=self.label_error, expected_kind=self.expected_kind)
+        return Feedback(
+            kind,
+            text,
+            passed=None if self.score is None else self.correct,
+            score=self.score,
+            expected=self.expected,
+            expected_kind=self.expected_kind,
+            topics=self.label_topics or self.topics,
+            facts=self.facts,
+            missing=self.missing,
+            ran=ran,
+            parts=self.parts,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """The raw record of one attempt. `context_version` is the playbook version its run step began with:
+    """Record one attempt. `context_version` is the playbook version its run step began with:
     an attempt that tries out a proposal saw that version with the proposal applied.
     """
 
@@ -97,18 +213,14 @@ class Episode:
 
 
 class Environment(Protocol):
-    """What an attempt acts on. Methods are thread-safe and never raise for a bad attempt."""
+    """Scores attempts. Methods are called from several threads."""
 
     def describe(self, sample: Sample) -> str:
-        """What the generator is told beside instructions and question, for example a schema."""
+        """Return what the generator is told beside instructions and question, for example a schema."""
         ...
 
-    def judge(self, sample: Sample, attempt: Attempt) -> Verdict:
-        """How the attempt scores: for metrics, so it may use labels."""
-        ...
-
-    def feedback(self, sample: Sample, attempt: Attempt, kind: FeedbackKind) -> Feedback:
-        """What the learner sees: nothing that comes from a label unless `kind` is LABELS."""
+    def score(self, sample: Sample, attempt: Attempt) -> Outcome | Awaitable[Outcome]:
+        """Return all there is to say of an attempt. Called once for each; what it raises is recorded."""
         ...
 
     def check(self, sample: Sample) -> None:
@@ -117,20 +229,11 @@ class Environment(Protocol):
 
 
 @runtime_checkable
-class SelfChecking(Protocol):
-    """An environment that can tell a right answer from its question alone, as with a puzzle."""
+class Observing(Protocol):
+    """Environments that show something of an attempt without any label, as for served questions."""
 
-    def self_check(self, sample: Sample, attempt: Attempt) -> bool:
-        """Whether the answer holds. Never looks at a label: the outcome is shown, and lessons rest on it."""
-        ...
-
-
-@runtime_checkable
-class Dissecting(Protocol):
-    """An environment that can say what an attempt is made of, in the words of `Feedback.uses`."""
-
-    def parts(self, sample: Sample, attempt: Attempt) -> tuple[str, ...]:
-        """Without labels, and empty for what cannot be taken apart."""
+    def observe(self, sample: Sample, attempt: Attempt) -> Outcome:
+        """Return what can be seen without a label: no score, and nothing that depends on one."""
         ...
 
 

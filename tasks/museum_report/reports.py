@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ace.agent.ledger import figures
 from ace.errors import TaskError
-from ace.task import Attempt, Feedback, FeedbackKind, Sample, Verdict
+from ace.task import Attempt, Outcome, Sample
 
 _TITLES = re.compile(r"parts, in this order: (?P<titles>[^.\n]+)\.")
 _LENGTH = re.compile(r"(?P<least>\d+) to (?P<most>\d+) words")
 _FACT = re.compile(r"^- (?P<fact>.+)$", re.MULTILINE)
-_RIGHT = 1.0
 
 
 @dataclass(frozen=True)
@@ -55,22 +54,19 @@ class Reports:
     def describe(self, sample: Sample) -> str:
         return ""
 
-    def judge(self, sample: Sample, attempt: Attempt) -> Verdict:
-        """The score is the share of checks that hold; right means all of them."""
+    def score(self, sample: Sample, attempt: Attempt) -> Outcome:
+        """Score the share of checks that hold; right means all of them."""
         flaws, checks = self._flaws(sample, attempt)
-        score = 1 - len(flaws) / checks
-        return Verdict(score == _RIGHT, score, "; ".join(flaws) or attempt.error)
+        return Outcome(
+            score=1 - len(flaws) / checks,
+            observed="; ".join(flaws) or "The report holds all that was asked for.",
+            detail="; ".join(flaws) or attempt.error,
+            self_check=not flaws,
+        )
 
-    def self_check(self, sample: Sample, attempt: Attempt) -> bool:
-        return not self._flaws(sample, attempt)[0]
-
-    def feedback(self, sample: Sample, attempt: Attempt, kind: FeedbackKind) -> Feedback:
-        if kind is FeedbackKind.NONE:
-            return Feedback(kind, "")
-        flaws, _ = self._flaws(sample, attempt)
-        text = "; ".join(flaws) or "The report holds all that was asked for."
-        passed = not flaws if kind is FeedbackKind.LABELS else None
-        return Feedback(kind, text, passed, ran=not flaws)
+    def observe(self, sample: Sample, attempt: Attempt) -> Outcome:
+        """Return the same checks: none of them needs a label."""
+        return replace(self.score(sample, attempt), score=None)
 
     def check(self, sample: Sample) -> None:
         if Brief.of(sample.question) is None:

@@ -50,7 +50,7 @@ def seen_in(question: str, attempt: Attempt, feedback: Feedback, more: Iterable[
 def labelled(feedback: Feedback) -> tuple[str, ...]:
     """What labels say, without the words that introduce it, and the names of what was touched."""
     parts = [fact.text for fact in (*feedback.facts, *feedback.missing)]
-    return (feedback.expected, *parts, *sorted(feedback.topics))
+    return (feedback.label_error or feedback.expected, *parts, *sorted(feedback.topics))
 
 
 def waiting(held: Iterable[Add], playbook: Playbook) -> Delta:

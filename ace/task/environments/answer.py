@@ -12,10 +12,9 @@ from math import isclose
 from typing import Any
 
 from ace.errors import TaskError
-from ace.task.types import Attempt, Feedback, FeedbackKind, Sample, Verdict
+from ace.task.types import Attempt, Outcome, Sample, Topic
 
 Scorer = Callable[[str, str], float]
-_SHOWN = 300
 
 _NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?", re.IGNORECASE)
 _THOUSANDS = re.compile(r"(?<=\d)[,_'\u2019\u00a0\u202f](?=\d{3}(?!\d))")
@@ -90,6 +89,8 @@ def labels(text: str) -> list[str]:
 class AnswerEnvironment:
     """Samples carry `answer`: text, a number, or a list of labels."""
 
+    bounded = True
+
     def __init__(self, scorer: str = "exact", *, ordered: bool = True) -> None:
         self.scorer = scorer
         self._score = label_set if scorer == "labels" and not ordered else SCORERS[scorer]
@@ -97,17 +98,17 @@ class AnswerEnvironment:
     def describe(self, sample: Sample) -> str:
         return ""
 
-    def judge(self, sample: Sample, attempt: Attempt) -> Verdict:
-        score = self._score(gold_text(sample), attempt.answer)
-        return Verdict(score == 1.0, score, attempt.error)
-
-    def feedback(self, sample: Sample, attempt: Attempt, kind: FeedbackKind) -> Feedback:
-        if kind is not FeedbackKind.LABELS:
-            return without_labels(attempt, kind)
+    def score(self, sample: Sample, attempt: Attempt) -> Outcome:
+        """Compare the answer with the gold answer. Raises TaskError when the sample has none."""
         gold = gold_text(sample)
-        subjects = frozenset(labels(gold)) if self.scorer == "labels" else frozenset[str]()
-        passed = self.judge(sample, attempt).correct
-        return Feedback(kind, outcome(attempt), passed, f"Right answer: {gold}", subjects)
+        topics = frozenset(map(Topic, labels(gold))) if self.scorer == "labels" else frozenset[Topic]()
+        return Outcome(
+            score=self._score(gold, attempt.answer),
+            observed=attempt.summary,
+            detail=attempt.error,
+            expected=gold,
+            label_topics=topics,
+        )
 
     def check(self, sample: Sample) -> None:
         gold = gold_text(sample)
@@ -128,19 +129,6 @@ def gold_text(sample: Sample) -> str:
             return repr(number)
         case other:
             raise _problem(sample, f"Expected text, a number or a list of texts, found {other!r:.60}.")
-
-
-def without_labels(attempt: Attempt, kind: FeedbackKind) -> Feedback:
-    """What may be seen of an answer nothing acted on: that there was none, and why."""
-    shown = outcome(attempt) if kind is FeedbackKind.EXECUTION else ""
-    return Feedback(kind, shown)
-
-
-def outcome(attempt: Attempt) -> str:
-    """The attempt in a line."""
-    answer = attempt.answer.strip()
-    text = f"answer: {answer}" if answer else f"error: {attempt.error or 'no answer'}"
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
 
 
 def _plain(text: str) -> str:

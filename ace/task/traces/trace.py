@@ -1,6 +1,6 @@
 """One recorded attempt. What a label says of it and what its environment showed are kept apart.
 
-`attempt`, `verdict` and `feedback` make of it what a run makes of an attempt of its own.
+`attempt` and `outcome` make of it what a run makes of an attempt of its own.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
 
 from ace.errors import TaskError
-from ace.task.environments.answer import outcome
-from ace.task.types import Attempt, Feedback, FeedbackKind, Sample, Task, Verdict
+from ace.task.types import Attempt, Outcome, Sample, Task
 
 WITHOUT_A_TASK = "without a task"  # what a run's record says of logs that no environment can judge
 _MOST = 6_000  # characters of a transcript that the learner is shown
@@ -45,36 +44,47 @@ class Trace:
         return Attempt(sample.id, self.answer, "\n".join(self.turns) or self.answer, self.error)
 
     @property
-    def verdict(self) -> Verdict:
-        said = "" if self.correct is not None else "the log does not say whether it is right"
-        return Verdict(bool(self.correct), self.score, said)
-
-    @property
-    def outcome(self) -> str:
-        """What the log says of it: a label."""
+    def record(self) -> str:
+        """Return what the log says of the attempt: a label, "" where it says nothing."""
         if self.correct is None:
             return ""
         return f"recorded as {'right' if self.correct else 'wrong'}, score {self.score:g}"
 
-    def feedback(self, kind: FeedbackKind, works: str = "") -> Feedback:
-        """As a learner may see it. `works` is the answer of another attempt, recorded as right: a label too.
+    def outcome(self, right: str = "") -> Outcome:
+        """Return what the log and its environment say of the attempt.
 
-        The right answer stands in `expected` only where nothing else is to be shown beside it.
+        `right` is the answer of another attempt at the same sample that was recorded as right: a label too.
+        It is used where the log names no right answer. Where turns are shown, labels stand in front of them
+        and not in `expected`, which would replace them in prompts.
         """
-        if kind is FeedbackKind.NONE:
-            return Feedback(kind, "")
-        answered = outcome(Attempt(self.sample, self.answer, error=self.error))
-        shown = _shortened(self.turns) or answered
-        if kind is FeedbackKind.EXECUTION:
-            return Feedback(kind, shown, ran=self.ran)
-        right = f"Right answer: {self.expected}" if self.expected else ""
-        if works and not right:
-            right = f"Another attempt, which was right: {works}"
+        answered = Attempt(self.sample, self.answer, error=self.error).summary
+        observed = _shortened(self.turns) or answered
+        expected, expected_kind = self.expected, "answer"
+        if right and not expected:
+            expected, expected_kind = right, "answer of another attempt"
+        sentence = f"Right {expected_kind}: {expected}" if expected else ""
         if self.turns:
-            text = _lines(self.outcome, self.remark, right, shown)
-            return Feedback(kind, text, self.correct, ran=self.ran)
-        expected = _lines(right, self.remark) if right else ""
-        return Feedback(kind, _lines(shown, self.outcome, self.remark), self.correct, expected, ran=self.ran)
+            annotated, expected = _lines(self.record, self.remark, sentence, observed), ""
+        else:
+            annotated = _lines(observed, self.record, self.remark)
+        return Outcome(
+            score=self._score,
+            observed=observed,
+            annotated=annotated,
+            detail="" if self.correct is not None else "the log does not say whether it is right",
+            ran=self.ran,
+            expected=_lines(expected, self.remark) if expected else "",
+            expected_kind=expected_kind,
+        )
+
+    @property
+    def _score(self) -> float | None:
+        """The log's word counts more than its number: right is 1, wrong is less than that."""
+        if self.correct is None:
+            return None
+        if self.correct:
+            return 1.0
+        return self.score if self.score < 1.0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +94,13 @@ class Unjudged:
     def describe(self, sample: Sample) -> str:
         return ""
 
-    def judge(self, sample: Sample, attempt: Attempt) -> Verdict:
-        return Verdict(False, 0.0, "nothing can judge it")
+    def score(self, sample: Sample, attempt: Attempt) -> Outcome:
+        """Judge nothing."""
+        return Outcome(detail="nothing can judge it")
 
-    def feedback(self, sample: Sample, attempt: Attempt, kind: FeedbackKind) -> Feedback:
-        return Feedback(kind, "")
+    def observe(self, sample: Sample, attempt: Attempt) -> Outcome:
+        """Show nothing."""
+        return Outcome()
 
     def check(self, sample: Sample) -> None:
         message = f"Sample {sample.id}: recorded attempts without a task have no samples of their own."

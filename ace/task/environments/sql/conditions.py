@@ -6,6 +6,7 @@ sqlglot takes 0.1 s to import, so it is imported on first use.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 _LONGEST = 120
+_COLUMN = re.compile(r"[^\W\d]\w*(?:\.\w+)+")
 
 
 def conditions(sql: str, columns: Collection[str]) -> tuple[str, ...]:
@@ -29,6 +31,11 @@ def missing(uses: Iterable[str], sql: str, columns: Collection[str]) -> tuple[st
     """Those of the gold's conditions `uses` that a query has not."""
     present = {_either_way(fragment) for fragment in conditions(sql, columns)}
     return tuple(part for part in uses if _either_way(part) not in present)
+
+
+def columns_of(fragment: str) -> frozenset[str]:
+    """Return the columns that a condition mentions, as "table.column" in lower case."""
+    return frozenset(name.lower() for name in _COLUMN.findall(fragment))
 
 
 def _either_way(fragment: str) -> tuple[str, ...]:

@@ -1,20 +1,20 @@
 """The `sql` environment: an answer is one SELECT, right when its rows are the gold SQL's rows.
 
-The gold SQL is a label. Only `judge`, `check` and feedback of kind LABELS touch it.
+The gold SQL is a label. `observe` does not touch it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ace.errors import TaskError
-from ace.task.environments.sql.conditions import conditions, missing
+from ace.task.environments.sql.conditions import columns_of, conditions, missing
 from ace.task.environments.sql.database import Database, Result
 from ace.task.environments.sql.same_rows import same_rows
 from ace.task.environments.sql.sqltext import extract_sql, is_ordered
-from ace.task.types import Attempt, Feedback, FeedbackKind, Sample, Verdict
+from ace.task.types import Attempt, Fact, Outcome, Sample, Topic
 
 _SHOWN_ROWS = 5
 _CELL = 60  # characters shown of one value
@@ -24,52 +24,40 @@ _LINE = 300  # and of one line
 class SqlEnvironment:
     """Read-only databases by name. Samples carry `gold_sql`, and `db` when there are several."""
 
+    bounded = True
+
     def __init__(self, databases: Mapping[str, Database]) -> None:
         self.databases = dict(databases)
         self._gold: dict[tuple[str, str], Result] = {}
-        # judge() and feedback() of one attempt follow each other: they must see, and cost, one execution.
-        self._run = lru_cache(maxsize=32)(lambda name, sql: self.databases[name].run(sql))
 
     def describe(self, sample: Sample) -> str:
         """The schema; the same text for every sample of one database."""
         return self._database(sample).schema
 
-    def judge(self, sample: Sample, attempt: Attempt) -> Verdict:
-        result = self._attempted(sample, attempt)
-        gold = self.gold(sample)
-        if result.error or gold.error:
-            return Verdict(False, 0.0, result.error or f"gold SQL: {gold.error}")
-        ordered = is_ordered(sample.data["gold_sql"])
-        whole = not (result.truncated or gold.truncated)
-        correct = whole and same_rows(gold.rows, result.rows, ordered=ordered)
-        return Verdict(correct, float(correct), "" if correct else "the rows differ")
-
-    def feedback(self, sample: Sample, attempt: Attempt, kind: FeedbackKind) -> Feedback:
-        if kind is FeedbackKind.NONE:
-            return Feedback(kind, "")
-        result = self._attempted(sample, attempt)
-        if kind is FeedbackKind.EXECUTION:
-            return Feedback(kind, _outcome(result), subjects=result.reads, ran=_returned(result))
-        passed = self.judge(sample, attempt).correct
-        gold = self.gold(sample)
-        if gold.error:  # no answer could be right, so nothing is said of this one
-            return Feedback(kind, _outcome(result), expected=f"The right SQL fails: {gold.error}")
+    def score(self, sample: Sample, attempt: Attempt) -> Outcome:
+        """Compare the rows with those of the gold SQL, and name the conditions of the gold SQL."""
+        result, gold = self._attempted(sample, attempt), self.gold(sample)
+        seen = _observed(result, attempt)
+        if gold.error:
+            detail = result.error or f"gold SQL: {gold.error}"
+            return replace(seen, detail=detail, label_error=gold.error)
         gold_sql = sample.data["gold_sql"].strip()
+        correct = _same(gold, result, ordered=is_ordered(gold_sql))
         uses = conditions(gold_sql, gold.reads)
-        return Feedback(
-            kind,
-            _outcome(result),
-            passed,
-            f"Right SQL: {gold_sql}",
-            gold.reads,
-            _returned(result),
-            missing(uses, extract_sql(attempt.answer), gold.reads),
-            uses,
+        lacks = missing(uses, extract_sql(attempt.answer), gold.reads)
+        return replace(
+            seen,
+            score=float(correct),
+            detail=result.error or ("" if correct else "the rows differ"),
+            expected=gold_sql,
+            label_topics=_topics(gold.reads),
+            facts=_facts(uses),
+            missing=_facts(lacks),
         )
 
-    def parts(self, sample: Sample, attempt: Attempt) -> tuple[str, ...]:
-        """The conditions of the attempt's own SQL; the columns it reads resolve bare names."""
-        return conditions(extract_sql(attempt.answer), self._attempted(sample, attempt).reads)
+    def observe(self, sample: Sample, attempt: Attempt) -> Outcome:
+        """Run the attempt: rows or error, the columns that it reads, and its own conditions."""
+        return _observed(self._attempted(sample, attempt), attempt)
 
     def check(self, sample: Sample) -> None:
         sql = sample.data.get("gold_sql")
@@ -93,7 +81,7 @@ class SqlEnvironment:
     def _attempted(self, sample: Sample, attempt: Attempt) -> Result:
         if attempt.error and not attempt.answer.strip():
             return Result(error=attempt.error)
-        return self._run(self._name(sample), extract_sql(attempt.answer))
+        return self._database(sample).run(extract_sql(attempt.answer))
 
     def _database(self, sample: Sample) -> Database:
         return self.databases[self._name(sample)]
@@ -111,6 +99,35 @@ class SqlEnvironment:
 def _problem(sample: Sample, field: str, message: str, hint: str = "") -> TaskError:
     where: dict[str, Any] = {"file": sample.file, "line": sample.line, "field": field}
     return TaskError(f"Sample {sample.id}: {message}", hint=hint, sample=sample.id, **where)
+
+
+def _observed(result: Result, attempt: Attempt) -> Outcome:
+    """Return what an attempt shows without any label."""
+    return Outcome(
+        observed=_outcome(result),
+        ran=_returned(result),
+        expected_kind="SQL",
+        topics=_topics(result.reads),
+        parts=_facts(conditions(extract_sql(attempt.answer), result.reads)),
+    )
+
+
+def _same(gold: Result, result: Result, *, ordered: bool) -> bool:
+    """Return whether both ran to the end and gave the same rows."""
+    if result.error or result.truncated or gold.truncated:
+        return False
+    return same_rows(gold.rows, result.rows, ordered=ordered)
+
+
+def _topics(reads: Iterable[str]) -> frozenset[Topic]:
+    """Return the columns, or the tables where no column is read."""
+    names = frozenset(map(Topic, reads))
+    columns = frozenset(name for name in names if "." in name)
+    return columns or names
+
+
+def _facts(texts: Iterable[str]) -> tuple[Fact, ...]:
+    return tuple(Fact(text, frozenset(map(Topic, columns_of(text)))) for text in texts)
 
 
 def _returned(result: Result) -> bool:

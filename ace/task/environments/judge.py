@@ -1,0 +1,57 @@
+"""The environment of a function: it scores an answer, and nothing is acted on."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ace.task.environments.answer import gold_text
+from ace.task.scoring import require_score
+from ace.task.types import Attempt, Outcome, Sample
+
+Score = bool | float | Outcome
+Judge = Callable[[Sample, str], Score | Awaitable[Score]]
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeEnvironment:
+    """Scores with a function of a sample and an answer; the score counts as a label.
+
+    The function returns a bool, a number from 0 to 1 or an Outcome, and may be async.
+    """
+
+    judge: Judge
+
+    def describe(self, sample: Sample) -> str:
+        """Return nothing: instructions and question are all there is."""
+        return ""
+
+    def score(self, sample: Sample, attempt: Attempt) -> Outcome | Awaitable[Outcome]:
+        """Call the function, once. Raises what it raises, and ValueError for a score that is none."""
+        score = self.judge(sample, attempt.answer)
+        if inspect.isawaitable(score):
+            return _await_score(score, sample, attempt)
+        return _to_outcome(score, sample, attempt)
+
+    def check(self, sample: Sample) -> None:
+        """Raise TaskError for a right answer that cannot be shown; none at all is fine."""
+        if "answer" in sample.data:
+            gold_text(sample)
+
+
+async def _await_score(score: Awaitable[Any], sample: Sample, attempt: Attempt) -> Outcome:
+    return _to_outcome(await score, sample, attempt)
+
+
+def _to_outcome(score: object, sample: Sample, attempt: Attempt) -> Outcome:
+    """Complete what the function returned with the right answer and what was seen of the attempt."""
+    expected = gold_text(sample) if "answer" in sample.data else ""
+    if not isinstance(score, Outcome):
+        score = Outcome(score=require_score(score), detail=attempt.error)
+    return replace(
+        score,
+        observed=score.observed or attempt.summary,
+        expected=score.expected or expected,
+    )

@@ -1,0 +1,144 @@
+"""The boundary between the engine and an environment: whatever scoring does, it ends in one Outcome.
+
+An environment is somebody else's code. It may raise, hang, be a coroutine, or return no score at all. Knows
+nothing of what is scored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Future
+from contextvars import copy_context
+from dataclasses import replace
+from threading import Event, Lock, Thread
+from typing import Any, SupportsFloat
+
+from ace.errors import CapReached
+from ace.task.types import Attempt, Environment, Observing, Outcome, Sample
+
+_LOOP_ANSWERS = 1.0  # seconds in which an event loop that is not blocked answers
+
+
+def score_attempt(
+    environment: Environment, sample: Sample, attempt: Attempt, *, seconds: float = 60.0
+) -> Outcome:
+    """Score an attempt once and return what the environment says of it.
+
+    An exception, a result that is no Outcome, a score outside 0 to 1 and a time-out become an Outcome with
+    `judge_error`. The environment runs in a thread of its own, unless it declares `bounded = True` because
+    it limits its own time. Coroutines are awaited in one event loop for all attempts.
+    Raises CapReached, which ends a run.
+    """
+    try:
+        if getattr(environment, "bounded", False):
+            outcome = environment.score(sample, attempt)
+        else:
+            outcome = _call_in_thread(lambda: environment.score(sample, attempt), seconds)
+        if inspect.isawaitable(outcome):
+            outcome = _LOOP.wait_for(outcome, seconds)
+        return _require_outcome(outcome)
+    except CapReached:
+        raise
+    except TimeoutError as error:
+        reason = str(error) or f"it took more than {seconds:g} s"
+        return Outcome(observed=attempt.summary, judge_error=f"TimeoutError: {reason}")
+    except (Exception, SystemExit) as error:
+        return Outcome(observed=attempt.summary, judge_error=f"{type(error).__name__}: {error}")
+
+
+def observe_attempt(environment: Environment, sample: Sample, attempt: Attempt) -> Outcome:
+    """Return what can be seen of an attempt without a label: nothing judges it."""
+    if not isinstance(environment, Observing):
+        return Outcome(observed=attempt.summary)
+    try:
+        return environment.observe(sample, attempt)
+    except Exception as error:
+        return Outcome(observed=attempt.summary, judge_error=f"{type(error).__name__}: {error}")
+
+
+def require_score(value: object) -> float:
+    """Return `value` as a float. Raises ValueError for all but a bool and a number from 0 to 1."""
+    if isinstance(value, SupportsFloat):
+        score = float(value)
+        if 0 <= score <= 1:  # not so for NaN
+            return score
+    raise ValueError(f"it returned {value!r:.60}, expected a bool or a number from 0 to 1")
+
+
+def _require_outcome(value: object) -> Outcome:
+    if not isinstance(value, Outcome):
+        raise TypeError(f"it returned {value!r:.60}, expected an Outcome")
+    if value.score is None:
+        return value
+    return replace(value, score=require_score(value.score))
+
+
+def _call_in_thread(function: Callable[[], Any], seconds: float) -> Any:
+    """Call a function that may hang. Its thread is a daemon: it never keeps the process alive."""
+    result: Future[Any] = Future()
+    context = copy_context()
+
+    def call() -> None:
+        try:
+            result.set_result(context.run(function))
+        except BaseException as error:  # for the thread that waits
+            result.set_exception(error)
+
+    Thread(target=call, name="scoring", daemon=True).start()
+    return _wait(result, seconds)
+
+
+def _wait(result: Future[Any], seconds: float) -> Any:
+    try:
+        return result.result(timeout=seconds)
+    except TimeoutError as error:
+        if result.done():  # the environment raised it itself
+            raise
+        raise TimeoutError(f"it took more than {seconds:g} s") from error
+
+
+class _EventLoop:
+    """Runs coroutines of all attempts, because clients that they share belong to one event loop."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def wait_for(self, awaitable: Awaitable[Any], seconds: float) -> Any:
+        """Return the result of `awaitable`, or raise TimeoutError and cancel it."""
+        loop = self._started()
+        result = asyncio.run_coroutine_threadsafe(_coroutine(awaitable), loop)
+        try:
+            return _wait(result, seconds)
+        except TimeoutError:
+            if result.cancel():
+                self._drop_if_blocked(loop)
+            raise
+
+    def _started(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                Thread(target=self._loop.run_forever, name="scoring loop", daemon=True).start()
+            return self._loop
+
+    def _drop_if_blocked(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let later coroutines have a new loop when one of this loop never gives way."""
+        alive = Event()
+        loop.call_soon_threadsafe(alive.set)
+        if not alive.wait(_LOOP_ANSWERS):
+            with self._lock:
+                if self._loop is loop:
+                    self._loop = None
+
+
+def _coroutine(awaitable: Awaitable[Any]) -> Coroutine[Any, Any, Any]:
+    async def wait() -> Any:
+        return await awaitable
+
+    return wait()
+
+
+_LOOP = _EventLoop()
