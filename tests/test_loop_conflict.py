@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ace.loop import Options
-from ace.loop.options import silent
+from ace.loop.progress import silent
 from ace.loop.run import Work, session
 from ace.playbook import Add, Revise, Vote
 from ace.store import Store

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from ace.llm import Caps, Request, RoleModels, connect
 from ace.loop import Options, learn
 from ace.loop.executor import ordered_map
-from ace.loop.options import seed_of
+from ace.loop.progress import seed_of
 from ace.methods.ace.groups import conflict, groups
 from ace.methods.ace.reflector import Lesson
 from ace.playbook import Add

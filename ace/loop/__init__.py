@@ -6,7 +6,7 @@ from ace.loop.evaluate import evaluate
 from ace.loop.offline import learn
 from ace.loop.online import online
 from ace.loop.online_server import OnlineServer, ServedAnswer, serve
-from ace.loop.options import Progress, silent
+from ace.loop.progress import Progress, silent
 from ace.loop.recorded import learn_from_traces
 
 __all__ = [

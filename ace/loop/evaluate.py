@@ -6,7 +6,7 @@ from ace.errors import CapReached, InputError
 from ace.llm.role_models import RoleModels
 from ace.loop import steps
 from ace.loop.offline import limit_samples
-from ace.loop.options import Progress, silent
+from ace.loop.progress import Progress, silent
 from ace.loop.run import RunParts, start_run
 from ace.loop.run_outcome import finish
 from ace.runs.report import Report

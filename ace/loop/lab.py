@@ -20,10 +20,10 @@ from ace.agent.solver import Solver
 from ace.context.answer_location import stood
 from ace.context.assemble import Assembled
 from ace.errors import AceError, ContextError, InputError
-from ace.runs.seeds import seed_of
 from ace.methods.protocol import Trial
 from ace.playbook.model import Playbook
 from ace.runs.report import Comparison
+from ace.runs.seeds import seed_of
 from ace.runs.steps import Phase, SampleResult
 from ace.settings import Settings
 from ace.task.scoring import score_attempt

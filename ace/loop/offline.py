@@ -9,7 +9,7 @@ from random import Random
 from ace.errors import CapReached, InputError
 from ace.llm.role_models import RoleModels
 from ace.loop import steps
-from ace.loop.options import Progress, silent
+from ace.loop.progress import Progress, silent
 from ace.loop.run import Run, RunParts, start_run
 from ace.loop.run_outcome import finish
 from ace.loop.selection import Selection

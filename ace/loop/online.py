@@ -10,7 +10,7 @@ from ace.loop import steps
 from ace.loop.answer_stream import ONLINE, AnswerStream
 from ace.loop.offline import limit_samples
 from ace.loop.online_server import OnlineServer
-from ace.loop.options import Progress, silent
+from ace.loop.progress import Progress, silent
 from ace.loop.run import Run, RunParts, start_run
 from ace.loop.run_outcome import finish
 from ace.runs.drift import watch

@@ -32,7 +32,7 @@ from ace.loop.background_learner import (
 )
 from ace.loop.contexts import build_contexts, build_solver
 from ace.loop.lab import SampleBench, Workplace
-from ace.loop.options import Progress, silent
+from ace.loop.progress import Progress, silent
 from ace.loop.run import RunParts
 from ace.playbook.model import Playbook
 from ace.runs.drift import watch
@@ -187,6 +187,4 @@ def serve(
         )
     watch(settings.drift)
     settings = replace(settings, behind=False)
-    return OnlineServer(
-        RunParts(task=task, store=store, models=models, settings=settings, progress=progress)
-    )
+    return OnlineServer(RunParts(task=task, store=store, models=models, settings=settings, progress=progress))

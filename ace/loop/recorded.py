@@ -16,7 +16,7 @@ from ace.llm.role_models import RoleModels
 from ace.loop import steps
 from ace.loop.lab import StepLab
 from ace.loop.offline import limit_samples
-from ace.loop.options import Progress, silent
+from ace.loop.progress import Progress, silent
 from ace.loop.run import Run, RunParts, StepWork, start_run
 from ace.loop.run_outcome import finish
 from ace.methods.protocol import Moment, Trial

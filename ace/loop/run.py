@@ -21,8 +21,8 @@ from ace.llm.role_models import RoleModels
 from ace.loop.contexts import Contexts, build_contexts, build_solver
 from ace.loop.executor import ordered_map
 from ace.loop.lab import RunStopped, StepLab, Workplace
-from ace.loop.options import Progress
 from ace.loop.outage import OutageDetector
+from ace.loop.progress import Progress
 from ace.loop.replay_queue import ReplayQueue
 from ace.methods import build_method
 from ace.methods.protocol import Method, State, Update
@@ -252,9 +252,7 @@ def _without_edited(work: StepWork, edited: frozenset[str]) -> StepWork:
             dropped.append(operation)
     rest = tuple(operation for operation in work.delta if operation not in dropped)
     why = f"edited by another writer meanwhile: {', '.join(sorted(edited))}"
-    proposal = Proposal(
-        "", work.author, tuple(dropped), "rejected", why, reason=Reason.EDITED_ELSEWHERE
-    )
+    proposal = Proposal("", work.author, tuple(dropped), "rejected", why, reason=Reason.EDITED_ELSEWHERE)
     return replace(work, delta=rest, proposals=[*work.proposals, proposal])
 
 
@@ -278,7 +276,9 @@ def start_run(kind: str, parts: RunParts, *, resume: bool = False, traces: str =
         "base": store.head().number,
     }
     build_method(models, settings)  # a method that does not exist is refused before the run has begun
-    run_id = _find_resumable(kind, task, store, config) if resume else store.start_run(kind, task.name, config)
+    run_id = (
+        _find_resumable(kind, task, store, config) if resume else store.start_run(kind, task.name, config)
+    )
     contexts = build_contexts(task, store, models, settings, sources)
     run = Run(parts, store.run(run_id), contexts)
     try:

@@ -102,7 +102,8 @@ def _describe_failures(run: Run, kinds: Collection[PhaseKind]) -> Iterator[str]:
     samples_by_reason: dict[str, list[str]] = defaultdict(list)
     for step in run.steps:
         for result in step.results:
-            reason = result.error or result.judge_error
+            judge_failed = f"the judge failed: {result.judge_error}" if result.judge_error else ""
+            reason = result.error or judge_failed
             if result.phase.kind in kinds and reason:
                 samples_by_reason[reason].append(result.sample)
     for reason, samples in list(samples_by_reason.items())[:_REASONS]:

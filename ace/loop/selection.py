@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from random import Random
 
 from ace.loop import steps
-from ace.runs.seeds import seed_of
 from ace.loop.run import Run
 from ace.loop.version_rules import RULES, Lead, Rule
 from ace.playbook.model import Playbook
 from ace.runs.report import Comparison
+from ace.runs.seeds import seed_of
 from ace.runs.steps import Phase, PhaseKind
 from ace.task.types import Sample
 
@@ -63,9 +63,7 @@ class Selection:
         if comparison.accepted:
             self.selected = new
 
-    def compare_candidate(
-        self, phase: Phase, candidate: Playbook, *, sample: str, lead: int
-    ) -> Comparison:
+    def compare_candidate(self, phase: Phase, candidate: Playbook, *, sample: str, lead: int) -> Comparison:
         """Let a playbook that is not committed meet the newest version; see `Lab.compare`."""
         version = self._run.version
         without = Phase(phase.kind, phase.number, phase.turn, f"without a lesson of {sample}")

@@ -8,9 +8,9 @@ from functools import partial
 from typing import TypeVar
 
 from ace.errors import ModelUnavailable
-from ace.loop.lab import SampleBench, StepLab
+from ace.loop.lab import StepLab
 from ace.loop.run import Run, StepWork
-from ace.methods.protocol import Chore, Moment, Trial, Update
+from ace.methods.protocol import Chore, Moment, Trial
 from ace.playbook.model import Playbook
 from ace.runs.records import Proposal, Reason
 from ace.runs.steps import Phase, SampleResult
@@ -45,9 +45,7 @@ def score(
 def _score_chunk(run: Run, lab: StepLab, samples: Sequence[Sample], playbook: Playbook) -> StepWork:
     trials = attempt(run, lab, samples, playbook)
     results = tuple(lab.bench_of(trial).result(trial) for trial in trials)
-    return StepWork(
-        results=results, reason=str(lab.phase), author="evaluator", episodes=lab.episodes_made()
-    )
+    return StepWork(results=results, reason=str(lab.phase), author="evaluator", episodes=lab.episodes_made())
 
 
 def learn(

@@ -64,7 +64,12 @@ class FewShot:
             why = "its right answer is known"
             proposals.append(
                 Proposal(
-                    trial.sample.id, self.name, (add,), "accepted", why, (trial.episode,),
+                    trial.sample.id,
+                    self.name,
+                    (add,),
+                    "accepted",
+                    why,
+                    (trial.episode,),
                     reason=Reason.KEPT_UNPROVEN,
                 )
             )

@@ -189,9 +189,7 @@ class Method(Protocol):
         """Learn from the trials of a batch, all made with `playbook`."""
         ...
 
-    def maintain(
-        self, state: State, playbook: Playbook, lab: Lab, moment: Moment, number: int
-    ) -> Chores:
+    def maintain(self, state: State, playbook: Playbook, lab: Lab, moment: Moment, number: int) -> Chores:
         """Yield what is worth doing at a moment of an epoch, which `number` counts from 1."""
         ...
 

@@ -137,7 +137,7 @@ class SampleResult:
             topics=tuple(row.get("subjects", ())),
             facts=tuple(row.get("uses", ())),
             error=row.get("error", ""),
-            judge_error=row.get("unjudged", ""),
+            judge_error=row.get("unjudged", "").removeprefix("the judge failed: "),
             context_tokens=row.get("context_tokens", 0),
             left_out=tuple(row.get("left_out", ())),
             retrieved=row.get("retrieved", {}),
@@ -147,7 +147,20 @@ class SampleResult:
 
 
 _RESULT_KEYS = frozenset(
-    "phase sample correct right subjects uses error unjudged context_tokens left_out retrieved calls".split()
+    [
+        "phase",
+        "sample",
+        "correct",
+        "right",
+        "subjects",
+        "uses",
+        "error",
+        "unjudged",
+        "context_tokens",
+        "left_out",
+        "retrieved",
+        "calls",
+    ]
 )
 
 
@@ -217,4 +230,4 @@ class StepRecord:
             ) from error
 
 
-_STEP_KEYS = frozenset("results kept proposals usage faults started seconds".split())
+_STEP_KEYS = frozenset(["results", "kept", "proposals", "usage", "faults", "started", "seconds"])

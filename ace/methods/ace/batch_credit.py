@@ -16,8 +16,8 @@ from ace.methods.ace.state import Lesson, LessonNotes
 from ace.methods.protocol import Lab, Trial
 from ace.playbook.delta import apply
 from ace.playbook.model import Bullet, Delta, Playbook, Remove, Status, Vote
-from ace.runs.steps import Phase, PhaseKind
 from ace.runs.seeds import seed_of
+from ace.runs.steps import Phase, PhaseKind
 
 AUTHOR = "credit"  # of a version that holds votes only
 _LEFT_OUT = 0.25  # of the bullets; more would measure another playbook

@@ -16,8 +16,8 @@ from ace.methods.ace.state import Lesson
 from ace.methods.protocol import Bench, Lab
 from ace.playbook.model import Delta, Playbook
 from ace.runs.records import Proposal, Reason
-from ace.task.types import Sample
 from ace.runs.seeds import seed_of
+from ace.task.types import Sample
 
 LARGE = 8  # samples; up to here all lessons of a batch go into one delta as they are
 _ALONE = Proof(True, "alone in its group", reason=Reason.PROVEN)

@@ -125,11 +125,23 @@ class Search:
         except ModelError as error:
             return failed(self.trial.sample.id, "reflector", error, self.trial.episode)
         if not lessons:
-            return proposal(self.trial.sample.id, "reflector", (), Proof(False, critique, reason=Reason.NO_LESSON), self.trial)
+            return proposal(
+                self.trial.sample.id,
+                "reflector",
+                (),
+                Proof(False, critique, reason=Reason.NO_LESSON),
+                self.trial,
+            )
         said = _added(lessons)
         new = tuple(op for op in said if op.id not in self.playbook.bullets)
         if not new:  # and what is proven already must not go into quarantine for being said again
-            return proposal(self.trial.sample.id, "reflector", said, Proof(False, "known", reason=Reason.KNOWN), self.trial)
+            return proposal(
+                self.trial.sample.id,
+                "reflector",
+                said,
+                Proof(False, "known", reason=Reason.KNOWN),
+                self.trial,
+            )
         flaws = {op.id: flaw for op in new if (flaw := self._seen.flaw(op.content))}
         held = tuple(Quarantine(operation.id) for operation in new if quarantine or operation.id in flaws)
         delta: Delta = (*new, *held)
@@ -175,7 +187,9 @@ class Search:
         flaws += tuple(f"a sentence that {flaw}" for flaw in dict.fromkeys(suspect.values()))
         delta = (*self.taken, *found)
         if not found or self._tried(delta):
-            why, reason = ("refuted before", Reason.REFUTED_BEFORE) if found else ("nothing new", Reason.NOTHING_NEW)
+            why, reason = (
+                ("refuted before", Reason.REFUTED_BEFORE) if found else ("nothing new", Reason.NOTHING_NEW)
+            )
             proof = Proof(False, why + left_out, reason=reason)
             made = proposal(sample.id, "reflector", delta or _added(said), proof, self.trial)
             return _Made(made, (), flaws, held)

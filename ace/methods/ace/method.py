@@ -9,7 +9,7 @@ bullets that contradict what was seen are reconsidered, and what stands twice is
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from ace.context.render import Rendered, render_playbook
@@ -90,9 +90,7 @@ class Ace:
             sample_notes=[note.to_json() for note in measured],
         )
 
-    def maintain(
-        self, state: AceState, playbook: Playbook, lab: Lab, moment: Moment, number: int
-    ) -> Chores:
+    def maintain(self, state: AceState, playbook: Playbook, lab: Lab, moment: Moment, number: int) -> Chores:
         """Curate and refine after an epoch; decide what is contested before a version is selected."""
         if moment is Moment.SELECTION:
             return (yield from settle_contested(state, playbook, lab, number))
@@ -132,7 +130,12 @@ class Ace:
 
     def _study(self, state: AceState, playbook: Playbook, lab: Lab, trial: Trial) -> Lesson:
         """Return what one trial teaches."""
-        if trial.recorded and trial.provable and trial.sample.id in state.taught and lab.phase.kind is PhaseKind.TRACES:
+        if (
+            trial.recorded
+            and trial.provable
+            and trial.sample.id in state.taught
+            and lab.phase.kind is PhaseKind.TRACES
+        ):
             return Lesson(trial)  # the playbook knows what this attempt did not
         if batch_credit.is_spoiled(trial):
             return Lesson(trial)
