@@ -25,7 +25,7 @@ from threading import BoundedSemaphore
 from typing import Any
 
 from ace.llm import Message, Team, connect
-from ace.loop import Options, learn
+from ace.loop import Settings, learn
 from ace.store import Store
 from ace.task import Sample, Task, define_task
 
@@ -96,7 +96,7 @@ def serve(ready: Connection) -> None:
 
 def run(base: str, workers: int, file: Path) -> dict[str, Any]:
     """One run: its seconds, hashes of its versions, and the calls of each sample in each step."""
-    options = Options(batch_size=BATCH, workers=workers, measure=False, replays=0)
+    options = Settings(batch_size=BATCH, workers=workers, measure=False, replays=0)
     with connect("openai/things", api_base=base, api_key="none") as model, Store.open(file) as store:
         model.complete(
             [Message("user", "hello")]

@@ -9,14 +9,14 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from ace.llm import Message, ScriptedClient, Team
-from ace.loop import Options, serve
+from ace.loop import Settings, serve
 from ace.store import Store
 from tests.world import COLOURS, says, world
 
 
 def serve_forever(path: Path, told: Connection) -> None:
     """Tells the id of every answer once its feedback is acknowledged."""
-    options = Options(workers=1, batch_size=1, waiting=100, drift=False)
+    options = Settings(workers=1, batch_size=1, waiting=100, drift=False)
     with Store.open(path) as store, serve(world(), store, Team.of(ScriptedClient(_slow)), options) as agent:
         for colour in cycle(COLOURS):
             answer = agent.answer(f"Which number has {colour}?")

@@ -19,7 +19,7 @@ from ace.errors import CapReached, ModelUnavailable, StoreError
 from ace.llm import Caps, Message, Meter, RecordingClient, Reply, ScriptedClient, Team, Usage
 from ace.llm.faults import Fault
 from ace.llm.journal import Call, Key
-from ace.loop import Options, learn
+from ace.loop import Settings, learn
 from ace.loop.executor import ordered_map
 from ace.store import Store
 from tests.world import says, world
@@ -196,7 +196,7 @@ def test_a_cap_waits_for_calls_that_are_under_way() -> None:
     assert sorted(ended) == [1, 2] and stop.is_set()
 
 
-OPTIONS = Options(batch_size=3, workers=1)
+OPTIONS = Settings(batch_size=3, workers=1)
 
 
 @pytest.mark.parametrize("calls", [1, 9, 14, 17, 25, 33, 44, 49])

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from ace.llm import Message, ScriptedClient, Team
-from ace.loop import Options, learn
+from ace.loop import Settings, learn
 from ace.playbook import Merge, Quarantine, Status
 from ace.store import Store, Version
 from ace.task import Sample, Task, define_task
 
-OPTIONS = Options(batch_size=8, workers=1, replays=0, measure=False)
+OPTIONS = Settings(batch_size=8, workers=1, replays=0, measure=False)
 LESSON = {
     "laptop": "Send hardware questions to queue R7.",
     "mouse": "Hardware questions go to queue R7.",
@@ -49,7 +49,7 @@ def says(messages: Sequence[Message]) -> str:
 
 
 def run(
-    path: Path, task: Task, options: Options = OPTIONS, say: object = says, **more: bool
+    path: Path, task: Task, options: Settings = OPTIONS, say: object = says, **more: bool
 ) -> list[Version]:
     with Store.open(path) as store:
         learn(task, store, Team.of(ScriptedClient(say)), options, **more)  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ace.llm import Message, ScriptedClient, Team
-from ace.loop import Options, learn
+from ace.loop import Settings, learn
 from ace.loop.replay_queue import Replay
 from ace.playbook import Add
 from ace.runs.metrics import Turn, turns
@@ -19,7 +19,7 @@ from ace.runs.report import Report
 from ace.store import Store
 from tests.world import COLOURS, SECRET, says, team, world
 
-OPTIONS = Options(batch_size=3, workers=1)
+OPTIONS = Settings(batch_size=3, workers=1)
 names = st.sampled_from("abcd")
 outcomes = st.lists(st.tuples(names, st.sampled_from([True, False, None]), st.booleans()), max_size=40)
 answers = st.lists(st.tuples(st.integers(1, 4), names, st.booleans()), max_size=40).map(

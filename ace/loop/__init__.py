@@ -6,14 +6,15 @@ from ace.loop.evaluate import evaluate
 from ace.loop.offline import learn
 from ace.loop.online import online
 from ace.loop.online_server import Agent, Answer, serve
-from ace.loop.options import Options, Progress, silent
+from ace.loop.options import Progress, Settings, check_method, silent
 from ace.loop.recorded import learn_from_traces
 
 __all__ = [
     "Agent",
     "Answer",
-    "Options",
     "Progress",
+    "Settings",
+    "check_method",
     "evaluate",
     "learn",
     "learn_from_traces",

@@ -20,7 +20,7 @@ from ace.loop import steps
 from ace.loop.answer_stream import PHASE, Stream
 from ace.loop.group_merging import Lesson
 from ace.loop.lab import Bench, RunStopped, with_found
-from ace.loop.options import Options, Progress
+from ace.loop.options import Progress, Settings
 from ace.loop.run import Session, Work, session
 from ace.loop.run_outcome import finish
 from ace.methods.ace.proof import solved
@@ -55,7 +55,7 @@ def learn_behind(
     path: Path,
     branch: str,
     team: Team,
-    options: Options,
+    options: Settings,
     progress: Progress,
     waiting: queue.Queue[Item],
     stop: Event,

@@ -16,7 +16,7 @@ from ace.llm import Team
 from ace.llm.client import Client
 from ace.llm.embedding import DEFAULT_EMBEDDER, connect_embedder
 from ace.llm.window import window_of
-from ace.loop.options import Options
+from ace.loop.options import Settings
 from ace.methods.ace import Curator, Reflector
 from ace.methods.ace.method import Ace
 from ace.methods.protocol import Method
@@ -73,7 +73,7 @@ class Contexts:
 
 
 def contexts_of(
-    task: Task, store: Store, team: Team, options: Options, sources: tuple[Source, ...] | None = None
+    task: Task, store: Store, team: Team, options: Settings, sources: tuple[Source, ...] | None = None
 ) -> Contexts:
     """What assembles the context of every sample; `sources`, where the task's are at hand already.
 
@@ -89,7 +89,7 @@ def contexts_of(
     return Contexts(method, generator, limit, task.context, found, vectors)
 
 
-def method_of(team: Team, options: Options, limit: Limit, select: Hybrid | None = None) -> Method:
+def method_of(team: Team, options: Settings, limit: Limit, select: Hybrid | None = None) -> Method:
     return Ace(
         reflector=Reflector(team.reflector),
         curator=Curator(team.curator),

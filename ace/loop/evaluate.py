@@ -6,7 +6,7 @@ from ace.errors import CapReached, InputError
 from ace.llm import Team
 from ace.loop import steps
 from ace.loop.offline import limited
-from ace.loop.options import Options, Progress, silent
+from ace.loop.options import Progress, Settings, silent
 from ace.loop.run import session
 from ace.loop.run_outcome import finish
 from ace.runs.report import Report
@@ -18,7 +18,7 @@ def evaluate(
     task: Task,
     store: Store,
     team: Team,
-    options: Options | None = None,
+    options: Settings | None = None,
     *,
     progress: Progress = silent,
     version: Ref | None = None,
@@ -27,7 +27,7 @@ def evaluate(
 
     Raises InputError for a split without samples, UnknownVersion for a version that is not there.
     """
-    options = options or Options()
+    options = options or Settings()
     samples = getattr(limited(task, options), options.split)
     if not samples:
         raise InputError(f"Task {task.name} has no {options.split} samples.", hint="Choose another --split.")

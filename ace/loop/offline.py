@@ -10,7 +10,7 @@ from ace.errors import CapReached, InputError
 from ace.llm import Team
 from ace.loop import steps
 from ace.loop.contested_lessons import Contest
-from ace.loop.options import Options, Progress, seed_of, silent
+from ace.loop.options import Progress, Settings, seed_of, silent
 from ace.loop.refining import Refining
 from ace.loop.run import Session, session
 from ace.loop.run_outcome import finish
@@ -26,7 +26,7 @@ def learn(
     task: Task,
     store: Store,
     team: Team,
-    options: Options | None = None,
+    options: Settings | None = None,
     *,
     progress: Progress = silent,
     resume: bool = False,
@@ -38,7 +38,7 @@ def learn(
     between steps: the report then says so in `stopped`, and `resume` continues the run.
     Raises InputError for a task without training samples.
     """
-    options = options or Options()
+    options = options or Settings()
     task = limited(task, options)
     if not task.train:
         raise InputError(f"Task {task.name} has no training samples.", hint="Add some to [data] train.")
@@ -108,7 +108,7 @@ def _ordered(samples: tuple[Sample, ...], seed: int, epoch: int) -> list[Sample]
     return sorted(order, key=lambda sample: len(sample.question.split()) // _WORDS)
 
 
-def limited(task: Task, options: Options) -> Task:
+def limited(task: Task, options: Settings) -> Task:
     """The task with the first `limit` samples of each split."""
     most = options.limit
     return replace(task, train=task.train[:most], val=task.val[:most], test=task.test[:most])

@@ -10,7 +10,7 @@ from ace.loop import steps
 from ace.loop.answer_stream import PHASE, Stream
 from ace.loop.offline import limited
 from ace.loop.online_server import Agent
-from ace.loop.options import Options, Progress, silent
+from ace.loop.options import Progress, Settings, silent
 from ace.loop.run import Session, session
 from ace.loop.run_outcome import finish
 from ace.runs.drift import watch
@@ -20,7 +20,7 @@ from ace.task.types import Task
 
 
 def online(
-    task: Task, store: Store, team: Team, options: Options | None = None, *, progress: Progress = silent
+    task: Task, store: Store, team: Team, options: Settings | None = None, *, progress: Progress = silent
 ) -> Report:
     """Go once over `task.train` in order, `batch_size` samples to a version.
 
@@ -28,7 +28,7 @@ def online(
     was learned from, and with `behind` before learning has caught up. `recent` is that of the last ones.
     Raises InputError for a task without samples.
     """
-    options = options or Options()
+    options = options or Settings()
     task = limited(task, options)
     if not task.train:
         raise InputError(f"Task {task.name} has no samples to serve.", hint="Add some to [data] train.")

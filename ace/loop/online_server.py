@@ -24,7 +24,7 @@ from ace.loop.answer_stream import PHASE
 from ace.loop.background_learner import UNJUDGED, Ended, Item, Told, learn_behind
 from ace.loop.contexts import contexts_of, solver_of
 from ace.loop.lab import Bench
-from ace.loop.options import Options, Progress, silent
+from ace.loop.options import Progress, Settings, silent
 from ace.playbook.model import Playbook
 from ace.runs.drift import watch
 from ace.runs.report import Report
@@ -46,7 +46,7 @@ class Answer:
 class Agent:
     """Answers with the newest playbook, in the thread that opened its store. Make it with `serve`."""
 
-    def __init__(self, task: Task, store: Store, team: Team, options: Options, progress: Progress) -> None:
+    def __init__(self, task: Task, store: Store, team: Team, options: Settings, progress: Progress) -> None:
         self.task, self.store, self._options = task, store, options
         self._context = contexts_of(task, store, team, options)
         self._solver = solver_of(task, team, self._context)
@@ -152,13 +152,13 @@ class Agent:
 
 
 def serve(
-    task: Task, store: Store, team: Team, options: Options | None = None, *, progress: Progress = silent
+    task: Task, store: Store, team: Team, options: Settings | None = None, *, progress: Progress = silent
 ) -> Agent:
     """Begin to serve. Use what it returns as a context manager; leaving it learns from what waits.
 
     Raises InputError where what people say could not be learned from.
     """
-    options = options or Options()
+    options = options or Settings()
     if options.feedback is not FeedbackKind.LABELS:
         raise InputError(
             "What is said of an answer is a label, so serving learns with labels.",

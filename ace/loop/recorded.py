@@ -17,7 +17,7 @@ from ace.loop import steps
 from ace.loop.group_merging import Lesson
 from ace.loop.lab import Bench
 from ace.loop.offline import limited
-from ace.loop.options import Options, Progress, silent
+from ace.loop.options import Progress, Settings, silent
 from ace.loop.run import Session, Work, session
 from ace.loop.run_outcome import finish
 from ace.methods.protocol import Trial
@@ -34,7 +34,7 @@ def learn_from_traces(
     traces: Sequence[Trace],
     store: Store,
     team: Team,
-    options: Options | None = None,
+    options: Settings | None = None,
     *,
     progress: Progress = silent,
     resume: bool = False,
@@ -43,7 +43,7 @@ def learn_from_traces(
 
     Attempts at validation and test samples are left out. Raises InputError where nothing is left.
     """
-    options = options or Options()
+    options = options or Settings()
     if options.epochs > 1 or options.validate:
         raise InputError(
             "Recorded attempts are gone over once, and no version is chosen among several.",

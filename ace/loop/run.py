@@ -22,7 +22,7 @@ from ace.llm.prompts import prompt_hash
 from ace.loop.contexts import contexts_of, solver_of
 from ace.loop.executor import ordered_map
 from ace.loop.lab import Bench, RunStopped
-from ace.loop.options import Options, Progress
+from ace.loop.options import Progress, Settings
 from ace.loop.outage import Silence
 from ace.loop.replay_queue import Replay
 from ace.methods.ace.admission import seen_in
@@ -62,7 +62,7 @@ class Session:
         task: Task,
         store: Store,
         team: Team,
-        options: Options,
+        options: Settings,
         progress: Progress,
         record: Run,
         sources: tuple[Source, ...],
@@ -243,7 +243,7 @@ def session(
     task: Task,
     store: Store,
     team: Team,
-    options: Options,
+    options: Settings,
     progress: Progress,
     resume: bool,
     *,

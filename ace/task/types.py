@@ -8,17 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
-
-class FeedbackKind(StrEnum):
-    """LABELS: gold answers and the match; EXECUTION: what the environment shows; NONE: nothing."""
-
-    LABELS = "labels"
-    EXECUTION = "execution"
-    NONE = "none"
+from ace.settings import FeedbackKind as FeedbackKind
 
 
 @dataclass(frozen=True, slots=True)
