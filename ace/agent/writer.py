@@ -47,7 +47,7 @@ class Writer:
 
     def asks_outline(self, system: str, user: str) -> Sequence[Message]:
         """The messages that ask for the outline: to be counted, then sent with `outline`."""
-        return messages(system, f"{user}\n\n{render('writer', 'outline', most=MOST_PARTS)}")
+        return messages(system, f"{user}\n\n{render('ace.agent', 'writer.outline', most=MOST_PARTS)}")
 
     def outline(self, asked: Sequence[Message], *, seed: int) -> Outline:
         """Raises MalformedReply when there is none, ModelError as the client does."""

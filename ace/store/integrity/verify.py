@@ -102,8 +102,8 @@ def _aliases(db: sqlite3.Connection) -> Iterator[Problem]:
 def _strays(db: sqlite3.Connection) -> Iterator[Problem]:
     """A row on another branch than its version's is part of that branch when it is read."""
     for table, what in (("bullet_history", "bullets"), ("sections", "sections")):
-        sql = f"""SELECT DISTINCT version, checked_rows.branch FROM {table} AS rows
-            JOIN versions ON number = version WHERE checked_rows.branch <> versions.branch"""  # noqa: S608
+        sql = f"""SELECT DISTINCT version, rows.branch FROM {table} AS rows
+            JOIN versions ON number = version WHERE rows.branch <> versions.branch"""  # noqa: S608
         for number, branch in db.execute(sql):
             yield Problem(number, f"Version {number} has {what} on {branch}, which is not its branch.")
 
