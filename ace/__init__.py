@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ace.errors import AceError
     from ace.llm import Caps, RecordingClient, ReplayClient, RoleModels, ScriptedClient, connect
     from ace.runs import Report
+    from ace.settings import Settings
     from ace.store import Store
     from ace.task import Sample, Task, define_task, load_task
 
@@ -35,6 +36,7 @@ __all__ = [
     "RoleModels",
     "Sample",
     "ScriptedClient",
+    "Settings",
     "Store",
     "Task",
     "__version__",
@@ -54,6 +56,7 @@ _HOMES = {
     "ace.errors": ("AceError",),
     "ace.llm": ("Caps", "RecordingClient", "ReplayClient", "ScriptedClient", "RoleModels", "connect"),
     "ace.runs": ("Report",),
+    "ace.settings": ("Settings",),
     "ace.store": ("Store",),
     "ace.task": ("Sample", "Task", "define_task", "load_task"),
 }

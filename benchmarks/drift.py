@@ -21,7 +21,7 @@ from typing import Any
 
 from ace.llm import DEFAULT_MODEL, Client, RoleModels, connect
 from ace.llm.prompts import prompt_hash
-from ace.loop import Options, online
+from ace.loop import Settings, online
 from ace.runs.metrics import wilson
 from ace.runs.report import Report
 from ace.store import Store
@@ -50,7 +50,7 @@ def arm(task: Task, model: Client, path: Path, drift: bool, seed: int, tries: in
     for old in path.parent.glob(f"{path.name}*"):
         old.unlink()
     with Store.open(path) as store:
-        options = Options(batch_size=1, drift=drift, seed=seed, tries=tries, window=WINDOW)
+        options = Settings(batch_size=1, drift=drift, seed=seed, tries=tries, window=WINDOW)
         report = online(task, store, RoleModels.of(model), options, progress=show)
         return {"drift": drift, "seed": seed, "right": _right(store, report.run), "report": report.to_json()}
 

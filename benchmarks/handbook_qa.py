@@ -25,7 +25,7 @@ from typing import Any
 
 from ace.llm import DEFAULT_MODEL, Client, Request, Role, RoleModels, ScriptedClient, connect
 from ace.llm.prompts import prompt_hash
-from ace.loop import Options, evaluate, learn
+from ace.loop import Settings, evaluate, learn
 from ace.runs import mcnemar, wilson
 from ace.store import Store
 from ace.task import Task, TaskContext, load_task
@@ -35,7 +35,7 @@ ARMS = ("closed", "rag", "learned")
 PAIRS = (("closed", "rag"), ("rag", "learned"), ("closed", "learned"))
 
 
-def arm(name: str, task: Task, store: Store, model: Client, options: Options) -> dict[str, Any]:
+def arm(name: str, task: Task, store: Store, model: Client, options: Settings) -> dict[str, Any]:
     """What is not in the file yet is made; then right or wrong for every question, and what it took."""
 
     def show(phase: str, done: int, total: int, note: str = "") -> None:
@@ -164,12 +164,12 @@ def main() -> None:
     parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=ARMS)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=int, help="questions of each split; for trying it out")
-    parser.add_argument("--workers", type=int, default=Options().workers)
+    parser.add_argument("--workers", type=int, default=Settings().workers)
     given = parser.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
     given.out.mkdir(parents=True, exist_ok=True)
     task, made = load_task(ROOT / "tasks" / "handbook_qa"), dict[str, dict[str, Any]]()
-    options = Options(seed=given.seed, limit=given.limit, workers=given.workers, measure=False)
+    options = Settings(seed=given.seed, limit=given.limit, workers=given.workers, measure=False)
     with model_of(given.model, task, given.workers) as model:
         for name in given.arms:
             print(name, flush=True)

@@ -23,7 +23,7 @@ from scipy.stats import bootstrap, wilcoxon
 
 from ace.llm import DEFAULT_MODEL, RoleModels, connect
 from ace.llm.prompts import prompt_hash
-from ace.loop import Options, evaluate
+from ace.loop import Settings, evaluate
 from ace.runs import mcnemar, wilson
 from ace.store import Store
 from ace.task import Task, load_task
@@ -50,7 +50,7 @@ def run(name: str, task: Task, store: Store, team: RoleModels, limit: int) -> di
     found = [made for made in store.runs() if made.status == "done"]
     report = found[-1].report if found else None
     if report is None:
-        report = evaluate(task, store, team, Options(limit=limit, batch_size=4), progress=show).to_json()
+        report = evaluate(task, store, team, Settings(limit=limit, batch_size=4), progress=show).to_json()
     episodes = list(store.episodes(run=store.runs()[-1].id))
     return {
         "arm": name,

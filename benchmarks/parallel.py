@@ -28,7 +28,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from ace.llm import Request, RoleModels, connect
-from ace.loop import Options, learn
+from ace.loop import Settings, learn
 from ace.methods.ace.reflector import Lesson
 from ace.store import Store
 from ace.task import Sample, Task, define_task
@@ -101,7 +101,7 @@ def serve(ready: Connection) -> None:
 
 def run(base: str, workers: int, file: Path) -> dict[str, Any]:
     """One run: its seconds, hashes of its versions, and the calls of each sample in each step."""
-    options = Options(batch_size=BATCH, workers=workers, measure=False, replays=0)
+    options = Settings(batch_size=BATCH, workers=workers, measure=False, replays=0)
     with connect("openai/things", api_base=base, api_key="none") as model, Store.open(file) as store:
         model.complete(ask("hello"))  # litellm is imported and connected to before the clock starts
         started = time.perf_counter()

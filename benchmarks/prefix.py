@@ -30,7 +30,7 @@ from typing import Any
 from ace.llm import DEFAULT_MODEL, Client, Message, Reply, Request, RoleModels, Usage, connect
 from ace.llm.prompts import prompt_hash
 from ace.llm.window import Window, window_of
-from ace.loop import Options, online
+from ace.loop import Settings, online
 from ace.playbook import Bullet
 from ace.safety import neutralise
 from ace.store import Store
@@ -83,7 +83,7 @@ def run(task: Task, model: Client, path: Path, seed: int, tries: int) -> tuple[l
             print(f"  {phase}: {done} of {total} {note}", flush=True)
 
     heard = Listener(model)
-    options = Options(batch_size=1, workers=1, drift=False, seed=seed, tries=tries, measure=False)
+    options = Settings(batch_size=1, workers=1, drift=False, seed=seed, tries=tries, measure=False)
     with Store.open(path) as store:
         report = online(
             task, store, RoleModels.of(heard, reflector=model, curator=model), options, progress=show

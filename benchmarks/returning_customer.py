@@ -27,7 +27,7 @@ from typing import Any
 from ace.errors import ModelError
 from ace.llm import DEFAULT_MODEL, Client, Request, Role, RoleModels, ScriptedClient, connect
 from ace.llm.prompts import prompt_hash
-from ace.loop import Options, evaluate
+from ace.loop import Settings, evaluate
 from ace.loop.remember import remember
 from ace.memory import conversation_of
 from ace.memory.memory import instant
@@ -109,7 +109,7 @@ def ask(store: Store, task: Task, client: Client, seed: int, workers: int) -> di
     left = [sample for sample in task.test if sample.id not in right]
     for start in range(0, len(left), CHUNK):
         part = replace(task, test=tuple(left[start : start + CHUNK]))
-        evaluate(part, store, RoleModels.of(client), Options(seed=seed, workers=workers))
+        evaluate(part, store, RoleModels.of(client), Settings(seed=seed, workers=workers))
         print(f"  {len(task.test) - len(left) + start + len(part.test)} of {len(task.test)}", flush=True)
     return {sample.id: right for sample in task.test for right in [_answered(store)[sample.id]]}
 

@@ -23,7 +23,7 @@ from shop_sql import ROOT, ceiling
 
 from ace.llm import DEFAULT_MODEL, RoleModels, connect
 from ace.llm.prompts import prompt_hash
-from ace.loop import Options, evaluate, learn
+from ace.loop import Settings, evaluate, learn
 from ace.runs import mcnemar, wilson
 from ace.runs.report import Report
 from ace.store import Store
@@ -42,7 +42,7 @@ def answers(task: Task, store: Store, team: RoleModels, version: int) -> list[bo
     return [e.verdict.correct for e in found if e.phase == "test" and e.context_version == version]
 
 
-def one(task: Task, store: Store, team: RoleModels, options: Options) -> dict[str, Any]:
+def one(task: Task, store: Store, team: RoleModels, options: Settings) -> dict[str, Any]:
     """One seed: what was selected when, and how each of these versions does on the test set."""
     learned = next((run for run in store.runs() if run.kind == "learn" and run.status == "done"), None)
     if learned is None:
@@ -122,7 +122,7 @@ def main() -> None:
         for seed in given.seeds:
             print(f"seed {seed}", flush=True)
             with Store.open(given.work / f"seed-{seed}.db") as store:
-                options = Options(seed=seed, epochs=given.epochs, measure=False)
+                options = Settings(seed=seed, epochs=given.epochs, measure=False)
                 rows.append(one(task, store, RoleModels.of(model), options))
             _write(given, rows, best)
     print(table(rows, best))

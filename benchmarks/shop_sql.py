@@ -20,7 +20,7 @@ from typing import Any
 
 from ace.llm import DEFAULT_MODEL, Client, RoleModels, connect
 from ace.llm.prompts import prompt_hash
-from ace.loop import Options, evaluate, learn
+from ace.loop import Settings, evaluate, learn
 from ace.playbook import Playbook, diff, from_markdown
 from ace.runs import mcnemar, wilson
 from ace.store import Store
@@ -28,13 +28,13 @@ from ace.task import Task, load_task
 
 ROOT = Path(__file__).parents[1]
 VARIANTS = {  # the score before learning is the same for all of them, so it is measured once
-    "learned": Options(),
-    "unverified": Options(verify=False, measure=False),
-    "one-try": Options(tries=1, measure=False),
-    "no-neighbours": Options(neighbours=0, measure=False),
-    "no-replays": Options(replays=0, measure=False),
-    "merge": Options(merge=True, measure=False),
-    "two-epochs": Options(epochs=2, measure=False),
+    "learned": Settings(),
+    "unverified": Settings(verify=False, measure=False),
+    "one-try": Settings(tries=1, measure=False),
+    "no-neighbours": Settings(neighbours=0, measure=False),
+    "no-replays": Settings(replays=0, measure=False),
+    "merge": Settings(merge=True, measure=False),
+    "two-epochs": Settings(epochs=2, measure=False),
 }
 
 

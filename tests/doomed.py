@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ace.llm import Endpoint, Retry, RoleModels
 from ace.llm.providers import load_litellm
-from ace.loop import Options, learn
+from ace.loop import Settings, learn
 from ace.runs import Report
 from ace.store import Store
 from tests.world import world
@@ -24,7 +24,7 @@ def run(path: Path, api_base: str, workers: int, *, resume: bool = False) -> Rep
     """Two epochs with validation and curation: every kind of step there is."""
     retry = Retry(attempts=3, first_wait=0.001, max_wait=0.05)
     endpoint = Endpoint("openai/m", api_base=api_base, api_key="none", timeout=60.0, retry=retry)
-    options = Options(workers=workers, batch_size=4, epochs=2, tries=2, merge=True)
+    options = Settings(workers=workers, batch_size=4, epochs=2, tries=2, merge=True)
     with Store.open(path, timeout=60) as store:
         return learn(world(), store, RoleModels.of(endpoint), options, resume=resume)
 

@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from ace.llm import Request, RoleModels, ScriptedClient
-from ace.loop import Options, serve
+from ace.loop import Settings, serve
 from ace.methods.ace.reflector import Lesson
 from ace.store import Store
 from tests.world import COLOURS, says, world
@@ -16,7 +16,7 @@ from tests.world import COLOURS, says, world
 
 def serve_forever(path: Path, told: Connection) -> None:
     """Tells the id of every answer once its feedback is acknowledged."""
-    options = Options(workers=1, batch_size=1, waiting=100, drift=False)
+    options = Settings(workers=1, batch_size=1, waiting=100, drift=False)
     with (
         Store.open(path) as store,
         serve(world(), store, RoleModels.of(ScriptedClient(_slow)), options) as agent,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ace.api import Report
 from ace.llm import Request, Role, RoleModels, ScriptedClient
-from ace.loop import Options, evaluate, learn, learn_from_traces
+from ace.loop import Settings, evaluate, learn, learn_from_traces
 from ace.methods.ace.reflector import Lesson
 from ace.playbook.model import Bullet, Status
 from ace.safety.copied import tokens
@@ -25,7 +25,7 @@ from ace.task.traces import Trace
 from tests.world import SECRET, world
 
 FILE = Path(__file__).parent / "data" / "injections.jsonl"
-OPTIONS = Options(batch_size=4, workers=1, tries=3, replays=1)
+OPTIONS = Settings(batch_size=4, workers=1, tries=3, replays=1)
 LEARNED = "What you have learned about this task; use it:\n"
 STATUS = {"cancelled": 7, "packed": 4, "returned": 9}
 _GRAM = 4  # words of an injection, in a row: as much as that is the injection
@@ -184,7 +184,7 @@ def _model(injection: Injection, riding: bool) -> Model:
 
 
 def _learned(
-    injection: Injection, task: Task, path: Path, riding: bool, options: Options = OPTIONS
+    injection: Injection, task: Task, path: Path, riding: bool, options: Settings = OPTIONS
 ) -> Struck:
     client = ScriptedClient(_model(injection, riding))
     with Store.open(path) as store:

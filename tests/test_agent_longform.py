@@ -15,7 +15,7 @@ from ace.agent.ledger import clashes, facts, figures, lacking, listed, nearest
 from ace.context import Assembled
 from ace.errors import CapReached, ModelUnavailable, TaskError
 from ace.llm import Request, RoleModels, ScriptedClient
-from ace.loop import Options, evaluate
+from ace.loop import Settings, evaluate
 from ace.loop.contexts import contexts_of
 from ace.playbook import Add
 from ace.store import Store
@@ -192,7 +192,7 @@ def perfect(request: Request) -> str:
 def test_an_evaluation_with_the_outline_solver(tmp_path: Path) -> None:
     task = load_task(ROOT / "tasks" / "museum_report")
     with Store.open(tmp_path / "a.db") as store:
-        report = evaluate(task, store, RoleModels.of(ScriptedClient(perfect)), Options(limit=4, workers=1))
+        report = evaluate(task, store, RoleModels.of(ScriptedClient(perfect)), Settings(limit=4, workers=1))
         assert report.after and (report.after.correct, report.after.total) == (4, 4)
         (episode, *_) = store.episodes(run=report.run)
         assert episode.attempt.answer.startswith("## Visitors")
@@ -210,7 +210,7 @@ def test_a_playbook_that_overflows_leaves_room_to_write(tmp_path: Path, budget: 
     lines = [Add(f"b-{n}", "Style", f"Rule {n}: " + "as it is said in the book. " * 9) for n in range(200)]
     with Store.open(tmp_path / "a.db") as store:
         store.commit(lines, author="human", reason="test")
-        options = Options(limit=3, workers=1, budget=budget, select="oldest")
+        options = Settings(limit=3, workers=1, budget=budget, select="oldest")
         report = evaluate(task, store, RoleModels.of(ScriptedClient(counted)), options)
         assert report.after and (report.after.correct, report.after.total) == (3, 3)
         assert [e.attempt.error for e in store.episodes(run=report.run)] == [""] * 3

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import inspect
+import pydoc
 import re
 import sqlite3
 import subprocess
@@ -15,10 +17,9 @@ from pathlib import Path
 import pytest
 
 import ace
-from ace.api import Settings
+from ace.errors import InputError
 from ace.llm import DEFAULT_MODEL, Endpoint
-from ace.loop import Options
-from ace.task import FeedbackKind
+from ace.settings import Command, FeedbackKind, Settings, settings_of
 from tests.world import client, team, world
 
 ROOT = Path(__file__).parent.parent
@@ -41,6 +42,7 @@ def test_public_names() -> None:
         "Report",
         "Sample",
         "ScriptedClient",
+        "Settings",
         "Store",
         "Task",
         "RoleModels",
@@ -94,9 +96,26 @@ def test_importing_takes_no_time() -> None:
     assert min(float(run.stdout) for run in runs) < 0.1
 
 
-def test_settings_are_the_loops_options() -> None:
-    names = {item.name for item in fields(Options)}
-    assert set(typing.get_type_hints(Settings)) == names
+@pytest.mark.parametrize(
+    ("function", "command"),
+    [
+        (ace.learn, Command.LEARN),
+        (ace.online, Command.ONLINE),
+        (ace.serve, Command.SERVE),
+        (ace.evaluate, Command.EVAL),
+    ],
+    ids=str,
+)
+def test_settings_are_keywords_with_their_defaults_and_help(
+    function: typing.Callable[..., typing.Any], command: Command
+) -> None:
+    parameters = inspect.signature(function).parameters
+    page = pydoc.plain(pydoc.render_doc(function))
+    for setting in settings_of(command):
+        assert parameters[setting.name].default == setting.default_for(command)
+        assert setting.help in page
+        assert f"{setting.name}: " in page
+    assert not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
 
 
 def test_a_client_stands_for_every_role(store: ace.Store) -> None:
@@ -152,12 +171,30 @@ def test_online_and_evaluate(store: ace.Store) -> None:
 def test_choices_are_words(store: ace.Store) -> None:
     report = ace.learn(world(), store, client(), feedback="none", measure=False)
     assert store.run(report.run).config["feedback"] == FeedbackKind.NONE
-    with pytest.raises(ace.AceError, match=r"no feedback 'label'.* labels or execution or none"):
-        ace.learn(world(), store, client(), feedback="label")  # type: ignore[arg-type]
-    with pytest.raises(ace.AceError, match="no split 'dev'"):
-        ace.evaluate(world(), store, client(), split="dev")  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="epoch"):
-        ace.learn(world(), store, client(), epoch=2)  # type: ignore[call-arg]
+    with pytest.raises(ace.AceError, match=r"feedback is 'label'\. Use labels, execution or none"):
+        ace.learn(world(), store, client(), feedback="label")
+    with pytest.raises(ace.AceError, match=r"split is 'dev'"):
+        ace.evaluate(world(), store, client(), split="dev")
+
+
+@pytest.mark.parametrize(
+    ("keywords", "advice"),
+    [
+        ({"epoch": 2}, "Did you mean epochs?"),
+        ({"resum": True}, "Did you mean resume?"),
+        ({"split": "val"}, "It is for eval."),
+        ({"colour": "red"}, "There are: method, examples"),
+        ({"method": "acme"}, "Use one of: ace"),
+    ],
+    ids=str,
+)
+def test_a_keyword_that_is_wrong_says_what_to_do(
+    store: ace.Store, keywords: dict[str, typing.Any], advice: str
+) -> None:
+    with pytest.raises(InputError) as error:
+        ace.learn(world(), store, client(), **keywords)
+    assert advice in error.value.hint
+    assert not store.runs()
 
 
 def test_a_playbook_as_context(store: ace.Store) -> None:
@@ -179,7 +216,7 @@ def test_the_page_names_everything() -> None:
     page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
     table = "".join(line.split(" | ")[0] for line in page.splitlines() if line.startswith("|"))
     assert set(re.findall(r"[`.](\w+)", table)) >= set(ace.__all__)
-    assert set(re.findall(r"`(\w+)`", page)) >= {item.name for item in fields(Options)}
+    assert set(re.findall(r"`(\w+)`", page)) >= {item.name for item in fields(Settings)}
 
 
 def test_the_readmes_python_runs(

@@ -28,6 +28,7 @@ ROWS = (
     {"task", "playbook"},
     {"safety"},
     {"text"},
+    {"settings"},
     {"errors"},
 )
 RANK = {part: rank for rank, row in enumerate(ROWS) for part in row}

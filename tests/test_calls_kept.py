@@ -29,7 +29,7 @@ from ace.llm import (
 )
 from ace.llm.faults import Fault
 from ace.llm.journal import Call, Key
-from ace.loop import Options, learn
+from ace.loop import Settings, learn
 from ace.loop.executor import ordered_map
 from ace.store import Store
 from tests.model_server import ask
@@ -205,7 +205,7 @@ def test_a_cap_waits_for_calls_that_are_under_way() -> None:
     assert sorted(ended) == [1, 2] and stop.is_set()
 
 
-OPTIONS = Options(batch_size=3, workers=1)
+OPTIONS = Settings(batch_size=3, workers=1)
 
 
 @pytest.mark.parametrize("calls", [1, 9, 14, 17, 25, 33, 44, 49])

@@ -6,12 +6,16 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
 from ace import errors
 from ace.cli import main as boundary
+from ace.settings import Command, Settings, settings_of
 from ace.store import Store
 from tests.cli import Ace
 
@@ -27,6 +31,7 @@ ROOT = Path(__file__).parent.parent
         (["learn", "t", "--feedback", "some"], "execution"),
         (["learn", "t", "--max-cost", "-1"], "--max-cost"),
         (["learn", "t", "--epochs", "many"], "--epochs"),
+        (["learn", "colours", "--method", "acme"], "Use one of: ace"),
         (["eval", "t", "--resume"], "--resume"),
         (["playbook", "revert"], "VERSION"),
         (["learn", "no/such/task"], "task.toml"),
@@ -130,30 +135,32 @@ def test_help_is_quick() -> None:
     assert min(seconds() for _ in range(3)) < 0.3
 
 
-def test_options_agree_with_the_types_they_stand_for() -> None:
-    """They are spelled out in the options so that `--help` imports neither models nor tasks."""
-    from typing import get_args, get_type_hints
-
-    from ace.cli.options import DEFAULT_MODEL, OnlineOptions
+def test_the_default_model_is_that_of_the_clients() -> None:
+    """It is spelled out in the options so that `--help` imports no client."""
+    from ace.cli.options import DEFAULT_MODEL
     from ace.llm import DEFAULT_MODEL as MODEL
-    from ace.task import FeedbackKind
 
     assert DEFAULT_MODEL == MODEL
-    assert set(get_args(get_type_hints(OnlineOptions)["feedback"])) == set(FeedbackKind)
 
 
-def test_options_have_the_defaults_of_the_loop() -> None:
-    from dataclasses import fields
+@pytest.mark.parametrize("command", list(Command))
+def test_settings_are_options_with_their_defaults_and_help(command: Command) -> None:
+    path = {Command.SERVE: "online"}.get(command, command).split()
+    parsed: Any = typer.main.get_command(boundary.app)
+    for name in path:
+        parsed = parsed.commands[name]
+    options = {parameter.name: parameter for parameter in parsed.params}
+    for setting in settings_of(command):
+        option = options[setting.name]
+        assert option.default == setting.default_for(command)
+        assert option.help == setting.help
+        assert f"--{setting.name.replace('_', '-')}" in option.opts
 
-    from ace.cli.options import EvalOptions, LearnOptions
-    from ace.loop import Options
 
-    loop = Options()
-    given = (LearnOptions(task="t"), EvalOptions(task="t"))
-    chosen = {item.name: getattr(options, item.name) for options in given for item in fields(options)}
-    told = {name: value for name, value in chosen.items() if hasattr(loop, name) and value is not None}
-    assert set(told) >= {"seed", "workers", "budget", "batch_size", "epochs", "feedback", "verify", "split"}
-    assert told == {name: getattr(loop, name) for name in told}
+def test_every_setting_is_for_some_command() -> None:
+    """What no command takes could be set in no interface."""
+    taken = {setting.name for command in Command for setting in settings_of(command)}
+    assert taken == {item.name for item in fields(Settings)}
 
 
 def test_json_of_a_list_is_one_object(ace: Ace) -> None:

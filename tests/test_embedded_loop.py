@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ace.llm import Client, RoleModels, connect, list_models
-from ace.loop import Options, learn
+from ace.loop import Settings, learn
 from ace.store import Store
 from ace.task import load_task
 
@@ -38,7 +38,7 @@ def test_it_learns_what_nobody_documented(model: Client, tmp_path: Path) -> None
         test=tuple(sample for sample in task.test if sample.id in TEST),
     )
     with Store.open(tmp_path / "shop.db") as store:
-        report = learn(small, store, RoleModels.of(model), Options(batch_size=2, workers=2))
+        report = learn(small, store, RoleModels.of(model), Settings(batch_size=2, workers=2))
         assert report.before and report.before.correct == 0
         assert report.after and report.after.correct > 0
         assert report.bullets > 0 and report.accepted > 0

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from ace.errors import AceError, ContentRefused
 from ace.llm import Endpoint, Meter, Reply, Request, Retry, Role, RoleModels, ScriptedClient
 from ace.llm.faults import hide
-from ace.loop import Options, learn
+from ace.loop import Settings, learn
 from ace.methods.ace.reflector import Lesson
 from ace.store import Store
 from ace.task import Sample, Task, define_task
@@ -101,7 +101,7 @@ def test_a_key_that_a_provider_repeats_reaches_nobody(
     server.behaviours = [fail(500, f"Bearer {KEY} is over its limit"), fail(401, f"Incorrect key {KEY}")]
     endpoint = Endpoint("openai/m", api_base=server.address, api_key=KEY, retry=RETRY)
     with Store.open(tmp_path / "s.db") as store, pytest.raises(AceError) as caught:
-        learn(numbers(4, 0), store, RoleModels.of(endpoint), Options(workers=1))
+        learn(numbers(4, 0), store, RoleModels.of(endpoint), Settings(workers=1))
     server.behaviours = [say("x")]
     server.close()
     error: BaseException | None = caught.value
@@ -193,7 +193,7 @@ def scored(store: Store) -> Counter[str]:
 def test_a_fifth_of_calls_faulty_and_no_sample_is_lost(
     tmp_path: Path, faulty: Callable[..., FaultServer], ace: Ace
 ) -> None:
-    task, options = numbers(100, 100), Options(workers=8, batch_size=10, replays=0)
+    task, options = numbers(100, 100), Settings(workers=8, batch_size=10, replays=0)
     with Store.open(tmp_path / "calm.db") as calm:
         learn(task, calm, RoleModels.of(ScriptedClient(says)), options)
         expected = scored(calm)
@@ -225,7 +225,7 @@ def test_a_fifth_of_calls_faulty_and_no_sample_is_lost(
 def test_a_megabyte_is_kept_whole_in_the_record_only(tmp_path: Path) -> None:
     client = ScriptedClient(lambda request: MEGABYTE if len(request.messages[0].content) > 0 else "")
     with Store.open(tmp_path / "m.db") as store:
-        learn(numbers(3, 0), store, RoleModels.of(client), Options(workers=1, tries=1))
+        learn(numbers(3, 0), store, RoleModels.of(client), Settings(workers=1, tries=1))
         faults = [fault for call in store.calls(1) for fault in call.faults]
     assert {fault.kind for fault in faults} == {"too long"}
     assert all(len(fault.detail) < 300 for fault in faults)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from ace.llm import Request, Role, RoleModels, ScriptedClient
-from ace.loop import Options, learn
+from ace.loop import Settings, learn
 from ace.methods.ace.reflector import Critique, Lesson
 from ace.playbook import Status
 from ace.store import Store
@@ -25,7 +25,7 @@ from tests import orders, world
 
 MARK = "70707"  # in every label, and nowhere else
 BLIND = [FeedbackKind.EXECUTION, FeedbackKind.NONE]
-OPTIONS = Options(batch_size=2, workers=1, epochs=2, measure_credit=0.5, rerun=True)
+OPTIONS = Settings(batch_size=2, workers=1, epochs=2, measure_credit=0.5, rerun=True)
 PUZZLES = ("3 ? 4 = 7", "5 ? 2 = 10", "9 ? 3 = 3", "8 ? 6 = 2")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ace.loop import Options
+from ace.loop import Settings
 from ace.loop.progress import silent
 from ace.loop.run import Work, session
 from ace.playbook import Add, Revise, Vote
@@ -13,7 +13,7 @@ from tests.world import team, world
 
 
 def test_the_rest_of_a_step_is_committed_and_the_run_can_be_resumed(tmp_path: Path) -> None:
-    path, options = tmp_path / "colours.db", Options(workers=1)
+    path, options = tmp_path / "colours.db", Settings(workers=1)
     with Store.open(path) as store, Store.open(path) as person:
         store.commit((Add("b-1", "lessons", "red is 1"),), author="user", reason="known")
         delta = (Revise("b-1", "red is 2"), Vote("b-1", 1, 0), Add("b-2", "lessons", "blue is 3"))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ace.llm import Caps, Request, Role, RoleModels, ScriptedClient
-from ace.loop import Options, learn
+from ace.loop import Settings, learn
 from ace.loop.version_rules import Lead
 from ace.methods.ace.refusals import contested
 from ace.methods.protocol import Trial
@@ -29,7 +29,7 @@ COUNTS = [
 ]
 GOLD = dict([HEAVY, WEIGH, *SUMS, *COUNTS])
 LESSON = "Articles weigh (kilograms): SUM(art.weight) / 1000.0."
-OPTIONS = Options(batch_size=1, workers=1, epochs=1, validate=True, replays=0, tries=1, measure=False)
+OPTIONS = Settings(batch_size=1, workers=1, epochs=1, validate=True, replays=0, tries=1, measure=False)
 TOML = """\
 name = "scales"
 environment = "sql"

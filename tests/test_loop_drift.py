@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ace.errors import InputError
 from ace.llm import RoleModels
-from ace.loop import Options, online
+from ace.loop import Settings, online
 from ace.methods.ace.reopened import reopened, still_open, weighed
 from ace.methods.protocol import Trial
 from ace.playbook import Add, Operation, Pin, Playbook, Quarantine, Revise, apply
@@ -33,7 +33,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def run(store: Store, task: Task | None = None, **options: object) -> tuple[Report, list[bool]]:
     """Over labels that are not taken apart, so that only the stream tells of a change, or another task."""
-    settings = Options(workers=1, batch_size=1, **options)  # type: ignore[arg-type]
+    settings = Settings(workers=1, batch_size=1, **options)  # type: ignore[arg-type]
     report = online(task or whole(), store, RoleModels.of(lookup()), settings)
     results = [r for step in store.steps(report.run) for r in step.payload["results"]]
     return report, [result["correct"] for result in results if result["phase"] == "online"]
@@ -84,7 +84,7 @@ def test_what_was_decided_is_in_the_journal_with_its_reason(store: Store) -> Non
 def test_it_is_the_same_for_one_worker_and_many(tmp_path: Path) -> None:
     def hashes(name: str, workers: int) -> list[str]:
         with Store.open(tmp_path / name) as store:
-            settings = Options(workers=workers, batch_size=4)
+            settings = Settings(workers=workers, batch_size=4)
             online(load_task(FOLDER), store, RoleModels.of(lookup()), settings)
             return [version.hash for version in store.log()]
 

@@ -14,7 +14,7 @@ from ace.agent import Generator, SingleCall
 from ace.context import assemble, render_playbook
 from ace.errors import InputError, ModelNameError, ModelUnavailable
 from ace.llm import Caps, Request, Role, RoleModels, ScriptedClient
-from ace.loop import Options, evaluate, learn, online
+from ace.loop import Settings, evaluate, learn, online
 from ace.loop.lab import Bench
 from ace.methods.ace.reflector import Lesson
 from ace.playbook import Add, Playbook, Status
@@ -22,7 +22,7 @@ from ace.store import Store
 from ace.task import FeedbackKind
 from tests.world import COLOURS, SECRET, client, says, team, world
 
-OPTIONS = Options(batch_size=3, workers=1, merge=False)
+OPTIONS = Settings(batch_size=3, workers=1, merge=False)
 
 
 @pytest.fixture
@@ -329,7 +329,7 @@ def test_a_run_does_not_undo_what_others_commit_meanwhile(tmp_path: Path) -> Non
 @pytest.mark.parametrize("name", ["epochs", "batch_size", "workers", "budget", "tries", "limit"])
 def test_options_that_make_no_sense_are_refused(name: str) -> None:
     with pytest.raises(InputError, match=f"{name} is 0"):
-        Options(**{name: 0})
+        Settings(**{name: 0})
 
 
 def test_two_samples_may_try_the_same_on_the_same_neighbour() -> None:

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ace.llm import Caps, Request, RoleModels, connect
-from ace.loop import Options, learn
+from ace.loop import Settings, learn
 from ace.loop.executor import ordered_map
 from ace.loop.progress import seed_of
 from ace.methods.ace.groups import conflict, groups
@@ -76,7 +76,7 @@ class Latency:
 
 @contextmanager
 def learned(
-    path: Path, options: Options, say: Say = says, things: Task | None = None
+    path: Path, options: Settings, say: Say = says, things: Task | None = None
 ) -> Iterator[tuple[Store, Report]]:
     server = ModelServer(say)
     try:
@@ -96,7 +96,7 @@ def test_any_number_of_workers_gives_the_same_versions_and_calls(tmp_path: Path,
     found = []
     for workers in (1, 3, 12):
         slow = Latency(says)
-        options = Options(batch_size=batch, workers=workers, measure=False, seed=3)
+        options = Settings(batch_size=batch, workers=workers, measure=False, seed=3)
         with learned(tmp_path / f"{workers}.db", options, slow) as (store, report):
             calls = Counter((call.key, call.text) for call in store.calls(report.run))
             found.append(([v.hash for v in store.log()], calls, store.proposals(report.run)))
@@ -121,7 +121,7 @@ def test_a_worker_that_is_done_takes_the_next_item() -> None:
 def test_lessons_of_a_large_batch_are_proven_beside_others_at_a_bounded_price(tmp_path: Path) -> None:
     calls = {}
     for batch in (8, 12):
-        options = Options(batch_size=batch, measure=False, neighbours=0, replays=0)
+        options = Settings(batch_size=batch, measure=False, neighbours=0, replays=0)
         with learned(tmp_path / f"{batch}.db", options) as (store, report):
             made = proposals(store, report, "accepted")
             calls[batch] = sum(usage.calls for usage in report.usage.values())
@@ -138,7 +138,7 @@ def test_a_lesson_that_fails_beside_all_others_goes_with_the_attempts_that_showe
         asked = request.schema is not Lesson and shy in request.messages[-1].content
         return "confused" if asked and told > 1 else says(request)
 
-    options = Options(batch_size=12, measure=False, replays=0)
+    options = Settings(batch_size=12, measure=False, replays=0)
     with learned(tmp_path / "shy.db", options, say) as (store, report):
         gone = proposals(store, report, "rejected")[shy]
         assert f"held in 0 of 2 groups: {shy} still fails" in gone.why
@@ -158,7 +158,7 @@ def test_a_lesson_that_holds_in_one_group_stays_and_says_so(tmp_path: Path) -> N
 
     seen = set()
     for seed in range(6):
-        options = Options(batch_size=12, measure=False, replays=0, seed=seed)
+        options = Settings(batch_size=12, measure=False, replays=0, seed=seed)
         with learned(tmp_path / f"{seed}.db", options, say) as (store, report):
             made = next(p for p in store.proposals(report.run) if p.sample_id == one)
             held = int(re.findall(r"held in (\d) of 2", made.why)[0])
@@ -172,7 +172,7 @@ def test_of_two_meanings_of_the_same_words_the_one_that_serves_both_stays(tmp_pa
     rows = [{"id": t, "question": f"Which number has {t}?", "answer": n} for t, n in NUMBER.items()]
     wide = {"id": "wide", "question": "Which number has fruit?", "answer": "51"}
     narrow = {"id": "narrow", "question": "Which number has fruit?", "answer": "52|51"}  # taught as 52
-    options = Options(batch_size=14, measure=False, replays=0, seed=seed)
+    options = Settings(batch_size=14, measure=False, replays=0, seed=seed)
     case = {0: ("wide", False), 3: ("narrow", False), 4: ("wide", True), 10: ("narrow", True)}[seed]
     with learned(tmp_path / "f.db", options, things=task([*rows, wide, narrow])) as (store, report):
         order = [result["sample"] for result in store.steps(report.run)[0].payload["results"]]
@@ -190,7 +190,7 @@ def test_of_two_meanings_of_the_same_words_the_one_that_serves_both_stays(tmp_pa
 
 
 def test_cut_off_among_the_groups_a_run_resumes_to_the_same_versions(tmp_path: Path) -> None:
-    options = Options(batch_size=12, measure=False, seed=1)
+    options = Settings(batch_size=12, measure=False, seed=1)
     with learned(tmp_path / "whole.db", options) as (store, report):
         whole = [version.hash for version in store.log()]
         paid = sum(usage.calls for usage in report.usage.values())
@@ -208,7 +208,7 @@ def test_cut_off_among_the_groups_a_run_resumes_to_the_same_versions(tmp_path: P
 
 
 def test_without_proof_a_large_batch_is_left_as_it_is(tmp_path: Path) -> None:
-    options = Options(batch_size=12, measure=False, verify=False, replays=0)
+    options = Settings(batch_size=12, measure=False, verify=False, replays=0)
     with learned(tmp_path / "plain.db", options) as (_, report):
         assert sum(usage.calls for usage in report.usage.values()) == 2 * len(THINGS)
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from ace.llm import Request, RoleModels, ScriptedClient
-from ace.loop import Options, learn
+from ace.loop import Settings, learn
 from ace.methods.ace.reflector import Lesson
 from ace.playbook import Merge, Quarantine, Status
 from ace.store import Store, Version
 from ace.task import Sample, Task, define_task
 
-OPTIONS = Options(batch_size=8, workers=1, replays=0, measure=False)
+OPTIONS = Settings(batch_size=8, workers=1, replays=0, measure=False)
 LESSON = {
     "laptop": "Send hardware questions to queue R7.",
     "mouse": "Hardware questions go to queue R7.",
@@ -49,7 +49,7 @@ def says(request: Request) -> str:
 
 
 def run(
-    path: Path, task: Task, options: Options = OPTIONS, say: object = says, **more: bool
+    path: Path, task: Task, options: Settings = OPTIONS, say: object = says, **more: bool
 ) -> list[Version]:
     with Store.open(path) as store:
         learn(task, store, RoleModels.of(ScriptedClient(say)), options, **more)  # type: ignore[arg-type]

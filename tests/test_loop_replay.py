@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ace.llm import Request, RoleModels, ScriptedClient
-from ace.loop import Options, learn
-from ace.loop.replay_queue import Replay
+from ace.loop import Settings, learn
+from ace.loop.replay_queue import ReplayQueue
 from ace.playbook import Add
 from ace.runs.metrics import Turn, turns
 from ace.runs.report import Report
 from ace.store import Store
 from tests.world import COLOURS, SECRET, says, team, world
 
-OPTIONS = Options(batch_size=3, workers=1)
+OPTIONS = Settings(batch_size=3, workers=1)
 names = st.sampled_from("abcd")
 outcomes = st.lists(st.tuples(names, st.sampled_from([True, False, None]), st.booleans()), max_size=40)
 answers = st.lists(st.tuples(st.integers(1, 4), names, st.booleans()), max_size=40).map(
@@ -32,8 +32,8 @@ def store(tmp_path: Path) -> Store:
     return Store.open(tmp_path / "colours.db")
 
 
-def after(seen: Sequence[tuple[str, bool | None, bool]], graduate: int = 1, evict: int = 3) -> Replay:
-    queue = Replay(graduate, evict)
+def after(seen: Sequence[tuple[str, bool | None, bool]], graduate: int = 1, evict: int = 3) -> ReplayQueue:
+    queue = ReplayQueue(graduate, evict)
     for name, right, taught in seen:
         queue.saw(name, right=right, taught=taught)
     return queue

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ace.errors import InputError
 from ace.llm import Caps, Request, RoleModels, ScriptedClient
-from ace.loop import Options, learn
+from ace.loop import Settings, learn
 from ace.loop.version_rules import ALPHA, RULES, Always, BestOf, Strict
 from ace.playbook import Add
 from ace.runs.e_process import wealth
@@ -21,7 +21,7 @@ from ace.store import Store
 from ace.task import FeedbackKind
 from tests.world import COLOURS, SECRET, client, says, team, world
 
-OPTIONS = Options(batch_size=3, workers=1, epochs=2)
+OPTIONS = Settings(batch_size=3, workers=1, epochs=2)
 counts = st.integers(0, 40)
 
 
@@ -90,7 +90,7 @@ def confused(request: Request) -> str:
     return "no idea" if held_out and request.messages[0].content.count(" means ") > 5 else says(request)
 
 
-def run(store: Store, options: Options = OPTIONS, *, known: int = 0, **more: bool) -> Report:
+def run(store: Store, options: Settings = OPTIONS, *, known: int = 0, **more: bool) -> Report:
     """A run whose first version knows so many colours already."""
     if known:
         seeds = tuple(Add(f"seed-{c}", "lessons", f"{c} means {SECRET[c]}") for c in COLOURS[:known])
@@ -164,6 +164,6 @@ def test_resume_and_workers_decide_the_same(tmp_path: Path, calls: int) -> None:
 
 def test_unknown_rules_and_empty_intervals_are_refused() -> None:
     with pytest.raises(InputError, match="validate_every"):
-        Options(validate_every=0)
+        Settings(validate_every=0)
     with pytest.raises(InputError, match="no rule"):
-        Options(accept="luck")  # type: ignore[arg-type]
+        Settings(accept="luck")  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ import pytest
 
 from ace.errors import CapReached, InputError, ModelUnavailable, UnknownVersion
 from ace.llm import Caps, Request, Role, RoleModels, ScriptedClient
-from ace.loop import Agent, Options, online, serve
+from ace.loop import OnlineServer, Settings, online, serve
 from ace.methods.ace.reflector import Lesson
 from ace.playbook import Playbook, Status
 from ace.store import Said, Store
@@ -26,7 +26,7 @@ from tests import doomed_server
 from tests.desk import FOLDER, lookup, whole
 from tests.world import COLOURS, SECRET, says, team, world
 
-OPTIONS = Options(workers=1, batch_size=1)
+OPTIONS = Settings(workers=1, batch_size=1)
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_an_answer_does_not_wait_for_a_learner_that_thinks(store: Store) -> None
 
 def test_feedback_waits_when_the_learner_is_too_far_behind_and_answers_do_not(store: Store) -> None:
     gate, asked = Event(), Event()
-    options = Options(workers=1, batch_size=1, waiting=2)
+    options = Settings(workers=1, batch_size=1, waiting=2)
     with serve(world(), store, gated(gate, asked), options) as agent:
         episodes = [agent.answer(f"Which number has {colour}?").episode for colour in COLOURS[:5]]
         for episode in episodes[:3]:  # one is being learned from, two wait
@@ -175,7 +175,7 @@ def test_feedback_on_nothing_is_refused(store: Store) -> None:
 
 def test_serving_without_labels_is_refused(store: Store) -> None:
     with pytest.raises(InputError, match="is a label"):
-        serve(world(), store, team(), Options(feedback=FeedbackKind.NONE))
+        serve(world(), store, team(), Settings(feedback=FeedbackKind.NONE))
 
 
 def test_a_learner_that_fails_is_reported_and_answers_go_on(store: Store) -> None:
@@ -211,14 +211,14 @@ def test_an_interrupt_leaves_what_waits_for_the_next_time(store: Store) -> None:
 
 
 def test_online_behind_asks_everything_and_learns_the_same_lessons(store: Store) -> None:
-    report = online(world(), store, team(), Options(workers=1, batch_size=1, behind=True))
+    report = online(world(), store, team(), Settings(workers=1, batch_size=1, behind=True))
     assert report.after and report.after.total == 10 and report.unjudged == 0
     assert lines(store.checkout()) == {f"{colour} means {SECRET[colour]}" for colour in COLOURS}
     assert store.verify() == []
 
 
 def test_online_behind_stops_at_a_cap_with_a_report(store: Store) -> None:
-    report = online(world(), store, team(caps=Caps(calls=8)), Options(workers=1, behind=True))
+    report = online(world(), store, team(caps=Caps(calls=8)), Settings(workers=1, behind=True))
     assert "cap of 8 calls" in report.stopped
     assert report.after is None or report.after.total < 10
     assert store.runs()[-1].status == "capped"
@@ -257,7 +257,7 @@ def test_killed_while_it_learns_behind_nothing_that_was_acknowledged_is_lost(pat
 
 def test_an_agent_is_what_serve_returns(store: Store) -> None:
     with serve(world(), store, team(), OPTIONS) as agent:
-        assert isinstance(agent, Agent)
+        assert isinstance(agent, OnlineServer)
 
 
 def test_a_change_is_found_while_serving_even_among_answers_that_cannot_be_tried_again(store: Store) -> None:
@@ -289,7 +289,7 @@ def test_feedback_left_over_from_serving_reaches_no_run_without_labels(store: St
         return says(request)
 
     for kind in (FeedbackKind.NONE, FeedbackKind.EXECUTION, FeedbackKind.LABELS):
-        options = Options(workers=1, batch_size=1, behind=True, feedback=kind)
+        options = Settings(workers=1, batch_size=1, behind=True, feedback=kind)
         report = online(world(), store, RoleModels.of(ScriptedClient(listening)), options)
         assert report.after and report.after.total == 10  # the old answer is none of this run's
         assert kind is FeedbackKind.LABELS or not any(SECRET["red"] in text for text in asked)

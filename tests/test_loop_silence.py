@@ -8,12 +8,12 @@ import pytest
 
 from ace.errors import ModelError, ModelUnavailable
 from ace.llm import Request, RoleModels, ScriptedClient
-from ace.loop import Options, learn, online
+from ace.loop import Settings, learn, online
 from ace.methods.ace.reflector import Lesson
 from ace.store import Store
 from tests.world import says, world
 
-OPTIONS = Options(workers=1, batch_size=1, validate=False)
+OPTIONS = Settings(workers=1, batch_size=1, validate=False)
 
 
 @pytest.fixture

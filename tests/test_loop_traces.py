@@ -12,7 +12,7 @@ import pytest
 
 from ace.errors import InputError
 from ace.llm import Caps, Message, RoleModels, ScriptedClient
-from ace.loop import Options, learn, learn_from_traces
+from ace.loop import Settings, learn, learn_from_traces
 from ace.playbook import Add, Quarantine, Status
 from ace.playbook.model import bullet_id
 from ace.runs.cost import cost_of
@@ -21,7 +21,7 @@ from ace.task import FeedbackKind, load_task
 from ace.task.traces import Trace, read, unjudged
 from tests.world import COLOURS, SECRET, says, team, world
 
-OPTIONS = Options(batch_size=3, workers=1)
+OPTIONS = Settings(batch_size=3, workers=1)
 DATA = Path(__file__).parent.parent / ".." / "shared" / "data"
 
 

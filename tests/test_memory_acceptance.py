@@ -12,7 +12,7 @@ from ace.context import Trust
 from ace.errors import ContextError, MalformedReply
 from ace.llm import Request, RoleModels, ScriptedClient
 from ace.llm.embedding import connect_embedder
-from ace.loop import Options, evaluate
+from ace.loop import Settings, evaluate
 from ace.loop.remember import remember
 from ace.memory import Conversation, Kind, Proposal, Scope, Turn
 from ace.memory.acceptance import decide
@@ -199,5 +199,5 @@ def test_a_task_that_wants_memories_has_them_in_its_prompts(file: Path) -> None:
     rows = [{"id": "1", "question": "Which shoe size?", "user": "ana", "answer": "41"}]
     task = define_task("desk", rows, lambda s, answer: answer == s.data["answer"], memories=True)
     with Store.open(file) as store:
-        report = evaluate(task, store, RoleModels.of(ScriptedClient(answers)), Options(split="train"))
+        report = evaluate(task, store, RoleModels.of(ScriptedClient(answers)), Settings(split="train"))
         assert report.after is not None and report.after.correct == 1

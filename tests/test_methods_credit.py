@@ -12,7 +12,7 @@ import pytest
 from ace.agent.citing import cited, without_citations
 from ace.context import render_playbook
 from ace.llm import Request, RoleModels, ScriptedClient
-from ace.loop import Options, learn, learn_from_traces
+from ace.loop import Settings, learn, learn_from_traces
 from ace.methods import Trial
 from ace.methods.ace.credit import HOPELESS, cause, suggests_luck, votes
 from ace.playbook import Add, Bullet, Vote
@@ -21,7 +21,7 @@ from ace.task import Attempt, Fact, Feedback, FeedbackKind, Sample
 from ace.task.traces import Trace
 from tests.orders import STATUS, client, orders, says
 
-OPTIONS = Options(batch_size=2, workers=1, replays=0, measure=False)
+OPTIONS = Settings(batch_size=2, workers=1, replays=0, measure=False)
 RIGHT, WRONG = Bullet("r", "lessons", "Own: ord.st = 7."), Bullet("w", "lessons", "Own: ord.st = 3.")
 OTHER = Bullet("o", "lessons", "Web orders: ord.ch = 'W'.")
 KNOWN = (RIGHT, WRONG, OTHER)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ace.llm import Request, RoleModels, ScriptedClient
-from ace.loop import Options, learn
+from ace.loop import Settings, learn
 from ace.methods.ace.evidence import Evidence
 from ace.methods.ace.reflector import Lesson
 from ace.methods.ace.refusals import earlier, refuted, situation
@@ -20,7 +20,7 @@ from ace.store import Store
 from ace.task import Attempt, Fact, Feedback, FeedbackKind, Sample, Topic
 from tests.world import says, world
 
-OPTIONS = Options(batch_size=3, workers=1, epochs=2, replays=0, tries=1, validate=False, measure=False)
+OPTIONS = Settings(batch_size=3, workers=1, epochs=2, replays=0, tries=1, validate=False, measure=False)
 FALSE = "red means 999"
 HELP = "did not help"
 

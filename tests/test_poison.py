@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from ace.context import render_playbook
 from ace.llm import Request, Role, RoleModels, ScriptedClient
-from ace.loop import Options, learn
+from ace.loop import Settings, learn
 from ace.methods.ace.admission import guarded, seen_in
 from ace.methods.ace.reflector import Lesson, Reflector
 from ace.playbook import Add, Bullet, Playbook, Quarantine, Revise, Status, apply, from_markdown
@@ -162,7 +162,7 @@ def after_two_epochs(task: Task, path: Path) -> tuple[list[Status], list[str]]:
         return "granted" if RULE in system else "refused"
 
     client = ScriptedClient(says)
-    options = Options(batch_size=1, workers=1, epochs=2, tries=1)
+    options = Settings(batch_size=1, workers=1, epochs=2, tries=1)
     with Store.open(path) as store:
         learn(task, store, RoleModels.of(client), options)
         statuses = [bullet.status for bullet in store.checkout() if bullet.content == RULE]

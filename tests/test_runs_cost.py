@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ace.llm import Caps, Usage
 from ace.llm.faults import Fault
 from ace.llm.journal import Call, Key
-from ace.loop import Options, learn
+from ace.loop import Settings, learn
 from ace.runs.cost import cost_of, faults_counted, usage_by_role, used, wall, worked
 from ace.runs.records import Step
 from ace.store import Store
@@ -62,13 +62,13 @@ def test_what_a_run_took_is_when_a_step_or_a_call_was_under_way(
 
 def test_seconds_of_the_sessions_of_a_run_add_up_and_not_the_time_between(tmp_path: Path) -> None:
     with Store.open(tmp_path / "colours.db") as store:
-        stopped = learn(world(), store, team(caps=Caps(calls=15)), Options(workers=1))
+        stopped = learn(world(), store, team(caps=Caps(calls=15)), Settings(workers=1))
         run = store.run(1)
         assert stopped.stopped and run.report is not None
         store.finish_run(1, "capped", run.report | {"seconds": 1000.0})
-        capped = learn(world(), store, team(caps=Caps(seconds=900)), Options(workers=1), resume=True)
+        capped = learn(world(), store, team(caps=Caps(seconds=900)), Settings(workers=1), resume=True)
         assert "The cap of 900 seconds is reached" in capped.stopped
-        done = learn(world(), store, team(caps=Caps(seconds=2000)), Options(workers=1), resume=True)
+        done = learn(world(), store, team(caps=Caps(seconds=2000)), Settings(workers=1), resume=True)
     assert not done.stopped and 1000 <= done.seconds < 2000
 
 
@@ -126,7 +126,7 @@ def test_faults_are_summed_by_kind_and_action() -> None:
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "colours.db"
     with Store.open(path) as store:
-        learn(world(), store, team(wrong=("red",)), Options(workers=1))
+        learn(world(), store, team(wrong=("red",)), Settings(workers=1))
     return path
 
 
@@ -151,5 +151,5 @@ def test_the_command_as_json(ace: Ace, file: Path) -> None:
 def test_a_run_without_calls(ace: Ace, tmp_path: Path) -> None:
     path = str(tmp_path / "empty.db")
     with Store.open(path) as store:
-        learn(world(), store, team(caps=Caps(calls=0)), Options(workers=1))
+        learn(world(), store, team(caps=Caps(calls=0)), Settings(workers=1))
     assert ace("runs", "show", "--cost", "--playbook", path).out == "No call was made.\n"

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ace.llm import Caps, RoleModels
-from ace.loop import Options, learn
+from ace.loop import Settings, learn
 from ace.report import gather, history, render
 from ace.runs.bullet_effects import Effect, Left, batches, credit_of, effects
 from ace.store import Store
@@ -78,7 +78,7 @@ def _close(one: tuple[Effect, ...], other: tuple[Effect, ...]) -> bool:
     return all(each.effect == pytest.approx(mine[each.bullet], abs=1e-6) for each in other)
 
 
-OPTIONS = Options(batch_size=2, replays=0, measure=False, measure_credit=1.0)
+OPTIONS = Settings(batch_size=2, replays=0, measure=False, measure_credit=1.0)
 
 
 def test_a_run_measures_and_learns_the_same_as_without(tmp_path: Path, ace: Ace) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from ace.errors import InputError, UnknownVersion
 from ace.llm import Caps, Request, RoleModels, ScriptedClient
-from ace.loop import Options, evaluate, learn, online
+from ace.loop import Settings, evaluate, learn, online
 from ace.methods.ace.reflector import Lesson
 from ace.playbook import Add, Bullet, Playbook, apply
 from ace.report import Dossier, History, gather, history, render, write
@@ -25,7 +25,7 @@ from ace.task import define_task
 from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
 from tests.world import judge, team, world
 
-OPTIONS = Options(batch_size=3, workers=1)
+OPTIONS = Settings(batch_size=3, workers=1)
 PNG = b"\x89PNG\r\n\x1a\n"
 
 

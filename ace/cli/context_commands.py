@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
-from ace.cli.options import Budget, Cite, Json, Select, TaskFolder, VersionOption, takes, task_folder
+from ace.cli.options import Json, TaskFolder, VersionOption, takes, task_folder
 from ace.cli.output import emit
 from ace.errors import InputError
+from ace.settings import Command, Settings
 
 if TYPE_CHECKING:
     from ace.context import Assembled
@@ -28,7 +29,9 @@ _NO_KEY = "none"  # nothing is asked, so no key is wanted
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShowOptions:
-    """What decides a context."""
+    """Hold what decides a context."""
+
+    command: ClassVar[Command] = Command.CONTEXT
 
     task: TaskFolder
     sample: Annotated[str, typer.Option(metavar="ID", help="A question of the task, by its id.")]
@@ -36,13 +39,11 @@ class ShowOptions:
         Path | None, typer.Option(metavar="FILE", help="[default: the task's name + .db, if there is one]")
     ] = None
     version: VersionOption = None
-    budget: Budget = 10000
     model: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Count as this model does.  [default: estimate]"),
     ] = None
-    select: Select = "hybrid"
-    cite: Cite = False
+    settings: Settings = field(default_factory=Settings)
     text: Annotated[bool, typer.Option("--text", help="Print the prompt itself.")] = False
     json: Json = False
 
@@ -56,19 +57,16 @@ def register(app: typer.Typer) -> None:
 @takes(ShowOptions)
 def show(options: ShowOptions) -> None:
     """What goes into the context of a question, what is left out and why, and the tokens of each part."""
-    from ace import loop
     from ace.llm import RoleModels
-    from ace.loop.contexts import contexts_of
+    from ace.loop.contexts import build_contexts
     from ace.task import load_task
 
     task = load_task(task_folder(options.task))
     sample = _sample(task, options.sample)
-    names = {item.name for item in fields(loop.Options)} & {item.name for item in fields(options)}
-    settings = loop.Options(**{name: getattr(options, name) for name in names})
     with ExitStack() as stack:
         store = stack.enter_context(_store(task, options.playbook))
         team = RoleModels.of(_client(options.model, stack))
-        made = contexts_of(task, store, team, settings)(sample, store.checkout(options.version))
+        made = build_contexts(task, store, team, options.settings).assemble_for(sample, store.checkout(options.version))
     text = _prompt(made) if options.text else _table(made, task, sample)
     emit(options.json, {"task": task.name, "sample": sample.id, **asdict(made)}, text)
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from ace.cli.options import EvalOptions, LearnOptions, OnlineOptions, RunOptions, spelled, takes
+from ace.cli.options import EvalOptions, LearnOptions, OnlineOptions, RunOptions, spell_options, takes
 from ace.cli.output import emit, width
-from ace.cli.run_session import loop_options, resuming, session
+from ace.cli.run_session import session, spell_resume
 from ace.cli.serve_commands import close_lines, serve_lines
 
 if TYPE_CHECKING:
@@ -33,13 +33,11 @@ def learn(options: LearnOptions) -> None:
 
     traces = read(options.from_traces) if options.from_traces else ()
     with session(options) as (task, store, team, show):
-        settings = loop_options(options)
+        settings, resume = options.settings, options.resume
         if traces:
-            report = loop.learn_from_traces(
-                task, traces, store, team, settings, progress=show, resume=options.resume
-            )
+            report = loop.learn_from_traces(task, traces, store, team, settings, progress=show, resume=resume)
         else:
-            report = loop.learn(task, store, team, settings, progress=show, resume=options.resume)
+            report = loop.learn(task, store, team, settings, progress=show, resume=resume)
     _close(report, options)
 
 
@@ -54,9 +52,9 @@ def online(options: OnlineOptions) -> None:
 
     with session(options) as (task, store, team, show):
         if options.stdin:
-            report = serve_lines(task, store, team, loop_options(options), show)
+            report = serve_lines(task, store, team, options.settings, show)
         else:
-            report = loop.online(task, store, team, loop_options(options), progress=show)
+            report = loop.online(task, store, team, options.settings, progress=show)
     if options.stdin:
         close_lines(report, options)
     else:
@@ -69,7 +67,7 @@ def evaluate(options: EvalOptions) -> None:
     from ace import loop
 
     with session(options) as (task, store, team, show):
-        settings = loop_options(options)
+        settings = options.settings
         report = loop.evaluate(task, store, team, settings, progress=show, version=options.version)
     _close(report, options)
 
@@ -77,8 +75,8 @@ def evaluate(options: EvalOptions) -> None:
 def _close(report: Report, options: RunOptions) -> None:
     from ace.runs.run_text import closing
 
-    model = spelled(options, "model", "api_base", "feedback")
-    resume = resuming(options, capped=bool(report.stopped))
+    model = spell_options(options, "model", "api_base", "feedback")
+    resume = spell_resume(options, capped=bool(report.stopped))
     text = closing(report, folder=options.task, model=model, resume=resume, width=width())
     emit(options.json, report.to_json(), text)
     if report.stopped:

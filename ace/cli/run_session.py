@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from ace.cli.options import LearningOptions, LearnOptions, RunOptions, spelled, task_folder
+from ace.cli.options import LearnOptions, RunOptions, spell_options, task_folder
 from ace.cli.progress import Show, megabytes, progress
 from ace.errors import AceError, InputError
 
 if TYPE_CHECKING:
     from ace.llm import Client, RoleModels
-    from ace.loop import Options
     from ace.store import Store
     from ace.task import Task
 
@@ -31,9 +30,11 @@ class Interrupted(AceError):
 
 @contextmanager
 def session(options: RunOptions) -> Iterator[tuple[Task, Store, RoleModels, Show]]:
-    """Everything is checked before a model is started, because that takes a while."""
+    """Open what a run needs; check everything before a model is started, because that takes a while."""
+    from ace.loop import check_method
     from ace.store import Store
 
+    check_method(options.settings.method)
     task = _task(options)
     path = options.playbook or Path(f"{task.name}.db")
     with ExitStack() as stack:
@@ -48,7 +49,7 @@ def session(options: RunOptions) -> Iterator[tuple[Task, Store, RoleModels, Show
 
 def _interrupted(options: RunOptions, store: Store, *, begun: bool) -> Interrupted:
     """A run that had not begun cannot be resumed."""
-    command = resuming(options) if begun or (isinstance(options, LearnOptions) and options.resume) else ""
+    command = spell_resume(options) if begun or (isinstance(options, LearnOptions) and options.resume) else ""
     hint = f"Continue with `{command}`." if command else "Run the command again."
     return Interrupted(f"interrupted; everything committed so far is in {store.path}.", hint=hint)
 
@@ -73,25 +74,13 @@ def _task(options: RunOptions) -> Task:
     return unjudged(name)
 
 
-def loop_options(options: RunOptions) -> Options:
-    """The loop's options are the command's of the same name; None leaves the loop's default."""
-    from ace import loop
-    from ace.task import FeedbackKind
-
-    names = {item.name for item in fields(loop.Options)} & {item.name for item in fields(options)}
-    given = {name: getattr(options, name) for name in names}
-    if isinstance(options, LearningOptions):
-        given["feedback"] = FeedbackKind(options.feedback)
-    return loop.Options(**{name: value for name, value in given.items() if value is not None})
-
-
 def _team(options: RunOptions, stack: ExitStack, show: Show) -> RoleModels:
     from ace.llm import Caps, RoleModels, connect
 
     @cache  # two roles on one model share one server
     def client(name: str) -> Client:
         shown = megabytes(show)
-        found = connect(name, api_base=address(options, name), slots=options.workers, progress=shown)
+        found = connect(name, api_base=address(options, name), slots=options.settings.workers, progress=shown)
         return stack.enter_context(found)
 
     def role(name: str) -> Client:
@@ -109,18 +98,29 @@ def address(options: RunOptions, name: str) -> str | None:
     return options.api_base if len(providers) == 1 else None
 
 
-def resuming(options: RunOptions, *, capped: bool = False) -> str:
-    """The command that continues a learn run: it wants the same options.
+def spell_resume(options: RunOptions, *, capped: bool = False) -> str:
+    """Return the command that continues a learn run with the same options, or "" for another run.
 
     Caps count from the start of the run, so after one was reached the command has each of them doubled.
     """
     if not isinstance(options, LearnOptions):
         return ""
-    wider: dict[str, Any] = {
-        cap: float(f"{2 * most or 1:g}") if most % 1 else int(2 * most) or 1
-        for cap in _CAPS
-        if (most := getattr(options, cap)) is not None
-    }
-    task = quote(options.task) if options.task else ""
-    again = replace(options, task="", resume=True, **(wider if capped else {}))
-    return " ".join(filter(None, ("ace learn", task, spelled(again))))
+    changes: dict[str, Any] = {"task": "", "resume": True}
+    if capped:
+        for cap in _CAPS:
+            limit = getattr(options, cap)
+            if limit is not None:
+                changes[cap] = _double(limit)
+    words = [
+        "ace learn",
+        quote(options.task) if options.task else "",
+        spell_options(replace(options, **changes)),
+    ]
+    return " ".join(filter(None, words))
+
+
+def _double(limit: float) -> float:
+    """Return twice a cap, at least 1, with few digits and without a fraction where there was none."""
+    if limit % 1:
+        return float(f"{2 * limit:g}")
+    return int(2 * limit) or 1

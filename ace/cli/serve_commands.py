@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ace.cli.options import Json, OnlineOptions, PlaybookFile, playbook_file, spelled
+from ace.cli.options import Json, OnlineOptions, PlaybookFile, playbook_file, spell_options
 from ace.cli.output import emit, line, note, width
 from ace.errors import CapReached, InputError, UnknownVersion
 
 if TYPE_CHECKING:
     from ace.cli.progress import Show
     from ace.llm import RoleModels
-    from ace.loop import Agent, Options
+    from ace.loop import OnlineServer
     from ace.runs import Report
+    from ace.settings import Settings
     from ace.store import Store
     from ace.task import Task
 
@@ -52,7 +53,7 @@ def feedback(
     emit(json, asdict(kept), f"Kept: {episode} was {'right' if right else 'wrong'}.")
 
 
-def serve_lines(task: Task, store: Store, team: RoleModels, options: Options, show: Show) -> Report:
+def serve_lines(task: Task, store: Store, team: RoleModels, options: Settings, show: Show) -> Report:
     """Until the input ends or a cap is reached. What waits is learned from before it returns."""
     from ace import loop
 
@@ -78,7 +79,7 @@ def close_lines(report: Report, options: OnlineOptions) -> None:
     if options.json:
         line({"report": report.to_json()})
     else:
-        model = spelled(options, "model", "api_base", "feedback")
+        model = spell_options(options, "model", "api_base", "feedback")
         note(closing(report, folder=options.task, model=model, width=width()))
     if report.stopped:
         raise typer.Exit(STOPPED_BY_A_CAP)
@@ -94,7 +95,7 @@ def _row(text: str) -> Mapping[str, Any]:
     return row
 
 
-def _served(agent: Agent, row: Mapping[str, Any]) -> dict[str, Any]:
+def _served(agent: OnlineServer, row: Mapping[str, Any]) -> dict[str, Any]:
     match row:
         case {"question": str(question)} if question.strip():
             answer = agent.answer(question)

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal, Protocol
+from typing import Protocol
 
 from ace.runs.e_process import wealth
+from ace.settings import Accept
 
-RuleName = Literal["strict", "best", "always"]
 ALPHA = 0.05  # the most often that a version no better than the old one passes for a better one
 
 
@@ -73,4 +73,6 @@ class Always:
         return True
 
 
-RULES: Mapping[RuleName, Rule] = MappingProxyType({"strict": Strict(), "best": BestOf(), "always": Always()})
+RULES: Mapping[Accept, Rule] = MappingProxyType(
+    {Accept.STRICT: Strict(), Accept.BEST: BestOf(), Accept.ALWAYS: Always()}
+)

@@ -172,7 +172,8 @@ class Moment(Enum):
 class Method(Protocol):
     """Supplies the context and learns. Pure but for its model calls: the loop commits."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def start(self, task: Task, playbook: Playbook, lab: Lab) -> State:
         """Return what is remembered before the first step."""

@@ -14,6 +14,7 @@ from typing import Any
 from ace.llm.client import Usage
 from ace.llm.journal import Call
 from ace.runs.records import Step
+from ace.runs.steps import StepRecord
 
 _GENERATOR = "generator"
 
@@ -81,11 +82,11 @@ def wall(calls: Iterable[Call]) -> float:
     return _covered((call.started, call.usage.seconds) for call in calls)
 
 
-def worked(calls: Iterable[Call], steps: Iterable[Step]) -> float:
+def worked(calls: Iterable[Call], steps: Iterable[StepRecord]) -> float:
     """Seconds in which a step or a call was under way: what is known of sessions that were killed."""
     told = [(call.started, call.usage.seconds) for call in calls]
-    payloads = [step.payload for step in steps]
-    return _covered([*told, *((p["started"], p["seconds"]) for p in payloads if "started" in p)])
+    told += [(step.started, step.seconds) for step in steps if step.started]
+    return _covered(told)
 
 
 def _covered(spans: Iterable[tuple[float, float]]) -> float:

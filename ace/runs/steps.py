@@ -41,6 +41,7 @@ class PhaseKind(StrEnum):
     CREDIT = "credit"
 
 
+_KINDS = frozenset(kind.value for kind in PhaseKind)
 _LEARNING = frozenset({PhaseKind.EPOCH, PhaseKind.REPLAY, PhaseKind.ONLINE, PhaseKind.TRACES})
 _TRAINING = frozenset({PhaseKind.EPOCH, PhaseKind.REPLAY, PhaseKind.RECHECK})
 _PHASE = re.compile(r"(?P<kind>\w+)(?: (?P<number>\d+)(?:\.(?P<turn>\d+))?)?(?:,? (?P<detail>.+))?")
@@ -76,7 +77,7 @@ class Phase:
     def parse(cls, text: str) -> Phase:
         """Read a phase back from its text. Raises StoreError for a phase that no release has written."""
         match = _PHASE.fullmatch(text)
-        if match is None or match["kind"] not in PhaseKind:
+        if match is None or match["kind"] not in _KINDS:
             raise StoreError(
                 f"The journal has a phase {text!r}, which this release does not know.",
                 hint="Finish the run with the release that began it, or start a new run.",
@@ -170,7 +171,7 @@ class StepRecord:
 
     `proofs` maps a bullet that was added or changed to the samples that are right with it, none where it waits
     in quarantine. `proposals` are their outcomes in order. `usage` is by role, in the fields of `llm.Usage`;
-    `faults` counts kinds of faults. `started` is in seconds since 1970, `version` the head once it was done.
+    `faults` are those of its calls. `started` is in seconds since 1970, `version` the head once it was done.
     """
 
     run: int
@@ -181,7 +182,7 @@ class StepRecord:
     proofs: Mapping[str, Sequence[str]] = field(default_factory=dict)
     proposals: tuple[str, ...] = ()
     usage: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    faults: Mapping[str, int] = field(default_factory=dict)
+    faults: Sequence[Mapping[str, Any]] = ()
     started: float = 0.0
     seconds: float = 0.0
     notes: Notes = field(default_factory=dict)
@@ -198,7 +199,7 @@ class StepRecord:
             "kept": {bullet: list(samples) for bullet, samples in self.proofs.items()},
             "proposals": list(self.proposals),
             "usage": {role: dict(usage) for role, usage in self.usage.items()},
-            "faults": dict(self.faults),
+            "faults": [dict(fault) for fault in self.faults],
             "started": self.started,
             "seconds": self.seconds,
             **self.notes,
@@ -218,7 +219,7 @@ class StepRecord:
                 proofs=payload.get("kept", {}),
                 proposals=tuple(payload.get("proposals", ())),
                 usage=payload.get("usage", {}),
-                faults=payload.get("faults", {}),
+                faults=payload.get("faults", ()),
                 started=payload.get("started", 0.0),
                 seconds=payload.get("seconds", 0.0),
                 notes={key: value for key, value in payload.items() if key not in _STEP_KEYS},

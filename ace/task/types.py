@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, NewType, Protocol, runtime_checkable
 
@@ -16,13 +15,7 @@ _LONGEST_SUMMARY = 300
 
 Topic = NewType("Topic", str)
 
-
-class FeedbackKind(StrEnum):
-    """LABELS: gold answers and the match; EXECUTION: what the environment shows; NONE: nothing."""
-
-    LABELS = "labels"
-    EXECUTION = "execution"
-    NONE = "none"
+from ace.settings import FeedbackKind as FeedbackKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,306 @@
+"""The one declaration of a run's options: `Settings`, with their help, bounds, units and commands.
+
+The keywords of the Python interface and the options of the command line are derived from it. It does not
+know what the options do: the loops and the methods read them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
+from functools import cache
+from numbers import Integral, Real
+from types import NoneType
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+from ace.errors import InputError
+
+
+class Command(StrEnum):
+    """Name what takes a setting: a command, or a function of the Python interface."""
+
+    LEARN = "learn"
+    ONLINE = "online"
+    EVAL = "eval"
+    SERVE = "serve"
+    CONTEXT = "context show"
+
+
+class FeedbackKind(StrEnum):
+    """Say what a learner sees: LABELS gold answers and the match, EXECUTION what the environment shows."""
+
+    LABELS = "labels"
+    EXECUTION = "execution"
+    NONE = "none"
+
+
+class Accept(StrEnum):
+    """Choose when a version is selected: STRICT if clearly better, BEST if at least as good, ALWAYS."""
+
+    STRICT = "strict"
+    BEST = "best"
+    ALWAYS = "always"
+
+
+class Select(StrEnum):
+    """Choose what is shown of a playbook that does not fit: HYBRID by the question, OLDEST by age."""
+
+    HYBRID = "hybrid"
+    OLDEST = "oldest"
+
+
+class Split(StrEnum):
+    """Name a part of a task's samples."""
+
+    TRAIN = "train"
+    VAL = "val"
+    TEST = "test"
+
+
+RUNS = (Command.LEARN, Command.ONLINE, Command.EVAL, Command.SERVE)
+READERS = (*RUNS, Command.CONTEXT)
+LEARNERS = (Command.LEARN, Command.ONLINE, Command.SERVE)
+STREAMS = (Command.ONLINE, Command.SERVE)
+OFFLINE = (Command.LEARN,)
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """Describe one setting beside its type and default: the metadata of a field of `Settings`."""
+
+    help: str
+    commands: tuple[Command, ...]
+    least: float | None = None
+    most: float | None = None
+    unit: str = "N"
+    unset: str = ""
+    """What happens with None, as in "[default: ...]"."""
+    defaults: Mapping[Command, Any] = field(default_factory=dict)
+    """The defaults of commands for which the field's is not right."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Hold the options of a run, checked. `Settings.of` fills in the defaults of one command."""
+
+    method: Annotated[str, About("The method that learns.", RUNS, unit="NAME")] = "ace"
+    examples: Annotated[int, About("Examples that the few-shot methods show.", RUNS, least=1)] = 8
+    seed: Annotated[int, About("Same seed and batch size, same versions.", RUNS)] = 0
+    limit: Annotated[
+        int | None,
+        About(
+            "Use only this many samples of each split.",
+            (Command.LEARN, Command.ONLINE, Command.EVAL),
+            least=1,
+            unset="all",
+        ),
+    ] = None
+    workers: Annotated[int, About("Samples in flight at once; slots of a local/ model.", RUNS, least=1)] = 4
+    budget: Annotated[
+        int, About("Tokens of a whole prompt at most; fewer if the model reads fewer.", READERS, least=1)
+    ] = 10_000
+    select: Annotated[
+        Select, About("Which bullets to show when not all fit: by question, or by age.", READERS)
+    ] = Select.HYBRID
+    cite: Annotated[
+        bool, About("Show the ids of bullets to the generator, and ask which it used.", READERS)
+    ] = False
+    feedback: Annotated[FeedbackKind, About("What the learner may see of an outcome.", LEARNERS)] = (
+        FeedbackKind.LABELS
+    )
+    tries: Annotated[int, About("Candidate lessons per mistake.", LEARNERS, least=1)] = 2
+    neighbours: Annotated[int, About("Earlier samples that a lesson must not break.", LEARNERS, least=0)] = 1
+    verify: Annotated[bool, About("Keep a lesson only when an attempt proves it.", LEARNERS)] = True
+    agreement: Annotated[
+        int, About("Attempts of which most must agree, where there are no labels.", LEARNERS, least=1)
+    ] = 3
+    rerun: Annotated[
+        bool, About("Repeat an attempt that may have failed by chance; learn nothing if it passes.", LEARNERS)
+    ] = False
+    measure_credit: Annotated[
+        float,
+        About(
+            "Share of batches in which bullets are left out, to measure what they contribute.",
+            LEARNERS,
+            least=0,
+            most=1,
+            unit="SHARE",
+        ),
+    ] = 0.0
+    batch_size: Annotated[
+        int,
+        About(
+            "Samples that share one playbook version.",
+            LEARNERS,
+            least=1,
+            defaults={Command.ONLINE: 1, Command.SERVE: 1},
+        ),
+    ] = 8
+    epochs: Annotated[int, About("Passes over the training set.", OFFLINE, least=1)] = 1
+    replays: Annotated[
+        int, About("Times that samples still wrong come back in an epoch.", OFFLINE, least=0)
+    ] = 1
+    graduate: Annotated[int, About("Passes after which a sample comes back no more.", OFFLINE, least=1)] = 1
+    evict: Annotated[int, About("Failures after which a sample comes back no more.", OFFLINE, least=1)] = 3
+    recheck: Annotated[
+        int, About("Right answers asked for again before a version is selected.", OFFLINE, least=0)
+    ] = 8
+    validate: Annotated[
+        bool | None,
+        About("Choose the version by the validation set.", OFFLINE, unset="if there is more than one epoch"),
+    ] = None
+    validate_every: Annotated[
+        int | None,
+        About("Steps between validations within an epoch.", OFFLINE, least=1, unset="only at its end"),
+    ] = None
+    accept: Annotated[
+        Accept, About("Select a version if clearly better, if at least as good, or always.", OFFLINE)
+    ] = Accept.BEST
+    merge: Annotated[bool, About("Let the curator merge bullets after each epoch.", OFFLINE)] = False
+    refine: Annotated[
+        bool, About("After each epoch, join duplicate bullets and settle conflicting ones.", OFFLINE)
+    ] = True
+    measure: Annotated[bool, About("Score the test questions before and after.", OFFLINE)] = True
+    split: Annotated[Split, About("Which samples to score.", (Command.EVAL,))] = Split.TEST
+    window: Annotated[int, About("Answers that count for the latest accuracy.", STREAMS, least=1)] = 20
+    drift: Annotated[
+        bool, About("When answers get worse, let what was learned prove itself again.", STREAMS)
+    ] = True
+    behind: Annotated[
+        bool, About("Learn in a background thread, so that answers do not wait.", (Command.ONLINE,))
+    ] = False
+    waiting: Annotated[
+        int, About("Answers that background learning may lag behind before they wait.", STREAMS, least=1)
+    ] = 16
+
+    def __post_init__(self) -> None:
+        for setting in declared_settings().values():
+            value = setting.check(getattr(self, setting.name))
+            object.__setattr__(self, setting.name, value)
+
+    @classmethod
+    def of(cls, command: Command, values: Mapping[str, Any], *, beside: Collection[str] = ()) -> Settings:
+        """Return the settings of one command: `values`, and its defaults for the rest.
+
+        `beside` names what else the caller takes, for the advice on a misspelt name.
+        Raises InputError for a name that the command does not take, and for a value out of bounds.
+        """
+        taken = {setting.name: setting for setting in settings_of(command)}
+        for name in values:
+            if name not in taken:
+                raise _unknown_setting(command, name, [*taken, *beside])
+        defaults = {name: setting.default_for(command) for name, setting in taken.items()}
+        return cls(**{**defaults, **values})
+
+    def record(self) -> dict[str, Any]:
+        """Return what decides the outcome of a run, as JSON: the number of workers does not."""
+        values = asdict(self)
+        del values["workers"]
+        return values
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Describe one field of `Settings` with all that an interface needs to offer it."""
+
+    name: str
+    type: type[bool] | type[int] | type[float] | type[str]
+    optional: bool
+    default: Any
+    about: About
+
+    def default_for(self, command: Command) -> Any:
+        """Return the default that a command gives it."""
+        return self.about.defaults.get(command, self.default)
+
+    @property
+    def annotation(self) -> Any:
+        """Return its type as written in a signature."""
+        return self.type | None if self.optional else self.type
+
+    @property
+    def help(self) -> str:
+        """Return its help sentence, which says what None stands for."""
+        if not self.about.unset:
+            return self.about.help
+        return f"{self.about.help}  [default: {self.about.unset}]"
+
+    def check(self, value: Any) -> Any:
+        """Return the value in its own type. Raises InputError with the name, the value and what to give."""
+        if value is None and self.optional:
+            return None
+        converted = self._convert(value)
+        if converted is None or not self._is_within_bounds(converted):
+            text = str(value) if isinstance(value, (bool, int, float)) else repr(value)
+            raise InputError(f"{self.name} is {text}.", hint=f"{self._advise()}.")
+        return converted
+
+    def _convert(self, value: Any) -> Any:
+        """Return the value as this type, or None where it is of another."""
+        if issubclass(self.type, StrEnum):
+            return self.type(value) if value in list(self.type) else None
+        if self.type in (bool, str):
+            return value if isinstance(value, self.type) else None
+        if isinstance(value, bool):
+            return None
+        if self.type is int:
+            return int(value) if isinstance(value, Integral) else None
+        return float(value) if isinstance(value, Real) else None
+
+    def _is_within_bounds(self, value: Any) -> bool:
+        least, most = self.about.least, self.about.most
+        return (least is None or value >= least) and (most is None or value <= most)
+
+    def _advise(self) -> str:
+        if issubclass(self.type, StrEnum):
+            *others, last = self.type
+            text = f"Use {', '.join(others)} or {last}"
+        elif self.type is bool:
+            text = "Give True or False"
+        elif self.type is str:
+            text = "Give a name"
+        elif self.about.most is not None:
+            text = f"Give a number from {self.about.least} to {self.about.most}"
+        else:
+            text = "Give a whole number"
+            if self.about.least is not None:
+                text = f"{text}, at least {self.about.least}"
+        if self.optional:
+            text = f"{text}, or None ({self.about.unset})"
+        return text
+
+
+@cache
+def declared_settings() -> Mapping[str, Setting]:
+    """Return every setting by its name, in the order of their declaration."""
+    hints = get_type_hints(Settings, include_extras=True)
+    settings = {}
+    for item in fields(Settings):
+        annotation, about = get_args(hints[item.name])
+        optional = get_origin(annotation) is not None
+        if optional:
+            annotation = next(member for member in get_args(annotation) if member is not NoneType)
+        settings[item.name] = Setting(item.name, annotation, optional, item.default, about)
+    return settings
+
+
+def settings_of(command: Command) -> Iterator[Setting]:
+    """Yield the settings that a command takes."""
+    for setting in declared_settings().values():
+        if command in setting.about.commands:
+            yield setting
+
+
+def _unknown_setting(command: Command, name: str, taken: Collection[str]) -> InputError:
+    from difflib import get_close_matches
+
+    everywhere = declared_settings()
+    close = get_close_matches(name, taken, n=1) or get_close_matches(name, everywhere, n=1)
+    if name in everywhere:
+        hint = f"It is for {' and '.join(everywhere[name].about.commands)}."
+    elif close:
+        hint = f"Did you mean {close[0]}?"
+    else:
+        hint = f"There are: {', '.join(taken)}."
+    return InputError(f"`{command}` takes no setting {name!r}.", hint=hint)
