@@ -173,7 +173,9 @@ def _checked_settings(command: Command, keywords: Mapping[str, Any]) -> Settings
 def _connect_roles(model: Model, caps: Caps | None, workers: int) -> Iterator[RoleModels]:
     if isinstance(model, RoleModels):
         if caps is not None:
-            raise InputError("This team has a meter, and caps, of its own.", hint="Give caps to RoleModels.of.")
+            raise InputError(
+                "This team has a meter, and caps, of its own.", hint="Give caps to RoleModels.of."
+            )
         yield model
     elif isinstance(model, str):
         with connect(model, slots=workers) as client:

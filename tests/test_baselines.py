@@ -54,7 +54,9 @@ def test_fixed_examples_are_the_first_and_the_same_for_every_question(tmp_path: 
     with Store.open(tmp_path / "p.db") as store:
         report = ace.learn(world(), store, client, method="few_shot", examples=3)
     assert report.after and report.after.correct == 3
-    tested = [r.bullets for r in client.requests if r.sample and r.sample.id.startswith("test-") and r.bullets]
+    tested = [
+        r.bullets for r in client.requests if r.sample and r.sample.id.startswith("test-") and r.bullets
+    ]
     assert {len(bullets) for bullets in tested} == {3} and len(set(tested)) == 1
 
 
@@ -91,7 +93,9 @@ def test_every_method_runs_online(tmp_path: Path, method: str) -> None:
 @pytest.mark.parametrize("loop", ["learn", "online"])
 @pytest.mark.parametrize("method", [*BASELINES, "ace"])
 @pytest.mark.parametrize("calls", [3, 17])
-def test_a_capped_run_resumes_to_the_same_versions(tmp_path: Path, method: str, loop: str, calls: int) -> None:
+def test_a_capped_run_resumes_to_the_same_versions(
+    tmp_path: Path, method: str, loop: str, calls: int
+) -> None:
     def client() -> World:
         return World(generator=copies, lessons=lambda request: ["Colours: see the list."])
 

@@ -66,7 +66,9 @@ def show(options: ShowOptions) -> None:
     with ExitStack() as stack:
         store = stack.enter_context(_store(task, options.playbook))
         team = RoleModels.of(_client(options.model, stack))
-        made = build_contexts(task, store, team, options.settings).assemble_for(sample, store.checkout(options.version))
+        made = build_contexts(task, store, team, options.settings).assemble_for(
+            sample, store.checkout(options.version)
+        )
     text = _prompt(made) if options.text else _table(made, task, sample)
     emit(options.json, {"task": task.name, "sample": sample.id, **asdict(made)}, text)
 

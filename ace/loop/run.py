@@ -24,7 +24,7 @@ from ace.loop.lab import RunStopped, StepLab, Workplace
 from ace.loop.outage import OutageDetector
 from ace.loop.progress import Progress
 from ace.loop.replay_queue import ReplayQueue
-from ace.methods import build_method
+from ace.methods import check_method
 from ace.methods.protocol import Method, State, Update
 from ace.playbook.delta import diff, touched
 from ace.playbook.model import Delta, Playbook, Vote
@@ -275,7 +275,7 @@ def start_run(kind: str, parts: RunParts, *, resume: bool = False, traces: str =
         "branch": store.branch_name,
         "base": store.head().number,
     }
-    build_method(models, settings)  # a method that does not exist is refused before the run has begun
+    check_method(settings.method)  # refused before the run has begun
     run_id = (
         _find_resumable(kind, task, store, config) if resume else store.start_run(kind, task.name, config)
     )

@@ -25,6 +25,7 @@ __all__ = [
     "Trial",
     "Update",
     "build_method",
+    "check_method",
 ]
 
 METHODS: Mapping[str, Callable[[RoleModels, Settings, Equipment], Method]] = MappingProxyType(
@@ -39,8 +40,12 @@ METHODS: Mapping[str, Callable[[RoleModels, Settings, Equipment], Method]] = Map
 
 def build_method(models: RoleModels, settings: Settings, equipment: Equipment | None = None) -> Method:
     """Return the method that `settings.method` names. Raises InputError for a name that is not in METHODS."""
-    build = METHODS.get(settings.method)
-    if build is None:
+    check_method(settings.method)
+    return METHODS[settings.method](models, settings, equipment or Equipment())
+
+
+def check_method(name: str) -> None:
+    """Raise InputError for a name that is not in METHODS."""
+    if name not in METHODS:
         known = ", ".join(METHODS)
-        raise InputError(f"There is no method {settings.method!r}.", hint=f"Choose from: {known}.")
-    return build(models, settings, equipment or Equipment())
+        raise InputError(f"There is no method {name!r}.", hint=f"Choose from: {known}.")
