@@ -21,9 +21,10 @@ from typing import Any
 
 from ace.llm import DEFAULT_MODEL, Client, RoleModels, connect
 from ace.llm.prompts import prompt_hash
-from ace.loop import Settings, online
+from ace.loop import online
 from ace.runs.metrics import wilson
 from ace.runs.report import Report
+from ace.settings import Settings
 from ace.store import Store
 from ace.task import Task, load_task
 

@@ -25,8 +25,9 @@ from typing import Any
 
 from ace.llm import DEFAULT_MODEL, Client, Request, Role, RoleModels, ScriptedClient, connect
 from ace.llm.prompts import prompt_hash
-from ace.loop import Settings, evaluate, learn
+from ace.loop import evaluate, learn
 from ace.runs import mcnemar, wilson
+from ace.settings import Settings
 from ace.store import Store
 from ace.task import Task, TaskContext, load_task
 

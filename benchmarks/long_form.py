@@ -23,8 +23,9 @@ from scipy.stats import bootstrap, wilcoxon
 
 from ace.llm import DEFAULT_MODEL, RoleModels, connect
 from ace.llm.prompts import prompt_hash
-from ace.loop import Settings, evaluate
+from ace.loop import evaluate
 from ace.runs import mcnemar, wilson
+from ace.settings import Settings
 from ace.store import Store
 from ace.task import Task, load_task
 

@@ -28,8 +28,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from ace.llm import Request, RoleModels, connect
-from ace.loop import Settings, learn
+from ace.loop import learn
 from ace.methods.ace.reflector import Lesson
+from ace.settings import Settings
 from ace.store import Store
 from ace.task import Sample, Task, define_task
 from tests.model_server import ask, received

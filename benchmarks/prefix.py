@@ -30,9 +30,10 @@ from typing import Any
 from ace.llm import DEFAULT_MODEL, Client, Message, Reply, Request, RoleModels, Usage, connect
 from ace.llm.prompts import prompt_hash
 from ace.llm.window import Window, window_of
-from ace.loop import Settings, online
+from ace.loop import online
 from ace.playbook import Bullet
 from ace.safety import neutralise
+from ace.settings import Settings
 from ace.store import Store
 from ace.task import Task, load_task
 

@@ -27,11 +27,12 @@ from typing import Any
 from ace.errors import ModelError
 from ace.llm import DEFAULT_MODEL, Client, Request, Role, RoleModels, ScriptedClient, connect
 from ace.llm.prompts import prompt_hash
-from ace.loop import Settings, evaluate
+from ace.loop import evaluate
 from ace.loop.remember import remember
 from ace.memory import conversation_of
 from ace.memory.memory import instant
 from ace.runs.metrics import mcnemar, wilson
+from ace.settings import Settings
 from ace.store import Store
 from ace.task import Task, load_task
 

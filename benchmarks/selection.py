@@ -23,9 +23,10 @@ from shop_sql import ROOT, ceiling
 
 from ace.llm import DEFAULT_MODEL, RoleModels, connect
 from ace.llm.prompts import prompt_hash
-from ace.loop import Settings, evaluate, learn
+from ace.loop import evaluate, learn
 from ace.runs import mcnemar, wilson
 from ace.runs.report import Report
+from ace.settings import Settings
 from ace.store import Store
 from ace.task import Task, load_task
 

@@ -20,9 +20,10 @@ from typing import Any
 
 from ace.llm import DEFAULT_MODEL, Client, RoleModels, connect
 from ace.llm.prompts import prompt_hash
-from ace.loop import Settings, evaluate, learn
+from ace.loop import evaluate, learn
 from ace.playbook import Playbook, diff, from_markdown
 from ace.runs import mcnemar, wilson
+from ace.settings import Settings
 from ace.store import Store
 from ace.task import Task, load_task
 

@@ -8,8 +8,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from ace.llm import Request, RoleModels, ScriptedClient
-from ace.loop import Settings, serve
+from ace.loop import serve
 from ace.methods.ace.reflector import Lesson
+from ace.settings import Settings
 from ace.store import Store
 from tests.world import COLOURS, says, world
 

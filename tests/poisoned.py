@@ -14,10 +14,11 @@ from pathlib import Path
 
 from ace.api import Report
 from ace.llm import Request, Role, RoleModels, ScriptedClient
-from ace.loop import Settings, evaluate, learn, learn_from_traces
+from ace.loop import evaluate, learn, learn_from_traces
 from ace.methods.ace.reflector import Lesson
 from ace.playbook.model import Bullet, Status
 from ace.safety.copied import tokens
+from ace.settings import Settings
 from ace.store import Store
 from ace.task import Attempt, Database, FeedbackKind, Outcome, Sample, SqlEnvironment, Task
 from ace.task.environments.answer import AnswerEnvironment

@@ -15,9 +15,10 @@ from ace.agent.ledger import clashes, facts, figures, lacking, listed, nearest
 from ace.context import Assembled
 from ace.errors import CapReached, ModelUnavailable, TaskError
 from ace.llm import Request, RoleModels, ScriptedClient
-from ace.loop import Settings, evaluate
+from ace.loop import evaluate
 from ace.loop.contexts import contexts_of
 from ace.playbook import Add
+from ace.settings import Settings
 from ace.store import Store
 from ace.task import Attempt, FeedbackKind, Sample, load_task, score_attempt
 from ace.text import estimate_tokens

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 import ace
-from ace.errors import CapReached, InputError
-from ace.llm import Caps, RoleModels
+from ace.errors import InputError
+from ace.llm import Caps
 from ace.llm.client import Request
 from ace.store import Store
 from ace.testing import World

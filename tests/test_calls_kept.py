@@ -29,8 +29,9 @@ from ace.llm import (
 )
 from ace.llm.faults import Fault
 from ace.llm.journal import Call, Key
-from ace.loop import Settings, learn
+from ace.loop import learn
 from ace.loop.executor import ordered_map
+from ace.settings import Settings
 from ace.store import Store
 from tests.model_server import ask
 from tests.world import says, world

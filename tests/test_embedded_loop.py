@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from ace.llm import Client, RoleModels, connect, list_models
-from ace.loop import Settings, learn
+from ace.loop import learn
+from ace.settings import Settings
 from ace.store import Store
 from ace.task import load_task
 

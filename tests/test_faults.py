@@ -15,8 +15,9 @@ from pydantic import BaseModel
 from ace.errors import AceError, ContentRefused
 from ace.llm import Endpoint, Meter, Reply, Request, Retry, Role, RoleModels, ScriptedClient
 from ace.llm.faults import hide
-from ace.loop import Settings, learn
+from ace.loop import learn
 from ace.methods.ace.reflector import Lesson
+from ace.settings import Settings
 from ace.store import Store
 from ace.task import Sample, Task, define_task
 from tests.cli import Ace

@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from ace.llm import Request, Role, RoleModels, ScriptedClient
-from ace.loop import Settings, learn
+from ace.loop import learn
 from ace.methods.ace.reflector import Critique, Lesson
 from ace.playbook import Status
+from ace.settings import Settings
 from ace.store import Store
 from ace.task import AnswerEnvironment, FeedbackKind, Sample, Task, define_task
 from benchmarks.balancer import Balancer

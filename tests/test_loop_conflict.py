@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ace.loop import Settings
 from ace.loop.progress import silent
 from ace.loop.run import Work, session
 from ace.playbook import Add, Revise, Vote
+from ace.settings import Settings
 from ace.store import Store
 from tests.world import team, world
 

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from ace.llm import Caps, Request, Role, RoleModels, ScriptedClient
-from ace.loop import Settings, learn
+from ace.loop import learn
 from ace.loop.version_rules import Lead
 from ace.methods.ace.refusals import contested
 from ace.methods.protocol import Trial
 from ace.playbook import Add, Bullet, Quarantine, Status
 from ace.runs.records import Proposal
+from ace.settings import Settings
 from ace.store import Store
 from ace.task import Attempt, Feedback, FeedbackKind, Sample, Task, load_task
 

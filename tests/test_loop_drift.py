@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from ace.errors import InputError
 from ace.llm import RoleModels
-from ace.loop import Settings, online
+from ace.loop import online
 from ace.methods.ace.reopened import reopened, still_open, weighed
 from ace.methods.protocol import Trial
 from ace.playbook import Add, Operation, Pin, Playbook, Quarantine, Revise, apply
 from ace.runs import Report
 from ace.runs.drift import onset, watch
+from ace.settings import Settings
 from ace.store import Store
 from ace.task import Attempt, Fact, Feedback, FeedbackKind, Sample, Task, load_task
 from tests.desk import FOLDER, lookup, whole

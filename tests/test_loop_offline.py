@@ -14,10 +14,11 @@ from ace.agent import Generator, SingleCall
 from ace.context import assemble, render_playbook
 from ace.errors import InputError, ModelNameError, ModelUnavailable
 from ace.llm import Caps, Request, Role, RoleModels, ScriptedClient
-from ace.loop import Settings, evaluate, learn, online
+from ace.loop import evaluate, learn, online
 from ace.loop.lab import Bench
 from ace.methods.ace.reflector import Lesson
 from ace.playbook import Add, Playbook, Status
+from ace.settings import Settings
 from ace.store import Store
 from ace.task import FeedbackKind
 from tests.world import COLOURS, SECRET, client, says, team, world

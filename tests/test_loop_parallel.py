@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ace.llm import Caps, Request, RoleModels, connect
-from ace.loop import Settings, learn
+from ace.loop import learn
 from ace.loop.executor import ordered_map
 from ace.loop.progress import seed_of
 from ace.methods.ace.groups import conflict, groups
@@ -26,6 +26,7 @@ from ace.playbook import Add
 from ace.playbook.model import Delta, Revise
 from ace.runs.records import Proposal
 from ace.runs.report import Report
+from ace.settings import Settings
 from ace.store import Store
 from ace.task import Sample, Task, define_task
 from tests.model_server import ModelServer

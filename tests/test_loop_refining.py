@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from ace.llm import Request, RoleModels, ScriptedClient
-from ace.loop import Settings, learn
+from ace.loop import learn
 from ace.methods.ace.reflector import Lesson
 from ace.playbook import Merge, Quarantine, Status
+from ace.settings import Settings
 from ace.store import Store, Version
 from ace.task import Sample, Task, define_task
 

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ace.llm import Request, RoleModels, ScriptedClient
-from ace.loop import Settings, learn
+from ace.loop import learn
 from ace.loop.replay_queue import ReplayQueue
 from ace.playbook import Add
 from ace.runs.metrics import Turn, turns
 from ace.runs.report import Report
+from ace.settings import Settings
 from ace.store import Store
 from tests.world import COLOURS, SECRET, says, team, world
 

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from ace.errors import InputError
 from ace.llm import Caps, Request, RoleModels, ScriptedClient
-from ace.loop import Settings, learn
+from ace.loop import learn
 from ace.loop.version_rules import ALPHA, RULES, Always, BestOf, Strict
 from ace.playbook import Add
 from ace.runs.e_process import wealth
 from ace.runs.report import Report
+from ace.settings import Settings
 from ace.store import Store
 from ace.task import FeedbackKind
 from tests.world import COLOURS, SECRET, client, says, team, world

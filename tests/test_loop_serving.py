@@ -17,9 +17,10 @@ import pytest
 
 from ace.errors import CapReached, InputError, ModelUnavailable, UnknownVersion
 from ace.llm import Caps, Request, Role, RoleModels, ScriptedClient
-from ace.loop import OnlineServer, Settings, online, serve
+from ace.loop import OnlineServer, online, serve
 from ace.methods.ace.reflector import Lesson
 from ace.playbook import Playbook, Status
+from ace.settings import Settings
 from ace.store import Said, Store
 from ace.task import FeedbackKind, TaskContext, load_task
 from tests import doomed_server

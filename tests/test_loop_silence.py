@@ -8,8 +8,9 @@ import pytest
 
 from ace.errors import ModelError, ModelUnavailable
 from ace.llm import Request, RoleModels, ScriptedClient
-from ace.loop import Settings, learn, online
+from ace.loop import learn, online
 from ace.methods.ace.reflector import Lesson
+from ace.settings import Settings
 from ace.store import Store
 from tests.world import says, world
 

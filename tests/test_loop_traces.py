@@ -12,10 +12,11 @@ import pytest
 
 from ace.errors import InputError
 from ace.llm import Caps, Message, RoleModels, ScriptedClient
-from ace.loop import Settings, learn, learn_from_traces
+from ace.loop import learn, learn_from_traces
 from ace.playbook import Add, Quarantine, Status
 from ace.playbook.model import bullet_id
 from ace.runs.cost import cost_of
+from ace.settings import Settings
 from ace.store import Store
 from ace.task import FeedbackKind, load_task
 from ace.task.traces import Trace, read, unjudged

@@ -12,11 +12,12 @@ from ace.context import Trust
 from ace.errors import ContextError, MalformedReply
 from ace.llm import Request, RoleModels, ScriptedClient
 from ace.llm.embedding import connect_embedder
-from ace.loop import Settings, evaluate
+from ace.loop import evaluate
 from ace.loop.remember import remember
 from ace.memory import Conversation, Kind, Proposal, Scope, Turn
 from ace.memory.acceptance import decide
 from ace.retrieval.memory_source import MemorySource
+from ace.settings import Settings
 from ace.store import Store
 from ace.task import define_task
 

@@ -12,10 +12,11 @@ import pytest
 from ace.agent.citing import cited, without_citations
 from ace.context import render_playbook
 from ace.llm import Request, RoleModels, ScriptedClient
-from ace.loop import Settings, learn, learn_from_traces
+from ace.loop import learn, learn_from_traces
 from ace.methods import Trial
 from ace.methods.ace.credit import HOPELESS, cause, suggests_luck, votes
 from ace.playbook import Add, Bullet, Vote
+from ace.settings import Settings
 from ace.store import Store
 from ace.task import Attempt, Fact, Feedback, FeedbackKind, Sample
 from ace.task.traces import Trace

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from ace.llm import Request, RoleModels, ScriptedClient
-from ace.loop import Settings, learn
+from ace.loop import learn
 from ace.methods.ace.evidence import Evidence
 from ace.methods.ace.reflector import Lesson
 from ace.methods.ace.refusals import earlier, refuted, situation
 from ace.methods.protocol import Trial
 from ace.playbook import Add, Playbook, Remove, apply
 from ace.runs.records import Proposal
+from ace.settings import Settings
 from ace.store import Store
 from ace.task import Attempt, Fact, Feedback, FeedbackKind, Sample, Topic
 from tests.world import says, world

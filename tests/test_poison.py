@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from ace.context import render_playbook
 from ace.llm import Request, Role, RoleModels, ScriptedClient
-from ace.loop import Settings, learn
+from ace.loop import learn
 from ace.methods.ace.admission import guarded, seen_in
 from ace.methods.ace.reflector import Lesson, Reflector
 from ace.playbook import Add, Bullet, Playbook, Quarantine, Revise, Status, apply, from_markdown
@@ -28,6 +28,7 @@ from ace.safety import defused, neutralise
 from ace.safety.copied import copied
 from ace.safety.injection import suspicion
 from ace.safety.markup import CONTROL, broken, headless
+from ace.settings import Settings
 from ace.store import Store
 from ace.task import Attempt, Feedback, FeedbackKind, Sample, Task, define_task, load_task, score_attempt
 from ace.text.lookalike import skeleton

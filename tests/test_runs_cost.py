@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from ace.llm import Caps, Usage
 from ace.llm.faults import Fault
 from ace.llm.journal import Call, Key
-from ace.loop import Settings, learn
+from ace.loop import learn
 from ace.runs.cost import cost_of, faults_counted, usage_by_role, used, wall, worked
 from ace.runs.records import Step
+from ace.settings import Settings
 from ace.store import Store
 from tests.cli import Ace
 from tests.world import team, world

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ace.llm import Caps, RoleModels
-from ace.loop import Settings, learn
+from ace.loop import learn
 from ace.report import gather, history, render
 from ace.runs.bullet_effects import Effect, Left, batches, credit_of, effects
+from ace.settings import Settings
 from ace.store import Store
 from tests.cli import Ace
 from tests.orders import client, orders

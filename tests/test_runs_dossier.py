@@ -15,11 +15,12 @@ import pytest
 
 from ace.errors import InputError, UnknownVersion
 from ace.llm import Caps, Request, RoleModels, ScriptedClient
-from ace.loop import Settings, evaluate, learn, online
+from ace.loop import evaluate, learn, online
 from ace.methods.ace.reflector import Lesson
 from ace.playbook import Add, Bullet, Playbook, apply
 from ace.report import Dossier, History, gather, history, render, write
 from ace.report.html_page import PAGE
+from ace.settings import Settings
 from ace.store import Proposal, Run, Step, Store, Version
 from ace.task import define_task
 from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
