@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ace.agent import LongForm, Writer
+from ace.agent import Draw, LongForm, Writer
 from ace.agent.ledger import clashes, facts, figures, lacking, listed, nearest
 from ace.context import Assembled
 from ace.errors import CapReached, ModelUnavailable, TaskError
 from ace.llm import Request, RoleModels, ScriptedClient
 from ace.loop import evaluate
-from ace.loop.contexts import contexts_of
+from ace.loop.contexts import build_contexts
 from ace.playbook import Add
 from ace.settings import Settings
 from ace.store import Store
@@ -52,7 +52,7 @@ class Wrong:
 
 def solve(model: Wrong, budget: int = 4_000, mends: int = 1) -> Attempt:
     solver = LongForm(Writer(ScriptedClient(model), 300), estimate_tokens, mends=mends)
-    return solver(Sample("a", QUESTION), context(budget))
+    return solver.solve(Sample("a", QUESTION), context(budget), Draw())
 
 
 def test_parts_are_written_in_order_with_what_was_said_before() -> None:
@@ -215,8 +215,8 @@ def test_a_playbook_that_overflows_leaves_room_to_write(tmp_path: Path, budget: 
         report = evaluate(task, store, RoleModels.of(ScriptedClient(counted)), options)
         assert report.after and (report.after.correct, report.after.total) == (3, 3)
         assert [e.attempt.error for e in store.episodes(run=report.run)] == [""] * 3
-        context = contexts_of(task, store, RoleModels.of(ScriptedClient(["x"])), options)
-        assert context(task.test[0], store.checkout()).bullets
+        context = build_contexts(task, store, RoleModels.of(ScriptedClient(["x"])), options)
+        assert context.assemble_for(task.test[0], store.checkout()).bullets
     assert max(sent) <= budget
 
 

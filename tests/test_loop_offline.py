@@ -15,9 +15,10 @@ from ace.context import assemble, render_playbook
 from ace.errors import InputError, ModelNameError, ModelUnavailable
 from ace.llm import Caps, Request, Role, RoleModels, ScriptedClient
 from ace.loop import evaluate, learn, online
-from ace.loop.lab import Bench
+from ace.loop.lab import SampleBench, Workplace
 from ace.methods.ace.reflector import Lesson
 from ace.playbook import Add, Playbook, Status
+from ace.runs.steps import Phase, PhaseKind
 from ace.settings import Settings
 from ace.store import Store
 from ace.task import FeedbackKind
@@ -339,17 +340,14 @@ def test_two_samples_may_try_the_same_on_the_same_neighbour() -> None:
     generator = Generator(client(), task)
 
     def made_for(purpose: str) -> str:
-        bench = Bench(
+        place = Workplace(
             task=task,
             solver=SingleCall(generator),
             context=lambda sample, book: assemble(generator.frame(sample), partial(render_playbook, book)),
-            feedback=FeedbackKind.LABELS,
-            run_seed=0,
-            version=0,
-            phase="epoch 1",
-            purpose=purpose,
+            settings=Settings(),
             stop=Event(),
         )
+        bench = SampleBench(place, version=0, phase=Phase(PhaseKind.EPOCH, 1), purpose=purpose)
         return bench.solve(task.train[0], Playbook()).episode
 
     assert made_for("train-blue") != made_for("train-green")

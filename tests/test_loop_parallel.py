@@ -19,13 +19,13 @@ from hypothesis import strategies as st
 from ace.llm import Caps, Request, RoleModels, connect
 from ace.loop import learn
 from ace.loop.executor import ordered_map
-from ace.loop.progress import seed_of
 from ace.methods.ace.groups import conflict, groups
 from ace.methods.ace.reflector import Lesson
 from ace.playbook import Add
 from ace.playbook.model import Delta, Revise
 from ace.runs.records import Proposal
 from ace.runs.report import Report
+from ace.runs.seeds import seed_of
 from ace.settings import Settings
 from ace.store import Store
 from ace.task import Sample, Task, define_task

@@ -98,7 +98,7 @@ def _episode_row(e: Episode) -> tuple[Any, ...]:
 def _episode(row: tuple[Any, ...]) -> Episode:
     identity, phase, version, sample, question, answer, correct, score, detail, error, reply, *shown = row
     kind, text, passed, ran, expected, subjects, missing, uses = shown
-    expected_kind, answer, label_error = _expected(expected)
+    expected_kind, right_answer, label_error = _expected(expected)
     return Episode(
         id=identity,
         sample_id=sample,
@@ -108,7 +108,7 @@ def _episode(row: tuple[Any, ...]) -> Episode:
             FeedbackKind(kind),
             text,
             passed=_maybe(passed),
-            expected=answer,
+            expected=right_answer,
             expected_kind=expected_kind,
             label_error=label_error,
             topics=frozenset(map(Topic, strings(subjects))),
