@@ -29,9 +29,9 @@ class Generator:
             words = {"instructions": self.task.instructions, "environment": environment}
             return render("ace.agent", "generator.system", **words, playbook=playbook, cite=self.cite)
 
-        def user(lessons: str, found: str) -> str:
+        def user(lessons: str, passages: str) -> str:
             question = defused(sample.question)
-            return render("ace.agent", "generator.user", lessons=lessons, found=found, question=question)
+            return render("ace.agent", "generator.user", lessons=lessons, found=passages, question=question)
 
         return Frame(system, user)
 

@@ -27,16 +27,16 @@ class Draft:
     """A text in the making: the outline and the part at each place, with what was done about faults."""
 
     outline: tuple[PlannedPart, ...]
-    given: tuple[Fact, ...]
+    facts_given: tuple[Fact, ...]
     parts: list[str] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
 
     def facts_outside(self, place: int) -> list[Fact]:
         """Return what is said outside one part, what was given first."""
-        outside = list(self.given)
-        for other, text in enumerate(self.parts):
-            if other != place:
-                outside += facts(text, other)
+        outside = list(self.facts_given)
+        for number, text in enumerate(self.parts):
+            if number != place:
+                outside += facts(text, number)
         return outside
 
     def faults(self, place: int, text: str) -> list[str]:
@@ -149,16 +149,16 @@ class LongForm:
             ledger = ledger[:size]
 
 
-def plan_draft(outline: Outline, given: tuple[Fact, ...]) -> Draft:
+def plan_draft(outline: Outline, facts_given: tuple[Fact, ...]) -> Draft:
     """Return a draft of an outline, with what was given and is in no point added where it fits best."""
     titles = [part.title for part in outline.parts]
     points = [list(part.points) for part in outline.parts]
     texts = [" ".join([title, *own]) for title, own in zip(titles, points, strict=True)]
-    for fact in given:
+    for fact in facts_given:
         if lacking(" ".join(texts), [fact.sentence]):
             points[nearest(fact.sentence, texts)].append(fact.sentence)
     parts = zip(titles, points, strict=True)
-    return Draft(tuple(PlannedPart(title, tuple(own)) for title, own in parts), given)
+    return Draft(tuple(PlannedPart(title, tuple(own)) for title, own in parts), facts_given)
 
 
 def ledger_for(draft: Draft, place: int) -> list[str]:

@@ -26,8 +26,9 @@ from ace.runs.report import Report
 from ace.runs.steps import Phase, PhaseKind
 from ace.settings import FeedbackKind
 from ace.store import Store
+from ace.task.labels import with_label
 from ace.task.scoring import score_attempt
-from ace.task.types import Environment, Episode, Feedback, Sample, Verdict
+from ace.task.types import Environment, Episode, Sample, Verdict
 
 UNJUDGED = Verdict(False, 0.0, "no feedback yet")
 _AGAIN = Phase(PhaseKind.REPLAY, detail="feedback")  # of feedback on an answer that has been judged before
@@ -188,35 +189,37 @@ class BackgroundLearner:
 
 def _judge_by(feedback: Said, run: Run, episode: Episode) -> Judged:
     """Return what the learner may see of an answer, now that there is feedback on it."""
-    known = next((sample for sample in run.task.train if sample.id == episode.sample_id), None)
-    if known is None:
-        known = next((sample for sample in run.task.train if sample.question == episode.question), None)
-    attempt, environment = episode.attempt, run.task.environment
+    environment, attempt = run.task.environment, episode.attempt
+    twin = _find_twin(run, episode)
+    sample = Sample(episode.sample_id, episode.question, twin.data if twin else {})
     expected = feedback.expected or (attempt.answer if feedback.right else "")
-    data = dict(known.data) if known else {}
     if expected:
-        data |= {"answer": expected, "gold_sql": expected}
-    sample = Sample(episode.sample_id, episode.question, data)
-    provable = bool(data) and _is_usable(environment, sample)
+        sample = with_label(environment, sample, expected)
+    provable = bool(sample.data) and _is_usable(environment, sample)
     if provable:
-        shown = score_attempt(environment, sample, attempt).shown(FeedbackKind.LABELS)
+        view = score_attempt(environment, sample, attempt).shown(FeedbackKind.LABELS)
     else:
-        shown = replace(
+        view = replace(
             episode.feedback,
             kind=FeedbackKind.LABELS,
             expected=feedback.expected,
             expected_kind="answer",
         )
-    shown = _add_words(shown, feedback)
+    text = "\n".join(filter(None, (view.text, feedback.text)))
+    view = replace(view, passed=feedback.right, score=float(feedback.right), text=text)
     verdict = Verdict(feedback.right, float(feedback.right), f"said by {feedback.author}")
-    trial = Trial(sample, attempt, shown, episode.id, provable)
+    trial = Trial(sample, attempt, view, episode.id, provable)
     trial = locate_label(trial, _find(run, sample))
-    return Judged(trial, replace(episode, feedback=shown, verdict=verdict))
+    return Judged(trial, replace(episode, feedback=view, verdict=verdict))
 
 
-def _add_words(shown: Feedback, feedback: Said) -> Feedback:
-    text = "\n".join(filter(None, (shown.text, feedback.text)))
-    return replace(shown, passed=feedback.right, score=float(feedback.right), text=text)
+def _find_twin(run: Run, episode: Episode) -> Sample | None:
+    """Return the training sample of an episode, by its id or else by its question."""
+    for sample in run.task.train:
+        if sample.id == episode.sample_id:
+            return sample
+    same = (sample for sample in run.task.train if sample.question == episode.question)
+    return next(same, None)
 
 
 def _find(run: Run, sample: Sample) -> str:

@@ -15,7 +15,7 @@ _GRACE = 60.0  # seconds: a server that hangs is not waited for much longer
 
 
 def ordered_map(work: Callable[[T], R], items: Sequence[T], workers: int, stop: Event) -> Iterator[R]:
-    """Results in the order of `items`.
+    """Yield results in the order of `items`.
 
     The first error is raised; what has not started never does, and `stop` is set for what has. When a cap
     ends the work, calls that are under way are waited for: they are paid, so what they say is kept.
@@ -28,8 +28,8 @@ def ordered_map(work: Callable[[T], R], items: Sequence[T], workers: int, stop: 
     pool = ThreadPoolExecutor(workers)
     started = [pool.submit(work, item) for item in items]
     try:
-        for each in started:
-            yield each.result()
+        for future in started:
+            yield future.result()
     except BaseException as error:
         stop.set()
         pool.shutdown(wait=False, cancel_futures=True)

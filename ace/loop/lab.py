@@ -108,8 +108,8 @@ class SampleBench:
         """Keep an attempt as an episode, and return what a method may see of it."""
         if not self.episodes:
             self.judge_error = outcome.judge_error
-        shown = outcome.shown(self.place.settings.feedback)
-        return self.record_shown(sample, attempt, shown, outcome.verdict, context=context)
+        feedback = outcome.shown(self.place.settings.feedback)
+        return self.record_shown(sample, attempt, feedback, outcome.verdict, context=context)
 
     def record_shown(
         self,
@@ -221,13 +221,13 @@ class StepLab:
         return self._run.selection.compare_candidate(phase, candidate, sample=sample, lead=lead)
 
 
-def locate_label(trial: Trial, found: str) -> Trial:
-    """Add what sources found, and where the right answer stood in it, as far as labels may be shown."""
-    if not found:
+def locate_label(trial: Trial, sources: str) -> Trial:
+    """Add the text that sources found, and where the right answer stood in it, as far as labels may be shown."""
+    if not sources:
         return trial
     expected = trial.feedback.expected
-    location = stood(found, trial.sample.question, expected) if expected else None
-    return replace(trial, shown=(found,), found=location)
+    location = stood(sources, trial.sample.question, expected) if expected else None
+    return replace(trial, shown=(sources,), found=location)
 
 
 def _episode_id(*parts: Hashable) -> str:

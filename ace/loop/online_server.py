@@ -88,8 +88,8 @@ class OnlineServer:
         with self._parts.models.meter.about(sample.id):
             attempt, context = bench.attempt(sample, playbook)
         outcome = observe_attempt(self.task.environment, sample, attempt)
-        shown = outcome.shown(FeedbackKind.EXECUTION)
-        trial = bench.record_shown(sample, attempt, shown, UNJUDGED, context=context.shown)
+        feedback = outcome.shown(FeedbackKind.EXECUTION)
+        trial = bench.record_shown(sample, attempt, feedback, UNJUDGED, context=context.shown)
         self._keep(bench)
         return ServedAnswer(attempt.answer, trial.episode, attempt.error)
 

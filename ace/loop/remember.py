@@ -11,11 +11,11 @@ from ace.store import MemoryProposal, Store
 def remember(
     store: Store, client: Client, conversation: Conversation, *, seed: int = 0
 ) -> list[MemoryProposal]:
-    """What was proposed to remember of a conversation, and what became of it. One model call.
+    """Return what a model proposed to remember of a conversation, and what became of it. One model call.
 
     A conversation that was read before is read again; what it says is known then, and nothing is kept
     twice. Raises ModelError as the client does; then nothing is kept.
     """
-    known = store.memories(conversation.user, session=conversation.session, at=conversation.time)
-    proposed = Rememberer(client)(conversation, known, seed=seed)
+    memories = store.memories(conversation.user, session=conversation.session, at=conversation.time)
+    proposed = Rememberer(client)(conversation, memories, seed=seed)
     return store.consider(conversation, proposed, author=NAME)

@@ -47,5 +47,5 @@ def build_method(models: RoleModels, settings: Settings, equipment: Equipment | 
 def check_method(name: str) -> None:
     """Raise InputError for a name that is not in METHODS."""
     if name not in METHODS:
-        known = ", ".join(METHODS)
-        raise InputError(f"There is no method {name!r}.", hint=f"Choose from: {known}.")
+        names = ", ".join(METHODS)
+        raise InputError(f"There is no method {name!r}.", hint=f"Choose from: {names}.")

@@ -53,13 +53,13 @@ class FewShot:
     def learn(self, state: State, batch: Sequence[Trial], playbook: Playbook, lab: Lab) -> Update:
         """Add an example for every trial whose right answer is known, once a sample."""
         proposals = []
-        known = {bullet.content for bullet in playbook.bullets.values()}
+        contents = {bullet.content for bullet in playbook.bullets.values()}
         for trial in batch:
             answer = right_answer(trial)
             content = f"{question_line(trial.sample)}Answer: {answer}"
-            if not answer or content in known:
+            if not answer or content in contents:
                 continue
-            known.add(content)
+            contents.add(content)
             add = Add(bullet_id(SECTION, content), SECTION, content, (trial.episode,))
             why = "its right answer is known"
             proposals.append(
