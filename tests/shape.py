@@ -18,17 +18,100 @@ ROOT = Path(__file__).parent.parent
 GENERAL = {"loop", "methods", "agent", "context", "refine"}  # no word of one environment stands here
 SQL = re.compile(r"gold_sql|sqlglot|\bSQL\b|\bJOIN\b|\bSELECT\b|\bcolumns?\b")
 IRREGULAR = set(
-    "made held told seen said found known shown kept begun bound broken gone left met led written".split()
+    [
+        "made",
+        "held",
+        "told",
+        "seen",
+        "said",
+        "found",
+        "known",
+        "shown",
+        "kept",
+        "begun",
+        "bound",
+        "broken",
+        "gone",
+        "left",
+        "met",
+        "led",
+        "written",
+    ]
 )
 VERBS_IN_ED = {"embed", "feed", "need", "seed", "speed"}
-VAGUE = set("told said made found held known kept shown given each done met left gone other one".split())
+VAGUE = set(
+    [
+        "told",
+        "said",
+        "made",
+        "found",
+        "held",
+        "known",
+        "kept",
+        "shown",
+        "given",
+        "each",
+        "done",
+        "met",
+        "left",
+        "gone",
+        "other",
+        "one",
+    ]
+)
 NO_VERB = set(
-    "what whether which who where how those that of as with one when the a an all some nothing everything and"
-    " also".split()
+    [
+        "what",
+        "whether",
+        "which",
+        "who",
+        "where",
+        "how",
+        "those",
+        "that",
+        "of",
+        "as",
+        "with",
+        "one",
+        "when",
+        "the",
+        "a",
+        "an",
+        "all",
+        "some",
+        "nothing",
+        "everything",
+        "and",
+        "also",
+    ]
 )
 SHARED_NAMES = {name for kind in (dict, list, set, str, bytes, tuple, int) for name in dir(kind)} | set(
-    "add begin check close commit delete end execute fetch get map name open put read run search select send start"
-    " step stop update write".split()
+    [
+        "add",
+        "begin",
+        "check",
+        "close",
+        "commit",
+        "delete",
+        "end",
+        "execute",
+        "fetch",
+        "get",
+        "map",
+        "name",
+        "open",
+        "put",
+        "read",
+        "run",
+        "search",
+        "select",
+        "send",
+        "start",
+        "step",
+        "stop",
+        "update",
+        "write",
+    ]
 )
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Definition = tuple[str, str]  # module, qualified name

@@ -120,12 +120,12 @@ def test_a_task_is_shown_its_documents_and_the_index_is_not_taken_for_a_playbook
     assert made["items"][0]["label"] == "handbook/returns.md:1-3"
     assert "A late bike costs 3.50 euros." in made["user"]
 
-    from ace.retrieval.sources import sources_of
+    from ace.retrieval.sources import build_sources
     from ace.store import Store
     from ace.task import load_task
 
     with Store.open("desk.db") as store:
-        sources = sources_of(load_task(handbook.parent), store)
+        sources = build_sources(load_task(handbook.parent), store)
     assert [source.name for source in sources] == ["documents"]
     assert sorted(path.name for path in Path().glob("*.db")) == ["desk.db", "desk.documents.db"]
     assert ace("playbook", "log").code == 0
@@ -144,10 +144,10 @@ def test_a_task_whose_folder_holds_no_document_says_so(ace: Ace, handbook: Path)
 
 def test_a_run_is_resumed_only_with_the_same_documents(handbook: Path, tmp_path: Path) -> None:
     from ace.retrieval.documents import DocumentSource
-    from ace.retrieval.sources import recorded
+    from ace.retrieval.sources import fingerprint_sources
 
     def state() -> list[str] | None:
-        return recorded([DocumentSource.open(handbook, tmp_path / "t.documents.db", None)])
+        return fingerprint_sources([DocumentSource.open(handbook, tmp_path / "t.documents.db", None)])
 
     before = state()
     assert before == state() and before and before[0].startswith("documents ")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ace.playbook import Add
-from ace.report import gather, history
+from ace.report import build_run_page, read_run_history
 from ace.store import Store
 from tests.cli import Ace
 from tests.model_server import ModelServer
@@ -27,7 +27,7 @@ def server(tmp_path: Path) -> Iterator[ModelServer]:
 
 def command_and_hashes(playbook: str) -> tuple[str, list[str]]:
     with Store.open(playbook, create=False) as store:
-        return gather(history(store)).command, [version.hash for version in store.log()]
+        return build_run_page(read_run_history(store)).command, [version.hash for version in store.log()]
 
 
 @pytest.mark.parametrize(
@@ -53,18 +53,20 @@ def test_the_command_of_a_report_makes_the_same_run(command: str, ace: Ace, serv
     "command", ["learn colours --branch trial", "online colours --branch trial --limit 3"]
 )
 def test_the_command_names_the_branch(command: str, ace: Ace, server: ModelServer) -> None:
-    made = []
+    runs = []
     for playbook in ("one.db", "two.db"):
         with Store.open(playbook) as store:
             store.commit((Add("own-1", "x", "only on main"),), author="user", reason="test")
             store.branch("trial", 0)
-        again = shlex.split(made[0][0])[1:] if made else [*shlex.split(command), "--model", "openai/tiny"]
-        done = ace(*again, "--api-base", server.api_base, "--playbook", playbook)
-        assert done.code == 0, done.err
+        again = shlex.split(runs[0][0])[1:] if runs else [*shlex.split(command), "--model", "openai/tiny"]
+        outcome = ace(*again, "--api-base", server.api_base, "--playbook", playbook)
+        assert outcome.code == 0, outcome.err
         with Store.open(playbook, branch="trial") as store:
-            made.append((gather(history(store)).command, [version.hash for version in store.log()]))
-            assert store.log(version="main")[0].number == 1 and len(made[0][1]) > 1
-    assert "--branch trial" in made[0][0] and made[0] == made[1]
+            runs.append(
+                (build_run_page(read_run_history(store)).command, [version.hash for version in store.log()])
+            )
+            assert store.log(version="main")[0].number == 1 and len(runs[0][1]) > 1
+    assert "--branch trial" in runs[0][0] and runs[0] == runs[1]
     assert ace("report", "--playbook", "one.db", "--out", "page").code == 0
     page = Path("page/report.html").read_text(encoding="utf-8")
     assert "--branch trial" in page and "only on main" not in page
@@ -97,15 +99,15 @@ def test_the_command_of_a_run_on_recorded_attempts(subject: str, ace: Ace, serve
 def test_writes_the_page_and_says_where(ace: Ace, server: ModelServer) -> None:
     ace("learn", "colours", "--model", "openai/tiny", "--api-base", server.api_base, "--limit", "2")
     before = Path("colours.db").read_bytes()
-    done = ace("report")
-    assert done.code == 0, done.err
-    assert Path("colours-run-1/report.html").is_file() and "colours-run-1/report.html" in done.out
-    told = json.loads(ace("report", "1", "--json", "--out", "elsewhere", "--playbook", "colours.db").out)
-    assert told["run"] == 1 and all(Path(name).is_file() for name in [told["page"], *told["charts"]])
+    outcome = ace("report")
+    assert outcome.code == 0, outcome.err
+    assert Path("colours-run-1/report.html").is_file() and "colours-run-1/report.html" in outcome.out
+    data = json.loads(ace("report", "1", "--json", "--out", "elsewhere", "--playbook", "colours.db").out)
+    assert data["run"] == 1 and all(Path(name).is_file() for name in [data["page"], *data["charts"]])
     assert Path("colours.db").read_bytes() == before
 
 
 def test_no_such_run(ace: Ace, server: ModelServer) -> None:
     ace("learn", "colours", "--model", "openai/tiny", "--api-base", server.api_base, "--limit", "1")
-    done = ace("report", "9")
-    assert done.code == 1 and "no run 9" in done.err
+    outcome = ace("report", "9")
+    assert outcome.code == 1 and "no run 9" in outcome.err

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ace.report import gather, history
+from ace.report import build_run_page, read_run_history
 from ace.store import Store
 from tests.cli import Ace
 from tests.model_server import ModelServer
@@ -67,7 +67,7 @@ def test_a_report_says_how_to_make_it_again(task: list[str], ace: Ace, server: M
         done = ace(*words, "--api-base", server.api_base, "--playbook", playbook)
         assert done.code == 0, done.err
         with Store.open(playbook, create=False) as store:
-            return gather(history(store)).command, [version.hash for version in store.log()]
+            return build_run_page(read_run_history(store)).command, [version.hash for version in store.log()]
 
     first = made("one.db", "learn", *task, *LOG, "--model", "openai/tiny", "--limit", "4")
     again = shlex.split(first[0].replace("FILE", "attempts.jsonl"))[1:]

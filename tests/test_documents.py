@@ -17,9 +17,14 @@ from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 from ace.context import Trust
 from ace.errors import DocumentsError, InputError, ModelUnavailable, NewerSchema
 from ace.llm import connect_embedder
-from ace.retrieval.documents import DocumentIndex, DocumentSource, Search, index_file
-from ace.retrieval.documents import document_folder as walking
-from ace.retrieval.documents import document_index as indexing
+from ace.retrieval.documents import (
+    DocumentIndex,
+    DocumentSearch,
+    DocumentSource,
+    document_folder,
+    document_index,
+    locate_index,
+)
 from ace.store import Store
 
 RETURNS = "# Returns\n\nA late bike costs 3.50 euros.\n\n## Keys\n\nThe key box opens with 4716.\n"
@@ -113,8 +118,8 @@ def test_only_what_changed_is_read_again(handbook: Path, index: DocumentIndex) -
         ("desk/returns.md",),
     )
     assert embed.asked == 4
-    words = Search(index, None)
-    assert [found.document for found in words("open", 5)] == ["handbook/hours.txt"]
+    words = DocumentSearch(index, None)
+    assert [passage.document for passage in words("open", 5)] == ["handbook/hours.txt"]
     assert words("4716", 5) == [] and words("08:30 19:00", 5) == []
 
 
@@ -130,10 +135,12 @@ def test_a_touched_or_renamed_folder_of_the_index_moves_along(handbook: Path, tm
 def test_another_embedder_makes_all_vectors_anew(handbook: Path, index: DocumentIndex) -> None:
     index.update(handbook, Letters())
     assert index.embedder() == "letters"
-    assert Search(index, Letters("other"))("qqq zzz", 5) == []  # no vector is compared with another model's
+    assert (
+        DocumentSearch(index, Letters("other"))("qqq zzz", 5) == []
+    )  # no vector is compared with another model's
     report = index.update(handbook, Letters("other"))
     assert (report.unchanged, report.embedded, index.embedder()) == (2, 2, "other")
-    assert Search(index, Letters("other"))("euros", 5)[0].by_meaning == 1
+    assert DocumentSearch(index, Letters("other"))("euros", 5)[0].by_meaning == 1
 
 
 def test_an_embedder_that_is_gone_leaves_the_words_and_the_vectors_there_are(
@@ -141,21 +148,21 @@ def test_an_embedder_that_is_gone_leaves_the_words_and_the_vectors_there_are(
 ) -> None:
     with pytest.raises(ModelUnavailable, match="far/away"):
         index.update(handbook, Gone())
-    assert Search(index, None)("late bike", 5)[0].document == "handbook/desk/returns.md"
-    assert [each.vectors for each in index.documents()] == [0, 0]
+    assert DocumentSearch(index, None)("late bike", 5)[0].document == "handbook/desk/returns.md"
+    assert [file.vectors for file in index.documents()] == [0, 0]
     assert index.update(handbook, Letters()).embedded == 2
     with pytest.raises(ModelUnavailable):
-        Search(index, Gone())("late bike", 5)
+        DocumentSearch(index, Gone())("late bike", 5)
 
 
 def test_stopped_work_goes_on_where_it_was(handbook: Path, index: DocumentIndex) -> None:
-    def stop(phase: str, done: int, total: int, note: str) -> None:
-        if done == 1:
+    def stop(phase: str, place: int, total: int, note: str) -> None:
+        if place == 1:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         index.update(handbook, Letters(), stop)
-    assert [each.path for each in index.documents()] == ["handbook/desk/returns.md"]
+    assert [file.path for file in index.documents()] == ["handbook/desk/returns.md"]
     report = index.update(handbook, Letters())
     assert (report.added, report.unchanged, report.embedded) == (("hours.txt",), 1, 2)
 
@@ -163,7 +170,7 @@ def test_stopped_work_goes_on_where_it_was(handbook: Path, index: DocumentIndex)
 def test_files_that_cannot_be_documents_are_named_with_the_reason(
     handbook: Path, index: DocumentIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(walking, "LARGEST", 5000)
+    monkeypatch.setattr(document_folder, "LARGEST", 5000)
     outside = tmp_path / "secret.md"
     outside.write_text("outside", encoding="utf-8")
     (handbook / "photo.jpg").write_bytes(b"\xff\xd8")
@@ -183,7 +190,7 @@ def test_files_that_cannot_be_documents_are_named_with_the_reason(
     (handbook / "locked.pdf").write_bytes(pdf("secret", password="key"))
     (handbook / "scan.pdf").write_bytes(pdf(""))
     report = index.update(handbook, None)
-    reasons = {each.path: each.reason for each in report.skipped}
+    reasons = {file.path: file.reason for file in report.skipped}
     assert reasons.pop("broken.pdf").startswith("it is a broken PDF (")
     assert reasons == {
         ".git": "hidden",
@@ -203,7 +210,7 @@ def test_files_that_cannot_be_documents_are_named_with_the_reason(
         "scan.pdf": "it holds no text (scanned pages?)",
     }
     assert report.documents == 2
-    assert Search(index, None)("outside secret hidden", 5) == []
+    assert DocumentSearch(index, None)("outside secret hidden", 5) == []
 
 
 @pytest.mark.parametrize("page", [b"<p>text</p><![foo bar", b"<p>text</p><![foo bar]]>"])
@@ -212,7 +219,7 @@ def test_a_page_that_its_reader_refuses_is_named(
 ) -> None:
     (handbook / "broken.html").write_bytes(page)
     report = index.update(handbook, None)
-    ((path, reason),) = [(each.path, each.reason) for each in report.skipped]
+    ((path, reason),) = [(file.path, file.reason) for file in report.skipped]
     assert path == "broken.html" and reason.startswith("it is a broken HTML page (")
     assert "\n" not in reason
     assert report.documents == 2
@@ -229,7 +236,7 @@ def test_a_folder_or_file_whose_name_is_not_utf8_is_named(handbook: Path, index:
     (handbook / os.fsdecode(b"\xe9.md")).write_text("Tea.", encoding="utf-8")
     report = index.update(handbook, None)
     reason = "its name is not UTF-8"
-    assert [(each.path, each.reason) for each in report.skipped] == [
+    assert [(file.path, file.reason) for file in report.skipped] == [
         ("desk/caf\ufffd", reason),
         ("\ufffd.md", reason),
     ]
@@ -245,7 +252,7 @@ def test_an_unreadable_file_and_folder_are_named(handbook: Path, index: Document
         report = index.update(handbook, None)
     finally:
         (handbook / "desk").chmod(0o755)
-    assert {each.path: each.reason for each in report.skipped} == {
+    assert {file.path: file.reason for file in report.skipped} == {
         "desk": "cannot look into it: Permission denied",
         "hours.txt": "cannot be read: Permission denied",
     }
@@ -254,9 +261,9 @@ def test_an_unreadable_file_and_folder_are_named(handbook: Path, index: Document
 def test_a_file_that_vanishes_in_between_is_named(
     handbook: Path, index: DocumentIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(indexing, "documents", lambda root: (["gone.md", "hours.txt"], []))
+    monkeypatch.setattr(document_index, "list_documents", lambda root: (["gone.md", "hours.txt"], []))
     report = index.update(handbook, None)
-    assert [(each.path, each.reason) for each in report.skipped] == [
+    assert [(file.path, file.reason) for file in report.skipped] == [
         ("gone.md", "cannot be read: No such file or directory")
     ]
     assert report.added == ("hours.txt",)
@@ -283,11 +290,11 @@ def test_html_is_read_as_a_reader_sees_it(tmp_path: Path, index: DocumentIndex) 
 </body></html>"""
     (tmp_path / "site" / "returns.html").write_text(page, encoding="utf-8")
     index.update(tmp_path / "site", None)
-    (found,) = Search(index, None)("returns", 5)
-    assert found.chunk.text == (
+    (passage,) = DocumentSearch(index, None)("returns", 5)
+    assert passage.chunk.text == (
         "# Returns\nBring it back in 30 days.\npart | price\nbell | 4\n- one\n- # two"
     )
-    assert found.citation == "site/returns.html:2-7"
+    assert passage.citation == "site/returns.html:2-7"
 
 
 def test_a_pdf_is_cited_by_page(tmp_path: Path, index: DocumentIndex) -> None:
@@ -295,9 +302,9 @@ def test_a_pdf_is_cited_by_page(tmp_path: Path, index: DocumentIndex) -> None:
     (tmp_path / "site" / "manual.pdf").write_bytes(pdf("The bell is tightened first", "Then the saddle"))
     assert len(PdfReader(tmp_path / "site" / "manual.pdf").pages) == 2
     index.update(tmp_path / "site", None)
-    (found,) = Search(index, None)("saddle", 5)
-    assert found.citation == "site/manual.pdf:p1-2"
-    assert found.chunk.text == "The bell is tightened first\nThen the saddle"
+    (passage,) = DocumentSearch(index, None)("saddle", 5)
+    assert passage.citation == "site/manual.pdf:p1-2"
+    assert passage.chunk.text == "The bell is tightened first\nThen the saddle"
 
 
 @pytest.mark.parametrize(("name", "package"), [("a.html", "beautifulsoup4"), ("a.pdf", "pypdf")])
@@ -327,15 +334,15 @@ def test_an_index_of_a_later_release_is_refused_and_of_an_earlier_one_made_anew(
 ) -> None:
     path = tmp_path / "t.documents.db"
     DocumentIndex.open(path).update(handbook, None)
-    for version, kept in ((99, None), (0, 0)):
+    for version, documents in ((99, None), (0, 0)):
         with sqlite3.connect(path) as db:
             db.execute(f"PRAGMA user_version = {version}")
         db.close()
-        if kept is None:
+        if documents is None:
             with pytest.raises(NewerSchema, match="version 99"):
                 DocumentIndex.open(path)
         else:
-            assert len(DocumentIndex.open(path).documents()) == kept
+            assert len(DocumentIndex.open(path).documents()) == documents
 
 
 def test_two_folders_of_one_name_are_told_apart(tmp_path: Path, index: DocumentIndex) -> None:
@@ -343,9 +350,12 @@ def test_two_folders_of_one_name_are_told_apart(tmp_path: Path, index: DocumentI
         (tmp_path / city / "docs").mkdir(parents=True)
         (tmp_path / city / "docs" / "a.md").write_text(f"The shop in {city}.", encoding="utf-8")
         index.update(tmp_path / city / "docs", Letters())
-    assert [found.document for found in Search(index, None)("shop", 5)] == ["docs/a.md", "bath/docs/a.md"]
-    only = Search(index, Letters(), folder=index.folder_id(tmp_path / "bath" / "docs"))
-    assert [found.document for found in only("shop", 5)] == ["bath/docs/a.md"]
+    assert [passage.document for passage in DocumentSearch(index, None)("shop", 5)] == [
+        "docs/a.md",
+        "bath/docs/a.md",
+    ]
+    only = DocumentSearch(index, Letters(), folder=index.folder_id(tmp_path / "bath" / "docs"))
+    assert [passage.document for passage in only("shop", 5)] == ["bath/docs/a.md"]
 
 
 @pytest.mark.parametrize(
@@ -353,27 +363,27 @@ def test_two_folders_of_one_name_are_told_apart(tmp_path: Path, index: DocumentI
 )
 def test_any_question_can_be_asked(query: str, handbook: Path, index: DocumentIndex) -> None:
     index.update(handbook, Letters())
-    assert len(Search(index, Letters())(query, 5)) <= 2
+    assert len(DocumentSearch(index, Letters())(query, 5)) <= 2
     assert len(index.documents()) == 2
 
 
 def test_a_source_serves_many_threads(handbook: Path, tmp_path: Path) -> None:
     source = DocumentSource.open(handbook, tmp_path / "t.documents.db", Letters())
-    wanted, found = source.items("late bike", {}), []
+    wanted, matches = source.items("late bike", {}), []
 
     def ask() -> None:
-        found.extend(source.items("late bike", {}) == wanted for _ in range(5))
+        matches.extend(source.items("late bike", {}) == wanted for _ in range(5))
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == [True] * 20
+    assert matches == [True] * 20
 
 
 def test_the_index_lies_beside_the_playbook() -> None:
-    assert index_file("runs/capitals.db") == Path("runs/capitals.documents.db")
+    assert locate_index("runs/capitals.db") == Path("runs/capitals.documents.db")
 
 
 def test_pages_that_differ_in_a_number_are_both_shown(tmp_path: Path, index: DocumentIndex) -> None:
@@ -381,8 +391,8 @@ def test_pages_that_differ_in_a_number_are_both_shown(tmp_path: Path, index: Doc
     for name, code in {"a": 4716, "b": 9053, "copy-of-a": 4716}.items():
         (tmp_path / "docs" / f"{name}.md").write_text(f"The key box opens with {code}.", encoding="utf-8")
     index.update(tmp_path / "docs", connect_embedder())
-    found = Search(index, connect_embedder())("Which code opens the key box?", 5)
-    assert sorted(each.chunk.text for each in found) == [
+    passages = DocumentSearch(index, connect_embedder())("Which code opens the key box?", 5)
+    assert sorted(passage.chunk.text for passage in passages) == [
         "The key box opens with 4716.",
         "The key box opens with 9053.",
     ]

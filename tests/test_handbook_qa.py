@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from ace.llm import connect_embedder
-from ace.retrieval.documents import DocumentIndex, Found, Search
+from ace.retrieval.documents import DocumentIndex, DocumentSearch, Passage
 from ace.task import load_task
 
 FOLDER = Path(__file__).parent.parent / "tasks" / "handbook_qa"
@@ -134,18 +134,18 @@ def test_conventions_stand_nowhere_and_are_taught(generate: ModuleType) -> None:
     assert {need for row in ROWS for need in row["needs"]} == CONVENTIONS
 
 
-def holds(found: list[Found], row: dict[str, Any]) -> bool:
+def holds(found: list[Passage], row: dict[str, Any]) -> bool:
     """Whether one passage is from the right page and holds the sentence with the answer."""
     return any(each.document == row["source"] and row["evidence"] in flat(each.chunk.text) for each in found)
 
 
-def recall(search: Search, rows: list[dict[str, Any]], most: int) -> float:
+def recall(search: DocumentSearch, rows: list[dict[str, Any]], most: int) -> float:
     return sum(holds(search(row["question"], most), row) for row in rows) / len(rows)
 
 
 def test_the_default_embedder_finds_the_page(index: DocumentIndex) -> None:
     """Measured: 0.99 of plain questions and 0.92 of all at 5, against 0.88 of all by words alone."""
-    search, words = Search(index, connect_embedder()), Search(index, None)
+    search, words = DocumentSearch(index, connect_embedder()), DocumentSearch(index, None)
     plain = [row for row in ROWS if not row["needs"]]
     assert recall(search, plain, 5) >= 0.95
     assert recall(search, ROWS, 5) >= 0.88
@@ -154,7 +154,7 @@ def test_the_default_embedder_finds_the_page(index: DocumentIndex) -> None:
 
 
 def test_citations_lead_to_the_evidence(index: DocumentIndex) -> None:
-    search = Search(index, connect_embedder())
+    search = DocumentSearch(index, connect_embedder())
     for row in ROWS[:30]:
         for found in search(row["question"], 5):
             if found.document == row["source"] and row["evidence"] in flat(found.chunk.text):

@@ -17,7 +17,7 @@ from ace.methods.ace.reopened import reopened, still_open, weighed
 from ace.methods.protocol import Trial
 from ace.playbook import Add, Operation, Pin, Playbook, Quarantine, Revise, apply
 from ace.runs import Report
-from ace.runs.drift import onset, watch
+from ace.runs.drift import locate_onset, make_drift_detector
 from ace.settings import Settings
 from ace.store import Store
 from ace.task import Attempt, Fact, Feedback, FeedbackKind, Sample, Task, load_task
@@ -103,7 +103,7 @@ def test_the_window_is_the_users(store: Store) -> None:
 def test_a_drop_is_found_soon_and_getting_better_is_none() -> None:
     delays = []
     for seed in range(40):
-        chance, worse = random.Random(seed), watch(True)
+        chance, worse = random.Random(seed), make_drift_detector(True)
         found = [worse(chance.random() < (0.1 if n < 12 else 0.9 if n < 80 else 0.45)) for n in range(120)]
         assert not any(found[:80]), seed
         delays += [found.index(True) - 80] if any(found) else []
@@ -123,12 +123,12 @@ def test_a_drop_is_found_soon_and_getting_better_is_none() -> None:
     ],
 )
 def test_since_when_answers_are_worse(right: str, place: int) -> None:
-    assert onset([answer == "1" for answer in right]) == place
+    assert locate_onset([answer == "1" for answer in right]) == place
 
 
 @given(st.lists(st.booleans(), max_size=40))
 def test_behind_the_onset_answers_are_worse(right: list[bool]) -> None:
-    place = onset(right)
+    place = locate_onset(right)
     assert place == 0 or sum(right[place:]) / len(right[place:]) < sum(right[:place]) / place
 
 
@@ -145,7 +145,7 @@ def test_only_what_was_wrong_since_the_change_is_learned_from_again(store: Store
 
 
 def test_unwatched_finds_nothing() -> None:
-    never = watch(False)
+    never = make_drift_detector(False)
     assert not any(never(n < 50) for n in range(200))
 
 

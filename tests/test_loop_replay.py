@@ -14,7 +14,7 @@ from ace.llm import Request, RoleModels, ScriptedClient
 from ace.loop import learn
 from ace.loop.replay_queue import ReplayQueue
 from ace.playbook import Add
-from ace.runs.metrics import Turn, turns
+from ace.runs.metrics import EpochChange, summarise_epochs
 from ace.runs.report import Report
 from ace.settings import Settings
 from ace.store import Store
@@ -71,7 +71,7 @@ def test_failures_come_back_until_they_pass_or_are_given_up() -> None:
 
 @given(answers)
 def test_turns_count_every_repeated_sample_once(measured: list[tuple[int, str, bool]]) -> None:
-    found = turns(measured)
+    found = summarise_epochs(measured)
     assert [turn.epoch for turn in found] == sorted({epoch for epoch, _, _ in measured})
     for turn in found:
         repeated = {
@@ -86,7 +86,10 @@ def test_turns_count_every_repeated_sample_once(measured: list[tuple[int, str, b
 def test_turns_of_a_few_answers() -> None:
     first = [(1, "a", False), (1, "b", True), (1, "a", True)]
     second = [(2, "a", True), (2, "b", False), (2, "b", True), (2, "c", True)]
-    assert turns(first + second) == [Turn(1, fixed=1, instability=1.0), Turn(2, 0, 0, 0, 2, 2 / 3)]
+    assert summarise_epochs(first + second) == [
+        EpochChange(1, fixed=1, instability=1.0),
+        EpochChange(2, 0, 0, 0, 2, 2 / 3),
+    ]
 
 
 def test_what_the_newest_version_forgot_is_reported(store: Store) -> None:
@@ -100,7 +103,9 @@ def test_what_the_newest_version_forgot_is_reported(store: Store) -> None:
 
     options = replace(OPTIONS, batch_size=10, validate=True, recheck=10)
     report = learn(world(), store, RoleModels.of(ScriptedClient(forgetful)), options)
-    assert report.epochs == (Turn(1, fixed=2, broken=1, still_failing=0, still_right=7, instability=0.3),)
+    assert report.epochs == (
+        EpochChange(1, fixed=2, broken=1, still_failing=0, still_right=7, instability=0.3),
+    )
     (asked,) = [step for step in store.steps(report.run) if step.phase.startswith("recheck")]
     assert not asked.payload["kept"] and not asked.payload["proposals"]
     told = "epoch 1, asked again: 2 fixed, 1 broken, 0 still failing, 7 still right; 30% of answers changed"
@@ -118,4 +123,4 @@ def test_a_sample_that_fails_too_often_is_left_alone(store: Store) -> None:
     report = learn(world(), store, team(wrong=("red",)), replace(OPTIONS, replays=6, evict=2))
     phases = [step.phase for step in store.steps(report.run) if step.phase.startswith("replay")]
     assert phases == ["replay 1.1"]
-    assert report.epochs == (Turn(1, still_failing=1, instability=0.0),)
+    assert report.epochs == (EpochChange(1, still_failing=1, instability=0.0),)

@@ -15,7 +15,7 @@ from ace.llm import Caps, Request, RoleModels, ScriptedClient
 from ace.loop import learn
 from ace.loop.version_rules import ALPHA, RULES, Always, BestOf, Strict
 from ace.playbook import Add
-from ace.runs.e_process import wealth
+from ace.runs.e_process import compute_wealth
 from ace.runs.report import Report
 from ace.settings import Settings
 from ace.store import Store
@@ -34,9 +34,11 @@ def store(tmp_path: Path) -> Store:
 @given(counts, counts)
 def test_no_bet_gains_where_wins_are_not_more_likely(wins: int, losses: int) -> None:
     """What makes the test anytime-valid: at even odds wealth is expected to stay what it is."""
-    expected = (wealth(wins + 1, losses) + wealth(wins, losses + 1)) / 2
-    assert expected == pytest.approx(wealth(wins, losses), rel=1e-9)
-    assert wealth(wins + 1, losses) > wealth(wins, losses + 1)  # so less likely wins only lose more
+    expected = (compute_wealth(wins + 1, losses) + compute_wealth(wins, losses + 1)) / 2
+    assert expected == pytest.approx(compute_wealth(wins, losses), rel=1e-9)
+    assert compute_wealth(wins + 1, losses) > compute_wealth(
+        wins, losses + 1
+    )  # so less likely wins only lose more
 
 
 def reached(share: float, alpha: float, pairs: int) -> float:
@@ -47,7 +49,7 @@ def reached(share: float, alpha: float, pairs: int) -> float:
         for wins, chance in going.items():
             after[wins + 1] += chance * share
             after[wins] += chance * (1 - share)
-        stopped = [wins for wins in after if wealth(wins, seen - wins) >= 1 / alpha]
+        stopped = [wins for wins in after if compute_wealth(wins, seen - wins) >= 1 / alpha]
         rich += sum(after.pop(wins) for wins in stopped)
         going = dict(after)
     return rich
@@ -62,9 +64,9 @@ def test_looking_after_every_pair_fools_nobody_more_often_than_alpha(share: floa
 def test_a_better_version_is_found() -> None:
     assert 0.01 < reached(0.5, ALPHA, 100) <= ALPHA  # not so careful that it never speaks
     assert reached(0.9, ALPHA, 40) > 0.95
-    assert 0 < wealth(0, 500) < 0.01
+    assert 0 < compute_wealth(0, 500) < 0.01
     with pytest.raises(ValueError, match="cannot be counted"):
-        wealth(-1, 0)
+        compute_wealth(-1, 0)
 
 
 @given(st.lists(st.sampled_from(["win", "loss", "alike"]), max_size=40), st.integers(1, 7))
@@ -79,8 +81,8 @@ def test_rules_end_and_agree_with_the_counts(pairs: list[str], few: int) -> None
         if isinstance(rule, Always):
             assert taken and asked == 0
         if isinstance(rule, Strict):
-            assert taken == (wealth(wins, losses) >= 1 / ALPHA)
-        clear = max(wealth(wins, losses), wealth(losses, wins)) >= 1 / ALPHA
+            assert taken == (compute_wealth(wins, losses) >= 1 / ALPHA)
+        clear = max(compute_wealth(wins, losses), compute_wealth(losses, wins)) >= 1 / ALPHA
         if isinstance(rule, BestOf) and not clear:
             assert taken == (pairs.count("win") >= pairs.count("loss"))
 

@@ -17,8 +17,8 @@ from ace.context import Limit, assemble
 from ace.llm import Embedder, Request, ScriptedClient, connect_embedder
 from ace.playbook import Add, Pin, Playbook, Quarantine, Remove, Vote, apply
 from ace.retrieval.bullet_index import BulletIndex
-from ace.retrieval.bullets import CORE, Hybrid, worth
-from ace.retrieval.known_vectors import KnownVectors
+from ace.retrieval.bullets import CORE_SHARE, HybridSelector, rate_worth
+from ace.retrieval.vector_cache import VectorCache
 from ace.store import Store
 from ace.text import estimate_tokens
 from tests.strategies import playbooks, texts
@@ -43,19 +43,21 @@ def book(*extra: Any) -> Playbook:
 
 
 @pytest.fixture(scope="module")
-def hybrid() -> Hybrid:
-    return Hybrid(connect_embedder())
+def hybrid() -> HybridSelector:
+    return HybridSelector(connect_embedder())
 
 
 ROOM = 90  # tokens: half of it holds three bullets
 
 
-def chosen(hybrid: Hybrid, playbook: Playbook, question: str, room: int = ROOM) -> tuple[set[str], set[str]]:
+def chosen(
+    hybrid: HybridSelector, playbook: Playbook, question: str, room: int = ROOM
+) -> tuple[set[str], set[str]]:
     made = hybrid(playbook, question, room, estimate_tokens)
     return set(made.bullets), {item.source for item in made.specific}
 
 
-def test_the_core_is_for_all_and_the_rest_for_the_question(hybrid: Hybrid) -> None:
+def test_the_core_is_for_all_and_the_rest_for_the_question(hybrid: HybridSelector) -> None:
     playbook = book(Pin("o-2"))
     cores = set()
     for word, name in {"new": "c-7", "delayed": "c-6", "refunded": "c-5", "shipped": "c-4"}.items():
@@ -66,7 +68,7 @@ def test_the_core_is_for_all_and_the_rest_for_the_question(hybrid: Hybrid) -> No
     assert len(cores) == 1
 
 
-def test_words_are_found_and_so_is_meaning(hybrid: Hybrid) -> None:
+def test_words_are_found_and_so_is_meaning(hybrid: HybridSelector) -> None:
     bullets = {b.id: b for b in book().active}
     assert hybrid.ranked(bullets, "orders that were cancelled")[0] == "c-0"
     assert hybrid.ranked(bullets, "how do I convert to dollars?")[0] == "o-0"  # no word in common
@@ -74,20 +76,20 @@ def test_words_are_found_and_so_is_meaning(hybrid: Hybrid) -> None:
     assert hybrid.ranked({}, "anything") == []
 
 
-def test_what_helped_for_sure_is_in_the_core_and_what_did_harm_is_not(hybrid: Hybrid) -> None:
+def test_what_helped_for_sure_is_in_the_core_and_what_did_harm_is_not(hybrid: HybridSelector) -> None:
     voted = book(*[Vote("c-7", helpful=1)] * 9)
     assert "c-7" not in chosen(hybrid, book(), "cents")[0]
     assert "c-7" in chosen(hybrid, voted, "cents")[0]
     assert "c-0" not in chosen(hybrid, book(*[Vote("c-0", harmful=1)] * 9), "cents")[0]
 
 
-def test_one_vote_does_not_change_the_core(hybrid: Hybrid) -> None:
+def test_one_vote_does_not_change_the_core(hybrid: HybridSelector) -> None:
     before = hybrid(book(), "cents", ROOM, estimate_tokens)
     for vote in (Vote("c-7", helpful=1), Vote("c-0", harmful=1)):
         assert hybrid(book(vote), "cents", ROOM, estimate_tokens).text == before.text
 
 
-def test_lines_that_differ_in_a_code_are_not_taken_for_the_same(hybrid: Hybrid) -> None:
+def test_lines_that_differ_in_a_code_are_not_taken_for_the_same(hybrid: HybridSelector) -> None:
     twins = [Add("x-1", "Queues", "Go to queue R7 with it."), Add("x-2", "Queues", "Go to queue R9 with it.")]
     same = [
         Add("y-1", "Queues", "Go to the queue with it."),
@@ -98,7 +100,7 @@ def test_lines_that_differ_in_a_code_are_not_taken_for_the_same(hybrid: Hybrid) 
     assert set(order[:2]) == {"x-1", "x-2"}
 
 
-def test_what_is_quarantined_or_removed_is_not_found(hybrid: Hybrid) -> None:
+def test_what_is_quarantined_or_removed_is_not_found(hybrid: HybridSelector) -> None:
     playbook = book(Quarantine("c-7", "unproven"), Remove("c-6"))
     made = hybrid(playbook, "new or delayed orders", ROOM, estimate_tokens)
     told = {*made.bullets, *(i.source for i in made.specific), *(left.source for left in made.left_out)}
@@ -109,9 +111,9 @@ def test_what_is_quarantined_or_removed_is_not_found(hybrid: Hybrid) -> None:
 def test_all_is_within_the_room_and_nothing_is_lost(
     playbook: Playbook, question: str, room: int, ids: bool
 ) -> None:
-    hybrid = Hybrid(connect_embedder())
+    hybrid = HybridSelector(connect_embedder())
     made = hybrid(playbook, question, room, estimate_tokens, ids=ids)
-    assert made.tokens <= room * CORE
+    assert made.tokens <= room * CORE_SHARE
     assert made.tokens + sum(item.tokens for item in made.specific) <= room
     told = [*made.bullets, *(i.source for i in made.specific), *(left.source for left in made.left_out)]
     assert sorted(told) == sorted(bullet.id for bullet in playbook.active)
@@ -120,7 +122,7 @@ def test_all_is_within_the_room_and_nothing_is_lost(
     assert places == sorted(places)
 
 
-def test_a_bullet_for_one_question_can_be_cited(hybrid: Hybrid) -> None:
+def test_a_bullet_for_one_question_can_be_cited(hybrid: HybridSelector) -> None:
     names = [f"codes-{n:08x}" for n in range(len(LINES))]
     playbook, _ = apply(Playbook(), [Add(n, "Codes", line) for n, line in zip(names, LINES, strict=True)])
     fill = partial(hybrid, playbook, "How many new orders?", count=estimate_tokens, ids=True)
@@ -131,8 +133,8 @@ def test_a_bullet_for_one_question_can_be_cited(hybrid: Hybrid) -> None:
 
 def test_worth_comes_in_quarters() -> None:
     bullet = book().bullets["c-0"]
-    assert {worth(replace(bullet, helpful=n)) for n in range(200)} == {0, 0.25, 0.5, 0.75}
-    assert [worth(replace(bullet, harmful=n)) for n in (0, 1, 2, 9)] == [0, 0, 0, -0.25]
+    assert {rate_worth(replace(bullet, helpful=n)) for n in range(200)} == {0, 0.25, 0.5, 0.75}
+    assert [rate_worth(replace(bullet, harmful=n)) for n in (0, 1, 2, 9)] == [0, 0, 0, -0.25]
 
 
 class Counting:
@@ -151,14 +153,14 @@ def test_vectors_are_kept_and_made_again_for_another_embedder(tmp_path: Path) ->
     path = tmp_path / "p.db"
     Store.open(path).close()
     first = Counting("one")
-    known = KnownVectors(path, first)
+    known = VectorCache(path, first)
     made = known(["a cat", "a dog", "a cat"])
     assert made.shape == (3, 256) and first.asked == 2
     assert known.keep(["a cat", "never computed"]) == 1 and known.keep(["a cat"]) == 0
     again = Counting("one")
-    assert (KnownVectors(path, again)(["a cat"]) == made[:1]).all() and again.asked == 0
+    assert (VectorCache(path, again)(["a cat"]) == made[:1]).all() and again.asked == 0
     other = Counting("two")
-    anew = KnownVectors(path, other)
+    anew = VectorCache(path, other)
     anew(["a cat"])
     assert other.asked == 1 and anew.keep(["a cat"]) == 1
     with Store.open(path) as store:
@@ -191,7 +193,7 @@ def test_a_run_keeps_the_vectors_of_its_playbook(tmp_path: Path) -> None:
     assert len(set(seen[: len(rows)])) == 1  # one prefix for all questions
     path = tmp_path / "p.db"
     idle = Counting("wordllama")
-    KnownVectors(path, idle)(LINES)
+    VectorCache(path, idle)(LINES)
     assert idle.asked == 0
 
 

@@ -13,7 +13,14 @@ from ace.llm import Caps, Usage
 from ace.llm.faults import Fault
 from ace.llm.journal import Call, Key
 from ace.loop import learn
-from ace.runs.cost import cost_of, faults_counted, usage_by_role, used, wall, worked
+from ace.runs.cost import (
+    compute_cost,
+    count_faults,
+    measure_wall_time,
+    measure_working_time,
+    sum_usage,
+    sum_usage_by_role,
+)
 from ace.runs.records import Step
 from ace.settings import Settings
 from ace.store import Store
@@ -47,7 +54,7 @@ times = st.tuples(st.integers(0, 50), st.integers(0, 20))
 @given(st.lists(times, max_size=8))
 def test_wall_time_is_when_anything_was_under_way(spans: list[tuple[int, int]]) -> None:
     busy = {second for start, length in spans for second in range(start, start + length)}
-    assert wall(call("s", started=start, seconds=length) for start, length in spans) == len(busy)
+    assert measure_wall_time(call("s", started=start, seconds=length) for start, length in spans) == len(busy)
 
 
 @given(st.lists(times, max_size=5), st.lists(times, max_size=5))
@@ -58,7 +65,7 @@ def test_what_a_run_took_is_when_a_step_or_a_call_was_under_way(
     journal = [Step(1, n, "x", {"started": s, "seconds": took}, 0) for n, (s, took) in enumerate(steps)]
     older = Step(1, 99, "x", {"seconds": 7.0}, 0)  # of a release that did not note when a step began
     told = (call("s", started=start, seconds=length) for start, length in calls)
-    assert worked(told, [*journal, older]) == len(busy)
+    assert measure_working_time(told, [*journal, older]) == len(busy)
 
 
 def test_seconds_of_the_sessions_of_a_run_add_up_and_not_the_time_between(tmp_path: Path) -> None:
@@ -75,11 +82,11 @@ def test_seconds_of_the_sessions_of_a_run_add_up_and_not_the_time_between(tmp_pa
 
 @given(st.lists(st.builds(call, st.sampled_from("abc"), st.sampled_from(["generator", "reflector"]))))
 def test_every_table_sums_to_the_total(calls: list[Call]) -> None:
-    cost = cost_of(calls, [])
+    cost = compute_cost(calls, [])
     for rows in (cost.roles, cost.phases, cost.samples):
         assert sum((row.usage.calls for row in rows), 0) == cost.total.calls == len(calls)
         assert sum(row.usage.prompt_tokens for row in rows) == cost.total.prompt_tokens
-    assert sum(usage.calls for usage in usage_by_role(calls).values()) == len(calls)
+    assert sum(usage.calls for usage in sum_usage_by_role(calls).values()) == len(calls)
 
 
 def test_a_bullet_costs_what_followed_the_attempt() -> None:
@@ -90,7 +97,7 @@ def test_a_bullet_costs_what_followed_the_attempt() -> None:
         call("b", tokens=1000),
         call("b", "reflector", tokens=70),  # nothing was kept
     ]
-    cost = cost_of(calls, [step(0, "epoch 1", ["a", "b"], {"one": ["a"], "two": ["a"]})])
+    cost = compute_cost(calls, [step(0, "epoch 1", ["a", "b"], {"one": ["a"], "two": ["a"]})])
     assert [(row.bullet, row.usage.prompt_tokens, row.fixed) for row in cost.bullets] == [
         ("one", 250, ("a",)),
         ("two", 250, ("a",)),
@@ -106,18 +113,18 @@ def test_a_curated_bullet_has_the_cost_of_both_and_fixes_nothing_by_it() -> None
         call("ord.st", step=1, phase="curation 1", tokens=40),
     ]
     steps = [step(0, "epoch 1", ["a"], {"one": ["a"]}), step(1, "curation 1", [], {"one": ["a", "b"]})]
-    (row,) = cost_of(calls, steps).bullets
+    (row,) = compute_cost(calls, steps).bullets
     assert (row.usage.prompt_tokens, row.fixed) == (390, ("a",))
 
 
 def test_one_unknown_price_makes_a_sum_unknown() -> None:
-    assert used([call("a"), call("a", cost=None)]).cost is None
+    assert sum_usage([call("a"), call("a", cost=None)]).cost is None
 
 
 def test_faults_are_summed_by_kind_and_action() -> None:
     waited = [Fault("rate limit", n, f"tried again after {n}.0 s") for n in (1, 2)]
     faults = (*waited, Fault("rate limit", 3, "given up"), Fault("empty", 4, "asked again"))
-    assert faults_counted([call("a", faults=faults)]) == {
+    assert count_faults([call("a", faults=faults)]) == {
         "empty": {"asked again": 1},
         "rate limit": {"given up": 1, "tried again": 2},
     }

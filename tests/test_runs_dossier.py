@@ -18,7 +18,7 @@ from ace.llm import Caps, Request, RoleModels, ScriptedClient
 from ace.loop import evaluate, learn, online
 from ace.methods.ace.reflector import Lesson
 from ace.playbook import Add, Bullet, Playbook, apply
-from ace.report import Dossier, History, gather, history, render, write
+from ace.report import RunHistory, RunPage, build_run_page, read_run_history, render_page, write_page
 from ace.report.html_page import PAGE
 from ace.settings import Settings
 from ace.store import Proposal, Run, Step, Store, Version
@@ -35,8 +35,8 @@ def store(tmp_path: Path) -> Store:
     return Store.open(tmp_path / "colours.db")
 
 
-def of(store: Store, run: int | None = None) -> Dossier:
-    return gather(history(store, run))
+def of(store: Store, run: int | None = None) -> RunPage:
+    return build_run_page(read_run_history(store, run))
 
 
 def test_what_is_gathered_is_what_happened(store: Store) -> None:
@@ -97,20 +97,20 @@ def test_a_run_that_died_is_shown_as_far_as_it_came(store: Store) -> None:
         learn(world(), store, RoleModels.of(ScriptedClient(dies)), OPTIONS)
     found = of(store)
     assert found.report is None and found.status == "interrupted" and found.lessons
-    assert "has not reported" in render(found)
+    assert "has not reported" in render_page(found)
     assert sum(usage.calls for usage in found.usage.values()) <= 30
 
 
 def test_a_capped_run_has_no_score_after(store: Store) -> None:
     learn(world(), store, team(caps=Caps(calls=30)), OPTIONS)
-    assert "cap of 30 calls" in render(of(store))
+    assert "cap of 30 calls" in render_page(of(store))
 
 
 def test_no_run_no_report(store: Store) -> None:
     with pytest.raises(UnknownVersion, match="no runs"):
-        history(store)
+        read_run_history(store)
     with pytest.raises(UnknownVersion, match="no run 7"):
-        history(store, 7)
+        read_run_history(store, 7)
 
 
 NASTY = (
@@ -152,7 +152,7 @@ def structure(page: str) -> set[tuple[str, tuple[str, ...]]]:
     return {(tag, tuple(attributes)) for tag, attributes in parsed(page).tags}
 
 
-def run_with(store: Store, texts: Sequence[str]) -> Dossier:
+def run_with(store: Store, texts: Sequence[str]) -> RunPage:
     """A real run in which questions, answers, lessons and right answers are the given texts."""
     rows = [{"id": f"s{n} {t}"[:60], "question": f"{n} {t}", "answer": f"a{n}"} for n, t in enumerate(texts)]
 
@@ -174,10 +174,10 @@ def run_with(store: Store, texts: Sequence[str]) -> Dossier:
 
 
 def test_what_a_model_says_stays_text(store: Store, tmp_path: Path) -> None:
-    page = render(run_with(store, NASTY))
+    page = render_page(run_with(store, NASTY))
     with Store.open(tmp_path / "tame.db") as other:
         learn(world(), other, team(wrong=("red",)), replace(OPTIONS, epochs=2))
-        tame = render(of(other))
+        tame = render_page(of(other))
     assert structure(page) <= structure(tame)
     tags = parsed(page)
     for tag, attributes in tags.tags:
@@ -197,7 +197,7 @@ def test_what_a_model_says_stays_text(store: Store, tmp_path: Path) -> None:
 
 def test_the_page_forbids_itself_everything_but_its_pictures(store: Store) -> None:
     learn(world(), store, team(), OPTIONS)
-    page = render(of(store))
+    page = render_page(of(store))
     policy = next(a["content"] or "" for tag, a in parsed(page).tags if "http-equiv" in a)
     assert "default-src 'none'" in policy and "script" not in policy
     assert "http://" not in page and "https://" not in page
@@ -205,8 +205,8 @@ def test_the_page_forbids_itself_everything_but_its_pictures(store: Store) -> No
 
 def test_a_big_run_opens_folded() -> None:
     started = time.perf_counter()
-    found = gather(big(samples=2000, bullets=1000))
-    page = render(found)
+    found = build_run_page(big(samples=2000, bullets=1000))
+    page = render_page(found)
     assert time.perf_counter() - started < 60  # seconds; about 4 on an idle machine
     assert len(page) < 15e6
     assert len(found.points) <= 42 and len(found.lessons) == 1000
@@ -216,7 +216,7 @@ def test_a_big_run_opens_folded() -> None:
     assert sections[0] == ("1", "50") and len(sections) == 20
 
 
-def big(*, samples: int, bullets: int) -> History:
+def big(*, samples: int, bullets: int) -> RunHistory:
     """Nobody waits for a scripted run of this size: its records, written by hand."""
     names = [f"s{n}" for n in range(samples)]
     run = Run(1, "learn", "big", {"base": 0, "seed": 0, "models": {"generator": "m"}}, "done", "", "", None)
@@ -245,7 +245,7 @@ def big(*, samples: int, bullets: int) -> History:
         )
         for n, s in enumerate(names)
     )
-    return History(
+    return RunHistory(
         file="big.db",
         run=run,
         start=_version(0),
@@ -274,7 +274,7 @@ def _episode(number: int, sample: str, phase: str) -> Episode:
 
 def test_the_pictures_are_beside_the_page_and_inside_it(store: Store, tmp_path: Path) -> None:
     online(world(), store, team(), replace(OPTIONS, batch_size=2))
-    page, *charts = write(of(store), tmp_path / "out" / "deep")
+    page, *charts = write_page(of(store), tmp_path / "out" / "deep")
     assert [chart.name for chart in charts] == ["prequential.png", "playbook.png", "tokens.png"]
     assert all(chart.read_bytes().startswith(PNG) for chart in charts)
     tags = parsed(page.read_text("utf-8")).tags
@@ -289,7 +289,7 @@ def test_without_matplotlib_the_extra_is_named(
     learn(world(), store, team(), OPTIONS)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(InputError, match=r"ace-playbook\[report\]"):
-        write(of(store), tmp_path / "out")
+        write_page(of(store), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -297,7 +297,7 @@ def test_a_file_where_the_folder_should_be(store: Store, tmp_path: Path) -> None
     learn(world(), store, team(), replace(OPTIONS, limit=2))
     (tmp_path / "taken").write_text("")
     with pytest.raises(InputError, match="--out"):
-        write(of(store), tmp_path / "taken")
+        write_page(of(store), tmp_path / "taken")
     assert PAGE == "report.html"
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ace.runs import mcnemar, wilson
-from ace.runs.metrics import flows, moving, pooled
+from ace.runs.metrics import compare_scorings, compute_moving_accuracy, pool_counts
 
 counts = st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 pairs = st.lists(st.tuples(st.booleans(), st.booleans()), max_size=60)
@@ -53,10 +53,10 @@ def test_wilson_refuses_what_is_no_share(correct: int, total: int) -> None:
 @given(pairs)
 def test_mcnemar_is_a_sign_test_of_the_changes(scores: Sequence[tuple[bool, bool]]) -> None:
     before, after = [b for b, _ in scores], [a for _, a in scores]
-    won = [a for b, a in scores if a != b]
-    rarer = min(sum(won), len(won) - sum(won))
-    tail = sum(comb(len(won), k) for k in range(rarer + 1))
-    assert mcnemar(before, after) == pytest.approx(min(1.0, 2 * tail / 2 ** len(won)))
+    changes = [a for b, a in scores if a != b]
+    rarer = min(sum(changes), len(changes) - sum(changes))
+    tail = sum(comb(len(changes), k) for k in range(rarer + 1))
+    assert mcnemar(before, after) == pytest.approx(min(1.0, 2 * tail / 2 ** len(changes)))
 
 
 @given(pairs)
@@ -76,28 +76,28 @@ scorings = st.dictionaries(st.sampled_from("abcdefghij"), st.booleans())
 
 @given(scorings, scorings)
 def test_flows_hold_every_sample_of_both_once(before: dict[str, bool], after: dict[str, bool]) -> None:
-    found = flows(before, after)
-    held = [*found.fixed, *found.broken, *found.still_failing, *found.still_right]
-    assert sorted(held) == sorted(before.keys() & after.keys())
-    assert all(not before[name] and after[name] for name in found.fixed)
-    assert all(before[name] and not after[name] for name in found.broken)
-    assert flows(after, before).fixed == tuple(n for n in after if n in found.broken)
+    flows = compare_scorings(before, after)
+    names = [*flows.fixed, *flows.broken, *flows.still_failing, *flows.still_right]
+    assert sorted(names) == sorted(before.keys() & after.keys())
+    assert all(not before[name] and after[name] for name in flows.fixed)
+    assert all(before[name] and not after[name] for name in flows.broken)
+    assert compare_scorings(after, before).fixed == tuple(n for n in after if n in flows.broken)
 
 
 @given(st.lists(st.booleans(), max_size=60), st.integers(1, 25))
-def test_moving_counts_the_last_answers(right: list[bool], window: int) -> None:
+def test_moving_scoresthe_last_answers(right: list[bool], window: int) -> None:
     naive = [right[max(0, end - window) : end] for end in range(1, len(right) + 1)]
-    assert moving(right, window) == [(sum(part), len(part)) for part in naive]
+    assert compute_moving_accuracy(right, window) == [(sum(part), len(part)) for part in naive]
 
 
 def test_a_window_holds_something() -> None:
     with pytest.raises(ValueError, match="window of 0"):
-        moving([True], 0)
+        compute_moving_accuracy([True], 0)
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=200), st.integers(1, 50))
-def test_pooling_loses_no_answer(found: list[tuple[int, int]], most: int) -> None:
-    parts = list(pooled(found, most))
-    assert len(parts) <= most and [end for end, _, _ in parts][-1:] == [len(found) - 1][: len(found)]
-    assert sum(right for _, right, _ in parts) == sum(right for right, _ in found)
-    assert sum(total for _, _, total in parts) == sum(total for _, total in found)
+def test_pooling_loses_no_answer(scores: list[tuple[int, int]], most: int) -> None:
+    parts = list(pool_counts(scores, most))
+    assert len(parts) <= most and [end for end, _, _ in parts][-1:] == [len(scores) - 1][: len(scores)]
+    assert sum(right for _, right, _ in parts) == sum(right for right, _ in scores)
+    assert sum(total for _, _, total in parts) == sum(total for _, total in scores)

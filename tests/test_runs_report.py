@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ace.llm.client import Usage
 from ace.playbook.model import Bullet, Status
 from ace.runs import Report, Score
-from ace.runs.run_text import aligned, closing, cost_text, score_text
+from ace.runs.run_text import align_columns, format_cost, format_score, render_report
 
 PROMISED = {
     "task", "model", "playbook", "before", "after", "p_value", "bullets", "versions", "proposed", "accepted",
@@ -67,7 +67,7 @@ def test_json_round_trip(report: Report) -> None:
 
 @given(reports)
 def test_every_report_can_be_read(report: Report) -> None:
-    assert report.playbook in closing(report)
+    assert report.playbook in render_report(report)
 
 
 def test_json_has_what_is_promised() -> None:
@@ -85,7 +85,7 @@ def test_json_of_a_later_release_is_read() -> None:
 
 
 def test_closing_text() -> None:
-    assert closing(REPORT, folder="tasks/shop_sql") == (
+    assert render_report(REPORT, folder="tasks/shop_sql") == (
         """\
 learn shop_sql with local/small
   reflector is openai/large
@@ -113,30 +113,30 @@ Next
 
 
 def test_str_is_the_closing_text() -> None:
-    assert str(REPORT) == closing(REPORT)
+    assert str(REPORT) == render_report(REPORT)
 
 
 def test_a_stopped_run_says_how_to_go_on() -> None:
-    text = closing(replace(REPORT, stopped="cap on calls: 10"), folder="tasks/shop_sql")
+    text = render_report(replace(REPORT, stopped="cap on calls: 10"), folder="tasks/shop_sql")
     assert "stopped early: cap on calls: 10" in text
     assert "selected: version 3, the last one so far\n" in text  # whether something validated it is not said
     assert "ace learn tasks/shop_sql --playbook 'my shop.db' --resume" in text
 
 
 def test_unverified_bullets_are_not_called_proved() -> None:
-    assert "unverified" in closing(replace(REPORT, verified=False))
+    assert "unverified" in render_report(replace(REPORT, verified=False))
 
 
 def test_nothing_learned_and_nothing_measured() -> None:
-    text = closing(Report(kind="learn", task="t", model="m", playbook="t.db"))
+    text = render_report(Report(kind="learn", task="t", model="m", playbook="t.db"))
     assert "Learned nothing (0 proposed" in text
-    assert score_text(None) == "not measured"
+    assert format_score(None) == "not measured"
 
 
 @pytest.mark.parametrize(("cost", "text"), [(None, "unknown"), (0.0, "$0"), (0.01234, "$0.0123")])
 def test_unknown_cost_is_not_zero(cost: float | None, text: str) -> None:
-    assert cost_text(cost) == text
+    assert format_cost(cost) == text
 
 
 def test_columns() -> None:
-    assert aligned([("a", "1"), ("bbb", "22")], right=(1,)) == "a     1\nbbb  22"
+    assert align_columns([("a", "1"), ("bbb", "22")], right=(1,)) == "a     1\nbbb  22"

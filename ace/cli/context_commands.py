@@ -111,17 +111,17 @@ def _prompt(made: Assembled) -> str:
 
 
 def _table(made: Assembled, task: Task, sample: Sample) -> str:
-    from ace.runs.run_text import aligned
+    from ace.runs.run_text import align_columns
 
     head = f"{task.name}, {sample.id}: {made.tokens} of {made.budget} tokens, counted by {_counter(made)}"
     parts: list[list[Any]] = [[name, tokens, _note(made, name)] for name, tokens in made.tokens_by.items()]
-    blocks = [head, aligned([[name, str(tokens), note] for name, tokens, note in parts], right=(1,))]
+    blocks = [head, align_columns([[name, str(tokens), note] for name, tokens, note in parts], right=(1,))]
     if made.items:
         rows = [[item.label, str(item.tokens), item.source] for item in made.items]
-        blocks.append("Before the question:\n" + aligned(rows, right=(1,)))
+        blocks.append("Before the question:\n" + align_columns(rows, right=(1,)))
     if made.left_out:
         rows = [[left.source, left.reason] for left in made.left_out]
-        blocks.append("Left out:\n" + aligned(rows))
+        blocks.append("Left out:\n" + align_columns(rows))
     return "\n\n".join(blocks)
 
 
@@ -131,10 +131,10 @@ def _counter(made: Assembled) -> str:
 
 def _bullets(made: Assembled) -> str:
     """Those in the prefix, and those that were chosen for the question."""
-    from ace.runs.run_text import counted
+    from ace.runs.run_text import format_count
 
     chosen = sum(item.source == "playbook" for item in made.items)
-    total = counted(len(made.bullets) + chosen, "bullet")
+    total = format_count(len(made.bullets) + chosen, "bullet")
     return f"{total}: {len(made.bullets)} for every question, {chosen} for this one" if chosen else total
 
 

@@ -17,7 +17,7 @@ from ace.errors import InputError
 
 if TYPE_CHECKING:
     from ace.llm import Embedder
-    from ace.retrieval.documents import DocumentIndex, Found, IndexReport, Skipped
+    from ace.retrieval.documents import DocumentIndex, IndexReport, Passage, SkippedFile
 
 SUFFIX = ".documents.db"
 _SHOWN = 20  # skipped files; --json has all
@@ -50,10 +50,10 @@ def index(
     json: Json = False,
 ) -> None:
     """Bring an index up to date with a folder: only what changed is read again."""
-    from ace.retrieval.documents import DocumentIndex, documents
+    from ace.retrieval.documents import DocumentIndex, list_documents
 
     file = into or Path(f"{folder.resolve().name or 'documents'}{SUFFIX}")
-    documents(folder)  # before a file is made for it
+    list_documents(folder)  # before a file is made for it
     try:
         with progress() as show:
             report = DocumentIndex.open(file).update(folder, _embedder(embedder, api_base), show)
@@ -74,31 +74,31 @@ def search(
     json: Json = False,
 ) -> None:
     """The passages that fit a question best, as an agent is given them."""
-    from ace.retrieval.documents import Search
+    from ace.retrieval.documents import DocumentSearch
 
     opened = _opened(index)
     known = opened.embedder() or _WORDS_ONLY
     name = embedder or known
     if name not in (known, _WORDS_ONLY):
         note(f"ace: the index has no vectors of {name}, only of {known}: passages are found by words.")
-    found = Search(opened, _embedder(name, api_base))(query, most)
+    found = DocumentSearch(opened, _embedder(name, api_base))(query, most)
     text = "\n\n".join(_passage(each) for each in found) or "Nothing in the index fits."
     emit(json, {"query": query, "embedder": name, "found": [_row(each) for each in found]}, text)
 
 
 def list_(index: IndexFile = None, json: Json = False) -> None:
     """The documents in an index, with their passages."""
-    from ace.runs.run_text import aligned, counted
+    from ace.runs.run_text import align_columns, format_count
 
     opened = _opened(index)
     found, embedder, file = opened.documents(), opened.embedder(), opened.path
-    rows = [(each.path, f"{each.bytes:,} bytes", counted(each.chunks, "passage")) for each in found]
-    total = counted(sum(each.chunks for each in found), "passage")
+    rows = [(each.path, f"{each.bytes:,} bytes", format_count(each.chunks, "passage")) for each in found]
+    total = format_count(sum(each.chunks for each in found), "passage")
     missing = sum(each.chunks - each.vectors for each in found)
-    lack = f"; {counted(missing, 'passage')} without a vector" if missing else ""
-    last = f"{counted(len(found), 'document')} with {total}; embedder: {embedder or 'none'}{lack}."
+    lack = f"; {format_count(missing, 'passage')} without a vector" if missing else ""
+    last = f"{format_count(len(found), 'document')} with {total}; embedder: {embedder or 'none'}{lack}."
     data = {"index": str(file), "embedder": embedder, "documents": [asdict(each) for each in found]}
-    emit(json, data, "\n".join(filter(None, [aligned(rows, right=(1, 2)) if rows else "", last])))
+    emit(json, data, "\n".join(filter(None, [align_columns(rows, right=(1, 2)) if rows else "", last])))
 
 
 def _embedder(name: str | None, api_base: str | None) -> Embedder | None:
@@ -124,12 +124,12 @@ def _opened(given: Path | None) -> DocumentIndex:
 
 
 def _told(report: IndexReport, file: Path) -> str:
-    from ace.runs.run_text import counted
+    from ace.runs.run_text import format_count
 
     news = {"new": report.added, "changed": report.changed, "gone": report.removed}
     parts = [f"{len(paths)} {word}" for word, paths in news.items() if paths]
     parts += [f"{report.unchanged} as before"] if report.unchanged else []
-    size = f"{counted(report.documents, 'document')} with {counted(report.chunks, 'passage')} in {file}"
+    size = f"{format_count(report.documents, 'document')} with {format_count(report.chunks, 'passage')} in {file}"
     lines = [f"{size} ({', '.join(parts)})." if parts else f"{size}."]
     if report.skipped:
         lines.append(f"Not indexed ({len(report.skipped)}):")
@@ -137,14 +137,14 @@ def _told(report: IndexReport, file: Path) -> str:
     return "\n".join(lines)
 
 
-def _skipped(skipped: tuple[Skipped, ...]) -> list[str]:
+def _skipped(skipped: tuple[SkippedFile, ...]) -> list[str]:
     """The first of them by name, the rest by reason."""
     lines = [f"  {each.path}: {each.reason}" for each in skipped[:_SHOWN]]
     rest = Counter(each.reason for each in skipped[_SHOWN:])
     return lines + [f"  and {count} more: {reason}" for reason, count in rest.most_common()]
 
 
-def _passage(found: Found) -> str:
+def _passage(found: Passage) -> str:
     ranks = {"words": found.by_words, "meaning": found.by_meaning}
     places = ", ".join(f"{name} {place}" for name, place in ranks.items() if place)
     heading = f"\n  {found.chunk.heading}" if found.chunk.heading else ""
@@ -152,7 +152,7 @@ def _passage(found: Found) -> str:
     return f"{found.citation}  ({places}){heading}\n{text}"
 
 
-def _row(found: Found) -> dict[str, Any]:
+def _row(found: Passage) -> dict[str, Any]:
     return {
         "citation": found.citation,
         "document": found.document,

@@ -221,7 +221,7 @@ def _each(
 def _close(store: Store, value: Playbook, delta: Delta, told: list[str], reason: str, json: bool) -> None:
     """Commit what there is to do, and say what was done. `value` is the playbook that it was decided on."""
     from ace.playbook.delta import apply
-    from ace.runs.run_text import counted
+    from ace.runs.run_text import format_count
 
     _, refused = apply(value, delta)
     if refused:
@@ -233,7 +233,7 @@ def _close(store: Store, value: Playbook, delta: Delta, told: list[str], reason:
         version = store.head()
     lines = [*map(describe, delta), *told]
     if delta:
-        lines.insert(0, f"version {version.number} of {version.branch}: {counted(len(value), 'bullet')}")
+        lines.insert(0, f"version {version.number} of {version.branch}: {format_count(len(value), 'bullet')}")
     else:
         lines.append(f"Nothing to do: {store.branch_name} stays at version {version.number}.")
     data = {

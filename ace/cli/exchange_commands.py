@@ -37,7 +37,7 @@ def export(
 ) -> None:
     """Write a playbook as text that can be reviewed, committed and imported."""
     from ace.playbook.exchange import fitting, losses, names
-    from ace.runs.run_text import counted
+    from ace.runs.run_text import format_count
     from ace.store import Store
 
     chosen, write = _to_write(file, form)
@@ -54,7 +54,7 @@ def export(
         emit(json, {**data, "text": text}, text.removesuffix("\n"))
         return
     write_text(file, _updated(file, text, path.stem) if chosen.name == "instructions" else text)
-    size = f"{counted(len(kept), 'bullet')} written to {file}"
+    size = f"{format_count(len(kept), 'bullet')} written to {file}"
     emit(json, {"file": str(file), **data}, "\n".join([size, *held]))
 
 
@@ -143,15 +143,15 @@ def _report(
 ) -> None:
     """Everything that a person would otherwise have to find out by comparing."""
     from ace.playbook.delta import touched
-    from ace.runs.run_text import counted
+    from ace.runs.run_text import format_count
 
     refused = [f"{r.operation.op} {touched(r.operation)[0]}: {r.reason}" for r in commit.rejections]
-    size = f"{counted(len(commit.playbook), 'bullet')}, {counted(len(made.delta), 'operation')}"
+    size = f"{format_count(len(commit.playbook), 'bullet')}, {format_count(len(made.delta), 'operation')}"
     lines = [f"{file} is {form.name}: {form.about}", f"version {commit.version.number}: {size}"]
-    lines += [f"{counted(made.known, 'bullet')} here already"] if made.known else []
-    lines += [f"{counted(made.gone, 'bullet')} removed here before: left removed"] if made.gone else []
+    lines += [f"{format_count(made.known, 'bullet')} here already"] if made.known else []
+    lines += [f"{format_count(made.gone, 'bullet')} removed here before: left removed"] if made.gone else []
     if twins := made.duplicates:
-        lines.append(f"{counted(len(twins), 'exact duplicate')}: each kept once, its votes added")
+        lines.append(f"{format_count(len(twins), 'exact duplicate')}: each kept once, its votes added")
         lines += [f"  {file}:{twin.line}: {twin.alias} is {twin.first or twin.bullet}" for twin in twins]
     lines += _distrusted(made, unknown)
     lines += [f"not held: {', '.join(reading.lost)}"] if reading.lost else []
@@ -179,21 +179,21 @@ def _report(
 
 def _distrusted(made: Plan, unknown: int) -> list[str]:
     """What the file says of itself and nobody here can confirm."""
-    from ace.runs.run_text import counted
+    from ace.runs.run_text import format_count
 
     held = made.held
     lines = (
-        [f"{counted(len(held), 'bullet')} suspicious: in quarantine until `ace playbook promote`"]
+        [f"{format_count(len(held), 'bullet')} suspicious: in quarantine until `ace playbook promote`"]
         if held
         else []
     )
     lines += [f"  {name}: {why}" for name, why in held]
     lines += (
-        [f"{counted(made.unpinned, 'new bullet')} not pinned; --pins takes over pins"]
+        [f"{format_count(made.unpinned, 'new bullet')} not pinned; --pins takes over pins"]
         if made.unpinned
         else []
     )
-    lines += [f"{counted(unknown, 'episode')} cited that this playbook does not hold"] if unknown else []
+    lines += [f"{format_count(unknown, 'episode')} cited that this playbook does not hold"] if unknown else []
     return lines
 
 

@@ -31,12 +31,12 @@ def log(
     json: Json = False,
 ) -> None:
     """The versions, newest first."""
-    from ace.runs.run_text import aligned
+    from ace.runs.run_text import align_columns
 
     with reading(playbook) as store:
         versions, tags = store.log(limit, version=version, every_branch=every), store.tags()
     data = {"versions": [asdict(version) for version in versions], "tags": [asdict(tag) for tag in tags]}
-    emit(json, data, aligned((_version_row(version, tags) for version in versions), right=(0, 2)))
+    emit(json, data, align_columns((_version_row(version, tags) for version in versions), right=(0, 2)))
 
 
 def diff(
@@ -62,12 +62,14 @@ def blame(
     json: Json = False,
 ) -> None:
     """Every operation that touched a bullet: in which version, by whom, why, and on which episodes."""
-    from ace.runs.run_text import aligned
+    from ace.runs.run_text import align_columns
 
     with reading(playbook) as store:
         touches = store.blame(named(store, everywhere(store), bullet).id)
     emit(
-        json, {"touches": [asdict(touch) for touch in touches]}, aligned(map(_touch_row, touches), right=(0,))
+        json,
+        {"touches": [asdict(touch) for touch in touches]},
+        align_columns(map(_touch_row, touches), right=(0,)),
     )
 
 
@@ -93,12 +95,12 @@ def branch(
     json: Json = False,
 ) -> None:
     """List the branches, or begin one. `ace learn --branch NAME` learns on it."""
-    from ace.runs.run_text import aligned
+    from ace.runs.run_text import align_columns
 
     if name is None:
         with reading(playbook) as store:
             found = store.branches()
-        emit(json, {"branches": [asdict(each) for each in found]}, aligned(map(_branch_row, found)))
+        emit(json, {"branches": [asdict(each) for each in found]}, align_columns(map(_branch_row, found)))
         return
     with writing(playbook) as store:
         made = store.branch(name, at)
@@ -135,12 +137,12 @@ def tag(
     json: Json = False,
 ) -> None:
     """List the tags, or give a version a name. A tag that is there moves."""
-    from ace.runs.run_text import aligned
+    from ace.runs.run_text import align_columns
 
     if name is None:
         with reading(playbook) as store:
             found = store.tags()
-        text = aligned((tag.name, f"version {tag.version}", tag.created) for tag in found)
+        text = align_columns((tag.name, f"version {tag.version}", tag.created) for tag in found)
         emit(json, {"tags": [asdict(tag) for tag in found]}, text if found else "No tags yet.")
         return
     with writing(playbook) as store:
@@ -154,7 +156,7 @@ def tag(
 
 def verify(playbook: PlaybookFile = None, json: Json = False) -> None:
     """Derive everything again and compare. Exit code 1 if anything is not as it should be."""
-    from ace.runs.run_text import counted
+    from ace.runs.run_text import format_count
 
     with reading(playbook) as store:
         problems = store.verify()
@@ -163,8 +165,8 @@ def verify(playbook: PlaybookFile = None, json: Json = False) -> None:
         "playbook": str(store.path),
         "problems": [{"version": p.version, "problem": p.text} for p in problems],
     }
-    fine = f"{store.path} is whole: {counted(size, 'version')} derived again."
-    advice = f"{counted(len(problems), 'problem')}. `ace playbook restore` puts a backup in its place."
+    fine = f"{store.path} is whole: {format_count(size, 'version')} derived again."
+    advice = f"{format_count(len(problems), 'problem')}. `ace playbook restore` puts a backup in its place."
     emit(json, data, "\n".join([*map(str, problems), advice] if problems else [fine]))
     if problems:
         raise typer.Exit(StoreError.exit_code)
@@ -211,9 +213,9 @@ def writing(playbook: Path | None, branch: str = "main") -> Store:
 
 
 def _tell(json: bool, commit: Commit, text: str) -> None:
-    from ace.runs.run_text import counted
+    from ace.runs.run_text import format_count
 
-    size = counted(len(commit.playbook), "bullet")
+    size = format_count(len(commit.playbook), "bullet")
     emit(json, {"version": asdict(commit.version), "bullets": len(commit.playbook)}, f"{text}: {size}")
 
 

@@ -73,11 +73,11 @@ def evaluate(options: EvalOptions) -> None:
 
 
 def _close(report: Report, options: RunOptions) -> None:
-    from ace.runs.run_text import closing
+    from ace.runs.run_text import render_report
 
     model = spell_options(options, "model", "api_base", "feedback")
     resume = spell_resume(options, capped=bool(report.stopped))
-    text = closing(report, folder=options.task, model=model, resume=resume, width=width())
+    text = render_report(report, folder=options.task, model=model, resume=resume, width=width())
     emit(options.json, report.to_json(), text)
     if report.stopped:
         raise typer.Exit(STOPPED_BY_A_CAP)

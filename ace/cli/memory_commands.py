@@ -54,7 +54,7 @@ def list_(
     json: Json = False,
 ) -> None:
     """What is remembered, oldest first: of one user and for everyone, or of all users."""
-    from ace.runs.run_text import aligned
+    from ace.runs.run_text import align_columns
 
     _needs_user(session, user)
     with _open(playbook, read_only=True) as store:
@@ -65,11 +65,11 @@ def list_(
             emit(
                 json,
                 {"proposals": [asdict(each) for each in proposed]},
-                aligned(map(_proposal_row, proposed)),
+                align_columns(map(_proposal_row, proposed)),
             )
             return
         found = store.memories(user, session=session, at=at, every=every)
-    text = aligned(map(_row, found)) if found else "Nothing is remembered."
+    text = align_columns(map(_row, found)) if found else "Nothing is remembered."
     emit(json, {"memories": [_data(memory) for memory in found]}, text)
 
 
@@ -116,7 +116,7 @@ def extract(
     """
     from ace.llm import connect
     from ace.loop.remember import remember
-    from ace.runs.run_text import aligned, counted
+    from ace.runs.run_text import align_columns, format_count
 
     talks = list(_conversations(file, user or "", session or ""))
     noted = list[MemoryProposal]()
@@ -126,8 +126,10 @@ def extract(
             noted += remember(store, client, talk)
         show("conversations", len(talks), len(talks))
     kept = sum(each.outcome == "accepted" for each in noted)
-    lines = [aligned(map(_proposal_row, noted))] if noted else []
-    lines.append(f"{counted(len(talks), 'conversation')}: {kept} of {counted(len(noted), 'proposal')} kept")
+    lines = [align_columns(map(_proposal_row, noted))] if noted else []
+    lines.append(
+        f"{format_count(len(talks), 'conversation')}: {kept} of {format_count(len(noted), 'proposal')} kept"
+    )
     emit(json, {"kept": kept, "proposals": [asdict(each) for each in noted]}, "\n".join(lines))
 
 
@@ -259,15 +261,15 @@ def _finished(store: Store) -> Forgotten:
 
 
 def _told(done: Forgotten) -> Iterable[str]:
-    from ace.runs.run_text import counted
+    from ace.runs.run_text import format_count
 
     yield f"{_counted(len(done.memories))} forgotten"
     for table, count in done.redacted.items():
-        yield f"blacked out in {counted(count, 'row')} of {table}"
+        yield f"blacked out in {format_count(count, 'row')} of {table}"
     yield from (f"taken out of {file}" for file in done.exports)
     yield from (f"still in {place}" for place in done.remaining)
     if done.short:
-        short = counted(done.short, "text")
+        short = format_count(done.short, "text")
         yield f"{short} too short to tell from others' words: not looked for elsewhere; --also TEXT does"
 
 

@@ -26,11 +26,11 @@ def register(app: typer.Typer) -> None:
 def list_(json: Json = False) -> None:
     """The models that run in this process, and whether their weights are here."""
     from ace.llm import list_models
-    from ace.runs.run_text import aligned
+    from ace.runs.run_text import align_columns
 
     models = list_models()
     rows = [(m.name, f"{m.size // 10**6:,} MB", m.licence, str(m.path or "not fetched")) for m in models]
-    text = f"{aligned(rows, right=(1,))}\n{REMOTE}"
+    text = f"{align_columns(rows, right=(1,))}\n{REMOTE}"
     emit(json, {"models": [asdict(model) for model in models]}, text)
 
 
@@ -46,11 +46,11 @@ def pull(name: Name = DEFAULT_MODEL, json: Json = False) -> None:
 def check(name: Name = DEFAULT_MODEL, api_base: ApiBase = None, json: Json = False) -> None:
     """Make one tiny call; say what is wrong if it fails, and what to do about it."""
     from ace.llm import check
-    from ace.runs.run_text import cost_text
+    from ace.runs.run_text import format_cost
 
     found = check(name, api_base=api_base)
     usage = found.reply.usage
     took = f"{found.seconds:.1f} s and {usage.prompt_tokens + usage.completion_tokens} tokens"
-    text = f"{name} answered {found.reply.text.strip()!r} in {took}; cost {cost_text(usage.cost)}."
+    text = f"{name} answered {found.reply.text.strip()!r} in {took}; cost {format_cost(usage.cost)}."
     data = {"model": name, "reply": found.reply.text, "seconds": found.seconds, "usage": asdict(usage)}
     emit(json, data, text)

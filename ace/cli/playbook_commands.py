@@ -33,11 +33,14 @@ def list_(
     json: Json = False,
 ) -> None:
     """The playbook files in a folder."""
-    from ace.runs.run_text import aligned
+    from ace.runs.run_text import align_columns
 
     found = [listed for path in sorted(folder.glob("*.db")) if (listed := _listed(path))]
     rows = [_playbook_row(item) for item in found if not item["problem"]]
-    lines = [*([aligned(rows, right=(1,))] if rows else []), *(i["problem"] for i in found if i["problem"])]
+    lines = [
+        *([align_columns(rows, right=(1,))] if rows else []),
+        *(i["problem"] for i in found if i["problem"]),
+    ]
     emit(json, {"playbooks": found}, "\n".join(lines) or f"No playbooks in {folder}.")
 
 
@@ -81,10 +84,15 @@ def _listed(path: Path) -> dict[str, Any]:
 
 
 def _playbook_row(item: dict[str, Any]) -> tuple[str, ...]:
-    from ace.runs.run_text import counted
+    from ace.runs.run_text import format_count
 
     head = item["head"]
-    return item["playbook"], counted(item["bullets"], "bullet"), f"version {head['number']}", head["created"]
+    return (
+        item["playbook"],
+        format_count(item["bullets"], "bullet"),
+        f"version {head['number']}",
+        head["created"],
+    )
 
 
 def _show_bullet(store: Store, playbook: Playbook, name: str, as_json: bool) -> None:

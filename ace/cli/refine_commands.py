@@ -105,7 +105,7 @@ def _reason(found: Refined) -> str:
 
 
 def _lines(found: Refined, playbook: Playbook, number: int | None, dry_run: bool) -> Iterator[str]:
-    from ace.runs.run_text import counted
+    from ace.runs.run_text import format_count
 
     for operation, reason in zip(found.delta, found.reasons, strict=True):
         yield f"{operation.op}: {reason}"
@@ -113,7 +113,7 @@ def _lines(found: Refined, playbook: Playbook, number: int | None, dry_run: bool
     for conflict in found.conflicts:
         yield f"open conflict: {conflict.why}"
         yield from _table(_told(conflict, playbook)["texts"])
-    done = counted(len(found.delta), "operation")
+    done = format_count(len(found.delta), "operation")
     if not found.delta:
         yield "Nothing to change." if found.conflicts else "Nothing says the same, contradicts or harms."
     elif dry_run:
@@ -121,14 +121,14 @@ def _lines(found: Refined, playbook: Playbook, number: int | None, dry_run: bool
     else:
         yield f"version {number}: {done}. `ace playbook revert {number}` takes it back."
     if found.conflicts:
-        yield f"{counted(len(found.conflicts), 'open conflict')}: evidence does not decide, both stay in use."
+        yield f"{format_count(len(found.conflicts), 'open conflict')}: evidence does not decide, both stay in use."
 
 
 def _table(texts: dict[str, str]) -> list[str]:
-    from ace.runs.run_text import aligned
+    from ace.runs.run_text import align_columns
 
     shown = [(f"  {name}", " ".join(text.split())) for name, text in texts.items()]
-    return aligned(shown).split("\n")
+    return align_columns(shown).split("\n")
 
 
 def _texts(operation: Operation, playbook: Playbook) -> dict[str, str]:

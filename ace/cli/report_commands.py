@@ -25,13 +25,13 @@ def report(
     json: Json = False,
 ) -> None:
     """Write a run as a page to read, with its charts."""
-    from ace.report import gather, history, write
+    from ace.report import build_run_page, read_run_history, write_page
     from ace.store import Store
 
     file = playbook_file(playbook)
     with Store.open(file, create=False, read_only=True) as store:
-        found = history(store, run)
+        found = read_run_history(store, run)
     folder = out or Path(f"{file.stem}-run-{found.run.id}")
-    page, *charts = write(gather(found), folder)
+    page, *charts = write_page(build_run_page(found), folder)
     data = {"run": found.run.id, "page": str(page), "charts": [str(chart) for chart in charts]}
     emit(json, data, f"{page} holds the report of run {found.run.id}; open it in a browser.")

@@ -29,12 +29,12 @@ def register(app: typer.Typer) -> None:
 
 def list_(playbook: PlaybookFile = None, json: Json = False) -> None:
     """The runs that a playbook file holds."""
-    from ace.runs.run_text import aligned
+    from ace.runs.run_text import align_columns
     from ace.store import Store
 
     with Store.open(playbook_file(playbook), create=False, read_only=True) as store:
         runs = store.runs()
-    text = aligned(map(_row, runs), right=(0,)) if runs else "No runs yet."
+    text = align_columns(map(_row, runs), right=(0,)) if runs else "No runs yet."
     emit(json, {"runs": [asdict(run) for run in runs]}, text)
 
 
@@ -52,7 +52,7 @@ def show(
 ) -> None:
     """A run's report, and the faults its calls met."""
     from ace.errors import UnknownVersion
-    from ace.runs.cost import faults_counted
+    from ace.runs.cost import count_faults
     from ace.store import Store
 
     with Store.open(playbook_file(playbook), create=False, read_only=True) as store:
@@ -60,7 +60,7 @@ def show(
             raise UnknownVersion(f"no runs in {store.path} yet.", hint="`ace learn TASK` makes one.")
         found = max(runs, key=lambda r: r.id) if run is None else store.run(run)
         steps = len(store.steps(found.id))
-        faults = faults_counted(store.calls(found.id))
+        faults = count_faults(store.calls(found.id))
         more, texts = _parts(store, found, rejected=rejected, cost=cost, credit=credit)
         data = asdict(found) | {"steps": steps, "faults": faults} | more
         emit(json, data, "\n\n".join(texts) if texts else _text(found, steps, faults, store.path))
@@ -78,22 +78,22 @@ def _parts(
         data["rejected"] = [asdict(proposal) for proposal in proposals]
         texts.append("\n\n".join(map(_proposal, proposals)) or "Nothing was rejected.")
     if cost:
-        from ace.report.cost_table import cost_tables
-        from ace.runs.cost import cost_of
+        from ace.report.cost_table import render_cost_tables
+        from ace.runs.cost import compute_cost
 
-        told = cost_of(store.calls(run), store.steps(run))
+        told = compute_cost(store.calls(run), store.steps(run))
         bullets = store.checkout(_outcome(store, found)).bullets
         data["cost"] = told.to_json()
-        texts.append(cost_tables(told, {name: bullet.content for name, bullet in bullets.items()}))
+        texts.append(render_cost_tables(told, {name: bullet.content for name, bullet in bullets.items()}))
     if credit:
-        from ace.report.effects_table import credit_tables
-        from ace.runs.bullet_effects import credit_of
+        from ace.report.effects_table import render_credit_tables
+        from ace.runs.bullet_effects import compute_credit
 
-        measured = credit_of(step.payload for step in store.steps(run))
+        measured = compute_credit(step.payload for step in store.steps(run))
         playbook = store.checkout(_outcome(store, found))
         votes = {b.id: {"helpful": b.helpful, "harmful": b.harmful} for b in playbook}
         data["credit"] = measured.to_json() | {"votes": votes}
-        texts.append(credit_tables(measured, playbook.bullets))
+        texts.append(render_credit_tables(measured, playbook.bullets))
     return data, texts
 
 
@@ -107,23 +107,23 @@ def _outcome(store: Store, run: Run) -> int:
 
 def _row(run: Run) -> tuple[str, ...]:
     from ace.runs.report import Score
-    from ace.runs.run_text import score_text
+    from ace.runs.run_text import format_score
 
     after = (run.report or {}).get("after")
-    score = score_text(after and Score.from_json(after))
+    score = format_score(after and Score.from_json(after))
     return str(run.id), run.kind, run.task, run.status, run.started, score
 
 
 def _text(run: Run, steps: int, faults: Faults, path: Path) -> str:
-    from ace.report.cost_table import faults_text
+    from ace.report.cost_table import render_faults
     from ace.runs.report import Report
-    from ace.runs.run_text import closing, counted
+    from ace.runs.run_text import format_count, render_report
 
     times = f"started {run.started}, ended {run.ended or 'never'}"
-    blocks = [f"run {run.id}, {run.status}, {counted(steps, 'step')}, {times}", faults_text(faults)]
+    blocks = [f"run {run.id}, {run.status}, {format_count(steps, 'step')}, {times}", render_faults(faults)]
     if run.report:
         report = replace(Report.from_json(run.report), playbook=str(path))  # the file may have moved since
-        blocks.append(closing(report, model=_asked(run), width=width()))
+        blocks.append(render_report(report, model=_asked(run), width=width()))
     return "\n\n".join(filter(None, blocks))
 
 

@@ -74,13 +74,13 @@ def serve_lines(task: Task, store: Store, team: RoleModels, options: Settings, s
 
 def close_lines(report: Report, options: OnlineOptions) -> None:
     """The report, where it does not get in the way of the lines; as the last of them with --json."""
-    from ace.runs.run_text import closing
+    from ace.runs.run_text import render_report
 
     if options.json:
         line({"report": report.to_json()})
     else:
         model = spell_options(options, "model", "api_base", "feedback")
-        note(closing(report, folder=options.task, model=model, width=width()))
+        note(render_report(report, folder=options.task, model=model, width=width()))
     if report.stopped:
         raise typer.Exit(STOPPED_BY_A_CAP)
 

@@ -11,7 +11,7 @@ from functools import partial
 
 from ace.loop import steps
 from ace.loop.run import Run, StepWork
-from ace.runs.drift import onset, watch
+from ace.runs.drift import locate_onset, make_drift_detector
 from ace.runs.report import Score
 from ace.runs.steps import Phase, PhaseKind
 from ace.task.types import Sample
@@ -25,7 +25,7 @@ class AnswerStream:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._detects_worse = watch(run.settings.drift)
+        self._detects_worse = make_drift_detector(run.settings.drift)
         self._recent: deque[Sample] = deque(maxlen=_RECENT)
         self._outcomes: deque[tuple[str, bool]] = deque(maxlen=_RECENT)  # as far as the learner may see
         self._changes = 0
@@ -78,7 +78,7 @@ class AnswerStream:
     def _failing_since_change(self) -> list[Sample]:
         """Return what is wrong since the change: what was wrong before may have another right answer now."""
         outcomes = list(self._outcomes)
-        start = onset([right for _, right in outcomes])
+        start = locate_onset([right for _, right in outcomes])
         names = {name for name, _ in outcomes[start:]}
         failing = set(self._run.replay_queue.failing(names))
         return [sample for sample in self._recent if sample.id in failing]

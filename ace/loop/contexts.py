@@ -19,9 +19,9 @@ from ace.llm.window import window_of
 from ace.methods import Equipment, build_method
 from ace.methods.protocol import Method, State
 from ace.playbook.model import Playbook
-from ace.retrieval.bullets import Hybrid
-from ace.retrieval.known_vectors import KnownVectors
-from ace.retrieval.sources import sources_of
+from ace.retrieval.bullets import HybridSelector
+from ace.retrieval.sources import build_sources
+from ace.retrieval.vector_cache import VectorCache
 from ace.settings import Settings
 from ace.store import Store
 from ace.task.types import Sample, Task, TaskContext
@@ -45,7 +45,7 @@ class Contexts:
     limit: Limit
     wanted: TaskContext
     sources: tuple[Source, ...] = ()
-    vectors: KnownVectors | None = None
+    vectors: VectorCache | None = None
     state: State = None
 
     def assemble_for(self, sample: Sample, playbook: Playbook) -> Assembled:
@@ -96,10 +96,10 @@ def build_contexts(
     limit = limit_of(models.generator, settings.budget, task.max_tokens)
     limit = replace(limit, reserve=reserve_of(task, models, limit))
     embedder = connect_embedder(task.context.embedder or DEFAULT_EMBEDDER)
-    vectors = KnownVectors(store.path, embedder) if settings.select == "hybrid" else None
-    choose = Hybrid(vectors) if vectors else None
+    vectors = VectorCache(store.path, embedder) if settings.select == "hybrid" else None
+    choose = HybridSelector(vectors) if vectors else None
     method = build_method(models, settings, Equipment(limit.count, choose, embedder))
-    all_sources = sources_of(task, store) if sources is None else sources
+    all_sources = build_sources(task, store) if sources is None else sources
     return Contexts(method, generator, limit, task.context, all_sources, vectors)
 
 

@@ -13,7 +13,7 @@ from ace.loop.online_server import OnlineServer
 from ace.loop.progress import Progress, silent
 from ace.loop.run import Run, RunParts, start_run
 from ace.loop.run_outcome import finish
-from ace.runs.drift import watch
+from ace.runs.drift import make_drift_detector
 from ace.runs.report import Report
 from ace.runs.steps import PhaseKind
 from ace.settings import Settings
@@ -42,7 +42,7 @@ def online(
     task = limit_samples(task, settings)
     if not task.train:
         raise InputError(f"Task {task.name} has no samples to serve.", hint="Add some to [data] train.")
-    watch(settings.drift)  # what is not installed is missed now, not when the run has begun
+    make_drift_detector(settings.drift)  # what is not installed is missed now, not when the run has begun
     parts = RunParts(task=task, store=store, models=models, settings=settings, progress=progress)
     if settings.behind:
         if resume:

@@ -35,7 +35,7 @@ from ace.loop.lab import SampleBench, Workplace
 from ace.loop.progress import Progress, silent
 from ace.loop.run import RunParts
 from ace.playbook.model import Playbook
-from ace.runs.drift import watch
+from ace.runs.drift import make_drift_detector
 from ace.runs.records import Said
 from ace.runs.report import Report
 from ace.settings import FeedbackKind, Settings
@@ -185,6 +185,6 @@ def serve(
         raise InputError(
             "Feedback on an answer is a label, so serving learns with labels.", hint="Leave out --feedback."
         )
-    watch(settings.drift)
+    make_drift_detector(settings.drift)
     settings = replace(settings, behind=False)
     return OnlineServer(RunParts(task=task, store=store, models=models, settings=settings, progress=progress))

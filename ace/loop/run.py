@@ -28,8 +28,8 @@ from ace.methods import check_method
 from ace.methods.protocol import Method, State, Update
 from ace.playbook.delta import diff, touched
 from ace.playbook.model import Delta, Playbook, Vote
-from ace.retrieval.sources import recorded, sources_of
-from ace.runs.cost import faults_met, usage_by_role, worked
+from ace.retrieval.sources import build_sources, fingerprint_sources
+from ace.runs.cost import list_faults, measure_working_time, sum_usage_by_role
 from ace.runs.records import Proposal, Reason, RunStatus
 from ace.runs.records import Run as RunRecord
 from ace.runs.steps import Notes, Phase, PhaseKind, SampleResult, StepRecord
@@ -113,8 +113,8 @@ class Run:
         self.call_journal = self.store.call_journal(self.id)
         calls = self.store.calls(self.id)
         reported = float((record.report or {}).get("seconds", 0))
-        seconds = max(reported, worked(calls, self._journal.values()))
-        self.models.meter.begin_run(self.call_journal, spent=usage_by_role(calls), seconds=seconds)
+        seconds = max(reported, measure_working_time(calls, self._journal.values()))
+        self.models.meter.begin_run(self.call_journal, spent=sum_usage_by_role(calls), seconds=seconds)
         contexts.state = self._start()
 
     @property
@@ -185,8 +185,8 @@ class Run:
             results=tuple(result.results),
             proofs=result.proofs,
             proposals=tuple(proposal.outcome for proposal in result.proposals),
-            usage={role: asdict(usage) for role, usage in usage_by_role(calls).items()},
-            faults=faults_met(calls),
+            usage={role: asdict(usage) for role, usage in sum_usage_by_role(calls).items()},
+            faults=list_faults(calls),
             started=began,
             seconds=time.perf_counter() - started,
             notes=result.notes,
@@ -264,14 +264,14 @@ def start_run(kind: str, parts: RunParts, *, resume: bool = False, traces: str =
     nothing to resume, or when it was started with other settings, models, samples or sources.
     """
     task, store, models, settings = parts.task, parts.store, parts.models, parts.settings
-    sources = sources_of(task, store)
+    sources = build_sources(task, store)
     config = {
         **settings.record(),
         "models": dict(models.models),
         "prompts": prompt_hash(*_PROMPTS),
         "samples": _fingerprint(task),
         "traces": traces,
-        "sources": recorded(sources),
+        "sources": fingerprint_sources(sources),
         "branch": store.branch_name,
         "base": store.head().number,
     }

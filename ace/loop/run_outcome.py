@@ -8,10 +8,10 @@ from collections.abc import Collection, Iterator
 from ace.loop.run import Run
 from ace.loop.selection import Selection
 from ace.playbook.model import Bullet, Playbook
-from ace.runs.cost import usage_by_role
-from ace.runs.metrics import mcnemar, turns
+from ace.runs.cost import sum_usage_by_role
+from ace.runs.metrics import mcnemar, summarise_epochs
 from ace.runs.report import Report, Score
-from ace.runs.run_text import counted
+from ace.runs.run_text import format_count
 from ace.runs.steps import PhaseKind, SampleResult
 
 _REASONS = 5  # that a report names
@@ -53,7 +53,7 @@ def finish(
         accepted=proposals.count("accepted"),
         rejected=proposals.count("rejected"),
         seconds=run.models.meter.seconds,
-        usage=usage_by_role(run.store.calls(run.id)),
+        usage=sum_usage_by_role(run.store.calls(run.id)),
         run=run.id,
         selected=version,
         validated=selected is not None and selection is not None and selection.validated,
@@ -62,7 +62,9 @@ def finish(
         stopped=stopped,
         recorded=_score_of(_results_of(run, PhaseKind.TRACES)),
         skipped=skipped,
-        epochs=tuple(turn for turn in turns(_training_answers(run)) if turn.instability is not None),
+        epochs=tuple(
+            turn for turn in summarise_epochs(_training_answers(run)) if turn.instability is not None
+        ),
         recent=_score_of(after[-run.settings.window :]) if run.kind == "online" else None,
         changes=tuple(step.notes["change"]["after"] for step in run.steps if "change" in step.notes),
         unjudged=unjudged,
@@ -107,7 +109,7 @@ def _describe_failures(run: Run, kinds: Collection[PhaseKind]) -> Iterator[str]:
             if result.phase.kind in kinds and reason:
                 samples_by_reason[reason].append(result.sample)
     for reason, samples in list(samples_by_reason.items())[:_REASONS]:
-        yield f"{counted(len(samples), 'answer')} failed, {samples[0]} the first: {reason:.300}"
+        yield f"{format_count(len(samples), 'answer')} failed, {samples[0]} the first: {reason:.300}"
     if len(samples_by_reason) > _REASONS:
         more = len(samples_by_reason) - _REASONS
         yield f"{more} more reasons, in the table `episodes` of the file"
@@ -120,7 +122,7 @@ def _describe_unindexed(run: Run) -> Iterator[str]:
         if report is None or not report.skipped:
             continue
         first = report.skipped[0]
-        files = counted(len(report.skipped), "file")
+        files = format_count(len(report.skipped), "file")
         example = f"{first.path}: {first.reason}"
         yield f"{files} of {report.folder} left out, {example}; `ace documents index` names all"
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
 
-from ace.runs.e_process import wealth
+from ace.runs.e_process import compute_wealth
 from ace.settings import Accept
 
 ALPHA = 0.05  # the most often that a version no better than the old one passes for a better one
@@ -31,9 +31,9 @@ class Strict:
     alpha: float = ALPHA
 
     def __call__(self, wins: int, losses: int, remaining: int) -> bool | None:
-        if wealth(wins, losses) >= 1 / self.alpha:
+        if compute_wealth(wins, losses) >= 1 / self.alpha:
             return True
-        hopeless = wealth(wins + remaining, losses) < 1 / self.alpha
+        hopeless = compute_wealth(wins + remaining, losses) < 1 / self.alpha
         return False if hopeless or not remaining else None
 
 
@@ -48,9 +48,9 @@ class BestOf:
 
     def __call__(self, wins: int, losses: int, remaining: int) -> bool | None:
         lead = wins - losses
-        if lead >= remaining or wealth(wins, losses) >= 1 / self.alpha:
+        if lead >= remaining or compute_wealth(wins, losses) >= 1 / self.alpha:
             return True
-        if -lead > remaining or wealth(losses, wins) >= 1 / self.alpha:
+        if -lead > remaining or compute_wealth(losses, wins) >= 1 / self.alpha:
             return False
         return None
 

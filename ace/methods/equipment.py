@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ace.llm.embedding import Embedder
-from ace.retrieval.bullets import Hybrid
+from ace.retrieval.bullets import HybridSelector
 from ace.text import CountTokens, estimate_tokens
 
 
@@ -14,5 +14,5 @@ class Equipment:
     """`choose_bullets` picks bullets for a question when not all fit (None: the oldest stay)."""
 
     count_tokens: CountTokens = estimate_tokens
-    choose_bullets: Hybrid | None = None
+    choose_bullets: HybridSelector | None = None
     embedder: Embedder | None = None

@@ -1,9 +1,10 @@
-"""A run as a page to read: what the store holds of it, what that says, the charts, one HTML file."""
+"""A run as a page to read: records from the store, their meaning as values, charts, and one HTML file."""
 
 from __future__ import annotations
 
-from ace.report.html_page import render, write
-from ace.report.page_data import Dossier, gather
-from ace.report.run_history import History, history
+from ace.report.html_page import render_page, write_page
+from ace.report.page_data import build_run_page
+from ace.report.run_history import RunHistory, read_run_history
+from ace.report.run_page import RunPage
 
-__all__ = ["Dossier", "History", "gather", "history", "render", "write"]
+__all__ = ["RunHistory", "RunPage", "build_run_page", "read_run_history", "render_page", "write_page"]

@@ -2,75 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from textwrap import shorten
 
-from ace.llm.client import Usage
-from ace.runs.cost import BulletRow, Cost, Row
-from ace.runs.run_text import aligned, cost_text, counted
+from ace.runs.cost import Cost, Row, count_tokens
+from ace.runs.run_text import align_columns, format_cost, format_count, render_usage
 
-_SHOWN = 10
-_HEAD = ("calls", "prompt", "cached", "completion", "seconds", "cost")
+_DEAREST = 10  # samples and bullets that a table lists
 
 
-def cost_tables(cost: Cost, content: Mapping[str, str]) -> str:
-    """By role, phase, sample and bullet. `content` is what the bullets say."""
+def render_cost_tables(cost: Cost, content: Mapping[str, str]) -> str:
+    """Render tables by role, phase, sample and bullet; `content` maps ids of bullets to their texts."""
     if not cost.roles:
         return "No call was made."
-    blocks = (
-        _table("role", [*cost.roles, Row("all", cost.total)]),
-        _table("phase", cost.phases),
-        _table(_dearest("sample", len(cost.samples)), cost.samples[:_SHOWN]),
-        _bullets(cost, content),
-        "Seconds are by the clock: calls made at the same time are not added up.",
-    )
-    return "\n\n".join(filter(None, blocks))
+    title = _title_dearest("sample", len(cost.samples))
+    blocks = [
+        _render_rows("role", [*cost.roles, Row("all", cost.total)]),
+        _render_rows("phase", cost.phases),
+        _render_rows(title, cost.samples[:_DEAREST]),
+    ]
+    if cost.bullets:
+        blocks.append("\n".join(_render_bullets(cost, content)))
+    blocks.append("Seconds are by the clock: calls made at the same time are not added up.")
+    return "\n\n".join(blocks)
 
 
-def faults_text(faults: Mapping[str, Mapping[str, int]]) -> str:
-    """One line for each kind; empty when nothing went wrong."""
+def _render_rows(title: str, rows: Iterable[Row]) -> str:
+    return render_usage(title, [(row.name or "-", row.usage) for row in rows], decimals=1)
+
+
+def render_faults(faults: Mapping[str, Mapping[str, int]]) -> str:
+    """Render one line for each kind of fault; empty when nothing went wrong."""
     if not faults:
         return ""
-    total = sum(sum(actions.values()) for actions in faults.values())
-    rows = [(f"  {kind}", str(sum(actions.values())), _actions(actions)) for kind, actions in faults.items()]
-    return f"Calls met {counted(total, 'fault')}\n{aligned(rows, right=(1,))}"
+    total = 0
+    rows = []
+    for kind, actions in faults.items():
+        count = sum(actions.values())
+        total += count
+        phrases = ", ".join(f"{times} {action}" for action, times in actions.items())
+        rows.append((f"  {kind}", str(count), phrases))
+    return f"Calls met {format_count(total, 'fault')}\n{align_columns(rows, right=(1,))}"
 
 
-def _actions(actions: Mapping[str, int]) -> str:
-    return ", ".join(f"{count} {action}" for action, count in actions.items())
+def _render_bullets(cost: Cost, content: Mapping[str, str]) -> Iterator[str]:
+    yield _title_dearest("bullet", len(cost.bullets)).capitalize()
+    for row in cost.bullets[:_DEAREST]:
+        text = shorten(content.get(row.bullet, "(removed)"), 90, placeholder=" [...]")
+        tokens = format_count(count_tokens(row.usage), "token")
+        if row.usage.cost != 0:
+            tokens += f", {format_cost(row.usage.cost)}"
+        samples = format_count(len(row.fixed), "sample")
+        yield f"  {row.bullet}: {text}"
+        yield f"    cost {tokens} and {row.usage.seconds:,.1f} s to learn, and fixed {samples}"
+    unlearned = format_count(count_tokens(cost.unlearned), "token")
+    yield f"{unlearned} went to lessons that were not kept."
 
 
-def _bullets(cost: Cost, content: Mapping[str, str]) -> str:
-    if not cost.bullets:
-        return ""
-    lines = [_dearest("bullet", len(cost.bullets)).capitalize()]
-    for row in cost.bullets[:_SHOWN]:
-        said = shorten(content.get(row.bullet, "(removed)"), 90, placeholder=" [...]")
-        lines.append(f"  {row.bullet}: {said}\n    {_learned(row)}")
-    lost = _tokens(cost.unlearned)
-    lines.append(f"{counted(lost, 'token')} went to lessons that were not kept.")
-    return "\n".join(lines)
-
-
-def _learned(row: BulletRow) -> str:
-    price = f", {cost_text(row.usage.cost)}" if row.usage.cost is None or row.usage.cost else ""
-    took = f"cost {counted(_tokens(row.usage), 'token')}{price} and {row.usage.seconds:,.1f} s to learn"
-    return f"{took}, and fixed {counted(len(row.fixed), 'sample')}"
-
-
-def _tokens(usage: Usage) -> int:
-    return usage.prompt_tokens + usage.completion_tokens
-
-
-def _dearest(noun: str, count: int) -> str:
-    return f"{noun} (the {_SHOWN} dearest of {count})" if count > _SHOWN else noun
-
-
-def _table(name: str, rows: Iterable[Row]) -> str:
-    return aligned([(name, *_HEAD), *map(_cells, rows)], right=range(1, 7))
-
-
-def _cells(row: Row) -> tuple[str, ...]:
-    used = row.usage
-    counts = (used.calls, used.prompt_tokens, used.cached_tokens, used.completion_tokens)
-    return row.name or "-", *(f"{count:,}" for count in counts), f"{used.seconds:,.1f}", cost_text(used.cost)
+def _title_dearest(noun: str, count: int) -> str:
+    if count <= _DEAREST:
+        return noun
+    return f"{noun} (the {_DEAREST} dearest of {count})"

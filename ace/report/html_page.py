@@ -1,8 +1,8 @@
 """One HTML file that holds everything, and the charts beside it as PNG files.
 
-Every text in a dossier may come from a model: the template escapes all of it, characters that hide or
-reorder text are shown as their codes, no text becomes an address or an id, and the page forbids itself
-scripts and every other resource. It folds and needs no script, so that a long run opens as well.
+Every text of a run may come from a model. So the template escapes all of it, characters that hide or reorder
+text are shown as their codes, and no text becomes an address or an id. The page forbids itself scripts and
+every other resource. It folds without a script, so that a long run opens as well.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ace.errors import InputError
-from ace.report.charts import Chart, charts
-from ace.report.page_data import WINDOW, Dossier, interval
-from ace.runs.run_text import cost_text, counted
+from ace.report.charts import Chart, draw_charts
+from ace.report.run_page import WINDOW, RunPage
+from ace.runs.report import Score
+from ace.runs.run_text import format_cost, format_count
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -30,11 +31,15 @@ _UNSEEN = re.compile(
 )
 
 
-def write(dossier: Dossier, folder: Path) -> tuple[Path, ...]:
-    """The page and its charts, in `folder`, which is made. The page comes first in what is returned."""
-    drawn = charts(dossier)
-    contents = {PAGE: render(dossier, drawn).encode("utf-8")}
-    contents |= {f"{chart.name}.png": chart.light for chart in drawn}
+def write_page(page: RunPage, folder: Path) -> tuple[Path, ...]:
+    """Write the page and its charts into `folder`, which is made; return their paths, the page first.
+
+    Raises InputError where `folder` is a file, and as `draw_charts` does.
+    """
+    charts = draw_charts(page)
+    contents = {PAGE: render_page(page, charts).encode("utf-8")}
+    for chart in charts:
+        contents[f"{chart.name}.png"] = chart.light
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:
@@ -44,44 +49,56 @@ def write(dossier: Dossier, folder: Path) -> tuple[Path, ...]:
     return tuple(folder / name for name in contents)
 
 
-def render(dossier: Dossier, drawn: Iterable[Chart] = ()) -> str:
-    """The page as text. The same dossier and charts give the same page."""
+def render_page(page: RunPage, charts: Iterable[Chart] = ()) -> str:
+    """Render the page as text; the same values and charts give the same page."""
     style = files("ace.report").joinpath("page.css").read_text("utf-8")
-    template = _templates().get_template("page.html.j2")
-    return template.render(d=dossier, charts=tuple(drawn), style=style, window=WINDOW)
+    template = _load_templates().get_template("page.html.j2")
+    return template.render(page=page, charts=tuple(charts), style=style, window=WINDOW)
 
 
-def visible(text: object) -> str:
-    """Nothing hidden, nothing endless."""
-    plain = _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", str(text).replace("\r\n", "\n"))
-    more = len(plain) - _LONGEST
-    return plain if more <= 0 else f"{plain[:_LONGEST]} [... {more:,} more characters]"
-
-
-def _templates() -> Environment:
+def _load_templates() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    loader = PackageLoader("ace.report", ".")
-    found = Environment(
-        loader=loader, undefined=StrictUndefined, autoescape=True, trim_blocks=True, lstrip_blocks=True
+    templates = Environment(
+        loader=PackageLoader("ace.report", "."),
+        undefined=StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    found.filters.update(
-        visible=visible, data=_data, counted=counted, cost=cost_text, rate=_rate, folded=_folded
+    templates.filters.update(
+        reveal=_reveal,
+        embed=_embed_png,
+        format_count=format_count,
+        format_cost=format_cost,
+        format_rate=_format_rate,
+        paginate=_paginate,
     )
-    return found
+    return templates
 
 
-def _data(png: bytes) -> str:
+def _reveal(text: object) -> str:
+    """Show characters that nobody would see as their codes, and cut endless texts."""
+    lines = str(text).replace("\r\n", "\n")
+    plain = _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", lines)
+    more = len(plain) - _LONGEST
+    if more <= 0:
+        return plain
+    return f"{plain[:_LONGEST]} [... {more:,} more characters]"
+
+
+def _embed_png(png: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
 
 
-def _rate(correct: int, total: int) -> str:
-    share, low, high = interval(correct, total)
-    return f"{share:.1%} (95% interval {low:.1%} to {high:.1%})"
+def _format_rate(correct: int, total: int) -> str:
+    score = Score(correct, total)
+    low, high = score.ci95
+    return f"{score.accuracy:.1%} (95% interval {low:.1%} to {high:.1%})"
 
 
-def _folded(items: Iterable[Any], size: int) -> Iterator[tuple[int, int, list[Any]]]:
-    """(first, last, items) of each page, counted from 1."""
+def _paginate(items: Iterable[Any], size: int) -> Iterator[tuple[int, int, list[Any]]]:
+    """Yield (first, last, items) of each page, counted from 1."""
     everything = list(items)
     for start in range(0, len(everything), size):
         part = everything[start : start + size]

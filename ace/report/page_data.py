@@ -1,135 +1,49 @@
-"""What a run's records say, as one value. Pure: a history in, a dossier out; knows no file and no page."""
+"""From the records of a run to its page. Pure: a history in, a page out; knows no file and no HTML."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import reduce
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from operator import add
-from typing import Any
 
 from ace.context.render import render_playbook
 from ace.llm.client import Usage
 from ace.playbook.delta import apply, touched
-from ace.playbook.model import Add, Bullet, Operation, Playbook
-from ace.report import reproduce
-from ace.report.run_history import History
-from ace.runs.bullet_effects import Credit, credit_of
-from ace.runs.metrics import Flows, flows, moving, pooled, wilson
-from ace.runs.records import Proposal
-from ace.runs.report import Report, Score
+from ace.playbook.model import Add, Operation, Playbook
+from ace.report.reproduce import build_command, list_settings
+from ace.report.run_history import RunHistory
+from ace.report.run_page import (
+    WINDOW,
+    Lesson,
+    PhaseComparison,
+    Point,
+    RejectedProposal,
+    RunPage,
+    SampleAnswers,
+    Size,
+)
+from ace.runs.bullet_effects import compute_credit
+from ace.runs.metrics import compare_scorings, compute_moving_accuracy, pool_counts
+from ace.runs.report import Report
+from ace.runs.steps import Phase, PhaseKind, SampleResult
 from ace.task.types import Episode
 
-WINDOW = 20  # answers that the moving accuracy of an online run counts
-_MOST_POINTS = 40
+_MOST_POINTS = 40  # of a phase in a chart
 _MOST_SIZES = 200  # a chart shows no more
-_WHOLE = 10**9  # a budget that no playbook fills: its size is what is asked for
-_LEARNS = ("epoch", "replay", "online", "traces")
+_NO_LIMIT = 10**9  # a budget that no playbook fills: its whole size is asked for
+
+StepResults = Sequence[tuple[int, SampleResult]]  # each with the number of its step
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
-    """Right answers of a step or of a few in a row: the last one's number, or the first of a phase that
-    only scores, and the phase.
-    """
-
-    step: int
-    phase: str
-    correct: int
-    total: int
-    errors: int = 0
-
-    @property
-    def score(self) -> Score:
-        return Score(self.correct, self.total, self.errors)
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """A version's bullets in use, those that wait in quarantine, and the tokens the former fill."""
-
-    version: int
-    active: int
-    waiting: int
-    tokens: int
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """A sample and what was answered in two phases; empty where no episode is at hand."""
-
-    sample: str
-    question: str
-    before: str
-    after: str
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """Every sample that two phases scored, by what became of it."""
-
-    before: str
-    after: str
-    flows: Flows
-    samples: Mapping[str, Answered]
-
-
-@dataclass(frozen=True, slots=True)
-class Lesson:
-    """A bullet, the samples that prove it (`proves`), right and all of their attempts after that (`later`),
-    and its episodes; `unknown` are ids of episodes that are not in the file.
-    """
-
-    bullet: Bullet
-    new: bool
-    proves: tuple[str, ...]
-    later: tuple[int, int]
-    episodes: tuple[Episode, ...]
-    unknown: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Refuted:
-    """A rejected proposal: what it would have changed, and the attempt that speaks against it."""
-
-    proposal: Proposal
-    changes: tuple[str, ...]
-    question: str
-    attempt: Episode | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dossier:
-    """`moving` is the accuracy over the last WINDOW answers of an online run, (right, counted) each."""
-
-    file: str
-    run: int
-    kind: str
-    task: str
-    model: str
-    status: str
-    report: Report | None
-    points: tuple[Point, ...]
-    moving: tuple[tuple[int, int], ...]
-    sizes: tuple[Size, ...]
-    changes: tuple[Change, ...]
-    lessons: tuple[Lesson, ...]
-    refuted: tuple[Refuted, ...]
-    proposed: int
-    usage: Mapping[str, Usage]
-    credit: Credit
-    command: str
-    facts: tuple[tuple[str, str], ...]
-
-
-def gather(history: History) -> Dossier:
+def build_run_page(history: RunHistory) -> RunPage:
+    """Build the page of a run, finished or not."""
     run = history.run
     report = Report.from_json(run.report) if run.report else None
-    results = [(step.number, result) for step in history.steps for result in step.payload["results"]]
-    served = [bool(result["correct"]) for _, result in results if result["phase"] == "online"]
-    return Dossier(
+    results: list[tuple[int, SampleResult]] = []
+    for step in history.steps:
+        results += [(step.number, result) for result in step.results]
+    served = [result.correct for _, result in results if result.phase.kind is PhaseKind.ONLINE]
+    return RunPage(
         file=history.file,
         run=run.id,
         kind=run.kind,
@@ -137,143 +51,168 @@ def gather(history: History) -> Dossier:
         model=str(run.config.get("models", {}).get("generator", "")),
         status=run.status,
         report=report,
-        points=tuple(_points(results)),
-        moving=tuple(moving(served, WINDOW)),
-        sizes=tuple(_sizes(history)),
-        changes=tuple(_changes([result for _, result in results], history.episodes)),
-        lessons=tuple(_lessons(history)),
-        refuted=tuple(_refuted(history)),
+        points=tuple(_collect_points(results)),
+        moving=tuple(compute_moving_accuracy(served, WINDOW)),
+        sizes=tuple(_measure_versions(history)),
+        changes=tuple(_compare_phases(results, history.episodes)),
+        lessons=tuple(_collect_lessons(history, results)),
+        refuted=tuple(_collect_rejected(history)),
         proposed=len(history.proposals),
-        usage=report.usage if report else _usage(history),
-        credit=credit_of(step.payload for step in history.steps),
-        command=reproduce.command(run),
-        facts=tuple(reproduce.facts(run, history.start, history.final)),
+        usage=report.usage if report else _sum_step_usage(history),
+        credit=compute_credit(history.steps),
+        command=build_command(run),
+        settings=tuple(list_settings(run, history.start, history.final)),
     )
 
 
-def learns(phase: str) -> bool:
-    """Whether samples of this phase were learned from; in the others they were only scored."""
-    return phase.startswith(_LEARNS)
-
-
-def _points(results: Iterable[tuple[int, Mapping[str, Any]]]) -> Iterator[Point]:
-    """One for a phase that only scores, one for a step that learns; many steps are pooled."""
-    phases: dict[str, dict[int, list[Mapping[str, Any]]]] = defaultdict(lambda: defaultdict(list))
+def _collect_points(results: StepResults) -> Iterator[Point]:
+    """Yield one point for a phase that only scores, and one for each step that learns; many are pooled."""
+    right: dict[Phase, Counter[int]] = defaultdict(Counter)  # phase -> step -> right answers
+    asked: dict[Phase, Counter[int]] = defaultdict(Counter)
+    errors: dict[Phase, Counter[int]] = defaultdict(Counter)
     for step, result in results:
-        phases[result["phase"]][step].append(result)
-    for phase, steps in phases.items():
-        numbers = list(steps)
-        counts = [(sum(r["correct"] for r in found), len(found)) for found in steps.values()]
-        errors = [sum(bool(r["error"]) for r in found) for found in steps.values()]
+        right[result.phase][step] += result.correct
+        asked[result.phase][step] += 1
+        errors[result.phase][step] += bool(result.error)
+    for phase, totals in asked.items():
+        steps = list(totals)
+        counts = [(right[phase][step], totals[step]) for step in steps]
+        most = _MOST_POINTS if phase.learns else 1
         start = 0
-        for end, correct, total in pooled(counts, _MOST_POINTS if learns(phase) else 1):
-            yield Point(
-                numbers[end if learns(phase) else 0], phase, correct, total, sum(errors[start : end + 1])
-            )
+        for end, correct, total in pool_counts(counts, most):
+            failed = sum(errors[phase][step] for step in steps[start : end + 1])
+            number = steps[end] if phase.learns else steps[0]
+            yield Point(number, phase, correct, total, errors=failed)
             start = end + 1
 
 
-def _sizes(history: History) -> Iterator[Size]:
-    """Of the first and the last version and of evenly spaced ones between: a size takes a whole rendering."""
+def _measure_versions(history: RunHistory) -> Iterator[Size]:
+    """Yield sizes of the first and the last version, and of evenly spaced ones between.
+
+    Not of all of them, because each size takes a whole rendering.
+    """
     playbook = history.base
-    yield _size(history.start.number, playbook)
+    yield _measure_size(history.start.number, playbook)
     last = len(history.changes) - 1
-    every = -(-len(history.changes) // _MOST_SIZES) or 1
+    every = max(1, -(-len(history.changes) // _MOST_SIZES))
     for place, (version, delta) in enumerate(history.changes):
         playbook, _ = apply(playbook, delta)
         if place % every == every - 1 or place == last:
-            yield _size(version.number, playbook)
+            yield _measure_size(version.number, playbook)
 
 
-def _size(version: int, playbook: Playbook) -> Size:
-    rendered = render_playbook(playbook, _WHOLE)
-    return Size(version, len(rendered.bullets), len(playbook) - len(rendered.bullets), rendered.tokens)
+def _measure_size(version: int, playbook: Playbook) -> Size:
+    rendered = render_playbook(playbook, _NO_LIMIT)
+    active = len(rendered.bullets)
+    return Size(version, active=active, waiting=len(playbook) - active, tokens=rendered.tokens)
 
 
-def _changes(results: Iterable[Mapping[str, Any]], episodes: Iterable[Episode]) -> Iterator[Change]:
-    phases: dict[str, dict[str, bool]] = defaultdict(dict)
-    for result in results:
-        phases[result["phase"]][result["sample"]] = bool(result["correct"])
-    seen: dict[tuple[str, str], Episode] = {}
+def _compare_phases(results: StepResults, episodes: Iterable[Episode]) -> Iterator[PhaseComparison]:
+    scorings: dict[Phase, dict[str, bool]] = defaultdict(dict)
+    for _, result in results:
+        scorings[result.phase][result.sample] = result.correct
+    first_episodes: dict[tuple[str, str], Episode] = {}
     for episode in episodes:
-        seen.setdefault((episode.phase, episode.sample_id), episode)
-    for before, after in _compared(list(phases)):
-        found = flows(phases[before], phases[after])
-        names = (*found.fixed, *found.broken, *found.still_failing, *found.still_right)
-        samples = {name: _answered(name, seen.get((before, name)), seen.get((after, name))) for name in names}
-        yield Change(before, after, found, samples)
+        first_episodes.setdefault((episode.phase, episode.sample_id), episode)
+    for before, after in _pair_phases(list(scorings)):
+        flows = compare_scorings(scorings[before], scorings[after])
+        samples = {}
+        for name in (*flows.fixed, *flows.broken, *flows.still_failing, *flows.still_right):
+            first, second = first_episodes.get((str(before), name)), first_episodes.get((str(after), name))
+            samples[name] = _pair_answers(name, first, second)
+        yield PhaseComparison(str(before), str(after), flows, samples)
 
 
-def _compared(phases: list[str]) -> Iterator[tuple[str, str]]:
-    """Phases whose samples are the same, or some of them: what is replayed follows what went before."""
-    if {"before", "after"} <= set(phases):
-        yield "before", "after"
-    for kind in ("epoch", "validation"):
-        yield from pairwise(name for name in phases if name.startswith(kind))
-    taught = [name for name in phases if name.startswith(("epoch", "replay"))]
-    yield from ((first, second) for first, second in pairwise(taught) if second.startswith("replay"))
-    checked = [name for name in phases if name.startswith("recheck")]
-    yield from ((first, name) for name in checked if (first := name.replace("recheck", "epoch")) in phases)
+def _pair_phases(phases: Sequence[Phase]) -> Iterator[tuple[Phase, Phase]]:
+    """Yield pairs of phases that scored the same samples, or some of them, the earlier phase first."""
+    before, after = Phase(PhaseKind.BEFORE), Phase(PhaseKind.AFTER)
+    if before in phases and after in phases:
+        yield before, after
+    for kind in (PhaseKind.EPOCH, PhaseKind.VALIDATION):
+        yield from pairwise(phase for phase in phases if phase.kind is kind)
+    trained = [phase for phase in phases if phase.kind in (PhaseKind.EPOCH, PhaseKind.REPLAY)]
+    for earlier, later in pairwise(trained):
+        if later.kind is PhaseKind.REPLAY:
+            yield earlier, later
+    for phase in phases:
+        epoch = Phase(PhaseKind.EPOCH, phase.number)
+        if phase.kind is PhaseKind.RECHECK and epoch in phases:
+            yield epoch, phase
 
 
-def _answered(sample: str, before: Episode | None, after: Episode | None) -> Answered:
-    known = before or after
-    said = [episode.attempt.answer or episode.attempt.error if episode else "" for episode in (before, after)]
-    return Answered(sample, known.question if known else "", *said)
+def _pair_answers(sample: str, before: Episode | None, after: Episode | None) -> SampleAnswers:
+    question = ""
+    answers = []
+    for episode in (before, after):
+        if episode is None:
+            answers.append("")
+            continue
+        question = question or episode.question
+        answers.append(episode.attempt.answer or episode.attempt.error)
+    return SampleAnswers(sample, question, before=answers[0], after=answers[1])
 
 
-def _lessons(history: History) -> Iterator[Lesson]:
+def _collect_lessons(history: RunHistory, results: StepResults) -> Iterator[Lesson]:
+    """Yield every bullet of the playbook with the samples that prove it and its episodes."""
     episodes = {episode.id: episode for episode in (*history.cited, *history.episodes)}
-    kept: dict[str, dict[str, int]] = defaultdict(dict)  # bullet -> sample -> the step that proved it
-    tries: dict[str, list[tuple[int, bool]]] = defaultdict(list)  # sample -> (step, right)
+    proofs: dict[str, dict[str, int]] = defaultdict(dict)  # bullet -> sample -> the step that proved it
     for step in history.steps:
-        for bullet, samples in step.payload["kept"].items():
+        for bullet_id, samples in step.proofs.items():
             for sample in samples:
-                kept[bullet].setdefault(sample, step.number)
-        for result in step.payload["results"]:
-            if learns(result["phase"]):
-                tries[result["sample"]].append((step.number, bool(result["correct"])))
-    old = {key: (bullet.content, bullet.status) for key, bullet in history.base.bullets.items()}
+                proofs[bullet_id].setdefault(sample, step.number)
+    attempts: dict[str, list[tuple[int, bool]]] = defaultdict(list)  # sample -> (step, right)
+    for number, result in results:
+        if result.phase.learns:
+            attempts[result.sample].append((number, result.correct))
     for bullet in history.playbook:
-        proved = kept[bullet.id]
-        later = [right for sample, at in proved.items() for number, right in tries[sample] if number > at]
+        later = []
+        for sample, proven_at in proofs[bullet.id].items():
+            later += [right for number, right in attempts[sample] if number > proven_at]
+        cited, unknown = [], []
+        for name in bullet.provenance:
+            if name in episodes:
+                cited.append(episodes[name])
+            else:
+                unknown.append(name)
+        old = history.base.bullets.get(bullet.id)
         yield Lesson(
             bullet,
-            old.get(bullet.id) != (bullet.content, bullet.status),
-            tuple(proved),
-            (sum(later), len(later)),
-            tuple(episodes[name] for name in bullet.provenance if name in episodes),
-            tuple(name for name in bullet.provenance if name not in episodes),
+            new=old is None or (old.content, old.status) != (bullet.content, bullet.status),
+            proves=tuple(proofs[bullet.id]),
+            later=(sum(later), len(later)),
+            episodes=tuple(cited),
+            unknown=tuple(unknown),
         )
 
 
-def _refuted(history: History) -> Iterator[Refuted]:
-    """Of each rejected proposal the last episode is the one that decided."""
+def _collect_rejected(history: RunHistory) -> Iterator[RejectedProposal]:
+    """Yield each rejected proposal; the last of its episodes is the one that decided."""
     episodes = {episode.id: episode for episode in history.episodes}
     for proposal in history.proposals:
-        if proposal.outcome == "rejected":
-            found = [episodes[name] for name in proposal.episodes if name in episodes]
-            question = found[0].question if found else ""
-            changes = tuple(_told(operation) for operation in proposal.delta)
-            yield Refuted(proposal, changes, question, found[-1] if len(found) > 1 else None)
+        if proposal.outcome != "rejected":
+            continue
+        cited = [episodes[name] for name in proposal.episodes if name in episodes]
+        question, attempt = "", None
+        if cited:
+            question = cited[0].question
+        if len(cited) > 1:
+            attempt = cited[-1]
+        changes = tuple(map(_describe_operation, proposal.delta))
+        yield RejectedProposal(proposal, changes=changes, question=question, attempt=attempt)
 
 
-def _told(operation: Operation) -> str:
+def _describe_operation(operation: Operation) -> str:
     if isinstance(operation, Add):
         return operation.content
-    return f"{operation.op} {', '.join(touched(operation))} {getattr(operation, 'content', '')}".rstrip()
+    bullets = ", ".join(touched(operation))
+    content = getattr(operation, "content", "")
+    return f"{operation.op} {bullets} {content}".rstrip()
 
 
-def _usage(history: History) -> Mapping[str, Usage]:
-    """Of a run without a report, from its journal."""
-    spent: dict[str, list[Usage]] = defaultdict(list)
+def _sum_step_usage(history: RunHistory) -> Mapping[str, Usage]:
+    """Sum up the usage of a run without a report, from its journal."""
+    total: dict[str, Usage] = defaultdict(Usage)
     for step in history.steps:
-        for role, used in step.payload["usage"].items():
-            spent[role].append(Usage(**used))
-    return {role: reduce(add, used) for role, used in spent.items()}
-
-
-def interval(correct: int, total: int) -> tuple[float, float, float]:
-    """Accuracy and its 95% interval."""
-    low, high = wilson(correct, total)
-    return (correct / total if total else 0.0), low, high
+        for role, usage in step.usage.items():
+            total[role] += Usage(**usage)
+    return dict(total)

@@ -1,9 +1,9 @@
-"""What somebody else needs to make the same run again: the command, and the hashes that must agree."""
+"""Reproducing a run: the command that makes it again, and the settings and hashes that must agree."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from ace.runs.records import Run, Version
@@ -21,24 +21,52 @@ _SWITCHES_OFF = {"verify", "validate", "drift", "refine"}  # the others have no 
 _ROLES = ("reflector", "curator")
 
 
-def command(run: Run) -> str:
-    """The `ace` command with every option spelled out, so that later defaults change nothing.
+def build_command(run: Run) -> str:
+    """Return the `ace` command with every option spelled out, so that later defaults change nothing.
 
-    A run keeps the name of its task, the folder may be elsewhere; and where a model is served, or a log was,
-    is not recorded.
+    A run keeps the name of its task; the folder may be elsewhere. Where a model is served, or a log was, is
+    not recorded.
     """
-    config, kind = run.config, run.kind
-    words = ["ace", kind, *_subject(run), *_models(config.get("models", {}), kind)]
-    for name, value in config.items():
-        if name not in _NOT_AN_OPTION and _applies(name, kind):
-            words += _option(name, value)
-    if kind == "eval" and run.report:
+    config = run.config
+    words = ["ace", run.kind, *_name_task(run)]
+    models = config.get("models", {})
+    generator = models.get("generator", "")
+    if generator:
+        words += ["--model", generator]
+    if run.kind != "eval":
+        for role in _ROLES:
+            model = models.get(role, generator)
+            if model != generator:
+                words += [f"--{role}-model", model]
+    for name, value in _select_options(run):
+        words += _format_option(name, value)
+    if run.kind == "eval" and run.report:
         words += ["--version", str(run.report.get("selected", config.get("base", 0)))]
     return shlex.join(words)
 
 
-def _subject(run: Run) -> list[str]:
-    """The task, and a placeholder for the file of recorded attempts: their fingerprint is among the facts."""
+def list_settings(run: Run, start: Version, final: Version) -> Iterator[tuple[str, str]]:
+    """Yield name and value of everything that decides a run's outcome, or identifies it."""
+    config = run.config
+    for role, model in config.get("models", {}).items():
+        yield f"model of the {role}", model
+    for name, value in _select_options(run):
+        yield name.replace("_", " "), str(value)
+    yield "prompts", str(config.get("prompts", ""))
+    yield "samples", str(config.get("samples", ""))
+    if config.get("traces"):
+        yield "recorded attempts", str(config["traces"])
+    yield "began with", f"version {start.number}, {start.hash}"
+    yield "reported", f"version {final.number}, {final.hash}"
+    yield "started", run.started
+    yield "ended", f"{run.ended or 'not yet'} ({run.status})"
+
+
+def _name_task(run: Run) -> list[str]:
+    """Return the task, and a placeholder for a file of recorded attempts.
+
+    The fingerprint of that file is among the settings.
+    """
     traces = str(run.config.get("traces", ""))
     if not traces:
         return [run.task]
@@ -46,17 +74,24 @@ def _subject(run: Run) -> list[str]:
     return [*task, "--from-traces", "FILE"]
 
 
-def _applies(name: str, kind: str) -> bool:
-    if name == "split":
-        return kind == "eval"
-    if name in _LEARN_ONLY:
-        return kind == "learn"
-    if name in _ONLINE_ONLY:
-        return kind == "online"
-    return kind != "eval" or name not in _LEARNING
+def _select_options(run: Run) -> Iterator[tuple[str, Any]]:
+    """Yield the options in a run's configuration that its command takes."""
+    for name, value in run.config.items():
+        if name in _NOT_AN_OPTION:
+            continue
+        if name == "split":
+            applies = run.kind == "eval"
+        elif name in _LEARN_ONLY:
+            applies = run.kind == "learn"
+        elif name in _ONLINE_ONLY:
+            applies = run.kind == "online"
+        else:
+            applies = run.kind != "eval" or name not in _LEARNING
+        if applies:
+            yield name, value
 
 
-def _option(name: str, value: Any) -> list[str]:
+def _format_option(name: str, value: Any) -> list[str]:
     flag = name.replace("_", "-")
     match value:
         case None:
@@ -67,35 +102,3 @@ def _option(name: str, value: Any) -> list[str]:
             return [f"--no-{flag}"] if name in _SWITCHES_OFF else []
         case _:
             return [f"--{flag}", str(value)]
-
-
-def _models(models: Mapping[str, str], kind: str) -> list[str]:
-    generator = models.get("generator", "")
-    words = ["--model", generator] if generator else []
-    if kind != "eval":
-        for role in _ROLES:
-            if models.get(role, generator) != generator:
-                words += [f"--{role}-model", models[role]]
-    return words
-
-
-def facts(run: Run, start: Version, final: Version) -> list[tuple[str, str]]:
-    """Name and value of everything that decides a run's outcome, or identifies it."""
-    config = run.config
-    models = [(f"model of the {role}", model) for role, model in config.get("models", {}).items()]
-    options = [
-        (name.replace("_", " "), str(value))
-        for name, value in config.items()
-        if name not in _NOT_AN_OPTION and _applies(name, run.kind)
-    ]
-    return [
-        *models,
-        *options,
-        ("prompts", str(config.get("prompts", ""))),
-        ("samples", str(config.get("samples", ""))),
-        *([("recorded attempts", str(config["traces"]))] if config.get("traces") else []),
-        ("began with", f"version {start.number}, {start.hash}"),
-        ("reported", f"version {final.number}, {final.hash}"),
-        ("started", run.started),
-        ("ended", f"{run.ended or 'not yet'} ({run.status})"),
-    ]

@@ -1,22 +1,24 @@
-"""What the store holds of one run, read once. Says nothing about it: `gather` does."""
+"""The records of one run, read from the store once. Says nothing about them: `build_run_page` does."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ace.errors import UnknownVersion
 from ace.playbook.model import Delta, Playbook
-from ace.runs.records import Proposal, Run, Step, Version
+from ace.runs.records import Proposal, Run, Version
+from ace.runs.steps import StepRecord, read_journal
 from ace.store.store import Store
 from ace.task.types import Episode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class History:
-    """`base` is the playbook the run began with, at version `start`; `changes` are the versions after it, in
-    order, up to the run's last; `playbook` is the one it ended with, or that it evaluated. `cited`: episodes
-    of other runs that bullets of that playbook name.
+class RunHistory:
+    """The records of one run.
+
+    `base` is the playbook that the run began with, at version `start`. `changes` are the versions after it,
+    in order, up to the run's last. `playbook` is the one that the run ended with, or evaluated, at version
+    `final`. `cited` are episodes of other runs that bullets of that playbook name.
     """
 
     file: str
@@ -25,45 +27,45 @@ class History:
     base: Playbook
     playbook: Playbook
     final: Version
-    steps: tuple[Step, ...] = ()
+    steps: tuple[StepRecord, ...] = ()
     changes: tuple[tuple[Version, Delta], ...] = ()
     episodes: tuple[Episode, ...] = ()
     proposals: tuple[Proposal, ...] = ()
     cited: tuple[Episode, ...] = ()
 
 
-def history(store: Store, run: int | None = None) -> History:
-    """Of run `run`, the last by default. Raises UnknownVersion where there is none."""
-    runs = {found.id: found for found in store.runs()}
-    if run is None and not runs:
+def read_run_history(store: Store, run: int | None = None) -> RunHistory:
+    """Read the records of run `run`, by default of the last one. Raises UnknownVersion without such a run."""
+    if run is None:
+        run = max((record.id for record in store.runs()), default=None)
+    if run is None:
         raise UnknownVersion(f"There are no runs in {store.path} yet.", hint="`ace learn TASK` makes one.")
-    found = store.run(max(runs) if run is None else run)
-    steps = tuple(store.steps(found.id))
+    record = store.run(run)
+    steps = tuple(read_journal(store.steps(record.id)))
     log = {version.number: version for version in store.log(every_branch=True)}
-    start = int(found.config.get("base", 0))
+    start = int(record.config.get("base", 0))
     last = max([start, *(step.version for step in steps)])
-    final = int((found.report or {}).get("selected", last))
+    final = int((record.report or {}).get("selected", last))
     playbook = store.checkout(final)
-    episodes = tuple(store.episodes(run=found.id))
-    known = {episode.id for episode in episodes}
-    wanted = {name for bullet in playbook for name in bullet.provenance} - known
-    return History(
+    episodes = tuple(store.episodes(run=record.id))
+    path = _trace_versions(log, start, last)
+    return RunHistory(
         file=str(store.path),
-        run=found,
+        run=record,
         start=log[start],
         base=store.checkout(start),
         playbook=playbook,
         final=log[final],
         steps=steps,
-        changes=tuple((v, store.operations(v.number)) for v in _between(log, start, last)),
+        changes=tuple((version, store.operations(version.number)) for version in path),
         episodes=episodes,
-        proposals=tuple(store.proposals(found.id)),
-        cited=tuple(_once(store.episodes(ids=sorted(wanted)))) if wanted else (),
+        proposals=tuple(store.proposals(record.id)),
+        cited=_read_cited(store, playbook, episodes),
     )
 
 
-def _between(log: dict[int, Version], start: int, last: int) -> list[Version]:
-    """The versions that lead from `start` to `last`, along their parents."""
+def _trace_versions(log: dict[int, Version], start: int, last: int) -> list[Version]:
+    """Return the versions that lead from `start` to `last`, along their parents."""
     path: list[Version] = []
     number: int | None = last
     while number is not None and number != start:
@@ -72,6 +74,18 @@ def _between(log: dict[int, Version], start: int, last: int) -> list[Version]:
     return path[::-1]
 
 
-def _once(episodes: Iterable[Episode]) -> Iterator[Episode]:
-    """Two runs that did the same have episodes of the same id: the first of them."""
-    return iter({episode.id: episode for episode in reversed(list(episodes))}.values())
+def _read_cited(store: Store, playbook: Playbook, episodes: tuple[Episode, ...]) -> tuple[Episode, ...]:
+    """Read the episodes that bullets cite and that are not among `episodes`.
+
+    Two runs that did the same have episodes of the same id; the first of those is taken.
+    """
+    missing: set[str] = set()
+    for bullet in playbook:
+        missing.update(bullet.provenance)
+    missing -= {episode.id for episode in episodes}
+    if not missing:
+        return ()
+    first: dict[str, Episode] = {}
+    for episode in store.episodes(ids=sorted(missing)):
+        first.setdefault(episode.id, episode)
+    return tuple(first.values())

@@ -1,1 +1,1 @@
-"""Bullets, documents and memories found for a question."""
+"""Retrieval: bullets, documents and memories that bear on a question."""

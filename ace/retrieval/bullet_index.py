@@ -1,6 +1,7 @@
-"""Full-text search over bullets: SQLite's FTS5 in memory, made from a playbook and gone with it.
+"""Full-text search over bullets: SQLite's FTS5 in memory, built from a playbook and dropped with it.
 
-A candidate playbook is searched as one that is committed is, so no index in the file can be out of date.
+A candidate playbook is searched in the same way as a committed one, so no index in the file can be out of
+date.
 """
 
 from __future__ import annotations
@@ -15,25 +16,28 @@ from ace.store.sqlite_text import any_word_of, whole
 _TABLE = """CREATE VIRTUAL TABLE bullets USING fts5(
     id UNINDEXED, section, content, tokenize = "porter unicode61 remove_diacritics 2"
 )"""
-_FIND = (
+_MATCH = (
     """SELECT id FROM bullets WHERE bullets MATCH ? ORDER BY bm25(bullets, 0.0, 0.5, 1.0), rowid LIMIT ?"""
 )
 
 
 class BulletIndex:
-    """The bullets that were given. Safe to use from several threads."""
+    """Searches a fixed set of bullets. Safe to use from several threads."""
 
     def __init__(self, bullets: Iterable[Bullet]) -> None:
         self._lock = Lock()
         self._db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         self._db.execute(_TABLE)
-        rows = [(whole(b.id), whole(b.section), whole(b.content)) for b in bullets]
+        rows = [(whole(bullet.id), whole(bullet.section), whole(bullet.content)) for bullet in bullets]
         self._db.executemany("INSERT INTO bullets VALUES (?, ?, ?)", rows)
 
     def search(self, question: str, limit: int = 1000) -> list[str]:
-        """Ids of those that share a word with a question, best first by BM25; the question is no query."""
+        """Return ids of bullets that share a word with the question, best first by BM25.
+
+        The question itself is never parsed as a query.
+        """
         query = any_word_of(question)
         if not query:
             return []
         with self._lock:
-            return [name for (name,) in self._db.execute(_FIND, (query, limit))]
+            return [bullet_id for (bullet_id,) in self._db.execute(_MATCH, (query, limit))]

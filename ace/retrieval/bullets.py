@@ -1,18 +1,21 @@
-"""Which bullets a question is shown when not all of them fit: a stable core, and those that bear on it.
+"""Selection of bullets when not all of them fit: a stable core, then those that bear on the question.
 
 The core stands in the prefix: pinned bullets, then those that help most, then the oldest. The rest of the
 room goes to the question: full-text search and nearness of meaning fused, weighted by helpfulness, with
-variety and quotas for sections. Those stand in the volatile part: the prefix is the same for every question.
+variety and quotas for sections. Those bullets stand in the volatile part, so the prefix is the same for every
+question.
 
-Votes count in quarters only, so that a vote hardly ever changes the core.
+Votes count in quarters only, so that a single vote hardly ever changes the core.
 """
 
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from ace.context.item import Item
@@ -21,84 +24,110 @@ from ace.context.render import Rendered, list_item, render_playbook
 from ace.playbook.model import Bullet, Playbook
 from ace.retrieval.bullet_index import BulletIndex
 from ace.retrieval.fusion import fuse
-from ace.retrieval.ranking import helpfulness, varied, within
+from ace.retrieval.ranking import bound_helpfulness, choose_within_room, diversify
 from ace.text.tokens import CountTokens
 
 if TYPE_CHECKING:
     from ace.llm.embedding import Vectors
 
-CORE = 0.5  # of the room, for bullets that every question is shown
-_EXACT = re.compile(
-    r"'[^']*'|\w*[\d_.]\w+|\w*\d\w*|\b(?:not|no|never|without|except|un\w+|\w+n't)\b", re.IGNORECASE
-)
+CORE_SHARE = 0.5  # of the room, for bullets that every question is shown
 
 
 @dataclass(frozen=True, slots=True)
-class Hybrid:
-    """Chooses by words and by meaning; `vectors` is an embedder. Safe to use from several threads."""
+class HybridSelector:
+    """Selects by words and by meaning; `vectors` is an embedder. Safe to use from several threads."""
 
     vectors: Callable[[Sequence[str]], Vectors]
 
     def __call__(
         self, playbook: Playbook, question: str, room: int, count: CountTokens, *, ids: bool = False
     ) -> Rendered:
-        """A core in the text, bullets for the question in `specific`, together within `room` tokens."""
-        core = render_playbook(playbook, int(room * CORE), count, ids=ids, utility=worth)
-        rest = {b.id: b for b in playbook.active if b.id not in frozenset(core.bullets)}
-        items = {name: _item(bullet, count, ids) for name, bullet in rest.items()}
-        order = self.ranked(rest, question)
+        """Return a core as text and bullets for the question in `specific`, together within `room` tokens.
+
+        `ids` labels each bullet with its id, so that it can be cited.
+        """
+        core = render_playbook(playbook, int(room * CORE_SHARE), count, ids=ids, utility=rate_worth)
+        in_core = frozenset(core.bullets)
+        rest = {bullet.id: bullet for bullet in playbook.active if bullet.id not in in_core}
+        items = {name: _make_item(bullet, count, ids) for name, bullet in rest.items()}
+        order = self.rank(rest, question)
         cost = {name: item.tokens for name, item in items.items()}
         section = {name: bullet.section for name, bullet in rest.items()}
-        chosen = within(order, cost, section, room - core.tokens)
-        place = {name: rank for rank, name in enumerate(order, 1)}
-        left_out = tuple(
-            LeftOut(name, cost[name], f"number {place[name]} of {len(rest)} for this question: no room")
-            for name in rest
-            if name not in chosen
-        )
-        by_age = sorted(chosen, key=lambda name: (rest[name].position, name))
-        return Rendered(core.text, core.tokens, core.bullets, left_out, tuple(items[n] for n in by_age))
+        chosen = choose_within_room(order, cost, section, room - core.tokens)
+        rank = {name: place for place, name in enumerate(order, 1)}
+        specific, left_out = [], []
+        for name, item in items.items():
+            if name in chosen:
+                specific.append(item)
+            else:
+                reason = f"number {rank[name]} of {len(rest)} for this question: no room"
+                left_out.append(LeftOut(name, item.tokens, reason))
+        specific.sort(key=lambda item: (rest[item.source].position, item.source))  # the oldest first
+        return Rendered(core.text, core.tokens, core.bullets, tuple(left_out), tuple(specific))
 
-    def ranked(self, bullets: Mapping[str, Bullet], question: str) -> list[str]:
-        """Every bullet, the one that bears most on the question first."""
+    def rank(self, bullets: Mapping[str, Bullet], question: str) -> list[str]:
+        """Return the ids of all bullets, the one that bears most on the question first."""
         if not bullets:
             return []
         names = sorted(bullets, key=lambda name: (bullets[name].position, name))
-        found = _index(tuple(bullets[name] for name in names)).search(question)
-        made = self.vectors([question, *(bullets[name].content for name in names)])
-        near = made[1:] @ made[0]
-        by_meaning = [names[place] for place in sorted(range(len(names)), key=lambda p: (-float(near[p]), p))]
-        scores = dict(fuse((found, by_meaning)))
-        worths = {name: scores[name] * (1 + worth(bullets[name])) for name in names}
-        row = dict(zip(names, made[1:], strict=True))
-        exact = {name: _exact(bullets[name].content) for name in names}
+        by_words = _build_index(tuple(bullets[name] for name in names)).search(question)
+        vectors = self.vectors([question, *(bullets[name].content for name in names)])
+        rows = dict(zip(names, vectors[1:], strict=True))
+        nearness = dict(zip(names, (vectors[1:] @ vectors[0]).tolist(), strict=True))
+        by_meaning = sorted(names, key=lambda name: -nearness[name])  # of equals the older first
+        scores = dict(fuse((by_words, by_meaning)))
+        worths = {name: scores[name] * (1 + rate_worth(bullets[name])) for name in names}
+        marks = {name: _find_distinctive_words(bullets[name].content) for name in names}
 
-        def alike(one: str, other: str) -> float:
-            """0 where a number, a name or a "not" differs: those say different things in the same words."""
-            return max(0.0, float(row[one] @ row[other])) if exact[one] == exact[other] else 0.0
+        def measure_likeness(first: str, second: str) -> float:
+            """Return 0 where a number, a name or a "not" differs: the same words then say another thing."""
+            if marks[first] != marks[second]:
+                return 0.0
+            return max(0.0, float(rows[first] @ rows[second]))
 
-        return varied(worths, alike)
+        return diversify(worths, measure_likeness)
 
 
-def worth(bullet: Bullet) -> float:
-    """How much it helps for sure, in quarters; a quarter below nothing where harm is what is for sure."""
-    if helpfulness(bullet.harmful, bullet.helpful) > 0.5:
+def rate_worth(bullet: Bullet) -> float:
+    """Return how much a bullet helps for sure, 0 to 0.75 in quarters; -0.25 where harm is what is sure."""
+    if bound_helpfulness(bullet.harmful, bullet.helpful) > 0.5:
         return -0.25
-    return int(4 * helpfulness(bullet.helpful, bullet.harmful)) / 4
+    return int(4 * bound_helpfulness(bullet.helpful, bullet.harmful)) / 4
 
 
-def _item(bullet: Bullet, count: CountTokens, ids: bool) -> Item:
+def _make_item(bullet: Bullet, count: CountTokens, ids: bool) -> Item:
     label = bullet.id if ids else ""
-    tokens = count(list_item(bullet.content, label))
-    text, place = bullet.content, bullet.section
-    return Item(text, tokens, bullet.id, place, pinned=bullet.pinned, volatile=True, provenance=label)
+    return Item(
+        text=bullet.content,
+        tokens=count(list_item(bullet.content, label)),
+        source=bullet.id,
+        section=bullet.section,
+        pinned=bullet.pinned,
+        volatile=True,
+        provenance=label,
+    )
 
 
-def _exact(content: str) -> frozenset[str]:
-    return frozenset(word.lower() for word in _EXACT.findall(content))
+def _find_distinctive_words(content: str) -> frozenset[str]:
+    """Return what must be equal in two bullets that say the same, lower case.
+
+    That is quoted text, numbers, codes, names with a dot or an underscore, and contrast words.
+    """
+    return frozenset(word.lower() for word in _compile_distinctive().findall(content))
 
 
-@lru_cache(maxsize=8)
-def _index(bullets: tuple[Bullet, ...]) -> BulletIndex:
-    """Candidates come and go; the playbook they are made from stays for a batch."""
+@cache
+def _compile_distinctive() -> re.Pattern[str]:
+    text = files("ace.retrieval").joinpath("contrast_words.toml").read_text("utf-8")
+    contrasts = tomllib.loads(text)
+    forms = [
+        *map(re.escape, contrasts["words"]),
+        *(rf"{re.escape(prefix)}\w+" for prefix in contrasts["prefixes"]),
+        *(rf"\w+{re.escape(suffix)}" for suffix in contrasts["suffixes"]),
+    ]
+    return re.compile(rf"'[^']*'|\w*[\d_.]\w+|\w*\d\w*|\b(?:{'|'.join(forms)})\b", re.IGNORECASE)
+
+
+@lru_cache(maxsize=8)  # candidates come and go; the playbook that they are made from stays for a batch
+def _build_index(bullets: tuple[Bullet, ...]) -> BulletIndex:
     return BulletIndex(bullets)

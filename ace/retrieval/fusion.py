@@ -1,8 +1,7 @@
-"""Several rankings of the same things made into one, and variety among the first of them. Pure.
+"""Several rankings of the same things fused into one, and variety among the first of them. Pure.
 
 Knows nothing about what is ranked: keys are anything hashable. Fusion is reciprocal-rank fusion (Cormack,
-Clarke and Buettcher, SIGIR 2009): only places count, so scores that cannot be compared (BM25, cosine) need
-not be.
+Clarke and Buettcher, SIGIR 2009): only places count, so scores need not be comparable (BM25, cosine).
 """
 
 from __future__ import annotations
@@ -15,9 +14,9 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 def fuse(rankings: Iterable[Sequence[Key]], k: int = 60) -> list[tuple[Key, float]]:
-    """(key, score), best first; a key scores the sum of 1 / (k + place) over rankings, places counted from 1.
+    """Return (key, score), best first; a key scores the sum of 1 / (k + place) over rankings, from place 1.
 
-    A key that a ranking holds twice counts for its better place. Ties keep the order in which keys were first
+    A key that a ranking lists twice counts for its better place. Ties keep the order in which keys were first
     met, ranking by ranking. Raises ValueError for a negative k.
     """
     if k < 0:
@@ -37,21 +36,24 @@ def spread(
     same: Callable[[Key], Hashable],
     per_group: int,
 ) -> list[Key]:
-    """The first `most` keys, best first, without repeats: of those with equal `same` only the first counts.
+    """Return the first `most` keys, best first, without repeats: of keys with equal `same` the first counts.
 
-    A group (a document) gives `per_group` at most as long as others have something left; what it was denied
-    fills the places nobody else takes. Likeness is never a reason to leave something out: pages that are
-    alike but for a number are what a reader has to tell apart.
+    A group (a document) gives `per_group` keys at most as long as other groups have some left; its further
+    keys fill the places that nobody else takes. Likeness is never a reason to leave something out: pages that
+    are alike but for a number are what a reader has to tell apart.
     """
-    said: dict[Hashable, Key] = {}
+    unique: dict[Hashable, Key] = {}
     for key in ranked:
-        said.setdefault(same(key), key)
-    first = list(said.values())
-    taken: Counter[Hashable] = Counter()
-    chosen, waiting = list[Key](), list[Key]()
-    for key in first:
-        where = group(key)
-        (chosen if taken[where] < per_group else waiting).append(key)
-        taken[where] += 1
-    kept = set(chosen[:most]) | set(waiting[: max(0, most - len(chosen))])
-    return [key for key in first if key in kept]
+        unique.setdefault(same(key), key)
+    counts: Counter[Hashable] = Counter()
+    within_quota: list[Key] = []
+    beyond_quota: list[Key] = []
+    for key in unique.values():
+        counts[group(key)] += 1
+        if counts[group(key)] <= per_group:
+            within_quota.append(key)
+        else:
+            beyond_quota.append(key)
+    free = max(0, most - len(within_quota))
+    chosen = {*within_quota[:most], *beyond_quota[:free]}
+    return [key for key in unique.values() if key in chosen]

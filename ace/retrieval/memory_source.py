@@ -1,8 +1,7 @@
 """Memories as a source of a context: what holds for the user of a question, the nearest to it first.
 
 Implements `ace.context.Source`. Nothing is indexed: a user has tens of memories, which are compared as they
-are read, so that what is forgotten is nowhere else. Called from several threads, so each call opens the
-file.
+are read, so a forgotten memory is nowhere else. Called from several threads, so each call opens the file.
 """
 
 from __future__ import annotations
@@ -29,51 +28,56 @@ ALWAYS = 5  # preferences and feedback that come first: they matter whatever is 
 
 @dataclass(frozen=True, slots=True)
 class MemorySource:
-    """Of the `user` and `session` of a question's data, as of its `time`; without one, as of now."""
+    """Finds memories of the `user` and `session` in a question's data, as of its `time`, else as of now."""
 
     path: Path
     embedder: Embedder
     name: str = "memories"
 
     def items(self, question: str, data: Mapping[str, Any]) -> Sequence[Item]:
-        """Empty for a user of whom nothing is known. ContextError for a time that is none."""
-        at = _time(data)
+        """Return at most MOST memories as items; none for a user of whom nothing is known.
+
+        Raises ContextError for a `time` that is none.
+        """
+        user, session = str(data.get("user") or ""), str(data.get("session") or "")
+        at = _read_time(data)
         db = connect(self.path, create=False, read_only=True, timeout=_TIMEOUT)
-        with Remembering(db, self.path) as file:  # its memories; the playbook in it is not read
-            found = file.memories(str(data.get("user") or ""), session=str(data.get("session") or ""), at=at)
-        ranked = self._ranked(question, found)
-        standing = [memory for memory, _ in ranked if memory.kind is not Kind.FACT][:ALWAYS]
-        return [_item(memory, near, memory in standing) for memory, near in ranked[:MOST]]
+        with Remembering(db, self.path) as file:  # only its memories; the playbook in it is not read
+            memories = file.memories(user, session=session, at=at)
+        ranked = self._rank(question, memories)
+        lasting = [memory for memory, _ in ranked if memory.kind is not Kind.FACT]
+        pinned = lasting[:ALWAYS]
+        return [_make_item(memory, nearness, memory in pinned) for memory, nearness in ranked[:MOST]]
 
-    def _ranked(self, question: str, found: Sequence[Memory]) -> list[tuple[Memory, float]]:
-        """By the cosine between question and memory; of equals the older first."""
-        if not found:
+    def _rank(self, question: str, memories: Sequence[Memory]) -> list[tuple[Memory, float]]:
+        """Sort memories by their cosine to the question; of equals the older comes first."""
+        if not memories:
             return []
-        asked, *told = self.embedder([question, *(memory.text for memory in found)])
-        near = [float(vector @ asked) for vector in told]
-        order = sorted(range(len(found)), key=lambda place: (-round(near[place], 6), place))
-        return [(found[place], near[place]) for place in order]
+        asked, *vectors = self.embedder([question, *(memory.text for memory in memories)])
+        pairs = [(memory, float(vector @ asked)) for memory, vector in zip(memories, vectors, strict=True)]
+        return sorted(pairs, key=lambda pair: -round(pair[1], 6))
 
 
-def _time(data: Mapping[str, Any]) -> str | None:
-    given = data.get("time")
+def _read_time(data: Mapping[str, Any]) -> str | None:
+    time = data.get("time")
+    if time is None:
+        return None
     try:
-        return None if given is None else instant(str(given))
+        return instant(str(time))
     except InputError as error:
         raise ContextError(f"The sample's {error.message}", hint=error.hint) from error
 
 
-def _item(memory: Memory, near: float, standing: bool) -> Item:
-    """The label says since when: a reader can tell what may be out of date."""
-    label = f"{memory.id}, since {memory.since[:10]}"
+def _make_item(memory: Memory, nearness: float, pinned: bool) -> Item:
+    """Make an item whose label says since when, so that a reader can tell what may be out of date."""
     return Item(
-        memory.text,
-        estimate_tokens(memory.text),
-        memory.id,
-        "memories",
-        near,
-        standing,
-        True,
-        Trust.USER,
-        label,
+        text=memory.text,
+        tokens=estimate_tokens(memory.text),
+        source=memory.id,
+        section="memories",
+        utility=nearness,
+        pinned=pinned,
+        volatile=True,
+        trust=Trust.USER,
+        provenance=f"{memory.id}, since {memory.since[:10]}",
     )

@@ -1,4 +1,4 @@
-"""Which of many lessons for a question: usefulness with its doubt, variety, quotas. Pure.
+"""Ranking of many lessons for one question: usefulness with its doubt, variety, quotas. Pure.
 
 Knows ids, numbers and nothing else; equal inputs give equal orders.
 """
@@ -13,13 +13,14 @@ from typing import TypeVar
 T = TypeVar("T", bound=Hashable)
 
 _Z = 1.96  # 95%
-_AMONG = 200  # candidates that are compared with each other; those after them cannot make the cut anyway
+_AMONG = 200  # candidates that are compared with each other; later ones cannot make the cut anyway
 
 
-def helpfulness(helpful: int, harmful: int) -> float:
-    """A lower bound, 0 to 1, on the share of votes that will be helpful: Wilson's, one more vote each way.
+def bound_helpfulness(helpful: int, harmful: int) -> float:
+    """Return a lower bound, 0 to 1, on the share of votes that will be helpful.
 
-    One good vote is not better than nine of ten; without any vote it is 0.09, and below that after harm only.
+    The bound is Wilson's, with one more vote each way. So one good vote is not better than nine of ten; no
+    votes give 0.09, and only harm gives less.
     """
     good, votes = helpful + 1, helpful + harmful + 2
     share = good / votes
@@ -27,12 +28,13 @@ def helpfulness(helpful: int, harmful: int) -> float:
     return (share + _Z**2 / (2 * votes) - spread) / (1 + _Z**2 / votes)
 
 
-def varied(
+def diversify(
     scores: Mapping[T, float], near: Callable[[T, T], float], *, penalty: float = 0.3, among: int = _AMONG
 ) -> list[T]:
-    """Best first, each at a loss for being `near` (0 to 1) one that was taken before it.
+    """Return keys best first, each at a loss for being `near` (0 to 1) a key that was taken before it.
 
-    Maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998). Among equals the earlier in `scores`.
+    Maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998). Among equals the earlier in `scores`
+    comes first. Only the best `among` keys are compared with each other.
     """
     order = sorted(scores, key=lambda name: -scores[name])
     rest, after = order[:among], order[among:]
@@ -48,10 +50,13 @@ def varied(
     return taken + after
 
 
-def within(
+def choose_within_room(
     order: Sequence[T], cost: Mapping[T, int], section: Mapping[T, str], room: int, *, quota: float = 0.75
 ) -> set[T]:
-    """What fits into `room`, in order; a section goes past its `quota` of it when the others are through."""
+    """Choose keys that fit into `room`, in order; `cost` is in the same unit (tokens).
+
+    A section gets more than its `quota` of the room only after all other sections had their turn.
+    """
     chosen: set[T] = set()
     spent: Counter[str] = Counter()
     for most in (room * quota, room):

@@ -1,55 +1,59 @@
-"""The sources of a run: what its task wants retrieved for every question.
+"""Sources of a run: documents, memories and retrievers of its task's own, asked for every question.
 
-A source joins by a line in `sources_of`: built from the task's `context`, the store and the task's embedder.
-Sources are asked in the threads of a run, so one that reads SQLite opens connections of its own.
+A source joins by a line in `build_sources`, built from the task's `context`, the store and the task's
+embedder. Sources are asked in the threads of a run, so a source that reads SQLite opens its own connections.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from ace.context import Source, as_source
 from ace.errors import InputError
 from ace.llm.embedding import DEFAULT_EMBEDDER, connect_embedder
-from ace.retrieval.documents import DocumentSource, IndexReport, index_file
+from ace.retrieval.documents import DocumentSource, locate_index
 from ace.retrieval.memory_source import MemorySource
 from ace.store import Store
 from ace.task.types import Task
 
 
-def sources_of(task: Task, store: Store) -> tuple[Source, ...]:
-    """InputError for something that is no source, and for two of the same name."""
-    found = (*_documents(task, store), *_memories(task, store), *map(as_source, task.context.sources))
-    names = [source.name for source in found]
+def build_sources(task: Task, store: Store) -> tuple[Source, ...]:
+    """Build the sources that the task's `context` asks for.
+
+    Documents are indexed beside the playbook, and the index is brought up to date. Raises InputError for an
+    object that is no source, two sources of one name, or documents of which none can be indexed.
+    """
+    wanted = task.context
+    sources: list[Source] = []
+    if wanted.documents is not None:
+        embedder = connect_embedder(wanted.embedder or DEFAULT_EMBEDDER)
+        file = locate_index(store.path)
+        documents = DocumentSource.open(wanted.documents, file, embedder, most=wanted.passages)
+        _require_documents(documents)
+        sources.append(documents)
+    if wanted.memories:
+        embedder = connect_embedder(wanted.embedder or DEFAULT_EMBEDDER)
+        sources.append(MemorySource(store.path, embedder))
+    sources += map(as_source, wanted.sources)
+    names = [source.name for source in sources]
     for name in names:
         if names.count(name) > 1:
             raise InputError(f"Two sources are called {name!r}.", hint="Give each a name of its own.")
-    return found
+    return tuple(sources)
 
 
-def _documents(task: Task, store: Store) -> Iterator[Source]:
-    """The folder `task.context.documents`, in an index beside the playbook that is brought up to date."""
-    if task.context.documents is not None:
-        wanted, file = task.context, index_file(store.path)
-        embed = connect_embedder(wanted.embedder or DEFAULT_EMBEDDER)
-        source = DocumentSource.open(task.context.documents, file, embed, most=wanted.passages)
-        if not source.report.documents:
-            raise _nothing(source.report)
-        yield source
+def fingerprint_sources(sources: Sequence[Source]) -> list[str] | None:
+    """Return what tells whether a run is resumed with the same sources; None where there are none."""
+    prints = []
+    for source in sources:
+        fingerprint = getattr(source, "fingerprint", "")
+        prints.append(f"{source.name} {fingerprint}".strip())
+    return prints or None
 
 
-def _nothing(report: IndexReport) -> InputError:
-    reasons = "; ".join(f"{each.path}: {each.reason}" for each in report.skipped[:5])
-    hint = "Documents are Markdown, text, HTML or PDF files."
-    return InputError(f"Nothing in {report.folder} can be indexed ({reasons}).", hint=hint)
-
-
-def recorded(sources: Sequence[Source]) -> list[str] | None:
-    """What a run keeps of its sources, to know whether it is resumed with the same ones."""
-    return [" ".join((each.name, getattr(each, "fingerprint", ""))).strip() for each in sources] or None
-
-
-def _memories(task: Task, store: Store) -> Iterator[Source]:
-    """What `store` remembers of users and sessions, where `task.context.memories` wants it."""
-    if task.context.memories:
-        yield MemorySource(store.path, connect_embedder(task.context.embedder or DEFAULT_EMBEDDER))
+def _require_documents(source: DocumentSource) -> None:
+    report = source.report
+    if not report.documents:
+        reasons = "; ".join(f"{file.path}: {file.reason}" for file in report.skipped[:5])
+        hint = "Documents are Markdown, text, HTML or PDF files."
+        raise InputError(f"Nothing in {report.folder} can be indexed ({reasons}).", hint=hint)

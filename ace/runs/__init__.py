@@ -1,4 +1,4 @@
-"""What a run amounts to: its metrics, its report, and the report as text."""
+"""Records and statistics of runs: metrics, cost, effects of bullets, and the report of a run."""
 
 from __future__ import annotations
 

@@ -1,11 +1,12 @@
-"""What each bullet contributes, measured: attempts with some bullets left out against attempts with all.
+"""Effects of bullets, measured: attempts with some bullets left out against attempts with all of them.
 
 The unit is a batch, not a sample: its samples share one set of left-out bullets, so they are one draw. For
-each batch the mean loss (right with all bullets, minus right without some) is regressed on which were left
-out; comparing a sample with itself takes its difficulty out. The regression has a penalty, as if every
-effect were drawn from a normal distribution around zero with a spread of 0.5, so it has an answer, and an
-honest, wide interval, with fewer batches than bullets. Sandwich and bootstrap intervals do not: they need
-more batches than bullets, and look narrow where they know nothing. Knows journal payloads, and no store.
+each batch the mean loss (right with all bullets, minus right without some) is regressed on which bullets were
+left out. Comparing a sample with itself takes its difficulty out.
+
+The regression is a ridge: every effect is drawn from a normal distribution around zero with a spread of 0.5.
+So it has an answer, and an honest wide interval, with fewer batches than bullets. Sandwich and bootstrap
+intervals need more batches than bullets, and look narrow where they know nothing.
 """
 
 from __future__ import annotations
@@ -15,27 +16,35 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from ace.runs.steps import StepRecord
+
 if TYPE_CHECKING:
     from numpy import ndarray
 
 _SPREAD = 0.5  # of the effects, before anything was measured
 _VARIANCE = 0.25  # of one comparison, before anything was measured: the most that a coin toss has
-_ROUNDS = 30
+_ROUNDS = 30  # of estimating the residual variance and the effects in turn; they settle well before
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class Ablation:
     """One batch: the bullets left out, and for each sample whether it was right with all and without them."""
 
     without: frozenset[str]
     pairs: tuple[tuple[bool, bool], ...]
 
+    @property
+    def loss(self) -> float:
+        """Return the mean loss of the batch, from -1 to 1."""
+        lost = sum(with_all - without for with_all, without in self.pairs)
+        return lost / len(self.pairs)
+
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """How much more often attempts are right because of a bullet, and the 95% interval of that.
+    """How much more often attempts are right because of a bullet, with the 95% interval of that share.
 
-    `batches` it was left out of, with `samples` in them.
+    The bullet was left out of `batches` batches, with `samples` samples in them.
     """
 
     bullet: str
@@ -46,80 +55,101 @@ class Effect:
     samples: int
 
     @property
-    def sure(self) -> bool:
-        """The interval excludes zero."""
+    def significant(self) -> bool:
+        """Return True if the interval excludes zero."""
         return self.low > 0 or self.high < 0
 
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """`effects` are sorted, the largest first; `causes` counts why attempts failed."""
+    """Effects, the largest first, and how often each cause made attempts fail."""
 
     effects: tuple[Effect, ...] = ()
     causes: Mapping[str, int] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return {"effects": [asdict(each) for each in self.effects], "causes": dict(self.causes or {})}
+        effects = [asdict(effect) for effect in self.effects]
+        return {"effects": effects, "causes": dict(self.causes or {})}
 
 
-def credit_of(payloads: Iterable[Mapping[str, Any]]) -> Credit:
-    """From the journal of a run, in order."""
-    told = list(payloads)
-    causes = Counter(r["cause"] for payload in told for r in payload["results"] if r.get("cause"))
-    return Credit(effects(batches(told)), dict(causes.most_common()))
+def compute_credit(steps: Iterable[StepRecord]) -> Credit:
+    """Compute effects and causes from the journal of a run, in its order.
+
+    A method notes the "cause" of a failure, and as "credit" what became of an attempt without some bullets.
+    """
+    journal = list(steps)
+    causes: Counter[str] = Counter()
+    for step in journal:
+        for result in step.results:
+            cause = result.notes.get("cause")
+            if cause:
+                causes[cause] += 1
+    return Credit(estimate_effects(read_ablations(journal)), dict(causes.most_common()))
 
 
-def batches(payloads: Iterable[Mapping[str, Any]]) -> tuple[Left, ...]:
-    """The batches that bullets were left out of."""
-    found = []
-    for payload in payloads:
-        results = [result for result in payload["results"] if result.get("credit")]
-        if results:
-            pairs = tuple((bool(r["correct"]), bool(r["credit"]["correct"])) for r in results)
-            found.append(Left(frozenset(results[0]["credit"]["without"]), pairs))
-    return tuple(found)
+def read_ablations(steps: Iterable[StepRecord]) -> tuple[Ablation, ...]:
+    """Return the batches that bullets were left out of."""
+    ablations = []
+    for step in steps:
+        pairs = []
+        without: frozenset[str] = frozenset()
+        for result in step.results:
+            credit = result.notes.get("credit")
+            if credit:
+                pairs.append((result.correct, bool(credit["correct"])))
+                without = frozenset(credit["without"])  # the same for the whole batch
+        if pairs:
+            ablations.append(Ablation(without, tuple(pairs)))
+    return tuple(ablations)
 
 
-def effects(measured: Sequence[Left]) -> tuple[Effect, ...]:
-    """The effect of every bullet that was left out at least once."""
-    names = sorted({name for batch in measured for name in batch.without})
-    if not names:
+def estimate_effects(ablations: Sequence[Ablation]) -> tuple[Effect, ...]:
+    """Estimate the effect of every bullet that was left out at least once, the largest first."""
+    bullets = sorted(frozenset().union(*(ablation.without for ablation in ablations)))
+    if not bullets:
         return ()
     import numpy as np
 
-    left_out = np.array([[name in batch.without for name in names] for batch in measured], dtype=float)
-    sizes = np.array([len(batch.pairs) for batch in measured], dtype=float)
-    losses = np.array([_loss(batch) for batch in measured])
-    estimates, errors = _ridge(left_out, losses, sizes)
+    left_out = np.zeros((len(ablations), len(bullets)))
+    for row, ablation in enumerate(ablations):
+        left_out[row] = [bullet in ablation.without for bullet in bullets]
+    sizes = np.array([len(ablation.pairs) for ablation in ablations], dtype=float)
+    losses = np.array([ablation.loss for ablation in ablations])
+    estimates, margins = _fit_ridge(left_out, losses, sizes)
+    batches = left_out.sum(axis=0)
     samples = left_out.T @ sizes
-    found = (
-        Effect(name, estimate, estimate - error, estimate + error, int(count), int(size))
-        for name, estimate, error, count, size in zip(
-            names, estimates.tolist(), errors.tolist(), left_out.sum(axis=0), samples, strict=True
+    effects = []
+    for place, bullet in enumerate(bullets):
+        estimate, margin = float(estimates[place]), float(margins[place])
+        effects.append(
+            Effect(
+                bullet,
+                effect=estimate,
+                low=estimate - margin,
+                high=estimate + margin,
+                batches=int(batches[place]),
+                samples=int(samples[place]),
+            )
         )
-    )
-    return tuple(sorted(found, key=lambda each: (-each.effect, each.bullet)))
+    return tuple(sorted(effects, key=lambda effect: (-effect.effect, effect.bullet)))
 
 
-def _loss(batch: Left) -> float:
-    return sum(whole - rest for whole, rest in batch.pairs) / len(batch.pairs)
+def _fit_ridge(x: ndarray, y: ndarray, weights: ndarray) -> tuple[ndarray, ndarray]:
+    """Return estimates and half the width of their 95% intervals, both of shape (bullets,).
 
-
-def _ridge(x: ndarray, y: ndarray, weights: ndarray) -> tuple[ndarray, ndarray]:
-    """Estimates and half the width of their 95% intervals.
-
-    The residual variance is estimated along with them, one observation's worth of `_VARIANCE` mixed in, so
-    that a few batches that happen to agree do not make it zero.
+    `x` has shape (batches, bullets), `y` and `weights` have shape (batches,). The residual variance is
+    estimated too, with one observation's worth of `_VARIANCE` mixed in: a few batches that happen to agree
+    must not make it zero.
     """
     import numpy as np
     from scipy.stats import t
 
-    gram, right = (x.T * weights) @ x, (x.T * weights) @ y
+    gram, moment = (x.T * weights) @ x, (x.T * weights) @ y
     prior = np.eye(x.shape[1]) / _SPREAD**2
     variance = _VARIANCE
     for _ in range(_ROUNDS):
         covariance = np.linalg.inv(gram / variance + prior)
-        estimates = covariance @ right / variance
+        estimates = covariance @ moment / variance
         spent = float(np.trace(covariance @ gram)) / variance
         free = max(len(y) - spent, 0.0) + 1.0
         residual = float(weights @ (y - x @ estimates) ** 2)

@@ -1,19 +1,18 @@
-"""What a run's model calls took: by role, phase, sample and bullet, and what went wrong with them.
+"""Cost of a run: what its model calls took by role, phase, sample and bullet, and the faults they met.
 
-Pure: from the records of calls and steps. Tokens that a provider had cached are counted apart; seconds are
-by the clock on the wall, so calls that ran at the same time are not added up.
+Pure: computed from the records of calls and steps. Tokens that a provider had cached are counted apart.
+Seconds are wall-clock time, so calls that ran at the same time are not added up.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ace.llm.client import Usage
 from ace.llm.journal import Call
-from ace.runs.records import Step
 from ace.runs.steps import StepRecord
 
 _GENERATOR = "generator"
@@ -21,7 +20,7 @@ _GENERATOR = "generator"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What the calls of one role, phase or sample took; `usage.seconds` is wall time."""
+    """What the calls of one role, phase or sample took; `usage.seconds` is wall-clock time."""
 
     name: str
     usage: Usage
@@ -38,7 +37,7 @@ class BulletRow:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """The tables. `unlearned`: what was spent on samples of which no lesson was kept."""
+    """The cost tables of a run. `unlearned` was spent on samples of which no lesson was kept."""
 
     total: Usage
     roles: tuple[Row, ...]
@@ -51,46 +50,65 @@ class Cost:
         return asdict(self)
 
 
-def cost_of(calls: Sequence[Call], steps: Iterable[Step]) -> Cost:
-    """Samples and bullets come with the dearest first."""
-    bullets, unlearned = _bullets(calls, steps)
+def compute_cost(calls: Sequence[Call], steps: Iterable[StepRecord]) -> Cost:
+    """Compute the cost tables; samples and bullets come with the dearest first."""
+    unspent = _collect_lessons(calls)
+    spent: dict[str, Usage] = defaultdict(Usage)
+    fixed: dict[str, dict[str, None]] = defaultdict(dict)  # bullet -> its samples, in order
+    for step in steps:
+        for lesson in _list_lessons(step, unspent):
+            usage = sum((unspent.pop(key, Usage()) for key in lesson.calls), Usage())
+            for bullet in lesson.bullets:
+                spent[bullet] += _divide(usage, len(lesson.bullets))
+                if lesson.sample:
+                    fixed[bullet][lesson.sample] = None
+    bullets = [BulletRow(bullet, usage, tuple(fixed[bullet])) for bullet, usage in spent.items()]
+    samples = _group_usage(calls, lambda call: call.key.sample)
     return Cost(
-        total=used(calls),
-        roles=_rows(calls, lambda call: call.key.role),
-        phases=_rows(calls, lambda call: call.phase),
-        samples=_dearest(_rows(calls, lambda call: call.key.sample)),
-        bullets=bullets,
-        unlearned=unlearned,
+        total=sum_usage(calls),
+        roles=_group_usage(calls, lambda call: call.key.role),
+        phases=_group_usage(calls, lambda call: call.phase),
+        samples=tuple(sorted(samples, key=lambda row: (-count_tokens(row.usage), row.name))),
+        bullets=tuple(sorted(bullets, key=lambda row: (-count_tokens(row.usage), row.bullet))),
+        unlearned=sum(unspent.values(), Usage()),
     )
 
 
-def used(calls: Sequence[Call]) -> Usage:
-    """The sum, with the seconds in which at least one of them was under way."""
-    return replace(sum((call.usage for call in calls), Usage()), seconds=wall(calls))
-
-
-def usage_by_role(calls: Iterable[Call]) -> dict[str, Usage]:
-    """Seconds are those of the calls, added up."""
-    found: dict[str, Usage] = {}
+def sum_usage(calls: Sequence[Call]) -> Usage:
+    """Return the sum, with the seconds in which at least one of the calls was under way."""
+    total = Usage()
     for call in calls:
-        found[call.key.role] = found.get(call.key.role, Usage()) + call.usage
-    return found
+        total += call.usage
+    return replace(total, seconds=measure_wall_time(calls))
 
 
-def wall(calls: Iterable[Call]) -> float:
-    """Seconds in which at least one of the calls was under way."""
-    return _covered((call.started, call.usage.seconds) for call in calls)
+def sum_usage_by_role(calls: Iterable[Call]) -> dict[str, Usage]:
+    """Return the sum for each role; here seconds are those of the calls, added up."""
+    usage: dict[str, Usage] = {}
+    for call in calls:
+        usage[call.key.role] = usage.get(call.key.role, Usage()) + call.usage
+    return usage
 
 
-def worked(calls: Iterable[Call], steps: Iterable[StepRecord]) -> float:
-    """Seconds in which a step or a call was under way: what is known of sessions that were killed."""
-    told = [(call.started, call.usage.seconds) for call in calls]
-    told += [(step.started, step.seconds) for step in steps if step.started]
-    return _covered(told)
+def measure_wall_time(calls: Iterable[Call]) -> float:
+    """Return the seconds in which at least one of the calls was under way."""
+    return _measure_union((call.started, call.usage.seconds) for call in calls)
 
 
-def _covered(spans: Iterable[tuple[float, float]]) -> float:
-    """The length of the union of spans, each a start and a length."""
+def measure_working_time(calls: Iterable[Call], steps: Iterable[StepRecord]) -> float:
+    """Return the seconds in which a step or a call was under way.
+
+    This is all that is known of sessions that were killed.
+    """
+    spans = [(call.started, call.usage.seconds) for call in calls]
+    for step in steps:
+        if step.started:
+            spans.append((step.started, step.seconds))
+    return _measure_union(spans)
+
+
+def _measure_union(spans: Iterable[tuple[float, float]]) -> float:
+    """Return the length of the union of spans, each a start and a length."""
     total, until = 0.0, 0.0
     for start, length in sorted(spans):
         total += max(0.0, start + length - max(start, until))
@@ -98,107 +116,93 @@ def _covered(spans: Iterable[tuple[float, float]]) -> float:
     return total
 
 
-def faults_met(calls: Iterable[Call]) -> list[dict[str, Any]]:
-    """Every fault as JSON, with the role and the sample of its call."""
-    return [
-        {"role": call.key.role, "sample": call.key.sample, **asdict(fault)}
-        for call in sorted(calls, key=lambda call: call.key.sample)
-        for fault in call.faults
-    ]
+def list_faults(calls: Iterable[Call]) -> list[dict[str, Any]]:
+    """Return every fault as JSON, with the role and the sample of its call, ordered by sample."""
+    faults = []
+    for call in sorted(calls, key=lambda call: call.key.sample):
+        for fault in call.faults:
+            faults.append({"role": call.key.role, "sample": call.key.sample, **asdict(fault)})
+    return faults
 
 
-def faults_counted(calls: Iterable[Call]) -> dict[str, dict[str, int]]:
-    """Kind -> what was done about it -> how often."""
-    met = Counter((fault.kind, _plain(fault.action)) for call in calls for fault in call.faults)
+def count_faults(calls: Iterable[Call]) -> dict[str, dict[str, int]]:
+    """Count faults by kind, then by what was done about them."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for call in calls:
+        for fault in call.faults:
+            action = fault.action.partition(" after ")[0]  # without how long it was waited
+            counts[fault.kind, action] += 1
     table: dict[str, dict[str, int]] = defaultdict(dict)
-    for (kind, action), count in sorted(met.items()):
+    for (kind, action), count in sorted(counts.items()):
         table[kind][action] = count
     return dict(table)
 
 
-def _plain(action: str) -> str:
-    """Without how long it was waited."""
-    return action.partition(" after ")[0]
-
-
-def _rows(calls: Iterable[Call], name: Callable[[Call], str]) -> tuple[Row, ...]:
-    groups: dict[str, list[Call]] = defaultdict(list)
-    for call in calls:
-        groups[name(call)].append(call)
-    return tuple(Row(key, used(group)) for key, group in groups.items())
-
-
-def _dearest(rows: Iterable[Row]) -> tuple[Row, ...]:
-    return tuple(sorted(rows, key=lambda row: (-_price(row.usage), row.name)))
-
-
-def _price(usage: Usage) -> int:
-    """In tokens, not dollars: so models that are free, or whose price is unknown, can be compared."""
+def count_tokens(usage: Usage) -> int:
+    """Return prompt and completion tokens: a price even of models that are free or whose price is unknown."""
     return usage.prompt_tokens + usage.completion_tokens
 
 
-def _bullets(calls: Sequence[Call], steps: Iterable[Step]) -> tuple[tuple[BulletRow, ...], Usage]:
-    """What a sample's lessons took goes to the bullets they became, in equal parts."""
-    lessons = _lessons(calls)
-    cost: dict[str, Usage] = defaultdict(Usage)
-    fixed: dict[str, dict[str, None]] = defaultdict(dict)
-    for step in steps:
-        kept = step.payload.get("kept", {})
-        if not step.payload.get("results"):  # curation: no sample was wrong before
-            spent = [lessons.pop(key) for key in list(lessons) if key[0] == step.number and kept]
-            _share(cost, sum(spent, Usage()), list(kept))
-            continue
-        asked = _asked_for(step)
-        for sample, bullets in _by_sample(kept).items():
-            spent = [lessons.pop((step.number, name), Usage()) for name in asked.get(sample, [sample])]
-            _share(cost, sum(spent, Usage()), bullets)
-            for bullet in bullets:
-                fixed[bullet][sample] = None
-    rows = (BulletRow(name, usage, tuple(fixed[name])) for name, usage in cost.items())
-    ordered = sorted(rows, key=lambda row: (-_price(row.usage), row.bullet))
-    return tuple(ordered), sum(lessons.values(), Usage())
+def _group_usage(calls: Iterable[Call], name: Callable[[Call], str]) -> tuple[Row, ...]:
+    groups: dict[str, list[Call]] = defaultdict(list)
+    for call in calls:
+        groups[name(call)].append(call)
+    return tuple(Row(key, sum_usage(group)) for key, group in groups.items())
 
 
-def _asked_for(step: Step) -> dict[str, list[str]]:
-    """Sample -> the names its calls were made for: of a recorded attempt that is the attempt's own."""
-    names: dict[str, list[str]] = defaultdict(list)
-    for result in step.payload["results"]:
-        names[result["sample"]].append(result.get("calls", result["sample"]))
-    return {sample: list(dict.fromkeys(found)) for sample, found in names.items()}
+def _collect_lessons(calls: Iterable[Call]) -> dict[tuple[int, str], Usage]:
+    """Return what was spent on each sample of a step beyond its attempt, which is made in any case.
 
-
-def _share(cost: dict[str, Usage], spent: Usage, bullets: Sequence[str]) -> None:
-    for bullet in bullets:
-        cost[bullet] += _part(spent, len(bullets))
-
-
-def _lessons(calls: Iterable[Call]) -> dict[tuple[int, str], Usage]:
-    """What was spent on each sample of a step beyond its own attempt, which is made anyway."""
+    The attempt is the generator's first request, however often it had to be asked.
+    """
     groups: dict[tuple[int, str], list[Call]] = defaultdict(list)
     for call in calls:
         groups[call.key.step, call.key.sample].append(call)
-    beyond = {key: _beyond_the_attempt(group) for key, group in groups.items()}
-    return {key: used(group) for key, group in beyond.items() if group}
+    lessons = {}
+    for key, group in groups.items():
+        first = group[0].key
+        if first.role == _GENERATOR:
+            group = [call for call in group if call.key.request != first.request]
+        if group:
+            lessons[key] = sum_usage(group)
+    return lessons
 
 
-def _beyond_the_attempt(calls: Sequence[Call]) -> list[Call]:
-    """The attempt is the generator's first request, however often it had to be asked."""
-    first = calls[0].key
-    if first.role != _GENERATOR:
-        return list(calls)
-    return [call for call in calls if call.key.request != first.request]
+@dataclass(frozen=True, slots=True)
+class _Lesson:
+    """The bullets that one sample led to, and the (step, name) keys of the calls made for them.
+
+    `sample` is empty for a curation: it fixes no sample, because none was wrong before.
+    """
+
+    sample: str
+    bullets: Sequence[str]
+    calls: Sequence[tuple[int, str]]
 
 
-def _by_sample(kept: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = defaultdict(list)
-    for bullet, samples in kept.items():
-        for sample in dict.fromkeys(samples):
-            found[sample].append(bullet)
-    return found
+def _list_lessons(step: StepRecord, unspent: Iterable[tuple[int, str]]) -> list[_Lesson]:
+    """Return the lessons of a step; a curation has one, with all of its calls that are in `unspent`."""
+    proofs = step.proofs
+    callers: dict[str, dict[str, None]] = defaultdict(dict)  # sample -> names of its calls, in order
+    for result in step.results:
+        callers[result.sample][result.caller] = None
+    if proofs and not callers:
+        return [_Lesson("", list(proofs), [key for key in unspent if key[0] == step.number])]
+    bullets: dict[str, dict[str, None]] = defaultdict(dict)  # sample -> its bullets, in order
+    for bullet, samples in proofs.items():
+        for sample in samples:
+            bullets[sample][bullet] = None
+    lessons = []
+    for sample, proven in bullets.items():
+        names = callers.get(sample) or [sample]
+        lessons.append(_Lesson(sample, list(proven), [(step.number, name) for name in names]))
+    return lessons
 
 
-def _part(usage: Usage, parts: int) -> Usage:
-    cost = None if usage.cost is None else usage.cost / parts
+def _divide(usage: Usage, parts: int) -> Usage:
+    cost = usage.cost
+    if cost is not None:
+        cost /= parts
     return Usage(
         calls=round(usage.calls / parts),
         prompt_tokens=round(usage.prompt_tokens / parts),

@@ -1,74 +1,69 @@
-"""Whether a stream of right and wrong answers got worse. Pure: knows no runs, models or playbooks.
+"""Drift: detecting that a stream of right and wrong answers got worse. Pure; knows no runs or models.
 
-The test is HDDM-W of `river`: weighted averages before and after, compared by a Hoeffding-like bound. It
-speaks of answers that got worse only, not of a playbook that is getting better. It says that they did, and
-`onset` since when: the split at which two shares of right answers, the later one lower, are most likely.
+The test is HDDM-W (Frias-Blanco et al., IEEE TKDE 2015) as `river` has it: weighted averages before and
+after, compared by a Hoeffding-like bound. It reports only answers that got worse, not a playbook that is
+getting better. `locate_onset` then says since when.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import log
-from typing import Protocol
 
 from ace.errors import InputError
 
-_CONFIDENCE = 0.03  # see docs/decisions.md: found within 15 answers, a false alarm in some 800
+_CONFIDENCE = 0.03  # see docs/decisions.md: a change shows within 15 answers, a false alarm in some 800
 
 
-class Watch(Protocol):
-    """Told of one answer after the other."""
-
-    def __call__(self, right: bool) -> bool:
-        """True when the answers have got worse than they were. It then starts anew."""
-        ...
+DriftDetector = Callable[[bool], bool]
+"""Takes whether each answer was right; returns True when answers have got worse, and then starts anew."""
 
 
-class Unwatched:
-    """Never finds a change: the comparison."""
+def make_drift_detector(wanted: bool) -> DriftDetector:
+    """Return a detector of changes in the share of wrong answers, or the control, which never finds any.
 
-    def __call__(self, right: bool) -> bool:
-        return False
-
-
-class Hddm:
-    """Finds a change in the share of wrong answers."""
-
-    def __init__(self) -> None:
-        try:
-            from river.drift.binary import HDDMW
-        except ImportError as error:
-            raise InputError(
-                "Watching for changes needs the package `river`.",
-                hint="Install it with `pip install 'ace-playbook[online]'`, or go without: --no-drift.",
-            ) from error
-        self._test = HDDMW(drift_confidence=_CONFIDENCE)
-
-    def __call__(self, right: bool) -> bool:
-        self._test.update(not right)
-        return bool(self._test.drift_detected)
-
-
-def watch(wanted: bool) -> Watch:
-    return Hddm() if wanted else Unwatched()
-
-
-def onset(right: Sequence[bool]) -> int:
-    """The place of the first answer after the change, 0 where no split has worse answers behind it.
-
-    O(n). The estimate is good to a few answers: a right one after the change may count as before it.
+    Raises InputError where `river` is not installed.
     """
-    total, best, place, before = sum(right), float("-inf"), 0, 0
-    for split in range(1, len(right)):
+    if not wanted:
+        return lambda right: False
+    try:
+        from river.drift.binary import HDDMW
+    except ImportError as error:
+        raise InputError(
+            "Watching for changes needs the package `river`.",
+            hint="Install it with `pip install 'ace-playbook[online]'`, or go without: --no-drift.",
+        ) from error
+    test = HDDMW(drift_confidence=_CONFIDENCE)
+
+    def detect(right: bool) -> bool:
+        test.update(not right)
+        return bool(test.drift_detected)
+
+    return detect
+
+
+def locate_onset(right: Sequence[bool]) -> int:
+    """Return the place of the first answer after the change, 0 where no split has worse answers behind it.
+
+    The split is the most likely one for two shares of right answers, the later one lower. O(n). The estimate
+    is good to a few answers: a right answer after the change may count as one before it.
+    """
+    total, size = sum(right), len(right)
+    best, place, before = float("-inf"), 0, 0
+    for split in range(1, size):
         before += right[split - 1]
-        after, left = total - before, len(right) - split
-        likelihood = _log_likelihood(before, split) + _log_likelihood(after, left)
-        if before * left > after * split and likelihood > best:
+        after, rest = total - before, size - split
+        worse = before * rest > after * split  # the share of right answers fell
+        likelihood = _log_likelihood(before, split) + _log_likelihood(after, rest)
+        if worse and likelihood > best:
             best, place = likelihood, split
     return place
 
 
 def _log_likelihood(right: int, total: int) -> float:
-    """Of so many right answers, at the share that makes them most likely."""
-    wrong = total - right
-    return sum(count * log(count / total) for count in (right, wrong) if count)
+    """Return the log-likelihood of so many right answers at the share that makes them most likely."""
+    likelihood = 0.0
+    for count in (right, total - right):
+        if count:
+            likelihood += count * log(count / total)
+    return likelihood

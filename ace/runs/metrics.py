@@ -9,9 +9,10 @@ from operator import itemgetter
 
 
 def wilson(correct: int, total: int) -> tuple[float, float]:
-    """The 95% Wilson score interval of a proportion; no samples know nothing, so (0, 1).
+    """Return the 95% Wilson score interval of a proportion; (0, 1) where nothing was counted.
 
-    Wilson and not the normal approximation: counts here are small and often 0 or all.
+    Wilson and not the normal approximation: counts here are small and often 0 or all. Raises ValueError for
+    counts that are no proportion.
     """
     from scipy.stats import binomtest
 
@@ -24,19 +25,21 @@ def wilson(correct: int, total: int) -> tuple[float, float]:
 
 
 def mcnemar(before: Sequence[bool], after: Sequence[bool]) -> float:
-    """Exact two-sided McNemar test: how surprising the changes are if they were coin tosses.
+    """Return the p-value of the exact two-sided McNemar test: how surprising changes are as coin tosses.
 
-    The two sequences score the same samples in the same order.
+    The two sequences score the same samples in the same order. Raises ValueError if their lengths differ.
     """
     from scipy.stats import binomtest
 
-    won = [now for was, now in zip(before, after, strict=True) if was != now]
-    return float(binomtest(sum(won), len(won)).pvalue) if won else 1.0
+    changes = [now for was, now in zip(before, after, strict=True) if was != now]
+    if not changes:
+        return 1.0
+    return float(binomtest(sum(changes), len(changes)).pvalue)
 
 
 @dataclass(frozen=True, slots=True)
 class Flows:
-    """What became of each sample between two scorings of it: names of samples, in the order of the first."""
+    """The fate of each sample between two scorings: names of samples, in the order of the first scoring."""
 
     fixed: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
@@ -44,21 +47,25 @@ class Flows:
     still_right: tuple[str, ...] = ()
 
 
-def flows(before: Mapping[str, bool], after: Mapping[str, bool]) -> Flows:
-    """Samples that only one of the two scored are in none of the four."""
-    both = [name for name in before if name in after]
-
-    def of(was: bool, now: bool) -> tuple[str, ...]:
-        return tuple(name for name in both if (before[name], after[name]) == (was, now))
-
-    return Flows(of(False, True), of(True, False), of(False, False), of(True, True))
+def compare_scorings(before: Mapping[str, bool], after: Mapping[str, bool]) -> Flows:
+    """Sort samples by their fate; a sample that only one scoring has is in none of the four."""
+    groups: dict[tuple[bool, bool], list[str]] = {}
+    for name, was_right in before.items():
+        if name in after:
+            groups.setdefault((bool(was_right), bool(after[name])), []).append(name)
+    return Flows(
+        fixed=tuple(groups.get((False, True), ())),
+        broken=tuple(groups.get((True, False), ())),
+        still_failing=tuple(groups.get((False, False), ())),
+        still_right=tuple(groups.get((True, True), ())),
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class EpochChange:
     """How many samples an epoch fixed, broke and left as they were, of those that can be compared.
 
-    `instability`: the share of repeated answers that differ from the answer before; None without any.
+    `instability` is the share of repeated answers that differ from the answer before; None without any.
     """
 
     epoch: int
@@ -69,47 +76,58 @@ class Turn:
     instability: float | None = None
 
 
-def turns(measured: Iterable[tuple[int, str, bool]]) -> list[Turn]:
-    """From (epoch, sample, right) in the order of the answers, one turn for each epoch, in that order.
+def summarise_epochs(answers: Iterable[tuple[int, str, bool]]) -> list[EpochChange]:
+    """Summarise (epoch, sample, right) in the order of the answers, with one change for each epoch.
 
-    What a sample was before an epoch is its last answer in earlier ones, or else its first in this one.
+    A sample is compared with its last answer in earlier epochs, or else with its first answer in this one.
     """
     latest: dict[str, bool] = {}
-    found: list[Turn] = []
-    for epoch, answers in groupby(measured, key=itemgetter(0)):
-        before, after, changed = dict[str, bool](), dict[str, bool](), list[bool]()
-        for _, sample, right in answers:
+    epochs: list[EpochChange] = []
+    for epoch, group in groupby(answers, key=itemgetter(0)):
+        before: dict[str, bool] = {}
+        after: dict[str, bool] = {}
+        differs: list[bool] = []
+        for _, sample, right in group:
             if sample in latest:
                 before.setdefault(sample, latest[sample])
-                changed.append(latest[sample] != right)
+                differs.append(latest[sample] != right)
                 after[sample] = right
             latest[sample] = right
-        became = flows(before, after)
-        found.append(
-            Turn(
-                epoch,
-                len(became.fixed),
-                len(became.broken),
-                len(became.still_failing),
-                len(became.still_right),
-                sum(changed) / len(changed) if changed else None,
-            )
+        flows = compare_scorings(before, after)
+        instability = None
+        if differs:
+            instability = sum(differs) / len(differs)
+        change = EpochChange(
+            epoch,
+            fixed=len(flows.fixed),
+            broken=len(flows.broken),
+            still_failing=len(flows.still_failing),
+            still_right=len(flows.still_right),
+            instability=instability,
         )
-    return found
+        epochs.append(change)
+    return epochs
 
 
-def moving(right: Sequence[bool], window: int) -> list[tuple[int, int]]:
-    """Right answers and how many count, after each answer: of the last `window`, fewer at the start."""
+def compute_moving_accuracy(right: Sequence[bool], window: int) -> list[tuple[int, int]]:
+    """Return (right answers, answers counted) after each answer: of the last `window`, fewer at the start.
+
+    Raises ValueError for a window below 1.
+    """
     if window < 1:
         raise ValueError(f"a window of {window} holds nothing")
     sums = [0, *accumulate(map(int, right))]
-    starts = [max(0, end - window) for end in range(1, len(sums))]
-    return [(sums[end] - sums[start], end - start) for end, start in enumerate(starts, start=1)]
+    counts = []
+    for end in range(1, len(sums)):
+        start = max(0, end - window)
+        counts.append((sums[end] - sums[start], end - start))
+    return counts
 
 
-def pooled(counts: Sequence[tuple[int, int]], most: int) -> Iterator[tuple[int, int, int]]:
-    """Neighbouring (right, total) counts, added up to at most `most`: (last index, right, total) of each."""
-    size = -(-len(counts) // most) if counts else 1
+def pool_counts(counts: Sequence[tuple[int, int]], most: int) -> Iterator[tuple[int, int, int]]:
+    """Add up neighbouring (right, total) counts to at most `most` sums; yield (last index, right, total)."""
+    size = max(1, -(-len(counts) // most))
     for start in range(0, len(counts), size):
         part = counts[start : start + size]
-        yield start + len(part) - 1, sum(right for right, _ in part), sum(total for _, total in part)
+        rights, totals = zip(*part, strict=True)
+        yield start + len(part) - 1, sum(rights), sum(totals)

@@ -1,4 +1,4 @@
-"""What the store hands out beside playbooks: one frozen record for each kind of row.
+"""Records that the store returns beside playbooks: one frozen value for each kind of row.
 
 Knows nothing about SQL.
 """
@@ -13,6 +13,20 @@ from ace.playbook.model import Delta, Operation, Playbook, Rejection
 
 Outcome = Literal["accepted", "rejected"]
 RunStatus = Literal["running", "done", "failed", "capped", "interrupted"]
+
+
+class MemoryRule(StrEnum):
+    """Name the rule that refused a proposed memory; NONE for an accepted one. The values are stored."""
+
+    NONE = ""
+    EMPTY = "empty"
+    TOO_LONG = "too long"
+    SECRET = "secret"  # noqa: S105 (the name of a rule)
+    INSTRUCTION = "instruction"
+    DUPLICATE = "duplicate"
+    UNSUPPORTED = "unsupported"
+    MALFORMED = "malformed"
+    UNKNOWN = "unknown"  # a rule that this release does not know
 
 
 class Reason(StrEnum):
@@ -34,7 +48,6 @@ class Reason(StrEnum):
     KNOWN = "known"  # an earlier step has already decided it
     NO_LESSON = "no_lesson"  # the role proposed nothing
     UNREACHABLE = "unreachable"  # the model could not be reached
-    REFUSED = "refused"  # the model refused the request
     UNUSABLE_REPLY = "unusable_reply"  # the role's reply could not be used
     EDITED_ELSEWHERE = "edited_elsewhere"  # another writer edited the same bullets in the meantime
     BESIDE_OTHERS = "beside_others"  # it fails beside other lessons of its batch
@@ -49,9 +62,12 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One committed delta. `hash` covers the hashes of `parent` and `merged`, the delta, `author` and
-    `reason`; `number`, `branch`, `run` and `created` (ISO 8601, UTC) stay outside it, so that the same
-    work gives the same hash. Numbers count over all branches; `merged` is what a merge took in.
+    """Describe one committed delta.
+
+    `hash` covers the hashes of `parent` and `merged`, the delta, `author` and `reason`. It leaves out
+    `number`, `branch`, `run` and `created` (ISO 8601, UTC), so that the same work gives the same hash.
+    Numbers count over all branches. `merged` is the version of another branch that a merge took in;
+    `operations` counts the operations that applied.
     """
 
     number: int
@@ -68,7 +84,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A line of versions: `version` is its newest, `base` where it left another one (None for main)."""
+    """Name a line of versions: `version` is its newest, `base` where it left another one (None for main)."""
 
     name: str
     version: int
@@ -78,7 +94,7 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """A name for one version. It can be given to another one later."""
+    """Name one version. A tag can be moved to another version later."""
 
     name: str
     version: int
@@ -87,7 +103,7 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """What a commit did. When nothing applied, `version` is the head as it was."""
+    """Report the result of a commit. If no operation applied, `version` is the unchanged head."""
 
     version: Version
     playbook: Playbook
@@ -96,7 +112,7 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Touch:
-    """One operation that touched a bullet, the version it is part of, and the episodes it rests on."""
+    """Pair an operation on a bullet with its version and with the episodes that justified it."""
 
     version: Version
     operation: Operation
@@ -105,7 +121,7 @@ class Touch:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something in the file that is not what it should be; `version` where it belongs to one."""
+    """Describe one fault that `Store.verify` found; `version` is set if the fault belongs to one."""
 
     version: int | None
     text: str
@@ -134,10 +150,10 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What somebody said of an answer after it was given: the right one, if they knew it, and anything else.
+class AnswerFeedback:
+    """Judge an answer after it was given: `right`, the `expected` answer if it is known, and a free `text`.
 
-    The store adds `created`, a number, and the run that the episode belongs to.
+    `episode` is the id that came with the answer. The store sets `created`, `number` and `run`.
     """
 
     episode: str
@@ -152,7 +168,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One execution of the loop. `report` is there once it has ended."""
+    """Describe one execution of the loop. `report` is None until the run has ended."""
 
     id: int
     kind: str
@@ -166,7 +182,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One row of a run's journal. `version` is the head once the step was done."""
+    """Record one step in a run's journal. `version` is the head after the step."""
 
     run: int
     number: int
@@ -177,9 +193,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class MemoryProposal:
-    """What a model thought should be remembered of a conversation, and what became of it.
+    """Record a memory that a model proposed from a conversation, and what was decided.
 
-    `proposal` holds its fields; `why` begins with the rule that spoke against it; `memory` is the id it got.
+    `proposal` holds the proposed fields. `rule` is the rule that refused it, `why` the sentence for people.
+    `memory` is the id of the memory that an accepted proposal became; `same_as` is the id of the memory
+    that already says what a refused duplicate said.
     """
 
     user: str
@@ -190,15 +208,21 @@ class MemoryProposal:
     why: str = ""
     memory: str = ""
     author: str = ""
+    rule: MemoryRule = MemoryRule.NONE
+    same_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """What forgetting did. `redacted`: table -> rows; `exports`: files that were written again.
+    """Report what `Store.forget` did.
 
-    `remaining` names places that hold the text still and are not for forgetting to change. `scrubbed`: no
-    byte of it is left in the file; otherwise somebody else has it open, and `Store.scrub` has to be called
-    later. `short` texts were too common to be looked for in other records.
+    `memories`: ids of the deleted memories.
+    `redacted`: table -> number of rows in which their texts were blacked out.
+    `exports`: export files that were rewritten without them.
+    `remaining`: places that still hold the texts and that forgetting does not change.
+    `scrubbed`: True if no byte of the texts is left in the file. It is False while another process has the
+    file open; call `Store.scrub` later.
+    `short`: number of values too short and common to be searched for in other records.
     """
 
     memories: tuple[str, ...]
@@ -211,7 +235,7 @@ class Forgotten:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """Ids: those that are new here, were here already, and were forgotten here and stay so."""
+    """List memory ids of an import: added, known, and those that were forgotten here and stay so."""
 
     added: tuple[str, ...]
     known: tuple[str, ...]

@@ -1,6 +1,6 @@
-"""What a finished run reports: the scores before and after, what was learned, what it took.
+"""The report of a finished run: scores before and after, what was learned, what it took.
 
-A value that turns into JSON and back. Knows nothing of how the run was made or where it is kept.
+A value that turns into JSON and back. Knows nothing of how the run was made or where it is stored.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ from typing import Any
 
 from ace.llm.client import Usage
 from ace.playbook.model import Bullet, Status
-from ace.runs.metrics import Turn, wilson
+from ace.runs.metrics import EpochChange, wilson
+from ace.runs.run_text import render_report
+
+_SCORES = ("before", "after", "recorded", "recent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,9 @@ class Score:
 
     @property
     def accuracy(self) -> float:
-        return self.correct / self.total if self.total else 0.0
+        if not self.total:
+            return 0.0
+        return self.correct / self.total
 
     @property
     def ci95(self) -> tuple[float, float]:
@@ -40,8 +45,10 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Version `new` met `old`, which was selected so far: `wins` samples only the new one got right, `losses`
-    only the old one, of `compared`. `asked` of `total` samples were enough to decide. `phase` tells when.
+    """Version `new` against `old`, which was selected so far, in validation `phase`.
+
+    `wins` are samples that only the new version got right, `losses` those that only the old one did, of
+    `compared` samples. `asked` of `total` validation samples were enough to decide.
     """
 
     phase: str
@@ -57,18 +64,24 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """One learn, online or eval run. `before` is None where nothing was measured before learning.
+    """The result of one learn, online or eval run.
 
-    `after` is the score of version `selected`; for online, of the answers as they were given. `validated`: a
-    validation set chose `selected`. `verified`: a lesson was kept only if re-solving its sample with it
-    succeeded. `stopped` is why the run ended early, else empty. `learned`: bullets this run added or changed;
-    `quarantined`: how many of `bullets` wait for proof and are not used. `recorded`: the score of the
-    recorded attempts that were learned from, if any were; `skipped` others are at held-out samples.
-    `comparisons` are how versions came to be selected, or rejected, in order; `epochs` what
-    became of training samples that were asked more than once.
-    Online: `recent` is the score of the last answers, as many as the run's window; `changes` says after how
-    many answers each change for the worse was found; `unjudged` answers have had no feedback yet.
-    `notes` say what went wrong beside: why samples gave no answer, which documents were left out.
+    Scores: `before` is None where nothing was measured before learning. `after` is the score of version
+    `selected`; for online, of the answers as they were served. `recorded` is the score of the recorded
+    attempts that were learned from, if any were; `skipped` others belong to held-out samples.
+
+    Selection: `validated` says that a validation set chose `selected`. `comparisons` say how versions came
+    to be selected or rejected, in order. `verified`: a lesson was kept only if solving its sample again with
+    it succeeded. `stopped` is why the run ended early, else empty.
+
+    Playbook: `learned` are the bullets that this run added or changed; `quarantined` of its `bullets` wait
+    for proof and are not used. `epochs` summarise training samples that were asked more than once.
+
+    Online: `recent` is the score of the last answers, as many as the run's window. `changes` are the numbers
+    of answers after which a change for the worse was detected. `unjudged` answers have no feedback yet.
+
+    `notes` say what else went wrong: why samples gave no answer, which documents were left out. `seconds` is
+    wall-clock time, `usage` what calls took by role, `models` the model of each role.
     """
 
     kind: str
@@ -96,53 +109,45 @@ class Report:
     recorded: Score | None = None
     skipped: int = 0
     comparisons: tuple[Comparison, ...] = ()
-    epochs: tuple[Turn, ...] = ()
+    epochs: tuple[EpochChange, ...] = ()
     recent: Score | None = None
     changes: tuple[int, ...] = ()
     unjudged: int = 0
     notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """The object that `--json` prints and the store keeps."""
-        plain = {item.name: getattr(self, item.name) for item in fields(self)}
-        return plain | {
-            "before": self.before and self.before.to_json(),
-            "after": self.after and self.after.to_json(),
-            "recorded": self.recorded and self.recorded.to_json(),
-            "recent": self.recent and self.recent.to_json(),
-            "changes": list(self.changes),
-            "notes": list(self.notes),
-            "usage": {role: asdict(usage) for role, usage in self.usage.items()},
-            "models": dict(self.models),
-            "learned": [asdict(bullet) for bullet in self.learned],
-            "comparisons": [asdict(met) for met in self.comparisons],
-            "epochs": [asdict(turn) for turn in self.epochs],
-        }
+        """Return the object that `--json` prints and the store keeps."""
+        data: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
+        for name in _SCORES:
+            data[name] = data[name] and data[name].to_json()
+        for name in ("learned", "comparisons", "epochs"):
+            data[name] = [asdict(item) for item in data[name]]
+        for name in ("changes", "notes"):
+            data[name] = list(data[name])
+        data["usage"] = {role: asdict(usage) for role, usage in self.usage.items()}
+        data["models"] = dict(self.models)
+        return data
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Report:
-        """Reads what `to_json` wrote; keys that a later release added are passed over."""
-        known = {item.name for item in fields(cls)}
-        plain = {name: value for name, value in data.items() if name in known}
-        read: dict[str, Any] = {
-            "before": plain.get("before") and Score.from_json(plain["before"]),
-            "after": plain.get("after") and Score.from_json(plain["after"]),
-            "recorded": plain.get("recorded") and Score.from_json(plain["recorded"]),
-            "recent": plain.get("recent") and Score.from_json(plain["recent"]),
-            "changes": tuple(plain.get("changes", ())),
-            "notes": tuple(plain.get("notes", ())),
-            "usage": {role: Usage(**usage) for role, usage in plain.get("usage", {}).items()},
-            "learned": tuple(_bullet(bullet) for bullet in plain.get("learned", ())),
-            "epochs": tuple(Turn(**turn) for turn in plain.get("epochs", ())),
-            "comparisons": tuple(Comparison(**met) for met in plain.get("comparisons", ())),
-        }
-        return cls(**{**plain, **read})
+        """Read what `to_json` wrote; keys that a later release added are ignored."""
+        names = {item.name for item in fields(cls)}
+        values: dict[str, Any] = {name: value for name, value in data.items() if name in names}
+        for name in _SCORES:
+            if values.get(name):
+                values[name] = Score.from_json(values[name])
+        values["changes"] = tuple(values.get("changes", ()))
+        values["notes"] = tuple(values.get("notes", ()))
+        values["usage"] = {role: Usage(**usage) for role, usage in values.get("usage", {}).items()}
+        values["learned"] = tuple(_read_bullet(bullet) for bullet in values.get("learned", ()))
+        values["epochs"] = tuple(EpochChange(**epoch) for epoch in values.get("epochs", ()))
+        values["comparisons"] = tuple(Comparison(**pair) for pair in values.get("comparisons", ()))
+        return cls(**values)
 
     def __str__(self) -> str:
-        from ace.runs.run_text import closing  # it imports this module
-
-        return closing(self)
+        return render_report(self)
 
 
-def _bullet(data: Mapping[str, Any]) -> Bullet:
-    return Bullet(**{**data, "status": Status(data["status"]), "provenance": tuple(data["provenance"])})
+def _read_bullet(data: Mapping[str, Any]) -> Bullet:
+    status, provenance = Status(data["status"]), tuple(data["provenance"])
+    return Bullet(**{**data, "status": status, "provenance": provenance})

@@ -10,175 +10,200 @@ from functools import reduce
 from operator import add
 from shlex import quote
 from textwrap import indent, wrap
+from typing import TYPE_CHECKING
 
 from ace.llm.client import Usage
 from ace.playbook.model import Bullet
-from ace.runs.metrics import Turn
-from ace.runs.report import Comparison, Report, Score
 
-EPISODES_SHOWN = 4
-SCORE_NAMES = {"learn": ("before", "after"), "online": ("", "as served"), "eval": ("", "score")}
+if TYPE_CHECKING:
+    from ace.runs.report import Comparison, Report, Score
+
+_EPISODES = 4  # of a bullet that are named
+_SCORE_NAMES = {"learn": ("before", "after"), "online": ("", "as served"), "eval": ("", "score")}
+_USAGE_HEAD = ("calls", "prompt", "cached", "completion", "seconds", "cost")
 
 
-def closing(report: Report, *, folder: str = "", model: str = "", resume: str = "", width: int = 100) -> str:
-    """Scores, bullets, usage, where things are and what to try next.
+def render_report(
+    report: Report, *, folder: str = "", model: str = "", resume: str = "", width: int = 100
+) -> str:
+    """Render scores, bullets, usage, where things are and what to try next.
 
     `folder` is how the task was named, `model` the options that name the model, `resume` the command that
-    continues the run.
+    continues the run, `width` the characters in a line of a bullet's text.
     """
-    steps = _next(report, quote(folder or report.task), f" {model}".rstrip(), resume)
-    blocks = (
-        _scores(report),
-        _learned(report, width) if report.kind != "eval" else "",
-        _usage(report),
-        _place(report),
-        "Next\n" + "\n".join(f"  {step}" for step in steps),
-    )
-    return "\n\n".join(filter(None, blocks))
+    blocks = [_render_scores(report)]
+    if report.kind != "eval":
+        blocks.append(_render_learned(report, width))
+    if report.usage:
+        rows = list(report.usage.items())
+        if len(rows) > 1:
+            rows.append(("all", reduce(add, report.usage.values())))
+        blocks.append(render_usage("role", rows))
+    blocks.append(_render_place(report))
+    commands = _suggest_commands(report, quote(folder or report.task), f" {model}".rstrip(), resume)
+    blocks.append("Next\n" + "\n".join(f"  {command}" for command in commands))
+    return "\n\n".join(blocks)
 
 
-def aligned(rows: Iterable[Sequence[str]], *, right: Sequence[int] = ()) -> str:
-    """Rows as columns two spaces apart; the columns in `right` are flush right."""
+def align_columns(rows: Iterable[Sequence[str]], *, right: Sequence[int] = ()) -> str:
+    """Lay rows out as columns two spaces apart; the columns whose numbers are in `right` are flush right."""
     table = [tuple(row) for row in rows]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-
-    def line(row: Sequence[str]) -> str:
-        sides = (str.rjust if place in right else str.ljust for place in range(len(row)))
-        cells = (side(cell, width) for side, cell, width in zip(sides, row, widths, strict=True))
-        return "  ".join(cells).rstrip()
-
-    return "\n".join(map(line, table))
-
-
-def score_text(score: Score | None) -> str:
-    """Counts and interval in one phrase."""
-    if score is None:
-        return "not measured"
-    return "  ".join(_score_cells(score))
-
-
-def _score_cells(score: Score) -> tuple[str, str, str]:
-    low, high = score.ci95
-    errors = f", {score.errors} of them gave no answer" if score.errors else ""
-    interval = f"95% interval {low:.1%} to {high:.1%}{errors}"
-    return f"{score.correct} of {score.total} right", f"{score.accuracy:.1%}", interval
-
-
-def _scores(report: Report) -> str:
-    names = SCORE_NAMES.get(report.kind, ("before", "after"))
-    pairs = [("recorded", report.recorded), *zip(names, (report.before, report.after), strict=True)]
-    rows = [(name, *_score_cells(score)) for name, score in pairs if name and score]
-    lines = [f"{report.kind} {report.task} with {report.model}"]
-    lines += [f"  {role} is {name}" for role, name in report.models.items() if name != report.model]
-    if rows:
-        lines.append(indent(aligned(rows, right=(1, 2)), "  "))
-    lines += [f"  {note}" for note in report.notes]
-    if report.kind == "online":
-        lines += _as_it_went(report)
-    if report.skipped:
-        attempts = counted(report.skipped, "recorded attempt")
-        lines.append(f"  left out: {attempts} at samples held out for validation or test")
-    if report.p_value is not None:
-        lines.append(f"  paired test, exact McNemar: p = {report.p_value:.2g}")
-    if report.kind == "learn":
-        lines += [f"  {_turn(turn)}" for turn in report.epochs]
-        lines.append(f"  selected: version {report.selected}, {_choice(report)}")
-        lines += [f"    {_comparison(met)}" for met in report.comparisons]
-    if report.stopped:
-        lines.append(f"  stopped early: {report.stopped}")
+    lines = []
+    for row in table:
+        cells = []
+        for place, (cell, width) in enumerate(zip(row, widths, strict=True)):
+            align = str.rjust if place in right else str.ljust
+            cells.append(align(cell, width))
+        lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
 
 
-def _as_it_went(report: Report) -> Iterator[str]:
-    """What only an online run has."""
-    if report.recent and report.after and report.recent.total < report.after.total:
-        yield f"  the last {report.recent.total}: {score_text(report.recent)}"
-    for answers in report.changes:
-        yield f"  worse after {answers} answers: a change was found, and what was known reopened"
-    if report.unjudged:
-        yield f"  {counted(report.unjudged, 'answer')} without feedback so far"
+def render_usage(title: str, rows: Iterable[tuple[str, Usage]], *, decimals: int = 0) -> str:
+    """Render a table of what calls took, one row for each name; `decimals` are those of the seconds."""
+    table = [(title, *_USAGE_HEAD)]
+    for name, usage in rows:
+        counts = (usage.calls, usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens)
+        calls, prompt, cached, completion = (f"{count:,}" for count in counts)
+        seconds = f"{usage.seconds:,.{decimals}f}"
+        table.append((name, calls, prompt, cached, completion, seconds, format_cost(usage.cost)))
+    return align_columns(table, right=range(1, 7))
 
 
-def _choice(report: Report) -> str:
-    if report.validated:
-        return "chosen on the validation set"
-    return "the last one so far" if report.stopped else "the last one; no validation ran"
+def format_score(score: Score | None) -> str:
+    """Format counts and interval in one phrase."""
+    if score is None:
+        return "not measured"
+    return "  ".join(_format_score_cells(score))
 
 
-def _turn(turn: Turn) -> str:
-    return (
-        f"epoch {turn.epoch}, asked again: {turn.fixed} fixed, {turn.broken} broken, {turn.still_failing} "
-        f"still failing, {turn.still_right} still right; {turn.instability or 0:.0%} of answers changed"
-    )
+def format_count(count: int, noun: str) -> str:
+    """Format a count with its noun: 1 bullet, 2 bullets."""
+    plural = "" if count == 1 else "s"
+    return f"{count:,} {noun}{plural}"
 
 
-def _comparison(met: Comparison) -> str:
-    pairs = f"{counted(met.wins, 'win')}, {met.losses} lost, {met.compared - met.wins - met.losses} alike"
-    verdict = "accepted" if met.accepted else f"rejected, {met.old} stays"
-    return (
-        f"validation {met.phase}: version {met.new} against {met.old}: {pairs} "
-        f"({met.asked} of {met.total} samples asked); {verdict}"
-    )
-
-
-def _learned(report: Report, width: int) -> str:
-    counts = f"{report.proposed} proposed, {report.accepted} accepted, {report.rejected} rejected"
-    if not report.learned:
-        bullets = counted(report.quarantined, "bullet")
-        waiting = f"; {bullets} in quarantine until an attempt proves them" if report.quarantined else ""
-        return f"Learned nothing ({counts}){waiting}"
-    role = "that prove it" if report.verified else "it came from, unverified"
-    head = f"Learned {counted(len(report.learned), 'bullet')} ({counts}), each with the episodes {role}"
-    return "\n".join([head, *(_bullet(bullet, width) for bullet in report.learned)])
-
-
-def _bullet(bullet: Bullet, width: int) -> str:
-    text = wrap(bullet.content, width, initial_indent="  ", subsequent_indent="  ")
-    return "\n".join([*text, f"    {bullet.id}: {_episodes(bullet.provenance)}"])
-
-
-def _episodes(ids: Sequence[str]) -> str:
-    more = len(ids) - EPISODES_SHOWN
-    shown = ", ".join(ids[:EPISODES_SHOWN]) + (f" and {more} more" if more > 0 else "")
-    return shown or "no episode"
-
-
-def _usage(report: Report) -> str:
-    if not report.usage:
-        return ""
-    rows = [_usage_row(role, usage) for role, usage in report.usage.items()]
-    if len(rows) > 1:
-        rows.append(_usage_row("all", reduce(add, report.usage.values())))
-    head = ("role", "calls", "prompt", "cached", "completion", "seconds", "cost")
-    return aligned([head, *rows], right=range(1, 7))
-
-
-def _usage_row(role: str, usage: Usage) -> tuple[str, ...]:
-    counts = (usage.calls, usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens)
-    return role, *(f"{count:,}" for count in counts), f"{usage.seconds:,.0f}", cost_text(usage.cost)
-
-
-def counted(count: int, noun: str) -> str:
-    """1 bullet, 2 bullets."""
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
-
-
-def cost_text(cost: float | None) -> str:
-    """A price that nobody knows is not a price of zero."""
+def format_cost(cost: float | None) -> str:
+    """Format US dollars; a price that nobody knows is "unknown", not zero."""
     if cost is None:
         return "unknown"
     return f"${cost:.4f}" if cost else "$0"
 
 
-def _place(report: Report) -> str:
+def _format_score_cells(score: Score) -> tuple[str, str, str]:
+    low, high = score.ci95
+    interval = f"95% interval {low:.1%} to {high:.1%}"
+    if score.errors:
+        interval += f", {score.errors} of them gave no answer"
+    return f"{score.correct} of {score.total} right", f"{score.accuracy:.1%}", interval
+
+
+def _render_scores(report: Report) -> str:
+    lines = [f"{report.kind} {report.task} with {report.model}"]
+    for role, model in report.models.items():
+        if model != report.model:
+            lines.append(f"  {role} is {model}")
+    first, second = _SCORE_NAMES.get(report.kind, ("before", "after"))
+    rows = []
+    for name, score in (("recorded", report.recorded), (first, report.before), (second, report.after)):
+        if name and score:
+            rows.append((name, *_format_score_cells(score)))
+    if rows:
+        lines.append(indent(align_columns(rows, right=(1, 2)), "  "))
+    lines += [f"  {note}" for note in report.notes]
+    lines += _render_stream(report)
+    if report.skipped:
+        attempts = format_count(report.skipped, "recorded attempt")
+        lines.append(f"  left out: {attempts} at samples held out for validation or test")
+    if report.p_value is not None:
+        lines.append(f"  paired test, exact McNemar: p = {report.p_value:.2g}")
+    lines += _render_selection(report)
+    if report.stopped:
+        lines.append(f"  stopped early: {report.stopped}")
+    return "\n".join(lines)
+
+
+def _render_stream(report: Report) -> Iterator[str]:
+    """Yield the lines that only an online run has."""
+    if report.kind != "online":
+        return
+    if report.recent and report.after and report.recent.total < report.after.total:
+        yield f"  the last {report.recent.total}: {format_score(report.recent)}"
+    for answers in report.changes:
+        yield f"  worse after {answers} answers: a change was found, and what was known reopened"
+    if report.unjudged:
+        yield f"  {format_count(report.unjudged, 'answer')} without feedback so far"
+
+
+def _render_selection(report: Report) -> Iterator[str]:
+    """Yield the lines that only a learn run has: its epochs, the version it selected, and why that one."""
+    if report.kind != "learn":
+        return
+    for epoch in report.epochs:
+        yield (
+            f"  epoch {epoch.epoch}, asked again: {epoch.fixed} fixed, {epoch.broken} broken, "
+            f"{epoch.still_failing} still failing, {epoch.still_right} still right; "
+            f"{epoch.instability or 0:.0%} of answers changed"
+        )
+    reason = "the last one; no validation ran"
+    if report.validated:
+        reason = "chosen on the validation set"
+    elif report.stopped:
+        reason = "the last one so far"
+    yield f"  selected: version {report.selected}, {reason}"
+    for comparison in report.comparisons:
+        yield f"    {_render_comparison(comparison)}"
+
+
+def _render_comparison(comparison: Comparison) -> str:
+    wins, losses = comparison.wins, comparison.losses
+    alike = comparison.compared - wins - losses
+    decision = f"rejected, {comparison.old} stays"
+    if comparison.accepted:
+        decision = "accepted"
+    return (
+        f"validation {comparison.phase}: version {comparison.new} against {comparison.old}: "
+        f"{format_count(wins, 'win')}, {losses} lost, {alike} alike "
+        f"({comparison.asked} of {comparison.total} samples asked); {decision}"
+    )
+
+
+def _render_learned(report: Report, width: int) -> str:
+    counts = f"{report.proposed} proposed, {report.accepted} accepted, {report.rejected} rejected"
+    if report.learned:
+        role = "that prove it" if report.verified else "it came from, unverified"
+        bullets = format_count(len(report.learned), "bullet")
+        lines = [f"Learned {bullets} ({counts}), each with the episodes {role}"]
+        for bullet in report.learned:
+            lines += wrap(bullet.content, width, initial_indent="  ", subsequent_indent="  ")
+            lines.append(f"    {bullet.id}: {_render_provenance(bullet)}")
+        return "\n".join(lines)
+    text = f"Learned nothing ({counts})"
+    if report.quarantined:
+        bullets = format_count(report.quarantined, "bullet")
+        text += f"; {bullets} in quarantine until an attempt proves them"
+    return text
+
+
+def _render_provenance(bullet: Bullet) -> str:
+    if not bullet.provenance:
+        return "no episode"
+    text = ", ".join(bullet.provenance[:_EPISODES])
+    more = len(bullet.provenance) - _EPISODES
+    return f"{text} and {more} more" if more > 0 else text
+
+
+def _render_place(report: Report) -> str:
     minutes, seconds = divmod(round(report.seconds), 60)
-    waiting = f" ({report.quarantined} in quarantine, not used)" if report.quarantined else ""
-    bullets = f"{counted(report.bullets, 'bullet')}{waiting}"
-    size = f"{bullets}, {counted(report.versions, 'version')}, run {report.run}"
+    bullets = format_count(report.bullets, "bullet")
+    if report.quarantined:
+        bullets += f" ({report.quarantined} in quarantine, not used)"
+    size = f"{bullets}, {format_count(report.versions, 'version')}, run {report.run}"
     return f"{report.playbook} holds it all: {size}. It took {minutes} min {seconds} s."
 
 
-def _next(report: Report, task: str, model: str, resume: str) -> Iterator[str]:
+def _suggest_commands(report: Report, task: str, model: str, resume: str) -> Iterator[str]:
+    """Yield commands to run next; `task` is quoted, `model` empty or an option with a space before it."""
     playbook = f"--playbook {quote(report.playbook)}"
     if report.stopped and report.kind == "learn":
         yield resume or f"ace learn {task} {playbook} --resume"

@@ -7,7 +7,7 @@ earlier releases are read too, because every key that was added since has a defa
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -110,6 +110,11 @@ class SampleResult:
     calls: str = ""
     notes: Notes = field(default_factory=dict)
 
+    @property
+    def caller(self) -> str:
+        """Return the name that its model calls were made for."""
+        return self.calls or self.sample
+
     def to_json(self) -> dict[str, Any]:
         """Return the object that the journal keeps."""
         row: dict[str, Any] = {
@@ -128,13 +133,13 @@ class SampleResult:
         return row | dict(self.notes)
 
     @classmethod
-    def from_json(cls, row: Mapping[str, Any]) -> SampleResult:
-        """Read what `to_json` wrote, in this release or an earlier one."""
+    def from_json(cls, row: Mapping[str, Any], phase: Phase) -> SampleResult:
+        """Read what `to_json` wrote, in this release or an earlier one; `phase` is that of the step."""
         return cls(
-            phase=Phase.parse(row["phase"]),
+            phase=Phase.parse(row["phase"]) if "phase" in row else phase,
             sample=row["sample"],
-            correct=row["correct"],
-            right=row["right"],
+            correct=bool(row.get("correct")),
+            right=row.get("right"),
             topics=tuple(row.get("subjects", ())),
             facts=tuple(row.get("uses", ())),
             error=row.get("error", ""),
@@ -208,14 +213,14 @@ class StepRecord:
     @classmethod
     def from_step(cls, step: Step) -> StepRecord:
         """Read a row of the journal. Raises StoreError for one that this release cannot read."""
-        payload = step.payload
+        payload, phase = step.payload, Phase.parse(step.phase)
         try:
             return cls(
                 run=step.run,
                 number=step.number,
-                phase=Phase.parse(step.phase),
+                phase=phase,
                 version=step.version,
-                results=tuple(SampleResult.from_json(row) for row in payload.get("results", ())),
+                results=tuple(SampleResult.from_json(row, phase) for row in payload.get("results", ())),
                 proofs=payload.get("kept", {}),
                 proposals=tuple(payload.get("proposals", ())),
                 usage=payload.get("usage", {}),
@@ -232,3 +237,8 @@ class StepRecord:
 
 
 _STEP_KEYS = frozenset(["results", "kept", "proposals", "usage", "faults", "started", "seconds"])
+
+
+def read_journal(rows: Iterable[Step]) -> list[StepRecord]:
+    """Read the journal of a run, in its order."""
+    return [StepRecord.from_step(row) for row in rows]

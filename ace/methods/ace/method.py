@@ -33,7 +33,7 @@ from ace.methods.equipment import Equipment
 from ace.methods.protocol import Chores, Lab, Moment, Trial, Update
 from ace.playbook.delta import apply
 from ace.playbook.model import Playbook
-from ace.retrieval.bullets import Hybrid
+from ace.retrieval.bullets import HybridSelector
 from ace.runs.records import Proposal
 from ace.runs.steps import PhaseKind, StepRecord
 from ace.settings import Settings
@@ -53,7 +53,7 @@ class Ace:
     curator: Curator
     settings: Settings
     count_tokens: CountTokens = estimate_tokens
-    select: Hybrid | None = None
+    select: HybridSelector | None = None
     name: str = "ace"
 
     def start(self, task: Task, playbook: Playbook, lab: Lab) -> AceState:

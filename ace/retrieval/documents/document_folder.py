@@ -1,7 +1,6 @@
-"""Which files of a folder are documents, and why the others are not. Opens none of them.
+"""Files of a folder that are documents, and the reasons why others are not. Opens none of them.
 
-Links are not followed: what lies outside the folder was not given to us, and what lies inside is
-met by itself.
+Links are not followed: a target outside the folder was not given to us, and one inside is met by itself.
 """
 
 from __future__ import annotations
@@ -23,15 +22,15 @@ KINDS = MARKDOWN | TEXT | HTML | PDF
 
 
 @dataclass(frozen=True, slots=True)
-class Skipped:
-    """A file, a link or a folder that is not in the index, and why."""
+class SkippedFile:
+    """A file, a link or a folder that is not in the index, and the reason."""
 
     path: str
     reason: str
 
 
-def documents(folder: Path) -> tuple[list[str], list[Skipped]]:
-    """Paths below `folder` with "/" between their parts, sorted, and what was left out.
+def list_documents(folder: Path) -> tuple[list[str], list[SkippedFile]]:
+    """Return paths below `folder` with "/" between their parts, sorted, and the files that were left out.
 
     Raises InputError where there is no such folder, it cannot be looked into, or nothing is in it.
     """
@@ -45,52 +44,55 @@ def documents(folder: Path) -> tuple[list[str], list[Skipped]]:
     if empty:
         hint = "Documents are Markdown, text, HTML or PDF files."
         raise InputError(f"The folder {folder} is empty.", hint=hint, folder=str(folder))
-    found, skipped = list[str](), list[Skipped]()
-    for path, reason in _seen(folder):
+    paths: list[str] = []
+    skipped: list[SkippedFile] = []
+    for path, reason in _walk_folder(folder):
         name = path.relative_to(folder).as_posix()
         if reason:
-            skipped.append(Skipped(_printable(name), reason))
+            printable = os.fsencode(name).decode("utf-8", "replace")
+            skipped.append(SkippedFile(printable, reason))
         else:
-            found.append(name)
-    return sorted(found), sorted(skipped, key=lambda each: each.path)
+            paths.append(name)
+    return sorted(paths), sorted(skipped, key=lambda file: file.path)
 
 
-def _seen(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Every file with the reason to leave it out, or ""; of folders only those that are left out."""
-    failed: list[tuple[Path, str]] = []
+def _walk_folder(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Yield every file with the reason to leave it out, or ""; of folders only those that are left out."""
+    failures: list[tuple[Path, str]] = []
 
-    def note(error: OSError) -> None:
-        failed.append((Path(error.filename), f"cannot look into it: {error.strerror}"))
+    def note_failure(error: OSError) -> None:
+        failures.append((Path(error.filename), f"cannot look into it: {error.strerror}"))
 
-    for place, folders, files in os.walk(folder, onerror=note):
+    for place, folders, names in os.walk(folder, onerror=note_failure):
         here = Path(place)
         for name in sorted(folders):
-            if reason := _folder_reason(here / name, folder):
-                folders.remove(name)
+            reason = _check_entry(here / name, folder)
+            if reason:
+                folders.remove(name)  # `os.walk` then stays out of it
                 yield here / name, reason
         folders.sort()
-        for name in files:
-            yield here / name, _file_reason(here / name, folder)
-    yield from failed
+        for name in names:
+            path = here / name
+            yield path, _check_entry(path, folder, is_file=True)
+    yield from failures
 
 
-def _folder_reason(path: Path, root: Path) -> str:
+def _check_entry(path: Path, root: Path, *, is_file: bool = False) -> str:
+    """Return the reason to leave out a file or a folder, or ""."""
     if path.is_symlink():
-        return _link_reason(path, root)
+        return _explain_link(path, root)
     if path.name.startswith("."):
         return "hidden"
-    return "" if _encodable(path.name) else "its name is not UTF-8"
-
-
-def _file_reason(path: Path, root: Path) -> str:
-    if path.is_symlink():
-        return _link_reason(path, root)
-    if path.name.startswith("."):
-        return "hidden"
-    if path.suffix.lower() not in KINDS:
+    if is_file and path.suffix.lower() not in KINDS:
         return "not Markdown, text, HTML or PDF"
-    if not _encodable(path.name):
+    try:
+        path.name.encode()
+    except UnicodeEncodeError:
         return "its name is not UTF-8"
+    return _check_content(path) if is_file else ""
+
+
+def _check_content(path: Path) -> str:
     try:
         status = path.stat()
     except OSError as error:
@@ -102,7 +104,7 @@ def _file_reason(path: Path, root: Path) -> str:
     return ""
 
 
-def _link_reason(path: Path, root: Path) -> str:
+def _explain_link(path: Path, root: Path) -> str:
     try:
         target = path.resolve(strict=True)
     except (OSError, RuntimeError):
@@ -110,15 +112,3 @@ def _link_reason(path: Path, root: Path) -> str:
     if target.is_relative_to(root.resolve()):
         return "a link into the folder, which is indexed by itself"
     return "a link that leaves the folder"
-
-
-def _encodable(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _printable(name: str) -> str:
-    return os.fsencode(name).decode("utf-8", "replace")

@@ -1,8 +1,8 @@
 """A folder of documents in an SQLite file, kept up to date: texts first, then their vectors, file by file.
 
-A file is read again when its bytes have changed, and forgotten when it is gone. What cannot be indexed is in
-the report with the reason. Every file is a transaction, so whatever stops the work loses none of what is
-done. Knows nothing about ranking.
+A file is read again when its bytes have changed, and forgotten when it is deleted. The report names each file
+that cannot be indexed, with the reason. Every file is a transaction, so finished work is never lost. Knows
+nothing about ranking.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from ace.retrieval.documents import file_readers, index_tables
 from ace.retrieval.documents.chunks import MOST, Chunk
-from ace.retrieval.documents.document_folder import Skipped, documents
+from ace.retrieval.documents.document_folder import SkippedFile, list_documents
 
 if TYPE_CHECKING:
     from ace.llm.embedding import Embedder
@@ -30,19 +30,20 @@ _BATCH = 64  # texts an embedder is given at once
 
 @dataclass(frozen=True, slots=True)
 class IndexReport:
-    """What became of a folder. Added, changed and removed are paths below it."""
+    """The outcome of an update. `added`, `changed` and `removed` are paths below `folder`."""
 
     folder: str
     added: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     unchanged: int = 0
-    skipped: tuple[Skipped, ...] = ()
+    skipped: tuple[SkippedFile, ...] = ()
     chunks: int = 0
     embedded: int = 0
 
     @property
     def documents(self) -> int:
+        """Return the number of documents in the index."""
         return len(self.added) + len(self.changed) + self.unchanged
 
 
@@ -58,7 +59,7 @@ class Document:
 
 
 class DocumentIndex:
-    """The file. It is opened for each piece of work and closed after it, so any thread may use it."""
+    """The index file. It is opened for each piece of work and closed after it, so any thread may use it."""
 
     def __init__(self, path: Path, timeout: float) -> None:
         self.path = path
@@ -66,14 +67,17 @@ class DocumentIndex:
 
     @classmethod
     def open(cls, path: str | Path, *, create: bool = True, timeout: float = 10.0) -> DocumentIndex:
-        """Raises DocumentsError for a file that is something else, or missing when it is not to be made."""
+        """Open an index; `timeout` is in seconds, for another process to let go of the file.
+
+        Raises DocumentsError for a file that is something else, or missing when it is not to be made.
+        """
         index = cls(Path(path), timeout)
         index_tables.connect(index.path, create=create, timeout=timeout).close()
         return index
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection of one's own; every error in the block is one of ours."""
+    def connect(self) -> Iterator[sqlite3.Connection]:
+        """Open a connection for a block of work; every error in the block is one of ours."""
         db = index_tables.connect(self.path, create=False, timeout=self._timeout)
         with closing(db), index_tables.typed_errors(self.path):
             yield db
@@ -81,141 +85,157 @@ class DocumentIndex:
     def update(
         self, folder: str | Path, embed: Embedder | None, progress: Progress = lambda *_: None
     ) -> IndexReport:
-        """Bring the index to what the folder holds now; without `embed` only words can be searched.
+        """Bring the index up to date with the folder; without `embed` only words can be searched.
 
-        Raises InputError for a folder that is missing or empty, and where an extra is not installed: nothing
+        Raises InputError for a folder that is missing or empty, and where an extra is not installed; nothing
         was changed then. Raises ModelUnavailable when the embedder fails: words are indexed by then, and the
         next update makes the vectors that are missing.
         """
         root = Path(folder)
-        paths, skipped = documents(root)
-        file_readers.needs_extra(paths)
-        with self.reading() as db:
-            work = _Work(db, self.path, self._folder(db, root), progress)
-            report = work.texts(root, paths, skipped)
-            embedded = work.vectors(embed) if embed else 0
-            return replace(report, folder=str(root), chunks=work.chunks(), embedded=embedded)
+        paths, skipped = list_documents(root)
+        file_readers.require_extras(paths)
+        with self.connect() as db:
+            update = _FolderUpdate(db, self.path, self._register_folder(db, root), progress)
+            report = update.index_texts(root, paths, skipped)
+            embedded = update.embed_chunks(embed) if embed else 0
+            sql = "SELECT count(*) FROM chunks JOIN documents ON documents.id = document WHERE folder = ?"
+            (chunks,) = db.execute(sql, [update.folder]).fetchone()
+            return replace(report, chunks=chunks, embedded=embedded)
 
     def documents(self) -> list[Document]:
-        """What is indexed, in the order of citations."""
+        """List the documents in the index, in the order of citations."""
         sql = """SELECT label || '/' || documents.path, folders.path, bytes, count(chunks.id),
             count(vectors.chunk) FROM documents JOIN folders ON folders.id = folder
             LEFT JOIN chunks ON document = documents.id LEFT JOIN vectors ON chunk = chunks.id
             GROUP BY documents.id ORDER BY 1"""
-        with self.reading() as db:
+        with self.connect() as db:
             return [Document(*row) for row in db.execute(sql)]
 
     def embedder(self) -> str | None:
-        """The name of the embedder whose vectors are here; of several, the one with most of them."""
+        """Return the name of the embedder whose vectors are here; of several, the one with most of them."""
         sql = "SELECT embedder FROM vectors GROUP BY embedder ORDER BY count(*) DESC, embedder LIMIT 1"
-        with self.reading() as db:
-            row = db.execute(sql).fetchone()
-        return row[0] if row else None
+        with self.connect() as db:
+            (name,) = db.execute(sql).fetchone() or (None,)
+        return name
 
     def folder_id(self, folder: str | Path) -> int | None:
-        """The number of a folder that is indexed."""
-        with self.reading() as db:
-            sql = "SELECT id FROM folders WHERE path = ?"
-            row = db.execute(sql, [self._relative(Path(folder))]).fetchone()
-        return row[0] if row else None
+        """Return the number of a folder that is indexed."""
+        sql = "SELECT id FROM folders WHERE path = ?"
+        with self.connect() as db:
+            (number,) = db.execute(sql, [self._make_relative(Path(folder))]).fetchone() or (None,)
+        return number
 
     def fingerprint(self, folder: int | None) -> str:
-        """Changes when a document of the folder does, is added or goes."""
+        """Return a hash that changes when a document of the folder does, is added or is deleted."""
         sql = "SELECT path, hash FROM documents WHERE ? IS NULL OR folder = ? ORDER BY folder, path"
-        with self.reading() as db:
-            return sha256(repr(db.execute(sql, [folder, folder]).fetchall()).encode()).hexdigest()[:16]
+        with self.connect() as db:
+            rows = db.execute(sql, [folder, folder]).fetchall()
+        return sha256(repr(rows).encode()).hexdigest()[:16]
 
-    def _relative(self, folder: Path) -> str:
+    def _make_relative(self, folder: Path) -> str:
         try:
             return Path(os.path.relpath(folder.resolve(), self.path.parent.resolve())).as_posix()
         except ValueError:  # another drive
             return folder.resolve().as_posix()
 
-    def _folder(self, db: sqlite3.Connection, root: Path) -> int:
-        """Its number. Citations begin with its name, with more of its path where two share it."""
-        path, parts = self._relative(root), root.resolve().parts[1:] or ("documents",)
+    def _register_folder(self, db: sqlite3.Connection, root: Path) -> int:
+        """Return the number of a folder, which is added if it is new.
+
+        Citations begin with its name, with more of its path where two folders share a name.
+        """
+        path = self._make_relative(root)
+        parts = root.resolve().parts[1:] or ("documents",)
         with index_tables.writing(db, self.path):
             row = db.execute("SELECT id FROM folders WHERE path = ?", [path]).fetchone()
             if row:
                 return int(row[0])
-            taken = {label for (label,) in db.execute("SELECT label FROM folders")}
+            labels = {label for (label,) in db.execute("SELECT label FROM folders")}
             names = ["/".join(parts[-size:]) for size in range(1, len(parts) + 1)]
-            label = next((name for name in names if name not in taken), path)
-            made = db.execute("INSERT INTO folders (path, label) VALUES (?, ?)", [path, label])
-            return int(made.lastrowid or 0)
+            label = next((name for name in names if name not in labels), path)
+            cursor = db.execute("INSERT INTO folders (path, label) VALUES (?, ?)", [path, label])
+            return int(cursor.lastrowid or 0)
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
-    """Bringing one folder up to date, over one connection."""
+class _FolderUpdate:
+    """Brings one folder up to date, over one connection."""
 
     db: sqlite3.Connection
     path: Path
     folder: int
     progress: Progress
 
-    def texts(self, root: Path, paths: Sequence[str], left_out: Sequence[Skipped]) -> IndexReport:
-        known = dict(self.db.execute("SELECT path, hash FROM documents WHERE folder = ?", [self.folder]))
-        added, changed, skipped, seen = list[str](), list[str](), list(left_out), set[str]()
-        for done, path in enumerate(paths):
-            self.progress("indexing", done, len(paths), path)
+    def index_texts(self, root: Path, paths: Sequence[str], left_out: Sequence[SkippedFile]) -> IndexReport:
+        """Read the files that are new or changed, and forget those that were deleted or became unreadable."""
+        rows = self.db.execute("SELECT path, hash FROM documents WHERE folder = ?", [self.folder])
+        digests: dict[str, str] = dict(rows)
+        readable: set[str] = set()
+        added: list[str] = []
+        changed: list[str] = []
+        skipped = list(left_out)
+        for place, path in enumerate(paths):
+            self.progress("indexing", place, len(paths), path)
             try:
-                data = _bytes(root / path)
-                digest = sha256(CUT.encode() + b"\0" + data).hexdigest()
-                if known.get(path) != digest:
-                    self._put(path, digest, len(data), file_readers.chunks_of(path, data))
-                    (changed if path in known else added).append(path)
-                seen.add(path)
+                differs = self._index_file(root, path, digests.get(path))
             except file_readers.Unreadable as error:
-                skipped.append(Skipped(path, str(error)))
+                skipped.append(SkippedFile(path, str(error)))
+                continue
+            readable.add(path)
+            if differs and path in digests:
+                changed.append(path)
+            elif differs:
+                added.append(path)
         self.progress("indexing", len(paths), len(paths), "")
-        gone = sorted(set(known) - seen)
+        removed = sorted(set(digests) - readable)
         with index_tables.writing(self.db, self.path):
             sql = "DELETE FROM documents WHERE folder = ? AND path = ?"
-            self.db.executemany(sql, [(self.folder, path) for path in gone])
-        same = len(seen) - len(added) - len(changed)
-        skipped.sort(key=lambda each: each.path)
-        return IndexReport("", tuple(added), tuple(changed), tuple(gone), same, tuple(skipped))
+            self.db.executemany(sql, [(self.folder, path) for path in removed])
+        return IndexReport(
+            str(root),
+            added=tuple(added),
+            changed=tuple(changed),
+            removed=tuple(removed),
+            unchanged=len(readable) - len(added) - len(changed),
+            skipped=tuple(sorted(skipped, key=lambda file: file.path)),
+        )
 
-    def vectors(self, embed: Embedder) -> int:
-        """Make those that are missing or another embedder's, a batch a transaction."""
+    def embed_chunks(self, embed: Embedder) -> int:
+        """Make vectors that are missing or another embedder's, a batch a transaction; return their number."""
+        import numpy as np
+
         sql = """SELECT chunks.id, heading, text FROM chunks
             JOIN documents ON documents.id = document LEFT JOIN vectors ON chunk = chunks.id AND embedder = ?
             WHERE folder = ? AND vector IS NULL ORDER BY chunks.id"""
+        insert = "INSERT OR REPLACE INTO vectors SELECT id, ?, ? FROM chunks WHERE id = ?"
         rows = self.db.execute(sql, [embed.name, self.folder]).fetchall()
         for start in range(0, len(rows), _BATCH):
             self.progress("embedding", start, len(rows), "")
             batch = rows[start : start + _BATCH]
-            vectors = embed([Chunk(text, heading, 0, 0).shown for _, heading, text in batch])
-            made = [(embed.name, _blob(vector), row[0]) for row, vector in zip(batch, vectors, strict=True)]
-            with index_tables.writing(self.db, self.path):  # a chunk may be gone by now
-                put = "INSERT OR REPLACE INTO vectors SELECT id, ?, ? FROM chunks WHERE id = ?"
-                self.db.executemany(put, made)
+            vectors = embed([Chunk(text, heading, 0, 0).full_text for _, heading, text in batch])
+            values = []
+            for (chunk, *_), vector in zip(batch, vectors, strict=True):
+                values.append((embed.name, np.asarray(vector, dtype="<f4").tobytes(), chunk))
+            with index_tables.writing(self.db, self.path):
+                self.db.executemany(insert, values)  # nothing for a chunk that was deleted in the meantime
         if rows:
             self.progress("embedding", len(rows), len(rows), "")
         return len(rows)
 
-    def chunks(self) -> int:
-        sql = "SELECT count(*) FROM chunks JOIN documents ON documents.id = document WHERE folder = ?"
-        return int(self.db.execute(sql, [self.folder]).fetchone()[0])
-
-    def _put(self, path: str, digest: str, size: int, chunks: Sequence[Chunk]) -> None:
+    def _index_file(self, root: Path, path: str, digest: str | None) -> bool:
+        """Index a file unless its hash is `digest`; return whether it was. Raises Unreadable."""
+        try:
+            data = (root / path).read_bytes()
+        except OSError as error:
+            raise file_readers.Unreadable(f"cannot be read: {error.strerror}") from error
+        new_digest = sha256(CUT.encode() + b"\0" + data).hexdigest()
+        if new_digest == digest:
+            return False
+        chunks = file_readers.read_chunks(path, data)
         document = "INSERT INTO documents (folder, path, hash, bytes) VALUES (?, ?, ?, ?)"
-        chunk = "INSERT INTO chunks (document, heading, text, first, last) VALUES (?, ?, ?, ?, ?)"
+        chunk_sql = "INSERT INTO chunks (document, heading, text, first, last) VALUES (?, ?, ?, ?, ?)"
         with index_tables.writing(self.db, self.path) as db:
             db.execute("DELETE FROM documents WHERE folder = ? AND path = ?", [self.folder, path])
-            made = db.execute(document, [self.folder, path, digest, size]).lastrowid
-            db.executemany(chunk, [(made, each.heading, each.text, each.first, each.last) for each in chunks])
-
-
-def _bytes(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise file_readers.Unreadable(f"cannot be read: {error.strerror}") from error
-
-
-def _blob(vector: object) -> bytes:
-    import numpy as np
-
-    return np.asarray(vector, dtype="<f4").tobytes()
+            key = db.execute(document, [self.folder, path, new_digest, len(data)]).lastrowid
+            rows = [(key, chunk.heading, chunk.text, chunk.first, chunk.last) for chunk in chunks]
+            db.executemany(chunk_sql, rows)
+        return True

@@ -1,4 +1,4 @@
-"""The chunks of an index that fit a question best: by their words (BM25), by their vectors, and both fused.
+"""Search for the chunks that fit a question best: by words (BM25) and by vectors, both rankings fused.
 
 Neither alone is enough: words find codes, names and numbers, vectors what is said in other words. Scores of
 the two cannot be compared, so only places count (`ace.retrieval.fusion`). Exact, not approximate: all vectors
@@ -8,7 +8,6 @@ are compared, which takes a millisecond for some ten thousand.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -29,7 +28,7 @@ PER_DOCUMENT = 3
 _BY_WORDS = """SELECT words.rowid FROM words JOIN chunks ON chunks.id = words.rowid
     JOIN documents ON documents.id = document WHERE words MATCH ? AND (? IS NULL OR folder = ?)
     ORDER BY bm25(words, 2.0, 1.0), words.rowid LIMIT ?"""
-_FOUND = """SELECT label, documents.path, heading, text, first, last FROM chunks
+_PASSAGE = """SELECT label, documents.path, heading, text, first, last FROM chunks
     JOIN documents ON documents.id = document JOIN folders ON folders.id = folder WHERE chunks.id = ?"""
 _VECTORS = """SELECT chunk, vector FROM vectors JOIN chunks ON chunks.id = chunk
     JOIN documents ON documents.id = document
@@ -37,7 +36,7 @@ _VECTORS = """SELECT chunk, vector FROM vectors JOIN chunks ON chunks.id = chunk
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Passage:
     """A chunk, its score, and its place (from 1) in either ranking, None where it is in none."""
 
     document: str
@@ -48,17 +47,19 @@ class Found:
 
     @property
     def citation(self) -> str:
-        """`handbook/returns.md:12-20`; of a PDF `handbook/manual.pdf:p3`."""
-        mark = "p" if file_readers.unit(self.document) == "page" else ""
-        last = f"-{self.chunk.last}" if self.chunk.last != self.chunk.first else ""
-        return f"{self.document}:{mark}{self.chunk.first}{last}"
+        """Return `handbook/returns.md:12-20`; of a PDF `handbook/manual.pdf:p3`."""
+        mark = "p" if file_readers.has_pages(self.document) else ""
+        span = f"{mark}{self.chunk.first}"
+        if self.chunk.last != self.chunk.first:
+            span += f"-{self.chunk.last}"
+        return f"{self.document}:{span}"
 
 
-class Search:
+class DocumentSearch:
     """Searches an index, or one folder of it. Any thread may call it.
 
-    Vectors are read once and held in memory, so a search stays as it was when it was first used; a document
-    that was removed since is not found any more.
+    Vectors are read once and stay in memory, so a search finds what was there when it was first used; a
+    document that was removed since is not found any more.
     """
 
     def __init__(self, index: DocumentIndex, embed: Embedder | None, *, folder: int | None = None) -> None:
@@ -68,53 +69,62 @@ class Search:
         self._vectors: tuple[list[int], Any] | None = None
         self._lock = Lock()
 
-    def __call__(self, question: str, most: int) -> list[Found]:
-        """At most `most`, best first. Raises ModelUnavailable when the embedder fails."""
-        with self._index.reading() as db:
-            words, meaning = self._by_words(db, question), self._by_meaning(db, question)
-            best = fuse([words, meaning])[: 4 * most]  # enough to leave out repeats
-            rows = [(key, score, db.execute(_FOUND, [key]).fetchone()) for key, score in best]
-        found = {key: _found(key, score, row, words, meaning) for key, score, row in rows if row}
+    def __call__(self, question: str, most: int) -> list[Passage]:
+        """Return at most `most` passages, best first. Raises ModelUnavailable when the embedder fails."""
+        with self._index.connect() as db:
+            by_words = self._rank_by_words(db, question)
+            by_meaning = self._rank_by_meaning(db, question)
+            word_places = {key: place for place, key in enumerate(by_words, 1)}
+            meaning_places = {key: place for place, key in enumerate(by_meaning, 1)}
+            passages: dict[int, Passage] = {}
+            for key, score in fuse([by_words, by_meaning])[: 4 * most]:  # enough to leave out repeats
+                row = db.execute(_PASSAGE, [key]).fetchone()
+                if row is None:  # removed since the vectors were read
+                    continue
+                label, path, heading, text, first, last = row
+                passages[key] = Passage(
+                    document=f"{label}/{path}",
+                    chunk=Chunk(text, heading, first, last),
+                    score=score,
+                    by_words=word_places.get(key),
+                    by_meaning=meaning_places.get(key),
+                )
         chosen = spread(
-            found,
+            passages,
             most,
-            group=lambda key: found[key].document,
-            same=lambda key: same_words(found[key].chunk.shown),
+            group=lambda key: passages[key].document,
+            same=lambda key: same_words(passages[key].chunk.full_text),
             per_group=PER_DOCUMENT,
         )
-        return [found[key] for key in chosen]
+        return [passages[key] for key in chosen]
 
-    def _by_words(self, db: sqlite3.Connection, question: str) -> list[int]:
+    def _rank_by_words(self, db: sqlite3.Connection, question: str) -> list[int]:
         query = any_word_of(question)
         if not query:
             return []
-        return [key for (key,) in db.execute(_BY_WORDS, [query, self._folder, self._folder, DEPTH])]
+        rows = db.execute(_BY_WORDS, [query, self._folder, self._folder, DEPTH])
+        return [key for (key,) in rows]
 
-    def _by_meaning(self, db: sqlite3.Connection, question: str) -> list[int]:
+    def _rank_by_meaning(self, db: sqlite3.Connection, question: str) -> list[int]:
         import numpy as np
 
         if self._embed is None:
             return []
-        keys, matrix = self._held(db, self._embed.name)
+        keys, matrix = self._load_vectors(db, self._embed.name)
         if not keys:
             return []
         likeness = matrix @ self._embed([question])[0]
         order = np.argsort(-likeness, kind="stable")[:DEPTH]
         return [keys[place] for place in order if likeness[place] > 0]
 
-    def _held(self, db: sqlite3.Connection, embedder: str) -> tuple[list[int], Any]:
-        """(chunks, matrix of their vectors)."""
+    def _load_vectors(self, db: sqlite3.Connection, embedder: str) -> tuple[list[int], Any]:
+        """Return the ids of chunks and a matrix of their vectors, of shape (chunks, dimensions)."""
         import numpy as np
 
         with self._lock:
             if self._vectors is None:
                 rows = db.execute(_VECTORS, [embedder, self._folder, self._folder]).fetchall()
+                keys = [key for key, _ in rows]
                 vectors = [np.frombuffer(vector, dtype="<f4") for _, vector in rows]
-                self._vectors = [key for key, _ in rows], np.array(vectors, dtype=np.float32)
+                self._vectors = keys, np.array(vectors, dtype=np.float32)
             return self._vectors
-
-
-def _found(key: int, score: float, row: Sequence[Any], words: list[int], meaning: list[int]) -> Found:
-    label, path, heading, text, first, last = row
-    places = (ranking.index(key) + 1 if key in ranking else None for ranking in (words, meaning))
-    return Found(f"{label}/{path}", Chunk(text, heading, first, last), score, *places)

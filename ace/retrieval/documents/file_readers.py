@@ -1,13 +1,13 @@
 """Bytes of a document to numbered lines, by its kind. Markdown and text need nothing; HTML and PDF an extra.
 
-What cannot be read raises Unreadable with the reason. Texts are data: nothing in them is run or followed, and
-what a reader of the page would not see (scripts, comments, hidden elements) is dropped.
+A file that cannot be read raises Unreadable with the reason. Texts are data: nothing in them is run or
+followed, and what a reader of the page would not see (scripts, comments, hidden elements) is dropped.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from io import BytesIO
@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ace.errors import InputError
-from ace.retrieval.documents.chunks import Chunk, Line, chunked
+from ace.retrieval.documents.chunks import Chunk, Line, split_into_chunks
 from ace.retrieval.documents.document_folder import HTML, MARKDOWN, PDF
 from ace.store.sqlite_text import whole
 from ace.text.unicode import visible
@@ -35,47 +35,43 @@ class Unreadable(Exception):
     """Why a file is not in the index. It ends as a line of the report, and reaches nobody else."""
 
 
-def needs_extra(paths: Iterable[str]) -> None:
-    """InputError that says what to install, when one of these files cannot be read without it."""
+def require_extras(paths: Iterable[str]) -> None:
+    """Raise InputError that says what to install, when one of these files cannot be read without it."""
     for path in paths:
         for suffixes, module, kind, package in _NEEDS:
-            if _suffix(path) in suffixes and find_spec(module) is None:
+            if _get_suffix(path) in suffixes and find_spec(module) is None:
                 raise InputError(f"{path} is {kind}, which needs the package `{package}`.", hint=EXTRA)
 
 
-def chunks_of(path: str, data: bytes) -> tuple[Chunk, ...]:
-    """The pieces of a document. Raises Unreadable."""
-    suffix = _suffix(path)
-    lines = [(number, _clean(text)) for number, text in _reader(suffix)(data)]
-    found = chunked(lines, markdown=suffix in MARKDOWN | HTML)
-    if not any(visible(chunk.text) for chunk in found):
-        raise Unreadable("it holds no text" + (" (scanned pages?)" if suffix in PDF else ""))
-    return found
+def read_chunks(path: str, data: bytes) -> tuple[Chunk, ...]:
+    """Return the chunks of a document. Raises Unreadable."""
+    suffix = _get_suffix(path)
+    lines: Iterable[Line]
+    if suffix in HTML:
+        lines = _read_html(data)
+    elif suffix in PDF:
+        lines = _read_pdf(data)
+    else:
+        lines = _read_text(data)
+    # Neither SQLite nor a tokenizer takes halves of surrogate pairs.
+    clean = [(number, whole(text).rstrip()) for number, text in lines]
+    chunks = split_into_chunks(clean, markdown=suffix in MARKDOWN | HTML)
+    if not any(visible(chunk.text) for chunk in chunks):
+        hint = " (scanned pages?)" if suffix in PDF else ""
+        raise Unreadable(f"it holds no text{hint}")
+    return chunks
 
 
-def unit(path: str) -> str:
-    """What the numbers of its chunks count."""
-    return "page" if _suffix(path) in PDF else "line"
+def has_pages(path: str) -> bool:
+    """Return True if the numbers of a document's chunks count pages, False if they count lines."""
+    return _get_suffix(path) in PDF
 
 
-def _suffix(path: str) -> str:
+def _get_suffix(path: str) -> str:
     return PurePosixPath(path).suffix.lower()
 
 
-def _reader(suffix: str) -> Callable[[bytes], Iterable[Line]]:
-    readers: Mapping[str, Callable[[bytes], Iterable[Line]]] = {
-        **dict.fromkeys(HTML, _html_lines),
-        **dict.fromkeys(PDF, _pdf_lines),
-    }
-    return readers.get(suffix, _text_lines)
-
-
-def _clean(text: str) -> str:
-    """Without half characters, which neither SQLite nor a tokenizer takes."""
-    return whole(text).rstrip()
-
-
-def _text_lines(data: bytes) -> Iterator[Line]:
+def _read_text(data: bytes) -> Iterator[Line]:
     if b"\0" in data:
         raise Unreadable("it is binary, not text")
     try:
@@ -86,79 +82,90 @@ def _text_lines(data: bytes) -> Iterator[Line]:
     yield from enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1)
 
 
-def _html_lines(data: bytes) -> list[Line]:
-    text = "\n".join(text for _, text in _text_lines(data))
-    with _unreadable_if_broken("HTML page"):
-        return list(_html_blocks(text))
+def _read_html(data: bytes) -> list[Line]:
+    page = "\n".join(text for _, text in _read_text(data))
+    with _convert_errors("HTML page"):
+        return list(_parse_html(page))
 
 
-def _html_blocks(page: str) -> Iterator[Line]:
-    """As Markdown: headings with their #, a line for each other block, numbered as in the file."""
+def _parse_html(page: str) -> Iterator[Line]:
+    """Yield lines as Markdown, numbered as in the file: headings with their #, a line for any other block."""
     from bs4 import BeautifulSoup
     from bs4.element import Comment, NavigableString
 
     soup = BeautifulSoup(page, "html.parser")
-    for tag in soup.find_all(lambda tag: tag.name in _UNSEEN or _hidden(tag)):
+    for tag in soup.find_all(lambda tag: tag.name in _UNSEEN or _is_hidden(tag)):
         tag.extract()
-    held: list[str] = []
+    parts: list[str] = []
     block: Any = None
     for text in soup.find_all(string=True):
         if isinstance(text, Comment) or type(text) is not NavigableString:
             continue
-        parent = next((each for each in text.parents if each.name in _BLOCKS), None)
+        parent = next((tag for tag in text.parents if tag.name in _BLOCKS), None)
         if parent is not block:
-            yield from _html_block(block, held)
-            block, held = parent, []
-        cell = text.find_parent(["td", "th"])
-        held.append(f" | {text}" if cell is not None and held and text.strip() else str(text))
-    yield from _html_block(block, held)
+            yield from _format_block(block, parts)
+            block, parts = parent, []
+        in_cell = text.find_parent(["td", "th"]) is not None
+        if in_cell and parts and text.strip():
+            parts.append(f" | {text}")
+        else:
+            parts.append(str(text))
+    yield from _format_block(block, parts)
 
 
-def _hidden(tag: Any) -> bool:
+def _is_hidden(tag: Any) -> bool:
     style = str(tag.get("style") or "").replace(" ", "").lower()
     return tag.has_attr("hidden") or "display:none" in style or "visibility:hidden" in style
 
 
-def _html_block(block: Any, held: list[str]) -> Iterator[Line]:
-    """A paragraph, and a blank line where a chunk may end: not between rows or list items."""
-    text = " ".join("".join(held).split())
+def _format_block(block: Any, parts: list[str]) -> Iterator[Line]:
+    """Yield a paragraph, and a blank line where a chunk may end: not between rows or list items."""
+    text = " ".join("".join(parts).split())
     if not text:
         return
-    name, line = (block.name, block.sourceline or 1) if block is not None else ("p", 1)
+    name, line = "p", 1
+    if block is not None:
+        name, line = block.name, block.sourceline or 1
     if name in _HEADINGS:
         text = f"{'#' * _HEADINGS[name]} {text}"
-    yield line, f"- {text}" if name == "li" else text.lstrip("#") if name not in _HEADINGS else text
+    elif name == "li":
+        text = f"- {text}"
+    else:
+        text = text.lstrip("#")  # no heading of ours
+    yield line, text
     if name not in ("li", "tr"):
         yield line, ""
 
 
-def _pdf_lines(data: bytes) -> Iterator[Line]:
+def _read_pdf(data: bytes) -> Iterator[Line]:
     from pypdf import PdfReader
 
-    with _unreadable_if_broken("PDF"), _quiet("pypdf"):
+    with _convert_errors("PDF"), _mute_logger("pypdf"):
         pdf = PdfReader(BytesIO(data))
         if pdf.is_encrypted and not pdf.decrypt(""):
             raise Unreadable("it is encrypted with a password")
         pages = [page.extract_text() for page in pdf.pages]
     for number, text in enumerate(pages, start=1):
-        yield from ((number, line) for line in text.splitlines())
+        for line in text.splitlines():
+            yield number, line
         yield number, ""
 
 
 @contextmanager
-def _unreadable_if_broken(kind: str) -> Iterator[None]:
+def _convert_errors(kind: str) -> Iterator[None]:
+    """Turn whatever a library raises for a broken file into Unreadable."""
     try:
         yield
     except Unreadable:
         raise
     except Exception as error:  # a broken file fails in as many ways as there are files
-        told = " ".join(f"{type(error).__name__}: {error}".split())
-        raise Unreadable(f"it is a broken {kind} ({told})"[:200]) from error
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise Unreadable(f"it is a broken {kind} ({reason})"[:200]) from error
 
 
 @contextmanager
-def _quiet(name: str) -> Iterator[None]:
-    """A library that warns of every oddity is silent for a while: what fails is in the report."""
+def _mute_logger(name: str) -> Iterator[None]:
+    """Silence a library that warns of every oddity; what fails is in the report."""
     logger = logging.getLogger(name)
     before = logger.level
     logger.setLevel(logging.CRITICAL)

@@ -1,7 +1,7 @@
-"""The tables of an index of documents, opening its file, and SQLite's errors as ours.
+"""Tables of an index of documents, opening its file, and SQLite's errors as ours.
 
-The file is apart from the playbook's: everything in it can be made again from the documents, so a file of an
-older release is emptied and filled anew instead of migrated, and a playbook's backups stay small.
+The file is apart from the playbook's, because everything in it can be made again from the documents. So a
+file of an older release is emptied and filled anew instead of migrated, and a playbook's backups stay small.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from ace.store.connection import Kind, as_ours, transaction
 
 APPLICATION_ID = int.from_bytes(b"aced")
 VERSION = 1
-_AGAIN = "Delete the file and run `ace documents index FOLDER` again: it is made of the documents alone."
+_REBUILD = "Delete the file and run `ace documents index FOLDER` again: it is made of the documents alone."
 _RIGHTS = "Check that its folder exists and that you may write to both, or give another file."
 
 _ERRORS: dict[int, Kind] = {
     sqlite3.SQLITE_NOTADB: (DocumentsError, "is not an index of documents", "Give another file."),
-    sqlite3.SQLITE_CORRUPT: (DocumentsError, "is damaged", _AGAIN),
+    sqlite3.SQLITE_CORRUPT: (DocumentsError, "is damaged", _REBUILD),
     sqlite3.SQLITE_BUSY: (StoreBusy, "is locked by another process", "Try again when it is done."),
     sqlite3.SQLITE_FULL: (
         StoreUnwritable,
         "could not grow: the disk is full",
-        "Free some space, go on after.",
+        "Free some space, then run the command again.",
     ),
     sqlite3.SQLITE_READONLY: (StoreUnwritable, "is read-only", _RIGHTS),
     sqlite3.SQLITE_CANTOPEN: (StoreUnwritable, "cannot be opened", _RIGHTS),
     sqlite3.SQLITE_PERM: (StoreUnwritable, "cannot be opened", _RIGHTS),
     sqlite3.SQLITE_IOERR: (StoreUnwritable, "could not be read or written", "Check its disk and quota."),
 }
-_OTHER = (DocumentsError, "failed", _AGAIN)
+_OTHER = (DocumentsError, "failed", _REBUILD)
 
 _TABLES = """
 CREATE TABLE folders (
@@ -77,7 +77,7 @@ END;
 
 @contextmanager
 def typed_errors(path: Path) -> Iterator[None]:
-    """Every sqlite3 error leaves this block as one of ours."""
+    """Raise every sqlite3 error of this block as one of ours."""
     try:
         yield
     except sqlite3.Error as error:
@@ -85,56 +85,57 @@ def typed_errors(path: Path) -> Iterator[None]:
 
 
 def writing(db: sqlite3.Connection, path: Path) -> AbstractContextManager[sqlite3.Connection]:
-    """One transaction, all or nothing, with the write lock from its first moment."""
+    """Open one transaction, all or nothing, with the write lock from its first moment."""
     return transaction(db, path, write=True, errors=typed_errors)
 
 
 def connect(path: Path, *, create: bool, timeout: float) -> sqlite3.Connection:
-    """The file with its tables. Whoever has the connection lets one thread use it at a time.
+    """Open the file with its tables; the connection serves one thread at a time.
 
-    Raises DocumentsError for another file, or, without `create`, where there is none.
+    Raises DocumentsError for another kind of file and, without `create`, for a missing one. Raises
+    NewerSchema for a file of a later release.
     """
     if not create and not path.exists():
         hint = "`ace documents index FOLDER` makes one."
         raise DocumentsError(f"There is no index of documents at {path}.", hint=hint, path=str(path))
     with typed_errors(path):
-        uri = f"{path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}"
+        mode = "rwc" if create else "rw"
+        uri = f"{path.absolute().as_uri()}?mode={mode}"
         db = sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None, check_same_thread=False)
         try:
-            _ready(db, path)
+            _prepare(db, path)
         except BaseException:
             db.close()
             raise
     return db
 
 
-def _ready(db: sqlite3.Connection, path: Path) -> None:
-    _check(db, path)
+def _prepare(db: sqlite3.Connection, path: Path) -> None:
+    _check_version(db, path)  # before anything is written to a file that may not be ours
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = NORMAL")  # after a power cut the last files are indexed once more
-    if _check(db, path) != VERSION:
+    if _check_version(db, path) != VERSION:
         with writing(db, path):
-            if _check(db, path) != VERSION:  # nobody was faster
-                _build(db)
+            if _check_version(db, path) != VERSION:  # no other process was faster
+                _build_tables(db)
     db.execute("PRAGMA foreign_keys = ON")
 
 
-def _check(db: sqlite3.Connection, path: Path) -> int:
-    """The version of the file's tables, 0 for an empty file."""
-    application, version, objects = (
-        db.execute(sql).fetchone()[0]
-        for sql in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_schema")
-    )
+def _check_version(db: sqlite3.Connection, path: Path) -> int:
+    """Return the version of the file's tables, 0 for an empty file. Raises as `connect` does."""
+    application = db.execute("PRAGMA application_id").fetchone()[0]
+    version = int(db.execute("PRAGMA user_version").fetchone()[0])
+    objects = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
     if application != APPLICATION_ID and (application or version or objects):
         message = f"{path} is an SQLite file, but not an index of documents."
         raise DocumentsError(message, hint="Give another file.", path=str(path))
     if version > VERSION:
         message = f"{path} has version {version}; this release knows {VERSION}."
         raise NewerSchema(message, hint="Upgrade the package.", path=str(path))
-    return int(version)
+    return version
 
 
-def _build(db: sqlite3.Connection) -> None:
+def _build_tables(db: sqlite3.Connection) -> None:
     for name in ("words", "vectors", "chunks", "documents", "folders"):  # of an older release
         db.execute(f"DROP TABLE IF EXISTS {name}")
     statement = ""

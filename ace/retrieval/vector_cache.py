@@ -1,0 +1,86 @@
+"""An embedder with a memory: vectors that the playbook file holds, and those computed since."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from ace.store import vector_rows
+from ace.store.connection import connect, for_many_threads, transaction
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ace.llm.embedding import Embedder, Vectors
+
+_TIMEOUT = 30.0  # seconds, for another process to let go of the file
+
+
+class VectorCache:
+    """Wraps an embedder, for a file that is open already. Safe to use from several threads."""
+
+    def __init__(self, path: Path, embedder: Embedder) -> None:
+        self.name = embedder.name
+        self._path, self._embedder, self._lock = path, embedder, Lock()
+        self._vectors: dict[str, NDArray[np.float32]] | None = None  # by key; read at first use
+        self._saved: set[str] = set()
+        self._computed: set[str] = set()  # since `keep`
+
+    @property
+    def pending(self) -> bool:
+        """Return True if anything was computed that `keep` has not looked at."""
+        return bool(self._computed)
+
+    def __call__(self, texts: Sequence[str]) -> Vectors:
+        """Return vectors of shape (texts, dimensions). Raises ModelUnavailable as the embedder does."""
+        import numpy as np
+
+        keys = [_hash_text(text) for text in texts]
+        with self._lock:
+            if self._vectors is None:
+                self._vectors = self._read()
+                self._saved = set(self._vectors)
+            vectors = self._vectors
+            missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in vectors}
+            if missing:
+                vectors.update(zip(missing, self._embedder(list(missing.values())), strict=True))
+                self._computed.update(missing)
+            return np.asarray([vectors[key] for key in keys], dtype=np.float32)
+
+    def keep(self, texts: Iterable[str]) -> int:
+        """Write the vectors of `texts` that were computed and are not in the file; return their number.
+
+        Vectors of other texts, of questions and candidates, are forgotten: a run meets any number of them.
+        """
+        with self._lock:
+            vectors = self._vectors or {}
+            wanted = {_hash_text(text) for text in texts}
+            new = (wanted & vectors.keys()) - self._saved
+            for key in self._computed - wanted:
+                vectors.pop(key, None)
+            self._computed.clear()
+            if not new:
+                return 0
+            rows = [(key, vectors[key].astype("<f4").tobytes()) for key in sorted(new)]
+            db = for_many_threads(self._path, timeout=_TIMEOUT)
+            with closing(db), transaction(db, self._path, write=True):
+                vector_rows.add(db, self.name, rows)
+            self._saved |= new
+            return len(new)
+
+    def _read(self) -> dict[str, NDArray[np.float32]]:
+        import numpy as np
+
+        db = connect(self._path, create=False, read_only=True, timeout=_TIMEOUT)
+        with closing(db), transaction(db, self._path, write=False):
+            rows = vector_rows.of_embedder(db, self.name)
+        return {key: np.frombuffer(vector, dtype="<f4") for key, vector in rows.items()}
+
+
+def _hash_text(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
