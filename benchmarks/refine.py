@@ -22,8 +22,8 @@ from typing import Any
 
 from ace.llm.embedding import connect_embedder
 from ace.playbook import Add, Playbook, apply
-from ace.refine import Index, compare, refined
-from ace.refine.lesson_reading import read
+from ace.refine import Index, compare, refine_playbook
+from ace.refine.lesson_reading import read_lesson
 
 SIZE, ROUNDS = 10_000, 60
 DATA = Path(__file__).parents[1] / "tests" / "data"
@@ -73,8 +73,8 @@ TEMPLATES = (
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--out", type=Path, default=Path("benchmarks/results"))
-    given = arguments.parse_args()
-    found = {
+    options = arguments.parse_args()
+    results = {
         "date": datetime.now(UTC).date().isoformat(),
         "command": "taskset -c 1 python benchmarks/refine.py",
         "machine": f"{platform.system()} {platform.machine()}, one of {os.cpu_count()} cores",
@@ -85,9 +85,9 @@ def main() -> None:
         "pairs": {name: pairs(name) for name in SETS},
         "load_after": os.getloadavg()[0],
     }
-    (given.out / "refine.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    (given.out / "refine.md").write_text(table(found), encoding="utf-8")
-    print(table(found))
+    (options.out / "refine.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    (options.out / "refine.md").write_text(table(results), encoding="utf-8")
+    print(table(results))
 
 
 def costs() -> dict[str, Any]:
@@ -97,32 +97,32 @@ def costs() -> dict[str, Any]:
     compare("One word.", "Another word.")
     texts = lessons(SIZE + ROUNDS)
     playbook, _ = apply(Playbook(), [Add(f"b-{n}", "lessons", text) for n, text in enumerate(texts[:SIZE])])
-    read.cache_clear()
+    read_lesson.cache_clear()
     full, index = [], Index()
     for _ in range(3):
-        read.cache_clear()
+        read_lesson.cache_clear()
         began = time.perf_counter(), time.process_time()
         index = Index(embed=embed)
-        made = refined(playbook, index)
+        refinement = refine_playbook(playbook, index)
         full.append((time.perf_counter() - began[0], time.process_time() - began[1]))
-    read.cache_clear()
+    read_lesson.cache_clear()
     one: list[tuple[float, float]] = []
     for number, text in enumerate(texts[SIZE:], SIZE):
         playbook, _ = apply(playbook, [Add(f"b-{number}", "lessons", text)])
         began = time.perf_counter(), time.process_time()
-        refined(playbook, index, [f"b-{number}"])
+        refine_playbook(playbook, index, [f"b-{number}"])
         one.append((1000 * (time.perf_counter() - began[0]), 1000 * (time.process_time() - began[1])))
     return {
-        "merged": len(playbook) - len(apply(playbook, made.delta)[0]),
-        "conflicts": len(made.conflicts),
+        "merged": len(playbook) - len(apply(playbook, refinement.delta)[0]),
+        "conflicts": len(refinement.conflicts),
         "full_s": [clock for clock, _ in full],
         "full_processor_s": [used for _, used in full],
-        "one_ms": told([clock for clock, _ in one]),
-        "one_processor_ms": told([used for _, used in one]),
+        "one_ms": summarize([clock for clock, _ in one]),
+        "one_processor_ms": summarize([used for _, used in one]),
     }
 
 
-def told(values: list[float]) -> dict[str, float]:
+def summarize(values: list[float]) -> dict[str, float]:
     return {"median": statistics.median(values), "slowest": max(values), "n": len(values)}
 
 
@@ -132,21 +132,21 @@ def lessons(count: int) -> list[str]:
     tables = [
         f"{word}{part}" for word in ("cust", "ship", "acc", "inv", "emp", "prod") for part in "abcdefgh"
     ]
-    made: list[str] = []
+    texts: list[str] = []
     twins: list[str] = []
-    while len(made) < count:
-        if len(made) % 10 == 9:
-            made.append(twins[chance.randrange(len(twins))])
+    while len(texts) < count:
+        if len(texts) % 10 == 9:
+            texts.append(twins[chance.randrange(len(twins))])
             continue
         adjective = chance.choice(ADJECTIVES)
         words = {"a": adjective, "A": adjective.capitalize(), "t": chance.choice(tables)}
         words["b"] = chance.choice(NOUNS)
         words |= {"c": chance.choice(COLUMNS), "n": str(chance.randrange(2, 900))}
         words["u"] = chance.choice(("cents", "grams", "minutes", "thousands"))
-        one, other = chance.choice(TEMPLATES)
-        made.append(one.format(**words))
-        twins.append(other.format(**words))
-    return made
+        first, second = chance.choice(TEMPLATES)
+        texts.append(first.format(**words))
+        twins.append(second.format(**words))
+    return texts
 
 
 def pairs(name: str) -> dict[str, Any]:
@@ -158,37 +158,39 @@ def pairs(name: str) -> dict[str, Any]:
 KINDS = ("paraphrase", "contradiction")
 
 
-def table(found: dict[str, Any]) -> str:
-    one, used = found["one_ms"], found["one_processor_ms"]
-    full, full_used = statistics.median(found["full_s"]), statistics.median(found["full_processor_s"])
+def table(results: dict[str, Any]) -> str:
+    one, used = results["one_ms"], results["one_processor_ms"]
+    full, full_used = statistics.median(results["full_s"]), statistics.median(results["full_processor_s"])
+    slowest, slowest_used = max(results["full_s"]), max(results["full_processor_s"])
     lines = [
-        f"# Refining, {found['date']}, {found['machine']}",
+        f"# Refining, {results['date']}, {results['machine']}",
         "",
-        f"    {found['command']}",
+        f"    {results['command']}",
         "",
-        f"Python {found['python']}; load {found['load_before']:.1f} before, {found['load_after']:.1f} after.",
+        f"Python {results['python']}; "
+        f"load {results['load_before']:.1f} before, {results['load_after']:.1f} after.",
         "",
-        f"| {found['bullets']:,} bullets | clock | processor |",
+        f"| {results['bullets']:,} bullets | clock | processor |",
         "| --- | --- | --- |",
-        f"| a full pass, median of {len(found['full_s'])} | {full:.1f} s | {full_used:.1f} s |",
-        f"| the slowest of them | {max(found['full_s']):.1f} s | {max(found['full_processor_s']):.1f} s |",
+        f"| a full pass, median of {len(results['full_s'])} | {full:.1f} s | {full_used:.1f} s |",
+        f"| the slowest of them | {slowest:.1f} s | {slowest_used:.1f} s |",
         f"| one new bullet, median of {one['n']} | {one['median']:.1f} ms | {used['median']:.1f} ms |",
         f"| the slowest of them | {one['slowest']:.1f} ms | {used['slowest']:.1f} ms |",
         "",
         "Processor is about what an idle machine takes on the clock. "
-        f"It merged {found['merged']:,} bullets and found {found['conflicts']:,} conflicts.",
+        f"It merged {results['merged']:,} bullets and found {results['conflicts']:,} conflicts.",
         "",
         "How pairs of lessons were told apart (`tests/data`):",
         "",
         "| pairs | paraphrases joined | called a conflict | contradictions joined | called a conflict |",
         "| --- | --- | --- | --- | --- |",
     ]
-    for name, told_apart in found["pairs"].items():
+    for name, told_apart in results["pairs"].items():
         same, other = told_apart["paraphrase"], told_apart["contradiction"]
         cells = (share(same, "same"), share(same, "conflict"), share(other, "same"), share(other, "conflict"))
         lines.append(f"| `{name}`: {SETS[name]} | {' | '.join(cells)} |")
     looks = "; ".join(
-        f"`{name}` {count} of {sum(found['pairs'][name]['paraphrase'].values())}"
+        f"`{name}` {count} of {sum(results['pairs'][name]['paraphrase'].values())}"
         for name, count in FIRST_LOOK.items()
     )
     lines += [

@@ -17,12 +17,12 @@ from ace.llm import Request, Role, RoleModels, ScriptedClient
 from ace.loop import evaluate, learn, learn_from_traces
 from ace.methods.ace.reflector import Lesson
 from ace.playbook.model import Bullet, Status
-from ace.safety.copied import tokens
 from ace.settings import Settings
 from ace.store import Store
 from ace.task import Attempt, Database, FeedbackKind, Outcome, Sample, SqlEnvironment, Task
 from ace.task.environments.answer import AnswerEnvironment
 from ace.task.traces import Trace
+from ace.text import split_words
 from tests.world import SECRET, world
 
 FILE = Path(__file__).parent / "data" / "injections.jsonl"
@@ -70,7 +70,8 @@ def injections() -> list[Injection]:
 
 
 def holds(text: str, injection: Injection) -> bool:
-    said, found = tokens(injection.said), tokens(text)
+    said = split_words(injection.said, whole_names=True)
+    found = split_words(text, whole_names=True)
     size = min(_GRAM, len(said))
     grams = {tuple(said[at : at + size]) for at in range(len(said) - size + 1)}
     return any(tuple(found[at : at + size]) in grams for at in range(len(found) - size + 1))

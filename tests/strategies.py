@@ -1,4 +1,4 @@
-"""The one home of Hypothesis strategies: playbooks, deltas, and text that means harm."""
+"""Hypothesis strategies: playbooks, deltas, and hostile text."""
 
 from __future__ import annotations
 
@@ -110,16 +110,16 @@ def playbooks() -> st.SearchStrategy[Playbook]:
 
 
 def live(playbook: Playbook) -> list[tuple[object, ...]]:
-    """All that a reader can tell about the live bullets, in order."""
-    return [_told(bullet) for bullet in playbook]
+    """Return everything that a reader can tell about the live bullets, in order."""
+    return [_readable(bullet) for bullet in playbook]
 
 
 def by_section(playbook: Playbook) -> dict[str, list[tuple[object, ...]]]:
-    """The same, whatever the order of the sections."""
-    return {section.name: [_told(bullet) for bullet in section.bullets] for section in playbook.sections}
+    """Return the same by section, whatever the order of the sections."""
+    return {section.name: [_readable(bullet) for bullet in section.bullets] for section in playbook.sections}
 
 
-def _told(bullet: Bullet) -> tuple[object, ...]:
+def _readable(bullet: Bullet) -> tuple[object, ...]:
     counters = (bullet.helpful, bullet.harmful)
     return (
         *(bullet.id, bullet.section, bullet.content, bullet.provenance, bullet.status, bullet.pinned),

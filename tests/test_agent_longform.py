@@ -11,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ace.agent import Draw, LongForm, Writer
-from ace.agent.ledger import clashes, facts, figures, lacking, listed, nearest
+from ace.agent.ledger import (
+    extract_figures,
+    extract_listed_statements,
+    extract_statements,
+    find_clashes,
+    find_missing_points,
+    find_nearest_text,
+)
 from ace.context import Assembled
 from ace.errors import CapReached, ModelUnavailable, TaskError
 from ace.llm import Request, RoleModels, ScriptedClient
@@ -153,20 +160,20 @@ def test_a_budget_below_the_outline_is_named() -> None:
     ],
 )
 def test_figures_that_disagree_about_the_same_thing(one: str, other: str, clash: bool) -> None:
-    assert bool(list(clashes([*facts(one, 0), *facts(other, 1)]))) is clash
+    assert bool(list(find_clashes([*extract_statements(one, 0), *extract_statements(other, 1)]))) is clash
 
 
 @given(st.text(max_size=300), st.text(max_size=300))
 def test_any_text_has_a_ledger_and_agrees_with_itself(one: str, other: str) -> None:
-    known = [*facts(one, 0), *listed(other)]
+    known = [*extract_statements(one, 0), *extract_listed_statements(other)]
     assert all(fact.figures or fact.names or fact.part == -1 for fact in known)
-    list(clashes(known))
-    assert lacking(one, [one]) == []
-    assert nearest(one, [other, one]) in (0, 1)
+    list(find_clashes(known))
+    assert find_missing_points(one, [one]) == []
+    assert find_nearest_text(one, [other, one]) in (0, 1)
 
 
 def test_figures_are_the_same_however_they_are_written() -> None:
-    assert figures("1,204 and 3.5% at 10:30.") == {"1204", "3.5%", "10:30"}
+    assert extract_figures("1,204 and 3.5% at 10:30.") == {"1204", "3.5%", "10:30"}
 
 
 @pytest.fixture

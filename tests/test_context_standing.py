@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import ace
-from ace.context.answer_location import standing, stood, unsaid
+from ace.context.answer_location import find_answer_lines, list_unmatched_words, locate_answer
 from ace.llm import Request, ScriptedClient
 from ace.methods.ace.reflector import Critique, Lesson
 from ace.store import Store
@@ -18,21 +18,27 @@ FOUND = """- [shop/north.md:1-4] # North
 
 
 def test_sentences_nearest_the_question_come_first_and_bring_their_label() -> None:
-    assert standing(FOUND, "For how many days may a bike stand at the Shed?", "8") == (
+    assert find_answer_lines(FOUND, "For how many days may a bike stand at the Shed?", "8") == (
         "[north.md] A bike may stand here for 8 days.",
         "[north.md] It opens at noon, and 8 people work there.",
     )
-    assert standing(FOUND, "Which desk?", "p8") == ("[north.md] The desk is P8.",)
+    assert find_answer_lines(FOUND, "Which desk?", "p8") == ("[north.md] The desk is P8.",)
 
 
 def test_what_does_not_stand_there_is_not_found() -> None:
-    assert standing(FOUND, "How long?", "480") == standing(FOUND, "?", "") == standing("", "?", "8") == ()
+    for retrieved, question, answer in ((FOUND, "How long?", "480"), (FOUND, "?", ""), ("", "?", "8")):
+        assert find_answer_lines(retrieved, question, answer) == ()
 
 
 def test_names_that_nothing_has_are_told_apart() -> None:
-    assert unsaid(FOUND, "For how many days may a bike stand at the Shed?") == ("shed",)
-    assert unsaid(FOUND, "How many bikes with the green card?") == ("bikes", "with", "green", "card")
-    assert stood(FOUND, "At the Shed?", "8 days").unsaid == ("shed",)
+    assert list_unmatched_words(FOUND, "For how many days may a bike stand at the Shed?") == ("shed",)
+    assert list_unmatched_words(FOUND, "How many bikes with the green card?") == (
+        "bikes",
+        "with",
+        "green",
+        "card",
+    )
+    assert locate_answer(FOUND, "At the Shed?", "8 days").unsaid == ("shed",)
 
 
 def test_the_reflector_is_told_and_learns_a_name_that_no_page_has(tmp_path: Path) -> None:

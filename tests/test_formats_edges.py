@@ -6,14 +6,14 @@ import pytest
 
 from ace.errors import FormatError
 from ace.playbook import Add, Playbook, Quarantine, apply, bullet_id
-from ace.playbook.exchange import fitting
-from ace.playbook.formats import Reading, by_name, detected
+from ace.playbook.exchange import select_writable
+from ace.playbook.formats import Reading, detect_format, find_format
 from ace.playbook.formats.instructions import BEGIN, END, update, write
 from ace.playbook.formats.instructions import read as read_block
 
 
 def read(form: str, text: str, file: str = "f") -> Reading:
-    return by_name(form).read(text, file, None)
+    return find_format(form).read(text, file, None)
 
 
 def contents(reading: Reading) -> list[str]:
@@ -30,7 +30,7 @@ def contents(reading: Reading) -> list[str]:
     ],
 )
 def test_a_text_shows_what_it_is(text: str, form: str) -> None:
-    assert detected(text).name == form
+    assert detect_format(text).name == form
 
 
 @pytest.mark.parametrize(
@@ -55,16 +55,16 @@ def test_a_text_shows_what_it_is(text: str, form: str) -> None:
 )
 def test_a_text_that_is_nothing_we_know_is_refused_in_these_words(text: str, says: str) -> None:
     with pytest.raises(FormatError) as caught:
-        detected(text)
+        detect_format(text)
     assert str(caught.value) == says
     with pytest.raises(FormatError) as caught:
-        detected(text, file="f")
+        detect_format(text, file="f")
     assert caught.value.details["file"] == "f"
 
 
 def test_a_text_nested_too_deep_is_not_json() -> None:
     with pytest.raises(FormatError, match=r"^f: This is not JSON: "):
-        detected("[" * 100_000, file="f")
+        detect_format("[" * 100_000, file="f")
 
 
 # Our own
@@ -211,7 +211,7 @@ def test_a_derived_id_is_none_that_the_file_has_further_down() -> None:
 def test_json_is_written_for_people_to_read() -> None:
     playbook, _ = apply(Playbook(), [Add("a", "S", "größe")])
     for form in ("jsonl", "kayba", "json"):
-        written = by_name(form).write
+        written = find_format(form).write
         assert written is not None and "größe" in written(playbook, {})
 
 
@@ -249,13 +249,13 @@ def test_a_heading_keeps_its_letters_and_loses_the_space_around_it() -> None:
 
 
 def test_a_marker_may_have_space_behind_it_and_none_before() -> None:
-    detects = by_name("instructions").detects
+    detects = find_format("instructions").detects
     assert detects(f"Mine.\n{BEGIN} \t\n{END}\n") and not detects(f"Mine.\n {BEGIN}\n")
 
 
 def test_what_fits_a_format_is_the_playbook_without_what_does_not() -> None:
     playbook, _ = apply(Playbook(), [Add("a", "S", "x"), Add("b", "T", "y"), Quarantine("b")])
-    active = fitting(playbook, by_name("ace"))
+    active = select_writable(playbook, find_format("ace"))
     assert [bullet.id for bullet in active] == ["a"]
     assert (active.section_names, active.next_position) == (("S", "T"), 2)
-    assert fitting(playbook, by_name("json")) is playbook
+    assert select_writable(playbook, find_format("json")) is playbook

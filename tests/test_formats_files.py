@@ -22,8 +22,8 @@ from ace.playbook import (
     apply,
     diff,
 )
-from ace.playbook.exchange import Plan, names, plan
-from ace.playbook.formats import Reading, by_file, by_name, detected
+from ace.playbook.exchange import Plan, choose_names, plan_import
+from ace.playbook.formats import Reading, detect_format, find_format, find_format_by_file
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data" / "playbook-fixtures"
 real = pytest.mark.skipif(not DATA.is_dir(), reason="playbooks of other tools are not on this machine")
@@ -31,7 +31,7 @@ APPWORLD = {"initial": 8, "offline_trained_no_gt": 318, "online_trained": 359, "
 
 
 def read(name: str, text: str, *, form: str = "") -> Reading:
-    chosen = by_name(form) if form else detected(text, file=name)
+    chosen = find_format(form) if form else detect_format(text, file=name)
     return chosen.read(text, name, None)
 
 
@@ -40,7 +40,7 @@ def real_text(name: str) -> str:
 
 
 def imported(reading: Reading) -> tuple[Playbook, Plan]:
-    made = plan(reading, Playbook(), source="f")
+    made = plan_import(reading, Playbook(), source="f")
     playbook, rejections = apply(Playbook(), made.delta)
     assert rejections == ()
     return playbook, made
@@ -63,13 +63,13 @@ def test_every_line_of_the_appworld_playbooks(name: str, bullets: int) -> None:
 @real
 def test_the_22_duplicates_and_the_ids_of_the_others_come_back() -> None:
     text = real_text("ace-appworld/appworld_online_trained_playbook.txt")
-    assert detected(text).name == "appworld"
+    assert detect_format(text).name == "appworld"
     playbook, made = imported(read("f", text))
     assert len(made.duplicates) == 22
     assert len(made.aliases) == 359
-    write = by_name("appworld").write
+    write = find_format("appworld").write
     assert write
-    again = write(playbook, names(playbook, made.aliases)).split("\n")
+    again = write(playbook, choose_names(playbook, made.aliases)).split("\n")
     twins = {duplicate.alias for duplicate in made.duplicates}
     kept = [line for line in text.split("\n") if line.startswith("[") and line[1:].split("]")[0] not in twins]
     assert [line for line in again if line.startswith("[")] == kept
@@ -78,10 +78,10 @@ def test_the_22_duplicates_and_the_ids_of_the_others_come_back() -> None:
 @real
 def test_the_sample_with_counts_comes_back_whole() -> None:
     text = real_text("ace-finer-format/readme_sample.txt")
-    assert detected(text).name == "ace"
+    assert detect_format(text).name == "ace"
     playbook, made = imported(read("f", text))
-    write = by_name("ace").write
-    assert write and write(playbook, names(playbook, made.aliases)).split() == text.split()
+    write = find_format("ace").write
+    assert write and write(playbook, choose_names(playbook, made.aliases)).split() == text.split()
     assert [(bullet.helpful, bullet.harmful) for bullet in playbook] == [(5, 0), (3, 1), (8, 0), (6, 0)]
 
 
@@ -98,9 +98,9 @@ def test_a_skillbook_comes_back_with_its_ids_and_votes() -> None:
     assert reading.lost == ("justification of 6", "evidence of 6")
     assert text.split("\n")[reading.entries[3].line - 1].strip() == f'"{reading.entries[3].alias}": {{'
     playbook, made = imported(reading)
-    write = by_name("kayba").write
+    write = find_format("kayba").write
     assert write
-    before, after = json.loads(text), json.loads(write(playbook, names(playbook, made.aliases)))
+    before, after = json.loads(text), json.loads(write(playbook, choose_names(playbook, made.aliases)))
     assert (after["sections"], after["next_id"]) == (before["sections"], 6)
     for key, skill in after["skills"].items():
         told = ("id", "section", "content", "helpful", "harmful", "neutral", "status")
@@ -111,7 +111,7 @@ def test_a_skillbook_comes_back_with_its_ids_and_votes() -> None:
 @real
 def test_the_prompt_of_a_skillbook_is_told_from_the_skillbook() -> None:
     with pytest.raises(FormatError, match=r"Import the skillbook's JSON"):
-        detected(real_text("kayba/external_agent_injection_20260318_150822.txt"))
+        detect_format(real_text("kayba/external_agent_injection_20260318_150822.txt"))
 
 
 @real
@@ -142,10 +142,10 @@ def test_of_several_snapshots_the_last_is_read() -> None:
 def test_an_optimised_prompt_is_text_and_only_when_asked() -> None:
     text = real_text("gepa/optimized_prompt.txt")
     with pytest.raises(FormatError, match="--format text takes every paragraph as one"):
-        detected(text)
+        detect_format(text)
     assert len(read("f", text, form="text").entries) == 6
     with pytest.raises(FormatError, match="This is JSON, but no playbook"):
-        detected(real_text("gepa/llm_cache.json"))
+        detect_format(real_text("gepa/llm_cache.json"))
 
 
 def findings(reading: Reading) -> list[tuple[int, str]]:
@@ -281,7 +281,7 @@ def test_what_a_line_of_json_does_not_say_stays() -> None:
         '{"id": "a-1", "harmful": 2}\n'
         '{"id": "a-3", "content": "back"}'
     )
-    reading = by_name("jsonl").read(text, "f", base)
+    reading = find_format("jsonl").read(text, "f", base)
     assert reading.unread == () and reading.playbook is not None
     assert set(diff(base, reading.playbook)) == {
         Vote("a-1", 0, 1),
@@ -290,14 +290,14 @@ def test_what_a_line_of_json_does_not_say_stays() -> None:
         Revise("a-3", "back"),
         Move("a-3", "General"),
     }
-    assert [(f.line, f.text) for f in by_name("jsonl").read(text, "f", None).unread] == [
+    assert [(f.line, f.text) for f in find_format("jsonl").read(text, "f", None).unread] == [
         (1, "the bullet 'a-2' cannot be used: empty content"),
         (2, "the bullet 'a-1' cannot be used: empty content"),
     ]
 
 
 def test_a_line_too_deep_to_read_is_no_reason_to_stop() -> None:
-    assert detected('{"a":' + "[" * 100_000 + '\n{"content": "x"}').name == "jsonl"
+    assert detect_format('{"a":' + "[" * 100_000 + '\n{"content": "x"}').name == "jsonl"
 
 
 def test_a_cheatsheet_with_tags_missing() -> None:
@@ -381,18 +381,18 @@ def test_paragraphs_of_text() -> None:
     ],
 )
 def test_a_files_name_stands_for_a_format(name: str, form: str) -> None:
-    assert by_file(name).name == form
+    assert find_format_by_file(name).name == form
 
 
 @pytest.mark.parametrize("name", ["out", "out.xml", "out.MD5"])
 def test_a_name_that_stands_for_none(name: str) -> None:
     with pytest.raises(InputError, match=r"stands for no format. Give --format: instructions, json, kayba"):
-        by_file(name)
+        find_format_by_file(name)
 
 
 def test_a_format_nobody_knows() -> None:
     with pytest.raises(InputError, match=r"no format 'xml'. Known: instructions, json"):
-        by_name("xml")
+        find_format("xml")
 
 
 @pytest.mark.parametrize(
@@ -414,7 +414,7 @@ def test_a_format_nobody_knows() -> None:
     ],
 )
 def test_a_text_shows_what_it_is(text: str, form: str) -> None:
-    assert detected(text).name == form
+    assert detect_format(text).name == form
 
 
 @pytest.mark.parametrize(
@@ -427,5 +427,5 @@ def test_a_text_shows_what_it_is(text: str, form: str) -> None:
 )
 def test_a_text_that_is_nothing_we_know(text: str, says: str) -> None:
     with pytest.raises(FormatError) as caught:
-        detected(text, file="f")
+        detect_format(text, file="f")
     assert str(caught.value).startswith(says)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ace.errors import FormatError
 from ace.playbook import Add, Move, Pin, Playbook, Quarantine, Revise, Vote, apply, diff
-from ace.playbook.formats import by_name
+from ace.playbook.formats import find_format
 from ace.playbook.formats.instructions import BEGIN, END, new_file, read, update, write
 from tests.strategies import live, playbooks
 
@@ -182,7 +182,7 @@ def test_a_file_without_a_block_has_nothing_to_read() -> None:
         read(FENCED, "AGENTS.md", None)
     with pytest.raises(FormatError, match=r"^AGENTS.md:2: The block that begins here never ends"):
         read(f"\n{BEGIN}\n", "AGENTS.md", None)
-    assert not by_name("instructions").detects(f"x {BEGIN}\n")
+    assert not find_format("instructions").detects(f"x {BEGIN}\n")
 
 
 def test_a_new_skill_has_the_front_matter_it_is_found_by() -> None:

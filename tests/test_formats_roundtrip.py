@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ace.playbook import Add, Bullet, Pin, Playbook, Quarantine, Vote, apply, diff
-from ace.playbook.exchange import Alias, fitting, losses, names
-from ace.playbook.formats import FORMATS, Format, Reading, by_name, detected
+from ace.playbook.exchange import Alias, choose_names, list_losses, select_writable
+from ace.playbook.formats import FORMATS, Format, Reading, detect_format, find_format
 from ace.playbook.formats.oneline import from_line, to_line
 from tests.strategies import LONG, deltas, live, playbooks, texts
 
@@ -28,7 +28,7 @@ FORGERY = (
 
 def write(form: Format, playbook: Playbook, aliases: dict[str, str] | None = None) -> str:
     assert form.write
-    return form.write(fitting(playbook, form), aliases or {})
+    return form.write(select_writable(playbook, form), aliases or {})
 
 
 def read(form: Format, text: str, base: Playbook | None = None) -> Reading:
@@ -46,7 +46,7 @@ def held(form: Format, playbook: Playbook) -> list[tuple[object, ...]]:
     votes = "votes" in form.holds
     return [
         (b.id, b.section, b.content, b.helpful * votes, b.harmful * votes, b.status == "quarantined")
-        for b in fitting(playbook, form)
+        for b in select_writable(playbook, form)
     ]
 
 
@@ -56,8 +56,8 @@ def test_our_formats_hold_everything(form: Format, playbook: Playbook) -> None:
     text = write(form, playbook)
     again = read(form, text).playbook
     assert again is not None and live(again) == live(playbook)
-    assert losses(playbook, form) == ()
-    assert detected(text).name == form.name or not len(playbook)
+    assert list_losses(playbook, form) == ()
+    assert detect_format(text).name == form.name or not len(playbook)
 
 
 @pytest.mark.parametrize("form", OURS, ids=lambda form: form.name)
@@ -70,7 +70,7 @@ def test_an_export_that_nobody_edited_changes_nothing(form: Format, playbook: Pl
 @given(playbooks(), deltas())
 def test_edited_lines_of_json_become_the_edits_they_are(playbook: Playbook, delta: tuple[Add, ...]) -> None:
     edited, _ = apply(playbook, delta)
-    again = read(by_name("jsonl"), write(by_name("jsonl"), edited), playbook).playbook
+    again = read(find_format("jsonl"), write(find_format("jsonl"), edited), playbook).playbook
     assert again is not None
     result, rejections = apply(playbook, diff(playbook, again))
     assert (rejections, live(result)) == ((), live(edited))
@@ -81,8 +81,8 @@ def test_edited_lines_of_json_become_the_edits_they_are(playbook: Playbook, delt
 def test_other_tools_formats_hold_what_they_say_they_hold(form: Format, playbook: Playbook) -> None:
     text = write(form, playbook)
     assert entries(read(form, text)) == held(form, playbook)
-    if len(fitting(playbook, form)):
-        assert detected(text).name == form.name
+    if len(select_writable(playbook, form)):
+        assert detect_format(text).name == form.name
 
 
 @pytest.mark.parametrize("form", FOREIGN, ids=lambda form: form.name)
@@ -117,8 +117,8 @@ def test_an_alias_is_the_id_and_comes_back(form: Format) -> None:
 @pytest.mark.parametrize("name", ["ace", "appworld"])
 def test_an_alias_that_would_break_the_line_gives_way_to_the_id(name: str, alias: str) -> None:
     playbook, _ = apply(Playbook(), (Add("a-1", "One", "x"),))
-    text = write(by_name(name), playbook, {"a-1": alias})
-    assert [entry.alias for entry in read(by_name(name), text).entries] == ["a-1"]
+    text = write(find_format(name), playbook, {"a-1": alias})
+    assert [entry.alias for entry in read(find_format(name), text).entries] == ["a-1"]
 
 
 def test_names_are_unique_and_never_another_bullets_id() -> None:
@@ -135,7 +135,7 @@ def test_names_are_unique_and_never_another_bullets_id() -> None:
         alias("a-1", "a-3"),
         alias("k9", "gone"),
     ]
-    assert names(playbook, known) == {"a-1": "k1"}
+    assert choose_names(playbook, known) == {"a-1": "k1"}
 
 
 @given(texts())
@@ -156,17 +156,21 @@ def test_what_is_not_held_is_counted() -> None:
     rest = (Pin("a-1"), Vote("a-2", harmful=1), Quarantine("a-3"))
     playbook, _ = apply(Playbook(), (*adds, *rest))
     traces = ("pins of 1 bullet", "provenance of 2 bullets")
-    assert losses(playbook, by_name("appworld")) == (*traces, "votes on 1 bullet", "1 quarantined bullet")
-    assert losses(playbook, by_name("ace")) == (*traces, "1 quarantined bullet")
-    assert losses(playbook, by_name("kayba")) == traces
-    assert losses(Playbook(), by_name("appworld")) == ()
+    assert list_losses(playbook, find_format("appworld")) == (
+        *traces,
+        "votes on 1 bullet",
+        "1 quarantined bullet",
+    )
+    assert list_losses(playbook, find_format("ace")) == (*traces, "1 quarantined bullet")
+    assert list_losses(playbook, find_format("kayba")) == traces
+    assert list_losses(Playbook(), find_format("appworld")) == ()
 
 
 @given(playbooks())
 def test_a_quarantined_bullet_never_passes_as_an_active_one(playbook: Playbook) -> None:
     waiting = [bullet for bullet in playbook if bullet.status == "quarantined"]
     for form in WRITABLE:
-        kept = fitting(playbook, form)
+        kept = select_writable(playbook, form)
         assert len(kept) == len(playbook) - (0 if "quarantine" in form.holds else len(waiting))
         reading = read(form, write(form, playbook))
         found = [*(reading.playbook or ()), *(Bullet(e.alias, e.section, e.content) for e in reading.entries)]
@@ -184,7 +188,7 @@ def test_the_forms_other_tools_know() -> None:
             Add("b-1", "TWO", "z"),
         ),
     )
-    assert write(by_name("ace"), playbook) == (
+    assert write(find_format("ace"), playbook) == (
         "## ONE\n"
         "[a-1] helpful=5 harmful=1 :: first&#xa;second\n"
         "[a-2] helpful=0 harmful=0 :: x&#x20;\n"
@@ -192,8 +196,8 @@ def test_the_forms_other_tools_know() -> None:
         "## TWO\n"
         "[b-1] helpful=0 harmful=0 :: z\n"
     )
-    assert write(by_name("appworld"), playbook).splitlines()[1] == "[a-1] first&#xa;second"
-    assert json.loads(write(by_name("kayba"), playbook)) == {
+    assert write(find_format("appworld"), playbook).splitlines()[1] == "[a-1] first&#xa;second"
+    assert json.loads(write(find_format("kayba"), playbook)) == {
         "skills": {
             "a-1": _skill("a-1", "ONE", "first\nsecond", helpful=5, harmful=1),
             "a-2": _skill("a-2", "ONE", "x "),
@@ -204,13 +208,13 @@ def test_the_forms_other_tools_know() -> None:
         "similarity_decisions": {},
     }
     odd, _ = apply(Playbook(), (Add("a.1", "É", "x"), Quarantine("a.1")))
-    assert write(by_name("kayba"), odd) == (
+    assert write(find_format("kayba"), odd) == (
         '{\n  "skills": {\n    "a.1": {\n      "id": "a.1",\n      "section": "É",\n      "content": "x",\n'
         '      "helpful": 0,\n      "harmful": 0,\n      "neutral": 0,\n      "status": "invalid",\n'
         '      "sources": []\n    }\n  },\n  "sections": {\n    "É": [\n      "a.1"\n    ]\n  },\n'
         '  "next_id": 0,\n  "similarity_decisions": {}\n}\n'
     )
-    assert write(by_name("jsonl"), playbook).splitlines()[0] == (
+    assert write(find_format("jsonl"), playbook).splitlines()[0] == (
         '{"id": "a-1", "section": "ONE", "content": "first\\nsecond", "provenance": [], "status": "active", '
         '"pinned": false, "helpful": 5, "harmful": 1}'
     )

@@ -110,12 +110,12 @@ def test_wishes_are_no_orders(wish: str) -> None:
     assert decide(Proposal("wish", wish), talk, ())[1] == ""
 
 
-def said(*notes: tuple[str, str, str]) -> str:
+def write_notes(*notes: tuple[str, str, str]) -> str:
     return json.dumps({"memories": [{"about": a, "value": v, "kind": k} for a, v, k in notes]})
 
 
 def test_a_conversation_becomes_memories_and_every_proposal_is_noted(tmp_path: Path) -> None:
-    reply = said(
+    reply = write_notes(
         ("address", "7 Oak Lane", "fact"), ("The address", "7 oak lane", "fact"), ("PIN", "4711", "fact"),
         ("size", "41", "fact"), ("contact", "text", "preference"),
     )  # fmt: skip
@@ -145,7 +145,7 @@ def test_a_reply_that_cannot_be_used_keeps_nothing(tmp_path: Path) -> None:
 def test_reading_a_conversation_again_keeps_nothing_twice(tmp_path: Path) -> None:
     with Store.open(tmp_path / "m.db") as store:
         for _ in range(2):
-            noted = remember(store, ScriptedClient([said(("address", "7 Oak Lane", "fact"))]), TALK)
+            noted = remember(store, ScriptedClient([write_notes(("address", "7 Oak Lane", "fact"))]), TALK)
         assert [each.outcome for each in noted] == ["rejected"] and len(store.memories("ana")) == 1
 
 

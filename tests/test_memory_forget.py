@@ -16,7 +16,7 @@ from ace.llm.journal import Call, Key
 from ace.memory import Conversation, Proposal, Turn
 from ace.memory.memory_file import to_lines
 from ace.playbook import Add, Revise, Vote
-from ace.store import Said, Store, schema, vector_rows
+from ace.store import AnswerFeedback, Store, schema, vector_rows
 from ace.store.integrity import forget, redact
 from ace.task.types import Attempt, Episode, Fact, Feedback, FeedbackKind, Verdict
 
@@ -49,7 +49,7 @@ def call(number: int, text: str) -> Call:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """A file in which every kind of record holds the address, in several spellings."""
+    """Return a file in which every kind of record holds the address, in several spellings."""
     path = tmp_path / "memory.db"
     with Store.open(path) as store:
         (made,) = store.consider(TALK, [Proposal("delivery address", VALUE)], author="rememberer")
@@ -72,7 +72,7 @@ def file(tmp_path: Path) -> Path:
         journal.close()
         with store._writing() as db:
             vector_rows.add(db, "m", [("hash of the bullet", VALUE.encode())])
-        store.add_feedback(Said("e1", right=False, expected=VALUE, text=SAID))
+        store.add_feedback(AnswerFeedback("e1", right=False, expected=VALUE, text=SAID))
         export = tmp_path / "out.jsonl"
         export.write_text(to_lines(store.memories("ana")), encoding="utf-8")
         store.note_export(export)
@@ -248,7 +248,7 @@ def test_of_an_export_only_the_lines_that_hold_the_memory_change(file: Path) -> 
             quoted = json.dumps({"id": "m-3", "quote": f"\ud800 {SAID}{end}"}, ensure_ascii=True)
             text = "".join([*others, odd, quoted, "\nno end"])
             export.write_bytes(text.encode())
-            assert forget.from_exports([export], [row], redact.pattern_of([SAID])).failed == ()
+            assert forget.forget_in_exports([export], [row], redact.compile_pattern([SAID])).failed == ()
             *kept, changed, last = export.read_bytes().decode().split("\n")
             assert "\n".join(kept) + "\n" == "".join(others)
             assert json.loads(changed) == {"id": "m-3", "quote": f'\ud800 [forgotten]".{end}'}
@@ -273,7 +273,7 @@ def test_a_row_that_disappears_any_other_way_is_missed(file: Path) -> None:
 
 
 def test_every_text_column_is_looked_through_or_holds_no_words_of_users() -> None:
-    """A column that a later migration adds has to be put on one of the two lists."""
+    """A column that a migration adds must be put on one of the two lists."""
     names = {
         "versions": {"branch", "hash", "author", "created"},
         "operations": {"op", "bullet"},
@@ -294,14 +294,17 @@ def test_every_text_column_is_looked_through_or_holds_no_words_of_users() -> Non
             *("id", "scope", "user", "session", "kind", "subject", "attribute", "value", "since", "until"),
             *("expires", "conversation", "author", "created"),
         },
-        "memory_proposals": {"user", "session", "conversation", "outcome", "memory", "author", "created"},
+        "memory_proposals": {
+            *("user", "session", "conversation", "outcome", "memory", "author", "created"),
+            *("rule", "same_as"),
+        },
         "vectors": {"text", "embedder"},
         "forgotten": {"memory", "redacted", "author", "created"},
         "seals": {"name"},
         "memory_exports": {"path", "created"},
     }
     with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
-        schema._apply(db)
+        schema.apply_migrations(db)
         tables = [n for (n,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
         for table in (name for name in tables if "sqlite_" not in name):
             sql = "SELECT name FROM pragma_table_info(?) WHERE type = 'TEXT' AND name <> 'checksum'"
@@ -323,4 +326,4 @@ def test_every_text_column_is_looked_through_or_holds_no_words_of_users() -> Non
     ],
 )
 def test_a_text_is_found_however_it_is_written(text: str, left: str) -> None:
-    assert redact.without(text, redact.pattern_of(["12 Elm Street"]), "X") == left
+    assert redact.redact_text(text, redact.compile_pattern(["12 Elm Street"]), "X") == left

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from ace.errors import InputError, MemoryRefused
-from ace.memory.memory import Memory, checked, instant, overlaps, place, subject_key
-from ace.memory.memory_file import from_lines, to_lines
+from ace.memory import Memory, check_memory, find_overlaps, normalize_name, parse_instant, place_memory
+from ace.memory.memory_file import dump_memories, load_memories
 from ace.store import Store
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -27,7 +27,7 @@ DAYS = st.integers(0, 12)
 
 
 def day(number: int) -> str:
-    return instant((START + timedelta(days=number)).isoformat())
+    return parse_instant((START + timedelta(days=number)).isoformat())
 
 
 def memory(value: str, since: int, expires: int | None = None) -> Memory:
@@ -38,7 +38,7 @@ def memory(value: str, since: int, expires: int | None = None) -> Memory:
 def put(said: list[tuple[str, int]]) -> list[Memory]:
     line: dict[str, Memory] = {}
     for value, since in said:
-        placed = place(line.values(), memory(value, since))
+        placed = place_memory(line.values(), memory(value, since))
         line[value] = placed.memory
         if placed.closed:
             line[placed.closed.id] = placed.closed
@@ -51,10 +51,10 @@ SAID = st.lists(DAYS, min_size=1, max_size=8).map(lambda days: [(f"v{n}", at) fo
 @given(said=SAID)
 def test_one_holds_at_any_time_and_it_is_the_last_that_was_said(said: list[tuple[str, int]]) -> None:
     line = put(said)
-    assert overlaps(line) == []
+    assert find_overlaps(line) == []
     for number in range(14):
         holding = [m.value for m in line if m.holds(day(number))]
-        before = [(since, place) for place, (_, since) in enumerate(said) if since <= number]
+        before = [(since, place_memory) for place_memory, (_, since) in enumerate(said) if since <= number]
         assert holding == ([said[max(before)[1]][0]] if before else [])
 
 
@@ -68,9 +68,9 @@ def test_history_is_total_and_nobody_is_dropped(said: list[tuple[str, int]]) -> 
 
 def test_overlaps_are_told() -> None:
     one, other = memory("a", 1), memory("b", 3)
-    assert overlaps([other, one]) == [(one, other)]
-    assert overlaps([replace(one, until=day(3)), other]) == []
-    assert overlaps([one, replace(other, user="bob")]) == []
+    assert find_overlaps([other, one]) == [(one, other)]
+    assert find_overlaps([replace(one, until=day(3)), other]) == []
+    assert find_overlaps([one, replace(other, user="bob")]) == []
 
 
 @pytest.mark.parametrize(
@@ -82,12 +82,12 @@ def test_overlaps_are_told() -> None:
     ],
 )
 def test_names_of_the_same_thing_are_one(a: str, b: str) -> None:
-    assert subject_key(a) == subject_key(b)
+    assert normalize_name(a) == normalize_name(b)
 
 
 @pytest.mark.parametrize(("a", "b"), [("bus", "bu"), ("shoe size", "coat size"), ("size 42", "size 43")])
 def test_names_of_other_things_are_not(a: str, b: str) -> None:
-    assert subject_key(a) != subject_key(b)
+    assert normalize_name(a) != normalize_name(b)
 
 
 @pytest.mark.parametrize(
@@ -99,29 +99,29 @@ def test_names_of_other_things_are_not(a: str, b: str) -> None:
     ],
 )
 def test_times_become_instants(text: str, told: str) -> None:
-    assert instant(text) == told
+    assert parse_instant(text) == told
 
 
 @pytest.mark.parametrize("text", ["", "soon", "31.3.2026", "2026-02-30", "0001-01-01T00:00+05:00"])
 def test_what_is_no_time_is_refused_with_its_field(text: str) -> None:
     with pytest.raises(InputError) as caught:
-        instant(text, field="since")
+        parse_instant(text, field="since")
     assert caught.value.details["field"] == "since" and caught.value.message.startswith("since: ")
 
 
 def test_nobody_can_be_remembered_outside_a_scope() -> None:
     with pytest.raises(InputError, match="session: it has no place in scope user"):
-        checked(replace(memory("a", 1), session="s1"))
+        check_memory(replace(memory("a", 1), session="s1"))
 
 
 @dataclass
 class Line:
-    """What was said of one thing: (day, order) -> value and end; None where it was forgotten."""
+    """Hold the values of one thing: (day, order) -> value and end; None where it was forgotten."""
 
     said: dict[tuple[int, int], tuple[str, int | None] | None] = field(default_factory=dict)
 
     def put(self, key: tuple[int, int], said: tuple[str, int | None]) -> None:
-        """What comes late stands up to the next that is left: of what was forgotten there is no trace."""
+        """Late values hold until the next one that is not forgotten: a forgotten value leaves no trace."""
         after = [day for (day, _), left in self.said.items() if left and day > key[0]]
         end = min(after, default=1_000)
         self.said = {k: v for k, v in self.said.items() if v or not key[0] < k[0] < end}
@@ -191,7 +191,7 @@ class MemoryMachine(RuleBasedStateMachine):
         old = self.store.memories(every=True)
         other = self.folder / "other.db"
         with Store.open(other) as new:
-            new.import_memories(from_lines(to_lines(old)))
+            new.import_memories(load_memories(dump_memories(old)))
             assert new.memories(every=True) == old
             assert new.verify() == []
         for file in self.folder.glob("other.db*"):

@@ -28,7 +28,7 @@ from ace.playbook import (
     invert,
     playbook_from_json,
     playbook_to_json,
-    touched,
+    touched_ids,
 )
 from tests.strategies import LONG, by_section, contents, deltas, live, playbooks, texts
 
@@ -121,7 +121,7 @@ def test_an_id_names_one_bullet_for_ever(playbook: Playbook, delta: Delta) -> No
 @given(playbooks(), deltas())
 def test_only_touched_bullets_change(playbook: Playbook, delta: Delta) -> None:
     after, _ = apply(playbook, delta)
-    named = {key for operation in delta for key in touched(operation)}
+    named = {key for operation in delta for key in touched_ids(operation)}
     untouched = set(playbook.bullets) - named
     assert all(after.bullets[key] is playbook.bullets[key] for key in untouched)
 

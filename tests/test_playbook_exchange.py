@@ -23,8 +23,8 @@ from ace.playbook import (
     apply,
     bullet_id,
 )
-from ace.playbook.exchange import Alias, Duplicate, Plan, plan
-from ace.playbook.formats import Entry, Reading, by_name
+from ace.playbook.exchange import Alias, Duplicate, Plan, plan_import
+from ace.playbook.formats import Entry, Reading, find_format
 from tests.strategies import contents, deltas, live, playbooks, sections
 
 
@@ -38,7 +38,7 @@ class Here:
     def take(self, *entries: Entry, source: str = "f", votes: bool = True, **options: bool) -> Plan:
         """Import, as the command does."""
         reading = Reading(entries=entries, votes=votes)
-        made = plan(reading, self.playbook, source=source, aliases=self.aliases.values(), **options)
+        made = plan_import(reading, self.playbook, source=source, aliases=self.aliases.values(), **options)
         self.do(*made.delta)
         self.aliases |= {(alias.source, alias.alias): alias for alias in made.aliases}
         return made
@@ -114,9 +114,9 @@ def test_a_quarantined_import_shows_nothing_new(base: Playbook, file: tuple[Entr
 
 @given(playbooks(), playbooks())
 def test_a_quarantined_import_of_our_own_format_shows_nothing_new(base: Playbook, other: Playbook) -> None:
-    write, read = by_name("jsonl").write, by_name("jsonl").read
+    write, read = find_format("jsonl").write, find_format("jsonl").read
     assert write
-    made = plan(read(write(other, {}), "f", base), base, quarantine=True)
+    made = plan_import(read(write(other, {}), "f", base), base, quarantine=True)
     after, rejections = apply(base, made.delta)
     assert rejections == ()
     shown = {(bullet.id, bullet.content) for bullet in after.active}
@@ -286,11 +286,11 @@ def test_with_quarantine_what_is_rewritten_waits_too() -> None:
 def test_with_quarantine_a_file_cannot_touch_what_is_in_use() -> None:
     base, _ = apply(Playbook(), (Add("b-1", "S", "good"), Pin("b-1")))
     line = '{"id": "b-1", "section": "T", "content": "evil", "pinned": false, "harmful": 9}\n'
-    made = plan(by_name("jsonl").read(line, "f", base), base, quarantine=True)
+    made = plan_import(find_format("jsonl").read(line, "f", base), base, quarantine=True)
     after, rejected = apply(base, made.delta)
     assert not rejected and after.bullets["b-1"] == base.bullets["b-1"]
     assert [b.content for b in after.active] == ["good"]
-    again = plan(by_name("jsonl").read(line, "f", after), after, quarantine=True)
+    again = plan_import(find_format("jsonl").read(line, "f", after), after, quarantine=True)
     assert apply(after, again.delta)[0] == after
 
 
@@ -298,23 +298,23 @@ def test_with_quarantine_what_was_removed_stays_removed() -> None:
     adds = (Add("a-1", "S", "x"), Add("a-2", "S", "y"), Add("a-3", "S", "z"))
     base, _ = apply(Playbook(), (*adds, Remove("a-1"), Quarantine("a-2")))
     lines = "## S\n- new <!-- id=a-1 helpful=2 -->\n- y <!-- id=a-2 helpful=1 -->\n- z <!-- id=a-3 -->\n"
-    reading = by_name("markdown").read(lines, "f", base)
-    made = plan(reading, base, quarantine=True)
+    reading = find_format("markdown").read(lines, "f", base)
+    made = plan_import(reading, base, quarantine=True)
     assert (made.delta, made.gone) == ((Vote("a-2", 1),), 1)
-    assert Promote("a-1") in plan(reading, base).delta
+    assert Promote("a-1") in plan_import(reading, base).delta
 
 
 @pytest.mark.parametrize("replacing", [True, False])
 def test_our_own_format_removes_only_when_told(replacing: bool) -> None:
     base, _ = apply(Playbook(), (Add("a-1", "S", "x"), Add("a-2", "S", "y")))
-    reading = by_name("markdown").read("## S\n- x <!-- id=a-1 -->\n", "f", base)
-    made = plan(reading, base, removing=replacing)
+    reading = find_format("markdown").read("## S\n- x <!-- id=a-1 -->\n", "f", base)
+    made = plan_import(reading, base, removing=replacing)
     assert made.delta == ((Remove("a-2"),) if replacing else ())
 
 
 def test_a_file_of_thousands_is_read_in_seconds() -> None:
     lines = [f"[x-{n:05}] helpful=1 harmful=0 :: lesson {n % 4000}" for n in range(5000)]
-    reading = by_name("ace").read("\n".join(["## S", *lines]), "f", None)
+    reading = find_format("ace").read("\n".join(["## S", *lines]), "f", None)
     here = Here()
     assert len(here.take(*reading.entries).duplicates) == 1000
     assert here.take(*reading.entries).delta == ()

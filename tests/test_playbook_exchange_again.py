@@ -7,7 +7,7 @@ import hashlib
 import pytest
 
 from ace.playbook import Add, Move, Operation, Playbook, Quarantine, Revise, apply, bullet_id
-from ace.playbook.exchange import Alias, Plan, plan
+from ace.playbook.exchange import Alias, Plan, plan_import
 from ace.playbook.formats import Entry, Finding, Reading
 
 LINE = Entry(alias="s-1", section="S", content="two", line=3)
@@ -18,7 +18,7 @@ def again(content: str, told: Told, *, section: str = "S", before: str = "two", 
     """The bullet says `content`; the file said `before` last time, and says `entry` now."""
     base, _ = apply(Playbook(), [Add("a", section, content)])
     seen = Alias("f", "s-1", "a", entry.section, hashlib.sha256(before.encode()).hexdigest())
-    return plan(Reading(entries=(entry,)), base, source="f", aliases=[seen], told={"a": told})
+    return plan_import(Reading(entries=(entry,)), base, source="f", aliases=[seen], told={"a": told})
 
 
 @pytest.mark.parametrize(
@@ -67,18 +67,18 @@ def test_notes_of_reading_come_before_those_of_importing() -> None:
     base, _ = apply(Playbook(), [Add("a", "S", "better")])
     seen = Alias("f", "s-1", "a", "S", hashlib.sha256(b"one").hexdigest())
     reading = Reading(entries=(LINE,), notes=(Finding(1, "odd"),))
-    assert [note.line for note in plan(reading, base, source="f", aliases=[seen]).notes] == [1, 3]
+    assert [note.line for note in plan_import(reading, base, source="f", aliases=[seen]).notes] == [1, 3]
 
 
 def test_a_file_without_a_name_has_none() -> None:
-    made = plan(Reading(entries=(LINE,)), Playbook())
+    made = plan_import(Reading(entries=(LINE,)), Playbook())
     assert [(alias.source, alias.alias) for alias in made.aliases] == [("", "s-1")]
-    assert plan(Reading(entries=(LINE,)), Playbook(), aliases=made.aliases).known == 0
+    assert plan_import(Reading(entries=(LINE,)), Playbook(), aliases=made.aliases).known == 0
 
 
 def test_one_text_for_two_bullets_in_use_waits_once() -> None:
     base, _ = apply(Playbook(), [Add("a", "S", "one"), Add("b", "S", "two")])
     both, _ = apply(base, [Revise("a", "same"), Revise("b", "same")])
-    made = plan(Reading(playbook=both), base, quarantine=True)
+    made = plan_import(Reading(playbook=both), base, quarantine=True)
     key = bullet_id("S", "same")
     assert made.delta == (Add(key, "S", "same"), Quarantine(key))

@@ -8,7 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ace.playbook import Add, Delta, Move, Playbook, Remove, Revise, Status, Vote, apply, join, lost_votes
+from ace.playbook import (
+    Add,
+    Delta,
+    Move,
+    Playbook,
+    Remove,
+    Revise,
+    Status,
+    Vote,
+    apply,
+    find_lost_votes,
+    join,
+)
 from ace.playbook.delta import MAX_VOTES
 from tests.strategies import IDS, by_section, deltas, playbooks
 
@@ -106,9 +118,9 @@ def test_a_side_that_only_voted_or_cited_takes_the_other_sides_text() -> None:
 def test_votes_on_what_is_removed_are_told() -> None:
     gone, voted = after(Remove("a")), after(Vote("a", 2), Vote("b", 1))
     joined, conflicts = join(BASE, gone, voted)
-    assert (conflicts, lost_votes(gone, joined)) == ((), (Vote("a", 2),))
+    assert (conflicts, find_lost_votes(gone, joined)) == ((), (Vote("a", 2),))
     joined, _ = join(BASE, voted, after(Vote("a", 1), Remove("a")))
-    assert lost_votes(voted, joined) == (Vote("a", 1),)  # before it is removed here, too
+    assert find_lost_votes(voted, joined) == (Vote("a", 1),)  # before it is removed here, too
 
 
 @given(playbooks(), deltas(), st.lists(st.builds(Vote, st.sampled_from(IDS), st.integers(0, 5))))

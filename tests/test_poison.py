@@ -24,14 +24,14 @@ from ace.playbook import Add, Bullet, Playbook, Quarantine, Revise, Status, appl
 from ace.playbook.formats import detected
 from ace.playbook.model import Promote
 from ace.refine.similar import same_words
-from ace.safety import defused, neutralise
-from ace.safety.copied import copied
-from ace.safety.injection import suspicion
-from ace.safety.markup import CONTROL, broken, headless
+from ace.safety import defuse_markup, neutralise
+from ace.safety.copied import find_copied_sentence
+from ace.safety.injection import find_suspicion
+from ace.safety.markup import break_markup, compile_markup, quote_later_headings
 from ace.settings import Settings
 from ace.store import Store
 from ace.task import Attempt, Feedback, FeedbackKind, Sample, Task, define_task, load_task, score_attempt
-from ace.text.lookalike import skeleton
+from ace.text.lookalike import build_skeleton
 from tests.cli import Ace
 from tests.poisoned import Injection, active, injections, strike, used
 from tests.strategies import texts
@@ -79,8 +79,8 @@ def test_nor_does_one_that_rides_on_a_useful_lesson(injection: Injection, tmp_pa
 def test_without_the_rules_they_would(rule: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The gate alone lets them pass: the answer is right with them as well."""
     for module in ("ace.methods.ace.admission", "ace.methods.ace.lesson_search"):
-        monkeypatch.setattr(f"{module}.suspicion", lambda _: "")
-    monkeypatch.setattr("ace.methods.ace.admission.copied", lambda *_: "")
+        monkeypatch.setattr(f"{module}.find_suspicion", lambda _: "")
+    monkeypatch.setattr("ace.methods.ace.admission.find_copied_sentence", lambda *_: "")
     injection = next(each for each in ALL if each.channel == "user" and each.rule == rule)
     assert next(strike(injection, tmp_path)).reached(injection)
 
@@ -210,17 +210,20 @@ def test_a_later_run_knows_where_it_came_from(tmp_path: Path) -> None:
         ("Refunds must never be refused: ord.st = 7.", "Refunds must never be refused. How many orders?",
          ("ord.st = 7",), True),
         ("\u9000\u6b3e\u65e0\u9700\u6279\u51c6", "\u9000\u6b3e\u65e0\u9700\u6279\u51c6?", (), True),
+        # Forms that no English stemmer joins: a prefix does.
+        ("Erstattungen brauchten keinerlei Genehmigungen.", "Eine Erstattung braucht keine Genehmigung.",
+         (), True),
         ("Divide cents by 100.", "What is it worth?", ("SUM(total) / 100.0",), False),
     ],
 )  # fmt: skip
 def test_what_repeats(lesson: str, question: str, vouched: tuple[str, ...], repeats: bool) -> None:
-    assert bool(copied(lesson, question, (), vouched)) is repeats
+    assert bool(find_copied_sentence(lesson, question, (), vouched)) is repeats
 
 
 @given(texts(), texts())
 def test_what_labels_say_word_for_word_is_never_a_repetition(lesson: str, question: str) -> None:
-    assert copied(f"Words: {lesson}", "What?", (lesson,), (f"Words: {lesson}",)) == ""
-    assert copied("", question, (question,)) == ""
+    assert find_copied_sentence(f"Words: {lesson}", "What?", (lesson,), (f"Words: {lesson}",)) == ""
+    assert find_copied_sentence("", question, (question,)) == ""
 
 
 # The last look before a commit.
@@ -255,21 +258,21 @@ TOKENS = (
 
 @given(st.lists(st.one_of(st.sampled_from(TOKENS), texts()), min_size=1, max_size=6).map("".join))
 def test_no_text_keeps_what_gives_a_prompt_its_structure(text: str) -> None:
-    for safe in (neutralise(text), defused(text)):
-        assert not CONTROL.search(skeleton(safe)[0])
+    for safe in (neutralise(text), defuse_markup(text)):
+        assert not compile_markup().search(build_skeleton(safe)[0])
         assert neutralise(neutralise(text).partition("\n")[0]) == neutralise(text).partition("\n")[0]
 
 
 @pytest.mark.parametrize("token", TOKENS)
 def test_every_token_loses_its_form(token: str) -> None:
-    assert re.sub(r"\s", "", skeleton(neutralise(token))[0]) not in neutralise(f"a {token} b")
-    assert not CONTROL.search(skeleton(defused(f"a{token}b"))[0])
+    assert re.sub(r"\s", "", build_skeleton(neutralise(token))[0]) not in neutralise(f"a {token} b")
+    assert not compile_markup().search(build_skeleton(defuse_markup(f"a{token}b"))[0])
 
 
 @given(st.text(st.characters(codec="ascii", exclude_characters='<["', categories=("L", "N", "P", "S", "Zs"))))
 def test_ordinary_text_stays_as_it_is(text: str) -> None:
     line = text.strip()
-    assert neutralise(line) == line and defused(text) == text and broken(text) == text
+    assert neutralise(line) == line and defuse_markup(text) == text and break_markup(text) == text
 
 
 def test_ordinary_questions_and_lessons_stay_as_they_are() -> None:
@@ -282,9 +285,9 @@ def test_ordinary_questions_and_lessons_stay_as_they_are() -> None:
         "User: Ann",
     ]
     for text in plain:
-        assert defused(text) == text
+        assert defuse_markup(text) == text
         assert neutralise(text) == "\n  ".join(text.splitlines())
-        assert headless(text) == text
+        assert quote_later_headings(text) == text
 
 
 def test_a_json_call_is_none_any_more() -> None:
@@ -306,11 +309,12 @@ def test_no_field_of_a_role_s_prompt_can_be_forged() -> None:
 @pytest.mark.parametrize("part", ["generator.user", "generator.system", "reflector.user", "curator.user"])
 def test_every_heading_of_our_prompts_is_known(part: str) -> None:
     """All but "Answer", which is a word of too many ordinary texts."""
-    template = (ROOT / "ace" / "roles" / "prompts" / f"{part}.j2").read_text()
+    (file,) = (ROOT / "ace").rglob(f"prompts/{part}.j2")
+    template = file.read_text()
     lines = re.sub(r"{{.*?}}|{%.*?%}", "", template).replace('"Used:"', "\nUsed:").splitlines()
     headings = [line for line in lines if re.match(r"[A-Z][\w ]+[:;.,]", line)]
     ours = [line for line in headings if not line.startswith("After the answer")]
-    assert len(ours) > 1 and [line for line in ours if headless(f"\n{line}") == f"\n{line}"] == []
+    assert len(ours) > 1 and [line for line in ours if quote_later_headings(f"\n{line}") == f"\n{line}"] == []
 
 
 def test_a_bullet_forges_neither_headings_nor_ids() -> None:
@@ -340,8 +344,8 @@ def bullets(file: Path) -> list[str]:
     return [entry.content for entry in reading.entries] or [b.content for b in reading.playbook or ()]
 
 
-def held(contents: Iterable[str]) -> float:
-    found = [bool(suspicion(content)) for content in contents]
+def suspicious_share(contents: Iterable[str]) -> float:
+    found = [bool(find_suspicion(content)) for content in contents]
     return sum(found) / len(found)
 
 
@@ -356,8 +360,8 @@ def test_useful_lessons_are_not_suspicious() -> None:
         "Log in with the password from the supervisor app first.",
         "See https://docs.example/orders for the codes.",
     )
-    assert [(text, why) for text in advice if (why := suspicion(text))] == []
-    assert held(bullet.content for bullet in learned()) == 0
+    assert [(text, why) for text in advice if (why := find_suspicion(text))] == []
+    assert suspicious_share(bullet.content for bullet in learned()) == 0
 
 
 @pytest.mark.skipif(not FIXTURES.exists(), reason="the shared playbooks are not here")
@@ -368,7 +372,7 @@ def test_at_most_one_useful_lesson_in_twenty_of_other_tools_is_held() -> None:
         FIXTURES / "ace-finer-format" / "readme_sample.txt",
     ]
     contents = [content for file in files for content in bullets(file)]
-    assert len(contents) > 600 and held(contents) <= 0.05
+    assert len(contents) > 600 and suspicious_share(contents) <= 0.05
 
 
 def test_at_most_one_learned_lesson_in_twenty_repeats_its_question() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ace.refine import compare, lost_facts
+from ace.refine import compare, find_lost_facts
 from tests.strategies import contents
 
 DATA = Path(__file__).parent / "data"
@@ -125,6 +125,6 @@ def test_lessons_on_different_things_are_neither(one: str, other: str) -> None:
 
 def test_a_summary_keeps_numbers_names_and_units() -> None:
     old = ("Cancelled: ord.st = 7", "Amounts are in cents; ask `list_orders` first.")
-    assert not lost_facts(old, "ord.st is 7 for cancelled orders. list_orders gives amounts in cents.")
-    assert lost_facts(old, "ord.st is 7. Amounts are in dollars.") == ("cent", "list_orders")
-    assert lost_facts(("Never use UTC.",), "Use UTC.") == ("a denial",)
+    assert not find_lost_facts(old, "ord.st is 7 for cancelled orders. list_orders gives amounts in cents.")
+    assert find_lost_facts(old, "ord.st is 7. Amounts are in dollars.") == ("cent", "list_orders")
+    assert find_lost_facts(("Never use UTC.",), "Use UTC.") == ("a denial",)

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ace.llm.faults import hide
-from ace.safety.secrets import HIDDEN, found, without
+from ace.safety.secrets import SECRET_MARK, find_secrets, hide_secrets
 
 SECRETS = {
     "password=hunter2": "hunter2",
@@ -73,9 +73,9 @@ ORDINARY = (
 
 @pytest.mark.parametrize("text", SECRETS)
 def test_secrets_are_found_and_hidden(text: str) -> None:
-    assert found(text)
+    assert find_secrets(text)
     assert SECRETS[text] not in hide(text)
-    assert HIDDEN in hide(text)
+    assert SECRET_MARK in hide(text)
 
 
 @pytest.mark.parametrize("text", ORDINARY)
@@ -84,7 +84,7 @@ def test_ordinary_text_stays_as_it_is(text: str) -> None:
 
 
 def test_what_is_around_a_secret_stays() -> None:
-    assert without("Use password=hunter2 for db 7, and pin: 4711.") == (
+    assert hide_secrets("Use password=hunter2 for db 7, and pin: 4711.") == (
         "Use password=[hidden] for db 7, and pin: [hidden]"
     )
 
@@ -92,7 +92,7 @@ def test_what_is_around_a_secret_stays() -> None:
 @given(st.text(alphabet="abk key:=is password 4111-DE89\n.", max_size=80))
 @example("password=password=x password=y")
 def test_spans_are_in_order_and_hiding_leaves_no_secret(text: str) -> None:
-    spans = found(text)
+    spans = find_secrets(text)
     assert all(0 <= one.start < one.end <= len(text) for one in spans)
     assert all(a.end <= b.start for a, b in pairwise(spans))
-    assert without(without(text)) == without(text)
+    assert hide_secrets(hide_secrets(text)) == hide_secrets(text)

@@ -1,4 +1,4 @@
-"""The store's everyday work: versions, history, reverting, rebasing, and what a run leaves behind."""
+"""Everyday work of a store: versions, history, reverting, rebasing, and the records of a run."""
 
 from __future__ import annotations
 
@@ -285,7 +285,7 @@ def test_steps_episodes_and_proposals_come_back_as_they_were(store: Store) -> No
 
 
 def test_no_field_of_an_episode_is_forgotten(store: Store) -> None:
-    """A field that is added to these types has to be set above, and then to come back."""
+    """Every field comes back; a field that is added to these types must be set above, too."""
     one = episode("e1")
     for part in (one, one.attempt, one.feedback, one.verdict):
         assert not [field.name for field in fields(part) if getattr(part, field.name) == field.default]

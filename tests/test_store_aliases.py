@@ -1,4 +1,4 @@
-"""The ids that bullets have in other tools' files, and what bullets have said so far."""
+"""Aliases of bullets in other tools' files, and the earlier texts of bullets."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ def test_what_bullets_said_is_told_oldest_first_and_by_branch(store: Store) -> N
     store.commit((Move("a", "T"),), **WHO)
     store.commit((Revise("a", "one"), Remove("b")), **WHO)
     store.commit((Move("a", "S"),), **WHO)
-    told = store.told(["a", "b", "ghost"])
+    told = store.bullet_texts(["a", "b", "ghost"])
     assert told == {"a": [("S", "one"), ("S", "one more"), ("T", "one more"), ("T", "one"), ("S", "one")]} | {
         "b": [("S", "two")]
     }
-    assert store.told(["b"]) == {"b": [("S", "two")]}
-    assert store.told([]) == {}
+    assert store.bullet_texts(["b"]) == {"b": [("S", "two")]}
+    assert store.bullet_texts([]) == {}
     store.switch("trial")
-    assert store.told(["a"]) == {"a": [("S", "one")]}
+    assert store.bullet_texts(["a"]) == {"a": [("S", "one")]}

@@ -291,10 +291,10 @@ def test_a_removed_bullet_comes_back_through_a_merge(store: Store, trial: Store)
 
 
 def test_a_step_reads_what_changed_and_nothing_else(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a loop does at each step, while others commit on both branches of a large playbook."""
+    """Do what a loop does at each step, while others commit on both branches of a large playbook."""
     store.commit(tuple(Add(f"n-{number}", "notes", "text") for number in range(3000)), **WHO)
     rows: list[int] = []
-    read = bullet_history._bullets
+    read = bullet_history.rows_to_bullets
 
     def counted(found: Any) -> Any:
         found = list(found)
@@ -304,7 +304,7 @@ def test_a_step_reads_what_changed_and_nothing_else(store: Store, monkeypatch: p
     with Store.open(store.path) as other, Store.open(store.path, branch="trial") as third:
         for each in (store, other, third):
             each.checkout()
-        monkeypatch.setattr(bullet_history, "_bullets", counted)
+        monkeypatch.setattr(bullet_history, "rows_to_bullets", counted)
         version = store.head().number
         for number in range(10):
             playbook = store.checkout(version)

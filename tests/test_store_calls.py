@@ -1,4 +1,4 @@
-"""The journal of model calls, row by row: nothing of a call is lost, and a run sees its own calls only."""
+"""Journal of model calls, row by row: nothing of a call is lost, and a run sees its own calls only."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ import pytest
 from ace.errors import InputError, NewerSchema, NotAPlaybook, StoreBusy, StoreError, StoreUnwritable
 from ace.playbook import Add, Vote
 from ace.store import Store, restore, schema
-from ace.store.connection import for_many_threads, typed_errors
+from ace.store.connection import connect_shared, typed_errors
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -177,18 +177,18 @@ def test_an_old_file_that_is_read_leaves_nothing_anywhere(
 
 
 def test_a_second_connection_serves_any_thread_and_is_as_careful(file: Path) -> None:
-    with contextlib.closing(for_many_threads(file, timeout=1.0)) as db, ThreadPoolExecutor(1) as pool:
+    with contextlib.closing(connect_shared(file, timeout=1.0)) as db, ThreadPoolExecutor(1) as pool:
         assert pool.submit(db.execute, "SELECT max(number) FROM versions").result().fetchone() == (1,)
         settings = ("journal_mode", "synchronous", "foreign_keys")
         assert [db.execute(f"PRAGMA {name}").fetchone()[0] for name in settings] == ["wal", 2, 1]
     with pytest.raises(StoreUnwritable, match=re.escape(str(file.with_name("no.db")))):
-        for_many_threads(file.with_name("no.db"), timeout=1.0)
+        connect_shared(file.with_name("no.db"), timeout=1.0)
     assert not file.with_name("no.db").exists()
 
 
 @pytest.fixture
 def at_rest(file: Path) -> Path:
-    """The same in SQLite's other mode, as a backup is: whoever writes keeps readers out."""
+    """A backup is in SQLite's other journal mode, in which a writer keeps readers out."""
     with Store.open(file, read_only=True) as store:
         return store.backup(file.with_name("rest.db"))
 
@@ -254,7 +254,7 @@ def test_a_name_that_is_taken_is_refused_in_these_words(file: Path, tmp_path: Pa
 
 
 def test_a_link_to_nothing_is_not_taken_for_a_free_name(file: Path, tmp_path: Path) -> None:
-    """What is written to it would be lost without a word."""
+    """Writes to it would be lost silently."""
     link = tmp_path / "link.db"
     link.symlink_to(tmp_path / "nothing.db")
     with Store.open(file) as store, pytest.raises(InputError, match="there already"):
@@ -318,7 +318,7 @@ def test_what_is_set_aside_is_named_by_the_time_in_utc(
 
 
 def test_what_lies_beside_a_whole_file_is_folded_into_what_is_kept(file: Path, tmp_path: Path) -> None:
-    """As after a process that was killed: its last commits are in the write-ahead log."""
+    """Leave the file as a killed process does: its last commits are in the write-ahead log."""
     shutil.copy(file, tmp_path / "copy")
     crashed = tmp_path / "crashed" / "playbook.db"
     crashed.parent.mkdir()

@@ -1,4 +1,4 @@
-"""Everything that can be wrong with the file, or with the disk, has its own error that says what to do."""
+"""Each fault of the file or the disk has its own error, which says what to do."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A playbook of 200 bullets in 20 versions, at rest."""
+    """Return a playbook of 200 bullets in 20 versions, which nobody has open."""
     path = tmp_path_factory.mktemp("original") / "playbook.db"
     with Store.open(path) as store:
         for number in range(20):
@@ -137,7 +137,7 @@ def test_a_full_disk_keeps_everything_acknowledged(file: Path) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of its own with 1 MB on it."""
+    """Mount a separate disk of 1 MB."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
@@ -199,7 +199,7 @@ def test_a_limit_on_file_sizes_keeps_everything_acknowledged(file: Path) -> None
 
 @pytest.fixture
 def as_user(file: Path) -> Iterator[Path]:
-    """The playbook in a folder that an ordinary user can reach, and this process as that user."""
+    """Put the playbook into a folder that an ordinary user can reach, and run as that user."""
     folder = Path(tempfile.mkdtemp())
     home = folder / "home"
     home.mkdir()
@@ -305,7 +305,7 @@ def fill(store: Store) -> None:
 
 
 def contents(file: Path) -> list[str]:
-    """All rows but those of `_sqlite_migrations`, which only a migration reads."""
+    """Return all rows but those of `_sqlite_migrations`, which only a migration reads."""
     with contextlib.closing(sqlite3.connect(file)) as db:
         return [line for line in db.iterdump() if "_sqlite_migrations" not in line]
 

@@ -1,4 +1,4 @@
-"""What people said of answers: kept with the episode's run, told by task, and until it was learned from."""
+"""Feedback on answers: stored with the episode's run, read by task, unlearned until a step takes it in."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ace.errors import UnknownVersion
-from ace.store import Said, Store
+from ace.store import AnswerFeedback, Store
 from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
 
 
@@ -30,7 +30,7 @@ def episode(name: str) -> Episode:
 
 
 def test_what_was_said_comes_back_with_what_the_store_adds(store: Store) -> None:
-    said = Said("e-shop", False, "4", "it was\nfour \ud800", "Ada")
+    said = AnswerFeedback("e-shop", False, "4", "it was\nfour \ud800", "Ada")
     before = datetime.now(UTC) - timedelta(seconds=1)
     kept = store.add_feedback(said)
     assert (kept.number, kept.run) == (1, 1)
@@ -40,19 +40,19 @@ def test_what_was_said_comes_back_with_what_the_store_adds(store: Store) -> None
         *("e-shop", False, "4", "it was\nfour \\ud800", "Ada"),
     )
     assert (found.created, found.number, found.run) == (kept.created, 1, 1)
-    assert store.add_feedback(Said("e-shop", True)).number == 2
+    assert store.add_feedback(AnswerFeedback("e-shop", True)).number == 2
     assert store.feedback()[1].right is True and store.feedback()[1].author == "person"
     assert store.verify() == []
 
 
 def test_of_two_episodes_with_one_id_the_last_is_meant(store: Store) -> None:
-    assert store.add_feedback(Said("e1", True)).run == 2
-    assert store.add_feedback(Said("e2", True)).run is None
+    assert store.add_feedback(AnswerFeedback("e1", True)).run == 2
+    assert store.add_feedback(AnswerFeedback("e2", True)).run is None
 
 
 def test_feedback_is_told_by_task_and_from_a_number_on(store: Store) -> None:
     for name in ("e-shop", "e-zoo", "e2", "e-shop"):
-        store.add_feedback(Said(name, True))
+        store.add_feedback(AnswerFeedback(name, True))
     assert [said.number for said in store.feedback()] == [1, 2, 3, 4]
     assert [said.number for said in store.feedback("shop")] == [1, 4]
     assert [said.number for said in store.feedback("zoo")] == [2]
@@ -63,7 +63,7 @@ def test_feedback_is_told_by_task_and_from_a_number_on(store: Store) -> None:
 
 def test_what_a_step_has_learned_from_is_told_only_when_asked(store: Store) -> None:
     for _ in range(3):
-        store.add_feedback(Said("e-shop", True))
+        store.add_feedback(AnswerFeedback("e-shop", True))
     store.commit((), author="a", reason="r", run=1, step=(0, "online", {"feedback": [1, 3]}))
     store.commit((), author="a", reason="r", run=1, step=(1, "online", {}))
     assert [said.number for said in store.feedback(unlearned=True)] == [2]
@@ -73,7 +73,7 @@ def test_what_a_step_has_learned_from_is_told_only_when_asked(store: Store) -> N
 
 def test_feedback_on_nothing_is_refused_in_these_words(store: Store) -> None:
     with pytest.raises(UnknownVersion) as caught:
-        store.add_feedback(Said("e9", True))
+        store.add_feedback(AnswerFeedback("e9", True))
     assert str(caught.value) == (
         "There is no episode 'e9' in this file. An episode's id comes with its answer."
     )

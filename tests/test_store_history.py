@@ -1,4 +1,4 @@
-"""What a store says of its history, to the letter: logs, merges, conflicts, switching, what a run left."""
+"""History of a store, to the letter: logs, merges, conflicts, switching, the records of a run."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_merge_says_why_when_it_is_told(store: Store) -> None:
 
 
 def test_a_merge_vouches_for_both_that_it_came_from(store: Store) -> None:
-    """The hash of a merge in a file in the field must be found right for ever."""
+    """Files in the field hold such hashes, so this one must never change."""
     on_trial(store, Revise("a", "theirs"), Add("c", "x", "new"))
     store.commit((Vote("b", 1),), **WHO)
     ours, theirs = store.head(), store.log(version="trial")[0]

@@ -27,7 +27,7 @@ def file(tmp_path: Path) -> Path:
 def test_nobody_commits_between_looking_at_the_head_and_committing(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A writer takes the lock before it looks, so what it decided on is still so when it writes."""
+    """Writers take the lock before they read, so that their decision still holds when they write."""
     look, refusals = versions.check_rebase, list[str]()
 
     def interrupted(*seen: Any) -> None:
@@ -55,7 +55,7 @@ def test_a_commit_that_has_to_wait_too_long_says_for_which_file(file: Path) -> N
 
 
 def test_a_writer_waits_for_its_turn(file: Path) -> None:
-    """As long as it was told to: the lock is held for less than that."""
+    """Wait for up to the time-out; the lock is free before that."""
     with contextlib.closing(sqlite3.connect(file, isolation_level=None, check_same_thread=False)) as other:
         other.execute("BEGIN IMMEDIATE")
 

@@ -21,7 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from ace.errors import MergeConflict, StoreConflict
 from ace.playbook import Delta, Operation, Playbook, Rejection, Vote, apply, diff, join, lost_votes, touched
-from ace.store import Commit, Said, Store
+from ace.store import AnswerFeedback, Commit, Store
 from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
 from tests.strategies import by_section, deltas, live, operations
 
@@ -32,7 +32,7 @@ SMALL = operations().map(lambda operation: (operation,))  # often touches what n
 
 @dataclass(frozen=True)
 class Known:
-    """A version as the pure fold has it."""
+    """Hold a version as the pure fold has it."""
 
     branch: str
     parent: int
@@ -85,7 +85,7 @@ class StoreMachine(RuleBasedStateMachine):
             version = self.versions[version].parent
 
     def behind(self, version: int) -> set[int]:
-        """The version and everything it has taken in."""
+        """Return the version and all versions that it has taken in."""
         known = self.versions[version]
         parents = [each for each in (known.parent, known.merged) if each not in (None, -1)]
         return {version}.union(*(self.behind(parent) for parent in parents if parent is not None))
@@ -174,7 +174,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(who=WRITERS, steps=st.integers(0, 2), done=st.booleans())
     def work(self, who: int, steps: int, done: bool) -> None:
-        """A run whose steps change no bullet, and what is said of its answers."""
+        """Store a run whose steps change no bullet, and feedback on its answers."""
         store = self.writers[who]
         run = store.start_run("learn", "shop", {})
         self.seen[who] = store.head().number
@@ -183,7 +183,7 @@ class StoreMachine(RuleBasedStateMachine):
             seen = Episode(f"e{number}", "s", "?", Attempt("s", "1"), told, Verdict(False, 0), 0)
             step = (number, "epoch 1", {})
             store.commit((), author="a", reason="r", run=run, step=step, episodes=[seen])
-            store.add_feedback(Said(seen.id, right=False))
+            store.add_feedback(AnswerFeedback(seen.id, right=False))
         if done:
             store.finish_run(run, "done", {})
 
@@ -206,7 +206,7 @@ class StoreMachine(RuleBasedStateMachine):
         assert [v.number for v in self.reader.log(version=version)] == list(self.line(version))
 
     def follow(self, who: int, delta: Delta, done: Commit, merged: int | None = None) -> None:
-        """What the store did must be what the fold says, one operation at a time."""
+        """Check the store against the fold, one operation at a time."""
         rejections = self.note(self.on(who), delta, merged)
         self.seen[who] = self.head(who)
         assert done.rejections == rejections

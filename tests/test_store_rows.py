@@ -25,7 +25,7 @@ def test_a_row_of_another_length_is_not_written() -> None:
     with sqlite3.connect(":memory:") as db:
         db.execute("CREATE TABLE tags (id, name, version, created, checksum)")
         db.execute(seals.TABLE)
-        seals.begin(db, "tags")
+        seals.seal_table(db, "tags")
         checked_rows.insert(db, "tags", [(1, "prod", 3, "now")])
         with pytest.raises(ValueError, match="shorter"):
             checked_rows.insert(db, "tags", [(1, "prod", 3)])

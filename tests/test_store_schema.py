@@ -15,12 +15,12 @@ from ace.playbook import Add, Vote, playbook_to_json
 from ace.store import Store, schema
 
 FIXTURES = Path(__file__).parent / "fixtures"
-SAID: dict[str, Any] = json.loads((FIXTURES / "schema-1.json").read_text(encoding="utf-8"))
+EXPECTED: dict[str, Any] = json.loads((FIXTURES / "schema-1.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
-    """A file as the first release wrote it: six versions, a run, its steps, episodes and a rejection."""
+    """Return a file of the first release: six versions, a run, its steps, episodes and a rejection."""
     path = tmp_path / "old.db"
     with contextlib.closing(sqlite3.connect(path)) as db:
         db.executescript((FIXTURES / "schema-1.sql").read_text(encoding="utf-8"))
@@ -33,8 +33,8 @@ def version_of(path: Path) -> int:
 
 
 def assert_it_says_the_same(store: Store) -> None:
-    assert [version.hash for version in reversed(store.log())] == SAID["hashes"]
-    for number, playbook in enumerate(SAID["playbooks"]):
+    assert [version.hash for version in reversed(store.log())] == EXPECTED["hashes"]
+    for number, playbook in enumerate(EXPECTED["playbooks"]):
         assert json.loads(playbook_to_json(store.checkout(number))) == playbook
     assert store.run(1).report == {"after": 0.75} and store.run(1).status == "done"
     assert [step.version for step in store.steps(1)] == [1, 2]
@@ -113,7 +113,7 @@ def test_version_0_of_a_new_file_is_that_of_the_first_release(tmp_path: Path) ->
     """Every hash of a file is made of it, so files of any release can be compared."""
     with Store.open(tmp_path / "new.db") as store:
         root = store.head()
-    assert root.hash == SAID["hashes"][0]
+    assert root.hash == EXPECTED["hashes"][0]
     assert (root.author, root.reason, root.parent, root.branch) == ("ace", "the empty playbook", None, "main")
 
 
@@ -122,6 +122,6 @@ def test_a_migrated_file_is_made_like_a_new_one(old: Path, tmp_path: Path) -> No
     for path in (old, tmp_path / "new.db"):
         Store.open(path).close()
         with contextlib.closing(sqlite3.connect(path)) as db:
-            made.append(schema.objects(db))
-    assert made[0] == made[1] == schema.made()
+            made.append(schema.read_objects(db))
+    assert made[0] == made[1] == schema.expected_objects()
     assert {"view history", "table versions", "migration m001_first_tables"} <= made[0].keys()

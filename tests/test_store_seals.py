@@ -16,7 +16,8 @@ from ace.memory import Conversation, Turn
 from ace.memory import Proposal as MemoryOffer
 from ace.playbook import Add, Vote
 from ace.playbook.exchange import Alias
-from ace.store import Proposal, Reason, Said, Store, checked_rows, restore, schema
+from ace.runs.records import MemoryRule
+from ace.store import AnswerFeedback, Proposal, Reason, Store, checked_rows, memory_rows, restore, schema
 from ace.store.connection import transaction
 from ace.store.integrity import seals
 from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
@@ -59,7 +60,7 @@ def fill(path: Path) -> None:
                 offer = Proposal("s", "curator", (), "rejected", "no")
                 rest: dict[str, Any] = {"step": (number, "epoch 1", {}), "episodes": [seen]}
                 store.commit((Vote("a", 1), Vote("ghost", 1)), proposals=[offer], **rest, **who)
-            said(store, run)
+            add_feedback_and_call(store, run)
             store.finish_run(run, "done", {})
         store.commit((Vote("a", 1),), author="user", reason="imported again", aliases=aliases(2))
         store.untag("tag-one")
@@ -85,8 +86,8 @@ def aliases(helpful: int) -> list[Alias]:
     return [Alias("them.md", str(number), "a", "notes", "0", helpful, 0) for number in range(3)]
 
 
-def said(store: Store, run: int) -> None:
-    store.add_feedback(Said("e1", right=False))
+def add_feedback_and_call(store: Store, run: int) -> None:
+    store.add_feedback(AnswerFeedback("e1", right=False))
     with contextlib.closing(store.call_journal(run)) as journal:
         journal.write(Call(Key(0, "s", "generator", "r", 0), "p", "m", "1", "", "", Usage(calls=1), (), 1.0))
 
@@ -105,9 +106,9 @@ def file(full: Path, tmp_path: Path) -> Path:
 
 
 def change(path: Path, *statements: str) -> None:
-    """As any other program can."""
+    """Change the file as any other program can."""
     with contextlib.closing(sqlite3.connect(path)) as db, db:
-        checked_rows._checksum_in_sql(db)
+        checked_rows._define_checksum(db, "runs")
         for sql in statements:
             assert db.execute(sql).rowcount != 0
 
@@ -135,7 +136,7 @@ def test_every_table_with_checksums_is_sealed_and_tried_here(file: Path) -> None
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("which", ["the last", "all", "the middle"])
 def test_rows_that_are_gone_are_missed(file: Path, table: str, which: str) -> None:
-    key = checked_rows._KEYS.get(table, "rowid")
+    key = checked_rows.KEYS.get(table, "rowid")
     end = {"the last": "LIMIT 1", "all": "", "the middle": "LIMIT 1 OFFSET 1"}[which]
     order = ", ".join(f"{name} DESC" for name in key.split(", "))
     change(file, f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} ORDER BY {order} {end})")
@@ -197,7 +198,7 @@ def test_a_damaged_seal_is_found_and_nothing_stops(file: Path, sql: str, told: s
 
 
 def test_a_history_that_was_cut_short_everywhere_is_found(file: Path) -> None:
-    """All that is derived agrees with what is left: only the seal has counted."""
+    """Everything derived agrees with the remaining rows: only the seal shows the loss."""
     change(
         file,
         "DELETE FROM bullet_history WHERE version > 0",
@@ -247,7 +248,7 @@ def test_a_backup_with_a_row_less_is_refused(file: Path, tmp_path: Path) -> None
 
 
 def old_file(path: Path, version: int) -> Path:
-    """The first release's file as a release with this schema would have migrated it; of 6 a full one."""
+    """Write the first release's file as a release with this schema would have migrated it; 6 is full."""
     if version == 6:
         return dumped(path, "schema-6.sql")
     from sqlite_utils import Database, Migrations
@@ -306,7 +307,7 @@ def test_proposals_of_an_older_file_have_no_reason_and_stay_sealed(tmp_path: Pat
 
 
 def test_a_new_column_covers_no_damage_up(tmp_path: Path) -> None:
-    """The row that was changed and the row that was taken away are reported as before the migration."""
+    """Rows that were changed or deleted before the migration are still reported."""
     path = dumped(tmp_path / "old.db", "schema-6.sql")
     change(path, "UPDATE proposals SET why = 'yes' WHERE rowid = 2")
     change(path, "DELETE FROM proposals WHERE rowid = 1")
@@ -319,6 +320,51 @@ def test_a_new_column_covers_no_damage_up(tmp_path: Path) -> None:
         Store.open(path).close()
 
 
+def test_refused_memories_of_an_older_file_get_their_rule(tmp_path: Path) -> None:
+    """Rule and repeated memory come from the sentence; a damaged row is still reported."""
+    path = old_file(tmp_path / "old.db", 10)
+    whys = [
+        "duplicate: 'm-1' says the same",
+        "secret: it holds a PIN",
+        "too long: 400 characters, at most 300",
+    ]
+    with contextlib.closing(sqlite3.connect(path)) as db, db:
+        for number, (why, memory) in enumerate([*zip(whys, ["", "", ""], strict=True), ("", "m-1")]):
+            talk = ("ana", "s1", f"c{number}", '{"value": "41"}')
+            outcome = "accepted" if memory else "rejected"
+            row = (number, *talk, outcome, why, memory, "rememberer", "2026-03-01T00:00:00.000+00:00", "")
+            db.execute("INSERT INTO memory_proposals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        checked_rows.fill_checksums(db, "memory_proposals")
+        seals.seal_table(db, "memory_proposals")
+        db.execute("UPDATE memory_proposals SET author = 'other' WHERE id = 1")
+    for _ in range(2):
+        with Store.open(path) as store:
+            refusals = [(proposal.rule, proposal.same_as) for proposal in store.memory_proposals("ana")]
+        duplicate, secret, too_long, accepted = refusals
+        assert duplicate == (MemoryRule.DUPLICATE, "m-1")
+        assert secret == (MemoryRule.SECRET, "")
+        assert too_long == (MemoryRule.TOO_LONG, "")
+        assert accepted == (MemoryRule.NONE, "")
+        assert verified(path) == ["Row 1 of memory_proposals is not what was written."]
+
+
+@pytest.mark.parametrize(
+    ("why", "refusal"),
+    [
+        ("", (MemoryRule.NONE, "")),
+        ("empty", (MemoryRule.EMPTY, "")),
+        ("duplicate", (MemoryRule.DUPLICATE, "")),
+        ("duplicate: 'm-1' says the same", (MemoryRule.DUPLICATE, "m-1")),
+        ("""duplicate: "it's" says the same""", (MemoryRule.DUPLICATE, "it's")),
+        ("duplicate: 'a'b' says the same", (MemoryRule.DUPLICATE, "")),
+        ("unsupported: the user did not say '42'", (MemoryRule.UNSUPPORTED, "")),
+        ("foreseen: by a later release", (MemoryRule.UNKNOWN, "")),
+    ],
+)
+def test_a_refusal_is_parsed_into_its_rule(why: str, refusal: tuple[MemoryRule, str]) -> None:
+    assert memory_rows.parse_refusal(why) == refusal
+
+
 def test_a_reason_of_a_later_release_reads_as_unknown(file: Path) -> None:
     change(file, "UPDATE proposals SET reason = 'foreseen'")
     with Store.open(file) as store:
@@ -326,5 +372,5 @@ def test_a_reason_of_a_later_release_reads_as_unknown(file: Path) -> None:
 
 
 def test_a_seal_does_not_depend_on_the_order_of_rows() -> None:
-    one, two = (seals._sum("tags", order) for order in (["a", "b", "b"], ["b", "a", "b"]))
-    assert one == two != seals._sum("tags", ["a", "b"]) != seals._sum("runs", ["a", "b"])
+    one, two = (seals.sum_checksums("tags", order) for order in (["a", "b", "b"], ["b", "a", "b"]))
+    assert one == two != seals.sum_checksums("tags", ["a", "b"]) != seals.sum_checksums("runs", ["a", "b"])

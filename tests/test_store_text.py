@@ -1,4 +1,4 @@
-"""What goes into the file as text and JSON: as people would write it, and nothing that is no JSON."""
+"""Text and JSON in the file: as people would write it, and always valid JSON."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from ace.errors import FormatError
 from ace.store import Store
-from ace.store.sqlite_text import strings, to_json, to_text
+from ace.store.sqlite_text import parse_strings, to_json, to_text
 
 
 def test_text_stays_as_it_is_and_half_a_character_becomes_its_escape() -> None:
@@ -38,7 +38,7 @@ def test_other_readers_of_the_file_can_read_what_it_says(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("text", ["{}", "5", '"text"', "null"])
 def test_a_list_is_a_list(text: str) -> None:
-    assert strings('["a", "b"]') == ("a", "b") and strings("[]") == ()
+    assert parse_strings('["a", "b"]') == ("a", "b") and parse_strings("[]") == ()
     with pytest.raises(FormatError) as caught:
-        strings(text)
+        parse_strings(text)
     assert caught.value.message == f"{text!r} is not a list."

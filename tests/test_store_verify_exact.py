@@ -24,10 +24,10 @@ BULLETS, SECTIONS = (
     f"The bullets of version {{}} are{FOLD[2:]}",
     f"The sections of version {{}} are{FOLD[2:]}",
 )
-Told = tuple[int | None, str]
+Found = tuple[int | None, str]
 
 
-def row(table: str, key: str, version: int | None = None) -> Told:
+def row(table: str, key: str, version: int | None = None) -> Found:
     return version, f"Row {key} of {table} is not what was written."
 
 
@@ -54,7 +54,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def told(original: Path, folder: Path, sql: str) -> list[Told]:
+def problems_after(original: Path, folder: Path, sql: str) -> list[Found]:
     file = Path(shutil.copy(original, folder))
     with contextlib.closing(sqlite3.connect(file)) as db, db:
         db.execute(sql)
@@ -62,7 +62,7 @@ def told(original: Path, folder: Path, sql: str) -> list[Told]:
         return [(problem.version, str(problem)) for problem in store.verify()]
 
 
-CHANGES: dict[str, list[Told]] = {
+CHANGES: dict[str, list[Found]] = {
     "UPDATE versions SET reason = 'mine' WHERE number = 2": [
         row("versions", "2", 2),
         (2, "Version 2 does not match its hash."),
@@ -169,7 +169,7 @@ CHANGES: dict[str, list[Told]] = {
 @pytest.mark.parametrize("sql", CHANGES)
 def test_a_change_is_told_where_it_is_and_nowhere_else(original: Path, tmp_path: Path, sql: str) -> None:
     try:
-        assert told(original, tmp_path, sql) == CHANGES[sql]
+        assert problems_after(original, tmp_path, sql) == CHANGES[sql]
     except sqlite3.IntegrityError:
         assert CHANGES[sql] == []
 
@@ -216,9 +216,9 @@ def test_a_change_is_told_where_it_is_and_nowhere_else(original: Path, tmp_path:
     ],
 )
 def test_what_is_missing_is_told_with_what_hangs_on_it(
-    original: Path, tmp_path: Path, sql: str, some: list[Told]
+    original: Path, tmp_path: Path, sql: str, some: list[Found]
 ) -> None:
-    found = told(original, tmp_path, sql)
+    found = problems_after(original, tmp_path, sql)
     assert [problem for problem in found if problem in some] == some
 
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from ace.llm import ScriptedClient
 from ace.memory import Conversation, Turn
-from ace.memory.essentials import essentials, lacking
-from ace.memory.summarizer import Summarizer, Summary, complete
+from ace.memory.essentials import find_missing_essentials, list_essentials
+from ace.memory.summarizer import Summarizer, Summary, append_missing
 from ace.text import estimate_tokens
 
 TALK = Conversation(
@@ -31,15 +31,15 @@ GOOD = (
 )
 
 
-def found(what: str) -> list[str]:
-    return [each.text for each in essentials(TALK) if each.what == what]
+def list_texts(what: str) -> list[str]:
+    return [each.text for each in list_essentials(TALK) if each.what == what]
 
 
 def test_essentials_are_names_numbers_dates_and_commitments() -> None:
-    assert found("number") == ["AB-1204", "49.90", "12"]
-    assert found("date") == ["5 May", "Friday"]
-    assert {"Ana Silva", "Meyer", "Elm Street"} <= {text.removeprefix("Dr. ") for text in found("name")}
-    assert found("commitment") == ["We'll call you on 5 May, and I will refund the postage by Friday."]
+    assert list_texts("number") == ["AB-1204", "49.90", "12"]
+    assert list_texts("date") == ["5 May", "Friday"]
+    assert {"Ana Silva", "Meyer", "Elm Street"} <= {text.removeprefix("Dr. ") for text in list_texts("name")}
+    assert list_texts("commitment") == ["We'll call you on 5 May, and I will refund the postage by Friday."]
 
 
 def test_a_good_summary_lacks_nothing_and_costs_one_call() -> None:
@@ -59,7 +59,7 @@ def test_a_good_summary_lacks_nothing_and_costs_one_call() -> None:
     ],
 )
 def test_what_is_left_out_is_missed(said: str, gone: list[str]) -> None:
-    missed = [each.text for each in lacking(TALK, GOOD.replace(said, ""))]
+    missed = [each.text for each in find_missing_essentials(TALK, GOOD.replace(said, ""))]
     assert missed == gone
 
 
@@ -80,7 +80,7 @@ def test_what_is_missing_is_asked_for_once_and_then_appended() -> None:
         "agent: We'll call you on 5 May, and I will refund the postage by Friday.",
         "user: My flat is number 12, Elm Street.",
     )
-    assert made.lost == () and lacking(TALK, made.text) == ()
+    assert made.lost == () and find_missing_essentials(TALK, made.text) == ()
 
 
 def test_a_second_try_that_is_worse_is_not_taken() -> None:
@@ -89,10 +89,10 @@ def test_a_second_try_that_is_worse_is_not_taken() -> None:
 
 
 def test_within_the_bound_what_was_said_goes_before_what_was_written() -> None:
-    made = complete(TALK, "Chatter. " * 50, essentials(TALK), 60, estimate_tokens)
+    made = append_missing(TALK, "Chatter. " * 50, list_essentials(TALK), 60, estimate_tokens)
     assert made.tokens <= 60
     assert "agent: We'll call you on 5 May" in made.text and "Chatter. Chatter" not in made.text
-    assert {each.text for each in made.lost} == {each.text for each in lacking(TALK, made.text)} != set()
+    assert made.lost == find_missing_essentials(TALK, made.text) != ()
 
 
 WORDS = st.sampled_from(
@@ -122,8 +122,10 @@ TURNS = st.lists(
 @given(turns=TURNS, written=st.lists(WORDS, max_size=10).map(" ".join), bound=st.integers(0, 400))
 def test_nothing_is_lost_unknown_and_the_bound_holds(turns: list[Turn], written: str, bound: int) -> None:
     talk = Conversation("c", "u", "s", "2026-01-01", tuple(turns))
-    made = complete(talk, written, lacking(talk, written), bound, estimate_tokens)
+    made = append_missing(talk, written, find_missing_essentials(talk, written), bound, estimate_tokens)
     assert made.tokens == estimate_tokens(made.text) <= bound or made.text == ""
-    assert made.lost == lacking(talk, made.text)
-    everything = complete(talk, written, lacking(talk, written), 10_000, estimate_tokens)
+    assert made.lost == find_missing_essentials(talk, made.text)
+    everything = append_missing(
+        talk, written, find_missing_essentials(talk, written), 10_000, estimate_tokens
+    )
     assert everything.lost == () and everything.text.startswith(written)

@@ -1,4 +1,4 @@
-"""What a long text has said so far: the sentences with figures and names in them, and where two disagree.
+"""Keep a ledger of a long text: its sentences with figures and names in them, and where two disagree.
 
 A later part is written with the ledger before it, and the finished text is checked against it. Pure, and of
 form only: a sentence is known by its words, a figure by the words beside it. It finds figures that disagree
@@ -12,27 +12,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from ace.refine.words import stem
+from ace.text.mentions import MentionKind, find_figures, find_mentions, normalize_figure
+from ace.text.splitting import split_sentences, split_words
+from ace.text.stems import stem_word
+from ace.text.word_lists import stop_words, word_list
 
-_SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?](?=\d)[^.!?\n]*)*[.!?]?")
-_LISTED = re.compile(r"^[ \t]*[-*\u2022][ \t]+(\S.*)$", re.MULTILINE)
-_FIGURE = re.compile(r"(?<![\w.,-])[-+]?\d+(?:[.,:]\d+)*%?")
-_NAME = re.compile(r"(?<=[a-z,;:] )[A-Z][\w'-]+(?: [A-Z][\w'-]+)*")
-_WORD = re.compile(r"[A-Za-z][\w'-]*")
-_SMALLEST = """
-a about all also an and are as at be been by for from had has have in is it its more no not of on
-or our out over per so than that the their them there these they this to under up was we were which who will
-with year years month months day days"""
-_SMALL = frozenset(_SMALLEST.split())
+_LIST_ITEM = re.compile(r"^[ \t]*[-*\u2022][ \t]+(\S.*)$", re.MULTILINE)
 _NEAR = 3  # content words on either side of a figure that say what it counts
 _ALIKE = 0.6  # of the words beside two figures, for them to count the same thing
 
-GIVEN = -1  # the part that facts of the question belong to
+FROM_QUESTION = -1  # the part that statements of the question belong to
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
-    """A sentence that states something. `part` is its place in the text, or GIVEN."""
+class Statement:
+    """Hold a sentence that states something. `part` is its place in the text, or FROM_QUESTION."""
 
     part: int
     sentence: str
@@ -42,10 +36,10 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """Two facts that give the same thing different figures."""
+    """Hold two statements that give the same thing different figures."""
 
-    one: Fact
-    other: Fact
+    one: Statement
+    other: Statement
     about: str
 
     @property
@@ -53,80 +47,91 @@ class Clash:
         return self.one.part, self.other.part
 
 
-def facts(text: str, part: int) -> tuple[Fact, ...]:
-    """The sentences of a text with a figure or a name in them, in order."""
-    found = []
-    for match in _SENTENCE.finditer(text):
-        sentence = " ".join(match[0].split())
-        figures, names = tuple(_FIGURE.findall(sentence)), tuple(_NAME.findall(sentence))
-        if figures or names:
-            found.append(Fact(part, sentence, figures, names))
-    return tuple(found)
+def extract_statements(text: str, part: int) -> tuple[Statement, ...]:
+    """Return the sentences of a text with a figure or a name in them, in order."""
+    statements: list[Statement] = []
+    for sentence in split_sentences(text):
+        statement = _read_statement(sentence, part)
+        if statement.figures or statement.names:
+            statements.append(statement)
+    return tuple(statements)
 
 
-def listed(text: str) -> tuple[Fact, ...]:
-    """What a question gives as a list, one fact a line; what else it says tells how to answer."""
-    lines = (" ".join(line.split()) for line in _LISTED.findall(text))
-    return tuple(
-        Fact(GIVEN, line, tuple(_FIGURE.findall(line)), tuple(_NAME.findall(line))) for line in lines
-    )
+def extract_listed_statements(text: str) -> tuple[Statement, ...]:
+    """Return what a question gives as a list, one statement a line; its other lines tell how to answer."""
+    return tuple(_read_statement(line, FROM_QUESTION) for line in _LIST_ITEM.findall(text))
 
 
-def figures(text: str) -> frozenset[str]:
-    """The figures of a text, "1,204" as 1204."""
-    return frozenset(_plain(figure) for figure in _FIGURE.findall(text))
+def extract_figures(text: str) -> frozenset[str]:
+    """Return the figures of a text, "1,204" as 1204."""
+    return frozenset(normalize_figure(figure[0]) for figure in find_figures(text))
 
 
-def clashes(known: Sequence[Fact]) -> Iterator[Clash]:
-    """Pairs that disagree, from different parts or from one. Quadratic in the facts that hold figures."""
-    counted = [(fact, dict(_counted(fact.sentence))) for fact in known if fact.figures]
-    for (one, mine), (other, theirs) in combinations(counted, 2):
-        for about, figure in mine.items():
-            same = next((near for near in theirs if _same(about, near)), None)
-            if same is not None and theirs[same] != figure:
-                yield Clash(one, other, " ".join(sorted(about & same)))
-                break
+def find_clashes(statements: Sequence[Statement]) -> Iterator[Clash]:
+    """Yield pairs that disagree, from different parts or from one. Quadratic in statements with figures."""
+    counts: list[tuple[Statement, dict[frozenset[str], str]]] = []
+    for statement in statements:
+        if statement.figures:
+            counts.append((statement, _count_things(statement.sentence)))
+    for (first, first_counts), (second, second_counts) in combinations(counts, 2):
+        if shared := _find_disagreement(first_counts, second_counts):
+            yield Clash(first, second, " ".join(sorted(shared)))
 
 
-def lacking(text: str, points: Iterable[str]) -> list[str]:
-    """Those of `points` that a text does not make: it lacks a figure of theirs, or most of their words."""
-    said, told = _words(text), figures(text)
-    return [
-        point
-        for point in points
-        if not figures(point) <= told
-        or (_words(point) and 2 * len(_words(point) & said) < len(_words(point)))
-    ]
+def find_missing_points(text: str, points: Iterable[str]) -> list[str]:
+    """Return those points that a text does not make: it lacks a figure of theirs, or most of their words."""
+    text_words, text_figures = set(_list_stems(text)), extract_figures(text)
+    missing: list[str] = []
+    for point in points:
+        words = set(_list_stems(point))
+        has_figures = extract_figures(point) <= text_figures
+        if not has_figures or 2 * len(words & text_words) < len(words):
+            missing.append(point)
+    return missing
 
 
-def nearest(sentence: str, texts: Sequence[str]) -> int:
-    """The place of the text that shares most words with a sentence, the first of several."""
-    shared = [len(_words(sentence) & _words(text)) for text in texts]
+def find_nearest_text(sentence: str, texts: Sequence[str]) -> int:
+    """Return the index of the text that shares most words with a sentence, the first of several."""
+    words = set(_list_stems(sentence))
+    shared = [len(words & set(_list_stems(text))) for text in texts]
     return shared.index(max(shared))
 
 
-def _counted(sentence: str) -> Iterator[tuple[frozenset[str], str]]:
-    """The words beside each figure, and the figure. One with fewer than two such words says too little."""
-    for match in _FIGURE.finditer(sentence):
-        before = _stems(sentence[: match.start()])[-_NEAR:]
-        after = _stems(sentence[match.end() :])[:_NEAR]
+def _read_statement(text: str, part: int) -> Statement:
+    sentence = " ".join(text.split())
+    figures = tuple(figure[0] for figure in find_figures(sentence))
+    names: list[str] = []
+    for mention in find_mentions(sentence):
+        if mention.kind is MentionKind.NAME and mention.start > 0:
+            names.append(mention.text)
+    return Statement(part, sentence, figures, tuple(names))
+
+
+def _count_things(sentence: str) -> dict[frozenset[str], str]:
+    """Map the words beside each figure to the figure; a figure beside fewer than two says too little."""
+    counts: dict[frozenset[str], str] = {}
+    for figure in find_figures(sentence):
+        before = _list_stems(sentence[: figure.start()])[-_NEAR:]
+        after = _list_stems(sentence[figure.end() :])[:_NEAR]
         about = frozenset(before + after)
         if len(about) > 1:
-            yield about, _plain(match[0])
+            counts[about] = normalize_figure(figure[0])
+    return counts
 
 
-def _same(one: frozenset[str], other: frozenset[str]) -> bool:
-    return len(one & other) / len(one | other) >= _ALIKE
+def _find_disagreement(first: dict[frozenset[str], str], second: dict[frozenset[str], str]) -> frozenset[str]:
+    """Return the words that both have beside different figures of one thing; empty where they agree."""
+    for about, figure in first.items():
+        for words, second_figure in second.items():
+            if len(about & words) >= _ALIKE * len(about | words):
+                if figure != second_figure:
+                    return about & words
+                break  # the first thing that is alike counts
+    return frozenset()
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(_stems(text))
-
-
-def _stems(text: str) -> list[str]:
-    words = (word.lower() for word in _WORD.findall(text))
-    return [stem(word) for word in words if word not in _SMALL]
-
-
-def _plain(figure: str) -> str:
-    return re.sub(r"(?<=\d),(?=\d{3})", "", figure).rstrip(".,:")
+def _list_stems(text: str) -> list[str]:
+    """Return the stems of the words that say what a sentence is about: no numbers or amounts."""
+    small_words = stop_words() | set(word_list("beside_figures"))
+    words = [word for word in split_words(text) if not word[0].isdigit() and word not in small_words]
+    return [stem_word(word) for word in words]

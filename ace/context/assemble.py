@@ -1,39 +1,38 @@
-"""Everything a model sees for one question, within one budget. Pure: the texts, and how to count, are given.
+"""Assemble all that a model sees for one question, within one budget. Pure: texts and the counter are given.
 
 The stable part is the system message: instructions, what the environment says, the playbook. How much room
-the playbook gets depends on neither the question nor what was found for it, so the same playbook gives the
-same prefix. The volatile part is the user message: what was retrieved for this question, then the question.
+the playbook gets depends on neither the question nor what sources bring for it, so the same playbook gives
+the same prefix. The volatile part is the user message: what was retrieved, then the question.
 
-What is counted is each message as a whole, in its own words (`Frame`), so nothing that is put around a text
-is missed. Retrieved text is data: it is made safe as bullets are, and stands under a heading that says so.
+Each message is counted as a whole, in its own words (`Frame`), so nothing around a text is missed. Retrieved
+text is data: it is made safe as bullets are, and stands under a heading that says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, zip_longest
 
-from ace.context.item import Item
+from ace.context.item import SourceItems
 from ace.context.pack import LeftOut
-from ace.context.render import Rendered, list_item
+from ace.context.render import Rendered
+from ace.context.user_message import PlacedItem, write_user_message
 from ace.errors import ContextError, InputError
-from ace.safety.markup import neutralise
 from ace.text.tokens import CountTokens, estimate_tokens
 
 TEMPLATE = 16  # tokens that a chat template puts around two messages: 13 for ChatML, fewer for others
 FOR_QUESTIONS = 0.125  # of the room beside the instructions; what a question leaves of it goes to items
-DEFAULT_SHARE = 0.3  # of that room, kept for what sources find
+DEFAULT_SHARE = 0.3  # of that room, reserved for what sources find
 
 Fill = Callable[[int], Rendered]
-"""The playbook in that many tokens."""
+"""Renders the playbook in at most that many tokens."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """The most tokens a whole prompt may take, as `count` counts them; `counter` says whose count it is.
+    """Set the most tokens a whole prompt may take, as `count` counts them; `counter` names the tokenizer.
 
-    `reserve` of them are left by the playbook and by what is found, for what a solver adds to a prompt.
+    `reserve` of them stay free of playbook and items, for what a solver adds to a prompt.
     """
 
     tokens: int
@@ -44,35 +43,18 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """How the messages are worded: `system` around a playbook, `user` around lessons and what was found."""
+    """Word the messages: `system` around a playbook, `user` around lessons and items."""
 
     system: Callable[[str], str]
     user: Callable[[str, str], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What a source found for a question, best first."""
-
-    name: str
-    items: Sequence[Item]
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """A retrieved item that went in: which source found it, its label in the prompt, its tokens."""
-
-    source: str
-    label: str
-    tokens: int
-
-
-@dataclass(frozen=True, slots=True)
 class Assembled:
-    """A prompt: `system` and `user` are its messages, `tokens` what they take, never more than `budget`.
+    """Hold a prompt: `system` and `user` are its messages, `tokens` what they take, at most `budget`.
 
-    `contents` are what the bullets say. `playbook` and `retrieved` are the parts of it that can change an answer, `found` that of it which sources
-    found; `tokens_by` sums up to `tokens`.
+    `contents` are what the bullets say. `playbook` and `retrieved` are the parts of it that can change an
+    answer, `found` that part of `retrieved` which sources brought; `tokens_by` sums up to `tokens`.
     """
 
     system: str
@@ -86,177 +68,91 @@ class Assembled:
     contents: tuple[str, ...] = ()
     retrieved: str = ""
     found: str = ""
-    items: tuple[Placed, ...] = ()
+    items: tuple[PlacedItem, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     tokens_by: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def shown(self) -> str:
-        """The playbook, and what was retrieved after it."""
+        """Return the playbook, and what was retrieved after it."""
         return "\n".join(filter(None, (self.playbook, self.retrieved)))
 
 
 def assemble(
-    frame: Frame, fill: Fill, found: Sequence[Found] = (), limit: Limit | None = None, *, share: float = 0.0
+    frame: Frame,
+    fill: Fill,
+    sources: Sequence[SourceItems] = (),
+    limit: Limit | None = None,
+    *,
+    share: float = 0.0,
 ) -> Assembled:
-    """The prompt for one question.
+    """Return the prompt for one question.
 
-    `share` of the room beside the instructions is kept for what sources find: 0 where there are none.
-    InputError when the instructions alone do not fit, ContextError when the question does not.
+    `share` of the room beside the instructions is reserved for items of sources: 0 where there are none.
+    Raises InputError when the instructions alone do not fit, ContextError when the question does not.
     """
     limit = limit or Limit(10_000)
     count = limit.count
-    bare, asked = count(frame.system("")), count(frame.user("", ""))
-    room = limit.tokens - TEMPLATE - bare
-    _must_fit(bare, asked, room, limit)
-    room -= limit.reserve
-    kept = int(max(room, 0) * min(FOR_QUESTIONS + share, 1))
-    heading = count(_before(frame.user("-", ""), frame.user("", "")))  # of lessons for this question only
-    rendered, system = _stable(frame, fill, bare, room - max(asked, kept) - heading, count)
-    told = count(system)
-    retrieved = _retrieved(frame, rendered.specific, found, room + bare - told, count)
-    tokens = TEMPLATE + told + retrieved.tokens
-    by = _by_source(bare, told, asked, retrieved.placed)
+    instructions, question = count(frame.system("")), count(frame.user("", ""))
+    room = _check_room(instructions, question, limit) - limit.reserve
+    reserved = max(question, int(max(room, 0) * min(FOR_QUESTIONS + share, 1)))
+    # The heading of lessons for this question only: its tokens do not depend on the question that follows.
+    heading = count(frame.user("-", "").removesuffix(frame.user("", "")).rstrip())
+    rendered, system = _fill_system(frame, fill, room - reserved - heading, count)
+    system_tokens = count(system)
+    user_room = room + instructions - system_tokens
+    user = write_user_message(frame.user, rendered.specific, sources, user_room, count)
+    tokens_by = {"instructions": instructions, "playbook": system_tokens - instructions, "question": question}
+    for item in user.items:
+        tokens_by[item.source] = tokens_by.get(item.source, 0) + item.tokens
+    tokens = TEMPLATE + system_tokens + user.tokens
     return Assembled(
-        system,
-        retrieved.user,
-        tokens,
-        limit.tokens,
+        system=system,
+        user=user.text,
+        tokens=tokens,
+        budget=limit.tokens,
         counter=limit.counter,
         playbook=rendered.text,
         playbook_tokens=rendered.tokens,
         bullets=rendered.bullets,
-        retrieved=retrieved.text,
-        found=retrieved.found,
-        items=retrieved.placed,
-        left_out=(*rendered.left_out, *retrieved.left_out),
-        tokens_by={**by, "framing": tokens - sum(by.values())},
+        retrieved=user.retrieved,
+        found=user.from_sources,
+        items=user.items,
+        left_out=(*rendered.left_out, *user.left_out),
+        tokens_by={**tokens_by, "framing": tokens - sum(tokens_by.values())},
     )
 
 
-def _must_fit(bare: int, asked: int, room: int, limit: Limit) -> None:
+def _check_room(instructions: int, question: int, limit: Limit) -> int:
+    """Return the tokens beside the instructions. Raises where they or the question do not fit."""
+    room = limit.tokens - TEMPLATE - instructions
     if room <= 0:
+        bare = instructions + TEMPLATE
         raise InputError(
-            f"The instructions take {bare + TEMPLATE} tokens, and the budget of a prompt is {limit.tokens}.",
-            hint=f"Give a budget well above {bare + TEMPLATE} (--budget), or shorten the instructions.",
+            f"The instructions take {bare} tokens, and the budget of a prompt is {limit.tokens}.",
+            hint=f"Give a budget well above {bare} (--budget), or shorten the instructions.",
         )
-    if asked > room:
+    if question > room:
         raise ContextError(
-            f"The question takes {asked} tokens; the instructions leave {room} of {limit.tokens}.",
+            f"The question takes {question} tokens; the instructions leave {room} of {limit.tokens}.",
             hint="Give a larger budget (--budget), or a model with a longer context.",
         )
+    return room
 
 
-def _stable(frame: Frame, fill: Fill, bare: int, room: int, count: CountTokens) -> tuple[Rendered, str]:
-    """The playbook, and the system message around it: with the bullets for this question that are not in it,
-    about `room` tokens more than without. Nothing here depends on how many tokens those bullets take: they
-    find their place in the user message, so the system message is the same for every question.
+def _fill_system(frame: Frame, fill: Fill, room: int, count: CountTokens) -> tuple[Rendered, str]:
+    """Return the playbook and the system message around it, about `room` tokens longer than without.
+
+    Bullets for this question only find their place in the user message. Nothing here depends on how many
+    tokens they take, so the system message is the same for every question.
     """
-    asking = room - (count(frame.system("-")) - bare)
-    while asking > 0:
-        rendered = fill(asking)
+    bare = count(frame.system(""))
+    playbook_room = room - (count(frame.system("-")) - bare)
+    while playbook_room > 0:
+        rendered = fill(playbook_room)
         system = frame.system(rendered.text)
-        over = count(system) - bare - room
-        if over <= 0:
+        excess = count(system) - bare - room
+        if excess <= 0:
             return rendered, system
-        asking = min(asking, rendered.tokens) - over
+        playbook_room = min(playbook_room, rendered.tokens) - excess
     return Rendered("", 0, (), fill(0).left_out), frame.system("")
-
-
-def _before(text: str, end: str) -> str:
-    """What stands before the end, without the space between: it does not depend on what the end says."""
-    return text.removesuffix(end).rstrip()
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """An item as it stands in a prompt; `said` is its text alone, without what it is called."""
-
-    source: str
-    label: str
-    said: str
-    text: str
-    tokens: int
-    lesson: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Retrieved:
-    user: str
-    tokens: int
-    text: str
-    found: str
-    placed: tuple[Placed, ...]
-    left_out: tuple[LeftOut, ...]
-
-
-def _retrieved(
-    frame: Frame, lessons: Sequence[Item], found: Sequence[Found], room: int, count: CountTokens
-) -> _Retrieved:
-    """The user message, of at most `room` tokens: lessons first, then one item of each source in turn."""
-    headings = "-" if lessons else "", "-" if any(each.items for each in found) else ""
-    lines, left_out = _choose(_lines(lessons, found, count), room - count(frame.user(*headings)))
-    while True:
-        parts = [_text(lines, lesson=lesson) for lesson in (True, False)]
-        user = frame.user(*parts)
-        tokens = count(user)
-        if tokens <= room or not lines:
-            break
-        gone = lines.pop()
-        left_out.append(LeftOut(gone.label, gone.tokens, f"the message came to {tokens} of {room} tokens"))
-    placed = tuple(Placed(line.source, line.label, line.tokens) for line in lines)
-    return _Retrieved(user, tokens, "\n".join(filter(None, parts)), parts[1], placed, tuple(left_out))
-
-
-def _choose(lines: Iterable[_Line], room: int) -> tuple[list[_Line], list[LeftOut]]:
-    """In order, whatever still fits; nothing twice."""
-    chosen: list[_Line] = []
-    left_out: list[LeftOut] = []
-    said: dict[str, str] = {}
-    for line in lines:
-        if line.said in said:
-            left_out.append(LeftOut(line.label, line.tokens, f"says the same as {said[line.said]}"))
-        elif line.tokens > room:
-            left = f"needs {line.tokens} tokens, {max(0, room)} are left"
-            left_out.append(LeftOut(line.label, line.tokens, left))
-        else:
-            said[line.said] = line.label
-            chosen.append(line)
-            room -= line.tokens
-    return chosen, left_out
-
-
-def _lines(lessons: Sequence[Item], found: Sequence[Found], count: CountTokens) -> Iterator[_Line]:
-    """Lessons in their order; then the best of each source, the second best of each, and so on.
-
-    A lesson's `provenance` is its id, where ids are shown.
-    """
-    for item in lessons:
-        text = list_item(item.text, item.provenance)
-        yield _Line("playbook", item.source, list_item(item.text), text, count(text), lesson=True)
-    ranked = zip_longest(*([(each.name, item) for item in _pinned_first(each.items)] for each in found))
-    for name, item in filter(None, chain.from_iterable(ranked)):
-        label = _label(item, name)
-        text = list_item(item.text, label)
-        yield _Line(name, label, list_item(item.text), text, count(text), lesson=False)
-
-
-def _pinned_first(items: Sequence[Item]) -> list[Item]:
-    return sorted(items, key=lambda item: not item.pinned)
-
-
-def _label(item: Item, source: str) -> str:
-    """What a reader can look up, on one line, without the brackets that it stands in."""
-    words = " ".join(neutralise(item.provenance or item.source or source).split())
-    return words.replace("[", "(").replace("]", ")")[:120]
-
-
-def _text(lines: Sequence[_Line], *, lesson: bool) -> str:
-    return "".join(line.text for line in lines if line.lesson is lesson).rstrip("\n")
-
-
-def _by_source(bare: int, told: int, asked: int, placed: Sequence[Placed]) -> dict[str, int]:
-    by = {"instructions": bare, "playbook": told - bare, "question": asked}
-    for each in placed:
-        by[each.source] = by.get(each.source, 0) + each.tokens
-    return by

@@ -1,4 +1,4 @@
-"""What a context is made of: items, and the sources that they come from. Pure."""
+"""Items, which a context is made of, and the sources that they come from. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 
 class Trust(StrEnum):
-    """Who vouches for a text, from the most trusted to the least. Nothing can raise its own."""
+    """Say who vouches for a text, from the most trusted to the least. No text can raise its own trust."""
 
     HUMAN = "human"
     LESSON = "lesson"
@@ -20,7 +20,7 @@ class Trust(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A piece of text that may go into a context, and what it costs.
+    """Hold a piece of text that may go into a context, and what it costs in tokens.
 
     `source` says where it came from (a bullet id, a document), `provenance` what a reader can look up there
     (episodes, file and line). Pinned items are chosen first, then those of more `utility`, then the earlier.
@@ -40,17 +40,25 @@ class Item:
 
 
 class Source(Protocol):
-    """Where items come from: documents, memories, episodes, a retriever of somebody's own."""
+    """Find items: in documents, memories, episodes, or with a retriever of somebody's own."""
 
     @property
     def name(self) -> str:
-        """As it stands in reports: "documents", "memories"."""
+        """Return the name for reports: "documents", "memories"."""
         ...
 
     def items(self, question: str, data: Mapping[str, Any]) -> Sequence[Item]:
-        """What may help with a question, best first; `data` is the sample's (user, session, database).
+        """Return what may help with a question, best first; `data` is the sample's (user, session, database).
 
-        Volatile, all of them. The same arguments give the same items, in the same order. `data` holds no
-        label. Called from several threads at once; what it raises makes that one attempt fail.
+        All items are volatile. The same arguments give the same items, in the same order. `data` holds no
+        label. Several threads call this at once; an exception makes that one attempt fail.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class SourceItems:
+    """Hold what a source found for a question, best first."""
+
+    name: str
+    items: Sequence[Item]

@@ -1,4 +1,4 @@
-"""Choosing what goes into a context: items in, those that fit out, the rest with a reason.
+"""Choose what goes into a context: items in, those that fit out, the rest with a reason.
 
 Pure. Knows nothing about where items come from or how the chosen ones are written down.
 """
@@ -13,7 +13,7 @@ from ace.context.item import Item
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """An item for which there was no room."""
+    """Name an item for which there was no room, what it costs, and the reason for people."""
 
     source: str
     tokens: int
@@ -22,7 +22,7 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """`included` in the order given, volatile ones last; `tokens` is their sum, headings too."""
+    """Hold the included items in the order given, volatile ones last; `tokens` is their sum with headings."""
 
     included: tuple[Item, ...]
     left_out: tuple[LeftOut, ...]
@@ -30,18 +30,18 @@ class Packed:
 
 
 def pack(items: Sequence[Item], budget: int, headings: Mapping[str, int] | None = None) -> Packed:
-    """What fits into `budget` tokens. `headings` is what opening a section costs, once for each."""
-    opening = dict(headings or {})
+    """Choose what fits into `budget` tokens. `headings` is what opening a section costs, once for each."""
+    unopened = dict(headings or {})
     chosen: list[int] = []
     left_out: list[LeftOut] = []
     room = budget
-    for index in sorted(range(len(items)), key=lambda i: (not items[i].pinned, -items[i].utility, i)):
-        item = items[index]
-        cost = item.tokens + opening.get(item.section, 0)
+    ranked = sorted(enumerate(items), key=lambda entry: (not entry[1].pinned, -entry[1].utility, entry[0]))
+    for index, item in ranked:
+        cost = item.tokens + unopened.get(item.section, 0)
         if cost > room:
             left_out.append(LeftOut(item.source, cost, f"needs {cost} tokens, {room} of {budget} are left"))
             continue
-        opening.pop(item.section, None)
+        unopened.pop(item.section, None)
         chosen.append(index)
         room -= cost
     chosen.sort(key=lambda index: (items[index].volatile, index))

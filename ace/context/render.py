@@ -1,8 +1,8 @@
-"""The playbook as the generator reads it, within a token budget.
+"""Render the playbook as the generator reads it, within a token budget.
 
-A prefix to be cached: sections in order of first use, bullets in order of addition, no counters, no
-episodes, no dates. So a vote changes nothing and a new bullet only appends within its section. When
-room is short the oldest bullets stay (the pinned first), for the same reason.
+The text is a prefix to be cached: sections in order of first use, bullets in order of addition, no counters,
+no episodes, no dates. So a vote changes nothing and a new bullet only appends within its section. When room
+is short the oldest bullets stay (the pinned first), for the same reason.
 
 A bullet is data. Its line breaks are indented, so it cannot start another bullet or section; chat
 template tokens, markup of tool calls and lines of our own prompts lose their form (see
@@ -16,17 +16,17 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from ace.context.item import Item
-from ace.context.pack import LeftOut, pack
+from ace.context.pack import LeftOut, Packed, pack
 from ace.playbook.model import Bullet, Playbook
-from ace.safety.markup import headless, neutralise
+from ace.safety.markup import neutralise, quote_later_headings
 from ace.text.tokens import CountTokens, estimate_tokens
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """Text for a prompt, what it counts, the bullets in it, and those there was no room for.
+    """Hold a text for a prompt, what it counts, the bullets in it, and those there was no room for.
 
-    `specific`: bullets for the question at hand only, which are no part of `text`.
+    `specific` are bullets for the question at hand only, which are no part of `text`.
     """
 
     text: str
@@ -44,60 +44,70 @@ def render_playbook(
     ids: bool = False,
     utility: Callable[[Bullet], float] | None = None,
 ) -> Rendered:
-    """The active bullets that fit, never more than the budget. `ids` shows them, for a curator.
+    """Return the active bullets that fit, never more than the budget. `ids` shows them, for a curator.
 
-    When room is short, `utility` says which are worth more than age.
+    When room is short, bullets of more `utility` go before older ones.
     """
-    active = playbook.active
-    lines = {bullet.id: _line(bullet, ids) for bullet in active}
-    text = _document(active, lines)
+    bullets = playbook.active
+    lines = {bullet.id: list_item(bullet.content, bullet.id if ids else "") for bullet in bullets}
+    text = _join_sections(bullets, lines)
     tokens = count_tokens(text)
     if tokens <= budget_tokens:
         return Rendered(text, tokens, tuple(lines), ())
-    return _fitted(active, lines, budget_tokens, count_tokens, utility or (lambda bullet: 0.0))
+    packed = _pack_bullets(bullets, lines, budget_tokens, count_tokens, utility)
+    included = sorted(packed.included, key=lambda item: (not item.pinned, -item.utility))
+    left_out = list(packed.left_out)
+    # A tokenizer need not add up: what each line counts was packed, now the whole is counted.
+    while included:
+        sources = {item.source for item in included}
+        chosen = [bullet for bullet in bullets if bullet.id in sources]
+        text = _join_sections(chosen, lines)
+        tokens = count_tokens(text)
+        if tokens <= budget_tokens:
+            return Rendered(text, tokens, tuple(bullet.id for bullet in chosen), tuple(left_out))
+        last = included.pop()
+        reason = f"the text came to {tokens} of {budget_tokens} tokens"
+        left_out.append(LeftOut(last.source, last.tokens, reason))
+    return Rendered("", 0, (), tuple(left_out))
 
 
 def list_item(text: str, label: str = "") -> str:
-    """Text from anywhere as a list item, no line of it one of our own; `label` stands before it as it is."""
-    content = headless(neutralise(text))
+    """Return text from anywhere as a list item behind its `label`, none of its lines one of our own."""
+    content = quote_later_headings(neutralise(text))
     return f"- [{label}] {content}\n" if label else f"- {content}\n"
 
 
-def _line(bullet: Bullet, ids: bool) -> str:
-    return list_item(bullet.content, bullet.id if ids else "")
-
-
-def _heading(section: str) -> str:
-    return f"## {neutralise(section)}\n"
-
-
-def _document(bullets: Sequence[Bullet], lines: Mapping[str, str]) -> str:
-    groups = groupby(bullets, key=lambda bullet: bullet.section)
-    return "\n".join(_heading(name) + "".join(lines[bullet.id] for bullet in group) for name, group in groups)
-
-
-def _fitted(
+def _pack_bullets(
     bullets: Sequence[Bullet],
     lines: Mapping[str, str],
     budget: int,
     count: CountTokens,
-    utility: Callable[[Bullet], float],
-) -> Rendered:
-    """Packed by what each line counts, then checked as a whole: a tokenizer need not add up."""
-    by_age = sorted(bullets, key=lambda bullet: (bullet.position, bullet.id))
-    items = [Item(lines[b.id], count(lines[b.id]), b.id, b.section, utility(b), b.pinned) for b in by_age]
-    packed = pack(items, budget, {b.section: count("\n" + _heading(b.section)) for b in bullets})
-    kept = sorted(packed.included, key=lambda item: (not item.pinned, -item.utility))
-    left_out = list(packed.left_out)
-    while kept:
-        sources = {item.source for item in kept}
-        chosen = [bullet for bullet in bullets if bullet.id in sources]
-        text = _document(chosen, lines)
-        tokens = count(text)
-        if tokens <= budget:
-            return Rendered(text, tokens, tuple(bullet.id for bullet in chosen), tuple(left_out))
-        dropped = kept.pop()
-        left_out.append(
-            LeftOut(dropped.source, dropped.tokens, f"the text came to {tokens} of {budget} tokens")
+    utility: Callable[[Bullet], float] | None,
+) -> Packed:
+    """Choose bullets by what their lines and headings count, one by one."""
+    items: list[Item] = []
+    for bullet in sorted(bullets, key=lambda bullet: (bullet.position, bullet.id)):
+        line = lines[bullet.id]
+        item = Item(
+            line,
+            count(line),
+            source=bullet.id,
+            section=bullet.section,
+            utility=utility(bullet) if utility else 0.0,
+            pinned=bullet.pinned,
         )
-    return Rendered("", 0, (), tuple(left_out))
+        items.append(item)
+    sections = {bullet.section for bullet in bullets}
+    headings = {section: count("\n" + _write_heading(section)) for section in sections}
+    return pack(items, budget, headings)
+
+
+def _write_heading(section: str) -> str:
+    return f"## {neutralise(section)}\n"
+
+
+def _join_sections(bullets: Sequence[Bullet], lines: Mapping[str, str]) -> str:
+    sections: list[str] = []
+    for section, group in groupby(bullets, key=lambda bullet: bullet.section):
+        sections.append(_write_heading(section) + "".join(lines[bullet.id] for bullet in group))
+    return "\n".join(sections)

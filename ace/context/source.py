@@ -1,4 +1,4 @@
-"""A source made of a function, for retrievers of somebody's own. What the function does is not known here."""
+"""Sources made of a function, for retrievers of somebody's own. What the function does is not known here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Retrieve = Callable[[str], Sequence[str | Item]]
 
 @dataclass(frozen=True, slots=True)
 class CallableSource:
-    """Calls `retrieve(question)`. A plain text becomes a document's item, labelled with its rank."""
+    """Call `retrieve(question)`. A plain text becomes a document's item, labelled with its rank."""
 
     retrieve: Retrieve
     name: str = ""
@@ -24,33 +24,35 @@ class CallableSource:
             object.__setattr__(self, "name", getattr(self.retrieve, "__name__", "source").strip("<>"))
 
     def items(self, question: str, data: Mapping[str, Any]) -> Sequence[Item]:
-        """InputError for anything but a list of texts and items."""
-        found: object = self.retrieve(question)
-        if isinstance(found, str | Mapping) or not isinstance(found, Sequence):
-            raise self._wrong(found)
-        return tuple(self._item(given, rank) for rank, given in enumerate(found, 1))
+        """Return the function's items. Raises InputError for anything but a list of texts and items."""
+        results: object = self.retrieve(question)
+        if isinstance(results, str | Mapping) or not isinstance(results, Sequence):
+            raise self._make_error(results)
+        items: list[Item] = []
+        for rank, result in enumerate(results, 1):
+            if isinstance(result, Item):
+                items.append(result)
+            elif isinstance(result, str):
+                label = f"{self.name} {rank}"
+                items.append(Item(result, 0, label, volatile=True, trust=Trust.DOCUMENT))
+            else:
+                raise self._make_error(result)
+        return tuple(items)
 
-    def _item(self, given: object, rank: int) -> Item:
-        if isinstance(given, Item):
-            return given
-        if not isinstance(given, str):
-            raise self._wrong(given)
-        return Item(given, 0, f"{self.name} {rank}", volatile=True, trust=Trust.DOCUMENT)
-
-    def _wrong(self, found: object) -> InputError:
+    def _make_error(self, result: object) -> InputError:
         return InputError(
-            f"The source {self.name} returned {type(found).__name__} where texts were expected.",
+            f"The source {self.name} returned {type(result).__name__} where texts were expected.",
             hint="Return a list of texts, or of ace.context.Item.",
         )
 
 
-def as_source(given: Source | Retrieve) -> Source:
-    """A source as it is; a function wrapped. InputError for anything else."""
-    if callable(getattr(given, "items", None)) and isinstance(getattr(given, "name", None), str):
-        return given  # type: ignore[return-value]  # it has what the protocol asks for
-    if callable(given):
-        return CallableSource(given)
+def as_source(source: Source | Retrieve) -> Source:
+    """Return a source as it is, or a function wrapped as one. Raises InputError for anything else."""
+    if callable(getattr(source, "items", None)) and isinstance(getattr(source, "name", None), str):
+        return source  # type: ignore[return-value]  # it has what the protocol asks for
+    if callable(source):
+        return CallableSource(source)
     raise InputError(
-        f"{given!r:.80} is no source.",
+        f"{source!r:.80} is no source.",
         hint="Give a function of the question, or an object with name and items.",
     )

@@ -1,25 +1,20 @@
-"""What was said, by whom and when: where memories and summaries come from. Pure."""
+"""Conversations as values: who said what, and when. Memories and summaries come from them. Pure."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ace.errors import InputError
-from ace.memory.memory import instant
+from ace.memory.memory_value import parse_instant
 
-# The end of a sentence; not after a lone capital or a short title, as in "Mr. Finch" and "J. Doe".
-_END = re.compile(
-    r"(?<!\b[A-Z]\.)(?<!\bM[rs]\.)(?<!\bDr\.)(?<!\bSt\.)(?<!\bMrs\.)(?<!\bNo\.)(?<=[.!?])\s+|\n+"
-)
 USER = "user"
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """`speaker` is "user", or anybody else who is not the one that memories are about."""
+    """Hold what one speaker says. `speaker` is "user" for the one that memories are about."""
 
     speaker: str
     text: str
@@ -27,7 +22,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """One session. `time` is an instant: what a user says holds from then on."""
+    """Hold one session. `time` is an instant: what a user says holds from then on."""
 
     id: str
     user: str
@@ -39,44 +34,40 @@ class Conversation:
         return "\n".join(f"{turn.speaker}: {turn.text}" for turn in self.turns)
 
 
-def sentences(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in _END.split(text) if part.strip())
-
-
-def conversation_of(
+def parse_conversation(
     row: Mapping[str, Any], *, user: str = "", session: str = "", place: str = ""
 ) -> Conversation:
-    """From {"id", "user", "session", "time", "messages": [{"role", "content"}]}.
+    """Read {"id", "user", "session", "time", "messages": [{"role", "content"}]}.
 
-    `user` and `session` are taken where the row has none. InputError names `place` and the field.
+    `user` and `session` are taken where the row has none.
+    Raises InputError, which names `place` and the field.
     """
-    given = {name: row.get(name, other) for name, other in (("id", ""), ("user", user), ("session", session))}
-    for name, value in given.items():
-        if (
-            not isinstance(value, str | int)
-            or isinstance(value, bool)
-            or not (str(value).strip() or name == "session")
-        ):
-            raise _wrong(place, name, f"expected text, found {value!r:.60}")
+    owner: dict[str, str] = {}
+    for name, default in (("id", ""), ("user", user), ("session", session)):
+        value = row.get(name, default)
+        is_text = isinstance(value, str | int) and not isinstance(value, bool)
+        if not is_text or (name != "session" and not str(value).strip()):
+            raise _make_error(place, name, f"expected text, found {value!r:.60}")
+        owner[name] = str(value)
     messages = row.get("messages")
     if not isinstance(messages, list) or not messages:
-        raise _wrong(place, "messages", f"expected a list of messages, found {messages!r:.60}")
-    turns = tuple(_turn(message, f"messages.{number}", place) for number, message in enumerate(messages))
+        raise _make_error(place, "messages", f"expected a list of messages, found {messages!r:.60}")
+    turns: list[Turn] = []
+    for number, message in enumerate(messages):
+        match message:
+            case {"role": str(role), "content": str(content)} if role.strip():
+                turns.append(Turn(role, content))
+            case _:
+                problem = f'expected {{"role", "content"}} as texts, found {message!r:.60}'
+                raise _make_error(place, f"messages.{number}", problem)
     try:
-        time = instant(str(row.get("time", "")))
+        time = parse_instant(str(row.get("time", "")))
     except InputError as error:
-        raise _wrong(place, "time", error.message.partition(": ")[2].rstrip("."), error.hint) from error
-    return Conversation(str(given["id"]), str(given["user"]), str(given["session"]), time, turns)
+        problem = error.message.partition(": ")[2].rstrip(".")
+        raise _make_error(place, "time", problem, error.hint) from error
+    return Conversation(**owner, time=time, turns=tuple(turns))
 
 
-def _turn(message: Any, field: str, place: str) -> Turn:
-    match message:
-        case {"role": str(role), "content": str(content)} if role.strip():
-            return Turn(role, content)
-        case _:
-            raise _wrong(place, field, f'expected {{"role", "content"}} as texts, found {message!r:.60}')
-
-
-def _wrong(place: str, field: str, what: str, hint: str = "") -> InputError:
+def _make_error(place: str, field: str, problem: str, hint: str = "") -> InputError:
     where = f"{place} [{field}]" if place else field
-    return InputError(f"{where}: {what}.", hint=hint, field=field)
+    return InputError(f"{where}: {problem}.", hint=hint, field=field)

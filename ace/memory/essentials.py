@@ -1,125 +1,95 @@
-"""What a summary must not lose: names, numbers, dates, and what somebody still has to do. Pure.
+"""List what a summary must not lose: names, numbers, dates, and what somebody still has to do. Pure.
 
-Lists what a text holds of these, and what of it another text lacks. It reads English; in other languages it
-finds numbers and names, and fewer commitments. A name at the start of a sentence counts only if it stands
-elsewhere, too, or is followed by another; so a summary is asked for too much rather than too little.
+It reads English; in other languages it finds numbers and names, and fewer commitments. A name at the start of
+a sentence counts only if it stands elsewhere, too, or is followed by another; so a summary is asked for too
+much rather than too little.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from enum import StrEnum
 
-from ace.memory.conversation import Conversation, sentences
+from ace.memory.conversation import Conversation
+from ace.memory.rules import compile_rule
+from ace.text.mentions import MentionKind, find_mentions
+from ace.text.splitting import split_sentences, split_words
+from ace.text.stems import stem_word
+from ace.text.word_lists import stop_words, word_list
 
-What = Literal["commitment", "date", "number", "name"]
+ENOUGH = 0.6  # of the content words of a commitment: a summary may put it in other words
 
-_MONTHS = "january|february|march|april|may|june|july|august|september|october|november|december"
-_SHORT = "jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec"
-_DAYS = "monday|tuesday|wednesday|thursday|friday|saturday|sunday"
-_DATE = re.compile(
-    rf"\b\d{{4}}-\d\d-\d\d\b|\b\d{{1,2}}[./]\d{{1,2}}[./]\d{{2,4}}\b"
-    rf"|\b\d{{1,2}}(?:st|nd|rd|th)?(?: of)? (?:{_MONTHS}|{_SHORT})\b\.?(?:,? \d{{4}})?"
-    rf"|\b(?:{_MONTHS}|{_SHORT})\.? \d{{1,2}}(?:st|nd|rd|th)?\b(?:,? \d{{4}})?|\b(?:{_DAYS})s?\b",
-    re.IGNORECASE,
-)
-_NUMBER = re.compile(r"(?<![\w.])[#\u20ac$\u00a3]?(?=[\w-]*\d)[A-Za-z]{0,4}-?\d[\w-]*(?:[.,:/]\d+)*%?")
-_NAME = re.compile(
-    r"\b[A-Z][\w'\u2019&-]*[a-z\d&][\w'\u2019&-]*(?: (?:of |de |van |von )?[A-Z][\w'\u2019&-]+)*"
-)
-_COMMITMENT = re.compile(
-    r"\b(?:I|we|you|they|he|she|the \w+|somebody|someone)"
-    r"(?:['\u2019]ll| will| shall| promise[sd]?| (?:have|has|am|is|are) going to|['\u2019](?:m|re|s) going to"
-    r"| needs? to| must| (?:have|has) to| (?:am|are|is) to)\b"
-    r"|\b(?:let me|remind me|please (?:call|send|write|refund|replace|return|cancel|confirm|let))\b"
-    rf"|\b(?:by|until|before|no later than) (?:tomorrow|tonight|noon|next|end of|the end|{_DAYS}|\d)"
-    r"|\b(?:promised|agreed|deadline|due|follow[- ]up|call(?:s|ed)? back)\b",
-    re.IGNORECASE,
-)
-_FORMS: tuple[tuple[What, re.Pattern[str]], ...] = (("date", _DATE), ("number", _NUMBER), ("name", _NAME))
-_WORD = re.compile(r"[^\W_]+")
-_COMMON_WORDS = "i i'm i'll ok okay yes no hi hello dear thanks the please sorry good fine"
-_COMMON = frozenset(_COMMON_WORDS.split())
-ENOUGH = 0.6  # of the words of a commitment that are no small words: in a summary it may be put otherwise
-_SMALL_WORDS = """a an and are as at be been but by can could do for from have has he her his i if in is it
-its just let me my of on or our please shall she so than that the their them then they this to us was we
-will with would you your i'll we'll you'll ll"""
-_SMALL = frozenset(_SMALL_WORDS.split())
+
+class EssentialKind(StrEnum):
+    """Say what an essential is. In this order they are appended to a summary that lacks them."""
+
+    COMMITMENT = "commitment"
+    DATE = "date"
+    NUMBER = "number"
+    NAME = "name"
 
 
 @dataclass(frozen=True, slots=True)
 class Essential:
-    """`text` as it was said, and the sentence it stands in, with who said it: "agent: I will call you."."""
+    """Hold an essential as it was said, and its sentence with the speaker: "agent: I will call you."."""
 
-    what: What
+    what: EssentialKind
     text: str
     sentence: str
 
 
-def essentials(conversation: Conversation) -> tuple[Essential, ...]:
-    """All of them, in order; a name or number once, where it was said first."""
-    seen: set[tuple[str, str]] = set()
-    found: list[Essential] = []
-    inside = _names_inside(conversation)
-    for turn in conversation.turns:
-        for sentence in sentences(turn.text):
-            for what, text in _of_sentence(sentence, inside):
-                key = (what, _plain(text))
-                if key not in seen:
-                    seen.add(key)
-                    found.append(Essential(what, text, f"{turn.speaker}: {sentence}"))
-    return tuple(found)
+def list_essentials(conversation: Conversation) -> tuple[Essential, ...]:
+    """Return all essentials, in order; a name or number once, where it was said first."""
+    sentences = [(turn.speaker, text) for turn in conversation.turns for text in split_sentences(turn.text)]
+    names_inside: set[str] = set()
+    for _, sentence in sentences:
+        mentions = (mention for mention in find_mentions(sentence) if mention.start > 0)
+        names_inside.update(mention.text for mention in mentions if mention.kind is MentionKind.NAME)
+    essentials: dict[tuple[EssentialKind, str], Essential] = {}
+    for speaker, sentence in sentences:
+        for kind, text in _read_sentence(sentence, names_inside):
+            essential = Essential(kind, text, f"{speaker}: {sentence}")
+            essentials.setdefault((kind, _join_words(text)), essential)
+    return tuple(essentials.values())
 
 
-def lacking(conversation: Conversation, summary: str) -> tuple[Essential, ...]:
-    """What the summary does not say. A commitment is there if most of its words are, and its numbers."""
-    said, words = f" {_plain(summary)} ", {_stem(word) for word in _plain(summary).split()}
-    return tuple(each for each in essentials(conversation) if not _said(each, said, words))
+def find_missing_essentials(conversation: Conversation, summary: str) -> tuple[Essential, ...]:
+    """Return the essentials that a summary lacks. It has a commitment if it has most of its words."""
+    text = f" {_join_words(summary)} "
+    stems = {stem_word(word) for word in split_words(summary)}
+    missing: list[Essential] = []
+    for essential in list_essentials(conversation):
+        if essential.what is EssentialKind.COMMITMENT:
+            is_there = _has_commitment(essential.text, stems)
+        else:
+            is_there = f" {_join_words(essential.text)} " in text
+        if not is_there:
+            missing.append(essential)
+    return tuple(missing)
 
 
-def _said(each: Essential, said: str, words: set[str]) -> bool:
-    if each.what != "commitment":
-        return f" {_plain(each.text)} " in said
-    wanted = [word for word in _plain(each.text).split() if word not in _SMALL]
-    there = [_stem(word) in words for word in wanted]
-    figures = all(here for word, here in zip(wanted, there, strict=True) if any(c.isdigit() for c in word))
-    return figures and sum(there) >= ENOUGH * len(wanted)
+def _has_commitment(commitment: str, stems: set[str]) -> bool:
+    """Return whether the stems of a summary cover a commitment: all of its numbers, and most of its words."""
+    small_words = stop_words()
+    words = [word for word in split_words(commitment) if word not in small_words]
+    missing = [word for word in words if stem_word(word) not in stems]
+    if any(character.isdigit() for word in missing for character in word):
+        return False
+    return len(words) - len(missing) >= ENOUGH * len(words)
 
 
-def _of_sentence(sentence: str, inside: set[str]) -> Iterator[tuple[What, str]]:
-    if _COMMITMENT.search(sentence) and not sentence.endswith("?"):
-        yield "commitment", sentence
-    taken: list[re.Match[str]] = []
-    for what, pattern in _FORMS:
-        for match in pattern.finditer(sentence):
-            inner = any(other.start() <= match.start() < other.end() for other in taken)
-            if not inner and (what != "name" or _is_name(match, inside)):
-                taken.append(match)
-                yield what, match[0]
+def _read_sentence(sentence: str, names_inside: set[str]) -> Iterator[tuple[EssentialKind, str]]:
+    if compile_rule("commitments").search(sentence) and not sentence.endswith("?"):
+        yield EssentialKind.COMMITMENT, sentence
+    for mention in find_mentions(sentence):
+        if mention.kind is MentionKind.NAME:
+            # At the start of a sentence every word has a capital.
+            is_sure = mention.start > 0 or " " in mention.text or mention.text in names_inside
+            if not is_sure or mention.text.casefold() in word_list("openers"):
+                continue
+        yield EssentialKind(mention.kind), mention.text
 
 
-def _is_name(match: re.Match[str], inside: set[str]) -> bool:
-    name = match[0]
-    return name.casefold() not in _COMMON and (match.start() > 0 or " " in name or name in inside)
-
-
-def _names_inside(conversation: Conversation) -> set[str]:
-    """Words with a capital that stand inside a sentence: at its start every word has one."""
-    found: set[str] = set()
-    for turn in conversation.turns:
-        for sentence in sentences(turn.text):
-            found.update(match[0] for match in _NAME.finditer(sentence) if match.start() > 0)
-    return found
-
-
-def _plain(text: str) -> str:
-    return " ".join(_WORD.findall(text.casefold()))
-
-
-def _stem(word: str) -> str:
-    for end in ("ing", "ed", "es", "s"):
-        if len(word) - len(end) >= 3 and word.endswith(end):
-            return word[: -len(end)]
-    return word
+def _join_words(text: str) -> str:
+    return " ".join(split_words(text))

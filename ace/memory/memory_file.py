@@ -9,8 +9,8 @@ from types import NoneType
 from typing import Any
 
 from ace.errors import FormatError, InputError
-from ace.memory.acceptance import flaw
-from ace.memory.memory import Kind, Memory, Scope, checked
+from ace.memory.acceptance import find_flaw
+from ace.memory.memory_value import Kind, Memory, Scope, check_memory
 
 _NAMES = tuple(item.name for item in fields(Memory))
 _NEEDED = ("attribute", "value", "since")
@@ -21,41 +21,53 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 }
 
 
-def to_lines(memories: list[Memory]) -> str:
+def dump_memories(memories: list[Memory]) -> str:
+    """Return one JSON object a line, with every field."""
     return "".join(json.dumps(asdict(memory), ensure_ascii=False) + "\n" for memory in memories)
 
 
-def from_lines(text: str, *, file: str = "") -> list[Memory]:
-    """FormatError names file, line and field of the first row that cannot be used."""
-    rows = ((number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip())
-    read = [memory_of_row(_object(line, file, number), file, number) for number, line in rows]
-    seen: dict[str, int] = {}
-    for number, memory in enumerate(read, start=1):
-        if memory.id and seen.setdefault(memory.id, number) != number:
+def load_memories(text: str, *, file: str = "") -> list[Memory]:
+    """Read JSON lines. Raises FormatError, which names file, line and field of the first unusable row."""
+    memories: list[Memory] = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            memories.append(parse_memory_row(_parse_json(line, file, number), file, number))
+    ids: set[str] = set()
+    for memory in memories:
+        if memory.id in ids:
             raise FormatError(f"Id {memory.id!r:.60} is used twice.", file=file, field="id")
-    return read
+        ids.update(filter(None, [memory.id]))
+    return memories
 
 
-def memory_of_row(row: Any, file: str, line: int) -> Memory:
-    """One memory, checked by the same rules as any other. FormatError names the field."""
+def parse_memory_row(row: Any, file: str, line: int) -> Memory:
+    """Return the memory of a row, checked by the same rules as any other.
+
+    Raises FormatError, which names file, line and field.
+    """
     where: dict[str, Any] = {"file": file, "line": line}
     if not isinstance(row, Mapping):
         raise FormatError(f"Expected an object, found {row!r:.60}.", **where)
-    for field, problem, hint in _problems(row):
+    for field, problem, hint in _list_problems(row):
         raise FormatError(problem, hint=hint, field=field, **where)
+    narrowest = Scope.EVERYONE  # that the row names somebody for
+    if row.get("session"):
+        narrowest = Scope.SESSION
+    elif row.get("user"):
+        narrowest = Scope.USER
+    scope = Scope(row.get("scope", narrowest))
     try:
-        memory = checked(Memory(**{**row, "scope": _scope(row), "kind": Kind(row.get("kind", "fact"))}))
+        memory = check_memory(Memory(**{**row, "scope": scope, "kind": Kind(row.get("kind", "fact"))}))
     except InputError as error:
         message = error.message.partition(": ")[2] or error.message
-        raise FormatError(
-            f"{message[:1].upper()}{message[1:]}", hint=error.hint, field=error.details["field"], **where
-        ) from error
-    if why := flaw(memory):
-        raise FormatError(f"This must not be kept: {why}.", field="value", **where)
+        message = f"{message[:1].upper()}{message[1:]}"
+        raise FormatError(message, hint=error.hint, field=error.details["field"], **where) from error
+    if flaw := find_flaw(memory):
+        raise FormatError(f"This must not be kept: {flaw}.", field="value", **where)
     return memory
 
 
-def _object(line: str, file: str, number: int) -> Any:
+def _parse_json(line: str, file: str, number: int) -> Any:
     try:
         value = json.loads(line)
         json.dumps(value, ensure_ascii=False).encode()  # JSON can escape characters no file can hold
@@ -65,14 +77,8 @@ def _object(line: str, file: str, number: int) -> Any:
         raise FormatError(f"Not valid JSON: {error}.", hint=hint, file=file, line=number) from error
 
 
-def _scope(row: Mapping[str, Any]) -> Scope:
-    """Where none is given, the narrowest that the row names somebody for."""
-    named = "session" if row.get("session") else "user" if row.get("user") else "everyone"
-    return Scope(row.get("scope", named))
-
-
-def _problems(row: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """(field, what is wrong, what to do)."""
+def _list_problems(row: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Yield (field, what is wrong, what to do)."""
     for name in row:
         if name not in _NAMES:
             yield name, "Unknown field.", f"Known: {', '.join(_NAMES)}."
@@ -81,8 +87,8 @@ def _problems(row: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
             yield name, "Missing; expected text.", ""
     for name, value in row.items():
         if not isinstance(value, _TYPES.get(name, (str,))) or isinstance(value, bool):
-            what = "a whole number" if name == "turn" else "text"
-            yield name, f"Expected {what}, found {value!r:.60}.", ""
+            expected = "a whole number" if name == "turn" else "text"
+            yield name, f"Expected {expected}, found {value!r:.60}.", ""
     for name, choices in (("scope", Scope), ("kind", Kind)):
         if row.get(name, next(iter(choices))) not in [*choices]:
             yield name, f"Expected {', '.join(choices)}, found {row[name]!r:.60}.", ""

@@ -12,16 +12,16 @@ from ace.llm.client import Client, Request, Role
 from ace.llm.prompts import messages, render, shown
 from ace.memory.acceptance import LONGEST, Proposal
 from ace.memory.conversation import Conversation
-from ace.memory.memory import Kind, Memory
+from ace.memory.memory_value import Kind, Memory
 
 NAME = "rememberer"
 MAX_TOKENS = 400
 _LONGEST_TURN = 4_000  # characters
-_SHOWN = 30  # memories that are known already
+_MOST_NAMES = 30  # of memories that are known already
 
 
 class Note(BaseModel):
-    """One thing about the user: what it is about, and what the user said of it."""
+    """Hold one thing about the user: what it is about, and what the user said of it."""
 
     about: str = Field(max_length=80)
     value: str = Field(max_length=LONGEST)
@@ -29,27 +29,28 @@ class Note(BaseModel):
 
 
 class Notes(BaseModel):
-    """Flat and short, so that a small model can write it; whether it is true is for rules to check."""
+    """List notes, flat and short, so that a small model can write it; rules check whether it is true."""
 
     memories: list[Note] = Field(max_length=8)
 
 
 @dataclass(frozen=True, slots=True)
 class Rememberer:
-    """One model call for a conversation. It proposes; what is kept, `ace.memory.acceptance` decides."""
+    """Propose memories, with one model call a conversation; `ace.memory.acceptance` decides which to keep."""
 
     client: Client
 
     def __call__(
-        self, conversation: Conversation, known: Sequence[Memory] = (), *, seed: int = 0
+        self, conversation: Conversation, memories: Sequence[Memory] = (), *, seed: int = 0
     ) -> tuple[Proposal, ...]:
-        """`known`: what is remembered already, so that the same thing gets the same name. Only the names are
-        shown: a small model would repeat the values.
+        """Return what should be remembered, in the model's order.
 
+        `memories` are known already, so that the same thing gets the same name. The model sees only
+        the names: a small one would repeat the values.
         Raises MalformedReply when there is no usable reply, ModelError as the client does.
         """
         turns = [(turn.speaker, shown(turn.text, _LONGEST_TURN)) for turn in conversation.turns]
-        names = list(dict.fromkeys(shown(memory.attribute) for memory in known[-_SHOWN:]))
+        names = list(dict.fromkeys(shown(memory.attribute) for memory in memories[-_MOST_NAMES:]))
         user = render("ace.memory", f"{NAME}.user", turns=turns, names=names)
         request = Request(
             role=Role.REMEMBERER,

@@ -1,8 +1,7 @@
 """The summarizer puts a conversation into few words without losing names, numbers, dates and commitments.
 
 A model writes, a checker lists what is missing (`ace.memory.essentials`), the model tries once more, and
-what is missing still is appended word for word. So what is lost is known: only what the bound leaves no
-room for.
+what is missing still is appended word for word. So a loss is known: only what the bound leaves no room for.
 """
 
 from __future__ import annotations
@@ -13,19 +12,19 @@ from dataclasses import dataclass
 from ace.llm.client import Client, Request, Role
 from ace.llm.prompts import messages, render, shown
 from ace.memory.conversation import Conversation
-from ace.memory.essentials import Essential, lacking
+from ace.memory.essentials import Essential, EssentialKind, find_missing_essentials
 from ace.text.tokens import CountTokens, estimate_tokens
 
 NAME = "summarizer"
 _LONGEST_TURN = 4_000  # characters
-_MOST = 20  # missing things that are named to the model
-_ORDER = ("commitment", "date", "number", "name")  # what is appended first, where not all fits
+_MOST_NAMED = 20  # missing essentials that are named to the model
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """`tokens` is at most the bound. `appended`: sentences taken over word for word. `lost`: what the summary
-    lacks, because there was no room.
+    """Hold a summary. `tokens` is at most the bound.
+
+    `appended` are sentences taken over word for word, `lost` the essentials that there was no room for.
     """
 
     text: str
@@ -36,26 +35,26 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Summarizer:
-    """At most two model calls for a conversation."""
+    """Summarize conversations, with at most two model calls each."""
 
     client: Client
     count: CountTokens = estimate_tokens
 
     def __call__(self, conversation: Conversation, *, max_tokens: int = 300, seed: int = 0) -> Summary:
-        """A summary of at most `max_tokens` tokens. Raises ModelError as the client does."""
-        written = self._ask(conversation, (), max_tokens, seed)
-        missing = lacking(conversation, written)
+        """Return a summary of at most `max_tokens` tokens. Raises ModelError as the client does."""
+        draft = self._ask(conversation, (), max_tokens, seed)
+        missing = find_missing_essentials(conversation, draft)
         if missing:
-            again = self._ask(conversation, missing, max_tokens, seed)
-            left = lacking(conversation, again)
-            if len(left) < len(missing):
-                written, missing = again, left
-        return complete(conversation, written, missing, max_tokens, self.count)
+            second_draft = self._ask(conversation, missing, max_tokens, seed)
+            still_missing = find_missing_essentials(conversation, second_draft)
+            if len(still_missing) < len(missing):
+                draft, missing = second_draft, still_missing
+        return append_missing(conversation, draft, missing, max_tokens, self.count)
 
     def _ask(self, conversation: Conversation, missing: Sequence[Essential], size: int, seed: int) -> str:
         turns = [(turn.speaker, shown(turn.text, _LONGEST_TURN)) for turn in conversation.turns]
-        words = list(dict.fromkeys(shown(each.text) for each in missing))[:_MOST]
-        user = render("ace.memory", f"{NAME}.user", turns=turns, missing=words)
+        texts = list(dict.fromkeys(shown(essential.text) for essential in missing))[:_MOST_NAMED]
+        user = render("ace.memory", f"{NAME}.user", turns=turns, missing=texts)
         request = Request(
             role=Role.SUMMARIZER,
             messages=messages(render("ace.memory", f"{NAME}.system"), user),
@@ -65,31 +64,30 @@ class Summarizer:
         return self.client.complete(request).text.strip()
 
 
-def complete(
-    conversation: Conversation, written: str, missing: Sequence[Essential], bound: int, count: CountTokens
+def append_missing(
+    conversation: Conversation, draft: str, missing: Sequence[Essential], bound: int, count: CountTokens
 ) -> Summary:
-    """The summary with the sentences that hold what it lacks, within the bound.
+    """Return the draft with the sentences that hold what it lacks, in at most `bound` tokens.
 
-    Where not all has room, sentences go before what the model wrote: they are what was said.
+    Where not all has room, the draft is cut first, from its end: the sentences are what was said.
     """
-    wanted = sorted(missing, key=lambda each: _ORDER.index(each.what))
-    quoted = list(dict.fromkeys(each.sentence for each in wanted))
-    body = written if count(_joined(written, quoted)) <= bound else _cut(written, quoted, bound, count)
-    kept: list[str] = []
-    for sentence in quoted:
-        if count(_joined(body, [*kept, sentence])) <= bound:
-            kept.append(sentence)
-    text = _joined(body, kept)
-    return Summary(text, count(text), tuple(kept), lacking(conversation, text))
+    order = list(EssentialKind)
+    by_kind = sorted(missing, key=lambda essential: order.index(essential.what))
+    quotes = list(dict.fromkeys(essential.sentence for essential in by_kind))
+    if count(_join_lines(draft, quotes)) > bound:
+        sentences = draft.replace("\n", " ").split(". ")
+        while sentences and count(_join_lines(". ".join(sentences), quotes)) > bound:
+            sentences.pop()
+        draft = ". ".join(sentences)
+    appended: list[str] = []
+    for quote in quotes:
+        if count(_join_lines(draft, [*appended, quote])) <= bound:
+            appended.append(quote)
+    text = _join_lines(draft, appended)
+    lost = find_missing_essentials(conversation, text)
+    return Summary(text, count(text), tuple(appended), lost)
 
 
-def _cut(written: str, quoted: Sequence[str], bound: int, count: CountTokens) -> str:
-    """As many lines and sentences of it, from the first on, as leave room for all that is quoted."""
-    parts = written.replace("\n", " ").split(". ")
-    while parts and count(_joined(". ".join(parts), quoted)) > bound:
-        parts.pop()
-    return ". ".join(parts)
-
-
-def _joined(written: str, quoted: Sequence[str]) -> str:
-    return "\n".join(filter(None, (written, *(f"- {sentence}" for sentence in quoted))))
+def _join_lines(draft: str, quotes: Sequence[str]) -> str:
+    items = [f"- {quote}" for quote in quotes]
+    return "\n".join(filter(None, [draft, *items]))

@@ -1,4 +1,4 @@
-"""The playbook: an immutable value, the operations that change it, and its written forms.
+"""Playbooks: an immutable value, the operations that change it, and its written forms.
 
 Needs no model, database or network.
 """
@@ -11,7 +11,7 @@ from ace.playbook.codec import (
     playbook_from_json,
     playbook_to_json,
 )
-from ace.playbook.delta import apply, diff, invert, touched
+from ace.playbook.delta import apply, diff, invert, touched_ids
 from ace.playbook.markdown import from_markdown, to_markdown
 from ace.playbook.model import (
     Add,
@@ -32,7 +32,7 @@ from ace.playbook.model import (
     Vote,
     bullet_id,
 )
-from ace.playbook.three_way_merge import Side, join, lost_votes
+from ace.playbook.three_way_merge import Side, find_lost_votes, join
 
 __all__ = [
     "Add",
@@ -59,12 +59,12 @@ __all__ = [
     "delta_from_json",
     "delta_to_json",
     "diff",
+    "find_lost_votes",
     "from_markdown",
     "invert",
     "join",
-    "lost_votes",
     "playbook_from_json",
     "playbook_to_json",
     "to_markdown",
-    "touched",
+    "touched_ids",
 ]

@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 from immutables import Map
 
 from ace.errors import FormatError
-from ace.playbook.delta import flaw
+from ace.playbook.delta import find_flaw
 from ace.playbook.model import Bullet, Delta, Operation, Playbook, Status
 from ace.text.unicode import SURROGATE
 
@@ -27,11 +27,11 @@ _HINTS: dict[Any, dict[str, Any]] = {kind: get_type_hints(kind) for kind in (Bul
 
 
 def playbook_to_json(playbook: Playbook) -> str:
-    """Everything, tombstones too: they are why an id is never reused."""
-    return _canonical(
+    """Write everything, tombstones too: they are why an id is never reused."""
+    return _dump(
         {
             "format": FORMAT,
-            "bullets": [_plain(playbook.bullets[key]) for key in sorted(playbook.bullets)],
+            "bullets": [_to_dict(playbook.bullets[key]) for key in sorted(playbook.bullets)],
             "next_position": playbook.next_position,
             "section_names": playbook.section_names,
         }
@@ -39,8 +39,8 @@ def playbook_to_json(playbook: Playbook) -> str:
 
 
 def playbook_from_json(text: str, *, file: str = "") -> Playbook:
-    """The playbook that was written; FormatError when none could have been written so."""
-    data = _parse(text, file)
+    """Read a playbook that `playbook_to_json` wrote; raise FormatError for any other text."""
+    data = _parse_json(text, file)
     if (
         not isinstance(data, dict)
         or data.get("format") != FORMAT
@@ -48,67 +48,71 @@ def playbook_from_json(text: str, *, file: str = "") -> Playbook:
     ):
         raise FormatError(f"This is not a playbook in the {FORMAT} format.", file=file)
     try:
-        end = _value("next_position", int, data.get("next_position"))
-        names = _value("section_names", tuple[str, ...], data.get("section_names"))
+        end = _check_value("next_position", int, data.get("next_position"))
+        names = _check_value("section_names", tuple[str, ...], data.get("section_names"))
     except TypeError as error:
         raise FormatError(f"playbook: {error}.", file=file) from error
     bullets: dict[str, Bullet] = {}
     for number, item in enumerate(data["bullets"], 1):
-        bullet = _read(Bullet, item, f"bullet {number}", file)
-        if reason := flaw(bullet) or _misplaced(bullet, bullets, names, end):
+        bullet = _build(Bullet, item, f"bullet {number}", file)
+        reason = find_flaw(bullet)
+        if bullet.id in bullets:
+            reason = reason or "its id is there twice"
+        elif bullet.section not in names or bullet.position >= end:
+            reason = reason or "its section or position is unknown"
+        if reason:
             raise FormatError(f"Bullet {number} ({bullet.id!r:.60}) cannot be used: {reason}.", file=file)
         bullets[bullet.id] = bullet
     return Playbook(Map(bullets), tuple(dict.fromkeys(names)), end)
 
 
-def _misplaced(bullet: Bullet, earlier: dict[str, Bullet], names: tuple[str, ...], end: int) -> str:
-    if bullet.id in earlier:
-        return "its id is there twice"
-    return "" if bullet.section in names and bullet.position < end else "its section or position is unknown"
-
-
 def bullet_fields(text: str) -> dict[str, Any]:
-    """What one JSON object says of a bullet: every value of its type, and nothing that was not said."""
-    return _checked(Bullet, _parse(text, ""), "a bullet", "")
+    """Read the fields that one JSON object gives of a bullet, each of its type, and no others."""
+    return _check_fields(Bullet, _parse_json(text, ""), "a bullet", "")
 
 
 def delta_to_json(delta: Iterable[Operation]) -> str:
-    """Total: an operation that was rejected for invalid Unicode can be recorded all the same."""
-    return _canonical([_plain(operation) for operation in delta])
+    """Write operations, even those that were rejected for invalid Unicode: they are recorded all the same."""
+    return _dump([_to_dict(operation) for operation in delta])
 
 
 def delta_from_json(text: str, *, file: str = "") -> Delta:
-    """The operations that were written. Whether they apply is for `apply` to say."""
-    items = _parse(text, file)
+    """Read the operations that were written. Whether they apply is for `apply` to decide."""
+    items = _parse_json(text, file)
     if not isinstance(items, list):
         raise FormatError("A delta is a list of operations.", file=file)
-    return tuple(_operation(item, f"operation {number}", file) for number, item in enumerate(items, 1))
+    return tuple(_read_operation(item, f"operation {number}", file) for number, item in enumerate(items, 1))
 
 
 def content_hash(playbook: Playbook) -> str:
-    """Identifies a whole playbook, however it came to be."""
+    """Return the hash of a whole playbook, however it came to be."""
     return _digest(playbook_to_json(playbook))
 
 
 def chain_hash(parent_hash: str, delta_json: str, author: str, reason: str) -> str:
-    """Identifies a version by its parent and its change, so a commit need not hash the whole playbook."""
-    return _digest(_canonical([parent_hash, delta_json, author, reason]))
+    """Return the hash of a version: of its parent and its change.
+
+    A commit so need not hash the whole playbook.
+    """
+    return _digest(_dump([parent_hash, delta_json, author, reason]))
 
 
 def _digest(text: str) -> str:
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
-def _canonical(data: object) -> str:
+def _dump(data: object) -> str:
+    """Write canonical JSON. Lone surrogates, which UTF-8 cannot hold, become escapes."""
     text = json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return SURROGATE.sub(lambda lone: f"\\u{ord(lone[0]):04x}", text)
 
 
-def _plain(value: Bullet | Operation) -> dict[str, Any]:
+def _to_dict(value: Bullet | Operation) -> dict[str, Any]:
+    """Return the fields of a dataclass; its values stay as they are."""
     return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
-def _parse(text: str, file: str) -> Any:
+def _parse_json(text: str, file: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -117,27 +121,28 @@ def _parse(text: str, file: str) -> Any:
         ) from error
 
 
-def _operation(item: Any, where: str, file: str) -> Operation:
+def _read_operation(item: Any, where: str, file: str) -> Operation:
+    """Make an operation of a JSON object; its field `op` says of which kind."""
     name = item.get("op") if isinstance(item, dict) else None
     kind = _OPERATIONS.get(name) if isinstance(name, str) else None
     if kind is None:
         raise FormatError(
             f"{where}: unknown operation {name!r}.", hint=f"Known: {', '.join(_OPERATIONS)}.", file=file
         )
-    return _read(kind, item, f"{where} ({name})", file)
+    return _build(kind, item, f"{where} ({name})", file)
 
 
-def _read(kind: type[T], data: Any, where: str, file: str) -> T:
-    """An instance of a dataclass from a JSON object: no unknown field, none missing, none of another type."""
-    fields = _checked(kind, data, where, file)
+def _build(kind: type[T], data: Any, where: str, file: str) -> T:
+    """Make a dataclass of a JSON object: no unknown field, none missing, none of another type."""
+    values = _check_fields(kind, data, where, file)
     try:
-        return kind(**fields)
+        return kind(**values)
     except TypeError as error:
         raise FormatError(f"{where}: {error}.", file=file) from error
 
 
-def _checked(kind: type[T], data: Any, where: str, file: str) -> dict[str, Any]:
-    """The fields a JSON object has, each of the type the dataclass says."""
+def _check_fields(kind: type[T], data: Any, where: str, file: str) -> dict[str, Any]:
+    """Return the fields a JSON object has, each of the type that the dataclass declares."""
     hints = _HINTS[kind]
     if not isinstance(data, dict):
         raise FormatError(f"{where}: expected an object, found {type(data).__name__}.", file=file)
@@ -146,13 +151,15 @@ def _checked(kind: type[T], data: Any, where: str, file: str) -> dict[str, Any]:
             f"{where}: unknown field {unknown[0]!r}.", hint=f"Known: {', '.join(hints)}.", file=file
         )
     try:
-        return {name: _value(name, hints[name], value) for name, value in data.items()}
+        return {name: _check_value(name, hints[name], value) for name, value in data.items()}
     except TypeError as error:
         raise FormatError(f"{where}: {error}.", file=file) from error
 
 
-def _value(name: str, hint: Any, value: Any) -> Any:
-    for option in get_args(hint) if isinstance(hint, UnionType) else (hint,):
+def _check_value(name: str, hint: Any, value: Any) -> Any:
+    """Return a value as the type of a field has it; raise TypeError where the type has no such value."""
+    options = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    for option in options:
         if type(value) is option:  # not isinstance: True is an int to Python, not to a reader
             return value
         if option is Status and value in list(Status):

@@ -35,45 +35,51 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*")
 
 
 class _Refused(Exception):
-    """Why one operation cannot apply. Never leaves `apply`."""
+    """Say why one operation cannot apply. Never leaves `apply`."""
 
 
 def apply(playbook: Playbook, delta: Iterable[Operation]) -> tuple[Playbook, tuple[Rejection, ...]]:
-    """The playbook after `delta`, and the operations that could not apply."""
+    """Return the playbook after `delta`, and the operations that could not apply."""
     rejections = []
     for operation in delta:
         try:
-            playbook = _store(playbook, _result(playbook, operation))
+            playbook = _replace_bullets(playbook, _compute_bullets(playbook, operation))
         except _Refused as refused:
             rejections.append(Rejection(operation, str(refused)))
     return playbook, tuple(rejections)
 
 
 def diff(a: Playbook, b: Playbook) -> Delta:
-    """What turns the live bullets of `a` into those of `b`, order included.
+    """Return the delta that turns the live bullets of `a` into those of `b`, order included.
 
     Section names are kept in order of first use, so two playbooks without a common history can
     still differ in the order of their sections.
     """
-    return _changes(a, b, {*a.bullets, *b.bullets})
+    return _find_changes(a, b, {*a.bullets, *b.bullets})
 
 
 def invert(before: Playbook, delta: Iterable[Operation]) -> Delta:
-    """What takes `delta` back: applied after it, the live bullets are those of `before` again."""
+    """Return the delta that takes `delta` back.
+
+    Applied after it, the live bullets are those of `before` again.
+    """
     operations = tuple(delta)
     after, _ = apply(before, operations)
-    return _changes(after, before, {key for operation in operations for key in touched(operation)})
+    changed = set[str]()
+    for operation in operations:
+        changed.update(touched_ids(operation))
+    return _find_changes(after, before, changed)
 
 
-def touched(operation: Operation) -> tuple[str, ...]:
-    """The ids of the bullets an operation reads or changes."""
+def touched_ids(operation: Operation) -> tuple[str, ...]:
+    """Return the ids of the bullets that an operation reads or changes."""
     if isinstance(operation, Merge):
         return (operation.into, *operation.sources)
     return (operation.id,)
 
 
-def flaw(bullet: Bullet) -> str:
-    """Why a bullet cannot be in a playbook, or nothing."""
+def find_flaw(bullet: Bullet) -> str:
+    """Return why a bullet cannot be in a playbook; empty where it can."""
     texts = (bullet.section, bullet.content, *bullet.provenance)
     checks = (
         (not _ID.fullmatch(bullet.id), "an id is letters, digits and any of . _ : / -"),
@@ -89,72 +95,84 @@ def flaw(bullet: Bullet) -> str:
     return next((reason for wrong, reason in checks if wrong), "")
 
 
-def _result(playbook: Playbook, operation: Operation) -> tuple[Bullet, ...]:
-    """The bullets an operation touches, as they are after it."""
+def _compute_bullets(playbook: Playbook, operation: Operation) -> tuple[Bullet, ...]:
+    """Return the bullets that an operation touches, as they are after it."""
     match operation:
         case Add(id, section, content, provenance, position):
             if id in playbook.bullets:
                 raise _Refused(f"the id {id!r:.60} was already used")
-            return (Bullet(id, section, content, provenance, position=_place(playbook, position)),)
+            return (Bullet(id, section, content, provenance, position=_limit_position(playbook, position)),)
         case Revise(id, content, provenance):
-            old = _live(playbook, id)
-            cited = old.provenance if provenance is None else provenance
-            return (replace(old, content=content, provenance=cited),)
+            old = _find_live_bullet(playbook, id)
+            if provenance is None:
+                provenance = old.provenance
+            return (replace(old, content=content, provenance=provenance),)
         case Merge():
-            return _merged(playbook, operation)
+            return _merge_bullets(playbook, operation)
         case Remove(id):
-            return (replace(_live(playbook, id), status=Status.REMOVED),)
+            return (replace(_find_live_bullet(playbook, id), status=Status.REMOVED),)
         case Move(id, section, position):
-            return (replace(_live(playbook, id), section=section, position=_place(playbook, position)),)
+            return (
+                replace(
+                    _find_live_bullet(playbook, id),
+                    section=section,
+                    position=_limit_position(playbook, position),
+                ),
+            )
         case Vote(id, helpful, harmful):
-            old = _live(playbook, id)
+            old = _find_live_bullet(playbook, id)
             return (replace(old, helpful=old.helpful + helpful, harmful=old.harmful + harmful),)
         case Pin(id, pinned):
-            return (replace(_live(playbook, id), pinned=pinned),)
+            return (replace(_find_live_bullet(playbook, id), pinned=pinned),)
         case Quarantine(id):
-            return (replace(_live(playbook, id), status=Status.QUARANTINED),)
+            return (replace(_find_live_bullet(playbook, id), status=Status.QUARANTINED),)
         case Promote(id):
-            return (replace(_known(playbook, id), status=Status.ACTIVE),)
+            return (replace(_find_bullet(playbook, id), status=Status.ACTIVE),)
 
 
-def _merged(playbook: Playbook, merge: Merge) -> tuple[Bullet, ...]:
-    ids = touched(merge)
+def _merge_bullets(playbook: Playbook, merge: Merge) -> tuple[Bullet, ...]:
+    """Return the bullet that takes the others over, then those others as tombstones."""
+    ids = touched_ids(merge)
     if len(ids) < 2 or len(set(ids)) < len(ids):
         raise _Refused("a merge needs at least two different bullets")
-    into, *sources = (_live(playbook, key) for key in ids)
-    result = replace(
-        into,
-        content=merge.content,
-        provenance=tuple(dict.fromkeys(cited for bullet in (into, *sources) for cited in bullet.provenance)),
-        pinned=any(bullet.pinned for bullet in (into, *sources)),
-        helpful=sum(bullet.helpful for bullet in (into, *sources)),
-        harmful=sum(bullet.harmful for bullet in (into, *sources)),
-    )
-    return (result, *(replace(source, status=Status.REMOVED) for source in sources))
+    into, *sources = [_find_live_bullet(playbook, key) for key in ids]
+    result, removed = replace(into, content=merge.content), []
+    for source in sources:
+        result = replace(
+            result,
+            provenance=(*result.provenance, *source.provenance),
+            pinned=result.pinned or source.pinned,
+            helpful=result.helpful + source.helpful,
+            harmful=result.harmful + source.harmful,
+        )
+        removed.append(replace(source, status=Status.REMOVED))
+    return (replace(result, provenance=tuple(dict.fromkeys(result.provenance))), *removed)
 
 
-def _known(playbook: Playbook, key: str) -> Bullet:
+def _find_bullet(playbook: Playbook, key: str) -> Bullet:
     bullet = playbook.bullets.get(key)
     if bullet is None:
         raise _Refused(f"no bullet has the id {key!r:.60}")
     return bullet
 
 
-def _live(playbook: Playbook, key: str) -> Bullet:
-    bullet = _known(playbook, key)
+def _find_live_bullet(playbook: Playbook, key: str) -> Bullet:
+    bullet = _find_bullet(playbook, key)
     if not bullet.live:
         raise _Refused(f"the bullet {key!r:.60} was removed")
     return bullet
 
 
-def _place(playbook: Playbook, position: int | None) -> int:
-    """Past the end means at the end, so no made-up number can exhaust the positions."""
+def _limit_position(playbook: Playbook, position: int | None) -> int:
+    """Return a position no further than the end, so that no made-up number can exhaust the positions."""
     return playbook.next_position if position is None else min(position, playbook.next_position)
 
 
-def _store(playbook: Playbook, bullets: tuple[Bullet, ...]) -> Playbook:
-    if reason := next(filter(None, map(flaw, bullets)), ""):
-        raise _Refused(reason)
+def _replace_bullets(playbook: Playbook, bullets: tuple[Bullet, ...]) -> Playbook:
+    """Return the playbook with these bullets. Refuses flawed ones, and a change that changes nothing."""
+    for bullet in bullets:
+        if reason := find_flaw(bullet):
+            raise _Refused(reason)
     if all(playbook.bullets.get(bullet.id) == bullet for bullet in bullets):
         raise _Refused("it changes nothing")
     sections = dict.fromkeys(bullet.section for bullet in bullets)
@@ -165,21 +183,27 @@ def _store(playbook: Playbook, bullets: tuple[Bullet, ...]) -> Playbook:
     )
 
 
-def _changes(a: Playbook, b: Playbook, ids: Iterable[str]) -> Delta:
-    """What makes the bullets `ids` of `a` what they are in `b`: removals, then the rest in b's order."""
-    pairs = [(a.bullets.get(key), b.bullets.get(key)) for key in ids]
-    pairs = [(old, new) for old, new in pairs if old != new]
-    gone = (old.id for old, new in pairs if old and old.live and not (new and new.live))
-    operations: list[Operation] = [Remove(key) for key in sorted(gone)]
+def _find_changes(a: Playbook, b: Playbook, ids: Iterable[str]) -> Delta:
+    """Return what turns the bullets `ids` of `a` into those of `b`: removals, then the rest in order."""
+    removals, edits = [], []
+    for key in ids:
+        old, new = a.bullets.get(key), b.bullets.get(key)
+        if old == new:
+            continue
+        if new is not None and new.live:
+            edits.append((old, new))
+        elif old is not None and old.live:
+            removals.append(key)
+    operations: list[Operation] = [Remove(key) for key in sorted(removals)]
     rank = {name: place for place, name in enumerate(b.section_names)}
-    kept = [(old, new) for old, new in pairs if new and new.live]
-    for old, new in sorted(kept, key=lambda pair: (rank[pair[1].section], pair[1].position, pair[1].id)):
-        operations += _edits(old, new, new.position if new.position < a.next_position else None)
+    for old, new in sorted(edits, key=lambda pair: (rank[pair[1].section], pair[1].position, pair[1].id)):
+        position = new.position if new.position < a.next_position else None
+        operations += _edit_bullet(old, new, position)
     return tuple(operations)
 
 
-def _edits(old: Bullet | None, new: Bullet, position: int | None) -> Iterator[Operation]:
-    """What makes one bullet `new`, which is live; `position` is where it goes if it has to move."""
+def _edit_bullet(old: Bullet | None, new: Bullet, position: int | None) -> Iterator[Operation]:
+    """Yield what makes one bullet `new`, which is live; `position` is where it goes if it has to move."""
     key = new.id
     if old is None:
         yield Add(key, new.section, new.content, new.provenance, position)

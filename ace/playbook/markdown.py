@@ -1,4 +1,4 @@
-"""The Markdown form of a playbook, for people to read, review and edit.
+"""Markdown form of a playbook, for people to read, review and edit.
 
     ## Orders
 
@@ -8,8 +8,8 @@
       <!-- id=orders-90b1d2aa pinned -->
 
 One list item is one bullet; its further lines are indented by two spaces. The comment at its end holds
-what people rarely need, and only what differs from the default. Any content survives: characters nobody
-can see, and what would read as a comment, are written as character references.
+details that people rarely need, and only where they differ from the default. Any content survives: characters
+that nobody can see, and text that would read as a comment, are written as character references.
 
 Hand-written files read too: any heading level, any list marker, no comments (ids are derived). Text
 between a heading and its first bullet, and comments on a line of their own, are for readers only.
@@ -24,8 +24,8 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from ace.errors import FormatError
-from ace.playbook.arrange import arranged, fresh_id
-from ace.playbook.delta import flaw
+from ace.playbook.arrange import arrange_bullets, derive_fresh_id
+from ace.playbook.delta import find_flaw
 from ace.playbook.model import Bullet, Playbook, Status
 from ace.text.unicode import HIDDEN
 
@@ -39,41 +39,37 @@ _NAMED = {"&": "&amp;", "<": "&lt;"}
 
 
 def to_markdown(playbook: Playbook) -> str:
-    """The live bullets as a document for people."""
+    """Write the live bullets as a document for people."""
     parts = ["# Playbook\n"]
     for section in playbook.sections:
-        parts.append(f"## {_escaped(section.name)}\n\n" + "".join(map(_written, section.bullets)))
+        parts.append(f"## {_escape(section.name)}\n\n" + "".join(map(_render_bullet, section.bullets)))
     return "\n".join(parts)
 
 
 def from_markdown(text: str, *, file: str = "", base: Playbook | None = None) -> Playbook:
-    """The playbook a document describes; FormatError names the line that is wrong.
+    """Read the playbook that a document describes; a FormatError names the line that is wrong.
 
     With `base`, the playbook the document was exported from, bullets keep their positions in it
     wherever the order of the lines allows, so that diff(base, ...) holds only what was edited.
     """
     bullets: dict[str, Bullet] = {}
-    items = [(item, _bullet(item, file)) for item in _items(text, file)]
+    items = [(item, _parse_bullet(item, file)) for item in _split_items(text, file)]
     taken = {bullet.id for _, bullet in items}
     for item, bullet in items:
-        bullet = replace(bullet, id=bullet.id or fresh_id(bullet.section, bullet.content, taken))
-        if reason := "this id is there twice" if bullet.id in bullets else flaw(bullet):
+        bullet = replace(bullet, id=bullet.id or derive_fresh_id(bullet.section, bullet.content, taken))
+        reason = "this id is there twice" if bullet.id in bullets else find_flaw(bullet)
+        if reason:
             raise FormatError(
                 f"The bullet {bullet.id!r:.60} cannot be used: {reason}.", file=file, line=item.line
             )
         taken.add(bullet.id)
         bullets[bullet.id] = bullet
-    return arranged(bullets.values(), base)
+    return arrange_bullets(bullets.values(), base)
 
 
-def _written(bullet: Bullet) -> str:
-    content = _escaped(bullet.content)
-    apart = "\n" if "\n" in content else " "
-    return "- " + re.sub(r"\n(?=[^\n])", "\n  ", f"{content}{apart}{_comment(bullet)}") + "\n"
-
-
-def _comment(bullet: Bullet) -> str:
-    words = {
+def _render_bullet(bullet: Bullet) -> str:
+    """Render a list item, its comment at the end."""
+    notes = {
         f"id={bullet.id}": True,
         "quarantined": bullet.status is Status.QUARANTINED,
         "pinned": bullet.pinned,
@@ -81,21 +77,25 @@ def _comment(bullet: Bullet) -> str:
         f"harmful={bullet.harmful}": bullet.harmful,
         "from=" + ",".join(quote(cited, safe=":/@+()") for cited in bullet.provenance): bullet.provenance,
     }
-    return f"<!-- {' '.join(word for word, said in words.items() if said)} -->"
+    comment = f"<!-- {' '.join(filter(notes.get, notes))} -->"
+    content = _escape(bullet.content)
+    separator = "\n" if "\n" in content else " "
+    item = re.sub(r"\n(?=[^\n])", "\n  ", f"{content}{separator}{comment}")
+    return f"- {item}\n"
 
 
-def _escaped(text: str) -> str:
-    return _SPECIAL.sub(lambda found: _NAMED.get(found[0], f"&#x{ord(found[0]):x};"), text)
+def _escape(text: str) -> str:
+    return _SPECIAL.sub(lambda match: _NAMED.get(match[0], f"&#x{ord(match[0]):x};"), text)
 
 
-def _unescaped(text: str) -> str:
+def _unescape(text: str) -> str:
     names = {reference: character for character, reference in _NAMED.items()}
-    return _REFERENCE.sub(lambda found: names.get(found[0]) or chr(int(found[0][3:-1], 16)), text)
+    return _REFERENCE.sub(lambda match: names.get(match[0]) or chr(int(match[0][3:-1], 16)), text)
 
 
 @dataclass(slots=True)
 class _Item:
-    """One list item as it stands in the file."""
+    """Hold one list item as it stands in the file."""
 
     line: int
     section: str
@@ -103,12 +103,13 @@ class _Item:
     lines: list[str]
 
 
-def _items(text: str, file: str) -> list[_Item]:
+def _split_items(text: str, file: str) -> list[_Item]:
+    """Split a document into list items; raise FormatError for text that belongs to none."""
     items: list[_Item] = []
     section, item = GENERAL, None
     for number, line in enumerate(text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n"), 1):
         if heading := _HEADING.match(line):
-            section, item = _unescaped(heading[1].strip()), None
+            section, item = _unescape(heading[1].strip()), None
         elif marker := _MARKER.match(line):
             item = _Item(number, section, max(2, marker.end()), [line[marker.end() :]])
             items.append(item)
@@ -120,25 +121,26 @@ def _items(text: str, file: str) -> list[_Item]:
     return items
 
 
-def _bullet(item: _Item, file: str) -> Bullet:
-    """What an item says. Without an id the space around its text means nothing, as people write it."""
+def _parse_bullet(item: _Item, file: str) -> Bullet:
+    """Return the bullet of an item. Without an id, space around its text means nothing."""
     text, opened, rest = "\n".join(item.lines).partition("<!--")
     comment, closed, after = rest.partition("-->")
     if opened and not closed:
         raise FormatError("This bullet's comment does not end with '-->'.", file=file, line=item.line)
     try:
-        values = dict(map(_word, comment.split()))
+        values = dict(map(_parse_word, comment.split()))
     except ValueError as error:
         hint = "Known: id=, quarantined, pinned, helpful=, harmful=, from=. Put notes on a line of their own."
         message = f"This bullet's comment does not read: {error}"
         raise FormatError(message, hint=hint, file=file, line=item.line) from error
     if "id" not in values:
-        return Bullet("", item.section, _unescaped((text + after).strip()), **values)
+        return Bullet("", item.section, _unescape((text + after).strip()), **values)
     text = text[:-1] if text.endswith((" ", "\n")) else text  # what sets the comment apart
-    return Bullet(values.pop("id"), item.section, _unescaped(text + after.rstrip()), **values)
+    return Bullet(values.pop("id"), item.section, _unescape(text + after.rstrip()), **values)
 
 
-def _word(word: str) -> tuple[str, Any]:
+def _parse_word(word: str) -> tuple[str, Any]:
+    """Return the field that a word of the comment sets, and its value; raise ValueError for other words."""
     match word.partition("="):
         case "id", "=", value if value:
             return "id", value

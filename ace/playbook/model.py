@@ -1,4 +1,4 @@
-"""The playbook as a value: bullets in sections, and the operations that change them.
+"""Playbooks as values: bullets in sections, and the operations that change them.
 
 Knows nothing about files, models or databases. Everything here is immutable; the bullets sit in a
 persistent map, so a change costs the size of the change and not the size of the playbook.
@@ -27,7 +27,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Bullet:
-    """One lesson. `provenance` holds episode ids; `position` orders bullets inside a section."""
+    """Hold one lesson. `provenance` holds episode ids; `position` orders bullets inside a section."""
 
     id: str
     section: str
@@ -41,12 +41,13 @@ class Bullet:
 
     @property
     def live(self) -> bool:
+        """Return whether the bullet is there: active or in quarantine."""
         return self.status is not Status.REMOVED
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A view: the live bullets of one section, in order."""
+    """View the live bullets of one section, in order."""
 
     name: str
     bullets: tuple[Bullet, ...]
@@ -54,7 +55,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Playbook:
-    """An ordered set of bullets. `section_names` is in order of first use and only grows.
+    """Hold an ordered set of bullets. `section_names` is in order of first use and only grows.
 
     `bullets` also holds the tombstones of removed bullets: that is why an id is never reused.
     """
@@ -64,7 +65,7 @@ class Playbook:
     next_position: int = 0
 
     def __iter__(self) -> Iterator[Bullet]:
-        """Live bullets, by section and position. O(n log n): for rendering, not for steps."""
+        """Yield live bullets by section and position. O(n log n): for rendering, not for steps."""
         rank = {name: place for place, name in enumerate(self.section_names)}
         live = (bullet for bullet in self.bullets.values() if bullet.live)
         return iter(sorted(live, key=lambda b: (rank[b.section], b.position, b.id)))
@@ -74,10 +75,12 @@ class Playbook:
 
     @property
     def active(self) -> tuple[Bullet, ...]:
+        """Return the bullets that are rendered, in order."""
         return tuple(bullet for bullet in self if bullet.status is Status.ACTIVE)
 
     @property
     def sections(self) -> tuple[Section, ...]:
+        """Return the sections that have live bullets, in order."""
         grouped: dict[str, list[Bullet]] = {}
         for bullet in self:
             grouped.setdefault(bullet.section, []).append(bullet)
@@ -86,7 +89,7 @@ class Playbook:
 
 @dataclass(frozen=True, slots=True)
 class Add:
-    """A new bullet. `position` None appends; an id that was ever used is rejected."""
+    """Add a bullet. `position` None appends; an id that was ever used is rejected."""
 
     id: str
     section: str
@@ -98,7 +101,7 @@ class Add:
 
 @dataclass(frozen=True, slots=True)
 class Revise:
-    """New content. `provenance` None keeps the old one, otherwise it replaces it."""
+    """Replace the content. `provenance` None keeps the old one, otherwise it replaces it."""
 
     id: str
     content: str
@@ -108,7 +111,7 @@ class Revise:
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """`into` takes `content`, the union of provenance and the sum of votes; `sources` are removed.
+    """Give `into` the `content`, the union of provenance and the sum of votes. `sources` are removed.
 
     `into` keeps its place and status, and is pinned if any of them was: a pin outlives a merge.
     """
@@ -121,7 +124,7 @@ class Merge:
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """The bullet becomes a tombstone; Promote brings it back."""
+    """Make the bullet a tombstone; Promote brings it back."""
 
     id: str
     op: Literal["remove"] = "remove"
@@ -129,7 +132,7 @@ class Remove:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """To another section (or place). `position` None moves to the end."""
+    """Move to another section or place. `position` None moves to the end."""
 
     id: str
     section: str
@@ -139,7 +142,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """Changes to the counters; a counter that would fall below zero rejects the vote."""
+    """Change the counters; a counter that would fall below zero rejects the vote."""
 
     id: str
     helpful: int = 0
@@ -149,7 +152,7 @@ class Vote:
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """Pinned bullets are never dropped for lack of room, nor retired."""
+    """Pin or unpin: pinned bullets are never dropped for lack of room, nor retired."""
 
     id: str
     pinned: bool = True
@@ -158,7 +161,7 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class Quarantine:
-    """Kept, not rendered, until something proves it."""
+    """Keep the bullet, but do not render it until something proves it."""
 
     id: str
     op: Literal["quarantine"] = "quarantine"
@@ -166,7 +169,7 @@ class Quarantine:
 
 @dataclass(frozen=True, slots=True)
 class Promote:
-    """Quarantined or removed becomes active again."""
+    """Make a quarantined or removed bullet active again."""
 
     id: str
     op: Literal["promote"] = "promote"
@@ -178,14 +181,14 @@ Delta = tuple[Operation, ...]
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """An operation that could not apply, and why."""
+    """Record an operation that could not apply, and why."""
 
     operation: Operation
     reason: str
 
 
 def bullet_id(section: str, content: str, salt: str = "") -> str:
-    """A short id that reads well and depends on nothing else, such as "join-3fa91c2e"."""
+    """Return a short id that reads well and depends on nothing else, such as "join-3fa91c2e"."""
     slug = re.sub(r"[^a-z0-9]+", "-", section.lower())[:24].strip("-") or "bullet"
     digest = hashlib.sha256(json.dumps([section, content, salt]).encode()).hexdigest()
     return f"{slug}-{digest[:8]}"

@@ -1,13 +1,12 @@
 """Merging two playbooks that grew from one: bullet by bullet, by id.
 
 Pure. Votes add up, whatever else happens to a bullet that stays. A bullet that only one side edited is taken
-from that side; one that both edited to the same is taken once; one that both edited differently is a
+from that side; a bullet that both edited in the same way is taken once. One that both edited differently is a
 conflict, unless the caller prefers a side. Knows nothing about branches or versions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Literal
 
@@ -20,88 +19,83 @@ Side = Literal["ours", "theirs"]
 def join(
     base: Playbook, ours: Playbook, theirs: Playbook, prefer: Side | None = None
 ) -> tuple[Playbook, tuple[str, ...]]:
-    """`ours` with what `theirs` changed since `base`, and the ids of the bullets in conflict."""
+    """Return `ours` with what `theirs` changed since `base`, and the ids of the bullets in conflict."""
     conflicts: list[str] = []
-    joined: Bullet | None
     bullets, end = ours.bullets, max(ours.next_position, theirs.next_position)
-    changed = sorted(_changed(base, theirs), key=lambda name: (theirs.bullets[name].position, name))
-    for name in changed:
-        old, mine, new = base.bullets.get(name), ours.bullets.get(name), theirs.bullets[name]
-        joined = new if mine is None or mine == old else _joined(old, mine, new, prefer)
+    # An id is never taken away, so the bullets of `theirs` are all that can have changed there.
+    changed = [bullet for name, bullet in theirs.bullets.items() if base.bullets.get(name) != bullet]
+    for their_bullet in sorted(changed, key=lambda bullet: (bullet.position, bullet.id)):
+        name = their_bullet.id
+        old, our_bullet = base.bullets.get(name), ours.bullets.get(name)
+        joined: Bullet | None = their_bullet
+        if our_bullet is not None and our_bullet != old:
+            joined = _join_bullets(old, our_bullet, their_bullet, prefer)
         if joined is None:
             conflicts.append(name)
             continue
-        if not _edited(old, mine) and new.position >= base.next_position:
-            # at the end there, so at the end here, in their order: what readers of `ours` have cached stays
+        edited_here = our_bullet is not None and _is_edited(old, our_bullet)
+        if not edited_here and their_bullet.position >= base.next_position:
+            # At the end there, so at the end here and in their order: the prefix that readers cached stays.
             joined, end = replace(joined, position=end), end + 1
         bullets = bullets.set(name, joined)
     names = dict.fromkeys((*ours.section_names, *theirs.section_names))
     return Playbook(bullets, tuple(names), end), tuple(sorted(conflicts))
 
 
-def lost_votes(ours: Playbook, joined: Playbook) -> Delta:
-    """What a removed bullet in `joined` has gained over `ours`: votes that `diff` leaves out.
+def find_lost_votes(ours: Playbook, joined: Playbook) -> Delta:
+    """Return the votes that removed bullets of `joined` gained over `ours`, which `diff` leaves out.
 
     Applied before the diff, they count where the bullet is about to go and are rejected where it went before.
     """
-    pairs = (
-        (ours.bullets[name], new) for name, new in sorted(joined.bullets.items()) if name in ours.bullets
-    )
-    votes = (
-        Vote(new.id, new.helpful - mine.helpful, new.harmful - mine.harmful)
-        for mine, new in pairs
-        if not new.live
-    )
-    return tuple(vote for vote in votes if vote.helpful or vote.harmful)
+    votes = []
+    for name, new in sorted(joined.bullets.items()):
+        old = ours.bullets.get(name)
+        if old is None or new.live:
+            continue
+        vote = Vote(name, new.helpful - old.helpful, new.harmful - old.harmful)
+        if vote.helpful or vote.harmful:
+            votes.append(vote)
+    return tuple(votes)
 
 
-def _changed(base: Playbook, theirs: Playbook) -> Iterator[str]:
-    """Ids are never taken away, so what `theirs` has is all there can be."""
-    return (name for name, bullet in theirs.bullets.items() if base.bullets.get(name) != bullet)
-
-
-def _joined(old: Bullet | None, ours: Bullet, theirs: Bullet, prefer: Side | None) -> Bullet | None:
-    """Of a bullet that both sides have: what it becomes, or None where only a person can say."""
-    if _edited(old, theirs) and not _edited(old, ours):
-        kept = replace(theirs, provenance=_cited(old, theirs, ours))
-    elif not _edited(old, theirs) or _agree(ours, theirs, placed=old is not None):
-        kept = replace(ours, provenance=_cited(old, ours, theirs))
+def _join_bullets(old: Bullet | None, ours: Bullet, theirs: Bullet, prefer: Side | None) -> Bullet | None:
+    """Return what a bullet that both sides have becomes, or None where only a person can decide."""
+    our_state, their_state = _editable_state(ours), _editable_state(theirs)
+    if old is None:  # added on both sides: its place, the last of these, is chance
+        our_state, their_state = our_state[:-1], their_state[:-1]
+    if _is_edited(old, theirs) and not _is_edited(old, ours):
+        chosen = replace(theirs, provenance=_join_provenance(old, theirs, ours))
+    elif not _is_edited(old, theirs) or our_state == their_state:
+        chosen = replace(ours, provenance=_join_provenance(old, ours, theirs))
     elif prefer is None:
         return None
     else:
-        kept = ours if prefer == "ours" else theirs
-    helpful, harmful = (old.helpful, old.harmful) if old else (0, 0)
+        chosen = ours if prefer == "ours" else theirs
+    helpful, harmful = ours.helpful + theirs.helpful, ours.harmful + theirs.harmful
+    if old is not None:  # both sides counted its votes
+        helpful, harmful = helpful - old.helpful, harmful - old.harmful
     return replace(
-        kept,
-        helpful=_sum(ours.helpful, theirs.helpful, helpful),
-        harmful=_sum(ours.harmful, theirs.harmful, harmful),
+        chosen,
+        helpful=min(max(helpful, 0), MAX_VOTES),
+        harmful=min(max(harmful, 0), MAX_VOTES),
     )
 
 
-def _edited(old: Bullet | None, bullet: Bullet | None) -> bool:
-    """Whether a side did more to a bullet than vote on it and cite for it."""
-    return bullet is not None and (old is None or _told(bullet) != _told(old))
+def _is_edited(old: Bullet | None, bullet: Bullet) -> bool:
+    """Return whether a side did more to a bullet than vote on it and cite for it."""
+    return old is None or _editable_state(bullet) != _editable_state(old)
 
 
-def _cited(old: Bullet | None, kept: Bullet, other: Bullet) -> tuple[str, ...]:
-    """What the side that is kept cites, and what is new on the other."""
-    before = set(old.provenance) if old else set[str]()
-    return tuple(
-        dict.fromkeys((*kept.provenance, *(cited for cited in other.provenance if cited not in before)))
-    )
+def _join_provenance(old: Bullet | None, chosen: Bullet, passed_over: Bullet) -> tuple[str, ...]:
+    """Return what the chosen bullet cites, and what is new on the side that is passed over."""
+    before = old.provenance if old else ()
+    cited = dict.fromkeys(chosen.provenance)
+    for episode in passed_over.provenance:
+        if episode not in before:
+            cited[episode] = None
+    return tuple(cited)
 
 
-def _sum(ours: int, theirs: int, before: int) -> int:
-    """Both changes to a counter, within what a counter can be."""
-    return min(max(ours + theirs - before, 0), MAX_VOTES)
-
-
-def _agree(ours: Bullet, theirs: Bullet, *, placed: bool) -> bool:
-    """Whether two edits say the same. A bullet that both sides added has its place by chance."""
-    mine, other = _told(ours), _told(theirs)
-    return mine == other if placed else mine[:-1] == other[:-1]
-
-
-def _told(bullet: Bullet) -> tuple[object, ...]:
-    """What an edit can change; votes and provenance add up instead."""
+def _editable_state(bullet: Bullet) -> tuple[object, ...]:
+    """Return what an edit can change; votes and provenance add up instead."""
     return (bullet.section, bullet.content, bullet.status, bullet.pinned, bullet.position)

@@ -3,29 +3,30 @@
 Needs no model, database or network; embeddings are passed in as a function.
 """
 
-from ace.refine.conflict import Conflict, Likeness, compare
-from ace.refine.lost_details import lost_facts
-from ace.refine.refinement import Refined, refined
-from ace.refine.retire import retired
-from ace.refine.settle import Judge, Settled, both_wait, by_evidence, settled
-from ace.refine.similar import same_meaning, same_words, topic
+from ace.refine.conflict import Conflict, Kind, Likeness, compare
+from ace.refine.lost_details import find_lost_facts
+from ace.refine.refinement import Refinement, refine_playbook
+from ace.refine.retire import retire_bullets
+from ace.refine.settle import Judge, Ruling, judge_by_evidence, quarantine_both, settle_conflicts
+from ace.refine.similar import means_the_same, topic_key, word_key
 from ace.refine.similarity_index import Index
 
 __all__ = [
     "Conflict",
     "Index",
     "Judge",
+    "Kind",
     "Likeness",
-    "Refined",
-    "Settled",
-    "both_wait",
-    "by_evidence",
+    "Refinement",
+    "Ruling",
     "compare",
-    "lost_facts",
-    "refined",
-    "retired",
-    "same_meaning",
-    "same_words",
-    "settled",
-    "topic",
+    "find_lost_facts",
+    "judge_by_evidence",
+    "means_the_same",
+    "quarantine_both",
+    "refine_playbook",
+    "retire_bullets",
+    "settle_conflicts",
+    "topic_key",
+    "word_key",
 ]

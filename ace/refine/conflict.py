@@ -1,4 +1,4 @@
-"""Whether two lessons say the same, contradict each other, or neither. Strict: in doubt, neither.
+"""Comparison of two lessons: they say the same, contradict each other, or neither. In doubt, neither.
 
 They say the same when every word of one has its like in the other and numbers, names, units, negations,
 opposites and the order of operands are the same. They are in conflict when all but one of these is the same
@@ -8,20 +8,27 @@ opposites and the order of operands are the same. They are in conflict when all 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from enum import StrEnum
+from typing import NamedTuple
 
-from ace.refine.lesson_reading import Reading, Token, read
-from ace.refine.similar import topic
-from ace.refine.words import Side, akin, faint, soft
+from ace.refine.lesson_reading import Reading, Token, read_lesson
+from ace.refine.lexicon import Side, load_lexicon, share_root
+from ace.refine.similar import topic_key
 
-Kind = Literal["same", "conflict", "different"]
+
+class Kind(StrEnum):
+    """Say how two lessons stand to each other."""
+
+    SAME = "same"
+    CONFLICT = "conflict"
+    DIFFERENT = "different"
 
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Two bullets, by id, that cannot both be right, and why."""
+    """Two bullets, by id, that cannot both be right. `why` is a sentence for people."""
 
     one: str
     other: str
@@ -30,230 +37,268 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """How two texts stand to each other, and why."""
+    """Say how two lessons stand to each other. `why` is a sentence for people."""
 
     kind: Kind
     why: str = ""
 
 
-def compare(one: str, other: str) -> Likeness:
-    """Symmetric in its kind."""
-    if plain(one) == plain(other):
-        return Likeness("same", "the same words")
-    if topic(one) != topic(other) and topic(one) and topic(other):
-        return Likeness("different", "they explain different words")
-    a, b = read(one), read(other)
-    left, right = _unmatched(a, b), _unmatched(b, a)
-    if (left and right) or not all(map(faint, left | right)):
-        return Likeness("different", f"only one says: {', '.join(sorted(left | right))}")
-    return next(_differences(a, b), Likeness("same", "other words, the same facts"))
+def compare(first: str, second: str) -> Likeness:
+    """Compare two lessons. The kind does not depend on which of them comes first."""
+    if plain_text(first) == plain_text(second):
+        return Likeness(Kind.SAME, "the same words")
+    topics = topic_key(first), topic_key(second)
+    if all(topics) and topics[0] != topics[1]:
+        return Likeness(Kind.DIFFERENT, "they explain different words")
+    a, b = read_lesson(first), read_lesson(second)
+    missing_in_b, missing_in_a = _missing_words(a, b), _missing_words(b, a)
+    missing = missing_in_a | missing_in_b
+    if (missing_in_a and missing_in_b) or not missing <= load_lexicon().faint:
+        return Likeness(Kind.DIFFERENT, f"only one says: {', '.join(sorted(missing))}")
+    for find_difference in (_compare_facts, _compare_opposites, _compare_negations, _compare_order):
+        difference = find_difference(a, b)
+        if difference is not None:
+            return difference
+    return Likeness(Kind.SAME, "other words, the same facts")
 
 
-def plain(text: str) -> str:
-    """Equal for texts that differ in space, in case outside quotes, or in the stop at the end."""
+def plain_text(text: str) -> str:
+    """Return the text without differences in space, in case outside quotes, or in the stop at the end."""
     parts = " ".join(text.split()).rstrip(".! ").split("'")
-    return "'".join(part if place % 2 else part.casefold() for place, part in enumerate(parts))
+    parts[::2] = map(str.casefold, parts[::2])  # the others are quoted
+    return "'".join(parts)
 
 
-def _unmatched(a: Reading, b: Reading) -> frozenset[str]:
-    """Words of `a` that `b` has not, in no form."""
-    missing = a.words - b.said
-    return frozenset(word for word in missing if not any(akin(word, other) for other in b.words))
+def _missing_words(a: Reading, b: Reading) -> frozenset[str]:
+    """Return the words of `a` that `b` has in no form."""
+    missing = set()
+    for word in a.words - b.vocabulary:
+        if not any(share_root(word, candidate) for candidate in b.words):
+            missing.add(word)
+    return frozenset(missing)
 
 
-def _differences(a: Reading, b: Reading) -> Iterator[Likeness]:
-    """The first that there is decides."""
-    yield from _facts(a, b)
-    yield from _opposites(a, b)
-    yield from _negations(a, b)
-    yield from _orders(a, b)
-
-
-def _facts(a: Reading, b: Reading) -> Iterator[Likeness]:
+def _compare_facts(a: Reading, b: Reading) -> Likeness | None:
+    """Return how numbers, names and units differ; None where they do not."""
     kinds = (("number", a.numbers, b.numbers), ("name", a.names, b.names), ("unit", a.units, b.units))
-    found = [(kind, one - b.said, other - a.said) for kind, one, other in kinds]
-    found = [(kind, one, other) for kind, one, other in found if one or other]
-    if not found:
-        return
-    (kind, one, other), *more = found
-    what = f"{_listed(one)} against {_listed(other)}"
-    if more or len(one) != 1 or len(other) != 1:
-        yield Likeness("different", f"several facts differ: {what}")
-    elif kind != "unit" and _scoped(a, one) and _scoped(b, other):
-        yield Likeness("different", f"they are about different things: {what}")
-    elif a.sides != b.sides or len(a.denied) != len(b.denied):
-        yield Likeness("different", f"more than a {kind} differs: {what}")
-    else:
-        yield Likeness("conflict", f"{kind}: {what}")
+    differences = []
+    for kind, in_a, in_b in kinds:
+        only_a, only_b = in_a - b.vocabulary, in_b - a.vocabulary
+        if only_a or only_b:
+            differences.append((kind, only_a, only_b))
+    if not differences:
+        return None
+    kind, only_a, only_b = differences[0]
+    what = f"{_join_sorted(only_a)} against {_join_sorted(only_b)}"
+    if len(differences) > 1 or len(only_a) != 1 or len(only_b) != 1:
+        return Likeness(Kind.DIFFERENT, f"several facts differ: {what}")
+    if kind != "unit" and _all_in_scope(a, only_a) and _all_in_scope(b, only_b):
+        return Likeness(Kind.DIFFERENT, f"they are about different things: {what}")
+    if a.sides != b.sides or len(a.denials) != len(b.denials):
+        return Likeness(Kind.DIFFERENT, f"more than a {kind} differs: {what}")
+    return Likeness(Kind.CONFLICT, f"{kind}: {what}")
 
 
-def _scoped(reading: Reading, texts: frozenset[str]) -> bool:
+def _all_in_scope(reading: Reading, texts: frozenset[str]) -> bool:
     return all(token.scope for token in reading.tokens if token.text in texts)
 
 
-def _opposites(a: Reading, b: Reading) -> Iterator[Likeness]:
-    one, other = _sides(a, b), _sides(b, a)
-    if not one and not other:
-        return
-    what = f"{_listed(name for _, name in one)} against {_listed(name for _, name in other)}"
-    pair = len(one) == len(other) == 1 and {axis for axis, _ in one} == {axis for axis, _ in other}
-    alike = len(a.denied) == len(b.denied)
-    yield Likeness("conflict" if pair and alike else "different", f"opposites: {what}")
+def _compare_opposites(a: Reading, b: Reading) -> Likeness | None:
+    """Return how the sides taken of pairs of opposites differ; None where they do not."""
+    only_a, only_b = _sides_of_one(a, b), _sides_of_one(b, a)
+    if not only_a and not only_b:
+        return None
+    names_a = _join_sorted(side.name for side in only_a)
+    names_b = _join_sorted(side.name for side in only_b)
+    axes = {side.axis for side in only_a | only_b}
+    is_pair = len(only_a) == len(only_b) == len(axes) == 1
+    contradicts = is_pair and len(a.denials) == len(b.denials)
+    kind = Kind.CONFLICT if contradicts else Kind.DIFFERENT
+    return Likeness(kind, f"opposites: {names_a} against {names_b}")
 
 
-def _sides(a: Reading, b: Reading) -> frozenset[Side]:
-    """Those that only `a` takes; soft ones only where `b` takes another."""
-    axes = {axis for axis, _ in b.sides}
-    return frozenset(each for each in a.sides - b.sides if not soft(each) or each[0] in axes)
+def _sides_of_one(a: Reading, b: Reading) -> frozenset[Side]:
+    """Return the sides that only `a` takes; soft ones only where `b` takes another side of the pair."""
+    optional = load_lexicon().soft_axes - {side.axis for side in b.sides}
+    return frozenset(side for side in a.sides - b.sides if side.axis not in optional)
 
 
-def _negations(a: Reading, b: Reading) -> Iterator[Likeness]:
-    if len(a.denied) != len(b.denied):
-        odd = (len(a.denied) - len(b.denied)) % 2
-        yield Likeness("conflict" if odd else "different", "negation: only one of them denies it")
-    elif _apart(a, b):
-        yield Likeness("different", "negation: they deny different things")
+def _compare_negations(a: Reading, b: Reading) -> Likeness | None:
+    """Return how denials differ in number or in what they are about; None where they do not."""
+    if len(a.denials) != len(b.denials):
+        odd = (len(a.denials) - len(b.denials)) % 2
+        kind = Kind.CONFLICT if odd else Kind.DIFFERENT
+        return Likeness(kind, "negation: only one of them denies it")
+    unmatched = list(b.denials)
+    for words in a.denials:
+        for denial in unmatched:
+            if words & denial or any(share_root(x, y) for x in words for y in denial):
+                unmatched.remove(denial)
+                break
+        else:
+            return Likeness(Kind.DIFFERENT, "negation: they deny different things")
+    return None
 
 
-def _apart(a: Reading, b: Reading) -> bool:
-    """Whether some denial has no counterpart that may be about the same."""
-    left = list(b.denied)
-    for scope in a.denied:
-        match = next((other for other in left if _overlap(scope, other)), None)
-        if match is None:
-            return True
-        left.remove(match)
-    return False
-
-
-def _overlap(one: frozenset[str], other: frozenset[str]) -> bool:
-    return bool(one & other) or any(akin(x, y) for x in one for y in other)
-
-
-def _orders(a: Reading, b: Reading) -> Iterator[Likeness]:
+def _compare_order(a: Reading, b: Reading) -> Likeness | None:
+    """Return how operators, directions and the order of words differ; None where they do not."""
     if a.symbols != b.symbols:
-        yield Likeness("different", "signs or operators differ")
+        return Likeness(Kind.DIFFERENT, "signs or operators differ")
     if a.formulas != b.formulas:
-        operands = [sorted(part for _, *pair in each.formulas for part in pair) for each in (a, b)]
-        kind: Kind = "conflict" if operands[0] == operands[1] else "different"
-        yield Likeness(kind, "order: the operands of a formula differ")
-    if swapped := _swapped_relation(a, b):
-        yield Likeness("conflict", f"order: {swapped}")
+        operands_a, operands_b = (
+            sorted(part for _, *pair in reading.formulas for part in pair) for reading in (a, b)
+        )
+        kind = Kind.CONFLICT if operands_a == operands_b else Kind.DIFFERENT
+        return Likeness(kind, "order: the operands of a formula differ")
+    if swapped := _find_swapped_relation(a, b):
+        return Likeness(Kind.CONFLICT, f"order: {swapped}")
     if bool(a.earlier) != bool(b.earlier):
-        yield Likeness("different", "only one says what comes first")
+        return Likeness(Kind.DIFFERENT, "only one says what comes first")
     straight = len(a.earlier & b.earlier) + len(a.later & b.later)
     crossed = len(a.earlier & b.later) + len(a.later & b.earlier)
     if crossed > straight:
-        yield Likeness("conflict", "order: what comes before the other")
-    if swapped := _exchanged(a, b) or _turned(a, b):
-        yield Likeness("conflict", f"order: {swapped}")
-    if not _bound(a, b):
-        yield Likeness("different", "order: what goes with what")
+        return Likeness(Kind.CONFLICT, "order: what comes before the other")
+    if swapped := _find_exchanged(a, b) or _find_turned(a, b):
+        return Likeness(Kind.CONFLICT, f"order: {swapped}")
+    if not _keeps_company(a, b):
+        return Likeness(Kind.DIFFERENT, "order: what goes with what")
+    return None
 
 
 _DIRECTION = {"into": "to", "via": "by"}
 
 
-def _swapped_relation(a: Reading, b: Reading) -> str:
-    """ "From EUR" against "from USD", where both speak of both."""
-    for relation in sorted({name for name, _ in a.relations} & {name for name, _ in b.relations}):
-        one = {what for name, what in a.relations if name == relation}
-        other = {what for name, what in b.relations if name == relation}
+def _find_swapped_relation(a: Reading, b: Reading) -> str:
+    """Describe a relation to another word, "from EUR" against "from USD", where both speak of both."""
+    objects_a, objects_b = _group_pairs(a.relations), _group_pairs(b.relations)
+    for relation in sorted(objects_a.keys() & objects_b.keys()):
+        in_a, in_b = objects_a[relation], objects_b[relation]
         if relation == "only" and a.earlier and b.earlier:
             continue  # "only after that"
-        if not one & other and one <= b.said and other <= a.said:
-            return f"{relation} {_listed(one)} against {relation} {_listed(other)}"
-    for what in sorted({what for _, what in a.relations} & {what for _, what in b.relations}):
-        one = {_DIRECTION.get(name, name) for name, word in a.relations if word == what}
-        other = {_DIRECTION.get(name, name) for name, word in b.relations if word == what}
-        if not one & other:
-            return f"{_listed(one)} {what} against {_listed(other)} {what}"
+        if not in_a & in_b and in_a <= b.vocabulary and in_b <= a.vocabulary:
+            return f"{relation} {_join_sorted(in_a)} against {relation} {_join_sorted(in_b)}"
+    ways_a = _group_pairs((word, _DIRECTION.get(name, name)) for name, word in a.relations)
+    ways_b = _group_pairs((word, _DIRECTION.get(name, name)) for name, word in b.relations)
+    for word in sorted(ways_a.keys() & ways_b.keys()):
+        in_a, in_b = ways_a[word], ways_b[word]
+        if not in_a & in_b:
+            return f"{_join_sorted(in_a)} {word} against {_join_sorted(in_b)} {word}"
     return ""
 
 
-def _turned(a: Reading, b: Reading) -> str:
-    """What stood before a word in one stands behind it in the other; no preposition explains it."""
-    there = {around.token.text: around for around in _arounds(b)}
-    for here in _arounds(a):
-        found = there.get(here.token.text)
-        if found is None or found.token.bent != here.token.bent:
+def _group_pairs(pairs: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
+    """Return the second members of the pairs by their first."""
+    groups: dict[str, set[str]] = {}
+    for key, value in pairs:
+        groups.setdefault(key, set()).add(value)
+    return groups
+
+
+def _find_turned(a: Reading, b: Reading) -> str:
+    """Describe a word whose sides have changed places, unless a preposition explains it."""
+    contexts_b = {context.token.text: context for context in _contexts(b)}
+    for here in _contexts(a):
+        there = contexts_b.get(here.token.text)
+        if there is None or there.token.bent != here.token.bent:
             continue
-        over, back = here.left & found.right, here.right & found.left
-        straight = len(here.left & found.left) + len(here.right & found.right)
-        if over and back and len(over) + len(back) > straight:
+        to_behind, to_before = here.before & there.behind, here.behind & there.before
+        straight = len(here.before & there.before) + len(here.behind & there.behind)
+        if to_behind and to_before and len(to_behind) + len(to_before) > straight:
             return f"what {here.token.text} goes from, and to"
     return ""
 
 
-class _Around(NamedTuple):
-    """A word, and the words of its clause on either side."""
+class _Context(NamedTuple):
+    """Hold a token, and the words of its clause on either side."""
 
     token: Token
-    left: frozenset[str]
-    right: frozenset[str]
+    before: frozenset[str]
+    behind: frozenset[str]
 
 
-def _arounds(reading: Reading) -> Iterator[_Around]:
+def _contexts(reading: Reading) -> Iterator[_Context]:
+    """Yield each token with the words of its clause on either side."""
     for place, token in enumerate(reading.tokens):
-        left = (t.text for t in reading.tokens[:place] if t.clause == token.clause)
-        right = (t.text for t in reading.tokens[place + 1 :] if t.clause == token.clause)
-        yield _Around(token, frozenset(left), frozenset(right))
+        before, behind = set(), set()
+        for neighbour_place, neighbour in enumerate(reading.tokens):
+            if neighbour.clause != token.clause:
+                continue
+            if neighbour_place < place:
+                before.add(neighbour.text)
+            elif neighbour_place > place:
+                behind.add(neighbour.text)
+        yield _Context(token, frozenset(before), frozenset(behind))
 
 
-def _exchanged(a: Reading, b: Reading) -> str:
-    """The same words in the same order, but that two have changed places."""
-    one, other = a.tokens, b.tokens
-    if len(one) != len(other):
+def _find_exchanged(a: Reading, b: Reading) -> str:
+    """Describe the two words that have changed places, where nothing else differs."""
+    if len(a.tokens) != len(b.tokens):
         return ""
-    places = [n for n, (x, y) in enumerate(zip(one, other, strict=True)) if x.text != y.text]
-    if len(places) != 2 or all(_free(tokens, *places) for tokens in (one, other)):
+    places = []
+    for place, (in_a, in_b) in enumerate(zip(a.tokens, b.tokens, strict=True)):
+        if in_a.text != in_b.text:
+            places.append(place)
+    if len(places) != 2:
         return ""
     first, second = places
-    if second - first == 2 and one[first + 1].bent != other[first + 1].bent:
+    if _may_exchange(a.tokens, first, second) and _may_exchange(b.tokens, first, second):
         return ""
-    same = one[first].text == other[second].text and one[second].text == other[first].text
-    return f"{one[first].text} and {one[second].text} have changed places" if same else ""
+    between_a, between_b = a.tokens[first + 1], b.tokens[first + 1]
+    if second - first == 2 and between_a.bent != between_b.bent:
+        return ""
+    texts_a = a.tokens[first].text, a.tokens[second].text
+    if texts_a != (b.tokens[second].text, b.tokens[first].text):
+        return ""
+    return f"{texts_a[0]} and {texts_a[1]} have changed places"
 
 
-def _free(tokens: tuple[Token, ...], first: int, second: int) -> bool:
-    """Side by side in a list or in one clause: "never send passwords", "passwords are never sent"."""
+def _may_exchange(tokens: tuple[Token, ...], first: int, second: int) -> bool:
+    """Return whether two tokens stand side by side in a list or a clause, where order is free.
+
+    As in "never send passwords", "passwords are never sent".
+    """
     here, there = tokens[first], tokens[second]
     if here.kind != "word" and there.kind != "word" and not there.joined:
         return False
     return second - first == 1 and (there.joined or here.clause == there.clause)
 
 
-def _bound(a: Reading, b: Reading) -> bool:
-    """Whether words have kept their company: "1 is open, 2 is closed" against "1 is closed, 2 is open"."""
-    for one, other in ((_beside(a), _beside(b)), (_segments(a), _segments(b))):
-        shared = sorted(one.keys() & other.keys())
+def _keeps_company(a: Reading, b: Reading) -> bool:
+    """Return whether words keep their company.
+
+    They do not in "1 is open, 2 is closed" against "1 is closed, 2 is open".
+    """
+    segments_a, segments_b = _segments(a), _segments(b)
+    for in_a, in_b in ((_neighbours(a), _neighbours(b)), (segments_a, segments_b)):
+        shared = sorted(in_a.keys() & in_b.keys())
         for place, x in enumerate(shared):
             for y in shared[place + 1 :]:
-                straight = len(one[x] & other[x] - {y}) + len(one[y] & other[y] - {x})
-                over, back = one[x] & other[y], one[y] & other[x]
+                straight = len(in_a[x] & in_b[x] - {y}) + len(in_a[y] & in_b[y] - {x})
+                over, back = in_a[x] & in_b[y], in_a[y] & in_b[x]
                 if over and back and len(over) + len(back) > straight:
                     return False
-    one, other = _segments(a), _segments(b)
-    facts = [t.text for t in a.tokens if t.kind in ("number", "name", "unit") or _is_rank(t)]
-    return not any(one[x] and other.get(x) and not one[x] & other[x] for x in facts)
+    for token in a.tokens:
+        is_rank = token.opposite is not None and "first" in token.opposite.axis.split()
+        if is_rank or token.kind in ("number", "name", "unit"):
+            company_a, company_b = segments_a[token.text], segments_b.get(token.text)
+            if company_a and company_b and not company_a & company_b:
+                return False
+    return True
 
 
-def _is_rank(token: Token) -> bool:
-    return token.opposite is not None and "first" in token.opposite[0].split()
-
-
-def _beside(reading: Reading) -> dict[str, frozenset[str]]:
-    """For each fact the words beside it."""
+def _neighbours(reading: Reading) -> dict[str, frozenset[str]]:
+    """Return the words beside each fact."""
     texts = [token.text for token in reading.tokens]
-    return {
-        token.text: frozenset((*texts[max(0, place - 1) : place], *texts[place + 1 : place + 2]))
-        for place, token in enumerate(reading.tokens)
-        if token.kind not in ("word", "type")
-    }
+    neighbours = {}
+    for place, token in enumerate(reading.tokens):
+        if token.kind not in ("word", "type"):
+            beside = texts[max(0, place - 1) : place] + texts[place + 1 : place + 2]
+            neighbours[token.text] = frozenset(beside)
+    return neighbours
 
 
 def _segments(reading: Reading) -> dict[str, frozenset[str]]:
-    """For each word the others of its segment, its last one; "and" and clauses end segments."""
+    """Return for each word the others of its last segment; "and" and clauses end segments."""
     segments: list[list[str]] = []
     clause = -1
     for token in reading.tokens:
@@ -264,5 +309,5 @@ def _segments(reading: Reading) -> dict[str, frozenset[str]]:
     return {text: frozenset(segment) - {text} for segment in segments for text in segment}
 
 
-def _listed(texts: object) -> str:
-    return ", ".join(sorted(texts)) or "nothing"  # type: ignore[call-overload]
+def _join_sorted(texts: Iterable[str]) -> str:
+    return ", ".join(sorted(texts)) or "nothing"

@@ -1,18 +1,21 @@
-"""One lesson as facts and words: what two lessons are compared by. Pure, and kept for texts that come again.
+"""Reading a lesson as facts and words, by which two lessons are compared. Pure; recent ones are remembered.
 
-Numbers, names (identifiers, codes, quoted text, proper names), units, negations and opposites are facts;
-the other words are stems of what they say. Knows English as `lexicon` does and no grammar beyond clauses.
+Numbers, names (identifiers, codes, quoted text, proper names), units, negations and opposites are facts.
+The other words are stems of their meaning. Knows English as `lexicon` does and no grammar beyond clauses.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Literal, NamedTuple
 
-from ace.refine import lexicon, meanings
-from ace.refine.words import Side, head, is_type, side, soft, unit, without_prefix
+from ace.refine.lexicon import Lexicon, Side, Word, load_lexicon
+
+TokenKind = Literal["name", "number", "side", "type", "unit", "word"]
 
 _QUOTED = r"""`[^`\n]+`|"[^"\n]+"|(?<!\w)'[^'\n]+'(?!\w)"""
 _TOKEN = re.compile(
@@ -28,277 +31,320 @@ _TOKEN = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _SYMBOL = re.compile(r"""[^\w\s.,;:!?'"`()\[\]{}%$€£¥\u2014\u2013\u2026\u2019\u2018\u201c\u201d-]|-(?=\d)""")
-_PHRASES = tuple(
-    # a phrase is looked for where one of its pieces is, which is several times faster
-    (re.findall(r"[a-z]{2,}", re.sub(r"\\[a-z]", " ", pattern)), re.compile(pattern, re.IGNORECASE), plain)
-    for pattern, plain in lexicon.PHRASES
+_OPERAND = r"([\w.$'\"()]*[\w)'\"])"
+_FORMULA = re.compile(
+    rf"(?:(?<=\s)|^)(?={_OPERAND}(?:\s*(<=|>=|!=|<>|==|->|=>|[=<>])\s*|\s([+*/-])\s){_OPERAND})"
 )
+_REVERSED = {"<": ">", "<=": ">="}
+_SYMMETRIC = frozenset(("=", "==", "!=", "<>", "+", "*"))
 _CAMEL = re.compile(r"[a-z][A-Z]|[A-Z]{2}")
-_RELATIONS = frozenset(("from", "to", "into", "by", "insteadof", "than", "over", "per", "minus", "via"))
-_ORDER = frozenset(("before", "after"))
+_BEFORE_A_SENTENCE = frozenset(("", ".", ";", ":", "!", "?", "[", "]", "{", "}", "\u2014"))
 _REACH = 4  # words that a negation may be about
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One word or fact of a text. `clause` counts stops and commas, `sentence` only full stops."""
+    """Hold one word or fact of a text. `clause` counts stops and commas, `sentence` only full stops."""
 
-    kind: str
+    kind: TokenKind
     text: str  # comparable: a stem, a normal number, a name in lower case
     clause: int
     sentence: int
-    scope: bool = False  # it says what the lesson is about, or when, and not what is so
-    bent: bool = False  # a preposition beside it: what it does, or is done to it, may be on either side
-    joined: bool = False  # "and", "or" or a comma is right before it
+    scope: bool = False  # part of what the lesson is about, or of when it holds
+    bent: bool = False  # beside a preposition: its object may stand on either side of it
+    joined: bool = False  # right behind "and", "or" or a comma
     opposite: Side | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What `compare` needs to know of a text. Sets, but for `tokens`, which are in order."""
+    """Hold a text in comparable form. `tokens` and `denials` are in order, the rest are sets."""
 
-    text: str
     tokens: tuple[Token, ...]
     numbers: frozenset[str]
     names: frozenset[str]
     units: frozenset[str]
     words: frozenset[str]
     sides: frozenset[Side]
-    denied: tuple[frozenset[str], ...]  # for each negation, the words that it may be about
+    denials: tuple[frozenset[str], ...]  # for each negation, the words that it may be about
     relations: frozenset[tuple[str, str]]  # (from, "eur")
     formulas: frozenset[tuple[str, str, str]]  # (">", "a", "b")
-    said: frozenset[str]  # everything it speaks of: comparable, as written, and stems of names
+    vocabulary: frozenset[str]  # everything it speaks of: comparable, as written, and stems of names
     symbols: frozenset[str]  # signs and operators
-    earlier: frozenset[str] = frozenset()
-    later: frozenset[str] = frozenset()
-
-    @property
-    def facts(self) -> frozenset[str]:
-        """Numbers, names and units: what must not get lost."""
-        return self.numbers | self.names | self.units
+    earlier: frozenset[str]  # what is done first, as "before" and "after" say
+    later: frozenset[str]
 
 
 @lru_cache(maxsize=16_384)
-def read(text: str) -> Reading:
-    found = _Reader(text)
-    tokens = tuple(_without_types(found.tokens))
-    of = {
-        kind: frozenset(t.text for t in tokens if t.kind == kind)
-        for kind in ("number", "name", "unit", "word")
-    }
-    earlier, later = _ordered(found)
+def read_lesson(text: str) -> Reading:
+    """Return the comparable form of a text."""
+    lexicon = load_lexicon()
+    scanner = _Scanner(lexicon)
+    for match in _TOKEN.finditer(_replace_phrases(text, lexicon)):
+        spelling = match[0]
+        if match.lastgroup == "stop":
+            scanner.end_clause(spelling)
+        elif match.lastgroup == "word":
+            stripped = re.split("['\u2019]", spelling)[0]  # "it's" is "it"
+            word = stripped.lower()
+            scanner.open_clause(word)
+            scanner.add_word(stripped, lexicon.look_up(word))
+            scanner.mark_neighbours(word)
+        else:
+            scanner.add_fact(match.lastgroup or "", spelling)
+        scanner.previous = spelling
+    return _build_reading(text, scanner)
+
+
+def _build_reading(text: str, scanner: _Scanner) -> Reading:
+    """Gather what was scanned into sets."""
+    tokens = _mark_types(scanner.tokens, scanner.lexicon.types)
+    texts: dict[str, set[str]] = defaultdict(set)
+    vocabulary = set(re.findall(r"\w+", text.lower()))
+    sides = set()
+    for token in tokens:
+        texts[token.kind].add(token.text)
+        vocabulary.add(token.text)
+        if token.kind == "name" and token.text.isalpha():
+            vocabulary.add(scanner.lexicon.look_up(token.text.lower()).head)
+        if token.opposite:
+            sides.add(token.opposite)
+    relations = set()
+    for relation, place in scanner.relations:
+        if place < len(tokens):
+            relations.add((relation, tokens[place].text))
+    earlier, later = _split_by_time(tokens, scanner.orders)
+    soft_axes = scanner.lexicon.soft_axes
     return Reading(
-        text,
-        tokens,
-        of["number"],
-        of["name"],
-        of["unit"],
-        of["word"],
-        frozenset(t.opposite for t in tokens if t.opposite),
-        tuple(_denied(tokens, *each) for each in found.negations),
-        frozenset(_related(tokens, found.relations)),
-        frozenset(_formulas(text)),
-        _said(text, tokens),
-        frozenset(_SYMBOL.findall(text)),
-        earlier,
-        later,
+        tokens=tokens,
+        numbers=frozenset(texts["number"]),
+        names=frozenset(texts["name"]),
+        units=frozenset(texts["unit"]),
+        words=frozenset(texts["word"]),
+        sides=frozenset(sides),
+        denials=tuple(_find_denied(tokens, negation, soft_axes) for negation in scanner.negations),
+        relations=frozenset(relations),
+        formulas=frozenset(_find_formulas(text)),
+        vocabulary=frozenset(vocabulary),
+        symbols=frozenset(_SYMBOL.findall(text)),
+        earlier=earlier,
+        later=later,
     )
 
 
-def _said(text: str, tokens: tuple[Token, ...]) -> frozenset[str]:
-    written = re.findall(r"\w+", text.lower())
-    names = (head(t.text) for t in tokens if t.kind == "name" and t.text.isalpha())
-    return frozenset((*(t.text for t in tokens), *written, *names))
+class _Negation(NamedTuple):
+    """Hold a negator that stands before token number `place` and may be about `reach` words."""
+
+    place: int
+    reach: int
 
 
-class _Reader:
-    """Goes over the tokens once. Positions are numbers of tokens that follow."""
+class _Order(NamedTuple):
+    """Hold the word "before" or "after" in front of token number `place`."""
 
-    def __init__(self, text: str) -> None:
+    word: str
+    place: int
+    sentence: int
+    opens_clause: bool
+
+
+class _Scanner:
+    """Collect the tokens of a text, and what stands before which of them. Places are numbers of tokens."""
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        self.lexicon = lexicon
         self.tokens: list[Token] = []
-        self.negations: list[tuple[int, int]] = []  # (place, how many words it may be about)
+        self.negations: list[_Negation] = []
         self.relations: list[tuple[str, int]] = []
-        self.order: list[tuple[str, int, int, bool]] = []  # (word, place, sentence, at the start of a clause)
+        self.orders: list[_Order] = []
+        self.previous = ""  # the spelling of the match before
         self._clause = self._sentence = 0
-        self._fresh, self._scope, self._bent, self._joined = True, False, False, False
-        self._before = ""
-        for match in _TOKEN.finditer(_spelled(text)):
-            kind, said = match.lastgroup or "", match[0]
-            self._take(kind, said)
-            self._fresh = kind == "stop" and said not in ",()"
-            self._before = said.lower()
+        self._scope = self._bent = self._joined = False  # what the next token will be
 
-    def _take(self, kind: str, said: str) -> None:
-        match kind:
-            case "stop":
-                self._clause += 1
-                self._sentence += said in ".;!?"
-                self._scope = False
-                self._joined = said == ","
+    def end_clause(self, stop: str) -> None:
+        """Count a punctuation mark."""
+        self._clause += 1
+        self._sentence += stop in ".;!?"
+        self._scope = False
+        self._joined = stop == ","
+
+    def add_fact(self, group: str, spelling: str) -> None:
+        """Add what is no word, by the group of `_TOKEN` that matched."""
+        match group:
             case "quoted":
-                self._add("name", said[1:-1].strip())
+                self._add("name", spelling[1:-1].strip())
             case "number":
-                self._add("number", _normal(said))
+                self._add("number", _normalize_number(spelling))
             case "date":
-                self._add("number", said)
+                self._add("number", spelling)
             case "money":
-                self._add("unit", unit(said))
-            case "measure":
-                self._measure(said)
+                self._add("unit", self.lexicon.units.get(spelling, ""))
+            case "measure":  # "5MB", "30s"
+                number = spelling.rstrip("bBkKmMgGtTsShHnNiIcC")
+                short = spelling[len(number) :].lower()
+                unit = self.lexicon.units.get(short) or self.lexicon.short_units.get(short, short)
+                self._add("number", _normalize_number(number))
+                self._add("unit", unit)
             case "name":
-                self._add("name", said.lower().removesuffix("()"))
-            case "word":
-                self._word(re.split("['\u2019]", said)[0])
+                self._add("name", spelling.lower().removesuffix("()"))
 
-    def _measure(self, said: str) -> None:
-        """ "5MB", "30s"."""
-        number = said.rstrip("bBkKmMgGtTsShHnNiIcC")
-        short = said[len(number) :]
-        self._add("number", _normal(number))
-        self._add("unit", unit(short) or meanings.SHORT_UNITS.get(short.lower(), short.lower()))
-
-    def _word(self, said: str) -> None:
-        word = said.lower()
-        if word in lexicon.NEW_CLAUSE and not self._opens():
-            self._clause += 1
-            self._scope = False
-        if word in lexicon.NEW_CLAUSE:
-            self._joined = word in lexicon.EITHER_WAY
-        if word in lexicon.NOT_ARGUMENTS and self.relations and self.relations[-1][1] == len(self.tokens):
+    def open_clause(self, word: str) -> None:
+        """Begin a new clause, or end a relation, where the word that comes next does so."""
+        if word in self.lexicon.clause_openers:
+            if not self._at_clause_start():
+                self._clause += 1
+                self._scope = False
+            self._joined = word in self.lexicon.either_way
+        dangling = bool(self.relations) and self.relations[-1][1] == len(self.tokens)
+        if dangling and word in self.lexicon.not_arguments:
             self.relations.pop()
-        self._sort(said, word)
-        if word in lexicon.CONDITIONS and (word not in ("in", "on", "at") or self._opens()):
-            self._scope = True
-        if word in ("by", "of", "in"):
-            self._change(bent=True)
-        if word in lexicon.VERBS:
-            self._change(scope=True)  # what stands before a verb is what the clause is about
-        self._bent = self._bent or word in lexicon.BENDING_BEFORE
-        self._joined = self._joined or word in ("and", "or")
 
-    def _sort(self, said: str, word: str) -> None:
-        """What kind of word it is; the first that fits."""
-        if self._before[-1:].isdigit() and word in meanings.SHORT_UNITS:
-            self._add("unit", meanings.SHORT_UNITS[word])
-        elif word in lexicon.NEGATORS and said != "None":
-            self.negations.append((len(self.tokens), 1 if word in lexicon.NEAR else _REACH))
-        elif word in _ORDER:
-            self.order.append((word, len(self.tokens), self._sentence, self._opens()))
-        elif word in _RELATIONS:
-            self.relations.append((word, len(self.tokens)))
-        elif word in lexicon.NUMBERS:
-            self._add("number", lexicon.NUMBERS[word])
-        elif unit(word):
-            self._add("unit", unit(word))
-        elif self._proper(said):
-            self._add("name", word if _CAMEL.search(said) else head(word))
-        elif found := side(word):
-            self._add("side", head(word), found)
-        elif rest := without_prefix(word):
-            self.negations.append((len(self.tokens), 1))
-            self._add("word", head(rest))
+    def add_word(self, spelling: str, meaning: Word) -> None:
+        """Add a word as what it is: of several possibilities the first that fits."""
+        lexicon, word, place = self.lexicon, spelling.lower(), len(self.tokens)
+        if self.previous[-1:].isdigit() and word in lexicon.short_units:
+            self._add("unit", lexicon.short_units[word])
+        elif word in lexicon.negators and spelling != "None":
+            reach = 1 if word in lexicon.near_negators else _REACH
+            self.negations.append(_Negation(place, reach))
+        elif word in ("before", "after"):
+            self.orders.append(_Order(word, place, self._sentence, self._at_clause_start()))
+        elif word in lexicon.relations:
+            self.relations.append((word, place))
+        elif word in lexicon.numbers:
+            self._add("number", lexicon.numbers[word])
+        elif meaning.unit:
+            self._add("unit", meaning.unit)
+        elif self._is_proper_name(spelling):
+            code = _CAMEL.search(spelling)
+            self._add("name", word if code else meaning.head)
+        elif meaning.side:
+            self._add("side", meaning.head, meaning.side)
+        elif meaning.denied_head:
+            self.negations.append(_Negation(place, 1))
+            self._add("word", meaning.denied_head)
         elif len(word) == 1 and word.isascii() and word not in ("a", "i"):
             self._add("name", word)
-        elif word not in lexicon.LIGHT:
-            self.relations += [(word, len(self.tokens) + 1)] * (word == "only")
-            self._add("word", head(word))
+        elif word not in lexicon.light:
+            if word == "only":
+                self.relations.append((word, place + 1))
+            self._add("word", meaning.head)
 
-    def _change(self, *, bent: bool = False, scope: bool = False) -> None:
-        """What is only known of a word when the next one is read."""
-        if self.tokens and self.tokens[-1].clause == self._clause:
-            last = self.tokens[-1]
-            self.tokens[-1] = replace(last, bent=last.bent or bent, scope=last.scope or scope)
+    def mark_neighbours(self, word: str) -> None:
+        """Mark the token before a word, and the one that comes next, by what the word says of them."""
+        lexicon = self.lexicon
+        at_start = self._at_clause_start()
+        if word in lexicon.conditions and (at_start or word not in ("in", "on", "at")):
+            self._scope = True
+        bends, is_verb = word in ("by", "of", "in"), word in lexicon.verbs
+        if (bends or is_verb) and not at_start:
+            last = self.tokens[-1]  # what stands before a verb is what the clause is about
+            self.tokens[-1] = replace(last, bent=last.bent or bends, scope=last.scope or is_verb)
+        self._bent = self._bent or word in lexicon.bending
+        self._joined = self._joined or word in ("and", "or")
 
-    def _opens(self) -> bool:
+    def _at_clause_start(self) -> bool:
         return not self.tokens or self.tokens[-1].clause != self._clause
 
-    def _proper(self, said: str) -> bool:
-        """A code or a name by its capitals; the first word of a sentence has one anyway."""
-        if said in lexicon.PLAIN_CAPITALS:
+    def _is_proper_name(self, spelling: str) -> bool:
+        """Return whether capitals make it a code or a name; the first word of a sentence has one anyway."""
+        if spelling in self.lexicon.plain_capitals:
             return False
-        if _CAMEL.search(said) or said.lower() in lexicon.CALENDAR:
+        if _CAMEL.search(spelling) or spelling.lower() in self.lexicon.calendar:
             return True
-        return said[0].isupper() and not self._fresh and said != "I"
+        return spelling[0].isupper() and spelling != "I" and self.previous not in _BEFORE_A_SENTENCE
 
-    def _add(self, kind: str, text: str, opposite: Side | None = None) -> None:
-        scope = self._scope or not self._before
-        self.tokens.append(
-            Token(kind, text, self._clause, self._sentence, scope, self._bent, self._joined, opposite)
+    def _add(self, kind: TokenKind, text: str, opposite: Side | None = None) -> None:
+        token = Token(
+            kind=kind,
+            text=text,
+            clause=self._clause,
+            sentence=self._sentence,
+            scope=self._scope or not self.previous,
+            bent=self._bent,
+            joined=self._joined,
+            opposite=opposite,
         )
+        self.tokens.append(token)
         self._bent = self._joined = False
 
 
-def _without_types(tokens: list[Token]) -> list[Token]:
-    """ "The table orders": what a name is called beside it says nothing that the name does not."""
-    named = [token.kind == "name" for token in tokens]
-    near = [any(named[max(0, place - 1) : place + 2]) for place in range(len(tokens))]
-    return [
-        replace(token, kind="type") if beside and token.kind == "word" and is_type(token.text) else token
-        for token, beside in zip(tokens, near, strict=True)
-    ]
-
-
-def _spelled(text: str) -> str:
-    """Phrases as one word each. What is quoted stays as it is."""
+def _replace_phrases(text: str, lexicon: Lexicon) -> str:
+    """Return the text with phrases as one word each. Quoted parts stay as they are."""
     parts = re.split(f"({_QUOTED})", text)
     for place in range(0, len(parts), 2):
         lower = parts[place].lower()
-        for pieces, pattern, plain in _PHRASES:
+        for pieces, pattern, replacement in lexicon.phrases:
             if not pieces or any(piece in lower for piece in pieces):
-                parts[place] = pattern.sub(plain, parts[place])
+                parts[place] = pattern.sub(replacement, parts[place])
                 lower = parts[place].lower()
     return "".join(parts)
 
 
-def _normal(number: str) -> str:
-    plain = number.replace(",", "").lstrip("+")
-    return plain.rstrip("0").rstrip(".") if "." in plain else plain
+def _normalize_number(number: str) -> str:
+    """Return a number without separators, plus sign and final zeros."""
+    digits = number.replace(",", "").lstrip("+")
+    if "." in digits:
+        digits = digits.rstrip("0").rstrip(".")
+    return digits
 
 
-def _denied(tokens: tuple[Token, ...], start: int, reach: int) -> frozenset[str]:
-    """The next few words of the clause."""
-    found = [t for t in tokens[start:] if not (t.opposite and soft(t.opposite))][:reach]
-    return frozenset(t.text for t in found if t.clause == found[0].clause)
+def _mark_types(tokens: list[Token], types: frozenset[str]) -> tuple[Token, ...]:
+    """Turn words into types where they stand beside a name, as "table" in "the table orders"."""
+    marked = []
+    for place, token in enumerate(tokens):
+        if token.kind == "word" and token.text in types:
+            neighbours = tokens[max(0, place - 1) : place + 2]
+            if any(neighbour.kind == "name" for neighbour in neighbours):
+                token = replace(token, kind="type")
+        marked.append(token)
+    return tuple(marked)
 
 
-def _related(tokens: tuple[Token, ...], relations: list[tuple[str, int]]) -> Iterator[tuple[str, str]]:
-    for word, place in relations:
-        if place < len(tokens):
-            yield word, tokens[place].text
+def _find_denied(tokens: tuple[Token, ...], negation: _Negation, soft_axes: frozenset[str]) -> frozenset[str]:
+    """Return the next words of the clause, as many as the negation reaches. Soft opposites do not count."""
+    denied: list[Token] = []
+    for token in tokens[negation.place :]:
+        if len(denied) == negation.reach:
+            break
+        if token.opposite is None or token.opposite.axis not in soft_axes:
+            denied.append(token)
+    return frozenset(token.text for token in denied if token.clause == denied[0].clause)
 
 
-_OPERAND = r"([\w.$'\"()]*[\w)'\"])"
-_FORMULA = re.compile(
-    rf"(?:(?<=\s)|^)(?={_OPERAND}(?:\s*(<=|>=|!=|<>|==|->|=>|[=<>])\s*|\s([+*/-])\s){_OPERAND})"
-)
-_TURNED = {"<": ">", "<=": ">="}
-_SYMMETRIC = {"=", "==", "!=", "<>", "+", "*"}
-
-
-def _formulas(text: str) -> Iterator[tuple[str, str, str]]:
-    """Comparisons and calculations that are written out, "b < a" as "a > b"."""
+def _find_formulas(text: str) -> Iterator[tuple[str, str, str]]:
+    """Find comparisons and calculations that are written out, "b < a" as "a > b"."""
     for match in _FORMULA.finditer(text):
-        one, operator, other = (part.lower() for part in match.groups() if part)
-        if operator in _TURNED:
-            one, operator, other = other, _TURNED[operator], one
+        first, operator, second = (part.lower() for part in match.groups() if part)
+        if operator in _REVERSED:
+            first, operator, second = second, _REVERSED[operator], first
         if operator in _SYMMETRIC:
-            one, other = sorted((one, other))
-        yield operator, one, other
+            first, second = sorted((first, second))
+        yield operator, first, second
 
 
-def _ordered(found: _Reader) -> tuple[frozenset[str], frozenset[str]]:
-    """What is done earlier, and what later, as "before" and "after" say."""
+def _split_by_time(
+    tokens: tuple[Token, ...], orders: Iterable[_Order]
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Return what is done earlier, and what later, as "before" and "after" say."""
     earlier, later = set[str](), set[str]()
-    for word, place, sentence, opens in found.order:
-        near = [(n, t) for n, t in enumerate(found.tokens) if t.sentence == sentence]
-        behind = [(n, t) for n, t in near if n >= place]
-        if opens and behind:  # "Before B, A": A is what comes behind the comma
-            clause = behind[0][1].clause
-            argument = {t.text for _, t in behind if t.clause == clause}
-            others = {t.text for n, t in near if t.clause != clause}
-        else:
-            argument = {t.text for _, t in behind}
-            others = {t.text for n, t in near if n < place}
-        earlier |= others if word == "before" else argument
-        later |= argument if word == "before" else others
+    for order in orders:
+        argument, rest = set[str](), set[str]()
+        behind = [token for token in tokens[order.place :] if token.sentence == order.sentence]
+        for place, token in enumerate(tokens):
+            if token.sentence != order.sentence:
+                continue
+            if order.opens_clause and behind:  # "Before B, A": A is what comes behind the comma
+                is_argument = place >= order.place and token.clause == behind[0].clause
+                is_rest = token.clause != behind[0].clause
+            else:
+                is_argument, is_rest = place >= order.place, place < order.place
+            if is_argument:
+                argument.add(token.text)
+            elif is_rest:
+                rest.add(token.text)
+        if order.word == "before":
+            argument, rest = rest, argument
+        earlier |= argument
+        later |= rest
     return frozenset(earlier), frozenset(later)

@@ -1,4 +1,4 @@
-"""What must not get lost when bullets are summarised: every number, identifier, unit and denial.
+"""Details that must not get lost when bullets are summarised: every number, identifier, unit and denial.
 
 A summary is a proposal of a model; this check comes before its proof. It says nothing of whether the new
 text is true or reads well.
@@ -8,16 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ace.refine.lesson_reading import read
+from ace.refine.lesson_reading import read_lesson
 
 DENIAL = "a denial"
 
 
-def lost_facts(old: Iterable[str], new: str) -> tuple[str, ...]:
-    """Numbers, names and units that stand in an old text and not in the new one, sorted; then `DENIAL`, if
-    one of the old texts says that something is not so and the new one denies nothing.
+def find_lost_facts(old: Iterable[str], new: str) -> tuple[str, ...]:
+    """Return the numbers, names and units of the old texts that the new one lacks, sorted.
+
+    `DENIAL` follows if one of the old texts says that something is not so and the new one denies nothing.
     """
-    texts, told = [read(text) for text in old], read(new)
-    lost = sorted({fact for text in texts for fact in text.facts if fact not in told.said})
-    denied = any(text.denied for text in texts) and not told.denied
-    return (*lost, *((DENIAL,) if denied else ()))
+    summary = read_lesson(new)
+    facts, denies = set[str](), False
+    for text in old:
+        source = read_lesson(text)
+        facts |= source.numbers | source.names | source.units
+        denies = denies or bool(source.denials)
+    lost = sorted(facts - summary.vocabulary)
+    if denies and not summary.denials:
+        lost.append(DENIAL)
+    return tuple(lost)

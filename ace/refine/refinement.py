@@ -1,7 +1,7 @@
-"""Refining: what says the same becomes one bullet, and what contradicts is found. Playbook in, delta out.
+"""Refining: bullets that say the same become one, and contradictions are found. Playbook in, delta out.
 
 Pure but for the index that it is handed. Every operation comes with a reason, and can be taken back by
-`playbook.invert`. A pinned bullet is never touched: what says the same as it goes instead.
+`playbook.invert`. A pinned bullet is never touched: the bullet that says the same goes instead.
 """
 
 from __future__ import annotations
@@ -10,76 +10,92 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ace.playbook.model import Bullet, Delta, Merge, Operation, Playbook, Remove, Status
-from ace.refine.conflict import Conflict, compare
+from ace.refine.conflict import Conflict, Kind, compare
 from ace.refine.similarity_index import Index
 
 
 @dataclass(frozen=True, slots=True)
-class Refined:
-    """Operations, a reason for each, and the conflicts among what stays."""
+class Refinement:
+    """Operations, a reason for each, and the conflicts among the bullets that stay."""
 
     delta: Delta = ()
     reasons: tuple[str, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
 
-    def __add__(self, other: Refined) -> Refined:
-        return Refined(
-            self.delta + other.delta, self.reasons + other.reasons, self.conflicts + other.conflicts
+    def __add__(self, more: Refinement) -> Refinement:
+        return Refinement(
+            self.delta + more.delta, self.reasons + more.reasons, self.conflicts + more.conflicts
         )
 
 
-def in_order(playbook: Playbook, ids: Iterable[str] | None = None) -> tuple[Bullet, ...]:
-    """Live bullets in the order of comparison, each with those before it: pinned ones first, then by age."""
-    chosen = playbook.bullets if ids is None else set(ids)
-    live = (playbook.bullets[name] for name in chosen if name in playbook.bullets)
-    return tuple(sorted((b for b in live if b.live), key=lambda b: (not b.pinned, b.position, b.id)))
+def sort_for_comparison(playbook: Playbook, ids: Iterable[str] | None = None) -> tuple[Bullet, ...]:
+    """Return live bullets in the order in which each is compared with those before it.
+
+    Pinned bullets come first, then the older before the newer. Without `ids`, all bullets.
+    """
+    live = []
+    for name in playbook.bullets if ids is None else set(ids):
+        bullet = playbook.bullets.get(name)
+        if bullet is not None and bullet.live:
+            live.append(bullet)
+    return tuple(sorted(live, key=lambda bullet: (not bullet.pinned, bullet.position, bullet.id)))
 
 
-def refined(playbook: Playbook, index: Index | None = None, changed: Iterable[str] | None = None) -> Refined:
-    """Merges and conflicts among the bullets of `playbook`.
+def refine_playbook(
+    playbook: Playbook, index: Index | None = None, changed: Iterable[str] | None = None
+) -> Refinement:
+    """Find merges and conflicts among the bullets of `playbook`.
 
     `index` holds those that were compared before; then only `changed` ones, by id, are compared with it and
     among themselves, and afterwards it holds what is left of them too. The work is that of the changed ones.
     """
-    index = Index() if index is None else index
-    new = in_order(playbook, changed)
+    if index is None:
+        index = Index()
+    new = sort_for_comparison(playbook, changed)
     index.remove(playbook.bullets if changed is None else changed)
     index.add(new)
-    same: dict[str, dict[str, str]] = {}  # bullet -> what goes into it, and why
+    merges: dict[str, dict[str, str]] = {}  # bullet -> what goes into it, and why
     conflicts: list[Conflict] = []
     for name, candidates in index.before([bullet.id for bullet in new]):
-        found: list[Conflict] = []
-        for other in candidates:
-            kept, bullet = playbook.bullets[other], playbook.bullets[name]
-            if kept.status is not bullet.status or (kept.pinned and bullet.pinned):
+        bullet = playbook.bullets[name]
+        bullet_conflicts: list[Conflict] = []
+        for older_name in candidates:
+            older = playbook.bullets[older_name]
+            if older.status is not bullet.status or (older.pinned and bullet.pinned):
                 continue
-            told = compare(kept.content, bullet.content)
-            if told.kind == "same" and bullet.pinned:
-                same.setdefault(name, {})[other] = told.why
-                index.remove((other,))
-            elif told.kind == "same":
-                found = []
-                same.setdefault(other, {})[name] = told.why
+            likeness = compare(older.content, bullet.content)
+            if likeness.kind is Kind.SAME and bullet.pinned:
+                merges.setdefault(name, {})[older_name] = likeness.why
+                index.remove((older_name,))
+            elif likeness.kind is Kind.SAME:
+                merges.setdefault(older_name, {})[name] = likeness.why
                 index.remove((name,))
+                bullet_conflicts = []
                 break
-            elif told.kind == "conflict" and bullet.status is Status.ACTIVE:
-                found.append(Conflict(other, name, told.why))
-        conflicts += found
-    operations = [_joined(playbook, into, sources) for into, sources in same.items()]
-    return Refined(
-        tuple(operation for each in operations for operation, _ in each),
-        tuple(reason for each in operations for _, reason in each),
-        tuple(conflicts),
-    )
+            elif likeness.kind is Kind.CONFLICT and bullet.status is Status.ACTIVE:
+                bullet_conflicts.append(Conflict(older_name, name, likeness.why))
+        conflicts += bullet_conflicts
+    delta, reasons = _merge_bullets(playbook, merges)
+    return Refinement(delta, reasons, tuple(conflicts))
 
 
-def _joined(playbook: Playbook, into: str, sources: dict[str, str]) -> list[tuple[Operation, str]]:
-    """Into the older one, whose place and words stay; a pinned one is left alone."""
-    bullet = playbook.bullets[into]
-    if bullet.pinned:
-        return [
-            (Remove(name), f"says the same as {into}, which is pinned: {why}")
-            for name, why in sources.items()
-        ]
-    told = "; ".join(f"{name}: {why}" for name, why in sources.items())
-    return [(Merge(into, tuple(sources), bullet.content), f"says the same as {told}")]
+def _merge_bullets(
+    playbook: Playbook, merges: dict[str, dict[str, str]]
+) -> tuple[tuple[Operation, ...], tuple[str, ...]]:
+    """Merge into the older bullet, whose place and words stay; a pinned one is left alone.
+
+    Returns the operations and a reason for each.
+    """
+    operations: list[Operation] = []
+    reasons = []
+    for into, sources in merges.items():
+        bullet = playbook.bullets[into]
+        if bullet.pinned:
+            for name, why in sources.items():
+                operations.append(Remove(name))
+                reasons.append(f"says the same as {into}, which is pinned: {why}")
+        else:
+            named = "; ".join(f"{name}: {why}" for name, why in sources.items())
+            operations.append(Merge(into, tuple(sources), bullet.content))
+            reasons.append(f"says the same as {named}")
+    return tuple(operations), tuple(reasons)

@@ -1,4 +1,4 @@
-"""Which of two bullets in conflict stays in use, as far as evidence says. Pure.
+"""Settling conflicts: which of two bullets stays in use, as far as evidence says. Pure.
 
 Pinned beats unpinned. Then votes, where one bullet is clearly more harmful than helpful and the other is not.
 Then the newer proof, where both have one: the world may have changed since the older one. The one that gives
@@ -10,62 +10,64 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from ace.playbook.model import Bullet, Playbook, Quarantine, Status
+from ace.playbook.model import Playbook, Quarantine, Status
 from ace.refine.conflict import Conflict
-from ace.refine.refinement import Refined
-from ace.refine.retire import harms
+from ace.refine.refinement import Refinement
+from ace.refine.retire import is_harmful
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
-    """The bullets that go into quarantine, and why. None of them: both stay, for that reason."""
+class Ruling:
+    """Name the bullets that go into quarantine, and why. Without any, both stay, for that reason."""
 
     losers: tuple[str, ...]
     why: str
 
 
-Judge = Callable[[Conflict], Settled | None]
+Judge = Callable[[Conflict], Ruling | None]
 
 
-def by_evidence(conflict: Conflict, playbook: Playbook, proven: Mapping[str, int]) -> Settled | None:
-    """`proven`: for each episode that counts as a proof, its place in time. None where nothing decides."""
-    one, other = playbook.bullets[conflict.one], playbook.bullets[conflict.other]
-    if one.pinned != other.pinned:
-        return Settled((other.id if one.pinned else one.id,), "the other one is pinned")
-    if one.pinned:
+def judge_by_evidence(conflict: Conflict, playbook: Playbook, proven: Mapping[str, int]) -> Ruling | None:
+    """Decide by pins, votes and proofs; None where nothing decides.
+
+    `proven` gives for each episode that counts as a proof its place in time.
+    """
+    first, second = playbook.bullets[conflict.one], playbook.bullets[conflict.other]
+    if first.pinned and second.pinned:
         return None
-    if harms(one) != harms(other):
-        return Settled((one.id if harms(one) else other.id,), "its votes say that it harms")
-    first, second = _newest(one, proven), _newest(other, proven)
-    if first is None or second is None or first == second:
+    if first.pinned or second.pinned:
+        return Ruling((second.id if first.pinned else first.id,), "the other one is pinned")
+    first_harms, second_harms = is_harmful(first), is_harmful(second)
+    if first_harms != second_harms:
+        return Ruling((first.id if first_harms else second.id,), "its votes say that it harms")
+    first_proofs = [proven[name] for name in first.provenance if name in proven]
+    second_proofs = [proven[name] for name in second.provenance if name in proven]
+    if not first_proofs or not second_proofs or max(first_proofs) == max(second_proofs):
         return None
-    return Settled((one.id if first < second else other.id,), "the other one has the newer proof")
+    older = first if max(first_proofs) < max(second_proofs) else second
+    return Ruling((older.id,), "the other one has the newer proof")
 
 
-def both_wait(conflict: Conflict) -> Settled:
-    """What remains where nothing decides and nothing unproven may be in use."""
-    return Settled((conflict.one, conflict.other), "evidence does not decide")
+def quarantine_both(conflict: Conflict) -> Ruling:
+    """Decide against both bullets, where evidence does not decide and nothing unproven may be in use."""
+    return Ruling((conflict.one, conflict.other), "evidence does not decide")
 
 
-def settled(conflicts: Iterable[Conflict], playbook: Playbook, judge: Judge) -> Refined:
-    """What `judge` decides, conflict by conflict; those it does not decide stay open."""
-    delta, reasons, left, gone = [], [], [], set[str]()
+def settle_conflicts(conflicts: Iterable[Conflict], playbook: Playbook, judge: Judge) -> Refinement:
+    """Carry out what `judge` decides, conflict by conflict; conflicts that it does not decide stay open."""
+    delta, reasons, undecided, losers = [], [], [], set[str]()
     for conflict in conflicts:
         ids = (conflict.one, conflict.other)
-        if gone & set(ids) or any(playbook.bullets[name].status is not Status.ACTIVE for name in ids):
+        if losers.intersection(ids) or any(playbook.bullets[key].status is not Status.ACTIVE for key in ids):
             continue
-        found = judge(conflict)
-        if found is None:
-            left.append(conflict)
+        ruling = judge(conflict)
+        if ruling is None:
+            undecided.append(conflict)
             continue
-        for loser in found.losers:
+        for loser in ruling.losers:
             if not playbook.bullets[loser].pinned:
-                gone.add(loser)
+                losers.add(loser)
                 delta.append(Quarantine(loser))
                 winner = conflict.other if loser == conflict.one else conflict.one
-                reasons.append(f"contradicts {winner} ({conflict.why}): {found.why}")
-    return Refined(tuple(delta), tuple(reasons), tuple(left))
-
-
-def _newest(bullet: Bullet, proven: Mapping[str, int]) -> int | None:
-    return max((proven[name] for name in bullet.provenance if name in proven), default=None)
+                reasons.append(f"contradicts {winner} ({conflict.why}): {ruling.why}")
+    return Refinement(tuple(delta), tuple(reasons), tuple(undecided))

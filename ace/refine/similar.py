@@ -1,4 +1,4 @@
-"""When two bullets say the same thing, and when they speak of the same thing.
+"""Keys by which two bullets say the same thing, or speak of the same thing.
 
 Only the safest likeness counts: the same words, numbers and identifiers in whatever order. "Queue R7" and
 "queue R9", "use" and "do not use" stay apart.
@@ -8,30 +8,34 @@ from __future__ import annotations
 
 import re
 
+from ace.refine.lexicon import read_word_list
+
 _WORD = re.compile(r"'[^']*'|[\w.]*\w|[^\s\w.,:;'\"]+")
 
 
-def same_words(content: str) -> tuple[str, ...]:
-    """A key that is equal for contents with the same words: sorted, lower case except inside quotes."""
-    words = _WORD.findall(content)
-    return tuple(sorted(word if word.startswith("'") else word.lower() for word in words))
+def word_key(content: str) -> tuple[str, ...]:
+    """Return a key that is equal for contents with the same words: sorted, lower case except in quotes."""
+    words = []
+    for word in _WORD.findall(content):
+        words.append(word if word.startswith("'") else word.lower())
+    return tuple(sorted(words))
 
 
-def topic(content: str) -> tuple[str, ...]:
-    """What "words people use: what is used for them" is about: the words before the colon, else nothing."""
+def topic_key(content: str) -> tuple[str, ...]:
+    """Return the key of the words before the colon in "words people use: what is used for them"."""
     words, colon, _ = content.partition(":")
-    return same_words(words) if colon else ()
+    return word_key(words) if colon else ()
 
 
-def same_meaning(one: str, other: str) -> bool:
-    """Two lines "words people use: what is used for them" with the same end, whatever their words.
+def means_the_same(first: str, second: str) -> bool:
+    """Return whether two lines "words people use: what is used for them" have the same end.
 
-    The order of words counts here, "a > b" is not "b > a", but for the two sides of a join.
+    The order of words counts there ("a > b" is not "b > a"), except with a symmetric operator of the lexicon.
     """
-    meanings = [_ordered(content.partition(":")[2]) for content in (one, other)]
+    meanings = []
+    for content in (first, second):
+        words = _WORD.findall(content.partition(":")[2])
+        if read_word_list("symmetric").intersection(words):
+            words.sort()
+        meanings.append(words)
     return bool(meanings[0]) and meanings[0] == meanings[1]
-
-
-def _ordered(meaning: str) -> list[str]:
-    words = _WORD.findall(meaning)
-    return sorted(words) if "JOIN" in words else words

@@ -1,4 +1,4 @@
-"""Which bullets may say the same as a given one: an index to which bullets are added and from which they go.
+"""Index of bullets that may say the same as another. Bullets are added to it and go from it.
 
 Candidates only, cheap and too many; `conflict.compare` decides. They are the bullets with the same plain text
 and those whose vectors are nearest; without an embedder, those with the same words. Vectors are rows of one
@@ -11,15 +11,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ace.playbook.model import Bullet
-from ace.refine.conflict import plain
-from ace.refine.lesson_reading import read
-from ace.refine.words import faint
+from ace.refine.conflict import plain_text
+from ace.refine.lesson_reading import read_lesson
+from ace.refine.lexicon import load_lexicon
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from ace.llm.embedding import Embedder, Vectors
+
+    Likenesses = NDArray[np.float32]
 
 NEAR = 0.7  # cosine; paraphrases of one sentence are rarely further apart
 _MOST = 8  # candidates by vector
@@ -28,7 +30,7 @@ _FIRST = 256  # rows to begin with; then twice as many each time
 
 
 class Index:
-    """Live bullets in the order they were added. Not for several threads."""
+    """Hold live bullets in the order they were added. Not for several threads."""
 
     def __init__(self, bullets: Iterable[Bullet] = (), embed: Embedder | None = None) -> None:
         import numpy as np
@@ -36,8 +38,8 @@ class Index:
         self._embed = embed
         self._ids: list[str] = []  # by row
         self._rows: dict[str, int] = {}
-        self._texts: dict[str, str] = {}
-        self._alike: dict[object, dict[str, None]] = {}  # key -> ids
+        self._keys: dict[str, tuple[object, ...]] = {}  # bullets that say the same share one
+        self._ids_by_key: dict[object, dict[str, None]] = {}  # ordered
         self._alive: NDArray[np.bool_] = np.zeros(_FIRST, dtype=bool)
         self._vectors: Vectors | None = None
         self.add(bullets)
@@ -48,93 +50,81 @@ class Index:
     def __contains__(self, bullet_id: str) -> bool:
         return bullet_id in self._rows
 
-    def text(self, bullet_id: str) -> str:
-        """What the bullet said when it was added."""
-        return self._texts[bullet_id]
-
     def add(self, bullets: Iterable[Bullet]) -> None:
-        """Behind those that are there. One that is there already is put in again."""
-        new = tuple({bullet.id: bullet for bullet in bullets}.values())
-        self.remove(bullet.id for bullet in new)
+        """Add bullets behind those that are there. One that is there already moves to the end."""
+        new = {bullet.id: bullet.content for bullet in bullets}
+        self.remove(new)
         start = len(self._ids)
-        self._grow(start + len(new))
-        for bullet in new:
-            self._rows[bullet.id] = len(self._ids)
-            self._ids.append(bullet.id)
-            self._texts[bullet.id] = bullet.content
-            for key in self._keys(bullet.content):
-                self._alike.setdefault(key, {})[bullet.id] = None
-        self._alive[start : start + len(new)] = True
-        self._embedded([bullet.content for bullet in new], start)
+        for name, content in new.items():
+            self._rows[name] = len(self._ids)
+            self._ids.append(name)
+            keys: tuple[object, ...] = (plain_text(content),)
+            if self._embed is None:  # else vectors find the rest
+                keys += (read_lesson(content).words - load_lexicon().faint,)
+            self._keys[name] = keys
+            for key in keys:
+                self._ids_by_key.setdefault(key, {})[name] = None
+        self._store_rows(list(new.values()), start)
 
     def remove(self, ids: Iterable[str]) -> None:
-        """Unknown ids are passed over."""
+        """Remove bullets. Unknown ids are passed over."""
         for name in ids:
             row = self._rows.pop(name, None)
             if row is not None:
                 self._alive[row] = False
-                for key in self._keys(self._texts.pop(name)):
-                    self._alike[key].pop(name)
-
-    def query(self, content: str, most: int = _MOST) -> tuple[str, ...]:
-        """Ids of bullets that may say the same as a text, the likeliest first."""
-        alike = [name for key in self._keys(content) for name in self._alike.get(key, ())]
-        end = len(self._ids)
-        if self._vectors is not None and self._embed is not None:
-            likeness = self._vectors[:end] @ self._embed([content])[0]
-            alike += self._nearest(likeness, most)
-        return tuple(dict.fromkeys(alike))
+                for key in self._keys.pop(name):
+                    del self._ids_by_key[key][name]
 
     def before(self, ids: Sequence[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """Each of `ids`, in order of rows, with its candidates among the rows before it.
+        """Yield each of `ids`, in order of rows, with its candidates among the rows before it.
 
-        What is removed while this goes on is no candidate any more.
+        A bullet that is removed while this goes on is no candidate any more.
         """
-        ordered = sorted((name for name in ids if name in self._rows), key=self._rows.__getitem__)
+        ordered = sorted(set(self._rows).intersection(ids), key=self._rows.__getitem__)
         for start in range(0, len(ordered), _BLOCK):
             block = ordered[start : start + _BLOCK]
             rows = [self._rows[name] for name in block]
-            likeness = None if self._vectors is None else self._vectors[rows] @ self._vectors[: rows[-1]].T
+            likeness = None
+            if self._vectors is not None:
+                likeness = self._vectors[rows] @ self._vectors[: rows[-1]].T
             for place, (name, row) in enumerate(zip(block, rows, strict=True)):
                 if name not in self._rows:
                     continue
-                alike = [o for key in self._keys(self._texts[name]) for o in self._alike[key]]
-                found = [other for other in alike if self._rows[other] < row]
+                candidates: dict[str, None] = {}
+                for key in self._keys[name]:
+                    earlier = (alike for alike in self._ids_by_key[key] if self._rows[alike] < row)
+                    candidates.update(dict.fromkeys(earlier))
                 if likeness is not None:
-                    found += self._nearest(likeness[place, :row], _MOST)
-                yield name, tuple(dict.fromkeys(found))
+                    candidates.update(dict.fromkeys(self._nearest(likeness[place, :row])))
+                yield name, tuple(candidates)
 
-    def _keys(self, content: str) -> tuple[object, ...]:
-        if self._embed is not None:
-            return (plain(content),)
-        return plain(content), frozenset(word for word in read(content).words if not faint(word))
-
-    def _nearest(self, likeness: NDArray[np.float32], most: int) -> list[str]:
+    def _nearest(self, likeness: Likenesses) -> list[str]:
+        """Return the ids of the rows that are near enough, the nearest first and no more than `_MOST`."""
         import numpy as np
 
         near = np.flatnonzero(likeness >= NEAR)
         near = near[self._alive[near]]
-        if len(near) > most:
-            near = near[np.argpartition(-likeness[near], most)[:most]]
-        return [self._ids[row] for row in sorted(near.tolist(), key=lambda row: (-likeness[row], row))]
+        if len(near) > _MOST:
+            near = near[np.argpartition(-likeness[near], _MOST)[:_MOST]]
+        nearest_first = sorted(near.tolist(), key=lambda row: (-likeness[row], row))
+        return [self._ids[row] for row in nearest_first]
 
-    def _grow(self, size: int) -> None:
+    def _store_rows(self, texts: list[str], start: int) -> None:
+        """Mark the new rows as alive and store their vectors; both tables double when they are full."""
         import numpy as np
 
-        if size > len(self._alive):
-            more = np.zeros(max(size, 2 * len(self._alive)), dtype=bool)
-            more[: len(self._alive)] = self._alive
-            self._alive = more
-
-    def _embedded(self, texts: list[str], start: int) -> None:
-        import numpy as np
-
+        end = start + len(texts)
+        if end > len(self._alive):
+            alive = np.zeros(max(end, 2 * len(self._alive)), dtype=bool)
+            alive[: len(self._alive)] = self._alive
+            self._alive = alive
+        self._alive[start:end] = True
         if self._embed is None or not texts:
             return
-        made = self._embed(texts)
-        if self._vectors is None or start + len(made) > len(self._vectors):
-            grown = np.zeros((len(self._alive), made.shape[1]), dtype=np.float32)
+        vectors = self._embed(texts)
+        if self._vectors is None or end > len(self._vectors):
+            table = np.zeros((len(self._alive), vectors.shape[1]), dtype=np.float32)
             if self._vectors is not None:
-                grown[: len(self._vectors)] = self._vectors
-            self._vectors = grown
-        self._vectors[start : start + len(made)] = made
+                table[: len(self._vectors)] = self._vectors
+            self._vectors = table
+        self._vectors[start:end] = vectors

@@ -1,4 +1,4 @@
-"""Whether a lesson repeats a text that nobody vouches for, instead of what labels show. Pure heuristics.
+"""Find sentences of a lesson that repeat a text nobody vouches for, instead of what labels show. Pure.
 
 A lesson in the form "words people use: what stands for them" takes its words from the question; that is what
 they are for. It repeats a text when more than that comes from there: five words in a row outside such a
@@ -10,89 +10,113 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from itertools import chain
 
-# A letter of a script without spaces; else words, names with dots and numbers, whole.
-_TOKEN = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]|[^\\W_]+(?:[._'\u2019][^\\W_]+)*")
-_SENTENCE = re.compile("(?<=[.!?;\u3002\uff01\uff1f])\\s+|\n+")
-_RUN = 5  # words
-_HEAD = 7  # in a row, of the question that a lesson is about
-_FOREIGN = 4  # and of anything else
-_FEW = 3  # of what a sentence says: fewer may be alike by chance
-_MOST = 0.6
-_STEM = 5  # letters
-_LITTLE = frozenset(
-    _TOKEN.findall(
-        "a an and are as at be been by can do does for from had has have how if in is it its many of on or"
-        " that the their them then there these they this to was were what when where which who whose will"
-        " with you your"
-    )
-)
+from ace.text.splitting import SENTENCE_ENDS, split_sentences, split_words
+from ace.text.stems import stem_word
+from ace.text.word_lists import CLOSED_CLASSES, stop_words
+
+_RUN = 5  # words in a row
+_HEAD_RUN = 7  # in a row, of the question that a lesson is about
+_FOREIGN_RUN = 4  # and of any other text
+_FEW = 3  # words of a sentence: fewer may be alike by chance
+_MOST = 0.6  # of the words of a sentence
+# Letters. A lesson can be in any language, and a prefix joins more forms than a stem: the rule stays strict.
+_PREFIX = 5
 _CLAIM = re.compile(
     r"\b(?:must|should|shall|always|never|needs? no|need not|instead|allowed|exempt|free of)\b", re.IGNORECASE
 )
 
+Gram = tuple[str, ...]
 
-def copied(lesson: str, question: str, others: Iterable[str] = (), vouched: Iterable[str] = ()) -> str:
-    """The first sentence of a lesson that repeats the question or one of the `others`, or nothing.
 
-    `vouched`: what labels and the environment's own names say. What stands there is not repeated.
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """Hold what a lesson may have copied from, and what it may say.
+
+    `head_runs` may not stand in a head, `runs` nowhere else. `words` are stems of anybody's words,
+    `label_words` stems that only labels have, `labels` the words of each label.
     """
-    asked, told, right = tokens(question), [*map(tokens, others)], [*map(tokens, vouched)]
-    known = set(_grams(right, _RUN))
-    words = {_stem(word) for text in (asked, *told) for word in text}
-    sources = _Sources(
-        heads=set(_grams([asked], _HEAD)) | set(_grams(told, _FOREIGN)) - set(_grams([asked], _FOREIGN)),
-        runs=set(_grams([asked, *told], _RUN)) - known,
-        words=words,
-        own={_stem(word) for text in right for word in text} - words,
-        right=right,
-    )
-    found = (sentence.strip() for sentence in _SENTENCE.split(lesson) if _repeats(sentence, sources))
-    return next(found, "")
 
-
-class _Sources(NamedTuple):
-    """Runs of words that no head may have, and nothing else; words of anybody, and words of labels alone."""
-
-    heads: set[tuple[str, ...]]
-    runs: set[tuple[str, ...]]
+    head_runs: set[Gram]
+    runs: set[Gram]
     words: set[str]
-    own: set[str]
-    right: Sequence[list[str]]
+    label_words: set[str]
+    labels: Sequence[list[str]]
 
 
-def tokens(text: str) -> list[str]:
-    return _TOKEN.findall(text.casefold())
+def find_copied_sentence(
+    lesson: str, question: str, others: Iterable[str] = (), vouched: Iterable[str] = ()
+) -> str:
+    """Return the first sentence of a lesson that repeats the question or one of the `others`, or "".
+
+    `vouched` is what labels and the environment's own names say: what stands there is not repeated.
+    """
+    sources = _collect_sources(
+        _split_into_tokens(question),
+        list(map(_split_into_tokens, others)),
+        list(map(_split_into_tokens, vouched)),
+    )
+    # An abbreviation would join two sentences, and hide the second among the words of the first.
+    for sentence in split_sentences(lesson, ends=f"{SENTENCE_ENDS};", abbreviations=False):
+        if _repeats(sentence, sources):
+            return sentence
+    return ""
+
+
+def _collect_sources(
+    question: list[str], others: Sequence[list[str]], labels: Sequence[list[str]]
+) -> _Sources:
+    heard = [question, *others]
+    words = _stem_all(chain.from_iterable(heard))
+    label_words = _stem_all(chain.from_iterable(labels))
+    foreign_runs = set(_list_grams(others, _FOREIGN_RUN)) - set(_list_grams([question], _FOREIGN_RUN))
+    return _Sources(
+        head_runs=set(_list_grams([question], _HEAD_RUN)) | foreign_runs,
+        runs=set(_list_grams(heard, _RUN)) - set(_list_grams(labels, _RUN)),
+        words=words,
+        label_words=label_words - words,
+        labels=labels,
+    )
 
 
 def _repeats(sentence: str, sources: _Sources) -> bool:
-    everything = tokens(sentence)
-    if _stands_in(everything, sources.right):
+    words = _split_into_tokens(sentence)
+    if _is_part_of(words, sources.labels):
         return False
     head, colon, meaning = sentence.partition(":")
-    said = tokens(meaning if colon else sentence)
-    anchored = any(_stem(word) in sources.own for word in said) or _stands_in(said, sources.right)
-    if colon and anchored and not _CLAIM.search(head):
-        return _has(tokens(head), sources.heads) or _has(said, sources.runs)
-    if _has(everything, sources.runs):
+    claim = _split_into_tokens(meaning) if colon else words
+    from_label = bool(_stem_all(claim) & sources.label_words) or _is_part_of(claim, sources.labels)
+    if colon and from_label and not _CLAIM.search(head):
+        head_words = _split_into_tokens(head)
+        return _has_run(head_words, sources.head_runs) or _has_run(claim, sources.runs)
+    if _has_run(words, sources.runs):
         return True
-    told = {_stem(word) for word in everything if word not in _LITTLE}
-    return not anchored and len(told & sources.words) >= max(_FEW, _MOST * len(told))
+    small_words = stop_words("english", *CLOSED_CLASSES)
+    stems = _stem_all(word for word in words if word not in small_words)
+    return not from_label and len(stems & sources.words) >= max(_FEW, _MOST * len(stems))
 
 
-def _has(said: list[str], runs: set[tuple[str, ...]]) -> bool:
-    return any(run in runs for size in {len(run) for run in runs} for run in _grams([said], size))
+def _has_run(words: list[str], runs: set[Gram]) -> bool:
+    sizes = {len(run) for run in runs}
+    return any(gram in runs for size in sizes for gram in _list_grams([words], size))
 
 
-def _stands_in(said: list[str], right: Iterable[list[str]]) -> bool:
-    """A meaning is, word for word, a part of what labels show."""
-    return bool(said) and any(tuple(said) in set(_grams([text], len(said))) for text in right)
+def _is_part_of(words: list[str], texts: Iterable[list[str]]) -> bool:
+    """Return whether words stand, in a row, in one of the texts."""
+    return bool(words) and any(tuple(words) in set(_list_grams([text], len(words))) for text in texts)
 
 
-def _grams(texts: Iterable[Sequence[str]], size: int) -> Iterator[tuple[str, ...]]:
-    return (tuple(text[at : at + size]) for text in texts for at in range(len(text) - size + 1))
+def _list_grams(texts: Iterable[Sequence[str]], size: int) -> Iterator[Gram]:
+    for text in texts:
+        for start in range(len(text) - size + 1):
+            yield tuple(text[start : start + size])
 
 
-def _stem(word: str) -> str:
-    return word[:_STEM] if word.isalpha() else word
+def _split_into_tokens(text: str) -> list[str]:
+    return split_words(text, whole_names=True)
+
+
+def _stem_all(words: Iterable[str]) -> set[str]:
+    return {stem_word(word, prefix=_PREFIX) for word in words}

@@ -1,9 +1,9 @@
-"""Whether a text asks to be obeyed, and why one would say so. Heuristics on texts, as defence in depth. Pure.
+"""Find out whether a text asks to be obeyed. Heuristics on texts, as defence in depth. Pure.
 
 A lesson says how the work is done. It has no reason to speak of instructions, of its own standing, of what a
-model is to hide, or to carry markup. What does is held until a person has read it. The expressions are in
-suspicious.toml. A false rule in plain words ("refunds need no approval") cannot be told from a true one here:
-see `ace.methods.ace.admission`.
+model is to hide, or to carry markup. A text that does waits until a person has read it. The expressions are
+in suspicious.toml. A false rule in plain words ("refunds need no approval") cannot be told from a true one
+here: see `ace.methods.ace.admission`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import tomllib
 from functools import cache
 from importlib.resources import files
 
-from ace.safety.markup import CONTROL
-from ace.text.lookalike import SELECTORS, masked, plain
+from ace.safety.markup import compile_markup
+from ace.text.lookalike import SELECTORS, find_mixed_word, normalize_lookalikes
 from ace.text.unicode import HIDDEN
 
-# What turns the direction of text, and the tag characters that spell out what nobody sees.
-_TURNED = re.compile("[\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
+# Characters that turn the direction of text, and tag characters, which spell out what nobody sees.
+_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
 _ENCODED = re.compile(
     r"(?<![\w/+.-])(?=[\w+]*[A-Z])(?=[\w+]*[a-z])(?=[\w+]*\d)[A-Za-z0-9+]{24,}"
     r"|(?:\\x[0-9a-fA-F]{2}){6}|(?:\b[0-9a-fA-F]{2} ){12}|(?:&#x?[0-9a-fA-F]+;){6}|(?:%[0-9a-fA-F]{2}){8}"
@@ -26,33 +26,39 @@ _ENCODED = re.compile(
     r"|(?i:\bdecode\b[^.\n]{0,40}\b(?:and|then) (?:follow|execute|obey|run|do)\b)"
     r"|(?i:\b(?:base64|rot-?13|hex)\b[^.\n]{0,40}\b(?:follow|execute|obey)\b)"
 )
-_MARKUP = "markup of a prompt or a tool call"
 
 
-def suspicion(text: str) -> str:
-    """Why a text may not become a lesson before a person has read it, or nothing."""
-    if _TURNED.search(text) or SELECTORS.search(text):
+def find_suspicion(text: str) -> str:
+    """Return why a text may not become a lesson before a person has read it, or ""."""
+    if _TURNING.search(text) or SELECTORS.search(text):
         return "characters that hide or turn text"
     text = HIDDEN.sub("", text)
-    if word := masked(text):
+    if word := find_mixed_word(text):
         return f"{word!r:.40} is written in letters of two scripts"
-    text = plain(text)
-    if CONTROL.search(text):
-        return _MARKUP
+    text = normalize_lookalikes(text)
+    if compile_markup().search(text):
+        return "markup of a prompt or a tool call"
     if _ENCODED.search(text):
         return "encoded text"
-    return next((reason for reason, said in _expressions().items() if any(s.search(text) for s in said)), "")
+    for reason, expressions in _compile_expressions().items():
+        if any(expression.search(text) for expression in expressions):
+            return reason
+    return ""
 
 
 @cache
-def _expressions() -> dict[str, tuple[re.Pattern[str], ...]]:
-    """Reason -> expressions, in the file's order."""
-    told = tomllib.loads(files("ace.safety").joinpath("suspicious.toml").read_text("utf-8"))
-    words: dict[str, str] = told.pop("words")
-    return {reason: tuple(_compiled(s, words) for s in part["says"]) for reason, part in told.items()}
-
-
-def _compiled(said: str, words: dict[str, str]) -> re.Pattern[str]:
-    for name, meaning in words.items():
-        said = said.replace(f"<{name}>", meaning)
-    return re.compile(said, re.IGNORECASE | re.MULTILINE)
+def _compile_expressions() -> dict[str, tuple[re.Pattern[str], ...]]:
+    """Map each reason to its expressions, in the file's order."""
+    text = files("ace.safety").joinpath("suspicious.toml").read_text("utf-8")
+    tables = tomllib.loads(text)
+    words: dict[str, str] = tables.pop("words")
+    compiled: dict[str, tuple[re.Pattern[str], ...]] = {}
+    for reason, table in tables.items():
+        expressions: list[str] = table["says"]
+        patterns: list[re.Pattern[str]] = []
+        for expression in expressions:
+            for name, meaning in words.items():
+                expression = expression.replace(f"<{name}>", meaning)
+            patterns.append(re.compile(expression, re.IGNORECASE | re.MULTILINE))
+        compiled[reason] = tuple(patterns)
+    return compiled

@@ -1,84 +1,84 @@
-"""What gives a prompt its structure, and must not come out of a text: breaking it by a space. Pure.
+"""Break what gives a prompt its structure, where it comes out of a text. Pure.
 
-Chat templates (ChatML, Llama, Gemma, Mistral, DeepSeek, Qwen, Phi, Command-R, GPT-OSS), the markup of tool
-calls, ids of bullets, and the lines that our own prompts are made of. A model reads a broken one as text.
-Ordinary text has none of it and stays as it is, byte for byte.
+Chat templates, the markup of tool calls, ids of bullets, and the lines that our own prompts are made of lose
+their form by one space: a model reads a broken one as text. The forms are in markup.toml. Ordinary text has
+none of them and stays as it is, byte for byte.
 """
 
 from __future__ import annotations
 
 import re
+import tomllib
+from functools import cache
+from importlib.resources import files
 
-from ace.text.lookalike import SELECTORS, skeleton
+from ace.text.lookalike import SELECTORS, build_skeleton
 from ace.text.unicode import HIDDEN
 
-_TAGS = (
-    "s|bos|eos|pad|unk|mask|think|sop|eop|tools?|system|assistant|human|tool_(?:call|response|calls|use|result)s?"
-    r"|(?:start|end)_of_(?:turn|image)|fim_\w{1,16}|function_(?:call|results?)s?|(?:antml:)?invoke"
-)
-# <|im_start|> and its full-width form; <s>, </tool_call>; <function=..., <invoke name=...; <<SYS>>; [INST];
-# [orders-3fa91c2e].
-CONTROL = re.compile(
-    r"<(?=\|[^<>\n]{0,64}\|>)"
-    rf"|<(?=/?(?:{_TAGS})>)"
-    r"|<(?=(?:function|parameter|tool|tool_call|invoke|antml:invoke)(?:=|[ ]name=))"
-    r"|<(?=</?SYS>>)"
-    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_(?:CALLS|RESULTS|CONTENT))\])"
-    r"|\[(?=/?(?:ARGS|CALL_ID|THINK|IMG|gMASK)\])"
-    r"|\[(?=[a-z0-9]+(?:-[a-z0-9]+)*-[0-9a-f]{8}\])",
-    re.IGNORECASE,
-)
-_CALL = re.compile(r'"(?=(?:arguments|parameters|tool_calls|function_call)"\s*:)')
-_CALLED = re.compile(r'"(?:name|function)"\s*:')
-_OURS = (
-    "What you have learned about this task|Used|Question|Not known|Known already|Wrong answer|Right answer"
-    "|Right SQL|Its outcome|It stands in what was found|No page says|This lesson did not help"
-    "|This did not help|Cannot be used|Lessons|With these lessons this went wrong|It lacks"
-)
-_OURS_IN_SENTENCES = "Also learned about this task|Found for this question"
-_HEADING = re.compile(
-    rf"^(?=[ \t]*(?:(?:{_OURS})[ \t]*[:;(]|(?:{_OURS_IN_SENTENCES})[ \t]*[.,:;(]))",
-    re.IGNORECASE | re.MULTILINE,
-)
-_RISKY = re.compile(r'[<\[]|"(?:name|function)"')
+_BULLET_ID = r"\[(?=[a-z0-9]+(?:-[a-z0-9]+)*-[0-9a-f]{8}\])"  # [orders-3fa91c2e]
+_ARGUMENTS = re.compile(r'"(?=(?:arguments|parameters|tool_calls|function_call)"\s*:)')
+_FUNCTION = re.compile(r'"(?:name|function)"\s*:')
+_RISKY = re.compile(r'[<\[]|"(?:name|function)"')  # ASCII text without any of these holds no markup
 
 
 def neutralise(text: str) -> str:
-    """Text from anywhere, made safe to stand inside one list item of a prompt."""
+    """Return text from anywhere, made safe to stand inside one list item of a prompt."""
     lines = (SELECTORS.sub("", HIDDEN.sub("", line)).rstrip() for line in text.splitlines())
-    return broken("\n  ".join(filter(None, lines)))
+    return break_markup("\n  ".join(filter(None, lines)))
 
 
-def defused(text: str) -> str:
-    """Text that is the whole of a message, its lines as they are: only what acts on a template is broken."""
-    return broken(SELECTORS.sub("", HIDDEN.sub("", text.replace("\r\n", "\n"))))
+def defuse_markup(text: str) -> str:
+    """Return text that is the whole of a message: its lines stay, only what acts on a template is broken."""
+    return break_markup(SELECTORS.sub("", HIDDEN.sub("", text.replace("\r\n", "\n"))))
 
 
-def broken(text: str) -> str:
-    """The text with a space inside whatever would act as structure."""
-    if not text.isascii():
-        text = _broken_lookalikes(text)
-    elif not _RISKY.search(text):
-        return text
+def break_markup(text: str) -> str:
+    """Return the text with a space inside whatever would act as structure, in plain signs or lookalikes."""
+    if text.isascii():
+        if not _RISKY.search(text):
+            return text
+        text = compile_markup().sub(lambda opening: f"{opening[0]} ", text)
     else:
-        text = CONTROL.sub(lambda found: f"{found[0]} ", text)
-    return _CALL.sub('" ', text) if _CALLED.search(text) else text
+        skeleton, places = build_skeleton(text)
+        cuts = [places[opening.start()] + 1 for opening in compile_markup().finditer(skeleton)]
+        text = " ".join(text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True))
+    return _ARGUMENTS.sub('" ', text) if _FUNCTION.search(text) else text
 
 
-def quoted(text: str) -> str:
-    """The text with a ">" before each of its lines, the first too, that reads as one of our own prompts."""
-    return _HEADING.sub("> ", text)
+def quote_headings(text: str) -> str:
+    """Return the text with a ">" before each of its lines that reads as a line of our own prompts."""
+    return _compile_headings().sub("> ", text)
 
 
-def headless(text: str) -> str:
-    """The same, but for the first line, which stands behind something of ours."""
+def quote_later_headings(text: str) -> str:
+    """Return the same, but with the first line as it is: it stands behind something of ours."""
     first, line_break, rest = text.partition("\n")
-    return f"{first}{line_break}{quoted(rest)}"
+    return f"{first}{line_break}{quote_headings(rest)}"
 
 
-def _broken_lookalikes(text: str) -> str:
-    """Found in the plain form, broken in the text itself."""
-    form, places = skeleton(text)
-    cuts = [places[found.start()] + 1 for found in CONTROL.finditer(form)]
-    parts = [text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
-    return " ".join(parts)
+@cache
+def compile_markup() -> re.Pattern[str]:
+    """Return the pattern of the character that opens a piece of markup."""
+    forms = _read_forms()
+    patterns = (
+        r"<(?=\|[^<>\n]{0,64}\|>)",  # <|im_start|>
+        rf"<(?=/?(?:{'|'.join(forms['tags'])})>)",  # <s>, </tool_call>
+        rf"<(?=(?:{'|'.join(forms['calls'])})(?:=|[ ]name=))",  # <function=..., <invoke name=...
+        r"<(?=</?SYS>>)",  # <<SYS>>
+        rf"\[(?=/?(?:{'|'.join(forms['brackets'])})\])",  # [INST]
+        _BULLET_ID,
+    )
+    return re.compile("|".join(patterns), re.IGNORECASE)
+
+
+@cache
+def _compile_headings() -> re.Pattern[str]:
+    forms = _read_forms()
+    headings, sentences = "|".join(forms["headings"]), "|".join(forms["sentences"])
+    pattern = rf"^(?=[ \t]*(?:(?:{headings})[ \t]*[:;(]|(?:{sentences})[ \t]*[.,:;(]))"
+    return re.compile(pattern, re.IGNORECASE | re.MULTILINE)
+
+
+@cache
+def _read_forms() -> dict[str, list[str]]:
+    return tomllib.loads(files("ace.safety").joinpath("markup.toml").read_text("utf-8"))

@@ -1,16 +1,17 @@
 """One SQLite file for each playbook: its versions and branches, and the runs that made them."""
 
 from ace.runs.records import (
+    AnswerFeedback,
     Branch,
     Commit,
     Forgotten,
     Imported,
     MemoryProposal,
+    MemoryRule,
     Problem,
     Proposal,
     Reason,
     Run,
-    Said,
     Step,
     Tag,
     Touch,
@@ -20,17 +21,18 @@ from ace.store.integrity.backup import restore
 from ace.store.store import Ref, Store
 
 __all__ = [
+    "AnswerFeedback",
     "Branch",
     "Commit",
     "Forgotten",
     "Imported",
     "MemoryProposal",
+    "MemoryRule",
     "Problem",
     "Proposal",
     "Reason",
     "Ref",
     "Run",
-    "Said",
     "Step",
     "Store",
     "Tag",

@@ -1,4 +1,4 @@
-"""The ids bullets have in other tools' files.
+"""Rows of aliases: the ids that bullets have in other tools' files.
 
 Functions over a connection that is already inside a transaction.
 """
@@ -21,7 +21,7 @@ _READ = """SELECT source, alias, bullet, section, content_hash, helpful, harmful
 
 
 def m004_aliases(db: Database) -> None:
-    """The ids bullets have in other tools' files."""
+    """Create the table of aliases."""
     db.execute(
         """CREATE TABLE aliases (              -- the ids bullets have in files they were imported from
     source TEXT NOT NULL,              -- the file's name
@@ -38,10 +38,10 @@ def m004_aliases(db: Database) -> None:
 
 
 def add(db: sqlite3.Connection, aliases: Iterable[Alias]) -> None:
-    """New ones, and what a file says now of those it had before."""
+    """Store new aliases, and replace those that the same file has brought before."""
     checked_rows.insert(db, "aliases", [astuple(alias) for alias in aliases], key="source, alias")
 
 
 def read(db: sqlite3.Connection) -> list[Alias]:
-    """In the order they were first stored."""
+    """Return the aliases in the order in which they were first stored."""
     return [Alias(*row) for row in db.execute(_READ)]

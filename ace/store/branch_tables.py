@@ -12,7 +12,7 @@ from ace.playbook.codec import delta_from_json
 from ace.playbook.delta import apply, touched
 from ace.playbook.model import Bullet, Playbook
 from ace.store import checked_rows
-from ace.store.sqlite_text import to_json
+from ace.store.sqlite_text import read_column, to_json
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -99,7 +99,7 @@ ORDER BY number DESC, operations.position""",
 
 
 def m003_branches(database: Database) -> None:
-    """The history becomes branch `main`. Foreign keys are off while tables are replaced."""
+    """Turn the history into branch `main`. Foreign keys are off while tables are replaced."""
     db = database.conn
     for statement in ("DROP VIEW history", "DROP VIEW head_bullets", *TABLES, *COPIES):
         db.execute(statement)
@@ -115,28 +115,30 @@ def m003_branches(database: Database) -> None:
     for table in UNSEALED:
         db.execute(f"ALTER TABLE {table} ADD COLUMN checksum TEXT NOT NULL DEFAULT ''")
     for table in (*UNSEALED, "branches", "versions"):
-        checked_rows.seal(db, table)
+        checked_rows.fill_checksums(db, table)
 
 
 def _derive(db: sqlite3.Connection) -> None:
-    """Fold the history; note what each version made of the bullets it touched."""
+    """Fold the history, and write down what each version made of the bullets it touched."""
     playbook = Playbook()
+    listed = "SELECT operation FROM operations WHERE version = ? ORDER BY position"
     for (number,) in db.execute("SELECT number FROM versions ORDER BY number").fetchall():
-        sql = "SELECT operation FROM operations WHERE version = ? ORDER BY position"
-        delta = delta_from_json(f"[{','.join(text for (text,) in db.execute(sql, [number]))}]")
-        before, (playbook, _) = playbook, apply(playbook, delta)
-        ids = sorted({bullet for operation in delta for bullet in touched(operation)})
-        states = [_state(number, playbook.bullets[name]) for name in ids if name in playbook.bullets]
-        db.executemany("INSERT INTO bullet_history VALUES (?, ?, 'main', ?, ?, ?, ?, ?, ?, ?, ?)", states)
-        known = len(before.section_names)
-        names = enumerate(playbook.section_names[known:], known)
-        db.executemany(
-            "INSERT INTO new_sections VALUES ('main', ?, ?, ?)", [(at, name, number) for at, name in names]
-        )
-        end = playbook.next_position
-        db.execute("UPDATE new_versions SET next_position = ? WHERE number = ?", [end, number])
+        operations = read_column(db, listed, [number])
+        delta = delta_from_json(f"[{','.join(operations)}]")
+        before = playbook
+        playbook, _ = apply(before, delta)
+        for name in sorted({bullet for operation in delta for bullet in touched(operation)}):
+            if name in playbook.bullets:
+                state = _to_row(number, playbook.bullets[name])
+                db.execute("INSERT INTO bullet_history VALUES (?, ?, 'main', ?, ?, ?, ?, ?, ?, ?, ?)", state)
+        first = len(before.section_names)
+        for place, name in enumerate(playbook.section_names[first:], start=first):
+            db.execute("INSERT INTO new_sections VALUES ('main', ?, ?, ?)", (place, name, number))
+        place = playbook.next_position
+        db.execute("UPDATE new_versions SET next_position = ? WHERE number = ?", [place, number])
 
 
-def _state(number: int, b: Bullet) -> tuple[object, ...]:
-    told = b.section, b.content, to_json(b.provenance), b.status.value
-    return (number, b.id, *told, b.pinned, b.helpful, b.harmful, b.position)
+def _to_row(number: int, bullet: Bullet) -> tuple[object, ...]:
+    text = (bullet.section, bullet.content, to_json(bullet.provenance))
+    state = (bullet.status.value, bullet.pinned, bullet.helpful, bullet.harmful, bullet.position)
+    return (number, bullet.id, *text, *state)

@@ -1,4 +1,4 @@
-"""The journal of model calls: written as they end, so that a run that dies pays for none twice.
+"""The journal of model calls, each written when it ends, so that a run that dies pays for none twice.
 
 It has a connection of its own, because calls end in many threads and a store belongs to one.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ace.store import call_rows
-from ace.store.connection import for_many_threads, transaction, typed_errors
+from ace.store.connection import connect_shared, transaction, typed_errors
 
 if TYPE_CHECKING:
     from ace.llm.client import Reply
@@ -23,7 +23,7 @@ _WAIT = 60.0  # seconds: a reply that was paid for is worth waiting for another 
 
 
 class CallJournal:
-    """The calls of one run: those of steps that were cut off can be found, new ones are written."""
+    """Write the calls of one run, and find the replies to calls of steps that were cut off."""
 
     def __init__(self, path: Path, run: int, paid: Mapping[Key, Reply]) -> None:
         self._path, self._run, self._paid = path, run, paid
@@ -34,42 +34,46 @@ class CallJournal:
 
     @classmethod
     def open(cls, db: sqlite3.Connection, path: Path, run: int) -> CallJournal:
-        """`db`: a connection inside a transaction, to read what is there."""
-        return cls(path, run, call_rows.replies_cut_off(db, run))
+        """Open a run's journal. `db`: a connection inside a transaction, to read the earlier replies."""
+        return cls(path, run, call_rows.read_uncommitted_replies(db, run))
 
     def find(self, key: Key) -> Reply | None:
+        """Return the reply to a call of a step that was cut off, or None."""
         return self._paid.get(key)
 
     def write(self, call: Call) -> None:
-        """Durable when this returns. A call that ends after `close` is still kept.
+        """Store a call durably before returning, even after `close`.
 
-        Calls that end while another is being written are written together: a slow disk is waited for once.
+        Calls that end while another is being written are written together, so that they wait for a slow disk
+        only once.
         """
         self._waiting.append(call)
         with self._lock:
             together = [self._waiting.popleft() for _ in range(len(self._waiting))]
-            if not together:  # somebody else has written it by now
+            if not together:  # another thread has written it by now
                 return
             try:
                 self._commit(together)
             except BaseException:
-                self._waiting.extendleft(reversed(together))  # for the others, who are told on their turn
+                self._waiting.extendleft(reversed(together))  # their own threads raise on their turn
                 raise
 
+    def close(self) -> None:
+        """Close the connection. A call that ends later opens it again for a moment."""
+        with self._lock:
+            self._closed = True
+            self._disconnect()
+
     def _commit(self, together: Sequence[Call]) -> None:
-        db = self._db = self._db or for_many_threads(self._path, timeout=_WAIT)
+        if self._db is None:
+            self._db = connect_shared(self._path, timeout=_WAIT)
         try:
-            with transaction(db, self._path, write=True):
+            with transaction(self._db, self._path, write=True) as db:
                 for call in together:
                     call_rows.add(db, self._run, call)
         finally:
             if self._closed:
                 self._disconnect()
-
-    def close(self) -> None:
-        with self._lock:
-            self._closed = True
-            self._disconnect()
 
     def _disconnect(self) -> None:
         if self._db is not None:

@@ -1,4 +1,4 @@
-"""Rows of model calls: one for each request that came to an end.
+"""Rows of model calls: one for each request that has ended.
 
 Functions over a connection that is already inside a transaction.
 """
@@ -14,10 +14,10 @@ from ace.store import checked_rows
 from ace.store.sqlite_text import to_json, to_text
 
 if TYPE_CHECKING:
-    # Imported where they are made, because with `ace.llm` comes pydantic, and reading a playbook needs none.
+    # Imported where they are built: `ace.llm` imports pydantic, which reading a playbook does not need.
     from sqlite_utils import Database
 
-    from ace.llm.client import Reply
+    from ace.llm.client import FinishReason, Reply
     from ace.llm.journal import Call, Key
 
 TABLES = (
@@ -57,57 +57,86 @@ _CUT_OFF = _READ + _NOT_COMMITTED + _IN_ORDER
 
 
 def m005_calls(db: Database) -> None:
-    """The journal of model calls."""
+    """Create the journal of model calls."""
     for statement in TABLES:
         db.execute(statement)
 
 
-def of_run(db: sqlite3.Connection, run: int) -> list[Call]:
-    """In the order they ended, without what was said: `text` is empty, or None where the request failed."""
-    return [_call(row) for row in db.execute(_OF_RUN, {"run": run})]
+def read_calls(db: sqlite3.Connection, run: int) -> list[Call]:
+    """Return a run's calls in the order in which they ended, without the replies.
+
+    `text` is empty, or None where the request failed.
+    """
+    return [_from_row(row) for row in db.execute(_OF_RUN, {"run": run})]
 
 
-def replies_cut_off(db: sqlite3.Connection, run: int) -> dict[Key, Reply]:
-    """What models said in steps of a run that were not committed."""
-    return {call.key: _reply(call) for call in map(_call, db.execute(_CUT_OFF, {"run": run}))}
+def read_uncommitted_replies(db: sqlite3.Connection, run: int) -> dict[Key, Reply]:
+    """Return the replies of models in steps of a run that were cut off before they were committed."""
+    from ace.llm.client import FinishReason, Reply
+
+    replies = {}
+    for row in db.execute(_CUT_OFF, {"run": run}):
+        call = _from_row(row)
+        replies[call.key] = Reply(
+            text=call.text or "",
+            parsed=None,
+            usage=call.usage,
+            finish_reason=FinishReason.of(call.finish_reason),
+            faults=call.faults,
+        )
+    return replies
 
 
 def add(db: sqlite3.Connection, run: int, call: Call) -> None:
-    checked_rows.insert(db, "calls", [_row(run, call)])
+    """Append a call to a run."""
+    key, usage = call.key, call.usage
+    row = (
+        run,
+        key.step,
+        to_text(call.phase),
+        to_text(key.sample),
+        key.role,
+        to_text(call.model),
+        key.request,
+        key.occurrence,
+        None if call.text is None else to_json(call.text),
+        call.finish_reason,
+        to_text(call.error),
+        to_json([asdict(fault) for fault in call.faults]),
+        usage.calls,
+        usage.prompt_tokens,
+        usage.cached_tokens,
+        usage.completion_tokens,
+        None if usage.cost is None else float(usage.cost),  # REAL: a whole number would not read back as one
+        float(call.started),
+        float(usage.seconds),
+    )
+    checked_rows.insert(db, "calls", [row])
 
 
-def _row(run: int, call: Call) -> tuple[Any, ...]:
-    key, used = call.key, call.usage
-    where = run, key.step, to_text(call.phase), to_text(key.sample), key.role, to_text(call.model)
-    said = None if call.text is None else to_json(call.text)
-    asked = key.request, key.occurrence, said, call.finish_reason, to_text(call.error)
-    met = to_json([asdict(fault) for fault in call.faults])
-    tokens = used.calls, used.prompt_tokens, used.cached_tokens, used.completion_tokens
-    cost = None if used.cost is None else float(used.cost)  # REAL: a whole number would not read back as one
-    return (*where, *asked, met, *tokens, cost, float(call.started), float(used.seconds))
-
-
-def _call(row: tuple[Any, ...]) -> Call:
+def _from_row(row: tuple[Any, ...]) -> Call:
+    """Read a row of `_READ`."""
     from ace.llm.client import Usage
     from ace.llm.faults import Fault
     from ace.llm.journal import Call, Key
 
-    step, sample, role, request, occurrence, phase, model, reply, finish, error, faults, *used = row
-    calls, prompt, cached, completion, cost, started, seconds = used
+    step, sample, role, request, occurrence, phase, model, reply, finish, error, faults, *usage = row
+    calls, prompt, cached, completion, cost, started, seconds = usage
     return Call(
-        Key(step, sample, role, request, occurrence),
-        phase,
-        model,
-        None if reply is None else json.loads(reply),
-        finish,
-        error,
-        Usage(calls, prompt, cached, completion, seconds, cost),
-        tuple(Fault(**fault) for fault in json.loads(faults)),
-        started,
+        key=Key(step, sample, role, request, occurrence),
+        phase=phase,
+        model=model,
+        text=None if reply is None else json.loads(reply),
+        finish_reason=finish,
+        error=error,
+        usage=Usage(
+            calls=calls,
+            prompt_tokens=prompt,
+            cached_tokens=cached,
+            completion_tokens=completion,
+            seconds=seconds,
+            cost=cost,
+        ),
+        faults=tuple(Fault(**fault) for fault in json.loads(faults)),
+        started=started,
     )
-
-
-def _reply(call: Call) -> Reply:
-    from ace.llm.client import FinishReason, Reply
-
-    return Reply(call.text or "", None, call.usage, FinishReason.of(call.finish_reason), call.faults)

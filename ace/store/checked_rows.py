@@ -1,10 +1,10 @@
-"""Rows that vouch for themselves: each carries a checksum over its values, which `verify` derives again.
+"""Rows with checksums: each carries one over its values, which `verify` derives again.
 
-A version's hash covers what was decided; these cover the rest (times, runs, attempts, replies), so that
-a flipped bit anywhere in the file is noticed. A checksum covers all columns, in the order of their names;
-a migration adds one with `add_column`. What is written here is counted in the table's seal, so that a
-row that is gone is noticed too: rows of these tables are written, changed and taken away here and nowhere
-else. Knows nothing about what the columns mean.
+A version's hash covers the decisions; these checksums cover the rest (times, runs, attempts, replies), so
+that a flipped bit anywhere in the file is noticed. A checksum covers all columns, in the order of their
+names; a migration adds one with `add_column`. A table's seal counts its rows, so that a missing row is
+noticed, too. Therefore rows of these tables are written, changed and deleted here and nowhere else. Knows
+nothing about what the columns mean.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from operator import itemgetter
 
 from ace.store.integrity import seals
 from ace.store.integrity.seals import Value, checksum
+from ace.store.sqlite_text import read_column
 
-# Table -> its columns, in the order in which rows are given.
+# Table -> its columns, in the order in which rows are passed to `insert` and `update`.
 SEALED: dict[str, tuple[str, ...]] = {
     "runs": ("id", "kind", "task", "config", "status", "started", "ended", "report"),
     "versions": (
@@ -51,12 +52,13 @@ SEALED: dict[str, tuple[str, ...]] = {
     ),
     "memory_proposals": (
         *("id", "user", "session", "conversation", "proposal", "outcome", "why", "memory", "author"),
-        "created",
+        *("created", "rule", "same_as"),
     ),
     "forgotten": ("number", "memory", "redacted", "scrubbed", "author", "created"),
     "memory_exports": ("id", "path", "created"),
 }
-_KEYS = {
+# Table -> the columns by which `find_broken` names a row; `rowid` for the rest.
+KEYS = {
     "versions": "number",
     "branches": "name",
     "runs": "id",
@@ -70,124 +72,115 @@ _KEYS = {
 
 
 def insert(db: sqlite3.Connection, table: str, rows: Iterable[Sequence[Value]], *, key: str = "") -> None:
-    """Rows in the order of the table's sealed columns. `key`: a row that has it already is replaced."""
-    columns, given = SEALED[table], list(rows)
-    sums = [checksum(_by_name(columns, row)) for row in given]
-    new = [(*row, vouched) for row, vouched in zip(given, sums, strict=True)]
-    marks = ", ".join("?" * (len(columns) + 1))
-    sql = f"INSERT INTO {table} ({', '.join(map(_quoted, columns))}, checksum) VALUES ({marks})"  # noqa: S608 (our own names)
-    gone = list[str]()
+    """Insert rows, whose values are in the order of `SEALED[table]`.
+
+    With `key` (column names, separated by ", ") a row replaces the one that has the same key.
+    """
+    columns = SEALED[table]
+    quoted = [f'"{name}"' for name in (*columns, "checksum")]  # "right" is a keyword
+    marks = ", ".join("?" * len(quoted))
+    sql = f"INSERT INTO {table} ({', '.join(quoted)}) VALUES ({marks})"  # noqa: S608 (our own names)
+    keys = [name for name in key.split(", ") if name]
+    test = " AND ".join(f"{name} = ?" for name in keys)
     if key:
-        gone = _replace(db, table, sql, new, key)
-    else:
-        db.executemany(sql, new)
-    if new:
-        seals.change(db, table, sums, gone)
-
-
-def _replace(
-    db: sqlite3.Connection, table: str, insert: str, new: Iterable[Sequence[Value]], key: str
-) -> list[str]:
-    """Insert, or take the place of what has the key; the checksums of what had it."""
-    columns, names = SEALED[table], key.split(", ")
-    places, test = [columns.index(name) for name in names], " AND ".join(f"{name} = ?" for name in names)
-    taken = ", ".join(f"{_quoted(name)} = excluded.{_quoted(name)}" for name in (*columns, "checksum"))
-    gone = list[str]()
-    for row in new:
-        gone += _stored(db, table, test, [row[place] for place in places])
-        db.execute(f"{insert} ON CONFLICT ({key}) DO UPDATE SET {taken}", row)
-    return gone
+        sets = ", ".join(f"{name} = excluded.{name}" for name in quoted)
+        sql += f" ON CONFLICT ({key}) DO UPDATE SET {sets}"
+    added, replaced = list[str](), list[str]()
+    for row in rows:
+        digest = _checksum_of(columns, row)
+        if key:
+            values = [row[columns.index(name)] for name in keys]
+            replaced += _read_checksums(db, table, test, values)
+        db.execute(sql, (*row, digest))
+        added.append(digest)
+    if added:
+        seals.update_seal(db, table, added, replaced)
 
 
 def update(db: sqlite3.Connection, table: str, row: Sequence[Value]) -> None:
-    """The row whose first column is this one's takes these values."""
+    """Give the row with the same first column these values, in the order of `SEALED[table]`."""
     key, *columns = SEALED[table]
-    before, after = _stored(db, table, f"{key} = ?", [row[0]]), checksum(_by_name(SEALED[table], row))
+    before = _read_checksums(db, table, f"{key} = ?", [row[0]])
+    after = _checksum_of(SEALED[table], row)
     sets = ", ".join(f"{column} = ?" for column in (*columns, "checksum"))
     db.execute(f"UPDATE {table} SET {sets} WHERE {key} = ?", [*row[1:], after, row[0]])  # noqa: S608 (our own names)
-    seals.change(db, table, [after] * len(before), before)
+    seals.update_seal(db, table, [after] * len(before), before)
 
 
 def delete(db: sqlite3.Connection, table: str, test: str, values: Sequence[Value] = ()) -> int:
-    """Take away, on purpose, the rows for which `test` holds (SQL of ours); how many they were."""
-    gone = _stored(db, table, test, values)
+    """Delete the rows for which `test` (an expression of ours) holds, and return their number."""
+    removed = _read_checksums(db, table, test, values)
     db.execute(f"DELETE FROM {table} WHERE {test}", values)  # noqa: S608
-    seals.change(db, table, (), gone)
-    return len(gone)
+    seals.update_seal(db, table, (), removed)
+    return len(removed)
 
 
 def reseal(db: sqlite3.Connection, table: str, test: str = "1", values: Sequence[Value] = ()) -> int:
-    """Rows that were changed on purpose vouch for what they hold now; how many they are.
+    """Compute the checksums of rows that were changed on purpose anew, and return the number of rows.
 
-    For a text that was redacted, or a column that a migration added. `test` (SQL of ours) must choose the
-    rows that were changed and no others: whatever damage they had is vouched for too.
+    `test` (an expression of ours) must choose the changed rows and no others: a damaged row that it chooses
+    passes as sound from then on.
     """
-    before = _stored(db, table, test, values)
-    _checksum_in_sql(db)
-    sql = f"UPDATE {table} SET checksum = row_checksum({_columns(db, table)}) WHERE {test}"  # noqa: S608
-    db.execute(sql, values)
-    seals.change(db, table, _stored(db, table, test, values), before)
+    before = _read_checksums(db, table, test, values)
+    columns = _define_checksum(db, table)
+    db.execute(f"UPDATE {table} SET checksum = row_checksum({columns}) WHERE {test}", values)  # noqa: S608
+    seals.update_seal(db, table, _read_checksums(db, table, test, values), before)
     return len(before)
 
 
-def seal(db: sqlite3.Connection, table: str) -> None:
-    """Give every row of a table its checksum; for migrations before the seventh, which counts them."""
-    _checksum_in_sql(db)
-    db.execute(f"UPDATE {table} SET checksum = row_checksum({_columns(db, table)})")  # noqa: S608
+def fill_checksums(db: sqlite3.Connection, table: str) -> None:
+    """Compute the checksum of every row; for migrations before the seventh, which creates the seals."""
+    columns = _define_checksum(db, table)
+    db.execute(f"UPDATE {table} SET checksum = row_checksum({columns})")  # noqa: S608
 
 
 def add_column(db: sqlite3.Connection, table: str, definition: str) -> None:
     """Add a column with a default to a sealed table, and seal its sound rows again; for migrations.
 
-    A row that was damaged keeps its old checksum, so that `broken` still names it.
+    A damaged row keeps its old checksum, so that `find_broken` still names it.
     """
-    _checksum_in_sql(db)
-    sql = f"SELECT rowid FROM {table} WHERE checksum = row_checksum({_columns(db, table)})"  # noqa: S608 (our own names)
-    sound = [row for (row,) in db.execute(sql)]
+    columns = _define_checksum(db, table)
+    sql = f"SELECT rowid FROM {table} WHERE checksum = row_checksum({columns})"  # noqa: S608 (our own names)
+    sound = read_column(db, sql)
     db.execute(f"ALTER TABLE {table} ADD COLUMN {definition}")
     reseal(db, table, "rowid IN (SELECT value FROM json_each(?))", [json.dumps(sound)])
 
 
-def is_sound(db: sqlite3.Connection, table: str, where: str, values: Sequence[Value]) -> bool:
-    """Whether every row that passes a test is what was written."""
-    _checksum_in_sql(db)
-    wrong = f"SELECT 1 FROM {table} WHERE {where} AND checksum <> row_checksum({_columns(db, table)})"  # noqa: S608
-    return db.execute(wrong, values).fetchone() is None
+def is_sound(db: sqlite3.Connection, table: str, test: str, values: Sequence[Value]) -> bool:
+    """Return whether every row for which `test` holds matches its checksum."""
+    columns = _define_checksum(db, table)
+    broken = f"SELECT 1 FROM {table} WHERE {test} AND checksum <> row_checksum({columns})"  # noqa: S608
+    return db.execute(broken, values).fetchone() is None
 
 
-def key_of(db: sqlite3.Connection, table: str) -> tuple[str, ...]:
-    """The columns that tell the rows of a table apart."""
-    sql = "SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk"
-    return tuple(name for (name,) in db.execute(sql, [table])) or ("rowid",)
-
-
-def broken(db: sqlite3.Connection) -> Iterator[tuple[str, str]]:
-    """Table and key of every row that is not what was written."""
-    _checksum_in_sql(db)
+def find_broken(db: sqlite3.Connection) -> Iterator[tuple[str, str]]:
+    """Yield table and key of every row that does not match its checksum."""
     for table in SEALED:
-        key = _KEYS.get(table, "rowid")
-        sql = f"SELECT {key} FROM {table} WHERE checksum <> row_checksum({_columns(db, table)})"  # noqa: S608
+        key = KEYS.get(table, "rowid")
+        columns = _define_checksum(db, table)
+        sql = f"SELECT {key} FROM {table} WHERE checksum <> row_checksum({columns})"  # noqa: S608
         for row in db.execute(sql):
             yield table, ", ".join(map(str, row))
 
 
-def _columns(db: sqlite3.Connection, table: str) -> str:
-    sql = "SELECT name FROM pragma_table_info(?) WHERE name <> 'checksum' ORDER BY name"
-    return ", ".join(_quoted(name) for (name,) in db.execute(sql, [table]) if name in SEALED[table])
+def primary_key(db: sqlite3.Connection, table: str) -> tuple[str, ...]:
+    """Return the columns that tell the rows of a table apart: its primary key, or `rowid`."""
+    sql = "SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk"
+    return tuple(read_column(db, sql, [table])) or ("rowid",)
 
 
-def _quoted(name: str) -> str:
-    return f'"{name}"'  # "right" is a keyword
-
-
-def _by_name(columns: tuple[str, ...], row: Sequence[Value]) -> list[Value]:
-    return [value for _, value in sorted(zip(columns, row, strict=True), key=itemgetter(0))]
-
-
-def _stored(db: sqlite3.Connection, table: str, test: str, values: Sequence[Value]) -> list[str]:
-    sql = f"SELECT checksum FROM {table} WHERE {test}"  # noqa: S608
-    return [found for (found,) in db.execute(sql, values)]
-
-
-def _checksum_in_sql(db: sqlite3.Connection) -> None:
+def _define_checksum(db: sqlite3.Connection, table: str) -> str:
+    """Define `row_checksum` on a connection, and return its arguments: the columns that the table has now."""
     db.create_function("row_checksum", -1, lambda *values: checksum(values), deterministic=True)
+    sql = "SELECT name FROM pragma_table_info(?) WHERE name <> 'checksum' ORDER BY name"
+    names = [f'"{name}"' for name in read_column(db, sql, [table]) if name in SEALED[table]]
+    return ", ".join(names)
+
+
+def _checksum_of(columns: tuple[str, ...], row: Sequence[Value]) -> str:
+    by_name = sorted(zip(columns, row, strict=True), key=itemgetter(0))
+    return checksum(value for _, value in by_name)
+
+
+def _read_checksums(db: sqlite3.Connection, table: str, test: str, values: Sequence[Value]) -> list[str]:
+    return read_column(db, f"SELECT checksum FROM {table} WHERE {test}", values)  # noqa: S608

@@ -20,9 +20,10 @@ _RIGHTS = "Check that its folder exists and that you may write to both, or give 
 
 _DISK = "Check its disk, quota and limit on file sizes: everything acknowledged so far is kept."
 
-Kind = tuple[type[StoreError], str, str]
-# SQLite's primary result code -> (error, what happened, what to do)
-_ERRORS: dict[int, Kind] = {
+ErrorKind = tuple[type[StoreError], str, str]
+"""The error to raise, what happened (after the path), and the hint on what to do."""
+# SQLite's primary result code -> our error.
+_ERRORS: dict[int, ErrorKind] = {
     sqlite3.SQLITE_NOTADB: (NotAPlaybook, "is not a playbook file", "Give another path with --playbook."),
     sqlite3.SQLITE_CORRUPT: (NotAPlaybook, "is damaged", schema.DAMAGED),
     sqlite3.SQLITE_ERROR: (NotAPlaybook, "does not have the tables of a playbook", schema.DAMAGED),
@@ -45,23 +46,28 @@ _ERRORS: dict[int, Kind] = {
 _OTHER = (StoreError, "failed", "A store serves the thread that opened it, until it is closed: open another.")
 
 
-def as_ours(error: sqlite3.Error, path: Path, known: Mapping[int, Kind], other: Kind) -> StoreError:
-    """An error of SQLite by its primary code, which is the low byte."""
-    kind, what, hint = known.get(getattr(error, "sqlite_errorcode", -1) & 0xFF, other)
-    return kind(f"{path} {what} ({error}).", hint=hint, path=str(path))
+def convert_error(
+    error: sqlite3.Error, path: Path, known: Mapping[int, ErrorKind], other: ErrorKind
+) -> StoreError:
+    """Return our error for one of SQLite's, by its primary result code; `other` for a code not in `known`."""
+    primary = getattr(error, "sqlite_errorcode", -1) & 0xFF
+    error_type, problem, hint = known.get(primary, other)
+    return error_type(f"{path} {problem} ({error}).", hint=hint, path=str(path))
 
 
 @contextmanager
 def typed_errors(path: Path) -> Iterator[None]:
-    """Every sqlite3 error leaves this block as one of ours."""
+    """Convert every sqlite3 error that leaves the block to one of ours."""
     try:
         yield
     except sqlite3.Error as error:
-        if str(error).startswith("Could not decode"):  # what Python says of text that is not UTF-8
-            raise schema.damaged(f"{path} holds a text that cannot be read ({error}).") from error
-        raise as_ours(error, path, _ERRORS, _OTHER) from error
-    except (FormatError, JSONDecodeError, UnicodeDecodeError) as error:  # of what a row holds
-        raise schema.damaged(f"{path} holds a row that cannot be read ({error}).") from error
+        if str(error).startswith(
+            "Could not decode"
+        ):  # sqlite3 gives text that is not UTF-8 no code of its own
+            raise schema.damage_error(f"{path} holds a text that cannot be read ({error}).") from error
+        raise convert_error(error, path, _ERRORS, _OTHER) from error
+    except (FormatError, JSONDecodeError, UnicodeDecodeError) as error:  # in the value of a column
+        raise schema.damage_error(f"{path} holds a row that cannot be read ({error}).") from error
 
 
 @contextmanager
@@ -72,9 +78,10 @@ def transaction(
     write: bool,
     errors: Callable[[Path], AbstractContextManager[None]] = typed_errors,
 ) -> Iterator[sqlite3.Connection]:
-    """All or nothing. A writer takes the lock at once, so what it reads cannot change before it commits.
+    """Run the block as one transaction, which an error rolls back.
 
-    `errors` says what SQLite's become.
+    A writer takes the lock at once, so that what it reads cannot change before it commits. `errors` converts
+    SQLite's errors.
     """
     with errors(path):
         try:
@@ -87,7 +94,10 @@ def transaction(
 
 
 def connect(path: Path, *, create: bool, read_only: bool, timeout: float) -> sqlite3.Connection:
-    """Open the file, refuse what is not a playbook, and bring it to the latest schema."""
+    """Open the file and bring it to the latest schema. `timeout`: seconds to wait for another writer.
+
+    Raises NotAPlaybook, NewerSchema, StoreBusy or StoreUnwritable; StoreError where there is no file.
+    """
     if not path.exists() and (read_only or not create):
         raise StoreError(f"There is no playbook at {path}.", hint="`ace learn TASK` makes one.")
     with typed_errors(path):
@@ -96,11 +106,35 @@ def connect(path: Path, *, create: bool, read_only: bool, timeout: float) -> sql
         return _open_for_writing(path, timeout, create)
 
 
+def connect_shared(path: Path, *, timeout: float) -> sqlite3.Connection:
+    """Open a second connection to an open file, for several threads: the caller lets in one at a time."""
+    with typed_errors(path):
+        db = _connect_raw(path, "rw", timeout, check_same_thread=False)
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA foreign_keys = ON")
+        return db
+
+
+@contextmanager
+def exclusive_access(path: Path, timeout: float) -> Iterator[None]:
+    """Fold SQLite's side files into the file, and lock everybody out until the block ends.
+
+    Raises StoreBusy while anybody has it open.
+    """
+    with closing(_connect_raw(path, "rw", timeout)) as db:
+        db.execute("PRAGMA journal_mode = DELETE")
+        db.execute("BEGIN EXCLUSIVE")
+        (mode,) = db.execute("PRAGMA journal_mode").fetchone()
+        if mode != "delete":  # somebody came in between the two
+            raise StoreBusy(f"{path} is in use by another process.", path=str(path))
+        yield
+
+
 def _open_for_writing(path: Path, timeout: float, create: bool) -> sqlite3.Connection:
-    db = _raw(path, "rwc" if create else "rw", timeout)
+    db = _connect_raw(path, "rwc" if create else "rw", timeout)
     try:
         if schema.schema_version(db, path) == 0 and not create:
-            raise _empty(path)
+            raise _empty_file_error(path)
         _use_wal(db, timeout)
         db.execute("PRAGMA synchronous = FULL")  # an acknowledged commit survives a power cut
         with transaction(db, path, write=True):
@@ -112,17 +146,8 @@ def _open_for_writing(path: Path, timeout: float, create: bool) -> sqlite3.Conne
     return db
 
 
-def for_many_threads(path: Path, *, timeout: float) -> sqlite3.Connection:
-    """A second connection to a file that is open already. Whoever has it lets one thread use it at a time."""
-    with typed_errors(path):
-        db = _raw(path, "rw", timeout, check_same_thread=False)
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute("PRAGMA foreign_keys = ON")
-        return db
-
-
 def _use_wal(db: sqlite3.Connection, timeout: float) -> None:
-    """In WAL mode readers never wait. SQLite itself does not wait its turn to switch a new file to it."""
+    """Switch to WAL mode, in which readers never wait. For this switch SQLite itself does not wait."""
     deadline = time.monotonic() + timeout
     while True:
         try:
@@ -135,32 +160,29 @@ def _use_wal(db: sqlite3.Connection, timeout: float) -> None:
 
 
 def _open_for_reading(path: Path, timeout: float) -> sqlite3.Connection:
-    """Where SQLite may not write the files it coordinates through, take the file at rest as it is."""
+    """Open the file, and where SQLite may not write its side files, treat it as a file that never changes."""
     try:
-        return _readable(path, "ro", timeout)
+        return _open_readable(path, "ro", timeout)
     except sqlite3.OperationalError as error:
         busy = error.sqlite_errorcode == sqlite3.SQLITE_BUSY
-        if busy or path.with_name(path.name + "-wal").exists():  # not at rest
+        in_use = path.with_name(path.name + "-wal").exists()
+        if busy or in_use:
             raise
-        return _readable(path, "ro&immutable=1", timeout)
+        return _open_readable(path, "ro&immutable=1", timeout)
 
 
-def _readable(path: Path, mode: str, timeout: float) -> sqlite3.Connection:
-    db = _raw(path, mode, timeout)
+def _open_readable(path: Path, mode: str, timeout: float) -> sqlite3.Connection:
+    """Open the file; a reader changes nothing, so a file of an older release is migrated in memory."""
+    db = _connect_raw(path, mode, timeout)
     try:
         version = schema.schema_version(db, path)
         if version == 0:
-            raise _empty(path)
-        if version < schema.LATEST:
-            return _as_if_migrated(db, path)
+            raise _empty_file_error(path)
+        if version == schema.LATEST:
+            return db
     except BaseException:
         db.close()
         raise
-    return db
-
-
-def _as_if_migrated(db: sqlite3.Connection, path: Path) -> sqlite3.Connection:
-    """A reader changes nothing, so a file of an older release is read from a copy in memory."""
     copy = sqlite3.connect(":memory:", isolation_level=None)
     with closing(db):
         db.backup(copy)
@@ -170,26 +192,14 @@ def _as_if_migrated(db: sqlite3.Connection, path: Path) -> sqlite3.Connection:
     return copy
 
 
-@contextmanager
-def at_rest(path: Path, timeout: float) -> Iterator[None]:
-    """Fold what SQLite keeps beside the file into it, and let nobody in until the block ends.
-
-    Raises StoreBusy while anybody has it open.
-    """
-    with closing(_raw(path, "rw", timeout)) as db:
-        db.execute("PRAGMA journal_mode = DELETE")
-        db.execute("BEGIN EXCLUSIVE")
-        if db.execute("PRAGMA journal_mode").fetchone()[0] != "delete":  # somebody came in between the two
-            raise StoreBusy(f"{path} is in use by another process.", path=str(path))
-        yield
-
-
-def _raw(path: Path, mode: str, timeout: float, *, check_same_thread: bool = True) -> sqlite3.Connection:
+def _connect_raw(
+    path: Path, mode: str, timeout: float, *, check_same_thread: bool = True
+) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?mode={mode}"
     return sqlite3.connect(
         uri, uri=True, timeout=timeout, isolation_level=None, check_same_thread=check_same_thread
     )
 
 
-def _empty(path: Path) -> NotAPlaybook:
+def _empty_file_error(path: Path) -> NotAPlaybook:
     return NotAPlaybook(f"{path} is empty, not a playbook.", hint="Give another path with --playbook.")

@@ -1,20 +1,19 @@
-"""Rows of what people and programs said of answers, after they were given. Only ever added.
+"""Rows of feedback on answers, from people and programs. Rows are only ever added.
 
-What was learned from is in the journal: the payload of a step names the feedback it took in. Functions over
-a connection that is already inside a transaction.
+The journal says which feedback was learned from: the payload of a step names it. Functions over a connection
+that is already inside a transaction.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ace.errors import UnknownVersion
-from ace.runs.records import Said as Said
+from ace.runs.records import AnswerFeedback
 from ace.store import checked_rows
-from ace.store.sqlite_text import to_text
+from ace.store.sqlite_text import now, read_column, to_text
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -25,7 +24,7 @@ _LEARNED = "SELECT value FROM steps, json_each(steps.payload, '$.feedback')"
 
 
 def m006_feedback(db: Database) -> None:
-    """What was said of answers after they were given."""
+    """Create the table of feedback."""
     db.execute(
         """CREATE TABLE feedback (             -- what was said of an answer after it was given
     id INTEGER PRIMARY KEY,
@@ -41,34 +40,44 @@ def m006_feedback(db: Database) -> None:
     )
 
 
-def add(db: sqlite3.Connection, said: Said) -> Said:
-    """With its number and the run of its episode."""
-    found = db.execute(
-        "SELECT run FROM episodes WHERE id = ? ORDER BY rowid DESC LIMIT 1", [said.episode]
-    ).fetchone()
-    if found is None:
+def add(db: sqlite3.Connection, feedback: AnswerFeedback) -> AnswerFeedback:
+    """Store feedback, and return it with its number, its time and the run of its episode.
+
+    Raises UnknownVersion for an episode that is not in the file.
+    """
+    latest = "SELECT run FROM episodes WHERE id = ? ORDER BY rowid DESC LIMIT 1"
+    row = db.execute(latest, [feedback.episode]).fetchone()
+    if row is None:
         raise UnknownVersion(
-            f"There is no episode {said.episode!r:.60} in this file.",
+            f"There is no episode {feedback.episode!r:.60} in this file.",
             hint="An episode's id comes with its answer.",
         )
     (number,) = db.execute("SELECT coalesce(max(id), 0) + 1 FROM feedback").fetchone()
-    kept = replace(
-        said, run=found[0], created=datetime.now(UTC).isoformat(timespec="milliseconds"), number=int(number)
-    )
-    texts = (to_text(said.expected), to_text(said.text), to_text(said.author))
-    checked_rows.insert(
-        db, "feedback", [(kept.number, kept.run, kept.episode, kept.right, *texts, kept.created)]
-    )
-    return kept
+    stored = replace(feedback, run=row[0], created=now(), number=int(number))
+    texts = (to_text(stored.expected), to_text(stored.text), to_text(stored.author))
+    values = (stored.number, stored.run, stored.episode, stored.right, *texts, stored.created)
+    checked_rows.insert(db, "feedback", [values])
+    return stored
 
 
-def read(db: sqlite3.Connection, task: str | None, after: int, *, unlearned: bool) -> list[Said]:
-    """In the order it came, from the one `after` on."""
-    found = db.execute(_READ, {"task": task, "after": after}).fetchall()
-    learned = {number for (number,) in db.execute(_LEARNED)} if found and unlearned else set()
-    return [_said(row) for row in found if row[0] not in learned]
+def read(db: sqlite3.Connection, task: str | None, after: int, *, unlearned: bool) -> list[AnswerFeedback]:
+    """Return feedback numbered above `after`, oldest first; with `unlearned` only what no step took in."""
+    rows = db.execute(_READ, {"task": task, "after": after}).fetchall()
+    learned = set()
+    if rows and unlearned:
+        learned = set(read_column(db, _LEARNED))
+    return [_from_row(row) for row in rows if row[0] not in learned]
 
 
-def _said(row: tuple[Any, ...]) -> Said:
+def _from_row(row: tuple[Any, ...]) -> AnswerFeedback:
     number, run, episode, right, expected, text, author, created = row
-    return Said(episode, bool(right), expected, text, author, created, number, run)
+    return AnswerFeedback(
+        episode=episode,
+        right=bool(right),
+        expected=expected,
+        text=text,
+        author=author,
+        created=created,
+        number=number,
+        run=run,
+    )

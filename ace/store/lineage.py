@@ -1,4 +1,4 @@
-"""Names for versions, and how they descend: branches, tags, the line of versions behind one, merge bases.
+"""Names and descent of versions: branches, tags, the line of versions behind one, merge bases.
 
 Functions over a connection that is already inside a transaction; knows nothing about bullets.
 """
@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterable
-from itertools import chain
 
 from ace.errors import InputError, StoreConflict, UnknownVersion
 from ace.runs.records import Branch, Tag
 from ace.store import checked_rows
-from ace.store.schema import damaged, now
+from ace.store.schema import damage_error
+from ace.store.sqlite_text import now
 
 MAIN = "main"
 Line = tuple[tuple[str, int], ...]
@@ -32,59 +32,72 @@ _ANCESTORS = """WITH RECURSIVE
 SELECT max(number) FROM a JOIN b USING (number)"""
 
 
-def branch(db: sqlite3.Connection, name: str) -> Branch:
+def read_branch(db: sqlite3.Connection, name: str) -> Branch:
+    """Return a branch. Raises UnknownVersion where there is none of this name."""
     row = db.execute("SELECT name, version, base, created FROM branches WHERE name = ?", [name]).fetchone()
     if row is None:
         if name == MAIN:
-            raise damaged("The playbook's branch main is missing.")
-        raise UnknownVersion(f"There is no branch {name!r}.", hint=f"Branches here: {_names(branches(db))}.")
+            raise damage_error("The playbook's branch main is missing.")
+        hint = f"Branches here: {_list_names(read_branches(db))}."
+        raise UnknownVersion(f"There is no branch {name!r}.", hint=hint)
     return Branch(*row)
 
 
-def branches(db: sqlite3.Connection) -> list[Branch]:
-    """`main` first, then by age."""
+def read_branches(db: sqlite3.Connection) -> list[Branch]:
+    """Return all branches: `main` first, then by age."""
     sql = "SELECT name, version, base, created FROM branches ORDER BY base IS NOT NULL, created, name"
     return [Branch(*row) for row in db.execute(sql)]
 
 
-def tags(db: sqlite3.Connection) -> list[Tag]:
+def read_tags(db: sqlite3.Connection) -> list[Tag]:
+    """Return all tags by name."""
     return [Tag(*row) for row in db.execute(f"{_TAGS} ORDER BY name")]
 
 
 def add_branch(db: sqlite3.Connection, name: str, base: int) -> Branch:
-    _check_name(name, {tag.name for tag in tags(db)}, "tag")
-    if name in {known.name for known in branches(db)}:
-        raise InputError(f"There is a branch {name} already.", hint="Choose another name.")
-    made = Branch(name, base, base, now())
-    checked_rows.insert(db, "branches", [(made.name, made.version, made.base, made.created)])
-    return made
+    """Begin a branch at a version. Raises InputError for a name that is taken or cannot be one."""
+    _check_name(name, taken=read_tags(db), kind="tag")
+    _check_name(name, taken=read_branches(db), kind="branch")
+    branch = Branch(name, version=base, base=base, created=now())
+    checked_rows.insert(db, "branches", [(branch.name, branch.version, branch.base, branch.created)])
+    return branch
 
 
 def set_tag(db: sqlite3.Connection, name: str, version: int | None) -> None:
-    """Name a version, or take the name away. Where a tag pointed before stays on record."""
-    _check_name(name, {known.name for known in branches(db)}, "branch")
-    if version is None and name not in {tag.name for tag in tags(db)}:
-        raise UnknownVersion(f"There is no tag {name!r}.", hint=f"Tags here: {_names(tags(db))}.")
+    """Name a version, or take the name away (None). Earlier places of a tag stay on record.
+
+    Raises InputError for a name that is a branch or cannot be one, UnknownVersion for a tag to take away that
+    is not there.
+    """
+    _check_name(name, taken=read_branches(db), kind="branch")
+    tags = read_tags(db)
+    if version is None and name not in _names(tags):
+        hint = f"Tags here: {_list_names(tags)}."
+        raise UnknownVersion(f"There is no tag {name!r}.", hint=hint)
     (number,) = db.execute("SELECT coalesce(max(id), 0) + 1 FROM tags").fetchone()
     checked_rows.insert(db, "tags", [(number, name, version, now())])
 
 
 def resolve(db: sqlite3.Connection, wanted: int | str) -> int:
-    """The number of a version that is given as number, branch or tag."""
+    """Return the number of a version, which is named by number, branch or tag.
+
+    Raises UnknownVersion, which lists what there is.
+    """
     text = str(wanted).strip()
     if re.fullmatch(r"-?[0-9]{1,18}", text):
-        found = db.execute("SELECT number FROM versions WHERE number = ?", [int(text)]).fetchone()
+        row = db.execute("SELECT number FROM versions WHERE number = ?", [int(text)]).fetchone()
     else:
-        found = db.execute(_NAMED, {"name": text}).fetchone()
-    if found is None:
+        row = db.execute(_NAMED, {"name": text}).fetchone()
+    if row is None:
         (newest,) = db.execute("SELECT max(number) FROM versions").fetchone()
-        names = _names(chain(branches(db), tags(db)))
+        names = _list_names([*read_branches(db), *read_tags(db)])
         hint = f"The versions here are 0 to {newest}; branches and tags: {names}."
         raise UnknownVersion(f"There is no version {text}.", hint=hint)
-    return int(found[0])
+    return int(row[0])
 
 
-def line(db: sqlite3.Connection, number: int) -> Line:
+def trace_line(db: sqlite3.Connection, number: int) -> Line:
+    """Return the line of versions behind a version, itself included."""
     parts: list[tuple[str, int]] = []
     at: int | None = number
     sql = """SELECT branch, base FROM versions JOIN branches ON branches.name = versions.branch
@@ -92,28 +105,38 @@ def line(db: sqlite3.Connection, number: int) -> Line:
     while at is not None:
         row = db.execute(sql, [at]).fetchone()
         if row is None or (row[1] is not None and row[1] >= at):
-            raise damaged(f"Version {at} is missing, or on no branch.")
-        parts.append((row[0], at))
-        at = row[1]
+            raise damage_error(f"Version {at} is missing, or on no branch.")
+        branch, base = row
+        parts.append((branch, at))
+        at = base
     return tuple(parts)
 
 
-def parting(a: Line, b: Line) -> int:
-    """The last version that two lines share. All share version 0."""
-    ends = dict(a)
-    return next((min(ends[name], last) for name, last in b if name in ends), 0)
+def last_common(first: Line, second: Line) -> int:
+    """Return the last version that two lines share. All lines share version 0."""
+    ends = dict(first)
+    for branch, last in second:
+        if branch in ends:
+            return min(ends[branch], last)
+    return 0
 
 
-def within(line: Line, column: str = "version") -> tuple[str, list[str | int]]:
-    """SQL that is true for the rows of a line, and its values. `column` holds the version's number."""
+def line_condition(line: Line, column: str = "version") -> tuple[str, list[str | int]]:
+    """Return an SQL condition that is true for the rows of a line, and its values.
+
+    `column` holds the version's number.
+    """
     tests = " OR ".join(f"(branch = ? AND {column} <= ?)" for _ in line)
     return f"({tests})", [value for part in line for value in part]
 
 
 def check_behind(db: sqlite3.Connection, base: int, head: int) -> None:
-    """`base` must be on the line behind `head`: only then can what was decided on it be carried over."""
-    behind = line(db, head)
-    if parting(line(db, base), behind) != base:
+    """Raise StoreConflict unless `base` is on the line behind `head`.
+
+    Only then can a delta decided on `base` be carried over to `head`.
+    """
+    behind = trace_line(db, head)
+    if last_common(trace_line(db, base), behind) != base:
         raise StoreConflict(
             f"Version {base} is not behind version {head} of branch {behind[0][0]}.",
             hint="Decide on a version of this branch, or merge the other branch.",
@@ -123,18 +146,23 @@ def check_behind(db: sqlite3.Connection, base: int, head: int) -> None:
         )
 
 
-def merge_base(db: sqlite3.Connection, a: int, b: int) -> int:
-    """The newest version that both have taken in, merges included."""
-    return int(db.execute(_ANCESTORS, [a, b]).fetchone()[0])
+def merge_base(db: sqlite3.Connection, first: int, second: int) -> int:
+    """Return the newest version that both have taken in, merges included."""
+    (number,) = db.execute(_ANCESTORS, [first, second]).fetchone()
+    return int(number)
 
 
-def _check_name(name: str, others: set[str], kind: str) -> None:
+def _check_name(name: str, *, taken: Iterable[Branch | Tag], kind: str) -> None:
     if not _NAME.fullmatch(name):
         hint = "A letter first, then letters, digits and any of . _ / -, at most 100."
         raise InputError(f"{name!r:.120} cannot name a version.", hint=hint)
-    if name in others:
+    if name in _names(taken):
         raise InputError(f"There is a {kind} {name} already.", hint="Choose another name.")
 
 
-def _names(found: Iterable[Branch | Tag]) -> str:
-    return ", ".join(each.name for each in found) or "none"
+def _names(named: Iterable[Branch | Tag]) -> list[str]:
+    return [item.name for item in named]
+
+
+def _list_names(named: Iterable[Branch | Tag]) -> str:
+    return ", ".join(_names(named)) or "none"

@@ -1,11 +1,14 @@
-"""Rows of memories, of what was proposed as one, and of what was forgotten.
+"""Rows of memories, of proposed memories, and of forgotten ones.
 
-A row of `memories` is closed, never changed otherwise, and taken away only by forgetting, which leaves a row
-in `forgotten` with its number. Functions over a connection that is already inside a transaction.
+A row of `memories` changes once, when a newer memory closes it. Only forgetting deletes one, and leaves a row
+with its number in `forgotten`. Functions over a connection that is already inside a transaction.
 """
 
 from __future__ import annotations
 
+import ast
+import json
+import re
 import sqlite3
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from ace.errors import StoreError, UnknownMemory
 from ace.memory.memory import Kind, Memory, Scope, overlaps, place
-from ace.runs.records import MemoryProposal
+from ace.runs.records import MemoryProposal, MemoryRule
 from ace.store import checked_rows
 from ace.store.integrity import seals
-from ace.store.sqlite_text import to_json, to_text
+from ace.store.sqlite_text import now, read_column, to_json, to_text
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -76,174 +79,245 @@ TABLES = (
 _COLUMNS = checked_rows.SEALED["memories"]
 _READ = f"SELECT {', '.join(_COLUMNS[1:])} FROM memories"  # noqa: S608 (our own names)
 _FOR = "(scope = 'everyone' OR (user = :user AND (scope = 'user' OR :session IS NULL OR session = :session)))"
+_READ_NUMBER = "SELECT number FROM memories WHERE id = ?"
+_READ_FORGOTTEN = "SELECT number, memory, redacted, scrubbed, author, created FROM forgotten"
+_RULES = {rule.value: rule for rule in MemoryRule}
+
+# Column of memory_proposals -> its definition, of migration 12. Released: never edit it.
+RULE_COLUMNS = (
+    "rule TEXT NOT NULL DEFAULT '' /* that refused it; empty where it was accepted */",
+    "same_as TEXT NOT NULL DEFAULT '' /* the memory that a duplicate repeats */",
+)
+_REFUSAL = re.compile(r"(?P<rule>[^:]+)(?:: (?P<same_as>'.+'|\".+\") says the same)?")
 
 
 def m010_memories(db: Database) -> None:
-    """What is known of users."""
+    """Create the tables of memories."""
     for statement in TABLES:
         db.execute(statement)
     for table in ("memories", "memory_proposals", "forgotten", "memory_exports"):
-        seals.begin(db.conn, table)
+        seals.seal_table(db.conn, table)
+
+
+def m012_rules(db: Database) -> None:
+    """Add to proposed memories the rule that refused them, and fill it from the sentence in `why`."""
+    for definition in RULE_COLUMNS:
+        checked_rows.add_column(db.conn, "memory_proposals", definition)
+    refused = "SELECT id, why FROM memory_proposals WHERE outcome = 'rejected' AND why <> ''"
+    for number, why in db.conn.execute(refused).fetchall():
+        rule, same_as = parse_refusal(why)
+        _change_proposal(db.conn, number, {"rule": rule.value, "same_as": same_as})
+
+
+def parse_refusal(why: str) -> tuple[MemoryRule, str]:
+    """Return the rule that a sentence of `ace.memory.acceptance` begins with, and the id of the repeated one.
+
+    This is the only place that reads such a sentence: whatever needs the rule reads the columns.
+    """
+    sentence = _REFUSAL.match(why)
+    if sentence is None:
+        return MemoryRule.NONE, ""
+    try:
+        same_as = str(ast.literal_eval(sentence["same_as"] or "''"))
+    except (SyntaxError, ValueError):  # a damaged sentence must not keep an older file from being opened
+        same_as = ""
+    return _RULES.get(sentence["rule"], MemoryRule.UNKNOWN), same_as
 
 
 def add(db: sqlite3.Connection, memory: Memory) -> Memory:
-    """The memory in its place in time, with its id. It closes the one that held before it."""
-    placed = place((other for other in _of_owner(db, memory) if other.line == memory.line), memory)
-    kept = replace(placed.memory, id=memory.id or f"m-{uuid.uuid4().hex[:12]}")
+    """Store a memory in its place in time, close the one that it replaces, and return it with its id."""
+    owner = [memory.scope.value, to_text(memory.user), to_text(memory.session)]
+    same_owner = db.execute(f"{_READ} WHERE scope = ? AND user = ? AND session = ?", owner)
+    same_line = [old for old in map(_from_row, same_owner) if old.line == memory.line]
+    placed = place(same_line, memory)
+    stored = replace(placed.memory, id=memory.id or f"m-{uuid.uuid4().hex[:12]}")
     used = "SELECT max(number) FROM (SELECT number FROM memories UNION ALL SELECT number FROM forgotten)"
-    number = (db.execute(used).fetchone()[0] or 0) + 1
-    checked_rows.insert(db, "memories", [_row(number, kept)])
+    (last,) = db.execute(used).fetchone()
+    checked_rows.insert(db, "memories", [_to_row((last or 0) + 1, stored)])
     if placed.closed is not None:
-        (found,) = db.execute("SELECT number FROM memories WHERE id = ?", [placed.closed.id]).fetchone()
-        checked_rows.update(db, "memories", _row(found, placed.closed))
-    return kept
+        (number,) = read_column(db, _READ_NUMBER, [placed.closed.id])
+        checked_rows.update(db, "memories", _to_row(number, placed.closed))
+    return stored
 
 
 def read(db: sqlite3.Connection, user: str | None, session: str | None) -> list[Memory]:
-    """In the order in which they came to hold; None: of every user, of every session."""
-    where, values = ("", {}) if user is None else (f"WHERE {_FOR}", {"user": user, "session": session})
-    return [_memory(row) for row in db.execute(f"{_READ} {where} ORDER BY since, number", values)]
+    """Return memories by the time from which they hold. None stands for every user, or every session."""
+    where, values = "", dict[str, str | None]()
+    if user is not None:
+        where, values = f"WHERE {_FOR}", {"user": user, "session": session}
+    return [_from_row(row) for row in db.execute(f"{_READ} {where} ORDER BY since, number", values)]
 
 
-def by_id(db: sqlite3.Connection, ids: Sequence[str]) -> list[Memory]:
-    """Raises UnknownMemory for an id that is not there."""
-    found = []
+def find(db: sqlite3.Connection, ids: Sequence[str]) -> list[Memory]:
+    """Return the memories with these ids. Raises UnknownMemory for an id that is not in the file."""
+    memories = []
     for identity in ids:
         row = db.execute(f"{_READ} WHERE id = ?", [identity]).fetchone()
         if row is None:
-            gone = db.execute("SELECT 1 FROM forgotten WHERE memory = ?", [identity]).fetchone()
-            what = f"Memory {identity} was forgotten." if gone else f"There is no memory {identity!r:.60}."
-            raise UnknownMemory(what, hint="`ace memory list --all` shows their ids.")
-        found.append(_memory(row))
-    return found
+            problem = f"There is no memory {identity!r:.60}."
+            if identity in read_forgotten(db):
+                problem = f"Memory {identity} was forgotten."
+            raise UnknownMemory(problem, hint="`ace memory list --all` shows their ids.")
+        memories.append(_from_row(row))
+    return memories
 
 
-def users(db: sqlite3.Connection) -> list[str]:
-    return [
-        user for (user,) in db.execute("SELECT DISTINCT user FROM memories WHERE user <> '' ORDER BY user")
-    ]
+def read_users(db: sqlite3.Connection) -> list[str]:
+    """Return the names of users of whom there are memories."""
+    sql = "SELECT DISTINCT user FROM memories WHERE user <> '' ORDER BY user"
+    return read_column(db, sql)
 
 
-def was_forgotten(db: sqlite3.Connection) -> set[str]:
-    return {memory for (memory,) in db.execute("SELECT memory FROM forgotten")}
+def read_forgotten(db: sqlite3.Connection) -> set[str]:
+    """Return the ids of all forgotten memories."""
+    return set(read_column(db, "SELECT memory FROM forgotten"))
 
 
 def remove(db: sqlite3.Connection, memory: Memory, author: str, at: str) -> None:
-    """Take the row away, and note that it was there."""
-    (number,) = db.execute("SELECT number FROM memories WHERE id = ?", [memory.id]).fetchone()
+    """Delete a memory's row, and note in `forgotten` that it existed."""
+    (number,) = read_column(db, _READ_NUMBER, [memory.id])
     checked_rows.delete(db, "memories", "number = ?", [number])
     checked_rows.insert(db, "forgotten", [(number, memory.id, "{}", 0, to_text(author), at)])
 
 
 def note_redacted(db: sqlite3.Connection, ids: Sequence[str], redacted: dict[str, int]) -> None:
-    for number, memory, _, scrubbed, author, created in _forgotten(db, ids):
-        checked_rows.update(db, "forgotten", (number, memory, to_json(redacted), scrubbed, author, created))
+    """Write down, for these forgotten memories, table -> number of rows that were redacted."""
+    for row in db.execute(_READ_FORGOTTEN).fetchall():
+        number, memory, _, scrubbed, author, created = row
+        if memory in ids:
+            checked_rows.update(
+                db, "forgotten", (number, memory, to_json(redacted), scrubbed, author, created)
+            )
 
 
 def note_scrubbed(db: sqlite3.Connection) -> None:
-    """Nothing of what was forgotten so far is left in the file."""
-    for number, memory, redacted, scrubbed, author, created in _forgotten(db, None):
+    """Write down that no byte of the memories forgotten so far is left in the file."""
+    for row in db.execute(_READ_FORGOTTEN).fetchall():
+        number, memory, redacted, scrubbed, author, created = row
         if not scrubbed:
             checked_rows.update(db, "forgotten", (number, memory, redacted, 1, author, created))
 
 
-def _forgotten(db: sqlite3.Connection, ids: Sequence[str] | None) -> list[tuple[Any, ...]]:
-    found = db.execute("SELECT number, memory, redacted, scrubbed, author, created FROM forgotten").fetchall()
-    return [row for row in found if ids is None or row[1] in ids]
-
-
 def add_proposals(db: sqlite3.Connection, proposals: Iterable[MemoryProposal], at: str) -> None:
+    """Append proposed memories; `at` is the time in ISO 8601."""
     (last,) = db.execute("SELECT coalesce(max(id), 0) FROM memory_proposals").fetchone()
-    checked_rows.insert(
-        db, "memory_proposals", [_proposal_row(last + n, p, at) for n, p in enumerate(proposals, 1)]
-    )
-
-
-def proposals(db: sqlite3.Connection, user: str | None) -> list[MemoryProposal]:
-    import json
-
-    sql = """SELECT user, session, conversation, proposal, outcome, why, memory, author FROM memory_proposals
-        WHERE :user IS NULL OR user = :user ORDER BY id"""
-    return [
-        MemoryProposal(user, session, conversation, json.loads(proposal), outcome, why, memory, author)
-        for user, session, conversation, proposal, outcome, why, memory, author in db.execute(
-            sql, {"user": user}
+    rows = []
+    for number, proposal in enumerate(proposals, start=last + 1):
+        row = (
+            number,
+            to_text(proposal.user),
+            to_text(proposal.session),
+            to_text(proposal.conversation),
+            to_json(proposal.proposal),
+            proposal.outcome,
+            to_text(proposal.why),
+            proposal.memory,
+            to_text(proposal.author),
+            at,
+            proposal.rule.value,
+            to_text(proposal.same_as),
         )
-    ]
+        rows.append(row)
+    checked_rows.insert(db, "memory_proposals", rows)
 
 
-def blank_proposals(db: sqlite3.Connection, user: str, marker: str) -> int:
-    """Of a user, whether they became memories or not; only the rules that spoke stay. How many there were."""
-    found = db.execute("SELECT id, why FROM memory_proposals WHERE user = ?", [user]).fetchall()
-    for number, why in found:
-        _blank(db, number, why, marker, ("user", "session", "conversation"))
-    return len(found)
+def read_proposals(db: sqlite3.Connection, user: str | None) -> list[MemoryProposal]:
+    """Return proposed memories in the order of their arrival: all, or those of a user."""
+    columns = "user, session, conversation, proposal, outcome, why, memory, author, rule, same_as"
+    names = columns.split(", ")
+    sql = f"SELECT {columns} FROM memory_proposals WHERE :user IS NULL OR user = :user ORDER BY id"  # noqa: S608
+    proposals = []
+    for row in db.execute(sql, {"user": user}):
+        fields = dict(zip(names, row, strict=True))
+        fields["proposal"] = json.loads(fields["proposal"])
+        fields["rule"] = _RULES.get(fields["rule"], MemoryRule.UNKNOWN)
+        proposals.append(MemoryProposal(**fields))
+    return proposals
 
 
-def blank_proposals_of(db: sqlite3.Connection, ids: Iterable[str], marker: str) -> int:
-    """Those that became one of these memories, or were refused for saying the same. How many there were."""
-    gone = set(ids)
-    again = tuple(f"duplicate: {memory!r} " for memory in gone)
-    listed = db.execute("SELECT id, why, memory FROM memory_proposals").fetchall()
-    found = [(number, why) for number, why, memory in listed if memory in gone or why.startswith(again)]
-    for number, why in found:
-        _blank(db, number, why, marker)
-    return len(found)
+def blank_proposals(
+    db: sqlite3.Connection, marker: str, *, user: str | None = None, memories: Iterable[str] = ()
+) -> int:
+    """Black out proposals, and return the number of rows. The rule that refused one stays.
+
+    They are those of a user, whose name is blacked out, too, or those that became one of the memories (ids)
+    or repeat it.
+    """
+    sql = """SELECT id, rule FROM memory_proposals
+        WHERE user = :user
+        OR memory IN (SELECT value FROM json_each(:ids))
+        OR same_as IN (SELECT value FROM json_each(:ids))"""
+    rows = db.execute(sql, {"user": user, "ids": to_json(list(memories))}).fetchall()
+    blank = {"proposal": to_json({"value": marker})}
+    if user is not None:
+        blank |= {"user": marker, "session": marker, "conversation": marker}
+    for number, rule in rows:
+        _change_proposal(db, number, {**blank, "why": rule})
+    return len(rows)
 
 
-def _blank(db: sqlite3.Connection, number: int, why: str, marker: str, names: Sequence[str] = ()) -> None:
-    """Only the rule that spoke stays of a proposal, and of a damaged row that it is damaged."""
-    new = dict.fromkeys(names, marker) | {
-        "proposal": to_json({"value": marker}),
-        "why": why.partition(":")[0],
-    }
+def _change_proposal(db: sqlite3.Connection, number: int, columns: dict[str, str]) -> None:
+    """Set columns of a proposal, and seal the row again unless it was damaged: damage stays visible."""
     sound = checked_rows.is_sound(db, "memory_proposals", "id = ?", [number])
-    sets = ", ".join(f"{column} = ?" for column in new)
-    db.execute(f"UPDATE memory_proposals SET {sets} WHERE id = ?", [*new.values(), number])  # noqa: S608
+    sets = ", ".join(f"{column} = ?" for column in columns)
+    db.execute(f"UPDATE memory_proposals SET {sets} WHERE id = ?", [*columns.values(), number])  # noqa: S608
     if sound:
         checked_rows.reseal(db, "memory_proposals", "id = ?", [number])
 
 
-def add_export(db: sqlite3.Connection, path: str, at: str) -> None:
+def add_export(db: sqlite3.Connection, path: str) -> None:
+    """Write down that memories were exported to a file."""
     (last,) = db.execute("SELECT coalesce(max(id), 0) FROM memory_exports").fetchone()
-    checked_rows.insert(db, "memory_exports", [(last + 1, to_text(path), at)])
+    checked_rows.insert(db, "memory_exports", [(last + 1, to_text(path), now())])
 
 
-def exports(db: sqlite3.Connection) -> list[str]:
-    return [path for (path,) in db.execute("SELECT path FROM memory_exports GROUP BY path ORDER BY min(id)")]
+def read_exports(db: sqlite3.Connection) -> list[str]:
+    """Return the paths of exports, without repetition, in the order in which they were written."""
+    return read_column(db, "SELECT path FROM memory_exports GROUP BY path ORDER BY min(id)")
 
 
-def problems(db: sqlite3.Connection) -> Iterator[str]:
-    """What is wrong with these tables beyond single rows: numbers that are gone, two that hold at once."""
+def find_problems(db: sqlite3.Connection) -> Iterator[str]:
+    """Yield what is wrong beyond single rows: a number used twice, or two memories that hold at once.
+
+    Missing rows are reported by the seals.
+    """
     used = "SELECT number FROM memories UNION ALL SELECT number FROM forgotten"
     (missing,) = db.execute(f"SELECT coalesce(max(number), 0) - count(*) FROM ({used})").fetchone()  # noqa: S608
     if missing < 0:
         yield "A memory is kept twice."
-    for one, other in overlaps(read(db, None, None)):
-        yield f"Memories {one.id} and {other.id} hold at the same time for the same thing."
+    for first, second in overlaps(read(db, None, None)):
+        yield f"Memories {first.id} and {second.id} hold at the same time for the same thing."
 
 
-def _of_owner(db: sqlite3.Connection, memory: Memory) -> list[Memory]:
-    sql = f"{_READ} WHERE scope = ? AND user = ? AND session = ?"
-    owner = [memory.scope.value, to_text(memory.user), to_text(memory.session)]
-    return [_memory(row) for row in db.execute(sql, owner)]
+def _to_row(number: int, memory: Memory) -> tuple[Any, ...]:
+    """Return a memory's values in the order of `_COLUMNS`."""
+    return (
+        number,
+        memory.id,
+        memory.scope.value,
+        to_text(memory.user),
+        to_text(memory.session),
+        memory.kind.value,
+        to_text(memory.subject),
+        to_text(memory.attribute),
+        to_text(memory.value),
+        memory.since,
+        memory.until,
+        memory.expires,
+        to_text(memory.conversation),
+        memory.turn,
+        to_text(memory.quote),
+        to_text(memory.author),
+        memory.created,
+    )
 
 
-def _row(number: int, m: Memory) -> tuple[Any, ...]:
-    owner = m.scope.value, to_text(m.user), to_text(m.session)
-    said = m.kind.value, to_text(m.subject), to_text(m.attribute), to_text(m.value)
-    origin = to_text(m.conversation), m.turn, to_text(m.quote), to_text(m.author), m.created
-    return (number, m.id, *owner, *said, m.since, m.until, m.expires, *origin)
-
-
-def _memory(row: tuple[Any, ...]) -> Memory:
+def _from_row(row: tuple[Any, ...]) -> Memory:
+    """Read a row of `_READ`. Raises StoreError for values that no memory has."""
     values = dict(zip(_COLUMNS[1:], row, strict=True))
     try:
-        return Memory(**(values | {"scope": Scope(values["scope"]), "kind": Kind(values["kind"])}))
+        values["scope"] = Scope(values["scope"])
+        values["kind"] = Kind(values["kind"])
+        return Memory(**values)
     except ValueError as error:
         raise StoreError(f"Memory {values['id']} cannot be read: {error}.") from error
-
-
-def _proposal_row(number: int, p: MemoryProposal, at: str) -> tuple[Any, ...]:
-    where = to_text(p.user), to_text(p.session), to_text(p.conversation)
-    return (number, *where, to_json(p.proposal), p.outcome, to_text(p.why), p.memory, to_text(p.author), at)

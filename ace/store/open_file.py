@@ -1,4 +1,4 @@
-"""An open file: its connection, and transactions on it. Knows nothing about tables."""
+"""An open playbook file: its connection, and transactions on it. Knows nothing about tables."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from typing import Self
 from ace.store.connection import transaction, typed_errors
 
 
-class Opened:
-    """Belongs to the thread that opened it. Use as a context manager, or call `close()`."""
+class OpenFile:
+    """Hold a connection for the thread that opened it. Use as a context manager, or call `close()`."""
 
     def __init__(self, db: sqlite3.Connection, path: Path) -> None:
         self.path = path
         self._db = db
 
     def close(self) -> None:
+        """Close the connection. Closing twice is harmless."""
         with typed_errors(self.path):
             self._db.close()
 
@@ -36,5 +37,5 @@ class Opened:
     def _writing(self) -> AbstractContextManager[sqlite3.Connection]:
         return transaction(self._db, self.path, write=True)
 
-    def _look_again(self) -> None:
-        """What is in memory may be out of date, even what never changes otherwise."""
+    def _drop_cache(self) -> None:
+        """Forget what is in memory, because even past versions were rewritten in the file."""

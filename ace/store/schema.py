@@ -9,7 +9,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,8 @@ from ace.store.branch_tables import m003_branches
 from ace.store.call_rows import m005_calls
 from ace.store.feedback_rows import m006_feedback
 from ace.store.integrity import seals
-from ace.store.memory_rows import m010_memories
+from ace.store.memory_rows import m010_memories, m012_rules
+from ace.store.sqlite_text import now
 from ace.store.vector_rows import m008_vectors
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ ORDER BY number DESC, position""",
 
 
 def m001_first_tables(db: Database) -> None:
-    """Everything a playbook needs, and version 0: the empty playbook."""
+    """Create the tables of a playbook, and version 0: the empty playbook."""
     for statement in FIRST_TABLES:
         db.execute(statement)
     author, reason = "ace", "the empty playbook"
@@ -152,7 +152,7 @@ def m001_first_tables(db: Database) -> None:
 
 
 def m002_uses(db: Database) -> None:
-    """Episodes say what the right answer is made of."""
+    """Add to episodes what the right answer is made of."""
     db.execute("ALTER TABLE episodes ADD COLUMN uses TEXT NOT NULL DEFAULT '[]' /* JSON list: its parts */")
 
 
@@ -165,14 +165,14 @@ WHERE status = 'quarantined' ORDER BY sections.place, bullets.position, bullets.
 
 
 def m007_seals(db: Database) -> None:
-    """Every table's rows are counted; bullets in quarantine have a view of their own."""
-    seals.first(db.conn)
+    """Count the rows of every table, and give bullets in quarantine a view of their own."""
+    seals.create_seals(db.conn)
     for statement in ("DROP VIEW head_bullets", HEAD_BULLETS, WAITING_BULLETS):
         db.execute(statement)
 
 
 def m011_reasons(db: Database) -> None:
-    """Proposals name the rule that decided them."""
+    """Add to proposals the rule that decided them."""
     column = "reason TEXT NOT NULL DEFAULT 'unknown' /* the rule that decided; why says it to people */"
     checked_rows.add_column(db.conn, "proposals", column)
 
@@ -188,6 +188,7 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     m008_vectors,
     m010_memories,
     m011_reasons,
+    m012_rules,
 )
 LATEST = len(MIGRATIONS)
 DAMAGED = (
@@ -195,20 +196,19 @@ DAMAGED = (
 )
 
 
-def damaged(what: str) -> NotAPlaybook:
-    return NotAPlaybook(what, hint=DAMAGED)
-
-
-def now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+def damage_error(problem: str) -> NotAPlaybook:
+    """Return the error to raise for a damaged file, with the hint on what to do."""
+    return NotAPlaybook(problem, hint=DAMAGED)
 
 
 def schema_version(db: sqlite3.Connection, path: Path) -> int:
-    """The file's schema version, 0 for an empty file. Refuses anything that is not a playbook."""
-    application, version, objects = (
-        db.execute(sql).fetchone()[0]
-        for sql in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_schema")
-    )
+    """Return the file's schema version, 0 for an empty file.
+
+    Raises NotAPlaybook for any other SQLite file, NewerSchema for a file of a later release.
+    """
+    (application,) = db.execute("PRAGMA application_id").fetchone()
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    (objects,) = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if application != APPLICATION_ID and (application or version or objects):
         raise NotAPlaybook(
             f"{path} is an SQLite file, but not a playbook.", hint="Give another path with --playbook."
@@ -223,12 +223,13 @@ def schema_version(db: sqlite3.Connection, path: Path) -> int:
 def migrate(db: sqlite3.Connection, path: Path) -> None:
     """Bring the file to the latest schema. The caller holds the write lock, so only one process does it."""
     if schema_version(db, path) < LATEST:
-        _apply(db)
+        apply_migrations(db)
     # Written even when it is there already: a file that cannot be written is refused now, not after an hour.
     db.execute(f"PRAGMA user_version = {LATEST}")
 
 
-def _apply(db: sqlite3.Connection) -> None:
+def apply_migrations(db: sqlite3.Connection) -> None:
+    """Apply the migrations that the file has not seen, and mark it as a playbook."""
     from sqlite_utils import Database, Migrations
 
     migrations = Migrations("ace")
@@ -238,17 +239,18 @@ def _apply(db: sqlite3.Connection) -> None:
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
-def made() -> dict[str, str]:
-    """Name -> SQL of every table, index and view that a new file has."""
+def expected_objects() -> dict[str, str]:
+    """Return what `read_objects` finds in a new file."""
     db = sqlite3.connect(":memory:", isolation_level=None)
     with closing(db):
-        _apply(db)
-        return objects(db)
+        apply_migrations(db)
+        return read_objects(db)
 
 
-def objects(db: sqlite3.Connection) -> dict[str, str]:
-    """Kinds, names and SQL of what the file has, and which migrations it says it has seen."""
+def read_objects(db: sqlite3.Connection) -> dict[str, str]:
+    """Return the file's tables, indexes and views ("table runs" -> SQL) and the migrations it has seen."""
     sql = "SELECT type || ' ' || name, sql FROM sqlite_schema WHERE sql IS NOT NULL"
-    found = dict(db.execute(sql).fetchall())
-    seen = db.execute("SELECT name, migration_set FROM _sqlite_migrations").fetchall()
-    return found | {f"migration {name}": of for name, of in seen}
+    objects = dict(db.execute(sql).fetchall())
+    for name, migration_set in db.execute("SELECT name, migration_set FROM _sqlite_migrations"):
+        objects[f"migration {name}"] = migration_set
+    return objects

@@ -1,14 +1,17 @@
-"""Text and JSON in the form SQLite can hold.
+"""Text, JSON and times in the form SQLite can hold.
 
-A model can say half of a surrogate pair, which UTF-8 has no bytes for. It is kept as its escape, which
-in JSON reads back as what was said. NaN is not JSON and is refused, so that every JSON reader can read
-what is here.
+A model can emit half of a surrogate pair, which UTF-8 has no bytes for. It is stored as its escape, which
+in JSON reads back unchanged. NaN is not JSON and is refused, so that every JSON reader can read the file.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import sqlite3
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
 
 from ace.errors import FormatError
 
@@ -16,30 +19,45 @@ _WORD = re.compile(r"\w+")
 
 
 def to_text(text: str) -> str:
+    """Replace lone surrogates by their escapes, so that SQLite can store the text."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def any_word_of(question: str, most: int = 64) -> str:
-    """An FTS5 query that finds what has any of a question's first words: the question itself is no query.
-
-    Empty where there is no word.
-    """
-    words = dict.fromkeys(word.casefold() for word in _WORD.findall(whole(question)))
-    return " OR ".join(f'"{word}"' for word in list(words)[:most])
-
-
-def whole(text: str) -> str:
-    """Without half characters, for what is searched and never read back."""
-    return text.encode("utf-8", "replace").decode()
-
-
 def to_json(value: object) -> str:
+    """Return a value as JSON that SQLite can store. Raises ValueError for NaN and infinities."""
     return to_text(json.dumps(value, ensure_ascii=False, allow_nan=False))
 
 
-def strings(text: str) -> tuple[str, ...]:
-    """A JSON list of texts, which is what episode ids and attempts are kept as."""
-    found = json.loads(text)
-    if not isinstance(found, list):
+def parse_strings(text: str) -> tuple[str, ...]:
+    """Parse a JSON list of texts, such as episode ids. Raises FormatError for anything else."""
+    values = json.loads(text)
+    if not isinstance(values, list):
         raise FormatError(f"{text!r:.60} is not a list.")
-    return tuple(found)
+    return tuple(values)
+
+
+def read_column(
+    db: sqlite3.Connection, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()
+) -> list[Any]:
+    """Return the values of a query with one column, in order."""
+    return [value for (value,) in db.execute(sql, values)]
+
+
+def now() -> str:
+    """Return the present time as the tables hold it: ISO 8601, UTC, milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def build_word_query(question: str, most: int = 64) -> str:
+    """Return an FTS5 query for texts with any of a question's first `most` words; empty if it has no word.
+
+    The question itself is not a valid FTS5 query.
+    """
+    lowered = [word.casefold() for word in _WORD.findall(replace_lone_surrogates(question))]
+    distinct = list(dict.fromkeys(lowered))
+    return " OR ".join(f'"{word}"' for word in distinct[:most])
+
+
+def replace_lone_surrogates(text: str) -> str:
+    """Replace lone surrogates by question marks, in text that is searched and never read back."""
+    return text.encode("utf-8", "replace").decode()

@@ -1,8 +1,8 @@
 """The playbook file: one transaction for each delta, versions that never change, heads that only move on.
 
-Every public method is one transaction; `versions`, `past`, `lineage` and `runs` hold what happens inside.
-Knows nothing about models, tasks or how lessons are made. A store belongs to the thread that opened it
-and works on one branch; any number of stores, threads and processes may share the file.
+Every public method is one transaction; the modules of rows, `versions`, `lineage` and `bullet_history` hold
+what happens inside. Knows nothing about models, tasks or how lessons are made. A store belongs to the thread
+that opened it and works on one branch; any number of stores, threads and processes may share the file.
 """
 
 from __future__ import annotations
@@ -10,40 +10,41 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ace.errors import MergeConflict
 from ace.playbook.delta import diff
 from ace.playbook.exchange import Alias
-from ace.playbook.model import Delta, Playbook
+from ace.playbook.model import Delta, Playbook, Rejection
 from ace.playbook.three_way_merge import Side, join, lost_votes
-from ace.runs.records import Branch, Commit, Problem, Proposal, Run, RunStatus, Step, Tag, Touch, Version
+from ace.runs.records import Branch, Commit, Problem, Proposal, Tag, Touch, Version
 from ace.store import aliases as alias_rows
-from ace.store import bullet_history, call_rows, episode_rows, lineage, run_rows, versions
-from ace.store import feedback_rows as feedback_rows
-from ace.store.call_journal import CallJournal
+from ace.store import bullet_history, episode_rows, lineage, run_rows, versions
 from ace.store.connection import connect
 from ace.store.integrity import backup, verify
-from ace.store.store_memories import Remembering
+from ace.store.store_memories import MemoryStore
+from ace.store.store_runs import RunStore
 from ace.store.versions import Head, Note
 from ace.task.types import Episode
 
-if TYPE_CHECKING:
-    from ace.llm.journal import Call
-
-_KEPT = 4  # playbooks of past versions in memory: moving from one to the next costs what changed between
+_CACHED = 4  # playbooks of past versions in memory: moving from one to the next costs what changed between
 
 Ref = int | str
 """A version: its number, or the name of a branch or tag."""
 
 
-class Store(Remembering):
-    """A playbook with its history. Use as a context manager, or call `close()`."""
+class Store(MemoryStore, RunStore):
+    """Keep a playbook with its history. Use as a context manager, or call `close()`.
+
+    Every method raises StoreBusy where another process holds the write lock for longer than the time-out,
+    StoreUnwritable where the file or the disk cannot be written, and NotAPlaybook where the file is damaged.
+    A version, branch, tag, run or bullet that is not there raises UnknownVersion.
+    """
 
     def __init__(self, db: sqlite3.Connection, path: Path, branch: str = lineage.MAIN) -> None:
         super().__init__(db, path)
         self.branch_name = branch
-        self._seen: Head | None = None  # the head when this store last looked
+        self._head: Head | None = None  # the head when this store last looked
         self._past: dict[int, Playbook] = {}
 
     @classmethod
@@ -56,9 +57,11 @@ class Store(Remembering):
         timeout: float = 10.0,
         branch: str = lineage.MAIN,
     ) -> Store:
-        """Open `path`, making it if need be. `timeout`: seconds to wait for another process's write.
+        """Open `path`, creating it if need be. `timeout`: seconds to wait for another process's write.
 
         `branch` is the one that `head`, `commit`, `revert` and `merge` work on; a new file has only main.
+        A file of an older release is migrated; with `read_only` it is read as if it were. Raises NotAPlaybook
+        for any other file, NewerSchema for a file of a later release, UnknownVersion for an unknown branch.
         """
         path, create = Path(path), create and branch == lineage.MAIN
         store = cls(connect(path, create=create, read_only=read_only, timeout=timeout), path, branch)
@@ -73,17 +76,17 @@ class Store(Remembering):
     # Playbook and history
 
     def head(self) -> Version:
-        """The newest version of the branch, whoever committed it. Version 0 is the empty playbook."""
+        """Return the newest version of the branch, whoever committed it. Version 0 is the empty playbook."""
         with self._reading() as db:
-            return self._look(db).version
+            return self._read_head(db).version
 
     def checkout(self, version: Ref | None = None) -> Playbook:
-        """The playbook at a version: its number, a branch or a tag; the head by default."""
+        """Return the playbook at a version: its number, a branch or a tag; the head by default."""
         with self._reading() as db:
             return self._checkout(db, version)
 
     def resolve(self, version: Ref) -> int:
-        """The number of a version that is given by number, branch or tag."""
+        """Return the number of a version, which is named by number, branch or tag."""
         with self._reading() as db:
             return lineage.resolve(db, version)
 
@@ -106,12 +109,17 @@ class Store(Remembering):
         it. When the head has moved on, the delta is applied to the new head if the two edited
         different bullets; otherwise StoreConflict, and nothing is written. Votes are no edits and
         add up. A delta of which nothing applies makes no version, but the rest is still written.
+
+        `step` is number, phase and payload (JSON) of a row in the journal of `run`. An alias of a bullet
+        that is not in the playbook is left out. Raises StoreError for a step without a run, and for an
+        episode id or step number that the run has used before.
         """
+        if expect is None and self._head is not None:
+            expect = self._head.version.number
         with self._writing() as db:
-            base = self._base(expect)
-            head = self._look(db)
+            head = self._read_head(db)
             at = head.version.number
-            versions.check_rebase(db, at if base is None else base, at, delta)
+            versions.check_rebase(db, at if expect is None else expect, at, delta)
             if run is not None:
                 run_rows.read(db, run)
             head, rejections = versions.append(db, head, delta, Note(author, reason, run))
@@ -122,258 +130,211 @@ class Store(Remembering):
             alias_rows.add(db, [alias for alias in aliases if alias.bullet in head.playbook.bullets])
             if step is not None:
                 run_rows.add_step(db, run, step, number)
-        return self._moved(head, rejections)
+        return self._move_head(head, rejections)
 
     def revert(self, to: Ref, *, author: str, reason: str) -> Commit:
-        """A new version whose live bullets are those of version `to`."""
+        """Append a version whose live bullets are those of version `to`.
+
+        The versions in between stay in the history. Nothing is appended if the bullets are the same already.
+        """
         with self._writing() as db:
-            head = self._look(db)
+            head = self._read_head(db)
             delta = diff(head.playbook, self._checkout(db, to))
             head, rejections = versions.append(db, head, delta, Note(author, reason))
-        return self._moved(head, rejections)
+        return self._move_head(head, rejections)
 
     def merge(
         self, other: Ref, *, author: str, reason: str | None = None, prefer: Side | None = None
     ) -> Commit:
-        """A new version with what another branch changed since the two last met, bullet by bullet.
+        """Append a version with what another branch changed since the two last met, bullet by bullet.
 
         Votes add up; those on a bullet that this branch has removed are recorded as rejected. A bullet
         that both edited, to different ends, raises MergeConflict with their names, and nothing is
         written; `prefer` says whose bullet to take instead.
         """
         with self._writing() as db:
-            head = self._look(db)
-            theirs = versions.read(db, lineage.resolve(db, other))
-            base = lineage.merge_base(db, head.version.number, theirs.number)
-            if base == theirs.number:  # nothing that this branch has not taken in already
-                return versions.committed(head, ())
-            then, others = self._checkout(db, base), self._checkout(db, theirs.number)
-            joined, conflicts = join(then, head.playbook, others, prefer)
+            head = self._read_head(db)
+            ours, theirs = head.version, versions.read(db, lineage.resolve(db, other))
+            base = lineage.merge_base(db, ours.number, theirs.number)
+            if base == theirs.number:  # this branch has taken all of it in already
+                return Commit(ours, head.playbook, ())
+            their_playbook = self._checkout(db, theirs.number)
+            joined, conflicts = join(self._checkout(db, base), head.playbook, their_playbook, prefer)
             if conflicts:
-                raise _conflict(base, head, theirs, conflicts)
+                names = ", ".join(conflicts)
+                raise MergeConflict(
+                    f"Versions {ours.number} and {theirs.number} both edited {names} since version {base}.",
+                    hint="Make one of them like the other, or say which to prefer: ours or theirs.",
+                    base=base,
+                    ours=ours.number,
+                    theirs=theirs.number,
+                    bullets=conflicts,
+                )
             delta = (*lost_votes(head.playbook, joined), *diff(head.playbook, joined))
-            note = Note(author, f"merge of {other}" if reason is None else reason, merged=theirs)
-            head, rejections = versions.append(db, head, delta, note)
+            if reason is None:
+                reason = f"merge of {other}"
+            head, rejections = versions.append(db, head, delta, Note(author, reason, merged=theirs))
             episode_rows.add_rejections(db, None, author, rejections, head.version.number)
-        return self._moved(head, rejections)
+        return self._move_head(head, rejections)
 
     def log(
         self, limit: int | None = None, *, version: Ref | None = None, every_branch: bool = False
     ) -> list[Version]:
-        """Versions, newest first: the line behind one (the head by default), or those of every branch."""
+        """Return versions, newest first: those behind one (the head by default), or those of every branch."""
         with self._reading() as db:
             if every_branch:
-                return versions.log(db, None, limit)
-            wanted = self._look(db).version.number if version is None else lineage.resolve(db, version)
-            return versions.log(db, lineage.line(db, wanted), limit)
+                return versions.read_log(db, None, limit)
+            line = lineage.trace_line(db, self._number_of(db, version))
+            return versions.read_log(db, line, limit)
 
     def operations(self, version: Ref) -> Delta:
-        """What a version changed: the operations that applied."""
+        """Return the operations that a version applied, in order."""
         with self._reading() as db:
-            return versions.operations(db, lineage.resolve(db, version))
+            return versions.read_delta(db, lineage.resolve(db, version))
 
     def diff(self, a: Ref, b: Ref) -> Delta:
-        """A delta that leads from version `a` to version `b`."""
+        """Return a delta that leads from version `a` to version `b`, on whatever branches they are."""
         with self._reading() as db:
             return diff(self._checkout(db, a), self._checkout(db, b))
 
     def blame(self, bullet_id: str) -> list[Touch]:
-        """Every operation that touched a bullet, on any branch, oldest first."""
+        """Return every operation that touched a bullet, on any branch, oldest first.
+
+        Each comes with its version and the episodes that justified it. Raises UnknownVersion for a bullet
+        that never was.
+        """
         with self._reading() as db:
             return versions.blame(db, bullet_id)
+
+    def bullet_texts(self, bullets: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
+        """Return, by bullet id, the sections and texts it has had on this branch, oldest first.
+
+        Ids that are not on this branch are left out.
+        """
+        with self._reading() as db:
+            return bullet_history.read_texts(db, self._read_head(db).version.number, bullets)
 
     # Names
 
     def branch(self, name: str, at: Ref | None = None) -> Branch:
-        """A new branch that begins at a version: the head by default. `switch` to work on it."""
+        """Begin a branch at a version: the head by default. Call `switch` to work on it.
+
+        Raises InputError for a name that a branch or tag has already, or that cannot name a version.
+        """
         with self._writing() as db:
-            base = self._look(db).version.number if at is None else lineage.resolve(db, at)
-            return lineage.add_branch(db, name, base)
+            return lineage.add_branch(db, name, self._number_of(db, at))
 
     def switch(self, branch: str) -> Version:
-        """Work on another branch from now on; its head."""
+        """Work on another branch from now on, and return its head."""
         with self._reading() as db:
-            lineage.branch(db, branch)
-            if self._seen is not None:
-                self._keep(self._seen.version.number, self._seen.playbook)
-            self.branch_name, self._seen = branch, None
-            return self._look(db).version
+            lineage.read_branch(db, branch)
+            if self._head is not None:
+                self._cache(self._head.version.number, self._head.playbook)
+            self.branch_name, self._head = branch, None
+            return self._read_head(db).version
 
     def branches(self) -> list[Branch]:
+        """Return all branches: main first, then by age."""
         with self._reading() as db:
-            return lineage.branches(db)
+            return lineage.read_branches(db)
 
     def tag(self, name: str, version: Ref | None = None) -> Tag:
-        """Give a name to a version, the head by default. A tag that is there moves."""
+        """Name a version, the head by default. An existing tag moves.
+
+        Raises InputError for the name of a branch, or a name that cannot name a version.
+        """
         with self._writing() as db:
-            number = self._look(db).version.number if version is None else lineage.resolve(db, version)
-            lineage.set_tag(db, name, number)
-            return next(tag for tag in lineage.tags(db) if tag.name == name)
+            lineage.set_tag(db, name, self._number_of(db, version))
+            return next(tag for tag in lineage.read_tags(db) if tag.name == name)
 
     def untag(self, name: str) -> None:
+        """Take a tag away. The version stays."""
         with self._writing() as db:
             lineage.set_tag(db, name, None)
 
     def tags(self) -> list[Tag]:
+        """Return all tags by name."""
         with self._reading() as db:
-            return lineage.tags(db)
+            return lineage.read_tags(db)
 
     def aliases(self) -> list[Alias]:
-        """The ids bullets have in files they were imported from, in the order they came."""
+        """Return the ids that bullets have in files they were imported from, in the order of import."""
         with self._reading() as db:
             return alias_rows.read(db)
 
-    def told(self, bullets: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
-        """Of each bullet the sections and texts it has had on this branch, oldest first."""
-        with self._reading() as db:
-            return bullet_history.told(db, self._look(db).version.number, bullets)
-
-    # Keeping it whole
+    # Integrity
 
     def verify(self) -> list[Problem]:
-        """What is wrong with the file, found by deriving everything again. Empty: nothing is."""
-        with self._reading() as db:
-            return list(verify.problems(db))
+        """Derive everything in the file again, and return what differs. An empty list means a sound file.
 
-    def backup(self, target: str | Path) -> Path:
-        """Copy the file as it is at this moment, while others go on writing. `target` must not exist."""
-        return backup.write(self._db, Path(target))
-
-    # Runs
-
-    def start_run(self, kind: str, task: str, config: dict[str, Any]) -> int:
-        with self._writing() as db:
-            return run_rows.start(db, kind, task, config)
-
-    def finish_run(self, run: int, status: RunStatus, report: dict[str, Any] | None) -> None:
-        with self._writing() as db:
-            run_rows.finish(db, run, status, report)
-
-    def runs(self) -> list[Run]:
-        """Runs, oldest first."""
-        with self._reading() as db:
-            return run_rows.listing(db)
-
-    def run(self, run: int) -> Run:
-        with self._reading() as db:
-            return run_rows.read(db, run)
-
-    def versions_of(self, run: int) -> int:
-        """How many versions a run made."""
-        with self._reading() as db:
-            return run_rows.made(db, run)
-
-    def last_unfinished(self, kind: str, task: str) -> Run | None:
-        """The latest run of this kind and task, if something of it is left to do."""
-        with self._reading() as db:
-            return run_rows.last_unfinished(db, kind, task, self.branch_name)
-
-    def steps(self, run: int) -> list[Step]:
-        """The journal of a run, in order."""
-        with self._reading() as db:
-            return run_rows.steps(db, run)
-
-    def episodes(self, *, run: int | None = None, ids: Sequence[str] | None = None) -> list[Episode]:
-        """Episodes in the order they were stored: all, those of a run, or those with these ids."""
-        with self._reading() as db:
-            return episode_rows.episodes(db, run, ids)
-
-    def add_feedback(self, said: feedback_rows.Said) -> feedback_rows.Said:
-        """Keep what was said of an answer. UnknownVersion for an episode that is not in the file."""
-        with self._writing() as db:
-            return feedback_rows.add(db, said)
-
-    def feedback(
-        self, task: str | None = None, *, after: int = 0, unlearned: bool = False
-    ) -> list[feedback_rows.Said]:
-        """What was said of answers, in the order it came; `unlearned`: that no run has learned from."""
-        with self._reading() as db:
-            return feedback_rows.read(db, task, after, unlearned=unlearned)
-
-    def proposals(self, run: int | None = None) -> list[Proposal]:
-        """Proposals in the order they were stored: all, or those of a run."""
-        with self._reading() as db:
-            return episode_rows.proposals(db, run)
-
-    def calls(self, run: int) -> list[Call]:
-        """The model calls of a run in the order they ended, those of steps that were cut off included.
-
-        Without what was said: `text` is empty, or None where the request failed.
+        It folds the whole history, recomputes every hash and checksum, and counts the rows of every table.
         """
         with self._reading() as db:
-            return call_rows.of_run(db, run)
+            return list(verify.find_problems(db))
 
-    def call_journal(self, run: int) -> CallJournal:
-        """Where the calls of a run are kept as they end, and those of a step that was cut off are found."""
-        with self._reading() as db:
-            return CallJournal.open(db, self.path, run)
+    def backup(self, target: str | Path) -> Path:
+        """Copy the file as it is at this moment, while others go on writing, and return `target`.
+
+        Raises InputError where `target` exists. `ace.store.restore` puts a backup back.
+        """
+        return backup.write(self._db, Path(target))
 
     # Inside
 
-    def _look_again(self) -> None:
-        self._seen = None
+    def _drop_cache(self) -> None:
+        self._head = None
         self._past.clear()
 
-    def _look(self, db: sqlite3.Connection) -> Head:
-        """The head as it is now. What others committed since is moved over onto the playbook in memory."""
-        branch, seen = lineage.branch(db, self.branch_name), self._seen
-        if seen is None or seen.version.number != branch.version:
-            playbook = self._derive(db, branch.version)
-            self._seen = seen = Head(branch, versions.read(db, branch.version), playbook)
-        return seen
+    def _cache(self, number: int, playbook: Playbook) -> None:
+        """Keep a playbook in memory, in the place of the one that was added longest ago."""
+        self._past.pop(number, None)
+        self._past[number] = playbook
+        if len(self._past) > _CACHED:
+            del self._past[next(iter(self._past))]
 
-    def _derive(self, db: sqlite3.Connection, wanted: int) -> Playbook:
-        """From the nearest version in memory, or from main's table where reading all of it is cheaper."""
-        known = {0: Playbook(), **self._past}
-        if self._seen is not None:
-            known[self._seen.version.number] = self._seen.playbook
-        costs = {at: bullet_history.distance(db, at, wanted) for at in known}
-        costs[0] = max(costs[0], bullet_history.end(db, wanted))  # a version may add many bullets at once
-        near = min(costs, key=costs.__getitem__)
-        main = lineage.branch(db, lineage.MAIN).version
-        if (
-            main not in known
-            and bullet_history.end(db, main) + bullet_history.distance(db, main, wanted) <= costs[near]
-        ):
-            near, known[main] = main, bullet_history.main(db, main)
-            self._keep(near, known[near])
-        return bullet_history.move(db, known[near], near, wanted)
+    def _number_of(self, db: sqlite3.Connection, version: Ref | None) -> int:
+        """Return the number of a version, the head by default."""
+        if version is None:
+            return self._read_head(db).version.number
+        return lineage.resolve(db, version)
+
+    def _read_head(self, db: sqlite3.Connection) -> Head:
+        """Return the head as it is now. Carry over what others committed since to the playbook in memory."""
+        branch, head = lineage.read_branch(db, self.branch_name), self._head
+        if head is None or head.version.number != branch.version:
+            playbook = self._derive(db, branch.version)
+            self._head = head = Head(branch, versions.read(db, branch.version), playbook)
+        return head
 
     def _checkout(self, db: sqlite3.Connection, version: Ref | None) -> Playbook:
-        head = self._seen
+        head = self._head
         if version is None:
-            return self._look(db).playbook
+            return self._read_head(db).playbook
         number = lineage.resolve(db, version)
         if head is not None and head.version.number == number:
             return head.playbook
         playbook = self._derive(db, number)
-        self._keep(number, playbook)
+        self._cache(number, playbook)
         return playbook
 
-    def _keep(self, number: int, playbook: Playbook) -> None:
-        self._past.pop(number, None)
-        self._past[number] = playbook
-        if len(self._past) > _KEPT:
-            del self._past[next(iter(self._past))]
+    def _derive(self, db: sqlite3.Connection, wanted: int) -> Playbook:
+        """Move to a version from the nearest one in memory, or from main's table where that is cheaper."""
+        playbooks = {0: Playbook(), **self._past}
+        if self._head is not None:
+            playbooks[self._head.version.number] = self._head.playbook
+        costs = {at: bullet_history.count_versions_between(db, at, wanted) for at in playbooks}
+        costs[0] = max(costs[0], bullet_history.next_position(db, wanted))  # a version may add many bullets
+        nearest = min(costs, key=costs.__getitem__)
+        main = lineage.read_branch(db, lineage.MAIN).version
+        if main not in playbooks:
+            distance = bullet_history.count_versions_between(db, main, wanted)
+            if bullet_history.next_position(db, main) + distance <= costs[nearest]:
+                nearest = main
+                playbooks[main] = bullet_history.read_main(db, main)
+                self._cache(main, playbooks[main])
+        return bullet_history.move(db, playbooks[nearest], nearest, wanted)
 
-    def _base(self, expect: int | None) -> int | None:
-        if expect is not None:
-            return expect
-        return self._seen.version.number if self._seen else None
-
-    def _moved(self, head: Head, rejections: Any) -> Commit:
-        """Only now, after COMMIT, is the new head what this store has seen."""
-        self._seen = head
-        return versions.committed(head, rejections)
-
-
-def _conflict(base: int, head: Head, theirs: Version, bullets: tuple[str, ...]) -> MergeConflict:
-    ours = head.version.number
-    return MergeConflict(
-        f"Versions {ours} and {theirs.number} both edited {', '.join(bullets)} since version {base}.",
-        hint="Make one of them like the other, or say which to prefer: ours or theirs.",
-        base=base,
-        ours=ours,
-        theirs=theirs.number,
-        bullets=bullets,
-    )
+    def _move_head(self, head: Head, rejections: tuple[Rejection, ...]) -> Commit:
+        """Adopt the new head. Only after COMMIT: a transaction that fails must not move it."""
+        self._head = head
+        return Commit(head.version, head.playbook, rejections)

@@ -1,6 +1,6 @@
-"""Memories of a playbook file, as `Store` offers them: kept, read, forgotten, taken out and in.
+"""Memories of a playbook file, as `Store` offers them: stored, read, forgotten, exported and imported.
 
-What is kept passes the rules of `ace.memory.acceptance`, whoever proposes it. Every method is one
+Every stored memory has passed the rules of `ace.memory.acceptance`, whoever proposed it. Each method is one
 transaction; forgetting then also clears the bytes from the file.
 """
 
@@ -16,18 +16,22 @@ from ace.errors import InputError, MemoryRefused, UnknownMemory
 from ace.memory.acceptance import Proposal, decide, flaw
 from ace.memory.conversation import Conversation
 from ace.memory.memory import Kind, Memory, Scope, checked, held, instant
-from ace.runs.records import Forgotten, Imported, MemoryProposal
+from ace.runs.records import Forgotten, Imported, MemoryProposal, MemoryRule
 from ace.safety.secrets import HIDDEN, without
 from ace.store import memory_rows
 from ace.store.integrity import forget
-from ace.store.open_file import Opened
-from ace.store.schema import now
+from ace.store.open_file import OpenFile
+from ace.store.sqlite_text import now
 
 _AUTHOR = "user"
+_HINTS = {
+    MemoryRule.SECRET: "Keep secrets where secrets are kept, not in a context.",
+    MemoryRule.INSTRUCTION: "What the agent has to do belongs into the task's instructions or its playbook.",
+}
 
 
-class Remembering(Opened):
-    """The part of a store that is about memories."""
+class MemoryStore(OpenFile):
+    """Store and forget memories. `Store` inherits it; a source of memories uses it alone."""
 
     def remember(
         self,
@@ -43,43 +47,65 @@ class Remembering(Opened):
         expires: str | None = None,
         author: str = _AUTHOR,
     ) -> Memory:
-        """Keep that `attribute` of `subject` is `value`, from `since` (now) on. It closes what held before.
+        """Store that `attribute` of `subject` is `value`, from `since` (now) on, and close the value before.
 
         With a user it is about that user, with a session too about that session only, with neither for
-        everyone. Raises MemoryRefused for a secret, an order to the agent, what is known or empty;
-        InputError, with the field, for a date that is none.
+        everyone. Raises MemoryRefused for a secret, an order to the agent, a known or an empty value;
+        InputError, with the field, for an invalid date, scope or kind.
         """
-        named = Scope.SESSION if session else Scope.USER if user else Scope.EVERYONE
+        if not scope and session:
+            scope = Scope.SESSION
+        elif not scope:
+            scope = Scope.USER if user else Scope.EVERYONE
         memory = Memory(
-            attribute=attribute, value=value, user=user, session=session, subject=subject,
-            scope=_one_of(Scope, scope, "scope") if scope else named, kind=_one_of(Kind, kind, "kind"),
-            since=since or now(), expires=expires, author=author, created=now(),
-        )  # fmt: skip
+            attribute=attribute,
+            value=value,
+            user=user,
+            session=session,
+            scope=_parse_choice(Scope, scope, "scope"),
+            kind=_parse_choice(Kind, kind, "kind"),
+            subject=subject,
+            since=since or now(),
+            expires=expires,
+            author=author,
+            created=now(),
+        )
         timed = checked(memory)
         with self._writing() as db:
-            if why := flaw(timed, memory_rows.read(db, timed.user or None, timed.session or None)):
-                hint = _HINTS.get(why.partition(":")[0], "")
-                raise MemoryRefused(f"This is not kept: {why}.", hint=hint, why=why)
+            why = flaw(timed, memory_rows.read(db, timed.user or None, timed.session or None))
+            if why:
+                rule, _ = memory_rows.parse_refusal(why)
+                raise MemoryRefused(f"This is not kept: {why}.", hint=_HINTS.get(rule, ""), why=why)
             return memory_rows.add(db, timed)
 
     def consider(
         self, conversation: Conversation, proposals: Iterable[Proposal], *, author: str
     ) -> list[MemoryProposal]:
-        """Keep those proposals that pass the rules. All are noted, with what became of them and why."""
-        at, noted = now(), list[MemoryProposal]()
+        """Store those proposals that pass the rules. Record all of them, each with the decision on it."""
+        at = now()
+        records = list[MemoryProposal]()
         with self._writing() as db:
             for proposal in proposals:
-                known = memory_rows.read(db, conversation.user, conversation.session)
-                memory, why = decide(proposal, conversation, known)
-                shown = _shown(proposal, secret=why.startswith("secret"))
-                where = (conversation.user, conversation.session, conversation.id, shown)
-                if memory is None:
-                    noted.append(MemoryProposal(*where, "rejected", without(why), author=author))
-                    continue
-                kept = memory_rows.add(db, replace(memory, author=author, created=at))
-                noted.append(MemoryProposal(*where, "accepted", memory=kept.id, author=author))
-            memory_rows.add_proposals(db, noted, at)
-        return noted
+                existing = memory_rows.read(db, conversation.user, conversation.session)
+                memory, why = decide(proposal, conversation, existing)
+                rule, same_as = memory_rows.parse_refusal(why)
+                record = MemoryProposal(
+                    user=conversation.user,
+                    session=conversation.session,
+                    conversation=conversation.id,
+                    proposal=_without_secrets(proposal, rule),
+                    outcome="rejected",
+                    why=without(why),
+                    author=author,
+                    rule=rule,
+                    same_as=same_as,
+                )
+                if memory is not None:
+                    stored = memory_rows.add(db, replace(memory, author=author, created=at))
+                    record = replace(record, outcome="accepted", memory=stored.id)
+                records.append(record)
+            memory_rows.add_proposals(db, records, at)
+        return records
 
     def memories(
         self,
@@ -89,40 +115,46 @@ class Remembering(Opened):
         at: str | None = None,
         every: bool = False,
     ) -> list[Memory]:
-        """What holds at a time (now) for a user and for everyone, oldest first; `every`: closed ones too.
+        """Return memories that hold at a time (now) for a user and for everyone, oldest first.
 
-        Without a user, of all of them. A `session` leaves out what is for other sessions.
+        Without a user, return those of all users. A `session` leaves out what is for other sessions; `every`
+        adds closed memories.
         """
         with self._reading() as db:
-            found = memory_rows.read(db, user, session)
-        return found if every else held(found, instant(at or now(), field="at"))
+            memories = memory_rows.read(db, user, session)
+        if every:
+            return memories
+        return held(memories, instant(at or now(), field="at"))
 
     def memory_users(self) -> list[str]:
+        """Return the names of users of whom there are memories, sorted."""
         with self._reading() as db:
-            return memory_rows.users(db)
+            return memory_rows.read_users(db)
 
     def known_user(self, user: str) -> str:
-        """The user, if there are memories of them. Raises UnknownMemory, which names those alike."""
-        known = self.memory_users()
-        if user not in known:
-            close = get_close_matches(user, known, n=3)
-            hint = f"Did you mean {', '.join(close)}?" if close else f"{len(known)} users are known here."
+        """Return the user, if there are memories of them. Raises UnknownMemory, which names similar users."""
+        users = self.memory_users()
+        if user not in users:
+            hint = f"{len(users)} users are known here."
+            close = get_close_matches(user, users, n=3)
+            if close:
+                hint = f"Did you mean {', '.join(close)}?"
             raise UnknownMemory(f"Nothing is remembered of a user {user!r:.60} in {self.path}.", hint=hint)
         return user
 
     def memory_proposals(self, user: str | None = None) -> list[MemoryProposal]:
-        """What models proposed to remember, what became of it and why, in order."""
+        """Return the memories that models proposed, in order, each with the decision on it."""
         with self._reading() as db:
-            return memory_rows.proposals(db, user)
+            return memory_rows.read_proposals(db, user)
 
     def forget_user(self, user: str, *, also: Sequence[str] = (), author: str = _AUTHOR) -> Forgotten:
-        """Forget all that is remembered of a user, and what was only ever proposed.
+        """Forget all memories of a user, and all that was only proposed.
 
         Raises UnknownMemory for a user of whom there is nothing.
         """
         with self._writing() as db:
             ids = [memory.id for memory in memory_rows.read(db, user, None) if memory.user == user]
-            proposed = memory_rows.blank_proposals(db, user, forget.MARKER)
+            proposed = memory_rows.blank_proposals(db, forget.MARKER, user=user)
         if not ids and not proposed:
             self.known_user(user)
         return self.forget(ids, also=also, author=author)
@@ -130,25 +162,32 @@ class Remembering(Opened):
     def forget(
         self, ids: str | Iterable[str], *, also: Sequence[str] = (), author: str = _AUTHOR
     ) -> Forgotten:
-        """Delete memories for good, and black out their texts, and `also`, wherever else the file holds them.
+        """Delete memories for good, and black out their texts, and those in `also`, in the whole file.
 
         Raises UnknownMemory for an id that is not there; then nothing is deleted.
         """
-        wanted = list(dict.fromkeys([ids] if isinstance(ids, str) else ids))
+        if isinstance(ids, str):
+            ids = [ids]
+        wanted = list(dict.fromkeys(ids))
         self._db.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten with zeros
         with self._writing() as db:
-            found = memory_rows.by_id(db, wanted)
-            done = forget.from_tables(db, found, also, author)
-            exports = memory_rows.exports(db)
-        self._look_again()
-        files = forget.from_exports([Path(path) for path in exports], found, done.pattern)
-        beside = forget.in_copies(self.path, done.pattern)
-        remaining = (*done.remaining, *files.failed, *beside)
-        short = sum(not forget.is_distinctive(memory.value) for memory in found)
-        return Forgotten(tuple(wanted), done.redacted, files.written, remaining, self.scrub(), short)
+            memories = memory_rows.find(db, wanted)
+            tables = forget.forget_in_tables(db, memories, also, author)
+            exports = [Path(path) for path in memory_rows.read_exports(db)]
+        self._drop_cache()
+        files = forget.forget_in_exports(exports, memories, tables.pattern)
+        copies = forget.find_in_copies(self.path, tables.pattern)
+        return Forgotten(
+            memories=tuple(wanted),
+            redacted=tables.redacted,
+            exports=files.written,
+            remaining=(*tables.remaining, *files.failed, *copies),
+            scrubbed=self.scrub(),
+            short=sum(not forget.is_distinctive(memory.value) for memory in memories),
+        )
 
     def scrub(self) -> bool:
-        """Clear deleted text from the file and its log. False while another process has the file open."""
+        """Clear deleted text from the file and its log. Return False while another process has it open."""
         if not forget.scrub(self._db, self.path):
             return False
         with self._writing() as db:
@@ -156,65 +195,66 @@ class Remembering(Opened):
         return True
 
     def note_export(self, path: str | Path) -> None:
-        """Memories were written to this file, so that forgetting takes them out of it, too."""
+        """Write down that memories were exported to this file, so that forgetting rewrites it, too."""
         with self._writing() as db:
-            memory_rows.add_export(db, str(Path(path).absolute()), now())
+            memory_rows.add_export(db, str(Path(path).absolute()))
 
     def import_memories(self, found: Sequence[Memory], *, author: str = "import") -> Imported:
-        """Take in memories, as `ace.memory.memory_file` reads them: all of them, or none.
+        """Store memories, as `ace.memory.memory_file` reads them: all of them, or none.
 
-        Raises InputError for an id that is another memory's here. What was forgotten here stays forgotten.
+        Raises InputError for an id that is another memory's here. Forgotten memories stay forgotten.
         """
         added, known, at = list[str](), list[str](), now()
         with self._writing() as db:
-            here = {memory.id: memory for memory in memory_rows.read(db, None, None)}
-            gone = memory_rows.was_forgotten(db)
+            stored = {memory.id: memory for memory in memory_rows.read(db, None, None)}
+            forgotten = memory_rows.read_forgotten(db)
             for memory in sorted(found, key=lambda memory: memory.since):
-                if memory.id in gone:
+                if memory.id in forgotten:
                     continue
-                if same := here.get(memory.id) or _same(memory, here.values()):
-                    _check_same(memory, same)
+                same = _find_same(memory, stored)
+                if same is not None:
                     known.append(same.id)
                     continue
-                kept = memory_rows.add(
-                    db, replace(memory, author=memory.author or author, created=memory.created or at)
-                )
-                here[kept.id] = kept
-                added.append(kept.id)
-        return Imported(tuple(added), tuple(known), tuple(m.id for m in found if m.id in gone))
+                new = replace(memory, author=memory.author or author, created=memory.created or at)
+                new = memory_rows.add(db, new)
+                stored[new.id] = new
+                added.append(new.id)
+        still_forgotten = [memory.id for memory in found if memory.id in forgotten]
+        return Imported(added=tuple(added), known=tuple(known), forgotten=tuple(still_forgotten))
 
 
-_HINTS = {
-    "secret": "Keep secrets where secrets are kept, not in a context.",
-    "instruction": "What the agent has to do belongs into the task's instructions or its playbook.",
-}
-
-
-def _shown(proposal: Proposal, *, secret: bool) -> dict[str, str]:
-    """Its fields as they may be kept, whatever became of it."""
-    fields = {name: without(str(value or "")) for name, value in asdict(proposal).items()}
-    return {**fields, "value": HIDDEN} if secret else fields
-
-
-def _one_of(kind: type[Scope] | type[Kind], name: str, field: str) -> Any:
+def _parse_choice(choices: type[Scope] | type[Kind], name: str, field: str) -> Any:
+    """Return the member of an enum with this value. Raises InputError, which lists the values."""
     try:
-        return kind(name)
+        return choices(name)
     except ValueError as error:
-        raise InputError(f"{field}: expected {', '.join(kind)}, found {name!r:.60}.", field=field) from error
+        expected = ", ".join(choices)
+        raise InputError(f"{field}: expected {expected}, found {name!r:.60}.", field=field) from error
 
 
-def _same(memory: Memory, others: Iterable[Memory]) -> Memory | None:
-    """One without an id is known if there is one that says the same from the same time on."""
-    if memory.id:
-        return None
-    return next(
-        (o for o in others if (o.line, o.value, o.since) == (memory.line, memory.value, memory.since)), None
-    )
+def _without_secrets(proposal: Proposal, rule: MemoryRule) -> dict[str, str]:
+    """Return a proposal's fields as the file may hold them; all of a secret value is hidden."""
+    fields = {name: without(str(value or "")) for name, value in asdict(proposal).items()}
+    if rule is MemoryRule.SECRET:
+        fields["value"] = HIDDEN
+    return fields
 
 
-def _check_same(memory: Memory, here: Memory) -> None:
-    if (memory.line, memory.value, memory.since) != (here.line, here.value, here.since):
-        hint = "Take the id out of the file to import it as a new memory."
-        raise InputError(
-            f"id: {memory.id} is another memory here ({here.text!r:.80}).", hint=hint, field="id"
-        )
+def _find_same(memory: Memory, stored: dict[str, Memory]) -> Memory | None:
+    """Return the stored memory with the same id, or without an id the one that says the same from then on.
+
+    Raises InputError where the stored memory with that id says something else.
+    """
+    content = (memory.line, memory.value, memory.since)
+    if memory.id in stored:
+        namesake = stored[memory.id]
+        if (namesake.line, namesake.value, namesake.since) != content:
+            hint = "Take the id out of the file to import it as a new memory."
+            problem = f"id: {memory.id} is another memory here ({namesake.text!r:.80})."
+            raise InputError(problem, hint=hint, field="id")
+        return namesake
+    if not memory.id:
+        for candidate in stored.values():
+            if (candidate.line, candidate.value, candidate.since) == content:
+                return candidate
+    return None

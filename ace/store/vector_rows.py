@@ -1,7 +1,7 @@
-"""Rows of vectors: texts as an embedding model sees them, kept so that it is asked once.
+"""Rows of vectors: embeddings of texts, stored so that each is computed once.
 
-A row says which model made it and is of use to no other: under another name a text is computed again. Lost
-rows cost time only, so `verify` does not look at them. Functions over a connection inside a transaction.
+A row names the model that computed it and serves no other model. Lost rows cost time only, so `verify`
+ignores them. Functions over a connection that is already inside a transaction.
 """
 
 from __future__ import annotations
@@ -25,16 +25,17 @@ _WRITE = "INSERT OR REPLACE INTO vectors (text, embedder, vector) VALUES (?, ?, 
 
 
 def m008_vectors(db: Database) -> None:
-    """Vectors of bullets."""
+    """Create the table of vectors."""
     for statement in TABLES:
         db.execute(statement)
 
 
-def of_embedder(db: sqlite3.Connection, embedder: str) -> dict[str, bytes]:
-    """Key of a text -> its vector."""
+def read(db: sqlite3.Connection, embedder: str) -> dict[str, bytes]:
+    """Return the vectors of one model: SHA-256 of the text -> float32, little-endian."""
     return dict(db.execute(_READ, (embedder,)).fetchall())
 
 
 def add(db: sqlite3.Connection, embedder: str, vectors: Iterable[tuple[str, bytes]]) -> None:
-    """In the place of those that another model made of the same texts."""
-    db.executemany(_WRITE, ((key, embedder, vector) for key, vector in vectors))
+    """Store vectors, replacing those that another model computed for the same texts."""
+    rows = [(key, embedder, vector) for key, vector in vectors]
+    db.executemany(_WRITE, rows)

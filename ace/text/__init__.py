@@ -1,7 +1,25 @@
-"""Texts as such: tokens, words, Unicode. Knows no playbook, no task and no model."""
+"""Texts as such: size, words, stems, sentences, mentions, Unicode. Knows no playbook, task or model."""
 
 from __future__ import annotations
 
+from ace.text.mentions import Mention, MentionKind, find_figures, find_mentions, normalize_figure
+from ace.text.splitting import split_sentences, split_words
+from ace.text.stems import singularize, stem_word
 from ace.text.tokens import CountTokens, estimate_tokens
+from ace.text.word_lists import stop_words, word_list
 
-__all__ = ["CountTokens", "estimate_tokens"]
+__all__ = [
+    "CountTokens",
+    "Mention",
+    "MentionKind",
+    "estimate_tokens",
+    "find_figures",
+    "find_mentions",
+    "normalize_figure",
+    "singularize",
+    "split_sentences",
+    "split_words",
+    "stem_word",
+    "stop_words",
+    "word_list",
+]

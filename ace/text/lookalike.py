@@ -1,8 +1,8 @@
-"""What a text looks like to a reader or a model, whatever characters it is written in. Pure.
+"""Fold characters that look alike, to read a text as a person or a model would. Pure.
 
 Full-width forms, angle brackets of other scripts, letters of other alphabets that look like Latin ones, and
 characters that nobody sees are ways to write "<|im_start|>" or "ignore" so that a plain comparison misses it.
-The table is a small one, of what has been used for that; it is no full list of Unicode confusables.
+The table holds what has been used for that; it is no full list of the confusables of Unicode (UTS 39).
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 import unicodedata
 
-# Seen by nobody, beside what `ace.text.unicode.HIDDEN` has: joiners, fillers, and variation selectors.
+# Unseen characters besides those of `ace.text.unicode.HIDDEN`: joiners, fillers, and variation selectors.
 UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u200c\u200d\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef]"
 )
-# In a row they spell out bytes; one alone chooses how a character is drawn.
+# Several variation selectors in a row spell out bytes; one alone chooses how a character is drawn.
 SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{2,}")
 _LOOK_LIKE = {
     "<": "\u2039\u27e8\u3008\u2329\ufe64\u276c\u276e\u2770\u02c2\u1438\u227a\u29fc\uff1c",
@@ -36,36 +36,38 @@ _LETTERS = str.maketrans(
 _WORD = re.compile(r"[^\W\d_]+")
 
 
-def skeleton(text: str) -> tuple[str, list[int]]:
-    """The text in plain signs, without what nobody sees; and for each character its place in `text`.
+def build_skeleton(text: str) -> tuple[str, list[int]]:
+    """Return the text in plain signs without unseen characters, and the place of each character in `text`.
 
-    Letters keep their script. One character stays one, so that places can be told.
+    Letters keep their script. One character stays one, so that places can be mapped back.
     """
-    kept = [place for place, character in enumerate(text) if not UNSEEN.match(character)]
-    plain = (text[place].translate(_SIGNS) for place in kept)
-    return "".join(map(_narrow, plain)), kept
+    places = [place for place, character in enumerate(text) if not UNSEEN.match(character)]
+    characters: list[str] = []
+    for place in places:
+        character = text[place].translate(_SIGNS)
+        if "\uff01" <= character <= "\uff5e":  # a full-width form of an ASCII character
+            character = chr(ord(character) - 0xFEE0)
+        characters.append(character)
+    return "".join(characters), places
 
 
-def plain(text: str) -> str:
-    """The text in plain signs and, in words that mix scripts, Latin letters: to look for words in."""
+def normalize_lookalikes(text: str) -> str:
+    """Return the text in plain signs and, in words that mix scripts, Latin letters: to look for words in."""
     text = unicodedata.normalize("NFKC", UNSEEN.sub("", text).translate(_SIGNS))
-    return _WORD.sub(lambda word: word[0].translate(_LETTERS) if disguised(word[0]) else word[0], text)
+    return _WORD.sub(lambda word: word[0].translate(_LETTERS) if is_disguised(word[0]) else word[0], text)
 
 
-def disguised(word: str) -> bool:
-    """Whether a word is written in Latin letters and in letters of another script that look like them."""
+def is_disguised(word: str) -> bool:
+    """Return whether all letters of a word are Latin or look so, and some only look so."""
     if word.isascii():
         return False
-    folded = word.translate(_LETTERS)
-    return folded != word and folded.isascii()
+    latin = word.translate(_LETTERS)
+    return latin != word and latin.isascii()
 
 
-def masked(text: str) -> str:
-    """The first word that is written in letters of two scripts to look like a Latin one, or nothing."""
-    words = _WORD.findall(UNSEEN.sub("", text))
-    return next((word for word in words if disguised(word) and any(map(str.isascii, word))), "")
-
-
-def _narrow(character: str) -> str:
-    """A full-width form as the ASCII character that it stands for."""
-    return chr(ord(character) - 0xFEE0) if "\uff01" <= character <= "\uff5e" else character
+def find_mixed_word(text: str) -> str:
+    """Return the first word in letters of two scripts that is to be read as a Latin one, or ""."""
+    for word in _WORD.findall(UNSEEN.sub("", text)):
+        if is_disguised(word) and any(letter.isascii() for letter in word):
+            return str(word)
+    return ""

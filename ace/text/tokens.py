@@ -1,8 +1,8 @@
-"""How long a text is, in tokens, when no tokenizer is at hand.
+"""Estimate the size of a text in tokens, when no tokenizer is at hand.
 
-A guess that is meant to be too high: about one and a half times what current tokenizers count on
-prose, SQL and lists of lessons, twice on code, more on Chinese. Only long random strings (keys,
-base64) count more than guessed. Pass a real counter wherever one is at hand.
+The estimate errs on the high side: about one and a half times what current tokenizers count on prose, SQL
+and lists of lessons, twice on code, more on Chinese. Only long random strings (keys, base64) come out low.
+Pass a real counter wherever there is one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _LETTERS_PER_TOKEN = 4
 
 
 def estimate_tokens(text: str) -> int:
-    """Four letters of a word a token; every digit, sign and further byte one; lone spaces are free."""
+    """Return the estimate: a token for four letters of a word, and for any other byte but a lone space."""
     letters = words = 0
     for word in _WORD.finditer(text):
         letters += len(word[0])

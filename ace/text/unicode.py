@@ -1,4 +1,4 @@
-"""What any text may hide: characters that nobody sees but that files, terminals and models act on."""
+"""Characters that any text may hide: nobody sees them, but files, terminals and models act on them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ HIDDEN = re.compile(
 SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def visible(text: str) -> bool:
-    """Whether a reader would see anything at all."""
+def has_visible_text(text: str) -> bool:
+    """Return whether a reader would see anything at all."""
     return any(character.isprintable() and not character.isspace() for character in text)

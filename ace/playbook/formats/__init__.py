@@ -1,4 +1,4 @@
-"""The forms a playbook can be written in: which there are, and which one a text has."""
+"""Registry of the forms a playbook can be written in, and detection of the one that a text has."""
 
 from __future__ import annotations
 
@@ -18,34 +18,46 @@ from ace.playbook.formats.prose import TEXT
 # In the order in which a text is asked whether it is one of them.
 FORMATS = (INSTRUCTIONS, JSON, KAYBA, CHEATSHEET, JSONL, ACE, APPWORLD, MARKDOWN, TEXT)
 
-__all__ = ["FORMATS", "Entry", "Finding", "Format", "Reading", "Write", "by_file", "by_name", "detected"]
+__all__ = [
+    "FORMATS",
+    "Entry",
+    "Finding",
+    "Format",
+    "Reading",
+    "Write",
+    "detect_format",
+    "find_format",
+    "find_format_by_file",
+]
 
 
-def by_name(name: str) -> Format:
-    found = next((each for each in FORMATS if each.name == name), None)
-    if found is None:
-        known = ", ".join(each.name for each in FORMATS)
-        raise InputError(f"There is no format {name!r}.", hint=f"Known: {known}.")
-    return found
+def find_format(name: str) -> Format:
+    """Return the format with this name; raise InputError where there is none."""
+    formats = {form.name: form for form in FORMATS}
+    if name not in formats:
+        raise InputError(f"There is no format {name!r}.", hint=f"Known: {', '.join(formats)}.")
+    return formats[name]
 
 
-def by_file(file: str) -> Format:
-    """The format a file's name stands for: a whole name such as AGENTS.md, or a suffix."""
+def find_format_by_file(file: str) -> Format:
+    """Return the format a file's name stands for: a whole name such as AGENTS.md, or a suffix."""
     path = PurePath(file)
     for wanted in (path.name, path.suffix):
-        if found := next((each for each in FORMATS if wanted in each.files), None):
-            return found
-    known = ", ".join(each.name for each in FORMATS if each.write)
-    raise InputError(f"{file}: its name stands for no format.", hint=f"Give --format: {known}.")
+        for form in FORMATS:
+            if wanted in form.files:
+                return form
+    writable = ", ".join(form.name for form in FORMATS if form.write)
+    raise InputError(f"{file}: its name stands for no format.", hint=f"Give --format: {writable}.")
 
 
-def detected(text: str, *, file: str = "") -> Format:
-    """The format a text has, by what is in it."""
+def detect_format(text: str, *, file: str = "") -> Format:
+    """Return the format a text has, by its content; raise FormatError where no format knows it."""
     if PROMPT.search(text):
         what, hint = "This is the prompt that Kayba makes of a skillbook.", "Import the skillbook's JSON."
         raise FormatError(what, hint=hint, file=file)
-    if found := next((each for each in FORMATS if each.detects(text)), None):
-        return found
+    for form in FORMATS:
+        if form.detects(text):
+            return form
     what, hint = "It holds no bullets that any format knows.", NO_BULLETS
     line = None
     if text.lstrip()[:1] in ("{", "["):

@@ -1,4 +1,4 @@
-"""The text of the reference implementation of ACE, in both dialects: one bullet a line.
+"""Text of the reference implementation of ACE, in both dialects: one bullet a line.
 
     ## STRATEGIES & INSIGHTS
     [str-00001] helpful=5 harmful=0 :: Always verify data types before processing
@@ -17,10 +17,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ace.playbook.formats.format import VOTES, Collector, Entry, Finding, Format, Reading, shown
-from ace.playbook.formats.oneline import from_line, reference, to_line
+from ace.playbook.formats.format import VOTES, Collector, Entry, Finding, Format, Reading, quote_line
+from ace.playbook.formats.oneline import from_line, to_line, write_reference
 from ace.playbook.markdown import GENERAL
-from ace.playbook.model import Bullet, Playbook
+from ace.playbook.model import Playbook
 from ace.text.unicode import HIDDEN
 
 _HEADING = re.compile(r"#{1,6}[ \t]+(.*)")
@@ -31,49 +31,66 @@ _LIST_ITEM = re.compile(r"[-*+][ \t]|\d+[.)][ \t]")
 
 
 def detects(text: str) -> bool:
-    """With counts; and headings and nothing else, as the reference begins."""
+    """Detect the dialect with counts; also headings and nothing else, as the reference begins."""
     lines = [line for line in text.split("\n") if line.strip()]
-    if bullets := _bullets(lines):
+    if bullets := _find_bullets(lines):
         return any(bullet[2] for bullet in bullets)
     return bool(lines) and all(line.startswith("## ") for line in lines)
 
 
 def detects_plain(text: str) -> bool:
-    """Without counts."""
-    bullets = _bullets(text.split("\n"))
+    """Detect the dialect without counts."""
+    bullets = _find_bullets(text.split("\n"))
     return bool(bullets) and not any(bullet[2] for bullet in bullets)
 
 
-def _bullets(lines: list[str]) -> list[re.Match[str]]:
-    """The lines with an id in brackets, if there are more of them than list items."""
-    found = [bullet for line in lines if (bullet := _BULLET.match(line))]
-    return found if len(found) > sum(bool(_LIST_ITEM.match(line)) for line in lines) else []
+def _find_bullets(lines: list[str]) -> list[re.Match[str]]:
+    """Return the lines with an id in brackets, if there are more of them than list items."""
+    bullets, list_items = [], 0
+    for line in lines:
+        if bullet := _BULLET.match(line):
+            bullets.append(bullet)
+        list_items += bool(_LIST_ITEM.match(line))
+    return bullets if len(bullets) > list_items else []
 
 
 def read(text: str, file: str, base: Playbook | None) -> Reading:
-    found = Collector()
-    section, open_, counted, empty = GENERAL, None, False, set[str]()
+    """Read either dialect."""
+    collector = Collector()
+    section, counted, empty_sections = GENERAL, False, set[str]()
+    last: Entry | None = None  # what the next line may continue
     for number, raw in enumerate(text.split("\n"), 1):
         line = raw.removesuffix("\r")
         if heading := _HEADING.match(line):
-            section, open_ = from_line(heading[1].strip(" \t")), None
-            empty.add(section)
+            section, last = from_line(heading[1].strip(" \t")), None
+            empty_sections.add(section)
         elif bullet := _BULLET.match(line):
-            empty.discard(section)
+            empty_sections.discard(section)
             counted = counted or bullet[2] is not None
-            open_ = _entry(bullet, section, number)
-            found.add(open_)
+            last = _build_entry(bullet, section, number)
+            collector.add(last)
         elif not line.strip():
-            open_ = None
-        elif open_ and not line.startswith("[") and found.entries and found.entries[-1].line == open_.line:
-            _continue(found, line, number)
+            last = None
+        elif (
+            last
+            and not line.startswith("[")
+            and collector.entries
+            and collector.entries[-1].line == last.line
+        ):
+            entry = collector.entries[-1]
+            collector.entries[-1] = replace(entry, content=f"{entry.content}\n{from_line(line.strip())}")
+            note = f"taken as a further line of {entry.alias or 'the bullet above'}"
+            collector.notes.append(Finding(number, note))
         else:
-            found.unread.append(Finding(number, f"this line is no bullet: {shown(line)}"))
-    sections = f"{len(empty)} empty section{'s' * (len(empty) > 1)}"
-    return found.reading(votes=counted, lost=(sections,) if empty else ())
+            collector.unread.append(Finding(number, f"this line is no bullet: {quote_line(line)}"))
+    lost = []
+    if empty_sections:
+        lost.append(f"{len(empty_sections)} empty section{'s' * (len(empty_sections) > 1)}")
+    return collector.to_reading(votes=counted, lost=tuple(lost))
 
 
-def _entry(bullet: re.Match[str], section: str, number: int) -> Entry:
+def _build_entry(bullet: re.Match[str], section: str, number: int) -> Entry:
+    """Return the entry of a line that matched `_BULLET`."""
     alias, helpful, harmful, content = bullet[1], bullet[2], bullet[3], bullet[bullet.re.groups]
     return Entry(
         content=from_line(content.strip(" \t")),
@@ -85,37 +102,23 @@ def _entry(bullet: re.Match[str], section: str, number: int) -> Entry:
     )
 
 
-def _continue(found: Collector, line: str, number: int) -> None:
-    last = found.entries[-1]
-    found.entries[-1] = replace(last, content=f"{last.content}\n{from_line(line.strip())}")
-    found.notes.append(Finding(number, f"taken as a further line of {last.alias or 'the bullet above'}"))
-
-
-def write(playbook: Playbook, names: Mapping[str, str]) -> str:
-    return _text(playbook, names, counts=True)
-
-
-def write_plain(playbook: Playbook, names: Mapping[str, str]) -> str:
-    return _text(playbook, names, counts=False)
-
-
-def _text(playbook: Playbook, names: Mapping[str, str], *, counts: bool) -> str:
+def _write(playbook: Playbook, names: Mapping[str, str], *, counts: bool) -> str:
+    """Write one dialect; a bullet has the name it has elsewhere, where that can stand in brackets."""
     parts = []
     for section in playbook.sections:
-        lines = [_written(bullet, names, counts) for bullet in section.bullets]
-        parts.append("\n".join([f"## {to_line(section.name)}", *lines]) + "\n")
+        lines = [f"## {to_line(section.name)}\n"]
+        for bullet in section.bullets:
+            name = names.get(bullet.id, "")
+            if not _ID.fullmatch(name) or HIDDEN.search(name):
+                name = bullet.id
+            content = to_line(bullet.content)
+            if counts:
+                content = f"helpful={bullet.helpful} harmful={bullet.harmful} :: {content}"
+            elif content.startswith("helpful="):  # it would read as counts
+                content = write_reference("h") + content[1:]
+            lines.append(f"[{name}] {content}\n")
+        parts.append("".join(lines))
     return "\n".join(parts)
-
-
-def _written(bullet: Bullet, names: Mapping[str, str], counts: bool) -> str:
-    alias = names.get(bullet.id, "")
-    name = alias if _ID.fullmatch(alias) and not HIDDEN.search(alias) else bullet.id
-    content = to_line(bullet.content)
-    if counts:
-        return f"[{name}] helpful={bullet.helpful} harmful={bullet.harmful} :: {content}"
-    if content.startswith("helpful="):  # it would read as counts
-        content = reference("h") + content[1:]
-    return f"[{name}] {content}"
 
 
 ACE = Format(
@@ -124,7 +127,7 @@ ACE = Format(
     holds=frozenset({VOTES}),
     detects=detects,
     read=read,
-    write=write,
+    write=lambda playbook, names: _write(playbook, names, counts=True),
     files=(".txt",),
 )
 APPWORLD = Format(
@@ -133,5 +136,5 @@ APPWORLD = Format(
     holds=frozenset(),
     detects=detects_plain,
     read=read,
-    write=write_plain,
+    write=lambda playbook, names: _write(playbook, names, counts=False),
 )

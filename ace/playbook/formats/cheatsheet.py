@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ace.errors import FormatError
-from ace.playbook.formats.format import Collector, Entry, Finding, Format, Reading, shown
+from ace.playbook.formats.format import Collector, Entry, Finding, Format, Reading, quote_line
 from ace.playbook.formats.jsonl import first_object
 from ace.playbook.markdown import GENERAL
 from ace.playbook.model import Playbook
@@ -34,26 +34,29 @@ _NOISE = re.compile(r"\s*|Version:.*|</?cheatsheet>|[-*=_]{3,}|```\w*")
 
 
 def detects(text: str) -> bool:
+    """Detect a cheatsheet as text, or a file of snapshots."""
     return any(line.rstrip() == _OPENS for line in text.split("\n")) or "cheatsheet" in first_object(text)
 
 
 def read(text: str, file: str, base: Playbook | None) -> Reading:
+    """Read a cheatsheet, or the last of several snapshots. Raises FormatError where that one has none."""
     if "cheatsheet" not in first_object(text):
         return _Scan().run(text)
-    lines = [number for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-    last = first_object(text.split("\n")[lines[-1] - 1])
+    snapshots = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    number, last_line = snapshots[-1]
+    last = first_object(last_line)
     sheet: Any = last.get("cheatsheet")
     if type(sheet) is not str:
-        raise FormatError("The last snapshot has no cheatsheet.", file=file, line=lines[-1])
-    note = Finding(lines[-1], f"the last of {len(lines)} snapshots; the earlier ones were not read")
-    return _Scan(Collector(notes=[note]), at=lines[-1]).run(sheet)
+        raise FormatError("The last snapshot has no cheatsheet.", file=file, line=number)
+    note = Finding(number, f"the last of {len(snapshots)} snapshots; the earlier ones were not read")
+    return _Scan(Collector(notes=[note]), at=number).run(sheet)
 
 
 @dataclass(slots=True)
 class _Scan:
-    """One pass over the lines. `at` is the line of the file where all of it stands, or 0."""
+    """Go over the lines once. `at` is the line of the file where all of it stands, or 0."""
 
-    found: Collector = field(default_factory=Collector)
+    collector: Collector = field(default_factory=Collector)
     at: int = 0
     section: str = GENERAL
     item: list[str] | None = None
@@ -61,12 +64,15 @@ class _Scan:
     counts: int = 0
 
     def run(self, text: str) -> Reading:
+        """Read all lines."""
         for number, raw in enumerate(text.split("\n"), 1):
-            self._line(raw.rstrip(), self.at or number)
+            self._take_line(raw.rstrip(), self.at or number)
         self._close()
-        return self.found.reading(votes=False, lost=(f"use counts of {self.counts}",) if self.counts else ())
+        lost = (f"use counts of {self.counts}",) if self.counts else ()
+        return self.collector.to_reading(votes=False, lost=lost)
 
-    def _line(self, line: str, number: int) -> None:
+    def _take_line(self, line: str, number: int) -> None:
+        """Sort one line: the beginning, text or end of an item, its count, a heading, or nothing known."""
         if line.strip() == _OPENS:
             self._close()
             self.item, self.begins = [], number
@@ -80,12 +86,13 @@ class _Scan:
         elif heading := _HEADING.fullmatch(line.strip()):
             self.section = (heading[1] or heading[2]).strip(" :")
         elif not _NOISE.fullmatch(line.strip()):
-            self.found.unread.append(Finding(number, f"this belongs to no item: {shown(line)}"))
+            self.collector.unread.append(Finding(number, f"this belongs to no item: {quote_line(line)}"))
 
     def _close(self) -> None:
+        """End the item that is open, if one is."""
         if self.item is not None:
             content = re.sub(r"\n{3,}", "\n\n", _TAG.sub("", "\n".join(self.item))).strip()
-            self.found.add(Entry(content=content, section=self.section, line=self.begins))
+            self.collector.add(Entry(content=content, section=self.section, line=self.begins))
         self.item = None
 
 

@@ -1,7 +1,7 @@
-"""What a format is, and what reading a file in it gives.
+"""Formats, and the results of reading a file in one.
 
-Files whose ids are ours read to a playbook. Files of other tools read to entries: what becomes of
-them here is for `ace.playbook.exchange` to decide. Knows nothing about any one format.
+Files whose ids are ours read to a playbook. Files of other tools read to entries; `ace.playbook.exchange`
+decides what becomes of them here. Knows nothing about any one format.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from ace.playbook.delta import flaw
+from ace.playbook.delta import find_flaw
 from ace.playbook.markdown import GENERAL
 from ace.playbook.model import Bullet, Playbook
 from ace.text.unicode import SURROGATE
 
-# What a format may hold of a bullet beside its section and content.
+# A format may hold these of a bullet, beside its section and content.
 PROVENANCE, PINS, VOTES, QUARANTINE = "provenance", "pins", "votes", "quarantine"
 NO_BULLETS = "A bullet is a line that begins with '- '. --format text takes every paragraph as one."
 EVERYTHING = frozenset((PROVENANCE, PINS, VOTES, QUARANTINE))
@@ -22,7 +22,7 @@ EVERYTHING = frozenset((PROVENANCE, PINS, VOTES, QUARANTINE))
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something about one line of a file."""
+    """Report something about one line of a file."""
 
     line: int
     text: str
@@ -30,7 +30,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One bullet as the file of another tool states it; `alias` is its id there, if it has one."""
+    """Hold one bullet as the file of another tool states it; `alias` is its id there, if it has one."""
 
     content: str
     section: str = GENERAL
@@ -43,7 +43,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """A file, read. `playbook` stands in place of `entries` where the ids in the file are ours."""
+    """Hold what a file says. `playbook` stands in place of `entries` where the ids in the file are ours."""
 
     entries: tuple[Entry, ...] = ()
     playbook: Playbook | None = None
@@ -58,7 +58,7 @@ Write = Callable[[Playbook, Mapping[str, str]], str]  # a playbook; the name eac
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """One way to write a playbook down, for the formats that can be written, and to read it."""
+    """Describe one way to read a playbook and, unless it is import only, to write it."""
 
     name: str
     about: str
@@ -71,7 +71,7 @@ class Format:
 
 @dataclass(slots=True)
 class Collector:
-    """Gathers entries; one that no playbook could hold becomes a finding instead."""
+    """Gather entries; one that no playbook could hold becomes a finding instead."""
 
     entries: list[Entry] = field(default_factory=list)
     unread: list[Finding] = field(default_factory=list)
@@ -79,12 +79,16 @@ class Collector:
     _aliases: set[str] = field(default_factory=set)
 
     def add(self, entry: Entry) -> None:
+        """Add an entry, or report why it cannot be one."""
         line = " ".join(entry.section.split()) or GENERAL
         if entry.section.strip().splitlines() != [entry.section]:
             self.notes.append(Finding(entry.line, f"its section is not one line: taken as {line!r:.60}"))
             entry = replace(entry, section=line)
         bullet = Bullet("a", entry.section, entry.content, helpful=entry.helpful, harmful=entry.harmful)
-        if reason := flaw(bullet) or ("invalid Unicode in its id" if SURROGATE.search(entry.alias) else ""):
+        reason = find_flaw(bullet)
+        if SURROGATE.search(entry.alias):
+            reason = reason or "invalid Unicode in its id"
+        if reason:
             self.unread.append(Finding(entry.line, f"{entry.alias or 'a bullet'}: {reason}"))
             return
         if entry.alias in self._aliases:
@@ -94,7 +98,8 @@ class Collector:
             self._aliases.add(entry.alias)
         self.entries.append(entry)
 
-    def reading(self, *, votes: bool = True, lost: tuple[str, ...] = ()) -> Reading:
+    def to_reading(self, *, votes: bool = True, lost: tuple[str, ...] = ()) -> Reading:
+        """Return what was gathered."""
         return Reading(
             entries=tuple(self.entries),
             votes=votes,
@@ -104,6 +109,8 @@ class Collector:
         )
 
 
-def shown(line: str) -> str:
-    """A line as it is quoted in a finding."""
-    return repr(line if len(line) <= 60 else f"{line[:57]}...")
+def quote_line(line: str) -> str:
+    """Quote a line for a finding, shortened to 60 characters."""
+    if len(line) > 60:
+        line = f"{line[:57]}..."
+    return repr(line)

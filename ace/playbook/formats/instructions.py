@@ -1,4 +1,4 @@
-"""A file of instructions for agents (AGENTS.md, SKILL.md, ...): our block in it, between two markers.
+"""Instructions for agents (AGENTS.md, SKILL.md, ...): our block in such a file, between two markers.
 
 Everything outside the markers is the user's, and stays as it is byte for byte. Markers inside code
 fences and code spans are examples. A marker that is damaged, doubled or without its partner is an
@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import PurePath
 
 from ace.errors import FormatError
-from ace.playbook.arrange import arranged
+from ace.playbook.arrange import arrange_bullets
 from ace.playbook.formats.format import Finding, Format, Reading
 from ace.playbook.markdown import from_markdown, to_markdown
 from ace.playbook.model import Bullet, Playbook
@@ -30,64 +30,66 @@ _MEND = f"Put each of {BEGIN} and {END} on a line of its own, once and in this o
 
 
 def detects(text: str) -> bool:
+    """Detect a file with our block in it."""
     return any(line.rstrip() == BEGIN for line in text.split("\n"))
 
 
 def write(playbook: Playbook, names: Mapping[str, str]) -> str:
-    """The block alone."""
+    """Write the block alone."""
     bare = [Bullet(b.id, b.section, b.content) for b in playbook.active]
-    lines = to_markdown(arranged(bare)).replace("# Playbook", "# Lessons", 1)
+    lines = to_markdown(arrange_bullets(bare)).replace("# Playbook", "# Lessons", 1)
     return f"{BEGIN}\n{re.sub('^#', '##', lines, flags=re.MULTILINE)}{END}\n"
 
 
 def read(text: str, file: str, base: Playbook | None) -> Reading:
-    """The bullets of the block; what a block does not hold stays as it is in the playbook."""
-    place = _block(text, file)
+    """Read the bullets of the block; what a block does not hold stays as it is in the playbook."""
+    place = _find_block(text, file)
     if place is None:
         raise FormatError(f"There is no block between {BEGIN} and {END}.", file=file)
     first = text.count("\n", 0, place[0]) + 1
     # Blank lines stand for what comes before, so that an error names the line of the file.
     inside = "\n" * first + text[place[0] : place[1]].split("\n", 1)[1].rsplit(END, 1)[0]
-    bullets = [_kept(bullet, base) for bullet in from_markdown(inside, file=file)]
+    bullets = []
+    for bullet in from_markdown(inside, file=file):
+        old = base.bullets.get(bullet.id) if base is not None else None
+        if old is not None and old.live:
+            bullet = replace(old, section=bullet.section, content=bullet.content)
+        bullets.append(bullet)
     note = Finding(first, "only the block between the markers was read")
-    return Reading(playbook=arranged(bullets, base), notes=(note,))
+    return Reading(playbook=arrange_bullets(bullets, base), notes=(note,))
 
 
 def update(text: str, block: str, *, file: str = "") -> str:
-    """`text` with its block replaced, or appended where it has none."""
+    """Return `text` with its block replaced, or appended where it has none."""
     newline = "\r\n" if "\r\n" in text else "\n"
     block = block.replace("\n", newline)
-    if place := _block(text, file):
+    if place := _find_block(text, file):
         begin, end = place
-        return text[:begin] + (block if text[:end].endswith("\n") else block.rstrip("\r\n")) + text[end:]
-    apart = "" if not text else newline if text.endswith("\n") else newline * 2
-    return text + apart + block
+        if not text[:end].endswith("\n"):
+            block = block.rstrip("\r\n")
+        return text[:begin] + block + text[end:]
+    if text and not text.endswith("\n"):
+        text += newline
+    return text + newline + block if text else block
 
 
 def new_file(name: str, title: str) -> str:
-    """What a new file begins with: a skill is found by the description in its front matter."""
+    """Return the beginning of a new file: agents find a skill by the description in its front matter."""
     if PurePath(name).name != "SKILL.md":
         return ""
     label = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "lessons"
     return f"---\nname: {label}\ndescription: Lessons learned about {label}.\n---\n"
 
 
-def _kept(bullet: Bullet, base: Playbook | None) -> Bullet:
-    old = base.bullets.get(bullet.id) if base is not None else None
-    if old is None or not old.live:
-        return bullet
-    return replace(old, section=bullet.section, content=bullet.content)
-
-
-def _block(text: str, file: str) -> tuple[int, int] | None:
-    """Where the block begins and ends, markers and the last line's end included."""
+def _find_block(text: str, file: str) -> tuple[int, int] | None:
+    """Return where the block begins and ends, markers and the last line's end included."""
     begin = at = 0
     inside, end, fence, opened = False, None, "", 0
     for number, line in enumerate(re.findall(r"[^\n]*\n|[^\n]+", text), 1):
         bare = line.rstrip()
         if not inside and (fence or _FENCE.match(bare)):
             opened = opened if fence else number
-            fence = _after(fence, bare)
+            fence = _track_fence(fence, bare)
         elif bare == BEGIN and not inside and end is None:
             inside, begin = True, at
         elif bare == END and inside:
@@ -104,12 +106,12 @@ def _block(text: str, file: str) -> tuple[int, int] | None:
     return None if end is None else (begin, end)
 
 
-def _after(fence: str, line: str) -> str:
-    """The fence that is open after a line that opens one, or is inside one."""
-    found = _FENCE.match(line)
+def _track_fence(fence: str, line: str) -> str:
+    """Return the fence that is open after a line that opens one, or is inside one."""
+    match = _FENCE.match(line)
     if not fence:
-        return found[1] if found else ""
-    closes = found and found[1].startswith(fence) and not found[2].strip()
+        return match[1] if match else ""
+    closes = match and match[1].startswith(fence) and not match[2].strip()
     return "" if closes else fence
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from ace.errors import FormatError
 from ace.playbook.formats.format import QUARANTINE, VOTES, Collector, Entry, Finding, Format, Reading
 from ace.playbook.formats.oneline import to_line
-from ace.playbook.model import Bullet, Playbook, Status
+from ace.playbook.model import Playbook, Status
 
 PROMPT = re.compile(r"^skills\[\d+\s*\]\{", re.MULTILINE)  # a skillbook as it is shown to a model
 _HELD = {"id", "section", "content", "helpful", "harmful", "status"}
@@ -24,6 +24,7 @@ _DERIVED = {"created_at", "updated_at", "embedding"}  # nothing that anybody wro
 
 
 def detects(text: str) -> bool:
+    """Detect a skillbook by its object of skills."""
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):
@@ -32,20 +33,23 @@ def detects(text: str) -> bool:
 
 
 def read(text: str, file: str, base: Playbook | None) -> Reading:
+    """Read a skillbook; skills that cannot be read are reported. Raises FormatError for any other text."""
     if not detects(text):
         raise FormatError('This is not a skillbook: it is no JSON object with "skills".', file=file)
-    found, lost = Collector(), Counter[str]()
-    skills, twice = _skills(text)
-    found.unread += [Finding(1, f"{to_line(key)} is there twice: the last one was taken") for key in twice]
-    for (key, skill), line in zip(skills.items(), _lines(text, skills), strict=True):
-        if reason := _wrong(skill):
-            found.unread.append(Finding(line, f"{to_line(key)}: {reason}"))
+    collector, lost = Collector(), Counter[str]()
+    skills, twice = _load_skills(text)
+    collector.unread += [
+        Finding(1, f"{to_line(key)} is there twice: the last one was taken") for key in twice
+    ]
+    for (key, skill), line in zip(skills.items(), _find_lines(text, skills), strict=True):
+        if reason := _find_flaw_in(skill):
+            collector.unread.append(Finding(line, f"{to_line(key)}: {reason}"))
             continue
         lost.update(name for name, value in skill.items() if value and name not in _HELD | _DERIVED)
         status = skill.get("status", "active")
         if status != "active":
-            found.notes.append(Finding(line, f"{to_line(key)} is {status} there: quarantined here"))
-        found.add(
+            collector.notes.append(Finding(line, f"{to_line(key)} is {status} there: quarantined here"))
+        collector.add(
             Entry(
                 content=skill["content"],
                 section=skill.get("section") or "General",
@@ -56,69 +60,66 @@ def read(text: str, file: str, base: Playbook | None) -> Reading:
                 line=line,
             )
         )
-    return found.reading(lost=tuple(f"{name} of {count}" for name, count in lost.items()))
+    return collector.to_reading(lost=tuple(f"{name} of {count}" for name, count in lost.items()))
 
 
-def _skills(text: str) -> tuple[dict[str, Any], list[str]]:
-    """The skills, and the keys that an object of the file has twice, of which JSON keeps the last."""
+def _load_skills(text: str) -> tuple[dict[str, Any], list[str]]:
+    """Return the skills, and the keys that an object of the file has twice, of which JSON keeps the last."""
     twice: list[str] = []
 
-    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        twice.extend(key for key, count in Counter(key for key, _ in items).items() if count > 1)
+    def keep_last(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        counts = Counter(key for key, _ in items)
+        twice.extend(key for key, count in counts.items() if count > 1)
         return dict(items)
 
-    return json.loads(text, object_pairs_hook=pairs)["skills"], twice
+    return json.loads(text, object_pairs_hook=keep_last)["skills"], twice
 
 
-def _wrong(skill: Any) -> str:
-    """Why a skill cannot be read, or nothing."""
+def _find_flaw_in(skill: Any) -> str:
+    """Return why a skill cannot be read; empty where it can."""
     if not isinstance(skill, dict):
         return "a skill is an object"
     texts = {name: skill.get(name, "") for name in ("content", "section", "status")}
-    if bad := [name for name, value in texts.items() if type(value) is not str]:
-        return f"{bad[0]} is not text"
-    if bad := [name for name in ("helpful", "harmful") if type(skill.get(name, 0)) is not int]:
-        return f"{bad[0]} is not a whole number"
+    for name, value in texts.items():
+        if type(value) is not str:
+            return f"{name} is not text"
+    for name in ("helpful", "harmful"):
+        if type(skill.get(name, 0)) is not int:
+            return f"{name} is not a whole number"
     return "" if "content" in skill else "it has no content"
 
 
-def _lines(text: str, skills: Mapping[str, Any]) -> list[int]:
-    """The line each skill begins on, found by its key; that of the one before where it is spelled oddly."""
+def _find_lines(text: str, skills: Mapping[str, Any]) -> list[int]:
+    """Return the line each skill begins on; that of the skill before where its key is spelled oddly."""
     lines, at, line = [], 0, 1
     for key in skills:
         spellings = (f"{json.dumps(key)}:", f"{json.dumps(key, ensure_ascii=False)}:")
-        found = max(at, *(text.find(spelling, at) for spelling in spellings))
-        line, at = line + text.count("\n", at, found), found
+        place = max(at, *(text.find(spelling, at) for spelling in spellings))
+        line, at = line + text.count("\n", at, place), place
         lines.append(line)
     return lines
 
 
 def write(playbook: Playbook, names: Mapping[str, str]) -> str:
-    skills = {names.get(bullet.id, bullet.id): bullet for bullet in playbook}
-    sections: dict[str, list[str]] = {}
-    for name, bullet in skills.items():
+    """Write a skillbook; each skill has the name that its bullet has elsewhere, or else its id."""
+    skills, sections, next_id = {}, dict[str, list[str]](), 0
+    for bullet in playbook:
+        name = names.get(bullet.id, bullet.id)
+        skills[name] = {
+            "id": name,
+            "section": bullet.section,
+            "content": bullet.content,
+            "helpful": bullet.helpful,
+            "harmful": bullet.harmful,
+            "neutral": 0,
+            "status": "active" if bullet.status is Status.ACTIVE else "invalid",
+            "sources": [],
+        }
         sections.setdefault(bullet.section, []).append(name)
-    numbers = [int(number[1]) for name in skills if (number := re.search(r"-(\d{1,9})$", name))]
-    data = {
-        "skills": {name: _skill(name, bullet) for name, bullet in skills.items()},
-        "sections": sections,
-        "next_id": max(numbers, default=0),
-        "similarity_decisions": {},
-    }
+        if number := re.search(r"-(\d{1,9})$", name):
+            next_id = max(next_id, int(number[1]))
+    data = {"skills": skills, "sections": sections, "next_id": next_id, "similarity_decisions": {}}
     return json.dumps(data, ensure_ascii=False, indent=2) + "\n"
-
-
-def _skill(name: str, bullet: Bullet) -> dict[str, Any]:
-    return {
-        "id": name,
-        "section": bullet.section,
-        "content": bullet.content,
-        "helpful": bullet.helpful,
-        "harmful": bullet.harmful,
-        "neutral": 0,
-        "status": "active" if bullet.status is Status.ACTIVE else "invalid",
-        "sources": [],
-    }
 
 
 KAYBA = Format(

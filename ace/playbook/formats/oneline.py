@@ -17,21 +17,22 @@ _SPECIAL = re.compile(rf"{HIDDEN.pattern}|\n|^[ \t]|[ \t]$")
 
 
 def to_line(text: str) -> str:
-    """`text` without a line break in it."""
-    safe = _REFERENCE.sub(lambda found: f"&#x26;{found[0][1:]}" if _character(found) else found[0], text)
-    return _SPECIAL.sub(lambda found: reference(found[0]), safe)
+    """Write a text without a line break in it."""
+    safe = _REFERENCE.sub(lambda match: f"&#x26;{match[0][1:]}" if _decode(match) else match[0], text)
+    return _SPECIAL.sub(lambda match: write_reference(match[0]), safe)
 
 
 def from_line(line: str) -> str:
-    """What `to_line` was given."""
-    return _REFERENCE.sub(lambda found: _character(found) or found[0], line)
+    """Return the text that `to_line` was given."""
+    return _REFERENCE.sub(lambda match: _decode(match) or match[0], line)
 
 
-def reference(character: str) -> str:
+def write_reference(character: str) -> str:
+    """Write a character as a reference such as `&#xa;`."""
     return f"&#x{ord(character):x};"
 
 
-def _character(found: re.Match[str]) -> str:
-    """The character a reference stands for, if it is one that `to_line` writes."""
-    code = int(found[1], 16)
+def _decode(match: re.Match[str]) -> str:
+    """Return the character a reference stands for, if it is one that `to_line` writes."""
+    code = int(match[1], 16)
     return chr(code) if code <= 0x10FFFF and _WRITTEN.fullmatch(chr(code)) else ""

@@ -1,10 +1,9 @@
-"""The two forms of our own, Markdown and canonical JSON, as formats among the others."""
+"""Markdown and canonical JSON, the two forms of our own, as formats among the others."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 
 from ace.errors import FormatError
 from ace.playbook.codec import FORMAT, playbook_from_json, playbook_to_json
@@ -28,11 +27,8 @@ def _is_markdown(text: str) -> bool:
     return bool(_ITEM.search(text)) or all(_HEADINGS.fullmatch(line) for line in text.split("\n"))
 
 
-def _from_json(text: str, file: str, base: Playbook | None) -> Reading:
-    return Reading(playbook=playbook_from_json(text, file=file))
-
-
-def _from_markdown(text: str, file: str, base: Playbook | None) -> Reading:
+def _read_markdown(text: str, file: str, base: Playbook | None) -> Reading:
+    """Read Markdown; raise FormatError for text that only happens to parse as such."""
     if not text.strip():
         return Reading(playbook=Playbook(), notes=(Finding(1, "the file is empty"),))
     playbook = from_markdown(text, file=file, base=base)
@@ -41,21 +37,13 @@ def _from_markdown(text: str, file: str, base: Playbook | None) -> Reading:
     return Reading(playbook=playbook)
 
 
-def _to_json(playbook: Playbook, names: Mapping[str, str]) -> str:
-    return playbook_to_json(playbook)
-
-
-def _to_markdown(playbook: Playbook, names: Mapping[str, str]) -> str:
-    return to_markdown(playbook)
-
-
 JSON = Format(
     name="json",
     about="canonical JSON: everything, removed bullets too",
     holds=EVERYTHING,
     detects=_is_json,
-    read=_from_json,
-    write=_to_json,
+    read=lambda text, file, base: Reading(playbook=playbook_from_json(text, file=file)),
+    write=lambda playbook, names: playbook_to_json(playbook),
     files=(".json",),
 )
 MARKDOWN = Format(
@@ -63,7 +51,7 @@ MARKDOWN = Format(
     about="Markdown for people to review and edit",
     holds=EVERYTHING,
     detects=_is_markdown,
-    read=_from_markdown,
-    write=_to_markdown,
+    read=_read_markdown,
+    write=lambda playbook, names: to_markdown(playbook),
     files=(".md",),
 )

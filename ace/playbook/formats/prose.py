@@ -1,7 +1,7 @@
 """Plain text, such as a prompt that GEPA optimised: every paragraph becomes a bullet.
 
 Read only when it is asked for: a prompt also says how to answer, and that is no lesson, so somebody
-should look at what came of it.
+should review the bullets.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ _FENCES = ("```", "~~~")
 
 
 def read(text: str, file: str, base: Playbook | None) -> Reading:
-    found = Collector()
+    """Read every paragraph as a bullet. A code block is part of the paragraph it begins in."""
+    collector = Collector()
     paragraph: list[str] = []
     begins, fence = 1, ""
     for number, raw in enumerate((*text.split("\n"), ""), 1):
@@ -21,17 +22,17 @@ def read(text: str, file: str, base: Playbook | None) -> Reading:
         if line.strip() or fence:  # a blank line inside a code block does not end a paragraph
             begins = begins if paragraph else number
             paragraph.append(line)
-            fence = _fence(line, fence)
+            fence = _track_fence(line, fence)
         elif paragraph:
-            found.add(Entry(content="\n".join(paragraph).strip(), line=begins))
+            collector.add(Entry(content="\n".join(paragraph).strip(), line=begins))
             paragraph = []
     if paragraph:  # a code block that never ended
-        found.add(Entry(content="\n".join(paragraph).strip(), line=begins))
-    return found.reading(votes=False)
+        collector.add(Entry(content="\n".join(paragraph).strip(), line=begins))
+    return collector.to_reading(votes=False)
 
 
-def _fence(line: str, fence: str) -> str:
-    """The fence that is open after this line."""
+def _track_fence(line: str, fence: str) -> str:
+    """Return the fence that is open after this line."""
     mark = line.strip()[:3]
     if fence:
         return "" if mark == fence else fence

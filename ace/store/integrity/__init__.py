@@ -1,1 +1,1 @@
-"""What vouches for a file: checksums, verification, backup, redaction, forgetting."""
+"""Integrity of a playbook file: seals, verification, backup, redaction, forgetting."""

@@ -1,6 +1,6 @@
-"""A copy of the file while it is in use, and putting a copy back. Nothing that is there is ever overwritten.
+"""Backups: copying the file while it is in use, and putting a copy back. No file is ever overwritten.
 
-Knows nothing about tables; that a copy is whole is for `verify` to say.
+Knows nothing about tables; `verify` says whether a copy is whole.
 """
 
 from __future__ import annotations
@@ -12,14 +12,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ace.errors import InputError, NotAPlaybook, StoreBusy
-from ace.store.connection import at_rest, typed_errors
+from ace.store.connection import exclusive_access, typed_errors
 
 _SIDE_FILES = ("", "-wal", "-shm")  # what SQLite keeps beside a file that is in use
 
 
 def write(db: sqlite3.Connection, target: Path) -> Path:
-    """SQLite's online backup: one moment of the file, whatever others do meanwhile. Complete or not there."""
-    _refuse_existing(target)
+    """Copy one moment of the file, whatever others do meanwhile. The target appears complete or not at all.
+
+    Raises InputError where `target` exists.
+    """
+    if target.exists() or target.is_symlink():  # a link to nothing is there, too
+        raise _taken_error(target)
     part = target.with_name(f"{target.name}.part-{os.getpid()}")
     try:
         with typed_errors(target), closing(sqlite3.connect(part, isolation_level=None)) as copy:
@@ -33,7 +37,7 @@ def write(db: sqlite3.Connection, target: Path) -> Path:
 
 
 def restore(backup: str | Path, path: str | Path, *, timeout: float = 10.0) -> Path | None:
-    """Put a backup in the place of `path`. Returns where the file that was there is kept, if one was.
+    """Put a backup in the place of `path`. Return the new name of the file that was there, if there was one.
 
     Raises NotAPlaybook when the backup is not whole, StoreBusy while somebody uses `path`.
     """
@@ -41,65 +45,64 @@ def restore(backup: str | Path, path: str | Path, *, timeout: float = 10.0) -> P
 
     backup, path = Path(backup), Path(path)
     new = path.with_name(f"{path.name}.part-{os.getpid()}")
+    old = None
     try:
         with Store.open(backup, create=False, read_only=True) as store:
-            if problems := store.verify():
+            problems = store.verify()
+            if problems:
                 more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
                 raise NotAPlaybook(
                     f"{backup} is damaged: {problems[0]}{more}", hint="Restore another backup."
                 )
             store.backup(new)
-        with ExitStack() as held:  # until the new file has the name: a write to the old one would be lost
-            kept = _set_aside(path, timeout, held) if path.exists() else None
-            _publish(new, path, replace=kept is not None)
+        with ExitStack() as lock:  # until the new file has the name: a write to the old one would be lost
+            if path.exists():
+                old = _set_aside(path, timeout, lock)
+            _publish(new, path, replace=old is not None)
     finally:
         new.unlink(missing_ok=True)
-    return kept
+    return old
 
 
-def _refuse_existing(target: Path) -> None:
-    if target.exists() or target.is_symlink():  # a link to nothing is there, too
-        raise _taken(target)
-
-
-def _taken(target: Path) -> InputError:
+def _taken_error(target: Path) -> InputError:
     return InputError(f"{target} is there already.", hint="Give a name that is free: nothing is overwritten.")
 
 
-def _set_aside(path: Path, timeout: float, held: ExitStack) -> Path:
-    """A second name for the file that is there, whole or not. Refused while somebody uses it.
+def _set_aside(path: Path, timeout: float, lock: ExitStack) -> Path:
+    """Give the existing file, whole or not, a second name, and return it.
 
-    While `held` is open nobody else can open a file that is whole.
+    Raises StoreBusy while somebody uses it. While `lock` is open nobody else can open a file that is whole.
     """
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
-    kept = path.with_name(f"{path.name}.before-{stamp}")
-    sides = [(Path(f"{path}{end}"), Path(f"{kept}{end}")) for end in ("-wal", "-shm")]
+    aside = path.with_name(f"{path.name}.before-{stamp}")
+    sides = [(Path(f"{path}{end}"), Path(f"{aside}{end}")) for end in ("-wal", "-shm")]
     for side, copy in sides:  # SQLite clears away what it finds beside a file that it cannot read
         if side.exists():
             os.link(side, copy)
-    whole = _at_rest(path, timeout, held, [copy for _, copy in sides])
-    os.link(path, kept)
+    try:
+        whole = _lock_if_whole(path, timeout, lock)
+    except BaseException:
+        for _, copy in sides:
+            copy.unlink(missing_ok=True)
+        raise
+    os.link(path, aside)
     for side, copy in sides:
         side.unlink(missing_ok=True)  # a new file must not find them
         if whole:
             copy.unlink(missing_ok=True)
-    return kept
+    return aside
 
 
-def _at_rest(path: Path, timeout: float, held: ExitStack, copies: list[Path]) -> bool:
-    """False for a file that is damaged, or no playbook: that is why it is to be replaced."""
+def _lock_if_whole(path: Path, timeout: float, lock: ExitStack) -> bool:
+    """Lock the file, and return False for one that is damaged or no playbook, which may be replaced, too."""
     try:
         with typed_errors(path):
-            held.enter_context(at_rest(path, timeout))
+            lock.enter_context(exclusive_access(path, timeout))
     except NotAPlaybook:
         return False
-    except BaseException as error:
-        for copy in copies:
-            copy.unlink(missing_ok=True)
-        if isinstance(error, StoreBusy):
-            hint = "Stop what uses it, then restore again."
-            raise StoreBusy(f"{path} is in use by another process.", hint=hint, path=str(path)) from error
-        raise
+    except StoreBusy as error:
+        hint = "Stop what uses it, then restore again."
+        raise StoreBusy(f"{path} is in use by another process.", hint=hint, path=str(path)) from error
     return True
 
 
@@ -113,7 +116,7 @@ def _publish(part: Path, target: Path, *, replace: bool = False) -> None:
         try:
             os.link(part, target)
         except FileExistsError as error:
-            raise _taken(target) from error
+            raise _taken_error(target) from error
     folder = os.open(target.absolute().parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -1,7 +1,7 @@
-"""Forgetting memories: their rows, their texts in other records, files they were written to, and the bytes.
+"""Forgetting memories: their rows, their texts in other records, their export files, and the bytes.
 
-Knows which texts of a memory tell it apart. One as short as "blue" is not hunted for elsewhere, where it
-would be somebody else's word; `also` says what is.
+Knows which texts identify a memory. One as short as "blue" is not searched for in other records, where it
+would be somebody else's word; `also` adds texts to search for.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import os
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from io import StringIO
@@ -21,16 +21,19 @@ from ace.memory.memory import Memory
 from ace.store import memory_rows
 from ace.store.connection import typed_errors
 from ace.store.integrity import redact, verify
-from ace.store.schema import now
-from ace.store.sqlite_text import to_text
+from ace.store.sqlite_text import now, to_text
 
 MARKER = "[forgotten]"
-_DIGITS, _WORDS, _LETTERS = 5, 2, 8  # a text with so many digits, or words and letters, is nobody else's
+# A text with so many digits, or so many words and letters, is nobody else's.
+_DIGITS, _WORDS, _LETTERS = 5, 2, 8
 
 
 @dataclass(frozen=True, slots=True)
-class FromTables:
-    """`pattern` finds what was to go; `remaining` names where it is still."""
+class TableResult:
+    """Report on the tables: `pattern` matches the forgotten texts, `redacted` is table -> number of rows.
+
+    `remaining` names columns that still hold a match, with the number of rows.
+    """
 
     pattern: re.Pattern[str]
     redacted: dict[str, int]
@@ -38,53 +41,61 @@ class FromTables:
 
 
 @dataclass(frozen=True, slots=True)
-class FromExports:
+class ExportResult:
+    """List the export files that were rewritten, and those that could not be, with the error."""
+
     written: tuple[str, ...]
     failed: tuple[str, ...]
 
 
-def texts_of(memory: Memory) -> Iterator[str]:
-    """The wordings of a memory that are looked for in other records."""
-    yield from filter(is_distinctive, (memory.text, memory.quote, memory.value))
-
-
 def is_distinctive(text: str) -> bool:
-    letters = sum(c.isalpha() for c in text)
-    return sum(c.isdigit() for c in text) >= _DIGITS or (len(text.split()) >= _WORDS and letters >= _LETTERS)
+    """Return whether a text is long enough to identify its memory in other records."""
+    digits = sum(character.isdigit() for character in text)
+    letters = sum(character.isalpha() for character in text)
+    return digits >= _DIGITS or (len(text.split()) >= _WORDS and letters >= _LETTERS)
 
 
-def from_tables(
-    db: sqlite3.Connection, found: Sequence[Memory], also: Sequence[str], author: str
-) -> FromTables:
-    """Inside a transaction. Raises StoreError, and nothing is changed, if the history would break."""
-    at = now()
-    for memory in found:
+def forget_in_tables(
+    db: sqlite3.Connection, memories: Sequence[Memory], also: Sequence[str], author: str
+) -> TableResult:
+    """Delete memories and black out their texts in all tables. The caller has begun a transaction.
+
+    Raises StoreError, and changes nothing, if the history of the playbook would no longer verify.
+    """
+    ids, texts, at = list[str](), list(also), now()
+    for memory in memories:
         memory_rows.remove(db, memory, author, at)
-    blanked = memory_rows.blank_proposals_of(db, [memory.id for memory in found], MARKER)
-    pattern = redact.pattern_of([*(text for memory in found for text in texts_of(memory)), *also])
-    chained = redact.in_history(db, pattern)
-    before = _count_problems(db) if chained else 0
+        ids.append(memory.id)
+        texts += filter(is_distinctive, (memory.text, memory.quote, memory.value))
+    blanked = memory_rows.blank_proposals(db, MARKER, memories=ids)
+    pattern = redact.compile_pattern(texts)
+    rewrites_history = redact.is_in_history(db, pattern)
+    problems = 0
+    if rewrites_history:
+        problems = len(list(verify.find_problems(db)))
     redacted = redact.redact(db, pattern, MARKER)
     if blanked:
         redacted["memory_proposals"] = redacted.get("memory_proposals", 0) + blanked
-    if chained and _count_problems(db) > before:
+    if rewrites_history and len(list(verify.find_problems(db))) > problems:
         raise StoreError(
             "The history of the playbook holds this text, and would not be whole without it.",
             hint="Give the bullet that holds it other words, or leave the text out of --also.",
         )
-    memory_rows.note_redacted(db, [memory.id for memory in found], redacted)
-    left = [f"{table}.{column}: {count}" for table, column, count in redact.remaining(db, pattern)]
-    return FromTables(pattern, redacted, tuple(left))
+    memory_rows.note_redacted(db, ids, redacted)
+    remaining = [f"{table}.{column}: {count}" for table, column, count in redact.find_remaining(db, pattern)]
+    return TableResult(pattern, redacted, tuple(remaining))
 
 
-def from_exports(files: Iterable[Path], found: Sequence[Memory], pattern: re.Pattern[str]) -> FromExports:
-    """Files that memories were written to and that are still there, written again without them."""
-    ids = {memory.id for memory in found}
+def forget_in_exports(
+    files: Iterable[Path], memories: Sequence[Memory], pattern: re.Pattern[str]
+) -> ExportResult:
+    """Rewrite the export files that are still there without the memories and their texts."""
+    ids = {memory.id for memory in memories}
     written, failed = list[str](), list[str]()
     for file in files:
         try:
             old = file.read_bytes().decode("utf-8")  # line ends as they are
-            new = "".join(_kept(line, ids, pattern) for line in StringIO(old, newline="\n"))
+            new = "".join(_redact_line(line, ids, pattern) for line in StringIO(old, newline="\n"))
             if new != old:
                 _overwrite(file, new)
                 written.append(str(file))
@@ -92,13 +103,14 @@ def from_exports(files: Iterable[Path], found: Sequence[Memory], pattern: re.Pat
             continue
         except (OSError, UnicodeDecodeError) as error:
             failed.append(f"{file}: {error}")
-    return FromExports(tuple(written), tuple(failed))
+    return ExportResult(tuple(written), tuple(failed))
 
 
-def _kept(line: str, ids: set[str], pattern: re.Pattern[str]) -> str:
-    """A line of an export as it is, but for the memories and their words in others' quotes.
+def _redact_line(line: str, ids: set[str], pattern: re.Pattern[str]) -> str:
+    """Return a line of an export without the memories (an empty text) and their words in others' quotes.
 
-    What is no row of ours loses their words wherever they stand: somebody may have laid a row out anew.
+    A line that is not a row of an export loses their words wherever they stand: somebody may have laid a row
+    out anew.
     """
     try:
         row = json.loads(line)
@@ -106,16 +118,17 @@ def _kept(line: str, ids: set[str], pattern: re.Pattern[str]) -> str:
         row = None
     if not isinstance(row, dict):
         return pattern.sub(MARKER, line)
-    if isinstance(row.get("id"), str) and row["id"] in ids:
+    identity, quote = row.get("id"), row.get("quote")
+    if isinstance(identity, str) and identity in ids:
         return ""
-    if isinstance(row.get("quote"), str) and pattern.search(row["quote"]):
-        row["quote"] = pattern.sub(MARKER, row["quote"])
+    if isinstance(quote, str) and pattern.search(quote):
+        row["quote"] = pattern.sub(MARKER, quote)
         return to_text(json.dumps(row, ensure_ascii=False)) + "\n"
     return line
 
 
 def _overwrite(file: Path, text: str) -> None:
-    """In place, zeros first: a new file under the old name would leave the old bytes on the disk."""
+    """Write a file in place, zeros first: a new file of the same name would leave the bytes on the disk."""
     with file.open("r+b") as out:
         for data in (bytes(file.stat().st_size), text.encode()):
             out.seek(0)
@@ -125,18 +138,21 @@ def _overwrite(file: Path, text: str) -> None:
         out.truncate()
 
 
-def in_copies(path: Path, pattern: re.Pattern[str]) -> tuple[str, ...]:
-    """Files that restoring a backup has set aside, if they hold it. They are whole playbooks: not touched."""
-    found = []
+def find_in_copies(path: Path, pattern: re.Pattern[str]) -> tuple[str, ...]:
+    """Return the files that restoring a backup has set aside and that hold a match.
+
+    They are whole playbooks, and stay as they are.
+    """
+    copies = []
     for copy in sorted(path.parent.glob(f"{path.name}.before-*")):
         with suppress(OSError):
             if pattern.search(copy.read_bytes().decode("utf-8", "replace")):
-                found.append(str(copy))
-    return tuple(found)
+                copies.append(str(copy))
+    return tuple(copies)
 
 
 def scrub(db: sqlite3.Connection, path: Path) -> bool:
-    """Write the file anew without what was deleted, and empty its log. False while others read it."""
+    """Write the file anew without deleted text, and empty its log. Return False while others read it."""
     try:
         with typed_errors(path):
             db.execute("PRAGMA secure_delete = ON")
@@ -146,7 +162,3 @@ def scrub(db: sqlite3.Connection, path: Path) -> bool:
     except StoreBusy:
         return False
     return not busy
-
-
-def _count_problems(db: sqlite3.Connection) -> int:
-    return sum(1 for _ in verify.problems(db))

@@ -1,9 +1,9 @@
-"""Seals: for every table whose rows carry checksums, how many rows it has and the sum of what they vouch for.
+"""Seals: for every table whose rows carry checksums, the number of its rows and the sum of their checksums.
 
-A row vouches for itself; its table's seal vouches for its being there. The sum is modulo 2^256, over the
-SHA-256 of the table's name and the row's checksum, so a row that comes, goes or is replaced costs the same
-however many there are, and their order does not matter (a multiset hash: Bellare and Micciancio, 1997). It is
-written in the transaction that writes the rows. So a seal finds what was lost or changed by accident or by
+A checksum finds a changed row; the seal of its table finds a missing one. The sum is modulo 2^256, over the
+SHA-256 of the table's name and the row's checksum. So a row that comes, goes or is replaced costs the same
+however many there are, and their order does not matter (a multiset hash: Bellare and Micciancio, 1997). A
+seal is written in the transaction that writes the rows. It finds what was lost or changed by accident or by
 another program. It does not find that rows, checksums and seals were all rewritten to fit, because nothing
 here is secret, nor that the file is an older state of itself. Knows nothing about what the rows mean.
 """
@@ -14,6 +14,8 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator
+
+from ace.store.sqlite_text import read_column
 
 Value = str | int | float | None
 
@@ -45,73 +47,75 @@ _BEFORE = {
 }
 
 
-def first(db: sqlite3.Connection) -> None:
-    """Seal what there is. What an older file has lost in the middle is missed from now on, too."""
+def create_seals(db: sqlite3.Connection) -> None:
+    """Create the table of seals, and seal all tables. A gap in an older file's numbers counts as a row."""
     db.execute(TABLE)
     for table, expected in _BEFORE.items():
         (rows,) = db.execute(f"SELECT {expected.format(table)}").fetchone()
-        begin(db, table, rows=rows)
+        seal_table(db, table, rows=rows)
 
 
 # Since then
 
 
-def begin(db: sqlite3.Connection, table: str, *, rows: int | None = None) -> None:
-    """Seal a table as it is: for the migration that makes it. `rows`: how many it should have."""
-    found = _checksums(db, table)
-    _write(db, table, len(found) if rows is None else rows, _sum(table, found))
+def seal_table(db: sqlite3.Connection, table: str, *, rows: int | None = None) -> None:
+    """Seal a table as it is; for the migration that creates it. `rows`: the number it should have."""
+    checksums = _read_checksums(db, table)
+    if rows is None:
+        rows = len(checksums)
+    _write(db, table, rows, sum_checksums(table, checksums))
 
 
-def change(db: sqlite3.Connection, table: str, added: Collection[str], removed: Collection[str]) -> None:
-    """Count in the rows with these checksums, or out. That a table has no seal is for `problems` to say."""
+def update_seal(db: sqlite3.Connection, table: str, added: Collection[str], removed: Collection[str]) -> None:
+    """Count rows with these checksums in or out. A table without a seal is left to `find_problems`."""
     row = db.execute('SELECT "rows", digest FROM seals WHERE name = ?', [table]).fetchone()
     if row is not None:
-        digest = int.from_bytes(row[1]) + _sum(table, added) - _sum(table, removed)
+        digest = int.from_bytes(row[1]) + sum_checksums(table, added) - sum_checksums(table, removed)
         _write(db, table, row[0] + len(added) - len(removed), digest)
 
 
-def problems(db: sqlite3.Connection, tables: Iterable[str]) -> Iterator[str]:
-    """One for each table that does not have the rows that were written."""
-    seals = {name: rest for name, *rest in db.execute('SELECT name, "rows", digest FROM seals')}
+def find_problems(db: sqlite3.Connection, tables: Iterable[str]) -> Iterator[str]:
+    """Yield a sentence for each table that does not have the rows that were written."""
+    seals = {name: seal for name, *seal in db.execute('SELECT name, "rows", digest FROM seals')}
     for table in tables:
         if table not in seals:
             yield f"The seal of {table} is missing: nobody can say whether it has all its rows."
             continue
         rows, digest = seals.pop(table)
-        found = _checksums(db, table)
-        if len(found) < rows:
-            yield f"{_counted(rows - len(found), table)} missing."
-        elif len(found) > rows:
-            yield f"{_counted(len(found) - rows, table)} there that nobody wrote through ace."
-        elif digest != _bytes(_sum(table, found)):
+        checksums = _read_checksums(db, table)
+        if len(checksums) < rows:
+            yield f"{_count_rows(rows - len(checksums), table)} missing."
+        elif len(checksums) > rows:
+            yield f"{_count_rows(len(checksums) - rows, table)} there that nobody wrote through ace."
+        elif int.from_bytes(digest) != sum_checksums(table, checksums):
             yield f"The rows of {table} are as many as were written, but not the same."
     for name in seals:
         yield f"There is a seal of {name}, which is not a table of ours."
 
 
 def checksum(values: Iterable[Value | bytes]) -> str:
-    """Of a row. True is 1, as it is once it has been in SQLite."""
+    """Return 16 hexadecimal digits of the SHA-256 of a row's values. True is 1, as SQLite stores it."""
     plain = [int(value) if isinstance(value, bool) else value for value in values]
     return hashlib.sha256(json.dumps(plain, default=repr).encode()).hexdigest()[:16]
 
 
-def _counted(number: int, table: str) -> str:
+def sum_checksums(table: str, checksums: Iterable[str]) -> int:
+    """Sum the hashes of a table's rows, modulo 2^256; the order of the rows does not matter."""
+    total = 0
+    for digest in checksums:
+        total += int.from_bytes(hashlib.sha256(f"{table} {digest}".encode()).digest())
+    return total % _MODULUS
+
+
+def _count_rows(number: int, table: str) -> str:
     return f"1 row of {table} is" if number == 1 else f"{number} rows of {table} are"
 
 
-def _checksums(db: sqlite3.Connection, table: str) -> list[str]:
-    return [found for (found,) in db.execute(f"SELECT checksum FROM {table}")]  # noqa: S608 (our own names)
-
-
-def _sum(table: str, checksums: Iterable[str]) -> int:
-    hashes = (hashlib.sha256(f"{table} {each}".encode()).digest() for each in checksums)
-    return sum(map(int.from_bytes, hashes))
+def _read_checksums(db: sqlite3.Connection, table: str) -> list[str]:
+    return read_column(db, f"SELECT checksum FROM {table}")  # noqa: S608 (our own names)
 
 
 def _write(db: sqlite3.Connection, table: str, rows: int, digest: int) -> None:
-    kept = _bytes(digest)
-    db.execute(_WRITE, [table, rows, kept, checksum([kept, table, rows])])  # in the order of their names
-
-
-def _bytes(digest: int) -> bytes:
-    return (digest % _MODULUS).to_bytes(32)
+    stored = (digest % _MODULUS).to_bytes(32)
+    in_order_of_names: list[Value | bytes] = [stored, table, rows]
+    db.execute(_WRITE, [table, rows, stored, checksum(in_order_of_names)])

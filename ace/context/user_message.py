@@ -1,0 +1,120 @@
+"""Write the user message: lessons for this question, items of sources, the question. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, zip_longest
+
+from ace.context.item import Item, SourceItems
+from ace.context.pack import LeftOut
+from ace.context.render import list_item
+from ace.safety.markup import neutralise
+from ace.text.tokens import CountTokens
+
+_PLAYBOOK = "playbook"  # the source of lessons
+_LONGEST_LABEL = 120  # characters
+
+Write = Callable[[str, str], str]
+"""Words the message around lessons and items, each a text of list items or empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedItem:
+    """Say that a retrieved item went in: the source that found it, its label in the prompt, its tokens."""
+
+    source: str
+    label: str
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class UserMessage:
+    """Hold the message, what it counts, and what was retrieved into it: all, and the part from sources."""
+
+    text: str
+    tokens: int
+    retrieved: str
+    from_sources: str
+    items: tuple[PlacedItem, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """Hold an item as it stands in a prompt; `content` is the same without its label."""
+
+    item: PlacedItem
+    content: str
+    text: str
+    is_lesson: bool  # a source may be named "playbook", too
+
+
+def write_user_message(
+    write: Write, lessons: Sequence[Item], sources: Sequence[SourceItems], room: int, count: CountTokens
+) -> UserMessage:
+    """Return a message of at most `room` tokens: lessons first, then one item of each source in turn."""
+    lesson_mark = "-" if lessons else ""
+    source_mark = "-" if any(source.items for source in sources) else ""
+    headings = count(write(lesson_mark, source_mark))
+    lines, left_out = _choose_lines(_list_lines(lessons, sources, count), room - headings)
+    while True:
+        lesson_text = "".join(line.text for line in lines if line.is_lesson).rstrip("\n")
+        source_text = "".join(line.text for line in lines if not line.is_lesson).rstrip("\n")
+        text = write(lesson_text, source_text)
+        tokens = count(text)
+        if tokens <= room or not lines:
+            break
+        last = lines.pop().item
+        reason = f"the message came to {tokens} of {room} tokens"
+        left_out.append(LeftOut(last.label, last.tokens, reason))
+    return UserMessage(
+        text=text,
+        tokens=tokens,
+        retrieved="\n".join(filter(None, [lesson_text, source_text])),
+        from_sources=source_text,
+        items=tuple(line.item for line in lines),
+        left_out=tuple(left_out),
+    )
+
+
+def _choose_lines(lines: Iterable[_Line], room: int) -> tuple[list[_Line], list[LeftOut]]:
+    """Choose in order whatever still fits, and no content twice."""
+    chosen: list[_Line] = []
+    left_out: list[LeftOut] = []
+    labels: dict[str, str] = {}
+    for line in lines:
+        label, tokens = line.item.label, line.item.tokens
+        if line.content in labels:
+            left_out.append(LeftOut(label, tokens, f"says the same as {labels[line.content]}"))
+        elif tokens > room:
+            left_out.append(LeftOut(label, tokens, f"needs {tokens} tokens, {max(0, room)} are left"))
+        else:
+            labels[line.content] = label
+            chosen.append(line)
+            room -= tokens
+    return chosen, left_out
+
+
+def _list_lines(
+    lessons: Sequence[Item], sources: Sequence[SourceItems], count: CountTokens
+) -> Iterator[_Line]:
+    """Yield lessons in their order; then the best item of each source, the second best of each, and so on.
+
+    A lesson's `provenance` is its id, where ids are shown.
+    """
+    for item in lessons:
+        text = list_item(item.text, item.provenance)
+        placed = PlacedItem(_PLAYBOOK, item.source, count(text))
+        yield _Line(placed, list_item(item.text), text, is_lesson=True)
+    by_source: list[list[tuple[str, Item]]] = []
+    for source in sources:
+        pinned_first = sorted(source.items, key=lambda item: not item.pinned)
+        by_source.append([(source.name, item) for item in pinned_first])
+    for name, item in filter(None, chain.from_iterable(zip_longest(*by_source))):
+        place = " ".join(neutralise(item.provenance or item.source or name).split())
+        # Brackets stand around a label, so it holds none.
+        label = place.replace("[", "(").replace("]", ")")[:_LONGEST_LABEL]
+        text = list_item(item.text, label)
+        placed = PlacedItem(name, label, count(text))
+        yield _Line(placed, list_item(item.text), text, is_lesson=False)

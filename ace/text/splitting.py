@@ -1,0 +1,45 @@
+"""Splitting a text into words and sentences. Every script; only the abbreviations are English."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from ace.text.word_lists import word_list
+
+SENTENCE_ENDS = ".!?\u3002\uff01\uff1f"
+# One character is a word in scripts that are written without spaces: kana, Han, Hangul, Thai.
+_UNSPACED = "[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]"
+_WORD = re.compile(f"{_UNSPACED}|[^\\W_]+(?:['\u2019][^\\W_]+)*")
+_WORD_OR_NAME = re.compile(f"{_UNSPACED}|[^\\W_]+(?:[._'\u2019][^\\W_]+)*")
+_POSSESSIVE = re.compile("['\u2019]s$", re.IGNORECASE)
+
+
+def split_words(text: str, *, whole_names: bool = False, keep_case: bool = False) -> list[str]:
+    """Return the words and numbers of a text in order, folded to lower case, apostrophes as "'".
+
+    A possessive "'s" is dropped. `whole_names` keeps "orders.status", "order_id" and "3.5" in one piece.
+    `keep_case` leaves capitals as they are.
+    """
+    pattern = _WORD_OR_NAME if whole_names else _WORD
+    words = (_POSSESSIVE.sub("", word).replace("\u2019", "'") for word in pattern.findall(text))
+    return list(words) if keep_case else [word.casefold() for word in words]
+
+
+def split_sentences(text: str, *, ends: str = SENTENCE_ENDS, abbreviations: bool = True) -> list[str]:
+    """Return the sentences of a text, stripped; a line break ends one, too.
+
+    `ends` are the characters that end a sentence before a space. With `abbreviations`, no sentence ends after
+    an initial, a title or "No." before a number, as in "J. Doe", "Mr. Finch" and "No. 12".
+    """
+    parts = (part.strip() for part in _compile_sentence_end(ends, abbreviations).split(text))
+    return [part for part in parts if part]
+
+
+@cache
+def _compile_sentence_end(ends: str, abbreviations: bool) -> re.Pattern[str]:
+    end = rf"(?<=[{re.escape(ends)}])\s+"
+    if abbreviations:
+        titles = "".join(rf"(?<!\b{title}\.)" for title in word_list("titles"))
+        end = rf"(?<!\b[A-Z]\.){titles}(?!(?<=\bNo\.)\s+\d){end}"
+    return re.compile(rf"{end}|\n+")
