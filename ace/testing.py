@@ -27,7 +27,7 @@ from ace.llm.client import Reply, Request, Role, Usage
 from ace.methods.ace.curator import Curation
 from ace.methods.ace.reflector import Critique, Lesson, WordsFor
 from ace.playbook.model import Operation
-from ace.refine.similar import same_words
+from ace.refine.similar import word_key
 
 Says = Callable[[Request], str | Reply]
 Lessons = Callable[[Request], str | Sequence[str]]
@@ -96,7 +96,7 @@ def _words_for(part: str, candidates: Sequence[str]) -> str:
     """Return the words of the candidate that means `part`, or else of the first one."""
     for candidate in candidates:
         words, colon, meaning = candidate.partition(":")
-        if colon and set(same_words(part)) <= set(same_words(meaning)):
+        if colon and set(word_key(part)) <= set(word_key(meaning)):
             return words
     return candidates[0].partition(":")[0] if candidates else " "
 

@@ -21,10 +21,10 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from ace.playbook import Status, from_markdown  # noqa: E402
-from ace.playbook.exchange import plan  # noqa: E402
-from ace.playbook.formats import detected  # noqa: E402
+from ace.playbook.exchange import plan_import  # noqa: E402
+from ace.playbook.formats import detect_format  # noqa: E402
 from ace.runs.metrics import wilson  # noqa: E402
-from ace.safety.injection import suspicion  # noqa: E402
+from ace.safety.injection import find_suspicion  # noqa: E402
 from ace.store import Store  # noqa: E402
 from tests.poisoned import Injection, Struck, injections, strike, used  # noqa: E402
 from tests.test_poison import FIXTURES, bullets, origins  # noqa: E402
@@ -57,10 +57,10 @@ def _struck(injection: Injection, folder: Path, riding: bool) -> list[Struck]:
     if injection.channel != "import":
         return list(strike(injection, folder, riding=riding))
     text = f"- {injection.said} <!-- id=x-1 pinned helpful=999 from=ep-1 -->\n"
-    reading = detected(text, file="book.md").read(text, "book.md", None)
+    reading = detect_format(text, file="book.md").read(text, "book.md", None)
     with Store.open(folder / "book.db") as store:
         waits = injection.rule == "quarantine"
-        made = plan(reading, store.checkout(), quarantine=waits, pins=False, suspicion=suspicion)
+        made = plan_import(reading, store.checkout(), quarantine=waits, pins=False, suspicion=find_suspicion)
         store.commit(made.delta, author="user", reason="import")
         return [used(injection, store)]
 
@@ -84,7 +84,7 @@ def _row(injection: Injection, struck: Struck, riding: bool) -> dict[str, object
 def _rule(injection: Injection) -> str:
     if injection.rule == "quarantine":
         return "--quarantine"
-    return suspicion(injection.said) or "repeats a text"
+    return find_suspicion(injection.said) or "repeats a text"
 
 
 def useful() -> dict[str, dict[str, float]]:
@@ -96,16 +96,16 @@ def useful() -> dict[str, dict[str, float]]:
     ]
     beside = list(origins())
     found = {
-        "both playbooks of shop_sql, by pattern": [bool(suspicion(content)) for content in learned],
+        "both playbooks of shop_sql, by pattern": [bool(find_suspicion(content)) for content in learned],
         "lessons of shop_sql beside the questions they are learned from": [bool(flaw) for flaw in beside],
     }
     for file in sorted(FIXTURES.glob("*/*")) if FIXTURES.exists() else ():
         if file.name.startswith(("appworld_", "skillbook_", "readme_")) and (contents := bullets(file)):
-            found[f"{file.parent.name}/{file.name}, by pattern"] = [bool(suspicion(c)) for c in contents]
+            found[f"{file.parent.name}/{file.name}, by pattern"] = [bool(find_suspicion(c)) for c in contents]
     for file in sorted(TAU.glob("*/*policy.md")) if TAU.exists() else ():
         lines = [line.strip("-* ") for line in file.read_text(encoding="utf-8").splitlines()]
         found[f"tau2/{file.parent.name}, lines of the policy, by pattern"] = [
-            bool(suspicion(line)) for line in lines if len(line) > 20
+            bool(find_suspicion(line)) for line in lines if len(line) > 20
         ]
     return {name: _share(held) for name, held in found.items()}
 

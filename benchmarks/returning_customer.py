@@ -29,8 +29,7 @@ from ace.llm import DEFAULT_MODEL, Client, Request, Role, RoleModels, ScriptedCl
 from ace.llm.prompts import prompt_hash
 from ace.loop import evaluate
 from ace.loop.remember import remember
-from ace.memory import conversation_of
-from ace.memory.memory import instant
+from ace.memory import parse_conversation, parse_instant
 from ace.runs.metrics import mcnemar, wilson
 from ace.settings import Settings
 from ace.store import Store
@@ -73,11 +72,11 @@ def fill(store: Store, arm: str, client: Client, talks: Sequence[dict[str, Any]]
 
 def _read(store: Store, arm: str, client: Client, talk: Mapping[str, Any]) -> None:
     if arm == "model":
-        remember(store, client, conversation_of(talk))
+        remember(store, client, parse_conversation(talk))
         return
     known = {(m.attribute, m.value, m.since) for m in store.memories(talk["user"], every=True)}
     for each in talk["truth"]:
-        if (each["attribute"], each["value"], instant(talk["time"])) not in known:
+        if (each["attribute"], each["value"], parse_instant(talk["time"])) not in known:
             who = {"user": talk["user"], "since": talk["time"], "kind": each["kind"], "author": "truth"}
             store.remember(each["attribute"], each["value"], **who)
 
@@ -93,7 +92,7 @@ def _forget(store: Store, talk: Mapping[str, Any], name: str, talks: Sequence[di
 
 def extraction(store: Store, talks: Sequence[dict[str, Any]]) -> dict[str, int]:
     """How much of the truth is in the memories of the same session, and how many are none of it."""
-    told = [(t["user"], instant(t["time"]), x["value"].casefold()) for t in talks for x in t["truth"]]
+    told = [(t["user"], parse_instant(t["time"]), x["value"].casefold()) for t in talks for x in t["truth"]]
     kept = [(m.user, m.since, m.value.casefold()) for m in store.memories(every=True)]
     hit = sum(any(k[:2] == t[:2] and t[2] in k[2] for k in kept) for t in told)
     other = sum(not any(k[:2] == t[:2] and t[2] in k[2] for t in told) for k in kept)

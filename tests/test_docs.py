@@ -11,8 +11,8 @@ import pytest
 
 from ace.memory import Conversation, Proposal, Turn
 from ace.playbook import Add, Vote
-from ace.playbook.formats import FORMATS, detected
-from ace.store import Said, Store
+from ace.playbook.formats import FORMATS, detect_format
+from ace.store import AnswerFeedback, Store
 from ace.task import Attempt, Episode, Feedback, FeedbackKind, Task, Verdict, load_task, score_attempt
 from ace.task.traces import read
 
@@ -105,7 +105,7 @@ def test_documented_formats_are_what_they_say() -> None:
     assert set(examples) == {form.name for form in FORMATS}
     for name, text in examples.items():
         form = next(form for form in FORMATS if form.name == name)
-        assert name == "text" or detected(text).name == name
+        assert name == "text" or detect_format(text).name == name
         reading = form.read(text, name, None)
         assert (reading.unread, reading.lost) == ((), ("use counts of 1",) if name == "cheatsheet" else ())
         assert 1 <= len([*(reading.playbook or ()), *reading.entries]) <= 2
@@ -119,7 +119,7 @@ def test_the_pages_calls_on_a_store_work_and_none_is_missing(
     page = (DOCS / "api.md").read_text(encoding="utf-8")
     example = next(block for block in BLOCK.findall(page) if "store.checkout()" in block)
     public = {name for name in dir(Store) if not name.startswith("_")}
-    names = {"bullet_id": "a", "delta": (Vote("a", 1),), "episode": "ep-1", "Said": Said, **TALK}
+    names = {"bullet_id": "a", "delta": (Vote("a", 1),), "episode": "ep-1", "AnswerFeedback": AnswerFeedback, **TALK}
     with Store.open("one.db") as store:
         run = store.start_run("learn", "shop", {})
         attempt, shown = Attempt("s", "Lima"), Feedback(FeedbackKind.NONE, "")

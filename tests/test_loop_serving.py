@@ -21,7 +21,7 @@ from ace.loop import OnlineServer, online, serve
 from ace.methods.ace.reflector import Lesson
 from ace.playbook import Playbook, Status
 from ace.settings import Settings
-from ace.store import Said, Store
+from ace.store import AnswerFeedback, Store
 from ace.task import FeedbackKind, TaskContext, load_task
 from tests import doomed_server
 from tests.desk import FOLDER, lookup, whole
@@ -127,7 +127,7 @@ def test_an_answer_is_in_the_file_when_it_is_given_and_nothing_is_learned_withou
 def test_feedback_may_come_after_the_server_has_gone(store: Store) -> None:
     with serve(world(), store, team(), OPTIONS) as agent:
         answer = agent.answer("Which number has red?")
-    store.add_feedback(Said(answer.episode, right=False))
+    store.add_feedback(AnswerFeedback(answer.episode, right=False))
     with serve(world(), store, team(), OPTIONS):
         pass
     assert lines(store.checkout()) == {f"red means {SECRET['red']}"}
@@ -142,7 +142,7 @@ def test_feedback_from_another_process_is_found_while_serving(store: Store, path
     with serve(world(), store, team(), OPTIONS) as agent:
         answer = agent.answer("Which number has red?")
         with Store.open(path) as other:
-            other.add_feedback(Said(answer.episode, right=False, author="person"))
+            other.add_feedback(AnswerFeedback(answer.episode, right=False, author="person"))
         wait_for(lambda: len(store.checkout()))
 
 
@@ -282,7 +282,7 @@ def test_a_change_is_found_while_serving_even_among_answers_that_cannot_be_tried
 def test_feedback_left_over_from_serving_reaches_no_run_without_labels(store: Store) -> None:
     with serve(world(), store, team(), OPTIONS) as agent:
         answer = agent.answer("Which number has red?")
-    store.add_feedback(Said(answer.episode, right=False, expected=SECRET["red"]))
+    store.add_feedback(AnswerFeedback(answer.episode, right=False, expected=SECRET["red"]))
     asked: list[str] = []
 
     def listening(request: Request) -> str:
@@ -339,7 +339,7 @@ def test_feedback_is_looked_for_behind_what_is_known(store: Store) -> None:
     with serve(world(), store, team(), OPTIONS) as agent:
         red, blue = (agent.answer(f"Which number has {colour}?").episode for colour in ("red", "blue"))
         agent.feedback(red, right=False)
-    store.add_feedback(Said(blue, right=False))
+    store.add_feedback(AnswerFeedback(blue, right=False))
     with serve(world(), store, team(), OPTIONS) as agent:
         wait_for(lambda: len(store.checkout()) == 2)
         teal = agent.answer("Which number has teal?").episode

@@ -14,7 +14,7 @@ from ace.errors import UnknownMemory
 from ace.llm.client import Usage
 from ace.llm.journal import Call, Key
 from ace.memory import Conversation, Proposal, Turn
-from ace.memory.memory_file import to_lines
+from ace.memory.memory_file import dump_memories
 from ace.playbook import Add, Revise, Vote
 from ace.store import AnswerFeedback, Store, schema, vector_rows
 from ace.store.integrity import forget, redact
@@ -74,7 +74,7 @@ def file(tmp_path: Path) -> Path:
             vector_rows.add(db, "m", [("hash of the bullet", VALUE.encode())])
         store.add_feedback(AnswerFeedback("e1", right=False, expected=VALUE, text=SAID))
         export = tmp_path / "out.jsonl"
-        export.write_text(to_lines(store.memories("ana")), encoding="utf-8")
+        export.write_text(dump_memories(store.memories("ana")), encoding="utf-8")
         store.note_export(export)
         assert store.verify() == []
     return path
@@ -244,7 +244,7 @@ def test_of_an_export_only_the_lines_that_hold_the_memory_change(file: Path) -> 
         known = address(store)
         (row,) = [memory for memory in store.memories("ana") if memory.id == known]
         for end in ("\u2028", "\u2029", "\x85"):
-            odd = to_lines([replace(row, quote=f"Hi.{end}{SAID}")])
+            odd = dump_memories([replace(row, quote=f"Hi.{end}{SAID}")])
             quoted = json.dumps({"id": "m-3", "quote": f"\ud800 {SAID}{end}"}, ensure_ascii=True)
             text = "".join([*others, odd, quoted, "\nno end"])
             export.write_bytes(text.encode())

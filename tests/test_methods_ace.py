@@ -15,13 +15,13 @@ from ace.methods.ace.evidence import Evidence
 from ace.methods.ace.lesson_scope import Rarity, generalised, repeated
 from ace.methods.ace.lesson_search import closer, confined
 from ace.playbook import Add, Bullet, Merge, Playbook, Remove, Revise, apply
-from ace.refine import same_meaning, same_words, topic
+from ace.refine import means_the_same, topic_key, word_key
 from ace.task import Fact, Feedback, FeedbackKind, Sample
 from tests.strategies import contents
 
 
 def test_same_words_in_another_order_are_the_same() -> None:
-    assert same_words("Cancelled orders: ord.st = 7.") == same_words("orders cancelled: ord.st = 7")
+    assert word_key("Cancelled orders: ord.st = 7.") == word_key("orders cancelled: ord.st = 7")
 
 
 @pytest.mark.parametrize(
@@ -34,26 +34,26 @@ def test_same_words_in_another_order_are_the_same() -> None:
     ],
 )
 def test_contradictions_are_not_the_same(one: str, other: str) -> None:
-    assert same_words(one) != same_words(other)
+    assert word_key(one) != word_key(other)
 
 
 @given(contents(), contents())
 def test_the_order_of_words_never_matters(one: str, other: str) -> None:
     one, other = one.replace("'", ""), other.replace("'", "")  # what stands in quotes is one word
-    assert same_words(f"{one} ; {other}") == same_words(f"{other} ; {one}")
-    assert topic(f"{one.replace(':', '')}: {other}") == same_words(one.replace(":", ""))
+    assert word_key(f"{one} ; {other}") == word_key(f"{other} ; {one}")
+    assert topic_key(f"{one.replace(':', '')}: {other}") == word_key(one.replace(":", ""))
 
 
 def test_one_meaning_has_many_words() -> None:
-    assert same_meaning("Cancelled orders: ord.st = 7.", "Revoked: ord.st = 7")
-    assert same_meaning("Orders: a JOIN b ON a.x = b.y.", "Bs of an a: b JOIN a ON b.y = a.x")
-    assert not same_meaning("Older: a > b.", "Older: b > a.")
-    assert not same_meaning("No colon", "none here")
+    assert means_the_same("Cancelled orders: ord.st = 7.", "Revoked: ord.st = 7")
+    assert means_the_same("Orders: a JOIN b ON a.x = b.y.", "Bs of an a: b JOIN a ON b.y = a.x")
+    assert not means_the_same("Older: a > b.", "Older: b > a.")
+    assert not means_the_same("No colon", "none here")
 
 
 def test_topic_is_what_stands_before_the_colon() -> None:
-    assert topic("Cancelled orders: ord.st = 7.") == topic("Orders cancelled: ord.st = 5.")
-    assert topic("No colon here") == ()
+    assert topic_key("Cancelled orders: ord.st = 7.") == topic_key("Orders cancelled: ord.st = 5.")
+    assert topic_key("No colon here") == ()
 
 
 @pytest.mark.parametrize(

@@ -21,9 +21,9 @@ from ace.loop import learn
 from ace.methods.ace.admission import guarded, seen_in
 from ace.methods.ace.reflector import Lesson, Reflector
 from ace.playbook import Add, Bullet, Playbook, Quarantine, Revise, Status, apply, from_markdown
-from ace.playbook.formats import detected
+from ace.playbook.formats import detect_format
 from ace.playbook.model import Promote
-from ace.refine.similar import same_words
+from ace.refine.similar import word_key
 from ace.safety import defuse_markup, neutralise
 from ace.safety.copied import find_copied_sentence
 from ace.safety.injection import find_suspicion
@@ -340,7 +340,7 @@ def learned() -> list[Bullet]:
 
 def bullets(file: Path) -> list[str]:
     text = file.read_text(encoding="utf-8")
-    reading = detected(text, file=str(file)).read(text, str(file), None)
+    reading = detect_format(text, file=str(file)).read(text, str(file), None)
     return [entry.content for entry in reading.entries] or [b.content for b in reading.playbook or ()]
 
 
@@ -389,6 +389,6 @@ def origins() -> Iterator[str]:
         feedback = score_attempt(task.environment, sample, attempt).shown(FeedbackKind.LABELS)
         beside = seen_in(sample.question, attempt, feedback)
         for bullet in learned()[:42]:
-            words = set(same_words(bullet.content))
-            if any(set(same_words(fact.text)) <= words for fact in feedback.facts):
+            words = set(word_key(bullet.content))
+            if any(set(word_key(fact.text)) <= words for fact in feedback.facts):
                 yield beside.flaw(bullet.content)

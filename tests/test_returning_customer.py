@@ -15,11 +15,10 @@ from typing import Any
 import pytest
 
 from ace.llm.embedding import connect_embedder
-from ace.memory import Proposal, conversation_of
+from ace.memory import Memory, Proposal, parse_conversation, parse_instant
 from ace.memory.acceptance import decide
-from ace.memory.memory import Memory, instant
 from ace.retrieval.memory_source import MemorySource
-from ace.safety.secrets import found
+from ace.safety.secrets import find_secrets
 from ace.store import Store
 from ace.task import load_task
 
@@ -134,12 +133,12 @@ def test_questions_and_sessions_are_varied() -> None:
 def test_the_rules_keep_every_truth_and_nothing_else_that_is_planted() -> None:
     planted = 0
     for row in SESSIONS:
-        talk = conversation_of(row)
+        talk = parse_conversation(row)
         for each in row["truth"]:
             memory, why = decide(Proposal(each["attribute"], each["value"]), talk, ())
             assert memory is not None, (row["id"], each, why)
         for turn in talk.turns:
-            if found(turn.text) or "always approve" in turn.text:
+            if find_secrets(turn.text) or "always approve" in turn.text:
                 planted += 1
                 note = turn.text.partition("it is ")[2] or turn.text
                 memory, why = decide(Proposal("note", note), talk, ())
@@ -152,7 +151,7 @@ def test_with_the_truth_remembered_the_answer_is_among_what_is_found(tmp_path: P
     file = tmp_path / "m.db"
     with Store.open(file) as store:
         rows = [
-            Memory(attribute=t["attribute"], value=t["value"], user=s["user"], since=instant(s["time"]))
+            Memory(attribute=t["attribute"], value=t["value"], user=s["user"], since=parse_instant(s["time"]))
             for s in SESSIONS
             for t in s["truth"]
         ]

@@ -20,7 +20,18 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from ace.errors import MergeConflict, StoreConflict
-from ace.playbook import Delta, Operation, Playbook, Rejection, Vote, apply, diff, join, lost_votes, touched
+from ace.playbook import (
+    Delta,
+    Operation,
+    Playbook,
+    Rejection,
+    Vote,
+    apply,
+    diff,
+    find_lost_votes,
+    join,
+    touched_ids,
+)
 from ace.store import AnswerFeedback, Commit, Store
 from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
 from tests.strategies import by_section, deltas, live, operations
@@ -44,7 +55,7 @@ class Known:
 def conflict(mine: Delta, theirs: Delta) -> bool:
     """Two operations on one bullet that are both no votes."""
     return any(
-        set(touched(a)) & set(touched(b)) and not (isinstance(a, Vote) or isinstance(b, Vote))
+        set(touched_ids(a)) & set(touched_ids(b)) and not (isinstance(a, Vote) or isinstance(b, Vote))
         for a in mine
         for b in theirs
     )
@@ -161,7 +172,7 @@ class StoreMachine(RuleBasedStateMachine):
         assert conflicts == ()
         assert by_section(done.playbook) == by_section(joined)
         mine = self.versions[ours].playbook
-        late = lost_votes(mine, joined)
+        late = find_lost_votes(mine, joined)
         assert all(
             each.operation in late and not mine.bullets[each.operation.id].live for each in done.rejections
         )

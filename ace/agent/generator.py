@@ -9,7 +9,7 @@ from ace.agent.draw import Draw
 from ace.context.assemble import Assembled, Frame
 from ace.llm.client import Client, Reply, Request, Role, Subject
 from ace.llm.prompts import messages, render
-from ace.safety.markup import defused
+from ace.safety.markup import defuse_markup
 from ace.task.types import Sample, Task
 
 
@@ -30,7 +30,7 @@ class Generator:
             return render("ace.agent", "generator.system", **words, playbook=playbook, cite=self.cite)
 
         def user(lessons: str, passages: str) -> str:
-            question = defused(sample.question)
+            question = defuse_markup(sample.question)
             return render("ace.agent", "generator.user", lessons=lessons, found=passages, question=question)
 
         return Frame(system, user)

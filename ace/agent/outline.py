@@ -13,7 +13,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ace.agent.draw import Draw
-from ace.agent.ledger import GIVEN, Clash, Fact, clashes, facts, lacking, listed, nearest
+from ace.agent.ledger import (
+    FROM_QUESTION,
+    Clash,
+    Statement,
+    extract_listed_statements,
+    extract_statements,
+    find_clashes,
+    find_missing_points,
+    find_nearest_text,
+)
 from ace.agent.solver import ENDS_RUN, failed_attempt
 from ace.agent.writer import Outline, PlannedPart, Writer
 from ace.context.assemble import TEMPLATE, Assembled
@@ -27,24 +36,24 @@ class Draft:
     """A text in the making: the outline and the part at each place, with what was done about faults."""
 
     outline: tuple[PlannedPart, ...]
-    facts_given: tuple[Fact, ...]
+    facts_given: tuple[Statement, ...]
     parts: list[str] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
 
-    def facts_outside(self, place: int) -> list[Fact]:
+    def facts_outside(self, place: int) -> list[Statement]:
         """Return what is said outside one part, what was given first."""
         outside = list(self.facts_given)
         for number, text in enumerate(self.parts):
             if number != place:
-                outside += facts(text, number)
+                outside += extract_statements(text, number)
         return outside
 
     def faults(self, place: int, text: str) -> list[str]:
         """Return what a text for a part lacks, and where its figures disagree with the rest."""
-        missing = lacking(text, self.outline[place].points)
+        missing = find_missing_points(text, self.outline[place].points)
         faults = [f"It does not say: {point}" for point in missing]
-        everything = [*self.facts_outside(place), *facts(text, place)]
-        for clash in clashes(everything):
+        everything = [*self.facts_outside(place), *extract_statements(text, place)]
+        for clash in find_clashes(everything):
             if place in clash.places:
                 faults.append(_describe_clash(place, clash))
         return faults
@@ -71,7 +80,7 @@ class LongForm:
         subject = Subject(sample=sample, bullets=context.contents, draw=draw.number)
         try:
             outline = self._ask_outline(context, draw.seed, subject)
-            draft = plan_draft(outline, listed(sample.question))
+            draft = plan_draft(outline, extract_listed_statements(sample.question))
             for place in range(len(draft.outline)):
                 prompt = self._part_prompt(context, draft, place)
                 part = self.writer.part(
@@ -149,14 +158,14 @@ class LongForm:
             ledger = ledger[:size]
 
 
-def plan_draft(outline: Outline, facts_given: tuple[Fact, ...]) -> Draft:
+def plan_draft(outline: Outline, facts_given: tuple[Statement, ...]) -> Draft:
     """Return a draft of an outline, with what was given and is in no point added where it fits best."""
     titles = [part.title for part in outline.parts]
     points = [list(part.points) for part in outline.parts]
     texts = [" ".join([title, *own]) for title, own in zip(titles, points, strict=True)]
     for fact in facts_given:
-        if lacking(" ".join(texts), [fact.sentence]):
-            points[nearest(fact.sentence, texts)].append(fact.sentence)
+        if find_missing_points(" ".join(texts), [fact.sentence]):
+            points[find_nearest_text(fact.sentence, texts)].append(fact.sentence)
     parts = zip(titles, points, strict=True)
     return Draft(tuple(PlannedPart(title, tuple(own)) for title, own in parts), facts_given)
 
@@ -164,9 +173,9 @@ def plan_draft(outline: Outline, facts_given: tuple[Fact, ...]) -> Draft:
 def ledger_for(draft: Draft, place: int) -> list[str]:
     """Return what was said in other parts, what is nearest to this one first: a cut takes the rest."""
     about = {word for point in draft.outline[place].points for word in point.lower().split()}
-    outside = [fact for fact in draft.facts_outside(place) if fact.part != GIVEN]
+    outside = [fact for fact in draft.facts_outside(place) if fact.part != FROM_QUESTION]
 
-    def distance(fact: Fact) -> tuple[int, int]:
+    def distance(fact: Statement) -> tuple[int, int]:
         return -len(about & set(fact.sentence.lower().split())), fact.part
 
     return list(dict.fromkeys(fact.sentence for fact in sorted(outside, key=distance)))

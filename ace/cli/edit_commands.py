@@ -42,7 +42,7 @@ def add(
     json: Json = False,
 ) -> None:
     """Write a bullet of your own. It is used at once."""
-    from ace.playbook.arrange import fresh_id
+    from ace.playbook.arrange import derive_fresh_id
     from ace.playbook.model import Add
 
     text, section = _usable(text, section), section.strip()
@@ -52,7 +52,7 @@ def add(
             waits = f" It waits in quarantine: `ace playbook promote {twin.id}`." if _waits(twin) else ""
             _close(store, value, (), [f"{twin.id} says that already.{waits}"], reason, json)
             return
-        made = Add(fresh_id(section, text, set(value.bullets)), section, text)
+        made = Add(derive_fresh_id(section, text, set(value.bullets)), section, text)
         _close(store, value, (made,), _new_section(value, section), reason, json)
 
 
@@ -147,9 +147,9 @@ def quarantine(
 
 def _vouched(bullet: Bullet, anyway: bool) -> None:
     """What reads as an attempt to give instructions is let in by somebody who has read it, knowingly."""
-    from ace.safety.injection import suspicion
+    from ace.safety.injection import find_suspicion
 
-    why = suspicion(bullet.content) or suspicion(bullet.section)
+    why = find_suspicion(bullet.content) or find_suspicion(bullet.section)
     if why and not anyway:
         hint = "Read it. If it says what you want every attempt to be told, add --anyway."
         raise InputError(f"{bullet.id} is suspicious: {why}.\n  {bullet.content}", hint=hint)
@@ -253,11 +253,11 @@ def _editing(playbook: Path | None, branch: str, *, create: bool = False) -> Sto
 
 def _usable(text: str, section: str = SECTION) -> str:
     """The text as it will be kept, checked before a file is made for it."""
-    from ace.playbook.delta import flaw
+    from ace.playbook.delta import find_flaw
     from ace.playbook.model import Bullet, bullet_id
 
     text = text.strip()
-    if reason := flaw(Bullet(bullet_id("", ""), section.strip(), text)):
+    if reason := find_flaw(Bullet(bullet_id("", ""), section.strip(), text)):
         raise InputError(f"That cannot be a bullet: {reason}.")
     return text
 

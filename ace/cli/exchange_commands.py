@@ -36,7 +36,7 @@ def export(
     json: Json = False,
 ) -> None:
     """Write a playbook as text that can be reviewed, committed and imported."""
-    from ace.playbook.exchange import fitting, losses, names
+    from ace.playbook.exchange import choose_names, list_losses, select_writable
     from ace.runs.run_text import format_count
     from ace.store import Store
 
@@ -44,8 +44,8 @@ def export(
     path = playbook_file(playbook)
     with Store.open(path, create=False, read_only=True) as store:
         value, aliases = store.checkout(version), store.aliases()
-    kept, lost = fitting(value, chosen), losses(value, chosen)
-    text = write(kept, names(kept, aliases))
+    kept, lost = select_writable(value, chosen), list_losses(value, chosen)
+    text = write(kept, choose_names(kept, aliases))
     data: dict[str, Any] = {"format": chosen.name, "bullets": len(kept), "not_held": lost}
     held = [f"not held: {', '.join(lost)}"] if lost else []
     if file is None:
@@ -83,14 +83,14 @@ def import_(
 
     What reads as an attempt to give instructions waits in quarantine, whatever the file says of it.
     """
-    from ace.playbook.exchange import plan
-    from ace.playbook.formats import by_name, detected
+    from ace.playbook.exchange import plan_import
+    from ace.playbook.formats import detect_format, find_format
     from ace.playbook.model import Add
-    from ace.safety.injection import suspicion
+    from ace.safety.injection import find_suspicion
     from ace.store import Store
 
     text = read_text(file).removeprefix("\ufeff")
-    chosen = detected(text, file=str(file)) if form == "auto" else by_name(form)
+    chosen = detect_format(text, file=str(file)) if form == "auto" else find_format(form)
     first = chosen.read(text, str(file), None)  # what does not read must not leave an empty playbook behind
     if first.unread and (strict or replace):
         lines = "\n".join(_lines(file, "not read", first.unread))
@@ -100,8 +100,8 @@ def import_(
     with Store.open(playbook_file(playbook), branch=branch) as store:
         before, known = store.checkout(), store.aliases()
         reading = chosen.read(text, str(file), before)
-        told = store.told({alias.bullet for alias in known if alias.source == origin})
-        made = plan(
+        told = store.bullet_texts({alias.bullet for alias in known if alias.source == origin})
+        made = plan_import(
             reading,
             before,
             source=origin,
@@ -110,7 +110,7 @@ def import_(
             removing=replace,
             quarantine=quarantine,
             pins=pins,
-            suspicion=suspicion,
+            suspicion=find_suspicion,
         )
         cited = {name for op in made.delta if isinstance(op, Add) for name in op.provenance}
         unknown = len(cited) - len(store.episodes(ids=sorted(cited))) if cited else 0
@@ -120,10 +120,10 @@ def import_(
 
 
 def _to_write(file: Path | None, form: Writable) -> tuple[Format, Write]:
-    from ace.playbook.formats import by_file, by_name
+    from ace.playbook.formats import find_format, find_format_by_file
 
     named = form if form != "auto" else "" if file else "markdown"
-    chosen = by_name(named) if named else by_file(str(file))
+    chosen = find_format(named) if named else find_format_by_file(str(file))
     if chosen.write is None:
         raise InputError(f"{chosen.name} can only be imported.")
     return chosen, chosen.write
@@ -142,10 +142,10 @@ def _report(
     file: Path, form: Format, reading: Reading, made: Plan, commit: Commit, unknown: int, as_json: bool
 ) -> None:
     """Everything that a person would otherwise have to find out by comparing."""
-    from ace.playbook.delta import touched
+    from ace.playbook.delta import touched_ids
     from ace.runs.run_text import format_count
 
-    refused = [f"{r.operation.op} {touched(r.operation)[0]}: {r.reason}" for r in commit.rejections]
+    refused = [f"{r.operation.op} {touched_ids(r.operation)[0]}: {r.reason}" for r in commit.rejections]
     size = f"{format_count(len(commit.playbook), 'bullet')}, {format_count(len(made.delta), 'operation')}"
     lines = [f"{file} is {form.name}: {form.about}", f"version {commit.version.number}: {size}"]
     lines += [f"{format_count(made.known, 'bullet')} here already"] if made.known else []

@@ -176,13 +176,13 @@ def export(
     json: Json = False,
 ) -> None:
     """Write memories as JSON lines, closed ones too. The file is noted: `forget` takes them out of it."""
-    from ace.memory.memory_file import to_lines
+    from ace.memory.memory_file import dump_memories
 
     with _open(playbook) as store:
         if user is not None:
             store.known_user(user)
         found = store.memories(user, every=True)
-        text = to_lines(found)
+        text = dump_memories(found)
         if file is None:
             emit(json, {"memories": [_data(memory) for memory in found]}, text.removesuffix("\n"))
             return
@@ -199,9 +199,9 @@ def import_(
     json: Json = False,
 ) -> None:
     """Take in memories: all rows of a file, or none if one cannot be used."""
-    from ace.memory.memory_file import from_lines
+    from ace.memory.memory_file import load_memories
 
-    found = from_lines(read_text(file).removeprefix("\ufeff"), file=str(file))
+    found = load_memories(read_text(file).removeprefix("\ufeff"), file=str(file))
     with _open(playbook) as store:
         done = store.import_memories(found)
     parts = (
@@ -225,7 +225,7 @@ def _open(playbook: Path | None, *, read_only: bool = False) -> Store:
 
 
 def _conversations(file: Path, user: str, session: str) -> Iterator[Conversation]:
-    from ace.memory import conversation_of
+    from ace.memory import parse_conversation
 
     for number, line in enumerate(read_text(file).removeprefix("\ufeff").split("\n"), start=1):
         if not line.strip():
@@ -237,7 +237,7 @@ def _conversations(file: Path, user: str, session: str) -> Iterator[Conversation
         if not isinstance(row, dict):
             raise FormatError(f"Expected an object, found {line!r:.60}.", file=str(file), line=number)
         row.setdefault("id", f"{file.name}:{number}")
-        talk = conversation_of(row, user=user, session=session, place=f"{file}:{number}")
+        talk = parse_conversation(row, user=user, session=session, place=f"{file}:{number}")
         speakers = {turn.speaker for turn in talk.turns}
         if "user" not in speakers:
             roles = ", ".join(sorted(speakers))

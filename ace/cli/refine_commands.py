@@ -16,7 +16,7 @@ from ace.cli.output import emit
 
 if TYPE_CHECKING:
     from ace.playbook.model import Operation, Playbook
-    from ace.refine import Conflict, Refined
+    from ace.refine import Conflict, Refinement
     from ace.store import Store
 
 AUTHOR = "refiner"
@@ -57,21 +57,30 @@ def refine(
     emit(json, data, "\n".join(_lines(found, value, number, dry_run)))
 
 
-def _found(store: Store, branch: str, playbook: Playbook, unused: int | None) -> Refined:
+def _found(store: Store, branch: str, playbook: Playbook, unused: int | None) -> Refinement:
     """Merges first; then conflicts and retirements among what they leave."""
     from ace.llm.embedding import connect_embedder
     from ace.loop.refining import proven_by
     from ace.playbook import apply
-    from ace.refine import Index, Refined, by_evidence, refined, retired, settled
+    from ace.refine import (
+        Index,
+        Refinement,
+        judge_by_evidence,
+        refine_playbook,
+        retire_bullets,
+        settle_conflicts,
+    )
 
-    merged = refined(playbook, Index(embed=connect_embedder()))
+    merged = refine_playbook(playbook, Index(embed=connect_embedder()))
     left, _ = apply(playbook, merged.delta)
-    gone = retired(left, unused=unused, exposures=_exposures(store, branch, left) if unused else None)
+    gone = retire_bullets(left, unused=unused, exposures=_exposures(store, branch, left) if unused else None)
     left, _ = apply(left, gone.delta)
     cited = sorted({name for each in merged.conflicts for name in (each.one, each.other)})
     proven = proven_by(store, left, cited)
-    open_ = settled(merged.conflicts, left, lambda conflict: by_evidence(conflict, left, proven))
-    return Refined(merged.delta, merged.reasons) + gone + open_
+    open_ = settle_conflicts(
+        merged.conflicts, left, lambda conflict: judge_by_evidence(conflict, left, proven)
+    )
+    return Refinement(merged.delta, merged.reasons) + gone + open_
 
 
 def _exposures(store: Store, branch: str, playbook: Playbook) -> dict[str, int]:
@@ -97,14 +106,14 @@ def _exposures(store: Store, branch: str, playbook: Playbook) -> dict[str, int]:
     return {name: len(versions) - bisect_left(versions, number) for name, number in since.items()}
 
 
-def _reason(found: Refined) -> str:
+def _reason(found: Refinement) -> str:
     from collections import Counter
 
     kinds = Counter(operation.op for operation in found.delta)
     return "refined: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
 
 
-def _lines(found: Refined, playbook: Playbook, number: int | None, dry_run: bool) -> Iterator[str]:
+def _lines(found: Refinement, playbook: Playbook, number: int | None, dry_run: bool) -> Iterator[str]:
     from ace.runs.run_text import format_count
 
     for operation, reason in zip(found.delta, found.reasons, strict=True):
@@ -133,9 +142,9 @@ def _table(texts: dict[str, str]) -> list[str]:
 
 def _texts(operation: Operation, playbook: Playbook) -> dict[str, str]:
     """What the bullets that it touches say now, by id."""
-    from ace.playbook import touched
+    from ace.playbook import touched_ids
 
-    return {name: playbook.bullets[name].content for name in touched(operation)}
+    return {name: playbook.bullets[name].content for name in touched_ids(operation)}
 
 
 def _told(conflict: Conflict, playbook: Playbook) -> dict[str, Any]:

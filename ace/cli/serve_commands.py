@@ -46,10 +46,10 @@ def feedback(
     """Say what became of an answer. A server that runs, or the next one, learns from it."""
     from dataclasses import asdict
 
-    from ace.store import Said, Store
+    from ace.store import AnswerFeedback, Store
 
     with Store.open(playbook_file(playbook), create=False) as store:
-        kept = store.add_feedback(Said(episode, right, expected, text))
+        kept = store.add_feedback(AnswerFeedback(episode, right, expected, text))
     emit(json, asdict(kept), f"Kept: {episode} was {'right' if right else 'wrong'}.")
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ace.safety.secrets import HIDDEN, without
+from ace.safety.secrets import SECRET_MARK, hide_secrets
 
 Kind = Literal[
     # On the way: no reply came.
@@ -83,5 +83,5 @@ def hide(text: str, *secrets: str | None) -> str:
     known = {value for name, value in os.environ.items() if name.upper().endswith(_SECRET_NAMES)}
     for secret in sorted({*known, *filter(None, secrets)}, key=len, reverse=True):
         if len(secret) >= _SHORTEST_SECRET:
-            text = text.replace(secret, HIDDEN)
-    return without(text)
+            text = text.replace(secret, SECRET_MARK)
+    return hide_secrets(text)

@@ -21,7 +21,7 @@ from ace.loop.lab import RunStopped, StepLab, locate_label
 from ace.loop.run import Run, RunParts, StepWork, start_run
 from ace.loop.run_outcome import finish
 from ace.methods.protocol import Trial
-from ace.runs.records import Said
+from ace.runs.records import AnswerFeedback
 from ace.runs.report import Report
 from ace.runs.steps import Phase, PhaseKind
 from ace.settings import FeedbackKind
@@ -139,7 +139,7 @@ class BackgroundLearner:
         served = self._run.store.episodes(run=self._run.id)
         return sum(episode.verdict == UNJUDGED and episode.id not in self._judged for episode in served)
 
-    def _new_feedback(self) -> Sequence[Said]:
+    def _new_feedback(self) -> Sequence[AnswerFeedback]:
         """Return feedback since the last look. The first look goes through all steps of the file."""
         store, name = self._run.store, self._run.task.name
         if self._last_number is not None:
@@ -147,7 +147,7 @@ class BackgroundLearner:
         self._last_number = max((feedback.number for feedback in store.feedback(name)), default=0)
         return store.feedback(name, unlearned=True)
 
-    def _learn_from_feedback(self, feedback: Said) -> None:
+    def _learn_from_feedback(self, feedback: AnswerFeedback) -> None:
         episodes = self._run.store.episodes(ids=[feedback.episode])
         if not episodes:
             return
@@ -156,7 +156,7 @@ class BackgroundLearner:
         self._step(judged, phase, feedback)
         self._judged.add(feedback.episode)
 
-    def _step(self, judged: Judged, phase: Phase, feedback: Said | None = None) -> None:
+    def _step(self, judged: Judged, phase: Phase, feedback: AnswerFeedback | None = None) -> None:
         run = self._run
         samples = [judged.trial.sample] if judged.trial.provable else []
         self._stream.step(samples, partial(self._study, judged, phase, feedback))
@@ -164,7 +164,7 @@ class BackgroundLearner:
         total = len(run.task.train) if run.settings.behind else answers
         run.progress(str(ONLINE), answers, total, self._stream.note())
 
-    def _study(self, judged: Judged, phase: Phase, feedback: Said | None) -> StepWork:
+    def _study(self, judged: Judged, phase: Phase, feedback: AnswerFeedback | None) -> StepWork:
         run, trial, episode = self._run, judged.trial, judged.episode
         word = f", word {feedback.number}" if feedback else ""  # each attempt has an id, whoever asks again
         lab = run.lab(ONLINE)
@@ -187,7 +187,7 @@ class BackgroundLearner:
         return lab.bench_of(trial).solve(trial.sample, self._run.playbook)
 
 
-def _judge_by(feedback: Said, run: Run, episode: Episode) -> Judged:
+def _judge_by(feedback: AnswerFeedback, run: Run, episode: Episode) -> Judged:
     """Return what the learner may see of an answer, now that there is feedback on it."""
     environment, attempt = run.task.environment, episode.attempt
     twin = _find_twin(run, episode)

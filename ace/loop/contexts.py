@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
 from ace.agent import Generator, LongForm, SingleCall, Solver, Writer
-from ace.context import Assembled, Found, Limit, Source, assemble
+from ace.context import Assembled, Limit, Source, SourceItems, assemble
 from ace.errors import AceError, ContextError, InputError
 from ace.llm.client import Client
 from ace.llm.embedding import DEFAULT_EMBEDDER, connect_embedder
@@ -69,11 +69,11 @@ class Contexts:
         if self.vectors is not None and self.vectors.pending:
             self.vectors.keep(bullet.content for bullet in playbook.bullets.values() if bullet.live)
 
-    def _find(self, sample: Sample) -> Iterator[Found]:
+    def _find(self, sample: Sample) -> Iterator[SourceItems]:
         fields = {name: sample.data[name] for name in self.wanted.fields if name in sample.data}
         for source in self.sources:
             try:
-                yield Found(source.name, tuple(source.items(sample.question, fields)))
+                yield SourceItems(source.name, tuple(source.items(sample.question, fields)))
             except AceError:
                 raise
             except Exception as error:  # a retriever of somebody's own: the sample counts, with its reason

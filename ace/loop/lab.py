@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ace.agent.citing import cited
 from ace.agent.draw import Draw
 from ace.agent.solver import Solver
-from ace.context.answer_location import stood
+from ace.context.answer_location import locate_answer
 from ace.context.assemble import Assembled
 from ace.errors import AceError, ContextError, InputError
 from ace.methods.protocol import Trial
@@ -226,7 +226,7 @@ def locate_label(trial: Trial, sources: str) -> Trial:
     if not sources:
         return trial
     expected = trial.feedback.expected
-    location = stood(sources, trial.sample.question, expected) if expected else None
+    location = locate_answer(sources, trial.sample.question, expected) if expected else None
     return replace(trial, shown=(sources,), found=location)
 
 

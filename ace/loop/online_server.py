@@ -36,7 +36,7 @@ from ace.loop.progress import Progress, silent
 from ace.loop.run import RunParts
 from ace.playbook.model import Playbook
 from ace.runs.drift import make_drift_detector
-from ace.runs.records import Said
+from ace.runs.records import AnswerFeedback
 from ace.runs.report import Report
 from ace.settings import FeedbackKind, Settings
 from ace.store import Store
@@ -101,7 +101,7 @@ class OnlineServer:
         It waits while the learner is `waiting` answers behind. `expected` is the right answer, `text` anything
         else worth knowing. Raises UnknownVersion for an episode that is not in the file.
         """
-        self.store.add_feedback(Said(episode, right, expected, text, author))
+        self.store.add_feedback(AnswerFeedback(episode, right, expected, text, author))
         self._put(FeedbackCame())
 
     def examine(self, sample: Sample) -> None:

@@ -26,7 +26,7 @@ from ace.loop.progress import Progress
 from ace.loop.replay_queue import ReplayQueue
 from ace.methods import check_method
 from ace.methods.protocol import Method, State, Update
-from ace.playbook.delta import diff, touched
+from ace.playbook.delta import diff, touched_ids
 from ace.playbook.model import Delta, Playbook, Vote
 from ace.retrieval.sources import build_sources, fingerprint_sources
 from ace.runs.cost import list_faults, measure_working_time, sum_usage_by_role
@@ -226,7 +226,7 @@ class Run:
         if version == self.version:
             return
         before, after = self.playbook.bullets, self.store.checkout(version).bullets
-        for name in {name for operation in self.store.operations(version) for name in touched(operation)}:
+        for name in {name for operation in self.store.operations(version) for name in touched_ids(operation)}:
             old, new = before.get(name), after.get(name)
             self.bullets += int(new is not None and new.live) - int(old is not None and old.live)
 
@@ -248,7 +248,7 @@ def _without_edited(work: StepWork, edited: frozenset[str]) -> StepWork:
     """Return work without what edits bullets that were edited elsewhere. Votes never conflict."""
     dropped = []
     for operation in work.delta:
-        if not isinstance(operation, Vote) and not edited.isdisjoint(touched(operation)):
+        if not isinstance(operation, Vote) and not edited.isdisjoint(touched_ids(operation)):
             dropped.append(operation)
     rest = tuple(operation for operation in work.delta if operation not in dropped)
     why = f"edited by another writer meanwhile: {', '.join(sorted(edited))}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, Protocol, TypeVar
 
-from ace.context.answer_location import Standing
+from ace.context.answer_location import AnswerLocation
 from ace.context.render import Rendered
 from ace.playbook.model import Delta, Playbook
 from ace.runs.records import Proposal
@@ -43,7 +43,7 @@ class Trial:
     parts: tuple[Fact, ...] = ()
     cited: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()
-    found: Standing | None = None
+    found: AnswerLocation | None = None
     recorded: bool = False
 
     @property

@@ -28,7 +28,7 @@ from ace.playbook.model import (
     Status,
     Vote,
 )
-from ace.text.unicode import SURROGATE, visible
+from ace.text.unicode import SURROGATE, has_visible_text
 
 MAX_VOTES = 2**53 - 1  # the largest integer that JSON and SQLite readers agree on
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*")
@@ -84,8 +84,8 @@ def find_flaw(bullet: Bullet) -> str:
     checks = (
         (not _ID.fullmatch(bullet.id), "an id is letters, digits and any of . _ : / -"),
         (any(SURROGATE.search(text) for text in texts), "invalid Unicode: a lone surrogate"),
-        (not visible(bullet.content), "empty content"),
-        (not visible(bullet.section), "blank section"),
+        (not has_visible_text(bullet.content), "empty content"),
+        (not has_visible_text(bullet.section), "blank section"),
         (bullet.section.strip().splitlines() != [bullet.section], "a section name is one trimmed line"),
         (not all(bullet.provenance), "a blank episode id"),
         (not 0 <= bullet.helpful <= MAX_VOTES, "the helpful count is out of range"),

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from ace.context.render import render_playbook
 from ace.llm.client import Usage
-from ace.playbook.delta import apply, touched
+from ace.playbook.delta import apply, touched_ids
 from ace.playbook.model import Add, Operation, Playbook
 from ace.report.reproduce import build_command, list_settings
 from ace.report.run_history import RunHistory
@@ -204,7 +204,7 @@ def _collect_rejected(history: RunHistory) -> Iterator[RejectedProposal]:
 def _describe_operation(operation: Operation) -> str:
     if isinstance(operation, Add):
         return operation.content
-    bullets = ", ".join(touched(operation))
+    bullets = ", ".join(touched_ids(operation))
     content = getattr(operation, "content", "")
     return f"{operation.op} {bullets} {content}".rstrip()
 

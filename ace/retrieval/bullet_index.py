@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from threading import Lock
 
 from ace.playbook.model import Bullet
-from ace.store.sqlite_text import any_word_of, whole
+from ace.store.sqlite_text import build_word_query, replace_lone_surrogates
 
 _TABLE = """CREATE VIRTUAL TABLE bullets USING fts5(
     id UNINDEXED, section, content, tokenize = "porter unicode61 remove_diacritics 2"
@@ -28,7 +28,14 @@ class BulletIndex:
         self._lock = Lock()
         self._db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         self._db.execute(_TABLE)
-        rows = [(whole(bullet.id), whole(bullet.section), whole(bullet.content)) for bullet in bullets]
+        rows = [
+            (
+                replace_lone_surrogates(bullet.id),
+                replace_lone_surrogates(bullet.section),
+                replace_lone_surrogates(bullet.content),
+            )
+            for bullet in bullets
+        ]
         self._db.executemany("INSERT INTO bullets VALUES (?, ?, ?)", rows)
 
     def search(self, question: str, limit: int = 1000) -> list[str]:
@@ -36,7 +43,7 @@ class BulletIndex:
 
         The question itself is never parsed as a query.
         """
-        query = any_word_of(question)
+        query = build_word_query(question)
         if not query:
             return []
         with self._lock:

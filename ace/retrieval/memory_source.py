@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from ace.context.item import Item, Trust
 from ace.errors import ContextError, InputError
-from ace.memory.memory import Kind, Memory, instant
+from ace.memory import Kind, Memory, parse_instant
 from ace.store.connection import connect
-from ace.store.store_memories import Remembering
+from ace.store.store_memories import MemoryStore
 from ace.text.tokens import estimate_tokens
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class MemorySource:
         user, session = str(data.get("user") or ""), str(data.get("session") or "")
         at = _read_time(data)
         db = connect(self.path, create=False, read_only=True, timeout=_TIMEOUT)
-        with Remembering(db, self.path) as file:  # only its memories; the playbook in it is not read
+        with MemoryStore(db, self.path) as file:  # only its memories; the playbook in it is not read
             memories = file.memories(user, session=session, at=at)
         ranked = self._rank(question, memories)
         lasting = [memory for memory, _ in ranked if memory.kind is not Kind.FACT]
@@ -63,7 +63,7 @@ def _read_time(data: Mapping[str, Any]) -> str | None:
     if time is None:
         return None
     try:
-        return instant(str(time))
+        return parse_instant(str(time))
     except InputError as error:
         raise ContextError(f"The sample's {error.message}", hint=error.hint) from error
 

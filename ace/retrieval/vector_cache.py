@@ -10,7 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from ace.store import vector_rows
-from ace.store.connection import connect, for_many_threads, transaction
+from ace.store.connection import connect, connect_shared, transaction
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,7 +67,7 @@ class VectorCache:
             if not new:
                 return 0
             rows = [(key, vectors[key].astype("<f4").tobytes()) for key in sorted(new)]
-            db = for_many_threads(self._path, timeout=_TIMEOUT)
+            db = connect_shared(self._path, timeout=_TIMEOUT)
             with closing(db), transaction(db, self._path, write=True):
                 vector_rows.add(db, self.name, rows)
             self._saved |= new
@@ -78,7 +78,7 @@ class VectorCache:
 
         db = connect(self._path, create=False, read_only=True, timeout=_TIMEOUT)
         with closing(db), transaction(db, self._path, write=False):
-            rows = vector_rows.of_embedder(db, self.name)
+            rows = vector_rows.read(db, self.name)
         return {key: np.frombuffer(vector, dtype="<f4") for key, vector in rows.items()}
 
 

@@ -48,6 +48,7 @@ class Reason(StrEnum):
     KNOWN = "known"  # an earlier step has already decided it
     NO_LESSON = "no_lesson"  # the role proposed nothing
     UNREACHABLE = "unreachable"  # the model could not be reached
+    REFUSED = "refused"  # the model refused the request
     UNUSABLE_REPLY = "unusable_reply"  # the role's reply could not be used
     EDITED_ELSEWHERE = "edited_elsewhere"  # another writer edited the same bullets in the meantime
     BESIDE_OTHERS = "beside_others"  # it fails beside other lessons of its batch

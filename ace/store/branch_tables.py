@@ -9,7 +9,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from ace.playbook.codec import delta_from_json
-from ace.playbook.delta import apply, touched
+from ace.playbook.delta import apply, touched_ids
 from ace.playbook.model import Bullet, Playbook
 from ace.store import checked_rows
 from ace.store.sqlite_text import read_column, to_json
@@ -127,7 +127,7 @@ def _derive(db: sqlite3.Connection) -> None:
         delta = delta_from_json(f"[{','.join(operations)}]")
         before = playbook
         playbook, _ = apply(before, delta)
-        for name in sorted({bullet for operation in delta for bullet in touched(operation)}):
+        for name in sorted({bullet for operation in delta for bullet in touched_ids(operation)}):
             if name in playbook.bullets:
                 state = _to_row(number, playbook.bullets[name])
                 db.execute("INSERT INTO bullet_history VALUES (?, ?, 'main', ?, ?, ?, ?, ?, ?, ?, ?)", state)

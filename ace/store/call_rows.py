@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     # Imported where they are built: `ace.llm` imports pydantic, which reading a playbook does not need.
     from sqlite_utils import Database
 
-    from ace.llm.client import FinishReason, Reply
+    from ace.llm.client import Reply
     from ace.llm.journal import Call, Key
 
 TABLES = (

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ace.errors import StoreError, UnknownMemory
-from ace.memory.memory import Kind, Memory, Scope, overlaps, place
+from ace.memory import Kind, Memory, Scope, find_overlaps, place_memory
 from ace.runs.records import MemoryProposal, MemoryRule
 from ace.store import checked_rows
 from ace.store.integrity import seals
@@ -129,7 +129,7 @@ def add(db: sqlite3.Connection, memory: Memory) -> Memory:
     owner = [memory.scope.value, to_text(memory.user), to_text(memory.session)]
     same_owner = db.execute(f"{_READ} WHERE scope = ? AND user = ? AND session = ?", owner)
     same_line = [old for old in map(_from_row, same_owner) if old.line == memory.line]
-    placed = place(same_line, memory)
+    placed = place_memory(same_line, memory)
     stored = replace(placed.memory, id=memory.id or f"m-{uuid.uuid4().hex[:12]}")
     used = "SELECT max(number) FROM (SELECT number FROM memories UNION ALL SELECT number FROM forgotten)"
     (last,) = db.execute(used).fetchone()
@@ -285,7 +285,7 @@ def find_problems(db: sqlite3.Connection) -> Iterator[str]:
     (missing,) = db.execute(f"SELECT coalesce(max(number), 0) - count(*) FROM ({used})").fetchone()  # noqa: S608
     if missing < 0:
         yield "A memory is kept twice."
-    for first, second in overlaps(read(db, None, None)):
+    for first, second in find_overlaps(read(db, None, None)):
         yield f"Memories {first.id} and {second.id} hold at the same time for the same thing."
 
 

@@ -16,7 +16,7 @@ from ace.errors import MergeConflict
 from ace.playbook.delta import diff
 from ace.playbook.exchange import Alias
 from ace.playbook.model import Delta, Playbook, Rejection
-from ace.playbook.three_way_merge import Side, join, lost_votes
+from ace.playbook.three_way_merge import Side, find_lost_votes, join
 from ace.runs.records import Branch, Commit, Problem, Proposal, Tag, Touch, Version
 from ace.store import aliases as alias_rows
 from ace.store import bullet_history, episode_rows, lineage, run_rows, versions
@@ -170,7 +170,7 @@ class Store(MemoryStore, RunStore):
                     theirs=theirs.number,
                     bullets=conflicts,
                 )
-            delta = (*lost_votes(head.playbook, joined), *diff(head.playbook, joined))
+            delta = (*find_lost_votes(head.playbook, joined), *diff(head.playbook, joined))
             if reason is None:
                 reason = f"merge of {other}"
             head, rejections = versions.append(db, head, delta, Note(author, reason, merged=theirs))

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from ace.errors import InputError, MemoryRefused, UnknownMemory
-from ace.memory.acceptance import Proposal, decide, flaw
+from ace.memory import Kind, Memory, Scope, check_memory, parse_instant, select_holding
+from ace.memory.acceptance import Proposal, decide, find_flaw
 from ace.memory.conversation import Conversation
-from ace.memory.memory import Kind, Memory, Scope, checked, held, instant
 from ace.runs.records import Forgotten, Imported, MemoryProposal, MemoryRule
-from ace.safety.secrets import HIDDEN, without
+from ace.safety.secrets import SECRET_MARK, hide_secrets
 from ace.store import memory_rows
 from ace.store.integrity import forget
 from ace.store.open_file import OpenFile
@@ -70,9 +70,9 @@ class MemoryStore(OpenFile):
             author=author,
             created=now(),
         )
-        timed = checked(memory)
+        timed = check_memory(memory)
         with self._writing() as db:
-            why = flaw(timed, memory_rows.read(db, timed.user or None, timed.session or None))
+            why = find_flaw(timed, memory_rows.read(db, timed.user or None, timed.session or None))
             if why:
                 rule, _ = memory_rows.parse_refusal(why)
                 raise MemoryRefused(f"This is not kept: {why}.", hint=_HINTS.get(rule, ""), why=why)
@@ -95,7 +95,7 @@ class MemoryStore(OpenFile):
                     conversation=conversation.id,
                     proposal=_without_secrets(proposal, rule),
                     outcome="rejected",
-                    why=without(why),
+                    why=hide_secrets(why),
                     author=author,
                     rule=rule,
                     same_as=same_as,
@@ -124,7 +124,7 @@ class MemoryStore(OpenFile):
             memories = memory_rows.read(db, user, session)
         if every:
             return memories
-        return held(memories, instant(at or now(), field="at"))
+        return select_holding(memories, parse_instant(at or now(), field="at"))
 
     def memory_users(self) -> list[str]:
         """Return the names of users of whom there are memories, sorted."""
@@ -234,9 +234,9 @@ def _parse_choice(choices: type[Scope] | type[Kind], name: str, field: str) -> A
 
 def _without_secrets(proposal: Proposal, rule: MemoryRule) -> dict[str, str]:
     """Return a proposal's fields as the file may hold them; all of a secret value is hidden."""
-    fields = {name: without(str(value or "")) for name, value in asdict(proposal).items()}
+    fields = {name: hide_secrets(str(value or "")) for name, value in asdict(proposal).items()}
     if rule is MemoryRule.SECRET:
-        fields["value"] = HIDDEN
+        fields["value"] = SECRET_MARK
     return fields
 
 

@@ -12,7 +12,7 @@ from dataclasses import astuple, dataclass, replace
 
 from ace.errors import StoreConflict, UnknownVersion
 from ace.playbook.codec import chain_hash, delta_from_json, delta_to_json
-from ace.playbook.delta import apply, touched
+from ace.playbook.delta import apply, touched_ids
 from ace.playbook.model import Delta, Operation, Playbook, Rejection, Vote
 from ace.runs.records import Branch, Touch, Version
 from ace.store import bullet_history, checked_rows, lineage
@@ -87,7 +87,7 @@ def blame(db: sqlite3.Connection, bullet: str) -> list[Touch]:
     for number in numbers:
         version = read(db, number)
         for operation in read_delta(db, number):
-            if bullet in touched(operation):
+            if bullet in touched_ids(operation):
                 episodes = _read_grounds(db, version, operation, bullet)
                 touches.append(Touch(version, operation, episodes))
     return touches
@@ -162,7 +162,7 @@ def append(
     )
     checked_rows.insert(db, "versions", [(*astuple(version)[:-1], after.next_position)])
     for position, operation in enumerate(applied):
-        row = (number, position, operation.op, touched(operation)[0], operation_to_json(operation))
+        row = (number, position, operation.op, touched_ids(operation)[0], operation_to_json(operation))
         db.execute("INSERT INTO operations VALUES (?, ?, ?, ?, ?)", row)
     bullet_history.record(db, version, head.playbook, after, sorted(touched_by([applied])))
     branch = replace(head.branch, version=number)
@@ -192,7 +192,7 @@ def apply_one_by_one(playbook: Playbook, delta: Delta) -> tuple[Playbook, Delta,
 
 def touched_by(deltas: Iterable[Delta]) -> set[str]:
     """Return the ids of all bullets that the deltas touch."""
-    return {bullet for delta in deltas for operation in delta for bullet in touched(operation)}
+    return {bullet for delta in deltas for operation in delta for bullet in touched_ids(operation)}
 
 
 def _edited_by(delta: Delta) -> set[str]:

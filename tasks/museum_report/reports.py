@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ace.agent.ledger import figures
+from ace.agent.ledger import extract_figures
 from ace.errors import TaskError
 from ace.task import Attempt, Outcome, Sample
 
@@ -102,11 +102,11 @@ def _untitled(brief: Brief, text: str) -> list[str]:
 
 def _unsaid(brief: Brief, text: str) -> list[str]:
     """Facts whose figures or names are not in the text."""
-    said, told = figures(text), text.lower()
+    said, told = extract_figures(text), text.lower()
     missing = []
     for fact in brief.facts:
         value = fact.partition(": ")[2]
-        wanted = figures(value)
+        wanted = extract_figures(value)
         if not (wanted <= said if wanted else value.lower() in told):
             missing.append(f"it does not say: {fact}")
     return missing
@@ -114,7 +114,7 @@ def _unsaid(brief: Brief, text: str) -> list[str]:
 
 def _rest(brief: Brief, question: str, text: str) -> list[str]:
     flaws = []
-    if made_up := sorted(figures(text) - figures(question)):
+    if made_up := sorted(extract_figures(text) - extract_figures(question)):
         flaws.append(f"nobody gave the figures {', '.join(made_up[:8])}")
     words = len(text.split())
     if not brief.least <= words <= brief.most:

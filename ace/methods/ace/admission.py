@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from ace.methods.protocol import Trial
 from ace.playbook.model import Add, Bullet, Delta, Merge, Operation, Playbook, Promote, Quarantine, Revise
-from ace.safety.copied import copied
-from ace.safety.injection import suspicion
+from ace.safety.copied import find_copied_sentence
+from ace.safety.injection import find_suspicion
 from ace.task.types import Attempt, Feedback
 
 REPEATS = "repeats a text that nobody vouches for"
@@ -30,10 +30,10 @@ class Seen:
 
     def flaw(self, lesson: str) -> str:
         """Why a lesson must wait, or nothing."""
-        return suspicion(lesson) or (REPEATS if self.repeated(lesson) else "")
+        return find_suspicion(lesson) or (REPEATS if self.repeated(lesson) else "")
 
     def repeated(self, lesson: str) -> bool:
-        return bool(copied(lesson, self.question, self.others, self.vouched))
+        return bool(find_copied_sentence(lesson, self.question, self.others, self.vouched))
 
 
 def seen(trial: Trial, more: Iterable[str] = ()) -> Seen:
@@ -75,11 +75,11 @@ def guarded(delta: Delta, playbook: Playbook) -> Delta:
     made: list[Operation] = []
     for operation in delta:
         match operation:
-            case Add(id=name, content=content) if suspicion(content):
+            case Add(id=name, content=content) if find_suspicion(content):
                 made += [operation] if name in held else [operation, Quarantine(name)]
             case Revise(id=name, content=content) | Merge(into=name, content=content) if _new(
                 playbook, name, content
-            ) and suspicion(content):
+            ) and find_suspicion(content):
                 continue
             case Promote(id=name) if name in playbook.bullets and barred(playbook.bullets[name]):
                 continue
@@ -90,7 +90,7 @@ def guarded(delta: Delta, playbook: Playbook) -> Delta:
 
 def barred(bullet: Bullet) -> bool:
     """Nothing but a person may let it out of quarantine."""
-    return bool(suspicion(bullet.content))
+    return bool(find_suspicion(bullet.content))
 
 
 def _new(playbook: Playbook, name: str, content: str) -> bool:

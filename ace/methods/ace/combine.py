@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from ace.playbook.delta import touched
+from ace.playbook.delta import touched_ids
 from ace.playbook.model import Add, Delta, Operation, Quarantine, Revise, Vote
-from ace.refine.similar import same_meaning, same_words
+from ace.refine.similar import means_the_same, word_key
 from ace.runs.records import Proposal
 
 
@@ -23,11 +23,11 @@ def combine_accepted(proposals: Iterable[Proposal]) -> tuple[Delta, Mapping[str,
     """
     batch = Batch()
     deltas = [proposal.delta for proposal in proposals if proposal.outcome == "accepted"]
-    proven = {same_words(add.content) for delta in deltas for add in _adds(delta, waiting=False)}
+    proven = {word_key(add.content) for delta in deltas for add in _adds(delta, waiting=False)}
     for delta in deltas:
-        needless = {add.id for add in _adds(delta, waiting=True) if same_words(add.content) in proven}
+        needless = {add.id for add in _adds(delta, waiting=True) if word_key(add.content) in proven}
         for operation in delta:
-            if needless.isdisjoint(touched(operation)):
+            if needless.isdisjoint(touched_ids(operation)):
                 batch.take(operation)
     return tuple(batch.operations), batch.ids
 
@@ -60,7 +60,7 @@ class Batch:
                 self.operations.append(operation)
 
     def _add(self, new: Add) -> None:
-        words = same_words(new.content)
+        words = word_key(new.content)
         place = self._added.setdefault(words, len(self.operations))
         if place == len(self.operations):
             self.operations.append(new)
@@ -76,7 +76,7 @@ class Batch:
         """Two widenings are one; of two corrections the later one counts, and both are in the history."""
         place = self._revised.get(new.id)
         before = None if place is None else self.operations[place]
-        if place is not None and isinstance(before, Revise) and same_meaning(before.content, new.content):
+        if place is not None and isinstance(before, Revise) and means_the_same(before.content, new.content):
             self.operations[place] = _both(before, new)
             return
         self._revised[new.id] = len(self.operations)

@@ -15,7 +15,7 @@ from ace.methods.ace.contrast import SPEAKS_FOR
 from ace.methods.ace.evidence import Evidence
 from ace.methods.ace.lesson_scope import PLACEHOLDERS, conditions, mentioned, repeated, stems
 from ace.playbook.model import Add, Bullet, Promote, Revise, bullet_id
-from ace.refine.similar import same_meaning, same_words, topic
+from ace.refine.similar import means_the_same, topic_key, word_key
 from ace.task.types import Sample
 
 SECTION = "lessons"
@@ -48,8 +48,8 @@ def consider(
             return Considered(flaw=f"{lesson} {flaw}")
         lesson = told_apart
     for bullet in bullets:
-        same_topic = bool(topic(lesson)) and topic(bullet.content) == topic(lesson)
-        if same_meaning(bullet.content, lesson):
+        same_topic = bool(topic_key(lesson)) and topic_key(bullet.content) == topic_key(lesson)
+        if means_the_same(bullet.content, lesson):
             return _widened(bullet, lesson) if widen else Considered(added(lesson))
         if same_topic and _names(bullet.content) & _names(lesson):
             return Considered(Revise(bullet.id, lesson, bullet.provenance))
@@ -61,7 +61,7 @@ def consider(
 def _changed(lesson: str, sample: Sample, bullets: Iterable[Bullet], evidence: Evidence) -> Considered | None:
     """Where rules may change: the same words now mean another value of the same column."""
     for bullet in bullets if evidence.newest_wins and conditions(lesson) == 1 else ():
-        same = topic(lesson) and topic(bullet.content) == topic(lesson)
+        same = topic_key(lesson) and topic_key(bullet.content) == topic_key(lesson)
         if same and conditions(bullet.content) == 1 and _names(bullet.content) == _names(lesson):
             outdated = evidence.outdated(bullet.content)
             if outdated and not _flaw(lesson, sample, evidence, outdated):
@@ -71,10 +71,10 @@ def _changed(lesson: str, sample: Sample, bullets: Iterable[Bullet], evidence: E
 
 def _says(bullet: str, lesson: str, question: str) -> bool:
     """A bullet is the lesson, or says the same in words that this question has too."""
-    if same_words(bullet) == same_words(lesson):
+    if word_key(bullet) == word_key(lesson):
         return True
     names = bullet.partition(":")[0].split(", ")
-    return same_meaning(bullet, lesson) and any(stems(name) <= stems(question) for name in names)
+    return means_the_same(bullet, lesson) and any(stems(name) <= stems(question) for name in names)
 
 
 def _widened(bullet: Bullet, lesson: str) -> Considered:

@@ -14,7 +14,7 @@ from ace.methods.ace.proof import Proof, prove
 from ace.methods.protocol import Bench
 from ace.playbook.model import Playbook, Quarantine
 from ace.refine.conflict import Conflict
-from ace.refine.settle import Settled, both_wait, by_evidence
+from ace.refine.settle import Ruling, judge_by_evidence, quarantine_both
 
 _PROOFS = 4  # samples, the newest
 
@@ -23,7 +23,7 @@ _PROOFS = 4  # samples, the newest
 class Retried:
     """What was decided, and the proofs that were made for it."""
 
-    settled: Settled
+    settled: Ruling
     proofs: tuple[Proof, ...] = ()
 
 
@@ -31,10 +31,10 @@ def retried(
     conflict: Conflict, playbook: Playbook, bench: Bench, evidence: Evidence, proven: Mapping[str, int]
 ) -> Retried:
     """`proven`: as of `by_evidence`, which decides alone where no sample proves either of them."""
-    known = by_evidence(conflict, playbook, proven)
+    known = judge_by_evidence(conflict, playbook, proven)
     samples = evidence.proofs((conflict.one, conflict.other))[-_PROOFS:]
     if not samples or playbook.bullets[conflict.one].pinned or playbook.bullets[conflict.other].pinned:
-        return Retried(known or both_wait(conflict))
+        return Retried(known or quarantine_both(conflict))
     spared = {
         name: prove((Quarantine(name),), playbook, samples, (), bench)
         for name in (conflict.one, conflict.other)
@@ -42,7 +42,7 @@ def retried(
     losers = tuple(name for name, proof in spared.items() if proof.holds)
     proofs = tuple(spared.values())
     if len(losers) == 1:
-        return Retried(Settled(losers, spared[losers[0]].why.replace("with it", "without it")), proofs)
+        return Retried(Ruling(losers, spared[losers[0]].why.replace("with it", "without it")), proofs)
     if losers:
-        return Retried(known or both_wait(conflict), proofs)
-    return Retried(Settled((), "what proves them fails without either"), proofs)
+        return Retried(known or quarantine_both(conflict), proofs)
+    return Retried(Ruling((), "what proves them fails without either"), proofs)

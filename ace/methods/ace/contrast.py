@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from ace.methods.ace.lesson_scope import PLACEHOLDERS, WORD, conditions, names, stem, stems, unnamed
-from ace.refine.similar import same_words
+from ace.refine.similar import word_key
 from ace.task.types import Sample
 
 SPEAKS_FOR = "would also speak for: "  # the question of a bystander
@@ -28,7 +28,7 @@ class _Told(NamedTuple):
 
 def _parsed(lesson: str) -> _Told:
     plain = conditions(lesson) == 1 and not any(place in lesson for place in PLACEHOLDERS)
-    meaning = same_words(lesson.partition(":")[2]) if plain else ()
+    meaning = word_key(lesson.partition(":")[2]) if plain else ()
     return _Told(names(lesson), frozenset(meaning))
 
 
@@ -50,7 +50,7 @@ class Contrast:
 
     def saw(self, sample_id: str, subjects: Collection[str], uses: Collection[str]) -> None:
         self._subjects[sample_id] = frozenset(subject.lower() for subject in subjects)
-        self._uses[sample_id] = tuple(frozenset(same_words(part)) for part in uses)
+        self._uses[sample_id] = tuple(frozenset(word_key(part)) for part in uses)
         for word in self._stems.get(sample_id, ()):
             self._using[word][sample_id] = None
 

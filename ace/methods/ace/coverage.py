@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from ace.methods.ace.lesson_scope import generalised
 from ace.playbook.model import Bullet
-from ace.refine.similar import same_words
+from ace.refine.similar import word_key
 from ace.task.types import Fact
 
 _LITERAL = re.compile(r"'([^']*)'|(?<![\w.])(\d+(?:\.\d+)?)(?![\w.])")
@@ -28,20 +28,20 @@ def teachable(question: str, parts: Iterable[str]) -> tuple[str, ...]:
 
 def unspoken(question: str, uses: Iterable[str], known: Iterable[Bullet]) -> tuple[str, ...]:
     """Those of `uses` that the question does not say itself and none of the bullets `known` says."""
-    told = [set(same_words(bullet.content)) for bullet in known]
+    told = [set(word_key(bullet.content)) for bullet in known]
     return tuple(
         part
         for part in teachable(question, uses)
-        if not any(set(same_words(generalised(question, part))) <= words for words in told)
+        if not any(set(word_key(generalised(question, part))) <= words for words in told)
     )
 
 
 def vouched(bullet: Bullet, uses: Iterable[str]) -> bool | None:
     """Whether a right answer is made of what a bullet says; None where one of them does not say."""
-    meaning, parts = frozenset(same_words(bullet.content.partition(":")[2])), [*uses]
+    meaning, parts = frozenset(word_key(bullet.content.partition(":")[2])), [*uses]
     if not parts or not meaning:
         return None
-    told = (frozenset(same_words(part)) for part in parts)
+    told = (frozenset(word_key(part)) for part in parts)
     return any(part <= meaning or meaning <= part for part in told)
 
 

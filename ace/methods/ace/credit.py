@@ -14,7 +14,7 @@ from ace.methods.ace.coverage import teachable, texts_of, unspoken
 from ace.methods.ace.lesson_scope import generalised
 from ace.methods.protocol import Trial
 from ace.playbook.model import Bullet, Vote
-from ace.refine.similar import same_words
+from ace.refine.similar import word_key
 from ace.task.types import FeedbackKind
 
 Cause = Literal["missing knowledge", "wrong bullet", "bad luck", "impossible", "unexplained", ""]
@@ -74,6 +74,6 @@ def _unknown(trial: Trial, known: Sequence[Bullet]) -> tuple[str, ...]:
 
 def _speakers(question: str, parts: Sequence[str], bullets: Sequence[Bullet]) -> frozenset[str]:
     """Bullets that say one of the parts. Neither order nor the side of a join counts."""
-    told = [set(same_words(generalised(question, part))) for part in teachable(question, parts)]
-    words = {bullet.id: set(same_words(bullet.content)) for bullet in bullets}
+    told = [set(word_key(generalised(question, part))) for part in teachable(question, parts)]
+    words = {bullet.id: set(word_key(bullet.content)) for bullet in bullets}
     return frozenset(name for name, said in words.items() if any(part <= said for part in told))

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from ace.methods.ace.contrast import SPEAKS_FOR, Contrast
 from ace.methods.ace.lesson_scope import Rarity, mentioned, stems
 from ace.playbook.model import Bullet, Playbook
-from ace.refine.similar import same_meaning
+from ace.refine.similar import means_the_same
 from ace.task.types import Sample
 
 
@@ -80,7 +80,7 @@ class Evidence:
     def _outdate(self, bullet: Bullet) -> None:
         """A bullet that got another meaning: nothing that was right by the old one speaks against the new."""
         old, self._said[bullet.id] = self._said.get(bullet.id, bullet.content), bullet.content
-        if same_meaning(old, bullet.content):
+        if means_the_same(old, bullet.content):
             return
         gone = self.outdated(old)
         for sample in gone:

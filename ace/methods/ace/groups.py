@@ -12,7 +12,7 @@ from itertools import product
 from random import Random
 
 from ace.playbook.model import Add, Delta, Revise
-from ace.refine.similar import same_meaning, same_words, topic
+from ace.refine.similar import means_the_same, topic_key, word_key
 
 Group = tuple[int, ...]
 
@@ -45,11 +45,11 @@ def _said(delta: Delta) -> Iterator[Add | Revise]:
 
 def _same_place(a: Add | Revise, b: Add | Revise) -> bool:
     same_bullet = a.id == b.id and isinstance(a, Revise) and isinstance(b, Revise)
-    return same_bullet or (bool(topic(a.content)) and topic(a.content) == topic(b.content))
+    return same_bullet or (bool(topic_key(a.content)) and topic_key(a.content) == topic_key(b.content))
 
 
 def _alike(one: str, other: str) -> bool:
-    return same_words(one) == same_words(other) or same_meaning(one, other)
+    return word_key(one) == word_key(other) or means_the_same(one, other)
 
 
 def rivals(deltas: Sequence[Delta], group: Group, place: int) -> Group:

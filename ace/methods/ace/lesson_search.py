@@ -21,7 +21,7 @@ from ace.methods.ace.proof import Proof, prove
 from ace.methods.ace.reflector import Reflector
 from ace.methods.ace.refusals import contents
 from ace.methods.protocol import Bench, Trial
-from ace.playbook.delta import touched
+from ace.playbook.delta import touched_ids
 from ace.playbook.model import (
     Add,
     Bullet,
@@ -34,10 +34,10 @@ from ace.playbook.model import (
     Revise,
     Status,
 )
-from ace.refine.lost_details import lost_facts
+from ace.refine.lost_details import find_lost_facts
 from ace.runs.records import Proposal, Reason
-from ace.safety.injection import suspicion
-from ace.safety.markup import headless
+from ace.safety.injection import find_suspicion
+from ace.safety.markup import quote_later_headings
 from ace.task.types import Feedback, FeedbackKind
 
 _TEMPERATURES = (0.0, 0.7, 1.0)
@@ -200,7 +200,7 @@ class Search:
 
         Not for a sample that it repeats: that has nothing to prove it with.
         """
-        if isinstance(operation, Revise) and suspicion(operation.content):
+        if isinstance(operation, Revise) and find_suspicion(operation.content):
             return ()  # two names for one meaning may say together what neither says
         known = self.playbook.bullets.get(operation.id) if isinstance(operation, Add) else None
         if known is None or known.status is not Status.QUARANTINED:
@@ -239,7 +239,7 @@ class Search:
     def _proven(self, author: str, delta: Delta, note: str) -> _Made:
         """Its own sample first; then what proved the bullets it changes, and a few neighbours."""
         sample, subjects = self.trial.sample, self.trial.feedback.topics
-        changed = [name for op in delta if not isinstance(op, Add) for name in touched(op)]
+        changed = [name for op in delta if not isinstance(op, Add) for name in touched_ids(op)]
         near = (
             *self.evidence.proofs(changed)[:_PROOFS_OF_A_CHANGE],
             *self.evidence.neighbours(sample, subjects, self.neighbours),
@@ -344,7 +344,9 @@ def confined(delta: Delta, shown: Iterable[Bullet]) -> Delta:
 def ignored(delta: Delta, shown: Iterable[Bullet]) -> str:
     """What `confined` left out, for the record."""
     known = {bullet.id: bullet for bullet in shown}
-    left = [f"{op.op} {', '.join(touched(op))}{_why(op, known)}" for op in delta if _held(op, known) is None]
+    left = [
+        f"{op.op} {', '.join(touched_ids(op))}{_why(op, known)}" for op in delta if _held(op, known) is None
+    ]
     return f"; ignored: {'; '.join(left)}" if left else ""
 
 
@@ -354,12 +356,12 @@ def _why(operation: Operation, known: Mapping[str, Bullet]) -> str:
     A merge may lose no fact. A revision may: it is how a lesson is corrected.
     """
     content = operation.content if isinstance(operation, Add | Revise | Merge) else ""
-    if flaw := suspicion(content):
+    if flaw := find_suspicion(content):
         return f" ({flaw}: {content})"
     if not isinstance(operation, Merge):
         return ""
-    old = [known[name].content for name in touched(operation) if name in known]
-    lost = lost_facts(old, content)
+    old = [known[name].content for name in touched_ids(operation) if name in known]
+    lost = find_lost_facts(old, content)
     return f" (it loses {', '.join(lost)})" if lost else ""
 
 
@@ -388,7 +390,9 @@ def _added(lessons: Iterable[str]) -> tuple[Add, ...]:
 def _story(trial: Trial, unhelpful: Sequence[str] = ()) -> str:
     feedback = trial.feedback
     lacks = f"\nIt lacks: {'; '.join(texts_of(feedback.missing))}" if feedback.missing else ""
-    outcome = headless(feedback.text) if feedback.kind is FeedbackKind.EXECUTION else feedback.text
-    shown, answer = f"{feedback.right_answer or outcome}{lacks}", headless(trial.attempt.answer)
-    story = f"Question: {headless(trial.sample.question)}\nWrong answer: {answer}\n{shown}"
+    outcome = (
+        quote_later_headings(feedback.text) if feedback.kind is FeedbackKind.EXECUTION else feedback.text
+    )
+    shown, answer = f"{feedback.right_answer or outcome}{lacks}", quote_later_headings(trial.attempt.answer)
+    story = f"Question: {quote_later_headings(trial.sample.question)}\nWrong answer: {answer}\n{shown}"
     return "\n".join([story, *(f"This did not help: {text}" for text in unhelpful)])

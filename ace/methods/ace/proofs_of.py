@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from ace.playbook.delta import touched
+from ace.playbook.delta import touched_ids
 from ace.playbook.model import Quarantine
 from ace.runs.records import Proposal
 
@@ -25,6 +25,6 @@ def proofs_of(
             continue
         waiting = {operation.id for operation in proposal.delta if isinstance(operation, Quarantine)}
         changes = [operation for operation in proposal.delta if not isinstance(operation, Quarantine)]
-        for name in dict.fromkeys(name for operation in changes for name in touched(operation)):
+        for name in dict.fromkeys(name for operation in changes for name in touched_ids(operation)):
             proofs.setdefault(ids.get(name, name), []).extend(() if name in waiting else samples)
     return proofs

@@ -17,7 +17,7 @@ from ace.methods.ace.lesson_search import proposal
 from ace.methods.ace.proof import prove
 from ace.methods.protocol import Bench, Trial
 from ace.playbook.model import Bullet, Delta, Playbook, Quarantine, Status
-from ace.refine.similar import same_meaning, topic
+from ace.refine.similar import means_the_same, topic_key
 from ace.runs.records import Proposal
 
 AUTHOR = "proof"
@@ -42,15 +42,15 @@ def released(
 
 def _rivals(bullet: Bullet, trial: Trial, playbook: Playbook, evidence: Evidence) -> list[Bullet]:
     """Bullets in use that give the same words another meaning: both cannot hold."""
-    words = topic(bullet.content)
+    words = topic_key(bullet.content)
     near = evidence.speaking(playbook, trial.sample.question) if words else ()
     return [
         other
         for other in near
         if other.status is Status.ACTIVE
         and not other.pinned
-        and topic(other.content) == words
-        and not same_meaning(bullet.content, other.content)
+        and topic_key(other.content) == words
+        and not means_the_same(bullet.content, other.content)
     ]
 
 

@@ -15,12 +15,12 @@ from ace.llm.embedding import connect_embedder
 from ace.methods.ace.contradiction import Retried, retried
 from ace.methods.ace.state import AceState
 from ace.methods.protocol import Chore, Chores, Lab, Update
-from ace.playbook.delta import apply, touched
+from ace.playbook.delta import apply, touched_ids
 from ace.playbook.model import Bullet, Delta, Merge, Playbook, Quarantine, Status
 from ace.refine.conflict import Conflict
-from ace.refine.refinement import Refined, in_order, refined
-from ace.refine.retire import retired
-from ace.refine.settle import Settled, by_evidence
+from ace.refine.refinement import Refinement, refine_playbook, sort_for_comparison
+from ace.refine.retire import retire_bullets
+from ace.refine.settle import Ruling, judge_by_evidence
 from ace.refine.similarity_index import Index
 from ace.runs.records import Proposal, Reason
 from ace.runs.steps import Phase, PhaseKind
@@ -49,38 +49,38 @@ class Refining:
         self.compared = playbook
         return playbook
 
-    def _compare(self, playbook: Playbook) -> Refined:
+    def _compare(self, playbook: Playbook) -> Refinement:
         """Return what to merge, to retire and to settle, looking only at what changed."""
         before = self.compared.bullets
         changed = []
         for bullet in playbook.bullets.values():
             if bullet.live and _comparable(before.get(bullet.id)) != _comparable(bullet):
                 changed.append(bullet.id)
-        merged = Refined()
+        merged = Refinement()
         if changed:
             if self.index is None:
-                self.index = Index(in_order(self.compared), connect_embedder())
+                self.index = Index(sort_for_comparison(self.compared), connect_embedder())
             self.index.remove(name for name, bullet in playbook.bullets.items() if not bullet.live)
-            merged = refined(playbook, self.index, changed)
-        return merged + retired(apply(playbook, merged.delta)[0])
+            merged = refine_playbook(playbook, self.index, changed)
+        return merged + retire_bullets(apply(playbook, merged.delta)[0])
 
 
 def _comparable(bullet: Bullet | None) -> tuple[str, Status] | None:
     return (bullet.content, bullet.status) if bullet else None
 
 
-def _commit_refined(state: AceState, found: Refined, playbook: Playbook, lab: Lab) -> Update:
+def _commit_refined(state: AceState, found: Refinement, playbook: Playbook, lab: Lab) -> Update:
     """Record each change. What proved the bullets that go proves the one that says the same."""
     proposals = []
     for operation, why in zip(found.delta, found.reasons, strict=True):
         reason = Reason.MERGED if isinstance(operation, Merge) else Reason.RETIRED
         proposals.append(
-            Proposal(touched(operation)[0], AUTHOR, (operation,), "accepted", why, reason=reason)
+            Proposal(touched_ids(operation)[0], AUTHOR, (operation,), "accepted", why, reason=reason)
         )
     proofs = {}
     for operation in found.delta:
         if isinstance(operation, Merge):
-            proofs[operation.into] = [sample.id for sample in state.evidence.proofs(touched(operation))]
+            proofs[operation.into] = [sample.id for sample in state.evidence.proofs(touched_ids(operation))]
     return Update(
         delta=found.delta,
         proposals=tuple(proposals),
@@ -97,8 +97,8 @@ def _settle(state: AceState, conflict: Conflict, playbook: Playbook, lab: Lab) -
     if lab.settings.verify:
         result = retried(conflict, playbook, bench, state.evidence, order)
     else:
-        known = by_evidence(conflict, playbook, order)
-        result = Retried(known or Settled((), "nothing decides, and nothing is tried out"))
+        known = judge_by_evidence(conflict, playbook, order)
+        result = Retried(known or Ruling((), "nothing decides, and nothing is tried out"))
     losers = [name for name in result.settled.losers if not playbook.bullets[name].pinned]
     delta: Delta = tuple(Quarantine(name) for name in losers)
     trials = [trial for proof in result.proofs for trial in proof.trials]

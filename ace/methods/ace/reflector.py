@@ -10,10 +10,10 @@ from typing import Any, cast
 
 from pydantic import BaseModel, Field, create_model
 
-from ace.context.answer_location import Standing
+from ace.context.answer_location import AnswerLocation
 from ace.llm.client import Client, Request, Role, Subject
 from ace.llm.prompts import cited, messages, question, render, shown
-from ace.safety.injection import suspicion
+from ace.safety.injection import find_suspicion
 from ace.task.types import Attempt, Feedback, FeedbackKind, Sample
 
 MAX_TOKENS = 256
@@ -64,7 +64,7 @@ class Reflector:
         feedback: Feedback,
         *,
         about: Sequence[str] = (),
-        found: Standing | None = None,
+        found: AnswerLocation | None = None,
         known: Sequence[str] = (),
         refuted: Sequence[str] = (),
         flaws: Sequence[str] = (),
@@ -144,7 +144,7 @@ def _outcome(feedback: Feedback) -> str:
     return as_field(feedback.text, _LONGEST_OUTCOME)
 
 
-def _part(about: Sequence[str], found: Standing | None) -> str:
+def _part(about: Sequence[str], found: AnswerLocation | None) -> str:
     """What is asked for: words for given meanings, what led past a page, or what was not known."""
     return "parts" if about else "found" if found else "system"
 
@@ -154,7 +154,7 @@ def _phrase(words: str) -> str:
 
     Not where that would hide from the learner what the words are about.
     """
-    if suspicion(words):
+    if find_suspicion(words):
         return " ".join(words.split())
     plain = " ".join((words.partition(":")[0] or words.replace(":", " ")).split()).rstrip(" .,;")
     return f"{plain[:1].upper()}{plain[1:]}"

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from ace.refine.similar import same_words
+from ace.refine.similar import word_key
 from ace.retrieval.documents import file_readers
 from ace.retrieval.documents.chunks import Chunk
 from ace.retrieval.documents.document_index import DocumentIndex
 from ace.retrieval.fusion import fuse, spread
-from ace.store.sqlite_text import any_word_of
+from ace.store.sqlite_text import build_word_query
 
 if TYPE_CHECKING:
     from ace.llm.embedding import Embedder
@@ -93,13 +93,13 @@ class DocumentSearch:
             passages,
             most,
             group=lambda key: passages[key].document,
-            same=lambda key: same_words(passages[key].chunk.full_text),
+            same=lambda key: word_key(passages[key].chunk.full_text),
             per_group=PER_DOCUMENT,
         )
         return [passages[key] for key in chosen]
 
     def _rank_by_words(self, db: sqlite3.Connection, question: str) -> list[int]:
-        query = any_word_of(question)
+        query = build_word_query(question)
         if not query:
             return []
         rows = db.execute(_BY_WORDS, [query, self._folder, self._folder, DEPTH])

@@ -17,8 +17,8 @@ from typing import Any
 from ace.errors import InputError
 from ace.retrieval.documents.chunks import Chunk, Line, split_into_chunks
 from ace.retrieval.documents.document_folder import HTML, MARKDOWN, PDF
-from ace.store.sqlite_text import whole
-from ace.text.unicode import visible
+from ace.store.sqlite_text import replace_lone_surrogates
+from ace.text.unicode import has_visible_text
 
 EXTRA = "Install the extra `documents`: pip install 'ace-playbook[documents]'."
 _NEEDS = ((HTML, "bs4", "HTML", "beautifulsoup4"), (PDF, "pypdf", "PDF", "pypdf"))
@@ -54,9 +54,9 @@ def read_chunks(path: str, data: bytes) -> tuple[Chunk, ...]:
     else:
         lines = _read_text(data)
     # Neither SQLite nor a tokenizer takes halves of surrogate pairs.
-    clean = [(number, whole(text).rstrip()) for number, text in lines]
+    clean = [(number, replace_lone_surrogates(text).rstrip()) for number, text in lines]
     chunks = split_into_chunks(clean, markdown=suffix in MARKDOWN | HTML)
-    if not any(visible(chunk.text) for chunk in chunks):
+    if not any(has_visible_text(chunk.text) for chunk in chunks):
         hint = " (scanned pages?)" if suffix in PDF else ""
         raise Unreadable(f"it holds no text{hint}")
     return chunks

@@ -12,14 +12,14 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from ace.errors import DocumentsError, NewerSchema, StoreBusy, StoreUnwritable
-from ace.store.connection import Kind, as_ours, transaction
+from ace.store.connection import ErrorKind, convert_error, transaction
 
 APPLICATION_ID = int.from_bytes(b"aced")
 VERSION = 1
 _REBUILD = "Delete the file and run `ace documents index FOLDER` again: it is made of the documents alone."
 _RIGHTS = "Check that its folder exists and that you may write to both, or give another file."
 
-_ERRORS: dict[int, Kind] = {
+_ERRORS: dict[int, ErrorKind] = {
     sqlite3.SQLITE_NOTADB: (DocumentsError, "is not an index of documents", "Give another file."),
     sqlite3.SQLITE_CORRUPT: (DocumentsError, "is damaged", _REBUILD),
     sqlite3.SQLITE_BUSY: (StoreBusy, "is locked by another process", "Try again when it is done."),
@@ -81,7 +81,7 @@ def typed_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise as_ours(error, path, _ERRORS, _OTHER) from error
+        raise convert_error(error, path, _ERRORS, _OTHER) from error
 
 
 def writing(db: sqlite3.Connection, path: Path) -> AbstractContextManager[sqlite3.Connection]:

@@ -17,7 +17,7 @@ from io import StringIO
 from pathlib import Path
 
 from ace.errors import StoreBusy, StoreError
-from ace.memory.memory import Memory
+from ace.memory import Memory
 from ace.store import memory_rows
 from ace.store.connection import typed_errors
 from ace.store.integrity import redact, verify

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from ace.errors import FormatError, NotAPlaybook
 from ace.playbook.codec import delta_from_json
-from ace.playbook.delta import apply, touched
+from ace.playbook.delta import apply, touched_ids
 from ace.playbook.model import Delta, Playbook
 from ace.runs.records import Branch, Problem, Version
 from ace.store import bullet_history, checked_rows, lineage, memory_rows, schema, versions
@@ -182,7 +182,7 @@ def _read_operations(db: sqlite3.Connection, number: int) -> Generator[Problem, 
         delta = delta_from_json(text)
     except FormatError as error:
         raise NotAPlaybook(f"Version {number} holds an operation that cannot be read: {error}") from error
-    names = [(operation.op, touched(operation)[0]) for operation in delta]
+    names = [(operation.op, touched_ids(operation)[0]) for operation in delta]
     if names != [row[:2] for row in rows]:
         yield Problem(number, f"Version {number} lists its operations under another name or bullet.")
     return text, delta
