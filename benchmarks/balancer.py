@@ -57,7 +57,7 @@ class Balancer:
 
 
 def _flaw(question: str, answer: str) -> str:
-    """What is wrong with an answer, or nothing. Its last equation counts."""
+    """Return what is wrong with an answer, or "". Its last equation counts."""
     puzzle = _PUZZLE.search(question)
     found = _EQUATION.findall(answer[-_LONGEST:].translate(_SIGNS))
     if not puzzle or not found:
@@ -78,7 +78,7 @@ def _sides(equation: str) -> tuple[list[str], int]:
 
 
 def _value(tokens: list[str]) -> Fraction | None:
-    """Products before sums, from left to right; None for a division by zero."""
+    """Calculate products before sums, from left to right; None for a division by zero."""
     terms = [Fraction(int(tokens[0]))]
     for sign, number in zip(tokens[1::2], map(int, tokens[2::2]), strict=True):
         if sign == "*":

@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def read(source: Path, databases: list[str]) -> list[dict[str, Any]]:
-    """The questions, in the fields of a task."""
+    """Return the questions in the fields of a task."""
     rows = map(json.loads, (source / "tasks.jsonl").read_text(encoding="utf-8").splitlines())
     return [
         {
@@ -48,7 +48,7 @@ def read(source: Path, databases: list[str]) -> list[dict[str, Any]]:
 
 
 def split(rows: list[dict[str, Any]], sizes: dict[str, int], seed: int) -> dict[str, list[dict[str, Any]]]:
-    """Disjoint random parts of the wanted sizes, fewer when the questions run out."""
+    """Return disjoint random parts of the wanted sizes, fewer when the questions run out."""
     rest = iter(random.Random(seed).sample(rows, len(rows)))
     return {name: list(islice(rest, size)) for name, size in sizes.items()}
 

@@ -35,7 +35,7 @@ ENVIRONMENT = Path(__file__).with_name("balancer.py")
 
 
 def read(source: Path) -> list[dict[str, Any]]:
-    """The puzzles, each once, in the fields of a task."""
+    """Return the puzzles, each once, in the fields of a task."""
     text = (source / "math_equation_balancer.jsonl").read_text(encoding="utf-8")
     rows = {row["input"]: row["target"] for row in map(json.loads, text.splitlines())}
     return [
@@ -45,7 +45,7 @@ def read(source: Path) -> list[dict[str, Any]]:
 
 
 def split(rows: list[dict[str, Any]], sizes: dict[str, int], seed: int) -> dict[str, list[dict[str, Any]]]:
-    """Disjoint random parts of the wanted sizes, fewer when the puzzles run out."""
+    """Return disjoint random parts of the wanted sizes, fewer when the puzzles run out."""
     rest = iter(random.Random(seed).sample(rows, len(rows)))
     return {name: list(islice(rest, size)) for name, size in sizes.items()}
 

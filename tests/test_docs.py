@@ -14,7 +14,7 @@ from ace.playbook import Add, Vote
 from ace.playbook.formats import FORMATS, detect_format
 from ace.store import AnswerFeedback, Store
 from ace.task import Attempt, Episode, Feedback, FeedbackKind, Task, Verdict, load_task, score_attempt
-from ace.task.traces import read
+from ace.task.traces import read_traces
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -95,7 +95,7 @@ def test_documented_logs_can_be_read(tmp_path: Path) -> None:
     for number, row in enumerate(rows):
         file = tmp_path / f"{number}.jsonl"
         file.write_text(row, encoding="utf-8")
-        (trace,) = read(file)
+        (trace,) = read_traces(file)
         assert trace.correct is False and trace.answer
 
 
@@ -119,7 +119,13 @@ def test_the_pages_calls_on_a_store_work_and_none_is_missing(
     page = (DOCS / "api.md").read_text(encoding="utf-8")
     example = next(block for block in BLOCK.findall(page) if "store.checkout()" in block)
     public = {name for name in dir(Store) if not name.startswith("_")}
-    names = {"bullet_id": "a", "delta": (Vote("a", 1),), "episode": "ep-1", "AnswerFeedback": AnswerFeedback, **TALK}
+    names = {
+        "bullet_id": "a",
+        "delta": (Vote("a", 1),),
+        "episode": "ep-1",
+        "AnswerFeedback": AnswerFeedback,
+        **TALK,
+    }
     with Store.open("one.db") as store:
         run = store.start_run("learn", "shop", {})
         attempt, shown = Attempt("s", "Lima"), Feedback(FeedbackKind.NONE, "")

@@ -19,7 +19,7 @@ from ace.runs.cost import compute_cost
 from ace.settings import Settings
 from ace.store import Store
 from ace.task import FeedbackKind, load_task
-from ace.task.traces import Trace, read, unjudged
+from ace.task.traces import Trace, make_unjudged_task, read_traces
 from tests.world import COLOURS, SECRET, says, team, world
 
 OPTIONS = Settings(batch_size=3, workers=1)
@@ -82,7 +82,7 @@ def test_a_bullet_costs_what_its_recorded_attempt_led_to(store: Store) -> None:
 def test_without_a_task_everything_waits_in_quarantine(store: Store) -> None:
     generator = ScriptedClient([])
     together = RoleModels.of(generator, reflector=ScriptedClient(says))
-    report = learn_from_traces(unjudged("logs"), ALL, store, together, OPTIONS)
+    report = learn_from_traces(make_unjudged_task("logs"), ALL, store, together, OPTIONS)
     assert statuses(store) == ["quarantined"] * 10 and not report.learned and report.quarantined == 10
     assert not generator.calls and report.before is None and report.after is None
     assert report.recorded and report.recorded.total == 10
@@ -90,7 +90,7 @@ def test_without_a_task_everything_waits_in_quarantine(store: Store) -> None:
 
 def test_right_attempts_become_episodes_and_teach_nothing(store: Store) -> None:
     traces = [trace(colour, right=True) for colour in COLOURS[:4]]
-    report = learn_from_traces(unjudged("logs"), traces, store, team(), OPTIONS)
+    report = learn_from_traces(make_unjudged_task("logs"), traces, store, team(), OPTIONS)
     assert report.recorded and report.recorded.correct == 4 and report.proposed == 0
     assert [episode.verdict.correct for episode in store.episodes(run=report.run)] == [True] * 4
 
@@ -103,7 +103,7 @@ def test_what_worked_is_shown_for_what_failed(store: Store) -> None:
         Trace(answer="70001", correct=True, score=1.0, **bare),
     ]
     both = RoleModels.of(ScriptedClient([]), reflector=reflector)
-    learn_from_traces(unjudged("logs"), told, store, both, OPTIONS)
+    learn_from_traces(make_unjudged_task("logs"), told, store, both, OPTIONS)
     (asked,) = reflector.calls
     assert (
         "Another attempt, which was right: 70001" in asked[-1].content and "looked it up" in asked[-1].content
@@ -111,7 +111,7 @@ def test_what_worked_is_shown_for_what_failed(store: Store) -> None:
 
 
 @pytest.mark.parametrize("kind", [FeedbackKind.EXECUTION, FeedbackKind.NONE])
-@pytest.mark.parametrize("task", [world, lambda: unjudged("logs")], ids=["task", "no task"])
+@pytest.mark.parametrize("task", [world, lambda: make_unjudged_task("logs")], ids=["task", "no task"])
 def test_without_labels_the_outcome_is_not_shown(
     kind: FeedbackKind, task: Callable[[], object], tmp_path: Path
 ) -> None:
@@ -153,7 +153,7 @@ def test_a_sample_that_is_proven_is_not_learned_again(store: Store) -> None:
 
 def test_an_attempt_takes_a_bullet_out_of_quarantine(store: Store) -> None:
     """Learned from logs of elsewhere; then the task's own samples prove it, without asking the reflector."""
-    learn_from_traces(unjudged("colours"), FOREIGN, store, team(wrong=("red",)), OPTIONS)
+    learn_from_traces(make_unjudged_task("colours"), FOREIGN, store, team(wrong=("red",)), OPTIONS)
     assert statuses(store) == ["quarantined"] * 10
     reflector = ScriptedClient(says)
     report = learn(world(), store, RoleModels.of(ScriptedClient(says), reflector=reflector), OPTIONS)
@@ -168,7 +168,7 @@ def test_an_attempt_takes_a_bullet_out_of_quarantine(store: Store) -> None:
 
 def test_a_log_does_not_put_a_proven_bullet_into_quarantine(store: Store) -> None:
     learn(world(), store, team(), OPTIONS)
-    learn_from_traces(unjudged("colours"), FOREIGN, store, team(), OPTIONS)
+    learn_from_traces(make_unjudged_task("colours"), FOREIGN, store, team(), OPTIONS)
     assert statuses(store) == ["active"] * 10
 
 
@@ -235,12 +235,12 @@ def test_a_log_is_gone_over_once(store: Store) -> None:
 
 @pytest.mark.skipif(not (DATA / "tau1-recorded-trajectories").is_dir(), reason="no shared data: tau1")
 def test_recorded_tau_conversations(store: Store) -> None:
-    traces = read(DATA / "tau1-recorded-trajectories" / "gpt-4o-airline.json")
+    traces = read_traces(DATA / "tau1-recorded-trajectories" / "gpt-4o-airline.json")
     reflector = ScriptedClient(
         lambda request: json.dumps({"lesson": f"Rule {len(request.messages[-1].content)}."})
     )
     both = RoleModels.of(ScriptedClient([]), reflector=reflector)
-    report = learn_from_traces(unjudged("airline"), traces, store, both, OPTIONS)
+    report = learn_from_traces(make_unjudged_task("airline"), traces, store, both, OPTIONS)
     assert report.recorded and (report.recorded.correct, report.recorded.total) == (84, 200)
     assert len(reflector.calls) == report.proposed == 116 and report.quarantined == len(store.checkout())
     assert not store.checkout().active and len(store.episodes(run=report.run)) == 200
@@ -251,7 +251,7 @@ def test_recorded_sql_is_judged_by_the_database(store: Store, tmp_path: Path) ->
     """The log's word and SQLite agree nearly always; where SQLite can judge, it decides."""
     task = load_task(_intercode(tmp_path, "concert_singer"))
     asked = {sample.question for sample in task.train}
-    traces = read(DATA / "intercode-sql" / "recorded" / "gpt35_1turn_schema.jsonl")
+    traces = read_traces(DATA / "intercode-sql" / "recorded" / "gpt35_1turn_schema.jsonl")
     traces = tuple(t for t in traces if t.question in asked)
 
     team = RoleModels.of(

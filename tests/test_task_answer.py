@@ -22,7 +22,14 @@ from ace.task import (
     define_task,
     score_attempt,
 )
-from ace.task.environments.answer import SCORERS, exact, label_set, numeric, ordered_labels, short
+from ace.task.environments.answer import (
+    SCORERS,
+    score_exact,
+    score_label_set,
+    score_numeric,
+    score_ordered_labels,
+    score_short,
+)
 
 FINANCE = Path(__file__).parent.parent.parent / "shared" / "data" / "ace-finance"
 
@@ -48,7 +55,7 @@ FINANCE = Path(__file__).parent.parent.parent / "shared" / "data" / "ace-finance
     ],
 )
 def test_numeric(gold: str, answer: str, score: float) -> None:
-    assert numeric(gold, answer) == score
+    assert score_numeric(gold, answer) == score
 
 
 @pytest.mark.parametrize(
@@ -64,16 +71,16 @@ def test_numeric(gold: str, answer: str, score: float) -> None:
     ],
 )
 def test_labels(gold: str, answer: str, ordered: float, as_set: float) -> None:
-    assert ordered_labels(gold, answer) == ordered
-    assert label_set(gold, answer) == as_set
+    assert score_ordered_labels(gold, answer) == ordered
+    assert score_label_set(gold, answer) == as_set
 
 
 def test_exact_ignores_case_and_spaces() -> None:
-    assert exact("New  York", " new york\n") == 1
-    assert exact("New York", "Newark") == 0
+    assert score_exact("New  York", " new york\n") == 1
+    assert score_exact("New York", "Newark") == 0
 
 
-@given(st.text(), st.text(), st.sampled_from([*SCORERS.values(), label_set]))
+@given(st.text(), st.text(), st.sampled_from([*SCORERS.values(), score_label_set]))
 def test_a_score_is_a_share(gold: str, answer: str, scorer: object) -> None:
     assert callable(scorer)
     assert 0 <= scorer(gold, answer) <= 1
@@ -108,13 +115,13 @@ def test_a_score_is_a_share(gold: str, answer: str, scorer: object) -> None:
     ],
 )
 def test_short(gold: str, answer: str, score: float) -> None:
-    assert short(gold, answer) == score
+    assert score_short(gold, answer) == score
 
 
 @given(st.text(min_size=1, max_size=30))
 def test_a_short_answer_that_repeats_its_gold_is_right(gold: str) -> None:
     """Where there is a word in it, and a number is written as one."""
-    said = short(gold, f" {gold} ")
+    said = score_short(gold, f" {gold} ")
     assert said == 1.0 or not re.search(r"\w", gold) or re.search(r"\d", gold)
 
 

@@ -19,6 +19,7 @@ from ace.errors import CapReached, TaskError
 from ace.store import Store
 from ace.task import (
     Attempt,
+    Episode,
     Fact,
     Feedback,
     FeedbackKind,
@@ -26,6 +27,7 @@ from ace.task import (
     Outcome,
     Sample,
     Topic,
+    Verdict,
     define_task,
     observe_attempt,
     score_attempt,
@@ -272,3 +274,20 @@ def test_a_failed_judge_teaches_nothing(tmp_path: Path) -> None:
         ace.learn(define_task("colours", rows, judge), store, world.client())
         contents = [bullet.content for bullet in store.checkout()]
     assert contents and not any("red" in content for content in contents)
+
+
+@pytest.mark.parametrize(
+    "feedback",
+    [
+        Feedback(FeedbackKind.LABELS, "rows", False, expected="SELECT 1\n: 2", expected_kind="SQL"),
+        Feedback(FeedbackKind.LABELS, "rows", expected_kind="SQL", label_error="no such table: t"),
+        Feedback(FeedbackKind.LABELS, "", True, expected="The sum is 4.", expected_kind=""),
+        Feedback(FeedbackKind.LABELS, "", True),
+    ],
+)
+def test_a_right_answer_comes_back_from_its_row(feedback: Feedback, tmp_path: Path) -> None:
+    """Rows keep the sentence that prompts show, as they always did."""
+    episode = Episode("e", "s", "?", ATTEMPT, feedback, Verdict(False, 0.0), 0)
+    with Store.open(tmp_path / "p.db") as store:
+        store.commit((), author="x", reason="y", episodes=[episode])
+        assert store.episodes() == [episode]

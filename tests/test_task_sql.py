@@ -207,7 +207,7 @@ def test_without_labels_nothing_depends_on_the_gold(
         assert shown == feedback(shop, sql, kind, other)
         assert shown == shop.observe(Sample("s1", "Who?"), Attempt("s1", sql)).shown(kind)
         assert (shown.passed, shown.expected) == (None, "")
-        assert not any(taint in repr(shown) for taint in ("taint", "31337", "987"))
+        assert not any(taint in repr(shown) for taint in ("taint", "31337", "987") if taint not in sql)
 
 
 def test_no_feedback_is_empty(shop: SqlEnvironment) -> None:

@@ -9,10 +9,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ace.task import extract_sql
-from ace.task.environments.sql.conditions import conditions, missing
-from ace.task.environments.sql.expansion import expanded_size
-from ace.task.environments.sql.same_rows import same_rows
-from ace.task.environments.sql.sqltext import compact, is_ordered, is_query, tokens
+from ace.task.environments.sql.conditions import find_conditions, find_missing
+from ace.task.environments.sql.expansion import estimate_expansion
+from ace.task.environments.sql.same_rows import have_same_rows
+from ace.task.environments.sql.sqltext import compact_sql, is_ordered, is_query, split_tokens
 
 SQLISH = st.lists(
     st.sampled_from(
@@ -84,7 +84,7 @@ def test_extract_sql_is_idempotent(text: str) -> None:
 
 @given(st.text() | SQLISH)
 def test_tokens_give_the_text_back(text: str) -> None:
-    assert "".join(part for _, part in tokens(text)) == text
+    assert "".join(part for _, part in split_tokens(text)) == text
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_is_query_looks_past_comments() -> None:
 
 def test_compact_drops_comments_and_keeps_quotes() -> None:
     sql = "CREATE TABLE t ( -- secret\n  a TEXT DEFAULT '  --x ' , /* hidden */\n b INT )"
-    assert compact(sql) == "CREATE TABLE t (a TEXT DEFAULT '  --x ', b INT)"
+    assert compact_sql(sql) == "CREATE TABLE t (a TEXT DEFAULT '  --x ', b INT)"
 
 
 CELLS = (
@@ -128,22 +128,22 @@ NEAR = st.lists(st.tuples(st.floats(0.999, 1.001), st.integers(0, 2), st.floats(
 @given(TABLES, st.randoms(use_true_random=False))
 def test_a_permutation_is_the_same_multiset(rows: list[tuple[object, ...]], chance: random.Random) -> None:
     shuffled = chance.sample(rows, len(rows))
-    assert same_rows(rows, shuffled, ordered=False)
-    assert same_rows(rows, shuffled, ordered=True) <= same_rows(rows, shuffled, ordered=False)
+    assert have_same_rows(rows, shuffled, ordered=False)
+    assert have_same_rows(rows, shuffled, ordered=True) <= have_same_rows(rows, shuffled, ordered=False)
 
 
 @given(TABLES | NEAR, TABLES | NEAR, st.booleans())
 def test_comparing_is_symmetric(
     a: list[tuple[object, ...]], b: list[tuple[object, ...]], ordered: bool
 ) -> None:
-    assert same_rows(a, b, ordered=ordered) is same_rows(b, a, ordered=ordered)
+    assert have_same_rows(a, b, ordered=ordered) is have_same_rows(b, a, ordered=ordered)
 
 
 @given(NEAR, NEAR, st.randoms(use_true_random=False))
 def test_order_never_changes_a_multiset_verdict(
     a: list[tuple[object, ...]], b: list[tuple[object, ...]], chance: random.Random
 ) -> None:
-    assert same_rows(a, b, ordered=False) is same_rows(chance.sample(a, len(a)), b, ordered=False)
+    assert have_same_rows(a, b, ordered=False) is have_same_rows(chance.sample(a, len(a)), b, ordered=False)
 
 
 @given(
@@ -152,7 +152,7 @@ def test_order_never_changes_a_multiset_verdict(
 )
 def test_rounding_noise_does_not_matter(rows: list[tuple[int, str]], chance: random.Random) -> None:
     noisy = [(number * (1 + chance.uniform(-1e-9, 1e-9)), text) for number, text in rows]
-    assert same_rows(rows, chance.sample(noisy, len(noisy)), ordered=False)
+    assert have_same_rows(rows, chance.sample(noisy, len(noisy)), ordered=False)
 
 
 @pytest.mark.parametrize(
@@ -171,30 +171,33 @@ def test_rounding_noise_does_not_matter(rows: list[tuple[int, str]], chance: ran
     ],
 )
 def test_comparing_values(gold: list[tuple[object, ...]], rows: list[tuple[object, ...]], same: bool) -> None:
-    assert same_rows(gold, rows, ordered=False) is same
+    assert have_same_rows(gold, rows, ordered=False) is same
 
 
 def test_order_counts_when_asked() -> None:
-    assert same_rows([(1,), (2,)], [(2,), (1,)], ordered=False)
-    assert not same_rows([(1,), (2,)], [(2,), (1,)], ordered=True)
+    assert have_same_rows([(1,), (2,)], [(2,), (1,)], ordered=False)
+    assert not have_same_rows([(1,), (2,)], [(2,), (1,)], ordered=True)
 
 
 def test_a_chain_of_near_numbers_is_not_one_number() -> None:
     chain = [(1 + step * 9e-7,) for step in range(10)]
-    assert not same_rows(chain, [chain[0]] * 5 + [chain[-1]] * 5, ordered=False)
+    assert not have_same_rows(chain, [chain[0]] * 5 + [chain[-1]] * 5, ordered=False)
 
 
 def test_copies_of_table_expressions_are_counted() -> None:
     doubling = [f"c{n} AS (SELECT a.x FROM c{n - 1} a JOIN c{n - 1} b)" for n in range(1, 30)]
-    assert expanded_size(f"WITH c0 AS (SELECT 1 AS x), {', '.join(doubling)} SELECT * FROM c29") > 1e8
+    assert estimate_expansion(f"WITH c0 AS (SELECT 1 AS x), {', '.join(doubling)} SELECT * FROM c29") > 1e8
     plain = "WITH a AS (SELECT 1 AS b), b AS (SELECT a.b FROM a) SELECT b.b FROM b JOIN a"
-    assert expanded_size(plain) < 100
-    assert expanded_size("WITH RECURSIVE t(x) AS (SELECT 1 UNION ALL SELECT x FROM t) SELECT x FROM t") < 100
+    assert estimate_expansion(plain) < 100
+    assert (
+        estimate_expansion("WITH RECURSIVE t(x) AS (SELECT 1 UNION ALL SELECT x FROM t) SELECT x FROM t")
+        < 100
+    )
 
 
 @given(SQLISH)
 def test_counting_copies_never_raises(text: str) -> None:
-    assert expanded_size(text) >= 0
+    assert estimate_expansion(text) >= 0
 
 
 @pytest.mark.parametrize(
@@ -223,4 +226,4 @@ def test_counting_copies_never_raises(text: str) -> None:
 )
 def test_a_hint_names_what_only_the_gold_uses(gold: str, sql: str, lacks: tuple[str, ...]) -> None:
     columns = {"ord.st", "ord.tot", "ord.ch", "ord.cid", "cust.ref", "ord", "cust"}
-    assert missing(conditions(gold, columns), sql, columns) == lacks
+    assert find_missing(find_conditions(gold, columns), sql, columns) == lacks

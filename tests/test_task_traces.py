@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ace.errors import TaskError
 from ace.task import FeedbackKind, Sample, define_task
-from ace.task.traces import Trace, fingerprint, match, read
+from ace.task.traces import Trace, fingerprint, match_traces, read_traces
 
 DATA = Path(__file__).parent.parent / ".." / "shared" / "data"
 INTERCODE = DATA / "intercode-sql" / "recorded"
@@ -49,7 +49,7 @@ def written(folder: Path, *rows: Any) -> Path:
 
 
 def test_rows(tmp_path: Path) -> None:
-    (trace,) = read(written(tmp_path, ROW))
+    (trace,) = read_traces(written(tmp_path, ROW))
     assert (trace.id, trace.sample, trace.answer, trace.correct) == ("7", "7", "5", False)
     assert (
         trace.outcome().shown(LABELS).passed is False and "off by one" in trace.outcome().shown(LABELS).text
@@ -57,7 +57,7 @@ def test_rows(tmp_path: Path) -> None:
 
 
 def test_chat(tmp_path: Path) -> None:
-    (trace,) = read(written(tmp_path, CHAT))
+    (trace,) = read_traces(written(tmp_path, CHAT))
     assert (trace.question, trace.answer, trace.correct, trace.score) == (
         "Book a table.", "There is none.", False, 0.5
     )  # fmt: skip
@@ -71,21 +71,21 @@ def test_chat(tmp_path: Path) -> None:
 
 def test_a_chat_of_two_turns_is_only_its_answer(tmp_path: Path) -> None:
     messages = [{"role": "user", "content": "Two and two?"}, {"role": "assistant", "content": "4"}]
-    (trace,) = read(written(tmp_path, {"messages": messages}))
+    (trace,) = read_traces(written(tmp_path, {"messages": messages}))
     assert trace.turns == () and trace.correct is None and trace.id == "record-1"
 
 
 def test_tau(tmp_path: Path) -> None:
     file = tmp_path / "runs.json"
     file.write_text(json.dumps([TAU_ROW, {**TAU_ROW, "trial": 2, "reward": 0.0}], indent=1), encoding="utf-8")
-    first, second = read(file)
+    first, second = read_traces(file)
     assert (first.id, second.id, first.sample) == ("3#1", "3#2", "3")
     assert (first.correct, second.correct) == (True, False)
     assert "Right answer: book(at=9)" in second.outcome().shown(LABELS).text
 
 
 def test_intercode_answers_with_the_last_action(tmp_path: Path) -> None:
-    (trace,) = read(written(tmp_path, INTERCODE_ROW))
+    (trace,) = read_traces(written(tmp_path, INTERCODE_ROW))
     assert (trace.answer, trace.correct, trace.ran) == ("SELECT 1", False, False)
     assert trace.turns == ("> SHOW TABLES", "[]", "> SELECT 1", "[(1,)]")
 
@@ -120,7 +120,7 @@ def test_a_record_is_read_or_refused_with_its_line(
 ) -> None:
     file = written(tmp_path_factory.mktemp("logs"), row)
     try:
-        (trace,) = read(file)
+        (trace,) = read_traces(file)
     except TaskError as error:
         assert f"{file}:1" in str(error)
     else:
@@ -152,15 +152,15 @@ def test_faults_are_told_with_their_place(text: str, said: str, tmp_path: Path) 
     file = tmp_path / "log.jsonl"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(TaskError) as error:
-        read(file)
+        read_traces(file)
     assert said in str(error.value)
 
 
 def test_the_fingerprint_is_of_what_was_recorded(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
-    one, same = read(written(tmp_path, ROW)), read(written(tmp_path / "elsewhere", ROW))
+    one, same = read_traces(written(tmp_path, ROW)), read_traces(written(tmp_path / "elsewhere", ROW))
     assert fingerprint(one) == fingerprint(same) != ""
-    assert fingerprint(one) != fingerprint(read(written(tmp_path, {**ROW, "correct": True})))
+    assert fingerprint(one) != fingerprint(read_traces(written(tmp_path, {**ROW, "correct": True})))
 
 
 def test_held_out_samples_stay_held_out() -> None:
@@ -178,7 +178,7 @@ def test_held_out_samples_stay_held_out() -> None:
 
     told = [trace("1", "who"), trace("2", "WHEN then"), trace("3", "Twice?"), trace("c", "Twice?"),
             trace("a", "Something else?")]  # fmt: skip
-    recorded, left_out = match(task, told)
+    recorded, left_out = match_traces(task, told)
     assert [trace.id for trace in left_out] == ["2"]
     assert [(each.trace.id, each.sample.id, each.provable) for each in recorded] == [
         ("1", "a", True), ("3", "3", False), ("c", "c", True), ("a", "log-a", False)
@@ -196,14 +196,14 @@ def test_held_out_samples_stay_held_out() -> None:
     ],
 )
 def test_recorded_intercode(name: str, right: int) -> None:
-    traces = read(INTERCODE / f"{name}.jsonl")
+    traces = read_traces(INTERCODE / f"{name}.jsonl")
     assert len(traces) == len({trace.id for trace in traces}) == 553
     assert sum(bool(trace.correct) for trace in traces) == right
 
 
 @pytest.mark.skipif(not TAU.is_dir(), reason="no shared data: tau1-recorded-trajectories")
 def test_recorded_tau() -> None:
-    traces = read(TAU / "gpt-4o-airline.json")
+    traces = read_traces(TAU / "gpt-4o-airline.json")
     assert len(traces) == len({trace.id for trace in traces}) == 200
     assert len({trace.sample for trace in traces}) == 50 and sum(bool(t.correct) for t in traces) == 84
     assert all(len(trace.outcome().shown(LABELS).text) < 8_000 for trace in traces)

@@ -29,9 +29,9 @@ def learn(options: LearnOptions) -> None:
     The test questions are scored before and after.
     """
     from ace import loop
-    from ace.task.traces import read
+    from ace.task.traces import read_traces
 
-    traces = read(options.from_traces) if options.from_traces else ()
+    traces = read_traces(options.from_traces) if options.from_traces else ()
     with session(options) as (task, store, team, show):
         settings, resume = options.settings, options.resume
         if traces:

@@ -58,7 +58,7 @@ def _task(options: RunOptions) -> Task:
     """The task's folder, or a task that is only a name, for logs that come without one."""
     from ace.task import load_task
     from ace.task.samples import NAME
-    from ace.task.traces import unjudged
+    from ace.task.traces import make_unjudged_task
 
     logs = options if isinstance(options, LearnOptions) and options.from_traces else None
     if options.task:
@@ -71,7 +71,7 @@ def _task(options: RunOptions) -> Task:
     if not NAME.fullmatch(name):
         hint = "Give another with --name: letters, digits, '_', '-' and '.'."
         raise InputError(f"{name!r} cannot be the name of a playbook.", hint=hint)
-    return unjudged(name)
+    return make_unjudged_task(name)
 
 
 def _team(options: RunOptions, stack: ExitStack, show: Show) -> RoleModels:

@@ -25,7 +25,7 @@ from ace.runs.steps import Phase, PhaseKind
 from ace.settings import Settings
 from ace.store import Store
 from ace.task.scoring import score_attempt
-from ace.task.traces import WITHOUT_A_TASK, Recorded, Trace, fingerprint, match, numbered
+from ace.task.traces import WITHOUT_A_TASK, Recorded, Trace, fingerprint, match_traces, number_traces
 from ace.task.types import Task
 
 _TRACES = Phase(PhaseKind.TRACES)
@@ -51,8 +51,8 @@ def learn_from_traces(
             "Recorded attempts are gone over once, and no version is chosen among several.",
             hint="Leave out --epochs and --validate.",
         )
-    traces = numbered(traces)
-    recorded, held_out = match(task, traces[: settings.limit])
+    traces = number_traces(traces)
+    recorded, held_out = match_traces(task, traces[: settings.limit])
     task = replace(limit_samples(task, settings), train=task.train)  # the limit is one of attempts here
     if not recorded:
         raise InputError(

@@ -1,4 +1,4 @@
-"""A task in a few lines of Python: a list of dicts and a judge function."""
+"""Defines a task in a few lines of Python: lists of dicts and a judge function."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from ace.errors import TaskError
 from ace.task.environments.judge import Judge, JudgeEnvironment
-from ace.task.samples import NAME, checked, to_sample
+from ace.task.samples import NAME, require_valid, to_sample
 from ace.task.types import Sample, Task, TaskContext
 
 Rows = Iterable[Mapping[str, Any]]
@@ -25,24 +25,33 @@ def define_task(
     sources: Iterable[Any] = (),
     memories: bool = False,
 ) -> Task:
-    """A checked task from rows {"id", "question", ...}; the other fields end up in `sample.data`.
+    """Return a checked task of rows {"id", "question", ...}; other fields end up in `sample.data`.
 
-    A row's "answer", if there is one, is what the learner is told when labels are allowed. `judge` is
-    called once for an answer, from several threads; what it raises counts as wrong and teaches nothing.
-    `sources` are asked for every question, and what they find goes before it: functions of the question
-    that return texts, or objects with `name` and `items`. With `memories` so is what the playbook file
-    remembers of a row's `user` and `session`.
+    A row's "answer", if there is one, is what the learner is told when labels are allowed. `judge` is a
+    function of a sample and an answer that returns a bool, a number from 0 to 1 or an Outcome, and may be
+    async. It is called once for an answer, in several threads, and has 60 seconds. What it raises counts as
+    wrong and teaches nothing.
+    `sources` are functions of the question that return texts, or objects with `name` and `items`: what they
+    find stands before the question. With `memories` so does what the playbook file remembers of a row's
+    `user` and `session`. Raises TaskError.
     """
     if not callable(judge):
         hint = "Give a function of a sample and an answer that returns a bool, or a number from 0 to 1."
         raise TaskError(f"Expected a function, found {judge!r:.60}.", field="judge", hint=hint)
     if not NAME.fullmatch(name):
         raise TaskError(f"Expected letters, digits, '_', '-' and '.', found {name!r}.", field="name")
-    splits = (_samples(train, "train"), _samples(val, "val"), _samples(test, "test"))
-    context = TaskContext(sources=tuple(sources), memories=memories)
-    environment = JudgeEnvironment(judge)
-    return checked(Task(name, instructions, environment, *splits, max_tokens=max_tokens, context=context))
+    task = Task(
+        name,
+        instructions,
+        JudgeEnvironment(judge),
+        train=_to_samples(train, "train"),
+        val=_to_samples(val, "val"),
+        test=_to_samples(test, "test"),
+        max_tokens=max_tokens,
+        context=TaskContext(sources=tuple(sources), memories=memories),
+    )
+    return require_valid(task)
 
 
-def _samples(rows: Rows, split: str) -> tuple[Sample, ...]:
+def _to_samples(rows: Rows, split: str) -> tuple[Sample, ...]:
     return tuple(to_sample(row, split, number) for number, row in enumerate(rows, start=1))

@@ -1,4 +1,4 @@
-"""Reading a task's text files: every way a file can be unreadable becomes a TaskError that names it."""
+"""Reads text files of a task: every way in which one can be unreadable becomes a TaskError that names it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ace.errors import TaskError
 
 
 def read_text(path: Path) -> str:
-    """The text of a UTF-8 file."""
+    """Return the text of a UTF-8 file. Raises TaskError, with the line where bytes are not UTF-8."""
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -23,5 +23,5 @@ def read_text(path: Path) -> str:
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """(number, line). Only a line feed ends a line: JSON may hold the other separators Unicode has."""
+    """Yield (number, line). Only a line feed ends a line: JSON may hold the other separators of Unicode."""
     return enumerate(read_text(path).split("\n"), start=1)

@@ -108,7 +108,7 @@ class _EventLoop:
 
     def wait_for(self, awaitable: Awaitable[Any], seconds: float) -> Any:
         """Return the result of `awaitable`, or raise TimeoutError and cancel it."""
-        loop = self._started()
+        loop = self._start_loop()
         result = asyncio.run_coroutine_threadsafe(_coroutine(awaitable), loop)
         try:
             return _wait(result, seconds)
@@ -117,7 +117,7 @@ class _EventLoop:
                 self._drop_if_blocked(loop)
             raise
 
-    def _started(self) -> asyncio.AbstractEventLoop:
+    def _start_loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()

@@ -1,4 +1,4 @@
-"""What is asked, what was done, what the environment says of it, and what a learner may see of that.
+"""Types for samples, attempts and outcomes, and for what a learner may see of an outcome.
 
 An environment scores an attempt once, which gives an `Outcome`. It may hold labels, so metrics read its
 verdict, and `Outcome.shown` is the only way from it to a role or an acceptance rule.
@@ -114,7 +114,7 @@ class Feedback:
 
     @property
     def right_answer(self) -> str:
-        """Return the sentence for prompts, as "Right SQL: SELECT ..."; "" where no label is shown."""
+        """Return the sentence for prompts, as "Right answer: 42"; "" where no label is shown."""
         if self.label_error:
             return f"The right {self.expected_kind} fails: {self.label_error}"
         if not self.expected or not self.expected_kind:
@@ -233,12 +233,12 @@ class Observing(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskContext:
-    """What a task wants in a context beside instructions and playbook.
+    """Hold what a task wants in a context beside instructions and playbook.
 
     `documents`: a folder to look things up in, `passages` of it for a question; `memories`: what users said
     in earlier sessions; `embedder`: the model that compares texts, empty for the default; `share`: of a
     prompt's room, kept for all of that.
-    `fields`: what sources are told of a sample beside its question (a label must not be among them).
+    `fields`: data of a sample that sources see beside its question (a label must not be among them).
     `sources`: objects with `name` and `items`, or functions of the question (`ace.context.Source`).
     """
 
@@ -252,14 +252,15 @@ class TaskContext:
 
     @property
     def wanted(self) -> bool:
+        """Return whether anything is looked up for a question."""
         return bool(self.documents or self.memories or self.sources)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Solving:
-    """How an attempt is made: "single", one call; or "outline", a long answer written part by part.
+    """Choose how an attempt is made: "single", one call; or "outline", a long answer written part by part.
 
-    `words`: of a part, about; `mends`: how often a part with faults is written again.
+    `words` is the length of a part, roughly; `mends` is how often a part with faults is written again.
     """
 
     kind: Literal["single", "outline"] = "single"
@@ -269,8 +270,9 @@ class Solving:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A named set of samples and the environment they act on. `max_tokens` cuts off a runaway answer,
-    or each part of a long one.
+    """Hold samples, and the environment that scores attempts at them.
+
+    `max_tokens` cuts off a runaway answer, or each part of a long one.
     """
 
     name: str

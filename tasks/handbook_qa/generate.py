@@ -159,12 +159,12 @@ _MARK = re.compile("\x01\\w+\x02")
 
 
 def pages() -> dict[str, str]:
-    """Path below the task folder -> Markdown, wrapped."""
+    """Return wrapped Markdown by its path below the task folder."""
     return {path: _wrapped(_MARK.sub("", text)) for path, text in _marked().items()}
 
 
 def rows() -> dict[str, list[dict[str, Any]]]:
-    """Split -> rows. Each convention is spread over the splits; the rest fills them to their sizes."""
+    """Return rows by split. Each convention is spread over the splits; the rest fills them to their sizes."""
     random = Random(SEED)
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in _chosen(random):
@@ -190,14 +190,14 @@ def rows() -> dict[str, list[dict[str, Any]]]:
 
 
 def answer(fact: str | dict[str, str]) -> str:
-    """What is right: minutes, a code before its name, or just what stands there."""
+    """Return what is right: minutes, a code before its name, or just what stands there."""
     if isinstance(fact, str):
         return fact
     return fact["answer"] if "answer" in fact else f"{fact['code']} {fact['name']}"
 
 
 def _chosen(random: Random) -> list[dict[str, Any]]:
-    """150 facts: three of every page, and a fourth of every third."""
+    """Return 150 facts: three of every page, and a fourth of every third."""
     found = []
     for number, (family, page) in enumerate((f, p) for f, pages in FACTS.items() for p in pages):
         keys = random.sample(list(QUESTIONS[family]), 4 if number % 3 == 0 else 3)
@@ -234,7 +234,7 @@ def _needs(fact: str | dict[str, str]) -> list[str]:
 
 
 def _evidence(path: str, key: str) -> str:
-    """The one sentence, or row of a table, in which the fact stands."""
+    """Return the one sentence, or row of a table, in which the fact stands."""
     found = [part for part in _SENTENCE.split(_marked()[path]) if f"\x01{key}\x02" in part]
     if len(found) != 1:
         raise ValueError(f"{path} has {key} {len(found)} times")
@@ -242,7 +242,7 @@ def _evidence(path: str, key: str) -> str:
 
 
 def _marked() -> dict[str, str]:
-    """The pages with the name of each fact, between control characters, before it."""
+    """Return the pages with the name of each fact, between control characters, before it."""
     made = {}
     for family, named in FACTS.items():
         sections = (HERE / "source" / f"{family}.md").read_text(encoding="utf-8").split("\n===\n")
@@ -267,7 +267,7 @@ def _written(fact: str | dict[str, str]) -> str:
 
 
 def _wording(section: str, page: int, place: int) -> str:
-    """One of the wordings: any two pages of four differ in at least half of their sections."""
+    """Return one of the wordings: any two pages of four differ in at least half of their sections."""
     wordings = section.split("\n---\n")
     bit = (page >> (place % 2)) ^ (place // 2)
     return wordings[bit % len(wordings)]

@@ -29,7 +29,7 @@ TITLES = ("Visitors", "Collection", "Staff", "Money", "Plans")
 
 
 def facts(random: Random) -> list[str]:
-    """Three for each part. The figures of a brief are all different, so that each can be looked for."""
+    """Return three for each part. All figures of a brief differ, so that each can be looked for."""
     used: set[int] = set()
 
     def figure(low: int, high: int) -> str:

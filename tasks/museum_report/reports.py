@@ -23,7 +23,7 @@ _FACT = re.compile(r"^- (?P<fact>.+)$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Brief:
-    """What a report has to hold."""
+    """Hold what a report must say."""
 
     titles: tuple[str, ...]
     facts: tuple[str, ...]
@@ -78,7 +78,7 @@ class Reports:
             )
 
     def _flaws(self, sample: Sample, attempt: Attempt) -> tuple[list[str], int]:
-        """What is wrong, and how many things were checked: each title and fact, then figures and length."""
+        """Return what is wrong, and the number of checks: titles, facts, figures and length."""
         brief = Brief.of(sample.question)
         assert brief is not None  # noqa: S101 (`check` has seen to it)
         text = attempt.answer
@@ -89,7 +89,7 @@ class Reports:
 
 
 def _untitled(brief: Brief, text: str) -> list[str]:
-    """Titles that do not stand on a line of their own, in their order."""
+    """Return titles that do not stand on a line of their own, in their order."""
     lines = [line.strip("#*: \t").lower() for line in text.splitlines()]
     missing, place = [], 0
     for title in brief.titles:
@@ -101,13 +101,14 @@ def _untitled(brief: Brief, text: str) -> list[str]:
 
 
 def _unsaid(brief: Brief, text: str) -> list[str]:
-    """Facts whose figures or names are not in the text."""
-    said, told = extract_figures(text), text.lower()
+    """Return facts whose figures or names are not in the text."""
+    numbers, lower = extract_figures(text), text.lower()
     missing = []
     for fact in brief.facts:
         value = fact.partition(": ")[2]
         wanted = extract_figures(value)
-        if not (wanted <= said if wanted else value.lower() in told):
+        is_said = wanted <= numbers if wanted else value.lower() in lower
+        if not is_said:
             missing.append(f"it does not say: {fact}")
     return missing
 

@@ -70,7 +70,7 @@ SEED = 20  # with this one no wrong code gives a right answer
 
 
 def database() -> str:
-    """Codes come in different shares, so that a wrong one gives another answer."""
+    """Fill the table; codes come in different shares, so that a wrong one gives another answer."""
     random = Random(SEED)
     rows = []
     for number in range(1, SIZE + 1):
@@ -84,7 +84,7 @@ def database() -> str:
 
 
 def stream() -> list[dict[str, str]]:
-    """Three phases of eight rounds; a round asks about every word once, in another order and form."""
+    """Return three phases of eight rounds. A round asks about every word once, in new order and form."""
     random, rows = Random(SEED), list[dict[str, str]]()
     for phase in range(3):
         for turn in range(len(FORMS)):

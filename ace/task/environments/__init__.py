@@ -1,1 +1,1 @@
-"""What scores an attempt: answers, SQL, a function of your own."""
+"""Environments that score an attempt: by its answer, by SQL, or with a function of your own."""

@@ -1,12 +1,12 @@
 """The `answer` environment: an answer is a text, compared with the gold `answer` by a scorer.
 
-Scorers are pure: (gold, answer) -> 0..1. Nothing is acted on, so without labels there is nothing to see.
+Scorers are pure functions of the gold answer and the answer that return 0 to 1.
+Nothing is acted on, so without labels there is nothing to see.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Mapping
 from math import isclose
 from typing import Any
@@ -27,63 +27,72 @@ _AROUND = 8  # words beside the gold ones that a short answer may have
 _NUMBERING = re.compile(r"^(?:\d+[.)]|[-*])\s+")
 
 
-def exact(gold: str, answer: str) -> float:
-    """The same text, but for case and spaces."""
-    return float(_plain(gold) == _plain(answer))
+def score_exact(gold: str, answer: str) -> float:
+    """Score the same text, but for case and spaces."""
+    return float(_fold(gold) == _fold(answer))
 
 
-def numeric(gold: str, answer: str) -> float:
-    """The same number: the last one in the answer. "12.5%" equals both 12.5 and 0.125."""
-    wanted, found = _number(gold), _number(answer)
-    if wanted is None or found is None:
+def score_numeric(gold: str, answer: str) -> float:
+    """Score the same number: the last one in the answer. "12.5%" equals both 12.5 and 0.125."""
+    expected, actual = _read_number(gold), _read_number(answer)
+    if expected is None or actual is None:
         return 0.0
-    (a, percent_a), (b, percent_b) = wanted, found
-    same = _close(a, b) or (percent_b and not percent_a and _close(a, b / 100))
-    return float(same or (percent_a and not percent_b and _close(a / 100, b)))
+    (a, a_is_percent), (b, b_is_percent) = expected, actual
+    if a_is_percent != b_is_percent:
+        share_a = a / 100 if a_is_percent else a
+        share_b = b / 100 if b_is_percent else b
+        return float(_is_close(a, b) or _is_close(share_a, share_b))
+    return float(_is_close(a, b))
 
 
-def ordered_labels(gold: str, answer: str) -> float:
-    """The share of places that hold the right label."""
-    wanted, found = labels(gold), labels(answer)
-    right = sum(a == b for a, b in zip(wanted, found, strict=False))
-    return right / max(len(wanted), len(found), 1)
+def score_ordered_labels(gold: str, answer: str) -> float:
+    """Score the share of places that hold the right label."""
+    expected, actual = split_labels(gold), split_labels(answer)
+    right = sum(a == b for a, b in zip(expected, actual, strict=False))
+    return right / max(len(expected), len(actual), 1)
 
 
-def label_set(gold: str, answer: str) -> float:
-    """Labels in both, as a share of the labels in either."""
-    wanted, found = Counter(set(labels(gold))), Counter(set(labels(answer)))
-    return (wanted & found).total() / max((wanted | found).total(), 1)
+def score_label_set(gold: str, answer: str) -> float:
+    """Score the labels in both, as a share of the labels in either."""
+    expected, actual = set(split_labels(gold)), set(split_labels(answer))
+    return len(expected & actual) / max(len(expected | actual), 1)
 
 
-def short(gold: str, answer: str) -> float:
-    """A number, a code or a name, said in a few words.
+def score_short(gold: str, answer: str) -> float:
+    """Score a number, a code or a name in a few words.
 
     A gold number is right when it is the only number in the answer, however it is written ("12 euros",
     "12.00"). Other gold text is right when its words stand in the answer one after another, with few words
     around them: an answer that lists everything is not right.
     """
-    wanted = _WHOLE_NUMBER.fullmatch(gold.strip())
-    if wanted:
-        found = {float(number) for number in _NUMBER.findall(_bare(answer))}
-        return float(bool(found) and all(_close(number, float(_bare(wanted[0]))) for number in found))
-    words, said = _WORDS.findall(gold.casefold()), _WORDS.findall(answer.casefold())
-    size = len(words)
-    stands = any(said[at : at + size] == words for at in range(len(said) - size + 1))
-    return float(bool(words) and stands and len(said) <= size + _AROUND)
+    number = _WHOLE_NUMBER.fullmatch(gold.strip())
+    if number:
+        expected = float(_strip_marks(number[0]))
+        numbers = [float(text) for text in _NUMBER.findall(_strip_marks(answer))]
+        return float(bool(numbers) and all(_is_close(actual, expected) for actual in numbers))
+    gold_words, words = _WORDS.findall(gold.casefold()), _WORDS.findall(answer.casefold())
+    size = len(gold_words)
+    if not size or len(words) > size + _AROUND:
+        return 0.0
+    return float(any(words[at : at + size] == gold_words for at in range(len(words) - size + 1)))
 
 
 SCORERS: Mapping[str, Scorer] = {
-    "exact": exact,
-    "numeric": numeric,
-    "labels": ordered_labels,
-    "short": short,
+    "exact": score_exact,
+    "numeric": score_numeric,
+    "labels": score_ordered_labels,
+    "short": score_short,
 }
 
 
-def labels(text: str) -> list[str]:
-    """The labels of a list separated by commas, semicolons or lines, in plain form."""
-    parts = (_NUMBERING.sub("", part.strip()).strip("\"'`[]() \t") for part in re.split(r"[,;\n]", text))
-    return [_plain(part) for part in parts if part]
+def split_labels(text: str) -> list[str]:
+    """Return the labels of a list separated by commas, semicolons or lines, folded, without numbering."""
+    labels = []
+    for part in re.split(r"[,;\n]", text):
+        label = _NUMBERING.sub("", part.strip()).strip("\"'`[]() \t")
+        if label:
+            labels.append(_fold(label))
+    return labels
 
 
 class AnswerEnvironment:
@@ -93,15 +102,16 @@ class AnswerEnvironment:
 
     def __init__(self, scorer: str = "exact", *, ordered: bool = True) -> None:
         self.scorer = scorer
-        self._score = label_set if scorer == "labels" and not ordered else SCORERS[scorer]
+        self._score = score_label_set if scorer == "labels" and not ordered else SCORERS[scorer]
 
     def describe(self, sample: Sample) -> str:
+        """Return nothing: instructions and question are all there is."""
         return ""
 
     def score(self, sample: Sample, attempt: Attempt) -> Outcome:
         """Compare the answer with the gold answer. Raises TaskError when the sample has none."""
         gold = gold_text(sample)
-        topics = frozenset(map(Topic, labels(gold))) if self.scorer == "labels" else frozenset[Topic]()
+        topics = frozenset(map(Topic, split_labels(gold))) if self.scorer == "labels" else frozenset[Topic]()
         return Outcome(
             score=self._score(gold, attempt.answer),
             observed=attempt.summary,
@@ -111,15 +121,16 @@ class AnswerEnvironment:
         )
 
     def check(self, sample: Sample) -> None:
+        """Raise TaskError for a gold answer that the scorer cannot use."""
         gold = gold_text(sample)
-        if self.scorer == "numeric" and _number(gold) is None:
-            raise _problem(sample, f"Expected a number, found {gold!r:.60}.")
-        if self.scorer == "labels" and not labels(gold):
-            raise _problem(sample, f"Expected labels separated by commas, found {gold!r:.60}.")
+        if self.scorer == "numeric" and _read_number(gold) is None:
+            raise _describe_problem(sample, f"Expected a number, found {gold!r:.60}.")
+        if self.scorer == "labels" and not split_labels(gold):
+            raise _describe_problem(sample, f"Expected labels separated by commas, found {gold!r:.60}.")
 
 
 def gold_text(sample: Sample) -> str:
-    """The gold answer as text; TaskError when the sample has none."""
+    """Return the gold answer as text. Raises TaskError when the sample has none."""
     match sample.data.get("answer"):
         case str() as text if text.strip():
             return text
@@ -127,32 +138,34 @@ def gold_text(sample: Sample) -> str:
             return ", ".join(parts)
         case (int() | float()) as number if not isinstance(number, bool):
             return repr(number)
-        case other:
-            raise _problem(sample, f"Expected text, a number or a list of texts, found {other!r:.60}.")
+        case value:
+            raise _describe_problem(
+                sample, f"Expected text, a number or a list of texts, found {value!r:.60}."
+            )
 
 
-def _plain(text: str) -> str:
+def _fold(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def _number(text: str) -> tuple[float, bool] | None:
-    """The last number, and whether a percent sign follows it."""
-    text = _bare(text)
-    found = list(_NUMBER.finditer(text))
-    if not found:
+def _read_number(text: str) -> tuple[float, bool] | None:
+    """Return the last number, and whether a percent sign follows it."""
+    text = _strip_marks(text)
+    numbers = list(_NUMBER.finditer(text))
+    if not numbers:
         return None
-    return float(found[-1].group()), text[found[-1].end() :].lstrip().startswith("%")
+    return float(numbers[-1].group()), text[numbers[-1].end() :].lstrip().startswith("%")
 
 
-def _bare(text: str) -> str:
-    """Without currencies, and thousands without their marks."""
+def _strip_marks(text: str) -> str:
+    """Remove currencies, and the marks between thousands."""
     return _THOUSANDS.sub("", _CURRENCY.sub("", text))
 
 
-def _close(a: float, b: float) -> bool:
+def _is_close(a: float, b: float) -> bool:
     return isclose(a, b, rel_tol=1e-6, abs_tol=1e-9)
 
 
-def _problem(sample: Sample, message: str) -> TaskError:
+def _describe_problem(sample: Sample, message: str) -> TaskError:
     where: dict[str, Any] = {"file": sample.file, "line": sample.line, "sample": sample.id}
     return TaskError(f"Sample {sample.id}: {message}", field="answer", **where)

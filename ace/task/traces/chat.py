@@ -1,4 +1,4 @@
-"""Conversations in OpenAI's chat format: {"messages": [...], "reward": ...}, tool calls included.
+"""Reads conversations in OpenAI's chat format: {"messages": [...], "reward": ...}, tool calls included.
 
 The question is the first thing the user says, the answer the last thing the assistant says. System messages
 are left out: they are the same for every record, and no part of what happened.
@@ -6,7 +6,7 @@ are left out: they are the same for every record, and no part of what happened.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ace.task.traces.record import Record
@@ -14,7 +14,7 @@ from ace.task.traces.trace import Trace
 
 
 class Chat:
-    """`reward` or `correct` and `feedback` are labels."""
+    """Reads conversations. `reward` or `correct` and `feedback` are labels."""
 
     name = "chat messages"
 
@@ -24,7 +24,7 @@ class Chat:
     def read(self, record: Record) -> Trace:
         correct = record.values.get("correct")
         return record.trace(
-            **conversation(record, "messages"),
+            **read_conversation(record, "messages"),
             sample=record.name("id", f"record-{record.number}"),
             correct=correct if isinstance(correct, bool) else None,
             score=record.score("reward"),
@@ -33,32 +33,39 @@ class Chat:
         )
 
 
-def conversation(record: Record, key: str) -> dict[str, Any]:
-    """Question, answer, and what was said and done in between."""
-    messages = [_checked(record, key, message) for message in record.items(key)]
-    asked = [_content(message) for message in messages if message["role"] == "user"]
-    if not any(text.strip() for text in asked):
+def read_conversation(record: Record, key: str) -> dict[str, Any]:
+    """Return fields of a trace: question, answer, error and turns. Raises TaskError."""
+    messages = [_require_message(record, key, message) for message in record.items(key)]
+    questions, answers = _texts_of(messages, "user"), _texts_of(messages, "assistant")
+    if not questions:
         raise record.problem(key, "Nobody asks anything: there is no message of a user.")
-    said = [text for m in messages if m["role"] == "assistant" and (text := _content(m)).strip()]
-    turns = tuple(turn for message in messages for turn in _turns(message))
-    single = [message["role"] for message in messages if message["role"] != "system"] == ["user", "assistant"]
+    roles = [message["role"] for message in messages if message["role"] != "system"]
+    turns: tuple[str, ...] = ()
+    if roles != ["user", "assistant"]:  # else the turns are question and answer once more
+        turns = tuple(turn for message in messages for turn in _render_turns(message))
     return {
-        "question": next(text for text in asked if text.strip()),
-        "answer": said[-1] if said else "",
-        "error": "" if said else "the assistant says nothing",
-        "turns": () if single else turns,
+        "question": questions[0],
+        "answer": answers[-1] if answers else "",
+        "error": "" if answers else "the assistant says nothing",
+        "turns": turns,
     }
 
 
-def _checked(record: Record, key: str, message: Any) -> Mapping[str, Any]:
+def _texts_of(messages: Sequence[Mapping[str, Any]], role: str) -> list[str]:
+    """Return what one role says, without messages that hold no text."""
+    texts = (_read_content(message) for message in messages if message["role"] == role)
+    return [text for text in texts if text.strip()]
+
+
+def _require_message(record: Record, key: str, message: Any) -> Mapping[str, Any]:
     if not isinstance(message, Mapping) or not isinstance(message.get("role"), str):
         hint = 'Write {"role": "user", "content": "..."}.'
         raise record.problem(key, f"Expected a message with a role, found {message!r:.60}.", hint)
     return message
 
 
-def _content(message: Mapping[str, Any]) -> str:
-    """Text, the text parts of several, or nothing beside tool calls."""
+def _read_content(message: Mapping[str, Any]) -> str:
+    """Return the text of a message, or its text parts; "" where there are only tool calls."""
     content = message.get("content")
     if isinstance(content, list):
         parts = (part.get("text") for part in content if isinstance(part, Mapping))
@@ -66,13 +73,13 @@ def _content(message: Mapping[str, Any]) -> str:
     return content if isinstance(content, str) else ""
 
 
-def _turns(message: Mapping[str, Any]) -> Iterator[str]:
+def _render_turns(message: Mapping[str, Any]) -> Iterator[str]:
     role = message["role"]
     if role in ("system", "developer"):
         return
-    if text := _content(message).strip():
-        name = message.get("name")
-        yield f"{role}{f' {name}' if isinstance(name, str) else ''}: {text}"
+    text, name = _read_content(message).strip(), message.get("name")
+    if text:
+        yield f"{role} {name}: {text}" if isinstance(name, str) else f"{role}: {text}"
     for call in message.get("tool_calls") or ():
         function = call.get("function") if isinstance(call, Mapping) else None
         if isinstance(function, Mapping):

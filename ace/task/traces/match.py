@@ -1,4 +1,4 @@
-"""Which sample of a task a recorded attempt is about: then the task's environment can judge it.
+"""Matches recorded attempts with the samples of a task, whose environment can then judge them.
 
 Held-out samples stay held out: an attempt at one of them must not be learned from. Pure.
 """
@@ -9,45 +9,43 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ace.task.samples import plain
+from ace.task.samples import normalize_question
 from ace.task.traces.trace import Trace
 from ace.task.types import Sample, Task
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A trace and its sample. `provable`: the sample is the task's own, so attempts at it can be judged."""
+    """Hold a trace and its sample. `provable`: the task has that sample, so attempts at it can be judged."""
 
     trace: Trace
     sample: Sample
     provable: bool
 
 
-def match(task: Task, traces: Sequence[Trace]) -> tuple[list[Recorded], list[Trace]]:
-    """Those to learn from, and those left out because their sample is for validation or test.
+def match_traces(task: Task, traces: Sequence[Trace]) -> tuple[list[Recorded], list[Trace]]:
+    """Return the traces to learn from, and those left out because they are held-out samples.
 
-    The question decides; where several samples ask the same, the id does. A question that no sample asks,
-    or that stays ambiguous, belongs to nobody.
+    The question decides; where several samples ask the same, the id does. A trace whose question no sample
+    asks, or that stays ambiguous, gets a sample of its own.
     """
-    asked: dict[str, list[tuple[str, Sample]]] = defaultdict(list)
+    by_question: dict[str, list[tuple[str, Sample]]] = defaultdict(list)
     for split in ("train", "val", "test"):
         for sample in getattr(task, split):
-            asked[plain(sample.question)].append((split, sample))
-    taken = {sample.id for found in asked.values() for _, sample in found}
+            by_question[normalize_question(sample.question)].append((split, sample))
+    ids = {sample.id for samples in by_question.values() for _, sample in samples}
     recorded: list[Recorded] = []
     left_out: list[Trace] = []
     for trace in traces:
-        same = asked.get(plain(trace.question), [])
-        named = [(split, sample) for split, sample in same if sample.id == trace.sample] or same
-        if any(split != "train" for split, _ in named):
+        candidates = by_question.get(normalize_question(trace.question), [])
+        namesakes = [(split, sample) for split, sample in candidates if sample.id == trace.sample]
+        matches = namesakes or candidates
+        if any(split != "train" for split, _ in matches):
             left_out.append(trace)
-        elif len(named) == 1:
-            recorded.append(Recorded(trace, named[0][1], True))
+        elif len(matches) == 1:
+            recorded.append(Recorded(trace, matches[0][1], True))
         else:
-            recorded.append(Recorded(trace, _of_its_own(trace, taken), False))
+            name = f"log-{trace.sample}" if trace.sample in ids else trace.sample
+            own = Sample(name, trace.question, {}, trace.file, trace.line)
+            recorded.append(Recorded(trace, own, False))
     return recorded, left_out
-
-
-def _of_its_own(trace: Trace, taken: set[str]) -> Sample:
-    name = f"log-{trace.sample}" if trace.sample in taken else trace.sample
-    return Sample(name, trace.question, {}, trace.file, trace.line)

@@ -1,4 +1,4 @@
-"""Logs of one row for each attempt: {"id", "question", "answer", "correct" or "reward", "feedback", ...}."""
+"""Reads logs of a row for an attempt: {"id", "question", "answer", "correct" or "reward", ...}."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ace.task.traces.trace import Trace
 
 
 class Rows:
-    """`feedback` and `expected` count as labels, `observed` does not."""
+    """Reads rows. `feedback` and `expected` count as labels, `observed` does not."""
 
     name = "rows with question and answer"
 

@@ -1,4 +1,4 @@
-"""A log file as traces. The format is found by what is in it, not by its name."""
+"""Reads a log file. Its format is recognized by what is in it, not by its name."""
 
 from __future__ import annotations
 
@@ -14,39 +14,40 @@ from ace.task.traces.intercode import InterCode
 from ace.task.traces.plain_rows import Rows
 from ace.task.traces.record import Format, Record
 from ace.task.traces.tau import Tau
-from ace.task.traces.trace import Trace, numbered
+from ace.task.traces.trace import Trace, number_traces
 
-# The more particular first: what one claims is read by it.
+# The first one that claims a record reads it, so the more particular come first.
 FORMATS: tuple[Format, ...] = (Tau(), InterCode(), Chat(), Rows())
 
 
-def read(path: Path) -> tuple[Trace, ...]:
-    """The recorded attempts of a file, in order: JSON lines, or one JSON list of objects.
+def read_traces(path: Path) -> tuple[Trace, ...]:
+    """Return the recorded attempts of a file, in order: JSON lines, or one JSON list of objects.
 
-    Raises TaskError with file and line for what cannot be read: an attempt is never dropped silently.
+    Raises TaskError, with file and line, for what cannot be read: no attempt is dropped silently.
     """
-    records = list(_records(path))
+    records = list(_read_records(path))
     if not records:
         raise TaskError("No recorded attempts.", hint="Write one JSON object a line.", file=str(path))
-    form = _format(records[0])
-    return numbered([form.read(record) for record in records])
+    form = _recognize_format(records[0])
+    return number_traces([form.read(record) for record in records])
 
 
-def _records(path: Path) -> Iterator[Record]:
+def _read_records(path: Path) -> Iterator[Record]:
     text = read_text(path)
     if text.lstrip().startswith("["):
-        found = _json(text, str(path), 1)
-        for number, values in enumerate(found, start=1):
-            yield _object(values, str(path), number)
+        rows = _parse_json(text, str(path), 1)
+        for number, values in enumerate(rows, start=1):
+            yield _to_record(values, str(path), number)
         return
     number = 0
     for line, row in enumerate(text.split("\n"), start=1):
         if row.strip():
             number += 1
-            yield _object(_json(row, str(path), line), str(path), number, line)
+            values = _parse_json(row, str(path), line)
+            yield _to_record(values, str(path), number, line)
 
 
-def _json(text: str, file: str, line: int) -> Any:
+def _parse_json(text: str, file: str, line: int) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -55,13 +56,13 @@ def _json(text: str, file: str, line: int) -> Any:
         raise TaskError(f"Not valid JSON: {error}.", hint=hint, file=file, line=place) from error
 
 
-def _object(values: Any, file: str, number: int, line: int = 0) -> Record:
+def _to_record(values: Any, file: str, number: int, line: int = 0) -> Record:
     if isinstance(values, dict):
         return Record(values, file, number, line)
     raise Record({}, file, number, line).problem("", f"Expected an object, found {values!r:.60}.")
 
 
-def _format(first: Record) -> Format:
+def _recognize_format(first: Record) -> Format:
     for form in FORMATS:
         if form.claims(first.values):
             return form

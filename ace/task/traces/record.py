@@ -1,4 +1,4 @@
-"""One record of a log, read key by key: whatever is wrong with it becomes a TaskError that says where."""
+"""Reads one record of a log key by key: whatever is wrong with it becomes a TaskError that says where."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ace.task.traces.trace import Trace
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """`number` counts records from 1; `line` is where it begins, 0 where that is not known."""
+    """Hold one record. `number` counts records from 1; `line` is where it begins, or 0."""
 
     values: Mapping[str, Any]
     file: str
@@ -25,30 +25,31 @@ class Record:
         return TaskError(f"{place}{message}", hint=hint, file=self.file, line=self.line, field=field)
 
     def text(self, key: str, default: str | None = None) -> str:
-        """A text; numbers and lists become their text. Without a default it must be there, and not empty."""
+        """Return a text, or a number or list as text. Without a default it must be there, and not empty."""
         value = self.values.get(key)
         if value is None and default is not None:
             return default
-        text = value if isinstance(value, str) else "" if value is None else _plain(value)
+        text = _to_text(value)
         if not text.strip() and default is None:
             raise self.problem(key, f"Expected text, found {value!r:.60}.")
         return text
 
     def name(self, key: str, default: str) -> str:
-        """An id: text or a whole number."""
+        """Return an id: text or a whole number."""
         value = self.values.get(key, default)
         if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
             raise self.problem(key, f"Expected text or a whole number, found {value!r:.60}.")
         return str(value)
 
     def items(self, key: str) -> list[Any]:
+        """Return a list that is not empty."""
         value = self.values.get(key)
         if not isinstance(value, list) or not value:
             raise self.problem(key, f"Expected a list that is not empty, found {value!r:.60}.")
         return value
 
     def score(self, key: str) -> float | None:
-        """A number, held to 0..1; None where there is none."""
+        """Return a number, cut to 0..1; None where there is none."""
         value = self.values.get(key)
         if value is None:
             return None
@@ -57,14 +58,16 @@ class Record:
         return min(max(0.0, float(value)), 1.0)
 
     def trace(self, *, score: float | None, correct: bool | None = None, **fields: Any) -> Trace:
-        """A trace that knows its place. A score of 1 is right, anything less is wrong."""
-        right = correct if correct is not None or score is None else score == 1.0
-        number = float(bool(right)) if score is None else score
-        return Trace(correct=right, score=number, file=self.file, line=self.line, **fields)
+        """Return a trace that knows its place. A score of 1 is right, anything less is wrong."""
+        if correct is None and score is not None:
+            correct = score == 1.0
+        if score is None:
+            score = float(bool(correct))
+        return Trace(correct=correct, score=score, file=self.file, line=self.line, **fields)
 
 
 class Format(Protocol):
-    """How one kind of log is recognised by its first record, and read."""
+    """Recognizes one kind of log by its first record, and reads it."""
 
     name: str
 
@@ -73,7 +76,11 @@ class Format(Protocol):
     def read(self, record: Record) -> Trace: ...
 
 
-def _plain(value: Any) -> str:
+def _to_text(value: Any) -> str:
     import json
 
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
+    if value is None or isinstance(value, str):
+        return value or ""
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False)
+    return str(value)

@@ -1,4 +1,4 @@
-"""One recorded attempt. What a label says of it and what its environment showed are kept apart.
+"""Holds one recorded attempt, and keeps apart what a label says of it and what its environment showed.
 
 `attempt` and `outcome` make of it what a run makes of an attempt of its own.
 """
@@ -20,7 +20,7 @@ _TURN = 600  # and of one turn of it
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
-    """`id` is unique in its file, `sample` is shared by attempts at the same thing.
+    """Hold a recorded attempt. `id` is unique in its file, `sample` is shared by attempts at the same thing.
 
     Free of labels: `turns` are what was said, done and shown on the way, `ran` whether it ended without an
     error. Labels: `correct` (None when the log does not say), `score`, `remark`, `expected`.
@@ -41,6 +41,7 @@ class Trace:
     line: int = 0
 
     def attempt(self, sample: Sample) -> Attempt:
+        """Return it as an attempt at `sample`; its text is the transcript."""
         return Attempt(sample.id, self.answer, "\n".join(self.turns) or self.answer, self.error)
 
     @property
@@ -58,28 +59,28 @@ class Trace:
         and not in `expected`, which would replace them in prompts.
         """
         answered = Attempt(self.sample, self.answer, error=self.error).summary
-        observed = _shortened(self.turns) or answered
+        observed = _shorten_turns(self.turns) or answered
         expected, expected_kind = self.expected, "answer"
         if right and not expected:
             expected, expected_kind = right, "answer of another attempt"
         sentence = f"Right {expected_kind}: {expected}" if expected else ""
         if self.turns:
-            annotated, expected = _lines(self.record, self.remark, sentence, observed), ""
+            annotated, expected = _join_lines(self.record, self.remark, sentence, observed), ""
         else:
-            annotated = _lines(observed, self.record, self.remark)
+            annotated = _join_lines(observed, self.record, self.remark)
         return Outcome(
             score=self._score,
             observed=observed,
             annotated=annotated,
             detail="" if self.correct is not None else "the log does not say whether it is right",
             ran=self.ran,
-            expected=_lines(expected, self.remark) if expected else "",
+            expected=_join_lines(expected, self.remark) if expected else "",
             expected_kind=expected_kind,
         )
 
     @property
     def _score(self) -> float | None:
-        """The log's word counts more than its number: right is 1, wrong is less than that."""
+        """Let the log's word count more than its number: right is 1, wrong is less than that."""
         if self.correct is None:
             return None
         if self.correct:
@@ -88,8 +89,8 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
-class Unjudged:
-    """The environment of logs that come without a task: it can neither be acted on nor judge."""
+class UnjudgedEnvironment:
+    """Stands for the environment of logs that come without a task: it can neither be acted on nor judge."""
 
     def describe(self, sample: Sample) -> str:
         return ""
@@ -107,29 +108,29 @@ class Unjudged:
         raise TaskError(message, sample=sample.id)
 
 
-def numbered(traces: Sequence[Trace]) -> tuple[Trace, ...]:
-    """With ids: the sample's, and where it was attempted more than once the number of the attempt."""
-    many = {name for name, count in Counter(trace.sample for trace in traces).items() if count > 1}
-    seen: Counter[str] = Counter()
-    named = []
+def number_traces(traces: Sequence[Trace]) -> tuple[Trace, ...]:
+    """Give traces ids: that of the sample, and the number of the attempt where there are several."""
+    totals = Counter(trace.sample for trace in traces)
+    counts: Counter[str] = Counter()
+    numbered = []
     for trace in traces:
-        seen[trace.sample] += 1
-        number = f"#{seen[trace.sample]}" if trace.sample in many else ""
-        named.append(replace(trace, id=f"{trace.sample}{number}"))
-    return tuple(named)
+        counts[trace.sample] += 1
+        number = f"#{counts[trace.sample]}" if totals[trace.sample] > 1 else ""
+        numbered.append(replace(trace, id=f"{trace.sample}{number}"))
+    return tuple(numbered)
 
 
-def unjudged(name: str) -> Task:
-    """A task that is only a name, for logs that come without one."""
-    return Task(name, "", Unjudged())
+def make_unjudged_task(name: str) -> Task:
+    """Return a task that is only a name, for logs that come without one."""
+    return Task(name, "", UnjudgedEnvironment())
 
 
-def _lines(*parts: str) -> str:
+def _join_lines(*parts: str) -> str:
     return "\n".join(filter(None, parts))
 
 
-def _shortened(turns: Sequence[str]) -> str:
-    """Long turns, and what is in the middle of many, cut short: it has to fit into a prompt."""
+def _shorten_turns(turns: Sequence[str]) -> str:
+    """Cut long turns, and the middle of many, so that a transcript fits into a prompt."""
     lines = [turn if len(turn) <= _TURN else f"{turn[:_TURN]} [...]" for turn in turns]
     text = "\n".join(lines)
     half = _MOST // 2
@@ -137,6 +138,8 @@ def _shortened(turns: Sequence[str]) -> str:
 
 
 def fingerprint(traces: Sequence[Trace]) -> str:
-    """Changes when one of them does; where the file is does not matter."""
-    told = [astuple(trace)[:-2] for trace in traces]
-    return hashlib.sha256(repr(told).encode("utf-8", "backslashreplace")).hexdigest()[:16] if told else ""
+    """Return 16 hex digits that change with any of the traces, but not with the file's place; "" for none."""
+    if not traces:
+        return ""
+    values = [astuple(trace)[:-2] for trace in traces]
+    return hashlib.sha256(repr(values).encode("utf-8", "backslashreplace")).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""What one query says about joins, codes and constants that another does not.
+"""Finds what a query says about joins, codes and constants, and what of it another query lacks.
 
 A hint is a fragment of the gold SQL, so it is derived from a label: only feedback with labels may show it.
 sqlglot takes 0.1 s to import, so it is imported on first use.
@@ -18,35 +18,35 @@ _LONGEST = 120
 _COLUMN = re.compile(r"[^\W\d]\w*(?:\.\w+)+")
 
 
-def conditions(sql: str, columns: Collection[str]) -> tuple[str, ...]:
-    """What a query pairs with a column: a literal or another column, as "orders.status = 3".
+def find_conditions(sql: str, columns: Collection[str]) -> tuple[str, ...]:
+    """Return what a query pairs with a column: a literal or another column, as "orders.status = 3".
 
     `columns` are those the gold reads, as "table.column": they resolve bare names. Empty when the query
     cannot be parsed.
     """
-    return _fragments(sql, frozenset(name for name in columns if "." in name))
+    return _find_fragments(sql, frozenset(name for name in columns if "." in name))
 
 
-def missing(uses: Iterable[str], sql: str, columns: Collection[str]) -> tuple[str, ...]:
-    """Those of the gold's conditions `uses` that a query has not."""
-    present = {_either_way(fragment) for fragment in conditions(sql, columns)}
-    return tuple(part for part in uses if _either_way(part) not in present)
+def find_missing(facts: Iterable[str], sql: str, columns: Collection[str]) -> tuple[str, ...]:
+    """Return those of the gold's conditions `facts` that a query has not."""
+    present = {_normalize_fragment(fragment) for fragment in find_conditions(sql, columns)}
+    return tuple(part for part in facts if _normalize_fragment(part) not in present)
 
 
-def columns_of(fragment: str) -> frozenset[str]:
+def find_columns(fragment: str) -> frozenset[str]:
     """Return the columns that a condition mentions, as "table.column" in lower case."""
     return frozenset(name.lower() for name in _COLUMN.findall(fragment))
 
 
-def _either_way(fragment: str) -> tuple[str, ...]:
-    """A key that is equal for a fragment and, if it is a join, for the same one from its other side."""
+def _normalize_fragment(fragment: str) -> tuple[str, ...]:
+    """Return a key that is equal for a join and the same join from its other side."""
     words = fragment.lower().split()
     return tuple(sorted(words) if "join" in words else words)
 
 
 @lru_cache(maxsize=256)
-def _fragments(sql: str, columns: frozenset[str]) -> tuple[str, ...]:
-    """In order of appearance, each once, with aliases replaced by table names."""
+def _find_fragments(sql: str, columns: frozenset[str]) -> tuple[str, ...]:
+    """Return conditions in order of appearance, each once, with table names instead of aliases."""
     from sqlglot import errors, exp, parse_one
 
     try:
@@ -61,24 +61,24 @@ def _fragments(sql: str, columns: frozenset[str]) -> tuple[str, ...]:
         if bare.this.quoted and not bare.table and bare.name.lower() not in owners:
             bare.replace(exp.Literal.string(bare.name))  # as SQLite reads "text" that names no column
     tables = {table.alias_or_name.lower(): table.name for table in tree.find_all(exp.Table)}
-    found = dict.fromkeys(_render(node, tables, owners) for node in _pairs(tree))
-    short = [text for text in found if len(text) <= _LONGEST]
-    return tuple(text for text in short if not any(text in other and text != other for other in short))
+    rendered = dict.fromkeys(_render_condition(node, tables, owners) for node in _iterate_conditions(tree))
+    short = [text for text in rendered if len(text) <= _LONGEST]
+    return tuple(text for text in short if not any(text in longer and text != longer for longer in short))
 
 
-def _pairs(tree: exp.Expr) -> Iterator[exp.Expr]:
-    """Joins, and the smallest comparison, calculation or call around each literal that holds a column."""
+def _iterate_conditions(tree: exp.Expr) -> Iterator[exp.Expr]:
+    """Yield joins, and around each literal the smallest comparison or call that holds a column."""
     from sqlglot import exp
 
     yield from (node for node in tree.find_all(exp.EQ, bfs=False) if _is_join(node))
-    seen: set[int] = set()
+    visited: set[int] = set()
     for literal in tree.find_all(exp.Literal, exp.Null, bfs=False):
         node = literal.parent
         while node is not None and not isinstance(node, exp.Query | exp.Connector | exp.Case | exp.If):
             if isinstance(node, exp.Binary | exp.Predicate | exp.Func) and node.find(exp.Column):
                 node = node.parent if isinstance(node.parent, exp.Not) else node
-                if id(node) not in seen:
-                    seen.add(id(node))
+                if id(node) not in visited:
+                    visited.add(id(node))
                     yield node
                 break
             node = node.parent
@@ -90,7 +90,7 @@ def _is_join(node: exp.Expr) -> bool:
     return isinstance(node, exp.EQ) and all(isinstance(side, exp.Column) for side in node.iter_expressions())
 
 
-def _render(node: exp.Expr, tables: dict[str, str], owners: dict[str, list[str]]) -> str:
+def _render_condition(node: exp.Expr, tables: dict[str, str], owners: dict[str, list[str]]) -> str:
     from sqlglot import exp
 
     copy = node.copy()
@@ -100,7 +100,9 @@ def _render(node: exp.Expr, tables: dict[str, str], owners: dict[str, list[str]]
         table = tables.get(qualifier, qualifier) or (homes[0] if len(homes) == 1 else "")
         column.set("table", exp.to_identifier(table) if table else None)
     if _is_join(copy):
-        one, other = copy.find_all(exp.Column, bfs=False)
-        both = f"{one.sql(dialect='sqlite')} = {other.sql(dialect='sqlite')}"
-        return f"{one.table} JOIN {other.table} ON {both}" if one.table and other.table else both
+        left, right = copy.find_all(exp.Column, bfs=False)
+        condition = f"{left.sql(dialect='sqlite')} = {right.sql(dialect='sqlite')}"
+        if left.table and right.table:
+            return f"{left.table} JOIN {right.table} ON {condition}"
+        return condition
     return copy.sql(dialect="sqlite")

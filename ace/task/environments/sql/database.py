@@ -18,9 +18,9 @@ from pathlib import Path
 from queue import Empty, LifoQueue
 
 from ace.errors import TaskError
-from ace.task.environments.sql.expansion import expanded_size
+from ace.task.environments.sql.expansion import estimate_expansion
 from ace.task.environments.sql.same_rows import Row
-from ace.task.environments.sql.sqltext import compact, is_query, tokens, words
+from ace.task.environments.sql.sqltext import compact_sql, find_words, is_query, split_tokens
 from ace.task.read_text import read_text
 
 _Fetched = tuple[tuple[str, ...], tuple[Row, ...], bool]  # columns, rows, truncated
@@ -35,7 +35,7 @@ _MAX_BYTES = 4_000_000  # bytes of text and blobs in one result
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a statement returned, or the error. `reads` holds "table" and "table.column" in lower case."""
+    """Hold what a statement returned, or its error. `reads` holds "table" and "table.column", lower case."""
 
     columns: tuple[str, ...] = ()
     rows: tuple[Row, ...] = ()
@@ -81,25 +81,27 @@ class Database:
     @cached_property
     def schema(self) -> str:
         """CREATE statements in order of creation, one a line, without comments."""
-        return "\n".join(f"{compact(sql)};" for _, sql in self._definitions)
+        return "\n".join(f"{compact_sql(sql)};" for _, sql in self._definitions)
 
     def run(self, sql: str) -> Result:
         """Run one SELECT. Never raises for what `sql` says or does."""
         if not is_query(sql):
             return Result(error="only one SELECT statement is allowed" if sql.strip() else "no SQL")
-        if expanded_size(sql) > _MAX_TOKENS:
+        if estimate_expansion(sql) > _MAX_TOKENS:
             return Result(error="too complex")
         with self._connection() as connection:
             reads: set[str] = set()
-            connection.set_authorizer(_authorizer(reads))
-            _limit_time(connection, self.time_limit)
+            connection.set_authorizer(_make_authorizer(reads))
+            # The thread's own time: other workers must not change an outcome.
+            deadline = time.thread_time() + self.time_limit
+            connection.set_progress_handler(lambda: time.thread_time() > deadline, _STEPS)
             try:
                 columns, rows, truncated = self._fetch(connection, sql)
             except (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError, MemoryError) as error:
                 message = str(error) or "out of memory"
                 if message == "interrupted":
                     message = f"stopped after {self.time_limit:g} s"
-                return Result(error=message, reads=self.tables & words(sql))
+                return Result(error=message, reads=self.tables & find_words(sql))
             finally:
                 connection.set_progress_handler(None, 0)
         known = {name for name in reads if name.partition(".")[0] in self.tables}
@@ -125,7 +127,7 @@ class Database:
         try:
             connection = self._idle.get_nowait()
         except Empty:
-            connection = _fenced(self._connect())
+            connection = _fence(self._connect())
         try:
             yield connection
         finally:
@@ -137,7 +139,7 @@ def _close(idle: LifoQueue[sqlite3.Connection]) -> None:
         idle.get_nowait().close()
 
 
-def _fenced(connection: sqlite3.Connection) -> sqlite3.Connection:
+def _fence(connection: sqlite3.Connection) -> sqlite3.Connection:
     connection.execute("PRAGMA query_only = ON")
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_VALUE)
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
@@ -146,7 +148,7 @@ def _fenced(connection: sqlite3.Connection) -> sqlite3.Connection:
     return connection
 
 
-def _authorizer(reads: set[str]) -> Callable[..., int]:
+def _make_authorizer(reads: set[str]) -> Callable[..., int]:
     """Allows reading and notes what is read: SQLite has resolved every alias by the time it asks."""
 
     def authorize(action: int, first: str | None, second: str | None, *_: str | None) -> int:
@@ -159,12 +161,6 @@ def _authorizer(reads: set[str]) -> Callable[..., int]:
         return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
 
     return authorize
-
-
-def _limit_time(connection: sqlite3.Connection, limit: float) -> None:
-    """Stops after `limit` seconds of this thread's own time: other workers must not change an outcome."""
-    deadline = time.thread_time() + limit
-    connection.set_progress_handler(lambda: time.thread_time() > deadline, _STEPS)
 
 
 def _from_file(path: Path) -> Callable[[], sqlite3.Connection]:
@@ -204,7 +200,7 @@ def _build(path: Path) -> bytes:
 def _statements(script: str) -> Iterator[tuple[int, str]]:
     """(line, text) of each statement. A semicolon inside a trigger ends none."""
     line, start, parts = 1, 1, list[str]()
-    for kind, text in tokens(script):
+    for kind, text in split_tokens(script):
         if parts or kind not in ("comment", "space"):
             start = start if parts else line
             parts.append(text)

@@ -1,4 +1,4 @@
-"""SQL as text: finding it in what a model said, and the little that must be known without running it.
+"""Handles SQL as text: finds it in a reply, and tells the little that must be known without running it.
 
 Knows SQLite's lexical rules (comments, quotes), not its grammar, and opens no database.
 """
@@ -29,27 +29,27 @@ _CAPITALS = re.compile(r"\b(?P<sql>SELECT)\b")
 _ANYWHERE = re.compile(r"\b(?P<sql>select)\b", re.IGNORECASE)
 
 
-def tokens(sql: str) -> Iterator[tuple[str, str]]:
-    """(kind, text) pairs; their texts joined give `sql` back."""
+def split_tokens(sql: str) -> Iterator[tuple[str, str]]:
+    """Yield (kind, text) pairs; their texts joined give `sql` back."""
     for match in _TOKEN.finditer(sql):
         yield match.lastgroup or "other", match.group()
 
 
 def extract_sql(text: str) -> str:
-    """The SQL in a model's text: from the last code fence that holds a statement, else from the prose.
+    """Return the SQL in a reply: from the last code fence that holds a statement, else from the prose.
 
     Several statements stay several, so that they are refused instead of half run. A text without SQL
     comes back stripped: the database then says what is wrong with it. Never raises; idempotent.
     """
-    fenced = [body for body in _FENCE.findall(text) if _start(body) is not None]
+    fenced = [body for body in _FENCE.findall(text) if _find_start(body) is not None]
     body = fenced[-1] if fenced else text
-    start = _start(body)
-    sql = body if start is None else _without_trailing_prose(body[start:])
+    start = _find_start(body)
+    sql = body if start is None else _cut_trailing_prose(body[start:])
     return sql.strip().rstrip("; \t\r\n")
 
 
-def _start(text: str) -> int | None:
-    """Prose says "select" in lower case: a statement that opens a line, or one in capitals, is preferred."""
+def _find_start(text: str) -> int | None:
+    """Prefer a statement that opens a line, or is in capitals: prose says "select" too."""
     likely = [match.start("sql") for pattern in (_AT_START, _CAPITALS) if (match := pattern.search(text))]
     if likely:
         return min(likely)
@@ -57,10 +57,10 @@ def _start(text: str) -> int | None:
     return match.start("sql") if match else None
 
 
-def _without_trailing_prose(sql: str) -> str:
+def _cut_trailing_prose(sql: str) -> str:
     sql = sql.partition("```")[0]
     place = 0
-    for kind, text in tokens(sql):
+    for kind, text in split_tokens(sql):
         if kind == "other" and text == ";" and not _STATEMENT.match(sql, place + 1):
             return sql[:place]
         place += len(text)
@@ -68,15 +68,15 @@ def _without_trailing_prose(sql: str) -> str:
 
 
 def is_query(sql: str) -> bool:
-    """Whether it starts like a SELECT. What it may touch is for the database to decide."""
-    first = next((text for kind, text in tokens(sql) if kind not in ("comment", "space")), "")
+    """Return whether it starts like a SELECT. What it may touch is for the database to decide."""
+    first = next((text for kind, text in split_tokens(sql) if kind not in ("comment", "space")), "")
     return first.lower() in ("select", "with")
 
 
 def is_ordered(sql: str) -> bool:
-    """Whether the outermost query has an ORDER BY (those of subqueries and windows sit in parentheses)."""
+    """Return whether the outermost query has an ORDER BY: those of others sit in parentheses."""
     depth, previous = 0, ""
-    for kind, text in tokens(sql):
+    for kind, text in split_tokens(sql):
         if kind in ("comment", "space"):
             continue
         depth += (text == "(") - (text == ")")
@@ -86,10 +86,10 @@ def is_ordered(sql: str) -> bool:
     return False
 
 
-def compact(sql: str) -> str:
-    """One line without comments; quoted text stays as it is."""
+def compact_sql(sql: str) -> str:
+    """Return one line without comments; quoted text stays as it is."""
     parts: list[str] = []
-    for kind, text in tokens(sql):
+    for kind, text in split_tokens(sql):
         if kind not in ("comment", "space"):
             if text in (")", ",") and parts and parts[-1] == " ":
                 parts.pop()
@@ -99,8 +99,8 @@ def compact(sql: str) -> str:
     return "".join(parts).strip()
 
 
-def words(sql: str) -> frozenset[str]:
-    """Every identifier-like word, in lower case, quoted ones too."""
+def find_words(sql: str) -> frozenset[str]:
+    """Return every identifier-like word, in lower case, quoted ones too."""
     return frozenset(
-        text.strip('"`[]').lower() for kind, text in tokens(sql) if kind == "word" or text[0] in '"`['
+        text.strip('"`[]').lower() for kind, text in split_tokens(sql) if kind == "word" or text[0] in '"`['
     )

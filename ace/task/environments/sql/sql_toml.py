@@ -1,0 +1,65 @@
+"""The [sql] table of task.toml: one database, or all that match a pattern, and the limits of a statement."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from ace.task.environments.sql.database import Database
+from ace.task.environments.sql.sql_environment import SqlEnvironment
+from ace.task.toml_models import TomlModel
+from ace.task.toml_table import TomlTable
+
+
+class Limits(TomlModel):
+    """Limit every statement: seconds that it may take, rows that it may return."""
+
+    time_limit: Annotated[float, Field(gt=0)] = 2.0
+    row_limit: Annotated[int, Field(gt=0)] = 1000
+
+
+class DatabaseTable(Limits):
+    """Name one database: a SQLite file or a script."""
+
+    database: str
+
+
+class DatabasesTable(Limits):
+    """Name several databases by a pattern; rows name one of them by its file's stem."""
+
+    databases: str
+
+
+def load_sql_environment(table: TomlTable) -> SqlEnvironment:
+    """Open the databases of the table. Raises TaskError."""
+    options: DatabaseTable | DatabasesTable
+    if "databases" in table.values:
+        options = table.validate(DatabasesTable)
+        paths = _match_databases(table, options.databases)
+    else:
+        options = table.validate(DatabaseTable)
+        paths = [table.resolve_path("database", options.database)]
+    databases = {
+        path.stem: Database.open(path, time_limit=options.time_limit, row_limit=options.row_limit)
+        for path in paths
+    }
+    return SqlEnvironment(databases)
+
+
+def _match_databases(table: TomlTable, pattern: str) -> list[Path]:
+    """Return the files that match, in order of their names, each with a stem of its own."""
+    root = table.file.parent
+    try:
+        names = [str(path.relative_to(root)) for path in sorted(root.glob(pattern))]
+    except (ValueError, NotImplementedError) as error:  # what pathlib says of an empty or absolute pattern
+        message = f"Expected a pattern inside the task folder, found {pattern!r}."
+        raise table.problem("databases", message) from error
+    if not names:
+        raise table.problem("databases", f"No file matches {pattern!r}.")
+    paths = [table.resolve_path("databases", name) for name in names]
+    if len({path.stem for path in paths}) < len(paths):
+        message = "Two files have the same name without its ending; rows could not tell them apart."
+        raise table.problem("databases", message, "Rename one of them.")
+    return paths
