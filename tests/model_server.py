@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ace.llm import Message, Request, Role
+from ace.llm import Message, Request, Role, ToolSpec
 from ace.memory.rememberer import Notes
 from ace.methods.ace.curator import Curation
 from ace.methods.ace.reflector import Critique, Lesson, words_for
@@ -38,15 +38,20 @@ def received(asked: dict[str, Any]) -> Request:
         name = re.findall(r'"title": "(\w+)"', messages[-1].content.splitlines()[-1])[-1:]
         name = name[0] if name else ""
     schema = SCHEMAS.get(name)
+    tools = tuple(ToolSpec(**tool["function"]) for tool in asked.get("tools", ()))
     role = ROLES.get(schema, Role.REFLECTOR) if schema else Role.GENERATOR
-    return Request(role=role, messages=messages, schema=schema)
+    return Request(role=role, messages=messages, schema=schema, tools=tools)
 
 
 class ModelServer:
-    """Says `say(request)` to everybody. From call `stalls_at` on, callers wait."""
+    """Says `say(request)` to everybody, a text or a whole message. From call `stalls_at` on, callers wait.
 
-    def __init__(self, say: Callable[[Request], str] = says) -> None:
+    `received` keeps the requests.
+    """
+
+    def __init__(self, say: Callable[[Request], str | dict[str, Any]] = says) -> None:
         self.say, self.calls, self.stalls_at = say, 0, 0  # calls are counted from 1
+        self.received: list[Request] = []
         self.stalled, self._goes_on, self._lock = threading.Event(), threading.Event(), threading.Lock()
         served = self
 
@@ -80,15 +85,16 @@ class ModelServer:
 
     def reply(self, asked: dict[str, Any]) -> bytes:
         request = received(asked)
-        said = self.say(request)
-        message = {"role": "assistant", "content": said}
-        usage = {
-            "prompt_tokens": sum(len(m.content) for m in request.messages),
-            "completion_tokens": len(said),
-        }
+        self.received.append(request)
+        reply = self.say(request)
+        fields = reply if isinstance(reply, dict) else {"content": reply}
+        message = {"role": "assistant", **fields}
+        finish = "tool_calls" if "tool_calls" in fields else "stop"
+        read = sum(len(m.content) for m in request.messages)
+        usage = {"prompt_tokens": read, "completion_tokens": len(message.get("content") or "")}
         return json.dumps({
             "id": "1", "object": "chat.completion", "created": 1, "model": asked["model"],
-            "choices": [{"index": 0, "finish_reason": "stop", "message": message}],
+            "choices": [{"index": 0, "finish_reason": finish, "message": message}],
             "usage": usage | {"total_tokens": sum(usage.values())},
         }).encode()  # fmt: skip
 

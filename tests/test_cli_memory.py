@@ -170,3 +170,10 @@ def test_conversations_that_cannot_be_read_are_named(ace: Ace, row: object, told
     done = ace("memory", "extract", "talk.jsonl", "--playbook", "new.db")
     assert done.code == 2 and told in done.err
     assert not Path("new.db").exists()
+
+
+def test_a_file_without_conversations_gives_no_proposals(ace: Ace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    Path("talk.jsonl").write_text("\n", encoding="utf-8")
+    done = ace("memory", "extract", "talk.jsonl", "--model", "openai/tiny", "--playbook", "new.db")
+    assert (done.code, done.out) == (0, "0 conversations: 0 of 0 proposals kept\n"), done.err

@@ -36,14 +36,14 @@ def test_nothing_in_nothing_out() -> None:
 
 
 def test_the_logging_of_the_process_is_left_alone() -> None:
-    module._wordllama.cache_clear()
+    module._load_wordllama.cache_clear()
     before = (list(logging.getLogger().handlers), logging.getLogger().level)
     connect_embedder()(["a"])
     assert (list(logging.getLogger().handlers), logging.getLogger().level) == before
 
 
 def test_weights_that_are_gone_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    module._wordllama.cache_clear()
+    module._load_wordllama.cache_clear()
     monkeypatch.setattr(module, "_WEIGHTS", "weights/none.safetensors")
     with pytest.raises(ModelUnavailable, match="wordllama is gone") as caught:
         connect_embedder()(["a"])

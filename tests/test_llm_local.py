@@ -23,7 +23,7 @@ class Guess(BaseModel):
 def cached(*names: str) -> str:
     pytest.importorskip("xllamacpp")
     for name in names:
-        if weights.cached(weights.find(name)):
+        if weights.find_verified(weights.find(name)):
             return f"local/{name}"
     pytest.skip(f"the cache holds no weights of {' or '.join(names)}")
 

@@ -17,7 +17,7 @@ from ace.errors import ModelNameError, WeightsError
 from ace.llm import connect, list_models, pull
 from ace.llm.local import weights
 from ace.llm.local.fetch import Wheel
-from ace.llm.local.weights import Weights, cached, ensure
+from ace.llm.local.weights import Weights, ensure, find_verified
 
 BYTES = random.Random(0).randbytes(3_000_000)
 NOWHERE = "http://127.0.0.1:9/model.gguf"
@@ -150,12 +150,12 @@ def test_a_verified_file_is_not_read_again_until_it_is_touched(
     digest, hashed = hashlib.file_digest, list[str]()
     monkeypatch.setattr(hashlib, "file_digest", lambda *args: hashed.append("again") or digest(*args))
     for _ in range(3):
-        assert cached(tiny()) == path
+        assert find_verified(tiny()) == path
     assert len(hashed) == 1
     path.write_bytes(BYTES[:-1] + b"x")
     with pytest.raises(WeightsError, match="deleted"):
-        cached(tiny())
-    assert not path.exists() and cached(tiny()) is None
+        find_verified(tiny())
+    assert not path.exists() and find_verified(tiny()) is None
 
 
 def test_a_file_of_ones_own_is_checked_but_never_deleted(

@@ -1,4 +1,4 @@
-"""`ace context show`: what a model would see for a question, and what it would not. Nothing is asked."""
+"""`ace context show`: what a model would see for a question, and what it would not. No model is called."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
@@ -56,38 +56,40 @@ def register(app: typer.Typer) -> None:
 
 @takes(ShowOptions)
 def show(options: ShowOptions) -> None:
-    """What goes into the context of a question, what is left out and why, and the tokens of each part."""
+    """Show the context of a question: its parts, their tokens, and what is left out and why."""
     from ace.llm import RoleModels
     from ace.loop.contexts import build_contexts
     from ace.task import load_task
 
     task = load_task(task_folder(options.task))
-    sample = _sample(task, options.sample)
+    sample = _find_sample(task, options.sample)
     with ExitStack() as stack:
-        store = stack.enter_context(_store(task, options.playbook))
-        team = RoleModels.of(_client(options.model, stack))
-        made = build_contexts(task, store, team, options.settings).assemble_for(
-            sample, store.checkout(options.version)
-        )
-    text = _prompt(made) if options.text else _table(made, task, sample)
-    emit(options.json, {"task": task.name, "sample": sample.id, **asdict(made)}, text)
+        store = stack.enter_context(_open_store(task, options.playbook))
+        team = RoleModels.of(_connect_to_count(options.model, stack))
+        context = build_contexts(task, store, team, options.settings)(sample, store.checkout(options.version))
+    if options.text:
+        text = f"=== system\n{context.system}\n\n=== user\n{context.user}"
+    else:
+        text = f"{task.name}, {sample.id}: {_describe_context(context)}"
+    emit(options.json, {"task": task.name, "sample": sample.id, **asdict(context)}, text)
 
 
-def _sample(task: Task, name: str) -> Sample:
-    known = {sample.id: sample for sample in (*task.train, *task.val, *task.test)}
-    if name not in known:
-        close = get_close_matches(name, known, n=3) or list(known)[:3]
+def _find_sample(task: Task, name: str) -> Sample:
+    """Return the sample with this id. Raises InputError with ids that come close."""
+    samples = {sample.id: sample for sample in (*task.train, *task.val, *task.test)}
+    if name not in samples:
+        close = get_close_matches(name, samples, n=3) or list(samples)[:3]
         raise InputError(f"Task {task.name} has no sample {name!r}.", hint=f"It has {', '.join(close)}, ...")
-    return known[name]
+    return samples[name]
 
 
 @contextmanager
-def _store(task: Task, given: Path | None) -> Iterator[Store]:
-    """The playbook file; an empty one, gone afterwards, where nothing was learned yet."""
+def _open_store(task: Task, file: Path | None) -> Iterator[Store]:
+    """Open the playbook file, or a temporary empty one where nothing was learned yet."""
     from ace.store import Store
 
-    path = given or Path(f"{task.name}.db")
-    if given or path.exists():
+    path = file or Path(f"{task.name}.db")
+    if file or path.exists():
         with Store.open(path, create=False, read_only=True) as store:
             yield store
         return
@@ -95,8 +97,8 @@ def _store(task: Task, given: Path | None) -> Iterator[Store]:
         yield store
 
 
-def _client(model: str | None, stack: ExitStack) -> Client:
-    """Something to count with."""
+def _connect_to_count(model: str | None, stack: ExitStack) -> Client:
+    """Connect the client whose tokens are counted. Nothing is asked, so no key and no weights are needed."""
     from ace.llm import ScriptedClient, connect
 
     if model is None:
@@ -106,40 +108,31 @@ def _client(model: str | None, stack: ExitStack) -> Client:
     return stack.enter_context(connect(model, api_key=_NO_KEY))
 
 
-def _prompt(made: Assembled) -> str:
-    return f"=== system\n{made.system}\n\n=== user\n{made.user}"
+def _describe_context(context: Assembled) -> str:
+    """Return the tokens of every part, what stands before the question, and what was left out."""
+    from ace.runs.run_text import aligned
 
-
-def _table(made: Assembled, task: Task, sample: Sample) -> str:
-    from ace.runs.run_text import align_columns
-
-    head = f"{task.name}, {sample.id}: {made.tokens} of {made.budget} tokens, counted by {_counter(made)}"
-    parts: list[list[Any]] = [[name, tokens, _note(made, name)] for name, tokens in made.tokens_by.items()]
-    blocks = [head, align_columns([[name, str(tokens), note] for name, tokens, note in parts], right=(1,))]
-    if made.items:
-        rows = [[item.label, str(item.tokens), item.source] for item in made.items]
-        blocks.append("Before the question:\n" + align_columns(rows, right=(1,)))
-    if made.left_out:
-        rows = [[left.source, left.reason] for left in made.left_out]
-        blocks.append("Left out:\n" + align_columns(rows))
+    counter = f"{context.counter} itself"
+    if context.counter == "estimate":
+        counter = "an estimate that is meant to be high"
+    blocks = [f"{context.tokens} of {context.budget} tokens, counted by {counter}"]
+    rows = [(name, str(tokens), _describe_part(context, name)) for name, tokens in context.tokens_by.items()]
+    blocks.append(aligned(rows, right=(1,)))
+    if context.items:
+        rows = [(item.label, str(item.tokens), item.source) for item in context.items]
+        blocks.append("Before the question:\n" + aligned(rows, right=(1,)))
+    if context.left_out:
+        blocks.append("Left out:\n" + aligned([(item.source, item.reason) for item in context.left_out]))
     return "\n\n".join(blocks)
 
 
-def _counter(made: Assembled) -> str:
-    return "an estimate that is meant to be high" if made.counter == "estimate" else f"{made.counter} itself"
+def _describe_part(context: Assembled, part: str) -> str:
+    """Say how many items a part has; of the playbook, how many bullets were chosen for the question."""
+    from ace.runs.run_text import counted
 
-
-def _bullets(made: Assembled) -> str:
-    """Those in the prefix, and those that were chosen for the question."""
-    from ace.runs.run_text import format_count
-
-    chosen = sum(item.source == "playbook" for item in made.items)
-    total = format_count(len(made.bullets) + chosen, "bullet")
-    return f"{total}: {len(made.bullets)} for every question, {chosen} for this one" if chosen else total
-
-
-def _note(made: Assembled, part: str) -> str:
-    if part == "playbook":
-        return _bullets(made)
-    found = sum(item.source == part for item in made.items)
-    return f"{found} items" if found else ""
+    items = sum(item.source == part for item in context.items)
+    if part != "playbook":
+        return f"{items} items" if items else ""
+    prefix = len(context.bullets)
+    total = counted(prefix + items, "bullet")
+    return f"{total}: {prefix} for every question, {items} for this one" if items else total

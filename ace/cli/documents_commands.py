@@ -17,7 +17,7 @@ from ace.errors import InputError
 
 if TYPE_CHECKING:
     from ace.llm import Embedder
-    from ace.retrieval.documents import DocumentIndex, IndexReport, Passage, SkippedFile
+    from ace.retrieval.documents import DocumentIndex, Found, IndexReport
 
 SUFFIX = ".documents.db"
 _SHOWN = 20  # skipped files; --json has all
@@ -27,7 +27,7 @@ IndexFile = Annotated[
     Path | None, typer.Option("--index", metavar="FILE", help=f"[default: the only {SUFFIX} file here]")
 ]
 EmbedderName = Annotated[
-    str | None, typer.Option(metavar="NAME", help="A litellm name, wordllama, or none for words alone.")
+    str | None, typer.Option(metavar="NAME", help='A litellm name, wordllama, or "none" for words alone.')
 ]
 
 
@@ -40,7 +40,9 @@ def register(app: typer.Typer) -> None:
 
 
 def index(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Of Markdown, text, HTML or PDF files.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="A folder of Markdown, text, HTML or PDF.")
+    ],
     into: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help=f"Made if missing.  [default: the folder's name + {SUFFIX}]"),
@@ -49,18 +51,19 @@ def index(
     api_base: ApiBase = None,
     json: Json = False,
 ) -> None:
-    """Bring an index up to date with a folder: only what changed is read again."""
-    from ace.retrieval.documents import DocumentIndex, list_documents
+    """Bring an index up to date with a folder. Only changed files are read again."""
+    from ace.retrieval.documents import DocumentIndex, documents
 
     file = into or Path(f"{folder.resolve().name or 'documents'}{SUFFIX}")
-    list_documents(folder)  # before a file is made for it
+    documents(folder)  # before a file is made for it
     try:
         with progress() as show:
             report = DocumentIndex.open(file).update(folder, _embedder(embedder, api_base), show)
     except KeyboardInterrupt as error:
-        kept = f"interrupted; what was indexed so far is in {file}."
-        raise Interrupted(kept, hint="Run the command again to go on.") from error
-    emit(json, {"index": str(file), "documents": report.documents, **asdict(report)}, _told(report, file))
+        message = f"interrupted; what was indexed so far is in {file}."
+        raise Interrupted(message, hint="Run the command again to go on.") from error
+    data = {"index": str(file), "documents": report.documents, **asdict(report)}
+    emit(json, data, _report_text(report, file))
 
 
 def search(
@@ -68,37 +71,46 @@ def search(
     index: IndexFile = None,
     most: Annotated[int, typer.Option("--most", metavar="N", min=1, help="Passages to show.")] = 5,
     embedder: Annotated[
-        str | None, typer.Option(metavar="NAME", help="none for words alone.  [default: the index's own]")
+        str | None, typer.Option(metavar="NAME", help='"none" for words alone.  [default: the index\'s own]')
     ] = None,
     api_base: ApiBase = None,
     json: Json = False,
 ) -> None:
-    """The passages that fit a question best, as an agent is given them."""
-    from ace.retrieval.documents import DocumentSearch
+    """Show the passages that fit a question best, as an agent is given them."""
+    from ace.retrieval.documents import Search
 
-    opened = _opened(index)
-    known = opened.embedder() or _WORDS_ONLY
-    name = embedder or known
-    if name not in (known, _WORDS_ONLY):
-        note(f"ace: the index has no vectors of {name}, only of {known}: passages are found by words.")
-    found = DocumentSearch(opened, _embedder(name, api_base))(query, most)
-    text = "\n\n".join(_passage(each) for each in found) or "Nothing in the index fits."
-    emit(json, {"query": query, "embedder": name, "found": [_row(each) for each in found]}, text)
+    source = _open_index(index)
+    own = source.embedder() or _WORDS_ONLY
+    name = embedder or own
+    if name not in (own, _WORDS_ONLY):
+        note(f"ace: the index has no vectors of {name}, only of {own}: passages are found by words.")
+    passages = Search(source, _embedder(name, api_base))(query, most)
+    text = "\n\n".join(_passage_text(passage) for passage in passages) or "Nothing in the index fits."
+    rows = [_passage_json(passage) for passage in passages]
+    emit(json, {"query": query, "embedder": name, "found": rows}, text)
 
 
 def list_(index: IndexFile = None, json: Json = False) -> None:
-    """The documents in an index, with their passages."""
-    from ace.runs.run_text import align_columns, format_count
+    """List the documents in an index, with their passages."""
+    from ace.runs.run_text import aligned, counted
 
-    opened = _opened(index)
-    found, embedder, file = opened.documents(), opened.embedder(), opened.path
-    rows = [(each.path, f"{each.bytes:,} bytes", format_count(each.chunks, "passage")) for each in found]
-    total = format_count(sum(each.chunks for each in found), "passage")
-    missing = sum(each.chunks - each.vectors for each in found)
-    lack = f"; {format_count(missing, 'passage')} without a vector" if missing else ""
-    last = f"{format_count(len(found), 'document')} with {total}; embedder: {embedder or 'none'}{lack}."
-    data = {"index": str(file), "embedder": embedder, "documents": [asdict(each) for each in found]}
-    emit(json, data, "\n".join(filter(None, [align_columns(rows, right=(1, 2)) if rows else "", last])))
+    source = _open_index(index)
+    documents, embedder = source.documents(), source.embedder()
+    rows, chunks, missing = list[tuple[str, ...]](), 0, 0
+    for item in documents:
+        rows.append((item.path, f"{item.bytes:,} bytes", counted(item.chunks, "passage")))
+        chunks += item.chunks
+        missing += item.chunks - item.vectors
+    lack = f"; {counted(missing, 'passage')} without a vector" if missing else ""
+    total = f"{counted(len(documents), 'document')} with {counted(chunks, 'passage')}"
+    lines = [aligned(rows, right=(1, 2))] if rows else []
+    lines.append(f"{total}; embedder: {embedder or 'none'}{lack}.")
+    data = {
+        "index": str(source.path),
+        "embedder": embedder,
+        "documents": [asdict(item) for item in documents],
+    }
+    emit(json, data, "\n".join(lines))
 
 
 def _embedder(name: str | None, api_base: str | None) -> Embedder | None:
@@ -112,52 +124,57 @@ def _embedder(name: str | None, api_base: str | None) -> Embedder | None:
     return connect_embedder(name, api_base=api_base)
 
 
-def _opened(given: Path | None) -> DocumentIndex:
+def _open_index(file: Path | None) -> DocumentIndex:
+    """Open the index that was named, or the only one in this folder. Raises InputError where none is."""
     from ace.retrieval.documents import DocumentIndex
 
-    found = sorted(Path().glob(f"*{SUFFIX}"))
-    if given is None and len(found) != 1:
-        names = ", ".join(map(str, found)) or "none"
+    files = [file] if file else sorted(Path().glob(f"*{SUFFIX}"))
+    if len(files) != 1:
+        names = ", ".join(map(str, files)) or "none"
         hint = "Give one with --index; `ace documents index FOLDER` makes one."
         raise InputError(f"Which index? The {SUFFIX} files here are: {names}.", hint=hint)
-    return DocumentIndex.open(given or found[0], create=False)
+    return DocumentIndex.open(files[0], create=False)
 
 
-def _told(report: IndexReport, file: Path) -> str:
-    from ace.runs.run_text import format_count
+def _report_text(report: IndexReport, file: Path) -> str:
+    """Say how large the index is, what changed, and which files were left out: most by reason alone."""
+    from ace.runs.run_text import counted
 
-    news = {"new": report.added, "changed": report.changed, "gone": report.removed}
-    parts = [f"{len(paths)} {word}" for word, paths in news.items() if paths]
-    parts += [f"{report.unchanged} as before"] if report.unchanged else []
-    size = f"{format_count(report.documents, 'document')} with {format_count(report.chunks, 'passage')} in {file}"
+    changes = {
+        "new": len(report.added),
+        "changed": len(report.changed),
+        "gone": len(report.removed),
+        "as before": report.unchanged,
+    }
+    parts = [f"{count} {word}" for word, count in changes.items() if count]
+    size = f"{counted(report.documents, 'document')} with {counted(report.chunks, 'passage')} in {file}"
     lines = [f"{size} ({', '.join(parts)})." if parts else f"{size}."]
     if report.skipped:
         lines.append(f"Not indexed ({len(report.skipped)}):")
-        lines += _skipped(report.skipped)
+    for item in report.skipped[:_SHOWN]:
+        lines.append(f"  {item.path}: {item.reason}")
+    rest = Counter(item.reason for item in report.skipped[_SHOWN:])
+    for reason, count in rest.most_common():
+        lines.append(f"  and {count} more: {reason}")
     return "\n".join(lines)
 
 
-def _skipped(skipped: tuple[SkippedFile, ...]) -> list[str]:
-    """The first of them by name, the rest by reason."""
-    lines = [f"  {each.path}: {each.reason}" for each in skipped[:_SHOWN]]
-    rest = Counter(each.reason for each in skipped[_SHOWN:])
-    return lines + [f"  and {count} more: {reason}" for reason, count in rest.most_common()]
-
-
-def _passage(found: Passage) -> str:
-    ranks = {"words": found.by_words, "meaning": found.by_meaning}
+def _passage_text(passage: Found) -> str:
+    ranks = {"words": passage.by_words, "meaning": passage.by_meaning}
     places = ", ".join(f"{name} {place}" for name, place in ranks.items() if place)
-    heading = f"\n  {found.chunk.heading}" if found.chunk.heading else ""
-    text = "\n".join(f"  {line}" for line in found.chunk.text.splitlines())
-    return f"{found.citation}  ({places}){heading}\n{text}"
+    lines = [f"{passage.citation}  ({places})"]
+    if passage.chunk.heading:
+        lines.append(f"  {passage.chunk.heading}")
+    lines += [f"  {line}" for line in passage.chunk.text.splitlines()]
+    return "\n".join(lines)
 
 
-def _row(found: Passage) -> dict[str, Any]:
+def _passage_json(passage: Found) -> dict[str, Any]:
     return {
-        "citation": found.citation,
-        "document": found.document,
-        **asdict(found.chunk),
-        "score": found.score,
-        "by_words": found.by_words,
-        "by_meaning": found.by_meaning,
+        "citation": passage.citation,
+        "document": passage.document,
+        **asdict(passage.chunk),
+        "score": passage.score,
+        "by_words": passage.by_words,
+        "by_meaning": passage.by_meaning,
     }

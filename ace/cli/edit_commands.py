@@ -1,18 +1,18 @@
 """`ace playbook add | edit | remove | pin | unpin | quarantine | promote | move`: a playbook edited by hand.
 
-Each command is one version, by a person. What is so already makes none.
+Each command makes one version, with a person as its author, or none where there is nothing to change.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ace.cli.bullet_commands import describe, named
+from ace.cli.bullet_commands import describe, find_bullet
 from ace.cli.options import BranchName, Json, PlaybookFile, playbook_file
 from ace.cli.output import emit
 from ace.errors import InputError
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from ace.playbook.model import Bullet, Delta, Operation, Playbook
     from ace.store import Store
 
-    Decision = tuple[Operation | None, str]
-    """What to do, and what to say where there is nothing to do."""
+    Decide = Callable[[Bullet], Operation | str]
+    """Return what to do with a bullet, or say why there is nothing to do."""
 
 AUTHOR = "person"
 SECTION = "General"
@@ -30,30 +30,51 @@ SECTION = "General"
 Text = Annotated[str, typer.Argument(metavar="TEXT", help="What it says.")]
 OneBullet = Annotated[str, typer.Argument(metavar="BULLET", help="An id, its beginning, or an alias.")]
 Bullets = Annotated[list[str], typer.Argument(metavar="BULLET", help="Ids, their beginnings, or aliases.")]
-Reason = Annotated[str, typer.Option(metavar="TEXT", help="Kept with the version.")]
+Reason = Annotated[str, typer.Option(metavar="TEXT", help="Recorded with the version.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Hold what every edit takes: why it is made, where, and how its result is printed."""
+
+    reason: str
+    branch: str
+    playbook: Path | None
+    json: bool
+
+    def open_store(self, *, create: bool = False) -> Store:
+        """Open the playbook file for writing on the branch."""
+        from ace.store import Store
+
+        return Store.open(playbook_file(self.playbook), create=create, branch=self.branch)
 
 
 def add(
     text: Text,
-    section: Annotated[str, typer.Option(metavar="NAME", help="A new one is made.")] = SECTION,
+    section: Annotated[str, typer.Option(metavar="NAME", help="Its section; made if missing.")] = SECTION,
     reason: Reason = "added by hand",
     branch: BranchName = "main",
     playbook: PlaybookFile = None,
     json: Json = False,
 ) -> None:
     """Write a bullet of your own. It is used at once."""
-    from ace.playbook.arrange import derive_fresh_id
-    from ace.playbook.model import Add
+    from ace.playbook.arrange import fresh_id
+    from ace.playbook.model import Add, Status
 
-    text, section = _usable(text, section), section.strip()
-    with _editing(playbook, branch, create=True) as store:
+    change = Edit(reason, branch, playbook, json)
+    section = section.strip()
+    text = _check_text(text, section)
+    with change.open_store(create=True) as store:
         value = store.checkout()
-        if twin := _saying(value, text):
-            waits = f" It waits in quarantine: `ace playbook promote {twin.id}`." if _waits(twin) else ""
-            _close(store, value, (), [f"{twin.id} says that already.{waits}"], reason, json)
+        twin = _find_text(value, text)
+        if twin is None:
+            operation = Add(fresh_id(section, text, set(value.bullets)), section, text)
+            _commit(change, store, value, (operation,), _note_new_section(value, section))
             return
-        made = Add(derive_fresh_id(section, text, set(value.bullets)), section, text)
-        _close(store, value, (made,), _new_section(value, section), reason, json)
+        note = f"{twin.id} says that already."
+        if twin.status is Status.QUARANTINED:
+            note = f"{note} It waits in quarantine: `ace playbook promote {twin.id}`."
+        _commit(change, store, value, (), [note])
 
 
 def edit(
@@ -64,21 +85,22 @@ def edit(
     playbook: PlaybookFile = None,
     json: Json = False,
 ) -> None:
-    """Put a bullet differently. Its votes, its place and the episodes it cites stay."""
+    """Reword a bullet. Its votes, its place and the episodes that it cites stay."""
     from ace.playbook.model import Revise
 
-    text = _usable(text)
-    with _editing(playbook, branch) as store:
+    change = Edit(reason, branch, playbook, json)
+    text = _check_text(text)
+    with change.open_store() as store:
         value = store.checkout()
-        old = _live(named(store, value.bullets, bullet))
-        twin = _saying(value, text)
+        old = _require_live(find_bullet(store, value.bullets, bullet))
+        twin = _find_text(value, text)
         if twin and twin.id != old.id:
             hint = f"`ace playbook remove {old.id}` if one of them is enough."
             raise InputError(f"{twin.id} says that already.", hint=hint)
         if old.content == text:
-            _close(store, value, (), [f"{old.id} says that already."], reason, json)
+            _commit(change, store, value, (), [f"{old.id} says that already."])
         else:
-            _close(store, value, (Revise(old.id, text),), [], reason, json)
+            _commit(change, store, value, (Revise(old.id, text),), [])
 
 
 def remove(
@@ -88,13 +110,13 @@ def remove(
     playbook: PlaybookFile = None,
     json: Json = False,
 ) -> None:
-    """Take bullets out. They stay in the history; `ace playbook promote` brings them back."""
+    """Remove bullets. They stay in the history; `ace playbook promote` brings them back."""
     from ace.playbook.model import Remove
 
-    def decide(old: Bullet) -> Decision:
-        return (Remove(old.id) if old.live else None), "was removed already"
+    def decide(bullet: Bullet) -> Operation | str:
+        return Remove(bullet.id) if bullet.live else "was removed already"
 
-    _each(bullets, decide, reason, branch, playbook, json)
+    _edit_each(Edit(reason, branch, playbook, json), bullets, decide)
 
 
 def pin(
@@ -104,13 +126,13 @@ def pin(
     playbook: PlaybookFile = None,
     json: Json = False,
 ) -> None:
-    """Keep bullets in the context when there is not room for all."""
+    """Keep bullets in the context even when there is not room for all."""
     from ace.playbook.model import Pin
 
-    def decide(old: Bullet) -> Decision:
-        return (None if _live(old).pinned else Pin(old.id)), "is pinned already"
+    def decide(bullet: Bullet) -> Operation | str:
+        return "is pinned already" if _require_live(bullet).pinned else Pin(bullet.id)
 
-    _each(bullets, decide, reason, branch, playbook, json)
+    _edit_each(Edit(reason, branch, playbook, json), bullets, decide)
 
 
 def unpin(
@@ -123,10 +145,10 @@ def unpin(
     """Let bullets be left out again when there is not room for all."""
     from ace.playbook.model import Pin
 
-    def decide(old: Bullet) -> Decision:
-        return (Pin(old.id, pinned=False) if _live(old).pinned else None), "is not pinned"
+    def decide(bullet: Bullet) -> Operation | str:
+        return Pin(bullet.id, pinned=False) if _require_live(bullet).pinned else "is not pinned"
 
-    _each(bullets, decide, reason, branch, playbook, json)
+    _edit_each(Edit(reason, branch, playbook, json), bullets, decide)
 
 
 def quarantine(
@@ -136,29 +158,21 @@ def quarantine(
     playbook: PlaybookFile = None,
     json: Json = False,
 ) -> None:
-    """Keep bullets without using them, until something proves them."""
-    from ace.playbook.model import Quarantine
+    """Keep bullets without using them until something proves them."""
+    from ace.playbook.model import Quarantine, Status
 
-    def decide(old: Bullet) -> Decision:
-        return (None if _waits(_live(old)) else Quarantine(old.id)), "is in quarantine already"
+    def decide(bullet: Bullet) -> Operation | str:
+        if _require_live(bullet).status is Status.QUARANTINED:
+            return "is in quarantine already"
+        return Quarantine(bullet.id)
 
-    _each(bullets, decide, reason, branch, playbook, json)
-
-
-def _vouched(bullet: Bullet, anyway: bool) -> None:
-    """What reads as an attempt to give instructions is let in by somebody who has read it, knowingly."""
-    from ace.safety.injection import find_suspicion
-
-    why = find_suspicion(bullet.content) or find_suspicion(bullet.section)
-    if why and not anyway:
-        hint = "Read it. If it says what you want every attempt to be told, add --anyway."
-        raise InputError(f"{bullet.id} is suspicious: {why}.\n  {bullet.content}", hint=hint)
+    _edit_each(Edit(reason, branch, playbook, json), bullets, decide)
 
 
 def promote(
     bullets: Bullets,
     anyway: Annotated[
-        bool, typer.Option("--anyway", help="Although it reads as an attempt to give instructions.")
+        bool, typer.Option("--anyway", help="Even if it reads as an attempt to give instructions.")
     ] = False,
     reason: Reason = "promoted by hand",
     branch: BranchName = "main",
@@ -167,17 +181,21 @@ def promote(
 ) -> None:
     """Put bullets to use that are in quarantine or were removed: you vouch for them."""
     from ace.playbook.model import Promote, Status
+    from ace.safety.injection import suspicion
 
-    def decide(old: Bullet) -> Decision:
-        _vouched(old, anyway)
-        return (None if old.status is Status.ACTIVE else Promote(old.id)), "is in use already"
+    def decide(bullet: Bullet) -> Operation | str:
+        why = suspicion(bullet.content) or suspicion(bullet.section)
+        if why and not anyway:
+            hint = "Read it. If it says what you want every attempt to be told, add --anyway."
+            raise InputError(f"{bullet.id} is suspicious: {why}.\n  {bullet.content}", hint=hint)
+        return "is in use already" if bullet.status is Status.ACTIVE else Promote(bullet.id)
 
-    _each(bullets, decide, reason, branch, playbook, json)
+    _edit_each(Edit(reason, branch, playbook, json), bullets, decide)
 
 
 def move(
     bullets: Bullets,
-    section: Annotated[str, typer.Option(metavar="NAME", help="Where to. A new one is made.")],
+    section: Annotated[str, typer.Option(metavar="NAME", help="Where to; made if missing.")],
     reason: Reason = "moved by hand",
     branch: BranchName = "main",
     playbook: PlaybookFile = None,
@@ -188,99 +206,93 @@ def move(
 
     section = section.strip()
 
-    def decide(old: Bullet) -> Decision:
-        there = _live(old).section == section
-        return (None if there else Move(old.id, section)), f"is in {section} already"
+    def decide(bullet: Bullet) -> Operation | str:
+        if _require_live(bullet).section == section:
+            return f"is in {section} already"
+        return Move(bullet.id, section)
 
-    _each(bullets, decide, reason, branch, playbook, json, section)
+    _edit_each(Edit(reason, branch, playbook, json), bullets, decide, section=section)
 
 
 COMMANDS = (add, edit, remove, pin, unpin, quarantine, promote, move)
 
 
-def _each(
-    names: Iterable[str],
-    decide: Callable[[Bullet], Decision],
-    reason: str,
-    branch: str,
-    playbook: Path | None,
-    json: bool,
-    section: str = "",
-) -> None:
-    """One version for all of them. A name that nobody can tell stops it before anything is done."""
-    with _editing(playbook, branch) as store:
+def _edit_each(edit: Edit, names: Iterable[str], decide: Decide, *, section: str = "") -> None:
+    """Edit all the bullets in one version. An unknown or ambiguous name stops it before anything is done."""
+    with edit.open_store() as store:
         value = store.checkout()
-        chosen = {bullet.id: bullet for bullet in (named(store, value.bullets, name) for name in names)}
-        decided = [(bullet, *decide(bullet)) for bullet in chosen.values()]
-        delta = tuple(operation for _, operation, _ in decided if operation)
-        told = [f"{bullet.id} {words}." for bullet, operation, words in decided if not operation]
-        told += _new_section(value, section) if section and delta else []
-        _close(store, value, delta, told, reason, json)
+        bullets = {}
+        for name in names:
+            bullet = find_bullet(store, value.bullets, name)
+            bullets[bullet.id] = bullet
+        delta: list[Operation] = []
+        notes: list[str] = []
+        for bullet in bullets.values():
+            decision = decide(bullet)
+            if isinstance(decision, str):
+                notes.append(f"{bullet.id} {decision}.")
+            else:
+                delta.append(decision)
+        if section and delta:
+            notes += _note_new_section(value, section)
+        _commit(edit, store, value, tuple(delta), notes)
 
 
-def _close(store: Store, value: Playbook, delta: Delta, told: list[str], reason: str, json: bool) -> None:
-    """Commit what there is to do, and say what was done. `value` is the playbook that it was decided on."""
+def _commit(edit: Edit, store: Store, value: Playbook, delta: Delta, notes: list[str]) -> None:
+    """Commit what there is to do, and print what was done. `value` is the playbook that it was decided on."""
     from ace.playbook.delta import apply
-    from ace.runs.run_text import format_count
+    from ace.runs.run_text import counted
 
-    _, refused = apply(value, delta)
-    if refused:
-        raise InputError(f"That cannot be done: {refused[0].reason}.")
-    if delta:  # without a look at the head before: what came in between is found to conflict
-        commit = store.commit(delta, author=AUTHOR, reason=reason)
+    _, rejections = apply(value, delta)
+    if rejections:
+        raise InputError(f"That cannot be done: {rejections[0].reason}.")
+    lines = [*map(describe, delta), *notes]
+    if delta:  # the head is not read before, so that what came in between is found to conflict
+        commit = store.commit(delta, author=AUTHOR, reason=edit.reason)
         value, version = commit.playbook, commit.version
+        lines.insert(0, f"version {version.number} of {version.branch}: {counted(len(value), 'bullet')}")
     else:
         version = store.head()
-    lines = [*map(describe, delta), *told]
-    if delta:
-        lines.insert(0, f"version {version.number} of {version.branch}: {format_count(len(value), 'bullet')}")
-    else:
         lines.append(f"Nothing to do: {store.branch_name} stays at version {version.number}.")
     data = {
         "version": asdict(version),
         "bullets": len(value),
         "operations": [asdict(operation) for operation in delta],
-        "notes": told,
+        "notes": notes,
     }
-    emit(json, data, "\n".join(lines))
+    emit(edit.json, data, "\n".join(lines))
 
 
-def _editing(playbook: Path | None, branch: str, *, create: bool = False) -> Store:
-    from ace.store import Store
-
-    return Store.open(playbook_file(playbook), create=create, branch=branch)
-
-
-def _usable(text: str, section: str = SECTION) -> str:
-    """The text as it will be kept, checked before a file is made for it."""
-    from ace.playbook.delta import find_flaw
+def _check_text(text: str, section: str = SECTION) -> str:
+    """Return the text as it will be kept. Raises InputError before a file is made for it."""
+    from ace.playbook.delta import flaw
     from ace.playbook.model import Bullet, bullet_id
 
     text = text.strip()
-    if reason := find_flaw(Bullet(bullet_id("", ""), section.strip(), text)):
+    reason = flaw(Bullet(bullet_id("", ""), section, text))
+    if reason:
         raise InputError(f"That cannot be a bullet: {reason}.")
     return text
 
 
-def _live(bullet: Bullet) -> Bullet:
+def _require_live(bullet: Bullet) -> Bullet:
+    """Return the bullet. Raises InputError where it was removed."""
     if not bullet.live:
         hint = f"`ace playbook promote {bullet.id}` brings it back."
         raise InputError(f"{bullet.id} was removed.", hint=hint)
     return bullet
 
 
-def _waits(bullet: Bullet) -> bool:
-    from ace.playbook.model import Status
-
-    return bullet.status is Status.QUARANTINED
-
-
-def _saying(playbook: Playbook, text: str) -> Bullet | None:
-    return next((bullet for bullet in playbook if bullet.content == text), None)
+def _find_text(playbook: Playbook, text: str) -> Bullet | None:
+    for bullet in playbook:
+        if bullet.content == text:
+            return bullet
+    return None
 
 
-def _new_section(playbook: Playbook, section: str) -> list[str]:
-    """A slip of the hand makes a section too. The first can be confused with none."""
-    known = [each.name for each in playbook.sections]
-    new = bool(known) and section not in known
-    return [f"{section} is a new section; the others are {', '.join(known)}."] if new else []
+def _note_new_section(playbook: Playbook, section: str) -> list[str]:
+    """Tell of a section that is new, which may be a typing error; the first cannot be one."""
+    names = [known.name for known in playbook.sections]
+    if not names or section in names:
+        return []
+    return [f"{section} is a new section; the others are {', '.join(names)}."]

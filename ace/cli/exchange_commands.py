@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -17,7 +17,7 @@ from ace.errors import InputError
 if TYPE_CHECKING:
     from ace.playbook.exchange import Plan
     from ace.playbook.formats import Finding, Format, Reading, Write
-    from ace.store import Commit
+    from ace.store import Commit, Store
 
 AUTHOR = "person"
 Writable = Literal["auto", "markdown", "json", "jsonl", "ace", "appworld", "kayba", "instructions"]
@@ -36,26 +36,28 @@ def export(
     json: Json = False,
 ) -> None:
     """Write a playbook as text that can be reviewed, committed and imported."""
-    from ace.playbook.exchange import choose_names, list_losses, select_writable
-    from ace.runs.run_text import format_count
+    from ace.playbook.exchange import fitting, losses, names
+    from ace.runs.run_text import counted
     from ace.store import Store
 
-    chosen, write = _to_write(file, form)
+    chosen, write = _find_format(file, form)
     path = playbook_file(playbook)
     with Store.open(path, create=False, read_only=True) as store:
         value, aliases = store.checkout(version), store.aliases()
-    kept, lost = select_writable(value, chosen), list_losses(value, chosen)
-    text = write(kept, choose_names(kept, aliases))
-    data: dict[str, Any] = {"format": chosen.name, "bullets": len(kept), "not_held": lost}
-    held = [f"not held: {', '.join(lost)}"] if lost else []
+    part, lost = fitting(value, chosen), losses(value, chosen)
+    text = write(part, names(part, aliases))
+    data: dict[str, Any] = {"format": chosen.name, "bullets": len(part), "not_held": lost}
+    notes = [f"not held: {', '.join(lost)}"] if lost else []
     if file is None:
-        if held and not json:
-            note(held[0])
+        if notes and not json:
+            note(notes[0])
         emit(json, {**data, "text": text}, text.removesuffix("\n"))
         return
-    write_text(file, _updated(file, text, path.stem) if chosen.name == "instructions" else text)
-    size = f"{format_count(len(kept), 'bullet')} written to {file}"
-    emit(json, {"file": str(file), **data}, "\n".join([size, *held]))
+    if chosen.name == "instructions":
+        text = _update_instructions(file, text, path.stem)
+    write_text(file, text)
+    size = f"{counted(len(part), 'bullet')} written to {file}"
+    emit(json, {"file": str(file), **data}, "\n".join([size, *notes]))
 
 
 def import_(
@@ -63,7 +65,7 @@ def import_(
     form: Annotated[Readable, typer.Option("--format", help="auto: by what is in the file.")] = "auto",
     replace: Annotated[bool, typer.Option("--replace", help="Also remove bullets the file lacks.")] = False,
     quarantine: Annotated[
-        bool, typer.Option("--quarantine", help="Keep what it brings out of the context until it is proven.")
+        bool, typer.Option("--quarantine", help="Keep what is new out of the context until it is proven.")
     ] = False,
     pins: Annotated[
         bool, typer.Option("--pins", help="Pin new bullets that the file says are pinned.")
@@ -73,129 +75,188 @@ def import_(
     ] = False,
     source: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Whose ids the file has.  [default: the file's name]"),
+        typer.Option(metavar="NAME", help="What the file's ids belong to.  [default: the file's name]"),
     ] = None,
     branch: BranchName = "main",
     playbook: PlaybookFile = None,
     json: Json = False,
 ) -> None:
-    """Add the bullets of a file to a playbook; a bullet that is there already is brought in line with it.
+    """Add the bullets of a file to a playbook; update those that came from it before.
 
     What reads as an attempt to give instructions waits in quarantine, whatever the file says of it.
     """
-    from ace.playbook.exchange import plan_import
-    from ace.playbook.formats import detect_format, find_format
-    from ace.playbook.model import Add
-    from ace.safety.injection import find_suspicion
+    from ace.playbook.exchange import plan
+    from ace.safety.injection import suspicion
     from ace.store import Store
 
     text = read_text(file).removeprefix("\ufeff")
-    chosen = detect_format(text, file=str(file)) if form == "auto" else find_format(form)
-    first = chosen.read(text, str(file), None)  # what does not read must not leave an empty playbook behind
-    if first.unread and (strict or replace):
-        lines = "\n".join(_lines(file, "not read", first.unread))
-        hint = "Mend these lines, or import without --strict and --replace."
-        raise InputError(f"{file} holds lines that cannot be read:\n{lines}\n", hint=hint)
+    chosen = _find_reader(file, text, form, refuse_unread=strict or replace)
     origin = file.name if source is None else source
     with Store.open(playbook_file(playbook), branch=branch) as store:
-        before, known = store.checkout(), store.aliases()
+        before, aliases = store.checkout(), store.aliases()
         reading = chosen.read(text, str(file), before)
-        told = store.bullet_texts({alias.bullet for alias in known if alias.source == origin})
-        made = plan_import(
+        changes = plan(
             reading,
             before,
             source=origin,
-            aliases=known,
-            told=told,
+            aliases=aliases,
+            told=store.bullet_texts({alias.bullet for alias in aliases if alias.source == origin}),
             removing=replace,
             quarantine=quarantine,
             pins=pins,
-            suspicion=find_suspicion,
+            suspicion=suspicion,
         )
-        cited = {name for op in made.delta if isinstance(op, Add) for name in op.provenance}
-        unknown = len(cited) - len(store.episodes(ids=sorted(cited))) if cited else 0
+        unknown = _count_unknown_episodes(store, changes)
         reason = f"import of {file.name}"
-        commit = store.commit(made.delta, author=AUTHOR, reason=reason, aliases=made.aliases)
-    _report(file, chosen, reading, made, commit, unknown, json)
+        commit = store.commit(changes.delta, author=AUTHOR, reason=reason, aliases=changes.aliases)
+    result = Imported(
+        file=file,
+        form=chosen,
+        reading=reading,
+        changes=changes,
+        commit=commit,
+        unknown_episodes=unknown,
+    )
+    emit(json, result.to_json(), result.to_text())
 
 
-def _to_write(file: Path | None, form: Writable) -> tuple[Format, Write]:
-    from ace.playbook.formats import find_format, find_format_by_file
+def _find_reader(file: Path, text: str, form: Readable, *, refuse_unread: bool) -> Format:
+    """Return the format of a text, tried on it before an empty playbook is made for it.
 
-    named = form if form != "auto" else "" if file else "markdown"
-    chosen = find_format(named) if named else find_format_by_file(str(file))
+    Raises FormatError for a text that does not parse, InputError for unread lines that are not allowed.
+    """
+    from ace.playbook.formats import by_name, detected
+
+    chosen = detected(text, file=str(file)) if form == "auto" else by_name(form)
+    unread = chosen.read(text, str(file), None).unread
+    if unread and refuse_unread:
+        lines = "\n".join(_list_findings(file, "not read", unread))
+        hint = "Mend these lines, or import without --strict and --replace."
+        raise InputError(f"{file} holds lines that cannot be read:\n{lines}\n", hint=hint)
+    return chosen
+
+
+def _find_format(file: Path | None, form: Writable) -> tuple[Format, Write]:
+    """Return the format to write, and its function. Raises InputError for one that is only read."""
+    from ace.playbook.formats import by_file, by_name
+
+    if form != "auto":
+        chosen = by_name(form)
+    elif file:
+        chosen = by_file(str(file))
+    else:
+        chosen = by_name("markdown")
     if chosen.write is None:
         raise InputError(f"{chosen.name} can only be imported.")
     return chosen, chosen.write
 
 
-def _updated(file: Path, block: str, title: str) -> str:
-    """A file of instructions with the block in it. What it cannot place without a guess, it refuses."""
+def _update_instructions(file: Path, block: str, title: str) -> str:
+    """Return a file of instructions with the block in it. Raises an error where its place is not clear."""
     from ace.playbook.formats.instructions import new_file, update
 
-    if text := read_text(file) if file.exists() else "":
+    text = read_text(file) if file.exists() else ""
+    if text:
         return update(text, block, file=str(file))
     return new_file(str(file), title) + block
 
 
-def _report(
-    file: Path, form: Format, reading: Reading, made: Plan, commit: Commit, unknown: int, as_json: bool
-) -> None:
-    """Everything that a person would otherwise have to find out by comparing."""
-    from ace.playbook.delta import touched_ids
-    from ace.runs.run_text import format_count
+def _count_unknown_episodes(store: Store, changes: Plan) -> int:
+    """Count the episodes that new bullets cite and this playbook does not hold."""
+    from ace.playbook.model import Add
 
-    refused = [f"{r.operation.op} {touched_ids(r.operation)[0]}: {r.reason}" for r in commit.rejections]
-    size = f"{format_count(len(commit.playbook), 'bullet')}, {format_count(len(made.delta), 'operation')}"
-    lines = [f"{file} is {form.name}: {form.about}", f"version {commit.version.number}: {size}"]
-    lines += [f"{format_count(made.known, 'bullet')} here already"] if made.known else []
-    lines += [f"{format_count(made.gone, 'bullet')} removed here before: left removed"] if made.gone else []
-    if twins := made.duplicates:
-        lines.append(f"{format_count(len(twins), 'exact duplicate')}: each kept once, its votes added")
-        lines += [f"  {file}:{twin.line}: {twin.alias} is {twin.first or twin.bullet}" for twin in twins]
-    lines += _distrusted(made, unknown)
-    lines += [f"not held: {', '.join(reading.lost)}"] if reading.lost else []
-    lines += [*_lines(file, "note", made.notes), *_lines(file, "not read", reading.unread)]
-    lines += [f"not applied: {each}" for each in refused]
-    data = {
-        "file": str(file),
-        "format": form.name,
-        "version": asdict(commit.version),
-        "bullets": len(commit.playbook),
-        "operations": len(made.delta),
-        "known": made.known,
-        "gone": made.gone,
-        "duplicates": [asdict(each) for each in made.duplicates],
-        "held": [{"bullet": name, "why": why} for name, why in made.held],
-        "unpinned": made.unpinned,
-        "unknown_episodes": unknown,
-        "not_held": reading.lost,
-        "notes": [asdict(each) for each in made.notes],
-        "unread": [asdict(each) for each in reading.unread],
-        "rejected": refused,
-    }
-    emit(as_json, data, "\n".join(lines))
+    cited = set[str]()
+    for operation in changes.delta:
+        if isinstance(operation, Add):
+            cited.update(operation.provenance)
+    return len(cited) - len(store.episodes(ids=sorted(cited))) if cited else 0
 
 
-def _distrusted(made: Plan, unknown: int) -> list[str]:
-    """What the file says of itself and nobody here can confirm."""
-    from ace.runs.run_text import format_count
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """Hold what an import did: everything that a person would otherwise have to find out by comparing."""
 
-    held = made.held
-    lines = (
-        [f"{format_count(len(held), 'bullet')} suspicious: in quarantine until `ace playbook promote`"]
-        if held
-        else []
-    )
-    lines += [f"  {name}: {why}" for name, why in held]
-    lines += (
-        [f"{format_count(made.unpinned, 'new bullet')} not pinned; --pins takes over pins"]
-        if made.unpinned
-        else []
-    )
-    lines += [f"{format_count(unknown, 'episode')} cited that this playbook does not hold"] if unknown else []
-    return lines
+    file: Path
+    form: Format
+    reading: Reading
+    changes: Plan
+    commit: Commit
+    unknown_episodes: int
+
+    def to_text(self) -> str:
+        """Return it for a person, one finding a line."""
+        from ace.runs.run_text import counted
+
+        changes, file = self.changes, self.file
+        size = f"{counted(len(self.commit.playbook), 'bullet')}, {counted(len(changes.delta), 'operation')}"
+        lines = [
+            f"{file} is {self.form.name}: {self.form.about}",
+            f"version {self.commit.version.number}: {size}",
+        ]
+        if changes.known:
+            lines.append(f"{counted(changes.known, 'bullet')} here already")
+        if changes.gone:
+            lines.append(f"{counted(changes.gone, 'bullet')} removed here before: left removed")
+        if changes.duplicates:
+            count = counted(len(changes.duplicates), "exact duplicate")
+            lines.append(f"{count}: each kept once, its votes added")
+        for twin in changes.duplicates:
+            lines.append(f"  {file}:{twin.line}: {twin.alias} is {twin.first or twin.bullet}")
+        lines += self._list_distrusted()
+        if self.reading.lost:
+            lines.append(f"not held: {', '.join(self.reading.lost)}")
+        lines += _list_findings(file, "note", changes.notes)
+        lines += _list_findings(file, "not read", self.reading.unread)
+        lines += [f"not applied: {text}" for text in self._list_rejections()]
+        return "\n".join(lines)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it for a program."""
+        changes = self.changes
+        return {
+            "file": str(self.file),
+            "format": self.form.name,
+            "version": asdict(self.commit.version),
+            "bullets": len(self.commit.playbook),
+            "operations": len(changes.delta),
+            "known": changes.known,
+            "gone": changes.gone,
+            "duplicates": [asdict(twin) for twin in changes.duplicates],
+            "held": [{"bullet": name, "why": why} for name, why in changes.held],
+            "unpinned": changes.unpinned,
+            "unknown_episodes": self.unknown_episodes,
+            "not_held": self.reading.lost,
+            "notes": [asdict(finding) for finding in changes.notes],
+            "unread": [asdict(finding) for finding in self.reading.unread],
+            "rejected": self._list_rejections(),
+        }
+
+    def _list_distrusted(self) -> list[str]:
+        """List what the file says of itself and nobody here can confirm."""
+        from ace.runs.run_text import counted
+
+        suspicious, unpinned = self.changes.held, self.changes.unpinned
+        lines = []
+        if suspicious:
+            count = counted(len(suspicious), "bullet")
+            lines.append(f"{count} suspicious: in quarantine until `ace playbook promote`")
+        lines += [f"  {name}: {why}" for name, why in suspicious]
+        if unpinned:
+            lines.append(f"{counted(unpinned, 'new bullet')} not pinned; --pins takes over pins")
+        if self.unknown_episodes:
+            count = counted(self.unknown_episodes, "episode")
+            lines.append(f"{count} cited that this playbook does not hold")
+        return lines
+
+    def _list_rejections(self) -> list[str]:
+        from ace.playbook.delta import touched
+
+        lines = []
+        for rejection in self.commit.rejections:
+            operation = rejection.operation
+            lines.append(f"{operation.op} {touched(operation)[0]}: {rejection.reason}")
+        return lines
 
 
-def _lines(file: Path, what: str, findings: Iterable[Finding]) -> list[str]:
-    return [f"{what}: {file}:{each.line}: {each.text}" for each in findings]
+def _list_findings(file: Path, what: str, findings: Iterable[Finding]) -> list[str]:
+    return [f"{what}: {file}:{finding.line}: {finding.text}" for finding in findings]

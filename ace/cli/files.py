@@ -1,4 +1,4 @@
-"""Reading and writing text files whole: bytes as they are, and never half a file."""
+"""Text files, read and written whole: bytes as they are, and never half a file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from ace.errors import InputError
 
 
 def read_text(file: Path) -> str:
-    """The text of a file, its line ends and a byte order mark included."""
+    """Return the text of a file, its line ends and a byte order mark included.
+
+    Raises InputError where it cannot be read or is not UTF-8.
+    """
     try:
         data = file.read_bytes()
     except OSError as error:
@@ -28,10 +31,10 @@ def read_text(file: Path) -> str:
 def write_text(file: Path, text: str) -> None:
     """Replace the file in one step, so that a reader or a crash finds the old text or the new one.
 
-    A link stays a link, and the rights of the file stay as they are.
+    A link stays a link, and the file keeps its permissions.
     """
     target = file.resolve()
-    if target.exists() and not target.is_file():  # a pipe or a device has no whole to replace
+    if target.exists() and not target.is_file():  # a pipe or a device cannot be replaced
         target.write_bytes(text.encode())
         return
     try:
@@ -51,7 +54,7 @@ def write_text(file: Path, text: str) -> None:
 
 
 def _mode(target: Path) -> int:
-    """The rights the file has, or those a new one gets."""
+    """Return the permissions of the file, or those that a new one gets."""
     if target.exists():
         return target.stat().st_mode & 0o7777
     mask = os.umask(0)

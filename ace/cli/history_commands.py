@@ -1,21 +1,19 @@
-"""`ace playbook ...`, its history: what happened, going back, branches, tags, and keeping the file whole."""
+"""`ace playbook log | diff | blame | revert | branch | merge | tag | verify | backup | restore`: history."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ace.cli.bullet_commands import describe, everywhere, named, one_line
+from ace.cli.bullet_commands import all_bullets, describe, find_bullet, one_line
 from ace.cli.options import REF, BranchName, Json, PlaybookFile, playbook_file
 from ace.cli.output import emit
 from ace.errors import StoreError
 
 if TYPE_CHECKING:
-    from ace.playbook.model import Operation
     from ace.store import Branch, Commit, Store, Tag, Touch, Version
 
 AUTHOR = "person"
@@ -23,20 +21,21 @@ AUTHOR = "person"
 
 def log(
     version: Annotated[
-        str | None, typer.Argument(metavar="[VERSION]", help=f"Back from here. {REF}  [default: main]")
+        str | None, typer.Argument(metavar="[VERSION]", help=f"Start here. {REF}  [default: main]")
     ] = None,
-    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Only the newest.")] = None,
-    every: Annotated[bool, typer.Option("--all", help="The versions of every branch.")] = False,
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Show only the newest.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Show the versions of every branch.")] = False,
     playbook: PlaybookFile = None,
     json: Json = False,
 ) -> None:
-    """The versions, newest first."""
-    from ace.runs.run_text import align_columns
+    """List the versions, newest first."""
+    from ace.runs.run_text import aligned
 
-    with reading(playbook) as store:
+    with open_to_read(playbook) as store:
         versions, tags = store.log(limit, version=version, every_branch=every), store.tags()
+    rows = [_version_row(version, tags) for version in versions]
     data = {"versions": [asdict(version) for version in versions], "tags": [asdict(tag) for tag in tags]}
-    emit(json, data, align_columns((_version_row(version, tags) for version in versions), right=(0, 2)))
+    emit(json, data, aligned(rows, right=(0, 2)))
 
 
 def diff(
@@ -45,10 +44,11 @@ def diff(
     playbook: PlaybookFile = None,
     json: Json = False,
 ) -> None:
-    """The operations that lead from one version to another."""
-    with reading(playbook) as store:
+    """Show the operations that lead from one version to another."""
+    with open_to_read(playbook) as store:
         delta = store.diff(a, b)
-    emit(json, {"operations": [asdict(operation) for operation in delta]}, _lines(delta, "No difference."))
+    text = "\n".join(map(describe, delta)) or "No difference."
+    emit(json, {"operations": [asdict(operation) for operation in delta]}, text)
 
 
 def blame(
@@ -61,16 +61,13 @@ def blame(
     playbook: PlaybookFile = None,
     json: Json = False,
 ) -> None:
-    """Every operation that touched a bullet: in which version, by whom, why, and on which episodes."""
-    from ace.runs.run_text import align_columns
+    """Show every operation that touched a bullet: its version, author, reason and episodes."""
+    from ace.runs.run_text import aligned
 
-    with reading(playbook) as store:
-        touches = store.blame(named(store, everywhere(store), bullet).id)
-    emit(
-        json,
-        {"touches": [asdict(touch) for touch in touches]},
-        align_columns(map(_touch_row, touches), right=(0,)),
-    )
+    with open_to_read(playbook) as store:
+        touches = store.blame(find_bullet(store, all_bullets(store), bullet).id)
+    data = {"touches": [asdict(touch) for touch in touches]}
+    emit(json, data, aligned(map(_touch_row, touches), right=(0,)))
 
 
 def revert(
@@ -80,10 +77,10 @@ def revert(
     json: Json = False,
 ) -> None:
     """Make a new version that equals an old one. Nothing is forgotten."""
-    with writing(playbook, branch) as store:
+    with open_to_write(playbook, branch) as store:
         number = store.resolve(version)
         commit = store.revert(number, author=AUTHOR, reason=f"revert to version {number}")
-    _tell(json, commit, f"version {commit.version.number} equals version {number}")
+    _emit_version(json, commit, f"version {commit.version.number} equals version {number}")
 
 
 def branch(
@@ -95,20 +92,21 @@ def branch(
     json: Json = False,
 ) -> None:
     """List the branches, or begin one. `ace learn --branch NAME` learns on it."""
-    from ace.runs.run_text import align_columns
+    from ace.runs.run_text import aligned
 
     if name is None:
-        with reading(playbook) as store:
-            found = store.branches()
-        emit(json, {"branches": [asdict(each) for each in found]}, align_columns(map(_branch_row, found)))
+        with open_to_read(playbook) as store:
+            branches = store.branches()
+        data = {"branches": [asdict(row) for row in branches]}
+        emit(json, data, aligned(map(_branch_row, branches)))
         return
-    with writing(playbook) as store:
-        made = store.branch(name, at)
-    emit(json, {"branch": asdict(made)}, f"branch {made.name} begins at version {made.version}")
+    with open_to_write(playbook) as store:
+        new = store.branch(name, at)
+    emit(json, {"branch": asdict(new)}, f"branch {new.name} begins at version {new.version}")
 
 
 def merge(
-    other: Annotated[str, typer.Argument(metavar="BRANCH", help=f"What to take in. {REF}")],
+    source: Annotated[str, typer.Argument(metavar="BRANCH", help=f"What to merge. {REF}")],
     branch: BranchName = "main",
     prefer: Annotated[
         Literal["ours", "theirs"] | None,
@@ -117,68 +115,71 @@ def merge(
     playbook: PlaybookFile = None,
     json: Json = False,
 ) -> None:
-    """Take what another branch changed into this one, bullet by bullet.
+    """Merge what another branch changed into this one, bullet by bullet.
 
     Votes add up. A bullet that both edited stops the merge unless --prefer says whose to keep.
     """
-    with writing(playbook, branch) as store:
+    with open_to_write(playbook, branch) as store:
         before = store.head()
-        commit = store.merge(other, author=AUTHOR, prefer=prefer)
-    new = commit.version != before
-    text = f"version {commit.version.number} of {branch} has taken in {other}"
-    _tell(json, commit, text if new else f"{branch} has all of {other} already")
+        commit = store.merge(source, author=AUTHOR, prefer=prefer)
+    if commit.version != before:
+        _emit_version(json, commit, f"version {commit.version.number} of {branch} has taken in {source}")
+    else:
+        _emit_version(json, commit, f"{branch} has all of {source} already")
 
 
 def tag(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="[default: list them]")] = None,
     version: Annotated[str, typer.Argument(metavar="[VERSION]", help=f"What to name. {REF}")] = "main",
-    delete: Annotated[bool, typer.Option("--delete", help="Take the name away.")] = False,
+    delete: Annotated[bool, typer.Option("--delete", help="Delete the tag.")] = False,
     playbook: PlaybookFile = None,
     json: Json = False,
 ) -> None:
-    """List the tags, or give a version a name. A tag that is there moves."""
-    from ace.runs.run_text import align_columns
+    """List the tags, or give a version a name. An existing tag moves."""
+    from ace.runs.run_text import aligned
 
     if name is None:
-        with reading(playbook) as store:
-            found = store.tags()
-        text = align_columns((tag.name, f"version {tag.version}", tag.created) for tag in found)
-        emit(json, {"tags": [asdict(tag) for tag in found]}, text if found else "No tags yet.")
+        with open_to_read(playbook) as store:
+            tags = store.tags()
+        rows = [(tag.name, f"version {tag.version}", tag.created) for tag in tags]
+        text = aligned(rows) if rows else "No tags yet."
+        emit(json, {"tags": [asdict(tag) for tag in tags]}, text)
         return
-    with writing(playbook) as store:
+    with open_to_write(playbook) as store:
         if delete:
             store.untag(name)
             emit(json, {"deleted": name}, f"{name} names no version any more")
         else:
-            made = store.tag(name, version)
-            emit(json, {"tag": asdict(made)}, f"{made.name} is version {made.version}")
+            new = store.tag(name, version)
+            emit(json, {"tag": asdict(new)}, f"{new.name} is version {new.version}")
 
 
 def verify(playbook: PlaybookFile = None, json: Json = False) -> None:
     """Derive everything again and compare. Exit code 1 if anything is not as it should be."""
-    from ace.runs.run_text import format_count
+    from ace.runs.run_text import counted
 
-    with reading(playbook) as store:
+    with open_to_read(playbook) as store:
         problems = store.verify()
-        size = len(store.log(every_branch=True)) if not problems else 0
-    data = {
-        "playbook": str(store.path),
-        "problems": [{"version": p.version, "problem": p.text} for p in problems],
-    }
-    fine = f"{store.path} is whole: {format_count(size, 'version')} derived again."
-    advice = f"{format_count(len(problems), 'problem')}. `ace playbook restore` puts a backup in its place."
-    emit(json, data, "\n".join([*map(str, problems), advice] if problems else [fine]))
+        size = 0 if problems else len(store.log(every_branch=True))
+    rows = [{"version": problem.version, "problem": problem.text} for problem in problems]
+    lines = [str(problem) for problem in problems]
+    if problems:
+        count = counted(len(problems), "problem")
+        lines.append(f"{count}. `ace playbook restore` puts a backup in its place.")
+    else:
+        lines.append(f"{store.path} is whole: {counted(size, 'version')} derived again.")
+    emit(json, {"playbook": str(store.path), "problems": rows}, "\n".join(lines))
     if problems:
         raise typer.Exit(StoreError.exit_code)
 
 
 def backup(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to. Nothing may be there yet.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write; it must not exist yet.")],
     playbook: PlaybookFile = None,
     json: Json = False,
 ) -> None:
-    """Copy a playbook as it is at this moment, even while it is in use."""
-    with reading(playbook) as store:
+    """Copy a playbook as it is now, even while it is in use."""
+    with open_to_read(playbook) as store:
         store.backup(file)
     emit(json, {"backup": str(file), "playbook": str(store.path)}, f"{store.path} copied to {file}")
 
@@ -192,62 +193,68 @@ def restore(
     from ace.store import restore as put_back
 
     path = playbook_file(playbook)
-    kept = put_back(file, path)
-    text = f"{path} is {file} now" + (f"; what was there is {kept}" if kept else "")
-    emit(json, {"playbook": str(path), "kept": kept and str(kept)}, text)
+    old = put_back(file, path)
+    text = f"{path} is {file} now"
+    if old:
+        text = f"{text}; what was there is {old}"
+    emit(json, {"playbook": str(path), "kept": old and str(old)}, text)
 
 
 COMMANDS = (log, diff, blame, revert, branch, merge, tag, verify, backup, restore)
 
 
-def reading(playbook: Path | None) -> Store:
+def open_to_read(playbook: Path | None) -> Store:
+    """Open a playbook file that is there, to read."""
     from ace.store import Store
 
     return Store.open(playbook_file(playbook), create=False, read_only=True)
 
 
-def writing(playbook: Path | None, branch: str = "main") -> Store:
+def open_to_write(playbook: Path | None, branch: str = "main") -> Store:
+    """Open a playbook file that is there, to write on a branch."""
     from ace.store import Store
 
     return Store.open(playbook_file(playbook), create=False, branch=branch)
 
 
-def _tell(json: bool, commit: Commit, text: str) -> None:
-    from ace.runs.run_text import format_count
+def _emit_version(json: bool, commit: Commit, text: str) -> None:
+    from ace.runs.run_text import counted
 
-    size = format_count(len(commit.playbook), "bullet")
+    size = counted(len(commit.playbook), "bullet")
     emit(json, {"version": asdict(commit.version), "bullets": len(commit.playbook)}, f"{text}: {size}")
-
-
-def _lines(delta: Iterable[Operation], otherwise: str) -> str:
-    return "\n".join(map(describe, delta)) or otherwise
 
 
 def _version_row(version: Version, tags: list[Tag]) -> tuple[str, ...]:
     names = " ".join(f"[{tag.name}]" for tag in tags if tag.version == version.number)
-    size = f"{version.operations} op"
-    reason = one_line(version.reason)
-    return (str(version.number), version.created, size, version.branch, *_who(version), names, reason)
+    return (
+        str(version.number),
+        version.created,
+        f"{version.operations} op",
+        version.branch,
+        *_origin(version),
+        names,
+        one_line(version.reason),
+    )
 
 
 def _branch_row(branch: Branch) -> tuple[str, ...]:
-    began = "" if branch.base is None else f"from version {branch.base}"
-    return branch.name, f"version {branch.version}", began, branch.created
+    base = "" if branch.base is None else f"from version {branch.base}"
+    return branch.name, f"version {branch.version}", base, branch.created
 
 
-def _touch_row(touch: Touch) -> tuple[Any, ...]:
+def _touch_row(touch: Touch) -> tuple[str, ...]:
     version = touch.version
-    cited = f"episodes {', '.join(touch.episodes)}" if touch.episodes else ""
-    row = (
+    return (
         str(version.number),
         version.branch,
         version.created,
-        *_who(version),
+        *_origin(version),
         one_line(version.reason),
-        cited,
+        f"episodes {', '.join(touch.episodes)}" if touch.episodes else "",
+        describe(touch.operation),
     )
-    return (*row, describe(touch.operation))
 
 
-def _who(version: Version) -> tuple[str, str]:
+def _origin(version: Version) -> tuple[str, str]:
+    """Return the author of a version, and its run."""
     return version.author, f"run {version.run}" if version.run else ""

@@ -1,7 +1,7 @@
 """The command and its one error boundary: whatever goes wrong becomes a message and an exit code here.
 
-Exit codes: 0 done, 1 failed, 2 bad usage or input, 3 stopped by a cap, 130 interrupted. That nobody reads
-the output to its end is no failure.
+Exit codes: 0 done, 1 failed, 2 bad usage or input, 3 stopped by a cap, 130 interrupted. It is no failure when
+nobody reads the output to its end.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ace.cli import (
     serve_commands,
     tasks_commands,
 )
-from ace.cli.output import note, reader_gone
+from ace.cli.output import has_lost_reader, note
 from ace.errors import AceError
 
 INTERRUPTED = 130
@@ -53,10 +53,10 @@ for group in (
     group.register(app)
 
 
-def _print_version(wanted: bool) -> None:
+def _print_version(requested: bool) -> None:
     from importlib.metadata import version
 
-    if wanted:
+    if requested:
         typer.echo(f"ace {version('ace-playbook')}")
         raise typer.Exit
 
@@ -67,7 +67,7 @@ def before_any_command(
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
     ] = False,
 ) -> None:
-    """Options of `ace` itself; its help is in `app`."""
+    """Take the options of `ace` itself; its help is in `app`."""
 
 
 def main() -> None:
@@ -80,7 +80,7 @@ def main() -> None:
 
 
 def run() -> int:
-    """Run the command line: SystemExit as typer says, or the exit code of what went wrong."""
+    """Run the command line. Return the exit code of what went wrong, or raise typer's SystemExit."""
     stdout = sys.stdout
     try:
         app(prog_name="ace")
@@ -89,10 +89,10 @@ def run() -> int:
             raise
         sys.stdout = stdout  # typer has replaced it after a broken pipe, which may be another one
         pipe = BrokenPipeError("A connection to another process was closed.")
-        return 0 if reader_gone(stdout) else _fail(pipe, 1, str(pipe))
+        return 0 if has_lost_reader(stdout) else _fail(pipe, 1, str(pipe))
     except AceError as error:
         return _fail(error, error.exit_code, str(error))
-    except OSError as error:  # the machine's fault, and its words are clear enough
+    except OSError as error:  # the machine's fault, in words that are clear enough
         return _fail(error, 1, str(error))
     except Exception as error:
         message = f"unexpected {type(error).__name__}: {error}. Set ACE_DEBUG=1 to see the traceback."

@@ -1,4 +1,4 @@
-"""`ace models ...`: which models there are, their weights, and one tiny call to see that one answers."""
+"""`ace models ...`: list models, fetch their weights, and see with one tiny call that one answers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ace.cli.options import DEFAULT_MODEL, ApiBase, Json
 from ace.cli.output import emit
 from ace.cli.progress import megabytes, progress
 
-Name = Annotated[str, typer.Argument(metavar="[NAME]")]
+Name = Annotated[str, typer.Argument(metavar="[NAME]", help="local/NAME, or any litellm model name.")]
 REMOTE = "Any litellm name works as well, for example openai/gpt-4.1-mini or ollama/llama3.2."
 
 
@@ -24,18 +24,21 @@ def register(app: typer.Typer) -> None:
 
 
 def list_(json: Json = False) -> None:
-    """The models that run in this process, and whether their weights are here."""
+    """List the models that run in this process, and whether their weights are here."""
     from ace.llm import list_models
-    from ace.runs.run_text import align_columns
+    from ace.runs.run_text import aligned
 
     models = list_models()
-    rows = [(m.name, f"{m.size // 10**6:,} MB", m.licence, str(m.path or "not fetched")) for m in models]
-    text = f"{align_columns(rows, right=(1,))}\n{REMOTE}"
+    rows = []
+    for model in models:
+        size = f"{model.size // 10**6:,} MB"
+        rows.append((model.name, size, model.licence, str(model.path or "not fetched")))
+    text = f"{aligned(rows, right=(1,))}\n{REMOTE}"
     emit(json, {"models": [asdict(model) for model in models]}, text)
 
 
 def pull(name: Name = DEFAULT_MODEL, json: Json = False) -> None:
-    """Fetch the weights of a local model, once; an interrupted download continues."""
+    """Fetch the weights of a local model, once. An interrupted download continues."""
     from ace.llm import pull
 
     with progress() as show:
@@ -44,13 +47,13 @@ def pull(name: Name = DEFAULT_MODEL, json: Json = False) -> None:
 
 
 def check(name: Name = DEFAULT_MODEL, api_base: ApiBase = None, json: Json = False) -> None:
-    """Make one tiny call; say what is wrong if it fails, and what to do about it."""
+    """Make one tiny call; if it fails, say what is wrong and what to do about it."""
     from ace.llm import check
-    from ace.runs.run_text import format_cost
+    from ace.runs.run_text import cost_text
 
-    found = check(name, api_base=api_base)
-    usage = found.reply.usage
-    took = f"{found.seconds:.1f} s and {usage.prompt_tokens + usage.completion_tokens} tokens"
-    text = f"{name} answered {found.reply.text.strip()!r} in {took}; cost {format_cost(usage.cost)}."
-    data = {"model": name, "reply": found.reply.text, "seconds": found.seconds, "usage": asdict(usage)}
+    result = check(name, api_base=api_base)
+    reply, usage = result.reply.text, result.reply.usage
+    effort = f"{result.seconds:.1f} s and {usage.prompt_tokens + usage.completion_tokens} tokens"
+    text = f"{name} answered {reply.strip()!r} in {effort}; cost {cost_text(usage.cost)}."
+    data = {"model": name, "reply": reply, "seconds": result.seconds, "usage": asdict(usage)}
     emit(json, data, text)

@@ -1,4 +1,4 @@
-"""`ace playbook ...`: read a playbook; `editing`, `history` and `exchange` have the other commands."""
+"""`ace playbook list | show`, and the group with the other commands of a playbook."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ace.cli import edit_commands, exchange_commands, history_commands, refine_commands
-from ace.cli.bullet_commands import describe, named
+from ace.cli.bullet_commands import describe, find_bullet
 from ace.cli.options import Json, PlaybookFile, VersionOption, playbook_file
 from ace.cli.output import emit
 from ace.errors import NotAPlaybook, StoreError
 
 if TYPE_CHECKING:
-    from ace.playbook.model import Bullet, Playbook
+    from ace.playbook.model import Playbook
     from ace.store import Store
 
 
 def register(app: typer.Typer) -> None:
-    about = "Read a playbook and its history, edit it, take it out and in."
+    about = "Read a playbook and its history, edit it, export and import it."
     group = typer.Typer(help=about, no_args_is_help=True)
     own = (list_, show, *edit_commands.COMMANDS, refine_commands.refine)
     for command in (*own, *history_commands.COMMANDS, exchange_commands.export, exchange_commands.import_):
@@ -32,16 +32,25 @@ def list_(
     folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where to look.")] = Path(),
     json: Json = False,
 ) -> None:
-    """The playbook files in a folder."""
-    from ace.runs.run_text import align_columns
+    """List the playbook files in a folder."""
+    from ace.runs.run_text import aligned, counted
 
-    found = [listed for path in sorted(folder.glob("*.db")) if (listed := _listed(path))]
-    rows = [_playbook_row(item) for item in found if not item["problem"]]
-    lines = [
-        *([align_columns(rows, right=(1,))] if rows else []),
-        *(i["problem"] for i in found if i["problem"]),
-    ]
-    emit(json, {"playbooks": found}, "\n".join(lines) or f"No playbooks in {folder}.")
+    playbooks, rows, problems = list[dict[str, Any]](), list[tuple[str, ...]](), list[str]()
+    for path in sorted(folder.glob("*.db")):
+        try:
+            with _open_to_read(path) as store:
+                size, head = len(store.checkout()), store.head()
+        except NotAPlaybook:
+            continue
+        except StoreError as error:  # one that cannot be read must not hide the others
+            playbooks.append({"playbook": str(path), "problem": str(error)})
+            problems.append(str(error))
+        else:
+            playbooks.append({"playbook": str(path), "problem": "", "bullets": size, "head": asdict(head)})
+            rows.append((str(path), counted(size, "bullet"), f"version {head.number}", head.created))
+    lines = [aligned(rows, right=(1,))] if rows else []
+    text = "\n".join([*lines, *problems]) or f"No playbooks in {folder}."
+    emit(json, {"playbooks": playbooks}, text)
 
 
 def show(
@@ -53,54 +62,34 @@ def show(
     playbook: PlaybookFile = None,
     json: Json = False,
 ) -> None:
-    """A playbook as Markdown, or one bullet with the episodes it came from."""
+    """Show a playbook as Markdown, or one bullet with the episodes it came from."""
     from ace.playbook import to_markdown
 
-    with _open(playbook_file(playbook)) as store:
+    with _open_to_read(playbook_file(playbook)) as store:
         value = store.checkout(version)
         if bullet is not None:
             _show_bullet(store, value, bullet, json)
             return
         text = to_markdown(value).rstrip("\n") or "No bullets yet."
-        emit(json, {"bullets": [asdict(each) for each in value]}, text)
+        emit(json, {"bullets": [asdict(item) for item in value]}, text)
 
 
-def _open(path: Path) -> Store:
+def _open_to_read(path: Path) -> Store:
     from ace.store import Store
 
     return Store.open(path, create=False, read_only=True)
 
 
-def _listed(path: Path) -> dict[str, Any]:
-    """Empty for some other file. A playbook that cannot be read must not hide the others."""
-    try:
-        with _open(path) as store:
-            size, head = len(store.checkout()), store.head()
-    except NotAPlaybook:
-        return {}
-    except StoreError as error:
-        return {"playbook": str(path), "problem": str(error)}
-    return {"playbook": str(path), "problem": "", "bullets": size, "head": asdict(head)}
-
-
-def _playbook_row(item: dict[str, Any]) -> tuple[str, ...]:
-    from ace.runs.run_text import format_count
-
-    head = item["head"]
-    return (
-        item["playbook"],
-        format_count(item["bullets"], "bullet"),
-        f"version {head['number']}",
-        head["created"],
-    )
-
-
 def _show_bullet(store: Store, playbook: Playbook, name: str, as_json: bool) -> None:
-    bullet = named(store, playbook.bullets, name)
+    bullet = find_bullet(store, playbook.bullets, name)
     aliases = [alias for alias in store.aliases() if alias.bullet == bullet.id]
     episodes = store.episodes(ids=bullet.provenance) if bullet.provenance else []
     history = store.blame(bullet.id)
-    lines = [bullet.content, "", f"{bullet.id}: {_state(bullet)}"]
+    state = f"{bullet.section}, {bullet.status}"
+    if bullet.pinned:
+        state = f"{state}, pinned"
+    votes = f"helpful {bullet.helpful}, harmful {bullet.harmful}"
+    lines = [bullet.content, "", f"{bullet.id}: {state}, {votes}"]
     lines += [f"alias {alias.alias} in {alias.source}" for alias in aliases]
     lines += [f"episode {e.id}: {e.question}\n  answered: {e.attempt.answer}" for e in episodes]
     lines += [f"version {touch.version.number}: {describe(touch.operation)}" for touch in history]
@@ -111,8 +100,3 @@ def _show_bullet(store: Store, playbook: Playbook, name: str, as_json: bool) -> 
         "history": [{"version": t.version.number, "operation": asdict(t.operation)} for t in history],
     }
     emit(as_json, data, "\n".join(lines))
-
-
-def _state(bullet: Bullet) -> str:
-    pinned = ", pinned" if bullet.pinned else ""
-    return f"{bullet.section}, {bullet.status}{pinned}, helpful {bullet.helpful}, harmful {bullet.harmful}"

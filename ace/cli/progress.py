@@ -17,7 +17,7 @@ SECONDS_BETWEEN_LINES = 10.0
 
 @contextmanager
 def progress() -> Iterator[Show]:
-    """Yields the function to call whenever something is done; any thread may call it."""
+    """Yield the function to call whenever something is done; any thread may call it."""
     if not sys.stderr.isatty():
         yield _Lines()
         return
@@ -26,12 +26,12 @@ def progress() -> Iterator[Show]:
 
 
 def megabytes(show: Show) -> Show:
-    """For downloads, which count bytes."""
+    """Return the function to call with bytes, for downloads."""
     return lambda what, done, total: show(f"{what} (MB)", done // 10**6, total // 10**6)
 
 
 class _Lines:
-    """A phase's first and last line always, the ones between at intervals: logs stay short."""
+    """Write a phase's first and last line, and the ones between at intervals, so that logs stay short."""
 
     def __init__(self) -> None:
         self._phase = ""

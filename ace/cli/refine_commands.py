@@ -1,4 +1,4 @@
-"""`ace playbook refine`: what says the same, contradicts or harms; shown, and committed as a version.
+"""`ace playbook refine`: find bullets that say the same, conflict or harm; settle them in one version.
 
 Conflicts are settled only where both bullets have an episode that proves them: the newer proof wins, and the
 other bullet waits in quarantine. Otherwise a person has to decide: both stay in use, and are listed.
@@ -6,7 +6,9 @@ other bullet waits in quarantine. Otherwise a person has to decide: both stay in
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,18 +17,22 @@ from ace.cli.options import BranchName, Json, PlaybookFile
 from ace.cli.output import emit
 
 if TYPE_CHECKING:
-    from ace.playbook.model import Operation, Playbook
-    from ace.refine import Conflict, Refinement
+    from ace.playbook.model import Playbook
+    from ace.refine import Refined
     from ace.store import Store
 
 AUTHOR = "refiner"
 
 
 def refine(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show it, and change nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the changes without making them.")] = False,
     unused: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="Also remove what got no vote in N attempts it was there for."),
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Also remove bullets that got no vote in N attempts.",
+        ),
     ] = None,
     branch: BranchName = "main",
     playbook: PlaybookFile = None,
@@ -38,53 +44,49 @@ def refine(
     in conflict the one with the older proof goes into quarantine; where not both are proven, both stay, and
     are listed for you to decide.
     """
-    from ace.cli.history_commands import reading, writing
+    from ace.cli.history_commands import open_to_read, open_to_write
+    from ace.playbook import touched
 
-    with reading(playbook) if dry_run else writing(playbook, branch) as store:
+    with open_to_read(playbook) if dry_run else open_to_write(playbook, branch) as store:
         value = store.checkout(branch)
-        found = _found(store, branch, value, unused)
+        refinement = _find_refinement(store, branch, value, unused)
         number = None
-        if found.delta and not dry_run:
-            number = store.commit(found.delta, author=AUTHOR, reason=_reason(found)).version.number
-    data = {
-        "version": number,
-        "operations": [
-            {"operation": _plain(operation), "reason": reason, "texts": _texts(operation, value)}
-            for operation, reason in zip(found.delta, found.reasons, strict=True)
-        ],
-        "open_conflicts": [_told(conflict, value) for conflict in found.conflicts],
-    }
-    emit(json, data, "\n".join(_lines(found, value, number, dry_run)))
+        if refinement.delta and not dry_run:
+            commit = store.commit(refinement.delta, author=AUTHOR, reason=_reason(refinement))
+            number = commit.version.number
+    operations, conflicts = list[dict[str, Any]](), list[dict[str, Any]]()
+    for operation, reason in zip(refinement.delta, refinement.reasons, strict=True):
+        row = {"operation": asdict(operation), "reason": reason, "texts": _texts(value, touched(operation))}
+        operations.append(row)
+    for conflict in refinement.conflicts:
+        texts = _texts(value, (conflict.one, conflict.other))
+        conflicts.append({"why": conflict.why, "texts": texts})
+    data = {"version": number, "operations": operations, "open_conflicts": conflicts}
+    emit(json, data, "\n".join(_lines(refinement, value, number, dry_run)))
 
 
-def _found(store: Store, branch: str, playbook: Playbook, unused: int | None) -> Refinement:
-    """Merges first; then conflicts and retirements among what they leave."""
+def _find_refinement(store: Store, branch: str, playbook: Playbook, unused: int | None) -> Refined:
+    """Return the merges, then conflicts and retirements among what they leave."""
     from ace.llm.embedding import connect_embedder
     from ace.loop.refining import proven_by
     from ace.playbook import apply
-    from ace.refine import (
-        Index,
-        Refinement,
-        judge_by_evidence,
-        refine_playbook,
-        retire_bullets,
-        settle_conflicts,
-    )
+    from ace.refine import Index, Refined, by_evidence, refined, retired, settled
 
-    merged = refine_playbook(playbook, Index(embed=connect_embedder()))
-    left, _ = apply(playbook, merged.delta)
-    gone = retire_bullets(left, unused=unused, exposures=_exposures(store, branch, left) if unused else None)
-    left, _ = apply(left, gone.delta)
-    cited = sorted({name for each in merged.conflicts for name in (each.one, each.other)})
-    proven = proven_by(store, left, cited)
-    open_ = settle_conflicts(
-        merged.conflicts, left, lambda conflict: judge_by_evidence(conflict, left, proven)
-    )
-    return Refinement(merged.delta, merged.reasons) + gone + open_
+    merges = refined(playbook, Index(embed=connect_embedder()))
+    rest, _ = apply(playbook, merges.delta)
+    exposures = _exposures(store, branch, rest) if unused else None
+    retirements = retired(rest, unused=unused, exposures=exposures)
+    rest, _ = apply(rest, retirements.delta)
+    cited = set[str]()
+    for conflict in merges.conflicts:
+        cited |= {conflict.one, conflict.other}
+    proofs = proven_by(store, rest, sorted(cited))
+    decisions = settled(merges.conflicts, rest, lambda conflict: by_evidence(conflict, rest, proofs))
+    return Refined(merges.delta, merges.reasons) + retirements + decisions
 
 
 def _exposures(store: Store, branch: str, playbook: Playbook) -> dict[str, int]:
-    """For each bullet without a vote, the attempts made since it has been there as it is on this branch.
+    """Count, for each bullet without a vote, the attempts since it has been as it is on this branch.
 
     What other branches did with a bullet of the same name, and the attempts made there, do not count.
     """
@@ -94,65 +96,53 @@ def _exposures(store: Store, branch: str, playbook: Playbook) -> dict[str, int]:
 
     line = {version.number for version in store.log(version=branch)}
     versions = sorted(e.context_version for e in store.episodes() if e.context_version in line)
-    since: dict[str, int] = {}
+    exposures: dict[str, int] = {}
     for bullet in playbook.active:
-        if not bullet.helpful and not bullet.harmful and not bullet.pinned:
-            made = [
-                touch.version.number
-                for touch in store.blame(bullet.id)
-                if isinstance(touch.operation, Add | Merge | Promote | Revise)
-            ]
-            since[bullet.id] = max(line.intersection(made), default=0)
-    return {name: len(versions) - bisect_left(versions, number) for name, number in since.items()}
+        if bullet.helpful or bullet.harmful or bullet.pinned:
+            continue
+        latest = 0
+        for touch in store.blame(bullet.id):
+            changes = isinstance(touch.operation, Add | Merge | Promote | Revise)
+            if changes and touch.version.number in line:
+                latest = max(latest, touch.version.number)
+        exposures[bullet.id] = len(versions) - bisect_left(versions, latest)
+    return exposures
 
 
-def _reason(found: Refinement) -> str:
-    from collections import Counter
-
-    kinds = Counter(operation.op for operation in found.delta)
+def _reason(refinement: Refined) -> str:
+    kinds = Counter(operation.op for operation in refinement.delta)
     return "refined: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
 
 
-def _lines(found: Refinement, playbook: Playbook, number: int | None, dry_run: bool) -> Iterator[str]:
-    from ace.runs.run_text import format_count
+def _lines(refinement: Refined, playbook: Playbook, number: int | None, dry_run: bool) -> Iterator[str]:
+    from ace.playbook import touched
+    from ace.runs.run_text import counted
 
-    for operation, reason in zip(found.delta, found.reasons, strict=True):
+    for operation, reason in zip(refinement.delta, refinement.reasons, strict=True):
         yield f"{operation.op}: {reason}"
-        yield from _table(_texts(operation, playbook))
-    for conflict in found.conflicts:
+        yield _table(_texts(playbook, touched(operation)))
+    for conflict in refinement.conflicts:
         yield f"open conflict: {conflict.why}"
-        yield from _table(_told(conflict, playbook)["texts"])
-    done = format_count(len(found.delta), "operation")
-    if not found.delta:
-        yield "Nothing to change." if found.conflicts else "Nothing says the same, contradicts or harms."
-    elif dry_run:
-        yield f"{done}; nothing is changed with --dry-run."
+        yield _table(_texts(playbook, (conflict.one, conflict.other)))
+    size, conflicts = counted(len(refinement.delta), "operation"), len(refinement.conflicts)
+    if refinement.delta and dry_run:
+        yield f"{size}; nothing is changed with --dry-run."
+    elif refinement.delta:
+        yield f"version {number}: {size}. `ace playbook revert {number}` takes it back."
+    elif conflicts:
+        yield "Nothing to change."
     else:
-        yield f"version {number}: {done}. `ace playbook revert {number}` takes it back."
-    if found.conflicts:
-        yield f"{format_count(len(found.conflicts), 'open conflict')}: evidence does not decide, both stay in use."
+        yield "Nothing says the same, contradicts or harms."
+    if conflicts:
+        yield f"{counted(conflicts, 'open conflict')}: evidence does not decide, both stay in use."
 
 
-def _table(texts: dict[str, str]) -> list[str]:
-    from ace.runs.run_text import align_columns
-
-    shown = [(f"  {name}", " ".join(text.split())) for name, text in texts.items()]
-    return align_columns(shown).split("\n")
+def _texts(playbook: Playbook, ids: Iterable[str]) -> dict[str, str]:
+    """Return what bullets say, by id."""
+    return {name: playbook.bullets[name].content for name in ids}
 
 
-def _texts(operation: Operation, playbook: Playbook) -> dict[str, str]:
-    """What the bullets that it touches say now, by id."""
-    from ace.playbook import touched_ids
+def _table(texts: dict[str, str]) -> str:
+    from ace.runs.run_text import aligned
 
-    return {name: playbook.bullets[name].content for name in touched_ids(operation)}
-
-
-def _told(conflict: Conflict, playbook: Playbook) -> dict[str, Any]:
-    texts = {name: playbook.bullets[name].content for name in (conflict.one, conflict.other)}
-    return {"why": conflict.why, "texts": texts}
-
-
-def _plain(operation: Operation) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return asdict(operation)
+    return aligned([(f"  {name}", " ".join(text.split())) for name, text in texts.items()])

@@ -1,4 +1,4 @@
-"""`ace report`: a run as one HTML file that needs nothing else, and its charts as PNG files."""
+"""`ace report`: write a run as one self-contained HTML file, and its charts as PNG files."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ def report(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Write a run as a page to read, with its charts."""
-    from ace.report import build_run_page, read_run_history, write_page
+    """Write a run as an HTML page with its charts."""
+    from ace.report import gather, history, write
     from ace.store import Store
 
     file = playbook_file(playbook)
     with Store.open(file, create=False, read_only=True) as store:
-        found = read_run_history(store, run)
-    folder = out or Path(f"{file.stem}-run-{found.run.id}")
-    page, *charts = write_page(build_run_page(found), folder)
-    data = {"run": found.run.id, "page": str(page), "charts": [str(chart) for chart in charts]}
-    emit(json, data, f"{page} holds the report of run {found.run.id}; open it in a browser.")
+        run_history = history(store, run)
+    number = run_history.run.id
+    folder = out or Path(f"{file.stem}-run-{number}")
+    page, *charts = write(gather(run_history), folder)
+    data = {"run": number, "page": str(page), "charts": [str(chart) for chart in charts]}
+    emit(json, data, f"{page} holds the report of run {number}; open it in a browser.")

@@ -1,4 +1,4 @@
-"""What a run needs, opened and closed together: the task, the playbook file, the models, the progress."""
+"""Open and close together what a run needs: the task, the playbook file, the models, the progress."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CAPS = ("max_calls", "max_tokens", "max_cost", "max_seconds")
 
 
 class Interrupted(AceError):
-    """Ctrl-C during a run: what was committed is in the file."""
+    """Report a Ctrl-C during a run: what was committed is in the file."""
 
     exit_code = 130
 
@@ -35,65 +35,69 @@ def session(options: RunOptions) -> Iterator[tuple[Task, Store, RoleModels, Show
     from ace.store import Store
 
     check_method(options.settings.method)
-    task = _task(options)
+    task = _load_task(options)
     path = options.playbook or Path(f"{task.name}.db")
     with ExitStack() as stack:
         store = stack.enter_context(Store.open(path, branch=options.branch))
         runs = len(store.runs())
         try:
             show = stack.enter_context(progress())
-            yield task, store, _team(options, stack, show), show
+            yield task, store, _connect_roles(options, stack, show), show
         except KeyboardInterrupt as error:
-            raise _interrupted(options, store, begun=len(store.runs()) > runs) from error
+            begun = len(store.runs()) > runs or (isinstance(options, LearnOptions) and options.resume)
+            command = spell_resume(options) if begun else ""  # there is no run to resume otherwise
+            hint = f"Continue with `{command}`." if command else "Run the command again."
+            message = f"interrupted; everything committed so far is in {store.path}."
+            raise Interrupted(message, hint=hint) from error
 
 
-def _interrupted(options: RunOptions, store: Store, *, begun: bool) -> Interrupted:
-    """A run that had not begun cannot be resumed."""
-    command = spell_resume(options) if begun or (isinstance(options, LearnOptions) and options.resume) else ""
-    hint = f"Continue with `{command}`." if command else "Run the command again."
-    return Interrupted(f"interrupted; everything committed so far is in {store.path}.", hint=hint)
-
-
-def _task(options: RunOptions) -> Task:
-    """The task's folder, or a task that is only a name, for logs that come without one."""
+def _load_task(options: RunOptions) -> Task:
+    """Load the task's folder, or make a task that is only a name, for recorded attempts without one."""
     from ace.task import load_task
     from ace.task.samples import NAME
-    from ace.task.traces import make_unjudged_task
+    from ace.task.traces import unjudged
 
-    logs = options if isinstance(options, LearnOptions) and options.from_traces else None
+    traces, name = None, None
+    if isinstance(options, LearnOptions):
+        traces, name = options.from_traces, options.name
     if options.task:
-        if isinstance(options, LearnOptions) and options.name:
+        if name:
             raise InputError(f"TASK {options.task} has a name.", hint="Leave out --name.")
         return load_task(task_folder(options.task))
-    if logs is None or logs.from_traces is None:
+    if traces is None:
         raise InputError("Missing TASK.", hint="Give a task folder, or recorded attempts with --from-traces.")
-    name = logs.name or logs.from_traces.stem
+    name = name or traces.stem
     if not NAME.fullmatch(name):
         hint = "Give another with --name: letters, digits, '_', '-' and '.'."
         raise InputError(f"{name!r} cannot be the name of a playbook.", hint=hint)
-    return make_unjudged_task(name)
+    return unjudged(name)
 
 
-def _team(options: RunOptions, stack: ExitStack, show: Show) -> RoleModels:
+def _connect_roles(options: RunOptions, stack: ExitStack, show: Show) -> RoleModels:
     from ace.llm import Caps, RoleModels, connect
 
     @cache  # two roles on one model share one server
-    def client(name: str) -> Client:
-        shown = megabytes(show)
-        found = connect(name, api_base=address(options, name), slots=options.settings.workers, progress=shown)
-        return stack.enter_context(found)
+    def connect_once(name: str) -> Client:
+        client = connect(
+            name,
+            api_base=address(options, name),
+            slots=options.settings.workers,
+            progress=megabytes(show),
+        )
+        return stack.enter_context(client)
 
-    def role(name: str) -> Client:
-        return client(getattr(options, f"{name}_model", None) or options.model)
+    def connect_role(role: str) -> Client:
+        return connect_once(getattr(options, f"{role}_model", None) or options.model)
 
     caps = Caps(
         calls=options.max_calls, tokens=options.max_tokens, cost=options.max_cost, seconds=options.max_seconds
     )
-    return RoleModels.of(role("generator"), reflector=role("reflector"), curator=role("curator"), caps=caps)
+    generator = connect_role("generator")
+    return RoleModels.of(generator, reflector=connect_role("reflector"), curator=connect_role("curator"), caps=caps)
 
 
 def address(options: RunOptions, name: str) -> str | None:
-    """`--api-base`, for models of the same provider: the key of another one has no business there."""
+    """Return `--api-base` for models of the same provider: another one's key must not be sent there."""
     providers = {model.partition("/")[0] for model in (name, options.model)}
     return options.api_base if len(providers) == 1 else None
 

@@ -1,4 +1,4 @@
-"""`ace runs ...`: what was run, how it ended, what it cost, and which proposals it rejected."""
+"""`ace runs ...`: list runs, and show how one ended, what it cost, and which proposals it rejected."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from ace.cli.options import DEFAULT_MODEL, Json, PlaybookFile, RunNumber, playbo
 from ace.cli.output import emit, width
 
 if TYPE_CHECKING:
-    from ace.store import Proposal, Run, Store
+    from ace.store import Run, Store
 
 Faults = Mapping[str, Mapping[str, int]]
+Part = tuple[str, Any, str]
+"""The name of what was asked for instead of the report; its JSON; its text."""
 
 
 def register(app: typer.Typer) -> None:
@@ -28,77 +30,93 @@ def register(app: typer.Typer) -> None:
 
 
 def list_(playbook: PlaybookFile = None, json: Json = False) -> None:
-    """The runs that a playbook file holds."""
-    from ace.runs.run_text import align_columns
+    """List the runs that a playbook file holds."""
+    from ace.runs.run_text import aligned
     from ace.store import Store
 
     with Store.open(playbook_file(playbook), create=False, read_only=True) as store:
         runs = store.runs()
-    text = align_columns(map(_row, runs), right=(0,)) if runs else "No runs yet."
+    text = aligned(map(_row, runs), right=(0,)) if runs else "No runs yet."
     emit(json, {"runs": [asdict(run) for run in runs]}, text)
 
 
 def show(
     run: RunNumber = None,
-    rejected: Annotated[bool, typer.Option("--rejected", help="The proposals it rejected, and why.")] = False,
+    rejected: Annotated[bool, typer.Option("--rejected", help="Show rejected proposals, and why.")] = False,
     cost: Annotated[
-        bool, typer.Option("--cost", help="What its calls took: by role, phase, sample and bullet.")
+        bool, typer.Option("--cost", help="Show what its calls took: by role, phase, sample and bullet.")
     ] = False,
     credit: Annotated[
-        bool, typer.Option("--credit", help="What each bullet contributed, and why attempts failed.")
+        bool, typer.Option("--credit", help="Show what each bullet contributed, and why attempts failed.")
     ] = False,
     playbook: PlaybookFile = None,
     json: Json = False,
 ) -> None:
-    """A run's report, and the faults its calls met."""
+    """Show a run's report, and the faults that its calls met."""
     from ace.errors import UnknownVersion
-    from ace.runs.cost import count_faults
+    from ace.runs.cost import faults_counted
     from ace.store import Store
 
     with Store.open(playbook_file(playbook), create=False, read_only=True) as store:
-        if run is None and not (runs := store.runs()):
-            raise UnknownVersion(f"no runs in {store.path} yet.", hint="`ace learn TASK` makes one.")
-        found = max(runs, key=lambda r: r.id) if run is None else store.run(run)
-        steps = len(store.steps(found.id))
-        faults = count_faults(store.calls(found.id))
-        more, texts = _parts(store, found, rejected=rejected, cost=cost, credit=credit)
-        data = asdict(found) | {"steps": steps, "faults": faults} | more
-        emit(json, data, "\n\n".join(texts) if texts else _text(found, steps, faults, store.path))
+        if run is None:
+            runs = store.runs()
+            if not runs:
+                raise UnknownVersion(f"no runs in {store.path} yet.", hint="`ace learn TASK` makes one.")
+            record = max(runs, key=lambda item: item.id)
+        else:
+            record = store.run(run)
+        parts = list[Part]()
+        if rejected:
+            parts.append(_show_rejected(store, record))
+        if cost:
+            parts.append(_show_cost(store, record))
+        if credit:
+            parts.append(_show_credit(store, record))
+        data = asdict(record)
+        data["steps"] = len(store.steps(record.id))
+        data["faults"] = faults_counted(store.calls(record.id))
+        for name, value, _ in parts:
+            data[name] = value
+        texts = [text for _, _, text in parts] or [
+            _report_text(record, data["steps"], data["faults"], store.path)
+        ]
+        emit(json, data, "\n\n".join(texts))
 
 
-def _parts(
-    store: Store, found: Run, *, rejected: bool, cost: bool, credit: bool
-) -> tuple[dict[str, Any], list[str]]:
-    """What was asked for instead of the report, as JSON and as text."""
-    data: dict[str, Any] = {}
+def _show_rejected(store: Store, run: Run) -> Part:
+    proposals = [proposal for proposal in store.proposals(run.id) if proposal.outcome == "rejected"]
     texts = []
-    run = found.id
-    if rejected:
-        proposals = [p for p in store.proposals(run) if p.outcome == "rejected"]
-        data["rejected"] = [asdict(proposal) for proposal in proposals]
-        texts.append("\n\n".join(map(_proposal, proposals)) or "Nothing was rejected.")
-    if cost:
-        from ace.report.cost_table import render_cost_tables
-        from ace.runs.cost import compute_cost
-
-        told = compute_cost(store.calls(run), store.steps(run))
-        bullets = store.checkout(_outcome(store, found)).bullets
-        data["cost"] = told.to_json()
-        texts.append(render_cost_tables(told, {name: bullet.content for name, bullet in bullets.items()}))
-    if credit:
-        from ace.report.effects_table import render_credit_tables
-        from ace.runs.bullet_effects import compute_credit
-
-        measured = compute_credit(step.payload for step in store.steps(run))
-        playbook = store.checkout(_outcome(store, found))
-        votes = {b.id: {"helpful": b.helpful, "harmful": b.harmful} for b in playbook}
-        data["credit"] = measured.to_json() | {"votes": votes}
-        texts.append(render_credit_tables(measured, playbook.bullets))
-    return data, texts
+    for proposal in proposals:
+        lines = [describe(operation) for operation in proposal.delta]
+        lines.append(f"  sample {proposal.sample_id}: {proposal.why}")
+        lines += [f"  attempt: {attempt}" for attempt in proposal.attempts]
+        texts.append("\n".join(lines))
+    text = "\n\n".join(texts) or "Nothing was rejected."
+    return "rejected", [asdict(proposal) for proposal in proposals], text
 
 
-def _outcome(store: Store, run: Run) -> int:
-    """The version that a run selected, or else that of its last step. Its branch may have moved on since."""
+def _show_cost(store: Store, run: Run) -> Part:
+    from ace.report.cost_table import cost_tables
+    from ace.runs.cost import cost_of
+
+    cost = cost_of(store.calls(run.id), store.steps(run.id))
+    bullets = store.checkout(_final_version(store, run)).bullets
+    contents = {name: bullet.content for name, bullet in bullets.items()}
+    return "cost", cost.to_json(), cost_tables(cost, contents)
+
+
+def _show_credit(store: Store, run: Run) -> Part:
+    from ace.report.effects_table import credit_tables
+    from ace.runs.bullet_effects import credit_of
+
+    credit = credit_of(step.payload for step in store.steps(run.id))
+    playbook = store.checkout(_final_version(store, run))
+    votes = {bullet.id: {"helpful": bullet.helpful, "harmful": bullet.harmful} for bullet in playbook}
+    return "credit", credit.to_json() | {"votes": votes}, credit_tables(credit, playbook.bullets)
+
+
+def _final_version(store: Store, run: Run) -> int:
+    """Return the version that a run selected, or else that of its last step; its branch may have moved on."""
     if run.report and run.report.get("selected") is not None:
         return int(run.report["selected"])
     steps = store.steps(run.id)
@@ -107,32 +125,24 @@ def _outcome(store: Store, run: Run) -> int:
 
 def _row(run: Run) -> tuple[str, ...]:
     from ace.runs.report import Score
-    from ace.runs.run_text import format_score
+    from ace.runs.run_text import score_text
 
     after = (run.report or {}).get("after")
-    score = format_score(after and Score.from_json(after))
+    score = score_text(after and Score.from_json(after))
     return str(run.id), run.kind, run.task, run.status, run.started, score
 
 
-def _text(run: Run, steps: int, faults: Faults, path: Path) -> str:
-    from ace.report.cost_table import render_faults
+def _report_text(run: Run, steps: int, faults: Faults, path: Path) -> str:
+    """Return the run's report, with the option that names its model where that is not the default one."""
+    from ace.report.cost_table import faults_text
     from ace.runs.report import Report
-    from ace.runs.run_text import format_count, render_report
+    from ace.runs.run_text import closing, counted
 
     times = f"started {run.started}, ended {run.ended or 'never'}"
-    blocks = [f"run {run.id}, {run.status}, {format_count(steps, 'step')}, {times}", render_faults(faults)]
+    blocks = [f"run {run.id}, {run.status}, {counted(steps, 'step')}, {times}", faults_text(faults)]
     if run.report:
         report = replace(Report.from_json(run.report), playbook=str(path))  # the file may have moved since
-        blocks.append(render_report(report, model=_asked(run), width=width()))
+        model = str(run.config.get("models", {}).get("generator", DEFAULT_MODEL))
+        option = "" if model == DEFAULT_MODEL else f"--model {quote(model)}"  # an address is not kept
+        blocks.append(closing(report, model=option, width=width()))
     return "\n\n".join(filter(None, blocks))
-
-
-def _asked(run: Run) -> str:
-    """The option that names the model of a run, where it is not the default one. An address is not kept."""
-    model = str(run.config.get("models", {}).get("generator", DEFAULT_MODEL))
-    return "" if model == DEFAULT_MODEL else f"--model {quote(model)}"
-
-
-def _proposal(proposal: Proposal) -> str:
-    lines = [*map(describe, proposal.delta), f"  sample {proposal.sample_id}: {proposal.why}"]
-    return "\n".join(lines + [f"  attempt: {attempt}" for attempt in proposal.attempts])

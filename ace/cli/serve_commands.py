@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ace.cli.options import Json, OnlineOptions, PlaybookFile, playbook_file, spell_options
-from ace.cli.output import emit, line, note, width
+from ace.cli.output import emit, emit_line, note, width
 from ace.errors import CapReached, InputError, UnknownVersion
 
 if TYPE_CHECKING:
     from ace.cli.progress import Show
     from ace.llm import RoleModels
-    from ace.loop import OnlineServer
+    from ace.loop import Agent
     from ace.runs import Report
     from ace.settings import Settings
     from ace.store import Store
@@ -43,18 +43,18 @@ def feedback(
     playbook: PlaybookFile = None,
     json: Json = False,
 ) -> None:
-    """Say what became of an answer. A server that runs, or the next one, learns from it."""
+    """Say what became of an answer. The running server, or the next one, learns from it."""
     from dataclasses import asdict
 
-    from ace.store import AnswerFeedback, Store
+    from ace.store import Said, Store
 
     with Store.open(playbook_file(playbook), create=False) as store:
-        kept = store.add_feedback(AnswerFeedback(episode, right, expected, text))
-    emit(json, asdict(kept), f"Kept: {episode} was {'right' if right else 'wrong'}.")
+        row = store.add_feedback(Said(episode, right, expected, text))
+    emit(json, asdict(row), f"Kept: {episode} was {'right' if right else 'wrong'}.")
 
 
 def serve_lines(task: Task, store: Store, team: RoleModels, options: Settings, show: Show) -> Report:
-    """Until the input ends or a cap is reached. What waits is learned from before it returns."""
+    """Serve the lines of stdin until they end or a cap is reached; then learn from what waits."""
     from ace import loop
 
     stopped = ""
@@ -63,29 +63,29 @@ def serve_lines(task: Task, store: Store, team: RoleModels, options: Settings, s
             if not text.strip():
                 continue
             try:
-                line(_served(agent, _row(text)))
+                emit_line(_answer(agent, _parse(text)))
             except CapReached as cap:
                 stopped = str(cap)
                 break
             except (InputError, UnknownVersion) as error:
-                line({"error": f"line {number}: {error}"})
+                emit_line({"error": f"line {number}: {error}"})
         return agent.close(stopped)
 
 
 def close_lines(report: Report, options: OnlineOptions) -> None:
-    """The report, where it does not get in the way of the lines; as the last of them with --json."""
-    from ace.runs.run_text import render_report
+    """Print the report on stderr, beside the lines; with --json, as the last of them."""
+    from ace.runs.run_text import closing
 
     if options.json:
-        line({"report": report.to_json()})
+        emit_line({"report": report.to_json()})
     else:
         model = spell_options(options, "model", "api_base", "feedback")
-        note(render_report(report, folder=options.task, model=model, width=width()))
+        note(closing(report, folder=options.task, model=model, width=width()))
     if report.stopped:
         raise typer.Exit(STOPPED_BY_A_CAP)
 
 
-def _row(text: str) -> Mapping[str, Any]:
+def _parse(text: str) -> Mapping[str, Any]:
     try:
         row = json.loads(text)
     except ValueError as error:
@@ -95,20 +95,18 @@ def _row(text: str) -> Mapping[str, Any]:
     return row
 
 
-def _served(agent: OnlineServer, row: Mapping[str, Any]) -> dict[str, Any]:
+def _answer(agent: Agent, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Answer a question, or take feedback. Raises InputError for any other object."""
     match row:
         case {"question": str(question)} if question.strip():
             answer = agent.answer(question)
             return {"answer": answer.text, "episode": answer.episode, "error": answer.error}
         case {"feedback": str(episode), "right": bool(right)}:
-            agent.feedback(episode, right=right, **_texts(row))
+            texts = {name: row[name] for name in _TEXTS if name in row}
+            for name, text in texts.items():
+                if not isinstance(text, str):
+                    raise InputError(f"Expected {name} as text, found {text!r:.60}.")
+            agent.feedback(episode, right=right, **texts)
             return {"feedback": episode, "kept": True}
         case _:
             raise InputError('Expected {"question": ...} or {"feedback": EPISODE, "right": true or false}.')
-
-
-def _texts(row: Mapping[str, Any]) -> dict[str, str]:
-    for name in _TEXTS:
-        if not isinstance(row.get(name, ""), str):
-            raise InputError(f"Expected {name} as text, found {row[name]!r:.60}.")
-    return {name: row[name] for name in _TEXTS if name in row}

@@ -28,12 +28,19 @@ def list_(
     folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where to look.")] = Path("tasks"),
     json: Json = False,
 ) -> None:
-    """The task folders in a folder."""
-    from ace.task import find_tasks
+    """List the task folders in a folder."""
+    from ace.task import find_tasks, load_task
 
-    found = [_listed(path) for path in find_tasks(folder)]
-    lines = [f"{item['folder']}  {item['problem'] or _sizes(item)}" for item in found]
-    emit(json, {"tasks": found}, "\n".join(lines) or f"No task folders in {folder}.")
+    tasks, lines = list[dict[str, Any]](), list[str]()
+    for path in find_tasks(folder):
+        row: dict[str, Any] = {"folder": str(path), "problem": ""}
+        try:
+            row |= _summarize(load_task(path, check=False))
+        except TaskError as error:  # one broken task must not hide the others
+            row["problem"] = str(error)
+        tasks.append(row)
+        lines.append(f"{path}  {row['problem'] or _sizes(row)}")
+    emit(json, {"tasks": tasks}, "\n".join(lines) or f"No task folders in {folder}.")
 
 
 def check(task: TaskFolder, json: Json = False) -> None:
@@ -42,24 +49,14 @@ def check(task: TaskFolder, json: Json = False) -> None:
 
     loaded = load_task(task_folder(task), check=False)
     problems = [str(problem) for problem in check_task(loaded)]
-    summary = _summary(loaded)
+    summary = _summarize(loaded)
     text = "\n".join(problems) or f"{loaded.name}: {_sizes(summary)}. Every sample can be used."
     emit(json, summary | {"problems": problems}, text)
     if problems:
         raise typer.Exit(TaskError.exit_code)
 
 
-def _listed(folder: Path) -> dict[str, Any]:
-    """One broken task must not hide the others."""
-    from ace.task import load_task
-
-    try:
-        return {"folder": str(folder), "problem": "", **_summary(load_task(folder, check=False))}
-    except TaskError as error:
-        return {"folder": str(folder), "problem": str(error)}
-
-
-def _summary(task: Task) -> dict[str, Any]:
+def _summarize(task: Task) -> dict[str, Any]:
     return {"name": task.name, **{split: len(getattr(task, split)) for split in SPLITS}}
 
 

@@ -1,4 +1,4 @@
-"""Talking to a model: one protocol, `Client`, and everything that implements it."""
+"""Talk to a model: one protocol, `Client`, and everything that implements it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From requests to an answer: what a model says is looked at, and asked for again where that may help.
+"""Ask until an answer can be used: each reply is looked at, and asked for again where that may help.
 
 Knows what can be wrong with a reply; not how a request is made (the caller passes that in as a function).
 """
@@ -7,49 +7,39 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Protocol, cast
+from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
 from ace.errors import AceError, MalformedReply
-from ace.llm import faults, structured
 from ace.llm.client import Client, FinishReason, Reply, Request, Usage
-from ace.llm.faults import Fault, Kind
-from ace.llm.structured import explain, parse
+from ace.llm.faults import Action, Fault, Kind, number_faults, shorten_detail
+from ace.llm.structured import explain_error, parse, write_correction
+from ace.llm.transcript import TOOL_CALL, split_reply
 
 _MOST = 200_000  # characters; more tokens than any call here allows, so the endpoint ignored the limit
-
 _NEARLY = 0.9  # servers count the last tokens differently
 
 
+@runtime_checkable
 class Asks(Client, Protocol):
-    """A client that can be asked for one request at a time, so that each can be kept as it ends."""
+    """Answer one request at a time, so that each can be kept as it ends."""
 
     @property
     def tries(self) -> int: ...
 
     def ask(self, request: Request) -> Reply:
-        """One request: the reply as it came, unparsed, with the faults that preceded it."""
+        """Make one request. Return the reply as it came, unparsed, with the faults that preceded it."""
         ...
 
 
-def by_request(client: Client) -> Asks | None:
-    """The client, if it can be asked for one request at a time."""
-    return cast(Asks, client) if hasattr(client, "ask") and hasattr(client, "tries") else None
-
-
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """A reply that was looked at. `problem` is empty when it can be used; `kind` is what is wrong with it."""
+class Judgement:
+    """Hold what is wrong with a reply: `kind` names it, `problem` is empty when the reply can be used."""
 
     parsed: BaseModel | None = None
     kind: Kind | None = None
     problem: str = ""
-
-
-def not_kept(reply: Reply) -> None:
-    """For callers who keep no journal."""
 
 
 def complete(
@@ -57,96 +47,98 @@ def complete(
     request: Request,
     *,
     tries: int,
-    keep: Callable[[Reply], None] = not_kept,
+    keep: Callable[[Reply], None] | None = None,
 ) -> Reply:
     """Ask until the reply can be used, at most `tries` times; usage and faults add up over all of them.
 
     With a schema the model is shown what was wrong, and MalformedReply raised in the end. Without one the
-    last reply is returned as it is, its fault recorded. `keep` is given each reply with its own faults, once
+    last reply is returned as it is, its fault recorded. `keep` gets each reply with its own faults, once
     it has been looked at.
     """
-    schema = request.schema
-    spent, found, attempts, asked = Usage(), tuple[Fault, ...](), 0, request
-    for last in (number == tries for number in range(1, tries + 1)):
-        reply = _asked(partial(ask, asked), spent, found, attempts)
-        before = faults.numbered(reply.faults, attempts)
-        attempts += len(before) + 1
-        judged = judge(reply, request)
-        own = (*before, *_fault(judged, attempts, _action(judged, schema, last)))
-        keep(replace(reply, faults=own))
-        spent, found = spent + reply.usage, (*found, *own)
-        if not judged.problem or (last and schema is None):
-            return replace(reply, parsed=judged.parsed, usage=spent, faults=found)
-        if schema is not None:
-            correction = structured.correction(reply.text, judged.problem)
+    usage, faults, attempts, asked = Usage(), tuple[Fault, ...](), 0, request
+    for number in range(1, tries + 1):
+        last = number == tries
+        try:
+            reply = split_reply(ask(asked), tools=bool(request.tools))
+        except AceError as error:  # it takes along what the earlier requests of this call took and met
+            error.details.setdefault("usage", usage)
+            error.details["faults"] = (*faults, *number_faults(error.details.get("faults", ()), attempts))
+            raise
+        own_faults = number_faults(reply.faults, attempts)
+        attempts += len(own_faults) + 1
+        judgement = judge_reply(reply, request)
+        if judgement.kind is not None:
+            action = _choose_action(judgement, request, last)
+            fault = Fault(judgement.kind, attempts, action, shorten_detail(judgement.problem))
+            own_faults = (*own_faults, fault)
+        if keep is not None:
+            keep(replace(reply, faults=own_faults))
+        usage, faults = usage + reply.usage, (*faults, *own_faults)
+        if not judgement.problem or (last and request.schema is None):
+            return replace(reply, parsed=judgement.parsed, usage=usage, faults=faults)
+        if request.schema is not None:
+            correction = write_correction(reply.text, judgement.problem)
             asked = replace(request, messages=(*request.messages, *correction))
     raise MalformedReply(
-        f"No valid {schema.__name__ if schema else 'reply'} after {tries} tries: {judged.problem}",
+        f"No valid {request.schema.__name__ if request.schema else 'reply'} after {tries} tries: "
+        f"{judgement.problem}",
         hint="Use a stronger model, or allow more tokens if the reply was cut off.",
         text=reply.text,
-        usage=spent,
-        faults=found,
+        usage=usage,
+        faults=faults,
     )
 
 
-def judge(reply: Reply, request: Request) -> Judged:
-    """Whether a reply can be used. Pure."""
-    if request.schema is None:
-        return _judged_text(reply, request.max_tokens)
+def judge_reply(reply: Reply, request: Request) -> Judgement:
+    """Decide whether a reply can be used. A reply that calls tools needs no value of the schema. Pure."""
+    if request.schema is None or reply.tool_calls:
+        return _judge_text(reply, request)
+    cut_off = reply.finish_reason is FinishReason.LENGTH
     try:
         # What was cut off is not repaired: closing its brackets would pass half a lesson as a whole one.
-        found = parse(reply.text, request.schema, repair=reply.finish_reason is not FinishReason.LENGTH)
+        result = parse(reply.text, request.schema, repair=not cut_off)
     except ValueError as error:
-        return Judged(None, _kind(reply), explain(error, reply))
-    return Judged(found.value, "prose" if found.repaired else None)
+        kind = Kind.WRONG_FORM
+        if reply.finish_reason is FinishReason.FILTER:
+            kind = Kind.REFUSED
+        elif cut_off:
+            kind = Kind.CUT_OFF
+        elif not reply.text.strip():
+            kind = Kind.EMPTY
+        elif len(reply.text) > _MOST:
+            kind = Kind.TOO_LONG
+        return Judgement(None, kind, explain_error(error, reply))
+    if result.repaired:
+        return Judgement(result.value, Kind.PROSE)
+    return Judgement(result.value)
 
 
-def _judged_text(reply: Reply, limit: int | None) -> Judged:
-    """Of plain text everything that is there can be used, but some of it should not have come like this."""
+def _judge_text(reply: Reply, request: Request) -> Judgement:
+    """Judge plain text: all that is there can be used, but some of it should not have come like this."""
     if reply.finish_reason is FinishReason.FILTER:
-        return Judged(None, "refused", "a content filter stopped it")
+        return Judgement(None, Kind.REFUSED, "a content filter stopped it")
+    cut_off = reply.finish_reason is FinishReason.LENGTH
     if not reply.text.strip() and not reply.tool_calls:
-        return Judged(None, "empty", "it is empty")
+        if cut_off and reply.reasoning:
+            return Judgement(None, Kind.EMPTY, "it was cut off while the model was thinking")
+        return Judgement(None, Kind.EMPTY, "it is empty")
     if len(reply.text) > _MOST:
-        return Judged(None, "too long", f"it has {len(reply.text):,} characters")
-    if reply.finish_reason is FinishReason.LENGTH:
-        early = limit is not None and 0 < reply.usage.completion_tokens < _NEARLY * limit
-        return Judged(None, "cut off", "it was cut off before its limit" if early else "")
-    return Judged()
+        return Judgement(None, Kind.TOO_LONG, f"it has {len(reply.text):,} characters")
+    if cut_off:
+        limit, written = request.max_tokens, reply.usage.completion_tokens
+        if limit is not None and 0 < written < _NEARLY * limit:
+            return Judgement(None, Kind.CUT_OFF, "it was cut off before its limit")
+        return Judgement(None, Kind.CUT_OFF)
+    if request.tools and TOOL_CALL in reply.text:
+        return Judgement(None, Kind.WRONG_FORM, "a tool call in it is no JSON object with name and arguments")
+    return Judgement()
 
 
-def _kind(reply: Reply) -> Kind:
-    if reply.finish_reason is FinishReason.FILTER:
-        return "refused"
-    if reply.finish_reason is FinishReason.LENGTH:
-        return "cut off"
-    if not reply.text.strip():
-        return "empty"
-    return "too long" if len(reply.text) > _MOST else "wrong form"
-
-
-def _action(judged: Judged, schema: type[BaseModel] | None, last: bool) -> str:
-    if not judged.problem:
-        return "repaired" if judged.parsed is not None else "kept as it is"
+def _choose_action(judgement: Judgement, request: Request, last: bool) -> Action:
+    if not judgement.problem:
+        return Action.REPAIRED if judgement.parsed is not None else Action.ACCEPTED
     if not last:
-        return "asked again"
-    if schema is not None or judged.kind in ("empty", "refused"):
-        return "given up"
-    return "kept as it is"
-
-
-def _fault(judged: Judged, attempt: int, action: str) -> tuple[Fault, ...]:
-    if judged.kind is None:
-        return ()
-    return (Fault(judged.kind, attempt, action, faults.detail(judged.problem)),)
-
-
-def _asked(ask: Callable[[], Reply], spent: Usage, found: tuple[Fault, ...], attempts: int) -> Reply:
-    """One request. An error takes along what the earlier ones of this call took and met."""
-    try:
-        return ask()
-    except AceError as error:
-        error.details.setdefault("usage", spent)
-        own = faults.numbered(error.details.get("faults", ()), attempts)
-        error.details["faults"] = (*found, *own)
-        raise
+        return Action.ASKED_AGAIN
+    if request.schema is not None or judgement.kind in (Kind.EMPTY, Kind.REFUSED):
+        return Action.GIVEN_UP
+    return Action.ACCEPTED

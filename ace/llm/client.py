@@ -1,4 +1,4 @@
-"""One protocol between the engine and a model: a `Request` goes in, a `Reply` comes out.
+"""Protocol between the engine and a model: a `Request` goes in, a `Reply` comes out.
 
 Everything that talks to a model implements `Client`; everything that asks one builds a `Request`.
 """

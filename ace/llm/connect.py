@@ -1,4 +1,4 @@
-"""From a model's name to a client that talks to it."""
+"""Turn a model's name into a client that talks to it."""
 
 from __future__ import annotations
 
@@ -25,17 +25,18 @@ def connect(
     fetch: bool = True,
     progress: Progress = silent,
 ) -> Endpoint:
-    """`local/NAME` starts the embedded server (`slots` calls at once, `context` tokens each); any other
-    name is litellm's. Raises ModelNameError at once for a name nobody serves or a missing key.
+    """Connect to a model. `local/NAME` starts the embedded server, any other name is litellm's.
 
-    One server per call: give the client to every role that uses the model, then close it.
-    `fetch=False` refuses to download weights.
+    The server takes `slots` calls at once, each with `context` tokens. Each call of this function starts one:
+    give the client to every role that uses the model, then close it. `fetch=False` refuses to download
+    weights. Raises ModelNameError at once for a name that nobody serves or a missing key, and WeightsError
+    where there are no weights.
     """
     if not name.startswith(LOCAL):
         key = check_name(name, api_base=api_base, api_key=api_key)
         return Endpoint(name, api_base=api_base, api_key=key, retry=retry or Retry())
-    wanted = weights.find(name.removeprefix(LOCAL))
-    path = weights.ensure(wanted, progress) if fetch else weights.cached(wanted)
+    entry = weights.find(name.removeprefix(LOCAL))
+    path = weights.ensure(entry, progress) if fetch else weights.find_verified(entry)
     if path is None:
         raise WeightsError(f"The weights of {name} are not here.", hint=f"Fetch them: ace models pull {name}")
-    return connect_local(wanted.name, path, slots=slots, context=context)
+    return connect_local(entry.name, path, slots=slots, context=context)

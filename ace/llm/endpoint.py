@@ -1,4 +1,4 @@
-"""A model behind litellm: every provider a litellm user would name, and any OpenAI-compatible address.
+"""Clients for models behind litellm: every provider that it names, and any OpenAI-compatible address.
 
 Knows how a request is put and what a response holds; the names and errors of providers are in
 `providers`.
@@ -6,35 +6,33 @@ Knows how a request is put and what a response holds; the names and errors of pr
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol, Self
 
-from pydantic import BaseModel
-
-from ace.llm import asking, faults, structured
-from ace.llm.client import FinishReason, Message, Reply, Request, Usage
-from ace.llm.faults import Fault
-from ace.llm.prefix import marked, wants_mark
-from ace.llm.providers import RequestRefused, converted, load_litellm, said
+from ace.llm import asking, structured
+from ace.llm.client import FinishReason, Message, Reply, Request, ToolCall, Usage
+from ace.llm.faults import Action, Fault, classify_error, number_faults, shorten_detail
+from ace.llm.prefix import mark_prefix, wants_mark
+from ace.llm.providers import RequestRefused, convert_errors, load_litellm, quote_error
 from ace.llm.retry import Retry
+from ace.llm.transcript import read_tool_call, write_tool_call
 from ace.llm.window import Window, remote_window
-
-_IN_WORDS = "asked again, the schema in words"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in a server a call goes: request fields, and how many prompt tokens were read for it already."""
+    """Say where in a server a call goes: request fields, and the prompt tokens that were read for it."""
 
     fields: Mapping[str, Any] = field(default_factory=dict)
     tokens_read: int = 0
 
 
 class Server(Protocol):
-    """A server of ours: it gives every call its place, and stops when the endpoint is closed."""
+    """Give every call its place in a server of ours, and stop it when the endpoint is closed."""
 
     def place(self, messages: Sequence[Message]) -> AbstractContextManager[Place]: ...
 
@@ -45,10 +43,10 @@ class Server(Protocol):
 
 @dataclass(slots=True)
 class Endpoint:
-    """A Client. `model` is what people see, `address` the litellm name it is called by.
+    """Talk to a model as a Client. `model` is what people see, `address` the litellm name it is called by.
 
-    `max_tokens` is the limit for calls that give none; `cost` replaces litellm's price for a call;
-    `server` is stopped by `close`.
+    `max_tokens` is the limit for calls that give none; `timeout` is in seconds; `cost`, in US dollars,
+    replaces litellm's price for a call; `server` is stopped by `close`.
     """
 
     model: str
@@ -68,16 +66,36 @@ class Endpoint:
         return asking.complete(self.ask, bounded, tries=self.tries)
 
     def ask(self, request: Request) -> Reply:
-        """One request. Where the endpoint can, it enforces the schema."""
+        """Make one request. Where the endpoint can, it enforces the schema.
+
+        One that refuses to is given the schema in words from then on.
+        """
+        options: dict[str, Any] = {"temperature": request.temperature}
         limit = request.max_tokens or self.max_tokens
-        wanted = {"temperature": request.temperature, "seed": request.seed, "max_tokens": limit}
-        options = {name: value for name, value in wanted.items() if value is not None}
-        if request.schema is None:
+        if request.seed is not None:
+            options["seed"] = request.seed
+        if limit is not None:
+            options["max_tokens"] = limit
+        if request.tools:
+            options["tools"] = [{"type": "function", "function": asdict(tool)} for tool in request.tools]
+        schema = request.schema
+        if schema is None:
             return self._send(request.messages, options)
-        return self._send_for(request.schema, request.messages, options)
+        in_words = structured.put_in_words(request.messages, schema)
+        if not self._enforces_schema:
+            return self._send(in_words, options)
+        strict = {"name": schema.__name__, "schema": structured.strict_schema(schema), "strict": True}
+        try:
+            response_format = {"type": "json_schema", "json_schema": strict}
+            return self._send(request.messages, {**options, "response_format": response_format})
+        except RequestRefused as error:
+            faults = [replace(fault, action=Action.ASKED_IN_WORDS) for fault in error.details["faults"]]
+        reply = self._send(in_words, options, faults)
+        self._enforces_schema = False  # only now: the request was fine apart from the schema
+        return reply
 
     def window(self) -> Window:
-        """The server's own; else what is known about the model of this name."""
+        """Return the server's own window; else what is known about the model of this name."""
         if self.server is not None:
             return self.server.window()
         return remote_window(self.address or self.model, own_address=bool(self.api_base))
@@ -92,66 +110,51 @@ class Endpoint:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _send_for(
-        self, schema: type[BaseModel], messages: Sequence[Message], options: dict[str, Any]
-    ) -> Reply:
-        """Let the endpoint enforce the schema; one that refuses is told about it in words from then on."""
-        if not self._enforces_schema:
-            return self._send(structured.in_words(messages, schema), options)
-        try:
-            return self._send(messages, options | {"response_format": _response_format(schema)})
-        except RequestRefused as error:
-            found = [replace(fault, action=_IN_WORDS) for fault in error.details["faults"]]
-        reply = self._send(structured.in_words(messages, schema), options, found)
-        self._enforces_schema = False  # only now: the request was fine apart from the schema
-        return reply
-
     def _send(
-        self, messages: Sequence[Message], options: dict[str, Any], found: Sequence[Fault] = ()
+        self, messages: Sequence[Message], options: dict[str, Any], earlier: Sequence[Fault] = ()
     ) -> Reply:
-        """`found` are the faults of this call before this request."""
+        """Send a request, again after faults that pass. `earlier` holds the faults of this call before it."""
+        address = self.address or self.model
         payload = [asdict(message) for message in messages]
-        if wants_mark(self.address or self.model):
-            payload = marked(payload)
+        if wants_mark(address):
+            payload = mark_prefix(payload)
+        faults = list(earlier)
+
+        def note_failure(error: BaseException, wait: float | None) -> None:
+            action = Action.GIVEN_UP if wait is None else f"{Action.TRIED_AGAIN} {wait:.1f} s"
+            detail = shorten_detail(quote_error(error), self.api_key)
+            faults.append(Fault(classify_error(error), 0, action, detail))
+
         started = time.perf_counter()
-        met = list(found)
-        where = self.server.place(messages) if self.server else nullcontext(Place())
-        with converted(self.model, self.api_base, self.api_key, met), where as place:
-            sent = {**options, "extra_body": place.fields} if place.fields else options
-            response = self.retry.run(
-                lambda: self._request(payload, sent), lambda error, wait: met.append(self._fault(error, wait))
-            )
-        reply = self._reply(response, time.perf_counter() - started, place.tokens_read)
-        return replace(reply, faults=faults.numbered(met, 0))
+        placed = self.server.place(messages) if self.server else nullcontext(Place())
+        with convert_errors(self.model, self.api_base, self.api_key, faults), placed as place:
+            if place.fields:
+                options = {**options, "extra_body": place.fields}
 
-    def _fault(self, error: BaseException, wait: float | None) -> Fault:
-        action = "given up" if wait is None else f"tried again after {wait:.1f} s"
-        return Fault(faults.kind_of(error), 0, action, faults.detail(said(error), self.api_key))
+            def send() -> Any:
+                return load_litellm().completion(
+                    model=address,
+                    messages=payload,
+                    api_base=self.api_base,
+                    api_key=self.api_key,
+                    timeout=self.timeout,
+                    num_retries=0,  # retrying is ours; a provider's own client would multiply it
+                    max_retries=0,
+                    drop_params=True,  # a provider without seeds is still usable
+                    **options,
+                )
 
-    def _request(self, payload: list[dict[str, Any]], options: dict[str, Any]) -> Any:
-        return load_litellm().completion(
-            model=self.address or self.model,
-            messages=payload,
-            api_base=self.api_base,
-            api_key=self.api_key,
-            timeout=self.timeout,
-            num_retries=0,  # retrying is ours; a provider's own client would multiply it
-            max_retries=0,
-            drop_params=True,  # a provider without seeds is still usable
-            **options,
-        )
+            response = self.retry.run(send, note_failure)
+        usage = self._read_usage(response, time.perf_counter() - started, place.tokens_read)
+        return replace(_read_reply(response), usage=usage, faults=number_faults(faults, 0))
 
-    def _reply(self, response: Any, seconds: float, tokens_read: int) -> Reply:
-        choice = response.choices[0] if response.choices else None
-        text = (choice.message.content if choice else None) or ""
-        refusal = choice and _refusal(choice.message)
-        finish = FinishReason.of((choice.finish_reason if choice else None) or "stop")
-        if refusal and not text:
-            finish = FinishReason.FILTER
-        cost = response._hidden_params.get("response_cost") if self.cost is None else self.cost
+    def _read_usage(self, response: Any, seconds: float, tokens_read: int) -> Usage:
         used = getattr(response, "usage", None)
         details = getattr(used, "prompt_tokens_details", None)
-        usage = Usage(
+        cost = self.cost
+        if cost is None:
+            cost = response._hidden_params.get("response_cost")
+        return Usage(
             calls=1,
             prompt_tokens=getattr(used, "prompt_tokens", 0) or 0,
             cached_tokens=max(0, (getattr(details, "cached_tokens", 0) or 0) - tokens_read),
@@ -159,16 +162,29 @@ class Endpoint:
             seconds=seconds,
             cost=cost,
         )
-        return Reply(text, usage=usage, finish_reason=finish)
 
 
-def _refusal(message: Any) -> str | None:
-    """Where litellm puts it depends on its release."""
-    fields = getattr(message, "provider_specific_fields", None) or {}
-    refusal: str | None = getattr(message, "refusal", None) or fields.get("refusal")
-    return refusal
-
-
-def _response_format(schema: type[BaseModel]) -> dict[str, Any]:
-    named = {"name": schema.__name__, "schema": structured.strict_schema(schema), "strict": True}
-    return {"type": "json_schema", "json_schema": named}
+def _read_reply(response: Any) -> Reply:
+    """Read text, thoughts and tool calls. A call that cannot be read stays in the text, as a marked block."""
+    if not response.choices:
+        return Reply("")
+    choice = response.choices[0]
+    message = choice.message
+    extra = (
+        getattr(message, "provider_specific_fields", None) or {}
+    )  # litellm's releases differ in what is here
+    text = message.content or ""
+    reasoning = getattr(message, "reasoning_content", None) or extra.get("reasoning_content") or ""
+    calls: list[ToolCall] = []
+    for number, tool_call in enumerate(getattr(message, "tool_calls", None) or (), 1):
+        name, arguments = tool_call.function.name or "", tool_call.function.arguments or "{}"
+        written = json.dumps({"id": tool_call.id, "name": name, "arguments": arguments})
+        call = read_tool_call(written, f"call_{number}")
+        if call is None:
+            text += write_tool_call(name, arguments, tool_call.id or "")
+        else:
+            calls.append(call)
+    finish_reason = FinishReason.of(choice.finish_reason or "stop")
+    if not text and (getattr(message, "refusal", None) or extra.get("refusal")):
+        finish_reason = FinishReason.FILTER
+    return Reply(text, finish_reason=finish_reason, reasoning=reasoning, tool_calls=tuple(calls))

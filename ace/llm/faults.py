@@ -1,4 +1,4 @@
-"""What can go wrong with a call, as a record: what it was, at which attempt, and what was done about it.
+"""Records of what can go wrong with a call: the fault, at which attempt, and what was done about it.
 
 Knows kinds of faults and how to keep secrets out of what is recorded; handles none of them itself.
 """
@@ -9,26 +9,9 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Literal
+from enum import StrEnum
 
 from ace.safety.secrets import SECRET_MARK, hide_secrets
-
-Kind = Literal[
-    # On the way: no reply came.
-    "rate limit",
-    "time-out",
-    "lost connection",
-    "server error",
-    "refused request",
-    # In the reply.
-    "empty",
-    "refused",
-    "cut off",
-    "too long",
-    "prose",
-    "wrong form",
-]
-IN_THE_REPLY = frozenset({"empty", "refused", "cut off", "too long", "prose", "wrong form"})
 
 _LONGEST = 200  # characters of detail
 _POLICY = re.compile(r"content[_ ](?:filter|policy|management)|\bwas filtered|responsible ai", re.IGNORECASE)
@@ -36,9 +19,41 @@ _SECRET_NAMES = ("_KEY", "_KEY_ID", "_TOKEN", "_SECRET", "_PASSWORD")
 _SHORTEST_SECRET = 6  # what is shorter could be a word: hiding it would garble messages
 
 
+class Kind(StrEnum):
+    """Name what can go wrong with a call."""
+
+    # On the way: no reply came.
+    RATE_LIMIT = "rate limit"
+    TIME_OUT = "time-out"
+    LOST_CONNECTION = "lost connection"
+    SERVER_ERROR = "server error"
+    REFUSED_REQUEST = "refused request"
+    # In the reply.
+    EMPTY = "empty"
+    REFUSED = "refused"
+    CUT_OFF = "cut off"
+    TOO_LONG = "too long"
+    PROSE = "prose"
+    WRONG_FORM = "wrong form"
+
+
+IN_THE_REPLY = frozenset({Kind.EMPTY, Kind.REFUSED, Kind.CUT_OFF, Kind.TOO_LONG, Kind.PROSE, Kind.WRONG_FORM})
+
+
+class Action(StrEnum):
+    """Name what was done about a fault. Seconds follow TRIED_AGAIN: "tried again after 0.5 s"."""
+
+    TRIED_AGAIN = "tried again after"
+    ASKED_AGAIN = "asked again"
+    ASKED_IN_WORDS = "asked again, the schema in words"
+    REPAIRED = "repaired"
+    ACCEPTED = "kept as it is"
+    GIVEN_UP = "given up"
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`attempt` counts the requests of one call from 1; `action` is what was done about it."""
+    """Record a fault. `attempt` counts the requests of one call from 1; `action` begins with an `Action`."""
 
     kind: Kind
     attempt: int
@@ -46,42 +61,45 @@ class Fault:
     detail: str = ""
 
 
-def kind_of(error: BaseException) -> Kind:
-    """Of an exception that a provider's client raised."""
+def classify_error(error: BaseException) -> Kind:
+    """Return the kind of an exception that a provider's client raised."""
     status = getattr(error, "status_code", None)
     if status == 429:
-        return "rate limit"
-    if is_policy(error):
-        return "refused"
+        return Kind.RATE_LIMIT
+    if is_policy_refusal(error):
+        return Kind.REFUSED
     if status == 408:
-        return "time-out"
+        return Kind.TIME_OUT
     if "onnection" in str(error):
-        return "lost connection"
-    return "server error" if isinstance(status, int) and status >= 500 else "refused request"
+        return Kind.LOST_CONNECTION
+    if isinstance(status, int) and status >= 500:
+        return Kind.SERVER_ERROR
+    return Kind.REFUSED_REQUEST
 
 
-def is_policy(error: BaseException) -> bool:
-    """A content filter refused, not the endpoint the form of the request."""
-    told = f"{type(error).__name__.replace('ContentPolicy', 'content policy')} {error}"
+def is_policy_refusal(error: BaseException) -> bool:
+    """Tell whether a content filter refused, and not the endpoint the form of the request."""
+    name = type(error).__name__.replace("ContentPolicy", "content policy")
     code = getattr(error, "code", None) or ""  # where newer clients put it, and no longer in the message
     refused = getattr(error, "status_code", None) in (400, 403, 422)
-    return refused and bool(_POLICY.search(f"{told} {code}"))
+    return refused and bool(_POLICY.search(f"{name} {error} {code}"))
 
 
-def numbered(faults: Iterable[Fault], after: int) -> tuple[Fault, ...]:
-    """The same faults, one an attempt, as the attempts that follow number `after`."""
-    return tuple(replace(fault, attempt=after + place) for place, fault in enumerate(faults, 1))
+def number_faults(faults: Iterable[Fault], after: int) -> tuple[Fault, ...]:
+    """Return the same faults, one an attempt, as the attempts that follow number `after`."""
+    return tuple(replace(fault, attempt=number) for number, fault in enumerate(faults, after + 1))
 
 
-def detail(text: str, *secrets: str | None) -> str:
-    """A message on one line, short, and without secrets."""
+def shorten_detail(text: str, *secrets: str | None) -> str:
+    """Return a message on one line, short, and without secrets."""
     return " ".join(hide(text, *secrets).split())[:_LONGEST]
 
 
 def hide(text: str, *secrets: str | None) -> str:
-    """The text without `secrets`, the keys of this environment, and whatever looks like a secret."""
-    known = {value for name, value in os.environ.items() if name.upper().endswith(_SECRET_NAMES)}
-    for secret in sorted({*known, *filter(None, secrets)}, key=len, reverse=True):
+    """Hide `secrets`, the keys of this environment, and whatever looks like a secret."""
+    values = {value for name, value in os.environ.items() if name.upper().endswith(_SECRET_NAMES)}
+    values.update(filter(None, secrets))
+    for secret in sorted(values, key=len, reverse=True):
         if len(secret) >= _SHORTEST_SECRET:
             text = text.replace(secret, SECRET_MARK)
     return hide_secrets(text)

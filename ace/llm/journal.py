@@ -1,4 +1,4 @@
-"""What a run keeps of its model calls: one record for each request that came to an end.
+"""Records of a run's model calls: one for each request that came to an end.
 
 Knows the record and what is asked of whoever keeps it; where it is kept is passed in.
 """
@@ -11,12 +11,11 @@ from typing import NamedTuple, Protocol
 from ace.llm.client import Reply, Usage
 from ace.llm.faults import Fault
 
-_NOTHING = Usage()
-
 
 class Key(NamedTuple):
-    """Which request of a run: `request` is the hash of everything that was asked, `occurrence` counts, from
-    0, how often it was asked for this sample in this step.
+    """Identify a request of a run. `request` is the hash of everything that was asked.
+
+    `occurrence` counts, from 0, how often it was asked for this sample in this step.
     """
 
     step: int
@@ -28,8 +27,9 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request and what came of it. `text` is None when it failed, `error` then says why.
+    """Record a request and what came of it. `text` is None when it failed, `error` then says why.
 
+    `text` is all that the model said, its thoughts and tool calls in marks (`ace.llm.transcript`). The key's
     `sample` is what it was made for: a sample's id, or a subject that is curated. `started` is in seconds
     since 1970.
     """
@@ -40,18 +40,18 @@ class Call:
     text: str | None
     finish_reason: str = ""
     error: str = ""
-    usage: Usage = _NOTHING
+    usage: Usage = Usage()  # noqa: RUF009 (it is frozen)
     faults: tuple[Fault, ...] = ()
     started: float = 0.0
 
 
 class Journal(Protocol):
-    """Keeps calls. Thread-safe."""
+    """Keep calls. Implementations are thread-safe."""
 
     def find(self, key: Key) -> Reply | None:
-        """The reply to this request, if it was paid for before."""
+        """Return the reply to this request, if it was paid for before."""
         ...
 
     def write(self, call: Call) -> None:
-        """Durable once this returns."""
+        """Write a call, which is durable once this returns."""
         ...

@@ -1,4 +1,4 @@
-"""What each role's calls took, and caps on the sum of them.
+"""Count what each role's calls took, and keep the sum of them under caps.
 
 Every request passes here: it is answered from the run's journal if it was paid for before, refused if a cap
 says so, and otherwise made, counted and kept. One meter serves all threads of one run at a time.
@@ -24,8 +24,10 @@ _sample: ContextVar[str] = ContextVar("sample", default="")
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """Upper bounds for one run, its resumptions included; None is no bound. Cost in US dollars, seconds by
-    the clock on the wall while the run goes on: not those between being stopped and being resumed.
+    """Bound one run, its resumptions included; None is no bound. Cost is in US dollars.
+
+    Seconds are those of the clock on the wall while the run goes on: not those between being stopped and
+    being resumed.
     """
 
     calls: int | None = None
@@ -35,7 +37,7 @@ class Caps:
 
 
 class Meter:
-    """Counts usage by role and refuses requests that a cap does not allow.
+    """Count usage by role and refuse requests that a cap does not allow.
 
     `calls` counts requests under way as well, so it is never passed. What a request will take is not known
     before it is made: tokens and cost refuse the next one once they are used up.
@@ -44,7 +46,7 @@ class Meter:
     def __init__(self, caps: Caps | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.caps = caps or Caps()
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self.begin_run()
 
     def begin_run(
@@ -58,36 +60,37 @@ class Meter:
         self.begin_step(0, "")
 
     def end_run(self) -> None:
-        """What else is asked is no part of the run, and not kept."""
+        """Stop keeping calls: what else is asked is no part of the run."""
         self.journal = None
 
     def begin_step(self, number: int, phase: str) -> None:
-        """What follows belongs to this step of the run's journal."""
+        """Count what follows to this step of the run's journal."""
         with self._lock:
-            self._step, self._phase = number, phase
+            self.phase = phase
+            self._step = number
             self._calls: list[Call] = []
             self._asked: Counter[tuple[str, str, str]] = Counter()
 
     @property
     def calls(self) -> tuple[Call, ...]:
-        """Of the step that was begun last, those that the journal answered included."""
+        """Return the calls of the step that was begun last, those that the journal answered included."""
         with self._lock:
             return tuple(self._calls)
 
     @property
     def usage(self) -> dict[str, Usage]:
-        """What the run has paid for so far, by role: a snapshot."""
+        """Return a snapshot of what the run has paid for so far, by role."""
         with self._lock:
             return dict(self._usage)
 
     @property
-    def seconds(self) -> float:
-        """What the run has taken so far by the clock on the wall, its earlier sessions included."""
-        return self._clock() - self._started
-
-    @property
     def total(self) -> Usage:
         return sum(self.usage.values(), Usage())
+
+    @property
+    def seconds(self) -> float:
+        """Return what the run has taken so far by the clock on the wall, its earlier sessions included."""
+        return self._clock() - self._started
 
     def client(self, client: Client) -> Client:
         """Return the same client, its calls counted here by the role that asks."""
@@ -95,8 +98,10 @@ class Meter:
 
     @contextmanager
     def about(self, sample: str) -> Iterator[None]:
-        """Calls of this thread within the block are made for `sample`. Threads that the block starts know it
-        only if they are started with a copy of its context (`contextvars.copy_context().run`).
+        """Mark calls of this thread within the block as made for `sample`.
+
+        Threads that the block starts know it only if they are started with a copy of its context
+        (`contextvars.copy_context().run`).
         """
         token = _sample.set(sample)
         try:
@@ -107,34 +112,27 @@ class Meter:
     # For `Metered`: one request, from its key to its record.
 
     def key(self, role: Role, request: str) -> Key:
+        """Return the key of the next request with this hash."""
         with self._lock:
-            what = (_sample.get(), role.value, request)
-            self._asked[what] += 1
-            return Key(self._step, *what, self._asked[what] - 1)
-
-    @property
-    def phase(self) -> str:
-        return self._phase
-
-    def check(self) -> None:
-        """Raise CapReached if another request is not allowed. One that is made is checked anyway."""
-        with self._lock:
-            self._check()
+            identity = (_sample.get(), role.value, request)
+            self._asked[identity] += 1
+            return Key(self._step, *identity, self._asked[identity] - 1)
 
     def begin(self) -> None:
+        """Count a request as under way. Raises CapReached if it is not allowed."""
         with self._lock:
-            self._check()
+            self.check()
             self._under_way += 1
 
     def abandon(self) -> None:
-        """The request did not come to an end: nothing is known of it."""
+        """Forget a request that did not come to an end: nothing is known of it."""
         with self._lock:
             self._under_way -= 1
 
     def end(self, call: Call, *, paid: bool) -> None:
-        """Keep it. `paid` False: the journal had it, so it costs nothing and is written already."""
+        """Keep a call. `paid` False: the journal had it, so it costs nothing and is written already."""
         with self._lock:
-            if self._phase and call.key.step == self._step:  # between steps nobody asks for them
+            if self.phase and call.key.step == self._step:  # between steps nobody asks for them
                 self._calls.append(call)
             if paid:
                 self._under_way -= 1
@@ -142,35 +140,42 @@ class Meter:
         if paid and self.journal is not None:
             self.journal.write(call)
 
-    def _check(self) -> None:
-        used = sum(self._usage.values(), Usage())
-        self._refuse_at("calls", self.caps.calls, used.calls + self._under_way)
-        self._refuse_at("tokens", self.caps.tokens, used.prompt_tokens + used.completion_tokens)
-        self._refuse_at("seconds", self.caps.seconds, self.seconds)
-        if self.caps.cost is not None and used.cost is None:
-            raise CapReached(
-                "The price of this model is unknown, so a cap on cost cannot be kept.",
-                hint="Cap calls instead.",
-                cap="cost",
-                limit=self.caps.cost,
-                used=None,
-            )
-        self._refuse_at("cost", self.caps.cost, used.cost or 0.0)
+    def check(self) -> None:
+        """Raise CapReached if another request is not allowed. One that is made is checked anyway."""
+        with self._lock:
+            caps, usage, under_way = self.caps, sum(self._usage.values(), Usage()), self._under_way
+        amounts: dict[str, tuple[float | None, float | None]] = {
+            "calls": (caps.calls, usage.calls + under_way),
+            "tokens": (caps.tokens, usage.prompt_tokens + usage.completion_tokens),
+            "seconds": (caps.seconds, self.seconds),
+            "cost": (caps.cost, usage.cost),
+        }
+        for cap, (limit, used) in amounts.items():
+            if limit is None:
+                continue
+            if used is None:
+                raise CapReached(
+                    "The price of this model is unknown, so a cap on cost cannot be kept.",
+                    hint="Cap calls instead.",
+                    cap=cap,
+                    limit=limit,
+                    used=None,
+                )
+            if used >= limit:
+                raise CapReached(
+                    f"The cap of {_format_amount(cap, limit)} is reached ({_format_amount(cap, used)} used).",
+                    hint="What was learned so far is kept.",
+                    cap=cap,
+                    limit=limit,
+                    used=used,
+                )
 
-    def _refuse_at(self, cap: str, limit: float | None, used: float) -> None:
-        if limit is not None and used >= limit:
-            raise CapReached(
-                f"The cap of {_amount(cap, limit)} is reached ({_amount(cap, used)} used).",
-                hint="What was learned so far is kept.",
-                cap=cap,
-                limit=limit,
-                used=used,
-            )
 
-
-def _amount(cap: str, value: float) -> str:
-    """12 calls, 1 second, 3.3 seconds, $1.5."""
+def _format_amount(cap: str, value: float) -> str:
+    """Write 12 calls, 1 second, 3.3 seconds, $1.5."""
     if cap == "cost":
         return f"${value:.4g}"
     number = f"{value:,.1f}".removesuffix(".0")
-    return f"{number} {cap.removesuffix('s') if number == '1' else cap}"
+    if number == "1":
+        cap = cap.removesuffix("s")
+    return f"{number} {cap}"

@@ -1,4 +1,4 @@
-"""Which models there are, fetching their weights, and whether one answers: what `ace models` shows."""
+"""List models, fetch their weights, and check that one answers: what `ace models` shows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ace.llm.retry import Retry
 
 @dataclass(frozen=True, slots=True)
 class LocalModel:
-    """One embedded model. `path` is None as long as its weights are not here."""
+    """Describe one embedded model. `size` is in bytes; `path` is None as long as its weights are not here."""
 
     name: str
     size: int
@@ -25,21 +25,21 @@ class LocalModel:
 
 
 def list_models() -> tuple[LocalModel, ...]:
-    """The embedded models. Any name litellm knows can be used as well."""
+    """List the embedded models. Any name litellm knows can be used as well."""
     return tuple(
-        LocalModel(LOCAL + name, known.size, known.licence, weights.located(known), name == weights.DEFAULT)
-        for name, known in weights.KNOWN.items()
+        LocalModel(LOCAL + name, entry.size, entry.licence, weights.locate(entry), name == weights.DEFAULT)
+        for name, entry in weights.KNOWN.items()
     )
 
 
 def pull(name: str, progress: Progress = silent) -> Path:
-    """Fetch the weights of a `local/NAME` model, unless they are here. Where they are is returned."""
+    """Fetch the weights of a `local/NAME` model, unless they are here, and return where they are."""
     return weights.ensure(weights.find(name.removeprefix(LOCAL)), progress)
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A model that answered."""
+    """Hold the reply of a model that answered, and the seconds that it took."""
 
     model: str
     reply: Reply
@@ -47,11 +47,10 @@ class Check:
 
 
 def check(name: str, *, api_base: str | None = None) -> Check:
-    """One tiny call. Raises what is wrong, with a hint at what to do about it; never downloads weights."""
+    """Make one tiny call. Raises what is wrong, with a hint at what to do; never downloads weights."""
     once = Retry(attempts=1)
     with connect(name, api_base=api_base, retry=once, slots=1, context=512, fetch=False) as client:
         started = time.perf_counter()
-        reply = client.complete(
-            Request(role=Role.GENERATOR, messages=(Message("user", "Say OK."),), max_tokens=8)
-        )
+        request = Request(role=Role.GENERATOR, messages=(Message("user", "Say OK."),), max_tokens=8)
+        reply = client.complete(request)
         return Check(name, reply, time.perf_counter() - started)

@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from ace.llm.client import Message
-from ace.safety.markup import defuse_markup, neutralise, quote_later_headings
+from ace.safety.markup import defused, headless, neutralise
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -21,7 +21,7 @@ _LONGEST = 2_000  # characters
 
 
 @cache
-def _templates(package: str) -> Environment:
+def _load_templates(package: str) -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     loader = PackageLoader(package, _FOLDER)
@@ -30,31 +30,32 @@ def _templates(package: str) -> Environment:
 
 
 def render(package: str, name: str, **values: Any) -> str:
-    """One template, filled in. Raises jinja2.UndefinedError for a variable that was not given."""
-    return _templates(package).get_template(f"{name}.j2").render(**values).strip()
+    """Fill in one template. Raises jinja2.UndefinedError for a variable that was not given."""
+    return _load_templates(package).get_template(f"{name}.j2").render(**values).strip()
 
 
-def shown(text: str, longest: int = _LONGEST) -> str:
-    """Text from a model or an environment, made safe to stand in a prompt, and never too long for one."""
+def quote_text(text: str, longest: int = _LONGEST) -> str:
+    """Make text from a model or an environment safe to stand in a prompt, and never too long for one."""
     safe = neutralise(text)
     return safe if len(safe) <= longest else f"{safe[:longest]} [...]"
 
 
-def cited(text: str, longest: int = _LONGEST) -> str:
-    """The same, where the text is one field of a prompt: none of its lines reads as another field."""
-    return quote_later_headings(shown(text, longest))
+def quote_field(text: str, longest: int = _LONGEST) -> str:
+    """Make text safe as one field of a prompt: none of its lines reads as another field."""
+    return headless(quote_text(text, longest))
 
 
 def question(text: str) -> str:
-    """A question as it stands in a role's prompt: its lines as they are, and none of them another field."""
-    return quote_later_headings(defuse_markup(text))
+    """Put a question as it stands in a role's prompt: its lines as they are, none of them another field."""
+    return headless(defused(text))
 
 
 def messages(system: str, user: str) -> tuple[Message, ...]:
+    """Return a system message and a user message."""
     return (Message("system", system), Message("user", user))
 
 
-def prompt_hash(*packages: str) -> str:
+def hash_prompts(*packages: str) -> str:
     """Identify the wording of all prompts of `packages` (dotted names) in a run's record."""
     digest = hashlib.sha256()
     templates = [file for package in packages for file in files(package).joinpath(_FOLDER).iterdir()]

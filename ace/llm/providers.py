@@ -14,38 +14,39 @@ from functools import cache
 from typing import Any
 
 from ace.errors import AceError, ContentRefused, ModelError, ModelNameError, ModelUnavailable
-from ace.llm.faults import Fault, hide, is_policy, numbered
-from ace.llm.retry import is_transient, retry_after
+from ace.llm.faults import Fault, hide, is_policy_refusal, number_faults
+from ace.llm.retry import is_transient, read_retry_after
 
 _NAMES = (
     "Write it as provider/model, for example openai/gpt-4.1-mini, anthropic/claude-sonnet-4-5, "
     "ollama/llama3.2 or local/qwen2.5-coder-1.5b."
 )
-
-
 _NO_KEY = "none"  # an address of one's own wants no key, but the client library wants something to send
 _LAYERS = re.compile(r"^(?:(?:litellm\.)?\w*(?:Error|Exception|Timeout)(?:: | - ))+")
 
 
 class RequestRefused(ModelError):
-    """The endpoint understood the request and would not serve it as it is (400, 422)."""
+    """Say that the endpoint understood the request and would not serve it as it is (400, 422)."""
 
 
 @cache
 def load_litellm() -> Any:
-    """Takes seconds, hence late. The price list is the packaged one: no network at import."""
+    """Import litellm: late, because it takes seconds, and with the packaged price list, not the network's."""
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     import litellm
 
     litellm.telemetry = False
-    litellm.suppress_debug_info = True
+    litellm.suppress_debug_info = True  # it prints, and stdout is ours
     for name in ("LiteLLM", "LiteLLM Proxy", "LiteLLM Router", "httpx"):
         logging.getLogger(name).setLevel(logging.ERROR)
     return litellm
 
 
 def check_name(model: str, *, api_base: str | None = None, api_key: str | None = None) -> str | None:
-    """The key to call with; None leaves it to litellm. ModelNameError for a name nobody serves or no key."""
+    """Return the key to call a model with; None leaves it to litellm.
+
+    Raises ModelNameError for a name that nobody serves, or a missing key.
+    """
     litellm = load_litellm()
     try:
         litellm.get_llm_provider(model, api_base=api_base)
@@ -55,7 +56,7 @@ def check_name(model: str, *, api_base: str | None = None, api_key: str | None =
             hint=_NAMES,
             model=model,
         ) from error
-    missing = () if api_key else missing_keys(model)
+    missing = () if api_key else find_missing_keys(model)
     if missing and not api_base:
         raise ModelNameError(
             f"{model} needs an API key and {' or '.join(missing)} is not set.",
@@ -66,20 +67,21 @@ def check_name(model: str, *, api_base: str | None = None, api_key: str | None =
     return _NO_KEY if missing else api_key
 
 
-def missing_keys(model: str) -> tuple[str, ...]:
-    """The unset variables of which this provider wants one. Addresses and cloud logins have defaults."""
-    found = load_litellm().validate_environment(model)
-    keys = () if found["keys_in_environment"] else found["missing_keys"]
-    return tuple(key for key in keys if key.endswith(("_API_KEY", "_TOKEN")))
+def find_missing_keys(model: str) -> tuple[str, ...]:
+    """Return the unset variables of which a provider wants one. Addresses and cloud logins have defaults."""
+    environment = load_litellm().validate_environment(model)
+    if environment["keys_in_environment"]:
+        return ()
+    return tuple(key for key in environment["missing_keys"] if key.endswith(("_API_KEY", "_TOKEN")))
 
 
 @contextmanager
-def converted(
-    model: str, api_base: str | None = None, api_key: str | None = None, met: Sequence[Fault] = ()
+def convert_errors(
+    model: str, api_base: str | None = None, api_key: str | None = None, faults: Sequence[Fault] = ()
 ) -> Iterator[None]:
-    """Raise whatever the provider raised as one of ours. All of litellm's exceptions are OpenAI's.
+    """Raise what a provider's client raises within the block as one of our errors, without the key.
 
-    `met`: the faults of this call so far, which the error takes along.
+    All of litellm's exceptions are OpenAI's. The error takes along `faults`, those of this call so far.
     """
     import openai
 
@@ -87,18 +89,25 @@ def converted(
         yield
     except openai.OpenAIError as error:
         ours = _convert(error, model, api_base and hide(api_base), api_key)
-        ours.details["faults"] = numbered(met, 0)
+        ours.details["faults"] = number_faults(faults, 0)
         # The original would be shown in a traceback, with whatever key the provider put into its message.
         secret = hide(str(error), api_key) != str(error)
         raise ours from (None if secret else error)
 
 
 def _convert(error: Exception, model: str, api_base: str | None, api_key: str | None) -> AceError:
-    litellm, words = load_litellm(), hide(said(error), api_key)
+    litellm, words = load_litellm(), hide(quote_error(error), api_key)
     status = getattr(error, "status_code", None)
     if is_transient(error):
-        return _unavailable(error, model, api_base, words)
-    if is_policy(error):
+        place = f" at {api_base}" if api_base else ""
+        wait = read_retry_after(error)
+        hint = "Try again later, or with fewer workers."
+        if wait is not None:
+            hint = f"It asks to wait {wait:.0f} s."
+        if "onnect" in words:
+            hint = f"Is the server running{place}? Check the address and the network."
+        return ModelUnavailable(f"{model} did not answer{place}: {words}", hint=hint, model=model)
+    if is_policy_refusal(error):
         return ContentRefused(f"{model}: a content filter refused the request: {words}", model=model)
     if isinstance(error, litellm.ContextWindowExceededError):
         return ModelError(
@@ -109,36 +118,24 @@ def _convert(error: Exception, model: str, api_base: str | None, api_key: str | 
     if "LLM Provider NOT provided" in str(error):
         return ModelNameError(f"No provider serves a model called {model!r}.", hint=_NAMES)
     if status in (401, 403):
-        return ModelNameError(f"{model} refused the API key: {words}", hint=_key_hint(model), model=model)
+        provider = litellm.get_llm_provider(model)[1]
+        hint = f"Check the key of {provider} (usually {provider.upper()}_API_KEY)."
+        return ModelNameError(f"{model} refused the API key: {words}", hint=hint, model=model)
     if status == 404:
         return ModelNameError(
             f"{model} is not served there: {words}",
             hint="Check the model's name and its address.",
             model=model,
         )
-    kind = RequestRefused if status in (400, 422) else ModelError
-    return kind(f"{model} refused the request: {words}", hint=_quota_hint(error), model=model)
+    message, hint = f"{model} refused the request: {words}", ""
+    if "insufficient_quota" in str(error):
+        hint = "The account has no credit left."
+    if status in (400, 422):
+        return RequestRefused(message, hint=hint, model=model)
+    return ModelError(message, hint=hint, model=model)
 
 
-def _unavailable(error: Exception, model: str, api_base: str | None, words: str) -> ModelUnavailable:
-    wait = retry_after(error)
-    where = f" at {api_base}" if api_base else ""
-    hint = "Try again later, or with fewer workers." if wait is None else f"It asks to wait {wait:.0f} s."
-    if "onnect" in words:
-        hint = f"Is the server running{where}? Check the address and the network."
-    return ModelUnavailable(f"{model} did not answer{where}: {words}", hint=hint, model=model)
-
-
-def _key_hint(model: str) -> str:
-    provider = load_litellm().get_llm_provider(model)[1]
-    return f"Check the key of {provider} (usually {provider.upper()}_API_KEY)."
-
-
-def _quota_hint(error: Exception) -> str:
-    return "The account has no credit left." if "insufficient_quota" in str(error) else ""
-
-
-def said(error: BaseException) -> str:
-    """The provider's own words as a sentence, without the names of exceptions that litellm puts before."""
+def quote_error(error: BaseException) -> str:
+    """Return the provider's own words as a sentence, without the names that litellm puts before them."""
     text = str(error).strip().partition("\n")[0]
     return _LAYERS.sub("", text)[:300].rstrip(". ") + "."

@@ -14,12 +14,12 @@ from typing import Any
 from pydantic import BaseModel
 
 from ace.errors import InputError, MalformedReply
-from ace.llm.client import Client, Reply, Request, Usage
+from ace.llm.client import Client, FinishReason, Reply, Request, ToolCall, Usage
 from ace.llm.request import request_json, request_key
 
 
 class RecordingClient:
-    """Passes every call on to `inner` and appends it to `path`. Delete the file to record afresh."""
+    """Pass every call on to `inner` and append it to `path`. Delete the file to record afresh."""
 
     def __init__(self, inner: Client, path: str | Path) -> None:
         self._inner = inner
@@ -35,19 +35,26 @@ class RecordingClient:
         try:
             reply = self._inner.complete(request)
         except MalformedReply as error:
-            self._write(asked, malformed=_malformed_to_json(error))
+            malformed = {
+                "message": error.message,
+                "hint": error.hint,
+                "text": error.details.get("text", ""),
+                "usage": asdict(error.details.get("usage", Usage(calls=1))),
+            }
+            self._write(asked, "malformed", malformed)
             raise
-        self._write(asked, reply=_reply_to_json(reply))
+        self._write(asked, "reply", _reply_to_json(reply))
         return reply
 
-    def _write(self, asked: dict[str, Any], **outcome: Any) -> None:
-        line = json.dumps({"key": request_key(asked), "request": asked, **outcome}, ensure_ascii=False)
+    def _write(self, asked: dict[str, Any], outcome: str, value: dict[str, Any]) -> None:
+        row = {"key": request_key(asked), "request": asked, outcome: value}
+        line = json.dumps(row, ensure_ascii=False)
         with self._lock, self._path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
 
 class ReplayClient:
-    """Answers from a recording. A request asked several times gets its recorded replies in turn.
+    """Answer from a recording. A request asked several times gets its recorded replies in turn.
 
     After the last of them it gets the last one again. `model` is needed only when the file holds several.
     """
@@ -57,38 +64,40 @@ class ReplayClient:
         self._lock = threading.Lock()
         self._recorded: dict[str, list[dict[str, Any]]] = {}
         self._asked: dict[str, int] = {}
-        for row in _rows(self._path):
+        for row in _read_rows(self._path):
             self._recorded.setdefault(row["key"], []).append(row)
             model = model or row["request"]["model"]
         self.model = model
 
     def complete(self, request: Request) -> Reply:
-        row = self._take(request_json(self.model, request))
-        if "malformed" in row:
-            raise _malformed_from_json(row["malformed"])
-        return _reply_from_json(row["reply"], request.schema)
-
-    def _take(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Return the recorded reply. Raises InputError for a request that the file does not hold."""
+        asked = request_json(self.model, request)
         key = request_key(asked)
-        if key not in self._recorded:
-            raise self._missing(asked, key)
+        rows = self._recorded.get(key)
+        if rows is None:
+            last = request.messages[-1].content if request.messages else ""
+            raise InputError(
+                f"{self._path} holds no reply of {self.model} to the request that ends with {last[-80:]!r}.",
+                hint="The prompt, the schema or an option changed since: record again with RecordingClient.",
+                file=str(self._path),
+                key=key,
+                request=asked,
+            )
         with self._lock:
             turn = self._asked.get(key, 0)
             self._asked[key] = turn + 1
-        return self._recorded[key][min(turn, len(self._recorded[key]) - 1)]
-
-    def _missing(self, asked: dict[str, Any], key: str) -> InputError:
-        last = asked["messages"][-1]["content"] if asked["messages"] else ""
-        return InputError(
-            f"{self._path} holds no reply of {self.model} to the request that ends with {last[-80:]!r}.",
-            hint="The prompt, the schema or an option changed since: record again with RecordingClient.",
-            file=str(self._path),
-            key=key,
-            request=asked,
-        )
+        row = rows[min(turn, len(rows) - 1)]
+        if "malformed" in row:
+            malformed = row["malformed"]
+            usage = Usage(**malformed["usage"])
+            raise MalformedReply(
+                malformed["message"], hint=malformed["hint"], text=malformed["text"], usage=usage
+            )
+        return _reply_from_json(row["reply"], request.schema)
 
 
-def _rows(path: Path) -> list[dict[str, Any]]:
+def _read_rows(path: Path) -> list[dict[str, Any]]:
+    """Read a recording. Raises InputError with the number of a line that is no recorded call."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
@@ -106,25 +115,30 @@ def _rows(path: Path) -> list[dict[str, Any]]:
 
 
 def _reply_to_json(reply: Reply) -> dict[str, Any]:
-    parsed = None if reply.parsed is None else reply.parsed.model_dump(mode="json", by_alias=True)
-    return {
+    """Return a reply as JSON; thoughts and tool calls only where there are any."""
+    row: dict[str, Any] = {
         "text": reply.text,
-        "parsed": parsed,
+        "parsed": None if reply.parsed is None else reply.parsed.model_dump(mode="json", by_alias=True),
         "usage": asdict(reply.usage),
-        "finish_reason": reply.finish_reason,
+        "finish_reason": reply.finish_reason.value,
     }
+    if reply.reasoning:
+        row["reasoning"] = reply.reasoning
+    if reply.tool_calls:
+        row["tool_calls"] = [asdict(call) for call in reply.tool_calls]
+    return row
 
 
 def _reply_from_json(row: dict[str, Any], schema: type[BaseModel] | None) -> Reply:
-    parsed = None if schema is None else schema.model_validate(row["parsed"])
-    return Reply(row["text"], parsed, Usage(**row["usage"]), row["finish_reason"])
-
-
-def _malformed_to_json(error: MalformedReply) -> dict[str, Any]:
-    usage = error.details.get("usage", Usage(calls=1))
-    text = error.details.get("text", "")
-    return {"message": error.message, "hint": error.hint, "text": text, "usage": asdict(usage)}
-
-
-def _malformed_from_json(row: dict[str, Any]) -> MalformedReply:
-    return MalformedReply(row["message"], hint=row["hint"], text=row["text"], usage=Usage(**row["usage"]))
+    calls = tuple(ToolCall(**call) for call in row.get("tool_calls", ()))
+    parsed = None
+    if schema is not None and not (calls and row["parsed"] is None):
+        parsed = schema.model_validate(row["parsed"])
+    return Reply(
+        row["text"],
+        parsed,
+        Usage(**row["usage"]),
+        FinishReason.of(row["finish_reason"]),
+        reasoning=row.get("reasoning", ""),
+        tool_calls=calls,
+    )

@@ -1,4 +1,4 @@
-"""What identifies a request: everything that was asked, as canonical JSON and as its hash."""
+"""Identity of a request: everything that was asked, as canonical JSON and as its hash."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a failed call is tried again, and after how long.
+"""Decide when a failed call is tried again, and after how long.
 
 Knows the shape of a transient failure (a status code, a Retry-After header); knows no provider and
 no library beyond tenacity.
@@ -17,16 +17,18 @@ if TYPE_CHECKING:
     import tenacity
 
 T = TypeVar("T")
-Failed = Callable[[BaseException, float | None], None]
-"""Told of every attempt that failed, and the seconds until the next one; None when there is none."""
+OnFailure = Callable[[BaseException, float | None], None]
+"""Gets every attempt's error, and the seconds until the next one; None when there is none."""
 
 _TRANSIENT = frozenset({408, 409, 425, 429})
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Exponential back-off with jitter. What an endpoint asks for is waited for, if it is not more than
-    `max_wait`; one that asks for more is given up at once.
+    """Retry with exponential back-off and jitter; waits are in seconds.
+
+    The wait that an endpoint asks for is kept, if it is not more than `max_wait`; one that asks for more is
+    given up at once.
     """
 
     attempts: int = 5
@@ -34,67 +36,61 @@ class Retry:
     max_wait: float = 60.0
     sleep: Callable[[float], None] = time.sleep
 
-    def run(self, call: Callable[[], T], failed: Failed = lambda error, wait: None) -> T:
+    def run(self, call: Callable[[], T], on_failure: OnFailure = lambda error, wait: None) -> T:
         """Call until it succeeds, fails for good, or `attempts` are used up; then its error is raised."""
         import tenacity  # brings asyncio with it
 
         backoff = tenacity.wait_random_exponential(multiplier=self.first_wait, max=self.max_wait)
 
-        def wait(state: tenacity.RetryCallState) -> float:
-            asked = retry_after(_error(state))
-            return backoff(state) if asked is None else asked
+        def choose_wait(state: tenacity.RetryCallState) -> float:
+            error = state.outcome.exception() if state.outcome else None
+            wait = read_retry_after(error)
+            return backoff(state) if wait is None else wait
+
+        def is_worth_it(error: BaseException) -> bool:
+            return is_transient(error) and (read_retry_after(error) or 0.0) <= self.max_wait
+
+        def before_sleep(state: tenacity.RetryCallState) -> None:
+            error = state.outcome.exception() if state.outcome else None
+            if error is not None:
+                on_failure(error, state.next_action.sleep if state.next_action else 0.0)
 
         retrying = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(self.attempts),
-            retry=tenacity.retry_if_exception(self._worth_it),
-            wait=wait,
+            retry=tenacity.retry_if_exception(is_worth_it),
+            wait=choose_wait,
             sleep=self.sleep,
-            before_sleep=lambda state: _tell(state, failed),
+            before_sleep=before_sleep,
             reraise=True,
         )
         try:
             return retrying(call)
         except Exception as error:  # of any kind: it is only looked at on its way
-            failed(error, None)
+            on_failure(error, None)
             raise
-
-    def _worth_it(self, error: BaseException) -> bool:
-        return is_transient(error) and (retry_after(error) or 0.0) <= self.max_wait
 
 
 def is_transient(error: BaseException) -> bool:
-    """Rate limits, time-outs, lost connections and 5xx; not an account that ran out of money."""
+    """Tell whether a failure may pass: rate limits, time-outs and 5xx do, an empty account does not."""
     status = getattr(error, "status_code", None)
     if not isinstance(status, int) or "insufficient_quota" in str(error):
         return False
     return status in _TRANSIENT or status >= 500
 
 
-def retry_after(error: BaseException | None) -> float | None:
-    """The wait in seconds that the endpoint asked for: a number of seconds, or an HTTP date."""
+def read_retry_after(error: BaseException | None) -> float | None:
+    """Return the wait in seconds that an endpoint asked for, as a number of seconds or an HTTP date."""
     response = getattr(error, "response", None)
     for headers in (getattr(error, "litellm_response_headers", None), getattr(response, "headers", None)):
-        value = (headers or {}).get("retry-after")
-        if value:
-            return _seconds(str(value))
+        value = str((headers or {}).get("retry-after") or "")
+        if not value:
+            continue
+        try:
+            return max(0.0, float(value))
+        except ValueError:
+            pass
+        try:
+            return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+        except (ValueError, TypeError):  # TypeError: a date without a time zone
+            return None
     return None
-
-
-def _seconds(value: str) -> float | None:
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):  # TypeError: a date without a time zone
-        return None
-
-
-def _tell(state: tenacity.RetryCallState, failed: Failed) -> None:
-    if (error := _error(state)) is not None:
-        failed(error, state.next_action.sleep if state.next_action else 0.0)
-
-
-def _error(state: tenacity.RetryCallState) -> BaseException | None:
-    return state.outcome.exception() if state.outcome else None

@@ -1,4 +1,4 @@
-"""The models behind the roles, and the meter that counts their calls."""
+"""Models behind the roles, and the meter that counts their calls."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ace.llm.meter import Caps, Meter
 
 @dataclass(frozen=True, slots=True)
 class RoleModels:
-    """One client for each role. Clients are expected to be metered already (`RoleModels.of` does it)."""
+    """Hold one client for each role. Clients are expected to be metered already (`RoleModels.of` does it)."""
 
     generator: Client
     reflector: Client
@@ -27,17 +27,18 @@ class RoleModels:
         curator: Client | None = None,
         caps: Caps | None = None,
     ) -> RoleModels:
-        """The models of all roles, one, with other models for the other roles where given."""
+        """Meter one model for all roles, with other models for the other roles where they are passed."""
         meter = Meter(caps)
         return cls(
-            meter.client(generator),
-            meter.client(reflector or generator),
-            meter.client(curator or generator),
-            meter,
+            generator=meter.client(generator),
+            reflector=meter.client(reflector or generator),
+            curator=meter.client(curator or generator),
+            meter=meter,
         )
 
     @property
     def models(self) -> Mapping[str, str]:
+        """Return the models' names by role."""
         return {
             "generator": self.generator.model,
             "reflector": self.reflector.model,

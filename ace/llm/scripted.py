@@ -1,4 +1,4 @@
-"""A client that says what it was told to say: for tests, examples and dry runs."""
+"""Client that replies from a script: for tests, examples and dry runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Script = Callable[[Request], str | Reply]
 
 
 class ScriptedClient:
-    """Replies from a list, in order, or from a function of the request; an exception in a list is raised.
+    """Reply from a list, in order, or from a function of the request; an exception in a list is raised.
 
     Replies are looked at as those of a real model are: one that is empty, or not valid, uses up a try and the
     next one is asked for. `calls` keeps every request. Tokens are four characters each.
@@ -23,32 +23,36 @@ class ScriptedClient:
         self, replies: Iterable[str | Reply | Exception] | Script, *, model: str = "scripted", tries: int = 3
     ) -> None:
         self.model = model
-        self.calls: list[Request] = []
         self.tries = tries
-        self._script: Script | None = replies if callable(replies) else None
-        self._replies: Iterator[str | Reply | Exception] = iter(() if callable(replies) else replies)
+        self.calls: list[Request] = []
+        self._script: Script | None = None
+        self._replies: Iterator[str | Reply | Exception] = iter(())
+        if callable(replies):
+            self._script = replies
+        else:
+            self._replies = iter(replies)
         self._lock = threading.Lock()
 
     def complete(self, request: Request) -> Reply:
         return asking.complete(self.ask, request, tries=self.tries)
 
     def ask(self, request: Request) -> Reply:
-        """The next scripted reply, whatever is asked."""
+        """Return the script's next reply. Raises ModelError when a list has come to its end."""
+        reply: str | Reply | Exception | None = None
         with self._lock:
             self.calls.append(request)
-            said = self._next() if self._script is None else None
-        if said is None and self._script is not None:
-            said = self._script(request)
-        if isinstance(said, Exception):
-            raise said
-        return said if isinstance(said, Reply) else Reply(str(said), usage=_usage(request, str(said)))
-
-    def _next(self) -> str | Reply | Exception:
-        for reply in self._replies:
+            if self._script is None:
+                reply = next(self._replies, None)
+                number = len(self.calls)
+        if self._script is not None:
+            reply = self._script(request)  # outside the lock: scripts may wait for each other
+        elif reply is None:
+            raise ModelError(f"The script of {self.model} ended before call {number}.")
+        if isinstance(reply, Exception):
+            raise reply
+        if isinstance(reply, Reply):
             return reply
-        raise ModelError(f"The script of {self.model} ended before call {len(self.calls)}.")
-
-
-def _usage(request: Request, said: str) -> Usage:
-    asked = sum(len(message.content) for message in request.messages)
-    return Usage(calls=1, prompt_tokens=asked // 4, completion_tokens=len(said) // 4)
+        text = str(reply)
+        asked = sum(len(message.content) for message in request.messages)
+        usage = Usage(calls=1, prompt_tokens=asked // 4, completion_tokens=len(text) // 4)
+        return Reply(text, usage=usage)

@@ -1,4 +1,4 @@
-"""From what a model said to a valid instance of a schema: parse, repair, or say what is wrong with it.
+"""Get a valid instance of a schema from what a model said: parse, repair, or say what is wrong with it.
 
 Knows JSON and pydantic; asks nobody.
 """
@@ -26,37 +26,37 @@ _MAX_ECHO = 2_000  # how much of a bad reply is shown to the model again
 
 
 @dataclass(frozen=True, slots=True)
-class Found(Generic[M]):
-    """`repaired`: the text was not this value and nothing else, as was asked."""
+class Parsed(Generic[M]):
+    """Hold a value of a schema. `repaired`: the text was not this value and nothing else, as was asked."""
 
     value: M
     repaired: bool
 
 
-def parse(text: str, schema: type[M], *, repair: bool = True) -> Found[M]:
-    """The last JSON value in `text` that is a valid `schema`; ValueError says what is wrong with it."""
+def parse(text: str, schema: type[M], *, repair: bool = True) -> Parsed[M]:
+    """Return the last JSON value in `text` that is a valid `schema`. Raises ValueError with what is wrong."""
     failure = ValueError("it holds no JSON" if text.strip() else "it is empty")
-    for value, whole in _values(text, repair):
+    for value, whole in _find_values(text, repair):
         try:
-            return Found(schema.model_validate(value), not whole)
+            return Parsed(schema.model_validate(value), not whole)
         except ValidationError as error:
             failure = error
     raise failure
 
 
-def in_words(messages: Sequence[Message], schema: type[BaseModel]) -> list[Message]:
-    """The same messages with the schema at their end, for endpoints that cannot enforce one."""
+def put_in_words(messages: Sequence[Message], schema: type[BaseModel]) -> list[Message]:
+    """Return the messages with the schema at their end, for endpoints that cannot enforce one."""
     *rest, last = messages
-    wanted = json.dumps(strict_schema(schema), ensure_ascii=False)
+    written = json.dumps(strict_schema(schema), ensure_ascii=False)
     order = "Reply with one JSON value that matches this JSON Schema, and nothing else:"
-    return [*rest, Message(last.role, f"{last.content}\n\n{order}\n{wanted}")]
+    return [*rest, Message(last.role, f"{last.content}\n\n{order}\n{written}")]
 
 
 @lru_cache(maxsize=256)
 def strict_schema(schema: type[BaseModel]) -> dict[str, Any]:
-    """The JSON Schema in the dialect that strict endpoints accept: closed objects, every field required."""
-    closed: dict[str, Any] = _close(schema.model_json_schema())
-    return closed
+    """Return the JSON Schema in the dialect of strict endpoints: closed objects, every field required."""
+    strict: dict[str, Any] = _close(schema.model_json_schema())
+    return strict
 
 
 def _close(node: Any) -> Any:
@@ -66,69 +66,71 @@ def _close(node: Any) -> Any:
         return node
     if "$ref" in node:
         return {"$ref": node["$ref"]}
-    closed = {key: _close(value) for key, value in node.items() if key not in ("default", "discriminator")}
-    if "oneOf" in closed:
-        closed["anyOf"] = closed.pop("oneOf")
+    strict = {key: _close(value) for key, value in node.items() if key not in ("default", "discriminator")}
+    if "oneOf" in strict:
+        strict["anyOf"] = strict.pop("oneOf")
     if isinstance(node.get("properties"), dict):
-        closed["required"] = list(node["properties"])
-        closed["additionalProperties"] = False
-    return closed
+        strict["required"] = list(node["properties"])
+        strict["additionalProperties"] = False
+    return strict
 
 
-def _values(text: str, repair: bool) -> Iterator[tuple[Any, bool]]:
-    """Candidates, best first: the whole text, JSON inside it from the last to the first, then a repair.
+def _find_values(text: str, repair: bool) -> Iterator[tuple[Any, bool]]:
+    """Yield candidates, best first, each with whether it is the whole text.
 
-    With each, whether it is the whole text.
+    The whole text comes first, then JSON in prose or fences from the last to the first, then a repair. What
+    lies inside a value is not looked at again.
     """
     try:
         yield json.loads(text), True
         return
     except (ValueError, RecursionError):
         pass
-    for value in reversed(list(_embedded(text))):
-        yield value, False
-    if repair and _OPENING.search(text) and len(text) <= _MAX_REPAIR:
-        for value in _repaired(text):
-            yield value, False
-
-
-def _embedded(text: str) -> Iterator[Any]:
-    """JSON values standing in prose or fences; what lies inside one is not looked at again."""
-    decoder, place = json.JSONDecoder(), 0
+    decoder, place, values = json.JSONDecoder(), 0, []
     for _ in range(_MAX_VALUES):
         opening = _OPENING.search(text, place)
         if opening is None:
-            return
+            break
         try:
             value, place = decoder.raw_decode(text, opening.start())
-            yield value
+            values.append(value)
         except (ValueError, RecursionError):
             place = opening.end()
+    for value in reversed(values):
+        yield value, False
+    if repair and _OPENING.search(text) and len(text) <= _MAX_REPAIR:
+        for value in _repair_json(text):
+            yield value, False
 
 
-def _repaired(text: str) -> Iterator[Any]:
+def _repair_json(text: str) -> Iterator[Any]:
+    """Yield repaired values: of the fences in a text, last first, or of all from its first brace on."""
     import json_repair
 
-    fences = _FENCE.findall(text)
-    for piece in reversed(fences) if fences else [text[text.index("{") if "{" in text else 0 :]]:
+    start = max(0, text.find("{"))
+    pieces = _FENCE.findall(text) or [text[start:]]
+    for piece in reversed(pieces):
         try:
             yield json_repair.loads(piece)
         except (ValueError, RecursionError):
             continue
 
 
-def explain(error: ValueError, reply: Reply) -> str:
-    """What to tell the model about its reply."""
+def explain_error(error: ValueError, reply: Reply) -> str:
+    """Return what to tell the model about its reply."""
     if reply.finish_reason is FinishReason.LENGTH:
         return f"it was cut off after {reply.usage.completion_tokens} tokens; be shorter"
     if not isinstance(error, ValidationError):
         return str(error)
-    found = error.errors(include_url=False, include_context=False)[:5]
-    return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'it'}: {e['msg']}" for e in found)
+    problems = []
+    for detail in error.errors(include_url=False, include_context=False)[:5]:
+        place = ".".join(map(str, detail["loc"])) or "it"
+        problems.append(f"{place}: {detail['msg']}")
+    return "; ".join(problems)
 
 
-def correction(text: str, problem: str) -> tuple[Message, Message]:
-    """The bad reply and the order to mend it, as messages to go on with."""
-    shown = text if len(text) <= _MAX_ECHO else f"{text[:_MAX_ECHO]} [...]"
+def write_correction(text: str, problem: str) -> tuple[Message, Message]:
+    """Return the bad reply and the order to mend it, as messages to go on with."""
+    echo = text if len(text) <= _MAX_ECHO else f"{text[:_MAX_ECHO]} [...]"
     order = f"That cannot be used: {problem}. Reply again with the corrected JSON and nothing else."
-    return Message("assistant", shown or "(nothing)"), Message("user", order)
+    return Message("assistant", echo or "(nothing)"), Message("user", order)

@@ -1,4 +1,4 @@
-"""How much a model reads at once, and how it counts: what can be known without asking anybody."""
+"""Find how much a model reads at once, and how it counts: what can be known without asking anybody."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ Count = Callable[[str], int]
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """`tokens` in and out together, `count` those of a text; None where nobody knows."""
+    """Hold what is known of a model's window: `tokens`, in and out together, and `count`, those of a text.
+
+    Either is None where nobody knows.
+    """
 
     tokens: int | None = None
     count: Count | None = None
@@ -23,42 +26,40 @@ class Window:
 
 @runtime_checkable
 class Sized(Protocol):
-    """A client that knows its model's window."""
+    """Know the window of a client's model."""
 
     def window(self) -> Window: ...
 
 
 def window_of(client: Client) -> Window:
-    """What a client knows of its model's window; nothing, for one that is no `Sized`."""
-    return client.window() if isinstance(client, Sized) else Window()
+    """Return what a client knows of its model's window; nothing, for one that is no `Sized`."""
+    if isinstance(client, Sized):
+        return client.window()
+    return Window()
 
 
 @cache
 def remote_window(model: str, *, own_address: bool = False) -> Window:
-    """From litellm's packaged price list. OpenAI's own models are counted by their own tokenizer.
+    """Read a window from litellm's packaged price list. OpenAI's models are counted by their own tokenizer.
 
     Other providers publish no tokenizer that is right for their current models, and a model at an address of
     somebody's own may be any model, whatever its name.
     """
     litellm = load_litellm()
     prices: dict[str, dict[str, Any]] = litellm.model_cost
-    known = prices.get(model) or prices.get(model.partition("/")[2]) or {}
-    tokens = known.get("max_input_tokens") or known.get("max_tokens")
-    openai = known.get("litellm_provider") == "openai" and not own_address
-    return Window(
-        int(tokens) if tokens else None, _openai_count(model.removeprefix("openai/")) if openai else None
-    )
-
-
-def _openai_count(model: str) -> Count | None:
-    """None where its tokenizer does not come with the package and cannot be had."""
-    litellm = load_litellm()
+    entry = prices.get(model) or prices.get(model.partition("/")[2]) or {}
+    tokens = entry.get("max_input_tokens") or entry.get("max_tokens")
+    limit = int(tokens) if tokens else None
+    if own_address or entry.get("litellm_provider") != "openai":
+        return Window(limit)
 
     def count(text: str) -> int:
-        return int(litellm.token_counter(model=model, text=text)) if text else 0
+        if not text:
+            return 0
+        return int(litellm.token_counter(model=model.removeprefix("openai/"), text=text))
 
     try:
         count("a")
     except Exception:  # whatever a tokenizer's download raises: there is an estimate instead
-        return None
-    return count
+        return Window(limit)
+    return Window(limit, count)

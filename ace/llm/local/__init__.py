@@ -1,1 +1,1 @@
-"""An open-weights model on this machine: its weights, its server, its slots."""
+"""Open-weights models on this machine: their weights, their server, its slots."""

@@ -1,4 +1,4 @@
-"""An open-weights model inside this process: llama.cpp's server on the loopback interface.
+"""Open-weights model inside this process: llama.cpp's server on the loopback interface.
 
 Knows how to start and stop the server; calls go through litellm as to any other endpoint.
 """
@@ -29,7 +29,7 @@ _QUIET = -1  # llama.cpp writes to the C-level stderr; below 0 it writes nothing
 
 
 class LocalServer:
-    """Serves one GGUF file to `slots` calls at once, each with `context` tokens to itself.
+    """Serve one GGUF file to `slots` calls at once, each with `context` tokens to itself.
 
     A prompt that begins like an earlier one costs its new part, in whichever slot the earlier one was.
     """
@@ -37,7 +37,9 @@ class LocalServer:
     def __init__(self, weights: Path, *, slots: int = 4, context: int = 8192) -> None:
         self.key = secrets.token_urlsafe()  # other users of this machine can reach the port, too
         self._saved = TemporaryDirectory(prefix="ace-slots-")
-        self._server: Any = _start(weights, slots, context, self.key, self._saved.name)
+        self._server: Any = _start(
+            weights, slots=slots, context=context, key=self.key, saved=self._saved.name
+        )
         self.address: str = self._server.listening_address
         # It listens before it works, and stopping it in between hangs; /slots is answered by its loop.
         self._ask("GET", "/slots")
@@ -46,12 +48,15 @@ class LocalServer:
 
     @contextmanager
     def place(self, messages: Sequence[Message]) -> Iterator[Place]:
-        """A slot for one call; a long prefix that no slot has is read first, and shared."""
+        """Find a slot for one call; a long prefix that no slot has is read first, and shared."""
         prefix = messages[0].content
         with self._slots.lease(prefix, "\n".join(message.content for message in messages)) as lease:
             fields = {"id_slot": lease.slot, "cache_prompt": True}
-            tokens = self._read(messages, fields) if lease.prime else 0
+            tokens = 0
             if lease.prime:
+                sent = [asdict(message) for message in messages]
+                body = {"messages": sent, "max_tokens": 1, **fields}
+                tokens = int(self._ask("POST", "/v1/chat/completions", body)["timings"]["prompt_n"])
                 lease.share()
             yield Place(fields, tokens)
 
@@ -59,8 +64,10 @@ class LocalServer:
         return Window(self._context, self.count)
 
     def count(self, text: str) -> int:
-        """The tokens of a text, by the model's own tokenizer; no slot is needed for that."""
-        return len(self._ask("POST", "/tokenize", {"content": text})["tokens"]) if text else 0
+        """Count the tokens of a text, by the model's own tokenizer; no slot is needed for that."""
+        if not text:
+            return 0
+        return len(self._ask("POST", "/tokenize", {"content": text})["tokens"])
 
     def save(self, slot: int, name: str) -> None:
         self._ask("POST", f"/slots/{slot}?action=save", {"filename": name})
@@ -76,12 +83,8 @@ class LocalServer:
         self._server = None
         self._saved.cleanup()
 
-    def _read(self, messages: Sequence[Message], fields: Mapping[str, Any]) -> int:
-        """Let a slot read a prompt; the number of tokens it had to compute."""
-        asked = {"messages": [asdict(message) for message in messages], "max_tokens": 1, **fields}
-        return int(self._ask("POST", "/v1/chat/completions", asked)["timings"]["prompt_n"])
-
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """Ask the server itself. Raises ModelUnavailable without an answer, ModelError for a refusal."""
         import httpx
 
         try:
@@ -106,8 +109,11 @@ class LocalServer:
 
 
 def connect_local(name: str, weights: Path, *, slots: int = 4, context: int = 8192) -> Endpoint:
-    """A server for these weights, and the endpoint that talks to it and closes it."""
-    _keep_proxies_out()
+    """Start a server for these weights, and return the endpoint that talks to it and closes it."""
+    for variable in ("NO_PROXY", "no_proxy"):  # a proxy for the outside world does not reach this machine
+        hosts = [host for host in os.environ.get(variable, "").split(",") if host]
+        if _HOST not in hosts:
+            os.environ[variable] = ",".join([*hosts, _HOST])
     threading.Thread(target=load_litellm, daemon=True).start()  # takes seconds, and so do the weights
     server = LocalServer(weights, slots=slots, context=context)
     return Endpoint(
@@ -124,7 +130,8 @@ def connect_local(name: str, weights: Path, *, slots: int = 4, context: int = 81
     )
 
 
-def _start(weights: Path, slots: int, context: int, key: str, saved: str) -> Any:
+def _start(weights: Path, *, slots: int, context: int, key: str, saved: str) -> Any:
+    """Start llama.cpp's server on a port that is free; `saved` is the folder for the states of slots."""
     # llama.cpp's threads wait for each other some hundred times a token. Spinning through long waits, as
     # OpenMP does unless told otherwise, made calls 2 to 20 times slower when anything else had work; never
     # spinning cost a quarter on an idle machine of 2 cores. A short spin cost little in both.
@@ -136,6 +143,9 @@ def _start(weights: Path, slots: int, context: int, key: str, saved: str) -> Any
             "Local models need xllamacpp, which is not installed.",
             hint="Install it: pip install 'ace-playbook[local]'",
         ) from error
+    cores = os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):  # in a container a process may use fewer than the machine has
+        cores = len(os.sched_getaffinity(0))
     params = xllamacpp.CommonParams()
     params.model.path = str(weights)
     params.verbosity = _QUIET
@@ -146,24 +156,11 @@ def _start(weights: Path, slots: int, context: int, key: str, saved: str) -> Any
     params.cache_ram_mib = 0  # the server's own copies of prompts: `Slots` keeps better ones
     params.n_parallel = slots
     params.n_ctx = slots * context
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = _cores()
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = cores
     try:
-        return xllamacpp.Server(params)  # on a port that is free
+        return xllamacpp.Server(params)
     except RuntimeError as error:
         raise ModelError(
             f"The embedded server did not start with {weights}: {error}",
             hint="It may need more memory: use fewer slots.",
         ) from error
-
-
-def _keep_proxies_out() -> None:
-    """A proxy set for the outside world cannot reach this machine's loopback interface."""
-    for name in ("NO_PROXY", "no_proxy"):
-        hosts = [host for host in os.environ.get(name, "").split(",") if host]
-        if _HOST not in hosts:
-            os.environ[name] = ",".join([*hosts, _HOST])
-
-
-def _cores() -> int:
-    """Those this process may use: in a container fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

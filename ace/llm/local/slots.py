@@ -1,4 +1,4 @@
-"""Which slot of the embedded server serves a call, so that a long common prefix is computed once.
+"""Choose the slot of the embedded server that serves a call: a long common prefix is computed once.
 
 llama.cpp caches a prompt per slot: four slots that see the same playbook would each read it from scratch,
 at about 60 tokens a second. Here the first call with a new prefix reads it alone and its state is saved;
@@ -22,7 +22,7 @@ KEPT = 6  # saved states; each takes about 28 KB a token
 
 
 class Backend(Protocol):
-    """What a slot can be told to do. `name` identifies a saved state."""
+    """Save and load what a slot has read. `name` identifies a saved state."""
 
     def save(self, slot: int, name: str) -> None: ...
 
@@ -33,7 +33,7 @@ class Backend(Protocol):
 
 @dataclass(slots=True)
 class Lease:
-    """A slot for one call. `prime` is true for the call that should read the prefix first, then `share`."""
+    """Hold a slot for one call. With `prime` the call reads the prefix first, then calls `share`."""
 
     slot: int
     prime: bool
@@ -42,11 +42,11 @@ class Lease:
 
 @dataclass(slots=True)
 class Slots:
-    """Leases slots to calls; safe to use from many threads."""
+    """Lease slots to calls; safe to use from many threads."""
 
     count: int
     backend: Backend
-    _held: dict[int, str] = field(init=False)  # what each free slot has in its cache, least recent first
+    _free: dict[int, str] = field(init=False)  # what each free slot has in its cache, least recent first
     _saved: OrderedDict[str, str] = field(default_factory=OrderedDict, init=False)
     _loading: list[str] = field(default_factory=list, init=False)  # saved states that must not go now
     _coming: list[str] = field(default_factory=list, init=False)  # prefixes that are being read now
@@ -54,56 +54,55 @@ class Slots:
     _names: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        self._held = dict.fromkeys(range(self.count), "")
+        self._free = dict.fromkeys(range(self.count), "")
 
     @contextmanager
     def lease(self, prefix: str, text: str) -> Iterator[Lease]:
-        """A slot for a prompt `text` that begins with `prefix`, the part that other calls will share."""
+        """Lease a slot for a prompt `text` that begins with `prefix`, the part that other calls will share.
+
+        Waits while no slot is free, or the prefix is being read.
+        """
         with self._change:
-            slot, held = self._wait_for_slot(prefix, text)
-            name, found = self._best_saved(text)
-            load = found >= _common(held, text) + WORTH_SHARING
+            slot, cache = self._wait_for_slot(prefix, text)
+            shared = {name: _count_common(saved, text) for name, saved in self._saved.items()}
+            name = max(shared, key=shared.__getitem__, default="")
+            longest, common = shared.get(name, 0), _count_common(cache, text)
+            load = longest >= common + WORTH_SHARING
             if load:
                 self._loading.append(name)
                 self._saved.move_to_end(name)
-            prime = len(prefix) - max(found, _common(held, text)) >= WORTH_SHARING
+            prime = len(prefix) - max(longest, common) >= WORTH_SHARING
             if prime:
                 self._coming.append(prefix)
         try:
             if load:
-                self._load(slot, name)
+                try:
+                    self.backend.restore(slot, name)
+                finally:
+                    with self._change:
+                        self._loading.remove(name)
             yield Lease(slot, prime, lambda: self._share(slot, prefix, text))
         finally:
-            self._release(slot, prefix if prime else None, text)
+            with self._change:
+                if prime and prefix in self._coming:  # it failed before it could share
+                    self._coming.remove(prefix)
+                self._free[slot] = text
+                self._change.notify_all()
 
     def _wait_for_slot(self, prefix: str, text: str) -> tuple[int, str]:
-        """The free slot that has most of `text`; waits while none is free or the prefix is being read."""
+        """Take the free slot that has most of `text`, and what is in its cache."""
         while True:
-            known = max(
-                (_common(held, text) for held in (*self._held.values(), *self._saved.values())), default=0
+            read = max(
+                (_count_common(t, text) for t in (*self._free.values(), *self._saved.values())), default=0
             )
-            coming = max((_common(other, prefix) for other in self._coming), default=0)
-            if self._held and coming < known + WORTH_SHARING:
-                slot = max(self._held, key=lambda free: _common(self._held[free], text))
-                return slot, self._held.pop(slot)
+            coming = max((_count_common(awaited, prefix) for awaited in self._coming), default=0)
+            if self._free and coming < read + WORTH_SHARING:
+                slot = max(self._free, key=lambda free: _count_common(self._free[free], text))
+                return slot, self._free.pop(slot)
             self._change.wait()
 
-    def _best_saved(self, text: str) -> tuple[str, int]:
-        return max(
-            ((name, _common(held, text)) for name, held in self._saved.items()),
-            key=lambda f: f[1],
-            default=("", 0),
-        )
-
-    def _load(self, slot: int, name: str) -> None:
-        try:
-            self.backend.restore(slot, name)
-        finally:
-            with self._change:
-                self._loading.remove(name)
-
     def _share(self, slot: int, prefix: str, text: str) -> None:
-        """The prefix has been read: save it for the other slots, and let those that wait go on."""
+        """Save the prefix, which has been read, for the other slots, and let those that wait go on."""
         with self._change:
             self._names += 1
             name = f"prefix-{self._names}"
@@ -112,21 +111,15 @@ class Slots:
             self._saved[name] = text
             idle = [saved for saved in self._saved if saved not in self._loading]
             old = idle[: max(0, len(self._saved) - KEPT)]
-            for gone in old:
-                del self._saved[gone]
+            for outdated in old:
+                del self._saved[outdated]
             if prefix in self._coming:
                 self._coming.remove(prefix)
             self._change.notify_all()
-        for gone in old:
-            self.backend.discard(gone)
-
-    def _release(self, slot: int, coming: str | None, text: str) -> None:
-        with self._change:
-            if coming in self._coming:  # it failed before it could share
-                self._coming.remove(coming)
-            self._held[slot] = text
-            self._change.notify_all()
+        for outdated in old:
+            self.backend.discard(outdated)
 
 
-def _common(a: str, b: str) -> int:
-    return len(os.path.commonprefix((a, b)))  # noqa: RUF071 (characters are what is wanted here)
+def _count_common(first: str, second: str) -> int:
+    """Count the characters with which both texts begin."""
+    return len(os.path.commonprefix((first, second)))  # noqa: RUF071 (characters are what is wanted here)

