@@ -1,4 +1,5 @@
-"""A model for tests and examples, written as a few functions of a request: no prompt is parsed, no key is needed.
+"""A model for tests and examples, written as a few functions of a request: no prompt is parsed, no key is
+needed.
 
     from ace.testing import World
 
@@ -6,9 +7,10 @@
     report = ace.learn(task, store, client)
     client.calls  # how often each role was asked
 
-A function is given the `Request`: `request.role`, `.messages`, `.sample` (id, question, data; None where there is
-none), `.bullets` (contents of the bullets that the request was shown), `.attempt`, `.feedback` (reflector), `.draw`
-(which attempt, or which try, from 0). It answers in plain words; the schema that a role asks for is spoken here.
+A function is given the `Request`: `request.role`, `.messages`, `.sample` (id, question, data; None where
+there is none), `.bullets` (contents of the bullets that the request was shown), `.attempt`, `.feedback`
+(reflector), `.draw` (which attempt, or which try, from 0). It answers in plain words; the schema that a role
+asks for is spoken here.
 """
 
 from __future__ import annotations
@@ -37,9 +39,10 @@ Operations = Callable[[Request], Sequence[Operation | Mapping[str, Any]]]
 class World:
     """A client whose roles are functions of the request. Thread-safe, if the functions are.
 
-    `generator` returns an answer. `lessons` returns candidates, the best first; a plain string is one candidate,
-    an empty list says that there is nothing to learn. `operations` returns what a curator proposes, as operations
-    or as JSON objects. Any of them may be left out. An exception that a function raises is raised by the call.
+    `generator` returns an answer. `lessons` returns candidates, the best first; a plain string is one
+    candidate, an empty list says that there is nothing to learn. `operations` returns what a curator
+    proposes, as operations or as JSON objects. Any of them may be left out. An exception that a function
+    raises is raised by the call.
     """
 
     def __init__(

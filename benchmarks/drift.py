@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ace.llm import DEFAULT_MODEL, Client, RoleModels, connect
-from ace.llm.prompts import prompt_hash
+from ace.llm.prompts import hash_prompts
 from ace.loop import online
 from ace.runs.metrics import wilson
 from ace.runs.report import Report
@@ -139,7 +139,7 @@ def main() -> None:
         "date": now,
         "model": given.model,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "prompts": prompt_hash("ace.agent", "ace.methods.ace", "ace.memory"),
+        "prompts": hash_prompts("ace.agent", "ace.methods.ace", "ace.memory"),
         "runs": arms,
     }
     name = "drift" if given.model != "lookup" else "drift_lookup"

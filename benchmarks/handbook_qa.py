@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from ace.llm import DEFAULT_MODEL, Client, Request, Role, RoleModels, ScriptedClient, connect
-from ace.llm.prompts import prompt_hash
+from ace.llm.prompts import hash_prompts
 from ace.loop import evaluate, learn
 from ace.runs import mcnemar, wilson
 from ace.settings import Settings
@@ -180,7 +180,7 @@ def main() -> None:
         "date": datetime.now(UTC).date().isoformat(),
         "model": given.model,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "prompts": prompt_hash("ace.agent", "ace.methods.ace", "ace.memory"),
+        "prompts": hash_prompts("ace.agent", "ace.methods.ace", "ace.memory"),
         "seed": given.seed,
         "arms": made,
     }

@@ -22,7 +22,7 @@ from typing import Any
 from scipy.stats import bootstrap, wilcoxon
 
 from ace.llm import DEFAULT_MODEL, RoleModels, connect
-from ace.llm.prompts import prompt_hash
+from ace.llm.prompts import hash_prompts
 from ace.loop import evaluate
 from ace.runs import mcnemar, wilson
 from ace.settings import Settings
@@ -123,7 +123,7 @@ def main() -> None:
         "date": datetime.now(UTC).date().isoformat(),
         "model": given.model,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "prompts": prompt_hash("ace.agent", "ace.methods.ace", "ace.memory"),
+        "prompts": hash_prompts("ace.agent", "ace.methods.ace", "ace.memory"),
         "arms": rows,
     }
     (given.out / "long_form.json").write_text(

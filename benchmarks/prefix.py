@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from ace.llm import DEFAULT_MODEL, Client, Message, Reply, Request, RoleModels, Usage, connect
-from ace.llm.prompts import prompt_hash
+from ace.llm.prompts import hash_prompts
 from ace.llm.window import Window, window_of
 from ace.loop import online
 from ace.playbook import Bullet
@@ -191,7 +191,7 @@ def main() -> None:
         "model": given.model,
         "slots": _SLOTS,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "prompts": prompt_hash("ace.agent", "ace.methods.ace", "ace.memory"),
+        "prompts": hash_prompts("ace.agent", "ace.methods.ace", "ace.memory"),
         "ours": ours,
         "reference": theirs,
         "compared": compared(ours, theirs),

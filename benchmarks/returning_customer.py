@@ -26,7 +26,7 @@ from typing import Any
 
 from ace.errors import ModelError
 from ace.llm import DEFAULT_MODEL, Client, Request, Role, RoleModels, ScriptedClient, connect
-from ace.llm.prompts import prompt_hash
+from ace.llm.prompts import hash_prompts
 from ace.loop import evaluate
 from ace.loop.remember import remember
 from ace.memory import parse_conversation, parse_instant
@@ -226,7 +226,7 @@ def main() -> None:
         "date": datetime.now(UTC).date().isoformat(),
         "model": given.model,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "prompts": prompt_hash("ace.agent", "ace.methods.ace", "ace.memory"),
+        "prompts": hash_prompts("ace.agent", "ace.methods.ace", "ace.memory"),
         "runs": arms,
     }
     file = "returning_customer" if given.model != "scripted" else "returning_customer_scripted"

@@ -22,7 +22,7 @@ from typing import Any
 from shop_sql import ROOT, ceiling
 
 from ace.llm import DEFAULT_MODEL, RoleModels, connect
-from ace.llm.prompts import prompt_hash
+from ace.llm.prompts import hash_prompts
 from ace.loop import evaluate, learn
 from ace.runs import mcnemar, wilson
 from ace.runs.report import Report
@@ -134,7 +134,7 @@ def _write(given: argparse.Namespace, rows: list[dict[str, Any]], best: list[boo
         "date": datetime.now(UTC).date().isoformat(),
         "model": given.model,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "prompts": prompt_hash("ace.agent", "ace.methods.ace", "ace.memory"),
+        "prompts": hash_prompts("ace.agent", "ace.methods.ace", "ace.memory"),
         "ceiling": best,
         "runs": rows,
     }

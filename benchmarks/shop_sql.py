@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ace.llm import DEFAULT_MODEL, Client, RoleModels, connect
-from ace.llm.prompts import prompt_hash
+from ace.llm.prompts import hash_prompts
 from ace.loop import evaluate, learn
 from ace.playbook import Playbook, diff, from_markdown
 from ace.runs import mcnemar, wilson
@@ -144,7 +144,7 @@ def main() -> None:
         "date": datetime.now(UTC).date().isoformat(),
         "model": given.model,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "prompts": prompt_hash("ace.agent", "ace.methods.ace", "ace.memory"),
+        "prompts": hash_prompts("ace.agent", "ace.methods.ace", "ace.memory"),
         "runs": [
             {"variant": variant, "seed": seed, "right": right, "report": report}
             for variant, seed, report, right in rows

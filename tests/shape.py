@@ -1,4 +1,5 @@
-"""Measures the shape of the code by its syntax trees: `python -m tests.shape` prints them, `test_shape` bounds them.
+"""Measures the shape of the code by its syntax trees: `python -m tests.shape` prints them, `test_shape`
+bounds them.
 
 They are places to look at, no verdicts: a function that is cut to fit a number is worse than the number.
 """
@@ -17,8 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 GENERAL = {"loop", "methods", "agent", "context", "refine"}  # no word of one environment stands here
 SQL = re.compile(r"gold_sql|sqlglot|\bSQL\b|\bJOIN\b|\bSELECT\b|\bcolumns?\b")
-IRREGULAR = set(
-    [
+IRREGULAR = {
         "made",
         "held",
         "told",
@@ -36,11 +36,9 @@ IRREGULAR = set(
         "met",
         "led",
         "written",
-    ]
-)
+    }
 VERBS_IN_ED = {"embed", "feed", "need", "seed", "speed"}
-VAGUE = set(
-    [
+VAGUE = {
         "told",
         "said",
         "made",
@@ -57,10 +55,8 @@ VAGUE = set(
         "gone",
         "other",
         "one",
-    ]
-)
-NO_VERB = set(
-    [
+    }
+NO_VERB = {
         "what",
         "whether",
         "which",
@@ -83,10 +79,8 @@ NO_VERB = set(
         "everything",
         "and",
         "also",
-    ]
-)
-SHARED_NAMES = {name for kind in (dict, list, set, str, bytes, tuple, int) for name in dir(kind)} | set(
-    [
+    }
+SHARED_NAMES = {name for kind in (dict, list, set, str, bytes, tuple, int) for name in dir(kind)} | {
         "add",
         "begin",
         "check",
@@ -111,8 +105,7 @@ SHARED_NAMES = {name for kind in (dict, list, set, str, bytes, tuple, int) for n
         "stop",
         "update",
         "write",
-    ]
-)
+    }
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Definition = tuple[str, str]  # module, qualified name
 

@@ -36,7 +36,9 @@ class Generator:
         return Frame(system, user)
 
     def ask(self, sample: Sample, context: Assembled, draw: Draw) -> Reply:
-        """Ask once, in plain text, so that a small model need not escape code. Raises ModelError as the client does."""
+        """Ask once, in plain text, so that a small model need not escape code. Raises ModelError as the
+        client does.
+        """
         request = Request(
             role=Role.GENERATOR,
             messages=messages(context.system, context.user),

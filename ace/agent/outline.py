@@ -1,10 +1,10 @@
 """A long answer, part by part: an outline, a draft of each part with what was said so far, then a check.
 
-All is asked for within the same budget as any prompt: when the ledger of what was said is too long, what shares the
-fewest words with the part is left out. Then figures that disagree and points that are missing are faults; a part that
-has some is written again, and the new one is taken if it has fewer. What was given and is in no point of the outline is
-added to the nearest part. After Yao et al., "Plan-and-Write" (arXiv 1811.05701), and Yang et al., "Re3" (arXiv
-2210.06774): plan, draft, then edit for consistency.
+All is asked for within the same budget as any prompt: when the ledger of what was said is too long, what
+shares the fewest words with the part is left out. Then figures that disagree and points that are missing are
+faults; a part that has some is written again, and the new one is taken if it has fewer. What was given and is
+in no point of the outline is added to the nearest part. After Yao et al., "Plan-and-Write" (arXiv
+1811.05701), and Yang et al., "Re3" (arXiv 2210.06774): plan, draft, then edit for consistency.
 """
 
 from __future__ import annotations
@@ -67,7 +67,9 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class LongForm:
-    """Solves by an outline: `words` a part, about; at most `mends` new tries for each part that has faults."""
+    """Solves by an outline: `words` a part, about; at most `mends` new tries for each part that has
+    faults.
+    """
 
     writer: Writer
     count: Callable[[str], int]

@@ -1,4 +1,6 @@
-"""How an attempt is made: the protocol, and the plainest way, one call. A solver returns a record whatever happens."""
+"""How an attempt is made: the protocol, and the plainest way, one call. A solver returns a record whatever
+happens.
+"""
 
 from __future__ import annotations
 

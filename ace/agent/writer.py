@@ -12,7 +12,7 @@ from typing import cast
 from pydantic import BaseModel, Field
 
 from ace.llm.client import Client, Message, Request, Role, Subject
-from ace.llm.prompts import messages, render, shown
+from ace.llm.prompts import messages, quote_text, render
 
 MOST_PARTS, MOST_POINTS = 8, 8
 _OUTLINE_TOKENS = 700
@@ -86,16 +86,16 @@ class Writer:
 
         With `draft` and its `faults` the part is asked for again.
         """
-        titles = [(shown(part.title), [shown(point) for point in part.points]) for part in outline]
+        titles = [(quote_text(part.title), [quote_text(point) for point in part.points]) for part in outline]
         task = render(
             "ace.agent",
             "writer.part",
             outline=titles,
             place=place,
             words=words,
-            ledger=[shown(line) for line in ledger],
-            draft=shown(draft, _LONGEST_DRAFT),
-            faults=[shown(fault) for fault in faults],
+            ledger=[quote_text(line) for line in ledger],
+            draft=quote_text(draft, _LONGEST_DRAFT),
+            faults=[quote_text(fault) for fault in faults],
         )
         return messages(system, f"{user}\n\n{task}")
 

@@ -66,7 +66,8 @@ def show(options: ShowOptions) -> None:
     with ExitStack() as stack:
         store = stack.enter_context(_open_store(task, options.playbook))
         team = RoleModels.of(_connect_to_count(options.model, stack))
-        context = build_contexts(task, store, team, options.settings)(sample, store.checkout(options.version))
+        contexts = build_contexts(task, store, team, options.settings)
+        context = contexts.assemble_for(sample, store.checkout(options.version))
     if options.text:
         text = f"=== system\n{context.system}\n\n=== user\n{context.user}"
     else:
@@ -110,29 +111,31 @@ def _connect_to_count(model: str | None, stack: ExitStack) -> Client:
 
 def _describe_context(context: Assembled) -> str:
     """Return the tokens of every part, what stands before the question, and what was left out."""
-    from ace.runs.run_text import aligned
+    from ace.runs.run_text import align_columns
 
     counter = f"{context.counter} itself"
     if context.counter == "estimate":
         counter = "an estimate that is meant to be high"
     blocks = [f"{context.tokens} of {context.budget} tokens, counted by {counter}"]
     rows = [(name, str(tokens), _describe_part(context, name)) for name, tokens in context.tokens_by.items()]
-    blocks.append(aligned(rows, right=(1,)))
+    blocks.append(align_columns(rows, right=(1,)))
     if context.items:
         rows = [(item.label, str(item.tokens), item.source) for item in context.items]
-        blocks.append("Before the question:\n" + aligned(rows, right=(1,)))
+        blocks.append("Before the question:\n" + align_columns(rows, right=(1,)))
     if context.left_out:
-        blocks.append("Left out:\n" + aligned([(item.source, item.reason) for item in context.left_out]))
+        blocks.append(
+            "Left out:\n" + align_columns([(item.source, item.reason) for item in context.left_out])
+        )
     return "\n\n".join(blocks)
 
 
 def _describe_part(context: Assembled, part: str) -> str:
     """Say how many items a part has; of the playbook, how many bullets were chosen for the question."""
-    from ace.runs.run_text import counted
+    from ace.runs.run_text import format_count
 
     items = sum(item.source == part for item in context.items)
     if part != "playbook":
         return f"{items} items" if items else ""
     prefix = len(context.bullets)
-    total = counted(prefix + items, "bullet")
+    total = format_count(prefix + items, "bullet")
     return f"{total}: {prefix} for every question, {items} for this one" if items else total

@@ -17,7 +17,7 @@ from ace.errors import InputError
 
 if TYPE_CHECKING:
     from ace.llm import Embedder
-    from ace.retrieval.documents import DocumentIndex, Found, IndexReport
+    from ace.retrieval.documents import DocumentIndex, IndexReport, Passage
 
 SUFFIX = ".documents.db"
 _SHOWN = 20  # skipped files; --json has all
@@ -52,10 +52,10 @@ def index(
     json: Json = False,
 ) -> None:
     """Bring an index up to date with a folder. Only changed files are read again."""
-    from ace.retrieval.documents import DocumentIndex, documents
+    from ace.retrieval.documents import DocumentIndex, list_documents
 
     file = into or Path(f"{folder.resolve().name or 'documents'}{SUFFIX}")
-    documents(folder)  # before a file is made for it
+    list_documents(folder)  # before a file is made for it
     try:
         with progress() as show:
             report = DocumentIndex.open(file).update(folder, _embedder(embedder, api_base), show)
@@ -77,14 +77,14 @@ def search(
     json: Json = False,
 ) -> None:
     """Show the passages that fit a question best, as an agent is given them."""
-    from ace.retrieval.documents import Search
+    from ace.retrieval.documents import DocumentSearch
 
     source = _open_index(index)
     own = source.embedder() or _WORDS_ONLY
     name = embedder or own
     if name not in (own, _WORDS_ONLY):
         note(f"ace: the index has no vectors of {name}, only of {own}: passages are found by words.")
-    passages = Search(source, _embedder(name, api_base))(query, most)
+    passages = DocumentSearch(source, _embedder(name, api_base))(query, most)
     text = "\n\n".join(_passage_text(passage) for passage in passages) or "Nothing in the index fits."
     rows = [_passage_json(passage) for passage in passages]
     emit(json, {"query": query, "embedder": name, "found": rows}, text)
@@ -92,18 +92,18 @@ def search(
 
 def list_(index: IndexFile = None, json: Json = False) -> None:
     """List the documents in an index, with their passages."""
-    from ace.runs.run_text import aligned, counted
+    from ace.runs.run_text import align_columns, format_count
 
     source = _open_index(index)
     documents, embedder = source.documents(), source.embedder()
     rows, chunks, missing = list[tuple[str, ...]](), 0, 0
     for item in documents:
-        rows.append((item.path, f"{item.bytes:,} bytes", counted(item.chunks, "passage")))
+        rows.append((item.path, f"{item.bytes:,} bytes", format_count(item.chunks, "passage")))
         chunks += item.chunks
         missing += item.chunks - item.vectors
-    lack = f"; {counted(missing, 'passage')} without a vector" if missing else ""
-    total = f"{counted(len(documents), 'document')} with {counted(chunks, 'passage')}"
-    lines = [aligned(rows, right=(1, 2))] if rows else []
+    lack = f"; {format_count(missing, 'passage')} without a vector" if missing else ""
+    total = f"{format_count(len(documents), 'document')} with {format_count(chunks, 'passage')}"
+    lines = [align_columns(rows, right=(1, 2))] if rows else []
     lines.append(f"{total}; embedder: {embedder or 'none'}{lack}.")
     data = {
         "index": str(source.path),
@@ -138,7 +138,7 @@ def _open_index(file: Path | None) -> DocumentIndex:
 
 def _report_text(report: IndexReport, file: Path) -> str:
     """Say how large the index is, what changed, and which files were left out: most by reason alone."""
-    from ace.runs.run_text import counted
+    from ace.runs.run_text import format_count
 
     changes = {
         "new": len(report.added),
@@ -147,7 +147,7 @@ def _report_text(report: IndexReport, file: Path) -> str:
         "as before": report.unchanged,
     }
     parts = [f"{count} {word}" for word, count in changes.items() if count]
-    size = f"{counted(report.documents, 'document')} with {counted(report.chunks, 'passage')} in {file}"
+    size = f"{format_count(report.documents, 'document')} with {format_count(report.chunks, 'passage')} in {file}"
     lines = [f"{size} ({', '.join(parts)})." if parts else f"{size}."]
     if report.skipped:
         lines.append(f"Not indexed ({len(report.skipped)}):")
@@ -159,7 +159,7 @@ def _report_text(report: IndexReport, file: Path) -> str:
     return "\n".join(lines)
 
 
-def _passage_text(passage: Found) -> str:
+def _passage_text(passage: Passage) -> str:
     ranks = {"words": passage.by_words, "meaning": passage.by_meaning}
     places = ", ".join(f"{name} {place}" for name, place in ranks.items() if place)
     lines = [f"{passage.citation}  ({places})"]
@@ -169,7 +169,7 @@ def _passage_text(passage: Found) -> str:
     return "\n".join(lines)
 
 
-def _passage_json(passage: Found) -> dict[str, Any]:
+def _passage_json(passage: Passage) -> dict[str, Any]:
     return {
         "citation": passage.citation,
         "document": passage.document,

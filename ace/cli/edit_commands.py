@@ -58,7 +58,7 @@ def add(
     json: Json = False,
 ) -> None:
     """Write a bullet of your own. It is used at once."""
-    from ace.playbook.arrange import fresh_id
+    from ace.playbook.arrange import derive_fresh_id
     from ace.playbook.model import Add, Status
 
     change = Edit(reason, branch, playbook, json)
@@ -68,7 +68,7 @@ def add(
         value = store.checkout()
         twin = _find_text(value, text)
         if twin is None:
-            operation = Add(fresh_id(section, text, set(value.bullets)), section, text)
+            operation = Add(derive_fresh_id(section, text, set(value.bullets)), section, text)
             _commit(change, store, value, (operation,), _note_new_section(value, section))
             return
         note = f"{twin.id} says that already."
@@ -181,10 +181,10 @@ def promote(
 ) -> None:
     """Put bullets to use that are in quarantine or were removed: you vouch for them."""
     from ace.playbook.model import Promote, Status
-    from ace.safety.injection import suspicion
+    from ace.safety.injection import find_suspicion
 
     def decide(bullet: Bullet) -> Operation | str:
-        why = suspicion(bullet.content) or suspicion(bullet.section)
+        why = find_suspicion(bullet.content) or find_suspicion(bullet.section)
         if why and not anyway:
             hint = "Read it. If it says what you want every attempt to be told, add --anyway."
             raise InputError(f"{bullet.id} is suspicious: {why}.\n  {bullet.content}", hint=hint)
@@ -241,7 +241,7 @@ def _edit_each(edit: Edit, names: Iterable[str], decide: Decide, *, section: str
 def _commit(edit: Edit, store: Store, value: Playbook, delta: Delta, notes: list[str]) -> None:
     """Commit what there is to do, and print what was done. `value` is the playbook that it was decided on."""
     from ace.playbook.delta import apply
-    from ace.runs.run_text import counted
+    from ace.runs.run_text import format_count
 
     _, rejections = apply(value, delta)
     if rejections:
@@ -250,7 +250,7 @@ def _commit(edit: Edit, store: Store, value: Playbook, delta: Delta, notes: list
     if delta:  # the head is not read before, so that what came in between is found to conflict
         commit = store.commit(delta, author=AUTHOR, reason=edit.reason)
         value, version = commit.playbook, commit.version
-        lines.insert(0, f"version {version.number} of {version.branch}: {counted(len(value), 'bullet')}")
+        lines.insert(0, f"version {version.number} of {version.branch}: {format_count(len(value), 'bullet')}")
     else:
         version = store.head()
         lines.append(f"Nothing to do: {store.branch_name} stays at version {version.number}.")
@@ -265,11 +265,11 @@ def _commit(edit: Edit, store: Store, value: Playbook, delta: Delta, notes: list
 
 def _check_text(text: str, section: str = SECTION) -> str:
     """Return the text as it will be kept. Raises InputError before a file is made for it."""
-    from ace.playbook.delta import flaw
+    from ace.playbook.delta import find_flaw
     from ace.playbook.model import Bullet, bullet_id
 
     text = text.strip()
-    reason = flaw(Bullet(bullet_id("", ""), section, text))
+    reason = find_flaw(Bullet(bullet_id("", ""), section, text))
     if reason:
         raise InputError(f"That cannot be a bullet: {reason}.")
     return text

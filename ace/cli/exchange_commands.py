@@ -36,16 +36,16 @@ def export(
     json: Json = False,
 ) -> None:
     """Write a playbook as text that can be reviewed, committed and imported."""
-    from ace.playbook.exchange import fitting, losses, names
-    from ace.runs.run_text import counted
+    from ace.playbook.exchange import choose_names, list_losses, select_writable
+    from ace.runs.run_text import format_count
     from ace.store import Store
 
     chosen, write = _find_format(file, form)
     path = playbook_file(playbook)
     with Store.open(path, create=False, read_only=True) as store:
         value, aliases = store.checkout(version), store.aliases()
-    part, lost = fitting(value, chosen), losses(value, chosen)
-    text = write(part, names(part, aliases))
+    part, lost = select_writable(value, chosen), list_losses(value, chosen)
+    text = write(part, choose_names(part, aliases))
     data: dict[str, Any] = {"format": chosen.name, "bullets": len(part), "not_held": lost}
     notes = [f"not held: {', '.join(lost)}"] if lost else []
     if file is None:
@@ -56,7 +56,7 @@ def export(
     if chosen.name == "instructions":
         text = _update_instructions(file, text, path.stem)
     write_text(file, text)
-    size = f"{counted(len(part), 'bullet')} written to {file}"
+    size = f"{format_count(len(part), 'bullet')} written to {file}"
     emit(json, {"file": str(file), **data}, "\n".join([size, *notes]))
 
 
@@ -85,8 +85,8 @@ def import_(
 
     What reads as an attempt to give instructions waits in quarantine, whatever the file says of it.
     """
-    from ace.playbook.exchange import plan
-    from ace.safety.injection import suspicion
+    from ace.playbook.exchange import plan_import
+    from ace.safety.injection import find_suspicion
     from ace.store import Store
 
     text = read_text(file).removeprefix("\ufeff")
@@ -95,7 +95,7 @@ def import_(
     with Store.open(playbook_file(playbook), branch=branch) as store:
         before, aliases = store.checkout(), store.aliases()
         reading = chosen.read(text, str(file), before)
-        changes = plan(
+        changes = plan_import(
             reading,
             before,
             source=origin,
@@ -104,7 +104,7 @@ def import_(
             removing=replace,
             quarantine=quarantine,
             pins=pins,
-            suspicion=suspicion,
+            suspicion=find_suspicion,
         )
         unknown = _count_unknown_episodes(store, changes)
         reason = f"import of {file.name}"
@@ -125,9 +125,9 @@ def _find_reader(file: Path, text: str, form: Readable, *, refuse_unread: bool) 
 
     Raises FormatError for a text that does not parse, InputError for unread lines that are not allowed.
     """
-    from ace.playbook.formats import by_name, detected
+    from ace.playbook.formats import detect_format, find_format
 
-    chosen = detected(text, file=str(file)) if form == "auto" else by_name(form)
+    chosen = detect_format(text, file=str(file)) if form == "auto" else find_format(form)
     unread = chosen.read(text, str(file), None).unread
     if unread and refuse_unread:
         lines = "\n".join(_list_findings(file, "not read", unread))
@@ -138,14 +138,14 @@ def _find_reader(file: Path, text: str, form: Readable, *, refuse_unread: bool) 
 
 def _find_format(file: Path | None, form: Writable) -> tuple[Format, Write]:
     """Return the format to write, and its function. Raises InputError for one that is only read."""
-    from ace.playbook.formats import by_file, by_name
+    from ace.playbook.formats import find_format, find_format_by_file
 
     if form != "auto":
-        chosen = by_name(form)
+        chosen = find_format(form)
     elif file:
-        chosen = by_file(str(file))
+        chosen = find_format_by_file(str(file))
     else:
-        chosen = by_name("markdown")
+        chosen = find_format("markdown")
     if chosen.write is None:
         raise InputError(f"{chosen.name} can only be imported.")
     return chosen, chosen.write
@@ -185,20 +185,20 @@ class Imported:
 
     def to_text(self) -> str:
         """Return it for a person, one finding a line."""
-        from ace.runs.run_text import counted
+        from ace.runs.run_text import format_count
 
         changes, file = self.changes, self.file
-        size = f"{counted(len(self.commit.playbook), 'bullet')}, {counted(len(changes.delta), 'operation')}"
+        size = f"{format_count(len(self.commit.playbook), 'bullet')}, {format_count(len(changes.delta), 'operation')}"
         lines = [
             f"{file} is {self.form.name}: {self.form.about}",
             f"version {self.commit.version.number}: {size}",
         ]
         if changes.known:
-            lines.append(f"{counted(changes.known, 'bullet')} here already")
+            lines.append(f"{format_count(changes.known, 'bullet')} here already")
         if changes.gone:
-            lines.append(f"{counted(changes.gone, 'bullet')} removed here before: left removed")
+            lines.append(f"{format_count(changes.gone, 'bullet')} removed here before: left removed")
         if changes.duplicates:
-            count = counted(len(changes.duplicates), "exact duplicate")
+            count = format_count(len(changes.duplicates), "exact duplicate")
             lines.append(f"{count}: each kept once, its votes added")
         for twin in changes.duplicates:
             lines.append(f"  {file}:{twin.line}: {twin.alias} is {twin.first or twin.bullet}")
@@ -233,28 +233,28 @@ class Imported:
 
     def _list_distrusted(self) -> list[str]:
         """List what the file says of itself and nobody here can confirm."""
-        from ace.runs.run_text import counted
+        from ace.runs.run_text import format_count
 
         suspicious, unpinned = self.changes.held, self.changes.unpinned
         lines = []
         if suspicious:
-            count = counted(len(suspicious), "bullet")
+            count = format_count(len(suspicious), "bullet")
             lines.append(f"{count} suspicious: in quarantine until `ace playbook promote`")
         lines += [f"  {name}: {why}" for name, why in suspicious]
         if unpinned:
-            lines.append(f"{counted(unpinned, 'new bullet')} not pinned; --pins takes over pins")
+            lines.append(f"{format_count(unpinned, 'new bullet')} not pinned; --pins takes over pins")
         if self.unknown_episodes:
-            count = counted(self.unknown_episodes, "episode")
+            count = format_count(self.unknown_episodes, "episode")
             lines.append(f"{count} cited that this playbook does not hold")
         return lines
 
     def _list_rejections(self) -> list[str]:
-        from ace.playbook.delta import touched
+        from ace.playbook.delta import touched_ids
 
         lines = []
         for rejection in self.commit.rejections:
             operation = rejection.operation
-            lines.append(f"{operation.op} {touched(operation)[0]}: {rejection.reason}")
+            lines.append(f"{operation.op} {touched_ids(operation)[0]}: {rejection.reason}")
         return lines
 
 

@@ -29,13 +29,13 @@ def log(
     json: Json = False,
 ) -> None:
     """List the versions, newest first."""
-    from ace.runs.run_text import aligned
+    from ace.runs.run_text import align_columns
 
     with open_to_read(playbook) as store:
         versions, tags = store.log(limit, version=version, every_branch=every), store.tags()
     rows = [_version_row(version, tags) for version in versions]
     data = {"versions": [asdict(version) for version in versions], "tags": [asdict(tag) for tag in tags]}
-    emit(json, data, aligned(rows, right=(0, 2)))
+    emit(json, data, align_columns(rows, right=(0, 2)))
 
 
 def diff(
@@ -62,12 +62,12 @@ def blame(
     json: Json = False,
 ) -> None:
     """Show every operation that touched a bullet: its version, author, reason and episodes."""
-    from ace.runs.run_text import aligned
+    from ace.runs.run_text import align_columns
 
     with open_to_read(playbook) as store:
         touches = store.blame(find_bullet(store, all_bullets(store), bullet).id)
     data = {"touches": [asdict(touch) for touch in touches]}
-    emit(json, data, aligned(map(_touch_row, touches), right=(0,)))
+    emit(json, data, align_columns(map(_touch_row, touches), right=(0,)))
 
 
 def revert(
@@ -92,13 +92,13 @@ def branch(
     json: Json = False,
 ) -> None:
     """List the branches, or begin one. `ace learn --branch NAME` learns on it."""
-    from ace.runs.run_text import aligned
+    from ace.runs.run_text import align_columns
 
     if name is None:
         with open_to_read(playbook) as store:
             branches = store.branches()
         data = {"branches": [asdict(row) for row in branches]}
-        emit(json, data, aligned(map(_branch_row, branches)))
+        emit(json, data, align_columns(map(_branch_row, branches)))
         return
     with open_to_write(playbook) as store:
         new = store.branch(name, at)
@@ -136,13 +136,13 @@ def tag(
     json: Json = False,
 ) -> None:
     """List the tags, or give a version a name. An existing tag moves."""
-    from ace.runs.run_text import aligned
+    from ace.runs.run_text import align_columns
 
     if name is None:
         with open_to_read(playbook) as store:
             tags = store.tags()
         rows = [(tag.name, f"version {tag.version}", tag.created) for tag in tags]
-        text = aligned(rows) if rows else "No tags yet."
+        text = align_columns(rows) if rows else "No tags yet."
         emit(json, {"tags": [asdict(tag) for tag in tags]}, text)
         return
     with open_to_write(playbook) as store:
@@ -156,7 +156,7 @@ def tag(
 
 def verify(playbook: PlaybookFile = None, json: Json = False) -> None:
     """Derive everything again and compare. Exit code 1 if anything is not as it should be."""
-    from ace.runs.run_text import counted
+    from ace.runs.run_text import format_count
 
     with open_to_read(playbook) as store:
         problems = store.verify()
@@ -164,10 +164,10 @@ def verify(playbook: PlaybookFile = None, json: Json = False) -> None:
     rows = [{"version": problem.version, "problem": problem.text} for problem in problems]
     lines = [str(problem) for problem in problems]
     if problems:
-        count = counted(len(problems), "problem")
+        count = format_count(len(problems), "problem")
         lines.append(f"{count}. `ace playbook restore` puts a backup in its place.")
     else:
-        lines.append(f"{store.path} is whole: {counted(size, 'version')} derived again.")
+        lines.append(f"{store.path} is whole: {format_count(size, 'version')} derived again.")
     emit(json, {"playbook": str(store.path), "problems": rows}, "\n".join(lines))
     if problems:
         raise typer.Exit(StoreError.exit_code)
@@ -218,9 +218,9 @@ def open_to_write(playbook: Path | None, branch: str = "main") -> Store:
 
 
 def _emit_version(json: bool, commit: Commit, text: str) -> None:
-    from ace.runs.run_text import counted
+    from ace.runs.run_text import format_count
 
-    size = counted(len(commit.playbook), "bullet")
+    size = format_count(len(commit.playbook), "bullet")
     emit(json, {"version": asdict(commit.version), "bullets": len(commit.playbook)}, f"{text}: {size}")
 
 

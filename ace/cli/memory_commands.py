@@ -55,7 +55,7 @@ def list_(
     json: Json = False,
 ) -> None:
     """List what is remembered, oldest first: of one user and for everyone, or of all users."""
-    from ace.runs.run_text import aligned
+    from ace.runs.run_text import align_columns
 
     _check_session(session, user)
     with _open_store(playbook, read_only=True) as store:
@@ -64,10 +64,10 @@ def list_(
         if proposals:
             rows = store.memory_proposals(user)
             data = {"proposals": [asdict(proposal) for proposal in rows]}
-            emit(json, data, aligned(map(_proposal_row, rows)))
+            emit(json, data, align_columns(map(_proposal_row, rows)))
             return
         memories = store.memories(user, session=session, at=at, every=every)
-    text = aligned(map(_row, memories)) if memories else "Nothing is remembered."
+    text = align_columns(map(_row, memories)) if memories else "Nothing is remembered."
     emit(json, {"memories": [_to_json(memory) for memory in memories]}, text)
 
 
@@ -121,7 +121,7 @@ def extract(
     """
     from ace.llm import connect
     from ace.loop.remember import remember
-    from ace.runs.run_text import aligned, counted
+    from ace.runs.run_text import align_columns, format_count
 
     conversations = _read_conversations(file, user or "", session or "")
     proposals: list[MemoryProposal] = []
@@ -131,9 +131,9 @@ def extract(
             proposals += remember(store, client, conversation)
         show("conversations", len(conversations), len(conversations))
     accepted = sum(proposal.outcome == "accepted" for proposal in proposals)
-    total = counted(len(proposals), "proposal")
-    lines = [aligned(map(_proposal_row, proposals))] if proposals else []
-    lines.append(f"{counted(len(conversations), 'conversation')}: {accepted} of {total} kept")
+    total = format_count(len(proposals), "proposal")
+    lines = [align_columns(map(_proposal_row, proposals))] if proposals else []
+    lines.append(f"{format_count(len(conversations), 'conversation')}: {accepted} of {total} kept")
     data = {"kept": accepted, "proposals": [asdict(proposal) for proposal in proposals]}
     emit(json, data, "\n".join(lines))
 
@@ -183,13 +183,13 @@ def export(
     json: Json = False,
 ) -> None:
     """Write memories as JSON lines, closed ones too. The file is noted: `forget` takes them out of it."""
-    from ace.memory.memory_file import to_lines
+    from ace.memory.memory_file import dump_memories
 
     with _open_store(playbook) as store:
         if user is not None:
             store.known_user(user)
         memories = store.memories(user, every=True)
-        text = to_lines(memories)
+        text = dump_memories(memories)
         if file is None:
             data = {"memories": [_to_json(memory) for memory in memories]}
             emit(json, data, text.removesuffix("\n"))
@@ -208,9 +208,9 @@ def import_(
     json: Json = False,
 ) -> None:
     """Import memories: all rows of a file, or none if one cannot be used."""
-    from ace.memory.memory_file import from_lines
+    from ace.memory.memory_file import load_memories
 
-    memories = from_lines(read_text(file).removeprefix("\ufeff"), file=str(file))
+    memories = load_memories(read_text(file).removeprefix("\ufeff"), file=str(file))
     with _open_store(playbook) as store:
         result = store.import_memories(memories)
     groups = {
@@ -236,7 +236,7 @@ def _open_store(playbook: Path | None, *, read_only: bool = False) -> Store:
 
 def _read_conversations(file: Path, user: str, session: str) -> list[Conversation]:
     """Read a file of conversations, one a line. Raises InputError with the line that cannot be used."""
-    from ace.memory import conversation_of
+    from ace.memory import parse_conversation
 
     conversations = []
     for number, line in enumerate(read_text(file).removeprefix("\ufeff").split("\n"), start=1):
@@ -249,7 +249,7 @@ def _read_conversations(file: Path, user: str, session: str) -> list[Conversatio
         if not isinstance(row, dict):
             raise FormatError(f"Expected an object, found {line!r:.60}.", file=str(file), line=number)
         row.setdefault("id", f"{file.name}:{number}")
-        conversation = conversation_of(row, user=user, session=session, place=f"{file}:{number}")
+        conversation = parse_conversation(row, user=user, session=session, place=f"{file}:{number}")
         speakers = {turn.speaker for turn in conversation.turns}
         if "user" not in speakers:
             roles = ", ".join(sorted(speakers))
@@ -272,15 +272,15 @@ def _list_expired(store: Store) -> list[str]:
 
 
 def _forgotten_text(result: Forgotten) -> str:
-    from ace.runs.run_text import counted
+    from ace.runs.run_text import format_count
 
     lines = [f"{_count_memories(len(result.memories))} forgotten"]
     for table, count in result.redacted.items():
-        lines.append(f"blacked out in {counted(count, 'row')} of {table}")
+        lines.append(f"blacked out in {format_count(count, 'row')} of {table}")
     lines += [f"taken out of {file}" for file in result.exports]
     lines += [f"still in {place}" for place in result.remaining]
     if result.short:
-        short = counted(result.short, "text")
+        short = format_count(result.short, "text")
         reason = "too short to tell from others' words"
         lines.append(f"{short} {reason}: not looked for elsewhere; --also TEXT does")
     return "\n".join(lines)

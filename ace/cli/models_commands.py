@@ -26,14 +26,14 @@ def register(app: typer.Typer) -> None:
 def list_(json: Json = False) -> None:
     """List the models that run in this process, and whether their weights are here."""
     from ace.llm import list_models
-    from ace.runs.run_text import aligned
+    from ace.runs.run_text import align_columns
 
     models = list_models()
     rows = []
     for model in models:
         size = f"{model.size // 10**6:,} MB"
         rows.append((model.name, size, model.licence, str(model.path or "not fetched")))
-    text = f"{aligned(rows, right=(1,))}\n{REMOTE}"
+    text = f"{align_columns(rows, right=(1,))}\n{REMOTE}"
     emit(json, {"models": [asdict(model) for model in models]}, text)
 
 
@@ -49,11 +49,11 @@ def pull(name: Name = DEFAULT_MODEL, json: Json = False) -> None:
 def check(name: Name = DEFAULT_MODEL, api_base: ApiBase = None, json: Json = False) -> None:
     """Make one tiny call; if it fails, say what is wrong and what to do about it."""
     from ace.llm import check
-    from ace.runs.run_text import cost_text
+    from ace.runs.run_text import format_cost
 
     result = check(name, api_base=api_base)
     reply, usage = result.reply.text, result.reply.usage
     effort = f"{result.seconds:.1f} s and {usage.prompt_tokens + usage.completion_tokens} tokens"
-    text = f"{name} answered {reply.strip()!r} in {effort}; cost {cost_text(usage.cost)}."
+    text = f"{name} answered {reply.strip()!r} in {effort}; cost {format_cost(usage.cost)}."
     data = {"model": name, "reply": reply, "seconds": result.seconds, "usage": asdict(usage)}
     emit(json, data, text)

@@ -33,7 +33,7 @@ def list_(
     json: Json = False,
 ) -> None:
     """List the playbook files in a folder."""
-    from ace.runs.run_text import aligned, counted
+    from ace.runs.run_text import align_columns, format_count
 
     playbooks, rows, problems = list[dict[str, Any]](), list[tuple[str, ...]](), list[str]()
     for path in sorted(folder.glob("*.db")):
@@ -47,8 +47,8 @@ def list_(
             problems.append(str(error))
         else:
             playbooks.append({"playbook": str(path), "problem": "", "bullets": size, "head": asdict(head)})
-            rows.append((str(path), counted(size, "bullet"), f"version {head.number}", head.created))
-    lines = [aligned(rows, right=(1,))] if rows else []
+            rows.append((str(path), format_count(size, "bullet"), f"version {head.number}", head.created))
+    lines = [align_columns(rows, right=(1,))] if rows else []
     text = "\n".join([*lines, *problems]) or f"No playbooks in {folder}."
     emit(json, {"playbooks": playbooks}, text)
 

@@ -18,7 +18,7 @@ from ace.cli.output import emit
 
 if TYPE_CHECKING:
     from ace.playbook.model import Playbook
-    from ace.refine import Refined
+    from ace.refine import Refinement
     from ace.store import Store
 
 AUTHOR = "refiner"
@@ -45,7 +45,7 @@ def refine(
     are listed for you to decide.
     """
     from ace.cli.history_commands import open_to_read, open_to_write
-    from ace.playbook import touched
+    from ace.playbook import touched_ids
 
     with open_to_read(playbook) if dry_run else open_to_write(playbook, branch) as store:
         value = store.checkout(branch)
@@ -56,7 +56,11 @@ def refine(
             number = commit.version.number
     operations, conflicts = list[dict[str, Any]](), list[dict[str, Any]]()
     for operation, reason in zip(refinement.delta, refinement.reasons, strict=True):
-        row = {"operation": asdict(operation), "reason": reason, "texts": _texts(value, touched(operation))}
+        row = {
+            "operation": asdict(operation),
+            "reason": reason,
+            "texts": _texts(value, touched_ids(operation)),
+        }
         operations.append(row)
     for conflict in refinement.conflicts:
         texts = _texts(value, (conflict.one, conflict.other))
@@ -65,24 +69,33 @@ def refine(
     emit(json, data, "\n".join(_lines(refinement, value, number, dry_run)))
 
 
-def _find_refinement(store: Store, branch: str, playbook: Playbook, unused: int | None) -> Refined:
+def _find_refinement(store: Store, branch: str, playbook: Playbook, unused: int | None) -> Refinement:
     """Return the merges, then conflicts and retirements among what they leave."""
     from ace.llm.embedding import connect_embedder
     from ace.loop.refining import proven_by
     from ace.playbook import apply
-    from ace.refine import Index, Refined, by_evidence, refined, retired, settled
+    from ace.refine import (
+        Index,
+        Refinement,
+        judge_by_evidence,
+        refine_playbook,
+        retire_bullets,
+        settle_conflicts,
+    )
 
-    merges = refined(playbook, Index(embed=connect_embedder()))
+    merges = refine_playbook(playbook, Index(embed=connect_embedder()))
     rest, _ = apply(playbook, merges.delta)
     exposures = _exposures(store, branch, rest) if unused else None
-    retirements = retired(rest, unused=unused, exposures=exposures)
+    retirements = retire_bullets(rest, unused=unused, exposures=exposures)
     rest, _ = apply(rest, retirements.delta)
     cited = set[str]()
     for conflict in merges.conflicts:
         cited |= {conflict.one, conflict.other}
     proofs = proven_by(store, rest, sorted(cited))
-    decisions = settled(merges.conflicts, rest, lambda conflict: by_evidence(conflict, rest, proofs))
-    return Refined(merges.delta, merges.reasons) + retirements + decisions
+    decisions = settle_conflicts(
+        merges.conflicts, rest, lambda conflict: judge_by_evidence(conflict, rest, proofs)
+    )
+    return Refinement(merges.delta, merges.reasons) + retirements + decisions
 
 
 def _exposures(store: Store, branch: str, playbook: Playbook) -> dict[str, int]:
@@ -109,22 +122,22 @@ def _exposures(store: Store, branch: str, playbook: Playbook) -> dict[str, int]:
     return exposures
 
 
-def _reason(refinement: Refined) -> str:
+def _reason(refinement: Refinement) -> str:
     kinds = Counter(operation.op for operation in refinement.delta)
     return "refined: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
 
 
-def _lines(refinement: Refined, playbook: Playbook, number: int | None, dry_run: bool) -> Iterator[str]:
-    from ace.playbook import touched
-    from ace.runs.run_text import counted
+def _lines(refinement: Refinement, playbook: Playbook, number: int | None, dry_run: bool) -> Iterator[str]:
+    from ace.playbook import touched_ids
+    from ace.runs.run_text import format_count
 
     for operation, reason in zip(refinement.delta, refinement.reasons, strict=True):
         yield f"{operation.op}: {reason}"
-        yield _table(_texts(playbook, touched(operation)))
+        yield _table(_texts(playbook, touched_ids(operation)))
     for conflict in refinement.conflicts:
         yield f"open conflict: {conflict.why}"
         yield _table(_texts(playbook, (conflict.one, conflict.other)))
-    size, conflicts = counted(len(refinement.delta), "operation"), len(refinement.conflicts)
+    size, conflicts = format_count(len(refinement.delta), "operation"), len(refinement.conflicts)
     if refinement.delta and dry_run:
         yield f"{size}; nothing is changed with --dry-run."
     elif refinement.delta:
@@ -134,7 +147,7 @@ def _lines(refinement: Refined, playbook: Playbook, number: int | None, dry_run:
     else:
         yield "Nothing says the same, contradicts or harms."
     if conflicts:
-        yield f"{counted(conflicts, 'open conflict')}: evidence does not decide, both stay in use."
+        yield f"{format_count(conflicts, 'open conflict')}: evidence does not decide, both stay in use."
 
 
 def _texts(playbook: Playbook, ids: Iterable[str]) -> dict[str, str]:
@@ -143,6 +156,6 @@ def _texts(playbook: Playbook, ids: Iterable[str]) -> dict[str, str]:
 
 
 def _table(texts: dict[str, str]) -> str:
-    from ace.runs.run_text import aligned
+    from ace.runs.run_text import align_columns
 
-    return aligned([(f"  {name}", " ".join(text.split())) for name, text in texts.items()])
+    return align_columns([(f"  {name}", " ".join(text.split())) for name, text in texts.items()])

@@ -25,14 +25,14 @@ def report(
     json: Json = False,
 ) -> None:
     """Write a run as an HTML page with its charts."""
-    from ace.report import gather, history, write
+    from ace.report import build_run_page, read_run_history, write_page
     from ace.store import Store
 
     file = playbook_file(playbook)
     with Store.open(file, create=False, read_only=True) as store:
-        run_history = history(store, run)
+        run_history = read_run_history(store, run)
     number = run_history.run.id
     folder = out or Path(f"{file.stem}-run-{number}")
-    page, *charts = write(gather(run_history), folder)
+    page, *charts = write_page(build_run_page(run_history), folder)
     data = {"run": number, "page": str(page), "charts": [str(chart) for chart in charts]}
     emit(json, data, f"{page} holds the report of run {number}; open it in a browser.")

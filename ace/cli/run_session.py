@@ -55,7 +55,7 @@ def _load_task(options: RunOptions) -> Task:
     """Load the task's folder, or make a task that is only a name, for recorded attempts without one."""
     from ace.task import load_task
     from ace.task.samples import NAME
-    from ace.task.traces import unjudged
+    from ace.task.traces import make_unjudged_task
 
     traces, name = None, None
     if isinstance(options, LearnOptions):
@@ -70,7 +70,7 @@ def _load_task(options: RunOptions) -> Task:
     if not NAME.fullmatch(name):
         hint = "Give another with --name: letters, digits, '_', '-' and '.'."
         raise InputError(f"{name!r} cannot be the name of a playbook.", hint=hint)
-    return unjudged(name)
+    return make_unjudged_task(name)
 
 
 def _connect_roles(options: RunOptions, stack: ExitStack, show: Show) -> RoleModels:
@@ -93,7 +93,9 @@ def _connect_roles(options: RunOptions, stack: ExitStack, show: Show) -> RoleMod
         calls=options.max_calls, tokens=options.max_tokens, cost=options.max_cost, seconds=options.max_seconds
     )
     generator = connect_role("generator")
-    return RoleModels.of(generator, reflector=connect_role("reflector"), curator=connect_role("curator"), caps=caps)
+    return RoleModels.of(
+        generator, reflector=connect_role("reflector"), curator=connect_role("curator"), caps=caps
+    )
 
 
 def address(options: RunOptions, name: str) -> str | None:

@@ -31,12 +31,12 @@ def register(app: typer.Typer) -> None:
 
 def list_(playbook: PlaybookFile = None, json: Json = False) -> None:
     """List the runs that a playbook file holds."""
-    from ace.runs.run_text import aligned
+    from ace.runs.run_text import align_columns
     from ace.store import Store
 
     with Store.open(playbook_file(playbook), create=False, read_only=True) as store:
         runs = store.runs()
-    text = aligned(map(_row, runs), right=(0,)) if runs else "No runs yet."
+    text = align_columns(map(_row, runs), right=(0,)) if runs else "No runs yet."
     emit(json, {"runs": [asdict(run) for run in runs]}, text)
 
 
@@ -54,7 +54,7 @@ def show(
 ) -> None:
     """Show a run's report, and the faults that its calls met."""
     from ace.errors import UnknownVersion
-    from ace.runs.cost import faults_counted
+    from ace.runs.cost import count_faults
     from ace.store import Store
 
     with Store.open(playbook_file(playbook), create=False, read_only=True) as store:
@@ -74,7 +74,7 @@ def show(
             parts.append(_show_credit(store, record))
         data = asdict(record)
         data["steps"] = len(store.steps(record.id))
-        data["faults"] = faults_counted(store.calls(record.id))
+        data["faults"] = count_faults(store.calls(record.id))
         for name, value, _ in parts:
             data[name] = value
         texts = [text for _, _, text in parts] or [
@@ -96,23 +96,25 @@ def _show_rejected(store: Store, run: Run) -> Part:
 
 
 def _show_cost(store: Store, run: Run) -> Part:
-    from ace.report.cost_table import cost_tables
-    from ace.runs.cost import cost_of
+    from ace.report.cost_table import render_cost_tables
+    from ace.runs.cost import compute_cost
+    from ace.runs.steps import read_journal
 
-    cost = cost_of(store.calls(run.id), store.steps(run.id))
+    cost = compute_cost(store.calls(run.id), read_journal(store.steps(run.id)))
     bullets = store.checkout(_final_version(store, run)).bullets
     contents = {name: bullet.content for name, bullet in bullets.items()}
-    return "cost", cost.to_json(), cost_tables(cost, contents)
+    return "cost", cost.to_json(), render_cost_tables(cost, contents)
 
 
 def _show_credit(store: Store, run: Run) -> Part:
-    from ace.report.effects_table import credit_tables
-    from ace.runs.bullet_effects import credit_of
+    from ace.report.effects_table import render_credit_tables
+    from ace.runs.bullet_effects import compute_credit
+    from ace.runs.steps import read_journal
 
-    credit = credit_of(step.payload for step in store.steps(run.id))
+    credit = compute_credit(read_journal(store.steps(run.id)))
     playbook = store.checkout(_final_version(store, run))
     votes = {bullet.id: {"helpful": bullet.helpful, "harmful": bullet.harmful} for bullet in playbook}
-    return "credit", credit.to_json() | {"votes": votes}, credit_tables(credit, playbook.bullets)
+    return "credit", credit.to_json() | {"votes": votes}, render_credit_tables(credit, playbook.bullets)
 
 
 def _final_version(store: Store, run: Run) -> int:
@@ -125,24 +127,24 @@ def _final_version(store: Store, run: Run) -> int:
 
 def _row(run: Run) -> tuple[str, ...]:
     from ace.runs.report import Score
-    from ace.runs.run_text import score_text
+    from ace.runs.run_text import format_score
 
     after = (run.report or {}).get("after")
-    score = score_text(after and Score.from_json(after))
+    score = format_score(after and Score.from_json(after))
     return str(run.id), run.kind, run.task, run.status, run.started, score
 
 
 def _report_text(run: Run, steps: int, faults: Faults, path: Path) -> str:
     """Return the run's report, with the option that names its model where that is not the default one."""
-    from ace.report.cost_table import faults_text
+    from ace.report.cost_table import render_faults
     from ace.runs.report import Report
-    from ace.runs.run_text import closing, counted
+    from ace.runs.run_text import format_count, render_report
 
     times = f"started {run.started}, ended {run.ended or 'never'}"
-    blocks = [f"run {run.id}, {run.status}, {counted(steps, 'step')}, {times}", faults_text(faults)]
+    blocks = [f"run {run.id}, {run.status}, {format_count(steps, 'step')}, {times}", render_faults(faults)]
     if run.report:
         report = replace(Report.from_json(run.report), playbook=str(path))  # the file may have moved since
         model = str(run.config.get("models", {}).get("generator", DEFAULT_MODEL))
         option = "" if model == DEFAULT_MODEL else f"--model {quote(model)}"  # an address is not kept
-        blocks.append(closing(report, model=option, width=width()))
+        blocks.append(render_report(report, model=option, width=width()))
     return "\n\n".join(filter(None, blocks))

@@ -21,7 +21,7 @@ from ace.errors import CapReached, InputError, UnknownVersion
 if TYPE_CHECKING:
     from ace.cli.progress import Show
     from ace.llm import RoleModels
-    from ace.loop import Agent
+    from ace.loop import OnlineServer
     from ace.runs import Report
     from ace.settings import Settings
     from ace.store import Store
@@ -46,10 +46,10 @@ def feedback(
     """Say what became of an answer. The running server, or the next one, learns from it."""
     from dataclasses import asdict
 
-    from ace.store import Said, Store
+    from ace.store import AnswerFeedback, Store
 
     with Store.open(playbook_file(playbook), create=False) as store:
-        row = store.add_feedback(Said(episode, right, expected, text))
+        row = store.add_feedback(AnswerFeedback(episode, right, expected, text))
     emit(json, asdict(row), f"Kept: {episode} was {'right' if right else 'wrong'}.")
 
 
@@ -74,13 +74,13 @@ def serve_lines(task: Task, store: Store, team: RoleModels, options: Settings, s
 
 def close_lines(report: Report, options: OnlineOptions) -> None:
     """Print the report on stderr, beside the lines; with --json, as the last of them."""
-    from ace.runs.run_text import closing
+    from ace.runs.run_text import render_report
 
     if options.json:
         emit_line({"report": report.to_json()})
     else:
         model = spell_options(options, "model", "api_base", "feedback")
-        note(closing(report, folder=options.task, model=model, width=width()))
+        note(render_report(report, folder=options.task, model=model, width=width()))
     if report.stopped:
         raise typer.Exit(STOPPED_BY_A_CAP)
 
@@ -95,7 +95,7 @@ def _parse(text: str) -> Mapping[str, Any]:
     return row
 
 
-def _answer(agent: Agent, row: Mapping[str, Any]) -> dict[str, Any]:
+def _answer(agent: OnlineServer, row: Mapping[str, Any]) -> dict[str, Any]:
     """Answer a question, or take feedback. Raises InputError for any other object."""
     match row:
         case {"question": str(question)} if question.strip():

@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from ace.llm.client import Message
-from ace.safety.markup import defused, headless, neutralise
+from ace.safety.markup import defuse_markup, neutralise, quote_later_headings
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -42,12 +42,12 @@ def quote_text(text: str, longest: int = _LONGEST) -> str:
 
 def quote_field(text: str, longest: int = _LONGEST) -> str:
     """Make text safe as one field of a prompt: none of its lines reads as another field."""
-    return headless(quote_text(text, longest))
+    return quote_later_headings(quote_text(text, longest))
 
 
 def question(text: str) -> str:
     """Put a question as it stands in a role's prompt: its lines as they are, none of them another field."""
-    return headless(defused(text))
+    return quote_later_headings(defuse_markup(text))
 
 
 def messages(system: str, user: str) -> tuple[Message, ...]:

@@ -1,8 +1,8 @@
 """The learner behind a server: takes what was answered and judged, in order, and learns from it.
 
-Runs in a thread of its own with a store of its own. What it is handed is a hint to look; what it learns from is in
-the file, so feedback of another process, or left over from an earlier run, is found too. An answer counts as it was
-given; it is not learned from what the playbook has come to know since.
+Runs in a thread of its own with a store of its own. What it is handed is a hint to look; what it learns from
+is in the file, so feedback of another process, or left over from an earlier run, is found too. An answer
+counts as it was given; it is not learned from what the playbook has come to know since.
 """
 
 from __future__ import annotations
@@ -102,7 +102,8 @@ class BackgroundLearner:
     def work_off(self, waiting: queue.Queue[Item]) -> str:
         """Learn from what comes until it ends; return why it ended early, if it did.
 
-        When nothing comes, it is time to look at the file. Raises RunStopped when the run was ended from outside.
+        When nothing comes, it is time to look at the file. Raises RunStopped when the run was ended from
+        outside.
         """
         self.look()
         while not self._run.stopped:

@@ -64,7 +64,8 @@ class Contexts:
     def keep_vectors(self, playbook: Playbook) -> None:
         """Keep what was computed of a committed version, so that it need not be computed again.
 
-        Call it in the store's thread. Where nothing was computed, as while the playbook fits, it costs nothing.
+        Call it in the store's thread. Where nothing was computed, as while the playbook fits, it costs
+        nothing.
         """
         if self.vectors is not None and self.vectors.pending:
             self.vectors.keep(bullet.content for bullet in playbook.bullets.values() if bullet.live)
@@ -123,7 +124,9 @@ def limit_of(client: Client, budget: int, max_tokens: int) -> Limit:
 
 
 def reserve_of(task: Task, models: RoleModels, limit: Limit) -> int:
-    """Return about how many tokens the solver adds to a prompt: none where the prompt is all that is asked."""
+    """Return about how many tokens the solver adds to a prompt: none where the prompt is all that is
+    asked.
+    """
     if task.solver.kind == "single":
         return 0
     writer = Writer(models.generator, task.max_tokens)

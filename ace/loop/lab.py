@@ -1,7 +1,8 @@
-"""Where a run makes attempts: benches that solve samples and record every attempt as an episode, in one lab a step.
+"""Where a run makes attempts: benches that solve samples and record every attempt as an episode, in one lab a
+step.
 
-Implements `ace.methods.protocol.Lab` and `Bench`. Each attempt is scored once; what a method sees of the outcome
-is its feedback.
+Implements `ace.methods.protocol.Lab` and `Bench`. Each attempt is scored once; what a method sees of the
+outcome is its feedback.
 """
 
 from __future__ import annotations
@@ -57,8 +58,8 @@ class Workplace:
 class SampleBench:
     """Makes and records attempts for one purpose. `episodes` are in the order they were made.
 
-    `context_tokens` (of the playbook), `left_out` and `retrieved` (tokens by source) describe the context of the
-    first attempt. `calls_for` is the name that its model calls are counted for.
+    `context_tokens` (of the playbook), `left_out` and `retrieved` (tokens by source) describe the context of
+    the first attempt. `calls_for` is the name that its model calls are counted for.
     """
 
     place: Workplace
@@ -222,7 +223,9 @@ class StepLab:
 
 
 def locate_label(trial: Trial, sources: str) -> Trial:
-    """Add the text that sources found, and where the right answer stood in it, as far as labels may be shown."""
+    """Add the text that sources found, and where the right answer stood in it, as far as labels may be
+    shown.
+    """
     if not sources:
         return trial
     expected = trial.feedback.expected

@@ -4,9 +4,9 @@
         answer = server.answer("How many parcels were refused?")
         server.feedback(answer.episode, right=False, expected="12")
 
-An answer is in the file when it is given, and feedback when `feedback` returns: whatever happens later, a later
-serving of the same task learns from what is left. A store belongs to one thread, so the learner opens its own (see
-`ace.loop.background_learner`).
+An answer is in the file when it is given, and feedback when `feedback` returns: whatever happens later, a
+later serving of the same task learns from what is left. A store belongs to one thread, so the learner opens
+its own (see `ace.loop.background_learner`).
 """
 
 from __future__ import annotations
@@ -98,8 +98,8 @@ class OnlineServer:
     ) -> None:
         """Record what became of an answer: sooner, later, or never. It is in the file when this returns.
 
-        It waits while the learner is `waiting` answers behind. `expected` is the right answer, `text` anything
-        else worth knowing. Raises UnknownVersion for an episode that is not in the file.
+        It waits while the learner is `waiting` answers behind. `expected` is the right answer, `text`
+        anything else worth knowing. Raises UnknownVersion for an episode that is not in the file.
         """
         self.store.add_feedback(AnswerFeedback(episode, right, expected, text, author))
         self._put(FeedbackCame())
@@ -113,7 +113,9 @@ class OnlineServer:
         self._put(Judged(trial, bench.episodes[0], bench.judge_error))
 
     def close(self, stopped: str = "") -> Report:
-        """Learn from what waits, then end the run and return its report. Raises what ended the learner early."""
+        """Learn from what waits, then end the run and return its report. Raises what ended the learner
+        early.
+        """
         self._put(Ended(stopped))
         return self._inbox.learned.result()
 

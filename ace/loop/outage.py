@@ -21,8 +21,8 @@ class OutageDetector:
         """Tell whether to give up after these requests; None stands for one that was answered.
 
         Before anything was heard that is at once where the model is out of reach, and after several that it
-        refuses. Later it takes several in a row that it is out of reach for: what it refuses is that request's
-        own fault.
+        refuses. Later it takes several in a row that it is out of reach for: what it refuses is that
+        request's own fault.
         """
         if not failures:
             return False

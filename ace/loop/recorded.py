@@ -1,8 +1,8 @@
 """Learning from recorded attempts: nobody makes them again, what they teach is proven where it can be.
 
-An attempt at a training sample of the task is judged by the task's environment, and its lesson is proven as any
-other. For the rest the log's own word counts as the label, and a lesson waits in quarantine until an attempt proves
-it. With feedback of kind execution or none that word is not shown to any role.
+An attempt at a training sample of the task is judged by the task's environment, and its lesson is proven as
+any other. For the rest the log's own word counts as the label, and a lesson waits in quarantine until an
+attempt proves it. With feedback of kind execution or none that word is not shown to any role.
 """
 
 from __future__ import annotations

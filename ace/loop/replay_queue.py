@@ -1,8 +1,8 @@
 """Which training samples come back. Pure: knows outcomes, no model and no run.
 
-A sample that failed and taught nothing is owed. It is paid off after `graduate` passes in a row (a right answer,
-or a lesson that was proven on it), and given up after `evict` failures that reflection could not mend. Built up
-in journal order, so it is the same after a resume.
+A sample that failed and taught nothing is owed. It is paid off after `graduate` passes in a row (a right
+answer, or a lesson that was proven on it), and given up after `evict` failures that reflection could not
+mend. Built up in journal order, so it is the same after a resume.
 """
 
 from __future__ import annotations

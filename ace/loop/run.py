@@ -1,7 +1,8 @@
-"""A run in progress: its journal, its playbook, its method's state. Every step is journaled as it is committed.
+"""A run in progress: its journal, its playbook, its method's state. Every step is journaled as it is
+committed.
 
-On resume the journal is replayed: a step that is in it is not done again, the method only takes it in. Of a step
-that was cut off, the calls that came to an end are answered from the journal of calls.
+On resume the journal is replayed: a step that is in it is not done again, the method only takes it in. Of a
+step that was cut off, the calls that came to an end are answered from the journal of calls.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ace.errors import CapReached, InputError, StoreConflict, StoreError
-from ace.llm.prompts import prompt_hash
+from ace.llm.prompts import hash_prompts
 from ace.llm.role_models import RoleModels
 from ace.loop.contexts import Contexts, build_contexts, build_solver
 from ace.loop.executor import ordered_map
@@ -268,7 +269,7 @@ def start_run(kind: str, parts: RunParts, *, resume: bool = False, traces: str =
     config = {
         **settings.record(),
         "models": dict(models.models),
-        "prompts": prompt_hash(*_PROMPTS),
+        "prompts": hash_prompts(*_PROMPTS),
         "samples": _fingerprint(task),
         "traces": traces,
         "sources": fingerprint_sources(sources),

@@ -29,8 +29,8 @@ def finish(
 ) -> Report:
     """Return the report of a run that is over, and write it to the store.
 
-    Scores are read from the journal: `before` from the phase of that name, `after` from `phase`. A run that a cap
-    stopped reports the samples it came to.
+    Scores are read from the journal: `before` from the phase of that name, `after` from `phase`. A run that a
+    cap stopped reports the samples it came to.
     """
     version = run.version if selected is None else selected
     playbook = run.store.checkout(version)
@@ -100,7 +100,9 @@ def _p_value(before: list[SampleResult], after: list[SampleResult]) -> float | N
 
 
 def _describe_failures(run: Run, kinds: Collection[PhaseKind]) -> Iterator[str]:
-    """Yield each reason why answers to be scored failed by themselves, with the first sample that it befell."""
+    """Yield each reason why answers to be scored failed by themselves, with the first sample that it
+    befell.
+    """
     samples_by_reason: dict[str, list[str]] = defaultdict(list)
     for step in run.steps:
         for result in step.results:

@@ -1,8 +1,8 @@
 """Choosing a version: the newest one meets the one selected so far on validation samples, in pairs.
 
-What is compared is what the learner may see: no verdict comes here, so labels choose nothing unless the feedback
-is labels. Learning goes on from the newest version whatever comes of it. All answers are steps of the journal and
-everything else follows from them, so a resumed run decides the same.
+What is compared is what the learner may see: no verdict comes here, so labels choose nothing unless the
+feedback is labels. Learning goes on from the newest version whatever comes of it. All answers are steps of
+the journal and everything else follows from them, so a resumed run decides the same.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from ace.task.types import Sample
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """Answers validation samples with a version, or with a `playbook` made from it; `right` are its answers."""
+    """Answers validation samples with a version, or with a `playbook` made from it; `right` are its
+    answers.
+    """
 
     phase: Phase
     version: int

@@ -124,7 +124,8 @@ def attempt(run: Run, lab: StepLab, samples: Sequence[Sample], playbook: Playboo
 def learn_from(run: Run, lab: StepLab, trials: Sequence[Trial], *, skip_episodes: int = 0) -> StepWork:
     """Return what the method makes of a batch of trials, with the result of each, as the work of a step.
 
-    `skip_episodes` of each bench were recorded before. Raises ModelUnavailable when no lesson could be asked for.
+    `skip_episodes` of each bench were recorded before. Raises ModelUnavailable when no lesson could be asked
+    for.
     """
     update = run.method.learn(run.state, trials, run.playbook, lab)
     _refuse_outage(run, update.proposals)

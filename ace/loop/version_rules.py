@@ -1,8 +1,8 @@
 """When a new version takes the place of the one selected so far. Pure: knows counts, no versions.
 
 A rule is asked after every few validation samples. *wins* are samples that only the new version got right,
-*losses* those that only the old one did, *remaining* those that are still to come. It says True (take it), False
-(leave it), or None (go on); with nothing remaining it must say which.
+*losses* those that only the old one did, *remaining* those that are still to come. It says True (take it),
+False (leave it), or None (go on); with nothing remaining it must say which.
 """
 
 from __future__ import annotations
@@ -57,7 +57,9 @@ class BestOf:
 
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """What wins at least `lead` samples more than it loses. It ends where those that remain cannot change that."""
+    """What wins at least `lead` samples more than it loses. It ends where those that remain cannot change
+    that.
+    """
 
     lead: int
 

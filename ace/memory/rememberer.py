@@ -9,7 +9,7 @@ from typing import Literal, cast
 from pydantic import BaseModel, Field
 
 from ace.llm.client import Client, Request, Role
-from ace.llm.prompts import messages, render, shown
+from ace.llm.prompts import messages, quote_text, render
 from ace.memory.acceptance import LONGEST, Proposal
 from ace.memory.conversation import Conversation
 from ace.memory.memory_value import Kind, Memory
@@ -49,8 +49,8 @@ class Rememberer:
         the names: a small one would repeat the values.
         Raises MalformedReply when there is no usable reply, ModelError as the client does.
         """
-        turns = [(turn.speaker, shown(turn.text, _LONGEST_TURN)) for turn in conversation.turns]
-        names = list(dict.fromkeys(shown(memory.attribute) for memory in memories[-_MOST_NAMES:]))
+        turns = [(turn.speaker, quote_text(turn.text, _LONGEST_TURN)) for turn in conversation.turns]
+        names = list(dict.fromkeys(quote_text(memory.attribute) for memory in memories[-_MOST_NAMES:]))
         user = render("ace.memory", f"{NAME}.user", turns=turns, names=names)
         request = Request(
             role=Role.REMEMBERER,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ace.llm.client import Client, Request, Role
-from ace.llm.prompts import messages, render, shown
+from ace.llm.prompts import messages, quote_text, render
 from ace.memory.conversation import Conversation
 from ace.memory.essentials import Essential, EssentialKind, find_missing_essentials
 from ace.text.tokens import CountTokens, estimate_tokens
@@ -52,8 +52,8 @@ class Summarizer:
         return append_missing(conversation, draft, missing, max_tokens, self.count)
 
     def _ask(self, conversation: Conversation, missing: Sequence[Essential], size: int, seed: int) -> str:
-        turns = [(turn.speaker, shown(turn.text, _LONGEST_TURN)) for turn in conversation.turns]
-        texts = list(dict.fromkeys(shown(essential.text) for essential in missing))[:_MOST_NAMED]
+        turns = [(turn.speaker, quote_text(turn.text, _LONGEST_TURN)) for turn in conversation.turns]
+        texts = list(dict.fromkeys(quote_text(essential.text) for essential in missing))[:_MOST_NAMED]
         user = render("ace.memory", f"{NAME}.user", turns=turns, missing=texts)
         request = Request(
             role=Role.SUMMARIZER,

@@ -1,4 +1,6 @@
-"""What a method is built with beside its models and settings: how tokens are counted, how texts are compared."""
+"""What a method is built with beside its models and settings: how tokens are counted, how texts are
+compared.
+"""
 
 from __future__ import annotations
 

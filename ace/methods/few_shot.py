@@ -1,9 +1,10 @@
-"""Few-shot prompting: solved training samples as worked examples in the context (Brown et al., arXiv 2005.14165).
+"""Few-shot prompting: solved training samples as worked examples in the context (Brown et al., arXiv
+2005.14165).
 
 An example is a bullet in the section "examples", so it is versioned, resumed and served like any other. With
-labels it shows the right answer; without, an attempt that the environment itself has found right. `few_shot` shows
-the first ones that were met, the same for every question; `few_shot_nearest` those nearest to the question by
-vectors (Liu et al., arXiv 2101.06804).
+labels it shows the right answer; without, an attempt that the environment itself has found right. `few_shot`
+shows the first ones that were met, the same for every question; `few_shot_nearest` those nearest to the
+question by vectors (Liu et al., arXiv 2101.06804).
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ SECTION = "examples"
 
 @dataclass(frozen=True, slots=True)
 class FewShot:
-    """Shows `examples` worked examples. With an `embedder`, the nearest to the question; else the first ones."""
+    """Shows `examples` worked examples. With an `embedder`, the nearest to the question; else the first
+    ones.
+    """
 
     examples: int
     count_tokens: CountTokens

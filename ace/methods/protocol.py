@@ -85,7 +85,8 @@ class Bench(Protocol):
 
 
 class Lab(Protocol):
-    """What a method may use in one step: attempts, a parallel map, seeds, recorded episodes. No store, no run.
+    """What a method may use in one step: attempts, a parallel map, seeds, recorded episodes. No store, no
+    run.
 
     `online`: samples come once, in the order of the world. `phase` is that of the step.
     """
@@ -100,7 +101,9 @@ class Lab(Protocol):
     def online(self) -> bool: ...
 
     def bench(self, purpose: str, *, phase: Phase | None = None) -> Bench:
-        """Return the bench for a purpose, made if it is new. A `phase` of its own keeps attempts out of scores."""
+        """Return the bench for a purpose, made if it is new. A `phase` of its own keeps attempts out of
+        scores.
+        """
         ...
 
     def bench_of(self, trial: Trial) -> Bench:
@@ -108,7 +111,9 @@ class Lab(Protocol):
         ...
 
     def map(self, work: Callable[[T], R], items: Sequence[T], name: Callable[[T], str]) -> Iterator[R]:
-        """Work on items in parallel; results in order. The model calls for an item are counted for its name."""
+        """Work on items in parallel; results in order. The model calls for an item are counted for its
+        name.
+        """
         ...
 
     def counting_for(self, name: str) -> AbstractContextManager[None]:
@@ -197,7 +202,7 @@ class Method(Protocol):
     def replay(self, state: State, step: StepRecord, playbook: Playbook, lab: Lab) -> State:
         """Take in a step that was committed, or that a resumed run finds in its journal.
 
-        `playbook` is that of the step's version. A step of phase DRIFT says that the answers of an online run got
-        worse. A state is the fold of the steps, so it is the same after a resume.
+        `playbook` is that of the step's version. A step of phase DRIFT says that the answers of an online run
+        got worse. A state is the fold of the steps, so it is the same after a resume.
         """
         ...

@@ -1,4 +1,6 @@
-"""No learning: the instructions and the question alone. The floor that every other method is compared with."""
+"""No learning: the instructions and the question alone. The floor that every other method is compared
+with.
+"""
 
 from __future__ import annotations
 

@@ -49,7 +49,9 @@ _PHASE = re.compile(r"(?P<kind>\w+)(?: (?P<number>\d+)(?:\.(?P<turn>\d+))?)?(?:,
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """A stretch of a run, such as "replay 2.1": its kind, the epoch or change, the turn within it, a detail."""
+    """A stretch of a run, such as "replay 2.1": its kind, the epoch or change, the turn within it, a
+    detail.
+    """
 
     kind: PhaseKind
     number: int = 0
@@ -91,8 +93,8 @@ class SampleResult:
     """How one sample fared in a step.
 
     `correct` is the verdict, for metrics; `right` is what the learner may see of it, None where nothing shown
-    says so. `topics` and `facts` are those of its feedback. `calls` is the name its model calls were made for.
-    `context_tokens` counts the playbook in its prompt, `retrieved` the tokens by source. `notes` are the
+    says so. `topics` and `facts` are those of its feedback. `calls` is the name its model calls were made
+    for. `context_tokens` counts the playbook in its prompt, `retrieved` the tokens by source. `notes` are the
     method's own.
     """
 
@@ -174,9 +176,10 @@ _RESULT_KEYS = frozenset(
 class StepRecord:
     """One step of a run: what it measured, which samples prove which bullet, what it took.
 
-    `proofs` maps a bullet that was added or changed to the samples that are right with it, none where it waits
-    in quarantine. `proposals` are their outcomes in order. `usage` is by role, in the fields of `llm.Usage`;
-    `faults` are those of its calls. `started` is in seconds since 1970, `version` the head once it was done.
+    `proofs` maps a bullet that was added or changed to the samples that are right with it, none where it
+    waits in quarantine. `proposals` are their outcomes in order. `usage` is by role, in the fields of
+    `llm.Usage`; `faults` are those of its calls. `started` is in seconds since 1970, `version` the head once
+    it was done.
     """
 
     run: int

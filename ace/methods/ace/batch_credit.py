@@ -75,8 +75,8 @@ def measure_bullets(
 ) -> Sequence[LessonNotes]:
     """Attempt the samples of a share of batches once more with the same few bullets left out.
 
-    There is one set for the whole batch, so that a served prefix stays cached. These attempts teach nothing and
-    are in no score. Attempts that were made elsewhere are not measured.
+    There is one set for the whole batch, so that a served prefix stays cached. These attempts teach nothing
+    and are in no score. Attempts that were made elsewhere are not measured.
     """
     if any(trial.recorded for trial in trials):
         return notes

@@ -16,10 +16,11 @@ from ace.runs.records import Proposal
 
 
 def combine_accepted(proposals: Iterable[Proposal]) -> tuple[Delta, Mapping[str, str]]:
-    """Return the accepted deltas of a batch as one; for each bullet added twice, the id of the one that stays.
+    """Return the accepted deltas of a batch as one; for each bullet added twice, the id of the one that
+    stays.
 
-    What two samples proved is added once, then voted for, and two other names for one meaning join the same line.
-    What one proved does not wait for another's sake.
+    What two samples proved is added once, then voted for, and two other names for one meaning join the same
+    line. What one proved does not wait for another's sake.
     """
     batch = Batch()
     deltas = [proposal.delta for proposal in proposals if proposal.outcome == "accepted"]

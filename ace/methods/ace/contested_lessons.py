@@ -1,8 +1,8 @@
 """Lessons that mended their own sample and broke another: validation samples say what they are worth.
 
-With one sample won and one lost the training samples leave it open. Such a lesson waits in quarantine, what the
-playbook would be with it meets the version without, and it comes out where it wins enough. Where it does not, an
-attempt may yet prove it.
+With one sample won and one lost the training samples leave it open. Such a lesson waits in quarantine, what
+the playbook would be with it meets the version without, and it comes out where it wins enough. Where it does
+not, an attempt may yet prove it.
 """
 
 from __future__ import annotations

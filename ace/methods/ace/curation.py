@@ -1,4 +1,6 @@
-"""Tidying up after an epoch: bullets that speak for samples they have no use for, and subjects of several bullets."""
+"""Tidying up after an epoch: bullets that speak for samples they have no use for, and subjects of several
+bullets.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +72,9 @@ class Curation:
         )
 
     def _reconsider(self, bullet: Bullet, playbook: Playbook, bench: Bench) -> tuple[Proposal, ...]:
-        """Remove a bullet whose words are too wide if what proved it is right without it, else put it better."""
+        """Remove a bullet whose words are too wide if what proved it is right without it, else put it
+        better.
+        """
         evidence = self.state.evidence
         removal: Delta = (Remove(bullet.id),)
         sample, *others = evidence.proofs((bullet.id,))

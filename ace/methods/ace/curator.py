@@ -9,7 +9,7 @@ from typing import Annotated, cast
 from pydantic import BaseModel, Field
 
 from ace.llm.client import Client, Request, Role, Subject
-from ace.llm.prompts import messages, render, shown
+from ace.llm.prompts import messages, quote_text, render
 from ace.playbook.model import Bullet, Delta, Operation
 
 MAX_TOKENS = 400
@@ -35,8 +35,8 @@ class Curator:
         user = render(
             "ace.methods.ace",
             "curator.user",
-            bullets=[(b.id, shown(b.content)) for b in bullets],
-            failure=shown(failure),
+            bullets=[(b.id, quote_text(b.content)) for b in bullets],
+            failure=quote_text(failure),
         )
         request = Request(
             role=Role.CURATOR,

@@ -45,8 +45,8 @@ class _Entry:
 def merge_groups(lessons: Sequence[Lesson], playbook: Playbook, lab: Lab) -> list[Lesson]:
     """Return the lessons, with accepted proposals that fail beside others rejected, and the reason in each.
 
-    Two proofs for each accepted proposal at most. What holds in no group goes; of two that are in conflict stays
-    the one that held in more groups, then the earlier one.
+    Two proofs for each accepted proposal at most. What holds in no group goes; of two that are in conflict
+    stays the one that held in more groups, then the earlier one.
     """
     entries = _entries(lessons, lab)
     if len(lessons) <= LARGE or len(entries) < 2 or not lab.settings.verify:

@@ -1,9 +1,10 @@
 """ACE (arXiv 2510.04618) with verified lessons: a lesson is a proposal until an attempt proves it.
 
-For a failed sample the search goes over several tries (see `lesson_search`); the first proposal that makes the
-sample right without breaking its neighbours is kept, the others are recorded with the attempts that refuted them. A
-sample that was right although no bullet says why was lucky, and is learned from in the same way. After an epoch
-bullets that contradict what was seen are reconsidered, and what stands twice is merged, under the same proof.
+For a failed sample the search goes over several tries (see `lesson_search`); the first proposal that makes
+the sample right without breaking its neighbours is kept, the others are recorded with the attempts that
+refuted them. A sample that was right although no bullet says why was lucky, and is learned from in the same
+way. After an epoch bullets that contradict what was seen are reconsidered, and what stands twice is merged,
+under the same proof.
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ from ace.text import CountTokens, estimate_tokens
 class Ace:
     """The method. `tries` proposals for each failed sample, `neighbours` earlier samples to keep right.
 
-    `verify` False keeps every first lesson unproven (the ablation). `cite` shows the generator the ids of bullets.
-    `select` chooses when not all of them fit.
+    `verify` False keeps every first lesson unproven (the ablation). `cite` shows the generator the ids of
+    bullets. `select` chooses when not all of them fit.
     """
 
     reflector: Reflector
@@ -62,7 +63,9 @@ class Ace:
         return AceState.at(task.train, playbook, lab, newest_wins=newest_wins)
 
     def context(self, state: AceState, playbook: Playbook, sample: Sample, room: int) -> Rendered:
-        """Return the whole playbook where it fits; else what `select` chooses for the question, or the oldest."""
+        """Return the whole playbook where it fits; else what `select` chooses for the question, or the
+        oldest.
+        """
         whole = render_playbook(playbook, room, self.count_tokens, ids=self.settings.cite)
         if self.select is None or not whole.left_out:
             return whole
@@ -103,7 +106,9 @@ class Ace:
         return playbook
 
     def replay(self, state: AceState, step: StepRecord, playbook: Playbook, lab: Lab) -> AceState:
-        """Take in a committed step: outcomes, proofs, refuted edits, and what is still open after a change."""
+        """Take in a committed step: outcomes, proofs, refuted edits, and what is still open after a
+        change.
+        """
         state.taught |= step.taught
         if step.phase.kind is PhaseKind.DRIFT:
             state.reopened = reopened(playbook)

@@ -1,9 +1,9 @@
 """Whether a proposal may be kept: its own sample must now be right, and its neighbours still right.
 
-The acceptance rules see feedback only. With labels that is the match. Without, it is the environment's own check of
-the answer, where it has one; else the attempt must run, return something, and most of a few attempts at a temperature
-must return the same: what a lesson explains comes out alike, what is guessed does not. Where nothing is shown nothing
-can be proven.
+The acceptance rules see feedback only. With labels that is the match. Without, it is the environment's own
+check of the answer, where it has one; else the attempt must run, return something, and most of a few attempts
+at a temperature must return the same: what a lesson explains comes out alike, what is guessed does not. Where
+nothing is shown nothing can be proven.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from ace.task.types import Sample
 class Proof:
     """Whether a proposal holds and why, with the trials that showed it, the last one decisive.
 
-    `why` is for people, `reason` for decisions. `broke`: the question of a neighbour that was right and now fails.
+    `why` is for people, `reason` for decisions. `broke`: the question of a neighbour that was right and now
+    fails.
     """
 
     holds: bool

@@ -18,7 +18,9 @@ def authors_of(proposals: Iterable[Proposal]) -> str:
 def proofs_of(
     proposals: Iterable[tuple[Proposal, Sequence[str]]], ids: Mapping[str, str]
 ) -> dict[str, list[str]]:
-    """Map each bullet of accepted proposals to the samples that prove it: none, where it waits in quarantine."""
+    """Map each bullet of accepted proposals to the samples that prove it: none, where it waits in
+    quarantine.
+    """
     proofs: dict[str, list[str]] = {}
     for proposal, samples in proposals:
         if proposal.outcome != "accepted":

@@ -1,8 +1,8 @@
 """Refining between epochs: what an epoch added or changed is compared with everything that is there.
 
-Merges and retirements are one chore, each conflict a chore of its own, because what one leaves is what the next is
-tried on. What there is to do depends on playbooks only, so a resumed run finds the same; where there is nothing there
-is no chore, and no version.
+Merges and retirements are one chore, each conflict a chore of its own, because what one leaves is what the
+next is tried on. What there is to do depends on playbooks only, so a resumed run finds the same; where there
+is nothing there is no chore, and no version.
 """
 
 from __future__ import annotations
@@ -116,7 +116,9 @@ def _settle(state: AceState, conflict: Conflict, playbook: Playbook, lab: Lab) -
 
 
 def order_of_proofs(playbook: Playbook, bullets: Sequence[str], lab: Lab) -> dict[str, int]:
-    """Map the cited episodes that were right, as far as the learner may see, to the order they were made in."""
+    """Map the cited episodes that were right, as far as the learner may see, to the order they were made
+    in.
+    """
     cited = [episode for name in bullets for episode in playbook.bullets[name].provenance]
     episodes = lab.episodes(cited)
     return {episode.id: place for place, episode in enumerate(episodes) if episode.feedback.solved}

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, create_model
 
 from ace.context.answer_location import AnswerLocation
 from ace.llm.client import Client, Request, Role, Subject
-from ace.llm.prompts import cited, messages, question, render, shown
+from ace.llm.prompts import messages, question, quote_field, quote_text, render
 from ace.safety.injection import find_suspicion
 from ace.task.types import Attempt, Feedback, FeedbackKind, Sample
 
@@ -44,7 +44,9 @@ class WordsFor(BaseModel):
 
 @cache
 def words_for(parts: int) -> type[WordsFor]:
-    """Return a schema of one phrase for each part, "1" the first: none can be left out, made up or mistaken."""
+    """Return a schema of one phrase for each part, "1" the first: none can be left out, made up or
+    mistaken.
+    """
     numbers = {
         f"part_{n}": (str, Field(alias=str(n), min_length=1, max_length=80)) for n in range(1, parts + 1)
     }
@@ -84,16 +86,16 @@ class Reflector:
             "ace.methods.ace",
             "reflector.user",
             question=question(sample.question),
-            answer=cited(attempt.answer or attempt.error),
+            answer=quote_field(attempt.answer or attempt.error),
             outcome="" if feedback.right_answer else _outcome(feedback),
-            expected=shown(feedback.right_answer),
+            expected=quote_text(feedback.right_answer),
             wrong=feedback.passed is False or feedback.ran is False,
-            about=[shown(text) for text in about],
-            found=[shown(text) for text in found.lines] if found else (),
-            unsaid=shown(", ".join(found.unsaid)) if found else "",
-            known=[shown(text) for text in known],
-            refuted=[shown(text) for text in refuted],
-            flaws=[shown(text) for text in flaws],
+            about=[quote_text(text) for text in about],
+            found=[quote_text(text) for text in found.lines] if found else (),
+            unsaid=quote_text(", ".join(found.unsaid)) if found else "",
+            known=[quote_text(text) for text in known],
+            refuted=[quote_text(text) for text in refuted],
+            flaws=[quote_text(text) for text in flaws],
         )
         request = Request(
             role=Role.REFLECTOR,
@@ -123,8 +125,8 @@ class Reflector:
 
         Raises MalformedReply when the model gives no usable reply, ModelError as the client does.
         """
-        answer = cited(attempt.answer or attempt.error)
-        user = f"Question: {cited(sample.question)}\nAnswer: {answer}"
+        answer = quote_field(attempt.answer or attempt.error)
+        user = f"Question: {quote_field(sample.question)}\nAnswer: {answer}"
         request = Request(
             role=Role.REFLECTOR,
             messages=messages(render("ace.methods.ace", "reflector.critique"), user),
@@ -140,7 +142,7 @@ class Reflector:
 
 def _outcome(feedback: Feedback) -> str:
     """What was shown. With labels its first lines may be what the label says; else none may look so."""
-    as_field = cited if feedback.kind is FeedbackKind.EXECUTION else shown
+    as_field = quote_field if feedback.kind is FeedbackKind.EXECUTION else quote_text
     return as_field(feedback.text, _LONGEST_OUTCOME)
 
 

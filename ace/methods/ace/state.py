@@ -113,7 +113,9 @@ class AceState:
 
     @classmethod
     def at(cls, samples: Sequence[Sample], playbook: Playbook, lab: Lab, *, newest_wins: bool) -> AceState:
-        """Return the state that knows the questions, and where the bullets are; nothing proves anything yet."""
+        """Return the state that knows the questions, and where the bullets are; nothing proves anything
+        yet.
+        """
         state = cls(samples, playbook, Evidence(samples, newest_wins=newest_wins), newest_wins)
         state.forget_evidence(playbook, lab)
         return state
@@ -126,7 +128,9 @@ class AceState:
         self.taint_waiting(playbook, lab)
 
     def taint_waiting(self, bullets: Iterable[Bullet], lab: Lab) -> None:
-        """Mark the samples that cannot prove a bullet in quarantine, because it repeats what was said there."""
+        """Mark the samples that cannot prove a bullet in quarantine, because it repeats what was said
+        there.
+        """
         waiting = [bullet for bullet in bullets if bullet.status is Status.QUARANTINED]
         cited = {name for bullet in waiting for name in bullet.provenance}
         if not cited:
