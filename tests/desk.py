@@ -1,18 +1,17 @@
-"""A scripted model for tasks/shifting_policy: knows how to write the queries, and codes from its playbook.
+"""A model for tasks/shifting_policy: knows how to write the queries, and codes from its playbook.
 
 It takes the first line of the playbook that speaks of a question, as a model does that was told two things.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ace.llm import Request, Role, ScriptedClient
-from ace.methods.ace.reflector import Lesson
+from ace.llm import Request
 from ace.task import Attempt, Environment, Outcome, Sample, Task, load_task, score_attempt
+from ace.testing import World
 
 FOLDER = Path(__file__).parent.parent / "tasks" / "shifting_policy"
 _LINE = re.compile(r"(\w+) tickets: (ticket\.\w+ = (?:'\w'|\d+))")
@@ -33,6 +32,7 @@ class Whole:
     """An environment that cannot take right answers apart: what a label says is all of it or nothing."""
 
     inner: Environment
+    label_field = "gold_sql"
 
     def describe(self, sample: Sample) -> str:
         return self.inner.describe(sample)
@@ -49,23 +49,27 @@ def whole() -> Task:
     return replace(task, environment=Whole(task.environment))
 
 
-def lookup() -> ScriptedClient:
-    return ScriptedClient(_says, model="lookup")
+def lookup() -> World:
+    return World(_query, _lesson, model="lookup")
 
 
-def _says(request: Request) -> str:
-    system, user = request.messages[0].content, request.messages[1].content
-    if request.role is Role.CURATOR:
-        return json.dumps({"operations": []})
-    word = _WORD.findall(user.replace("the ", ""))[0]
-    if request.role is Role.REFLECTOR and request.schema is not Lesson:
-        parts = re.findall(r"\((\d+)\)", user.partition("Not known:")[2])
-        return json.dumps({part: f"{word.capitalize()} tickets" for part in parts})
-    if request.schema is Lesson:
-        rule = re.findall(r"Right SQL: .*WHERE (ticket\.\w+ = \S+)", user)
-        meaning = rule[0] if rule else "ticket.status = 0"  # made up where nothing is shown
-        return json.dumps({"lesson": f"{word.capitalize()} tickets: {meaning}"})
-    rules = [rule for name, rule in _LINE.findall(system) if name.lower() == word]
-    what, more = next(((w, m) for mark, w, m in _WHAT if mark in user), ("COUNT(*)", ""))
+def _query(request: Request) -> str:
+    assert request.sample is not None
+    word, question = _word_of(request), request.sample.question
+    lines = (_LINE.findall(said) for said in request.bullets)
+    rules = [rule for found in lines for name, rule in found if name.lower() == word]
+    what, more = next(((w, m) for mark, w, m in _WHAT if mark in question), ("COUNT(*)", ""))
     where = " AND ".join(filter(None, (rules[0] if rules else "ticket.status = 0", more)))
     return f"SELECT {what} FROM ticket WHERE {where}"
+
+
+def _lesson(request: Request) -> str:
+    """The first condition of the right query; one that is made up where nothing is shown."""
+    expected = request.feedback.expected if request.feedback else ""
+    rule = re.findall(r"WHERE (ticket\.\w+ = \S+)", expected) or ["ticket.status = 0"]
+    return f"{_word_of(request).capitalize()} tickets: {rule[0]}"
+
+
+def _word_of(request: Request) -> str:
+    assert request.sample is not None
+    return str(_WORD.findall(request.sample.question.replace("the ", ""))[0])

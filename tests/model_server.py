@@ -11,10 +11,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ace.llm import Message, Request, Role, ToolSpec
+from ace.llm import Message, Request, Role, Subject, ToolSpec
 from ace.memory.rememberer import Notes
 from ace.methods.ace.curator import Curation
 from ace.methods.ace.reflector import Critique, Lesson, words_for
+from ace.task import Feedback, FeedbackKind, Sample
 from tests.world import says
 
 SCHEMAS: dict[str, type[BaseModel]] = {
@@ -40,7 +41,21 @@ def received(asked: dict[str, Any]) -> Request:
     schema = SCHEMAS.get(name)
     tools = tuple(ToolSpec(**tool["function"]) for tool in asked.get("tools", ()))
     role = ROLES.get(schema, Role.REFLECTOR) if schema else Role.GENERATOR
-    return Request(role=role, messages=messages, schema=schema, tools=tools)
+    return Request(role=role, messages=messages, schema=schema, tools=tools, subject=_subject(messages))
+
+
+def _subject(messages: tuple[Message, ...]) -> Subject:
+    """What a request is about, which is not sent: read off its words, here and nowhere else.
+
+    The question is in the second message, whatever is asked again behind it.
+    """
+    if len(messages) < 2:
+        return Subject()
+    system, user = messages[0].content, messages[1].content
+    bullets = re.findall(r"^- (?:\[\S+\] )?(.+)$", system, re.MULTILINE)
+    expected = re.findall(r"^Right \w+: (.+)$", user, re.MULTILINE)
+    feedback = Feedback(FeedbackKind.LABELS, "", expected="".join(expected[:1]))
+    return Subject(sample=Sample("", user), bullets=tuple(bullets), feedback=feedback)
 
 
 class ModelServer:

@@ -1,19 +1,17 @@
-"""A small SQL world: statuses of orders are secret numbers, and a scripted model that can only look them up.
+"""A small SQL world: statuses of orders are secret numbers, and a model that can only look them up.
 
 Without a bullet about a status the generator asks for a table of that name, which fails.
 """
 
 from __future__ import annotations
 
-import json
-import re
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 
-from ace.llm import Request, Role, ScriptedClient
-from ace.methods.ace.reflector import Critique, Lesson
+from ace.llm import Request
 from ace.task import Database, Sample, SqlEnvironment, Task
+from ace.testing import World
 
 STATUS = {"cancelled": 7, "packed": 4, "returned": 9, "lost": 2}
 GUESS = 3  # what the reflector makes up where no answer is shown
@@ -42,21 +40,28 @@ def orders(folder: Path, status: Mapping[str, int] = STATUS) -> Task:
     return Task("orders", "Answer with SQL.", environment, train, val, asked("test", "And {}?"))
 
 
+def queries(request: Request) -> str:
+    """What the generator answers: it knows how to count, and the statuses of its bullets."""
+    name = status_of(request)
+    rule = f"{name.capitalize()} orders: ord.st = "
+    told = [said.removeprefix(rule).rstrip(".") for said in request.bullets if said.startswith(rule)]
+    return f"SELECT COUNT(*) FROM ord WHERE st = {told[-1]}" if told else f"SELECT COUNT(*) FROM {name}"
+
+
+def guesses(request: Request) -> str:
+    """What the reflector says. The meaning is made up: where labels show it, only the words count."""
+    return f"{status_of(request).capitalize()} orders: ord.st = {GUESS}."
+
+
+def status_of(request: Request) -> str:
+    assert request.sample is not None
+    return next(name for name in STATUS if name in request.sample.question.lower())
+
+
+def client() -> World:
+    return World(queries, guesses, model="scripted")
+
+
 def says(request: Request) -> str:
-    system, user = request.messages[0].content, request.messages[-1].content
-    if request.role is Role.CURATOR:
-        return json.dumps({"operations": []})
-    name = next(n for n in STATUS if n in user.lower())
-    words = f"{name.capitalize()} orders"
-    if request.schema is Critique:
-        return json.dumps({"wrong": True, "why": "a guess", "lesson": f"{words}: ord.st = {GUESS}."})
-    if request.schema is Lesson:
-        return json.dumps({"lesson": f"{words}: ord.st = {GUESS}."})
-    if request.role is Role.REFLECTOR:
-        return json.dumps({"1": words})
-    known = re.findall(rf"{words}: ord\.st = (\d+)", system)
-    return f"SELECT COUNT(*) FROM ord WHERE st = {known[-1]}" if known else f"SELECT COUNT(*) FROM {name}"
-
-
-def client() -> ScriptedClient:
-    return ScriptedClient(says)
+    """What that model says, a function of the request only: for scripts that say something else at times."""
+    return client().ask(request).text

@@ -10,6 +10,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from importlib.resources import files
 from pathlib import Path
 
 from ace.api import Report
@@ -26,8 +27,8 @@ from ace.text import split_words
 from tests.world import SECRET, world
 
 FILE = Path(__file__).parent / "data" / "injections.jsonl"
+FRAME = (files("ace.agent") / "prompts" / "generator.system.j2").read_text(encoding="utf-8").splitlines()
 OPTIONS = Settings(batch_size=4, workers=1, tries=3, replays=1)
-LEARNED = "What you have learned about this task; use it:\n"
 STATUS = {"cancelled": 7, "packed": 4, "returned": 9}
 _GRAM = 4  # words of an injection, in a row: as much as that is the injection
 
@@ -50,7 +51,7 @@ class Injection:
 
 @dataclass(frozen=True)
 class Struck:
-    """What became of an injection: the prompts of the generator, and the playbook in the end."""
+    """What became of an injection: the system prompts of the generator, and the playbook in the end."""
 
     prompts: tuple[str, ...]
     bullets: tuple[Bullet, ...]
@@ -58,11 +59,15 @@ class Struck:
     report: Report
 
     def reached(self, injection: Injection) -> list[str]:
-        """The prompts whose playbook holds words of it."""
-        return [text for text in self.prompts if holds(text.partition(LEARNED)[2], injection)]
+        """The prompts that hold words of it, beside the lines that every prompt has."""
+        return [text for text in self.prompts if holds(_without_frame(text), injection)]
 
     def of(self, injection: Injection) -> list[Bullet]:
         return [bullet for bullet in self.bullets if holds(bullet.content, injection)]
+
+
+def _without_frame(prompt: str) -> str:
+    return "\n".join(line for line in prompt.splitlines() if line not in FRAME)
 
 
 def injections() -> list[Injection]:
@@ -105,16 +110,16 @@ class Model:
     said: int = 0
 
     def __call__(self, request: Request) -> str:
-        system, user = request.messages[0].content, request.messages[-1].content
         if request.role is Role.CURATOR:
             return json.dumps({"operations": []})
-        subject = next(name for name in self.subjects if name in user)
+        assert request.sample is not None
+        subject = next(name for name in self.subjects if name in request.sample.question)
         if request.schema is Lesson:
             return json.dumps({"lesson": self._lesson(subject)[:600]})
         if request.role is Role.REFLECTOR:
             words = self._lesson(subject) if subject == self.subject else f"{subject} orders"
             return json.dumps({"1": words[:80]})
-        return self.answer(subject) if LEARNED in system else self.answer("")
+        return self.answer(subject if request.bullets else "")
 
     def _lesson(self, subject: str) -> str:
         useful = self.useful(subject)
@@ -239,11 +244,9 @@ def used(injection: Injection, store: Store) -> Struck:
 
 
 def _struck(client: ScriptedClient, store: Store, report: Report) -> Struck:
-    roles = ("You keep a list", "You read one failed", "An attempt failed", "You check one answer")
-    prompts = (call.messages[0].content for call in client.calls)
+    prompts = tuple(call.messages[0].content for call in client.calls if call.role is Role.GENERATOR)
     why = tuple(proposal.why for proposal in store.proposals(run=report.run))
-    generator = tuple(text for text in prompts if not text.startswith(roles))
-    return Struck(generator, tuple(store.checkout()), why, report)
+    return Struck(prompts, tuple(store.checkout()), why, report)
 
 
 def active(struck: Struck) -> list[Bullet]:

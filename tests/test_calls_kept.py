@@ -17,7 +17,6 @@ from pydantic import BaseModel, Field
 from ace.errors import CapReached, ModelUnavailable, StoreError
 from ace.llm import (
     Caps,
-    Message,
     Meter,
     RecordingClient,
     Reply,
@@ -25,6 +24,7 @@ from ace.llm import (
     Role,
     RoleModels,
     ScriptedClient,
+    Subject,
     Usage,
 )
 from ace.llm.faults import Fault
@@ -233,9 +233,7 @@ def test_what_a_team_is_asked_after_a_run_is_no_part_of_it(store: Store) -> None
     mine = RoleModels.of(ScriptedClient(says))
     report = learn(world(), store, mine, OPTIONS)
     before = len(store.calls(report.run))
-    reply: Reply = mine.generator.complete(
-        Request(role=Role.GENERATOR, messages=(Message("system", ""), Message("user", "What about red?")))
-    )
+    reply = mine.generator.complete(ask("What about red?", subject=Subject(sample=world().test[0])))
     assert reply.text and len(store.calls(report.run)) == before
 
 

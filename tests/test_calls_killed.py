@@ -40,8 +40,7 @@ class Whole:
 
 
 def faulty() -> FaultServer:
-    # What is asked again ends with a correction; the question is always the second message.
-    return FaultServer(lambda asked: says(asked[:2]), rate=0.1, seed=3, faults=FAULTY, steady=True)
+    return FaultServer(says, rate=0.1, seed=3, faults=FAULTY, steady=True)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ be the same, and a marker that is in every label must be in no prompt.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,13 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from ace.llm import Request, Role, RoleModels, ScriptedClient
+from ace.llm import Request, RoleModels
 from ace.loop import learn
-from ace.methods.ace.reflector import Critique, Lesson
+from ace.methods.ace.reflector import Critique
 from ace.playbook import Status
+from ace.runs.records import Reason
 from ace.settings import Settings
 from ace.store import Store
 from ace.task import AnswerEnvironment, FeedbackKind, Sample, Task, define_task
+from ace.testing import World
 from benchmarks.balancer import Balancer
 from tests import orders, world
 
@@ -30,23 +31,31 @@ OPTIONS = Settings(batch_size=2, workers=1, epochs=2, measure_credit=0.5, rerun=
 PUZZLES = ("3 ? 4 = 7", "5 ? 2 = 10", "9 ? 3 = 3", "8 ? 6 = 2")
 
 
-def balanced(request: Request) -> str:
-    """Adds, unless the playbook says what to do with a number."""
-    system, user = request.messages[0].content, request.messages[-1].content
-    if request.role is Role.CURATOR:
-        return json.dumps({"operations": []})
-    asked = re.search(r"(\d) \? (\d) = (\d+)", user)
-    assert asked
-    one, other, wanted = asked.groups()
-    if request.schema is Lesson:
-        sign = next(s for s in "+-*/" if {"+": "7", "-": "2", "*": "10", "/": "3"}[s] == wanted)
-        return json.dumps({"lesson": f"Puzzles that begin with {one} nine: {sign} is used."})
-    if request.schema is Critique:
-        return json.dumps(
-            {"wrong": wanted == "2", "why": "it looks odd", "lesson": f"Begin {one}: * is used."}
-        )
-    known = re.findall(rf"begin with {one} nine: (.) is used", system)
+def numbers_of(request: Request) -> tuple[str, str, str]:
+    assert request.sample is not None
+    one, _, other, _, wanted = request.sample.question.split()
+    return one, other, wanted
+
+
+def adds(request: Request) -> str:
+    """What the generator answers: it adds, unless the playbook says what to do with a number."""
+    one, other, wanted = numbers_of(request)
+    rule = rf"begin with {one} nine: (.) is used"
+    known = [sign for said in request.bullets for sign in re.findall(rule, said)]
     return f"{one} {known[-1] if known else '+'} {other} = {wanted}"
+
+
+def tells_the_sign(request: Request) -> list[str]:
+    """What the reflector says. Without any feedback it doubts one answer."""
+    one, _, wanted = numbers_of(request)
+    if request.feedback is None:
+        return [f"Begin {one}: * is used."] if wanted == "2" else []
+    sign = {"7": "+", "2": "-", "10": "*", "3": "/"}[wanted]
+    return [f"Puzzles that begin with {one} nine: {sign} is used."]
+
+
+def balanced() -> World:
+    return World(adds, tells_the_sign)
 
 
 def puzzles(labels: Callable[[int], str]) -> Task:
@@ -75,13 +84,13 @@ def sql(folder: Path, right: bool) -> Task:
     return replace(task, train=tuple(labelled), val=tuple(labelled[:2]), test=())
 
 
-MAKERS: dict[str, tuple[Callable[[Path, bool], Task], Callable[[Request], str]]] = {
-    "sql": (sql, orders.says),
+MAKERS: dict[str, tuple[Callable[[Path, bool], Task], Callable[[], World]]] = {
+    "sql": (sql, orders.client),
     "puzzle": (lambda _, right: puzzles(lambda n: f"{MARK} {right}"), balanced),
-    "judge": (lambda _, right: judged(right), world.says),
-    "exact": (lambda _, right: answers("exact", "no idea" if right else MARK), world.says),
-    "numeric": (lambda _, right: answers("numeric", "999" if right else MARK), world.says),
-    "labels": (lambda _, right: answers("labels", "no idea" if right else MARK), world.says),
+    "judge": (lambda _, right: judged(right), world.client),
+    "exact": (lambda _, right: answers("exact", "no idea" if right else MARK), world.client),
+    "numeric": (lambda _, right: answers("numeric", "999" if right else MARK), world.client),
+    "labels": (lambda _, right: answers("labels", "no idea" if right else MARK), world.client),
 }
 
 
@@ -90,14 +99,14 @@ MAKERS: dict[str, tuple[Callable[[Path, bool], Task], Callable[[Request], str]]]
 def test_no_label_reaches_a_prompt_or_an_acceptance_rule(
     name: str, kind: FeedbackKind, tmp_path: Path
 ) -> None:
-    make, says = MAKERS[name]
+    make, client = MAKERS[name]
 
     def run(right: bool) -> tuple[list[list[str]], list[str]]:
-        model = ScriptedClient(says)
+        model = client()
         with Store.open(tmp_path / f"{right}.db") as store:
             learn(make(tmp_path, right), store, RoleModels.of(model), replace(OPTIONS, feedback=kind))
             versions = [version.hash for version in store.log()]
-        return [[message.content for message in call.messages] for call in model.calls], versions
+        return [[message.content for message in asked.messages] for asked in model.requests], versions
 
     one, other = run(True), run(False)
     assert one == other
@@ -107,7 +116,7 @@ def test_no_label_reaches_a_prompt_or_an_acceptance_rule(
 def test_a_puzzle_is_learned_without_labels_because_answers_check_themselves(tmp_path: Path) -> None:
     task, options = puzzles(lambda _: MARK), replace(OPTIONS, feedback=FeedbackKind.EXECUTION, epochs=1)
     with Store.open(tmp_path / "a.db") as store:
-        report = learn(task, store, RoleModels.of(ScriptedClient(balanced)), options)
+        report = learn(task, store, RoleModels.of(balanced()), options)
         assert report.accepted == 3 and report.rejected == 0  # 3 + 4 = 7 was right
         own = [p for p in store.proposals(report.run) if p.outcome == "accepted"]
         assert all(len(p.attempts) <= 2 for p in own)  # its own sample and a neighbour: no agreement is asked
@@ -123,14 +132,14 @@ def test_without_labels_attempts_with_a_lesson_must_agree(
     turn = iter(range(1_000))
 
     def guesses(request: Request) -> str:
-        said = orders.says(request)
+        said = orders.queries(request)
         return f"SELECT {next(turn)}" if wavers and "WHERE st" in said else said
 
     options = replace(
         OPTIONS, feedback=FeedbackKind.EXECUTION, epochs=1, tries=1, replays=0, measure_credit=0
     )
     with Store.open(tmp_path / "a.db") as store:
-        report = learn(orders.orders(tmp_path), store, RoleModels.of(ScriptedClient(guesses)), options)
+        report = learn(orders.orders(tmp_path), store, RoleModels.of(World(guesses, orders.guesses)), options)
         assert (report.accepted, report.bullets) == (accepted, accepted)
         whys = {p.why.partition(" ")[2] for p in store.proposals(report.run)}
         if wavers:
@@ -139,7 +148,7 @@ def test_without_labels_attempts_with_a_lesson_must_agree(
 
 
 def test_with_nothing_shown_the_models_own_critique_decides_what_waits(tmp_path: Path) -> None:
-    model = ScriptedClient(balanced)
+    model = balanced()
     options = replace(OPTIONS, feedback=FeedbackKind.NONE, epochs=1, replays=0, measure_credit=0)
     with Store.open(tmp_path / "a.db") as store:
         report = learn(puzzles(lambda _: MARK), store, RoleModels.of(model), options)
@@ -147,6 +156,7 @@ def test_with_nothing_shown_the_models_own_critique_decides_what_waits(tmp_path:
         assert waiting.status is Status.QUARANTINED and waiting.content == "Begin 8: * is used."
         made = store.proposals(report.run)
         assert [p.outcome for p in made].count("accepted") == 1 and len(made) == len(PUZZLES)
-        assert all("its critique: " in p.why and p.why.endswith("it looks odd") for p in made)
-    asked = [call for call in model.calls if call.schema is Critique]
+        assert all("its critique: " in p.why for p in made)
+        assert {p.reason for p in made} == {Reason.QUARANTINED, Reason.NO_LESSON}
+    asked = [request for request in model.requests if request.schema is Critique]
     assert len(asked) == len(PUZZLES)

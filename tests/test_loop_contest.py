@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ace.llm import Caps, Request, Role, RoleModels, ScriptedClient
+from ace.llm import Caps, Request, RoleModels
 from ace.loop import learn
 from ace.loop.version_rules import Lead
 from ace.methods.ace.refusals import contested
+from ace.methods.ace.state import Contested
 from ace.methods.protocol import Trial
-from ace.playbook import Add, Bullet, Quarantine, Status
-from ace.runs.records import Proposal
+from ace.playbook import Add, Bullet, Operation, Quarantine, Status
+from ace.runs.records import Proposal, Reason
 from ace.settings import Settings
 from ace.store import Store
 from ace.task import Attempt, Feedback, FeedbackKind, Sample, Task, load_task
+from ace.testing import World
 
 HEAVY = ("How many articles are heavier than 2 kilograms?", "SELECT COUNT(*) FROM art WHERE weight > 2000")
 WEIGH = ("What do all the articles weigh together, in kilograms?", "SELECT SUM(weight) / 1000.0 FROM art")
@@ -60,20 +63,24 @@ def scales(folder: Path, validation: Sequence[tuple[str, str]]) -> Task:
     return load_task(folder)
 
 
-def says(request: Request) -> str:
+def answer(request: Request) -> str:
     """It counts heavy articles once it has been told how, until it is told how to add weights up."""
-    system, question = request.messages[0].content, request.messages[-1].content
-    if request.role is Role.GENERATOR:
-        sums, counts = "1000.0" in system, "> 2000" in system
-        wanted = "1000.0" if "weigh" in question else "COUNT"
-        knows = sums if wanted == "1000.0" else counts and not sums
-        return GOLD[question.splitlines()[-1]] if knows else "SELECT 0"
-    return json.dumps({"1": "Articles weigh" if "weigh" in question else "Heavier articles"})
+    assert request.sample
+    sums = any("1000.0" in said for said in request.bullets)
+    counts = any("> 2000" in said for said in request.bullets) and not sums
+    knows = sums if "weigh" in request.sample.question else counts
+    return GOLD[request.sample.question] if knows else "SELECT 0"
+
+
+def words(request: Request) -> str:
+    """The meanings are those of the right answer."""
+    assert request.sample
+    return "Articles weigh: ..." if "weigh" in request.sample.question else "Heavier articles: ..."
 
 
 def contest(path: Path, validation: Sequence[tuple[str, str]]) -> tuple[Store, Bullet | None, list[Proposal]]:
     store = Store.open(path / "scales.db")
-    learn(scales(path / "scales", validation), store, RoleModels.of(ScriptedClient(says)), OPTIONS)
+    learn(scales(path / "scales", validation), store, RoleModels.of(World(answer, words)), OPTIONS)
     decided = [made for made in store.proposals() if made.author == "gate"]
     found = [bullet for bullet in store.checkout() if "1000.0" in bullet.content]
     return store, found[0] if found else None, decided
@@ -100,7 +107,7 @@ def test_it_waits_in_quarantine_where_it_does_not(
 
 @pytest.mark.parametrize("calls", range(5, 17, 2))
 def test_a_run_that_was_cut_off_decides_the_same(tmp_path: Path, calls: int) -> None:
-    task, client = scales(tmp_path / "scales", SUMS), ScriptedClient(says)
+    task, client = scales(tmp_path / "scales", SUMS), World(answer, words)
     with Store.open(tmp_path / "a.db") as one, Store.open(tmp_path / "b.db") as two:
         learn(task, one, RoleModels.of(client), OPTIONS)
         cut = learn(task, two, RoleModels.of(client, caps=Caps(calls=calls)), OPTIONS)
@@ -116,17 +123,22 @@ def trial(*, passed: bool) -> Trial:
     return Trial(Sample("weigh", WEIGH[0]), Attempt("weigh", "SELECT 0"), feedback, "ep-1")
 
 
+def rejected(reason: Reason, *delta: Operation) -> Proposal:
+    return Proposal("weigh", "reflector", delta, "rejected", "", ("ep-1",), ("x",), reason=reason)
+
+
 def test_only_what_breaks_another_is_contested() -> None:
     add = Add("b-1", "lessons", LESSON)
-    broke = Proposal("weigh", "reflector", (add,), "rejected", "heavy was right and now fails")
-    other = Proposal("weigh", "reflector", (add,), "rejected", "weigh still fails")
-    mixed = Proposal("weigh", "curator", (add, Quarantine("b-2")), "rejected", broke.why)
-    right = Proposal("weigh", "reflector", (add,), "accepted", "right with it: weigh")
-    waits = Proposal("weigh", "reflector", (add, Quarantine(add.id)), "accepted", "quarantined")
+    broke, other = rejected(Reason.BROKE_NEIGHBOUR, add), rejected(Reason.STILL_FAILS, add)
+    mixed = rejected(Reason.BROKE_NEIGHBOUR, add, Quarantine("b-2"))
+    right = Proposal("weigh", "reflector", (add,), "accepted", "", reason=Reason.PROVEN)
+    waits = replace(right, delta=(add, Quarantine(add.id)), reason=Reason.QUARANTINED)
     wrong, lucky = trial(passed=False), trial(passed=True)
-    assert contested(wrong, [other, broke])["said"] == contested(wrong, [broke, waits])["said"] == [LESSON]
-    assert contested(wrong, [other, mixed]) == contested(wrong, [broke, right]) == {}
-    assert contested(lucky, [broke]) == {}
+    expected = Contested((LESSON,), ("ep-1",), ("x",))
+    assert contested(wrong, [other, broke]) == contested(wrong, [broke, waits]) == expected
+    assert contested(wrong, [other, mixed]) is contested(wrong, [broke, right]) is None
+    assert contested(lucky, [broke]) is None
+    assert Contested.from_json(json.loads(json.dumps(expected.to_json()))) == expected
 
 
 def test_a_lead_is_counted_against_what_is_left() -> None:

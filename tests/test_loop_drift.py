@@ -13,15 +13,20 @@ from hypothesis import strategies as st
 from ace.errors import InputError
 from ace.llm import RoleModels
 from ace.loop import online
+from ace.methods.ace import Ace, Curator, Reflector
 from ace.methods.ace.reopened import reopened, still_open, weighed
 from ace.methods.protocol import Trial
 from ace.playbook import Add, Operation, Pin, Playbook, Quarantine, Revise, apply
 from ace.runs import Report
 from ace.runs.drift import locate_onset, make_drift_detector
+from ace.runs.records import Reason
+from ace.runs.steps import Phase, PhaseKind, StepRecord
 from ace.settings import Settings
 from ace.store import Store
-from ace.task import Attempt, Fact, Feedback, FeedbackKind, Sample, Task, load_task
+from ace.task import AnswerEnvironment, Attempt, Fact, Feedback, FeedbackKind, Sample, Task, load_task
+from ace.testing import World
 from tests.desk import FOLDER, lookup, whole
+from tests.fake_lab import FakeLab, shown
 
 PHASE = 80
 
@@ -71,12 +76,12 @@ def test_without_watching_it_is_never_back(store: Store) -> None:
 def test_what_was_decided_is_in_the_journal_with_its_reason(store: Store) -> None:
     report, _ = run(store)
     found = [step.payload["change"] for step in store.steps(report.run) if step.phase == "drift"]
-    assert [change["after"] for change in found] == list(report.changes)
-    assert all(change["reopened"] for change in found)
+    assert found == [{"after": place} for place in report.changes]
     decided = [made for made in store.proposals(report.run) if made.author == "drift"]
     kinds = {type(operation) for made in decided for operation in made.delta}
     assert kinds == {Quarantine, Revise}
     assert all("after the change" in made.why and made.episodes for made in decided)
+    assert {made.reason for made in decided} == {Reason.HOLDS_AFTER_CHANGE, Reason.FAILS_AFTER_CHANGE}
     retired = next(made.delta[0] for made in decided if isinstance(made.delta[0], Quarantine))
     assert isinstance(retired, Quarantine)
     assert "drift" in {touch.version.author.split("+")[0] for touch in store.blame(retired.id)}
@@ -170,9 +175,9 @@ def playbook(*contents: str) -> Playbook:
     return made
 
 
-def trial(question: str, right: bool, *uses: str) -> Trial:
-    shown = Feedback(FeedbackKind.LABELS, "", right, facts=tuple(map(Fact, uses)))
-    return Trial(Sample("s", question), Attempt("s", "x"), shown, "e1")
+def trial(question: str, right: bool, *facts: str) -> Trial:
+    feedback = shown(right, facts=tuple(map(Fact, facts)))
+    return Trial(Sample("s", question), Attempt("s", "x"), feedback, "e1")
 
 
 @pytest.mark.parametrize(
@@ -202,6 +207,24 @@ def test_pinned_bullets_are_not_reopened_and_outcomes_that_show_nothing_decide_n
     assert set(reopened(book)) == {"b0"}
     silent = Trial(Sample("s", "Solved tickets?"), Attempt("s", "x"), Feedback(FeedbackKind.NONE, ""), "e1")
     assert list(weighed(silent, reopened(book))) == []
+
+
+def test_a_drift_step_reopens_what_is_in_use_and_forgets_what_was_seen() -> None:
+    """A later step that adds an episode to a bullet closes it again."""
+    method = Ace(reflector=Reflector(World()), curator=Curator(World()), settings=Settings())
+    book, lab = playbook(ONE, TWO), FakeLab(phase=Phase(PhaseKind.DRIFT), online=True)
+    task = Task("desk", "", AnswerEnvironment("exact"), (Sample("s", "How many solved tickets?"),))
+    state = method.start(task, book, lab)
+    state.evidence.saw("s", {"ticket.status"}, True)
+    state.evidence.kept(book.bullets["b0"], ["s"])
+    assert state.evidence.proofs(["b0"]) and not state.reopened
+    change = StepRecord(run=1, number=9, phase=lab.phase, version=3, notes={"change": {"after": 80}})
+    state = method.replay(state, change, book, lab)
+    assert state.reopened == reopened(book) != {}
+    assert state.evidence.proofs(["b0"]) == ()
+    after, _ = apply(book, [Revise("b0", ONE, ("e0", "e1"))])
+    online_step = StepRecord(run=1, number=10, phase=Phase(PhaseKind.ONLINE), version=4)
+    assert set(method.replay(state, online_step, after, lab).reopened) == {"b1"}
 
 
 @given(

@@ -281,7 +281,7 @@ def test_what_is_still_wrong_comes_back_and_what_taught_something_does_not(store
 def test_usage_is_counted_by_role(store: Store) -> None:
     model = client()
     report = learn(world(), store, RoleModels.of(model), OPTIONS)
-    assert sum(usage.calls for usage in report.usage.values()) == len(model.calls)
+    assert sum(usage.calls for usage in report.usage.values()) == model.calls.total()
     assert report.usage["reflector"].calls == len(COLOURS)
 
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ace.llm import Request, RoleModels, ScriptedClient
+from ace.llm import Reply, Request, RoleModels
 from ace.loop import learn
-from ace.methods.ace.reflector import Lesson
 from ace.playbook import Merge, Quarantine, Status
 from ace.settings import Settings
 from ace.store import Store, Version
 from ace.task import Sample, Task, define_task
+from ace.testing import World
 
 OPTIONS = Settings(batch_size=8, workers=1, replays=0, measure=False)
 LESSON = {
@@ -39,21 +38,39 @@ def judge(sample: Sample, answer: str) -> bool:
     return answer in sample.data["answer"].split("|")
 
 
-def says(request: Request) -> str:
+def answers(request: Request) -> str:
     """The generator takes the last line that speaks of its thing's kind."""
-    system, user = request.messages[0].content, request.messages[-1].content
-    thing = next(name for name in LESSON if name in user)
-    if request.schema is Lesson:
-        return json.dumps({"lesson": LESSON[thing]})
-    known = re.findall(r"queue (R\d)", "\n".join(x for x in system.splitlines() if WHAT[thing] in x.lower()))
-    return known[-1] if known else "no idea"
+    lines = [said for said in request.bullets if WHAT[thing_of(request)] in said.lower()]
+    return re.findall(r"queue (R\d)", lines[-1])[0] if lines else "no idea"
+
+
+def thing_of(request: Request) -> str:
+    assert request.sample is not None
+    return next(name for name in LESSON if name in request.sample.question)
+
+
+def client() -> World:
+    return World(answers, lambda request: LESSON[thing_of(request)])
+
+
+class Mortal(World):
+    """The same model, of which nothing is heard after some calls."""
+
+    def __init__(self, calls: int) -> None:
+        super().__init__()
+        self._left, self._inner = iter(range(calls)), client()
+
+    def ask(self, request: Request) -> Reply:
+        if next(self._left, None) is None:
+            raise KeyboardInterrupt
+        return self._inner.ask(request)
 
 
 def run(
-    path: Path, task: Task, options: Settings = OPTIONS, say: object = says, **more: bool
+    path: Path, task: Task, options: Settings = OPTIONS, model: World | None = None, *, resume: bool = False
 ) -> list[Version]:
     with Store.open(path) as store:
-        learn(task, store, RoleModels.of(ScriptedClient(say)), options, **more)  # type: ignore[arg-type]
+        learn(task, store, RoleModels.of(model or client()), options, resume=resume)
         assert store.verify() == []
         return store.log()
 
@@ -126,13 +143,6 @@ def test_one_or_many_workers_give_the_same_versions(tmp_path: Path) -> None:
 def test_a_run_that_died_resumes_to_the_same_versions(tmp_path: Path, calls: int) -> None:
     task = desk(TWICE | LENIENT)
     whole = [v.hash for v in run(tmp_path / "whole.db", task)]
-    left = iter(range(calls))
-
-    def dies(request: Request) -> str:
-        if next(left, None) is None:
-            raise KeyboardInterrupt
-        return says(request)
-
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "cut.db", task, say=dies)
+        run(tmp_path / "cut.db", task, model=Mortal(calls))
     assert [v.hash for v in run(tmp_path / "cut.db", task, resume=True)] == whole

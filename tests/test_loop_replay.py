@@ -36,7 +36,7 @@ def store(tmp_path: Path) -> Store:
 def after(seen: Sequence[tuple[str, bool | None, bool]], graduate: int = 1, evict: int = 3) -> ReplayQueue:
     queue = ReplayQueue(graduate, evict)
     for name, right, taught in seen:
-        queue.saw(name, right=right, taught=taught)
+        queue.observe(name, right=right, taught=taught)
     return queue
 
 
@@ -48,16 +48,16 @@ def test_the_queue_follows_from_what_was_seen(
     due = queue.due("abcd")
     unseen = [name for name in "abcd" if name not in {name for name, _, _ in seen}]
     assert due[: len(unseen)] == unseen  # unseen first
-    assert due == after(seen, graduate, evict).due("abcd") and not set(due) & set(queue.given_up)
+    assert due == after(seen, graduate, evict).due("abcd") and not set(due) & set(queue.hopeless)
     for name in set("abcd") - set(unseen):
         own = [(right, taught) for other, right, taught in seen if other == name]
         if len(own) >= graduate and all(right or taught for right, taught in own[-graduate:]):
             assert name not in due
         elif own[-1] == (False, False):
-            assert (name in due) != (name in queue.given_up)
+            assert (name in due) != (name in queue.hopeless)
 
 
-def test_failures_come_back_until_they_pass_or_are_given_up() -> None:
+def test_failures_come_back_until_they_pass_or_are_hopeless() -> None:
     failed = ("a", False, False)
     assert after([failed, ("b", True, False)]).due("ab") == ["a"]
     assert after([failed, ("a", False, True)]).due("ab") == ["b"]  # it taught a lesson that was proven on it
@@ -65,7 +65,7 @@ def test_failures_come_back_until_they_pass_or_are_given_up() -> None:
     assert after([failed, ("a", True, False), ("a", True, False)], graduate=2).due("a") == []
     assert after([failed, failed, ("b", False, False)]).due("ab") == ["b", "a"]  # what failed least first
     evicted = after([failed] * 3)
-    assert evicted.due("a") == [] and evicted.given_up == ("a",)
+    assert evicted.due("a") == [] and evicted.hopeless == ("a",)
     assert after([failed] * 3 + [("a", True, False), failed]).due("a") == ["a"]
 
 

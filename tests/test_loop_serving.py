@@ -23,7 +23,7 @@ from ace.playbook import Playbook, Status
 from ace.settings import Settings
 from ace.store import AnswerFeedback, Store
 from ace.task import FeedbackKind, TaskContext, load_task
-from tests import doomed_server
+from tests import doomed_server, orders
 from tests.desk import FOLDER, lookup, whole
 from tests.world import COLOURS, SECRET, says, team, world
 
@@ -151,6 +151,15 @@ def test_a_question_the_task_does_not_know_is_learned_from_with_the_right_answer
         answer = agent.answer("Please, teal?")
         agent.feedback(answer.episode, right=False, expected=SECRET["teal"])
     assert lines(store.checkout()) == {f"teal means {SECRET['teal']}"}
+
+
+def test_right_sql_that_came_with_feedback_proves_a_lesson(store: Store, tmp_path: Path) -> None:
+    """The task has no sample of that question: the label goes where its environment looks for one."""
+    task = orders.orders(tmp_path)
+    with serve(replace(task, train=()), store, RoleModels.of(orders.client()), OPTIONS) as agent:
+        answer = agent.answer(task.train[0].question)
+        agent.feedback(answer.episode, right=False, expected=task.train[0].data["gold_sql"])
+    assert lines(store.checkout()) == {"Cancelled orders: ord.st = 7."}
 
 
 def test_without_the_right_answer_a_lesson_waits_in_quarantine(store: Store) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ace.errors import InputError
-from ace.llm import Caps, Message, RoleModels, ScriptedClient
+from ace.llm import Caps, Request, RoleModels, ScriptedClient
 from ace.loop import learn, learn_from_traces
 from ace.playbook import Add, Quarantine, Status
 from ace.playbook.model import bullet_id
@@ -105,9 +105,8 @@ def test_what_worked_is_shown_for_what_failed(store: Store) -> None:
     both = RoleModels.of(ScriptedClient([]), reflector=reflector)
     learn_from_traces(make_unjudged_task("logs"), told, store, both, OPTIONS)
     (asked,) = reflector.calls
-    assert (
-        "Another attempt, which was right: 70001" in asked[-1].content and "looked it up" in asked[-1].content
-    )
+    prompt = asked.messages[-1].content
+    assert "Right answer of another attempt: 70001" in prompt and "looked it up" in prompt
 
 
 @pytest.mark.parametrize("kind", [FeedbackKind.EXECUTION, FeedbackKind.NONE])
@@ -117,7 +116,7 @@ def test_without_labels_the_outcome_is_not_shown(
 ) -> None:
     """The same prompts, whether the log says right or wrong."""
 
-    def asked(right: bool) -> list[tuple[Message, ...]]:
+    def asked(right: bool) -> list[Request]:
         reflector = ScriptedClient(says)
         both = RoleModels.of(ScriptedClient(says), reflector=reflector)
         told = [replace(t, correct=right, score=float(right), remark="so it was") for t in ALL]

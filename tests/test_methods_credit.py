@@ -33,7 +33,11 @@ def trial(passed: bool | None, parts: Sequence[str], uses: Sequence[str] = ("ord
         FeedbackKind.LABELS, "rows", passed, expected="Right SQL", facts=tuple(map(Fact, uses))
     )
     return Trial(
-        Sample("own", "How many own ones?"), Attempt("own", "..."), feedback, "ep", True, tuple(parts)
+        Sample("own", "How many own ones?"),
+        Attempt("own", "..."),
+        feedback,
+        "ep",
+        parts=tuple(map(Fact, parts)),
     )
 
 

@@ -2,48 +2,35 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import pytest
 
-from ace.llm import Request, ScriptedClient
-from ace.methods import Trial
-from ace.methods.ace import Ace, Curator, Evidence, Reflector
+from ace.methods.ace import Ace, Curator, Reflector
+from ace.methods.ace.combine import combine_accepted
+from ace.methods.ace.curation import Curation
 from ace.methods.ace.proof import prove
-from ace.methods.ace.reflector import Lesson
+from ace.methods.ace.state import AceState
+from ace.methods.protocol import Trial
 from ace.playbook import Add, Delta, Merge, Operation, Playbook, Quarantine, Remove, Revise, Vote, apply
+from ace.runs.records import Reason
+from ace.runs.steps import PhaseKind
+from ace.settings import Settings
 from ace.store import Proposal
-from ace.task import Attempt, Fact, Feedback, FeedbackKind, Sample, Topic
+from ace.task import Attempt, Fact, Feedback, Sample, Topic
+from ace.testing import World
+from tests.fake_lab import FakeBench, FakeLab, Right, shown
 
 SAMPLES = {name: Sample(name, f"Question {name}?") for name in ("own", "near", "far")}
 BOOK, _ = apply(
     Playbook(), (Add("a", "lessons", "Cancelled: ord.st = 7."), Add("b", "lessons", "Packed: ord.st = 4."))
 )
-SUBJECTS = frozenset({Topic("ord.st")})
-
-Right = Callable[[str, str], bool]  # (sample, all contents of the playbook)
+TOPICS = frozenset({Topic("ord.st")})
 
 
-@dataclass
-class FakeBench:
-    """Answers are right where `right` says so; `asked` keeps the samples in order."""
-
-    right: Right
-    asked: list[str] = field(default_factory=list)
-
-    def solve(self, sample: Sample, playbook: Playbook) -> Trial:
-        self.asked.append(sample.id)
-        passed = self.right(sample.id, " ".join(bullet.content for bullet in playbook.active))
-        feedback = Feedback(
-            FeedbackKind.LABELS, "rows", passed, expected="...", expected_kind="SQL", topics=SUBJECTS
-        )
-        answer = "right" if passed else "wrong"
-        return Trial(sample, Attempt(sample.id, answer), feedback, f"ep-{len(self.asked)}")
-
-    def seed(self, *parts: Hashable) -> int:
-        return 0
+def with_topics(sample: Sample, right: bool) -> Feedback:
+    """What labels show of an attempt at any question here: all are about one column."""
+    return shown(right, expected="...", expected_kind="SQL", topics=TOPICS)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +50,7 @@ class FakeBench:
 def test_a_lesson_must_help_its_own_sample_and_break_no_neighbour(
     right: Right, holds: bool, why: str, asked: list[str]
 ) -> None:
-    bench = FakeBench(right)
+    bench = FakeBench(right, with_topics)
     proof = prove((Add("c", "lessons", "new"),), BOOK, [SAMPLES["own"]], [SAMPLES["near"]], bench)
     assert (proof.holds, proof.why, bench.asked) == (holds, why, asked)
     assert [trial.sample.id for trial in proof.trials] == asked[:2]  # not the one without the lesson
@@ -76,98 +63,121 @@ def test_what_cannot_apply_costs_no_attempt(delta: Delta) -> None:
     assert not proof.holds and proof.why.startswith("nothing of it applies") and bench.asked == []
 
 
-def ace(replies: Callable[[Request], str], *, tries: int = 3, merge: bool = False) -> Ace:
-    client = ScriptedClient(replies)
-    return Ace(reflector=Reflector(client), curator=Curator(client), tries=tries, merge=merge)
+def method(world: World, **settings: bool | int) -> Ace:
+    return Ace(reflector=Reflector(world), curator=Curator(world), settings=Settings(**settings))  # type: ignore[arg-type]
 
 
-def known() -> Evidence:
+def lab(right: Right, made: Ace) -> FakeLab:
+    return FakeLab(right, settings=made.settings, feedback=with_topics)
+
+
+def unlearned(playbook: Playbook = BOOK) -> AceState:
+    """Nothing proves anything yet."""
+    return AceState.at(tuple(SAMPLES.values()), playbook, FakeLab(), newest_wins=False)
+
+
+def known() -> AceState:
     """Both bullets are proven by "near", which was right."""
-    evidence = Evidence(SAMPLES.values())
-    evidence.saw("near", SUBJECTS, True)
+    state = unlearned()
+    state.evidence.saw("near", TOPICS, True)
     for bullet in BOOK:
-        evidence.kept(bullet, ["near"])
-    return evidence
+        state.evidence.kept(bullet, ["near"])
+    return state
+
+
+def tidied(
+    made: Ace, state: AceState, playbook: Playbook, place: FakeLab
+) -> tuple[str, tuple[Proposal, ...]]:
+    """The one chore that there is after an epoch: its name, and what it proposes."""
+    chores = Curation(made.reflector, made.curator, state, made.settings).chores(playbook, 1)
+    chore = next(chores)
+    assert chore.phase.kind is PhaseKind.CURATION
+    update = chore.work(playbook, place)
+    with pytest.raises(StopIteration):
+        chores.send(apply(playbook, update.delta)[0])
+    return chore.name, update.proposals
 
 
 MERGED = "ord.st: 4 is packed, 7 is cancelled."
-MERGE = {"op": "merge", "into": "a", "sources": ["b"], "content": MERGED}
 
 
-@pytest.mark.parametrize(("right", "outcome"), [(True, "accepted"), (False, "rejected")])
-def test_a_merge_is_kept_when_what_proved_its_bullets_is_still_right(right: bool, outcome: str) -> None:
-    method, bench = (
-        ace(lambda _: json.dumps({"operations": [MERGE]}), merge=True),
-        FakeBench(lambda *_: right),
-    )
-    assert method.chores(BOOK, known()) == ("ord.st",)
-    (made,) = method.curate("ord.st", BOOK, bench, known())
-    assert (made.outcome, made.delta, made.author) == (outcome, (Merge("a", ("b",), MERGED),), "curator")
-    assert bench.asked == ["near"]
+@pytest.mark.parametrize(
+    ("right", "outcome", "reason"),
+    [(True, "accepted", Reason.PROVEN), (False, "rejected", Reason.STILL_FAILS)],
+)
+def test_a_merge_is_kept_when_what_proved_its_bullets_is_still_right(
+    right: bool, outcome: str, reason: Reason
+) -> None:
+    made = method(World(operations=lambda request: [Merge("a", ("b",), MERGED)]), merge=True)
+    place = lab(lambda *_: right, made)
+    name, (merge,) = tidied(made, known(), BOOK, place)
+    assert name == "ord.st"
+    assert (merge.outcome, merge.reason) == (outcome, reason)
+    assert (merge.delta, merge.author) == ((Merge("a", ("b",), MERGED),), "curator")
+    assert place.asked == ["near"]
 
 
 def test_from_the_fourth_try_on_the_curator_edits_what_is_there() -> None:
-    def says(request: Request) -> str:
-        if request.schema is Lesson:
-            return '{"lesson": "Own question: ord.ch = 1."}'
-        return json.dumps({"operations": [{"op": "revise", "id": "a", "content": "better"}]})
-
-    bench = FakeBench(lambda sample, book: "better" in book)
-    trial = bench.solve(SAMPLES["own"], BOOK)
-    made = ace(says, tries=6).learn(trial, BOOK, bench, known())
-    assert [proposal.author for proposal in made] == ["reflector"] * 3 + ["curator"]
-    assert [proposal.outcome for proposal in made] == ["rejected"] * 3 + ["accepted"]
-    assert made[-1].delta == (Revise("a", "better"),)
-    assert bench.asked == ["own", "own", "own", "near"]  # a lesson refuted before is not tried again
+    world = World(
+        lessons=lambda request: "Own question: ord.ch = 1.",
+        operations=lambda request: [{"op": "revise", "id": "a", "content": "better"}],
+    )
+    made = method(world, tries=6)
+    place = lab(lambda sample, contents: "better" in contents, made)
+    trial = place.bench("own").solve(SAMPLES["own"], BOOK)
+    found = made.search_lesson(known(), trial, BOOK, place)
+    assert [proposal.author for proposal in found] == ["reflector"] * 3 + ["curator"]
+    assert [proposal.outcome for proposal in found] == ["rejected"] * 3 + ["accepted"]
+    assert [proposal.reason for proposal in found] == [
+        Reason.STILL_FAILS,
+        *[Reason.REFUTED_BEFORE] * 2,
+        Reason.PROVEN,
+    ]
+    assert found[-1].delta == (Revise("a", "better"),)
+    assert place.asked == ["own", "own", "own", "near"]  # a lesson refuted before is not tried again
 
 
 def doubted(right: Right) -> tuple[Proposal, ...]:
     """A bullet that speaks for "far", which has no use for it, is looked at again."""
     wide = Sample("own", "How many own things are blue?")
-    evidence = Evidence([wide, Sample("far", "How many things are own?")])
+    state = AceState.at(
+        [wide, Sample("far", "How many things are own?")], Playbook(), FakeLab(), newest_wins=False
+    )
     book, _ = apply(BOOK, (Add("w", "lessons", "Own things: ord.ch = 1."),))
-    evidence.kept(book.bullets["w"], ["own"])
-    evidence.saw("far", SUBJECTS, True, ["ord.st = 4"])
-    method = ace(lambda _: json.dumps({"lesson": "Blue things: ord.ch = 1."}), tries=1)
-    assert method.chores(book, evidence) == ("w",)
-    return method.curate("w", book, FakeBench(right), evidence)
+    state.evidence.kept(book.bullets["w"], ["own"])
+    state.evidence.saw("far", TOPICS, True, ["ord.st = 4"])
+    made = method(World(lessons=lambda request: "Blue things: ord.ch = 1."), tries=1)
+    name, proposals = tidied(made, state, book, lab(right, made))
+    assert name == "w"
+    return proposals
 
 
 def test_a_bullet_that_is_too_wide_goes_when_its_sample_is_right_without_it() -> None:
-    (made,) = doubted(lambda sample, book: True)
+    (made,) = doubted(lambda sample, contents: True)
     assert (made.outcome, made.delta) == ("accepted", (Remove("w"),))
 
 
 @pytest.mark.parametrize("helps", [True, False])
 def test_a_bullet_that_is_too_wide_is_put_better_if_that_is_proven(helps: bool) -> None:
-    (made,) = doubted(lambda sample, book: helps and "Blue things" in book and "Own things" not in book)
+    (made,) = doubted(lambda _, said: helps and "Blue things" in said and "Own things" not in said)
     gone, better = made.delta
     assert made.outcome == ("accepted" if helps else "rejected") and gone == Remove("w")
     assert isinstance(better, Add) and better.content == "Blue things: ord.ch = 1."
 
 
 def test_what_was_right_by_luck_is_learned_from() -> None:
-    uses = (Fact("ord.st = 5"),)
-    lucky = Feedback(
-        FeedbackKind.LABELS,
-        "rows",
-        True,
-        expected="...",
-        expected_kind="SQL",
-        topics=SUBJECTS,
-        ran=True,
-        facts=uses,
-    )
+    facts = (Fact("ord.st = 5", TOPICS),)
+    lucky = replace(with_topics(SAMPLES["own"], True), ran=True, facts=facts)
     trial = Trial(SAMPLES["own"], Attempt("own", "right"), lucky, "ep-0")
-    method = ace(lambda _: json.dumps({"1": "Own things"}))
-    (made,) = method.learn(trial, BOOK, FakeBench(lambda *_: True), Evidence(SAMPLES.values()))
-    assert made.outcome == "accepted"
-    assert [op.content for op in made.delta if isinstance(op, Add)] == ["Own things: ord.st = 5."]
-    known = Evidence(SAMPLES.values())
-    book, _ = apply(BOOK, made.delta)
-    for bullet in book:
-        known.kept(bullet, ["own"])
-    assert method.learn(trial, book, FakeBench(lambda *_: True), known) == ()
+    made = method(World(lessons=lambda request: "Own things: anything."))
+    place = lab(lambda *_: True, made)
+    update = made.learn(unlearned(), [trial], BOOK, place)
+    (proposal,) = update.proposals
+    assert proposal.outcome == "accepted"
+    assert [op.content for op in update.delta if isinstance(op, Add)] == ["Own things: ord.st = 5."]
+    assert list(update.proofs.values()) == [["own"]]
+    book, _ = apply(BOOK, update.delta)
+    assert made.search_lesson(unlearned(book), trial, book, place) == ()
 
 
 def accepted(sample: str, *delta: Operation) -> Proposal:
@@ -179,7 +189,7 @@ def test_what_two_samples_of_a_batch_add_is_one_bullet_with_both_proofs() -> Non
         Add("x", "lessons", "Late: ord.d > 6.", ("e1",)),
         Add("y", "lessons", "Late: ord.d > 6", ("e2",)),
     )
-    delta, ids = ace(lambda _: "").combine([accepted("own", one), accepted("far", two)])
+    delta, ids = combine_accepted([accepted("own", one), accepted("far", two)])
     assert delta == (replace(one, provenance=("e1", "e2")), Vote("x", helpful=1))
     assert ids == {"y": "x"}
     book, rejected = apply(Playbook(), delta)
@@ -188,34 +198,33 @@ def test_what_two_samples_of_a_batch_add_is_one_bullet_with_both_proofs() -> Non
 
 def test_what_one_sample_proved_does_not_wait_because_another_only_said_it() -> None:
     one, two = Add("x", "lessons", "Late: ord.d > 6."), Add("y", "lessons", "Late: ord.d > 6")
-    waits, method = (two, Quarantine("y")), ace(lambda _: "")
+    waits = (two, Quarantine("y"))
     for made in (
         (accepted("own", one), accepted("far", *waits)),
         (accepted("far", *waits), accepted("own", one)),
     ):
-        assert method.combine(made)[0] == (one,)
-    assert method.combine([accepted("far", *waits)])[0] == waits
+        assert combine_accepted(made)[0] == (one,)
+    assert combine_accepted([accepted("far", *waits)])[0] == waits
 
 
 def test_two_names_that_a_batch_gives_one_meaning_join_one_line() -> None:
     first = Revise("a", "Cancelled, revoked: ord.st = 7.", ("e1",))
     second = Revise("a", "Cancelled, called off: ord.st = 7.", ("e2",))
-    delta, _ = ace(lambda _: "").combine([accepted("own", first), accepted("far", second)])
+    delta, _ = combine_accepted([accepted("own", first), accepted("far", second)])
     assert delta == (Revise("a", "Cancelled, revoked, called off: ord.st = 7.", ("e1", "e2")),)
     other = Revise(
         "a", "Cancelled: ord.st = 9.", ("e3",)
     )  # a correction: the later one counts, both are told
-    assert ace(lambda _: "").combine([accepted("own", first), accepted("far", other)])[0] == (first, other)
+    assert combine_accepted([accepted("own", first), accepted("far", other)])[0] == (first, other)
 
 
 def test_the_reflector_is_told_why_a_lesson_could_not_be_tried() -> None:
-    asked: list[str] = []
-
-    def says(request: Request) -> str:
-        asked.append(request.messages[-1].content)
-        return json.dumps({"lesson": "Cancelled: ord.st = 5 AND ord.ch = 'F'."})
-
-    trial = FakeBench(lambda *_: False).solve(SAMPLES["own"], BOOK)
-    made = ace(says, tries=2).learn(trial, BOOK, FakeBench(lambda *_: False), Evidence(SAMPLES.values()))
-    assert "says several things in one line" in made[0].why
-    assert "Cannot be used" not in asked[0] and "Cannot be used: Cancelled: ord.st = 5 AND" in asked[1]
+    world = World(lessons=lambda request: "Cancelled: ord.st = 5 AND ord.ch = 'F'.")
+    made = method(world, tries=2)
+    place = lab(lambda *_: False, made)
+    trial = place.bench("own").solve(SAMPLES["own"], BOOK)
+    first, _ = made.search_lesson(unlearned(), trial, BOOK, place)
+    assert "says several things in one line" in first.why and first.reason is Reason.NOTHING_NEW
+    one, two = (request.messages[-1].content for request in world.requests)
+    flaw = "Cannot be used: Cancelled: ord.st = 5 AND"
+    assert "Cannot be used" not in one and flaw in two

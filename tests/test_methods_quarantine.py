@@ -2,46 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from dataclasses import dataclass, field
-
 import pytest
 
 from ace.methods.ace.evidence import Evidence
 from ace.methods.ace.quarantine import released
 from ace.methods.protocol import Trial
 from ace.playbook import Add, Playbook, Promote, Quarantine, Status, apply
-from ace.task import Attempt, Fact, Feedback, FeedbackKind, Sample, Topic
+from ace.task import Attempt, Fact, Sample, Topic
+from tests.fake_lab import FakeBench, shown
 
 SAMPLE = Sample("a", "How many pending tickets are there?")
 
 
-@dataclass
-class Lucky:
-    """Attempts that are right whatever the playbook says."""
-
-    tried: list[Playbook] = field(default_factory=list)
-
-    def solve(self, sample: Sample, playbook: Playbook) -> Trial:
-        self.tried.append(playbook)
-        return trial(right=True, sample=sample)
-
-    def again(self, sample: Sample, playbook: Playbook) -> tuple[Trial, ...]:
-        return ()
-
-    def seed(self, *parts: Hashable) -> int:
-        return 0
-
-
-def trial(uses: tuple[str, ...] = (), *, right: bool = False, sample: Sample = SAMPLE) -> Trial:
-    feedback = Feedback(
-        FeedbackKind.LABELS,
-        "",
-        right,
-        topics=frozenset({Topic("ticket.status")}),
-        facts=tuple(map(Fact, uses)),
-    )
-    return Trial(sample, Attempt(sample.id, "1", "1"), feedback, "ep-1")
+def trial(*facts: str) -> Trial:
+    """A failed attempt, with what the right answer is made of."""
+    feedback = shown(False, topics=frozenset({Topic("ticket.status")}), facts=tuple(map(Fact, facts)))
+    return Trial(SAMPLE, Attempt(SAMPLE.id, "1", "1"), feedback, "ep-1")
 
 
 def playbook(**bullets: str) -> tuple[Playbook, Evidence]:
@@ -60,13 +36,13 @@ def test_what_the_right_answer_does_not_use_is_not_tried() -> None:
     made, evidence = playbook(
         held_1="Pending tickets: ticket.status = 1.", held_2="Tickets: ticket.team = 5."
     )
-    bench = Lucky()
-    assert list(released(trial(("ticket.status = 6",)), made, bench, evidence, 1)) == []
+    bench = FakeBench()  # right whatever the playbook says
+    assert list(released(trial("ticket.status = 6"), made, bench, evidence, 1)) == []
     assert bench.tried == []
 
 
-@pytest.mark.parametrize("uses", [("ticket.status = 6",), ()])
-def test_what_it_uses_comes_out_and_what_says_otherwise_goes_in(uses: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("facts", [("ticket.status = 6",), ()])
+def test_what_it_uses_comes_out_and_what_says_otherwise_goes_in(facts: tuple[str, ...]) -> None:
     """Without labels that take the answer apart, the attempt alone decides."""
     made, evidence = playbook(
         held="Pending tickets: ticket.status = 6.",
@@ -74,8 +50,8 @@ def test_what_it_uses_comes_out_and_what_says_otherwise_goes_in(uses: tuple[str,
         same="Tickets, pending: ticket.status = 6",
         other="Solved tickets: ticket.status = 4.",
     )
-    bench = Lucky()
-    (found,) = released(trial(uses), made, bench, evidence, 1)
+    bench = FakeBench()  # right whatever the playbook says
+    (found,) = released(trial(*facts), made, bench, evidence, 1)
     assert found.outcome == "accepted"
     kinds = [(type(operation), operation.id) for operation in found.delta]  # type: ignore[union-attr]
     assert (Promote, "held") in kinds and (Quarantine, "old") in kinds
@@ -86,4 +62,4 @@ def test_what_it_uses_comes_out_and_what_says_otherwise_goes_in(uses: tuple[str,
 
 def test_a_bullet_that_shares_no_word_is_not_looked_at() -> None:
     made, evidence = playbook(held="Premium plans: ticket.plan = 3.")
-    assert list(released(trial(), made, Lucky(), evidence, 1)) == []
+    assert list(released(trial(), made, FakeBench(), evidence, 1)) == []

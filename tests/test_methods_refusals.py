@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from ace.methods.ace.reflector import Lesson
 from ace.methods.ace.refusals import earlier, refuted, situation
 from ace.methods.protocol import Trial
 from ace.playbook import Add, Playbook, Remove, apply
-from ace.runs.records import Proposal
+from ace.runs.records import Outcome, Proposal, Reason
 from ace.settings import Settings
 from ace.store import Store
 from ace.task import Attempt, Fact, Feedback, FeedbackKind, Sample, Topic
@@ -51,6 +50,7 @@ def test_it_is_shown_and_not_tried_again(store: Store) -> None:
     first, again = [p for p in store.proposals(run=report.run) if p.sample_id == "train-red"]
     assert (len(first.attempts), again.attempts) == (1, ())
     assert "still fails" in first.why and again.why.startswith("refuted before")
+    assert (first.reason, again.reason) == (Reason.STILL_FAILS, Reason.REFUTED_BEFORE)
 
 
 def test_a_resumed_run_remembers_as_well(tmp_path: Path) -> None:
@@ -74,10 +74,9 @@ def test_a_resumed_run_remembers_as_well(tmp_path: Path) -> None:
     assert not [text for text in kept if "red?" in text and HELP not in text]
 
 
-def trial(uses: Sequence[str] = ()) -> Trial:
-    feedback = Feedback(
-        FeedbackKind.LABELS, "", False, topics=frozenset({Topic("ord")}), facts=tuple(map(Fact, uses))
-    )
+def trial(*facts: Fact) -> Trial:
+    topics = frozenset({Topic("ord")})
+    feedback = Feedback(FeedbackKind.LABELS, "", False, topics=topics, facts=facts)
     return Trial(Sample("a", "How many?"), Attempt("a", "1"), feedback, "ep-1")
 
 
@@ -91,7 +90,7 @@ def known(*contents: str) -> tuple[Playbook, Evidence]:
 
 def test_with_more_known_about_it_an_edit_may_be_tried_again() -> None:
     playbook, evidence = known()
-    now = trial(["ord.st = 7"])
+    now = trial(Fact("ord.st = 7", frozenset({Topic("ord.st")})))
     evidence.refutes("a", situation(now, playbook, evidence), [["Open: ord.st = 7"]])
     assert earlier(now, playbook, evidence) == (["Open: ord.st = 7"],)
     assert earlier(replace(now, sample=Sample("b", "")), playbook, evidence) == ()
@@ -104,9 +103,9 @@ def test_with_more_known_about_it_an_edit_may_be_tried_again() -> None:
 
 
 def test_only_what_an_attempt_was_made_with_is_refuted() -> None:
-    def made(outcome: str, attempts: tuple[str, ...], *content: str) -> Proposal:
+    def made(outcome: Outcome, attempts: tuple[str, ...], *content: str) -> Proposal:
         delta = tuple(Add(f"b-{text}", "lessons", text) for text in content)
-        return Proposal("a", "reflector", delta, outcome, "", (), attempts)  # type: ignore[arg-type]
+        return Proposal("a", "reflector", delta, outcome, "", (), attempts)
 
     said = [
         made("rejected", ("x",), "one", "two"),
@@ -114,4 +113,5 @@ def test_only_what_an_attempt_was_made_with_is_refuted() -> None:
         made("accepted", ("y",), "z"),
     ]
     said.append(replace(said[0], delta=(Remove("b-1"),)))
+    said.append(replace(said[0], reason=Reason.BROKE_NEIGHBOUR))  # in other words it may hold
     assert refuted(said) == [["one", "two"]]

@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ace.context import render_playbook
-from ace.llm import Request, Role, RoleModels, ScriptedClient
+from ace.llm import Request, RoleModels, ScriptedClient
 from ace.loop import learn
 from ace.methods.ace.admission import guarded, seen_in
-from ace.methods.ace.reflector import Lesson, Reflector
+from ace.methods.ace.reflector import Reflector
 from ace.playbook import Add, Bullet, Playbook, Quarantine, Revise, Status, apply, from_markdown
 from ace.playbook.formats import detect_format
 from ace.playbook.model import Promote
@@ -31,6 +31,7 @@ from ace.safety.markup import break_markup, compile_markup, quote_later_headings
 from ace.settings import Settings
 from ace.store import Store
 from ace.task import Attempt, Feedback, FeedbackKind, Sample, Task, define_task, load_task, score_attempt
+from ace.testing import World
 from ace.text.lookalike import build_skeleton
 from tests.cli import Ace
 from tests.poisoned import Injection, active, injections, strike, used
@@ -155,19 +156,15 @@ def after_two_epochs(task: Task, path: Path) -> tuple[list[Status], list[str]]:
     """What became of the rule that the reflector repeats where it reads it; what the generator was told."""
 
     def says(request: Request) -> str:
-        system, user = request.messages[0].content, request.messages[-1].content
-        if request.role is Role.CURATOR:
-            return json.dumps({"operations": []})
-        if request.schema is Lesson:
-            return json.dumps({"lesson": RULE if RULE in user else "Nothing is known here."})
-        return "granted" if RULE in system else "refused"
+        return RULE if RULE in request.messages[-1].content else "Nothing is known here."
 
-    client = ScriptedClient(says)
+    client = World(lambda request: "granted" if RULE in request.bullets else "refused", says)
     options = Settings(batch_size=1, workers=1, epochs=2, tries=1)
     with Store.open(path) as store:
         learn(task, store, RoleModels.of(client), options)
         statuses = [bullet.status for bullet in store.checkout() if bullet.content == RULE]
-    return statuses, [call.messages[0].content for call in client.calls if RULE in call.messages[0].content]
+    systems = [request.messages[0].content for request in client.requests]
+    return statuses, [system for system in systems if RULE in system]
 
 
 def test_a_rule_in_plain_words_waits_for_a_sample_that_has_not_seen_it(tmp_path: Path) -> None:
@@ -306,7 +303,15 @@ def test_no_field_of_a_role_s_prompt_can_be_forged() -> None:
     assert "<|im_end|>" not in client.calls[0].messages[-1].content
 
 
-@pytest.mark.parametrize("part", ["generator.user", "generator.system", "reflector.user", "curator.user"])
+@pytest.mark.parametrize(
+    "part",
+    [
+        "agent/prompts/generator.user",
+        "agent/prompts/generator.system",
+        "methods/ace/prompts/reflector.user",
+        "methods/ace/prompts/curator.user",
+    ],
+)
 def test_every_heading_of_our_prompts_is_known(part: str) -> None:
     """All but "Answer", which is a word of too many ordinary texts."""
     (file,) = (ROOT / "ace").rglob(f"prompts/{part}.j2")

@@ -1,4 +1,4 @@
-"""A small world for the loops: colours have secret numbers, and a scripted model that can only look them up.
+"""A small world for the loops: colours have secret numbers, and a model that can only look them up.
 
 The generator answers right when the playbook says so. The reflector reads the number off the feedback, or
 makes one up where it is not shown.
@@ -7,13 +7,13 @@ makes one up where it is not shown.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Collection
+from functools import partial
 from pathlib import Path
 
-from ace.llm import Caps, Request, Role, RoleModels, ScriptedClient
-from ace.methods.ace.reflector import Critique, Lesson
+from ace.llm import Caps, Request, RoleModels
 from ace.task import Sample, Task, define_task
+from ace.testing import World
 
 COLOURS = ("red", "green", "blue", "black", "white", "pink", "brown", "grey", "gold", "teal")
 SECRET = {colour: str(70_001 + 13 * place) for place, colour in enumerate(COLOURS)}
@@ -54,25 +54,35 @@ def write_world(folder: Path) -> None:
         (folder / f"{split}.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
 
 
+def knows(request: Request) -> str:
+    """What the generator answers: the number that the newest bullet on the colour says."""
+    told = [said.partition(" means ")[2] for said in request.bullets if said.startswith(colour_of(request))]
+    return told[-1] if told else "no idea"
+
+
+def teaches(request: Request, wrong: Collection[str] = ()) -> str:
+    """What the reflector says: the number that the label shows, or one that is made up."""
+    colour = colour_of(request)
+    number = request.feedback.expected if request.feedback and colour not in wrong else ""
+    return f"{colour} means {number if number.isdecimal() else '999'}"
+
+
+def colour_of(request: Request) -> str:
+    assert request.sample is not None
+    return next(colour for colour in COLOURS if colour in request.sample.question)
+
+
+def client(wrong: Collection[str] = ()) -> World:
+    """A model that can only look numbers up. `wrong` colours get false lessons.
+
+    A script that calls `says` goes by the same name, so that one may resume the run of the other.
+    """
+    return World(knows, partial(teaches, wrong=wrong), model="scripted")
+
+
 def says(request: Request, wrong: Collection[str] = ()) -> str:
-    """What the scripted model says: a function of the request only. `wrong` colours get false lessons."""
-    system, user = request.messages[0].content, request.messages[-1].content
-    if request.role is Role.CURATOR:
-        return json.dumps({"operations": []})
-    colour = next(c for c in COLOURS if c in user)
-    if request.schema is Critique:
-        return json.dumps({"wrong": True, "why": "a guess", "lesson": f"{colour} means 999"})
-    if request.schema is Lesson:
-        number = re.findall(r"Right answer: (\d+)", user)
-        return json.dumps(
-            {"lesson": f"{colour} means {number[0] if number and colour not in wrong else '999'}"}
-        )
-    known = re.findall(rf"{colour} means (\d+)", system)
-    return known[-1] if known else "no idea"
-
-
-def client(wrong: Collection[str] = ()) -> ScriptedClient:
-    return ScriptedClient(lambda request: says(request, wrong))
+    """What that model says, a function of the request only: for scripts that say something else at times."""
+    return client(wrong).ask(request).text
 
 
 def team(wrong: Collection[str] = (), caps: Caps | None = None) -> RoleModels:

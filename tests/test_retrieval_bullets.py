@@ -205,10 +205,11 @@ def test_a_server_forgets_the_vectors_of_its_questions(tmp_path: Path) -> None:
         with ace.serve(task, store, ScriptedClient(lambda _: "x"), budget=160, drift=False) as agent:
             for number in range(5):
                 agent.answer(f"How many new orders on day {number}?")
-                assert agent._context.vectors and not agent._context.vectors.pending
+                assert agent._contexts.vectors and not agent._contexts.vectors.pending
 
 
 def test_an_unknown_selection_is_refused(tmp_path: Path) -> None:
     task = ace.define_task("t", [{"id": "1", "question": "q"}], lambda *_: True)
-    with Store.open(tmp_path / "p.db") as store, pytest.raises(ace.AceError, match="no select"):
-        ace.evaluate(task, store, ScriptedClient(["x"]), split="train", select="best")  # type: ignore[typeddict-item]
+    refused = pytest.raises(ace.AceError, match=r"select is 'best'\. Use hybrid or oldest\.")
+    with Store.open(tmp_path / "p.db") as store, refused:
+        ace.evaluate(task, store, ScriptedClient(["x"]), split="train", select="best")
