@@ -178,7 +178,7 @@ def test_the_context_table(tmp_path: Path) -> None:
     assert (wanted.documents, wanted.passages) == (tmp_path / "t" / "handbook", 2)
     assert (wanted.memories, wanted.embedder, wanted.share, wanted.fields) == (True, "x/y", 0.5, ("shop",))
     file.write_text(plain)
-    assert not load_task(file.parent).context.wanted
+    assert load_task(file.parent).context == TaskContext()
 
 
 @pytest.mark.parametrize(

@@ -34,12 +34,12 @@ OTHERS = [
 ]
 
 
-def book(*extra: Any) -> Playbook:
+def make_playbook(*extra: Any) -> Playbook:
     adds = [Add(f"c-{n}", "Codes", line) for n, line in enumerate(LINES)]
     adds += [Add(f"o-{n}", "Other", line) for n, line in enumerate(OTHERS)]
-    made, rejected = apply(Playbook(), [*adds, *extra])
+    playbook, rejected = apply(Playbook(), [*adds, *extra])
     assert not rejected
-    return made
+    return playbook
 
 
 @pytest.fixture(scope="module")
@@ -50,43 +50,43 @@ def hybrid() -> HybridSelector:
 ROOM = 90  # tokens: half of it holds three bullets
 
 
-def chosen(
+def select_ids(
     hybrid: HybridSelector, playbook: Playbook, question: str, room: int = ROOM
 ) -> tuple[set[str], set[str]]:
-    made = hybrid(playbook, question, room, estimate_tokens)
-    return set(made.bullets), {item.source for item in made.specific}
+    rendered = hybrid(playbook, question, room, estimate_tokens)
+    return set(rendered.bullets), {item.source for item in rendered.specific}
 
 
 def test_the_core_is_for_all_and_the_rest_for_the_question(hybrid: HybridSelector) -> None:
-    playbook = book(Pin("o-2"))
+    playbook = make_playbook(Pin("o-2"))
     cores = set()
     for word, name in {"new": "c-7", "delayed": "c-6", "refunded": "c-5", "shipped": "c-4"}.items():
-        made = hybrid(playbook, f"How many {word} orders were there?", ROOM, estimate_tokens)
-        cores.add(made.text)
-        assert name in {item.source for item in made.specific}
-        assert "o-2" in made.bullets
+        rendered = hybrid(playbook, f"How many {word} orders were there?", ROOM, estimate_tokens)
+        cores.add(rendered.text)
+        assert name in {item.source for item in rendered.specific}
+        assert "o-2" in rendered.bullets
     assert len(cores) == 1
 
 
 def test_words_are_found_and_so_is_meaning(hybrid: HybridSelector) -> None:
-    bullets = {b.id: b for b in book().active}
-    assert hybrid.ranked(bullets, "orders that were cancelled")[0] == "c-0"
-    assert hybrid.ranked(bullets, "how do I convert to dollars?")[0] == "o-0"  # no word in common
+    bullets = {b.id: b for b in make_playbook().active}
+    assert hybrid.rank(bullets, "orders that were cancelled")[0] == "c-0"
+    assert hybrid.rank(bullets, "how do I convert to dollars?")[0] == "o-0"  # no word in common
     assert BulletIndex(bullets.values()).search("how do I convert to dollars?") == []
-    assert hybrid.ranked({}, "anything") == []
+    assert hybrid.rank({}, "anything") == []
 
 
 def test_what_helped_for_sure_is_in_the_core_and_what_did_harm_is_not(hybrid: HybridSelector) -> None:
-    voted = book(*[Vote("c-7", helpful=1)] * 9)
-    assert "c-7" not in chosen(hybrid, book(), "cents")[0]
-    assert "c-7" in chosen(hybrid, voted, "cents")[0]
-    assert "c-0" not in chosen(hybrid, book(*[Vote("c-0", harmful=1)] * 9), "cents")[0]
+    voted = make_playbook(*[Vote("c-7", helpful=1)] * 9)
+    assert "c-7" not in select_ids(hybrid, make_playbook(), "cents")[0]
+    assert "c-7" in select_ids(hybrid, voted, "cents")[0]
+    assert "c-0" not in select_ids(hybrid, make_playbook(*[Vote("c-0", harmful=1)] * 9), "cents")[0]
 
 
 def test_one_vote_does_not_change_the_core(hybrid: HybridSelector) -> None:
-    before = hybrid(book(), "cents", ROOM, estimate_tokens)
+    before = hybrid(make_playbook(), "cents", ROOM, estimate_tokens)
     for vote in (Vote("c-7", helpful=1), Vote("c-0", harmful=1)):
-        assert hybrid(book(vote), "cents", ROOM, estimate_tokens).text == before.text
+        assert hybrid(make_playbook(vote), "cents", ROOM, estimate_tokens).text == before.text
 
 
 def test_lines_that_differ_in_a_code_are_not_taken_for_the_same(hybrid: HybridSelector) -> None:
@@ -96,15 +96,19 @@ def test_lines_that_differ_in_a_code_are_not_taken_for_the_same(hybrid: HybridSe
         Add("y-2", "Queues", "Go to that queue with it."),
     ]
     bullets = {b.id: b for b in apply(Playbook(), twins + same)[0].active}
-    order = hybrid.ranked(bullets, "Which queue R7 or R9 do I go to with it?")
+    order = hybrid.rank(bullets, "Which queue R7 or R9 do I go to with it?")
     assert set(order[:2]) == {"x-1", "x-2"}
 
 
 def test_what_is_quarantined_or_removed_is_not_found(hybrid: HybridSelector) -> None:
-    playbook = book(Quarantine("c-7", "unproven"), Remove("c-6"))
-    made = hybrid(playbook, "new or delayed orders", ROOM, estimate_tokens)
-    told = {*made.bullets, *(i.source for i in made.specific), *(left.source for left in made.left_out)}
-    assert told == {b.id for b in playbook.active}
+    playbook = make_playbook(Quarantine("c-7", "unproven"), Remove("c-6"))
+    rendered = hybrid(playbook, "new or delayed orders", ROOM, estimate_tokens)
+    ids = {
+        *rendered.bullets,
+        *(i.source for i in rendered.specific),
+        *(item.source for item in rendered.left_out),
+    }
+    assert ids == {b.id for b in playbook.active}
 
 
 @given(playbooks(), texts(), st.integers(0, 300), st.booleans())
@@ -112,13 +116,17 @@ def test_all_is_within_the_room_and_nothing_is_lost(
     playbook: Playbook, question: str, room: int, ids: bool
 ) -> None:
     hybrid = HybridSelector(connect_embedder())
-    made = hybrid(playbook, question, room, estimate_tokens, ids=ids)
-    assert made.tokens <= room * CORE_SHARE
-    assert made.tokens + sum(item.tokens for item in made.specific) <= room
-    told = [*made.bullets, *(i.source for i in made.specific), *(left.source for left in made.left_out)]
-    assert sorted(told) == sorted(bullet.id for bullet in playbook.active)
-    assert made == hybrid(playbook, question, room, estimate_tokens, ids=ids)
-    places = [(playbook.bullets[i.source].position, i.source) for i in made.specific]
+    rendered = hybrid(playbook, question, room, estimate_tokens, ids=ids)
+    assert rendered.tokens <= room * CORE_SHARE
+    assert rendered.tokens + sum(item.tokens for item in rendered.specific) <= room
+    names = [
+        *rendered.bullets,
+        *(i.source for i in rendered.specific),
+        *(item.source for item in rendered.left_out),
+    ]
+    assert sorted(names) == sorted(bullet.id for bullet in playbook.active)
+    assert rendered == hybrid(playbook, question, room, estimate_tokens, ids=ids)
+    places = [(playbook.bullets[i.source].position, i.source) for i in rendered.specific]
     assert places == sorted(places)
 
 
@@ -126,13 +134,13 @@ def test_a_bullet_for_one_question_can_be_cited(hybrid: HybridSelector) -> None:
     names = [f"codes-{n:08x}" for n in range(len(LINES))]
     playbook, _ = apply(Playbook(), [Add(n, "Codes", line) for n, line in zip(names, LINES, strict=True)])
     fill = partial(hybrid, playbook, "How many new orders?", count=estimate_tokens, ids=True)
-    made = assemble(frame(), fill, (), Limit(240))
-    assert made.items and len(made.bullets) + len(made.items) < len(names)
-    assert all(f"[{item.label}]" in made.shown for item in made.items)
+    assembled = assemble(frame(), fill, (), Limit(240))
+    assert assembled.items and len(assembled.bullets) + len(assembled.items) < len(names)
+    assert all(f"[{item.label}]" in assembled.shown for item in assembled.items)
 
 
 def test_worth_comes_in_quarters() -> None:
-    bullet = book().bullets["c-0"]
+    bullet = make_playbook().bullets["c-0"]
     assert {rate_worth(replace(bullet, helpful=n)) for n in range(200)} == {0, 0.25, 0.5, 0.75}
     assert [rate_worth(replace(bullet, harmful=n)) for n in (0, 1, 2, 9)] == [0, 0, 0, -0.25]
 
@@ -153,16 +161,16 @@ def test_vectors_are_kept_and_made_again_for_another_embedder(tmp_path: Path) ->
     path = tmp_path / "p.db"
     Store.open(path).close()
     first = Counting("one")
-    known = VectorCache(path, first)
-    made = known(["a cat", "a dog", "a cat"])
-    assert made.shape == (3, 256) and first.asked == 2
-    assert known.keep(["a cat", "never computed"]) == 1 and known.keep(["a cat"]) == 0
+    cache = VectorCache(path, first)
+    vectors = cache(["a cat", "a dog", "a cat"])
+    assert vectors.shape == (3, 256) and first.asked == 2
+    assert cache.keep(["a cat", "never computed"]) == 1 and cache.keep(["a cat"]) == 0
     again = Counting("one")
-    assert (VectorCache(path, again)(["a cat"]) == made[:1]).all() and again.asked == 0
-    other = Counting("two")
-    anew = VectorCache(path, other)
-    anew(["a cat"])
-    assert other.asked == 1 and anew.keep(["a cat"]) == 1
+    assert (VectorCache(path, again)(["a cat"]) == vectors[:1]).all() and again.asked == 0
+    second = Counting("two")
+    other_cache = VectorCache(path, second)
+    other_cache(["a cat"])
+    assert second.asked == 1 and other_cache.keep(["a cat"]) == 1
     with Store.open(path) as store:
         assert store.verify() == []
 
@@ -170,13 +178,13 @@ def test_vectors_are_kept_and_made_again_for_another_embedder(tmp_path: Path) ->
 def test_a_run_keeps_the_vectors_of_its_playbook(tmp_path: Path) -> None:
     rows = [{"id": str(n), "question": f"How many {w} orders?", "answer": str(c)} for n, (w, c) in
             enumerate(CODES.items())]  # fmt: skip
-    seen: list[str] = []
+    prompts: list[str] = []
 
-    def says(request: Request) -> str:
-        seen.append(request.messages[0].content)
+    def reply(request: Request) -> str:
+        prompts.append(request.messages[0].content)
         word = request.messages[-1].content.split()[-2]
-        told = [line for message in request.messages for line in message.content.splitlines()]
-        line = next((line for line in told if line.lower().startswith(f"- {word}")), "")
+        lines = [line for message in request.messages for line in message.content.splitlines()]
+        line = next((line for line in lines if line.lower().startswith(f"- {word}")), "")
         return line.split()[-1].rstrip(".") if line else "?"
 
     task = ace.define_task("orders", rows, lambda sample, answer: answer == sample.data["answer"])
@@ -186,11 +194,11 @@ def test_a_run_keeps_the_vectors_of_its_playbook(tmp_path: Path) -> None:
         store.commit(
             [Add(f"c-{n}", "Codes", line) for n, line in enumerate(LINES)], author="human", reason="t"
         )
-        report = ace.evaluate(task, store, ScriptedClient(says), split="train", budget=160)
-        oldest = ace.evaluate(task, store, ScriptedClient(says), split="train", budget=160, select="oldest")
+        report = ace.evaluate(task, store, ScriptedClient(reply), split="train", budget=160)
+        oldest = ace.evaluate(task, store, ScriptedClient(reply), split="train", budget=160, select="oldest")
     assert report.after is not None and oldest.after is not None
     assert report.after.correct == len(rows) > oldest.after.correct
-    assert len(set(seen[: len(rows)])) == 1  # one prefix for all questions
+    assert len(set(prompts[: len(rows)])) == 1  # one prefix for all questions
     path = tmp_path / "p.db"
     idle = Counting("wordllama")
     VectorCache(path, idle)(LINES)

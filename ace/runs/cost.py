@@ -102,7 +102,7 @@ def measure_working_time(calls: Iterable[Call], steps: Iterable[StepRecord]) -> 
     """
     spans = [(call.started, call.usage.seconds) for call in calls]
     for step in steps:
-        if step.started:
+        if step.started is not None:
             spans.append((step.started, step.seconds))
     return _measure_union(spans)
 

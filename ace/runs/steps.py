@@ -178,7 +178,7 @@ class StepRecord:
 
     `proofs` maps a bullet that was added or changed to the samples that are right with it, none where it
     waits in quarantine. `proposals` are their outcomes in order. `usage` is by role, in the fields of
-    `llm.Usage`; `faults` are those of its calls. `started` is in seconds since 1970, `version` the head once
+    `llm.Usage`; `faults` are those of its calls. `started` is in seconds since 1970 (None in old journals), `version` the head once
     it was done.
     """
 
@@ -191,7 +191,7 @@ class StepRecord:
     proposals: tuple[str, ...] = ()
     usage: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     faults: Sequence[Mapping[str, Any]] = ()
-    started: float = 0.0
+    started: float | None = None
     seconds: float = 0.0
     notes: Notes = field(default_factory=dict)
 
@@ -228,7 +228,7 @@ class StepRecord:
                 proposals=tuple(payload.get("proposals", ())),
                 usage=payload.get("usage", {}),
                 faults=payload.get("faults", ()),
-                started=payload.get("started", 0.0),
+                started=payload.get("started"),
                 seconds=payload.get("seconds", 0.0),
                 notes={key: value for key, value in payload.items() if key not in _STEP_KEYS},
             )

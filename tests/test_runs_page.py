@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from ace.errors import InputError, UnknownVersion
-from ace.llm import Caps, Request, RoleModels, ScriptedClient
+from ace.llm import Caps, Request, Role, RoleModels, ScriptedClient
 from ace.loop import evaluate, learn, online
-from ace.methods.ace.reflector import Lesson
 from ace.playbook import Add, Bullet, Playbook, apply
 from ace.report import RunHistory, RunPage, build_run_page, read_run_history, render_page, write_page
 from ace.report.html_page import PAGE
+from ace.runs.steps import StepRecord
 from ace.settings import Settings
 from ace.store import Proposal, Run, Step, Store, Version
 from ace.task import define_task
@@ -35,75 +35,75 @@ def store(tmp_path: Path) -> Store:
     return Store.open(tmp_path / "colours.db")
 
 
-def of(store: Store, run: int | None = None) -> RunPage:
+def read_page(store: Store, run: int | None = None) -> RunPage:
     return build_run_page(read_run_history(store, run))
 
 
 def test_what_is_gathered_is_what_happened(store: Store) -> None:
     report = learn(world(), store, team(wrong=("red", "teal")), replace(OPTIONS, epochs=2, validate=False))
-    found = of(store)
-    assert found.report == report and found.proposed == report.proposed
-    assert len(found.refuted) == report.rejected
-    changes = {(change.before, change.after): change for change in found.changes}
+    page = read_page(store)
+    assert page.report == report and page.proposed == report.proposed
+    assert len(page.refuted) == report.rejected
+    changes = {(change.before, change.after): change for change in page.changes}
     before, epochs = changes["before", "after"], changes["epoch 1", "epoch 2"]
     assert set(changes["epoch 1", "replay 1.1"].flows.still_failing) == {"train-red", "train-teal"}
     assert len(before.flows.fixed) == len(epochs.flows.fixed) == 8
     assert set(before.flows.still_failing) == {"test-red", "test-teal"} and not before.flows.broken
     assert before.samples["test-blue"].before == "no idea" and before.samples["test-blue"].after.isdigit()
-    assert [(size.active, size.waiting) for size in found.sizes][:: len(found.sizes) - 1] == [(0, 0), (8, 0)]
-    assert found.sizes[0].tokens == 0 < found.sizes[-1].tokens
-    for lesson in found.lessons:
+    assert [(size.active, size.waiting) for size in page.sizes][:: len(page.sizes) - 1] == [(0, 0), (8, 0)]
+    assert page.sizes[0].tokens == 0 < page.sizes[-1].tokens
+    for lesson in page.lessons:
         assert lesson.new and lesson.proves == (f"train-{lesson.bullet.content.split()[0]}",)
         assert lesson.later == (1, 1)  # right again in the second epoch
         assert [e.verdict.correct for e in lesson.episodes] == [False, True]
-    tried = [refuted for refuted in found.refuted if refuted.attempt]
+    tried = [refuted for refuted in page.refuted if refuted.attempt]
     assert tried and all(refuted.attempt.attempt.answer == "999" for refuted in tried if refuted.attempt)
 
 
 def test_points_add_up_to_the_scores(store: Store) -> None:
     report = learn(world(), store, team(), OPTIONS)
-    points = {point.phase: point for point in of(store).points}
+    points = {str(point.phase): point for point in read_page(store).points}
     assert report.before and points["before"].score == report.before
     assert report.after and points["after"].score == report.after
-    taught = [point for point in of(store).points if point.phase == "epoch 1"]
-    assert [point.total for point in taught] == [3, 3, 3, 1]
+    learning = [point for point in read_page(store).points if str(point.phase) == "epoch 1"]
+    assert [point.total for point in learning] == [3, 3, 3, 1]
 
 
 def test_an_online_run_has_the_accuracy_as_served(store: Store) -> None:
     report = online(world(), store, team(), replace(OPTIONS, batch_size=1))
-    found = of(store)
-    assert report.after and found.moving[-1] == (report.after.correct, report.after.total)
-    assert not found.changes and [counted for _, counted in found.moving] == list(range(1, 11))
+    page = read_page(store)
+    assert report.after and page.moving[-1] == (report.after.correct, report.after.total)
+    assert not page.changes and [counted for _, counted in page.moving] == list(range(1, 11))
 
 
 def test_an_evaluation_shows_the_version_it_scored(store: Store) -> None:
     learn(world(), store, team(), OPTIONS)
     evaluate(world(), store, team(), OPTIONS, version=2)
-    found = of(store)
-    assert found.kind == "eval" and len(found.lessons) == 6 and "--version 2" in found.command
-    assert not any(lesson.new for lesson in found.lessons)
-    assert [len(lesson.episodes) for lesson in found.lessons] == [2] * 6  # cited from the run before
+    page = read_page(store)
+    assert page.kind == "eval" and len(page.lessons) == 6 and "--version 2" in page.command
+    assert not any(lesson.new for lesson in page.lessons)
+    assert [len(lesson.episodes) for lesson in page.lessons] == [2] * 6  # cited from the run before
 
 
 def test_a_run_that_died_is_shown_as_far_as_it_came(store: Store) -> None:
-    left = iter(range(30))
+    replies = iter(range(30))
 
     def dies(request: Request) -> str:
-        if next(left, None) is None:
+        if next(replies, None) is None:
             raise KeyboardInterrupt
         return str(team().generator.complete(request).text)
 
     with pytest.raises(KeyboardInterrupt):
         learn(world(), store, RoleModels.of(ScriptedClient(dies)), OPTIONS)
-    found = of(store)
-    assert found.report is None and found.status == "interrupted" and found.lessons
-    assert "has not reported" in render_page(found)
-    assert sum(usage.calls for usage in found.usage.values()) <= 30
+    page = read_page(store)
+    assert page.report is None and page.status == "interrupted" and page.lessons
+    assert "has not reported" in render_page(page)
+    assert sum(usage.calls for usage in page.usage.values()) <= 30
 
 
 def test_a_capped_run_has_no_score_after(store: Store) -> None:
     learn(world(), store, team(caps=Caps(calls=30)), OPTIONS)
-    assert "cap of 30 calls" in render_page(of(store))
+    assert "cap of 30 calls" in render_page(read_page(store))
 
 
 def test_no_run_no_report(store: Store) -> None:
@@ -159,7 +159,7 @@ def run_with(store: Store, texts: Sequence[str]) -> RunPage:
     def say(request: Request) -> str:
         user = request.messages[-1].content
         number = next((n for n in range(len(texts)) if re.search(rf"^(Question: )?{n} ", user)), 0)
-        if request.schema is Lesson:
+        if request.role is Role.REFLECTOR:
             return json.dumps({"lesson": f"lesson {number}: {texts[number]}"})
         return (
             f"a{number}"
@@ -170,14 +170,14 @@ def run_with(store: Store, texts: Sequence[str]) -> RunPage:
     test = [{**row, "id": f"t{row['id']}", "question": f"{row['question']} again"} for row in rows]
     task = define_task("nasty", rows, judge, test=test)
     learn(task, store, RoleModels.of(ScriptedClient(say, model=texts[0])), replace(OPTIONS, tries=1))
-    return of(store)
+    return read_page(store)
 
 
 def test_what_a_model_says_stays_text(store: Store, tmp_path: Path) -> None:
     page = render_page(run_with(store, NASTY))
     with Store.open(tmp_path / "tame.db") as other:
         learn(world(), other, team(wrong=("red",)), replace(OPTIONS, epochs=2))
-        tame = render_page(of(other))
+        tame = render_page(read_page(other))
     assert structure(page) <= structure(tame)
     tags = parsed(page)
     for tag, attributes in tags.tags:
@@ -186,18 +186,18 @@ def test_what_a_model_says_stays_text(store: Store, tmp_path: Path) -> None:
         assert (attributes.get("href") or "#").startswith("#")
         assert (attributes.get("src") or "data:image/png").startswith("data:image/png")
     assert not re.search("[\x00-\x08\x0b-\x1f\u200e\u200f\u202a-\u202e\u2066-\u2069]", page)
-    for said in (
+    for text in (
         NASTY[0],
         NASTY[5].split(" ]]>")[0],
         r"nul \u0000 bell \u0007",
         r"\u202eright to left\u202c",
     ):
-        assert said in tags.text
+        assert text in tags.text
 
 
 def test_the_page_forbids_itself_everything_but_its_pictures(store: Store) -> None:
     learn(world(), store, team(), OPTIONS)
-    page = render_page(of(store))
+    page = render_page(read_page(store))
     policy = next(a["content"] or "" for tag, a in parsed(page).tags if "http-equiv" in a)
     assert "default-src 'none'" in policy and "script" not in policy
     assert "http://" not in page and "https://" not in page
@@ -205,14 +205,14 @@ def test_the_page_forbids_itself_everything_but_its_pictures(store: Store) -> No
 
 def test_a_big_run_opens_folded() -> None:
     started = time.perf_counter()
-    found = build_run_page(big(samples=2000, bullets=1000))
-    page = render_page(found)
+    page = build_run_page(big(samples=2000, bullets=1000))
+    html = render_page(page)
     assert time.perf_counter() - started < 60  # seconds; about 4 on an idle machine
-    assert len(page) < 15e6
-    assert len(found.points) <= 42 and len(found.lessons) == 1000
-    for part in page.split('<div class="pages">')[1:]:
+    assert len(html) < 15e6
+    assert len(page.points) <= 42 and len(page.lessons) == 1000
+    for part in html.split('<div class="pages">')[1:]:
         assert "<details open>" not in part
-    sections = re.findall(r"<summary>Bullets (\d+) to (\d+) of 1000</summary>", page)
+    sections = re.findall(r"<summary>Bullets (\d+) to (\d+) of 1000</summary>", html)
     assert sections[0] == ("1", "50") and len(sections) == 20
 
 
@@ -228,7 +228,7 @@ def big(*, samples: int, bullets: int) -> RunHistory:
             {"phase": phase, "sample": s, "correct": phase == "after" or n % 3 == 0, "error": ""}
             for n, s in enumerate(part)
         ]
-        kept = {}
+        proofs = {}
         if phase == "epoch 1":
             share = bullets // len(step_of)
             first = len(changes) * share
@@ -236,9 +236,9 @@ def big(*, samples: int, bullets: int) -> RunHistory:
             delta = tuple(Add(f"b{n}", "lessons", f"lesson {n}", (f"e{n}",)) for n in added)
             playbook, _ = apply(playbook, delta)
             changes.append((_version(len(changes) + 1), delta))
-            kept = {f"b{n}": [names[n]] for n in added}
-        payload = {"results": results, "kept": kept, "proposals": [], "usage": {}, "seconds": 1.0}
-        steps.append(Step(1, number, phase, payload, len(changes)))
+            proofs = {f"b{n}": [names[n]] for n in added}
+        payload = {"results": results, "kept": proofs, "proposals": [], "usage": {}, "seconds": 1.0}
+        steps.append(StepRecord.from_step(Step(1, number, phase, payload, len(changes))))
     refused = tuple(
         Proposal(
             s, "reflector", (Add(f"r{s}", "lessons", "no " * 40),), "rejected", "still fails", (f"e{n}",)
@@ -266,7 +266,7 @@ def _version(number: int) -> Version:
 
 
 def _episode(number: int, sample: str, phase: str) -> Episode:
-    feedback = Feedback(FeedbackKind.LABELS, "3 rows\n" * 20, False, expected="SELECT 1", expected_kind="SQL")
+    feedback = Feedback(FeedbackKind.LABELS, "3 rows\n" * 20, False, "Right SQL: SELECT 1")
     attempt = Attempt(sample, "SELECT " + "x, " * 60)
     name = f"e{number}" if phase == "before" else f"a{number}"
     return Episode(name, sample, f"Question {number}?", attempt, feedback, Verdict(False, 0.0), 0, phase)
@@ -274,7 +274,7 @@ def _episode(number: int, sample: str, phase: str) -> Episode:
 
 def test_the_pictures_are_beside_the_page_and_inside_it(store: Store, tmp_path: Path) -> None:
     online(world(), store, team(), replace(OPTIONS, batch_size=2))
-    page, *charts = write_page(of(store), tmp_path / "out" / "deep")
+    page, *charts = write_page(read_page(store), tmp_path / "out" / "deep")
     assert [chart.name for chart in charts] == ["prequential.png", "playbook.png", "tokens.png"]
     assert all(chart.read_bytes().startswith(PNG) for chart in charts)
     tags = parsed(page.read_text("utf-8")).tags
@@ -289,7 +289,7 @@ def test_without_matplotlib_the_extra_is_named(
     learn(world(), store, team(), OPTIONS)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(InputError, match=r"ace-playbook\[report\]"):
-        write_page(of(store), tmp_path / "out")
+        write_page(read_page(store), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -297,12 +297,12 @@ def test_a_file_where_the_folder_should_be(store: Store, tmp_path: Path) -> None
     learn(world(), store, team(), replace(OPTIONS, limit=2))
     (tmp_path / "taken").write_text("")
     with pytest.raises(InputError, match="--out"):
-        write_page(of(store), tmp_path / "taken")
+        write_page(read_page(store), tmp_path / "taken")
     assert PAGE == "report.html"
 
 
 def test_bullets_of_other_files_are_shown_with_what_is_missing(store: Store) -> None:
     store.commit((Add("b1", "lessons", "from elsewhere", ("ep-lost",)),), author="user", reason="import")
     learn(world(), store, team(), replace(OPTIONS, limit=1))
-    lesson = next(each for each in of(store).lessons if each.bullet.id == "b1")
+    lesson = next(lesson for lesson in read_page(store).lessons if lesson.bullet.id == "b1")
     assert isinstance(lesson.bullet, Bullet) and lesson.unknown == ("ep-lost",) and not lesson.new
