@@ -18,7 +18,7 @@ SOURCES = {file.relative_to(ROOT).as_posix(): ast.parse(file.read_text(encoding=
 
 # From the top down. A folder imports from rows below its own, and never from its own row.
 ROWS = (
-    {"api", "cli"},
+    {"api", "cli", "testing"},
     {"loop"},
     {"methods", "agent"},
     {"retrieval", "report"},
@@ -75,51 +75,70 @@ def part_of(file: str) -> str:
     return Path(file).parts[1].removesuffix(".py")
 
 
-@pytest.mark.parametrize("file", [file for file in SOURCES if part_of(file) != "__init__"])
-def test_imports_point_down(file: str) -> None:
-    part = part_of(file)
-    assert part in RANK, f"{part} has no row: give it one in ROWS"
-    for name in imports(SOURCES[file]):
-        package, *rest = name.split(".")
-        if package != "ace" or rest[0] == part:
-            continue
-        assert rest[0] in RANK, f"{name}: import from the part that defines it"
-        assert RANK[rest[0]] > RANK[part], f"{part} may not import {rest[0]}"
-        assert (part, rest[0]) not in NEVER, f"{part} may not import {rest[0]}"
+def imported_packages(tree: ast.Module, *, lazy: bool = True) -> set[str]:
+    """Return the top-level packages that a file imports."""
+    return {name.split(".")[0] for name in imports(tree, lazy=lazy)}
 
 
-@pytest.mark.parametrize("file", SOURCES)
-def test_heavy_libraries_are_imported_inside_functions(file: str) -> None:
-    assert not {name.split(".")[0] for name in imports(SOURCES[file], lazy=False)} & HEAVY
+def test_every_part_has_a_row() -> None:
+    assert {part_of(file) for file in SOURCES} - {"__init__"} == set(RANK)
 
 
-@pytest.mark.parametrize("file", [file for file in SOURCES if part_of(file) in NEEDS_NOTHING])
-def test_pure_parts_reach_nothing_outside(file: str) -> None:
-    assert not {name.split(".")[0] for name in imports(SOURCES[file])} & OUTSIDE
+def test_imports_point_down() -> None:
+    upward = []
+    for file, tree in SOURCES.items():
+        part = part_of(file)
+        for name in imports(tree):
+            package, *rest = name.split(".")
+            if package != "ace" or rest[0] == part or part == "__init__":
+                continue
+            assert rest[0] in RANK, f"{file}: {name}: import from the part that defines it"
+            if RANK[rest[0]] <= RANK[part] or (part, rest[0]) in NEVER:
+                upward.append(f"{file} imports {name}")
+    assert upward == []
 
 
-@pytest.mark.parametrize("file", SOURCES)
-def test_nothing_prints_or_evaluates(file: str) -> None:
-    calls = (node.func for node in ast.walk(SOURCES[file]) if isinstance(node, ast.Call))
-    called = {function.id for function in calls if isinstance(function, ast.Name)}
-    banned = {"eval", "exec"} | (set() if part_of(file) == "cli" else {"print"})
-    assert not called & banned
+def test_heavy_libraries_are_imported_inside_functions() -> None:
+    heavy = {file: imported_packages(tree, lazy=False) & HEAVY for file, tree in SOURCES.items()}
+    assert {file: names for file, names in heavy.items() if names} == {}
 
 
-@pytest.mark.parametrize("file", SOURCES)
-def test_sizes(file: str) -> None:
-    assert len((ROOT / file).read_text(encoding="utf-8").splitlines()) <= 400
-    for node in ast.walk(SOURCES[file]):
-        if isinstance(node, Function):
-            length = (node.end_lineno or node.lineno) - node.lineno + 1
-            assert length <= 60, f"{node.name} has {length} lines"
+def test_pure_parts_reach_nothing_outside() -> None:
+    pure = {file: tree for file, tree in SOURCES.items() if part_of(file) in NEEDS_NOTHING}
+    outside = {file: imported_packages(tree) & OUTSIDE for file, tree in pure.items()}
+    assert {file: names for file, names in outside.items() if names} == {}
 
 
-@pytest.mark.parametrize("file", SOURCES)
-def test_modules_say_what_they_do_and_leave_nothing_open(file: str) -> None:
-    text = (ROOT / file).read_text(encoding="utf-8")
-    assert not text.strip() or ast.get_docstring(SOURCES[file])
-    assert not [word for word in ("TODO", "FIXME", "raise NotImplemented") if word in text]
+def test_nothing_prints_or_evaluates() -> None:
+    offences = []
+    for file, tree in SOURCES.items():
+        banned = {"eval", "exec"} if part_of(file) == "cli" else {"eval", "exec", "print"}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in banned:
+                offences.append(f"{file}:{node.lineno} {node.func.id}")
+    assert offences == []
+
+
+def test_files_and_functions_are_of_a_size_to_read() -> None:
+    long = []
+    for file, tree in SOURCES.items():
+        lines = len((ROOT / file).read_text(encoding="utf-8").splitlines())
+        if lines > 400:
+            long.append(f"{file} has {lines} lines")
+        for node in ast.walk(tree):
+            if isinstance(node, Function) and (node.end_lineno or node.lineno) - node.lineno >= 60:
+                long.append(f"{file}: {node.name} has more than 60 lines")
+    assert long == []
+
+
+def test_modules_say_what_they_do_and_leave_nothing_open() -> None:
+    silent, left = [], []
+    for file, tree in SOURCES.items():
+        text = (ROOT / file).read_text(encoding="utf-8")
+        if text.strip() and not ast.get_docstring(tree):
+            silent.append(file)
+        left += [f"{file}: {word}" for word in ("TODO", "FIXME", "raise NotImplemented") if word in text]
+    assert silent == [] and left == []
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from ace.llm import Request, RoleModels, ScriptedClient
 from ace.llm.window import Window, window_of
 from ace.loop.contexts import limit_of
 from ace.store import Store
-from ace.task import load_task
+from ace.task import TaskContext, load_task
 from ace.text import estimate_tokens
 from tests.world import COLOURS, SECRET, write_world
 

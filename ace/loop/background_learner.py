@@ -8,8 +8,8 @@ counts as it was given; it is not learned from what the playbook has come to kno
 from __future__ import annotations
 
 import queue
-from collections.abc import Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from pathlib import Path
 from ace.errors import AceError, CapReached, ContextError
 from ace.loop import steps
 from ace.loop.answer_stream import ONLINE, AnswerStream
-from ace.loop.lab import RunStopped, StepLab, locate_label
+from ace.loop.lab import RunStopped, locate_label
 from ace.loop.run import Run, RunParts, StepWork, start_run
 from ace.loop.run_outcome import finish
 from ace.methods.protocol import Trial
@@ -71,24 +71,23 @@ class Inbox:
 def learn_behind(parts: RunParts, path: Path, branch: str, inbox: Inbox) -> None:
     """Live the thread's whole life. The run's number, its report, or what ended it, go to the inbox."""
     try:
-        with Store.open(path, branch=branch) as store:
-            with start_run("online", replace(parts, store=store)) as run:
-                inbox.started.set_result(run.id)
-                report = _learn_until_ended(run, inbox.waiting)
+        with (
+            Store.open(path, branch=branch) as store,
+            start_run("online", replace(parts, store=store)) as run,
+        ):
+            inbox.started.set_result(run.id)
+            learner, stopped = BackgroundLearner(run), ""
+            try:
+                stopped = learner.work_off(inbox.waiting)
+            except CapReached as cap:
+                stopped = str(cap)
+            unjudged = learner.count_unjudged()
+            report = finish(run, PhaseKind.ONLINE, stopped=stopped, unjudged=unjudged)
         inbox.learned.set_result(report)
     except BaseException as error:  # for the thread that waits for it
         for future in (inbox.started, inbox.learned):
             if not future.done():
                 future.set_exception(error)
-
-
-def _learn_until_ended(run: Run, waiting: queue.Queue[Item]) -> Report:
-    learner = BackgroundLearner(run)
-    try:
-        stopped = learner.work_off(waiting)
-    except CapReached as cap:
-        stopped = str(cap)
-    return finish(run, PhaseKind.ONLINE, stopped=stopped, unjudged=learner.count_unjudged())
 
 
 class BackgroundLearner:
@@ -131,7 +130,13 @@ class BackgroundLearner:
         settings = self._run.settings
         if settings.behind or settings.feedback is not FeedbackKind.LABELS:
             return
-        for feedback in self._new_feedback():
+        store, name = self._run.store, self._run.task.name
+        if self._last_number is None:  # once, since that goes through all steps of the file
+            self._last_number = max((feedback.number for feedback in store.feedback(name)), default=0)
+            news = store.feedback(name, unlearned=True)
+        else:
+            news = store.feedback(name, after=self._last_number)
+        for feedback in news:
             self._last_number = max(self._last_number or 0, feedback.number)
             self._learn_from_feedback(feedback)
 
@@ -139,14 +144,6 @@ class BackgroundLearner:
         """Return how many answers of this run nobody has given feedback on."""
         served = self._run.store.episodes(run=self._run.id)
         return sum(episode.verdict == UNJUDGED and episode.id not in self._judged for episode in served)
-
-    def _new_feedback(self) -> Sequence[AnswerFeedback]:
-        """Return feedback since the last look. The first look goes through all steps of the file."""
-        store, name = self._run.store, self._run.task.name
-        if self._last_number is not None:
-            return store.feedback(name, after=self._last_number)
-        self._last_number = max((feedback.number for feedback in store.feedback(name)), default=0)
-        return store.feedback(name, unlearned=True)
 
     def _learn_from_feedback(self, feedback: AnswerFeedback) -> None:
         episodes = self._run.store.episodes(ids=[feedback.episode])
@@ -174,18 +171,16 @@ class BackgroundLearner:
         bench.episodes.append(episode)
         bench.judge_error = judged.judge_error
         with lab.counting_for(trial.sample.id):
-            newest = self._attempt_again(trial, episode, lab)
+            newest = trial
+            outdated = episode.context_version != run.version
+            if outdated and trial.provable and not trial.solved:
+                # What is known by now need not be learned.
+                newest = bench.solve(trial.sample, run.playbook)
         work = steps.learn_from(run, lab, [replace(newest, recorded=True)], skip_episodes=1)
         notes = {"feedback": [feedback.number]} if feedback else {}
         (learned,) = work.results
         answer = replace(bench.result(trial), notes=learned.notes)  # it counts as it was given
         return replace(work, notes={**work.notes, **notes}, results=[answer])
-
-    def _attempt_again(self, trial: Trial, episode: Episode, lab: StepLab) -> Trial:
-        """Answer again what an older version got wrong: what is known by now need not be learned."""
-        if episode.context_version == self._run.version or not trial.provable or trial.solved:
-            return trial
-        return lab.bench_of(trial).solve(trial.sample, self._run.playbook)
 
 
 def _judge_by(feedback: AnswerFeedback, run: Run, episode: Episode) -> Judged:
@@ -210,7 +205,11 @@ def _judge_by(feedback: AnswerFeedback, run: Run, episode: Episode) -> Judged:
     view = replace(view, passed=feedback.right, score=float(feedback.right), text=text)
     verdict = Verdict(feedback.right, float(feedback.right), f"said by {feedback.author}")
     trial = Trial(sample, attempt, view, episode.id, provable)
-    trial = locate_label(trial, _find(run, sample))
+    sources = ""
+    if run.contexts.sources:  # the answer had what they find before it, and that vouches for nothing
+        with suppress(ContextError):  # then the answer had nothing either
+            sources = run.contexts.assemble_for(sample, run.playbook).found
+    trial = locate_label(trial, sources)
     return Judged(trial, replace(episode, feedback=view, verdict=verdict))
 
 
@@ -221,14 +220,6 @@ def _find_twin(run: Run, episode: Episode) -> Sample | None:
             return sample
     same = (sample for sample in run.task.train if sample.question == episode.question)
     return next(same, None)
-
-
-def _find(run: Run, sample: Sample) -> str:
-    """Return what sources find for a question: the answer had it before it, and it vouches for nothing."""
-    try:
-        return run.contexts.assemble_for(sample, run.playbook).found if run.contexts.sources else ""
-    except ContextError:  # then the answer had nothing either
-        return ""
 
 
 def _is_usable(environment: Environment, sample: Sample) -> bool:

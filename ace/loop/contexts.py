@@ -25,7 +25,7 @@ from ace.retrieval.vector_cache import VectorCache
 from ace.settings import Settings
 from ace.store import Store
 from ace.task.types import Sample, Task, TaskContext
-from ace.text import CountTokens, estimate_tokens
+from ace.text import estimate_tokens
 
 WINDOW_SHARE = 0.75  # of a model's window, for the prompt: models read the far end of a full one badly
 WRITER_SHARE = 0.4  # of a prompt, at most: for what the writer of a long answer adds to it
@@ -111,16 +111,21 @@ def limit_of(client: Client, budget: int, max_tokens: int) -> Limit:
     """
     window = window_of(client)
     counter = client.model if window.count else "estimate"
-    count = _cache_counts(window.count or estimate_tokens)
+    count = window.count or estimate_tokens
+    count_line, count_prompt = lru_cache(_LINES)(count), lru_cache(_PROMPTS)(count)
+
+    def count_cached(text: str) -> int:
+        return count_line(text) if len(text) <= _LINE else count_prompt(text)
+
     if window.tokens is None:
-        return Limit(budget, count, counter)
+        return Limit(budget, count_cached, counter)
     rest = window.tokens - max_tokens
     if rest <= 0:
         raise InputError(
             f"{client.model} reads {window.tokens} tokens, and an answer may take {max_tokens} of them.",
             hint="Give the task a smaller max_tokens, or use a model with a longer context.",
         )
-    return Limit(min(budget, int(window.tokens * WINDOW_SHARE), rest), count, counter)
+    return Limit(min(budget, int(window.tokens * WINDOW_SHARE), rest), count_cached, counter)
 
 
 def reserve_of(task: Task, models: RoleModels, limit: Limit) -> int:
@@ -140,8 +145,3 @@ def build_solver(task: Task, models: RoleModels, contexts: Contexts) -> Solver:
         return SingleCall(contexts.generator)
     writer = Writer(models.generator, task.max_tokens)
     return LongForm(writer, contexts.limit.count, solving.words, solving.mends)
-
-
-def _cache_counts(count: CountTokens) -> CountTokens:
-    count_line, count_prompt = lru_cache(_LINES)(count), lru_cache(_PROMPTS)(count)
-    return lambda text: count_line(text) if len(text) <= _LINE else count_prompt(text)

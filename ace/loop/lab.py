@@ -93,7 +93,10 @@ class SampleBench:
             why = f"{type(error).__name__}: {error}"
             return Attempt(sample.id, "", error=why, failure=Failure.CONTEXT), Assembled("", "", 0, 0)
         if not self.episodes:
-            self._describe(context)
+            self.context_tokens = context.playbook_tokens
+            self.left_out = tuple(f"{item.source}: {item.reason}" for item in context.left_out)
+            for item in context.items:
+                self.retrieved[item.source] = self.retrieved.get(item.source, 0) + item.tokens
         if draw:
             how = Draw(draw, self.seed("solve", sample.id, draw), _TEMPERATURE)
         else:
@@ -125,7 +128,9 @@ class SampleBench:
         """Keep an attempt whose feedback is known already, such as one of a log, as an episode."""
         # Two samples may try the same on a neighbour: the purpose and the place in it tell them apart.
         place = (str(self.phase), self.purpose, len(self.episodes))
-        name = _episode_id(self.place.task.name, sample.id, *place, context, attempt.text)
+        # The id depends on what happened only, so that the same work gives the same ids and hashes.
+        identity = json.dumps((self.place.task.name, sample.id, *place, context, attempt.text))
+        name = f"ep-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
         self.episodes.append(
             Episode(
                 id=name,
@@ -162,12 +167,6 @@ class SampleBench:
     def seed(self, *parts: Hashable) -> int:
         """Return a number that depends on the run's seed, the phase and `parts` only."""
         return seed_of(self.place.settings.seed, str(self.phase), *parts)
-
-    def _describe(self, context: Assembled) -> None:
-        self.context_tokens = context.playbook_tokens
-        self.left_out = tuple(f"{item.source}: {item.reason}" for item in context.left_out)
-        for item in context.items:
-            self.retrieved[item.source] = self.retrieved.get(item.source, 0) + item.tokens
 
 
 class StepLab:
@@ -231,8 +230,3 @@ def locate_label(trial: Trial, sources: str) -> Trial:
     expected = trial.feedback.expected
     location = locate_answer(sources, trial.sample.question, expected) if expected else None
     return replace(trial, shown=(sources,), found=location)
-
-
-def _episode_id(*parts: Hashable) -> str:
-    """Name an episode by what happened only, so that the same work gives the same ids and hashes."""
-    return f"ep-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
@@ -58,11 +57,18 @@ def _learn(run: Run, selection: Selection) -> Report:
     task, settings = run.task, run.settings
     tested = task.test if settings.measure else ()
     steps.score(run, Phase(PhaseKind.BEFORE), tested, run.base)
-    validates = _validates(run)
+    validates, every = settings.validate, settings.validate_every
+    if validates is None:
+        validates = settings.epochs > 1 or every is not None
+    validates = validates and bool(task.val)
     for epoch in range(1, settings.epochs + 1):
-        between = _select_between(selection, epoch, settings.validate_every) if validates else None
+
+        def select_between(batches: int, epoch: int = epoch) -> None:
+            if validates and every and batches % every == 0:
+                selection.select_newest(epoch, batches)
+
         samples = _in_order(task.train, settings.seed, epoch)
-        steps.learn(run, Phase(PhaseKind.EPOCH, epoch), samples, between)
+        steps.learn(run, Phase(PhaseKind.EPOCH, epoch), samples, select_between)
         steps.maintain(run, Moment.EPOCH, epoch)
         _replay_failures(run, epoch)
         if validates:
@@ -72,14 +78,6 @@ def _learn(run: Run, selection: Selection) -> Report:
     selected = run.select(selection.selected) if selection.comparisons else run.version
     steps.score(run, Phase(PhaseKind.AFTER), tested, selected)
     return finish(run, PhaseKind.AFTER, selected=selected, selection=selection)
-
-
-def _select_between(selection: Selection, epoch: int, every: int | None) -> Callable[[int], None]:
-    def select(batches: int) -> None:
-        if every and batches % every == 0:
-            selection.select_newest(epoch, batches)
-
-    return select
 
 
 def _replay_failures(run: Run, epoch: int) -> None:
@@ -101,15 +99,6 @@ def _recheck(run: Run, epoch: int) -> None:
     chosen = set(Random(seed).sample(right, size))  # noqa: S311 (no secret)
     again = [sample for sample in run.task.train if sample.id in chosen]
     steps.score(run, Phase(PhaseKind.RECHECK, epoch), again, run.version)
-
-
-def _validates(run: Run) -> bool:
-    settings = run.settings
-    if not run.task.val:
-        return False
-    if settings.validate is None:
-        return settings.epochs > 1 or settings.validate_every is not None
-    return settings.validate
 
 
 def _in_order(samples: tuple[Sample, ...], seed: int, epoch: int) -> list[Sample]:

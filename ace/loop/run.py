@@ -116,7 +116,8 @@ class Run:
         reported = float((record.report or {}).get("seconds", 0))
         seconds = max(reported, measure_working_time(calls, self._journal.values()))
         self.models.meter.begin_run(self.call_journal, spent=sum_usage_by_role(calls), seconds=seconds)
-        contexts.state = self._start()
+        lab = self.lab(Phase(PhaseKind.BEFORE))
+        contexts.state = contexts.method.start(self.task, self.store.checkout(self.base), lab)
 
     @property
     def method(self) -> Method:
@@ -168,10 +169,6 @@ class Run:
         reason = f"version {version} holds its place on validation"
         work = StepWork(delta=delta, reason=reason, author="gate")
         return self.step(Phase(PhaseKind.SELECTION), lambda: work).version
-
-    def _start(self) -> State:
-        lab = self.lab(Phase(PhaseKind.BEFORE))
-        return self.method.start(self.task, self.store.checkout(self.base), lab)
 
     def _do(self, number: int, phase: Phase, work: Callable[[], StepWork]) -> StepRecord:
         began, started, meter = time.time(), time.perf_counter(), self.models.meter
@@ -286,21 +283,16 @@ def start_run(kind: str, parts: RunParts, *, resume: bool = False, traces: str =
         yield run
         models.meter.end_run()
     except BaseException as error:
+        status: RunStatus = "failed"
+        if isinstance(error, CapReached):
+            status = "capped"
+        elif isinstance(error, KeyboardInterrupt | RunStopped):
+            status = "interrupted"
         with suppress(StoreError):  # what ended the run must not be hidden by a file that is locked as well
-            store.finish_run(run_id, _status(error), None)
+            store.finish_run(run_id, status, None)
         raise
     finally:
         run.call_journal.close()
-
-
-def _status(error: BaseException) -> RunStatus:
-    match error:
-        case CapReached():
-            return "capped"
-        case KeyboardInterrupt() | RunStopped():
-            return "interrupted"
-        case _:
-            return "failed"
 
 
 def _fingerprint(task: Task) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterator
 
 from ace.loop.run import Run
 from ace.loop.selection import Selection
-from ace.playbook.model import Bullet, Playbook
 from ace.runs.cost import sum_usage_by_role
 from ace.runs.metrics import mcnemar, summarise_epochs
 from ace.runs.report import Report, Score
@@ -37,6 +36,7 @@ def finish(
     before, after = _results_of(run, PhaseKind.BEFORE), _results_of(run, phase)
     proposals = [outcome for step in run.steps for outcome in step.proposals]
     comparisons = tuple(selection.comparisons) if selection else ()
+    old = {bullet.id: bullet.content for bullet in run.store.checkout(run.base).active}
     report = Report(
         kind=run.kind,
         task=run.task.name,
@@ -69,7 +69,7 @@ def finish(
         changes=tuple(step.notes["change"]["after"] for step in run.steps if "change" in step.notes),
         unjudged=unjudged,
         notes=(*_describe_failures(run, {PhaseKind.BEFORE, phase}), *_describe_unindexed(run)),
-        learned=_new_bullets(run.store.checkout(run.base), playbook),
+        learned=tuple(bullet for bullet in playbook.active if old.get(bullet.id) != bullet.content),
     )
     run.store.finish_run(run.id, "capped" if stopped else "done", report.to_json())
     return report
@@ -137,9 +137,3 @@ def _training_answers(run: Run) -> Iterator[tuple[int, str, bool]]:
         for result in step.results:
             if result.phase.trains:
                 yield result.phase.number, result.sample, result.correct
-
-
-def _new_bullets(before: Playbook, after: Playbook) -> tuple[Bullet, ...]:
-    """Return the active bullets that `before` has not, has with other content, or has not in use."""
-    old = {bullet.id: bullet.content for bullet in before.active}
-    return tuple(bullet for bullet in after.active if old.get(bullet.id) != bullet.content)

@@ -14,7 +14,7 @@ from random import Random
 
 from ace.loop import steps
 from ace.loop.run import Run
-from ace.loop.version_rules import RULES, Lead, Rule
+from ace.loop.version_rules import RULES, Rule, take_if_leading
 from ace.playbook.model import Playbook
 from ace.runs.report import Comparison
 from ace.runs.seeds import seed_of
@@ -71,7 +71,7 @@ class Selection:
         without = Phase(phase.kind, phase.number, phase.turn, f"without a lesson of {sample}")
         with_it = Phase(phase.kind, phase.number, phase.turn, f"with a lesson of {sample}")
         new = Side(with_it, version, playbook=candidate)
-        return self._compare(str(phase), self._side(without, version), new, Lead(lead))
+        return self._compare(str(phase), self._side(without, version), new, take_if_leading(lead))
 
     def _side(self, phase: Phase, version: int) -> Side:
         """Return the side of a version: what it has answered in this run it is not asked again."""

@@ -112,7 +112,10 @@ def attempt(run: Run, lab: StepLab, samples: Sequence[Sample], playbook: Playboo
         return benches[sample.id].solve(sample, playbook)
 
     trials = list(run.map(solve, samples, lambda sample: sample.id))
-    failures = [_failure(trial) for trial in trials]
+    failures: list[Failure | None] = []
+    for trial in trials:
+        answered = trial.attempt.text or not trial.attempt.error
+        failures.append(None if answered else trial.attempt.failure or Failure.OTHER)
     if run.attempts_outage.ends_run(failures):
         raise ModelUnavailable(
             f"No attempt got an answer. The first: {trials[0].attempt.error}",
@@ -137,12 +140,6 @@ def learn_from(run: Run, lab: StepLab, trials: Sequence[Trial], *, skip_episodes
     reason = f"{lab.phase}: {', '.join(bench.purpose for bench in benches)}"
     work = StepWork.of(update, lab, reason)
     return replace(work, results=results, episodes=lab.episodes_made(skip=skip_episodes))
-
-
-def _failure(trial: Trial) -> Failure | None:
-    if trial.attempt.text or not trial.attempt.error:
-        return None
-    return trial.attempt.failure or Failure.OTHER
 
 
 def _refuse_outage(run: Run, proposals: Sequence[Proposal]) -> None:

@@ -7,76 +7,64 @@ False (leave it), or None (go on); with nothing remaining it must say which.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Protocol
 
 from ace.runs.e_process import compute_wealth
 from ace.settings import Accept
 
 ALPHA = 0.05  # the most often that a version no better than the old one passes for a better one
 
-
-class Rule(Protocol):
-    """Decides from counts."""
-
-    def __call__(self, wins: int, losses: int, remaining: int) -> bool | None: ...
+Rule = Callable[[int, int, int], bool | None]
+"""Decides from wins, losses and remaining samples."""
 
 
-@dataclass(frozen=True, slots=True)
-class Strict:
-    """Only what is clearly better: the test of `runs.e_process` at `alpha`, whenever it is looked at."""
-
-    alpha: float = ALPHA
-
-    def __call__(self, wins: int, losses: int, remaining: int) -> bool | None:
-        if compute_wealth(wins, losses) >= 1 / self.alpha:
-            return True
-        hopeless = compute_wealth(wins + remaining, losses) < 1 / self.alpha
-        return False if hopeless or not remaining else None
+def take_if_clearly_better(wins: int, losses: int, remaining: int) -> bool | None:
+    """Take only what is clearly better by the test of `runs.e_process`, which may be looked at at any
+    time.
+    """
+    if compute_wealth(wins, losses) >= 1 / ALPHA:
+        return True
+    hopeless = compute_wealth(wins + remaining, losses) < 1 / ALPHA
+    return False if hopeless or not remaining else None
 
 
-@dataclass(frozen=True, slots=True)
-class BestOf:
-    """What has at least as many right answers, the newer one of two equals.
+def take_if_as_good(wins: int, losses: int, remaining: int) -> bool | None:
+    """Take what has at least as many right answers, the newer one of two equals.
 
     It ends early where the samples that remain cannot change that, or the test finds either clearly better.
     """
-
-    alpha: float = ALPHA
-
-    def __call__(self, wins: int, losses: int, remaining: int) -> bool | None:
-        lead = wins - losses
-        if lead >= remaining or compute_wealth(wins, losses) >= 1 / self.alpha:
-            return True
-        if -lead > remaining or compute_wealth(losses, wins) >= 1 / self.alpha:
-            return False
-        return None
+    lead = wins - losses
+    if lead >= remaining or compute_wealth(wins, losses) >= 1 / ALPHA:
+        return True
+    if -lead > remaining or compute_wealth(losses, wins) >= 1 / ALPHA:
+        return False
+    return None
 
 
-@dataclass(frozen=True, slots=True)
-class Lead:
-    """What wins at least `lead` samples more than it loses. It ends where those that remain cannot change
-    that.
+def take_always(wins: int, losses: int, remaining: int) -> bool | None:
+    """Take whatever is newest, without a question: what the other rules are compared with."""
+    return True
+
+
+def take_if_leading(lead: int) -> Rule:
+    """Return a rule that takes what wins at least `lead` samples more than it loses.
+
+    It ends where the samples that remain cannot change that.
     """
 
-    lead: int
-
-    def __call__(self, wins: int, losses: int, remaining: int) -> bool | None:
-        if wins - losses - remaining >= self.lead:
+    def rule(wins: int, losses: int, remaining: int) -> bool | None:
+        if wins - losses - remaining >= lead:
             return True
-        return False if wins - losses + remaining < self.lead else None
+        return False if wins - losses + remaining < lead else None
 
-
-@dataclass(frozen=True, slots=True)
-class Always:
-    """Whatever is newest, without a question: what the other rules are compared with."""
-
-    def __call__(self, wins: int, losses: int, remaining: int) -> bool | None:
-        return True
+    return rule
 
 
 RULES: Mapping[Accept, Rule] = MappingProxyType(
-    {Accept.STRICT: Strict(), Accept.BEST: BestOf(), Accept.ALWAYS: Always()}
+    {
+        Accept.STRICT: take_if_clearly_better,
+        Accept.BEST: take_if_as_good,
+        Accept.ALWAYS: take_always,
+    }
 )

@@ -227,8 +227,8 @@ class StepRecord:
                 proofs=payload.get("kept", {}),
                 proposals=tuple(payload.get("proposals", ())),
                 usage=payload.get("usage", {}),
-                faults=payload.get("faults", ()),
-                started=payload.get("started"),
+            faults=tuple(payload.get("faults", ())),
+            started=payload.get("started"),
                 seconds=payload.get("seconds", 0.0),
                 notes={key: value for key, value in payload.items() if key not in _STEP_KEYS},
             )

@@ -40,18 +40,18 @@ def define_task(
         raise TaskError(f"Expected a function, found {judge!r:.60}.", field="judge", hint=hint)
     if not NAME.fullmatch(name):
         raise TaskError(f"Expected letters, digits, '_', '-' and '.', found {name!r}.", field="name")
+    samples: dict[str, tuple[Sample, ...]] = {}
+    for split, rows in (("train", train), ("val", val), ("test", test)):
+        numbered = enumerate(rows, start=1)
+        samples[split] = tuple(to_sample(row, split, number) for number, row in numbered)
     task = Task(
         name,
         instructions,
         JudgeEnvironment(judge),
-        train=_to_samples(train, "train"),
-        val=_to_samples(val, "val"),
-        test=_to_samples(test, "test"),
+        train=samples["train"],
+        val=samples["val"],
+        test=samples["test"],
         max_tokens=max_tokens,
         context=TaskContext(sources=tuple(sources), memories=memories),
     )
     return require_valid(task)
-
-
-def _to_samples(rows: Rows, split: str) -> tuple[Sample, ...]:
-    return tuple(to_sample(row, split, number) for number, row in enumerate(rows, start=1))

@@ -10,13 +10,13 @@ from pathlib import Path
 from types import ModuleType
 
 from ace.errors import TaskError
-from ace.task.environments.registry import BUILT_IN
-from ace.task.samples import read_samples, require_valid
+from ace.task.samples import label_field, read_samples, require_valid
 from ace.task.toml_table import TomlTable
 from ace.task.types import Environment, Sample, Solving, Task, TaskContext
 
 _FILE = "task.toml"
 _CLASS = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+_BUILT_IN = ("sql", "answer")  # each has a table of its own name; other environments have [options]
 _METHODS = ("describe", "score", "check")
 
 
@@ -32,19 +32,28 @@ def load_task(folder: str | Path, *, check: bool = True) -> Task:
     if not file.is_file():
         raise TaskError("No such file.", hint=f"A task is a folder with a {_FILE}.", file=str(file))
     table = TomlTable.from_file(file)
-    own_table = _own_table(table)
+    kind = table.values.get("environment")
+    if isinstance(kind, str) and kind not in _BUILT_IN and not _CLASS.fullmatch(kind):
+        built_in = ", ".join(repr(name) for name in _BUILT_IN)
+        raise table.problem("environment", f"Expected {built_in} or 'module:Class', found {kind!r}.")
+    own_table = kind if kind in _BUILT_IN else "options"
     settings = table.validate(TaskTable, ignore=[own_table])
     data = table.table("data")
     splits = data.validate(DataTable)
+    environment = _load_environment(table, settings.environment, table.table(own_table))
+    samples: dict[str, tuple[Sample, ...]] = {}
+    for split, path in splits:
+        if path or split == "train":
+            samples[split] = read_samples(data.resolve_path(split, path))
     task = Task(
         settings.name,
         settings.instructions.strip(),
-        _load_environment(table, settings.environment, table.table(own_table)),
-        train=_load_samples(data, "train", splits.train),
-        val=_load_samples(data, "val", splits.val),
-        test=_load_samples(data, "test", splits.test),
+        environment,
+        train=samples["train"],
+        val=samples.get("val", ()),
+        test=samples.get("test", ()),
         max_tokens=settings.max_tokens,
-        context=_load_context(table.table("context")),
+        context=_load_context(table.table("context"), environment),
         solver=_load_solver(table.table("solver")),
     )
     return require_valid(task) if check else task
@@ -56,17 +65,15 @@ def find_tasks(folder: str | Path) -> tuple[Path, ...]:
     return tuple(sorted(file.parent for file in files))
 
 
-def _load_samples(data: TomlTable, split: str, path: str) -> tuple[Sample, ...]:
-    if not path and split != "train":
-        return ()
-    return read_samples(data.resolve_path(split, path))
-
-
-def _load_context(table: TomlTable) -> TaskContext:
+def _load_context(table: TomlTable, environment: Environment) -> TaskContext:
     """Return what the [context] table says. Raises TaskError."""
     from ace.task.toml_models import ContextTable
 
     settings = table.validate(ContextTable)
+    for field in settings.fields:
+        if field in ("answer", label_field(environment)):
+            message = f"{field} is a label: what is retrieved must not depend on it."
+            raise table.problem("fields", message, "Remove it from the list.")
     documents = None
     if settings.documents is not None:
         documents = table.resolve_path("documents", settings.documents, folder=True)
@@ -85,31 +92,25 @@ def _load_context(table: TomlTable) -> TaskContext:
 
 def _load_solver(table: TomlTable) -> Solving:
     """Return what the [solver] table says. Raises TaskError."""
-    from ace.task.toml_models import OutlineSolverTable, SolverTable
+    from ace.task.toml_models import SolverTable
 
-    if table.values.get("kind") != "outline":
-        return Solving(kind=table.validate(SolverTable).kind)
-    settings = table.validate(OutlineSolverTable)
+    settings = table.validate(SolverTable)
+    others = sorted(table.values.keys() - {"kind"})
+    if others and settings.kind != "outline":
+        raise table.problem(others[0], "Unknown key.", "Only the kind 'outline' has it.")
     return Solving(kind=settings.kind, words=settings.words, mends=settings.mends)
-
-
-def _own_table(table: TomlTable) -> str:
-    """Return the name of the table that the environment reads. Raises TaskError for an unknown one."""
-    kind = table.values.get("environment")
-    if not isinstance(kind, str):
-        return "options"  # the check of the file says what is wrong with it
-    if kind in BUILT_IN:
-        return kind
-    if not _CLASS.fullmatch(kind):
-        known = ", ".join(repr(name) for name in BUILT_IN)
-        raise table.problem("environment", f"Expected {known} or 'module:Class', found {kind!r}.")
-    return "options"
 
 
 def _load_environment(table: TomlTable, kind: str, options: TomlTable) -> Environment:
     """Return the environment that `kind` names, made with its own table. Raises TaskError."""
-    if kind in BUILT_IN:
-        return BUILT_IN[kind](options)
+    if kind == "sql":
+        from ace.task.environments.sql.sql_toml import load_sql_environment
+
+        return load_sql_environment(options)
+    if kind == "answer":
+        from ace.task.environments.answer_toml import load_answer_environment
+
+        return load_answer_environment(options)
     module, _, name = kind.partition(":")
     folder = table.file.parent.resolve()
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from ace.errors import TaskError
@@ -20,8 +19,3 @@ def read_text(path: Path) -> str:
         line = raw.count(b"\n", 0, error.start) + 1
         hint = "Save the file as UTF-8."
         raise TaskError("Not valid UTF-8.", hint=hint, file=str(path), line=line) from error
-
-
-def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield (number, line). Only a line feed ends a line: JSON may hold the other separators of Unicode."""
-    return enumerate(read_text(path).split("\n"), start=1)

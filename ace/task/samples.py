@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ace.errors import TaskError
-from ace.task.read_text import read_lines
-from ace.task.types import Sample, Task
+from ace.task.read_text import read_text
+from ace.task.types import Environment, Sample, Task
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # of a task: it becomes a file name
 _SPLITS = ("train", "val", "test")
@@ -18,18 +19,20 @@ _SPLITS = ("train", "val", "test")
 
 def read_samples(path: Path) -> tuple[Sample, ...]:
     """Return the samples of a JSONL file without its blank lines. Raises TaskError with the line."""
-    rows = ((number, line) for number, line in read_lines(path) if line.strip())
-    return tuple(to_sample(_parse_row(line, str(path), number), str(path), number) for number, line in rows)
-
-
-def _parse_row(text: str, file: str, line: int) -> Any:
-    try:
-        row = json.loads(text)
-        json.dumps(row, ensure_ascii=False).encode()  # JSON can escape characters no file can hold
-    except (ValueError, RecursionError) as error:
-        hint = "Write one object a line."
-        raise TaskError(f"Not valid JSON: {error}.", hint=hint, file=file, line=line) from error
-    return row
+    file = str(path)
+    samples = []
+    # Only a line feed ends a line: JSON may hold the other separators of Unicode.
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            json.dumps(row, ensure_ascii=False).encode()  # JSON can escape characters no file can hold
+        except (ValueError, RecursionError) as error:
+            hint = "Write one object a line."
+            raise TaskError(f"Not valid JSON: {error}.", hint=hint, file=file, line=number) from error
+        samples.append(to_sample(row, file, number))
+    return tuple(samples)
 
 
 def to_sample(row: Any, file: str = "", line: int = 0) -> Sample:
@@ -48,9 +51,27 @@ def to_sample(row: Any, file: str = "", line: int = 0) -> Sample:
 
 
 def check_task(task: Task) -> list[TaskError]:
-    """Return everything that makes the task unusable; empty when it is fine."""
-    problems = list(_compare_samples(task))
-    for _, sample in _iterate_samples(task):
+    """Return everything that makes the task unusable, samples that clash first; empty when it is fine."""
+    problems = []
+    if not task.train:
+        message = f"Task {task.name!r} has no training samples."
+        problems.append(TaskError(message, hint="Learning needs at least one.", field="train"))
+    ids: dict[str, tuple[Sample, str]] = {}
+    questions: dict[tuple[str, str], tuple[str, str]] = {}
+    for split, sample in iterate_samples(task):
+        place = f"{Path(sample.file).name}:{sample.line}" if sample.file else f"sample {sample.id}"
+        namesake, first_place = ids.setdefault(sample.id, (sample, place))
+        if namesake is not sample:
+            message = f"Id {sample.id!r} is used twice, first in {first_place}."
+            problems.append(sample.problem("id", message, "Ids must be unique."))
+        # The same question to another database is another question.
+        key = normalize_question(sample.question), str(sample.data.get("db", ""))
+        home, first_place = questions.setdefault(key, (split, place))
+        if home != split:
+            message = f"The same question is in {home} ({first_place}) and in {split}."
+            hint = "Held-out questions must be new: remove one."
+            problems.append(sample.problem("question", message, hint))
+    for _, sample in iterate_samples(task):
         try:
             task.environment.check(sample)
         except TaskError as error:
@@ -69,28 +90,8 @@ def require_valid(task: Task) -> Task:
     raise first
 
 
-def _compare_samples(task: Task) -> Iterator[TaskError]:
-    """Yield what is wrong between samples: ids that come twice, held-out questions that are known."""
-    if not task.train:
-        message = f"Task {task.name!r} has no training samples."
-        yield TaskError(message, hint="Learning needs at least one.", field="train")
-    ids: dict[str, Sample] = {}
-    questions: dict[tuple[str, str], tuple[str, Sample]] = {}
-    for split, sample in _iterate_samples(task):
-        namesake = ids.setdefault(sample.id, sample)
-        if namesake is not sample:
-            message = f"Id {sample.id!r} is used twice, first in {_describe_place(namesake)}."
-            yield _describe_clash(sample, "id", message, "Ids must be unique.")
-        # The same question to another database is another question.
-        key = normalize_question(sample.question), str(sample.data.get("db", ""))
-        home, twin = questions.setdefault(key, (split, sample))
-        if home != split:
-            message = f"The same question is in {home} ({_describe_place(twin)}) and in {split}."
-            hint = "Held-out questions must be new: remove one."
-            yield _describe_clash(sample, "question", message, hint)
-
-
-def _iterate_samples(task: Task) -> Iterator[tuple[str, Sample]]:
+def iterate_samples(task: Task) -> Iterator[tuple[str, Sample]]:
+    """Yield (split, sample) for every sample of a task, those to train on first."""
     for split in _SPLITS:
         for sample in getattr(task, split):
             yield split, sample
@@ -102,9 +103,11 @@ def normalize_question(question: str) -> str:
     return " ".join(letters.split()) or question
 
 
-def _describe_place(sample: Sample) -> str:
-    return f"{Path(sample.file).name}:{sample.line}" if sample.file else f"sample {sample.id}"
+def label_field(environment: Environment) -> str:
+    """Return the field of a row that holds what is right: a label."""
+    return str(getattr(environment, "label_field", "answer"))
 
 
-def _describe_clash(sample: Sample, field: str, message: str, hint: str) -> TaskError:
-    return TaskError(message, hint=hint, file=sample.file, line=sample.line, field=field, sample=sample.id)
+def with_label(environment: Environment, sample: Sample, expected: str) -> Sample:
+    """Return the sample with `expected` in the field where its environment looks for the right answer."""
+    return replace(sample, data={**sample.data, label_field(environment): expected})

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextvars import copy_context
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from threading import Event, Lock, Thread
 from typing import Any, SupportsFloat
 
@@ -38,7 +38,11 @@ def score_attempt(
             outcome = _call_in_thread(lambda: environment.score(sample, attempt), seconds)
         if inspect.isawaitable(outcome):
             outcome = _LOOP.wait_for(outcome, seconds)
-        return _require_outcome(outcome)
+        if not isinstance(outcome, Outcome):
+            raise TypeError(f"it returned {outcome!r:.60}, expected an Outcome")
+        if outcome.score is None:
+            return outcome
+        return replace(outcome, score=require_score(outcome.score))
     except CapReached:
         raise
     except TimeoutError as error:
@@ -67,14 +71,6 @@ def require_score(value: object) -> float:
     raise ValueError(f"it returned {value!r:.60}, expected a bool or a number from 0 to 1")
 
 
-def _require_outcome(value: object) -> Outcome:
-    if not isinstance(value, Outcome):
-        raise TypeError(f"it returned {value!r:.60}, expected an Outcome")
-    if value.score is None:
-        return value
-    return replace(value, score=require_score(value.score))
-
-
 def _call_in_thread(function: Callable[[], Any], seconds: float) -> Any:
     """Call a function that may hang. Its thread is a daemon: it never keeps the process alive."""
     result: Future[Any] = Future()
@@ -99,30 +95,31 @@ def _wait(result: Future[Any], seconds: float) -> Any:
         raise TimeoutError(f"it took more than {seconds:g} s") from error
 
 
+@dataclass
 class _EventLoop:
     """Runs coroutines of all attempts, because clients that they share belong to one event loop."""
 
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
+    _lock: Lock = field(default_factory=Lock)
+    _loop: asyncio.AbstractEventLoop | None = None
 
     def wait_for(self, awaitable: Awaitable[Any], seconds: float) -> Any:
         """Return the result of `awaitable`, or raise TimeoutError and cancel it."""
-        loop = self._start_loop()
-        result = asyncio.run_coroutine_threadsafe(_coroutine(awaitable), loop)
+
+        async def wait() -> Any:
+            return await awaitable
+
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                Thread(target=self._loop.run_forever, name="scoring loop", daemon=True).start()
+            loop = self._loop
+        result = asyncio.run_coroutine_threadsafe(wait(), loop)
         try:
             return _wait(result, seconds)
         except TimeoutError:
             if result.cancel():
                 self._drop_if_blocked(loop)
             raise
-
-    def _start_loop(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                Thread(target=self._loop.run_forever, name="scoring loop", daemon=True).start()
-            return self._loop
 
     def _drop_if_blocked(self, loop: asyncio.AbstractEventLoop) -> None:
         """Let later coroutines have a new loop when one of this loop never gives way."""
@@ -132,13 +129,6 @@ class _EventLoop:
             with self._lock:
                 if self._loop is loop:
                     self._loop = None
-
-
-def _coroutine(awaitable: Awaitable[Any]) -> Coroutine[Any, Any, Any]:
-    async def wait() -> Any:
-        return await awaitable
-
-    return wait()
 
 
 _LOOP = _EventLoop()

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from ace.task.environments.registry import LABEL_FIELDS
 from ace.task.samples import NAME
 from ace.task.types import Solving, TaskContext
 
@@ -22,23 +21,10 @@ class TomlModel(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
-def _check_name(name: str) -> str:
-    if not NAME.fullmatch(name):
-        raise ValueError(f"Expected letters, digits, '_', '-' and '.', found {name!r}.")
-    return name
-
-
-def _check_fields(names: list[str]) -> list[str]:
-    labels = sorted(LABEL_FIELDS & set(names))
-    if labels:
-        raise ValueError(f"{labels[0]} is a label: what is retrieved must not depend on it.")
-    return names
-
-
 class TaskTable(TomlModel):
     """Hold the file itself, but for the table of its environment."""
 
-    name: Annotated[str, AfterValidator(_check_name)]
+    name: Annotated[str, Field(pattern=f"^{NAME.pattern}$", description="letters, digits, '_', '-' and '.'")]
     environment: str
     instructions: str = ""
     max_tokens: Annotated[int, Field(ge=1)] = 1024
@@ -63,22 +49,14 @@ class ContextTable(TomlModel):
     memories: bool = _CONTEXT.memories
     embedder: str = _CONTEXT.embedder
     share: Annotated[float, Field(gt=0, lt=1, description="more than 0 and less than 1")] = _CONTEXT.share
-    fields: Annotated[
-        list[Annotated[str, Field(min_length=1)]],
-        Field(description="names of fields"),
-        AfterValidator(_check_fields),
-    ] = list(_CONTEXT.fields)
+    fields: Annotated[list[Annotated[str, Field(min_length=1)]], Field(description="names of fields")] = list(
+        _CONTEXT.fields
+    )
 
 
 class SolverTable(TomlModel):
-    """Choose an attempt of one call: there is nothing else to set."""
+    """Choose an attempt of one call, or one that is written part by part, which alone has more to set."""
 
     kind: Literal["single", "outline"] = _SOLVING.kind
-
-
-class OutlineSolverTable(TomlModel):
-    """Choose an attempt that is written part by part."""
-
-    kind: Literal["outline"]
     words: Annotated[int, Field(ge=1)] = _SOLVING.words
     mends: Annotated[int, Field(ge=0)] = _SOLVING.mends

@@ -43,11 +43,11 @@ _CONSTRAINTS = {"gt": "more than", "ge": "at least", "lt": "less than", "le": "a
 
 @dataclass(frozen=True, slots=True)
 class TomlTable:
-    """Hold the values of a table; `name` is "" for the file as a whole."""
+    """Hold the values of a table; `prefix` stands before its keys in messages, as "data."."""
 
     file: Path
     values: dict[str, Any]
-    name: str = ""
+    prefix: str = ""
 
     @classmethod
     def from_file(cls, file: Path) -> TomlTable:
@@ -64,7 +64,7 @@ class TomlTable:
         values = self.values.get(key, {})
         if not isinstance(values, dict):
             raise self.problem(key, f"Expected a table, found {values!r:.60}.")
-        return TomlTable(self.file, values, self._field(key))
+        return TomlTable(self.file, values, f"{self.prefix}{key}.")
 
     def validate(self, model: type[Model], *, ignore: Collection[str] = ()) -> Model:
         """Return the values as `model`; keys to `ignore` are for somebody else. Raises TaskError."""
@@ -78,7 +78,7 @@ class TomlTable:
 
     def problem(self, key: str, message: str, hint: str = "") -> TaskError:
         """Return an error that names the file and the field."""
-        return TaskError(message, hint=hint, file=str(self.file), field=self._field(key))
+        return TaskError(message, hint=hint, file=str(self.file), field=f"{self.prefix}{key}")
 
     def resolve_path(self, key: str, path: str, *, folder: bool = False) -> Path:
         """Return an existing file, or folder, of the task folder. A link counts for what it points at."""
@@ -107,23 +107,16 @@ class TomlTable:
                 hint = f"Is {similar[0]!r} a misspelling of it?" if similar else ""
                 return self.problem(key, f"Missing; expected {_KINDS.get(annotation, 'a value')}.", hint)
             case "extra_forbidden":
-                known = [*model.model_fields, *ignore]
-                similar = get_close_matches(key, known, n=1)
-                hint = f"Did you mean {similar[0]!r}?" if similar else f"Known: {', '.join(known)}."
+                keys = [*model.model_fields, *ignore]
+                similar = get_close_matches(key, keys, n=1)
+                hint = f"Did you mean {similar[0]!r}?" if similar else f"Known: {', '.join(keys)}."
                 return self.problem(key, "Unknown key.", hint)
             case "value_error":
                 return self.problem(key, str(error["ctx"]["error"]))
         expected = _WRONG_TYPE.get(error["type"], "")
         if not expected or len(error["loc"]) > 1:
-            expected = model.model_fields[key].description or _constraint(error)
+            limits = error.get("ctx", {}).items()
+            words = [f"{_CONSTRAINTS[name]} {limit}" for name, limit in limits if name in _CONSTRAINTS]
+            in_words = " and ".join(words).strip()  # as "at least 1"
+            expected = model.model_fields[key].description or in_words or error["msg"]
         return self.problem(key, f"Expected {expected}, found {self.values[key]!r:.60}.")
-
-    def _field(self, key: str) -> str:
-        return f"{self.name}.{key}" if self.name else key
-
-
-def _constraint(error: Mapping[str, Any]) -> str:
-    """Return the limit that a value breaks, as "at least 1"."""
-    limits = error.get("ctx", {})
-    words = (f"{_CONSTRAINTS[name]} {value}" for name, value in limits.items() if name in _CONSTRAINTS)
-    return " and ".join(words).strip() or error["msg"]

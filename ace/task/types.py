@@ -12,11 +12,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, NewType, Protocol, runtime_checkable
 
+from ace.errors import TaskError
+from ace.settings import FeedbackKind as FeedbackKind
+
 _LONGEST_SUMMARY = 300
 
 Topic = NewType("Topic", str)
-
-from ace.settings import FeedbackKind as FeedbackKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,17 @@ class Sample:
     data: Mapping[str, Any] = field(default_factory=dict)
     file: str = field(default="", compare=False)
     line: int = field(default=0, compare=False)
+
+    def problem(self, field: str, message: str, hint: str = "") -> TaskError:
+        """Return an error that names the row, and the field of it to look at."""
+        return TaskError(
+            f"Sample {self.id}: {message}",
+            hint=hint,
+            file=self.file,
+            line=self.line,
+            field=field,
+            sample=self.id,
+        )
 
 
 class Failure(StrEnum):
@@ -108,7 +120,7 @@ class Feedback:
     parts: tuple[Fact, ...] = ()
 
     @property
-    def solved(self) -> bool | None:
+    def is_solved(self) -> bool | None:
         """Tell whether it is right, as far as a learner may see; None when nothing shown says so."""
         return self.ran if self.passed is None else self.passed
 
@@ -207,11 +219,15 @@ class Episode:
 
 
 class Environment(Protocol):
-    """Scores attempts. Methods are called from several threads."""
+    """Scores attempts. Methods are called from several threads.
+
+    Two attributes are optional: `label_field`, the field of a row that holds what is right ("answer" where an
+    environment names none), and `bounded`, true for an environment that limits its own time.
+    """
 
     def describe(self, sample: Sample) -> str:
         """Return what the generator is told beside instructions and question, for example a schema."""
-        ...
+        return ""
 
     def score(self, sample: Sample, attempt: Attempt) -> Outcome | Awaitable[Outcome]:
         """Return all there is to say of an attempt. Called once for each; what it raises is recorded."""
@@ -249,11 +265,6 @@ class TaskContext:
     share: float = 0.3
     fields: tuple[str, ...] = ("user", "session", "tenant")
     sources: tuple[Any, ...] = ()
-
-    @property
-    def wanted(self) -> bool:
-        """Return whether anything is looked up for a question."""
-        return bool(self.documents or self.memories or self.sources)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

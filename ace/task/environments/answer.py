@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass
+from functools import partial
 from math import isclose
-from typing import Any
 
-from ace.errors import TaskError
-from ace.task.types import Attempt, Outcome, Sample, Topic
+from ace.task.types import Attempt, Environment, Outcome, Sample, Topic
 
 Scorer = Callable[[str, str], float]
 
@@ -23,6 +23,7 @@ _CURRENCY = re.compile(
 )
 _WHOLE_NUMBER = re.compile(r"[-+]?\d[\d,_'\u2019\u00a0\u202f]*(?:\.\d+)?")
 _WORDS = re.compile(r"\w+")
+_is_close = partial(isclose, rel_tol=1e-6, abs_tol=1e-9)
 _AROUND = 8  # words beside the gold ones that a short answer may have
 _NUMBERING = re.compile(r"^(?:\d+[.)]|[-*])\s+")
 
@@ -95,25 +96,26 @@ def split_labels(text: str) -> list[str]:
     return labels
 
 
-class AnswerEnvironment:
-    """Samples carry `answer`: text, a number, or a list of labels."""
+@dataclass(eq=False)
+class AnswerEnvironment(Environment):
+    """Samples carry `answer`: text, a number, or a list of labels. `ordered`: labels stand in their order."""
+
+    scorer: str = "exact"
+    _: KW_ONLY
+    ordered: bool = True
 
     bounded = True
-
-    def __init__(self, scorer: str = "exact", *, ordered: bool = True) -> None:
-        self.scorer = scorer
-        self._score = score_label_set if scorer == "labels" and not ordered else SCORERS[scorer]
-
-    def describe(self, sample: Sample) -> str:
-        """Return nothing: instructions and question are all there is."""
-        return ""
+    label_field = "answer"
 
     def score(self, sample: Sample, attempt: Attempt) -> Outcome:
         """Compare the answer with the gold answer. Raises TaskError when the sample has none."""
         gold = gold_text(sample)
-        topics = frozenset(map(Topic, split_labels(gold))) if self.scorer == "labels" else frozenset[Topic]()
+        compare, topics = SCORERS[self.scorer], frozenset[Topic]()
+        if self.scorer == "labels":
+            compare = score_ordered_labels if self.ordered else score_label_set
+            topics = frozenset(map(Topic, split_labels(gold)))
         return Outcome(
-            score=self._score(gold, attempt.answer),
+            score=compare(gold, attempt.answer),
             observed=attempt.summary,
             detail=attempt.error,
             expected=gold,
@@ -124,9 +126,9 @@ class AnswerEnvironment:
         """Raise TaskError for a gold answer that the scorer cannot use."""
         gold = gold_text(sample)
         if self.scorer == "numeric" and _read_number(gold) is None:
-            raise _describe_problem(sample, f"Expected a number, found {gold!r:.60}.")
+            raise sample.problem("answer", f"Expected a number, found {gold!r:.60}.")
         if self.scorer == "labels" and not split_labels(gold):
-            raise _describe_problem(sample, f"Expected labels separated by commas, found {gold!r:.60}.")
+            raise sample.problem("answer", f"Expected labels separated by commas, found {gold!r:.60}.")
 
 
 def gold_text(sample: Sample) -> str:
@@ -139,9 +141,8 @@ def gold_text(sample: Sample) -> str:
         case (int() | float()) as number if not isinstance(number, bool):
             return repr(number)
         case value:
-            raise _describe_problem(
-                sample, f"Expected text, a number or a list of texts, found {value!r:.60}."
-            )
+            message = f"Expected text, a number or a list of texts, found {value!r:.60}."
+            raise sample.problem("answer", message)
 
 
 def _fold(text: str) -> str:
@@ -160,12 +161,3 @@ def _read_number(text: str) -> tuple[float, bool] | None:
 def _strip_marks(text: str) -> str:
     """Remove currencies, and the marks between thousands."""
     return _THOUSANDS.sub("", _CURRENCY.sub("", text))
-
-
-def _is_close(a: float, b: float) -> bool:
-    return isclose(a, b, rel_tol=1e-6, abs_tol=1e-9)
-
-
-def _describe_problem(sample: Sample, message: str) -> TaskError:
-    where: dict[str, Any] = {"file": sample.file, "line": sample.line, "sample": sample.id}
-    return TaskError(f"Sample {sample.id}: {message}", field="answer", **where)

@@ -9,24 +9,20 @@ from typing import Any
 
 from ace.task.environments.answer import gold_text
 from ace.task.scoring import require_score
-from ace.task.types import Attempt, Outcome, Sample
+from ace.task.types import Attempt, Environment, Outcome, Sample
 
 Score = bool | float | Outcome
 Judge = Callable[[Sample, str], Score | Awaitable[Score]]
 
 
 @dataclass(frozen=True, slots=True)
-class JudgeEnvironment:
+class JudgeEnvironment(Environment):
     """Scores with a function of a sample and an answer; the score counts as a label.
 
     The function returns a bool, a number from 0 to 1 or an Outcome, and may be async.
     """
 
     judge: Judge
-
-    def describe(self, sample: Sample) -> str:
-        """Return nothing: instructions and question are all there is."""
-        return ""
 
     def score(self, sample: Sample, attempt: Attempt) -> Outcome | Awaitable[Outcome]:
         """Call the function, once. Raises what it raises, and ValueError for a score that is none."""

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ace.task.samples import normalize_question
+from ace.task.samples import iterate_samples, normalize_question
 from ace.task.traces.trace import Trace
 from ace.task.types import Sample, Task
 
@@ -30,9 +30,8 @@ def match_traces(task: Task, traces: Sequence[Trace]) -> tuple[list[Recorded], l
     asks, or that stays ambiguous, gets a sample of its own.
     """
     by_question: dict[str, list[tuple[str, Sample]]] = defaultdict(list)
-    for split in ("train", "val", "test"):
-        for sample in getattr(task, split):
-            by_question[normalize_question(sample.question)].append((split, sample))
+    for split, sample in iterate_samples(task):
+        by_question[normalize_question(sample.question)].append((split, sample))
     ids = {sample.id for samples in by_question.values() for _, sample in samples}
     recorded: list[Recorded] = []
     left_out: list[Trace] = []

@@ -9,15 +9,9 @@ from typing import Any
 
 from ace.errors import TaskError
 from ace.task.read_text import read_text
-from ace.task.traces.chat import Chat
-from ace.task.traces.intercode import InterCode
-from ace.task.traces.plain_rows import Rows
-from ace.task.traces.record import Format, Record
-from ace.task.traces.tau import Tau
+from ace.task.traces.log_formats import FORMATS, Format
+from ace.task.traces.record import Record
 from ace.task.traces.trace import Trace, number_traces
-
-# The first one that claims a record reads it, so the more particular come first.
-FORMATS: tuple[Format, ...] = (Tau(), InterCode(), Chat(), Rows())
 
 
 def read_traces(path: Path) -> tuple[Trace, ...]:
@@ -25,26 +19,28 @@ def read_traces(path: Path) -> tuple[Trace, ...]:
 
     Raises TaskError, with file and line, for what cannot be read: no attempt is dropped silently.
     """
-    records = list(_read_records(path))
+    records = []
+    for number, (values, line) in enumerate(_read_values(path), start=1):
+        if not isinstance(values, dict):
+            place = Record({}, str(path), number, line)
+            raise place.problem("", f"Expected an object, found {values!r:.60}.")
+        records.append(Record(values, str(path), number, line))
     if not records:
         raise TaskError("No recorded attempts.", hint="Write one JSON object a line.", file=str(path))
     form = _recognize_format(records[0])
     return number_traces([form.read(record) for record in records])
 
 
-def _read_records(path: Path) -> Iterator[Record]:
+def _read_values(path: Path) -> Iterator[tuple[Any, int]]:
+    """Yield (record, line). In a JSON list, whose records need not begin a line, the line is 0."""
     text = read_text(path)
     if text.lstrip().startswith("["):
-        rows = _parse_json(text, str(path), 1)
-        for number, values in enumerate(rows, start=1):
-            yield _to_record(values, str(path), number)
+        for values in _parse_json(text, str(path), 1):
+            yield values, 0
         return
-    number = 0
     for line, row in enumerate(text.split("\n"), start=1):
         if row.strip():
-            number += 1
-            values = _parse_json(row, str(path), line)
-            yield _to_record(values, str(path), number, line)
+            yield _parse_json(row, str(path), line), line
 
 
 def _parse_json(text: str, file: str, line: int) -> Any:
@@ -56,18 +52,13 @@ def _parse_json(text: str, file: str, line: int) -> Any:
         raise TaskError(f"Not valid JSON: {error}.", hint=hint, file=file, line=place) from error
 
 
-def _to_record(values: Any, file: str, number: int, line: int = 0) -> Record:
-    if isinstance(values, dict):
-        return Record(values, file, number, line)
-    raise Record({}, file, number, line).problem("", f"Expected an object, found {values!r:.60}.")
-
-
 def _recognize_format(first: Record) -> Format:
+    """Return the format of a log by its first record. Raises TaskError."""
+    lists = {key for key, value in first.values.items() if isinstance(value, list)}
     for form in FORMATS:
-        if form.claims(first.values):
+        if form.keys <= first.values.keys() and form.lists <= lists:
             return form
-    known = "; ".join(form.name for form in FORMATS)
+    names = "; ".join(form.name for form in FORMATS)
     keys = ", ".join(list(first.values)[:8]) or "no keys"
-    raise first.problem(
-        "", f"This is no log that can be read; its first record has {keys}.", f"Known: {known}."
-    )
+    message = f"This is no log that can be read; its first record has {keys}."
+    raise first.problem("", message, f"Known: {names}.")

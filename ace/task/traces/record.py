@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any, Protocol
+from typing import Any
 
 from ace.errors import TaskError
 from ace.task.traces.trace import Trace
@@ -21,6 +22,7 @@ class Record:
     line: int = 0
 
     def problem(self, field: str, message: str, hint: str = "") -> TaskError:
+        """Return an error that names the record, by its number where it has no line of its own."""
         place = "" if self.line else f"Record {self.number}: "
         return TaskError(f"{place}{message}", hint=hint, file=self.file, line=self.line, field=field)
 
@@ -29,7 +31,10 @@ class Record:
         value = self.values.get(key)
         if value is None and default is not None:
             return default
-        text = _to_text(value)
+        if isinstance(value, list | dict):
+            text = json.dumps(value, ensure_ascii=False)
+        else:
+            text = "" if value is None else str(value)
         if not text.strip() and default is None:
             raise self.problem(key, f"Expected text, found {value!r:.60}.")
         return text
@@ -64,23 +69,3 @@ class Record:
         if score is None:
             score = float(bool(correct))
         return Trace(correct=correct, score=score, file=self.file, line=self.line, **fields)
-
-
-class Format(Protocol):
-    """Recognizes one kind of log by its first record, and reads it."""
-
-    name: str
-
-    def claims(self, first: Mapping[str, Any]) -> bool: ...
-
-    def read(self, record: Record) -> Trace: ...
-
-
-def _to_text(value: Any) -> str:
-    import json
-
-    if value is None or isinstance(value, str):
-        return value or ""
-    if isinstance(value, list | dict):
-        return json.dumps(value, ensure_ascii=False)
-    return str(value)

@@ -10,8 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
 
-from ace.errors import TaskError
-from ace.task.types import Attempt, Outcome, Sample, Task
+from ace.task.types import Attempt, Environment, Outcome, Sample, Task
 
 WITHOUT_A_TASK = "without a task"  # what a run's record says of logs that no environment can judge
 _MOST = 6_000  # characters of a transcript that the learner is shown
@@ -63,37 +62,30 @@ class Trace:
         expected, expected_kind = self.expected, "answer"
         if right and not expected:
             expected, expected_kind = right, "answer of another attempt"
-        sentence = f"Right {expected_kind}: {expected}" if expected else ""
+        lines = [observed, self.record, self.remark]
         if self.turns:
-            annotated, expected = _join_lines(self.record, self.remark, sentence, observed), ""
-        else:
-            annotated = _join_lines(observed, self.record, self.remark)
+            sentence = f"Right {expected_kind}: {expected}" if expected else ""
+            lines, expected = [self.record, self.remark, sentence, observed], ""
+        elif expected and self.remark:
+            expected = f"{expected}\n{self.remark}"
+        score: float | None = None  # the log's word counts more than its number: less than 1 is wrong
+        if self.correct is not None:
+            wrong = self.score if self.score < 1.0 else 0.0
+            score = 1.0 if self.correct else wrong
         return Outcome(
-            score=self._score,
+            score=score,
             observed=observed,
-            annotated=annotated,
+            annotated="\n".join(filter(None, lines)),
             detail="" if self.correct is not None else "the log does not say whether it is right",
             ran=self.ran,
-            expected=_join_lines(expected, self.remark) if expected else "",
+            expected=expected,
             expected_kind=expected_kind,
         )
 
-    @property
-    def _score(self) -> float | None:
-        """Let the log's word count more than its number: right is 1, wrong is less than that."""
-        if self.correct is None:
-            return None
-        if self.correct:
-            return 1.0
-        return self.score if self.score < 1.0 else 0.0
-
 
 @dataclass(frozen=True, slots=True)
-class UnjudgedEnvironment:
+class UnjudgedEnvironment(Environment):
     """Stands for the environment of logs that come without a task: it can neither be acted on nor judge."""
-
-    def describe(self, sample: Sample) -> str:
-        return ""
 
     def score(self, sample: Sample, attempt: Attempt) -> Outcome:
         """Judge nothing."""
@@ -104,8 +96,8 @@ class UnjudgedEnvironment:
         return Outcome()
 
     def check(self, sample: Sample) -> None:
-        message = f"Sample {sample.id}: recorded attempts without a task have no samples of their own."
-        raise TaskError(message, sample=sample.id)
+        """Refuse every sample: only logs are learned from."""
+        raise sample.problem("", "recorded attempts without a task have no samples of their own.")
 
 
 def number_traces(traces: Sequence[Trace]) -> tuple[Trace, ...]:
@@ -123,10 +115,6 @@ def number_traces(traces: Sequence[Trace]) -> tuple[Trace, ...]:
 def make_unjudged_task(name: str) -> Task:
     """Return a task that is only a name, for logs that come without one."""
     return Task(name, "", UnjudgedEnvironment())
-
-
-def _join_lines(*parts: str) -> str:
-    return "\n".join(filter(None, parts))
 
 
 def _shorten_turns(turns: Sequence[str]) -> str:

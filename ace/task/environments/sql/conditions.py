@@ -7,9 +7,11 @@ sqlglot takes 0.1 s to import, so it is imported on first use.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from ace.task.types import Fact, Topic
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -18,35 +20,14 @@ _LONGEST = 120
 _COLUMN = re.compile(r"[^\W\d]\w*(?:\.\w+)+")
 
 
-def find_conditions(sql: str, columns: Collection[str]) -> tuple[str, ...]:
+@lru_cache(maxsize=256)
+def find_conditions(sql: str, columns: frozenset[str]) -> tuple[Fact, ...]:
     """Return what a query pairs with a column: a literal or another column, as "orders.status = 3".
 
-    `columns` are those the gold reads, as "table.column": they resolve bare names. Empty when the query
-    cannot be parsed.
+    Conditions come in order of appearance, each once, with table names instead of aliases; their topics are
+    the columns that they mention. `columns` are those the gold reads, as "table.column": they resolve bare
+    names. Empty when the query cannot be parsed.
     """
-    return _find_fragments(sql, frozenset(name for name in columns if "." in name))
-
-
-def find_missing(facts: Iterable[str], sql: str, columns: Collection[str]) -> tuple[str, ...]:
-    """Return those of the gold's conditions `facts` that a query has not."""
-    present = {_normalize_fragment(fragment) for fragment in find_conditions(sql, columns)}
-    return tuple(part for part in facts if _normalize_fragment(part) not in present)
-
-
-def find_columns(fragment: str) -> frozenset[str]:
-    """Return the columns that a condition mentions, as "table.column" in lower case."""
-    return frozenset(name.lower() for name in _COLUMN.findall(fragment))
-
-
-def _normalize_fragment(fragment: str) -> tuple[str, ...]:
-    """Return a key that is equal for a join and the same join from its other side."""
-    words = fragment.lower().split()
-    return tuple(sorted(words) if "join" in words else words)
-
-
-@lru_cache(maxsize=256)
-def _find_fragments(sql: str, columns: frozenset[str]) -> tuple[str, ...]:
-    """Return conditions in order of appearance, each once, with table names instead of aliases."""
     from sqlglot import errors, exp, parse_one
 
     try:
@@ -55,15 +36,33 @@ def _find_fragments(sql: str, columns: frozenset[str]) -> tuple[str, ...]:
         return ()
     owners: dict[str, list[str]] = {}
     for name in sorted(columns):
-        table, _, column = name.partition(".")
-        owners.setdefault(column, []).append(table)
+        table, dot, column = name.partition(".")
+        if dot:
+            owners.setdefault(column, []).append(table)
     for bare in list(tree.find_all(exp.Column)):
         if bare.this.quoted and not bare.table and bare.name.lower() not in owners:
             bare.replace(exp.Literal.string(bare.name))  # as SQLite reads "text" that names no column
     tables = {table.alias_or_name.lower(): table.name for table in tree.find_all(exp.Table)}
     rendered = dict.fromkeys(_render_condition(node, tables, owners) for node in _iterate_conditions(tree))
     short = [text for text in rendered if len(text) <= _LONGEST]
-    return tuple(text for text in short if not any(text in longer and text != longer for longer in short))
+    facts = []
+    for text in short:
+        if not any(text in longer and text != longer for longer in short):
+            topics = frozenset(Topic(name.lower()) for name in _COLUMN.findall(text))
+            facts.append(Fact(text, topics))
+    return tuple(facts)
+
+
+def find_missing(facts: Iterable[Fact], sql: str, columns: frozenset[str]) -> tuple[Fact, ...]:
+    """Return those of the gold's conditions `facts` that a query has not."""
+    present = {_normalize_condition(fact.text) for fact in find_conditions(sql, columns)}
+    return tuple(fact for fact in facts if _normalize_condition(fact.text) not in present)
+
+
+def _normalize_condition(text: str) -> tuple[str, ...]:
+    """Return a key that is equal for a join and the same join from its other side."""
+    words = text.lower().split()
+    return tuple(sorted(words) if "join" in words else words)
 
 
 def _iterate_conditions(tree: exp.Expr) -> Iterator[exp.Expr]:
@@ -100,9 +99,9 @@ def _render_condition(node: exp.Expr, tables: dict[str, str], owners: dict[str, 
         table = tables.get(qualifier, qualifier) or (homes[0] if len(homes) == 1 else "")
         column.set("table", exp.to_identifier(table) if table else None)
     if _is_join(copy):
-        left, right = copy.find_all(exp.Column, bfs=False)
-        condition = f"{left.sql(dialect='sqlite')} = {right.sql(dialect='sqlite')}"
-        if left.table and right.table:
-            return f"{left.table} JOIN {right.table} ON {condition}"
+        first, second = copy.find_all(exp.Column, bfs=False)
+        condition = f"{first.sql(dialect='sqlite')} = {second.sql(dialect='sqlite')}"
+        if first.table and second.table:
+            return f"{first.table} JOIN {second.table} ON {condition}"
         return condition
     return copy.sql(dialect="sqlite")

@@ -14,7 +14,14 @@ _BEFORE = {"from", "join", "in", ",", "("}
 
 def estimate_expansion(sql: str) -> float:
     """Return an upper bound in tokens; infinite where there are too many definitions to tell."""
-    parts = [_normalize_name(text) for kind, text in split_tokens(sql) if kind not in ("comment", "space")]
+    parts = []
+    for kind, text in split_tokens(sql):
+        if kind in ("comment", "space"):
+            continue
+        name = text.lower()
+        if len(name) > 1:  # quoted, perhaps; a name that holds a parenthesis must not count as one
+            name = name.strip("\"'`[]").replace("(", "_").replace(")", "_")
+        parts.append(name)
     bodies = _find_bodies(parts)
     if len(bodies) > _MOST_DEFINITIONS:
         return float("inf")
@@ -30,11 +37,6 @@ def estimate_expansion(sql: str) -> float:
     return len(parts) + sum(map(measure, _find_mentions(parts, bodies)))
 
 
-def _normalize_name(text: str) -> str:
-    """Return a name without its quotes; never a parenthesis."""
-    return text.strip("\"'`[]").replace("(", "_").replace(")", "_").lower() if len(text) > 1 else text.lower()
-
-
 def _find_mentions(parts: list[str], bodies: dict[str, list[str]]) -> list[str]:
     """Return names where a FROM has them; a column of the same name, alone after a comma, is counted too."""
     tables = zip(parts, parts[1:], [*parts[2:], ""], strict=False)
@@ -43,7 +45,15 @@ def _find_mentions(parts: list[str], bodies: dict[str, list[str]]) -> list[str]:
 
 def _find_bodies(parts: list[str]) -> dict[str, list[str]]:
     """Return the tokens of everything that looks like `name (columns) AS (...)`, by name."""
-    closing = _match_parentheses(parts)
+    closing: dict[int, int] = {}
+    unclosed: list[int] = []
+    for place, part in enumerate(parts):
+        if part == "(":
+            unclosed.append(place)
+        elif part == ")" and unclosed:
+            closing[unclosed.pop()] = place
+    closing |= dict.fromkeys(unclosed, len(parts))
+
     opening = {close: start for start, close in closing.items()}
     bodies: dict[str, list[str]] = {}
     for place, part in enumerate(parts):
@@ -55,15 +65,3 @@ def _find_bodies(parts: list[str]) -> dict[str, list[str]]:
             if start in closing:
                 bodies.setdefault(name, []).extend(parts[start + 1 : closing[start]])
     return bodies
-
-
-def _match_parentheses(parts: list[str]) -> dict[int, int]:
-    """Return where each one that opens is closed: at the end when it is not."""
-    closing: dict[int, int] = {}
-    waiting: list[int] = []
-    for place, part in enumerate(parts):
-        if part == "(":
-            waiting.append(place)
-        elif part == ")" and waiting:
-            closing[waiting.pop()] = place
-    return closing | dict.fromkeys(waiting, len(parts))

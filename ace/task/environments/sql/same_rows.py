@@ -6,7 +6,7 @@ compare exactly (identifiers, times), anything with a fraction within a toleranc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from math import isclose
 from typing import Any
@@ -20,7 +20,13 @@ def have_same_rows(gold: Sequence[Row], rows: Sequence[Row], *, ordered: bool) -
     if len(gold) != len(rows) or len({len(row) for row in (*gold, *rows)}) > 1:
         return False
     if not ordered:
-        key = _make_sort_key([*gold, *rows])
+        # Numbers that differ only by rounding are sorted alike, or one would shuffle the columns after it.
+        ranks = [_rank_numbers(column) for column in zip(*gold, *rows, strict=True)]
+
+        def key(row: Row) -> Any:
+            rounded = [_rank_cell(cell, rank) for cell, rank in zip(row, ranks, strict=True)]
+            return rounded, [_rank_cell(cell, {}) for cell in row]
+
         gold, rows = sorted(gold, key=key), sorted(rows, key=key)
     pairs = zip(chain.from_iterable(gold), chain.from_iterable(rows), strict=True)
     return all(_is_same(a, b) for a, b in pairs)
@@ -32,18 +38,8 @@ def _is_same(a: Any, b: Any) -> bool:
     return type(a) is type(b) and bool(a == b)
 
 
-def _make_sort_key(rows: Sequence[Row]) -> Callable[[Row], Any]:
-    """Sort numbers that differ only by rounding alike, or one would shuffle the columns after it."""
-    ranks = [_rank_numbers(column) for column in zip(*rows, strict=True)]
-
-    def key(row: Row) -> Any:
-        rounded = [_rank_cell(cell, rank) for cell, rank in zip(row, ranks, strict=True)]
-        return rounded, [_rank_cell(cell, {}) for cell in row]
-
-    return key
-
-
 def _rank_numbers(column: Iterable[Any]) -> dict[Any, int]:
+    """Return a rank for each number of a column, the same for numbers within the tolerance."""
     numbers = sorted({(cell, isinstance(cell, float)) for cell in column if isinstance(cell, int | float)})
     ranks: dict[Any, int] = {}
     for index, (number, _) in enumerate(numbers):

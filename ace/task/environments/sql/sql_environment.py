@@ -6,30 +6,29 @@ The gold SQL is a label. `observe` does not touch it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ace.errors import TaskError
-from ace.task.environments.sql.conditions import find_columns, find_conditions, find_missing
+from ace.task.environments.sql.conditions import find_conditions, find_missing
 from ace.task.environments.sql.database import Database, Result
 from ace.task.environments.sql.same_rows import have_same_rows
 from ace.task.environments.sql.sqltext import extract_sql, is_ordered
-from ace.task.types import Attempt, Fact, Outcome, Sample, Topic
+from ace.task.types import Attempt, Environment, Outcome, Sample, Topic
 
 _MOST_ROWS = 5
 _CELL = 60  # characters shown of one value
 _LINE = 300  # and of one line
 
 
-class SqlEnvironment:
+@dataclass(eq=False)
+class SqlEnvironment(Environment):
     """Read-only databases by name. Samples carry `gold_sql`, and `db` when there are several."""
 
     bounded = True
     label_field = "gold_sql"
 
-    def __init__(self, databases: Mapping[str, Database]) -> None:
-        self.databases = dict(databases)
-        self._gold: dict[tuple[str, str], Result] = {}
+    databases: Mapping[str, Database]
+    _gold: dict[tuple[Database, str], Result] = field(default_factory=dict, init=False, repr=False)
 
     def describe(self, sample: Sample) -> str:
         """Return the schema: the same text for every sample of one database."""
@@ -37,83 +36,80 @@ class SqlEnvironment:
 
     def score(self, sample: Sample, attempt: Attempt) -> Outcome:
         """Compare the rows with those of the gold SQL, and name the conditions of the gold SQL."""
-        result, gold = self._run_attempt(sample, attempt), self.gold(sample)
-        seen = _describe_result(result, attempt)
+        result, observation = self._run_attempt(sample, attempt)
+        gold = self.gold(sample)
         if gold.error:
             detail = result.error or f"gold SQL: {gold.error}"
-            return replace(seen, detail=detail, label_error=gold.error)
+            return replace(observation, detail=detail, label_error=gold.error)
         gold_sql = sample.data["gold_sql"].strip()
         whole = not (result.error or result.truncated or gold.truncated)
         correct = whole and have_same_rows(gold.rows, result.rows, ordered=is_ordered(gold_sql))
         facts = find_conditions(gold_sql, gold.reads)
         missing = find_missing(facts, extract_sql(attempt.answer), gold.reads)
         return replace(
-            seen,
+            observation,
             score=float(correct),
             detail=result.error or ("" if correct else "the rows differ"),
             expected=gold_sql,
             label_topics=_to_topics(gold.reads),
-            facts=_to_facts(facts),
-            missing=_to_facts(missing),
+            facts=facts,
+            missing=missing,
         )
 
     def observe(self, sample: Sample, attempt: Attempt) -> Outcome:
         """Run the attempt: rows or error, the columns that it reads, and its own conditions."""
-        return _describe_result(self._run_attempt(sample, attempt), attempt)
+        return self._run_attempt(sample, attempt)[1]
 
     def check(self, sample: Sample) -> None:
         """Raise TaskError for a sample whose gold SQL is missing, fails or returns too much."""
         sql = sample.data.get("gold_sql")
         if not isinstance(sql, str) or not sql.strip():
-            raise _describe_problem(sample, "gold_sql", "Expected a SELECT statement as text.")
+            raise sample.problem("gold_sql", "Expected a SELECT statement as text.")
         self._database(sample)
         gold = self.gold(sample)
         if gold.error:
-            raise _describe_problem(sample, "gold_sql", f"The gold SQL fails: {gold.error}.")
+            raise sample.problem("gold_sql", f"The gold SQL fails: {gold.error}.")
         if gold.truncated:
             message = "The gold SQL returns too many rows to compare."
-            raise _describe_problem(sample, "gold_sql", message, "Add a LIMIT or raise row_limit.")
+            raise sample.problem("gold_sql", message, "Add a LIMIT or raise row_limit.")
 
     def gold(self, sample: Sample) -> Result:
         """Return what the gold SQL returns: a label, never to be shown unless labels are allowed."""
-        key = self._name(sample), sample.data["gold_sql"]
+        database, sql = self._database(sample), sample.data["gold_sql"]
+        key = database, sql
         if key not in self._gold:
-            self._gold[key] = self.databases[key[0]].run(key[1].strip().rstrip(";"))
+            self._gold[key] = database.run(sql.strip().rstrip(";"))
         return self._gold[key]
 
-    def _run_attempt(self, sample: Sample, attempt: Attempt) -> Result:
+    def _run_attempt(self, sample: Sample, attempt: Attempt) -> tuple[Result, Outcome]:
+        """Return the result, and what it shows without any label.
+
+        The attempt ran where something else than NULL came back.
+        """
+        sql = extract_sql(attempt.answer)
         if attempt.error and not attempt.answer.strip():
-            return Result(error=attempt.error)
-        return self._database(sample).run(extract_sql(attempt.answer))
+            result = Result(error=attempt.error)
+        else:
+            result = self._database(sample).run(sql)
+        has_value = any(cell is not None for row in result.rows for cell in row)
+        observation = Outcome(
+            observed=_render_result(result),
+            ran=not result.error and has_value,
+            expected_kind="SQL",
+            topics=_to_topics(result.reads),
+            parts=find_conditions(sql, result.reads),
+        )
+        return result, observation
 
     def _database(self, sample: Sample) -> Database:
-        return self.databases[self._name(sample)]
-
-    def _name(self, sample: Sample) -> str:
+        """Return the database of a sample. Raises TaskError for a name that no database has."""
         name: Any = sample.data.get("db")
         if name is None and len(self.databases) == 1:
-            return next(iter(self.databases))
+            return next(iter(self.databases.values()))
         if not isinstance(name, str) or name not in self.databases:
-            known = ", ".join(sorted(self.databases))
-            raise _describe_problem(sample, "db", f"Expected one of {known}; found {name!r}.")
-        return name
-
-
-def _describe_problem(sample: Sample, field: str, message: str, hint: str = "") -> TaskError:
-    where: dict[str, Any] = {"file": sample.file, "line": sample.line, "field": field}
-    return TaskError(f"Sample {sample.id}: {message}", hint=hint, sample=sample.id, **where)
-
-
-def _describe_result(result: Result, attempt: Attempt) -> Outcome:
-    """Return what an attempt shows without any label. It ran where something else than NULL came back."""
-    has_value = any(cell is not None for row in result.rows for cell in row)
-    return Outcome(
-        observed=_render_result(result),
-        ran=not result.error and has_value,
-        expected_kind="SQL",
-        topics=_to_topics(result.reads),
-        parts=_to_facts(find_conditions(extract_sql(attempt.answer), result.reads)),
-    )
+            names = ", ".join(sorted(self.databases))
+            raise sample.problem("db", f"Expected one of {names}; found {name!r}.")
+        return self.databases[name]
 
 
 def _to_topics(reads: Iterable[str]) -> frozenset[Topic]:
@@ -121,10 +117,6 @@ def _to_topics(reads: Iterable[str]) -> frozenset[Topic]:
     names = frozenset(map(Topic, reads))
     columns = frozenset(name for name in names if "." in name)
     return columns or names
-
-
-def _to_facts(texts: Iterable[str]) -> tuple[Fact, ...]:
-    return tuple(Fact(text, frozenset(map(Topic, find_columns(text)))) for text in texts)
 
 
 def _render_result(result: Result) -> str:

@@ -13,36 +13,31 @@ from ace.task.toml_models import TomlModel
 from ace.task.toml_table import TomlTable
 
 
-class Limits(TomlModel):
-    """Limit every statement: seconds that it may take, rows that it may return."""
+class SqlTable(TomlModel):
+    """Name one database (a SQLite file or a script), or several by a pattern, and limit every statement.
 
+    Rows name one of several databases by its file's stem. The limits are seconds and rows.
+    """
+
+    database: str | None = None
+    databases: str | None = None
     time_limit: Annotated[float, Field(gt=0)] = 2.0
     row_limit: Annotated[int, Field(gt=0)] = 1000
 
 
-class DatabaseTable(Limits):
-    """Name one database: a SQLite file or a script."""
-
-    database: str
-
-
-class DatabasesTable(Limits):
-    """Name several databases by a pattern; rows name one of them by its file's stem."""
-
-    databases: str
-
-
 def load_sql_environment(table: TomlTable) -> SqlEnvironment:
     """Open the databases of the table. Raises TaskError."""
-    options: DatabaseTable | DatabasesTable
-    if "databases" in table.values:
-        options = table.validate(DatabasesTable)
-        paths = _match_databases(table, options.databases)
+    settings = table.validate(SqlTable)
+    if settings.databases is not None:
+        if settings.database is not None:
+            raise table.problem("database", "Both a database and a pattern.", "Remove one of the two keys.")
+        paths = _match_databases(table, settings.databases)
+    elif settings.database is not None:
+        paths = [table.resolve_path("database", settings.database)]
     else:
-        options = table.validate(DatabaseTable)
-        paths = [table.resolve_path("database", options.database)]
+        raise table.problem("database", "Missing; expected text.", "Name a SQLite file or a script.")
     databases = {
-        path.stem: Database.open(path, time_limit=options.time_limit, row_limit=options.row_limit)
+        path.stem: Database.open(path, time_limit=settings.time_limit, row_limit=settings.row_limit)
         for path in paths
     }
     return SqlEnvironment(databases)

@@ -44,7 +44,15 @@ def extract_sql(text: str) -> str:
     fenced = [body for body in _FENCE.findall(text) if _find_start(body) is not None]
     body = fenced[-1] if fenced else text
     start = _find_start(body)
-    sql = body if start is None else _cut_trailing_prose(body[start:])
+    if start is None:
+        return body.strip().rstrip("; \t\r\n")
+
+    sql, place = body[start:].partition("```")[0], 0
+    for kind, part in split_tokens(sql):
+        if kind == "other" and part == ";" and not _STATEMENT.match(sql, place + 1):
+            sql = sql[:place]  # what follows is prose
+            break
+        place += len(part)
     return sql.strip().rstrip("; \t\r\n")
 
 
@@ -55,16 +63,6 @@ def _find_start(text: str) -> int | None:
         return min(likely)
     match = _ANYWHERE.search(text)
     return match.start("sql") if match else None
-
-
-def _cut_trailing_prose(sql: str) -> str:
-    sql = sql.partition("```")[0]
-    place = 0
-    for kind, text in split_tokens(sql):
-        if kind == "other" and text == ";" and not _STATEMENT.match(sql, place + 1):
-            return sql[:place]
-        place += len(text)
-    return sql
 
 
 def is_query(sql: str) -> bool:
@@ -97,10 +95,3 @@ def compact_sql(sql: str) -> str:
         elif parts and parts[-1] not in (" ", "("):
             parts.append(" ")
     return "".join(parts).strip()
-
-
-def find_words(sql: str) -> frozenset[str]:
-    """Return every identifier-like word, in lower case, quoted ones too."""
-    return frozenset(
-        text.strip('"`[]').lower() for kind, text in split_tokens(sql) if kind == "word" or text[0] in '"`['
-    )
