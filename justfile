@@ -23,6 +23,11 @@ format:
 types:
     {{python}} -m mypy
 
+# The shape of the code: sizes, depths, names; and how far one learned sample walks through it
+shape:
+    {{python}} -m tests.shape
+    {{python}} -m tests.walk
+
 # Regenerate docs/cli.md and docs/schema.md
 docs:
     {{python}} docs/generate.py

@@ -68,7 +68,7 @@ if not TYPE_CHECKING:  # a checker that saw this would let every name pass
         if name == "__version__":
             from importlib.metadata import version
 
-            value: Any = version("ace-playbook")
+            value: Any = version("ace-engine")
         elif name in _HOME:
             value = getattr(import_module(_HOME[name]), name)
         else:

@@ -98,12 +98,16 @@ def online(
     *,
     caps: Caps | None = None,
     progress: Progress = silent,
+    resume: bool = False,
     **settings: Any,
 ) -> Report:
-    """Go once over `task.train`: answer, score, then learn. `report.after` scores the answers as given."""
+    """Go once over `task.train`: answer, score, then learn. `report.after` scores the answers as given.
+
+    `resume` continues an unfinished run; one that learned `behind` its answers cannot be continued.
+    """
     options = _checked_settings(Command.ONLINE, settings)
     with _connect_roles(model, caps, options.workers) as team:
-        return loop.online(task, store, team, options, progress=progress)
+        return loop.online(task, store, team, options, progress=progress, resume=resume)
 
 
 @offers_settings(Command.SERVE)

@@ -29,6 +29,7 @@ Errors pickle with their details, so they survive process pools and the journal.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 
@@ -47,11 +48,7 @@ class AceError(Exception):
         return f"{self.message} {self.hint}".strip()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.message, self.hint, self.details)
-
-
-def _rebuild(kind: type[AceError], message: str, hint: str, details: dict[str, Any]) -> AceError:
-    return kind(message, hint=hint, **details)
+        return partial(type(self), hint=self.hint, **self.details), (self.message,)
 
 
 class InputError(AceError):

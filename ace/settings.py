@@ -231,7 +231,13 @@ class Setting:
         if value is None and self.optional:
             return None
         converted = self._convert(value)
-        if converted is None or not self._is_within_bounds(converted):
+        least, most = self.about.least, self.about.most
+        is_valid = converted is not None
+        if is_valid and least is not None:
+            is_valid = converted >= least
+        if is_valid and most is not None:
+            is_valid = converted <= most
+        if not is_valid:
             text = str(value) if isinstance(value, (bool, int, float)) else repr(value)
             raise InputError(f"{self.name} is {text}.", hint=f"{self._advise()}.")
         return converted
@@ -247,10 +253,6 @@ class Setting:
         if self.type is int:
             return int(value) if isinstance(value, Integral) else None
         return float(value) if isinstance(value, Real) else None
-
-    def _is_within_bounds(self, value: Any) -> bool:
-        least, most = self.about.least, self.about.most
-        return (least is None or value >= least) and (most is None or value <= most)
 
     def _advise(self) -> str:
         if issubclass(self.type, StrEnum):

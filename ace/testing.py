@@ -72,7 +72,12 @@ class World:
             self.calls[str(request.role)] += 1
             self.requests.append(request)
         spoken = self._speak(request)
-        return spoken if isinstance(spoken, Reply) else Reply(spoken, usage=_estimate(request, spoken))
+        if isinstance(spoken, Reply):
+            return spoken
+        prompt = sum(len(message.content) for message in request.messages)
+        # Four characters count as a token.
+        usage = Usage(calls=1, prompt_tokens=prompt // 4, completion_tokens=len(spoken) // 4)
+        return Reply(spoken, usage=usage)
 
     def _speak(self, request: Request) -> str | Reply:
         schema = request.schema
@@ -110,9 +115,3 @@ def _as_json(operation: Operation | Mapping[str, Any]) -> dict[str, Any]:
     if is_dataclass(operation) and not isinstance(operation, type):
         return {key: value for key, value in asdict(operation).items() if value is not None}
     return dict(operation)
-
-
-def _estimate(request: Request, text: str) -> Usage:
-    """Count four characters as a token."""
-    prompt = sum(len(message.content) for message in request.messages)
-    return Usage(calls=1, prompt_tokens=prompt // 4, completion_tokens=len(text) // 4)

@@ -51,9 +51,9 @@ class FakeBench:
 
     def record(self, sample: Sample, feedback: Feedback) -> Trial:
         """Keep an attempt with the feedback that it got."""
-        attempt = Attempt(sample.id, "right" if feedback.solved else "wrong")
+        attempt = Attempt(sample.id, "right" if feedback.is_solved else "wrong")
         name = f"ep-{self.purpose}-{len(self.episodes)}"
-        verdict = Verdict(bool(feedback.solved), float(bool(feedback.solved)), "")
+        verdict = Verdict(bool(feedback.is_solved), float(bool(feedback.is_solved)), "")
         made = Episode(name, sample.id, sample.question, attempt, feedback, verdict, context_version=0)
         self.episodes.append(made)
         return Trial(sample, attempt, feedback, name)

@@ -60,7 +60,7 @@ def test_public_names() -> None:
 
 
 def test_every_name_is_there_and_documented(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.metadata.version", {"ace-playbook": "1.2.3"}.get)
+    monkeypatch.setattr("importlib.metadata.version", {"ace-engine": "1.2.3"}.get)
     monkeypatch.delitem(vars(ace), "__version__", raising=False)
     assert ace.__version__ == "1.2.3"
     monkeypatch.delitem(vars(ace), "__version__")

@@ -235,6 +235,20 @@ def test_a_cap_counts_what_was_spent_before_a_resume(run: Run, server: ModelServ
     assert hashes("colours.db") == whole.versions
 
 
+def test_a_capped_online_run_resumes_to_the_same_versions(run: Run, ace: Ace, server: ModelServer) -> None:
+    whole = json.loads(run("online", "--playbook", "whole.db", "--json").out)
+    done = run("online", "--max-calls", "12", "--workers", "1")
+    assert done.code == 3
+    versions = hashes("colours.db")
+    assert 1 < len(versions) < len(hashes("whole.db"))
+    command = next(line.split() for line in done.out.splitlines() if line.endswith("--resume"))
+    assert command[:2] == ["ace", "online"] and command[command.index("--max-calls") + 1] == "24"
+    resumed = run("online", "--resume", "--json")
+    assert json.loads(resumed.out)["after"] == whole["after"]
+    assert hashes("colours.db") == hashes("whole.db")
+    assert statuses() == ["done"]
+
+
 # Models that cannot be used
 
 

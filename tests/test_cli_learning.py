@@ -162,7 +162,9 @@ def test_a_cap_is_3_and_the_report_is_still_there(ace: Ace, loop: Put) -> None:
         ("learn", True, "ace learn capitals --resume"),
         ("learn", False, "Run the command again."),
         ("learn --resume", False, "ace learn capitals --resume"),
-        ("online", True, "Run the command again."),
+        ("online", True, "ace online capitals --resume"),
+        ("online --behind", True, "Run the command again."),
+        ("eval", True, "Run the command again."),
     ],
 )
 def test_an_interrupt_is_130_and_says_what_was_kept(

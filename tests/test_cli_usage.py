@@ -31,8 +31,10 @@ ROOT = Path(__file__).parent.parent
         (["learn", "t", "--feedback", "some"], "execution"),
         (["learn", "t", "--max-cost", "-1"], "--max-cost"),
         (["learn", "t", "--epochs", "many"], "--epochs"),
-        (["learn", "colours", "--method", "acme"], "Use one of: ace"),
+        (["learn", "colours", "--method", "acme"], "Choose from: ace"),
         (["eval", "t", "--resume"], "--resume"),
+        (["online", "t", "--resume", "--stdin"], "cannot be resumed"),
+        (["online", "t", "--resume", "--behind"], "cannot be resumed"),
         (["playbook", "revert"], "VERSION"),
         (["learn", "no/such/task"], "task.toml"),
         (["tasks", "check", "no/such/task"], "task.toml"),
@@ -81,7 +83,7 @@ def test_errors_carry_their_exit_code(
 
 
 def test_version(ace: Ace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.metadata.version", {"ace-playbook": "1.2.3"}.get)
+    monkeypatch.setattr("importlib.metadata.version", {"ace-engine": "1.2.3"}.get)
     assert ace("--version").out == "ace 1.2.3\n"
 
 

@@ -1,20 +1,28 @@
-"""The generated pages are what the code says now, and the tasks that the documentation shows can be used."""
+"""Check the pages against the code: generated ones are current, examples run, commands and links exist."""
 
 from __future__ import annotations
 
 import re
 import runpy
+import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import ace
+from ace import methods
+from ace.agent import Draw
+from ace.context import Assembled
 from ace.memory import Conversation, Proposal, Turn
 from ace.playbook import Add, Vote
 from ace.playbook.formats import FORMATS, detect_format
 from ace.store import AnswerFeedback, Store
 from ace.task import Attempt, Episode, Feedback, FeedbackKind, Task, Verdict, load_task, score_attempt
 from ace.task.traces import read_traces
+from ace.testing import World
+from tests.world import client, world
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -23,7 +31,18 @@ NAMED = re.compile(r"(?:`|^|&& |\.venv/bin/)(ace\s[a-z]+(?:\s[a-z]+)?)", re.MULT
 BLOCK = re.compile(r"^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 JSON_BLOCK = re.compile(r"^```json\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FORMAT_BLOCK = re.compile(r"^## (\w+)\n(?:(?!^## ).)*?^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PYTHON_BLOCK = re.compile(r"^## ([\w ]+)\n(?:(?!^## ).)*?^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 FILE_BLOCK = re.compile(r"^`([\w./]+)`\n\n```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+OTHER_PAGES = [
+    "CHANGELOG.md",
+    "playbooks/README.md",
+    *(path.relative_to(ROOT).as_posix() for path in sorted(ROOT.glob("benchmarks/**/*.md"))),
+    *(path.relative_to(ROOT).as_posix() for path in sorted(ROOT.glob("tasks/*/README.md"))),
+]
+PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in DOCS.glob("*.md"))]
 
 
 @pytest.fixture(scope="module")
@@ -42,12 +61,44 @@ def test_ci_runs_the_readmes_test_command() -> None:
     assert command in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_readmes_commands_exist(generator: dict[str, Any]) -> None:
+@pytest.mark.parametrize("page", PAGES)
+def test_the_commands_of_a_page_exist(page: str, generator: dict[str, Any]) -> None:
     known = {" ".join(path) for path in generator["commands"](("ace",), generator["root"]())}
-    blocks = BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    blocks = BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
     used = [command for block in blocks for command in ACE_LINE.findall(block)]
-    assert used
+    assert used or page != "README.md"
     assert {command_of(line) for line in used} <= known
+
+
+@pytest.mark.parametrize("page", [*PAGES, *OTHER_PAGES])
+def test_links_lead_somewhere(page: str) -> None:
+    """Links to files of the repository, and to headings in them."""
+    file = ROOT / page
+    for link in LINK.findall(BLOCK.sub("", file.read_text(encoding="utf-8"))):
+        if "://" in link:
+            continue
+        path, _, anchor = link.partition("#")
+        target = (file.parent / path).resolve() if path else file
+        assert target.exists(), link
+        if anchor:
+            assert anchor in anchors(target), link
+
+
+def anchors(file: Path) -> set[str]:
+    """Return the anchors that GitHub gives to the headings of a page."""
+    headings = HEADING.findall(BLOCK.sub("", file.read_text(encoding="utf-8")))
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_readme_names_every_room() -> None:
+    """Each folder of the package and of the repository has a line in the tree, and no line has no folder."""
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    tree = next(block for block in BLOCK.findall(page) if block.startswith("ace/"))
+    rooms = set(re.findall(r"^  (\w+)/", tree, re.MULTILINE))
+    assert rooms == {path.parent.name for path in (ROOT / "ace").glob("*/__init__.py")}
+    folders = set(re.findall(r"^(\w+)/", tree, re.MULTILINE))
+    assert folders <= {path.name for path in ROOT.iterdir() if path.is_dir()}
+    assert folders >= {"ace", "tasks", "tests", "benchmarks", "docs", "notebooks", "playbooks"}
 
 
 def command_of(line: str) -> str:
@@ -56,7 +107,7 @@ def command_of(line: str) -> str:
     return " ".join(words[:2] if words[1] in {"learn", "online", "eval", "report", "feedback"} else words[:3])
 
 
-@pytest.mark.parametrize("page", ["README.md", *sorted(f"docs/{path.name}" for path in DOCS.glob("*.md"))])
+@pytest.mark.parametrize("page", PAGES)
 def test_every_command_that_a_page_names_exists(page: str, generator: dict[str, Any]) -> None:
     known = {" ".join(path) for path in generator["commands"](("ace",), generator["root"]())}
     text = (ROOT / page).read_text(encoding="utf-8")
@@ -154,6 +205,94 @@ def test_the_pages_delta_can_be_built_and_committed(tmp_path: Path, monkeypatch:
     assert names["kept"].exists()
 
 
+def test_the_pages_queries_run_and_every_table_is_named(tmp_path: Path) -> None:
+    page = (DOCS / "playbook.md").read_text(encoding="utf-8")
+    with Store.open(tmp_path / "colours.db") as store:
+        ace.learn(world(), store, client(), measure=False)
+    with sqlite3.connect(tmp_path / "colours.db") as db:
+        queries = re.findall(r"^sqlite3 shop_sql\.db '(.+)'$", page, re.MULTILINE)
+        assert queries and all(db.execute(query).fetchall() for query in queries)
+        objects = db.execute("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')").fetchall()
+    db.close()
+    rows = re.findall(r"^\| (`.+?) \|", page[page.index("| view |") :], re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert named == {name for (name,) in objects if "sqlite" not in name}
+
+
+@pytest.fixture(scope="module")
+def examples() -> Mapping[str, dict[str, Any]]:
+    """The names that each example of the page on extending defines, by its heading."""
+    page = (DOCS / "extending.md").read_text(encoding="utf-8")
+    results = {}
+    for heading, code in PYTHON_BLOCK.findall(page):
+        results[heading] = names = {"__name__": f"example {heading}"}
+        exec(compile(code, heading, "exec", dont_inherit=True), names)
+    return results
+
+
+def test_every_kind_of_extension_has_an_example(examples: Mapping[str, dict[str, Any]]) -> None:
+    kinds = ["A method", "An environment", "A solver", "A client", "A source", "A model for tests"]
+    assert list(examples) == kinds
+
+
+def test_the_method_learns_and_resumes(
+    examples: Mapping[str, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = examples["A method"]["build_answer_book"]
+    monkeypatch.setattr(methods, "METHODS", {**methods.METHODS, "answer_book": build})
+    with Store.open(tmp_path / "p.db") as store:
+        caps = ace.Caps(calls=12)
+        assert ace.learn(world(), store, World(), method="answer_book", workers=1, caps=caps).stopped
+        report = ace.learn(world(), store, World(), method="answer_book", workers=1, resume=True)
+        assert (report.bullets, report.accepted, store.verify()) == (10, 10, [])
+
+
+def test_the_environment_proves_without_labels(
+    examples: Mapping[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    model = World(
+        generator=lambda request: "7" if any("seven" in text for text in request.bullets) else "91",
+        lessons=lambda request: ["Try seven first."],
+    )
+    with Store.open(tmp_path / "p.db") as store:
+        report = ace.learn(examples["An environment"]["task"], store, model, feedback="execution")
+    assert (report.bullets, report.quarantined) == (1, 0)
+    environment = examples["An environment"]["task"].environment
+    with pytest.raises(ace.AceError, match="whole number"):
+        environment.check(ace.Sample("c", "A divisor of it?"))
+
+
+def test_the_solver_takes_the_most_common_answer(examples: Mapping[str, dict[str, Any]]) -> None:
+    class Moody:
+        def solve(self, sample: ace.Sample, context: Assembled, draw: Draw) -> Attempt:
+            return Attempt(sample.id, "ABB"[draw.seed])
+
+    solver = examples["A solver"]["MostCommon"](Moody())
+    assert solver.solve(ace.Sample("a", "?"), Assembled("", "", 0, 0), Draw()).answer == "B"
+
+
+def test_an_agent_behind_a_client_learns_from_a_model(
+    examples: Mapping[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    reflector = World(lessons=lambda request: ["Cancelled orders: st = 7"])
+    roles = ace.RoleModels.of(examples["A client"]["MyAgent"](), reflector=reflector)
+    task = examples["A source"]["task"]
+    with Store.open(tmp_path / "p.db") as store:
+        report = ace.learn(task, store, roles)
+        assert [bullet.content for bullet in store.checkout().active] == ["Cancelled orders: st = 7"]
+    assert report.models["generator"] == "my-agent"
+
+
+def test_the_source_is_shown_and_the_model_for_tests_learns(
+    examples: Mapping[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    model = examples["A model for tests"]["client"]
+    with Store.open(tmp_path / "p.db") as store:
+        report = ace.learn(examples["A source"]["task"], store, model)
+    assert report.bullets == 1 and model.calls["reflector"] == 1
+    assert "Cancelled orders have st = 7." in model.requests[0].messages[-1].content
+
+
 TALK: dict[str, Any] = {
     "conversation": Conversation("c", "ana", "s", "2026-01-01", (Turn("user", "I live in Lima."),)),
     "proposals": [Proposal("town", "Lima")],
@@ -162,3 +301,32 @@ RUNS_USE = {
     *("open", "close", "resolve", "start_run", "finish_run", "run", "steps", "versions_of"),
     *("last_unfinished", "calls", "call_journal"),
 }
+
+
+def test_documents_are_searched_as_the_page_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (example,) = re.findall(
+        r"^```python\n(.*?)^```$",
+        (DOCS / "documents.md").read_text(encoding="utf-8"),
+        re.MULTILINE | re.DOTALL,
+    )
+    (tmp_path / "handbook").mkdir()
+    page = "# Returns\n\nA bike may come back 20 minutes late.\n"
+    (tmp_path / "handbook" / "returns.md").write_text(page, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(example, "documents.md", "exec", dont_inherit=True), {})
+    assert "handbook/returns.md:1-3" in capsys.readouterr().out
+
+
+def test_every_decision_has_a_date_and_a_status_and_is_in_the_index() -> None:
+    page = (DOCS / "decisions.md").read_text(encoding="utf-8")
+    entries = re.findall(r"^## (.+)\n\n\*(\d{4}-\d\d-\d\d), (.+)\.\*$", page, re.MULTILINE)
+    rows = re.findall(r"^\| (\d{4}-\d\d-\d\d) \| \[(.+)\]\(#\S+\) \| (.+) \|$", page, re.MULTILINE)
+    assert [(date, name, status) for name, date, status in entries] == rows
+    names = {name for name, _, _ in entries}
+    assert len(names) == page.count("\n## ")
+    kinds = ("standing", "replaced by ", "to be measured")
+    assert all(status.startswith(kinds) for _, _, status in entries)
+    for _, _, status in entries:
+        assert set(re.findall(r'"(.+?)"', status)) <= names

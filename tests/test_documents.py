@@ -313,7 +313,7 @@ def test_a_missing_extra_is_named_before_anything_changes(
 ) -> None:
     (handbook / name).write_bytes(b"<p>x</p>")
     monkeypatch.setattr("ace.retrieval.documents.file_readers.find_spec", lambda name: None)
-    with pytest.raises(InputError, match=rf"{package}.*pip install 'ace-playbook\[documents\]'"):
+    with pytest.raises(InputError, match=rf"{package}.*pip install 'ace-engine\[documents\]'"):
         index.update(handbook, None)
     assert index.documents() == []
 

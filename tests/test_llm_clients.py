@@ -200,24 +200,24 @@ def test_threads_never_pass_a_cap_on_calls_together() -> None:
 @given(st.text(max_size=200))
 def test_any_text_either_parses_or_is_a_value_error(text: str) -> None:
     try:
-        assert isinstance(parse(text, Count).value, Count)
+        assert isinstance(parse(text, Count)[0], Count)
     except ValueError as error:
         assert str(error)
 
 
 @given(st.integers(), st.text("abc {}[]:,`\n", max_size=20))
 def test_an_answer_is_found_after_any_prose_without_quotes(number: int, prose: str) -> None:
-    assert parse(f"{prose}\n{json.dumps({'number': number})}", Count).value.number == number
+    assert parse(f"{prose}\n{json.dumps({'number': number})}", Count)[0].number == number
 
 
 def test_the_last_answer_is_taken() -> None:
-    assert parse('First {"number": 1}. No, rather {"number": 2}!', Count).value.number == 2
+    assert parse('First {"number": 1}. No, rather {"number": 2}!', Count)[0].number == 2
 
 
 def test_a_reply_that_was_cut_off_is_not_completed_by_guessing() -> None:
     with pytest.raises(ValueError, match="no JSON"):
         parse('{"number": 12', Count, repair=False)
-    assert parse('{"number": 12', Count).value.number == 12
+    assert parse('{"number": 12', Count)[0].number == 12
 
 
 def test_strict_schemas_close_every_object_and_keep_the_order_of_fields() -> None:

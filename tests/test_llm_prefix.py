@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ace.llm import Endpoint, Message, Request, Retry, Role
-from ace.llm.prefix import wants_mark
+from ace.llm.endpoint import wants_mark
 from tests.test_llm_endpoint import FaultServer, answer, say
 
 PROMPT = (Message("system", "Instructions and playbook."), Message("user", "How many?"))

@@ -25,7 +25,7 @@ from ace.llm import (
     ToolCall,
     ToolSpec,
 )
-from ace.llm.request import request_json
+from ace.llm.journal import identify_request
 from ace.llm.transcript import join_reply, split_reply
 from ace.store import Store
 from tests.model_server import ModelServer, ask
@@ -141,9 +141,10 @@ def test_a_call_that_cannot_be_read_is_asked_for_again_and_not_lost(serve: Serve
 
 
 def test_only_tools_change_the_identity_of_a_request() -> None:
-    plain, subject = request_json("m", ask()), request_json("m", ask(subject=ask().subject))
-    assert plain == subject and "tools" not in plain
-    assert request_json("m", ask(tools=(ROWS,)))["tools"][0]["name"] == "count_rows"
+    plain, subject = identify_request("m", ask()), identify_request("m", ask(subject=ask().subject))
+    assert plain == subject and "tools" not in plain[0]
+    asked, key = identify_request("m", ask(tools=(ROWS,)))
+    assert asked["tools"][0]["name"] == "count_rows" and key != plain[1]
 
 
 class Whole:

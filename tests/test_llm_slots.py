@@ -21,16 +21,13 @@ class Recorder:
     did: list[tuple[str, int, str]] = field(default_factory=list)
     kept: set[str] = field(default_factory=set)
 
-    def save(self, slot: int, name: str) -> None:
-        self.did.append(("save", slot, name))
-        self.kept.add(name)
-
-    def restore(self, slot: int, name: str) -> None:
-        assert name in self.kept
-        self.did.append(("restore", slot, name))
-
-    def discard(self, name: str) -> None:
-        self.kept.remove(name)
+    def __call__(self, action: str, slot: int, name: str) -> None:
+        if action == "save":
+            self.kept.add(name)
+        elif action == "discard":
+            self.kept.remove(name)
+        assert action == "discard" or name in self.kept
+        self.did.append((action, slot, name))
 
 
 def call(slots: Slots, prefix: str, question: str, seconds: float = 0.0) -> tuple[int, bool]:

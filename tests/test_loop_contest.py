@@ -12,7 +12,7 @@ import pytest
 from ace.llm import Caps, Request, RoleModels
 from ace.loop import learn
 from ace.loop.version_rules import Lead
-from ace.methods.ace.refusals import contested
+from ace.methods.ace.refusals import find_contested
 from ace.methods.ace.state import Contested
 from ace.methods.protocol import Trial
 from ace.playbook import Add, Bullet, Operation, Quarantine, Status
@@ -135,9 +135,9 @@ def test_only_what_breaks_another_is_contested() -> None:
     waits = replace(right, delta=(add, Quarantine(add.id)), reason=Reason.QUARANTINED)
     wrong, lucky = trial(passed=False), trial(passed=True)
     expected = Contested((LESSON,), ("ep-1",), ("x",))
-    assert contested(wrong, [other, broke]) == contested(wrong, [broke, waits]) == expected
-    assert contested(wrong, [other, mixed]) is contested(wrong, [broke, right]) is None
-    assert contested(lucky, [broke]) is None
+    assert find_contested(wrong, [other, broke]) == find_contested(wrong, [broke, waits]) == expected
+    assert find_contested(wrong, [other, mixed]) is find_contested(wrong, [broke, right]) is None
+    assert find_contested(lucky, [broke]) is None
     assert Contested.from_json(json.loads(json.dumps(expected.to_json()))) == expected
 
 

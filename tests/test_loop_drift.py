@@ -14,7 +14,7 @@ from ace.errors import InputError
 from ace.llm import RoleModels
 from ace.loop import online
 from ace.methods.ace import Ace, Curator, Reflector
-from ace.methods.ace.reopened import reopened, still_open, weighed
+from ace.methods.ace.reopened import keep_open, reopen_all, weigh_reopened
 from ace.methods.protocol import Trial
 from ace.playbook import Add, Operation, Pin, Playbook, Quarantine, Revise, apply
 from ace.runs import Report
@@ -198,15 +198,15 @@ def trial(question: str, right: bool, *facts: str) -> Trial:
     ids=["stands", "goes", "not spoken of", "vouched for", "luck", "one of two names", "no colon"],
 )
 def test_what_a_trial_says_of_a_reopened_bullet(content: str, told: Trial, expected: list[Operation]) -> None:
-    open_ = reopened(playbook(content))
-    assert [operation for made in weighed(told, open_) for operation in made.delta] == expected
+    open_ = reopen_all(playbook(content))
+    assert [operation for made in weigh_reopened(told, open_) for operation in made.delta] == expected
 
 
 def test_pinned_bullets_are_not_reopened_and_outcomes_that_show_nothing_decide_nothing() -> None:
     book, _ = apply(playbook(ONE, TWO), [Pin("b1")])
-    assert set(reopened(book)) == {"b0"}
+    assert set(reopen_all(book)) == {"b0"}
     silent = Trial(Sample("s", "Solved tickets?"), Attempt("s", "x"), Feedback(FeedbackKind.NONE, ""), "e1")
-    assert list(weighed(silent, reopened(book))) == []
+    assert list(weigh_reopened(silent, reopen_all(book))) == []
 
 
 def test_a_drift_step_reopens_what_is_in_use_and_forgets_what_was_seen() -> None:
@@ -215,12 +215,12 @@ def test_a_drift_step_reopens_what_is_in_use_and_forgets_what_was_seen() -> None
     book, lab = playbook(ONE, TWO), FakeLab(phase=Phase(PhaseKind.DRIFT), online=True)
     task = Task("desk", "", AnswerEnvironment("exact"), (Sample("s", "How many solved tickets?"),))
     state = method.start(task, book, lab)
-    state.evidence.saw("s", {"ticket.status"}, True)
-    state.evidence.kept(book.bullets["b0"], ["s"])
+    state.evidence.record_result("s", {"ticket.status"}, True)
+    state.evidence.record_proofs(book.bullets["b0"], ["s"])
     assert state.evidence.proofs(["b0"]) and not state.reopened
     change = StepRecord(run=1, number=9, phase=lab.phase, version=3, notes={"change": {"after": 80}})
     state = method.replay(state, change, book, lab)
-    assert state.reopened == reopened(book) != {}
+    assert state.reopened == reopen_all(book) != {}
     assert state.evidence.proofs(["b0"]) == ()
     after, _ = apply(book, [Revise("b0", ONE, ("e0", "e1"))])
     online_step = StepRecord(run=1, number=10, phase=Phase(PhaseKind.ONLINE), version=4)
@@ -234,12 +234,14 @@ def test_each_bullet_is_decided_on_at_most_once_for_each_of_its_names(
     asked: list[tuple[str, bool]],
 ) -> None:
     book = playbook(ONE, TWO)
-    open_, decided = reopened(book), list[Operation]()
+    open_, decided = reopen_all(book), list[Operation]()
     for word, right in asked:
         made = [
-            operation for each in weighed(trial(f"{word} tickets?", right), open_) for operation in each.delta
+            operation
+            for each in weigh_reopened(trial(f"{word} tickets?", right), open_)
+            for operation in each.delta
         ]
         book, refused = apply(book, made)
         assert not refused
-        open_, decided = still_open(open_, book), decided + made
+        open_, decided = keep_open(open_, book), decided + made
     assert len(decided) <= 3

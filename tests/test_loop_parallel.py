@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from ace.llm import Caps, Request, RoleModels, connect
 from ace.loop import learn
 from ace.loop.executor import ordered_map
-from ace.methods.ace.groups import conflict, groups
+from ace.methods.ace.groups import are_in_conflict, draw_groups
 from ace.methods.ace.reflector import Lesson
 from ace.playbook import Add
 from ace.playbook.model import Delta, Revise
@@ -178,7 +178,7 @@ def test_of_two_meanings_of_the_same_words_the_one_that_serves_both_stays(tmp_pa
     with learned(tmp_path / "f.db", options, things=task([*rows, wide, narrow])) as (store, report):
         order = [result["sample"] for result in store.steps(report.run)[0].payload["results"]]
         pair = {order.index("wide"), order.index("narrow")}
-        met = groups(len(order), seed_of(seed, "groups", "epoch 1", *order))
+        met = draw_groups(len(order), seed_of(seed, "groups", "epoch 1", *order))
         together = sum(pair <= set(group) for group in met)
         assert (order[min(pair)], bool(together)) == case
         made = {p.sample_id: p for p in store.proposals(report.run)}
@@ -216,15 +216,15 @@ def test_without_proof_a_large_batch_is_left_as_it_is(tmp_path: Path) -> None:
 
 @given(count=st.integers(1, 400), seed=st.integers(0, 2**31))
 def test_every_lesson_is_in_two_groups_of_about_the_square_root(count: int, seed: int) -> None:
-    made = groups(count, seed)
+    made = draw_groups(count, seed)
     assert Counter(place for group in made for place in group) == dict.fromkeys(range(count), 2)
     assert all(abs(len(group) - count**0.5) < 1.5 for group in made)
     assert all(group == tuple(sorted(set(group))) for group in made)
-    assert made == groups(count, seed)
+    assert made == draw_groups(count, seed)
 
 
 def test_another_seed_makes_other_groups() -> None:
-    assert len({groups(30, seed) for seed in range(20)}) == 20
+    assert len({draw_groups(30, seed) for seed in range(20)}) == 20
 
 
 LINES = st.builds("{}: {}".format, st.sampled_from(("red", "red shoes", "blue")), st.integers(1, 3))
@@ -237,7 +237,7 @@ DELTAS = st.lists(OPERATIONS, max_size=3).map(tuple)
 
 @given(one=DELTAS, other=DELTAS)
 def test_conflict_has_no_direction(one: Delta, other: Delta) -> None:
-    assert conflict(one, other) == conflict(other, one)
+    assert are_in_conflict(one, other) == are_in_conflict(other, one)
 
 
 @pytest.mark.parametrize(
@@ -251,4 +251,4 @@ def test_conflict_has_no_direction(one: Delta, other: Delta) -> None:
     ],
 )
 def test_same_words_with_another_meaning_are_a_conflict(one: str, other: str, expected: bool) -> None:
-    assert conflict((Add("1", "lessons", one),), (Add("2", "lessons", other),)) is expected
+    assert are_in_conflict((Add("1", "lessons", one),), (Add("2", "lessons", other),)) is expected

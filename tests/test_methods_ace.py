@@ -10,10 +10,10 @@ from hypothesis import given
 
 from ace.methods.ace.consider import Considered, consider
 from ace.methods.ace.contrast import Contrast
-from ace.methods.ace.coverage import unspoken
+from ace.methods.ace.coverage import list_unspoken
 from ace.methods.ace.evidence import Evidence
-from ace.methods.ace.lesson_scope import Rarity, generalised, repeated
-from ace.methods.ace.lesson_search import closer, confined
+from ace.methods.ace.lesson_scope import Rarity, find_repeated_numbers, generalize_lesson
+from ace.methods.ace.lesson_search import confine_delta, is_closer
 from ace.playbook import Add, Bullet, Merge, Playbook, Remove, Revise, apply
 from ace.refine import means_the_same, topic_key, word_key
 from ace.task import Fact, Feedback, FeedbackKind, Sample
@@ -65,14 +65,16 @@ def test_topic_is_what_stands_before_the_colon() -> None:
     ],
 )
 def test_lessons_that_repeat_their_question(question: str, lesson: str, found: Sequence[str]) -> None:
-    assert repeated(question, lesson) == tuple(found)
+    assert find_repeated_numbers(question, lesson) == tuple(found)
 
 
 def test_days_and_names_become_placeholders() -> None:
     lesson = "Orders of Kira Keane: cust.name = 'Kira Keane'."
-    assert generalised("How many orders has Kira Keane?", lesson) == "Orders of NAME: cust.name = 'NAME'."
+    assert (
+        generalize_lesson("How many orders has Kira Keane?", lesson) == "Orders of NAME: cust.name = 'NAME'."
+    )
     lesson = "Orders on a day: date(ts) = '2023-12-02'."
-    assert generalised("Orders on 2 December 2023?", lesson) == "Orders on a day: date(ts) = 'DAY'."
+    assert generalize_lesson("Orders on 2 December 2023?", lesson) == "Orders on a day: date(ts) = 'DAY'."
 
 
 def test_a_lesson_names_what_sets_its_question_apart() -> None:
@@ -135,9 +137,9 @@ def test_a_condition_that_has_the_words_of_another_gets_its_own() -> None:
         "own": "How many returns of website orders were refused?",
     }
     evidence = Evidence(Sample(name, text) for name, text in questions.items())
-    evidence.saw("refused", {"rtn.ok"}, True, ["rtn.ok = 1"])
-    evidence.saw("orders", {"ord.st"}, True, ["ord.st = 7"])
-    apart = evidence.contrast.apart
+    evidence.record_result("refused", {"rtn.ok"}, True, ["rtn.ok = 1"])
+    evidence.record_result("orders", {"ord.st"}, True, ["ord.st = 7"])
+    apart = evidence.contrast.narrow
     assert apart("Refused returns: ord.ch = 'N'.", questions["own"]) == "Website: ord.ch = 'N'."
     assert apart("Came in: ord.ch = 'N'.", questions["own"]) == "Came in (website): ord.ch = 'N'."
 
@@ -154,8 +156,8 @@ def returns() -> Evidence:
         "sum": "What do all the returns add up to, in dollars?",
     }
     evidence = Evidence(Sample(name, text) for name, text in questions.items())
-    evidence.saw("refused", {"rtn", "rtn.ok"}, True)
-    evidence.saw("worth", {"ord", "ord.total"}, True)
+    evidence.record_result("refused", {"rtn", "rtn.ok"}, True)
+    evidence.record_result("worth", {"ord", "ord.total"}, True)
     return evidence
 
 
@@ -163,14 +165,14 @@ def test_a_lesson_that_speaks_for_a_bystander_names_it() -> None:
     asked = Sample("sum", "What do all the returns add up to, in dollars?")
     evidence = returns()
     assert (
-        evidence.contrast.bystander("Returns: SUM(rtn.amt) / 100.0.", ("sum",))
+        evidence.contrast.find_bystander("Returns: SUM(rtn.amt) / 100.0.", ("sum",))
         == "How many returns were refused?"
     )
     made = consider("Returns: SUM(rtn.amt) / 100.0.", asked, (), evidence).operation
     assert made and made.content == "Returns (dollars): SUM(rtn.amt) / 100.0."
     flaw = consider("Returns: rtn.ok = 2.", Sample("x", "How many returns?"), (), evidence).flaw
     assert flaw == ""  # by its columns it is no stranger
-    evidence.saw("refused", {"rtn.ok"}, True, ["rtn.ok = 1"])
+    evidence.record_result("refused", {"rtn.ok"}, True, ["rtn.ok = 1"])
     flaw = consider("Returns: rtn.ok = 2.", Sample("x", "How many returns?"), (), evidence).flaw
     assert flaw.endswith("would also speak for: How many returns were refused?")
 
@@ -178,16 +180,16 @@ def test_a_lesson_that_speaks_for_a_bystander_names_it() -> None:
 def test_a_sample_that_was_met_later_is_a_bystander_too() -> None:
     asked = Sample("refused", "How many returns were refused?")
     contrast = Contrast()
-    contrast.meet(asked)
-    contrast.saw(asked.id, {"rtn.ok"}, ["rtn.ok = 1"])
-    assert contrast.bystander("Returns: rtn.ok = 2.", ()) == asked.question
+    contrast.add_question(asked)
+    contrast.record_result(asked.id, {"rtn.ok"}, ["rtn.ok = 1"])
+    assert contrast.find_bystander("Returns: rtn.ok = 2.", ()) == asked.question
 
 
 def test_a_bullet_is_doubted_when_a_sample_has_its_words_and_no_use_for_it() -> None:
     evidence = returns()
     wide = Bullet("a", "lessons", "Returns: rtn.ok = 2.")
-    evidence.kept(wide, ["sum"])
-    evidence.saw("refused", {"rtn.ok"}, True, ["rtn.ok = 1"])
+    evidence.record_proofs(wide, ["sum"])
+    evidence.record_result("refused", {"rtn.ok"}, True, ["rtn.ok = 1"])
     assert evidence.doubt(wide) == "would also speak for: How many returns were refused?"
     assert evidence.doubt(replace(wide, pinned=True)) == ""
     unproven = Bullet("b", "lessons", "Returns: rtn.ok = 2.")
@@ -198,16 +200,16 @@ def test_a_bullet_is_doubted_when_a_sample_has_its_words_and_no_use_for_it() -> 
 def test_a_unit_is_told_apart_by_the_word_that_most_questions_share() -> None:
     evidence = returns()
     asked = "What do all the returns add up to, in dollars?"
-    told = evidence.contrast.worded("Returns: SUM(rtn.amt) / 100.0.", asked)
+    told = evidence.contrast.narrow_calculation("Returns: SUM(rtn.amt) / 100.0.", asked)
     assert told == "Returns (dollars): SUM(rtn.amt) / 100.0."
-    assert evidence.contrast.worded(told, asked) == told
+    assert evidence.contrast.narrow_calculation(told, asked) == told
     condition = "Returns: rtn.ok = 1."
-    assert evidence.contrast.worded(condition, asked) == condition
+    assert evidence.contrast.narrow_calculation(condition, asked) == condition
 
 
 @given(contents(), contents())
 def test_wording_only_adds_to_the_words(lesson: str, question: str) -> None:
-    told = Contrast([Sample("a", question), Sample("b", question)]).worded(lesson, question)
+    told = Contrast([Sample("a", question), Sample("b", question)]).narrow_calculation(lesson, question)
     assert told.partition(":")[2] == lesson.partition(":")[2] and told.startswith(lesson.partition(":")[0])
 
 
@@ -216,9 +218,9 @@ def test_luck_is_what_no_bullet_says() -> None:
     join = "cust JOIN ord ON cust.ref = ord.cid"
     uses = ("ord.st = 5", "ord.ch = 'H'", "cust.name = 'Kira Keane'", join, "tot / 1.0")
     known = (Bullet("a", "s", "Orders: ord JOIN cust ON ord.cid = cust.ref."),)
-    assert unspoken(question, uses, known) == ("ord.st = 5", "ord.ch = 'H'", "tot / 1.0")
+    assert list_unspoken(question, uses, known) == ("ord.st = 5", "ord.ch = 'H'", "tot / 1.0")
     more = (*known, Bullet("b", "s", "On hold: ord.st = 5."))
-    assert unspoken(question, uses, more) == ("ord.ch = 'H'", "tot / 1.0")
+    assert list_unspoken(question, uses, more) == ("ord.ch = 'H'", "tot / 1.0")
 
 
 def sample(name: str) -> Sample:
@@ -227,24 +229,26 @@ def sample(name: str) -> Sample:
 
 def test_neighbours_share_subjects_and_were_made_right_by_a_bullet() -> None:
     evidence = Evidence(sample(name) for name in "abcd")
-    evidence.saw("a", {"ord", "ord.st"}, False)
-    evidence.saw("b", {"ord", "ord.st", "ord.ch"}, False)
-    evidence.saw("c", {"ord", "ord.st"}, True)  # by luck: no bullet
-    evidence.saw("d", {"cust", "cust.seg"}, False)
-    evidence.kept(Bullet("x", "s", "Cancelled: ord.st = 7."), ["a", "b"])
-    evidence.kept(Bullet("y", "s", "Trade: cust.seg = 'K'."), ["d"])
+    evidence.record_result("a", {"ord", "ord.st"}, False)
+    evidence.record_result("b", {"ord", "ord.st", "ord.ch"}, False)
+    evidence.record_result("c", {"ord", "ord.st"}, True)  # by luck: no bullet
+    evidence.record_result("d", {"cust", "cust.seg"}, False)
+    evidence.record_proofs(Bullet("x", "s", "Cancelled: ord.st = 7."), ["a", "b"])
+    evidence.record_proofs(Bullet("y", "s", "Trade: cust.seg = 'K'."), ["d"])
     near = evidence.neighbours(sample("x"), {"ord.st", "ord.ch"}, 5)
     assert [found.id for found in near] == ["b", "a"]
-    evidence.saw("b", {"ord.st", "ord.ch"}, False)
+    evidence.record_result("b", {"ord.st", "ord.ch"}, False)
     assert [found.id for found in evidence.neighbours(sample("x"), {"ord.ch"}, 5)] == []
 
 
 def test_closer_is_less_missing_in_an_attempt_that_ran() -> None:
     before = Feedback(FeedbackKind.LABELS, "", False, missing=(Fact("a"), Fact("b")))
-    assert closer(Feedback(FeedbackKind.LABELS, "", False, ran=True, missing=(Fact("b"),)), before)
-    assert not closer(Feedback(FeedbackKind.LABELS, "", False, ran=False, missing=(Fact("b"),)), before)
-    assert not closer(Feedback(FeedbackKind.LABELS, "", True, ran=True), before)  # right: nothing is missing
-    assert not closer(Feedback(FeedbackKind.EXECUTION, "", ran=True), Feedback(FeedbackKind.EXECUTION, ""))
+    assert is_closer(Feedback(FeedbackKind.LABELS, "", False, ran=True, missing=(Fact("b"),)), before)
+    assert not is_closer(Feedback(FeedbackKind.LABELS, "", False, ran=False, missing=(Fact("b"),)), before)
+    assert not is_closer(
+        Feedback(FeedbackKind.LABELS, "", True, ran=True), before
+    )  # right: nothing is missing
+    assert not is_closer(Feedback(FeedbackKind.EXECUTION, "", ran=True), Feedback(FeedbackKind.EXECUTION, ""))
 
 
 def test_related_bullets_mention_the_subject_and_live() -> None:
@@ -253,10 +257,10 @@ def test_related_bullets_mention_the_subject_and_live() -> None:
         Playbook(), (Add("b-1", "s", "Cancelled: ord.st = 7."), Add("b-2", "s", "Cents: ord.tot."))
     )
     for bullet in book:
-        evidence.kept(bullet, ["a"])
-    assert [b.id for b in evidence.related(book, {"ord", "ord.st"})] == ["b-1"]
+        evidence.record_proofs(bullet, ["a"])
+    assert [b.id for b in evidence.bullets_on(book, {"ord", "ord.st"})] == ["b-1"]
     without, _ = apply(book, (Remove("b-1"),))
-    assert evidence.related(without, {"ord.st"}) == ()
+    assert evidence.bullets_on(without, {"ord.st"}) == ()
     assert [found.id for found in evidence.proofs(["b-2"])] == ["a"]
 
 
@@ -268,6 +272,6 @@ def test_a_curator_is_held_to_what_it_was_shown() -> None:
         Merge("a", ("a", "b"), "both"),
         Merge("a", ("z",), "no"),
     )
-    assert confined(said, shown) == (Revise("a", "three four"), Merge("a", ("b",), "both"))
-    (added,) = confined((Add("b", "elsewhere", "five  words"),), shown)
+    assert confine_delta(said, shown) == (Revise("a", "three four"), Merge("a", ("b",), "both"))
+    (added,) = confine_delta((Add("b", "elsewhere", "five  words"),), shown)
     assert isinstance(added, Add) and added.content == "five words" and added.id != "b"

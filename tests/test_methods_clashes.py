@@ -8,7 +8,7 @@ from ace.methods.ace import Curator, Reflector
 from ace.methods.ace.contrast import Contrast
 from ace.methods.ace.evidence import Evidence
 from ace.methods.ace.lesson_search import Search
-from ace.methods.ace.refusals import refuted
+from ace.methods.ace.refusals import list_refuted
 from ace.playbook import Add, Playbook, apply
 from ace.runs.records import Reason
 from ace.task import Fact, Feedback, Sample, Topic
@@ -30,7 +30,7 @@ TOPICS = frozenset({Topic("art.weight")})
 )
 def test_it_gets_a_word_that_the_neighbour_has_not(lesson: str, expected: str) -> None:
     more = [Sample(str(n), text) for n, text in enumerate([WEIGH, HEAVY, "What do the teas weigh?"])]
-    assert Contrast(more).against(lesson, WEIGH, HEAVY) == expected
+    assert Contrast(more).separate(lesson, WEIGH, HEAVY) == expected
 
 
 def right(sample: str, contents: str) -> bool:
@@ -50,12 +50,14 @@ def test_the_search_says_it_in_other_words_and_the_reflector_is_told_why() -> No
     own, near = Sample("weigh", WEIGH), Sample("heavy", HEAVY)
     playbook, _ = apply(Playbook(), [Add("b-1", "lessons", "Articles heavier: art.weight > 2000.")])
     evidence = Evidence([own, near])
-    evidence.saw("heavy", {"art.weight"}, True)  # no uses: nothing speaks against "Articles" beforehand
-    evidence.kept(playbook.bullets["b-1"], ["heavy"])
+    evidence.record_result(
+        "heavy", {"art.weight"}, True
+    )  # no uses: nothing speaks against "Articles" beforehand
+    evidence.record_proofs(playbook.bullets["b-1"], ["heavy"])
     client, bench = World(lessons=lambda request: "Articles: ..."), FakeBench(right, labelled)
     trial = bench.record(own, labelled(own, False))
     search = Search(Reflector(client), Curator(client), 1, trial, playbook, bench, evidence)
-    first, second = search.tried(3)
+    first, second = search.propose(3)
     assert first.outcome == "rejected" and first.why.startswith("heavy was right and now fails")
     assert first.reason is Reason.BROKE_NEIGHBOUR
     told = f"Cannot be used: Articles: SUM(art.weight). would also speak for: {HEAVY}"
@@ -63,4 +65,4 @@ def test_the_search_says_it_in_other_words_and_the_reflector_is_told_why() -> No
     (added,) = second.delta
     assert isinstance(added, Add) and added.content == "Articles (weigh): SUM(art.weight)."
     assert second.outcome == "accepted"
-    assert refuted([first, second]) == []  # nothing says that it does not help
+    assert list_refuted([first, second]) == []  # nothing says that it does not help

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from ace.agent.citing import cited, without_citations
+from ace.agent.generator import find_citations, remove_citations
 from ace.context import render_playbook
 from ace.llm import Request, RoleModels, ScriptedClient
 from ace.loop import learn, learn_from_traces
 from ace.methods import Trial
-from ace.methods.ace.credit import HOPELESS, cause, suggests_luck, votes
+from ace.methods.ace.credit import HOPELESS, find_cause, suggests_luck, vote
 from ace.playbook import Add, Bullet, Vote
 from ace.settings import Settings
 from ace.store import Store
@@ -56,26 +56,26 @@ def trial(passed: bool | None, parts: Sequence[str], uses: Sequence[str] = ("ord
 def test_votes_go_to_what_stands_in_the_attempt(
     passed: bool | None, parts: list[str], expected: tuple[Vote, ...]
 ) -> None:
-    assert votes(trial(passed, parts), KNOWN) == expected
+    assert vote(trial(passed, parts), KNOWN) == expected
 
 
 def test_what_the_question_says_is_nobodys_credit() -> None:
     asked = replace(trial(True, ["ord.st = 7"]), sample=Sample("own", "How many have status 7?"))
-    assert votes(asked, KNOWN) == ()
+    assert vote(asked, KNOWN) == ()
 
 
 def test_causes() -> None:
     wrong, absent = trial(False, ["ord.st = 3"]), trial(False, ["ord.st = 5"])
-    assert cause(wrong, KNOWN) == "wrong bullet"
-    assert cause(absent, (OTHER,)) == "missing knowledge"
-    assert cause(absent, KNOWN) == "unexplained" and suggests_luck(absent, KNOWN)
+    assert find_cause(wrong, KNOWN) == "wrong bullet"
+    assert find_cause(absent, (OTHER,)) == "missing knowledge"
+    assert find_cause(absent, KNOWN) == "unexplained" and suggests_luck(absent, KNOWN)
     assert not suggests_luck(wrong, KNOWN) and not suggests_luck(absent, (OTHER,))
-    assert cause(absent, KNOWN, unlucky=True) == "bad luck"
-    assert cause(absent, (OTHER,), reflections=HOPELESS) == "impossible"
-    assert cause(trial(None, [], ()), KNOWN) == "impossible"  # the gold answer fails
-    assert cause(trial(True, ["ord.st = 7"]), KNOWN) == ""
+    assert find_cause(absent, KNOWN, unlucky=True) == "bad luck"
+    assert find_cause(absent, (OTHER,), reflections=HOPELESS) == "impossible"
+    assert find_cause(trial(None, [], ()), KNOWN) == "impossible"  # the gold answer fails
+    assert find_cause(trial(True, ["ord.st = 7"]), KNOWN) == ""
     blind = Feedback(FeedbackKind.EXECUTION, "rows", ran=False)
-    assert cause(replace(absent, feedback=blind), KNOWN) == ""
+    assert find_cause(replace(absent, feedback=blind), KNOWN) == ""
 
 
 def causes(store: Store, run: int) -> dict[str, list[str]]:
@@ -157,7 +157,7 @@ def test_a_generator_that_is_asked_to_cites_what_it_used(tmp_path: Path) -> None
     ],
 )
 def test_citations_are_no_part_of_the_answer(text: str, ids: tuple[str, ...], answer: str) -> None:
-    assert (cited(text), without_citations(text)) == (ids, answer)
+    assert (find_citations(text), remove_citations(text)) == (ids, answer)
 
 
 @pytest.mark.parametrize("rerun", [True, False])

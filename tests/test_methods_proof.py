@@ -79,9 +79,9 @@ def unlearned(playbook: Playbook = BOOK) -> AceState:
 def known() -> AceState:
     """Both bullets are proven by "near", which was right."""
     state = unlearned()
-    state.evidence.saw("near", TOPICS, True)
+    state.evidence.record_result("near", TOPICS, True)
     for bullet in BOOK:
-        state.evidence.kept(bullet, ["near"])
+        state.evidence.record_proofs(bullet, ["near"])
     return state
 
 
@@ -144,8 +144,8 @@ def doubted(right: Right) -> tuple[Proposal, ...]:
         [wide, Sample("far", "How many things are own?")], Playbook(), FakeLab(), newest_wins=False
     )
     book, _ = apply(BOOK, (Add("w", "lessons", "Own things: ord.ch = 1."),))
-    state.evidence.kept(book.bullets["w"], ["own"])
-    state.evidence.saw("far", TOPICS, True, ["ord.st = 4"])
+    state.evidence.record_proofs(book.bullets["w"], ["own"])
+    state.evidence.record_result("far", TOPICS, True, ["ord.st = 4"])
     made = method(World(lessons=lambda request: "Blue things: ord.ch = 1."), tries=1)
     name, proposals = tidied(made, state, book, lab(right, made))
     assert name == "w"

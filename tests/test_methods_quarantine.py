@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ace.methods.ace.evidence import Evidence
-from ace.methods.ace.quarantine import released
+from ace.methods.ace.quarantine import propose_releases
 from ace.methods.protocol import Trial
 from ace.playbook import Add, Playbook, Promote, Quarantine, Status, apply
 from ace.task import Attempt, Fact, Sample, Topic
@@ -28,7 +28,7 @@ def playbook(**bullets: str) -> tuple[Playbook, Evidence]:
     assert not rejected
     evidence = Evidence([SAMPLE])
     for bullet in made:
-        evidence.kept(bullet, ())
+        evidence.record_proofs(bullet, ())
     return made, evidence
 
 
@@ -37,7 +37,7 @@ def test_what_the_right_answer_does_not_use_is_not_tried() -> None:
         held_1="Pending tickets: ticket.status = 1.", held_2="Tickets: ticket.team = 5."
     )
     bench = FakeBench()  # right whatever the playbook says
-    assert list(released(trial("ticket.status = 6"), made, bench, evidence, 1)) == []
+    assert list(propose_releases(trial("ticket.status = 6"), made, bench, evidence, 1)) == []
     assert bench.tried == []
 
 
@@ -51,7 +51,7 @@ def test_what_it_uses_comes_out_and_what_says_otherwise_goes_in(facts: tuple[str
         other="Solved tickets: ticket.status = 4.",
     )
     bench = FakeBench()  # right whatever the playbook says
-    (found,) = released(trial(*facts), made, bench, evidence, 1)
+    (found,) = propose_releases(trial(*facts), made, bench, evidence, 1)
     assert found.outcome == "accepted"
     kinds = [(type(operation), operation.id) for operation in found.delta]  # type: ignore[union-attr]
     assert (Promote, "held") in kinds and (Quarantine, "old") in kinds
@@ -62,4 +62,4 @@ def test_what_it_uses_comes_out_and_what_says_otherwise_goes_in(facts: tuple[str
 
 def test_a_bullet_that_shares_no_word_is_not_looked_at() -> None:
     made, evidence = playbook(held="Premium plans: ticket.plan = 3.")
-    assert list(released(trial(), made, FakeBench(), evidence, 1)) == []
+    assert list(propose_releases(trial(), made, FakeBench(), evidence, 1)) == []

@@ -11,7 +11,7 @@ from ace.llm import Request, RoleModels, ScriptedClient
 from ace.loop import learn
 from ace.methods.ace.evidence import Evidence
 from ace.methods.ace.reflector import Lesson
-from ace.methods.ace.refusals import earlier, refuted, situation
+from ace.methods.ace.refusals import identify_situation, list_earlier, list_refuted
 from ace.methods.protocol import Trial
 from ace.playbook import Add, Playbook, Remove, apply
 from ace.runs.records import Outcome, Proposal, Reason
@@ -84,22 +84,22 @@ def known(*contents: str) -> tuple[Playbook, Evidence]:
     playbook, _ = apply(Playbook(), [Add(f"b-{n}", "lessons", text) for n, text in enumerate(contents)])
     evidence = Evidence()
     for bullet in playbook:
-        evidence.kept(bullet, ())
+        evidence.record_proofs(bullet, ())
     return playbook, evidence
 
 
 def test_with_more_known_about_it_an_edit_may_be_tried_again() -> None:
     playbook, evidence = known()
     now = trial(Fact("ord.st = 7", frozenset({Topic("ord.st")})))
-    evidence.refutes("a", situation(now, playbook, evidence), [["Open: ord.st = 7"]])
-    assert earlier(now, playbook, evidence) == (["Open: ord.st = 7"],)
-    assert earlier(replace(now, sample=Sample("b", "")), playbook, evidence) == ()
+    evidence.record_refuted("a", identify_situation(now, playbook, evidence), [["Open: ord.st = 7"]])
+    assert list_earlier(now, playbook, evidence) == (["Open: ord.st = 7"],)
+    assert list_earlier(replace(now, sample=Sample("b", "")), playbook, evidence) == ()
     other, _ = apply(playbook, [Add("b-x", "lessons", "Closed: ord.fin = 1")])
-    evidence.kept(other.bullets["b-x"], ())
-    assert earlier(now, other, evidence)  # of another column
+    evidence.record_proofs(other.bullets["b-x"], ())
+    assert list_earlier(now, other, evidence)  # of another column
     more, _ = apply(playbook, [Add("b-y", "lessons", "Lost: ord.st = 2")])
-    evidence.kept(more.bullets["b-y"], ())
-    assert earlier(now, more, evidence) == ()
+    evidence.record_proofs(more.bullets["b-y"], ())
+    assert list_earlier(now, more, evidence) == ()
 
 
 def test_only_what_an_attempt_was_made_with_is_refuted() -> None:
@@ -114,4 +114,4 @@ def test_only_what_an_attempt_was_made_with_is_refuted() -> None:
     ]
     said.append(replace(said[0], delta=(Remove("b-1"),)))
     said.append(replace(said[0], reason=Reason.BROKE_NEIGHBOUR))  # in other words it may hold
-    assert refuted(said) == [["one", "two"]]
+    assert list_refuted(said) == [["one", "two"]]

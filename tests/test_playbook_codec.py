@@ -91,7 +91,7 @@ def test_an_operation_with_invalid_unicode_can_still_be_recorded() -> None:
             '[{"op":"remove","id":"a"},{"op":"rewrite","id":"a"}]',
             "operation 2: unknown operation 'rewrite'. Known: add",
         ),
-        ('[{"op":"remove"}]', "missing 1 required positional argument: 'id'"),
+        ('[{"op":"remove"}]', "the field 'id' is missing"),
         ('[{"op":"remove","id":7}]', "id: 7 is not str"),
         ('[{"op":"remove","id":"a","why":""}]', "unknown field 'why'"),
         ('[{"op":"vote","id":"a","helpful":true}]', "helpful: True is not int"),

@@ -288,7 +288,7 @@ def test_without_matplotlib_the_extra_is_named(
 ) -> None:
     learn(world(), store, team(), OPTIONS)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(InputError, match=r"ace-playbook\[report\]"):
+    with pytest.raises(InputError, match=r"ace-engine\[report\]"):
         write_page(read_page(store), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -325,7 +325,7 @@ def test_half_a_surrogate_pair_is_kept_as_its_escape(store: Store) -> None:
 def test_a_failure_halfway_leaves_nothing(store: Store, monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
     run = store.start_run("learn", "shop", {})
     before = store.checkout()
-    part = "run_rows" if stage == "add_step" else "episode_rows"
+    part = "store" if stage == "add_step" else "episode_rows"
 
     def fail(*_: object) -> None:
         raise KeyboardInterrupt

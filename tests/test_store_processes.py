@@ -179,7 +179,7 @@ def check_kept(file: Path, acknowledged: list[tuple[int, ...]]) -> None:
     [
         "INSERT INTO operations",
         "INSERT INTO bullet_history",
-        "UPDATE branches",
+        "INSERT INTO branches",
         "INSERT INTO seals",
         "INSERT INTO episodes",
         "INSERT INTO steps",

@@ -108,7 +108,7 @@ def file(full: Path, tmp_path: Path) -> Path:
 def change(path: Path, *statements: str) -> None:
     """Change the file as any other program can."""
     with contextlib.closing(sqlite3.connect(path)) as db, db:
-        checked_rows._define_checksum(db, "runs")
+        checked_rows.define_checksum(db, "runs")
         for sql in statements:
             assert db.execute(sql).rowcount != 0
 

@@ -1,9 +1,8 @@
-"""Solvers: how an attempt is made."""
+"""Solvers make the attempts at samples."""
 
 from __future__ import annotations
 
-from ace.agent.draw import Draw
-from ace.agent.generator import Generator
+from ace.agent.generator import Draw, Generator
 from ace.agent.outline import LongForm
 from ace.agent.solver import SingleCall, Solver
 from ace.agent.writer import Writer

@@ -42,10 +42,6 @@ class Clash:
     other: Statement
     about: str
 
-    @property
-    def places(self) -> tuple[int, int]:
-        return self.one.part, self.other.part
-
 
 def extract_statements(text: str, part: int) -> tuple[Statement, ...]:
     """Return the sentences of a text with a figure or a name in them, in order."""

@@ -1,9 +1,9 @@
-"""A long answer, part by part: an outline, a draft of each part with what was said so far, then a check.
+"""Write a long answer part by part: an outline, a draft of each part with the ledger so far, then a check.
 
-All is asked for within the same budget as any prompt: when the ledger of what was said is too long, what
-shares the fewest words with the part is left out. Then figures that disagree and points that are missing are
-faults; a part that has some is written again, and the new one is taken if it has fewer. What was given and is
-in no point of the outline is added to the nearest part. After Yao et al., "Plan-and-Write" (arXiv
+All requests keep to the same budget as any prompt: when the ledger is too long, the sentences that share the
+fewest words with the part are left out. Figures that disagree and points that are missing are faults; a part
+with faults is written again, and the new text is taken if it has fewer. A fact that the question gives and no
+point of the outline mentions is added to the nearest part. After Yao et al., "Plan-and-Write" (arXiv
 1811.05701), and Yang et al., "Re3" (arXiv 2210.06774): plan, draft, then edit for consistency.
 """
 
@@ -12,10 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from ace.agent.draw import Draw
+from ace.agent.generator import Draw
 from ace.agent.ledger import (
     FROM_QUESTION,
-    Clash,
     Statement,
     extract_listed_statements,
     extract_statements,
@@ -33,7 +32,7 @@ from ace.task.types import Attempt, Sample
 
 @dataclass(slots=True)
 class Draft:
-    """A text in the making: the outline and the part at each place, with what was done about faults."""
+    """Hold a text in the making: the outline and the part at each place, with what was done about faults."""
 
     outline: tuple[PlannedPart, ...]
     facts_given: tuple[Statement, ...]
@@ -41,7 +40,7 @@ class Draft:
     log: list[str] = field(default_factory=list)
 
     def facts_outside(self, place: int) -> list[Statement]:
-        """Return what is said outside one part, what was given first."""
+        """Return the statements outside one part, those of the question first."""
         outside = list(self.facts_given)
         for number, text in enumerate(self.parts):
             if number != place:
@@ -54,22 +53,23 @@ class Draft:
         faults = [f"It does not say: {point}" for point in missing]
         everything = [*self.facts_outside(place), *extract_statements(text, place)]
         for clash in find_clashes(everything):
-            if place in clash.places:
-                faults.append(_describe_clash(place, clash))
+            here, there = clash.one, clash.other
+            if here.part != place:
+                here, there = there, here
+            if here.part == place:
+                faults.append(f'"{here.sentence}" disagrees with "{there.sentence}"')
         return faults
 
     @property
     def text(self) -> str:
-        """The parts under their titles."""
+        """Return the parts under their titles."""
         pairs = zip(self.outline, self.parts, strict=False)
         return "\n\n".join(f"## {part.title}\n\n{text}" for part, text in pairs)
 
 
 @dataclass(frozen=True, slots=True)
 class LongForm:
-    """Solves by an outline: `words` a part, about; at most `mends` new tries for each part that has
-    faults.
-    """
+    """Solve by an outline: about `words` a part, at most `mends` new tries for a part that has faults."""
 
     writer: Writer
     count: Callable[[str], int]
@@ -81,7 +81,9 @@ class LongForm:
         draft: Draft | None = None
         subject = Subject(sample=sample, bullets=context.contents, draw=draw.number)
         try:
-            outline = self._ask_outline(context, draw.seed, subject)
+            prompt = self.writer.outline_prompt(context.system, context.user)
+            self._check_budget("The outline", prompt, context)
+            outline = self.writer.outline(prompt, seed=draw.seed, subject=subject)
             draft = plan_draft(outline, extract_listed_statements(sample.question))
             for place in range(len(draft.outline)):
                 prompt = self._part_prompt(context, draft, place)
@@ -97,16 +99,17 @@ class LongForm:
             return failed_attempt(sample, error, text=draft.text if draft else "")
         return Attempt(sample.id, draft.text, text="\n".join([draft.text, "", *draft.log]))
 
-    def _ask_outline(self, context: Assembled, seed: int, subject: Subject) -> Outline:
-        """Ask for the outline. Raises ContextError where asking takes more than the budget."""
-        prompt = self.writer.outline_prompt(context.system, context.user)
-        tokens = self._count_tokens(prompt)
-        if tokens > context.budget:
-            raise _too_long("The outline", tokens, context)
-        return self.writer.outline(prompt, seed=seed, subject=subject)
-
     def _count_tokens(self, prompt: Sequence[Message]) -> int:
         return TEMPLATE + sum(self.count(message.content) for message in prompt)
+
+    def _check_budget(self, what: str, prompt: Sequence[Message], context: Assembled) -> None:
+        """Raise ContextError where asking for something takes more than the budget."""
+        tokens = self._count_tokens(prompt)
+        if tokens > context.budget:
+            raise ContextError(
+                f"{what} takes {tokens} tokens with the rest of its prompt, of {context.budget}.",
+                hint="Give a larger budget (--budget), or ask for fewer parts.",
+            )
 
     def _mend(self, context: Assembled, draft: Draft, place: int, seed: int, subject: Subject) -> None:
         """Write a part with faults again, as long as that leaves fewer. When that fails, it stays."""
@@ -155,7 +158,7 @@ class LongForm:
             if tokens <= context.budget:
                 return prompt
             if not ledger:
-                raise _too_long(f"Part {place + 1}", tokens, context)
+                self._check_budget(f"Part {place + 1}", prompt, context)
             size = min(len(ledger) - 1, len(ledger) * context.budget // tokens)
             ledger = ledger[:size]
 
@@ -181,17 +184,3 @@ def ledger_for(draft: Draft, place: int) -> list[str]:
         return -len(about & set(fact.sentence.lower().split())), fact.part
 
     return list(dict.fromkeys(fact.sentence for fact in sorted(outside, key=distance)))
-
-
-def _too_long(what: str, tokens: int, context: Assembled) -> ContextError:
-    return ContextError(
-        f"{what} takes {tokens} tokens with the rest of its prompt, of {context.budget}.",
-        hint="Give a larger budget (--budget), or ask for fewer parts.",
-    )
-
-
-def _describe_clash(place: int, clash: Clash) -> str:
-    here, there = clash.one, clash.other
-    if here.part != place:
-        here, there = there, here
-    return f'"{here.sentence}" disagrees with "{there.sentence}"'

@@ -1,14 +1,11 @@
-"""How an attempt is made: the protocol, and the plainest way, one call. A solver returns a record whatever
-happens.
-"""
+"""Make attempts: the protocol, and the plainest way, one call. A solver returns a record whatever happens."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Protocol
 
-from ace.agent.draw import Draw
-from ace.agent.generator import Generator
+from ace.agent.generator import Draw, Generator
 from ace.context.assemble import Assembled
 from ace.errors import CapReached, ContextError, InputError, ModelError, ModelUnavailable, StoreError
 from ace.task.types import Attempt, Failure, Sample
@@ -18,7 +15,7 @@ ENDS_RUN = (CapReached, InputError, StoreError)
 
 
 class Solver(Protocol):
-    """Makes an attempt at a sample with what was assembled for it. Never raises for a failed attempt."""
+    """Make an attempt at a sample with what was assembled for it. Never raises for a failed attempt."""
 
     def solve(self, sample: Sample, context: Assembled, draw: Draw) -> Attempt:
         """Return the attempt. Raises only what ends the run (`ENDS_RUN`)."""
@@ -27,7 +24,7 @@ class Solver(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SingleCall:
-    """Asks once; the reply is the answer. An error is an attempt without an answer."""
+    """Ask once; the reply is the answer. An error is an attempt without an answer."""
 
     generator: Generator
 

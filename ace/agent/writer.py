@@ -1,6 +1,6 @@
-"""The writer of long answers: an outline first, then one part at a time, then a part again that has faults.
+"""Write long answers: an outline first, then one part at a time, then a part with faults again.
 
-One model call each. It words the messages; what goes into them, and what is a fault, others decide.
+One model call each. The writer words the messages; what goes into them, and what is a fault, others decide.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ _LONGEST_DRAFT = 8_000  # characters
 
 
 class Part(BaseModel):
-    """A part of an outline: what it is called, and what it has to say."""
+    """Describe a part of an outline: its title, and the points it has to make."""
 
     title: str = Field(min_length=1, max_length=120)
     points: list[str] = Field(min_length=1, max_length=MOST_POINTS)
 
 
 class Outline(BaseModel):
-    """The parts of a long answer, in order."""
+    """List the parts of a long answer, in order."""
 
     parts: list[Part] = Field(min_length=1, max_length=MOST_PARTS)
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedPart:
-    """A part as it is to be written: its title and its points."""
+    """Plan a part as it is to be written: its title and its points."""
 
     title: str
     points: tuple[str, ...]
@@ -43,14 +43,14 @@ class PlannedPart:
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Asks a model for the pieces of a long answer."""
+    """Ask a model for the pieces of a long answer."""
 
     client: Client
     max_tokens: int
 
     @property
     def adds(self) -> int:
-        """Tokens, about, that a request adds to a prompt: the outline, points and faults, a draft."""
+        """Estimate the tokens that a request adds to a prompt: the outline, points and faults, a draft."""
         return _ORDERS + 2 * _OUTLINE_TOKENS + self.max_tokens
 
     def outline_prompt(self, system: str, user: str) -> tuple[Message, ...]:

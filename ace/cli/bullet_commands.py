@@ -59,29 +59,20 @@ def find_bullet(store: Store, bullets: Mapping[str, Bullet], name: str) -> Bulle
     if len(sources) > 1:
         candidates = ", ".join(f"{bullet} ({source})" for bullet, source in sources.items())
         raise InputError(f"{len(sources)} bullets have the alias {name}: {candidates}.", hint="Give an id.")
-    matches = list(sources) or _ids_beginning(bullets, name)
+    matches = list(sources)
+    if not matches and name:
+        beginning = sorted(key for key in bullets if key.startswith(name))
+        # Removed bullets count only where no other begins so.
+        matches = [key for key in beginning if bullets[key].live] or beginning
     if len(matches) == 1:
         return bullets[matches[0]]
     if matches:
-        raise InputError(
-            f"{len(matches)} bullets have an id that begins with {name}: {_list_some(matches)}.",
-            hint="Give more of it.",
-        )
+        candidates = ", ".join(matches[:BULLETS_NAMED])
+        if len(matches) > BULLETS_NAMED:
+            candidates = f"{candidates} and {len(matches) - BULLETS_NAMED} more"
+        message = f"{len(matches)} bullets have an id that begins with {name}: {candidates}."
+        raise InputError(message, hint="Give more of it.")
     raise _unknown_bullet(store, name, [*bullets, *(alias.alias for alias in aliases)])
-
-
-def _ids_beginning(bullets: Mapping[str, Bullet], name: str) -> list[str]:
-    """Return the ids that begin with `name`. Removed bullets count only where no other begins so."""
-    if not name:
-        return []
-    matches = sorted(key for key in bullets if key.startswith(name))
-    return [key for key in matches if bullets[key].live] or matches
-
-
-def _list_some(names: list[str]) -> str:
-    text = ", ".join(names[:BULLETS_NAMED])
-    rest = len(names) - BULLETS_NAMED
-    return f"{text} and {rest} more" if rest > 0 else text
 
 
 def _unknown_bullet(store: Store, name: str, names: Iterable[str]) -> UnknownVersion:

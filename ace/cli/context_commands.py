@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ace.context import Assembled
     from ace.llm import Client
     from ace.store import Store
-    from ace.task import Sample, Task
+    from ace.task import Task
 
 _LOCAL = "local/"
 _NO_KEY = "none"  # nothing is asked, so no key is wanted
@@ -48,12 +48,6 @@ class ShowOptions:
     json: Json = False
 
 
-def register(app: typer.Typer) -> None:
-    group = typer.Typer(help="What a model sees.", no_args_is_help=True)
-    group.command("show")(show)
-    app.add_typer(group, name="context")
-
-
 @takes(ShowOptions)
 def show(options: ShowOptions) -> None:
     """Show the context of a question: its parts, their tokens, and what is left out and why."""
@@ -62,7 +56,12 @@ def show(options: ShowOptions) -> None:
     from ace.task import load_task
 
     task = load_task(task_folder(options.task))
-    sample = _find_sample(task, options.sample)
+    samples = {sample.id: sample for sample in (*task.train, *task.val, *task.test)}
+    sample = samples.get(options.sample)
+    if sample is None:
+        close = get_close_matches(options.sample, samples, n=3) or list(samples)[:3]
+        message = f"Task {task.name} has no sample {options.sample!r}."
+        raise InputError(message, hint=f"It has {', '.join(close)}, ...")
     with ExitStack() as stack:
         store = stack.enter_context(_open_store(task, options.playbook))
         team = RoleModels.of(_connect_to_count(options.model, stack))
@@ -73,15 +72,6 @@ def show(options: ShowOptions) -> None:
     else:
         text = f"{task.name}, {sample.id}: {_describe_context(context)}"
     emit(options.json, {"task": task.name, "sample": sample.id, **asdict(context)}, text)
-
-
-def _find_sample(task: Task, name: str) -> Sample:
-    """Return the sample with this id. Raises InputError with ids that come close."""
-    samples = {sample.id: sample for sample in (*task.train, *task.val, *task.test)}
-    if name not in samples:
-        close = get_close_matches(name, samples, n=3) or list(samples)[:3]
-        raise InputError(f"Task {task.name} has no sample {name!r}.", hint=f"It has {', '.join(close)}, ...")
-    return samples[name]
 
 
 @contextmanager
@@ -111,13 +101,21 @@ def _connect_to_count(model: str | None, stack: ExitStack) -> Client:
 
 def _describe_context(context: Assembled) -> str:
     """Return the tokens of every part, what stands before the question, and what was left out."""
-    from ace.runs.run_text import align_columns
+    from ace.runs.run_text import align_columns, format_count
 
     counter = f"{context.counter} itself"
     if context.counter == "estimate":
         counter = "an estimate that is meant to be high"
     blocks = [f"{context.tokens} of {context.budget} tokens, counted by {counter}"]
-    rows = [(name, str(tokens), _describe_part(context, name)) for name, tokens in context.tokens_by.items()]
+    rows = []
+    for part, tokens in context.tokens_by.items():
+        items = sum(item.source == part for item in context.items)
+        about = f"{items} items" if items else ""
+        if part == "playbook":
+            about = format_count(len(context.bullets) + items, "bullet")
+            if items:
+                about = f"{about}: {len(context.bullets)} for every question, {items} for this one"
+        rows.append((part, str(tokens), about))
     blocks.append(align_columns(rows, right=(1,)))
     if context.items:
         rows = [(item.label, str(item.tokens), item.source) for item in context.items]
@@ -129,13 +127,5 @@ def _describe_context(context: Assembled) -> str:
     return "\n\n".join(blocks)
 
 
-def _describe_part(context: Assembled, part: str) -> str:
-    """Say how many items a part has; of the playbook, how many bullets were chosen for the question."""
-    from ace.runs.run_text import format_count
-
-    items = sum(item.source == part for item in context.items)
-    if part != "playbook":
-        return f"{items} items" if items else ""
-    prefix = len(context.bullets)
-    total = format_count(prefix + items, "bullet")
-    return f"{total}: {prefix} for every question, {items} for this one" if items else total
+ABOUT = "What a model sees."
+COMMANDS = (show,)

@@ -17,7 +17,7 @@ from ace.errors import InputError
 
 if TYPE_CHECKING:
     from ace.llm import Embedder
-    from ace.retrieval.documents import DocumentIndex, IndexReport, Passage
+    from ace.retrieval.documents import DocumentIndex, IndexReport
 
 SUFFIX = ".documents.db"
 _SHOWN = 20  # skipped files; --json has all
@@ -29,14 +29,6 @@ IndexFile = Annotated[
 EmbedderName = Annotated[
     str | None, typer.Option(metavar="NAME", help='A litellm name, wordllama, or "none" for words alone.')
 ]
-
-
-def register(app: typer.Typer) -> None:
-    group = typer.Typer(help="Documents that questions are answered from.", no_args_is_help=True)
-    group.command("index")(index)
-    group.command("search")(search)
-    group.command("list")(list_)
-    app.add_typer(group, name="documents")
 
 
 def index(
@@ -85,8 +77,16 @@ def search(
     if name not in (own, _WORDS_ONLY):
         note(f"ace: the index has no vectors of {name}, only of {own}: passages are found by words.")
     passages = DocumentSearch(source, _embedder(name, api_base))(query, most)
-    text = "\n\n".join(_passage_text(passage) for passage in passages) or "Nothing in the index fits."
-    rows = [_passage_json(passage) for passage in passages]
+    rows, texts = list[dict[str, Any]](), list[str]()
+    for passage in passages:
+        places = {"by_words": passage.by_words, "by_meaning": passage.by_meaning}
+        names = {"citation": passage.citation, "document": passage.document}
+        rows.append({**names, **asdict(passage.chunk), "score": passage.score, **places})
+        ranks = [f"{how.removeprefix('by_')} {place}" for how, place in places.items() if place]
+        heading = [passage.chunk.heading] if passage.chunk.heading else []
+        lines = [f"  {line}" for line in (*heading, *passage.chunk.text.splitlines())]
+        texts.append("\n".join([f"{passage.citation}  ({', '.join(ranks)})", *lines]))
+    text = "\n\n".join(texts) or "Nothing in the index fits."
     emit(json, {"query": query, "embedder": name, "found": rows}, text)
 
 
@@ -147,7 +147,8 @@ def _report_text(report: IndexReport, file: Path) -> str:
         "as before": report.unchanged,
     }
     parts = [f"{count} {word}" for word, count in changes.items() if count]
-    size = f"{format_count(report.documents, 'document')} with {format_count(report.chunks, 'passage')} in {file}"
+    passages = format_count(report.chunks, "passage")
+    size = f"{format_count(report.documents, 'document')} with {passages} in {file}"
     lines = [f"{size} ({', '.join(parts)})." if parts else f"{size}."]
     if report.skipped:
         lines.append(f"Not indexed ({len(report.skipped)}):")
@@ -159,22 +160,5 @@ def _report_text(report: IndexReport, file: Path) -> str:
     return "\n".join(lines)
 
 
-def _passage_text(passage: Passage) -> str:
-    ranks = {"words": passage.by_words, "meaning": passage.by_meaning}
-    places = ", ".join(f"{name} {place}" for name, place in ranks.items() if place)
-    lines = [f"{passage.citation}  ({places})"]
-    if passage.chunk.heading:
-        lines.append(f"  {passage.chunk.heading}")
-    lines += [f"  {line}" for line in passage.chunk.text.splitlines()]
-    return "\n".join(lines)
-
-
-def _passage_json(passage: Passage) -> dict[str, Any]:
-    return {
-        "citation": passage.citation,
-        "document": passage.document,
-        **asdict(passage.chunk),
-        "score": passage.score,
-        "by_words": passage.by_words,
-        "by_meaning": passage.by_meaning,
-    }
+ABOUT = "Documents that questions are answered from."
+COMMANDS = (index, search, list_)

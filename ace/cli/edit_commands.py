@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from ace.cli.bullet_commands import describe, find_bullet
-from ace.cli.options import BranchName, Json, PlaybookFile, playbook_file
+from ace.cli.history_commands import open_to_write
+from ace.cli.options import BranchName, Json, PlaybookFile
 from ace.cli.output import emit
 from ace.errors import InputError
 
@@ -42,12 +44,6 @@ class Edit:
     playbook: Path | None
     json: bool
 
-    def open_store(self, *, create: bool = False) -> Store:
-        """Open the playbook file for writing on the branch."""
-        from ace.store import Store
-
-        return Store.open(playbook_file(self.playbook), create=create, branch=self.branch)
-
 
 def add(
     text: Text,
@@ -64,7 +60,7 @@ def add(
     change = Edit(reason, branch, playbook, json)
     section = section.strip()
     text = _check_text(text, section)
-    with change.open_store(create=True) as store:
+    with open_to_write(playbook, branch, create=True) as store:
         value = store.checkout()
         twin = _find_text(value, text)
         if twin is None:
@@ -90,7 +86,7 @@ def edit(
 
     change = Edit(reason, branch, playbook, json)
     text = _check_text(text)
-    with change.open_store() as store:
+    with open_to_write(playbook, branch) as store:
         value = store.checkout()
         old = _require_live(find_bullet(store, value.bullets, bullet))
         twin = _find_text(value, text)
@@ -111,12 +107,7 @@ def remove(
     json: Json = False,
 ) -> None:
     """Remove bullets. They stay in the history; `ace playbook promote` brings them back."""
-    from ace.playbook.model import Remove
-
-    def decide(bullet: Bullet) -> Operation | str:
-        return Remove(bullet.id) if bullet.live else "was removed already"
-
-    _edit_each(Edit(reason, branch, playbook, json), bullets, decide)
+    _edit_each(Edit(reason, branch, playbook, json), bullets, partial(_decide, "remove"))
 
 
 def pin(
@@ -127,12 +118,7 @@ def pin(
     json: Json = False,
 ) -> None:
     """Keep bullets in the context even when there is not room for all."""
-    from ace.playbook.model import Pin
-
-    def decide(bullet: Bullet) -> Operation | str:
-        return "is pinned already" if _require_live(bullet).pinned else Pin(bullet.id)
-
-    _edit_each(Edit(reason, branch, playbook, json), bullets, decide)
+    _edit_each(Edit(reason, branch, playbook, json), bullets, partial(_decide, "pin"))
 
 
 def unpin(
@@ -143,12 +129,7 @@ def unpin(
     json: Json = False,
 ) -> None:
     """Let bullets be left out again when there is not room for all."""
-    from ace.playbook.model import Pin
-
-    def decide(bullet: Bullet) -> Operation | str:
-        return Pin(bullet.id, pinned=False) if _require_live(bullet).pinned else "is not pinned"
-
-    _edit_each(Edit(reason, branch, playbook, json), bullets, decide)
+    _edit_each(Edit(reason, branch, playbook, json), bullets, partial(_decide, "unpin"))
 
 
 def quarantine(
@@ -159,14 +140,7 @@ def quarantine(
     json: Json = False,
 ) -> None:
     """Keep bullets without using them until something proves them."""
-    from ace.playbook.model import Quarantine, Status
-
-    def decide(bullet: Bullet) -> Operation | str:
-        if _require_live(bullet).status is Status.QUARANTINED:
-            return "is in quarantine already"
-        return Quarantine(bullet.id)
-
-    _edit_each(Edit(reason, branch, playbook, json), bullets, decide)
+    _edit_each(Edit(reason, branch, playbook, json), bullets, partial(_decide, "quarantine"))
 
 
 def promote(
@@ -214,12 +188,27 @@ def move(
     _edit_each(Edit(reason, branch, playbook, json), bullets, decide, section=section)
 
 
+def _decide(action: Literal["remove", "pin", "unpin", "quarantine"], bullet: Bullet) -> Operation | str:
+    """Return the operation on a bullet, or say why there is nothing to do."""
+    from ace.playbook.model import Pin, Quarantine, Remove, Status
+
+    if action == "remove":
+        return Remove(bullet.id) if bullet.live else "was removed already"
+    _require_live(bullet)
+    if action == "quarantine":
+        waits = bullet.status is Status.QUARANTINED
+        return "is in quarantine already" if waits else Quarantine(bullet.id)
+    if action == "pin":
+        return "is pinned already" if bullet.pinned else Pin(bullet.id)
+    return Pin(bullet.id, pinned=False) if bullet.pinned else "is not pinned"
+
+
 COMMANDS = (add, edit, remove, pin, unpin, quarantine, promote, move)
 
 
 def _edit_each(edit: Edit, names: Iterable[str], decide: Decide, *, section: str = "") -> None:
     """Edit all the bullets in one version. An unknown or ambiguous name stops it before anything is done."""
-    with edit.open_store() as store:
+    with open_to_write(edit.playbook, edit.branch) as store:
         value = store.checkout()
         bullets = {}
         for name in names:

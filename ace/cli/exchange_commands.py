@@ -37,6 +37,7 @@ def export(
 ) -> None:
     """Write a playbook as text that can be reviewed, committed and imported."""
     from ace.playbook.exchange import choose_names, list_losses, select_writable
+    from ace.playbook.formats.instructions import new_file, update
     from ace.runs.run_text import format_count
     from ace.store import Store
 
@@ -54,7 +55,8 @@ def export(
         emit(json, {**data, "text": text}, text.removesuffix("\n"))
         return
     if chosen.name == "instructions":
-        text = _update_instructions(file, text, path.stem)
+        old = read_text(file) if file.exists() else ""
+        text = update(old, text, file=str(file)) if old else new_file(str(file), path.stem) + text
     write_text(file, text)
     size = f"{format_count(len(part), 'bullet')} written to {file}"
     emit(json, {"file": str(file), **data}, "\n".join([size, *notes]))
@@ -151,16 +153,6 @@ def _find_format(file: Path | None, form: Writable) -> tuple[Format, Write]:
     return chosen, chosen.write
 
 
-def _update_instructions(file: Path, block: str, title: str) -> str:
-    """Return a file of instructions with the block in it. Raises an error where its place is not clear."""
-    from ace.playbook.formats.instructions import new_file, update
-
-    text = read_text(file) if file.exists() else ""
-    if text:
-        return update(text, block, file=str(file))
-    return new_file(str(file), title) + block
-
-
 def _count_unknown_episodes(store: Store, changes: Plan) -> int:
     """Count the episodes that new bullets cite and this playbook does not hold."""
     from ace.playbook.model import Add
@@ -188,10 +180,11 @@ class Imported:
         from ace.runs.run_text import format_count
 
         changes, file = self.changes, self.file
-        size = f"{format_count(len(self.commit.playbook), 'bullet')}, {format_count(len(changes.delta), 'operation')}"
+        bullets = format_count(len(self.commit.playbook), "bullet")
+        operations = format_count(len(changes.delta), "operation")
         lines = [
             f"{file} is {self.form.name}: {self.form.about}",
-            f"version {self.commit.version.number}: {size}",
+            f"version {self.commit.version.number}: {bullets}, {operations}",
         ]
         if changes.known:
             lines.append(f"{format_count(changes.known, 'bullet')} here already")
@@ -202,7 +195,16 @@ class Imported:
             lines.append(f"{count}: each kept once, its votes added")
         for twin in changes.duplicates:
             lines.append(f"  {file}:{twin.line}: {twin.alias} is {twin.first or twin.bullet}")
-        lines += self._list_distrusted()
+        # What the file says of itself and nobody here can confirm.
+        if changes.held:
+            count = format_count(len(changes.held), "bullet")
+            lines.append(f"{count} suspicious: in quarantine until `ace playbook promote`")
+        lines += [f"  {name}: {why}" for name, why in changes.held]
+        if changes.unpinned:
+            lines.append(f"{format_count(changes.unpinned, 'new bullet')} not pinned; --pins takes over pins")
+        if self.unknown_episodes:
+            count = format_count(self.unknown_episodes, "episode")
+            lines.append(f"{count} cited that this playbook does not hold")
         if self.reading.lost:
             lines.append(f"not held: {', '.join(self.reading.lost)}")
         lines += _list_findings(file, "note", changes.notes)
@@ -230,23 +232,6 @@ class Imported:
             "unread": [asdict(finding) for finding in self.reading.unread],
             "rejected": self._list_rejections(),
         }
-
-    def _list_distrusted(self) -> list[str]:
-        """List what the file says of itself and nobody here can confirm."""
-        from ace.runs.run_text import format_count
-
-        suspicious, unpinned = self.changes.held, self.changes.unpinned
-        lines = []
-        if suspicious:
-            count = format_count(len(suspicious), "bullet")
-            lines.append(f"{count} suspicious: in quarantine until `ace playbook promote`")
-        lines += [f"  {name}: {why}" for name, why in suspicious]
-        if unpinned:
-            lines.append(f"{format_count(unpinned, 'new bullet')} not pinned; --pins takes over pins")
-        if self.unknown_episodes:
-            count = format_count(self.unknown_episodes, "episode")
-            lines.append(f"{count} cited that this playbook does not hold")
-        return lines
 
     def _list_rejections(self) -> list[str]:
         from ace.playbook.delta import touched_ids

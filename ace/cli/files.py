@@ -37,6 +37,12 @@ def write_text(file: Path, text: str) -> None:
     if target.exists() and not target.is_file():  # a pipe or a device cannot be replaced
         target.write_bytes(text.encode())
         return
+    if target.exists():
+        mode = target.stat().st_mode & 0o7777
+    else:  # that of a new file: the mask can only be read by setting it
+        mask = os.umask(0)
+        os.umask(mask)
+        mode = 0o666 & ~mask
     try:
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=".ace-")
     except OSError as error:
@@ -46,17 +52,8 @@ def write_text(file: Path, text: str) -> None:
             out.write(text.encode())
             out.flush()
             os.fsync(out.fileno())
-        Path(name).chmod(_mode(target))
+        Path(name).chmod(mode)
         Path(name).replace(target)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-
-
-def _mode(target: Path) -> int:
-    """Return the permissions of the file, or those that a new one gets."""
-    if target.exists():
-        return target.stat().st_mode & 0o7777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask

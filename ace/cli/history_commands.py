@@ -14,7 +14,7 @@ from ace.cli.output import emit
 from ace.errors import StoreError
 
 if TYPE_CHECKING:
-    from ace.store import Branch, Commit, Store, Tag, Touch, Version
+    from ace.store import Commit, Store, Version
 
 AUTHOR = "person"
 
@@ -33,7 +33,11 @@ def log(
 
     with open_to_read(playbook) as store:
         versions, tags = store.log(limit, version=version, every_branch=every), store.tags()
-    rows = [_version_row(version, tags) for version in versions]
+    rows = []
+    for item in versions:
+        names = " ".join(f"[{tag.name}]" for tag in tags if tag.version == item.number)
+        size, reason = f"{item.operations} op", one_line(item.reason)
+        rows.append((str(item.number), item.created, size, item.branch, *_origin(item), names, reason))
     data = {"versions": [asdict(version) for version in versions], "tags": [asdict(tag) for tag in tags]}
     emit(json, data, align_columns(rows, right=(0, 2)))
 
@@ -66,8 +70,14 @@ def blame(
 
     with open_to_read(playbook) as store:
         touches = store.blame(find_bullet(store, all_bullets(store), bullet).id)
+    rows = []
+    for touch in touches:
+        version, reason = touch.version, one_line(touch.version.reason)
+        episodes = f"episodes {', '.join(touch.episodes)}" if touch.episodes else ""
+        place = (str(version.number), version.branch, version.created, *_origin(version))
+        rows.append((*place, reason, episodes, describe(touch.operation)))
     data = {"touches": [asdict(touch) for touch in touches]}
-    emit(json, data, align_columns(map(_touch_row, touches), right=(0,)))
+    emit(json, data, align_columns(rows, right=(0,)))
 
 
 def revert(
@@ -97,8 +107,11 @@ def branch(
     if name is None:
         with open_to_read(playbook) as store:
             branches = store.branches()
-        data = {"branches": [asdict(row) for row in branches]}
-        emit(json, data, align_columns(map(_branch_row, branches)))
+        rows = []
+        for row in branches:
+            base = "" if row.base is None else f"from version {row.base}"
+            rows.append((row.name, f"version {row.version}", base, row.created))
+        emit(json, {"branches": [asdict(row) for row in branches]}, align_columns(rows))
         return
     with open_to_write(playbook) as store:
         new = store.branch(name, at)
@@ -210,11 +223,11 @@ def open_to_read(playbook: Path | None) -> Store:
     return Store.open(playbook_file(playbook), create=False, read_only=True)
 
 
-def open_to_write(playbook: Path | None, branch: str = "main") -> Store:
-    """Open a playbook file that is there, to write on a branch."""
+def open_to_write(playbook: Path | None, branch: str = "main", *, create: bool = False) -> Store:
+    """Open a playbook file to write on a branch; `create` makes one where there is none."""
     from ace.store import Store
 
-    return Store.open(playbook_file(playbook), create=False, branch=branch)
+    return Store.open(playbook_file(playbook), create=create, branch=branch)
 
 
 def _emit_version(json: bool, commit: Commit, text: str) -> None:
@@ -222,37 +235,6 @@ def _emit_version(json: bool, commit: Commit, text: str) -> None:
 
     size = format_count(len(commit.playbook), "bullet")
     emit(json, {"version": asdict(commit.version), "bullets": len(commit.playbook)}, f"{text}: {size}")
-
-
-def _version_row(version: Version, tags: list[Tag]) -> tuple[str, ...]:
-    names = " ".join(f"[{tag.name}]" for tag in tags if tag.version == version.number)
-    return (
-        str(version.number),
-        version.created,
-        f"{version.operations} op",
-        version.branch,
-        *_origin(version),
-        names,
-        one_line(version.reason),
-    )
-
-
-def _branch_row(branch: Branch) -> tuple[str, ...]:
-    base = "" if branch.base is None else f"from version {branch.base}"
-    return branch.name, f"version {branch.version}", base, branch.created
-
-
-def _touch_row(touch: Touch) -> tuple[str, ...]:
-    version = touch.version
-    return (
-        str(version.number),
-        version.branch,
-        version.created,
-        *_origin(version),
-        one_line(version.reason),
-        f"episodes {', '.join(touch.episodes)}" if touch.episodes else "",
-        describe(touch.operation),
-    )
 
 
 def _origin(version: Version) -> tuple[str, str]:

@@ -10,16 +10,12 @@ from ace.cli.options import EvalOptions, LearnOptions, OnlineOptions, RunOptions
 from ace.cli.output import emit, width
 from ace.cli.run_session import session, spell_resume
 from ace.cli.serve_commands import close_lines, serve_lines
+from ace.errors import InputError
 
 if TYPE_CHECKING:
     from ace.runs import Report
 
 STOPPED_BY_A_CAP = 3
-
-
-def register(app: typer.Typer) -> None:
-    for command in (learn, online, evaluate):
-        app.command("eval" if command is evaluate else None)(command)
 
 
 @takes(LearnOptions)
@@ -50,11 +46,17 @@ def online(options: OnlineOptions) -> None:
     """
     from ace import loop
 
+    if options.resume and (options.stdin or options.settings.behind):
+        raise InputError(
+            "A run with --stdin or --behind cannot be resumed.",
+            hint="Start a new one: it learns from the feedback that is in the file.",
+        )
     with session(options) as (task, store, team, show):
         if options.stdin:
             report = serve_lines(task, store, team, options.settings, show)
         else:
-            report = loop.online(task, store, team, options.settings, progress=show)
+            settings, resume = options.settings, options.resume
+            report = loop.online(task, store, team, settings, progress=show, resume=resume)
     if options.stdin:
         close_lines(report, options)
     else:

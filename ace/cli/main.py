@@ -38,26 +38,32 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (
-    learn_commands,
-    serve_commands,
-    report_commands,
-    context_commands,
-    documents_commands,
-    memory_commands,
-    playbook_commands,
-    runs_commands,
-    tasks_commands,
-    models_commands,
-):
-    group.register(app)
+for command in (learn_commands.learn, learn_commands.online):
+    app.command()(command)
+app.command("eval")(learn_commands.evaluate)
+app.command()(serve_commands.feedback)
+app.command()(report_commands.report)
+GROUPS = {
+    "context": context_commands,
+    "documents": documents_commands,
+    "memory": memory_commands,
+    "playbook": playbook_commands,
+    "runs": runs_commands,
+    "tasks": tasks_commands,
+    "models": models_commands,
+}
+for name, module in GROUPS.items():
+    group = typer.Typer(help=module.ABOUT, no_args_is_help=True)
+    for command in module.COMMANDS:
+        group.command(command.__name__.rstrip("_"))(command)
+    app.add_typer(group, name=name)
 
 
 def _print_version(requested: bool) -> None:
     from importlib.metadata import version
 
     if requested:
-        typer.echo(f"ace {version('ace-playbook')}")
+        typer.echo(f"ace {version('ace-engine')}")
         raise typer.Exit
 
 

@@ -34,13 +34,6 @@ Session = Annotated[str | None, typer.Option("--session", metavar="SESSION", hel
 WHEN = "A date or time, ISO 8601."
 
 
-def register(app: typer.Typer) -> None:
-    group = typer.Typer(help="What is remembered of users, and forgetting it for good.", no_args_is_help=True)
-    for command in (list_, add, extract, forget, export, import_):
-        group.command(command.__name__.rstrip("_"))(command)
-    app.add_typer(group, name="memory")
-
-
 def list_(
     user: User = None,
     session: Session = None,
@@ -67,7 +60,14 @@ def list_(
             emit(json, data, align_columns(map(_proposal_row, rows)))
             return
         memories = store.memories(user, session=session, at=at, every=every)
-    text = align_columns(map(_row, memories)) if memories else "Nothing is remembered."
+    lines = []
+    for memory in memories:
+        owner = "/".join(filter(None, (memory.user or "everyone", memory.session)))
+        since = memory.since[:10]
+        span = f"{since} to {memory.end[:10]}" if memory.end else f"since {since}"
+        source = f"{memory.conversation}, turn {memory.turn}" if memory.conversation else memory.author
+        lines.append((memory.id, owner, span, memory.kind, memory.text, f"({source})"))
+    text = align_columns(lines) if lines else "Nothing is remembered."
     emit(json, {"memories": [_to_json(memory) for memory in memories]}, text)
 
 
@@ -166,7 +166,13 @@ def forget(
         elif user is not None:
             result = store.forget_user(user, also=also or ())
         else:
-            result = store.forget(ids or _list_expired(store), also=also or ())
+            if expired:
+                current = {memory.id for memory in store.memories()}
+                ended = [memory.id for memory in store.memories(every=True) if memory.end is not None]
+                ids = [name for name in ended if name not in current]
+            if not ids:
+                raise InputError("Everything that is remembered still holds.")
+            result = store.forget(ids, also=also or ())
     emit(json, asdict(result), _forgotten_text(result))
     if not result.scrubbed:
         note("ace: another process has the file open: what was deleted is not cleared from it yet.")
@@ -259,18 +265,6 @@ def _read_conversations(file: Path, user: str, session: str) -> list[Conversatio
     return conversations
 
 
-def _list_expired(store: Store) -> list[str]:
-    """Return the ids of memories that hold no longer. Raises InputError where there are none."""
-    current = {memory.id for memory in store.memories()}
-    ids = []
-    for memory in store.memories(every=True):
-        if memory.id not in current and memory.end is not None:
-            ids.append(memory.id)
-    if not ids:
-        raise InputError("Everything that is remembered still holds.")
-    return ids
-
-
 def _forgotten_text(result: Forgotten) -> str:
     from ace.runs.run_text import format_count
 
@@ -294,19 +288,10 @@ def _to_json(memory: Memory) -> dict[str, object]:
     return {**asdict(memory), "text": memory.text}
 
 
-def _row(memory: Memory) -> tuple[str, ...]:
-    owner = memory.user or "everyone"
-    if memory.session:
-        owner = f"{owner}/{memory.session}"
-    span = f"since {memory.since[:10]}"
-    if memory.end:
-        span = f"{memory.since[:10]} to {memory.end[:10]}"
-    origin = f"({memory.author})"
-    if memory.conversation:
-        origin = f"({memory.conversation}, turn {memory.turn})"
-    return memory.id, owner, span, memory.kind, memory.text, origin
-
-
 def _proposal_row(row: MemoryProposal) -> tuple[str, ...]:
     about = ": ".join(str(row.proposal.get(name, "")) for name in ("attribute", "value"))
     return row.user, row.conversation, row.outcome, about, row.why or row.memory
+
+
+ABOUT = "What is remembered of users, and forgetting it for good."
+COMMANDS = (list_, add, extract, forget, export, import_)

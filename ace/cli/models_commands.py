@@ -15,14 +15,6 @@ Name = Annotated[str, typer.Argument(metavar="[NAME]", help="local/NAME, or any 
 REMOTE = "Any litellm name works as well, for example openai/gpt-4.1-mini or ollama/llama3.2."
 
 
-def register(app: typer.Typer) -> None:
-    group = typer.Typer(help="Find, fetch and try models.", no_args_is_help=True)
-    group.command("list")(list_)
-    group.command("pull")(pull)
-    group.command("check")(check)
-    app.add_typer(group, name="models")
-
-
 def list_(json: Json = False) -> None:
     """List the models that run in this process, and whether their weights are here."""
     from ace.llm import list_models
@@ -57,3 +49,7 @@ def check(name: Name = DEFAULT_MODEL, api_base: ApiBase = None, json: Json = Fal
     text = f"{name} answered {reply.strip()!r} in {effort}; cost {format_cost(usage.cost)}."
     data = {"model": name, "reply": reply, "seconds": result.seconds, "usage": asdict(usage)}
     emit(json, data, text)
+
+
+ABOUT = "Find, fetch and try models."
+COMMANDS = (list_, pull, check)

@@ -34,6 +34,7 @@ BranchName = Annotated[str, typer.Option("--branch", metavar="NAME", help="Work 
 TaskFolder = Annotated[str, typer.Argument(metavar="TASK", help="A task folder, or its name in ./tasks.")]
 Model = Annotated[str, typer.Option(metavar="NAME", help="local/NAME, or any litellm model name.")]
 ApiBase = Annotated[str | None, typer.Option(metavar="URL", help="Where the model is served.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue the last unfinished run.")]
 RoleModel = Annotated[str | None, typer.Option(metavar="NAME", help="For this role.  [default: --model]")]
 
 
@@ -96,11 +97,12 @@ class OnlineOptions(RunOptions):
     stdin: Annotated[
         bool, typer.Option("--stdin", help="Serve the questions and feedback that come as JSON lines.")
     ] = False
+    resume: Resume = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearnOptions(RunOptions):
-    """Hold the options of `ace learn`, which can be continued."""
+    """Hold the options of `ace learn`."""
 
     command: ClassVar[Command] = Command.LEARN
 
@@ -122,7 +124,7 @@ class LearnOptions(RunOptions):
         str | None,
         typer.Option(metavar="NAME", help="Of recorded attempts without a TASK.  [default: the file's name]"),
     ] = None
-    resume: Annotated[bool, typer.Option("--resume", help="Continue the last unfinished run.")] = False
+    resume: Resume = False
 
 
 class HasSettings(Protocol):

@@ -10,22 +10,13 @@ import typer
 
 from ace.cli import edit_commands, exchange_commands, history_commands, refine_commands
 from ace.cli.bullet_commands import describe, find_bullet
-from ace.cli.options import Json, PlaybookFile, VersionOption, playbook_file
+from ace.cli.options import Json, PlaybookFile, VersionOption
 from ace.cli.output import emit
 from ace.errors import NotAPlaybook, StoreError
 
 if TYPE_CHECKING:
     from ace.playbook.model import Playbook
     from ace.store import Store
-
-
-def register(app: typer.Typer) -> None:
-    about = "Read a playbook and its history, edit it, export and import it."
-    group = typer.Typer(help=about, no_args_is_help=True)
-    own = (list_, show, *edit_commands.COMMANDS, refine_commands.refine)
-    for command in (*own, *history_commands.COMMANDS, exchange_commands.export, exchange_commands.import_):
-        group.command(command.__name__.rstrip("_"))(command)
-    app.add_typer(group, name="playbook")
 
 
 def list_(
@@ -38,7 +29,7 @@ def list_(
     playbooks, rows, problems = list[dict[str, Any]](), list[tuple[str, ...]](), list[str]()
     for path in sorted(folder.glob("*.db")):
         try:
-            with _open_to_read(path) as store:
+            with history_commands.open_to_read(path) as store:
                 size, head = len(store.checkout()), store.head()
         except NotAPlaybook:
             continue
@@ -65,19 +56,13 @@ def show(
     """Show a playbook as Markdown, or one bullet with the episodes it came from."""
     from ace.playbook import to_markdown
 
-    with _open_to_read(playbook_file(playbook)) as store:
+    with history_commands.open_to_read(playbook) as store:
         value = store.checkout(version)
         if bullet is not None:
             _show_bullet(store, value, bullet, json)
             return
         text = to_markdown(value).rstrip("\n") or "No bullets yet."
         emit(json, {"bullets": [asdict(item) for item in value]}, text)
-
-
-def _open_to_read(path: Path) -> Store:
-    from ace.store import Store
-
-    return Store.open(path, create=False, read_only=True)
 
 
 def _show_bullet(store: Store, playbook: Playbook, name: str, as_json: bool) -> None:
@@ -100,3 +85,15 @@ def _show_bullet(store: Store, playbook: Playbook, name: str, as_json: bool) -> 
         "history": [{"version": t.version.number, "operation": asdict(t.operation)} for t in history],
     }
     emit(as_json, data, "\n".join(lines))
+
+
+ABOUT = "Read a playbook and its history, edit it, export and import it."
+COMMANDS = (
+    list_,
+    show,
+    *edit_commands.COMMANDS,
+    refine_commands.refine,
+    *history_commands.COMMANDS,
+    exchange_commands.export,
+    exchange_commands.import_,
+)

@@ -52,7 +52,9 @@ def refine(
         refinement = _find_refinement(store, branch, value, unused)
         number = None
         if refinement.delta and not dry_run:
-            commit = store.commit(refinement.delta, author=AUTHOR, reason=_reason(refinement))
+            kinds = Counter(operation.op for operation in refinement.delta)
+            reason = "refined: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+            commit = store.commit(refinement.delta, author=AUTHOR, reason=reason)
             number = commit.version.number
     operations, conflicts = list[dict[str, Any]](), list[dict[str, Any]]()
     for operation, reason in zip(refinement.delta, refinement.reasons, strict=True):
@@ -122,21 +124,19 @@ def _exposures(store: Store, branch: str, playbook: Playbook) -> dict[str, int]:
     return exposures
 
 
-def _reason(refinement: Refinement) -> str:
-    kinds = Counter(operation.op for operation in refinement.delta)
-    return "refined: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
-
-
 def _lines(refinement: Refinement, playbook: Playbook, number: int | None, dry_run: bool) -> Iterator[str]:
     from ace.playbook import touched_ids
-    from ace.runs.run_text import format_count
+    from ace.runs.run_text import align_columns, format_count
 
+    findings: list[tuple[str, tuple[str, ...]]] = []  # each with the bullets that it is about
     for operation, reason in zip(refinement.delta, refinement.reasons, strict=True):
-        yield f"{operation.op}: {reason}"
-        yield _table(_texts(playbook, touched_ids(operation)))
+        findings.append((f"{operation.op}: {reason}", touched_ids(operation)))
     for conflict in refinement.conflicts:
-        yield f"open conflict: {conflict.why}"
-        yield _table(_texts(playbook, (conflict.one, conflict.other)))
+        findings.append((f"open conflict: {conflict.why}", (conflict.one, conflict.other)))
+    for finding, ids in findings:
+        texts = _texts(playbook, ids)
+        yield finding
+        yield align_columns([(f"  {name}", " ".join(text.split())) for name, text in texts.items()])
     size, conflicts = format_count(len(refinement.delta), "operation"), len(refinement.conflicts)
     if refinement.delta and dry_run:
         yield f"{size}; nothing is changed with --dry-run."
@@ -153,9 +153,3 @@ def _lines(refinement: Refinement, playbook: Playbook, number: int | None, dry_r
 def _texts(playbook: Playbook, ids: Iterable[str]) -> dict[str, str]:
     """Return what bullets say, by id."""
     return {name: playbook.bullets[name].content for name in ids}
-
-
-def _table(texts: dict[str, str]) -> str:
-    from ace.runs.run_text import align_columns
-
-    return align_columns([(f"  {name}", " ".join(text.split())) for name, text in texts.items()])

@@ -11,10 +11,6 @@ from ace.cli.options import Json, PlaybookFile, RunNumber, playbook_file
 from ace.cli.output import emit
 
 
-def register(app: typer.Typer) -> None:
-    app.command()(report)
-
-
 def report(
     run: RunNumber = None,
     playbook: PlaybookFile = None,

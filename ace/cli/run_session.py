@@ -10,7 +10,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from ace.cli.options import LearnOptions, RunOptions, spell_options, task_folder
+from ace.cli.options import LearnOptions, OnlineOptions, RunOptions, spell_options, task_folder
 from ace.cli.progress import Show, megabytes, progress
 from ace.errors import AceError, InputError
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from ace.llm import Client, RoleModels
     from ace.store import Store
     from ace.task import Task
-
-_CAPS = ("max_calls", "max_tokens", "max_cost", "max_seconds")
 
 
 class Interrupted(AceError):
@@ -44,7 +42,7 @@ def session(options: RunOptions) -> Iterator[tuple[Task, Store, RoleModels, Show
             show = stack.enter_context(progress())
             yield task, store, _connect_roles(options, stack, show), show
         except KeyboardInterrupt as error:
-            begun = len(store.runs()) > runs or (isinstance(options, LearnOptions) and options.resume)
+            begun = len(store.runs()) > runs or getattr(options, "resume", False)
             command = spell_resume(options) if begun else ""  # there is no run to resume otherwise
             hint = f"Continue with `{command}`." if command else "Run the command again."
             message = f"interrupted; everything committed so far is in {store.path}."
@@ -105,28 +103,29 @@ def address(options: RunOptions, name: str) -> str | None:
 
 
 def spell_resume(options: RunOptions, *, capped: bool = False) -> str:
-    """Return the command that continues a learn run with the same options, or "" for another run.
+    """Return the command that continues a run with the same options, or "" for one that cannot be resumed.
 
-    Caps count from the start of the run, so after one was reached the command has each of them doubled.
+    Caps count from the start of the run, so after one was reached the command has each of them doubled:
+    at least 1, with few digits, and without a fraction where there was none.
     """
-    if not isinstance(options, LearnOptions):
+    match options:
+        case LearnOptions():
+            resumable = True
+        case OnlineOptions():
+            resumable = not (options.stdin or options.settings.behind)
+        case _:
+            resumable = False
+    if not resumable:
         return ""
+
     changes: dict[str, Any] = {"task": "", "resume": True}
-    if capped:
-        for cap in _CAPS:
-            limit = getattr(options, cap)
-            if limit is not None:
-                changes[cap] = _double(limit)
-    words = [
-        "ace learn",
-        quote(options.task) if options.task else "",
-        spell_options(replace(options, **changes)),
-    ]
-    return " ".join(filter(None, words))
-
-
-def _double(limit: float) -> float:
-    """Return twice a cap, at least 1, with few digits and without a fraction where there was none."""
-    if limit % 1:
-        return float(f"{2 * limit:g}")
-    return int(2 * limit) or 1
+    for cap in ("max_calls", "max_tokens", "max_cost", "max_seconds"):
+        limit = getattr(options, cap)
+        if capped and limit is not None:
+            has_fraction = limit % 1 != 0
+            changes[cap] = float(f"{2 * limit:g}") if has_fraction else int(2 * limit) or 1
+    words = [f"ace {options.command}"]
+    if options.task:
+        words.append(quote(options.task))
+    words.append(spell_options(replace(options, **changes)))
+    return " ".join(words)

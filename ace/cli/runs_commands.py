@@ -22,21 +22,20 @@ Part = tuple[str, Any, str]
 """The name of what was asked for instead of the report; its JSON; its text."""
 
 
-def register(app: typer.Typer) -> None:
-    group = typer.Typer(help="What was run, and how it ended.", no_args_is_help=True)
-    group.command("list")(list_)
-    group.command("show")(show)
-    app.add_typer(group, name="runs")
-
-
 def list_(playbook: PlaybookFile = None, json: Json = False) -> None:
     """List the runs that a playbook file holds."""
-    from ace.runs.run_text import align_columns
+    from ace.runs.report import Score
+    from ace.runs.run_text import align_columns, format_score
     from ace.store import Store
 
     with Store.open(playbook_file(playbook), create=False, read_only=True) as store:
         runs = store.runs()
-    text = align_columns(map(_row, runs), right=(0,)) if runs else "No runs yet."
+    rows = []
+    for run in runs:
+        after = (run.report or {}).get("after")
+        score = format_score(after and Score.from_json(after))
+        rows.append((str(run.id), run.kind, run.task, run.status, run.started, score))
+    text = align_columns(rows, right=(0,)) if rows else "No runs yet."
     emit(json, {"runs": [asdict(run) for run in runs]}, text)
 
 
@@ -125,15 +124,6 @@ def _final_version(store: Store, run: Run) -> int:
     return steps[-1].version if steps else int(run.config.get("base", 0))
 
 
-def _row(run: Run) -> tuple[str, ...]:
-    from ace.runs.report import Score
-    from ace.runs.run_text import format_score
-
-    after = (run.report or {}).get("after")
-    score = format_score(after and Score.from_json(after))
-    return str(run.id), run.kind, run.task, run.status, run.started, score
-
-
 def _report_text(run: Run, steps: int, faults: Faults, path: Path) -> str:
     """Return the run's report, with the option that names its model where that is not the default one."""
     from ace.report.cost_table import render_faults
@@ -148,3 +138,7 @@ def _report_text(run: Run, steps: int, faults: Faults, path: Path) -> str:
         option = "" if model == DEFAULT_MODEL else f"--model {quote(model)}"  # an address is not kept
         blocks.append(render_report(report, model=option, width=width()))
     return "\n\n".join(filter(None, blocks))
+
+
+ABOUT = "What was run, and how it ended."
+COMMANDS = (list_, show)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -29,10 +28,6 @@ if TYPE_CHECKING:
 
 STOPPED_BY_A_CAP = 3
 _TEXTS = ("expected", "text")
-
-
-def register(app: typer.Typer) -> None:
-    app.command()(feedback)
 
 
 def feedback(
@@ -63,7 +58,7 @@ def serve_lines(task: Task, store: Store, team: RoleModels, options: Settings, s
             if not text.strip():
                 continue
             try:
-                emit_line(_answer(agent, _parse(text)))
+                emit_line(_answer(agent, text))
             except CapReached as cap:
                 stopped = str(cap)
                 break
@@ -85,18 +80,12 @@ def close_lines(report: Report, options: OnlineOptions) -> None:
         raise typer.Exit(STOPPED_BY_A_CAP)
 
 
-def _parse(text: str) -> Mapping[str, Any]:
+def _answer(agent: OnlineServer, line: str) -> dict[str, Any]:
+    """Answer a question, or take feedback. Raises InputError for any other line."""
     try:
-        row = json.loads(text)
+        row = json.loads(line)
     except ValueError as error:
         raise InputError(f"This is not JSON ({error}).") from error
-    if not isinstance(row, dict):
-        raise InputError(f"Expected an object, found {text.strip()!r:.60}.")
-    return row
-
-
-def _answer(agent: OnlineServer, row: Mapping[str, Any]) -> dict[str, Any]:
-    """Answer a question, or take feedback. Raises InputError for any other object."""
     match row:
         case {"question": str(question)} if question.strip():
             answer = agent.answer(question)
@@ -108,5 +97,7 @@ def _answer(agent: OnlineServer, row: Mapping[str, Any]) -> dict[str, Any]:
                     raise InputError(f"Expected {name} as text, found {text!r:.60}.")
             agent.feedback(episode, right=right, **texts)
             return {"feedback": episode, "kept": True}
-        case _:
+        case dict():
             raise InputError('Expected {"question": ...} or {"feedback": EPISODE, "right": true or false}.')
+        case _:
+            raise InputError(f"Expected an object, found {line.strip()!r:.60}.")

@@ -17,13 +17,6 @@ if TYPE_CHECKING:
 SPLITS = ("train", "val", "test")
 
 
-def register(app: typer.Typer) -> None:
-    group = typer.Typer(help="Find task folders and check them.", no_args_is_help=True)
-    group.command("list")(list_)
-    group.command("check")(check)
-    app.add_typer(group, name="tasks")
-
-
 def list_(
     folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where to look.")] = Path("tasks"),
     json: Json = False,
@@ -62,3 +55,7 @@ def _summarize(task: Task) -> dict[str, Any]:
 
 def _sizes(summary: dict[str, Any]) -> str:
     return ", ".join(f"{summary[split]} {split}" for split in SPLITS)
+
+
+ABOUT = "Find task folders and check them."
+COMMANDS = (list_, check)

@@ -54,7 +54,8 @@ class Assembled:
     """Hold a prompt: `system` and `user` are its messages, `tokens` what they take, at most `budget`.
 
     `contents` are what the bullets say. `playbook` and `retrieved` are the parts of it that can change an
-    answer, `found` that part of `retrieved` which sources brought; `tokens_by` sums up to `tokens`.
+    answer, `shown` both together, `found` that part of `retrieved` which sources brought. `tokens_by` sums up
+    to `tokens`.
     """
 
     system: str
@@ -71,11 +72,7 @@ class Assembled:
     items: tuple[PlacedItem, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     tokens_by: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def shown(self) -> str:
-        """Return the playbook, and what was retrieved after it."""
-        return "\n".join(filter(None, (self.playbook, self.retrieved)))
+    shown: str = ""
 
 
 def assemble(
@@ -94,7 +91,20 @@ def assemble(
     limit = limit or Limit(10_000)
     count = limit.count
     instructions, question = count(frame.system("")), count(frame.user("", ""))
-    room = _check_room(instructions, question, limit) - limit.reserve
+    room = limit.tokens - TEMPLATE - instructions
+    if room <= 0:
+        bare = instructions + TEMPLATE
+        raise InputError(
+            f"The instructions take {bare} tokens, and the budget of a prompt is {limit.tokens}.",
+            hint=f"Give a budget well above {bare} (--budget), or shorten the instructions.",
+        )
+    if question > room:
+        raise ContextError(
+            f"The question takes {question} tokens; the instructions leave {room} of {limit.tokens}.",
+            hint="Give a larger budget (--budget), or a model with a longer context.",
+        )
+
+    room -= limit.reserve
     reserved = max(question, int(max(room, 0) * min(FOR_QUESTIONS + share, 1)))
     # The heading of lessons for this question only: its tokens do not depend on the question that follows.
     heading = count(frame.user("-", "").removesuffix(frame.user("", "")).rstrip())
@@ -102,6 +112,7 @@ def assemble(
     system_tokens = count(system)
     user_room = room + instructions - system_tokens
     user = write_user_message(frame.user, rendered.specific, sources, user_room, count)
+
     tokens_by = {"instructions": instructions, "playbook": system_tokens - instructions, "question": question}
     for item in user.items:
         tokens_by[item.source] = tokens_by.get(item.source, 0) + item.tokens
@@ -120,24 +131,8 @@ def assemble(
         items=user.items,
         left_out=(*rendered.left_out, *user.left_out),
         tokens_by={**tokens_by, "framing": tokens - sum(tokens_by.values())},
+        shown="\n".join(filter(None, (rendered.text, user.retrieved))),
     )
-
-
-def _check_room(instructions: int, question: int, limit: Limit) -> int:
-    """Return the tokens beside the instructions. Raises where they or the question do not fit."""
-    room = limit.tokens - TEMPLATE - instructions
-    if room <= 0:
-        bare = instructions + TEMPLATE
-        raise InputError(
-            f"The instructions take {bare} tokens, and the budget of a prompt is {limit.tokens}.",
-            hint=f"Give a budget well above {bare} (--budget), or shorten the instructions.",
-        )
-    if question > room:
-        raise ContextError(
-            f"The question takes {question} tokens; the instructions leave {room} of {limit.tokens}.",
-            hint="Give a larger budget (--budget), or a model with a longer context.",
-        )
-    return room
 
 
 def _fill_system(frame: Frame, fill: Fill, room: int, count: CountTokens) -> tuple[Rendered, str]:

@@ -98,16 +98,13 @@ def _pack_bullets(
         )
         items.append(item)
     sections = {bullet.section for bullet in bullets}
-    headings = {section: count("\n" + _write_heading(section)) for section in sections}
+    headings = {section: count(f"\n## {neutralise(section)}\n") for section in sections}
     return pack(items, budget, headings)
-
-
-def _write_heading(section: str) -> str:
-    return f"## {neutralise(section)}\n"
 
 
 def _join_sections(bullets: Sequence[Bullet], lines: Mapping[str, str]) -> str:
     sections: list[str] = []
     for section, group in groupby(bullets, key=lambda bullet: bullet.section):
-        sections.append(_write_heading(section) + "".join(lines[bullet.id] for bullet in group))
+        items = "".join(lines[bullet.id] for bullet in group)
+        sections.append(f"## {neutralise(section)}\n{items}")
     return "\n".join(sections)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 
@@ -57,7 +57,22 @@ def write_user_message(
     lesson_mark = "-" if lessons else ""
     source_mark = "-" if any(source.items for source in sources) else ""
     headings = count(write(lesson_mark, source_mark))
-    lines, left_out = _choose_lines(_list_lines(lessons, sources, count), room - headings)
+    rest = room - headings
+    lines: list[_Line] = []
+    left_out: list[LeftOut] = []
+    labels: dict[str, str] = {}  # by content: nothing goes in twice
+    for line in _list_lines(lessons, sources, count):
+        label, cost = line.item.label, line.item.tokens
+        if line.content in labels:
+            left_out.append(LeftOut(label, cost, f"says the same as {labels[line.content]}"))
+        elif cost > rest:
+            left_out.append(LeftOut(label, cost, f"needs {cost} tokens, {max(0, rest)} are left"))
+        else:
+            labels[line.content] = label
+            lines.append(line)
+            rest -= cost
+
+    # A tokenizer need not add up: now the whole is counted.
     while True:
         lesson_text = "".join(line.text for line in lines if line.is_lesson).rstrip("\n")
         source_text = "".join(line.text for line in lines if not line.is_lesson).rstrip("\n")
@@ -76,24 +91,6 @@ def write_user_message(
         items=tuple(line.item for line in lines),
         left_out=tuple(left_out),
     )
-
-
-def _choose_lines(lines: Iterable[_Line], room: int) -> tuple[list[_Line], list[LeftOut]]:
-    """Choose in order whatever still fits, and no content twice."""
-    chosen: list[_Line] = []
-    left_out: list[LeftOut] = []
-    labels: dict[str, str] = {}
-    for line in lines:
-        label, tokens = line.item.label, line.item.tokens
-        if line.content in labels:
-            left_out.append(LeftOut(label, tokens, f"says the same as {labels[line.content]}"))
-        elif tokens > room:
-            left_out.append(LeftOut(label, tokens, f"needs {tokens} tokens, {max(0, room)} are left"))
-        else:
-            labels[line.content] = label
-            chosen.append(line)
-            room -= tokens
-    return chosen, left_out
 
 
 def _list_lines(

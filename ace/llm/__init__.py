@@ -14,11 +14,10 @@ from ace.llm.client import (
     ToolSpec,
     Usage,
 )
-from ace.llm.connect import DEFAULT_MODEL, connect
+from ace.llm.connect import DEFAULT_MODEL, Check, LocalModel, check, connect, list_models, pull
 from ace.llm.embedding import DEFAULT_EMBEDDER, Embedder, connect_embedder
 from ace.llm.endpoint import Endpoint
 from ace.llm.meter import Caps, Meter
-from ace.llm.models import Check, LocalModel, check, list_models, pull
 from ace.llm.replay import RecordingClient, ReplayClient
 from ace.llm.retry import Retry
 from ace.llm.role_models import RoleModels

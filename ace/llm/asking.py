@@ -25,8 +25,7 @@ _NEARLY = 0.9  # servers count the last tokens differently
 class Asks(Client, Protocol):
     """Answer one request at a time, so that each can be kept as it ends."""
 
-    @property
-    def tries(self) -> int: ...
+    tries: int
 
     def ask(self, request: Request) -> Reply:
         """Make one request. Return the reply as it came, unparsed, with the faults that preceded it."""
@@ -91,38 +90,36 @@ def complete(
 
 def judge_reply(reply: Reply, request: Request) -> Judgement:
     """Decide whether a reply can be used. A reply that calls tools needs no value of the schema. Pure."""
-    if request.schema is None or reply.tool_calls:
-        return _judge_text(reply, request)
+    refused = reply.finish_reason is FinishReason.FILTER
     cut_off = reply.finish_reason is FinishReason.LENGTH
-    try:
-        # What was cut off is not repaired: closing its brackets would pass half a lesson as a whole one.
-        result = parse(reply.text, request.schema, repair=not cut_off)
-    except ValueError as error:
-        kind = Kind.WRONG_FORM
-        if reply.finish_reason is FinishReason.FILTER:
-            kind = Kind.REFUSED
-        elif cut_off:
-            kind = Kind.CUT_OFF
-        elif not reply.text.strip():
-            kind = Kind.EMPTY
-        elif len(reply.text) > _MOST:
-            kind = Kind.TOO_LONG
-        return Judgement(None, kind, explain_error(error, reply))
-    if result.repaired:
-        return Judgement(result.value, Kind.PROSE)
-    return Judgement(result.value)
+    empty = not reply.text.strip()
+    too_long = len(reply.text) > _MOST
 
+    if request.schema is not None and not reply.tool_calls:
+        try:
+            # What was cut off is not repaired: closing its brackets would pass half a lesson as a whole one.
+            value, clean = parse(reply.text, request.schema, repair=not cut_off)
+            return Judgement(value, None if clean else Kind.PROSE)
+        except ValueError as error:
+            kind = Kind.WRONG_FORM
+            if refused:
+                kind = Kind.REFUSED
+            elif cut_off:
+                kind = Kind.CUT_OFF
+            elif empty:
+                kind = Kind.EMPTY
+            elif too_long:
+                kind = Kind.TOO_LONG
+            return Judgement(None, kind, explain_error(error, reply))
 
-def _judge_text(reply: Reply, request: Request) -> Judgement:
-    """Judge plain text: all that is there can be used, but some of it should not have come like this."""
-    if reply.finish_reason is FinishReason.FILTER:
+    # Of plain text all that is there can be used, but some of it should not have come like this.
+    if refused:
         return Judgement(None, Kind.REFUSED, "a content filter stopped it")
-    cut_off = reply.finish_reason is FinishReason.LENGTH
-    if not reply.text.strip() and not reply.tool_calls:
-        if cut_off and reply.reasoning:
-            return Judgement(None, Kind.EMPTY, "it was cut off while the model was thinking")
-        return Judgement(None, Kind.EMPTY, "it is empty")
-    if len(reply.text) > _MOST:
+    if empty and not reply.tool_calls:
+        thinking = cut_off and reply.reasoning
+        problem = "it was cut off while the model was thinking" if thinking else "it is empty"
+        return Judgement(None, Kind.EMPTY, problem)
+    if too_long:
         return Judgement(None, Kind.TOO_LONG, f"it has {len(reply.text):,} characters")
     if cut_off:
         limit, written = request.max_tokens, reply.usage.completion_tokens

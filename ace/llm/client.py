@@ -151,20 +151,16 @@ class Usage:
     cost: float | None = 0.0
 
     def __add__(self, other: Usage) -> Usage:
-        return self._combine(other, 1)
-
-    def __sub__(self, other: Usage) -> Usage:
-        return self._combine(other, -1)
-
-    def _combine(self, other: Usage, sign: Literal[1, -1]) -> Usage:
-        unknown = self.cost is None or other.cost is None
+        cost = None
+        if self.cost is not None and other.cost is not None:
+            cost = self.cost + other.cost
         return Usage(
-            calls=self.calls + sign * other.calls,
-            prompt_tokens=self.prompt_tokens + sign * other.prompt_tokens,
-            cached_tokens=self.cached_tokens + sign * other.cached_tokens,
-            completion_tokens=self.completion_tokens + sign * other.completion_tokens,
-            seconds=self.seconds + sign * other.seconds,
-            cost=None if unknown else (self.cost or 0.0) + sign * (other.cost or 0.0),
+            calls=self.calls + other.calls,
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+            seconds=self.seconds + other.seconds,
+            cost=cost,
         )
 
 
@@ -185,8 +181,8 @@ class Reply:
     tool_calls: tuple[ToolCall, ...] = ()
 
     def __post_init__(self) -> None:
-        # Files and endpoints bring words; what reads them need not know the enum.
-        object.__setattr__(self, "finish_reason", FinishReason.of(self.finish_reason))
+        if not isinstance(self.finish_reason, FinishReason):  # scripts and files bring words
+            object.__setattr__(self, "finish_reason", FinishReason.of(self.finish_reason))
 
 
 class Client(Protocol):

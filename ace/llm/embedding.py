@@ -7,8 +7,7 @@ order: "use" and "do not use" are near each other, so nearness alone decides not
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -98,29 +97,21 @@ def _load_wordllama() -> Any:
     from safetensors import safe_open
     from tokenizers import Tokenizer
 
-    with _keep_logging():
-        from wordllama import WordLlamaInference
-
-    with safe_open(folder / _WEIGHTS, framework="np") as file:
-        weights = file.get_tensor("embedding.weight")
-    return WordLlamaInference(weights, Tokenizer.from_file(str(folder / _TOKENIZER)))
-
-
-@contextmanager
-def _keep_logging() -> Iterator[None]:
-    """Put logging back as it was: importing wordllama sets it up for the whole process.
-
-    What other threads log below warnings meanwhile is lost.
-    """
+    # Importing wordllama sets logging up for the whole process: it is put back as it was. What other threads
+    # log below warnings meanwhile is lost.
     root = logging.getLogger()
     handlers, level, disabled = list(root.handlers), root.level, root.manager.disable
     logging.disable(max(disabled, logging.INFO))
     try:
-        yield
+        from wordllama import WordLlamaInference
     finally:
         logging.disable(disabled)
         root.handlers[:] = handlers
         root.setLevel(level)
+
+    with safe_open(folder / _WEIGHTS, framework="np") as file:
+        weights = file.get_tensor("embedding.weight")
+    return WordLlamaInference(weights, Tokenizer.from_file(str(folder / _TOKENIZER)))
 
 
 def _normalise(rows: Any) -> Vectors:

@@ -9,18 +9,25 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Protocol, Self
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, Self
 
-from ace.llm import asking, structured
+from ace.llm import asking
 from ace.llm.client import FinishReason, Message, Reply, Request, ToolCall, Usage
-from ace.llm.faults import Action, Fault, classify_error, number_faults, shorten_detail
-from ace.llm.prefix import mark_prefix, wants_mark
+from ace.llm.faults import Action, Fault, classify_error, shorten_detail
 from ace.llm.providers import RequestRefused, convert_errors, load_litellm, quote_error
 from ace.llm.retry import Retry
+from ace.llm.structured import strict_schema
 from ace.llm.transcript import read_tool_call, write_tool_call
 from ace.llm.window import Window, remote_window
+
+if TYPE_CHECKING:
+    from ace.llm.local.local_server import LocalServer
+
+_SCHEMA_ORDER = "Reply with one JSON value that matches this JSON Schema, and nothing else:"
+_ASKS_FOR_MARKS = ("claude", "amazon.nova")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,22 +38,12 @@ class Place:
     tokens_read: int = 0
 
 
-class Server(Protocol):
-    """Give every call its place in a server of ours, and stop it when the endpoint is closed."""
-
-    def place(self, messages: Sequence[Message]) -> AbstractContextManager[Place]: ...
-
-    def window(self) -> Window: ...
-
-    def close(self) -> None: ...
-
-
 @dataclass(slots=True)
 class Endpoint:
     """Talk to a model as a Client. `model` is what people see, `address` the litellm name it is called by.
 
     `max_tokens` is the limit for calls that give none; `timeout` is in seconds; `cost`, in US dollars,
-    replaces litellm's price for a call; `server` is stopped by `close`.
+    replaces litellm's price for a call; `server` gives every call its place, and is stopped by `close`.
     """
 
     model: str
@@ -58,7 +55,7 @@ class Endpoint:
     cost: float | None = None
     tries: int = 3
     retry: Retry = field(default_factory=Retry)
-    server: Server | None = field(default=None, repr=False)
+    server: LocalServer | None = field(default=None, repr=False)
     _enforces_schema: bool = field(default=True, init=False)  # until it refuses one
 
     def complete(self, request: Request) -> Reply:
@@ -81,12 +78,15 @@ class Endpoint:
         schema = request.schema
         if schema is None:
             return self._send(request.messages, options)
-        in_words = structured.put_in_words(request.messages, schema)
+        strict = strict_schema(schema)
+        *rest, last = request.messages
+        words = f"{last.content}\n\n{_SCHEMA_ORDER}\n{json.dumps(strict, ensure_ascii=False)}"
+        in_words = [*rest, Message(last.role, words)]
         if not self._enforces_schema:
             return self._send(in_words, options)
-        strict = {"name": schema.__name__, "schema": structured.strict_schema(schema), "strict": True}
         try:
-            response_format = {"type": "json_schema", "json_schema": strict}
+            json_schema = {"name": schema.__name__, "schema": strict, "strict": True}
+            response_format = {"type": "json_schema", "json_schema": json_schema}
             return self._send(request.messages, {**options, "response_format": response_format})
         except RequestRefused as error:
             faults = [replace(fault, action=Action.ASKED_IN_WORDS) for fault in error.details["faults"]]
@@ -100,53 +100,52 @@ class Endpoint:
             return self.server.window()
         return remote_window(self.address or self.model, own_address=bool(self.api_base))
 
-    def close(self) -> None:
+    def close(self, *_: object) -> None:
         if self.server is not None:
             self.server.close()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    __exit__ = close
 
     def _send(
         self, messages: Sequence[Message], options: dict[str, Any], earlier: Sequence[Fault] = ()
     ) -> Reply:
         """Send a request, again after faults that pass. `earlier` holds the faults of this call before it."""
         address = self.address or self.model
-        payload = [asdict(message) for message in messages]
-        if wants_mark(address):
-            payload = mark_prefix(payload)
+        payload: list[dict[str, Any]] = [asdict(message) for message in messages]
+        for message in payload:
+            if message["role"] == "system" and wants_mark(address):  # it is the stable part of a context
+                block = {"type": "text", "text": message["content"], "cache_control": {"type": "ephemeral"}}
+                message["content"] = [block]
         faults = list(earlier)
 
         def note_failure(error: BaseException, wait: float | None) -> None:
             action = Action.GIVEN_UP if wait is None else f"{Action.TRIED_AGAIN} {wait:.1f} s"
             detail = shorten_detail(quote_error(error), self.api_key)
-            faults.append(Fault(classify_error(error), 0, action, detail))
+            faults.append(Fault(classify_error(error), len(faults) + 1, action, detail))
 
         started = time.perf_counter()
         placed = self.server.place(messages) if self.server else nullcontext(Place())
         with convert_errors(self.model, self.api_base, self.api_key, faults), placed as place:
             if place.fields:
                 options = {**options, "extra_body": place.fields}
-
-            def send() -> Any:
-                return load_litellm().completion(
-                    model=address,
-                    messages=payload,
-                    api_base=self.api_base,
-                    api_key=self.api_key,
-                    timeout=self.timeout,
-                    num_retries=0,  # retrying is ours; a provider's own client would multiply it
-                    max_retries=0,
-                    drop_params=True,  # a provider without seeds is still usable
-                    **options,
-                )
-
+            send = partial(
+                load_litellm().completion,
+                model=address,
+                messages=payload,
+                api_base=self.api_base,
+                api_key=self.api_key,
+                timeout=self.timeout,
+                num_retries=0,  # retrying is ours; a provider's own client would multiply it
+                max_retries=0,
+                drop_params=True,  # a provider without seeds is still usable
+                **options,
+            )
             response = self.retry.run(send, note_failure)
         usage = self._read_usage(response, time.perf_counter() - started, place.tokens_read)
-        return replace(_read_reply(response), usage=usage, faults=number_faults(faults, 0))
+        return replace(_read_reply(response), usage=usage, faults=tuple(faults))
 
     def _read_usage(self, response: Any, seconds: float, tokens_read: int) -> Usage:
         used = getattr(response, "usage", None)
@@ -164,15 +163,26 @@ class Endpoint:
         )
 
 
+@cache
+def wants_mark(model: str) -> bool:
+    """Tell whether a model wants a mark at the end of what is the same for many calls, by its litellm name.
+
+    OpenAI, Gemini, llama.cpp and others find a common prefix by themselves. Claude, and Amazon's Nova, keep
+    what stands before a mark, and nothing without one; a mark below their least length (1,024 tokens or more)
+    has no effect and no price.
+    """
+    named = any(name in model.lower() for name in _ASKS_FOR_MARKS)
+    return named and bool(load_litellm().utils.supports_prompt_caching(model=model))
+
+
 def _read_reply(response: Any) -> Reply:
     """Read text, thoughts and tool calls. A call that cannot be read stays in the text, as a marked block."""
     if not response.choices:
         return Reply("")
     choice = response.choices[0]
     message = choice.message
-    extra = (
-        getattr(message, "provider_specific_fields", None) or {}
-    )  # litellm's releases differ in what is here
+    # Releases of litellm differ in what is here.
+    extra = getattr(message, "provider_specific_fields", None) or {}
     text = message.content or ""
     reasoning = getattr(message, "reasoning_content", None) or extra.get("reasoning_content") or ""
     calls: list[ToolCall] = []

@@ -1,14 +1,19 @@
-"""Records of a run's model calls: one for each request that came to an end.
+"""Records of a run's model calls: one for each request that came to an end, and how a request is identified.
 
 Knows the record and what is asked of whoever keeps it; where it is kept is passed in.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple, Protocol
 
-from ace.llm.client import Reply, Usage
+from pydantic import BaseModel
+
+from ace.llm.client import Reply, Request, Usage
 from ace.llm.faults import Fault
 
 
@@ -55,3 +60,30 @@ class Journal(Protocol):
     def write(self, call: Call) -> None:
         """Write a call, which is durable once this returns."""
         ...
+
+
+def identify_request(model: str, request: Request) -> tuple[dict[str, Any], str]:
+    """Return everything that a request asks as JSON, and its hash: "sha256:" and hexadecimal digits.
+
+    Neither the role nor the subject is part of it: the same words get the same reply, whoever asks. Journals
+    and recordings rest on the keys of the JSON, so "tools" is one only if there are any.
+    """
+    asked: dict[str, Any] = {
+        "model": model,
+        "messages": [asdict(message) for message in request.messages],
+        "schema": None if request.schema is None else _json_schema(request.schema),
+        "temperature": request.temperature,
+        "seed": request.seed,
+        "max_tokens": request.max_tokens,
+    }
+    if request.tools:
+        asked["tools"] = [asdict(tool) for tool in request.tools]
+    canonical = json.dumps(asked, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    # A prompt can hold half of a surrogate pair, which has no bytes of its own.
+    digest = hashlib.sha256(canonical.encode("utf-8", "backslashreplace"))
+    return asked, f"sha256:{digest.hexdigest()}"
+
+
+@lru_cache(maxsize=256)
+def _json_schema(schema: type[BaseModel]) -> dict[str, Any]:
+    return schema.model_json_schema()

@@ -12,12 +12,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ace.errors import CapReached
-from ace.llm.client import Client, Role, Usage
-from ace.llm.journal import Call, Journal, Key
-from ace.llm.metered import Metered
+from ace.errors import AceError, CapReached, MalformedReply
+from ace.llm import asking
+from ace.llm.client import Client, Reply, Request, Role, Usage
+from ace.llm.faults import IN_THE_REPLY, Action, Fault, Kind, hide, number_faults, shorten_detail
+from ace.llm.journal import Call, Journal, Key, identify_request
+from ace.llm.structured import parse
+from ace.llm.transcript import join_reply, split_reply
+from ace.llm.window import Window, window_of
 
 _sample: ContextVar[str] = ContextVar("sample", default="")
 
@@ -109,66 +113,72 @@ class Meter:
         finally:
             _sample.reset(token)
 
-    # For `Metered`: one request, from its key to its record.
+    # For `Metered`: a request, from its key to its record.
 
-    def key(self, role: Role, request: str) -> Key:
-        """Return the key of the next request with this hash."""
+    def start(self, role: Role, request: str) -> tuple[Key, Reply | None]:
+        """Number a request by its hash, and return its key with the journal's reply, if there is one.
+
+        Without one it is under way from here on. Raises CapReached if it is not allowed.
+        """
         with self._lock:
             identity = (_sample.get(), role.value, request)
+            key = Key(self._step, *identity, self._asked[identity])
             self._asked[identity] += 1
-            return Key(self._step, *identity, self._asked[identity] - 1)
+        recorded = None
+        if self.journal is not None:
+            recorded = self.journal.find(key)
+        if recorded is None:
+            with self._lock:
+                usage = sum(self._usage.values(), Usage(calls=self._under_way))
+                _check_caps(self.caps, usage, self.seconds)
+                self._under_way += 1
+        return key, recorded
 
-    def begin(self) -> None:
-        """Count a request as under way. Raises CapReached if it is not allowed."""
-        with self._lock:
-            self.check()
-            self._under_way += 1
+    def end(self, call: Call | None, *, paid: bool) -> None:
+        """Keep a call; None is a request that did not come to an end, of which nothing is known.
 
-    def abandon(self) -> None:
-        """Forget a request that did not come to an end: nothing is known of it."""
+        `paid` False: the journal had its reply, so it costs nothing and is written already.
+        """
         with self._lock:
-            self._under_way -= 1
-
-    def end(self, call: Call, *, paid: bool) -> None:
-        """Keep a call. `paid` False: the journal had it, so it costs nothing and is written already."""
-        with self._lock:
+            if paid:
+                self._under_way -= 1
+            if call is None:
+                return
             if self.phase and call.key.step == self._step:  # between steps nobody asks for them
                 self._calls.append(call)
             if paid:
-                self._under_way -= 1
                 self._usage[call.key.role] = self._usage.get(call.key.role, Usage()) + call.usage
         if paid and self.journal is not None:
             self.journal.write(call)
 
-    def check(self) -> None:
-        """Raise CapReached if another request is not allowed. One that is made is checked anyway."""
-        with self._lock:
-            caps, usage, under_way = self.caps, sum(self._usage.values(), Usage()), self._under_way
-        amounts: dict[str, tuple[float | None, float | None]] = {
-            "calls": (caps.calls, usage.calls + under_way),
-            "tokens": (caps.tokens, usage.prompt_tokens + usage.completion_tokens),
-            "seconds": (caps.seconds, self.seconds),
-            "cost": (caps.cost, usage.cost),
-        }
-        for cap, (limit, used) in amounts.items():
-            if limit is None:
-                continue
-            if used is None:
-                raise CapReached(
-                    "The price of this model is unknown, so a cap on cost cannot be kept.",
-                    hint="Cap calls instead.",
-                    cap=cap,
-                    limit=limit,
-                    used=None,
-                )
-            if used >= limit:
-                raise CapReached(
-                    f"The cap of {_format_amount(cap, limit)} is reached ({_format_amount(cap, used)} used).",
-                    hint="What was learned so far is kept.",
-                    cap=cap,
-                    limit=limit,
-                    used=used,
-                )
+
+def _check_caps(caps: Caps, usage: Usage, seconds: float) -> None:
+    """Raise CapReached if no further request is allowed after `usage` and `seconds`."""
+    amounts: dict[str, tuple[float | None, float | None]] = {
+        "calls": (caps.calls, usage.calls),
+        "tokens": (caps.tokens, usage.prompt_tokens + usage.completion_tokens),
+        "seconds": (caps.seconds, seconds),
+        "cost": (caps.cost, usage.cost),
+    }
+    for cap, (limit, used) in amounts.items():
+        if limit is None:
+            continue
+        if used is None:
+            raise CapReached(
+                "The price of this model is unknown, so a cap on cost cannot be kept.",
+                hint="Cap calls instead.",
+                cap=cap,
+                limit=limit,
+                used=None,
+            )
+        if used >= limit:
+            raise CapReached(
+                f"The cap of {_format_amount(cap, limit)} is reached ({_format_amount(cap, used)} used).",
+                hint="What was learned so far is kept.",
+                cap=cap,
+                limit=limit,
+                used=used,
+            )
 
 
 def _format_amount(cap: str, value: float) -> str:
@@ -179,3 +189,86 @@ def _format_amount(cap: str, value: float) -> str:
     if number == "1":
         cap = cap.removesuffix("s")
     return f"{number} {cap}"
+
+
+class Metered:
+    """Pass every request of a client through the meter: found in the journal, or allowed, made and kept.
+
+    A client that `Asks` is metered request by request; any other is a single request, however many it makes.
+    """
+
+    def __init__(self, meter: Meter, client: Client) -> None:
+        self._meter, self._client = meter, client
+        self.model = client.model
+
+    def complete(self, request: Request) -> Reply:
+        client = self._client
+        if isinstance(client, asking.Asks):
+            requests = _Requests(self._meter, client.model, client.ask)
+            return asking.complete(requests.ask, request, tries=client.tries, keep=requests.keep)
+        requests = _Requests(self._meter, client.model, client.complete)
+        reply = split_reply(requests.ask(request), tools=bool(request.tools))
+        if reply.parsed is None and request.schema is not None and not reply.tool_calls:
+            value, _ = parse(reply.text, request.schema)  # the journal keeps no values
+            reply = replace(reply, parsed=value)
+        text = reply.text
+        if reply.parsed is not None:
+            text = reply.parsed.model_dump_json(by_alias=True)
+        requests.keep(replace(reply, text=text))
+        return reply
+
+    def window(self) -> Window:
+        return window_of(self._client)
+
+
+@dataclass(slots=True)
+class _Requests:
+    """Make the requests of one call, one after the other: each is asked for, looked at, and then kept."""
+
+    meter: Meter
+    model: str
+    make: Callable[[Request], Reply]
+    key: Key = Key(0, "", "", "", 0)  # noqa: RUF009 (it is a tuple)
+    started: float = 0.0
+    paid: bool = False
+    attempts: int = 0
+
+    def ask(self, request: Request) -> Reply:
+        """Return the journal's reply where there is one; else make the request, and keep it if it fails."""
+        _, identity = identify_request(self.model, request)
+        self.key, recorded = self.meter.start(request.role, identity)
+        self.paid, self.started = recorded is None, time.time()
+        if recorded is not None:
+            on_the_way = tuple(fault for fault in recorded.faults if fault.kind not in IN_THE_REPLY)
+            return replace(recorded, faults=on_the_way)
+        try:
+            return self.make(request)
+        except AceError as error:
+            faults = error.details.get("faults")
+            if not faults:  # a client that says only that it failed
+                kind = Kind.WRONG_FORM if isinstance(error, MalformedReply) else Kind.SERVER_ERROR
+                faults = (Fault(kind, 1, Action.GIVEN_UP, shorten_detail(str(error))),)
+            # A request that fails without saying what it took counts as a call that took nothing.
+            usage = error.details.get("usage", Usage(calls=1))
+            nothing = Reply("", usage=usage, faults=number_faults(faults, self.attempts))
+            self.keep(nothing, f"{type(error).__name__}: {hide(error.message)}")
+            raise
+        except BaseException:
+            self.meter.end(None, paid=True)
+            raise
+
+    def keep(self, reply: Reply, error: str = "") -> None:
+        """Keep a reply with its thoughts and tool calls once it has been looked at, or why there is none."""
+        self.attempts += 1 + sum(fault.kind not in IN_THE_REPLY for fault in reply.faults)
+        call = Call(
+            key=self.key,
+            phase=self.meter.phase,
+            model=self.model,
+            text=None if error else join_reply(reply),
+            finish_reason="" if error else reply.finish_reason,
+            error=error,
+            usage=reply.usage,
+            faults=reply.faults,
+            started=self.started,
+        )
+        self.meter.end(call, paid=self.paid)

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 from ace.errors import AceError, ContentRefused, ModelError, ModelNameError, ModelUnavailable
-from ace.llm.faults import Fault, hide, is_policy_refusal, number_faults
+from ace.llm.faults import Fault, hide, is_policy_refusal
 from ace.llm.retry import is_transient, read_retry_after
 
 _NAMES = (
@@ -56,7 +56,12 @@ def check_name(model: str, *, api_base: str | None = None, api_key: str | None =
             hint=_NAMES,
             model=model,
         ) from error
-    missing = () if api_key else find_missing_keys(model)
+    if api_key:
+        return api_key
+    environment = litellm.validate_environment(model)
+    missing: tuple[str, ...] = ()
+    if not environment["keys_in_environment"]:  # addresses and cloud logins have defaults
+        missing = tuple(key for key in environment["missing_keys"] if key.endswith(("_API_KEY", "_TOKEN")))
     if missing and not api_base:
         raise ModelNameError(
             f"{model} needs an API key and {' or '.join(missing)} is not set.",
@@ -65,14 +70,6 @@ def check_name(model: str, *, api_base: str | None = None, api_key: str | None =
             variables=missing,
         )
     return _NO_KEY if missing else api_key
-
-
-def find_missing_keys(model: str) -> tuple[str, ...]:
-    """Return the unset variables of which a provider wants one. Addresses and cloud logins have defaults."""
-    environment = load_litellm().validate_environment(model)
-    if environment["keys_in_environment"]:
-        return ()
-    return tuple(key for key in environment["missing_keys"] if key.endswith(("_API_KEY", "_TOKEN")))
 
 
 @contextmanager
@@ -89,7 +86,7 @@ def convert_errors(
         yield
     except openai.OpenAIError as error:
         ours = _convert(error, model, api_base and hide(api_base), api_key)
-        ours.details["faults"] = number_faults(faults, 0)
+        ours.details["faults"] = tuple(faults)
         # The original would be shown in a traceback, with whatever key the provider put into its message.
         secret = hide(str(error), api_key) != str(error)
         raise ours from (None if secret else error)

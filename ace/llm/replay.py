@@ -15,23 +15,21 @@ from pydantic import BaseModel
 
 from ace.errors import InputError, MalformedReply
 from ace.llm.client import Client, FinishReason, Reply, Request, ToolCall, Usage
-from ace.llm.request import request_json, request_key
+from ace.llm.journal import identify_request
 
 
 class RecordingClient:
     """Pass every call on to `inner` and append it to `path`. Delete the file to record afresh."""
 
     def __init__(self, inner: Client, path: str | Path) -> None:
+        self.model = inner.model
         self._inner = inner
         self._path = Path(path)
         self._lock = threading.Lock()
 
-    @property
-    def model(self) -> str:
-        return self._inner.model
-
     def complete(self, request: Request) -> Reply:
-        asked = request_json(self.model, request)
+        asked, key = identify_request(self.model, request)
+        row = {"key": key, "request": asked}
         try:
             reply = self._inner.complete(request)
         except MalformedReply as error:
@@ -41,13 +39,12 @@ class RecordingClient:
                 "text": error.details.get("text", ""),
                 "usage": asdict(error.details.get("usage", Usage(calls=1))),
             }
-            self._write(asked, "malformed", malformed)
+            self._write({**row, "malformed": malformed})
             raise
-        self._write(asked, "reply", _reply_to_json(reply))
+        self._write({**row, "reply": _reply_to_json(reply)})
         return reply
 
-    def _write(self, asked: dict[str, Any], outcome: str, value: dict[str, Any]) -> None:
-        row = {"key": request_key(asked), "request": asked, outcome: value}
+    def _write(self, row: dict[str, Any]) -> None:
         line = json.dumps(row, ensure_ascii=False)
         with self._lock, self._path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
@@ -57,6 +54,7 @@ class ReplayClient:
     """Answer from a recording. A request asked several times gets its recorded replies in turn.
 
     After the last of them it gets the last one again. `model` is needed only when the file holds several.
+    Raises InputError for a file that cannot be read, with the number of a line that is no recorded call.
     """
 
     def __init__(self, path: str | Path, *, model: str = "") -> None:
@@ -64,15 +62,24 @@ class ReplayClient:
         self._lock = threading.Lock()
         self._recorded: dict[str, list[dict[str, Any]]] = {}
         self._asked: dict[str, int] = {}
-        for row in _read_rows(self._path):
+        try:
+            lines = self._path.read_text(encoding="utf-8").splitlines()
+        except OSError as error:
+            raise InputError(f"Cannot read the recording {path}: {error}", file=str(path)) from error
+        for number, line in enumerate(lines, 1):
+            try:
+                row = json.loads(line)
+                if not ({"key", "request"} <= row.keys() and row.keys() & {"reply", "malformed"}):
+                    raise ValueError("a line needs key, request and reply")
+            except (ValueError, AttributeError) as error:
+                raise InputError(f"{path}:{number}: not a recorded call: {error}", file=str(path)) from error
             self._recorded.setdefault(row["key"], []).append(row)
             model = model or row["request"]["model"]
         self.model = model
 
     def complete(self, request: Request) -> Reply:
         """Return the recorded reply. Raises InputError for a request that the file does not hold."""
-        asked = request_json(self.model, request)
-        key = request_key(asked)
+        asked, key = identify_request(self.model, request)
         rows = self._recorded.get(key)
         if rows is None:
             last = request.messages[-1].content if request.messages else ""
@@ -94,24 +101,6 @@ class ReplayClient:
                 malformed["message"], hint=malformed["hint"], text=malformed["text"], usage=usage
             )
         return _reply_from_json(row["reply"], request.schema)
-
-
-def _read_rows(path: Path) -> list[dict[str, Any]]:
-    """Read a recording. Raises InputError with the number of a line that is no recorded call."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise InputError(f"Cannot read the recording {path}: {error}", file=str(path)) from error
-    rows = []
-    for number, line in enumerate(lines, 1):
-        try:
-            row = json.loads(line)
-            if not ({"key", "request"} <= row.keys() and row.keys() & {"reply", "malformed"}):
-                raise ValueError("a line needs key, request and reply")
-        except (ValueError, AttributeError) as error:
-            raise InputError(f"{path}:{number}: not a recorded call: {error}", file=str(path)) from error
-        rows.append(row)
-    return rows
 
 
 def _reply_to_json(reply: Reply) -> dict[str, Any]:

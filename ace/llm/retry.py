@@ -11,10 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, TypeVar
-
-if TYPE_CHECKING:
-    import tenacity
+from typing import TypeVar
 
 T = TypeVar("T")
 OnFailure = Callable[[BaseException, float | None], None]
@@ -41,33 +38,21 @@ class Retry:
         import tenacity  # brings asyncio with it
 
         backoff = tenacity.wait_random_exponential(multiplier=self.first_wait, max=self.max_wait)
-
-        def choose_wait(state: tenacity.RetryCallState) -> float:
-            error = state.outcome.exception() if state.outcome else None
-            wait = read_retry_after(error)
-            return backoff(state) if wait is None else wait
-
-        def is_worth_it(error: BaseException) -> bool:
-            return is_transient(error) and (read_retry_after(error) or 0.0) <= self.max_wait
-
-        def before_sleep(state: tenacity.RetryCallState) -> None:
-            error = state.outcome.exception() if state.outcome else None
-            if error is not None:
-                on_failure(error, state.next_action.sleep if state.next_action else 0.0)
-
-        retrying = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(self.attempts),
-            retry=tenacity.retry_if_exception(is_worth_it),
-            wait=choose_wait,
-            sleep=self.sleep,
-            before_sleep=before_sleep,
-            reraise=True,
-        )
-        try:
-            return retrying(call)
-        except Exception as error:  # of any kind: it is only looked at on its way
-            on_failure(error, None)
-            raise
+        state = tenacity.RetryCallState(tenacity.Retrying(), None, (), {})
+        while True:
+            try:
+                return call()
+            except Exception as error:  # of any kind: it is only looked at on its way
+                wait = read_retry_after(error)
+                if wait is None:
+                    wait = backoff(state)
+                last = state.attempt_number >= self.attempts
+                if last or not is_transient(error) or wait > self.max_wait:
+                    on_failure(error, None)
+                    raise
+                on_failure(error, wait)
+                self.sleep(wait)
+                state.attempt_number += 1
 
 
 def is_transient(error: BaseException) -> bool:

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -25,31 +24,18 @@ _MAX_REPAIR = 50_000  # characters; repairing is slow, and what is longer is not
 _MAX_ECHO = 2_000  # how much of a bad reply is shown to the model again
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed(Generic[M]):
-    """Hold a value of a schema. `repaired`: the text was not this value and nothing else, as was asked."""
+def parse(text: str, schema: type[M], *, repair: bool = True) -> tuple[M, bool]:
+    """Return the last JSON value in `text` that is a valid `schema`. Raises ValueError with what is wrong.
 
-    value: M
-    repaired: bool
-
-
-def parse(text: str, schema: type[M], *, repair: bool = True) -> Parsed[M]:
-    """Return the last JSON value in `text` that is a valid `schema`. Raises ValueError with what is wrong."""
+    The second value is True if the text is this value and nothing else, as was asked.
+    """
     failure = ValueError("it holds no JSON" if text.strip() else "it is empty")
     for value, whole in _find_values(text, repair):
         try:
-            return Parsed(schema.model_validate(value), not whole)
+            return schema.model_validate(value), whole
         except ValidationError as error:
             failure = error
     raise failure
-
-
-def put_in_words(messages: Sequence[Message], schema: type[BaseModel]) -> list[Message]:
-    """Return the messages with the schema at their end, for endpoints that cannot enforce one."""
-    *rest, last = messages
-    written = json.dumps(strict_schema(schema), ensure_ascii=False)
-    order = "Reply with one JSON value that matches this JSON Schema, and nothing else:"
-    return [*rest, Message(last.role, f"{last.content}\n\n{order}\n{written}")]
 
 
 @lru_cache(maxsize=256)
@@ -78,8 +64,9 @@ def _close(node: Any) -> Any:
 def _find_values(text: str, repair: bool) -> Iterator[tuple[Any, bool]]:
     """Yield candidates, best first, each with whether it is the whole text.
 
-    The whole text comes first, then JSON in prose or fences from the last to the first, then a repair. What
-    lies inside a value is not looked at again.
+    The whole text comes first, then JSON in prose or fences from the last to the first. Repairs come at the
+    end: of the fences, last first, or of all from the first brace on. What lies inside a value is not looked
+    at again.
     """
     try:
         yield json.loads(text), True
@@ -98,20 +85,15 @@ def _find_values(text: str, repair: bool) -> Iterator[tuple[Any, bool]]:
             place = opening.end()
     for value in reversed(values):
         yield value, False
-    if repair and _OPENING.search(text) and len(text) <= _MAX_REPAIR:
-        for value in _repair_json(text):
-            yield value, False
-
-
-def _repair_json(text: str) -> Iterator[Any]:
-    """Yield repaired values: of the fences in a text, last first, or of all from its first brace on."""
+    if not repair or not _OPENING.search(text) or len(text) > _MAX_REPAIR:
+        return
     import json_repair
 
     start = max(0, text.find("{"))
     pieces = _FENCE.findall(text) or [text[start:]]
     for piece in reversed(pieces):
         try:
-            yield json_repair.loads(piece)
+            yield json_repair.loads(piece), False
         except (ValueError, RecursionError):
             continue
 

@@ -28,16 +28,12 @@ def split_reply(reply: Reply, *, tools: bool = False) -> Reply:
     thoughts, text = _split_thoughts(reply.text)
     reasoning = "\n\n".join(filter(None, (reply.reasoning, thoughts)))
     calls = list(reply.tool_calls)
-
-    def take(match: re.Match[str]) -> str:
-        call = read_tool_call(match[1], f"call_{len(calls) + 1}")
-        if call is None:
-            return match[0]
-        calls.append(call)
-        return ""
-
     if tools:
-        text = _TOOL_CALL.sub(take, text)
+        for block in _TOOL_CALL.finditer(text):
+            call = read_tool_call(block[1], f"call_{len(calls) + 1}")
+            if call is not None:
+                calls.append(call)
+                text = text.replace(block[0], "", 1)
     if reasoning:
         text = text.lstrip()  # the empty lines that set it apart from the thoughts
     finish_reason = FinishReason.TOOLS if calls else reply.finish_reason
@@ -87,9 +83,12 @@ def _split_thoughts(text: str) -> tuple[str, str]:
     """Return the thoughts at the beginning of a text, and the rest. Without an end mark there is no rest."""
     thoughts: list[str] = []
     lone = None if _THINK.match(text) else _END_OF_THOUGHT.search(text)
-    if lone and not _is_json(text):
-        thoughts.append(text[: lone.start()])
-        text = text[lone.end() :]
+    if lone:
+        try:
+            json.loads(text)  # then the mark is data: it stands in a JSON value, and nothing else is there
+        except (ValueError, RecursionError):
+            thoughts.append(text[: lone.start()])
+            text = text[lone.end() :]
     while opening := _THINK.match(text):
         end = _END_OF_THOUGHT.search(text, opening.end())
         if end is None:
@@ -99,12 +98,3 @@ def _split_thoughts(text: str) -> tuple[str, str]:
             thoughts.append(text[opening.end() : end.start()])
             text = text[end.end() :]
     return "\n\n".join(filter(None, map(str.strip, thoughts))), text
-
-
-def _is_json(text: str) -> bool:
-    """Tell whether a mark in a text is data: it stands in a JSON value, and nothing else is there."""
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from ace.llm.client import Client
 from ace.llm.providers import load_litellm
@@ -24,18 +24,10 @@ class Window:
     count: Count | None = None
 
 
-@runtime_checkable
-class Sized(Protocol):
-    """Know the window of a client's model."""
-
-    def window(self) -> Window: ...
-
-
 def window_of(client: Client) -> Window:
-    """Return what a client knows of its model's window; nothing, for one that is no `Sized`."""
-    if isinstance(client, Sized):
-        return client.window()
-    return Window()
+    """Return what a client's method `window` says of its model; of a client without one nothing is known."""
+    window: Window = getattr(client, "window", Window)()
+    return window
 
 
 @cache

@@ -26,7 +26,7 @@ from ace.runs.report import Report
 from ace.runs.steps import Phase, PhaseKind
 from ace.settings import FeedbackKind
 from ace.store import Store
-from ace.task.labels import with_label
+from ace.task.samples import with_label
 from ace.task.scoring import score_attempt
 from ace.task.types import Environment, Episode, Sample, Verdict
 
@@ -173,7 +173,7 @@ class BackgroundLearner:
         with lab.counting_for(trial.sample.id):
             newest = trial
             outdated = episode.context_version != run.version
-            if outdated and trial.provable and not trial.solved:
+            if outdated and trial.provable and not trial.is_solved:
                 # What is known by now need not be learned.
                 newest = bench.solve(trial.sample, run.playbook)
         work = steps.learn_from(run, lab, [replace(newest, recorded=True)], skip_episodes=1)

@@ -15,8 +15,7 @@ from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import TYPE_CHECKING, TypeVar
 
-from ace.agent.citing import cited
-from ace.agent.draw import Draw
+from ace.agent.generator import Draw, find_citations
 from ace.agent.solver import Solver
 from ace.context.answer_location import locate_answer
 from ace.context.assemble import Assembled
@@ -145,7 +144,7 @@ class SampleBench:
         )
         # An attempt that was made without bullets used none.
         parts = feedback.parts if context and feedback.facts else ()
-        bullets = tuple(bullet for bullet in cited(attempt.text) if f"[{bullet}]" in context)
+        bullets = tuple(bullet for bullet in find_citations(attempt.text) if f"[{bullet}]" in context)
         return Trial(sample, attempt, feedback, name, provable, parts=parts, cited=bullets)
 
     def result(self, trial: Trial) -> SampleResult:
@@ -154,7 +153,7 @@ class SampleBench:
             phase=self.phase,
             sample=trial.sample.id,
             correct=self.episodes[0].verdict.correct,
-            right=trial.solved,
+            right=trial.is_solved,
             topics=tuple(sorted(trial.feedback.topics)),
             facts=tuple(fact.text for fact in trial.feedback.facts),
             error=trial.attempt.error,
@@ -229,4 +228,4 @@ def locate_label(trial: Trial, sources: str) -> Trial:
         return trial
     expected = trial.feedback.expected
     location = locate_answer(sources, trial.sample.question, expected) if expected else None
-    return replace(trial, shown=(sources,), found=location)
+    return replace(trial, sources=(sources,), answer_location=location)

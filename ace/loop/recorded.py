@@ -106,4 +106,4 @@ def _record(lab: StepLab, recorded: Recorded, right_answer: str) -> Trial:
     if trace.correct not in (None, outcome.correct):
         outcome = replace(outcome, detail=f"{outcome.detail}; {trace.record}".lstrip("; "))
     trial = bench.record(sample, attempt, outcome)
-    return replace(trial, shown=(*trace.turns, trace.answer, trace.error), recorded=True)
+    return replace(trial, sources=(*trace.turns, trace.answer, trace.error), recorded=True)

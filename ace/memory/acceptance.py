@@ -15,7 +15,7 @@ from ace.errors import InputError
 from ace.memory.conversation import Conversation
 from ace.memory.memory_value import Kind, Memory, Scope, check_memory
 from ace.memory.rules import compile_rule, read_list
-from ace.memory.support import Support, find_support
+from ace.memory.support import find_support
 from ace.memory.timeline import select_holding
 from ace.safety.secrets import find_secrets, hide_secrets
 from ace.text.splitting import split_words
@@ -47,53 +47,25 @@ class Rule(StrEnum):
     UNSUPPORTED = "unsupported"
     MALFORMED = "malformed"
 
-    def explain(self, detail: str) -> str:
-        """Return the reason that is recorded: the rule, and what it saw."""
-        return f"{self}: {detail}"
-
 
 def decide(
     proposal: Proposal, conversation: Conversation, memories: Iterable[Memory]
 ) -> tuple[Memory | None, str]:
-    """Return the memory that a proposal becomes and "", or None and the reason that speaks against it."""
+    """Return the memory that a proposal becomes and "", or None and the reason that speaks against it.
+
+    A memory holds from the time of the conversation on.
+    """
     if not split_words(proposal.value) or not split_words(proposal.attribute):
         return None, Rule.EMPTY.value
     if kind := _find_secret_kind(proposal.value, conversation):
-        return None, Rule.SECRET.explain(f"it is {kind}")
+        return None, f"{Rule.SECRET}: it is {kind}"
     support = find_support(proposal.value, f"{proposal.subject} {proposal.attribute}", conversation)
     if isinstance(support, str):
-        return None, Rule.UNSUPPORTED.explain(support)
-    try:
-        memory = check_memory(build_memory(proposal, conversation, support))
-    except InputError as error:
-        return None, Rule.MALFORMED.explain(error.message)
-    reason = find_flaw(memory, memories)
-    return (None, reason) if reason else (memory, "")
-
-
-def find_flaw(memory: Memory, memories: Iterable[Memory] = ()) -> str:
-    """Return why a memory must not be kept, whoever says so, or "". `memories` are those of the file."""
-    if " ".join(split_words(memory.value)) in read_list("empty") or not split_words(memory.attribute):
-        return Rule.EMPTY.value
-    if len(memory.value) > LONGEST:
-        return Rule.TOO_LONG.explain(f"{len(memory.value)} characters, at most {LONGEST}")
-    for text in (memory.text, memory.value, f"{memory.subject} {memory.text}"):
-        if secrets := find_secrets(text):
-            return Rule.SECRET.explain(f"it holds {secrets[0].kind}")
-    if order := compile_rule("orders").search(memory.text):
-        return Rule.INSTRUCTION.explain(f"{order[0]!r:.60} tells the agent what to do")
-    if duplicate := _find_duplicate(memory, memories):
-        return Rule.DUPLICATE.explain(f"{duplicate.id or duplicate.text!r} says the same")
-    return ""
-
-
-def build_memory(proposal: Proposal, conversation: Conversation, support: Support) -> Memory:
-    """Return the memory of a supported proposal: it holds from the time of the conversation on.
-
-    A user speaks for nobody else: what is proposed for everyone is kept for the user.
-    """
+        return None, f"{Rule.UNSUPPORTED}: {support}"
+    turn, sentence = support
+    # A user speaks for nobody else: what is proposed for everyone is kept for the user.
     scope = Scope.USER if proposal.scope is Scope.EVERYONE else proposal.scope
-    return Memory(
+    memory = Memory(
         attribute=" ".join(proposal.attribute.split()),
         value=" ".join(proposal.value.split()).rstrip("."),
         user=conversation.user,
@@ -104,9 +76,31 @@ def build_memory(proposal: Proposal, conversation: Conversation, support: Suppor
         since=conversation.time,
         expires=proposal.expires or None,
         conversation=conversation.id,
-        turn=support.turn,
-        quote=hide_secrets(support.sentence),
+        turn=turn,
+        quote=hide_secrets(sentence),
     )
+    try:
+        memory = check_memory(memory)
+    except InputError as error:
+        return None, f"{Rule.MALFORMED}: {error.message}"
+    reason = find_flaw(memory, memories)
+    return (None, reason) if reason else (memory, "")
+
+
+def find_flaw(memory: Memory, memories: Iterable[Memory] = ()) -> str:
+    """Return why a memory must not be kept, whoever says so, or "". `memories` are those of the file."""
+    if " ".join(split_words(memory.value)) in read_list("empty") or not split_words(memory.attribute):
+        return Rule.EMPTY.value
+    if len(memory.value) > LONGEST:
+        return f"{Rule.TOO_LONG}: {len(memory.value)} characters, at most {LONGEST}"
+    for text in (memory.text, memory.value, f"{memory.subject} {memory.text}"):
+        if secrets := find_secrets(text):
+            return f"{Rule.SECRET}: it holds {secrets[0].kind}"
+    if order := compile_rule("orders").search(memory.text):
+        return f"{Rule.INSTRUCTION}: {order[0]!r:.60} tells the agent what to do"
+    if duplicate := _find_duplicate(memory, memories):
+        return f"{Rule.DUPLICATE}: {duplicate.id or duplicate.text!r} says the same"
+    return ""
 
 
 def _find_secret_kind(value: str, conversation: Conversation) -> str:

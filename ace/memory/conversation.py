@@ -30,9 +30,6 @@ class Conversation:
     time: str
     turns: tuple[Turn, ...]
 
-    def text(self) -> str:
-        return "\n".join(f"{turn.speaker}: {turn.text}" for turn in self.turns)
-
 
 def parse_conversation(
     row: Mapping[str, Any], *, user: str = "", session: str = "", place: str = ""

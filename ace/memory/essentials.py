@@ -7,7 +7,6 @@ much rather than too little.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -41,55 +40,52 @@ class Essential:
 
 def list_essentials(conversation: Conversation) -> tuple[Essential, ...]:
     """Return all essentials, in order; a name or number once, where it was said first."""
-    sentences = [(turn.speaker, text) for turn in conversation.turns for text in split_sentences(turn.text)]
+    sentences = []
     names_inside: set[str] = set()
-    for _, sentence in sentences:
-        mentions = (mention for mention in find_mentions(sentence) if mention.start > 0)
-        names_inside.update(mention.text for mention in mentions if mention.kind is MentionKind.NAME)
+    for turn in conversation.turns:
+        for sentence in split_sentences(turn.text):
+            mentions = list(find_mentions(sentence))
+            sentences.append((turn.speaker, sentence, mentions))
+            for mention in mentions:
+                if mention.start > 0 and mention.kind is MentionKind.NAME:
+                    names_inside.add(mention.text)
+
     essentials: dict[tuple[EssentialKind, str], Essential] = {}
-    for speaker, sentence in sentences:
-        for kind, text in _read_sentence(sentence, names_inside):
+    for speaker, sentence, mentions in sentences:
+        items: list[tuple[EssentialKind, str]] = []
+        if compile_rule("commitments").search(sentence) and not sentence.endswith("?"):
+            items.append((EssentialKind.COMMITMENT, sentence))
+        for mention in mentions:
+            if mention.kind is MentionKind.NAME:
+                # At the start of a sentence every word has a capital.
+                is_sure = mention.start > 0 or " " in mention.text or mention.text in names_inside
+                if not is_sure or mention.text.casefold() in word_list("openers"):
+                    continue
+            items.append((EssentialKind(mention.kind), mention.text))
+        for kind, text in items:
             essential = Essential(kind, text, f"{speaker}: {sentence}")
-            essentials.setdefault((kind, _join_words(text)), essential)
+            essentials.setdefault((kind, " ".join(split_words(text))), essential)
     return tuple(essentials.values())
 
 
 def find_missing_essentials(conversation: Conversation, summary: str) -> tuple[Essential, ...]:
-    """Return the essentials that a summary lacks. It has a commitment if it has most of its words."""
-    text = f" {_join_words(summary)} "
-    stems = {stem_word(word) for word in split_words(summary)}
+    """Return the essentials that a summary lacks.
+
+    It has a commitment if it has all of its numbers, and most of its words.
+    """
+    summary_words, small_words = split_words(summary), stop_words()
+    text = f" {' '.join(summary_words)} "
+    stems = {stem_word(word) for word in summary_words}
     missing: list[Essential] = []
     for essential in list_essentials(conversation):
+        words = split_words(essential.text)
         if essential.what is EssentialKind.COMMITMENT:
-            is_there = _has_commitment(essential.text, stems)
+            content = [word for word in words if word not in small_words]
+            absent = [word for word in content if stem_word(word) not in stems]
+            lacks_number = any(character.isdigit() for character in "".join(absent))
+            is_there = not lacks_number and len(content) - len(absent) >= ENOUGH * len(content)
         else:
-            is_there = f" {_join_words(essential.text)} " in text
+            is_there = f" {' '.join(words)} " in text
         if not is_there:
             missing.append(essential)
     return tuple(missing)
-
-
-def _has_commitment(commitment: str, stems: set[str]) -> bool:
-    """Return whether the stems of a summary cover a commitment: all of its numbers, and most of its words."""
-    small_words = stop_words()
-    words = [word for word in split_words(commitment) if word not in small_words]
-    missing = [word for word in words if stem_word(word) not in stems]
-    if any(character.isdigit() for word in missing for character in word):
-        return False
-    return len(words) - len(missing) >= ENOUGH * len(words)
-
-
-def _read_sentence(sentence: str, names_inside: set[str]) -> Iterator[tuple[EssentialKind, str]]:
-    if compile_rule("commitments").search(sentence) and not sentence.endswith("?"):
-        yield EssentialKind.COMMITMENT, sentence
-    for mention in find_mentions(sentence):
-        if mention.kind is MentionKind.NAME:
-            # At the start of a sentence every word has a capital.
-            is_sure = mention.start > 0 or " " in mention.text or mention.text in names_inside
-            if not is_sure or mention.text.casefold() in word_list("openers"):
-                continue
-        yield EssentialKind(mention.kind), mention.text
-
-
-def _join_words(text: str) -> str:
-    return " ".join(split_words(text))

@@ -30,8 +30,15 @@ def load_memories(text: str, *, file: str = "") -> list[Memory]:
     """Read JSON lines. Raises FormatError, which names file, line and field of the first unusable row."""
     memories: list[Memory] = []
     for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            memories.append(parse_memory_row(_parse_json(line, file, number), file, number))
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            json.dumps(row, ensure_ascii=False).encode()  # JSON can escape characters no file can hold
+        except (ValueError, RecursionError) as error:
+            hint = "Write one object a line."
+            raise FormatError(f"Not valid JSON: {error}.", hint=hint, file=file, line=number) from error
+        memories.append(parse_memory_row(row, file, number))
     ids: set[str] = set()
     for memory in memories:
         if memory.id in ids:
@@ -65,16 +72,6 @@ def parse_memory_row(row: Any, file: str, line: int) -> Memory:
     if flaw := find_flaw(memory):
         raise FormatError(f"This must not be kept: {flaw}.", field="value", **where)
     return memory
-
-
-def _parse_json(line: str, file: str, number: int) -> Any:
-    try:
-        value = json.loads(line)
-        json.dumps(value, ensure_ascii=False).encode()  # JSON can escape characters no file can hold
-        return value
-    except (ValueError, RecursionError) as error:
-        hint = "Write one object a line."
-        raise FormatError(f"Not valid JSON: {error}.", hint=hint, file=file, line=number) from error
 
 
 def _list_problems(row: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

@@ -5,7 +5,6 @@ Knows nothing about files or models, nor how a memory came to be believed (`acce
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -117,8 +116,21 @@ def check_memory(memory: Memory) -> Memory:
 
     Raises InputError, with the `field`, for a memory that could not be kept or found again.
     """
-    for field, problem in _list_problems(memory):
+    problems: list[tuple[str, str]] = []
+    for field in ("attribute", "value", "subject"):
+        if not split_words(getattr(memory, field)):
+            problems.append((field, "is empty"))
+    for field in ("attribute", "subject", "user", "session"):
+        if len(getattr(memory, field)) > _LONGEST_NAME:
+            problems.append((field, f"is longer than {_LONGEST_NAME} characters"))
+    needed = {"user": memory.scope is not Scope.EVERYONE, "session": memory.scope is Scope.SESSION}
+    for field, is_needed in needed.items():
+        if bool(getattr(memory, field).strip()) != is_needed:
+            problem = "is needed" if is_needed else "has no place"
+            problems.append((field, f"{problem} in scope {memory.scope}"))
+    for field, problem in problems:
         raise InputError(f"{field}: it {problem}.", field=field)
+
     times: dict[str, str] = {}
     for field in ("since", "until", "expires", "created"):
         if text := getattr(memory, field):
@@ -132,18 +144,3 @@ def check_memory(memory: Memory) -> Memory:
             order = f"{end} is before {timed.since}"
             raise InputError(f"{field}: it is before since: {order}.", field=field)
     return timed
-
-
-def _list_problems(memory: Memory) -> Iterator[tuple[str, str]]:
-    """Yield the field and what is wrong with it, for all that is no time."""
-    for field in ("attribute", "value", "subject"):
-        if not split_words(getattr(memory, field)):
-            yield field, "is empty"
-    for field in ("attribute", "subject", "user", "session"):
-        if len(getattr(memory, field)) > _LONGEST_NAME:
-            yield field, f"is longer than {_LONGEST_NAME} characters"
-    needed = {"user": memory.scope is not Scope.EVERYONE, "session": memory.scope is Scope.SESSION}
-    for field, is_needed in needed.items():
-        if bool(getattr(memory, field).strip()) != is_needed:
-            problem = "is needed" if is_needed else "has no place"
-            yield field, f"{problem} in scope {memory.scope}"

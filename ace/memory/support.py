@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from ace.memory.conversation import USER, Conversation
 from ace.memory.rules import compile_rule
@@ -16,24 +15,19 @@ ENOUGH = 0.75  # of the words of a value; numbers and names must all be there
 _CLAUSE = re.compile(r"[;:,\u2013]|\b(?:but|and now|now)\b")
 
 
-@dataclass(frozen=True, slots=True)
-class Support:
-    """Say where a user said something: the number of the turn, from 1, and the sentence."""
-
-    turn: int
-    sentence: str
-
-
-def find_support(value: str, about: str, conversation: Conversation) -> Support | str:
-    """Return where the user's words hold a value, or the reason why they do not.
+def find_support(value: str, about: str, conversation: Conversation) -> tuple[int, str] | str:
+    """Return the turn (from 1) and the sentence in which the user says a value, or the reason why not.
 
     Every number and name of the value, and most of its other words, must stand in one turn of the user's, in
     a sentence that does not take them back. `about` says whom and what the value is about: a person named
     there must be one that the user spoke of.
     """
     turns = [(number, turn.text) for number, turn in enumerate(conversation.turns, 1) if turn.speaker == USER]
-    if stranger := _find_stranger(about, [text for _, text in turns]):
-        return f"the user did not speak of a {stranger}"
+    heard = _collect_stems(" ".join(text for _, text in turns))
+    persons = word_list("persons")
+    for word in split_words(about):
+        if word in persons and stem_word(word) not in heard:  # a date may be right, its owner made up
+            return f"the user did not speak of a {word}"
     support: tuple[int, str] | None = None
     fewest: list[str] = []
     for number, text in turns:
@@ -50,17 +44,7 @@ def find_support(value: str, about: str, conversation: Conversation) -> Support 
     sentence = max(sentences, key=lambda sentence: _count_shared(value, sentence), default=text)
     if words := _find_taking_back(value, sentence):
         return f"the user takes it back ({words!r:.40})"
-    return Support(number, sentence)
-
-
-def _find_stranger(about: str, texts: list[str]) -> str:
-    """Return somebody whom a proposal names and the user does not: a date may be right, its owner made up."""
-    heard = _collect_stems(" ".join(texts))
-    persons = word_list("persons")
-    for word in split_words(about):
-        if word in persons and stem_word(word) not in heard:
-            return word
-    return ""
+    return number, sentence
 
 
 def _list_missing_words(value: str, text: str) -> list[str] | None:

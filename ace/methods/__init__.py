@@ -1,4 +1,4 @@
-"""Methods: what supplies context and learns, all behind one protocol. A new one is a line in `METHODS`."""
+"""Methods supply context and learn, all behind one protocol. A new one is a line in `METHODS`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from types import MappingProxyType
 from ace.errors import InputError
 from ace.llm.role_models import RoleModels
 from ace.methods.ace.method import build_ace
-from ace.methods.equipment import Equipment
 from ace.methods.few_shot import build_few_shot, build_nearest_few_shot
-from ace.methods.protocol import Bench, Chore, Lab, Method, Moment, Trial, Update
+from ace.methods.protocol import Bench, Chore, Equipment, Lab, Method, Moment, Trial, Update
 from ace.methods.zero_shot import build_zero_shot
 from ace.settings import Settings
 

@@ -1,5 +1,4 @@
-"""Few-shot prompting: solved training samples as worked examples in the context (Brown et al., arXiv
-2005.14165).
+"""Few-shot prompting: solved training samples as worked examples (Brown et al., arXiv 2005.14165).
 
 An example is a bullet in the section "examples", so it is versioned, resumed and served like any other. With
 labels it shows the right answer; without, an attempt that the environment itself has found right. `few_shot`
@@ -17,8 +16,7 @@ from ace.context.pack import LeftOut
 from ace.context.render import Rendered, list_item, render_playbook
 from ace.llm.embedding import Embedder
 from ace.llm.role_models import RoleModels
-from ace.methods.equipment import Equipment
-from ace.methods.protocol import Chores, Lab, Moment, State, Trial, Update
+from ace.methods.protocol import Chores, Equipment, Lab, Moment, State, Trial, Update
 from ace.playbook.delta import apply
 from ace.playbook.model import Add, Bullet, Playbook, Remove, bullet_id
 from ace.runs.records import Proposal, Reason
@@ -32,9 +30,7 @@ SECTION = "examples"
 
 @dataclass(frozen=True, slots=True)
 class FewShot:
-    """Shows `examples` worked examples. With an `embedder`, the nearest to the question; else the first
-    ones.
-    """
+    """Show `examples` worked examples: with an `embedder` those nearest to the question, else the first."""
 
     examples: int
     count_tokens: CountTokens
@@ -47,32 +43,37 @@ class FewShot:
 
     def context(self, state: State, playbook: Playbook, sample: Sample, room: int) -> Rendered:
         """Return the examples for a sample, never its own: fixed ones as text, nearest ones as items."""
-        own = question_line(sample)
+        own = _question_line(sample)
         bullets = [b for b in playbook.active if b.section == SECTION and not b.content.startswith(own)]
-        if self.embedder is None:
-            return self._render_first(playbook, bullets, room)
-        return self._render_nearest(bullets, sample.question, room)
+        if self.embedder is not None:
+            return self._render_nearest(bullets, sample.question, room)
+        chosen = {bullet.id for bullet in bullets[: self.examples]}
+        others = tuple(Remove(bullet.id) for bullet in playbook.active if bullet.id not in chosen)
+        examples, _ = apply(playbook, others)
+        return render_playbook(examples, room, self.count_tokens)
 
     def learn(self, state: State, batch: Sequence[Trial], playbook: Playbook, lab: Lab) -> Update:
         """Add an example for every trial whose right answer is known, once a sample."""
         proposals = []
         contents = {bullet.content for bullet in playbook.bullets.values()}
         for trial in batch:
-            answer = right_answer(trial)
-            content = f"{question_line(trial.sample)}Answer: {answer}"
+            feedback = trial.feedback
+            # Where no label shows it, an attempt that the environment itself found right gives the answer.
+            own_answer = trial.attempt.answer if feedback.is_solved and trial.sure else ""
+            answer = feedback.expected or own_answer
+            content = f"{_question_line(trial.sample)}Answer: {answer}"
             if not answer or content in contents:
                 continue
             contents.add(content)
             add = Add(bullet_id(SECTION, content), SECTION, content, (trial.episode,))
-            why = "its right answer is known"
             proposals.append(
                 Proposal(
-                    trial.sample.id,
-                    self.name,
-                    (add,),
-                    "accepted",
-                    why,
-                    (trial.episode,),
+                    sample_id=trial.sample.id,
+                    author=self.name,
+                    delta=(add,),
+                    outcome="accepted",
+                    why="its right answer is known",
+                    episodes=(trial.episode,),
                     reason=Reason.KEPT_UNPROVEN,
                 )
             )
@@ -87,12 +88,6 @@ class FewShot:
     def replay(self, state: State, step: StepRecord, playbook: Playbook, lab: Lab) -> State:
         """Remember nothing."""
         return state
-
-    def _render_first(self, playbook: Playbook, bullets: Sequence[Bullet], room: int) -> Rendered:
-        chosen = {bullet.id for bullet in bullets[: self.examples]}
-        others = tuple(Remove(bullet.id) for bullet in playbook.active if bullet.id not in chosen)
-        examples, _ = apply(playbook, others)
-        return render_playbook(examples, room, self.count_tokens)
 
     def _render_nearest(self, bullets: Sequence[Bullet], question: str, room: int) -> Rendered:
         """Return the nearest examples as items for this question, the nearest first, as long as they fit."""
@@ -113,16 +108,9 @@ class FewShot:
         return Rendered("", 0, (), tuple(left_out), tuple(items))
 
 
-def question_line(sample: Sample) -> str:
+def _question_line(sample: Sample) -> str:
     """Return the first line of a sample's example."""
     return f"Question: {sample.question}\n"
-
-
-def right_answer(trial: Trial) -> str:
-    """Return the right answer where the learner may see it: the label, or an answer known to be right."""
-    if trial.feedback.expected:
-        return trial.feedback.expected
-    return trial.attempt.answer if trial.solved and trial.sure else ""
 
 
 def build_few_shot(models: RoleModels, settings: Settings, equipment: Equipment) -> FewShot:

@@ -1,4 +1,4 @@
-"""What the loop asks of a method, and what a method may ask for. The loop knows nothing else of learning."""
+"""Define what the loop asks of a method, and what a method may ask for. The loop knows no other learning."""
 
 from __future__ import annotations
 
@@ -10,29 +10,48 @@ from typing import Any, Protocol, TypeVar
 
 from ace.context.answer_location import AnswerLocation
 from ace.context.render import Rendered
+from ace.llm.embedding import Embedder
 from ace.playbook.model import Delta, Playbook
+from ace.retrieval.bullets import HybridSelector
 from ace.runs.records import Proposal
 from ace.runs.report import Comparison
 from ace.runs.steps import Notes, Phase, StepRecord
 from ace.settings import Settings
 from ace.task.types import Attempt, Episode, Fact, Feedback, Sample, Task
+from ace.text import CountTokens, estimate_tokens
 
 T = TypeVar("T")
 R = TypeVar("R")
 State = Any
-"""What a method remembers of a run. The loop keeps it and hands it back; only the method looks inside."""
+"""Memory of a method during a run. The loop keeps it and hands it back; only the method looks inside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """Hold what a method is built with beside its models and settings.
+
+    `choose_bullets` picks bullets for a question when not all fit (None: the oldest stay).
+    """
+
+    count_tokens: CountTokens = estimate_tokens
+    choose_bullets: HybridSelector | None = None
+    embedder: Embedder | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One attempt as a learner may see it: feedback, no verdict. `episode` is the id of its full record.
+    """Hold one attempt as a learner may see it: feedback, no verdict.
 
-    `provable` is False when no further attempt at its sample can be judged. `recorded`: the attempt was made
-    elsewhere, or earlier, and its sample may be known better by now. `parts` are what the attempt is made of,
-    where the environment says so and its playbook may have had a part in it. `cited`: ids of bullets that it
-    names as used, of those it was shown. `shown`: texts that nobody vouches for and that stood beside the
-    question: documents, memories, what tools returned. `found`: where the right answer stood in what was
-    retrieved; None where nothing was retrieved or no right answer may be shown.
+    `episode`: the id of its full record.
+    `provable`: False when no further attempt at its sample can be judged.
+    `parts`: what the attempt is made of, where the environment says so and a playbook may have
+    had a share in it.
+    `cited`: ids of those bullets it was shown that it names as used.
+    `sources`: texts that nobody vouches for and that stood beside the question: documents, memories, what
+    tools returned.
+    `answer_location`: where the right answer stood in what was retrieved; None where nothing was retrieved or
+    no right answer may be shown.
+    `recorded`: the attempt was made elsewhere, or earlier, and its sample may be known better by now.
     """
 
     sample: Sample
@@ -42,14 +61,9 @@ class Trial:
     provable: bool = True
     parts: tuple[Fact, ...] = ()
     cited: tuple[str, ...] = ()
-    shown: tuple[str, ...] = ()
-    found: AnswerLocation | None = None
+    sources: tuple[str, ...] = ()
+    answer_location: AnswerLocation | None = None
     recorded: bool = False
-
-    @property
-    def solved(self) -> bool | None:
-        """Tell whether it is right, as far as a learner may see; None when nothing shown says so."""
-        return self.feedback.solved
 
     @property
     def sure(self) -> bool:
@@ -58,14 +72,14 @@ class Trial:
 
 
 class Bench(Protocol):
-    """A place to try things out for one purpose, such as a sample. Every trial is recorded as an episode."""
+    """Try things out for one purpose, such as a sample. Every trial is recorded as an episode."""
 
     @property
     def purpose(self) -> str: ...
 
     @property
     def calls_for(self) -> str:
-        """The name that its model calls are counted for."""
+        """Return the name that its model calls are counted for."""
         ...
 
     @property
@@ -85,10 +99,10 @@ class Bench(Protocol):
 
 
 class Lab(Protocol):
-    """What a method may use in one step: attempts, a parallel map, seeds, recorded episodes. No store, no
-    run.
+    """Offer what a method may use in one step: attempts, a parallel map, seeds, recorded episodes.
 
-    `online`: samples come once, in the order of the world. `phase` is that of the step.
+    It gives no access to the store or the run. `online`: samples come once, in the order of the world.
+    `phase` is that of the step.
     """
 
     @property
@@ -101,8 +115,9 @@ class Lab(Protocol):
     def online(self) -> bool: ...
 
     def bench(self, purpose: str, *, phase: Phase | None = None) -> Bench:
-        """Return the bench for a purpose, made if it is new. A `phase` of its own keeps attempts out of
-        scores.
+        """Return the bench for a purpose; make it if it is new.
+
+        Attempts in a `phase` of their own stay out of scores.
         """
         ...
 
@@ -111,8 +126,9 @@ class Lab(Protocol):
         ...
 
     def map(self, work: Callable[[T], R], items: Sequence[T], name: Callable[[T], str]) -> Iterator[R]:
-        """Work on items in parallel; results in order. The model calls for an item are counted for its
-        name.
+        """Work on items in parallel and yield the results in order.
+
+        The model calls for an item are counted for its name.
         """
         ...
 
@@ -135,7 +151,7 @@ class Lab(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Update:
-    """What a method makes of a batch or a chore: the delta to commit and everything there is to say of it.
+    """Report what a method makes of a batch or a chore: the delta to commit and all there is to say of it.
 
     `proofs` maps each bullet that is added or changed to the samples that are right with it. `notes` go into
     the step's record; `sample_notes`, one for each trial of a batch, into the results of its samples.
@@ -152,9 +168,10 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Chore:
-    """One piece of maintenance, a step of its own: `work` is given the newest playbook and the step's lab.
+    """Describe one piece of maintenance, a step of its own.
 
-    Model calls are counted for `name`. The work is not done again when the journal has the step already.
+    `work` is called with the newest playbook and the step's lab, and not again when the journal has the step
+    already. Model calls are counted for `name`.
     """
 
     phase: Phase
@@ -167,7 +184,7 @@ Chores = Generator[Chore, Playbook, Playbook]
 
 
 class Moment(Enum):
-    """When maintenance is asked for."""
+    """Say when maintenance is asked for."""
 
     EPOCH = auto()  # the samples of an epoch have been learned from
     TRACES = auto()  # recorded attempts have been learned from
@@ -175,7 +192,7 @@ class Moment(Enum):
 
 
 class Method(Protocol):
-    """Supplies the context and learns. Pure but for its model calls: the loop commits."""
+    """Supply the context and learn. Pure but for its model calls: the loop commits."""
 
     @property
     def name(self) -> str: ...
@@ -185,9 +202,9 @@ class Method(Protocol):
         ...
 
     def context(self, state: State, playbook: Playbook, sample: Sample, room: int) -> Rendered:
-        """Return what the generator is given of a playbook in `room` tokens, and what found no room.
+        """Return what the generator gets of a playbook in `room` tokens, and what did not fit.
 
-        Its text is a prefix: as long as everything fits, it is the same whatever the sample.
+        The text is a prefix: as long as everything fits, it is the same whatever the sample.
         """
         ...
 

@@ -1,6 +1,4 @@
-"""No learning: the instructions and the question alone. The floor that every other method is compared
-with.
-"""
+"""Zero-shot prompting: the instructions and the question alone, the floor for every other method."""
 
 from __future__ import annotations
 
@@ -9,8 +7,7 @@ from dataclasses import dataclass
 
 from ace.context.render import Rendered
 from ace.llm.role_models import RoleModels
-from ace.methods.equipment import Equipment
-from ace.methods.protocol import Chores, Lab, Moment, State, Trial, Update
+from ace.methods.protocol import Chores, Equipment, Lab, Moment, State, Trial, Update
 from ace.playbook.model import Playbook
 from ace.runs.steps import StepRecord
 from ace.settings import Settings
@@ -19,7 +16,7 @@ from ace.task.types import Sample, Task
 
 @dataclass(frozen=True, slots=True)
 class ZeroShot:
-    """Shows no playbook and learns nothing, whatever the file holds."""
+    """Show no playbook and learn nothing, whatever the file holds."""
 
     name: str = "zero_shot"
 
@@ -46,5 +43,5 @@ class ZeroShot:
 
 
 def build_zero_shot(models: RoleModels, settings: Settings, equipment: Equipment) -> ZeroShot:
-    """Return the method; it needs none of what it is given."""
+    """Return the method; it needs no model."""
     return ZeroShot()

@@ -25,20 +25,18 @@ def derive_fresh_id(section: str, content: str, taken: Container[str]) -> str:
     return fresh
 
 
-def arrange_bullets(bullets: Iterable[Bullet], base: Playbook | None = None) -> Playbook:
+def arrange_bullets(ordered: Iterable[Bullet], base: Playbook | None = None) -> Playbook:
     """Return a playbook of these bullets in this order.
 
     With `base`, the playbook they were exported from, bullets keep their positions in it wherever
     the order allows, so that diff(base, ...) holds only what was edited.
     """
-    placed = {bullet.id: replace(bullet, position=place) for place, bullet in enumerate(bullets)}
+    placed = {bullet.id: replace(bullet, position=place) for place, bullet in enumerate(ordered)}
     sections = dict.fromkeys(bullet.section for bullet in placed.values())
     playbook = Playbook(Map(placed), tuple(sections), len(placed))
-    return playbook if base is None else _align_positions(playbook, base)
+    if base is None:
+        return playbook
 
-
-def _align_positions(playbook: Playbook, base: Playbook) -> Playbook:
-    """Return the same bullets in the same order, at their positions in `base` where that is possible."""
     bullets, end = playbook.bullets, base.next_position
     before = {section.name: [bullet.id for bullet in section.bullets] for section in base.sections}
     for section in playbook.sections:
@@ -48,17 +46,17 @@ def _align_positions(playbook: Playbook, base: Playbook) -> Playbook:
         for block in matcher.get_matching_blocks():
             unmoved.update(ids[block.b : block.b + block.size])
         last_unmoved = max((index for index, key in enumerate(ids) if key in unmoved), default=-1)
-        place = (-1, "")
+        previous = (-1, "")  # position and id: what sorts bullets in a section
         for index, key in enumerate(ids):
             if key in unmoved:
                 wanted = base.bullets[key].position
             elif index > last_unmoved:
                 wanted = end
             else:
-                wanted = place[0] + 1
-            if (wanted, key) <= place:
-                wanted = place[0] + 1
-            place = (wanted, key)
+                wanted = previous[0] + 1
+            if (wanted, key) <= previous:
+                wanted = previous[0] + 1
+            previous = (wanted, key)
             bullets = bullets.set(key, replace(bullets[key], position=wanted))
             end = max(end, wanted + 1)
     names = dict.fromkeys((*base.section_names, *playbook.section_names))

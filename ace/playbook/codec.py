@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import MISSING, asdict, fields
 from types import UnionType
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from immutables import Map
 
@@ -21,7 +21,6 @@ from ace.playbook.model import Bullet, Delta, Operation, Playbook, Status
 from ace.text.unicode import SURROGATE
 
 FORMAT = "ace-playbook-1"
-T = TypeVar("T", bound=Bullet | Operation)
 _OPERATIONS: dict[str, type[Operation]] = {kind.__name__.lower(): kind for kind in get_args(Operation)}
 _HINTS: dict[Any, dict[str, Any]] = {kind: get_type_hints(kind) for kind in (Bullet, *get_args(Operation))}
 
@@ -31,7 +30,7 @@ def playbook_to_json(playbook: Playbook) -> str:
     return _dump(
         {
             "format": FORMAT,
-            "bullets": [_to_dict(playbook.bullets[key]) for key in sorted(playbook.bullets)],
+            "bullets": [asdict(playbook.bullets[key]) for key in sorted(playbook.bullets)],
             "next_position": playbook.next_position,
             "section_names": playbook.section_names,
         }
@@ -54,7 +53,7 @@ def playbook_from_json(text: str, *, file: str = "") -> Playbook:
         raise FormatError(f"playbook: {error}.", file=file) from error
     bullets: dict[str, Bullet] = {}
     for number, item in enumerate(data["bullets"], 1):
-        bullet = _build(Bullet, item, f"bullet {number}", file)
+        bullet = Bullet(**_read_fields(Bullet, item, f"bullet {number}", file))
         reason = find_flaw(bullet)
         if bullet.id in bullets:
             reason = reason or "its id is there twice"
@@ -68,12 +67,12 @@ def playbook_from_json(text: str, *, file: str = "") -> Playbook:
 
 def bullet_fields(text: str) -> dict[str, Any]:
     """Read the fields that one JSON object gives of a bullet, each of its type, and no others."""
-    return _check_fields(Bullet, _parse_json(text, ""), "a bullet", "")
+    return _read_fields(Bullet, _parse_json(text, ""), "a bullet", "", complete=False)
 
 
 def delta_to_json(delta: Iterable[Operation]) -> str:
     """Write operations, even those that were rejected for invalid Unicode: they are recorded all the same."""
-    return _dump([_to_dict(operation) for operation in delta])
+    return _dump([asdict(operation) for operation in delta])
 
 
 def delta_from_json(text: str, *, file: str = "") -> Delta:
@@ -81,12 +80,20 @@ def delta_from_json(text: str, *, file: str = "") -> Delta:
     items = _parse_json(text, file)
     if not isinstance(items, list):
         raise FormatError("A delta is a list of operations.", file=file)
-    return tuple(_read_operation(item, f"operation {number}", file) for number, item in enumerate(items, 1))
+    operations: list[Operation] = []
+    for number, item in enumerate(items, 1):
+        name = item.get("op") if isinstance(item, dict) else None
+        kind = _OPERATIONS.get(name) if isinstance(name, str) else None
+        if kind is None:
+            message = f"operation {number}: unknown operation {name!r}."
+            raise FormatError(message, hint=f"Known: {', '.join(_OPERATIONS)}.", file=file)
+        operations.append(kind(**_read_fields(kind, item, f"operation {number} ({name})", file)))
+    return tuple(operations)
 
 
 def content_hash(playbook: Playbook) -> str:
     """Return the hash of a whole playbook, however it came to be."""
-    return _digest(playbook_to_json(playbook))
+    return "sha256:" + hashlib.sha256(playbook_to_json(playbook).encode()).hexdigest()
 
 
 def chain_hash(parent_hash: str, delta_json: str, author: str, reason: str) -> str:
@@ -94,10 +101,7 @@ def chain_hash(parent_hash: str, delta_json: str, author: str, reason: str) -> s
 
     A commit so need not hash the whole playbook.
     """
-    return _digest(_dump([parent_hash, delta_json, author, reason]))
-
-
-def _digest(text: str) -> str:
+    text = _dump([parent_hash, delta_json, author, reason])
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -105,11 +109,6 @@ def _dump(data: object) -> str:
     """Write canonical JSON. Lone surrogates, which UTF-8 cannot hold, become escapes."""
     text = json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return SURROGATE.sub(lambda lone: f"\\u{ord(lone[0]):04x}", text)
-
-
-def _to_dict(value: Bullet | Operation) -> dict[str, Any]:
-    """Return the fields of a dataclass; its values stay as they are."""
-    return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 def _parse_json(text: str, file: str) -> Any:
@@ -121,35 +120,24 @@ def _parse_json(text: str, file: str) -> Any:
         ) from error
 
 
-def _read_operation(item: Any, where: str, file: str) -> Operation:
-    """Make an operation of a JSON object; its field `op` says of which kind."""
-    name = item.get("op") if isinstance(item, dict) else None
-    kind = _OPERATIONS.get(name) if isinstance(name, str) else None
-    if kind is None:
-        raise FormatError(
-            f"{where}: unknown operation {name!r}.", hint=f"Known: {', '.join(_OPERATIONS)}.", file=file
-        )
-    return _build(kind, item, f"{where} ({name})", file)
+def _read_fields(
+    kind: type[Bullet | Operation], data: Any, where: str, file: str, *, complete: bool = True
+) -> dict[str, Any]:
+    """Return the fields of a JSON object, each of the type that the dataclass declares.
 
-
-def _build(kind: type[T], data: Any, where: str, file: str) -> T:
-    """Make a dataclass of a JSON object: no unknown field, none missing, none of another type."""
-    values = _check_fields(kind, data, where, file)
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise FormatError(f"{where}: {error}.", file=file) from error
-
-
-def _check_fields(kind: type[T], data: Any, where: str, file: str) -> dict[str, Any]:
-    """Return the fields a JSON object has, each of the type that the dataclass declares."""
+    Raises FormatError for an unknown field, one of another type and, if it is to be `complete`, one that is
+    missing without a default.
+    """
     hints = _HINTS[kind]
     if not isinstance(data, dict):
         raise FormatError(f"{where}: expected an object, found {type(data).__name__}.", file=file)
-    if unknown := sorted(data.keys() - hints.keys()):
-        raise FormatError(
-            f"{where}: unknown field {unknown[0]!r}.", hint=f"Known: {', '.join(hints)}.", file=file
-        )
+    unknown = sorted(data.keys() - hints.keys())
+    if unknown:
+        hint = f"Known: {', '.join(hints)}."
+        raise FormatError(f"{where}: unknown field {unknown[0]!r}.", hint=hint, file=file)
+    for item in fields(kind):
+        if complete and item.default is MISSING and item.name not in data:
+            raise FormatError(f"{where}: the field {item.name!r} is missing.", file=file)
     try:
         return {name: _check_value(name, hints[name], value) for name, value in data.items()}
     except TypeError as error:

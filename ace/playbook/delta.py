@@ -43,9 +43,22 @@ def apply(playbook: Playbook, delta: Iterable[Operation]) -> tuple[Playbook, tup
     rejections = []
     for operation in delta:
         try:
-            playbook = _replace_bullets(playbook, _compute_bullets(playbook, operation))
+            bullets = _compute_bullets(playbook, operation)
+            reason = next(filter(None, map(find_flaw, bullets)), "")
         except _Refused as refused:
-            rejections.append(Rejection(operation, str(refused)))
+            bullets, reason = (), str(refused)
+        if not reason and all(playbook.bullets.get(bullet.id) == bullet for bullet in bullets):
+            reason = "it changes nothing"
+        if reason:
+            rejections.append(Rejection(operation, reason))
+            continue
+
+        names = dict.fromkeys((*playbook.section_names, *(bullet.section for bullet in bullets)))
+        playbook = Playbook(
+            playbook.bullets.update({bullet.id: bullet for bullet in bullets}),
+            tuple(names),
+            max(playbook.next_position, *(bullet.position + 1 for bullet in bullets)),
+        )
     return playbook, tuple(rejections)
 
 
@@ -96,38 +109,38 @@ def find_flaw(bullet: Bullet) -> str:
 
 
 def _compute_bullets(playbook: Playbook, operation: Operation) -> tuple[Bullet, ...]:
-    """Return the bullets that an operation touches, as they are after it."""
+    """Return the bullets that an operation touches, as they are after it.
+
+    A position is no further than the end, so that no made-up number can exhaust the positions.
+    """
+    end = playbook.next_position
     match operation:
         case Add(id, section, content, provenance, position):
             if id in playbook.bullets:
                 raise _Refused(f"the id {id!r:.60} was already used")
-            return (Bullet(id, section, content, provenance, position=_limit_position(playbook, position)),)
+            place = end if position is None else min(position, end)
+            return (Bullet(id, section, content, provenance, position=place),)
         case Revise(id, content, provenance):
-            old = _find_live_bullet(playbook, id)
+            old = _find_bullet(playbook, id)
             if provenance is None:
                 provenance = old.provenance
             return (replace(old, content=content, provenance=provenance),)
         case Merge():
             return _merge_bullets(playbook, operation)
         case Remove(id):
-            return (replace(_find_live_bullet(playbook, id), status=Status.REMOVED),)
+            return (replace(_find_bullet(playbook, id), status=Status.REMOVED),)
         case Move(id, section, position):
-            return (
-                replace(
-                    _find_live_bullet(playbook, id),
-                    section=section,
-                    position=_limit_position(playbook, position),
-                ),
-            )
+            place = end if position is None else min(position, end)
+            return (replace(_find_bullet(playbook, id), section=section, position=place),)
         case Vote(id, helpful, harmful):
-            old = _find_live_bullet(playbook, id)
+            old = _find_bullet(playbook, id)
             return (replace(old, helpful=old.helpful + helpful, harmful=old.harmful + harmful),)
         case Pin(id, pinned):
-            return (replace(_find_live_bullet(playbook, id), pinned=pinned),)
+            return (replace(_find_bullet(playbook, id), pinned=pinned),)
         case Quarantine(id):
-            return (replace(_find_live_bullet(playbook, id), status=Status.QUARANTINED),)
+            return (replace(_find_bullet(playbook, id), status=Status.QUARANTINED),)
         case Promote(id):
-            return (replace(_find_bullet(playbook, id), status=Status.ACTIVE),)
+            return (replace(_find_bullet(playbook, id, removed=True), status=Status.ACTIVE),)
 
 
 def _merge_bullets(playbook: Playbook, merge: Merge) -> tuple[Bullet, ...]:
@@ -135,7 +148,7 @@ def _merge_bullets(playbook: Playbook, merge: Merge) -> tuple[Bullet, ...]:
     ids = touched_ids(merge)
     if len(ids) < 2 or len(set(ids)) < len(ids):
         raise _Refused("a merge needs at least two different bullets")
-    into, *sources = [_find_live_bullet(playbook, key) for key in ids]
+    into, *sources = [_find_bullet(playbook, key) for key in ids]
     result, removed = replace(into, content=merge.content), []
     for source in sources:
         result = replace(
@@ -149,38 +162,14 @@ def _merge_bullets(playbook: Playbook, merge: Merge) -> tuple[Bullet, ...]:
     return (replace(result, provenance=tuple(dict.fromkeys(result.provenance))), *removed)
 
 
-def _find_bullet(playbook: Playbook, key: str) -> Bullet:
+def _find_bullet(playbook: Playbook, key: str, *, removed: bool = False) -> Bullet:
+    """Return a bullet; refuse an unknown id and, unless it may be `removed`, that of a removed bullet."""
     bullet = playbook.bullets.get(key)
     if bullet is None:
         raise _Refused(f"no bullet has the id {key!r:.60}")
-    return bullet
-
-
-def _find_live_bullet(playbook: Playbook, key: str) -> Bullet:
-    bullet = _find_bullet(playbook, key)
-    if not bullet.live:
+    if not bullet.live and not removed:
         raise _Refused(f"the bullet {key!r:.60} was removed")
     return bullet
-
-
-def _limit_position(playbook: Playbook, position: int | None) -> int:
-    """Return a position no further than the end, so that no made-up number can exhaust the positions."""
-    return playbook.next_position if position is None else min(position, playbook.next_position)
-
-
-def _replace_bullets(playbook: Playbook, bullets: tuple[Bullet, ...]) -> Playbook:
-    """Return the playbook with these bullets. Refuses flawed ones, and a change that changes nothing."""
-    for bullet in bullets:
-        if reason := find_flaw(bullet):
-            raise _Refused(reason)
-    if all(playbook.bullets.get(bullet.id) == bullet for bullet in bullets):
-        raise _Refused("it changes nothing")
-    sections = dict.fromkeys(bullet.section for bullet in bullets)
-    return Playbook(
-        playbook.bullets.update({bullet.id: bullet for bullet in bullets}),
-        playbook.section_names + tuple(name for name in sections if name not in playbook.section_names),
-        max(playbook.next_position, *(bullet.position + 1 for bullet in bullets)),
-    )
 
 
 def _find_changes(a: Playbook, b: Playbook, ids: Iterable[str]) -> Delta:

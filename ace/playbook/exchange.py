@@ -107,9 +107,14 @@ def plan_import(
         delta = tuple(op for op in plan.delta if not isinstance(op, Pin) or op.id in base.bullets)
         plan = replace(plan, delta=delta, unpinned=len(plan.delta) - len(delta))
     suspects = _find_suspects(base, plan.delta, suspicion)
-    if quarantine:
-        return replace(_quarantine_changes(base, plan), held=tuple(suspects.items()))
-    return _quarantine_suspects(base, plan, suspects) if suspects else plan
+    rest, waiting = [], list(plan.delta)
+    if not quarantine:
+        waiting = [operation for operation in plan.delta if suspects.keys() & touched_ids(operation)]
+        rest = [operation for operation in plan.delta if not suspects.keys() & touched_ids(operation)]
+    if waiting or quarantine:
+        part = _quarantine_changes(base, Plan(delta=tuple(waiting), gone=plan.gone))
+        plan = replace(plan, delta=(*rest, *part.delta), gone=part.gone, held=tuple(suspects.items()))
+    return plan
 
 
 def list_losses(playbook: Playbook, form: Format) -> tuple[str, ...]:
@@ -173,18 +178,6 @@ def _find_suspects(base: Playbook, delta: Delta, suspicion: Callable[[str], str]
         if why := suspicion(new.content) or suspicion(new.section):
             suspects[key] = why
     return suspects
-
-
-def _quarantine_suspects(base: Playbook, plan: Plan, suspects: Mapping[str, str]) -> Plan:
-    """Return the plan with these bullets waiting and the rest as it was."""
-    waiting, rest = [], []
-    for operation in plan.delta:
-        if suspects.keys() & touched_ids(operation):
-            waiting.append(operation)
-        else:
-            rest.append(operation)
-    part = _quarantine_changes(base, Plan(delta=tuple(waiting), gone=plan.gone))
-    return replace(plan, delta=(*rest, *part.delta), gone=part.gone, held=tuple(suspects.items()))
 
 
 def _quarantine_changes(base: Playbook, plan: Plan) -> Plan:
@@ -295,23 +288,17 @@ class _Importer:
             return entry.alias
         target = self.by_content.get(entry.content)
         if target is None:
-            target = self._add(entry)
-        elif target in self.new:
+            target = derive_fresh_id(entry.section, entry.content, self.taken)
+            self.new.add(target)
+            self.taken.add(target)
+            self.by_content[entry.content] = target
+            self._do(Add(target, entry.section, entry.content))
+            if entry.quarantined:
+                self._do(ToQuarantine(target))
+        if target in self.new:
             self._vote(target, entry.helpful, entry.harmful)
         self._remember(entry, target, None)
         return target
-
-    def _add(self, entry: Entry) -> str:
-        """Add a bullet for an entry that no bullet here is; return its id."""
-        key = derive_fresh_id(entry.section, entry.content, self.taken)
-        self.new.add(key)
-        self.taken.add(key)
-        self.by_content[entry.content] = key
-        self._do(Add(key, entry.section, entry.content))
-        if entry.quarantined:
-            self._do(ToQuarantine(key))
-        self._vote(key, entry.helpful, entry.harmful)
-        return key
 
     def _update(self, entry: Entry, alias: Alias) -> None:
         """Apply what changed in a line since it was imported last."""

@@ -127,8 +127,22 @@ def _parse_bullet(item: _Item, file: str) -> Bullet:
     comment, closed, after = rest.partition("-->")
     if opened and not closed:
         raise FormatError("This bullet's comment does not end with '-->'.", file=file, line=item.line)
+    values: dict[str, Any] = {}
     try:
-        values = dict(map(_parse_word, comment.split()))
+        for word in comment.split():
+            match word.partition("="):
+                case "id", "=", value if value:
+                    values["id"] = value
+                case "helpful" | "harmful" as name, "=", value:
+                    values[name] = int(value)
+                case "from", "=", value:
+                    values["provenance"] = tuple(map(unquote, value.split(",")))
+                case "pinned", "", _:
+                    values["pinned"] = True
+                case "quarantined", "", _:
+                    values["status"] = Status.QUARANTINED
+                case _:
+                    raise ValueError(f"what is {word!r:.60}?")
     except ValueError as error:
         hint = "Known: id=, quarantined, pinned, helpful=, harmful=, from=. Put notes on a line of their own."
         message = f"This bullet's comment does not read: {error}"
@@ -137,19 +151,3 @@ def _parse_bullet(item: _Item, file: str) -> Bullet:
         return Bullet("", item.section, _unescape((text + after).strip()), **values)
     text = text[:-1] if text.endswith((" ", "\n")) else text  # what sets the comment apart
     return Bullet(values.pop("id"), item.section, _unescape(text + after.rstrip()), **values)
-
-
-def _parse_word(word: str) -> tuple[str, Any]:
-    """Return the field that a word of the comment sets, and its value; raise ValueError for other words."""
-    match word.partition("="):
-        case "id", "=", value if value:
-            return "id", value
-        case "helpful" | "harmful" as name, "=", value:
-            return name, int(value)
-        case "from", "=", value:
-            return "provenance", tuple(map(unquote, value.split(",")))
-        case "pinned", "", _:
-            return "pinned", True
-        case "quarantined", "", _:
-            return "status", Status.QUARANTINED
-    raise ValueError(f"what is {word!r:.60}?")

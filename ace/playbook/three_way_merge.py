@@ -64,18 +64,25 @@ def _join_bullets(old: Bullet | None, ours: Bullet, theirs: Bullet, prefer: Side
     if old is None:  # added on both sides: its place, the last of these, is chance
         our_state, their_state = our_state[:-1], their_state[:-1]
     if _is_edited(old, theirs) and not _is_edited(old, ours):
-        chosen = replace(theirs, provenance=_join_provenance(old, theirs, ours))
+        chosen, also_cited = theirs, ours.provenance
     elif not _is_edited(old, theirs) or our_state == their_state:
-        chosen = replace(ours, provenance=_join_provenance(old, ours, theirs))
+        chosen, also_cited = ours, theirs.provenance
     elif prefer is None:
         return None
     else:
-        chosen = ours if prefer == "ours" else theirs
+        chosen, also_cited = (ours if prefer == "ours" else theirs), None
+
+    provenance = chosen.provenance
+    if also_cited is not None:  # what is new on the side that is passed over
+        before = old.provenance if old else ()
+        news = (episode for episode in also_cited if episode not in before)
+        provenance = tuple(dict.fromkeys((*provenance, *news)))
     helpful, harmful = ours.helpful + theirs.helpful, ours.harmful + theirs.harmful
     if old is not None:  # both sides counted its votes
         helpful, harmful = helpful - old.helpful, harmful - old.harmful
     return replace(
         chosen,
+        provenance=provenance,
         helpful=min(max(helpful, 0), MAX_VOTES),
         harmful=min(max(harmful, 0), MAX_VOTES),
     )
@@ -84,16 +91,6 @@ def _join_bullets(old: Bullet | None, ours: Bullet, theirs: Bullet, prefer: Side
 def _is_edited(old: Bullet | None, bullet: Bullet) -> bool:
     """Return whether a side did more to a bullet than vote on it and cite for it."""
     return old is None or _editable_state(bullet) != _editable_state(old)
-
-
-def _join_provenance(old: Bullet | None, chosen: Bullet, passed_over: Bullet) -> tuple[str, ...]:
-    """Return what the chosen bullet cites, and what is new on the side that is passed over."""
-    before = old.provenance if old else ()
-    cited = dict.fromkeys(chosen.provenance)
-    for episode in passed_over.provenance:
-        if episode not in before:
-            cited[episode] = None
-    return tuple(cited)
 
 
 def _editable_state(bullet: Bullet) -> tuple[object, ...]:

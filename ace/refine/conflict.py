@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
 
 from ace.refine.lesson_reading import Reading, Token, read_lesson
 from ace.refine.lexicon import Side, load_lexicon, share_root
@@ -92,15 +91,13 @@ def _compare_facts(a: Reading, b: Reading) -> Likeness | None:
     what = f"{_join_sorted(only_a)} against {_join_sorted(only_b)}"
     if len(differences) > 1 or len(only_a) != 1 or len(only_b) != 1:
         return Likeness(Kind.DIFFERENT, f"several facts differ: {what}")
-    if kind != "unit" and _all_in_scope(a, only_a) and _all_in_scope(b, only_b):
+    scopes = [token.scope for token in a.tokens if token.text in only_a]
+    scopes += [token.scope for token in b.tokens if token.text in only_b]
+    if kind != "unit" and all(scopes):
         return Likeness(Kind.DIFFERENT, f"they are about different things: {what}")
     if a.sides != b.sides or len(a.denials) != len(b.denials):
         return Likeness(Kind.DIFFERENT, f"more than a {kind} differs: {what}")
     return Likeness(Kind.CONFLICT, f"{kind}: {what}")
-
-
-def _all_in_scope(reading: Reading, texts: frozenset[str]) -> bool:
-    return all(token.scope for token in reading.tokens if token.text in texts)
 
 
 def _compare_opposites(a: Reading, b: Reading) -> Likeness | None:
@@ -196,30 +193,24 @@ def _group_pairs(pairs: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
 
 def _find_turned(a: Reading, b: Reading) -> str:
     """Describe a word whose sides have changed places, unless a preposition explains it."""
-    contexts_b = {context.token.text: context for context in _contexts(b)}
-    for here in _contexts(a):
-        there = contexts_b.get(here.token.text)
-        if there is None or there.token.bent != here.token.bent:
+    contexts_b = {token.text: (token, before, behind) for token, before, behind in _contexts(b)}
+    for token, before_a, behind_a in _contexts(a):
+        if token.text not in contexts_b:
             continue
-        to_behind, to_before = here.before & there.behind, here.behind & there.before
-        straight = len(here.before & there.before) + len(here.behind & there.behind)
+        twin, before_b, behind_b = contexts_b[token.text]
+        if twin.bent != token.bent:
+            continue
+        to_behind, to_before = before_a & behind_b, behind_a & before_b
+        straight = len(before_a & before_b) + len(behind_a & behind_b)
         if to_behind and to_before and len(to_behind) + len(to_before) > straight:
-            return f"what {here.token.text} goes from, and to"
+            return f"what {token.text} goes from, and to"
     return ""
 
 
-class _Context(NamedTuple):
-    """Hold a token, and the words of its clause on either side."""
-
-    token: Token
-    before: frozenset[str]
-    behind: frozenset[str]
-
-
-def _contexts(reading: Reading) -> Iterator[_Context]:
-    """Yield each token with the words of its clause on either side."""
+def _contexts(reading: Reading) -> Iterator[tuple[Token, set[str], set[str]]]:
+    """Yield each token with the words of its clause before it, and those behind it."""
     for place, token in enumerate(reading.tokens):
-        before, behind = set(), set()
+        before, behind = set[str](), set[str]()
         for neighbour_place, neighbour in enumerate(reading.tokens):
             if neighbour.clause != token.clause:
                 continue
@@ -227,7 +218,7 @@ def _contexts(reading: Reading) -> Iterator[_Context]:
                 before.add(neighbour.text)
             elif neighbour_place > place:
                 behind.add(neighbour.text)
-        yield _Context(token, frozenset(before), frozenset(behind))
+        yield token, before, behind
 
 
 def _find_exchanged(a: Reading, b: Reading) -> str:

@@ -118,6 +118,13 @@ def load_lexicon() -> Lexicon:
     units: dict[str, str] = {}
     for line in tables["units"]["lines"]:
         units.update(dict.fromkeys(line.split(), line.split()[0]))
+    month = "(" + "|".join(sorted(read_word_list("calendar"))) + ")"
+    phrases = []
+    for row in tables["phrases"]:
+        pattern = row["pattern"].replace("<month>", month)
+        # Pieces by which texts without a match are passed over quickly.
+        pieces = re.findall(r"[a-z]{2,}", re.sub(r"\\[a-z]", " ", pattern))
+        phrases.append(Phrase(tuple(pieces), re.compile(pattern, re.IGNORECASE), row["replacement"]))
     faint, types = (map(stem_word, read_word_list(name)) for name in ("faint", "types"))
     return Lexicon(
         light=read_word_list("light"),
@@ -140,19 +147,8 @@ def load_lexicon() -> Lexicon:
         heads=heads,
         sides=sides,
         soft_axes=frozenset(tables["opposites"]["soft"]),
-        phrases=_compile_phrases(tables["phrases"]),
+        phrases=tuple(phrases),
     )
-
-
-def _compile_phrases(rows: list[dict[str, str]]) -> tuple[Phrase, ...]:
-    """Compile the patterns, with the pieces by which texts without a match are passed over quickly."""
-    month = "(" + "|".join(sorted(read_word_list("calendar"))) + ")"
-    phrases = []
-    for row in rows:
-        pattern = row["pattern"].replace("<month>", month)
-        pieces = re.findall(r"[a-z]{2,}", re.sub(r"\\[a-z]", " ", pattern))
-        phrases.append(Phrase(tuple(pieces), re.compile(pattern, re.IGNORECASE), row["replacement"]))
-    return tuple(phrases)
 
 
 def share_root(first: str, second: str) -> bool:

@@ -52,6 +52,8 @@ class Index:
 
     def add(self, bullets: Iterable[Bullet]) -> None:
         """Add bullets behind those that are there. One that is there already moves to the end."""
+        import numpy as np
+
         new = {bullet.id: bullet.content for bullet in bullets}
         self.remove(new)
         start = len(self._ids)
@@ -64,7 +66,23 @@ class Index:
             self._keys[name] = keys
             for key in keys:
                 self._ids_by_key.setdefault(key, {})[name] = None
-        self._store_rows(list(new.values()), start)
+
+        # Both tables double when they are full.
+        end = len(self._ids)
+        if end > len(self._alive):
+            alive = np.zeros(max(end, 2 * len(self._alive)), dtype=bool)
+            alive[: len(self._alive)] = self._alive
+            self._alive = alive
+        self._alive[start:end] = True
+        if self._embed is None or not new:
+            return
+        vectors = self._embed(list(new.values()))
+        if self._vectors is None or end > len(self._vectors):
+            table = np.zeros((len(self._alive), vectors.shape[1]), dtype=np.float32)
+            if self._vectors is not None:
+                table[: len(self._vectors)] = self._vectors
+            self._vectors = table
+        self._vectors[start:end] = vectors
 
     def remove(self, ids: Iterable[str]) -> None:
         """Remove bullets. Unknown ids are passed over."""
@@ -108,23 +126,3 @@ class Index:
             near = near[np.argpartition(-likeness[near], _MOST)[:_MOST]]
         nearest_first = sorted(near.tolist(), key=lambda row: (-likeness[row], row))
         return [self._ids[row] for row in nearest_first]
-
-    def _store_rows(self, texts: list[str], start: int) -> None:
-        """Mark the new rows as alive and store their vectors; both tables double when they are full."""
-        import numpy as np
-
-        end = start + len(texts)
-        if end > len(self._alive):
-            alive = np.zeros(max(end, 2 * len(self._alive)), dtype=bool)
-            alive[: len(self._alive)] = self._alive
-            self._alive = alive
-        self._alive[start:end] = True
-        if self._embed is None or not texts:
-            return
-        vectors = self._embed(texts)
-        if self._vectors is None or end > len(self._vectors):
-            table = np.zeros((len(self._alive), vectors.shape[1]), dtype=np.float32)
-            if self._vectors is not None:
-                table[: len(self._vectors)] = self._vectors
-            self._vectors = table
-        self._vectors[start:end] = vectors

@@ -88,7 +88,7 @@ def draw_charts(page: RunPage) -> tuple[Chart, ...]:
     except ImportError as error:
         raise InputError(
             "A report's charts are drawn by matplotlib, which is not installed.",
-            hint="Install the extra `report`: pip install 'ace-playbook[report]'.",
+            hint="Install the extra `report`: pip install 'ace-engine[report]'.",
         ) from error
     charts = []
     for plan in _plan_charts(page):

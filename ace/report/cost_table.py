@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from textwrap import shorten
 
 from ace.runs.cost import Cost, Row, count_tokens
@@ -16,19 +16,18 @@ def render_cost_tables(cost: Cost, content: Mapping[str, str]) -> str:
     if not cost.roles:
         return "No call was made."
     title = _title_dearest("sample", len(cost.samples))
-    blocks = [
-        _render_rows("role", [*cost.roles, Row("all", cost.total)]),
-        _render_rows("phase", cost.phases),
-        _render_rows(title, cost.samples[:_DEAREST]),
-    ]
+    tables = (
+        ("role", [*cost.roles, Row("all", cost.total)]),
+        ("phase", cost.phases),
+        (title, cost.samples[:_DEAREST]),
+    )
+    blocks = []
+    for name, rows in tables:
+        blocks.append(render_usage(name, [(row.name or "-", row.usage) for row in rows], decimals=1))
     if cost.bullets:
         blocks.append("\n".join(_render_bullets(cost, content)))
     blocks.append("Seconds are by the clock: calls made at the same time are not added up.")
     return "\n\n".join(blocks)
-
-
-def _render_rows(title: str, rows: Iterable[Row]) -> str:
-    return render_usage(title, [(row.name or "-", row.usage) for row in rows], decimals=1)
 
 
 def render_faults(faults: Mapping[str, Mapping[str, int]]) -> str:

@@ -12,16 +12,13 @@ import re
 from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ace.errors import InputError
 from ace.report.charts import Chart, draw_charts
 from ace.report.run_page import WINDOW, RunPage
 from ace.runs.report import Score
 from ace.runs.run_text import format_cost, format_count
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
 
 PAGE = "report.html"
 _LONGEST = 1_500  # characters of one text; the playbook file has the rest
@@ -51,12 +48,6 @@ def write_page(page: RunPage, folder: Path) -> tuple[Path, ...]:
 
 def render_page(page: RunPage, charts: Iterable[Chart] = ()) -> str:
     """Render the page as text; the same values and charts give the same page."""
-    style = files("ace.report").joinpath("page.css").read_text("utf-8")
-    template = _load_templates().get_template("page.html.j2")
-    return template.render(page=page, charts=tuple(charts), style=style, window=WINDOW)
-
-
-def _load_templates() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     templates = Environment(
@@ -74,7 +65,9 @@ def _load_templates() -> Environment:
         format_rate=_format_rate,
         paginate=_paginate,
     )
-    return templates
+    style = files("ace.report").joinpath("page.css").read_text("utf-8")
+    template = templates.get_template("page.html.j2")
+    return template.render(page=page, charts=tuple(charts), style=style, window=WINDOW)
 
 
 def _reveal(text: object) -> str:

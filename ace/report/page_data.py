@@ -9,7 +9,7 @@ from itertools import pairwise
 from ace.context.render import render_playbook
 from ace.llm.client import Usage
 from ace.playbook.delta import apply, touched_ids
-from ace.playbook.model import Add, Operation, Playbook
+from ace.playbook.model import Add, Playbook
 from ace.report.reproduce import build_command, list_settings
 from ace.report.run_history import RunHistory
 from ace.report.run_page import (
@@ -119,7 +119,15 @@ def _compare_phases(results: StepResults, episodes: Iterable[Episode]) -> Iterat
         samples = {}
         for name in (*flows.fixed, *flows.broken, *flows.still_failing, *flows.still_right):
             first, second = first_episodes.get((str(before), name)), first_episodes.get((str(after), name))
-            samples[name] = _pair_answers(name, first, second)
+            question = ""
+            answers = []
+            for answered in (first, second):
+                if answered is None:
+                    answers.append("")
+                    continue
+                question = question or answered.question
+                answers.append(answered.attempt.answer or answered.attempt.error)
+            samples[name] = SampleAnswers(name, question, before=answers[0], after=answers[1])
         yield PhaseComparison(str(before), str(after), flows, samples)
 
 
@@ -138,18 +146,6 @@ def _pair_phases(phases: Sequence[Phase]) -> Iterator[tuple[Phase, Phase]]:
         epoch = Phase(PhaseKind.EPOCH, phase.number)
         if phase.kind is PhaseKind.RECHECK and epoch in phases:
             yield epoch, phase
-
-
-def _pair_answers(sample: str, before: Episode | None, after: Episode | None) -> SampleAnswers:
-    question = ""
-    answers = []
-    for episode in (before, after):
-        if episode is None:
-            answers.append("")
-            continue
-        question = question or episode.question
-        answers.append(episode.attempt.answer or episode.attempt.error)
-    return SampleAnswers(sample, question, before=answers[0], after=answers[1])
 
 
 def _collect_lessons(history: RunHistory, results: StepResults) -> Iterator[Lesson]:
@@ -197,16 +193,13 @@ def _collect_rejected(history: RunHistory) -> Iterator[RejectedProposal]:
             question = cited[0].question
         if len(cited) > 1:
             attempt = cited[-1]
-        changes = tuple(map(_describe_operation, proposal.delta))
-        yield RejectedProposal(proposal, changes=changes, question=question, attempt=attempt)
-
-
-def _describe_operation(operation: Operation) -> str:
-    if isinstance(operation, Add):
-        return operation.content
-    bullets = ", ".join(touched_ids(operation))
-    content = getattr(operation, "content", "")
-    return f"{operation.op} {bullets} {content}".rstrip()
+        changes = []
+        for operation in proposal.delta:
+            content = getattr(operation, "content", "")
+            if not isinstance(operation, Add):
+                content = f"{operation.op} {', '.join(touched_ids(operation))} {content}".rstrip()
+            changes.append(content)
+        yield RejectedProposal(proposal, changes=tuple(changes), question=question, attempt=attempt)
 
 
 def _sum_step_usage(history: RunHistory) -> Mapping[str, Usage]:

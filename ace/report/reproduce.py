@@ -24,11 +24,17 @@ _ROLES = ("reflector", "curator")
 def build_command(run: Run) -> str:
     """Return the `ace` command with every option spelled out, so that later defaults change nothing.
 
-    A run keeps the name of its task; the folder may be elsewhere. Where a model is served, or a log was, is
-    not recorded.
+    A run keeps the name of its task; the folder may be elsewhere. Where a model is served is not recorded.
+    FILE stands for a file of recorded attempts, whose fingerprint is among the settings.
     """
     config = run.config
-    words = ["ace", run.kind, *_name_task(run)]
+    words = ["ace", run.kind]
+    traces = str(config.get("traces", ""))
+    if traces.endswith(WITHOUT_A_TASK):
+        words.append("--name")
+    words.append(run.task)
+    if traces:
+        words += ["--from-traces", "FILE"]
     models = config.get("models", {})
     generator = models.get("generator", "")
     if generator:
@@ -60,18 +66,6 @@ def list_settings(run: Run, start: Version, final: Version) -> Iterator[tuple[st
     yield "reported", f"version {final.number}, {final.hash}"
     yield "started", run.started
     yield "ended", f"{run.ended or 'not yet'} ({run.status})"
-
-
-def _name_task(run: Run) -> list[str]:
-    """Return the task, and a placeholder for a file of recorded attempts.
-
-    The fingerprint of that file is among the settings.
-    """
-    traces = str(run.config.get("traces", ""))
-    if not traces:
-        return [run.task]
-    task = ["--name", run.task] if traces.endswith(WITHOUT_A_TASK) else [run.task]
-    return [*task, "--from-traces", "FILE"]
 
 
 def _select_options(run: Run) -> Iterator[tuple[str, Any]]:

@@ -48,7 +48,11 @@ def read_run_history(store: Store, run: int | None = None) -> RunHistory:
     final = int((record.report or {}).get("selected", last))
     playbook = store.checkout(final)
     episodes = tuple(store.episodes(run=record.id))
-    path = _trace_versions(log, start, last)
+    path: list[Version] = []  # from the last version back to the start, along their parents
+    number: int | None = last
+    while number is not None and number != start:
+        path.append(log[number])
+        number = log[number].parent
     return RunHistory(
         file=str(store.path),
         run=record,
@@ -57,21 +61,11 @@ def read_run_history(store: Store, run: int | None = None) -> RunHistory:
         playbook=playbook,
         final=log[final],
         steps=steps,
-        changes=tuple((version, store.operations(version.number)) for version in path),
+        changes=tuple((version, store.operations(version.number)) for version in reversed(path)),
         episodes=episodes,
         proposals=tuple(store.proposals(record.id)),
         cited=_read_cited(store, playbook, episodes),
     )
-
-
-def _trace_versions(log: dict[int, Version], start: int, last: int) -> list[Version]:
-    """Return the versions that lead from `start` to `last`, along their parents."""
-    path: list[Version] = []
-    number: int | None = last
-    while number is not None and number != start:
-        path.append(log[number])
-        number = log[number].parent
-    return path[::-1]
 
 
 def _read_cited(store: Store, playbook: Playbook, episodes: tuple[Episode, ...]) -> tuple[Episode, ...]:

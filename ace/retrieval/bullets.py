@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from ace.llm.embedding import Vectors
 
 CORE_SHARE = 0.5  # of the room, for bullets that every question is shown
+# Candidates come and go; the playbook that they are made from stays for a batch.
+_build_index = lru_cache(maxsize=8)(BulletIndex)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,19 @@ class HybridSelector:
         core = render_playbook(playbook, int(room * CORE_SHARE), count, ids=ids, utility=rate_worth)
         in_core = frozenset(core.bullets)
         rest = {bullet.id: bullet for bullet in playbook.active if bullet.id not in in_core}
-        items = {name: _make_item(bullet, count, ids) for name, bullet in rest.items()}
+        items = {}
+        for name, bullet in rest.items():
+            label = name if ids else ""
+            items[name] = Item(
+                text=bullet.content,
+                tokens=count(list_item(bullet.content, label)),
+                source=name,
+                section=bullet.section,
+                pinned=bullet.pinned,
+                volatile=True,
+                provenance=label,
+            )
+
         order = self.rank(rest, question)
         cost = {name: item.tokens for name, item in items.items()}
         section = {name: bullet.section for name, bullet in rest.items()}
@@ -77,7 +91,11 @@ class HybridSelector:
         by_meaning = sorted(names, key=lambda name: -nearness[name])  # of equals the older first
         scores = dict(fuse((by_words, by_meaning)))
         worths = {name: scores[name] * (1 + rate_worth(bullets[name])) for name in names}
-        marks = {name: _find_distinctive_words(bullets[name].content) for name in names}
+        # Quoted text, numbers, codes, names with a dot or an underscore, and contrast words.
+        distinctive = _compile_distinctive()
+        marks = {}
+        for name in names:
+            marks[name] = {word.lower() for word in distinctive.findall(bullets[name].content)}
 
         def measure_likeness(first: str, second: str) -> float:
             """Return 0 where a number, a name or a "not" differs: the same words then say another thing."""
@@ -95,27 +113,6 @@ def rate_worth(bullet: Bullet) -> float:
     return int(4 * bound_helpfulness(bullet.helpful, bullet.harmful)) / 4
 
 
-def _make_item(bullet: Bullet, count: CountTokens, ids: bool) -> Item:
-    label = bullet.id if ids else ""
-    return Item(
-        text=bullet.content,
-        tokens=count(list_item(bullet.content, label)),
-        source=bullet.id,
-        section=bullet.section,
-        pinned=bullet.pinned,
-        volatile=True,
-        provenance=label,
-    )
-
-
-def _find_distinctive_words(content: str) -> frozenset[str]:
-    """Return what must be equal in two bullets that say the same, lower case.
-
-    That is quoted text, numbers, codes, names with a dot or an underscore, and contrast words.
-    """
-    return frozenset(word.lower() for word in _compile_distinctive().findall(content))
-
-
 @cache
 def _compile_distinctive() -> re.Pattern[str]:
     text = files("ace.retrieval").joinpath("contrast_words.toml").read_text("utf-8")
@@ -126,8 +123,3 @@ def _compile_distinctive() -> re.Pattern[str]:
         *(rf"\w+{re.escape(suffix)}" for suffix in contrasts["suffixes"]),
     ]
     return re.compile(rf"'[^']*'|\w*[\d_.]\w+|\w*\d\w*|\b(?:{'|'.join(forms)})\b", re.IGNORECASE)
-
-
-@lru_cache(maxsize=8)  # candidates come and go; the playbook that they are made from stays for a batch
-def _build_index(bullets: tuple[Bullet, ...]) -> BulletIndex:
-    return BulletIndex(bullets)

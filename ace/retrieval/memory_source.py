@@ -40,32 +40,23 @@ class MemorySource:
         Raises ContextError for a `time` that is none.
         """
         user, session = str(data.get("user") or ""), str(data.get("session") or "")
-        at = _read_time(data)
+        at = None
+        if data.get("time") is not None:
+            try:
+                at = parse_instant(str(data["time"]))
+            except InputError as error:
+                raise ContextError(f"The sample's {error.message}", hint=error.hint) from error
         db = connect(self.path, create=False, read_only=True, timeout=_TIMEOUT)
         with MemoryStore(db, self.path) as file:  # only its memories; the playbook in it is not read
             memories = file.memories(user, session=session, at=at)
-        ranked = self._rank(question, memories)
-        lasting = [memory for memory, _ in ranked if memory.kind is not Kind.FACT]
-        pinned = lasting[:ALWAYS]
-        return [_make_item(memory, nearness, memory in pinned) for memory, nearness in ranked[:MOST]]
-
-    def _rank(self, question: str, memories: Sequence[Memory]) -> list[tuple[Memory, float]]:
-        """Sort memories by their cosine to the question; of equals the older comes first."""
         if not memories:
             return []
         asked, *vectors = self.embedder([question, *(memory.text for memory in memories)])
         pairs = [(memory, float(vector @ asked)) for memory, vector in zip(memories, vectors, strict=True)]
-        return sorted(pairs, key=lambda pair: -round(pair[1], 6))
-
-
-def _read_time(data: Mapping[str, Any]) -> str | None:
-    time = data.get("time")
-    if time is None:
-        return None
-    try:
-        return parse_instant(str(time))
-    except InputError as error:
-        raise ContextError(f"The sample's {error.message}", hint=error.hint) from error
+        ranked = sorted(pairs, key=lambda pair: -round(pair[1], 6))  # of equals the older comes first
+        lasting = [memory for memory, _ in ranked if memory.kind is not Kind.FACT]
+        pinned = lasting[:ALWAYS]
+        return [_make_item(memory, nearness, memory in pinned) for memory, nearness in ranked[:MOST]]
 
 
 def _make_item(memory: Memory, nearness: float, pinned: bool) -> Item:

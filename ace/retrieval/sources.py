@@ -29,7 +29,11 @@ def build_sources(task: Task, store: Store) -> tuple[Source, ...]:
         embedder = connect_embedder(wanted.embedder or DEFAULT_EMBEDDER)
         file = locate_index(store.path)
         documents = DocumentSource.open(wanted.documents, file, embedder, most=wanted.passages)
-        _require_documents(documents)
+        report = documents.report
+        if not report.documents:
+            reasons = "; ".join(f"{skipped.path}: {skipped.reason}" for skipped in report.skipped[:5])
+            hint = "Documents are Markdown, text, HTML or PDF files."
+            raise InputError(f"Nothing in {report.folder} can be indexed ({reasons}).", hint=hint)
         sources.append(documents)
     if wanted.memories:
         embedder = connect_embedder(wanted.embedder or DEFAULT_EMBEDDER)
@@ -49,11 +53,3 @@ def fingerprint_sources(sources: Sequence[Source]) -> list[str] | None:
         fingerprint = getattr(source, "fingerprint", "")
         prints.append(f"{source.name} {fingerprint}".strip())
     return prints or None
-
-
-def _require_documents(source: DocumentSource) -> None:
-    report = source.report
-    if not report.documents:
-        reasons = "; ".join(f"{file.path}: {file.reason}" for file in report.skipped[:5])
-        hint = "Documents are Markdown, text, HTML or PDF files."
-        raise InputError(f"Nothing in {report.folder} can be indexed ({reasons}).", hint=hint)

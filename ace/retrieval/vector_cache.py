@@ -43,7 +43,10 @@ class VectorCache:
         keys = [_hash_text(text) for text in texts]
         with self._lock:
             if self._vectors is None:
-                self._vectors = self._read()
+                db = connect(self._path, create=False, read_only=True, timeout=_TIMEOUT)
+                with closing(db), transaction(db, self._path, write=False):
+                    rows = vector_rows.read(db, self.name)
+                self._vectors = {key: np.frombuffer(vector, dtype="<f4") for key, vector in rows.items()}
                 self._saved = set(self._vectors)
             vectors = self._vectors
             missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in vectors}
@@ -72,14 +75,6 @@ class VectorCache:
                 vector_rows.add(db, self.name, rows)
             self._saved |= new
             return len(new)
-
-    def _read(self) -> dict[str, NDArray[np.float32]]:
-        import numpy as np
-
-        db = connect(self._path, create=False, read_only=True, timeout=_TIMEOUT)
-        with closing(db), transaction(db, self._path, write=False):
-            rows = vector_rows.read(db, self.name)
-        return {key: np.frombuffer(vector, dtype="<f4") for key, vector in rows.items()}
 
 
 def _hash_text(text: str) -> str:

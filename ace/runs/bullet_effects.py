@@ -28,21 +28,15 @@ _ROUNDS = 30  # of estimating the residual variance and the effects in turn; the
 
 @dataclass(frozen=True, slots=True)
 class Ablation:
-    """One batch: the bullets left out, and for each sample whether it was right with all and without them."""
+    """Hold one batch: bullets left out, and whether each sample was right with all and without them."""
 
     without: frozenset[str]
     pairs: tuple[tuple[bool, bool], ...]
 
-    @property
-    def loss(self) -> float:
-        """Return the mean loss of the batch, from -1 to 1."""
-        lost = sum(with_all - without for with_all, without in self.pairs)
-        return lost / len(self.pairs)
-
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """How much more often attempts are right because of a bullet, with the 95% interval of that share.
+    """Tell how much more often attempts are right because of a bullet, with the 95% interval of that share.
 
     The bullet was left out of `batches` batches, with `samples` samples in them.
     """
@@ -62,7 +56,7 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """Effects, the largest first, and how often each cause made attempts fail."""
+    """Hold effects, the largest first, and how often each cause made attempts fail."""
 
     effects: tuple[Effect, ...] = ()
     causes: Mapping[str, int] | None = None
@@ -111,10 +105,12 @@ def estimate_effects(ablations: Sequence[Ablation]) -> tuple[Effect, ...]:
     import numpy as np
 
     left_out = np.zeros((len(ablations), len(bullets)))
+    sizes, losses = np.zeros(len(ablations)), np.zeros(len(ablations))
     for row, ablation in enumerate(ablations):
         left_out[row] = [bullet in ablation.without for bullet in bullets]
-    sizes = np.array([len(ablation.pairs) for ablation in ablations], dtype=float)
-    losses = np.array([ablation.loss for ablation in ablations])
+        sizes[row] = len(ablation.pairs)
+        lost = sum(with_all - without for with_all, without in ablation.pairs)
+        losses[row] = lost / len(ablation.pairs)
     estimates, margins = _fit_ridge(left_out, losses, sizes)
     batches = left_out.sum(axis=0)
     samples = left_out.T @ sizes

@@ -7,7 +7,7 @@ Seconds are wall-clock time, so calls that ran at the same time are not added up
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -20,7 +20,7 @@ _GENERATOR = "generator"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What the calls of one role, phase or sample took; `usage.seconds` is wall-clock time."""
+    """Sum up the calls of one role, phase or sample; `usage.seconds` is wall-clock time."""
 
     name: str
     usage: Usage
@@ -28,7 +28,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class BulletRow:
-    """A bullet, what finding and proving it took, and the samples that were wrong and are right with it."""
+    """Name a bullet, what finding and proving it took, and the samples that it put right."""
 
     bullet: str
     usage: Usage
@@ -37,7 +37,7 @@ class BulletRow:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """The cost tables of a run. `unlearned` was spent on samples of which no lesson was kept."""
+    """Hold the cost tables of a run. `unlearned` was spent on samples of which no lesson was kept."""
 
     total: Usage
     roles: tuple[Row, ...]
@@ -56,12 +56,12 @@ def compute_cost(calls: Sequence[Call], steps: Iterable[StepRecord]) -> Cost:
     spent: dict[str, Usage] = defaultdict(Usage)
     fixed: dict[str, dict[str, None]] = defaultdict(dict)  # bullet -> its samples, in order
     for step in steps:
-        for lesson in _list_lessons(step, unspent):
-            usage = sum((unspent.pop(key, Usage()) for key in lesson.calls), Usage())
-            for bullet in lesson.bullets:
-                spent[bullet] += _divide(usage, len(lesson.bullets))
-                if lesson.sample:
-                    fixed[bullet][lesson.sample] = None
+        for sample, learned, keys in _list_lessons(step, unspent):
+            usage = sum((unspent.pop(key, Usage()) for key in keys), Usage())
+            for bullet in learned:
+                spent[bullet] += _divide(usage, len(learned))
+                if sample:
+                    fixed[bullet][sample] = None
     bullets = [BulletRow(bullet, usage, tuple(fixed[bullet])) for bullet, usage in spent.items()]
     samples = _group_usage(calls, lambda call: call.key.sample)
     return Cost(
@@ -79,7 +79,7 @@ def sum_usage(calls: Sequence[Call]) -> Usage:
     total = Usage()
     for call in calls:
         total += call.usage
-    return replace(total, seconds=measure_wall_time(calls))
+    return replace(total, seconds=measure_working_time(calls))
 
 
 def sum_usage_by_role(calls: Iterable[Call]) -> dict[str, Usage]:
@@ -90,13 +90,8 @@ def sum_usage_by_role(calls: Iterable[Call]) -> dict[str, Usage]:
     return usage
 
 
-def measure_wall_time(calls: Iterable[Call]) -> float:
-    """Return the seconds in which at least one of the calls was under way."""
-    return _measure_union((call.started, call.usage.seconds) for call in calls)
-
-
-def measure_working_time(calls: Iterable[Call], steps: Iterable[StepRecord]) -> float:
-    """Return the seconds in which a step or a call was under way.
+def measure_working_time(calls: Iterable[Call], steps: Iterable[StepRecord] = ()) -> float:
+    """Return the seconds in which at least one of the calls or steps was under way.
 
     This is all that is known of sessions that were killed.
     """
@@ -104,11 +99,6 @@ def measure_working_time(calls: Iterable[Call], steps: Iterable[StepRecord]) -> 
     for step in steps:
         if step.started is not None:
             spans.append((step.started, step.seconds))
-    return _measure_union(spans)
-
-
-def _measure_union(spans: Iterable[tuple[float, float]]) -> float:
-    """Return the length of the union of spans, each a start and a length."""
     total, until = 0.0, 0.0
     for start, length in sorted(spans):
         total += max(0.0, start + length - max(start, until))
@@ -168,35 +158,28 @@ def _collect_lessons(calls: Iterable[Call]) -> dict[tuple[int, str], Usage]:
     return lessons
 
 
-@dataclass(frozen=True, slots=True)
-class _Lesson:
-    """The bullets that one sample led to, and the (step, name) keys of the calls made for them.
+def _list_lessons(
+    step: StepRecord, unspent: Iterable[tuple[int, str]]
+) -> Iterator[tuple[str, list[str], list[tuple[int, str]]]]:
+    """Yield the lessons of a step: a sample, the bullets it led to, and the (step, name) keys of its calls.
 
-    `sample` is empty for a curation: it fixes no sample, because none was wrong before.
+    A curation is one lesson, with all of its calls that are in `unspent`. Its sample is empty: it fixes none,
+    because none was wrong before.
     """
-
-    sample: str
-    bullets: Sequence[str]
-    calls: Sequence[tuple[int, str]]
-
-
-def _list_lessons(step: StepRecord, unspent: Iterable[tuple[int, str]]) -> list[_Lesson]:
-    """Return the lessons of a step; a curation has one, with all of its calls that are in `unspent`."""
     proofs = step.proofs
     callers: dict[str, dict[str, None]] = defaultdict(dict)  # sample -> names of its calls, in order
     for result in step.results:
-        callers[result.sample][result.caller] = None
+        callers[result.sample][result.calls or result.sample] = None
     if proofs and not callers:
-        return [_Lesson("", list(proofs), [key for key in unspent if key[0] == step.number])]
+        yield "", list(proofs), [key for key in unspent if key[0] == step.number]
+        return
     bullets: dict[str, dict[str, None]] = defaultdict(dict)  # sample -> its bullets, in order
     for bullet, samples in proofs.items():
         for sample in samples:
             bullets[sample][bullet] = None
-    lessons = []
     for sample, proven in bullets.items():
         names = callers.get(sample) or [sample]
-        lessons.append(_Lesson(sample, list(proven), [(step.number, name) for name in names]))
-    return lessons
+        yield sample, list(proven), [(step.number, name) for name in names]
 
 
 def _divide(usage: Usage, parts: int) -> Usage:

@@ -31,7 +31,7 @@ def make_drift_detector(wanted: bool) -> DriftDetector:
     except ImportError as error:
         raise InputError(
             "Watching for changes needs the package `river`.",
-            hint="Install it with `pip install 'ace-playbook[online]'`, or go without: --no-drift.",
+            hint="Install it with `pip install 'ace-engine[online]'`, or go without: --no-drift.",
         ) from error
     test = HDDMW(drift_confidence=_CONFIDENCE)
 

@@ -39,7 +39,7 @@ def mcnemar(before: Sequence[bool], after: Sequence[bool]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Flows:
-    """The fate of each sample between two scorings: names of samples, in the order of the first scoring."""
+    """Name samples by their fate between two scorings, in the order of the first scoring."""
 
     fixed: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
@@ -63,7 +63,7 @@ def compare_scorings(before: Mapping[str, bool], after: Mapping[str, bool]) -> F
 
 @dataclass(frozen=True, slots=True)
 class EpochChange:
-    """How many samples an epoch fixed, broke and left as they were, of those that can be compared.
+    """Count the samples that an epoch fixed, broke and left as they were, of those that can be compared.
 
     `instability` is the share of repeated answers that differ from the answer before; None without any.
     """

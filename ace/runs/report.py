@@ -19,7 +19,7 @@ _SCORES = ("before", "after", "recorded", "recent")
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Right answers of all that were asked. `errors` of them gave no answer, and count as wrong."""
+    """Count right answers of all that were asked. `errors` of them gave no answer, and count as wrong."""
 
     correct: int
     total: int
@@ -45,7 +45,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Version `new` against `old`, which was selected so far, in validation `phase`.
+    """Compare version `new` with `old`, which was selected so far, in validation `phase`.
 
     `wins` are samples that only the new version got right, `losses` those that only the old one did, of
     `compared` samples. `asked` of `total` validation samples were enough to decide.
@@ -64,7 +64,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The result of one learn, online or eval run.
+    """Hold the result of one learn, online or eval run.
 
     Scores: `before` is None where nothing was measured before learning. `after` is the score of version
     `selected`; for online, of the answers as they were served. `recorded` is the score of the recorded
@@ -139,15 +139,14 @@ class Report:
         values["changes"] = tuple(values.get("changes", ()))
         values["notes"] = tuple(values.get("notes", ()))
         values["usage"] = {role: Usage(**usage) for role, usage in values.get("usage", {}).items()}
-        values["learned"] = tuple(_read_bullet(bullet) for bullet in values.get("learned", ()))
+        learned = []
+        for bullet in values.get("learned", ()):
+            status, provenance = Status(bullet["status"]), tuple(bullet["provenance"])
+            learned.append(Bullet(**{**bullet, "status": status, "provenance": provenance}))
+        values["learned"] = tuple(learned)
         values["epochs"] = tuple(EpochChange(**epoch) for epoch in values.get("epochs", ()))
         values["comparisons"] = tuple(Comparison(**pair) for pair in values.get("comparisons", ()))
         return cls(**values)
 
     def __str__(self) -> str:
         return render_report(self)
-
-
-def _read_bullet(data: Mapping[str, Any]) -> Bullet:
-    status, provenance = Status(data["status"]), tuple(data["provenance"])
-    return Bullet(**{**data, "status": status, "provenance": provenance})

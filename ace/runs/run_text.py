@@ -13,10 +13,9 @@ from textwrap import indent, wrap
 from typing import TYPE_CHECKING
 
 from ace.llm.client import Usage
-from ace.playbook.model import Bullet
 
 if TYPE_CHECKING:
-    from ace.runs.report import Comparison, Report, Score
+    from ace.runs.report import Report, Score
 
 _EPISODES = 4  # of a bullet that are named
 _SCORE_NAMES = {"learn": ("before", "after"), "online": ("", "as served"), "eval": ("", "score")}
@@ -39,7 +38,12 @@ def render_report(
         if len(rows) > 1:
             rows.append(("all", reduce(add, report.usage.values())))
         blocks.append(render_usage("role", rows))
-    blocks.append(_render_place(report))
+    minutes, seconds = divmod(round(report.seconds), 60)
+    bullets = format_count(report.bullets, "bullet")
+    if report.quarantined:
+        bullets += f" ({report.quarantined} in quarantine, not used)"
+    size = f"{bullets}, {format_count(report.versions, 'version')}, run {report.run}"
+    blocks.append(f"{report.playbook} holds it all: {size}. It took {minutes} min {seconds} s.")
     commands = _suggest_commands(report, quote(folder or report.task), f" {model}".rstrip(), resume)
     blocks.append("Next\n" + "\n".join(f"  {command}" for command in commands))
     return "\n\n".join(blocks)
@@ -111,7 +115,13 @@ def _render_scores(report: Report) -> str:
     if rows:
         lines.append(indent(align_columns(rows, right=(1, 2)), "  "))
     lines += [f"  {note}" for note in report.notes]
-    lines += _render_stream(report)
+    if report.kind == "online":
+        if report.recent and report.after and report.recent.total < report.after.total:
+            lines.append(f"  the last {report.recent.total}: {format_score(report.recent)}")
+        for answers in report.changes:
+            lines.append(f"  worse after {answers} answers: a change was found, and what was known reopened")
+        if report.unjudged:
+            lines.append(f"  {format_count(report.unjudged, 'answer')} without feedback so far")
     if report.skipped:
         attempts = format_count(report.skipped, "recorded attempt")
         lines.append(f"  left out: {attempts} at samples held out for validation or test")
@@ -121,18 +131,6 @@ def _render_scores(report: Report) -> str:
     if report.stopped:
         lines.append(f"  stopped early: {report.stopped}")
     return "\n".join(lines)
-
-
-def _render_stream(report: Report) -> Iterator[str]:
-    """Yield the lines that only an online run has."""
-    if report.kind != "online":
-        return
-    if report.recent and report.after and report.recent.total < report.after.total:
-        yield f"  the last {report.recent.total}: {format_score(report.recent)}"
-    for answers in report.changes:
-        yield f"  worse after {answers} answers: a change was found, and what was known reopened"
-    if report.unjudged:
-        yield f"  {format_count(report.unjudged, 'answer')} without feedback so far"
 
 
 def _render_selection(report: Report) -> Iterator[str]:
@@ -152,20 +150,16 @@ def _render_selection(report: Report) -> Iterator[str]:
         reason = "the last one so far"
     yield f"  selected: version {report.selected}, {reason}"
     for comparison in report.comparisons:
-        yield f"    {_render_comparison(comparison)}"
-
-
-def _render_comparison(comparison: Comparison) -> str:
-    wins, losses = comparison.wins, comparison.losses
-    alike = comparison.compared - wins - losses
-    decision = f"rejected, {comparison.old} stays"
-    if comparison.accepted:
-        decision = "accepted"
-    return (
-        f"validation {comparison.phase}: version {comparison.new} against {comparison.old}: "
-        f"{format_count(wins, 'win')}, {losses} lost, {alike} alike "
-        f"({comparison.asked} of {comparison.total} samples asked); {decision}"
-    )
+        wins, losses = comparison.wins, comparison.losses
+        alike = comparison.compared - wins - losses
+        decision = f"rejected, {comparison.old} stays"
+        if comparison.accepted:
+            decision = "accepted"
+        yield (
+            f"    validation {comparison.phase}: version {comparison.new} against {comparison.old}: "
+            f"{format_count(wins, 'win')}, {losses} lost, {alike} alike "
+            f"({comparison.asked} of {comparison.total} samples asked); {decision}"
+        )
 
 
 def _render_learned(report: Report, width: int) -> str:
@@ -176,30 +170,17 @@ def _render_learned(report: Report, width: int) -> str:
         lines = [f"Learned {bullets} ({counts}), each with the episodes {role}"]
         for bullet in report.learned:
             lines += wrap(bullet.content, width, initial_indent="  ", subsequent_indent="  ")
-            lines.append(f"    {bullet.id}: {_render_provenance(bullet)}")
+            episodes = ", ".join(bullet.provenance[:_EPISODES]) or "no episode"
+            more = len(bullet.provenance) - _EPISODES
+            if more > 0:
+                episodes += f" and {more} more"
+            lines.append(f"    {bullet.id}: {episodes}")
         return "\n".join(lines)
     text = f"Learned nothing ({counts})"
     if report.quarantined:
         bullets = format_count(report.quarantined, "bullet")
         text += f"; {bullets} in quarantine until an attempt proves them"
     return text
-
-
-def _render_provenance(bullet: Bullet) -> str:
-    if not bullet.provenance:
-        return "no episode"
-    text = ", ".join(bullet.provenance[:_EPISODES])
-    more = len(bullet.provenance) - _EPISODES
-    return f"{text} and {more} more" if more > 0 else text
-
-
-def _render_place(report: Report) -> str:
-    minutes, seconds = divmod(round(report.seconds), 60)
-    bullets = format_count(report.bullets, "bullet")
-    if report.quarantined:
-        bullets += f" ({report.quarantined} in quarantine, not used)"
-    size = f"{bullets}, {format_count(report.versions, 'version')}, run {report.run}"
-    return f"{report.playbook} holds it all: {size}. It took {minutes} min {seconds} s."
 
 
 def _suggest_commands(report: Report, task: str, model: str, resume: str) -> Iterator[str]:

@@ -20,7 +20,7 @@ Notes = Mapping[str, Any]
 
 
 class PhaseKind(StrEnum):
-    """What a run is doing."""
+    """Name what a run is doing."""
 
     BEFORE = "before"
     AFTER = "after"
@@ -49,9 +49,7 @@ _PHASE = re.compile(r"(?P<kind>\w+)(?: (?P<number>\d+)(?:\.(?P<turn>\d+))?)?(?:,
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """A stretch of a run, such as "replay 2.1": its kind, the epoch or change, the turn within it, a
-    detail.
-    """
+    """Name a stretch of a run, such as "replay 2.1": kind, epoch or change, turn within it, and a detail."""
 
     kind: PhaseKind
     number: int = 0
@@ -90,12 +88,12 @@ class Phase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleResult:
-    """How one sample fared in a step.
+    """Record how one sample fared in a step.
 
     `correct` is the verdict, for metrics; `right` is what the learner may see of it, None where nothing shown
     says so. `topics` and `facts` are those of its feedback. `calls` is the name its model calls were made
-    for. `context_tokens` counts the playbook in its prompt, `retrieved` the tokens by source. `notes` are the
-    method's own.
+    for, where it is not `sample`. `context_tokens` counts the playbook in its prompt, `retrieved` the tokens
+    by source. `notes` are the method's own.
     """
 
     phase: Phase
@@ -111,11 +109,6 @@ class SampleResult:
     retrieved: Mapping[str, int] = field(default_factory=dict)
     calls: str = ""
     notes: Notes = field(default_factory=dict)
-
-    @property
-    def caller(self) -> str:
-        """Return the name that its model calls were made for."""
-        return self.calls or self.sample
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that the journal keeps."""
@@ -174,7 +167,7 @@ _RESULT_KEYS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRecord:
-    """One step of a run: what it measured, which samples prove which bullet, what it took.
+    """Record one step of a run: what it measured, which samples prove which bullet, what it took.
 
     `proofs` maps a bullet that was added or changed to the samples that are right with it, none where it
     waits in quarantine. `proposals` are their outcomes in order. `usage` is by role, in the fields of
@@ -227,14 +220,14 @@ class StepRecord:
                 proofs=payload.get("kept", {}),
                 proposals=tuple(payload.get("proposals", ())),
                 usage=payload.get("usage", {}),
-            faults=tuple(payload.get("faults", ())),
-            started=payload.get("started"),
+                faults=tuple(payload.get("faults", ())),
+                started=payload.get("started"),
                 seconds=payload.get("seconds", 0.0),
                 notes={key: value for key, value in payload.items() if key not in _STEP_KEYS},
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise StoreError(
-                f"Step {step.number} of run {step.run} was journaled in a form that this release cannot read.",
+                f"Step {step.number} of run {step.run} has a form that this release cannot read.",
                 hint="Finish the run with the release that began it, or start a new run.",
             ) from error
 

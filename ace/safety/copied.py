@@ -9,7 +9,7 @@ alone, most of its words.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -28,7 +28,7 @@ _CLAIM = re.compile(
     r"\b(?:must|should|shall|always|never|needs? no|need not|instead|allowed|exempt|free of)\b", re.IGNORECASE
 )
 
-Gram = tuple[str, ...]
+Run = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ class _Sources:
     `label_words` stems that only labels have, `labels` the words of each label.
     """
 
-    head_runs: set[Gram]
-    runs: set[Gram]
+    head_runs: set[Run]
+    runs: set[Run]
     words: set[str]
     label_words: set[str]
     labels: Sequence[list[str]]
@@ -53,10 +53,17 @@ def find_copied_sentence(
 
     `vouched` is what labels and the environment's own names say: what stands there is not repeated.
     """
-    sources = _collect_sources(
-        _split_into_tokens(question),
-        list(map(_split_into_tokens, others)),
-        list(map(_split_into_tokens, vouched)),
+    asked = split_words(question, whole_names=True)
+    foreign = [split_words(text, whole_names=True) for text in others]
+    labels = [split_words(text, whole_names=True) for text in vouched]
+    words = _stem_all(chain(asked, *foreign))
+    foreign_runs = _list_runs(foreign, _FOREIGN_RUN) - _list_runs([asked], _FOREIGN_RUN)
+    sources = _Sources(
+        head_runs=_list_runs([asked], _HEAD_RUN) | foreign_runs,
+        runs=_list_runs([asked, *foreign], _RUN) - _list_runs(labels, _RUN),
+        words=words,
+        label_words=_stem_all(chain(*labels)) - words,
+        labels=labels,
     )
     # An abbreviation would join two sentences, and hide the second among the words of the first.
     for sentence in split_sentences(lesson, ends=f"{SENTENCE_ENDS};", abbreviations=False):
@@ -65,57 +72,35 @@ def find_copied_sentence(
     return ""
 
 
-def _collect_sources(
-    question: list[str], others: Sequence[list[str]], labels: Sequence[list[str]]
-) -> _Sources:
-    heard = [question, *others]
-    words = _stem_all(chain.from_iterable(heard))
-    label_words = _stem_all(chain.from_iterable(labels))
-    foreign_runs = set(_list_grams(others, _FOREIGN_RUN)) - set(_list_grams([question], _FOREIGN_RUN))
-    return _Sources(
-        head_runs=set(_list_grams([question], _HEAD_RUN)) | foreign_runs,
-        runs=set(_list_grams(heard, _RUN)) - set(_list_grams(labels, _RUN)),
-        words=words,
-        label_words=label_words - words,
-        labels=labels,
-    )
-
-
 def _repeats(sentence: str, sources: _Sources) -> bool:
-    words = _split_into_tokens(sentence)
-    if _is_part_of(words, sources.labels):
+    """Return whether a sentence takes more from a text than the words that it explains."""
+    words = split_words(sentence, whole_names=True)
+    if not words or tuple(words) in _list_runs(sources.labels, len(words)):
         return False
+
     head, colon, meaning = sentence.partition(":")
-    claim = _split_into_tokens(meaning) if colon else words
-    from_label = bool(_stem_all(claim) & sources.label_words) or _is_part_of(claim, sources.labels)
+    claim = split_words(meaning, whole_names=True) if colon else words
+    from_label = not sources.label_words.isdisjoint(_stem_all(claim))
+    if claim and not from_label:
+        from_label = tuple(claim) in _list_runs(sources.labels, len(claim))
     if colon and from_label and not _CLAIM.search(head):
-        head_words = _split_into_tokens(head)
-        return _has_run(head_words, sources.head_runs) or _has_run(claim, sources.runs)
-    if _has_run(words, sources.runs):
+        head_runs = _list_runs([split_words(head, whole_names=True)], _HEAD_RUN, _FOREIGN_RUN)
+        return bool(head_runs & sources.head_runs or _list_runs([claim], _RUN) & sources.runs)
+
+    if _list_runs([words], _RUN) & sources.runs:
         return True
     small_words = stop_words("english", *CLOSED_CLASSES)
     stems = _stem_all(word for word in words if word not in small_words)
     return not from_label and len(stems & sources.words) >= max(_FEW, _MOST * len(stems))
 
 
-def _has_run(words: list[str], runs: set[Gram]) -> bool:
-    sizes = {len(run) for run in runs}
-    return any(gram in runs for size in sizes for gram in _list_grams([words], size))
-
-
-def _is_part_of(words: list[str], texts: Iterable[list[str]]) -> bool:
-    """Return whether words stand, in a row, in one of the texts."""
-    return bool(words) and any(tuple(words) in set(_list_grams([text], len(words))) for text in texts)
-
-
-def _list_grams(texts: Iterable[Sequence[str]], size: int) -> Iterator[Gram]:
+def _list_runs(texts: Iterable[Sequence[str]], *sizes: int) -> set[Run]:
+    """Return the runs of words of these lengths in any of the texts."""
+    runs = set[Run]()
     for text in texts:
-        for start in range(len(text) - size + 1):
-            yield tuple(text[start : start + size])
-
-
-def _split_into_tokens(text: str) -> list[str]:
-    return split_words(text, whole_names=True)
+        for size in sizes:
+            runs.update(tuple(text[start : start + size]) for start in range(len(text) - size + 1))
+    return runs
 
 
 def _stem_all(words: Iterable[str]) -> set[str]:

@@ -45,21 +45,19 @@ def break_markup(text: str) -> str:
     return _ARGUMENTS.sub('" ', text) if _FUNCTION.search(text) else text
 
 
-def quote_headings(text: str) -> str:
-    """Return the text with a ">" before each of its lines that reads as a line of our own prompts."""
-    return _compile_headings().sub("> ", text)
-
-
 def quote_later_headings(text: str) -> str:
-    """Return the same, but with the first line as it is: it stands behind something of ours."""
+    """Return the text with a ">" before each of its lines that reads as a line of our own prompts.
+
+    The first line stays as it is: it stands behind something of ours.
+    """
     first, line_break, rest = text.partition("\n")
-    return f"{first}{line_break}{quote_headings(rest)}"
+    return f"{first}{line_break}{_compile_headings().sub('> ', rest)}"
 
 
 @cache
 def compile_markup() -> re.Pattern[str]:
     """Return the pattern of the character that opens a piece of markup."""
-    forms = _read_forms()
+    forms = tomllib.loads(files("ace.safety").joinpath("markup.toml").read_text("utf-8"))
     patterns = (
         r"<(?=\|[^<>\n]{0,64}\|>)",  # <|im_start|>
         rf"<(?=/?(?:{'|'.join(forms['tags'])})>)",  # <s>, </tool_call>
@@ -73,12 +71,7 @@ def compile_markup() -> re.Pattern[str]:
 
 @cache
 def _compile_headings() -> re.Pattern[str]:
-    forms = _read_forms()
+    forms = tomllib.loads(files("ace.safety").joinpath("markup.toml").read_text("utf-8"))
     headings, sentences = "|".join(forms["headings"]), "|".join(forms["sentences"])
     pattern = rf"^(?=[ \t]*(?:(?:{headings})[ \t]*[:;(]|(?:{sentences})[ \t]*[.,:;(]))"
     return re.compile(pattern, re.IGNORECASE | re.MULTILINE)
-
-
-@cache
-def _read_forms() -> dict[str, list[str]]:
-    return tomllib.loads(files("ace.safety").joinpath("markup.toml").read_text("utf-8"))

@@ -49,8 +49,11 @@ def move(db: sqlite3.Connection, playbook: Playbook, here: int, there: int) -> P
     if here == there:
         return playbook
     line = lineage.trace_line(db, there)
-    after = lineage.last_common(lineage.trace_line(db, here), line)
-    where = {"line": to_json(line), "after": after, "upto": max(here, there)}
+    where = {
+        "line": to_json(line),
+        "after": lineage.last_common(db, here, there),
+        "upto": max(here, there),
+    }
     rows = db.execute(_CHANGED, where).fetchall()
     bullets = playbook.bullets.mutate()
     present = []
@@ -62,12 +65,6 @@ def move(db: sqlite3.Connection, playbook: Playbook, here: int, there: int) -> P
     for bullet in rows_to_bullets(present):
         bullets[bullet.id] = bullet
     return Playbook(bullets.finish(), _read_sections(db, line), next_position(db, there))
-
-
-def count_versions_between(db: sqlite3.Connection, here: int, there: int) -> int:
-    """Count the versions that lie between two, those of other branches included."""
-    common = lineage.last_common(lineage.trace_line(db, here), lineage.trace_line(db, there))
-    return max(here, there) - common
 
 
 def read_main(db: sqlite3.Connection, version: int) -> Playbook:
@@ -95,25 +92,6 @@ def record(
     for place, name in enumerate(after.section_names[first:], start=first):
         section = (version.branch, place, name, version.number)
         db.execute("INSERT INTO sections VALUES (?, ?, ?, ?)", section)
-
-
-def read_states(db: sqlite3.Connection, version: int, branch: str) -> Iterator[Bullet]:
-    """Yield the bullets that a version touched, as they are after it, by id."""
-    sql = f"SELECT bullet, {STATE} FROM bullet_history WHERE version = ? AND branch = ? ORDER BY bullet"  # noqa: S608
-    return rows_to_bullets(db.execute(sql, [version, branch]))
-
-
-def read_texts(db: sqlite3.Connection, version: int, ids: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
-    """Return, by bullet id, the sections and texts it had on the line of a version, oldest first."""
-    condition, values = lineage.line_condition(lineage.trace_line(db, version))
-    sql = f"""SELECT bullet, section, content FROM bullet_history
-        WHERE bullet IN (SELECT value FROM json_each(?)) AND {condition} ORDER BY version"""  # noqa: S608
-    texts: dict[str, list[tuple[str, str]]] = {}
-    for bullet, section, content in db.execute(sql, [to_json(list(ids)), *values]):
-        earlier = texts.setdefault(bullet, [])
-        if not earlier or earlier[-1] != (section, content):  # a vote changes neither
-            earlier.append((section, content))
-    return texts
 
 
 def next_position(db: sqlite3.Connection, version: int) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ _WAIT = 60.0  # seconds: a reply that was paid for is worth waiting for another 
 
 
 class CallJournal:
-    """Write the calls of one run, and find the replies to calls of steps that were cut off."""
+    """Write the calls of one run, and find the replies to calls of steps that were cut off: `paid`."""
 
     def __init__(self, path: Path, run: int, paid: Mapping[Key, Reply]) -> None:
         self._path, self._run, self._paid = path, run, paid
@@ -31,11 +31,6 @@ class CallJournal:
         self._waiting: deque[Call] = deque()
         self._db: sqlite3.Connection | None = None
         self._closed = False
-
-    @classmethod
-    def open(cls, db: sqlite3.Connection, path: Path, run: int) -> CallJournal:
-        """Open a run's journal. `db`: a connection inside a transaction, to read the earlier replies."""
-        return cls(path, run, call_rows.read_uncommitted_replies(db, run))
 
     def find(self, key: Key) -> Reply | None:
         """Return the reply to a call of a step that was cut off, or None."""
@@ -53,27 +48,22 @@ class CallJournal:
             if not together:  # another thread has written it by now
                 return
             try:
-                self._commit(together)
+                if self._db is None:
+                    self._db = connect_shared(self._path, timeout=_WAIT)
+                with transaction(self._db, self._path, write=True) as db:
+                    call_rows.add_calls(db, self._run, together)
             except BaseException:
                 self._waiting.extendleft(reversed(together))  # their own threads raise on their turn
                 raise
+            finally:
+                if self._closed:
+                    self._disconnect()
 
     def close(self) -> None:
         """Close the connection. A call that ends later opens it again for a moment."""
         with self._lock:
             self._closed = True
             self._disconnect()
-
-    def _commit(self, together: Sequence[Call]) -> None:
-        if self._db is None:
-            self._db = connect_shared(self._path, timeout=_WAIT)
-        try:
-            with transaction(self._db, self._path, write=True) as db:
-                for call in together:
-                    call_rows.add(db, self._run, call)
-        finally:
-            if self._closed:
-                self._disconnect()
 
     def _disconnect(self) -> None:
         if self._db is not None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -87,31 +88,34 @@ def read_uncommitted_replies(db: sqlite3.Connection, run: int) -> dict[Key, Repl
     return replies
 
 
-def add(db: sqlite3.Connection, run: int, call: Call) -> None:
-    """Append a call to a run."""
-    key, usage = call.key, call.usage
-    row = (
-        run,
-        key.step,
-        to_text(call.phase),
-        to_text(key.sample),
-        key.role,
-        to_text(call.model),
-        key.request,
-        key.occurrence,
-        None if call.text is None else to_json(call.text),
-        call.finish_reason,
-        to_text(call.error),
-        to_json([asdict(fault) for fault in call.faults]),
-        usage.calls,
-        usage.prompt_tokens,
-        usage.cached_tokens,
-        usage.completion_tokens,
-        None if usage.cost is None else float(usage.cost),  # REAL: a whole number would not read back as one
-        float(call.started),
-        float(usage.seconds),
-    )
-    checked_rows.insert(db, "calls", [row])
+def add_calls(db: sqlite3.Connection, run: int, calls: Iterable[Call]) -> None:
+    """Append calls to a run."""
+    rows = []
+    for call in calls:
+        key, usage = call.key, call.usage
+        row = (
+            run,
+            key.step,
+            to_text(call.phase),
+            to_text(key.sample),
+            key.role,
+            to_text(call.model),
+            key.request,
+            key.occurrence,
+            None if call.text is None else to_json(call.text),
+            call.finish_reason,
+            to_text(call.error),
+            to_json([asdict(fault) for fault in call.faults]),
+            usage.calls,
+            usage.prompt_tokens,
+            usage.cached_tokens,
+            usage.completion_tokens,
+            None if usage.cost is None else float(usage.cost),  # REAL would not read back as a whole number
+            float(call.started),
+            float(usage.seconds),
+        )
+        rows.append(row)
+    checked_rows.insert(db, "calls", rows)
 
 
 def _from_row(row: tuple[Any, ...]) -> Call:

@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from operator import itemgetter
+from collections.abc import Iterable, Mapping, Sequence
 
 from ace.store.integrity import seals
-from ace.store.integrity.seals import Value, checksum
+from ace.store.integrity.seals import Value, checksum, read_checksums
 from ace.store.sqlite_text import read_column
 
-# Table -> its columns, in the order in which rows are passed to `insert` and `update`.
+# Table -> its columns, in the order in which rows are passed to `insert`.
 SEALED: dict[str, tuple[str, ...]] = {
     "runs": ("id", "kind", "task", "config", "status", "started", "ended", "report"),
     "versions": (
@@ -57,7 +56,7 @@ SEALED: dict[str, tuple[str, ...]] = {
     "forgotten": ("number", "memory", "redacted", "scrubbed", "author", "created"),
     "memory_exports": ("id", "path", "created"),
 }
-# Table -> the columns by which `find_broken` names a row; `rowid` for the rest.
+# Table -> the columns by which `verify` names a row; `rowid` for the rest.
 KEYS = {
     "versions": "number",
     "branches": "name",
@@ -81,35 +80,44 @@ def insert(db: sqlite3.Connection, table: str, rows: Iterable[Sequence[Value]], 
     marks = ", ".join("?" * len(quoted))
     sql = f"INSERT INTO {table} ({', '.join(quoted)}) VALUES ({marks})"  # noqa: S608 (our own names)
     keys = [name for name in key.split(", ") if name]
-    test = " AND ".join(f"{name} = ?" for name in keys)
+    same_key = " AND ".join(f"{name} = ?" for name in keys)
     if key:
         sets = ", ".join(f"{name} = excluded.{name}" for name in quoted)
         sql += f" ON CONFLICT ({key}) DO UPDATE SET {sets}"
     added, replaced = list[str](), list[str]()
     for row in rows:
-        digest = _checksum_of(columns, row)
+        by_name = dict(zip(columns, row, strict=True))
+        digest = checksum(by_name[name] for name in sorted(columns))
         if key:
-            values = [row[columns.index(name)] for name in keys]
-            replaced += _read_checksums(db, table, test, values)
+            values = [by_name[name] for name in keys]
+            replaced += read_checksums(db, table, same_key, values)
         db.execute(sql, (*row, digest))
         added.append(digest)
     if added:
         seals.update_seal(db, table, added, replaced)
 
 
-def update(db: sqlite3.Connection, table: str, row: Sequence[Value]) -> None:
-    """Give the row with the same first column these values, in the order of `SEALED[table]`."""
-    key, *columns = SEALED[table]
-    before = _read_checksums(db, table, f"{key} = ?", [row[0]])
-    after = _checksum_of(SEALED[table], row)
-    sets = ", ".join(f"{column} = ?" for column in (*columns, "checksum"))
-    db.execute(f"UPDATE {table} SET {sets} WHERE {key} = ?", [*row[1:], after, row[0]])  # noqa: S608 (our own names)
-    seals.update_seal(db, table, [after] * len(before), before)
+def update(
+    db: sqlite3.Connection, table: str, changes: Mapping[str, Value], test: str, values: Sequence[Value]
+) -> None:
+    """Set columns of the row for which `test` holds, and seal it again unless it was damaged.
+
+    So damage stays visible. Tables without checksums are changed, too.
+    """
+    sound = False
+    if table in SEALED:
+        columns = define_checksum(db, table)
+        broken = f"SELECT 1 FROM {table} WHERE {test} AND checksum <> row_checksum({columns})"  # noqa: S608
+        sound = db.execute(broken, values).fetchone() is None
+    sets = ", ".join(f'"{column}" = ?' for column in changes)
+    db.execute(f"UPDATE {table} SET {sets} WHERE {test}", [*changes.values(), *values])  # noqa: S608
+    if sound:
+        reseal(db, table, test, values)
 
 
 def delete(db: sqlite3.Connection, table: str, test: str, values: Sequence[Value] = ()) -> int:
     """Delete the rows for which `test` (an expression of ours) holds, and return their number."""
-    removed = _read_checksums(db, table, test, values)
+    removed = read_checksums(db, table, test, values)
     db.execute(f"DELETE FROM {table} WHERE {test}", values)  # noqa: S608
     seals.update_seal(db, table, (), removed)
     return len(removed)
@@ -121,66 +129,34 @@ def reseal(db: sqlite3.Connection, table: str, test: str = "1", values: Sequence
     `test` (an expression of ours) must choose the changed rows and no others: a damaged row that it chooses
     passes as sound from then on.
     """
-    before = _read_checksums(db, table, test, values)
-    columns = _define_checksum(db, table)
+    before = read_checksums(db, table, test, values)
+    columns = define_checksum(db, table)
     db.execute(f"UPDATE {table} SET checksum = row_checksum({columns}) WHERE {test}", values)  # noqa: S608
-    seals.update_seal(db, table, _read_checksums(db, table, test, values), before)
+    seals.update_seal(db, table, read_checksums(db, table, test, values), before)
     return len(before)
 
 
 def fill_checksums(db: sqlite3.Connection, table: str) -> None:
     """Compute the checksum of every row; for migrations before the seventh, which creates the seals."""
-    columns = _define_checksum(db, table)
+    columns = define_checksum(db, table)
     db.execute(f"UPDATE {table} SET checksum = row_checksum({columns})")  # noqa: S608
 
 
 def add_column(db: sqlite3.Connection, table: str, definition: str) -> None:
     """Add a column with a default to a sealed table, and seal its sound rows again; for migrations.
 
-    A damaged row keeps its old checksum, so that `find_broken` still names it.
+    A damaged row keeps its old checksum, so that `verify` still names it.
     """
-    columns = _define_checksum(db, table)
+    columns = define_checksum(db, table)
     sql = f"SELECT rowid FROM {table} WHERE checksum = row_checksum({columns})"  # noqa: S608 (our own names)
     sound = read_column(db, sql)
     db.execute(f"ALTER TABLE {table} ADD COLUMN {definition}")
     reseal(db, table, "rowid IN (SELECT value FROM json_each(?))", [json.dumps(sound)])
 
 
-def is_sound(db: sqlite3.Connection, table: str, test: str, values: Sequence[Value]) -> bool:
-    """Return whether every row for which `test` holds matches its checksum."""
-    columns = _define_checksum(db, table)
-    broken = f"SELECT 1 FROM {table} WHERE {test} AND checksum <> row_checksum({columns})"  # noqa: S608
-    return db.execute(broken, values).fetchone() is None
-
-
-def find_broken(db: sqlite3.Connection) -> Iterator[tuple[str, str]]:
-    """Yield table and key of every row that does not match its checksum."""
-    for table in SEALED:
-        key = KEYS.get(table, "rowid")
-        columns = _define_checksum(db, table)
-        sql = f"SELECT {key} FROM {table} WHERE checksum <> row_checksum({columns})"  # noqa: S608
-        for row in db.execute(sql):
-            yield table, ", ".join(map(str, row))
-
-
-def primary_key(db: sqlite3.Connection, table: str) -> tuple[str, ...]:
-    """Return the columns that tell the rows of a table apart: its primary key, or `rowid`."""
-    sql = "SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk"
-    return tuple(read_column(db, sql, [table])) or ("rowid",)
-
-
-def _define_checksum(db: sqlite3.Connection, table: str) -> str:
+def define_checksum(db: sqlite3.Connection, table: str) -> str:
     """Define `row_checksum` on a connection, and return its arguments: the columns that the table has now."""
     db.create_function("row_checksum", -1, lambda *values: checksum(values), deterministic=True)
     sql = "SELECT name FROM pragma_table_info(?) WHERE name <> 'checksum' ORDER BY name"
     names = [f'"{name}"' for name in read_column(db, sql, [table]) if name in SEALED[table]]
     return ", ".join(names)
-
-
-def _checksum_of(columns: tuple[str, ...], row: Sequence[Value]) -> str:
-    by_name = sorted(zip(columns, row, strict=True), key=itemgetter(0))
-    return checksum(value for _, value in by_name)
-
-
-def _read_checksums(db: sqlite3.Connection, table: str, test: str, values: Sequence[Value]) -> list[str]:
-    return read_column(db, f"SELECT checksum FROM {table} WHERE {test}", values)  # noqa: S608

@@ -11,10 +11,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from json import JSONDecodeError
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from ace.errors import FormatError, NotAPlaybook, StoreBusy, StoreError, StoreUnwritable
 from ace.store import schema
 
+_OTHER_PATH = "Give another path with --playbook."
 _ROOM = "Free some space and run the command again: everything acknowledged so far is kept."
 _RIGHTS = "Check that its folder exists and that you may write to both, or give another --playbook."
 
@@ -24,7 +27,7 @@ ErrorKind = tuple[type[StoreError], str, str]
 """The error to raise, what happened (after the path), and the hint on what to do."""
 # SQLite's primary result code -> our error.
 _ERRORS: dict[int, ErrorKind] = {
-    sqlite3.SQLITE_NOTADB: (NotAPlaybook, "is not a playbook file", "Give another path with --playbook."),
+    sqlite3.SQLITE_NOTADB: (NotAPlaybook, "is not a playbook file", _OTHER_PATH),
     sqlite3.SQLITE_CORRUPT: (NotAPlaybook, "is damaged", schema.DAMAGED),
     sqlite3.SQLITE_ERROR: (NotAPlaybook, "does not have the tables of a playbook", schema.DAMAGED),
     sqlite3.SQLITE_BUSY: (
@@ -47,11 +50,11 @@ _OTHER = (StoreError, "failed", "A store serves the thread that opened it, until
 
 
 def convert_error(
-    error: sqlite3.Error, path: Path, known: Mapping[int, ErrorKind], other: ErrorKind
+    error: sqlite3.Error, path: Path, kinds: Mapping[int, ErrorKind], default: ErrorKind
 ) -> StoreError:
-    """Return our error for one of SQLite's, by its primary result code; `other` for a code not in `known`."""
+    """Return our error for one of SQLite's, by its primary result code; `default` where `kinds` lacks it."""
     primary = getattr(error, "sqlite_errorcode", -1) & 0xFF
-    error_type, problem, hint = known.get(primary, other)
+    error_type, problem, hint = kinds.get(primary, default)
     return error_type(f"{path} {problem} ({error}).", hint=hint, path=str(path))
 
 
@@ -61,9 +64,8 @@ def typed_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        if str(error).startswith(
-            "Could not decode"
-        ):  # sqlite3 gives text that is not UTF-8 no code of its own
+        # sqlite3 gives text that is not UTF-8 no code of its own.
+        if str(error).startswith("Could not decode"):
             raise schema.damage_error(f"{path} holds a text that cannot be read ({error}).") from error
         raise convert_error(error, path, _ERRORS, _OTHER) from error
     except (FormatError, JSONDecodeError, UnicodeDecodeError) as error:  # in the value of a column
@@ -101,9 +103,17 @@ def connect(path: Path, *, create: bool, read_only: bool, timeout: float) -> sql
     if not path.exists() and (read_only or not create):
         raise StoreError(f"There is no playbook at {path}.", hint="`ace learn TASK` makes one.")
     with typed_errors(path):
-        if read_only:
-            return _open_for_reading(path, timeout)
-        return _open_for_writing(path, timeout, create)
+        if not read_only:
+            return _open_for_writing(path, timeout, create)
+        try:
+            return _open_for_reading(path, "ro", timeout)
+        except sqlite3.OperationalError as error:
+            # Where SQLite may not write its side files, the file is read as one that never changes.
+            busy = error.sqlite_errorcode == sqlite3.SQLITE_BUSY
+            in_use = path.with_name(path.name + "-wal").exists()
+            if busy or in_use:
+                raise
+            return _open_for_reading(path, "ro&immutable=1", timeout)
 
 
 def connect_shared(path: Path, *, timeout: float) -> sqlite3.Connection:
@@ -113,6 +123,36 @@ def connect_shared(path: Path, *, timeout: float) -> sqlite3.Connection:
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA foreign_keys = ON")
         return db
+
+
+class OpenFile:
+    """Hold a connection for the thread that opened it. Use as a context manager, or call `close()`."""
+
+    def __init__(self, db: sqlite3.Connection, path: Path) -> None:
+        self.path = path
+        self._db = db
+
+    def close(self) -> None:
+        """Close the connection. Closing twice is harmless."""
+        with typed_errors(self.path):
+            self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _reading(self) -> AbstractContextManager[sqlite3.Connection]:
+        return transaction(self._db, self.path, write=False)
+
+    def _writing(self) -> AbstractContextManager[sqlite3.Connection]:
+        return transaction(self._db, self.path, write=True)
+
+    def _drop_cache(self) -> None:
+        """Forget what is in memory, because even past versions were rewritten in the file."""
 
 
 @contextmanager
@@ -134,7 +174,7 @@ def _open_for_writing(path: Path, timeout: float, create: bool) -> sqlite3.Conne
     db = _connect_raw(path, "rwc" if create else "rw", timeout)
     try:
         if schema.schema_version(db, path) == 0 and not create:
-            raise _empty_file_error(path)
+            raise NotAPlaybook(f"{path} is empty, not a playbook.", hint=_OTHER_PATH)
         _use_wal(db, timeout)
         db.execute("PRAGMA synchronous = FULL")  # an acknowledged commit survives a power cut
         with transaction(db, path, write=True):
@@ -159,25 +199,13 @@ def _use_wal(db: sqlite3.Connection, timeout: float) -> None:
             time.sleep(0.01)
 
 
-def _open_for_reading(path: Path, timeout: float) -> sqlite3.Connection:
-    """Open the file, and where SQLite may not write its side files, treat it as a file that never changes."""
-    try:
-        return _open_readable(path, "ro", timeout)
-    except sqlite3.OperationalError as error:
-        busy = error.sqlite_errorcode == sqlite3.SQLITE_BUSY
-        in_use = path.with_name(path.name + "-wal").exists()
-        if busy or in_use:
-            raise
-        return _open_readable(path, "ro&immutable=1", timeout)
-
-
-def _open_readable(path: Path, mode: str, timeout: float) -> sqlite3.Connection:
+def _open_for_reading(path: Path, mode: str, timeout: float) -> sqlite3.Connection:
     """Open the file; a reader changes nothing, so a file of an older release is migrated in memory."""
     db = _connect_raw(path, mode, timeout)
     try:
         version = schema.schema_version(db, path)
         if version == 0:
-            raise _empty_file_error(path)
+            raise NotAPlaybook(f"{path} is empty, not a playbook.", hint=_OTHER_PATH)
         if version == schema.LATEST:
             return db
     except BaseException:
@@ -199,7 +227,3 @@ def _connect_raw(
     return sqlite3.connect(
         uri, uri=True, timeout=timeout, isolation_level=None, check_same_thread=check_same_thread
     )
-
-
-def _empty_file_error(path: Path) -> NotAPlaybook:
-    return NotAPlaybook(f"{path} is empty, not a playbook.", hint="Give another path with --playbook.")

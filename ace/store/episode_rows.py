@@ -10,24 +10,47 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ace.playbook.codec import delta_from_json, delta_to_json
-from ace.playbook.model import Operation, Rejection
-from ace.runs.records import Proposal, Reason
+from ace.playbook.codec import delta_to_json
+from ace.playbook.model import Rejection
+from ace.runs.records import Proposal
 from ace.store import checked_rows
 from ace.store.sqlite_text import parse_strings, to_json, to_text
 from ace.task.types import Attempt, Episode, Fact, Feedback, FeedbackKind, Topic, Verdict
 
 _EPISODES = """SELECT id, phase, context_version, sample_id, question, answer, correct, score, detail,
     error, reply, feedback_kind, feedback, passed, ran, expected, subjects, missing, uses FROM episodes"""
-_PROPOSALS = "SELECT sample_id, author, delta, outcome, why, episodes, attempts, reason FROM proposals"
 _FAILS = re.compile(r"The right ([^:\n]{1,40}) fails: (.+)", re.DOTALL)
 _RIGHT = re.compile(r"Right ([^:\n]{1,40}): (.+)", re.DOTALL)
-_REASONS = {reason.value: reason for reason in Reason}
 
 
 def add_episodes(db: sqlite3.Connection, run: int | None, episodes: Iterable[Episode]) -> None:
     """Append episodes to a run, or to no run."""
-    rows = [(run, *_episode_to_row(episode)) for episode in episodes]
+    rows = []
+    for episode in episodes:
+        attempt, verdict, feedback = episode.attempt, episode.verdict, episode.feedback
+        row = (
+            run,
+            to_text(episode.id),
+            episode.phase,
+            episode.context_version,
+            to_text(episode.sample_id),
+            to_text(episode.question),
+            to_text(attempt.answer),
+            verdict.correct,
+            float(verdict.score),
+            to_text(verdict.detail),
+            to_text(attempt.error),
+            to_text(attempt.text),
+            feedback.kind.value,
+            to_text(feedback.text),
+            feedback.passed,
+            feedback.ran,
+            to_text(feedback.right_answer),
+            to_json(sorted(feedback.topics)),
+            to_json([fact.text for fact in feedback.missing]),
+            to_json([fact.text for fact in feedback.facts]),
+        )
+        rows.append(row)
     checked_rows.insert(db, "episodes", rows)
 
 
@@ -66,68 +89,15 @@ def add_proposals(
     checked_rows.insert(db, "proposals", rows)
 
 
-def read_proposals(db: sqlite3.Connection, run: int | None) -> list[Proposal]:
-    """Return proposals in the order in which they were stored: all, or those of a run.
-
-    A reason that only a later release knows reads as unknown.
-    """
-    sql = f"{_PROPOSALS} WHERE :run IS NULL OR run = :run ORDER BY rowid"
-    proposals = []
-    for sample, author, delta, outcome, why, episodes, attempts, reason in db.execute(sql, {"run": run}):
-        proposal = Proposal(
-            sample_id=sample,
-            author=author,
-            delta=delta_from_json(delta),
-            outcome=outcome,
-            why=why,
-            episodes=parse_strings(episodes),
-            attempts=parse_strings(attempts),
-            reason=_REASONS.get(reason, Reason.UNKNOWN),
-        )
-        proposals.append(proposal)
-    return proposals
-
-
 def add_rejections(
     db: sqlite3.Connection, run: int | None, author: str, rejections: Iterable[Rejection], version: int
 ) -> None:
     """Append operations that could not apply at a version."""
     rows = []
     for rejection in rejections:
-        operation, why = operation_to_json(rejection.operation), to_text(rejection.reason)
+        operation, why = delta_to_json((rejection.operation,))[1:-1], to_text(rejection.reason)
         rows.append((run, to_text(author), operation, why, version))
     checked_rows.insert(db, "rejected_operations", rows)
-
-
-def operation_to_json(operation: Operation) -> str:
-    """Return canonical JSON of one operation: that of a delta of one, without the brackets."""
-    return delta_to_json((operation,))[1:-1]
-
-
-def _episode_to_row(episode: Episode) -> tuple[Any, ...]:
-    """Return an episode's values in the order of `_EPISODES`."""
-    attempt, verdict, feedback = episode.attempt, episode.verdict, episode.feedback
-    return (
-        to_text(episode.id),
-        episode.phase,
-        episode.context_version,
-        to_text(episode.sample_id),
-        to_text(episode.question),
-        to_text(attempt.answer),
-        verdict.correct,
-        float(verdict.score),
-        to_text(verdict.detail),
-        to_text(attempt.error),
-        to_text(attempt.text),
-        feedback.kind.value,
-        to_text(feedback.text),
-        feedback.passed,
-        feedback.ran,
-        to_text(feedback.right_answer),
-        to_json(sorted(feedback.topics)),
-        to_json([fact.text for fact in feedback.missing]),
-        to_json([fact.text for fact in feedback.facts]),
-    )
 
 
 def _row_to_episode(row: tuple[Any, ...]) -> Episode:
@@ -144,12 +114,12 @@ def _row_to_episode(row: tuple[Any, ...]) -> Episode:
         feedback=Feedback(
             FeedbackKind(kind),
             text,
-            passed=_to_bool(passed),
+            passed=None if passed is None else bool(passed),
             expected=expected,
             expected_kind=expected_kind,
             label_error=label_error,
             topics=frozenset(map(Topic, parse_strings(topics))),
-            ran=_to_bool(ran),
+            ran=None if ran is None else bool(ran),
             missing=tuple(map(Fact, parse_strings(missing))),
             facts=tuple(map(Fact, parse_strings(facts))),
         ),
@@ -166,7 +136,3 @@ def _read_right_answer(sentence: str) -> tuple[str, str, str]:
     if match := _RIGHT.fullmatch(sentence):
         return match[1], match[2], ""
     return "" if sentence else "answer", sentence, ""
-
-
-def _to_bool(value: int | None) -> bool | None:
-    return None if value is None else bool(value)

@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterable
+from dataclasses import astuple
 
-from ace.errors import InputError, StoreConflict, UnknownVersion
+from ace.errors import InputError, UnknownVersion
 from ace.runs.records import Branch, Tag
 from ace.store import checked_rows
 from ace.store.schema import damage_error
@@ -59,7 +60,7 @@ def add_branch(db: sqlite3.Connection, name: str, base: int) -> Branch:
     _check_name(name, taken=read_tags(db), kind="tag")
     _check_name(name, taken=read_branches(db), kind="branch")
     branch = Branch(name, version=base, base=base, created=now())
-    checked_rows.insert(db, "branches", [(branch.name, branch.version, branch.base, branch.created)])
+    checked_rows.insert(db, "branches", [astuple(branch)])
     return branch
 
 
@@ -71,7 +72,7 @@ def set_tag(db: sqlite3.Connection, name: str, version: int | None) -> None:
     """
     _check_name(name, taken=read_branches(db), kind="branch")
     tags = read_tags(db)
-    if version is None and name not in _names(tags):
+    if version is None and name not in [tag.name for tag in tags]:
         hint = f"Tags here: {_list_names(tags)}."
         raise UnknownVersion(f"There is no tag {name!r}.", hint=hint)
     (number,) = db.execute("SELECT coalesce(max(id), 0) + 1 FROM tags").fetchone()
@@ -112,10 +113,10 @@ def trace_line(db: sqlite3.Connection, number: int) -> Line:
     return tuple(parts)
 
 
-def last_common(first: Line, second: Line) -> int:
-    """Return the last version that two lines share. All lines share version 0."""
-    ends = dict(first)
-    for branch, last in second:
+def last_common(db: sqlite3.Connection, first: int, second: int) -> int:
+    """Return the last version that the lines behind two versions share. All lines share version 0."""
+    ends = dict(trace_line(db, first))
+    for branch, last in trace_line(db, second):
         if branch in ends:
             return min(ends[branch], last)
     return 0
@@ -130,22 +131,6 @@ def line_condition(line: Line, column: str = "version") -> tuple[str, list[str |
     return f"({tests})", [value for part in line for value in part]
 
 
-def check_behind(db: sqlite3.Connection, base: int, head: int) -> None:
-    """Raise StoreConflict unless `base` is on the line behind `head`.
-
-    Only then can a delta decided on `base` be carried over to `head`.
-    """
-    behind = trace_line(db, head)
-    if last_common(trace_line(db, base), behind) != base:
-        raise StoreConflict(
-            f"Version {base} is not behind version {head} of branch {behind[0][0]}.",
-            hint="Decide on a version of this branch, or merge the other branch.",
-            expected=base,
-            found=head,
-            bullets=(),
-        )
-
-
 def merge_base(db: sqlite3.Connection, first: int, second: int) -> int:
     """Return the newest version that both have taken in, merges included."""
     (number,) = db.execute(_ANCESTORS, [first, second]).fetchone()
@@ -156,13 +141,9 @@ def _check_name(name: str, *, taken: Iterable[Branch | Tag], kind: str) -> None:
     if not _NAME.fullmatch(name):
         hint = "A letter first, then letters, digits and any of . _ / -, at most 100."
         raise InputError(f"{name!r:.120} cannot name a version.", hint=hint)
-    if name in _names(taken):
+    if name in [namesake.name for namesake in taken]:
         raise InputError(f"There is a {kind} {name} already.", hint="Choose another name.")
 
 
-def _names(named: Iterable[Branch | Tag]) -> list[str]:
-    return [item.name for item in named]
-
-
 def _list_names(named: Iterable[Branch | Tag]) -> str:
-    return ", ".join(_names(named)) or "none"
+    return ", ".join(item.name for item in named) or "none"

@@ -7,11 +7,10 @@ with its number in `forgotten`. Functions over a connection that is already insi
 from __future__ import annotations
 
 import ast
-import json
 import re
 import sqlite3
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ from ace.memory import Kind, Memory, Scope, find_overlaps, place_memory
 from ace.runs.records import MemoryProposal, MemoryRule
 from ace.store import checked_rows
 from ace.store.integrity import seals
-from ace.store.sqlite_text import now, read_column, to_json, to_text
+from ace.store.sqlite_text import read_column, to_json, to_text
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -81,7 +80,7 @@ _READ = f"SELECT {', '.join(_COLUMNS[1:])} FROM memories"  # noqa: S608 (our own
 _FOR = "(scope = 'everyone' OR (user = :user AND (scope = 'user' OR :session IS NULL OR session = :session)))"
 _READ_NUMBER = "SELECT number FROM memories WHERE id = ?"
 _READ_FORGOTTEN = "SELECT number, memory, redacted, scrubbed, author, created FROM forgotten"
-_RULES = {rule.value: rule for rule in MemoryRule}
+RULES = {rule.value: rule for rule in MemoryRule}
 
 # Column of memory_proposals -> its definition, of migration 12. Released: never edit it.
 RULE_COLUMNS = (
@@ -121,7 +120,7 @@ def parse_refusal(why: str) -> tuple[MemoryRule, str]:
         same_as = str(ast.literal_eval(sentence["same_as"] or "''"))
     except (SyntaxError, ValueError):  # a damaged sentence must not keep an older file from being opened
         same_as = ""
-    return _RULES.get(sentence["rule"], MemoryRule.UNKNOWN), same_as
+    return RULES.get(sentence["rule"], MemoryRule.UNKNOWN), same_as
 
 
 def add(db: sqlite3.Connection, memory: Memory) -> Memory:
@@ -136,7 +135,7 @@ def add(db: sqlite3.Connection, memory: Memory) -> Memory:
     checked_rows.insert(db, "memories", [_to_row((last or 0) + 1, stored)])
     if placed.closed is not None:
         (number,) = read_column(db, _READ_NUMBER, [placed.closed.id])
-        checked_rows.update(db, "memories", _to_row(number, placed.closed))
+        checked_rows.insert(db, "memories", [_to_row(number, placed.closed)], key="number")
     return stored
 
 
@@ -162,12 +161,6 @@ def find(db: sqlite3.Connection, ids: Sequence[str]) -> list[Memory]:
     return memories
 
 
-def read_users(db: sqlite3.Connection) -> list[str]:
-    """Return the names of users of whom there are memories."""
-    sql = "SELECT DISTINCT user FROM memories WHERE user <> '' ORDER BY user"
-    return read_column(db, sql)
-
-
 def read_forgotten(db: sqlite3.Connection) -> set[str]:
     """Return the ids of all forgotten memories."""
     return set(read_column(db, "SELECT memory FROM forgotten"))
@@ -180,22 +173,27 @@ def remove(db: sqlite3.Connection, memory: Memory, author: str, at: str) -> None
     checked_rows.insert(db, "forgotten", [(number, memory.id, "{}", 0, to_text(author), at)])
 
 
-def note_redacted(db: sqlite3.Connection, ids: Sequence[str], redacted: dict[str, int]) -> None:
-    """Write down, for these forgotten memories, table -> number of rows that were redacted."""
-    for row in db.execute(_READ_FORGOTTEN).fetchall():
-        number, memory, _, scrubbed, author, created = row
+def note_forgotten(
+    db: sqlite3.Connection,
+    *,
+    ids: Sequence[str] = (),
+    redacted: Mapping[str, int] | None = None,
+    scrubbed: bool = False,
+) -> None:
+    """Write down what became of forgotten memories.
+
+    `redacted` is table -> number of rows, for those with these `ids`. `scrubbed` says of all of them that no
+    byte is left in the file.
+    """
+    for number, memory, counts, was_scrubbed, author, created in db.execute(_READ_FORGOTTEN).fetchall():
+        new_counts, is_scrubbed = counts, was_scrubbed
         if memory in ids:
-            checked_rows.update(
-                db, "forgotten", (number, memory, to_json(redacted), scrubbed, author, created)
-            )
-
-
-def note_scrubbed(db: sqlite3.Connection) -> None:
-    """Write down that no byte of the memories forgotten so far is left in the file."""
-    for row in db.execute(_READ_FORGOTTEN).fetchall():
-        number, memory, redacted, scrubbed, author, created = row
-        if not scrubbed:
-            checked_rows.update(db, "forgotten", (number, memory, redacted, 1, author, created))
+            new_counts = to_json(redacted)
+        if scrubbed:
+            is_scrubbed = 1
+        if (new_counts, is_scrubbed) != (counts, was_scrubbed):
+            row = (number, memory, new_counts, is_scrubbed, author, created)
+            checked_rows.insert(db, "forgotten", [row], key="number")
 
 
 def add_proposals(db: sqlite3.Connection, proposals: Iterable[MemoryProposal], at: str) -> None:
@@ -221,20 +219,6 @@ def add_proposals(db: sqlite3.Connection, proposals: Iterable[MemoryProposal], a
     checked_rows.insert(db, "memory_proposals", rows)
 
 
-def read_proposals(db: sqlite3.Connection, user: str | None) -> list[MemoryProposal]:
-    """Return proposed memories in the order of their arrival: all, or those of a user."""
-    columns = "user, session, conversation, proposal, outcome, why, memory, author, rule, same_as"
-    names = columns.split(", ")
-    sql = f"SELECT {columns} FROM memory_proposals WHERE :user IS NULL OR user = :user ORDER BY id"  # noqa: S608
-    proposals = []
-    for row in db.execute(sql, {"user": user}):
-        fields = dict(zip(names, row, strict=True))
-        fields["proposal"] = json.loads(fields["proposal"])
-        fields["rule"] = _RULES.get(fields["rule"], MemoryRule.UNKNOWN)
-        proposals.append(MemoryProposal(**fields))
-    return proposals
-
-
 def blank_proposals(
     db: sqlite3.Connection, marker: str, *, user: str | None = None, memories: Iterable[str] = ()
 ) -> int:
@@ -258,22 +242,7 @@ def blank_proposals(
 
 def _change_proposal(db: sqlite3.Connection, number: int, columns: dict[str, str]) -> None:
     """Set columns of a proposal, and seal the row again unless it was damaged: damage stays visible."""
-    sound = checked_rows.is_sound(db, "memory_proposals", "id = ?", [number])
-    sets = ", ".join(f"{column} = ?" for column in columns)
-    db.execute(f"UPDATE memory_proposals SET {sets} WHERE id = ?", [*columns.values(), number])  # noqa: S608
-    if sound:
-        checked_rows.reseal(db, "memory_proposals", "id = ?", [number])
-
-
-def add_export(db: sqlite3.Connection, path: str) -> None:
-    """Write down that memories were exported to a file."""
-    (last,) = db.execute("SELECT coalesce(max(id), 0) FROM memory_exports").fetchone()
-    checked_rows.insert(db, "memory_exports", [(last + 1, to_text(path), now())])
-
-
-def read_exports(db: sqlite3.Connection) -> list[str]:
-    """Return the paths of exports, without repetition, in the order in which they were written."""
-    return read_column(db, "SELECT path FROM memory_exports GROUP BY path ORDER BY min(id)")
+    checked_rows.update(db, "memory_proposals", columns, "id = ?", [number])
 
 
 def find_problems(db: sqlite3.Connection) -> Iterator[str]:

@@ -15,10 +15,8 @@ from typing import TYPE_CHECKING
 from ace.errors import NewerSchema, NotAPlaybook
 from ace.playbook.codec import chain_hash, delta_to_json
 from ace.store import checked_rows
-from ace.store.aliases import m004_aliases
 from ace.store.branch_tables import m003_branches
 from ace.store.call_rows import m005_calls
-from ace.store.feedback_rows import m006_feedback
 from ace.store.integrity import seals
 from ace.store.memory_rows import m010_memories, m012_rules
 from ace.store.sqlite_text import now
@@ -154,6 +152,40 @@ def m001_first_tables(db: Database) -> None:
 def m002_uses(db: Database) -> None:
     """Add to episodes what the right answer is made of."""
     db.execute("ALTER TABLE episodes ADD COLUMN uses TEXT NOT NULL DEFAULT '[]' /* JSON list: its parts */")
+
+
+def m004_aliases(db: Database) -> None:
+    """Create the table of aliases."""
+    db.execute(
+        """CREATE TABLE aliases (              -- the ids bullets have in files they were imported from
+    source TEXT NOT NULL,              -- the file's name
+    alias TEXT NOT NULL,               -- the id there
+    bullet TEXT NOT NULL,
+    section TEXT NOT NULL,             -- what the file said when it was last imported, from here on
+    content_hash TEXT NOT NULL,        -- SHA-256
+    helpful INTEGER NOT NULL,
+    harmful INTEGER NOT NULL,
+    checksum TEXT NOT NULL,
+    PRIMARY KEY (source, alias)
+) STRICT"""
+    )
+
+
+def m006_feedback(db: Database) -> None:
+    """Create the table of feedback."""
+    db.execute(
+        """CREATE TABLE feedback (             -- what was said of an answer after it was given
+    id INTEGER PRIMARY KEY,
+    run INTEGER REFERENCES runs,       -- of the episode
+    episode TEXT NOT NULL,
+    "right" INTEGER NOT NULL,          -- 0 or 1
+    expected TEXT NOT NULL,            -- the right answer, if somebody knew it
+    text TEXT NOT NULL,                -- anything else
+    author TEXT NOT NULL,
+    created TEXT NOT NULL,
+    checksum TEXT NOT NULL
+) STRICT"""
+    )
 
 
 HEAD_BULLETS = """CREATE VIEW head_bullets AS         -- what main's prompts get, in their order

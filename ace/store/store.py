@@ -9,22 +9,24 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 from ace.errors import MergeConflict
+from ace.playbook.codec import delta_from_json
 from ace.playbook.delta import diff
 from ace.playbook.exchange import Alias
-from ace.playbook.model import Delta, Playbook, Rejection
+from ace.playbook.model import Delta, Playbook
 from ace.playbook.three_way_merge import Side, find_lost_votes, join
 from ace.runs.records import Branch, Commit, Problem, Proposal, Tag, Touch, Version
-from ace.store import aliases as alias_rows
-from ace.store import bullet_history, episode_rows, lineage, run_rows, versions
+from ace.store import bullet_history, checked_rows, episode_rows, lineage, versions
 from ace.store.connection import connect
 from ace.store.integrity import backup, verify
+from ace.store.sqlite_text import to_json
 from ace.store.store_memories import MemoryStore
-from ace.store.store_runs import RunStore
-from ace.store.versions import Head, Note
+from ace.store.store_runs import RunStore, add_step, read_run
+from ace.store.versions import Head
 from ace.task.types import Episode
 
 _CACHED = 4  # playbooks of past versions in memory: moving from one to the next costs what changed between
@@ -83,7 +85,7 @@ class Store(MemoryStore, RunStore):
     def checkout(self, version: Ref | None = None) -> Playbook:
         """Return the playbook at a version: its number, a branch or a tag; the head by default."""
         with self._reading() as db:
-            return self._checkout(db, version)
+            return self._checkout(db, self._resolve(db, version))
 
     def resolve(self, version: Ref) -> int:
         """Return the number of a version, which is named by number, branch or tag."""
@@ -121,16 +123,20 @@ class Store(MemoryStore, RunStore):
             at = head.version.number
             versions.check_rebase(db, at if expect is None else expect, at, delta)
             if run is not None:
-                run_rows.read(db, run)
-            head, rejections = versions.append(db, head, delta, Note(author, reason, run))
+                read_run(db, run)  # raises for an unknown one
+            head, rejections = versions.append(db, head, delta, author=author, reason=reason, run=run)
             number = head.version.number
+
+            # What led to the version stands in the same transaction.
             episode_rows.add_rejections(db, run, author, rejections, number)
             episode_rows.add_episodes(db, run, episodes)
             episode_rows.add_proposals(db, run, proposals, number)
-            alias_rows.add(db, [alias for alias in aliases if alias.bullet in head.playbook.bullets])
+            present = [astuple(alias) for alias in aliases if alias.bullet in head.playbook.bullets]
+            checked_rows.insert(db, "aliases", present, key="source, alias")
             if step is not None:
-                run_rows.add_step(db, run, step, number)
-        return self._move_head(head, rejections)
+                add_step(db, run, step, number)
+        self._head = head  # after COMMIT: a transaction that fails must not move it
+        return Commit(head.version, head.playbook, rejections)
 
     def revert(self, to: Ref, *, author: str, reason: str) -> Commit:
         """Append a version whose live bullets are those of version `to`.
@@ -139,9 +145,10 @@ class Store(MemoryStore, RunStore):
         """
         with self._writing() as db:
             head = self._read_head(db)
-            delta = diff(head.playbook, self._checkout(db, to))
-            head, rejections = versions.append(db, head, delta, Note(author, reason))
-        return self._move_head(head, rejections)
+            delta = diff(head.playbook, self._checkout(db, lineage.resolve(db, to)))
+            head, rejections = versions.append(db, head, delta, author=author, reason=reason)
+        self._head = head
+        return Commit(head.version, head.playbook, rejections)
 
     def merge(
         self, other: Ref, *, author: str, reason: str | None = None, prefer: Side | None = None
@@ -173,9 +180,10 @@ class Store(MemoryStore, RunStore):
             delta = (*find_lost_votes(head.playbook, joined), *diff(head.playbook, joined))
             if reason is None:
                 reason = f"merge of {other}"
-            head, rejections = versions.append(db, head, delta, Note(author, reason, merged=theirs))
+            head, rejections = versions.append(db, head, delta, author=author, reason=reason, merged=theirs)
             episode_rows.add_rejections(db, None, author, rejections, head.version.number)
-        return self._move_head(head, rejections)
+        self._head = head
+        return Commit(head.version, head.playbook, rejections)
 
     def log(
         self, limit: int | None = None, *, version: Ref | None = None, every_branch: bool = False
@@ -184,18 +192,19 @@ class Store(MemoryStore, RunStore):
         with self._reading() as db:
             if every_branch:
                 return versions.read_log(db, None, limit)
-            line = lineage.trace_line(db, self._number_of(db, version))
+            line = lineage.trace_line(db, self._resolve(db, version))
             return versions.read_log(db, line, limit)
 
     def operations(self, version: Ref) -> Delta:
         """Return the operations that a version applied, in order."""
         with self._reading() as db:
-            return versions.read_delta(db, lineage.resolve(db, version))
+            return delta_from_json(versions.read_delta_json(db, lineage.resolve(db, version)))
 
     def diff(self, a: Ref, b: Ref) -> Delta:
         """Return a delta that leads from version `a` to version `b`, on whatever branches they are."""
         with self._reading() as db:
-            return diff(self._checkout(db, a), self._checkout(db, b))
+            first, second = lineage.resolve(db, a), lineage.resolve(db, b)
+            return diff(self._checkout(db, first), self._checkout(db, second))
 
     def blame(self, bullet_id: str) -> list[Touch]:
         """Return every operation that touched a bullet, on any branch, oldest first.
@@ -211,8 +220,17 @@ class Store(MemoryStore, RunStore):
 
         Ids that are not on this branch are left out.
         """
+        texts: dict[str, list[tuple[str, str]]] = {}
         with self._reading() as db:
-            return bullet_history.read_texts(db, self._read_head(db).version.number, bullets)
+            line = lineage.trace_line(db, self._read_head(db).version.number)
+            condition, values = lineage.line_condition(line)
+            sql = f"""SELECT bullet, section, content FROM bullet_history
+                WHERE bullet IN (SELECT value FROM json_each(?)) AND {condition} ORDER BY version"""  # noqa: S608
+            for bullet, section, content in db.execute(sql, [to_json(list(bullets)), *values]):
+                earlier = texts.setdefault(bullet, [])
+                if not earlier or earlier[-1] != (section, content):  # a vote changes neither
+                    earlier.append((section, content))
+        return texts
 
     # Names
 
@@ -222,7 +240,7 @@ class Store(MemoryStore, RunStore):
         Raises InputError for a name that a branch or tag has already, or that cannot name a version.
         """
         with self._writing() as db:
-            return lineage.add_branch(db, name, self._number_of(db, at))
+            return lineage.add_branch(db, name, self._resolve(db, at))
 
     def switch(self, branch: str) -> Version:
         """Work on another branch from now on, and return its head."""
@@ -244,7 +262,7 @@ class Store(MemoryStore, RunStore):
         Raises InputError for the name of a branch, or a name that cannot name a version.
         """
         with self._writing() as db:
-            lineage.set_tag(db, name, self._number_of(db, version))
+            lineage.set_tag(db, name, self._resolve(db, version))
             return next(tag for tag in lineage.read_tags(db) if tag.name == name)
 
     def untag(self, name: str) -> None:
@@ -259,8 +277,10 @@ class Store(MemoryStore, RunStore):
 
     def aliases(self) -> list[Alias]:
         """Return the ids that bullets have in files they were imported from, in the order of import."""
+        sql = """SELECT source, alias, bullet, section, content_hash, helpful, harmful
+            FROM aliases ORDER BY rowid"""
         with self._reading() as db:
-            return alias_rows.read(db)
+            return [Alias(*row) for row in db.execute(sql)]
 
     # Integrity
 
@@ -292,7 +312,7 @@ class Store(MemoryStore, RunStore):
         if len(self._past) > _CACHED:
             del self._past[next(iter(self._past))]
 
-    def _number_of(self, db: sqlite3.Connection, version: Ref | None) -> int:
+    def _resolve(self, db: sqlite3.Connection, version: Ref | None) -> int:
         """Return the number of a version, the head by default."""
         if version is None:
             return self._read_head(db).version.number
@@ -302,39 +322,33 @@ class Store(MemoryStore, RunStore):
         """Return the head as it is now. Carry over what others committed since to the playbook in memory."""
         branch, head = lineage.read_branch(db, self.branch_name), self._head
         if head is None or head.version.number != branch.version:
-            playbook = self._derive(db, branch.version)
+            playbook = self._checkout(db, branch.version)
             self._head = head = Head(branch, versions.read(db, branch.version), playbook)
         return head
 
-    def _checkout(self, db: sqlite3.Connection, version: Ref | None) -> Playbook:
-        head = self._head
-        if version is None:
-            return self._read_head(db).playbook
-        number = lineage.resolve(db, version)
-        if head is not None and head.version.number == number:
-            return head.playbook
-        playbook = self._derive(db, number)
-        self._cache(number, playbook)
-        return playbook
+    def _checkout(self, db: sqlite3.Connection, number: int) -> Playbook:
+        """Return a version from memory. Or move to it from the nearest one that is there.
 
-    def _derive(self, db: sqlite3.Connection, wanted: int) -> Playbook:
-        """Move to a version from the nearest one in memory, or from main's table where that is cheaper."""
+        Main's table is another place to start from, where that is cheaper.
+        """
         playbooks = {0: Playbook(), **self._past}
         if self._head is not None:
             playbooks[self._head.version.number] = self._head.playbook
-        costs = {at: bullet_history.count_versions_between(db, at, wanted) for at in playbooks}
-        costs[0] = max(costs[0], bullet_history.next_position(db, wanted))  # a version may add many bullets
+        if number in playbooks:
+            return playbooks[number]
+
+        costs = {}
+        for start in playbooks:
+            costs[start] = max(start, number) - lineage.last_common(db, start, number)
+        costs[0] = max(costs[0], bullet_history.next_position(db, number))  # a version may add many bullets
         nearest = min(costs, key=costs.__getitem__)
         main = lineage.read_branch(db, lineage.MAIN).version
         if main not in playbooks:
-            distance = bullet_history.count_versions_between(db, main, wanted)
+            distance = max(main, number) - lineage.last_common(db, main, number)
             if bullet_history.next_position(db, main) + distance <= costs[nearest]:
                 nearest = main
                 playbooks[main] = bullet_history.read_main(db, main)
                 self._cache(main, playbooks[main])
-        return bullet_history.move(db, playbooks[nearest], nearest, wanted)
-
-    def _move_head(self, head: Head, rejections: tuple[Rejection, ...]) -> Commit:
-        """Adopt the new head. Only after COMMIT: a transaction that fails must not move it."""
-        self._head = head
-        return Commit(head.version, head.playbook, rejections)
+        playbook = bullet_history.move(db, playbooks[nearest], nearest, number)
+        self._cache(number, playbook)
+        return playbook

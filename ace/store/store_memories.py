@@ -6,22 +6,23 @@ transaction; forgetting then also clears the bytes from the file.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from ace.errors import InputError, MemoryRefused, UnknownMemory
+from ace.errors import InputError, MemoryRefused, StoreBusy, UnknownMemory
 from ace.memory import Kind, Memory, Scope, check_memory, parse_instant, select_holding
 from ace.memory.acceptance import Proposal, decide, find_flaw
 from ace.memory.conversation import Conversation
 from ace.runs.records import Forgotten, Imported, MemoryProposal, MemoryRule
 from ace.safety.secrets import SECRET_MARK, hide_secrets
-from ace.store import memory_rows
+from ace.store import checked_rows, memory_rows
+from ace.store.connection import OpenFile, typed_errors
 from ace.store.integrity import forget
-from ace.store.open_file import OpenFile
-from ace.store.sqlite_text import now
+from ace.store.sqlite_text import now, read_column, to_text
 
 _AUTHOR = "user"
 _HINTS = {
@@ -89,11 +90,16 @@ class MemoryStore(OpenFile):
                 existing = memory_rows.read(db, conversation.user, conversation.session)
                 memory, why = decide(proposal, conversation, existing)
                 rule, same_as = memory_rows.parse_refusal(why)
+                fields = {}
+                for name, value in asdict(proposal).items():
+                    fields[name] = hide_secrets(str(value or ""))
+                if rule is MemoryRule.SECRET:
+                    fields["value"] = SECRET_MARK  # all of it
                 record = MemoryProposal(
                     user=conversation.user,
                     session=conversation.session,
                     conversation=conversation.id,
-                    proposal=_without_secrets(proposal, rule),
+                    proposal=fields,
                     outcome="rejected",
                     why=hide_secrets(why),
                     author=author,
@@ -129,7 +135,7 @@ class MemoryStore(OpenFile):
     def memory_users(self) -> list[str]:
         """Return the names of users of whom there are memories, sorted."""
         with self._reading() as db:
-            return memory_rows.read_users(db)
+            return read_column(db, "SELECT DISTINCT user FROM memories WHERE user <> '' ORDER BY user")
 
     def known_user(self, user: str) -> str:
         """Return the user, if there are memories of them. Raises UnknownMemory, which names similar users."""
@@ -144,8 +150,16 @@ class MemoryStore(OpenFile):
 
     def memory_proposals(self, user: str | None = None) -> list[MemoryProposal]:
         """Return the memories that models proposed, in order, each with the decision on it."""
+        columns = "user, session, conversation, proposal, outcome, why, memory, author, rule, same_as"
+        sql = f"SELECT {columns} FROM memory_proposals WHERE :user IS NULL OR user = :user ORDER BY id"  # noqa: S608
+        proposals = []
         with self._reading() as db:
-            return memory_rows.read_proposals(db, user)
+            for row in db.execute(sql, {"user": user}):
+                fields = dict(zip(columns.split(", "), row, strict=True))
+                fields["proposal"] = json.loads(fields["proposal"])
+                fields["rule"] = memory_rows.RULES.get(fields["rule"], MemoryRule.UNKNOWN)
+                proposals.append(MemoryProposal(**fields))
+        return proposals
 
     def forget_user(self, user: str, *, also: Sequence[str] = (), author: str = _AUTHOR) -> Forgotten:
         """Forget all memories of a user, and all that was only proposed.
@@ -173,38 +187,51 @@ class MemoryStore(OpenFile):
         with self._writing() as db:
             memories = memory_rows.find(db, wanted)
             tables = forget.forget_in_tables(db, memories, also, author)
-            exports = [Path(path) for path in memory_rows.read_exports(db)]
+            exports = read_column(db, "SELECT path FROM memory_exports GROUP BY path ORDER BY min(id)")
         self._drop_cache()
-        files = forget.forget_in_exports(exports, memories, tables.pattern)
+        written, failed = forget.forget_in_exports(map(Path, exports), memories, tables.pattern)
         copies = forget.find_in_copies(self.path, tables.pattern)
         return Forgotten(
             memories=tuple(wanted),
             redacted=tables.redacted,
-            exports=files.written,
-            remaining=(*tables.remaining, *files.failed, *copies),
+            exports=tuple(written),
+            remaining=(*tables.remaining, *failed, *copies),
             scrubbed=self.scrub(),
             short=sum(not forget.is_distinctive(memory.value) for memory in memories),
         )
 
     def scrub(self) -> bool:
-        """Clear deleted text from the file and its log. Return False while another process has it open."""
-        if not forget.scrub(self._db, self.path):
+        """Write the file anew without deleted text, and empty its log.
+
+        Return False while another process has it open. Otherwise mark the forgotten memories as scrubbed.
+        """
+        try:
+            with typed_errors(self.path):
+                self._db.execute("PRAGMA secure_delete = ON")
+                self._db.execute("PRAGMA temp_store = MEMORY")  # VACUUM's copy must not stay on a disk
+                self._db.execute("VACUUM")
+                busy, _, _ = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except StoreBusy:
+            return False
+        if busy:
             return False
         with self._writing() as db:
-            memory_rows.note_scrubbed(db)
+            memory_rows.note_forgotten(db, scrubbed=True)
         return True
 
     def note_export(self, path: str | Path) -> None:
         """Write down that memories were exported to this file, so that forgetting rewrites it, too."""
         with self._writing() as db:
-            memory_rows.add_export(db, str(Path(path).absolute()))
+            (number,) = db.execute("SELECT coalesce(max(id), 0) + 1 FROM memory_exports").fetchone()
+            row = (number, to_text(str(Path(path).absolute())), now())
+            checked_rows.insert(db, "memory_exports", [row])
 
     def import_memories(self, found: Sequence[Memory], *, author: str = "import") -> Imported:
         """Store memories, as `ace.memory.memory_file` reads them: all of them, or none.
 
         Raises InputError for an id that is another memory's here. Forgotten memories stay forgotten.
         """
-        added, known, at = list[str](), list[str](), now()
+        added, repeated, at = list[str](), list[str](), now()
         with self._writing() as db:
             stored = {memory.id: memory for memory in memory_rows.read(db, None, None)}
             forgotten = memory_rows.read_forgotten(db)
@@ -213,14 +240,14 @@ class MemoryStore(OpenFile):
                     continue
                 same = _find_same(memory, stored)
                 if same is not None:
-                    known.append(same.id)
+                    repeated.append(same.id)
                     continue
                 new = replace(memory, author=memory.author or author, created=memory.created or at)
                 new = memory_rows.add(db, new)
                 stored[new.id] = new
                 added.append(new.id)
         still_forgotten = [memory.id for memory in found if memory.id in forgotten]
-        return Imported(added=tuple(added), known=tuple(known), forgotten=tuple(still_forgotten))
+        return Imported(added=tuple(added), known=tuple(repeated), forgotten=tuple(still_forgotten))
 
 
 def _parse_choice(choices: type[Scope] | type[Kind], name: str, field: str) -> Any:
@@ -230,14 +257,6 @@ def _parse_choice(choices: type[Scope] | type[Kind], name: str, field: str) -> A
     except ValueError as error:
         expected = ", ".join(choices)
         raise InputError(f"{field}: expected {expected}, found {name!r:.60}.", field=field) from error
-
-
-def _without_secrets(proposal: Proposal, rule: MemoryRule) -> dict[str, str]:
-    """Return a proposal's fields as the file may hold them; all of a secret value is hidden."""
-    fields = {name: hide_secrets(str(value or "")) for name, value in asdict(proposal).items()}
-    if rule is MemoryRule.SECRET:
-        fields["value"] = SECRET_MARK
-    return fields
 
 
 def _find_same(memory: Memory, stored: dict[str, Memory]) -> Memory | None:

@@ -1,22 +1,36 @@
 """Runs of a playbook file, as `Store` offers them: journal, episodes, proposals, feedback and model calls.
 
 Every method is one transaction. `Store.commit` writes steps, episodes and proposals, because they belong to
-the transaction of their version.
+the transaction of their version. Knows nothing about playbooks.
 """
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ace.runs.records import AnswerFeedback, Proposal, Run, RunStatus, Step
-from ace.store import call_rows, episode_rows, feedback_rows, run_rows
+from ace.errors import StoreError, UnknownVersion
+from ace.playbook.codec import delta_from_json
+from ace.runs.records import AnswerFeedback, Proposal, Reason, Run, RunStatus, Step
+from ace.store import call_rows, checked_rows, episode_rows
 from ace.store.call_journal import CallJournal
-from ace.store.open_file import OpenFile
+from ace.store.connection import OpenFile
+from ace.store.sqlite_text import now, parse_strings, read_column, to_json, to_text
 from ace.task.types import Episode
 
 if TYPE_CHECKING:
     from ace.llm.journal import Call
+
+_RUNS = "SELECT id, kind, task, config, status, started, ended, report FROM runs"
+_PROPOSALS = "SELECT sample_id, author, delta, outcome, why, episodes, attempts, reason FROM proposals"
+_REASONS = {reason.value: reason for reason in Reason}
+_FEEDBACK = """SELECT id, run, episode, "right", expected, text, author, created FROM feedback
+WHERE id > :after AND (:task IS NULL OR run IN (SELECT id FROM runs WHERE task = :task)) ORDER BY id"""
+# The payload of a step names the feedback that was learned from.
+_LEARNED = "SELECT value FROM steps, json_each(steps.payload, '$.feedback')"
 
 
 class RunStore(OpenFile):
@@ -30,43 +44,66 @@ class RunStore(OpenFile):
         `kind` is learn, online or eval; `config` must be JSON, and holds the options of the run.
         """
         with self._writing() as db:
-            return run_rows.start(db, kind, task, config)
+            (number,) = db.execute("SELECT coalesce(max(id), 0) + 1 FROM runs").fetchone()
+            row = (number, kind, task, to_json(config), "running", now(), None, None)
+            checked_rows.insert(db, "runs", [row])
+        return int(number)
 
     def finish_run(self, run: int, status: RunStatus, report: dict[str, Any] | None) -> None:
         """Write down a run's end: its status, its report (JSON) and the time.
 
         Raises UnknownVersion for a run that is not in the file.
         """
+        result = None
+        if report is not None:
+            result = to_json(report)
         with self._writing() as db:
-            run_rows.finish(db, run, status, report)
+            read_run(db, run)
+            row = db.execute(f"{_RUNS} WHERE id = ?", [run]).fetchone()
+            number, kind, task, config, _, started, _, _ = row
+            row = (number, kind, task, config, status, started, now(), result)
+            checked_rows.insert(db, "runs", [row], key="id")
 
     def runs(self) -> list[Run]:
         """Return all runs, oldest first."""
         with self._reading() as db:
-            return run_rows.read_all(db)
+            return [_row_to_run(row) for row in db.execute(f"{_RUNS} ORDER BY id")]
 
     def run(self, run: int) -> Run:
         """Return a run by its number. Raises UnknownVersion where there is none."""
         with self._reading() as db:
-            return run_rows.read(db, run)
+            return read_run(db, run)
 
     def versions_of(self, run: int) -> int:
         """Count the versions that a run committed."""
         with self._reading() as db:
-            return run_rows.count_versions(db, run)
+            (count,) = db.execute("SELECT count(*) FROM versions WHERE run = ?", [run]).fetchone()
+        return int(count)
 
     def last_unfinished(self, kind: str, task: str) -> Run | None:
         """Return the latest run of this kind and task on the branch, or None if it is done.
 
         An earlier run that was never finished does not count: the later one closes it.
         """
+        ours = "kind = ? AND task = ? AND coalesce(json_extract(config, '$.branch'), 'main') = ?"
+        sql = f"{_RUNS} WHERE {ours} ORDER BY id DESC LIMIT 1"
         with self._reading() as db:
-            return run_rows.last_unfinished(db, kind, task, self.branch_name)
+            row = db.execute(sql, [kind, task, self.branch_name]).fetchone()
+            if row is None:
+                return None
+            run = _row_to_run(row)
+        return run if run.status != "done" else None
 
     def steps(self, run: int) -> list[Step]:
         """Return the journal of a run, in order. Raises UnknownVersion for an unknown run."""
+        sql = "SELECT number, phase, payload, version FROM steps WHERE run = ? ORDER BY number"
+        steps = []
         with self._reading() as db:
-            return run_rows.read_steps(db, run)
+            read_run(db, run)
+            for number, phase, payload, version in db.execute(sql, [run]):
+                step = Step(run=run, number=number, phase=phase, payload=json.loads(payload), version=version)
+                steps.append(step)
+        return steps
 
     def episodes(self, *, run: int | None = None, ids: Sequence[str] | None = None) -> list[Episode]:
         """Return episodes in the order they were stored: all, those of a run, or those with these ids.
@@ -77,17 +114,47 @@ class RunStore(OpenFile):
             return episode_rows.read_episodes(db, run, ids)
 
     def proposals(self, run: int | None = None) -> list[Proposal]:
-        """Return proposals in the order they were stored: all, or those of a run."""
+        """Return proposals in the order they were stored: all, or those of a run.
+
+        A reason that only a later release knows reads as unknown.
+        """
+        sql = f"{_PROPOSALS} WHERE :run IS NULL OR run = :run ORDER BY rowid"
+        proposals = []
         with self._reading() as db:
-            return episode_rows.read_proposals(db, run)
+            rows = db.execute(sql, {"run": run})
+            for sample, author, delta, outcome, why, episodes, attempts, reason in rows:
+                proposal = Proposal(
+                    sample_id=sample,
+                    author=author,
+                    delta=delta_from_json(delta),
+                    outcome=outcome,
+                    why=why,
+                    episodes=parse_strings(episodes),
+                    attempts=parse_strings(attempts),
+                    reason=_REASONS.get(reason, Reason.UNKNOWN),
+                )
+                proposals.append(proposal)
+        return proposals
 
     def add_feedback(self, feedback: AnswerFeedback) -> AnswerFeedback:
         """Store feedback on an answer, and return it with its number, time and run.
 
         Raises UnknownVersion for an episode that is not in the file.
         """
+        latest = "SELECT run FROM episodes WHERE id = ? ORDER BY rowid DESC LIMIT 1"
         with self._writing() as db:
-            return feedback_rows.add(db, feedback)
+            row = db.execute(latest, [feedback.episode]).fetchone()
+            if row is None:
+                raise UnknownVersion(
+                    f"There is no episode {feedback.episode!r:.60} in this file.",
+                    hint="An episode's id comes with its answer.",
+                )
+            (number,) = db.execute("SELECT coalesce(max(id), 0) + 1 FROM feedback").fetchone()
+            stored = replace(feedback, run=row[0], created=now(), number=int(number))
+            texts = (to_text(stored.expected), to_text(stored.text), to_text(stored.author))
+            values = (stored.number, stored.run, stored.episode, stored.right, *texts, stored.created)
+            checked_rows.insert(db, "feedback", [values])
+        return stored
 
     def feedback(
         self, task: str | None = None, *, after: int = 0, unlearned: bool = False
@@ -96,8 +163,26 @@ class RunStore(OpenFile):
 
         `after` leaves out what is numbered up to it; `unlearned` leaves out what a run has learned from.
         """
+        learned = set[int]()
         with self._reading() as db:
-            return feedback_rows.read(db, task, after, unlearned=unlearned)
+            rows = db.execute(_FEEDBACK, {"task": task, "after": after}).fetchall()
+            if rows and unlearned:
+                learned.update(read_column(db, _LEARNED))
+        unread = []
+        for number, run, episode, right, expected, text, author, created in rows:
+            if number not in learned:
+                feedback = AnswerFeedback(
+                    episode=episode,
+                    right=bool(right),
+                    expected=expected,
+                    text=text,
+                    author=author,
+                    created=created,
+                    number=number,
+                    run=run,
+                )
+                unread.append(feedback)
+        return unread
 
     def calls(self, run: int) -> list[Call]:
         """Return a run's model calls in the order they ended, those of steps that were cut off included.
@@ -113,4 +198,37 @@ class RunStore(OpenFile):
         The caller closes it. It may be used from any thread.
         """
         with self._reading() as db:
-            return CallJournal.open(db, self.path, run)
+            return CallJournal(self.path, run, call_rows.read_uncommitted_replies(db, run))
+
+
+def read_run(db: sqlite3.Connection, run: int) -> Run:
+    """Return a run. Raises UnknownVersion where there is none of this number."""
+    row = db.execute(f"{_RUNS} WHERE id = ?", [run]).fetchone()
+    if row is None:
+        raise UnknownVersion(f"There is no run {run} in this file.", hint="`ace runs list` shows the runs.")
+    return _row_to_run(row)
+
+
+def add_step(
+    db: sqlite3.Connection, run: int | None, step: tuple[int, str, dict[str, Any]], version: int
+) -> None:
+    """Append a step (number, phase, payload) to a run's journal. Raises StoreError without a run."""
+    if run is None:
+        raise StoreError("A journal step needs the run it belongs to.", hint="Pass run= beside step=.")
+    number, phase, payload = step
+    checked_rows.insert(db, "steps", [(run, number, phase, to_json(payload), version)])
+
+
+def _row_to_run(row: tuple[Any, ...]) -> Run:
+    """Read a row of `_RUNS`."""
+    number, kind, task, config, status, started, ended, report = row
+    return Run(
+        id=number,
+        kind=kind,
+        task=task,
+        config=json.loads(config),
+        status=status,
+        started=started,
+        ended=ended,
+        report=None if report is None else json.loads(report),
+    )

@@ -16,7 +16,6 @@ from ace.playbook.delta import apply, touched_ids
 from ace.playbook.model import Delta, Operation, Playbook, Rejection, Vote
 from ace.runs.records import Branch, Touch, Version
 from ace.store import bullet_history, checked_rows, lineage
-from ace.store.episode_rows import operation_to_json
 from ace.store.sqlite_text import now, parse_strings, read_column, to_text
 
 _VERSIONS = """SELECT number, parent, merged, branch, hash, author, reason, run, created,
@@ -30,16 +29,6 @@ class Head:
     branch: Branch
     version: Version
     playbook: Playbook
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """Hold what is written beside a delta. `merged`: the version of another branch that a merge takes in."""
-
-    author: str
-    reason: str
-    run: int | None = None
-    merged: Version | None = None
 
 
 def read(db: sqlite3.Connection, number: int) -> Version:
@@ -64,12 +53,7 @@ def read_log(db: sqlite3.Connection, line: lineage.Line | None, limit: int | Non
 def read_delta_json(db: sqlite3.Connection, version: int) -> str:
     """Return the operations that a version applied, in order, as canonical JSON."""
     sql = "SELECT operation FROM operations WHERE version = ? ORDER BY position"
-    return join_operations(read_column(db, sql, [version]))
-
-
-def read_delta(db: sqlite3.Connection, version: int) -> Delta:
-    """Return the operations that a version applied, in order."""
-    return delta_from_json(read_delta_json(db, version))
+    return f"[{','.join(read_column(db, sql, [version]))}]"
 
 
 def blame(db: sqlite3.Connection, bullet: str) -> list[Touch]:
@@ -86,7 +70,7 @@ def blame(db: sqlite3.Connection, bullet: str) -> list[Touch]:
     touches = []
     for number in numbers:
         version = read(db, number)
-        for operation in read_delta(db, number):
+        for operation in delta_from_json(read_delta_json(db, number)):
             if bullet in touched_ids(operation):
                 episodes = _read_grounds(db, version, operation, bullet)
                 touches.append(Touch(version, operation, episodes))
@@ -101,106 +85,99 @@ def _read_grounds(
     sql = """SELECT delta, episodes FROM proposals
         WHERE version = ? AND run = ? AND outcome = 'accepted' ORDER BY rowid"""
     for delta, proved_by in db.execute(sql, [version.number, version.run]):
-        if bullet in touched_by([delta_from_json(delta)]):
+        if bullet in touched_by(delta_from_json(delta)):
             episodes += parse_strings(proved_by)
     return tuple(dict.fromkeys(episodes))
 
 
-def check_rebase(db: sqlite3.Connection, base: int, found: int, delta: Delta) -> None:
-    """Raise StoreConflict if a delta decided on version `base` no longer holds at version `found`.
+def check_rebase(db: sqlite3.Connection, base: int, head: int, delta: Delta) -> None:
+    """Raise StoreConflict if a delta decided on version `base` no longer holds at version `head`.
 
     It holds unless both edited the same bullet. Votes never conflict: they change no text, and add up in any
     order. A vote on a bullet that was removed is rejected like any operation that cannot apply.
     """
-    if base == found:
+    if base == head:
         return
     read(db, base)
-    lineage.check_behind(db, base, found)
-    condition, values = lineage.line_condition(lineage.trace_line(db, found), "number")
+    line = lineage.trace_line(db, head)
+    if lineage.last_common(db, base, head) != base:
+        raise StoreConflict(
+            f"Version {base} is not behind version {head} of branch {line[0][0]}.",
+            hint="Decide on a version of this branch, or merge the other branch.",
+            expected=base,
+            found=head,
+            bullets=(),
+        )
+    condition, values = lineage.line_condition(line, "number")
     sql = f"""SELECT operation FROM operations JOIN versions ON number = version
         WHERE version > ? AND {condition}"""  # noqa: S608 (our own text)
-    since = delta_from_json(join_operations(read_column(db, sql, [base, *values])))
-    clash = _edited_by(delta) & _edited_by(since)
-    if clash:
-        bullets = tuple(sorted(clash))
+    since = delta_from_json(f"[{','.join(read_column(db, sql, [base, *values]))}]")
+    edited = touched_by(operation for operation in delta if not isinstance(operation, Vote))
+    edited &= touched_by(operation for operation in since if not isinstance(operation, Vote))
+    bullets = tuple(sorted(edited))
+    if bullets:
         raise StoreConflict(
-            f"The playbook moved from version {base} to {found}, and both edited {', '.join(bullets)}.",
+            f"The playbook moved from version {base} to {head}, and both edited {', '.join(bullets)}.",
             hint="Read the playbook again, decide again, and commit that.",
             expected=base,
-            found=found,
+            found=head,
             bullets=bullets,
         )
 
 
 def append(
-    db: sqlite3.Connection, head: Head, delta: Delta, note: Note
+    db: sqlite3.Connection,
+    head: Head,
+    delta: Delta,
+    *,
+    author: str,
+    reason: str,
+    run: int | None = None,
+    merged: Version | None = None,
 ) -> tuple[Head, tuple[Rejection, ...]]:
     """Write the next version: the operations that apply, in order. Return the new head and the rejections.
 
-    If no operation applies and nothing is merged, there is no new version.
+    `merged` is the version of another branch that a merge takes in. If no operation applies and nothing is
+    merged, there is no new version.
     """
-    after, applied, rejections = apply_one_by_one(head.playbook, delta)
-    if not applied and not note.merged:
-        return head, rejections
+    after = head.playbook
+    applied, rejections = list[Operation](), list[Rejection]()
+    for operation in delta:  # one by one: of two equal operations, nothing else tells which of them applied
+        after, refusals = apply(after, (operation,))
+        rejections += refusals
+        if not refusals:
+            applied.append(operation)
+    if not applied and not merged:
+        return head, tuple(rejections)
+
     (number,) = db.execute("SELECT max(number) + 1 FROM versions").fetchone()
-    author, reason = to_text(note.author), to_text(note.reason)
-    parents, merged = [head.version.hash], None
-    if note.merged:
-        parents.append(note.merged.hash)
-        merged = note.merged.number
+    author, reason = to_text(author), to_text(reason)
+    parents = head.version.hash
+    if merged:
+        parents = f"{head.version.hash} {merged.hash}"  # the hash covers both
     version = Version(
         number=number,
         parent=head.version.number,
-        merged=merged,
+        merged=merged.number if merged else None,
         branch=head.branch.name,
-        hash=version_hash(parents, delta_to_json(applied), author, reason),
+        hash=chain_hash(parents, delta_to_json(applied), author, reason),
         author=author,
         reason=reason,
-        run=note.run,
+        run=run,
         created=now(),
         operations=len(applied),
     )
     checked_rows.insert(db, "versions", [(*astuple(version)[:-1], after.next_position)])
     for position, operation in enumerate(applied):
-        row = (number, position, operation.op, touched_ids(operation)[0], operation_to_json(operation))
+        text = delta_to_json((operation,))[1:-1]  # of a delta of one, without the brackets
+        row = (number, position, operation.op, touched_ids(operation)[0], text)
         db.execute("INSERT INTO operations VALUES (?, ?, ?, ?, ?)", row)
-    bullet_history.record(db, version, head.playbook, after, sorted(touched_by([applied])))
+    bullet_history.record(db, version, head.playbook, after, sorted(touched_by(applied)))
     branch = replace(head.branch, version=number)
-    checked_rows.update(db, "branches", (branch.name, branch.version, branch.base, branch.created))
-    return Head(branch, version, after), rejections
+    checked_rows.insert(db, "branches", [astuple(branch)], key="name")
+    return Head(branch, version, after), tuple(rejections)
 
 
-def version_hash(parents: Iterable[str], delta_json: str, author: str, reason: str) -> str:
-    """Return the hash of a version from its parents' hashes; a merge has two parents and covers both."""
-    return chain_hash(" ".join(parents), delta_json, author, reason)
-
-
-def apply_one_by_one(playbook: Playbook, delta: Delta) -> tuple[Playbook, Delta, tuple[Rejection, ...]]:
-    """Return the new playbook, the operations that applied, and the rejections.
-
-    Of two equal operations, only applying them one by one tells which of them applied.
-    """
-    applied: list[Operation] = []
-    rejections: list[Rejection] = []
-    for operation in delta:
-        playbook, refusals = apply(playbook, (operation,))
-        rejections += refusals
-        if not refusals:
-            applied.append(operation)
-    return playbook, tuple(applied), tuple(rejections)
-
-
-def touched_by(deltas: Iterable[Delta]) -> set[str]:
-    """Return the ids of all bullets that the deltas touch."""
-    return {bullet for delta in deltas for operation in delta for bullet in touched_ids(operation)}
-
-
-def _edited_by(delta: Delta) -> set[str]:
-    """Return the ids of the bullets that a delta touches with more than votes."""
-    edits = [operation for operation in delta if not isinstance(operation, Vote)]
-    return touched_by([tuple(edits)])
-
-
-def join_operations(operations: Iterable[str]) -> str:
-    """Return canonical JSON of a delta from that of its operations."""
-    return f"[{','.join(operations)}]"
+def touched_by(operations: Iterable[Operation]) -> set[str]:
+    """Return the ids of all bullets that the operations touch."""
+    return {bullet for operation in operations for bullet in touched_ids(operation)}

@@ -13,12 +13,20 @@ CLOSED_CLASSES = ("articles", "conjunctions", "prepositions", "auxiliaries", "qu
 """Stop words that stand for nobody and claim nothing: for rules that must stay strict."""
 
 
+@cache
 def stop_words(language: str = "english", *classes: str) -> frozenset[str]:
     """Return the words that say nothing of their own, lower case; of the `classes` given, or of all.
 
     Raises InputError for a language without lists, or an unknown class.
     """
-    return _collect(language, "stop_words", classes)
+    by_class = _read_language(language)["stop_words"]
+    words = set[str]()
+    for name in classes or by_class:
+        if name not in by_class:
+            hint = f"Use some of {', '.join(by_class)}."
+            raise InputError(f"No class {name!r} of stop words for {language}.", hint=hint)
+        words.update(by_class[name].split())
+    return frozenset(words)
 
 
 def word_list(name: str, language: str = "english") -> tuple[str, ...]:
@@ -32,31 +40,17 @@ def word_list(name: str, language: str = "english") -> tuple[str, ...]:
 @cache
 def irregular_forms(language: str = "english") -> Mapping[str, str]:
     """Map irregular forms to their base form; empty for a language without lists."""
-    if not _has_lists(language):
+    try:
+        table = _read_language(language)["irregular"]
+    except InputError:
         return {}
-    table = _read_language(language)["irregular"]
     return {form: base for base, forms in table.items() for form in forms.split()}
 
 
 @cache
-def _collect(language: str, table: str, classes: tuple[str, ...]) -> frozenset[str]:
-    by_class = _read_language(language)[table]
-    words = set[str]()
-    for name in classes or by_class:
-        if name not in by_class:
-            hint = f"Use some of {', '.join(by_class)}."
-            raise InputError(f"No class {name!r} of stop words for {language}.", hint=hint)
-        words.update(by_class[name].split())
-    return frozenset(words)
-
-
-@cache
 def _read_language(language: str) -> dict[str, dict[str, str]]:
-    if not _has_lists(language):
+    file = files("ace.text").joinpath(f"{language}.toml")
+    if not language.isalpha() or not file.is_file():
         hint = f"Add {language}.toml beside ace/text/english.toml, with the same tables."
         raise InputError(f"No word lists for {language!r:.40}.", hint=hint)
-    return tomllib.loads(files("ace.text").joinpath(f"{language}.toml").read_text("utf-8"))
-
-
-def _has_lists(language: str) -> bool:
-    return language.isalpha() and files("ace.text").joinpath(f"{language}.toml").is_file()
+    return tomllib.loads(file.read_text("utf-8"))

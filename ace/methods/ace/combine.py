@@ -1,12 +1,12 @@
-"""The accepted deltas of a batch, one operation after the other, into one delta. Pure.
+"""Join the accepted deltas of a batch, one operation after the other, into one delta. Pure.
 
 They were proven apart, each on the same playbook; where two of them speak of one thing, this says what
-becomes of it. Knows operations only.
+becomes of it, who proposed it, and which samples prove it. Knows operations only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ace.playbook.delta import touched_ids
@@ -15,41 +15,17 @@ from ace.refine.similar import means_the_same, word_key
 from ace.runs.records import Proposal
 
 
-def combine_accepted(proposals: Iterable[Proposal]) -> tuple[Delta, Mapping[str, str]]:
-    """Return the accepted deltas of a batch as one; for each bullet added twice, the id of the one that
-    stays.
-
-    What two samples proved is added once, then voted for, and two other names for one meaning join the same
-    line. What one proved does not wait for another's sake.
-    """
-    batch = Batch()
-    deltas = [proposal.delta for proposal in proposals if proposal.outcome == "accepted"]
-    proven = {word_key(add.content) for delta in deltas for add in _adds(delta, waiting=False)}
-    for delta in deltas:
-        needless = {add.id for add in _adds(delta, waiting=True) if word_key(add.content) in proven}
-        for operation in delta:
-            if needless.isdisjoint(touched_ids(operation)):
-                batch.take(operation)
-    return tuple(batch.operations), batch.ids
-
-
-def _adds(delta: Delta, *, waiting: bool) -> tuple[Add, ...]:
-    """Return what a delta adds: to be used, or to wait in quarantine."""
-    held = {operation.id for operation in delta if isinstance(operation, Quarantine)}
-    adds = [operation for operation in delta if isinstance(operation, Add)]
-    return tuple(add for add in adds if (add.id in held) is waiting)
-
-
 @dataclass(slots=True)
 class Batch:
-    """`operations` so far; `ids`: the bullet that stands for each one that was added twice."""
+    """Collect `operations`; `ids` gives the bullet that stands for each one that was added twice."""
 
     operations: list[Operation] = field(default_factory=list)
     ids: dict[str, str] = field(default_factory=dict)
-    _added: dict[tuple[str, ...], int] = field(default_factory=dict)  # words -> place of the first Add
-    _revised: dict[str, int] = field(default_factory=dict)  # bullet -> place of its last Revise
+    _additions: dict[tuple[str, ...], int] = field(default_factory=dict)  # words -> place of the first Add
+    _revisions: dict[str, int] = field(default_factory=dict)  # bullet -> place of its last Revise
 
     def take(self, operation: Operation) -> None:
+        """Append an operation, or join it with one that says the same."""
         match operation:
             case Add():
                 self._add(operation)
@@ -61,36 +37,78 @@ class Batch:
                 self.operations.append(operation)
 
     def _add(self, new: Add) -> None:
+        """Add a bullet. If another sample added it already, that one gets its provenance and a vote."""
         words = word_key(new.content)
-        place = self._added.setdefault(words, len(self.operations))
+        place = self._additions.setdefault(words, len(self.operations))
         if place == len(self.operations):
             self.operations.append(new)
             return
         first = self.operations[place]
-        assert isinstance(first, Add)  # noqa: S101 (what `_added` points to)
+        assert isinstance(first, Add)  # noqa: S101 (what `_additions` points to)
         cited = tuple(dict.fromkeys((*first.provenance, *new.provenance)))
         self.operations[place] = replace(first, provenance=cited)
         self.ids[new.id] = first.id
         self.operations.append(Vote(first.id, helpful=1))
 
     def _revise(self, new: Revise) -> None:
-        """Two widenings are one; of two corrections the later one counts, and both are in the history."""
-        place = self._revised.get(new.id)
-        before = None if place is None else self.operations[place]
-        if place is not None and isinstance(before, Revise) and means_the_same(before.content, new.content):
-            self.operations[place] = _both(before, new)
+        """Join two widenings of a bullet; of two corrections the later counts, and the history has both."""
+        place = self._revisions.get(new.id)
+        old = None if place is None else self.operations[place]
+        if place is None or not isinstance(old, Revise) or not means_the_same(old.content, new.content):
+            self._revisions[new.id] = len(self.operations)
+            self.operations.append(new)
             return
-        self._revised[new.id] = len(self.operations)
-        self.operations.append(new)
+        words, colon, meaning = old.content.partition(":")
+        names = (*words.split(", "), *new.content.partition(":")[0].split(", "))
+        cited = (*(old.provenance or ()), *(new.provenance or ()))
+        self.operations[place] = replace(
+            old,
+            content=f"{', '.join(dict.fromkeys(names))}{colon}{meaning}",
+            provenance=tuple(dict.fromkeys(cited)) or None,
+        )
 
 
-def _both(one: Revise, other: Revise) -> Revise:
-    """The words of both lines, each once, before the one meaning."""
-    words, colon, meaning = one.content.partition(":")
-    names = (*words.split(", "), *other.content.partition(":")[0].split(", "))
-    cited = (*(one.provenance or ()), *(other.provenance or ()))
-    return replace(
-        one,
-        content=f"{', '.join(dict.fromkeys(names))}{colon}{meaning}",
-        provenance=tuple(dict.fromkeys(cited)) or None,
-    )
+def combine_accepted(proposals: Iterable[Proposal]) -> tuple[Delta, Mapping[str, str]]:
+    """Return the accepted deltas of a batch as one, and for each bullet added twice the id that stays.
+
+    What two samples proved is added once, then voted for, and two names for one meaning join the same line.
+    What one proved does not wait because another only quarantined it.
+    """
+    batch = Batch()
+    deltas = [proposal.delta for proposal in proposals if proposal.outcome == "accepted"]
+    proven = {word_key(add.content) for delta in deltas for add in _list_adds(delta, waiting=False)}
+    for delta in deltas:
+        waiting = _list_adds(delta, waiting=True)
+        needless = {add.id for add in waiting if word_key(add.content) in proven}
+        for operation in delta:
+            if needless.isdisjoint(touched_ids(operation)):
+                batch.take(operation)
+    return tuple(batch.operations), batch.ids
+
+
+def join_authors(proposals: Iterable[Proposal]) -> str:
+    """Return who proposed what is committed."""
+    accepted = {proposal.author for proposal in proposals if proposal.outcome == "accepted"}
+    return "+".join(sorted(accepted)) or "curator"
+
+
+def map_proofs(
+    proposals: Iterable[tuple[Proposal, Sequence[str]]], ids: Mapping[str, str]
+) -> dict[str, list[str]]:
+    """Map each bullet of accepted proposals to the samples that prove it: none, where it waits."""
+    proofs: dict[str, list[str]] = {}
+    for proposal, samples in proposals:
+        if proposal.outcome != "accepted":
+            continue
+        waiting = {operation.id for operation in proposal.delta if isinstance(operation, Quarantine)}
+        changes = [operation for operation in proposal.delta if not isinstance(operation, Quarantine)]
+        for name in dict.fromkeys(name for operation in changes for name in touched_ids(operation)):
+            proofs.setdefault(ids.get(name, name), []).extend(() if name in waiting else samples)
+    return proofs
+
+
+def _list_adds(delta: Delta, *, waiting: bool) -> tuple[Add, ...]:
+    """Return what a delta adds: to be used, or to wait in quarantine."""
+    quarantined = {operation.id for operation in delta if isinstance(operation, Quarantine)}
+    adds = [operation for operation in delta if isinstance(operation, Add)]
+    return tuple(add for add in adds if (add.id in quarantined) is waiting)

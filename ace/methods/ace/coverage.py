@@ -1,4 +1,4 @@
-"""What a right answer is made of, and which bullets say it. What none says was luck.
+"""Compare what a right answer is made of with what bullets say. A part that none of them says was luck.
 
 Knows texts only.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from ace.methods.ace.lesson_scope import generalised
+from ace.methods.ace.lesson_scope import generalize_lesson
 from ace.playbook.model import Bullet
 from ace.refine.similar import word_key
 from ace.task.types import Fact
@@ -21,33 +21,36 @@ def texts_of(facts: Iterable[Fact]) -> tuple[str, ...]:
     return tuple(fact.text for fact in facts)
 
 
-def teachable(question: str, parts: Iterable[str]) -> tuple[str, ...]:
-    """Those that the question does not say itself."""
-    return tuple(part for part in parts if not _said(question, part))
+def list_teachable(question: str, parts: Iterable[str]) -> tuple[str, ...]:
+    """Return those parts of a right answer that the question does not state itself.
+
+    It states a part when every constant of the part stands in it. A part without constants can be taught.
+    """
+    teachable = []
+    for part in parts:
+        constants = [quoted or number for quoted, number in _LITERAL.findall(part)]
+        patterns = [rf"(?<!\w){re.escape(constant)}(?!\w)" for constant in constants]
+        stated = [pattern for pattern in patterns if re.search(pattern, question, re.IGNORECASE)]
+        if not constants or len(stated) < len(constants):
+            teachable.append(part)
+    return tuple(teachable)
 
 
-def unspoken(question: str, uses: Iterable[str], known: Iterable[Bullet]) -> tuple[str, ...]:
-    """Those of `uses` that the question does not say itself and none of the bullets `known` says."""
-    told = [set(word_key(bullet.content)) for bullet in known]
-    return tuple(
-        part
-        for part in teachable(question, uses)
-        if not any(set(word_key(generalised(question, part))) <= words for words in told)
-    )
+def list_unspoken(question: str, parts: Iterable[str], bullets: Iterable[Bullet]) -> tuple[str, ...]:
+    """Return those parts that neither the question nor one of the bullets states."""
+    contents = [set(word_key(bullet.content)) for bullet in bullets]
+    unspoken = []
+    for part in list_teachable(question, parts):
+        words = set(word_key(generalize_lesson(question, part)))
+        if not any(words <= content for content in contents):
+            unspoken.append(part)
+    return tuple(unspoken)
 
 
-def vouched(bullet: Bullet, uses: Iterable[str]) -> bool | None:
-    """Whether a right answer is made of what a bullet says; None where one of them does not say."""
-    meaning, parts = frozenset(word_key(bullet.content.partition(":")[2])), [*uses]
-    if not parts or not meaning:
+def has_part(bullet: Bullet, parts: Iterable[str]) -> bool | None:
+    """Return whether a right answer is made of what a bullet says; None where one of them says nothing."""
+    meaning = frozenset(word_key(bullet.content.partition(":")[2]))
+    words = [frozenset(word_key(part)) for part in parts]
+    if not words or not meaning:
         return None
-    told = (frozenset(word_key(part)) for part in parts)
-    return any(part <= meaning or meaning <= part for part in told)
-
-
-def _said(question: str, part: str) -> bool:
-    """Every constant of the part stands in the question: nothing had to be known. A join has none."""
-    constants = [quoted or number for quoted, number in _LITERAL.findall(part)]
-    return bool(constants) and all(
-        re.search(rf"(?<!\w){re.escape(constant)}(?!\w)", question, re.IGNORECASE) for constant in constants
-    )
+    return any(part <= meaning or meaning <= part for part in words)

@@ -1,21 +1,18 @@
-"""Tidying up after an epoch: bullets that speak for samples they have no use for, and subjects of several
-bullets.
-"""
+"""Tidy up after an epoch: bullets that speak for the wrong samples, and topics with several bullets."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 
 from ace.errors import ModelError
-from ace.methods.ace.admission import guarded
-from ace.methods.ace.combine import combine_accepted
-from ace.methods.ace.curator import Curator
-from ace.methods.ace.lesson_scope import mentioned
-from ace.methods.ace.lesson_search import Search, confined, failed, ignored, proposal
+from ace.methods.ace.admission import guard_delta
+from ace.methods.ace.combine import combine_accepted, join_authors, map_proofs
+from ace.methods.ace.curator import Curator, confine_delta, describe_ignored
+from ace.methods.ace.lesson_scope import find_identifiers
+from ace.methods.ace.lesson_search import Search, record_failure, record_proposal
 from ace.methods.ace.proof import Proof, prove
-from ace.methods.ace.proofs_of import authors_of, proofs_of
 from ace.methods.ace.reflector import Reflector
 from ace.methods.ace.state import AceState
 from ace.methods.protocol import Bench, Chore, Chores, Lab, Update
@@ -30,7 +27,7 @@ _PROOFS_OF_A_MERGE = 4
 
 @dataclass(frozen=True, slots=True)
 class Curation:
-    """The roles and the state that chores need."""
+    """Hold the roles and the state that chores need."""
 
     reflector: Reflector
     curator: Curator
@@ -38,52 +35,56 @@ class Curation:
     settings: Settings
 
     def chores(self, playbook: Playbook, epoch: int) -> Chores:
-        """Yield a chore for each doubtful bullet and, with the setting `merge`, for each crowded subject."""
-        phase = Phase(PhaseKind.CURATION, epoch)
-        for name in self._names(playbook):
-            playbook = yield Chore(phase, name, partial(self._curate, name))
-        return playbook
-
-    def _names(self, playbook: Playbook) -> list[str]:
+        """Yield a chore for each doubtful bullet and, with the setting `merge`, for each crowded topic."""
         evidence, names = self.state.evidence, list[str]()
         if self.settings.verify:
             names += [bullet.id for bullet in playbook.active if evidence.doubt(bullet)]
         if self.settings.merge:
-            for subject, bullets in evidence.by_subject(playbook).items():
-                if len(_only_about(subject, bullets)) > 1:
-                    names.append(subject)
-        return names
+            for topic, bullets in evidence.group_by_topic(playbook).items():
+                if len(_list_only_about(topic, bullets)) > 1:
+                    names.append(topic)
+        phase = Phase(PhaseKind.CURATION, epoch)
+        for name in names:
+            playbook = yield Chore(phase, name, partial(self._curate, name))
+        return playbook
 
     def _curate(self, name: str, playbook: Playbook, lab: Lab) -> Update:
         bench = lab.bench(name)
         if name in playbook.bullets:
-            bullet = playbook.bullets[name]
-            doubted = self.state.evidence.doubt(bullet)
-            proposals = self._reconsider(bullet, playbook, bench) if doubted else ()
+            proposals = self._reconsider(playbook.bullets[name], playbook, bench)
         else:
             proposals = self._merge(name, playbook, bench)
         delta, ids = combine_accepted(proposals)
-        pairs = [(made, _right_with(made, bench)) for made in proposals]
+        provers = []
+        for proposal in proposals:
+            # What proves a proposal are the samples that it was tried on and that were right with it.
+            episodes = [episode for episode in bench.episodes if episode.id in proposal.episodes]
+            right = [episode.sample_id for episode in episodes if episode.feedback.is_solved]
+            provers.append((proposal, right))
         return Update(
-            delta=guarded(delta, playbook),
+            delta=guard_delta(delta, playbook),
             proposals=proposals,
-            author=authors_of(proposals),
-            proofs=proofs_of(pairs, ids),
+            author=join_authors(proposals),
+            proofs=map_proofs(provers, ids),
         )
 
     def _reconsider(self, bullet: Bullet, playbook: Playbook, bench: Bench) -> tuple[Proposal, ...]:
-        """Remove a bullet whose words are too wide if what proved it is right without it, else put it
-        better.
+        """Remove a bullet whose words are too wide if what proved it is right without it.
+
+        Else put it better. Where nothing speaks against it any more, there is nothing to do.
         """
         evidence = self.state.evidence
+        doubt = evidence.doubt(bullet)
+        if not doubt:
+            return ()
         removal: Delta = (Remove(bullet.id),)
         sample, *others = evidence.proofs((bullet.id,))
         without, _ = apply(playbook, removal)
         trial = bench.solve(sample, without)
-        if trial.solved:
+        if trial.feedback.is_solved:
             proof = prove(removal, playbook, others, (), bench)
             proof = replace(proof, trials=(trial, *proof.trials))
-            return (proposal(sample.id, "curator", removal, proof),)
+            return (record_proposal(sample.id, "curator", removal, proof),)
         search = Search(
             reflector=self.reflector,
             curator=self.curator,
@@ -92,40 +93,34 @@ class Curation:
             playbook=without,
             bench=bench,
             evidence=evidence,
-            flaws=(f"{bullet.content} {evidence.doubt(bullet)}",),
+            flaws=(f"{bullet.content} {doubt}",),
         )
-        tried = search.tried(self.settings.tries)
-        return tuple(replace(made, delta=(*removal, *made.delta)) for made in tried)
+        proposals = search.propose(self.settings.tries)
+        return tuple(replace(proposal, delta=(*removal, *proposal.delta)) for proposal in proposals)
 
-    def _merge(self, subject: str, playbook: Playbook, bench: Bench) -> tuple[Proposal, ...]:
-        """Let the curator merge the bullets on a subject, under the proof of what proves them."""
+    def _merge(self, topic: str, playbook: Playbook, bench: Bench) -> tuple[Proposal, ...]:
+        """Let the curator merge the bullets on a topic, under the proof of what proves them."""
         evidence = self.state.evidence
-        bullets = _only_about(subject, evidence.related(playbook, (subject,)))
-        proofs = evidence.proofs(bullet.id for bullet in bullets)[-_PROOFS_OF_A_MERGE:]
+        bullets = _list_only_about(topic, evidence.bullets_on(playbook, (topic,)))
+        samples = evidence.proofs(bullet.id for bullet in bullets)[-_PROOFS_OF_A_MERGE:]
         try:
-            reply = self.curator(bullets, seed=bench.seed("curate", subject))
+            reply = self.curator(bullets, seed=bench.seed("curate", topic))
         except ModelError as error:
-            return (failed(subject, "curator", error),)
-        delta = confined(reply, bullets)
+            return (record_failure(topic, "curator", error),)
+        delta = confine_delta(reply, bullets)
         if self.settings.verify:
-            proof = prove(delta, playbook, proofs, (), bench)
+            proof = prove(delta, playbook, samples, (), bench)
         else:
             proof = Proof(True, "kept unproven", reason=Reason.KEPT_UNPROVEN)
-        proof = replace(proof, why=f"{proof.why}{ignored(reply, bullets)}")
-        return (proposal(subject, "curator", delta, proof),)
+        proof = replace(proof, why=f"{proof.why}{describe_ignored(reply, bullets)}")
+        return (record_proposal(topic, "curator", delta, proof),)
 
 
-def _right_with(made: Proposal, bench: Bench) -> Sequence[str]:
-    """Return the samples that a proposal was tried on and that were right with it."""
-    episodes = [episode for episode in bench.episodes if episode.id in made.episodes]
-    return [episode.sample_id for episode in episodes if episode.feedback.solved]
-
-
-def _only_about(subject: str, bullets: Iterable[Bullet]) -> tuple[Bullet, ...]:
-    """Return those that speak of no other subject: what stands across subjects is not merged into one."""
-    alone = []
+def _list_only_about(topic: str, bullets: Iterable[Bullet]) -> tuple[Bullet, ...]:
+    """Return those that speak of no other topic: what stands across topics is not merged into one."""
+    only_here = []
     for bullet in bullets:
-        subjects = {name for name in mentioned(bullet.content) if "." in name}
-        if not bullet.pinned and subjects <= {subject}:
-            alone.append(bullet)
-    return tuple(alone)
+        topics = {name for name in find_identifiers(bullet.content) if "." in name}
+        if not bullet.pinned and topics <= {topic}:
+            only_here.append(bullet)
+    return tuple(only_here)

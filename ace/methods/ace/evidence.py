@@ -1,6 +1,6 @@
-"""What earlier steps of a run showed: which samples were right, and which samples prove which bullet.
+"""Evidence of earlier steps of a run: which samples were right, and which samples prove which bullet.
 
-Built up in journal order, so it is the same after a resume. Knows subjects, no labels and no model.
+Built up in journal order, so it is the same after a resume. Knows topics, no labels and no model.
 """
 
 from __future__ import annotations
@@ -9,133 +9,125 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from ace.methods.ace.contrast import SPEAKS_FOR, Contrast
-from ace.methods.ace.lesson_scope import Rarity, mentioned, stems
+from ace.methods.ace.lesson_scope import Rarity, find_identifiers, find_stems
 from ace.playbook.model import Bullet, Playbook
 from ace.refine.similar import means_the_same
 from ace.task.types import Sample
 
 
 class Evidence:
-    """Indexed by subject, so that a step looks only at what shares its subjects."""
+    """Index evidence by topic, so that a step looks only at what shares its topics."""
 
     def __init__(self, samples: Iterable[Sample] = (), *, newest_wins: bool = False) -> None:
         self.newest_wins = newest_wins  # a rule may change: what a label says now counts, not what one said
-        self._said: dict[str, str] = {}  # bullet -> what it says
+        self._contents: dict[str, str] = {}  # bullet -> what it says
         self._samples = {sample.id: sample for sample in samples}
-        self._subjects: dict[str, frozenset[str]] = {}
-        self._right: dict[str, dict[str, None]] = defaultdict(dict)  # subject -> samples that were right
-        self._about: dict[str, dict[str, None]] = defaultdict(dict)  # subject -> bullets
+        self._topics: dict[str, frozenset[str]] = {}
+        self._right: dict[str, dict[str, None]] = defaultdict(dict)  # topic -> samples that were right
+        self._about: dict[str, dict[str, None]] = defaultdict(dict)  # topic -> bullets
         self._speaking: dict[str, dict[str, None]] = defaultdict(dict)  # stem of its words -> bullets
         self._proofs: dict[str, tuple[str, ...]] = {}
-        self._tainted: dict[str, set[str]] = defaultdict(set)  # bullet -> samples whose text it repeats
+        self.tainted: dict[
+            str, set[str]
+        ] = {}  # bullet -> samples whose text it repeats: they cannot prove it
         self.reflections: Counter[str] = Counter()  # sample -> proposals that did not make it right
         self._refuted: dict[tuple[str, str], list[Sequence[str]]] = defaultdict(list)
         self.contrast = Contrast(self._samples.values())
         self.rarity = Rarity(sample.question for sample in self._samples.values())
 
-    def meet(self, sample: Sample) -> None:
-        """A sample that was not among those there were at the start."""
+    def add_sample(self, sample: Sample) -> None:
+        """Take in a sample that was not among those there were at the start."""
         if sample.id not in self._samples:
             self._samples[sample.id] = sample
-            self.contrast.meet(sample)
-            self.rarity.meet(sample.question)
+            self.contrast.add_question(sample)
+            self.rarity.add_question(sample.question)
 
-    def saw(
-        self, sample_id: str, subjects: Collection[str], right: bool | None, uses: Collection[str] = ()
+    def record_result(
+        self, sample_id: str, topics: Collection[str], right: bool | None, parts: Collection[str] = ()
     ) -> None:
-        """The latest trial of a sample: what its feedback showed."""
+        """Take in what feedback on the latest trial of a sample showed; `parts` make up its right answer."""
         if not right:
-            for subject in self._subjects.get(sample_id, ()):
-                self._right[subject].pop(sample_id, None)
-        self._subjects[sample_id] = frozenset(subjects)
-        self.contrast.saw(sample_id, self._subjects[sample_id], uses)
+            for topic in self._topics.get(sample_id, ()):
+                self._right[topic].pop(sample_id, None)
+        self._topics[sample_id] = frozenset(topics)
+        self.contrast.record_result(sample_id, self._topics[sample_id], parts)
 
-    def refutes(self, sample_id: str, situation: str, contents: Iterable[Sequence[str]]) -> None:
-        """Attempts at a sample failed with these contents, in a situation (see `refusals`)."""
+    def record_refuted(self, sample_id: str, situation: str, contents: Iterable[Sequence[str]]) -> None:
+        """Take in contents with which attempts at a sample failed, in a situation (see `refusals`)."""
         self._refuted[sample_id, situation] += contents
 
-    def refuted(self, sample_id: str, situation: str) -> tuple[Sequence[str], ...]:
+    def list_refuted(self, sample_id: str, situation: str) -> tuple[Sequence[str], ...]:
         return tuple(self._refuted.get((sample_id, situation), ()))
 
-    def kept(self, bullet: Bullet, proofs: Collection[str]) -> None:
-        """A bullet was added or changed, and these samples, right with it, prove it.
+    def record_proofs(self, bullet: Bullet, proofs: Collection[str]) -> None:
+        """Take in a bullet that was added or changed, and the samples, right with it, that prove it.
 
-        Only they are neighbours to keep right: what was right without a bullet may have been lucky.
+        Only they are neighbours to keep right: what was right without a bullet may have been lucky. Where a
+        bullet gets another meaning, nothing that was right by the old one speaks against the new one.
         """
         for sample in proofs:
-            for subject in sorted(self._subjects.get(sample, ())):
-                self._right[subject][sample] = None
-        self._outdate(bullet)
-        known = self._proofs.get(bullet.id, ())
-        self._proofs[bullet.id] = tuple(dict.fromkeys([*known, *proofs]))
-        for name in mentioned(bullet.content):
+            for topic in sorted(self._topics.get(sample, ())):
+                self._right[topic][sample] = None
+
+        old = self._contents.get(bullet.id, bullet.content)
+        self._contents[bullet.id] = bullet.content
+        outdated = () if means_the_same(old, bullet.content) else self.list_outdated(old)
+        for sample in outdated:
+            self.contrast.forget(sample)
+            for topic in self._topics.pop(sample, ()):
+                self._right[topic].pop(sample, None)
+        still_valid = [sample for sample in self._proofs.get(bullet.id, ()) if sample not in outdated]
+
+        self._proofs[bullet.id] = tuple(dict.fromkeys([*still_valid, *proofs]))
+        for name in find_identifiers(bullet.content):
             self._about[name][bullet.id] = None
-        for stem in stems(bullet.content.partition(":")[0]):
+        for stem in find_stems(bullet.content.partition(":")[0]):
             self._speaking[stem][bullet.id] = None
 
-    def outdated(self, content: str) -> tuple[str, ...]:
-        """Samples that count no more once a bullet stops saying this: their labels said it, for its words."""
-        return self.contrast.by(content) if self.newest_wins else ()
+    def list_outdated(self, content: str) -> tuple[str, ...]:
+        """Return samples that count no more once a bullet stops saying this, as their labels said it."""
+        return self.contrast.find_witnesses(content) if self.newest_wins else ()
 
-    def _outdate(self, bullet: Bullet) -> None:
-        """A bullet that got another meaning: nothing that was right by the old one speaks against the new."""
-        old, self._said[bullet.id] = self._said.get(bullet.id, bullet.content), bullet.content
-        if means_the_same(old, bullet.content):
-            return
-        gone = self.outdated(old)
-        for sample in gone:
-            self.contrast.forget(sample)
-            for subject in self._subjects.pop(sample, ()):
-                self._right[subject].pop(sample, None)
-        if gone:
-            left = (sample for sample in self._proofs.get(bullet.id, ()) if sample not in gone)
-            self._proofs[bullet.id] = tuple(left)
-
-    def taint(self, bullet_id: str, sample_id: str) -> None:
-        """A bullet repeats what was said at this sample, so the sample cannot prove it."""
-        self._tainted[bullet_id].add(sample_id)
-
-    def tainted(self, bullet_id: str, sample_id: str) -> bool:
-        return sample_id in self._tainted.get(bullet_id, ())
-
-    def neighbours(self, sample: Sample, subjects: Collection[str], most: int) -> tuple[Sample, ...]:
-        """Other samples that bullets made right, those that share most with `subjects` first."""
+    def neighbours(self, sample: Sample, topics: Collection[str], most: int) -> tuple[Sample, ...]:
+        """Return other samples that bullets made right, those that share most with `topics` first."""
         shared: dict[str, int] = defaultdict(int)
-        for subject in subjects:
-            for other in self._right[subject]:
-                shared[other] += other != sample.id
-        ranked = sorted((other for other in shared if shared[other]), key=lambda o: (-shared[o], o))
-        return tuple(self._samples[other] for other in ranked[:most] if other in self._samples)
+        for topic in topics:
+            for name in self._right[topic]:
+                if name != sample.id:
+                    shared[name] += 1
+        ranked = sorted(shared, key=lambda name: (-shared[name], name))
+        return tuple(self._samples[name] for name in ranked[:most] if name in self._samples)
 
-    def related(self, playbook: Playbook, subjects: Collection[str]) -> tuple[Bullet, ...]:
-        """Live bullets that mention one of `subjects`, in playbook order."""
-        ids = {bullet for subject in subjects for bullet in self._about[subject.lower()]}
-        return _live(playbook, ids)
+    def bullets_on(self, playbook: Playbook, topics: Collection[str]) -> tuple[Bullet, ...]:
+        """Return live bullets that mention one of `topics`, in playbook order."""
+        ids = {bullet for topic in topics for bullet in self._about[topic.lower()]}
+        return _list_live(playbook, ids)
 
-    def speaking(self, playbook: Playbook, question: str) -> tuple[Bullet, ...]:
-        """Live bullets whose words share one with a question, in playbook order."""
-        ids = {bullet for stem in stems(question) for bullet in self._speaking.get(stem, ())}
-        return _live(playbook, ids)
+    def bullets_for(self, playbook: Playbook, question: str) -> tuple[Bullet, ...]:
+        """Return live bullets whose words share one with a question, in playbook order."""
+        ids = {bullet for stem in find_stems(question) for bullet in self._speaking.get(stem, ())}
+        return _list_live(playbook, ids)
 
     def proofs(self, bullet_ids: Iterable[str]) -> tuple[Sample, ...]:
-        """The samples that prove these bullets."""
+        """Return the samples that prove these bullets."""
         ids = dict.fromkeys(sample for bullet in bullet_ids for sample in self._proofs.get(bullet, ()))
         return tuple(self._samples[key] for key in ids if key in self._samples)
 
     def doubt(self, bullet: Bullet) -> str:
-        """What speaks against a bullet that samples of this run prove, or nothing."""
+        """Return what speaks against a bullet that samples of this run prove, or an empty text."""
         proofs = self._proofs.get(bullet.id, ())
         if bullet.pinned or not any(sample in self._samples for sample in proofs):
             return ""
-        other = self.contrast.bystander(bullet.content, proofs)
-        return f"{SPEAKS_FOR}{other}" if other else ""
+        bystander = self.contrast.find_bystander(bullet.content, proofs)
+        return f"{SPEAKS_FOR}{bystander}" if bystander else ""
 
-    def by_subject(self, playbook: Playbook) -> Mapping[str, tuple[Bullet, ...]]:
-        """Live bullets under each subject that some sample has touched."""
-        known = {subject for subjects in self._subjects.values() for subject in subjects}
-        return {subject: self.related(playbook, (subject,)) for subject in sorted(known)}
+    def group_by_topic(self, playbook: Playbook) -> Mapping[str, tuple[Bullet, ...]]:
+        """Map each topic that some sample has touched to the live bullets on it."""
+        topics = {topic for names in self._topics.values() for topic in names}
+        return {topic: self.bullets_on(playbook, (topic,)) for topic in sorted(topics)}
 
 
-def _live(playbook: Playbook, ids: Iterable[str]) -> tuple[Bullet, ...]:
-    found = (playbook.bullets[key] for key in ids if key in playbook.bullets)
-    return tuple(sorted((b for b in found if b.live), key=lambda b: (b.position, b.id)))
+def _list_live(playbook: Playbook, ids: Iterable[str]) -> tuple[Bullet, ...]:
+    bullets = [playbook.bullets[key] for key in ids if key in playbook.bullets]
+    live = [bullet for bullet in bullets if bullet.live]
+    return tuple(sorted(live, key=lambda bullet: (bullet.position, bullet.id)))

@@ -1,98 +1,107 @@
-"""Whether a lesson is about more than its own sample, and about less than everything. Heuristics on texts.
+"""Rules on the words of a lesson: it must be about more than its own sample, and about less than everything.
 
 A lesson that repeats a date or a name of its question passes its own proof and helps nobody else. One whose
 words stand in every question ("Articles: art.grp = 30", learned from a question about soaps) passes too, and
-misleads all the others.
+misleads all the others. Heuristics on texts only.
 """
 
 from __future__ import annotations
 
 import re
+import tomllib
 from collections import Counter
 from collections.abc import Iterable
+from functools import cache
+from importlib.resources import files
 
+from ace.text.stems import stem_word
+
+WORD = re.compile(r"[^\W\d_]{3,}")
+PLACEHOLDERS = ("DAY", "NAME")
 _NUMBER = re.compile(r"(?<![\w.])\d{3,}(?!\w)")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_YEAR = re.compile(r"\b\d{4}\b")
 _NAME = re.compile(r"(?<=\w )[A-Z][a-z]+(?: [A-Z][a-z]+)+")
 _IDENTIFIER = re.compile(r"[^\W\d]\w*(?:\.\w+)*")
 _CONDITION = re.compile(r"(?:[=<>]|\b(?:in|is|like)\b)[\s(]*(?:-?\d|['\"])", re.IGNORECASE)
-WORD = re.compile(r"[^\W\d_]{3,}")
-_STEM = 4  # letters: "soap" and "soaps", "cancelled" and "cancellation" are one word
+_PREFIX = 4  # letters: "soap" and "soaps", "cancelled" and "cancellation" count as one word
 _COMMON = 0.1  # of the questions
-PLACEHOLDERS = ("DAY", "NAME")
-# These say that something is asked, and not what.
-_ASKING = frozenset(
-    WORD.findall(
-        "all and are been count did does for from had has have how list many much name names show that the"
-        " their them there they this was were what when where which who why with"
-    )
-)
-
-
-def generalised(question: str, lesson: str) -> str:
-    """The lesson with the question's own days and names replaced by DAY and NAME."""
-    for name in _NAME.findall(question):
-        lesson = lesson.replace(name, "NAME")
-    return _DAY.sub("DAY", lesson) if re.search(r"\b\d{4}\b", question) else lesson
-
-
-def repeated(question: str, lesson: str) -> tuple[str, ...]:
-    """Numbers of three digits or more of its question that stand in a lesson's meaning."""
-    meaning = lesson.rpartition(":")[2]
-    return tuple(dict.fromkeys(n for n in _NUMBER.findall(meaning) if n in _NUMBER.findall(question)))
-
-
-def unnamed(question: str) -> str:
-    """A question without the names in it."""
-    return _NAME.sub("", question)
-
-
-def conditions(lesson: str) -> int:
-    """How many comparisons with a constant a lesson's meaning holds."""
-    return len(_CONDITION.findall(lesson.partition(":")[2]))
 
 
 class Rarity:
-    """Which words set a question apart from the others that are asked."""
+    """Count in how many questions a word stands, to see which words set one question apart."""
 
     def __init__(self, questions: Iterable[str]) -> None:
-        self._found = Counter[str]()
-        self._told = 0
+        self._counts = Counter[str]()
+        self._questions = 0
         for question in questions:
-            self.meet(question)
+            self.add_question(question)
 
-    def meet(self, question: str) -> None:
-        self._found.update(stems(question))
-        self._told += 1
+    def add_question(self, question: str) -> None:
+        self._counts.update(find_stems(question))
+        self._questions += 1
 
     def sets_apart(self, question: str, lesson: str) -> bool:
-        """The words before the colon hold a rare word of the question, if it has any.
+        """Return whether the words before the colon hold a rare word of the question, if it has any.
 
-        Rare: hardly more common than its rarest one: "Orders paid" does not stand for "paid on invoice".
-        Asked only of lessons that compare with a constant: a join or a unit is general by nature.
+        Rare means hardly more common than its rarest one: "Orders paid" does not stand for "paid on invoice".
+        Lessons that compare with no constant pass: a join or a unit is general by nature.
         """
-        if not conditions(lesson):
+        if not count_conditions(lesson):
             return True
-        found = {word: self._found[word] for word in stems(question)}
-        most = min(max(2, int(_COMMON * self._told)), 2 * max(1, min(found.values(), default=0)))
-        rare = {word for word in found if found[word] <= most}
-        return not rare or bool(rare & stems(lesson.partition(":")[0]))
+        counts = {word: self._counts[word] for word in find_stems(question)}
+        common = max(2, int(_COMMON * self._questions))
+        most = min(common, 2 * max(1, min(counts.values(), default=0)))
+        rare = {word for word, count in counts.items() if count <= most}
+        return not rare or bool(rare & find_stems(lesson.partition(":")[0]))
 
 
-def stems(text: str) -> frozenset[str]:
-    """The words of a text that say what it is about, cut to their first letters, lower case."""
-    return frozenset(stem(word) for word in WORD.findall(text) if word.lower() not in _ASKING)
+def generalize_lesson(question: str, lesson: str) -> str:
+    """Return the lesson with the question's own days and names replaced by DAY and NAME."""
+    for name in _NAME.findall(question):
+        lesson = lesson.replace(name, "NAME")
+    return _DAY.sub("DAY", lesson) if _YEAR.search(question) else lesson
 
 
-def stem(word: str) -> str:
-    return word[:_STEM].lower()
+def find_repeated_numbers(question: str, lesson: str) -> tuple[str, ...]:
+    """Return numbers of three digits or more of its question that stand in a lesson's meaning."""
+    asked = _NUMBER.findall(question)
+    numbers = _NUMBER.findall(lesson.rpartition(":")[2])
+    return tuple(dict.fromkeys(number for number in numbers if number in asked))
 
 
-def mentioned(content: str) -> frozenset[str]:
-    """The names in a text, lower case, dotted ones whole."""
-    return frozenset(name.lower() for name in _IDENTIFIER.findall(content))
+def remove_names(question: str) -> str:
+    """Return a question without the names in it."""
+    return _NAME.sub("", question)
 
 
-def names(lesson: str) -> frozenset[str]:
-    """The columns that a lesson's meaning speaks of."""
-    return frozenset(name for name in mentioned(lesson.partition(":")[2]) if "." in name)
+def count_conditions(lesson: str) -> int:
+    """Return how many comparisons with a constant a lesson's meaning holds."""
+    return len(_CONDITION.findall(lesson.partition(":")[2]))
+
+
+def cut_word(word: str) -> str:
+    """Return the first letters of a word, lower case: by them the rules on lessons compare words."""
+    return stem_word(word, prefix=_PREFIX)
+
+
+def find_stems(text: str) -> frozenset[str]:
+    """Return the stems of the words of a text that say what it is about."""
+    asking = _read_asking_words()
+    return frozenset(cut_word(word) for word in WORD.findall(text) if word.lower() not in asking)
+
+
+def find_identifiers(text: str) -> frozenset[str]:
+    """Return the identifiers in a text, lower case, dotted ones whole."""
+    return frozenset(name.lower() for name in _IDENTIFIER.findall(text))
+
+
+def find_topics(lesson: str) -> frozenset[str]:
+    """Return the topics that a lesson's meaning speaks of: its dotted identifiers."""
+    return frozenset(name for name in find_identifiers(lesson.partition(":")[2]) if "." in name)
+
+
+@cache
+def _read_asking_words() -> frozenset[str]:
+    text = files("ace.methods.ace").joinpath("english.toml").read_text("utf-8")
+    return frozenset(tomllib.loads(text)["asking"].split())

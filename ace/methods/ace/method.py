@@ -3,35 +3,40 @@
 For a failed sample the search goes over several tries (see `lesson_search`); the first proposal that makes
 the sample right without breaking its neighbours is kept, the others are recorded with the attempts that
 refuted them. A sample that was right although no bullet says why was lucky, and is learned from in the same
-way. After an epoch bullets that contradict what was seen are reconsidered, and what stands twice is merged,
+way. After an epoch, bullets that contradict the evidence are reconsidered, and what stands twice is merged,
 under the same proof.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from ace.context.render import Rendered, render_playbook
 from ace.llm.role_models import RoleModels
-from ace.methods.ace import batch_credit
-from ace.methods.ace.admission import guarded
-from ace.methods.ace.combine import combine_accepted
+from ace.methods.ace.admission import guard_delta
+from ace.methods.ace.combine import combine_accepted, join_authors, map_proofs
 from ace.methods.ace.contested_lessons import settle_contested
+from ace.methods.ace.credit import (
+    AUTHOR,
+    cast_votes,
+    is_spoiled,
+    measure_bullets,
+    was_bad_luck,
+    write_notes,
+)
 from ace.methods.ace.curation import Curation
 from ace.methods.ace.curator import Curator
-from ace.methods.ace.group_merging import merge_groups
+from ace.methods.ace.groups import merge_groups
 from ace.methods.ace.lesson_search import Search
-from ace.methods.ace.proofs_of import authors_of, proofs_of
-from ace.methods.ace.quarantine import released
+from ace.methods.ace.quarantine import propose_releases
 from ace.methods.ace.refining import Refining
 from ace.methods.ace.reflector import Reflector
-from ace.methods.ace.refusals import earlier
-from ace.methods.ace.reopened import reopened, still_open, weighed
+from ace.methods.ace.refusals import list_earlier
+from ace.methods.ace.reopened import keep_open, reopen_all, weigh_reopened
 from ace.methods.ace.state import AceState, Lesson, LessonNotes
-from ace.methods.equipment import Equipment
-from ace.methods.protocol import Chores, Lab, Moment, Trial, Update
+from ace.methods.protocol import Chores, Equipment, Lab, Moment, Trial, Update
 from ace.playbook.delta import apply
 from ace.playbook.model import Playbook
 from ace.retrieval.bullets import HybridSelector
@@ -44,10 +49,10 @@ from ace.text import CountTokens, estimate_tokens
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ace:
-    """The method. `tries` proposals for each failed sample, `neighbours` earlier samples to keep right.
+    """Learn by `tries` proposals for each failed sample, with `neighbours` earlier samples to keep right.
 
-    `verify` False keeps every first lesson unproven (the ablation). `cite` shows the generator the ids of
-    bullets. `select` chooses when not all of them fit.
+    Of the settings, `verify` False keeps every first lesson unproven (the ablation), and `cite` shows the
+    generator the ids of bullets. `select` chooses when not all of them fit.
     """
 
     reflector: Reflector
@@ -63,9 +68,7 @@ class Ace:
         return AceState.at(task.train, playbook, lab, newest_wins=newest_wins)
 
     def context(self, state: AceState, playbook: Playbook, sample: Sample, room: int) -> Rendered:
-        """Return the whole playbook where it fits; else what `select` chooses for the question, or the
-        oldest.
-        """
+        """Return the whole playbook where it fits, else what `select` chooses, or the oldest bullets."""
         whole = render_playbook(playbook, room, self.count_tokens, ids=self.settings.cite)
         if self.select is None or not whole.left_out:
             return whole
@@ -73,23 +76,30 @@ class Ace:
 
     def learn(self, state: AceState, batch: Sequence[Trial], playbook: Playbook, lab: Lab) -> Update:
         """Search a lesson for every trial that may teach one, and put what holds into one delta."""
+        evidence = state.evidence
         for trial in batch:
             if trial.provable:
-                state.evidence.meet(trial.sample)
+                evidence.add_sample(trial.sample)
         study = partial(self._study, state, playbook, lab)
         lessons = list(lab.map(study, batch, lambda trial: lab.bench_of(trial).calls_for))
         lessons = merge_groups(lessons, playbook, lab)
-        proposals = tuple(proposal for lesson in lessons for proposal in lesson.proposals)
-        votes = batch_credit.cast_votes([lesson.trial for lesson in lessons], playbook, state.evidence)
+        votes = cast_votes([lesson.trial for lesson in lessons], playbook, evidence)
+
+        proposals, provers = list[Proposal](), list[tuple[Proposal, Sequence[str]]]()
+        for lesson in lessons:
+            # A sample that cannot be attempted again proves nothing.
+            samples = [lesson.trial.sample.id] if lesson.trial.provable else []
+            proposals += lesson.proposals
+            provers += [(proposal, samples) for proposal in lesson.proposals]
         delta, ids = combine_accepted(proposals)
-        changes = guarded(delta, playbook)
-        notes = [batch_credit.notes_on(lesson, playbook, state.evidence) for lesson in lessons]
-        measured = batch_credit.measure_bullets(batch, notes, playbook, lab)
+        changes = guard_delta(delta, playbook)
+        notes = [write_notes(lesson, playbook, evidence) for lesson in lessons]
+        measured = measure_bullets(batch, notes, playbook, lab)
         return Update(
             delta=votes + changes,
-            proposals=proposals,
-            author=authors_of(proposals) if changes else batch_credit.AUTHOR,
-            proofs=proofs_of(_provers(lessons), ids),
+            proposals=tuple(proposals),
+            author=join_authors(proposals) if changes else AUTHOR,
+            proofs=map_proofs(provers, ids),
             sample_notes=[note.to_json() for note in measured],
         )
 
@@ -106,55 +116,49 @@ class Ace:
         return playbook
 
     def replay(self, state: AceState, step: StepRecord, playbook: Playbook, lab: Lab) -> AceState:
-        """Take in a committed step: outcomes, proofs, refuted edits, and what is still open after a
-        change.
-        """
+        """Take in a committed step: outcomes, proofs, refuted edits, and what a change leaves open."""
         state.taught |= step.taught
         if step.phase.kind is PhaseKind.DRIFT:
-            state.reopened = reopened(playbook)
+            state.reopened = reopen_all(playbook)
             state.forget_evidence(playbook, lab)
             return state
         if step.phase.learns:
             self._take_in_results(state, step)
         bullets = {name: playbook.bullets[name] for name in step.proofs if name in playbook.bullets}
         for name, bullet in bullets.items():
-            state.evidence.kept(bullet, step.proofs[name])
+            state.evidence.record_proofs(bullet, step.proofs[name])
         state.taint_waiting(bullets.values(), lab)
-        state.reopened = still_open(state.reopened, playbook)
+        state.reopened = keep_open(state.reopened, playbook)
         return state
 
     def _take_in_results(self, state: AceState, step: StepRecord) -> None:
         evidence = state.evidence
         for result in step.results:
             notes = LessonNotes.from_json(result.notes)
-            evidence.saw(result.sample, result.topics, result.right, result.facts)
+            evidence.record_result(result.sample, result.topics, result.right, result.facts)
             evidence.reflections[result.sample] += notes.reflections
-            evidence.refutes(result.sample, notes.situation, notes.refuted)
+            evidence.record_refuted(result.sample, notes.situation, notes.refuted)
             if result.right or result.sample in step.taught or notes.contested:
                 state.contested[result.sample] = notes.contested
 
     def _study(self, state: AceState, playbook: Playbook, lab: Lab, trial: Trial) -> Lesson:
         """Return what one trial teaches."""
-        if (
-            trial.recorded
-            and trial.provable
-            and trial.sample.id in state.taught
-            and lab.phase.kind is PhaseKind.TRACES
-        ):
+        was_taught = trial.recorded and trial.provable and trial.sample.id in state.taught
+        if was_taught and lab.phase.kind is PhaseKind.TRACES:
             return Lesson(trial)  # the playbook knows what this attempt did not
-        if batch_credit.is_spoiled(trial):
+        if is_spoiled(trial):
             return Lesson(trial)
-        if batch_credit.was_bad_luck(trial, playbook, state.evidence, lab):
+        if was_bad_luck(trial, playbook, state.evidence, lab):
             return Lesson(trial, unlucky=True)
-        decided = tuple(weighed(trial, state.reopened))
-        rest, _ = apply(playbook, (operation for proposal in decided for operation in proposal.delta))
-        return Lesson(trial, (*decided, *self.search_lesson(state, trial, rest, lab)))
+        weighed = tuple(weigh_reopened(trial, state.reopened))
+        rest, _ = apply(playbook, (operation for proposal in weighed for operation in proposal.delta))
+        return Lesson(trial, (*weighed, *self.search_lesson(state, trial, rest, lab)))
 
     def search_lesson(
         self, state: AceState, trial: Trial, playbook: Playbook, lab: Lab
     ) -> tuple[Proposal, ...]:
         """Return every proposal that a trial led to, with its outcome; at most one is accepted."""
-        evidence, settings = state.evidence, self.settings
+        evidence, settings, solved = state.evidence, self.settings, trial.feedback.is_solved
         bench = lab.bench_of(trial)
         search = Search(
             reflector=self.reflector,
@@ -164,18 +168,18 @@ class Ace:
             playbook=playbook,
             bench=bench,
             evidence=evidence,
-            earlier=earlier(trial, playbook, evidence),
+            earlier=list_earlier(trial, playbook, evidence),
         )
-        if trial.solved:
-            lucky = settings.verify and trial.provable and bool(search.about())
-            return tuple(search.tried(settings.tries)) if lucky else ()
-        unproven = trial.solved is None or not trial.provable
-        if unproven or not settings.verify:
-            return (search.unproven(quarantine=unproven),)
-        waited = tuple(released(trial, playbook, bench, evidence, settings.neighbours))
-        if any(proposal.outcome == "accepted" for proposal in waited):
-            return waited
-        return (*waited, *search.tried(settings.tries))
+        if solved:
+            was_lucky = settings.verify and trial.provable and bool(search.list_parts_to_learn())
+            return tuple(search.propose(settings.tries)) if was_lucky else ()
+        cannot_prove = solved is None or not trial.provable
+        if cannot_prove or not settings.verify:
+            return (search.propose_unproven(quarantine=cannot_prove),)
+        releases = tuple(propose_releases(trial, playbook, bench, evidence, settings.neighbours))
+        if any(proposal.outcome == "accepted" for proposal in releases):
+            return releases
+        return (*releases, *search.propose(settings.tries))
 
 
 def build_ace(models: RoleModels, settings: Settings, equipment: Equipment) -> Ace:
@@ -187,11 +191,3 @@ def build_ace(models: RoleModels, settings: Settings, equipment: Equipment) -> A
         count_tokens=equipment.count_tokens,
         select=equipment.choose_bullets,
     )
-
-
-def _provers(lessons: Iterable[Lesson]) -> Iterator[tuple[Proposal, Sequence[str]]]:
-    """Yield each proposal with what proves it. A sample that cannot be attempted again proves nothing."""
-    for lesson in lessons:
-        samples = [lesson.trial.sample.id] if lesson.trial.provable else []
-        for proposal in lesson.proposals:
-            yield proposal, samples

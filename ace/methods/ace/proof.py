@@ -1,4 +1,4 @@
-"""Whether a proposal may be kept: its own sample must now be right, and its neighbours still right.
+"""Prove a proposal: its own sample must now be right, and its neighbours must still be right.
 
 The acceptance rules see feedback only. With labels that is the match. Without, it is the environment's own
 check of the answer, where it has one; else the attempt must run, return something, and most of a few attempts
@@ -20,7 +20,7 @@ from ace.task.types import Sample
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Whether a proposal holds and why, with the trials that showed it, the last one decisive.
+    """Say whether a proposal holds and why, with the trials that showed it, the last one decisive.
 
     `why` is for people, `reason` for decisions. `broke`: the question of a neighbour that was right and now
     fails.
@@ -48,23 +48,23 @@ def prove(
     for sample in own:
         trial = bench.solve(sample, candidate)
         trials.append(trial)
-        if not trial.solved:
+        if not trial.feedback.is_solved:
             return Proof(False, f"{sample.id} still fails", tuple(trials), reason=Reason.STILL_FAILS)
+        # Without a check of the answer, most of a few attempts must agree with the first.
         repeats = () if trial.sure else bench.again(sample, candidate)
         trials += repeats
-        alike = 1 + sum(_agrees(repeat, trial) for repeat in repeats)
-        if 2 * alike <= 1 + len(repeats):
-            why = f"{sample.id} runs, but only {alike} of {1 + len(repeats)} attempts agree"
+        agree = 1
+        for repeat in repeats:
+            if repeat.feedback.is_solved and repeat.feedback.text == trial.feedback.text:
+                agree += 1
+        if 2 * agree <= 1 + len(repeats):
+            why = f"{sample.id} runs, but only {agree} of {1 + len(repeats)} attempts agree"
             return Proof(False, why, tuple(trials), reason=Reason.NO_AGREEMENT)
     for sample in neighbours:
         trial = bench.solve(sample, candidate)
         trials.append(trial)
-        if not trial.solved and bench.solve(sample, playbook).solved:
+        if not trial.feedback.is_solved and bench.solve(sample, playbook).feedback.is_solved:
             why = f"{sample.id} was right and now fails"
             return Proof(False, why, tuple(trials), sample.question, Reason.BROKE_NEIGHBOUR)
-    right = dict.fromkeys(trial.sample.id for trial in trials if trial.solved)
+    right = dict.fromkeys(trial.sample.id for trial in trials if trial.feedback.is_solved)
     return Proof(True, f"right with it: {', '.join(right)}", tuple(trials), reason=Reason.PROVEN)
-
-
-def _agrees(repeat: Trial, first: Trial) -> bool:
-    return bool(repeat.solved) and repeat.feedback.text == first.feedback.text

@@ -1,4 +1,4 @@
-"""The reflector reads a failed attempt and its feedback, and puts what was not known into words."""
+"""Read a failed attempt and its feedback, and put what was not known into words."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, cast
 from pydantic import BaseModel, Field, create_model
 
 from ace.context.answer_location import AnswerLocation
-from ace.llm.client import Client, Request, Role, Subject
+from ace.llm.client import Client, Reply, Request, Role, Subject
 from ace.llm.prompts import messages, question, quote_field, quote_text, render
 from ace.safety.injection import find_suspicion
 from ace.task.types import Attempt, Feedback, FeedbackKind, Sample
@@ -22,7 +22,7 @@ _BETWEEN = re.compile(r"(?<=[.;])\s+(?=[A-Z])")
 
 
 class Lesson(BaseModel):
-    """One sentence for each thing that was not known, short and general beyond its sample.
+    """Say in one sentence each what was not known, short and general beyond its sample.
 
     One text and not a list: asked for a list, a small model fills it up with sentences that are not true.
     """
@@ -31,7 +31,7 @@ class Lesson(BaseModel):
 
 
 class Critique(BaseModel):
-    """What a model thinks of an attempt that nothing has judged. Without a lesson there is none."""
+    """Say what a model thinks of an attempt that nothing has judged. An empty lesson means there is none."""
 
     wrong: bool
     why: str = Field(max_length=400)
@@ -39,14 +39,12 @@ class Critique(BaseModel):
 
 
 class WordsFor(BaseModel):
-    """One phrase for each numbered part of a right answer; `words_for` makes the fields."""
+    """Hold one phrase for each numbered part of a right answer; `words_for` makes the fields."""
 
 
 @cache
 def words_for(parts: int) -> type[WordsFor]:
-    """Return a schema of one phrase for each part, "1" the first: none can be left out, made up or
-    mistaken.
-    """
+    """Return a schema of one phrase for each part, from "1" on: none can be left out, made up or mistaken."""
     numbers = {
         f"part_{n}": (str, Field(alias=str(n), min_length=1, max_length=80)) for n in range(1, parts + 1)
     }
@@ -55,7 +53,7 @@ def words_for(parts: int) -> type[WordsFor]:
 
 @dataclass(frozen=True, slots=True)
 class Reflector:
-    """Asks a model what a failed attempt teaches. It sees feedback only, never a verdict."""
+    """Ask a model what a failed attempt teaches. It sees feedback only, never a verdict."""
 
     client: Client
 
@@ -66,7 +64,7 @@ class Reflector:
         feedback: Feedback,
         *,
         about: Sequence[str] = (),
-        found: AnswerLocation | None = None,
+        answer_location: AnswerLocation | None = None,
         known: Sequence[str] = (),
         refuted: Sequence[str] = (),
         flaws: Sequence[str] = (),
@@ -74,54 +72,49 @@ class Reflector:
         temperature: float = 0.0,
         seed: int = 0,
     ) -> tuple[str, ...]:
-        """The lessons, one sentence each, in the form "words: meaning.".
+        """Return the lessons, one sentence each, in the form "words: meaning.".
 
-        `about`: the meanings, where the feedback shows them; the model then says the words. `found`: where
-        the right answer stood in what was retrieved. `known`: what the playbook says on the question already.
-        `refuted`: lessons for this sample that an attempt has shown not to help. `flaws`: what was wrong with
-        those that were not tried. Raises MalformedReply when the model gives no usable lesson, ModelError as
-        the client does.
+        `about`: the meanings, where the feedback shows them; the model then says the words.
+        `answer_location`: where the right answer stood in what was retrieved. `known`: what the playbook says
+        on the question already. `refuted`: lessons for this sample that an attempt has shown not to help.
+        `flaws`: what was wrong with those that were not tried. Raises MalformedReply when the model gives no
+        usable lesson, ModelError as the client does.
         """
-        user = render(
-            "ace.methods.ace",
-            "reflector.user",
-            question=question(sample.question),
-            answer=quote_field(attempt.answer or attempt.error),
-            outcome="" if feedback.right_answer else _outcome(feedback),
-            expected=quote_text(feedback.right_answer),
-            wrong=feedback.passed is False or feedback.ran is False,
-            about=[quote_text(text) for text in about],
-            found=[quote_text(text) for text in found.lines] if found else (),
-            unsaid=quote_text(", ".join(found.unsaid)) if found else "",
-            known=[quote_text(text) for text in known],
-            refuted=[quote_text(text) for text in refuted],
-            flaws=[quote_text(text) for text in flaws],
-        )
+        system = "reflector.system"  # asks what was not known
+        if about:
+            system = "reflector.parts"  # asks for words for given meanings
+        elif answer_location:
+            system = "reflector.found"  # asks what led past a page
         request = Request(
             role=Role.REFLECTOR,
-            messages=messages(render("ace.methods.ace", "reflector." + _part(about, found)), user),
+            messages=messages(
+                render("ace.methods.ace", system),
+                render(
+                    "ace.methods.ace",
+                    "reflector.user",
+                    question=question(sample.question),
+                    answer=quote_field(attempt.answer or attempt.error),
+                    outcome="" if feedback.right_answer else _quote_outcome(feedback),
+                    expected=quote_text(feedback.right_answer),
+                    wrong=feedback.passed is False or feedback.ran is False,
+                    about=[quote_text(text) for text in about],
+                    found=[quote_text(text) for text in answer_location.lines] if answer_location else (),
+                    unsaid=quote_text(", ".join(answer_location.unsaid)) if answer_location else "",
+                    known=[quote_text(text) for text in known],
+                    refuted=[quote_text(text) for text in refuted],
+                    flaws=[quote_text(text) for text in flaws],
+                ),
+            ),
             schema=words_for(len(about)) if about else Lesson,
             temperature=temperature,
             seed=seed,
             max_tokens=MAX_TOKENS,
-            subject=Subject(
-                sample=sample,
-                bullets=tuple(known),
-                attempt=attempt,
-                feedback=feedback,
-                draw=draw,
-                parts=tuple(about),
-            ),
+            subject=Subject(sample, tuple(known), attempt, feedback, draw=draw, parts=tuple(about)),
         )
-        reply = self.client.complete(request)
-        if not about:
-            said = cast(Lesson, reply.parsed).lesson  # what `schema` promises
-            return sentences(" ".join(said.split())) if said.strip() else ()
-        words = cast(BaseModel, reply.parsed).model_dump().values()
-        return tuple(f"{_phrase(each)}: {part}." for each, part in zip(words, about, strict=True))
+        return _read_lessons(self.client.complete(request), about)
 
     def critique(self, sample: Sample, attempt: Attempt, *, seed: int = 0) -> Critique:
-        """Whether an attempt may be wrong, and why: the model's own word, where nothing else is shown.
+        """Return whether an attempt may be wrong, and why, by the model itself, where nothing else is shown.
 
         Raises MalformedReply when the model gives no usable reply, ModelError as the client does.
         """
@@ -136,23 +129,33 @@ class Reflector:
             subject=Subject(sample=sample, attempt=attempt),
         )
         reply = self.client.complete(request)
-        said = cast(Critique, reply.parsed)
-        return said.model_copy(update={"lesson": " ".join(said.lesson.split())})
+        critique = cast(Critique, reply.parsed)
+        return critique.model_copy(update={"lesson": " ".join(critique.lesson.split())})
 
 
-def _outcome(feedback: Feedback) -> str:
-    """What was shown. With labels its first lines may be what the label says; else none may look so."""
-    as_field = quote_field if feedback.kind is FeedbackKind.EXECUTION else quote_text
-    return as_field(feedback.text, _LONGEST_OUTCOME)
+def _quote_outcome(feedback: Feedback) -> str:
+    """Quote what was shown. With labels its first lines may be what the label says; else none may look so."""
+    quote = quote_field if feedback.kind is FeedbackKind.EXECUTION else quote_text
+    return quote(feedback.text, _LONGEST_OUTCOME)
 
 
-def _part(about: Sequence[str], found: AnswerLocation | None) -> str:
-    """What is asked for: words for given meanings, what led past a page, or what was not known."""
-    return "parts" if about else "found" if found else "system"
+def _read_lessons(reply: Reply, about: Sequence[str]) -> tuple[str, ...]:
+    """Return the lessons of a reply: one for each meaning that it was `about`, or its sentences.
+
+    A text is split only where every sentence has the form "words: meaning".
+    """
+    if about:
+        phrases = cast(BaseModel, reply.parsed).model_dump().values()
+        return tuple(f"{_tidy_phrase(words)}: {part}." for words, part in zip(phrases, about, strict=True))
+    text = " ".join(cast(Lesson, reply.parsed).lesson.split())  # what `schema` promises
+    sentences = tuple(dict.fromkeys(_BETWEEN.split(text)))
+    if all(":" in sentence for sentence in sentences):
+        return sentences
+    return (text,) if text else ()
 
 
-def _phrase(words: str) -> str:
-    """The words, on one line; a model that goes on with ": meaning" is cut off there.
+def _tidy_phrase(words: str) -> str:
+    """Return the words on one line; a model that goes on with ": meaning" is cut off there.
 
     Not where that would hide from the learner what the words are about.
     """
@@ -160,9 +163,3 @@ def _phrase(words: str) -> str:
         return " ".join(words.split())
     plain = " ".join((words.partition(":")[0] or words.replace(":", " ")).split()).rstrip(" .,;")
     return f"{plain[:1].upper()}{plain[1:]}"
-
-
-def sentences(text: str) -> tuple[str, ...]:
-    """A lesson taken apart, where every sentence has the form "words: meaning"; otherwise the whole."""
-    parts = tuple(dict.fromkeys(_BETWEEN.split(text)))
-    return parts if all(":" in part for part in parts) else (text,)

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 
-from ace.methods.ace.admission import all_waits
+from ace.methods.ace.admission import only_quarantines
 from ace.methods.ace.evidence import Evidence
 from ace.methods.ace.state import Contested
 from ace.methods.protocol import Trial
@@ -19,47 +19,53 @@ from ace.playbook.model import Add, Delta, Playbook, Revise, Status
 from ace.runs.records import Proposal, Reason
 
 
-def situation(trial: Trial, playbook: Playbook, evidence: Evidence) -> str:
-    """Identifies what the playbook in use says of what a sample is about."""
+def identify_situation(trial: Trial, playbook: Playbook, evidence: Evidence) -> str:
+    """Return a hash of what the playbook in use says of what a sample is about."""
     needed = {topic for fact in trial.feedback.facts for topic in fact.topics}
-    related = evidence.related(playbook, needed or trial.feedback.topics)
-    said = sorted(bullet.content for bullet in related if bullet.status is Status.ACTIVE)
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
+    bullets = evidence.bullets_on(playbook, needed or trial.feedback.topics)
+    contents = sorted(bullet.content for bullet in bullets if bullet.status is Status.ACTIVE)
+    return hashlib.sha256(json.dumps(contents).encode()).hexdigest()[:16]
 
 
-def refuted(proposals: Iterable[Proposal]) -> list[list[str]]:
-    """What the rejected ones among `proposals` would have said, as far as attempts were made with it.
+def list_refuted(proposals: Iterable[Proposal]) -> list[list[str]]:
+    """Return what the rejected ones among `proposals` would have said, as far as attempts were made with it.
 
-    Not what held for its own sample and broke another: in other words, or with other neighbours, it may do.
+    One that held for its own sample and broke another is left out: in other words, or with other neighbours,
+    it may do.
     """
-    failed = (made for made in proposals if made.outcome != "accepted" and made.attempts)
-    tried = (made.delta for made in failed if made.reason is not Reason.BROKE_NEIGHBOUR)
-    return [said for delta in tried if (said := contents(delta))]
+    refuted = []
+    for proposal in proposals:
+        failed = proposal.outcome != "accepted" and proposal.reason is not Reason.BROKE_NEIGHBOUR
+        contents = list_contents(proposal.delta)
+        if failed and proposal.attempts and contents:
+            refuted.append(contents)
+    return refuted
 
 
-def contested(trial: Trial, proposals: Sequence[Proposal]) -> Contested | None:
+def list_earlier(trial: Trial, playbook: Playbook, evidence: Evidence) -> tuple[Sequence[str], ...]:
+    """Return what was refuted for this sample while the playbook said of it what it says now, newest last."""
+    return evidence.list_refuted(trial.sample.id, identify_situation(trial, playbook, evidence))
+
+
+def find_contested(trial: Trial, proposals: Sequence[Proposal]) -> Contested | None:
     """Return the first rejected lesson that mended a wrong trial and broke another sample, if there is one.
 
     More samples must say whether it is worth that.
     """
-    if trial.solved or any(is_kept(proposal) for proposal in proposals):
+    if trial.feedback.is_solved or any(changes_use(proposal) for proposal in proposals):
         return None
     for proposal in proposals:
         only_adds = all(isinstance(operation, Add) for operation in proposal.delta)
         if proposal.reason is Reason.BROKE_NEIGHBOUR and only_adds:
-            return Contested(tuple(contents(proposal.delta)), proposal.episodes, proposal.attempts)
+            return Contested(tuple(list_contents(proposal.delta)), proposal.episodes, proposal.attempts)
     return None
 
 
-def is_kept(proposal: Proposal) -> bool:
-    """It changes what is in use: more than a text that waits in quarantine."""
-    return proposal.outcome == "accepted" and not all_waits(proposal.delta)
+def changes_use(proposal: Proposal) -> bool:
+    """Return whether a proposal changes what is in use: more than a text that waits in quarantine."""
+    return proposal.outcome == "accepted" and not only_quarantines(proposal.delta)
 
 
-def contents(delta: Delta) -> list[str]:
+def list_contents(delta: Delta) -> list[str]:
+    """Return the texts that a delta adds or revises."""
     return [operation.content for operation in delta if isinstance(operation, Add | Revise)]
-
-
-def earlier(trial: Trial, playbook: Playbook, evidence: Evidence) -> tuple[Sequence[str], ...]:
-    """What was refuted for this sample while the playbook said of it what it says now, newest last."""
-    return evidence.refuted(trial.sample.id, situation(trial, playbook, evidence))

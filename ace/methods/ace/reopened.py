@@ -1,4 +1,4 @@
-"""What becomes of bullets that were learned before the world changed: each must prove itself again.
+"""Prove bullets again that were learned before the world changed.
 
 A reopened bullet stays in use until a sample speaks of it. If that is right, or its right answer is made of
 what the bullet says, the bullet stands, and cites the new episode. Otherwise it goes into quarantine, where
@@ -10,78 +10,83 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ace.methods.ace.coverage import texts_of, vouched
-from ace.methods.ace.lesson_scope import stems
+from ace.methods.ace.coverage import has_part, texts_of
+from ace.methods.ace.lesson_scope import find_stems
 from ace.methods.protocol import Trial
 from ace.playbook.model import Bullet, Operation, Playbook, Quarantine, Revise, Status
-from ace.runs.records import Proposal
-from ace.task.types import Feedback
+from ace.runs.records import Proposal, Reason
 
 AUTHOR = "drift"
 
 Reopened = Mapping[str, Bullet]  # each as it was when this was last looked at
 
 
-def reopened(playbook: Playbook) -> Reopened:
-    """Every bullet in use that may be retired."""
+def reopen_all(playbook: Playbook) -> Reopened:
+    """Return every bullet in use that may be retired."""
     return {b.id: b for b in playbook.bullets.values() if b.status is Status.ACTIVE and not b.pinned}
 
 
-def still_open(before: Reopened, playbook: Playbook) -> Reopened:
-    """Those in use that no episode was added to. One with new words has those to prove."""
-    now = {key: playbook.bullets[key] for key in before if key in playbook.bullets}
-    return {
-        key: bullet
-        for key, bullet in now.items()
-        if bullet.status is Status.ACTIVE
-        and (bullet.content != before[key].content or bullet.provenance == before[key].provenance)
-    }
+def keep_open(before: Reopened, playbook: Playbook) -> Reopened:
+    """Return those in use that no episode was added to. One with new words has those to prove."""
+    still_open = {}
+    for name, old in before.items():
+        bullet = playbook.bullets.get(name)
+        if bullet is None or bullet.status is not Status.ACTIVE:
+            continue
+        if bullet.content != old.content or bullet.provenance == old.provenance:
+            still_open[name] = bullet
+    return still_open
 
 
-def weighed(trial: Trial, before: Reopened) -> Iterator[Proposal]:
-    """For each reopened bullet that the sample speaks of: it stands, or it waits for proof."""
-    right = trial.solved
+def weigh_reopened(trial: Trial, before: Reopened) -> Iterator[Proposal]:
+    """Yield a proposal for each reopened bullet that the sample speaks of: it stands, or waits for proof.
+
+    Where labels show what the right answer is made of, that decides; else whether the attempt was right.
+    """
+    right = trial.feedback.is_solved
     if right is None:
         return
+    parts = texts_of(trial.feedback.facts)
     for bullet in before.values():
-        if not speaks_of(bullet, trial.sample.question):
+        if not _speaks_of(bullet, trial.sample.question):
             continue
-        if _holds(bullet, trial.feedback, right):
+        says_part = has_part(bullet, parts)
+        holds = right if says_part is None else says_part
+        if not holds and right:
+            continue
+        operation: Operation = _drop_names(bullet, trial.sample.question)
+        if holds:
             cited = tuple(dict.fromkeys((*bullet.provenance, trial.episode)))
-            yield _decided(trial, Revise(bullet.id, bullet.content, cited), "holds after the change")
-        elif not right:
-            yield _decided(trial, _without(bullet, trial.sample.question), "does not hold after the change")
+            operation = Revise(bullet.id, bullet.content, cited)
+        yield Proposal(
+            sample_id=trial.sample.id,
+            author=AUTHOR,
+            delta=(operation,),
+            outcome="accepted",
+            why=f"{trial.sample.id}: it {'holds' if holds else 'does not hold'} after the change",
+            episodes=(trial.episode,),
+            reason=Reason.HOLDS_AFTER_CHANGE if holds else Reason.FAILS_AFTER_CHANGE,
+        )
 
 
-def speaks_of(bullet: Bullet, question: str) -> bool:
-    """The question has all the words of one of a bullet's names; any word, where it has no colon."""
+def _speaks_of(bullet: Bullet, question: str) -> bool:
+    """Return whether a question has all words of one of a bullet's names; any word, where it has no colon."""
     head, colon, _ = bullet.content.partition(":")
     if not colon:
-        return bool(stems(head) & stems(question))
-    return any(_asked(name, question) for name in head.split(", "))
+        return bool(find_stems(head) & find_stems(question))
+    return any(_has_words(question, name) for name in head.split(", "))
 
 
-def _without(bullet: Bullet, question: str) -> Operation:
-    """The bullet without the names that the question has, if it keeps one."""
+def _drop_names(bullet: Bullet, question: str) -> Operation:
+    """Return what takes the names that a question has from a bullet; if it keeps none, it must wait."""
     head, colon, meaning = bullet.content.partition(":")
-    names = [name for name in head.split(", ") if not _asked(name, question)]
+    names = [name for name in head.split(", ") if not _has_words(question, name)]
     if not colon or not names:
         return Quarantine(bullet.id)
-    left = ", ".join(names)
-    return Revise(bullet.id, f"{left[:1].upper()}{left[1:]}:{meaning}")
+    remaining = ", ".join(names)
+    return Revise(bullet.id, f"{remaining[:1].upper()}{remaining[1:]}:{meaning}")
 
 
-def _asked(name: str, question: str) -> bool:
-    words = stems(name)
-    return bool(words) and words <= stems(question)
-
-
-def _holds(bullet: Bullet, feedback: Feedback, right: bool) -> bool:
-    """Where labels show what the right answer is made of, that decides; else whether it was right."""
-    said = vouched(bullet, texts_of(feedback.facts))
-    return right if said is None else said
-
-
-def _decided(trial: Trial, operation: Operation, what: str) -> Proposal:
-    why = f"{trial.sample.id}: it {what}"
-    return Proposal(trial.sample.id, AUTHOR, (operation,), "accepted", why, (trial.episode,))
+def _has_words(question: str, name: str) -> bool:
+    words = find_stems(name)
+    return bool(words) and words <= find_stems(question)

@@ -1,4 +1,4 @@
-"""What ACE remembers of a run: evidence, lessons in dispute, bullets that must prove themselves again."""
+"""Remember a run: evidence, lessons in dispute, bullets that must prove themselves again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ace.methods.ace.admission import seen_in
+from ace.methods.ace.admission import collect_texts
 from ace.methods.ace.evidence import Evidence
 from ace.methods.ace.reopened import Reopened
 from ace.methods.protocol import Lab, Trial
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """A trial, and every proposal that it led to; at most one is accepted.
+    """Hold a trial and every proposal that it led to; at most one is accepted.
 
     `unlucky`: it was wrong, and another attempt with the same playbook was right.
     """
@@ -33,7 +33,7 @@ class Lesson:
 
 @dataclass(frozen=True, slots=True)
 class Contested:
-    """A lesson that mended its own sample and broke another: its contents, and the attempts behind it."""
+    """Hold a lesson that mended its own sample and broke another: its contents, the attempts behind it."""
 
     contents: tuple[str, ...]
     episodes: tuple[str, ...]
@@ -57,7 +57,7 @@ class Contested:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LessonNotes:
-    """What the journal keeps of a sample beside its result.
+    """Hold what the journal keeps of a sample beside its result.
 
     `cause` is why it failed; `reflections` how many proposals did not help; `situation` identifies what the
     playbook said of it; `refuted` are the contents that attempts refuted; `without` and `right_without` say
@@ -99,7 +99,7 @@ class LessonNotes:
 
 @dataclass(slots=True)
 class AceState:
-    """The fold of the steps of a run. `newest_wins`: a rule may change, so the latest label counts."""
+    """Fold the steps of a run. `newest_wins`: a rule may change, so the latest label counts."""
 
     samples: Sequence[Sample]
     first_playbook: Playbook
@@ -113,9 +113,7 @@ class AceState:
 
     @classmethod
     def at(cls, samples: Sequence[Sample], playbook: Playbook, lab: Lab, *, newest_wins: bool) -> AceState:
-        """Return the state that knows the questions, and where the bullets are; nothing proves anything
-        yet.
-        """
+        """Return a state that knows the questions and the topics of bullets; nothing proves anything yet."""
         state = cls(samples, playbook, Evidence(samples, newest_wins=newest_wins), newest_wins)
         state.forget_evidence(playbook, lab)
         return state
@@ -124,13 +122,11 @@ class AceState:
         """Start the evidence anew: what earlier samples showed is no longer to be counted on."""
         self.evidence = Evidence(self.samples, newest_wins=self.newest_wins)
         for bullet in playbook:
-            self.evidence.kept(bullet, ())
+            self.evidence.record_proofs(bullet, ())
         self.taint_waiting(playbook, lab)
 
     def taint_waiting(self, bullets: Iterable[Bullet], lab: Lab) -> None:
-        """Mark the samples that cannot prove a bullet in quarantine, because it repeats what was said
-        there.
-        """
+        """Mark the samples that cannot prove a bullet in quarantine, because it repeats a text of theirs."""
         waiting = [bullet for bullet in bullets if bullet.status is Status.QUARANTINED]
         cited = {name for bullet in waiting for name in bullet.provenance}
         if not cited:
@@ -141,6 +137,6 @@ class AceState:
                 episode = episodes.get(name)
                 if episode is None:
                     continue
-                texts = seen_in(episode.question, episode.attempt, episode.feedback)
-                if texts.repeated(bullet.content):
-                    self.evidence.taint(bullet.id, episode.sample_id)
+                texts = collect_texts(episode.question, episode.attempt, episode.feedback)
+                if texts.has_copied(bullet.content):
+                    self.evidence.tainted.setdefault(bullet.id, set()).add(episode.sample_id)

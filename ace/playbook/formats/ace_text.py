@@ -67,7 +67,14 @@ def read(text: str, file: str, base: Playbook | None) -> Reading:
         elif bullet := _BULLET.match(line):
             empty_sections.discard(section)
             counted = counted or bullet[2] is not None
-            last = _build_entry(bullet, section, number)
+            last = Entry(
+                content=from_line(bullet[bullet.re.groups].strip(" \t")),
+                section=section,
+                alias=bullet[1],
+                helpful=int(bullet[2] or 0),
+                harmful=int(bullet[3] or 0),
+                line=number,
+            )
             collector.add(last)
         elif not line.strip():
             last = None
@@ -87,19 +94,6 @@ def read(text: str, file: str, base: Playbook | None) -> Reading:
     if empty_sections:
         lost.append(f"{len(empty_sections)} empty section{'s' * (len(empty_sections) > 1)}")
     return collector.to_reading(votes=counted, lost=tuple(lost))
-
-
-def _build_entry(bullet: re.Match[str], section: str, number: int) -> Entry:
-    """Return the entry of a line that matched `_BULLET`."""
-    alias, helpful, harmful, content = bullet[1], bullet[2], bullet[3], bullet[bullet.re.groups]
-    return Entry(
-        content=from_line(content.strip(" \t")),
-        section=section,
-        alias=alias,
-        helpful=int(helpful or 0),
-        harmful=int(harmful or 0),
-        line=number,
-    )
 
 
 def _write(playbook: Playbook, names: Mapping[str, str], *, counts: bool) -> str:

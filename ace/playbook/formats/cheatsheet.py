@@ -64,29 +64,26 @@ class _Scan:
     counts: int = 0
 
     def run(self, text: str) -> Reading:
-        """Read all lines."""
+        """Read all lines: the beginning, text or end of an item, its count, a heading, or nothing known."""
         for number, raw in enumerate(text.split("\n"), 1):
-            self._take_line(raw.rstrip(), self.at or number)
+            line, bare, place = raw.rstrip(), raw.strip(), self.at or number
+            if bare == _OPENS:
+                self._close()
+                self.item, self.begins = [], place
+            elif bare == "</memory_item>":
+                self._close()
+            elif _COUNT.fullmatch(bare):
+                self.counts += 1
+                self._close()
+            elif self.item is not None:
+                self.item.append(line)
+            elif heading := _HEADING.fullmatch(bare):
+                self.section = (heading[1] or heading[2]).strip(" :")
+            elif not _NOISE.fullmatch(bare):
+                self.collector.unread.append(Finding(place, f"this belongs to no item: {quote_line(line)}"))
         self._close()
         lost = (f"use counts of {self.counts}",) if self.counts else ()
         return self.collector.to_reading(votes=False, lost=lost)
-
-    def _take_line(self, line: str, number: int) -> None:
-        """Sort one line: the beginning, text or end of an item, its count, a heading, or nothing known."""
-        if line.strip() == _OPENS:
-            self._close()
-            self.item, self.begins = [], number
-        elif line.strip() == "</memory_item>":
-            self._close()
-        elif _COUNT.fullmatch(line.strip()):
-            self.counts += 1
-            self._close()
-        elif self.item is not None:
-            self.item.append(line)
-        elif heading := _HEADING.fullmatch(line.strip()):
-            self.section = (heading[1] or heading[2]).strip(" :")
-        elif not _NOISE.fullmatch(line.strip()):
-            self.collector.unread.append(Finding(number, f"this belongs to no item: {quote_line(line)}"))
 
     def _close(self) -> None:
         """End the item that is open, if one is."""

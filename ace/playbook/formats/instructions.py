@@ -87,9 +87,12 @@ def _find_block(text: str, file: str) -> tuple[int, int] | None:
     inside, end, fence, opened = False, None, "", 0
     for number, line in enumerate(re.findall(r"[^\n]*\n|[^\n]+", text), 1):
         bare = line.rstrip()
-        if not inside and (fence or _FENCE.match(bare)):
-            opened = opened if fence else number
-            fence = _track_fence(fence, bare)
+        mark = _FENCE.match(bare)
+        if fence and not inside:
+            if mark and mark[1].startswith(fence) and not mark[2].strip():
+                fence = ""
+        elif mark and not inside:
+            fence, opened = mark[1], number
         elif bare == BEGIN and not inside and end is None:
             inside, begin = True, at
         elif bare == END and inside:
@@ -104,15 +107,6 @@ def _find_block(text: str, file: str) -> tuple[int, int] | None:
         hint = f"Close it, or a block at the end of the file would be part of it: add a line {fence}."
         raise FormatError("This code fence is never closed.", hint=hint, file=file, line=opened)
     return None if end is None else (begin, end)
-
-
-def _track_fence(fence: str, line: str) -> str:
-    """Return the fence that is open after a line that opens one, or is inside one."""
-    match = _FENCE.match(line)
-    if not fence:
-        return match[1] if match else ""
-    closes = match and match[1].startswith(fence) and not match[2].strip()
-    return "" if closes else fence
 
 
 INSTRUCTIONS = Format(

@@ -47,8 +47,16 @@ def read(text: str, file: str, base: Playbook | None) -> Reading:
             unread.append(Finding(number, error.message))
     taken = {fields["id"] for _, fields in rows if "id" in fields}
     bullets: dict[str, Bullet] = {}
-    for number, fields in rows:
-        bullet = _build_bullet(fields, taken, base)
+    for number, given_fields in rows:
+        fields = {name: value for name, value in given_fields.items() if name != "position"}
+        old = base.bullets.get(fields.get("id", "")) if base is not None else None
+        if old is not None and old.live:
+            bullet = replace(old, **fields)
+        else:
+            fields = {"section": GENERAL, "content": "", **fields}
+            if "id" not in fields:
+                fields["id"] = derive_fresh_id(fields["section"], fields["content"], taken)
+            bullet = Bullet(**fields)
         if bullet.id in bullets:
             reason = "this id is there twice"
         elif not bullet.live:
@@ -62,18 +70,6 @@ def read(text: str, file: str, base: Playbook | None) -> Reading:
         bullets[bullet.id] = bullet
     unread.sort(key=lambda finding: finding.line)
     return Reading(playbook=arrange_bullets(bullets.values(), base), unread=tuple(unread))
-
-
-def _build_bullet(fields: dict[str, Any], taken: set[str], base: Playbook | None) -> Bullet:
-    """Return the bullet of `base` with these fields, or a new one with a fresh id."""
-    fields = {name: value for name, value in fields.items() if name != "position"}
-    old = base.bullets.get(fields.get("id", "")) if base is not None else None
-    if old is not None and old.live:
-        return replace(old, **fields)
-    fields = {"section": GENERAL, "content": "", **fields}
-    if "id" not in fields:
-        fields["id"] = derive_fresh_id(fields["section"], fields["content"], taken)
-    return Bullet(**fields)
 
 
 def write(playbook: Playbook, names: Mapping[str, str]) -> str:

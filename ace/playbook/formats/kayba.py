@@ -37,10 +37,16 @@ def read(text: str, file: str, base: Playbook | None) -> Reading:
     if not detects(text):
         raise FormatError('This is not a skillbook: it is no JSON object with "skills".', file=file)
     collector, lost = Collector(), Counter[str]()
-    skills, twice = _load_skills(text)
-    collector.unread += [
-        Finding(1, f"{to_line(key)} is there twice: the last one was taken") for key in twice
-    ]
+
+    def keep_last(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        """Return the object, and report the keys that it has twice."""
+        counts = Counter(key for key, _ in items)
+        for key, count in counts.items():
+            if count > 1:
+                collector.unread.append(Finding(1, f"{to_line(key)} is there twice: the last one was taken"))
+        return dict(items)
+
+    skills = json.loads(text, object_pairs_hook=keep_last)["skills"]
     for (key, skill), line in zip(skills.items(), _find_lines(text, skills), strict=True):
         if reason := _find_flaw_in(skill):
             collector.unread.append(Finding(line, f"{to_line(key)}: {reason}"))
@@ -61,18 +67,6 @@ def read(text: str, file: str, base: Playbook | None) -> Reading:
             )
         )
     return collector.to_reading(lost=tuple(f"{name} of {count}" for name, count in lost.items()))
-
-
-def _load_skills(text: str) -> tuple[dict[str, Any], list[str]]:
-    """Return the skills, and the keys that an object of the file has twice, of which JSON keeps the last."""
-    twice: list[str] = []
-
-    def keep_last(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        counts = Counter(key for key, _ in items)
-        twice.extend(key for key, count in counts.items() if count > 1)
-        return dict(items)
-
-    return json.loads(text, object_pairs_hook=keep_last)["skills"], twice
 
 
 def _find_flaw_in(skill: Any) -> str:

@@ -22,21 +22,17 @@ def read(text: str, file: str, base: Playbook | None) -> Reading:
         if line.strip() or fence:  # a blank line inside a code block does not end a paragraph
             begins = begins if paragraph else number
             paragraph.append(line)
-            fence = _track_fence(line, fence)
+            mark = line.strip()[:3]
+            if fence:
+                fence = "" if mark == fence else fence
+            elif mark in _FENCES:
+                fence = mark
         elif paragraph:
             collector.add(Entry(content="\n".join(paragraph).strip(), line=begins))
             paragraph = []
     if paragraph:  # a code block that never ended
         collector.add(Entry(content="\n".join(paragraph).strip(), line=begins))
     return collector.to_reading(votes=False)
-
-
-def _track_fence(line: str, fence: str) -> str:
-    """Return the fence that is open after this line."""
-    mark = line.strip()[:3]
-    if fence:
-        return "" if mark == fence else fence
-    return mark if mark in _FENCES else ""
 
 
 TEXT = Format(

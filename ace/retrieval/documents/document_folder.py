@@ -89,10 +89,8 @@ def _check_entry(path: Path, root: Path, *, is_file: bool = False) -> str:
         path.name.encode()
     except UnicodeEncodeError:
         return "its name is not UTF-8"
-    return _check_content(path) if is_file else ""
-
-
-def _check_content(path: Path) -> str:
+    if not is_file:
+        return ""
     try:
         status = path.stat()
     except OSError as error:

@@ -66,13 +66,18 @@ class DocumentSearch:
         self._index = index
         self._embed = embed
         self._folder = folder
+        # Ids of chunks, and a matrix of their vectors, of shape (chunks, dimensions).
         self._vectors: tuple[list[int], Any] | None = None
         self._lock = Lock()
 
     def __call__(self, question: str, most: int) -> list[Passage]:
         """Return at most `most` passages, best first. Raises ModelUnavailable when the embedder fails."""
+        words = build_word_query(question)
+        by_words: list[int] = []
         with self._index.connect() as db:
-            by_words = self._rank_by_words(db, question)
+            if words:
+                rows = db.execute(_BY_WORDS, [words, self._folder, self._folder, DEPTH])
+                by_words = [key for (key,) in rows]
             by_meaning = self._rank_by_meaning(db, question)
             word_places = {key: place for place, key in enumerate(by_words, 1)}
             meaning_places = {key: place for place, key in enumerate(by_meaning, 1)}
@@ -98,33 +103,20 @@ class DocumentSearch:
         )
         return [passages[key] for key in chosen]
 
-    def _rank_by_words(self, db: sqlite3.Connection, question: str) -> list[int]:
-        query = build_word_query(question)
-        if not query:
-            return []
-        rows = db.execute(_BY_WORDS, [query, self._folder, self._folder, DEPTH])
-        return [key for (key,) in rows]
-
     def _rank_by_meaning(self, db: sqlite3.Connection, question: str) -> list[int]:
         import numpy as np
 
         if self._embed is None:
             return []
-        keys, matrix = self._load_vectors(db, self._embed.name)
+        with self._lock:
+            if self._vectors is None:
+                folder = [self._folder, self._folder]
+                rows = db.execute(_VECTORS, [self._embed.name, *folder]).fetchall()
+                vectors = [np.frombuffer(vector, dtype="<f4") for _, vector in rows]
+                self._vectors = [key for key, _ in rows], np.array(vectors, dtype=np.float32)
+            keys, matrix = self._vectors
         if not keys:
             return []
         likeness = matrix @ self._embed([question])[0]
         order = np.argsort(-likeness, kind="stable")[:DEPTH]
         return [keys[place] for place in order if likeness[place] > 0]
-
-    def _load_vectors(self, db: sqlite3.Connection, embedder: str) -> tuple[list[int], Any]:
-        """Return the ids of chunks and a matrix of their vectors, of shape (chunks, dimensions)."""
-        import numpy as np
-
-        with self._lock:
-            if self._vectors is None:
-                rows = db.execute(_VECTORS, [embedder, self._folder, self._folder]).fetchall()
-                keys = [key for key, _ in rows]
-                vectors = [np.frombuffer(vector, dtype="<f4") for _, vector in rows]
-                self._vectors = keys, np.array(vectors, dtype=np.float32)
-            return self._vectors

@@ -20,7 +20,7 @@ from ace.retrieval.documents.document_folder import HTML, MARKDOWN, PDF
 from ace.store.sqlite_text import replace_lone_surrogates
 from ace.text.unicode import has_visible_text
 
-EXTRA = "Install the extra `documents`: pip install 'ace-playbook[documents]'."
+EXTRA = "Install the extra `documents`: pip install 'ace-engine[documents]'."
 _NEEDS = ((HTML, "bs4", "HTML", "beautifulsoup4"), (PDF, "pypdf", "PDF", "pypdf"))
 _UNSEEN = ["script", "style", "template", "noscript", "head"]
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
@@ -82,40 +82,38 @@ def _read_text(data: bytes) -> Iterator[Line]:
     yield from enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1)
 
 
-def _read_html(data: bytes) -> list[Line]:
-    page = "\n".join(text for _, text in _read_text(data))
-    with _convert_errors("HTML page"):
-        return list(_parse_html(page))
-
-
-def _parse_html(page: str) -> Iterator[Line]:
+def _read_html(data: bytes) -> Iterator[Line]:
     """Yield lines as Markdown, numbered as in the file: headings with their #, a line for any other block."""
     from bs4 import BeautifulSoup
     from bs4.element import Comment, NavigableString
 
-    soup = BeautifulSoup(page, "html.parser")
-    for tag in soup.find_all(lambda tag: tag.name in _UNSEEN or _is_hidden(tag)):
-        tag.extract()
-    parts: list[str] = []
-    block: Any = None
-    for text in soup.find_all(string=True):
-        if isinstance(text, Comment) or type(text) is not NavigableString:
-            continue
-        parent = next((tag for tag in text.parents if tag.name in _BLOCKS), None)
-        if parent is not block:
-            yield from _format_block(block, parts)
-            block, parts = parent, []
-        in_cell = text.find_parent(["td", "th"]) is not None
-        if in_cell and parts and text.strip():
-            parts.append(f" | {text}")
-        else:
-            parts.append(str(text))
-    yield from _format_block(block, parts)
+    page = "\n".join(text for _, text in _read_text(data))
+    with _convert_errors("HTML page"):
+        soup = BeautifulSoup(page, "html.parser")
+        for tag in soup.find_all(_is_unseen):
+            tag.extract()
+        parts: list[str] = []
+        block: Any = None
+        for text in soup.find_all(string=True):
+            if isinstance(text, Comment) or type(text) is not NavigableString:
+                continue
+            parent = next((tag for tag in text.parents if tag.name in _BLOCKS), None)
+            if parent is not block:
+                yield from _format_block(block, parts)
+                block, parts = parent, []
+            in_cell = text.find_parent(["td", "th"]) is not None
+            if in_cell and parts and text.strip():
+                parts.append(f" | {text}")
+            else:
+                parts.append(str(text))
+        yield from _format_block(block, parts)
 
 
-def _is_hidden(tag: Any) -> bool:
+def _is_unseen(tag: Any) -> bool:
+    """Return True if a browser shows nothing of an element."""
     style = str(tag.get("style") or "").replace(" ", "").lower()
-    return tag.has_attr("hidden") or "display:none" in style or "visibility:hidden" in style
+    is_hidden = tag.has_attr("hidden") or "display:none" in style or "visibility:hidden" in style
+    return tag.name in _UNSEEN or is_hidden
 
 
 def _format_block(block: Any, parts: list[str]) -> Iterator[Line]:

@@ -103,22 +103,18 @@ def connect(path: Path, *, create: bool, timeout: float) -> sqlite3.Connection:
         uri = f"{path.absolute().as_uri()}?mode={mode}"
         db = sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None, check_same_thread=False)
         try:
-            _prepare(db, path)
+            _check_version(db, path)  # before anything is written to a file that may not be ours
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = NORMAL")  # after a power cut the last files are indexed again
+            if _check_version(db, path) != VERSION:
+                with writing(db, path):
+                    if _check_version(db, path) != VERSION:  # no other process was faster
+                        _build_tables(db)
+            db.execute("PRAGMA foreign_keys = ON")
         except BaseException:
             db.close()
             raise
     return db
-
-
-def _prepare(db: sqlite3.Connection, path: Path) -> None:
-    _check_version(db, path)  # before anything is written to a file that may not be ours
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = NORMAL")  # after a power cut the last files are indexed once more
-    if _check_version(db, path) != VERSION:
-        with writing(db, path):
-            if _check_version(db, path) != VERSION:  # no other process was faster
-                _build_tables(db)
-    db.execute("PRAGMA foreign_keys = ON")
 
 
 def _check_version(db: sqlite3.Connection, path: Path) -> int:

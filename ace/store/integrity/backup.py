@@ -14,6 +14,7 @@ from pathlib import Path
 from ace.errors import InputError, NotAPlaybook, StoreBusy
 from ace.store.connection import exclusive_access, typed_errors
 
+_FREE_NAME = "Give a name that is free: nothing is overwritten."
 _SIDE_FILES = ("", "-wal", "-shm")  # what SQLite keeps beside a file that is in use
 
 
@@ -23,7 +24,7 @@ def write(db: sqlite3.Connection, target: Path) -> Path:
     Raises InputError where `target` exists.
     """
     if target.exists() or target.is_symlink():  # a link to nothing is there, too
-        raise _taken_error(target)
+        raise InputError(f"{target} is there already.", hint=_FREE_NAME)
     part = target.with_name(f"{target.name}.part-{os.getpid()}")
     try:
         with typed_errors(target), closing(sqlite3.connect(part, isolation_level=None)) as copy:
@@ -62,10 +63,6 @@ def restore(backup: str | Path, path: str | Path, *, timeout: float = 10.0) -> P
     finally:
         new.unlink(missing_ok=True)
     return old
-
-
-def _taken_error(target: Path) -> InputError:
-    return InputError(f"{target} is there already.", hint="Give a name that is free: nothing is overwritten.")
 
 
 def _set_aside(path: Path, timeout: float, lock: ExitStack) -> Path:
@@ -116,7 +113,7 @@ def _publish(part: Path, target: Path, *, replace: bool = False) -> None:
         try:
             os.link(part, target)
         except FileExistsError as error:
-            raise _taken_error(target) from error
+            raise InputError(f"{target} is there already.", hint=_FREE_NAME) from error
     folder = os.open(target.absolute().parent, os.O_RDONLY)
     try:
         os.fsync(folder)

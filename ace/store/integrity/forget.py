@@ -16,12 +16,11 @@ from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
-from ace.errors import StoreBusy, StoreError
+from ace.errors import StoreError
 from ace.memory import Memory
 from ace.store import memory_rows
-from ace.store.connection import typed_errors
 from ace.store.integrity import redact, verify
-from ace.store.sqlite_text import now, to_text
+from ace.store.sqlite_text import now, read_column, to_text
 
 MARKER = "[forgotten]"
 # A text with so many digits, or so many words and letters, is nobody else's.
@@ -38,14 +37,6 @@ class TableResult:
     pattern: re.Pattern[str]
     redacted: dict[str, int]
     remaining: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ExportResult:
-    """List the export files that were rewritten, and those that could not be, with the error."""
-
-    written: tuple[str, ...]
-    failed: tuple[str, ...]
 
 
 def is_distinctive(text: str) -> bool:
@@ -69,7 +60,8 @@ def forget_in_tables(
         texts += filter(is_distinctive, (memory.text, memory.quote, memory.value))
     blanked = memory_rows.blank_proposals(db, MARKER, memories=ids)
     pattern = redact.compile_pattern(texts)
-    rewrites_history = redact.is_in_history(db, pattern)
+    hashed = read_column(db, "SELECT operation FROM operations UNION ALL SELECT reason FROM versions")
+    rewrites_history = any(map(pattern.search, hashed))
     problems = 0
     if rewrites_history:
         problems = len(list(verify.find_problems(db)))
@@ -81,15 +73,18 @@ def forget_in_tables(
             "The history of the playbook holds this text, and would not be whole without it.",
             hint="Give the bullet that holds it other words, or leave the text out of --also.",
         )
-    memory_rows.note_redacted(db, ids, redacted)
+    memory_rows.note_forgotten(db, ids=ids, redacted=redacted)
     remaining = [f"{table}.{column}: {count}" for table, column, count in redact.find_remaining(db, pattern)]
     return TableResult(pattern, redacted, tuple(remaining))
 
 
 def forget_in_exports(
     files: Iterable[Path], memories: Sequence[Memory], pattern: re.Pattern[str]
-) -> ExportResult:
-    """Rewrite the export files that are still there without the memories and their texts."""
+) -> tuple[list[str], list[str]]:
+    """Rewrite the export files that are still there without the memories and their texts.
+
+    Return the paths of those that were rewritten, and of those that could not be, each with the error.
+    """
     ids = {memory.id for memory in memories}
     written, failed = list[str](), list[str]()
     for file in files:
@@ -103,7 +98,7 @@ def forget_in_exports(
             continue
         except (OSError, UnicodeDecodeError) as error:
             failed.append(f"{file}: {error}")
-    return ExportResult(tuple(written), tuple(failed))
+    return written, failed
 
 
 def _redact_line(line: str, ids: set[str], pattern: re.Pattern[str]) -> str:
@@ -149,16 +144,3 @@ def find_in_copies(path: Path, pattern: re.Pattern[str]) -> tuple[str, ...]:
             if pattern.search(copy.read_bytes().decode("utf-8", "replace")):
                 copies.append(str(copy))
     return tuple(copies)
-
-
-def scrub(db: sqlite3.Connection, path: Path) -> bool:
-    """Write the file anew without deleted text, and empty its log. Return False while others read it."""
-    try:
-        with typed_errors(path):
-            db.execute("PRAGMA secure_delete = ON")
-            db.execute("PRAGMA temp_store = MEMORY")  # the copy that VACUUM makes must not stay on a disk
-            db.execute("VACUUM")
-            busy, _, _ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    except StoreBusy:
-        return False
-    return not busy

@@ -11,9 +11,11 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
+from ace.playbook.codec import chain_hash
 from ace.store import checked_rows, versions
 from ace.store.sqlite_text import read_column, to_json
 
@@ -39,6 +41,9 @@ CONTENT: dict[str, tuple[str, ...]] = {
     "sections": ("name",),
 }
 _WORD = re.compile(r"[^\W_]+")
+_to_canonical_json = partial(
+    json.dumps, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
+)
 _BETWEEN = r"(?:\\+[nrt]|\W|_)+"  # words; a line break may be escaped, more than once where JSON lies in JSON
 
 
@@ -67,39 +72,29 @@ def redact(db: sqlite3.Connection, pattern: re.Pattern[str], marker: str) -> dic
         if changed:
             counts[table] = changed
     if "operations" in counts or "versions" in counts:  # what a version's hash covers
-        _rehash_versions(db)
+        hashes: dict[int, str] = {}
+        sql = "SELECT number, parent, merged, hash, author, reason FROM versions ORDER BY number"
+        for number, parent, merged, old, author, reason in db.execute(sql).fetchall():
+            parents = [hashes[at] for at in (parent, merged) if at is not None]
+            delta = versions.read_delta_json(db, number)
+            hashes[number] = chain_hash(" ".join(parents), delta, author, reason)
+            if hashes[number] != old:
+                checked_rows.update(db, "versions", {"hash": hashes[number]}, "number = ?", [number])
         db.execute("DELETE FROM vectors")  # a vector reveals what a text was about; they are computed again
     return counts
 
 
-def is_in_history(db: sqlite3.Connection, pattern: re.Pattern[str]) -> bool:
-    """Return whether anything that the versions' hashes cover holds a match."""
-    texts = read_column(db, "SELECT operation FROM operations UNION ALL SELECT reason FROM versions")
-    return any(map(pattern.search, texts))
-
-
 def redact_text(text: str, pattern: re.Pattern[str], marker: str) -> str:
     """Return a text with every match replaced by the marker; in JSON, all texts in it, in the same form."""
-    for form in (to_json, _to_canonical_json):
-        value = _parse(text, form)
-        if value is not None:
-            return form(_redact_value(value, pattern, marker))
+    if text[:1] in ("{", "[", '"'):
+        for form in (to_json, _to_canonical_json):
+            try:
+                value = json.loads(text)
+                if form(value) == text:
+                    return form(_redact_value(value, pattern, marker))
+            except (ValueError, RecursionError):
+                continue
     return pattern.sub(marker, text)
-
-
-def _to_canonical_json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def _parse(text: str, form: Callable[[Any], str]) -> Any:
-    """Parse JSON that was written in this form; None for any other text."""
-    if text[:1] not in '{["':
-        return None
-    try:
-        value = json.loads(text)
-        return value if form(value) == text else None
-    except (ValueError, RecursionError):
-        return None
 
 
 def _redact_value(value: Any, pattern: re.Pattern[str], marker: str) -> Any:
@@ -116,10 +111,10 @@ def _redact_value(value: Any, pattern: re.Pattern[str], marker: str) -> Any:
 def _redact_table(
     db: sqlite3.Connection, table: str, columns: Sequence[str], pattern: re.Pattern[str], marker: str
 ) -> int:
-    keys = checked_rows.primary_key(db, table)
+    primary_key = "SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk"
+    keys = read_column(db, primary_key, [table]) or ["rowid"]
     names = ", ".join(f'"{name}"' for name in (*keys, *columns))
     where = " AND ".join(f'"{key}" = ?' for key in keys)
-    sets = ", ".join(f'"{column}" = ?' for column in columns)
     changes = []
     for row in db.execute(f"SELECT {names} FROM {table}"):  # noqa: S608 (our own names)
         key, old = row[: len(keys)], row[len(keys) :]
@@ -127,26 +122,8 @@ def _redact_table(
         if new != list(old):
             changes.append((key, new))
     for key, new in changes:
-        sound = table in checked_rows.SEALED and checked_rows.is_sound(db, table, where, key)
-        db.execute(f"UPDATE {table} SET {sets} WHERE {where}", [*new, *key])  # noqa: S608
-        if sound:
-            checked_rows.reseal(db, table, where, key)
+        checked_rows.update(db, table, dict(zip(columns, new, strict=True)), where, key)
     return len(changes)
-
-
-def _rehash_versions(db: sqlite3.Connection) -> None:
-    """Compute every version's hash anew from the operations and reasons that it holds now."""
-    hashes: dict[int, str] = {}
-    sql = "SELECT number, parent, merged, hash, author, reason FROM versions ORDER BY number"
-    for number, parent, merged, old, author, reason in db.execute(sql).fetchall():
-        delta = versions.read_delta_json(db, number)
-        parents = [hashes[at] for at in (parent, merged) if at is not None]
-        hashes[number] = versions.version_hash(parents or [""], delta, author, reason)
-        if hashes[number] != old:
-            sound = checked_rows.is_sound(db, "versions", "number = ?", [number])
-            db.execute("UPDATE versions SET hash = ? WHERE number = ?", [hashes[number], number])
-            if sound:
-                checked_rows.reseal(db, "versions", "number = ?", [number])
 
 
 def find_remaining(db: sqlite3.Connection, pattern: re.Pattern[str]) -> Iterator[tuple[str, str, int]]:

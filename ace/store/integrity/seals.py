@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from ace.store.sqlite_text import read_column
 
@@ -60,18 +60,25 @@ def create_seals(db: sqlite3.Connection) -> None:
 
 def seal_table(db: sqlite3.Connection, table: str, *, rows: int | None = None) -> None:
     """Seal a table as it is; for the migration that creates it. `rows`: the number it should have."""
-    checksums = _read_checksums(db, table)
-    if rows is None:
-        rows = len(checksums)
-    _write(db, table, rows, sum_checksums(table, checksums))
+    checksums = read_checksums(db, table)
+    missing = 0
+    if rows is not None:
+        missing = rows - len(checksums)
+    empty = "INSERT OR REPLACE INTO seals VALUES (?, ?, zeroblob(32), '')"
+    db.execute(empty, [table, missing])
+    update_seal(db, table, checksums, ())
 
 
 def update_seal(db: sqlite3.Connection, table: str, added: Collection[str], removed: Collection[str]) -> None:
     """Count rows with these checksums in or out. A table without a seal is left to `find_problems`."""
     row = db.execute('SELECT "rows", digest FROM seals WHERE name = ?', [table]).fetchone()
-    if row is not None:
-        digest = int.from_bytes(row[1]) + sum_checksums(table, added) - sum_checksums(table, removed)
-        _write(db, table, row[0] + len(added) - len(removed), digest)
+    if row is None:
+        return
+    rows = row[0] + len(added) - len(removed)
+    total = int.from_bytes(row[1]) + sum_checksums(table, added) - sum_checksums(table, removed)
+    digest = (total % _MODULUS).to_bytes(32)
+    in_order_of_names: list[Value | bytes] = [digest, table, rows]
+    db.execute(_WRITE, [table, rows, digest, checksum(in_order_of_names)])
 
 
 def find_problems(db: sqlite3.Connection, tables: Iterable[str]) -> Iterator[str]:
@@ -82,11 +89,15 @@ def find_problems(db: sqlite3.Connection, tables: Iterable[str]) -> Iterator[str
             yield f"The seal of {table} is missing: nobody can say whether it has all its rows."
             continue
         rows, digest = seals.pop(table)
-        checksums = _read_checksums(db, table)
-        if len(checksums) < rows:
-            yield f"{_count_rows(rows - len(checksums), table)} missing."
-        elif len(checksums) > rows:
-            yield f"{_count_rows(len(checksums) - rows, table)} there that nobody wrote through ace."
+        checksums = read_checksums(db, table)
+        surplus = len(checksums) - rows
+        subject = f"{abs(surplus)} rows of {table} are"
+        if abs(surplus) == 1:
+            subject = f"1 row of {table} is"
+        if surplus < 0:
+            yield f"{subject} missing."
+        elif surplus > 0:
+            yield f"{subject} there that nobody wrote through ace."
         elif int.from_bytes(digest) != sum_checksums(table, checksums):
             yield f"The rows of {table} are as many as were written, but not the same."
     for name in seals:
@@ -107,15 +118,8 @@ def sum_checksums(table: str, checksums: Iterable[str]) -> int:
     return total % _MODULUS
 
 
-def _count_rows(number: int, table: str) -> str:
-    return f"1 row of {table} is" if number == 1 else f"{number} rows of {table} are"
-
-
-def _read_checksums(db: sqlite3.Connection, table: str) -> list[str]:
-    return read_column(db, f"SELECT checksum FROM {table}")  # noqa: S608 (our own names)
-
-
-def _write(db: sqlite3.Connection, table: str, rows: int, digest: int) -> None:
-    stored = (digest % _MODULUS).to_bytes(32)
-    in_order_of_names: list[Value | bytes] = [stored, table, rows]
-    db.execute(_WRITE, [table, rows, stored, checksum(in_order_of_names)])
+def read_checksums(
+    db: sqlite3.Connection, table: str, test: str = "1", values: Sequence[Value] = ()
+) -> list[str]:
+    """Return the checksums of the rows for which `test` (an expression of ours) holds."""
+    return read_column(db, f"SELECT checksum FROM {table} WHERE {test}", values)  # noqa: S608 (our own names)

@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 
 from ace.errors import FormatError, NotAPlaybook
-from ace.playbook.codec import delta_from_json
+from ace.playbook.codec import chain_hash, delta_from_json
 from ace.playbook.delta import apply, touched_ids
 from ace.playbook.model import Delta, Playbook
 from ace.runs.records import Branch, Problem, Version
@@ -37,7 +37,6 @@ def find_problems(db: sqlite3.Connection) -> Iterator[Problem]:
     """
     try:
         yield from _check_file(db)
-        yield from _check_schema(db)
         yield from _check_rows(db)
         yield from _check_completeness(db)
         yield from _check_references(db)
@@ -58,17 +57,13 @@ def find_problems(db: sqlite3.Connection) -> Iterator[Problem]:
 
 
 def _check_file(db: sqlite3.Connection) -> Iterator[Problem]:
-    """Ask SQLite itself."""
+    """Ask SQLite itself, and compare the tables with those of a new file. Other programs may add theirs."""
     for (line,) in db.execute("PRAGMA integrity_check"):
         if line != "ok":
             yield Problem(None, f"SQLite finds the file damaged: {line}")
     for table, row, parent, _ in db.execute("PRAGMA foreign_key_check"):
         where = f"Row {row} of {table}" if row is not None else f"A row of {table}"
         yield Problem(None, f"{where} points to a row of {parent} that is not there.")
-
-
-def _check_schema(db: sqlite3.Connection) -> Iterator[Problem]:
-    """Compare the tables with those of a new file. Further tables, of other programs, are left alone."""
     objects = schema.read_objects(db)
     for name, sql in schema.expected_objects().items():
         if objects.get(name) != sql:
@@ -83,9 +78,14 @@ def _check_rows(db: sqlite3.Connection) -> Iterator[Problem]:
             (count,) = db.execute(sql).fetchone()
             if count:
                 yield Problem(None, f"Column {column} of {table} holds {count} values that are not JSON.")
-    for table, key in checked_rows.find_broken(db):
-        version = int(key) if table == "versions" else None
-        yield Problem(version, f"Row {key} of {table} is not what was written.")
+    for table in checked_rows.SEALED:
+        names = checked_rows.KEYS.get(table, "rowid")
+        fields = checked_rows.define_checksum(db, table)
+        broken = f"SELECT {names} FROM {table} WHERE checksum <> row_checksum({fields})"  # noqa: S608
+        for row in db.execute(broken):
+            key = ", ".join(map(str, row))
+            version = int(key) if table == "versions" else None
+            yield Problem(version, f"Row {key} of {table} is not what was written.")
 
 
 def _check_completeness(db: sqlite3.Connection) -> Iterator[Problem]:
@@ -135,7 +135,7 @@ class _History:
             yield Problem(number, f"Version {number} follows {version.parent}, but {expected} is before it.")
         text, delta = yield from _read_operations(db, number)
         parents = [self.hashes.get(at, "") for at in (version.parent, version.merged) if at is not None]
-        if version.hash != versions.version_hash(parents or [""], text, version.author, version.reason):
+        if version.hash != chain_hash(" ".join(parents), text, version.author, version.reason):
             yield Problem(number, f"Version {number} does not match its hash.")
         before = self.playbooks.get(expected, Playbook())
         after, rejections = apply(before, delta)
@@ -143,7 +143,12 @@ class _History:
             problem = f"a {rejection.operation.op} that cannot apply: {rejection.reason}"
             yield Problem(number, f"Version {number} holds {problem}")
         yield from _check_state(db, version, before, after, delta)
-        self._add(version, after)
+        previous = self.newest.get(version.branch)
+        bases = {branch.base for branch in self.branches.values()}
+        if previous is not None and previous not in bases:
+            del self.playbooks[previous]  # nothing builds on it any more
+        self.hashes[number], self.playbooks[number] = version.hash, after
+        self.newest[version.branch] = number
 
     def check_heads(self, db: sqlite3.Connection) -> Iterator[Problem]:
         """Check where the branches stand, and main's table of bullets. Call it after the last version."""
@@ -164,20 +169,12 @@ class _History:
         branch = self.branches.get(name)
         return self.newest.get(name, branch.base if branch else None)
 
-    def _add(self, version: Version, playbook: Playbook) -> None:
-        previous = self.newest.get(version.branch)
-        bases = {branch.base for branch in self.branches.values()}
-        if previous is not None and previous not in bases:
-            del self.playbooks[previous]  # nothing builds on it any more
-        self.hashes[version.number], self.playbooks[version.number] = version.hash, playbook
-        self.newest[version.branch] = version.number
-
 
 def _read_operations(db: sqlite3.Connection, number: int) -> Generator[Problem, None, tuple[str, Delta]]:
     """Return a version's operations as JSON and as a delta. Raises NotAPlaybook where they cannot be read."""
     sql = "SELECT op, bullet, operation FROM operations WHERE version = ? ORDER BY position"
     rows = db.execute(sql, [number]).fetchall()
-    text = versions.join_operations(row[2] for row in rows)
+    text = f"[{','.join(row[2] for row in rows)}]"
     try:
         delta = delta_from_json(text)
     except FormatError as error:
@@ -193,8 +190,10 @@ def _check_state(
 ) -> Iterator[Problem]:
     """Compare the bullets, sections and position that the tables hold for a version with the fold."""
     number, branch = version.number, version.branch
-    folded = [after.bullets.get(name) for name in sorted(versions.touched_by([delta]))]
-    if list(bullet_history.read_states(db, number, branch)) != folded:
+    state = f"""SELECT bullet, {bullet_history.STATE} FROM bullet_history
+        WHERE version = ? AND branch = ? ORDER BY bullet"""  # noqa: S608 (our own names)
+    stored = list(bullet_history.rows_to_bullets(db.execute(state, [number, branch])))
+    if stored != [after.bullets.get(name) for name in sorted(versions.touched_by(delta))]:
         yield Problem(number, f"The bullets of version {number} are not what its history says.")
     sql = "SELECT place, name FROM sections WHERE version = ? AND branch = ? ORDER BY place"
     first = len(before.section_names)
