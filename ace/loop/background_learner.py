@@ -173,7 +173,7 @@ class BackgroundLearner:
         with lab.counting_for(trial.sample.id):
             newest = trial
             outdated = episode.context_version != run.version
-            if outdated and trial.provable and not trial.is_solved:
+            if outdated and trial.provable and not trial.feedback.is_solved:
                 # What is known by now need not be learned.
                 newest = bench.solve(trial.sample, run.playbook)
         work = steps.learn_from(run, lab, [replace(newest, recorded=True)], skip_episodes=1)

@@ -153,7 +153,7 @@ class SampleBench:
             phase=self.phase,
             sample=trial.sample.id,
             correct=self.episodes[0].verdict.correct,
-            right=trial.is_solved,
+            right=trial.feedback.is_solved,
             topics=tuple(sorted(trial.feedback.topics)),
             facts=tuple(fact.text for fact in trial.feedback.facts),
             error=trial.attempt.error,
