@@ -11,7 +11,7 @@ import pytest
 
 from ace.llm import Caps, Request, RoleModels
 from ace.loop import learn
-from ace.loop.version_rules import Lead
+from ace.loop.version_rules import take_if_leading
 from ace.methods.ace.refusals import find_contested
 from ace.methods.ace.state import Contested
 from ace.methods.protocol import Trial
@@ -142,7 +142,7 @@ def test_only_what_breaks_another_is_contested() -> None:
 
 
 def test_a_lead_is_counted_against_what_is_left() -> None:
-    rule = Lead(2)
+    rule = take_if_leading(2)
     assert rule(2, 0, 0) is True and rule(5, 0, 3) is True
     assert rule(2, 0, 1) is None and rule(0, 1, 5) is None
     assert rule(1, 0, 0) is False and rule(0, 4, 5) is False

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ace.errors import InputError
 from ace.llm import Caps, Request, RoleModels, ScriptedClient
 from ace.loop import learn
-from ace.loop.version_rules import ALPHA, RULES, Always, BestOf, Strict
+from ace.loop.version_rules import ALPHA, RULES, take_always, take_if_as_good, take_if_clearly_better
 from ace.playbook import Add
 from ace.runs.e_process import compute_wealth
 from ace.runs.report import Report
@@ -78,12 +78,12 @@ def test_rules_end_and_agree_with_the_counts(pairs: list[str], few: int) -> None
             if taken is not None:
                 break
         assert taken is not None
-        if isinstance(rule, Always):
+        if rule is take_always:
             assert taken and asked == 0
-        if isinstance(rule, Strict):
+        if rule is take_if_clearly_better:
             assert taken == (compute_wealth(wins, losses) >= 1 / ALPHA)
         clear = max(compute_wealth(wins, losses), compute_wealth(losses, wins)) >= 1 / ALPHA
-        if isinstance(rule, BestOf) and not clear:
+        if rule is take_if_as_good and not clear:
             assert taken == (pairs.count("win") >= pairs.count("loss"))
 
 
