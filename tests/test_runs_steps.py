@@ -1,4 +1,6 @@
-"""The journal as values: what is written is read, also what earlier releases wrote; what nobody knows is refused."""
+"""The journal as values: what is written is read, also what earlier releases wrote; what nobody knows is
+refused.
+"""
 
 from __future__ import annotations
 

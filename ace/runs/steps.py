@@ -171,8 +171,8 @@ class StepRecord:
 
     `proofs` maps a bullet that was added or changed to the samples that are right with it, none where it
     waits in quarantine. `proposals` are their outcomes in order. `usage` is by role, in the fields of
-    `llm.Usage`; `faults` are those of its calls. `started` is in seconds since 1970 (None in old journals), `version` the head once
-    it was done.
+    `llm.Usage`; `faults` are those of its calls. `started` is in seconds since 1970 (None in old journals),
+    `version` the head once it was done.
     """
 
     run: int

@@ -80,13 +80,8 @@ def _check_rows(db: sqlite3.Connection) -> Iterator[Problem]:
                 yield Problem(None, f"Column {column} of {table} holds {count} values that are not JSON.")
     for table in checked_rows.SEALED:
         names = checked_rows.KEYS.get(table, "rowid")
-<<<<<<< /tmp/m_ours
-        fields = checked_rows.define_checksum(db, table)
-        broken = f"SELECT {names} FROM {table} WHERE checksum <> row_checksum({fields})"  # noqa: S608
-=======
         values = checked_rows.define_checksum(db, table)
         broken = f"SELECT {names} FROM {table} WHERE checksum <> row_checksum({values})"  # noqa: S608
->>>>>>> /tmp/m_theirs
         for row in db.execute(broken):
             key = ", ".join(map(str, row))
             version = int(key) if table == "versions" else None
