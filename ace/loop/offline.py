@@ -45,39 +45,35 @@ def learn(
     if not task.train:
         raise InputError(f"Task {task.name} has no training samples.", hint="Add some to [data] train.")
     parts = RunParts(task=task, store=store, models=models, settings=settings, progress=progress)
-    with start_run("learn", parts, resume=resume) as run:
-        selection = Selection(run)
-        try:
-            return _learn(run, selection)
-        except CapReached as cap:
-            return finish(run, PhaseKind.AFTER, selection=selection, stopped=str(cap))
-
-
-def _learn(run: Run, selection: Selection) -> Report:
-    task, settings = run.task, run.settings
     tested = task.test if settings.measure else ()
-    steps.score(run, Phase(PhaseKind.BEFORE), tested, run.base)
-    validates, every = settings.validate, settings.validate_every
+    every = settings.validate_every
+    validates = settings.validate
     if validates is None:
         validates = settings.epochs > 1 or every is not None
     validates = validates and bool(task.val)
-    for epoch in range(1, settings.epochs + 1):
+    with start_run("learn", parts, resume=resume) as run:
+        selection = Selection(run)
+        try:
+            steps.score(run, Phase(PhaseKind.BEFORE), tested, run.base)
+            for epoch in range(1, settings.epochs + 1):
 
-        def select_between(batches: int, epoch: int = epoch) -> None:
-            if validates and every and batches % every == 0:
-                selection.select_newest(epoch, batches)
+                def select_between(batches: int, epoch: int = epoch) -> None:
+                    if validates and every and batches % every == 0:
+                        selection.select_newest(epoch, batches)
 
-        samples = _in_order(task.train, settings.seed, epoch)
-        steps.learn(run, Phase(PhaseKind.EPOCH, epoch), samples, select_between)
-        steps.maintain(run, Moment.EPOCH, epoch)
-        _replay_failures(run, epoch)
-        if validates:
-            steps.maintain(run, Moment.SELECTION, epoch)
-            _recheck(run, epoch)
-            selection.select_newest(epoch)
-    selected = run.select(selection.selected) if selection.comparisons else run.version
-    steps.score(run, Phase(PhaseKind.AFTER), tested, selected)
-    return finish(run, PhaseKind.AFTER, selected=selected, selection=selection)
+                samples = _in_order(task.train, settings.seed, epoch)
+                steps.learn(run, Phase(PhaseKind.EPOCH, epoch), samples, select_between)
+                steps.maintain(run, Moment.EPOCH, epoch)
+                _replay_failures(run, epoch)
+                if validates:
+                    steps.maintain(run, Moment.SELECTION, epoch)
+                    _recheck(run, epoch)
+                    selection.select_newest(epoch)
+            selected = run.select(selection.selected) if selection.comparisons else run.version
+            steps.score(run, Phase(PhaseKind.AFTER), tested, selected)
+        except CapReached as cap:
+            return finish(run, PhaseKind.AFTER, selection=selection, stopped=str(cap))
+        return finish(run, PhaseKind.AFTER, selected=selected, selection=selection)
 
 
 def _replay_failures(run: Run, epoch: int) -> None:

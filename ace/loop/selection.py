@@ -83,7 +83,12 @@ class Selection:
         total = len(self._samples)
         verdict = rule(wins, losses, total - asked)
         while verdict is None:
-            pairs = self._ask_pairs(old, new, asked)
+            batch = self._samples[asked : asked + self._run.settings.batch_size]
+            for side in (old, new):
+                due = [sample for sample in batch if sample.id not in side.right]
+                for result in steps.score(self._run, side.phase, due, side.version, side.playbook):
+                    side.right[result.sample] = result.right
+            pairs = [(old.right[sample.id], new.right[sample.id]) for sample in batch]
             asked += len(pairs)
             compared += sum(None not in pair for pair in pairs)
             wins += pairs.count((False, True))
@@ -100,12 +105,3 @@ class Selection:
             total=total,
             accepted=verdict,
         )
-
-    def _ask_pairs(self, old: Side, new: Side, start: int) -> list[tuple[bool | None, bool | None]]:
-        """Return for the next few samples whether the old and the new side are right, as far as shown."""
-        batch = self._samples[start : start + self._run.settings.batch_size]
-        for side in (old, new):
-            due = [sample for sample in batch if sample.id not in side.right]
-            for result in steps.score(self._run, side.phase, due, side.version, side.playbook):
-                side.right[result.sample] = result.right
-        return [(old.right[sample.id], new.right[sample.id]) for sample in batch]
