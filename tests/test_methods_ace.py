@@ -11,9 +11,10 @@ from hypothesis import given
 from ace.methods.ace.consider import Considered, consider
 from ace.methods.ace.contrast import Contrast
 from ace.methods.ace.coverage import list_unspoken
+from ace.methods.ace.curator import confine_delta
 from ace.methods.ace.evidence import Evidence
 from ace.methods.ace.lesson_scope import Rarity, find_repeated_numbers, generalize_lesson
-from ace.methods.ace.lesson_search import confine_delta, is_closer
+from ace.methods.ace.lesson_search import is_closer
 from ace.playbook import Add, Bullet, Merge, Playbook, Remove, Revise, apply
 from ace.refine import means_the_same, topic_key, word_key
 from ace.task import Fact, Feedback, FeedbackKind, Sample
@@ -272,6 +273,8 @@ def test_a_curator_is_held_to_what_it_was_shown() -> None:
         Merge("a", ("a", "b"), "both"),
         Merge("a", ("z",), "no"),
     )
-    assert confine_delta(said, shown) == (Revise("a", "three four"), Merge("a", ("b",), "both"))
-    (added,) = confine_delta((Add("b", "elsewhere", "five  words"),), shown)
+    confined, note = confine_delta(said, shown)
+    assert note.startswith("; ignored: ")
+    assert confined == (Revise("a", "three four"), Merge("a", ("b",), "both"))
+    (added,), _ = confine_delta((Add("b", "elsewhere", "five  words"),), shown)
     assert isinstance(added, Add) and added.content == "five words" and added.id != "b"

@@ -9,7 +9,7 @@ from functools import partial
 from ace.errors import ModelError
 from ace.methods.ace.admission import guard_delta
 from ace.methods.ace.combine import combine_accepted, join_authors, map_proofs
-from ace.methods.ace.curator import Curator, confine_delta, describe_ignored
+from ace.methods.ace.curator import Curator, confine_delta
 from ace.methods.ace.lesson_scope import find_identifiers
 from ace.methods.ace.lesson_search import Search, record_failure, record_proposal
 from ace.methods.ace.proof import Proof, prove
@@ -107,12 +107,12 @@ class Curation:
             reply = self.curator(bullets, seed=bench.seed("curate", topic))
         except ModelError as error:
             return (record_failure(topic, "curator", error),)
-        delta = confine_delta(reply, bullets)
+        delta, note = confine_delta(reply, bullets)
         if self.settings.verify:
             proof = prove(delta, playbook, samples, (), bench)
         else:
             proof = Proof(True, "kept unproven", reason=Reason.KEPT_UNPROVEN)
-        proof = replace(proof, why=f"{proof.why}{describe_ignored(reply, bullets)}")
+        proof = replace(proof, why=f"{proof.why}{note}")
         return (record_proposal(topic, "curator", delta, proof),)
 
 

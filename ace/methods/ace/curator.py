@@ -55,45 +55,36 @@ class Curator:
         return tuple(parsed.operations)
 
 
-def confine_delta(delta: Delta, bullets: Iterable[Bullet]) -> Delta:
-    """Return a curator's operations, confined to the bullets it was shown; new bullets get ids of ours.
+def confine_delta(delta: Delta, bullets: Iterable[Bullet]) -> tuple[Delta, str]:
+    """Return a curator's operations, confined to the bullets it was shown, and a note on what is ignored.
 
-    Left out is also a merge that loses a number, a name, a unit or a denial of what it merges.
+    New bullets get ids of ours. A merge may lose no number, name, unit or denial of what it merges; a
+    revision may: it is how a lesson is corrected. A suspicious text stands in the note: no word of a model is
+    lost.
     """
     by_id = {bullet.id: bullet for bullet in bullets}
-    confined = (_confine(operation, by_id) for operation in delta)
-    return tuple(operation for operation in confined if operation is not None)
-
-
-def describe_ignored(delta: Delta, bullets: Iterable[Bullet]) -> str:
-    """Return what `confine_delta` leaves out, for the record."""
-    by_id = {bullet.id: bullet for bullet in bullets}
+    confined: list[Operation] = []
     ignored = []
     for operation in delta:
-        if _confine(operation, by_id) is None:
-            names = ", ".join(touched_ids(operation))
-            ignored.append(f"{operation.op} {names}{_find_objection(operation, by_id)}")
-    return f"; ignored: {'; '.join(ignored)}" if ignored else ""
-
-
-def _find_objection(operation: Operation, bullets: Mapping[str, Bullet]) -> str:
-    """Return what speaks against an operation, with a suspicious text itself: no word of a model is lost.
-
-    A merge may lose no fact. A revision may: it is how a lesson is corrected.
-    """
-    content = operation.content if isinstance(operation, Add | Revise | Merge) else ""
-    if flaw := find_suspicion(content):
-        return f" ({flaw}: {content})"
-    if not isinstance(operation, Merge):
-        return ""
-    old = [bullets[name].content for name in touched_ids(operation) if name in bullets]
-    lost = find_lost_facts(old, content)
-    return f" (it loses {', '.join(lost)})" if lost else ""
+        content = operation.content if isinstance(operation, Add | Revise | Merge) else ""
+        objection = ""
+        if flaw := find_suspicion(content):
+            objection = f" ({flaw}: {content})"
+        elif isinstance(operation, Merge):
+            old = [by_id[name].content for name in touched_ids(operation) if name in by_id]
+            lost = find_lost_facts(old, content)
+            objection = f" (it loses {', '.join(lost)})" if lost else ""
+        accepted = None if objection else _confine(operation, by_id)
+        if accepted is None:
+            ignored.append(f"{operation.op} {', '.join(touched_ids(operation))}{objection}")
+        else:
+            confined.append(accepted)
+    note = f"; ignored: {'; '.join(ignored)}" if ignored else ""
+    return tuple(confined), note
 
 
 def _confine(operation: Operation, bullets: Mapping[str, Bullet]) -> Operation | None:
-    if _find_objection(operation, bullets):
-        return None
+    """Return an operation on bullets that were shown, its text on one line; None for any other."""
     match operation:
         case Add(content=content):
             return add_lesson(" ".join(content.split()))

@@ -14,7 +14,7 @@ from ace.methods.ace.admission import REPEATS, SourceTexts, collect_trial_texts,
 from ace.methods.ace.consider import add_lesson, consider, release
 from ace.methods.ace.contrast import SPEAKS_FOR
 from ace.methods.ace.coverage import list_teachable, list_unspoken, texts_of
-from ace.methods.ace.curator import Curator, confine_delta, describe_ignored
+from ace.methods.ace.curator import Curator, confine_delta
 from ace.methods.ace.evidence import Evidence
 from ace.methods.ace.lesson_scope import find_stems, generalize_lesson
 from ace.methods.ace.proof import Proof, prove
@@ -204,8 +204,8 @@ class Search:
         except ModelError as error:
             return _Try(record_failure(trial.sample.id, "curator", error, trial.episode))
         texts, delta, waiting = self._collect_texts(), list[Operation](), list[Add]()
-        note = describe_ignored(reply, bullets)
-        for operation in confine_delta(reply, bullets):
+        confined, note = confine_delta(reply, bullets)
+        for operation in confined:
             if not isinstance(operation, Add | Revise | Merge) or not texts.has_copied(operation.content):
                 delta.append(operation)
                 continue
