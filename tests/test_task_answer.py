@@ -22,7 +22,7 @@ from ace.task import (
     define_task,
     score_attempt,
 )
-from ace.task.environments.answer import (
+from ace.task.environments.scorers import (
     SCORERS,
     score_exact,
     score_label_set,

@@ -1,10 +1,32 @@
-"""Solvers make the attempts at samples."""
+"""Solvers make the attempts at samples. A new one is a file here and a line in `SOLVERS`."""
 
 from __future__ import annotations
 
-from ace.agent.generator import Draw, Generator
-from ace.agent.outline import LongForm
-from ace.agent.solver import SingleCall, Solver
-from ace.agent.writer import Writer
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
-__all__ = ["Draw", "Generator", "LongForm", "SingleCall", "Solver", "Writer"]
+from ace.agent.generator import Draw, Generator
+from ace.agent.outline import LongForm, build_long_form
+from ace.agent.solver import SingleCall, Solver, build_single_call
+from ace.agent.writer import Writer
+from ace.errors import InputError
+from ace.task.types import Task
+from ace.text import CountTokens
+
+__all__ = ["SOLVERS", "Draw", "Generator", "LongForm", "SingleCall", "Solver", "Writer", "build_solver"]
+
+SOLVERS: Mapping[str, Callable[[Generator, Task, CountTokens], Solver]] = MappingProxyType(
+    {"single": build_single_call, "outline": build_long_form}
+)
+"""The kinds that `[solver]` of task.toml may name, each with what builds the solver of a run."""
+
+
+def build_solver(generator: Generator, task: Task, count: CountTokens) -> Solver:
+    """Return who makes attempts, as the task wants it. Raises InputError for a kind that is not in
+    SOLVERS.
+    """
+    build = SOLVERS.get(task.solver.kind)
+    if build is None:
+        known = ", ".join(SOLVERS)
+        raise InputError(f"There is no solver {task.solver.kind!r}.", hint=f"Choose from: {known}.")
+    return build(generator, task, count)

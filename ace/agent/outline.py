@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from ace.agent.generator import Draw
+from ace.agent.generator import Draw, Generator
 from ace.agent.ledger import (
     FROM_QUESTION,
     Statement,
@@ -27,7 +27,8 @@ from ace.agent.writer import Outline, PlannedPart, Writer
 from ace.context.assemble import TEMPLATE, Assembled
 from ace.errors import ContextError
 from ace.llm.client import Message, Subject
-from ace.task.types import Attempt, Sample
+from ace.task.types import Attempt, Sample, Task
+from ace.text import CountTokens
 
 
 @dataclass(slots=True)
@@ -75,6 +76,11 @@ class LongForm:
     count: Callable[[str], int]
     words: int = 120
     mends: int = 1
+
+    @property
+    def reserve(self) -> int:
+        """Tokens, about, that a request adds to a prompt: the outline, points and faults, a draft."""
+        return self.writer.adds
 
     def solve(self, sample: Sample, context: Assembled, draw: Draw) -> Attempt:
         """Return the attempt; what was written until an error is its text, with the error."""
@@ -161,6 +167,12 @@ class LongForm:
                 self._check_budget(f"Part {place + 1}", prompt, context)
             size = min(len(ledger) - 1, len(ledger) * context.budget // tokens)
             ledger = ledger[:size]
+
+
+def build_long_form(generator: Generator, task: Task, count: CountTokens) -> LongForm:
+    """Return the solver with a writer on the generator's model."""
+    writer = Writer(generator.client, task.max_tokens)
+    return LongForm(writer, count, task.solver.words, task.solver.mends)
 
 
 def plan_draft(outline: Outline, facts_given: tuple[Statement, ...]) -> Draft:

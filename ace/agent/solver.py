@@ -8,7 +8,8 @@ from typing import Protocol
 from ace.agent.generator import Draw, Generator
 from ace.context.assemble import Assembled
 from ace.errors import CapReached, ContextError, InputError, ModelError, ModelUnavailable, StoreError
-from ace.task.types import Attempt, Failure, Sample
+from ace.task.types import Attempt, Failure, Sample, Task
+from ace.text import CountTokens
 
 ENDS_RUN = (CapReached, InputError, StoreError)
 """Errors that are no property of a sample: they end the run."""
@@ -16,6 +17,11 @@ ENDS_RUN = (CapReached, InputError, StoreError)
 
 class Solver(Protocol):
     """Make an attempt at a sample with what was assembled for it. Never raises for a failed attempt."""
+
+    @property
+    def reserve(self) -> int:
+        """Tokens, about, that it adds to a prompt: none where the prompt is all that is asked."""
+        ...
 
     def solve(self, sample: Sample, context: Assembled, draw: Draw) -> Attempt:
         """Return the attempt. Raises only what ends the run (`ENDS_RUN`)."""
@@ -27,6 +33,7 @@ class SingleCall:
     """Ask once; the reply is the answer. An error is an attempt without an answer."""
 
     generator: Generator
+    reserve: int = 0
 
     def solve(self, sample: Sample, context: Assembled, draw: Draw) -> Attempt:
         """Return the attempt; see `Solver`."""
@@ -47,6 +54,11 @@ class SingleCall:
             reasoning=reply.reasoning,
             finish_reason=str(reply.finish_reason),
         )
+
+
+def build_single_call(generator: Generator, task: Task, count: CountTokens) -> SingleCall:
+    """Return the solver; it needs the generator only."""
+    return SingleCall(generator)
 
 
 def failed_attempt(sample: Sample, error: Exception, *, text: str = "") -> Attempt:

@@ -26,8 +26,8 @@ from ace.runs.report import Report
 from ace.runs.steps import Phase, PhaseKind
 from ace.settings import FeedbackKind
 from ace.store import Store
+from ace.task.guarded_scoring import score_attempt
 from ace.task.samples import with_label
-from ace.task.scoring import score_attempt
 from ace.task.types import Environment, Episode, Sample, Verdict
 
 UNJUDGED = Verdict(False, 0.0, "no feedback yet")

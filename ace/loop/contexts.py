@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
-from ace.agent import Generator, LongForm, SingleCall, Solver, Writer
+from ace.agent import Generator, Solver, build_solver
 from ace.context import Assembled, Limit, Source, SourceItems, assemble
 from ace.errors import AceError, ContextError, InputError
 from ace.llm.client import Client
@@ -42,6 +42,7 @@ class Contexts:
 
     method: Method
     generator: Generator
+    solver: Solver
     limit: Limit
     wanted: TaskContext
     sources: tuple[Source, ...] = ()
@@ -95,13 +96,14 @@ def build_contexts(
     """
     generator = Generator(models.generator, task, settings.cite)
     limit = limit_of(models.generator, settings.budget, task.max_tokens)
-    limit = replace(limit, reserve=reserve_of(task, models, limit))
+    solver = build_solver(generator, task, limit.count)
+    limit = replace(limit, reserve=min(solver.reserve, int(limit.tokens * WRITER_SHARE)))
     embedder = connect_embedder(task.context.embedder or DEFAULT_EMBEDDER)
     vectors = VectorCache(store.path, embedder) if settings.select == "hybrid" else None
     choose = HybridSelector(vectors) if vectors else None
     method = build_method(models, settings, Equipment(limit.count, choose, embedder))
     all_sources = build_sources(task, store) if sources is None else sources
-    return Contexts(method, generator, limit, task.context, all_sources, vectors)
+    return Contexts(method, generator, solver, limit, task.context, all_sources, vectors)
 
 
 def limit_of(client: Client, budget: int, max_tokens: int) -> Limit:
@@ -126,22 +128,3 @@ def limit_of(client: Client, budget: int, max_tokens: int) -> Limit:
             hint="Give the task a smaller max_tokens, or use a model with a longer context.",
         )
     return Limit(min(budget, int(window.tokens * WINDOW_SHARE), rest), count_cached, counter)
-
-
-def reserve_of(task: Task, models: RoleModels, limit: Limit) -> int:
-    """Return about how many tokens the solver adds to a prompt: none where the prompt is all that is
-    asked.
-    """
-    if task.solver.kind == "single":
-        return 0
-    writer = Writer(models.generator, task.max_tokens)
-    return min(writer.adds, int(limit.tokens * WRITER_SHARE))
-
-
-def build_solver(task: Task, models: RoleModels, contexts: Contexts) -> Solver:
-    """Return who makes attempts, as the task wants it."""
-    solving = task.solver
-    if solving.kind == "single":
-        return SingleCall(contexts.generator)
-    writer = Writer(models.generator, task.max_tokens)
-    return LongForm(writer, contexts.limit.count, solving.words, solving.mends)

@@ -26,7 +26,7 @@ from ace.runs.report import Comparison
 from ace.runs.seeds import seed_of
 from ace.runs.steps import Phase, SampleResult
 from ace.settings import Settings
-from ace.task.scoring import score_attempt
+from ace.task.guarded_scoring import score_attempt
 from ace.task.types import Attempt, Episode, Failure, Feedback, Outcome, Sample, Task, Verdict
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ from ace.loop.background_learner import (
     Judged,
     learn_behind,
 )
-from ace.loop.contexts import build_contexts, build_solver
+from ace.loop.contexts import build_contexts
 from ace.loop.lab import SampleBench, Workplace
 from ace.loop.progress import Progress, silent
 from ace.loop.run import RunParts
@@ -40,7 +40,7 @@ from ace.runs.records import AnswerFeedback
 from ace.runs.report import Report
 from ace.settings import FeedbackKind, Settings
 from ace.store import Store
-from ace.task.scoring import observe_attempt
+from ace.task.guarded_scoring import observe_attempt
 from ace.task.types import Sample, Task
 
 _LOOKS = 0.1  # seconds between looks at whether the learner is still there
@@ -63,7 +63,7 @@ class OnlineServer:
         self._contexts = build_contexts(parts.task, parts.store, parts.models, parts.settings)
         self._place = Workplace(
             parts.task,
-            build_solver(parts.task, parts.models, self._contexts),
+            self._contexts.solver,
             self._contexts.assemble_for,
             parts.settings,
             parts.stop,

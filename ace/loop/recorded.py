@@ -24,7 +24,7 @@ from ace.runs.report import Report
 from ace.runs.steps import Phase, PhaseKind
 from ace.settings import Settings
 from ace.store import Store
-from ace.task.scoring import score_attempt
+from ace.task.guarded_scoring import score_attempt
 from ace.task.traces import WITHOUT_A_TASK, Recorded, Trace, fingerprint, match_traces, number_traces
 from ace.task.types import Task
 

@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ace.errors import CapReached, InputError, StoreConflict, StoreError
 from ace.llm.prompts import hash_prompts
 from ace.llm.role_models import RoleModels
-from ace.loop.contexts import Contexts, build_contexts, build_solver
+from ace.loop.contexts import Contexts, build_contexts
 from ace.loop.executor import ordered_map
 from ace.loop.lab import RunStopped, StepLab, Workplace
 from ace.loop.outage import OutageDetector
 from ace.loop.progress import Progress
 from ace.loop.replay_queue import ReplayQueue
-from ace.methods import check_method
+from ace.methods import check_method, prompt_packages
 from ace.methods.protocol import Method, State, Update
 from ace.playbook.delta import diff, touched_ids
 from ace.playbook.model import Delta, Playbook, Vote
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-_PROMPTS = ("ace.agent", "ace.methods.ace", "ace.memory")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +95,7 @@ class Run:
         self.contexts = contexts
         self.workplace = Workplace(
             self.task,
-            build_solver(self.task, self.models, contexts),
+            contexts.solver,
             contexts.assemble_for,
             self.settings,
             parts.stop,
@@ -262,24 +260,26 @@ def start_run(kind: str, parts: RunParts, *, resume: bool = False, traces: str =
     nothing to resume, or when it was started with other settings, models, samples or sources.
     """
     task, store, models, settings = parts.task, parts.store, parts.models, parts.settings
+    check_method(settings.method)  # what cannot work is refused before the run has begun
     sources = build_sources(task, store)
     config = {
         **settings.record(),
         "models": dict(models.models),
-        "prompts": hash_prompts(*_PROMPTS),
+        "prompts": hash_prompts("ace.agent", "ace.memory", *prompt_packages(settings.method)),
         "samples": _fingerprint(task),
         "traces": traces,
         "sources": fingerprint_sources(sources),
         "branch": store.branch_name,
         "base": store.head().number,
     }
-    check_method(settings.method)  # refused before the run has begun
-    run_id = (
-        _find_resumable(kind, task, store, config) if resume else store.start_run(kind, task.name, config)
-    )
     contexts = build_contexts(task, store, models, settings, sources)
-    run = Run(parts, store.run(run_id), contexts)
+    if resume:
+        run_id = _find_resumable(kind, task, store, config)
+    else:
+        run_id = store.start_run(kind, task.name, config)
+    run: Run | None = None
     try:
+        run = Run(parts, store.run(run_id), contexts)
         yield run
         models.meter.end_run()
     except BaseException as error:
@@ -292,7 +292,8 @@ def start_run(kind: str, parts: RunParts, *, resume: bool = False, traces: str =
             store.finish_run(run_id, status, None)
         raise
     finally:
-        run.call_journal.close()
+        if run is not None:
+            run.call_journal.close()
 
 
 def _fingerprint(task: Task) -> str:

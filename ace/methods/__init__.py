@@ -25,6 +25,7 @@ __all__ = [
     "Update",
     "build_method",
     "check_method",
+    "prompt_packages",
 ]
 
 METHODS: Mapping[str, Callable[[RoleModels, Settings, Equipment], Method]] = MappingProxyType(
@@ -35,6 +36,14 @@ METHODS: Mapping[str, Callable[[RoleModels, Settings, Equipment], Method]] = Map
         "few_shot_nearest": build_nearest_few_shot,
     }
 )
+_PROMPTS: Mapping[str, tuple[str, ...]] = MappingProxyType({"ace": ("ace.methods.ace",)})
+
+
+def prompt_packages(name: str) -> tuple[str, ...]:
+    """Return the packages whose `prompts/` a method words its requests with; their hash stands in a run's
+    record.
+    """
+    return _PROMPTS.get(name, ())
 
 
 def build_method(models: RoleModels, settings: Settings, equipment: Equipment | None = None) -> Method:

@@ -83,7 +83,6 @@ class FewShot:
     def maintain(self, state: State, playbook: Playbook, lab: Lab, moment: Moment, number: int) -> Chores:
         """Yield nothing."""
         yield from ()
-        return playbook
 
     def replay(self, state: State, step: StepRecord, playbook: Playbook, lab: Lab) -> State:
         """Remember nothing."""

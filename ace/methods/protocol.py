@@ -179,7 +179,7 @@ class Chore:
     work: Callable[[Playbook, Lab], Update]
 
 
-Chores = Generator[Chore, Playbook, Playbook]
+Chores = Generator[Chore, Playbook, None]
 """Chores one after the other: each `yield` gives back the playbook once the chore is committed."""
 
 

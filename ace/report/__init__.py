@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ace.report.build_page import build_run_page
 from ace.report.html_page import render_page, write_page
-from ace.report.page_data import build_run_page
+from ace.report.page_values import RunPage
 from ace.report.run_history import RunHistory, read_run_history
-from ace.report.run_page import RunPage
 
 __all__ = ["RunHistory", "RunPage", "build_run_page", "read_run_history", "render_page", "write_page"]

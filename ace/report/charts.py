@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ace.errors import InputError
-from ace.report.run_page import WINDOW, Point, RunPage
+from ace.report.page_values import WINDOW, Point, RunPage
 from ace.runs.report import Score
 
 if TYPE_CHECKING:

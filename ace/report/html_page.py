@@ -16,7 +16,7 @@ from typing import Any
 
 from ace.errors import InputError
 from ace.report.charts import Chart, draw_charts
-from ace.report.run_page import WINDOW, RunPage
+from ace.report.page_values import WINDOW, RunPage
 from ace.runs.report import Score
 from ace.runs.run_text import format_cost, format_count
 

@@ -9,8 +9,8 @@ from ace.task.environments.sql.database import Database, Result
 from ace.task.environments.sql.sql_environment import SqlEnvironment
 from ace.task.environments.sql.sqltext import extract_sql
 from ace.task.folder import find_tasks, load_task
+from ace.task.guarded_scoring import observe_attempt, score_attempt
 from ace.task.samples import check_task
-from ace.task.scoring import observe_attempt, score_attempt
 from ace.task.types import (
     Attempt,
     Environment,

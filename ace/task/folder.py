@@ -10,13 +10,13 @@ from pathlib import Path
 from types import ModuleType
 
 from ace.errors import TaskError
+from ace.task.environments import ENVIRONMENTS, load_built_in
 from ace.task.samples import label_field, read_samples, require_valid
 from ace.task.toml_table import TomlTable
 from ace.task.types import Environment, Sample, Solving, Task, TaskContext
 
 _FILE = "task.toml"
 _CLASS = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
-_BUILT_IN = ("sql", "answer")  # each has a table of its own name; other environments have [options]
 _METHODS = ("describe", "score", "check")
 
 
@@ -33,10 +33,10 @@ def load_task(folder: str | Path, *, check: bool = True) -> Task:
         raise TaskError("No such file.", hint=f"A task is a folder with a {_FILE}.", file=str(file))
     table = TomlTable.from_file(file)
     kind = table.values.get("environment")
-    if isinstance(kind, str) and kind not in _BUILT_IN and not _CLASS.fullmatch(kind):
-        built_in = ", ".join(repr(name) for name in _BUILT_IN)
+    if isinstance(kind, str) and kind not in ENVIRONMENTS and not _CLASS.fullmatch(kind):
+        built_in = ", ".join(repr(name) for name in ENVIRONMENTS)
         raise table.problem("environment", f"Expected {built_in} or 'module:Class', found {kind!r}.")
-    own_table = kind if kind in _BUILT_IN else "options"
+    own_table = kind if isinstance(kind, str) and kind in ENVIRONMENTS else "options"
     settings = table.validate(TaskTable, ignore=[own_table])
     data = table.table("data")
     splits = data.validate(DataTable)
@@ -103,14 +103,8 @@ def _load_solver(table: TomlTable) -> Solving:
 
 def _load_environment(table: TomlTable, kind: str, options: TomlTable) -> Environment:
     """Return the environment that `kind` names, made with its own table. Raises TaskError."""
-    if kind == "sql":
-        from ace.task.environments.sql.sql_toml import load_sql_environment
-
-        return load_sql_environment(options)
-    if kind == "answer":
-        from ace.task.environments.answer_toml import load_answer_environment
-
-        return load_answer_environment(options)
+    if kind in ENVIRONMENTS:
+        return load_built_in(kind, options)
     module, _, name = kind.partition(":")
     folder = table.file.parent.resolve()
     try:

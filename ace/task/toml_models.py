@@ -57,6 +57,6 @@ class ContextTable(TomlModel):
 class SolverTable(TomlModel):
     """Choose an attempt of one call, or one that is written part by part, which alone has more to set."""
 
-    kind: Literal["single", "outline"] = _SOLVING.kind
+    kind: Literal["single", "outline"] = "single"
     words: Annotated[int, Field(ge=1)] = _SOLVING.words
     mends: Annotated[int, Field(ge=0)] = _SOLVING.mends

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, NewType, Protocol, runtime_checkable
+from typing import Any, NewType, Protocol, runtime_checkable
 
 from ace.errors import TaskError
 from ace.settings import FeedbackKind as FeedbackKind
@@ -274,7 +274,7 @@ class Solving:
     `words` is the length of a part, roughly; `mends` is how often a part with faults is written again.
     """
 
-    kind: Literal["single", "outline"] = "single"
+    kind: str = "single"
     words: int = 120
     mends: int = 1
 

@@ -47,7 +47,6 @@ def settle_contested(state: AceState, playbook: Playbook, lab: Lab, epoch: int) 
             comparison = lab.compare(phase, candidate, sample=sample, lead=_LEAD)
             proposal = _record_comparison(sample, contested, adds, comparison)
             playbook = yield Chore(phase, sample, partial(_decide, proposal, release))
-    return playbook
 
 
 def _quarantine(sample: str, adds: Sequence[Add], playbook: Playbook, lab: Lab) -> Update:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -15,7 +15,7 @@ from ace.methods.ace.lesson_search import Search, record_failure, record_proposa
 from ace.methods.ace.proof import Proof, prove
 from ace.methods.ace.reflector import Reflector
 from ace.methods.ace.state import AceState
-from ace.methods.protocol import Bench, Chore, Chores, Lab, Update
+from ace.methods.protocol import Bench, Chore, Lab, Update
 from ace.playbook.delta import apply
 from ace.playbook.model import Bullet, Delta, Playbook, Remove
 from ace.runs.records import Proposal, Reason
@@ -34,7 +34,7 @@ class Curation:
     state: AceState
     settings: Settings
 
-    def chores(self, playbook: Playbook, epoch: int) -> Chores:
+    def chores(self, playbook: Playbook, epoch: int) -> Generator[Chore, Playbook, Playbook]:
         """Yield a chore for each doubtful bullet and, with the setting `merge`, for each crowded topic."""
         evidence, names = self.state.evidence, list[str]()
         if self.settings.verify:

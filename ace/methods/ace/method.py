@@ -106,14 +106,14 @@ class Ace:
     def maintain(self, state: AceState, playbook: Playbook, lab: Lab, moment: Moment, number: int) -> Chores:
         """Curate and refine after an epoch; decide what is contested before a version is selected."""
         if moment is Moment.SELECTION:
-            return (yield from settle_contested(state, playbook, lab, number))
+            yield from settle_contested(state, playbook, lab, number)
+            return
         curation = Curation(self.reflector, self.curator, state, self.settings)
         playbook = yield from curation.chores(playbook, number)
         if moment is Moment.EPOCH and self.settings.refine:
             refining = state.refining or Refining(state.first_playbook)
             state.refining = refining
-            playbook = yield from refining.refine(state, playbook, number)
-        return playbook
+            yield from refining.refine(state, playbook, number)
 
     def replay(self, state: AceState, step: StepRecord, playbook: Playbook, lab: Lab) -> AceState:
         """Take in a committed step: outcomes, proofs, refuted edits, and what a change leaves open."""

@@ -53,7 +53,6 @@ class Refining:
                 settle = partial(_settle, state, conflict)
                 playbook = yield Chore(phase, f"{conflict.one} or {conflict.other}", settle)
         self.compared = playbook
-        return playbook
 
     def _compare(self, playbook: Playbook) -> Refinement:
         """Return what to merge, to retire and to settle, looking only at what changed."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ace.task.environments.answer import SCORERS, AnswerEnvironment
+from ace.task.environments.answer import AnswerEnvironment
+from ace.task.environments.scorers import SCORERS
 from ace.task.toml_models import TomlModel
 from ace.task.toml_table import TomlTable
 

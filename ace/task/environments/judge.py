@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ace.task.environments.answer import gold_text
-from ace.task.scoring import require_score
+from ace.task.guarded_scoring import require_score
 from ace.task.types import Attempt, Environment, Outcome, Sample
 
 Score = bool | float | Outcome

@@ -10,9 +10,7 @@ from ace.context.render import render_playbook
 from ace.llm.client import Usage
 from ace.playbook.delta import apply, touched_ids
 from ace.playbook.model import Add, Playbook
-from ace.report.reproduce import build_command, list_settings
-from ace.report.run_history import RunHistory
-from ace.report.run_page import (
+from ace.report.page_values import (
     WINDOW,
     Lesson,
     PhaseComparison,
@@ -22,6 +20,8 @@ from ace.report.run_page import (
     SampleAnswers,
     Size,
 )
+from ace.report.reproduce import build_command, list_settings
+from ace.report.run_history import RunHistory
 from ace.runs.bullet_effects import compute_credit
 from ace.runs.metrics import compare_scorings, compute_moving_accuracy, pool_counts
 from ace.runs.report import Report
