@@ -74,7 +74,6 @@ def refine(
 def _find_refinement(store: Store, branch: str, playbook: Playbook, unused: int | None) -> Refinement:
     """Return the merges, then conflicts and retirements among what they leave."""
     from ace.llm.embedding import connect_embedder
-    from ace.loop.refining import proven_by
     from ace.playbook import apply
     from ace.refine import (
         Index,
@@ -92,8 +91,11 @@ def _find_refinement(store: Store, branch: str, playbook: Playbook, unused: int 
     rest, _ = apply(rest, retirements.delta)
     cited = set[str]()
     for conflict in merges.conflicts:
-        cited |= {conflict.one, conflict.other}
-    proofs = proven_by(store, rest, sorted(cited))
+        for name in (conflict.one, conflict.other):
+            cited.update(rest.bullets[name].provenance)
+    # A proof is an episode that was right as far as the learner may see, with its place in time.
+    episodes = store.episodes(ids=sorted(cited)) if cited else []
+    proofs = {episode.id: place for place, episode in enumerate(episodes) if episode.feedback.is_solved}
     decisions = settle_conflicts(
         merges.conflicts, rest, lambda conflict: judge_by_evidence(conflict, rest, proofs)
     )
