@@ -6,7 +6,6 @@ import ast
 import inspect
 import pydoc
 import re
-import sqlite3
 import subprocess
 import sys
 import typing
@@ -144,7 +143,7 @@ def test_a_name_is_connected_for_the_call_and_closed(
         return Endpoint(name)
 
     monkeypatch.setattr("ace.api.connect", connect)
-    monkeypatch.setattr(Endpoint, "close", lambda self: closed.append(self.model))
+    monkeypatch.setattr(Endpoint, "__exit__", lambda self, *_: closed.append(self.model))
     monkeypatch.setattr(Endpoint, "ask", lambda self, *given, **options: client().ask(*given, **options))
     assert ace.evaluate(world(), store, workers=2).model == DEFAULT_MODEL
     assert ace.evaluate(world(), store, "openai/some").model == "openai/some"
@@ -231,16 +230,3 @@ def test_the_readmes_python_runs(
         exec(block, names)  # each goes on where the one before it was
     assert "learn filters with local/qwen2.5-coder-1.5b" in capsys.readouterr().out
     assert (tmp_path / "filters.db").exists()
-
-
-def test_the_readmes_queries_run(store: ace.Store) -> None:
-    ace.learn(world(), store, client(), measure=False)
-    with sqlite3.connect(store.path) as db:
-        queries = re.findall(r"^sqlite3 shop_sql\.db '(.+)'$", README, re.MULTILINE)
-        assert queries and all(db.execute(query).fetchall() for query in queries)
-        names = {
-            name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')")
-        }
-    db.close()
-    told = re.findall(r"`(\w+)`", README[README.index("The views") : README.index("[docs/schema.md]")])
-    assert set(told) == {name for name in names if "sqlite" not in name}

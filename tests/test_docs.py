@@ -6,13 +6,14 @@ import re
 import runpy
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import ace
-from ace import methods
+from ace import agent, methods
 from ace.agent import Draw
 from ace.context import Assembled
 from ace.memory import Conversation, Proposal, Turn
@@ -21,7 +22,9 @@ from ace.playbook.formats import FORMATS, detect_format
 from ace.store import AnswerFeedback, Store
 from ace.task import Attempt, Episode, Feedback, FeedbackKind, Task, Verdict, load_task, score_attempt
 from ace.task.traces import read_traces
+from ace.task.types import Solving
 from ace.testing import World
+from tests.test_architecture import ROWS
 from tests.world import client, world
 
 ROOT = Path(__file__).parent.parent
@@ -99,6 +102,21 @@ def test_the_readme_names_every_room() -> None:
     folders = set(re.findall(r"^(\w+)/", tree, re.MULTILINE))
     assert folders <= {path.name for path in ROOT.iterdir() if path.is_dir()}
     assert folders >= {"ace", "tasks", "tests", "benchmarks", "docs", "notebooks", "playbooks"}
+
+
+def test_the_readme_shows_the_rows_of_rooms() -> None:
+    """From the top down, a bracket around the rooms of one row, as `test_architecture` has them."""
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows: list[set[str]] = []
+    for room, bracket in re.findall(r"^  (\w+)(?:/|\.py) +([┐│┘]?)", page, re.MULTILINE):
+        rows = [*rows[:-1], rows[-1] | {room}] if bracket in ("│", "┘") else [*rows, {room}]
+    assert rows == list(ROWS)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_files_that_a_page_names_exist(page: str) -> None:
+    named = re.findall(r"`(ace/[\w/]+(?:/|\.py))`", (ROOT / page).read_text(encoding="utf-8"))
+    assert [path for path in named if not (ROOT / path).exists()] == []
 
 
 def command_of(line: str) -> str:
@@ -269,6 +287,17 @@ def test_the_solver_takes_the_most_common_answer(examples: Mapping[str, dict[str
 
     solver = examples["A solver"]["MostCommon"](Moody())
     assert solver.solve(ace.Sample("a", "?"), Assembled("", "", 0, 0), Draw()).answer == "B"
+
+
+def test_a_task_chooses_the_solver(
+    examples: Mapping[str, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = examples["A solver"]["build_most_common"]
+    monkeypatch.setattr(agent, "SOLVERS", {**agent.SOLVERS, "most_common": build})
+    model, task = client(), world()
+    with Store.open(tmp_path / "p.db") as store:
+        ace.evaluate(replace(task, solver=Solving(kind="most_common")), store, model, split="train")
+    assert model.calls["generator"] == 3 * len(task.train)
 
 
 def test_an_agent_behind_a_client_learns_from_a_model(

@@ -25,7 +25,7 @@ def _load_templates(package: str) -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     loader = PackageLoader(package, _FOLDER)
-    # Prompts are plain text; what is put into them is made safe by `ace.context`.
+    # Plain text; what is put into it is made safe by `ace.safety` and the quote_* functions here.
     return Environment(loader=loader, undefined=StrictUndefined, autoescape=False, auto_reload=False)  # noqa: S701
 
 
