@@ -95,7 +95,7 @@ def test_another_broken_pipe_is_a_failure(
     def broken(*_: object) -> Store:
         raise BrokenPipeError(32, "Broken pipe")
 
-    monkeypatch.setattr(history_commands, "reading", broken)
+    monkeypatch.setattr(history_commands, "open_to_read", broken)
     monkeypatch.setattr(sys, "argv", ["ace", "playbook", "log", "--playbook", str(file)])
     assert run() == 1
     assert "A connection to another process was closed." in capsys.readouterr().err

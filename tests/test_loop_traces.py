@@ -16,6 +16,7 @@ from ace.loop import learn, learn_from_traces
 from ace.playbook import Add, Quarantine, Status
 from ace.playbook.model import bullet_id
 from ace.runs.cost import compute_cost
+from ace.runs.steps import read_journal
 from ace.settings import Settings
 from ace.store import Store
 from ace.task import FeedbackKind, load_task
@@ -74,7 +75,7 @@ def test_the_recorded_attempts_are_not_made_again(store: Store) -> None:
 def test_a_bullet_costs_what_its_recorded_attempt_led_to(store: Store) -> None:
     """Calls are named after the attempt, bullets are proven by the task's sample."""
     report = learn_from_traces(world(), [*ALL, *ALL], store, team(), replace(OPTIONS, measure=False))
-    cost = compute_cost(store.calls(report.run), store.steps(report.run))
+    cost = compute_cost(store.calls(report.run), read_journal(store.steps(report.run)))
     assert [(row.usage.calls, len(row.fixed)) for row in cost.bullets] == [(2, 1)] * 10
     assert cost.unlearned.calls == 0
 

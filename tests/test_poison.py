@@ -314,7 +314,7 @@ def test_no_field_of_a_role_s_prompt_can_be_forged() -> None:
 )
 def test_every_heading_of_our_prompts_is_known(part: str) -> None:
     """All but "Answer", which is a word of too many ordinary texts."""
-    (file,) = (ROOT / "ace").rglob(f"prompts/{part}.j2")
+    file = ROOT / "ace" / f"{part}.j2"
     template = file.read_text()
     lines = re.sub(r"{{.*?}}|{%.*?%}", "", template).replace('"Used:"', "\nUsed:").splitlines()
     headings = [line for line in lines if re.match(r"[A-Z][\w ]+[:;.,]", line)]

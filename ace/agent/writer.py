@@ -21,14 +21,14 @@ _LONGEST_DRAFT = 8_000  # characters
 
 
 class Part(BaseModel):
-    """Describe a part of an outline: its title, and the points it has to make."""
+    """A part of an outline: what it is called, and what it has to say."""
 
     title: str = Field(min_length=1, max_length=120)
     points: list[str] = Field(min_length=1, max_length=MOST_POINTS)
 
 
 class Outline(BaseModel):
-    """List the parts of a long answer, in order."""
+    """The parts of a long answer, in order."""
 
     parts: list[Part] = Field(min_length=1, max_length=MOST_PARTS)
 

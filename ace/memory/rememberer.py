@@ -21,7 +21,7 @@ _MOST_NAMES = 30  # of memories that are known already
 
 
 class Note(BaseModel):
-    """Hold one thing about the user: what it is about, and what the user said of it."""
+    """One thing about the user: what it is about, and what the user said of it."""
 
     about: str = Field(max_length=80)
     value: str = Field(max_length=LONGEST)
@@ -29,7 +29,7 @@ class Note(BaseModel):
 
 
 class Notes(BaseModel):
-    """List notes, flat and short, so that a small model can write it; rules check whether it is true."""
+    """Flat and short, so that a small model can write it; whether it is true is for rules to check."""
 
     memories: list[Note] = Field(max_length=8)
 

@@ -89,7 +89,7 @@ class Playbook:
 
 @dataclass(frozen=True, slots=True)
 class Add:
-    """Add a bullet. `position` None appends; an id that was ever used is rejected."""
+    """A new bullet. `position` None appends; an id that was ever used is rejected."""
 
     id: str
     section: str
@@ -101,7 +101,7 @@ class Add:
 
 @dataclass(frozen=True, slots=True)
 class Revise:
-    """Replace the content. `provenance` None keeps the old one, otherwise it replaces it."""
+    """New content. `provenance` None keeps the old one, otherwise it replaces it."""
 
     id: str
     content: str
@@ -111,7 +111,7 @@ class Revise:
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """Give `into` the `content`, the union of provenance and the sum of votes. `sources` are removed.
+    """`into` takes `content`, the union of provenance and the sum of votes; `sources` are removed.
 
     `into` keeps its place and status, and is pinned if any of them was: a pin outlives a merge.
     """
@@ -124,7 +124,7 @@ class Merge:
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """Make the bullet a tombstone; Promote brings it back."""
+    """The bullet becomes a tombstone; Promote brings it back."""
 
     id: str
     op: Literal["remove"] = "remove"
@@ -132,7 +132,7 @@ class Remove:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """Move to another section or place. `position` None moves to the end."""
+    """To another section (or place). `position` None moves to the end."""
 
     id: str
     section: str
@@ -142,7 +142,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """Change the counters; a counter that would fall below zero rejects the vote."""
+    """Changes to the counters; a counter that would fall below zero rejects the vote."""
 
     id: str
     helpful: int = 0
@@ -152,7 +152,7 @@ class Vote:
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """Pin or unpin: pinned bullets are never dropped for lack of room, nor retired."""
+    """Pinned bullets are never dropped for lack of room, nor retired."""
 
     id: str
     pinned: bool = True
@@ -161,7 +161,7 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class Quarantine:
-    """Keep the bullet, but do not render it until something proves it."""
+    """Kept, not rendered, until something proves it."""
 
     id: str
     op: Literal["quarantine"] = "quarantine"
@@ -169,7 +169,7 @@ class Quarantine:
 
 @dataclass(frozen=True, slots=True)
 class Promote:
-    """Make a quarantined or removed bullet active again."""
+    """Quarantined or removed becomes active again."""
 
     id: str
     op: Literal["promote"] = "promote"

@@ -186,7 +186,7 @@ def _render_learned(report: Report, width: int) -> str:
 def _suggest_commands(report: Report, task: str, model: str, resume: str) -> Iterator[str]:
     """Yield commands to run next; `task` is quoted, `model` empty or an option with a space before it."""
     playbook = f"--playbook {quote(report.playbook)}"
-    if report.stopped and report.kind == "learn":
+    if report.stopped and (resume or report.kind == "learn"):
         yield resume or f"ace learn {task} {playbook} --resume"
     if report.bullets:
         yield f"ace playbook show {playbook}"

@@ -20,7 +20,7 @@ MAX_TOKENS = 400
 
 
 class Curation(BaseModel):
-    """List operations to apply in order."""
+    """Operations to apply in order."""
 
     operations: list[Annotated[Operation, Field(discriminator="op")]] = Field(max_length=8)
 

@@ -22,7 +22,7 @@ _BETWEEN = re.compile(r"(?<=[.;])\s+(?=[A-Z])")
 
 
 class Lesson(BaseModel):
-    """Say in one sentence each what was not known, short and general beyond its sample.
+    """One sentence for each thing that was not known, short and general beyond its sample.
 
     One text and not a list: asked for a list, a small model fills it up with sentences that are not true.
     """
@@ -31,7 +31,7 @@ class Lesson(BaseModel):
 
 
 class Critique(BaseModel):
-    """Say what a model thinks of an attempt that nothing has judged. An empty lesson means there is none."""
+    """What a model thinks of an attempt that nothing has judged. Without a lesson there is none."""
 
     wrong: bool
     why: str = Field(max_length=400)
