@@ -45,7 +45,10 @@ TASKS: dict[str, tuple[dict[str, str | None], str]] = {
         {"train.jsonl": row(gold_sql="SELECT z FROM t")},
         "demo/train.jsonl:1 [gold_sql]",
     ),
-    "duplicate ids": ({"test.jsonl": row("one", "Which?")}, "demo/test.jsonl:1 [id]: Sample one: Id 'one' is used twice"),
+    "duplicate ids": (
+        {"test.jsonl": row("one", "Which?")},
+        "demo/test.jsonl:1 [id]: Sample one: Id 'one' is used twice",
+    ),
     "same question": (
         {"test.jsonl": row("two")},
         "The same question is in train (train.jsonl:1) and in test.",

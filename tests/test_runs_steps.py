@@ -82,7 +82,7 @@ def test_a_step_is_read_back_from_its_payload(
 def test_a_row_of_an_earlier_release_may_lack_what_came_later() -> None:
     row = Step(1, 0, "epoch 1", {"results": [{"sample": "a"}], "kept": {"b": ["a"]}}, 1)
     record = StepRecord.from_step(row)
-    assert record.taught == {"a"} and record.results[0].caller == "a" and record.faults == ()
+    assert record.taught == {"a"} and record.results[0].sample == "a" and record.faults == ()
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ def test_restoring_keeps_what_was_there(file: Path, tmp_path: Path) -> None:
     assert kept is not None and kept.name.startswith("playbook.db.before-")
     assert (votes(file), votes(kept), votes(tmp_path / "copy")) == (0, 5, 0)
     with Store.open(file) as store:
-        assert store.resolve("prod") == 1
+        assert store.find_version("prod") == 1
         store.commit((Vote("a", 2),), author="user", reason="goes on")
     again = restore(kept, file)
     assert again not in (None, kept) and votes(file) == 5

@@ -201,7 +201,7 @@ def test_the_same_edit_on_both_sides_is_taken_once(store: Store, trial: Store) -
 def test_a_tag_names_a_version_and_can_move(store: Store) -> None:
     assert store.tag("prod").version == 1
     store.commit((Vote("a", 1),), **WHO)
-    assert store.resolve("prod") == store.resolve("1") == store.resolve(1) == 1
+    assert store.find_version("prod") == store.find_version("1") == store.find_version(1) == 1
     assert store.tag("prod", "main").version == 2
     assert store.tag("best", 0).version == 0
     assert [(tag.name, tag.version) for tag in store.tags()] == [("best", 0), ("prod", 2)]

@@ -88,7 +88,7 @@ def revert(
 ) -> None:
     """Make a new version that equals an old one. Nothing is forgotten."""
     with open_to_write(playbook, branch) as store:
-        number = store.resolve(version)
+        number = store.find_version(version)
         commit = store.revert(number, author=AUTHOR, reason=f"revert to version {number}")
     _emit_version(json, commit, f"version {commit.version.number} equals version {number}")
 

@@ -34,7 +34,7 @@ def evaluate(
     samples = getattr(limit_samples(task, settings), settings.split)
     if not samples:
         raise InputError(f"Task {task.name} has no {split} samples.", hint="Choose another --split.")
-    chosen = store.head().number if version is None else store.resolve(version)
+    chosen = store.head().number if version is None else store.find_version(version)
     parts = RunParts(task=task, store=store, models=models, settings=settings, progress=progress)
     with start_run("eval", parts) as run:
         try:

@@ -85,9 +85,11 @@ class Store(MemoryStore, RunStore):
     def checkout(self, version: Ref | None = None) -> Playbook:
         """Return the playbook at a version: its number, a branch or a tag; the head by default."""
         with self._reading() as db:
-            return self._checkout(db, self._resolve(db, version))
+            if version is None:
+                return self._read_head(db).playbook
+            return self._checkout(db, lineage.resolve(db, version))
 
-    def resolve(self, version: Ref) -> int:
+    def find_version(self, version: Ref) -> int:
         """Return the number of a version, which is named by number, branch or tag."""
         with self._reading() as db:
             return lineage.resolve(db, version)

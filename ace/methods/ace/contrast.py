@@ -14,15 +14,16 @@ from typing import NamedTuple
 
 from ace.methods.ace.lesson_scope import (
     PLACEHOLDERS,
+    PREFIX,
     WORD,
     count_conditions,
-    cut_word,
     find_stems,
     find_topics,
     remove_names,
 )
 from ace.refine.similar import word_key
 from ace.task.types import Sample
+from ace.text.stems import stem_word
 
 SPEAKS_FOR = "would also speak for: "  # the question of a bystander
 
@@ -72,7 +73,8 @@ class Contrast:
         if not meaning.words:
             return ()
         near: set[str] = set()
-        for stems in _list_heads(lesson):
+        for name in lesson.partition(":")[0].split(", "):
+            stems = find_stems(name)
             if stems:
                 near.update(self._using[min(stems, key=lambda stem: len(self._using[stem]))])
         return tuple(
@@ -82,7 +84,8 @@ class Contrast:
     def find_bystander(self, lesson: str, own: Collection[str]) -> str:
         """Return the question of a sample, none of `own`, that a lesson speaks for by mistake, or ""."""
         meaning = _read_meaning(lesson)
-        for stems in _list_heads(lesson):
+        for name in lesson.partition(":")[0].split(", "):
+            stems = find_stems(name)
             rarest = min(stems, key=lambda stem: (len(self._using[stem]), stem), default="")
             for sample in self._using[rarest]:
                 speaks_for = sample not in own and stems <= self._stems[sample]
@@ -105,7 +108,7 @@ class Contrast:
         """
         words, colon, meaning = lesson.partition(":")
         word = self._find_telling_word(lesson, question)
-        if not word or cut_word(word) in find_stems(words):
+        if not word or stem_word(word, prefix=PREFIX) in find_stems(words):
             return lesson
         if count_conditions(lesson) == 1 and self.find_bystander(lesson, ()):
             return f"{word.capitalize()}{colon}{meaning}"
@@ -158,11 +161,6 @@ def _read_meaning(lesson: str) -> _Meaning:
     return _Meaning(find_topics(lesson), frozenset(words))
 
 
-def _list_heads(lesson: str) -> list[frozenset[str]]:
-    """Return the stems of each of a lesson's names, which stand before the colon."""
-    return [find_stems(name) for name in lesson.partition(":")[0].split(", ")]
-
-
 def _map_words(question: str) -> dict[str, str]:
     """Map the stems of a question, its names left out, to its words."""
-    return {cut_word(word): word.lower() for word in WORD.findall(remove_names(question))}
+    return {stem_word(word, prefix=PREFIX): word.lower() for word in WORD.findall(remove_names(question))}

@@ -24,7 +24,7 @@ _YEAR = re.compile(r"\b\d{4}\b")
 _NAME = re.compile(r"(?<=\w )[A-Z][a-z]+(?: [A-Z][a-z]+)+")
 _IDENTIFIER = re.compile(r"[^\W\d]\w*(?:\.\w+)*")
 _CONDITION = re.compile(r"(?:[=<>]|\b(?:in|is|like)\b)[\s(]*(?:-?\d|['\"])", re.IGNORECASE)
-_PREFIX = 4  # letters: "soap" and "soaps", "cancelled" and "cancellation" count as one word
+PREFIX = 4  # letters: "soap" and "soaps", "cancelled" and "cancellation" count as one word
 _COMMON = 0.1  # of the questions
 
 
@@ -80,15 +80,12 @@ def count_conditions(lesson: str) -> int:
     return len(_CONDITION.findall(lesson.partition(":")[2]))
 
 
-def cut_word(word: str) -> str:
-    """Return the first letters of a word, lower case: by them the rules on lessons compare words."""
-    return stem_word(word, prefix=_PREFIX)
-
-
 def find_stems(text: str) -> frozenset[str]:
     """Return the stems of the words of a text that say what it is about."""
     asking = _read_asking_words()
-    return frozenset(cut_word(word) for word in WORD.findall(text) if word.lower() not in asking)
+    return frozenset(
+        stem_word(word, prefix=PREFIX) for word in WORD.findall(text) if word.lower() not in asking
+    )
 
 
 def find_identifiers(text: str) -> frozenset[str]:
