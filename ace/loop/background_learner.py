@@ -138,21 +138,16 @@ class BackgroundLearner:
             news = store.feedback(name, after=self._last_number)
         for feedback in news:
             self._last_number = max(self._last_number or 0, feedback.number)
-            self._learn_from_feedback(feedback)
+            episodes = store.episodes(ids=[feedback.episode])
+            if episodes:
+                judged = _judge_by(feedback, self._run, episodes[-1])
+                self._step(judged, _AGAIN if feedback.episode in self._judged else ONLINE, feedback)
+                self._judged.add(feedback.episode)
 
     def count_unjudged(self) -> int:
         """Return how many answers of this run nobody has given feedback on."""
         served = self._run.store.episodes(run=self._run.id)
         return sum(episode.verdict == UNJUDGED and episode.id not in self._judged for episode in served)
-
-    def _learn_from_feedback(self, feedback: AnswerFeedback) -> None:
-        episodes = self._run.store.episodes(ids=[feedback.episode])
-        if not episodes:
-            return
-        judged = _judge_by(feedback, self._run, episodes[-1])
-        phase = _AGAIN if feedback.episode in self._judged else ONLINE
-        self._step(judged, phase, feedback)
-        self._judged.add(feedback.episode)
 
     def _step(self, judged: Judged, phase: Phase, feedback: AnswerFeedback | None = None) -> None:
         run = self._run

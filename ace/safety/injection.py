@@ -13,7 +13,7 @@ import tomllib
 from functools import cache
 from importlib.resources import files
 
-from ace.safety.markup import compile_markup
+from ace.safety.markup import MARKUP
 from ace.text.lookalike import SELECTORS, find_mixed_word, normalize_lookalikes
 from ace.text.unicode import HIDDEN
 
@@ -36,7 +36,7 @@ def find_suspicion(text: str) -> str:
     if word := find_mixed_word(text):
         return f"{word!r:.40} is written in letters of two scripts"
     text = normalize_lookalikes(text)
-    if compile_markup().search(text):
+    if MARKUP.search(text):
         return "markup of a prompt or a tool call"
     if _ENCODED.search(text):
         return "encoded text"

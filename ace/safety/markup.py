@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import tomllib
-from functools import cache
 from importlib.resources import files
 
 from ace.text.lookalike import SELECTORS, build_skeleton
@@ -19,6 +18,28 @@ _BULLET_ID = r"\[(?=[a-z0-9]+(?:-[a-z0-9]+)*-[0-9a-f]{8}\])"  # [orders-3fa91c2e
 _ARGUMENTS = re.compile(r'"(?=(?:arguments|parameters|tool_calls|function_call)"\s*:)')
 _FUNCTION = re.compile(r'"(?:name|function)"\s*:')
 _RISKY = re.compile(r'[<\[]|"(?:name|function)"')  # ASCII text without any of these holds no markup
+
+_FORMS = tomllib.loads(files("ace.safety").joinpath("markup.toml").read_text("utf-8"))
+MARKUP = re.compile(
+    "|".join(
+        (
+            r"<(?=\|[^<>\n]{0,64}\|>)",  # <|im_start|>
+            rf"<(?=/?(?:{'|'.join(_FORMS['tags'])})>)",  # <s>, </tool_call>
+            rf"<(?=(?:{'|'.join(_FORMS['calls'])})(?:=|[ ]name=))",  # <function=..., <invoke name=...
+            r"<(?=</?SYS>>)",  # <<SYS>>
+            rf"\[(?=/?(?:{'|'.join(_FORMS['brackets'])})\])",  # [INST]
+            _BULLET_ID,
+        )
+    ),
+    re.IGNORECASE,
+)
+"""The character that opens a piece of markup."""
+
+_HEADING = re.compile(
+    rf"^(?=[ \t]*(?:(?:{'|'.join(_FORMS['headings'])})[ \t]*[:;(]"
+    rf"|(?:{'|'.join(_FORMS['sentences'])})[ \t]*[.,:;(]))",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
 def neutralise(text: str) -> str:
@@ -37,10 +58,10 @@ def break_markup(text: str) -> str:
     if text.isascii():
         if not _RISKY.search(text):
             return text
-        text = compile_markup().sub(lambda opening: f"{opening[0]} ", text)
+        text = MARKUP.sub(lambda opening: f"{opening[0]} ", text)
     else:
         skeleton, places = build_skeleton(text)
-        cuts = [places[opening.start()] + 1 for opening in compile_markup().finditer(skeleton)]
+        cuts = [places[opening.start()] + 1 for opening in MARKUP.finditer(skeleton)]
         text = " ".join(text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True))
     return _ARGUMENTS.sub('" ', text) if _FUNCTION.search(text) else text
 
@@ -51,27 +72,4 @@ def quote_later_headings(text: str) -> str:
     The first line stays as it is: it stands behind something of ours.
     """
     first, line_break, rest = text.partition("\n")
-    return f"{first}{line_break}{_compile_headings().sub('> ', rest)}"
-
-
-@cache
-def compile_markup() -> re.Pattern[str]:
-    """Return the pattern of the character that opens a piece of markup."""
-    forms = tomllib.loads(files("ace.safety").joinpath("markup.toml").read_text("utf-8"))
-    patterns = (
-        r"<(?=\|[^<>\n]{0,64}\|>)",  # <|im_start|>
-        rf"<(?=/?(?:{'|'.join(forms['tags'])})>)",  # <s>, </tool_call>
-        rf"<(?=(?:{'|'.join(forms['calls'])})(?:=|[ ]name=))",  # <function=..., <invoke name=...
-        r"<(?=</?SYS>>)",  # <<SYS>>
-        rf"\[(?=/?(?:{'|'.join(forms['brackets'])})\])",  # [INST]
-        _BULLET_ID,
-    )
-    return re.compile("|".join(patterns), re.IGNORECASE)
-
-
-@cache
-def _compile_headings() -> re.Pattern[str]:
-    forms = tomllib.loads(files("ace.safety").joinpath("markup.toml").read_text("utf-8"))
-    headings, sentences = "|".join(forms["headings"]), "|".join(forms["sentences"])
-    pattern = rf"^(?=[ \t]*(?:(?:{headings})[ \t]*[:;(]|(?:{sentences})[ \t]*[.,:;(]))"
-    return re.compile(pattern, re.IGNORECASE | re.MULTILINE)
+    return f"{first}{line_break}{_HEADING.sub('> ', rest)}"
