@@ -20,6 +20,7 @@ _ORDERS = 200  # tokens, about: what a request says beside the outline, the ledg
 _LONGEST_DRAFT = 8_000  # characters
 
 
+# A schema's docstring goes into requests: to edit it makes recordings and unfinished runs useless.
 class Part(BaseModel):
     """A part of an outline: what it is called, and what it has to say."""
 

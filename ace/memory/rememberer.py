@@ -20,6 +20,7 @@ _LONGEST_TURN = 4_000  # characters
 _MOST_NAMES = 30  # of memories that are known already
 
 
+# A schema's docstring goes into requests: to edit it makes recordings and unfinished runs useless.
 class Note(BaseModel):
     """One thing about the user: what it is about, and what the user said of it."""
 

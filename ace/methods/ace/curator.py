@@ -19,6 +19,7 @@ from ace.safety.injection import find_suspicion
 MAX_TOKENS = 400
 
 
+# A schema's docstring goes into requests: to edit it makes recordings and unfinished runs useless.
 class Curation(BaseModel):
     """Operations to apply in order."""
 

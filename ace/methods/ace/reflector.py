@@ -21,6 +21,7 @@ _LONGEST_OUTCOME = 8_000  # characters: a recorded conversation is shown whole, 
 _BETWEEN = re.compile(r"(?<=[.;])\s+(?=[A-Z])")
 
 
+# A schema's docstring goes into requests: to edit it makes recordings and unfinished runs useless.
 class Lesson(BaseModel):
     """One sentence for each thing that was not known, short and general beyond its sample.
 
