@@ -327,7 +327,7 @@ TALK: dict[str, Any] = {
     "proposals": [Proposal("town", "Lima")],
 }
 RUNS_USE = {
-    *("open", "close", "resolve", "start_run", "finish_run", "run", "steps", "versions_of"),
+    *("open", "close", "find_version", "start_run", "finish_run", "run", "steps", "versions_of"),
     *("last_unfinished", "calls", "call_journal"),
 }
 
