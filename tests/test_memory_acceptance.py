@@ -73,8 +73,8 @@ def test_what_the_user_said_is_kept_with_its_place(value: str, turn: int) -> Non
     ],
 )
 def test_what_a_rule_speaks_against_is_not(attribute: str, value: str, why: str) -> None:
-    memory, told = decide(Proposal(attribute, value), TALK, ())
-    assert memory is None and told.startswith(why), told
+    memory, refusal = decide(Proposal(attribute, value), TALK, ())
+    assert memory is None and str(refusal).startswith(why), refusal
 
 
 def test_nobody_speaks_for_everyone_and_a_quote_holds_no_secret() -> None:
@@ -99,7 +99,7 @@ def test_nobody_speaks_for_everyone_and_a_quote_holds_no_secret() -> None:
 )
 def test_orders_to_the_agent_are_found(order: str) -> None:
     talk = Conversation("c", "ana", "s", NOW, (Turn("user", order),))
-    assert decide(Proposal("wish", order), talk, ())[1].startswith("instruction")
+    assert str(decide(Proposal("wish", order), talk, ())[1]).startswith("instruction")
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_orders_to_the_agent_are_found(order: str) -> None:
 )
 def test_wishes_are_no_orders(wish: str) -> None:
     talk = Conversation("c", "ana", "s", NOW, (Turn("user", f"Please {wish}."),))
-    assert decide(Proposal("wish", wish), talk, ())[1] == ""
+    assert str(decide(Proposal("wish", wish), talk, ())[1]) == ""
 
 
 def write_notes(*notes: tuple[str, str, str]) -> str:

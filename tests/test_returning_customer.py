@@ -16,7 +16,7 @@ import pytest
 
 from ace.llm.embedding import connect_embedder
 from ace.memory import Memory, Proposal, parse_conversation, parse_instant
-from ace.memory.acceptance import decide
+from ace.memory.acceptance import MemoryRule, decide
 from ace.retrieval.memory_source import MemorySource
 from ace.safety.secrets import find_secrets
 from ace.store import Store
@@ -142,7 +142,7 @@ def test_the_rules_keep_every_truth_and_nothing_else_that_is_planted() -> None:
                 planted += 1
                 note = turn.text.partition("it is ")[2] or turn.text
                 memory, why = decide(Proposal("note", note), talk, ())
-                assert memory is None and why.partition(":")[0] in ("secret", "instruction"), (turn, why)
+                assert memory is None and why.rule in (MemoryRule.SECRET, MemoryRule.INSTRUCTION), (turn, why)
     assert planted == 4
 
 

@@ -100,8 +100,10 @@ def test_a_newer_file_is_refused(file: Path) -> None:
 
 
 def test_a_folder_and_a_path_that_leads_nowhere(tmp_path: Path) -> None:
-    refused(StoreUnwritable, tmp_path)
-    refused(StoreUnwritable, tmp_path / "no" / "such" / "folder.db")
+    nowhere = tmp_path / "no" / "such" / "folder.db"
+    assert str(tmp_path) in refused(StoreUnwritable, tmp_path)
+    assert str(nowhere) in refused(StoreUnwritable, nowhere)
+    assert not nowhere.parent.exists()
 
 
 def test_a_locked_file_says_so_and_loses_nothing(file: Path) -> None:

@@ -14,9 +14,9 @@ from ace.llm.client import Usage
 from ace.llm.journal import Call, Key
 from ace.memory import Conversation, Turn
 from ace.memory import Proposal as MemoryOffer
+from ace.memory.acceptance import MemoryRule
 from ace.playbook import Add, Vote
 from ace.playbook.exchange import Alias
-from ace.runs.records import MemoryRule
 from ace.store import AnswerFeedback, Proposal, Reason, Store, checked_rows, memory_rows, restore, schema
 from ace.store.connection import transaction
 from ace.store.integrity import seals

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_lines
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -243,17 +242,13 @@ def _open_store(playbook: Path | None, *, read_only: bool = False) -> Store:
 def _read_conversations(file: Path, user: str, session: str) -> list[Conversation]:
     """Read a file of conversations, one a line. Raises InputError with the line that cannot be used."""
     from ace.memory import parse_conversation
+    from ace.text.json_lines import read_json_lines
 
     conversations = []
-    for number, line in enumerate(read_text(file).removeprefix("\ufeff").split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json_lines.loads(line)
-        except ValueError as error:
-            raise FormatError(f"Not valid JSON: {error}.", file=str(file), line=number) from error
+    text = read_text(file).removeprefix("\ufeff")
+    for number, row in read_json_lines(text, str(file), FormatError):
         if not isinstance(row, dict):
-            raise FormatError(f"Expected an object, found {line!r:.60}.", file=str(file), line=number)
+            raise FormatError(f"Expected an object, found {row!r:.60}.", file=str(file), line=number)
         row.setdefault("id", f"{file.name}:{number}")
         conversation = parse_conversation(row, user=user, session=session, place=f"{file}:{number}")
         speakers = {turn.speaker for turn in conversation.turns}

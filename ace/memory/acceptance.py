@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, Literal
 
 from ace.errors import InputError
 from ace.memory.conversation import Conversation
@@ -36,9 +37,10 @@ class Proposal:
     scope: Scope = Scope.USER
 
 
-class Rule(StrEnum):
-    """Name the rule that speaks against a memory: the word before the colon of a reason."""
+class MemoryRule(StrEnum):
+    """Name the rule that refused a proposed memory; NONE for an accepted one. The values are stored."""
 
+    NONE = ""
     EMPTY = "empty"
     TOO_LONG = "too long"
     SECRET = "secret"  # noqa: S105 (the name of a rule)
@@ -46,22 +48,62 @@ class Rule(StrEnum):
     DUPLICATE = "duplicate"
     UNSUPPORTED = "unsupported"
     MALFORMED = "malformed"
+    UNKNOWN = "unknown"  # a rule that this release does not know
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Say what speaks against a memory: the rule, and the rest of the sentence. Nothing does: it is false.
+
+    `same_as` is the memory that a duplicate repeats: its id, or its text where it has none.
+    """
+
+    rule: MemoryRule = MemoryRule.NONE
+    detail: str = ""
+    same_as: str = ""
+
+    def __bool__(self) -> bool:
+        return self.rule is not MemoryRule.NONE
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.detail}" if self.detail else str(self.rule)
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryProposal:
+    """Record a memory that a model proposed from a conversation, and what was decided.
+
+    `proposal` holds the proposed fields. `rule` is the rule that refused it, `why` the sentence for people.
+    `memory` is the id of the memory that an accepted proposal became; `same_as` is the id of the memory
+    that already says what a refused duplicate said.
+    """
+
+    user: str
+    session: str
+    conversation: str
+    proposal: dict[str, Any]
+    outcome: Literal["accepted", "rejected"]
+    why: str = ""
+    memory: str = ""
+    author: str = ""
+    rule: MemoryRule = MemoryRule.NONE
+    same_as: str = ""
 
 
 def decide(
     proposal: Proposal, conversation: Conversation, memories: Iterable[Memory]
-) -> tuple[Memory | None, str]:
-    """Return the memory that a proposal becomes and "", or None and the reason that speaks against it.
+) -> tuple[Memory | None, Refusal]:
+    """Return the memory that a proposal becomes, or None and what speaks against it.
 
     A memory holds from the time of the conversation on.
     """
     if not split_words(proposal.value) or not split_words(proposal.attribute):
-        return None, Rule.EMPTY.value
+        return None, Refusal(MemoryRule.EMPTY)
     if kind := _find_secret_kind(proposal.value, conversation):
-        return None, f"{Rule.SECRET}: it is {kind}"
+        return None, Refusal(MemoryRule.SECRET, f"it is {kind}")
     support = find_support(proposal.value, f"{proposal.subject} {proposal.attribute}", conversation)
     if isinstance(support, str):
-        return None, f"{Rule.UNSUPPORTED}: {support}"
+        return None, Refusal(MemoryRule.UNSUPPORTED, support)
     turn, sentence = support
     # A user speaks for nobody else: what is proposed for everyone is kept for the user.
     scope = Scope.USER if proposal.scope is Scope.EVERYONE else proposal.scope
@@ -82,25 +124,26 @@ def decide(
     try:
         memory = check_memory(memory)
     except InputError as error:
-        return None, f"{Rule.MALFORMED}: {error.message}"
-    reason = find_flaw(memory, memories)
-    return (None, reason) if reason else (memory, "")
+        return None, Refusal(MemoryRule.MALFORMED, error.message)
+    refusal = find_flaw(memory, memories)
+    return (None, refusal) if refusal else (memory, refusal)
 
 
-def find_flaw(memory: Memory, memories: Iterable[Memory] = ()) -> str:
-    """Return why a memory must not be kept, whoever says so, or "". `memories` are those of the file."""
+def find_flaw(memory: Memory, memories: Iterable[Memory] = ()) -> Refusal:
+    """Return what speaks against keeping a memory, whoever says so. `memories` are those of the file."""
     if " ".join(split_words(memory.value)) in read_list("empty") or not split_words(memory.attribute):
-        return Rule.EMPTY.value
+        return Refusal(MemoryRule.EMPTY)
     if len(memory.value) > LONGEST:
-        return f"{Rule.TOO_LONG}: {len(memory.value)} characters, at most {LONGEST}"
+        return Refusal(MemoryRule.TOO_LONG, f"{len(memory.value)} characters, at most {LONGEST}")
     for text in (memory.text, memory.value, f"{memory.subject} {memory.text}"):
         if secrets := find_secrets(text):
-            return f"{Rule.SECRET}: it holds {secrets[0].kind}"
+            return Refusal(MemoryRule.SECRET, f"it holds {secrets[0].kind}")
     if order := compile_rule("orders").search(memory.text):
-        return f"{Rule.INSTRUCTION}: {order[0]!r:.60} tells the agent what to do"
+        return Refusal(MemoryRule.INSTRUCTION, f"{order[0]!r:.60} tells the agent what to do")
     if duplicate := _find_duplicate(memory, memories):
-        return f"{Rule.DUPLICATE}: {duplicate.id or duplicate.text!r} says the same"
-    return ""
+        same_as = duplicate.id or duplicate.text
+        return Refusal(MemoryRule.DUPLICATE, f"{same_as!r} says the same", same_as)
+    return Refusal()
 
 
 def _find_secret_kind(value: str, conversation: Conversation) -> str:

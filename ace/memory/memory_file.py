@@ -11,6 +11,7 @@ from typing import Any
 from ace.errors import FormatError, InputError
 from ace.memory.acceptance import find_flaw
 from ace.memory.memory_value import Kind, Memory, Scope, check_memory
+from ace.text.json_lines import read_json_lines
 
 _NAMES = tuple(item.name for item in fields(Memory))
 _NEEDED = ("attribute", "value", "since")
@@ -28,17 +29,8 @@ def dump_memories(memories: list[Memory]) -> str:
 
 def load_memories(text: str, *, file: str = "") -> list[Memory]:
     """Read JSON lines. Raises FormatError, which names file, line and field of the first unusable row."""
-    memories: list[Memory] = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-            json.dumps(row, ensure_ascii=False).encode()  # JSON can escape characters no file can hold
-        except (ValueError, RecursionError) as error:
-            hint = "Write one object a line."
-            raise FormatError(f"Not valid JSON: {error}.", hint=hint, file=file, line=number) from error
-        memories.append(parse_memory_row(row, file, number))
+    rows = read_json_lines(text, file, FormatError)
+    memories = [parse_memory_row(row, file, number) for number, row in rows]
     ids: set[str] = set()
     for memory in memories:
         if memory.id in ids:

@@ -15,20 +15,6 @@ Outcome = Literal["accepted", "rejected"]
 RunStatus = Literal["running", "done", "failed", "capped", "interrupted"]
 
 
-class MemoryRule(StrEnum):
-    """Name the rule that refused a proposed memory; NONE for an accepted one. The values are stored."""
-
-    NONE = ""
-    EMPTY = "empty"
-    TOO_LONG = "too long"
-    SECRET = "secret"  # noqa: S105 (the name of a rule)
-    INSTRUCTION = "instruction"
-    DUPLICATE = "duplicate"
-    UNSUPPORTED = "unsupported"
-    MALFORMED = "malformed"
-    UNKNOWN = "unknown"  # a rule that this release does not know
-
-
 class Reason(StrEnum):
     """Name the rule that decided a proposal. `Proposal.why` says the same in a sentence for people.
 
@@ -190,27 +176,6 @@ class Step:
     phase: str
     payload: dict[str, Any]
     version: int
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryProposal:
-    """Record a memory that a model proposed from a conversation, and what was decided.
-
-    `proposal` holds the proposed fields. `rule` is the rule that refused it, `why` the sentence for people.
-    `memory` is the id of the memory that an accepted proposal became; `same_as` is the id of the memory
-    that already says what a refused duplicate said.
-    """
-
-    user: str
-    session: str
-    conversation: str
-    proposal: dict[str, Any]
-    outcome: Outcome
-    why: str = ""
-    memory: str = ""
-    author: str = ""
-    rule: MemoryRule = MemoryRule.NONE
-    same_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)

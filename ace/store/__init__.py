@@ -1,13 +1,12 @@
 """One SQLite file for each playbook: its versions and branches, and the runs that made them."""
 
+from ace.memory.acceptance import MemoryProposal, MemoryRule
 from ace.runs.records import (
     AnswerFeedback,
     Branch,
     Commit,
     Forgotten,
     Imported,
-    MemoryProposal,
-    MemoryRule,
     Problem,
     Proposal,
     Reason,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ace.errors import StoreError, UnknownMemory
 from ace.memory import Kind, Memory, Scope, find_overlaps, place_memory
-from ace.runs.records import MemoryProposal, MemoryRule
+from ace.memory.acceptance import MemoryProposal, MemoryRule
 from ace.store import checked_rows
 from ace.store.integrity import seals
 from ace.store.sqlite_text import read_column, to_json, to_text
@@ -109,9 +109,9 @@ def m012_rules(db: Database) -> None:
 
 
 def parse_refusal(why: str) -> tuple[MemoryRule, str]:
-    """Return the rule that a sentence of `ace.memory.acceptance` begins with, and the id of the repeated one.
+    """Return the rule that a stored sentence begins with, and the id of the repeated memory.
 
-    This is the only place that reads such a sentence: whatever needs the rule reads the columns.
+    For files from before the columns; nothing else reads such a sentence.
     """
     sentence = _REFUSAL.match(why)
     if sentence is None:

@@ -15,9 +15,9 @@ from typing import Any
 
 from ace.errors import InputError, MemoryRefused, StoreBusy, UnknownMemory
 from ace.memory import Kind, Memory, Scope, check_memory, parse_instant, select_holding
-from ace.memory.acceptance import Proposal, decide, find_flaw
+from ace.memory.acceptance import MemoryProposal, MemoryRule, Proposal, decide, find_flaw
 from ace.memory.conversation import Conversation
-from ace.runs.records import Forgotten, Imported, MemoryProposal, MemoryRule
+from ace.runs.records import Forgotten, Imported
 from ace.safety.secrets import SECRET_MARK, hide_secrets
 from ace.store import checked_rows, memory_rows
 from ace.store.connection import OpenFile, typed_errors
@@ -73,10 +73,10 @@ class MemoryStore(OpenFile):
         )
         timed = check_memory(memory)
         with self._writing() as db:
-            why = find_flaw(timed, memory_rows.read(db, timed.user or None, timed.session or None))
-            if why:
-                rule, _ = memory_rows.parse_refusal(why)
-                raise MemoryRefused(f"This is not kept: {why}.", hint=_HINTS.get(rule, ""), why=why)
+            refusal = find_flaw(timed, memory_rows.read(db, timed.user or None, timed.session or None))
+            if refusal:
+                hint = _HINTS.get(refusal.rule, "")
+                raise MemoryRefused(f"This is not kept: {refusal}.", hint=hint, why=str(refusal))
             return memory_rows.add(db, timed)
 
     def consider(
@@ -88,12 +88,11 @@ class MemoryStore(OpenFile):
         with self._writing() as db:
             for proposal in proposals:
                 existing = memory_rows.read(db, conversation.user, conversation.session)
-                memory, why = decide(proposal, conversation, existing)
-                rule, same_as = memory_rows.parse_refusal(why)
+                memory, refusal = decide(proposal, conversation, existing)
                 fields = {}
                 for name, value in asdict(proposal).items():
                     fields[name] = hide_secrets(str(value or ""))
-                if rule is MemoryRule.SECRET:
+                if refusal.rule is MemoryRule.SECRET:
                     fields["value"] = SECRET_MARK  # all of it
                 record = MemoryProposal(
                     user=conversation.user,
@@ -101,10 +100,10 @@ class MemoryStore(OpenFile):
                     conversation=conversation.id,
                     proposal=fields,
                     outcome="rejected",
-                    why=hide_secrets(why),
+                    why=hide_secrets(str(refusal)),
                     author=author,
-                    rule=rule,
-                    same_as=same_as,
+                    rule=refusal.rule,
+                    same_as=refusal.same_as,
                 )
                 if memory is not None:
                     stored = memory_rows.add(db, replace(memory, author=author, created=at))

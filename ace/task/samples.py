@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -12,6 +11,7 @@ from typing import Any
 from ace.errors import TaskError
 from ace.task.read_text import read_text
 from ace.task.types import Environment, Sample, Task
+from ace.text.json_lines import read_json_lines
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # of a task: it becomes a file name
 _SPLITS = ("train", "val", "test")
@@ -20,19 +20,8 @@ _SPLITS = ("train", "val", "test")
 def read_samples(path: Path) -> tuple[Sample, ...]:
     """Return the samples of a JSONL file without its blank lines. Raises TaskError with the line."""
     file = str(path)
-    samples = []
-    # Only a line feed ends a line: JSON may hold the other separators of Unicode.
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-            json.dumps(row, ensure_ascii=False).encode()  # JSON can escape characters no file can hold
-        except (ValueError, RecursionError) as error:
-            hint = "Write one object a line."
-            raise TaskError(f"Not valid JSON: {error}.", hint=hint, file=file, line=number) from error
-        samples.append(to_sample(row, file, number))
-    return tuple(samples)
+    rows = read_json_lines(read_text(path), file, TaskError)
+    return tuple(to_sample(row, file, number) for number, row in rows)
 
 
 def to_sample(row: Any, file: str = "", line: int = 0) -> Sample:

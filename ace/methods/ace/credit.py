@@ -26,7 +26,6 @@ from ace.runs.steps import Phase, PhaseKind
 from ace.task.types import FeedbackKind
 
 Cause = Literal["missing knowledge", "wrong bullet", "bad luck", "impossible", "unexplained", ""]
-CAUSES: tuple[Cause, ...] = ("missing knowledge", "wrong bullet", "bad luck", "impossible", "unexplained")
 HOPELESS = 8  # proposals that did not make a sample right; a default run makes four in an epoch
 AUTHOR = "credit"  # of a version that holds votes only
 _LEFT_OUT = 0.25  # of the bullets; more would measure another playbook

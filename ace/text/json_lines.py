@@ -1,0 +1,24 @@
+"""JSON lines: one value a line, blank lines between them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from ace.errors import TaskError
+
+
+def read_json_lines(text: str, file: str, error: type[TaskError]) -> Iterator[tuple[int, Any]]:
+    """Yield (line number from 1, value). Raises `error`, with file and line, for what is no JSON."""
+    # Only a line feed ends a line: JSON may hold the other separators of Unicode.
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+            json.dumps(value, ensure_ascii=False).encode()  # JSON can escape characters no file can hold
+        except (ValueError, RecursionError) as fault:
+            hint = "Write one object a line."
+            raise error(f"Not valid JSON: {fault}.", hint=hint, file=file, line=number) from fault
+        yield number, value
