@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ace.api import as_context, evaluate, learn, online, open_playbook, serve
     from ace.errors import AceError
     from ace.llm import Caps, RecordingClient, ReplayClient, RoleModels, ScriptedClient, connect
-    from ace.runs import Report
+    from ace.runs.report import Report
     from ace.settings import Settings
     from ace.store import Store
     from ace.task import Sample, Task, define_task, load_task
@@ -55,7 +55,7 @@ _HOMES = {
     "ace.api": ("as_context", "evaluate", "learn", "online", "open_playbook", "serve"),
     "ace.errors": ("AceError",),
     "ace.llm": ("Caps", "RecordingClient", "ReplayClient", "ScriptedClient", "RoleModels", "connect"),
-    "ace.runs": ("Report",),
+    "ace.runs.report": ("Report",),
     "ace.settings": ("Settings",),
     "ace.store": ("Store",),
     "ace.task": ("Sample", "Task", "define_task", "load_task"),

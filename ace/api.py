@@ -18,7 +18,7 @@ from ace.errors import InputError
 from ace.llm import DEFAULT_MODEL, Caps, Client, RoleModels, connect
 from ace.loop import OnlineServer, Progress, silent
 from ace.playbook import Playbook
-from ace.runs import Report
+from ace.runs.report import Report
 from ace.settings import Command, Settings, settings_of
 from ace.store import Ref, Store
 from ace.task import Task, load_task

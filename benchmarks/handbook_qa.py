@@ -26,7 +26,7 @@ from typing import Any
 from ace.llm import DEFAULT_MODEL, Client, Request, Role, RoleModels, ScriptedClient, connect
 from ace.llm.prompts import hash_prompts
 from ace.loop import evaluate, learn
-from ace.runs import mcnemar, wilson
+from ace.runs.metrics import mcnemar, wilson
 from ace.settings import Settings
 from ace.store import Store
 from ace.task import Task, TaskContext, load_task

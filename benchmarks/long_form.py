@@ -24,7 +24,7 @@ from scipy.stats import bootstrap, wilcoxon
 from ace.llm import DEFAULT_MODEL, RoleModels, connect
 from ace.llm.prompts import hash_prompts
 from ace.loop import evaluate
-from ace.runs import mcnemar, wilson
+from ace.runs.metrics import mcnemar, wilson
 from ace.settings import Settings
 from ace.store import Store
 from ace.task import Task, load_task

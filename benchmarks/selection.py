@@ -24,7 +24,7 @@ from shop_sql import ROOT, ceiling
 from ace.llm import DEFAULT_MODEL, RoleModels, connect
 from ace.llm.prompts import hash_prompts
 from ace.loop import evaluate, learn
-from ace.runs import mcnemar, wilson
+from ace.runs.metrics import mcnemar, wilson
 from ace.runs.report import Report
 from ace.settings import Settings
 from ace.store import Store

@@ -22,7 +22,7 @@ from ace.llm import DEFAULT_MODEL, Client, RoleModels, connect
 from ace.llm.prompts import hash_prompts
 from ace.loop import evaluate, learn
 from ace.playbook import Playbook, diff, from_markdown
-from ace.runs import mcnemar, wilson
+from ace.runs.metrics import mcnemar, wilson
 from ace.settings import Settings
 from ace.store import Store
 from ace.task import Task, load_task

@@ -10,7 +10,7 @@ from pathlib import Path
 from ace.llm import Endpoint, Retry, RoleModels
 from ace.llm.providers import load_litellm
 from ace.loop import learn
-from ace.runs import Report
+from ace.runs.report import Report
 from ace.settings import Settings
 from ace.store import Store
 from tests.world import world

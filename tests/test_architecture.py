@@ -143,8 +143,12 @@ def test_modules_say_what_they_do_and_leave_nothing_open() -> None:
 
 @pytest.mark.parametrize(
     "code",
-    ["import ace", "import sys; sys.argv = ['ace', '--help']; from ace.cli.main import main; main()"],
-    ids=["import ace", "ace --help"],
+    [
+        "import ace",
+        "import ace.store",
+        "import sys; sys.argv = ['ace', '--help']; from ace.cli.main import main; main()",
+    ],
+    ids=["import ace", "import ace.store", "ace --help"],
 )
 def test_starting_imports_nothing_heavy(code: str) -> None:
     heavy = HEAVY | {"pydantic", "rich.progress", "jinja2"}

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from ace.runs import Report
+from ace.runs.report import Report
 from ace.store import Store
 from tests import doomed
 from tests.fault_server import FaultServer

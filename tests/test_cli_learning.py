@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ace.llm import ScriptedClient
-from ace.runs import Report, Score
+from ace.runs.report import Report, Score
 from ace.task import FeedbackKind
 from tests.cli import Ace
 from tests.test_cli_tasks import tasks as tasks  # a fixture

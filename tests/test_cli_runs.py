@@ -11,7 +11,7 @@ from ace.llm import DEFAULT_MODEL
 from ace.llm.client import Usage
 from ace.llm.journal import Call, Key
 from ace.playbook import Add, Revise, Vote
-from ace.runs import Report, Score
+from ace.runs.report import Report, Score
 from ace.store import Proposal, Store
 from tests.cli import Ace
 

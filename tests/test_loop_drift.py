@@ -17,9 +17,9 @@ from ace.methods.ace import Ace, Curator, Reflector
 from ace.methods.ace.reopened import keep_open, reopen_all, weigh_reopened
 from ace.methods.protocol import Trial
 from ace.playbook import Add, Operation, Pin, Playbook, Quarantine, Revise, apply
-from ace.runs import Report
 from ace.runs.drift import locate_onset, make_drift_detector
 from ace.runs.records import Reason
+from ace.runs.report import Report
 from ace.runs.steps import Phase, PhaseKind, StepRecord
 from ace.settings import Settings
 from ace.store import Store

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ace.runs import mcnemar, wilson
-from ace.runs.metrics import compare_scorings, compute_moving_accuracy, pool_counts
+from ace.runs.metrics import compare_scorings, compute_moving_accuracy, mcnemar, pool_counts, wilson
 
 counts = st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 pairs = st.lists(st.tuples(st.booleans(), st.booleans()), max_size=60)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ace.llm.client import Usage
 from ace.playbook.model import Bullet, Status
-from ace.runs import Report, Score
+from ace.runs.report import Report, Score
 from ace.runs.run_text import align_columns, format_cost, format_score, render_report
 
 PROMISED = {

@@ -13,7 +13,7 @@ from ace.cli.serve_commands import close_lines, serve_lines
 from ace.errors import InputError
 
 if TYPE_CHECKING:
-    from ace.runs import Report
+    from ace.runs.report import Report
 
 STOPPED_BY_A_CAP = 3
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ace.cli.progress import Show
     from ace.llm import RoleModels
     from ace.loop import OnlineServer
-    from ace.runs import Report
+    from ace.runs.report import Report
     from ace.settings import Settings
     from ace.store import Store
     from ace.task import Task

@@ -22,7 +22,7 @@ from ace.playbook.model import Playbook
 from ace.retrieval.bullets import HybridSelector
 from ace.retrieval.sources import build_sources
 from ace.retrieval.vector_cache import VectorCache
-from ace.settings import Settings
+from ace.settings import Select, Settings
 from ace.store import Store
 from ace.task.types import Sample, Task, TaskContext
 from ace.text import estimate_tokens
@@ -99,7 +99,7 @@ def build_contexts(
     solver = build_solver(generator, task, limit.count)
     limit = replace(limit, reserve=min(solver.reserve, int(limit.tokens * WRITER_SHARE)))
     embedder = connect_embedder(task.context.embedder or DEFAULT_EMBEDDER)
-    vectors = VectorCache(store.path, embedder) if settings.select == "hybrid" else None
+    vectors = VectorCache(store.path, embedder) if settings.select == Select.HYBRID else None
     choose = HybridSelector(vectors) if vectors else None
     method = build_method(models, settings, Equipment(limit.count, choose, embedder))
     all_sources = build_sources(task, store) if sources is None else sources

@@ -13,7 +13,7 @@ from ace.loop.run import Run, StepWork
 from ace.methods.protocol import Chore, Moment, Trial
 from ace.playbook.model import Playbook
 from ace.runs.records import Proposal, Reason
-from ace.runs.steps import Phase, SampleResult
+from ace.runs.steps import Phase, PhaseKind, SampleResult
 from ace.task.types import Failure, Sample
 
 T = TypeVar("T")
@@ -77,7 +77,7 @@ def in_batches(
 
 def maintain(run: Run, moment: Moment, number: int) -> None:
     """Let the method tidy up, chore by chore: a step each, because one changes what the next finds."""
-    lab = run.lab(Phase.parse(f"curation {number}"))
+    lab = run.lab(Phase(PhaseKind.CURATION, number))
     chores = run.method.maintain(run.state, run.playbook, lab, moment, number)
     chore = next(chores, None)
     while chore is not None:

@@ -11,11 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from ace.llm.client import Usage
+from ace.llm.client import Role, Usage
 from ace.llm.journal import Call
 from ace.runs.steps import StepRecord
-
-_GENERATOR = "generator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +149,7 @@ def _collect_lessons(calls: Iterable[Call]) -> dict[tuple[int, str], Usage]:
     lessons = {}
     for key, group in groups.items():
         first = group[0].key
-        if first.role == _GENERATOR:
+        if first.role == Role.GENERATOR:
             group = [call for call in group if call.key.request != first.request]
         if group:
             lessons[key] = sum_usage(group)

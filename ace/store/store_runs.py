@@ -59,10 +59,8 @@ class RunStore(OpenFile):
             result = to_json(report)
         with self._writing() as db:
             read_run(db, run)
-            row = db.execute(f"{_RUNS} WHERE id = ?", [run]).fetchone()
-            number, kind, task, config, _, started, _, _ = row
-            row = (number, kind, task, config, status, started, now(), result)
-            checked_rows.insert(db, "runs", [row], key="id")
+            columns = {"status": status, "ended": now(), "report": result}
+            checked_rows.update(db, "runs", columns, "id = ?", [run])
 
     def runs(self) -> list[Run]:
         """Return all runs, oldest first."""

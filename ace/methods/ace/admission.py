@@ -72,17 +72,17 @@ def guard_delta(delta: Delta, playbook: Playbook) -> Delta:
     What a person has let in may stay, and be cited and voted for.
     """
     waiting = {operation.id for operation in delta if isinstance(operation, Quarantine)}
-    contents = {bullet.id: bullet.content for bullet in playbook.bullets.values()}
+    bullets = playbook.bullets
     safe: list[Operation] = []
     for operation in delta:
         match operation:
             case Add(id=name, content=content) if name not in waiting and find_suspicion(content):
                 safe += [operation, Quarantine(name)]
-            case Revise(id=name, content=content) | Merge(into=name, content=content) if contents.get(
-                name
-            ) != content and find_suspicion(content):
+            case Revise(id=name, content=content) | Merge(into=name, content=content) if (
+                name not in bullets or bullets[name].content != content
+            ) and find_suspicion(content):
                 continue
-            case Promote(id=name) if name in contents and find_suspicion(contents[name]):
+            case Promote(id=name) if name in bullets and find_suspicion(bullets[name].content):
                 continue
             case _:
                 safe.append(operation)

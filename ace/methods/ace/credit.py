@@ -165,8 +165,10 @@ def _choose_bullets(lab: Lab, trials: Sequence[Trial], playbook: Playbook) -> tu
     samples = (trial.sample.id for trial in trials)
     seed = seed_of(lab.settings.seed, "credit", str(lab.phase), *samples)
     chance = Random(seed)  # noqa: S311 (a choice, not a secret)
+    if chance.random() >= lab.settings.measure_credit:
+        return ()
     bullets = [bullet.id for bullet in playbook.active]
-    if not bullets or chance.random() >= lab.settings.measure_credit:
+    if not bullets:
         return ()
     chosen = tuple(name for name in bullets if chance.random() < _LEFT_OUT)
     return chosen or (chance.choice(bullets),)

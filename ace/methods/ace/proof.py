@@ -9,7 +9,7 @@ nothing is shown nothing can be proven.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ace.methods.protocol import Bench, Trial
 from ace.playbook.delta import apply
@@ -31,6 +31,11 @@ class Proof:
     trials: tuple[Trial, ...] = ()
     broke: str = ""
     reason: Reason = Reason.UNKNOWN
+
+    @property
+    def right(self) -> tuple[str, ...]:
+        """Return the samples that were right in it, each once."""
+        return tuple(dict.fromkeys(trial.sample.id for trial in self.trials if trial.feedback.is_solved))
 
 
 def prove(
@@ -66,5 +71,5 @@ def prove(
         if not trial.feedback.is_solved and bench.solve(sample, playbook).feedback.is_solved:
             why = f"{sample.id} was right and now fails"
             return Proof(False, why, tuple(trials), sample.question, Reason.BROKE_NEIGHBOUR)
-    right = dict.fromkeys(trial.sample.id for trial in trials if trial.feedback.is_solved)
-    return Proof(True, f"right with it: {', '.join(right)}", tuple(trials), reason=Reason.PROVEN)
+    proof = Proof(True, "", tuple(trials), reason=Reason.PROVEN)
+    return replace(proof, why=f"right with it: {', '.join(proof.right)}")

@@ -87,7 +87,8 @@ def try_without(
     trials = tuple(trial for proof in proofs.values() for trial in proof.trials)
     losers = tuple(name for name, proof in proofs.items() if proof.holds)
     if len(losers) == 1:
-        return Ruling(losers, proofs[losers[0]].why.replace("with it", "without it")), trials
+        right = proofs[losers[0]].right
+        return Ruling(losers, f"right without it: {', '.join(right)}"), trials
     if losers:
         return by_evidence, trials
     return Ruling((), "what proves them fails without either"), trials

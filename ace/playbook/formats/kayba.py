@@ -16,6 +16,7 @@ from typing import Any
 from ace.errors import FormatError
 from ace.playbook.formats.format import QUARANTINE, VOTES, Collector, Entry, Finding, Format, Reading
 from ace.playbook.formats.oneline import to_line
+from ace.playbook.markdown import GENERAL
 from ace.playbook.model import Playbook, Status
 
 PROMPT = re.compile(r"^skills\[\d+\s*\]\{", re.MULTILINE)  # a skillbook as it is shown to a model
@@ -58,7 +59,7 @@ def read(text: str, file: str, base: Playbook | None) -> Reading:
         collector.add(
             Entry(
                 content=skill["content"],
-                section=skill.get("section") or "General",
+                section=skill.get("section") or GENERAL,
                 alias=key,
                 helpful=skill.get("helpful", 0),
                 harmful=skill.get("harmful", 0),

@@ -107,7 +107,7 @@ class Database:
                         rows.append(row)
             except (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError, MemoryError) as error:
                 message = str(error) or "out of memory"
-                if message == "interrupted":
+                if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
                     message = f"stopped after {self.time_limit:g} s"
                 words = {text.strip('"`[]').lower() for _, text in split_tokens(sql)}
                 return Result(error=message, reads=self.tables & words)
