@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from ace.text.splitting import split_sentences, split_words
-from ace.text.word_lists import stop_words
+from ace.text.word_lists import stop_words, word_list
 
 MOST = 2  # sentences
 _ITEM = re.compile(r"^- \[([^\]\n]+)\] ", re.MULTILINE)
@@ -35,7 +35,7 @@ def locate_answer(retrieved: str, question: str, answer: str) -> AnswerLocation:
     )
 
 
-def find_answer_lines(retrieved: str, question: str, answer: str, most: int = MOST) -> tuple[str, ...]:
+def find_answer_lines(retrieved: str, question: str, answer: str) -> tuple[str, ...]:
     """Return sentences with every word of the answer as "[page] sentence", those nearest the question first.
 
     `retrieved` is a list of items as they stand in a prompt, "- [label] text". A label that is a path loses
@@ -56,13 +56,13 @@ def find_answer_lines(retrieved: str, question: str, answer: str, most: int = MO
                     near = len(question_words & (words | set(split_words(label))))
                     matches.append((near, f"[{page}] {sentence}"))
     matches.sort(key=lambda match: -match[0])
-    return tuple(line for _, line in matches[:most])
+    return tuple(line for _, line in matches[:MOST])
 
 
 def list_unmatched_words(retrieved: str, question: str) -> tuple[str, ...]:
     """Return words of the question, in order, that nothing retrieved has: perhaps names that no page uses."""
     words = set(split_words(retrieved))
-    asking = stop_words("english", "questions", "more_questions") | {"does", "did"}
+    asking = stop_words("english", "questions", "more_questions") | set(word_list("asking"))
     unmatched: dict[str, None] = {}
     for word in split_words(question):
         if len(word) >= _SHORTEST_NAME and word not in words and word not in asking:

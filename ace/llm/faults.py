@@ -85,6 +85,12 @@ def is_policy_refusal(error: BaseException) -> bool:
     return refused and bool(_POLICY.search(f"{name} {error} {code}"))
 
 
+def is_out_of_credit(error: BaseException) -> bool:
+    """Tell whether the account is empty, which providers report as a rate limit."""
+    code = "insufficient_quota"
+    return getattr(error, "code", None) == code or code in str(error)
+
+
 def number_faults(faults: Iterable[Fault], after: int) -> tuple[Fault, ...]:
     """Return the same faults, one an attempt, as the attempts that follow number `after`."""
     return tuple(replace(fault, attempt=number) for number, fault in enumerate(faults, after + 1))

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 from ace.errors import AceError, ContentRefused, ModelError, ModelNameError, ModelUnavailable
-from ace.llm.faults import Fault, hide, is_policy_refusal
+from ace.llm.faults import Fault, hide, is_out_of_credit, is_policy_refusal
 from ace.llm.retry import is_transient, read_retry_after
 
 _NAMES = (
@@ -125,7 +125,7 @@ def _convert(error: Exception, model: str, api_base: str | None, api_key: str | 
             model=model,
         )
     message, hint = f"{model} refused the request: {words}", ""
-    if "insufficient_quota" in str(error):
+    if is_out_of_credit(error):
         hint = "The account has no credit left."
     if status in (400, 422):
         return RequestRefused(message, hint=hint, model=model)

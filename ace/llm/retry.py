@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
+from ace.llm.faults import is_out_of_credit
+
 T = TypeVar("T")
 OnFailure = Callable[[BaseException, float | None], None]
 """Gets every attempt's error, and the seconds until the next one; None when there is none."""
@@ -58,7 +60,7 @@ class Retry:
 def is_transient(error: BaseException) -> bool:
     """Tell whether a failure may pass: rate limits, time-outs and 5xx do, an empty account does not."""
     status = getattr(error, "status_code", None)
-    if not isinstance(status, int) or "insufficient_quota" in str(error):
+    if not isinstance(status, int) or is_out_of_credit(error):
         return False
     return status in _TRANSIENT or status >= 500
 

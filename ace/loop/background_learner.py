@@ -27,7 +27,7 @@ from ace.runs.steps import Phase, PhaseKind
 from ace.settings import FeedbackKind
 from ace.store import Store
 from ace.task.guarded_scoring import score_attempt
-from ace.task.samples import with_label
+from ace.task.samples import find_twin, with_label
 from ace.task.types import Environment, Episode, Sample, Verdict
 
 UNJUDGED = Verdict(False, 0.0, "no feedback yet")
@@ -181,7 +181,7 @@ class BackgroundLearner:
 def _judge_by(feedback: AnswerFeedback, run: Run, episode: Episode) -> Judged:
     """Return what the learner may see of an answer, now that there is feedback on it."""
     environment, attempt = run.task.environment, episode.attempt
-    twin = _find_twin(run, episode)
+    twin = find_twin(run.task, episode.question, episode.sample_id)
     sample = Sample(episode.sample_id, episode.question, twin.data if twin else {})
     expected = feedback.expected or (attempt.answer if feedback.right else "")
     if expected:
@@ -206,15 +206,6 @@ def _judge_by(feedback: AnswerFeedback, run: Run, episode: Episode) -> Judged:
             sources = run.contexts.assemble_for(sample, run.playbook).found
     trial = locate_label(trial, sources)
     return Judged(trial, replace(episode, feedback=view, verdict=verdict))
-
-
-def _find_twin(run: Run, episode: Episode) -> Sample | None:
-    """Return the training sample of an episode, by its id or else by its question."""
-    for sample in run.task.train:
-        if sample.id == episode.sample_id:
-            return sample
-    same = (sample for sample in run.task.train if sample.question == episode.question)
-    return next(same, None)
 
 
 def _is_usable(environment: Environment, sample: Sample) -> bool:

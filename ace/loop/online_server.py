@@ -41,6 +41,7 @@ from ace.runs.report import Report
 from ace.settings import FeedbackKind, Settings
 from ace.store import Store
 from ace.task.guarded_scoring import observe_attempt
+from ace.task.samples import find_twin
 from ace.task.types import Sample, Task
 
 _LOOKS = 0.1  # seconds between looks at whether the learner is still there
@@ -143,8 +144,7 @@ class OnlineServer:
 
     def _sample_for(self, question: str) -> Sample:
         """Return a sample for a question, with the data of the training sample that asks the same."""
-        same = (sample for sample in self.task.train if sample.question == question)
-        twin = next(same, None)
+        twin = find_twin(self.task, question)
         return Sample(f"asked-{self.run}-{self._answers + 1}", question, twin.data if twin else {})
 
     def _open_bench(self, sample: Sample) -> tuple[Playbook, SampleBench]:

@@ -24,6 +24,14 @@ def read_samples(path: Path) -> tuple[Sample, ...]:
     return tuple(to_sample(row, file, number) for number, row in rows)
 
 
+def find_twin(task: Task, question: str, sample_id: str = "") -> Sample | None:
+    """Return the training sample with this id, or else the first that asks the same question."""
+    for sample in task.train:
+        if sample_id and sample.id == sample_id:
+            return sample
+    return next((sample for sample in task.train if sample.question == question), None)
+
+
 def to_sample(row: Any, file: str = "", line: int = 0) -> Sample:
     """Return the sample of a row {"id", "question", ...}; the other fields become its data."""
     if not isinstance(row, Mapping):
