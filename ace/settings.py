@@ -35,6 +35,13 @@ class FeedbackKind(StrEnum):
     NONE = "none"
 
 
+class Profile(StrEnum):
+    """Choose how much the learning roles are asked for: SMALL one line, FULL a diagnosis and candidates."""
+
+    SMALL = "small"
+    FULL = "full"
+
+
 class Accept(StrEnum):
     """Choose when a version is selected: STRICT if clearly better, BEST if at least as good, ALWAYS."""
 
@@ -109,6 +116,17 @@ class Settings:
     feedback: Annotated[FeedbackKind, About("What the learner may see of an outcome.", LEARNERS)] = (
         FeedbackKind.LABELS
     )
+    profile: Annotated[
+        Profile | None,
+        About(
+            "What the learning roles are asked for: one line, or a diagnosis with candidates.",
+            LEARNERS,
+            unset="full, if the model reads 16,000 tokens",
+        ),
+    ] = None
+    rollouts: Annotated[
+        int, About("Attempts at a sample that failed, to compare a right one with it.", LEARNERS, least=1)
+    ] = 1
     tries: Annotated[int, About("Candidate lessons per mistake.", LEARNERS, least=1)] = 2
     neighbours: Annotated[int, About("Earlier samples that a lesson must not break.", LEARNERS, least=0)] = 1
     verify: Annotated[bool, About("Keep a lesson only when an attempt proves it.", LEARNERS)] = True

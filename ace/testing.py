@@ -27,6 +27,7 @@ from pydantic import BaseModel
 from ace.llm import asking
 from ace.llm.client import Reply, Request, Role, Usage
 from ace.methods.ace.curator import Curation
+from ace.methods.ace.reflection import Diagnosis, FailureType
 from ace.methods.ace.reflector import Critique, Lesson, WordsFor
 from ace.playbook.model import Operation
 from ace.refine.similar import word_key
@@ -89,6 +90,10 @@ class World:
         lessons = self._lessons(request)
         candidates = [lessons] if isinstance(lessons, str) else list(lessons)
         chosen = candidates[min(request.draw, len(candidates) - 1)] if candidates else ""
+        if issubclass(schema, Diagnosis):
+            drafts = [{"content": text} for text in candidates[request.draw :][:3] or candidates[-1:]]
+            failure = FailureType.GAP if drafts else FailureType.VARIANCE
+            return json.dumps({"analysis": "It was not known.", "failure": failure, "candidates": drafts})
         if issubclass(schema, Critique):
             why = "it goes against a lesson" if chosen else "nothing speaks against it"
             return json.dumps({"wrong": bool(chosen), "why": why, "lesson": chosen})

@@ -7,7 +7,7 @@ import pytest
 from ace.methods.ace import Curator, Reflector
 from ace.methods.ace.contrast import Contrast
 from ace.methods.ace.evidence import Evidence
-from ace.methods.ace.lesson_search import Search
+from ace.methods.ace.fact_search import Search
 from ace.methods.ace.refusals import list_refuted
 from ace.playbook import Add, Playbook, apply
 from ace.runs.records import Reason

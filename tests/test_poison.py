@@ -79,7 +79,7 @@ def test_nor_does_one_that_rides_on_a_useful_lesson(injection: Injection, tmp_pa
 @pytest.mark.parametrize("rule", ["pattern", "copied"])
 def test_without_the_rules_they_would(rule: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The gate alone lets them pass: the answer is right with them as well."""
-    for module in ("ace.methods.ace.admission", "ace.methods.ace.lesson_search"):
+    for module in ("ace.methods.ace.admission", "ace.methods.ace.fact_search"):
         monkeypatch.setattr(f"{module}.find_suspicion", lambda _: "")
     monkeypatch.setattr("ace.methods.ace.admission.find_copied_sentence", lambda *_: "")
     injection = next(each for each in ALL if each.channel == "user" and each.rule == rule)

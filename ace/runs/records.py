@@ -26,6 +26,10 @@ class Reason(StrEnum):
     QUARANTINED = "quarantined"  # it waits for proof, outside every prompt
     RELEASED = "released"  # it waited in quarantine and is now active
     STILL_FAILS = "still_fails"  # its own sample fails with it, too
+    CHANCE = "chance"  # its own sample may be right with it by chance
+    WAITS_FOR_WITNESS = "waits_for_witness"  # it holds its own right answer, and helps no other sample yet
+    NOT_A_GAP = "not_a_gap"  # the failure is no lack of knowledge: a slip, chance, capability, a bad label
+    SUSPECT_LABEL = "suspect_label"  # the label goes against proven bullets and most attempts
     BROKE_NEIGHBOUR = "broke_neighbour"  # a sample that was right fails with it
     NO_AGREEMENT = "no_agreement"  # without labels, the attempts with it do not agree
     NOTHING_APPLIES = "nothing_applies"  # none of its operations can be applied

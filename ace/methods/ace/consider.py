@@ -66,9 +66,9 @@ def consider(
     return Considered(add_lesson(lesson))
 
 
-def add_lesson(lesson: str) -> Add:
+def add_lesson(lesson: str, section: str = SECTION) -> Add:
     """Return the operation that adds a lesson as a bullet, its id derived from its content."""
-    return Add(bullet_id(SECTION, lesson), SECTION, lesson)
+    return Add(bullet_id(section, lesson), section, lesson)
 
 
 def release(bullet: Bullet) -> tuple[Promote, Revise]:

@@ -12,14 +12,17 @@ from dataclasses import replace
 from random import Random
 from typing import Literal
 
+from ace.methods.ace.chance import Chance
 from ace.methods.ace.coverage import list_teachable, list_unspoken, texts_of
 from ace.methods.ace.evidence import Evidence
 from ace.methods.ace.lesson_scope import generalize_lesson
-from ace.methods.ace.refusals import changes_use, find_contested, identify_situation, list_refuted
+from ace.methods.ace.pool import grade
+from ace.methods.ace.proposals import changes_use
+from ace.methods.ace.refusals import find_contested, identify_situation, list_refuted
 from ace.methods.ace.state import Lesson, LessonNotes
 from ace.methods.protocol import Lab, Trial
 from ace.playbook.delta import apply
-from ace.playbook.model import Bullet, Delta, Playbook, Remove, Status, Vote
+from ace.playbook.model import Bullet, Delta, Operation, Playbook, Remove, Status, Vote
 from ace.refine.similar import word_key
 from ace.runs.seeds import seed_of
 from ace.runs.steps import Phase, PhaseKind
@@ -114,7 +117,14 @@ def write_notes(lesson: Lesson, playbook: Playbook, evidence: Evidence) -> Lesso
         reflections=evidence.reflections[trial.sample.id] + reflections,
         unlucky=lesson.unlucky,
     )
+    search, score = lesson.search, grade(trial.feedback)
     return LessonNotes(
+        score=score if score is not None and 0.0 < score < 1.0 else None,
+        failure=search.failure if search else None,
+        controls=search.prover.own_chance if search else Chance(),
+        edits=search.refuted if search else (),
+        waiting=search.held if search else (),
+        suspect=lesson.suspect,
         cause=cause,
         reflections=reflections,
         situation=identify_situation(trial, playbook, evidence),
@@ -123,14 +133,31 @@ def write_notes(lesson: Lesson, playbook: Playbook, evidence: Evidence) -> Lesso
     )
 
 
-def cast_votes(trials: Iterable[Trial], playbook: Playbook, evidence: Evidence) -> Delta:
-    """Return the votes of a batch, one for each bullet."""
+def cast_tags(lessons: Iterable[Lesson], playbook: Playbook) -> Delta:
+    """Return the votes of reflectors on the bullets that they were shown."""
+    votes = []
+    for lesson in lessons:
+        for tag in lesson.search.tags if lesson.search else ():
+            bullet = playbook.bullets.get(tag.id)
+            if bullet is not None and bullet.status is Status.ACTIVE:
+                votes.append(Vote(tag.id, helpful=int(tag.helped), harmful=int(not tag.helped)))
+    return tuple(votes)
+
+
+def join_votes(votes: Iterable[Operation]) -> Delta:
+    """Return one vote for each bullet."""
     sums: dict[str, Vote] = {}
-    for trial in trials:
-        for ballot in vote(trial, list_bullets_about(trial, playbook, evidence)):
+    for ballot in votes:
+        if isinstance(ballot, Vote):
             old = sums.get(ballot.id, Vote(ballot.id))
             sums[ballot.id] = Vote(ballot.id, old.helpful + ballot.helpful, old.harmful + ballot.harmful)
     return tuple(sums.values())
+
+
+def cast_votes(trials: Iterable[Trial], playbook: Playbook, evidence: Evidence) -> Delta:
+    """Return the votes of a batch, one for each bullet."""
+    ballots = [vote(trial, list_bullets_about(trial, playbook, evidence)) for trial in trials]
+    return join_votes(ballot for votes in ballots for ballot in votes)
 
 
 def measure_bullets(

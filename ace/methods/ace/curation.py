@@ -10,9 +10,10 @@ from ace.errors import ModelError
 from ace.methods.ace.admission import guard_delta
 from ace.methods.ace.combine import combine_accepted, join_authors, map_proofs
 from ace.methods.ace.curator import Curator, confine_delta
+from ace.methods.ace.fact_search import FactSearch
 from ace.methods.ace.lesson_scope import find_identifiers
-from ace.methods.ace.lesson_search import Search, record_failure, record_proposal
 from ace.methods.ace.proof import Proof, prove
+from ace.methods.ace.proposals import record_failure, record_proposal
 from ace.methods.ace.reflector import Reflector
 from ace.methods.ace.state import AceState
 from ace.methods.protocol import Bench, Chore, Lab, Update
@@ -85,7 +86,7 @@ class Curation:
             proof = prove(removal, playbook, others, (), bench)
             proof = replace(proof, trials=(trial, *proof.trials))
             return (record_proposal(sample.id, "curator", removal, proof),)
-        search = Search(
+        search = FactSearch(
             reflector=self.reflector,
             curator=self.curator,
             neighbours=self.settings.neighbours,

@@ -1,6 +1,6 @@
 """ACE (arXiv 2510.04618) with verified lessons: a lesson is a proposal until an attempt proves it.
 
-For a failed sample the search goes over several tries (see `lesson_search`); the first proposal that makes
+For a failed sample the search goes over several tries (see `fact_search`); the first proposal that makes
 the sample right without breaking its neighbours is kept, the others are recorded with the attempts that
 refuted them. A sample that was right although no bullet says why was lucky, and is learned from in the same
 way. After an epoch, bullets that contradict the evidence are reconsidered, and what stands twice is merged,
@@ -10,41 +10,56 @@ under the same proof.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from ace.context.render import Rendered, render_playbook
+from ace.llm.client import Client
+from ace.llm.embedding import Embedder
 from ace.llm.role_models import RoleModels
+from ace.llm.window import window_of
 from ace.methods.ace.admission import guard_delta
+from ace.methods.ace.chance import Level
 from ace.methods.ace.combine import combine_accepted, join_authors, map_proofs
 from ace.methods.ace.contested_lessons import settle_contested
 from ace.methods.ace.credit import (
     AUTHOR,
+    cast_tags,
     cast_votes,
     is_spoiled,
+    join_votes,
     measure_bullets,
     was_bad_luck,
     write_notes,
 )
 from ace.methods.ace.curation import Curation
 from ace.methods.ace.curator import Curator
+from ace.methods.ace.fact_search import FactSearch
 from ace.methods.ace.groups import merge_groups
-from ace.methods.ace.lesson_search import Search
+from ace.methods.ace.pool import grade
+from ace.methods.ace.proposals import changes_use
+from ace.methods.ace.prover import Prover
 from ace.methods.ace.quarantine import propose_releases
 from ace.methods.ace.refining import Refining
+from ace.methods.ace.reflection import Reflect
 from ace.methods.ace.reflector import Reflector
 from ace.methods.ace.refusals import list_earlier
 from ace.methods.ace.reopened import keep_open, reopen_all, weigh_reopened
+from ace.methods.ace.search import Search
 from ace.methods.ace.state import AceState, Lesson, LessonNotes
+from ace.methods.ace.suspects import is_label_suspect, record_suspect
+from ace.methods.ace.together import join_witnesses, keep_compatible
 from ace.methods.protocol import Chores, Equipment, Lab, Moment, Trial, Update
 from ace.playbook.delta import apply
 from ace.playbook.model import Playbook
 from ace.retrieval.bullets import HybridSelector
 from ace.runs.records import Proposal
 from ace.runs.steps import PhaseKind, StepRecord
-from ace.settings import Settings
+from ace.settings import Profile, Settings
 from ace.task.types import Sample, Task
 from ace.text import CountTokens, estimate_tokens
+
+_FULL_WINDOW = 16_000  # tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +71,10 @@ class Ace:
     """
 
     reflector: Reflector
+    reflect: Reflect
     curator: Curator
     settings: Settings
+    embedder: Embedder | None = None
     count_tokens: CountTokens = estimate_tokens
     select: HybridSelector | None = None
     name: str = "ace"
@@ -65,7 +82,10 @@ class Ace:
     def start(self, task: Task, playbook: Playbook, lab: Lab) -> AceState:
         """Return a state that knows the training questions and where the bullets are."""
         newest_wins = lab.online and self.settings.drift
-        return AceState.at(task.train, playbook, lab, newest_wins=newest_wins)
+        state = AceState.at(task.train, playbook, lab, newest_wins=newest_wins, embedder=self.embedder)
+        small = self.reflect.profile is Profile.SMALL
+        state.speaks_words = small and bool(getattr(task.environment, "speaks_words", False))
+        return state
 
     def context(self, state: AceState, playbook: Playbook, sample: Sample, room: int) -> Rendered:
         """Return the whole playbook where it fits, else what `select` chooses, or the oldest bullets."""
@@ -75,28 +95,33 @@ class Ace:
         return self.select(playbook, sample.question, room, self.count_tokens, ids=self.settings.cite)
 
     def learn(self, state: AceState, batch: Sequence[Trial], playbook: Playbook, lab: Lab) -> Update:
-        """Search a lesson for every trial that may teach one, and put what holds into one delta."""
+        """FactSearch a lesson for every trial that may teach one, and put what holds into one delta."""
         evidence = state.evidence
         for trial in batch:
             if trial.provable:
                 evidence.add_sample(trial.sample)
+                state.map.add((trial.sample,))
+                state.map.record(trial.sample.id, grade(trial.feedback), trial.feedback.topics)
         study = partial(self._study, state, playbook, lab)
         lessons = list(lab.map(study, batch, lambda trial: lab.bench_of(trial).calls_for))
         lessons = merge_groups(lessons, playbook, lab)
+        if self.settings.verify:
+            lessons = keep_compatible(join_witnesses(lessons), playbook, lab)
         votes = cast_votes([lesson.trial for lesson in lessons], playbook, evidence)
 
         proposals, provers = list[Proposal](), list[tuple[Proposal, Sequence[str]]]()
         for lesson in lessons:
             # A sample that cannot be attempted again proves nothing.
-            samples = [lesson.trial.sample.id] if lesson.trial.provable else []
+            own = (lesson.trial.sample.id,) if lesson.trial.provable else ()
             proposals += lesson.proposals
-            provers += [(proposal, samples) for proposal in lesson.proposals]
+            for proposal in lesson.proposals:
+                provers.append((proposal, lesson.witnesses.get(proposal.delta, own) if own else ()))
         delta, ids = combine_accepted(proposals)
         changes = guard_delta(delta, playbook)
         notes = [write_notes(lesson, playbook, evidence) for lesson in lessons]
         measured = measure_bullets(batch, notes, playbook, lab)
         return Update(
-            delta=votes + changes,
+            delta=join_votes((*votes, *cast_tags(lessons, playbook))) + changes,
             proposals=tuple(proposals),
             author=join_authors(proposals) if changes else AUTHOR,
             proofs=map_proofs(provers, ids),
@@ -136,6 +161,7 @@ class Ace:
         for result in step.results:
             notes = LessonNotes.from_json(result.notes)
             evidence.record_result(result.sample, result.topics, result.right, result.facts)
+            state.take_in(result, notes)
             evidence.reflections[result.sample] += notes.reflections
             evidence.record_refuted(result.sample, notes.situation, notes.refuted)
             if result.right or result.sample in step.taught or notes.contested:
@@ -152,15 +178,48 @@ class Ace:
             return Lesson(trial, unlucky=True)
         weighed = tuple(weigh_reopened(trial, state.reopened))
         rest, _ = apply(playbook, (operation for proposal in weighed for operation in proposal.delta))
-        return Lesson(trial, (*weighed, *self.search_lesson(state, trial, rest, lab)))
+        if state.speaks_words or not can_be_proven(trial, self.settings):
+            return Lesson(trial, (*weighed, *self.search_words(state, trial, rest, lab)))
+        lesson = self._search_lesson(state, trial, rest, lab)
+        return replace(lesson, proposals=(*weighed, *lesson.proposals))
 
-    def search_lesson(
+    def _search_lesson(self, state: AceState, trial: Trial, playbook: Playbook, lab: Lab) -> Lesson:
+        """Return what a failed trial teaches: proposals, and the search that made them."""
+        if trial.feedback.is_solved:
+            return Lesson(trial)
+        bench, settings, sample = lab.bench_of(trial), self.settings, trial.sample
+        prover = Prover(
+            trial=trial,
+            playbook=playbook,
+            bench=bench,
+            pool=state.map.choose_pool(sample),
+            chance=state.chance,
+            level=Level.share(len(state.samples), settings.tries),
+        )
+        releases = tuple(propose_releases(trial, playbook, bench, state.evidence, settings.neighbours))
+        if any(proposal.outcome == "accepted" for proposal in releases):
+            return Lesson(trial, releases)
+        search = Search(
+            reflect=self.reflect,
+            prover=prover,
+            earlier=state.edits.get(sample.id, ()),
+            waiting=state.list_waiting(sample),
+            rivals=state.list_rivals(sample, playbook),
+            trajectory=trial.attempt.text,
+        )
+        proposals = [*releases, *search.propose(settings.tries, settings.rollouts)]
+        suspect = not any(map(changes_use, proposals)) and is_label_suspect(prover, playbook, state.evidence)
+        if suspect:
+            proposals.append(record_suspect(prover))
+        return Lesson(trial, tuple(proposals), search=search, suspect=suspect, witnesses=search.witnesses)
+
+    def search_words(
         self, state: AceState, trial: Trial, playbook: Playbook, lab: Lab
     ) -> tuple[Proposal, ...]:
         """Return every proposal that a trial led to, with its outcome; at most one is accepted."""
         evidence, settings, solved = state.evidence, self.settings, trial.feedback.is_solved
         bench = lab.bench_of(trial)
-        search = Search(
+        search = FactSearch(
             reflector=self.reflector,
             curator=self.curator,
             neighbours=settings.neighbours,
@@ -182,12 +241,28 @@ class Ace:
         return (*releases, *search.propose(settings.tries))
 
 
+def can_be_proven(trial: Trial, settings: Settings) -> bool:
+    """Return whether attempts can decide on what a trial teaches, and are to."""
+    return settings.verify and trial.provable and trial.feedback.is_solved is not None
+
+
+def choose_profile(settings: Settings, client: Client) -> Profile:
+    """Return the profile that is asked for, or what the reflector's model can do, by the size of its window."""
+    if settings.profile is not None:
+        return settings.profile
+    tokens = window_of(client).tokens
+    return Profile.SMALL if tokens is not None and tokens < _FULL_WINDOW else Profile.FULL
+
+
 def build_ace(models: RoleModels, settings: Settings, equipment: Equipment) -> Ace:
     """Return the method with its roles."""
+    profile = choose_profile(settings, models.reflector)
     return Ace(
         reflector=Reflector(models.reflector),
+        reflect=Reflect(models.reflector, profile),
         curator=Curator(models.curator),
         settings=settings,
+        embedder=equipment.embedder,
         count_tokens=equipment.count_tokens,
         select=equipment.choose_bullets,
     )

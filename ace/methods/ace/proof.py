@@ -23,7 +23,8 @@ class Proof:
     """Say whether a proposal holds and why, with the trials that showed it, the last one decisive.
 
     `why` is for people, `reason` for decisions. `broke`: the question of a neighbour that was right and now
-    fails.
+    fails. `witnesses` are the samples that it made right, its own first; `losses` counts those it broke. `delta` is
+    what was proven, where that is not what was asked about.
     """
 
     holds: bool
@@ -31,6 +32,9 @@ class Proof:
     trials: tuple[Trial, ...] = ()
     broke: str = ""
     reason: Reason = Reason.UNKNOWN
+    witnesses: tuple[str, ...] = ()
+    losses: int = 0
+    delta: Delta = ()
 
     @property
     def right(self) -> tuple[str, ...]:

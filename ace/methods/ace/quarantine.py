@@ -13,8 +13,8 @@ from ace.methods.ace.consider import release
 from ace.methods.ace.coverage import has_part, texts_of
 from ace.methods.ace.evidence import Evidence
 from ace.methods.ace.lesson_scope import find_stems
-from ace.methods.ace.lesson_search import record_proposal
 from ace.methods.ace.proof import prove
+from ace.methods.ace.proposals import record_proposal
 from ace.methods.protocol import Bench, Trial
 from ace.playbook.model import Bullet, Delta, Playbook, Quarantine, Status
 from ace.refine.similar import means_the_same, topic_key

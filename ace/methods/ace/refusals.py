@@ -11,11 +11,11 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 
-from ace.methods.ace.admission import only_quarantines
 from ace.methods.ace.evidence import Evidence
+from ace.methods.ace.proposals import changes_use, list_contents
 from ace.methods.ace.state import Contested
 from ace.methods.protocol import Trial
-from ace.playbook.model import Add, Delta, Playbook, Revise, Status
+from ace.playbook.model import Add, Playbook, Status
 from ace.runs.records import Proposal, Reason
 
 
@@ -59,13 +59,3 @@ def find_contested(trial: Trial, proposals: Sequence[Proposal]) -> Contested | N
         if proposal.reason is Reason.BROKE_NEIGHBOUR and only_adds:
             return Contested(tuple(list_contents(proposal.delta)), proposal.episodes, proposal.attempts)
     return None
-
-
-def changes_use(proposal: Proposal) -> bool:
-    """Return whether a proposal changes what is in use: more than a text that waits in quarantine."""
-    return proposal.outcome == "accepted" and not only_quarantines(proposal.delta)
-
-
-def list_contents(delta: Delta) -> list[str]:
-    """Return the texts that a delta adds or revises."""
-    return [operation.content for operation in delta if isinstance(operation, Add | Revise)]

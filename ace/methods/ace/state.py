@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ace.methods.ace.admission import collect_texts
+from ace.methods.ace.chance import Chance
 from ace.methods.ace.evidence import Evidence
+from ace.methods.ace.pool import SampleMap
+from ace.methods.ace.reflection import FailureType, Refuted
 from ace.methods.ace.reopened import Reopened
+from ace.methods.ace.search import Search, Waiting
 from ace.methods.protocol import Lab, Trial
-from ace.playbook.model import Bullet, Playbook, Status
+from ace.playbook.model import Bullet, Delta, Playbook, Status
 from ace.runs.records import Proposal
-from ace.runs.steps import Notes
+from ace.runs.steps import Notes, SampleResult
 from ace.task.types import Sample
 
 if TYPE_CHECKING:
+    from ace.llm.embedding import Embedder
     from ace.methods.ace.refining import Refining
 
 
@@ -23,12 +29,17 @@ if TYPE_CHECKING:
 class Lesson:
     """Hold a trial and every proposal that it led to; at most one is accepted.
 
-    `unlucky`: it was wrong, and another attempt with the same playbook was right.
+    `unlucky`: it was wrong, and another attempt with the same playbook was right. `search` is the search that made
+    the proposals, where it was one of the general kind; `suspect` says that its label goes against proven bullets.
+    `witnesses` are the samples behind what was accepted, where others than its own are.
     """
 
     trial: Trial
     proposals: tuple[Proposal, ...] = ()
     unlucky: bool = False
+    search: Search | None = None
+    suspect: bool = False
+    witnesses: Mapping[Delta, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +72,10 @@ class LessonNotes:
 
     `cause` is why it failed; `reflections` how many proposals did not help; `situation` identifies what the
     playbook said of it; `refuted` are the contents that attempts refuted; `without` and `right_without` say
-    which bullets were left out of another attempt to measure them, and whether that was right.
+    which bullets were left out of another attempt to measure them, and whether that was right. `score` is what was
+    shown of it, 0 to 1; `failure` what a reflector says of it; `controls` how attempts without a lesson came out;
+    `edits` what was refuted, with the answers; `waiting` what waits for another sample; `suspect`: its label
+    goes against proven bullets.
     """
 
     cause: str = ""
@@ -71,6 +85,12 @@ class LessonNotes:
     contested: Contested | None = None
     without: tuple[str, ...] = ()
     right_without: bool = False
+    score: float | None = None
+    failure: FailureType | None = None
+    controls: Chance = Chance()
+    edits: Sequence[Refuted] = ()
+    waiting: Sequence[Waiting] = ()
+    suspect: bool = False
 
     def to_json(self) -> Notes:
         """Return the notes of a `SampleResult`."""
@@ -81,6 +101,18 @@ class LessonNotes:
             "refuted": [list(contents) for contents in self.refuted],
             "contested": self.contested.to_json() if self.contested else {},
         }
+        if self.score is not None:
+            notes["score"] = self.score
+        if self.failure:
+            notes["failure"] = str(self.failure)
+        if self.controls.controls:
+            notes["controls"] = [self.controls.controls, self.controls.right]
+        if self.edits:
+            notes["edits"] = [{"contents": list(edit.contents), "answer": edit.answer} for edit in self.edits]
+        if self.waiting:
+            notes["waiting"] = [asdict(edit) for edit in self.waiting]
+        if self.suspect:
+            notes["suspect"] = True
         if self.without:
             notes["credit"] = {"without": list(self.without), "correct": self.right_without}
         return notes
@@ -94,6 +126,14 @@ class LessonNotes:
             situation=notes.get("situation", ""),
             refuted=notes.get("refuted", ()),
             contested=Contested.from_json(notes.get("contested", {})),
+            score=notes.get("score"),
+            failure=FailureType(notes["failure"]) if "failure" in notes else None,
+            controls=Chance(*notes.get("controls", (0, 0))),
+            edits=[Refuted(tuple(edit["contents"]), edit["answer"]) for edit in notes.get("edits", ())],
+            waiting=[
+                Waiting(**{**edit, "episodes": tuple(edit["episodes"])}) for edit in notes.get("waiting", ())
+            ],
+            suspect=notes.get("suspect", False),
         )
 
 
@@ -110,17 +150,66 @@ class AceState:
     reopened: Reopened = field(default_factory=dict)
     refining: Refining | None = None
     settled: set[tuple[str, ...]] = field(default_factory=set)  # contents that validation decided on
+    map: SampleMap = field(default_factory=SampleMap)
+    chance: Chance = Chance()  # of the controls of this run
+    edits: dict[str, list[Refuted]] = field(default_factory=dict)  # refuted, by sample
+    waiting: dict[str, Waiting] = field(default_factory=dict)  # by content
+    failures: Counter[FailureType] = field(default_factory=Counter)
+    speaks_words: bool = False  # a small model puts the facts of this environment into words
+    suspects: dict[str, None] = field(default_factory=dict)  # samples whose label goes against proven bullets
 
     @classmethod
-    def at(cls, samples: Sequence[Sample], playbook: Playbook, lab: Lab, *, newest_wins: bool) -> AceState:
+    def at(
+        cls,
+        samples: Sequence[Sample],
+        playbook: Playbook,
+        lab: Lab,
+        *,
+        newest_wins: bool,
+        embedder: Embedder | None = None,
+    ) -> AceState:
         """Return a state that knows the questions and the topics of bullets; nothing proves anything yet."""
         state = cls(samples, playbook, Evidence(samples, newest_wins=newest_wins), newest_wins)
+        state.map = SampleMap(embedder)
+        state.map.add(samples)
         state.forget_evidence(playbook, lab)
         return state
+
+    def take_in(self, result: SampleResult, notes: LessonNotes) -> None:
+        """Fold what a step says of one sample: its outcome, chance, what was refuted, what waits."""
+        name = result.sample
+        score = None if result.right is None else float(result.right)
+        if score == 0.0 and notes.score is not None:
+            score = notes.score
+        self.map.record(name, score, result.topics)
+        self.chance += notes.controls
+        if notes.failure:
+            self.failures[notes.failure] += 1
+        if notes.edits:
+            self.edits.setdefault(name, []).extend(notes.edits)
+        self.waiting.update((edit.content, edit) for edit in notes.waiting)
+        if notes.suspect:
+            self.suspects[name] = None
+
+    def list_waiting(self, sample: Sample, most: int = 2) -> list[Waiting]:
+        """Return the edits that wait for a witness and were learned from samples nearest to this one."""
+        by_sample = {edit.sample: edit for edit in self.waiting.values()}
+        return [by_sample[name] for name in self.map.rank(sample, by_sample)[:most]]
+
+    def list_rivals(self, sample: Sample, playbook: Playbook, most: int = 3) -> dict[str, Sample]:
+        """Return bullets in use that one other sample alone speaks for, near this one, with that sample."""
+        witnesses: dict[str, tuple[str, Sample]] = {}
+        for bullet in playbook.bullets.values():
+            proofs = self.evidence.proofs((bullet.id,))
+            if len(proofs) == 1 and bullet.status is Status.ACTIVE and not bullet.pinned:
+                witnesses[proofs[0].id] = (bullet.id, proofs[0])
+        return dict(witnesses[name] for name in self.map.rank(sample, witnesses)[:most])
 
     def forget_evidence(self, playbook: Playbook, lab: Lab) -> None:
         """Start the evidence anew: what earlier samples showed is no longer to be counted on."""
         self.evidence = Evidence(self.samples, newest_wins=self.newest_wins)
+        self.map.forget()
+        self.waiting.clear()
         for bullet in playbook:
             self.evidence.record_proofs(bullet, ())
         self.taint_waiting(playbook, lab)

@@ -26,6 +26,7 @@ class SqlEnvironment(Environment):
 
     bounded = True
     label_field = "gold_sql"
+    speaks_words = True  # its facts can be put into words, one line each
 
     databases: Mapping[str, Database]
     _gold: dict[tuple[Database, str], Result] = field(default_factory=dict, init=False, repr=False)

@@ -1,4 +1,4 @@
-"""Search for a change that makes one failed sample right: fresh lessons, then the curator's edits.
+"""FactSearch for a change that makes one failed sample right: fresh lessons, then the curator's edits.
 
 Knows one trial, the playbook it was made with, and the bench to prove things on. Commits nothing.
 """
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from ace.errors import MalformedReply, ModelError, ModelUnavailable
+from ace.errors import ModelError
 from ace.methods.ace.admission import REPEATS, SourceTexts, collect_trial_texts, quarantine_new
 from ace.methods.ace.consider import add_lesson, consider, release
 from ace.methods.ace.contrast import SPEAKS_FOR
@@ -18,8 +18,8 @@ from ace.methods.ace.curator import Curator, confine_delta
 from ace.methods.ace.evidence import Evidence
 from ace.methods.ace.lesson_scope import find_stems, generalize_lesson
 from ace.methods.ace.proof import Proof, prove
+from ace.methods.ace.proposals import list_contents, record_failure, record_proposal
 from ace.methods.ace.reflector import Reflector
-from ace.methods.ace.refusals import list_contents
 from ace.methods.protocol import Bench, Trial
 from ace.playbook.delta import touched_ids
 from ace.playbook.model import Add, Bullet, Delta, Merge, Operation, Playbook, Quarantine, Revise, Status
@@ -50,8 +50,8 @@ class _Try(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
-    """Search a lesson for one failed trial; a try that failed leads to a new state of the search."""
+class FactSearch:
+    """FactSearch a lesson for one failed trial; a try that failed leads to a new state of the search."""
 
     reflector: Reflector
     curator: Curator
@@ -133,7 +133,7 @@ class Search:
             return list_unspoken(question, texts_of(feedback.facts), self._list_bullets())
         return list_teachable(question, texts_of(feedback.missing))
 
-    def _learn_from(self, attempt: _Try) -> Search:
+    def _learn_from(self, attempt: _Try) -> FactSearch:
         """Return the search after a try that failed."""
         delta = attempt.proposal.delta
         if attempt.trials and is_closer(attempt.trials[0].feedback, self.trial.feedback):
@@ -296,49 +296,6 @@ class Search:
 
     def _record(self, author: str, delta: Delta, proof: Proof) -> Proposal:
         return record_proposal(self.trial.sample.id, author, delta, proof, self.trial)
-
-
-def record_proposal(
-    subject: str, author: str, delta: Delta, proof: Proof, trial: Trial | None = None
-) -> Proposal:
-    """Return the record of a proposal; lessons of one that holds cite the episodes behind it."""
-    learned_from = (trial.episode,) if trial else ()
-    episodes = tuple(attempt.episode for attempt in proof.trials)
-    operations = list[Operation]()
-    for operation in delta:
-        if proof.holds and isinstance(operation, Add | Revise) and operation.provenance is not None:
-            cited = (*operation.provenance, *learned_from, *episodes[:1])
-            operation = replace(operation, provenance=cited)
-        operations.append(operation)
-    return Proposal(
-        sample_id=subject,
-        author=author,
-        delta=tuple(operations),
-        outcome="accepted" if proof.holds else "rejected",
-        why=proof.why,
-        episodes=(*learned_from, *episodes),
-        attempts=tuple(attempt.attempt.answer for attempt in proof.trials),
-        reason=proof.reason,
-    )
-
-
-def record_failure(subject: str, author: str, error: ModelError, *episodes: str) -> Proposal:
-    """Return the record of a role's reply that could not be used, with what it said."""
-    reason = Reason.REFUSED
-    if isinstance(error, ModelUnavailable):
-        reason = Reason.UNREACHABLE
-    elif isinstance(error, MalformedReply):
-        reason = Reason.UNUSABLE_REPLY
-    return Proposal(
-        sample_id=subject,
-        author=author,
-        delta=(),
-        outcome="rejected",
-        why=f"{type(error).__name__}: {error}",
-        episodes=episodes,
-        attempts=(str(error.details.get("text", "")),),
-        reason=reason,
-    )
 
 
 def is_closer(now: Feedback, before: Feedback) -> bool:

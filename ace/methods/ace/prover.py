@@ -1,0 +1,167 @@
+"""Prove a candidate on a small pool, in pairs and in stages, each of which may end it.
+
+Screen: its own sample must come out right, or better by a margin. Confirm: further attempts with it, and one without,
+must show that this is no chance (see `chance`). Transfer: a near failing sample that comes out right with it as well is
+a second witness. Guard: near samples that were right must not fail with it; each loss is asked again, with and without.
+
+What a learner may not see decides nothing here. Without labels the environment's own check counts, else agreement of
+several attempts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from ace.methods.ace.chance import Chance, Level
+from ace.methods.ace.pool import Pool, grade, is_better, is_worse
+from ace.methods.ace.proof import Proof
+from ace.methods.protocol import Bench, Trial
+from ace.playbook.delta import apply
+from ace.playbook.model import Delta, Playbook
+from ace.runs.records import Reason
+from ace.task.types import Sample
+
+_LEAD = 2  # by which wins must exceed losses where there are any: one sample for another is no gain
+
+
+@dataclass(slots=True)
+class Prover:
+    """Prove candidates for one failed trial. Attempts without a candidate are made once and kept."""
+
+    trial: Trial
+    playbook: Playbook
+    bench: Bench
+    pool: Pool
+    chance: Chance
+    level: Level
+    controls: list[Trial] = field(default_factory=list)  # of the own sample, without any candidate
+    _others: dict[tuple[str, int], Trial] = field(default_factory=dict)
+
+    @property
+    def base(self) -> float:
+        """Return the score of the trial that failed."""
+        return grade(self.trial.feedback) or 0.0
+
+    @property
+    def own_chance(self) -> Chance:
+        """Return how the controls of this sample came out."""
+        return Chance(len(self.controls), sum(is_better(trial, self.base) for trial in self.controls))
+
+    def prove(self, delta: Delta, *, needs_witness: bool = False, guards: Iterable[Sample] = ()) -> Proof:
+        """Return whether a delta holds. `guards` are asked besides those of the pool.
+
+        With `needs_witness` it must make another sample right as well: what holds otherwise waits for one.
+        """
+        candidate, rejections = apply(self.playbook, delta)
+        if len(rejections) == len(delta):
+            why = rejections[0].reason if rejections else "it holds no operation"
+            return Proof(False, f"nothing of it applies: {why}", reason=Reason.NOTHING_APPLIES)
+        trials: list[Trial] = []
+        failure = self._screen(candidate, trials) or self._confirm(candidate, trials)
+        if failure is not None:
+            return failure
+        wins: list[str] = []
+        self._find_witnesses(candidate, trials, wins, most=1)
+        losses = self._find_losses(candidate, trials, guards)
+        if losses:
+            self._find_witnesses(candidate, trials, wins, most=len(self.pool.helpers))
+        own = self.trial.sample
+        right = (own.id, *wins)
+        if losses and 1 + len(wins) - len(losses) < _LEAD:
+            why = f"{', '.join(sample.id for sample in losses)} was right and now fails"
+            broke = losses[0].question
+            return Proof(False, why, tuple(trials), broke, Reason.BROKE_NEIGHBOUR, right, len(losses))
+        if needs_witness and not wins:
+            why = f"it holds the right answer of {own.id}, and helps no other sample yet"
+            return Proof(False, why, tuple(trials), reason=Reason.WAITS_FOR_WITNESS, witnesses=right)
+        return Proof(
+            True, f"right with it: {', '.join(right)}", tuple(trials), reason=Reason.PROVEN, witnesses=right
+        )
+
+    def solve_without(self, draw: int = 1) -> Trial:
+        """Return an attempt at the own sample without any candidate."""
+        while len(self.controls) < draw:
+            self.controls.append(
+                self.bench.solve(self.trial.sample, self.playbook, draw=len(self.controls) + 1)
+            )
+        return self.controls[draw - 1]
+
+    def _screen(self, candidate: Playbook, trials: list[Trial]) -> Proof | None:
+        sample = self.trial.sample
+        trial = self.bench.solve(sample, candidate)
+        trials.append(trial)
+        if not is_better(trial, self.base):
+            return Proof(False, f"{sample.id} still fails", tuple(trials), reason=Reason.STILL_FAILS)
+        return None
+
+    def _confirm(self, candidate: Playbook, trials: list[Trial]) -> Proof | None:
+        """Attempt the own sample again until chance is ruled out, or can no longer be."""
+        sample = self.trial.sample
+        if not trials[0].sure:  # nothing but agreement speaks for an answer
+            repeats = self.bench.again(sample, candidate)
+            trials += repeats
+            text = trials[0].feedback.text
+            agree = 1 + sum(
+                bool(trial.feedback.is_solved) and trial.feedback.text == text for trial in repeats
+            )
+            if 2 * agree > 1 + len(repeats):
+                return None
+            why = f"{sample.id} runs, but only {agree} of {1 + len(repeats)} attempts agree"
+            return Proof(False, why, tuple(trials), reason=Reason.NO_AGREEMENT)
+        self.solve_without()
+        rate = self.chance.at(self.own_chance)
+        right, attempts = 1, 1
+        while not self.level.is_reached(right, attempts, rate):
+            if not self.level.is_within_reach(right, attempts, rate):
+                why = (
+                    f"{sample.id} may be right by chance: {right} of {attempts} attempts with it, and "
+                    f"{self.own_chance.right} of {self.own_chance.controls} without"
+                )
+                return Proof(False, why, tuple(trials), reason=Reason.CHANCE)
+            trial = self.bench.solve(sample, candidate, draw=attempts)
+            trials.append(trial)
+            attempts += 1
+            right += is_better(trial, self.base)
+        return None
+
+    def _find_witnesses(
+        self, candidate: Playbook, trials: list[Trial], witnesses: list[str], *, most: int
+    ) -> None:
+        """Add helpers that are right with the candidate twice, and not without it, up to `most` in all."""
+        asked = {trial.sample.id for trial in trials}
+        for sample in self.pool.helpers:
+            if len(witnesses) >= most:
+                return
+            if sample.id in asked:
+                continue
+            trial = self.bench.solve(sample, candidate)
+            trials.append(trial)
+            if not is_better(trial, 0.0):
+                continue
+            base = grade(self._solve_other(sample, 0).feedback) or 0.0
+            if is_better(trial, base) and is_better(self.bench.solve(sample, candidate, draw=1), base):
+                witnesses.append(sample.id)
+
+    def _find_losses(
+        self, candidate: Playbook, trials: list[Trial], more: Iterable[Sample]
+    ) -> Sequence[Sample]:
+        """Return guards that fail with the candidate, twice, and not without it."""
+        losses = []
+        guards = {sample.id: sample for sample in (*more, *self.pool.guards)}
+        guards.pop(self.trial.sample.id, None)
+        for sample in guards.values():
+            trial = self.bench.solve(sample, candidate)
+            trials.append(trial)
+            if not is_worse(trial, self.pool.grades.get(sample.id, 1.0)):
+                continue
+            base = min(grade(self._solve_other(sample, draw).feedback) or 0.0 for draw in (0, 1))
+            if is_worse(trial, base) and is_worse(self.bench.solve(sample, candidate, draw=1), base):
+                losses.append(sample)
+        return losses
+
+    def _solve_other(self, sample: Sample, draw: int) -> Trial:
+        """Return an attempt at another sample without any candidate, made once."""
+        if (sample.id, draw) not in self._others:
+            self._others[sample.id, draw] = self.bench.solve(sample, self.playbook, draw=draw)
+        return self._others[sample.id, draw]

@@ -1,0 +1,217 @@
+"""Reflect on failed attempts: a diagnosis first, then candidates for the playbook (ACE, arXiv 2510.04618, section 3).
+
+`full` sees the whole case and returns an analysis, a kind of failure, up to three candidates and votes on the lessons
+that were shown. `small`, for models that lose the thread, sees a short case and writes one line. Neither sees a verdict.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, cast
+
+from pydantic import BaseModel, Field
+
+from ace.context.answer_location import AnswerLocation
+from ace.llm.client import Client, FinishReason, Request, Role, Subject
+from ace.llm.prompts import messages, question, quote_field, quote_text, render
+from ace.methods.ace.reflector import MAX_TOKENS, Lesson
+from ace.methods.protocol import Trial
+from ace.playbook.model import Bullet
+from ace.settings import Profile
+from ace.task.types import Attempt, Feedback, FeedbackKind
+
+SECTIONS = ("strategies", "conventions", "formats", "pitfalls", "tools", "facts")
+DEFAULT_SECTION = "lessons"
+_MAX_TOKENS = {Profile.SMALL: MAX_TOKENS, Profile.FULL: 2_000}
+_LONGEST = {Profile.SMALL: 8_000, Profile.FULL: 32_000}  # characters of an attempt, or of its outcome
+_LONGEST_CONTENT = 1_500  # characters
+_MOST_CANDIDATES = 3
+_SENTENCE_END = re.compile(r"(?<=[.;])\s+(?=[A-Z])")
+
+
+class FailureType(StrEnum):
+    """Say why an attempt failed. Only GAP and FORMAT are cured by a lesson as a rule."""
+
+    GAP = "gap"  # something was not known
+    SLIP = "slip"  # it was known, and not done
+    FORMAT = "format"  # the answer was right in another form
+    CAPABILITY = "capability"  # the model cannot do it, told or not
+    BAD_LABEL = "bad_label"  # the right answer is wrong
+    VARIANCE = "variance"  # another attempt would be right
+
+
+# The docstrings of schemas go into requests: to edit one makes recordings and unfinished runs useless.
+class Draft(BaseModel):
+    """One proposed edit of the playbook."""
+
+    op: Literal["add", "revise", "remove"] = "add"
+    id: str = ""
+    section: str = ""
+    when: str = Field(default="", max_length=300)
+    content: str = Field(default="", max_length=_LONGEST_CONTENT)
+    reason: str = Field(default="", max_length=400)
+
+
+class Tag(BaseModel):
+    """Whether a lesson that was shown helped or did harm."""
+
+    id: str
+    helped: bool
+
+
+class Diagnosis(BaseModel):
+    """Why the attempt failed, and what the playbook should say."""
+
+    analysis: str = Field(max_length=3_000)
+    failure: FailureType = FailureType.GAP
+    candidates: list[Draft] = Field(default_factory=list, max_length=_MOST_CANDIDATES)
+    used: list[Tag] = Field(default_factory=list, max_length=40)
+
+
+@dataclass(frozen=True, slots=True)
+class Refuted:
+    """Hold what was proposed before and did not help, and the answer of the attempt that was made with it."""
+
+    contents: tuple[str, ...]
+    answer: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """Hold what a reflector is shown of a failure.
+
+    `trajectory` is the attempt as a text; `bullets` are those it was shown; `contrast` is an attempt at the same
+    sample that was right; `others` are further failures to be explained together with this one.
+    """
+
+    trial: Trial
+    trajectory: str
+    bullets: Sequence[Bullet] = ()
+    refuted: Sequence[Refuted] = ()
+    flaws: Sequence[str] = ()
+    contrast: Attempt | None = None
+    others: Sequence[tuple[Trial, str]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reflection:
+    """Hold a diagnosis: what failed, drafts of edits, and votes on bullets by id."""
+
+    failure: FailureType
+    drafts: tuple[Draft, ...] = ()
+    analysis: str = ""
+    tags: tuple[Tag, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reflect:
+    """Ask a model what a failure teaches, in the profile that it can follow."""
+
+    client: Client
+    profile: Profile
+
+    def __call__(self, case: Case, *, draw: int = 0, temperature: float = 0.0, seed: int = 0) -> Reflection:
+        """Return a diagnosis with its drafts, which have a section and a content unless they remove something.
+
+        Raises MalformedReply when the model gives no usable reply, ModelError as the client does.
+        """
+        trial, profile = case.trial, self.profile
+        longest = _LONGEST[profile]
+        schema = Diagnosis if profile is Profile.FULL else Lesson
+        user = render(
+            "ace.methods.ace",
+            f"reflect.{profile}.user",
+            case=_describe(trial, case.trajectory, longest),
+            others=[_describe(other, text, longest // 4) for other, text in case.others],
+            bullets=[(bullet.id, quote_field(bullet.content)) for bullet in case.bullets],
+            contrast=quote_field(case.contrast.answer, longest // 4) if case.contrast else "",
+            refuted=[
+                (quote_field(" ".join(edit.contents)), quote_field(edit.answer)) for edit in case.refuted
+            ],
+            flaws=[quote_text(flaw) for flaw in case.flaws],
+            location=_describe_location(trial.answer_location),
+        )
+        request = Request(
+            role=Role.REFLECTOR,
+            messages=messages(
+                render("ace.methods.ace", f"reflect.{profile}.system", sections=SECTIONS), user
+            ),
+            schema=schema,
+            temperature=temperature,
+            seed=seed,
+            max_tokens=_MAX_TOKENS[profile],
+            subject=Subject(
+                sample=trial.sample,
+                bullets=tuple(bullet.content for bullet in case.bullets),
+                attempt=trial.attempt,
+                feedback=trial.feedback,
+                draw=draw,
+            ),
+        )
+        parsed = self.client.complete(request).parsed
+        return (
+            _read_lesson(parsed) if isinstance(parsed, Lesson) else _read_diagnosis(cast(Diagnosis, parsed))
+        )
+
+
+def _describe(trial: Trial, trajectory: str, longest: int) -> dict[str, object]:
+    """Return the fields of a failure as a template takes them."""
+    feedback, attempt = trial.feedback, trial.attempt
+    return {
+        "question": question(trial.sample.question),
+        "answer": quote_field(attempt.answer or attempt.error),
+        "trajectory": quote_field(trajectory, longest)
+        if trajectory.strip() != attempt.answer.strip()
+        else "",
+        "cut_off": attempt.finish_reason == FinishReason.LENGTH,
+        "wrong": feedback.passed is False or feedback.ran is False,
+        "score": "" if feedback.score is None else f"{feedback.score:g}",
+        "outcome": _quote_outcome(feedback, attempt, longest),
+        "expected": quote_text(feedback.right_answer),
+        "missing": [quote_text(fact.text) for fact in feedback.missing],
+    }
+
+
+def _quote_outcome(feedback: Feedback, attempt: Attempt, longest: int) -> str:
+    """Quote what was shown, unless it only repeats the answer. Without labels none of it may look like one."""
+    if feedback.text.strip() in ("", attempt.answer.strip(), attempt.summary):
+        return ""
+    quote = quote_field if feedback.kind is FeedbackKind.EXECUTION else quote_text
+    return quote(feedback.text, longest)
+
+
+def _describe_location(location: AnswerLocation | None) -> dict[str, object]:
+    """Return where the right answer stood in what was retrieved, and what no page says."""
+    if location is None:
+        return {"lines": (), "unsaid": ""}
+    lines = [quote_text(line) for line in location.lines]
+    return {"lines": lines, "unsaid": quote_text(", ".join(location.unsaid))}
+
+
+def _read_lesson(lesson: Lesson) -> Reflection:
+    """Return the drafts of a short reply: a text is split only where every sentence is "words: meaning"."""
+    text = lesson.lesson.strip()
+    line = " ".join(text.split())
+    if not line:
+        return Reflection(FailureType.VARIANCE)
+    sentences = tuple(dict.fromkeys(_SENTENCE_END.split(line)))
+    contents = sentences if all(":" in sentence for sentence in sentences) else (line,)
+    drafts = [Draft(section=DEFAULT_SECTION, content=content) for content in contents]
+    return Reflection(FailureType.GAP, tuple(drafts))
+
+
+def _read_diagnosis(diagnosis: Diagnosis) -> Reflection:
+    """Return a diagnosis whose drafts say when they apply in their content."""
+    drafts = []
+    for draft in diagnosis.candidates:
+        content, when = draft.content.strip(), " ".join(draft.when.split()).rstrip(":.")
+        if when and content and when.casefold() not in content.casefold():
+            content = f"{when}: {content}"
+        section = draft.section.strip().casefold()
+        section = section if section in SECTIONS else DEFAULT_SECTION
+        if content or draft.op == "remove":
+            drafts.append(draft.model_copy(update={"content": content, "section": section}))
+    return Reflection(diagnosis.failure, tuple(drafts), diagnosis.analysis, tuple(diagnosis.used))

@@ -1,0 +1,225 @@
+"""Search an edit that makes one failed sample right: reflect, screen the candidates, prove the best.
+
+Knows one trial, the playbook it was made with, and a prover. Commits nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from ace.errors import ModelError
+from ace.methods.ace.admission import SourceTexts, collect_trial_texts, quarantine_new
+from ace.methods.ace.consider import add_lesson, release
+from ace.methods.ace.pool import is_better
+from ace.methods.ace.proof import Proof
+from ace.methods.ace.proposals import list_contents, record_failure, record_proposal
+from ace.methods.ace.prover import Prover
+from ace.methods.ace.reflection import Case, Draft, FailureType, Reflect, Reflection, Refuted, Tag
+from ace.methods.ace.witness import holds_answer
+from ace.methods.protocol import Trial
+from ace.playbook.delta import apply
+from ace.playbook.model import Add, Bullet, Delta, Remove, Revise, Status, bullet_id
+from ace.runs.records import Proposal, Reason
+from ace.task.types import Attempt, Sample
+
+AUTHOR = "reflector"
+_TEMPERATURES = (0.0, 0.7, 1.0)
+_MOST_SHOWN = 40  # bullets, to a reflector
+_MOST_REFUTED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Hold an edit that made its own sample right and waits for a witness: another sample."""
+
+    content: str
+    section: str
+    sample: str
+    episodes: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Search:
+    """Search for one failed trial. What it found out beside proposals is kept here for the journal.
+
+    `waiting` are earlier edits of other samples to try first. `rivals` maps bullets with a single witness, near this
+    sample, to that witness: one of them may be what makes it fail. `others` are further failures to explain with it.
+    """
+
+    reflect: Reflect
+    prover: Prover
+    earlier: Sequence[Refuted] = ()
+    waiting: Sequence[Waiting] = ()
+    rivals: dict[str, Sample] = field(default_factory=dict)
+    others: Sequence[tuple[Trial, str]] = ()
+    trajectory: str = ""
+    failure: FailureType | None = None
+    tags: tuple[Tag, ...] = ()
+    refuted: list[Refuted] = field(default_factory=list)
+    held: list[Waiting] = field(default_factory=list)  # for want of a witness
+    witnesses: dict[Delta, tuple[str, ...]] = field(default_factory=dict)  # of what was accepted
+    _suspects: list[Add] = field(default_factory=list)  # must wait for a person, or for another sample
+    _flaws: tuple[str, ...] = ()
+
+    @property
+    def trial(self) -> Trial:
+        """Return the trial that failed."""
+        return self.prover.trial
+
+    def propose(self, tries: int, rollouts: int = 1) -> Iterator[Proposal]:
+        """Yield proposals until one holds: edits that wait for a witness first, then `tries` reflections."""
+        for edit in self.waiting:
+            add = Add(bullet_id(edit.section, edit.content), edit.section, edit.content, edit.episodes)
+            proof = self._prove((add,), edit.content)
+            yield self._record((add,), proof)
+            if proof.holds:
+                return
+        contrast = self._find_contrast(rollouts)
+        for number in range(tries):
+            try:
+                reflection = self._ask(number, contrast)
+            except ModelError as error:
+                yield record_failure(self.trial.sample.id, AUTHOR, error, self.trial.episode)
+                continue
+            for proposal in self._try_drafts(reflection):
+                yield proposal
+                if proposal.outcome == "accepted":
+                    return
+            if not reflection.drafts and reflection.failure is not FailureType.GAP:
+                break
+        if delta := quarantine_new(self._suspects, self.prover.playbook):
+            yield Proposal(
+                sample_id=self.trial.sample.id,
+                author=AUTHOR,
+                delta=delta,
+                outcome="accepted",
+                why="quarantined: it must wait for a person, or for an attempt at another sample",
+                episodes=(self.trial.episode,),
+                reason=Reason.QUARANTINED,
+            )
+
+    def _find_contrast(self, rollouts: int) -> Attempt | None:
+        """Return a right attempt among `rollouts` at the same sample, if there is one."""
+        for draw in range(1, rollouts):
+            trial = self.prover.solve_without(draw)
+            if is_better(trial, self.prover.base):
+                return trial.attempt
+        return None
+
+    def _ask(self, number: int, contrast: Attempt | None) -> Reflection:
+        bullets = self._list_shown()
+        case = Case(
+            trial=self.trial,
+            trajectory=self.trajectory,
+            bullets=bullets,
+            refuted=[*self.earlier[-_MOST_REFUTED:], *self.refuted[-_MOST_REFUTED:]],
+            flaws=self._flaws,
+            contrast=contrast,
+            others=self.others,
+        )
+        reflection = self.reflect(
+            case,
+            draw=number,
+            temperature=_TEMPERATURES[min(number, len(_TEMPERATURES) - 1)],
+            seed=self.prover.bench.seed(self.trial.sample.id, number),
+        )
+        self.failure = self.failure or reflection.failure
+        known = {bullet.id for bullet in bullets}
+        self.tags = (*self.tags, *(tag for tag in reflection.tags if tag.id in known))
+        return reflection
+
+    def _list_shown(self) -> tuple[Bullet, ...]:
+        return self.prover.playbook.active[:_MOST_SHOWN]
+
+    def _try_drafts(self, reflection: Reflection) -> Iterator[Proposal]:
+        """Yield what becomes of each draft, the shortest first: what says the same in fewer tokens is better."""
+        if not reflection.drafts:
+            why = f"no lesson: {reflection.failure}"
+            reason = Reason.NO_LESSON if reflection.failure is FailureType.GAP else Reason.NOT_A_GAP
+            yield self._record((), Proof(False, why, reason=reason))
+            return
+        texts, flaws = self._collect_texts(), list[str]()
+        for draft in sorted(reflection.drafts, key=lambda draft: len(draft.content)):
+            flaw = texts.find_flaw(draft.content) if draft.content else ""
+            if flaw:
+                flaws.append(f"a text that {flaw}")
+                self._suspects.append(
+                    replace(add_lesson(draft.content, draft.section), provenance=(self.trial.episode,))
+                )
+                continue
+            yield from self._try_draft(draft, flaws)
+        self._flaws = tuple(flaws)
+
+    def _try_draft(self, draft: Draft, flaws: list[str]) -> Iterator[Proposal]:
+        delta = self._to_delta(draft)
+        contents = tuple(list_contents(delta))
+        if not delta:
+            flaws.append(f"{draft.content or draft.id} is known, or cannot be changed")
+            known = (add_lesson(draft.content, draft.section),) if draft.content else ()
+            yield self._record(known, Proof(False, "nothing new", reason=Reason.NOTHING_NEW))
+        elif contents and any(contents == edit.contents for edit in (*self.earlier, *self.refuted)):
+            yield self._record(delta, Proof(False, "refuted before", reason=Reason.REFUTED_BEFORE))
+        else:
+            proof = self._prove(delta, draft.content)
+            if not proof.holds and proof.trials:
+                answer = proof.trials[0].attempt.answer if proof.reason is Reason.STILL_FAILS else ""
+                self.refuted.append(Refuted(contents, answer))
+            yield self._record(delta, proof)
+
+    def _prove(self, delta: Delta, content: str) -> Proof:
+        """Prove an edit, and keep what made its own sample right and cannot be decided yet."""
+        trial = self.trial
+        is_key = holds_answer(content, trial.feedback.expected, trial.sample.question)
+        proof = self.prover.prove(delta, needs_witness=is_key)
+        if proof.reason is Reason.STILL_FAILS and self.rivals:
+            proof = self._prove_without_rivals(delta, proof, needs_witness=is_key)
+        undecided = proof.reason in (Reason.WAITS_FOR_WITNESS, Reason.BROKE_NEIGHBOUR)
+        if undecided and isinstance(delta[0], Add):
+            episodes = (trial.episode, proof.trials[0].episode)
+            self.held.append(Waiting(content, delta[0].section, trial.sample.id, episodes))
+        return proof
+
+    def _prove_without_rivals(self, delta: Delta, failed: Proof, *, needs_witness: bool) -> Proof:
+        """Prove an edit together with the removal of a bullet that only one other sample speaks for.
+
+        One attempt without all of them tells whether that is worth a try; it is made once in a search.
+        """
+        rivals, self.rivals = self.rivals, {}
+        without_all, _ = apply(self.prover.playbook, (*delta, *map(Remove, rivals)))
+        if not is_better(self.prover.bench.solve(self.trial.sample, without_all), self.prover.base):
+            return failed
+        for name, witness in rivals.items():
+            together = (*delta, Remove(name))
+            proof = self.prover.prove(together, needs_witness=needs_witness, guards=(witness,))
+            if proof.reason is not Reason.STILL_FAILS:
+                return replace(proof, delta=together)
+        return failed
+
+    def _to_delta(self, draft: Draft) -> Delta:
+        """Return the operations of a draft; none, where it says what is there, or touches what it may not."""
+        bullets = self.prover.playbook.bullets
+        target = bullets.get(draft.id)
+        if draft.op == "add" or target is None:
+            add = add_lesson(draft.content, draft.section)
+            twin = bullets.get(add.id)
+            if draft.op == "remove" or (twin is not None and twin.status is Status.ACTIVE):
+                return ()
+            return release(twin) if twin is not None and twin.status is Status.QUARANTINED else (add,)
+        if target.pinned or target.status is not Status.ACTIVE or target.content == draft.content:
+            return ()
+        if draft.op == "remove":
+            return (Remove(target.id),)
+        return (Revise(target.id, draft.content, target.provenance),)
+
+    def _collect_texts(self) -> SourceTexts:
+        """Return the texts that stood beside the trial, and beside those to explain with it."""
+        return collect_trial_texts(self.trial, (other.sample.question for other, _ in self.others))
+
+    def _record(self, delta: Delta, proof: Proof) -> Proposal:
+        proposal = record_proposal(self.trial.sample.id, AUTHOR, proof.delta or delta, proof, self.trial)
+        waiting = quarantine_new(self._suspects, self.prover.playbook) if proof.holds else ()
+        proposal = replace(proposal, delta=(*proposal.delta, *waiting))
+        if proof.holds:
+            self.witnesses[proposal.delta] = proof.witnesses
+        return proposal
