@@ -28,6 +28,8 @@ _CLAIM = re.compile(
     r"\b(?:must|should|shall|always|never|needs? no|need not|instead|allowed|exempt|free of)\b", re.IGNORECASE
 )
 
+_COMPOUND = re.compile(r"(?<![\w-])[^\W\d_]+(?:-[^\W\d_]+){1,2}(?![\w-])")
+
 Run = tuple[str, ...]
 
 
@@ -53,9 +55,9 @@ def find_copied_sentence(
 
     `vouched` is what labels and the environment's own names say: what stands there is not repeated.
     """
-    asked = split_words(question, whole_names=True)
-    foreign = [split_words(text, whole_names=True) for text in others]
-    labels = [split_words(text, whole_names=True) for text in vouched]
+    asked = _split(question)
+    foreign = [_split(text) for text in others]
+    labels = [_split(text) for text in vouched]
     words = _stem_all(chain(asked, *foreign))
     foreign_runs = _list_runs(foreign, _FOREIGN_RUN) - _list_runs([asked], _FOREIGN_RUN)
     sources = _Sources(
@@ -74,24 +76,31 @@ def find_copied_sentence(
 
 def _repeats(sentence: str, sources: _Sources) -> bool:
     """Return whether a sentence takes more from a text than the words that it explains."""
-    words = split_words(sentence, whole_names=True)
+    words = _split(sentence)
     if not words or tuple(words) in _list_runs(sources.labels, len(words)):
         return False
 
     head, colon, meaning = sentence.partition(":")
-    claim = split_words(meaning, whole_names=True) if colon else words
+    claim = _split(meaning) if colon else words
     from_label = not sources.label_words.isdisjoint(_stem_all(claim))
     if claim and not from_label:
         from_label = tuple(claim) in _list_runs(sources.labels, len(claim))
-    if colon and from_label and not _CLAIM.search(head):
-        head_runs = _list_runs([split_words(head, whole_names=True)], _HEAD_RUN, _FOREIGN_RUN)
-        return bool(head_runs & sources.head_runs or _list_runs([claim], _RUN) & sources.runs)
-
-    if _list_runs([words], _RUN) & sources.runs:
+    if colon and not _CLAIM.search(head):
+        head_runs = _list_runs([_split(head)], _HEAD_RUN, _FOREIGN_RUN)
+        if head_runs & sources.head_runs or _list_runs([claim], _RUN) & sources.runs:
+            return True
+        if from_label:
+            return False
+    elif _list_runs([words], _RUN) & sources.runs:
         return True
     small_words = stop_words("english", *CLOSED_CLASSES)
     stems = _stem_all(word for word in words if word not in small_words)
     return not from_label and len(stems & sources.words) >= max(_FEW, _MOST * len(stems))
+
+
+def _split(text: str) -> list[str]:
+    """Return the words of a text; a short compound, as "debt-to-equity", is one word."""
+    return split_words(_COMPOUND.sub(lambda match: match[0].replace("-", "_"), text), whole_names=True)
 
 
 def _list_runs(texts: Iterable[Sequence[str]], *sizes: int) -> set[Run]:

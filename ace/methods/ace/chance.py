@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_BUDGET = 0.5  # false lessons that an epoch may be expected to keep
+_BUDGET = 0.2  # false lessons that an epoch may be expected to keep
 _FEWEST = 10  # mistakes that the budget is shared out over, at least
 _UNKNOWN = 50  # mistakes that are assumed where samples come without an end
 _WEIGHT = 2.0  # controls that the rate of the run counts for beside those of a sample
@@ -32,8 +32,11 @@ class Chance:
         return Chance(self.controls + other.controls, self.right + other.right)
 
     def at(self, own: Chance) -> float:
-        """Return the rate for one sample, given its own controls."""
-        return (_WEIGHT * self.rate + own.right) / (_WEIGHT + own.controls)
+        """Return the rate for one sample, given its own controls: they can raise it, never lower it.
+
+        Those that are looked at have failed once already, so that a few more failures say little.
+        """
+        return max(self.rate, (_WEIGHT * self.rate + own.right) / (_WEIGHT + own.controls))
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,7 +151,7 @@ class Ace:
             self._take_in_results(state, step)
         bullets = {name: playbook.bullets[name] for name in step.proofs if name in playbook.bullets}
         for name, bullet in bullets.items():
-            state.evidence.record_proofs(bullet, step.proofs[name])
+            state.take_in_proofs(bullet, step.proofs[name])
         state.taint_waiting(bullets.values(), lab)
         state.reopened = keep_open(state.reopened, playbook)
         return state

@@ -176,7 +176,10 @@ class AceState:
         return state
 
     def take_in(self, result: SampleResult, notes: LessonNotes) -> None:
-        """Fold what a step says of one sample: its outcome, chance, what was refuted, what waits."""
+        """Fold what a step says of one sample: its outcome, chance, what was refuted, what waits.
+
+        A sample that proves a bullet is right from then on, see `take_in_proofs`.
+        """
         name = result.sample
         score = None if result.right is None else float(result.right)
         if score == 0.0 and notes.score is not None:
@@ -190,6 +193,14 @@ class AceState:
         self.waiting.update((edit.content, edit) for edit in notes.waiting)
         if notes.suspect:
             self.suspects[name] = None
+
+    def take_in_proofs(self, bullet: Bullet, samples: Sequence[str]) -> None:
+        """Fold in which samples prove a bullet: they are right with it, and it waits no more."""
+        self.evidence.record_proofs(bullet, samples)
+        for name in samples:
+            self.map.record(name, 1.0, self.map.topics.get(name, ()))
+        if bullet.status is Status.ACTIVE:
+            self.waiting.pop(bullet.content, None)
 
     def list_waiting(self, sample: Sample, most: int = 2) -> list[Waiting]:
         """Return the edits that wait for a witness and were learned from samples nearest to this one."""
