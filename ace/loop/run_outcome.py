@@ -68,7 +68,11 @@ def finish(
         recent=_score_of(after[-run.settings.window :]) if run.kind == "online" else None,
         changes=tuple(step.notes["change"]["after"] for step in run.steps if "change" in step.notes),
         unjudged=unjudged,
-        notes=(*_describe_failures(run, {PhaseKind.BEFORE, phase}), *_describe_unindexed(run)),
+        notes=(
+            *run.method.describe(run.state),
+            *_describe_failures(run, {PhaseKind.BEFORE, phase}),
+            *_describe_unindexed(run),
+        ),
         learned=tuple(bullet for bullet in playbook.active if old.get(bullet.id) != bullet.content),
     )
     run.store.finish_run(run.id, "capped" if stopped else "done", report.to_json())

@@ -162,6 +162,7 @@ class AceState:
     failures: Counter[FailureType] = field(default_factory=Counter)
     speaks_words: bool = False  # a small model puts the facts of this environment into words
     confirmed: dict[str, Confirmation] = field(default_factory=dict)  # by bullet
+    barren: int = 0  # failures in a row that were reflected on and taught nothing
     suspects: dict[str, None] = field(default_factory=dict)  # samples whose label goes against proven bullets
 
     @classmethod
@@ -194,6 +195,8 @@ class AceState:
         self.chance += notes.controls
         if notes.failure:
             self.failures[notes.failure] += 1
+        if notes.failure or notes.reflections:
+            self.barren += 1
         if notes.edits:
             self.edits.setdefault(name, []).extend(notes.edits)
         self.waiting.update((edit.content, edit) for edit in notes.waiting)
@@ -205,6 +208,7 @@ class AceState:
         self.evidence.record_proofs(bullet, samples)
         for name in samples:
             self.map.record(name, 1.0, self.map.topics.get(name, ()))
+            self.barren = 0
         if bullet.status is Status.ACTIVE:
             self.waiting.pop(bullet.content, None)
 
