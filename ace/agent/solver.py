@@ -52,7 +52,7 @@ class SingleCall:
             error=why,
             failure=None if answer else Failure.EMPTY,
             reasoning=reply.reasoning,
-            finish_reason=str(reply.finish_reason),
+            finish_reason=reply.finish_reason,
         )
 
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, NewType, Protocol, runtime_checkable
 
 from ace.errors import TaskError
 from ace.settings import FeedbackKind as FeedbackKind
-
-_LONGEST_SUMMARY = 300
+from ace.task.attempt import Attempt as Attempt
+from ace.task.attempt import Failure as Failure
+from ace.task.attempt import FinishReason as FinishReason
+from ace.task.attempt import Turn as Turn
+from ace.task.attempt import TurnKind as TurnKind
 
 Topic = NewType("Topic", str)
 
@@ -43,39 +45,6 @@ class Sample:
             field=field,
             sample=self.id,
         )
-
-
-class Failure(StrEnum):
-    """Reasons why an attempt has no answer."""
-
-    UNREACHABLE = "unreachable"  # ModelUnavailable
-    REFUSED = "refused"  # another ModelError
-    CONTEXT = "context"
-    EMPTY = "empty"
-    OTHER = "other"
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """Hold what the generator did: its answer and the raw reply.
-
-    `failure` is the reason why there is no answer, `error` the sentence about it for people.
-    """
-
-    sample_id: str
-    answer: str
-    text: str = ""
-    error: str = ""
-    failure: Failure | None = None
-    reasoning: str = ""
-    finish_reason: str = ""
-
-    @property
-    def summary(self) -> str:
-        """Return the answer, or the error, in one line of at most 300 characters."""
-        answer = self.answer.strip()
-        text = f"answer: {answer}" if answer else f"error: {self.error or 'no answer'}"
-        return text if len(text) <= _LONGEST_SUMMARY else text[: _LONGEST_SUMMARY - 3] + "..."
 
 
 @dataclass(frozen=True, slots=True)
