@@ -11,6 +11,7 @@ from ace.task.environments.sql.sqltext import extract_sql
 from ace.task.folder import find_tasks, load_task
 from ace.task.guarded_scoring import observe_attempt, score_attempt
 from ace.task.samples import check_task
+from ace.task.trajectory import show_trajectory
 from ace.task.types import (
     Attempt,
     Environment,
@@ -61,4 +62,5 @@ __all__ = [
     "load_task",
     "observe_attempt",
     "score_attempt",
+    "show_trajectory",
 ]

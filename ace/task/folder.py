@@ -11,12 +11,14 @@ from types import ModuleType
 
 from ace.errors import TaskError
 from ace.task.environments import ENVIRONMENTS, load_built_in
+from ace.task.extraction import Extraction
 from ace.task.samples import label_field, read_samples, require_valid
 from ace.task.toml_table import TomlTable
 from ace.task.types import Environment, Sample, Solving, Task, TaskContext
 
 _FILE = "task.toml"
 _CLASS = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+_SCORING = ("scorer", "ordered")  # keys of [answer] that only the environment of that name has
 _METHODS = ("describe", "score", "check")
 
 
@@ -26,7 +28,7 @@ def load_task(folder: str | Path, *, check: bool = True) -> Task:
     Raises TaskError for what cannot be read. With `check` also for the first sample that cannot be used, such
     as one whose gold answer fails.
     """
-    from ace.task.toml_models import DataTable, TaskTable
+    from ace.task.toml_models import DataTable, ExtractionTable, TaskTable
 
     file = Path(folder) / _FILE
     if not file.is_file():
@@ -41,6 +43,7 @@ def load_task(folder: str | Path, *, check: bool = True) -> Task:
     data = table.table("data")
     splits = data.validate(DataTable)
     environment = _load_environment(table, settings.environment, table.table(own_table))
+    answer = table.table("answer").validate(ExtractionTable, ignore=_SCORING if own_table == "answer" else ())
     samples: dict[str, tuple[Sample, ...]] = {}
     for split, path in splits:
         if path or split == "train":
@@ -55,6 +58,7 @@ def load_task(folder: str | Path, *, check: bool = True) -> Task:
         max_tokens=settings.max_tokens,
         context=_load_context(table.table("context"), environment),
         solver=_load_solver(table.table("solver")),
+        extract=Extraction.parse(answer.extract),
     )
     return require_valid(task) if check else task
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from ace.task.extraction import Extraction
 from ace.task.samples import NAME
 from ace.task.types import Solving, TaskContext
 
@@ -31,6 +32,7 @@ class TaskTable(TomlModel):
     data: dict[str, Any] = {}
     context: dict[str, Any] = {}
     solver: dict[str, Any] = {}
+    answer: dict[str, Any] = {}
 
 
 class DataTable(TomlModel):
@@ -39,6 +41,19 @@ class DataTable(TomlModel):
     train: str
     val: str = ""
     test: str = ""
+
+
+class ExtractionTable(TomlModel):
+    """Say where in a reply the answer stands: the key `extract` of [answer], which every environment may have."""
+
+    extract: str = ""
+
+    @field_validator("extract")
+    @classmethod
+    def check_form(cls, text: str) -> str:
+        """Raise ValueError for a form that nobody knows."""
+        Extraction.parse(text)
+        return text
 
 
 class ContextTable(TomlModel):

@@ -18,6 +18,7 @@ from ace.task.attempt import Failure as Failure
 from ace.task.attempt import FinishReason as FinishReason
 from ace.task.attempt import Turn as Turn
 from ace.task.attempt import TurnKind as TurnKind
+from ace.task.extraction import Extraction
 
 Topic = NewType("Topic", str)
 
@@ -252,7 +253,8 @@ class Solving:
 class Task:
     """Hold samples, and the environment that scores attempts at them.
 
-    `max_tokens` cuts off a runaway answer, or each part of a long one.
+    `max_tokens` cuts off a runaway answer, or each part of a long one. `extract` says where in a reply the
+    answer stands; without it, the reply is the answer.
     """
 
     name: str
@@ -264,3 +266,4 @@ class Task:
     max_tokens: int = 1024
     context: TaskContext = field(default_factory=TaskContext)
     solver: Solving = field(default_factory=Solving)
+    extract: Extraction | None = None
