@@ -13,7 +13,7 @@ import pytest
 
 import ace
 from ace.errors import TaskError
-from ace.llm import RoleModels, ScriptedClient
+from ace.llm import Reply, RoleModels, ScriptedClient
 from ace.loop import evaluate, learn, learn_from_traces
 from ace.settings import Settings
 from ace.store import Store
@@ -184,7 +184,7 @@ def task_folder(folder: Path, extra: str) -> Path:
     ],
 )
 def test_a_wrong_form_is_refused_with_its_place(value: str, message: str, tmp_path: Path) -> None:
-    with pytest.raises(TaskError, match="answer.extract") as error:
+    with pytest.raises(TaskError, match=r"answer\.extract") as error:
         load_task(task_folder(tmp_path, f"[answer]\nextract = {value}"))
     assert message in str(error.value)
 
@@ -203,15 +203,7 @@ def test_a_task_scores_what_was_taken_out(loop: Any, tmp_path: Path) -> None:
 
 def test_a_reply_that_was_cut_off_is_known(tmp_path: Path) -> None:
     task = define_task("t", [{"id": "a", "question": "Count."}], lambda sample, answer: False)
-    client = World(generator=lambda request: "1, 2, 3")
-    client_complete = client.complete
-
-    def complete(request: Any) -> Any:
-        from dataclasses import replace
-
-        return replace(client_complete(request), finish_reason=FinishReason.LENGTH)
-
-    client.complete = complete  # type: ignore[method-assign]
+    client = ScriptedClient(lambda request: Reply("1, 2, 3", finish_reason=FinishReason.LENGTH))
     with Store.open(tmp_path / "p.db") as store:
         evaluate(task, store, RoleModels.of(client), Settings(workers=1, split="train"))
         assert store.episodes()[0].attempt.finish_reason is FinishReason.LENGTH

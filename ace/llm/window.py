@@ -31,6 +31,17 @@ def window_of(client: Client) -> Window:
 
 
 @cache
+def thinks_by_default(model: str) -> bool:
+    """Tell whether litellm's packaged price list knows a model as one that thinks before it answers.
+
+    Claude thinks only where a request asks for it, which none here does.
+    """
+    prices: dict[str, dict[str, Any]] = load_litellm().model_cost
+    entry = prices.get(model) or prices.get(model.partition("/")[2]) or {}
+    return bool(entry.get("supports_reasoning")) and "claude" not in model.lower()
+
+
+@cache
 def remote_window(model: str, *, own_address: bool = False) -> Window:
     """Read a window from litellm's packaged price list. OpenAI's models are counted by their own tokenizer.
 

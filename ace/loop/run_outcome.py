@@ -70,11 +70,7 @@ def finish(
         recent=_score_of(after[-run.settings.window :]) if run.kind == "online" else None,
         changes=tuple(step.notes["change"]["after"] for step in run.steps if "change" in step.notes),
         unjudged=unjudged,
-        notes=(
-            *_describe_too_long(run),
-            *_describe_failures(run, {PhaseKind.BEFORE, phase}),
-            *_describe_unindexed(run),
-        ),
+        notes=tuple(_list_notes(run, phase)),
         learned=tuple(bullet for bullet in playbook.active if old.get(bullet.id) != bullet.content),
     )
     run.store.finish_run(run.id, "capped" if stopped else "done", report.to_json())
@@ -103,6 +99,12 @@ def _p_value(before: list[SampleResult], after: list[SampleResult]) -> float | N
     if not old or old.keys() != new.keys():
         return None
     return mcnemar(list(old.values()), [new[name] for name in old])
+
+
+def _list_notes(run: Run, phase: PhaseKind) -> Iterator[str]:
+    yield from _describe_too_long(run)
+    yield from _describe_failures(run, {PhaseKind.BEFORE, phase})
+    yield from _describe_unindexed(run)
 
 
 def _describe_too_long(run: Run) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Take the answer out of what an agent wrote, in the way that a task names. Done once, where attempts are made.
+"""Take the answer out of what an agent wrote, in the way that a task names: once, where attempts are made.
 
 Knows no task and no environment. Patterns of regular expressions are somebody's own, and so are bounded in
 time.
@@ -64,9 +64,7 @@ class Extraction:
         return cls(ExtractionKind.REGEX, detail)
 
     def __str__(self) -> str:
-        return (
-            self.kind.value if self.kind is ExtractionKind.LAST_LINE else f"{self.kind.value}:{self.detail}"
-        )
+        return f"{self.kind.value}:{self.detail}" if self.detail else self.kind.value
 
     def find(self, text: str) -> str:
         """Return the answer in a text. Raises ValueError with the reason where there is none."""
@@ -122,7 +120,7 @@ def _find_field(text: str, path: str) -> str:
 
 
 def _iterate_values(text: str) -> Iterator[Any]:
-    """Yield the JSON values in a text, the last one first. What lies inside a value is not looked at again."""
+    """Yield the JSON values in a text, the last one first; those inside of others are not looked at again."""
     decoder, place, values = json.JSONDecoder(), 0, list[Any]()
     for _ in range(_MOST_VALUES):
         opening = _OPENING.search(text, place)
@@ -140,14 +138,13 @@ def _find_match(text: str, pattern: str) -> str:
     """Return what a pattern matches last. Raises ValueError for one that takes too long."""
     import regex
 
-    last = None
     try:
-        for last in regex.finditer(pattern, text, timeout=_SECONDS):
-            pass
+        matches = list(regex.finditer(pattern, text, timeout=_SECONDS))
     except TimeoutError as error:
         raise ValueError(f"The expression {pattern!r:.60} takes more than {_SECONDS:g} s on it.") from error
-    if last is None:
+    if not matches:
         return ""
+    last = matches[-1]
     group: str | int = 0
     if last.re.groups:
         group = "answer" if "answer" in last.re.groupindex else 1

@@ -44,7 +44,7 @@ class DataTable(TomlModel):
 
 
 class ExtractionTable(TomlModel):
-    """Say where in a reply the answer stands: the key `extract` of [answer], which every environment may have."""
+    """Say where in a reply the answer stands: the key of [answer] that every environment may have."""
 
     extract: str = ""
 
