@@ -104,6 +104,17 @@ class Endpoint:
             return self.server.window()
         return remote_window(self.address or self.model, own_address=bool(self.api_base))
 
+    def access(self) -> Mapping[str, str]:
+        """Return address, name and key of an OpenAI-compatible address; nothing for a provider's own."""
+        provider, _, name = (self.address or self.model).partition("/")
+        if not self.api_base or provider != "openai":
+            return {}
+        return {
+            "ACE_MODEL_URL": self.api_base,
+            "ACE_MODEL_NAME": name,
+            "ACE_MODEL_KEY": self.api_key or "",
+        }
+
     def close(self, *_: object) -> None:
         if self.server is not None:
             self.server.close()

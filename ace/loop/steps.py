@@ -119,9 +119,10 @@ def attempt(run: Run, lab: StepLab, samples: Sequence[Sample], playbook: Playboo
         answered = trial.attempt.text or not trial.attempt.error
         failures.append(None if answered else trial.attempt.failure or Failure.OTHER)
     if run.attempts_outage.ends_run(failures):
+        own_agent = Failure.AGENT in failures
         raise ModelUnavailable(
             f"No attempt got an answer. The first: {trials[0].attempt.error}",
-            hint="Try `ace models check NAME`.",
+            hint="Run the agent by itself first." if own_agent else "Try `ace models check NAME`.",
         )
     return trials
 

@@ -19,6 +19,8 @@ from ace.task.attempt import FinishReason as FinishReason
 from ace.task.attempt import Turn as Turn
 from ace.task.attempt import TurnKind as TurnKind
 from ace.task.extraction import Extraction
+from ace.task.solving import SolverChoice
+from ace.task.solving import Solving as Solving
 
 Topic = NewType("Topic", str)
 
@@ -237,18 +239,6 @@ class TaskContext:
     sources: tuple[Any, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Solving:
-    """Choose how an attempt is made: "single", one call; or "outline", a long answer written part by part.
-
-    `words` is the length of a part, roughly; `mends` is how often a part with faults is written again.
-    """
-
-    kind: str = "single"
-    words: int = 120
-    mends: int = 1
-
-
 @dataclass(frozen=True, slots=True)
 class Task:
     """Hold samples, and the environment that scores attempts at them.
@@ -265,5 +255,5 @@ class Task:
     test: tuple[Sample, ...] = ()
     max_tokens: int = 1024
     context: TaskContext = field(default_factory=TaskContext)
-    solver: Solving = field(default_factory=Solving)
+    solver: SolverChoice = field(default_factory=Solving)
     extract: Extraction | None = None
