@@ -24,6 +24,7 @@ from ace.store import Store
 from ace.task import Attempt, Failure, FinishReason, Sample, Task, Turn, TurnKind, define_task, load_task
 from ace.task.solving import OwnCommand
 from ace.testing import World
+from tests.model_server import ModelServer
 
 ROWS = [
     {"id": name, "question": f"Code of {name}?", "answer": f"{name}-7"} for name in ("red", "blue", "tan")
@@ -258,7 +259,7 @@ import json, sys
 asked = json.load(sys.stdin)
 name = asked["question"].split()[-1].rstrip("?")
 known = f"{name}: its code ends in -7" in asked["context"]
-assert "answer" not in asked["data"]
+assert asked["data"] == {}
 if name == "blue":
     print("<think>Blue.</think>", f"{name}-7" if known else "no idea")
 else:
@@ -320,6 +321,26 @@ def test_an_address_of_ones_own_is_offered_and_a_providers_is_not() -> None:
     models = RoleModels.of(own)
     assert models.generator.access()["ACE_MODEL_URL"] == "http://127.0.0.1:1/v1"  # type: ignore[attr-defined]
     assert Endpoint("openai/gpt-4.1-mini", api_key="k").access() == {}
+
+
+def test_the_example_agent_asks_the_model_that_it_is_told_of(tmp_path: Path) -> None:
+    """The task in `tasks/own_agent`: a code is asked for in each set, and told in the context."""
+    task = load_task(Path(__file__).parent.parent / "tasks" / "own_agent")
+    codes = {sample.data["answer"] for sample in task.train}
+    assert len(codes) == 10 and codes == {sample.data["answer"] for sample in task.test}
+    server = ModelServer(
+        lambda request: "The code is `K4`." if "Fog: K4" in request.messages[0].content else "?"
+    )
+    lessons = World(lessons=lambda request: ["Fog: K4."])
+    endpoint = Endpoint("openai/m", api_base=server.api_base, api_key="k")
+    models = RoleModels.of(endpoint, reflector=lessons, curator=lessons)
+    with Store.open(tmp_path / "p.db") as store:
+        report = ace.learn(replace(task, train=task.train[:1]), store, models, workers=2)
+        (last,) = (each for each in store.episodes(run=report.run)[-20:] if each.sample_id == "test-fog-1")
+    server.close()
+    assert report.after and (report.before, report.after.correct) == (replace(report.after, correct=0), 2)
+    assert last.attempt.turns[0].text == "The code is `K4`." and last.attempt.answer == "K4"
+    assert "generator" in report.usage and {len(request.messages) for request in server.received} == {2}
 
 
 # Classes

@@ -206,15 +206,11 @@ def build_own_solver(generator: Generator, task: Task, count: CountTokens) -> So
 
 
 def public_fields(task: Task, sample: Sample) -> dict[str, Any]:
-    """Return the fields of a sample that an agent may see.
+    """Return the fields of a sample that an agent may see: those that the task names as no label.
 
-    Those are the ones that [context] fields names, and all but the label where the environment says which
-    one that is.
+    That is the list `fields` of [context]. Any other field may hold, or reveal, what is right.
     """
-    label = getattr(task.environment, "label_field", None)
-    if label is None:  # any field may be one
-        return {name: sample.data[name] for name in task.context.fields if name in sample.data}
-    return {name: value for name, value in sample.data.items() if name not in (label, "answer")}
+    return {name: sample.data[name] for name in task.context.fields if name in sample.data}
 
 
 def write_attempt(attempt: Attempt) -> str:

@@ -308,7 +308,10 @@ def start_run(kind: str, parts: RunParts, *, resume: bool = False, traces: str =
 def _fingerprint(task: Task) -> str:
     """Return a hash that changes when a sample of the task does, or how it is solved."""
     samples = [[s.id, s.question, sorted(s.data.items())] for s in (*task.train, *task.val, *task.test)]
-    text = json.dumps([task.instructions, str(task.solver), samples], default=str)
+    values: list[Any] = [task.instructions, str(task.solver), samples]
+    if task.extract is not None:
+        values.append(str(task.extract))
+    text = json.dumps(values, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
