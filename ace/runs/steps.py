@@ -14,6 +14,7 @@ from typing import Any
 
 from ace.errors import StoreError
 from ace.runs.records import Step
+from ace.task.attempt import Failure
 
 Notes = Mapping[str, Any]
 """JSON values under names of their own: what a method wants to find again when a run is resumed."""
@@ -103,6 +104,7 @@ class SampleResult:
     topics: tuple[str, ...] = ()
     facts: tuple[str, ...] = ()
     error: str = ""
+    failure: Failure | None = None
     judge_error: str = ""
     context_tokens: int = 0
     left_out: tuple[str, ...] = ()
@@ -123,7 +125,12 @@ class SampleResult:
             "context_tokens": self.context_tokens,
             "left_out": list(self.left_out),
         }
-        optional = {"unjudged": self.judge_error, "retrieved": dict(self.retrieved), "calls": self.calls}
+        optional = {
+            "failure": self.failure,
+            "unjudged": self.judge_error,
+            "retrieved": dict(self.retrieved),
+            "calls": self.calls,
+        }
         row |= {key: value for key, value in optional.items() if value}
         return row | dict(self.notes)
 
@@ -138,6 +145,7 @@ class SampleResult:
             topics=tuple(row.get("subjects", ())),
             facts=tuple(row.get("uses", ())),
             error=row.get("error", ""),
+            failure=Failure(row["failure"]) if row.get("failure") in frozenset(Failure) else None,
             judge_error=row.get("unjudged", "").removeprefix("the judge failed: "),
             context_tokens=row.get("context_tokens", 0),
             left_out=tuple(row.get("left_out", ())),
@@ -156,6 +164,7 @@ _RESULT_KEYS = frozenset(
         "subjects",
         "uses",
         "error",
+        "failure",
         "unjudged",
         "context_tokens",
         "left_out",

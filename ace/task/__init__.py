@@ -11,6 +11,7 @@ from ace.task.environments.sql.sqltext import extract_sql
 from ace.task.folder import find_tasks, load_task
 from ace.task.guarded_scoring import observe_attempt, score_attempt
 from ace.task.samples import check_task
+from ace.task.trajectory import show_trajectory
 from ace.task.types import (
     Attempt,
     Environment,
@@ -19,12 +20,15 @@ from ace.task.types import (
     Failure,
     Feedback,
     FeedbackKind,
+    FinishReason,
     Observing,
     Outcome,
     Sample,
     Task,
     TaskContext,
     Topic,
+    Turn,
+    TurnKind,
     Verdict,
 )
 
@@ -38,6 +42,7 @@ __all__ = [
     "Failure",
     "Feedback",
     "FeedbackKind",
+    "FinishReason",
     "JudgeEnvironment",
     "Observing",
     "Outcome",
@@ -47,6 +52,8 @@ __all__ = [
     "Task",
     "TaskContext",
     "Topic",
+    "Turn",
+    "TurnKind",
     "Verdict",
     "check_task",
     "define_task",
@@ -55,4 +62,5 @@ __all__ = [
     "load_task",
     "observe_attempt",
     "score_attempt",
+    "show_trajectory",
 ]

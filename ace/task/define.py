@@ -7,7 +7,9 @@ from typing import Any
 
 from ace.errors import TaskError
 from ace.task.environments.judge import Judge, JudgeEnvironment
+from ace.task.extraction import Extraction
 from ace.task.samples import NAME, require_valid, to_sample
+from ace.task.solving import AGENT_SECONDS, AgentFunction, OwnAgent, Solving
 from ace.task.types import Sample, Task, TaskContext
 
 Rows = Iterable[Mapping[str, Any]]
@@ -24,6 +26,9 @@ def define_task(
     max_tokens: int = 1024,
     sources: Iterable[Any] = (),
     memories: bool = False,
+    extract: str = "",
+    agent: AgentFunction | None = None,
+    agent_seconds: float = AGENT_SECONDS,
 ) -> Task:
     """Return a checked task of rows {"id", "question", ...}; other fields end up in `sample.data`.
 
@@ -33,13 +38,24 @@ def define_task(
     wrong and teaches nothing.
     `sources` are functions of the question that return texts, or objects with `name` and `items`: what they
     find stands before the question. With `memories` so does what the playbook file remembers of a row's
-    `user` and `session`. Raises TaskError.
+    `user` and `session`.
+    `extract` says where in a reply the answer stands: "last line", "json:FIELD" or "regex:PATTERN".
+    `agent` makes the attempts in place of a model: a function of a question and the context for it (playbook
+    and what was found, as text) that returns a text or an Attempt, and may be async. It has `agent_seconds`
+    for an attempt; what it raises is a wrong answer with an error. Raises TaskError.
     """
     if not callable(judge):
         hint = "Give a function of a sample and an answer that returns a bool, or a number from 0 to 1."
         raise TaskError(f"Expected a function, found {judge!r:.60}.", field="judge", hint=hint)
     if not NAME.fullmatch(name):
         raise TaskError(f"Expected letters, digits, '_', '-' and '.', found {name!r}.", field="name")
+    try:
+        extraction = Extraction.parse(extract)
+    except ValueError as error:
+        raise TaskError(str(error), field="extract") from error
+    if agent is not None and not callable(agent):
+        hint = "Give a function of a question and a context that returns a text."
+        raise TaskError(f"Expected a function, found {agent!r:.60}.", field="agent", hint=hint)
     samples: dict[str, tuple[Sample, ...]] = {}
     for split, rows in (("train", train), ("val", val), ("test", test)):
         numbered = enumerate(rows, start=1)
@@ -53,5 +69,7 @@ def define_task(
         test=samples["test"],
         max_tokens=max_tokens,
         context=TaskContext(sources=tuple(sources), memories=memories),
+        solver=Solving() if agent is None else OwnAgent.of(agent, agent_seconds),
+        extract=extraction,
     )
     return require_valid(task)

@@ -6,19 +6,12 @@ nothing of what is scored.
 
 from __future__ import annotations
 
-import asyncio
-import inspect
-from collections.abc import Awaitable, Callable
-from concurrent.futures import Future
-from contextvars import copy_context
-from dataclasses import dataclass, field, replace
-from threading import Event, Lock, Thread
-from typing import Any, SupportsFloat
+from dataclasses import replace
+from typing import SupportsFloat
 
 from ace.errors import CapReached
+from ace.task.guarded_call import call_with_limit, finish_awaitable
 from ace.task.types import Attempt, Environment, Observing, Outcome, Sample
-
-_LOOP_ANSWERS = 1.0  # seconds in which an event loop that is not blocked answers
 
 
 def score_attempt(
@@ -33,11 +26,9 @@ def score_attempt(
     """
     try:
         if getattr(environment, "bounded", False):
-            outcome = environment.score(sample, attempt)
+            outcome = finish_awaitable(environment.score(sample, attempt), seconds)
         else:
-            outcome = _call_in_thread(lambda: environment.score(sample, attempt), seconds)
-        if inspect.isawaitable(outcome):
-            outcome = _LOOP.wait_for(outcome, seconds)
+            outcome = call_with_limit(lambda: environment.score(sample, attempt), seconds)
         if not isinstance(outcome, Outcome):
             raise TypeError(f"it returned {outcome!r:.60}, expected an Outcome")
         if outcome.score is None:
@@ -69,66 +60,3 @@ def require_score(value: object) -> float:
         if 0 <= score <= 1:  # not so for NaN
             return score
     raise ValueError(f"it returned {value!r:.60}, expected a bool or a number from 0 to 1")
-
-
-def _call_in_thread(function: Callable[[], Any], seconds: float) -> Any:
-    """Call a function that may hang. Its thread is a daemon: it never keeps the process alive."""
-    result: Future[Any] = Future()
-    context = copy_context()
-
-    def call() -> None:
-        try:
-            result.set_result(context.run(function))
-        except BaseException as error:  # for the thread that waits
-            result.set_exception(error)
-
-    Thread(target=call, name="scoring", daemon=True).start()
-    return _wait(result, seconds)
-
-
-def _wait(result: Future[Any], seconds: float) -> Any:
-    try:
-        return result.result(timeout=seconds)
-    except TimeoutError as error:
-        if result.done():  # the environment raised it itself
-            raise
-        raise TimeoutError(f"it took more than {seconds:g} s") from error
-
-
-@dataclass
-class _EventLoop:
-    """Runs coroutines of all attempts, because clients that they share belong to one event loop."""
-
-    _lock: Lock = field(default_factory=Lock)
-    _loop: asyncio.AbstractEventLoop | None = None
-
-    def wait_for(self, awaitable: Awaitable[Any], seconds: float) -> Any:
-        """Return the result of `awaitable`, or raise TimeoutError and cancel it."""
-
-        async def wait() -> Any:
-            return await awaitable
-
-        with self._lock:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                Thread(target=self._loop.run_forever, name="scoring loop", daemon=True).start()
-            loop = self._loop
-        result = asyncio.run_coroutine_threadsafe(wait(), loop)
-        try:
-            return _wait(result, seconds)
-        except TimeoutError:
-            if result.cancel():
-                self._drop_if_blocked(loop)
-            raise
-
-    def _drop_if_blocked(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Let later coroutines have a new loop when one of this loop never gives way."""
-        alive = Event()
-        loop.call_soon_threadsafe(alive.set)
-        if not alive.wait(_LOOP_ANSWERS):
-            with self._lock:
-                if self._loop is loop:
-                    self._loop = None
-
-
-_LOOP = _EventLoop()

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, NewType, Protocol, runtime_checkable
 
 from ace.errors import TaskError
 from ace.settings import FeedbackKind as FeedbackKind
-
-_LONGEST_SUMMARY = 300
+from ace.task.attempt import Attempt as Attempt
+from ace.task.attempt import Failure as Failure
+from ace.task.attempt import FinishReason as FinishReason
+from ace.task.attempt import Turn as Turn
+from ace.task.attempt import TurnKind as TurnKind
+from ace.task.extraction import Extraction
+from ace.task.solving import SolverChoice
+from ace.task.solving import Solving as Solving
 
 Topic = NewType("Topic", str)
 
@@ -43,39 +48,6 @@ class Sample:
             field=field,
             sample=self.id,
         )
-
-
-class Failure(StrEnum):
-    """Reasons why an attempt has no answer."""
-
-    UNREACHABLE = "unreachable"  # ModelUnavailable
-    REFUSED = "refused"  # another ModelError
-    CONTEXT = "context"
-    EMPTY = "empty"
-    OTHER = "other"
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """Hold what the generator did: its answer and the raw reply.
-
-    `failure` is the reason why there is no answer, `error` the sentence about it for people.
-    """
-
-    sample_id: str
-    answer: str
-    text: str = ""
-    error: str = ""
-    failure: Failure | None = None
-    reasoning: str = ""
-    finish_reason: str = ""
-
-    @property
-    def summary(self) -> str:
-        """Return the answer, or the error, in one line of at most 300 characters."""
-        answer = self.answer.strip()
-        text = f"answer: {answer}" if answer else f"error: {self.error or 'no answer'}"
-        return text if len(text) <= _LONGEST_SUMMARY else text[: _LONGEST_SUMMARY - 3] + "..."
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,23 +239,12 @@ class TaskContext:
     sources: tuple[Any, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Solving:
-    """Choose how an attempt is made: "single", one call; or "outline", a long answer written part by part.
-
-    `words` is the length of a part, roughly; `mends` is how often a part with faults is written again.
-    """
-
-    kind: str = "single"
-    words: int = 120
-    mends: int = 1
-
-
 @dataclass(frozen=True, slots=True)
 class Task:
     """Hold samples, and the environment that scores attempts at them.
 
-    `max_tokens` cuts off a runaway answer, or each part of a long one.
+    `max_tokens` cuts off a runaway answer, or each part of a long one. `extract` says where in a reply the
+    answer stands; without it, the reply is the answer.
     """
 
     name: str
@@ -294,4 +255,5 @@ class Task:
     test: tuple[Sample, ...] = ()
     max_tokens: int = 1024
     context: TaskContext = field(default_factory=TaskContext)
-    solver: Solving = field(default_factory=Solving)
+    solver: SolverChoice = field(default_factory=Solving)
+    extract: Extraction | None = None
