@@ -13,8 +13,10 @@ from ace.task.guarded_scoring import observe_attempt, score_attempt
 from ace.task.samples import check_task
 from ace.task.types import (
     Attempt,
+    Difference,
     Environment,
     Episode,
+    Explaining,
     Fact,
     Failure,
     Feedback,
@@ -32,8 +34,10 @@ __all__ = [
     "AnswerEnvironment",
     "Attempt",
     "Database",
+    "Difference",
     "Environment",
     "Episode",
+    "Explaining",
     "Fact",
     "Failure",
     "Feedback",

@@ -16,7 +16,7 @@ from threading import Event, Lock, Thread
 from typing import Any, SupportsFloat
 
 from ace.errors import CapReached
-from ace.task.types import Attempt, Environment, Observing, Outcome, Sample
+from ace.task.types import Attempt, Environment, Explaining, Fact, Observing, Outcome, Sample
 
 _LOOP_ANSWERS = 1.0  # seconds in which an event loop that is not blocked answers
 
@@ -28,21 +28,17 @@ def score_attempt(
 
     An exception, a result that is no Outcome, a score outside 0 to 1 and a time-out become an Outcome with
     `judge_error`. The environment runs in a thread of its own, unless it declares `bounded = True` because
-    it limits its own time. Coroutines are awaited in one event loop for all attempts.
+    it limits its own time. Coroutines are awaited in one event loop for all attempts. An environment that
+    explains is asked next, under the same limits, what an attempt without the full score lacks.
     Raises CapReached, which ends a run.
     """
     try:
-        if getattr(environment, "bounded", False):
-            outcome = environment.score(sample, attempt)
-        else:
-            outcome = _call_in_thread(lambda: environment.score(sample, attempt), seconds)
-        if inspect.isawaitable(outcome):
-            outcome = _LOOP.wait_for(outcome, seconds)
+        outcome = _call_guarded(environment, lambda: environment.score(sample, attempt), seconds)
         if not isinstance(outcome, Outcome):
             raise TypeError(f"it returned {outcome!r:.60}, expected an Outcome")
         if outcome.score is None:
             return outcome
-        return replace(outcome, score=require_score(outcome.score))
+        outcome = replace(outcome, score=require_score(outcome.score))
     except CapReached:
         raise
     except TimeoutError as error:
@@ -50,6 +46,7 @@ def score_attempt(
         return Outcome(observed=attempt.summary, judge_error=f"TimeoutError: {reason}")
     except (Exception, SystemExit) as error:
         return Outcome(observed=attempt.summary, judge_error=f"{type(error).__name__}: {error}")
+    return _explain_outcome(outcome, environment, sample, attempt, seconds=seconds)
 
 
 def observe_attempt(environment: Environment, sample: Sample, attempt: Attempt) -> Outcome:
@@ -69,6 +66,36 @@ def require_score(value: object) -> float:
         if 0 <= score <= 1:  # not so for NaN
             return score
     raise ValueError(f"it returned {value!r:.60}, expected a bool or a number from 0 to 1")
+
+
+def _explain_outcome(
+    outcome: Outcome, environment: Environment, sample: Sample, attempt: Attempt, *, seconds: float
+) -> Outcome:
+    """Add what a wrong attempt lacks. An environment that fails at it leaves a note in `detail`.
+
+    Raises CapReached.
+    """
+    is_explained = outcome.correct or outcome.missing or outcome.label_error or outcome.judge_error
+    if is_explained or not isinstance(environment, Explaining):
+        return outcome
+    try:
+        facts = _call_guarded(environment, lambda: environment.explain(sample, attempt), seconds)
+        missing = tuple(facts)
+        if not all(isinstance(fact, Fact) for fact in missing):
+            raise TypeError(f"it returned {facts!r:.60}, expected facts")
+        return replace(outcome, missing=missing)
+    except CapReached:
+        raise
+    except (Exception, SystemExit) as error:
+        note = f"not explained: {type(error).__name__}: {error}"
+        return replace(outcome, detail=f"{outcome.detail}; {note}" if outcome.detail else note)
+
+
+def _call_guarded(environment: Environment, function: Callable[[], Any], seconds: float) -> Any:
+    """Return the result of a method of an environment, awaited. Raises TimeoutError, and what it raises."""
+    is_bounded = getattr(environment, "bounded", False)
+    result = function() if is_bounded else _call_in_thread(function, seconds)
+    return _LOOP.wait_for(result, seconds) if inspect.isawaitable(result) else result
 
 
 def _call_in_thread(function: Callable[[], Any], seconds: float) -> Any:
