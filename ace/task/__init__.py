@@ -14,8 +14,10 @@ from ace.task.samples import check_task
 from ace.task.trajectory import show_trajectory
 from ace.task.types import (
     Attempt,
+    Difference,
     Environment,
     Episode,
+    Explaining,
     Fact,
     Failure,
     Feedback,
@@ -36,8 +38,10 @@ __all__ = [
     "AnswerEnvironment",
     "Attempt",
     "Database",
+    "Difference",
     "Environment",
     "Episode",
+    "Explaining",
     "Fact",
     "Failure",
     "Feedback",

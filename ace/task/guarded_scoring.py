@@ -6,12 +6,13 @@ nothing of what is scored.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import SupportsFloat
+from typing import Any, SupportsFloat
 
 from ace.errors import CapReached
 from ace.task.guarded_call import call_with_limit, finish_awaitable
-from ace.task.types import Attempt, Environment, Observing, Outcome, Sample
+from ace.task.types import Attempt, Environment, Explaining, Fact, Observing, Outcome, Sample
 
 
 def score_attempt(
@@ -21,19 +22,17 @@ def score_attempt(
 
     An exception, a result that is no Outcome, a score outside 0 to 1 and a time-out become an Outcome with
     `judge_error`. The environment runs in a thread of its own, unless it declares `bounded = True` because
-    it limits its own time. Coroutines are awaited in one event loop for all attempts.
+    it limits its own time. Coroutines are awaited in one event loop for all attempts. An environment that
+    explains is asked next, under the same limits, what an attempt without the full score lacks.
     Raises CapReached, which ends a run.
     """
     try:
-        if getattr(environment, "bounded", False):
-            outcome = finish_awaitable(environment.score(sample, attempt), seconds)
-        else:
-            outcome = call_with_limit(lambda: environment.score(sample, attempt), seconds)
+        outcome = _call_guarded(environment, lambda: environment.score(sample, attempt), seconds)
         if not isinstance(outcome, Outcome):
             raise TypeError(f"it returned {outcome!r:.60}, expected an Outcome")
         if outcome.score is None:
             return outcome
-        return replace(outcome, score=require_score(outcome.score))
+        outcome = replace(outcome, score=require_score(outcome.score))
     except CapReached:
         raise
     except TimeoutError as error:
@@ -41,6 +40,7 @@ def score_attempt(
         return Outcome(observed=attempt.summary, judge_error=f"TimeoutError: {reason}")
     except (Exception, SystemExit) as error:
         return Outcome(observed=attempt.summary, judge_error=f"{type(error).__name__}: {error}")
+    return _explain_outcome(outcome, environment, sample, attempt, seconds=seconds)
 
 
 def observe_attempt(environment: Environment, sample: Sample, attempt: Attempt) -> Outcome:
@@ -60,3 +60,33 @@ def require_score(value: object) -> float:
         if 0 <= score <= 1:  # not so for NaN
             return score
     raise ValueError(f"it returned {value!r:.60}, expected a bool or a number from 0 to 1")
+
+
+def _explain_outcome(
+    outcome: Outcome, environment: Environment, sample: Sample, attempt: Attempt, *, seconds: float
+) -> Outcome:
+    """Add what a wrong attempt lacks. An environment that fails at it leaves a note in `detail`.
+
+    Raises CapReached.
+    """
+    is_explained = outcome.correct or outcome.missing or outcome.label_error or outcome.judge_error
+    if is_explained or not isinstance(environment, Explaining):
+        return outcome
+    try:
+        facts = _call_guarded(environment, lambda: environment.explain(sample, attempt), seconds)
+        missing = tuple(facts)
+        if not all(isinstance(fact, Fact) for fact in missing):
+            raise TypeError(f"it returned {facts!r:.60}, expected facts")
+        return replace(outcome, missing=missing)
+    except CapReached:
+        raise
+    except (Exception, SystemExit) as error:
+        note = f"not explained: {type(error).__name__}: {error}"
+        return replace(outcome, detail=f"{outcome.detail}; {note}" if outcome.detail else note)
+
+
+def _call_guarded(environment: Environment, function: Callable[[], Any], seconds: float) -> Any:
+    """Return the result of a method of an environment, awaited. Raises TimeoutError, and what it raises."""
+    if getattr(environment, "bounded", False):
+        return finish_awaitable(function(), seconds)
+    return call_with_limit(function, seconds)

@@ -6,8 +6,9 @@ verdict, and `Outcome.shown` is the only way from it to a role or an acceptance 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, NewType, Protocol, runtime_checkable
 
@@ -50,12 +51,46 @@ class Sample:
         )
 
 
+class Difference(StrEnum):
+    """Ways in which an attempt differs from the right answer. A fact's text says the same for people."""
+
+    MISSING = "missing"
+    EXTRA = "extra"
+    CHANGED = "changed"
+    ORDER = "order"
+    # of a text that is nearly right
+    CASE = "case"
+    PUNCTUATION = "punctuation"  # and spaces
+    NUMBER_FORMAT = "number format"
+    UNIT = "unit"
+    DATE_FORMAT = "date format"
+    WORDS_AROUND = "words around"
+    # of a number
+    NO_NUMBER = "no number"
+    AMONG_OTHERS = "among others"
+    DECIMAL_COMMA = "decimal comma"
+    SCALE = "scale"
+    PERCENT = "percent"  # a percentage for a fraction, or the other way round
+    SIGN = "sign"
+    RECIPROCAL = "reciprocal"
+    ROUNDING = "rounding"
+    OFF_BY_ONE = "off by one"
+    OTHER_NUMBER = "other number"
+    # of a program
+    FAILING_TEST = "failing test"
+    NOT_RUN = "not run"
+
+
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Name a part of a right answer, or of an attempt, and the topics that it mentions."""
+    """Name a part of a right answer, or of an attempt, and the topics that it mentions.
+
+    `difference` is set where an environment explains how an attempt differs from that part.
+    """
 
     text: str
     topics: frozenset[Topic] = frozenset()
+    difference: Difference | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +251,18 @@ class Observing(Protocol):
 
     def observe(self, sample: Sample, attempt: Attempt) -> Outcome:
         """Return what can be seen without a label: no score, and nothing that depends on one."""
+        ...
+
+
+@runtime_checkable
+class Explaining(Protocol):
+    """Environments, and judges, that name what a wrong attempt lacks. From labels only."""
+
+    def explain(self, sample: Sample, attempt: Attempt) -> Iterable[Fact] | Awaitable[Iterable[Fact]]:
+        """Return the facts that the attempt lacks; they become `Outcome.missing`.
+
+        Called after `score`, for an attempt without the full score and without `missing`.
+        """
         ...
 
 
