@@ -164,6 +164,7 @@ class Writer:
             return re.sub(r"\bN\b", noun, text)
         if verb and query.answer == "NAMES":
             which = "who" if query.table.people else "that"
+            which = "and" if re.search(r" (who|that) ", noun) else which
             return self.rng.choice(NAMES_DOING).format(noun, verb, which)
         if verb:
             return self.rng.choice(COUNTS_DOING).format(noun, verb)
@@ -398,10 +399,17 @@ def number_rows(split: str, rows: list[dict[str, str]], rng: Random) -> list[dic
 
 
 def draw_task(
-    words: dict[str, Any], people: Sequence[Sequence[str]], sizes: dict[str, int], seed: str
+    words: dict[str, Any],
+    people: Sequence[Sequence[str]],
+    sizes: dict[str, int],
+    seed: str,
+    share: float = 0.45,
 ) -> tuple[World, dict[str, list[dict[str, str]]]]:
-    """Draw a database and its questions until every promise holds: the first that does is the task."""
-    limit = max(12, round(0.45 * sizes["train"]))
+    """Draw a database and its questions until every promise holds: the first that does is the task.
+
+    `share` is the number of conventions for each training question.
+    """
+    limit = max(12, round(share * sizes["train"]))
     for attempt in range(60):
         rng = Random(f"{seed} {attempt}")
         world = World(words, people, rng)
@@ -441,15 +449,27 @@ def describe_table(table: Table, world: World) -> Iterator[str]:
         yield f"- {words}: SUM({name}.{measure.column}) {measure.factor}."
     for link in table.links:
         parent = world.tables[link.parent]
+        parents = [parent.plural, *(words for words, _ in describe_conditions(parent))]
         words = re.sub(r"\bN\b", noun, link.forms[0])
-        words = re.sub(r"\bP\b", parent.plural, words)
+        words = re.sub(r"\bP\b", " or ".join([", ".join(parents[:-1]), parents[-1]]), words)
         yield f"- {words}: FROM {name} JOIN {parent.name} ON {link.key}."
-    shown = set()
+    for words, sql in describe_conditions(table):
+        yield f"- {words[0].upper()}{words[1:]}: {sql}."
+
+
+def describe_conditions(table: Table) -> list[tuple[str, str]]:
+    """Return what people say and its SQL, once for each convention; a limit shows how its unit is stored."""
+    factors = {measure.key: measure.factor for measure in table.measures}
+    described: dict[str, tuple[str, str]] = {}
     for part in table.conditions:
-        if part.key and part.key not in shown:
-            shown.add(part.key)
-            words = re.sub(r"\bN\b", plural, part.forms[0])
-            yield f"- {words[0].upper()}{words[1:]}: {part.sql.replace('{}', f'{name}.{part.column}')}."
+        sql = part.sql.replace("{}", f"{table.name}.{part.column}")
+        sign, _, scale = factors.get(part.key, "").partition(" ")
+        if sign == "/":
+            start, stored = sql.split(" > ")
+            sql = f"{start} > {int(stored) // round(float(scale))} * {round(float(scale))}"
+        if part.key:
+            described.setdefault(part.key, (re.sub(r"\bN\b", table.plural, part.forms[0]), sql))
+    return list(described.values())
 
 
 def write_folder(

@@ -86,10 +86,13 @@ class World:
     """The tables of one domain, drawn from a generator of random numbers."""
 
     def __init__(self, words: dict[str, Any], people: Sequence[Sequence[str]], rng: Random) -> None:
+        """Draw all tables. `shorts` among the words has names to choose from for tables and columns."""
         self.rng = rng
         self._people = people
+        self._shorts: dict[str, list[str]] = words.get("shorts", {})
+        words = {noun: table for noun, table in words.items() if noun != "shorts"}
         self._taken = set(RESERVED)
-        self._label = rng.choice(LABELS)
+        self._label = self._choose_short("label") or rng.choice(LABELS)
         self.tables = {noun: self._name_table(noun, table) for noun, table in words.items()}
         for noun, table in words.items():
             self._fill(self.tables[noun], table)
@@ -110,13 +113,23 @@ class World:
 
     def _name_column(self, word: str) -> str:
         """Return a name of two letters that says nothing, or of three that says little."""
+        if short := self._choose_short(word):
+            return short
         if self.rng.random() < 0.5:
             return self.abbreviate("", 2)
         return self.abbreviate(word, 3)
 
+    def _choose_short(self, word: str) -> str:
+        """Return one of the names for a word that no column has yet; empty where there are none."""
+        free = [name for name in self._shorts.get(word, ()) if name not in self._taken]
+        short = self.rng.choice(free) if free else ""
+        self._taken.add(short)
+        return short
+
     def _name_table(self, noun: str, words: dict[str, Any]) -> Table:
         rng = self.rng
-        table = Table(noun, words["plural"], self.abbreviate(noun, 3), self._label, "labels" not in words)
+        name = self._choose_short(noun) or self.abbreviate(noun, 3)
+        table = Table(noun, words["plural"], name, self._label, "labels" not in words)
         table.people = table.unique and "names" not in words
         first, second = words.get("names", self._people)
         names = [f"{one} {other}" for one in first for other in second]
@@ -243,11 +256,10 @@ class World:
         names, numbers = count_periods(drawn, rng)
         table.columns[period] = numbers
         asked = rng.sample(sorted(set(names)), 3)
-        for name in asked[: rng.choice((2, 3))]:
-            number = numbers[names.index(name)]
+        for noun, when in asked[: rng.choice((2, 3))]:
+            number = numbers[names.index((noun, when))]
             guesses = tuple(f"{{}} = {other}" for other in sorted(set(numbers)) if other != number)
-            forms = [f"N that {verb} {name}", f"{verb} {name}"]
-            self._add_condition(table, period, f"{{}} = {number}", forms, guesses)
+            self._add_condition(table, period, f"{{}} = {number}", [noun, f"{verb} {when}"], guesses)
 
     def _add_condition(
         self,
@@ -321,21 +333,24 @@ def reckon_days(days: Sequence[date], rng: Random) -> tuple[list[int], str, str]
             return [(day - first).days for day in days], f"date('{first}', {{}} || ' days')", "date({})"
 
 
-def count_periods(days: Sequence[date], rng: Random) -> tuple[list[str], list[int]]:
-    """Return the period of each day in words, and its number counted from an odd start."""
+def count_periods(days: Sequence[date], rng: Random) -> tuple[list[tuple[str, str]], list[int]]:
+    """Return how people say the period of each day, with a noun and with a verb, and its number."""
     start = rng.randint(2, 12)
     months = [(day.month - start) % 12 for day in days]
     match rng.choice(("quarter", "quarter", "month", "weekday")):
         case "quarter":
-            quarters = [month // 3 for month in months]
-            opening = [calendar.month_name[(start - 1 + quarter * 3) % 12 + 1] for quarter in quarters]
-            closing = [calendar.month_name[(start + 1 + quarter * 3) % 12 + 1] for quarter in quarters]
-            pairs = zip(opening, closing, strict=True)
-            return [f"in the {one} to {other} quarter" for one, other in pairs], [q + 1 for q in quarters]
+            names = []
+            for month in months:
+                opening = calendar.month_name[(start - 1 + month // 3 * 3) % 12 + 1]
+                closing = calendar.month_name[(start + 1 + month // 3 * 3) % 12 + 1]
+                quarter = f"the {opening} to {closing} quarter"
+                names.append((f"N of {quarter}", f"in {quarter}"))
+            return names, [month // 3 + 1 for month in months]
         case "month":
-            names = [f"in the month of {calendar.month_name[day.month]}" for day in days]
-            return names, [month + 1 for month in months]
+            month_names = [calendar.month_name[day.month] for day in days]
+            return [(f"{name} N", f"in {name}") for name in month_names], [month + 1 for month in months]
         case _:
             shift = rng.randint(2, 5)
-            names = [f"on a {calendar.day_name[day.weekday()]}" for day in days]
-            return names, [(day.weekday() + shift) % 7 + 1 for day in days]
+            weekdays = [calendar.day_name[day.weekday()] for day in days]
+            numbers = [(day.weekday() + shift) % 7 + 1 for day in days]
+            return [(f"{name} N", f"on a {name}") for name in weekdays], numbers
