@@ -9,8 +9,10 @@ import subprocess
 import sys
 import tomllib
 from collections import Counter
+from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +20,7 @@ from ace.playbook import from_markdown
 from ace.task import load_task
 from benchmarks.fresh_sql import SIZES, WORDS, choose_domain, make_task
 from tests.sql_promises import SqlTask, count_taught, find_unfair, list_asked, normalize_question
+from tests.test_prompts_and_tasks import content_words
 
 ROOT = Path(__file__).parents[1]
 SEEDS = (1, 2, 3, 14)
@@ -155,6 +158,27 @@ def test_words_of_a_domain_are_complete_and_used_once(domain: str) -> None:
             assert kinds[0] and not kinds[-1], forms
             wordings.update(form.replace("N", table["plural"]) for form in forms)
     assert [form for form, count in wordings.items() if count > 1] == []
+
+
+def read_values(domain: dict[str, Any]) -> Iterator[str]:
+    """Yield the words for tables, codes and flags: what an amount is measured in may be the same anywhere."""
+    for name, table in domain.items():
+        if name not in ("people", "shorts"):
+            yield table["plural"]
+            yield from (form for codes in table.get("codes", {}).values() for form, *_ in codes)
+            yield from (form for form, *_ in table.get("flags", {}).values())
+
+
+def test_nothing_of_the_shop_is_repeated(tasks: dict[int, SqlTask]) -> None:
+    """Neither its names nor its words: what was tuned on the shop must not help here."""
+    shop = SqlTask(ROOT / "tasks" / "shop_sql", "")
+    words = tomllib.loads((shop.folder / "words.toml").read_text(encoding="utf-8"))
+    taken = set(content_words(" ".join(read_values(words))))
+    for domain in (*VOCABULARY["tuning"], *VOCABULARY["held_out"]):
+        assert set(content_words(" ".join(read_values(VOCABULARY[domain])))) & taken == set()
+    names = {*shop.schema, *(name for columns in shop.schema.values() for name in columns)} - {"id"}
+    for task in tasks.values():
+        assert not names & {*task.schema, *(name for columns in task.schema.values() for name in columns)}
 
 
 def test_sizes_can_be_asked_for(tmp_path: Path) -> None:
