@@ -59,6 +59,7 @@ from ace.retrieval.bullets import HybridSelector
 from ace.runs.records import Proposal
 from ace.runs.steps import PhaseKind, StepRecord
 from ace.settings import Profile, Settings
+from ace.task.trajectory import show_trajectory
 from ace.task.types import Sample, Task
 from ace.text import CountTokens, estimate_tokens
 
@@ -269,7 +270,7 @@ class Ace:
             earlier=state.edits.get(sample.id, ()),
             waiting=state.list_waiting(sample),
             rivals=state.list_rivals(sample, playbook),
-            trajectory=trial.attempt.text,
+            trajectory=show_trajectory(trial.attempt),
         )
         proposals = [*releases, *search.propose(settings.tries, settings.rollouts)]
         suspect = not any(map(changes_use, proposals)) and is_label_suspect(prover, playbook, state.evidence)

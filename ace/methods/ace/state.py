@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ace.methods.ace.admission import collect_texts
-from ace.methods.ace.chance import Chance
+from ace.methods.ace.chance import NO_CONTROLS, Chance
 from ace.methods.ace.evidence import Evidence
 from ace.methods.ace.hearing import Confirmation
 from ace.methods.ace.pool import SampleMap
@@ -88,7 +88,7 @@ class LessonNotes:
     right_without: bool = False
     score: float | None = None
     failure: FailureType | None = None
-    controls: Chance = Chance()
+    controls: Chance = NO_CONTROLS
     edits: Sequence[Refuted] = ()
     waiting: Sequence[Waiting] = ()
     suspect: bool = False
@@ -156,7 +156,7 @@ class AceState:
     refining: Refining | None = None
     settled: set[tuple[str, ...]] = field(default_factory=set)  # contents that validation decided on
     map: SampleMap = field(default_factory=SampleMap)
-    chance: Chance = Chance()  # of the controls of this run
+    chance: Chance = NO_CONTROLS  # of the controls of this run
     edits: dict[str, list[Refuted]] = field(default_factory=dict)  # refuted, by sample
     waiting: dict[str, Waiting] = field(default_factory=dict)  # by content
     failures: Counter[FailureType] = field(default_factory=Counter)
