@@ -26,6 +26,7 @@ from ace.runs.report import Comparison
 from ace.runs.seeds import seed_of
 from ace.runs.steps import Phase, SampleResult
 from ace.settings import Settings
+from ace.task.attempt import FinishReason
 from ace.task.extraction import extract_answer
 from ace.task.guarded_scoring import score_attempt
 from ace.task.types import Attempt, Episode, Failure, Feedback, Outcome, Sample, Task, Verdict
@@ -167,6 +168,7 @@ class SampleBench:
             context_tokens=self.context_tokens,
             left_out=self.left_out,
             retrieved=self.retrieved,
+            cut_off=trial.attempt.finish_reason is FinishReason.LENGTH,
         )
 
     def seed(self, *parts: Hashable) -> int:

@@ -104,6 +104,7 @@ def _p_value(before: list[SampleResult], after: list[SampleResult]) -> float | N
 def _list_notes(run: Run, phase: PhaseKind) -> Iterator[str]:
     yield from run.method.describe(run.state)
     yield from _describe_too_long(run)
+    yield from _describe_cut_off(run)
     yield from _describe_failures(run, {PhaseKind.BEFORE, phase})
     yield from _describe_unindexed(run)
 
@@ -122,6 +123,15 @@ def _describe_too_long(run: Run) -> Iterator[str]:
     first = next(iter(reasons.values()))
     samples = format_count(len(reasons), "sample")
     yield f"{samples} too long for a prompt, wrong without an attempt: {names}{more}; {first:.300}"
+
+
+def _describe_cut_off(run: Run) -> Iterator[str]:
+    """Yield how many answers were cut off because they reached their greatest length."""
+    results = [result for step in run.steps for result in step.results]
+    cut_off = sum(result.cut_off for result in results)
+    if cut_off:
+        hint = "a larger max_tokens of the task gives them room"
+        yield f"{cut_off} of {format_count(len(results), 'answer')} cut off by their length; {hint}"
 
 
 def _describe_failures(run: Run, kinds: Collection[PhaseKind]) -> Iterator[str]:

@@ -94,7 +94,7 @@ class SampleResult:
     `correct` is the verdict, for metrics; `right` is what the learner may see of it, None where nothing shown
     says so. `topics` and `facts` are those of its feedback. `calls` is the name its model calls were made
     for, where it is not `sample`. `context_tokens` counts the playbook in its prompt, `retrieved` the tokens
-    by source. `notes` are the method's own.
+    by source. `cut_off`: its reply reached its greatest length. `notes` are the method's own.
     """
 
     phase: Phase
@@ -110,6 +110,7 @@ class SampleResult:
     left_out: tuple[str, ...] = ()
     retrieved: Mapping[str, int] = field(default_factory=dict)
     calls: str = ""
+    cut_off: bool = False
     notes: Notes = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -130,6 +131,7 @@ class SampleResult:
             "unjudged": self.judge_error,
             "retrieved": dict(self.retrieved),
             "calls": self.calls,
+            "cut_off": self.cut_off,
         }
         row |= {key: value for key, value in optional.items() if value}
         return row | dict(self.notes)
@@ -151,6 +153,7 @@ class SampleResult:
             left_out=tuple(row.get("left_out", ())),
             retrieved=row.get("retrieved", {}),
             calls=row.get("calls", ""),
+            cut_off=row.get("cut_off", False),
             notes={key: value for key, value in row.items() if key not in _RESULT_KEYS},
         )
 
@@ -170,6 +173,7 @@ _RESULT_KEYS = frozenset(
         "left_out",
         "retrieved",
         "calls",
+        "cut_off",
     ]
 )
 

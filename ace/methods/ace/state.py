@@ -106,7 +106,7 @@ class LessonNotes:
         if self.score is not None:
             notes["score"] = self.score
         if self.failure:
-            notes["failure"] = str(self.failure)
+            notes["diagnosis"] = str(self.failure)
         if self.controls.controls:
             notes["controls"] = [self.controls.controls, self.controls.right]
         if self.edits:
@@ -131,7 +131,7 @@ class LessonNotes:
             refuted=notes.get("refuted", ()),
             contested=Contested.from_json(notes.get("contested", {})),
             score=notes.get("score"),
-            failure=FailureType(notes["failure"]) if "failure" in notes else None,
+            failure=FailureType(notes["diagnosis"]) if "diagnosis" in notes else None,
             controls=Chance(*notes.get("controls", (0, 0))),
             edits=[Refuted(tuple(edit["contents"]), edit["answer"]) for edit in notes.get("edits", ())],
             waiting=[
