@@ -19,7 +19,10 @@ from ace.task.types import Attempt, Environment, Outcome, Sample, Topic
 
 @dataclass(eq=False)
 class AnswerEnvironment(Environment):
-    """Samples carry `answer`: text, a number, or a list of labels. `ordered`: labels stand in their order."""
+    """Samples carry `answer`: text, a number, or a list of labels. `ordered`: labels stand in their order.
+
+    A sample may name its own `scorer`.
+    """
 
     scorer: str = "exact"
     _: KW_ONLY
@@ -31,8 +34,9 @@ class AnswerEnvironment(Environment):
     def score(self, sample: Sample, attempt: Attempt) -> Outcome:
         """Compare the answer with the gold answer. Raises TaskError when the sample has none."""
         gold = gold_text(sample)
-        compare, topics = SCORERS[self.scorer], frozenset[Topic]()
-        if self.scorer == "labels":
+        scorer = sample.data.get("scorer", self.scorer)
+        compare, topics = SCORERS[scorer], frozenset[Topic]()
+        if scorer == "labels":
             compare = score_ordered_labels if self.ordered else score_label_set
             topics = frozenset(map(Topic, split_labels(gold)))
         return Outcome(
@@ -44,11 +48,15 @@ class AnswerEnvironment(Environment):
         )
 
     def check(self, sample: Sample) -> None:
-        """Raise TaskError for a gold answer that the scorer cannot use."""
+        """Raise TaskError for an unknown scorer, or a gold answer that it cannot use."""
         gold = gold_text(sample)
-        if self.scorer == "numeric" and read_number(gold) is None:
+        scorer = sample.data.get("scorer", self.scorer)
+        if not isinstance(scorer, str) or scorer not in SCORERS:
+            message = f"Expected one of {', '.join(SCORERS)}, found {scorer!r:.60}."
+            raise sample.problem("scorer", message)
+        if scorer == "numeric" and read_number(gold) is None:
             raise sample.problem("answer", f"Expected a number, found {gold!r:.60}.")
-        if self.scorer == "labels" and not split_labels(gold):
+        if scorer == "labels" and not split_labels(gold):
             raise sample.problem("answer", f"Expected labels separated by commas, found {gold!r:.60}.")
 
 
