@@ -139,6 +139,19 @@ def test_a_gold_answer_must_fit_its_scorer() -> None:
     AnswerEnvironment("labels").check(Sample("s", "?", {"answer": ["a", "b"]}))
 
 
+def test_a_row_may_name_its_own_scorer() -> None:
+    environment = AnswerEnvironment("exact")
+    number = Sample("n", "?", {"answer": "12", "scorer": "numeric"})
+    text = Sample("t", "?", {"answer": "12"})
+    assert environment.score(number, Attempt("n", "3 x 4 = 12 crowns")).correct
+    assert not environment.score(text, Attempt("t", "3 x 4 = 12 crowns")).correct
+    for unknown in ("fuzzy", ["exact"], 3):
+        with pytest.raises(TaskError, match=r"rows.jsonl:3 \[scorer\].*Expected one of exact"):
+            environment.check(Sample("s", "?", {"answer": "12", "scorer": unknown}, "rows.jsonl", 3))
+    with pytest.raises(TaskError, match="Expected a number"):
+        environment.check(Sample("s", "?", {"answer": "many", "scorer": "numeric"}))
+
+
 def test_feedback_on_answers() -> None:
     environment = AnswerEnvironment("labels")
     sample, attempt = Sample("s", "?", {"answer": "Cash,Debt"}), Attempt("s", "Cash,Equity")

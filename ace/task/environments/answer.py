@@ -17,7 +17,7 @@ from ace.task.types import Attempt, Environment, Fact, Outcome, Sample, Topic
 
 @dataclass(eq=False)
 class AnswerEnvironment(Environment):
-    """Samples carry `answer`: text, a number, a list of labels, or JSON.
+    """Samples carry `answer`: text, a number, a list of labels, or JSON; and may name their own `scorer`.
 
     `ordered`: labels must stand in their order. How wrong answers are explained depends on the scorer, too.
     """
@@ -31,9 +31,9 @@ class AnswerEnvironment(Environment):
 
     def score(self, sample: Sample, attempt: Attempt) -> Outcome:
         """Compare the answer with the gold answer. Raises TaskError when the sample has none."""
-        gold = self._gold(sample)
-        compare, topics = SCORERS[self.scorer], frozenset[Topic]()
-        if self.scorer == "labels":
+        gold, scorer = self._gold(sample), self._scorer_of(sample)
+        compare, topics = SCORERS[scorer], frozenset[Topic]()
+        if scorer == "labels":
             compare = compare if self.ordered else score_label_set
             topics = frozenset(map(Topic, split_labels(gold)))
         return Outcome(
@@ -46,27 +46,37 @@ class AnswerEnvironment(Environment):
 
     def explain(self, sample: Sample, attempt: Attempt) -> tuple[Fact, ...]:
         """Return what a wrong answer lacks: labels, places in JSON, how a number or a text differs."""
-        explain = EXPLAINERS.get(self.scorer, explain_text)
-        if self.scorer == "labels" and not self.ordered:
+        scorer = self._scorer_of(sample)
+        explain = EXPLAINERS.get(scorer, explain_text)
+        if scorer == "labels" and not self.ordered:
             explain = explain_label_set
         return explain(self._gold(sample), attempt.answer)
 
     def check(self, sample: Sample) -> None:
-        """Raise TaskError for a gold answer that the scorer cannot use."""
+        """Raise TaskError for an unknown scorer, or a gold answer that it cannot use."""
+        scorer = self._scorer_of(sample)
+        if not isinstance(scorer, str) or scorer not in SCORERS:
+            message = f"Expected one of {', '.join(SCORERS)}, found {scorer!r:.60}."
+            raise sample.problem("scorer", message)
         gold = self._gold(sample)
-        if self.scorer == "numeric" and read_last_number(gold) is None:
+        if scorer == "numeric" and read_last_number(gold) is None:
             raise sample.problem("answer", f"Expected a number, found {gold!r:.60}.")
-        if self.scorer == "labels" and not split_labels(gold):
+        if scorer == "labels" and not split_labels(gold):
             raise sample.problem("answer", f"Expected labels separated by commas, found {gold!r:.60}.")
-        if self.scorer == "json":
+        if scorer == "json":
             try:
                 read_json(gold)
             except ValueError as error:
                 raise sample.problem("answer", f"Expected JSON, found {gold!r:.60}.") from error
 
+    def _scorer_of(self, sample: Sample) -> str:
+        """Return the name of the scorer of a sample: its own, or that of the task."""
+        scorer: str = sample.data.get("scorer", self.scorer)
+        return scorer
+
     def _gold(self, sample: Sample) -> str:
         """Return the gold answer as the scorer reads it. Raises TaskError when the sample has none."""
-        is_json = self.scorer == "json" and not isinstance(sample.data.get("answer"), str | None)
+        is_json = self._scorer_of(sample) == "json" and not isinstance(sample.data.get("answer"), str | None)
         return json_text(sample) if is_json else gold_text(sample)
 
 
