@@ -13,8 +13,8 @@ from ace.methods.ace.contrast import Contrast
 from ace.methods.ace.coverage import list_unspoken
 from ace.methods.ace.curator import confine_delta
 from ace.methods.ace.evidence import Evidence
-from ace.methods.ace.lesson_scope import Rarity, find_repeated_numbers, generalize_lesson
 from ace.methods.ace.fact_search import is_closer
+from ace.methods.ace.lesson_scope import Rarity, find_repeated_numbers, generalize_lesson
 from ace.playbook import Add, Bullet, Merge, Playbook, Remove, Revise, apply
 from ace.refine import means_the_same, topic_key, word_key
 from ace.task import Fact, Feedback, FeedbackKind, Sample

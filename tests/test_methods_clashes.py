@@ -7,7 +7,7 @@ import pytest
 from ace.methods.ace import Curator, Reflector
 from ace.methods.ace.contrast import Contrast
 from ace.methods.ace.evidence import Evidence
-from ace.methods.ace.fact_search import Search
+from ace.methods.ace.fact_search import FactSearch
 from ace.methods.ace.refusals import list_refuted
 from ace.playbook import Add, Playbook, apply
 from ace.runs.records import Reason
@@ -56,7 +56,7 @@ def test_the_search_says_it_in_other_words_and_the_reflector_is_told_why() -> No
     evidence.record_proofs(playbook.bullets["b-1"], ["heavy"])
     client, bench = World(lessons=lambda request: "Articles: ..."), FakeBench(right, labelled)
     trial = bench.record(own, labelled(own, False))
-    search = Search(Reflector(client), Curator(client), 1, trial, playbook, bench, evidence)
+    search = FactSearch(Reflector(client), Curator(client), 1, trial, playbook, bench, evidence)
     first, second = search.propose(3)
     assert first.outcome == "rejected" and first.why.startswith("heavy was right and now fails")
     assert first.reason is Reason.BROKE_NEIGHBOUR

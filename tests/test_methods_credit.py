@@ -15,6 +15,7 @@ from ace.llm import Request, RoleModels, ScriptedClient
 from ace.loop import learn, learn_from_traces
 from ace.methods import Trial
 from ace.methods.ace.credit import HOPELESS, find_cause, suggests_luck, vote
+from ace.methods.ace.state import LessonNotes
 from ace.playbook import Add, Bullet, Vote
 from ace.settings import Settings
 from ace.store import Store
@@ -189,3 +190,10 @@ def test_a_gold_answer_that_fails_is_impossible_and_teaches_nothing(tmp_path: Pa
         report = learn(replace(task, train=(broken,)), store, RoleModels.of(client()), OPTIONS)
         assert causes(store, report.run) == {"train-cancelled": ["impossible"]}
         assert (report.proposed, report.bullets) == (0, 0)
+
+
+def test_notes_of_earlier_releases_are_read() -> None:
+    contested = {"said": ["x"], "episodes": ["ep-1"], "attempts": ["y"]}
+    credit = {"without": ["b-1"], "correct": True}
+    notes = LessonNotes.from_json({"cause": "bad luck", "contested": contested, "credit": credit})
+    assert notes == LessonNotes(cause="bad luck")

@@ -66,7 +66,6 @@ def learn(
                 steps.maintain(run, Moment.EPOCH, epoch)
                 _replay_failures(run, epoch)
                 if validates:
-                    steps.maintain(run, Moment.SELECTION, epoch)
                     _recheck(run, epoch)
                     selection.select_newest(epoch)
             selected = run.select(selection.selected) if selection.comparisons else run.version

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from threading import Event
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from ace.errors import CapReached, InputError, StoreConflict, StoreError
 from ace.llm.prompts import hash_prompts
@@ -37,9 +37,6 @@ from ace.runs.steps import Notes, Phase, PhaseKind, SampleResult, StepRecord
 from ace.settings import Settings
 from ace.store import Commit, Store
 from ace.task.types import Episode, Task
-
-if TYPE_CHECKING:
-    from ace.loop.selection import Selection
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -105,7 +102,6 @@ class Run:
         self.bullets = len(self.store.checkout(self.base))
         self.replay_queue = ReplayQueue(self.settings.graduate, self.settings.evict)
         self.attempts_outage, self.roles_outage = OutageDetector(), OutageDetector()
-        self.selection: Selection | None = None
         self._next_step = 0
         rows = self.store.steps(self.id)
         self._journal = {row.number: StepRecord.from_step(row) for row in rows}

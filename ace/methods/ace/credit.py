@@ -1,4 +1,4 @@
-"""Credit bullets for the attempts of a batch: votes, causes of failures, attempts with bullets left out.
+"""Credit bullets for the attempts of a batch: votes, and causes of failures.
 
 A small model cannot be asked which bullets it used, but a bullet "words: meaning" whose meaning stands in an
 attempt was used by it, or might as well have been. Without labels there is nothing to compare with, so
@@ -8,8 +8,6 @@ nothing is said. No role is asked, and nothing here decides whether a lesson is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from random import Random
 from typing import Literal
 
 from ace.methods.ace.chance import Chance
@@ -18,20 +16,16 @@ from ace.methods.ace.evidence import Evidence
 from ace.methods.ace.lesson_scope import generalize_lesson
 from ace.methods.ace.pool import grade
 from ace.methods.ace.proposals import changes_use
-from ace.methods.ace.refusals import find_contested, identify_situation, list_refuted
+from ace.methods.ace.refusals import identify_situation, list_refuted
 from ace.methods.ace.state import Lesson, LessonNotes
 from ace.methods.protocol import Lab, Trial
-from ace.playbook.delta import apply
-from ace.playbook.model import Bullet, Delta, Operation, Playbook, Remove, Status, Vote
+from ace.playbook.model import Bullet, Delta, Operation, Playbook, Status, Vote
 from ace.refine.similar import word_key
-from ace.runs.seeds import seed_of
-from ace.runs.steps import Phase, PhaseKind
 from ace.task.types import FeedbackKind
 
 Cause = Literal["missing knowledge", "wrong bullet", "bad luck", "impossible", "unexplained", ""]
 HOPELESS = 8  # proposals that did not make a sample right; a default run makes four in an epoch
 AUTHOR = "credit"  # of a version that holds votes only
-_LEFT_OUT = 0.25  # of the bullets; more would measure another playbook
 
 
 def vote(trial: Trial, known: Iterable[Bullet]) -> tuple[Vote, ...]:
@@ -129,7 +123,6 @@ def write_notes(lesson: Lesson, playbook: Playbook, evidence: Evidence) -> Lesso
         reflections=reflections,
         situation=identify_situation(trial, playbook, evidence),
         refuted=list_refuted(proposals),
-        contested=find_contested(trial, proposals),
     )
 
 
@@ -158,47 +151,6 @@ def cast_votes(trials: Iterable[Trial], playbook: Playbook, evidence: Evidence) 
     """Return the votes of a batch, one for each bullet."""
     ballots = [vote(trial, list_bullets_about(trial, playbook, evidence)) for trial in trials]
     return join_votes(ballot for votes in ballots for ballot in votes)
-
-
-def measure_bullets(
-    trials: Sequence[Trial], notes: Sequence[LessonNotes], playbook: Playbook, lab: Lab
-) -> Sequence[LessonNotes]:
-    """Attempt the samples of a share of batches once more with the same few bullets left out.
-
-    There is one set for the whole batch, so that a served prefix stays cached. These attempts teach nothing
-    and are in no score. Attempts that were made elsewhere are not measured.
-    """
-    if any(trial.recorded for trial in trials):
-        return notes
-    without = _choose_bullets(lab, trials, playbook)
-    if not without:
-        return notes
-    rest, _ = apply(playbook, [Remove(name) for name in without])
-    phase = Phase(PhaseKind.CREDIT, detail=str(lab.phase))
-    benches = {trial.sample.id: lab.bench(trial.sample.id, phase=phase) for trial in trials}
-
-    def solve(trial: Trial) -> bool:
-        bench = benches[trial.sample.id]
-        bench.solve(trial.sample, rest)
-        return bench.episodes[0].verdict.correct
-
-    right = lab.map(solve, trials, lambda trial: trial.sample.id)
-    pairs = zip(notes, right, strict=True)
-    return [replace(note, without=without, right_without=correct) for note, correct in pairs]
-
-
-def _choose_bullets(lab: Lab, trials: Sequence[Trial], playbook: Playbook) -> tuple[str, ...]:
-    """Choose by the seed, the phase and the samples: not by workers, and the same after a resume."""
-    samples = (trial.sample.id for trial in trials)
-    seed = seed_of(lab.settings.seed, "credit", str(lab.phase), *samples)
-    chance = Random(seed)  # noqa: S311 (a choice, not a secret)
-    if chance.random() >= lab.settings.measure_credit:
-        return ()
-    bullets = [bullet.id for bullet in playbook.active]
-    if not bullets:
-        return ()
-    chosen = tuple(name for name in bullets if chance.random() < _LEFT_OUT)
-    return chosen or (chance.choice(bullets),)
 
 
 def _find_speakers(question: str, parts: Sequence[str], bullets: Sequence[Bullet]) -> frozenset[str]:

@@ -21,21 +21,18 @@ from ace.llm.window import window_of
 from ace.methods.ace.admission import guard_delta
 from ace.methods.ace.chance import Level
 from ace.methods.ace.combine import combine_accepted, join_authors, map_proofs
-from ace.methods.ace.contested_lessons import settle_contested
 from ace.methods.ace.credit import (
     AUTHOR,
     cast_tags,
     cast_votes,
     is_spoiled,
     join_votes,
-    measure_bullets,
     was_bad_luck,
     write_notes,
 )
 from ace.methods.ace.curation import Curation
 from ace.methods.ace.curator import Curator
 from ace.methods.ace.fact_search import FactSearch
-from ace.methods.ace.groups import merge_groups
 from ace.methods.ace.pool import grade
 from ace.methods.ace.proposals import changes_use
 from ace.methods.ace.prover import Prover
@@ -104,7 +101,6 @@ class Ace:
                 state.map.record(trial.sample.id, grade(trial.feedback), trial.feedback.topics)
         study = partial(self._study, state, playbook, lab)
         lessons = list(lab.map(study, batch, lambda trial: lab.bench_of(trial).calls_for))
-        lessons = merge_groups(lessons, playbook, lab)
         if self.settings.verify:
             lessons = keep_compatible(join_witnesses(lessons), playbook, lab)
         votes = cast_votes([lesson.trial for lesson in lessons], playbook, evidence)
@@ -119,20 +115,16 @@ class Ace:
         delta, ids = combine_accepted(proposals)
         changes = guard_delta(delta, playbook)
         notes = [write_notes(lesson, playbook, evidence) for lesson in lessons]
-        measured = measure_bullets(batch, notes, playbook, lab)
         return Update(
             delta=join_votes((*votes, *cast_tags(lessons, playbook))) + changes,
             proposals=tuple(proposals),
             author=join_authors(proposals) if changes else AUTHOR,
             proofs=map_proofs(provers, ids),
-            sample_notes=[note.to_json() for note in measured],
+            sample_notes=[note.to_json() for note in notes],
         )
 
     def maintain(self, state: AceState, playbook: Playbook, lab: Lab, moment: Moment, number: int) -> Chores:
-        """Curate and refine after an epoch; decide what is contested before a version is selected."""
-        if moment is Moment.SELECTION:
-            yield from settle_contested(state, playbook, lab, number)
-            return
+        """Curate and refine after an epoch."""
         curation = Curation(self.reflector, self.curator, state, self.settings)
         playbook = yield from curation.chores(playbook, number)
         if moment is Moment.EPOCH and self.settings.refine:
@@ -164,8 +156,6 @@ class Ace:
             state.take_in(result, notes)
             evidence.reflections[result.sample] += notes.reflections
             evidence.record_refuted(result.sample, notes.situation, notes.refuted)
-            if result.right or result.sample in step.taught or notes.contested:
-                state.contested[result.sample] = notes.contested
 
     def _study(self, state: AceState, playbook: Playbook, lab: Lab, trial: Trial) -> Lesson:
         """Return what one trial teaches."""

@@ -1,4 +1,4 @@
-"""Remember a run: evidence, lessons in dispute, bullets that must prove themselves again."""
+"""Remember a run: evidence, outcomes, what waits for a witness, bullets that must prove themselves again."""
 
 from __future__ import annotations
 
@@ -42,37 +42,12 @@ class Lesson:
     witnesses: Mapping[Delta, Sequence[str]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Contested:
-    """Hold a lesson that mended its own sample and broke another: its contents, the attempts behind it."""
-
-    contents: tuple[str, ...]
-    episodes: tuple[str, ...]
-    attempts: tuple[str, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the object that the journal keeps."""
-        return {
-            "episodes": list(self.episodes),
-            "attempts": list(self.attempts),
-            "said": list(self.contents),
-        }
-
-    @classmethod
-    def from_json(cls, row: Mapping[str, Any]) -> Contested | None:
-        """Read what `to_json` wrote; an empty object is None."""
-        if not row:
-            return None
-        return cls(tuple(row["said"]), tuple(row["episodes"]), tuple(row["attempts"]))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LessonNotes:
     """Hold what the journal keeps of a sample beside its result.
 
     `cause` is why it failed; `reflections` how many proposals did not help; `situation` identifies what the
-    playbook said of it; `refuted` are the contents that attempts refuted; `without` and `right_without` say
-    which bullets were left out of another attempt to measure them, and whether that was right. `score` is what was
+    playbook said of it; `refuted` are the contents that attempts refuted; `score` is what was
     shown of it, 0 to 1; `failure` what a reflector says of it; `controls` how attempts without a lesson came out;
     `edits` what was refuted, with the answers; `waiting` what waits for another sample; `suspect`: its label
     goes against proven bullets.
@@ -82,9 +57,6 @@ class LessonNotes:
     reflections: int = 0
     situation: str = ""
     refuted: Sequence[Sequence[str]] = ()
-    contested: Contested | None = None
-    without: tuple[str, ...] = ()
-    right_without: bool = False
     score: float | None = None
     failure: FailureType | None = None
     controls: Chance = Chance()
@@ -99,7 +71,6 @@ class LessonNotes:
             "reflections": self.reflections,
             "situation": self.situation,
             "refuted": [list(contents) for contents in self.refuted],
-            "contested": self.contested.to_json() if self.contested else {},
         }
         if self.score is not None:
             notes["score"] = self.score
@@ -113,8 +84,6 @@ class LessonNotes:
             notes["waiting"] = [asdict(edit) for edit in self.waiting]
         if self.suspect:
             notes["suspect"] = True
-        if self.without:
-            notes["credit"] = {"without": list(self.without), "correct": self.right_without}
         return notes
 
     @classmethod
@@ -125,7 +94,6 @@ class LessonNotes:
             reflections=notes.get("reflections", 0),
             situation=notes.get("situation", ""),
             refuted=notes.get("refuted", ()),
-            contested=Contested.from_json(notes.get("contested", {})),
             score=notes.get("score"),
             failure=FailureType(notes["failure"]) if "failure" in notes else None,
             controls=Chance(*notes.get("controls", (0, 0))),
@@ -146,10 +114,8 @@ class AceState:
     evidence: Evidence
     newest_wins: bool = False
     taught: set[str] = field(default_factory=set)  # samples that proved a bullet
-    contested: dict[str, Contested | None] = field(default_factory=dict)  # by sample
     reopened: Reopened = field(default_factory=dict)
     refining: Refining | None = None
-    settled: set[tuple[str, ...]] = field(default_factory=set)  # contents that validation decided on
     map: SampleMap = field(default_factory=SampleMap)
     chance: Chance = Chance()  # of the controls of this run
     edits: dict[str, list[Refuted]] = field(default_factory=dict)  # refuted, by sample
