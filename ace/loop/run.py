@@ -37,6 +37,7 @@ from ace.runs.steps import Notes, Phase, PhaseKind, SampleResult, StepRecord
 from ace.settings import Settings
 from ace.store import Commit, Store
 from ace.task.types import Episode, Task
+from ace.task.wording import Worded
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -261,7 +262,7 @@ def start_run(kind: str, parts: RunParts, *, resume: bool = False, traces: str =
     config = {
         **settings.record(),
         "models": dict(models.models),
-        "prompts": hash_prompts("ace.agent", "ace.memory", *prompt_packages(settings.method)),
+        "prompts": hash_prompts(*_list_prompt_packages(task, settings)),
         "samples": _fingerprint(task),
         "traces": traces,
         "sources": fingerprint_sources(sources),
@@ -290,6 +291,13 @@ def start_run(kind: str, parts: RunParts, *, resume: bool = False, traces: str =
     finally:
         if run is not None:
             run.call_journal.close()
+
+
+def _list_prompt_packages(task: Task, settings: Settings) -> list[str]:
+    packages = ["ace.agent", "ace.memory", *prompt_packages(settings.method)]
+    if isinstance(task.environment, Worded):
+        packages.append(task.environment.wording().prompts)
+    return packages
 
 
 def _fingerprint(task: Task) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from ace.playbook.model import Bullet, Delta, Playbook, Status
 from ace.runs.records import Proposal
 from ace.runs.steps import Notes, SampleResult
 from ace.task.types import Sample
+from ace.task.wording import Wording
 
 if TYPE_CHECKING:
     from ace.llm.embedding import Embedder
@@ -67,7 +68,7 @@ class LessonNotes:
     def to_json(self) -> Notes:
         """Return the notes of a `SampleResult`."""
         notes: dict[str, Any] = {
-            "cause": self.cause,
+            "cause": str(self.cause),
             "reflections": self.reflections,
             "situation": self.situation,
             "refuted": [list(contents) for contents in self.refuted],
@@ -107,12 +108,12 @@ class LessonNotes:
 
 @dataclass(slots=True)
 class AceState:
-    """Fold the steps of a run. `newest_wins`: a rule may change, so the latest label counts."""
+    """Fold the steps of a run. `make_wording`: a small model puts the facts of its environment into words."""
 
     samples: Sequence[Sample]
     first_playbook: Playbook
     evidence: Evidence
-    newest_wins: bool = False
+    make_wording: Callable[[], Wording] | None = None
     taught: set[str] = field(default_factory=set)  # samples that proved a bullet
     reopened: Reopened = field(default_factory=dict)
     refining: Refining | None = None
@@ -121,7 +122,6 @@ class AceState:
     edits: dict[str, list[Refuted]] = field(default_factory=dict)  # refuted, by sample
     waiting: dict[str, Waiting] = field(default_factory=dict)  # by content
     failures: Counter[FailureType] = field(default_factory=Counter)
-    speaks_words: bool = False  # a small model puts the facts of this environment into words
     suspects: dict[str, None] = field(default_factory=dict)  # samples whose label goes against proven bullets
 
     @classmethod
@@ -131,15 +131,20 @@ class AceState:
         playbook: Playbook,
         lab: Lab,
         *,
-        newest_wins: bool,
         embedder: Embedder | None = None,
+        make_wording: Callable[[], Wording] | None = None,
     ) -> AceState:
         """Return a state that knows the questions and the topics of bullets; nothing proves anything yet."""
-        state = cls(samples, playbook, Evidence(samples, newest_wins=newest_wins), newest_wins)
+        state = cls(samples, playbook, Evidence(), make_wording)
         state.map = SampleMap(embedder)
         state.map.add(samples)
         state.forget_evidence(playbook, lab)
         return state
+
+    @property
+    def wording(self) -> Wording | None:
+        """Return what the environment knows of the words of lessons; None where it knows nothing."""
+        return self.evidence.wording
 
     def take_in(self, result: SampleResult, notes: LessonNotes) -> None:
         """Fold what a step says of one sample: its outcome, chance, what was refuted, what waits.
@@ -184,9 +189,10 @@ class AceState:
 
     def forget_evidence(self, playbook: Playbook, lab: Lab) -> None:
         """Start the evidence anew: what earlier samples showed is no longer to be counted on."""
-        self.evidence = Evidence(self.samples, newest_wins=self.newest_wins)
+        self.evidence = Evidence(self.samples, self.make_wording() if self.make_wording else None)
         self.map.forget()
         self.waiting.clear()
+        self.edits.clear()
         for bullet in playbook:
             self.evidence.record_proofs(bullet, ())
         self.taint_waiting(playbook, lab)
