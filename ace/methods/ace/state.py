@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ace.methods.ace.admission import collect_texts
-from ace.methods.ace.chance import Chance
+from ace.methods.ace.chance import NO_CONTROLS, Chance
 from ace.methods.ace.evidence import Evidence
+from ace.methods.ace.hearing import Confirmation
 from ace.methods.ace.pool import SampleMap
 from ace.methods.ace.reflection import FailureType, Refuted
 from ace.methods.ace.reopened import Reopened
@@ -51,7 +52,7 @@ class LessonNotes:
     playbook said of it; `refuted` are the contents that attempts refuted; `score` is what was
     shown of it, 0 to 1; `failure` what a reflector says of it; `controls` how attempts without a lesson came out;
     `edits` what was refuted, with the answers; `waiting` what waits for another sample; `suspect`: its label
-    goes against proven bullets.
+    goes against proven bullets; `confirmed` how many attempts were right with what it taught, of how many.
     """
 
     cause: str = ""
@@ -60,10 +61,11 @@ class LessonNotes:
     refuted: Sequence[Sequence[str]] = ()
     score: float | None = None
     failure: FailureType | None = None
-    controls: Chance = Chance()
+    controls: Chance = NO_CONTROLS
     edits: Sequence[Refuted] = ()
     waiting: Sequence[Waiting] = ()
     suspect: bool = False
+    confirmed: tuple[int, int] | None = None
 
     def to_json(self) -> Notes:
         """Return the notes of a `SampleResult`."""
@@ -76,7 +78,7 @@ class LessonNotes:
         if self.score is not None:
             notes["score"] = self.score
         if self.failure:
-            notes["failure"] = str(self.failure)
+            notes["diagnosis"] = str(self.failure)
         if self.controls.controls:
             notes["controls"] = [self.controls.controls, self.controls.right]
         if self.edits:
@@ -85,6 +87,8 @@ class LessonNotes:
             notes["waiting"] = [asdict(edit) for edit in self.waiting]
         if self.suspect:
             notes["suspect"] = True
+        if self.confirmed:
+            notes["confirmed"] = list(self.confirmed)
         return notes
 
     @classmethod
@@ -96,13 +100,14 @@ class LessonNotes:
             situation=notes.get("situation", ""),
             refuted=notes.get("refuted", ()),
             score=notes.get("score"),
-            failure=FailureType(notes["failure"]) if "failure" in notes else None,
+            failure=FailureType(notes["diagnosis"]) if "diagnosis" in notes else None,
             controls=Chance(*notes.get("controls", (0, 0))),
             edits=[Refuted(tuple(edit["contents"]), edit["answer"]) for edit in notes.get("edits", ())],
             waiting=[
                 Waiting(**{**edit, "episodes": tuple(edit["episodes"])}) for edit in notes.get("waiting", ())
             ],
             suspect=notes.get("suspect", False),
+            confirmed=tuple(notes["confirmed"]) if "confirmed" in notes else None,
         )
 
 
@@ -118,10 +123,12 @@ class AceState:
     reopened: Reopened = field(default_factory=dict)
     refining: Refining | None = None
     map: SampleMap = field(default_factory=SampleMap)
-    chance: Chance = Chance()  # of the controls of this run
+    chance: Chance = NO_CONTROLS  # of the controls of this run
     edits: dict[str, list[Refuted]] = field(default_factory=dict)  # refuted, by sample
     waiting: dict[str, Waiting] = field(default_factory=dict)  # by content
     failures: Counter[FailureType] = field(default_factory=Counter)
+    confirmed: dict[str, Confirmation] = field(default_factory=dict)  # by bullet
+    barren: int = 0  # failures in a row that were reflected on and taught nothing
     suspects: dict[str, None] = field(default_factory=dict)  # samples whose label goes against proven bullets
 
     @classmethod
@@ -159,6 +166,8 @@ class AceState:
         self.chance += notes.controls
         if notes.failure:
             self.failures[notes.failure] += 1
+        if notes.failure or notes.reflections:
+            self.barren += 1
         if notes.edits:
             self.edits.setdefault(name, []).extend(notes.edits)
         self.waiting.update((edit.content, edit) for edit in notes.waiting)
@@ -170,6 +179,7 @@ class AceState:
         self.evidence.record_proofs(bullet, samples)
         for name in samples:
             self.map.record(name, 1.0, self.map.topics.get(name, ()))
+            self.barren = 0
         if bullet.status is Status.ACTIVE:
             self.waiting.pop(bullet.content, None)
 

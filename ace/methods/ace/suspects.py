@@ -32,7 +32,7 @@ def is_label_suspect(prover: Prover, playbook: Playbook, evidence: Evidence) -> 
 
 def _list_near_witnesses(guards: tuple[Sample, ...], playbook: Playbook, evidence: Evidence) -> list[str]:
     """Return those of the near passing samples that prove a bullet in use."""
-    proven = set()
+    proven = set[str]()
     for bullet in playbook.bullets.values():
         if bullet.status is Status.ACTIVE:
             proven.update(sample.id for sample in evidence.proofs((bullet.id,)))
