@@ -10,10 +10,9 @@ from dataclasses import dataclass, field, replace
 
 from ace.errors import ModelError
 from ace.methods.ace.admission import SourceTexts, collect_trial_texts, quarantine_new
-from ace.methods.ace.consider import add_lesson, release
 from ace.methods.ace.pool import is_better
 from ace.methods.ace.proof import Proof
-from ace.methods.ace.proposals import list_contents, record_failure, record_proposal
+from ace.methods.ace.proposals import add_lesson, list_contents, record_failure, record_proposal, release
 from ace.methods.ace.prover import Prover
 from ace.methods.ace.reflection import Case, Draft, FailureType, Reflect, Reflection, Refuted, Tag
 from ace.methods.ace.witness import holds_answer
