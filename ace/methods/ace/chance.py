@@ -25,8 +25,8 @@ class Chance:
 
     @property
     def rate(self) -> float:
-        """Return the share of failed samples that come out right without any lesson."""
-        return (self.right + 0.5) / (self.controls + 2)
+        """Return the share of failed samples that come out right without any lesson, rather too high."""
+        return (self.right + 1) / (self.controls + 4)
 
     def __add__(self, other: Chance) -> Chance:
         return Chance(self.controls + other.controls, self.right + other.right)
@@ -54,10 +54,10 @@ class Level:
         """Return whether so many right attempts are hardly chance at this rate."""
         return compute_tail(right, attempts, rate) <= self.alpha
 
-    def is_within_reach(self, right: int, attempts: int, rate: float) -> bool:
-        """Return whether it is still reached if every further attempt, up to MOST, is right."""
-        more = MOST - attempts
-        return more > 0 and self.is_reached(right + more, MOST, rate)
+    def is_within_reach(self, right: int, attempts: int, rate: float, most: int = MOST) -> bool:
+        """Return whether it is still reached if every further attempt, up to `most`, is right."""
+        more = most - attempts
+        return more > 0 and self.is_reached(right + more, most, rate)
 
 
 def compute_tail(right: int, attempts: int, rate: float) -> float:

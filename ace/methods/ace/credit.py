@@ -125,6 +125,7 @@ def write_notes(lesson: Lesson, playbook: Playbook, evidence: Evidence) -> Lesso
         edits=search.refuted if search else (),
         waiting=search.held if search else (),
         suspect=lesson.suspect,
+        confirmed=search.confirmed if search else None,
         cause=cause,
         reflections=reflections,
         situation=identify_situation(trial, playbook, evidence),

@@ -36,6 +36,7 @@ from ace.methods.ace.curation import Curation
 from ace.methods.ace.curator import Curator
 from ace.methods.ace.fact_search import FactSearch
 from ace.methods.ace.groups import merge_groups
+from ace.methods.ace.hearing import NOTE, Confirmation, Hearing
 from ace.methods.ace.pool import grade
 from ace.methods.ace.proposals import changes_use
 from ace.methods.ace.prover import Prover
@@ -46,6 +47,7 @@ from ace.methods.ace.reflector import Reflector
 from ace.methods.ace.refusals import list_earlier
 from ace.methods.ace.reopened import keep_open, reopen_all, weigh_reopened
 from ace.methods.ace.search import Search
+from ace.methods.ace.shared_causes import explain_together
 from ace.methods.ace.state import AceState, Lesson, LessonNotes
 from ace.methods.ace.suspects import is_label_suspect, record_suspect
 from ace.methods.ace.together import join_witnesses, keep_compatible
@@ -106,6 +108,8 @@ class Ace:
         lessons = list(lab.map(study, batch, lambda trial: lab.bench_of(trial).calls_for))
         lessons = merge_groups(lessons, playbook, lab)
         if self.settings.verify:
+            if self.reflect.profile is Profile.FULL:
+                lessons = explain_together(lessons, state, lab)
             lessons = keep_compatible(join_witnesses(lessons), playbook, lab)
         votes = cast_votes([lesson.trial for lesson in lessons], playbook, evidence)
 
@@ -135,6 +139,14 @@ class Ace:
             return
         curation = Curation(self.reflector, self.curator, state, self.settings)
         playbook = yield from curation.chores(playbook, number)
+        if self.settings.verify:
+            hearing = Hearing(
+                state.confirmed,
+                state.map.samples,
+                state.chance.rate,
+                Level.share(len(state.samples), self.settings.tries),
+            )
+            playbook = yield from hearing.chores(playbook, number)
         if moment is Moment.EPOCH and self.settings.refine:
             refining = state.refining or Refining(state.first_playbook)
             state.refining = refining
@@ -149,9 +161,12 @@ class Ace:
             return state
         if step.phase.learns:
             self._take_in_results(state, step)
+        for name, record in step.notes.get(NOTE, {}).items():
+            state.confirmed[name] = Confirmation(*record)
         bullets = {name: playbook.bullets[name] for name in step.proofs if name in playbook.bullets}
         for name, bullet in bullets.items():
             state.take_in_proofs(bullet, step.proofs[name])
+            self._take_in_confirmation(state, step, name)
         state.taint_waiting(bullets.values(), lab)
         state.reopened = keep_open(state.reopened, playbook)
         return state
@@ -166,6 +181,15 @@ class Ace:
             evidence.record_refuted(result.sample, notes.situation, notes.refuted)
             if result.right or result.sample in step.taught or notes.contested:
                 state.contested[result.sample] = notes.contested
+
+    def _take_in_confirmation(self, state: AceState, step: StepRecord, bullet: str) -> None:
+        """Remember how a bullet was confirmed at the first sample of the step that proves it."""
+        for result in step.results:
+            notes = LessonNotes.from_json(result.notes)
+            if result.sample in step.proofs[bullet] and notes.confirmed:
+                base = notes.score or 0.0
+                state.confirmed[bullet] = Confirmation(result.sample, base, *notes.confirmed)
+                return
 
     def _study(self, state: AceState, playbook: Playbook, lab: Lab, trial: Trial) -> Lesson:
         """Return what one trial teaches."""

@@ -24,7 +24,8 @@ class Proof:
 
     `why` is for people, `reason` for decisions. `broke`: the question of a neighbour that was right and now
     fails. `witnesses` are the samples that it made right, its own first; `losses` counts those it broke. `delta` is
-    what was proven, where that is not what was asked about.
+    what was proven, where that is not what was asked about; `confirmed` how many
+    attempts at its own sample were right, of how many.
     """
 
     holds: bool
@@ -35,6 +36,7 @@ class Proof:
     witnesses: tuple[str, ...] = ()
     losses: int = 0
     delta: Delta = ()
+    confirmed: tuple[int, int] | None = None
 
     @property
     def right(self) -> tuple[str, ...]:

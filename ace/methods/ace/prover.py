@@ -75,8 +75,15 @@ class Prover:
         if needs_witness and not wins:
             why = f"it holds the right answer of {own.id}, and helps no other sample yet"
             return Proof(False, why, tuple(trials), reason=Reason.WAITS_FOR_WITNESS, witnesses=right)
+        own_trials = [trial for trial in trials if trial.sample.id == own.id]
+        confirmed = (sum(is_better(trial, self.base) for trial in own_trials), len(own_trials))
         return Proof(
-            True, f"right with it: {', '.join(right)}", tuple(trials), reason=Reason.PROVEN, witnesses=right
+            True,
+            f"right with it: {', '.join(right)}",
+            tuple(trials),
+            reason=Reason.PROVEN,
+            witnesses=right,
+            confirmed=confirmed if own_trials[0].sure else None,
         )
 
     def solve_without(self, draw: int = 1) -> Trial:

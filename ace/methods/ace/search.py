@@ -54,11 +54,13 @@ class Search:
     rivals: dict[str, Sample] = field(default_factory=dict)
     others: Sequence[tuple[Trial, str]] = ()
     trajectory: str = ""
+    first_draw: int = 0  # of the reflector: a search after another one must not ask the same again
     failure: FailureType | None = None
     tags: tuple[Tag, ...] = ()
     refuted: list[Refuted] = field(default_factory=list)
     held: list[Waiting] = field(default_factory=list)  # for want of a witness
     witnesses: dict[Delta, tuple[str, ...]] = field(default_factory=dict)  # of what was accepted
+    confirmed: tuple[int, int] | None = None  # right attempts with what was accepted, of how many
     _suspects: list[Add] = field(default_factory=list)  # must wait for a person, or for another sample
     _flaws: tuple[str, ...] = ()
 
@@ -76,7 +78,7 @@ class Search:
             if proof.holds:
                 return
         contrast = self._find_contrast(rollouts)
-        for number in range(tries):
+        for number in range(self.first_draw, self.first_draw + tries):
             try:
                 reflection = self._ask(number, contrast)
             except ModelError as error:
@@ -222,4 +224,5 @@ class Search:
         proposal = replace(proposal, delta=(*proposal.delta, *waiting))
         if proof.holds:
             self.witnesses[proposal.delta] = proof.witnesses
+            self.confirmed = proof.confirmed
         return proposal

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ace.methods.ace.admission import collect_texts
 from ace.methods.ace.chance import Chance
 from ace.methods.ace.evidence import Evidence
+from ace.methods.ace.hearing import Confirmation
 from ace.methods.ace.pool import SampleMap
 from ace.methods.ace.reflection import FailureType, Refuted
 from ace.methods.ace.reopened import Reopened
@@ -75,7 +76,7 @@ class LessonNotes:
     which bullets were left out of another attempt to measure them, and whether that was right. `score` is what was
     shown of it, 0 to 1; `failure` what a reflector says of it; `controls` how attempts without a lesson came out;
     `edits` what was refuted, with the answers; `waiting` what waits for another sample; `suspect`: its label
-    goes against proven bullets.
+    goes against proven bullets; `confirmed` how many attempts were right with what it taught, of how many.
     """
 
     cause: str = ""
@@ -91,6 +92,7 @@ class LessonNotes:
     edits: Sequence[Refuted] = ()
     waiting: Sequence[Waiting] = ()
     suspect: bool = False
+    confirmed: tuple[int, int] | None = None
 
     def to_json(self) -> Notes:
         """Return the notes of a `SampleResult`."""
@@ -113,6 +115,8 @@ class LessonNotes:
             notes["waiting"] = [asdict(edit) for edit in self.waiting]
         if self.suspect:
             notes["suspect"] = True
+        if self.confirmed:
+            notes["confirmed"] = list(self.confirmed)
         if self.without:
             notes["credit"] = {"without": list(self.without), "correct": self.right_without}
         return notes
@@ -134,6 +138,7 @@ class LessonNotes:
                 Waiting(**{**edit, "episodes": tuple(edit["episodes"])}) for edit in notes.get("waiting", ())
             ],
             suspect=notes.get("suspect", False),
+            confirmed=tuple(notes["confirmed"]) if "confirmed" in notes else None,
         )
 
 
@@ -156,6 +161,7 @@ class AceState:
     waiting: dict[str, Waiting] = field(default_factory=dict)  # by content
     failures: Counter[FailureType] = field(default_factory=Counter)
     speaks_words: bool = False  # a small model puts the facts of this environment into words
+    confirmed: dict[str, Confirmation] = field(default_factory=dict)  # by bullet
     suspects: dict[str, None] = field(default_factory=dict)  # samples whose label goes against proven bullets
 
     @classmethod

@@ -1,0 +1,84 @@
+"""Hear lessons again at the end of an epoch, once it is known how often attempts are right by chance.
+
+What was kept early was measured against a guess. What does not stand against the rate of the whole epoch is
+attempted further with it, and removed where chance cannot be ruled out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from ace.methods.ace.chance import Level
+from ace.methods.ace.pool import is_better
+from ace.methods.protocol import Chore, Lab, Update
+from ace.playbook.model import Bullet, Playbook, Remove, Status
+from ace.runs.records import Proposal, Reason
+from ace.runs.steps import Phase, PhaseKind
+from ace.task.types import Sample
+
+AUTHOR = "proof"
+NOTE = "hearing"  # in the journal: how bullets that were heard stand
+_MOST = 16  # attempts with one lesson, those of its first proof included
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """Hold how attempts at a lesson's own sample came out with it; `base` is the score of the failed one."""
+
+    sample: str
+    base: float
+    right: int
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """Hold what lessons are heard by: how each was confirmed, the samples, and the rate of chance."""
+
+    confirmed: dict[str, Confirmation]
+    samples: dict[str, Sample]
+    rate: float
+    level: Level
+
+    def chores(self, playbook: Playbook, epoch: int) -> Generator[Chore, Playbook, Playbook]:
+        """Yield a chore for each bullet in use that chance could explain; return the playbook after them."""
+        for bullet in list(self._list_doubtful(playbook)):
+            chore = Chore(Phase(PhaseKind.CURATION, epoch), bullet.id, partial(self._hear, bullet))
+            playbook = yield chore
+        return playbook
+
+    def _list_doubtful(self, playbook: Playbook) -> Iterator[Bullet]:
+        for name, record in self.confirmed.items():
+            bullet = playbook.bullets.get(name)
+            if bullet is None or bullet.status is not Status.ACTIVE or bullet.pinned:
+                continue
+            if record.sample in self.samples and not self._stands(record.right, record.attempts):
+                yield bullet
+
+    def _stands(self, right: int, attempts: int) -> bool:
+        return self.level.is_reached(right, attempts, self.rate)
+
+    def _hear(self, bullet: Bullet, playbook: Playbook, lab: Lab) -> Update:
+        record, bench = self.confirmed[bullet.id], lab.bench(bullet.id)
+        sample, right, attempts = self.samples[record.sample], record.right, record.attempts
+        while not self._stands(right, attempts):
+            if not self.level.is_within_reach(right, attempts, self.rate, most=_MOST):
+                break
+            trial = bench.solve(sample, playbook, draw=attempts)
+            attempts += 1
+            right += is_better(trial, record.base)
+        stands = self._stands(right, attempts)
+        proposal = Proposal(
+            sample_id=sample.id,
+            author=AUTHOR,
+            delta=(Remove(bullet.id),),
+            outcome="rejected" if stands else "accepted",
+            why=f"{right} of {attempts} attempts right with it, where {self.rate:.2f} of those without are",
+            episodes=tuple(episode.id for episode in bench.episodes),
+            reason=Reason.PROVEN if stands else Reason.CHANCE,
+        )
+        delta = () if stands else (Remove(bullet.id),)
+        heard = {bullet.id: [sample.id, record.base, right, attempts]}
+        return Update(delta=delta, proposals=(proposal,), author=AUTHOR, notes={NOTE: heard})
