@@ -21,6 +21,7 @@
     │   ├── DocumentsError          an index of documents that is missing or damaged, or another kind of file
     │   ├── UnknownVersion          no such version, branch, tag, run or bullet
     │   └── UnknownMemory           no such memory, or no such user
+    ├── AgentFailed              1  somebody's own agent raised, crashed or took too long
     ├── ContextError             1  no prompt could be put together for one question
     └── CapReached               3  a cap on calls, tokens, cost or seconds; work so far is kept
 
@@ -144,6 +145,10 @@ class UnknownMemory(StoreError, KeyError):
     """Report that this file has no such memory, or none of such a user."""
 
     __str__ = AceError.__str__
+
+
+class AgentFailed(AceError):
+    """Report that somebody's own agent made no attempt. Details: `output`, what it wrote until then."""
 
 
 class ContextError(AceError):

@@ -91,12 +91,12 @@ def useful() -> dict[str, dict[str, float]]:
     """Of useful lessons: how many, and how many each rule holds."""
     learned = [
         bullet.content
-        for name in ("shop_sql.learned.md", "shop_sql.reference.md")
-        for bullet in from_markdown((ROOT / "playbooks" / name).read_text(encoding="utf-8"))
+        for file in sorted((ROOT / "playbooks").glob("shop_sql.*.md"))
+        for bullet in from_markdown(file.read_text(encoding="utf-8"))
     ]
     beside = list(origins())
     found = {
-        "both playbooks of shop_sql, by pattern": [bool(find_suspicion(content)) for content in learned],
+        "playbooks of shop_sql, by pattern": [bool(find_suspicion(content)) for content in learned],
         "lessons of shop_sql beside the questions they are learned from": [bool(flaw) for flaw in beside],
     }
     for file in sorted(FIXTURES.glob("*/*")) if FIXTURES.exists() else ():

@@ -42,7 +42,15 @@ def received(asked: dict[str, Any]) -> Request:
     schema = SCHEMAS.get(name)
     tools = tuple(ToolSpec(**tool["function"]) for tool in asked.get("tools", ()))
     role = ROLES.get(schema, Role.REFLECTOR) if schema else Role.GENERATOR
-    return Request(role=role, messages=messages, schema=schema, tools=tools, subject=_subject(messages))
+    limit = asked.get("max_tokens") or asked.get("max_completion_tokens")
+    return Request(
+        role=role,
+        messages=messages,
+        schema=schema,
+        tools=tools,
+        max_tokens=limit,
+        subject=_subject(messages),
+    )
 
 
 def _subject(messages: tuple[Message, ...]) -> Subject:
@@ -105,8 +113,8 @@ class ModelServer:
         self.received.append(request)
         reply = self.say(request)
         fields = reply if isinstance(reply, dict) else {"content": reply}
-        message = {"role": "assistant", **fields}
-        finish = "tool_calls" if "tool_calls" in fields else "stop"
+        finish = "tool_calls" if "tool_calls" in fields else fields.get("finish_reason", "stop")
+        message = {"role": "assistant", **{key: fields[key] for key in fields if key != "finish_reason"}}
         read = sum(len(m.content) for m in request.messages)
         usage = {"prompt_tokens": read, "completion_tokens": len(message.get("content") or "")}
         return json.dumps({

@@ -21,7 +21,17 @@ from ace.methods.ace.reflector import Lesson
 from ace.playbook.model import Bullet, Status
 from ace.settings import Profile, Settings
 from ace.store import Store
-from ace.task import Attempt, Database, FeedbackKind, Outcome, Sample, SqlEnvironment, Task
+from ace.task import (
+    Attempt,
+    Database,
+    FeedbackKind,
+    Outcome,
+    Sample,
+    SqlEnvironment,
+    Task,
+    Turn,
+    TurnKind,
+)
 from ace.task.environments.answer import AnswerEnvironment
 from ace.task.traces import Trace
 from ace.text import split_words
@@ -186,7 +196,11 @@ def _traces(attack: _Attack) -> Iterator[Struck]:
     """Recorded attempts at the task's own questions, and at others."""
     injection = attack.injection
     for words in ("Which number has red?", "Guess what red is worth."):
-        turns = ("assistant: look it up", f"tool: {injection.payload}", "assistant: 12")
+        turns = (
+            Turn(kind=TurnKind.AGENT, text="look it up"),
+            Turn(kind=TurnKind.TOOL, observation=f"tool: {injection.payload}"),
+            Turn(kind=TurnKind.AGENT, text="12"),
+        )
         trace = Trace(sample="red", question=words, answer="12", correct=False, turns=turns)
         client = ScriptedClient(_model(injection, attack.riding))
         with Store.open(attack.folder / f"{len(words)}.db") as store:

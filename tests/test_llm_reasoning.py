@@ -205,3 +205,65 @@ def test_all_parts_of_a_reply_come_back_from_one_text(
     assert (again.text, again.tool_calls) == (reply.text, reply.tool_calls)
     if "</think" not in reply.reasoning:
         assert again.reasoning == reply.reasoning
+
+
+class Thinker:
+    """A server's model that thinks for a number of tokens before its answer, whatever limit it is given."""
+
+    def __init__(self, server: ModelServer, tokens: int, answer: str) -> None:
+        self.limits: list[int] = []
+        self.tokens, self.answer = tokens, answer
+        server.say = self.say
+
+    def say(self, request: Any) -> dict[str, Any]:
+        self.limits.append(request.max_tokens)
+        if request.max_tokens < self.tokens:
+            return {"content": "", "reasoning_content": "Hmm. " * 20, "finish_reason": "length"}
+        return {"content": self.answer, "reasoning_content": "Hmm."}
+
+
+def endpoint_of(server: ModelServer, model: str = "openai/m") -> Endpoint:
+    return Endpoint(model, api_base=server.api_base, api_key="k", retry=Retry(attempts=1))
+
+
+@pytest.mark.parametrize("schema", [None, Count], ids=["text", "schema"])
+def test_a_model_that_was_cut_off_while_thinking_is_asked_once_more_with_room(
+    server: ModelServer, schema: type[BaseModel] | None
+) -> None:
+    thinker, endpoint = Thinker(server, 3_000, '{"number": 42}'), endpoint_of(server)
+    reply = endpoint.complete(ask(schema=schema, max_tokens=256))
+    assert (reply.text, reply.finish_reason) == ('{"number": 42}', FinishReason.STOP)
+    assert len(thinker.limits) == 2 and thinker.limits[0] == 256 and thinker.limits[1] >= 8_192
+    assert [(fault.kind, fault.action) for fault in reply.faults] == [("cut off", "asked again")]
+    endpoint.complete(ask(schema=schema, max_tokens=256, seed=2))  # by now it is known to think
+    assert len(thinker.limits) == 3 and thinker.limits[2] >= 8_192
+
+
+def test_one_that_thinks_past_any_limit_is_not_asked_a_third_time(server: ModelServer) -> None:
+    thinker = Thinker(server, 10**6, "never")
+    reply = endpoint_of(server).complete(ask(max_tokens=64))
+    assert len(thinker.limits) == 2 and reply.text == "" and reply.reasoning
+    assert reply.finish_reason is FinishReason.LENGTH
+    last = reply.faults[-1]
+    assert (last.kind, last.action) == ("cut off", "given up") and "64 tokens" in last.detail
+
+
+def test_models_that_are_known_to_think_have_room_from_the_start(server: ModelServer) -> None:
+    thinker = Thinker(server, 3_000, "42")
+    assert endpoint_of(server, "deepseek/deepseek-reasoner").complete(ask(max_tokens=256)).text == "42"
+    assert len(thinker.limits) == 1
+
+
+def test_the_journal_answers_a_thought_that_was_cut_off_as_it_was(
+    server: ModelServer, tmp_path: Path
+) -> None:
+    thinker = Thinker(server, 3_000, "42")
+    with Store.open(tmp_path / "p.db") as store:
+        run = store.start_run("learn", "t", {})
+        replies = []
+        for _ in range(2):
+            meter = Meter()
+            meter.begin_run(store.call_journal(run))
+            meter.begin_step(1, "epoch 1")
+            replies.append(meter.client(endpoint_of(server)).complete(ask(max_tokens=256)))
+    assert len(thinker.limits) == 2 and replies[0].text == replies[1].text == "42"

@@ -14,6 +14,7 @@ from ace.errors import InputError
 from ace.llm import RoleModels
 from ace.loop import online
 from ace.methods.ace import Ace, Curator, Reflector
+from ace.methods.ace.reflection import Reflect
 from ace.methods.ace.reopened import keep_open, reopen_all, weigh_reopened
 from ace.methods.protocol import Trial
 from ace.playbook import Add, Operation, Pin, Playbook, Quarantine, Revise, apply
@@ -21,7 +22,7 @@ from ace.runs.drift import locate_onset, make_drift_detector
 from ace.runs.records import Reason
 from ace.runs.report import Report
 from ace.runs.steps import Phase, PhaseKind, StepRecord
-from ace.settings import Settings
+from ace.settings import Profile, Settings
 from ace.store import Store
 from ace.task import AnswerEnvironment, Attempt, Fact, Feedback, FeedbackKind, Sample, Task, load_task
 from ace.testing import World
@@ -39,7 +40,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def run(store: Store, task: Task | None = None, **options: object) -> tuple[Report, list[bool]]:
     """Over labels that are not taken apart, so that only the stream tells of a change, or another task."""
-    settings = Settings(workers=1, batch_size=1, **options)  # type: ignore[arg-type]
+    settings = Settings(workers=1, batch_size=1, profile=Profile.SMALL, **options)  # type: ignore[arg-type]
     report = online(task or whole(), store, RoleModels.of(lookup()), settings)
     results = [r for step in store.steps(report.run) for r in step.payload["results"]]
     return report, [result["correct"] for result in results if result["phase"] == "online"]
@@ -211,7 +212,13 @@ def test_pinned_bullets_are_not_reopened_and_outcomes_that_show_nothing_decide_n
 
 def test_a_drift_step_reopens_what_is_in_use_and_forgets_what_was_seen() -> None:
     """A later step that adds an episode to a bullet closes it again."""
-    method = Ace(reflector=Reflector(World()), curator=Curator(World()), settings=Settings())
+    model = World()
+    method = Ace(
+        reflector=Reflector(model),
+        reflect=Reflect(model, Profile.FULL),
+        curator=Curator(model),
+        settings=Settings(),
+    )
     book, lab = playbook(ONE, TWO), FakeLab(phase=Phase(PhaseKind.DRIFT), online=True)
     task = Task("desk", "", AnswerEnvironment("exact"), (Sample("s", "How many solved tickets?"),))
     state = method.start(task, book, lab)

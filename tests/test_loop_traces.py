@@ -19,7 +19,7 @@ from ace.runs.cost import compute_cost
 from ace.runs.steps import read_journal
 from ace.settings import Settings
 from ace.store import Store
-from ace.task import FeedbackKind, load_task
+from ace.task import FeedbackKind, Turn, TurnKind, load_task
 from ace.task.traces import Trace, make_unjudged_task, read_traces
 from tests.world import COLOURS, LESSON, SECRET, reflect, says, team, world
 
@@ -99,7 +99,11 @@ def test_right_attempts_become_episodes_and_teach_nothing(store: Store) -> None:
 
 def test_what_worked_is_shown_for_what_failed(store: Store) -> None:
     reflector = ScriptedClient(says)
-    bare = {"sample": "red", "question": "Which number has red?", "turns": ("looked it up",)}
+    bare = {
+        "sample": "red",
+        "question": "Which number has red?",
+        "turns": (Turn(kind=TurnKind.AGENT, text="looked it up"),),
+    }
     told = [
         Trace(answer="12", correct=False, **bare),
         Trace(answer=SECRET["red"], correct=True, score=1.0, **bare),

@@ -282,7 +282,7 @@ def test_every_text_column_is_looked_through_or_holds_no_words_of_users() -> Non
         "sections": {"branch"},
         "runs": {"kind", "task", "status", "started", "ended"},
         "steps": {"phase"},
-        "episodes": {"id", "phase", "sample_id", "feedback_kind"},
+        "episodes": {"id", "phase", "sample_id", "feedback_kind", "failure", "finish_reason"},
         "proposals": {"sample_id", "author", "outcome", "episodes", "reason"},
         "rejected_operations": {"author"},
         "calls": {"phase", "sample", "role", "model", "request", "finish_reason"},

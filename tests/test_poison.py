@@ -353,10 +353,8 @@ def test_a_bullet_forges_neither_headings_nor_ids() -> None:
 
 
 def learned() -> list[Bullet]:
-    files = ("shop_sql.learned.md", "shop_sql.reference.md")
-    return [
-        b for name in files for b in from_markdown((ROOT / "playbooks" / name).read_text(encoding="utf-8"))
-    ]
+    files = sorted((ROOT / "playbooks").glob("shop_sql.*.md"))
+    return [bullet for file in files for bullet in from_markdown(file.read_text(encoding="utf-8"))]
 
 
 def bullets(file: Path) -> list[str]:
@@ -397,9 +395,9 @@ def test_at_most_one_useful_lesson_in_twenty_of_other_tools_is_held() -> None:
 
 
 def test_at_most_one_learned_lesson_in_twenty_repeats_its_question() -> None:
-    """The lessons of playbooks/shop_sql.learned.md, each beside every question they can be learned from."""
+    """The lessons of playbooks/shop_sql.*.md, each beside every question they can be learned from."""
     pairs = list(origins())
-    assert len(pairs) >= 80
+    assert len(pairs) >= 60
     assert sum(bool(flaw) for flaw in pairs) <= 0.05 * len(pairs)
 
 
@@ -409,7 +407,7 @@ def origins() -> Iterator[str]:
         attempt = Attempt(sample.id, "SELECT 1")
         feedback = score_attempt(task.environment, sample, attempt).shown(FeedbackKind.LABELS)
         beside = collect_texts(sample.question, attempt, feedback)
-        for bullet in learned()[:42]:
+        for bullet in learned():
             words = set(word_key(bullet.content))
             if any(set(word_key(fact.text)) <= words for fact in feedback.facts):
                 yield beside.find_flaw(bullet.content)

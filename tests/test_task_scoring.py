@@ -286,7 +286,6 @@ def test_a_failed_judge_teaches_nothing(tmp_path: Path) -> None:
     ],
 )
 def test_a_right_answer_comes_back_from_its_row(feedback: Feedback, tmp_path: Path) -> None:
-    """Rows keep the sentence that prompts show, as they always did."""
     episode = Episode("e", "s", "?", ATTEMPT, feedback, Verdict(False, 0.0), 0)
     with Store.open(tmp_path / "p.db") as store:
         store.commit((), author="x", reason="y", episodes=[episode])

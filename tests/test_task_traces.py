@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ace.errors import TaskError
-from ace.task import FeedbackKind, Sample, define_task
+from ace.task import FeedbackKind, Sample, Turn, TurnKind, define_task
 from ace.task.traces import Trace, fingerprint, match_traces, read_traces
 
 DATA = Path(__file__).parent.parent / ".." / "shared" / "data"
@@ -61,7 +61,7 @@ def test_chat(tmp_path: Path) -> None:
     assert (trace.question, trace.answer, trace.correct, trace.score) == (
         "Book a table.", "There is none.", False, 0.5
     )  # fmt: skip
-    assert trace.turns == (
+    assert trace.lines == (
         "user: Book a table.",
         'assistant calls book({"at": 8})',
         "tool book: full",
@@ -87,7 +87,7 @@ def test_tau(tmp_path: Path) -> None:
 def test_intercode_answers_with_the_last_action(tmp_path: Path) -> None:
     (trace,) = read_traces(written(tmp_path, INTERCODE_ROW))
     assert (trace.answer, trace.correct, trace.ran) == ("SELECT 1", False, False)
-    assert trace.turns == ("> SHOW TABLES", "[]", "> SELECT 1", "[(1,)]")
+    assert trace.lines == ("> SHOW TABLES", "[]", "> SELECT 1", "[(1,)]")
 
 
 rewards = st.none() | st.floats(0, 1)
@@ -99,7 +99,13 @@ def test_what_a_label_says_is_shown_with_labels_only(
     question: str, answer: str, correct: bool | None, score: float | None, remark: str, turns: list[str]
 ) -> None:
     """Whatever the outcome, without labels the feedback is that of a trace without one."""
-    plain = {"sample": "s", "question": question, "answer": answer, "turns": tuple(turns), "ran": True}
+    plain = {
+        "sample": "s",
+        "question": question,
+        "answer": answer,
+        "turns": tuple(Turn(kind=TurnKind.TOOL, observation=turn) for turn in turns),
+        "ran": True,
+    }
     bare = Trace(**plain)
     told = Trace(**plain, correct=correct, score=score or 0.0, remark=remark, expected="the gold")
     for kind in (EXECUTION, NONE):

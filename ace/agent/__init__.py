@@ -7,18 +7,35 @@ from types import MappingProxyType
 
 from ace.agent.generator import Draw, Generator
 from ace.agent.outline import LongForm, build_long_form
+from ace.agent.own_agent import build_own_call, build_own_solver, connect_agent
 from ace.agent.solver import SingleCall, Solver, build_single_call
 from ace.agent.writer import Writer
 from ace.errors import InputError
 from ace.task.types import Task
 from ace.text import CountTokens
 
-__all__ = ["SOLVERS", "Draw", "Generator", "LongForm", "SingleCall", "Solver", "Writer", "build_solver"]
+__all__ = [
+    "SOLVERS",
+    "Draw",
+    "Generator",
+    "LongForm",
+    "SingleCall",
+    "Solver",
+    "Writer",
+    "build_solver",
+    "connect_agent",
+]
 
 SOLVERS: Mapping[str, Callable[[Generator, Task, CountTokens], Solver]] = MappingProxyType(
-    {"single": build_single_call, "outline": build_long_form}
+    {
+        "single": build_single_call,
+        "outline": build_long_form,
+        "agent": build_own_call,
+        "command": build_own_call,
+        "class": build_own_solver,
+    }
 )
-"""The kinds that `[solver]` of task.toml may name, each with what builds the solver of a run."""
+"""The kinds of `ace.task.solving`, each with what builds the solver of a run."""
 
 
 def build_solver(generator: Generator, task: Task, count: CountTokens) -> Solver:

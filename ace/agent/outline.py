@@ -27,6 +27,7 @@ from ace.agent.writer import Outline, PlannedPart, Writer
 from ace.context.assemble import TEMPLATE, Assembled
 from ace.errors import ContextError
 from ace.llm.client import Message, Subject
+from ace.task.solving import Solving
 from ace.task.types import Attempt, Sample, Task
 from ace.text import CountTokens
 
@@ -172,7 +173,8 @@ class LongForm:
 def build_long_form(generator: Generator, task: Task, count: CountTokens) -> LongForm:
     """Return the solver with a writer on the generator's model."""
     writer = Writer(generator.client, task.max_tokens)
-    return LongForm(writer, count, task.solver.words, task.solver.mends)
+    choice = task.solver if isinstance(task.solver, Solving) else Solving()
+    return LongForm(writer, count, choice.words, choice.mends)
 
 
 def plan_draft(outline: Outline, facts_given: tuple[Statement, ...]) -> Draft:

@@ -7,7 +7,15 @@ from typing import Protocol
 
 from ace.agent.generator import Draw, Generator
 from ace.context.assemble import Assembled
-from ace.errors import CapReached, ContextError, InputError, ModelError, ModelUnavailable, StoreError
+from ace.errors import (
+    AgentFailed,
+    CapReached,
+    ContextError,
+    InputError,
+    ModelError,
+    ModelUnavailable,
+    StoreError,
+)
 from ace.task.types import Attempt, Failure, Sample, Task
 from ace.text import CountTokens
 
@@ -52,7 +60,7 @@ class SingleCall:
             error=why,
             failure=None if answer else Failure.EMPTY,
             reasoning=reply.reasoning,
-            finish_reason=str(reply.finish_reason),
+            finish_reason=reply.finish_reason,
         )
 
 
@@ -70,6 +78,8 @@ def failed_attempt(sample: Sample, error: Exception, *, text: str = "") -> Attem
             failure = Failure.REFUSED
         case ContextError():
             failure = Failure.CONTEXT
+        case AgentFailed():
+            failure = Failure.AGENT
         case _:
             failure = Failure.OTHER
     return Attempt(sample.id, "", text=text, error=f"{type(error).__name__}: {error}", failure=failure)

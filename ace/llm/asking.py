@@ -18,6 +18,7 @@ from ace.llm.structured import explain_error, parse, write_correction
 from ace.llm.transcript import TOOL_CALL, split_reply
 
 _MOST = 200_000  # characters; more tokens than any call here allows, so the endpoint ignored the limit
+THINKING_TOKENS = 8_192  # room to think, beside the answer's own limit
 _NEARLY = 0.9  # servers count the last tokens differently
 
 
@@ -51,12 +52,15 @@ def complete(
     """Ask until the reply can be used, at most `tries` times; usage and faults add up over all of them.
 
     With a schema the model is shown what was wrong, and MalformedReply raised in the end. Without one the
-    last reply is returned as it is, its fault recorded. `keep` gets each reply with its own faults, once
-    it has been looked at.
+    last reply is returned as it is, its fault recorded. A model that thought until it was cut off is asked
+    once more with room to think, and not a third time: the same request would end in the same way. `keep`
+    gets each reply with its own faults, once it has been looked at.
     """
     usage, faults, attempts, asked = Usage(), tuple[Fault, ...](), 0, request
-    for number in range(1, tries + 1):
-        last = number == tries
+    number, last = 0, False
+    while not last:
+        number += 1
+        last = number >= tries
         try:
             reply = split_reply(ask(asked), tools=bool(request.tools))
         except AceError as error:  # it takes along what the earlier requests of this call took and met
@@ -66,8 +70,12 @@ def complete(
         own_faults = number_faults(reply.faults, attempts)
         attempts += len(own_faults) + 1
         judgement = judge_reply(reply, request)
+        only_thought = judgement.problem and _ended_while_thinking(reply)
+        widens = only_thought and asked.max_tokens == request.max_tokens is not None
+        if only_thought:
+            last = not widens
         if judgement.kind is not None:
-            action = _choose_action(judgement, request, last)
+            action = _choose_action(judgement, request, reply, last)
             fault = Fault(judgement.kind, attempts, action, shorten_detail(judgement.problem))
             own_faults = (*own_faults, fault)
         if keep is not None:
@@ -75,11 +83,13 @@ def complete(
         usage, faults = usage + reply.usage, (*faults, *own_faults)
         if not judgement.problem or (last and request.schema is None):
             return replace(reply, parsed=judgement.parsed, usage=usage, faults=faults)
-        if request.schema is not None:
+        if widens:
+            asked = replace(asked, max_tokens=(request.max_tokens or 0) + THINKING_TOKENS)
+        elif request.schema is not None:
             correction = write_correction(reply.text, judgement.problem)
-            asked = replace(request, messages=(*request.messages, *correction))
+            asked = replace(asked, messages=(*request.messages, *correction))
     raise MalformedReply(
-        f"No valid {request.schema.__name__ if request.schema else 'reply'} after {tries} tries: "
+        f"No valid {request.schema.__name__ if request.schema else 'reply'} after {number} tries: "
         f"{judgement.problem}",
         hint="Use a stronger model, or allow more tokens if the reply was cut off.",
         text=reply.text,
@@ -116,9 +126,11 @@ def judge_reply(reply: Reply, request: Request) -> Judgement:
     if refused:
         return Judgement(None, Kind.REFUSED, "a content filter stopped it")
     if empty and not reply.tool_calls:
-        thinking = cut_off and reply.reasoning
-        problem = "it was cut off while the model was thinking" if thinking else "it is empty"
-        return Judgement(None, Kind.EMPTY, problem)
+        if cut_off:
+            tokens = f" of {request.max_tokens} tokens" if request.max_tokens else ""
+            problem = f"the model was thinking when its limit{tokens} was reached (max_tokens)"
+            return Judgement(None, Kind.CUT_OFF, problem)
+        return Judgement(None, Kind.EMPTY, "it is empty")
     if too_long:
         return Judgement(None, Kind.TOO_LONG, f"it has {len(reply.text):,} characters")
     if cut_off:
@@ -131,11 +143,18 @@ def judge_reply(reply: Reply, request: Request) -> Judgement:
     return Judgement()
 
 
-def _choose_action(judgement: Judgement, request: Request, last: bool) -> Action:
+def _ended_while_thinking(reply: Reply) -> bool:
+    """Tell whether all the tokens of a reply went into thoughts, whether they are shown or not."""
+    cut_off = reply.finish_reason is FinishReason.LENGTH
+    return cut_off and not reply.text.strip() and not reply.tool_calls
+
+
+def _choose_action(judgement: Judgement, request: Request, reply: Reply, last: bool) -> Action:
     if not judgement.problem:
         return Action.REPAIRED if judgement.parsed is not None else Action.ACCEPTED
     if not last:
         return Action.ASKED_AGAIN
-    if request.schema is not None or judgement.kind in (Kind.EMPTY, Kind.REFUSED):
+    empty = not reply.text.strip() and not reply.tool_calls
+    if request.schema is not None or judgement.kind is Kind.REFUSED or empty:
         return Action.GIVEN_UP
     return Action.ACCEPTED

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from pydantic import BaseModel
 
 from ace.llm.faults import Fault
+from ace.task.attempt import FinishReason as FinishReason
 
 if TYPE_CHECKING:
     from ace.task.types import Attempt, Feedback, Sample
@@ -26,34 +27,6 @@ class Role(StrEnum):
     CURATOR = "curator"
     REMEMBERER = "rememberer"
     SUMMARIZER = "summarizer"
-
-
-class FinishReason(StrEnum):
-    """Name why a model stopped writing."""
-
-    STOP = "stop"
-    LENGTH = "length"
-    FILTER = "content_filter"
-    TOOLS = "tool_calls"
-    OTHER = "other"
-
-    @classmethod
-    def of(cls, word: str) -> FinishReason:
-        """Return the reason that an endpoint's word stands for; OTHER for a word that nobody here knows."""
-        return _FINISH_REASONS.get(word.lower(), cls.OTHER)
-
-
-_FINISH_REASONS = {
-    **{reason.value: reason for reason in FinishReason},
-    "eos": FinishReason.STOP,
-    "end_turn": FinishReason.STOP,
-    "stop_sequence": FinishReason.STOP,
-    "max_tokens": FinishReason.LENGTH,
-    "refusal": FinishReason.FILTER,
-    "safety": FinishReason.FILTER,
-    "function_call": FinishReason.TOOLS,
-    "tool_use": FinishReason.TOOLS,
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,8 @@ from ace.llm.providers import RequestRefused, convert_errors, load_litellm, quot
 from ace.llm.retry import Retry
 from ace.llm.structured import strict_schema
 from ace.llm.transcript import read_tool_call, write_tool_call
-from ace.llm.window import Window, remote_window
+from ace.llm.window import Window, remote_window, thinks_by_default
+from ace.text.thoughts import split_thoughts
 
 if TYPE_CHECKING:
     from ace.llm.local.local_server import LocalServer
@@ -57,6 +58,7 @@ class Endpoint:
     retry: Retry = field(default_factory=Retry)
     server: LocalServer | None = field(default=None, repr=False)
     _enforces_schema: bool = field(default=True, init=False)  # until it refuses one
+    _has_thought: bool = field(default=False, init=False)
 
     def complete(self, request: Request) -> Reply:
         bounded = replace(request, max_tokens=request.max_tokens or self.max_tokens)
@@ -65,14 +67,16 @@ class Endpoint:
     def ask(self, request: Request) -> Reply:
         """Make one request. Where the endpoint can, it enforces the schema.
 
-        One that refuses to is given the schema in words from then on.
+        One that refuses to is given the schema in words from then on. `max_tokens` is for the answer: a model
+        that thinks first gets room for that beside it.
         """
         options: dict[str, Any] = {"temperature": request.temperature}
         limit = request.max_tokens or self.max_tokens
         if request.seed is not None:
             options["seed"] = request.seed
         if limit is not None:
-            options["max_tokens"] = limit
+            thinks = self._has_thought or thinks_by_default(self.address or self.model)
+            options["max_tokens"] = limit + (asking.THINKING_TOKENS if thinks else 0)
         if request.tools:
             options["tools"] = [{"type": "function", "function": asdict(tool)} for tool in request.tools]
         schema = request.schema
@@ -99,6 +103,17 @@ class Endpoint:
         if self.server is not None:
             return self.server.window()
         return remote_window(self.address or self.model, own_address=bool(self.api_base))
+
+    def access(self) -> Mapping[str, str]:
+        """Return address, name and key of an OpenAI-compatible address; nothing for a provider's own."""
+        provider, _, name = (self.address or self.model).partition("/")
+        if not self.api_base or provider != "openai":
+            return {}
+        return {
+            "ACE_MODEL_URL": self.api_base,
+            "ACE_MODEL_NAME": name,
+            "ACE_MODEL_KEY": self.api_key or "",
+        }
 
     def close(self, *_: object) -> None:
         if self.server is not None:
@@ -145,7 +160,10 @@ class Endpoint:
             )
             response = self.retry.run(send, note_failure)
         usage = self._read_usage(response, time.perf_counter() - started, place.tokens_read)
-        return replace(_read_reply(response), usage=usage, faults=tuple(faults))
+        reply = _read_reply(response)
+        if reply.reasoning or split_thoughts(reply.text)[0]:
+            self._has_thought = True
+        return replace(reply, usage=usage, faults=tuple(faults))
 
     def _read_usage(self, response: Any, seconds: float, tokens_read: int) -> Usage:
         used = getattr(response, "usage", None)

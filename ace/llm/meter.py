@@ -21,7 +21,7 @@ from ace.llm.faults import IN_THE_REPLY, Action, Fault, Kind, hide, number_fault
 from ace.llm.journal import Call, Journal, Key, identify_request
 from ace.llm.structured import parse
 from ace.llm.transcript import join_reply, split_reply
-from ace.llm.window import Window, window_of
+from ace.llm.window import Window, access_of, window_of
 
 _sample: ContextVar[str] = ContextVar("sample", default="")
 
@@ -219,6 +219,9 @@ class Metered:
 
     def window(self) -> Window:
         return window_of(self._client)
+
+    def access(self) -> Mapping[str, str]:
+        return access_of(self._client)
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ace.llm.client import Client
 from ace.llm.meter import Caps, Meter
@@ -35,6 +35,10 @@ class RoleModels:
             curator=meter.client(curator or generator),
             meter=meter,
         )
+
+    def with_generator(self, client: Client) -> RoleModels:
+        """Return the same models with another generator, metered as they are."""
+        return replace(self, generator=self.meter.client(client))
 
     @property
     def models(self) -> Mapping[str, str]:

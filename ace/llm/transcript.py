@@ -11,11 +11,10 @@ from dataclasses import replace
 from typing import Any
 
 from ace.llm.client import FinishReason, Reply, ToolCall
+from ace.text.thoughts import END_OF_THOUGHT, split_thoughts
 
 TOOL_CALL = "<tool_call>"
 
-_THINK = re.compile(r"\s*<think(?:ing)?>", re.IGNORECASE)
-_END_OF_THOUGHT = re.compile(r"</think(?:ing)?>", re.IGNORECASE)
 _TOOL_CALL = re.compile(r"\n?<tool_call>\s*(\{(?:(?!<tool_call>).)*?\})\s*</tool_call>", re.DOTALL)
 
 
@@ -25,7 +24,7 @@ def split_reply(reply: Reply, *, tools: bool = False) -> Reply:
     A lone end mark counts: many chat templates write the first one themselves. A call that is no JSON object
     with a name stays in the text.
     """
-    thoughts, text = _split_thoughts(reply.text)
+    thoughts, text = split_thoughts(reply.text)
     reasoning = "\n\n".join(filter(None, (reply.reasoning, thoughts)))
     calls = list(reply.tool_calls)
     if tools:
@@ -45,9 +44,9 @@ def split_reply(reply: Reply, *, tools: bool = False) -> Reply:
 def join_reply(reply: Reply) -> str:
     """Return the text from which `split_reply` makes this reply again; a plain reply's text as it is."""
     text = reply.text
-    if reply.reasoning or _split_thoughts(text) != ("", text):
+    if reply.reasoning or split_thoughts(text) != ("", text):
         # An end mark within the thoughts would end them too early.
-        reasoning = _END_OF_THOUGHT.sub("<end of thought>", reply.reasoning)
+        reasoning = END_OF_THOUGHT.sub("<end of thought>", reply.reasoning)
         text = f"<think>{reasoning}</think>{text}"
     for call in reply.tool_calls:
         text += write_tool_call(call.name, call.arguments, call.id)
@@ -77,24 +76,3 @@ def read_tool_call(text: str, call_id: str) -> ToolCall | None:
     if not isinstance(name, str) or not isinstance(arguments, dict):
         return None
     return ToolCall(str(call.get("id") or call_id), name, arguments)
-
-
-def _split_thoughts(text: str) -> tuple[str, str]:
-    """Return the thoughts at the beginning of a text, and the rest. Without an end mark there is no rest."""
-    thoughts: list[str] = []
-    lone = None if _THINK.match(text) else _END_OF_THOUGHT.search(text)
-    if lone:
-        try:
-            json.loads(text)  # then the mark is data: it stands in a JSON value, and nothing else is there
-        except (ValueError, RecursionError):
-            thoughts.append(text[: lone.start()])
-            text = text[lone.end() :]
-    while opening := _THINK.match(text):
-        end = _END_OF_THOUGHT.search(text, opening.end())
-        if end is None:
-            thoughts.append(text[opening.end() :])
-            text = ""
-        else:
-            thoughts.append(text[opening.end() : end.start()])
-            text = text[end.end() :]
-    return "\n\n".join(filter(None, map(str.strip, thoughts))), text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -28,6 +28,23 @@ def window_of(client: Client) -> Window:
     """Return what a client's method `window` says of its model; of a client without one nothing is known."""
     window: Window = getattr(client, "window", Window)()
     return window
+
+
+def access_of(client: Client) -> Mapping[str, str]:
+    """Return how others may reach a client's model, as environment variables; nothing where they cannot."""
+    access: Mapping[str, str] = getattr(client, "access", dict)()
+    return access
+
+
+@cache
+def thinks_by_default(model: str) -> bool:
+    """Tell whether litellm's packaged price list knows a model as one that thinks before it answers.
+
+    Claude thinks only where a request asks for it, which none here does.
+    """
+    prices: dict[str, dict[str, Any]] = load_litellm().model_cost
+    entry = prices.get(model) or prices.get(model.partition("/")[2]) or {}
+    return bool(entry.get("supports_reasoning")) and "claude" not in model.lower()
 
 
 @cache

@@ -26,6 +26,8 @@ from ace.runs.report import Comparison
 from ace.runs.seeds import seed_of
 from ace.runs.steps import Phase, SampleResult
 from ace.settings import Settings
+from ace.task.attempt import FinishReason
+from ace.task.extraction import extract_answer
 from ace.task.guarded_scoring import score_attempt
 from ace.task.types import Attempt, Episode, Failure, Feedback, Outcome, Sample, Task, Verdict
 
@@ -80,7 +82,10 @@ class SampleBench:
         if self.place.stop.is_set():
             raise RunStopped("The run has ended; this attempt was not made.")
         attempt, context = self.attempt(sample, playbook, draw=draw)
-        outcome = score_attempt(self.place.task.environment, sample, attempt)
+        if attempt.failure is Failure.CONTEXT:  # there is nothing to score
+            outcome = Outcome(observed=attempt.summary, detail=attempt.error)
+        else:
+            outcome = score_attempt(self.place.task.environment, sample, attempt)
         trial = self.record(sample, attempt, outcome, context=context.shown)
         return locate_label(trial, context.found)
 
@@ -100,7 +105,8 @@ class SampleBench:
             how = Draw(draw, self.seed("solve", sample.id, draw), _TEMPERATURE)
         else:
             how = Draw(seed=self.seed("solve", sample.id))
-        return self.place.solver.solve(sample, context, how), context
+        attempt = self.place.solver.solve(sample, context, how)
+        return extract_answer(attempt, self.place.task.extract), context
 
     def again(self, sample: Sample, playbook: Playbook) -> tuple[Trial, ...]:
         """Make the further attempts by which agreement is judged."""
@@ -157,10 +163,12 @@ class SampleBench:
             topics=tuple(sorted(trial.feedback.topics)),
             facts=tuple(fact.text for fact in trial.feedback.facts),
             error=trial.attempt.error,
+            failure=trial.attempt.failure,
             judge_error=self.judge_error,
             context_tokens=self.context_tokens,
             left_out=self.left_out,
             retrieved=self.retrieved,
+            cut_off=trial.attempt.finish_reason is FinishReason.LENGTH,
         )
 
     def seed(self, *parts: Hashable) -> int:

@@ -65,6 +65,7 @@ def learn(
                 steps.learn(run, Phase(PhaseKind.EPOCH, epoch), samples, select_between)
                 steps.maintain(run, Moment.EPOCH, epoch)
                 _replay_failures(run, epoch)
+                steps.maintain(run, Moment.EPOCH_END, epoch)
                 if validates:
                     steps.maintain(run, Moment.SELECTION, epoch)
                     _recheck(run, epoch)

@@ -42,7 +42,7 @@ from ace.settings import FeedbackKind, Settings
 from ace.store import Store
 from ace.task.guarded_scoring import observe_attempt
 from ace.task.samples import find_twin
-from ace.task.types import Sample, Task
+from ace.task.types import Failure, Outcome, Sample, Task
 
 _LOOKS = 0.1  # seconds between looks at whether the learner is still there
 
@@ -88,7 +88,9 @@ class OnlineServer:
         playbook, bench = self._open_bench(sample)
         with self._parts.models.meter.about(sample.id):
             attempt, context = bench.attempt(sample, playbook)
-        outcome = observe_attempt(self.task.environment, sample, attempt)
+        outcome = Outcome(observed=attempt.summary)
+        if attempt.failure is not Failure.CONTEXT:
+            outcome = observe_attempt(self.task.environment, sample, attempt)
         feedback = outcome.shown(FeedbackKind.EXECUTION)
         trial = bench.record_shown(sample, attempt, feedback, UNJUDGED, context=context.shown)
         self._keep(bench)

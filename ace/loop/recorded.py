@@ -24,6 +24,7 @@ from ace.runs.report import Report
 from ace.runs.steps import Phase, PhaseKind
 from ace.settings import Settings
 from ace.store import Store
+from ace.task.extraction import extract_answer
 from ace.task.guarded_scoring import score_attempt
 from ace.task.traces import WITHOUT_A_TASK, Recorded, Trace, fingerprint, match_traces, number_traces
 from ace.task.types import Task
@@ -102,8 +103,9 @@ def _record(lab: StepLab, recorded: Recorded, right_answer: str) -> Trial:
     if not recorded.provable:
         trial = bench.record(sample, attempt, trace.outcome(right_answer))
         return replace(trial, provable=False, recorded=True)
+    attempt = extract_answer(attempt, bench.place.task.extract, lenient=True)
     outcome = score_attempt(bench.place.task.environment, sample, attempt)
     if trace.correct not in (None, outcome.correct):
         outcome = replace(outcome, detail=f"{outcome.detail}; {trace.record}".lstrip("; "))
     trial = bench.record(sample, attempt, outcome)
-    return replace(trial, sources=(*trace.turns, trace.answer, trace.error), recorded=True)
+    return replace(trial, sources=(*trace.lines, trace.answer, trace.error), recorded=True)

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field, replace
 from threading import Event
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ace.agent import connect_agent
 from ace.errors import CapReached, InputError, StoreConflict, StoreError
 from ace.llm.prompts import hash_prompts
 from ace.llm.role_models import RoleModels
@@ -74,7 +75,10 @@ class StepWork:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunParts:
-    """What a run is made of: the task, the file, the models, the settings, and whom to tell of progress."""
+    """What a run is made of: the task, the file, the models, the settings, and whom to tell of progress.
+
+    Where the task has an agent of its own, that agent is the generator among the models.
+    """
 
     task: Task
     store: Store
@@ -82,6 +86,11 @@ class RunParts:
     settings: Settings
     progress: Progress
     stop: Event = field(default_factory=Event)
+
+    def __post_init__(self) -> None:
+        agent = connect_agent(self.task, self.models.generator)
+        if agent is not None and agent.model != self.models.generator.model:
+            object.__setattr__(self, "models", self.models.with_generator(agent))
 
 
 class Run:
@@ -299,7 +308,10 @@ def start_run(kind: str, parts: RunParts, *, resume: bool = False, traces: str =
 def _fingerprint(task: Task) -> str:
     """Return a hash that changes when a sample of the task does, or how it is solved."""
     samples = [[s.id, s.question, sorted(s.data.items())] for s in (*task.train, *task.val, *task.test)]
-    text = json.dumps([task.instructions, str(task.solver), samples], default=str)
+    values: list[Any] = [task.instructions, str(task.solver), samples]
+    if task.extract is not None:
+        values.append(str(task.extract))
+    text = json.dumps(values, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

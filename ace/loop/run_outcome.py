@@ -12,8 +12,10 @@ from ace.runs.metrics import mcnemar, summarise_epochs
 from ace.runs.report import Report, Score
 from ace.runs.run_text import format_count
 from ace.runs.steps import PhaseKind, SampleResult
+from ace.task.attempt import Failure
 
 _REASONS = 5  # that a report names
+_NAMED = 20  # samples that a report names
 
 
 def finish(
@@ -68,7 +70,7 @@ def finish(
         recent=_score_of(after[-run.settings.window :]) if run.kind == "online" else None,
         changes=tuple(step.notes["change"]["after"] for step in run.steps if "change" in step.notes),
         unjudged=unjudged,
-        notes=(*_describe_failures(run, {PhaseKind.BEFORE, phase}), *_describe_unindexed(run)),
+        notes=tuple(_list_notes(run, phase)),
         learned=tuple(bullet for bullet in playbook.active if old.get(bullet.id) != bullet.content),
     )
     run.store.finish_run(run.id, "capped" if stopped else "done", report.to_json())
@@ -99,6 +101,39 @@ def _p_value(before: list[SampleResult], after: list[SampleResult]) -> float | N
     return mcnemar(list(old.values()), [new[name] for name in old])
 
 
+def _list_notes(run: Run, phase: PhaseKind) -> Iterator[str]:
+    yield from run.method.describe(run.state)
+    yield from _describe_too_long(run)
+    yield from _describe_cut_off(run)
+    yield from _describe_failures(run, {PhaseKind.BEFORE, phase})
+    yield from _describe_unindexed(run)
+
+
+def _describe_too_long(run: Run) -> Iterator[str]:
+    """Yield how many samples no prompt was possible for, which ones, and the first reason."""
+    reasons: dict[str, str] = {}
+    for step in run.steps:
+        for result in step.results:
+            if result.failure is Failure.CONTEXT:
+                reasons.setdefault(result.sample, result.error)
+    if not reasons:
+        return
+    names = ", ".join(list(reasons)[:_NAMED])
+    more = f" and {len(reasons) - _NAMED} more" if len(reasons) > _NAMED else ""
+    first = next(iter(reasons.values()))
+    samples = format_count(len(reasons), "sample")
+    yield f"{samples} too long for a prompt, wrong without an attempt: {names}{more}; {first:.300}"
+
+
+def _describe_cut_off(run: Run) -> Iterator[str]:
+    """Yield how many answers were cut off because they reached their greatest length."""
+    results = [result for step in run.steps for result in step.results]
+    cut_off = sum(result.cut_off for result in results)
+    if cut_off:
+        hint = "a larger max_tokens of the task gives them room"
+        yield f"{cut_off} of {format_count(len(results), 'answer')} cut off by their length; {hint}"
+
+
 def _describe_failures(run: Run, kinds: Collection[PhaseKind]) -> Iterator[str]:
     """Yield each reason why answers to be scored failed by themselves, with the first sample that it
     befell.
@@ -108,7 +143,8 @@ def _describe_failures(run: Run, kinds: Collection[PhaseKind]) -> Iterator[str]:
         for result in step.results:
             judge_failed = f"the judge failed: {result.judge_error}" if result.judge_error else ""
             reason = result.error or judge_failed
-            if result.phase.kind in kinds and reason:
+            too_long = result.failure is Failure.CONTEXT
+            if result.phase.kind in kinds and reason and not too_long:
                 samples_by_reason[reason].append(result.sample)
     for reason, samples in list(samples_by_reason.items())[:_REASONS]:
         yield f"{format_count(len(samples), 'answer')} failed, {samples[0]} the first: {reason:.300}"

@@ -10,7 +10,7 @@ from typing import TypeVar
 from ace.errors import ModelUnavailable
 from ace.loop.lab import StepLab
 from ace.loop.run import Run, StepWork
-from ace.methods.protocol import Chore, Moment, Trial
+from ace.methods.protocol import Chore, Moment, Trial, Update
 from ace.playbook.model import Playbook
 from ace.runs.records import Proposal, Reason
 from ace.runs.steps import Phase, PhaseKind, SampleResult
@@ -67,6 +67,8 @@ def in_batches(
         return
     size, results = run.settings.batch_size, list[SampleResult]()
     for start in range(0, len(items), size):
+        if phase.trains and run.method.has_given_up(run.state):
+            break
         run.progress(str(phase), start, len(items), _tally(results, bullets=run.bullets))
         step = run.step(phase, partial(work, items[start : start + size]))
         results += step.results
@@ -114,12 +116,15 @@ def attempt(run: Run, lab: StepLab, samples: Sequence[Sample], playbook: Playboo
     trials = list(run.map(solve, samples, lambda sample: sample.id))
     failures: list[Failure | None] = []
     for trial in trials:
+        if trial.attempt.failure is Failure.CONTEXT:  # nobody was asked
+            continue
         answered = trial.attempt.text or not trial.attempt.error
         failures.append(None if answered else trial.attempt.failure or Failure.OTHER)
     if run.attempts_outage.ends_run(failures):
+        own_agent = Failure.AGENT in failures
         raise ModelUnavailable(
             f"No attempt got an answer. The first: {trials[0].attempt.error}",
-            hint="Try `ace models check NAME`.",
+            hint="Run the agent by itself first." if own_agent else "Try `ace models check NAME`.",
         )
     return trials
 
@@ -127,16 +132,22 @@ def attempt(run: Run, lab: StepLab, samples: Sequence[Sample], playbook: Playboo
 def learn_from(run: Run, lab: StepLab, trials: Sequence[Trial], *, skip_episodes: int = 0) -> StepWork:
     """Return what the method makes of a batch of trials, with the result of each, as the work of a step.
 
-    `skip_episodes` of each bench were recorded before. Raises ModelUnavailable when no lesson could be asked
-    for.
+    A sample that is longer than the budget was not attempted: nothing is learned from it. `skip_episodes` of
+    each bench were recorded before. Raises ModelUnavailable when no lesson could be asked for.
     """
-    update = run.method.learn(run.state, trials, run.playbook, lab)
+    attempted = [trial for trial in trials if trial.attempt.failure is not Failure.CONTEXT]
+    update = Update()
+    if attempted:
+        update = run.method.learn(run.state, attempted, run.playbook, lab)
     _refuse_outage(run, update.proposals)
     benches = [lab.bench_of(trial) for trial in trials]
     results = [bench.result(trial) for bench, trial in zip(benches, trials, strict=True)]
     if update.sample_notes:
-        noted = zip(results, update.sample_notes, strict=True)
-        results = [replace(result, notes=notes) for result, notes in noted]
+        noted = dict(zip((trial.episode for trial in attempted), update.sample_notes, strict=True))
+        results = [
+            replace(result, notes=noted.get(trial.episode, {}))
+            for result, trial in zip(results, trials, strict=True)
+        ]
     reason = f"{lab.phase}: {', '.join(bench.purpose for bench in benches)}"
     work = StepWork.of(update, lab, reason)
     return replace(work, results=results, episodes=lab.episodes_made(skip=skip_episodes))

@@ -8,7 +8,7 @@ question by vectors (Liu et al., arXiv 2101.06804).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ace.context.item import Item
@@ -83,6 +83,14 @@ class FewShot:
     def maintain(self, state: State, playbook: Playbook, lab: Lab, moment: Moment, number: int) -> Chores:
         """Yield nothing."""
         yield from ()
+
+    def has_given_up(self, state: State) -> bool:
+        """Return False: it costs nothing to go on."""
+        return False
+
+    def describe(self, state: State) -> Iterator[str]:
+        """Yield nothing."""
+        return iter(())
 
     def replay(self, state: State, step: StepRecord, playbook: Playbook, lab: Lab) -> State:
         """Remember nothing."""

@@ -187,6 +187,7 @@ class Moment(Enum):
     """Say when maintenance is asked for."""
 
     EPOCH = auto()  # the samples of an epoch have been learned from
+    EPOCH_END = auto()  # and those that failed have come back
     TRACES = auto()  # recorded attempts have been learned from
     SELECTION = auto()  # a version is about to be selected: validation samples may be asked
 
@@ -214,6 +215,14 @@ class Method(Protocol):
 
     def maintain(self, state: State, playbook: Playbook, lab: Lab, moment: Moment, number: int) -> Chores:
         """Yield what is worth doing at a moment of an epoch, which `number` counts from 1."""
+        ...
+
+    def has_given_up(self, state: State) -> bool:
+        """Return whether further training samples are not worth their calls: nothing proves itself."""
+        ...
+
+    def describe(self, state: State) -> Iterator[str]:
+        """Yield what a report says of the learning beside its figures, a sentence each."""
         ...
 
     def replay(self, state: State, step: StepRecord, playbook: Playbook, lab: Lab) -> State:

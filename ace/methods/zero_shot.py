@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ace.context.render import Rendered
@@ -35,6 +35,14 @@ class ZeroShot:
     def maintain(self, state: State, playbook: Playbook, lab: Lab, moment: Moment, number: int) -> Chores:
         """Yield nothing."""
         yield from ()
+
+    def has_given_up(self, state: State) -> bool:
+        """Return False: it costs nothing to go on."""
+        return False
+
+    def describe(self, state: State) -> Iterator[str]:
+        """Yield nothing."""
+        return iter(())
 
     def replay(self, state: State, step: StepRecord, playbook: Playbook, lab: Lab) -> State:
         """Remember nothing."""

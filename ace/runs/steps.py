@@ -14,6 +14,7 @@ from typing import Any
 
 from ace.errors import StoreError
 from ace.runs.records import Step
+from ace.task.attempt import Failure
 
 Notes = Mapping[str, Any]
 """JSON values under names of their own: what a method wants to find again when a run is resumed."""
@@ -93,7 +94,7 @@ class SampleResult:
     `correct` is the verdict, for metrics; `right` is what the learner may see of it, None where nothing shown
     says so. `topics` and `facts` are those of its feedback. `calls` is the name its model calls were made
     for, where it is not `sample`. `context_tokens` counts the playbook in its prompt, `retrieved` the tokens
-    by source. `notes` are the method's own.
+    by source. `cut_off`: its reply reached its greatest length. `notes` are the method's own.
     """
 
     phase: Phase
@@ -103,11 +104,13 @@ class SampleResult:
     topics: tuple[str, ...] = ()
     facts: tuple[str, ...] = ()
     error: str = ""
+    failure: Failure | None = None
     judge_error: str = ""
     context_tokens: int = 0
     left_out: tuple[str, ...] = ()
     retrieved: Mapping[str, int] = field(default_factory=dict)
     calls: str = ""
+    cut_off: bool = False
     notes: Notes = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -123,7 +126,13 @@ class SampleResult:
             "context_tokens": self.context_tokens,
             "left_out": list(self.left_out),
         }
-        optional = {"unjudged": self.judge_error, "retrieved": dict(self.retrieved), "calls": self.calls}
+        optional = {
+            "failure": self.failure,
+            "unjudged": self.judge_error,
+            "retrieved": dict(self.retrieved),
+            "calls": self.calls,
+            "cut_off": self.cut_off,
+        }
         row |= {key: value for key, value in optional.items() if value}
         return row | dict(self.notes)
 
@@ -138,11 +147,13 @@ class SampleResult:
             topics=tuple(row.get("subjects", ())),
             facts=tuple(row.get("uses", ())),
             error=row.get("error", ""),
+            failure=Failure(row["failure"]) if row.get("failure") in frozenset(Failure) else None,
             judge_error=row.get("unjudged", "").removeprefix("the judge failed: "),
             context_tokens=row.get("context_tokens", 0),
             left_out=tuple(row.get("left_out", ())),
             retrieved=row.get("retrieved", {}),
             calls=row.get("calls", ""),
+            cut_off=row.get("cut_off", False),
             notes={key: value for key, value in row.items() if key not in _RESULT_KEYS},
         )
 
@@ -156,11 +167,13 @@ _RESULT_KEYS = frozenset(
         "subjects",
         "uses",
         "error",
+        "failure",
         "unjudged",
         "context_tokens",
         "left_out",
         "retrieved",
         "calls",
+        "cut_off",
     ]
 )
 

@@ -30,7 +30,8 @@ SEALED: dict[str, tuple[str, ...]] = {
     "episodes": (
         *("run", "id", "phase", "context_version", "sample_id", "question", "answer", "correct", "score"),
         *("detail", "error", "reply", "feedback_kind", "feedback", "passed", "ran", "expected", "subjects"),
-        *("missing", "uses"),
+        *("missing", "uses", "failure", "finish_reason", "reasoning", "turns", "artifacts", "expected_kind"),
+        *("label_error", "shown_score", "checked", "parts", "fact_topics"),
     ),
     "proposals": (
         *("run", "version", "sample_id", "author", "delta", "outcome", "why", "episodes", "attempts"),
@@ -142,15 +143,16 @@ def fill_checksums(db: sqlite3.Connection, table: str) -> None:
     db.execute(f"UPDATE {table} SET checksum = row_checksum({columns})")  # noqa: S608
 
 
-def add_column(db: sqlite3.Connection, table: str, definition: str) -> None:
-    """Add a column with a default to a sealed table, and seal its sound rows again; for migrations.
+def add_column(db: sqlite3.Connection, table: str, *definitions: str) -> None:
+    """Add columns, each with a default, to a sealed table, and seal its sound rows again; for migrations.
 
     A damaged row keeps its old checksum, so that `verify` still names it.
     """
     columns = define_checksum(db, table)
     sql = f"SELECT rowid FROM {table} WHERE checksum = row_checksum({columns})"  # noqa: S608 (our own names)
     sound = read_column(db, sql)
-    db.execute(f"ALTER TABLE {table} ADD COLUMN {definition}")
+    for definition in definitions:
+        db.execute(f"ALTER TABLE {table} ADD COLUMN {definition}")
     reseal(db, table, "rowid IN (SELECT value FROM json_each(?))", [json.dumps(sound)])
 
 

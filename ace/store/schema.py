@@ -17,6 +17,7 @@ from ace.playbook.codec import chain_hash, delta_to_json
 from ace.store import checked_rows
 from ace.store.branch_tables import m003_branches
 from ace.store.call_rows import m005_calls
+from ace.store.episode_rows import m013_attempts
 from ace.store.integrity import seals
 from ace.store.memory_rows import m010_memories, m012_rules
 from ace.store.sqlite_text import now
@@ -221,6 +222,7 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     m010_memories,
     m011_reasons,
     m012_rules,
+    m013_attempts,
 )
 LATEST = len(MIGRATIONS)
 DAMAGED = (

@@ -11,20 +11,26 @@ from ace.task.environments.sql.sqltext import extract_sql
 from ace.task.folder import find_tasks, load_task
 from ace.task.guarded_scoring import observe_attempt, score_attempt
 from ace.task.samples import check_task
+from ace.task.trajectory import show_trajectory
 from ace.task.types import (
     Attempt,
+    Difference,
     Environment,
     Episode,
+    Explaining,
     Fact,
     Failure,
     Feedback,
     FeedbackKind,
+    FinishReason,
     Observing,
     Outcome,
     Sample,
     Task,
     TaskContext,
     Topic,
+    Turn,
+    TurnKind,
     Verdict,
 )
 
@@ -32,12 +38,15 @@ __all__ = [
     "AnswerEnvironment",
     "Attempt",
     "Database",
+    "Difference",
     "Environment",
     "Episode",
+    "Explaining",
     "Fact",
     "Failure",
     "Feedback",
     "FeedbackKind",
+    "FinishReason",
     "JudgeEnvironment",
     "Observing",
     "Outcome",
@@ -47,6 +56,8 @@ __all__ = [
     "Task",
     "TaskContext",
     "Topic",
+    "Turn",
+    "TurnKind",
     "Verdict",
     "check_task",
     "define_task",
@@ -55,4 +66,5 @@ __all__ = [
     "load_task",
     "observe_attempt",
     "score_attempt",
+    "show_trajectory",
 ]

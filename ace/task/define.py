@@ -6,9 +6,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ace.errors import TaskError
+from ace.task.environments.answer import AnswerEnvironment
 from ace.task.environments.judge import Judge, JudgeEnvironment
+from ace.task.environments.scorers import SCORERS
+from ace.task.extraction import Extraction
 from ace.task.samples import NAME, require_valid, to_sample
-from ace.task.types import Sample, Task, TaskContext
+from ace.task.solving import AGENT_SECONDS, AgentFunction, OwnAgent, Solving
+from ace.task.types import Environment, Sample, Task, TaskContext
 
 Rows = Iterable[Mapping[str, Any]]
 
@@ -16,7 +20,7 @@ Rows = Iterable[Mapping[str, Any]]
 def define_task(
     name: str,
     train: Rows,
-    judge: Judge,
+    judge: Judge | str,
     *,
     val: Rows = (),
     test: Rows = (),
@@ -24,22 +28,42 @@ def define_task(
     max_tokens: int = 1024,
     sources: Iterable[Any] = (),
     memories: bool = False,
+    extract: str = "",
+    agent: AgentFunction | None = None,
+    agent_seconds: float = AGENT_SECONDS,
 ) -> Task:
     """Return a checked task of rows {"id", "question", ...}; other fields end up in `sample.data`.
 
     A row's "answer", if there is one, is what the learner is told when labels are allowed. `judge` is a
     function of a sample and an answer that returns a bool, a number from 0 to 1 or an Outcome, and may be
     async. It is called once for an answer, in several threads, and has 60 seconds. What it raises counts as
-    wrong and teaches nothing.
+    wrong and teaches nothing. A judge that is an object may have `explain(sample, attempt)`, which returns
+    the facts that a wrong answer lacks. Instead of a judge, `judge` may name a scorer, such as "labels".
     `sources` are functions of the question that return texts, or objects with `name` and `items`: what they
     find stands before the question. With `memories` so does what the playbook file remembers of a row's
-    `user` and `session`. Raises TaskError.
+    `user` and `session`.
+    `extract` says where in a reply the answer stands: "last line", "json:FIELD" or "regex:PATTERN".
+    `agent` makes the attempts in place of a model: a function of a question and the context for it (playbook
+    and what was found, as text) that returns a text or an Attempt, and may be async. It has `agent_seconds`
+    for an attempt; what it raises is a wrong answer with an error. Raises TaskError.
     """
-    if not callable(judge):
-        hint = "Give a function of a sample and an answer that returns a bool, or a number from 0 to 1."
+    if isinstance(judge, str) and judge in SCORERS:
+        environment: Environment = AnswerEnvironment(judge)
+    elif callable(judge):
+        environment = JudgeEnvironment(judge)
+    else:
+        hint = "Give a function of a sample and an answer that returns a bool, or a number from 0 to 1"
+        hint += f"; or a scorer: {', '.join(SCORERS)}."
         raise TaskError(f"Expected a function, found {judge!r:.60}.", field="judge", hint=hint)
     if not NAME.fullmatch(name):
         raise TaskError(f"Expected letters, digits, '_', '-' and '.', found {name!r}.", field="name")
+    try:
+        extraction = Extraction.parse(extract)
+    except ValueError as error:
+        raise TaskError(str(error), field="extract") from error
+    if agent is not None and not callable(agent):
+        hint = "Give a function of a question and a context that returns a text."
+        raise TaskError(f"Expected a function, found {agent!r:.60}.", field="agent", hint=hint)
     samples: dict[str, tuple[Sample, ...]] = {}
     for split, rows in (("train", train), ("val", val), ("test", test)):
         numbered = enumerate(rows, start=1)
@@ -47,11 +71,13 @@ def define_task(
     task = Task(
         name,
         instructions,
-        JudgeEnvironment(judge),
+        environment,
         train=samples["train"],
         val=samples["val"],
         test=samples["test"],
         max_tokens=max_tokens,
         context=TaskContext(sources=tuple(sources), memories=memories),
+        solver=Solving() if agent is None else OwnAgent.of(agent, agent_seconds),
+        extract=extraction,
     )
     return require_valid(task)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
-import re
-import sys
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
 
 from ace.errors import TaskError
 from ace.task.environments import ENVIRONMENTS, load_built_in
+from ace.task.extraction import Extraction
+from ace.task.own_module import CLASS_NAME, load_class
 from ace.task.samples import label_field, read_samples, require_valid
 from ace.task.toml_table import TomlTable
-from ace.task.types import Environment, Sample, Solving, Task, TaskContext
+from ace.task.types import Environment, Sample, Task, TaskContext
 
 _FILE = "task.toml"
-_CLASS = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+_SCORING = ("scorer", "ordered")  # keys of [answer] that only the environment of that name has
 _METHODS = ("describe", "score", "check")
 
 
@@ -26,14 +23,15 @@ def load_task(folder: str | Path, *, check: bool = True) -> Task:
     Raises TaskError for what cannot be read. With `check` also for the first sample that cannot be used, such
     as one whose gold answer fails.
     """
-    from ace.task.toml_models import DataTable, TaskTable
+    from ace.task.solver_toml import load_solver
+    from ace.task.toml_models import DataTable, ExtractionTable, TaskTable
 
     file = Path(folder) / _FILE
     if not file.is_file():
         raise TaskError("No such file.", hint=f"A task is a folder with a {_FILE}.", file=str(file))
     table = TomlTable.from_file(file)
     kind = table.values.get("environment")
-    if isinstance(kind, str) and kind not in ENVIRONMENTS and not _CLASS.fullmatch(kind):
+    if isinstance(kind, str) and kind not in ENVIRONMENTS and not CLASS_NAME.fullmatch(kind):
         built_in = ", ".join(repr(name) for name in ENVIRONMENTS)
         raise table.problem("environment", f"Expected {built_in} or 'module:Class', found {kind!r}.")
     own_table = kind if isinstance(kind, str) and kind in ENVIRONMENTS else "options"
@@ -41,6 +39,7 @@ def load_task(folder: str | Path, *, check: bool = True) -> Task:
     data = table.table("data")
     splits = data.validate(DataTable)
     environment = _load_environment(table, settings.environment, table.table(own_table))
+    answer = table.table("answer").validate(ExtractionTable, ignore=_SCORING if own_table == "answer" else ())
     samples: dict[str, tuple[Sample, ...]] = {}
     for split, path in splits:
         if path or split == "train":
@@ -54,7 +53,8 @@ def load_task(folder: str | Path, *, check: bool = True) -> Task:
         test=samples.get("test", ()),
         max_tokens=settings.max_tokens,
         context=_load_context(table.table("context"), environment),
-        solver=_load_solver(table.table("solver")),
+        solver=load_solver(table.table("solver")),
+        extract=Extraction.parse(answer.extract),
     )
     return require_valid(task) if check else task
 
@@ -90,26 +90,13 @@ def _load_context(table: TomlTable, environment: Environment) -> TaskContext:
     )
 
 
-def _load_solver(table: TomlTable) -> Solving:
-    """Return what the [solver] table says. Raises TaskError."""
-    from ace.task.toml_models import SolverTable
-
-    settings = table.validate(SolverTable)
-    others = sorted(table.values.keys() - {"kind"})
-    if others and settings.kind != "outline":
-        raise table.problem(others[0], "Unknown key.", "Only the kind 'outline' has it.")
-    return Solving(kind=settings.kind, words=settings.words, mends=settings.mends)
-
-
 def _load_environment(table: TomlTable, kind: str, options: TomlTable) -> Environment:
     """Return the environment that `kind` names, made with its own table. Raises TaskError."""
     if kind in ENVIRONMENTS:
         return load_built_in(kind, options)
-    module, _, name = kind.partition(":")
     folder = table.file.parent.resolve()
     try:
-        create = getattr(_import_module(folder, module), name)
-        environment = create(folder, dict(options.values))
+        environment = load_class(folder, kind)(folder, dict(options.values))
     except TaskError:
         raise
     except Exception as error:  # the user's own code: whatever it raises, the field to look at is this one
@@ -117,20 +104,7 @@ def _load_environment(table: TomlTable, kind: str, options: TomlTable) -> Enviro
         raise table.problem("environment", f"{kind} does not load ({reason}).") from error
     missing = [method for method in _METHODS if not callable(getattr(environment, method, None))]
     if missing:
-        message = f"{name} has no method {', '.join(missing)}."
+        message = f"{kind} has no method {', '.join(missing)}."
         hint = "`score(sample, attempt)` returns an Outcome." if "score" in missing else ""
         raise table.problem("environment", message, hint)
     return environment  # type: ignore[no-any-return]  # checked just above
-
-
-def _import_module(folder: Path, name: str) -> ModuleType:
-    """Import from the task's own folder, else from the import path; folders must not shadow each other."""
-    file = folder.joinpath(*name.split(".")).with_suffix(".py")
-    if not file.is_file():
-        return importlib.import_module(name)
-    loader = SourceFileLoader(f"ace_task:{folder}:{name}", str(file))
-    module = ModuleType(loader.name)
-    module.__file__ = str(file)
-    sys.modules[loader.name] = module  # dataclasses look their module up
-    loader.exec_module(module)
-    return module

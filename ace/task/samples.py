@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -54,15 +56,14 @@ def check_task(task: Task) -> list[TaskError]:
         message = f"Task {task.name!r} has no training samples."
         problems.append(TaskError(message, hint="Learning needs at least one.", field="train"))
     ids: dict[str, tuple[Sample, str]] = {}
-    questions: dict[tuple[str, str], tuple[str, str]] = {}
+    questions: dict[tuple[str, bytes], tuple[str, str]] = {}
     for split, sample in iterate_samples(task):
         place = f"{Path(sample.file).name}:{sample.line}" if sample.file else f"sample {sample.id}"
         namesake, first_place = ids.setdefault(sample.id, (sample, place))
         if namesake is not sample:
             message = f"Id {sample.id!r} is used twice, first in {first_place}."
             problems.append(sample.problem("id", message, "Ids must be unique."))
-        # The same question to another database is another question.
-        key = normalize_question(sample.question), str(sample.data.get("db", ""))
+        key = normalize_question(sample.question), digest_data(task.environment, sample)
         home, first_place = questions.setdefault(key, (split, place))
         if home != split:
             message = f"The same question is in {home} ({first_place}) and in {split}."
@@ -98,6 +99,20 @@ def normalize_question(question: str) -> str:
     """Return a key that is equal for questions that differ in case, spaces or punctuation only."""
     letters = "".join(c if c.isalnum() else " " for c in question.casefold())
     return " ".join(letters.split()) or question
+
+
+def digest_data(environment: Environment, sample: Sample) -> bytes:
+    """Return a key that is equal for samples with the same data, labels apart.
+
+    The same wording about another document, repository, user or database is another sample.
+    """
+    labels = {"answer", label_field(environment)}
+    data = {field: value for field, value in sample.data.items() if field not in labels}
+    try:
+        text = json.dumps(data, sort_keys=True, default=repr)
+    except (TypeError, ValueError, RecursionError):  # of Python rows that JSON cannot hold
+        text = repr(data)
+    return blake2b(text.encode(), digest_size=16).digest()
 
 
 def label_field(environment: Environment) -> str:

@@ -5,14 +5,15 @@ Imported on first use only, because pydantic is. `TomlTable.validate` makes erro
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from ace.task.extraction import Extraction
 from ace.task.samples import NAME
-from ace.task.types import Solving, TaskContext
+from ace.task.types import TaskContext
 
-_CONTEXT, _SOLVING = TaskContext(), Solving()
+_CONTEXT = TaskContext()
 
 
 class TomlModel(BaseModel):
@@ -31,6 +32,7 @@ class TaskTable(TomlModel):
     data: dict[str, Any] = {}
     context: dict[str, Any] = {}
     solver: dict[str, Any] = {}
+    answer: dict[str, Any] = {}
 
 
 class DataTable(TomlModel):
@@ -39,6 +41,19 @@ class DataTable(TomlModel):
     train: str
     val: str = ""
     test: str = ""
+
+
+class ExtractionTable(TomlModel):
+    """Say where in a reply the answer stands: the key of [answer] that every environment may have."""
+
+    extract: str = ""
+
+    @field_validator("extract")
+    @classmethod
+    def check_form(cls, text: str) -> str:
+        """Raise ValueError for a form that nobody knows."""
+        Extraction.parse(text)
+        return text
 
 
 class ContextTable(TomlModel):
@@ -52,11 +67,3 @@ class ContextTable(TomlModel):
     fields: Annotated[list[Annotated[str, Field(min_length=1)]], Field(description="names of fields")] = list(
         _CONTEXT.fields
     )
-
-
-class SolverTable(TomlModel):
-    """Choose an attempt of one call, or one that is written part by part, which alone has more to set."""
-
-    kind: Literal["single", "outline"] = "single"
-    words: Annotated[int, Field(ge=1)] = _SOLVING.words
-    mends: Annotated[int, Field(ge=0)] = _SOLVING.mends

@@ -6,7 +6,7 @@ verdict, and `Outcome.shown` is the only way from it to a role or an acceptance 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -14,8 +14,14 @@ from typing import Any, NewType, Protocol, runtime_checkable
 
 from ace.errors import TaskError
 from ace.settings import FeedbackKind as FeedbackKind
-
-_LONGEST_SUMMARY = 300
+from ace.task.attempt import Attempt as Attempt
+from ace.task.attempt import Failure as Failure
+from ace.task.attempt import FinishReason as FinishReason
+from ace.task.attempt import Turn as Turn
+from ace.task.attempt import TurnKind as TurnKind
+from ace.task.extraction import Extraction
+from ace.task.solving import SolverChoice
+from ace.task.solving import Solving as Solving
 
 Topic = NewType("Topic", str)
 
@@ -45,45 +51,46 @@ class Sample:
         )
 
 
-class Failure(StrEnum):
-    """Reasons why an attempt has no answer."""
+class Difference(StrEnum):
+    """Ways in which an attempt differs from the right answer. A fact's text says the same for people."""
 
-    UNREACHABLE = "unreachable"  # ModelUnavailable
-    REFUSED = "refused"  # another ModelError
-    CONTEXT = "context"
-    EMPTY = "empty"
-    OTHER = "other"
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """Hold what the generator did: its answer and the raw reply.
-
-    `failure` is the reason why there is no answer, `error` the sentence about it for people.
-    """
-
-    sample_id: str
-    answer: str
-    text: str = ""
-    error: str = ""
-    failure: Failure | None = None
-    reasoning: str = ""
-    finish_reason: str = ""
-
-    @property
-    def summary(self) -> str:
-        """Return the answer, or the error, in one line of at most 300 characters."""
-        answer = self.answer.strip()
-        text = f"answer: {answer}" if answer else f"error: {self.error or 'no answer'}"
-        return text if len(text) <= _LONGEST_SUMMARY else text[: _LONGEST_SUMMARY - 3] + "..."
+    MISSING = "missing"
+    EXTRA = "extra"
+    CHANGED = "changed"
+    ORDER = "order"
+    # of a text that is nearly right
+    CASE = "case"
+    PUNCTUATION = "punctuation"  # and spaces
+    NUMBER_FORMAT = "number format"
+    UNIT = "unit"
+    DATE_FORMAT = "date format"
+    WORDS_AROUND = "words around"
+    # of a number
+    NO_NUMBER = "no number"
+    AMONG_OTHERS = "among others"
+    DECIMAL_COMMA = "decimal comma"
+    SCALE = "scale"
+    PERCENT = "percent"  # a percentage for a fraction, or the other way round
+    SIGN = "sign"
+    RECIPROCAL = "reciprocal"
+    ROUNDING = "rounding"
+    OFF_BY_ONE = "off by one"
+    OTHER_NUMBER = "other number"
+    # of a program
+    FAILING_TEST = "failing test"
+    NOT_RUN = "not run"
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Name a part of a right answer, or of an attempt, and the topics that it mentions."""
+    """Name a part of a right answer, or of an attempt, and the topics that it mentions.
+
+    `difference` is set where an environment explains how an attempt differs from that part.
+    """
 
     text: str
     topics: frozenset[Topic] = frozenset()
+    difference: Difference | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +254,18 @@ class Observing(Protocol):
         ...
 
 
+@runtime_checkable
+class Explaining(Protocol):
+    """Environments, and judges, that name what a wrong attempt lacks. From labels only."""
+
+    def explain(self, sample: Sample, attempt: Attempt) -> Iterable[Fact] | Awaitable[Iterable[Fact]]:
+        """Return the facts that the attempt lacks; they become `Outcome.missing`.
+
+        Called after `score`, for an attempt without the full score and without `missing`.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskContext:
     """Hold what a task wants in a context beside instructions and playbook.
@@ -267,23 +286,12 @@ class TaskContext:
     sources: tuple[Any, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Solving:
-    """Choose how an attempt is made: "single", one call; or "outline", a long answer written part by part.
-
-    `words` is the length of a part, roughly; `mends` is how often a part with faults is written again.
-    """
-
-    kind: str = "single"
-    words: int = 120
-    mends: int = 1
-
-
 @dataclass(frozen=True, slots=True)
 class Task:
     """Hold samples, and the environment that scores attempts at them.
 
-    `max_tokens` cuts off a runaway answer, or each part of a long one.
+    `max_tokens` cuts off a runaway answer, or each part of a long one. `extract` says where in a reply the
+    answer stands; without it, the reply is the answer.
     """
 
     name: str
@@ -294,4 +302,5 @@ class Task:
     test: tuple[Sample, ...] = ()
     max_tokens: int = 1024
     context: TaskContext = field(default_factory=TaskContext)
-    solver: Solving = field(default_factory=Solving)
+    solver: SolverChoice = field(default_factory=Solving)
+    extract: Extraction | None = None

@@ -39,6 +39,9 @@ class Chance:
         return max(self.rate, (_WEIGHT * self.rate + own.right) / (_WEIGHT + own.controls))
 
 
+NO_CONTROLS = Chance()
+
+
 @dataclass(frozen=True, slots=True)
 class Level:
     """Hold the probability with which one candidate may be kept although it does nothing."""

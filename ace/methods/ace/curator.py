@@ -15,8 +15,9 @@ from ace.playbook.delta import touched_ids
 from ace.playbook.model import Add, Bullet, Delta, Merge, Operation, Quarantine, Remove, Revise
 from ace.refine.lost_details import find_lost_facts
 from ace.safety.injection import find_suspicion
+from ace.settings import Profile
 
-MAX_TOKENS = 400
+MAX_TOKENS = {Profile.SMALL: 400, Profile.FULL: 2_000}
 
 
 # A schema's docstring goes into requests: to edit it makes recordings and unfinished runs useless.
@@ -31,6 +32,7 @@ class Curator:
     """Ask a model which operations would make a few bullets better."""
 
     client: Client
+    profile: Profile = Profile.SMALL
 
     def __call__(self, bullets: Sequence[Bullet], *, failure: str = "", seed: int = 0) -> Delta:
         """Return the operations it proposes, as it put them; see `confine_delta` for what they may touch.
@@ -48,7 +50,7 @@ class Curator:
             messages=messages(render("ace.methods.ace", "curator.system"), user),
             schema=Curation,
             seed=seed,
-            max_tokens=MAX_TOKENS,
+            max_tokens=MAX_TOKENS[self.profile],
             subject=Subject(bullets=tuple(bullet.content for bullet in bullets)),
         )
         reply = self.client.complete(request)
@@ -85,16 +87,16 @@ def confine_delta(delta: Delta, bullets: Iterable[Bullet]) -> tuple[Delta, str]:
 
 
 def _confine(operation: Operation, bullets: Mapping[str, Bullet]) -> Operation | None:
-    """Return an operation on bullets that were shown, its text on one line; None for any other."""
+    """Return an operation on bullets that were shown; None for any other."""
     match operation:
-        case Add(content=content):
-            return add_lesson(" ".join(content.split()))
+        case Add(content=content, section=section):
+            return add_lesson(content.strip(), section)
         case Merge(into=into, sources=sources, content=content) if {into, *sources} <= bullets.keys():
             others = tuple(dict.fromkeys(source for source in sources if source != into))
-            line = " ".join(content.split())
-            return Merge(into, others, line) if others else Revise(into, line)
+            text = content.strip()
+            return Merge(into, others, text) if others else Revise(into, text)
         case Revise(id=name, content=content) if name in bullets:
-            return Revise(name, " ".join(content.split()))
+            return Revise(name, content.strip())
         case Remove(id=name) | Quarantine(id=name) if name in bullets:
             return operation
         case _:

@@ -9,7 +9,7 @@ under the same proof.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -42,18 +42,19 @@ from ace.methods.ace.proposals import changes_use
 from ace.methods.ace.prover import Prover
 from ace.methods.ace.quarantine import propose_releases
 from ace.methods.ace.refining import Refining
-from ace.methods.ace.reflection import Reflect
+from ace.methods.ace.reflection import Reflect, tell_trajectory
 from ace.methods.ace.reflector import Reflector
 from ace.methods.ace.refusals import list_earlier
 from ace.methods.ace.reopened import keep_open, reopen_all, weigh_reopened
 from ace.methods.ace.search import Search
+from ace.methods.ace.sections import SectionCuration
 from ace.methods.ace.shared_causes import explain_together
 from ace.methods.ace.state import AceState, Lesson, LessonNotes
 from ace.methods.ace.suspects import is_label_suspect, record_suspect
 from ace.methods.ace.together import join_witnesses, keep_compatible
 from ace.methods.protocol import Chores, Equipment, Lab, Moment, Trial, Update
-from ace.playbook.delta import apply
-from ace.playbook.model import Playbook
+from ace.playbook.delta import apply, touched_ids
+from ace.playbook.model import Delta, Playbook
 from ace.retrieval.bullets import HybridSelector
 from ace.runs.records import Proposal
 from ace.runs.steps import PhaseKind, StepRecord
@@ -62,6 +63,7 @@ from ace.task.types import Sample, Task
 from ace.text import CountTokens, estimate_tokens
 
 _FULL_WINDOW = 16_000  # tokens
+_BARREN = 24  # failures in a row that taught nothing, while nothing was ever proven
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,35 +124,73 @@ class Ace:
                 provers.append((proposal, lesson.witnesses.get(proposal.delta, own) if own else ()))
         delta, ids = combine_accepted(proposals)
         changes = guard_delta(delta, playbook)
+        proofs = map_proofs(provers, ids)
+        if self.settings.verify and self.reflect.profile is Profile.FULL:
+            edits = self._curate_sections(state, apply(playbook, changes)[0], changes, proofs, lab)
+            proposals += edits
+            for edit in edits:
+                names = [name for operation in edit.delta for name in touched_ids(operation)]
+                samples = dict.fromkeys(sample for name in names for sample in proofs.get(name, ()))
+                proofs |= {name: list(samples) for name in names if edit.outcome == "accepted"}
+            more = combine_accepted(edits)[0]
+            changes = (*changes, *guard_delta(more, apply(playbook, changes)[0]))
         notes = [write_notes(lesson, playbook, evidence) for lesson in lessons]
         measured = measure_bullets(batch, notes, playbook, lab)
         return Update(
             delta=join_votes((*votes, *cast_tags(lessons, playbook))) + changes,
             proposals=tuple(proposals),
             author=join_authors(proposals) if changes else AUTHOR,
-            proofs=map_proofs(provers, ids),
+            proofs=proofs,
             sample_notes=[note.to_json() for note in measured],
         )
+
+    def _curate_sections(
+        self,
+        state: AceState,
+        playbook: Playbook,
+        changes: Delta,
+        proofs: Mapping[str, Sequence[str]],
+        lab: Lab,
+    ) -> tuple[Proposal, ...]:
+        curation = SectionCuration(self.curator, playbook, state.evidence, proofs, state.map.samples, lab)
+        return tuple(curation.propose(changes))
 
     def maintain(self, state: AceState, playbook: Playbook, lab: Lab, moment: Moment, number: int) -> Chores:
         """Curate and refine after an epoch; decide what is contested before a version is selected."""
         if moment is Moment.SELECTION:
             yield from settle_contested(state, playbook, lab, number)
             return
+        if moment is Moment.EPOCH_END:
+            yield from self._hear(state, playbook, number)
+            return
         curation = Curation(self.reflector, self.curator, state, self.settings)
         playbook = yield from curation.chores(playbook, number)
-        if self.settings.verify:
-            hearing = Hearing(
-                state.confirmed,
-                state.map.samples,
-                state.chance.rate,
-                Level.share(len(state.samples), self.settings.tries),
-            )
-            playbook = yield from hearing.chores(playbook, number)
         if moment is Moment.EPOCH and self.settings.refine:
             refining = state.refining or Refining(state.first_playbook)
             state.refining = refining
             yield from refining.refine(state, playbook, number)
+
+    def _hear(self, state: AceState, playbook: Playbook, epoch: int) -> Chores:
+        """Hear again what chance could explain, now that its rate is known."""
+        if self.settings.verify:
+            level = Level.share(len(state.samples), self.settings.tries)
+            hearing = Hearing(state.confirmed, state.map.samples, state.chance.rate, level)
+            yield from hearing.chores(playbook, epoch)
+
+    def has_given_up(self, state: AceState) -> bool:
+        """Return whether many failures in a row were reflected on, and nothing was ever proven."""
+        return not state.taught and state.barren >= _BARREN
+
+    def describe(self, state: AceState) -> Iterator[str]:
+        """Yield why attempts failed, which labels are suspect, and that nothing was learned, if so."""
+        if not state.taught and state.barren:
+            early = "; learning stopped early" if self.has_given_up(state) else ""
+            yield f"nothing learned: {state.barren} failures taught nothing that proved itself{early}"
+        if state.failures:
+            counts = ", ".join(f"{count} {failure}" for failure, count in sorted(state.failures.items()))
+            yield f"why attempts failed, by the reflector: {counts}"
+        if state.suspects:
+            yield f"suspect labels, not learned from: {', '.join(state.suspects)}"
 
     def replay(self, state: AceState, step: StepRecord, playbook: Playbook, lab: Lab) -> AceState:
         """Take in a committed step: outcomes, proofs, refuted edits, and what a change leaves open."""
@@ -229,7 +269,7 @@ class Ace:
             earlier=state.edits.get(sample.id, ()),
             waiting=state.list_waiting(sample),
             rivals=state.list_rivals(sample, playbook),
-            trajectory=trial.attempt.text,
+            trajectory=tell_trajectory(trial.attempt),
         )
         proposals = [*releases, *search.propose(settings.tries, settings.rollouts)]
         suspect = not any(map(changes_use, proposals)) and is_label_suspect(prover, playbook, state.evidence)
@@ -284,7 +324,7 @@ def build_ace(models: RoleModels, settings: Settings, equipment: Equipment) -> A
     return Ace(
         reflector=Reflector(models.reflector),
         reflect=Reflect(models.reflector, profile),
-        curator=Curator(models.curator),
+        curator=Curator(models.curator, profile),
         settings=settings,
         embedder=equipment.embedder,
         count_tokens=equipment.count_tokens,

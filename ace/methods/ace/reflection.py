@@ -21,6 +21,7 @@ from ace.methods.ace.reflector import MAX_TOKENS, Lesson
 from ace.methods.protocol import Trial
 from ace.playbook.model import Bullet
 from ace.settings import Profile
+from ace.task.trajectory import show_trajectory
 from ace.task.types import Attempt, Feedback, FeedbackKind
 
 SECTIONS = ("strategies", "conventions", "formats", "pitfalls", "tools", "facts")
@@ -157,6 +158,12 @@ class Reflect:
         )
 
 
+def tell_trajectory(attempt: Attempt) -> str:
+    """Return what there is to tell of an attempt beside its answer; "" where its reply was the answer alone."""
+    is_bare = attempt.text.strip() in ("", attempt.answer.strip())
+    return "" if is_bare and not attempt.turns and not attempt.reasoning else show_trajectory(attempt)
+
+
 def _describe(trial: Trial, trajectory: str, longest: int) -> dict[str, object]:
     """Return the fields of a failure as a template takes them."""
     feedback, attempt = trial.feedback, trial.attempt
@@ -168,7 +175,7 @@ def _describe(trial: Trial, trajectory: str, longest: int) -> dict[str, object]:
         else "",
         "cut_off": attempt.finish_reason == FinishReason.LENGTH,
         "wrong": feedback.passed is False or feedback.ran is False,
-        "score": "" if feedback.score is None else f"{feedback.score:g}",
+        "score": f"{feedback.score:g}" if feedback.score and feedback.score < 1 else "",
         "outcome": _quote_outcome(feedback, attempt, longest),
         "expected": quote_text(feedback.right_answer),
         "missing": [quote_text(fact.text) for fact in feedback.missing],

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ace.methods.ace.admission import collect_texts
-from ace.methods.ace.chance import Chance
+from ace.methods.ace.chance import NO_CONTROLS, Chance
 from ace.methods.ace.evidence import Evidence
 from ace.methods.ace.hearing import Confirmation
 from ace.methods.ace.pool import SampleMap
@@ -88,7 +88,7 @@ class LessonNotes:
     right_without: bool = False
     score: float | None = None
     failure: FailureType | None = None
-    controls: Chance = Chance()
+    controls: Chance = NO_CONTROLS
     edits: Sequence[Refuted] = ()
     waiting: Sequence[Waiting] = ()
     suspect: bool = False
@@ -106,7 +106,7 @@ class LessonNotes:
         if self.score is not None:
             notes["score"] = self.score
         if self.failure:
-            notes["failure"] = str(self.failure)
+            notes["diagnosis"] = str(self.failure)
         if self.controls.controls:
             notes["controls"] = [self.controls.controls, self.controls.right]
         if self.edits:
@@ -131,7 +131,7 @@ class LessonNotes:
             refuted=notes.get("refuted", ()),
             contested=Contested.from_json(notes.get("contested", {})),
             score=notes.get("score"),
-            failure=FailureType(notes["failure"]) if "failure" in notes else None,
+            failure=FailureType(notes["diagnosis"]) if "diagnosis" in notes else None,
             controls=Chance(*notes.get("controls", (0, 0))),
             edits=[Refuted(tuple(edit["contents"]), edit["answer"]) for edit in notes.get("edits", ())],
             waiting=[
@@ -156,12 +156,13 @@ class AceState:
     refining: Refining | None = None
     settled: set[tuple[str, ...]] = field(default_factory=set)  # contents that validation decided on
     map: SampleMap = field(default_factory=SampleMap)
-    chance: Chance = Chance()  # of the controls of this run
+    chance: Chance = NO_CONTROLS  # of the controls of this run
     edits: dict[str, list[Refuted]] = field(default_factory=dict)  # refuted, by sample
     waiting: dict[str, Waiting] = field(default_factory=dict)  # by content
     failures: Counter[FailureType] = field(default_factory=Counter)
     speaks_words: bool = False  # a small model puts the facts of this environment into words
     confirmed: dict[str, Confirmation] = field(default_factory=dict)  # by bullet
+    barren: int = 0  # failures in a row that were reflected on and taught nothing
     suspects: dict[str, None] = field(default_factory=dict)  # samples whose label goes against proven bullets
 
     @classmethod
@@ -194,6 +195,8 @@ class AceState:
         self.chance += notes.controls
         if notes.failure:
             self.failures[notes.failure] += 1
+        if notes.failure or notes.reflections:
+            self.barren += 1
         if notes.edits:
             self.edits.setdefault(name, []).extend(notes.edits)
         self.waiting.update((edit.content, edit) for edit in notes.waiting)
@@ -205,6 +208,7 @@ class AceState:
         self.evidence.record_proofs(bullet, samples)
         for name in samples:
             self.map.record(name, 1.0, self.map.topics.get(name, ()))
+            self.barren = 0
         if bullet.status is Status.ACTIVE:
             self.waiting.pop(bullet.content, None)
 

@@ -25,7 +25,7 @@ CONTENT: dict[str, tuple[str, ...]] = {
     "steps": ("payload",),
     "episodes": (
         *("question", "answer", "detail", "error", "reply", "feedback", "expected", "subjects", "missing"),
-        "uses",
+        *("uses", "reasoning", "turns", "artifacts", "expected_kind", "label_error", "parts", "fact_topics"),
     ),
     "proposals": ("delta", "why", "attempts"),
     "rejected_operations": ("operation", "why"),

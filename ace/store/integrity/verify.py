@@ -21,7 +21,7 @@ from ace.store.integrity import seals
 JSON_COLUMNS = {
     "runs": ("config", "report"),
     "steps": ("payload",),
-    "episodes": ("subjects", "missing", "uses"),
+    "episodes": ("subjects", "missing", "uses", "turns", "artifacts", "parts", "fact_topics"),
     "proposals": ("delta", "episodes", "attempts"),
     "rejected_operations": ("operation",),
     "calls": ("faults",),

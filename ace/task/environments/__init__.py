@@ -1,4 +1,4 @@
-"""Environments that score an attempt: by its answer, by SQL, or with a function of your own.
+"""Environments that score an attempt: by its answer, by SQL, by unit tests, or with a function of your own.
 
 A new one is a file or a folder here and a line in `ENVIRONMENTS`.
 """
@@ -16,6 +16,7 @@ ENVIRONMENTS: Mapping[str, str] = MappingProxyType(
     {
         "sql": "ace.task.environments.sql.sql_toml:load_sql_environment",
         "answer": "ace.task.environments.answer_toml:load_answer_environment",
+        "tests": "ace.task.environments.unit_tests.unit_tests_toml:load_unit_tests_environment",
     }
 )
 """The names that task.toml may give, each with the function that reads the table of that name."""

@@ -5,21 +5,22 @@ Nothing is acted on, so without labels there is nothing to see.
 
 from __future__ import annotations
 
+import json
 from dataclasses import KW_ONLY, dataclass
 
-from ace.task.environments.scorers import (
-    SCORERS,
-    read_number,
-    score_label_set,
-    score_ordered_labels,
-    split_labels,
-)
-from ace.task.types import Attempt, Environment, Outcome, Sample, Topic
+from ace.task.environments.explain_answer import EXPLAINERS, explain_label_set, explain_text
+from ace.task.environments.json_answer import read_json
+from ace.task.environments.scorers import SCORERS, score_label_set, split_labels
+from ace.task.environments.written_number import read_last_number
+from ace.task.types import Attempt, Environment, Fact, Outcome, Sample, Topic
 
 
 @dataclass(eq=False)
 class AnswerEnvironment(Environment):
-    """Samples carry `answer`: text, a number, or a list of labels. `ordered`: labels stand in their order."""
+    """Samples carry `answer`: text, a number, a list of labels, or JSON; and may name their own `scorer`.
+
+    `ordered`: labels must stand in their order. How wrong answers are explained depends on the scorer, too.
+    """
 
     scorer: str = "exact"
     _: KW_ONLY
@@ -30,10 +31,10 @@ class AnswerEnvironment(Environment):
 
     def score(self, sample: Sample, attempt: Attempt) -> Outcome:
         """Compare the answer with the gold answer. Raises TaskError when the sample has none."""
-        gold = gold_text(sample)
-        compare, topics = SCORERS[self.scorer], frozenset[Topic]()
-        if self.scorer == "labels":
-            compare = score_ordered_labels if self.ordered else score_label_set
+        gold, scorer = self._gold(sample), self._scorer_of(sample)
+        compare, topics = SCORERS[scorer], frozenset[Topic]()
+        if scorer == "labels":
+            compare = compare if self.ordered else score_label_set
             topics = frozenset(map(Topic, split_labels(gold)))
         return Outcome(
             score=compare(gold, attempt.answer),
@@ -43,13 +44,40 @@ class AnswerEnvironment(Environment):
             label_topics=topics,
         )
 
+    def explain(self, sample: Sample, attempt: Attempt) -> tuple[Fact, ...]:
+        """Return what a wrong answer lacks: labels, places in JSON, how a number or a text differs."""
+        scorer = self._scorer_of(sample)
+        explain = EXPLAINERS.get(scorer, explain_text)
+        if scorer == "labels" and not self.ordered:
+            explain = explain_label_set
+        return explain(self._gold(sample), attempt.answer)
+
     def check(self, sample: Sample) -> None:
-        """Raise TaskError for a gold answer that the scorer cannot use."""
-        gold = gold_text(sample)
-        if self.scorer == "numeric" and read_number(gold) is None:
+        """Raise TaskError for an unknown scorer, or a gold answer that it cannot use."""
+        scorer = self._scorer_of(sample)
+        if not isinstance(scorer, str) or scorer not in SCORERS:
+            message = f"Expected one of {', '.join(SCORERS)}, found {scorer!r:.60}."
+            raise sample.problem("scorer", message)
+        gold = self._gold(sample)
+        if scorer == "numeric" and read_last_number(gold) is None:
             raise sample.problem("answer", f"Expected a number, found {gold!r:.60}.")
-        if self.scorer == "labels" and not split_labels(gold):
+        if scorer == "labels" and not split_labels(gold):
             raise sample.problem("answer", f"Expected labels separated by commas, found {gold!r:.60}.")
+        if scorer == "json":
+            try:
+                read_json(gold)
+            except ValueError as error:
+                raise sample.problem("answer", f"Expected JSON, found {gold!r:.60}.") from error
+
+    def _scorer_of(self, sample: Sample) -> str:
+        """Return the name of the scorer of a sample: its own, or that of the task."""
+        scorer: str = sample.data.get("scorer", self.scorer)
+        return scorer
+
+    def _gold(self, sample: Sample) -> str:
+        """Return the gold answer as the scorer reads it. Raises TaskError when the sample has none."""
+        is_json = self._scorer_of(sample) == "json" and not isinstance(sample.data.get("answer"), str | None)
+        return json_text(sample) if is_json else gold_text(sample)
 
 
 def gold_text(sample: Sample) -> str:
@@ -64,3 +92,11 @@ def gold_text(sample: Sample) -> str:
         case value:
             message = f"Expected text, a number or a list of texts, found {value!r:.60}."
             raise sample.problem("answer", message)
+
+
+def json_text(sample: Sample) -> str:
+    """Return the gold answer, an object or a list, as JSON. Raises TaskError for what JSON cannot hold."""
+    try:
+        return json.dumps(sample.data["answer"], ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise sample.problem("answer", f"Expected a value that JSON can hold ({error}).") from error

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ace.task.environments.answer import AnswerEnvironment
 from ace.task.environments.scorers import SCORERS
-from ace.task.toml_models import TomlModel
+from ace.task.toml_models import ExtractionTable
 from ace.task.toml_table import TomlTable
 
 
-class AnswerTable(TomlModel):
+class AnswerTable(ExtractionTable):
     """Name the scorer. `ordered`: labels must stand in their order, which only the scorer of labels asks."""
 
     scorer: str = "exact"

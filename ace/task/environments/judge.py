@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ace.task.environments.answer import gold_text
+from ace.task.environments.answer import gold_text, json_text
+from ace.task.environments.explain_answer import explain_by_form, explain_label_set
 from ace.task.guarded_scoring import require_score
-from ace.task.types import Attempt, Environment, Outcome, Sample
+from ace.task.types import Attempt, Environment, Explaining, Fact, Outcome, Sample
 
 Score = bool | float | Outcome
 Judge = Callable[[Sample, str], Score | Awaitable[Score]]
@@ -19,7 +20,8 @@ Judge = Callable[[Sample, str], Score | Awaitable[Score]]
 class JudgeEnvironment(Environment):
     """Scores with a function of a sample and an answer; the score counts as a label.
 
-    The function returns a bool, a number from 0 to 1 or an Outcome, and may be async.
+    The function returns a bool, a number from 0 to 1 or an Outcome, and may be async. A judge that is an
+    object may have `explain(sample, attempt)`; else a row's `answer` explains what a wrong answer lacks.
     """
 
     judge: Judge
@@ -31,10 +33,24 @@ class JudgeEnvironment(Environment):
             return _await_score(score, sample, attempt)
         return _to_outcome(score, sample, attempt)
 
+    def explain(self, sample: Sample, attempt: Attempt) -> Iterable[Fact] | Awaitable[Iterable[Fact]]:
+        """Return what a wrong answer lacks: as the judge says, else by the form of the right answer."""
+        if isinstance(self.judge, Explaining):
+            return self.judge.explain(sample, attempt)
+        is_list = isinstance(sample.data.get("answer"), list)
+        explain = explain_label_set if is_list else explain_by_form
+        return explain(_expected_text(sample), attempt.answer)
+
     def check(self, sample: Sample) -> None:
         """Raise TaskError for a right answer that cannot be shown; none at all is fine."""
-        if "answer" in sample.data:
-            gold_text(sample)
+        _expected_text(sample)
+
+
+def _expected_text(sample: Sample) -> str:
+    """Return the right answer as text, or "". Raises TaskError for one that cannot be shown."""
+    if "answer" not in sample.data:
+        return ""
+    return json_text(sample) if isinstance(sample.data["answer"], dict) else gold_text(sample)
 
 
 async def _await_score(score: Awaitable[Any], sample: Sample, attempt: Attempt) -> Outcome:
@@ -43,11 +59,10 @@ async def _await_score(score: Awaitable[Any], sample: Sample, attempt: Attempt) 
 
 def _to_outcome(score: object, sample: Sample, attempt: Attempt) -> Outcome:
     """Complete what the function returned with the right answer and what was seen of the attempt."""
-    expected = gold_text(sample) if "answer" in sample.data else ""
     if not isinstance(score, Outcome):
         score = Outcome(score=require_score(score), detail=attempt.error)
     return replace(
         score,
         observed=score.observed or attempt.summary,
-        expected=score.expected or expected,
+        expected=score.expected or _expected_text(sample),
     )

@@ -1,44 +1,32 @@
 """Scorers: pure functions of the right answer and an answer that return 0 to 1. A new one is a line in
-`SCORERS`.
+`SCORERS`; a line in `EXPLAINERS` of `ace.task.environments.explain_answer` says what a wrong answer lacks.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from functools import partial
-from math import isclose
+
+from ace.task.environments.answer_words import fold_answer, holds_words, split_answer
+from ace.task.environments.json_answer import score_json
+from ace.task.environments.written_number import is_close, plain_signs, read_last_number, read_numbers
 
 Scorer = Callable[[str, str], float]
 
-_NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?", re.IGNORECASE)
-_THOUSANDS = re.compile(r"(?<=\d)[,_'\u2019\u00a0\u202f](?=\d{3}(?!\d))")
-_CURRENCY = re.compile(
-    r"(?:\b[a-z]{1,3})?[$\u20ac\u00a3\u00a5]\s*|\b(?:usd|eur|gbp|jpy|chf)\s*(?=[-+\d.])", re.IGNORECASE
-)
 _WHOLE_NUMBER = re.compile(r"[-+]?\d[\d,_'\u2019\u00a0\u202f]*(?:\.\d+)?")
-_WORDS = re.compile(r"\w+")
-_is_close = partial(isclose, rel_tol=1e-6, abs_tol=1e-9)
 _AROUND = 8  # words beside the gold ones that a short answer may have
 _NUMBERING = re.compile(r"^(?:\d+[.)]|[-*])\s+")
 
 
 def score_exact(gold: str, answer: str) -> float:
     """Score the same text, but for case and spaces."""
-    return float(_fold(gold) == _fold(answer))
+    return float(fold_answer(gold) == fold_answer(answer))
 
 
 def score_numeric(gold: str, answer: str) -> float:
     """Score the same number: the last one in the answer. "12.5%" equals both 12.5 and 0.125."""
-    expected, actual = read_number(gold), read_number(answer)
-    if expected is None or actual is None:
-        return 0.0
-    (a, a_is_percent), (b, b_is_percent) = expected, actual
-    if a_is_percent != b_is_percent:
-        share_a = a / 100 if a_is_percent else a
-        share_b = b / 100 if b_is_percent else b
-        return float(_is_close(a, b) or _is_close(share_a, share_b))
-    return float(_is_close(a, b))
+    expected, actual = read_last_number(gold), read_last_number(answer)
+    return float(expected is not None and actual is not None and expected.equals(actual))
 
 
 def score_ordered_labels(gold: str, answer: str) -> float:
@@ -61,16 +49,13 @@ def score_short(gold: str, answer: str) -> float:
     "12.00"). Other gold text is right when its words stand in the answer one after another, with few words
     around them: an answer that lists everything is not right.
     """
-    number = _WHOLE_NUMBER.fullmatch(gold.strip())
-    if number:
-        expected = float(_strip_marks(number[0]))
-        numbers = [float(text) for text in _NUMBER.findall(_strip_marks(answer))]
-        return float(bool(numbers) and all(_is_close(actual, expected) for actual in numbers))
-    gold_words, words = _WORDS.findall(gold.casefold()), _WORDS.findall(answer.casefold())
-    size = len(gold_words)
-    if not size or len(words) > size + _AROUND:
+    if is_number(gold):
+        expected, numbers = read_numbers(gold)[0].value, read_numbers(answer)
+        return float(bool(numbers) and all(is_close(number.value, expected) for number in numbers))
+    gold_words, words = split_answer(gold), split_answer(answer)
+    if not gold_words or len(words) > len(gold_words) + _AROUND:
         return 0.0
-    return float(any(words[at : at + size] == gold_words for at in range(len(words) - size + 1)))
+    return float(holds_words(words, gold_words))
 
 
 SCORERS: Mapping[str, Scorer] = {
@@ -78,32 +63,23 @@ SCORERS: Mapping[str, Scorer] = {
     "numeric": score_numeric,
     "labels": score_ordered_labels,
     "short": score_short,
+    "json": score_json,
 }
 
 
-def split_labels(text: str) -> list[str]:
-    """Return the labels of a list separated by commas, semicolons or lines, folded, without numbering."""
+def is_number(text: str) -> bool:
+    """Return whether the text is one number and nothing else."""
+    return bool(_WHOLE_NUMBER.fullmatch(plain_signs(text.strip()))) and len(read_numbers(text)) == 1
+
+
+def split_labels(text: str, *, fold: bool = True) -> list[str]:
+    """Return the labels of a list separated by commas, semicolons or lines, without numbering.
+
+    They are folded, or with `fold=False` as they are written.
+    """
     labels = []
     for part in re.split(r"[,;\n]", text):
         label = _NUMBERING.sub("", part.strip()).strip("\"'`[]() \t")
         if label:
-            labels.append(_fold(label))
+            labels.append(fold_answer(label) if fold else label)
     return labels
-
-
-def _fold(text: str) -> str:
-    return " ".join(text.casefold().split())
-
-
-def read_number(text: str) -> tuple[float, bool] | None:
-    """Return the last number, and whether a percent sign follows it."""
-    text = _strip_marks(text)
-    numbers = list(_NUMBER.finditer(text))
-    if not numbers:
-        return None
-    return float(numbers[-1].group()), text[numbers[-1].end() :].lstrip().startswith("%")
-
-
-def _strip_marks(text: str) -> str:
-    """Remove currencies, and the marks between thousands."""
-    return _THOUSANDS.sub("", _CURRENCY.sub("", text))

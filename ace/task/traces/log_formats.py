@@ -5,12 +5,20 @@ Another format is a function of a record that returns a trace, listed in `FORMAT
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
+from ace.task.attempt import Turn, TurnKind, to_plain_text
 from ace.task.traces.record import Record
 from ace.task.traces.trace import Trace
+from ace.text.thoughts import split_thoughts
+
+_EXCEPTION = re.compile(
+    r"\W{0,9}(?:Error\b|[A-Za-z_.]{1,60}(?:Error|Exception):|Traceback \(most recent call last\))"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +55,13 @@ def read_intercode(record: Record) -> Trace:
     rewards = record.items("rewards")
     if len({len(actions), len(observations), len(rewards)}) > 1:
         raise record.problem("actions", "Actions, observations and rewards differ in number.")
-    turns: list[str] = []
-    for action, observation in zip(actions, observations, strict=True):
-        turns += [f"> {action}", observation]
     valid = record.values.get("valid")
+    turns: list[Turn] = []
+    for place, (action, observation) in enumerate(zip(actions, observations, strict=True)):
+        failed = _is_error(observation)
+        if isinstance(valid, list) and place < len(valid):
+            failed = not valid[place]
+        turns.append(Turn(kind=TurnKind.TOOL, arguments=action, observation=observation, failed=failed))
     last = Record({"rewards": rewards[-1]}, record.file, record.number, record.line)
     return record.trace(
         sample=record.name("task_id", f"record-{record.number}"),
@@ -86,7 +97,8 @@ def read_row(record: Record) -> Trace:
     correct = record.values.get("correct")
     if correct is not None and not isinstance(correct, bool):
         raise record.problem("correct", f"Expected true or false, found {correct!r:.60}.")
-    answer, error = record.text("answer", ""), record.text("error", "")
+    error = record.text("error", "")
+    reasoning, answer = split_thoughts(record.text("answer", ""))
     if not error and not answer.strip():
         error = "no answer"
     observed = record.text("observed", "")
@@ -95,7 +107,8 @@ def read_row(record: Record) -> Trace:
         question=record.text("question"),
         answer=answer,
         error=error,
-        turns=(observed,) if observed else (),
+        turns=(Turn(kind=TurnKind.TOOL, observation=observed),) if observed else (),
+        reasoning=reasoning,
         correct=correct,
         score=record.score("reward"),
         remark=record.text("feedback", ""),
@@ -115,35 +128,99 @@ FORMATS = (
 
 
 def _read_conversation(record: Record, key: str) -> dict[str, Any]:
-    """Return fields of a trace: question, answer, error and turns. Raises TaskError.
+    """Return fields of a trace: question, answer, error, reasoning and turns. Raises TaskError.
 
-    The question is the first thing the user says, the answer the last thing the assistant says. System
-    messages are left out: they are the same for every record, and no part of what happened.
+    The question is the first thing the user says, the answer the last thing the assistant says, or the tool
+    call with which it ends. System messages are left out: they are the same for every record, and no part of
+    what happened.
     """
     messages = record.items(key)
-    texts: dict[str, list[str]] = {"user": [], "assistant": []}  # those that are not empty, by role
+    turns: list[Turn] = []
+    calls: dict[str, int] = {}  # the id of a tool call that nothing has come back for -> its turn
     for message in messages:
         if not isinstance(message, Mapping) or not isinstance(message.get("role"), str):
             hint = 'Write {"role": "user", "content": "..."}.'
             raise record.problem(key, f"Expected a message with a role, found {message!r:.60}.", hint)
-        text = _read_content(message)
-        if text.strip():
-            texts.setdefault(message["role"], []).append(text)
-    if not texts["user"]:
-        raise record.problem(key, "Nobody asks anything: there is no message of a user.")
+        if message["role"] in ("tool", "function"):
+            _add_observation(turns, calls, message)
+        elif message["role"] not in ("system", "developer"):
+            _add_message(turns, calls, message)
 
-    roles = [message["role"] for message in messages if message["role"] != "system"]
-    turns: list[str] = []
-    if roles != ["user", "assistant"]:  # else the turns are question and answer once more
-        for message in messages:
-            turns += _render_turns(message)
-    answers = texts["assistant"]
+    questions = [turn.text for turn in turns if turn.kind is TurnKind.USER]
+    answers = [turn.text for turn in turns if turn.kind is TurnKind.AGENT]
+    if not questions:
+        raise record.problem(key, "Nobody asks anything: there is no message of a user.")
+    answer = answers[-1] if answers else ""
+    last = turns[-1]
+    if last.kind is TurnKind.TOOL and not last.observation and len(turns) - 1 in calls.values():
+        answer = _read_final_call(last)
+    reasoning = ""
+    if [turn.kind for turn in turns if turn.kind is not TurnKind.THOUGHT] == [TurnKind.USER, TurnKind.AGENT]:
+        # The turns are question and answer once more.
+        reasoning = "\n\n".join(turn.text for turn in turns if turn.kind is TurnKind.THOUGHT)
+        turns = []
     return {
-        "question": texts["user"][0],
-        "answer": answers[-1] if answers else "",
-        "error": "" if answers else "the assistant says nothing",
+        "question": questions[0],
+        "answer": answer,
+        "error": "" if answer else "the assistant says nothing",
+        "reasoning": reasoning,
         "turns": tuple(turns),
     }
+
+
+def _add_message(turns: list[Turn], calls: dict[str, int], message: Mapping[str, Any]) -> None:
+    """Add what a message says and thinks, and each tool call that it makes."""
+    text = _read_content(message).strip()
+    kind = TurnKind.USER if message["role"] == "user" else TurnKind.AGENT
+    if kind is TurnKind.AGENT:
+        thoughts, text = split_thoughts(text)
+        shown = to_plain_text(message.get("reasoning_content") or message.get("reasoning"))
+        for thought in filter(None, (shown.strip(), thoughts)):
+            turns.append(Turn(kind=TurnKind.THOUGHT, text=thought))
+    if text.strip():
+        turns.append(Turn(kind=kind, text=text.strip()))
+    for call in message.get("tool_calls") or ():
+        function = call.get("function") if isinstance(call, Mapping) else None
+        if isinstance(function, Mapping):
+            calls[str(call.get("id") or f"turn {len(turns)}")] = len(turns)
+            name, arguments = to_plain_text(function.get("name")), to_plain_text(function.get("arguments"))
+            turns.append(Turn(kind=TurnKind.TOOL, tool=name, arguments=arguments))
+
+
+def _add_observation(turns: list[Turn], calls: dict[str, int], message: Mapping[str, Any]) -> None:
+    """Add what a tool returned to the call that it answers: by its id, else the first that waits."""
+    text, identity = _read_content(message).strip(), message.get("tool_call_id")
+    name = to_plain_text(message.get("name"))
+    waiting = str(identity) if str(identity) in calls else next(iter(calls), None)
+    failed = _is_error(text)
+    if waiting is None:
+        turns.append(Turn(kind=TurnKind.TOOL, tool=name, observation=text, failed=failed))
+        return
+    place = calls.pop(waiting)
+    turns[place] = replace(turns[place], observation=text, failed=failed)
+
+
+def _is_error(observation: str) -> bool | None:
+    """Tell whether what a tool returned has the form of an error; None where it has not.
+
+    That is the form in which programs write their exceptions, or a JSON object with an "error".
+    """
+    if _EXCEPTION.match(observation):
+        return True
+    try:
+        value = json.loads(observation) if observation.startswith("{") else None
+    except (ValueError, RecursionError):
+        value = None
+    return True if isinstance(value, dict) and value.get("error") else None
+
+
+def _read_final_call(turn: Turn) -> str:
+    """Return the answer that an agent gives by a tool call: its only argument, or the call."""
+    try:
+        values = list(json.loads(turn.arguments).values())
+    except (ValueError, RecursionError, AttributeError):
+        values = []
+    return to_plain_text(values[0]) if len(values) == 1 else f"{turn.tool}({turn.arguments})"
 
 
 def _read_content(message: Mapping[str, Any]) -> str:
@@ -153,20 +230,6 @@ def _read_content(message: Mapping[str, Any]) -> str:
         parts = (part.get("text") for part in content if isinstance(part, Mapping))
         return "\n".join(part for part in parts if isinstance(part, str))
     return content if isinstance(content, str) else ""
-
-
-def _render_turns(message: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what a message says, and each tool call that it makes."""
-    role = message["role"]
-    if role in ("system", "developer"):
-        return
-    text, name = _read_content(message).strip(), message.get("name")
-    if text:
-        yield f"{role} {name}: {text}" if isinstance(name, str) else f"{role}: {text}"
-    for call in message.get("tool_calls") or ():
-        function = call.get("function") if isinstance(call, Mapping) else None
-        if isinstance(function, Mapping):
-            yield f"{role} calls {function.get('name')}({function.get('arguments')})"
 
 
 def _render_actions(info: Any) -> str:

@@ -10,19 +10,20 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
 
-from ace.task.types import Attempt, Environment, Outcome, Sample, Task
+from ace.task.attempt import Attempt, Turn, TurnKind
+from ace.task.trajectory import show_trajectory
+from ace.task.types import Environment, Outcome, Sample, Task
 
 WITHOUT_A_TASK = "without a task"  # what a run's record says of logs that no environment can judge
-_MOST = 6_000  # characters of a transcript that the learner is shown
-_TURN = 600  # and of one turn of it
+_OBSERVED_TOKENS = 1_500  # of the turns, where they are shown as what was observed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
     """Hold a recorded attempt. `id` is unique in its file, `sample` is shared by attempts at the same thing.
 
-    Free of labels: `turns` are what was said, done and shown on the way, `ran` whether it ended without an
-    error. Labels: `correct` (None when the log does not say), `score`, `remark`, `expected`.
+    Free of labels: `turns` are what was said, thought, done and shown on the way, `ran` whether it ended
+    without an error. Labels: `correct` (None when the log does not say), `score`, `remark`, `expected`.
     """
 
     id: str = ""
@@ -30,7 +31,8 @@ class Trace:
     question: str
     answer: str
     error: str = ""
-    turns: tuple[str, ...] = ()
+    reasoning: str = ""
+    turns: tuple[Turn, ...] = ()
     ran: bool | None = None
     correct: bool | None = None
     score: float = 0.0
@@ -40,8 +42,21 @@ class Trace:
     line: int = 0
 
     def attempt(self, sample: Sample) -> Attempt:
-        """Return it as an attempt at `sample`; its text is the transcript."""
-        return Attempt(sample.id, self.answer, "\n".join(self.turns) or self.answer, self.error)
+        """Return it as an attempt at `sample`; its text is the transcript, without what was thought."""
+        return Attempt(
+            sample.id,
+            self.answer,
+            "\n".join(self.lines) or self.answer,
+            self.error,
+            reasoning=self.reasoning,
+            turns=self.turns,
+        )
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Return what was said, done and shown on the way as texts."""
+        visible = (turn for turn in self.turns if turn.kind is not TurnKind.THOUGHT)
+        return tuple(line for turn in visible for line in turn.lines())
 
     @property
     def record(self) -> str:
@@ -58,7 +73,10 @@ class Trace:
         and not in `expected`, which would replace them in prompts.
         """
         answered = Attempt(self.sample, self.answer, error=self.error).summary
-        observed = _shorten_turns(self.turns) or answered
+        observed = answered
+        if self.turns:
+            visible = tuple(turn for turn in self.turns if turn.kind is not TurnKind.THOUGHT)
+            observed = show_trajectory(Attempt(self.sample, "", turns=visible), _OBSERVED_TOKENS)
         expected, expected_kind = self.expected, "answer"
         if right and not expected:
             expected, expected_kind = right, "answer of another attempt"
@@ -115,14 +133,6 @@ def number_traces(traces: Sequence[Trace]) -> tuple[Trace, ...]:
 def make_unjudged_task(name: str) -> Task:
     """Return a task that is only a name, for logs that come without one."""
     return Task(name, "", UnjudgedEnvironment())
-
-
-def _shorten_turns(turns: Sequence[str]) -> str:
-    """Cut long turns, and the middle of many, so that a transcript fits into a prompt."""
-    lines = [turn if len(turn) <= _TURN else f"{turn[:_TURN]} [...]" for turn in turns]
-    text = "\n".join(lines)
-    half = _MOST // 2
-    return text if len(text) <= _MOST else f"{text[:half]}\n[...]\n{text[-half:]}"
 
 
 def fingerprint(traces: Sequence[Trace]) -> str:

@@ -1,0 +1,263 @@
+"""Let somebody's own agent make attempts: a function, a command, or a class that is a solver.
+
+Functions and commands are clients, as models are: their calls are counted, capped and journaled, so a run
+that is resumed does not make them again. What an agent gets is the question, the context, a seed, and those
+fields of a sample that are no label.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from ace.agent.generator import Draw, Generator
+from ace.agent.solver import ENDS_RUN, Solver, failed_attempt
+from ace.context.assemble import Assembled
+from ace.errors import AgentFailed, CapReached
+from ace.llm.client import Client, Reply, Request, Role, Subject, Usage
+from ace.llm.prompts import messages
+from ace.llm.window import access_of
+from ace.task.attempt import Attempt, Failure, FinishReason, read_turns, to_plain_text
+from ace.task.guarded_call import call_with_limit
+from ace.task.solving import OwnAgent, OwnCommand, OwnSolver
+from ace.task.types import Sample, Task
+from ace.text import CountTokens
+from ace.text.thoughts import split_thoughts
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Hold what an agent is asked. `seed` and `temperature` tell several attempts at a sample apart."""
+
+    question: str
+    context: str
+    data: Mapping[str, Any]
+    seed: int
+    temperature: float
+
+    @classmethod
+    def of(cls, request: Request, task: Task) -> Asked:
+        """Return what a request of `OwnCall` asks."""
+        context, question = request.messages[0].content, request.messages[-1].content
+        data = public_fields(task, request.sample) if request.sample else {}
+        return cls(question, context, data, request.seed or 0, request.temperature)
+
+
+@dataclass(frozen=True)
+class FunctionClient:
+    """Ask a function. Its reply is the JSON of an attempt."""
+
+    agent: OwnAgent
+    task: Task
+
+    @property
+    def model(self) -> str:
+        return f"agent/{self.agent.name}"
+
+    @cached_property
+    def _keywords(self) -> frozenset[str]:
+        """Return which of `seed` and `data` the function has parameters for."""
+        try:
+            parameters = inspect.signature(self.agent.function).parameters
+        except (TypeError, ValueError):
+            return frozenset()
+        return frozenset({"seed", "data"} & parameters.keys())
+
+    def complete(self, request: Request) -> Reply:
+        """Return what the function returns. Raises AgentFailed for what it raises, and for a time-out."""
+        asked = Asked.of(request, self.task)
+        keywords = {name: getattr(asked, name) for name in sorted(self._keywords)}
+        started, name, seconds = time.perf_counter(), self.agent.name, self.agent.seconds
+        try:
+            result = call_with_limit(
+                lambda: self.agent.function(asked.question, asked.context, **keywords), seconds
+            )
+        except CapReached:
+            raise
+        except (Exception, SystemExit) as error:
+            raise AgentFailed(f"{name}: {type(error).__name__}: {error}") from error
+        if isinstance(result, str):
+            result = Attempt("", result, result)
+        if not isinstance(result, Attempt):
+            raise AgentFailed(f"{name} returned {result!r:.60}, expected a text or an Attempt.")
+        return Reply(write_attempt(result), usage=Usage(calls=1, seconds=time.perf_counter() - started))
+
+
+@dataclass(frozen=True, slots=True)
+class CommandClient:
+    """Ask a command. Its reply is what it writes. `offered` are variables it gets if it lists them."""
+
+    agent: OwnCommand
+    task: Task
+    offered: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def model(self) -> str:
+        return f"agent/{self.task.name}"
+
+    def complete(self, request: Request) -> Reply:
+        """Return what the command writes. Raises AgentFailed as `run_command` does."""
+        from ace.agent.command_process import run_command
+
+        asked = Asked.of(request, self.task)
+        values = {
+            "question": asked.question,
+            "context": asked.context,
+            "data": asked.data,
+            "seed": asked.seed,
+            "temperature": asked.temperature,
+        }
+        started = time.perf_counter()
+        text = run_command(self.agent, json.dumps(values, ensure_ascii=False, default=str), self.offered)
+        return Reply(text, usage=Usage(calls=1, seconds=time.perf_counter() - started))
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCall:
+    """Ask somebody's agent once. What goes wrong is an attempt without an answer."""
+
+    generator: Generator
+    reserve: int = 0
+
+    def solve(self, sample: Sample, context: Assembled, draw: Draw) -> Attempt:
+        """Return the attempt; see `Solver`."""
+        request = Request(
+            role=Role.GENERATOR,
+            messages=messages(context.shown, sample.question),
+            temperature=draw.temperature,
+            seed=draw.seed,
+            subject=Subject(sample=sample, bullets=context.contents, draw=draw.number),
+        )
+        try:
+            reply = self.generator.client.complete(request)
+        except ENDS_RUN:
+            raise
+        except Exception as error:  # a sample becomes a record: it counts as wrong, with its reason
+            return failed_attempt(sample, error, text=getattr(error, "details", {}).get("output", ""))
+        return read_attempt(sample, reply)
+
+
+@dataclass(frozen=True, slots=True)
+class GuardedSolver:
+    """Make attempts with a solver that is somebody's own, which may raise, hang, or return anything."""
+
+    solver: Any
+    name: str
+    seconds: float | None = None
+
+    @property
+    def reserve(self) -> int:
+        return int(getattr(self.solver, "reserve", 0))
+
+    def solve(self, sample: Sample, context: Assembled, draw: Draw) -> Attempt:
+        """Return the attempt; see `Solver`."""
+        try:
+            if self.seconds is None:
+                attempt = self.solver.solve(sample, context, draw)
+            else:
+                attempt = call_with_limit(lambda: self.solver.solve(sample, context, draw), self.seconds)
+            if not isinstance(attempt, Attempt):
+                raise TypeError(f"it returned {attempt!r:.60}, expected an Attempt")
+        except ENDS_RUN:
+            raise
+        except Exception as error:  # a sample becomes a record: it counts as wrong, with its reason
+            attempt = failed_attempt(sample, error)
+            if attempt.failure is Failure.OTHER:
+                attempt = replace(attempt, error=f"{self.name}: {attempt.error}", failure=Failure.AGENT)
+        return replace(attempt, sample_id=sample.id)
+
+
+def connect_agent(task: Task, model: Client) -> Client | None:
+    """Return the client of a task's own agent; None where the run's model makes the attempts.
+
+    An agent that is a command may be offered the run's `model`, where that has an address.
+    """
+    match task.solver:
+        case OwnAgent() as agent:
+            return FunctionClient(agent, task)
+        case OwnCommand() as agent:
+            return CommandClient(agent, task, access_of(model))
+    return None
+
+
+def build_own_call(generator: Generator, task: Task, count: CountTokens) -> Solver:
+    """Return the solver of a function or a command; the generator's client is the agent."""
+    return OwnCall(generator)
+
+
+def build_own_solver(generator: Generator, task: Task, count: CountTokens) -> Solver:
+    """Return the solver that a class makes. Raises AgentFailed where it does not."""
+    choice = task.solver
+    if not isinstance(choice, OwnSolver):
+        raise TypeError(f"The solver of {task.name} names no class.")
+    try:
+        solver = choice.create(generator, task, dict(choice.options))
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        hint = "A solver is made with the generator, the task, and the table [solver.options]."
+        raise AgentFailed(f"{choice.name} cannot be made ({reason}).", hint=hint) from error
+    return GuardedSolver(solver, choice.name, choice.seconds)
+
+
+def public_fields(task: Task, sample: Sample) -> dict[str, Any]:
+    """Return the fields of a sample that an agent may see: those that the task names as no label.
+
+    That is the list `fields` of [context]. Any other field may hold, or reveal, what is right.
+    """
+    return {name: sample.data[name] for name in task.context.fields if name in sample.data}
+
+
+def write_attempt(attempt: Attempt) -> str:
+    """Return an attempt as the JSON that `read_attempt` reads."""
+    values = {
+        "answer": attempt.answer,
+        "text": attempt.text,
+        "error": attempt.error,
+        "failure": attempt.failure,
+        "reasoning": attempt.reasoning,
+        "finish_reason": attempt.finish_reason,
+        "turns": [turn.to_json() for turn in attempt.turns],
+        "artifacts": dict(attempt.artifacts),
+    }
+    filled = {name: value for name, value in values.items() if value}
+    return json.dumps({"answer": "", **filled}, ensure_ascii=False, default=str)
+
+
+def read_attempt(sample: Sample, reply: Reply) -> Attempt:
+    """Read what an agent wrote: a JSON object with "answer" or "error", or else a text, which is the answer.
+
+    What it thought is told from what it answers. Turns of an unknown form are kept as texts.
+    """
+    values: Any = None
+    with suppress(ValueError, RecursionError):
+        values = json.loads(reply.text)
+    if not isinstance(values, dict) or not {"answer", "error"} & values.keys():
+        values = {"answer": reply.text}
+    thoughts, answer = split_thoughts(to_plain_text(values.get("answer")).strip())
+    said = to_plain_text(values.get("reasoning"))
+    turns, artifacts = values.get("turns"), values.get("artifacts")
+    if not isinstance(artifacts, dict):
+        artifacts = {}
+    error, failure = to_plain_text(values.get("error")), values.get("failure")
+    if not answer.strip() and not error:
+        error, failure = "the agent answered nothing", Failure.EMPTY
+    elif error and failure not in frozenset(Failure):
+        failure = Failure.AGENT
+    finish_reason = values.get("finish_reason")
+    return Attempt(
+        sample.id,
+        answer.strip(),
+        text=to_plain_text(values.get("text")) or reply.text,
+        error=error,
+        failure=Failure(failure) if error else None,
+        reasoning="\n\n".join(filter(None, (reply.reasoning, said, thoughts))),
+        finish_reason=FinishReason.of(finish_reason) if isinstance(finish_reason, str) else None,
+        turns=read_turns(turns) if isinstance(turns, list) else (),
+        artifacts={name: to_plain_text(content) for name, content in artifacts.items()},
+    )

@@ -1,0 +1,189 @@
+"""Answers in JSON, compared by value: the order of keys does not count, and 5 equals 5.0.
+
+Nothing here recurses: the depth of an answer is the model's choice.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ace.task.environments.written_number import is_close
+from ace.task.types import Difference, Fact, Topic
+
+_FENCE = re.compile(r"```[\w-]*[ \t]*\n(.*?)```", re.DOTALL)
+_START = re.compile(r"[{\[]")
+_NAME = re.compile(r"[^\W\d]\w*")
+_MOST_STARTS = 20  # places in prose where JSON may begin
+_LONGEST_VALUE = 60
+_MOST_FACTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class JsonDifference:
+    """Name a place where two values differ, as "items[2].price", and the values there.
+
+    `topic` is the place without the numbers of items; `leaves` is how many values are wrong there.
+    """
+
+    path: str
+    topic: str
+    difference: Difference
+    leaves: int
+    gold: Any = None
+    actual: Any = None
+
+    def to_fact(self) -> Fact:
+        """Return the difference as a fact, as "total: 5 instead of 7"."""
+        match self.difference:
+            case Difference.CHANGED:
+                words = f"{_render_value(self.actual)} instead of {_render_value(self.gold)}"
+            case Difference.ORDER:
+                words = "the right entries in another order"
+            case kind:
+                words = kind.value
+        topics = frozenset({Topic(self.topic)}) if self.topic else frozenset[Topic]()
+        return Fact(f"{self.path or 'the value'}: {words}", topics, self.difference)
+
+
+def read_json(text: str) -> Any:
+    """Return the JSON value in an answer: the whole text, else the last fence, else the longest in the prose.
+
+    Raises ValueError where there is none.
+    """
+    decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+    for candidate in (text, *reversed(_FENCE.findall(text))):
+        try:
+            return decoder.decode(candidate)
+        except (ValueError, RecursionError):
+            continue
+    size, longest, place = 0, None, 0
+    for _ in range(_MOST_STARTS):
+        start = _START.search(text, place)
+        if start is None:
+            break
+        try:
+            value, place = decoder.raw_decode(text, start.start())
+        except (ValueError, RecursionError):
+            place = start.end()
+            continue
+        if place - start.start() > size:
+            size, longest = place - start.start(), value
+    if not size:
+        raise ValueError("it holds no JSON")
+    return longest
+
+
+def score_json(gold: str, answer: str) -> float:
+    """Score the share of values that are right at their place: 1 only when nothing differs."""
+    try:
+        expected, actual = read_json(gold), read_json(answer)
+    except ValueError:
+        return 0.0
+    total, wrong = count_leaves(expected), 0
+    for difference in compare_json(expected, actual):
+        wrong += difference.leaves
+        if difference.difference is Difference.EXTRA:
+            total += difference.leaves
+    return (total - wrong) / total
+
+
+def explain_json(gold: str, answer: str) -> tuple[Fact, ...]:
+    """Return the places where the answer differs, as "items[2].price: missing"."""
+    try:
+        expected = read_json(gold)
+    except ValueError:
+        return ()
+    try:
+        actual = read_json(answer)
+    except ValueError:
+        return (Fact("the answer is no JSON", difference=Difference.MISSING),)
+    facts = [difference.to_fact() for difference in compare_json(expected, actual)]
+    more = len(facts) - _MOST_FACTS
+    if more > 0:
+        facts[_MOST_FACTS:] = [Fact(f"{more} more", difference=Difference.CHANGED)]
+    return tuple(facts)
+
+
+def compare_json(gold: Any, actual: Any) -> Iterator[JsonDifference]:
+    """Yield the places where two JSON values differ."""
+    stack: list[tuple[str, str, Any, Any]] = [("", "", gold, actual)]
+    while stack:
+        path, topic, a, b = stack.pop()
+        if isinstance(a, list) and isinstance(b, list):
+            moved = _count_moved(a, b)
+            if moved:
+                yield JsonDifference(path, topic, Difference.ORDER, moved)
+                continue
+            a, b = dict(enumerate(a)), dict(enumerate(b))
+        elif not (isinstance(a, dict) and isinstance(b, dict)):
+            if not _is_same_value(a, b):
+                yield JsonDifference(path, topic, Difference.CHANGED, count_leaves(a), gold=a, actual=b)
+            continue
+        for key in {**a, **b}:
+            place = _extend_path(path, key)
+            general = f"{topic}[]" if isinstance(key, int) else _extend_path(topic, key)
+            if key not in b:
+                yield JsonDifference(place, general, Difference.MISSING, count_leaves(a[key]))
+            elif key not in a:
+                yield JsonDifference(place, general, Difference.EXTRA, count_leaves(b[key]))
+            else:
+                stack.append((place, general, a[key], b[key]))
+
+
+def count_leaves(value: Any) -> int:
+    """Return how many values a JSON value is made of; an empty object or list is one."""
+    count, stack = 0, [value]
+    while stack:
+        node = stack.pop()
+        children = list(node.values()) if isinstance(node, dict) else node
+        if isinstance(children, list) and children:
+            stack += children
+        else:
+            count += 1
+    return count
+
+
+def _count_moved(gold: list[Any], actual: list[Any]) -> int:
+    """Return how many places of a list of plain values differ, where only the order does; else 0."""
+    if len(gold) != len(actual) or any(isinstance(value, dict | list) for value in (*gold, *actual)):
+        return 0
+    keys, actual_keys = ([(type(value), value) for value in values] for values in (gold, actual))
+    if Counter(keys) != Counter(actual_keys):
+        return 0
+    return sum(a != b for a, b in zip(keys, actual_keys, strict=True))
+
+
+def _is_same_value(a: Any, b: Any) -> bool:
+    """Return whether two values without children are the same: whole numbers exactly, fractions nearly."""
+    is_fraction = {type(a), type(b)} in ({float}, {int, float})
+    try:
+        return is_close(a, b) if is_fraction else type(a) is type(b) and bool(a == b)
+    except OverflowError:  # a whole number that no float can hold
+        return False
+
+
+def _extend_path(path: str, key: str | int) -> str:
+    if isinstance(key, int):
+        return f"{path}[{key}]"
+    if not _NAME.fullmatch(key):
+        return f"{path}[{json.dumps(key, ensure_ascii=False)}]"
+    return f"{path}.{key}" if path else key
+
+
+def _render_value(value: Any) -> str:
+    match value:
+        case dict():
+            return "an object" if value else "an empty object"
+        case list():
+            return f"a list of {len(value)}"
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 3] + "..."
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")

@@ -1,0 +1,151 @@
+"""Take the answer out of what an agent wrote, in the way that a task names: once, where attempts are made.
+
+Knows no task and no environment. Patterns of regular expressions are somebody's own, and so are bounded in
+time.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from ace.task.attempt import Attempt, Failure, to_plain_text
+
+FORMS = '"last line", "json:FIELD" or "regex:PATTERN"'
+_SECONDS = 1.0  # that a pattern may take on one text
+_MOST = 200_000  # characters from the end of a text that are looked at
+_MOST_VALUES = 200  # JSON values inside prose that are looked at
+_OPENING = re.compile(r"[{\[]")
+_MARKS = "*_`# \t"  # of Markdown, around an answer on its last line
+_FENCE = re.compile(r"[`~]{3,}\w*")
+
+
+class ExtractionKind(StrEnum):
+    """Name where an answer stands in a text."""
+
+    LAST_LINE = "last line"
+    JSON = "json"
+    REGEX = "regex"
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """Say where an answer stands: the last line, a `field` of a JSON object, or what a pattern matches.
+
+    Of a pattern the group "answer" counts, else its first group, else all that it matches; the last match in
+    the text is taken. A field is a path, as "result.total".
+    """
+
+    kind: ExtractionKind
+    detail: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Extraction | None:
+        """Read the form that task.toml has; None for an empty one. Raises ValueError with what is wrong."""
+        if not text:
+            return None
+        name, colon, detail = text.partition(":")
+        if name == ExtractionKind.LAST_LINE and not colon:
+            return cls(ExtractionKind.LAST_LINE)
+        if name not in (ExtractionKind.JSON, ExtractionKind.REGEX) or not detail.strip():
+            raise ValueError(f"Expected {FORMS}, found {text!r:.60}.")
+        if name == ExtractionKind.JSON:
+            return cls(ExtractionKind.JSON, detail.strip())
+        import regex
+
+        try:
+            regex.compile(detail)
+        except regex.error as error:
+            raise ValueError(f"{detail!r:.60} is not a regular expression: {error}.") from error
+        return cls(ExtractionKind.REGEX, detail)
+
+    def __str__(self) -> str:
+        return f"{self.kind.value}:{self.detail}" if self.detail else self.kind.value
+
+    def find(self, text: str) -> str:
+        """Return the answer in a text. Raises ValueError with the reason where there is none."""
+        text = text[-_MOST:]
+        match self.kind:
+            case ExtractionKind.LAST_LINE:
+                answer = _find_last_line(text)
+            case ExtractionKind.JSON:
+                answer = _find_field(text, self.detail)
+            case ExtractionKind.REGEX:
+                answer = _find_match(text, self.detail)
+        if not answer:
+            raise ValueError(f"It holds no answer in the form {str(self)!r:.80}.")
+        return answer
+
+
+def extract_answer(attempt: Attempt, extraction: Extraction | None, *, lenient: bool = False) -> Attempt:
+    """Return the attempt with the answer that its answer text holds. The raw text stays what it is.
+
+    Where there is none, the answer is empty, with the reason; a `lenient` caller keeps the text, for logs
+    that may hold answers which were taken out before.
+    """
+    if extraction is None or not attempt.answer.strip():
+        return attempt
+    try:
+        return replace(attempt, answer=extraction.find(attempt.answer))
+    except ValueError as error:
+        if lenient:
+            return attempt
+        raw = attempt.text or attempt.answer
+        return replace(attempt, answer="", text=raw, error=str(error), failure=Failure.FORMAT)
+
+
+def _find_last_line(text: str) -> str:
+    for line in reversed(text.splitlines()):
+        bare = line.strip(_MARKS)
+        if bare and not _FENCE.fullmatch(line.strip()):
+            return bare
+    return ""
+
+
+def _find_field(text: str, path: str) -> str:
+    """Return the field of the last JSON object that has it; the object may stand in prose or in a fence."""
+    for value in _iterate_values(text):
+        for key in path.split("."):
+            if isinstance(value, list) and key.isdecimal() and int(key) < len(value):
+                value = value[int(key)]
+            else:
+                value = value.get(key) if isinstance(value, dict) else None
+        if value is not None:
+            return to_plain_text(value).strip()
+    return ""
+
+
+def _iterate_values(text: str) -> Iterator[Any]:
+    """Yield the JSON values in a text, the last one first; those inside of others are not looked at again."""
+    decoder, place, values = json.JSONDecoder(), 0, list[Any]()
+    for _ in range(_MOST_VALUES):
+        opening = _OPENING.search(text, place)
+        if opening is None:
+            break
+        try:
+            value, place = decoder.raw_decode(text, opening.start())
+            values.append(value)
+        except (ValueError, RecursionError):
+            place = opening.end()
+    yield from reversed(values)
+
+
+def _find_match(text: str, pattern: str) -> str:
+    """Return what a pattern matches last. Raises ValueError for one that takes too long."""
+    import regex
+
+    try:
+        matches = list(regex.finditer(pattern, text, timeout=_SECONDS))
+    except TimeoutError as error:
+        raise ValueError(f"The expression {pattern!r:.60} takes more than {_SECONDS:g} s on it.") from error
+    if not matches:
+        return ""
+    last = matches[-1]
+    group: str | int = 0
+    if last.re.groups:
+        group = "answer" if "answer" in last.re.groupindex else 1
+    return str(last[group] or "").strip()

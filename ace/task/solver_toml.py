@@ -1,0 +1,128 @@
+"""The [solver] table of task.toml. Imported on first use only, because pydantic is."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from ace.task.own_module import CLASS_NAME, load_class, module_file
+from ace.task.read_text import read_text
+from ace.task.solving import AGENT_SECONDS, OwnCommand, OwnSolver, SolverChoice, Solving, hash_text
+from ace.task.toml_models import TomlModel
+from ace.task.toml_table import TomlTable
+
+_SOLVING = Solving()
+_KINDS = "'single', 'outline', 'command' or 'module:Class'"
+_MOST_SECONDS = 86_400
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Seconds = Annotated[float, Field(gt=0, le=_MOST_SECONDS)]
+
+
+class BuiltInTable(TomlModel):
+    """Choose an attempt of one call, or one that is written part by part, which alone has more to set."""
+
+    kind: Literal["single", "outline"] = "single"
+    words: Annotated[int, Field(ge=1)] = _SOLVING.words
+    mends: Annotated[int, Field(ge=0)] = _SOLVING.mends
+
+
+class CommandTable(TomlModel):
+    """Name a command that makes attempts, and what it may take."""
+
+    kind: Literal["command"]
+    command: Annotated[
+        list[Annotated[str, Field(min_length=1)]],
+        Field(min_length=1, description="a list of words, as ['python3', 'agent.py']"),
+    ]
+    seconds: Seconds = AGENT_SECONDS
+    env: Annotated[tuple[Name, ...], Field(description="names of environment variables", strict=False)] = ()
+    memory: Annotated[int, Field(ge=0)] = 4_096
+    output: Annotated[int, Field(ge=1)] = 1_000_000
+
+
+class ClassTable(TomlModel):
+    """Name a class that makes attempts."""
+
+    kind: str
+    options: Annotated[dict[str, Any], Field(default_factory=dict)]
+    seconds: Seconds | None = None
+
+
+def load_solver(table: TomlTable) -> SolverChoice:
+    """Return what the [solver] table says. Raises TaskError."""
+    kind = table.values.get("kind", _SOLVING.kind)
+    if kind == OwnCommand.kind:
+        return _load_command(table)
+    if isinstance(kind, str) and CLASS_NAME.fullmatch(kind):
+        return _load_class(table, kind)
+    if isinstance(kind, str) and kind not in ("single", "outline"):
+        raise table.problem("kind", f"Expected {_KINDS}, found {kind!r}.")
+    settings = table.validate(BuiltInTable)
+    others = sorted(table.values.keys() - {"kind"})
+    if others and settings.kind != "outline":
+        raise table.problem(others[0], "Unknown key.", "Only the kind 'outline' has it.")
+    return Solving(kind=settings.kind, words=settings.words, mends=settings.mends)
+
+
+def program_path() -> str:
+    """Return the PATH that an agent's process gets: this Python's folder, and the system's default."""
+    return os.pathsep.join([str(Path(sys.executable).parent), os.defpath.lstrip(os.pathsep)])
+
+
+def _load_command(table: TomlTable) -> OwnCommand:
+    settings = table.validate(CommandTable)
+    folder, contents = table.file.parent.resolve(), list[str]()
+    for place, word in enumerate(settings.command):
+        is_program = place == 0
+        if is_program and "/" not in word and shutil.which(word, path=program_path()):
+            continue
+        target = (folder / word).resolve()
+        if "/" in word and "://" not in word and not target.is_relative_to(folder):
+            hint = "Name a program without its path, and copy its files into the task folder."
+            raise table.problem("command", f"{word!r} leaves the task folder.", hint)
+        if target.is_file():
+            contents.append(read_text(target))
+        elif is_program or Path(word).suffix in (".py", ".sh", ".js"):
+            raise table.problem(
+                "command", f"No such program or file: {word!r}.", "Install it, or correct it."
+            )
+    command = tuple(settings.command)
+    if (folder / command[0]).is_file():
+        command = (str(folder / command[0]), *command[1:])
+    return OwnCommand(
+        command=command,
+        folder=folder,
+        seconds=settings.seconds,
+        memory=settings.memory,
+        output=settings.output,
+        env=settings.env,
+        digest=hash_text(*contents),
+    )
+
+
+def _load_class(table: TomlTable, name: str) -> OwnSolver:
+    """Load the class. It is made when a run begins, because it may ask the run's model."""
+    settings = table.validate(ClassTable)
+    folder = table.file.parent.resolve()
+    try:
+        create = load_class(folder, name)
+    except Exception as error:  # the user's own code: whatever it raises, the field to look at is this one
+        reason = f"{type(error).__name__}: {error}"
+        raise table.problem("kind", f"{name} does not load ({reason}).") from error
+    if not callable(getattr(create, "solve", None)):
+        hint = "`solve(self, sample, context, draw)` returns an Attempt."
+        raise table.problem("kind", f"{name} has no method solve.", hint)
+    file = module_file(folder, name)
+    return OwnSolver(
+        create=create,
+        name=name,
+        options=settings.options,
+        seconds=settings.seconds,
+        digest=hash_text(read_text(file)) if file else "",
+    )
