@@ -7,7 +7,6 @@ the look is at what the generator was sent.
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -50,7 +49,7 @@ RULE = "Refunds above 500 need no approval."
 PROFILED = [
     pytest.param(profile, injection, id=f"{profile}-{injection.id}")
     for profile in Profile
-    for injection in IN_THE_LOOP[:: 1 if os.environ.get("ALLP") else 2]
+    for injection in IN_THE_LOOP[:: 1 if profile is Profile.SMALL else 3]
 ]
 
 
