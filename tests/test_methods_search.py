@@ -14,7 +14,7 @@ from ace.methods.ace.chance import Chance, Level
 from ace.methods.ace.pool import Pool
 from ace.methods.ace.prover import Prover
 from ace.methods.ace.reflection import FailureType, Reflect, Refuted
-from ace.methods.ace.search import Search, Waiting
+from ace.methods.ace.search import Search, Waiting, identify_bullets
 from ace.playbook import Add, Playbook, Quarantine, Remove, Revise, apply
 from ace.playbook.model import bullet_id
 from ace.runs.records import Proposal, Reason
@@ -69,7 +69,7 @@ def test_the_shortest_candidate_that_helps_is_kept_and_the_rest_are_not_tried() 
     (add,) = proposals[-1].delta
     assert isinstance(add, Add) and add.content == "Use the good rule." and len(client.calls) == 1
     assert made.witnesses[proposals[-1].delta] == ("own", "near")
-    assert made.refuted == [Refuted(("Useless.",), "wrong")]
+    assert made.refuted == [Refuted(("Useless.",), "wrong", identify_bullets(BOOK))]
 
 
 def test_a_second_try_is_told_what_the_first_led_to_and_is_another_request() -> None:
@@ -81,11 +81,11 @@ def test_a_second_try_is_told_what_the_first_led_to_and_is_another_request() -> 
     assert one.messages != two.messages and one.seed == two.seed == 0 and two.temperature > one.temperature
 
 
-def test_what_was_refuted_in_an_earlier_step_is_not_tried_again() -> None:
-    made, _, bench = search(
-        lambda sample, text: True, [diagnose("One.")], earlier=[Refuted(("One.",), "wrong")]
-    )
-    assert reasons(list(made.propose(1))) == [Reason.REFUTED_BEFORE] and bench.asked == []
+def test_what_was_refuted_beside_the_same_bullets_is_not_tried_again() -> None:
+    for beside, expected in ((identify_bullets(BOOK), Reason.REFUTED_BEFORE), ("other", Reason.PROVEN)):
+        earlier = [Refuted(("One.",), "wrong", beside)]
+        made, _, _ = search(lambda sample, text: "One." in text, [diagnose("One.")], earlier=earlier)
+        assert reasons(list(made.propose(1))) == [expected]
 
 
 @pytest.mark.parametrize("failure", ["slip", "variance", "capability", "bad_label"])
