@@ -17,8 +17,7 @@ from typing import Any
 
 import pytest
 
-from ace.llm import Request, Retry
-from ace.methods.ace.reflector import Lesson
+from ace.llm import Request, Retry, Role
 from ace.store import Store
 from tests.cli import Ace, Done
 from tests.model_server import ModelServer
@@ -98,7 +97,7 @@ def test_learn_prints_what_it_did(run: Run, server: ModelServer) -> None:
         "exact McNemar: p = 0.002",
         "no validation ran",
         "Learned 10 bullets (10 proposed, 10 accepted, 0 rejected), each with the episodes that prove it",
-        "red means 70001",
+        "red means twice 35001",
         "colours.db holds it all: 10 bullets, 4 versions, run 1.",
     ):
         assert said in done.out
@@ -287,7 +286,7 @@ def test_a_model_that_answers_nothing_is_1(run: Run, server: ModelServer) -> Non
 
 
 def is_reflector(request: Request) -> bool:
-    return request.schema is Lesson
+    return request.role is Role.REFLECTOR
 
 
 ODD: dict[str, str] = {

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import ace
 from ace.context.answer_location import find_answer_lines, list_unmatched_words, locate_answer
-from ace.llm import Request, ScriptedClient
-from ace.methods.ace.reflector import Critique, Lesson
+from ace.llm import Request, Role, ScriptedClient
 from ace.store import Store
+from tests.world import reflect
 
 FOUND = """- [shop/north.md:1-4] # North
   A bike may stand here for 8 days. The desk is P8.
@@ -55,9 +54,9 @@ def test_the_reflector_is_told_and_learns_a_name_that_no_page_has(tmp_path: Path
         name = next(each for each in houses if f"the {each}?" in user)
         if "It stands in what was found" in user:
             assert f"[shelf 1] At {houses[name]}" in user or f"[shelf 2] At {houses[name]}" in user
-            return json.dumps({"lesson": f"The {name}: {houses[name]}."})
-        if request.schema in (Lesson, Critique):
-            return json.dumps({"lesson": "Days: many."})
+            return reflect(request, f"The {name}: {houses[name]}.")
+        if request.role is Role.REFLECTOR:
+            return reflect(request, "Days: many.")
         told = f"The {name}: {houses[name]}." in system
         return "8" if told and name == "Shed" else "20" if told else "no idea"
 

@@ -5,6 +5,8 @@ Knows one trial, the playbook it was made with, and a prover. Commits nothing.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -18,7 +20,7 @@ from ace.methods.ace.reflection import Case, Draft, FailureType, Reflect, Reflec
 from ace.methods.ace.witness import holds_answer
 from ace.methods.protocol import Trial
 from ace.playbook.delta import apply
-from ace.playbook.model import Add, Bullet, Delta, Remove, Revise, Status, bullet_id
+from ace.playbook.model import Add, Bullet, Delta, Playbook, Remove, Revise, Status, bullet_id
 from ace.runs.records import Proposal, Reason
 from ace.task.types import Attempt, Sample
 
@@ -155,17 +157,18 @@ class Search:
     def _try_draft(self, draft: Draft, flaws: list[str]) -> Iterator[Proposal]:
         delta = self._to_delta(draft)
         contents = tuple(list_contents(delta))
+        refuted, beside = (*self.earlier, *self.refuted), identify_bullets(self.prover.playbook)
         if not delta:
             flaws.append(f"{draft.content or draft.id} is known, or cannot be changed")
             known = (add_lesson(draft.content, draft.section),) if draft.content else ()
             yield self._record(known, Proof(False, "nothing new", reason=Reason.NOTHING_NEW))
-        elif contents and any(contents == edit.contents for edit in (*self.earlier, *self.refuted)):
+        elif contents and any(edit.contents == contents and edit.beside == beside for edit in refuted):
             yield self._record(delta, Proof(False, "refuted before", reason=Reason.REFUTED_BEFORE))
         else:
             proof = self._prove(delta, draft.content)
             if not proof.holds and proof.trials:
                 answer = proof.trials[0].attempt.answer if proof.reason is Reason.STILL_FAILS else ""
-                self.refuted.append(Refuted(contents, answer))
+                self.refuted.append(Refuted(contents, answer, beside))
             yield self._record(delta, proof)
 
     def _prove(self, delta: Delta, content: str) -> Proof:
@@ -225,3 +228,9 @@ class Search:
             self.witnesses[proposal.delta] = proof.witnesses
             self.confirmed = proof.confirmed
         return proposal
+
+
+def identify_bullets(playbook: Playbook) -> str:
+    """Return a hash of what the bullets in use say."""
+    contents = json.dumps([bullet.content for bullet in playbook.active])
+    return hashlib.sha256(contents.encode()).hexdigest()[:16]
