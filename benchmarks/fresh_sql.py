@@ -278,11 +278,11 @@ def describe_table(table: Table, world: World) -> Iterator[str]:
         yield f"- {words}: SUM({name}.{measure.column}) {measure.factor}."
     for link in table.links:
         parent = world.tables[link.parent]
-        parents = [parent.plural, *(words for words, _ in describe_conditions(parent))]
-        words = re.sub(r"\bN\b", noun, link.forms[0])
-        listed = " or ".join([", ".join(parents[:-1]), parents[-1]] if len(parents) > 1 else parents)
-        words = re.sub(r"\bP\b", listed, words)
-        yield f"- {words}: FROM {name} JOIN {parent.name} ON {link.key}."
+        form = re.sub(r"\bN\b", noun, link.forms[0])
+        join = f"FROM {name} JOIN {parent.name} ON {link.key}"
+        for words, sql in [(parent.plural, ""), *describe_conditions(parent)]:
+            phrase = re.sub(r"\bP\b", words, form)
+            yield f"- {phrase}: {join}{f' WHERE {sql}' if sql else ''}."
     for words, sql in describe_conditions(table):
         yield f"- {words[0].upper()}{words[1:]}: {sql}."
 
