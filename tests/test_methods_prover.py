@@ -88,7 +88,9 @@ def test_confirm_what_is_right_without_the_lesson_too_is_chance() -> None:
 
 
 def test_a_lesson_that_helps_alone_holds_and_has_one_witness() -> None:
-    proof, bench = prove(lambda sample, contents, draw: ("new" in contents) == (sample == "own") or "guard" in sample)
+    proof, bench = prove(
+        lambda sample, contents, draw: ("new" in contents) == (sample == "own") or "guard" in sample
+    )
     assert proof.holds and proof.witnesses == ("own",) and proof.reason is Reason.PROVEN
     assert proof.trials[0].sample == OWN and proof.confirmed is not None
     right, attempts = proof.confirmed
