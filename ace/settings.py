@@ -136,16 +136,6 @@ class Settings:
     rerun: Annotated[
         bool, About("Repeat an attempt that may have failed by chance; learn nothing if it passes.", LEARNERS)
     ] = False
-    measure_credit: Annotated[
-        float,
-        About(
-            "Share of batches in which bullets are left out, to measure what they contribute.",
-            LEARNERS,
-            least=0,
-            most=1,
-            unit="SHARE",
-        ),
-    ] = 0.0
     batch_size: Annotated[
         int,
         About(

@@ -30,7 +30,7 @@ from ace.methods.ace.curator import Curation
 from ace.methods.ace.reflection import Diagnosis, FailureType
 from ace.methods.ace.reflector import Critique, Lesson, WordsFor
 from ace.playbook.model import Operation
-from ace.refine.similar import word_key
+from ace.text import word_key
 
 Says = Callable[[Request], str | Reply]
 Lessons = Callable[[Request], str | Sequence[str]]

@@ -9,7 +9,6 @@ from typing import TypeVar
 
 from ace.methods.protocol import Trial
 from ace.playbook import Playbook
-from ace.runs.report import Comparison
 from ace.runs.steps import Phase, PhaseKind
 from ace.settings import Settings
 from ace.task import Attempt, Episode, Feedback, FeedbackKind, Sample, Verdict
@@ -105,6 +104,3 @@ class FakeLab:
     def episodes(self, ids: Iterable[str]) -> Sequence[Episode]:
         wanted, benches = set(ids), self.benches.values()
         return [episode for bench in benches for episode in bench.episodes if episode.id in wanted]
-
-    def compare(self, phase: Phase, candidate: Playbook, *, sample: str, lead: int) -> Comparison:
-        raise NotImplementedError("No version is being selected here.")

@@ -17,7 +17,7 @@ FOUND = """- [shop/north.md:1-4] # North
 
 
 def test_sentences_nearest_the_question_come_first_and_bring_their_label() -> None:
-    assert find_answer_lines(FOUND, "For how many days may a bike stand at the Shed?", "8") == (
+    assert find_answer_lines(FOUND, "For how many days may a bike stand at the Loft?", "8") == (
         "[north.md] A bike may stand here for 8 days.",
         "[north.md] It opens at noon, and 8 people work there.",
     )
@@ -30,24 +30,24 @@ def test_what_does_not_stand_there_is_not_found() -> None:
 
 
 def test_names_that_nothing_has_are_told_apart() -> None:
-    assert list_unmatched_words(FOUND, "For how many days may a bike stand at the Shed?") == ("shed",)
-    assert list_unmatched_words(FOUND, "How many bikes with the green card?") == (
+    assert list_unmatched_words(FOUND, "For how many days may a bike stand at the Loft?") == ("loft",)
+    assert list_unmatched_words(FOUND, "How many bikes with the brown token?") == (
         "bikes",
         "with",
-        "green",
-        "card",
+        "brown",
+        "token",
     )
-    assert locate_answer(FOUND, "At the Shed?", "8 days").unsaid == ("shed",)
+    assert locate_answer(FOUND, "At the Loft?", "8 days").unsaid == ("loft",)
 
 
 def test_the_reflector_is_told_and_learns_a_name_that_no_page_has(tmp_path: Path) -> None:
     """With labels it is; without them nothing that depends on the answer reaches it."""
     pages = {"north": "At North a bike may stand for 8 days.", "south": "At South it may stand for 20 days."}
     rows = [
-        {"id": "one", "question": "For how many days may a bike stand at the Shed?", "answer": "8"},
+        {"id": "one", "question": "For how many days may a bike stand at the Loft?", "answer": "8"},
         {"id": "two", "question": "For how many days may a bike stand at the Barn?", "answer": "20"},
     ]
-    houses = {"Shed": "North", "Barn": "South"}
+    houses = {"Loft": "North", "Barn": "South"}
 
     def model(request: Request) -> str:
         system, user = request.messages[0].content, request.messages[-1].content
@@ -58,7 +58,7 @@ def test_the_reflector_is_told_and_learns_a_name_that_no_page_has(tmp_path: Path
         if request.role is Role.REFLECTOR:
             return reflect(request, "Days: many.")
         told = f"The {name}: {houses[name]}." in system
-        return "8" if told and name == "Shed" else "20" if told else "no idea"
+        return "8" if told and name == "Loft" else "20" if told else "no idea"
 
     def shelf(question: str) -> list[str]:
         return list(pages.values())

@@ -27,7 +27,7 @@ from tests import orders, world
 
 MARK = "70707"  # in every label, and nowhere else
 BLIND = [FeedbackKind.EXECUTION, FeedbackKind.NONE]
-OPTIONS = Settings(batch_size=2, workers=1, epochs=2, measure_credit=0.5, rerun=True)
+OPTIONS = Settings(batch_size=2, workers=1, epochs=2, rerun=True)
 PUZZLES = ("3 ? 4 = 7", "5 ? 2 = 10", "9 ? 3 = 3", "8 ? 6 = 2")
 
 
@@ -134,9 +134,7 @@ def test_without_labels_attempts_with_a_lesson_must_agree(
         said = orders.queries(request)
         return f"SELECT {next(turn)}" if wavers and "WHERE st" in said else said
 
-    options = replace(
-        OPTIONS, feedback=FeedbackKind.EXECUTION, epochs=1, tries=1, replays=0, measure_credit=0
-    )
+    options = replace(OPTIONS, feedback=FeedbackKind.EXECUTION, epochs=1, tries=1, replays=0)
     with Store.open(tmp_path / "a.db") as store:
         report = learn(orders.orders(tmp_path), store, RoleModels.of(World(guesses, orders.guesses)), options)
         assert (report.accepted, report.bullets) == (accepted, accepted)
@@ -148,7 +146,7 @@ def test_without_labels_attempts_with_a_lesson_must_agree(
 
 def test_with_nothing_shown_the_models_own_critique_decides_what_waits(tmp_path: Path) -> None:
     model = balanced()
-    options = replace(OPTIONS, feedback=FeedbackKind.NONE, epochs=1, replays=0, measure_credit=0)
+    options = replace(OPTIONS, feedback=FeedbackKind.NONE, epochs=1, replays=0)
     with Store.open(tmp_path / "a.db") as store:
         report = learn(puzzles(lambda _: MARK), store, RoleModels.of(model), options)
         (waiting,) = store.checkout()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from ace.runs.steps import Phase, PhaseKind, StepRecord
 from ace.settings import Profile, Settings
 from ace.store import Store
 from ace.task import AnswerEnvironment, Attempt, Fact, Feedback, FeedbackKind, Sample, Task, load_task
+from ace.task.environments.sql.lessons.sql_wording import SqlWording
 from ace.testing import World
 from tests.desk import FOLDER, lookup, whole
 from tests.fake_lab import FakeLab, shown
@@ -58,7 +60,7 @@ def test_after_each_change_accuracy_is_back_within_forty_answers(store: Store) -
 
 def test_a_rule_that_labels_contradict_is_corrected_at_once(store: Store) -> None:
     """What the right answer to the same words is made of now is another thing: no need to wait for more."""
-    report, right = run(store, load_task(FOLDER))
+    report, right = run(store, load_task(FOLDER), profile=Profile.SMALL)
     assert report.changes == ()
     for change in (PHASE, 2 * PHASE):
         assert right[change : change + 10].count(False) == 5  # each changed word once
@@ -200,7 +202,24 @@ def trial(question: str, right: bool, *facts: str) -> Trial:
 )
 def test_what_a_trial_says_of_a_reopened_bullet(content: str, told: Trial, expected: list[Operation]) -> None:
     open_ = reopen_all(playbook(content))
-    assert [operation for made in weigh_reopened(told, open_) for operation in made.delta] == expected
+    assert [
+        operation for made in weigh_reopened(told, open_, SqlWording()) for operation in made.delta
+    ] == expected
+
+
+def test_without_a_wording_the_nearest_bullet_is_the_one_that_is_spoken_of() -> None:
+    open_ = reopen_all(
+        playbook("Phone tickets go to queue 7.", "Letter tickets go to queue 9.", "Be polite.")
+    )
+
+    def decided(question: str, *cited: str) -> list[Operation]:
+        told = replace(trial(question, False), cited=cited)
+        return [operation for made in weigh_reopened(told, open_) for operation in made.delta]
+
+    assert decided("Which queue has phone tickets?") == [Quarantine("b0")]
+    assert decided("Which queue has letter tickets?") == [Quarantine("b1")]
+    assert decided("Where is the lift?") == []
+    assert decided("Where is the lift?", "b2") == [Quarantine("b2")]
 
 
 def test_pinned_bullets_are_not_reopened_and_outcomes_that_show_nothing_decide_nothing() -> None:
@@ -245,7 +264,7 @@ def test_each_bullet_is_decided_on_at_most_once_for_each_of_its_names(
     for word, right in asked:
         made = [
             operation
-            for each in weigh_reopened(trial(f"{word} tickets?", right), open_)
+            for each in weigh_reopened(trial(f"{word} tickets?", right), open_, SqlWording())
             for operation in each.delta
         ]
         book, refused = apply(book, made)

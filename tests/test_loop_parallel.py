@@ -1,4 +1,4 @@
-"""Workers and large batches, on a real server: answers depend on the request, how long they take does not."""
+"""Workers, on a real server: answers depend on the request, how long they take does not."""
 
 from __future__ import annotations
 

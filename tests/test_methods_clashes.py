@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from ace.methods.ace import Curator, Reflector
-from ace.methods.ace.contrast import Contrast
 from ace.methods.ace.evidence import Evidence
-from ace.methods.ace.fact_search import Search
+from ace.methods.ace.fact_search import FactSearch
 from ace.methods.ace.refusals import list_refuted
 from ace.playbook import Add, Playbook, apply
 from ace.runs.records import Reason
 from ace.task import Fact, Feedback, Sample, Topic
+from ace.task.environments.sql.lessons.contrast import Contrast
+from ace.task.environments.sql.lessons.sql_wording import SqlWording
 from ace.testing import World
 from tests.fake_lab import FakeBench, shown
 
@@ -49,14 +50,24 @@ def labelled(sample: Sample, passed: bool) -> Feedback:
 def test_the_search_says_it_in_other_words_and_the_reflector_is_told_why() -> None:
     own, near = Sample("weigh", WEIGH), Sample("heavy", HEAVY)
     playbook, _ = apply(Playbook(), [Add("b-1", "lessons", "Articles heavier: art.weight > 2000.")])
-    evidence = Evidence([own, near])
+    wording = SqlWording()
+    evidence = Evidence([own, near], wording)
     evidence.record_result(
         "heavy", {"art.weight"}, True
     )  # no uses: nothing speaks against "Articles" beforehand
     evidence.record_proofs(playbook.bullets["b-1"], ["heavy"])
     client, bench = World(lessons=lambda request: "Articles: ..."), FakeBench(right, labelled)
     trial = bench.record(own, labelled(own, False))
-    search = Search(Reflector(client), Curator(client), 1, trial, playbook, bench, evidence)
+    search = FactSearch(
+        reflector=Reflector(client),
+        curator=Curator(client),
+        neighbours=1,
+        trial=trial,
+        playbook=playbook,
+        bench=bench,
+        evidence=evidence,
+        wording=wording,
+    )
     first, second = search.propose(3)
     assert first.outcome == "rejected" and first.why.startswith("heavy was right and now fails")
     assert first.reason is Reason.BROKE_NEIGHBOUR

@@ -15,17 +15,20 @@ from ace.llm import Request, RoleModels, ScriptedClient
 from ace.loop import learn, learn_from_traces
 from ace.methods import Trial
 from ace.methods.ace.credit import HOPELESS, find_cause, suggests_luck, vote
+from ace.methods.ace.state import Lesson, LessonNotes
 from ace.playbook import Add, Bullet, Vote
-from ace.settings import Settings
+from ace.settings import Profile, Settings
 from ace.store import Store
 from ace.task import Attempt, Fact, Feedback, FeedbackKind, Sample
+from ace.task.environments.sql.lessons.sql_wording import SqlWording
 from ace.task.traces import Trace
 from tests.orders import STATUS, client, orders, says
 
-OPTIONS = Settings(batch_size=2, workers=1, replays=0, measure=False)
+OPTIONS = Settings(profile=Profile.SMALL, batch_size=2, workers=1, replays=0, measure=False)
 RIGHT, WRONG = Bullet("r", "lessons", "Own: ord.st = 7."), Bullet("w", "lessons", "Own: ord.st = 3.")
 OTHER = Bullet("o", "lessons", "Web orders: ord.ch = 'W'.")
 KNOWN = (RIGHT, WRONG, OTHER)
+WORDING = SqlWording()
 
 
 def trial(passed: bool | None, parts: Sequence[str], uses: Sequence[str] = ("ord.st = 7",)) -> Trial:
@@ -56,26 +59,38 @@ def trial(passed: bool | None, parts: Sequence[str], uses: Sequence[str] = ("ord
 def test_votes_go_to_what_stands_in_the_attempt(
     passed: bool | None, parts: list[str], expected: tuple[Vote, ...]
 ) -> None:
-    assert vote(trial(passed, parts), KNOWN) == expected
+    assert vote(trial(passed, parts), KNOWN, WORDING) == expected
 
 
 def test_what_the_question_says_is_nobodys_credit() -> None:
     asked = replace(trial(True, ["ord.st = 7"]), sample=Sample("own", "How many have status 7?"))
-    assert vote(asked, KNOWN) == ()
+    assert vote(asked, KNOWN, WORDING) == ()
+
+
+def test_without_a_wording_only_what_is_cited_gets_a_vote() -> None:
+    told = replace(trial(True, ["ord.st = 7"]), cited=("o", "invented"))
+    assert vote(told, KNOWN) == (Vote("o", helpful=1),)
+    assert vote(replace(told, cited=()), KNOWN) == ()
 
 
 def test_causes() -> None:
     wrong, absent = trial(False, ["ord.st = 3"]), trial(False, ["ord.st = 5"])
-    assert find_cause(wrong, KNOWN) == "wrong bullet"
-    assert find_cause(absent, (OTHER,)) == "missing knowledge"
-    assert find_cause(absent, KNOWN) == "unexplained" and suggests_luck(absent, KNOWN)
-    assert not suggests_luck(wrong, KNOWN) and not suggests_luck(absent, (OTHER,))
-    assert find_cause(absent, KNOWN, unlucky=True) == "bad luck"
-    assert find_cause(absent, (OTHER,), reflections=HOPELESS) == "impossible"
-    assert find_cause(trial(None, [], ()), KNOWN) == "impossible"  # the gold answer fails
-    assert find_cause(trial(True, ["ord.st = 7"]), KNOWN) == ""
+
+    def cause(trial: Trial, known: Sequence[Bullet] = KNOWN, reflections: int = 0) -> str:
+        return find_cause(Lesson(trial), known, WORDING, reflections=reflections)
+
+    assert cause(wrong) == "wrong bullet"
+    assert cause(absent, (OTHER,)) == "missing knowledge"
+    assert cause(absent) == "unexplained" and suggests_luck(absent, KNOWN, WORDING)
+    assert not suggests_luck(wrong, KNOWN, WORDING) and not suggests_luck(absent, (OTHER,), WORDING)
+    assert find_cause(Lesson(absent, unlucky=True), KNOWN, WORDING) == "bad luck"
+    assert find_cause(Lesson(absent, suspect=True), KNOWN) == "bad label"
+    assert cause(absent, (OTHER,), HOPELESS) == "impossible"
+    assert cause(trial(None, [], ())) == "impossible"  # the gold answer fails
+    assert cause(trial(True, ["ord.st = 7"])) == ""
     blind = Feedback(FeedbackKind.EXECUTION, "rows", ran=False)
-    assert find_cause(replace(absent, feedback=blind), KNOWN) == ""
+    assert cause(replace(absent, feedback=blind)) == ""
+    assert find_cause(Lesson(absent), KNOWN) == "unexplained"  # no reflector was asked
 
 
 def causes(store: Store, run: int) -> dict[str, list[str]]:
@@ -189,3 +204,10 @@ def test_a_gold_answer_that_fails_is_impossible_and_teaches_nothing(tmp_path: Pa
         report = learn(replace(task, train=(broken,)), store, RoleModels.of(client()), OPTIONS)
         assert causes(store, report.run) == {"train-cancelled": ["impossible"]}
         assert (report.proposed, report.bullets) == (0, 0)
+
+
+def test_notes_of_earlier_releases_are_read() -> None:
+    contested = {"said": ["x"], "episodes": ["ep-1"], "attempts": ["y"]}
+    credit = {"without": ["b-1"], "correct": True}
+    notes = LessonNotes.from_json({"cause": "bad luck", "contested": contested, "credit": credit})
+    assert notes.to_json() == LessonNotes(cause="bad luck").to_json()

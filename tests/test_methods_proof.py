@@ -78,10 +78,8 @@ def lab(right: Right, made: Ace) -> FakeLab:
 
 
 def unlearned(playbook: Playbook = BOOK) -> AceState:
-    """Nothing proves anything yet; the reflector puts facts into words."""
-    state = AceState.at(tuple(SAMPLES.values()), playbook, FakeLab(), newest_wins=False)
-    state.speaks_words = True
-    return state
+    """Nothing proves anything yet."""
+    return AceState.at(tuple(SAMPLES.values()), playbook, FakeLab())
 
 
 def known() -> AceState:
@@ -148,9 +146,7 @@ def test_from_the_fourth_try_on_the_curator_edits_what_is_there() -> None:
 def doubted(right: Right) -> tuple[Proposal, ...]:
     """A bullet that speaks for "far", which has no use for it, is looked at again."""
     wide = Sample("own", "How many own things are blue?")
-    state = AceState.at(
-        [wide, Sample("far", "How many things are own?")], Playbook(), FakeLab(), newest_wins=False
-    )
+    state = AceState.at([wide, Sample("far", "How many things are own?")], Playbook(), FakeLab())
     book, _ = apply(BOOK, (Add("w", "lessons", "Own things: ord.ch = 1."),))
     state.evidence.record_proofs(book.bullets["w"], ["own"])
     state.evidence.record_result("far", TOPICS, True, ["ord.st = 4"])

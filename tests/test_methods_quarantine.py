@@ -9,6 +9,7 @@ from ace.methods.ace.quarantine import propose_releases
 from ace.methods.protocol import Trial
 from ace.playbook import Add, Playbook, Promote, Quarantine, Status, apply
 from ace.task import Attempt, Fact, Sample, Topic
+from ace.task.environments.sql.lessons.sql_wording import SqlWording
 from tests.fake_lab import FakeBench, shown
 
 SAMPLE = Sample("a", "How many pending tickets are there?")
@@ -26,7 +27,7 @@ def playbook(**bullets: str) -> tuple[Playbook, Evidence]:
     holds = [Quarantine(name) for name in bullets if name.startswith("held")]
     made, rejected = apply(Playbook(), [*adds, *holds])
     assert not rejected
-    evidence = Evidence([SAMPLE])
+    evidence = Evidence([SAMPLE], SqlWording())
     for bullet in made:
         evidence.record_proofs(bullet, ())
     return made, evidence
@@ -63,3 +64,12 @@ def test_what_it_uses_comes_out_and_what_says_otherwise_goes_in(facts: tuple[str
 def test_a_bullet_that_shares_no_word_is_not_looked_at() -> None:
     made, evidence = playbook(held="Premium plans: ticket.plan = 3.")
     assert list(propose_releases(trial(), made, FakeBench(), evidence, 1)) == []
+
+
+def test_without_a_wording_what_shares_most_words_is_tried_in_any_language() -> None:
+    made, _ = playbook(held_1="Premium plans cost 3.", held_2="7 \u6771\u4eac, \u5e74\u6708\u65e5.")
+    question = Sample("b", "\u6771\u4eac\u306e\u6599\u91d1?")
+    evidence = Evidence([question])
+    failed = Trial(question, Attempt("b", "1", "1"), shown(False), "ep-1")
+    (found,) = propose_releases(failed, made, FakeBench(), evidence, 1)
+    assert found.outcome == "accepted" and found.delta[0] == Promote("held_2")

@@ -23,7 +23,6 @@ from ace.methods.ace.reflector import Reflector
 from ace.playbook import Add, Bullet, Playbook, Quarantine, Revise, Status, apply, from_markdown
 from ace.playbook.formats import detect_format
 from ace.playbook.model import Promote
-from ace.refine.similar import word_key
 from ace.safety import defuse_markup, neutralise
 from ace.safety.copied import find_copied_sentence
 from ace.safety.injection import find_suspicion
@@ -32,6 +31,7 @@ from ace.settings import Profile, Settings
 from ace.store import Store
 from ace.task import Attempt, Feedback, FeedbackKind, Sample, Task, define_task, load_task, score_attempt
 from ace.testing import World
+from ace.text import word_key
 from ace.text.lookalike import build_skeleton
 from tests.cli import Ace
 from tests.poisoned import Injection, active, injections, strike, used

@@ -46,7 +46,7 @@ def show(
         bool, typer.Option("--cost", help="Show what its calls took: by role, phase, sample and bullet.")
     ] = False,
     credit: Annotated[
-        bool, typer.Option("--credit", help="Show what each bullet contributed, and why attempts failed.")
+        bool, typer.Option("--credit", help="Show the votes of bullets, and why attempts failed.")
     ] = False,
     playbook: PlaybookFile = None,
     json: Json = False,
@@ -106,14 +106,15 @@ def _show_cost(store: Store, run: Run) -> Part:
 
 
 def _show_credit(store: Store, run: Run) -> Part:
-    from ace.report.effects_table import render_credit_tables
-    from ace.runs.bullet_effects import compute_credit
+    from ace.report.credit_table import render_credit_table
+    from ace.runs.causes import count_causes
     from ace.runs.steps import read_journal
 
-    credit = compute_credit(read_journal(store.steps(run.id)))
+    causes = count_causes(read_journal(store.steps(run.id)))
     playbook = store.checkout(_final_version(store, run))
     votes = {bullet.id: {"helpful": bullet.helpful, "harmful": bullet.harmful} for bullet in playbook}
-    return "credit", credit.to_json() | {"votes": votes}, render_credit_tables(credit, playbook.bullets)
+    table = render_credit_table(causes, playbook.bullets)
+    return "credit", {"causes": causes, "votes": votes}, table
 
 
 def _final_version(store: Store, run: Run) -> int:

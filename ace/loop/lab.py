@@ -19,10 +19,9 @@ from ace.agent.generator import Draw, find_citations
 from ace.agent.solver import Solver
 from ace.context.answer_location import locate_answer
 from ace.context.assemble import Assembled
-from ace.errors import AceError, ContextError, InputError
+from ace.errors import AceError, ContextError
 from ace.methods.protocol import Trial
 from ace.playbook.model import Playbook
-from ace.runs.report import Comparison
 from ace.runs.seeds import seed_of
 from ace.runs.steps import Phase, SampleResult
 from ace.settings import Settings
@@ -217,15 +216,6 @@ class StepLab:
         """Return recorded episodes in the order they were made."""
         wanted = sorted(set(ids))
         return self._run.store.episodes(ids=wanted) if wanted else ()
-
-    def compare(self, phase: Phase, candidate: Playbook, *, sample: str, lead: int) -> Comparison:
-        """Let `candidate` meet the newest version on validation samples.
-
-        Raises InputError while no version is being selected.
-        """
-        if self._run.selection is None:
-            raise InputError("Validation samples are asked only while a version is being selected.")
-        return self._run.selection.compare_candidate(phase, candidate, sample=sample, lead=lead)
 
 
 def locate_label(trial: Trial, sources: str) -> Trial:

@@ -67,7 +67,6 @@ def learn(
                 _replay_failures(run, epoch)
                 steps.maintain(run, Moment.EPOCH_END, epoch)
                 if validates:
-                    steps.maintain(run, Moment.SELECTION, epoch)
                     _recheck(run, epoch)
                     selection.select_newest(epoch)
             selected = run.select(selection.selected) if selection.comparisons else run.version

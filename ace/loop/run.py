@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from threading import Event
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from ace.agent import connect_agent
 from ace.errors import CapReached, InputError, StoreConflict, StoreError
@@ -38,9 +38,7 @@ from ace.runs.steps import Notes, Phase, PhaseKind, SampleResult, StepRecord
 from ace.settings import Settings
 from ace.store import Commit, Store
 from ace.task.types import Episode, Task
-
-if TYPE_CHECKING:
-    from ace.loop.selection import Selection
+from ace.task.wording import Worded
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -114,7 +112,6 @@ class Run:
         self.bullets = len(self.store.checkout(self.base))
         self.replay_queue = ReplayQueue(self.settings.graduate, self.settings.evict)
         self.attempts_outage, self.roles_outage = OutageDetector(), OutageDetector()
-        self.selection: Selection | None = None
         self._next_step = 0
         rows = self.store.steps(self.id)
         self._journal = {row.number: StepRecord.from_step(row) for row in rows}
@@ -274,7 +271,7 @@ def start_run(kind: str, parts: RunParts, *, resume: bool = False, traces: str =
     config = {
         **settings.record(),
         "models": dict(models.models),
-        "prompts": hash_prompts("ace.agent", "ace.memory", *prompt_packages(settings.method)),
+        "prompts": hash_prompts(*_list_prompt_packages(task, settings)),
         "samples": _fingerprint(task),
         "traces": traces,
         "sources": fingerprint_sources(sources),
@@ -303,6 +300,13 @@ def start_run(kind: str, parts: RunParts, *, resume: bool = False, traces: str =
     finally:
         if run is not None:
             run.call_journal.close()
+
+
+def _list_prompt_packages(task: Task, settings: Settings) -> list[str]:
+    packages = ["ace.agent", "ace.memory", *prompt_packages(settings.method)]
+    if isinstance(task.environment, Worded):
+        packages.append(task.environment.wording().prompts)
+    return packages
 
 
 def _fingerprint(task: Task) -> str:

@@ -14,8 +14,7 @@ from random import Random
 
 from ace.loop import steps
 from ace.loop.run import Run
-from ace.loop.version_rules import RULES, Rule, take_if_leading
-from ace.playbook.model import Playbook
+from ace.loop.version_rules import RULES, Rule
 from ace.runs.report import Comparison
 from ace.runs.seeds import seed_of
 from ace.runs.steps import Phase, PhaseKind
@@ -24,14 +23,11 @@ from ace.task.types import Sample
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """Answers validation samples with a version, or with a `playbook` made from it; `right` are its
-    answers.
-    """
+    """Answer validation samples with a version; `right` are its answers."""
 
     phase: Phase
     version: int
     right: dict[str, bool | None] = field(default_factory=dict)
-    playbook: Playbook | None = None
 
 
 class Selection:
@@ -45,7 +41,6 @@ class Selection:
         order = list(run.task.val)
         Random(seed_of(run.settings.seed, "validation")).shuffle(order)  # noqa: S311 (an order, not a secret)
         self._samples: Sequence[Sample] = order
-        run.selection = self
 
     @property
     def validated(self) -> bool:
@@ -65,14 +60,6 @@ class Selection:
         if comparison.accepted:
             self.selected = new
 
-    def compare_candidate(self, phase: Phase, candidate: Playbook, *, sample: str, lead: int) -> Comparison:
-        """Let a playbook that is not committed meet the newest version; see `Lab.compare`."""
-        version = self._run.version
-        without = Phase(phase.kind, phase.number, phase.turn, f"without a lesson of {sample}")
-        with_it = Phase(phase.kind, phase.number, phase.turn, f"with a lesson of {sample}")
-        new = Side(with_it, version, playbook=candidate)
-        return self._compare(str(phase), self._side(without, version), new, take_if_leading(lead))
-
     def _side(self, phase: Phase, version: int) -> Side:
         """Return the side of a version: what it has answered in this run it is not asked again."""
         return Side(phase, version, self._right[version])
@@ -86,7 +73,7 @@ class Selection:
             batch = self._samples[asked : asked + self._run.settings.batch_size]
             for side in (old, new):
                 due = [sample for sample in batch if sample.id not in side.right]
-                for result in steps.score(self._run, side.phase, due, side.version, side.playbook):
+                for result in steps.score(self._run, side.phase, due, side.version):
                     side.right[result.sample] = result.right
             pairs = [(old.right[sample.id], new.right[sample.id]) for sample in batch]
             asked += len(pairs)

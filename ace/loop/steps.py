@@ -22,16 +22,11 @@ _SCORED_AT_ONCE = 20
 _OUTAGES = {Reason.UNREACHABLE: Failure.UNREACHABLE, Reason.REFUSED: Failure.REFUSED}
 
 
-def score(
-    run: Run, phase: Phase, samples: Sequence[Sample], version: int, playbook: Playbook | None = None
-) -> list[SampleResult]:
-    """Return the result of every sample, in order; nothing is learned.
-
-    Samples are attempted with the playbook of `version`, or with `playbook`, which was made from it.
-    """
+def score(run: Run, phase: Phase, samples: Sequence[Sample], version: int) -> list[SampleResult]:
+    """Return the result of every sample with the playbook of a version, in order; nothing is learned."""
     if not samples:
         return []
-    playbook = run.store.checkout(version) if playbook is None else playbook
+    playbook = run.store.checkout(version)
     results: list[SampleResult] = []
     for start in range(0, len(samples), _SCORED_AT_ONCE):
         run.progress(str(phase), start, len(samples), _tally(results))

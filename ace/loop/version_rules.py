@@ -47,20 +47,6 @@ def take_always(wins: int, losses: int, remaining: int) -> bool | None:
     return True
 
 
-def take_if_leading(lead: int) -> Rule:
-    """Return a rule that takes what wins at least `lead` samples more than it loses.
-
-    It ends where the samples that remain cannot change that.
-    """
-
-    def rule(wins: int, losses: int, remaining: int) -> bool | None:
-        if wins - losses - remaining >= lead:
-            return True
-        return False if wins - losses + remaining < lead else None
-
-    return rule
-
-
 RULES: Mapping[Accept, Rule] = MappingProxyType(
     {
         Accept.STRICT: take_if_clearly_better,

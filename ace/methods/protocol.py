@@ -14,7 +14,6 @@ from ace.llm.embedding import Embedder
 from ace.playbook.model import Delta, Playbook
 from ace.retrieval.bullets import HybridSelector
 from ace.runs.records import Proposal
-from ace.runs.report import Comparison
 from ace.runs.steps import Notes, Phase, StepRecord
 from ace.settings import Settings
 from ace.task.types import Attempt, Episode, Fact, Feedback, Sample, Task
@@ -140,14 +139,6 @@ class Lab(Protocol):
         """Return recorded episodes in the order they were made. Not from inside `map`."""
         ...
 
-    def compare(self, phase: Phase, candidate: Playbook, *, sample: str, lead: int) -> Comparison:
-        """Let `candidate` meet the newest version on validation samples.
-
-        It is accepted when it wins at least `lead` samples more than it loses. Only while a version is being
-        selected. `sample` names the training sample that the comparison is about, for the record.
-        """
-        ...
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Update:
@@ -189,7 +180,6 @@ class Moment(Enum):
     EPOCH = auto()  # the samples of an epoch have been learned from
     EPOCH_END = auto()  # and those that failed have come back
     TRACES = auto()  # recorded attempts have been learned from
-    SELECTION = auto()  # a version is about to be selected: validation samples may be asked
 
 
 class Method(Protocol):

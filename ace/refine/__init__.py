@@ -8,7 +8,6 @@ from ace.refine.lost_details import find_lost_facts
 from ace.refine.refinement import Refinement, refine_playbook
 from ace.refine.retire import retire_bullets
 from ace.refine.settle import Judge, Ruling, judge_by_evidence, quarantine_both, settle_conflicts
-from ace.refine.similar import means_the_same, topic_key, word_key
 from ace.refine.similarity_index import Index
 
 __all__ = [
@@ -22,11 +21,8 @@ __all__ = [
     "compare",
     "find_lost_facts",
     "judge_by_evidence",
-    "means_the_same",
     "quarantine_both",
     "refine_playbook",
     "retire_bullets",
     "settle_conflicts",
-    "topic_key",
-    "word_key",
 ]

@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from ace.refine.lesson_reading import Reading, Token, read_lesson
 from ace.refine.lexicon import Side, load_lexicon, share_root
-from ace.refine.similar import topic_key
+from ace.text import word_key
 
 
 class Kind(StrEnum):
@@ -46,8 +46,8 @@ def compare(first: str, second: str) -> Likeness:
     """Compare two lessons. The kind does not depend on which of them comes first."""
     if plain_text(first) == plain_text(second):
         return Likeness(Kind.SAME, "the same words")
-    topics = topic_key(first), topic_key(second)
-    if all(topics) and topics[0] != topics[1]:
+    topics = [word_key(text.partition(":")[0]) for text in (first, second) if ":" in text]
+    if len(topics) == 2 and all(topics) and topics[0] != topics[1]:
         return Likeness(Kind.DIFFERENT, "they explain different words")
     a, b = read_lesson(first), read_lesson(second)
     missing_in_b, missing_in_a = _missing_words(a, b), _missing_words(b, a)

@@ -22,7 +22,7 @@ from ace.report.page_values import (
 )
 from ace.report.reproduce import build_command, list_settings
 from ace.report.run_history import RunHistory
-from ace.runs.bullet_effects import compute_credit
+from ace.runs.causes import count_causes
 from ace.runs.metrics import compare_scorings, compute_moving_accuracy, pool_counts
 from ace.runs.report import Report
 from ace.runs.steps import Phase, PhaseKind, SampleResult
@@ -59,7 +59,7 @@ def build_run_page(history: RunHistory) -> RunPage:
         refuted=tuple(_collect_rejected(history)),
         proposed=len(history.proposals),
         usage=report.usage if report else _sum_step_usage(history),
-        credit=compute_credit(history.steps),
+        causes=count_causes(history.steps),
         command=build_command(run),
         settings=tuple(list_settings(run, history.start, history.final)),
     )

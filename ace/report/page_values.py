@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from ace.llm.client import Usage
 from ace.playbook.model import Bullet
-from ace.runs.bullet_effects import Credit
 from ace.runs.metrics import Flows
 from ace.runs.records import Proposal
 from ace.runs.report import Report, Score
@@ -115,6 +114,6 @@ class RunPage:
     refuted: tuple[RejectedProposal, ...]
     proposed: int
     usage: Mapping[str, Usage]
-    credit: Credit
+    causes: Mapping[str, int]
     command: str
     settings: tuple[tuple[str, str], ...]

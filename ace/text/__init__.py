@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ace.text.keys import find_terms, weigh_shared_terms, word_key
 from ace.text.mentions import Mention, MentionKind, find_figures, find_mentions, normalize_figure
 from ace.text.splitting import split_sentences, split_words
 from ace.text.stems import singularize, stem_word
@@ -15,11 +16,14 @@ __all__ = [
     "estimate_tokens",
     "find_figures",
     "find_mentions",
+    "find_terms",
     "normalize_figure",
     "singularize",
     "split_sentences",
     "split_words",
     "stem_word",
     "stop_words",
+    "weigh_shared_terms",
+    "word_key",
     "word_list",
 ]

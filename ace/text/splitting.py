@@ -9,9 +9,9 @@ from ace.text.word_lists import word_list
 
 SENTENCE_ENDS = ".!?\u3002\uff01\uff1f"
 # One character is a word in scripts that are written without spaces: kana, Han, Hangul, Thai.
-_UNSPACED = "[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]"
-_WORD = re.compile(f"{_UNSPACED}|[^\\W_]+(?:['\u2019][^\\W_]+)*")
-_WORD_OR_NAME = re.compile(f"{_UNSPACED}|[^\\W_]+(?:[._'\u2019][^\\W_]+)*")
+UNSPACED = "[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]"
+_WORD = re.compile(f"{UNSPACED}|[^\\W_]+(?:['\u2019][^\\W_]+)*")
+_WORD_OR_NAME = re.compile(f"{UNSPACED}|[^\\W_]+(?:[._'\u2019][^\\W_]+)*")
 _POSSESSIVE = re.compile("['\u2019]s$", re.IGNORECASE)
 
 

@@ -11,14 +11,16 @@ from dataclasses import dataclass, field, replace
 
 from ace.playbook.delta import touched_ids
 from ace.playbook.model import Add, Delta, Operation, Quarantine, Revise, Vote
-from ace.refine.similar import means_the_same, word_key
 from ace.runs.records import Proposal
+from ace.task.wording import Wording
+from ace.text import word_key
 
 
 @dataclass(slots=True)
 class Batch:
     """Collect `operations`; `ids` gives the bullet that stands for each one that was added twice."""
 
+    wording: Wording | None = None
     operations: list[Operation] = field(default_factory=list)
     ids: dict[str, str] = field(default_factory=dict)
     _additions: dict[tuple[str, ...], int] = field(default_factory=dict)  # words -> place of the first Add
@@ -54,27 +56,30 @@ class Batch:
         """Join two widenings of a bullet; of two corrections the later counts, and the history has both."""
         place = self._revisions.get(new.id)
         old = None if place is None else self.operations[place]
-        if place is None or not isinstance(old, Revise) or not means_the_same(old.content, new.content):
+        joined = None
+        if self.wording and isinstance(old, Revise):
+            joined = self.wording.join(old.content, new.content)
+        if place is None or not isinstance(old, Revise) or joined is None:
             self._revisions[new.id] = len(self.operations)
             self.operations.append(new)
             return
-        words, colon, meaning = old.content.partition(":")
-        names = (*words.split(", "), *new.content.partition(":")[0].split(", "))
         cited = (*(old.provenance or ()), *(new.provenance or ()))
         self.operations[place] = replace(
             old,
-            content=f"{', '.join(dict.fromkeys(names))}{colon}{meaning}",
+            content=joined,
             provenance=tuple(dict.fromkeys(cited)) or None,
         )
 
 
-def combine_accepted(proposals: Iterable[Proposal]) -> tuple[Delta, Mapping[str, str]]:
+def combine_accepted(
+    proposals: Iterable[Proposal], wording: Wording | None = None
+) -> tuple[Delta, Mapping[str, str]]:
     """Return the accepted deltas of a batch as one, and for each bullet added twice the id that stays.
 
     What two samples proved is added once, then voted for, and two names for one meaning join the same line.
     What one proved does not wait because another only quarantined it.
     """
-    batch = Batch()
+    batch = Batch(wording)
     deltas = [proposal.delta for proposal in proposals if proposal.outcome == "accepted"]
     proven = {word_key(add.content) for delta in deltas for add in _list_adds(delta, waiting=False)}
     for delta in deltas:

@@ -1,76 +1,103 @@
-"""Credit bullets for the attempts of a batch: votes, causes of failures, attempts with bullets left out.
+"""Credit bullets for the attempts of a batch: votes, and causes of failures.
 
-A small model cannot be asked which bullets it used, but a bullet "words: meaning" whose meaning stands in an
-attempt was used by it, or might as well have been. Without labels there is nothing to compare with, so
-nothing is said. No role is asked, and nothing here decides whether a lesson is kept.
+A large model says which bullets it used. A small model cannot be asked, but where the environment knows
+the words of facts, a bullet whose meaning stands in an attempt was used by it, or might as well have been. Without
+labels there is nothing to compare with, so nothing is said. No role is asked, and nothing here decides
+whether a lesson is kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from random import Random
-from typing import Literal
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
 
 from ace.methods.ace.chance import Chance
-from ace.methods.ace.coverage import list_teachable, list_unspoken, texts_of
 from ace.methods.ace.evidence import Evidence
-from ace.methods.ace.lesson_scope import generalize_lesson
 from ace.methods.ace.pool import grade
 from ace.methods.ace.proposals import changes_use
-from ace.methods.ace.refusals import find_contested, identify_situation, list_refuted
+from ace.methods.ace.reflection import FailureType
+from ace.methods.ace.refusals import identify_situation, list_refuted
 from ace.methods.ace.state import Lesson, LessonNotes
 from ace.methods.protocol import Lab, Trial
-from ace.playbook.delta import apply
-from ace.playbook.model import Bullet, Delta, Operation, Playbook, Remove, Status, Vote
-from ace.refine.similar import word_key
-from ace.runs.seeds import seed_of
-from ace.runs.steps import Phase, PhaseKind
+from ace.playbook.model import Bullet, Delta, Operation, Playbook, Status, Vote
 from ace.task.types import FeedbackKind
+from ace.task.wording import Line, Wording, list_texts
 
-Cause = Literal["missing knowledge", "wrong bullet", "bad luck", "impossible", "unexplained", ""]
 HOPELESS = 8  # proposals that did not make a sample right; a default run makes four in an epoch
 AUTHOR = "credit"  # of a version that holds votes only
-_LEFT_OUT = 0.25  # of the bullets; more would measure another playbook
 
 
-def vote(trial: Trial, known: Iterable[Bullet]) -> tuple[Vote, ...]:
-    """Vote on the bullets `known` on the trial's topics.
+class Cause(StrEnum):
+    """Say why an attempt failed, for the report."""
+
+    MISSING = "missing knowledge"
+    WRONG_BULLET = "wrong bullet"
+    BAD_LUCK = "bad luck"
+    IMPOSSIBLE = "impossible"
+    UNEXPLAINED = "unexplained"
+    SLIP = "slip"
+    FORM = "wrong form"
+    BAD_LABEL = "bad label"
+    NONE = ""  # it did not fail, or nothing shown says so
+
+
+_BY_FAILURE: Mapping[FailureType, Cause] = {
+    FailureType.GAP: Cause.MISSING,
+    FailureType.SLIP: Cause.SLIP,
+    FailureType.FORMAT: Cause.FORM,
+    FailureType.CAPABILITY: Cause.IMPOSSIBLE,
+    FailureType.BAD_LABEL: Cause.BAD_LABEL,
+    FailureType.VARIANCE: Cause.BAD_LUCK,
+}
+
+
+def vote(trial: Trial, known: Iterable[Bullet], wording: Wording | None = None) -> tuple[Vote, ...]:
+    """Vote on the bullets `known` on the trial's topics: those that the attempt cites, or that stand in it.
 
     Helpful: a bullet whose meaning stands in a right attempt. Harmful: in a wrong one, and not in the right
-    answer. What the question says itself is nobody's credit. A bullet that the attempt cites counts as used.
+    answer. What the question says itself is nobody's credit.
     """
     question, feedback = trial.sample.question, trial.feedback
     if feedback.passed is None:
         return ()
     bullets, cited = tuple(known), frozenset(trial.cited)
-    used = _find_speakers(question, texts_of(trial.parts), bullets)
-    wanted = _find_speakers(question, texts_of(feedback.facts), bullets)
+    used, wanted = frozenset[str](), frozenset[str]()
+    if wording:
+        lines = [Line(bullet.id, bullet.content) for bullet in bullets]
+        used = wording.find_speakers(question, list_texts(trial.parts), lines)
+        wanted = wording.find_speakers(question, list_texts(feedback.facts), lines)
     if feedback.passed:
         return tuple(Vote(bullet.id, helpful=1) for bullet in bullets if bullet.id in cited | used & wanted)
     return tuple(Vote(bullet.id, harmful=1) for bullet in bullets if bullet.id in (cited | used) - wanted)
 
 
 def find_cause(
-    trial: Trial, known: Sequence[Bullet], *, reflections: int = 0, unlucky: bool = False
+    lesson: Lesson, known: Sequence[Bullet], wording: Wording | None = None, *, reflections: int = 0
 ) -> Cause:
-    """Return why an attempt failed; empty for one that did not, and where no label says so.
+    """Return why an attempt failed: by what the playbook lacks, where facts have words, else by a reflector.
 
-    `reflections`: the proposals that did not make its sample right, so far. "unexplained": every part of the
-    right answer is in the playbook and no bullet speaks against it, or the answer cannot be taken apart.
+    `reflections`: the proposals that did not make its sample right, so far. UNEXPLAINED: every part of the
+    right answer is in the playbook and no bullet speaks against it, or nothing says why.
     """
+    trial = lesson.trial
     if is_spoiled(trial):
-        return "impossible"
+        return Cause.IMPOSSIBLE
     if trial.feedback.passed is not False:
-        return ""
-    if unlucky:
-        return "bad luck"
+        return Cause.NONE
+    if lesson.unlucky:
+        return Cause.BAD_LUCK
+    if lesson.suspect:
+        return Cause.BAD_LABEL
     if reflections >= HOPELESS:
-        return "impossible"
-    if vote(trial, known):
-        return "wrong bullet"
-    lacking = list_unspoken(trial.sample.question, texts_of(trial.feedback.facts), known)
-    return "missing knowledge" if lacking else "unexplained"
+        return Cause.IMPOSSIBLE
+    if vote(trial, known, wording):
+        return Cause.WRONG_BULLET
+    if wording is None:
+        failure = lesson.search.failure if lesson.search else None
+        return _BY_FAILURE[failure] if failure else Cause.UNEXPLAINED
+    contents = [bullet.content for bullet in known]
+    lacking = wording.list_unspoken(trial.sample.question, list_texts(trial.feedback.facts), contents)
+    return Cause.MISSING if lacking else Cause.UNEXPLAINED
 
 
 def is_spoiled(trial: Trial) -> bool:
@@ -78,20 +105,24 @@ def is_spoiled(trial: Trial) -> bool:
     return trial.provable and trial.feedback.kind is FeedbackKind.LABELS and trial.feedback.passed is None
 
 
-def suggests_luck(trial: Trial, known: Sequence[Bullet]) -> bool:
-    """Return whether a trial is wrong although the playbook says every part of its answer, and no other.
+def suggests_luck(trial: Trial, known: Sequence[Bullet], wording: Wording | None = None) -> bool:
+    """Return whether a trial may be wrong by chance only.
 
-    The right answer must be one that can be taken apart.
+    Where facts have words: the playbook says every part of the right answer, and no bullet speaks against it.
     """
-    facts = texts_of(trial.feedback.facts)
-    if not trial.provable or trial.feedback.passed is not False or not facts:
+    if not trial.provable or trial.feedback.passed is not False:
         return False
-    return not vote(trial, known) and not list_unspoken(trial.sample.question, facts, known)
+    if wording is None:
+        return True
+    facts, contents = list_texts(trial.feedback.facts), [bullet.content for bullet in known]
+    is_said = bool(facts) and not wording.list_unspoken(trial.sample.question, facts, contents)
+    return is_said and not vote(trial, known, wording)
 
 
 def was_bad_luck(trial: Trial, playbook: Playbook, evidence: Evidence, lab: Lab) -> bool:
     """Return, with the setting `rerun`, whether another attempt with the same playbook is right."""
-    if not lab.settings.rerun or not suggests_luck(trial, list_bullets_about(trial, playbook, evidence)):
+    known = list_bullets_about(trial, playbook, evidence)
+    if not lab.settings.rerun or not suggests_luck(trial, known, evidence.wording):
         return False
     return bool(lab.bench_of(trial).solve(trial.sample, playbook, draw=1).feedback.passed)
 
@@ -112,10 +143,10 @@ def write_notes(lesson: Lesson, playbook: Playbook, evidence: Evidence) -> Lesso
     if not any(changes_use(proposal) for proposal in proposals):
         reflections = sum(proposal.outcome != "accepted" for proposal in proposals)
     cause = find_cause(
-        trial,
+        lesson,
         list_bullets_about(trial, playbook, evidence),
+        evidence.wording,
         reflections=evidence.reflections[trial.sample.id] + reflections,
-        unlucky=lesson.unlucky,
     )
     search, score = lesson.search, grade(trial.feedback)
     return LessonNotes(
@@ -130,7 +161,6 @@ def write_notes(lesson: Lesson, playbook: Playbook, evidence: Evidence) -> Lesso
         reflections=reflections,
         situation=identify_situation(trial, playbook, evidence),
         refuted=list_refuted(proposals),
-        contested=find_contested(trial, proposals),
     )
 
 
@@ -157,57 +187,7 @@ def join_votes(votes: Iterable[Operation]) -> Delta:
 
 def cast_votes(trials: Iterable[Trial], playbook: Playbook, evidence: Evidence) -> Delta:
     """Return the votes of a batch, one for each bullet."""
-    ballots = [vote(trial, list_bullets_about(trial, playbook, evidence)) for trial in trials]
-    return join_votes(ballot for votes in ballots for ballot in votes)
-
-
-def measure_bullets(
-    trials: Sequence[Trial], notes: Sequence[LessonNotes], playbook: Playbook, lab: Lab
-) -> Sequence[LessonNotes]:
-    """Attempt the samples of a share of batches once more with the same few bullets left out.
-
-    There is one set for the whole batch, so that a served prefix stays cached. These attempts teach nothing
-    and are in no score. Attempts that were made elsewhere are not measured.
-    """
-    if any(trial.recorded for trial in trials):
-        return notes
-    without = _choose_bullets(lab, trials, playbook)
-    if not without:
-        return notes
-    rest, _ = apply(playbook, [Remove(name) for name in without])
-    phase = Phase(PhaseKind.CREDIT, detail=str(lab.phase))
-    benches = {trial.sample.id: lab.bench(trial.sample.id, phase=phase) for trial in trials}
-
-    def solve(trial: Trial) -> bool:
-        bench = benches[trial.sample.id]
-        bench.solve(trial.sample, rest)
-        return bench.episodes[0].verdict.correct
-
-    right = lab.map(solve, trials, lambda trial: trial.sample.id)
-    pairs = zip(notes, right, strict=True)
-    return [replace(note, without=without, right_without=correct) for note, correct in pairs]
-
-
-def _choose_bullets(lab: Lab, trials: Sequence[Trial], playbook: Playbook) -> tuple[str, ...]:
-    """Choose by the seed, the phase and the samples: not by workers, and the same after a resume."""
-    samples = (trial.sample.id for trial in trials)
-    seed = seed_of(lab.settings.seed, "credit", str(lab.phase), *samples)
-    chance = Random(seed)  # noqa: S311 (a choice, not a secret)
-    if chance.random() >= lab.settings.measure_credit:
-        return ()
-    bullets = [bullet.id for bullet in playbook.active]
-    if not bullets:
-        return ()
-    chosen = tuple(name for name in bullets if chance.random() < _LEFT_OUT)
-    return chosen or (chance.choice(bullets),)
-
-
-def _find_speakers(question: str, parts: Sequence[str], bullets: Sequence[Bullet]) -> frozenset[str]:
-    """Return bullets that say one of the parts. Neither order nor the side of a join counts."""
-    teachable = [set(word_key(generalize_lesson(question, part))) for part in list_teachable(question, parts)]
-    speakers = []
-    for bullet in bullets:
-        words = set(word_key(bullet.content))
-        if any(part <= words for part in teachable):
-            speakers.append(bullet.id)
-    return frozenset(speakers)
+    ballots = list[Vote]()
+    for trial in trials:
+        ballots += vote(trial, list_bullets_about(trial, playbook, evidence), evidence.wording)
+    return join_votes(ballots)

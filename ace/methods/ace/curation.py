@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -11,7 +11,6 @@ from ace.methods.ace.admission import guard_delta
 from ace.methods.ace.combine import combine_accepted, join_authors, map_proofs
 from ace.methods.ace.curator import Curator, confine_delta
 from ace.methods.ace.fact_search import FactSearch
-from ace.methods.ace.lesson_scope import find_identifiers
 from ace.methods.ace.proof import Proof, prove
 from ace.methods.ace.proposals import record_failure, record_proposal
 from ace.methods.ace.reflector import Reflector
@@ -39,10 +38,10 @@ class Curation:
         """Yield a chore for each doubtful bullet and, with the setting `merge`, for each crowded topic."""
         evidence, names = self.state.evidence, list[str]()
         if self.settings.verify:
-            names += [bullet.id for bullet in playbook.active if evidence.doubt(bullet)]
+            names += [bullet.id for bullet in playbook.active if evidence.find_doubt(bullet)]
         if self.settings.merge:
             for topic, bullets in evidence.group_by_topic(playbook).items():
-                if len(_list_only_about(topic, bullets)) > 1:
+                if len(bullets) > 1:
                     names.append(topic)
         phase = Phase(PhaseKind.CURATION, epoch)
         for name in names:
@@ -55,7 +54,7 @@ class Curation:
             proposals = self._reconsider(playbook.bullets[name], playbook, bench)
         else:
             proposals = self._merge(name, playbook, bench)
-        delta, ids = combine_accepted(proposals)
+        delta, ids = combine_accepted(proposals, self.state.wording)
         provers = []
         for proposal in proposals:
             # What proves a proposal are the samples that it was tried on and that were right with it.
@@ -75,8 +74,8 @@ class Curation:
         Else put it better. Where nothing speaks against it any more, there is nothing to do.
         """
         evidence = self.state.evidence
-        doubt = evidence.doubt(bullet)
-        if not doubt:
+        doubt = evidence.find_doubt(bullet)
+        if evidence.wording is None or doubt is None:
             return ()
         removal: Delta = (Remove(bullet.id),)
         sample, *others = evidence.proofs((bullet.id,))
@@ -94,7 +93,8 @@ class Curation:
             playbook=without,
             bench=bench,
             evidence=evidence,
-            flaws=(f"{bullet.content} {doubt}",),
+            wording=evidence.wording,
+            flaws=(doubt,),
         )
         proposals = search.propose(self.settings.tries)
         return tuple(replace(proposal, delta=(*removal, *proposal.delta)) for proposal in proposals)
@@ -102,7 +102,7 @@ class Curation:
     def _merge(self, topic: str, playbook: Playbook, bench: Bench) -> tuple[Proposal, ...]:
         """Let the curator merge the bullets on a topic, under the proof of what proves them."""
         evidence = self.state.evidence
-        bullets = _list_only_about(topic, evidence.bullets_on(playbook, (topic,)))
+        bullets = evidence.group_by_topic(playbook).get(topic, ())
         samples = evidence.proofs(bullet.id for bullet in bullets)[-_PROOFS_OF_A_MERGE:]
         try:
             reply = self.curator(bullets, seed=bench.seed("curate", topic))
@@ -115,13 +115,3 @@ class Curation:
             proof = Proof(True, "kept unproven", reason=Reason.KEPT_UNPROVEN)
         proof = replace(proof, why=f"{proof.why}{note}")
         return (record_proposal(topic, "curator", delta, proof),)
-
-
-def _list_only_about(topic: str, bullets: Iterable[Bullet]) -> tuple[Bullet, ...]:
-    """Return those that speak of no other topic: what stands across topics is not merged into one."""
-    only_here = []
-    for bullet in bullets:
-        topics = {name for name in find_identifiers(bullet.content) if "." in name}
-        if not bullet.pinned and topics <= {topic}:
-            only_here.append(bullet)
-    return tuple(only_here)

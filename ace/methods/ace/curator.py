@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from ace.llm.client import Client, Request, Role, Subject
 from ace.llm.prompts import messages, quote_text, render
-from ace.methods.ace.consider import add_lesson
+from ace.methods.ace.proposals import add_lesson
 from ace.playbook.delta import touched_ids
 from ace.playbook.model import Add, Bullet, Delta, Merge, Operation, Quarantine, Remove, Revise
 from ace.refine.lost_details import find_lost_facts

@@ -1,6 +1,6 @@
-"""FactSearch for a change that makes one failed sample right: fresh lessons, then the curator's edits.
+"""Search for words for the facts that one failed sample lacks: fresh lessons, then the curator's edits.
 
-Knows one trial, the playbook it was made with, and the bench to prove things on. Commits nothing.
+For environments with a wording, see `ace.task.wording`. Knows one trial, the playbook it was made with, and the bench to prove things on. Commits nothing.
 """
 
 from __future__ import annotations
@@ -11,22 +11,20 @@ from typing import NamedTuple
 
 from ace.errors import ModelError
 from ace.methods.ace.admission import REPEATS, SourceTexts, collect_trial_texts, quarantine_new
-from ace.methods.ace.consider import add_lesson, consider, release
-from ace.methods.ace.contrast import SPEAKS_FOR
-from ace.methods.ace.coverage import list_teachable, list_unspoken, texts_of
 from ace.methods.ace.curator import Curator, confine_delta
 from ace.methods.ace.evidence import Evidence
-from ace.methods.ace.lesson_scope import find_stems, generalize_lesson
 from ace.methods.ace.proof import Proof, prove
-from ace.methods.ace.proposals import list_contents, record_failure, record_proposal
+from ace.methods.ace.proposals import add_lesson, list_contents, record_failure, record_proposal, release
 from ace.methods.ace.reflector import Reflector
+from ace.methods.ace.unproven import accept_unproven
 from ace.methods.protocol import Bench, Trial
 from ace.playbook.delta import touched_ids
-from ace.playbook.model import Add, Bullet, Delta, Merge, Operation, Playbook, Quarantine, Revise, Status
+from ace.playbook.model import Add, Bullet, Delta, Merge, Operation, Playbook, Revise, Status
 from ace.runs.records import Proposal, Reason
 from ace.safety.injection import find_suspicion
 from ace.safety.markup import quote_later_headings
 from ace.task.types import Feedback, FeedbackKind, Sample
+from ace.task.wording import Advice, Flaw, Line, Wording, list_texts
 
 _TEMPERATURES = (0.0, 0.7, 1.0)
 _MOST_FOR_CURATOR = 8  # bullets
@@ -44,14 +42,14 @@ class _Try(NamedTuple):
 
     proposal: Proposal
     trials: tuple[Trial, ...] = ()
-    flaws: tuple[str, ...] = ()
+    flaws: tuple[Flaw, ...] = ()
     waiting: tuple[Add, ...] = ()
     broke: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FactSearch:
-    """FactSearch a lesson for one failed trial; a try that failed leads to a new state of the search."""
+    """Search a lesson for one failed trial; a try that failed leads to a new state of the search."""
 
     reflector: Reflector
     curator: Curator
@@ -60,14 +58,13 @@ class FactSearch:
     playbook: Playbook
     bench: Bench
     evidence: Evidence
+    wording: Wording
     taken: Delta = ()  # lessons that brought the attempt closer
     refuted: tuple[Sequence[str], ...] = ()
     earlier: tuple[Sequence[str], ...] = ()  # refuted in earlier meetings, while the playbook said the same
-    flaws: tuple[str, ...] = ()  # of the last try's lessons, in words
+    flaws: tuple[Flaw, ...] = ()  # of the last try's lessons
     clashes: tuple[tuple[str, str], ...] = ()  # lessons that held, and the question of a neighbour they broke
-    waiting: tuple[
-        Add, ...
-    ] = ()  # lessons that were not tried and must wait, see `ace.methods.ace.admission`
+    waiting: tuple[Add, ...] = ()  # lessons that were not tried and must wait, see `admission`
 
     def propose(self, tries: int) -> Iterator[Proposal]:
         """Yield proposals until one holds, at most `tries`. From the fourth on every other is the curator's.
@@ -110,28 +107,22 @@ class FactSearch:
                 lessons = self._ask_lessons(0, ())
         except ModelError as error:
             return record_failure(trial.sample.id, "reflector", error, trial.episode)
-        if not lessons:
-            return self._record("reflector", (), Proof(False, critique, reason=Reason.NO_LESSON))
-        adds = tuple(map(add_lesson, lessons))
-        new = [add for add in adds if add.id not in self.playbook.bullets]
-        if not new:  # and what is proven already must not go into quarantine for being said again
-            return self._record("reflector", adds, Proof(False, "known", reason=Reason.KNOWN))
-
-        texts = self._collect_texts()
-        flaws = {add.id: flaw for add in new if (flaw := texts.find_flaw(add.content))}
-        delta: Delta = (*new, *(Quarantine(add.id) for add in new if quarantine or add.id in flaws))
-        why = "nothing that is shown can prove it: quarantined" if quarantine else "kept unproven"
-        why += "".join(f"; {name} is quarantined: {flaw}" for name, flaw in flaws.items())
-        why += f"; {critique}" if critique else ""
-        reason = Reason.QUARANTINED if quarantine else Reason.KEPT_UNPROVEN
-        return self._record("reflector", delta, Proof(True, why, reason=reason))
+        return accept_unproven(
+            trial,
+            self.playbook,
+            tuple(map(add_lesson, lessons)),
+            self._collect_texts(),
+            critique=critique,
+            quarantine=quarantine,
+        )
 
     def list_parts_to_learn(self) -> tuple[str, ...]:
         """Return what there is to learn: what a wrong attempt lacks, or no bullet says of a right one."""
         question, feedback = self.trial.sample.question, self.trial.feedback
         if feedback.is_solved:
-            return list_unspoken(question, texts_of(feedback.facts), self._list_bullets())
-        return list_teachable(question, texts_of(feedback.missing))
+            contents = [bullet.content for bullet in self._list_bullets()]
+            return self.wording.list_unspoken(question, list_texts(feedback.facts), contents)
+        return self.wording.list_unspoken(question, list_texts(feedback.missing))
 
     def _learn_from(self, attempt: _Try) -> FactSearch:
         """Return the search after a try that failed."""
@@ -146,7 +137,7 @@ class FactSearch:
         # What broke a neighbour is true, and said in words that the neighbour's question has as well.
         known = list_contents(self.taken)
         contents = [content for content in list_contents(delta) if content not in known]
-        flaws = [f"{content} {SPEAKS_FOR}{attempt.broke}" for content in contents]
+        flaws = [Flaw.speaks_for(content, attempt.broke) for content in contents]
         clashes = [(content, attempt.broke) for content in contents]
         return replace(search, flaws=(*search.flaws, *flaws), clashes=(*search.clashes, *clashes))
 
@@ -159,19 +150,19 @@ class FactSearch:
         texts, bullets = self._collect_texts(), self._list_bullets()
         suspects = {lesson: flaw for lesson in lessons if (flaw := texts.find_flaw(lesson))}
         operations: list[Operation] = []
-        flaws: list[str] = []
+        flaws: list[Flaw] = []
+        lines = [Line(bullet.id, bullet.content) for bullet in bullets]
         for lesson in lessons:
             if lesson in suspects:
                 continue
-            considered = consider(lesson, trial.sample, bullets, self.evidence, widen=not self.refuted)
-            if considered.operation:
-                operations += self._release_waiting(considered.operation)
-            if considered.flaw:
-                flaws.append(considered.flaw)
+            advice = self.wording.consider(lesson, trial.sample, lines, widen=not self.refuted)
+            operations += self._follow(advice, bullets)
+            if advice.flaw:
+                flaws.append(advice.flaw)
 
-        note = "".join(f"; left out, {flaw}" for flaw in flaws)
+        note = "".join(f"; left out, {flaw.text}" for flaw in flaws)
         note += "".join(f"; held, {lesson} {flaw}" for lesson, flaw in suspects.items())
-        flaws += [f"a sentence that {flaw}" for flaw in dict.fromkeys(suspects.values())]
+        flaws += [Flaw(f"a sentence that {flaw}") for flaw in dict.fromkeys(suspects.values())]
         waiting = tuple(replace(add_lesson(lesson), provenance=(trial.episode,)) for lesson in suspects)
         delta = (*self.taken, *operations)
         if not operations:
@@ -183,14 +174,20 @@ class FactSearch:
             return self._prove("reflector", delta, note)._replace(flaws=tuple(flaws), waiting=waiting)
         return _Try(self._record("reflector", delta, proof), flaws=tuple(flaws), waiting=waiting)
 
-    def _release_waiting(self, operation: Operation) -> Delta:
-        """Return an operation, or what lets out a bullet in quarantine that it would add again.
+    def _follow(self, advice: Advice, bullets: Sequence[Bullet]) -> Delta:
+        """Return the operation that is advised, or what lets out a bullet in quarantine that it would add again.
 
         A bullet cannot be proven on a sample that it repeats; there nothing is left to try.
         """
-        if isinstance(operation, Revise) and find_suspicion(operation.content):
-            return ()  # two names for one meaning may say together what neither says
-        bullet = self.playbook.bullets.get(operation.id) if isinstance(operation, Add) else None
+        if not advice.text:
+            return ()
+        if advice.id:
+            if find_suspicion(advice.text):
+                return ()  # two names for one meaning may say together what neither says
+            cited = next(bullet.provenance for bullet in bullets if bullet.id == advice.id)
+            return (Revise(advice.id, advice.text, cited),)
+        operation = add_lesson(advice.text)
+        bullet = self.playbook.bullets.get(operation.id)
         if bullet is None or bullet.status is not Status.QUARANTINED:
             return (operation,)
         tainted = self.trial.sample.id in self.evidence.tainted.get(bullet.id, ())
@@ -239,7 +236,7 @@ class FactSearch:
                 others[witness.id] = witness
         for operation in delta:
             if isinstance(operation, Revise) and operation.id in bullets:
-                for name in evidence.list_outdated(bullets[operation.id].content):
+                for name in self.wording.list_outdated(bullets[operation.id].content):
                     others.pop(name, None)
         proof = prove(delta, self.playbook, (sample,), tuple(others.values()), self.bench)
         proposal = self._record(author, delta, replace(proof, why=f"{proof.why}{note}"))
@@ -247,20 +244,19 @@ class FactSearch:
 
     def _ask_lessons(self, number: int, refuted: Sequence[str]) -> tuple[str, ...]:
         """Return what the reflector says of this trial; it is told what the playbook says on the question."""
-        trial, contrast = self.trial, self.evidence.contrast
+        trial, wording = self.trial, self.wording
         question = trial.sample.question
-        asked = find_stems(question)
-        contents = [bullet.content for bullet in self._list_bullets()]
-        known = [content for content in contents if find_stems(content.partition(":")[0]) <= asked]
+        known = wording.list_known(question, (bullet.content for bullet in self._list_bullets()))
         lessons = self.reflector(
             trial.sample,
             trial.attempt,
             trial.feedback,
+            prompts=wording.prompts,
             about=self.list_parts_to_learn(),
             answer_location=trial.answer_location,
-            known=tuple(known[:_MOST_FOR_REFLECTOR]),
+            known=known[:_MOST_FOR_REFLECTOR],
             refuted=tuple(refuted),
-            flaws=self.flaws,
+            flaws=[flaw.text for flaw in self.flaws],
             draw=number,
             temperature=_TEMPERATURES[min(number, len(_TEMPERATURES) - 1)],
             seed=self.bench.seed(trial.sample.id, number),
@@ -268,21 +264,23 @@ class FactSearch:
         broke = dict(self.clashes)
         worded = []
         for lesson in lessons:
-            text = contrast.narrow_calculation(generalize_lesson(question, lesson), question)
-            worded.append(contrast.separate(text, question, broke[text]) if text in broke else text)
+            text = wording.adapt(lesson, question)
+            worded.append(wording.separate(text, question, broke[text]) if text in broke else text)
         return tuple(worded)
 
     def _ask_critique(self) -> tuple[tuple[str, ...], str]:
         """Return the lesson of the model's own critique, if it has one, and the critique for the record."""
         trial = self.trial
         critique = self.reflector.critique(
-            trial.sample, trial.attempt, seed=self.bench.seed(trial.sample.id, 0)
+            trial.sample,
+            trial.attempt,
+            prompts=self.wording.prompts,
+            seed=self.bench.seed(trial.sample.id, 0),
         )
         lessons: tuple[str, ...] = ()
         if critique.wrong and critique.lesson:
-            lessons = (generalize_lesson(trial.sample.question, critique.lesson),)
-        verdict = "may be wrong" if critique.wrong else "nothing speaks against it"
-        return lessons, f"its critique: {verdict}, {critique.why}"
+            lessons = (self.wording.adapt(critique.lesson, trial.sample.question, narrow=False),)
+        return lessons, critique.verdict
 
     def _list_bullets(self) -> tuple[Bullet, ...]:
         """Return bullets in use on the topics of the trial, and the lessons taken along."""
@@ -292,7 +290,7 @@ class FactSearch:
 
     def _collect_texts(self) -> SourceTexts:
         """Return the texts that stood beside the trial. A flaw may quote the question of another sample."""
-        return collect_trial_texts(self.trial, (flaw.partition(SPEAKS_FOR)[2] for flaw in self.flaws))
+        return collect_trial_texts(self.trial, (flaw.question for flaw in self.flaws))
 
     def _record(self, author: str, delta: Delta, proof: Proof) -> Proposal:
         return record_proposal(self.trial.sample.id, author, delta, proof, self.trial)
@@ -314,6 +312,6 @@ def _describe_failure(trial: Trial, unhelpful: Sequence[str]) -> str:
         feedback.right_answer or outcome,
     ]
     if feedback.missing:
-        lines.append(f"It lacks: {'; '.join(texts_of(feedback.missing))}")
+        lines.append(f"It lacks: {'; '.join(list_texts(feedback.missing))}")
     lines += [f"This did not help: {text}" for text in unhelpful]
     return "\n".join(lines)

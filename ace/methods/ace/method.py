@@ -21,21 +21,18 @@ from ace.llm.window import window_of
 from ace.methods.ace.admission import guard_delta
 from ace.methods.ace.chance import Level
 from ace.methods.ace.combine import combine_accepted, join_authors, map_proofs
-from ace.methods.ace.contested_lessons import settle_contested
 from ace.methods.ace.credit import (
     AUTHOR,
     cast_tags,
     cast_votes,
     is_spoiled,
     join_votes,
-    measure_bullets,
     was_bad_luck,
     write_notes,
 )
 from ace.methods.ace.curation import Curation
 from ace.methods.ace.curator import Curator
 from ace.methods.ace.fact_search import FactSearch
-from ace.methods.ace.groups import merge_groups
 from ace.methods.ace.hearing import NOTE, Confirmation, Hearing
 from ace.methods.ace.pool import grade
 from ace.methods.ace.proposals import changes_use
@@ -52,6 +49,7 @@ from ace.methods.ace.shared_causes import explain_together
 from ace.methods.ace.state import AceState, Lesson, LessonNotes
 from ace.methods.ace.suspects import is_label_suspect, record_suspect
 from ace.methods.ace.together import join_witnesses, keep_compatible
+from ace.methods.ace.unproven import propose_unproven
 from ace.methods.protocol import Chores, Equipment, Lab, Moment, Trial, Update
 from ace.playbook.delta import apply, touched_ids
 from ace.playbook.model import Delta, Playbook
@@ -60,6 +58,7 @@ from ace.runs.records import Proposal
 from ace.runs.steps import PhaseKind, StepRecord
 from ace.settings import Profile, Settings
 from ace.task.types import Sample, Task
+from ace.task.wording import Worded
 from ace.text import CountTokens, estimate_tokens
 
 _FULL_WINDOW = 16_000  # tokens
@@ -85,11 +84,10 @@ class Ace:
 
     def start(self, task: Task, playbook: Playbook, lab: Lab) -> AceState:
         """Return a state that knows the training questions and where the bullets are."""
-        newest_wins = lab.online and self.settings.drift
-        state = AceState.at(task.train, playbook, lab, newest_wins=newest_wins, embedder=self.embedder)
-        small = self.reflect.profile is Profile.SMALL
-        state.speaks_words = small and bool(getattr(task.environment, "speaks_words", False))
-        return state
+        make_wording = None
+        if self.reflect.profile is Profile.SMALL and isinstance(task.environment, Worded):
+            make_wording = partial(task.environment.wording, newest_wins=lab.online and self.settings.drift)
+        return AceState.at(task.train, playbook, lab, embedder=self.embedder, make_wording=make_wording)
 
     def context(self, state: AceState, playbook: Playbook, sample: Sample, room: int) -> Rendered:
         """Return the whole playbook where it fits, else what `select` chooses, or the oldest bullets."""
@@ -99,7 +97,7 @@ class Ace:
         return self.select(playbook, sample.question, room, self.count_tokens, ids=self.settings.cite)
 
     def learn(self, state: AceState, batch: Sequence[Trial], playbook: Playbook, lab: Lab) -> Update:
-        """FactSearch a lesson for every trial that may teach one, and put what holds into one delta."""
+        """Search a lesson for every trial that may teach one, and put what holds into one delta."""
         evidence = state.evidence
         for trial in batch:
             if trial.provable:
@@ -108,7 +106,6 @@ class Ace:
                 state.map.record(trial.sample.id, grade(trial.feedback), trial.feedback.topics)
         study = partial(self._study, state, playbook, lab)
         lessons = list(lab.map(study, batch, lambda trial: lab.bench_of(trial).calls_for))
-        lessons = merge_groups(lessons, playbook, lab)
         if self.settings.verify:
             if self.reflect.profile is Profile.FULL:
                 lessons = explain_together(lessons, state, lab)
@@ -122,7 +119,7 @@ class Ace:
             proposals += lesson.proposals
             for proposal in lesson.proposals:
                 provers.append((proposal, lesson.witnesses.get(proposal.delta, own) if own else ()))
-        delta, ids = combine_accepted(proposals)
+        delta, ids = combine_accepted(proposals, state.wording)
         changes = guard_delta(delta, playbook)
         proofs = map_proofs(provers, ids)
         if self.settings.verify and self.reflect.profile is Profile.FULL:
@@ -135,13 +132,12 @@ class Ace:
             more = combine_accepted(edits)[0]
             changes = (*changes, *guard_delta(more, apply(playbook, changes)[0]))
         notes = [write_notes(lesson, playbook, evidence) for lesson in lessons]
-        measured = measure_bullets(batch, notes, playbook, lab)
         return Update(
             delta=join_votes((*votes, *cast_tags(lessons, playbook))) + changes,
             proposals=tuple(proposals),
             author=join_authors(proposals) if changes else AUTHOR,
             proofs=proofs,
-            sample_notes=[note.to_json() for note in measured],
+            sample_notes=[note.to_json() for note in notes],
         )
 
     def _curate_sections(
@@ -156,10 +152,7 @@ class Ace:
         return tuple(curation.propose(changes))
 
     def maintain(self, state: AceState, playbook: Playbook, lab: Lab, moment: Moment, number: int) -> Chores:
-        """Curate and refine after an epoch; decide what is contested before a version is selected."""
-        if moment is Moment.SELECTION:
-            yield from settle_contested(state, playbook, lab, number)
-            return
+        """Curate and refine after an epoch; hear probable lessons again at its end."""
         if moment is Moment.EPOCH_END:
             yield from self._hear(state, playbook, number)
             return
@@ -201,8 +194,8 @@ class Ace:
             return state
         if step.phase.learns:
             self._take_in_results(state, step)
-        for name, record in step.notes.get(NOTE, {}).items():
-            state.confirmed[name] = Confirmation(*record)
+        for name in step.notes.get(NOTE, {}):
+            state.confirmed.pop(name, None)  # what was heard stands, or is gone
         bullets = {name: playbook.bullets[name] for name in step.proofs if name in playbook.bullets}
         for name, bullet in bullets.items():
             state.take_in_proofs(bullet, step.proofs[name])
@@ -219,8 +212,6 @@ class Ace:
             state.take_in(result, notes)
             evidence.reflections[result.sample] += notes.reflections
             evidence.record_refuted(result.sample, notes.situation, notes.refuted)
-            if result.right or result.sample in step.taught or notes.contested:
-                state.contested[result.sample] = notes.contested
 
     def _take_in_confirmation(self, state: AceState, step: StepRecord, bullet: str) -> None:
         """Remember how a bullet was confirmed at the first sample of the step that proves it."""
@@ -240,10 +231,10 @@ class Ace:
             return Lesson(trial)
         if was_bad_luck(trial, playbook, state.evidence, lab):
             return Lesson(trial, unlucky=True)
-        weighed = tuple(weigh_reopened(trial, state.reopened))
+        weighed = tuple(weigh_reopened(trial, state.reopened, state.wording))
         rest, _ = apply(playbook, (operation for proposal in weighed for operation in proposal.delta))
-        if state.speaks_words or not can_be_proven(trial, self.settings):
-            return Lesson(trial, (*weighed, *self.search_words(state, trial, rest, lab)))
+        if state.wording:
+            return Lesson(trial, (*weighed, *self._search_words(state, trial, rest, lab)))
         lesson = self._search_lesson(state, trial, rest, lab)
         return replace(lesson, proposals=(*weighed, *lesson.proposals))
 
@@ -252,6 +243,9 @@ class Ace:
         if trial.feedback.is_solved:
             return Lesson(trial)
         bench, settings, sample = lab.bench_of(trial), self.settings, trial.sample
+        if not can_be_proven(trial, settings):
+            roles, quarantine = (self.reflect, self.reflector), cannot_be_judged(trial)
+            return Lesson(trial, (propose_unproven(trial, playbook, bench, roles, quarantine=quarantine),))
         prover = Prover(
             trial=trial,
             playbook=playbook,
@@ -277,12 +271,13 @@ class Ace:
             proposals.append(record_suspect(prover))
         return Lesson(trial, tuple(proposals), search=search, suspect=suspect, witnesses=search.witnesses)
 
-    def search_words(
+    def _search_words(
         self, state: AceState, trial: Trial, playbook: Playbook, lab: Lab
     ) -> tuple[Proposal, ...]:
         """Return every proposal that a trial led to, with its outcome; at most one is accepted."""
         evidence, settings, solved = state.evidence, self.settings, trial.feedback.is_solved
         bench = lab.bench_of(trial)
+        assert state.wording  # noqa: S101 (the caller has asked)
         search = FactSearch(
             reflector=self.reflector,
             curator=self.curator,
@@ -291,23 +286,28 @@ class Ace:
             playbook=playbook,
             bench=bench,
             evidence=evidence,
+            wording=state.wording,
             earlier=list_earlier(trial, playbook, evidence),
         )
         if solved:
             was_lucky = settings.verify and trial.provable and bool(search.list_parts_to_learn())
             return tuple(search.propose(settings.tries)) if was_lucky else ()
-        cannot_prove = solved is None or not trial.provable
-        if cannot_prove or not settings.verify:
-            return (search.propose_unproven(quarantine=cannot_prove),)
+        if not can_be_proven(trial, settings):
+            return (search.propose_unproven(quarantine=cannot_be_judged(trial)),)
         releases = tuple(propose_releases(trial, playbook, bench, evidence, settings.neighbours))
         if any(proposal.outcome == "accepted" for proposal in releases):
             return releases
         return (*releases, *search.propose(settings.tries))
 
 
+def cannot_be_judged(trial: Trial) -> bool:
+    """Return whether nothing that is shown could prove what a trial teaches."""
+    return not trial.provable or trial.feedback.is_solved is None
+
+
 def can_be_proven(trial: Trial, settings: Settings) -> bool:
     """Return whether attempts can decide on what a trial teaches, and are to."""
-    return settings.verify and trial.provable and trial.feedback.is_solved is not None
+    return settings.verify and not cannot_be_judged(trial)
 
 
 def choose_profile(settings: Settings, client: Client) -> Profile:

@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ace.methods.ace.admission import collect_trial_texts
-from ace.methods.ace.consider import release
-from ace.methods.ace.coverage import has_part, texts_of
 from ace.methods.ace.evidence import Evidence
-from ace.methods.ace.lesson_scope import find_stems
 from ace.methods.ace.proof import prove
-from ace.methods.ace.proposals import record_proposal
+from ace.methods.ace.proposals import record_proposal, release
 from ace.methods.protocol import Bench, Trial
 from ace.playbook.model import Bullet, Delta, Playbook, Quarantine, Status
-from ace.refine.similar import means_the_same, topic_key
+from ace.refine.conflict import Kind, compare
 from ace.runs.records import Proposal
 from ace.safety.injection import find_suspicion
+from ace.task.wording import list_texts
+from ace.text import find_terms, weigh_shared_terms
 
 AUTHOR = "proof"
 _MOST = 2  # bullets tried for one failed sample
@@ -42,39 +41,46 @@ def propose_releases(
 
 
 def _list_rivals(bullet: Bullet, trial: Trial, playbook: Playbook, evidence: Evidence) -> list[Bullet]:
-    """Return bullets in use that give the same words another meaning: both cannot hold."""
-    words = topic_key(bullet.content)
-    if not words:
-        return []
+    """Return bullets in use on the question that give the same words another meaning: both cannot hold."""
+    wording, question = evidence.wording, trial.sample.question
+    terms = find_terms(question)
     rivals = []
-    for rival in evidence.bullets_for(playbook, trial.sample.question):
-        in_use = rival.status is Status.ACTIVE and not rival.pinned
-        disagrees = topic_key(rival.content) == words and not means_the_same(bullet.content, rival.content)
-        if in_use and disagrees:
+    for rival in playbook.active:
+        if wording:
+            is_near = wording.count_shared_words(rival.content, question) > 0
+            disagrees = is_near and wording.are_rivals(bullet.content, rival.content)
+        else:
+            is_near = not terms.isdisjoint(find_terms(rival.content))
+            disagrees = is_near and compare(bullet.content, rival.content).kind is Kind.CONFLICT
+        if disagrees and not rival.pinned:
             rivals.append(rival)
-    return rivals
+    return sorted(rivals, key=lambda rival: (rival.position, rival.id))
 
 
 def _list_candidates(trial: Trial, playbook: Playbook, evidence: Evidence) -> list[Bullet]:
     """Return bullets in quarantine that share words or topics with the sample, those that share most first.
 
-    Where labels show what the right answer is made of, only those that say a part of it: another one that is
+    Where it is known what the right answer is made of, only those that say a part of it: another one that is
     tried beside a lucky attempt would come out for nothing. Left out is also what only a person may let out,
     and what repeats a text that this trial, or an earlier one at its sample, had before it.
     """
-    sample, parts = trial.sample, texts_of(trial.feedback.facts)
-    on_topic = evidence.bullets_on(playbook, trial.feedback.topics)
-    near = {bullet.id: bullet for bullet in (*on_topic, *evidence.bullets_for(playbook, sample.question))}
-    texts, stems = collect_trial_texts(trial), find_stems(sample.question)
-    shared: dict[str, int] = {}
-    for bullet in near.values():
-        common = len(stems & find_stems(bullet.content.partition(":")[0])) + (bullet in on_topic)
-        if bullet.status is not Status.QUARANTINED or not common:
+    sample, facts = trial.sample, list_texts(trial.feedback.facts)
+    wording, texts = evidence.wording, collect_trial_texts(trial)
+    waiting = {b.id: b for b in playbook.bullets.values() if b.status is Status.QUARANTINED}
+    by_terms = weigh_shared_terms(sample.question, {name: b.content for name, b in waiting.items()})
+    on_topic = {bullet.id for bullet in evidence.bullets_on(playbook, trial.feedback.topics)}
+    shared: dict[str, float] = {}
+    for bullet in waiting.values():
+        common = by_terms[bullet.id]
+        if wording:
+            common = wording.count_shared_words(bullet.content, sample.question)
+        common += bullet.id in on_topic
+        if not common or find_suspicion(bullet.content):
             continue
-        if has_part(bullet, parts) is False or find_suspicion(bullet.content):
+        if wording and wording.says_part(bullet.content, facts) is False:
             continue
         tainted = sample.id in evidence.tainted.get(bullet.id, ())
         if not tainted and not texts.has_copied(bullet.content):
             shared[bullet.id] = common
-    candidates = [near[name] for name in shared]
+    candidates = [playbook.bullets[name] for name in shared]
     return sorted(candidates, key=lambda bullet: (-shared[bullet.id], bullet.position, bullet.id))

@@ -38,6 +38,12 @@ class Critique(BaseModel):
     why: str = Field(max_length=400)
     lesson: str = Field(max_length=600)
 
+    @property
+    def verdict(self) -> str:
+        """Return what it found, as a clause for the record."""
+        verdict = "may be wrong" if self.wrong else "nothing speaks against it"
+        return f"its critique: {verdict}, {self.why}"
+
 
 class WordsFor(BaseModel):
     """Hold one phrase for each numbered part of a right answer; `words_for` makes the fields."""
@@ -64,6 +70,7 @@ class Reflector:
         attempt: Attempt,
         feedback: Feedback,
         *,
+        prompts: str,
         about: Sequence[str] = (),
         answer_location: AnswerLocation | None = None,
         known: Sequence[str] = (),
@@ -75,21 +82,23 @@ class Reflector:
     ) -> tuple[str, ...]:
         """Return the lessons, one sentence each, in the form "words: meaning.".
 
-        `about`: the meanings, where the feedback shows them; the model then says the words.
+        `prompts`: the package that words requests, see `ace.task.wording`. `about`: the meanings, where the
+        feedback shows them; the model then says the words.
         `answer_location`: where the right answer stood in what was retrieved. `known`: what the playbook says
         on the question already. `refuted`: lessons for this sample that an attempt has shown not to help.
         `flaws`: what was wrong with those that were not tried. Raises MalformedReply when the model gives no
         usable lesson, ModelError as the client does.
         """
-        system = "reflector.system"  # asks what was not known
         if about:
-            system = "reflector.parts"  # asks for words for given meanings
+            system = render(prompts, "reflector.parts")  # asks for words for given meanings
         elif answer_location:
-            system = "reflector.found"  # asks what led past a page
+            system = render("ace.methods.ace", "reflector.found")  # asks what led past a page
+        else:
+            system = render(prompts, "reflector.lesson")  # asks what was not known
         request = Request(
             role=Role.REFLECTOR,
             messages=messages(
-                render("ace.methods.ace", system),
+                system,
                 render(
                     "ace.methods.ace",
                     "reflector.user",
@@ -114,7 +123,9 @@ class Reflector:
         )
         return _read_lessons(self.client.complete(request), about)
 
-    def critique(self, sample: Sample, attempt: Attempt, *, seed: int = 0) -> Critique:
+    def critique(
+        self, sample: Sample, attempt: Attempt, *, prompts: str = "ace.methods.ace", seed: int = 0
+    ) -> Critique:
         """Return whether an attempt may be wrong, and why, by the model itself, where nothing else is shown.
 
         Raises MalformedReply when the model gives no usable reply, ModelError as the client does.
@@ -123,7 +134,7 @@ class Reflector:
         user = f"Question: {quote_field(sample.question)}\nAnswer: {answer}"
         request = Request(
             role=Role.REFLECTOR,
-            messages=messages(render("ace.methods.ace", "reflector.critique"), user),
+            messages=messages(render(prompts, "reflector.critique"), user),
             schema=Critique,
             seed=seed,
             max_tokens=MAX_TOKENS,

@@ -12,10 +12,9 @@ import json
 from collections.abc import Iterable, Sequence
 
 from ace.methods.ace.evidence import Evidence
-from ace.methods.ace.proposals import changes_use, list_contents
-from ace.methods.ace.state import Contested
+from ace.methods.ace.proposals import list_contents
 from ace.methods.protocol import Trial
-from ace.playbook.model import Add, Playbook, Status
+from ace.playbook.model import Playbook, Status
 from ace.runs.records import Proposal, Reason
 
 
@@ -45,17 +44,3 @@ def list_refuted(proposals: Iterable[Proposal]) -> list[list[str]]:
 def list_earlier(trial: Trial, playbook: Playbook, evidence: Evidence) -> tuple[Sequence[str], ...]:
     """Return what was refuted for this sample while the playbook said of it what it says now, newest last."""
     return evidence.list_refuted(trial.sample.id, identify_situation(trial, playbook, evidence))
-
-
-def find_contested(trial: Trial, proposals: Sequence[Proposal]) -> Contested | None:
-    """Return the first rejected lesson that mended a wrong trial and broke another sample, if there is one.
-
-    More samples must say whether it is worth that.
-    """
-    if trial.feedback.is_solved or any(changes_use(proposal) for proposal in proposals):
-        return None
-    for proposal in proposals:
-        only_adds = all(isinstance(operation, Add) for operation in proposal.delta)
-        if proposal.reason is Reason.BROKE_NEIGHBOUR and only_adds:
-            return Contested(tuple(list_contents(proposal.delta)), proposal.episodes, proposal.attempts)
-    return None

@@ -2,19 +2,19 @@
 
 A reopened bullet stays in use until a sample speaks of it. If that is right, or its right answer is made of
 what the bullet says, the bullet stands, and cites the new episode. Otherwise it goes into quarantine, where
-the next failed sample that it speaks of may take it out again; of a bullet with several names ("Phone
-tickets, letter tickets: ...") only the name goes. Knows texts and feedback; asks no model.
+the next failed sample that it speaks of may take it out again; where the environment knows its words, only
+those for this sample go. Knows texts and feedback; asks no model.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ace.methods.ace.coverage import has_part, texts_of
-from ace.methods.ace.lesson_scope import find_stems
 from ace.methods.protocol import Trial
 from ace.playbook.model import Bullet, Operation, Playbook, Quarantine, Revise, Status
 from ace.runs.records import Proposal, Reason
+from ace.task.wording import Wording, list_texts
+from ace.text import weigh_shared_terms
 
 AUTHOR = "drift"
 
@@ -38,23 +38,21 @@ def keep_open(before: Reopened, playbook: Playbook) -> Reopened:
     return still_open
 
 
-def weigh_reopened(trial: Trial, before: Reopened) -> Iterator[Proposal]:
+def weigh_reopened(trial: Trial, before: Reopened, wording: Wording | None = None) -> Iterator[Proposal]:
     """Yield a proposal for each reopened bullet that the sample speaks of: it stands, or waits for proof.
 
-    Where labels show what the right answer is made of, that decides; else whether the attempt was right.
+    Where it is known what the right answer is made of, that decides; else whether the attempt was right.
     """
     right = trial.feedback.is_solved
     if right is None:
         return
-    parts = texts_of(trial.feedback.facts)
-    for bullet in before.values():
-        if not _speaks_of(bullet, trial.sample.question):
-            continue
-        says_part = has_part(bullet, parts)
+    parts = list_texts(trial.feedback.facts)
+    for bullet, rest in _find_spoken_of(trial, before, wording):
+        says_part = wording.says_part(bullet.content, parts) if wording else None
         holds = right if says_part is None else says_part
         if not holds and right:
             continue
-        operation: Operation = _drop_names(bullet, trial.sample.question)
+        operation: Operation = Revise(bullet.id, rest) if rest else Quarantine(bullet.id)
         if holds:
             cited = tuple(dict.fromkeys((*bullet.provenance, trial.episode)))
             operation = Revise(bullet.id, bullet.content, cited)
@@ -69,24 +67,21 @@ def weigh_reopened(trial: Trial, before: Reopened) -> Iterator[Proposal]:
         )
 
 
-def _speaks_of(bullet: Bullet, question: str) -> bool:
-    """Return whether a question has all words of one of a bullet's names; any word, where it has no colon."""
-    head, colon, _ = bullet.content.partition(":")
-    if not colon:
-        return bool(find_stems(head) & find_stems(question))
-    return any(_has_words(question, name) for name in head.split(", "))
+def _find_spoken_of(trial: Trial, before: Reopened, wording: Wording | None) -> list[tuple[Bullet, str]]:
+    """Return the bullets that a sample speaks of, each with what remains of it without the words for it.
 
-
-def _drop_names(bullet: Bullet, question: str) -> Operation:
-    """Return what takes the names that a question has from a bullet; if it keeps none, it must wait."""
-    head, colon, meaning = bullet.content.partition(":")
-    names = [name for name in head.split(", ") if not _has_words(question, name)]
-    if not colon or not names:
-        return Quarantine(bullet.id)
-    remaining = ", ".join(names)
-    return Revise(bullet.id, f"{remaining[:1].upper()}{remaining[1:]}:{meaning}")
-
-
-def _has_words(question: str, name: str) -> bool:
-    words = find_stems(name)
-    return bool(words) and words <= find_stems(question)
+    Without a wording, those that the attempt cites and those whose terms are nearest to the question: shared
+    terms count for more the fewer bullets have them.
+    """
+    question = trial.sample.question
+    if wording:
+        remains = [(bullet, wording.drop_words(bullet.content, question)) for bullet in before.values()]
+        return [(bullet, rest) for bullet, rest in remains if rest is not None]
+    shared = weigh_shared_terms(question, {name: bullet.content for name, bullet in before.items()})
+    most = max(shared.values(), default=0.0)
+    spoken_of = []
+    for name, bullet in before.items():
+        is_nearest = 0.0 < most == shared[name]
+        if is_nearest or name in trial.cited:
+            spoken_of.append((bullet, ""))
+    return spoken_of

@@ -1,9 +1,9 @@
-"""Remember a run: evidence, lessons in dispute, bullets that must prove themselves again."""
+"""Remember a run: evidence, outcomes, what waits for a witness, bullets that must prove themselves again."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from ace.playbook.model import Bullet, Delta, Playbook, Status
 from ace.runs.records import Proposal
 from ace.runs.steps import Notes, SampleResult
 from ace.task.types import Sample
+from ace.task.wording import Wording
 
 if TYPE_CHECKING:
     from ace.llm.embedding import Embedder
@@ -43,37 +44,12 @@ class Lesson:
     witnesses: Mapping[Delta, Sequence[str]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Contested:
-    """Hold a lesson that mended its own sample and broke another: its contents, the attempts behind it."""
-
-    contents: tuple[str, ...]
-    episodes: tuple[str, ...]
-    attempts: tuple[str, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the object that the journal keeps."""
-        return {
-            "episodes": list(self.episodes),
-            "attempts": list(self.attempts),
-            "said": list(self.contents),
-        }
-
-    @classmethod
-    def from_json(cls, row: Mapping[str, Any]) -> Contested | None:
-        """Read what `to_json` wrote; an empty object is None."""
-        if not row:
-            return None
-        return cls(tuple(row["said"]), tuple(row["episodes"]), tuple(row["attempts"]))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LessonNotes:
     """Hold what the journal keeps of a sample beside its result.
 
     `cause` is why it failed; `reflections` how many proposals did not help; `situation` identifies what the
-    playbook said of it; `refuted` are the contents that attempts refuted; `without` and `right_without` say
-    which bullets were left out of another attempt to measure them, and whether that was right. `score` is what was
+    playbook said of it; `refuted` are the contents that attempts refuted; `score` is what was
     shown of it, 0 to 1; `failure` what a reflector says of it; `controls` how attempts without a lesson came out;
     `edits` what was refuted, with the answers; `waiting` what waits for another sample; `suspect`: its label
     goes against proven bullets; `confirmed` how many attempts were right with what it taught, of how many.
@@ -83,9 +59,6 @@ class LessonNotes:
     reflections: int = 0
     situation: str = ""
     refuted: Sequence[Sequence[str]] = ()
-    contested: Contested | None = None
-    without: tuple[str, ...] = ()
-    right_without: bool = False
     score: float | None = None
     failure: FailureType | None = None
     controls: Chance = NO_CONTROLS
@@ -97,11 +70,10 @@ class LessonNotes:
     def to_json(self) -> Notes:
         """Return the notes of a `SampleResult`."""
         notes: dict[str, Any] = {
-            "cause": self.cause,
+            "cause": str(self.cause),
             "reflections": self.reflections,
             "situation": self.situation,
             "refuted": [list(contents) for contents in self.refuted],
-            "contested": self.contested.to_json() if self.contested else {},
         }
         if self.score is not None:
             notes["score"] = self.score
@@ -117,8 +89,6 @@ class LessonNotes:
             notes["suspect"] = True
         if self.confirmed:
             notes["confirmed"] = list(self.confirmed)
-        if self.without:
-            notes["credit"] = {"without": list(self.without), "correct": self.right_without}
         return notes
 
     @classmethod
@@ -129,7 +99,6 @@ class LessonNotes:
             reflections=notes.get("reflections", 0),
             situation=notes.get("situation", ""),
             refuted=notes.get("refuted", ()),
-            contested=Contested.from_json(notes.get("contested", {})),
             score=notes.get("score"),
             failure=FailureType(notes["diagnosis"]) if "diagnosis" in notes else None,
             controls=Chance(*notes.get("controls", (0, 0))),
@@ -147,23 +116,20 @@ class LessonNotes:
 
 @dataclass(slots=True)
 class AceState:
-    """Fold the steps of a run. `newest_wins`: a rule may change, so the latest label counts."""
+    """Fold the steps of a run. `make_wording`: a small model puts the facts of its environment into words."""
 
     samples: Sequence[Sample]
     first_playbook: Playbook
     evidence: Evidence
-    newest_wins: bool = False
+    make_wording: Callable[[], Wording] | None = None
     taught: set[str] = field(default_factory=set)  # samples that proved a bullet
-    contested: dict[str, Contested | None] = field(default_factory=dict)  # by sample
     reopened: Reopened = field(default_factory=dict)
     refining: Refining | None = None
-    settled: set[tuple[str, ...]] = field(default_factory=set)  # contents that validation decided on
     map: SampleMap = field(default_factory=SampleMap)
     chance: Chance = NO_CONTROLS  # of the controls of this run
     edits: dict[str, list[Refuted]] = field(default_factory=dict)  # refuted, by sample
     waiting: dict[str, Waiting] = field(default_factory=dict)  # by content
     failures: Counter[FailureType] = field(default_factory=Counter)
-    speaks_words: bool = False  # a small model puts the facts of this environment into words
     confirmed: dict[str, Confirmation] = field(default_factory=dict)  # by bullet
     barren: int = 0  # failures in a row that were reflected on and taught nothing
     suspects: dict[str, None] = field(default_factory=dict)  # samples whose label goes against proven bullets
@@ -175,15 +141,20 @@ class AceState:
         playbook: Playbook,
         lab: Lab,
         *,
-        newest_wins: bool,
         embedder: Embedder | None = None,
+        make_wording: Callable[[], Wording] | None = None,
     ) -> AceState:
         """Return a state that knows the questions and the topics of bullets; nothing proves anything yet."""
-        state = cls(samples, playbook, Evidence(samples, newest_wins=newest_wins), newest_wins)
+        state = cls(samples, playbook, Evidence(), make_wording)
         state.map = SampleMap(embedder)
         state.map.add(samples)
         state.forget_evidence(playbook, lab)
         return state
+
+    @property
+    def wording(self) -> Wording | None:
+        """Return what the environment knows of the words of lessons; None where it knows nothing."""
+        return self.evidence.wording
 
     def take_in(self, result: SampleResult, notes: LessonNotes) -> None:
         """Fold what a step says of one sample: its outcome, chance, what was refuted, what waits.
@@ -231,7 +202,7 @@ class AceState:
 
     def forget_evidence(self, playbook: Playbook, lab: Lab) -> None:
         """Start the evidence anew: what earlier samples showed is no longer to be counted on."""
-        self.evidence = Evidence(self.samples, newest_wins=self.newest_wins)
+        self.evidence = Evidence(self.samples, self.make_wording() if self.make_wording else None)
         self.map.forget()
         self.waiting.clear()
         self.edits.clear()

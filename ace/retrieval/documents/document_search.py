@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from ace.refine.similar import word_key
 from ace.retrieval.documents import file_readers
 from ace.retrieval.documents.chunks import Chunk
 from ace.retrieval.documents.document_index import DocumentIndex
 from ace.retrieval.fusion import fuse, spread
 from ace.store.sqlite_text import build_word_query
+from ace.text import word_key
 
 if TYPE_CHECKING:
     from ace.llm.embedding import Embedder

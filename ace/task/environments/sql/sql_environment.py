@@ -14,6 +14,7 @@ from ace.task.environments.sql.database import Database, Result
 from ace.task.environments.sql.same_rows import have_same_rows
 from ace.task.environments.sql.sqltext import extract_sql, is_ordered
 from ace.task.types import Attempt, Environment, Outcome, Sample, Topic
+from ace.task.wording import Wording
 
 _MOST_ROWS = 5
 _CELL = 60  # characters shown of one value
@@ -26,7 +27,6 @@ class SqlEnvironment(Environment):
 
     bounded = True
     label_field = "gold_sql"
-    speaks_words = True  # its facts can be put into words, one line each
 
     databases: Mapping[str, Database]
     _gold: dict[tuple[Database, str], Result] = field(default_factory=dict, init=False, repr=False)
@@ -73,6 +73,12 @@ class SqlEnvironment(Environment):
         if gold.truncated:
             message = "The gold SQL returns too many rows to compare."
             raise sample.problem("gold_sql", message, "Add a LIMIT or raise row_limit.")
+
+    def wording(self, *, newest_wins: bool = False) -> Wording:
+        """Return new rules for the words of lessons: the conditions of right answers, one line each."""
+        from ace.task.environments.sql.lessons.sql_wording import SqlWording
+
+        return SqlWording(newest_wins=newest_wins)
 
     def gold(self, sample: Sample) -> Result:
         """Return what the gold SQL returns: a label, never to be shown unless labels are allowed."""

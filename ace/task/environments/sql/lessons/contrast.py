@@ -12,20 +12,20 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
-from ace.methods.ace.lesson_scope import (
+from ace.task.environments.sql.lessons.lines import (
     PLACEHOLDERS,
     PREFIX,
     WORD,
     count_conditions,
     find_stems,
     find_topics,
+    list_names,
     remove_names,
 )
-from ace.refine.similar import word_key
 from ace.task.types import Sample
-from ace.text.stems import stem_word
+from ace.text import stem_word, word_key
 
-SPEAKS_FOR = "would also speak for: "  # the question of a bystander
+_COMMON = 0.1  # of the questions
 
 
 class _Meaning(NamedTuple):
@@ -33,6 +33,34 @@ class _Meaning(NamedTuple):
 
     topics: frozenset[str]
     words: frozenset[str]
+
+
+class Rarity:
+    """Count in how many questions a word stands, to see which words set one question apart."""
+
+    def __init__(self, questions: Iterable[str] = ()) -> None:
+        self._counts = Counter[str]()
+        self._questions = 0
+        for question in questions:
+            self.add_question(question)
+
+    def add_question(self, question: str) -> None:
+        self._counts.update(find_stems(question))
+        self._questions += 1
+
+    def sets_apart(self, question: str, lesson: str) -> bool:
+        """Return whether the words before the colon hold a rare word of the question, if it has any.
+
+        Rare means hardly more common than its rarest one: "Orders paid" does not stand for "paid on invoice".
+        Lessons that compare with no constant pass: a join or a unit is general by nature.
+        """
+        if not count_conditions(lesson):
+            return True
+        counts = {word: self._counts[word] for word in find_stems(question)}
+        common = max(2, int(_COMMON * self._questions))
+        most = min(common, 2 * max(1, min(counts.values(), default=0)))
+        rare = {word for word, count in counts.items() if count <= most}
+        return not rare or bool(rare & find_stems(lesson.partition(":")[0]))
 
 
 class Contrast:
@@ -73,7 +101,7 @@ class Contrast:
         if not meaning.words:
             return ()
         near: set[str] = set()
-        for name in lesson.partition(":")[0].split(", "):
+        for name in list_names(lesson):
             stems = find_stems(name)
             if stems:
                 near.update(self._using[min(stems, key=lambda stem: len(self._using[stem]))])
@@ -84,7 +112,7 @@ class Contrast:
     def find_bystander(self, lesson: str, own: Collection[str]) -> str:
         """Return the question of a sample, none of `own`, that a lesson speaks for by mistake, or ""."""
         meaning = _read_meaning(lesson)
-        for name in lesson.partition(":")[0].split(", "):
+        for name in list_names(lesson):
             stems = find_stems(name)
             rarest = min(stems, key=lambda stem: (len(self._using[stem]), stem), default="")
             for sample in self._using[rarest]:

@@ -1,20 +1,17 @@
-"""Rules on the words of a lesson: it must be about more than its own sample, and about less than everything.
+"""Read lessons of one form, "words people use: what is used for them", and the questions they are for.
 
-A lesson that repeats a date or a name of its question passes its own proof and helps nobody else. One whose
-words stand in every question ("Articles: art.grp = 30", learned from a question about soaps) passes too, and
-misleads all the others. Heuristics on texts only.
+The words are one name or several ("Cancelled orders, revoked: ord.st = 7"); what is used for them is a piece
+of SQL. Heuristics on English texts only.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections import Counter
-from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 
-from ace.text.stems import stem_word
+from ace.text import stem_word, word_key
 
 WORD = re.compile(r"[^\W\d_]{3,}")
 PLACEHOLDERS = ("DAY", "NAME")
@@ -25,35 +22,8 @@ _NAME = re.compile(r"(?<=\w )[A-Z][a-z]+(?: [A-Z][a-z]+)+")
 _IDENTIFIER = re.compile(r"[^\W\d]\w*(?:\.\w+)*")
 _CONDITION = re.compile(r"(?:[=<>]|\b(?:in|is|like)\b)[\s(]*(?:-?\d|['\"])", re.IGNORECASE)
 PREFIX = 4  # letters: "soap" and "soaps", "cancelled" and "cancellation" count as one word
-_COMMON = 0.1  # of the questions
-
-
-class Rarity:
-    """Count in how many questions a word stands, to see which words set one question apart."""
-
-    def __init__(self, questions: Iterable[str]) -> None:
-        self._counts = Counter[str]()
-        self._questions = 0
-        for question in questions:
-            self.add_question(question)
-
-    def add_question(self, question: str) -> None:
-        self._counts.update(find_stems(question))
-        self._questions += 1
-
-    def sets_apart(self, question: str, lesson: str) -> bool:
-        """Return whether the words before the colon hold a rare word of the question, if it has any.
-
-        Rare means hardly more common than its rarest one: "Orders paid" does not stand for "paid on invoice".
-        Lessons that compare with no constant pass: a join or a unit is general by nature.
-        """
-        if not count_conditions(lesson):
-            return True
-        counts = {word: self._counts[word] for word in find_stems(question)}
-        common = max(2, int(_COMMON * self._questions))
-        most = min(common, 2 * max(1, min(counts.values(), default=0)))
-        rare = {word for word, count in counts.items() if count <= most}
-        return not rare or bool(rare & find_stems(lesson.partition(":")[0]))
+_MEANING = re.compile(r"'[^']*'|[\w.]*\w|[^\s\w.,:;'\"]+")
+_SYMMETRIC = "JOIN"  # its two sides may change places
 
 
 def generalize_lesson(question: str, lesson: str) -> str:
@@ -98,7 +68,34 @@ def find_topics(lesson: str) -> frozenset[str]:
     return frozenset(name for name in find_identifiers(lesson.partition(":")[2]) if "." in name)
 
 
+def list_names(lesson: str) -> list[str]:
+    """Return the names before the colon: "Phone tickets, letter tickets: ..." has two."""
+    return lesson.partition(":")[0].split(", ")
+
+
+def topic_key(lesson: str) -> tuple[str, ...]:
+    """Return a key that is equal for lessons with the same words before the colon; empty without one."""
+    words, colon, _ = lesson.partition(":")
+    return word_key(words) if colon else ()
+
+
+def means_the_same(first: str, second: str) -> bool:
+    """Return whether two lessons have the same end; the order of words counts ("a > b" is not "b > a")."""
+    meanings = []
+    for lesson in (first, second):
+        words = _MEANING.findall(lesson.partition(":")[2])
+        if _SYMMETRIC in words:
+            words.sort()
+        meanings.append(words)
+    return bool(meanings[0]) and meanings[0] == meanings[1]
+
+
+def find_subjects(lesson: str) -> frozenset[str]:
+    """Return the topics of a lesson's meaning; where it has none, all its identifiers."""
+    return find_topics(lesson) or find_identifiers(lesson.partition(":")[2])
+
+
 @cache
 def _read_asking_words() -> frozenset[str]:
-    text = files("ace.methods.ace").joinpath("english.toml").read_text("utf-8")
+    text = files("ace.task.environments.sql.lessons").joinpath("english.toml").read_text("utf-8")
     return frozenset(tomllib.loads(text)["asking"].split())

@@ -1,0 +1,72 @@
+"""Take a lesson without proof: where nothing that is shown could prove it, or where proof is switched off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ace.errors import ModelError
+from ace.methods.ace.admission import SourceTexts, collect_trial_texts
+from ace.methods.ace.proof import Proof
+from ace.methods.ace.proposals import add_lesson, record_failure, record_proposal
+from ace.methods.ace.reflection import Case, Reflect
+from ace.methods.ace.reflector import Reflector
+from ace.methods.protocol import Bench, Trial
+from ace.playbook.model import Add, Delta, Playbook, Quarantine
+from ace.runs.records import Proposal, Reason
+from ace.task.types import FeedbackKind
+
+AUTHOR = "reflector"
+_MOST_SHOWN = 40  # bullets
+
+
+def propose_unproven(
+    trial: Trial, playbook: Playbook, bench: Bench, roles: tuple[Reflect, Reflector], *, quarantine: bool
+) -> Proposal:
+    """Return the first lesson as it comes; in quarantine where nothing that is shown could prove it.
+
+    Where nothing at all is shown, the model's own critique of its answer has to do.
+    """
+    reflect, reflector = roles
+    seed = bench.seed(trial.sample.id, 0)
+    adds: list[Add] = []
+    critique = ""
+    try:
+        if trial.feedback.kind is FeedbackKind.NONE:
+            opinion = reflector.critique(trial.sample, trial.attempt, seed=seed)
+            critique = opinion.verdict
+            if opinion.wrong and opinion.lesson:
+                adds.append(add_lesson(opinion.lesson))
+        else:
+            bullets = playbook.active[:_MOST_SHOWN]
+            reflection = reflect(Case(trial=trial, trajectory=trial.attempt.text, bullets=bullets), seed=seed)
+            drafts = [draft for draft in reflection.drafts if draft.op == "add" and draft.content]
+            adds += [add_lesson(draft.content, draft.section) for draft in drafts[:1]]
+    except ModelError as error:
+        return record_failure(trial.sample.id, AUTHOR, error, trial.episode)
+    texts = collect_trial_texts(trial)
+    return accept_unproven(trial, playbook, adds, texts, critique=critique, quarantine=quarantine)
+
+
+def accept_unproven(
+    trial: Trial,
+    playbook: Playbook,
+    adds: Sequence[Add],
+    texts: SourceTexts,
+    *,
+    critique: str = "",
+    quarantine: bool,
+) -> Proposal:
+    """Return the proposal that adds lessons; those wait that are suspicious, or all with `quarantine`."""
+    new = [add for add in adds if add.id not in playbook.bullets]
+    if not new:  # what is proven already must not go into quarantine for being said again
+        proof = Proof(False, critique, reason=Reason.NO_LESSON)
+        if adds:
+            proof = Proof(False, "known", reason=Reason.KNOWN)
+        return record_proposal(trial.sample.id, AUTHOR, tuple(adds), proof, trial)
+    flaws = {add.id: flaw for add in new if (flaw := texts.find_flaw(add.content))}
+    delta: Delta = (*new, *(Quarantine(add.id) for add in new if quarantine or add.id in flaws))
+    why = "nothing that is shown can prove it: quarantined" if quarantine else "kept unproven"
+    why += "".join(f"; {name} is quarantined: {flaw}" for name, flaw in flaws.items())
+    why += f"; {critique}" if critique else ""
+    reason = Reason.QUARANTINED if quarantine else Reason.KEPT_UNPROVEN
+    return record_proposal(trial.sample.id, AUTHOR, delta, Proof(True, why, reason=reason), trial)

@@ -1,0 +1,212 @@
+"""Know the words of lessons on SQL, and decide what to make of one before it costs an attempt.
+
+A false lesson can pass its own proof beside a true one: "Cancelled orders: SUM(ord.total) / 100.0", learned
+from a question about what cancelled orders are worth. So the words of a lesson must be free: if a line says
+already what they mean, the lesson corrects it when both speak of the same topics, and is left out otherwise.
+Nor may it repeat its own question, or speak for others. Knows texts only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+
+from ace.task.environments.sql.lessons.contrast import Contrast, Rarity
+from ace.task.environments.sql.lessons.lines import (
+    PLACEHOLDERS,
+    count_conditions,
+    find_repeated_numbers,
+    find_stems,
+    find_subjects,
+    generalize_lesson,
+    list_names,
+    means_the_same,
+    topic_key,
+)
+from ace.task.types import Sample
+from ace.task.wording import Advice, Flaw, Line, Wording
+from ace.text import word_key
+
+_LITERAL = re.compile(r"'([^']*)'|(?<![\w.])(\d+(?:\.\d+)?)(?![\w.])")
+
+
+class SqlWording(Wording):
+    """Know lessons on conditions, joins and units, such as "Cancelled orders: ord.st = 7"."""
+
+    prompts = "ace.task.environments.sql.lessons"
+
+    def __init__(self, *, newest_wins: bool = False) -> None:
+        self.contrast, self.rarity = Contrast(), Rarity()
+        self._newest_wins = newest_wins
+
+    def add_sample(self, sample: Sample) -> None:
+        self.contrast.add_question(sample)
+        self.rarity.add_question(sample.question)
+
+    def record_result(self, sample_id: str, topics: Collection[str], facts: Collection[str]) -> None:
+        self.contrast.record_result(sample_id, topics, facts)
+
+    def forget(self, sample_id: str) -> None:
+        self.contrast.forget(sample_id)
+
+    def list_unspoken(
+        self, question: str, facts: Iterable[str], texts: Iterable[str] = ()
+    ) -> tuple[str, ...]:
+        """Return the facts that neither the question nor one of the texts states.
+
+        A question states a fact when every constant of it is there. One without constants can be taught.
+        """
+        contents = [set(word_key(text)) for text in texts]
+        unspoken = []
+        for fact in facts:
+            constants = [quoted or number for quoted, number in _LITERAL.findall(fact)]
+            patterns = [rf"(?<!\w){re.escape(constant)}(?!\w)" for constant in constants]
+            is_stated = all(re.search(pattern, question, re.IGNORECASE) for pattern in patterns)
+            words = set(word_key(generalize_lesson(question, fact)))
+            if not (constants and is_stated) and not any(words <= content for content in contents):
+                unspoken.append(fact)
+        return tuple(unspoken)
+
+    def find_speakers(self, question: str, facts: Iterable[str], lines: Iterable[Line]) -> frozenset[str]:
+        """Return the lines that say one of the facts. Neither order nor the side of a join counts."""
+        to_learn = self.list_unspoken(question, facts)
+        parts = [set(word_key(generalize_lesson(question, fact))) for fact in to_learn]
+        speakers = []
+        for line in lines:
+            words = set(word_key(line.text))
+            if any(part <= words for part in parts):
+                speakers.append(line.id)
+        return frozenset(speakers)
+
+    def says_part(self, text: str, facts: Iterable[str]) -> bool | None:
+        meaning = frozenset(word_key(text.partition(":")[2]))
+        parts = [frozenset(word_key(fact)) for fact in facts]
+        if not parts or not meaning:
+            return None
+        return any(part <= meaning or meaning <= part for part in parts)
+
+    def consider(self, lesson: str, sample: Sample, lines: Sequence[Line], *, widen: bool = True) -> Advice:
+        if any(_says(line.text, lesson, sample.question) for line in lines):
+            return Advice(flaw=Flaw(f"{lesson} is known"))
+        if self._newest_wins:
+            for line in lines:
+                if self._corrects_value(line.text, lesson, sample):
+                    return Advice(lesson, line.id)
+        if flaw := self._find_flaw(lesson, sample):
+            narrowed = self.contrast.narrow(lesson, sample.question)
+            if not _has_words(lesson) or self._find_flaw(narrowed, sample):
+                return Advice(flaw=flaw)
+            lesson = narrowed
+        for line in lines:
+            has_same_words = bool(topic_key(lesson)) and topic_key(line.text) == topic_key(lesson)
+            if means_the_same(line.text, lesson):
+                return _widen(line, lesson) if widen else Advice(lesson)
+            if has_same_words and find_subjects(line.text) & find_subjects(lesson):
+                return Advice(lesson, line.id)
+            if has_same_words or _takes_words(line.text, lesson):
+                return Advice(flaw=Flaw(f"{lesson} uses words that are known to mean: {line.text}"))
+        return Advice(lesson)
+
+    def adapt(self, lesson: str, question: str, *, narrow: bool = True) -> str:
+        """Return a lesson without days and names, a unit or a calculation told apart from others like it."""
+        general = generalize_lesson(question, lesson)
+        return self.contrast.narrow_calculation(general, question) if narrow else general
+
+    def separate(self, lesson: str, question: str, other: str) -> str:
+        return self.contrast.separate(lesson, question, other)
+
+    def join(self, first: str, second: str) -> str | None:
+        if not means_the_same(first, second):
+            return None
+        _, colon, meaning = first.partition(":")
+        names = dict.fromkeys((*list_names(first), *list_names(second)))
+        return f"{', '.join(names)}{colon}{meaning}"
+
+    def find_doubt(self, text: str, proofs: Collection[str]) -> Flaw | None:
+        bystander = self.contrast.find_bystander(text, proofs)
+        return Flaw.speaks_for(text, bystander) if bystander else None
+
+    def list_known(self, question: str, texts: Iterable[str]) -> tuple[str, ...]:
+        asked = find_stems(question)
+        return tuple(text for text in texts if find_stems(text.partition(":")[0]) <= asked)
+
+    def list_outdated(self, text: str, newer: str = "") -> tuple[str, ...]:
+        """Return samples whose labels said what a line stops saying."""
+        if not self._newest_wins or means_the_same(text, newer):
+            return ()
+        return self.contrast.find_witnesses(text)
+
+    def count_shared_words(self, text: str, question: str) -> int:
+        return len(find_stems(question) & find_stems(text.partition(":")[0]))
+
+    def are_rivals(self, first: str, second: str) -> bool:
+        has_same_words = bool(topic_key(first)) and topic_key(first) == topic_key(second)
+        return has_same_words and not means_the_same(first, second)
+
+    def drop_words(self, text: str, question: str) -> str | None:
+        """Return a line without the names all of whose words a question has; one word without a colon."""
+        head, colon, meaning = text.partition(":")
+        asked = find_stems(question)
+        if not colon:
+            return "" if find_stems(head) & asked else None
+        names = list_names(text)
+        others = [name for name in names if not find_stems(name) or not find_stems(name) <= asked]
+        if len(others) == len(names):
+            return None
+        remaining = ", ".join(others)
+        return f"{remaining[:1].upper()}{remaining[1:]}:{meaning}" if others else ""
+
+    def _corrects_value(self, text: str, lesson: str, sample: Sample) -> bool:
+        """Return whether the words of a line now mean another value of the same topic."""
+        has_same_words = bool(topic_key(lesson)) and topic_key(text) == topic_key(lesson)
+        has_same_subjects = find_subjects(text) == find_subjects(lesson)
+        are_values = count_conditions(lesson) == 1 == count_conditions(text)
+        if not (has_same_words and has_same_subjects and are_values):
+            return False
+        outdated = self.list_outdated(text)
+        return bool(outdated) and not self._find_flaw(lesson, sample, outdated)
+
+    def _find_flaw(self, lesson: str, sample: Sample, outdated: Collection[str] = ()) -> Flaw | None:
+        if numbers := find_repeated_numbers(sample.question, lesson):
+            return Flaw(f"{lesson} repeats {', '.join(numbers)} of its own question")
+        if count_conditions(lesson) > 1:
+            return Flaw(f"{lesson} says several things in one line")
+        if not _has_words(lesson):
+            return Flaw(f"{lesson} has no words of its own")
+        if bystander := self.contrast.find_bystander(lesson, (sample.id, *outdated)):
+            return Flaw.speaks_for(lesson, bystander)
+        if not self.rarity.sets_apart(sample.question, lesson):
+            return Flaw(f"{lesson} would speak for many questions")
+        return None
+
+
+def _has_words(lesson: str) -> bool:
+    return bool(find_stems(lesson.partition(":")[0]) - find_stems(" ".join(PLACEHOLDERS)))
+
+
+def _says(text: str, lesson: str, question: str) -> bool:
+    """Return whether a line is the lesson, or says the same in words that this question has too."""
+    if word_key(text) == word_key(lesson):
+        return True
+    asked = find_stems(question)
+    return means_the_same(text, lesson) and any(find_stems(name) <= asked for name in list_names(text))
+
+
+def _widen(line: Line, lesson: str) -> Advice:
+    """Give a line another name for what it says already."""
+    words, _, meaning = line.text.partition(":")
+    name = lesson.partition(":")[0]
+    if find_stems(name) <= find_stems(words):
+        return Advice(flaw=Flaw(f"{lesson} is known"))
+    return Advice(f"{words}, {name[:1].lower()}{name[1:]}:{meaning}", line.id)
+
+
+def _takes_words(text: str, lesson: str) -> bool:
+    """Return whether both are conditions on different topics, and the lesson has all words of the line.
+
+    A unit's lesson may: "Weight of tea in kilograms" speaks of tea and of more. So may a join's.
+    """
+    words = find_stems(text.partition(":")[0])
+    has_words = bool(words) and words <= find_stems(lesson.partition(":")[0])
+    both_compare = count_conditions(lesson) > 0 and count_conditions(text) > 0
+    return has_words and both_compare and not find_subjects(text) & find_subjects(lesson)
