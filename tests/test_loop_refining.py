@@ -107,7 +107,12 @@ def test_a_contradiction_is_tried_out_and_the_false_one_waits(tmp_path: Path) ->
         assert found == {LESSON["paper"]: Status.ACTIVE, LESSON["toner"]: Status.QUARANTINED}
         told = store.proposals()[-1]
         assert "(name: r4 against r3): right without it: toner, paper" in told.why
-        assert [type(op) for op in told.delta] == [Quarantine] and told.attempts == ("third", "third", "fourth", "fourth")
+        assert [type(op) for op in told.delta] == [Quarantine] and told.attempts == (
+            "third",
+            "third",
+            "fourth",
+            "fourth",
+        )
         assert {episode.phase for episode in store.episodes(ids=told.episodes)} == {"refinement 1"}
     assert head.author == "refiner"
 

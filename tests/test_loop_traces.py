@@ -241,9 +241,7 @@ def test_a_log_is_gone_over_once(store: Store) -> None:
 @pytest.mark.skipif(not (DATA / "tau1-recorded-trajectories").is_dir(), reason="no shared data: tau1")
 def test_recorded_tau_conversations(store: Store) -> None:
     traces = read_traces(DATA / "tau1-recorded-trajectories" / "gpt-4o-airline.json")
-    reflector = ScriptedClient(
-        lambda request: reflect(request, f"Rule {len(request.messages[-1].content)}.")
-    )
+    reflector = ScriptedClient(lambda request: reflect(request, f"Rule {len(request.messages[-1].content)}."))
     both = RoleModels.of(ScriptedClient([]), reflector=reflector)
     report = learn_from_traces(make_unjudged_task("airline"), traces, store, both, OPTIONS)
     assert report.recorded and (report.recorded.correct, report.recorded.total) == (84, 200)

@@ -86,7 +86,12 @@ def test_the_pool_depends_on_outcomes_and_not_on_their_order(vectors: bool) -> N
 
 
 def test_other_scripts_are_near_as_well() -> None:
-    questions = {"own": "请问红色瓷砖的账单金额", "a": "请问蓝色瓷砖的账单金额", "b": "Сколько стоит доставка", "c": "كم سعر التوصيل"}
+    questions = {
+        "own": "请问红色瓷砖的账单金额",
+        "a": "请问蓝色瓷砖的账单金额",
+        "b": "Сколько стоит доставка",
+        "c": "كم سعر التوصيل",
+    }
     known = build_map(questions)
     assert known.rank(known.samples["own"], questions)[0] == "a"
 

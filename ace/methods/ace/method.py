@@ -187,8 +187,8 @@ class Ace:
             return state
         if step.phase.learns:
             self._take_in_results(state, step)
-        for name, record in step.notes.get(NOTE, {}).items():
-            state.confirmed[name] = Confirmation(*record)
+        for name in step.notes.get(NOTE, {}):
+            state.confirmed.pop(name, None)  # what was heard stands, or is gone
         bullets = {name: playbook.bullets[name] for name in step.proofs if name in playbook.bullets}
         for name, bullet in bullets.items():
             state.take_in_proofs(bullet, step.proofs[name])
