@@ -17,8 +17,9 @@ import random
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from datetime import date
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -395,6 +396,24 @@ def run_all(formula: Path | None, only: str, **settings: Any) -> Iterator[Row]:
             yield world()
 
 
+def write_page(rows: Sequence[Row], profile: str) -> str:
+    """Return the rows as a page with its date and command."""
+    lines = [
+        "# Scripted worlds",
+        "",
+        f"Measured on {date.today().isoformat()} by `python benchmarks/learning_worlds.py --formula PATH --out results`,",
+        f"profile: {profile}. No model: each world is a teacher and a pupil made of functions, and shows what the core keeps.",
+        "",
+        "| world | result | of | bar | calls |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for row in rows:
+        calls = ", ".join(f"{count} {role}" for role, count in sorted(row.calls.items()))
+        mark = "" if row.ok else " (missed)"
+        lines.append(f"| {row.world} | {row.value}{mark} | {row.possible} | {row.bar} | {calls} |")
+    return "\n".join(lines) + "\n"
+
+
 def main() -> int:
     """Run the worlds, print a row for each, and return 1 where one misses its bar."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -402,6 +421,7 @@ def main() -> int:
     parser.add_argument("--formula", type=Path)
     parser.add_argument("--only", default="")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--out", type=Path, help="a folder for learning_worlds.md")
     options = parser.parse_args()
     settings = {"profile": options.profile} if options.profile else {}
     rows = []
@@ -413,6 +433,9 @@ def main() -> int:
                 f"{mark} {row.world:45} {row.value:3} of {row.possible:3}  bar {row.bar:12} {row.calls}",
                 flush=True,
             )
+    if options.out:
+        page = write_page(rows, options.profile or "default")
+        (options.out / "learning_worlds.md").write_text(page, encoding="utf-8")
     if options.json:
         print(json.dumps([asdict(row) for row in rows], indent=2))
     return 0 if all(row.ok for row in rows) else 1

@@ -102,7 +102,7 @@ def _p_value(before: list[SampleResult], after: list[SampleResult]) -> float | N
 
 
 def _list_notes(run: Run, phase: PhaseKind) -> Iterator[str]:
-    yield from run.method.describe(run.state)
+    yield from run.method.summarize(run.state).notes
     yield from _describe_too_long(run)
     yield from _describe_cut_off(run)
     yield from _describe_failures(run, {PhaseKind.BEFORE, phase})

@@ -62,7 +62,7 @@ def in_batches(
         return
     size, results = run.settings.batch_size, list[SampleResult]()
     for start in range(0, len(items), size):
-        if phase.trains and run.method.has_given_up(run.state):
+        if phase.trains and run.method.summarize(run.state).give_up:
             break
         run.progress(str(phase), start, len(items), _tally(results, bullets=run.bullets))
         step = run.step(phase, partial(work, items[start : start + size]))

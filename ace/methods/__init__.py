@@ -9,7 +9,7 @@ from ace.errors import InputError
 from ace.llm.role_models import RoleModels
 from ace.methods.ace.method import build_ace
 from ace.methods.few_shot import build_few_shot, build_nearest_few_shot
-from ace.methods.protocol import Bench, Chore, Equipment, Lab, Method, Moment, Trial, Update
+from ace.methods.protocol import Bench, Chore, Equipment, Lab, Method, Moment, Summary, Trial, Update
 from ace.methods.zero_shot import build_zero_shot
 from ace.settings import Settings
 
@@ -21,6 +21,7 @@ __all__ = [
     "Lab",
     "Method",
     "Moment",
+    "Summary",
     "Trial",
     "Update",
     "build_method",

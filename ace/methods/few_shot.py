@@ -8,7 +8,7 @@ question by vectors (Liu et al., arXiv 2101.06804).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ace.context.item import Item
@@ -16,7 +16,7 @@ from ace.context.pack import LeftOut
 from ace.context.render import Rendered, list_item, render_playbook
 from ace.llm.embedding import Embedder
 from ace.llm.role_models import RoleModels
-from ace.methods.protocol import Chores, Equipment, Lab, Moment, State, Trial, Update
+from ace.methods.protocol import Chores, Equipment, Lab, Moment, State, Summary, Trial, Update
 from ace.playbook.delta import apply
 from ace.playbook.model import Add, Bullet, Playbook, Remove, bullet_id
 from ace.runs.records import Proposal, Reason
@@ -84,13 +84,9 @@ class FewShot:
         """Yield nothing."""
         yield from ()
 
-    def has_given_up(self, state: State) -> bool:
-        """Return False: it costs nothing to go on."""
-        return False
-
-    def describe(self, state: State) -> Iterator[str]:
-        """Yield nothing."""
-        return iter(())
+    def summarize(self, state: State) -> Summary:
+        """Say nothing, and go on."""
+        return Summary()
 
     def replay(self, state: State, step: StepRecord, playbook: Playbook, lab: Lab) -> State:
         """Remember nothing."""

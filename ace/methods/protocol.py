@@ -182,6 +182,14 @@ class Moment(Enum):
     TRACES = auto()  # recorded attempts have been learned from
 
 
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Say how learning goes: `notes` for the report, and `give_up`: more training is not worth its calls."""
+
+    notes: tuple[str, ...] = ()
+    give_up: bool = False
+
+
 class Method(Protocol):
     """Supply the context and learn. Pure but for its model calls: the loop commits."""
 
@@ -207,12 +215,8 @@ class Method(Protocol):
         """Yield what is worth doing at a moment of an epoch, which `number` counts from 1."""
         ...
 
-    def has_given_up(self, state: State) -> bool:
-        """Return whether further training samples are not worth their calls: nothing proves itself."""
-        ...
-
-    def describe(self, state: State) -> Iterator[str]:
-        """Yield what a report says of the learning beside its figures, a sentence each."""
+    def summarize(self, state: State) -> Summary:
+        """Return what there is to say of the learning so far, and whether it is worth going on."""
         ...
 
     def replay(self, state: State, step: StepRecord, playbook: Playbook, lab: Lab) -> State:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ace.context.render import Rendered
 from ace.llm.role_models import RoleModels
-from ace.methods.protocol import Chores, Equipment, Lab, Moment, State, Trial, Update
+from ace.methods.protocol import Chores, Equipment, Lab, Moment, State, Summary, Trial, Update
 from ace.playbook.model import Playbook
 from ace.runs.steps import StepRecord
 from ace.settings import Settings
@@ -36,13 +36,9 @@ class ZeroShot:
         """Yield nothing."""
         yield from ()
 
-    def has_given_up(self, state: State) -> bool:
-        """Return False: it costs nothing to go on."""
-        return False
-
-    def describe(self, state: State) -> Iterator[str]:
-        """Yield nothing."""
-        return iter(())
+    def summarize(self, state: State) -> Summary:
+        """Say nothing, and go on."""
+        return Summary()
 
     def replay(self, state: State, step: StepRecord, playbook: Playbook, lab: Lab) -> State:
         """Remember nothing."""

@@ -9,7 +9,7 @@ under the same proof.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -50,7 +50,7 @@ from ace.methods.ace.state import AceState, Lesson, LessonNotes
 from ace.methods.ace.suspects import is_label_suspect, record_suspect
 from ace.methods.ace.together import join_witnesses, keep_compatible
 from ace.methods.ace.unproven import propose_unproven
-from ace.methods.protocol import Chores, Equipment, Lab, Moment, Trial, Update
+from ace.methods.protocol import Chores, Equipment, Lab, Moment, Summary, Trial, Update
 from ace.playbook.delta import apply
 from ace.playbook.model import Playbook
 from ace.retrieval.bullets import HybridSelector
@@ -163,20 +163,22 @@ class Ace:
             hearing = Hearing(state.confirmed, state.map.samples, state.chance.rate, level)
             yield from hearing.chores(playbook, epoch)
 
-    def has_given_up(self, state: AceState) -> bool:
-        """Return whether many failures in a row were reflected on, and nothing was ever proven."""
-        return not state.taught and state.barren >= _BARREN
+    def summarize(self, state: AceState) -> Summary:
+        """Say why attempts failed, which labels are suspect, and that nothing was learned, if so.
 
-    def describe(self, state: AceState) -> Iterator[str]:
-        """Yield why attempts failed, which labels are suspect, and that nothing was learned, if so."""
+        It gives up when many failures in a row were reflected on, and nothing was ever proven.
+        """
+        notes = []
+        give_up = not state.taught and state.barren >= _BARREN
         if not state.taught and state.barren:
-            early = "; learning stopped early" if self.has_given_up(state) else ""
-            yield f"nothing learned: {state.barren} failures taught nothing that proved itself{early}"
+            early = "; learning stopped early" if give_up else ""
+            notes.append(f"nothing learned: {state.barren} failures taught nothing that proved itself{early}")
         if state.failures:
             counts = ", ".join(f"{count} {failure}" for failure, count in sorted(state.failures.items()))
-            yield f"why attempts failed, by the reflector: {counts}"
+            notes.append(f"why attempts failed, by the reflector: {counts}")
         if state.suspects:
-            yield f"suspect labels, not learned from: {', '.join(state.suspects)}"
+            notes.append(f"suspect labels, not learned from: {', '.join(state.suspects)}")
+        return Summary(tuple(notes), give_up)
 
     def replay(self, state: AceState, step: StepRecord, playbook: Playbook, lab: Lab) -> AceState:
         """Take in a committed step: outcomes, proofs, refuted edits, and what a change leaves open."""
