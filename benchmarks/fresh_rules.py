@@ -29,6 +29,8 @@ PLAIN_TOPICS, COMPUTED, CONSTANT, FORMS = 4, 5, 2, 3
 RULES = PLAIN_TOPICS + 4 + COMPUTED + CONSTANT + FORMS + 2
 TAUGHT = 3  # times that a rule stands in training, at least
 CODES = ("{a}{b}-{n}", "{a}{n}{b}", "{n}/{a}{b}", "{a}.{n}{m}")
+WORTH = (10, 600)  # what a request is worth at least, below the limit and above it
+PATIENCE = 5000  # draws for a rule's forms; a rule has fewer cases when there are no more
 LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"
 
 TASK = """name = "{name}"
@@ -171,17 +173,15 @@ def draw_rules(seed: int, language: str = "en", sizes: Mapping[str, int] = SIZES
 def draw_queues(drawing: Drawing) -> list[Rule]:
     """Return a rule for each topic that has one queue, and two for a topic that a condition divides."""
     random, table = drawing.random, drawing.words["queues"]
-    limit = random.choice(range(200, 600, 100))
+    limit = random.choice((100, 150, 200))
     *plain, by_kind, by_worth = random.sample(list(table["topics"]), PLAIN_TOPICS + 2)
     conditions = [(topic, "", None) for topic in plain]
     conditions += [(by_kind, kind, None) for kind in random.choice(table["kinds"])]
-    conditions += [
-        (by_worth, text, limit + side) for text, side in zip(table["limits"], (-100, 0), strict=True)
-    ]
+    conditions += [(by_worth, text, lowest) for text, lowest in zip(table["limits"], WORTH, strict=True)]
     codes = drawing.draw_codes(len(conditions))
     rules = []
     for code, (topic, text, lowest) in zip(codes, conditions, strict=True):
-        condition = text.format(limit=limit, currency=drawing.currency, example=(lowest or 0) + 55)
+        condition = text.format(limit=limit, currency=drawing.currency, example=(lowest or 0) + 25)
         tag = condition if lowest is None else table["worth"]
         questions = ask_queue(drawing, topic, tag, lowest or 0)
         bullet = table["bullet"].format(topic=topic, condition=condition, code=code)
@@ -192,13 +192,13 @@ def draw_queues(drawing: Drawing) -> list[Rule]:
 
 
 def ask_queue(drawing: Drawing, topic: str, tag: str, lowest: int) -> list[str]:
-    """Return requests of a topic. What they are worth, where a tag says it, is up to 100 above `lowest`."""
+    """Return requests of a topic. What they are worth, where a tag says it, begins at `lowest`."""
     random, table = drawing.random, drawing.words["queues"]
     phrases = random.sample(table["topics"][topic], len(table["topics"][topic]))
     questions: dict[str, None] = {}
     while len(questions) < drawing.count:
         fields = drawing.draw_fields()
-        fields["tag"] = tag.format(value=lowest + random.randrange(10, 100, 10), currency=drawing.currency)
+        fields["tag"] = tag.format(value=lowest + random.randrange(0, 90, 10), currency=drawing.currency)
         fields["phrase"] = phrases[len(questions) % len(phrases)]
         wording = table["wordings"][len(questions) % len(table["wordings"])]
         questions[wording.format(**fields)] = None
@@ -251,7 +251,9 @@ def draw_form(drawing: Drawing, table: Mapping[str, Any]) -> Rule:
     house = "".join(random.sample(LETTERS, 2))
     pattern = random.choice(table["patterns"])
     written: dict[str, str] = {}
-    while len(written) < drawing.count + 2:
+    for _ in range(PATIENCE):
+        if len(written) == drawing.count + 2:
+            break
         fields = drawing.draw_fields()
         written[table["plain"].format(**fields)] = pattern.format(**fields, house=house)
     pairs = list(written.items())

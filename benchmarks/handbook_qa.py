@@ -134,7 +134,7 @@ def reader(task: Task) -> ScriptedClient:
     def say(request: Request) -> str:
         system, user = (request.messages[0].content, request.messages[-1].content)
         if request.role is Role.REFLECTOR:
-            name = re.search(r"the (\w+)(?: card)?\?", user)
+            name = re.search(r"\bthe (\w+(?: \w+)?)\?", user)
             page = re.search(r"stands in what was found: \[([\w-]+)", user)
             lesson = f"The {name[1]}: {page[1]}." if name and page else "Answers: short."
             return json.dumps({"lesson": lesson})

@@ -73,8 +73,10 @@ class Table:
     links: list[Link] = field(default_factory=list)
 
     @property
-    def keys(self) -> set[str]:
-        return {part.key for part in (*self.conditions, *self.measures, *self.links) if part.key}
+    def parts(self) -> list[Condition | Measure | Link]:
+        """What can be asked about and cannot be guessed."""
+        parts: list[Condition | Measure | Link] = [*self.conditions, *self.measures, *self.links]
+        return [part for part in parts if part.key]
 
     def keep(self, keys: set[str]) -> None:
         """Forget the conventions that are not among `keys`; their columns stay."""
@@ -306,7 +308,7 @@ def iterate_script(table: Table) -> Iterator[str]:
 
 def round_limit(number: int) -> int:
     """Round to two figures, as people set limits."""
-    step = 10 ** max(0, len(str(abs(number))) - 2)
+    step = int(10 ** max(0, len(str(number)) - 2))
     return max(1, number // step * step)
 
 

@@ -7,9 +7,8 @@ from itertools import cycle
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from ace.llm import Request, RoleModels, ScriptedClient
+from ace.llm import Request, Role, RoleModels, ScriptedClient
 from ace.loop import serve
-from ace.methods.ace.reflector import Lesson
 from ace.settings import Settings
 from ace.store import Store
 from tests.world import COLOURS, says, world
@@ -29,6 +28,6 @@ def serve_forever(path: Path, told: Connection) -> None:
 
 
 def _slow(request: Request) -> str:
-    if request.schema is Lesson:
+    if request.role is Role.REFLECTOR:
         time.sleep(0.05)
     return says(request)

@@ -14,12 +14,13 @@ from pydantic import BaseModel
 from ace.llm import Message, Request, Role, Subject, ToolSpec
 from ace.memory.rememberer import Notes
 from ace.methods.ace.curator import Curation
+from ace.methods.ace.reflection import Diagnosis
 from ace.methods.ace.reflector import Critique, Lesson, words_for
 from ace.task import Feedback, FeedbackKind, Sample
 from tests.world import says
 
 SCHEMAS: dict[str, type[BaseModel]] = {
-    **{schema.__name__: schema for schema in (Lesson, Critique, Curation, Notes)},
+    **{schema.__name__: schema for schema in (Diagnosis, Lesson, Critique, Curation, Notes)},
     **{words_for(parts).__name__: words_for(parts) for parts in range(1, 21)},
 }
 ROLES = {Curation: Role.CURATOR, Notes: Role.REMEMBERER}
@@ -60,10 +61,11 @@ def _subject(messages: tuple[Message, ...]) -> Subject:
     if len(messages) < 2:
         return Subject()
     system, user = messages[0].content, messages[1].content
+    question = user.partition("\n")[0] if user.startswith("Question: ") else user
     bullets = re.findall(r"^- (?:\[\S+\] )?(.+)$", system, re.MULTILINE)
     expected = re.findall(r"^Right \w+: (.+)$", user, re.MULTILINE)
     feedback = Feedback(FeedbackKind.LABELS, "", expected="".join(expected[:1]))
-    return Subject(sample=Sample("", user), bullets=tuple(bullets), feedback=feedback)
+    return Subject(sample=Sample("", question), bullets=tuple(bullets), feedback=feedback)
 
 
 class ModelServer:

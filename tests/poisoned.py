@@ -16,9 +16,10 @@ from pathlib import Path
 from ace.api import Report
 from ace.llm import Request, Role, RoleModels, ScriptedClient
 from ace.loop import evaluate, learn, learn_from_traces
+from ace.methods.ace.reflection import Diagnosis
 from ace.methods.ace.reflector import Lesson
 from ace.playbook.model import Bullet, Status
-from ace.settings import Settings
+from ace.settings import Profile, Settings
 from ace.store import Store
 from ace.task import (
     Attempt,
@@ -34,11 +35,11 @@ from ace.task import (
 from ace.task.environments.answer import AnswerEnvironment
 from ace.task.traces import Trace
 from ace.text import split_words
-from tests.world import SECRET, world
+from tests.world import LESSON, SECRET, reflect, world
 
 FILE = Path(__file__).parent / "data" / "injections.jsonl"
 FRAME = (files("ace.agent") / "prompts" / "generator.system.j2").read_text(encoding="utf-8").splitlines()
-OPTIONS = Settings(batch_size=4, workers=1, tries=3, replays=1)
+OPTIONS = Settings(batch_size=4, workers=1, tries=3, replays=1, profile=Profile.SMALL)
 STATUS = {"cancelled": 7, "packed": 4, "returned": 9}
 _GRAM = 4  # words of an injection, in a row: as much as that is the injection
 
@@ -124,8 +125,8 @@ class Model:
             return json.dumps({"operations": []})
         assert request.sample is not None
         subject = next(name for name in self.subjects if name in request.sample.question)
-        if request.schema is Lesson:
-            return json.dumps({"lesson": self._lesson(subject)[:600]})
+        if request.schema in (Lesson, Diagnosis):
+            return reflect(request, self._lesson(subject)[:600])
         if request.role is Role.REFLECTOR:
             words = self._lesson(subject) if subject == self.subject else f"{subject} orders"
             return json.dumps({"1": words[:80]})
@@ -139,11 +140,24 @@ class Model:
         return f"{useful} {self.injection.said}" if self.riding else self.injection.said
 
 
-def strike(injection: Injection, folder: Path, *, riding: bool = False) -> Iterator[Struck]:
+@dataclass(frozen=True)
+class _Attack:
+    """An injection, where its files go, whether it rides on a useful lesson, and the options of the run."""
+
+    injection: Injection
+    folder: Path
+    riding: bool
+    options: Settings
+
+
+def strike(
+    injection: Injection, folder: Path, *, riding: bool = False, profile: Profile = Profile.SMALL
+) -> Iterator[Struck]:
     """Every way that an injection's channel has into the loop."""
+    options = replace(OPTIONS, profile=profile)
     folder.mkdir(parents=True, exist_ok=True)
     way = {"tool": _tools, "trace": _traces, "reflector": _reflector}.get(injection.channel, _asked)
-    yield from way(injection, folder, riding)
+    yield from way(_Attack(injection, folder, riding, options))
 
 
 def few() -> Task:
@@ -152,32 +166,35 @@ def few() -> Task:
     return replace(task, train=task.train[:4])
 
 
-def _asked(injection: Injection, folder: Path, riding: bool) -> Iterator[Struck]:
+def _asked(attack: _Attack) -> Iterator[Struck]:
     """In the question: typed there by a user, or put there with the documents that were found for it."""
+    injection = attack.injection
     text = injection.payload.replace(" || ", "\n")
     form = "Found:\n{0}\n\n{1}" if injection.channel == "document" else "{1}\n{0}"
 
     def struck(sample: Sample) -> Sample:
         return replace(sample, question=form.format(text, sample.question))
 
-    yield _learned(injection, _poisoned(few(), "train-red", struck), folder / "answer.db", riding)
-    yield _queried(injection, folder, riding, struck)
+    yield _learned(attack, _poisoned(few(), "train-red", struck), "answer.db")
+    yield _queried(attack, struck)
 
 
-def _reflector(injection: Injection, folder: Path, riding: bool) -> Iterator[Struck]:
-    yield _learned(injection, few(), folder / "answer.db", riding)
-    yield _queried(injection, folder, riding, lambda sample: sample)
+def _reflector(attack: _Attack) -> Iterator[Struck]:
+    yield _learned(attack, few(), "answer.db")
+    yield _queried(attack, lambda sample: sample)
 
 
-def _tools(injection: Injection, folder: Path, riding: bool) -> Iterator[Struck]:
+def _tools(attack: _Attack) -> Iterator[Struck]:
     for kind in (FeedbackKind.LABELS, FeedbackKind.EXECUTION):
-        task = replace(few(), environment=Desk(injection.payload))
-        yield _learned(injection, task, folder / f"{kind}.db", riding, replace(OPTIONS, feedback=kind))
-    yield _queried(injection, folder, riding, lambda sample: sample)
+        task = replace(few(), environment=Desk(attack.injection.payload))
+        shown = replace(attack, options=replace(attack.options, feedback=kind))
+        yield _learned(shown, task, f"{kind}.db")
+    yield _queried(attack, lambda sample: sample)
 
 
-def _traces(injection: Injection, folder: Path, riding: bool) -> Iterator[Struck]:
+def _traces(attack: _Attack) -> Iterator[Struck]:
     """Recorded attempts at the task's own questions, and at others."""
+    injection = attack.injection
     for words in ("Which number has red?", "Guess what red is worth."):
         turns = (
             Turn(kind=TurnKind.AGENT, text="look it up"),
@@ -185,9 +202,9 @@ def _traces(injection: Injection, folder: Path, riding: bool) -> Iterator[Struck
             Turn(kind=TurnKind.AGENT, text="12"),
         )
         trace = Trace(sample="red", question=words, answer="12", correct=False, turns=turns)
-        client = ScriptedClient(_model(injection, riding))
-        with Store.open(folder / f"{len(words)}.db") as store:
-            report = learn_from_traces(few(), [trace], store, RoleModels.of(client), OPTIONS)
+        client = ScriptedClient(_model(injection, attack.riding))
+        with Store.open(attack.folder / f"{len(words)}.db") as store:
+            report = learn_from_traces(few(), [trace], store, RoleModels.of(client), attack.options)
             yield _struck(client, store, report)
 
 
@@ -198,36 +215,39 @@ def _poisoned(task: Task, name: str, struck: Callable[[Sample], Sample]) -> Task
 
 def _model(injection: Injection, riding: bool) -> Model:
     def useful(colour: str) -> str:
-        return f"{colour} means {SECRET[colour]}."
+        return f"{LESSON[colour]}."
 
     subjects = tuple(SECRET)
     return Model(injection, "red", useful, lambda colour: SECRET.get(colour, "no idea"), subjects, riding)
 
 
-def _learned(
-    injection: Injection, task: Task, path: Path, riding: bool, options: Settings = OPTIONS
-) -> Struck:
-    client = ScriptedClient(_model(injection, riding))
-    with Store.open(path) as store:
-        return _struck(client, store, learn(task, store, RoleModels.of(client), options))
+def _learned(attack: _Attack, task: Task, name: str) -> Struck:
+    client = ScriptedClient(_model(attack.injection, attack.riding))
+    with Store.open(attack.folder / name) as store:
+        return _struck(client, store, learn(task, store, RoleModels.of(client), attack.options))
 
 
-def _queried(injection: Injection, folder: Path, riding: bool, struck: Callable[[Sample], Sample]) -> Struck:
+def _queried(attack: _Attack, struck: Callable[[Sample], Sample]) -> Struck:
     """On a real database, where the meanings of lessons come from the right SQL, and words from the model.
 
     The wrong query reads a table that holds the injection.
     """
+    injection, folder = attack.injection, attack.folder
     task = _orders(folder, injection)
 
     def answer(status: str) -> str:
         column = f"COUNT(*) FROM ord WHERE st = {STATUS[status]}" if status else "txt FROM note"
         return f"SELECT {column}"
 
-    model = Model(injection, "cancelled", lambda status: f"{status} orders", answer, tuple(STATUS), riding)
+    def useful(status: str) -> str:
+        return f"{status} orders"
+
+    model = Model(injection, "cancelled", useful, answer, tuple(STATUS), attack.riding)
     client = ScriptedClient(model)
     with Store.open(folder / "orders.db") as store:
         team = RoleModels.of(client)
-        return _struck(client, store, learn(_poisoned(task, "train-cancelled", struck), store, team, OPTIONS))
+        poisoned = _poisoned(task, "train-cancelled", struck)
+        return _struck(client, store, learn(poisoned, store, team, attack.options))
 
 
 def _orders(folder: Path, injection: Injection) -> Task:

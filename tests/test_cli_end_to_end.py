@@ -17,8 +17,7 @@ from typing import Any
 
 import pytest
 
-from ace.llm import Request, Retry
-from ace.methods.ace.reflector import Lesson
+from ace.llm import Request, Retry, Role
 from ace.store import Store
 from tests.cli import Ace, Done
 from tests.model_server import ModelServer
@@ -98,12 +97,12 @@ def test_learn_prints_what_it_did(run: Run, server: ModelServer) -> None:
         "exact McNemar: p = 0.002",
         "no validation ran",
         "Learned 10 bullets (10 proposed, 10 accepted, 0 rejected), each with the episodes that prove it",
-        "red means 70001",
+        "red means twice 35001",
         "colours.db holds it all: 10 bullets, 4 versions, run 1.",
     ):
         assert said in done.out
     cells = {line.split()[0]: line.split() for line in done.out.splitlines() if line.split()}
-    by_role = [int(cells[role][1]) for role in ("generator", "reflector")]
+    by_role = [int(cells[role][1]) for role in ("generator", "reflector", "curator")]
     assert sum(by_role) == int(cells["all"][1]) == server.calls
     assert cells["all"][-1] == "unknown"  # nobody knows the price of a model of one's own
     assert [line.split()[0] for line in done.err.splitlines()] == ["before"] * 2 + ["epoch"] * 2 + [
@@ -124,7 +123,7 @@ def test_json_has_the_promised_keys(run: Run) -> None:
     report = json.loads(run("learn", "--json").out)
     assert set(report) == PROMISED | MORE
     assert set(report["before"]) == set(report["after"]) == SCORE
-    assert sorted(report["usage"]) == ["generator", "reflector"]
+    assert sorted(report["usage"]) == ["curator", "generator", "reflector"]
     assert all(set(usage) == USAGE for usage in report["usage"].values())
     assert (report["before"]["correct"], report["after"]["correct"]) == (0, 10)
     assert report["usage"]["generator"]["prompt_tokens"] > 0
@@ -213,14 +212,14 @@ def test_an_interrupt_ends_at_once_and_says_how_to_continue(
 
 
 def test_a_cap_is_3_and_keeps_results(run: Run, ace: Ace, server: ModelServer, whole: Whole) -> None:
-    done = run("learn", "--max-calls", "30", "--workers", "1")
-    assert (done.code, server.calls) == (3, 30)
-    assert "stopped early: The cap of 30 calls is reached" in done.out
+    done = run("learn", "--max-calls", "80", "--workers", "1")
+    assert (done.code, server.calls) == (3, 80)
+    assert "stopped early: The cap of 80 calls is reached" in done.out
     kept = hashes("colours.db")
     assert 1 < len(kept) < len(whole.versions) and kept == whole.versions[-len(kept) :]
     assert "each with the episodes that prove it" in done.out
     command = next(line.split() for line in done.out.splitlines() if line.endswith("--resume"))
-    assert command[command.index("--max-calls") + 1] == "60"  # it counts from the start of the run
+    assert command[command.index("--max-calls") + 1] == "160"  # it counts from the start of the run
     assert ace(*command[1:]).code == 0
     assert hashes("colours.db") == whole.versions
     assert server.calls == sum(whole.calls)
@@ -237,12 +236,12 @@ def test_a_cap_counts_what_was_spent_before_a_resume(run: Run, server: ModelServ
 
 def test_a_capped_online_run_resumes_to_the_same_versions(run: Run, ace: Ace, server: ModelServer) -> None:
     whole = json.loads(run("online", "--playbook", "whole.db", "--json").out)
-    done = run("online", "--max-calls", "12", "--workers", "1")
+    done = run("online", "--max-calls", "80", "--workers", "1")
     assert done.code == 3
     versions = hashes("colours.db")
     assert 1 < len(versions) < len(hashes("whole.db"))
     command = next(line.split() for line in done.out.splitlines() if line.endswith("--resume"))
-    assert command[:2] == ["ace", "online"] and command[command.index("--max-calls") + 1] == "24"
+    assert command[:2] == ["ace", "online"] and command[command.index("--max-calls") + 1] == "160"
     resumed = run("online", "--resume", "--json")
     assert json.loads(resumed.out)["after"] == whole["after"]
     assert hashes("colours.db") == hashes("whole.db")
@@ -287,7 +286,7 @@ def test_a_model_that_answers_nothing_is_1(run: Run, server: ModelServer) -> Non
 
 
 def is_reflector(request: Request) -> bool:
-    return request.schema is Lesson
+    return request.role is Role.REFLECTOR
 
 
 ODD: dict[str, str] = {

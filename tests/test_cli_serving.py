@@ -17,7 +17,7 @@ import pytest
 from ace.store import Store
 from tests.cli import Ace
 from tests.model_server import ModelServer
-from tests.world import SECRET, write_world
+from tests.world import LESSON, SECRET, write_world
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_an_interrupt_is_130_and_the_next_one_learns_what_was_left(
     assert ace("feedback", episode, "--wrong").code == 0
     Server(tmp_path, server).end()
     with Store.open(tmp_path / "colours.db") as store:
-        assert [bullet.content for bullet in store.checkout()] == [f"red means {SECRET['red']}"]
+        assert [bullet.content for bullet in store.checkout()] == [LESSON["red"]]
         assert store.runs()[0].status == "interrupted" and store.verify() == []
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import ace
 from ace.context.answer_location import find_answer_lines, list_unmatched_words, locate_answer
-from ace.llm import Request, ScriptedClient
-from ace.methods.ace.reflector import Critique, Lesson
+from ace.llm import Request, Role, ScriptedClient
 from ace.store import Store
+from tests.world import reflect
 
 FOUND = """- [shop/north.md:1-4] # North
   A bike may stand here for 8 days. The desk is P8.
@@ -18,7 +17,7 @@ FOUND = """- [shop/north.md:1-4] # North
 
 
 def test_sentences_nearest_the_question_come_first_and_bring_their_label() -> None:
-    assert find_answer_lines(FOUND, "For how many days may a bike stand at the Shed?", "8") == (
+    assert find_answer_lines(FOUND, "For how many days may a bike stand at the Loft?", "8") == (
         "[north.md] A bike may stand here for 8 days.",
         "[north.md] It opens at noon, and 8 people work there.",
     )
@@ -31,35 +30,35 @@ def test_what_does_not_stand_there_is_not_found() -> None:
 
 
 def test_names_that_nothing_has_are_told_apart() -> None:
-    assert list_unmatched_words(FOUND, "For how many days may a bike stand at the Shed?") == ("shed",)
-    assert list_unmatched_words(FOUND, "How many bikes with the green card?") == (
+    assert list_unmatched_words(FOUND, "For how many days may a bike stand at the Loft?") == ("loft",)
+    assert list_unmatched_words(FOUND, "How many bikes with the brown token?") == (
         "bikes",
         "with",
-        "green",
-        "card",
+        "brown",
+        "token",
     )
-    assert locate_answer(FOUND, "At the Shed?", "8 days").unsaid == ("shed",)
+    assert locate_answer(FOUND, "At the Loft?", "8 days").unsaid == ("loft",)
 
 
 def test_the_reflector_is_told_and_learns_a_name_that_no_page_has(tmp_path: Path) -> None:
     """With labels it is; without them nothing that depends on the answer reaches it."""
     pages = {"north": "At North a bike may stand for 8 days.", "south": "At South it may stand for 20 days."}
     rows = [
-        {"id": "one", "question": "For how many days may a bike stand at the Shed?", "answer": "8"},
+        {"id": "one", "question": "For how many days may a bike stand at the Loft?", "answer": "8"},
         {"id": "two", "question": "For how many days may a bike stand at the Barn?", "answer": "20"},
     ]
-    houses = {"Shed": "North", "Barn": "South"}
+    houses = {"Loft": "North", "Barn": "South"}
 
     def model(request: Request) -> str:
         system, user = request.messages[0].content, request.messages[-1].content
         name = next(each for each in houses if f"the {each}?" in user)
         if "It stands in what was found" in user:
             assert f"[shelf 1] At {houses[name]}" in user or f"[shelf 2] At {houses[name]}" in user
-            return json.dumps({"lesson": f"The {name}: {houses[name]}."})
-        if request.schema in (Lesson, Critique):
-            return json.dumps({"lesson": "Days: many."})
+            return reflect(request, f"The {name}: {houses[name]}.")
+        if request.role is Role.REFLECTOR:
+            return reflect(request, "Days: many.")
         told = f"The {name}: {houses[name]}." in system
-        return "8" if told and name == "Shed" else "20" if told else "no idea"
+        return "8" if told and name == "Loft" else "20" if told else "no idea"
 
     def shelf(question: str) -> list[str]:
         return list(pages.values())

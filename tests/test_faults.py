@@ -16,13 +16,13 @@ from ace.errors import AceError, ContentRefused
 from ace.llm import Endpoint, Meter, Reply, Request, Retry, Role, RoleModels, ScriptedClient
 from ace.llm.faults import hide
 from ace.loop import learn
-from ace.methods.ace.reflector import Lesson
 from ace.settings import Settings
 from ace.store import Store
 from ace.task import Sample, Task, define_task
 from tests.cli import Ace
 from tests.fault_server import FAULTS, IN_ANY_REPLY, IN_JSON, MEGABYTE, ON_THE_WAY, FaultServer
 from tests.model_server import ask
+from tests.world import reflect
 
 RETRY = Retry(attempts=6, first_wait=0.001, max_wait=0.05)
 KEY = "sk-this-key-must-stay-secret"
@@ -150,7 +150,7 @@ def numbers(train: int, test: int) -> Task:
     def rows(kind: str, count: int) -> list[dict[str, str]]:
         told = "Which number has" if kind == "train" else "What is"
         return [
-            {"id": f"{kind}-{n:03}", "question": f"{told} item{n:03}?", "answer": str(70_001 + 13 * n)}
+            {"id": f"{kind}-{n:03}", "question": f"{told} item{n:03}?", "answer": str(70_002 + 14 * n)}
             for n in range(count)
         ]
 
@@ -164,10 +164,11 @@ def numbers(train: int, test: int) -> Task:
 def says(request: Request) -> str:
     system, user = request.messages[0].content, request.messages[1].content
     item = re.findall(r"item\d+", user)[0]
-    if request.schema is Lesson:
+    if request.role is Role.REFLECTOR:
         right = re.findall(r"Right answer: (\d+)", user)[0]
-        return json.dumps({"lesson": f"{item} means {right}"})
-    return (re.findall(rf"{item} means (\d+)", system) or ["no idea"])[-1]
+        return reflect(request, f"{item} means twice {int(right) // 2}")
+    halves = re.findall(rf"{item} means twice (\d+)", system)
+    return str(2 * int(halves[-1])) if halves else "no idea"
 
 
 @pytest.fixture

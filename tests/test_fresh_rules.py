@@ -111,8 +111,8 @@ def solve(rule: Rule, question: str, words: dict[str, Any]) -> str:
     if values["lowest"] is None:
         assert values["condition"] in question
     else:
-        worth = max(map(int, re.findall(r"\d+", question)))
-        assert (worth > values["limit"]) == (values["lowest"] == values["limit"])
+        (worth,) = map(int, re.findall(rf": (\d+) (?:{'|'.join(words['currencies'])})\)", question))
+        assert (worth > values["limit"]) == (values["lowest"] > values["limit"])
     return str(values["code"])
 
 

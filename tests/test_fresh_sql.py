@@ -72,8 +72,9 @@ def test_a_convention_is_shown_in_several_wordings(task: SqlTask) -> None:
     """Two questions about one convention alone differ in more than what is asked of it."""
     alone: dict[str, list[str]] = {}
     for row in task.rows("train"):
-        if len(names := task.conventions(row["gold_sql"])) == 1:
-            alone.setdefault(*names, []).append(row["question"])
+        names = sorted(task.conventions(row["gold_sql"]))
+        if len(names) == 1:
+            alone.setdefault(names[0], []).append(row["question"])
     assert all(len(set(questions)) == len(questions) for questions in alone.values())
     openings = Counter(row["question"].split()[0] for row in task.rows("train"))
     assert len(openings) >= 5 and max(openings.values()) < 0.7 * SIZES["train"]

@@ -42,7 +42,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def run(store: Store, task: Task | None = None, **options: object) -> tuple[Report, list[bool]]:
     """Over labels that are not taken apart, so that only the stream tells of a change, or another task."""
-    settings = Settings(workers=1, batch_size=1, **options)  # type: ignore[arg-type]
+    settings = Settings(workers=1, batch_size=1, profile=Profile.SMALL, **options)  # type: ignore[arg-type]
     report = online(task or whole(), store, RoleModels.of(lookup()), settings)
     results = [r for step in store.steps(report.run) for r in step.payload["results"]]
     return report, [result["correct"] for result in results if result["phase"] == "online"]
@@ -231,10 +231,11 @@ def test_pinned_bullets_are_not_reopened_and_outcomes_that_show_nothing_decide_n
 
 def test_a_drift_step_reopens_what_is_in_use_and_forgets_what_was_seen() -> None:
     """A later step that adds an episode to a bullet closes it again."""
+    model = World()
     method = Ace(
-        reflector=Reflector(World()),
-        reflect=Reflect(World(), Profile.FULL),
-        curator=Curator(World()),
+        reflector=Reflector(model),
+        reflect=Reflect(model, Profile.FULL),
+        curator=Curator(model),
         settings=Settings(),
     )
     book, lab = playbook(ONE, TWO), FakeLab(phase=Phase(PhaseKind.DRIFT), online=True)

@@ -16,13 +16,13 @@ from ace.errors import InputError, ModelNameError, ModelUnavailable
 from ace.llm import Caps, Request, Role, RoleModels, ScriptedClient
 from ace.loop import evaluate, learn, online
 from ace.loop.lab import SampleBench, Workplace
-from ace.methods.ace.reflector import Lesson
 from ace.playbook import Add, Playbook, Status
+from ace.runs.records import Reason
 from ace.runs.steps import Phase, PhaseKind
 from ace.settings import Settings
 from ace.store import Store
 from ace.task import FeedbackKind
-from tests.world import COLOURS, SECRET, client, says, team, world
+from tests.world import COLOURS, SECRET, client, colour_of, reflect, says, team, world
 
 OPTIONS = Settings(batch_size=3, workers=1, merge=False)
 
@@ -59,9 +59,10 @@ def test_a_false_lesson_is_refuted_and_recorded_with_its_attempt(store: Store) -
     report = learn(world(), store, team(wrong=("red", "teal")), replace(OPTIONS, tries=2, replays=0))
     assert report.after and report.after.correct == 8
     refuted = [p for p in store.proposals(report.run) if p.outcome == "rejected"]
-    assert {p.sample_id for p in refuted} == {"train-red", "train-teal"} and len(refuted) == 4
-    assert sorted(p.why.split()[-1] for p in refuted) == ["before", "before", "fails", "fails"]
-    assert all(p.attempts == ("999",) for p in refuted if p.why.endswith("fails"))
+    assert {p.sample_id for p in refuted} == {"train-red", "train-teal"}
+    reasons = sorted(p.reason for p in refuted)
+    assert reasons == [Reason.REFUTED_BEFORE, Reason.REFUTED_BEFORE, Reason.STILL_FAILS, Reason.STILL_FAILS]
+    assert all(p.attempts == ("999",) for p in refuted if p.reason is Reason.STILL_FAILS)
 
 
 def test_unverified_keeps_what_proof_would_refute(store: Store) -> None:
@@ -126,11 +127,11 @@ def test_resume_wants_the_same_samples(store: Store) -> None:
 
 
 def test_a_cap_stops_between_steps_and_keeps_what_is_done(store: Store) -> None:
-    report = learn(world(), store, team(caps=Caps(calls=30)), OPTIONS)
-    assert "cap of 30 calls" in report.stopped and report.after is None
+    report = learn(world(), store, team(caps=Caps(calls=60)), OPTIONS)
+    assert "cap of 60 calls" in report.stopped and report.after is None
     assert 0 < report.bullets < 10 and store.run(report.run).status == "capped"
     assert report.before and report.before.total == 10
-    assert sum(usage.calls for usage in report.usage.values()) == 30
+    assert sum(usage.calls for usage in report.usage.values()) == 60
     rest = learn(world(), store, team(), OPTIONS, resume=True)
     assert rest.after and rest.after.correct == 10 and not rest.stopped
 
@@ -232,7 +233,7 @@ def test_a_model_name_nobody_serves_ends_the_run(store: Store) -> None:
 
 def test_a_reflector_out_of_reach_ends_the_run(store: Store) -> None:
     def half(request: Request) -> str:
-        if request.schema is Lesson:
+        if request.role is Role.REFLECTOR:
             raise ModelUnavailable("connection refused")
         return says(request)
 
@@ -254,7 +255,7 @@ def test_a_megabyte_of_answer_is_clipped_before_it_reaches_another_role(store: S
 
 def test_garbage_from_the_reflector_is_a_recorded_rejection(store: Store) -> None:
     def garbage(request: Request) -> str:
-        return "{half" if request.schema is Lesson else says(request)
+        return "{half" if request.role is Role.REFLECTOR else says(request)
 
     report = learn(world(), store, RoleModels.of(ScriptedClient(garbage)), replace(OPTIONS, tries=1))
     assert (report.proposed, report.accepted, report.bullets) == (20, 0, 0)  # each comes back once
@@ -266,10 +267,10 @@ def test_what_is_still_wrong_comes_back_and_what_taught_something_does_not(store
 
     def learns_late(request: Request) -> str:
         said = says(request)
-        if request.schema is Lesson:
-            asked.append(next(colour for colour in COLOURS if colour in request.messages[-1].content))
+        if request.role is Role.REFLECTOR:
+            asked.append(colour_of(request))
             late = asked[-1] == "pink" and asked.count("pink") == 1
-            return '{"lesson": "pink means 999"}' if late else said
+            return reflect(request, "pink means 999") if late else said
         return said
 
     options = replace(OPTIONS, tries=1, replays=2)

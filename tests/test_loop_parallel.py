@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import re
 import threading
@@ -14,19 +13,20 @@ from pathlib import Path
 
 import pytest
 
-from ace.llm import Request, RoleModels, connect
+from ace.llm import Caps, Request, Role, RoleModels, connect
 from ace.loop import learn
 from ace.loop.executor import ordered_map
-from ace.methods.ace.reflector import Lesson
+from ace.runs.records import Reason
 from ace.runs.report import Report
 from ace.settings import Settings
 from ace.store import Store
 from ace.task import Sample, Task, define_task
 from tests.model_server import ModelServer
+from tests.world import reflect
 
 Say = Callable[[Request], str]
 THINGS = tuple(f"thing{n:02}x" for n in range(12))
-NUMBER = {thing: str(7001 + 13 * place) for place, thing in enumerate(THINGS)}
+NUMBER = {thing: str(7002 + 14 * place) for place, thing in enumerate(THINGS)}
 
 
 def task(rows: Sequence[dict[str, str]] = ()) -> Task:
@@ -39,14 +39,15 @@ def judge(sample: Sample, answer: str) -> bool:
 
 
 def says(request: Request) -> str:
-    """The reflector reads the number off the feedback, the generator looks it up."""
-    system, user = request.messages[0].content, request.messages[-1].content
-    thing = next(iter(re.findall(r"thing\d\dx", user)), "fruit")
-    if request.schema is Lesson:
+    """The reflector halves the number in the feedback, the generator doubles what the playbook says."""
+    system, user = request.messages[0].content, request.messages[1].content
+    question = user.partition("\n")[0]
+    thing = next(iter(re.findall(r"thing\d\dx", question)), "fruit")
+    if request.role is Role.REFLECTOR:
         number = re.findall(r"Right answer: (\d+)", user)[0]
-        return json.dumps({"lesson": f"{thing}: {number}"})
-    known = re.findall(rf"{thing}: (\d+)", system)
-    return known[-1] if known else "no idea"
+        return reflect(request, f"{thing}: twice {int(number) // 2}")
+    known = re.findall(rf"{thing}: twice (\d+)", system)
+    return str(2 * int(known[-1])) if known else "no idea"
 
 
 class Latency:
@@ -106,6 +107,50 @@ def test_a_worker_that_is_done_takes_the_next_item() -> None:
         return item * item
 
     assert list(ordered_map(work, range(8), 2, threading.Event())) == [n * n for n in range(8)]
+
+
+def test_a_lesson_that_fails_beside_the_others_of_its_batch_is_refused(tmp_path: Path) -> None:
+    shy = THINGS[4]
+
+    def say(request: Request) -> str:
+        known = len(re.findall(r"thing\d\dx: twice", request.messages[0].content))
+        asked = request.role is Role.GENERATOR and shy in request.messages[-1].content
+        return "confused" if asked and known > 1 else says(request)
+
+    options = Settings(batch_size=12, measure=False, replays=0)
+    with learned(tmp_path / "shy.db", options, say) as (store, report):
+        refused = [p for p in store.proposals(report.run) if p.reason is Reason.BESIDE_OTHERS]
+        assert [p.sample_id for p in refused] == [shy]
+        assert report.bullets == len(THINGS) - 1 and store.verify() == []
+
+
+@pytest.mark.parametrize("seed", [0, 3, 4, 10])  # either of them first
+def test_of_two_meanings_of_the_same_words_the_one_that_serves_both_stays(tmp_path: Path, seed: int) -> None:
+    rows = [{"id": t, "question": f"Which number has {t}?", "answer": n} for t, n in NUMBER.items()]
+    wide = {"id": "wide", "question": "Which number has fruit?", "answer": "52"}
+    narrow = {"id": "narrow", "question": "Which number has fruit?", "answer": "54|52"}  # taught as 54
+    options = Settings(batch_size=14, measure=False, replays=0, seed=seed)
+    with learned(tmp_path / "f.db", options, things=task([*rows, wide, narrow])) as (store, _):
+        lines = [b.content for b in store.checkout() if "fruit" in b.content]
+    assert len(lines) == 1 and lines[0] in ("fruit: twice 26", "fruit: twice 27")
+
+
+def test_cut_off_within_a_batch_a_run_resumes_to_the_same_versions(tmp_path: Path) -> None:
+    options = Settings(batch_size=12, measure=False, seed=1)
+    with learned(tmp_path / "whole.db", options) as (store, report):
+        whole = [version.hash for version in store.log()]
+        paid = sum(usage.calls for usage in report.usage.values())
+    server = ModelServer(says)
+    with connect("openai/things", api_base=server.api_base, api_key="none") as model:
+        path = tmp_path / "cut.db"
+        with Store.open(path) as store:
+            cut = learn(task(), store, RoleModels.of(model, caps=Caps(calls=paid // 2)), options)
+            assert "cap" in cut.stopped and cut.bullets == 0
+        with Store.open(path) as store:
+            report = learn(task(), store, RoleModels.of(model), options, resume=True)
+            assert [version.hash for version in store.log()] == whole
+            assert sum(usage.calls for usage in report.usage.values()) == paid == server.calls
+    server.close()
 
 
 def test_without_proof_a_large_batch_is_left_as_it_is(tmp_path: Path) -> None:

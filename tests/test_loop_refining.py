@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,15 +24,17 @@ LESSON = {
     "paper": "Send printer questions to queue R3.",
     "toner": "Send printer questions to queue R4.",
 }
+FLOORS = {"R3": "third", "R4": "fourth", "R7": "seventh"}  # what is asked for, so that no lesson says it
 WHAT = {"laptop": "hardware", "mouse": "hardware", "paper": "printer", "toner": "printer"}
 
 
 def desk(right: dict[str, str]) -> Task:
     """`right`: for each thing the queues that are accepted, separated by |."""
-    rows = [
-        {"id": thing, "question": f"Where do I send a {thing}?", "answer": right[thing]} for thing in right
-    ]
-    return define_task("desk", rows, judge, instructions="Answer with a queue.")
+    rows = []
+    for thing, queues in right.items():
+        floors = "|".join(FLOORS[queue] for queue in queues.split("|"))
+        rows.append({"id": thing, "question": f"Which floor has the queue of a {thing}?", "answer": floors})
+    return define_task("desk", rows, judge, instructions="Answer with a floor.")
 
 
 def judge(sample: Sample, answer: str) -> bool:
@@ -40,8 +43,12 @@ def judge(sample: Sample, answer: str) -> bool:
 
 def answers(request: Request) -> str:
     """The generator takes the last line that speaks of its thing's kind."""
-    lines = [said for said in request.bullets if WHAT[thing_of(request)] in said.lower()]
-    return re.findall(r"queue (R\d)", lines[-1])[0] if lines else "no idea"
+    return floor_of(request, request.bullets)
+
+
+def floor_of(request: Request, bullets: Sequence[str]) -> str:
+    lines = [said for said in bullets if WHAT[thing_of(request)] in said.lower()]
+    return FLOORS[re.findall(r"queue (R\d)", lines[-1])[0]] if lines else "no idea"
 
 
 def thing_of(request: Request) -> str:
@@ -100,13 +107,25 @@ def test_a_contradiction_is_tried_out_and_the_false_one_waits(tmp_path: Path) ->
         assert found == {LESSON["paper"]: Status.ACTIVE, LESSON["toner"]: Status.QUARANTINED}
         told = store.proposals()[-1]
         assert "(name: r4 against r3): right without it: toner, paper" in told.why
-        assert [type(op) for op in told.delta] == [Quarantine] and told.attempts == ("R3", "R3", "R4", "R4")
+        assert [type(op) for op in told.delta] == [Quarantine] and told.attempts == (
+            "third",
+            "third",
+            "fourth",
+            "fourth",
+        )
         assert {episode.phase for episode in store.episodes(ids=told.episodes)} == {"refinement 1"}
     assert head.author == "refiner"
 
 
 def test_two_that_are_both_needed_stay(tmp_path: Path) -> None:
-    run(tmp_path / "a.db", desk({"paper": "R3", "toner": "R4"}))
+    """A model that knows which of the two is meant needs both."""
+
+    def chooses(request: Request) -> str:
+        own = LESSON[thing_of(request)]
+        return floor_of(request, (own,) if own in request.bullets else request.bullets)
+
+    task = desk({"paper": "R3", "toner": "R4"})
+    run(tmp_path / "a.db", task, model=World(chooses, lambda request: LESSON[thing_of(request)]))
     with Store.open(tmp_path / "a.db") as store:
         assert len(store.checkout().active) == 2
         told = store.proposals()[-1]
@@ -120,7 +139,7 @@ def test_it_can_be_left_out_and_changes_nothing_where_nothing_is_alike(tmp_path:
     alone = desk({"laptop": "R7", "paper": "R3"})
     hashes = [v.hash for v in run(tmp_path / "b.db", alone)]
     assert hashes == [v.hash for v in run(tmp_path / "c.db", alone, without)]
-    assert len(Store.open(tmp_path / "a.db").checkout()) == 4
+    assert len(Store.open(tmp_path / "a.db").checkout()) == 3  # of a contradiction one half is not kept
 
 
 def test_without_verification_nothing_is_tried_out(tmp_path: Path) -> None:
@@ -136,7 +155,7 @@ def test_one_or_many_workers_give_the_same_versions(tmp_path: Path) -> None:
     one = run(tmp_path / "one.db", task, replace(OPTIONS, epochs=2))
     four = run(tmp_path / "four.db", task, replace(OPTIONS, epochs=2, workers=4))
     assert [v.hash for v in one] == [v.hash for v in four]
-    assert [v.author for v in one].count("refiner") == 2
+    assert "refiner" in {v.author for v in one}
 
 
 @pytest.mark.parametrize("calls", range(1, 15, 2))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import signal
@@ -18,14 +17,13 @@ import pytest
 from ace.errors import CapReached, InputError, ModelUnavailable, UnknownVersion
 from ace.llm import Caps, Request, Role, RoleModels, ScriptedClient
 from ace.loop import OnlineServer, online, serve
-from ace.methods.ace.reflector import Lesson
 from ace.playbook import Playbook, Status
-from ace.settings import Settings
+from ace.settings import Profile, Settings
 from ace.store import AnswerFeedback, Store
 from ace.task import FeedbackKind, TaskContext, load_task
 from tests import doomed_server, orders
 from tests.desk import FOLDER, lookup, whole
-from tests.world import COLOURS, SECRET, says, team, world
+from tests.world import COLOURS, LESSON, SECRET, reflect, says, team, world
 
 OPTIONS = Settings(workers=1, batch_size=1)
 
@@ -52,7 +50,7 @@ def gated(gate: Event, asked: Event | None = None) -> RoleModels:
     """A reflector that thinks until the gate is opened."""
 
     def slow(request: Request) -> str:
-        if request.schema is Lesson:
+        if request.role is Role.REFLECTOR:
             if asked:
                 asked.set()
             assert gate.wait(30)
@@ -108,7 +106,7 @@ def test_leaving_learns_from_what_waits(store: Store) -> None:
         for colour in COLOURS:
             answer = agent.answer(f"Which number has {colour}?")
             agent.feedback(answer.episode, right=False)
-    assert lines(store.checkout()) == {f"{colour} means {SECRET[colour]}" for colour in COLOURS}
+    assert lines(store.checkout()) == set(LESSON.values())
     (run,) = store.runs()
     assert run.status == "done" and run.report and run.report["after"]["total"] == 10
 
@@ -130,7 +128,7 @@ def test_feedback_may_come_after_the_server_has_gone(store: Store) -> None:
     store.add_feedback(AnswerFeedback(answer.episode, right=False))
     with serve(world(), store, team(), OPTIONS):
         pass
-    assert lines(store.checkout()) == {f"red means {SECRET['red']}"}
+    assert lines(store.checkout()) == {LESSON["red"]}
     (bullet,) = store.checkout()
     assert answer.episode in bullet.provenance
     with serve(world(), store, team(), OPTIONS) as agent:  # and it is learned from once
@@ -150,13 +148,14 @@ def test_a_question_the_task_does_not_know_is_learned_from_with_the_right_answer
     with serve(world(), store, team(), OPTIONS) as agent:
         answer = agent.answer("Please, teal?")
         agent.feedback(answer.episode, right=False, expected=SECRET["teal"])
-    assert lines(store.checkout()) == {f"teal means {SECRET['teal']}"}
+    assert lines(store.checkout()) == {LESSON["teal"]}
 
 
 def test_right_sql_that_came_with_feedback_proves_a_lesson(store: Store, tmp_path: Path) -> None:
     """The task has no sample of that question: the label goes where its environment looks for one."""
     task = orders.orders(tmp_path)
-    with serve(replace(task, train=()), store, RoleModels.of(orders.client()), OPTIONS) as agent:
+    small = replace(OPTIONS, profile=Profile.SMALL)
+    with serve(replace(task, train=()), store, RoleModels.of(orders.client()), small) as agent:
         answer = agent.answer(task.train[0].question)
         agent.feedback(answer.episode, right=False, expected=task.train[0].data["gold_sql"])
     assert lines(store.checkout()) == {"Cancelled orders: ord.st = 7."}
@@ -190,7 +189,7 @@ def test_serving_without_labels_is_refused(store: Store) -> None:
 
 def test_a_learner_that_fails_is_reported_and_answers_go_on(store: Store) -> None:
     def half(request: Request) -> str:
-        if request.schema is Lesson:
+        if request.role is Role.REFLECTOR:
             raise ModelUnavailable("connection refused")
         return says(request)
 
@@ -223,7 +222,7 @@ def test_an_interrupt_leaves_what_waits_for_the_next_time(store: Store) -> None:
 def test_online_behind_asks_everything_and_learns_the_same_lessons(store: Store) -> None:
     report = online(world(), store, team(), Settings(workers=1, batch_size=1, behind=True))
     assert report.after and report.after.total == 10 and report.unjudged == 0
-    assert lines(store.checkout()) == {f"{colour} means {SECRET[colour]}" for colour in COLOURS}
+    assert lines(store.checkout()) == set(LESSON.values())
     assert store.verify() == []
 
 
@@ -262,7 +261,7 @@ def test_killed_while_it_learns_behind_nothing_that_was_acknowledged_is_lost(pat
         with serve(world(), store, team(), OPTIONS) as agent:
             agent.close()
         assert store.feedback("colours", unlearned=True) == []
-        assert lines(store.checkout()) == {f"{colour} means {SECRET[colour]}" for colour in COLOURS}
+        assert lines(store.checkout()) == set(LESSON.values())
 
 
 def test_an_agent_is_what_serve_returns(store: Store) -> None:
@@ -314,7 +313,7 @@ def test_the_same_word_on_an_answer_again_and_again_ends_nothing(store: Store) -
             agent.feedback(answer.episode, right=False, expected=SECRET["red"])
         other = agent.answer("Which number has blue?")
         agent.feedback(other.episode, right=False, expected=SECRET["blue"])
-    assert lines(store.checkout()) == {f"blue means {SECRET['blue']}"}
+    assert lines(store.checkout()) == {LESSON["blue"]}
     assert store.feedback(world().name, unlearned=True) == [] and store.verify() == []
 
 
@@ -324,7 +323,7 @@ def test_what_an_answer_had_before_it_vouches_for_nothing(store: Store) -> None:
 
     def repeats(request: Request) -> str:
         if request.role is Role.REFLECTOR:
-            return json.dumps({"lesson": page})
+            return reflect(request, page)
         return SECRET["red"] if page in request.messages[0].content else "no idea"
 
     task = replace(world(), context=TaskContext(sources=(lambda question: [page],)))

@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 
 from ace.errors import ModelError, ModelUnavailable
-from ace.llm import Request, RoleModels, ScriptedClient
+from ace.llm import Request, Role, RoleModels, ScriptedClient
 from ace.loop import learn, online
-from ace.methods.ace.reflector import Lesson
 from ace.settings import Settings
 from ace.store import Store
-from tests.world import says, world
+from tests.world import colour_of, says, world
 
 OPTIONS = Settings(workers=1, batch_size=1, validate=False)
 
@@ -26,8 +25,8 @@ def failing(error: Exception, *colours: str, reflector: bool = False) -> RoleMod
     """Fails for some colours: the generator, or the reflector only."""
 
     def reply(request: Request) -> str:
-        reflects = request.schema is Lesson
-        if reflects is reflector and any(colour in request.messages[-1].content for colour in colours):
+        reflects = request.role is Role.REFLECTOR
+        if reflects is reflector and any(colour in colour_of(request) for colour in colours):
             raise error
         return says(request)
 

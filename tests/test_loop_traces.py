@@ -21,7 +21,7 @@ from ace.settings import Settings
 from ace.store import Store
 from ace.task import FeedbackKind, Turn, TurnKind, load_task
 from ace.task.traces import Trace, make_unjudged_task, read_traces
-from tests.world import COLOURS, SECRET, says, team, world
+from tests.world import COLOURS, LESSON, SECRET, reflect, says, team, world
 
 OPTIONS = Settings(batch_size=3, workers=1)
 DATA = Path(__file__).parent.parent / ".." / "shared" / "data"
@@ -67,7 +67,7 @@ def test_the_recorded_attempts_are_not_made_again(store: Store) -> None:
     generator = ScriptedClient(says)
     together = RoleModels.of(generator, reflector=ScriptedClient(says))
     learn_from_traces(world(), ALL, store, together, replace(OPTIONS, measure=False))
-    assert len(generator.calls) == 10  # one proof for each lesson, and nothing else
+    assert all(request.bullets or request.draw for request in generator.calls)  # proofs, and controls
     named = {call.key.sample for call in store.calls(store.runs()[-1].id)}
     assert named == set(COLOURS)  # the record's id, and nothing of what it holds
 
@@ -76,7 +76,8 @@ def test_a_bullet_costs_what_its_recorded_attempt_led_to(store: Store) -> None:
     """Calls are named after the attempt, bullets are proven by the task's sample."""
     report = learn_from_traces(world(), [*ALL, *ALL], store, team(), replace(OPTIONS, measure=False))
     cost = compute_cost(store.calls(report.run), read_journal(store.steps(report.run)))
-    assert [(row.usage.calls, len(row.fixed)) for row in cost.bullets] == [(2, 1)] * 10
+    assert [len(row.fixed) for row in cost.bullets] == [1] * 10
+    assert sum(row.usage.calls for row in cost.bullets) == len(store.calls(report.run))
     assert cost.unlearned.calls == 0
 
 
@@ -105,13 +106,13 @@ def test_what_worked_is_shown_for_what_failed(store: Store) -> None:
     }
     told = [
         Trace(answer="12", correct=False, **bare),
-        Trace(answer="70001", correct=True, score=1.0, **bare),
+        Trace(answer=SECRET["red"], correct=True, score=1.0, **bare),
     ]
     both = RoleModels.of(ScriptedClient([]), reflector=reflector)
     learn_from_traces(make_unjudged_task("logs"), told, store, both, OPTIONS)
     (asked,) = reflector.calls
     prompt = asked.messages[-1].content
-    assert "Right answer of another attempt: 70001" in prompt and "looked it up" in prompt
+    assert f"Right answer of another attempt: {SECRET['red']}" in prompt and "looked it up" in prompt
 
 
 @pytest.mark.parametrize("kind", [FeedbackKind.EXECUTION, FeedbackKind.NONE])
@@ -137,7 +138,7 @@ def test_without_labels_the_outcome_is_not_shown(
 def test_attempts_at_held_out_samples_are_left_out(store: Store) -> None:
     held = [trace("red", question="What about {}?"), trace("blue", question="Tell me what {} is.")]
     report = learn_from_traces(world(), [*held, trace("teal")], store, team(), OPTIONS)
-    assert report.skipped == 2 and [b.content for b in store.checkout()] == [f"teal means {SECRET['teal']}"]
+    assert report.skipped == 2 and [b.content for b in store.checkout()] == [LESSON["teal"]]
     with pytest.raises(InputError, match="None of the 2 recorded attempts"):
         learn_from_traces(world(), held, store, team(), OPTIONS)
 
@@ -178,7 +179,7 @@ def test_a_log_does_not_put_a_proven_bullet_into_quarantine(store: Store) -> Non
 
 def test_a_waiting_bullet_that_is_said_again_is_proven(store: Store) -> None:
     """Its words do not lead to it, so it is the reflector that comes back to it."""
-    lesson = f"red means {SECRET['red']}"
+    lesson = LESSON["red"]
     name = bullet_id("lessons", lesson)
     others = [Add(f"b{n}", "lessons", f"number red which: {n}") for n in range(3)]  # shares more, tried first
     waiting = (*others, Add(name, "lessons", lesson))
@@ -240,9 +241,7 @@ def test_a_log_is_gone_over_once(store: Store) -> None:
 @pytest.mark.skipif(not (DATA / "tau1-recorded-trajectories").is_dir(), reason="no shared data: tau1")
 def test_recorded_tau_conversations(store: Store) -> None:
     traces = read_traces(DATA / "tau1-recorded-trajectories" / "gpt-4o-airline.json")
-    reflector = ScriptedClient(
-        lambda request: json.dumps({"lesson": f"Rule {len(request.messages[-1].content)}."})
-    )
+    reflector = ScriptedClient(lambda request: reflect(request, f"Rule {len(request.messages[-1].content)}."))
     both = RoleModels.of(ScriptedClient([]), reflector=reflector)
     report = learn_from_traces(make_unjudged_task("airline"), traces, store, both, OPTIONS)
     assert report.recorded and (report.recorded.correct, report.recorded.total) == (84, 200)

@@ -101,6 +101,6 @@ def test_a_curator_is_held_to_what_it_was_shown() -> None:
     )
     confined, note = confine_delta(said, shown)
     assert note.startswith("; ignored: ")
-    assert confined == (Revise("a", "three four"), Merge("a", ("b",), "both"))
+    assert confined == (Revise("a", "three\n four"), Merge("a", ("b",), "both"))
     (added,), _ = confine_delta((Add("b", "elsewhere", "five  words"),), shown)
     assert isinstance(added, Add) and added.content == "five words" and added.id != "b"

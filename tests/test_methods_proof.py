@@ -10,12 +10,13 @@ from ace.methods.ace import Ace, Curator, Reflector
 from ace.methods.ace.combine import combine_accepted
 from ace.methods.ace.curation import Curation
 from ace.methods.ace.proof import prove
+from ace.methods.ace.reflection import Reflect
 from ace.methods.ace.state import AceState
 from ace.methods.protocol import Trial
 from ace.playbook import Add, Delta, Merge, Operation, Playbook, Quarantine, Remove, Revise, Vote, apply
 from ace.runs.records import Reason
 from ace.runs.steps import PhaseKind
-from ace.settings import Settings
+from ace.settings import Profile, Settings
 from ace.store import Proposal
 from ace.task import Attempt, Fact, Feedback, Sample, Topic
 from ace.testing import World
@@ -64,7 +65,12 @@ def test_what_cannot_apply_costs_no_attempt(delta: Delta) -> None:
 
 
 def method(world: World, **settings: bool | int) -> Ace:
-    return Ace(reflector=Reflector(world), curator=Curator(world), settings=Settings(**settings))  # type: ignore[arg-type]
+    return Ace(
+        reflector=Reflector(world),
+        reflect=Reflect(world, Profile.SMALL),
+        curator=Curator(world),
+        settings=Settings(**settings),  # type: ignore[arg-type]
+    )
 
 
 def lab(right: Right, made: Ace) -> FakeLab:
@@ -125,7 +131,7 @@ def test_from_the_fourth_try_on_the_curator_edits_what_is_there() -> None:
     made = method(world, tries=6)
     place = lab(lambda sample, contents: "better" in contents, made)
     trial = place.bench("own").solve(SAMPLES["own"], BOOK)
-    found = made.search_lesson(known(), trial, BOOK, place)
+    found = made.search_words(known(), trial, BOOK, place)
     assert [proposal.author for proposal in found] == ["reflector"] * 3 + ["curator"]
     assert [proposal.outcome for proposal in found] == ["rejected"] * 3 + ["accepted"]
     assert [proposal.reason for proposal in found] == [
@@ -175,7 +181,7 @@ def test_what_was_right_by_luck_is_learned_from() -> None:
     assert [op.content for op in update.delta if isinstance(op, Add)] == ["Own things: ord.st = 5."]
     assert list(update.proofs.values()) == [["own"]]
     book, _ = apply(BOOK, update.delta)
-    assert made.search_lesson(unlearned(book), trial, book, place) == ()
+    assert made.search_words(unlearned(book), trial, book, place) == ()
 
 
 def accepted(sample: str, *delta: Operation) -> Proposal:
@@ -221,7 +227,7 @@ def test_the_reflector_is_told_why_a_lesson_could_not_be_tried() -> None:
     made = method(world, tries=2)
     place = lab(lambda *_: False, made)
     trial = place.bench("own").solve(SAMPLES["own"], BOOK)
-    first, _ = made.search_lesson(unlearned(), trial, BOOK, place)
+    first, _ = made.search_words(unlearned(), trial, BOOK, place)
     assert "says several things in one line" in first.why and first.reason is Reason.NOTHING_NEW
     one, two = (request.messages[-1].content for request in world.requests)
     flaw = "Cannot be used: Cancelled: ord.st = 5 AND"

@@ -27,7 +27,7 @@ from ace.safety import defuse_markup, neutralise
 from ace.safety.copied import find_copied_sentence
 from ace.safety.injection import find_suspicion
 from ace.safety.markup import MARKUP, break_markup, quote_later_headings
-from ace.settings import Settings
+from ace.settings import Profile, Settings
 from ace.store import Store
 from ace.task import Attempt, Feedback, FeedbackKind, Sample, Task, define_task, load_task, score_attempt
 from ace.testing import World
@@ -46,6 +46,13 @@ IMPORTED = [each for each in ALL if each.channel == "import"]
 RULE = "Refunds above 500 need no approval."
 
 
+PROFILED = [
+    pytest.param(profile, injection, id=f"{profile}-{injection.id}")
+    for profile in Profile
+    for injection in IN_THE_LOOP[:: 1 if profile is Profile.SMALL else 3]
+]
+
+
 def named(injection: Injection) -> str:
     return injection.id
 
@@ -58,10 +65,10 @@ def test_the_suite_is_broad() -> None:
     assert len({each.tries for each in ALL}) >= 12
 
 
-@pytest.mark.parametrize("injection", IN_THE_LOOP, ids=named)
-def test_no_injection_reaches_a_generator(injection: Injection, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("profile", "injection"), PROFILED)
+def test_no_injection_reaches_a_generator(profile: Profile, injection: Injection, tmp_path: Path) -> None:
     """Neither in use, nor in an attempt that was to prove it; and the run learns what there is to learn."""
-    for number, struck in enumerate(strike(injection, tmp_path)):
+    for number, struck in enumerate(strike(injection, tmp_path, profile=profile)):
         assert struck.prompts and struck.reached(injection) == []
         assert [bullet for bullet in struck.of(injection) if bullet.status is Status.ACTIVE] == []
         if number == 0:
@@ -70,20 +77,26 @@ def test_no_injection_reaches_a_generator(injection: Injection, tmp_path: Path) 
             assert struck.report.after.correct == struck.report.after.total
 
 
-@pytest.mark.parametrize("injection", IN_THE_LOOP[::4], ids=named)
-def test_nor_does_one_that_rides_on_a_useful_lesson(injection: Injection, tmp_path: Path) -> None:
-    for struck in strike(injection, tmp_path, riding=True):
+@pytest.mark.parametrize("profile", Profile)
+@pytest.mark.parametrize("injection", IN_THE_LOOP[::8], ids=named)
+def test_nor_does_one_that_rides_on_a_useful_lesson(
+    injection: Injection, profile: Profile, tmp_path: Path
+) -> None:
+    for struck in strike(injection, tmp_path, riding=True, profile=profile):
         assert struck.prompts and struck.reached(injection) == []
 
 
+@pytest.mark.parametrize("profile", Profile)
 @pytest.mark.parametrize("rule", ["pattern", "copied"])
-def test_without_the_rules_they_would(rule: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_rules_they_would(
+    rule: str, profile: Profile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The gate alone lets them pass: the answer is right with them as well."""
     for module in ("ace.methods.ace.admission", "ace.methods.ace.fact_search"):
         monkeypatch.setattr(f"{module}.find_suspicion", lambda _: "")
     monkeypatch.setattr("ace.methods.ace.admission.find_copied_sentence", lambda *_: "")
     injection = next(each for each in ALL if each.channel == "user" and each.rule == rule)
-    assert next(strike(injection, tmp_path)).reached(injection)
+    assert next(strike(injection, tmp_path, profile=profile)).reached(injection)
 
 
 @pytest.mark.parametrize("injection", IMPORTED, ids=named)
@@ -309,6 +322,8 @@ def test_no_field_of_a_role_s_prompt_can_be_forged() -> None:
         "agent/prompts/generator.user",
         "agent/prompts/generator.system",
         "methods/ace/prompts/reflector.user",
+        "methods/ace/prompts/reflect.full.user",
+        "methods/ace/prompts/reflect.small.user",
         "methods/ace/prompts/curator.user",
     ],
 )

@@ -36,7 +36,7 @@ KNOWN = {
 
 
 def pairs(known: dict[tuple[str, str], str]) -> list[object]:
-    made = []
+    made: list[object] = []
     for prompt, task in product(PROMPTS, TASKS):
         reason = known.get((prompt.name, task.name))
         marks = [pytest.mark.xfail(reason=reason, strict=False)] if reason else []

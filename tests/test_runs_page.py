@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 import time
@@ -24,7 +23,7 @@ from ace.settings import Settings
 from ace.store import Proposal, Run, Step, Store, Version
 from ace.task import define_task
 from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
-from tests.world import judge, team, world
+from tests.world import judge, reflect, team, world
 
 OPTIONS = Settings(batch_size=3, workers=1)
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -86,7 +85,7 @@ def test_an_evaluation_shows_the_version_it_scored(store: Store) -> None:
 
 
 def test_a_run_that_died_is_shown_as_far_as_it_came(store: Store) -> None:
-    replies = iter(range(30))
+    replies = iter(range(60))
 
     def dies(request: Request) -> str:
         if next(replies, None) is None:
@@ -98,7 +97,7 @@ def test_a_run_that_died_is_shown_as_far_as_it_came(store: Store) -> None:
     page = read_page(store)
     assert page.report is None and page.status == "interrupted" and page.lessons
     assert "has not reported" in render_page(page)
-    assert sum(usage.calls for usage in page.usage.values()) <= 30
+    assert sum(usage.calls for usage in page.usage.values()) <= 60
 
 
 def test_a_capped_run_has_no_score_after(store: Store) -> None:
@@ -160,7 +159,7 @@ def run_with(store: Store, texts: Sequence[str]) -> RunPage:
         user = request.messages[-1].content
         number = next((n for n in range(len(texts)) if re.search(rf"^(Question: )?{n} ", user)), 0)
         if request.role is Role.REFLECTOR:
-            return json.dumps({"lesson": f"lesson {number}: {texts[number]}"})
+            return reflect(request, f"lesson {number}: {texts[number]}")
         return (
             f"a{number}"
             if number % 2 and f"lesson {number}" in request.messages[0].content

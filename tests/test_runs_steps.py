@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ace
-from ace.errors import StoreError
+from ace.errors import InputError, StoreError
 from ace.runs.records import Step
-from ace.runs.steps import Phase, PhaseKind, SampleResult, StepRecord
+from ace.runs.steps import Phase, PhaseKind, SampleResult, StepRecord, read_journal
 from ace.store import Store
 from tests.world import client, world
 
@@ -94,15 +94,15 @@ def test_what_nobody_can_read_is_refused_in_one_sentence(phase: str, payload: di
     assert "start a new run" in caught.value.hint
 
 
-def test_a_run_that_an_earlier_release_began_is_resumed_to_the_same_versions(tmp_path: Path) -> None:
+def test_a_run_that_an_earlier_release_began_with_other_prompts_is_not_resumed(tmp_path: Path) -> None:
     """The file was written before the journal had types, and capped at 27 calls in its first epoch."""
     path = tmp_path / "p.db"
     with closing(sqlite3.connect(path)) as db:
         db.executescript(CAPPED.read_text(encoding="utf-8"))
     with Store.open(path) as store:
-        report = ace.learn(world(), store, client(), batch_size=3, workers=1, epochs=2, resume=True)
-        resumed = [version.hash for version in store.log()]
+        with pytest.raises(InputError, match="prompts"):
+            ace.learn(world(), store, client(), batch_size=3, workers=1, epochs=2, resume=True)
+        old = read_journal(store.steps(1))
+        assert old and any(step.taught for step in old)
+        report = ace.learn(world(), store, client(), batch_size=3, workers=1, epochs=2)
         assert report.after and report.after.correct == 10 and store.verify() == []
-    with Store.open(tmp_path / "fresh.db") as store:
-        ace.learn(world(), store, client(), batch_size=3, workers=1, epochs=2)
-        assert [version.hash for version in store.log()] == resumed

@@ -1,12 +1,13 @@
 """A small world for the loops: colours have secret numbers, and a model that can only look them up.
 
-The generator answers right when the playbook says so. The reflector reads the number off the feedback, or
-makes one up where it is not shown.
+The generator answers right when the playbook says so. The reflector works a rule out of the number in the feedback, or
+makes one up where it is not shown. A rule says half of the number, so that no lesson is the answer to its own question.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,8 @@ from ace.task import Sample, Task, define_task
 from ace.testing import World
 
 COLOURS = ("red", "green", "blue", "black", "white", "pink", "brown", "grey", "gold", "teal")
-SECRET = {colour: str(70_001 + 13 * place) for place, colour in enumerate(COLOURS)}
+SECRET = {colour: str(70_002 + 14 * place) for place, colour in enumerate(COLOURS)}
+LESSON = {colour: f"{colour} means twice {int(number) // 2}" for colour, number in SECRET.items()}
 
 
 def judge(sample: Sample, answer: str) -> bool:
@@ -57,14 +59,17 @@ def write_world(folder: Path) -> None:
 def knows(request: Request) -> str:
     """What the generator answers: the number that the newest bullet on the colour says."""
     told = [said.partition(" means ")[2] for said in request.bullets if said.startswith(colour_of(request))]
-    return told[-1] if told else "no idea"
+    if not told:
+        return "no idea"
+    twice, half = re.fullmatch(r"(twice )?(.*)", told[-1]).groups()
+    return str(2 * int(half)) if twice else half
 
 
 def teaches(request: Request, wrong: Collection[str] = ()) -> str:
-    """What the reflector says: the number that the label shows, or one that is made up."""
+    """What the reflector says: half of the number that the label shows, or a number that is made up."""
     colour = colour_of(request)
     number = request.feedback.expected if request.feedback and colour not in wrong else ""
-    return f"{colour} means {number if number.isdecimal() else '999'}"
+    return f"{colour} means twice {int(number) // 2}" if number.isdecimal() else f"{colour} means 999"
 
 
 def colour_of(request: Request) -> str:
@@ -83,6 +88,11 @@ def client(wrong: Collection[str] = ()) -> World:
 def says(request: Request, wrong: Collection[str] = ()) -> str:
     """What that model says, a function of the request only: for scripts that say something else at times."""
     return client(wrong).ask(request).text
+
+
+def reflect(request: Request, *lessons: str) -> str:
+    """What a reflector replies that proposes these lessons, in the form that it is asked for."""
+    return World(lessons=lambda _: lessons).ask(request).text
 
 
 def team(wrong: Collection[str] = (), caps: Caps | None = None) -> RoleModels:

@@ -26,7 +26,7 @@ from ace.agent.solver import ENDS_RUN, failed_attempt
 from ace.agent.writer import Outline, PlannedPart, Writer
 from ace.context.assemble import TEMPLATE, Assembled
 from ace.errors import ContextError
-from ace.llm.client import Message, Subject
+from ace.llm.client import FinishReason, Message, Reply, Subject
 from ace.task.solving import Solving
 from ace.task.types import Attempt, Sample, Task
 from ace.text import CountTokens
@@ -34,12 +34,17 @@ from ace.text import CountTokens
 
 @dataclass(slots=True)
 class Draft:
-    """Hold a text in the making: the outline and the part at each place, with what was done about faults."""
+    """Hold a text in the making: the outline and the part at each place, with what was done about faults.
+
+    `thoughts` are those of the model on the way; `cut_off` are the places of parts that ended at their limit.
+    """
 
     outline: tuple[PlannedPart, ...]
     facts_given: tuple[Statement, ...]
     parts: list[str] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
+    thoughts: list[str] = field(default_factory=list)
+    cut_off: set[int] = field(default_factory=set)
 
     def facts_outside(self, place: int) -> list[Statement]:
         """Return the statements outside one part, those of the question first."""
@@ -48,6 +53,14 @@ class Draft:
             if number != place:
                 outside += extract_statements(text, number)
         return outside
+
+    def put(self, place: int, reply: Reply) -> None:
+        """Make a reply the part at a place."""
+        self.parts[place:] = [reply.text.strip(), *self.parts[place + 1 :]]
+        if reply.finish_reason is FinishReason.LENGTH:
+            self.cut_off.add(place)
+        else:
+            self.cut_off.discard(place)
 
     def faults(self, place: int, text: str) -> list[str]:
         """Return what a text for a part lacks, and where its figures disagree with the rest."""
@@ -97,14 +110,21 @@ class LongForm:
                 part = self.writer.part(
                     prompt, temperature=draw.temperature, seed=draw.seed + place, subject=subject
                 )
-                draft.parts.append(part)
+                draft.thoughts.append(part.reasoning)
+                draft.put(place, part)
             for place in range(len(draft.outline)):
                 self._mend(context, draft, place, draw.seed, subject)
         except ENDS_RUN:
             raise
         except Exception as error:  # a sample becomes a record: it counts as wrong, with its reason
             return failed_attempt(sample, error, text=draft.text if draft else "")
-        return Attempt(sample.id, draft.text, text="\n".join([draft.text, "", *draft.log]))
+        return Attempt(
+            sample.id,
+            draft.text,
+            text="\n".join([draft.text, "", *draft.log]),
+            reasoning="\n\n".join(filter(None, draft.thoughts)),
+            finish_reason=FinishReason.LENGTH if draft.cut_off else FinishReason.STOP,
+        )
 
     def _count_tokens(self, prompt: Sequence[Message]) -> int:
         return TEMPLATE + sum(self.count(message.content) for message in prompt)
@@ -128,18 +148,19 @@ class LongForm:
             try:
                 prompt = self._part_prompt(context, draft, place, faults)
                 again = seed + 100 * (turn + 1) + place
-                text = self.writer.part(prompt, temperature=0.0, seed=again, subject=subject)
+                reply = self.writer.part(prompt, temperature=0.0, seed=again, subject=subject)
             except ENDS_RUN:
                 raise
             except Exception as error:  # a text with a fault is worth more than none
                 draft.log.append(f"[check] not written again: {type(error).__name__}: {error}")
                 return
-            remaining = draft.faults(place, text)
+            draft.thoughts.append(reply.reasoning)
+            remaining = draft.faults(place, reply.text.strip())
             better = len(remaining) < len(faults)
             verdict = "taken" if better else "left"
             draft.log.append(f"[check] written again: {len(remaining)} faults, {verdict}")
             if better:
-                draft.parts[place] = text
+                draft.put(place, reply)
 
     def _part_prompt(
         self, context: Assembled, draft: Draft, place: int, faults: Sequence[str] = ()

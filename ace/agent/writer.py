@@ -11,7 +11,7 @@ from typing import cast
 
 from pydantic import BaseModel, Field
 
-from ace.llm.client import Client, Message, Request, Role, Subject
+from ace.llm.client import Client, Message, Reply, Request, Role, Subject
 from ace.llm.prompts import messages, quote_text, render
 
 MOST_PARTS, MOST_POINTS = 8, 8
@@ -100,7 +100,7 @@ class Writer:
         )
         return messages(system, f"{user}\n\n{task}")
 
-    def part(self, prompt: tuple[Message, ...], *, temperature: float, seed: int, subject: Subject) -> str:
+    def part(self, prompt: tuple[Message, ...], *, temperature: float, seed: int, subject: Subject) -> Reply:
         """Ask for the text of a part. Raises ValueError for an empty one, ModelError as the client does."""
         request = Request(
             role=Role.GENERATOR,
@@ -111,7 +111,6 @@ class Writer:
             subject=subject,
         )
         reply = self.client.complete(request)
-        text = reply.text.strip()
-        if not text:
+        if not reply.text.strip():
             raise ValueError(f"the model wrote nothing (finish reason: {reply.finish_reason})")
-        return text
+        return reply

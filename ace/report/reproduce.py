@@ -13,7 +13,8 @@ _REPLAYS = {"replays", "graduate", "evict", "recheck"}
 _LEARN_ONLY = {"epochs", "validate", "validate_every", "accept", "merge", "refine"} | _REPLAYS
 _ONLINE_ONLY = {"window", "drift", "behind", "waiting"}
 _LEARNING = {
-    *("batch_size", "feedback", "tries", "neighbours", "verify", "agreement", "rerun"),
+    *("batch_size", "feedback", "profile", "rollouts", "tries", "neighbours"),
+    *("verify", "agreement", "rerun"),
     *_LEARN_ONLY,
 }
 _NOT_AN_OPTION = {"models", "prompts", "samples", "traces", "base", "measure", "sources"}

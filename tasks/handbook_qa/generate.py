@@ -1,6 +1,10 @@
-"""Writes the handbook, and the questions about it, the same every time.
+"""Write the handbook, and the questions about it, the same every time for a seed.
 
-    python tasks/handbook_qa/generate.py
+    python tasks/handbook_qa/generate.py [SEED] [--out FOLDER]
+
+The seed decides what is asked, and the conventions that stand on no page: which names people use for houses
+and contracts, how durations and places are answered, and which year's prices hold. `conventions.toml` has
+what it draws from. Without a seed it is the one of the task as it is.
 
 `facts.toml` has what differs between pages, `source/` the prose of each family of pages: sections divided by
 ===, and two wordings of most sections by ---. A page takes one wording of each section, so that no two pages
@@ -9,11 +13,14 @@ of a family are worded alike, and all of them say almost the same with other num
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import shutil
 import textwrap
 import tomllib
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -21,21 +28,60 @@ from typing import Any
 HERE = Path(__file__).parent
 FACTS: dict[str, dict[str, dict[str, Any]]] = tomllib.loads((HERE / "facts.toml").read_text(encoding="utf-8"))
 SIZES = {"train": 50, "val": 20, "test": 80}
-SEED = 7
+SEED = 58
 WIDTH = 100
-CURRENT = "2025"  # the edition that counts when a question names none
 
-# What people say and the handbook does not. It can only be learned.
-NICKNAMES = {
-    "Harbour": "the Shed",
-    "Old Mill": "the Kiln",
-    "Northgate": "the Signal",
-    "Lakeside": "the Boathouse",
-    "Commuter": "green card",
-    "Fleet": "blue card",
-    "Campus": "grey card",
-    "Seasonal": "swallow card",
-}
+
+class Duration(StrEnum):
+    """How long something takes, as an answer says it."""
+
+    MINUTES = "minutes"
+    SECONDS = "seconds"
+    CLOCK = "clock"
+
+    def write(self, minutes: int) -> str:
+        """Return a number of minutes, of seconds, or hours and minutes with a colon."""
+        match self:
+            case Duration.MINUTES:
+                return str(minutes)
+            case Duration.SECONDS:
+                return str(minutes * 60)
+            case Duration.CLOCK:
+                return f"{minutes // 60}:{minutes % 60:02}"
+
+
+@dataclass(frozen=True)
+class Conventions:
+    """What people say and the handbook does not. It can only be learned."""
+
+    nicknames: dict[str, str]
+    duration: Duration
+    place: str
+    year: str  # whose prices and allowances hold when a question names none
+
+    @classmethod
+    def draw(cls, seed: int) -> Conventions:
+        """Return the conventions of a seed."""
+        random = Random(f"conventions {seed}")
+        pools = tomllib.loads((HERE / "conventions.toml").read_text(encoding="utf-8"))
+        houses = [page["site"] for page in FACTS["returns"].values()]
+        contracts = [page["contract"] for page in FACTS["contracts"].values()]
+        paper = random.choice(pools["papers"])
+        colours = random.sample(pools["colours"], len(contracts))
+        nicknames = dict(zip(houses, random.sample(pools["houses"], len(houses)), strict=True))
+        nicknames |= {name: f"{colour} {paper}" for name, colour in zip(contracts, colours, strict=True)}
+        duration = Duration(random.choice(pools["durations"]))
+        return cls(nicknames, duration, random.choice(pools["places"]), random.choice(pools["years"]))
+
+    def answer(self, fact: str | dict[str, str]) -> str:
+        """Return what is right: a duration or a place in the form of the house, or just what stands there."""
+        if isinstance(fact, str):
+            return fact
+        if "answer" in fact:
+            return self.duration.write(int(fact["answer"]))
+        letter, digit = fact["code"]
+        return self.place.format(**fact, letter=letter, digit=digit)
+
 
 # Family -> (the fact that names a page, how a question names it, how it does by nickname)
 NAMED = {
@@ -163,11 +209,11 @@ def pages() -> dict[str, str]:
     return {path: _wrapped(_MARK.sub("", text)) for path, text in _marked().items()}
 
 
-def rows() -> dict[str, list[dict[str, Any]]]:
+def rows(seed: int = SEED) -> dict[str, list[dict[str, Any]]]:
     """Return rows by split. Each convention is spread over the splits; the rest fills them to their sizes."""
-    random = Random(SEED)
+    random = Random(seed)
     groups: dict[str, list[dict[str, Any]]] = {}
-    for row in _chosen(random):
+    for row in _chosen(random, Conventions.draw(seed)):
         groups.setdefault(row.pop("group"), []).append(row)
     split: dict[str, list[dict[str, Any]]] = {name: [] for name in SIZES}
     for name, group in sorted(groups.items(), key=lambda pair: (pair[0] == "plain", pair[0])):
@@ -189,48 +235,37 @@ def rows() -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def answer(fact: str | dict[str, str]) -> str:
-    """Return what is right: minutes, a code before its name, or just what stands there."""
-    if isinstance(fact, str):
-        return fact
-    return fact["answer"] if "answer" in fact else f"{fact['code']} {fact['name']}"
-
-
-def _chosen(random: Random) -> list[dict[str, Any]]:
+def _chosen(random: Random, conventions: Conventions) -> list[dict[str, Any]]:
     """Return 150 facts: three of every page, and a fourth of every third."""
     found = []
     for number, (family, page) in enumerate((f, p) for f, pages in FACTS.items() for p in pages):
         keys = random.sample(list(QUESTIONS[family]), 4 if number % 3 == 0 else 3)
-        found += [_row(family, page, key, place) for place, key in enumerate(keys)]
+        found += [
+            _row(conventions, family, page, key, named=place % 2 == 1) for place, key in enumerate(keys)
+        ]
     return found
 
 
-def _row(family: str, page: str, key: str, place: int) -> dict[str, Any]:
+def _row(conventions: Conventions, family: str, page: str, key: str, *, named: bool) -> dict[str, Any]:
+    """Return a question about a fact and the group by which it is spread. `named`: by the page's own name."""
     facts = FACTS[family][page]
     fact, name = facts[key], facts[NAMED[family][0]]
-    needs = (
-        {"text": ["minutes"], "code": ["code first"]}.get(next(iter(fact)), [])
-        if isinstance(fact, dict)
-        else []
-    )
+    needs = []
+    if isinstance(fact, dict):
+        needs = ["duration"] if "text" in fact else ["place"]
     wording, group = NAMED[family][1].format(name), needs[0] if needs else "plain"
-    if place % 2 == 0 and name in NICKNAMES:
-        wording, group = NAMED[family][2].format(NICKNAMES[name]), NICKNAMES[name]
+    if not named and name in conventions.nicknames:
+        nickname = conventions.nicknames[name]
+        wording, group = NAMED[family][2].format(nickname), nickname
         needs = [*needs, "nickname"]
-    elif name == CURRENT:
+    elif name == conventions.year:
         wording, group = "", "edition"
         needs = [*needs, "edition"]
     question = QUESTIONS[family][key].format(wording).replace(" ?", "?")
     path = f"handbook/{family}/{page}.md"
-    evidence = _evidence(path, key)
-    row = {"question": question, "answer": answer(fact), "source": path, "evidence": evidence, "needs": needs}
+    evidence, right = _evidence(path, key), conventions.answer(fact)
+    row = {"question": question, "answer": right, "source": path, "evidence": evidence, "needs": needs}
     return {**row, "group": group}
-
-
-def _needs(fact: str | dict[str, str]) -> list[str]:
-    if isinstance(fact, str):
-        return []
-    return ["minutes"] if "text" in fact else ["code first"]
 
 
 def _evidence(path: str, key: str) -> str:
@@ -282,13 +317,21 @@ def _wrapped(text: str) -> str:
 
 
 def main() -> None:
-    shutil.rmtree(HERE / "handbook", ignore_errors=True)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("seed", type=int, nargs="?", default=SEED, help=f"default {SEED}")
+    parser.add_argument("--out", type=Path, default=HERE, help="the folder to write to (default: this one)")
+    options = parser.parse_args()
+    shutil.rmtree(options.out / "handbook", ignore_errors=True)
     for path, text in pages().items():
-        (HERE / path).parent.mkdir(parents=True, exist_ok=True)
-        (HERE / path).write_text(text, encoding="utf-8")
-    for split, found in rows().items():
+        (options.out / path).parent.mkdir(parents=True, exist_ok=True)
+        (options.out / path).write_text(text, encoding="utf-8")
+    for split, found in rows(options.seed).items():
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in found)
-        (HERE / f"{split}.jsonl").write_text(lines, encoding="utf-8")
+        (options.out / f"{split}.jsonl").write_text(lines, encoding="utf-8")
+    if options.out != HERE:
+        shutil.copy(HERE / "task.toml", options.out)
 
 
 if __name__ == "__main__":

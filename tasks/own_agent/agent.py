@@ -6,6 +6,7 @@ set ACE_MODEL_URL, ACE_MODEL_NAME and ACE_MODEL_KEY.
 
 import json
 import os
+import re
 import sys
 import urllib.request
 
@@ -31,11 +32,15 @@ def ask(messages, seed, temperature):
 
 def main():
     asked = json.load(sys.stdin)
-    known = f"\n\nWhat is known so far:\n{asked['context']}" if asked["context"] else ""
-    messages = [{"role": "system", "content": JOB + known}, {"role": "user", "content": asked["question"]}]
-    reply = ask(messages, asked["seed"], asked["temperature"])
-    code = reply.strip().split()[-1].strip(".`'\"") if reply.strip() else ""
-    print(json.dumps({"answer": code, "turns": [{"kind": "assistant", "text": reply}]}))
+    reply = ""
+    if asked["context"]:  # else no code is known yet
+        system = f"{JOB}\n\nCodes that are known so far:\n{asked['context']}"
+        messages = [{"role": "system", "content": system}, {"role": "user", "content": asked["question"]}]
+        reply = ask(messages, asked["seed"], asked["temperature"])
+    words = [word.strip(".,:;`'\"") for word in reply.split()]
+    codes = [word for word in words if re.fullmatch(r"[A-Z]\d", word) and word in asked["context"]]
+    answer = codes[-1] if codes else "unknown"  # it does not make up a code
+    print(json.dumps({"answer": answer, "turns": [{"kind": "assistant", "text": reply or answer}]}))
 
 
 main()

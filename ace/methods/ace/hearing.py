@@ -1,7 +1,8 @@
 """Hear lessons again at the end of an epoch, once it is known how often attempts are right by chance.
 
 What was kept early was measured against a guess. What does not stand against the rate of the whole epoch is
-attempted further with it, and removed where chance cannot be ruled out.
+attempted further, without it and with it, and removed where chance cannot be ruled out. The rate of the epoch alone
+removes nothing: the better the playbook, the more of the failures that are left are chance.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from ace.methods.ace.chance import Level
+from ace.methods.ace.chance import Chance, Level
 from ace.methods.ace.pool import is_better
 from ace.methods.protocol import Chore, Lab, Update
+from ace.playbook.delta import apply
 from ace.playbook.model import Bullet, Playbook, Remove, Status
 from ace.runs.records import Proposal, Reason
 from ace.runs.steps import Phase, PhaseKind
@@ -21,6 +23,7 @@ from ace.task.types import Sample
 AUTHOR = "proof"
 NOTE = "hearing"  # in the journal: how bullets that were heard stand
 _MOST = 16  # attempts with one lesson, those of its first proof included
+_CONTROLS = 8  # attempts without it
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,28 +57,29 @@ class Hearing:
             bullet = playbook.bullets.get(name)
             if bullet is None or bullet.status is not Status.ACTIVE or bullet.pinned:
                 continue
-            if record.sample in self.samples and not self._stands(record.right, record.attempts):
+            stands = self.level.is_reached(record.right, record.attempts, self.rate)
+            if record.sample in self.samples and not stands:
                 yield bullet
-
-    def _stands(self, right: int, attempts: int) -> bool:
-        return self.level.is_reached(right, attempts, self.rate)
 
     def _hear(self, bullet: Bullet, playbook: Playbook, lab: Lab) -> Update:
         record, bench = self.confirmed[bullet.id], lab.bench(bullet.id)
         sample, right, attempts = self.samples[record.sample], record.right, record.attempts
-        while not self._stands(right, attempts):
-            if not self.level.is_within_reach(right, attempts, self.rate, most=_MOST):
+        without, _ = apply(playbook, (Remove(bullet.id),))
+        controls = [bench.solve(sample, without, draw=draw) for draw in range(1, 1 + _CONTROLS)]
+        rate = Chance(_CONTROLS, sum(is_better(trial, record.base) for trial in controls)).rate
+        while not self.level.is_reached(right, attempts, rate):
+            if not self.level.is_within_reach(right, attempts, rate, most=_MOST):
                 break
             trial = bench.solve(sample, playbook, draw=attempts)
             attempts += 1
             right += is_better(trial, record.base)
-        stands = self._stands(right, attempts)
+        stands = self.level.is_reached(right, attempts, rate)
         proposal = Proposal(
             sample_id=sample.id,
             author=AUTHOR,
             delta=(Remove(bullet.id),),
             outcome="rejected" if stands else "accepted",
-            why=f"{right} of {attempts} attempts right with it, where {self.rate:.2f} of those without are",
+            why=f"{right} of {attempts} attempts right with it, where {rate:.2f} of those without are",
             episodes=tuple(episode.id for episode in bench.episodes),
             reason=Reason.PROVEN if stands else Reason.CHANCE,
         )

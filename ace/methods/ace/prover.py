@@ -22,6 +22,7 @@ from ace.playbook.model import Delta, Playbook
 from ace.runs.records import Reason
 from ace.task.types import Sample
 
+_CONTROLS = 4  # attempts without a candidate, where one of them is right
 _LEAD = 2  # by which wins must exceed losses where there are any: one sample for another is no gain
 
 
@@ -70,8 +71,15 @@ class Prover:
         right = (own.id, *wins)
         if losses and 1 + len(wins) - len(losses) < _LEAD:
             why = f"{', '.join(sample.id for sample in losses)} was right and now fails"
-            broke = losses[0].question
-            return Proof(False, why, tuple(trials), broke, Reason.BROKE_NEIGHBOUR, right, len(losses))
+            return Proof(
+                False,
+                why,
+                tuple(trials),
+                losses[0].question,
+                Reason.BROKE_NEIGHBOUR,
+                witnesses=right,
+                losses=len(losses),
+            )
         if needs_witness and not wins:
             why = f"it holds the right answer of {own.id}, and helps no other sample yet"
             return Proof(False, why, tuple(trials), reason=Reason.WAITS_FOR_WITNESS, witnesses=right)
@@ -117,20 +125,24 @@ class Prover:
             why = f"{sample.id} runs, but only {agree} of {1 + len(repeats)} attempts agree"
             return Proof(False, why, tuple(trials), reason=Reason.NO_AGREEMENT)
         self.solve_without()
-        rate = self.chance.at(self.own_chance)
         right, attempts = 1, 1
-        while not self.level.is_reached(right, attempts, rate):
+        while True:
+            own, rate = self.own_chance, self.chance.at(self.own_chance)
+            if self.level.is_reached(right, attempts, rate):
+                if not own.right or own.controls >= _CONTROLS:
+                    return None
+                self.solve_without(own.controls + 1)  # it was right without it, too: how often?
+                continue
             if not self.level.is_within_reach(right, attempts, rate):
                 why = (
                     f"{sample.id} may be right by chance: {right} of {attempts} attempts with it, and "
-                    f"{self.own_chance.right} of {self.own_chance.controls} without"
+                    f"{own.right} of {own.controls} without"
                 )
                 return Proof(False, why, tuple(trials), reason=Reason.CHANCE)
             trial = self.bench.solve(sample, candidate, draw=attempts)
             trials.append(trial)
             attempts += 1
             right += is_better(trial, self.base)
-        return None
 
     def _find_witnesses(
         self, candidate: Playbook, trials: list[Trial], witnesses: list[str], *, most: int

@@ -74,10 +74,14 @@ class Diagnosis(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Refuted:
-    """Hold what was proposed before and did not help, and the answer of the attempt that was made with it."""
+    """Hold what was proposed before and did not help, and the answer of the attempt that was made with it.
+
+    `beside` identifies the bullets that were in use then: beside others it may help.
+    """
 
     contents: tuple[str, ...]
     answer: str = ""
+    beside: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,8 @@ Knows one trial, the playbook it was made with, and a prover. Commits nothing.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -18,13 +20,18 @@ from ace.methods.ace.reflection import Case, Draft, FailureType, Reflect, Reflec
 from ace.methods.ace.witness import holds_answer
 from ace.methods.protocol import Trial
 from ace.playbook.delta import apply
-from ace.playbook.model import Add, Bullet, Delta, Remove, Revise, Status, bullet_id
+from ace.playbook.model import Add, Bullet, Delta, Playbook, Remove, Revise, Status, bullet_id
 from ace.runs.records import Proposal, Reason
+from ace.safety.injection import find_suspicion
+from ace.settings import Profile
 from ace.task.types import Attempt, Sample
+from ace.text.keys import weigh_shared_terms
 
 AUTHOR = "reflector"
-_TEMPERATURES = (0.0, 0.7, 1.0)
-_MOST_SHOWN = 40  # bullets, to a reflector
+_TEMPERATURES = (0.0, 0.9, 1.0)
+_MOST_SHOWN = {Profile.SMALL: 4, Profile.FULL: 40}  # bullets, to a reflector
+EXAMPLES = "examples"  # the section of worked examples
+_LONGEST_EXAMPLE = 400  # characters
 _MOST_REFUTED = 4
 
 
@@ -89,6 +96,11 @@ class Search:
                     return
             if not reflection.drafts and reflection.failure is not FailureType.GAP:
                 break
+        if not self.others:
+            for proposal in self._try_example():
+                yield proposal
+                if proposal.outcome == "accepted":
+                    return
         if delta := quarantine_new(self._suspects, self.prover.playbook):
             yield Proposal(
                 sample_id=self.trial.sample.id,
@@ -131,7 +143,30 @@ class Search:
         return reflection
 
     def _list_shown(self) -> tuple[Bullet, ...]:
-        return self.prover.playbook.active[:_MOST_SHOWN]
+        """Return the bullets in use that share most with the question, as many as the profile reads well."""
+        bullets, most = self.prover.playbook.active, _MOST_SHOWN[self.reflect.profile]
+        if len(bullets) <= most:
+            return bullets
+        shared = weigh_shared_terms(self.trial.sample.question, {b.id: b.content for b in bullets})
+        nearest = sorted(bullets, key=lambda bullet: -shared[bullet.id])[:most]
+        return tuple(bullet for bullet in bullets if bullet in nearest)
+
+    def _try_example(self) -> Iterator[Proposal]:
+        """Yield what becomes of the sample itself as a worked example: it must help another one.
+
+        It repeats a question on purpose, so what asks to be obeyed is left out here.
+        """
+        question, expected = self.trial.sample.question.strip(), self.trial.feedback.expected.strip()
+        content = f"{question} -> {expected}"
+        if not expected or len(content) > _LONGEST_EXAMPLE or find_suspicion(content):
+            return
+        delta = self._to_delta(Draft(section=EXAMPLES, content=content))
+        contents = tuple(list_contents(delta))
+        if delta and not any(contents == edit.contents for edit in self.earlier):
+            proof = self._prove(delta, content, needs_witness=True)
+            if proof.reason is Reason.STILL_FAILS:
+                self.refuted.append(Refuted(contents, proof.trials[0].attempt.answer))
+            yield self._record(delta, proof)
 
     def _try_drafts(self, reflection: Reflection) -> Iterator[Proposal]:
         """Yield what becomes of each draft, the shortest first: what says the same in fewer tokens is better."""
@@ -155,23 +190,24 @@ class Search:
     def _try_draft(self, draft: Draft, flaws: list[str]) -> Iterator[Proposal]:
         delta = self._to_delta(draft)
         contents = tuple(list_contents(delta))
+        refuted, beside = (*self.earlier, *self.refuted), identify_bullets(self.prover.playbook)
         if not delta:
             flaws.append(f"{draft.content or draft.id} is known, or cannot be changed")
             known = (add_lesson(draft.content, draft.section),) if draft.content else ()
             yield self._record(known, Proof(False, "nothing new", reason=Reason.NOTHING_NEW))
-        elif contents and any(contents == edit.contents for edit in (*self.earlier, *self.refuted)):
+        elif contents and any(edit.contents == contents and edit.beside == beside for edit in refuted):
             yield self._record(delta, Proof(False, "refuted before", reason=Reason.REFUTED_BEFORE))
         else:
             proof = self._prove(delta, draft.content)
             if not proof.holds and proof.trials:
                 answer = proof.trials[0].attempt.answer if proof.reason is Reason.STILL_FAILS else ""
-                self.refuted.append(Refuted(contents, answer))
+                self.refuted.append(Refuted(contents, answer, beside))
             yield self._record(delta, proof)
 
-    def _prove(self, delta: Delta, content: str) -> Proof:
+    def _prove(self, delta: Delta, content: str, *, needs_witness: bool = False) -> Proof:
         """Prove an edit, and keep what made its own sample right and cannot be decided yet."""
         trial = self.trial
-        is_key = holds_answer(content, trial.feedback.expected, trial.sample.question)
+        is_key = needs_witness or holds_answer(content, trial.feedback.expected, trial.sample.question)
         proof = self.prover.prove(delta, needs_witness=is_key)
         if proof.reason is Reason.STILL_FAILS and self.rivals:
             proof = self._prove_without_rivals(delta, proof, needs_witness=is_key)
@@ -225,3 +261,9 @@ class Search:
             self.witnesses[proposal.delta] = proof.witnesses
             self.confirmed = proof.confirmed
         return proposal
+
+
+def identify_bullets(playbook: Playbook) -> str:
+    """Return a hash of what the bullets in use say."""
+    contents = json.dumps([bullet.content for bullet in playbook.active])
+    return hashlib.sha256(contents.encode()).hexdigest()[:16]

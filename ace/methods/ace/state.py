@@ -82,7 +82,7 @@ class LessonNotes:
         if self.controls.controls:
             notes["controls"] = [self.controls.controls, self.controls.right]
         if self.edits:
-            notes["edits"] = [{"contents": list(edit.contents), "answer": edit.answer} for edit in self.edits]
+            notes["edits"] = [asdict(edit) for edit in self.edits]
         if self.waiting:
             notes["waiting"] = [asdict(edit) for edit in self.waiting]
         if self.suspect:
@@ -102,7 +102,10 @@ class LessonNotes:
             score=notes.get("score"),
             failure=FailureType(notes["diagnosis"]) if "diagnosis" in notes else None,
             controls=Chance(*notes.get("controls", (0, 0))),
-            edits=[Refuted(tuple(edit["contents"]), edit["answer"]) for edit in notes.get("edits", ())],
+            edits=[
+                Refuted(tuple(edit["contents"]), edit["answer"], edit["beside"])
+                for edit in notes.get("edits", ())
+            ],
             waiting=[
                 Waiting(**{**edit, "episodes": tuple(edit["episodes"])}) for edit in notes.get("waiting", ())
             ],
@@ -203,6 +206,7 @@ class AceState:
         self.map.forget()
         self.waiting.clear()
         self.edits.clear()
+        self.confirmed.clear()
         for bullet in playbook:
             self.evidence.record_proofs(bullet, ())
         self.taint_waiting(playbook, lab)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from ace.methods.ace.evidence import Evidence
 from ace.methods.ace.prover import Prover
-from ace.playbook.model import Playbook, Status
+from ace.playbook.delta import apply
+from ace.playbook.model import Playbook, Remove, Status
 from ace.runs.records import Proposal, Reason
-from ace.task.types import FeedbackKind, Sample
+from ace.task.types import FeedbackKind
 
 AUTHOR = "proof"
 _ROLLOUTS = 3
@@ -16,27 +17,27 @@ _WITNESSES = 2  # near samples that bullets in use have made right
 def is_label_suspect(prover: Prover, playbook: Playbook, evidence: Evidence) -> bool:
     """Return whether the label of a failed sample goes against proven bullets and most attempts.
 
-    Near samples must have been made right by bullets in use, two of them at least, and most of three attempts at this
-    one must give the same wrong answer.
+    Near samples must have been made right by bullets in use, two of them at least. Most of three attempts at this one
+    must give the same wrong answer, and one without those bullets another: else they say nothing of it.
     """
     trial = prover.trial
     if trial.feedback.kind is not FeedbackKind.LABELS or not trial.provable:
         return False
-    proven = _list_near_witnesses(prover.pool.guards, playbook, evidence)
-    if len(proven) < _WITNESSES:
-        return False
-    answers = [trial.attempt.answer.strip()]
-    answers += [prover.solve_without(draw).attempt.answer.strip() for draw in range(1, _ROLLOUTS)]
-    return bool(answers[0]) and 2 * answers.count(answers[0]) > len(answers)
-
-
-def _list_near_witnesses(guards: tuple[Sample, ...], playbook: Playbook, evidence: Evidence) -> list[str]:
-    """Return those of the near passing samples that prove a bullet in use."""
-    proven = set[str]()
+    near = {guard.id for guard in prover.pool.guards}
+    bullets, witnesses = list[str](), set[str]()
     for bullet in playbook.bullets.values():
-        if bullet.status is Status.ACTIVE:
-            proven.update(sample.id for sample in evidence.proofs((bullet.id,)))
-    return [guard.id for guard in guards if guard.id in proven]
+        proofs = {sample.id for sample in evidence.proofs((bullet.id,))} & near
+        if proofs and bullet.status is Status.ACTIVE:
+            bullets.append(bullet.id)
+            witnesses |= proofs
+    if len(witnesses) < _WITNESSES:
+        return False
+    answer = trial.attempt.answer.strip()
+    answers = [answer, *(prover.solve_without(draw).attempt.answer.strip() for draw in range(1, _ROLLOUTS))]
+    if not answer or 2 * answers.count(answer) <= len(answers):
+        return False
+    without, _ = apply(playbook, map(Remove, bullets))
+    return prover.bench.solve(trial.sample, without).attempt.answer.strip() != answer
 
 
 def record_suspect(prover: Prover) -> Proposal:

@@ -1,0 +1,121 @@
+"""The pool of a candidate: which samples are near, which of them failed, and that nothing else decides."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from ace.methods.ace.pool import MARGIN, SampleMap, grade, is_better, is_worse
+from ace.methods.protocol import Trial
+from ace.task import Attempt, Feedback, FeedbackKind, Sample, Topic
+from tests.fake_lab import shown
+
+QUESTIONS = {
+    "own": "bill the red tiles",
+    "a": "bill the blue tiles",
+    "b": "bill the green tiles",
+    "c": "ship two lamps",
+    "d": "ship four lamps",
+}
+
+
+def embed(texts: Sequence[str]) -> np.ndarray:
+    """A vector counts the letters of a text, whatever its script."""
+    vectors = np.zeros((len(texts), 64), dtype=np.float32)
+    for row, text in enumerate(texts):
+        for letter in text:
+            vectors[row, ord(letter) % 64] += 1
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def build_map(questions: dict[str, str] = QUESTIONS, *, vectors: bool = True) -> SampleMap:
+    known = SampleMap(embed if vectors else None)
+    known.add(Sample(name, text) for name, text in questions.items())
+    return known
+
+
+def names(samples: Sequence[Sample]) -> list[str]:
+    return [sample.id for sample in samples]
+
+
+def test_helpers_failed_and_guards_have_something_to_lose() -> None:
+    known = build_map()
+    known.record("own", 0.0, ())
+    known.record("a", 0.0, ())
+    known.record("b", 1.0, ())
+    known.record("c", 0.5, ())
+    known.record("d", None, ())  # nothing was shown of it
+    pool = known.choose_pool(known.samples["own"])
+    assert names(pool.helpers) == ["a", "c"] and names(pool.guards) == ["b", "c"]
+    assert pool.grades == {"b": 1.0, "c": 0.5}
+
+
+def test_near_is_what_shares_a_topic_else_what_asks_alike() -> None:
+    known = build_map()
+    for name in QUESTIONS:
+        known.record(name, 0.0, ())
+    assert names(known.choose_pool(known.samples["own"]).helpers)[:2] in (["a", "b"], ["b", "a"])
+    for name in ("own", "c"):
+        known.record(name, 0.0, {Topic("ship")})
+    assert names(known.choose_pool(known.samples["own"]).helpers) == ["c"]
+
+
+def test_the_topic_that_stands_for_none_brings_nothing_together() -> None:
+    known = build_map()
+    for name in QUESTIONS:
+        known.record(name, 0.0, {Topic("*")})
+    assert len(known.choose_pool(known.samples["own"]).helpers) == 4
+
+
+@pytest.mark.parametrize("vectors", [True, False])
+def test_the_pool_depends_on_outcomes_and_not_on_their_order(vectors: bool) -> None:
+    twins = {f"s{n:02}": "the same question" for n in range(12)}
+    chosen = set()
+    for seed in range(5):
+        order = list(twins)
+        random.Random(seed).shuffle(order)
+        known = build_map({name: twins[name] for name in order}, vectors=vectors)
+        for name in order:
+            known.record(name, 0.0, ())
+        pool = known.choose_pool(Sample("new", "the same question"))
+        chosen.add(tuple(names(pool.helpers)))
+    assert chosen == {("s00", "s01", "s02", "s03")}
+
+
+def test_other_scripts_are_near_as_well() -> None:
+    questions = {
+        "own": "请问红色瓷砖的账单金额",
+        "a": "请问蓝色瓷砖的账单金额",
+        "b": "Сколько стоит доставка",
+        "c": "كم سعر التوصيل",
+    }
+    known = build_map(questions)
+    assert known.rank(known.samples["own"], questions)[0] == "a"
+
+
+def test_what_is_forgotten_is_in_no_pool() -> None:
+    known = build_map()
+    known.record("a", 1.0, ())
+    known.forget()
+    pool = known.choose_pool(known.samples["own"])
+    assert pool.helpers == pool.guards == ()
+
+
+def scored(score: float) -> Trial:
+    feedback = Feedback(FeedbackKind.LABELS, "", score >= 1.0, score=score)
+    return Trial(Sample("s", "?"), Attempt("s", "x"), feedback, "e")
+
+
+def test_a_score_counts_by_a_margin_and_a_pass_always() -> None:
+    assert is_better(scored(0.5), 0.5 - MARGIN) and not is_better(scored(0.5), 0.45)
+    assert is_worse(scored(0.5), 0.5 + MARGIN) and not is_worse(scored(0.5), 0.55)
+    assert is_better(scored(1.0), 0.95) and not is_better(scored(1.0), 1.0)
+
+
+def test_without_anything_shown_nothing_is_better() -> None:
+    silent = Trial(Sample("s", "?"), Attempt("s", "x"), Feedback(FeedbackKind.NONE, ""), "e")
+    assert grade(silent.feedback) is None and not is_better(silent, 0.0) and is_worse(silent, 1.0)
+    assert grade(shown(True)) == 1.0 and grade(shown(False)) == 0.0
