@@ -60,7 +60,7 @@ def test_after_each_change_accuracy_is_back_within_forty_answers(store: Store) -
 
 def test_a_rule_that_labels_contradict_is_corrected_at_once(store: Store) -> None:
     """What the right answer to the same words is made of now is another thing: no need to wait for more."""
-    report, right = run(store, load_task(FOLDER), profile=Profile.SMALL)
+    report, right = run(store, load_task(FOLDER))
     assert report.changes == ()
     for change in (PHASE, 2 * PHASE):
         assert right[change : change + 10].count(False) == 5  # each changed word once

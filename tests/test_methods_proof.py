@@ -19,6 +19,7 @@ from ace.runs.steps import PhaseKind
 from ace.settings import Profile, Settings
 from ace.store import Proposal
 from ace.task import Attempt, Fact, Feedback, Sample, Topic
+from ace.task.environments.sql.lessons.sql_wording import SqlWording
 from ace.testing import World
 from tests.fake_lab import FakeBench, FakeLab, Right, shown
 
@@ -79,7 +80,7 @@ def lab(right: Right, made: Ace) -> FakeLab:
 
 def unlearned(playbook: Playbook = BOOK) -> AceState:
     """Nothing proves anything yet."""
-    return AceState.at(tuple(SAMPLES.values()), playbook, FakeLab())
+    return AceState.at(tuple(SAMPLES.values()), playbook, FakeLab(), make_wording=SqlWording)
 
 
 def known() -> AceState:
@@ -146,7 +147,8 @@ def test_from_the_fourth_try_on_the_curator_edits_what_is_there() -> None:
 def doubted(right: Right) -> tuple[Proposal, ...]:
     """A bullet that speaks for "far", which has no use for it, is looked at again."""
     wide = Sample("own", "How many own things are blue?")
-    state = AceState.at([wide, Sample("far", "How many things are own?")], Playbook(), FakeLab())
+    samples = [wide, Sample("far", "How many things are own?")]
+    state = AceState.at(samples, Playbook(), FakeLab(), make_wording=SqlWording)
     book, _ = apply(BOOK, (Add("w", "lessons", "Own things: ord.ch = 1."),))
     state.evidence.record_proofs(book.bullets["w"], ["own"])
     state.evidence.record_result("far", TOPICS, True, ["ord.st = 4"])
@@ -214,12 +216,15 @@ def test_what_one_sample_proved_does_not_wait_because_another_only_said_it() -> 
 def test_two_names_that_a_batch_gives_one_meaning_join_one_line() -> None:
     first = Revise("a", "Cancelled, revoked: ord.st = 7.", ("e1",))
     second = Revise("a", "Cancelled, called off: ord.st = 7.", ("e2",))
-    delta, _ = combine_accepted([accepted("own", first), accepted("far", second)])
+    delta, _ = combine_accepted([accepted("own", first), accepted("far", second)], SqlWording())
     assert delta == (Revise("a", "Cancelled, revoked, called off: ord.st = 7.", ("e1", "e2")),)
     other = Revise(
         "a", "Cancelled: ord.st = 9.", ("e3",)
     )  # a correction: the later one counts, both are told
-    assert combine_accepted([accepted("own", first), accepted("far", other)])[0] == (first, other)
+    assert combine_accepted([accepted("own", first), accepted("far", other)], SqlWording())[0] == (
+        first,
+        other,
+    )
 
 
 def test_the_reflector_is_told_why_a_lesson_could_not_be_tried() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from ace.methods.ace.evidence import Evidence
 from ace.playbook import Bullet
 from ace.task import Sample, SqlEnvironment
-from ace.task.environments.sql.lessons.contrast import Contrast, Rarity
+from ace.task.environments.sql.lessons.contrast import Contrast
 from ace.task.environments.sql.lessons.lines import (
     find_repeated_numbers,
     generalize_lesson,
@@ -62,7 +62,8 @@ def test_days_and_names_become_placeholders() -> None:
 
 
 def test_a_lesson_names_what_sets_its_question_apart() -> None:
-    rarity = Rarity(["How many soaps are articles?", *(f"How many articles are {n}?" for n in "abcdef")])
+    asked = ["How many soaps are articles?", *(f"How many articles are {n}?" for n in "abcdef")]
+    rarity = Contrast(Sample(str(number), question) for number, question in enumerate(asked))
     assert rarity.sets_apart("How many soaps are articles?", "Soap: art.grp = 30.")
     assert not rarity.sets_apart("How many soaps are articles?", "Articles: art.grp = 30.")
     assert rarity.sets_apart("How many soaps are articles?", "Articles of a line: line JOIN art ON ano = no.")
@@ -125,7 +126,7 @@ def test_a_condition_that_has_the_words_of_another_gets_its_own() -> None:
     wording = asked(questions)
     wording.record_result("refused", {"rtn.ok"}, ["rtn.ok = 1"])
     wording.record_result("orders", {"ord.st"}, ["ord.st = 7"])
-    apart = wording.contrast.narrow
+    apart = wording.narrow
     assert apart("Refused returns: ord.ch = 'N'.", questions["own"]) == "Website: ord.ch = 'N'."
     assert apart("Came in: ord.ch = 'N'.", questions["own"]) == "Came in (website): ord.ch = 'N'."
 
@@ -151,7 +152,7 @@ def test_a_lesson_that_speaks_for_a_bystander_names_it() -> None:
     own = Sample("sum", "What do all the returns add up to, in dollars?")
     wording = returns()
     lesson = "Returns: SUM(rtn.amt) / 100.0."
-    assert wording.contrast.find_bystander(lesson, ("sum",)) == "How many returns were refused?"
+    assert wording.find_bystander(lesson, ("sum",)) == "How many returns were refused?"
     assert wording.consider(lesson, own, ()) == Advice("Returns (dollars): SUM(rtn.amt) / 100.0.")
     other, lesson = Sample("x", "How many returns?"), "Returns: rtn.ok = 2."
     assert wording.consider(lesson, other, ()).flaw is None  # by its columns it is no stranger
@@ -163,7 +164,7 @@ def test_a_lesson_that_speaks_for_a_bystander_names_it() -> None:
 def test_a_sample_that_was_met_later_is_a_bystander_too() -> None:
     refused = Sample("refused", "How many returns were refused?")
     contrast = Contrast()
-    contrast.add_question(refused)
+    contrast.add_sample(refused)
     contrast.record_result(refused.id, {"rtn.ok"}, ["rtn.ok = 1"])
     assert contrast.find_bystander("Returns: rtn.ok = 2.", ()) == refused.question
 
@@ -191,7 +192,7 @@ def test_a_unit_is_told_apart_by_the_word_that_most_questions_share() -> None:
 
 @given(contents(), contents())
 def test_wording_only_adds_to_the_words(lesson: str, question: str) -> None:
-    told = Contrast([Sample("a", question), Sample("b", question)]).narrow_calculation(lesson, question)
+    told = Contrast([Sample("a", question), Sample("b", question)]).narrow(lesson, question)
     assert told.partition(":")[2] == lesson.partition(":")[2] and told.startswith(lesson.partition(":")[0])
 
 

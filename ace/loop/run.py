@@ -268,10 +268,13 @@ def start_run(kind: str, parts: RunParts, *, resume: bool = False, traces: str =
     task, store, models, settings = parts.task, parts.store, parts.models, parts.settings
     check_method(settings.method)  # what cannot work is refused before the run has begun
     sources = build_sources(task, store)
+    packages = ["ace.agent", "ace.memory", *prompt_packages(settings.method)]
+    if isinstance(task.environment, Worded):
+        packages.append(task.environment.wording().prompts)
     config = {
         **settings.record(),
         "models": dict(models.models),
-        "prompts": hash_prompts(*_list_prompt_packages(task, settings)),
+        "prompts": hash_prompts(*packages),
         "samples": _fingerprint(task),
         "traces": traces,
         "sources": fingerprint_sources(sources),
@@ -300,13 +303,6 @@ def start_run(kind: str, parts: RunParts, *, resume: bool = False, traces: str =
     finally:
         if run is not None:
             run.call_journal.close()
-
-
-def _list_prompt_packages(task: Task, settings: Settings) -> list[str]:
-    packages = ["ace.agent", "ace.memory", *prompt_packages(settings.method)]
-    if isinstance(task.environment, Worded):
-        packages.append(task.environment.wording().prompts)
-    return packages
 
 
 def _fingerprint(task: Task) -> str:

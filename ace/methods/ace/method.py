@@ -229,7 +229,7 @@ class Ace:
         weighed = tuple(weigh_reopened(trial, state.reopened, state.wording))
         rest, _ = apply(playbook, (operation for proposal in weighed for operation in proposal.delta))
         if state.wording:
-            return Lesson(trial, (*weighed, *self._search_words(state, trial, rest, lab)))
+            return Lesson(trial, (*weighed, *self.search_words(state, trial, rest, lab)))
         lesson = self._search_lesson(state, trial, rest, lab)
         return replace(lesson, proposals=(*weighed, *lesson.proposals))
 
@@ -266,7 +266,7 @@ class Ace:
             proposals.append(record_suspect(prover))
         return Lesson(trial, tuple(proposals), search=search, suspect=suspect, witnesses=search.witnesses)
 
-    def _search_words(
+    def search_words(
         self, state: AceState, trial: Trial, playbook: Playbook, lab: Lab
     ) -> tuple[Proposal, ...]:
         """Return every proposal that a trial led to, with its outcome; at most one is accepted."""

@@ -35,34 +35,6 @@ class _Meaning(NamedTuple):
     words: frozenset[str]
 
 
-class Rarity:
-    """Count in how many questions a word stands, to see which words set one question apart."""
-
-    def __init__(self, questions: Iterable[str] = ()) -> None:
-        self._counts = Counter[str]()
-        self._questions = 0
-        for question in questions:
-            self.add_question(question)
-
-    def add_question(self, question: str) -> None:
-        self._counts.update(find_stems(question))
-        self._questions += 1
-
-    def sets_apart(self, question: str, lesson: str) -> bool:
-        """Return whether the words before the colon hold a rare word of the question, if it has any.
-
-        Rare means hardly more common than its rarest one: "Orders paid" does not stand for "paid on invoice".
-        Lessons that compare with no constant pass: a join or a unit is general by nature.
-        """
-        if not count_conditions(lesson):
-            return True
-        counts = {word: self._counts[word] for word in find_stems(question)}
-        common = max(2, int(_COMMON * self._questions))
-        most = min(common, 2 * max(1, min(counts.values(), default=0)))
-        rare = {word for word, count in counts.items() if count <= most}
-        return not rare or bool(rare & find_stems(lesson.partition(":")[0]))
-
-
 class Contrast:
     """Index samples by word, so that a lesson is compared only with what shares its rarest one."""
 
@@ -74,9 +46,10 @@ class Contrast:
         self._parts: dict[str, tuple[frozenset[str], ...]] = {}  # of the right answer
         self._using: dict[str, dict[str, None]] = defaultdict(dict)  # stem -> samples seen
         for sample in samples:
-            self.add_question(sample)
+            self.add_sample(sample)
 
-    def add_question(self, sample: Sample) -> None:
+    def add_sample(self, sample: Sample) -> None:
+        """Take in a question, once."""
         self._questions[sample.id] = sample.question
         self._stems[sample.id] = find_stems(sample.question)
         self._asked.update(self._stems[sample.id])
@@ -121,12 +94,19 @@ class Contrast:
                     return self._questions[sample]
         return ""
 
-    def narrow_calculation(self, lesson: str, question: str) -> str:
-        """Return a lesson about a unit or a calculation, told apart from others about the same things."""
-        has_digit = any(character.isdigit() for character in lesson.partition(":")[2])
-        if has_digit and find_topics(lesson) and not count_conditions(lesson):
-            return self.narrow(lesson, question)
-        return lesson
+    def sets_apart(self, question: str, lesson: str) -> bool:
+        """Return whether the words before the colon hold a rare word of the question, if it has any.
+
+        Rare means hardly more common than its rarest one: "Orders paid" does not stand for "paid on invoice".
+        Lessons that compare with no constant pass: a join or a unit is general by nature.
+        """
+        if not count_conditions(lesson):
+            return True
+        counts = {word: self._asked[word] for word in find_stems(question)}
+        common = max(2, int(_COMMON * len(self._questions)))
+        most = min(common, 2 * max(1, min(counts.values(), default=0)))
+        rare = {word for word, count in counts.items() if count <= most}
+        return not rare or bool(rare & find_stems(lesson.partition(":")[0]))
 
     def narrow(self, lesson: str, question: str) -> str:
         """Return a lesson with the word of its question that tells it from others.

@@ -11,13 +11,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 
-from ace.task.environments.sql.lessons.contrast import Contrast, Rarity
+from ace.task.environments.sql.lessons.contrast import Contrast
 from ace.task.environments.sql.lessons.lines import (
     PLACEHOLDERS,
     count_conditions,
     find_repeated_numbers,
     find_stems,
     find_subjects,
+    find_topics,
     generalize_lesson,
     list_names,
     means_the_same,
@@ -30,24 +31,14 @@ from ace.text import word_key
 _LITERAL = re.compile(r"'([^']*)'|(?<![\w.])(\d+(?:\.\d+)?)(?![\w.])")
 
 
-class SqlWording(Wording):
+class SqlWording(Contrast, Wording):
     """Know lessons on conditions, joins and units, such as "Cancelled orders: ord.st = 7"."""
 
     prompts = "ace.task.environments.sql.lessons"
 
     def __init__(self, *, newest_wins: bool = False) -> None:
-        self.contrast, self.rarity = Contrast(), Rarity()
+        super().__init__()
         self._newest_wins = newest_wins
-
-    def add_sample(self, sample: Sample) -> None:
-        self.contrast.add_question(sample)
-        self.rarity.add_question(sample.question)
-
-    def record_result(self, sample_id: str, topics: Collection[str], facts: Collection[str]) -> None:
-        self.contrast.record_result(sample_id, topics, facts)
-
-    def forget(self, sample_id: str) -> None:
-        self.contrast.forget(sample_id)
 
     def list_unspoken(
         self, question: str, facts: Iterable[str], texts: Iterable[str] = ()
@@ -86,34 +77,49 @@ class SqlWording(Wording):
         return any(part <= meaning or meaning <= part for part in parts)
 
     def consider(self, lesson: str, sample: Sample, lines: Sequence[Line], *, widen: bool = True) -> Advice:
-        if any(_says(line.text, lesson, sample.question) for line in lines):
-            return Advice(flaw=Flaw(f"{lesson} is known"))
+        asked = find_stems(sample.question)
+        for line in lines:
+            # It is the lesson, or says the same in words that this question has too.
+            speaks_for = any(find_stems(name) <= asked for name in list_names(line.text))
+            says_it = means_the_same(line.text, lesson) and speaks_for
+            if says_it or word_key(line.text) == word_key(lesson):
+                return Advice(flaw=Flaw(f"{lesson} is known"))
         if self._newest_wins:
             for line in lines:
                 if self._corrects_value(line.text, lesson, sample):
                     return Advice(lesson, line.id)
         if flaw := self._find_flaw(lesson, sample):
-            narrowed = self.contrast.narrow(lesson, sample.question)
+            narrowed = self.narrow(lesson, sample.question)
             if not _has_words(lesson) or self._find_flaw(narrowed, sample):
                 return Advice(flaw=flaw)
             lesson = narrowed
+        head = lesson.partition(":")[0]
         for line in lines:
+            words, _, meaning = line.text.partition(":")
             has_same_words = bool(topic_key(lesson)) and topic_key(line.text) == topic_key(lesson)
             if means_the_same(line.text, lesson):
-                return _widen(line, lesson) if widen else Advice(lesson)
-            if has_same_words and find_subjects(line.text) & find_subjects(lesson):
+                if not widen:
+                    return Advice(lesson)
+                if find_stems(head) <= find_stems(words):
+                    return Advice(flaw=Flaw(f"{lesson} is known"))
+                return Advice(f"{words}, {head[:1].lower()}{head[1:]}:{meaning}", line.id)
+            has_same_subjects = bool(find_subjects(line.text) & find_subjects(lesson))
+            if has_same_words and has_same_subjects:
                 return Advice(lesson, line.id)
-            if has_same_words or _takes_words(line.text, lesson):
+            # A condition may not take the words of another topic's. A unit's lesson may ("Weight of tea in
+            # kilograms" speaks of tea and of more), and a join's.
+            has_words = bool(find_stems(words)) and find_stems(words) <= find_stems(head)
+            both_compare = count_conditions(lesson) > 0 and count_conditions(line.text) > 0
+            if has_same_words or (has_words and both_compare and not has_same_subjects):
                 return Advice(flaw=Flaw(f"{lesson} uses words that are known to mean: {line.text}"))
         return Advice(lesson)
 
     def adapt(self, lesson: str, question: str, *, narrow: bool = True) -> str:
         """Return a lesson without days and names, a unit or a calculation told apart from others like it."""
         general = generalize_lesson(question, lesson)
-        return self.contrast.narrow_calculation(general, question) if narrow else general
-
-    def separate(self, lesson: str, question: str, other: str) -> str:
-        return self.contrast.separate(lesson, question, other)
+        has_digit = any(character.isdigit() for character in general.partition(":")[2])
+        is_calculation = has_digit and find_topics(general) and not count_conditions(general)
+        return self.narrow(general, question) if narrow and is_calculation else general
 
     def join(self, first: str, second: str) -> str | None:
         if not means_the_same(first, second):
@@ -123,7 +129,7 @@ class SqlWording(Wording):
         return f"{', '.join(names)}{colon}{meaning}"
 
     def find_doubt(self, text: str, proofs: Collection[str]) -> Flaw | None:
-        bystander = self.contrast.find_bystander(text, proofs)
+        bystander = self.find_bystander(text, proofs)
         return Flaw.speaks_for(text, bystander) if bystander else None
 
     def list_known(self, question: str, texts: Iterable[str]) -> tuple[str, ...]:
@@ -134,7 +140,7 @@ class SqlWording(Wording):
         """Return samples whose labels said what a line stops saying."""
         if not self._newest_wins or means_the_same(text, newer):
             return ()
-        return self.contrast.find_witnesses(text)
+        return self.find_witnesses(text)
 
     def count_shared_words(self, text: str, question: str) -> int:
         return len(find_stems(question) & find_stems(text.partition(":")[0]))
@@ -173,40 +179,12 @@ class SqlWording(Wording):
             return Flaw(f"{lesson} says several things in one line")
         if not _has_words(lesson):
             return Flaw(f"{lesson} has no words of its own")
-        if bystander := self.contrast.find_bystander(lesson, (sample.id, *outdated)):
+        if bystander := self.find_bystander(lesson, (sample.id, *outdated)):
             return Flaw.speaks_for(lesson, bystander)
-        if not self.rarity.sets_apart(sample.question, lesson):
+        if not self.sets_apart(sample.question, lesson):
             return Flaw(f"{lesson} would speak for many questions")
         return None
 
 
 def _has_words(lesson: str) -> bool:
     return bool(find_stems(lesson.partition(":")[0]) - find_stems(" ".join(PLACEHOLDERS)))
-
-
-def _says(text: str, lesson: str, question: str) -> bool:
-    """Return whether a line is the lesson, or says the same in words that this question has too."""
-    if word_key(text) == word_key(lesson):
-        return True
-    asked = find_stems(question)
-    return means_the_same(text, lesson) and any(find_stems(name) <= asked for name in list_names(text))
-
-
-def _widen(line: Line, lesson: str) -> Advice:
-    """Give a line another name for what it says already."""
-    words, _, meaning = line.text.partition(":")
-    name = lesson.partition(":")[0]
-    if find_stems(name) <= find_stems(words):
-        return Advice(flaw=Flaw(f"{lesson} is known"))
-    return Advice(f"{words}, {name[:1].lower()}{name[1:]}:{meaning}", line.id)
-
-
-def _takes_words(text: str, lesson: str) -> bool:
-    """Return whether both are conditions on different topics, and the lesson has all words of the line.
-
-    A unit's lesson may: "Weight of tea in kilograms" speaks of tea and of more. So may a join's.
-    """
-    words = find_stems(text.partition(":")[0])
-    has_words = bool(words) and words <= find_stems(lesson.partition(":")[0])
-    both_compare = count_conditions(lesson) > 0 and count_conditions(text) > 0
-    return has_words and both_compare and not find_subjects(text) & find_subjects(lesson)
