@@ -30,6 +30,7 @@ RULES = PLAIN_TOPICS + 4 + COMPUTED + CONSTANT + FORMS + 2
 TAUGHT = 3  # times that a rule stands in training, at least
 CODES = ("{a}{b}-{n}", "{a}{n}{b}", "{n}/{a}{b}", "{a}.{n}{m}")
 WORTH = (10, 600)  # what a request is worth at least, below the limit and above it
+PATIENCE = 5000  # draws for a rule's forms; a rule has fewer cases when there are no more
 LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"
 
 TASK = """name = "{name}"
@@ -250,7 +251,9 @@ def draw_form(drawing: Drawing, table: Mapping[str, Any]) -> Rule:
     house = "".join(random.sample(LETTERS, 2))
     pattern = random.choice(table["patterns"])
     written: dict[str, str] = {}
-    while len(written) < drawing.count + 2:
+    for _ in range(PATIENCE):
+        if len(written) == drawing.count + 2:
+            break
         fields = drawing.draw_fields()
         written[table["plain"].format(**fields)] = pattern.format(**fields, house=house)
     pairs = list(written.items())

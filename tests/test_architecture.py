@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -51,6 +52,12 @@ NEEDS_NOTHING = {"playbook", "context", "refine", "text", "safety"}  # no model,
 OUTSIDE = (HEAVY - {"numpy", "scipy"}) | {"sqlite3", "httpx", "requests", "socket"}
 
 IMPORTED_AS = {"beautifulsoup4": "bs4"}
+
+GENERAL = ("methods", "loop", "agent", "context", "refine")  # know no environment and no task
+SQL_WORD = re.compile(
+    r"\b(?:(?i:sql\w*|\w+_sql|columns?|foreign keys?)|SELECT|JOIN|WHERE|FROM|COUNT|SUM|GROUP BY|ORDER BY)\b"
+)
+SPOKEN_OF = {"own_agent", "Collection"}  # a task that is named after a part, and a name of Python
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -172,3 +179,42 @@ def test_dependencies_are_what_is_imported() -> None:
     names = {IMPORTED_AS.get(name, name) for name in names}
     imported = {name.split(".")[0] for tree in SOURCES.values() for name in imports(tree)}
     assert imported - sys.stdlib_module_names - {"ace", "__future__"} == names
+
+
+def general_texts() -> dict[str, str]:
+    """Return what stands in the general parts: code with its comments, prompts, data files."""
+    kinds = {".py", ".j2", ".toml"}
+    files = [file for part in GENERAL for file in sorted((ROOT / "ace" / part).rglob("*"))]
+    return {
+        file.relative_to(ROOT).as_posix(): file.read_text("utf-8") for file in files if file.suffix in kinds
+    }
+
+
+def test_general_parts_hold_no_word_of_sql() -> None:
+    lexicon = "ace/refine/data/english.toml"  # English has columns, too
+    found = {file: set(SQL_WORD.findall(text)) for file, text in general_texts().items()}
+    found[lexicon] -= {"column"}
+    assert {file: words for file, words in found.items() if words} == {}
+
+
+def test_general_parts_hold_no_word_of_a_task() -> None:
+    """Neither the name of a task, nor a column of its database, nor a name that its questions speak of."""
+    tasks = ROOT / "tasks"
+    words = {folder.name for folder in tasks.iterdir() if folder.is_dir()} - SPOKEN_OF
+    for file in tasks.glob("*/*.sql"):
+        for table, body in re.findall(r"CREATE TABLE (\w+)\s*\((.*?)\);", file.read_text("utf-8"), re.DOTALL):
+            words |= {f"{table}.{name}" for name in re.findall(r"(?:^|,)\s*(\w+)", body)}
+    names = set[str]()
+    for file in tasks.glob("*/*.jsonl"):
+        for line in file.read_text("utf-8").splitlines():
+            question = json.loads(line).get("question", "")
+            names |= set(re.findall(r"(?<=[a-z,] )[A-Z][a-z]{3,}", question))
+    texts = general_texts()
+    package = " ".join(file.read_text("utf-8") for file in (ROOT / "ace").rglob("*.py"))
+    small = set(
+        re.findall(r"[a-z]+", package + " ".join(texts.values()))
+    )  # "Silver" is a name in a task only
+    words |= {name for name in names - SPOKEN_OF if name.lower() not in small}
+    assert len(words) > 100, "the tasks are not read"
+    found = {file: words & set(re.findall(r"\w+(?:\.\w+)?", text)) for file, text in texts.items()}
+    assert {file: hits for file, hits in found.items() if hits} == {}

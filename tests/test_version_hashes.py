@@ -31,6 +31,8 @@ def _wrong() -> Client:
     return world.client(wrong=("red", "teal", "pink"))
 
 
+SMALL = {"profile": "small"}  # puts the facts of SQL into words
+
 CASES: dict[str, Case] = {
     "colours": (_colours, world.client, "learn", {}),
     "colours, small batches": (_colours, world.client, "learn", {"batch_size": 3, "workers": 1}),
@@ -41,14 +43,14 @@ CASES: dict[str, Case] = {
     "colours, without labels": (_colours, world.client, "learn", {"feedback": "execution"}),
     "colours, nothing shown": (_colours, world.client, "learn", {"feedback": "none"}),
     "colours, online": (_colours, world.client, "online", {"batch_size": 2}),
-    "orders": (orders.orders, orders.client, "learn", {"batch_size": 2}),
-    "orders, two epochs": (orders.orders, orders.client, "learn", {"epochs": 2, "merge": True}),
-    "orders, one batch": (orders.orders, orders.client, "learn", {"batch_size": 10, "merge": True}),
-    "orders, execution": (orders.orders, orders.client, "learn", {"feedback": "execution"}),
-    "orders, nothing shown": (orders.orders, orders.client, "learn", {"feedback": "none"}),
-    "orders, online": (orders.orders, orders.client, "online", {"batch_size": 1}),
-    "desk, drift": (_desk, desk.lookup, "online", {"batch_size": 4}),
-    "desk, no drift": (_desk, desk.lookup, "online", {"batch_size": 8, "drift": False}),
+    "orders": (orders.orders, orders.client, "learn", SMALL | {"batch_size": 2}),
+    "orders, two epochs": (orders.orders, orders.client, "learn", SMALL | {"epochs": 2, "merge": True}),
+    "orders, one batch": (orders.orders, orders.client, "learn", SMALL | {"batch_size": 10, "merge": True}),
+    "orders, execution": (orders.orders, orders.client, "learn", SMALL | {"feedback": "execution"}),
+    "orders, nothing shown": (orders.orders, orders.client, "learn", SMALL | {"feedback": "none"}),
+    "orders, online": (orders.orders, orders.client, "online", SMALL | {"batch_size": 1}),
+    "desk, drift": (_desk, desk.lookup, "online", SMALL | {"batch_size": 4}),
+    "desk, no drift": (_desk, desk.lookup, "online", SMALL | {"batch_size": 8, "drift": False}),
 }
 
 

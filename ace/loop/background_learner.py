@@ -199,7 +199,7 @@ def _judge_by(feedback: AnswerFeedback, run: Run, episode: Episode) -> Judged:
     text = "\n".join(filter(None, (view.text, feedback.text)))
     view = replace(view, passed=feedback.right, score=float(feedback.right), text=text)
     verdict = Verdict(feedback.right, float(feedback.right), f"said by {feedback.author}")
-    trial = Trial(sample, attempt, view, episode.id, provable)
+    trial = Trial(sample, attempt, view, episode.id, provable, sources=attempt.observations)
     sources = ""
     if run.contexts.sources:  # the answer had what they find before it, and that vouches for nothing
         with suppress(ContextError):  # then the answer had nothing either

@@ -150,7 +150,16 @@ class SampleBench:
         # An attempt that was made without bullets used none.
         parts = feedback.parts if context and feedback.facts else ()
         bullets = tuple(bullet for bullet in find_citations(attempt.text) if f"[{bullet}]" in context)
-        return Trial(sample, attempt, feedback, name, provable, parts=parts, cited=bullets)
+        return Trial(
+            sample,
+            attempt,
+            feedback,
+            name,
+            provable,
+            parts=parts,
+            cited=bullets,
+            sources=attempt.observations,
+        )
 
     def result(self, trial: Trial) -> SampleResult:
         """Return the journal's row for the first attempt, which is the one that counts."""
@@ -226,4 +235,4 @@ def locate_label(trial: Trial, sources: str) -> Trial:
         return trial
     expected = trial.feedback.expected
     location = locate_answer(sources, trial.sample.question, expected) if expected else None
-    return replace(trial, sources=(sources,), answer_location=location)
+    return replace(trial, sources=(*trial.sources, sources), answer_location=location)

@@ -131,6 +131,11 @@ class Attempt:
     artifacts: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def observations(self) -> tuple[str, ...]:
+        """Return what tools returned on the way: texts that nobody vouches for."""
+        return tuple(turn.observation for turn in self.turns if turn.observation)
+
+    @property
     def summary(self) -> str:
         """Return the answer, or the error, in one line of at most 300 characters."""
         answer = self.answer.strip()

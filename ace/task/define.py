@@ -47,14 +47,6 @@ def define_task(
     and what was found, as text) that returns a text or an Attempt, and may be async. It has `agent_seconds`
     for an attempt; what it raises is a wrong answer with an error. Raises TaskError.
     """
-    if isinstance(judge, str) and judge in SCORERS:
-        environment: Environment = AnswerEnvironment(judge)
-    elif callable(judge):
-        environment = JudgeEnvironment(judge)
-    else:
-        hint = "Give a function of a sample and an answer that returns a bool, or a number from 0 to 1"
-        hint += f"; or a scorer: {', '.join(SCORERS)}."
-        raise TaskError(f"Expected a function, found {judge!r:.60}.", field="judge", hint=hint)
     if not NAME.fullmatch(name):
         raise TaskError(f"Expected letters, digits, '_', '-' and '.', found {name!r}.", field="name")
     try:
@@ -71,7 +63,7 @@ def define_task(
     task = Task(
         name,
         instructions,
-        environment,
+        _choose_environment(judge),
         train=samples["train"],
         val=samples["val"],
         test=samples["test"],
@@ -81,3 +73,14 @@ def define_task(
         extract=extraction,
     )
     return require_valid(task)
+
+
+def _choose_environment(judge: Judge | str) -> Environment:
+    """Return what scores by a function, or by the scorer of a name. Raises TaskError for neither."""
+    if isinstance(judge, str) and judge in SCORERS:
+        return AnswerEnvironment(judge)
+    if callable(judge):
+        return JudgeEnvironment(judge)
+    hint = "Give a function of a sample and an answer that returns a bool, or a number from 0 to 1"
+    hint += f"; or a scorer: {', '.join(SCORERS)}."
+    raise TaskError(f"Expected a function, found {judge!r:.60}.", field="judge", hint=hint)

@@ -16,7 +16,7 @@ from typing import Any
 from ace.task.attempt import Attempt, Failure, to_plain_text
 
 FORMS = '"last line", "json:FIELD" or "regex:PATTERN"'
-_SECONDS = 1.0  # that a pattern may take on one text
+_SECONDS = 1.0  # of computing that a pattern may take on one text
 _MOST = 200_000  # characters from the end of a text that are looked at
 _MOST_VALUES = 200  # JSON values inside prose that are looked at
 _OPENING = re.compile(r"[{\[]")
@@ -139,7 +139,7 @@ def _find_match(text: str, pattern: str) -> str:
     import regex
 
     try:
-        matches = list(regex.finditer(pattern, text, timeout=_SECONDS))
+        matches = list(regex.finditer(pattern, text, timeout=_SECONDS, concurrent=True))
     except TimeoutError as error:
         raise ValueError(f"The expression {pattern!r:.60} takes more than {_SECONDS:g} s on it.") from error
     if not matches:

@@ -1,7 +1,7 @@
 """Show an attempt to a reader: all of it, or what matters most of it in a given number of tokens.
 
 When it must be cut, long texts lose their middle first. Then turns are left out: its beginning, its end and
-what surrounds errors stay. Knows nothing of who reads it.
+what surrounds errors stay. Knows nothing of who reads it: in a prompt the text is data, to be quoted.
 """
 
 from __future__ import annotations

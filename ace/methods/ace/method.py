@@ -9,7 +9,7 @@ under the same proof.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -51,8 +51,8 @@ from ace.methods.ace.suspects import is_label_suspect, record_suspect
 from ace.methods.ace.together import join_witnesses, keep_compatible
 from ace.methods.ace.unproven import propose_unproven
 from ace.methods.protocol import Chores, Equipment, Lab, Moment, Trial, Update
-from ace.playbook.delta import apply, touched_ids
-from ace.playbook.model import Delta, Playbook
+from ace.playbook.delta import apply
+from ace.playbook.model import Playbook
 from ace.retrieval.bullets import HybridSelector
 from ace.runs.records import Proposal
 from ace.runs.steps import PhaseKind, StepRecord
@@ -123,14 +123,18 @@ class Ace:
         changes = guard_delta(delta, playbook)
         proofs = map_proofs(provers, ids)
         if self.settings.verify and self.reflect.profile is Profile.FULL:
-            edits = self._curate_sections(state, apply(playbook, changes)[0], changes, proofs, lab)
+            curation = SectionCuration(
+                curator=self.curator,
+                playbook=apply(playbook, changes)[0],
+                evidence=evidence,
+                proofs=proofs,
+                samples=state.map.samples,
+                lab=lab,
+            )
+            edits = tuple(curation.propose(changes))
             proposals += edits
-            for edit in edits:
-                names = [name for operation in edit.delta for name in touched_ids(operation)]
-                samples = dict.fromkeys(sample for name in names for sample in proofs.get(name, ()))
-                proofs |= {name: list(samples) for name in names if edit.outcome == "accepted"}
-            more = combine_accepted(edits)[0]
-            changes = (*changes, *guard_delta(more, apply(playbook, changes)[0]))
+            proofs = {**proofs, **curation.carry_proofs(edits)}
+            changes += guard_delta(combine_accepted(edits)[0], curation.playbook)
         notes = [write_notes(lesson, playbook, evidence) for lesson in lessons]
         return Update(
             delta=join_votes((*votes, *cast_tags(lessons, playbook))) + changes,
@@ -139,17 +143,6 @@ class Ace:
             proofs=proofs,
             sample_notes=[note.to_json() for note in notes],
         )
-
-    def _curate_sections(
-        self,
-        state: AceState,
-        playbook: Playbook,
-        changes: Delta,
-        proofs: Mapping[str, Sequence[str]],
-        lab: Lab,
-    ) -> tuple[Proposal, ...]:
-        curation = SectionCuration(self.curator, playbook, state.evidence, proofs, state.map.samples, lab)
-        return tuple(curation.propose(changes))
 
     def maintain(self, state: AceState, playbook: Playbook, lab: Lab, moment: Moment, number: int) -> Chores:
         """Curate and refine after an epoch; hear probable lessons again at its end."""

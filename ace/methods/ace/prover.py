@@ -71,8 +71,15 @@ class Prover:
         right = (own.id, *wins)
         if losses and 1 + len(wins) - len(losses) < _LEAD:
             why = f"{', '.join(sample.id for sample in losses)} was right and now fails"
-            broke = losses[0].question
-            return Proof(False, why, tuple(trials), broke, Reason.BROKE_NEIGHBOUR, right, len(losses))
+            return Proof(
+                False,
+                why,
+                tuple(trials),
+                losses[0].question,
+                Reason.BROKE_NEIGHBOUR,
+                witnesses=right,
+                losses=len(losses),
+            )
         if needs_witness and not wins:
             why = f"it holds the right answer of {own.id}, and helps no other sample yet"
             return Proof(False, why, tuple(trials), reason=Reason.WAITS_FOR_WITNESS, witnesses=right)

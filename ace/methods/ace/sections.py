@@ -46,6 +46,16 @@ class SectionCuration:
                 with self.lab.counting_for(section):
                     yield from self._curate(section, inside[-_MOST_SHOWN:])
 
+    def carry_proofs(self, edits: Sequence[Proposal]) -> dict[str, list[str]]:
+        """Map each bullet of an accepted edit to the samples that prove any bullet of that edit."""
+        carried = {}
+        for edit in edits:
+            names = [name for operation in edit.delta for name in touched_ids(operation)]
+            samples = dict.fromkeys(sample.id for sample in self._list_proofs(names))
+            if edit.outcome == "accepted":
+                carried.update({name: list(samples) for name in names})
+        return carried
+
     def _curate(self, section: str, bullets: Sequence[Bullet]) -> Iterator[Proposal]:
         bench = self.lab.bench(f"section {section}")
         try:
