@@ -318,7 +318,7 @@ def test_the_source_is_shown_and_the_model_for_tests_learns(
     model = examples["A model for tests"]["client"]
     with Store.open(tmp_path / "p.db") as store:
         report = ace.learn(examples["A source"]["task"], store, model)
-    assert report.bullets == 1 and model.calls["reflector"] == 1
+    assert report.bullets == 1 and model.calls["reflector"] >= 1
     assert "Cancelled orders have st = 7." in model.requests[0].messages[-1].content
 
 
