@@ -18,7 +18,7 @@ from ace.loop import learn
 from ace.methods.ace.reflector import Critique
 from ace.playbook import Status
 from ace.runs.records import Reason
-from ace.settings import Settings
+from ace.settings import Profile, Settings
 from ace.store import Store
 from ace.task import AnswerEnvironment, FeedbackKind, Sample, Task, define_task
 from ace.testing import World
@@ -26,7 +26,6 @@ from benchmarks.balancer import Balancer
 from tests import orders, world
 
 MARK = "70707"  # in every label, and nowhere else
-BLIND = [FeedbackKind.EXECUTION, FeedbackKind.NONE]
 OPTIONS = Settings(batch_size=2, workers=1, epochs=2, rerun=True)
 PUZZLES = ("3 ? 4 = 7", "5 ? 2 = 10", "9 ? 3 = 3", "8 ? 6 = 2")
 
@@ -94,17 +93,25 @@ MAKERS: dict[str, tuple[Callable[[Path, bool], Task], Callable[[], World]]] = {
 }
 
 
-@pytest.mark.parametrize("kind", BLIND)
+@pytest.mark.parametrize(
+    ("kind", "profile"),
+    [
+        (FeedbackKind.EXECUTION, Profile.FULL),
+        (FeedbackKind.EXECUTION, Profile.SMALL),
+        (FeedbackKind.NONE, Profile.FULL),
+    ],
+)
 @pytest.mark.parametrize("name", MAKERS)
 def test_no_label_reaches_a_prompt_or_an_acceptance_rule(
-    name: str, kind: FeedbackKind, tmp_path: Path
+    name: str, kind: FeedbackKind, profile: Profile, tmp_path: Path
 ) -> None:
     make, client = MAKERS[name]
+    options = replace(OPTIONS, feedback=kind, profile=profile)
 
     def run(right: bool) -> tuple[list[list[str]], list[str]]:
         model = client()
         with Store.open(tmp_path / f"{right}.db") as store:
-            learn(make(tmp_path, right), store, RoleModels.of(model), replace(OPTIONS, feedback=kind))
+            learn(make(tmp_path, right), store, RoleModels.of(model), options)
             versions = [version.hash for version in store.log()]
         return [[message.content for message in asked.messages] for asked in model.requests], versions
 

@@ -19,7 +19,7 @@ from ace.loop.lab import SampleBench, Workplace
 from ace.playbook import Add, Playbook, Status
 from ace.runs.records import Reason
 from ace.runs.steps import Phase, PhaseKind
-from ace.settings import Settings
+from ace.settings import Profile, Settings
 from ace.store import Store
 from ace.task import FeedbackKind
 from tests.world import COLOURS, SECRET, client, colour_of, reflect, says, team, world
@@ -84,10 +84,16 @@ class Stops(Exception):
     """Stands for a killed process: nothing that follows runs."""
 
 
-@pytest.mark.parametrize("calls", [1, 9, 14, 17, 25, 33, 44, 49])
-def test_a_run_that_died_resumes_to_the_same_versions_and_report(tmp_path: Path, calls: int) -> None:
+@pytest.mark.parametrize(
+    ("calls", "profile"),
+    [(place, list(Profile)[number % 2]) for number, place in enumerate((1, 9, 14, 25, 40, 60, 80, 100))],
+)
+def test_a_run_that_died_resumes_to_the_same_versions_and_report(
+    tmp_path: Path, calls: int, profile: Profile
+) -> None:
+    options = replace(OPTIONS, profile=profile)
     with Store.open(tmp_path / "whole.db") as whole:
-        expected = learn(world(), whole, team(), OPTIONS)
+        expected = learn(world(), whole, team(), options)
         versions = hashes(whole)
     left = iter(range(calls))
 
@@ -98,9 +104,9 @@ def test_a_run_that_died_resumes_to_the_same_versions_and_report(tmp_path: Path,
 
     path = tmp_path / "cut.db"
     with Store.open(path) as store, pytest.raises(KeyboardInterrupt):
-        learn(world(), store, RoleModels.of(ScriptedClient(dies)), OPTIONS)
+        learn(world(), store, RoleModels.of(ScriptedClient(dies)), options)
     with Store.open(path) as store:
-        report = learn(world(), store, team(), OPTIONS, resume=True)
+        report = learn(world(), store, team(), options, resume=True)
         assert hashes(store) == versions
         assert _figures(report) == _figures(expected)
         assert len(store.runs()) == 1

@@ -18,7 +18,7 @@ from ace.loop import learn
 from ace.loop.executor import ordered_map
 from ace.runs.records import Reason
 from ace.runs.report import Report
-from ace.settings import Settings
+from ace.settings import Profile, Settings
 from ace.store import Store
 from ace.task import Sample, Task, define_task
 from tests.model_server import ModelServer
@@ -82,12 +82,14 @@ def learned(
         server.close()
 
 
-@pytest.mark.parametrize("batch", [5, 12])
-def test_any_number_of_workers_gives_the_same_versions_and_calls(tmp_path: Path, batch: int) -> None:
+@pytest.mark.parametrize(("batch", "profile"), [(5, Profile.FULL), (12, Profile.SMALL)])
+def test_any_number_of_workers_gives_the_same_versions_and_calls(
+    tmp_path: Path, batch: int, profile: Profile
+) -> None:
     found = []
     for workers in (1, 3, 12):
         slow = Latency(says)
-        options = Settings(batch_size=batch, workers=workers, measure=False, seed=3)
+        options = Settings(batch_size=batch, workers=workers, measure=False, seed=3, profile=profile)
         with learned(tmp_path / f"{workers}.db", options, slow) as (store, report):
             calls = Counter((call.key, call.text) for call in store.calls(report.run))
             found.append(([v.hash for v in store.log()], calls, store.proposals(report.run)))

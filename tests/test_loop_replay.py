@@ -93,7 +93,10 @@ def test_turns_of_a_few_answers() -> None:
 
 
 def test_what_the_newest_version_forgot_is_reported(store: Store) -> None:
-    """With more than nine lessons, two of which are learned at once, the model forgets what red is; nothing is learned from seeing that."""
+    """With more than nine lessons the model forgets what red is; nothing is learned from seeing that.
+
+    Two of them are learned at once, so that neither is proven beside the other.
+    """
     seeds = tuple(Add(f"seed-{c}", "lessons", f"{c} means {SECRET[c]}") for c in COLOURS[:8])
     store.commit(seeds, author="user", reason="what is known")
 

@@ -1,4 +1,4 @@
-"""Chance: how often a failed sample comes out right without a lesson, and when attempts with one rule that out."""
+"""Chance: how often a failed sample is right without a lesson, and when attempts with one rule that out."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """A small world for the loops: colours have secret numbers, and a model that can only look them up.
 
-The generator answers right when the playbook says so. The reflector works a rule out of the number in the feedback, or
-makes one up where it is not shown. A rule says half of the number, so that no lesson is the answer to its own question.
+The generator answers right when the playbook says so. The reflector works a rule out of the number in the
+feedback, or makes one up where it is not shown. A rule says half of the number, so that no lesson is the
+answer to its own question.
 """
 
 from __future__ import annotations

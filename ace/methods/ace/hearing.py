@@ -1,8 +1,8 @@
 """Hear lessons again at the end of an epoch, once it is known how often attempts are right by chance.
 
 What was kept early was measured against a guess. What does not stand against the rate of the whole epoch is
-attempted further, without it and with it, and removed where chance cannot be ruled out. The rate of the epoch alone
-removes nothing: the better the playbook, the more of the failures that are left are chance.
+attempted further, without it and with it, and removed where chance cannot be ruled out. The rate of the epoch
+alone removes nothing: the better the playbook, the more of the failures that are left are chance.
 """
 
 from __future__ import annotations

@@ -20,6 +20,8 @@ from ace.playbook.delta import apply
 from ace.playbook.model import Add, Playbook, bullet_id
 from ace.runs.records import Proposal, Reason
 
+_LARGE = 8  # samples; in larger batches what an environment vouches for is tried beside the others, too
+
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
@@ -93,7 +95,7 @@ def _list_entries(lessons: Sequence[Lesson]) -> list[_Entry]:
         place: proposal
         for place, lesson in enumerate(lessons)
         for proposal in lesson.proposals
-        if lesson.search is not None and changes_use(proposal)
+        if (lesson.search is not None or len(lessons) > _LARGE) and changes_use(proposal)
     }
     support = defaultdict[tuple[str, ...], int](int)
     contents = {
