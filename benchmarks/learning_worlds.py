@@ -1,8 +1,9 @@
-"""Small scripted worlds that show what the learning core keeps and what it refuses: no model, no key, seconds.
+"""Small scripted worlds that show what the learning core keeps and what it refuses: no model, no key,
+seconds.
 
-Each world is a teacher and a pupil written as functions of a request (`ace.testing.World`). The pupil is right as
-soon as the right lesson stands in its context, or by chance; the teacher is perfect, wrong, or a guesser. So what is
-kept of its lessons is the doing of the core alone.
+Each world is a teacher and a pupil written as functions of a request (`ace.testing.World`). The pupil is
+right as soon as the right lesson stands in its context, or by chance; the teacher is perfect, wrong, or a
+guesser. So what is kept of its lessons is the doing of the core alone.
 
     python benchmarks/learning_worlds.py [--profile small|full] [--formula PATH] [--only NAME] [--json]
 
@@ -85,7 +86,8 @@ PAGES = {
 PAGINATION = {
     "plain": "Paginated results: keep requesting the next page until an empty page comes back.",
     "with numbers": (
-        "Paginated results: start at page_index = 0, page_limit = 20 is the most, go on until a page is empty."
+        "Paginated results: start at page_index = 0, page_limit = 20 is the most, go on until a page is "
+        "empty."
     ),
     "code": (
         "Paginated results:\n```python\nitems, page = [], 0\nwhile True:\n"
@@ -93,11 +95,15 @@ PAGINATION = {
         "    items += got; page += 1\n```"
     ),
     "long": (
-        "When a question asks how many or all of something, the API returns one page at a time. 1) Start with the "
-        "first page. 2) Request the next page until an empty page comes back. 3) Concatenate, then count. 4) Never "
-        "answer from the first page alone: the first page being full is a sign that more exist. 5) Check the total "
+        "When a question asks how many or all of something, the API returns one page at a time. 1) Start "
+        "with the "
+        "first page. 2) Request the next page until an empty page comes back. 3) Concatenate, then count. "
+        "4) Never "
+        "answer from the first page alone: the first page being full is a sign that more exist. 5) Check "
+        "the total "
         "against any count that the API itself reports; where they differ, repeat the walk once and keep the "
-        "larger. This matters because the default page size is small and silent truncation looks like a complete "
+        "larger. This matters because the default page size is small and silent truncation looks like a "
+        "complete "
         "answer, which was the cause of this failure here and will be again for any other listing."
     ),
 }
@@ -366,7 +372,10 @@ def run_all(formula: Path | None, only: str, **settings: Any) -> Iterator[Row]:
     worlds: list[tuple[str, Callable[[], Row]]] = []
     if formula:
         headed = "{name}: work with the unrounded inputs, then round the final figure once."
-        free = "For questions on the {name} first list the inputs, then work with the unrounded inputs and round the final figure once."
+        free = (
+            "For questions on the {name} first list the inputs, then work with the unrounded inputs and "
+            "round the final figure once."
+        )
         worlds.append(("formula", lambda: learn_formula(formula, headed, **settings)))
         worlds.append(("formula free", lambda: learn_formula(formula, free, **settings)))
     for chance, most in ((0.1, 1), (0.3, 3), (0.5, 4)):
@@ -401,8 +410,8 @@ def write_page(rows: Sequence[Row], profile: str) -> str:
     lines = [
         "# Scripted worlds",
         "",
-        f"Measured on {date.today().isoformat()} by `python benchmarks/learning_worlds.py --formula PATH --out results`,",
-        f"profile: {profile}. No model: each world is a teacher and a pupil made of functions, and shows what the core keeps.",
+        f"Measured on {date.today().isoformat()} by `python benchmarks/learning_worlds.py --formula PATH`,",
+        f"profile: {profile}. No model: each world is a teacher and a pupil made of functions.",
         "",
         "| world | result | of | bar | calls |",
         "| --- | --- | --- | --- | --- |",

@@ -125,7 +125,7 @@ def test_what_waits_is_tried_before_a_model_is_asked() -> None:
 
 
 def test_a_rival_that_one_other_sample_speaks_for_may_go() -> None:
-    """With the old rule nothing helps; without it the new one does, and the rival's own sample stays right."""
+    """With the old rule nothing helps; without it the new one does, and the rival's own sample is right."""
 
     def right(sample: str, text: str) -> bool:
         return sample == "witness" or ("New" in text and "Old" not in text)

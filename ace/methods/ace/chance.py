@@ -1,8 +1,9 @@
 """Tell a lesson that helps from an attempt that came out right by chance. Pure.
 
-A failed sample that is attempted again without any lesson (a *control*) comes out right now and then. How often, is
-counted over the run. Attempts with a lesson speak for it when so many of them would hardly be right at that rate: the
-binomial test, at a level that shares out one budget of false lessons over the mistakes of an epoch.
+A failed sample that is attempted again without any lesson (a *control*) comes out right now and then. How
+often, is counted over the run. Attempts with a lesson speak for it when so many of them would hardly be right
+at that rate: the binomial test, at a level that shares out one budget of false lessons over the mistakes of
+an epoch.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Credit bullets for the attempts of a batch: votes, and causes of failures.
 
-A large model says which bullets it used. A small model cannot be asked, but where the environment knows
-the words of facts, a bullet whose meaning stands in an attempt was used by it, or might as well have been. Without
-labels there is nothing to compare with, so nothing is said. No role is asked, and nothing here decides
-whether a lesson is kept.
+A large model says which bullets it used. A small model cannot be asked, but where the environment knows the
+words of facts, a bullet whose meaning stands in an attempt was used by it, or might as well have been.
+Without labels there is nothing to compare with, so nothing is said. No role is asked, and nothing here
+decides whether a lesson is kept.
 """
 
 from __future__ import annotations

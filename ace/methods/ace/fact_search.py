@@ -1,6 +1,7 @@
 """Search for words for the facts that one failed sample lacks: fresh lessons, then the curator's edits.
 
-For environments with a wording, see `ace.task.wording`. Knows one trial, the playbook it was made with, and the bench to prove things on. Commits nothing.
+For environments with a wording, see `ace.task.wording`. Knows one trial, the playbook it was made with, and
+the bench to prove things on. Commits nothing.
 """
 
 from __future__ import annotations
@@ -175,7 +176,8 @@ class FactSearch:
         return _Try(self._record("reflector", delta, proof), flaws=tuple(flaws), waiting=waiting)
 
     def _follow(self, advice: Advice, bullets: Sequence[Bullet]) -> Delta:
-        """Return the operation that is advised, or what lets out a bullet in quarantine that it would add again.
+        """Return the operation that is advised, or what lets out a bullet in quarantine that it would add
+        again.
 
         A bullet cannot be proven on a sample that it repeats; there nothing is left to try.
         """

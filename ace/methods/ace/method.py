@@ -306,7 +306,7 @@ def can_be_proven(trial: Trial, settings: Settings) -> bool:
 
 
 def choose_profile(settings: Settings, client: Client) -> Profile:
-    """Return the profile that is asked for, or what the reflector's model can do, by the size of its window."""
+    """Return the profile that is asked for, or what the reflector's model can do by its window."""
     if settings.profile is not None:
         return settings.profile
     tokens = window_of(client).tokens

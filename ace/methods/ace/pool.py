@@ -1,7 +1,7 @@
 """Choose the few samples on which a candidate is proven: near failing ones, and near passing ones.
 
-Near is what shares topics, where the environment names some, else what has a similar question, by vectors. Knows the
-latest outcome of each sample; built up in journal order, so it is the same after a resume.
+Near is what shares topics, where the environment names some, else what has a similar question, by vectors.
+Knows the latest outcome of each sample; built up in journal order, so it is the same after a resume.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MOST = 4  # helpers, and guards
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Hold near samples of a candidate's own one: `helpers` failed, `guards` had one of the `grades` to lose."""
+    """Hold near samples of a candidate's own: `helpers` failed, `guards` had one of the `grades` to lose."""
 
     helpers: tuple[Sample, ...] = ()
     guards: tuple[Sample, ...] = ()
@@ -34,7 +34,7 @@ class Pool:
 
 
 def grade(feedback: Feedback) -> float | None:
-    """Return how good an attempt was, 0 to 1, as far as a learner may see; None where nothing shown says so."""
+    """Return how good an attempt was, 0 to 1, as far as a learner may see; None where that is not said."""
     solved = feedback.is_solved
     if solved is None:
         return None

@@ -23,9 +23,9 @@ class Proof:
     """Say whether a proposal holds and why, with the trials that showed it, the last one decisive.
 
     `why` is for people, `reason` for decisions. `broke`: the question of a neighbour that was right and now
-    fails. `witnesses` are the samples that it made right, its own first; `losses` counts those it broke. `delta` is
-    what was proven, where that is not what was asked about; `confirmed` how many
-    attempts at its own sample were right, of how many.
+    fails. `witnesses` are the samples that it made right, its own first; `losses` counts those it broke.
+    `delta` is what was proven, where that is not what was asked about; `confirmed` how many attempts at its
+    own sample were right, of how many.
     """
 
     holds: bool

@@ -1,11 +1,12 @@
 """Prove a candidate on a small pool, in pairs and in stages, each of which may end it.
 
-Screen: its own sample must come out right, or better by a margin. Confirm: further attempts with it, and one without,
-must show that this is no chance (see `chance`). Transfer: a near failing sample that comes out right with it as well is
-a second witness. Guard: near samples that were right must not fail with it; each loss is asked again, with and without.
+Screen: its own sample must come out right, or better by a margin. Confirm: further attempts with it, and one
+without, must show that this is no chance (see `chance`). Transfer: a near failing sample that comes out right
+with it as well is a second witness. Guard: near samples that were right must not fail with it; each loss is
+asked again, with and without.
 
-What a learner may not see decides nothing here. Without labels the environment's own check counts, else agreement of
-several attempts.
+What a learner may not see decides nothing here. Without labels the environment's own check counts, else
+agreement of several attempts.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""Reflect on failed attempts: a diagnosis first, then candidates for the playbook (ACE, arXiv 2510.04618, section 3).
+"""Reflect on failed attempts: a diagnosis first, then candidates for the playbook (ACE, arXiv 2510.04618,
+section 3).
 
-`full` sees the whole case and returns an analysis, a kind of failure, up to three candidates and votes on the lessons
-that were shown. `small`, for models that lose the thread, sees a short case and writes one line. Neither sees a verdict.
+`full` sees the whole case and returns an analysis, a kind of failure, up to three candidates and votes on the
+lessons that were shown. `small`, for models that lose the thread, sees a short case and writes one line.
+Neither sees a verdict.
 """
 
 from __future__ import annotations
@@ -88,8 +90,8 @@ class Refuted:
 class Case:
     """Hold what a reflector is shown of a failure.
 
-    `trajectory` is the attempt as a text; `bullets` are those it was shown; `contrast` is an attempt at the same
-    sample that was right; `others` are further failures to be explained together with this one.
+    `trajectory` is the attempt as a text; `bullets` are those it was shown; `contrast` is an attempt at the
+    same sample that was right; `others` are further failures to be explained together with this one.
     """
 
     trial: Trial
@@ -119,7 +121,8 @@ class Reflect:
     profile: Profile
 
     def __call__(self, case: Case, *, draw: int = 0, temperature: float = 0.0, seed: int = 0) -> Reflection:
-        """Return a diagnosis with its drafts, which have a section and a content unless they remove something.
+        """Return a diagnosis with its drafts, which have a section and a content unless they remove
+        something.
 
         Raises MalformedReply when the model gives no usable reply, ModelError as the client does.
         """
@@ -163,7 +166,7 @@ class Reflect:
 
 
 def tell_trajectory(attempt: Attempt) -> str:
-    """Return what there is to tell of an attempt beside its answer; "" where its reply was the answer alone."""
+    """Return what there is to tell of an attempt beside its answer; "" where that is all."""
     is_bare = attempt.text.strip() in ("", attempt.answer.strip())
     return "" if is_bare and not attempt.turns and not attempt.reasoning else show_trajectory(attempt)
 
@@ -187,7 +190,7 @@ def _describe(trial: Trial, trajectory: str, longest: int) -> dict[str, object]:
 
 
 def _quote_outcome(feedback: Feedback, attempt: Attempt, longest: int) -> str:
-    """Quote what was shown, unless it only repeats the answer. Without labels none of it may look like one."""
+    """Quote what was shown, unless it repeats the answer. Without labels none of it may look like one."""
     if feedback.text.strip() in ("", attempt.answer.strip(), attempt.summary):
         return ""
     quote = quote_field if feedback.kind is FeedbackKind.EXECUTION else quote_text

@@ -49,8 +49,9 @@ class Waiting:
 class Search:
     """Search for one failed trial. What it found out beside proposals is kept here for the journal.
 
-    `waiting` are earlier edits of other samples to try first. `rivals` maps bullets with a single witness, near this
-    sample, to that witness: one of them may be what makes it fail. `others` are further failures to explain with it.
+    `waiting` are earlier edits of other samples to try first. `rivals` maps bullets with a single witness,
+    near this sample, to that witness: one of them may be what makes it fail. `others` are further failures to
+    explain with it.
     """
 
     reflect: Reflect
@@ -169,7 +170,7 @@ class Search:
             yield self._record(delta, proof)
 
     def _try_drafts(self, reflection: Reflection) -> Iterator[Proposal]:
-        """Yield what becomes of each draft, the shortest first: what says the same in fewer tokens is better."""
+        """Yield what becomes of each draft, the shortest first: fewer tokens for the same are better."""
         if not reflection.drafts:
             why = f"no lesson: {reflection.failure}"
             reason = Reason.NO_LESSON if reflection.failure is FailureType.GAP else Reason.NOT_A_GAP

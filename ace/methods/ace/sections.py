@@ -1,7 +1,7 @@
 """Let the curator look at each section that a batch has touched, and prove what it proposes.
 
-ACE (arXiv 2510.04618, section 3): a curator integrates the reflector's insights as small deltas. Here its edits
-are kept only if the samples that prove the bullets they touch stay right.
+ACE (arXiv 2510.04618, section 3): a curator integrates the reflector's insights as small deltas. Here its
+edits are kept only if the samples that prove the bullets they touch stay right.
 """
 
 from __future__ import annotations

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 class Lesson:
     """Hold a trial and every proposal that it led to; at most one is accepted.
 
-    `unlucky`: it was wrong, and another attempt with the same playbook was right. `search` is the search that made
-    the proposals, where it was one of the general kind; `suspect` says that its label goes against proven bullets.
-    `witnesses` are the samples behind what was accepted, where others than its own are.
+    `unlucky`: it was wrong, and another attempt with the same playbook was right. `search` is the search that
+    made the proposals, where it was one of the general kind; `suspect` says that its label goes against
+    proven bullets. `witnesses` are the samples behind what was accepted, where others than its own are.
     """
 
     trial: Trial
@@ -49,10 +49,10 @@ class LessonNotes:
     """Hold what the journal keeps of a sample beside its result.
 
     `cause` is why it failed; `reflections` how many proposals did not help; `situation` identifies what the
-    playbook said of it; `refuted` are the contents that attempts refuted; `score` is what was
-    shown of it, 0 to 1; `failure` what a reflector says of it; `controls` how attempts without a lesson came out;
-    `edits` what was refuted, with the answers; `waiting` what waits for another sample; `suspect`: its label
-    goes against proven bullets; `confirmed` how many attempts were right with what it taught, of how many.
+    playbook said of it; `refuted` are the contents that attempts refuted; `score` is what was shown of it, 0
+    to 1; `failure` what a reflector says of it; `controls` how attempts without a lesson came out; `edits`
+    what was refuted, with the answers; `waiting` what waits for another sample; `suspect`: its label goes
+    against proven bullets; `confirmed` how many attempts were right with what it taught, of how many.
     """
 
     cause: str = ""

@@ -1,4 +1,4 @@
-"""Find labels that are probably wrong: attempts agree on another answer, and proven bullets stand behind it."""
+"""Find labels that are probably wrong: most attempts agree otherwise, and proven bullets stand behind it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ def is_label_suspect(prover: Prover, playbook: Playbook, evidence: Evidence) -> 
     """Return whether the label of a failed sample goes against proven bullets and most attempts.
 
     Near samples must have been made right by bullets in use, two of them at least. Most of three attempts at
-    this one must give the same wrong answer, and one without those bullets another: else they say nothing of it.
+    this one must give the same wrong answer, and one without those bullets another: else they say nothing of
+    it.
     """
     trial = prover.trial
     if trial.feedback.kind is not FeedbackKind.LABELS or not trial.provable:

@@ -1,7 +1,7 @@
 """Let the lessons of a batch meet before they are kept. Each was proven alone, on the same playbook.
 
-What two samples of a batch proposed in the same words are two witnesses, so an edit that waits for a second one is kept.
-What fails beside the others is left out: those that more samples speak for come first.
+What two samples of a batch proposed in the same words are two witnesses, so an edit that waits for a second
+one is kept. What fails beside the others is left out: those that more samples speak for come first.
 """
 
 from __future__ import annotations
