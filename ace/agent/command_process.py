@@ -57,7 +57,7 @@ class CommandProcess:
                 thread.start()
                 self._threads.append((thread, pipe))
 
-    def wait(self) -> bool:
+    def wait_in_time(self) -> bool:
         """Wait for the end; return whether the time was enough. Nothing that it started outlives it."""
         try:
             self.process.wait(self.agent.seconds)
@@ -101,7 +101,7 @@ def run_command(agent: OwnCommand, text: str, offered: Mapping[str, str]) -> str
     AgentFailed with the end of its stderr when it crashes, takes too long or writes too much.
     """
     running = CommandProcess(agent, choose_environment(agent.env, offered), text)
-    in_time = running.wait()
+    in_time = running.wait_in_time()
     code = running.process.returncode
     written = running.output[: agent.output].decode("utf-8", "replace")
     if running.overflow.is_set():
