@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from ace.playbook.model import Bullet, Playbook
+from ace.playbook.model import Bullet, Playbook, Status
 from ace.task.types import Sample
 from ace.task.wording import Flaw, Wording
 from ace.text import split_words
@@ -26,6 +26,8 @@ class Evidence:
         self._right: dict[str, dict[str, None]] = defaultdict(dict)  # topic -> samples that were right
         self._about: dict[str, dict[str, None]] = defaultdict(dict)  # word or name -> bullets
         self._proofs: dict[str, tuple[str, ...]] = {}
+        self._proven: dict[str, dict[str, None]] = defaultdict(dict)  # sample -> bullets
+        self._single: dict[str, str] = {}  # bullet -> the only sample that proves it
         self.tainted: dict[
             str, set[str]
         ] = {}  # bullet -> samples whose text it repeats: they cannot prove it
@@ -81,7 +83,14 @@ class Evidence:
                     self._right[topic].pop(sample, None)
         still_valid = [sample for sample in self._proofs.get(bullet.id, ()) if sample not in outdated]
 
-        self._proofs[bullet.id] = tuple(dict.fromkeys([*still_valid, *proofs]))
+        for sample in self._proofs.get(bullet.id, ()):
+            self._proven[sample].pop(bullet.id, None)
+        self._proofs[bullet.id] = samples = tuple(dict.fromkeys([*still_valid, *proofs]))
+        for sample in samples:
+            self._proven[sample][bullet.id] = None
+        self._single.pop(bullet.id, None)
+        if len(samples) == 1:
+            self._single[bullet.id] = samples[0]
         for name in split_words(bullet.content, whole_names=True):
             self._about[name][bullet.id] = None
 
@@ -110,6 +119,20 @@ class Evidence:
         """Return the samples that prove these bullets."""
         ids = dict.fromkeys(sample for bullet in bullet_ids for sample in self._proofs.get(bullet, ()))
         return tuple(self._samples[key] for key in ids if key in self._samples)
+
+    def list_proven(self, playbook: Playbook, sample_id: str) -> tuple[Bullet, ...]:
+        """Return the bullets in use that a sample proves."""
+        bullets = (playbook.bullets.get(name) for name in self._proven.get(sample_id, ()))
+        return tuple(bullet for bullet in bullets if bullet and bullet.status is Status.ACTIVE)
+
+    def list_single(self, playbook: Playbook) -> dict[str, str]:
+        """Map the samples that alone prove a bullet in use, which may be retired, to the last such bullet."""
+        singles = {}
+        for name, sample in self._single.items():
+            bullet = playbook.bullets.get(name)
+            if bullet is not None and bullet.status is Status.ACTIVE and not bullet.pinned:
+                singles[sample] = name
+        return singles
 
     def find_doubt(self, bullet: Bullet) -> Flaw | None:
         """Return what speaks against the words of a bullet that samples of this run prove."""

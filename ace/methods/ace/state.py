@@ -193,12 +193,9 @@ class AceState:
 
     def list_rivals(self, sample: Sample, playbook: Playbook, most: int = 3) -> dict[str, Sample]:
         """Return bullets in use that one other sample alone speaks for, near this one, with that sample."""
-        witnesses: dict[str, tuple[str, Sample]] = {}
-        for bullet in playbook.bullets.values():
-            proofs = self.evidence.proofs((bullet.id,))
-            if len(proofs) == 1 and bullet.status is Status.ACTIVE and not bullet.pinned:
-                witnesses[proofs[0].id] = (bullet.id, proofs[0])
-        return dict(witnesses[name] for name in self.map.rank(sample, witnesses)[:most])
+        single = self.evidence.list_single(playbook)
+        near = self.map.rank(sample, single)[:most]
+        return {single[name]: self.map.samples[name] for name in near}
 
     def forget_evidence(self, playbook: Playbook, lab: Lab) -> None:
         """Start the evidence anew: what earlier samples showed is no longer to be counted on."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ace.methods.ace.evidence import Evidence
 from ace.methods.ace.prover import Prover
 from ace.playbook.delta import apply
-from ace.playbook.model import Playbook, Remove, Status
+from ace.playbook.model import Playbook, Remove
 from ace.runs.records import Proposal, Reason
 from ace.task.types import FeedbackKind
 
@@ -24,13 +24,11 @@ def is_label_suspect(prover: Prover, playbook: Playbook, evidence: Evidence) -> 
     trial = prover.trial
     if trial.feedback.kind is not FeedbackKind.LABELS or not trial.provable:
         return False
-    near = {guard.id for guard in prover.pool.guards}
-    bullets, witnesses = list[str](), set[str]()
-    for bullet in playbook.bullets.values():
-        proofs = {sample.id for sample in evidence.proofs((bullet.id,))} & near
-        if proofs and bullet.status is Status.ACTIVE:
-            bullets.append(bullet.id)
-            witnesses |= proofs
+    bullets, witnesses = dict[str, None](), list[str]()
+    for guard in prover.pool.guards:
+        proven = evidence.list_proven(playbook, guard.id)
+        bullets |= dict.fromkeys(bullet.id for bullet in proven)
+        witnesses += [guard.id] if proven else []
     if len(witnesses) < _WITNESSES:
         return False
     answer = trial.attempt.answer.strip()
