@@ -29,8 +29,8 @@ def word_key(content: str) -> tuple[str, ...]:
 def find_terms(text: str) -> frozenset[str]:
     """Return the stems of the words that say what a text is about, in any language.
 
-    In scripts that are written without spaces a term is two characters side by side. A date is one term, and so is
-    any other figure with signs inside.
+    In scripts that are written without spaces a term is two characters side by side. A date is one term,
+    and so is any other figure with signs inside.
     """
     terms = set[str]()
     text = _JOINED_FIGURES.sub(lambda figure: "".join(filter(str.isdecimal, figure[0])), text)

@@ -71,7 +71,8 @@ def _find_spoken_of(trial: Trial, before: Reopened, wording: Wording | None) -> 
     """Return the bullets that a sample speaks of, each with what remains of it without the words for it.
 
     Without a wording, those that the attempt cites and those whose terms are nearest to the question: shared
-    terms count for more the fewer bullets have them. Where all of several are equally near, it speaks of none.
+    terms count for more the fewer bullets have them. Where all of several are equally near, it speaks of
+    none.
     """
     question = trial.sample.question
     if wording:
