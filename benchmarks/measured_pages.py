@@ -130,19 +130,19 @@ def render_scores(stages: Sequence[Stage]) -> str:
     empty, reference = find_stages(stages, EMPTY), find_stages(stages, REFERENCE)
     rows = []
     for stage in stages:
-        against, share, learned = "", "", ["", ""]
+        against, share, learned = "", "", ["", "", ""]
         right = sum(stage.right.values())
         if stage.name != EMPTY and stage.group in empty:
             against = format_pairs(pair_answers([empty[stage.group], stage], EMPTY, stage.name))
         if stage.learning is not None:
             learned = [f"{stage.learning.accepted} of {stage.learning.proposed}"]
-            learned.append(f"{stage.learning.seconds:,.0f}")
+            learned += [str(stage.learning.quarantined), f"{stage.learning.seconds:,.0f}"]
             if stage.group in reference and any(reference[stage.group].right.values()):
                 share = f"{right / sum(reference[stage.group].right.values()):.0%}"
         count = format_count(list(stage.right.values()))
         rows.append([stage.group, stage.name, count, against, share, len(stage.playbook), *learned])
     head = ["group", "playbook", "right", "against empty, McNemar", "of reference", "bullets"]
-    return format_table([*head, "lessons kept", "learning, s"], rows)
+    return format_table([*head, "proposals kept", "in quarantine", "learning, s"], rows)
 
 
 def render_costs(stages: Sequence[Stage]) -> str:

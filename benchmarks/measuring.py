@@ -48,10 +48,15 @@ PROMPTS = ("ace.agent", "ace.methods.ace", "ace.memory", "ace.task.environments.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Learning:
-    """Hold what a learn run did and took. `refused` counts proposals by the rule that refused them."""
+    """Hold what a learn run did and took.
+
+    `accepted` proposals are in the playbook, `quarantined` bullets of it wait for proof and are not shown.
+    `refused` counts proposals by the rule that refused them.
+    """
 
     proposed: int
     accepted: int
+    quarantined: int
     refused: Mapping[str, int]
     seconds: float
     usage: Mapping[str, Usage]
@@ -166,6 +171,7 @@ def read_learning(store: Store) -> Learning:
     return Learning(
         proposed=report.proposed,
         accepted=report.accepted,
+        quarantined=report.quarantined,
         refused=dict(Counter(str(proposal.reason) for proposal in refused).most_common()),
         seconds=report.seconds,
         usage=report.usage,
@@ -292,7 +298,7 @@ def run_script(
 
 def describe_measurement(script: str, words: Sequence[str], model: str) -> dict[str, Any]:
     """Return what a result must name to be repeated."""
-    git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    git = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "command": shlex.join(["python", f"benchmarks/{script}", *words]),
