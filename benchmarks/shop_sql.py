@@ -34,7 +34,6 @@ VARIANTS = {  # the score before learning is the same for all of them, so it is 
     "one-try": Settings(tries=1, measure=False),
     "no-neighbours": Settings(neighbours=0, measure=False),
     "no-replays": Settings(replays=0, measure=False),
-    "merge": Settings(merge=True, measure=False),
     "two-epochs": Settings(epochs=2, measure=False),
 }
 
