@@ -251,8 +251,8 @@ def test_a_sample_longer_than_the_budget_is_no_attempt_and_teaches_nothing(
     assert all(not episode.verdict.correct and episode.feedback.passed is None for episode in episodes)
     assert {request.sample.id for request in world.requests if request.sample} == {"a"}
     assert report.before and (report.before.correct, report.before.total, report.before.errors) == (0, 1, 1)
-    (note,) = [note for note in report.notes if "too long" in note]
-    assert note.startswith("2 samples too long for a prompt") and "t1, long" in note and again is not None
+    (note,) = [note for note in report.notes if "without a possible prompt" in note]
+    assert note.startswith("2 samples without a possible prompt") and "t1, long" in note and again is not None
 
 
 # Files

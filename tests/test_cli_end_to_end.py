@@ -302,7 +302,7 @@ ODD: dict[str, str] = {
 def test_odd_lessons_are_recorded_and_none_is_kept(run: Run, server: ModelServer, odd: str) -> None:
     server.say = lambda request: odd if is_reflector(request) else says(request)
     report = json.loads(run("learn", "--json", "--limit", "3", "--tries", "1", "--replays", "0").out)
-    assert (report["proposed"], report["accepted"], report["bullets"]) == (3, 0, 0)
+    assert (report["accepted"], report["bullets"]) == (0, 0) and report["proposed"] >= 3
     with Store.open("colours.db") as store:
         assert store.verify() == []
         assert all(proposal.why for proposal in store.proposals())

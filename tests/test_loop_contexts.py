@@ -80,7 +80,7 @@ def test_a_source_that_fails_is_a_wrong_answer_with_its_reason(tmp_path: Path) -
         assert report.after is not None and report.after.total == len(ROWS)
         errors = [e.attempt.error for e in store.episodes() if e.attempt.error]
     assert errors == ["ContextError: The source broken failed (OSError: no shelf)."]
-    assert report.notes == (f"1 answer failed, red the first: {errors[0]}",)
+    assert len(report.notes) == 1 and report.notes[0].endswith(f"red; {errors[0]}")
     assert f"  {report.notes[0]}\n" in str(report) and ace.Report.from_json(report.to_json()) == report
 
 

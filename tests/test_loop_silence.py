@@ -25,8 +25,8 @@ def failing(error: Exception, *colours: str, reflector: bool = False) -> RoleMod
     """Fails for some colours: the generator, or the reflector only."""
 
     def reply(request: Request) -> str:
-        reflects = request.role is Role.REFLECTOR
-        if reflects is reflector and any(colour in colour_of(request) for colour in colours):
+        asked = Role.REFLECTOR if reflector else Role.GENERATOR
+        if request.role is asked and any(colour in colour_of(request) for colour in colours):
             raise error
         return says(request)
 

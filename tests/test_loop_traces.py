@@ -69,7 +69,10 @@ def test_the_recorded_attempts_are_not_made_again(store: Store) -> None:
     learn_from_traces(world(), ALL, store, together, replace(OPTIONS, measure=False))
     assert all(request.bullets or request.draw for request in generator.calls)  # proofs, and controls
     named = {call.key.sample for call in store.calls(store.runs()[-1].id)}
-    assert named == set(COLOURS)  # the record's id, and nothing of what it holds
+    assert named == {
+        *COLOURS,
+        "lessons",
+    }  # a curator is asked about the section; the record's id, and nothing of what it holds
 
 
 def test_a_bullet_costs_what_its_recorded_attempt_led_to(store: Store) -> None:
@@ -77,8 +80,9 @@ def test_a_bullet_costs_what_its_recorded_attempt_led_to(store: Store) -> None:
     report = learn_from_traces(world(), [*ALL, *ALL], store, team(), replace(OPTIONS, measure=False))
     cost = compute_cost(store.calls(report.run), read_journal(store.steps(report.run)))
     assert [len(row.fixed) for row in cost.bullets] == [1] * 10
-    assert sum(row.usage.calls for row in cost.bullets) == len(store.calls(report.run))
-    assert cost.unlearned.calls == 0
+    assert all(row.usage.calls > 2 for row in cost.bullets)
+    asked_of_sections = len(store.calls(report.run)) - sum(row.usage.calls for row in cost.bullets)
+    assert cost.unlearned.calls == asked_of_sections  # a curator's, which changed nothing
 
 
 def test_without_a_task_everything_waits_in_quarantine(store: Store) -> None:

@@ -103,4 +103,4 @@ def test_a_curator_is_held_to_what_it_was_shown() -> None:
     assert note.startswith("; ignored: ")
     assert confined == (Revise("a", "three\n four"), Merge("a", ("b",), "both"))
     (added,), _ = confine_delta((Add("b", "elsewhere", "five  words"),), shown)
-    assert isinstance(added, Add) and added.content == "five words" and added.id != "b"
+    assert isinstance(added, Add) and added.content == "five  words" and added.id != "b"

@@ -122,7 +122,7 @@ def _describe_too_long(run: Run) -> Iterator[str]:
     more = f" and {len(reasons) - _NAMED} more" if len(reasons) > _NAMED else ""
     first = next(iter(reasons.values()))
     samples = format_count(len(reasons), "sample")
-    yield f"{samples} too long for a prompt, wrong without an attempt: {names}{more}; {first:.300}"
+    yield f"{samples} without a possible prompt, wrong without an attempt: {names}{more}; {first:.300}"
 
 
 def _describe_cut_off(run: Run) -> Iterator[str]:

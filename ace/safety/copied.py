@@ -48,6 +48,11 @@ class _Sources:
     labels: Sequence[list[str]]
 
 
+def makes_claim(text: str) -> bool:
+    """Return whether a text says what must, may or need not be done."""
+    return _CLAIM.search(text) is not None
+
+
 def find_copied_sentence(
     lesson: str, question: str, others: Iterable[str] = (), vouched: Iterable[str] = ()
 ) -> str:

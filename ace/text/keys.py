@@ -11,6 +11,7 @@ from ace.text.stems import stem_word
 from ace.text.word_lists import stop_words
 
 _WORD = re.compile(r"'[^']*'|[\w.]*\w|[^\s\w.,:;'\"]+")
+_JOINED_FIGURES = re.compile(r"\d+(?:[-/.:,]\d+)+")
 _UNSPACED_RUN = re.compile(f"{UNSPACED}+")
 
 
@@ -28,9 +29,11 @@ def word_key(content: str) -> tuple[str, ...]:
 def find_terms(text: str) -> frozenset[str]:
     """Return the stems of the words that say what a text is about, in any language.
 
-    In scripts that are written without spaces a term is two characters side by side.
+    In scripts that are written without spaces a term is two characters side by side. A date is one term,
+    and so is any other figure with signs inside.
     """
     terms = set[str]()
+    text = _JOINED_FIGURES.sub(lambda figure: "".join(filter(str.isdecimal, figure[0])), text)
     for run in _UNSPACED_RUN.findall(text):
         pairs = [run[place : place + 2] for place in range(len(run) - 1)]
         terms.update(pairs or [run])

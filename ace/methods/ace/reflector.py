@@ -28,7 +28,7 @@ class Lesson(BaseModel):
     One text and not a list: asked for a list, a small model fills it up with sentences that are not true.
     """
 
-    lesson: str = Field(min_length=1, max_length=600)
+    lesson: str = Field(min_length=1, max_length=1_500)
 
 
 class Critique(BaseModel):

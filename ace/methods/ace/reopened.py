@@ -71,7 +71,8 @@ def _find_spoken_of(trial: Trial, before: Reopened, wording: Wording | None) -> 
     """Return the bullets that a sample speaks of, each with what remains of it without the words for it.
 
     Without a wording, those that the attempt cites and those whose terms are nearest to the question: shared
-    terms count for more the fewer bullets have them.
+    terms count for more the fewer bullets have them. Where all of several are equally near, it speaks of
+    none.
     """
     question = trial.sample.question
     if wording:
@@ -79,9 +80,10 @@ def _find_spoken_of(trial: Trial, before: Reopened, wording: Wording | None) -> 
         return [(bullet, rest) for bullet, rest in remains if rest is not None]
     shared = weigh_shared_terms(question, {name: bullet.content for name, bullet in before.items()})
     most = max(shared.values(), default=0.0)
+    tells_apart = len(shared) == 1 or min(shared.values(), default=0.0) < most
     spoken_of = []
     for name, bullet in before.items():
-        is_nearest = 0.0 < most == shared[name]
+        is_nearest = tells_apart and 0.0 < most == shared[name]
         if is_nearest or name in trial.cited:
             spoken_of.append((bullet, ""))
     return spoken_of

@@ -22,6 +22,7 @@ from ace.methods.protocol import Trial
 from ace.playbook.delta import apply
 from ace.playbook.model import Add, Bullet, Delta, Playbook, Remove, Revise, Status, bullet_id
 from ace.runs.records import Proposal, Reason
+from ace.safety.copied import makes_claim
 from ace.safety.injection import find_suspicion
 from ace.settings import Profile
 from ace.task.types import Attempt, Sample
@@ -97,7 +98,7 @@ class Search:
                     return
             if not reflection.drafts and reflection.failure is not FailureType.GAP:
                 break
-        if not self.others:
+        if self.failure is not None and not self.others:  # the reflector was heard
             for proposal in self._try_example():
                 yield proposal
                 if proposal.outcome == "accepted":
@@ -155,11 +156,11 @@ class Search:
     def _try_example(self) -> Iterator[Proposal]:
         """Yield what becomes of the sample itself as a worked example: it must help another one.
 
-        It repeats a question on purpose, so what asks to be obeyed is left out here.
+        It repeats a question on purpose, so one that asks to be obeyed or lays down a rule is no example.
         """
         question, expected = self.trial.sample.question.strip(), self.trial.feedback.expected.strip()
         content = f"{question} -> {expected}"
-        if not expected or len(content) > _LONGEST_EXAMPLE or find_suspicion(content):
+        if not expected or len(content) > _LONGEST_EXAMPLE or find_suspicion(content) or makes_claim(content):
             return
         delta = self._to_delta(Draft(section=EXAMPLES, content=content))
         contents = tuple(list_contents(delta))
