@@ -70,6 +70,15 @@ READERS = (*RUNS, Command.CONTEXT)
 LEARNERS = (Command.LEARN, Command.ONLINE, Command.SERVE)
 STREAMS = (Command.ONLINE, Command.SERVE)
 OFFLINE = (Command.LEARN,)
+REMOVED: Mapping[str, Any] = {
+    "rerun": False,
+    "graduate": 1,
+    "evict": 3,
+    "recheck": 8,
+    "validate_every": None,
+    "merge": False,
+}
+"""Settings that runs of earlier releases recorded, each with the value that every run now goes by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +142,6 @@ class Settings:
     agreement: Annotated[
         int, About("Attempts of which most must agree, where there are no labels.", LEARNERS, least=1)
     ] = 3
-    rerun: Annotated[
-        bool, About("Repeat an attempt that may have failed by chance; learn nothing if it passes.", LEARNERS)
-    ] = False
     batch_size: Annotated[
         int,
         About(
@@ -149,23 +155,13 @@ class Settings:
     replays: Annotated[
         int, About("Times that samples still wrong come back in an epoch.", OFFLINE, least=0)
     ] = 1
-    graduate: Annotated[int, About("Passes after which a sample comes back no more.", OFFLINE, least=1)] = 1
-    evict: Annotated[int, About("Failures after which a sample comes back no more.", OFFLINE, least=1)] = 3
-    recheck: Annotated[
-        int, About("Right answers asked for again before a version is selected.", OFFLINE, least=0)
-    ] = 8
     validate: Annotated[
         bool | None,
         About("Choose the version by the validation set.", OFFLINE, unset="if there is more than one epoch"),
     ] = None
-    validate_every: Annotated[
-        int | None,
-        About("Steps between validations within an epoch.", OFFLINE, least=1, unset="only at its end"),
-    ] = None
     accept: Annotated[
         Accept, About("Select a version if clearly better, if at least as good, or always.", OFFLINE)
     ] = Accept.BEST
-    merge: Annotated[bool, About("Let the curator merge bullets after each epoch.", OFFLINE)] = False
     refine: Annotated[
         bool, About("After each epoch, join duplicate bullets and settle conflicting ones.", OFFLINE)
     ] = True

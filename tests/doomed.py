@@ -22,10 +22,10 @@ importlib.import_module("openai")
 
 
 def run(path: Path, api_base: str, workers: int, *, resume: bool = False) -> Report:
-    """Two epochs with validation and curation: every kind of step there is."""
+    """Two epochs with validation."""
     retry = Retry(attempts=3, first_wait=0.001, max_wait=0.05)
     endpoint = Endpoint("openai/m", api_base=api_base, api_key="none", timeout=60.0, retry=retry)
-    options = Settings(workers=workers, batch_size=4, epochs=2, tries=2, merge=True)
+    options = Settings(workers=workers, batch_size=4, epochs=2, tries=2)
     with Store.open(path, timeout=60) as store:
         return learn(world(), store, RoleModels.of(endpoint), options, resume=resume)
 

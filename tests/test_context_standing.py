@@ -69,7 +69,7 @@ def test_the_reflector_is_told_and_learns_a_name_that_no_page_has(tmp_path: Path
     for feedback, right in (("labels", 2), ("execution", 0)):
         with Store.open(tmp_path / f"{feedback}.db") as store:
             client = ScriptedClient(model)
-            ace.learn(task, store, client, feedback=feedback, replays=0, recheck=0)
+            ace.learn(task, store, client, feedback=feedback, replays=0)
             told = [
                 call for call in client.calls if "It stands in what was found" in call.messages[-1].content
             ]

@@ -26,7 +26,7 @@ from benchmarks.balancer import Balancer
 from tests import orders, world
 
 MARK = "70707"  # in every label, and nowhere else
-OPTIONS = Settings(batch_size=2, workers=1, epochs=2, rerun=True)
+OPTIONS = Settings(batch_size=2, workers=1, epochs=2)
 PUZZLES = ("3 ? 4 = 7", "5 ? 2 = 10", "9 ? 3 = 3", "8 ? 6 = 2")
 
 

@@ -19,12 +19,12 @@ from ace.loop.lab import SampleBench, Workplace
 from ace.playbook import Add, Playbook, Status
 from ace.runs.records import Reason
 from ace.runs.steps import Phase, PhaseKind
-from ace.settings import Profile, Settings
+from ace.settings import REMOVED, Profile, Settings
 from ace.store import Store
 from ace.task import FeedbackKind
 from tests.world import COLOURS, SECRET, client, colour_of, reflect, says, team, world
 
-OPTIONS = Settings(batch_size=3, workers=1, merge=False)
+OPTIONS = Settings(batch_size=3, workers=1)
 
 
 @pytest.fixture
@@ -124,6 +124,22 @@ def test_resume_wants_the_same_options(store: Store) -> None:
     learn(world(), store, team(caps=Caps(calls=5)), OPTIONS)
     with pytest.raises(InputError, match="other seed"):
         learn(world(), store, team(), replace(OPTIONS, seed=7), resume=True)
+
+
+@pytest.mark.parametrize(("setting", "value"), [(None, None), ("merge", True), ("evict", 2)])
+def test_a_run_with_settings_that_are_gone_resumes_if_they_had_the_value_of_now(
+    store: Store, monkeypatch: pytest.MonkeyPatch, setting: str | None, value: int | None
+) -> None:
+    earlier = {**REMOVED, setting: value} if setting else REMOVED
+    record = Settings.record
+    with monkeypatch.context() as patch:
+        patch.setattr(Settings, "record", lambda settings: {**record(settings), **earlier})
+        learn(world(), store, team(caps=Caps(calls=20)), OPTIONS)
+    if setting:
+        with pytest.raises(InputError, match=f"other {setting}"):
+            learn(world(), store, team(), OPTIONS, resume=True)
+    else:
+        assert learn(world(), store, team(), OPTIONS, resume=True).run == 1
 
 
 def test_resume_wants_the_same_samples(store: Store) -> None:

@@ -14,7 +14,7 @@ from ace.context import render_playbook
 from ace.llm import Request, RoleModels, ScriptedClient
 from ace.loop import learn, learn_from_traces
 from ace.methods import Trial
-from ace.methods.ace.credit import HOPELESS, find_cause, suggests_luck, vote
+from ace.methods.ace.credit import HOPELESS, find_cause, vote
 from ace.methods.ace.state import Lesson, LessonNotes
 from ace.playbook import Add, Bullet, Vote
 from ace.settings import Profile, Settings
@@ -81,9 +81,7 @@ def test_causes() -> None:
 
     assert cause(wrong) == "wrong bullet"
     assert cause(absent, (OTHER,)) == "missing knowledge"
-    assert cause(absent) == "unexplained" and suggests_luck(absent, KNOWN, WORDING)
-    assert not suggests_luck(wrong, KNOWN, WORDING) and not suggests_luck(absent, (OTHER,), WORDING)
-    assert find_cause(Lesson(absent, unlucky=True), KNOWN, WORDING) == "bad luck"
+    assert cause(absent) == "unexplained"
     assert find_cause(Lesson(absent, suspect=True), KNOWN) == "bad label"
     assert cause(absent, (OTHER,), HOPELESS) == "impossible"
     assert cause(trial(None, [], ())) == "impossible"  # the gold answer fails
@@ -173,28 +171,6 @@ def test_a_generator_that_is_asked_to_cites_what_it_used(tmp_path: Path) -> None
 )
 def test_citations_are_no_part_of_the_answer(text: str, ids: tuple[str, ...], answer: str) -> None:
     assert (find_citations(text), remove_citations(text)) == (ids, answer)
-
-
-@pytest.mark.parametrize("rerun", [True, False])
-def test_bad_luck_edits_nothing(tmp_path: Path, rerun: bool) -> None:
-    """The first attempt of every run slips; another one with the same playbook does not."""
-    task, slips = orders(tmp_path), [False]
-
-    def moody(request: Request) -> str:
-        said = says(request)
-        if slips[0] and said.startswith("SELECT") and "cancelled" in request.messages[-1].content:
-            slips[0] = False
-            return "SELECT COUNT(*) FROM ord"
-        return said
-
-    with Store.open(tmp_path / "a.db") as store:
-        learn(task, store, RoleModels.of(client()), OPTIONS)
-        slips[0] = True
-        options = replace(OPTIONS, rerun=rerun)
-        report = learn(task, store, RoleModels.of(ScriptedClient(moody)), options)
-        expected = "bad luck" if rerun else "unexplained"
-        assert causes(store, report.run)["train-cancelled"] == [expected]
-        assert (report.proposed == 0) is rerun
 
 
 def test_a_gold_answer_that_fails_is_impossible_and_teaches_nothing(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What an attempt proves: of a lesson, of a merge, and when it is the curator's turn."""
+"""What an attempt proves: of a lesson, of a bullet in doubt, and when it is the curator's turn."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ace.methods.ace.proof import prove
 from ace.methods.ace.reflection import Reflect
 from ace.methods.ace.state import AceState
 from ace.methods.protocol import Trial
-from ace.playbook import Add, Delta, Merge, Operation, Playbook, Quarantine, Remove, Revise, Vote, apply
+from ace.playbook import Add, Delta, Operation, Playbook, Quarantine, Remove, Revise, Vote, apply
 from ace.runs.records import Reason
 from ace.runs.steps import PhaseKind
 from ace.settings import Profile, Settings
@@ -103,25 +103,6 @@ def tidied(
     with pytest.raises(StopIteration):
         chores.send(apply(playbook, update.delta)[0])
     return chore.name, update.proposals
-
-
-MERGED = "ord.st: 4 is packed, 7 is cancelled."
-
-
-@pytest.mark.parametrize(
-    ("right", "outcome", "reason"),
-    [(True, "accepted", Reason.PROVEN), (False, "rejected", Reason.STILL_FAILS)],
-)
-def test_a_merge_is_kept_when_what_proved_its_bullets_is_still_right(
-    right: bool, outcome: str, reason: Reason
-) -> None:
-    made = method(World(operations=lambda request: [Merge("a", ("b",), MERGED)]), merge=True)
-    place = lab(lambda *_: right, made)
-    name, (merge,) = tidied(made, known(), BOOK, place)
-    assert name == "ord.st"
-    assert (merge.outcome, merge.reason) == (outcome, reason)
-    assert (merge.delta, merge.author) == ((Merge("a", ("b",), MERGED),), "curator")
-    assert place.asked == ["near"]
 
 
 def test_from_the_fourth_try_on_the_curator_edits_what_is_there() -> None:

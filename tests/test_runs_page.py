@@ -19,7 +19,7 @@ from ace.playbook import Add, Bullet, Playbook, apply
 from ace.report import RunHistory, RunPage, build_run_page, read_run_history, render_page, write_page
 from ace.report.html_page import PAGE
 from ace.runs.steps import StepRecord
-from ace.settings import Settings
+from ace.settings import REMOVED, Settings
 from ace.store import Proposal, Run, Step, Store, Version
 from ace.task import define_task
 from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
@@ -82,6 +82,17 @@ def test_an_evaluation_shows_the_version_it_scored(store: Store) -> None:
     assert page.kind == "eval" and len(page.lessons) == 6 and "--version 2" in page.command
     assert not any(lesson.new for lesson in page.lessons)
     assert [len(lesson.episodes) for lesson in page.lessons] == [2] * 6  # cited from the run before
+
+
+def test_a_setting_that_is_gone_is_told_and_in_no_command(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = Settings.record
+    monkeypatch.setattr(Settings, "record", lambda settings: {**record(settings), **REMOVED, "evict": 2})
+    learn(world(), store, team(), OPTIONS)
+    page = read_page(store)
+    assert ("evict", "2") in page.settings and "graduate" not in dict(page.settings)
+    assert "--evict" not in page.command and "--replays 1" in page.command
 
 
 def test_a_run_that_died_is_shown_as_far_as_it_came(store: Store) -> None:

@@ -20,6 +20,7 @@ from ace.settings import Settings
 from ace.store import Store
 from ace.task.types import Sample, Task
 
+_RECHECKED = 8  # right answers that are asked for again before a version is selected
 _WORDS = 3  # questions whose lengths differ by fewer words count as equally long
 
 
@@ -46,23 +47,17 @@ def learn(
         raise InputError(f"Task {task.name} has no training samples.", hint="Add some to [data] train.")
     parts = RunParts(task=task, store=store, models=models, settings=settings, progress=progress)
     tested = task.test if settings.measure else ()
-    every = settings.validate_every
     validates = settings.validate
     if validates is None:
-        validates = settings.epochs > 1 or every is not None
+        validates = settings.epochs > 1
     validates = validates and bool(task.val)
     with start_run("learn", parts, resume=resume) as run:
         selection = Selection(run)
         try:
             steps.score(run, Phase(PhaseKind.BEFORE), tested, run.base)
             for epoch in range(1, settings.epochs + 1):
-
-                def select_between(batches: int, epoch: int = epoch) -> None:
-                    if validates and every and batches % every == 0:
-                        selection.select_newest(epoch, batches)
-
                 samples = _in_order(task.train, settings.seed, epoch)
-                steps.learn(run, Phase(PhaseKind.EPOCH, epoch), samples, select_between)
+                steps.learn(run, Phase(PhaseKind.EPOCH, epoch), samples)
                 steps.maintain(run, Moment.EPOCH, epoch)
                 _replay_failures(run, epoch)
                 steps.maintain(run, Moment.EPOCH_END, epoch)
@@ -91,7 +86,7 @@ def _recheck(run: Run, epoch: int) -> None:
     """Answer a few that were right again with the newest version: measured, not learned from."""
     right = run.replay_queue.right(sample.id for sample in run.task.train)
     seed = seed_of(run.settings.seed, "recheck", epoch)
-    size = min(run.settings.recheck, len(right))
+    size = min(_RECHECKED, len(right))
     chosen = set(Random(seed).sample(right, size))  # noqa: S311 (no secret)
     again = [sample for sample in run.task.train if sample.id in chosen]
     steps.score(run, Phase(PhaseKind.RECHECK, epoch), again, run.version)

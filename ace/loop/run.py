@@ -35,7 +35,7 @@ from ace.runs.cost import list_faults, measure_working_time, sum_usage_by_role
 from ace.runs.records import Proposal, Reason, RunStatus
 from ace.runs.records import Run as RunRecord
 from ace.runs.steps import Notes, Phase, PhaseKind, SampleResult, StepRecord
-from ace.settings import Settings
+from ace.settings import REMOVED, Settings
 from ace.store import Commit, Store
 from ace.task.types import Episode, Task
 from ace.task.wording import Worded
@@ -110,7 +110,7 @@ class Run:
         self.version = self.base
         self.steps: list[StepRecord] = []
         self.bullets = len(self.store.checkout(self.base))
-        self.replay_queue = ReplayQueue(self.settings.graduate, self.settings.evict)
+        self.replay_queue = ReplayQueue()
         self.attempts_outage, self.roles_outage = OutageDetector(), OutageDetector()
         self._next_step = 0
         rows = self.store.steps(self.id)
@@ -324,8 +324,10 @@ def _find_resumable(kind: str, task: Task, store: Store, config: Mapping[str, An
         raise InputError(
             f"No unfinished {kind} run of {task.name} in {store.path}.", hint="Start one without --resume."
         )
-    older = {"method": "ace", "examples": config["examples"]} | unfinished.config  # before methods had names
-    changed = [key for key, value in config.items() if key != "base" and older.get(key) != value]
+    # A run of an earlier release did not name its method, and may have had settings that are gone.
+    expected = {**REMOVED, **config}
+    older = {**REMOVED, "method": "ace", "examples": config["examples"], **unfinished.config}
+    changed = [key for key, value in expected.items() if key != "base" and older.get(key) != value]
     if changed:
         labels = ", ".join(_LABELS.get(key, key) for key in changed)
         raise InputError(

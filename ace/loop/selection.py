@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from ace.loop import steps
@@ -47,22 +47,20 @@ class Selection:
         """Tell whether any two versions could be compared: without feedback nothing can."""
         return any(comparison.compared for comparison in self.comparisons)
 
-    def select_newest(self, number: int, turn: int = 0) -> None:
-        """Let the newest version take the place, or leave it. `number` and `turn` say when: epoch, batch."""
+    def select_newest(self, epoch: int) -> None:
+        """Let the newest version take the place at the end of an epoch, or leave it."""
         old, new = self.selected, self._run.version
         if new == old or any((pair.new, pair.old) == (new, old) for pair in self.comparisons):
             return
-        phase = Phase(PhaseKind.VALIDATION, number, turn)
-        old_phase = Phase(PhaseKind.VALIDATION, number, turn, f"version {old}")
+        phase = Phase(PhaseKind.VALIDATION, epoch)
+        # What a version has answered in this run it is not asked again.
+        new_side = Side(phase, new, self._right[new])
+        old_side = Side(replace(phase, detail=f"version {old}"), old, self._right[old])
         name = str(phase).removeprefix(f"{PhaseKind.VALIDATION} ")
-        comparison = self._compare(name, self._side(old_phase, old), self._side(phase, new), self._rule)
+        comparison = self._compare(name, old_side, new_side, self._rule)
         self.comparisons.append(comparison)
         if comparison.accepted:
             self.selected = new
-
-    def _side(self, phase: Phase, version: int) -> Side:
-        """Return the side of a version: what it has answered in this run it is not asked again."""
-        return Side(phase, version, self._right[version])
 
     def _compare(self, name: str, old: Side, new: Side, rule: Rule) -> Comparison:
         """Ask both sides as many validation samples as `rule` wants to know about."""

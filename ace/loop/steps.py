@@ -43,20 +43,12 @@ def _score_chunk(run: Run, lab: StepLab, samples: Sequence[Sample], playbook: Pl
     return StepWork(results=results, reason=str(lab.phase), author="evaluator", episodes=lab.episodes_made())
 
 
-def learn(
-    run: Run, phase: Phase, samples: Sequence[Sample], between: Callable[[int], None] | None = None
-) -> None:
-    """Attempt, learn, commit: batch by batch. `between` is told how many batches are done."""
-    in_batches(run, phase, samples, partial(study, run, phase), between)
+def learn(run: Run, phase: Phase, samples: Sequence[Sample]) -> None:
+    """Attempt, learn, commit: batch by batch."""
+    in_batches(run, phase, samples, partial(study, run, phase))
 
 
-def in_batches(
-    run: Run,
-    phase: Phase,
-    items: Sequence[T],
-    work: Callable[[Sequence[T]], StepWork],
-    between: Callable[[int], None] | None = None,
-) -> None:
+def in_batches(run: Run, phase: Phase, items: Sequence[T], work: Callable[[Sequence[T]], StepWork]) -> None:
     """Do one step for each batch of items, all of whose samples share a version."""
     if not items:
         return
@@ -67,8 +59,6 @@ def in_batches(
         run.progress(str(phase), start, len(items), _tally(results, bullets=run.bullets))
         step = run.step(phase, partial(work, items[start : start + size]))
         results += step.results
-        if between and start + size < len(items):
-            between(start // size + 1)
     run.progress(str(phase), len(items), len(items), _tally(results, bullets=run.bullets))
 
 

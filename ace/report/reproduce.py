@@ -7,18 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from ace.runs.records import Run, Version
+from ace.settings import REMOVED, declared_settings
 from ace.task.traces import WITHOUT_A_TASK
 
-_REPLAYS = {"replays", "graduate", "evict", "recheck"}
-_LEARN_ONLY = {"epochs", "validate", "validate_every", "accept", "merge", "refine"} | _REPLAYS
-_ONLINE_ONLY = {"window", "drift", "behind", "waiting"}
-_LEARNING = {
-    *("batch_size", "feedback", "profile", "rollouts", "tries", "neighbours"),
-    *("verify", "agreement", "rerun"),
-    *_LEARN_ONLY,
-}
-_NOT_AN_OPTION = {"models", "prompts", "samples", "traces", "base", "measure", "sources"}
-_SWITCHES_OFF = {"verify", "validate", "drift", "refine"}  # the others have no --no- form
 _ROLES = ("reflector", "curator")
 
 
@@ -45,8 +36,17 @@ def build_command(run: Run) -> str:
             model = models.get(role, generator)
             if model != generator:
                 words += [f"--{role}-model", model]
+    declared = declared_settings()
     for name, value in _select_options(run):
-        words += _format_option(name, value)
+        flag = name.replace("_", "-")
+        if name in REMOVED or value is None:
+            continue
+        if value is True:
+            words.append(f"--{flag}")
+        elif value is not False:
+            words += [f"--{flag}", str(value)]
+        elif declared[name].default is not False:  # the switches that are off need no --no-
+            words.append(f"--no-{flag}")
     if run.kind == "eval" and run.report:
         words += ["--version", str(run.report.get("selected", config.get("base", 0)))]
     return shlex.join(words)
@@ -71,29 +71,13 @@ def list_settings(run: Run, start: Version, final: Version) -> Iterator[tuple[st
 
 def _select_options(run: Run) -> Iterator[tuple[str, Any]]:
     """Yield the options in a run's configuration that its command takes."""
+    declared = declared_settings()
     for name, value in run.config.items():
-        if name in _NOT_AN_OPTION:
-            continue
-        if name == "split":
-            applies = run.kind == "eval"
-        elif name in _LEARN_ONLY:
-            applies = run.kind == "learn"
-        elif name in _ONLINE_ONLY:
-            applies = run.kind == "online"
+        setting = declared.get(name)
+        if setting is None:
+            is_option = name == "branch" or value != REMOVED.get(name, value)
         else:
-            applies = run.kind != "eval" or name not in _LEARNING
-        if applies:
+            # Whether test questions are scored as well changes nothing of what is learned.
+            is_option = run.kind in setting.about.commands and name != "measure"
+        if is_option:
             yield name, value
-
-
-def _format_option(name: str, value: Any) -> list[str]:
-    flag = name.replace("_", "-")
-    match value:
-        case None:
-            return []
-        case True:
-            return [f"--{flag}"]
-        case False:
-            return [f"--no-{flag}"] if name in _SWITCHES_OFF else []
-        case _:
-            return [f"--{flag}", str(value)]

@@ -18,7 +18,7 @@ from ace.methods.ace.proposals import changes_use
 from ace.methods.ace.reflection import FailureType
 from ace.methods.ace.refusals import identify_situation, list_refuted
 from ace.methods.ace.state import Lesson, LessonNotes
-from ace.methods.protocol import Lab, Trial
+from ace.methods.protocol import Trial
 from ace.playbook.model import Bullet, Delta, Operation, Playbook, Status, Vote
 from ace.task.types import FeedbackKind
 from ace.task.wording import Line, Wording, list_texts
@@ -32,7 +32,7 @@ class Cause(StrEnum):
 
     MISSING = "missing knowledge"
     WRONG_BULLET = "wrong bullet"
-    BAD_LUCK = "bad luck"
+    VARIANCE = "variance"
     IMPOSSIBLE = "impossible"
     UNEXPLAINED = "unexplained"
     SLIP = "slip"
@@ -47,7 +47,7 @@ _BY_FAILURE: Mapping[FailureType, Cause] = {
     FailureType.FORMAT: Cause.FORM,
     FailureType.CAPABILITY: Cause.IMPOSSIBLE,
     FailureType.BAD_LABEL: Cause.BAD_LABEL,
-    FailureType.VARIANCE: Cause.BAD_LUCK,
+    FailureType.VARIANCE: Cause.VARIANCE,
 }
 
 
@@ -84,8 +84,6 @@ def find_cause(
         return Cause.IMPOSSIBLE
     if trial.feedback.passed is not False:
         return Cause.NONE
-    if lesson.unlucky:
-        return Cause.BAD_LUCK
     if lesson.suspect:
         return Cause.BAD_LABEL
     if reflections >= HOPELESS:
@@ -103,28 +101,6 @@ def find_cause(
 def is_spoiled(trial: Trial) -> bool:
     """Return whether labels are there, and say nothing of the attempt: the gold answer itself fails."""
     return trial.provable and trial.feedback.kind is FeedbackKind.LABELS and trial.feedback.passed is None
-
-
-def suggests_luck(trial: Trial, known: Sequence[Bullet], wording: Wording | None = None) -> bool:
-    """Return whether a trial may be wrong by chance only.
-
-    Where facts have words: the playbook says every part of the right answer, and no bullet speaks against it.
-    """
-    if not trial.provable or trial.feedback.passed is not False:
-        return False
-    if wording is None:
-        return True
-    facts, contents = list_texts(trial.feedback.facts), [bullet.content for bullet in known]
-    is_said = bool(facts) and not wording.list_unspoken(trial.sample.question, facts, contents)
-    return is_said and not vote(trial, known, wording)
-
-
-def was_bad_luck(trial: Trial, playbook: Playbook, evidence: Evidence, lab: Lab) -> bool:
-    """Return, with the setting `rerun`, whether another attempt with the same playbook is right."""
-    known = list_bullets_about(trial, playbook, evidence)
-    if not lab.settings.rerun or not suggests_luck(trial, known, evidence.wording):
-        return False
-    return bool(lab.bench_of(trial).solve(trial.sample, playbook, draw=1).feedback.passed)
 
 
 def list_bullets_about(trial: Trial, playbook: Playbook, evidence: Evidence) -> tuple[Bullet, ...]:

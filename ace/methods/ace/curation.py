@@ -1,4 +1,4 @@
-"""Tidy up after an epoch: bullets that speak for the wrong samples, and topics with several bullets."""
+"""Reconsider, after an epoch, bullets that speak for samples that have no use for them."""
 
 from __future__ import annotations
 
@@ -6,23 +6,20 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 from functools import partial
 
-from ace.errors import ModelError
 from ace.methods.ace.admission import guard_delta
 from ace.methods.ace.combine import combine_accepted, join_authors, map_proofs
-from ace.methods.ace.curator import Curator, confine_delta
+from ace.methods.ace.curator import Curator
 from ace.methods.ace.fact_search import FactSearch
-from ace.methods.ace.proof import Proof, prove
-from ace.methods.ace.proposals import record_failure, record_proposal
+from ace.methods.ace.proof import prove
+from ace.methods.ace.proposals import record_proposal
 from ace.methods.ace.reflector import Reflector
 from ace.methods.ace.state import AceState
 from ace.methods.protocol import Bench, Chore, Lab, Update
 from ace.playbook.delta import apply
 from ace.playbook.model import Bullet, Delta, Playbook, Remove
-from ace.runs.records import Proposal, Reason
+from ace.runs.records import Proposal
 from ace.runs.steps import Phase, PhaseKind
 from ace.settings import Settings
-
-_PROOFS_OF_A_MERGE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,25 +32,18 @@ class Curation:
     settings: Settings
 
     def chores(self, playbook: Playbook, epoch: int) -> Generator[Chore, Playbook, Playbook]:
-        """Yield a chore for each doubtful bullet and, with the setting `merge`, for each crowded topic."""
-        evidence, names = self.state.evidence, list[str]()
-        if self.settings.verify:
-            names += [bullet.id for bullet in playbook.active if evidence.find_doubt(bullet)]
-        if self.settings.merge:
-            for topic, bullets in evidence.group_by_topic(playbook).items():
-                if len(bullets) > 1:
-                    names.append(topic)
+        """Yield a chore for each bullet in doubt, where attempts decide what is kept."""
+        if not self.settings.verify:
+            return playbook
         phase = Phase(PhaseKind.CURATION, epoch)
-        for name in names:
-            playbook = yield Chore(phase, name, partial(self._curate, name))
+        for name in [bullet.id for bullet in playbook.active if self.state.evidence.find_doubt(bullet)]:
+            if name in playbook.bullets:  # an earlier chore may have removed it
+                playbook = yield Chore(phase, name, partial(self._curate, name))
         return playbook
 
     def _curate(self, name: str, playbook: Playbook, lab: Lab) -> Update:
         bench = lab.bench(name)
-        if name in playbook.bullets:
-            proposals = self._reconsider(playbook.bullets[name], playbook, bench)
-        else:
-            proposals = self._merge(name, playbook, bench)
+        proposals = self._reconsider(playbook.bullets[name], playbook, bench)
         delta, ids = combine_accepted(proposals, self.state.wording)
         provers = []
         for proposal in proposals:
@@ -98,20 +88,3 @@ class Curation:
         )
         proposals = search.propose(self.settings.tries)
         return tuple(replace(proposal, delta=(*removal, *proposal.delta)) for proposal in proposals)
-
-    def _merge(self, topic: str, playbook: Playbook, bench: Bench) -> tuple[Proposal, ...]:
-        """Let the curator merge the bullets on a topic, under the proof of what proves them."""
-        evidence = self.state.evidence
-        bullets = evidence.group_by_topic(playbook).get(topic, ())
-        samples = evidence.proofs(bullet.id for bullet in bullets)[-_PROOFS_OF_A_MERGE:]
-        try:
-            reply = self.curator(bullets, seed=bench.seed("curate", topic))
-        except ModelError as error:
-            return (record_failure(topic, "curator", error),)
-        delta, note = confine_delta(reply, bullets)
-        if self.settings.verify:
-            proof = prove(delta, playbook, samples, (), bench)
-        else:
-            proof = Proof(True, "kept unproven", reason=Reason.KEPT_UNPROVEN)
-        proof = replace(proof, why=f"{proof.why}{note}")
-        return (record_proposal(topic, "curator", delta, proof),)

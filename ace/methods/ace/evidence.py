@@ -7,7 +7,7 @@ mean is for the environment to say (`wording`), where it knows.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from ace.playbook.model import Bullet, Playbook, Status
 from ace.task.types import Sample
@@ -140,13 +140,3 @@ class Evidence:
         if self.wording is None or bullet.pinned or not any(sample in self._samples for sample in proofs):
             return None
         return self.wording.find_doubt(bullet.content, proofs)
-
-    def group_by_topic(self, playbook: Playbook) -> Mapping[str, tuple[Bullet, ...]]:
-        """Map each topic that some sample has touched to the live bullets on it and on no other, unpinned."""
-        topics = {topic for names in self._topics.values() for topic in names}
-        on_topic = {topic: self.bullets_on(playbook, (topic,)) for topic in sorted(topics)}
-        mentions = Counter(bullet.id for bullets in on_topic.values() for bullet in bullets)
-        alone: dict[str, tuple[Bullet, ...]] = {}
-        for topic, bullets in on_topic.items():
-            alone[topic] = tuple(each for each in bullets if mentions[each.id] == 1 and not each.pinned)
-        return alone

@@ -3,8 +3,8 @@
 For a failed sample the search goes over several tries (see `fact_search`); the first proposal that makes
 the sample right without breaking its neighbours is kept, the others are recorded with the attempts that
 refuted them. A sample that was right although no bullet says why was lucky, and is learned from in the same
-way. After an epoch, bullets that contradict the evidence are reconsidered, and what stands twice is merged,
-under the same proof.
+way. After a batch the curator looks at the sections that it touched, and after an epoch bullets that
+contradict the evidence are reconsidered, under the same proof.
 """
 
 from __future__ import annotations
@@ -21,15 +21,7 @@ from ace.llm.window import window_of
 from ace.methods.ace.admission import guard_delta
 from ace.methods.ace.chance import Level
 from ace.methods.ace.combine import combine_accepted, join_authors, map_proofs
-from ace.methods.ace.credit import (
-    AUTHOR,
-    cast_tags,
-    cast_votes,
-    is_spoiled,
-    join_votes,
-    was_bad_luck,
-    write_notes,
-)
+from ace.methods.ace.credit import AUTHOR, cast_tags, cast_votes, is_spoiled, join_votes, write_notes
 from ace.methods.ace.curation import Curation
 from ace.methods.ace.curator import Curator
 from ace.methods.ace.fact_search import FactSearch
@@ -147,7 +139,10 @@ class Ace:
     def maintain(self, state: AceState, playbook: Playbook, lab: Lab, moment: Moment, number: int) -> Chores:
         """Curate and refine after an epoch; hear probable lessons again at its end."""
         if moment is Moment.EPOCH_END:
-            yield from self._hear(state, playbook, number)
+            if self.settings.verify:  # the rate of chance is known better than when they were kept
+                level = Level.share(len(state.samples), self.settings.tries)
+                hearing = Hearing(state.confirmed, state.map.samples, state.chance.rate, level)
+                yield from hearing.chores(playbook, number)
             return
         curation = Curation(self.reflector, self.curator, state, self.settings)
         playbook = yield from curation.chores(playbook, number)
@@ -155,13 +150,6 @@ class Ace:
             refining = state.refining or Refining(state.first_playbook)
             state.refining = refining
             yield from refining.refine(state, playbook, number)
-
-    def _hear(self, state: AceState, playbook: Playbook, epoch: int) -> Chores:
-        """Hear again what chance could explain, now that its rate is known."""
-        if self.settings.verify:
-            level = Level.share(len(state.samples), self.settings.tries)
-            hearing = Hearing(state.confirmed, state.map.samples, state.chance.rate, level)
-            yield from hearing.chores(playbook, epoch)
 
     def summarize(self, state: AceState) -> Summary:
         """Say why attempts failed, which labels are suspect, and that nothing was learned, if so.
@@ -187,8 +175,13 @@ class Ace:
             state.reopened = reopen_all(playbook)
             state.forget_evidence(playbook, lab)
             return state
-        if step.phase.learns:
-            self._take_in_results(state, step)
+        evidence = state.evidence
+        for result in step.results if step.phase.learns else ():
+            notes = LessonNotes.from_json(result.notes)
+            evidence.record_result(result.sample, result.topics, result.right, result.facts)
+            state.take_in(result, notes)
+            evidence.reflections[result.sample] += notes.reflections
+            evidence.record_refuted(result.sample, notes.situation, notes.refuted)
         for name in step.notes.get(NOTE, {}):
             state.confirmed.pop(name, None)  # what was heard stands, or is gone
         bullets = {name: playbook.bullets[name] for name in step.proofs if name in playbook.bullets}
@@ -198,15 +191,6 @@ class Ace:
         state.taint_waiting(bullets.values(), lab)
         state.reopened = keep_open(state.reopened, playbook)
         return state
-
-    def _take_in_results(self, state: AceState, step: StepRecord) -> None:
-        evidence = state.evidence
-        for result in step.results:
-            notes = LessonNotes.from_json(result.notes)
-            evidence.record_result(result.sample, result.topics, result.right, result.facts)
-            state.take_in(result, notes)
-            evidence.reflections[result.sample] += notes.reflections
-            evidence.record_refuted(result.sample, notes.situation, notes.refuted)
 
     def _take_in_confirmation(self, state: AceState, step: StepRecord, bullet: str) -> None:
         """Remember how a bullet was confirmed at the first sample of the step that proves it."""
@@ -224,8 +208,6 @@ class Ace:
             return Lesson(trial)  # the playbook knows what this attempt did not
         if is_spoiled(trial):
             return Lesson(trial)
-        if was_bad_luck(trial, playbook, state.evidence, lab):
-            return Lesson(trial, unlucky=True)
         weighed = tuple(weigh_reopened(trial, state.reopened, state.wording))
         rest, _ = apply(playbook, (operation for proposal in weighed for operation in proposal.delta))
         if state.wording:

@@ -31,14 +31,13 @@ if TYPE_CHECKING:
 class Lesson:
     """Hold a trial and every proposal that it led to; at most one is accepted.
 
-    `unlucky`: it was wrong, and another attempt with the same playbook was right. `search` is the search that
-    made the proposals, where it was one of the general kind; `suspect` says that its label goes against
-    proven bullets. `witnesses` are the samples behind what was accepted, where others than its own are.
+    `search` is the search that made the proposals, where it was one of the general kind; `suspect` says that
+    its label goes against proven bullets. `witnesses` are the samples behind what was accepted, where others
+    than its own are.
     """
 
     trial: Trial
     proposals: tuple[Proposal, ...] = ()
-    unlucky: bool = False
     search: Search | None = None
     suspect: bool = False
     witnesses: Mapping[Delta, Sequence[str]] = field(default_factory=dict)
