@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ace.llm import Request, RoleModels, ScriptedClient
+from ace.llm import Request, Role, RoleModels, ScriptedClient
 from ace.loop import learn
 from ace.methods.ace.evidence import Evidence
-from ace.methods.ace.reflector import Lesson
 from ace.methods.ace.refusals import identify_situation, list_earlier, list_refuted
 from ace.methods.protocol import Trial
 from ace.playbook import Add, Playbook, Remove, apply
@@ -34,7 +33,7 @@ def stubborn(asked: list[str]) -> RoleModels:
     """A reflector that says the same false thing about red whatever it is told."""
 
     def reply(request: Request) -> str:
-        if request.schema is Lesson:
+        if request.role is Role.REFLECTOR:
             asked.append(request.messages[-1].content)
         return says(request, wrong=("red",))
 
@@ -47,7 +46,8 @@ def test_it_is_shown_and_not_tried_again(store: Store) -> None:
     red = [text for text in asked if "red?" in text]
     assert len(red) == 2 and HELP not in red[0]
     assert f"{HELP}: {FALSE}" in red[1]
-    first, again = [p for p in store.proposals(run=report.run) if p.sample_id == "train-red"]
+    proposals = [p for p in store.proposals(run=report.run) if p.sample_id == "train-red"]
+    first, again = [p for p in proposals if p.delta[0].section != "examples"]
     assert (len(first.attempts), again.attempts) == (1, ())
     assert "still fails" in first.why and again.why.startswith("refuted before")
     assert (first.reason, again.reason) == (Reason.STILL_FAILS, Reason.REFUTED_BEFORE)
