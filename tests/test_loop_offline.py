@@ -60,7 +60,9 @@ def test_a_false_lesson_is_refuted_and_recorded_with_its_attempt(store: Store) -
     assert report.after and report.after.correct == 8
     rejected = [p for p in store.proposals(report.run) if p.outcome == "rejected"]
     assert {p.sample_id for p in rejected} == {"train-red", "train-teal"}
-    refuted = [p for p in rejected if p.delta[0].section != "examples"]  # the sample itself helps no other one
+    refuted = [
+        p for p in rejected if p.delta[0].section != "examples"
+    ]  # the sample itself helps no other one
     reasons = sorted(p.reason for p in refuted)
     assert reasons == [Reason.REFUTED_BEFORE, Reason.REFUTED_BEFORE, Reason.STILL_FAILS, Reason.STILL_FAILS]
     assert all(p.attempts == ("999",) for p in refuted if p.reason is Reason.STILL_FAILS)
