@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from hypothesis import given
 
@@ -37,6 +39,18 @@ def test_stems_join_inflections_irregular_forms_and_other_languages() -> None:
     assert stem_word("Deliveries") == stem_word("delivery")
     assert stem_word("kept") == stem_word("keep")
     assert stem_word("Rechnungen", "german") == stem_word("Rechnung", "german")
+
+
+def test_stems_are_the_same_from_several_threads() -> None:
+    """A stemmer keeps the word that it is at, so that two threads must not use it at once."""
+    words = [
+        f"{start}{end}" for start in "bcdfglmnprst" for end in ("ationalities", "ingness", "eatures", "ied")
+    ]
+    alone = [stem_word(word) for word in words]
+    stem_word.cache_clear()
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda _: [stem_word(word) for word in words], range(8)))
+    assert together == [alone] * 8
 
 
 def test_a_prefix_joins_forms_of_a_language_that_nobody_named() -> None:

@@ -79,7 +79,7 @@ def _learn_one() -> None:
     task = orders.orders(folder)
     task = replace(task, train=task.train[:1], val=(), test=())
     with Store.open(folder / "p.db") as store:
-        report = ace.learn(task, store, orders.client(), workers=1, replays=0)
+        report = ace.learn(task, store, orders.client(), workers=1, replays=0, profile="small")
     assert report.bullets == 1
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from functools import cache, lru_cache
+from threading import Lock
 from typing import Any
 
 from ace.errors import InputError
@@ -14,6 +15,7 @@ from ace.text.word_lists import irregular_forms
 
 _PLURAL = re.compile(r"(?<=[^aeiou])ies$|(?<=x)es$|(?<=zz)es$|(?<=sh|ch|ss)es$|s$")
 _KEEPS_S = ("ss", "us", "is")
+_LOCK = Lock()  # a stemmer keeps the word that it is at
 
 
 @lru_cache(maxsize=65_536)
@@ -27,7 +29,9 @@ def stem_word(word: str, language: str = "english", *, prefix: int = 0) -> str:
     word = word.lower()
     if prefix:
         return word[:prefix] if word.isalpha() else word
-    return str(_load_stemmer(language).stemWord(irregular_forms(language).get(word, word)))
+    base, stemmer = irregular_forms(language).get(word, word), _load_stemmer(language)
+    with _LOCK:
+        return str(stemmer.stemWord(base))
 
 
 def singularize(word: str) -> str:
