@@ -33,7 +33,7 @@ from ace.llm.window import Window, window_of
 from ace.loop import online
 from ace.playbook import Bullet
 from ace.safety import neutralise
-from ace.settings import Settings
+from ace.settings import Profile, Settings
 from ace.store import Store
 from ace.task import Task, load_task
 
@@ -84,7 +84,9 @@ def run(task: Task, model: Client, path: Path, seed: int, tries: int) -> tuple[l
             print(f"  {phase}: {done} of {total} {note}", flush=True)
 
     heard = Listener(model)
-    options = Settings(batch_size=1, workers=1, drift=False, seed=seed, tries=tries, measure=False)
+    options = Settings(
+        profile=Profile.SMALL, batch_size=1, workers=1, drift=False, seed=seed, tries=tries, measure=False
+    )
     with Store.open(path) as store:
         report = online(
             task, store, RoleModels.of(heard, reflector=model, curator=model), options, progress=show

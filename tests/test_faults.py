@@ -163,6 +163,8 @@ def numbers(train: int, test: int) -> Task:
 
 def says(request: Request) -> str:
     system, user = request.messages[0].content, request.messages[1].content
+    if request.role is Role.CURATOR:
+        return '{"operations": []}'
     item = re.findall(r"item\d+", user)[0]
     if request.role is Role.REFLECTOR:
         right = re.findall(r"Right answer: (\d+)", user)[0]

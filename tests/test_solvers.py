@@ -335,7 +335,8 @@ def test_the_example_agent_asks_the_model_that_it_is_told_of(tmp_path: Path) -> 
     endpoint = Endpoint("openai/m", api_base=server.api_base, api_key="k")
     models = RoleModels.of(endpoint, reflector=lessons, curator=lessons)
     with Store.open(tmp_path / "p.db") as store:
-        report = ace.learn(replace(task, train=task.train[:1]), store, models, workers=2)
+        fog = tuple(sample for sample in task.train if sample.data["answer"] == "K4")
+        report = ace.learn(replace(task, train=fog), store, models, workers=2)
         (last,) = (each for each in store.episodes(run=report.run)[-20:] if each.sample_id == "test-fog-1")
     server.close()
     assert report.after and (report.before, report.after.correct) == (replace(report.after, correct=0), 2)
