@@ -11,10 +11,11 @@ import pytest
 
 from ace.errors import ModelUnavailable
 from ace.llm import Request, ScriptedClient
+from ace.llm.structured import strict_schema
 from ace.methods.ace.chance import Chance, Level
 from ace.methods.ace.pool import Pool
 from ace.methods.ace.prover import Prover
-from ace.methods.ace.reflection import FailureType, Reflect, Refuted
+from ace.methods.ace.reflection import Diagnosis, FailureType, Reflect, Refuted
 from ace.methods.ace.search import Search, Waiting, identify_bullets
 from ace.playbook import Add, Playbook, Quarantine, Remove, Revise, apply
 from ace.playbook.model import bullet_id
@@ -220,3 +221,18 @@ def test_code_and_line_breaks_of_a_lesson_stay() -> None:
     (kept,) = made.propose(1)
     (add,) = kept.delta
     assert isinstance(add, Add) and add.content == text
+
+
+def test_no_endpoint_is_told_to_count_a_long_text() -> None:
+    """A grammar with such a bound makes a local model stand still; the reply is checked afterwards."""
+
+    def bounds(node: Any) -> list[int]:
+        if isinstance(node, list):
+            return [each for item in node for each in bounds(item)]
+        if not isinstance(node, dict):
+            return []
+        inner = [each for item in node.values() for each in bounds(item)]
+        return [*inner, node["maxLength"]] if isinstance(node.get("maxLength"), int) else inner
+
+    assert max(bounds(strict_schema(Diagnosis)), default=0) <= 600
+    assert max(bounds(Diagnosis.model_json_schema())) > 600

@@ -21,6 +21,7 @@ _FENCE = re.compile(r"```(?:json)?\s*\n(.*?)```", re.DOTALL | re.IGNORECASE)
 _OPENING = re.compile(r"[{\[]")
 _MAX_VALUES = 200  # how many JSON values inside prose are looked at
 _MAX_REPAIR = 50_000  # characters; repairing is slow, and what is longer is not a reply but a runaway
+_LONGEST_BOUND = 600  # characters of a text that an endpoint is told to count
 _MAX_ECHO = 2_000  # how much of a bad reply is shown to the model again
 
 
@@ -40,7 +41,10 @@ def parse(text: str, schema: type[M], *, repair: bool = True) -> tuple[M, bool]:
 
 @lru_cache(maxsize=256)
 def strict_schema(schema: type[BaseModel]) -> dict[str, Any]:
-    """Return the JSON Schema in the dialect of strict endpoints: closed objects, every field required."""
+    """Return the JSON Schema in the dialect of strict endpoints: closed objects, every field required.
+
+    Generous bounds on lengths are left to the validation: a grammar that counts so far takes seconds a token.
+    """
     strict: dict[str, Any] = _close(schema.model_json_schema())
     return strict
 
@@ -53,6 +57,8 @@ def _close(node: Any) -> Any:
     if "$ref" in node:
         return {"$ref": node["$ref"]}
     strict = {key: _close(value) for key, value in node.items() if key not in ("default", "discriminator")}
+    if isinstance(node.get("maxLength"), int) and node["maxLength"] > _LONGEST_BOUND:
+        del strict["maxLength"]
     if "oneOf" in strict:
         strict["anyOf"] = strict.pop("oneOf")
     if isinstance(node.get("properties"), dict):
