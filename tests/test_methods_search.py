@@ -116,7 +116,7 @@ def test_an_answer_key_waits_for_a_witness() -> None:
         lambda sample, text: sample == "own" and "42" in text, [diagnose("Own: 42.")], expected="42"
     )
     assert set(reasons(list(made.propose(1)))) == {Reason.WAITS_FOR_WITNESS}
-    held = [(edit.content, edit.sample) for edit in made.held]
+    held = [(edit.content, edit.sample) for edit in made.undecided]
     assert held == [
         ("Own: 42.", "own"),
         ("Question own? -> 42", "own"),

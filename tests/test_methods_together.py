@@ -25,7 +25,7 @@ def lesson(lab: FakeLab, name: str, content: str, *, waits: bool = False) -> Les
     prover = Prover(trial, Playbook(), lab.bench(name), Pool(), Chance(), Level.share(10, 1))
     search = Search(Reflect(World(), Profile.FULL), prover)
     if waits:
-        search.held.append(Waiting(content, "facts", name, (trial.episode,)))
+        search.undecided.append(Waiting(content, "facts", name, (trial.episode,)))
         proposal = Proposal(name, "reflector", (), "rejected", "it waits", reason=Reason.WAITS_FOR_WITNESS)
     else:
         add = Add(bullet_id("facts", content), "facts", content, (trial.episode,))
@@ -51,7 +51,7 @@ def test_the_same_sample_is_no_second_witness() -> None:
     lab = FakeLab(lambda sample, text: False)
     alone = lesson(lab, "one", "Say 42.", waits=True)
     assert alone.search is not None
-    alone.search.held.append(alone.search.held[0])
+    alone.search.undecided.append(alone.search.undecided[0])
     assert outcomes(join_witnesses([alone])) == ["rejected"]
 
 

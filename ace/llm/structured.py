@@ -14,12 +14,12 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from ace.llm.client import FinishReason, Message, Reply
+from ace.text.json_values import find_json_values
 
 M = TypeVar("M", bound=BaseModel)
 
 _FENCE = re.compile(r"```(?:json)?\s*\n(.*?)```", re.DOTALL | re.IGNORECASE)
 _OPENING = re.compile(r"[{\[]")
-_MAX_VALUES = 200  # how many JSON values inside prose are looked at
 _MAX_REPAIR = 50_000  # characters; repairing is slow, and what is longer is not a reply but a runaway
 _LONGEST_BOUND = 600  # characters of a text that an endpoint is told to count
 _MAX_ECHO = 2_000  # how much of a bad reply is shown to the model again
@@ -79,16 +79,7 @@ def _find_values(text: str, repair: bool) -> Iterator[tuple[Any, bool]]:
         return
     except (ValueError, RecursionError):
         pass
-    decoder, place, values = json.JSONDecoder(), 0, []
-    for _ in range(_MAX_VALUES):
-        opening = _OPENING.search(text, place)
-        if opening is None:
-            break
-        try:
-            value, place = decoder.raw_decode(text, opening.start())
-            values.append(value)
-        except (ValueError, RecursionError):
-            place = opening.end()
+    values = [value for value, _ in find_json_values(text)]
     for value in reversed(values):
         yield value, False
     if not repair or not _OPENING.search(text) or len(text) > _MAX_REPAIR:

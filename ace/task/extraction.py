@@ -6,20 +6,16 @@ time.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
 
 from ace.task.attempt import Attempt, Failure, to_plain_text
+from ace.text.json_values import find_json_values
 
 FORMS = '"last line", "json:FIELD" or "regex:PATTERN"'
 _SECONDS = 1.0  # of computing that a pattern may take on one text
 _MOST = 200_000  # characters from the end of a text that are looked at
-_MOST_VALUES = 200  # JSON values inside prose that are looked at
-_OPENING = re.compile(r"[{\[]")
 _MARKS = "*_`# \t"  # of Markdown, around an answer on its last line
 _FENCE = re.compile(r"[`~]{3,}\w*")
 
@@ -108,7 +104,8 @@ def _find_last_line(text: str) -> str:
 
 def _find_field(text: str, path: str) -> str:
     """Return the field of the last JSON object that has it; the object may stand in prose or in a fence."""
-    for value in _iterate_values(text):
+    values = [value for value, _ in find_json_values(text)]
+    for value in reversed(values):
         for key in path.split("."):
             if isinstance(value, list) and key.isdecimal() and int(key) < len(value):
                 value = value[int(key)]
@@ -117,21 +114,6 @@ def _find_field(text: str, path: str) -> str:
         if value is not None:
             return to_plain_text(value).strip()
     return ""
-
-
-def _iterate_values(text: str) -> Iterator[Any]:
-    """Yield the JSON values in a text, the last one first; those inside of others are not looked at again."""
-    decoder, place, values = json.JSONDecoder(), 0, list[Any]()
-    for _ in range(_MOST_VALUES):
-        opening = _OPENING.search(text, place)
-        if opening is None:
-            break
-        try:
-            value, place = decoder.raw_decode(text, opening.start())
-            values.append(value)
-        except (ValueError, RecursionError):
-            place = opening.end()
-    yield from reversed(values)
 
 
 def _find_match(text: str, pattern: str) -> str:

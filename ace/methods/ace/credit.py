@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
-from ace.methods.ace.chance import Chance
+from ace.methods.ace.chance import NO_CONTROLS
 from ace.methods.ace.evidence import Evidence
 from ace.methods.ace.pool import grade
 from ace.methods.ace.proposals import changes_use
@@ -128,9 +128,9 @@ def write_notes(lesson: Lesson, playbook: Playbook, evidence: Evidence) -> Lesso
     return LessonNotes(
         score=score if score is not None and 0.0 < score < 1.0 else None,
         failure=search.failure if search else None,
-        controls=search.prover.own_chance if search else Chance(),
+        controls=search.prover.own_chance if search else NO_CONTROLS,
         edits=search.refuted if search else (),
-        waiting=search.held if search else (),
+        waiting=search.undecided if search else (),
         suspect=lesson.suspect,
         confirmed=search.confirmed if search else None,
         cause=cause,

@@ -31,7 +31,7 @@ from ace.methods.ace.proposals import changes_use
 from ace.methods.ace.prover import Prover
 from ace.methods.ace.quarantine import propose_releases
 from ace.methods.ace.refining import Refining
-from ace.methods.ace.reflection import Reflect, tell_trajectory
+from ace.methods.ace.reflection import Reflect
 from ace.methods.ace.reflector import Reflector
 from ace.methods.ace.refusals import list_earlier
 from ace.methods.ace.reopened import keep_open, reopen_all, weigh_reopened
@@ -240,7 +240,6 @@ class Ace:
             earlier=state.edits.get(sample.id, ()),
             waiting=state.list_waiting(sample),
             rivals=state.list_rivals(sample, playbook),
-            trajectory=tell_trajectory(trial.attempt),
         )
         proposals = [*releases, *search.propose(settings.tries, settings.rollouts)]
         suspect = not any(map(changes_use, proposals)) and is_label_suspect(prover, playbook, state.evidence)

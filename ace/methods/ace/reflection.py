@@ -8,7 +8,6 @@ Neither sees a verdict.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,7 +18,7 @@ from pydantic import BaseModel, Field
 from ace.context.answer_location import AnswerLocation
 from ace.llm.client import Client, FinishReason, Request, Role, Subject
 from ace.llm.prompts import messages, question, quote_field, quote_text, render
-from ace.methods.ace.reflector import MAX_TOKENS, Lesson
+from ace.methods.ace.reflector import MAX_TOKENS, Lesson, split_lesson
 from ace.methods.protocol import Trial
 from ace.playbook.model import Bullet
 from ace.settings import Profile
@@ -32,7 +31,6 @@ _MAX_TOKENS = {Profile.SMALL: MAX_TOKENS, Profile.FULL: 2_000}
 _LONGEST = {Profile.SMALL: 8_000, Profile.FULL: 32_000}  # characters of an attempt, or of its outcome
 _LONGEST_CONTENT = 1_500  # characters
 _MOST_CANDIDATES = 3
-_SENTENCE_END = re.compile(r"(?<=[.;])\s+(?=[A-Z])")
 
 
 class FailureType(StrEnum):
@@ -90,17 +88,16 @@ class Refuted:
 class Case:
     """Hold what a reflector is shown of a failure.
 
-    `trajectory` is the attempt as a text; `bullets` are those it was shown; `contrast` is an attempt at the
+    `bullets` are those that the attempt was shown; `contrast` is an attempt at the
     same sample that was right; `others` are further failures to be explained together with this one.
     """
 
     trial: Trial
-    trajectory: str
     bullets: Sequence[Bullet] = ()
     refuted: Sequence[Refuted] = ()
     flaws: Sequence[str] = ()
     contrast: Attempt | None = None
-    others: Sequence[tuple[Trial, str]] = ()
+    others: Sequence[Trial] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +106,6 @@ class Reflection:
 
     failure: FailureType
     drafts: tuple[Draft, ...] = ()
-    analysis: str = ""
     tags: tuple[Tag, ...] = ()
 
 
@@ -132,8 +128,8 @@ class Reflect:
         user = render(
             "ace.methods.ace",
             f"reflect.{profile}.user",
-            case=_describe(trial, case.trajectory, longest),
-            others=[_describe(other, text, longest // 4) for other, text in case.others],
+            case=_describe(trial, longest),
+            others=[_describe(other, longest // 4) for other in case.others],
             bullets=[(bullet.id, quote_field(bullet.content)) for bullet in case.bullets],
             contrast=quote_field(case.contrast.answer, longest // 4) if case.contrast else "",
             refuted=[
@@ -165,21 +161,15 @@ class Reflect:
         )
 
 
-def tell_trajectory(attempt: Attempt) -> str:
-    """Return what there is to tell of an attempt beside its answer; "" where that is all."""
-    is_bare = attempt.text.strip() in ("", attempt.answer.strip())
-    return "" if is_bare and not attempt.turns and not attempt.reasoning else show_trajectory(attempt)
-
-
-def _describe(trial: Trial, trajectory: str, longest: int) -> dict[str, object]:
-    """Return the fields of a failure as a template takes them."""
+def _describe(trial: Trial, longest: int) -> dict[str, object]:
+    """Return the fields of a failure as a template takes them; no trajectory where the answer is all."""
     feedback, attempt = trial.feedback, trial.attempt
+    is_bare = attempt.text.strip() in ("", attempt.answer.strip())
+    has_more = not is_bare or attempt.turns or attempt.reasoning
     return {
         "question": question(trial.sample.question),
         "answer": quote_field(attempt.answer or attempt.error),
-        "trajectory": quote_field(trajectory, longest)
-        if trajectory.strip() != attempt.answer.strip()
-        else "",
+        "trajectory": quote_field(show_trajectory(attempt), longest) if has_more else "",
         "cut_off": attempt.finish_reason == FinishReason.LENGTH,
         "wrong": feedback.passed is False or feedback.ran is False,
         "score": f"{feedback.score:g}" if feedback.score and feedback.score < 1 else "",
@@ -206,15 +196,9 @@ def _describe_location(location: AnswerLocation | None) -> dict[str, object]:
 
 
 def _read_lesson(lesson: Lesson) -> Reflection:
-    """Return the drafts of a short reply: a text is split only where every sentence is "words: meaning"."""
-    text = lesson.lesson.strip()
-    line = " ".join(text.split())
-    if not line:
-        return Reflection(FailureType.VARIANCE)
-    sentences = tuple(dict.fromkeys(_SENTENCE_END.split(line)))
-    contents = sentences if all(":" in sentence for sentence in sentences) else (line,)
-    drafts = [Draft(section=DEFAULT_SECTION, content=content) for content in contents]
-    return Reflection(FailureType.GAP, tuple(drafts))
+    """Return the drafts of a short reply; an empty one says that there is nothing to learn."""
+    drafts = [Draft(section=DEFAULT_SECTION, content=content) for content in split_lesson(lesson)]
+    return Reflection(FailureType.GAP if drafts else FailureType.VARIANCE, tuple(drafts))
 
 
 def _read_diagnosis(diagnosis: Diagnosis) -> Reflection:
@@ -228,4 +212,4 @@ def _read_diagnosis(diagnosis: Diagnosis) -> Reflection:
         section = section if section in SECTIONS else DEFAULT_SECTION
         if content or draft.op == "remove":
             drafts.append(draft.model_copy(update={"content": content, "section": section}))
-    return Reflection(diagnosis.failure, tuple(drafts), diagnosis.analysis, tuple(diagnosis.used))
+    return Reflection(diagnosis.failure, tuple(drafts), tuple(diagnosis.used))

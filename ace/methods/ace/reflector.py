@@ -152,14 +152,16 @@ def _quote_outcome(feedback: Feedback) -> str:
 
 
 def _read_lessons(reply: Reply, about: Sequence[str]) -> tuple[str, ...]:
-    """Return the lessons of a reply: one for each meaning that it was `about`, or its sentences.
-
-    A text is split only where every sentence has the form "words: meaning".
-    """
+    """Return the lessons of a reply: one for each meaning that it was `about`, or its sentences."""
     if about:
         phrases = cast(BaseModel, reply.parsed).model_dump().values()
         return tuple(f"{_tidy_phrase(words)}: {part}." for words, part in zip(phrases, about, strict=True))
-    text = " ".join(cast(Lesson, reply.parsed).lesson.split())  # what `schema` promises
+    return split_lesson(cast(Lesson, reply.parsed))  # what `schema` promises
+
+
+def split_lesson(lesson: Lesson) -> tuple[str, ...]:
+    """Return the sentences of a lesson: split only where all of them have the form "words: meaning"."""
+    text = " ".join(lesson.lesson.split())
     sentences = tuple(dict.fromkeys(_BETWEEN.split(text)))
     if all(":" in sentence for sentence in sentences):
         return sentences

@@ -60,17 +60,20 @@ class Search:
     earlier: Sequence[Refuted] = ()
     waiting: Sequence[Waiting] = ()
     rivals: dict[str, Sample] = field(default_factory=dict)
-    others: Sequence[tuple[Trial, str]] = ()
-    trajectory: str = ""
+    others: Sequence[Trial] = ()
     first_draw: int = 0  # of the reflector: a search after another one must not ask the same again
     failure: FailureType | None = None
     tags: tuple[Tag, ...] = ()
     refuted: list[Refuted] = field(default_factory=list)
-    held: list[Waiting] = field(default_factory=list)  # for want of a witness
+    undecided: list[Waiting] = field(default_factory=list)  # for want of a witness
     witnesses: dict[Delta, tuple[str, ...]] = field(default_factory=dict)  # of what was accepted
     confirmed: tuple[int, int] | None = None  # right attempts with what was accepted, of how many
     _suspects: list[Add] = field(default_factory=list)  # must wait for a person, or for another sample
     _flaws: tuple[str, ...] = ()
+    _beside: str = field(init=False)  # the bullets in use, by a hash of what they say
+
+    def __post_init__(self) -> None:
+        self._beside = identify_bullets(self.prover.playbook)
 
     @property
     def trial(self) -> Trial:
@@ -126,7 +129,6 @@ class Search:
         bullets = self._list_shown()
         case = Case(
             trial=self.trial,
-            trajectory=self.trajectory,
             bullets=bullets,
             refuted=[*self.earlier[-_MOST_REFUTED:], *self.refuted[-_MOST_REFUTED:]],
             flaws=self._flaws,
@@ -192,7 +194,7 @@ class Search:
     def _try_draft(self, draft: Draft, flaws: list[str]) -> Iterator[Proposal]:
         delta = self._to_delta(draft)
         contents = tuple(list_contents(delta))
-        refuted, beside = (*self.earlier, *self.refuted), identify_bullets(self.prover.playbook)
+        refuted, beside = (*self.earlier, *self.refuted), self._beside
         if not delta:
             flaws.append(f"{draft.content or draft.id} is known, or cannot be changed")
             known = (add_lesson(draft.content, draft.section),) if draft.content else ()
@@ -213,10 +215,10 @@ class Search:
         proof = self.prover.prove(delta, needs_witness=is_key)
         if proof.reason is Reason.STILL_FAILS and self.rivals:
             proof = self._prove_without_rivals(delta, proof, needs_witness=is_key)
-        undecided = proof.reason in (Reason.WAITS_FOR_WITNESS, Reason.BROKE_NEIGHBOUR)
-        if undecided and isinstance(delta[0], Add):
+        is_undecided = proof.reason in (Reason.WAITS_FOR_WITNESS, Reason.BROKE_NEIGHBOUR)
+        if is_undecided and isinstance(delta[0], Add):
             episodes = (trial.episode, proof.trials[0].episode)
-            self.held.append(Waiting(content, delta[0].section, trial.sample.id, episodes))
+            self.undecided.append(Waiting(content, delta[0].section, trial.sample.id, episodes))
         return proof
 
     def _prove_without_rivals(self, delta: Delta, failed: Proof, *, needs_witness: bool) -> Proof:
@@ -253,7 +255,7 @@ class Search:
 
     def _collect_texts(self) -> SourceTexts:
         """Return the texts that stood beside the trial, and beside those to explain with it."""
-        return collect_trial_texts(self.trial, (other.sample.question for other, _ in self.others))
+        return collect_trial_texts(self.trial, (other.sample.question for other in self.others))
 
     def _record(self, delta: Delta, proof: Proof) -> Proposal:
         proposal = record_proposal(self.trial.sample.id, AUTHOR, proof.delta or delta, proof, self.trial)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ace.methods.ace.pool import Pool
 from ace.methods.ace.proposals import changes_use
-from ace.methods.ace.reflection import FailureType, tell_trajectory
+from ace.methods.ace.reflection import FailureType
 from ace.methods.ace.search import Search
 from ace.methods.ace.state import AceState, Lesson
 from ace.methods.protocol import Lab
@@ -37,14 +37,13 @@ def explain_together(lessons: Sequence[Lesson], state: AceState, lab: Lab) -> li
         reflect=alone.reflect,
         prover=replace(alone.prover, pool=Pool(helpers, pool.guards, pool.grades)),
         earlier=[*alone.earlier, *alone.refuted],
-        others=[(trial, tell_trajectory(trial.attempt)) for trial in others],
-        trajectory=alone.trajectory,
+        others=others,
         first_draw=lab.settings.tries,
     )
     with lab.counting_for(lab.bench_of(lessons[first].trial).calls_for):
         proposals = tuple(search.propose(1))
     alone.refuted += search.refuted
-    alone.held += search.held
+    alone.undecided += search.undecided
     together = list(lessons)
     together[first] = replace(
         lessons[first],

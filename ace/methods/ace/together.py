@@ -36,7 +36,7 @@ def join_witnesses(lessons: Sequence[Lesson]) -> list[Lesson]:
     """Return the lessons, with an edit accepted that made several samples of the batch right and waited."""
     held: dict[str, list[tuple[int, Waiting]]] = defaultdict(list)
     for place, lesson in enumerate(lessons):
-        for edit in lesson.search.held if lesson.search else ():
+        for edit in lesson.search.undecided if lesson.search else ():
             held[edit.content].append((place, edit))
     joined = list(lessons)
     for content, edits in held.items():

@@ -38,7 +38,7 @@ def propose_unproven(
                 adds.append(add_lesson(opinion.lesson))
         else:
             bullets = playbook.active[:_MOST_SHOWN]
-            reflection = reflect(Case(trial=trial, trajectory=trial.attempt.text, bullets=bullets), seed=seed)
+            reflection = reflect(Case(trial=trial, bullets=bullets), seed=seed)
             drafts = [draft for draft in reflection.drafts if draft.op == "add" and draft.content]
             adds += [add_lesson(draft.content, draft.section) for draft in drafts[:1]]
     except ModelError as error:

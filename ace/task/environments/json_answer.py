@@ -14,9 +14,9 @@ from typing import Any
 
 from ace.task.environments.written_number import is_close
 from ace.task.types import Difference, Fact, Topic
+from ace.text.json_values import find_json_values
 
 _FENCE = re.compile(r"```[\w-]*[ \t]*\n(.*?)```", re.DOTALL)
-_START = re.compile(r"[{\[]")
 _NAME = re.compile(r"[^\W\d]\w*")
 _MOST_STARTS = 20  # places in prose where JSON may begin
 _LONGEST_VALUE = 60
@@ -61,20 +61,10 @@ def read_json(text: str) -> Any:
             return decoder.decode(candidate)
         except (ValueError, RecursionError):
             continue
-    size, longest, place = 0, None, 0
-    for _ in range(_MOST_STARTS):
-        start = _START.search(text, place)
-        if start is None:
-            break
-        try:
-            value, place = decoder.raw_decode(text, start.start())
-        except (ValueError, RecursionError):
-            place = start.end()
-            continue
-        if place - start.start() > size:
-            size, longest = place - start.start(), value
-    if not size:
+    values = list(find_json_values(text, _MOST_STARTS, parse_constant=_refuse_constant))
+    if not values:
         raise ValueError("it holds no JSON")
+    longest, _ = max(values, key=lambda found: found[1])
     return longest
 
 
