@@ -34,12 +34,12 @@ class _Entry:
 
 def join_witnesses(lessons: Sequence[Lesson]) -> list[Lesson]:
     """Return the lessons, with an edit accepted that made several samples of the batch right and waited."""
-    held: dict[str, list[tuple[int, Waiting]]] = defaultdict(list)
+    undecided: dict[str, list[tuple[int, Waiting]]] = defaultdict(list)
     for place, lesson in enumerate(lessons):
         for edit in lesson.search.undecided if lesson.search else ():
-            held[edit.content].append((place, edit))
+            undecided[edit.content].append((place, edit))
     joined = list(lessons)
-    for content, edits in held.items():
+    for content, edits in undecided.items():
         places = dict.fromkeys(place for place, _ in edits)
         if len(places) < 2 or any(map(changes_use, joined[edits[0][0]].proposals)):
             continue
