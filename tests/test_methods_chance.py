@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ace.methods.ace.chance import MOST, Chance, Level, compute_tail
+from ace.methods.ace.chance import MOST, Chance, Level, compute_tail, read_opening
 
 RATES = st.floats(0.001, 0.999)
 COUNTS = st.integers(0, 30).flatmap(lambda attempts: st.tuples(st.integers(0, attempts), st.just(attempts)))
@@ -62,3 +62,9 @@ def test_what_is_reached_stays_so_and_what_is_out_of_reach_is_never_reached(
     if attempts < MOST and not level.is_within_reach(right, attempts, rate):
         assert not level.is_reached(right + MOST - attempts, MOST, rate)
     assert not level.is_within_reach(right, max(attempts, MOST), rate)
+
+
+def test_the_first_batch_says_what_chance_is_until_controls_do() -> None:
+    assert read_opening([False] * 8) == Chance(8, 0) and read_opening([False] * 8).rate < Chance().rate
+    assert read_opening([True] * 8) == Chance()  # a good playbook says nothing of chance
+    assert read_opening([None, False, None]) == Chance(1, 0) and read_opening([]) == Chance()

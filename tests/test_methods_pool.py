@@ -5,9 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-import numpy as np
-import pytest
-
 from ace.methods.ace.pool import MARGIN, SampleMap, grade, is_better, is_worse
 from ace.methods.protocol import Trial
 from ace.task import Attempt, Feedback, FeedbackKind, Sample, Topic
@@ -22,17 +19,8 @@ QUESTIONS = {
 }
 
 
-def embed(texts: Sequence[str]) -> np.ndarray:
-    """A vector counts the letters of a text, whatever its script."""
-    vectors = np.zeros((len(texts), 64), dtype=np.float32)
-    for row, text in enumerate(texts):
-        for letter in text:
-            vectors[row, ord(letter) % 64] += 1
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-
-def build_map(questions: dict[str, str] = QUESTIONS, *, vectors: bool = True) -> SampleMap:
-    known = SampleMap(embed if vectors else None)
+def build_map(questions: dict[str, str] = QUESTIONS) -> SampleMap:
+    known = SampleMap()
     known.add(Sample(name, text) for name, text in questions.items())
     return known
 
@@ -70,14 +58,13 @@ def test_the_topic_that_stands_for_none_brings_nothing_together() -> None:
     assert len(known.choose_pool(known.samples["own"]).helpers) == 4
 
 
-@pytest.mark.parametrize("vectors", [True, False])
-def test_the_pool_depends_on_outcomes_and_not_on_their_order(vectors: bool) -> None:
+def test_the_pool_depends_on_outcomes_and_not_on_their_order() -> None:
     twins = {f"s{n:02}": "the same question" for n in range(12)}
     chosen = set()
     for seed in range(5):
         order = list(twins)
         random.Random(seed).shuffle(order)
-        known = build_map({name: twins[name] for name in order}, vectors=vectors)
+        known = build_map({name: twins[name] for name in order})
         for name in order:
             known.record(name, 0.0, ())
         pool = known.choose_pool(Sample("new", "the same question"))
@@ -96,10 +83,31 @@ def test_other_scripts_are_near_as_well() -> None:
     assert known.rank(known.samples["own"], questions)[0] == "a"
 
 
+def test_right_answers_of_one_form_bring_samples_together_in_other_words() -> None:
+    questions = {"own": "When do we meet?", "a": "When do we eat?", "b": "The shop opens at which hour"}
+    known = build_map(questions)
+    for name, expected in (("own", "10h45"), ("a", "in the hall"), ("b", "09h30")):
+        known.record(name, 0.0, ())
+        known.record_label(name, shown(False, expected=expected))
+    assert known.rank(known.samples["own"], ["a", "b"]) == ["b", "a"]
+    assert [other.sentence for other in known.find_similar(known.samples["own"], most=1)] == [
+        "Right answer: 09h30"
+    ]
+
+
+def test_only_answers_that_were_shown_are_similar_cases() -> None:
+    known = build_map()
+    known.record_label("a", shown(False))
+    known.record_label("gone", shown(False, expected="42"))
+    assert known.find_similar(known.samples["own"]) == ()
+
+
 def test_what_is_forgotten_is_in_no_pool() -> None:
     known = build_map()
     known.record("a", 1.0, ())
+    known.record_label("a", shown(False, expected="42"))
     known.forget()
+    assert known.find_similar(known.samples["own"]) == ()
     pool = known.choose_pool(known.samples["own"])
     assert pool.helpers == pool.guards == ()
 

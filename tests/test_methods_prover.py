@@ -120,6 +120,28 @@ def test_what_needs_a_witness_waits_for_one(helps: bool) -> None:
     assert helps or (proof.reason is Reason.WAITS_FOR_WITNESS and proof.witnesses == ("own",))
 
 
+def test_a_witness_by_chance_is_none() -> None:
+    """What its own sample says for it counts for nothing, and one lucky helper does neither."""
+    bench = Moody(rule=lambda sample, contents, draw: "new" in contents and (sample == "own" or draw == 0))
+    proof = prover(bench, chance=Chance(20, 6)).prove(NEW, needs_witness=True)
+    assert not proof.holds and proof.reason is Reason.WAITS_FOR_WITNESS
+    assert bench.asked.count("own") == 1  # no attempt is wasted on it
+
+
+def test_samples_that_the_candidate_knows_are_no_witnesses() -> None:
+    bench = Moody(rule=lambda sample, contents, draw: "new" in contents or "guard" in sample)
+    proof = prover(bench).prove(NEW, needs_witness=True, known={"help0", "help1"})
+    assert proof.holds and proof.witnesses == ("own", "help2") and proof.confirmed is None
+    assert not {"help0", "help1"} & set(bench.asked)
+
+
+def test_controls_of_helpers_count_for_the_rate_of_chance() -> None:
+    bench = Moody(rule=lambda sample, contents, draw: "new" in contents or "guard" in sample or draw == 1)
+    made = prover(bench)
+    made.prove(NEW, needs_witness=True)
+    assert made.own_chance == Chance() and made.tally == Chance(1, 1)
+
+
 def test_guard_a_lost_sample_refuses_it_and_is_named() -> None:
     def rule(sample: str, contents: str, draw: int) -> bool:
         return sample == "own" if "new" in contents else "guard" in sample

@@ -13,7 +13,7 @@ from ace.errors import ModelUnavailable
 from ace.llm import Request, ScriptedClient
 from ace.llm.structured import strict_schema
 from ace.methods.ace.chance import Chance, Level
-from ace.methods.ace.pool import Pool
+from ace.methods.ace.pool import Labelled, Pool
 from ace.methods.ace.prover import Prover
 from ace.methods.ace.reflection import Diagnosis, FailureType, Reflect, Refuted
 from ace.methods.ace.search import Search, Waiting, identify_bullets
@@ -236,3 +236,17 @@ def test_no_endpoint_is_told_to_count_a_long_text() -> None:
 
     assert max(bounds(strict_schema(Diagnosis)), default=0) <= 600
     assert max(bounds(Diagnosis.model_json_schema())) > 600
+
+
+def test_like_questions_are_shown_and_what_copies_them_needs_another_witness() -> None:
+    near = Labelled(NEAR, "17", "Right answer: 17")
+    made, client, _ = search(
+        lambda sample, text: "seventeen 17" in text,
+        [diagnose("Say seventeen 17.")],
+        expected="",
+        similar=[near],
+    )
+    (kept,) = made.propose(1)
+    shown_to = client.calls[0].messages[-1].content
+    assert NEAR.question in shown_to and "Right answer: 17" in shown_to
+    assert kept.outcome == "accepted" and made.witnesses[kept.delta] == ("own",)  # near was copied

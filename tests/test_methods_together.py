@@ -1,4 +1,4 @@
-"""Lessons of one batch meet: witnesses are joined, and what fails beside the others goes."""
+"""Lessons of one batch meet: what fails beside the others goes."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from ace.methods.ace.chance import Chance, Level
 from ace.methods.ace.pool import Pool
 from ace.methods.ace.prover import Prover
 from ace.methods.ace.reflection import Reflect
-from ace.methods.ace.search import Search, Waiting
+from ace.methods.ace.search import Search
 from ace.methods.ace.state import Lesson
-from ace.methods.ace.together import join_witnesses, keep_compatible
+from ace.methods.ace.together import keep_compatible
 from ace.playbook import Add, Playbook
 from ace.playbook.model import bullet_id
 from ace.runs.records import Proposal, Reason
@@ -18,41 +18,19 @@ from ace.testing import World
 from tests.fake_lab import FakeLab
 
 
-def lesson(lab: FakeLab, name: str, content: str, *, waits: bool = False) -> Lesson:
-    """What a failed sample taught: an accepted addition, or one that waits for a witness."""
+def lesson(lab: FakeLab, name: str, content: str) -> Lesson:
+    """What a failed sample taught: an accepted addition."""
     sample = Sample(name, f"Question {name}?")
     trial = lab.bench(name).solve(sample, Playbook())
     prover = Prover(trial, Playbook(), lab.bench(name), Pool(), Chance(), Level.share(10, 1))
     search = Search(Reflect(World(), Profile.FULL), prover)
-    if waits:
-        search.undecided.append(Waiting(content, "facts", name, (trial.episode,)))
-        proposal = Proposal(name, "reflector", (), "rejected", "it waits", reason=Reason.WAITS_FOR_WITNESS)
-    else:
-        add = Add(bullet_id("facts", content), "facts", content, (trial.episode,))
-        proposal = Proposal(name, "reflector", (add,), "accepted", "right with it", reason=Reason.PROVEN)
+    add = Add(bullet_id("facts", content), "facts", content, (trial.episode,))
+    proposal = Proposal(name, "reflector", (add,), "accepted", "right with it", reason=Reason.PROVEN)
     return Lesson(trial, (proposal,), search=search)
 
 
 def outcomes(lessons: list[Lesson]) -> list[str]:
     return [lesson.proposals[-1].outcome for lesson in lessons]
-
-
-def test_what_two_samples_said_in_the_same_words_has_two_witnesses() -> None:
-    lab = FakeLab(lambda sample, text: False)
-    lessons = [lesson(lab, name, "Say 42.", waits=True) for name in ("one", "two")]
-    joined = join_witnesses([*lessons, lesson(lab, "other", "Say 7.", waits=True)])
-    assert outcomes(joined) == ["accepted", "accepted", "rejected"]
-    (add,) = joined[0].proposals[-1].delta
-    assert isinstance(add, Add) and add.section == "facts"
-    assert [list(samples) for samples in joined[1].witnesses.values()] == [["one", "two"]]
-
-
-def test_the_same_sample_is_no_second_witness() -> None:
-    lab = FakeLab(lambda sample, text: False)
-    alone = lesson(lab, "one", "Say 42.", waits=True)
-    assert alone.search is not None
-    alone.search.undecided.append(alone.search.undecided[0])
-    assert outcomes(join_witnesses([alone])) == ["rejected"]
 
 
 def test_lessons_that_hold_beside_each_other_stay_for_one_attempt_each() -> None:

@@ -8,6 +8,7 @@ an epoch.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 _BUDGET = 0.2  # false lessons that an epoch may be expected to keep
@@ -41,6 +42,17 @@ class Chance:
 
 
 NO_CONTROLS = Chance()
+
+
+def read_opening(outcomes: Iterable[bool | None]) -> Chance:
+    """Return what the attempts of a run's first batch say of chance, for want of controls.
+
+    Whoever fails again would have failed among them too. They count only where they are right less often than
+    is assumed without them; outcomes of None are not known.
+    """
+    known = [right for right in outcomes if right is not None]
+    opening = Chance(len(known), sum(known))
+    return opening if opening.rate < NO_CONTROLS.rate else NO_CONTROLS
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,11 +128,12 @@ def write_notes(lesson: Lesson, playbook: Playbook, evidence: Evidence) -> Lesso
     return LessonNotes(
         score=score if score is not None and 0.0 < score < 1.0 else None,
         failure=search.failure if search else None,
-        controls=search.prover.own_chance if search else NO_CONTROLS,
+        controls=search.prover.tally if search else NO_CONTROLS,
         edits=search.refuted if search else (),
         waiting=search.undecided if search else (),
         suspect=lesson.suspect,
         confirmed=search.confirmed if search else None,
+        episode=trial.episode if trial.feedback.expected and not evidence.wording else "",
         cause=cause,
         reflections=reflections,
         situation=identify_situation(trial, playbook, evidence),

@@ -15,11 +15,10 @@ from functools import partial
 
 from ace.context.render import Rendered, render_playbook
 from ace.llm.client import Client
-from ace.llm.embedding import Embedder
 from ace.llm.role_models import RoleModels
 from ace.llm.window import window_of
 from ace.methods.ace.admission import guard_delta
-from ace.methods.ace.chance import Level
+from ace.methods.ace.chance import Chance, Level, read_opening
 from ace.methods.ace.combine import combine_accepted, join_authors, map_proofs
 from ace.methods.ace.credit import AUTHOR, cast_tags, cast_votes, is_spoiled, join_votes, write_notes
 from ace.methods.ace.curation import Curation
@@ -40,7 +39,7 @@ from ace.methods.ace.sections import SectionCuration
 from ace.methods.ace.shared_causes import explain_together
 from ace.methods.ace.state import AceState, Lesson, LessonNotes
 from ace.methods.ace.suspects import is_label_suspect, record_suspect
-from ace.methods.ace.together import join_witnesses, keep_compatible
+from ace.methods.ace.together import keep_compatible
 from ace.methods.ace.unproven import propose_unproven
 from ace.methods.protocol import Chores, Equipment, Lab, Moment, Summary, Trial, Update
 from ace.playbook.delta import apply
@@ -58,6 +57,16 @@ _BARREN = 24  # failures in a row that taught nothing, while nothing was ever pr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """Hold what the searches of one batch share."""
+
+    state: AceState
+    playbook: Playbook
+    lab: Lab
+    chance: Chance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ace:
     """Learn by `tries` proposals for each failed sample, with `neighbours` earlier samples to keep right.
 
@@ -69,7 +78,6 @@ class Ace:
     reflect: Reflect
     curator: Curator
     settings: Settings
-    embedder: Embedder | None = None
     count_tokens: CountTokens = estimate_tokens
     select: HybridSelector | None = None
     name: str = "ace"
@@ -79,7 +87,7 @@ class Ace:
         make_wording = None
         if self.reflect.profile is Profile.SMALL and isinstance(task.environment, Worded):
             make_wording = partial(task.environment.wording, newest_wins=lab.online and self.settings.drift)
-        return AceState.at(task.train, playbook, lab, embedder=self.embedder, make_wording=make_wording)
+        return AceState.at(task.train, playbook, lab, make_wording=make_wording)
 
     def context(self, state: AceState, playbook: Playbook, sample: Sample, room: int) -> Rendered:
         """Return the whole playbook where it fits, else what `select` chooses, or the oldest bullets."""
@@ -96,12 +104,19 @@ class Ace:
                 evidence.add_sample(trial.sample)
                 state.map.add((trial.sample,))
                 state.map.record(trial.sample.id, grade(trial.feedback), trial.feedback.topics)
-        study = partial(self._study, state, playbook, lab)
+                state.map.record_label(trial.sample.id, trial.feedback)
+        scene = Scene(
+            state=state,
+            playbook=playbook,
+            lab=lab,
+            chance=state.count_chance(batch),
+        )
+        study = partial(self._study, scene)
         lessons = list(lab.map(study, batch, lambda trial: lab.bench_of(trial).calls_for))
         if self.settings.verify:
             if self.reflect.profile is Profile.FULL:
                 lessons = explain_together(lessons, state, lab)
-            lessons = keep_compatible(join_witnesses(lessons), playbook, lab)
+            lessons = keep_compatible(lessons, playbook, lab)
         votes = cast_votes([lesson.trial for lesson in lessons], playbook, evidence)
 
         proposals, provers = list[Proposal](), list[tuple[Proposal, Sequence[str]]]()
@@ -141,7 +156,7 @@ class Ace:
         if moment is Moment.EPOCH_END:
             if self.settings.verify:  # the rate of chance is known better than when they were kept
                 level = Level.share(len(state.samples), self.settings.tries)
-                hearing = Hearing(state.confirmed, state.map.samples, state.chance.rate, level)
+                hearing = Hearing(state.confirmed, state.map.samples, state.count_chance(()).rate, level)
                 yield from hearing.chores(playbook, number)
             return
         curation = Curation(self.reflector, self.curator, state, self.settings)
@@ -176,12 +191,19 @@ class Ace:
             state.forget_evidence(playbook, lab)
             return state
         evidence = state.evidence
+        if state.opening is None and step.phase.learns and step.phase.kind is not PhaseKind.TRACES:
+            state.opening = read_opening(result.right for result in step.results)
+        episodes: dict[str, str] = {}  # id -> sample
         for result in step.results if step.phase.learns else ():
             notes = LessonNotes.from_json(result.notes)
             evidence.record_result(result.sample, result.topics, result.right, result.facts)
             state.take_in(result, notes)
             evidence.reflections[result.sample] += notes.reflections
             evidence.record_refuted(result.sample, notes.situation, notes.refuted)
+            if notes.episode:
+                episodes[notes.episode] = result.sample
+        for episode in lab.episodes(episodes):
+            state.map.record_label(episodes[episode.id], episode.feedback)
         for name in step.notes.get(NOTE, {}):
             state.confirmed.pop(name, None)  # what was heard stands, or is gone
         bullets = {name: playbook.bullets[name] for name in step.proofs if name in playbook.bullets}
@@ -201,22 +223,24 @@ class Ace:
                 state.confirmed[bullet] = Confirmation(result.sample, base, *notes.confirmed)
                 return
 
-    def _study(self, state: AceState, playbook: Playbook, lab: Lab, trial: Trial) -> Lesson:
+    def _study(self, scene: Scene, trial: Trial) -> Lesson:
         """Return what one trial teaches."""
+        state, lab = scene.state, scene.lab
         was_taught = trial.recorded and trial.provable and trial.sample.id in state.taught
         if was_taught and lab.phase.kind is PhaseKind.TRACES:
             return Lesson(trial)  # the playbook knows what this attempt did not
         if is_spoiled(trial):
             return Lesson(trial)
         weighed = tuple(weigh_reopened(trial, state.reopened, state.wording))
-        rest, _ = apply(playbook, (operation for proposal in weighed for operation in proposal.delta))
+        rest, _ = apply(scene.playbook, (operation for proposal in weighed for operation in proposal.delta))
         if state.wording:
             return Lesson(trial, (*weighed, *self.search_words(state, trial, rest, lab)))
-        lesson = self._search_lesson(state, trial, rest, lab)
+        lesson = self._search_lesson(replace(scene, playbook=rest), trial)
         return replace(lesson, proposals=(*weighed, *lesson.proposals))
 
-    def _search_lesson(self, state: AceState, trial: Trial, playbook: Playbook, lab: Lab) -> Lesson:
+    def _search_lesson(self, scene: Scene, trial: Trial) -> Lesson:
         """Return what a failed trial teaches: proposals, and the search that made them."""
+        state, playbook, lab = scene.state, scene.playbook, scene.lab
         if trial.feedback.is_solved:
             return Lesson(trial)
         bench, settings, sample = lab.bench_of(trial), self.settings, trial.sample
@@ -228,7 +252,7 @@ class Ace:
             playbook=playbook,
             bench=bench,
             pool=state.map.choose_pool(sample),
-            chance=state.chance,
+            chance=scene.chance,
             level=Level.share(len(state.samples), settings.tries),
         )
         releases = tuple(propose_releases(trial, playbook, bench, state.evidence, settings.neighbours))
@@ -240,6 +264,7 @@ class Ace:
             earlier=state.edits.get(sample.id, ()),
             waiting=state.list_waiting(sample),
             rivals=state.list_rivals(sample, playbook),
+            similar=state.map.find_similar(sample),
         )
         proposals = [*releases, *search.propose(settings.tries, settings.rollouts)]
         suspect = not any(map(changes_use, proposals)) and is_label_suspect(prover, playbook, state.evidence)
@@ -302,7 +327,6 @@ def build_ace(models: RoleModels, settings: Settings, equipment: Equipment) -> A
         reflect=Reflect(models.reflector, profile),
         curator=Curator(models.curator, profile),
         settings=settings,
-        embedder=equipment.embedder,
         count_tokens=equipment.count_tokens,
         select=equipment.choose_bullets,
     )

@@ -1,27 +1,23 @@
 """Choose the few samples on which a candidate is proven: near failing ones, and near passing ones.
 
-Near is what shares topics, where the environment names some, else what has a similar question, by vectors.
-Knows the latest outcome of each sample; built up in journal order, so it is the same after a resume.
+Near is what shares topics, where the environment names some, then what asks alike and has a right answer of
+the same form. Knows the latest outcome of each sample, and the right answers that were shown; built up in
+journal order, so it is the same after a resume.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from threading import Lock
-from typing import TYPE_CHECKING
 
 from ace.methods.protocol import Trial
 from ace.task.types import Feedback, Sample
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from ace.llm.embedding import Embedder
+from ace.text.likeness import Likeness
 
 MARGIN = 0.1  # by which a graded score must rise or fall to count
 _MOST = 4  # helpers, and guards
+_MOST_SIMILAR = 2  # that a reflector is shown
+_ANSWER_WEIGHT = 0.33  # of the form of right answers, beside questions
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +49,32 @@ def is_worse(trial: Trial, base: float) -> bool:
     return score is None or score <= base - MARGIN
 
 
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Hold a sample with its right answer as it was shown; `sentence` is that answer for prompts."""
+
+    sample: Sample
+    expected: str
+    sentence: str
+
+
 @dataclass(slots=True)
 class SampleMap:
     """Know every sample, how its latest attempt came out, and which others are near it."""
 
-    embedder: Embedder | None = None
     samples: dict[str, Sample] = field(default_factory=dict)
     grades: dict[str, float] = field(default_factory=dict)
     topics: dict[str, frozenset[str]] = field(default_factory=dict)
-    _vectors: dict[str, NDArray[np.float32]] = field(default_factory=dict)
-    _lock: Lock = field(default_factory=Lock)
+    labelled: dict[str, Labelled] = field(default_factory=dict)
+    _questions: Likeness = field(default_factory=Likeness)
+    _answers: Likeness = field(default_factory=lambda: Likeness(sizes=(1, 2, 3)))
 
     def add(self, samples: Iterable[Sample]) -> None:
         """Take in samples, those that are known already once only."""
         for sample in samples:
-            self.samples.setdefault(sample.id, sample)
+            if sample.id not in self.samples:
+                self.samples[sample.id] = sample
+                self._questions.add(sample.id, sample.question)
 
     def record(self, sample_id: str, score: float | None, topics: Collection[str]) -> None:
         """Take in how the latest attempt at a sample came out."""
@@ -77,9 +84,25 @@ class SampleMap:
             self.grades[sample_id] = score
         self.topics[sample_id] = frozenset(topics)
 
+    def record_label(self, sample_id: str, feedback: Feedback) -> None:
+        """Take in the right answer of a known sample, where one was shown."""
+        if feedback.expected and sample_id in self.samples:
+            sample = self.samples[sample_id]
+            self.labelled[sample_id] = Labelled(sample, feedback.expected, feedback.right_answer)
+            self._answers.add(sample_id, feedback.expected)
+
     def forget(self) -> None:
-        """Drop all outcomes: the world has changed."""
+        """Drop all outcomes and right answers: the world has changed."""
         self.grades.clear()
+        self.labelled.clear()
+        self._answers = Likeness(sizes=(1, 2, 3))
+
+    def find_similar(self, sample: Sample, most: int = _MOST_SIMILAR) -> tuple[Labelled, ...]:
+        """Return the nearest other samples whose right answers were shown.
+
+        From a single case no rule can be told: what several have in common is the rule.
+        """
+        return tuple(self.labelled[name] for name in self.rank(sample, self.labelled)[:most])
 
     def choose_pool(self, sample: Sample, most: int = _MOST) -> Pool:
         """Return the pool of a candidate that was learned from `sample`."""
@@ -95,7 +118,9 @@ class SampleMap:
         if len(others) < 2:
             return others
         shared = {name: len(self._topics_of(sample.id) & self._topics_of(name)) for name in others}
-        near = self._measure(sample, others)
+        asks = self._questions.compare(sample.id, others)
+        answers = self._answers.compare(sample.id, others)
+        near = {name: asks[name] + _ANSWER_WEIGHT * answers[name] for name in others}
         return sorted(others, key=lambda name: (-shared[name], -near[name], name))
 
     def _nearest(self, sample: Sample, names: Sequence[str], most: int) -> tuple[Sample, ...]:
@@ -106,20 +131,3 @@ class SampleMap:
 
     def _topics_of(self, sample_id: str) -> frozenset[str]:
         return self.topics.get(sample_id, frozenset()) - {"*"}
-
-    def _measure(self, sample: Sample, names: Sequence[str]) -> dict[str, float]:
-        """Return the cosine of each sample's question with that of `sample`; 0 without an embedder."""
-        if self.embedder is None:
-            return dict.fromkeys(names, 0.0)
-        import numpy as np
-
-        with self._lock:
-            new = [name for name in (sample.id, *names) if name not in self._vectors]
-            questions = {name: self.samples.get(name, sample).question for name in new}
-            if questions:
-                vectors = self.embedder(list(questions.values()))
-                self._vectors.update(zip(questions, vectors, strict=True))
-        own = self._vectors[sample.id]
-        cosines = np.stack([self._vectors[name] for name in names]) @ own
-        # Rounded, so that the last bit of a sum decides nothing.
-        return {name: round(float(cosine), 4) for name, cosine in zip(names, cosines, strict=True)}

@@ -2,8 +2,8 @@
 
 Screen: its own sample must come out right, or better by a margin. Confirm: further attempts with it, and one
 without, must show that this is no chance (see `chance`). Transfer: a near failing sample that comes out right
-with it as well is a second witness. Guard: near samples that were right must not fail with it; each loss is
-asked again, with and without.
+with it as well is a second witness; a candidate that holds its own right answer is confirmed there. Guard:
+near samples that were right must not fail with it; each loss is asked again, with and without.
 
 What a learner may not see decides nothing here. Without labels the environment's own check counts, else
 agreement of several attempts.
@@ -11,8 +11,8 @@ agreement of several attempts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 from ace.methods.ace.chance import Chance, Level
 from ace.methods.ace.pool import Pool, grade, is_better, is_worse
@@ -50,50 +50,58 @@ class Prover:
         """Return how the controls of this sample came out."""
         return Chance(len(self.controls), sum(is_better(trial, self.base) for trial in self.controls))
 
-    def prove(self, delta: Delta, *, needs_witness: bool = False, guards: Iterable[Sample] = ()) -> Proof:
+    @property
+    def tally(self) -> Chance:
+        """Return how all attempts at failed samples came out that were made again without a candidate."""
+        others = [trial for (_, draw), trial in self._others.items() if draw]
+        return self.own_chance + Chance(len(others), sum(is_better(trial, 0.0) for trial in others))
+
+    def prove(
+        self,
+        delta: Delta,
+        *,
+        needs_witness: bool = False,
+        guards: Iterable[Sample] = (),
+        known: Collection[str] = (),
+    ) -> Proof:
         """Return whether a delta holds. `guards` are asked besides those of the pool.
 
-        With `needs_witness` it must make another sample right as well: what holds otherwise waits for one.
+        With `needs_witness` its own sample says nothing for it: it must make another one right, beyond
+        chance, and waits for one otherwise. Samples that are `known` to the delta are no witnesses.
         """
         candidate, rejections = apply(self.playbook, delta)
         if len(rejections) == len(delta):
             why = rejections[0].reason if rejections else "it holds no operation"
             return Proof(False, f"nothing of it applies: {why}", reason=Reason.NOTHING_APPLIES)
         trials: list[Trial] = []
-        failure = self._screen(candidate, trials) or self._confirm(candidate, trials)
+        failure = self._screen(candidate, trials)
+        if failure is None and not needs_witness:
+            failure = self._confirm(candidate, trials)
         if failure is not None:
             return failure
-        wins: list[str] = []
-        self._find_witnesses(candidate, trials, wins, most=1)
-        losses = self._find_losses(candidate, trials, guards)
-        if losses:
-            self._find_witnesses(candidate, trials, wins, most=len(self.pool.helpers))
-        own = self.trial.sample
-        right = (own.id, *wins)
-        if losses and 1 + len(wins) - len(losses) < _LEAD:
-            why = f"{', '.join(sample.id for sample in losses)} was right and now fails"
-            return Proof(
-                False,
-                why,
-                tuple(trials),
-                losses[0].question,
-                Reason.BROKE_NEIGHBOUR,
-                witnesses=right,
-                losses=len(losses),
-            )
+        helpers = [sample for sample in self.pool.helpers if sample.id not in known]
+        own, wins = self.trial.sample, list[str]()
+        if needs_witness:
+            wins += self._find_sure_witness(candidate, trials, helpers)
+        else:
+            self._find_witnesses(candidate, trials, wins, helpers, most=1)
         if needs_witness and not wins:
             why = f"it holds the right answer of {own.id}, and helps no other sample yet"
-            return Proof(False, why, tuple(trials), reason=Reason.WAITS_FOR_WITNESS, witnesses=right)
+            return Proof(False, why, tuple(trials), reason=Reason.WAITS_FOR_WITNESS, witnesses=(own.id,))
+        losses = self._find_losses(candidate, trials, guards)
+        if losses:
+            self._find_witnesses(candidate, trials, wins, helpers, most=len(helpers))
+        right = (own.id, *wins)
+        if losses and len(right) - len(losses) < _LEAD:
+            why = f"{', '.join(sample.id for sample in losses)} was right and now fails"
+            proof = Proof(False, why, tuple(trials), losses[0].question, Reason.BROKE_NEIGHBOUR)
+            return replace(proof, witnesses=right, losses=len(losses))
+        proof = Proof(True, f"right with it: {', '.join(right)}", tuple(trials), reason=Reason.PROVEN)
         own_trials = [trial for trial in trials if trial.sample.id == own.id]
+        if needs_witness or not own_trials[0].sure:
+            return replace(proof, witnesses=right)
         confirmed = (sum(is_better(trial, self.base) for trial in own_trials), len(own_trials))
-        return Proof(
-            True,
-            f"right with it: {', '.join(right)}",
-            tuple(trials),
-            reason=Reason.PROVEN,
-            witnesses=right,
-            confirmed=confirmed if own_trials[0].sure else None,
-        )
+        return replace(proof, witnesses=right, confirmed=confirmed)
 
     def solve_without(self, draw: int = 1) -> Trial:
         """Return an attempt at the own sample without any candidate."""
@@ -145,12 +153,45 @@ class Prover:
             attempts += 1
             right += is_better(trial, self.base)
 
+    def _find_sure_witness(
+        self, candidate: Playbook, trials: list[Trial], helpers: Sequence[Sample]
+    ) -> tuple[str, ...]:
+        """Return the first helper that the candidate makes right so often that it is hardly chance."""
+        level = Level(self.level.alpha / max(1, len(helpers)))
+        for sample in helpers:
+            trial = self.bench.solve(sample, candidate)
+            trials.append(trial)
+            if not is_better(trial, 0.0):
+                continue
+            base = grade(self._solve_other(sample, 0).feedback) or 0.0
+            if not is_better(trial, base):
+                continue
+            control = self._solve_other(sample, 1)
+            rate = self.chance.at(Chance(1, int(is_better(control, base))))
+            right = attempts = 1
+            while not level.is_reached(right, attempts, rate):
+                if not level.is_within_reach(right, attempts, rate):
+                    break
+                trial = self.bench.solve(sample, candidate, draw=attempts)
+                trials.append(trial)
+                attempts += 1
+                right += is_better(trial, base)
+            else:
+                return (sample.id,)
+        return ()
+
     def _find_witnesses(
-        self, candidate: Playbook, trials: list[Trial], witnesses: list[str], *, most: int
+        self,
+        candidate: Playbook,
+        trials: list[Trial],
+        witnesses: list[str],
+        helpers: Sequence[Sample],
+        *,
+        most: int,
     ) -> None:
         """Add helpers that are right with the candidate twice, and not without it, up to `most` in all."""
         asked = {trial.sample.id for trial in trials}
-        for sample in self.pool.helpers:
+        for sample in helpers:
             if len(witnesses) >= most:
                 return
             if sample.id in asked:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field
 from ace.context.answer_location import AnswerLocation
 from ace.llm.client import Client, FinishReason, Request, Role, Subject
 from ace.llm.prompts import messages, question, quote_field, quote_text, render
+from ace.methods.ace.pool import Labelled
 from ace.methods.ace.reflector import MAX_TOKENS, Lesson, split_lesson
 from ace.methods.protocol import Trial
 from ace.playbook.model import Bullet
@@ -89,7 +90,8 @@ class Case:
     """Hold what a reflector is shown of a failure.
 
     `bullets` are those that the attempt was shown; `contrast` is an attempt at the
-    same sample that was right; `others` are further failures to be explained together with this one.
+    same sample that was right; `others` are further failures to be explained together with this one;
+    `similar` are like questions with their right answers.
     """
 
     trial: Trial
@@ -98,6 +100,7 @@ class Case:
     flaws: Sequence[str] = ()
     contrast: Attempt | None = None
     others: Sequence[Trial] = ()
+    similar: Sequence[Labelled] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +133,7 @@ class Reflect:
             f"reflect.{profile}.user",
             case=_describe(trial, longest),
             others=[_describe(other, longest // 4) for other in case.others],
+            similar=[(question(other.sample.question), quote_text(other.sentence)) for other in case.similar],
             bullets=[(bullet.id, quote_field(bullet.content)) for bullet in case.bullets],
             contrast=quote_field(case.contrast.answer, longest // 4) if case.contrast else "",
             refuted=[

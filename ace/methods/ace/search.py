@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from ace.errors import ModelError
 from ace.methods.ace.admission import SourceTexts, collect_trial_texts, quarantine_new
-from ace.methods.ace.pool import is_better
+from ace.methods.ace.pool import Labelled, is_better
 from ace.methods.ace.proof import Proof
 from ace.methods.ace.proposals import add_lesson, list_contents, record_failure, record_proposal, release
 from ace.methods.ace.prover import Prover
@@ -52,7 +52,7 @@ class Search:
 
     `waiting` are earlier edits of other samples to try first. `rivals` maps bullets with a single witness,
     near this sample, to that witness: one of them may be what makes it fail. `others` are further failures to
-    explain with it.
+    explain with it, `similar` like questions with their right answers.
     """
 
     reflect: Reflect
@@ -61,6 +61,7 @@ class Search:
     waiting: Sequence[Waiting] = ()
     rivals: dict[str, Sample] = field(default_factory=dict)
     others: Sequence[Trial] = ()
+    similar: Sequence[Labelled] = ()
     first_draw: int = 0  # of the reflector: a search after another one must not ask the same again
     failure: FailureType | None = None
     tags: tuple[Tag, ...] = ()
@@ -84,10 +85,15 @@ class Search:
         """Yield proposals until one holds: edits that wait for a witness first, then `tries` reflections."""
         for edit in self.waiting:
             add = Add(bullet_id(edit.section, edit.content), edit.section, edit.content, edit.episodes)
-            proof = self._prove((add,), edit.content)
+            proof = self._prove((add,), edit.content, is_waiting=True)
             yield self._record((add,), proof)
             if proof.holds:
                 return
+        if self.reflect.profile is Profile.SMALL:
+            for proposal in self._try_example():
+                yield proposal
+                if proposal.outcome == "accepted":
+                    return
         contrast = self._find_contrast(rollouts)
         for number in range(self.first_draw, self.first_draw + tries):
             try:
@@ -101,7 +107,7 @@ class Search:
                     return
             if not reflection.drafts and reflection.failure is not FailureType.GAP:
                 break
-        if self.failure is not None and not self.others:  # the reflector was heard
+        if self.reflect.profile is Profile.FULL and self.failure is not None and not self.others:
             for proposal in self._try_example():
                 yield proposal
                 if proposal.outcome == "accepted":
@@ -134,6 +140,7 @@ class Search:
             flaws=self._flaws,
             contrast=contrast,
             others=self.others,
+            similar=self.similar,
         )
         reflection = self.reflect(
             case,
@@ -167,7 +174,7 @@ class Search:
         delta = self._to_delta(Draft(section=EXAMPLES, content=content))
         contents = tuple(list_contents(delta))
         if delta and not any(contents == edit.contents for edit in self.earlier):
-            proof = self._prove(delta, content, needs_witness=True)
+            proof = self._prove(delta, content)
             if proof.reason is Reason.STILL_FAILS:
                 self.refuted.append(Refuted(contents, proof.trials[0].attempt.answer))
             yield self._record(delta, proof)
@@ -208,20 +215,38 @@ class Search:
                 self.refuted.append(Refuted(contents, answer, beside))
             yield self._record(delta, proof)
 
-    def _prove(self, delta: Delta, content: str, *, needs_witness: bool = False) -> Proof:
-        """Prove an edit, and keep what made its own sample right and cannot be decided yet."""
+    def _prove(self, delta: Delta, content: str, *, is_waiting: bool = False) -> Proof:
+        """Prove an edit, and keep what made its own sample right and cannot be decided yet.
+
+        For an edit that waits, this sample is the witness.
+        """
         trial = self.trial
-        is_key = needs_witness or holds_answer(content, trial.feedback.expected, trial.sample.question)
-        proof = self.prover.prove(delta, needs_witness=is_key)
+        is_key = not is_waiting and holds_answer(content, trial.feedback.expected, trial.sample.question)
+        known = self._list_known(content)
+        proof = self.prover.prove(delta, needs_witness=is_key, known=known)
         if proof.reason is Reason.STILL_FAILS and self.rivals:
-            proof = self._prove_without_rivals(delta, proof, needs_witness=is_key)
+            proof = self._prove_without_rivals(delta, proof, needs_witness=is_key, known=known)
         is_undecided = proof.reason in (Reason.WAITS_FOR_WITNESS, Reason.BROKE_NEIGHBOUR)
         if is_undecided and isinstance(delta[0], Add):
             episodes = (trial.episode, proof.trials[0].episode)
             self.undecided.append(Waiting(content, delta[0].section, trial.sample.id, episodes))
         return proof
 
-    def _prove_without_rivals(self, delta: Delta, failed: Proof, *, needs_witness: bool) -> Proof:
+    def _list_known(self, content: str) -> set[str]:
+        """Return the samples whose right answers were shown to the reflector, and stand in what it wrote.
+
+        An answer that is this sample's as well is no copy of theirs.
+        """
+        own = self.trial.feedback.expected.strip()
+        return {
+            other.sample.id
+            for other in self.similar
+            if other.expected.strip() != own and holds_answer(content, other.expected, other.sample.question)
+        }
+
+    def _prove_without_rivals(
+        self, delta: Delta, failed: Proof, *, needs_witness: bool, known: set[str]
+    ) -> Proof:
         """Prove an edit together with the removal of a bullet that only one other sample speaks for.
 
         One attempt without all of them tells whether that is worth a try; it is made once in a search.
@@ -232,7 +257,7 @@ class Search:
             return failed
         for name, witness in rivals.items():
             together = (*delta, Remove(name))
-            proof = self.prover.prove(together, needs_witness=needs_witness, guards=(witness,))
+            proof = self.prover.prove(together, needs_witness=needs_witness, guards=(witness,), known=known)
             if proof.reason is not Reason.STILL_FAILS:
                 return replace(proof, delta=together)
         return failed
@@ -255,7 +280,9 @@ class Search:
 
     def _collect_texts(self) -> SourceTexts:
         """Return the texts that stood beside the trial, and beside those to explain with it."""
-        return collect_trial_texts(self.trial, (other.sample.question for other in self.others))
+        questions = [other.sample.question for other in self.others]
+        questions += [other.sample.question for other in self.similar]
+        return collect_trial_texts(self.trial, questions)
 
     def _record(self, delta: Delta, proof: Proof) -> Proposal:
         proposal = record_proposal(self.trial.sample.id, AUTHOR, proof.delta or delta, proof, self.trial)

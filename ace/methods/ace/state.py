@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ace.methods.ace.admission import collect_texts
-from ace.methods.ace.chance import NO_CONTROLS, Chance
+from ace.methods.ace.chance import NO_CONTROLS, Chance, read_opening
 from ace.methods.ace.evidence import Evidence
 from ace.methods.ace.hearing import Confirmation
 from ace.methods.ace.pool import SampleMap
@@ -23,7 +23,6 @@ from ace.task.types import Sample
 from ace.task.wording import Wording
 
 if TYPE_CHECKING:
-    from ace.llm.embedding import Embedder
     from ace.methods.ace.refining import Refining
 
 
@@ -51,7 +50,8 @@ class LessonNotes:
     playbook said of it; `refuted` are the contents that attempts refuted; `score` is what was shown of it, 0
     to 1; `failure` what a reflector says of it; `controls` how attempts without a lesson came out; `edits`
     what was refuted, with the answers; `waiting` what waits for another sample; `suspect`: its label goes
-    against proven bullets; `confirmed` how many attempts were right with what it taught, of how many.
+    against proven bullets; `confirmed` how many attempts were right with what it taught, of how many;
+    `episode` is the record of the attempt.
     """
 
     cause: str = ""
@@ -65,6 +65,7 @@ class LessonNotes:
     waiting: Sequence[Waiting] = ()
     suspect: bool = False
     confirmed: tuple[int, int] | None = None
+    episode: str = ""
 
     def to_json(self) -> Notes:
         """Return the notes of a `SampleResult`."""
@@ -88,6 +89,8 @@ class LessonNotes:
             notes["suspect"] = True
         if self.confirmed:
             notes["confirmed"] = list(self.confirmed)
+        if self.episode:
+            notes["episode"] = self.episode
         return notes
 
     @classmethod
@@ -110,6 +113,7 @@ class LessonNotes:
             ],
             suspect=notes.get("suspect", False),
             confirmed=tuple(notes["confirmed"]) if "confirmed" in notes else None,
+            episode=notes.get("episode", ""),
         )
 
 
@@ -126,6 +130,7 @@ class AceState:
     refining: Refining | None = None
     map: SampleMap = field(default_factory=SampleMap)
     chance: Chance = NO_CONTROLS  # of the controls of this run
+    opening: Chance | None = None  # of the first batch
     edits: dict[str, list[Refuted]] = field(default_factory=dict)  # refuted, by sample
     waiting: dict[str, Waiting] = field(default_factory=dict)  # by content
     failures: Counter[FailureType] = field(default_factory=Counter)
@@ -140,12 +145,10 @@ class AceState:
         playbook: Playbook,
         lab: Lab,
         *,
-        embedder: Embedder | None = None,
         make_wording: Callable[[], Wording] | None = None,
     ) -> AceState:
         """Return a state that knows the questions and the topics of bullets; nothing proves anything yet."""
         state = cls(samples, playbook, Evidence(), make_wording)
-        state.map = SampleMap(embedder)
         state.map.add(samples)
         state.forget_evidence(playbook, lab)
         return state
@@ -184,6 +187,13 @@ class AceState:
             self.barren = 0
         if bullet.status is Status.ACTIVE:
             self.waiting.pop(bullet.content, None)
+
+    def count_chance(self, batch: Sequence[Trial]) -> Chance:
+        """Return the controls of the run so far, with what its first batch says; `batch` may be the first."""
+        opening = self.opening
+        if opening is None:
+            opening = read_opening(trial.feedback.is_solved for trial in batch if not trial.recorded)
+        return self.chance + opening
 
     def list_waiting(self, sample: Sample, most: int = 2) -> list[Waiting]:
         """Return the edits that wait for a witness and were learned from samples nearest to this one."""

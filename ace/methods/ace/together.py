@@ -1,7 +1,6 @@
 """Let the lessons of a batch meet before they are kept. Each was proven alone, on the same playbook.
 
-What two samples of a batch proposed in the same words are two witnesses, so an edit that waits for a second
-one is kept. What fails beside the others is left out: those that more samples speak for come first.
+What fails beside the others is left out: those that more samples speak for come first.
 """
 
 from __future__ import annotations
@@ -13,11 +12,10 @@ from dataclasses import dataclass, replace
 from ace.methods.ace.combine import combine_accepted
 from ace.methods.ace.pool import grade, is_better
 from ace.methods.ace.proposals import changes_use
-from ace.methods.ace.search import AUTHOR, Waiting
 from ace.methods.ace.state import Lesson
 from ace.methods.protocol import Lab
 from ace.playbook.delta import apply
-from ace.playbook.model import Add, Playbook, bullet_id
+from ace.playbook.model import Add, Playbook
 from ace.runs.records import Proposal, Reason
 
 _LARGE = 8  # samples; in larger batches what an environment vouches for is tried beside the others, too
@@ -30,38 +28,6 @@ class _Entry:
     place: int
     proposal: Proposal
     support: int
-
-
-def join_witnesses(lessons: Sequence[Lesson]) -> list[Lesson]:
-    """Return the lessons, with an edit accepted that made several samples of the batch right and waited."""
-    undecided: dict[str, list[tuple[int, Waiting]]] = defaultdict(list)
-    for place, lesson in enumerate(lessons):
-        for edit in lesson.search.undecided if lesson.search else ():
-            undecided[edit.content].append((place, edit))
-    joined = list(lessons)
-    for content, edits in undecided.items():
-        places = dict.fromkeys(place for place, _ in edits)
-        if len(places) < 2 or any(map(changes_use, joined[edits[0][0]].proposals)):
-            continue
-        samples = [joined[place].trial.sample.id for place in places]
-        for place, edit in edits:
-            add = Add(bullet_id(edit.section, content), edit.section, content, edit.episodes)
-            proposal = Proposal(
-                sample_id=edit.sample,
-                author=AUTHOR,
-                delta=(add,),
-                outcome="accepted",
-                why=f"right with it: {', '.join(samples)}",
-                episodes=edit.episodes,
-                reason=Reason.PROVEN,
-            )
-            lesson = joined[place]
-            joined[place] = replace(
-                lesson,
-                proposals=(*lesson.proposals, proposal),
-                witnesses={**lesson.witnesses, proposal.delta: samples},
-            )
-    return joined
 
 
 def keep_compatible(lessons: Sequence[Lesson], playbook: Playbook, lab: Lab) -> list[Lesson]:
