@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ace.methods.ace.pool import MARGIN, SampleMap, grade, is_better, is_worse
 from ace.methods.protocol import Trial
-from ace.task import Attempt, Feedback, FeedbackKind, Sample, Topic
+from ace.task import Attempt, Fact, Feedback, FeedbackKind, Sample, Topic
 from tests.fake_lab import shown
 
 QUESTIONS = {
@@ -127,3 +127,27 @@ def test_without_anything_shown_nothing_is_better() -> None:
     silent = Trial(Sample("s", "?"), Attempt("s", "x"), Feedback(FeedbackKind.NONE, ""), "e")
     assert grade(silent.feedback) is None and not is_better(silent, 0.0) and is_worse(silent, 1.0)
     assert grade(shown(True)) == 1.0 and grade(shown(False)) == 0.0
+
+
+def number(name: str, *steps: tuple[str, str]) -> Feedback:
+    facts = tuple(Fact(text, frozenset({Topic(topic)})) for text, topic in steps)
+    return shown(False, expected=name, facts=facts)
+
+
+def test_what_the_answers_of_like_samples_share_is_told_from_chance() -> None:
+    known = build_map({"own": "storage for 11 days", "a": "storage for 3 days", "b": "the width of a door"})
+    known.record_label("own", number("44", ("11 + 33 = 44", "+ 33"), ("11 * 4 = 44", "* 4")))
+    assert known.find_shared_fact(known.samples["own"]) is None  # it stands alone
+    known.record_label("b", number("34", ("1 + 33 = 34", "+ 33")))
+    known.record_label("a", number("12", ("3 * 4 = 12", "* 4")))
+    fact = known.find_shared_fact(known.samples["own"])
+    assert fact is not None and fact.text == "11 * 4 = 44"
+    assert known.find_shared_fact(Sample("new", "storage for 5 days")) is None
+
+
+def test_like_samples_with_the_very_same_answer_need_no_step() -> None:
+    known = build_map({"own": "guarantee on 2 lids", "a": "guarantee on 2 jars", "b": "guarantee on 5 lids"})
+    known.record_label("own", number("26", ("2 + 24 = 26", "+ 24")))
+    known.record_label("a", number("26", ("2 + 24 = 26", "+ 24")))
+    known.record_label("b", number("26"))
+    assert known.find_shared_fact(known.samples["own"]) is None

@@ -250,3 +250,14 @@ def test_like_questions_are_shown_and_what_copies_them_needs_another_witness() -
     shown_to = client.calls[0].messages[-1].content
     assert NEAR.question in shown_to and "Right answer: 17" in shown_to
     assert kept.outcome == "accepted" and made.witnesses[kept.delta] == ("own",)  # near was copied
+
+
+def test_an_example_shows_how_like_samples_come_by_their_answers() -> None:
+    made, _, _ = search(
+        lambda sample, text: "* 4" in text, [], expected="44", profile=Profile.SMALL, worked="11 * 4 = 44"
+    )
+    (kept,) = made.propose(1)
+    (add,) = kept.delta
+    assert (
+        isinstance(add, Add) and add.content == "Question own? -> 11 * 4 = 44" and add.section == "examples"
+    )

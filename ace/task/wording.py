@@ -112,6 +112,13 @@ class Wording(Protocol):
         """Return samples that count no more once a line says something `newer`."""
         ...
 
+    def list_witnesses(self, text: str) -> tuple[str, ...] | None:
+        """Return the samples that have a line's words and whose right answers say what it says.
+
+        None where a line is of a form that cannot be looked up so.
+        """
+        ...
+
     def count_shared_words(self, text: str, question: str) -> int:
         """Return how many words a line shares with a question, of those that say what it is for."""
         ...

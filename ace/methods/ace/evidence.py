@@ -134,6 +134,21 @@ class Evidence:
                 singles[sample] = name
         return singles
 
+    def list_unwitnessed(self, playbook: Playbook) -> list[tuple[Bullet, str]]:
+        """Return the bullets in use that one sample proves and no other right answer says, with that sample.
+
+        Those that the environment cannot read are left out.
+        """
+        unwitnessed = []
+        for name, sample in self._single.items():
+            bullet = playbook.bullets.get(name)
+            if self.wording is None or bullet is None or bullet.status is not Status.ACTIVE or bullet.pinned:
+                continue
+            witnesses = self.wording.list_witnesses(bullet.content)
+            if witnesses is not None and not set(witnesses) - {sample}:
+                unwitnessed.append((bullet, sample))
+        return unwitnessed
+
     def find_doubt(self, bullet: Bullet) -> Flaw | None:
         """Return what speaks against the words of a bullet that samples of this run prove."""
         proofs = self._proofs.get(bullet.id, ())

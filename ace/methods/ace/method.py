@@ -26,6 +26,7 @@ from ace.methods.ace.curator import Curator
 from ace.methods.ace.fact_search import FactSearch
 from ace.methods.ace.hearing import NOTE, Confirmation, Hearing
 from ace.methods.ace.pool import grade
+from ace.methods.ace.probation import ENOUGH, end_probation
 from ace.methods.ace.proposals import changes_use
 from ace.methods.ace.prover import Prover
 from ace.methods.ace.quarantine import propose_releases
@@ -41,12 +42,12 @@ from ace.methods.ace.state import AceState, Lesson, LessonNotes
 from ace.methods.ace.suspects import is_label_suspect, record_suspect
 from ace.methods.ace.together import keep_compatible
 from ace.methods.ace.unproven import propose_unproven
-from ace.methods.protocol import Chores, Equipment, Lab, Moment, Summary, Trial, Update
+from ace.methods.protocol import Chore, Chores, Equipment, Lab, Moment, Summary, Trial, Update
 from ace.playbook.delta import apply
 from ace.playbook.model import Playbook
 from ace.retrieval.bullets import HybridSelector
 from ace.runs.records import Proposal
-from ace.runs.steps import PhaseKind, StepRecord
+from ace.runs.steps import Phase, PhaseKind, StepRecord
 from ace.settings import Profile, Settings
 from ace.task.types import Sample, Task
 from ace.task.wording import Worded
@@ -157,7 +158,10 @@ class Ace:
             if self.settings.verify:  # the rate of chance is known better than when they were kept
                 level = Level.share(len(state.samples), self.settings.tries)
                 hearing = Hearing(state.confirmed, state.map.samples, state.count_chance(()).rate, level)
-                yield from hearing.chores(playbook, number)
+                playbook = yield from hearing.chores(playbook, number)
+                if len(state.samples) >= ENOUGH and state.evidence.list_unwitnessed(playbook):
+                    phase = Phase(PhaseKind.CURATION, number)
+                    yield Chore(phase, "probation", partial(end_probation, state.evidence))
             return
         curation = Curation(self.reflector, self.curator, state, self.settings)
         playbook = yield from curation.chores(playbook, number)
@@ -258,6 +262,7 @@ class Ace:
         releases = tuple(propose_releases(trial, playbook, bench, state.evidence, settings.neighbours))
         if any(proposal.outcome == "accepted" for proposal in releases):
             return Lesson(trial, releases)
+        shared_fact = state.map.find_shared_fact(sample)
         search = Search(
             reflect=self.reflect,
             prover=prover,
@@ -265,6 +270,7 @@ class Ace:
             waiting=state.list_waiting(sample),
             rivals=state.list_rivals(sample, playbook),
             similar=state.map.find_similar(sample),
+            worked=shared_fact.text if shared_fact else "",
         )
         proposals = [*releases, *search.propose(settings.tries, settings.rollouts)]
         suspect = not any(map(changes_use, proposals)) and is_label_suspect(prover, playbook, state.evidence)

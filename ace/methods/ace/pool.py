@@ -11,12 +11,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ace.methods.protocol import Trial
-from ace.task.types import Feedback, Sample
+from ace.task.types import Fact, Feedback, Sample
 from ace.text.likeness import Likeness
 
 MARGIN = 0.1  # by which a graded score must rise or fall to count
 _MOST = 4  # helpers, and guards
 _MOST_SIMILAR = 2  # that a reflector is shown
+_ALIKE = 0.15  # that samples must share, in sum, for what their answers share to be no chance
 _ANSWER_WEIGHT = 0.33  # of the form of right answers, beside questions
 
 
@@ -51,11 +52,15 @@ def is_worse(trial: Trial, base: float) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """Hold a sample with its right answer as it was shown; `sentence` is that answer for prompts."""
+    """Hold a sample with its right answer as it was shown, and what that is made of.
+
+    `sentence` is the answer for prompts.
+    """
 
     sample: Sample
     expected: str
     sentence: str
+    facts: tuple[Fact, ...] = ()
 
 
 @dataclass(slots=True)
@@ -88,7 +93,9 @@ class SampleMap:
         """Take in the right answer of a known sample, where one was shown."""
         if feedback.expected and sample_id in self.samples:
             sample = self.samples[sample_id]
-            self.labelled[sample_id] = Labelled(sample, feedback.expected, feedback.right_answer)
+            self.labelled[sample_id] = Labelled(
+                sample, feedback.expected, feedback.right_answer, feedback.facts
+            )
             self._answers.add(sample_id, feedback.expected)
 
     def forget(self) -> None:
@@ -103,6 +110,24 @@ class SampleMap:
         From a single case no rule can be told: what several have in common is the rule.
         """
         return tuple(self.labelled[name] for name in self.rank(sample, self.labelled)[:most])
+
+    def find_shared_fact(self, sample: Sample) -> Fact | None:
+        """Return what a right answer is made of as those of like samples are, rather than of its own words.
+
+        None where like samples have the very same answer, or nothing in common.
+        """
+        own = self.labelled.get(sample.id)
+        if own is None or not own.facts:
+            return None
+        others = [other for name, other in self.labelled.items() if name != sample.id]
+        asks = self._questions.compare(sample.id, [other.sample.id for other in others])
+
+        def weigh(fact: Fact) -> float:
+            return sum(asks[other.sample.id] for other in others if _share_topics(fact, other.facts))
+
+        best = max(own.facts, key=weigh)
+        same = sum(asks[other.sample.id] for other in others if other.expected == own.expected)
+        return best if weigh(best) > max(same, _ALIKE) else None
 
     def choose_pool(self, sample: Sample, most: int = _MOST) -> Pool:
         """Return the pool of a candidate that was learned from `sample`."""
@@ -131,3 +156,7 @@ class SampleMap:
 
     def _topics_of(self, sample_id: str) -> frozenset[str]:
         return self.topics.get(sample_id, frozenset()) - {"*"}
+
+
+def _share_topics(fact: Fact, others: Iterable[Fact]) -> bool:
+    return any(fact.topics & other.topics for other in others)

@@ -23,6 +23,7 @@ from ace.playbook.model import Delta, Playbook
 from ace.runs.records import Reason
 from ace.task.types import Sample
 
+_NEAREST = 2  # helpers, of which one must be made right by what holds its own right answer
 _CONTROLS = 4  # attempts without a candidate, where one of them is right
 _LEAD = 2  # by which wins must exceed losses where there are any: one sample for another is no gain
 
@@ -82,7 +83,7 @@ class Prover:
         helpers = [sample for sample in self.pool.helpers if sample.id not in known]
         own, wins = self.trial.sample, list[str]()
         if needs_witness:
-            wins += self._find_sure_witness(candidate, trials, helpers)
+            wins += self._find_sure_witness(candidate, trials, helpers[:_NEAREST])
         else:
             self._find_witnesses(candidate, trials, wins, helpers, most=1)
         if needs_witness and not wins:

@@ -52,7 +52,8 @@ class Search:
 
     `waiting` are earlier edits of other samples to try first. `rivals` maps bullets with a single witness,
     near this sample, to that witness: one of them may be what makes it fail. `others` are further failures to
-    explain with it, `similar` like questions with their right answers.
+    explain with it, `similar` like questions with their right answers. `worked` is
+    the right answer as like ones come by it, where they share a way.
     """
 
     reflect: Reflect
@@ -62,6 +63,7 @@ class Search:
     rivals: dict[str, Sample] = field(default_factory=dict)
     others: Sequence[Trial] = ()
     similar: Sequence[Labelled] = ()
+    worked: str = ""
     first_draw: int = 0  # of the reflector: a search after another one must not ask the same again
     failure: FailureType | None = None
     tags: tuple[Tag, ...] = ()
@@ -82,7 +84,11 @@ class Search:
         return self.prover.trial
 
     def propose(self, tries: int, rollouts: int = 1) -> Iterator[Proposal]:
-        """Yield proposals until one holds: edits that wait for a witness first, then `tries` reflections."""
+        """Yield proposals until one holds: edits that wait for a witness first, then what reflections give.
+
+        There are `tries` reflections. With a small model the sample itself, as a worked example, is the first
+        of the tries: that is what such a model learns most from. With a large one it is the last resort.
+        """
         for edit in self.waiting:
             add = Add(bullet_id(edit.section, edit.content), edit.section, edit.content, edit.episodes)
             proof = self._prove((add,), edit.content, is_waiting=True)
@@ -94,6 +100,7 @@ class Search:
                 yield proposal
                 if proposal.outcome == "accepted":
                     return
+            tries = max(1, tries - 1)
         contrast = self._find_contrast(rollouts)
         for number in range(self.first_draw, self.first_draw + tries):
             try:
@@ -168,7 +175,7 @@ class Search:
         It repeats a question on purpose, so one that asks to be obeyed or lays down a rule is no example.
         """
         question, expected = self.trial.sample.question.strip(), self.trial.feedback.expected.strip()
-        content = f"{question} -> {expected}"
+        content = f"{question} -> {self.worked or expected}"
         if not expected or len(content) > _LONGEST_EXAMPLE or find_suspicion(content) or makes_claim(content):
             return
         delta = self._to_delta(Draft(section=EXAMPLES, content=content))

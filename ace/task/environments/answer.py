@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import KW_ONLY, dataclass
 
+from ace.task.environments.derive_number import derive_number
 from ace.task.environments.explain_answer import EXPLAINERS, explain_label_set, explain_text
 from ace.task.environments.json_answer import read_json
 from ace.task.environments.scorers import SCORERS, score_label_set, split_labels
@@ -42,6 +43,7 @@ class AnswerEnvironment(Environment):
             detail=attempt.error,
             expected=gold,
             label_topics=topics,
+            facts=derive_number(sample.question, gold) if scorer == "numeric" else (),
         )
 
     def explain(self, sample: Sample, attempt: Attempt) -> tuple[Fact, ...]:

@@ -68,6 +68,10 @@ class Contrast:
         for stem in self._stems.get(sample_id, ()):
             self._using[stem].pop(sample_id, None)
 
+    def is_plain(self, lesson: str) -> bool:
+        """Return whether a lesson says one condition with a constant: others are general by nature."""
+        return bool(_read_meaning(lesson).words)
+
     def find_witnesses(self, lesson: str) -> tuple[str, ...]:
         """Return samples with a lesson's words whose right answers were made of its one plain condition."""
         meaning = _read_meaning(lesson)

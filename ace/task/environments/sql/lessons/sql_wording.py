@@ -142,6 +142,9 @@ class SqlWording(Contrast, Wording):
             return ()
         return self.find_witnesses(text)
 
+    def list_witnesses(self, text: str) -> tuple[str, ...] | None:
+        return self.find_witnesses(text) if self.is_plain(text) else None
+
     def count_shared_words(self, text: str, question: str) -> int:
         return len(find_stems(question) & find_stems(text.partition(":")[0]))
 
