@@ -11,7 +11,10 @@ import sys
 
 
 def main() -> None:
-    """Set the limit, and become the command."""
+    """Set the limit, and become the command; a command that cannot be started ends it with the reason.
+
+    The limit is of address space, in bytes.
+    """
     limit, command = int(sys.argv[1]), sys.argv[2:]
     if limit:
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
