@@ -28,14 +28,21 @@ __all__ = [
 
 SOLVERS: Mapping[str, Callable[[Generator, Task, CountTokens], Solver]] = MappingProxyType(
     {
+        # One call: the reply is the answer.
         "single": lambda generator, task, count: SingleCall(generator),
+        # A long answer: an outline, then part by part.
         "outline": build_long_form,
-        "agent": lambda generator, task, count: OwnCall(generator),  # its client is the agent
+        # Somebody's own function or command: it is the generator's client.
+        "agent": lambda generator, task, count: OwnCall(generator),
         "command": lambda generator, task, count: OwnCall(generator),
+        # Somebody's own class, which may use the generator.
         "class": build_own_solver,
     }
 )
-"""The kinds of `ace.task.solving`, each with what builds the solver of a run."""
+"""The kinds of `ace.task.solving`, each with what builds the solver of a run.
+
+It is given the generator, the task, and what counts the tokens of a text.
+"""
 
 
 def build_solver(generator: Generator, task: Task, count: CountTokens) -> Solver:

@@ -52,6 +52,7 @@ class CommandProcess:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
+        # A thread for each pipe: a process that waits for one of them must not keep the others waiting.
         works = {
             self.process.stdin: self._write_input,
             self.process.stdout: self._read_output,
@@ -65,7 +66,11 @@ class CommandProcess:
                 self._threads.append((thread, pipe))
 
     def wait_in_time(self) -> bool:
-        """Wait for the end; return whether the time was enough. Nothing that it started outlives it."""
+        """Wait for the end; return whether the time was enough. Nothing that it started outlives it.
+
+        What is in the pipes then is read, but for that of a process that left the group. `process.returncode`
+        is set: negative for a signal.
+        """
         try:
             self.process.wait(self.agent.seconds)
         except subprocess.TimeoutExpired:
@@ -80,6 +85,7 @@ class CommandProcess:
         return True
 
     def _write_input(self, pipe: IO[bytes]) -> None:
+        """Write all of the text, and close the pipe."""
         with suppress(OSError), pipe:  # it need not read its input
             pipe.write(self.text.encode("utf-8", "replace"))
 
@@ -99,6 +105,7 @@ class CommandProcess:
             del self.errors[:-_STDERR]
 
     def _kill_group(self) -> None:
+        """Kill whatever is left of the process and what it started; nothing left is fine."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
 
@@ -127,7 +134,8 @@ def run_command(agent: OwnCommand, text: str, offered: Mapping[str, str]) -> str
     else:
         return written
     keys = [value for name, value in offered.items() if name.endswith("_KEY")]
-    quoted = hide(running.errors.decode("utf-8", "replace").strip(), *keys)
+    errors = running.errors.decode("utf-8", "replace").strip()
+    quoted = hide(errors, *keys)
     tail = f": {quoted}" if quoted else ""
     raise AgentFailed(f"{' '.join(agent.command)}: {problem}{tail}", output=written)
 

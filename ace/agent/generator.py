@@ -15,7 +15,9 @@ from ace.llm.prompts import messages, render
 from ace.safety.markup import defuse_markup
 from ace.task.types import Sample, Task
 
+# "Used: b-1, b-2", also as a quote, a list item or in bold letters.
 _CITATIONS = re.compile(r"^[ \t>*`-]*used[ \t*]*:(?P<ids>[^\n]*)$", re.IGNORECASE | re.MULTILINE)
+# The id of a bullet, without the brackets and commas around it.
 _ID = re.compile(r"[\w.:/-]+")
 
 
@@ -56,12 +58,21 @@ class Generator:
         """
         environment = self.task.environment.describe(sample)
 
+        question = defuse_markup(sample.question)
+
         def system(playbook: str) -> str:
-            words = {"instructions": self.task.instructions, "environment": environment}
-            return render("ace.agent", "generator.system", **words, playbook=playbook, cite=self.cite)
+            """Word the system message around a playbook; "" leaves its heading out as well."""
+            return render(
+                "ace.agent",
+                "generator.system",
+                instructions=self.task.instructions,
+                environment=environment,
+                playbook=playbook,
+                cite=self.cite,
+            )
 
         def user(lessons: str, passages: str) -> str:
-            question = defuse_markup(sample.question)
+            """Word the user message around lessons and passages; each may be ""."""
             return render("ace.agent", "generator.user", lessons=lessons, found=passages, question=question)
 
         return Frame(system, user)

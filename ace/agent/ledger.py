@@ -17,11 +17,13 @@ from ace.text.splitting import split_sentences, split_words
 from ace.text.stems import stem_word
 from ace.text.word_lists import stop_words, word_list
 
+# A line of a list in Markdown, without its mark.
 _LIST_ITEM = re.compile(r"^[ \t]*[-*\u2022][ \t]+(\S.*)$", re.MULTILINE)
 _NEAR = 3  # content words on either side of a figure that say what it counts
 _ALIKE = 0.6  # of the words beside two figures, for them to count the same thing
 
-FROM_QUESTION = -1  # the part that statements of the question belong to
+FROM_QUESTION = -1
+"""The part that statements of the question belong to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,10 @@ class Statement:
 
 
 def extract_statements(text: str, part: int) -> tuple[Statement, ...]:
-    """Return the sentences of a text with a figure or a name in them, in order."""
+    """Return the sentences of a text with a figure or a name in them, in order.
+
+    `part` is the place of the text, for `Statement.part`.
+    """
     statements: list[Statement] = []
     for sentence in split_sentences(text):
         statement = _read_statement(sentence, part)
@@ -60,8 +65,9 @@ def extract_listed_statements(text: str) -> tuple[Statement, ...]:
 
 
 def extract_figures(text: str) -> frozenset[str]:
-    """Return the figures of a text, "1,204" as 1204."""
-    return frozenset(normalize_figure(figure[0]) for figure in find_figures(text))
+    """Return the figures of a text without the marks between thousands: "1,204" as "1204"."""
+    figures = [figure[0] for figure in find_figures(text)]
+    return frozenset(map(normalize_figure, figures))
 
 
 def find_clashes(statements: Sequence[Statement]) -> Iterator[tuple[Statement, Statement]]:
@@ -101,11 +107,14 @@ def find_nearest_text(sentence: str, texts: Sequence[str]) -> int:
     Raises ValueError where there are no texts.
     """
     words = set(_list_stems(sentence))
-    shared = [len(words & set(_list_stems(text))) for text in texts]
+    shared: list[int] = []
+    for text in texts:
+        shared.append(len(words & set(_list_stems(text))))
     return shared.index(max(shared))
 
 
 def _read_statement(text: str, part: int) -> Statement:
+    """Return a sentence, put in one line, with the figures and names in it; it may have neither."""
     sentence = " ".join(text.split())
     figures = tuple(figure[0] for figure in find_figures(sentence))
     names: list[str] = []
@@ -116,7 +125,10 @@ def _read_statement(text: str, part: int) -> Statement:
 
 
 def _count_things(sentence: str) -> dict[frozenset[str], str]:
-    """Map the words beside each figure to the figure; a figure beside fewer than two says too little."""
+    """Map the words beside each figure to the figure; a figure beside fewer than two says too little.
+
+    Words are stems, three on either side at the most. Of two figures beside the same words the last counts.
+    """
     counts: dict[frozenset[str], str] = {}
     for figure in find_figures(sentence):
         before = _list_stems(sentence[: figure.start()])[-_NEAR:]
@@ -143,7 +155,7 @@ def _have_disagreement(first: dict[frozenset[str], str], second: dict[frozenset[
 
 
 def _list_stems(text: str) -> list[str]:
-    """Return the stems of the words that say what a sentence is about: no numbers or amounts."""
+    """Return the stems of the words that say what a sentence is about, in order: no numbers or amounts."""
     small_words = stop_words() | set(word_list("beside_figures"))
     stems: list[str] = []
     for word in split_words(text):

@@ -15,7 +15,8 @@ def main() -> None:
 
     The limit is of address space, in bytes.
     """
-    limit, command = int(sys.argv[1]), sys.argv[2:]
+    limit = int(sys.argv[1])
+    command = sys.argv[2:]
     if limit:
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     try:

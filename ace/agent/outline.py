@@ -34,7 +34,10 @@ from ace.text import CountTokens
 
 @dataclass(slots=True)
 class Draft:
-    """Hold a text in the making: the outline and the part at each place, with what was done about faults."""
+    """Hold a text in the making: the outline and the part at each place, with what was done about faults.
+
+    A place is the number of a part in the outline, from 0.
+    """
 
     outline: tuple[PlannedPart, ...]
 
@@ -90,7 +93,10 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class LongForm:
-    """Solve by an outline: one call for it, one for each part, and more for parts that have faults."""
+    """Solve by an outline: one call for it, one for each part, and more for parts that have faults.
+
+    Several threads may use one solver: what is written is in a `Draft` of each attempt.
+    """
 
     writer: Writer
 
@@ -146,7 +152,10 @@ class LongForm:
         return TEMPLATE + sum(self.count(message.content) for message in prompt)
 
     def _check_budget(self, what: str, prompt: Sequence[Message], context: Assembled) -> None:
-        """Raise ContextError where asking for something takes more than the budget."""
+        """Raise ContextError where asking for something takes more than the budget.
+
+        `what` names it in the message: "The outline", "Part 2".
+        """
         tokens = self._count_tokens(prompt)
         if tokens > context.budget:
             raise ContextError(
@@ -190,7 +199,7 @@ class LongForm:
         """
         text = draft.parts[place] if faults else ""
         ledger = ledger_for(draft, place)
-        while True:
+        while True:  # with an ever shorter ledger
             prompt = self.writer.part_prompt(
                 context.system,
                 context.user,

@@ -65,7 +65,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class FunctionClient:
-    """Ask a function. Its reply is the JSON of an attempt."""
+    """Ask a function. Its reply is the JSON of an attempt.
+
+    Several threads call the function at once. It may be async, and has `agent.seconds` for an attempt.
+    """
 
     agent: OwnAgent
     task: Task
@@ -112,7 +115,10 @@ class FunctionClient:
 
 @dataclass(frozen=True, slots=True)
 class CommandClient:
-    """Ask a command. Its reply is what it writes."""
+    """Ask a command. Its reply is what it writes.
+
+    Each attempt is a process of its own. It reads one JSON object with the fields of `Asked` from its stdin.
+    """
 
     agent: OwnCommand
     task: Task
@@ -146,7 +152,10 @@ class CommandClient:
 
 @dataclass(frozen=True, slots=True)
 class OwnCall:
-    """Ask somebody's agent once. What goes wrong is an attempt without an answer."""
+    """Ask somebody's agent once. What goes wrong is an attempt without an answer.
+
+    The request has the context as its first message and the question as its last, as `Asked.of` reads them.
+    """
 
     generator: Generator
     """Its client is the agent, as `connect_agent` connects it."""
@@ -155,7 +164,7 @@ class OwnCall:
     """The agent words its own prompts."""
 
     def solve(self, sample: Sample, context: Assembled, draw: Draw) -> Attempt:
-        """Return the attempt; see `Solver`."""
+        """Return the attempt; see `Solver`. Where the agent failed, its text is what it wrote until then."""
         request = Request(
             role=Role.GENERATOR,
             messages=messages(context.shown, sample.question),
@@ -174,7 +183,10 @@ class OwnCall:
 
 @dataclass(frozen=True, slots=True)
 class GuardedSolver:
-    """Make attempts with a solver that is somebody's own, which may raise, hang, or return anything."""
+    """Make attempts with a solver that is somebody's own, which may raise, hang, or return anything.
+
+    Only what ends a run passes (`ENDS_RUN`); all else is an attempt with its reason.
+    """
 
     solver: Any
     """An object with the method `solve` of `Solver`; it may have its `reserve`, too."""
@@ -191,7 +203,11 @@ class GuardedSolver:
         return int(getattr(self.solver, "reserve", 0))
 
     def solve(self, sample: Sample, context: Assembled, draw: Draw) -> Attempt:
-        """Return the attempt; see `Solver`."""
+        """Return the attempt, always of `sample`; see `Solver`.
+
+        What the solver raises, and whatever it returns that is no Attempt, is the failure AGENT, unless the
+        error is one of ours that says more.
+        """
         try:
             if self.seconds is None:
                 attempt = self.solver.solve(sample, context, draw)
@@ -244,7 +260,11 @@ def public_fields(task: Task, sample: Sample) -> dict[str, Any]:
 
     That is the list `fields` of [context]. Any other field may hold, or reveal, what is right.
     """
-    return {name: sample.data[name] for name in task.context.fields if name in sample.data}
+    fields: dict[str, Any] = {}
+    for name in task.context.fields:
+        if name in sample.data:
+            fields[name] = sample.data[name]
+    return fields
 
 
 def write_attempt(attempt: Attempt) -> str:

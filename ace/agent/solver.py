@@ -19,7 +19,10 @@ from ace.errors import (
 from ace.task.types import Attempt, Failure, Sample
 
 ENDS_RUN = (CapReached, InputError, StoreError)
-"""Errors that are no property of a sample: they end the run."""
+"""Errors that are no property of a sample: they end the run.
+
+A cap on calls or costs is reached, what the user gave is wrong, or the playbook file cannot be used.
+"""
 
 
 class Solver(Protocol):
@@ -58,7 +61,7 @@ class SingleCall:
     """It adds nothing to the prompt."""
 
     def solve(self, sample: Sample, context: Assembled, draw: Draw) -> Attempt:
-        """Return the attempt; see `Solver`."""
+        """Return the attempt; see `Solver`. An empty reply is the failure EMPTY."""
         try:
             reply = self.generator.ask(sample, context, draw)
         except ENDS_RUN:

@@ -14,7 +14,8 @@ from pydantic import BaseModel, Field
 from ace.llm.client import Client, Message, Reply, Request, Role, Subject
 from ace.llm.prompts import messages, quote_text, render
 
-MOST_PARTS, MOST_POINTS = 8, 8
+MOST_PARTS = 8
+MOST_POINTS = 8  # of one part
 OUTLINE_TOKENS = 700  # of the reply that holds it
 ORDER_TOKENS = 200  # about: what a request says beside the outline, the ledger and a draft
 _LONGEST_DRAFT = 8_000  # characters
@@ -47,7 +48,10 @@ class PlannedPart:
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Ask a model for the pieces of a long answer."""
+    """Ask a model for the pieces of a long answer.
+
+    The words of its requests are in `ace/agent/prompts/`. Several threads may use one writer.
+    """
 
     client: Client
 
