@@ -301,7 +301,7 @@ def read_attempt(sample: Sample, reply: Reply) -> Attempt:
     thoughts, answer = split_thoughts(to_plain_text(values.get("answer")).strip())
     reasoning = (reply.reasoning, to_plain_text(values.get("reasoning")), thoughts)
 
-    error, failure = to_plain_text(values.get("error")), values.get("failure")
+    error, failure = to_plain_text(values.get("error")), to_plain_text(values.get("failure"))
     if not answer.strip() and not error:
         error, failure = "the agent answered nothing", Failure.EMPTY
     elif error and failure not in frozenset(Failure):

@@ -178,7 +178,7 @@ def read_turns(rows: Iterable[Any]) -> tuple[Turn, ...]:
         name: Any = None
         if isinstance(row, Mapping):
             name = row.get("kind") or row.get("role")
-        if name not in frozenset(TurnKind):
+        if not isinstance(name, str) or name not in frozenset(TurnKind):
             turns.append(Turn(kind=TurnKind.AGENT, text=to_plain_text(row)))
             continue
         failed = row.get("failed")
