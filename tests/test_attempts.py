@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import ace
+from ace.agent.own_agent import read_attempt
 from ace.errors import TaskError
 from ace.llm import Reply, RoleModels, ScriptedClient
 from ace.loop import evaluate, learn, learn_from_traces
@@ -79,10 +80,16 @@ def test_a_trajectory_never_exceeds_its_limit(limit: int) -> None:
 
 
 def test_turns_of_any_form_are_read_and_none_is_lost() -> None:
-    rows = [CALL.to_json(), {"role": "user", "content": "Hi"}, {"kind": "dance"}, 7]
+    rows = [CALL.to_json(), {"role": "user", "content": "Hi"}, {"kind": "dance"}, 7, {"kind": ["tool"]}]
     call, said, *odd = read_turns(rows)
     assert call == CALL and said == Turn(kind=TurnKind.USER, text="Hi")
-    assert [turn.text for turn in odd] == ['{"kind": "dance"}', "7"]
+    assert [turn.text for turn in odd] == ['{"kind": "dance"}', "7", '{"kind": ["tool"]}']
+
+
+def test_a_failure_of_any_form_is_read() -> None:
+    reply = Reply('{"answer": "", "error": "lost", "failure": ["refused"]}')
+    attempt = read_attempt(Sample("s", "?"), reply)
+    assert (attempt.error, attempt.failure) == ("lost", Failure.AGENT)
 
 
 CHAT = [

@@ -7,8 +7,8 @@ from types import MappingProxyType
 
 from ace.agent.generator import Draw, Generator
 from ace.agent.outline import LongForm, build_long_form
-from ace.agent.own_agent import build_own_call, build_own_solver, connect_agent
-from ace.agent.solver import SingleCall, Solver, build_single_call
+from ace.agent.own_agent import OwnCall, build_own_solver, connect_agent
+from ace.agent.solver import SingleCall, Solver
 from ace.agent.writer import Writer
 from ace.errors import InputError
 from ace.task.types import Task
@@ -28,19 +28,28 @@ __all__ = [
 
 SOLVERS: Mapping[str, Callable[[Generator, Task, CountTokens], Solver]] = MappingProxyType(
     {
-        "single": build_single_call,
+        # One call: the reply is the answer.
+        "single": lambda generator, task, count: SingleCall(generator),
+        # A long answer: an outline, then part by part.
         "outline": build_long_form,
-        "agent": build_own_call,
-        "command": build_own_call,
+        # Somebody's own function or command: it is the generator's client.
+        "agent": lambda generator, task, count: OwnCall(generator),
+        "command": lambda generator, task, count: OwnCall(generator),
+        # Somebody's own class, which may use the generator.
         "class": build_own_solver,
     }
 )
-"""The kinds of `ace.task.solving`, each with what builds the solver of a run."""
+"""The kinds of `ace.task.solving`, each with what builds the solver of a run.
+
+It is given the generator, the task, and what counts the tokens of a text.
+"""
 
 
 def build_solver(generator: Generator, task: Task, count: CountTokens) -> Solver:
-    """Return who makes attempts, as the task wants it. Raises InputError for a kind that is not in
-    SOLVERS.
+    """Return who makes attempts, as the task wants it.
+
+    `count` counts the tokens of a text, as the run's model does. Raises InputError for a kind that is not in
+    SOLVERS, AgentFailed where a class of the task's own cannot be made.
     """
     build = SOLVERS.get(task.solver.kind)
     if build is None:

@@ -29,11 +29,18 @@ _GRACE = 2.0  # seconds for pipes to be read to their end, once the group is gon
 
 
 class CommandProcess:
-    """Hold one process of an agent: its input is written and its output read, in threads, until it ends."""
+    """Hold one process of an agent: its input is written and its output read, in threads, until it ends.
+
+    `output` is what it wrote to stdout, at most one chunk more than its limit; `errors` is the end of its
+    stderr. `overflow` is set where it was killed for writing too much.
+    """
 
     def __init__(self, agent: OwnCommand, environment: Mapping[str, str], text: str) -> None:
-        self.agent, self.text = agent, text
-        self.output, self.errors = bytearray(), bytearray()
+        """Start the command in its folder, with `text` for its stdin and no variables but `environment`."""
+        self.agent = agent
+        self.text = text
+        self.output = bytearray()
+        self.errors = bytearray()
         self.overflow = Event()
         limit = str(agent.memory * _MEGABYTE)
         self.process = subprocess.Popen(  # noqa: S603 (the task's own command, as a list of words)
@@ -45,6 +52,7 @@ class CommandProcess:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
+        # A thread for each pipe: a process that waits for one of them must not keep the others waiting.
         works = {
             self.process.stdin: self._write_input,
             self.process.stdout: self._read_output,
@@ -58,7 +66,11 @@ class CommandProcess:
                 self._threads.append((thread, pipe))
 
     def wait_in_time(self) -> bool:
-        """Wait for the end; return whether the time was enough. Nothing that it started outlives it."""
+        """Wait for the end; return whether the time was enough. Nothing that it started outlives it.
+
+        What is in the pipes then is read, but for that of a process that left the group. `process.returncode`
+        is set: negative for a signal.
+        """
         try:
             self.process.wait(self.agent.seconds)
         except subprocess.TimeoutExpired:
@@ -73,10 +85,12 @@ class CommandProcess:
         return True
 
     def _write_input(self, pipe: IO[bytes]) -> None:
+        """Write all of the text, and close the pipe."""
         with suppress(OSError), pipe:  # it need not read its input
             pipe.write(self.text.encode("utf-8", "replace"))
 
     def _read_output(self, pipe: IO[bytes]) -> None:
+        """Keep what it writes, and kill it when that is too much."""
         while chunk := os.read(pipe.fileno(), _CHUNK):
             self.output.extend(chunk)
             if len(self.output) > self.agent.output:
@@ -85,11 +99,13 @@ class CommandProcess:
                 return
 
     def _read_errors(self, pipe: IO[bytes]) -> None:
+        """Keep the end of what it writes, however much that is."""
         while chunk := os.read(pipe.fileno(), _CHUNK):
             self.errors.extend(chunk)
             del self.errors[:-_STDERR]
 
     def _kill_group(self) -> None:
+        """Kill whatever is left of the process and what it started; nothing left is fine."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
 
@@ -97,8 +113,10 @@ class CommandProcess:
 def run_command(agent: OwnCommand, text: str, offered: Mapping[str, str]) -> str:
     """Return what the command writes to stdout when it is given `text` on stdin.
 
-    `offered` are environment variables that it gets besides those of this process, if it lists them. Raises
-    AgentFailed with the end of its stderr when it crashes, takes too long or writes too much.
+    `offered` are environment variables that it gets besides those of this process, if it lists them. Bytes
+    that are not UTF-8 become replacement characters.
+    Raises AgentFailed with the end of its stderr when it crashes, takes too long or writes too much. What it
+    wrote is in the error's details as `output`; keys and other secrets in its stderr are hidden.
     """
     running = CommandProcess(agent, choose_environment(agent.env, offered), text)
     in_time = running.wait_in_time()
@@ -111,11 +129,13 @@ def run_command(agent: OwnCommand, text: str, offered: Mapping[str, str]) -> str
     elif code > 0:
         problem = f"it ended with exit code {code}"
     elif code < 0:
-        problem = f"it was ended by {_name_signal(-code)}"
+        names = {int(known): known.name for known in signal.Signals}
+        problem = f"it was ended by {names.get(-code, f'signal {-code}')}"
     else:
         return written
     keys = [value for name, value in offered.items() if name.endswith("_KEY")]
-    quoted = hide(running.errors.decode("utf-8", "replace").strip(), *keys)
+    errors = running.errors.decode("utf-8", "replace").strip()
+    quoted = hide(errors, *keys)
     tail = f": {quoted}" if quoted else ""
     raise AgentFailed(f"{' '.join(agent.command)}: {problem}{tail}", output=written)
 
@@ -123,16 +143,14 @@ def run_command(agent: OwnCommand, text: str, offered: Mapping[str, str]) -> str
 def choose_environment(names: tuple[str, ...], offered: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of an agent: where programs are, and the variables that it lists.
 
-    What is offered counts as a whole: where one of it is set already, none of it is used.
+    What is offered counts as a whole: where one of it is set already, none of it is used. So an address never
+    goes with the key of another place.
     """
-    environment = {"PATH": program_path(), "LANG": "C.UTF-8"}
     available = dict(os.environ)
     if not offered.keys() & available.keys():
         available |= offered
-    return environment | {name: available[name] for name in names if name in available}
-
-
-def _name_signal(number: int) -> str:
-    with suppress(ValueError):
-        return signal.Signals(number).name
-    return f"signal {number}"
+    environment = {"PATH": program_path(), "LANG": "C.UTF-8"}
+    for name in names:
+        if name in available:
+            environment[name] = available[name]
+    return environment

@@ -15,7 +15,9 @@ from ace.llm.prompts import messages, render
 from ace.safety.markup import defuse_markup
 from ace.task.types import Sample, Task
 
+# "Used: b-1, b-2", also as a quote, a list item or in bold letters.
 _CITATIONS = re.compile(r"^[ \t>*`-]*used[ \t*]*:(?P<ids>[^\n]*)$", re.IGNORECASE | re.MULTILINE)
+# The id of a bullet, without the brackets and commas around it.
 _ID = re.compile(r"[\w.:/-]+")
 
 
@@ -23,32 +25,54 @@ _ID = re.compile(r"[\w.:/-]+")
 class Draw:
     """Tell several attempts at a sample apart.
 
-    Number 0 is the attempt that counts, greedy; further ones differ in seed and temperature.
+    The attempt that counts is greedy; further ones differ in seed and temperature.
     """
 
     number: int = 0
+    """0 for the attempt that counts, 1, 2 and so on for the others."""
+
     seed: int = 0
+    """What the model's random numbers start from, where it takes a seed."""
+
     temperature: float = 0.0
+    """0 is greedy. More of it gives more variety between draws."""
 
 
 @dataclass(frozen=True, slots=True)
 class Generator:
-    """Ask a model for the answer to a sample; with `cite`, also for the ids of the bullets it used."""
+    """Ask a model for the answer to a sample. One generator serves all threads of a run."""
 
     client: Client
+    """The model; the task's own agent where it has one (see `ace.agent.connect_agent`)."""
+
     task: Task
+
     cite: bool = False
+    """Whether a reply shall end with the ids of the bullets that were used for it."""
 
     def frame(self, sample: Sample) -> Frame:
-        """Return how the messages for a sample are worded."""
+        """Return how the messages for a sample are worded.
+
+        The system message holds instructions, what the environment says of the sample, and the playbook. The
+        user message holds lessons for this question, what sources found, and the question.
+        """
         environment = self.task.environment.describe(sample)
 
+        question = defuse_markup(sample.question)
+
         def system(playbook: str) -> str:
-            words = {"instructions": self.task.instructions, "environment": environment}
-            return render("ace.agent", "generator.system", **words, playbook=playbook, cite=self.cite)
+            """Word the system message around a playbook; "" leaves its heading out as well."""
+            return render(
+                "ace.agent",
+                "generator.system",
+                instructions=self.task.instructions,
+                environment=environment,
+                playbook=playbook,
+                cite=self.cite,
+            )
 
         def user(lessons: str, passages: str) -> str:
-            question = defuse_markup(sample.question)
+            """Word the user message around lessons and passages; each may be ""."""
             return render("ace.agent", "generator.user", lessons=lessons, found=passages, question=question)
 
         return Frame(system, user)
@@ -56,7 +80,7 @@ class Generator:
     def ask(self, sample: Sample, context: Assembled, draw: Draw) -> Reply:
         """Ask once, in plain text, so that a small model need not escape code.
 
-        Raises ModelError as the client does.
+        `context` holds the messages as `frame` worded them. Raises ModelError as the client does.
         """
         request = Request(
             role=Role.GENERATOR,
@@ -68,18 +92,18 @@ class Generator:
         )
         return self.client.complete(request)
 
-    def answer_in(self, reply: Reply) -> str:
-        """Return the answer that a reply holds, without the space around it and the bullets it cites."""
-        text = remove_citations(reply.text) if self.cite else reply.text
-        return text.strip()
-
 
 def find_citations(text: str) -> tuple[str, ...]:
-    """Return the ids that lines of citations name, in order, each once."""
-    lines = [line["ids"] for line in _CITATIONS.finditer(text)]
-    return tuple(dict.fromkeys(name for line in lines for name in _ID.findall(line)))
+    """Return the ids that lines of citations name, in order, each once.
+
+    "Used: none" gives the id "none": whether there is such a bullet is for the caller to say.
+    """
+    names: list[str] = []
+    for line in _CITATIONS.finditer(text):
+        names += _ID.findall(line["ids"])
+    return tuple(dict.fromkeys(names))
 
 
 def remove_citations(text: str) -> str:
-    """Return a reply without its lines of citations."""
+    """Return a reply without its lines of citations, and without space around the rest."""
     return _CITATIONS.sub("", text).strip()

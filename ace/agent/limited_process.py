@@ -11,8 +11,12 @@ import sys
 
 
 def main() -> None:
-    """Set the limit, and become the command."""
-    limit, command = int(sys.argv[1]), sys.argv[2:]
+    """Set the limit, and become the command; a command that cannot be started ends it with the reason.
+
+    The limit is of address space, in bytes.
+    """
+    limit = int(sys.argv[1])
+    command = sys.argv[2:]
     if limit:
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     try:

@@ -9,7 +9,7 @@ point of the outline mentions is added to the nearest part. After Yao et al., "P
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ace.agent.generator import Draw, Generator
@@ -23,7 +23,7 @@ from ace.agent.ledger import (
     find_nearest_text,
 )
 from ace.agent.solver import ENDS_RUN, failed_attempt
-from ace.agent.writer import Outline, PlannedPart, Writer
+from ace.agent.writer import ORDER_TOKENS, OUTLINE_TOKENS, Outline, PlannedPart, Writer
 from ace.context.assemble import TEMPLATE, Assembled
 from ace.errors import ContextError
 from ace.llm.client import FinishReason, Message, Reply, Subject
@@ -36,18 +36,28 @@ from ace.text import CountTokens
 class Draft:
     """Hold a text in the making: the outline and the part at each place, with what was done about faults.
 
-    `thoughts` are those of the model on the way; `cut_off` are the places of parts that ended at their limit.
+    A place is the number of a part in the outline, from 0.
     """
 
     outline: tuple[PlannedPart, ...]
+
     facts_given: tuple[Statement, ...]
+    """What the question lists: the text must agree with it."""
+
     parts: list[str] = field(default_factory=list)
+    """The texts of the parts that are written, in the order of the outline."""
+
     log: list[str] = field(default_factory=list)
+    """Each fault that was found, and whether writing the part again helped; for people."""
+
     thoughts: list[str] = field(default_factory=list)
+    """What the model thought on the way."""
+
     cut_off: set[int] = field(default_factory=set)
+    """The places of parts that ended at their limit of tokens."""
 
     def facts_outside(self, place: int) -> list[Statement]:
-        """Return the statements outside one part, those of the question first."""
+        """Return the statements outside the part at `place`: of the question first, then of other parts."""
         outside = list(self.facts_given)
         for number, text in enumerate(self.parts):
             if number != place:
@@ -55,7 +65,7 @@ class Draft:
         return outside
 
     def put(self, place: int, reply: Reply) -> None:
-        """Make a reply the part at a place."""
+        """Make a reply the part at a place: the next one, or one that is written again."""
         self.parts[place:] = [reply.text.strip(), *self.parts[place + 1 :]]
         if reply.finish_reason is FinishReason.LENGTH:
             self.cut_off.add(place)
@@ -63,41 +73,53 @@ class Draft:
             self.cut_off.discard(place)
 
     def faults(self, place: int, text: str) -> list[str]:
-        """Return what a text for a part lacks, and where its figures disagree with the rest."""
+        """Return what a text for a part lacks, and where its figures disagree with the rest, as sentences."""
         missing = find_missing_points(text, self.outline[place].points)
         faults = [f"It does not say: {point}" for point in missing]
         everything = [*self.facts_outside(place), *extract_statements(text, place)]
-        for clash in find_clashes(everything):
-            here, there = clash.one, clash.other
+        for here, there in find_clashes(everything):
             if here.part != place:
                 here, there = there, here
-            if here.part == place:
+            if here.part == place:  # else both are in other parts, or in the question
                 faults.append(f'"{here.sentence}" disagrees with "{there.sentence}"')
         return faults
 
     @property
     def text(self) -> str:
-        """Return the parts under their titles."""
+        """Return the parts that are written, each under its title, as Markdown."""
         pairs = zip(self.outline, self.parts, strict=False)
         return "\n\n".join(f"## {part.title}\n\n{text}" for part, text in pairs)
 
 
 @dataclass(frozen=True, slots=True)
 class LongForm:
-    """Solve by an outline: about `words` a part, at most `mends` new tries for a part that has faults."""
+    """Solve by an outline: one call for it, one for each part, and more for parts that have faults.
+
+    Several threads may use one solver: what is written is in a `Draft` of each attempt.
+    """
 
     writer: Writer
-    count: Callable[[str], int]
+
+    count: CountTokens
+    """Counts the tokens of a text, as the model does."""
+
     words: int = 120
+    """The length of a part that is asked for, about."""
+
     mends: int = 1
+    """How often a part with faults is written again, at most."""
 
     @property
     def reserve(self) -> int:
-        """Tokens, about, that a request adds to a prompt: the outline, points and faults, a draft."""
-        return self.writer.adds
+        """Return about how many tokens a request adds to a prompt: outline, points and faults, a draft."""
+        return ORDER_TOKENS + 2 * OUTLINE_TOKENS + self.writer.max_tokens
 
     def solve(self, sample: Sample, context: Assembled, draw: Draw) -> Attempt:
-        """Return the attempt; what was written until an error is its text, with the error."""
+        """Return the attempt; what was written until an error is its text, with the error.
+
+        The answer is the whole text with the titles of its parts. The attempt's text has the log of faults
+        behind it. Part n has the draw's seed plus n, so that parts differ and a run can be repeated.
+        """
         draft: Draft | None = None
         subject = Subject(sample=sample, bullets=context.contents, draw=draw.number)
         try:
@@ -107,9 +129,8 @@ class LongForm:
             draft = plan_draft(outline, extract_listed_statements(sample.question))
             for place in range(len(draft.outline)):
                 prompt = self._part_prompt(context, draft, place)
-                part = self.writer.part(
-                    prompt, temperature=draw.temperature, seed=draw.seed + place, subject=subject
-                )
+                seed = draw.seed + place
+                part = self.writer.part(prompt, temperature=draw.temperature, seed=seed, subject=subject)
                 draft.thoughts.append(part.reasoning)
                 draft.put(place, part)
             for place in range(len(draft.outline)):
@@ -127,10 +148,14 @@ class LongForm:
         )
 
     def _count_tokens(self, prompt: Sequence[Message]) -> int:
+        """Return what a prompt takes, as `ace.context.assemble` counts it."""
         return TEMPLATE + sum(self.count(message.content) for message in prompt)
 
     def _check_budget(self, what: str, prompt: Sequence[Message], context: Assembled) -> None:
-        """Raise ContextError where asking for something takes more than the budget."""
+        """Raise ContextError where asking for something takes more than the budget.
+
+        `what` names it in the message: "The outline", "Part 2".
+        """
         tokens = self._count_tokens(prompt)
         if tokens > context.budget:
             raise ContextError(
@@ -139,7 +164,10 @@ class LongForm:
             )
 
     def _mend(self, context: Assembled, draft: Draft, place: int, seed: int, subject: Subject) -> None:
-        """Write a part with faults again, as long as that leaves fewer. When that fails, it stays."""
+        """Write a part with faults again, as long as that leaves fewer. When that fails, it stays.
+
+        Each new try is greedy and has a seed of its own. Raises only what ends the run.
+        """
         for turn in range(self.mends):
             faults = draft.faults(place, draft.parts[place])
             if not faults:
@@ -171,7 +199,7 @@ class LongForm:
         """
         text = draft.parts[place] if faults else ""
         ledger = ledger_for(draft, place)
-        while True:
+        while True:  # with an ever shorter ledger
             prompt = self.writer.part_prompt(
                 context.system,
                 context.user,
@@ -192,30 +220,44 @@ class LongForm:
 
 
 def build_long_form(generator: Generator, task: Task, count: CountTokens) -> LongForm:
-    """Return the solver with a writer on the generator's model."""
+    """Return the solver with a writer on the generator's model; the task may set `words` and `mends`."""
     writer = Writer(generator.client, task.max_tokens)
     choice = task.solver if isinstance(task.solver, Solving) else Solving()
     return LongForm(writer, count, choice.words, choice.mends)
 
 
 def plan_draft(outline: Outline, facts_given: tuple[Statement, ...]) -> Draft:
-    """Return a draft of an outline, with what was given and is in no point added where it fits best."""
-    titles = [part.title for part in outline.parts]
-    points = [list(part.points) for part in outline.parts]
-    texts = [" ".join([title, *own]) for title, own in zip(titles, points, strict=True)]
+    """Return a draft of an outline, with what was given and is in no point added where it fits best.
+
+    A fact goes to the part whose title and points share most words with it.
+    """
+    points: list[list[str]] = []
+    texts: list[str] = []
+    for part in outline.parts:
+        points.append(list(part.points))
+        texts.append(" ".join([part.title, *part.points]))
     for fact in facts_given:
         if find_missing_points(" ".join(texts), [fact.sentence]):
-            points[find_nearest_text(fact.sentence, texts)].append(fact.sentence)
-    parts = zip(titles, points, strict=True)
-    return Draft(tuple(PlannedPart(title, tuple(own)) for title, own in parts), facts_given)
+            nearest = find_nearest_text(fact.sentence, texts)
+            points[nearest].append(fact.sentence)
+    planned: list[PlannedPart] = []
+    for part, own_points in zip(outline.parts, points, strict=True):
+        planned.append(PlannedPart(part.title, tuple(own_points)))
+    return Draft(tuple(planned), facts_given)
 
 
 def ledger_for(draft: Draft, place: int) -> list[str]:
-    """Return what was said in other parts, what is nearest to this one first: a cut takes the rest."""
-    about = {word for point in draft.outline[place].points for word in point.lower().split()}
-    outside = [fact for fact in draft.facts_outside(place) if fact.part != FROM_QUESTION]
+    """Return what was said in other parts, what is nearest to this one first: a cut takes the rest.
 
-    def distance(fact: Statement) -> tuple[int, int]:
-        return -len(about & set(fact.sentence.lower().split())), fact.part
-
-    return list(dict.fromkeys(fact.sentence for fact in sorted(outside, key=distance)))
+    Near is what shares words with the points of the part; of equals the earlier part's comes first.
+    """
+    about: set[str] = set()
+    for point in draft.outline[place].points:
+        about.update(point.lower().split())
+    ranked: list[tuple[int, int, str]] = []
+    for fact in draft.facts_outside(place):
+        if fact.part != FROM_QUESTION:
+            shared = about & set(fact.sentence.lower().split())
+            ranked.append((-len(shared), fact.part, fact.sentence))
+    ranked.sort(key=lambda entry: entry[:2])
+    return list(dict.fromkeys(sentence for _, _, sentence in ranked))

@@ -13,7 +13,6 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any
 
 from ace.agent.generator import Draw, Generator
@@ -23,7 +22,7 @@ from ace.errors import AgentFailed, CapReached
 from ace.llm.client import Client, Reply, Request, Role, Subject, Usage
 from ace.llm.prompts import messages
 from ace.llm.window import access_of
-from ace.task.attempt import Attempt, Failure, FinishReason, read_turns, to_plain_text
+from ace.task.attempt import Attempt, Failure, FinishReason, Turn, read_turns, to_plain_text
 from ace.task.guarded_call import call_with_limit
 from ace.task.solving import OwnAgent, OwnCommand, OwnSolver
 from ace.task.types import Sample, Task
@@ -33,72 +32,103 @@ from ace.text.thoughts import split_thoughts
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Hold what an agent is asked. `seed` and `temperature` tell several attempts at a sample apart."""
+    """Hold what an agent is asked. `seed` and `temperature` tell several attempts at a sample apart.
+
+    These are the keys of the JSON object that a command reads, in this order.
+    """
 
     question: str
+
     context: str
+    """Playbook and retrieved items as text; "" where there are none."""
+
     data: Mapping[str, Any]
+    """Fields of the sample that are no label (`public_fields`)."""
+
     seed: int
     temperature: float
 
     @classmethod
     def of(cls, request: Request, task: Task) -> Asked:
-        """Return what a request of `OwnCall` asks."""
-        context, question = request.messages[0].content, request.messages[-1].content
-        data = public_fields(task, request.sample) if request.sample else {}
-        return cls(question, context, data, request.seed or 0, request.temperature)
+        """Return what `OwnCall` asks: the first message is the context, the last the question."""
+        data: Mapping[str, Any] = {}
+        if request.sample is not None:
+            data = public_fields(task, request.sample)
+        return cls(
+            question=request.messages[-1].content,
+            context=request.messages[0].content,
+            data=data,
+            seed=request.seed or 0,
+            temperature=request.temperature,
+        )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FunctionClient:
-    """Ask a function. Its reply is the JSON of an attempt."""
+    """Ask a function. Its reply is the JSON of an attempt.
+
+    Several threads call the function at once. It may be async, and has `agent.seconds` for an attempt.
+    """
 
     agent: OwnAgent
     task: Task
 
     @property
     def model(self) -> str:
+        """Return the name that stands for a model's in records: "agent/answer"."""
         return f"agent/{self.agent.name}"
 
-    @cached_property
-    def _keywords(self) -> frozenset[str]:
-        """Return which of `seed` and `data` the function has parameters for."""
-        try:
-            parameters = inspect.signature(self.agent.function).parameters
-        except (TypeError, ValueError):
-            return frozenset()
-        return frozenset({"seed", "data"} & parameters.keys())
-
     def complete(self, request: Request) -> Reply:
-        """Return what the function returns. Raises AgentFailed for what it raises, and for a time-out."""
+        """Return what the function returns. Raises AgentFailed for what it raises, and for a time-out.
+
+        It is called with the question and the context, and by name with those of `data` and `seed` that it
+        has parameters for. Raises CapReached, where it uses the run's model, as that does.
+        """
         asked = Asked.of(request, self.task)
-        keywords = {name: getattr(asked, name) for name in sorted(self._keywords)}
-        started, name, seconds = time.perf_counter(), self.agent.name, self.agent.seconds
+        function, name = self.agent.function, self.agent.name
+        try:
+            parameters = frozenset(inspect.signature(function).parameters)
+        except (TypeError, ValueError):  # an object that cannot tell its signature
+            parameters = frozenset()
+        keywords: dict[str, Any] = {}
+        if "data" in parameters:
+            keywords["data"] = asked.data
+        if "seed" in parameters:
+            keywords["seed"] = asked.seed
+
+        started = time.perf_counter()
         try:
             result = call_with_limit(
-                lambda: self.agent.function(asked.question, asked.context, **keywords), seconds
+                lambda: function(asked.question, asked.context, **keywords), self.agent.seconds
             )
         except CapReached:
             raise
         except (Exception, SystemExit) as error:
             raise AgentFailed(f"{name}: {type(error).__name__}: {error}") from error
+        seconds = time.perf_counter() - started
         if isinstance(result, str):
             result = Attempt("", result, result)
         if not isinstance(result, Attempt):
             raise AgentFailed(f"{name} returned {result!r:.60}, expected a text or an Attempt.")
-        return Reply(write_attempt(result), usage=Usage(calls=1, seconds=time.perf_counter() - started))
+        return Reply(write_attempt(result), usage=Usage(calls=1, seconds=seconds))
 
 
 @dataclass(frozen=True, slots=True)
 class CommandClient:
-    """Ask a command. Its reply is what it writes. `offered` are variables it gets if it lists them."""
+    """Ask a command. Its reply is what it writes.
+
+    Each attempt is a process of its own. It reads one JSON object with the fields of `Asked` from its stdin.
+    """
 
     agent: OwnCommand
     task: Task
+
     offered: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Environment variables that the command gets if it lists them: how to reach the run's model."""
 
     @property
     def model(self) -> str:
+        """Return the name that stands for a model's in records: "agent/" and the name of the task."""
         return f"agent/{self.task.name}"
 
     def complete(self, request: Request) -> Reply:
@@ -113,20 +143,28 @@ class CommandClient:
             "seed": asked.seed,
             "temperature": asked.temperature,
         }
+        text = json.dumps(values, ensure_ascii=False, default=str)
         started = time.perf_counter()
-        text = run_command(self.agent, json.dumps(values, ensure_ascii=False, default=str), self.offered)
-        return Reply(text, usage=Usage(calls=1, seconds=time.perf_counter() - started))
+        output = run_command(self.agent, text, self.offered)
+        seconds = time.perf_counter() - started
+        return Reply(output, usage=Usage(calls=1, seconds=seconds))
 
 
 @dataclass(frozen=True, slots=True)
 class OwnCall:
-    """Ask somebody's agent once. What goes wrong is an attempt without an answer."""
+    """Ask somebody's agent once. What goes wrong is an attempt without an answer.
+
+    The request has the context as its first message and the question as its last, as `Asked.of` reads them.
+    """
 
     generator: Generator
+    """Its client is the agent, as `connect_agent` connects it."""
+
     reserve: int = 0
+    """The agent words its own prompts."""
 
     def solve(self, sample: Sample, context: Assembled, draw: Draw) -> Attempt:
-        """Return the attempt; see `Solver`."""
+        """Return the attempt; see `Solver`. Where the agent failed, its text is what it wrote until then."""
         request = Request(
             role=Role.GENERATOR,
             messages=messages(context.shown, sample.question),
@@ -145,18 +183,31 @@ class OwnCall:
 
 @dataclass(frozen=True, slots=True)
 class GuardedSolver:
-    """Make attempts with a solver that is somebody's own, which may raise, hang, or return anything."""
+    """Make attempts with a solver that is somebody's own, which may raise, hang, or return anything.
+
+    Only what ends a run passes (`ENDS_RUN`); all else is an attempt with its reason.
+    """
 
     solver: Any
+    """An object with the method `solve` of `Solver`; it may have its `reserve`, too."""
+
     name: str
+    """What errors call it: "module:Class"."""
+
     seconds: float | None = None
+    """The time for one attempt; None where the solver limits its own."""
 
     @property
     def reserve(self) -> int:
+        """Return what the solver reserves; 0 where it says nothing."""
         return int(getattr(self.solver, "reserve", 0))
 
     def solve(self, sample: Sample, context: Assembled, draw: Draw) -> Attempt:
-        """Return the attempt; see `Solver`."""
+        """Return the attempt, always of `sample`; see `Solver`.
+
+        What the solver raises, and whatever it returns that is no Attempt, is the failure AGENT, unless the
+        error is one of ours that says more.
+        """
         try:
             if self.seconds is None:
                 attempt = self.solver.solve(sample, context, draw)
@@ -176,7 +227,8 @@ class GuardedSolver:
 def connect_agent(task: Task, model: Client) -> Client | None:
     """Return the client of a task's own agent; None where the run's model makes the attempts.
 
-    An agent that is a command may be offered the run's `model`, where that has an address.
+    An agent that is a command may be offered the run's `model`, where that has an address. A class is no
+    client: `build_own_solver` makes it.
     """
     match task.solver:
         case OwnAgent() as agent:
@@ -186,13 +238,11 @@ def connect_agent(task: Task, model: Client) -> Client | None:
     return None
 
 
-def build_own_call(generator: Generator, task: Task, count: CountTokens) -> Solver:
-    """Return the solver of a function or a command; the generator's client is the agent."""
-    return OwnCall(generator)
-
-
 def build_own_solver(generator: Generator, task: Task, count: CountTokens) -> Solver:
-    """Return the solver that a class makes. Raises AgentFailed where it does not."""
+    """Return the solver that a class makes, guarded.
+
+    Raises AgentFailed for whatever the class raises, TypeError for a task whose solver is no class.
+    """
     choice = task.solver
     if not isinstance(choice, OwnSolver):
         raise TypeError(f"The solver of {task.name} names no class.")
@@ -210,11 +260,18 @@ def public_fields(task: Task, sample: Sample) -> dict[str, Any]:
 
     That is the list `fields` of [context]. Any other field may hold, or reveal, what is right.
     """
-    return {name: sample.data[name] for name in task.context.fields if name in sample.data}
+    fields: dict[str, Any] = {}
+    for name in task.context.fields:
+        if name in sample.data:
+            fields[name] = sample.data[name]
+    return fields
 
 
 def write_attempt(attempt: Attempt) -> str:
-    """Return an attempt as the JSON that `read_attempt` reads."""
+    """Return an attempt as the JSON that `read_attempt` reads, without what is empty.
+
+    Its sample's id is left out: whoever reads it knows the sample.
+    """
     values = {
         "answer": attempt.answer,
         "text": attempt.text,
@@ -232,7 +289,9 @@ def write_attempt(attempt: Attempt) -> str:
 def read_attempt(sample: Sample, reply: Reply) -> Attempt:
     """Read what an agent wrote: a JSON object with "answer" or "error", or else a text, which is the answer.
 
-    What it thought is told from what it answers. Turns of an unknown form are kept as texts.
+    What it thought is told from what it answers. Turns of an unknown form are kept as texts. Neither an
+    answer nor an error gives the failure EMPTY, an error without a failure that is known gives AGENT. Never
+    raises.
     """
     values: Any = None
     with suppress(ValueError, RecursionError):
@@ -240,24 +299,32 @@ def read_attempt(sample: Sample, reply: Reply) -> Attempt:
     if not isinstance(values, dict) or not {"answer", "error"} & values.keys():
         values = {"answer": reply.text}
     thoughts, answer = split_thoughts(to_plain_text(values.get("answer")).strip())
-    said = to_plain_text(values.get("reasoning"))
-    turns, artifacts = values.get("turns"), values.get("artifacts")
-    if not isinstance(artifacts, dict):
-        artifacts = {}
-    error, failure = to_plain_text(values.get("error")), values.get("failure")
+    reasoning = (reply.reasoning, to_plain_text(values.get("reasoning")), thoughts)
+
+    error, failure = to_plain_text(values.get("error")), to_plain_text(values.get("failure"))
     if not answer.strip() and not error:
         error, failure = "the agent answered nothing", Failure.EMPTY
     elif error and failure not in frozenset(Failure):
         failure = Failure.AGENT
-    finish_reason = values.get("finish_reason")
+
+    finish_reason: FinishReason | None = None
+    if isinstance(values.get("finish_reason"), str):
+        finish_reason = FinishReason.of(values["finish_reason"])
+    turns: tuple[Turn, ...] = ()
+    if isinstance(values.get("turns"), list):
+        turns = read_turns(values["turns"])
+    artifacts: dict[str, str] = {}
+    if isinstance(values.get("artifacts"), dict):
+        for name, content in values["artifacts"].items():
+            artifacts[name] = to_plain_text(content)
     return Attempt(
         sample.id,
         answer.strip(),
         text=to_plain_text(values.get("text")) or reply.text,
         error=error,
         failure=Failure(failure) if error else None,
-        reasoning="\n\n".join(filter(None, (reply.reasoning, said, thoughts))),
-        finish_reason=FinishReason.of(finish_reason) if isinstance(finish_reason, str) else None,
-        turns=read_turns(turns) if isinstance(turns, list) else (),
-        artifacts={name: to_plain_text(content) for name, content in artifacts.items()},
+        reasoning="\n\n".join(filter(None, reasoning)),
+        finish_reason=finish_reason,
+        turns=turns,
+        artifacts=artifacts,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from ace.agent.generator import Draw, Generator
+from ace.agent.generator import Draw, Generator, remove_citations
 from ace.context.assemble import Assembled
 from ace.errors import (
     AgentFailed,
@@ -16,61 +16,83 @@ from ace.errors import (
     ModelUnavailable,
     StoreError,
 )
-from ace.task.types import Attempt, Failure, Sample, Task
-from ace.text import CountTokens
+from ace.task.types import Attempt, Failure, Sample
 
 ENDS_RUN = (CapReached, InputError, StoreError)
-"""Errors that are no property of a sample: they end the run."""
+"""Errors that are no property of a sample: they end the run.
+
+A cap on calls or costs is reached, what the user gave is wrong, or the playbook file cannot be used.
+"""
 
 
 class Solver(Protocol):
-    """Make an attempt at a sample with what was assembled for it. Never raises for a failed attempt."""
+    """Make an attempt at a sample with what was assembled for it. Never raises for a failed attempt.
+
+    Several threads call one solver at once.
+    """
 
     @property
     def reserve(self) -> int:
-        """Tokens, about, that it adds to a prompt: none where the prompt is all that is asked."""
+        """Return about how many tokens it adds to a prompt: 0 where the prompt is all that is asked.
+
+        They stay free of playbook and items.
+        """
         ...
 
     def solve(self, sample: Sample, context: Assembled, draw: Draw) -> Attempt:
-        """Return the attempt. Raises only what ends the run (`ENDS_RUN`)."""
+        """Return the attempt. Raises only what ends the run (`ENDS_RUN`).
+
+        What else goes wrong is an attempt with `error` and `failure`; `failed_attempt` makes one. The answer
+        is the whole answer text: what the task's `extract` names is taken out of it later.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class SingleCall:
-    """Ask once; the reply is the answer. An error is an attempt without an answer."""
+    """Ask once; the reply is the answer. An error is an attempt without an answer.
+
+    Citations are no part of the answer, and stay in the attempt's text.
+    """
 
     generator: Generator
+
     reserve: int = 0
+    """It adds nothing to the prompt."""
 
     def solve(self, sample: Sample, context: Assembled, draw: Draw) -> Attempt:
-        """Return the attempt; see `Solver`."""
+        """Return the attempt; see `Solver`. An empty reply is the failure EMPTY."""
         try:
             reply = self.generator.ask(sample, context, draw)
         except ENDS_RUN:
             raise
         except Exception as error:  # a sample becomes a record: it counts as wrong, with its reason
             return failed_attempt(sample, error)
-        answer = self.generator.answer_in(reply)
-        why = "" if answer else f"the model answered nothing (finish reason: {reply.finish_reason})"
+        answer = remove_citations(reply.text) if self.generator.cite else reply.text.strip()
+        if not answer:
+            return Attempt(
+                sample.id,
+                "",
+                error=f"the model answered nothing (finish reason: {reply.finish_reason})",
+                failure=Failure.EMPTY,
+                reasoning=reply.reasoning,
+                finish_reason=reply.finish_reason,
+            )
         return Attempt(
             sample.id,
             answer,
-            text=reply.text if answer else "",
-            error=why,
-            failure=None if answer else Failure.EMPTY,
+            text=reply.text,
             reasoning=reply.reasoning,
             finish_reason=reply.finish_reason,
         )
 
 
-def build_single_call(generator: Generator, task: Task, count: CountTokens) -> SingleCall:
-    """Return the solver; it needs the generator only."""
-    return SingleCall(generator)
-
-
 def failed_attempt(sample: Sample, error: Exception, *, text: str = "") -> Attempt:
-    """Return an attempt that an error ended, with what was written until then."""
+    """Return an attempt that an error ended, with the `text` that was written until then.
+
+    Its `failure` tells what a caller may want to tell apart: a model that cannot be reached, one that
+    refuses, a prompt that is too long, an agent that failed, and anything else.
+    """
     match error:
         case ModelUnavailable():
             failure = Failure.UNREACHABLE

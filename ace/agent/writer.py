@@ -14,9 +14,10 @@ from pydantic import BaseModel, Field
 from ace.llm.client import Client, Message, Reply, Request, Role, Subject
 from ace.llm.prompts import messages, quote_text, render
 
-MOST_PARTS, MOST_POINTS = 8, 8
-_OUTLINE_TOKENS = 700
-_ORDERS = 200  # tokens, about: what a request says beside the outline, the ledger and a draft
+MOST_PARTS = 8
+MOST_POINTS = 8  # of one part
+OUTLINE_TOKENS = 700  # of the reply that holds it
+ORDER_TOKENS = 200  # about: what a request says beside the outline, the ledger and a draft
 _LONGEST_DRAFT = 8_000  # characters
 
 
@@ -36,7 +37,10 @@ class Outline(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class PlannedPart:
-    """Plan a part as it is to be written: its title and its points."""
+    """Plan a part as it is to be written.
+
+    Unlike `Part` it is no schema: points that the model forgot may be added beyond MOST_POINTS.
+    """
 
     title: str
     points: tuple[str, ...]
@@ -44,29 +48,36 @@ class PlannedPart:
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Ask a model for the pieces of a long answer."""
+    """Ask a model for the pieces of a long answer.
+
+    The words of its requests are in `ace/agent/prompts/`. Several threads may use one writer.
+    """
 
     client: Client
-    max_tokens: int
 
-    @property
-    def adds(self) -> int:
-        """Estimate the tokens that a request adds to a prompt: the outline, points and faults, a draft."""
-        return _ORDERS + 2 * _OUTLINE_TOKENS + self.max_tokens
+    max_tokens: int
+    """The most tokens of one part."""
 
     def outline_prompt(self, system: str, user: str) -> tuple[Message, ...]:
-        """Return the messages that ask for the outline: to be counted, then sent with `outline`."""
+        """Return the messages that ask for the outline: to be counted, then sent with `outline`.
+
+        `system` and `user` are the messages that a single call would send; the order to write an outline is
+        added to the second.
+        """
         order = render("ace.agent", "writer.outline", most=MOST_PARTS)
         return messages(system, f"{user}\n\n{order}")
 
     def outline(self, prompt: tuple[Message, ...], *, seed: int, subject: Subject) -> Outline:
-        """Ask for the outline. Raises MalformedReply when there is none, ModelError as the client does."""
+        """Ask for the outline, greedily: at most MOST_PARTS parts.
+
+        Raises MalformedReply when there is none, ModelError as the client does.
+        """
         request = Request(
             role=Role.GENERATOR,
             messages=prompt,
             schema=Outline,
             seed=seed,
-            max_tokens=_OUTLINE_TOKENS,
+            max_tokens=OUTLINE_TOKENS,
             subject=subject,
         )
         return cast(Outline, self.client.complete(request).parsed)  # what `schema` promises
@@ -85,23 +96,31 @@ class Writer:
     ) -> tuple[Message, ...]:
         """Return the messages that ask for the part at a place: to be counted, then sent with `part`.
 
-        With `draft` and its `faults` the part is asked for again.
+        `place` counts from 0, `words` is the length that is asked for. `ledger` is what other parts say
+        already, the sentences that matter most first. With `draft` and its `faults` the part is asked for
+        again. All these texts come from a model, so they are quoted.
         """
-        titles = [(quote_text(part.title), [quote_text(point) for point in part.points]) for part in outline]
-        task = render(
+        quoted_outline: list[tuple[str, list[str]]] = []
+        for part in outline:
+            points = [quote_text(point) for point in part.points]
+            quoted_outline.append((quote_text(part.title), points))
+        order = render(
             "ace.agent",
             "writer.part",
-            outline=titles,
+            outline=quoted_outline,
             place=place,
             words=words,
             ledger=[quote_text(line) for line in ledger],
             draft=quote_text(draft, _LONGEST_DRAFT),
             faults=[quote_text(fault) for fault in faults],
         )
-        return messages(system, f"{user}\n\n{task}")
+        return messages(system, f"{user}\n\n{order}")
 
     def part(self, prompt: tuple[Message, ...], *, temperature: float, seed: int, subject: Subject) -> Reply:
-        """Ask for the text of a part. Raises ValueError for an empty one, ModelError as the client does."""
+        """Ask for the text of a part, of at most `max_tokens` tokens.
+
+        Raises ValueError for an empty one, ModelError as the client does.
+        """
         request = Request(
             role=Role.GENERATOR,
             messages=prompt,

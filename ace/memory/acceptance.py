@@ -27,13 +27,20 @@ _SHORTEST_SECRET = 4  # characters: fewer of a card number may be a shoe size
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """Hold what a model, or a person, thinks should be remembered. `expires` is a date, or None."""
+    """Hold what a model, or a person, thinks should be remembered."""
 
     attribute: str
+    """What it is about: "delivery address"."""
+
     value: str
     kind: Kind = Kind.FACT
+
     subject: str = "user"
+    """Whom or what it is about: the user, or somebody else that the user speaks of."""
+
     expires: str | None = None
+    """A date or a time in ISO 8601 from which on it no longer holds."""
+
     scope: Scope = Scope.USER
 
 
@@ -53,41 +60,52 @@ class MemoryRule(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Say what speaks against a memory: the rule, and the rest of the sentence. Nothing does: it is false.
-
-    `same_as` is the memory that a duplicate repeats: its id, or its text where it has none.
-    """
+    """Say what speaks against a memory. Nothing does: it is false."""
 
     rule: MemoryRule = MemoryRule.NONE
+
     detail: str = ""
+    """The rest of the sentence, for people."""
+
     same_as: str = ""
+    """The memory that a duplicate repeats: its id, or its text where it has none."""
 
     def __bool__(self) -> bool:
         return self.rule is not MemoryRule.NONE
 
     def __str__(self) -> str:
+        """Return the sentence: "secret: it is a card number"."""
         return f"{self.rule}: {self.detail}" if self.detail else str(self.rule)
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryProposal:
-    """Record a memory that a model proposed from a conversation, and what was decided.
-
-    `proposal` holds the proposed fields. `rule` is the rule that refused it, `why` the sentence for people.
-    `memory` is the id of the memory that an accepted proposal became; `same_as` is the id of the memory
-    that already says what a refused duplicate said.
-    """
+    """Record a memory that a model proposed from a conversation, and what was decided."""
 
     user: str
     session: str
+
     conversation: str
+    """The id of the conversation."""
+
     proposal: dict[str, Any]
+    """The proposed fields."""
+
     outcome: Literal["accepted", "rejected"]
+
     why: str = ""
+    """Why it was refused, as a sentence for people."""
+
     memory: str = ""
+    """The id of the memory that an accepted proposal became."""
+
     author: str = ""
+
     rule: MemoryRule = MemoryRule.NONE
+    """The rule that refused it."""
+
     same_as: str = ""
+    """The id of the memory that already says what a refused duplicate said."""
 
 
 def decide(
@@ -95,7 +113,8 @@ def decide(
 ) -> tuple[Memory | None, Refusal]:
     """Return the memory that a proposal becomes, or None and what speaks against it.
 
-    A memory holds from the time of the conversation on.
+    A memory holds from the time of the conversation on. `memories` are those that are kept already; only the
+    user's own words in the conversation count as support. Never raises.
     """
     if not split_words(proposal.value) or not split_words(proposal.attribute):
         return None, Refusal(MemoryRule.EMPTY)
@@ -130,8 +149,13 @@ def decide(
 
 
 def find_flaw(memory: Memory, memories: Iterable[Memory] = ()) -> Refusal:
-    """Return what speaks against keeping a memory, whoever says so. `memories` are those of the file."""
-    if " ".join(split_words(memory.value)) in read_list("empty") or not split_words(memory.attribute):
+    """Return what speaks against keeping a memory, whoever says so. `memories` are those of the file.
+
+    The rules, the first of which counts: it says nothing, is too long, holds a secret, tells the agent what
+    to do, or repeats a memory that holds at the same time.
+    """
+    value = " ".join(split_words(memory.value))
+    if value in read_list("empty") or not split_words(memory.attribute):
         return Refusal(MemoryRule.EMPTY)
     if len(memory.value) > LONGEST:
         return Refusal(MemoryRule.TOO_LONG, f"{len(memory.value)} characters, at most {LONGEST}")
@@ -147,7 +171,10 @@ def find_flaw(memory: Memory, memories: Iterable[Memory] = ()) -> Refusal:
 
 
 def _find_secret_kind(value: str, conversation: Conversation) -> str:
-    """Return what kind of secret a value is, where the user's words around it give it away, or ""."""
+    """Return what kind of secret a value is, where the user's words around it give it away, or "".
+
+    "4929" alone may be anything; in "my card number is 4929 ..." it is a part of a secret.
+    """
     wanted = "".join(split_words(value))
     for turn in conversation.turns:
         for secret in find_secrets(turn.text):
@@ -159,7 +186,10 @@ def _find_secret_kind(value: str, conversation: Conversation) -> str:
 
 
 def _find_duplicate(memory: Memory, memories: Iterable[Memory]) -> Memory | None:
-    """Return a memory of the same owner that holds at the same time and says the same."""
+    """Return a memory of the same owner that holds at the same time and says the same, or None.
+
+    Case, punctuation, articles and plurals do not count in names, case and punctuation not in values.
+    """
     value, text = split_words(memory.value), split_words(memory.text)
     owner = (memory.scope, memory.user, memory.session)
     for candidate in select_holding(memories, memory.since):

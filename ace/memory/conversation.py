@@ -14,20 +14,27 @@ USER = "user"
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Hold what one speaker says. `speaker` is "user" for the one that memories are about."""
+    """Hold what one speaker says."""
 
     speaker: str
+    """The role: "user" for the one that memories are about."""
+
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """Hold one session. `time` is an instant: what a user says holds from then on."""
+    """Hold one session of a user with an agent."""
 
     id: str
+    """What memories name as where they come from."""
+
     user: str
     session: str
+
     time: str
+    """An instant, as `parse_instant` returns it: what a user says holds from then on."""
+
     turns: tuple[Turn, ...]
 
 
@@ -36,8 +43,8 @@ def parse_conversation(
 ) -> Conversation:
     """Read {"id", "user", "session", "time", "messages": [{"role", "content"}]}.
 
-    `user` and `session` are taken where the row has none.
-    Raises InputError, which names `place` and the field.
+    `user` and `session` are taken where the row has none. Ids may be whole numbers, and become texts.
+    Raises InputError, which names `place` (a file and a line) and the field.
     """
     owner: dict[str, str] = {}
     for name, default in (("id", ""), ("user", user), ("session", session)):
@@ -66,5 +73,6 @@ def parse_conversation(
 
 
 def _make_error(place: str, field: str, problem: str, hint: str = "") -> InputError:
+    """Return an error that names the place and the field: "log.jsonl:3 [time]: ..."."""
     where = f"{place} [{field}]" if place else field
     return InputError(f"{where}: {problem}.", hint=hint, field=field)

@@ -31,15 +31,22 @@ class EssentialKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Essential:
-    """Hold an essential as it was said, and its sentence with the speaker: "agent: I will call you."."""
+    """Hold an essential as it was said."""
 
     what: EssentialKind
+
     text: str
+    """The name, number or date; of a commitment the whole sentence."""
+
     sentence: str
+    """Its sentence with the speaker: "agent: I will call you."."""
 
 
 def list_essentials(conversation: Conversation) -> tuple[Essential, ...]:
-    """Return all essentials, in order; a name or number once, where it was said first."""
+    """Return all essentials, in order; a name or number once, where it was said first.
+
+    A question is no commitment. Two names are one where they differ in case or punctuation only.
+    """
     sentences = []
     names_inside: set[str] = set()
     for turn in conversation.turns:
@@ -71,7 +78,8 @@ def list_essentials(conversation: Conversation) -> tuple[Essential, ...]:
 def find_missing_essentials(conversation: Conversation, summary: str) -> tuple[Essential, ...]:
     """Return the essentials that a summary lacks.
 
-    It has a commitment if it has all of its numbers, and most of its words.
+    It has a commitment if it has all of its numbers, and most of its words, in any form; anything else must
+    stand there word for word.
     """
     summary_words, small_words = split_words(summary), stop_words()
     text = f" {' '.join(summary_words)} "
@@ -83,7 +91,8 @@ def find_missing_essentials(conversation: Conversation, summary: str) -> tuple[E
             content = [word for word in words if word not in small_words]
             absent = [word for word in content if stem_word(word) not in stems]
             lacks_number = any(character.isdigit() for character in "".join(absent))
-            is_there = not lacks_number and len(content) - len(absent) >= ENOUGH * len(content)
+            has_most_words = len(content) - len(absent) >= ENOUGH * len(content)
+            is_there = has_most_words and not lacks_number
         else:
             is_there = f" {' '.join(words)} " in text
         if not is_there:

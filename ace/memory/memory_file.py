@@ -23,12 +23,15 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 
 
 def dump_memories(memories: list[Memory]) -> str:
-    """Return one JSON object a line, with every field."""
+    """Return one JSON object a line, with every field: `load_memories` reads it."""
     return "".join(json.dumps(asdict(memory), ensure_ascii=False) + "\n" for memory in memories)
 
 
 def load_memories(text: str, *, file: str = "") -> list[Memory]:
-    """Read JSON lines. Raises FormatError, which names file, line and field of the first unusable row."""
+    """Read JSON lines; ids, where rows have them, must be unique.
+
+    Raises FormatError, which names file, line and field of the first unusable row.
+    """
     rows = read_json_lines(text, file, FormatError)
     memories = [parse_memory_row(row, file, number) for number, row in rows]
     ids: set[str] = set()
@@ -42,6 +45,8 @@ def load_memories(text: str, *, file: str = "") -> list[Memory]:
 def parse_memory_row(row: Any, file: str, line: int) -> Memory:
     """Return the memory of a row, checked by the same rules as any other.
 
+    A row without a scope is for the session or the user that it names, else for everyone. No other memory is
+    looked at, so a duplicate passes.
     Raises FormatError, which names file, line and field.
     """
     where: dict[str, Any] = {"file": file, "line": line}
@@ -59,7 +64,7 @@ def parse_memory_row(row: Any, file: str, line: int) -> Memory:
         memory = check_memory(Memory(**{**row, "scope": scope, "kind": Kind(row.get("kind", "fact"))}))
     except InputError as error:
         message = error.message.partition(": ")[2] or error.message
-        message = f"{message[:1].upper()}{message[1:]}"
+        message = f"{message[:1].upper()}{message[1:]}"  # without the field, which the new error names
         raise FormatError(message, hint=error.hint, field=error.details["field"], **where) from error
     if flaw := find_flaw(memory):
         raise FormatError(f"This must not be kept: {flaw}.", field="value", **where)
@@ -67,7 +72,7 @@ def parse_memory_row(row: Any, file: str, line: int) -> Memory:
 
 
 def _list_problems(row: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Yield (field, what is wrong, what to do)."""
+    """Yield (field, what is wrong, what to do): unknown and missing fields, wrong types, unknown choices."""
     for name in row:
         if name not in _NAMES:
             yield name, "Unknown field.", f"Known: {', '.join(_NAMES)}."

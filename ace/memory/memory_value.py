@@ -44,27 +44,49 @@ Line = tuple[str, str, str, str, str]
 class Memory:
     """Say that `value` holds for `attribute` of `subject`, from `since` on and before `until` and `expires`.
 
-    Times are ISO 8601 in UTC, as `parse_instant` gives them. `until` is when a newer memory took its place,
-    `expires` the end that was announced beforehand. `conversation` and `turn` (counted from 1) say where it
-    comes from; `quote` is the sentence there.
+    Times are ISO 8601 in UTC, as `parse_instant` gives them.
     """
 
     attribute: str
     value: str
+
     user: str = ""
+    """Whom it is for; "" in the scope of everyone."""
+
     session: str = ""
+    """Set in the scope of a session only."""
+
     scope: Scope = Scope.USER
     kind: Kind = Kind.FACT
+
     subject: str = "user"
+    """Whom or what it is about."""
+
     since: str
+
     until: str | None = None
+    """When a newer memory took its place."""
+
     expires: str | None = None
+    """The end that was announced beforehand."""
+
     conversation: str = ""
+    """The id of the conversation that it comes from."""
+
     turn: int | None = None
+    """The turn of the conversation, from 1."""
+
     quote: str = ""
+    """The sentence there, with secrets hidden."""
+
     author: str = ""
+    """Who wrote it down."""
+
     created: str = ""
+    """When it was written down."""
+
     id: str = ""
+    """Given by the file that keeps it."""
 
     @property
     def text(self) -> str:
@@ -76,8 +98,10 @@ class Memory:
 
     @property
     def line(self) -> Line:
-        names = normalize_name(self.subject), normalize_name(self.attribute)
-        return (self.scope, self.user, self.session, *names)
+        """Return the line of time that it stands on."""
+        subject = normalize_name(self.subject)
+        attribute = normalize_name(self.attribute)
+        return (self.scope, self.user, self.session, subject, attribute)
 
     @property
     def end(self) -> str | None:
@@ -85,11 +109,15 @@ class Memory:
         return min(filter(None, (self.until, self.expires)), default=None)
 
     def holds(self, at: str) -> bool:
+        """Return whether it holds at an instant; no longer at that of its end."""
         return self.since <= at and (self.end is None or at < self.end)
 
 
 def normalize_name(name: str) -> str:
-    """Return a name without case, punctuation, articles and plurals: such names are the same."""
+    """Return a name without case, punctuation, articles and plurals: such names are the same.
+
+    "My current addresses" becomes "address". A name of such words alone keeps them.
+    """
     words = [singularize(word) for word in split_words(name) if word not in _DROPPED]
     return " ".join(words) or " ".join(name.casefold().split())
 
@@ -97,6 +125,7 @@ def normalize_name(name: str) -> str:
 def parse_instant(text: str, *, field: str = "time") -> str:
     """Return a date or time in ISO 8601 as an instant in UTC, which it is without an offset.
 
+    Instants have milliseconds and compare as texts: "2026-03-31T14:00:00.000+00:00".
     Raises InputError with the `field`.
     """
     try:
@@ -114,7 +143,8 @@ def parse_instant(text: str, *, field: str = "time") -> str:
 def check_memory(memory: Memory) -> Memory:
     """Return a memory with its times as instants.
 
-    Raises InputError, with the `field`, for a memory that could not be kept or found again.
+    Raises InputError, with the `field`, for a memory that could not be kept or found again: one without
+    words, with a name that is too long, without an owner as its scope asks, or that ends before it begins.
     """
     problems: list[tuple[str, str]] = []
     for field in ("attribute", "value", "subject"):

@@ -44,7 +44,7 @@ class Rememberer:
     def __call__(
         self, conversation: Conversation, memories: Sequence[Memory] = (), *, seed: int = 0
     ) -> tuple[Proposal, ...]:
-        """Return what should be remembered, in the model's order.
+        """Return what should be remembered, in the model's order: at most eight proposals.
 
         `memories` are known already, so that the same thing gets the same name. The model sees only
         the names: a small one would repeat the values.

@@ -22,15 +22,18 @@ _MOST_NAMED = 20  # missing essentials that are named to the model
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Hold a summary. `tokens` is at most the bound.
-
-    `appended` are sentences taken over word for word, `lost` the essentials that there was no room for.
-    """
+    """Hold a summary, and what became of what it must not lose."""
 
     text: str
+
     tokens: int
+    """What the text takes: at most the bound that was asked for."""
+
     appended: tuple[str, ...] = ()
+    """Sentences taken over word for word, with their speakers."""
+
     lost: tuple[Essential, ...] = ()
+    """The essentials that there was no room for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +41,15 @@ class Summarizer:
     """Summarize conversations, with at most two model calls each."""
 
     client: Client
+
     count: CountTokens = estimate_tokens
+    """Counts the tokens of the bound."""
 
     def __call__(self, conversation: Conversation, *, max_tokens: int = 300, seed: int = 0) -> Summary:
-        """Return a summary of at most `max_tokens` tokens. Raises ModelError as the client does."""
+        """Return a summary of at most `max_tokens` tokens.
+
+        The second draft is taken where it lacks less than the first. Raises ModelError as the client does.
+        """
         draft = self._ask(conversation, (), max_tokens, seed)
         missing = find_missing_essentials(conversation, draft)
         if missing:
@@ -52,6 +60,7 @@ class Summarizer:
         return append_missing(conversation, draft, missing, max_tokens, self.count)
 
     def _ask(self, conversation: Conversation, missing: Sequence[Essential], size: int, seed: int) -> str:
+        """Ask for a summary of at most `size` tokens, and name to the model what an earlier one lacked."""
         turns = [(turn.speaker, quote_text(turn.text, _LONGEST_TURN)) for turn in conversation.turns]
         texts = list(dict.fromkeys(quote_text(essential.text) for essential in missing))[:_MOST_NAMED]
         user = render("ace.memory", f"{NAME}.user", turns=turns, missing=texts)
@@ -89,5 +98,6 @@ def append_missing(
 
 
 def _join_lines(draft: str, quotes: Sequence[str]) -> str:
+    """Return the draft with the quotes below it as list items."""
     items = [f"- {quote}" for quote in quotes]
     return "\n".join(filter(None, [draft, *items]))

@@ -19,8 +19,8 @@ def find_support(value: str, about: str, conversation: Conversation) -> tuple[in
     """Return the turn (from 1) and the sentence in which the user says a value, or the reason why not.
 
     Every number and name of the value, and most of its other words, must stand in one turn of the user's, in
-    a sentence that does not take them back. `about` says whom and what the value is about: a person named
-    there must be one that the user spoke of.
+    a sentence that does not take them back. Where several turns hold it, the last one counts. `about` says
+    whom and what the value is about: a person named there must be one that the user spoke of.
     """
     turns = [(number, turn.text) for number, turn in enumerate(conversation.turns, 1) if turn.speaker == USER]
     heard = _collect_stems(" ".join(text for _, text in turns))
@@ -48,7 +48,11 @@ def find_support(value: str, about: str, conversation: Conversation) -> tuple[in
 
 
 def _list_missing_words(value: str, text: str) -> list[str] | None:
-    """Return the words of a value that a text lacks; None if it has enough of them."""
+    """Return the words of a value that a text lacks; None if it has enough of them.
+
+    Every number and name must be there, and three quarters of all words; small words do not count. A word
+    with a capital is a name, but for the first of a value.
+    """
     heard = _collect_stems(text)
     small_words = stop_words() | set(word_list("negations"))
     words = [word for word in split_words(value, keep_case=True) if word.casefold() not in small_words]
@@ -63,7 +67,10 @@ def _list_missing_words(value: str, text: str) -> list[str] | None:
 
 
 def _find_taking_back(value: str, sentence: str) -> str:
-    """Return the words that take a value back, in the clause of the sentence that holds most of it, or ""."""
+    """Return the words that take a value back, in the clause of the sentence that holds most of it, or "".
+
+    Words of contrast ("instead of") take back only what stands behind them.
+    """
     clause = max(_CLAUSE.split(sentence), key=lambda clause: _count_shared(value, clause))
     for match in compile_rule("taken_back").finditer(clause):
         if not compile_rule("contrasts").match(match[0]):
@@ -75,8 +82,10 @@ def _find_taking_back(value: str, sentence: str) -> str:
 
 
 def _count_shared(value: str, text: str) -> int:
+    """Return how many words of a value stand in a text, in any form."""
     return len(_collect_stems(value) & _collect_stems(text))
 
 
 def _collect_stems(text: str) -> set[str]:
+    """Return the stems of all words of a text, small ones too."""
     return {stem_word(word) for word in split_words(text)}

@@ -15,14 +15,20 @@ from ace.memory.memory_value import Line, Memory
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Hold a new memory with its place in time, and the older one that it closes, as it is then."""
+    """Hold a new memory with its place in time."""
 
     memory: Memory
+    """The new one: it ends where the next on its line begins."""
+
     closed: Memory | None = None
+    """The older one that it closes, as it is then."""
 
 
 def place_memory(line: Iterable[Memory], new: Memory) -> Placement:
-    """Place a memory among those of its line, which do not overlap. The memory that came last wins a tie."""
+    """Place a memory among those of its line, which do not overlap. The memory that came last wins a tie.
+
+    One that arrives late ends where the next begins. It closes what held when it begins.
+    """
     memories = sorted(line, key=lambda memory: memory.since)
     starts = [memory.since for memory in memories if memory.since > new.since]
     until = min([*starts[:1], *filter(None, [new.until])], default=None)
@@ -41,7 +47,10 @@ def select_holding(memories: Iterable[Memory], at: str) -> list[Memory]:
 
 
 def find_overlaps(memories: Sequence[Memory]) -> list[tuple[Memory, Memory]]:
-    """Return pairs on one line that hold at the same time: none, if `place_memory` put them there."""
+    """Return pairs on one line that hold at the same time, the earlier first.
+
+    There are none, if `place_memory` put them there. A memory that held for no time overlaps nothing.
+    """
     lines: dict[Line, list[Memory]] = {}
     for memory in sorted(memories, key=lambda memory: memory.since):
         if memory.since != memory.until:

@@ -25,6 +25,7 @@ class BulletIndex:
     """Searches a fixed set of bullets. Safe to use from several threads."""
 
     def __init__(self, bullets: Iterable[Bullet]) -> None:
+        """Index the sections and contents of bullets; a word in the content counts for twice as much."""
         self._lock = Lock()
         self._db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         self._db.execute(_TABLE)

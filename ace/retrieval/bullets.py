@@ -37,16 +37,18 @@ _build_index = lru_cache(maxsize=8)(BulletIndex)
 
 @dataclass(frozen=True, slots=True)
 class HybridSelector:
-    """Selects by words and by meaning; `vectors` is an embedder. Safe to use from several threads."""
+    """Selects by words and by meaning. Safe to use from several threads."""
 
     vectors: Callable[[Sequence[str]], Vectors]
+    """An embedder: one row of length 1 for each text."""
 
     def __call__(
         self, playbook: Playbook, question: str, room: int, count: CountTokens, *, ids: bool = False
     ) -> Rendered:
         """Return a core as text and bullets for the question in `specific`, together within `room` tokens.
 
-        `ids` labels each bullet with its id, so that it can be cited.
+        `count` counts tokens, of which `room` is a number. `ids` labels each bullet with its id, so that it
+        can be cited. Raises ModelUnavailable as the embedder does.
         """
         core = render_playbook(playbook, int(room * CORE_SHARE), count, ids=ids, utility=rate_worth)
         in_core = frozenset(core.bullets)
@@ -90,12 +92,13 @@ class HybridSelector:
         nearness = dict(zip(names, (vectors[1:] @ vectors[0]).tolist(), strict=True))
         by_meaning = sorted(names, key=lambda name: -nearness[name])  # of equals the older first
         scores = dict(fuse((by_words, by_meaning)))
-        worths = {name: scores[name] * (1 + rate_worth(bullets[name])) for name in names}
-        # Quoted text, numbers, codes, names with a dot or an underscore, and contrast words.
         distinctive = _compile_distinctive()
-        marks = {}
+        worths: dict[str, float] = {}
+        marks: dict[str, set[str]] = {}
         for name in names:
-            marks[name] = {word.lower() for word in distinctive.findall(bullets[name].content)}
+            bullet = bullets[name]
+            worths[name] = scores[name] * (1 + rate_worth(bullet))
+            marks[name] = {word.lower() for word in distinctive.findall(bullet.content)}
 
         def measure_likeness(first: str, second: str) -> float:
             """Return 0 where a number, a name or a "not" differs: the same words then say another thing."""
@@ -115,6 +118,10 @@ def rate_worth(bullet: Bullet) -> float:
 
 @cache
 def _compile_distinctive() -> re.Pattern[str]:
+    """Compile what tells two like lessons apart; words of contrast come from a data file.
+
+    It matches quoted text, numbers and codes, names with a dot or an underscore, and those words.
+    """
     text = files("ace.retrieval").joinpath("contrast_words.toml").read_text("utf-8")
     contrasts = tomllib.loads(text)
     forms = [

@@ -31,6 +31,8 @@ class MemorySource:
     """Finds memories of the `user` and `session` in a question's data, as of its `time`, else as of now."""
 
     path: Path
+    """The playbook file, which holds the memories."""
+
     embedder: Embedder
     name: str = "memories"
 
@@ -56,7 +58,10 @@ class MemorySource:
         ranked = sorted(pairs, key=lambda pair: -round(pair[1], 6))  # of equals the older comes first
         lasting = [memory for memory, _ in ranked if memory.kind is not Kind.FACT]
         pinned = lasting[:ALWAYS]
-        return [_make_item(memory, nearness, memory in pinned) for memory, nearness in ranked[:MOST]]
+        items: list[Item] = []
+        for memory, nearness in ranked[:MOST]:
+            items.append(_make_item(memory, nearness, memory in pinned))
+        return items
 
 
 def _make_item(memory: Memory, nearness: float, pinned: bool) -> Item:

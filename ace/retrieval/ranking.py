@@ -19,8 +19,8 @@ _AMONG = 200  # candidates that are compared with each other; later ones cannot 
 def bound_helpfulness(helpful: int, harmful: int) -> float:
     """Return a lower bound, 0 to 1, on the share of votes that will be helpful.
 
-    The bound is Wilson's, with one more vote each way. So one good vote is not better than nine of ten; no
-    votes give 0.09, and only harm gives less.
+    The bound is Wilson's (JASA 1927) at 95%, with one more vote each way. So one good vote is not better than
+    nine of ten; no votes give 0.09, and only harm gives less.
     """
     good, votes = helpful + 1, helpful + harmful + 2
     share = good / votes
@@ -33,8 +33,9 @@ def diversify(
 ) -> list[T]:
     """Return keys best first, each at a loss for being `near` (0 to 1) a key that was taken before it.
 
-    Maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998). Among equals the earlier in `scores`
-    comes first. Only the best `among` keys are compared with each other.
+    Maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998). Scores count as shares of the best one,
+    and `penalty` times the nearness is taken off. Among equals the earlier in `scores` comes first. Only the
+    best `among` keys are compared with each other; the others follow in the order of their scores.
     """
     order = sorted(scores, key=lambda name: -scores[name])
     rest, after = order[:among], order[among:]
@@ -61,8 +62,11 @@ def choose_within_room(
     spent: Counter[str] = Counter()
     for most in (room * quota, room):
         for name in order:
+            if name in chosen:
+                continue
             of_section = spent[section[name]] + cost[name]
-            if name not in chosen and of_section <= most and spent.total() + cost[name] <= room:
+            of_all = spent.total() + cost[name]
+            if of_section <= most and of_all <= room:
                 chosen.add(name)
-                spent[section[name]] += cost[name]
+                spent[section[name]] = of_section
     return chosen

@@ -47,7 +47,10 @@ def build_sources(task: Task, store: Store) -> tuple[Source, ...]:
 
 
 def fingerprint_sources(sources: Sequence[Source]) -> list[str] | None:
-    """Return what tells whether a run is resumed with the same sources; None where there are none."""
+    """Return what tells whether a run is resumed with the same sources; None where there are none.
+
+    That is a source's name, and its `fingerprint` where it has one.
+    """
     prints = []
     for source in sources:
         fingerprint = getattr(source, "fingerprint", "")

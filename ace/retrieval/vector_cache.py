@@ -25,6 +25,7 @@ class VectorCache:
     """Wraps an embedder, for a file that is open already. Safe to use from several threads."""
 
     def __init__(self, path: Path, embedder: Embedder) -> None:
+        """Name the playbook file, whose vectors of this embedder are read at first use."""
         self.name = embedder.name
         self._path, self._embedder, self._lock = path, embedder, Lock()
         self._vectors: dict[str, NDArray[np.float32]] | None = None  # by key; read at first use
@@ -59,6 +60,7 @@ class VectorCache:
         """Write the vectors of `texts` that were computed and are not in the file; return their number.
 
         Vectors of other texts, of questions and candidates, are forgotten: a run meets any number of them.
+        Raises StoreBusy where another process holds the file for more than 30 seconds.
         """
         with self._lock:
             vectors = self._vectors or {}
@@ -78,4 +80,5 @@ class VectorCache:
 
 
 def _hash_text(text: str) -> str:
+    """Return the key of a text in the file: its SHA-256, in hex digits."""
     return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-_LONGEST_SUMMARY = 300
+_LONGEST_SUMMARY = 300  # characters
 
 
 class Failure(StrEnum):
@@ -37,7 +37,10 @@ class FinishReason(StrEnum):
 
     @classmethod
     def of(cls, word: str) -> FinishReason:
-        """Return the reason that an endpoint's word stands for; OTHER for a word that nobody here knows."""
+        """Return the reason that an endpoint's word stands for; OTHER for a word that nobody here knows.
+
+        Endpoints have many words for one reason: "length" and "max_tokens" both mean LENGTH.
+        """
         return _FINISH_REASONS.get(word.lower(), cls.OTHER)
 
 
@@ -65,22 +68,31 @@ class TurnKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """Hold one step of an attempt.
-
-    `text` is what was said or thought. A tool call has the name of the `tool`, its `arguments` as text (JSON
-    where they are named; a command where the tool has no name), and the `observation` that came back.
-    `failed`: what came back is an error; None where nothing says so.
-    """
+    """Hold one step of an attempt."""
 
     kind: TurnKind
+
     text: str = ""
+    """What was said or thought."""
+
     tool: str = ""
+    """The name of the tool that is called."""
+
     arguments: str = ""
+    """What the tool is given, as text: JSON where it is named; a command where the tool has no name."""
+
     observation: str = ""
+    """What came back from the tool."""
+
     failed: bool | None = None
+    """Whether what came back is an error; None where nothing says so."""
 
     def lines(self) -> tuple[str, ...]:
-        """Return the turn as text: what the agent or somebody else did, then what was observed."""
+        """Return the turn as text: what the agent or somebody else did, then what was observed.
+
+        Each line begins with who speaks: "user: ...", "assistant calls search(...)", "tool search: ...". An
+        entry may have line breaks of its own.
+        """
         if self.kind is not TurnKind.TOOL:
             return (f"{self.kind.value}: {self.text}",)
         lines: list[str] = []
@@ -97,15 +109,12 @@ class Turn:
         return tuple(lines)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the object that files keep, without what is empty."""
-        values = {
-            "kind": self.kind.value,
-            "text": self.text,
-            "tool": self.tool,
-            "arguments": self.arguments,
-            "observation": self.observation,
-        }
-        row: dict[str, Any] = {name: value for name, value in values.items() if value}
+        """Return the object that files keep, without what is empty; `read_turns` reads it."""
+        row: dict[str, Any] = {"kind": self.kind.value}
+        for name in ("text", "tool", "arguments", "observation"):
+            value = getattr(self, name)
+            if value:
+                row[name] = value
         if self.failed is not None:
             row["failed"] = self.failed
         return row
@@ -113,45 +122,63 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Hold what the agent did: its answer, the raw reply, and the turns that led there.
-
-    `failure` is the reason why there is no answer, `error` the sentence about it for people. `reasoning` is
-    what the model thought, which is no part of answer or text. `finish_reason` says why it stopped writing,
-    where somebody knows. `artifacts` are texts that it made beside the answer, by name.
-    """
+    """Hold what the agent did: its answer, the raw reply, and the turns that led there."""
 
     sample_id: str
+
     answer: str
+    """What is scored; "" where there is none."""
+
     text: str = ""
+    """The raw reply that the answer was taken from."""
+
     error: str = ""
+    """The sentence for people about what went wrong."""
+
     failure: Failure | None = None
+    """The reason why there is no answer."""
+
     reasoning: str = ""
+    """What the model thought, which is no part of answer or text."""
+
     finish_reason: FinishReason | None = None
+    """Why the model stopped writing, where somebody knows."""
+
     turns: tuple[Turn, ...] = ()
+    """The steps on the way; none where the model was asked once."""
+
     artifacts: Mapping[str, str] = field(default_factory=dict)
+    """Texts that the agent made beside the answer, by name."""
 
     @property
     def observations(self) -> tuple[str, ...]:
-        """Return what tools returned on the way: texts that nobody vouches for."""
+        """Return what tools returned on the way, in order: texts that nobody vouches for."""
         return tuple(turn.observation for turn in self.turns if turn.observation)
 
     @property
     def summary(self) -> str:
-        """Return the answer, or the error, in one line of at most 300 characters."""
+        """Return the answer, or the error, in at most 300 characters: "answer: 42"."""
         answer = self.answer.strip()
-        text = f"answer: {answer}" if answer else f"error: {self.error or 'no answer'}"
-        return text if len(text) <= _LONGEST_SUMMARY else text[: _LONGEST_SUMMARY - 3] + "..."
+        text = f"answer: {answer}"
+        if not answer:
+            text = f"error: {self.error or 'no answer'}"
+        if len(text) <= _LONGEST_SUMMARY:
+            return text
+        return text[: _LONGEST_SUMMARY - 3] + "..."
 
 
 def read_turns(rows: Iterable[Any]) -> tuple[Turn, ...]:
     """Read turns that somebody's agent, a file or a log wrote; `role` and `content` are understood as well.
 
-    A turn of another form becomes one in which the agent says the JSON of it, so that nothing is lost.
+    A turn of another form becomes one in which the agent says the JSON of it, so that nothing is lost. Never
+    raises.
     """
     turns: list[Turn] = []
     for row in rows:
-        name = row.get("kind") or row.get("role") if isinstance(row, Mapping) else None
-        if not isinstance(row, Mapping) or name not in frozenset(TurnKind):
+        name: Any = None
+        if isinstance(row, Mapping):
+            name = row.get("kind") or row.get("role")
+        if not isinstance(name, str) or name not in frozenset(TurnKind):
             turns.append(Turn(kind=TurnKind.AGENT, text=to_plain_text(row)))
             continue
         failed = row.get("failed")
@@ -168,7 +195,12 @@ def read_turns(rows: Iterable[Any]) -> tuple[Turn, ...]:
 
 
 def to_plain_text(value: Any) -> str:
-    """Return a text as it is, "" for None, and anything else as JSON."""
-    if value is None or isinstance(value, str):
-        return value or ""
+    """Return a text as it is, "" for None, and anything else as JSON.
+
+    What JSON cannot hold stands there as `str` has it.
+    """
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
     return json.dumps(value, ensure_ascii=False, default=str)

@@ -15,6 +15,7 @@ from ace.task.solving import AGENT_SECONDS, AgentFunction, OwnAgent, Solving
 from ace.task.types import Environment, Sample, Task, TaskContext
 
 Rows = Iterable[Mapping[str, Any]]
+"""Samples as {"id", "question", ...}; what else a row has is for the environment."""
 
 
 def define_task(
@@ -76,7 +77,10 @@ def define_task(
 
 
 def _choose_environment(judge: Judge | str) -> Environment:
-    """Return what scores by a function, or by the scorer of a name. Raises TaskError for neither."""
+    """Return what scores by a function, or by the scorer of a name in SCORERS.
+
+    Raises TaskError for neither.
+    """
     if isinstance(judge, str) and judge in SCORERS:
         return AnswerEnvironment(judge)
     if callable(judge):

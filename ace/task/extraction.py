@@ -14,9 +14,12 @@ from ace.task.attempt import Attempt, Failure, to_plain_text
 from ace.text.json_values import find_json_values
 
 FORMS = '"last line", "json:FIELD" or "regex:PATTERN"'
+"""What `extract` of a task may say, for messages."""
+
 _SECONDS = 1.0  # of computing that a pattern may take on one text
 _MOST = 200_000  # characters from the end of a text that are looked at
 _MARKS = "*_`# \t"  # of Markdown, around an answer on its last line
+# A line that opens or closes a fence of Markdown.
 _FENCE = re.compile(r"[`~]{3,}\w*")
 
 
@@ -30,18 +33,22 @@ class ExtractionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """Say where an answer stands: the last line, a `field` of a JSON object, or what a pattern matches.
-
-    Of a pattern the group "answer" counts, else its first group, else all that it matches; the last match in
-    the text is taken. A field is a path, as "result.total".
-    """
+    """Say where an answer stands: the last line, a field of a JSON object, or what a pattern matches."""
 
     kind: ExtractionKind
+
     detail: str = ""
+    """The path of a field, as "result.total" or "steps.0"; or a pattern, of which the last match counts.
+
+    Of a match the group "answer" is taken, else its first group, else all of it.
+    """
 
     @classmethod
     def parse(cls, text: str) -> Extraction | None:
-        """Read the form that task.toml has; None for an empty one. Raises ValueError with what is wrong."""
+        """Read the form that task.toml has: "last line", "json:FIELD" or "regex:PATTERN".
+
+        None for an empty one: the whole reply is the answer. Raises ValueError with what is wrong.
+        """
         if not text:
             return None
         name, colon, detail = text.partition(":")
@@ -60,10 +67,14 @@ class Extraction:
         return cls(ExtractionKind.REGEX, detail)
 
     def __str__(self) -> str:
+        """Return the form that `parse` reads."""
         return f"{self.kind.value}:{self.detail}" if self.detail else self.kind.value
 
     def find(self, text: str) -> str:
-        """Return the answer in a text. Raises ValueError with the reason where there is none."""
+        """Return the answer in a text, of which the last 200,000 characters are looked at.
+
+        Raises ValueError with the reason where there is none.
+        """
         text = text[-_MOST:]
         match self.kind:
             case ExtractionKind.LAST_LINE:
@@ -80,8 +91,9 @@ class Extraction:
 def extract_answer(attempt: Attempt, extraction: Extraction | None, *, lenient: bool = False) -> Attempt:
     """Return the attempt with the answer that its answer text holds. The raw text stays what it is.
 
-    Where there is none, the answer is empty, with the reason; a `lenient` caller keeps the text, for logs
-    that may hold answers which were taken out before.
+    Where there is none, the answer is empty, with the failure FORMAT and the reason; a `lenient` caller keeps
+    the text, for logs that may hold answers which were taken out before. Without an `extraction`, or an
+    answer, the attempt comes back as it is. Never raises.
     """
     if extraction is None or not attempt.answer.strip():
         return attempt
@@ -95,6 +107,7 @@ def extract_answer(attempt: Attempt, extraction: Extraction | None, *, lenient: 
 
 
 def _find_last_line(text: str) -> str:
+    """Return the last line that is not blank and no fence, without the marks of Markdown around it, or ""."""
     for line in reversed(text.splitlines()):
         bare = line.strip(_MARKS)
         if bare and not _FENCE.fullmatch(line.strip()):
@@ -103,21 +116,26 @@ def _find_last_line(text: str) -> str:
 
 
 def _find_field(text: str, path: str) -> str:
-    """Return the field of the last JSON object that has it; the object may stand in prose or in a fence."""
+    """Return the field of the last JSON object that has it, as text, or "".
+
+    The object may stand in prose or in a fence. A number in the path is the place in a list, from 0.
+    """
     values = [value for value, _ in find_json_values(text)]
     for value in reversed(values):
         for key in path.split("."):
             if isinstance(value, list) and key.isdecimal() and int(key) < len(value):
                 value = value[int(key)]
+            elif isinstance(value, dict):
+                value = value.get(key)
             else:
-                value = value.get(key) if isinstance(value, dict) else None
+                value = None
         if value is not None:
             return to_plain_text(value).strip()
     return ""
 
 
 def _find_match(text: str, pattern: str) -> str:
-    """Return what a pattern matches last. Raises ValueError for one that takes too long."""
+    """Return what a pattern matches last, or "". Raises ValueError for one that takes too long."""
     import regex
 
     try:

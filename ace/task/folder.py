@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 from ace.errors import TaskError
-from ace.task.environments import ENVIRONMENTS, load_built_in
+from ace.task.environments import ENVIRONMENTS
 from ace.task.extraction import Extraction
 from ace.task.own_module import CLASS_NAME, load_class
 from ace.task.samples import label_field, read_samples, require_valid
@@ -13,15 +15,17 @@ from ace.task.toml_table import TomlTable
 from ace.task.types import Environment, Sample, Task, TaskContext
 
 _FILE = "task.toml"
-_SCORING = ("scorer", "ordered")  # keys of [answer] that only the environment of that name has
+# Keys of [answer] that only the environment of that name has.
+_SCORING = ("scorer", "ordered")
+# What an environment of the task's own must have.
 _METHODS = ("describe", "score", "check")
 
 
 def load_task(folder: str | Path, *, check: bool = True) -> Task:
-    """Return the task in `folder`.
+    """Return the task in `folder`, which is described by its task.toml.
 
     Raises TaskError for what cannot be read. With `check` also for the first sample that cannot be used, such
-    as one whose gold answer fails.
+    as one whose gold answer fails. An environment of the task's own is code, which is run here.
     """
     from ace.task.solver_toml import load_solver
     from ace.task.toml_models import DataTable, ExtractionTable, TaskTable
@@ -34,12 +38,15 @@ def load_task(folder: str | Path, *, check: bool = True) -> Task:
     if isinstance(kind, str) and kind not in ENVIRONMENTS and not CLASS_NAME.fullmatch(kind):
         built_in = ", ".join(repr(name) for name in ENVIRONMENTS)
         raise table.problem("environment", f"Expected {built_in} or 'module:Class', found {kind!r}.")
-    own_table = kind if isinstance(kind, str) and kind in ENVIRONMENTS else "options"
+    own_table = "options"  # the table that the environment reads
+    if isinstance(kind, str) and kind in ENVIRONMENTS:
+        own_table = kind
     settings = table.validate(TaskTable, ignore=[own_table])
     data = table.table("data")
     splits = data.validate(DataTable)
     environment = _load_environment(table, settings.environment, table.table(own_table))
-    answer = table.table("answer").validate(ExtractionTable, ignore=_SCORING if own_table == "answer" else ())
+    others = _SCORING if own_table == "answer" else ()
+    answer = table.table("answer").validate(ExtractionTable, ignore=others)
     samples: dict[str, tuple[Sample, ...]] = {}
     for split, path in splits:
         if path or split == "train":
@@ -60,13 +67,16 @@ def load_task(folder: str | Path, *, check: bool = True) -> Task:
 
 
 def find_tasks(folder: str | Path) -> tuple[Path, ...]:
-    """Return the task folders directly inside `folder`, sorted by name."""
+    """Return the task folders directly inside `folder`, sorted by name; none where it does not exist."""
     files = Path(folder).glob(f"*/{_FILE}")
     return tuple(sorted(file.parent for file in files))
 
 
 def _load_context(table: TomlTable, environment: Environment) -> TaskContext:
-    """Return what the [context] table says. Raises TaskError."""
+    """Return what the [context] table says.
+
+    Raises TaskError, also for a field that is a label, and for documents that hold the task's own files.
+    """
     from ace.task.toml_models import ContextTable
 
     settings = table.validate(ContextTable)
@@ -91,9 +101,15 @@ def _load_context(table: TomlTable, environment: Environment) -> TaskContext:
 
 
 def _load_environment(table: TomlTable, kind: str, options: TomlTable) -> Environment:
-    """Return the environment that `kind` names, made with its own table. Raises TaskError."""
+    """Return the environment that `kind` names, made with its own table.
+
+    `kind` is a name of ENVIRONMENTS, or the "module:Class" of an environment of the task's own, which is made
+    with the task folder and a dict of its options. Raises TaskError.
+    """
     if kind in ENVIRONMENTS:
-        return load_built_in(kind, options)
+        module, _, function = ENVIRONMENTS[kind].partition(":")
+        load: Callable[[TomlTable], Environment] = getattr(import_module(module), function)
+        return load(options)
     folder = table.file.parent.resolve()
     try:
         environment = load_class(folder, kind)(folder, dict(options.values))

@@ -14,19 +14,22 @@ from dataclasses import dataclass, field
 from threading import Event, Lock, Thread
 from typing import Any
 
-_LOOP_ANSWERS = 1.0  # seconds in which an event loop that is not blocked answers
+# Seconds in which an event loop that is not blocked answers.
+_LOOP_ANSWERS = 1.0
 
 
 def call_with_limit(function: Callable[[], Any], seconds: float) -> Any:
     """Return what a function returns, or its coroutine. Raises what it raises, or TimeoutError.
 
     It runs in a thread of its own, a daemon: one that hangs never keeps the process alive. Coroutines are
-    awaited in one event loop for all calls.
+    awaited in one event loop for all calls, in as many seconds again. Context variables are those of the
+    caller.
     """
     result: Future[Any] = Future()
     context = copy_context()
 
     def call() -> None:
+        """Call the function, and hand over what comes of it."""
         try:
             result.set_result(context.run(function))
         except BaseException as error:  # for the thread that waits
@@ -37,13 +40,17 @@ def call_with_limit(function: Callable[[], Any], seconds: float) -> Any:
 
 
 def finish_awaitable(value: Any, seconds: float) -> Any:
-    """Return a value as it is, and what an awaitable gives. Raises TimeoutError."""
+    """Return a value as it is, and what an awaitable gives within `seconds`.
+
+    Raises what the awaitable raises, or TimeoutError; it is cancelled then.
+    """
     if inspect.isawaitable(value):
         return _LOOP.wait_for(value, seconds)
     return value
 
 
 def _wait(result: Future[Any], seconds: float) -> Any:
+    """Return a result, or raise what the code raised; TimeoutError where there is none in time."""
     try:
         return result.result(timeout=seconds)
     except TimeoutError as error:
@@ -54,15 +61,23 @@ def _wait(result: Future[Any], seconds: float) -> Any:
 
 @dataclass
 class _EventLoop:
-    """Runs coroutines of all calls, because clients that they share belong to one event loop."""
+    """Runs coroutines of all calls, because clients that they share belong to one event loop.
+
+    The loop begins at the first call, in a daemon thread. Safe to use from several threads.
+    """
 
     _lock: Lock = field(default_factory=Lock)
     _loop: asyncio.AbstractEventLoop | None = None
 
     def wait_for(self, awaitable: Awaitable[Any], seconds: float) -> Any:
-        """Return the result of `awaitable`, or raise TimeoutError and cancel it."""
+        """Return the result of `awaitable`, or raise TimeoutError and cancel it.
+
+        Raises what the awaitable raises. A loop that cannot cancel it, because something in it blocks, is
+        given up.
+        """
 
         async def wait() -> Any:
+            """Make a coroutine of any awaitable, which the loop asks for."""
             return await awaitable
 
         with self._lock:
@@ -79,7 +94,10 @@ class _EventLoop:
             raise
 
     def _drop_if_blocked(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Let later coroutines have a new loop when one of this loop never gives way."""
+        """Let later coroutines have a new loop when one of this loop never gives way.
+
+        The old one goes on in its thread, for those that wait in it.
+        """
         alive = Event()
         loop.call_soon_threadsafe(alive.set)
         if not alive.wait(_LOOP_ANSWERS):

@@ -44,7 +44,10 @@ def score_attempt(
 
 
 def observe_attempt(environment: Environment, sample: Sample, attempt: Attempt) -> Outcome:
-    """Return what can be seen of an attempt without a label: nothing judges it."""
+    """Return what can be seen of an attempt without a label: nothing judges it.
+
+    Of an environment that observes nothing that is the answer. What it raises becomes a `judge_error`.
+    """
     if not isinstance(environment, Observing):
         return Outcome(observed=attempt.summary)
     try:
@@ -54,7 +57,11 @@ def observe_attempt(environment: Environment, sample: Sample, attempt: Attempt) 
 
 
 def require_score(value: object) -> float:
-    """Return `value` as a float. Raises ValueError for all but a bool and a number from 0 to 1."""
+    """Return `value` as a float: 1 for True, 0 for False.
+
+    Numbers of other libraries, such as numpy's, count as well. Raises ValueError for all but a bool and a
+    number from 0 to 1.
+    """
     if isinstance(value, SupportsFloat):
         score = float(value)
         if 0 <= score <= 1:  # not so for NaN
@@ -67,7 +74,8 @@ def _explain_outcome(
 ) -> Outcome:
     """Add what a wrong attempt lacks. An environment that fails at it leaves a note in `detail`.
 
-    Raises CapReached.
+    The outcome comes back as it is for a right attempt, one that is explained, and a broken label. Raises
+    CapReached.
     """
     is_explained = outcome.correct or outcome.missing or outcome.label_error or outcome.judge_error
     if is_explained or not isinstance(environment, Explaining):
@@ -81,12 +89,15 @@ def _explain_outcome(
     except CapReached:
         raise
     except (Exception, SystemExit) as error:
-        note = f"not explained: {type(error).__name__}: {error}"
-        return replace(outcome, detail=f"{outcome.detail}; {note}" if outcome.detail else note)
+        notes = [outcome.detail, f"not explained: {type(error).__name__}: {error}"]
+        return replace(outcome, detail="; ".join(filter(None, notes)))
 
 
 def _call_guarded(environment: Environment, function: Callable[[], Any], seconds: float) -> Any:
-    """Return the result of a method of an environment, awaited. Raises TimeoutError, and what it raises."""
+    """Return the result of a method of an environment, awaited. Raises TimeoutError, and what it raises.
+
+    An environment that limits its own time is called in this thread.
+    """
     if getattr(environment, "bounded", False):
         return finish_awaitable(function(), seconds)
     return call_with_limit(function, seconds)

@@ -11,29 +11,32 @@ from types import ModuleType
 from typing import Any
 
 CLASS_NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+"""The form "module:Class", as in "my_agent.solvers:Careful"."""
 
 
 def load_class(folder: Path, name: str) -> Any:
-    """Return the class that "module:Class" names. Raises whatever the module raises while it loads."""
-    module, _, class_name = name.partition(":")
-    return getattr(_import_module(folder, module), class_name)
+    """Return the class that "module:Class" names: of the task's own folder, else from the import path.
 
-
-def module_file(folder: Path, name: str) -> Path | None:
-    """Return the file in a task's folder that "module:Class" names; None for an installed module."""
-    module, _, _ = name.partition(":")
-    file = folder.joinpath(*module.split(".")).with_suffix(".py")
-    return file if file.is_file() else None
-
-
-def _import_module(folder: Path, name: str) -> ModuleType:
-    """Import from the task's own folder, else from the import path; folders must not shadow each other."""
+    A module of the folder is loaded anew each time, under a name of its own: folders must not shadow each
+    other. Raises whatever the module raises while it loads, AttributeError where it has no such class.
+    """
+    module_name, _, class_name = name.partition(":")
     file = module_file(folder, name)
     if file is None:
-        return importlib.import_module(name)
-    loader = SourceFileLoader(f"ace_task:{folder}:{name}", str(file))
+        return getattr(importlib.import_module(module_name), class_name)
+    loader = SourceFileLoader(f"ace_task:{folder}:{module_name}", str(file))
     module = ModuleType(loader.name)
     module.__file__ = str(file)
     sys.modules[loader.name] = module  # dataclasses look their module up
     loader.exec_module(module)
-    return module
+    return getattr(module, class_name)
+
+
+def module_file(folder: Path, name: str) -> Path | None:
+    """Return the file in a task's folder that "module:Class" names; None for an installed module.
+
+    A dot in the module's name is a folder: "solvers.own:Careful" is in `solvers/own.py`.
+    """
+    module, _, _ = name.partition(":")
+    file = folder.joinpath(*module.split(".")).with_suffix(".py")
+    return file if file.is_file() else None

@@ -8,7 +8,10 @@ from ace.errors import TaskError
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a UTF-8 file. Raises TaskError, with the line where bytes are not UTF-8."""
+    """Return the text of a UTF-8 file, without a byte order mark. Line ends stay as they are.
+
+    Raises TaskError, with the line where bytes are not UTF-8.
+    """
     try:
         raw = path.read_bytes()
     except OSError as error:

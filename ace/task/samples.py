@@ -15,31 +15,46 @@ from ace.task.read_text import read_text
 from ace.task.types import Environment, Sample, Task
 from ace.text.json_lines import read_json_lines
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # of a task: it becomes a file name
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+"""The form of a task's name, which becomes a file name."""
+
 _SPLITS = ("train", "val", "test")
 
 
 def read_samples(path: Path) -> tuple[Sample, ...]:
-    """Return the samples of a JSONL file without its blank lines. Raises TaskError with the line."""
+    """Return the samples of a JSONL file without its blank lines, in order.
+
+    Raises TaskError, with the line, for a row that is no JSON or no sample.
+    """
     file = str(path)
     rows = read_json_lines(read_text(path), file, TaskError)
     return tuple(to_sample(row, file, number) for number, row in rows)
 
 
 def find_twin(task: Task, question: str, sample_id: str = "") -> Sample | None:
-    """Return the training sample with this id, or else the first that asks the same question."""
+    """Return the training sample with this id, or else the first that asks the same question to the letter.
+
+    None where there is neither.
+    """
     for sample in task.train:
         if sample_id and sample.id == sample_id:
             return sample
-    return next((sample for sample in task.train if sample.question == question), None)
+    for sample in task.train:
+        if sample.question == question:
+            return sample
+    return None
 
 
 def to_sample(row: Any, file: str = "", line: int = 0) -> Sample:
-    """Return the sample of a row {"id", "question", ...}; the other fields become its data."""
+    """Return the sample of a row {"id", "question", ...}; the other fields become its data.
+
+    A whole number as id becomes text. Raises TaskError, with file, line and field, for a row of another form.
+    """
     if not isinstance(row, Mapping):
         raise TaskError(f"Expected an object, found {row!r:.60}.", file=file, line=line)
     data = dict(row)
-    identity, question = data.pop("id", None), data.pop("question", None)
+    identity = data.pop("id", None)
+    question = data.pop("question", None)
     is_name = isinstance(identity, str | int) and not isinstance(identity, bool)
     if not is_name or not str(identity).strip():
         message = f"Expected text or a whole number, found {identity!r:.60}."
@@ -50,13 +65,17 @@ def to_sample(row: Any, file: str = "", line: int = 0) -> Sample:
 
 
 def check_task(task: Task) -> list[TaskError]:
-    """Return everything that makes the task unusable, samples that clash first; empty when it is fine."""
-    problems = []
+    """Return everything that makes the task unusable, samples that clash first; empty when it is fine.
+
+    Ids must be unique, and no question may stand in two splits. Two questions are one where they differ in
+    case, spaces or punctuation only, and their data are the same. The environment checks every sample.
+    """
+    problems: list[TaskError] = []
     if not task.train:
         message = f"Task {task.name!r} has no training samples."
         problems.append(TaskError(message, hint="Learning needs at least one.", field="train"))
-    ids: dict[str, tuple[Sample, str]] = {}
-    questions: dict[tuple[str, bytes], tuple[str, str]] = {}
+    ids: dict[str, tuple[Sample, str]] = {}  # id -> the first sample that has it, and its place
+    questions: dict[tuple[str, bytes], tuple[str, str]] = {}  # -> the first split that asks it, and the place
     for split, sample in iterate_samples(task):
         place = f"{Path(sample.file).name}:{sample.line}" if sample.file else f"sample {sample.id}"
         namesake, first_place = ids.setdefault(sample.id, (sample, place))
@@ -78,7 +97,10 @@ def check_task(task: Task) -> list[TaskError]:
 
 
 def require_valid(task: Task) -> Task:
-    """Return the task itself, or raise its first problem, which says how many more there are."""
+    """Return the task itself, or raise its first problem, which says how many more there are.
+
+    The problem is a TaskError of `check_task`.
+    """
     problems = check_task(task)
     if not problems:
         return task
@@ -89,22 +111,26 @@ def require_valid(task: Task) -> Task:
 
 
 def iterate_samples(task: Task) -> Iterator[tuple[str, Sample]]:
-    """Yield (split, sample) for every sample of a task, those to train on first."""
+    """Yield (split, sample) for every sample of a task: "train", then "val", then "test"."""
     for split in _SPLITS:
         for sample in getattr(task, split):
             yield split, sample
 
 
 def normalize_question(question: str) -> str:
-    """Return a key that is equal for questions that differ in case, spaces or punctuation only."""
-    letters = "".join(c if c.isalnum() else " " for c in question.casefold())
+    """Return a key that is equal for questions that differ in case, spaces or punctuation only.
+
+    "Who is it?" and "who  is it" have one key. A question of signs alone is its own.
+    """
+    letters = "".join(letter if letter.isalnum() else " " for letter in question.casefold())
     return " ".join(letters.split()) or question
 
 
 def digest_data(environment: Environment, sample: Sample) -> bytes:
     """Return a key that is equal for samples with the same data, labels apart.
 
-    The same wording about another document, repository, user or database is another sample.
+    The same wording about another document, repository, user or database is another sample. The order of
+    fields does not count. The key has 16 bytes.
     """
     labels = {"answer", label_field(environment)}
     data = {field: value for field, value in sample.data.items() if field not in labels}
@@ -116,10 +142,13 @@ def digest_data(environment: Environment, sample: Sample) -> bytes:
 
 
 def label_field(environment: Environment) -> str:
-    """Return the field of a row that holds what is right: a label."""
+    """Return the field of a row that holds what is right: a label, which only the environment may read."""
     return str(getattr(environment, "label_field", "answer"))
 
 
 def with_label(environment: Environment, sample: Sample, expected: str) -> Sample:
-    """Return the sample with `expected` in the field where its environment looks for the right answer."""
+    """Return the sample with `expected` in the field where its environment looks for the right answer.
+
+    The sample that is given stays as it is.
+    """
     return replace(sample, data={**sample.data, label_field(environment): expected})

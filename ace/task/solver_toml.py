@@ -21,11 +21,17 @@ _KINDS = "'single', 'outline', 'command' or 'module:Class'"
 _MOST_SECONDS = 86_400
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+"""The name of an environment variable."""
+
 Seconds = Annotated[float, Field(gt=0, le=_MOST_SECONDS)]
+"""A time for one attempt: more than nothing, and a day at the most."""
 
 
 class BuiltInTable(TomlModel):
-    """Choose an attempt of one call, or one that is written part by part, which alone has more to set."""
+    """Choose an attempt of one call, or one that is written part by part, which alone has more to set.
+
+    The fields are those of `Solving`.
+    """
 
     kind: Literal["single", "outline"] = "single"
     words: Annotated[int, Field(ge=1)] = _SOLVING.words
@@ -33,29 +39,44 @@ class BuiltInTable(TomlModel):
 
 
 class CommandTable(TomlModel):
-    """Name a command that makes attempts, and what it may take."""
+    """Name a command that makes attempts, and what it may take: see `OwnCommand`."""
 
     kind: Literal["command"]
+
     command: Annotated[
         list[Annotated[str, Field(min_length=1)]],
         Field(min_length=1, description="a list of words, as ['python3', 'agent.py']"),
     ]
+
     seconds: Seconds = AGENT_SECONDS
+
     env: Annotated[tuple[Name, ...], Field(description="names of environment variables", strict=False)] = ()
+
     memory: Annotated[int, Field(ge=0)] = 4_096
+    """Megabytes; 0 is no limit."""
+
     output: Annotated[int, Field(ge=1)] = 1_000_000
+    """Bytes."""
 
 
 class ClassTable(TomlModel):
-    """Name a class that makes attempts."""
+    """Name a class that makes attempts: see `OwnSolver`."""
 
     kind: str
+    """The "module:Class"."""
+
     options: Annotated[dict[str, Any], Field(default_factory=dict)]
+    """What the class is made with; any keys."""
+
     seconds: Seconds | None = None
 
 
 def load_solver(table: TomlTable) -> SolverChoice:
-    """Return what the [solver] table says. Raises TaskError."""
+    """Return what the [solver] table says; one call where it says nothing.
+
+    Raises TaskError for an unknown kind or key, a command that cannot be found, and a class that does not
+    load.
+    """
     kind = table.values.get("kind", _SOLVING.kind)
     if kind == OwnCommand.kind:
         return _load_command(table)
@@ -76,8 +97,14 @@ def program_path() -> str:
 
 
 def _load_command(table: TomlTable) -> OwnCommand:
+    """Return the command, with a digest of the files of the task folder that it names.
+
+    A program without a "/" may be an installed one. Raises TaskError for a path that leaves the task folder,
+    and for a program or script that is not there.
+    """
     settings = table.validate(CommandTable)
-    folder, contents = table.file.parent.resolve(), list[str]()
+    folder = table.file.parent.resolve()
+    contents: list[str] = []  # of its files
     for place, word in enumerate(settings.command):
         is_program = place == 0
         if is_program and "/" not in word and shutil.which(word, path=program_path()):
@@ -89,9 +116,8 @@ def _load_command(table: TomlTable) -> OwnCommand:
         if target.is_file():
             contents.append(read_text(target))
         elif is_program or Path(word).suffix in (".py", ".sh", ".js"):
-            raise table.problem(
-                "command", f"No such program or file: {word!r}.", "Install it, or correct it."
-            )
+            message = f"No such program or file: {word!r}."
+            raise table.problem("command", message, "Install it, or correct it.")
     command = tuple(settings.command)
     if (folder / command[0]).is_file():
         command = (str(folder / command[0]), *command[1:])
@@ -107,7 +133,10 @@ def _load_command(table: TomlTable) -> OwnCommand:
 
 
 def _load_class(table: TomlTable, name: str) -> OwnSolver:
-    """Load the class. It is made when a run begins, because it may ask the run's model."""
+    """Load the class. It is made when a run begins, because it may ask the run's model.
+
+    Raises TaskError where it does not load, or has no method `solve`.
+    """
     settings = table.validate(ClassTable)
     folder = table.file.parent.resolve()
     try:

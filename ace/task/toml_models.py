@@ -17,7 +17,10 @@ _CONTEXT = TaskContext()
 
 
 class TomlModel(BaseModel):
-    """Refuse unknown keys, and values of another type than the one that is asked for."""
+    """Refuse unknown keys, and values of another type than the one that is asked for.
+
+    "3" is no number, and 1 is not true. What a field's `description` says stands in the error.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
@@ -26,9 +29,14 @@ class TaskTable(TomlModel):
     """Hold the file itself, but for the table of its environment."""
 
     name: Annotated[str, Field(pattern=f"^{NAME.pattern}$", description="letters, digits, '_', '-' and '.'")]
+
     environment: str
+    """A name of `ENVIRONMENTS`, or the "module:Class" of one of the task's own."""
+
     instructions: str = ""
     max_tokens: Annotated[int, Field(ge=1)] = 1024
+
+    # Tables, each of which has a model of its own.
     data: dict[str, Any] = {}
     context: dict[str, Any] = {}
     solver: dict[str, Any] = {}
@@ -36,7 +44,7 @@ class TaskTable(TomlModel):
 
 
 class DataTable(TomlModel):
-    """Name files of samples, one for each split."""
+    """Name JSONL files of samples, one for each split, by their paths from the task folder."""
 
     train: str
     val: str = ""
@@ -57,13 +65,14 @@ class ExtractionTable(TomlModel):
 
 
 class ContextTable(TomlModel):
-    """Choose what a prompt holds beside instructions, playbook and question."""
+    """Choose what a prompt holds beside instructions, playbook and question: see `TaskContext`."""
 
     documents: str | None = None
     passages: Annotated[int, Field(ge=1)] = _CONTEXT.passages
     memories: bool = _CONTEXT.memories
     embedder: str = _CONTEXT.embedder
     share: Annotated[float, Field(gt=0, lt=1, description="more than 0 and less than 1")] = _CONTEXT.share
-    fields: Annotated[list[Annotated[str, Field(min_length=1)]], Field(description="names of fields")] = list(
-        _CONTEXT.fields
-    )
+    fields: Annotated[
+        list[Annotated[str, Field(min_length=1)]],
+        Field(description="names of fields"),
+    ] = list(_CONTEXT.fields)

@@ -43,15 +43,23 @@ _CONSTRAINTS = {"gt": "more than", "ge": "at least", "lt": "less than", "le": "a
 
 @dataclass(frozen=True, slots=True)
 class TomlTable:
-    """Hold the values of a table; `prefix` stands before its keys in messages, as "data."."""
+    """Hold the values of a table, and where it stands."""
 
     file: Path
+    """The file; paths in it are relative to its folder."""
+
     values: dict[str, Any]
+
     prefix: str = ""
+    """What stands before its keys in messages, as "data."."""
 
     @classmethod
     def from_file(cls, file: Path) -> TomlTable:
-        """Return the whole file. Raises TaskError, with the line where TOML names it."""
+        """Return the whole file as a table without a prefix.
+
+        Raises TaskError for a file that cannot be read, and for one that is no TOML, with the line where TOML
+        names it.
+        """
         try:
             return cls(file, tomllib.loads(read_text(file)))
         except (tomllib.TOMLDecodeError, RecursionError) as error:
@@ -60,14 +68,20 @@ class TomlTable:
             raise TaskError(f"Not valid TOML: {error}.", file=str(file), line=line) from error
 
     def table(self, key: str) -> TomlTable:
-        """Return the table under `key`, an empty one where there is none."""
+        """Return the table under `key`, an empty one where there is none.
+
+        Raises TaskError for a value that is no table.
+        """
         values = self.values.get(key, {})
         if not isinstance(values, dict):
             raise self.problem(key, f"Expected a table, found {values!r:.60}.")
         return TomlTable(self.file, values, f"{self.prefix}{key}.")
 
     def validate(self, model: type[Model], *, ignore: Collection[str] = ()) -> Model:
-        """Return the values as `model`; keys to `ignore` are for somebody else. Raises TaskError."""
+        """Return the values as `model`; keys to `ignore` are for somebody else.
+
+        Raises TaskError for the first value that does not fit, one that is missing, and an unknown key.
+        """
         from pydantic import ValidationError
 
         values = {key: value for key, value in self.values.items() if key not in ignore}
@@ -77,12 +91,16 @@ class TomlTable:
             raise self._translate(error.errors()[0], model, ignore) from error
 
     def problem(self, key: str, message: str, hint: str = "") -> TaskError:
-        """Return an error that names the file and the field."""
+        """Return an error that names the file and the field: to be raised by the caller."""
         return TaskError(message, hint=hint, file=str(self.file), field=f"{self.prefix}{key}")
 
     def resolve_path(self, key: str, path: str, *, folder: bool = False) -> Path:
-        """Return an existing file, or folder, of the task folder. A link counts for what it points at."""
-        root, kind = self.file.parent, "folder" if folder else "file"
+        """Return an existing file, or folder, of the task folder. A link counts for what it points at.
+
+        Raises TaskError, which names `key`, for a path that leaves the task folder or leads nowhere.
+        """
+        root = self.file.parent
+        kind = "folder" if folder else "file"
         try:
             target = (root / path).resolve()
         except (OSError, RuntimeError, ValueError) as error:
@@ -97,7 +115,10 @@ class TomlTable:
     def _translate(
         self, error: Mapping[str, Any], model: type[BaseModel], ignore: Collection[str]
     ) -> TaskError:
-        """Say one error of pydantic in our words."""
+        """Say one error of pydantic in our words.
+
+        A name that is nearly right is taken for a misspelling. Of a limit the message says what is allowed.
+        """
         key = str(error["loc"][0])
         match error["type"]:
             case "missing":
@@ -115,8 +136,10 @@ class TomlTable:
                 return self.problem(key, str(error["ctx"]["error"]))
         expected = _WRONG_TYPE.get(error["type"], "")
         if not expected or len(error["loc"]) > 1:
-            limits = error.get("ctx", {}).items()
-            words = [f"{_CONSTRAINTS[name]} {limit}" for name, limit in limits if name in _CONSTRAINTS]
-            in_words = " and ".join(words).strip()  # as "at least 1"
+            limits: list[str] = []
+            for name, limit in error.get("ctx", {}).items():
+                if name in _CONSTRAINTS:
+                    limits.append(f"{_CONSTRAINTS[name]} {limit}")
+            in_words = " and ".join(limits).strip()  # as "at least 1"
             expected = model.model_fields[key].description or in_words or error["msg"]
         return self.problem(key, f"Expected {expected}, found {self.values[key]!r:.60}.")

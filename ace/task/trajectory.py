@@ -12,6 +12,8 @@ from ace.task.attempt import Attempt, Turn, TurnKind
 from ace.text.tokens import CountTokens, estimate_tokens
 
 TRAJECTORY_TOKENS = 8_000
+"""How long an attempt is shown where a caller sets no limit."""
+
 _CAPS = (100_000, 8_000, 3_000, 1_200, 500)  # characters of one text, from the roomiest to the tightest
 _SELECTED = 1_200  # characters of one text where turns are left out as well
 _HEAD = 0.6  # of a shortened text stands before the gap
@@ -33,8 +35,11 @@ def show_trajectory(
     if not turns and attempt.text.strip() not in ("", attempt.answer.strip()):
         turns = (Turn(kind=TurnKind.AGENT, text=attempt.text.strip()),)
     for cap in _CAPS:
-        blocks = [_render_turn(number, turn, cap) for number, turn in enumerate(turns, start=1)]
-        text = "\n".join([*_list_thoughts(attempt, cap), *blocks, *_list_ending(attempt, cap)])
+        lines = _list_thoughts(attempt, cap)
+        for number, turn in enumerate(turns, start=1):
+            lines.append(_render_turn(number, turn, cap))
+        lines += _list_ending(attempt, cap)
+        text = "\n".join(lines)
         if count_tokens(text) <= limit_tokens:
             return text
 
@@ -50,7 +55,10 @@ def show_trajectory(
 
 
 def shorten_middle(text: str, most: int) -> str:
-    """Return about `most` characters of a text: its middle is left out, and what is missing is counted."""
+    """Return about `most` characters of a text: its middle is left out, and what is missing is counted.
+
+    The words that count it come on top of `most`. More of the beginning is kept than of the end.
+    """
     if len(text) <= most:
         return text
     head = int(most * _HEAD)
@@ -60,13 +68,17 @@ def shorten_middle(text: str, most: int) -> str:
 
 
 def _list_thoughts(attempt: Attempt, cap: int) -> list[str]:
+    """Return the line that says what was thought, shortened to `cap` characters; none without reasoning."""
     if not attempt.reasoning:
         return []
     return [f"{TurnKind.THOUGHT.value}: {shorten_middle(attempt.reasoning, cap)}"]
 
 
 def _list_ending(attempt: Attempt, cap: int) -> list[str]:
-    lines = [f"answer: {shorten_middle(attempt.answer, cap)}"] if attempt.answer else []
+    """Return lines for answer, artifacts and error, each shortened to `cap` characters."""
+    lines: list[str] = []
+    if attempt.answer:
+        lines.append(f"answer: {shorten_middle(attempt.answer, cap)}")
     for name, content in attempt.artifacts.items():
         lines.append(f"made {name}: {shorten_middle(content, cap)}")
     if attempt.error:
@@ -75,12 +87,16 @@ def _list_ending(attempt: Attempt, cap: int) -> list[str]:
 
 
 def _render_turn(number: int, turn: Turn, cap: int) -> str:
+    """Return a turn behind its number, with further lines below it; each is shortened to `cap` characters."""
     lines = [shorten_middle(line, cap) for line in turn.lines()]
     return f"[{number}] " + "\n    ".join(lines)
 
 
 def _select_turns(turns: Sequence[Turn], room: int, count_tokens: CountTokens) -> str:
-    """Return as many turns as there is room for, the most important first, in their order."""
+    """Return as many turns as there is room for, the most important first, in their order.
+
+    `room` is in tokens. A line stands in for each gap between them.
+    """
     chosen: dict[int, str] = {}
     used = 0
     for place in _rank_turns(turns):
@@ -103,7 +119,10 @@ def _select_turns(turns: Sequence[Turn], room: int, count_tokens: CountTokens) -
 
 
 def _rank_turns(turns: Sequence[Turn]) -> Iterator[int]:
-    """Yield the place of every turn once: both ends, errors and what surrounds them, then inwards."""
+    """Yield the place of every turn once: both ends, errors and what surrounds them, then inwards.
+
+    The end comes before the beginning, and later errors before earlier ones.
+    """
     last = len(turns) - 1
     order = [last, 0]
     failures = [place for place, turn in enumerate(turns) if turn.failed]
@@ -117,7 +136,7 @@ def _rank_turns(turns: Sequence[Turn]) -> Iterator[int]:
 
 
 def _fit(text: str, limit_tokens: int, count_tokens: CountTokens) -> str:
-    """Return a text shortened in its middle until it fits."""
+    """Return a text shortened in its middle until it fits; "" where nothing does."""
     size = len(text)
     shortened = text
     while size and count_tokens(shortened) > limit_tokens:

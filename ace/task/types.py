@@ -24,23 +24,27 @@ from ace.task.solving import SolverChoice
 from ace.task.solving import Solving as Solving
 
 Topic = NewType("Topic", str)
+"""What a sample or an attempt is about, as its environment names it: a column, a label, a test."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Hold one question. `data` is what the environment needs beside it (gold answer, database).
-
-    `file` and `line` say where the row stands, for messages; they are no part of its identity.
-    """
+    """Hold one question. Where its row stands is for messages, and no part of its identity."""
 
     id: str
+    """Unique in its task."""
+
     question: str
+
     data: Mapping[str, Any] = field(default_factory=dict)
+    """What the environment needs beside the question: the gold answer, the name of a database."""
+
     file: str = field(default="", compare=False)
     line: int = field(default=0, compare=False)
+    """The line of its row, from 1; of rows in Python the number of the row."""
 
     def problem(self, field: str, message: str, hint: str = "") -> TaskError:
-        """Return an error that names the row, and the field of it to look at."""
+        """Return an error that names the row, and the field of it to look at: to be raised by the caller."""
         return TaskError(
             f"Sample {self.id}: {message}",
             hint=hint,
@@ -83,57 +87,78 @@ class Difference(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Name a part of a right answer, or of an attempt, and the topics that it mentions.
-
-    `difference` is set where an environment explains how an attempt differs from that part.
-    """
+    """Name a part of a right answer, or of an attempt, and the topics that it mentions."""
 
     text: str
+    """The part for people and prompts: "ord.status = 7", "total: 5 instead of 7"."""
+
     topics: frozenset[Topic] = frozenset()
+
     difference: Difference | None = None
+    """Set where an environment explains how an attempt differs from that part."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Say how an attempt scored, 0 to 1. For metrics only: never shown to a role."""
+    """Say how an attempt scored. For metrics only: never shown to a role."""
 
     correct: bool
+    """Whether it got the full score."""
+
     score: float
+    """From 0 to 1; 0 where nothing judged the attempt."""
+
     detail: str = ""
+    """Why it was not right, for people."""
 
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """Hold what a learner may see of an outcome.
-
-    `passed` and `score` are None when nothing shown says right or wrong. `expected`, `facts`, `missing` and
-    `label_error` come from labels. `ran` is evidence without labels: the attempt ran and returned something.
-    `checked`: `ran` is the environment's own check of the answer and stands in for a verdict.
-    `topics` come from the attempt, or from the right answer where labels are allowed.
-    """
+    """Hold what a learner may see of an outcome; `Outcome.shown` makes one, and says what is in it."""
 
     kind: FeedbackKind
     text: str
+
+    # From labels, and empty without them.
     passed: bool | None = None
+    """Whether the attempt got the full score; None when nothing shown says right or wrong."""
+
     score: float | None = None
+    """From 0 to 1; None when nothing shown says right or wrong."""
+
     expected: str = ""
     expected_kind: str = "answer"
     label_error: str = ""
+
     topics: frozenset[Topic] = frozenset()
+    """Those of the right answer where labels are allowed, else those of the attempt."""
+
     facts: tuple[Fact, ...] = ()
     missing: tuple[Fact, ...] = ()
+
+    # Free of labels.
     ran: bool | None = None
+    """Evidence without labels: the attempt ran and returned something."""
+
     checked: bool = False
+    """Whether `ran` is the environment's own check of the answer, which stands in for a verdict."""
+
     parts: tuple[Fact, ...] = ()
 
     @property
     def is_solved(self) -> bool | None:
-        """Tell whether it is right, as far as a learner may see; None when nothing shown says so."""
+        """Tell whether it is right, as far as a learner may see; None when nothing shown says so.
+
+        Without a verdict, that the attempt ran is taken for it.
+        """
         return self.ran if self.passed is None else self.passed
 
     @property
     def right_answer(self) -> str:
-        """Return the sentence for prompts, as "Right answer: 42"; "" where no label is shown."""
+        """Return the sentence for prompts, as "Right answer: 42"; "" where no label is shown.
+
+        Of a broken label it says how that fails.
+        """
         if self.label_error:
             return f"The right {self.expected_kind} fails: {self.label_error}"
         if not self.expected or not self.expected_kind:
@@ -143,32 +168,52 @@ class Feedback:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """Hold all that an environment says of one attempt.
-
-    `score` is a number from 0 to 1, or None when nothing judged the attempt. Free of labels: `observed` (what
-    the environment showed), `ran` (it ran and returned something), `self_check` (the environment's own check
-    of the answer, from the question alone), `topics` and `parts` of the attempt. From labels: `detail` (for
-    metrics only), `expected` (the right answer, which prompts name by `expected_kind`), `label_topics`,
-    `facts` (what the right answer is made of), `missing` (those that the attempt has not), `annotated`
-    (replaces `observed` where labels are shown) and `label_error` (the label is broken: no answer could be
-    right). `judge_error`: scoring failed, which says nothing of the answer.
-    """
+    """Hold all that an environment says of one attempt, labels among it."""
 
     score: float | None = None
+    """A label: from 0 to 1, or None when nothing judged the attempt."""
+
     observed: str = ""
+    """Free of labels: what the environment showed, such as rows or an error."""
+
     detail: str = ""
+    """From labels, and for metrics only: why the attempt is wrong."""
+
     ran: bool | None = None
+    """Free of labels: it ran and returned something; None where nothing runs."""
+
     self_check: bool | None = None
+    """Free of labels: the environment's own check of the answer, from the question alone."""
+
     expected: str = ""
+    """A label: the right answer."""
+
     expected_kind: str = "answer"
+    """What prompts call the right answer, as in "Right SQL: ..."."""
+
     topics: frozenset[Topic] = frozenset()
+    """Free of labels: the topics of the attempt."""
+
     label_topics: frozenset[Topic] = frozenset()
+    """From labels: the topics of the right answer."""
+
     facts: tuple[Fact, ...] = ()
+    """From labels: what the right answer is made of."""
+
     missing: tuple[Fact, ...] = ()
+    """From labels: what of that the attempt has not, or how it differs."""
+
     parts: tuple[Fact, ...] = ()
+    """Free of labels: what the attempt is made of."""
+
     annotated: str = ""
+    """From labels: replaces `observed` where labels are shown."""
+
     label_error: str = ""
+    """Why the label itself is broken: no answer could be right."""
+
     judge_error: str = ""
+    """Why scoring failed, which says nothing of the answer."""
 
     @property
     def correct(self) -> bool:
@@ -182,14 +227,22 @@ class Outcome:
         return Verdict(self.correct, self.score or 0.0, detail)
 
     def shown(self, kind: FeedbackKind) -> Feedback:
-        """Return what a learner may see: all, what needs no label, or nothing."""
+        """Return what a learner may see: all, what needs no label, or nothing.
+
+        Where the environment checks answers itself, that check stands for `ran`. Of an attempt whose label is
+        broken only what was observed is shown, and what is wrong with the label.
+        """
         if kind is FeedbackKind.NONE:
             return Feedback(kind, "")
         ran = self.ran if self.self_check is None else self.self_check
         if kind is FeedbackKind.EXECUTION:
-            checked = self.self_check is not None
             return Feedback(
-                kind, self.observed, topics=self.topics, ran=ran, checked=checked, parts=self.parts
+                kind,
+                self.observed,
+                topics=self.topics,
+                ran=ran,
+                checked=self.self_check is not None,
+                parts=self.parts,
             )
         text = self.annotated or self.observed
         if self.label_error:  # no answer could be right, so nothing is said of this one
@@ -211,18 +264,26 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """Record one attempt. `context_version` is the playbook version its run step began with:
-    an attempt that tries out a proposal saw that version with the proposal applied.
-    """
+    """Record one attempt. Bullets cite the ids of episodes."""
 
     id: str
     sample_id: str
     question: str
     attempt: Attempt
+
     feedback: Feedback
+    """What the learner saw of the outcome."""
+
     verdict: Verdict
+
     context_version: int
+    """The playbook version that the run step began with.
+
+    An attempt that tries out a proposal saw that version with the proposal applied.
+    """
+
     phase: str = ""
+    """The phase of the run that the attempt was made in."""
 
 
 class Environment(Protocol):
@@ -233,11 +294,17 @@ class Environment(Protocol):
     """
 
     def describe(self, sample: Sample) -> str:
-        """Return what the generator is told beside instructions and question, for example a schema."""
+        """Return what the generator is told beside instructions and question, for example a schema.
+
+        It stands in the system message, so samples with the same text share a cached prefix.
+        """
         return ""
 
     def score(self, sample: Sample, attempt: Attempt) -> Outcome | Awaitable[Outcome]:
-        """Return all there is to say of an attempt. Called once for each; what it raises is recorded."""
+        """Return all there is to say of an attempt. Called once for each; what it raises is recorded.
+
+        Without `bounded` it has a limit of time, after which the outcome is one with a `judge_error`.
+        """
         ...
 
     def check(self, sample: Sample) -> None:
@@ -247,7 +314,10 @@ class Environment(Protocol):
 
 @runtime_checkable
 class Observing(Protocol):
-    """Environments that show something of an attempt without any label, as for served questions."""
+    """Environments that show something of an attempt without any label, as for served questions.
+
+    Of others only the answer can be seen then.
+    """
 
     def observe(self, sample: Sample, attempt: Attempt) -> Outcome:
         """Return what can be seen without a label: no score, and nothing that depends on one."""
@@ -268,31 +338,33 @@ class Explaining(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskContext:
-    """Hold what a task wants in a context beside instructions and playbook.
-
-    `documents`: a folder to look things up in, `passages` of it for a question; `memories`: what users said
-    in earlier sessions; `embedder`: the model that compares texts, empty for the default; `share`: of a
-    prompt's room, kept for all of that.
-    `fields`: data of a sample that sources see beside its question (a label must not be among them).
-    `sources`: objects with `name` and `items`, or functions of the question (`ace.context.Source`).
-    """
+    """Hold what a task wants in a context beside instructions and playbook."""
 
     documents: Path | None = None
+    """A folder to look things up in."""
+
     passages: int = 5
+    """How many passages of the documents a question gets, at most."""
+
     memories: bool = False
+    """Whether what users said in earlier sessions is looked up."""
+
     embedder: str = ""
+    """The model that compares texts; empty for the default."""
+
     share: float = 0.3
+    """What is kept for all of that, of the room that the instructions leave in a prompt."""
+
     fields: tuple[str, ...] = ("user", "session", "tenant")
+    """Data of a sample that sources see beside its question; a label must not be among them."""
+
     sources: tuple[Any, ...] = ()
+    """Objects with `name` and `items`, or functions of the question (`ace.context.Source`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Hold samples, and the environment that scores attempts at them.
-
-    `max_tokens` cuts off a runaway answer, or each part of a long one. `extract` says where in a reply the
-    answer stands; without it, the reply is the answer.
-    """
+    """Hold samples, and the environment that scores attempts at them."""
 
     name: str
     instructions: str
@@ -300,7 +372,12 @@ class Task:
     train: tuple[Sample, ...] = ()
     val: tuple[Sample, ...] = ()
     test: tuple[Sample, ...] = ()
+
     max_tokens: int = 1024
+    """Cuts off a runaway answer, or each part of a long one."""
+
     context: TaskContext = field(default_factory=TaskContext)
     solver: SolverChoice = field(default_factory=Solving)
+
     extract: Extraction | None = None
+    """Says where in a reply the answer stands; without it, the reply is the answer."""

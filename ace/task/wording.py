@@ -15,7 +15,7 @@ from ace.task.types import Fact, Sample
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Hold one lesson of the playbook: its id and its text."""
+    """Hold one lesson of the playbook: the id of its bullet, and its text."""
 
     id: str
     text: str
@@ -23,13 +23,13 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """Say in a sentence what speaks against a lesson.
-
-    `question` is that of a sample which the lesson speaks for by mistake, where that is the flaw.
-    """
+    """Say in a sentence what speaks against a lesson."""
 
     text: str
+    """The sentence, for people and for the model that words the lesson anew."""
+
     question: str = ""
+    """That of a sample which the lesson speaks for by mistake, where that is the flaw."""
 
     @classmethod
     def speaks_for(cls, lesson: str, question: str) -> Flaw:
@@ -39,11 +39,16 @@ class Flaw:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """Say what to make of a lesson: add `text`, or put it in place of the line `id`; else its flaw."""
+    """Say what to make of a lesson: add it, put it in place of a line, or leave it out for a flaw."""
 
     text: str = ""
+    """The lesson as it is to be written down; "" where there is a flaw."""
+
     id: str = ""
+    """The line whose place it takes; "" where it is added."""
+
     flaw: Flaw | None = None
+    """What speaks against the lesson."""
 
 
 class Wording(Protocol):
@@ -56,60 +61,100 @@ class Wording(Protocol):
     """The package whose `prompts/` has `reflector.parts`, `reflector.lesson` and `reflector.critique`."""
 
     def add_sample(self, sample: Sample) -> None:
-        """Take in a question."""
+        """Take in a question, before anything is asked about it. Its result may come later, or never."""
         ...
 
     def record_result(self, sample_id: str, topics: Collection[str], facts: Collection[str]) -> None:
-        """Take in what feedback on a sample showed: topics, and what its right answer is made of."""
+        """Take in what feedback on a sample showed: topics, and what its right answer is made of.
+
+        A later result of a sample takes the place of an earlier one. `facts` is empty without labels.
+        """
         ...
 
     def forget(self, sample_id: str) -> None:
-        """Drop what was seen of a sample: what was right for it may not be any more."""
+        """Drop what was seen of a sample: what was right for it may not be any more.
+
+        Its question is still known.
+        """
         ...
 
     def list_unspoken(
         self, question: str, facts: Iterable[str], texts: Iterable[str] = ()
     ) -> tuple[str, ...]:
-        """Return the facts that neither the question nor one of the texts states: those to learn."""
+        """Return the facts that neither the question nor one of the texts states: those to learn.
+
+        `texts` are lessons. The facts stay in their order. Of "How many orders have status 7?" the fact
+        "ord.st = 7" is stated; of "How many orders were cancelled?" it is to learn, unless a lesson
+        "Cancelled: ord.st = 7" is among the texts.
+        """
         ...
 
     def find_speakers(self, question: str, facts: Iterable[str], lines: Iterable[Line]) -> frozenset[str]:
-        """Return the lines, by id, that say one of the facts which the question does not state."""
+        """Return the lines, by id, that say one of the facts which the question does not state.
+
+        They are what the playbook can have helped with: of the fact "ord.st = 7" the line
+        "Cancelled: ord.st = 7" speaks, and "Refunds: ord.st = 9" does not.
+        """
         ...
 
     def says_part(self, text: str, facts: Iterable[str]) -> bool | None:
-        """Return whether a right answer is made of what a text says; None where that cannot be told."""
+        """Return whether a right answer is made of what a text says; None where that cannot be told.
+
+        `facts` are those of the right answer. One of them is enough: the text need not say all of it.
+        """
         ...
 
     def consider(self, lesson: str, sample: Sample, lines: Sequence[Line], *, widen: bool = True) -> Advice:
         """Return what to make of a lesson that was learned from a sample, beside lines on the same topics.
 
-        `widen`: other words for what a line says join it; otherwise they get a line of their own.
+        The advice may change the lesson's words, so that it speaks for its own sample only. `widen`: other
+        words for what a line says join it; otherwise they get a line of their own. So "Revoked: ord.st = 7"
+        beside "Cancelled orders: ord.st = 7" becomes "Cancelled orders, revoked: ord.st = 7" in its place.
         """
         ...
 
     def adapt(self, lesson: str, question: str, *, narrow: bool = True) -> str:
-        """Return a lesson in words that fit other questions, too; with `narrow`, not more than it is for."""
+        """Return a lesson in words that fit other questions, too; with `narrow`, not more than it is for.
+
+        "Orders of Ann Lee: cus.name = 'Ann Lee'", from a question about her, becomes
+        "Orders of NAME: cus.name = 'NAME'".
+        """
         ...
 
     def separate(self, lesson: str, question: str, other: str) -> str:
-        """Return a lesson with words of its question that the other question has not."""
+        """Return a lesson with words of its question that the other question has not.
+
+        Where there are no such words, the lesson comes back as it is. "Cancelled: ...", from a question about
+        cancelled invoices, is told from one about cancelled trips as "Cancelled (invoices): ...".
+        """
         ...
 
     def join(self, first: str, second: str) -> str | None:
-        """Return one line for two that say the same in other words; None where they do not."""
+        """Return one line for two that say the same in other words; None where they do not.
+
+        "Cancelled orders: ord.st = 7" and "Revoked: ord.st = 7" give "Cancelled orders, Revoked: ord.st = 7".
+        """
         ...
 
     def find_doubt(self, text: str, proofs: Collection[str]) -> Flaw | None:
-        """Return what speaks against a line that the samples `proofs` prove."""
+        """Return what speaks against a line that the samples `proofs`, given by their ids, prove.
+
+        None where nothing does, as far as the questions and results so far tell.
+        """
         ...
 
     def list_known(self, question: str, texts: Iterable[str]) -> tuple[str, ...]:
-        """Return the texts that the whole question asks for by their words."""
+        """Return the texts that the whole question asks for by their words.
+
+        All words that say what such a text is for are words of the question.
+        """
         ...
 
     def list_outdated(self, text: str, newer: str = "") -> tuple[str, ...]:
-        """Return samples that count no more once a line says something `newer`."""
+        """Return samples, by id, that count no more once a line says something `newer`.
+
+        Nothing where rules do not change, and where both lines say the same.
+        """
         ...
 
     def list_witnesses(self, text: str) -> tuple[str, ...] | None:
@@ -120,15 +165,25 @@ class Wording(Protocol):
         ...
 
     def count_shared_words(self, text: str, question: str) -> int:
-        """Return how many words a line shares with a question, of those that say what it is for."""
+        """Return how many words a line shares with a question, of those that say what it is for.
+
+        What the line says of them does not count. It tells which of several lines a question is nearest to.
+        """
         ...
 
     def are_rivals(self, first: str, second: str) -> bool:
-        """Return whether two lines give the same words different meanings: both cannot hold."""
+        """Return whether two lines give the same words different meanings: both cannot hold.
+
+        So do "Cancelled: ord.st = 7" and "Cancelled: ord.st = 5".
+        """
         ...
 
     def drop_words(self, text: str, question: str) -> str | None:
-        """Return a line without its words for a question, "" where none remain; None: it has none for it."""
+        """Return a line without its words for a question, "" where none remain; None: it has none for it.
+
+        "Cancelled orders, revoked: ord.st = 7" without its words for "Which orders were cancelled?" is
+        "Revoked: ord.st = 7".
+        """
         ...
 
 
@@ -137,10 +192,13 @@ class Worded(Protocol):
     """Environments whose facts can be put into words, one line each."""
 
     def wording(self, *, newest_wins: bool = False) -> Wording:
-        """Return a new wording, for one run. `newest_wins`: rules may change, so the latest label counts."""
+        """Return a new wording, for one run, which knows no sample yet.
+
+        `newest_wins`: rules may change, so the latest label counts.
+        """
         ...
 
 
 def list_texts(facts: Iterable[Fact]) -> tuple[str, ...]:
-    """Return the texts of facts."""
+    """Return the texts of facts: what `Wording` knows them by."""
     return tuple(fact.text for fact in facts)

@@ -10,7 +10,10 @@ from ace.errors import TaskError
 
 
 def read_json_lines(text: str, file: str, error: type[TaskError]) -> Iterator[tuple[int, Any]]:
-    """Yield (line number from 1, value). Raises `error`, with file and line, for what is no JSON."""
+    """Yield (line number from 1, value). `file` is its name, for messages.
+
+    Raises `error`, with file and line, for what is no JSON, and for characters that no file can hold.
+    """
     # Only a line feed ends a line: JSON may hold the other separators of Unicode.
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():

@@ -32,7 +32,7 @@ def find_terms(text: str) -> frozenset[str]:
     In scripts that are written without spaces a term is two characters side by side. A date is one term,
     and so is any other figure with signs inside.
     """
-    terms = set[str]()
+    terms: set[str] = set()
     text = _JOINED_FIGURES.sub(lambda figure: "".join(filter(str.isdecimal, figure[0])), text)
     for run in _UNSPACED_RUN.findall(text):
         pairs = [run[place : place + 2] for place in range(len(run) - 1)]
@@ -51,6 +51,11 @@ def weigh_shared_terms(text: str, others: Mapping[str, str]) -> dict[str, float]
     """
     terms = find_terms(text)
     shared = {name: terms & find_terms(other) for name, other in others.items()}
-    counts = Counter(term for own in shared.values() for term in own)
-    # Sorted, so that the order of a sum never depends on that of a set.
-    return {name: sum(1 / counts[term] for term in sorted(own)) for name, own in shared.items()}
+    counts: Counter[str] = Counter()
+    for own_terms in shared.values():
+        counts.update(own_terms)
+    weights: dict[str, float] = {}
+    for name, own_terms in shared.items():
+        # Sorted, so that the order of a sum never depends on that of a set.
+        weights[name] = sum(1 / counts[term] for term in sorted(own_terms))
+    return weights

@@ -58,7 +58,10 @@ def normalize_lookalikes(text: str) -> str:
 
 
 def is_disguised(word: str) -> bool:
-    """Return whether all letters of a word are Latin or look so, and some only look so."""
+    """Return whether all letters of a word are Latin or look so, and some only look so.
+
+    A Russian word is not disguised: it has letters that look like no Latin one, as a rule.
+    """
     if word.isascii():
         return False
     latin = word.translate(_LETTERS)

@@ -65,6 +65,7 @@ def normalize_figure(figure: str) -> str:
 
 @cache
 def _compile_date() -> re.Pattern[str]:
+    """Compile the forms of a date: in numbers, with a month's name, or a day of the week."""
     month = "|".join((*word_list("months"), *word_list("short_months")))
     day = r"\d{1,2}(?:st|nd|rd|th)?"
     forms = (

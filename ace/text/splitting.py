@@ -38,6 +38,7 @@ def split_sentences(text: str, *, ends: str = SENTENCE_ENDS, abbreviations: bool
 
 @cache
 def _compile_sentence_end(ends: str, abbreviations: bool) -> re.Pattern[str]:
+    """Compile what stands between two sentences: space behind an end, or line breaks."""
     end = rf"(?<=[{re.escape(ends)}])\s+"
     if abbreviations:
         titles = "".join(rf"(?<!\b{title}\.)" for title in word_list("titles"))

@@ -46,6 +46,7 @@ def singularize(word: str) -> str:
 
 @cache
 def _load_stemmer(language: str) -> Any:
+    """Return Snowball's stemmer of a language, one for all threads. Raises InputError where there is none."""
     from snowballstemmer import algorithms, stemmer
 
     if language not in algorithms():

@@ -12,7 +12,8 @@ END_OF_THOUGHT = re.compile(r"</think(?:ing)?>", re.IGNORECASE)
 def split_thoughts(text: str) -> tuple[str, str]:
     """Return the thoughts at the beginning of a text, and the rest. Without an end mark there is no rest.
 
-    A lone end mark counts: many chat templates write the first one themselves.
+    A lone end mark counts: many chat templates write the first one themselves. In a text that is JSON as a
+    whole it is data. Marks are `<think>` and `<thinking>`, whatever their case. Never raises.
     """
     thoughts: list[str] = []
     lone = None if _THINK.match(text) else END_OF_THOUGHT.search(text)

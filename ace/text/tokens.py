@@ -17,7 +17,10 @@ _LETTERS_PER_TOKEN = 4
 
 
 def estimate_tokens(text: str) -> int:
-    """Return the estimate: a token for four letters of a word, and for any other byte but a lone space."""
+    """Return the estimate: a token for four letters of a word, and for any other byte but a lone space.
+
+    A word of five letters is two tokens. Letters beyond ASCII count by their bytes in UTF-8.
+    """
     letters = words = 0
     for word in _WORD.finditer(text):
         letters += len(word[0])

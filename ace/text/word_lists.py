@@ -49,6 +49,7 @@ def irregular_forms(language: str = "english") -> Mapping[str, str]:
 
 @cache
 def _read_language(language: str) -> dict[str, dict[str, str]]:
+    """Return the tables of a language's file. Raises InputError where there is none."""
     file = files("ace.text").joinpath(f"{language}.toml")
     if not language.isalpha() or not file.is_file():
         hint = f"Add {language}.toml beside ace/text/english.toml, with the same tables."

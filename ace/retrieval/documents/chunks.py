@@ -26,15 +26,16 @@ _RULE = re.compile(r"\s*(?:\|\s*)?:?--.*\|")
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of a document, in lines (or pages) `first` to `last`.
-
-    `heading` is the path of headings above it, such as "Returns > Late bikes".
-    """
+    """Hold a piece of a document."""
 
     text: str
+
     heading: str
+    """The path of headings above it, such as "Returns > Late bikes"."""
+
     first: int
     last: int
+    """Its lines in the file, or the pages of a PDF, from 1; both ends are in it."""
 
     @property
     def full_text(self) -> str:
@@ -46,21 +47,27 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """Lines that belong together: a heading, a paragraph, a list, a table, a fence."""
+    """Hold lines that belong together: a heading, a paragraph, a list, a table, a fence."""
 
     lines: tuple[Line, ...]
-    path: tuple[str, ...]  # the headings above it, without its own
-    level: int = 0  # of a heading
+
+    path: tuple[str, ...]
+    """The headings above it, without its own."""
+
+    level: int = 0
+    """That of a heading, 1 to 6; 0 for all else."""
 
     @property
     def tokens(self) -> int:
+        """Return the estimate for its lines."""
         return estimate_tokens(_join_lines(self.lines))
 
 
 def split_into_chunks(lines: Sequence[Line], *, markdown: bool, most: int = MOST) -> tuple[Chunk, ...]:
     """Split a document into chunks of at most `most` tokens, in order.
 
-    Without `markdown`, only blank lines are places to break.
+    Without `markdown`, only blank lines are places to break. A chunk ends before a heading once it has ENOUGH
+    tokens, and wherever the next block would not fit. A heading stays with what stands below it, if it fits.
     """
     pieces: list[list[_Block]] = []
     size = 0
@@ -158,6 +165,7 @@ def _shorten_blocks(blocks: Iterable[_Block], most: int) -> Iterator[_Block]:
 
 
 def _cut_lines(lines: Iterable[Line], most: int) -> Iterator[tuple[Line, ...]]:
+    """Yield lines in groups of at most `most` tokens; parts of a line that is cut all have its number."""
     group: list[Line] = []
     size = 0
     for number, text in lines:

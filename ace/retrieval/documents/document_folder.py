@@ -23,10 +23,13 @@ KINDS = MARKDOWN | TEXT | HTML | PDF
 
 @dataclass(frozen=True, slots=True)
 class SkippedFile:
-    """A file, a link or a folder that is not in the index, and the reason."""
+    """Name a file, a link or a folder that is not in the index, and the reason."""
 
     path: str
+    """Its path below the folder of documents, with "/" between its parts."""
+
     reason: str
+    """What is wrong with it, for people: "hidden", "line 3 is not UTF-8"."""
 
 
 def list_documents(folder: Path) -> tuple[list[str], list[SkippedFile]]:
@@ -103,6 +106,7 @@ def _check_entry(path: Path, root: Path, *, is_file: bool = False) -> str:
 
 
 def _explain_link(path: Path, root: Path) -> str:
+    """Return why a link is left out, by where it leads."""
     try:
         target = path.resolve(strict=True)
     except (OSError, RuntimeError):

@@ -30,16 +30,24 @@ _BATCH = 64  # texts an embedder is given at once
 
 @dataclass(frozen=True, slots=True)
 class IndexReport:
-    """The outcome of an update. `added`, `changed` and `removed` are paths below `folder`."""
+    """Hold the outcome of an update. `added`, `changed` and `removed` are paths below `folder`."""
 
     folder: str
     added: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+
     unchanged: int = 0
+    """How many documents were in the index already, as they are."""
+
     skipped: tuple[SkippedFile, ...] = ()
+    """What is in the folder and not in the index, by path."""
+
     chunks: int = 0
+    """How many chunks the folder has in the index now."""
+
     embedded: int = 0
+    """How many vectors this update made."""
 
     @property
     def documents(self) -> int:
@@ -49,19 +57,30 @@ class IndexReport:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A file that is in the index."""
+    """Describe a file that is in the index."""
 
     path: str
+    """As citations have it: it begins with the label of its folder."""
+
     folder: str
+    """The path of its folder, from that of the index file."""
+
     bytes: int
     chunks: int
+
     vectors: int
+    """How many of its chunks have one."""
 
 
 class DocumentIndex:
-    """The index file. It is opened for each piece of work and closed after it, so any thread may use it."""
+    """The index file. It is opened for each piece of work and closed after it, so any thread may use it.
+
+    Methods raise DocumentsError for a file that is damaged or gone, StoreBusy where another process holds it
+    for longer than the timeout, and StoreUnwritable where it cannot be written.
+    """
 
     def __init__(self, path: Path, timeout: float) -> None:
+        """Name the file, which must be there: `open` makes sure of it."""
         self.path = path
         self._timeout = timeout
 
@@ -77,7 +96,10 @@ class DocumentIndex:
 
     @contextmanager
     def connect(self) -> Iterator[sqlite3.Connection]:
-        """Open a connection for a block of work; every error in the block is one of ours."""
+        """Open a connection for a block of work; every error in the block is one of ours.
+
+        It is closed when the block ends. Transactions are the caller's.
+        """
         db = index_tables.connect(self.path, create=False, timeout=self._timeout)
         with closing(db), index_tables.typed_errors(self.path):
             yield db
@@ -103,7 +125,7 @@ class DocumentIndex:
             return replace(report, chunks=chunks, embedded=embedded)
 
     def documents(self) -> list[Document]:
-        """List the documents in the index, in the order of citations."""
+        """List the documents of all folders in the index, in the order of citations."""
         sql = """SELECT label || '/' || documents.path, folders.path, bytes, count(chunks.id),
             count(vectors.chunk) FROM documents JOIN folders ON folders.id = folder
             LEFT JOIN chunks ON document = documents.id LEFT JOIN vectors ON chunk = chunks.id
@@ -119,20 +141,24 @@ class DocumentIndex:
         return name
 
     def folder_id(self, folder: str | Path) -> int | None:
-        """Return the number of a folder that is indexed."""
+        """Return the number of a folder that is indexed; None for any other."""
         sql = "SELECT id FROM folders WHERE path = ?"
         with self.connect() as db:
             (number,) = db.execute(sql, [self._make_relative(Path(folder))]).fetchone() or (None,)
         return number
 
     def fingerprint(self, folder: int | None) -> str:
-        """Return a hash that changes when a document of the folder does, is added or is deleted."""
+        """Return a hash that changes when a document of the folder does, is added or is deleted.
+
+        `folder` is its number; None stands for all folders. The hash has 16 hex digits.
+        """
         sql = "SELECT path, hash FROM documents WHERE ? IS NULL OR folder = ? ORDER BY folder, path"
         with self.connect() as db:
             rows = db.execute(sql, [folder, folder]).fetchall()
         return sha256(repr(rows).encode()).hexdigest()[:16]
 
     def _make_relative(self, folder: Path) -> str:
+        """Return the path of a folder from that of the index file, so that both can be moved together."""
         try:
             return Path(os.path.relpath(folder.resolve(), self.path.parent.resolve())).as_posix()
         except ValueError:  # another drive
@@ -161,8 +187,13 @@ class _FolderUpdate:
     """Brings one folder up to date, over one connection."""
 
     db: sqlite3.Connection
+
     path: Path
+    """The index file, for messages."""
+
     folder: int
+    """Its number in the index."""
+
     progress: Progress
 
     def index_texts(self, root: Path, paths: Sequence[str], left_out: Sequence[SkippedFile]) -> IndexReport:

@@ -37,13 +37,19 @@ _VECTORS = """SELECT chunk, vector FROM vectors JOIN chunks ON chunks.id = chunk
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A chunk, its score, and its place (from 1) in either ranking, None where it is in none."""
+    """Hold a chunk that was found."""
 
     document: str
+    """The path of its document, as citations have it."""
+
     chunk: Chunk
+
     score: float
+    """The sum over both rankings that `fuse` gives; of use only beside that of other passages."""
+
     by_words: int | None
     by_meaning: int | None
+    """Its place in either ranking, from 1; None where it is not in that."""
 
     @property
     def citation(self) -> str:
@@ -63,6 +69,7 @@ class DocumentSearch:
     """
 
     def __init__(self, index: DocumentIndex, embed: Embedder | None, *, folder: int | None = None) -> None:
+        """Search with the vectors of `embed`, or by words only; in all folders, or the one of that number."""
         self._index = index
         self._embed = embed
         self._folder = folder
@@ -71,7 +78,11 @@ class DocumentSearch:
         self._lock = Lock()
 
     def __call__(self, question: str, most: int) -> list[Passage]:
-        """Return at most `most` passages, best first. Raises ModelUnavailable when the embedder fails."""
+        """Return at most `most` passages, best first.
+
+        One document gives no more than PER_DOCUMENT where others have some, too. Passages with the same words
+        count once. Raises ModelUnavailable when the embedder fails, DocumentsError as the index does.
+        """
         words = build_word_query(question)
         by_words: list[int] = []
         with self._index.connect() as db:
@@ -104,6 +115,7 @@ class DocumentSearch:
         return [passages[key] for key in chosen]
 
     def _rank_by_meaning(self, db: sqlite3.Connection, question: str) -> list[int]:
+        """Return ids of the chunks nearest to a question by cosine; none that point away from it."""
         import numpy as np
 
         if self._embed is None:

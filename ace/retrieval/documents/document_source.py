@@ -24,7 +24,11 @@ MOST = 5  # chunks for a question; a budget may leave out the last of them
 
 
 class DocumentSource:
-    """Searches a folder that was indexed when the source was opened. Any thread may call it."""
+    """Searches a folder that was indexed when the source was opened. Any thread may call it.
+
+    `report` is what indexing came to. `fingerprint` changes with the documents, the embedder and the number
+    of passages: a run is resumed only where it is the same.
+    """
 
     name = "documents"
 
@@ -44,7 +48,11 @@ class DocumentSource:
         most: int = MOST,
         progress: Progress = lambda *_: None,
     ) -> DocumentSource:
-        """Bring the index in `file` up to date with `folder`, and search that. Raises as `update` does."""
+        """Bring the index in `file` up to date with `folder`, and search that.
+
+        At most `most` passages are found for a question. Without `embed` only words are searched. Raises as
+        `DocumentIndex.update` does.
+        """
         list_documents(Path(folder))  # before a file is made for it
         index = DocumentIndex.open(file)
         report = index.update(folder, embed, progress)
@@ -54,7 +62,10 @@ class DocumentSource:
         return cls(DocumentSearch(index, embed, folder=number), most, report, fingerprint)
 
     def items(self, question: str, data: Mapping[str, Any]) -> Sequence[Item]:
-        """Return the chunks that fit best as items, best first."""
+        """Return the chunks that fit best as items, best first; `data` is not looked at.
+
+        Raises ModelUnavailable as the embedder does.
+        """
         items = []
         for passage in self._search(question, self._most):
             text = passage.chunk.full_text

@@ -32,11 +32,14 @@ _BLOCKS = {
 
 
 class Unreadable(Exception):
-    """Why a file is not in the index. It ends as a line of the report, and reaches nobody else."""
+    """Say why a file is not in the index. It ends as a line of the report, and reaches nobody else."""
 
 
 def require_extras(paths: Iterable[str]) -> None:
-    """Raise InputError that says what to install, when one of these files cannot be read without it."""
+    """Raise InputError that says what to install, when one of these files cannot be read without it.
+
+    Markdown and text need nothing. Nothing is imported.
+    """
     for path in paths:
         for suffixes, module, kind, package in _NEEDS:
             if _get_suffix(path) in suffixes and find_spec(module) is None:
@@ -44,7 +47,10 @@ def require_extras(paths: Iterable[str]) -> None:
 
 
 def read_chunks(path: str, data: bytes) -> tuple[Chunk, ...]:
-    """Return the chunks of a document. Raises Unreadable."""
+    """Return the chunks of a document, which is read by the ending of its path.
+
+    Raises Unreadable for a file that is broken, encrypted, no UTF-8 text, or holds no text that can be seen.
+    """
     suffix = _get_suffix(path)
     lines: Iterable[Line]
     if suffix in HTML:
@@ -68,10 +74,12 @@ def has_pages(path: str) -> bool:
 
 
 def _get_suffix(path: str) -> str:
+    """Return the ending of a path in lower case, with its dot."""
     return PurePosixPath(path).suffix.lower()
 
 
 def _read_text(data: bytes) -> Iterator[Line]:
+    """Yield the lines of a text in UTF-8, whatever its line ends. Raises Unreadable."""
     if b"\0" in data:
         raise Unreadable("it is binary, not text")
     try:
@@ -136,6 +144,7 @@ def _format_block(block: Any, parts: list[str]) -> Iterator[Line]:
 
 
 def _read_pdf(data: bytes) -> Iterator[Line]:
+    """Yield the lines of a PDF with the numbers of their pages, a blank line behind each page."""
     from pypdf import PdfReader
 
     with _convert_errors("PDF"), _mute_logger("pypdf"):

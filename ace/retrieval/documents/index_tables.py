@@ -77,7 +77,7 @@ END;
 
 @contextmanager
 def typed_errors(path: Path) -> Iterator[None]:
-    """Raise every sqlite3 error of this block as one of ours."""
+    """Raise every sqlite3 error of this block as one of ours, by its code: see `_ERRORS`."""
     try:
         yield
     except sqlite3.Error as error:
@@ -132,6 +132,7 @@ def _check_version(db: sqlite3.Connection, path: Path) -> int:
 
 
 def _build_tables(db: sqlite3.Connection) -> None:
+    """Make the tables anew, in the caller's transaction; those of an older release are dropped."""
     for name in ("words", "vectors", "chunks", "documents", "folders"):  # of an older release
         db.execute(f"DROP TABLE IF EXISTS {name}")
     statement = ""

@@ -5,12 +5,8 @@ A new one is a file or a folder here and a line in `ENVIRONMENTS`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from importlib import import_module
+from collections.abc import Mapping
 from types import MappingProxyType
-
-from ace.task.toml_table import TomlTable
-from ace.task.types import Environment
 
 ENVIRONMENTS: Mapping[str, str] = MappingProxyType(
     {
@@ -19,11 +15,7 @@ ENVIRONMENTS: Mapping[str, str] = MappingProxyType(
         "tests": "ace.task.environments.unit_tests.unit_tests_toml:load_unit_tests_environment",
     }
 )
-"""The names that task.toml may give, each with the function that reads the table of that name."""
+"""The names that task.toml may give, each with the function that reads the table of that name.
 
-
-def load_built_in(name: str, table: TomlTable) -> Environment:
-    """Return the environment that ENVIRONMENTS has under `name`, made with its table. Raises TaskError."""
-    module, _, function = ENVIRONMENTS[name].partition(":")
-    load: Callable[[TomlTable], Environment] = getattr(import_module(module), function)
-    return load(table)
+Such a function is given a `TomlTable` and returns an `Environment`. It is imported when a task names it.
+"""

@@ -20,23 +20,33 @@ from ace.task.types import Attempt, Environment, Fact, Outcome, Sample, Topic
 class AnswerEnvironment(Environment):
     """Samples carry `answer`: text, a number, a list of labels, or JSON; and may name their own `scorer`.
 
-    `ordered`: labels must stand in their order. How wrong answers are explained depends on the scorer, too.
+    How wrong answers are explained depends on the scorer, too.
     """
 
     scorer: str = "exact"
+    """One of `SCORERS`, for samples that name none."""
+
     _: KW_ONLY
+
     ordered: bool = True
+    """Whether labels must stand in their order; other scorers do not ask."""
 
     bounded = True
     label_field = "answer"
 
     def score(self, sample: Sample, attempt: Attempt) -> Outcome:
-        """Compare the answer with the gold answer. Raises TaskError when the sample has none."""
-        gold, scorer = self._gold(sample), self._scorer_of(sample)
-        compare, topics = SCORERS[scorer], frozenset[Topic]()
+        """Compare the answer with the gold answer. Raises TaskError when the sample has none.
+
+        Of labels each is a topic of its own; other answers have no topics.
+        """
+        gold = self._gold(sample)
+        scorer = self._scorer_of(sample)
+        compare = SCORERS[scorer]
+        topics = frozenset[Topic]()
         if scorer == "labels":
-            compare = compare if self.ordered else score_label_set
             topics = frozenset(map(Topic, split_labels(gold)))
+            if not self.ordered:
+                compare = score_label_set
         return Outcome(
             score=compare(gold, attempt.answer),
             observed=attempt.summary,
@@ -47,7 +57,10 @@ class AnswerEnvironment(Environment):
         )
 
     def explain(self, sample: Sample, attempt: Attempt) -> tuple[Fact, ...]:
-        """Return what a wrong answer lacks: labels, places in JSON, how a number or a text differs."""
+        """Return what a wrong answer lacks: labels, places in JSON, how a number or a text differs.
+
+        Raises TaskError when the sample has no gold answer.
+        """
         scorer = self._scorer_of(sample)
         explain = EXPLAINERS.get(scorer, explain_text)
         if scorer == "labels" and not self.ordered:
@@ -55,7 +68,10 @@ class AnswerEnvironment(Environment):
         return explain(self._gold(sample), attempt.answer)
 
     def check(self, sample: Sample) -> None:
-        """Raise TaskError for an unknown scorer, or a gold answer that it cannot use."""
+        """Raise TaskError for an unknown scorer, or a gold answer that it cannot use.
+
+        A number is asked for by "numeric", labels by "labels", and JSON by "json".
+        """
         scorer = self._scorer_of(sample)
         if not isinstance(scorer, str) or scorer not in SCORERS:
             message = f"Expected one of {', '.join(SCORERS)}, found {scorer!r:.60}."
@@ -78,12 +94,17 @@ class AnswerEnvironment(Environment):
 
     def _gold(self, sample: Sample) -> str:
         """Return the gold answer as the scorer reads it. Raises TaskError when the sample has none."""
-        is_json = self._scorer_of(sample) == "json" and not isinstance(sample.data.get("answer"), str | None)
-        return json_text(sample) if is_json else gold_text(sample)
+        is_value = not isinstance(sample.data.get("answer"), str | None)
+        if is_value and self._scorer_of(sample) == "json":
+            return json_text(sample)
+        return gold_text(sample)
 
 
 def gold_text(sample: Sample) -> str:
-    """Return the gold answer as text. Raises TaskError when the sample has none."""
+    """Return the gold answer as text: a number as Python writes it, a list with commas.
+
+    Raises TaskError when the sample has none, or one of another type.
+    """
     match sample.data.get("answer"):
         case str() as text if text.strip():
             return text
@@ -97,7 +118,10 @@ def gold_text(sample: Sample) -> str:
 
 
 def json_text(sample: Sample) -> str:
-    """Return the gold answer, an object or a list, as JSON. Raises TaskError for what JSON cannot hold."""
+    """Return the gold answer, an object or a list, as JSON.
+
+    Raises TaskError for what JSON cannot hold, such as NaN or a date.
+    """
     try:
         return json.dumps(sample.data["answer"], ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:

@@ -9,14 +9,19 @@ from ace.task.toml_table import TomlTable
 
 
 class AnswerTable(ExtractionTable):
-    """Name the scorer. `ordered`: labels must stand in their order, which only the scorer of labels asks."""
+    """Name the scorer; the fields are those of `AnswerEnvironment`."""
 
     scorer: str = "exact"
+
     ordered: bool | None = None
+    """Only the scorer of labels has it; None where the table does not say."""
 
 
 def load_answer_environment(table: TomlTable) -> AnswerEnvironment:
-    """Return the environment that the table describes. Raises TaskError."""
+    """Return the environment that the table describes.
+
+    Raises TaskError for an unknown scorer, and for `ordered` beside a scorer that has no labels.
+    """
     settings = table.validate(AnswerTable)
     if settings.scorer not in SCORERS:
         scorers = ", ".join(SCORERS)

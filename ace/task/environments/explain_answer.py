@@ -22,12 +22,15 @@ from ace.task.types import Difference, Fact, Topic
 from ace.text.word_lists import word_list
 
 Explainer = Callable[[str, str], tuple[Fact, ...]]
+"""Returns what a wrong answer lacks, given the right answer and an answer."""
 
-_LONGEST_LABEL = 80
+_LONGEST_LABEL = 80  # characters
 _LONGEST_UNIT = 3  # words
-_LONGEST_DATE = 40
+_LONGEST_DATE = 40  # characters of a text that is a date and little else
 _MOST_FACTS = 20
+# Scripts that are written without spaces: Thai, Lao, Burmese, Khmer, kana, Han.
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+# Between year, month and day: signs, space, or the words for year and month in Chinese and Korean.
 _SEPARATOR = r"[-/.\s\u5e74\u6708\ub144\uc6d4]{1,2}"
 _NEAR_MISSES = {
     Difference.CASE: "only capitals differ",
@@ -41,31 +44,46 @@ _TELL_NOTHING = {Difference.NO_NUMBER, Difference.OTHER_NUMBER}
 
 
 def explain_by_form(gold: str, answer: str) -> tuple[Fact, ...]:
-    """Return what an answer lacks, by the form of the right one: JSON, a number or text."""
-    explain = explain_json if gold.lstrip()[:1] in ("{", "[") else explain_text
-    return explain(gold, answer)
+    """Return what an answer lacks, by the form of the right one: JSON, a number or text.
+
+    JSON begins with a bracket. This is for judges, which name no scorer.
+    """
+    if gold.lstrip()[:1] in ("{", "["):
+        return explain_json(gold, answer)
+    return explain_text(gold, answer)
 
 
 def explain_text(gold: str, answer: str) -> tuple[Fact, ...]:
     """Return in what an answer misses a text by little, or what is telling about its number.
 
-    That a number is another one tells nothing: the right one may be a name, such as a room's.
+    That a number is another one tells nothing: the right one may be a name, such as a room's. The topic is
+    the kind of difference.
     """
     difference = find_near_miss(gold, answer)
     if difference:
-        return (Fact(_NEAR_MISSES[difference], frozenset({Topic(difference.value)}), difference),)
-    facts = explain_number(gold, answer) if is_number(gold) else ()
+        topics = frozenset({Topic(difference.value)})
+        return (Fact(_NEAR_MISSES[difference], topics, difference),)
+    if not is_number(gold):
+        return ()
+    facts = explain_number(gold, answer)
     return tuple(fact for fact in facts if fact.difference not in _TELL_NOTHING)
 
 
 def explain_ordered_labels(gold: str, answer: str) -> tuple[Fact, ...]:
-    """Return the labels that are missing or too many, and whether the others stand in another order."""
-    expected, actual = split_labels(gold), split_labels(answer)
+    """Return the labels that are missing or too many, and whether the others stand in another order.
+
+    The topics of another order are the labels that stand in each other's places.
+    """
+    expected = split_labels(gold)
+    actual = split_labels(answer)
     facts = _compare_labels(Counter(expected), Counter(actual), f"{answer}\n{gold}")
     shared = [label for label in expected if label in actual]
     actual_shared = [label for label in actual if label in expected]
     if len(shared) == len(actual_shared) and shared != actual_shared:
-        moved = {label for label, other in zip(shared, actual_shared, strict=True) if label != other}
+        moved: set[str] = set()
+        for label, other in zip(shared, actual_shared, strict=True):
+            if label != other:
+                moved.add(label)
         text = "the right labels in another order"
         facts = (*facts, Fact(text, frozenset(map(Topic, moved)), Difference.ORDER))
     return facts
@@ -73,23 +91,28 @@ def explain_ordered_labels(gold: str, answer: str) -> tuple[Fact, ...]:
 
 def explain_label_set(gold: str, answer: str) -> tuple[Fact, ...]:
     """Return the labels that are missing or too many; a label is its own topic."""
-    expected, actual = dict.fromkeys(split_labels(gold), 1), dict.fromkeys(split_labels(answer), 1)
+    expected = dict.fromkeys(split_labels(gold), 1)
+    actual = dict.fromkeys(split_labels(answer), 1)
     return _compare_labels(Counter(expected), Counter(actual), f"{answer}\n{gold}")
 
 
 def _compare_labels(expected: Counter[str], actual: Counter[str], text: str) -> tuple[Fact, ...]:
-    """Return facts on labels that are missing or too many, as they are written in the text."""
+    """Return facts on labels that are missing or too many, as they are written in the text; at most 20.
+
+    Counters map folded labels to how often they are there. A label that nearly is a missing one is not named
+    as well.
+    """
     written = {fold_answer(label): label for label in split_labels(text, fold=False)}
     missing, extra = expected - actual, actual - expected
     facts = []
     for label in missing:
-        near = [other for other in [*extra][:_MOST_FACTS] if find_near_miss(label, other)]
-        if near:
-            difference = find_near_miss(label, near[0]) or Difference.CHANGED
-            del extra[near[0]]
-            words = f"{written[label]}: {_NEAR_MISSES[difference]}"
-        else:
-            difference, words = Difference.MISSING, written[label]
+        difference, words = Difference.MISSING, written[label]
+        for other in list(extra)[:_MOST_FACTS]:
+            near_miss = find_near_miss(label, other)
+            if near_miss:
+                difference, words = near_miss, f"{written[label]}: {_NEAR_MISSES[near_miss]}"
+                del extra[other]
+                break
         facts.append(Fact(words, frozenset({Topic(label)}), difference))
     for label in extra:
         topics, words = frozenset({Topic(label)}), written[label]
@@ -111,18 +134,25 @@ EXPLAINERS: Mapping[str, Explainer] = {
 
 
 def find_near_miss(gold: str, answer: str) -> Difference | None:
-    """Return the one little thing in which an answer differs from the right text, if it is one."""
-    gold, answer = (unicodedata.normalize("NFC", text.strip()) for text in (gold, answer))
+    """Return the one little thing in which an answer differs from the right text, if it is one.
+
+    None where they are equal, and where they differ by more. The first that fits counts: case, punctuation,
+    the form or the unit of a number, the form of a date, words around the right ones.
+    """
+    gold = unicodedata.normalize("NFC", gold.strip())
+    answer = unicodedata.normalize("NFC", answer.strip())
     words, actual = split_answer(gold), split_answer(answer)
     if gold == answer or not words:
         return None
     if gold.casefold() == answer.casefold():
         return Difference.CASE
-    if "".join(words) == "".join(actual) and re.findall(r"\d+", gold) == re.findall(r"\d+", answer):
+    has_same_figures = re.findall(r"\d+", gold) == re.findall(r"\d+", answer)
+    if has_same_figures and "".join(words) == "".join(actual):
         return Difference.PUNCTUATION
     quantity, actual_quantity = read_quantity(gold), read_quantity(answer)
     if quantity and actual_quantity and quantity[0].equals(actual_quantity[0]):
-        return Difference.NUMBER_FORMAT if quantity[1] == actual_quantity[1] else Difference.UNIT
+        has_same_unit = quantity[1] == actual_quantity[1]
+        return Difference.NUMBER_FORMAT if has_same_unit else Difference.UNIT
     if len(gold) <= _LONGEST_DATE and read_dates(gold) & read_dates(answer):
         return Difference.DATE_FORMAT
     is_inside = bool(_UNSPACED.search(gold)) and fold_answer(gold) in fold_answer(answer)
@@ -132,38 +162,51 @@ def find_near_miss(gold: str, answer: str) -> Difference | None:
 
 
 def read_quantity(text: str) -> tuple[WrittenNumber, list[str]] | None:
-    """Return the number and the words of its unit, where the text is nothing else."""
-    numbers, text = read_numbers(text), plain_numbers(text)
-    if len(numbers) != 1 or any(character.isalnum() for character in text[: numbers[0].start]):
+    """Return the number and the words of its unit, where the text is nothing else.
+
+    "12.5 km" gives 12.5 and ["km"]. A unit has at most three words and stands behind the number.
+    """
+    numbers = read_numbers(text)
+    if len(numbers) != 1:
         return None
-    unit = text[numbers[0].end :]
-    words = split_answer(unit.replace("%", " percent "))
-    return (numbers[0], words) if len(words) <= _LONGEST_UNIT else None
+    number, plain_text = numbers[0], plain_numbers(text)
+    has_words_before = any(character.isalnum() for character in plain_text[: number.start])
+    unit = plain_text[number.end :].replace("%", " percent ")
+    words = split_answer(unit)
+    if has_words_before or len(words) > _LONGEST_UNIT:
+        return None
+    return number, words
 
 
 def read_dates(text: str) -> set[date]:
-    """Return the dates that a text can be read as: 3/4/2024 is two. Names of months are English."""
+    """Return the dates that a text can be read as: 3/4/2024 is two. Names of months are English.
+
+    Years have four digits. Days that no calendar has are left out.
+    """
     dates: set[date] = set()
-    for year, month, day in _compile_dates()[0].findall(text):
+    year_first, year_last, named_month = _compile_dates()
+    for year, month, day in year_first.findall(text):
         dates |= _to_dates(year, month, day)
-    for first, second, year in _compile_dates()[1].findall(text):
-        dates |= _to_dates(year, first, second) | _to_dates(year, second, first)
-    for day, month, name, same_day, year in _compile_dates()[2].findall(text):
-        in_order = [month_name[:3] for month_name in word_list("months")]
+    for first, second, year in year_last.findall(text):
+        dates |= _to_dates(year, first, second)
+        dates |= _to_dates(year, second, first)
+    in_order = [month_name[:3] for month_name in word_list("months")]
+    for day, month, name, same_day, year in named_month.findall(text):
         number = in_order.index((month or name)[:3].lower()) + 1
         dates |= _to_dates(year, number, day or same_day)
     return dates
 
 
 def _to_dates(year: Any, month: Any, day: Any) -> set[date]:
+    """Return the date of three numbers or texts of digits; none where there is no such day."""
     try:
         return {date(int(year), int(month), int(day))}
-    except ValueError:  # no such day
+    except ValueError:
         return set()
 
 
 @cache
-def _compile_dates() -> tuple[re.Pattern[str], ...]:
+def _compile_dates() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
     """Return patterns of dates: the year first, the year last, and with the name of a month."""
     months = "|".join((*word_list("months"), *word_list("short_months")))
     day = r"(?<!\d)(\d{1,2})(?:st|nd|rd|th)?"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from math import isclose, isfinite, log10
 
 from ace.task.environments.written_number import (
@@ -15,6 +14,7 @@ from ace.task.environments.written_number import (
 )
 from ace.task.types import Difference, Fact, Topic
 
+# The comma of "12,5" and of "1,204": whether thousands are meant is for the caller to say.
 _DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d+(?![\d,]))")
 _THOUSAND = 3  # digits behind a comma, which stands between thousands then, as a rule
 _ABOUT = 0.005  # a ratio that far from a power of ten is one: the answer may be rounded
@@ -25,9 +25,12 @@ _HALF = 0.5 + 1e-6  # of the last decimal: no number in binary is exact
 def explain_number(gold: str, answer: str) -> tuple[Fact, ...]:
     """Return how the number in an answer differs from the right one; nothing where it does not.
 
-    As a scorer reads it: the last number in the answer counts.
+    As a scorer reads it: the last number in the answer counts. Where one is a percentage and the other is
+    not, the number is compared as a share and as it is written, and the explanation of the nearer one counts.
+    A right answer without a number explains nothing.
     """
-    expected, numbers = read_last_number(gold), read_numbers(answer)
+    expected = read_last_number(gold)
+    numbers = read_numbers(answer)
     if expected is None:
         return ()
     if not numbers:
@@ -45,50 +48,53 @@ def explain_number(gold: str, answer: str) -> tuple[Fact, ...]:
     pairs = [(expected.share, actual.share)]
     if expected.is_percent != actual.is_percent:
         pairs.append((expected, actual))
-    explanations = [explained for pair in pairs if (explained := _compare_numbers(*pair)).facts]
+    explanations: list[tuple[float, tuple[Fact, ...]]] = []
+    for pair in pairs:
+        distance, facts = _compare_numbers(*pair)
+        if facts:
+            explanations.append((distance, facts))
     if not explanations:
         return (_build_fact("another number", Difference.OTHER_NUMBER),)
-    return min(explanations, key=lambda explained: explained.distance).facts
+    _, nearest_facts = min(explanations, key=lambda explanation: explanation[0])
+    return nearest_facts
 
 
-@dataclass(frozen=True, slots=True)
-class _Explanation:
-    """Hold what explains a number, and how far it is off in powers of ten."""
+def _compare_numbers(gold: WrittenNumber, actual: WrittenNumber) -> tuple[float, tuple[Fact, ...]]:
+    """Return how far a number is off in powers of ten, and what explains that; no facts where nothing does.
 
-    facts: tuple[Fact, ...] = ()
-    distance: float = 0.0
-
-
-def _compare_numbers(gold: WrittenNumber, actual: WrittenNumber) -> _Explanation:
-    """Return what explains the difference of two numbers, the least far-fetched first."""
+    The least far-fetched explanation comes first: off by one, rounding, a sign, a power of ten, a reciprocal.
+    """
     a, b = gold.value, actual.value
     if not (isfinite(a) and isfinite(b)):
-        return _Explanation()
+        return 0.0, ()
     if not gold.decimals and not actual.decimals and abs(a - b) == 1:
-        return _Explanation(
-            (_build_fact(f"off by one: too {'large' if b > a else 'small'}", Difference.OFF_BY_ONE),)
-        )
+        direction = "large" if b > a else "small"
+        return 0.0, (_build_fact(f"off by one: too {direction}", Difference.OFF_BY_ONE),)
     rounding = _explain_rounding(gold, actual)
     if rounding:
-        return _Explanation((_build_fact(rounding, Difference.ROUNDING),))
+        return 0.0, (_build_fact(rounding, Difference.ROUNDING),)
     if not a or not b or not isfinite(b / a) or not b / a:
-        return _Explanation()
+        return 0.0, ()
+
     ratio = b / a
+    size = abs(ratio)
     sign = (_build_fact("the sign is wrong", Difference.SIGN),) if ratio < 0 else ()
-    if is_close(abs(ratio), 1):
-        return _Explanation(sign)
-    power = round(log10(abs(ratio)))
-    if power and abs(power) <= _LARGEST_POWER and isclose(abs(ratio), 10.0**power, rel_tol=_ABOUT):
-        scale = f"{10 ** abs(power):,} times too {'large' if power > 0 else 'small'}"
-        return _Explanation((_explain_scale(scale, power, a, b), *sign), abs(power))
+    if is_close(size, 1):
+        return 0.0, sign
+    power = round(log10(size))
+    is_power = power != 0 and abs(power) <= _LARGEST_POWER
+    if is_power and isclose(size, 10.0**power, rel_tol=_ABOUT):
+        return abs(power), (_explain_scale(power, a, b), *sign)
     if isclose(abs(a * b), 1, rel_tol=_ABOUT):
         reciprocal = _build_fact("the reciprocal: 1 divided by the right number", Difference.RECIPROCAL)
-        return _Explanation((reciprocal, *sign), abs(log10(abs(ratio))))
-    return _Explanation()
+        return abs(log10(size)), (reciprocal, *sign)
+    return 0.0, ()
 
 
-def _explain_scale(scale: str, power: int, gold: float, actual: float) -> Fact:
+def _explain_scale(power: int, gold: float, actual: float) -> Fact:
     """Return the fact that a number is too large or small: a percentage, where the sizes allow it."""
+    direction = "large" if power > 0 else "small"
+    scale = f"{10 ** abs(power):,} times too {direction}"
     if power == 2 and abs(gold) <= 1:
         return _build_fact(f"{scale}: a percentage where a fraction is right", Difference.PERCENT)
     if power == -2 and abs(actual) <= 1:
@@ -97,9 +103,14 @@ def _explain_scale(scale: str, power: int, gold: float, actual: float) -> Fact:
 
 
 def _explain_rounding(gold: WrittenNumber, actual: WrittenNumber) -> str:
-    """Return how the number of decimals explains the difference, or ""."""
+    """Return how the number of decimals explains the difference, or "".
+
+    Either the answer has fewer decimals than the right number, or it has more and is right only when rounded,
+    or both have as many and differ by one in the last place.
+    """
     difference = abs(gold.value - actual.value)
-    places, actual_places = gold.decimals, actual.decimals
+    places = gold.decimals
+    actual_places = actual.decimals
     if actual_places < places:
         if actual.value and difference <= _HALF * 10.0**-actual_places:
             return f"the right number, rounded to {_count_decimals(actual_places)}; it has {places}"
@@ -112,8 +123,11 @@ def _explain_rounding(gold: WrittenNumber, actual: WrittenNumber) -> str:
 
 
 def _count_decimals(number: int) -> str:
-    return f"{number} decimal{'s' * (number != 1)}"
+    """Return the number in words: "1 decimal", "2 decimals"."""
+    noun = "decimal" if number == 1 else "decimals"
+    return f"{number} {noun}"
 
 
 def _build_fact(text: str, difference: Difference) -> Fact:
+    """Return a fact whose topic is the kind of difference, so that like mistakes count as one topic."""
     return Fact(text, frozenset({Topic(difference.value)}), difference)

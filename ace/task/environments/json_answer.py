@@ -16,26 +16,34 @@ from ace.task.environments.written_number import is_close
 from ace.task.types import Difference, Fact, Topic
 from ace.text.json_values import find_json_values
 
+# The content of a fence of Markdown.
 _FENCE = re.compile(r"```[\w-]*[ \t]*\n(.*?)```", re.DOTALL)
+# A key that stands in a path without quotes.
 _NAME = re.compile(r"[^\W\d]\w*")
 _MOST_STARTS = 20  # places in prose where JSON may begin
-_LONGEST_VALUE = 60
+_LONGEST_VALUE = 60  # characters
 _MOST_FACTS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class JsonDifference:
-    """Name a place where two values differ, as "items[2].price", and the values there.
-
-    `topic` is the place without the numbers of items; `leaves` is how many values are wrong there.
-    """
+    """Name a place where two values differ, and the values there."""
 
     path: str
+    """The place, as "items[2].price"; "" for the whole value."""
+
     topic: str
+    """The place without the numbers of items, as "items[].price"."""
+
     difference: Difference
+    """MISSING, EXTRA, CHANGED or ORDER."""
+
     leaves: int
+    """How many values are wrong there."""
+
     gold: Any = None
     actual: Any = None
+    """The two values, where they are CHANGED."""
 
     def to_fact(self) -> Fact:
         """Return the difference as a fact, as "total: 5 instead of 7"."""
@@ -46,14 +54,17 @@ class JsonDifference:
                 words = "the right entries in another order"
             case kind:
                 words = kind.value
-        topics = frozenset({Topic(self.topic)}) if self.topic else frozenset[Topic]()
-        return Fact(f"{self.path or 'the value'}: {words}", topics, self.difference)
+        topics: frozenset[Topic] = frozenset()
+        if self.topic:
+            topics = frozenset({Topic(self.topic)})
+        place = self.path or "the value"
+        return Fact(f"{place}: {words}", topics, self.difference)
 
 
 def read_json(text: str) -> Any:
     """Return the JSON value in an answer: the whole text, else the last fence, else the longest in the prose.
 
-    Raises ValueError where there is none.
+    NaN and the infinities are no JSON. Raises ValueError where there is none.
     """
     decoder = json.JSONDecoder(parse_constant=_refuse_constant)
     for candidate in (text, *reversed(_FENCE.findall(text))):
@@ -69,12 +80,16 @@ def read_json(text: str) -> Any:
 
 
 def score_json(gold: str, answer: str) -> float:
-    """Score the share of values that are right at their place: 1 only when nothing differs."""
+    """Score the share of values that are right at their place: 1 only when nothing differs.
+
+    A value that is too many counts as a further one that is wrong. An answer that is no JSON scores 0.
+    """
     try:
         expected, actual = read_json(gold), read_json(answer)
     except ValueError:
         return 0.0
-    total, wrong = count_leaves(expected), 0
+    total = count_leaves(expected)
+    wrong = 0
     for difference in compare_json(expected, actual):
         wrong += difference.leaves
         if difference.difference is Difference.EXTRA:
@@ -83,7 +98,10 @@ def score_json(gold: str, answer: str) -> float:
 
 
 def explain_json(gold: str, answer: str) -> tuple[Fact, ...]:
-    """Return the places where the answer differs, as "items[2].price: missing"."""
+    """Return the places where the answer differs, as "items[2].price: missing"; at most 21 facts.
+
+    The last one then says how many more there are. A right answer that is no JSON explains nothing.
+    """
     try:
         expected = read_json(gold)
     except ValueError:
@@ -100,7 +118,11 @@ def explain_json(gold: str, answer: str) -> tuple[Fact, ...]:
 
 
 def compare_json(gold: Any, actual: Any) -> Iterator[JsonDifference]:
-    """Yield the places where two JSON values differ."""
+    """Yield the places where two JSON values differ.
+
+    Objects are compared key by key, lists entry by entry. A list of plain values in another order is one
+    difference. What is missing or extra is one difference, however much is in it.
+    """
     stack: list[tuple[str, str, Any, Any]] = [("", "", gold, actual)]
     while stack:
         path, topic, a, b = stack.pop()
@@ -126,8 +148,12 @@ def compare_json(gold: Any, actual: Any) -> Iterator[JsonDifference]:
 
 
 def count_leaves(value: Any) -> int:
-    """Return how many values a JSON value is made of; an empty object or list is one."""
-    count, stack = 0, [value]
+    """Return how many values a JSON value is made of; an empty object or list is one.
+
+    {"a": [1, 2], "b": {}} has three.
+    """
+    count = 0
+    stack = [value]
     while stack:
         node = stack.pop()
         children = list(node.values()) if isinstance(node, dict) else node
@@ -140,9 +166,12 @@ def count_leaves(value: Any) -> int:
 
 def _count_moved(gold: list[Any], actual: list[Any]) -> int:
     """Return how many places of a list of plain values differ, where only the order does; else 0."""
-    if len(gold) != len(actual) or any(isinstance(value, dict | list) for value in (*gold, *actual)):
+    has_children = any(isinstance(value, dict | list) for value in (*gold, *actual))
+    if len(gold) != len(actual) or has_children:
         return 0
-    keys, actual_keys = ([(type(value), value) for value in values] for values in (gold, actual))
+    # With their types: True equals 1 in Python, and not in JSON.
+    keys = [(type(value), value) for value in gold]
+    actual_keys = [(type(value), value) for value in actual]
     if Counter(keys) != Counter(actual_keys):
         return 0
     return sum(a != b for a, b in zip(keys, actual_keys, strict=True))
@@ -150,14 +179,16 @@ def _count_moved(gold: list[Any], actual: list[Any]) -> int:
 
 def _is_same_value(a: Any, b: Any) -> bool:
     """Return whether two values without children are the same: whole numbers exactly, fractions nearly."""
-    is_fraction = {type(a), type(b)} in ({float}, {int, float})
+    if {type(a), type(b)} not in ({float}, {int, float}):
+        return type(a) is type(b) and bool(a == b)
     try:
-        return is_close(a, b) if is_fraction else type(a) is type(b) and bool(a == b)
+        return is_close(a, b)
     except OverflowError:  # a whole number that no float can hold
         return False
 
 
 def _extend_path(path: str, key: str | int) -> str:
+    """Return the path of a value below `path`: "a.b", "a[2]", or "a["odd key"]" for a key that is no name."""
     if isinstance(key, int):
         return f"{path}[{key}]"
     if not _NAME.fullmatch(key):
@@ -166,6 +197,7 @@ def _extend_path(path: str, key: str | int) -> str:
 
 
 def _render_value(value: Any) -> str:
+    """Return a value in few words: what it is where it has children, else its JSON, cut to 60 characters."""
     match value:
         case dict():
             return "an object" if value else "an empty object"
@@ -176,4 +208,5 @@ def _render_value(value: Any) -> str:
 
 
 def _refuse_constant(name: str) -> Any:
+    """Raise ValueError for NaN and the infinities, which Python's decoder takes."""
     raise ValueError(f"{name} is no JSON")

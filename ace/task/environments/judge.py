@@ -13,52 +13,76 @@ from ace.task.guarded_scoring import require_score
 from ace.task.types import Attempt, Environment, Explaining, Fact, Outcome, Sample
 
 Score = bool | float | Outcome
+"""What a judge returns: right or wrong, a number from 0 to 1, or all there is to say."""
+
 Judge = Callable[[Sample, str], Score | Awaitable[Score]]
+"""A function of a sample and an answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class JudgeEnvironment(Environment):
     """Scores with a function of a sample and an answer; the score counts as a label.
 
-    The function returns a bool, a number from 0 to 1 or an Outcome, and may be async. A judge that is an
-    object may have `explain(sample, attempt)`; else a row's `answer` explains what a wrong answer lacks.
+    A judge that is an object may have `explain(sample, attempt)`; else a row's `answer` explains what a wrong
+    answer lacks.
     """
 
     judge: Judge
+    """Returns a bool, a number from 0 to 1 or an Outcome, and may be async. Several threads call it."""
 
     def score(self, sample: Sample, attempt: Attempt) -> Outcome | Awaitable[Outcome]:
-        """Call the function, once. Raises what it raises, and ValueError for a score that is none."""
+        """Call the function, once. Raises what it raises, and ValueError for a score that is none.
+
+        Where it is async, what is returned raises that when it is awaited.
+        """
         score = self.judge(sample, attempt.answer)
         if inspect.isawaitable(score):
             return _await_score(score, sample, attempt)
         return _to_outcome(score, sample, attempt)
 
     def explain(self, sample: Sample, attempt: Attempt) -> Iterable[Fact] | Awaitable[Iterable[Fact]]:
-        """Return what a wrong answer lacks: as the judge says, else by the form of the right answer."""
+        """Return what a wrong answer lacks: as the judge says, else by the form of the right answer.
+
+        A list counts as labels in any order. Raises what the judge raises.
+        """
         if isinstance(self.judge, Explaining):
             return self.judge.explain(sample, attempt)
-        is_list = isinstance(sample.data.get("answer"), list)
-        explain = explain_label_set if is_list else explain_by_form
-        return explain(_expected_text(sample), attempt.answer)
+        expected = _expected_text(sample)
+        if isinstance(sample.data.get("answer"), list):
+            return explain_label_set(expected, attempt.answer)
+        return explain_by_form(expected, attempt.answer)
 
     def check(self, sample: Sample) -> None:
-        """Raise TaskError for a right answer that cannot be shown; none at all is fine."""
+        """Raise TaskError for a right answer that cannot be shown; none at all is fine.
+
+        The function is not called.
+        """
         _expected_text(sample)
 
 
 def _expected_text(sample: Sample) -> str:
-    """Return the right answer as text, or "". Raises TaskError for one that cannot be shown."""
+    """Return the right answer as text, or "" for a sample without one; an object is shown as JSON.
+
+    Raises TaskError for one that cannot be shown.
+    """
     if "answer" not in sample.data:
         return ""
-    return json_text(sample) if isinstance(sample.data["answer"], dict) else gold_text(sample)
+    if isinstance(sample.data["answer"], dict):
+        return json_text(sample)
+    return gold_text(sample)
 
 
 async def _await_score(score: Awaitable[Any], sample: Sample, attempt: Attempt) -> Outcome:
+    """Return the outcome of a judge that is async. Raises as `JudgeEnvironment.score` does."""
     return _to_outcome(await score, sample, attempt)
 
 
 def _to_outcome(score: object, sample: Sample, attempt: Attempt) -> Outcome:
-    """Complete what the function returned with the right answer and what was seen of the attempt."""
+    """Complete what the function returned with the right answer and what was seen of the attempt.
+
+    What it says itself in an Outcome stays. Raises ValueError for a score that is none, TaskError for a right
+    answer that cannot be shown.
+    """
     if not isinstance(score, Outcome):
         score = Outcome(score=require_score(score), detail=attempt.error)
     return replace(

@@ -16,6 +16,7 @@ from ace.task.traces.record import Record
 from ace.task.traces.trace import Trace
 from ace.text.thoughts import split_thoughts
 
+# How programs write their exceptions: "Error ...", "KeyError: ...", a traceback.
 _EXCEPTION = re.compile(
     r"\W{0,9}(?:Error\b|[A-Za-z_.]{1,60}(?:Error|Exception):|Traceback \(most recent call last\))"
 )
@@ -23,18 +24,26 @@ _EXCEPTION = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """Name one kind of log, the keys that its records have, and those of them that hold lists."""
+    """Describe one kind of log."""
 
     name: str
+    """What messages call it."""
+
     keys: frozenset[str]
+    """The keys that each of its records has."""
+
     lists: frozenset[str] = frozenset()
+    """Those of them that hold lists."""
+
     read: Callable[[Record], Trace]
+    """Reads one record. Raises TaskError for one that lacks something."""
 
 
 def read_tau(record: Record) -> Trace:
     """Read a trajectory that tau-bench recorded: {"task_id", "trial", "reward", "traj": messages, "info"}.
 
     The actions that the task wants are its gold answer: a label, as the reward is.
+    Raises TaskError for a conversation that cannot be read, and a reward that is no number.
     """
     return record.trace(
         **_read_conversation(record, "traj"),
@@ -49,6 +58,7 @@ def read_intercode(record: Record) -> Trace:
 
     The answer is the last action, with its own reward: which of the earlier ones was best is a label's to
     say. Whether the last action was valid is what the database says, not a label.
+    Raises TaskError where there are no actions, or not as many observations and rewards.
     """
     actions = [str(action) for action in record.items("actions")]
     observations = [str(observation) for observation in record.items("observations")]
@@ -62,13 +72,16 @@ def read_intercode(record: Record) -> Trace:
         if isinstance(valid, list) and place < len(valid):
             failed = not valid[place]
         turns.append(Turn(kind=TurnKind.TOOL, arguments=action, observation=observation, failed=failed))
+    ran: bool | None = None
+    if isinstance(valid, list) and valid:
+        ran = bool(valid[-1])
     last = Record({"rewards": rewards[-1]}, record.file, record.number, record.line)
     return record.trace(
         sample=record.name("task_id", f"record-{record.number}"),
         question=record.text("query"),
         answer=actions[-1],
         turns=tuple(turns),
-        ran=bool(valid[-1]) if isinstance(valid, list) and valid else None,
+        ran=ran,
         score=last.score("rewards"),
     )
 
@@ -76,13 +89,17 @@ def read_intercode(record: Record) -> Trace:
 def read_chat(record: Record) -> Trace:
     """Read a conversation in OpenAI's chat format: {"messages": [...], "reward": ...}, with tool calls.
 
-    `reward` or `correct` and `feedback` are labels.
+    `reward` or `correct` and `feedback` are labels, and so is `expected`. All of them may be missing. A
+    `correct` that is neither true nor false is ignored.
+    Raises TaskError for a conversation that cannot be read.
     """
     correct = record.values.get("correct")
+    if not isinstance(correct, bool):
+        correct = None
     return record.trace(
         **_read_conversation(record, "messages"),
         sample=record.name("id", f"record-{record.number}"),
-        correct=correct if isinstance(correct, bool) else None,
+        correct=correct,
         score=record.score("reward"),
         remark=record.text("feedback", ""),
         expected=record.text("expected", ""),
@@ -92,7 +109,9 @@ def read_chat(record: Record) -> Trace:
 def read_row(record: Record) -> Trace:
     """Read a row for an attempt: {"id", "question", "answer", "correct" or "reward", ...}.
 
-    `feedback` and `expected` count as labels, `observed` does not.
+    `feedback` and `expected` count as labels, `observed` does not: it becomes the only turn. A row without an
+    answer has the error "no answer".
+    Raises TaskError for a row without a question, and for a `correct` that is neither true nor false.
     """
     correct = record.values.get("correct")
     if correct is not None and not isinstance(correct, bool):
@@ -102,12 +121,15 @@ def read_row(record: Record) -> Trace:
     if not error and not answer.strip():
         error = "no answer"
     observed = record.text("observed", "")
+    turns: tuple[Turn, ...] = ()
+    if observed:
+        turns = (Turn(kind=TurnKind.TOOL, observation=observed),)
     return record.trace(
         sample=record.name("id", f"record-{record.number}"),
         question=record.text("question"),
         answer=answer,
         error=error,
-        turns=(Turn(kind=TurnKind.TOOL, observation=observed),) if observed else (),
+        turns=turns,
         reasoning=reasoning,
         correct=correct,
         score=record.score("reward"),
@@ -152,10 +174,12 @@ def _read_conversation(record: Record, key: str) -> dict[str, Any]:
         raise record.problem(key, "Nobody asks anything: there is no message of a user.")
     answer = answers[-1] if answers else ""
     last = turns[-1]
-    if last.kind is TurnKind.TOOL and not last.observation and len(turns) - 1 in calls.values():
+    is_unanswered = len(turns) - 1 in calls.values() and not last.observation
+    if last.kind is TurnKind.TOOL and is_unanswered:
         answer = _read_final_call(last)
     reasoning = ""
-    if [turn.kind for turn in turns if turn.kind is not TurnKind.THOUGHT] == [TurnKind.USER, TurnKind.AGENT]:
+    visible = [turn.kind for turn in turns if turn.kind is not TurnKind.THOUGHT]
+    if visible == [TurnKind.USER, TurnKind.AGENT]:
         # The turns are question and answer once more.
         reasoning = "\n\n".join(turn.text for turn in turns if turn.kind is TurnKind.THOUGHT)
         turns = []
@@ -169,7 +193,10 @@ def _read_conversation(record: Record, key: str) -> dict[str, Any]:
 
 
 def _add_message(turns: list[Turn], calls: dict[str, int], message: Mapping[str, Any]) -> None:
-    """Add what a message says and thinks, and each tool call that it makes."""
+    """Add what a message says and thinks, and each tool call that it makes.
+
+    `calls` gets the ids of those calls, each with the place of its turn.
+    """
     text = _read_content(message).strip()
     kind = TurnKind.USER if message["role"] == "user" else TurnKind.AGENT
     if kind is TurnKind.AGENT:
@@ -183,16 +210,25 @@ def _add_message(turns: list[Turn], calls: dict[str, int], message: Mapping[str,
         function = call.get("function") if isinstance(call, Mapping) else None
         if isinstance(function, Mapping):
             calls[str(call.get("id") or f"turn {len(turns)}")] = len(turns)
-            name, arguments = to_plain_text(function.get("name")), to_plain_text(function.get("arguments"))
-            turns.append(Turn(kind=TurnKind.TOOL, tool=name, arguments=arguments))
+            turn = Turn(
+                kind=TurnKind.TOOL,
+                tool=to_plain_text(function.get("name")),
+                arguments=to_plain_text(function.get("arguments")),
+            )
+            turns.append(turn)
 
 
 def _add_observation(turns: list[Turn], calls: dict[str, int], message: Mapping[str, Any]) -> None:
-    """Add what a tool returned to the call that it answers: by its id, else the first that waits."""
-    text, identity = _read_content(message).strip(), message.get("tool_call_id")
+    """Add what a tool returned to the call that it answers: by its id, else the first that waits.
+
+    The call then leaves `calls`. What answers no call is a turn of its own.
+    """
+    text = _read_content(message).strip()
     name = to_plain_text(message.get("name"))
-    waiting = str(identity) if str(identity) in calls else next(iter(calls), None)
     failed = _is_error(text)
+    waiting: str | None = str(message.get("tool_call_id"))
+    if waiting not in calls:
+        waiting = next(iter(calls), None)
     if waiting is None:
         turns.append(Turn(kind=TurnKind.TOOL, tool=name, observation=text, failed=failed))
         return
@@ -207,10 +243,12 @@ def _is_error(observation: str) -> bool | None:
     """
     if _EXCEPTION.match(observation):
         return True
+    if not observation.startswith("{"):
+        return None
     try:
-        value = json.loads(observation) if observation.startswith("{") else None
+        value = json.loads(observation)
     except (ValueError, RecursionError):
-        value = None
+        return None
     return True if isinstance(value, dict) and value.get("error") else None
 
 
@@ -218,22 +256,27 @@ def _read_final_call(turn: Turn) -> str:
     """Return the answer that an agent gives by a tool call: its only argument, or the call."""
     try:
         values = list(json.loads(turn.arguments).values())
-    except (ValueError, RecursionError, AttributeError):
+    except (ValueError, RecursionError, AttributeError):  # of no JSON, and of JSON that is no object
         values = []
-    return to_plain_text(values[0]) if len(values) == 1 else f"{turn.tool}({turn.arguments})"
+    if len(values) == 1:
+        return to_plain_text(values[0])
+    return f"{turn.tool}({turn.arguments})"
 
 
 def _read_content(message: Mapping[str, Any]) -> str:
     """Return the text of a message, or its text parts; "" where there are only tool calls."""
     content = message.get("content")
-    if isinstance(content, list):
-        parts = (part.get("text") for part in content if isinstance(part, Mapping))
-        return "\n".join(part for part in parts if isinstance(part, str))
-    return content if isinstance(content, str) else ""
+    if isinstance(content, str):
+        return content
+    texts: list[str] = []
+    for part in content if isinstance(content, list) else ():
+        if isinstance(part, Mapping) and isinstance(part.get("text"), str):
+            texts.append(part["text"])
+    return "\n".join(texts)
 
 
 def _render_actions(info: Any) -> str:
-    """Return the actions that a task wants, as "book(at=9); pay()"."""
+    """Return the actions that a task wants, as "book(at=9); pay()"; "" where the log does not say."""
     task = info.get("task") if isinstance(info, Mapping) else None
     actions = task.get("actions") if isinstance(task, Mapping) else None
     calls = []

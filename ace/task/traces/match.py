@@ -16,23 +16,29 @@ from ace.task.types import Sample, Task
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """Hold a trace and its sample. `provable`: the task has that sample, so attempts at it can be judged."""
+    """Hold a trace and its sample."""
 
     trace: Trace
+
     sample: Sample
+    """A training sample of the task, or one that was made of the trace."""
+
     provable: bool
+    """Whether the task has that sample, so that attempts at it can be judged."""
 
 
 def match_traces(task: Task, traces: Sequence[Trace]) -> tuple[list[Recorded], list[Trace]]:
     """Return the traces to learn from, and those left out because they are held-out samples.
 
     The question decides; where several samples ask the same, the id does. A trace whose question no sample
-    asks, or that stays ambiguous, gets a sample of its own.
+    asks, or that stays ambiguous, gets a sample of its own; its id is that of the trace, or "log-" and that
+    where the task has such an id. Case, spaces and punctuation of a question do not count.
     """
     by_question: dict[str, list[tuple[str, Sample]]] = defaultdict(list)
+    ids: set[str] = set()
     for split, sample in iterate_samples(task):
         by_question[normalize_question(sample.question)].append((split, sample))
-    ids = {sample.id for samples in by_question.values() for _, sample in samples}
+        ids.add(sample.id)
     recorded: list[Recorded] = []
     left_out: list[Trace] = []
     for trace in traces:

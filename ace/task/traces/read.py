@@ -17,7 +17,8 @@ from ace.task.traces.trace import Trace, number_traces
 def read_traces(path: Path) -> tuple[Trace, ...]:
     """Return the recorded attempts of a file, in order: JSON lines, or one JSON list of objects.
 
-    Raises TaskError, with file and line, for what cannot be read: no attempt is dropped silently.
+    The first record decides which format all of them have. Raises TaskError, with file and line, for what
+    cannot be read: no attempt is dropped silently.
     """
     records = []
     for number, (values, line) in enumerate(_read_values(path), start=1):
@@ -32,7 +33,10 @@ def read_traces(path: Path) -> tuple[Trace, ...]:
 
 
 def _read_values(path: Path) -> Iterator[tuple[Any, int]]:
-    """Yield (record, line). In a JSON list, whose records need not begin a line, the line is 0."""
+    """Yield (record, line). In a JSON list, whose records need not begin a line, the line is 0.
+
+    A file that begins with "[" is taken for a list. Records may be any JSON value. Raises TaskError.
+    """
     text = read_text(path)
     if text.lstrip().startswith("["):
         for values in _parse_json(text, str(path), 1):
@@ -44,6 +48,7 @@ def _read_values(path: Path) -> Iterator[tuple[Any, int]]:
 
 
 def _parse_json(text: str, file: str, line: int) -> Any:
+    """Return the JSON value of a text that begins at `line`. Raises TaskError, with the line of the fault."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -53,7 +58,10 @@ def _parse_json(text: str, file: str, line: int) -> Any:
 
 
 def _recognize_format(first: Record) -> Format:
-    """Return the format of a log by its first record. Raises TaskError."""
+    """Return the format of a log by its first record: the first of FORMATS whose keys it has.
+
+    Raises TaskError, which names the formats that are known, for any other.
+    """
     lists = {key for key, value in first.values.items() if isinstance(value, list)}
     for form in FORMATS:
         if form.keys <= first.values.keys() and form.lists <= lists:

@@ -34,21 +34,34 @@ _MAX_BYTES = 4_000_000  # bytes of text and blobs in one result
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Hold what a statement returned, or its error. `reads` holds "table" and "table.column", lower case."""
+    """Hold what a statement returned, or its error."""
 
     columns: tuple[str, ...] = ()
     rows: tuple[Row, ...] = ()
+
     truncated: bool = False
+    """Whether there was more than may be returned."""
+
     error: str = ""
+    """Why there are no rows, in SQLite's words; "" for none."""
+
     reads: frozenset[str] = frozenset()
+    """What the statement reads: "table" and "table.column", lower case; after an error its tables only."""
 
 
 class Database:
-    """One database, safe to use from several threads: each statement has a connection to itself."""
+    """One database, safe to use from several threads: each statement has a connection to itself.
+
+    `tables` are the names of its tables and views, lower case. `schema` is how they are defined.
+    """
 
     def __init__(
         self, connect: Callable[[], sqlite3.Connection], *, time_limit: float = 2.0, row_limit: int = 1000
     ) -> None:
+        """Read the schema. `time_limit` is in seconds of computing, for one statement.
+
+        `connect` makes a connection that any thread may use. Raises sqlite3.Error for what is no database.
+        """
         self._connect = connect
         self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
         weakref.finalize(self, _close, self._idle)
@@ -62,7 +75,10 @@ class Database:
 
     @classmethod
     def open(cls, path: Path, *, time_limit: float = 2.0, row_limit: int = 1000) -> Database:
-        """Open a SQLite file, or a `.sql` script that is run once, into memory. Raises TaskError."""
+        """Open a SQLite file, or a `.sql` script that is run once, into memory.
+
+        Raises TaskError for a file that is no database, one without tables, and a script that fails.
+        """
         uri = f"{path.resolve().as_uri()}?mode=ro"
         image = _build_image(path) if path.suffix.lower() == ".sql" else None
 
@@ -82,9 +98,15 @@ class Database:
         return database
 
     def run(self, sql: str) -> Result:
-        """Run one SELECT. Never raises for what `sql` says or does."""
+        """Run one SELECT. Never raises for what `sql` says or does.
+
+        It returns at most `row_limit` rows, and 4 MB of text and bytes. What takes longer than `time_limit`
+        is stopped.
+        """
+        if not sql.strip():
+            return Result(error="no SQL")
         if not is_query(sql):
-            return Result(error="only one SELECT statement is allowed" if sql.strip() else "no SQL")
+            return Result(error="only one SELECT statement is allowed")
         if estimate_expansion(sql) > _MAX_TOKENS:
             return Result(error="too complex")
         with self._connection() as connection:
@@ -118,7 +140,10 @@ class Database:
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
-        """Lend an idle connection, or a new one behind its fences."""
+        """Lend an idle connection, or a new one behind its fences.
+
+        It goes back to the idle ones when the block ends, whatever happened in it.
+        """
         try:
             connection = self._idle.get_nowait()
         except Empty:
@@ -135,12 +160,17 @@ class Database:
 
 
 def _close(idle: LifoQueue[sqlite3.Connection]) -> None:
+    """Close what is left of a database that nobody uses any more. No method: that would keep it alive."""
     while not idle.empty():
         idle.get_nowait().close()
 
 
 def _authorize(reads: set[str], action: int, first: str | None, second: str | None, *_: str | None) -> int:
-    """Allow reading and note what is read: SQLite has resolved every alias by the time it asks."""
+    """Allow reading and note what is read: SQLite has resolved every alias by the time it asks.
+
+    SQLite calls this with an action and its arguments while it compiles a statement. Functions may be called,
+    but for the one that loads native code.
+    """
     if action == sqlite3.SQLITE_READ and first:
         reads.add(first.lower())
         if second:
@@ -151,7 +181,10 @@ def _authorize(reads: set[str], action: int, first: str | None, second: str | No
 
 
 def _build_image(path: Path) -> bytes:
-    """Run a script statement by statement, because only so an error has a line, and return the database."""
+    """Run a script statement by statement, because only so an error has a line, and return the database.
+
+    Raises TaskError, with that line, for a statement that fails.
+    """
     connection = sqlite3.connect(":memory:", isolation_level=None)
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)  # a script makes its own database and no other file
     connection.execute("PRAGMA user_version = 1")  # without any page there is nothing to serialize
@@ -169,11 +202,17 @@ def _build_image(path: Path) -> bytes:
 
 
 def _split_statements(script: str) -> Iterator[tuple[int, str]]:
-    """Yield (line, text) of each statement. A semicolon inside a trigger ends none."""
-    line, start, parts = 1, 1, list[str]()
+    """Yield (line, text) of each statement. A semicolon inside a trigger ends none.
+
+    The line is that on which the statement begins, from 1; comments before it do not count.
+    """
+    line = 1
+    start = 1  # of the statement in `parts`
+    parts: list[str] = []
     for kind, text in split_tokens(script):
+        if not parts and kind not in ("comment", "space"):
+            start = line
         if parts or kind not in ("comment", "space"):
-            start = start if parts else line
             parts.append(text)
         line += text.count("\n")
         if text != ";":

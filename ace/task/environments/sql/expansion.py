@@ -9,11 +9,15 @@ from __future__ import annotations
 from ace.task.environments.sql.sqltext import split_tokens
 
 _MOST_DEFINITIONS = 100
+# What stands before a table that a query reads.
 _BEFORE = {"from", "join", "in", ",", "("}
 
 
 def estimate_expansion(sql: str) -> float:
-    """Return an upper bound in tokens; infinite where there are too many definitions to tell."""
+    """Return an upper bound in tokens; infinite where there are too many definitions to tell.
+
+    It is infinite, too, where definitions mention each other in a circle.
+    """
     parts = []
     for kind, text in split_tokens(sql):
         if kind in ("comment", "space"):
@@ -28,6 +32,7 @@ def estimate_expansion(sql: str) -> float:
     sizes: dict[str, float] = {}
 
     def measure(name: str) -> float:
+        """Return the tokens of a definition with all that it mentions in place; itself does not count."""
         if name not in sizes:
             sizes[name] = float("inf")  # unless it turns out to be finite, without going round in circles
             mentions = [mention for mention in _find_mentions(bodies[name], bodies) if mention != name]
@@ -39,13 +44,19 @@ def estimate_expansion(sql: str) -> float:
 
 def _find_mentions(parts: list[str], bodies: dict[str, list[str]]) -> list[str]:
     """Return names where a FROM has them; a column of the same name, alone after a comma, is counted too."""
-    tables = zip(parts, parts[1:], [*parts[2:], ""], strict=False)
-    return [name for before, name, after in tables if name in bodies and before in _BEFORE and after != "."]
+    mentions: list[str] = []
+    for before, name, after in zip(parts, parts[1:], [*parts[2:], ""], strict=False):
+        if name in bodies and before in _BEFORE and after != ".":
+            mentions.append(name)
+    return mentions
 
 
 def _find_bodies(parts: list[str]) -> dict[str, list[str]]:
-    """Return the tokens of everything that looks like `name (columns) AS (...)`, by name."""
-    closing: dict[int, int] = {}
+    """Return the tokens of everything that looks like `name (columns) AS (...)`, by name.
+
+    The columns may be missing. Several definitions of one name count together.
+    """
+    closing: dict[int, int] = {}  # the place of "(" -> that of its ")"
     unclosed: list[int] = []
     for place, part in enumerate(parts):
         if part == "(":
@@ -57,11 +68,15 @@ def _find_bodies(parts: list[str]) -> dict[str, list[str]]:
     opening = {close: start for start, close in closing.items()}
     bodies: dict[str, list[str]] = {}
     for place, part in enumerate(parts):
-        if part == "as" and place:
-            start = place + 1
-            while start < len(parts) and parts[start] in ("not", "materialized"):
-                start += 1
-            name = parts[opening.get(place - 1, place) - 1]
-            if start in closing:
-                bodies.setdefault(name, []).extend(parts[start + 1 : closing[start]])
+        if part != "as" or not place:
+            continue
+        start = place + 1
+        while start < len(parts) and parts[start] in ("not", "materialized"):
+            start += 1
+        # Behind the name its columns may stand, in parentheses.
+        before_columns = opening.get(place - 1, place)
+        name = parts[before_columns - 1]
+        if start in closing:
+            body = parts[start + 1 : closing[start]]
+            bodies.setdefault(name, []).extend(body)
     return bodies

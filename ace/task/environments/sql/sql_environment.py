@@ -16,41 +16,58 @@ from ace.task.environments.sql.sqltext import extract_sql, is_ordered
 from ace.task.types import Attempt, Environment, Outcome, Sample, Topic
 from ace.task.wording import Wording
 
-_MOST_ROWS = 5
+_MOST_ROWS = 5  # that are shown
 _CELL = 60  # characters shown of one value
 _LINE = 300  # and of one line
 
 
 @dataclass(eq=False)
 class SqlEnvironment(Environment):
-    """Read-only databases by name. Samples carry `gold_sql`, and `db` when there are several."""
+    """Read-only databases by name. Samples carry `gold_sql`, and `db` when there are several.
+
+    Its facts are conditions of the SQL ("ord.status = 7", joins), its topics columns ("ord.status"). Each
+    statement has a limit of time, so the environment counts as bounded. Several threads may use it.
+    """
 
     bounded = True
     label_field = "gold_sql"
 
     databases: Mapping[str, Database]
+    """By the name that a sample gives as `db`."""
+
     _gold: dict[tuple[Database, str], Result] = field(default_factory=dict, init=False, repr=False)
+    """What gold SQL returned: it is run once."""
 
     def describe(self, sample: Sample) -> str:
-        """Return the schema: the same text for every sample of one database."""
+        """Return the schema: the same text for every sample of one database.
+
+        Raises TaskError for a sample whose database nobody knows.
+        """
         return self._database(sample).schema
 
     def score(self, sample: Sample, attempt: Attempt) -> Outcome:
-        """Compare the rows with those of the gold SQL, and name the conditions of the gold SQL."""
+        """Compare the rows with those of the gold SQL, and name the conditions of the gold SQL.
+
+        Rows count in their order where the gold SQL has an ORDER BY. Rows of which some were cut off are
+        wrong. Where the gold SQL fails, nothing is scored, and the outcome has a `label_error`.
+        """
         result, observation = self._run_attempt(sample, attempt)
         gold = self.gold(sample)
         if gold.error:
             detail = result.error or f"gold SQL: {gold.error}"
             return replace(observation, detail=detail, label_error=gold.error)
         gold_sql = sample.data["gold_sql"].strip()
-        whole = not (result.error or result.truncated or gold.truncated)
-        correct = whole and have_same_rows(gold.rows, result.rows, ordered=is_ordered(gold_sql))
+        is_whole = not (result.error or result.truncated or gold.truncated)
+        is_correct = is_whole and have_same_rows(gold.rows, result.rows, ordered=is_ordered(gold_sql))
+        detail = result.error
+        if not is_correct and not result.error:
+            detail = "the rows differ"
         facts = find_conditions(gold_sql, gold.reads)
         missing = find_missing(facts, extract_sql(attempt.answer), gold.reads)
         return replace(
             observation,
-            score=float(correct),
-            detail=result.error or ("" if correct else "the rows differ"),
+            score=float(is_correct),
+            detail=detail,
             expected=gold_sql,
             label_topics=_to_topics(gold.reads),
             facts=facts,
@@ -58,11 +75,18 @@ class SqlEnvironment(Environment):
         )
 
     def observe(self, sample: Sample, attempt: Attempt) -> Outcome:
-        """Run the attempt: rows or error, the columns that it reads, and its own conditions."""
-        return self._run_attempt(sample, attempt)[1]
+        """Run the attempt: rows or error, the columns that it reads, and its own conditions.
+
+        Nothing in it depends on the gold SQL. Raises TaskError for a sample whose database nobody knows.
+        """
+        _, observation = self._run_attempt(sample, attempt)
+        return observation
 
     def check(self, sample: Sample) -> None:
-        """Raise TaskError for a sample whose gold SQL is missing, fails or returns too much."""
+        """Raise TaskError for a sample whose gold SQL is missing, fails or returns too much.
+
+        The gold SQL is run for it, and its rows are kept for scoring.
+        """
         sql = sample.data.get("gold_sql")
         if not isinstance(sql, str) or not sql.strip():
             raise sample.problem("gold_sql", "Expected a SELECT statement as text.")
@@ -81,8 +105,12 @@ class SqlEnvironment(Environment):
         return SqlWording(newest_wins=newest_wins)
 
     def gold(self, sample: Sample) -> Result:
-        """Return what the gold SQL returns: a label, never to be shown unless labels are allowed."""
-        database, sql = self._database(sample), sample.data["gold_sql"]
+        """Return what the gold SQL returns: a label, never to be shown unless labels are allowed.
+
+        An error of the gold SQL is in the result. Raises TaskError for a sample whose database nobody knows.
+        """
+        database = self._database(sample)
+        sql = sample.data["gold_sql"]
         key = database, sql
         if key not in self._gold:
             self._gold[key] = database.run(sql.strip().rstrip(";"))
@@ -91,7 +119,8 @@ class SqlEnvironment(Environment):
     def _run_attempt(self, sample: Sample, attempt: Attempt) -> tuple[Result, Outcome]:
         """Return the result, and what it shows without any label.
 
-        The attempt ran where something else than NULL came back.
+        The attempt ran where something else than NULL came back. One that an error ended is not run: its own
+        error is the result.
         """
         sql = extract_sql(attempt.answer)
         if attempt.error and not attempt.answer.strip():
@@ -109,7 +138,10 @@ class SqlEnvironment(Environment):
         return result, observation
 
     def _database(self, sample: Sample) -> Database:
-        """Return the database of a sample. Raises TaskError for a name that no database has."""
+        """Return the database of a sample: the one it names, or the only one.
+
+        Raises TaskError for a name that no database has, and where there are several and none is named.
+        """
         name: Any = sample.data.get("db")
         if name is None and len(self.databases) == 1:
             return next(iter(self.databases.values()))
@@ -120,19 +152,29 @@ class SqlEnvironment(Environment):
 
 
 def _to_topics(reads: Iterable[str]) -> frozenset[Topic]:
-    """Return the columns, or the tables where no column is read."""
-    names = frozenset(map(Topic, reads))
-    columns = frozenset(name for name in names if "." in name)
-    return columns or names
+    """Return the columns, or the tables where no column is read, as in "SELECT count(*)"."""
+    tables: set[Topic] = set()
+    columns: set[Topic] = set()
+    for name in reads:
+        if "." in name:
+            columns.add(Topic(name))
+        else:
+            tables.add(Topic(name))
+    return frozenset(columns or tables)
 
 
 def _render_result(result: Result) -> str:
-    """Return the first rows as SQL literals ('3' and 3 differ), or the error."""
+    """Return the first rows as SQL literals ('3' and 3 differ), or the error.
+
+    The first line counts the rows and names the columns: "12 rows (name, total)".
+    """
     if result.error:
         return _clip(f"error: {result.error}", _LINE)
-    count = f"more than {len(result.rows)}" if result.truncated else str(len(result.rows))
-    head = f"{count} row{'s' * (count != '1')} ({', '.join(result.columns)})"
-    lines = [head]
+    count = str(len(result.rows))
+    if result.truncated:
+        count = f"more than {count}"
+    noun = "row" if count == "1" else "rows"
+    lines = [f"{count} {noun} ({', '.join(result.columns)})"]
     for row in result.rows[:_MOST_ROWS]:
         lines.append(" | ".join(map(_render_literal, row)))
     if len(result.rows) > _MOST_ROWS:
@@ -141,6 +183,7 @@ def _render_result(result: Result) -> str:
 
 
 def _render_literal(cell: Any) -> str:
+    """Return a value as SQL writes it, cut to 60 characters."""
     match cell:
         case None:
             return "NULL"
@@ -153,4 +196,5 @@ def _render_literal(cell: Any) -> str:
 
 
 def _clip(text: str, size: int) -> str:
+    """Return at most `size` characters of a text; dots at the end say that it was cut."""
     return text if len(text) <= size else text[: size - 3] + "..."

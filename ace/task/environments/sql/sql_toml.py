@@ -14,19 +14,26 @@ from ace.task.toml_table import TomlTable
 
 
 class SqlTable(TomlModel):
-    """Name one database (a SQLite file or a script), or several by a pattern, and limit every statement.
-
-    Rows name one of several databases by its file's stem. The limits are seconds and rows.
-    """
+    """Name one database, or several by a pattern, and limit every statement."""
 
     database: str | None = None
+    """The path of a SQLite file or a script, from the task folder."""
+
     databases: str | None = None
+    """A pattern of such paths. Rows name one of the databases by its file's stem."""
+
     time_limit: Annotated[float, Field(gt=0)] = 2.0
+    """Seconds of computing."""
+
     row_limit: Annotated[int, Field(gt=0)] = 1000
 
 
 def load_sql_environment(table: TomlTable) -> SqlEnvironment:
-    """Open the databases of the table. Raises TaskError."""
+    """Open the databases of the table.
+
+    Raises TaskError where it names none, or both a database and a pattern, and for a file that is no
+    database.
+    """
     settings = table.validate(SqlTable)
     if settings.databases is not None:
         if settings.database is not None:
@@ -36,15 +43,18 @@ def load_sql_environment(table: TomlTable) -> SqlEnvironment:
         paths = [table.resolve_path("database", settings.database)]
     else:
         raise table.problem("database", "Missing; expected text.", "Name a SQLite file or a script.")
-    databases = {
-        path.stem: Database.open(path, time_limit=settings.time_limit, row_limit=settings.row_limit)
-        for path in paths
-    }
+    databases: dict[str, Database] = {}
+    for path in paths:
+        database = Database.open(path, time_limit=settings.time_limit, row_limit=settings.row_limit)
+        databases[path.stem] = database
     return SqlEnvironment(databases)
 
 
 def _match_databases(table: TomlTable, pattern: str) -> list[Path]:
-    """Return the files that match, in order of their names, each with a stem of its own."""
+    """Return the files that match, in order of their names, each with a stem of its own.
+
+    Raises TaskError where none matches, two have the same stem, or the pattern leads out of the folder.
+    """
     root = table.file.parent
     try:
         names = [str(path.relative_to(root)) for path in sorted(root.glob(pattern))]

@@ -16,6 +16,7 @@ _TOKEN = re.compile(
       | (?P<other>   . )""",
     re.VERBOSE | re.DOTALL,
 )
+# A fence of Markdown; the end of the text closes one that is open.
 _FENCE = re.compile(r"```(.*?)(?:```|\Z)", re.DOTALL)
 # English sentences start with "with" and "update" too, so every head but SELECT must look like SQL.
 _HEAD = r"""(?: select\b
@@ -24,13 +25,17 @@ _HEAD = r"""(?: select\b
   | (?:create|drop|alter) \s+ (?:temp\w*\s+|unique\s+)? (?:table|view|index|trigger)\b
   | (?:attach|detach|pragma|vacuum|explain) \s+ \S )"""
 _STATEMENT = re.compile(rf"\s*{_HEAD}", re.VERBOSE | re.IGNORECASE)
+# A statement that opens a line, or stands behind a colon: "The query: SELECT ...".
 _AT_START = re.compile(rf"(?:^|:\s)[ \t]*(?P<sql>{_HEAD})", re.VERBOSE | re.IGNORECASE | re.MULTILINE)
 _CAPITALS = re.compile(r"\b(?P<sql>SELECT)\b")
 _ANYWHERE = re.compile(r"\b(?P<sql>select)\b", re.IGNORECASE)
 
 
 def split_tokens(sql: str) -> Iterator[tuple[str, str]]:
-    """Yield (kind, text) pairs; their texts joined give `sql` back."""
+    """Yield (kind, text) pairs; their texts joined give `sql` back.
+
+    A kind is "comment", "quoted", "word", "space", or "other" for one character.
+    """
     for match in _TOKEN.finditer(sql):
         yield match.lastgroup or "other", match.group()
 
@@ -57,35 +62,49 @@ def extract_sql(text: str) -> str:
 
 
 def _find_start(text: str) -> int | None:
-    """Prefer a statement that opens a line, or is in capitals: prose says "select" too."""
-    likely = [match.start("sql") for pattern in (_AT_START, _CAPITALS) if (match := pattern.search(text))]
-    if likely:
-        return min(likely)
+    """Return where a statement begins, or None.
+
+    Prefer one that opens a line, or is in capitals: prose says "select" too.
+    """
+    likely = [pattern.search(text) for pattern in (_AT_START, _CAPITALS)]
+    starts = [match.start("sql") for match in likely if match]
+    if starts:
+        return min(starts)
     match = _ANYWHERE.search(text)
     return match.start("sql") if match else None
 
 
 def is_query(sql: str) -> bool:
     """Return whether it starts like a SELECT. What it may touch is for the database to decide."""
-    first = next((text for kind, text in split_tokens(sql) if kind not in ("comment", "space")), "")
-    return first.lower() in ("select", "with")
+    for kind, text in split_tokens(sql):
+        if kind not in ("comment", "space"):
+            return text.lower() in ("select", "with")
+    return False
 
 
 def is_ordered(sql: str) -> bool:
     """Return whether the outermost query has an ORDER BY: those of others sit in parentheses."""
-    depth, previous = 0, ""
+    depth = 0  # of parentheses
+    previous = ""  # the word before, if it is one
     for kind, text in split_tokens(sql):
         if kind in ("comment", "space"):
             continue
-        depth += (text == "(") - (text == ")")
-        if depth == 0 and kind == "word" and (previous, text.lower()) == ("order", "by"):
+        if text == "(":
+            depth += 1
+        elif text == ")":
+            depth -= 1
+        word = text.lower() if kind == "word" else ""
+        if depth == 0 and previous == "order" and word == "by":
             return True
-        previous = text.lower() if kind == "word" else ""
+        previous = word
     return False
 
 
 def compact_sql(sql: str) -> str:
-    """Return one line without comments; quoted text stays as it is."""
+    """Return one line without comments; quoted text stays as it is.
+
+    Space and comments become one space, and none behind "(" or before ")" and ",".
+    """
     parts: list[str] = []
     for kind, text in split_tokens(sql):
         if kind not in ("comment", "space"):

@@ -29,11 +29,16 @@ _LONGEST_PAUSE = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limit a child: whole seconds of computing, megabytes of memory, and megabytes of one written file."""
+    """Limit a child."""
 
     seconds: int = 5
+    """Whole seconds of computing."""
+
     memory: int = 512
+    """Megabytes of address space."""
+
     output: int = 1
+    """Megabytes of one file that it writes, its standard output among them."""
 
     @property
     def clock(self) -> float:
@@ -41,21 +46,14 @@ class Limits:
         return _CLOCK * self.seconds + _START
 
 
-@dataclass(frozen=True, slots=True)
-class ChildResult:
-    """Hold what a child reported, and in `error` why it did not come to its end."""
+def run_bounded(program: Path, folder: Path, limits: Limits) -> tuple[bytes, str]:
+    """Run a Python program in `folder`; return its standard output, and why it did not come to its end or "".
 
-    report: bytes
-    error: str = ""
-
-
-def run_bounded(program: Path, folder: Path, limits: Limits) -> ChildResult:
-    """Run a Python program in `folder` and return what it writes to its standard output.
-
-    The child and whatever it started are gone when this returns. Never raises for what the program does.
+    Its output is kept in a file beside `folder`. The child and whatever it started are gone when this
+    returns. Never raises for what the program does.
     """
     report = folder.parent / "report"
-    settings = json.dumps(asdict(limits) | {"clock": limits.clock, "program": str(program)})
+    settings = json.dumps({**asdict(limits), "clock": limits.clock, "program": str(program)})
     command = [sys.executable, "-I", "-S", __file__, settings]
     with report.open("wb") as output:
         child = subprocess.Popen(  # noqa: S603 - our own interpreter and script
@@ -76,17 +74,23 @@ def run_bounded(program: Path, folder: Path, limits: Limits) -> ChildResult:
         code = child.wait()
     with report.open("rb") as written:
         content = written.read(limits.output * _MEGABYTE)
+    error = ""
     if not is_done or code == -signal.SIGALRM:
-        return ChildResult(content, f"stopped after {limits.clock:g} s")
-    if code == -signal.SIGXCPU:
-        return ChildResult(content, f"stopped after {limits.seconds} s of computing")
-    if code < 0:
-        return ChildResult(content, f"ended by {signal.Signals(-code).name}")
-    return ChildResult(content, f"ended with exit code {code}" if code else "")
+        error = f"stopped after {limits.clock:g} s"
+    elif code == -signal.SIGXCPU:
+        error = f"stopped after {limits.seconds} s of computing"
+    elif code < 0:
+        error = f"ended by {signal.Signals(-code).name}"
+    elif code:
+        error = f"ended with exit code {code}"
+    return content, error
 
 
 def _wait_for(child: subprocess.Popen[bytes], seconds: float) -> bool:
-    """Return whether the child has ended in time; where the system can, it stays to be reaped."""
+    """Return whether the child has ended in time; where the system can, it stays to be reaped.
+
+    It is looked at ever less often, at least fifty times a second.
+    """
     deadline, pause = time.monotonic() + seconds, 0.001
     while True:
         if hasattr(os, "waitid"):
@@ -102,21 +106,27 @@ def _wait_for(child: subprocess.Popen[bytes], seconds: float) -> bool:
 
 
 def become_program(settings: str) -> None:
-    """Limit this process, and go on as the program that the settings name."""
+    """Limit this process, and go on as the program that the settings name: this never returns.
+
+    `settings` is the JSON of `Limits` with "clock" and "program", as `run_bounded` writes it. A limit that
+    the process has already is never raised.
+    """
     import resource  # only POSIX systems have it
 
     values = json.loads(settings)
     seconds = values["seconds"]
+    memory = values["memory"] * _MEGABYTE
+    output = values["output"] * _MEGABYTE
     signal.setitimer(signal.ITIMER_REAL, values["clock"])  # holds even where nobody is left to wait
     limits = [
         (resource.RLIMIT_CPU, seconds, seconds + _GRACE),
         (resource.RLIMIT_CORE, 0, 0),
-        (resource.RLIMIT_FSIZE, values["output"] * _MEGABYTE, values["output"] * _MEGABYTE),
+        (resource.RLIMIT_FSIZE, output, output),
         (resource.RLIMIT_NOFILE, _FILES, _FILES),
         (resource.RLIMIT_NPROC, 0, 0),  # no further process or thread; the superuser is exempt from it
     ]
     if sys.platform != "darwin":  # which refuses this one
-        limits.append((resource.RLIMIT_AS, values["memory"] * _MEGABYTE, values["memory"] * _MEGABYTE))
+        limits.append((resource.RLIMIT_AS, memory, memory))
     for limit, soft, hard in limits:
         most = resource.getrlimit(limit)[1]
         if most != resource.RLIM_INFINITY:

@@ -12,9 +12,11 @@ from functools import lru_cache
 
 from ace.errors import InputError
 
-_LONGEST_NAME = 120
+_LONGEST_NAME = 120  # characters
+# A fence of Markdown: its language, and what stands in it.
 _FENCE = re.compile(r"```([\w+-]*)[^\n]*\n(.*?)(?:```|\Z)", re.DOTALL)
 _PYTHON = ("", "python", "python3", "py")
+# A test stands in the place of `pass`.
 _REPORTED = """
 try:
     pass
@@ -27,10 +29,13 @@ else:
 
 @dataclass(frozen=True, slots=True)
 class ParsedTests:
-    """Hold the names of the tests in order, and the program that reports them by their number."""
+    """Hold the tests of one row."""
 
     names: tuple[str, ...]
+    """What they are called, in order: a function's name, or what is asserted."""
+
     program: str
+    """Python source that runs them, and reports each by its number from 0."""
 
 
 @lru_cache(maxsize=256)
@@ -47,13 +52,16 @@ def parse_tests(source: str) -> ParsedTests:
 
 
 def _rewrite_tests(tree: ast.Module) -> ParsedTests:
-    """Return the tests of a tree, each of them reported. Raises InputError where there is none."""
-    functions = [
-        node.name
-        for node in tree.body
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
-    ]
-    functions = list(dict.fromkeys(functions))
+    """Return the tests of a tree, each of them reported. Raises InputError where there is none.
+
+    Asserts keep their place among the other statements; functions are called behind them all.
+    """
+    functions: list[str] = []
+    for node in tree.body:
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if node.name.startswith("test_") and node.name not in functions:
+            functions.append(node.name)
     is_test = [isinstance(node, ast.Assert) for node in tree.body]
     if not functions and not any(is_test):
         is_test = [isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) for node in tree.body]
@@ -77,10 +85,17 @@ def _rewrite_tests(tree: ast.Module) -> ParsedTests:
 
 
 def extract_code(text: str) -> str:
-    """Return the Python code in a reply: its longest code fence, or all of it. Never raises."""
-    fences = _FENCE.findall(text)
-    python = [body for language, body in fences if language.lower() in _PYTHON]
-    return max(python or [body for _, body in fences], key=len, default=text)
+    """Return the Python code in a reply: its longest code fence, or all of it. Never raises.
+
+    Fences that say another language count only where there is no other.
+    """
+    bodies: list[str] = []
+    python: list[str] = []
+    for language, body in _FENCE.findall(text):
+        bodies.append(body)
+        if language.lower() in _PYTHON:
+            python.append(body)
+    return max(python or bodies, key=len, default=text)
 
 
 def _report_statement(statement: ast.stmt, number: int) -> list[ast.stmt]:
@@ -93,10 +108,15 @@ def _report_statement(statement: ast.stmt, number: int) -> list[ast.stmt]:
 
 
 def _name_statement(node: ast.stmt, taken: list[str]) -> str:
-    """Return what a test asserts, or calls, as its name."""
+    """Return what a test asserts, or calls, as its name of at most 120 characters.
+
+    Names that are `taken` get a number: "f(1) == 2 (2)".
+    """
     expression = node.test if isinstance(node, ast.Assert) else node
     name = " ".join(ast.unparse(expression).split())
     if len(name) > _LONGEST_NAME:
         name = name[: _LONGEST_NAME - 3] + "..."
-    times = sum(other == name or other.startswith(f"{name} (") for other in taken)
-    return f"{name} ({times + 1})" if times else name
+    namesakes = [other for other in taken if other == name or other.startswith(f"{name} (")]
+    if not namesakes:
+        return name
+    return f"{name} ({len(namesakes) + 1})"

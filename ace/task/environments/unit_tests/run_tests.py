@@ -21,13 +21,14 @@ _REFUSED = ("os.fork", "os.exec", "os.posix_spawn", "os.spawn", "os.system", "su
 
 
 def main() -> None:
-    """Run the tests. What the code prints goes nowhere."""
+    """Run the tests of the working folder, and report them. What the code prints goes nowhere."""
     channel = os.dup(1)
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in (1, 2):
         os.dup2(nowhere, standard)
 
     def report(name: object, error: BaseException | None = None) -> None:
+        """Write one line of the report, at once: the process may be killed after it."""
         line = json.dumps([name, describe_error(error) if error else ""])
         os.write(channel, f"{line}\n".encode())
 
@@ -52,24 +53,29 @@ def main() -> None:
 
 
 def call_test(test: Callable[[], Any]) -> None:
-    """Call a test function, which may be a coroutine."""
+    """Call a test function, which may be a coroutine. Raises what it raises."""
     result = test()
     if inspect.iscoroutine(result):
         asyncio.run(result)
 
 
 def describe_error(error: BaseException) -> str:
-    """Return an error in one line: its kind and the first line of its message."""
+    """Return an error in one line of at most 200 characters: its kind and the first line of its message."""
     try:
         lines = str(error).splitlines()
     except Exception:  # of a class of the code's own
         lines = []
-    text = f"{type(error).__name__}: {lines[0]}" if lines and lines[0] else type(error).__name__
+    text = type(error).__name__
+    if lines and lines[0]:
+        text = f"{text}: {lines[0]}"
     return text[:_LONGEST_ERROR]
 
 
 def refuse_processes(event: str, arguments: tuple[Any, ...]) -> None:
-    """Raise for what would start a process: the superuser is exempt from the system's own limit."""
+    """Raise for what would start a process: the superuser is exempt from the system's own limit.
+
+    Python calls this for every audited event; see PEP 578.
+    """
     if event.startswith(_REFUSED):
         raise PermissionError(f"{event} is not allowed: no further process")
 

@@ -21,27 +21,37 @@ _PROGRAM = Path(run_tests.__file__)
 
 @dataclass(frozen=True, slots=True)
 class ChildReport:
-    """Hold why the code does not load, and the error of each test by its number, "" where it passed.
-
-    A test without an entry did not come to its end, for the reason in `stopped`.
-    """
+    """Hold what came of the tests of one answer."""
 
     load_error: str
+    """Why the code does not load; "" where it does."""
+
     errors: dict[int, str]
+    """The error of each test that came to its end, by its number from 0; "" where it passed."""
+
     stopped: str = ""
+    """Why the other tests did not come to their end."""
 
 
 @dataclass(eq=False)
 class UnitTestsEnvironment(Environment):
-    """Samples carry `tests`, Python source, and may carry `answer`, code that passes them."""
+    """Samples carry `tests`, Python source, and may carry `answer`, code that passes them.
+
+    A test's name is its topic. The tests run in a child process with limits; several threads may run them.
+    """
 
     limits: Limits = field(default_factory=Limits)
+    """For all tests of one answer together."""
 
     bounded = True
     label_field = "tests"
 
     def score(self, sample: Sample, attempt: Attempt) -> Outcome:
-        """Run the tests in a child process and return the share of those that pass."""
+        """Run the tests in a child process and return the share of those that pass.
+
+        Without labels a learner sees only whether the code loads. An attempt that an error ended is not run.
+        Raises TaskError for a sample without tests.
+        """
         tests = self._tests(sample)
         if attempt.error and not attempt.answer.strip():
             report = ChildReport(attempt.error, {})
@@ -62,24 +72,34 @@ class UnitTestsEnvironment(Environment):
         )
 
     def run(self, answer: str, tests: ParsedTests) -> ChildReport:
-        """Return how the tests end for the code in an answer. Never raises for what the code does."""
+        """Return how the tests end for the code in an answer. Never raises for what the code does.
+
+        Code and tests are written to a temporary folder, in which the child runs.
+        """
         with TemporaryDirectory(prefix="ace-tests-", ignore_cleanup_errors=True) as folder:
             work = Path(folder) / "work"
             work.mkdir()
             (work / "solution.py").write_bytes(extract_code(answer).encode("utf-8", "replace"))
             (work / "tests.py").write_bytes(tests.program.encode("utf-8", "replace"))
-            result = run_bounded(_PROGRAM, work, self.limits)
-        return _read_report(result.report, result.error)
+            report, error = run_bounded(_PROGRAM, work, self.limits)
+        return _read_report(report, error)
 
     def check(self, sample: Sample) -> None:
-        """Raise TaskError for tests without a test, and for a right answer that fails one."""
+        """Raise TaskError for tests without a test, and for a right answer that fails one.
+
+        The tests are run where there is a right answer.
+        """
         tests = self._tests(sample)
-        if reference := _reference(sample):
-            missing = _explain_report(self.run(reference, tests), tests)
-            if missing:
-                raise sample.problem("answer", f"The right answer fails: {missing[0].text}.")
+        reference = _reference(sample)
+        if not reference:
+            return
+        report = self.run(reference, tests)
+        missing = _explain_report(report, tests)
+        if missing:
+            raise sample.problem("answer", f"The right answer fails: {missing[0].text}.")
 
     def _tests(self, sample: Sample) -> ParsedTests:
+        """Return the tests of a sample. Raises TaskError where there is none, or they do not parse."""
         source = sample.data.get("tests")
         if not isinstance(source, str) or not source.strip():
             raise sample.problem("tests", f"Expected Python source as text, found {source!r:.60}.")
@@ -99,8 +119,10 @@ def _reference(sample: Sample) -> str:
 
 def _read_report(report: bytes, stopped: str) -> ChildReport:
     """Return what the lines of a child's report say; a line that is none, or is cut off, is left out."""
-    load_error, errors = stopped or "the code ended the process", dict[int, str]()
-    stopped = load_error
+    # Until the report says otherwise.
+    stopped = stopped or "the code ended the process"
+    load_error = stopped
+    errors: dict[int, str] = {}
     for line in report.splitlines():
         try:
             name, error = json.loads(line)
@@ -117,7 +139,10 @@ def _read_report(report: bytes, stopped: str) -> ChildReport:
 
 
 def _explain_report(report: ChildReport, tests: ParsedTests) -> tuple[Fact, ...]:
-    """Return the tests that do not pass, each with its error; a test's name is its topic."""
+    """Return the tests that do not pass, in order, each with its error; a test's name is its topic.
+
+    Where the code does not load, that is all of them.
+    """
     facts = []
     for number, name in enumerate(tests.names):
         topics = frozenset({Topic(name)})

@@ -16,14 +16,20 @@ _LIMITS = Limits()
 
 
 class UnitTestsTable(TomlModel):
-    """Limit the tests of one answer: whole seconds of computing, and megabytes of memory."""
+    """Limit the tests of one answer."""
 
     seconds: Annotated[int, Field(ge=1)] = _LIMITS.seconds
+    """Whole seconds of computing."""
+
     memory: Annotated[int, Field(ge=64)] = _LIMITS.memory
+    """Megabytes of address space."""
 
 
 def load_unit_tests_environment(table: TomlTable) -> UnitTestsEnvironment:
-    """Return the environment that the table describes. Raises TaskError."""
+    """Return the environment that the table describes.
+
+    Raises TaskError, also on a system that is not POSIX.
+    """
     if os.name != "posix":
         message = "The environment 'tests' needs a POSIX system, which limits what runs the tests."
         raise table.problem("seconds", message)

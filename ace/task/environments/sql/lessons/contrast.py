@@ -25,20 +25,27 @@ from ace.task.environments.sql.lessons.lines import (
 from ace.task.types import Sample
 from ace.text import stem_word, word_key
 
-_COMMON = 0.1  # of the questions
+_COMMON = 0.1  # of the questions: a word that more of them have is not rare
 
 
 class _Meaning(NamedTuple):
-    """Hold what a lesson says: its topics, and the words of its meaning where that is one plain condition."""
+    """Hold what a lesson says."""
 
     topics: frozenset[str]
+    """The columns that its meaning mentions, lower case."""
+
     words: frozenset[str]
+    """The words of its meaning where that is one plain condition, else none."""
 
 
 class Contrast:
-    """Index samples by word, so that a lesson is compared only with what shares its rarest one."""
+    """Index samples by word, so that a lesson is compared only with what shares its rarest one.
+
+    Words are compared by their stems. Not safe to use from several threads.
+    """
 
     def __init__(self, samples: Iterable[Sample] = ()) -> None:
+        """Take in the questions of samples; more may be added."""
         self._questions: dict[str, str] = {}
         self._stems: dict[str, frozenset[str]] = {}
         self._asked: Counter[str] = Counter()  # stem -> questions that have it
@@ -49,20 +56,27 @@ class Contrast:
             self.add_sample(sample)
 
     def add_sample(self, sample: Sample) -> None:
-        """Take in a question, once."""
+        """Take in a question, once: a second time would count its words twice."""
+        stems = find_stems(sample.question)
         self._questions[sample.id] = sample.question
-        self._stems[sample.id] = find_stems(sample.question)
-        self._asked.update(self._stems[sample.id])
+        self._stems[sample.id] = stems
+        self._asked.update(stems)
 
     def record_result(self, sample_id: str, topics: Collection[str], parts: Collection[str]) -> None:
-        """Take in what feedback on a sample showed: topics, and what its right answer is made of."""
+        """Take in what feedback on a sample showed: topics, and what its right answer is made of.
+
+        From then on the sample can be a bystander or a witness. Without labels `parts` is empty.
+        """
         self._topics[sample_id] = frozenset(topic.lower() for topic in topics)
         self._parts[sample_id] = tuple(frozenset(word_key(part)) for part in parts)
         for stem in self._stems.get(sample_id, ()):
             self._using[stem][sample_id] = None
 
     def forget(self, sample_id: str) -> None:
-        """Drop what was seen of a sample: what was right for it may not be any more."""
+        """Drop what was seen of a sample: what was right for it may not be any more.
+
+        Until its next result it is no bystander and no witness.
+        """
         self._topics.pop(sample_id, None)
         self._parts.pop(sample_id, None)
         for stem in self._stems.get(sample_id, ()):
@@ -73,7 +87,10 @@ class Contrast:
         return bool(_read_meaning(lesson).words)
 
     def find_witnesses(self, lesson: str) -> tuple[str, ...]:
-        """Return samples with a lesson's words whose right answers were made of its one plain condition."""
+        """Return samples with a lesson's words whose right answers were made of its one plain condition.
+
+        They come by their ids, sorted. A lesson that says something else has no witnesses.
+        """
         meaning = _read_meaning(lesson)
         if not meaning.words:
             return ()
@@ -81,13 +98,19 @@ class Contrast:
         for name in list_names(lesson):
             stems = find_stems(name)
             if stems:
-                near.update(self._using[min(stems, key=lambda stem: len(self._using[stem]))])
-        return tuple(
-            sample for sample in sorted(near) if any(part <= meaning.words for part in self._parts[sample])
-        )
+                rarest = min(stems, key=lambda stem: len(self._using[stem]))
+                near.update(self._using[rarest])
+        witnesses: list[str] = []
+        for sample in sorted(near):
+            if any(part <= meaning.words for part in self._parts[sample]):
+                witnesses.append(sample)
+        return tuple(witnesses)
 
     def find_bystander(self, lesson: str, own: Collection[str]) -> str:
-        """Return the question of a sample, none of `own`, that a lesson speaks for by mistake, or ""."""
+        """Return the question of a sample, none of `own`, that a lesson speaks for by mistake, or "".
+
+        Only samples with a result can be bystanders. Of several the one counts whose result came first.
+        """
         meaning = _read_meaning(lesson)
         for name in list_names(lesson):
             stems = find_stems(name)
@@ -107,33 +130,42 @@ class Contrast:
         if not count_conditions(lesson):
             return True
         counts = {word: self._asked[word] for word in find_stems(question)}
+        rarest = max(1, min(counts.values(), default=0))
         common = max(2, int(_COMMON * len(self._questions)))
-        most = min(common, 2 * max(1, min(counts.values(), default=0)))
+        most = min(common, 2 * rarest)
         rare = {word for word, count in counts.items() if count <= most}
-        return not rare or bool(rare & find_stems(lesson.partition(":")[0]))
+        words = find_stems(lesson.partition(":")[0])
+        return not rare or bool(rare & words)
 
     def narrow(self, lesson: str, question: str) -> str:
         """Return a lesson with the word of its question that tells it from others.
 
         If the lesson has that word already, nothing is added. A condition that has another's words, as
-        "Refused: ord.channel = 'N'", gets the word instead of its own.
+        "Refused: ord.channel = 'N'", gets the word instead of its own; any other lesson gets it in brackets
+        behind them.
         """
         words, colon, meaning = lesson.partition(":")
         word = self._find_telling_word(lesson, question)
-        if not word or stem_word(word, prefix=PREFIX) in find_stems(words):
+        if not word:
+            return lesson
+        if stem_word(word, prefix=PREFIX) in find_stems(words):
             return lesson
         if count_conditions(lesson) == 1 and self.find_bystander(lesson, ()):
             return f"{word.capitalize()}{colon}{meaning}"
         return f"{words} ({word}){colon}{meaning}"
 
     def separate(self, lesson: str, question: str, bystander: str) -> str:
-        """Return a lesson with the word of its question, most asked for, that a bystander's has not."""
+        """Return a lesson with the word of its question, most asked for, that a bystander's has not.
+
+        The word stands in brackets behind the lesson's own, before one that stands there already.
+        """
         head, colon, meaning = lesson.partition(":")
         free = find_stems(remove_names(question)) - find_stems(bystander) - find_stems(head)
         words = _map_words(question)
-        best = max((stem for stem in words if stem in free), key=lambda stem: self._asked[stem], default="")
-        if not best:
+        candidates = [stem for stem in words if stem in free]
+        if not candidates:
             return lesson
+        best = max(candidates, key=lambda stem: self._asked[stem])
         start, mark, rest = head.partition(" (")
         ending = f" {rest}" if mark else ")"
         return f"{start} ({words[best]}{ending}{colon}{meaning}"
@@ -144,35 +176,49 @@ class Contrast:
         No sample without a use for the lesson may have it. Of a unit's lesson only samples that share a word
         with it count.
         """
-        shared = find_stems(question if count_conditions(lesson) == 1 else lesson.partition(":")[0])
-        near = {sample for stem in shared for sample in self._using[stem]}
+        is_condition = count_conditions(lesson) == 1
+        shared = find_stems(question if is_condition else lesson.partition(":")[0])
         meaning = _read_meaning(lesson)
-        foreign = {sample for sample in near if self._is_foreign(sample, meaning)}
+        foreign: set[str] = set()
+        for stem in shared:
+            for sample in self._using[stem]:
+                if self._is_foreign(sample, meaning):
+                    foreign.add(sample)
 
         asked, words = find_stems(question), _map_words(question)
-        free = [stem for stem in words if stem in asked and not foreign & self._using[stem].keys()]
+        free: list[str] = []
+        for stem in words:
+            if stem in asked and not foreign & self._using[stem].keys():
+                free.append(stem)
         best = max(reversed(free), key=lambda stem: self._asked[stem], default="")
         return words.get(best, "") if self._asked[best] > 1 else ""
 
     def _is_foreign(self, sample_id: str, meaning: _Meaning) -> bool:
         """Return whether what a right answer to a sample is made of leaves out what a lesson says.
 
-        Where that is not known, the sample must touch topics, and none of the lesson's.
+        Where that is not known, the sample must touch topics, and none of the lesson's. A lesson without
+        topics is foreign to no sample then.
         """
         parts = self._parts[sample_id]
         if parts and meaning.words:
-            return not any(part <= meaning.words or meaning.words <= part for part in parts)
+            says_one = any(part <= meaning.words or meaning.words <= part for part in parts)
+            return not says_one
         topics = self._topics[sample_id]
         touches_some = any("." in topic for topic in topics)
         return bool(meaning.topics) and touches_some and not topics & meaning.topics
 
 
 def _read_meaning(lesson: str) -> _Meaning:
-    is_plain = count_conditions(lesson) == 1 and not any(place in lesson for place in PLACEHOLDERS)
+    """Read what stands behind the colon. A condition with a placeholder is not plain."""
+    has_placeholder = any(place in lesson for place in PLACEHOLDERS)
+    is_plain = count_conditions(lesson) == 1 and not has_placeholder
     words = word_key(lesson.partition(":")[2]) if is_plain else ()
     return _Meaning(find_topics(lesson), frozenset(words))
 
 
 def _map_words(question: str) -> dict[str, str]:
-    """Map the stems of a question, its names left out, to its words."""
-    return {stem_word(word, prefix=PREFIX): word.lower() for word in WORD.findall(remove_names(question))}
+    """Map the stems of a question, its names left out, to its words; of one stem the last word counts."""
+    words: dict[str, str] = {}
+    for word in WORD.findall(remove_names(question)):
+        words[stem_word(word, prefix=PREFIX)] = word.lower()
+    return words

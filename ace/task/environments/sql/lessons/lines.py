@@ -14,73 +14,115 @@ from importlib.resources import files
 from ace.text import stem_word, word_key
 
 WORD = re.compile(r"[^\W\d_]{3,}")
+"""Three letters or more, in any script."""
+
+PREFIX = 4
+"""Letters of a stem: "soap" and "soaps", "cancelled" and "cancellation" count as one word."""
+
 PLACEHOLDERS = ("DAY", "NAME")
+"""What stands for a day or a name of the question that a lesson was learned from."""
+
+# "4711": three digits or more, no part of a word or of a number with a point.
 _NUMBER = re.compile(r"(?<![\w.])\d{3,}(?!\w)")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _YEAR = re.compile(r"\b\d{4}\b")
+# "Ann Lee" behind another word.
 _NAME = re.compile(r"(?<=\w )[A-Z][a-z]+(?: [A-Z][a-z]+)+")
+# "ord.st", "SUM".
 _IDENTIFIER = re.compile(r"[^\W\d]\w*(?:\.\w+)*")
+# "= 7", "IN ('a'", "LIKE '": a comparison with a number or a text.
 _CONDITION = re.compile(r"(?:[=<>]|\b(?:in|is|like)\b)[\s(]*(?:-?\d|['\"])", re.IGNORECASE)
-PREFIX = 4  # letters: "soap" and "soaps", "cancelled" and "cancellation" count as one word
+# A quoted text, an identifier or a number, an operator.
 _MEANING = re.compile(r"'[^']*'|[\w.]*\w|[^\s\w.,:;'\"]+")
 _SYMMETRIC = "JOIN"  # its two sides may change places
 
 
 def generalize_lesson(question: str, lesson: str) -> str:
-    """Return the lesson with the question's own days and names replaced by DAY and NAME."""
+    """Return the lesson with the question's own days and names replaced by DAY and NAME.
+
+    A name is two words or more with capitals, inside the question. Days are replaced where the question has a
+    year. "Orders of Ann Lee: cus.name = 'Ann Lee'" becomes "Orders of NAME: cus.name = 'NAME'".
+    """
     for name in _NAME.findall(question):
         lesson = lesson.replace(name, "NAME")
     return _DAY.sub("DAY", lesson) if _YEAR.search(question) else lesson
 
 
 def find_repeated_numbers(question: str, lesson: str) -> tuple[str, ...]:
-    """Return numbers of three digits or more of its question that stand in a lesson's meaning."""
+    """Return numbers of three digits or more of its question that stand in a lesson's meaning, each once.
+
+    Such a lesson is an answer key: "Order 4711: ord.no = 4711", from a question about order 4711.
+    """
     asked = _NUMBER.findall(question)
-    numbers = _NUMBER.findall(lesson.rpartition(":")[2])
-    return tuple(dict.fromkeys(number for number in numbers if number in asked))
+    meaning = lesson.rpartition(":")[2]
+    repeated = [number for number in _NUMBER.findall(meaning) if number in asked]
+    return tuple(dict.fromkeys(repeated))
 
 
 def remove_names(question: str) -> str:
-    """Return a question without the names in it."""
+    """Return a question without the names in it: two words or more with capitals, but for its beginning."""
     return _NAME.sub("", question)
 
 
 def count_conditions(lesson: str) -> int:
-    """Return how many comparisons with a constant a lesson's meaning holds."""
+    """Return how many comparisons with a constant a lesson's meaning holds.
+
+    "Cancelled orders: ord.st = 7" has one, "Kilograms: art.grams / 1000.0" none, and neither has a join.
+    """
     return len(_CONDITION.findall(lesson.partition(":")[2]))
 
 
 def find_stems(text: str) -> frozenset[str]:
-    """Return the stems of the words of a text that say what it is about."""
+    """Return the stems of the words of a text that say what it is about.
+
+    Words are runs of three letters or more; those that only ask are left out. "How many orders were
+    cancelled?" has "orde" and "canc".
+    """
     asking = _read_asking_words()
-    return frozenset(
-        stem_word(word, prefix=PREFIX) for word in WORD.findall(text) if word.lower() not in asking
-    )
-
-
-def find_identifiers(text: str) -> frozenset[str]:
-    """Return the identifiers in a text, lower case, dotted ones whole."""
-    return frozenset(name.lower() for name in _IDENTIFIER.findall(text))
+    stems: set[str] = set()
+    for word in WORD.findall(text):
+        if word.lower() not in asking:
+            stems.add(stem_word(word, prefix=PREFIX))
+    return frozenset(stems)
 
 
 def find_topics(lesson: str) -> frozenset[str]:
-    """Return the topics that a lesson's meaning speaks of: its dotted identifiers."""
-    return frozenset(name for name in find_identifiers(lesson.partition(":")[2]) if "." in name)
+    """Return the topics that a lesson's meaning speaks of: its dotted identifiers, lower case.
+
+    Of "Cancelled orders: ord.st = 7" that is "ord.st".
+    """
+    names = _IDENTIFIER.findall(lesson.partition(":")[2])
+    return frozenset(name.lower() for name in names if "." in name)
 
 
 def list_names(lesson: str) -> list[str]:
-    """Return the names before the colon: "Phone tickets, letter tickets: ..." has two."""
+    """Return the names before the colon: "Phone tickets, letter tickets: ..." has two.
+
+    A text without a colon is taken for one name, or for several with commas between them.
+    """
     return lesson.partition(":")[0].split(", ")
 
 
 def topic_key(lesson: str) -> tuple[str, ...]:
-    """Return a key that is equal for lessons with the same words before the colon; empty without one."""
+    """Return a key that is equal for lessons with the same words before the colon; empty without one.
+
+    Neither the order of the words nor capitals count.
+    """
     words, colon, _ = lesson.partition(":")
     return word_key(words) if colon else ()
 
 
+def have_same_words(first: str, second: str) -> bool:
+    """Return whether two lessons have the same words before the colon; not so where there is no colon."""
+    key = topic_key(first)
+    return bool(key) and key == topic_key(second)
+
+
 def means_the_same(first: str, second: str) -> bool:
-    """Return whether two lessons have the same end; the order of words counts ("a > b" is not "b > a")."""
+    """Return whether two lessons have the same end; the order of words counts ("a > b" is not "b > a").
+
+    Only the two sides of a join may change places. Lessons without a colon mean nothing.
+    """
     meanings = []
     for lesson in (first, second):
         words = _MEANING.findall(lesson.partition(":")[2])
@@ -91,11 +133,16 @@ def means_the_same(first: str, second: str) -> bool:
 
 
 def find_subjects(lesson: str) -> frozenset[str]:
-    """Return the topics of a lesson's meaning; where it has none, all its identifiers."""
-    return find_topics(lesson) or find_identifiers(lesson.partition(":")[2])
+    """Return the topics of a lesson's meaning; where it has none, all its identifiers, lower case."""
+    topics = find_topics(lesson)
+    if topics:
+        return topics
+    names = _IDENTIFIER.findall(lesson.partition(":")[2])
+    return frozenset(name.lower() for name in names)
 
 
 @cache
 def _read_asking_words() -> frozenset[str]:
+    """Return the words that ask and say nothing else, lower case, from the data file beside this one."""
     text = files("ace.task.environments.sql.lessons").joinpath("english.toml").read_text("utf-8")
     return frozenset(tomllib.loads(text)["asking"].split())
