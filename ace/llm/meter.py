@@ -28,10 +28,11 @@ _sample: ContextVar[str] = ContextVar("sample", default="")
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """Bound one run, its resumptions included; None is no bound. Cost is in US dollars.
+    """Bound one run, its resumptions included; None is no bound.
 
-    Seconds are those of the clock on the wall while the run goes on: not those between being stopped and
-    being resumed.
+    `calls` counts requests. `tokens` are those of prompts and completions together, cached ones too. `cost`
+    is in US dollars; it cannot be kept for a model whose price is unknown. `seconds` are those of the clock
+    on the wall while the run goes on: not those between being stopped and being resumed.
     """
 
     calls: int | None = None
@@ -45,9 +46,12 @@ class Meter:
 
     `calls` counts requests under way as well, so it is never passed. What a request will take is not known
     before it is made: tokens and cost refuse the next one once they are used up.
+
+    `journal` keeps the requests of the run under way, None where nobody does. `phase` is that of the step.
     """
 
     def __init__(self, caps: Caps | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """Begin to count. `clock` returns seconds from any point on, and never goes back."""
         self.caps = caps or Caps()
         self._clock = clock
         self._lock = threading.RLock()
@@ -56,7 +60,11 @@ class Meter:
     def begin_run(
         self, journal: Journal | None = None, *, spent: Mapping[str, Usage] | None = None, seconds: float = 0
     ) -> None:
-        """Count from here on for one run, of which `spent` and `seconds` are behind it already."""
+        """Count from here on for one run. Its requests are looked up in `journal`, and kept there.
+
+        `spent` (by role) and `seconds` are what earlier sessions of the run took: they count towards the
+        caps. What was counted before is forgotten.
+        """
         self.journal = journal
         self._started = self._clock() - seconds
         self._usage: dict[str, Usage] = dict(spent or {})
@@ -68,7 +76,7 @@ class Meter:
         self.journal = None
 
     def begin_step(self, number: int, phase: str) -> None:
-        """Count what follows to this step of the run's journal."""
+        """Count what follows to this step of the run's journal. Occurrences are counted anew."""
         with self._lock:
             self.phase = phase
             self._step = number
@@ -89,6 +97,7 @@ class Meter:
 
     @property
     def total(self) -> Usage:
+        """Return what the run has paid for so far, over all roles."""
         return sum(self.usage.values(), Usage())
 
     @property
@@ -97,7 +106,11 @@ class Meter:
         return self._clock() - self._started
 
     def client(self, client: Client) -> Client:
-        """Return the same client, its calls counted here by the role that asks."""
+        """Return the same client, its calls counted here by the role that asks.
+
+        Its `complete` raises CapReached before a request that a cap does not allow. A request that the
+        journal holds costs nothing, and is answered whatever the caps say.
+        """
         return Metered(self, client)
 
     @contextmanager
@@ -153,7 +166,10 @@ class Meter:
 
 
 def _check_caps(caps: Caps, usage: Usage, seconds: float) -> None:
-    """Raise CapReached if no further request is allowed after `usage` and `seconds`."""
+    """Raise CapReached if no further request is allowed after `usage` and `seconds`.
+
+    A cap on cost is reached at once where the price is unknown: it could not be kept.
+    """
     amounts: dict[str, tuple[float | None, float | None]] = {
         "calls": (caps.calls, usage.calls),
         "tokens": (caps.tokens, usage.prompt_tokens + usage.completion_tokens),
@@ -195,6 +211,7 @@ class Metered:
     """Pass every request of a client through the meter: found in the journal, or allowed, made and kept.
 
     A client that `Asks` is metered request by request; any other is a single request, however many it makes.
+    What else a client tells of its model (`window`, `access`) is passed on.
     """
 
     def __init__(self, meter: Meter, client: Client) -> None:
@@ -202,6 +219,7 @@ class Metered:
         self.model = client.model
 
     def complete(self, request: Request) -> Reply:
+        """Answer as the client does. Raises what it raises, and CapReached where a cap forbids a request."""
         client = self._client
         if isinstance(client, asking.Asks):
             requests = _Requests(self._meter, client.model, client.ask)
@@ -226,7 +244,11 @@ class Metered:
 
 @dataclass(slots=True)
 class _Requests:
-    """Make the requests of one call, one after the other: each is asked for, looked at, and then kept."""
+    """Make the requests of one call, one after the other: each is asked for, looked at, and then kept.
+
+    `make` makes one request. `key`, `started` (seconds since 1970) and `paid` are those of the request under
+    way; it is not paid for if the journal had its reply. `attempts` counts the tries of the call so far.
+    """
 
     meter: Meter
     model: str
@@ -237,7 +259,11 @@ class _Requests:
     attempts: int = 0
 
     def ask(self, request: Request) -> Reply:
-        """Return the journal's reply where there is one; else make the request, and keep it if it fails."""
+        """Return the journal's reply where there is one; else make the request, and keep it if it fails.
+
+        Of a journal's reply only the faults before it count: those in it are found again when it is looked
+        at. Raises CapReached where the request is not allowed, and what the client raises.
+        """
         _, identity = identify_request(self.model, request)
         self.key, recorded = self.meter.start(request.role, identity)
         self.paid, self.started = recorded is None, time.time()
@@ -261,7 +287,10 @@ class _Requests:
             raise
 
     def keep(self, reply: Reply, error: str = "") -> None:
-        """Keep a reply with its thoughts and tool calls once it has been looked at, or why there is none."""
+        """Keep a reply with its thoughts and tool calls once it has been looked at.
+
+        With `error` there is none: then `reply` holds only what the request took and which faults it met.
+        """
         self.attempts += 1 + sum(fault.kind not in IN_THE_REPLY for fault in reply.faults)
         call = Call(
             key=self.key,

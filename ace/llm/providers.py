@@ -31,7 +31,10 @@ class RequestRefused(ModelError):
 
 @cache
 def load_litellm() -> Any:
-    """Import litellm: late, because it takes seconds, and with the packaged price list, not the network's."""
+    """Import litellm: late, because it takes seconds, and with the packaged price list, not the network's.
+
+    Its loggers and those of httpx report errors only.
+    """
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     import litellm
 
@@ -45,7 +48,8 @@ def load_litellm() -> Any:
 def check_name(model: str, *, api_base: str | None = None, api_key: str | None = None) -> str | None:
     """Return the key to call a model with; None leaves it to litellm.
 
-    Raises ModelNameError for a name that nobody serves, or a missing key.
+    `api_base` is an address of one's own, which needs no key. Nothing is asked over the network. Raises
+    ModelNameError for a name that nobody serves, or a missing key.
     """
     litellm = load_litellm()
     try:
@@ -93,6 +97,10 @@ def convert_errors(
 
 
 def _convert(error: Exception, model: str, api_base: str | None, api_key: str | None) -> AceError:
+    """Return the error of ours that says the same, with a hint at what to do and without the key.
+
+    `api_base` is shown, so it must be without secrets already.
+    """
     litellm, words = load_litellm(), hide(quote_error(error), api_key)
     status = getattr(error, "status_code", None)
     if is_transient(error):
@@ -133,6 +141,9 @@ def _convert(error: Exception, model: str, api_base: str | None, api_key: str | 
 
 
 def quote_error(error: BaseException) -> str:
-    """Return the provider's own words as a sentence, without the names that litellm puts before them."""
+    """Return the provider's own words as a sentence, without the names that litellm puts before them.
+
+    Only the first line counts, and 300 characters of it at most. Secrets in it are not hidden yet.
+    """
     text = str(error).strip().partition("\n")[0]
     return _LAYERS.sub("", text)[:300].rstrip(". ") + "."

@@ -88,7 +88,8 @@ class RunParts:
     def __post_init__(self) -> None:
         agent = connect_agent(self.task, self.models.generator)
         if agent is not None and agent.model != self.models.generator.model:
-            object.__setattr__(self, "models", self.models.with_generator(agent))
+            metered = self.models.meter.client(agent)
+            object.__setattr__(self, "models", replace(self.models, generator=metered))
 
 
 class Run:
