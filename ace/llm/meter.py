@@ -47,7 +47,8 @@ class Meter:
     `calls` counts requests under way as well, so it is never passed. What a request will take is not known
     before it is made: tokens and cost refuse the next one once they are used up.
 
-    `journal` keeps the requests of the run under way, None where nobody does. `phase` is that of the step.
+    `journal` keeps the requests of the run under way; it is None outside of runs. `phase` is that of the
+    step.
     """
 
     def __init__(self, caps: Caps | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -70,10 +71,6 @@ class Meter:
         self._usage: dict[str, Usage] = dict(spent or {})
         self._under_way = 0
         self.begin_step(0, "")
-
-    def end_run(self) -> None:
-        """Stop keeping calls: what else is asked is no part of the run."""
-        self.journal = None
 
     def begin_step(self, number: int, phase: str) -> None:
         """Count what follows to this step of the run's journal. Occurrences are counted anew."""

@@ -37,7 +37,10 @@ _LINES, _PROMPTS, _LINE = 4096, 64, 1000  # entries, entries, and the characters
 class Contexts:
     """Assembles the context of a sample. Called from the threads of a run.
 
-    `state` is the method's, which the run replaces as its steps go by.
+    `method` supplies the playbook's part, `generator` the frame around it, `solver` makes the attempts.
+    `limit` bounds the whole prompt. `wanted` is what the task says of its context, `sources` are its
+    documents and memories. `vectors` are kept for choosing bullets by the question; None where they are
+    chosen by age. `state` is the method's, which the run replaces as its steps go by.
     """
 
     method: Method
@@ -50,9 +53,10 @@ class Contexts:
     state: State = None
 
     def assemble_for(self, sample: Sample, playbook: Playbook) -> Assembled:
-        """Return the prompt for a sample.
+        """Return the prompt for a sample, with the contents of the bullets in it.
 
-        Raises InputError for a budget in which nothing fits, ContextError for the sample's own fault.
+        Raises InputError for a budget in which nothing fits, and ContextError for the sample's own fault: it
+        is too long, or a source failed on it.
         """
         share = self.wanted.share if self.sources else 0.0
         fill = partial(self.method.context, self.state, playbook, sample)
@@ -72,6 +76,7 @@ class Contexts:
             self.vectors.keep(bullet.content for bullet in playbook.bullets.values() if bullet.live)
 
     def _find(self, sample: Sample) -> Iterator[SourceItems]:
+        """Yield what each source finds for a question. Raises ContextError where one fails."""
         fields = {name: sample.data[name] for name in self.wanted.fields if name in sample.data}
         for source in self.sources:
             try:
@@ -92,7 +97,7 @@ def build_contexts(
 ) -> Contexts:
     """Return what assembles the context of every sample; `sources`, where the task's are at hand already.
 
-    Raises InputError where there is no room, or no such source or method.
+    Raises InputError where there is no room, or no such source or method. Nothing is asked of a model.
     """
     generator = Generator(models.generator, task, settings.cite)
     limit = limit_of(models.generator, settings.budget, task.max_tokens)
@@ -109,7 +114,9 @@ def build_contexts(
 def limit_of(client: Client, budget: int, max_tokens: int) -> Limit:
     """Return `budget`, or what the model's window has room for beside `max_tokens` of an answer.
 
-    Raises InputError when the answer alone would fill the window.
+    All are in tokens, counted by the model's own tokenizer where it is known, and estimated else. Of a
+    known window a prompt gets three quarters at most. Counts are cached, for all threads. Raises InputError
+    when the answer alone would fill the window.
     """
     window = window_of(client)
     counter = client.model if window.count else "estimate"

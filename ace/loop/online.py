@@ -36,7 +36,8 @@ def online(
     learned from, and with `behind` before learning has caught up. `recent` is that of the last ones. `resume`
     continues the last unfinished run, unless it learned behind.
 
-    Raises InputError for a task without samples, and for resuming a run that learns behind.
+    Raises InputError for a task without samples, and for resuming a run that learns behind; ModelUnavailable
+    where the model cannot be reached.
     """
     settings = settings or Settings()
     task = limit_samples(task, settings)

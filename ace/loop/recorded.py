@@ -44,7 +44,11 @@ def learn_from_traces(
 ) -> Report:
     """Go once over `traces`; score `task.test` before and after. For logs without a task: `unjudged`.
 
-    Attempts at validation and test samples are left out. Raises InputError where nothing is left.
+    Attempts at validation and test samples are left out; the report counts them in `skipped`. The setting
+    `limit` bounds the attempts here, not the samples. `resume` continues the last unfinished run over the
+    same logs.
+
+    Raises InputError where nothing is left, and for settings that go over samples several times.
     """
     settings = settings or Settings()
     if settings.epochs > 1 or settings.validate:
@@ -70,6 +74,7 @@ def learn_from_traces(
 
 
 def _learn(run: Run, recorded: Sequence[Recorded], skipped: int) -> Report:
+    """Do the steps of a run over recorded attempts. Raises CapReached when a cap ends it."""
     tested = run.task.test if run.settings.measure else ()
     steps.score(run, Phase(PhaseKind.BEFORE), tested, run.base)
     right_answers: dict[str, str] = {}
@@ -89,6 +94,11 @@ def _learn(run: Run, recorded: Sequence[Recorded], skipped: int) -> Report:
 
 
 def _study(run: Run, right_answers: Mapping[str, str], recorded: Sequence[Recorded]) -> StepWork:
+    """Record a batch of attempts, and learn from them, as the work of a step.
+
+    `right_answers` are those that the log itself holds, by sample: an attempt that failed is shown the answer
+    of one that did not.
+    """
     lab = run.lab(_TRACES)
     trials = [_record(lab, attempt, right_answers.get(attempt.sample.id, "")) for attempt in recorded]
     work = steps.learn_from(run, lab, trials)

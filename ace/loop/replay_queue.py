@@ -22,7 +22,10 @@ class ReplayQueue:
     _right: dict[str, bool | None] = field(default_factory=dict)
 
     def observe(self, sample: str, *, right: bool | None, taught: bool) -> None:
-        """Take in the latest outcome of a sample; None, which nothing can judge, is no failure."""
+        """Take in the latest outcome of a sample, by its id.
+
+        `right` None, which nothing can judge, is no failure. `taught`: it proves a lesson of its step.
+        """
         self._right[sample] = taught or right
         failures = self._failures.pop(sample, 0)
         if right or taught:

@@ -50,7 +50,11 @@ _PHASE = re.compile(r"(?P<kind>\w+)(?: (?P<number>\d+)(?:\.(?P<turn>\d+))?)?(?:,
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """Name a stretch of a run, such as "replay 2.1": kind, epoch or change, turn within it, and a detail."""
+    """Name a stretch of a run. As text it is "replay 2.1", or "validation 1, version 4".
+
+    `number` is the epoch, or counts the changes of an online run; 0 where there are none. `turn` counts
+    within it, from 1. `detail` tells apart what has the same kind and number.
+    """
 
     kind: PhaseKind
     number: int = 0
@@ -68,6 +72,7 @@ class Phase:
         return self.kind in _TRAINING
 
     def __str__(self) -> str:
+        """Return the text that the journal keeps, which `parse` reads back."""
         place = f" {self.number}" if self.number else ""
         turn = f".{self.turn}" if self.turn else ""
         separator = ", " if place else " "
@@ -182,10 +187,11 @@ _RESULT_KEYS = frozenset(
 class StepRecord:
     """Record one step of a run: what it measured, which samples prove which bullet, what it took.
 
-    `proofs` maps a bullet that was added or changed to the samples that are right with it, none where it
-    waits in quarantine. `proposals` are their outcomes in order. `usage` is by role, in the fields of
-    `llm.Usage`; `faults` are those of its calls. `started` is in seconds since 1970 (None in old journals),
-    `version` the head once it was done.
+    `number` counts the steps of `run` from 0. `results` are those of its samples, in order. `proofs` maps a
+    bullet that was added or changed to the samples that are right with it, none where it waits in quarantine.
+    `proposals` are their outcomes in order. `usage` is by role, in the fields of `llm.Usage`; `faults` are
+    those of its calls. `started` is in seconds since 1970 (None in old journals), `seconds` how long it took,
+    `version` the head once it was done. `notes` are the method's own, JSON values under names of theirs.
     """
 
     run: int
@@ -249,5 +255,5 @@ _STEP_KEYS = frozenset(["results", "kept", "proposals", "usage", "faults", "star
 
 
 def read_journal(rows: Iterable[Step]) -> list[StepRecord]:
-    """Read the journal of a run, in its order."""
+    """Read the journal of a run, in its order. Raises StoreError for a row that cannot be read."""
     return [StepRecord.from_step(row) for row in rows]
