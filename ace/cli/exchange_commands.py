@@ -36,7 +36,7 @@ def export(
     json: Json = False,
 ) -> None:
     """Write a playbook as text that can be reviewed, committed and imported."""
-    from ace.playbook.exchange import choose_names, list_losses, select_writable
+    from ace.playbook.export import choose_names, list_losses, select_writable
     from ace.playbook.formats.instructions import new_file, update
     from ace.runs.run_text import format_count
     from ace.store import Store
@@ -154,7 +154,10 @@ def _find_format(file: Path | None, form: Writable) -> tuple[Format, Write]:
 
 
 def _count_unknown_episodes(store: Store, changes: Plan) -> int:
-    """Count the episodes that new bullets cite and this playbook does not hold."""
+    """Count the episodes that new bullets cite and this playbook does not hold.
+
+    They prove nothing here, since nobody can look at them.
+    """
     from ace.playbook.model import Add
 
     cited = set[str]()
@@ -234,6 +237,7 @@ class Imported:
         }
 
     def _list_rejections(self) -> list[str]:
+        """Return a line for each operation of the plan that could not apply."""
         from ace.playbook.delta import touched_ids
 
         lines = []
@@ -244,4 +248,5 @@ class Imported:
 
 
 def _list_findings(file: Path, what: str, findings: Iterable[Finding]) -> list[str]:
+    """Return a line for each finding: the file with the line, what kind it is, and the finding."""
     return [f"{what}: {file}:{finding.line}: {finding.text}" for finding in findings]

@@ -14,12 +14,17 @@ from ace.playbook.delta import MAX_VOTES
 from ace.playbook.model import Bullet, Delta, Playbook, Vote
 
 Side = Literal["ours", "theirs"]
+"""Whose bullet to take where both were edited."""
 
 
 def join(
     base: Playbook, ours: Playbook, theirs: Playbook, prefer: Side | None = None
 ) -> tuple[Playbook, tuple[str, ...]]:
-    """Return `ours` with what `theirs` changed since `base`, and the ids of the bullets in conflict."""
+    """Return `ours` with what `theirs` changed since `base`, and the ids of the bullets in conflict.
+
+    A bullet in conflict stays as in `ours`. With `prefer` there are none: that side's bullet is taken. New
+    bullets of `theirs` go behind those of `ours`.
+    """
     conflicts: list[str] = []
     bullets, end = ours.bullets, max(ours.next_position, theirs.next_position)
     # An id is never taken away, so the bullets of `theirs` are all that can have changed there.

@@ -44,7 +44,11 @@ _REACH = 4  # words that a negation may be about
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """Hold one word or fact of a text. `clause` counts stops and commas, `sentence` only full stops."""
+    """Hold one word or fact of a text.
+
+    `clause` counts stops, commas and words that open a clause, `sentence` only what ends a sentence; both
+    from 0.
+    """
 
     kind: TokenKind
     text: str  # comparable: a stem, a normal number, a name in lower case
@@ -58,7 +62,11 @@ class Token:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """Hold a text in comparable form. `tokens` and `denials` are in order, the rest are sets."""
+    """Hold a text in comparable form. `tokens` and `denials` are in order, the rest are sets.
+
+    `numbers`, `names`, `units`, `words` are the texts of the tokens of that kind, `sides` the sides that it
+    takes of pairs of opposites.
+    """
 
     tokens: tuple[Token, ...]
     numbers: frozenset[str]
@@ -77,7 +85,7 @@ class Reading:
 
 @lru_cache(maxsize=16_384)
 def read_lesson(text: str) -> Reading:
-    """Return the comparable form of a text."""
+    """Return the comparable form of a text. Takes any text; the last 16,384 are remembered."""
     lexicon = load_lexicon()
     scanner = _Scanner(lexicon)
     for match in _TOKEN.finditer(_replace_phrases(text, lexicon)):
@@ -149,7 +157,10 @@ class _Order(NamedTuple):
 
 
 class _Scanner:
-    """Collect the tokens of a text, and what stands before which of them. Places are numbers of tokens."""
+    """Collect the tokens of a text, and what stands before which of them. Places are numbers of tokens.
+
+    `relations` holds a preposition with the place of its object, which may turn out not to be there.
+    """
 
     def __init__(self, lexicon: Lexicon) -> None:
         self.lexicon = lexicon
@@ -162,7 +173,7 @@ class _Scanner:
         self._scope = self._bent = self._joined = False  # what the next token will be
 
     def end_clause(self, stop: str) -> None:
-        """Count a punctuation mark."""
+        """Count a punctuation mark. Any ends a clause, and what a condition covers; some end a sentence."""
         self._clause += 1
         self._sentence += stop in ".;!?"
         self._scope = False
@@ -244,6 +255,7 @@ class _Scanner:
         self._joined = self._joined or word in ("and", "or")
 
     def _at_clause_start(self) -> bool:
+        """Return whether no token of this clause has come yet."""
         return not self.tokens or self.tokens[-1].clause != self._clause
 
     def _is_proper_name(self, spelling: str) -> bool:
@@ -255,6 +267,7 @@ class _Scanner:
         return spelling[0].isupper() and spelling != "I" and self.previous not in _BEFORE_A_SENTENCE
 
     def _add(self, kind: TokenKind, text: str, opposite: Side | None = None) -> None:
+        """Add a token with what is known of its place; the first one is what the lesson is about."""
         token = Token(
             kind=kind,
             text=text,
@@ -315,7 +328,8 @@ def _find_denied(tokens: tuple[Token, ...], negation: _Negation, soft_axes: froz
 def _find_formulas(text: str) -> Iterator[tuple[str, str, str]]:
     """Find comparisons and calculations that are written out, "b < a" as "a > b"."""
     for match in _FORMULA.finditer(text):
-        first, operator, second = (part.lower() for part in match.groups() if part)
+        written = [part.lower() for part in match.groups() if part]
+        first, operator, second = written
         if operator in _REVERSED:
             first, operator, second = second, _REVERSED[operator], first
         if operator in _SYMMETRIC:

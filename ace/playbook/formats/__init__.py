@@ -40,7 +40,10 @@ def find_format(name: str) -> Format:
 
 
 def find_format_by_file(file: str) -> Format:
-    """Return the format a file's name stands for: a whole name such as AGENTS.md, or a suffix."""
+    """Return the format a file's name stands for: a whole name such as AGENTS.md, or a suffix.
+
+    Raises InputError, which lists the formats that can be written, where it stands for none.
+    """
     path = PurePath(file)
     for wanted in (path.name, path.suffix):
         for form in FORMATS:
@@ -51,7 +54,10 @@ def find_format_by_file(file: str) -> Format:
 
 
 def detect_format(text: str, *, file: str = "") -> Format:
-    """Return the format a text has, by its content; raise FormatError where no format knows it."""
+    """Return the format a text has, by its content: the first of `FORMATS` that knows it.
+
+    Raises FormatError where none does, with the line for JSON that is broken; `file` is named in it.
+    """
     if PROMPT.search(text):
         what, hint = "This is the prompt that Kayba makes of a skillbook.", "Import the skillbook's JSON."
         raise FormatError(what, hint=hint, file=file)
