@@ -44,8 +44,10 @@ def export(
     chosen, write = _find_format(file, form)
     path = playbook_file(playbook)
     with Store.open(path, create=False, read_only=True) as store:
-        value, aliases = store.checkout(version), store.aliases()
-    part, lost = select_writable(value, chosen), list_losses(value, chosen)
+        value = store.checkout(version)
+        aliases = store.aliases()
+    part = select_writable(value, chosen)
+    lost = list_losses(value, chosen)
     text = write(part, choose_names(part, aliases))
     data: dict[str, Any] = {"format": chosen.name, "bullets": len(part), "not_held": lost}
     notes = [f"not held: {', '.join(lost)}"] if lost else []

@@ -151,7 +151,8 @@ def judge_reply(reply: Reply, request: Request) -> Judgement:
     if too_long:
         return Judgement(None, Kind.TOO_LONG, f"it has {len(reply.text):,} characters")
     if cut_off:
-        limit, written = request.max_tokens, reply.usage.completion_tokens
+        limit = request.max_tokens
+        written = reply.usage.completion_tokens
         if limit is not None and 0 < written < _NEARLY * limit:
             return Judgement(None, Kind.CUT_OFF, "it was cut off before its limit")
         return Judgement(None, Kind.CUT_OFF)

@@ -101,26 +101,32 @@ class Request:
 
     @property
     def sample(self) -> Sample | None:
+        """Return the sample that is attempted or learned from, where there is one."""
         return self.subject.sample
 
     @property
     def bullets(self) -> tuple[str, ...]:
+        """Return the contents of the bullets that the request was shown."""
         return self.subject.bullets
 
     @property
     def attempt(self) -> Attempt | None:
+        """Return the attempt that is learned from, for the reflector."""
         return self.subject.attempt
 
     @property
     def parts(self) -> tuple[str, ...]:
+        """Return the facts of a right answer that words are asked for."""
         return self.subject.parts
 
     @property
     def feedback(self) -> Feedback | None:
+        """Return what the reflector may see of the attempt's outcome."""
         return self.subject.feedback
 
     @property
     def draw(self) -> int:
+        """Return which attempt, or which try at a lesson, this is; 0 is the first."""
         return self.subject.draw
 
 

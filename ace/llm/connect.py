@@ -69,10 +69,17 @@ class LocalModel:
 
 def list_models() -> tuple[LocalModel, ...]:
     """List the embedded models, the default one first. Any name litellm knows can be used as well."""
-    return tuple(
-        LocalModel(LOCAL + name, entry.size, entry.licence, weights.locate(entry), name == weights.DEFAULT)
-        for name, entry in weights.KNOWN.items()
-    )
+    models = []
+    for name, entry in weights.KNOWN.items():
+        model = LocalModel(
+            name=LOCAL + name,
+            size=entry.size,
+            licence=entry.licence,
+            path=weights.locate(entry),
+            default=name == weights.DEFAULT,
+        )
+        models.append(model)
+    return tuple(models)
 
 
 def pull(name: str, progress: Progress = silent) -> Path:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     Vectors = NDArray[np.float32]
 
 DEFAULT_EMBEDDER = "wordllama"
-_WEIGHTS, _TOKENIZER = "weights/l2_supercat_256.safetensors", "tokenizers/l2_supercat_tokenizer_config.json"
+_WEIGHTS = "weights/l2_supercat_256.safetensors"
+_TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
 
 
 class Embedder(Protocol):
@@ -118,7 +119,9 @@ def _load_wordllama() -> Any:
     # Importing wordllama sets logging up for the whole process: it is put back as it was. What other threads
     # log below warnings meanwhile is lost.
     root = logging.getLogger()
-    handlers, level, disabled = list(root.handlers), root.level, root.manager.disable
+    handlers = list(root.handlers)
+    level = root.level
+    disabled = root.manager.disable
     logging.disable(max(disabled, logging.INFO))
     try:
         from wordllama import WordLlamaInference

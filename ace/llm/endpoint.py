@@ -87,7 +87,9 @@ class Endpoint:
             options["seed"] = request.seed
         if limit is not None:
             thinks = self._has_thought or thinks_by_default(self.address or self.model)
-            options["max_tokens"] = limit + (asking.THINKING_TOKENS if thinks else 0)
+            if thinks:
+                limit += asking.THINKING_TOKENS
+            options["max_tokens"] = limit
         if request.tools:
             options["tools"] = [{"type": "function", "function": asdict(tool)} for tool in request.tools]
         schema = request.schema
@@ -152,7 +154,9 @@ class Endpoint:
         faults = list(earlier)
 
         def note_failure(error: BaseException, wait: float | None) -> None:
-            action = Action.GIVEN_UP if wait is None else f"{Action.TRIED_AGAIN} {wait:.1f} s"
+            action: str = Action.GIVEN_UP
+            if wait is not None:
+                action = f"{Action.TRIED_AGAIN} {wait:.1f} s"
             detail = shorten_detail(quote_error(error), self.api_key)
             faults.append(Fault(classify_error(error), len(faults) + 1, action, detail))
 
@@ -224,7 +228,8 @@ def _read_reply(response: Any) -> Reply:
     reasoning = getattr(message, "reasoning_content", None) or extra.get("reasoning_content") or ""
     calls: list[ToolCall] = []
     for number, tool_call in enumerate(getattr(message, "tool_calls", None) or (), 1):
-        name, arguments = tool_call.function.name or "", tool_call.function.arguments or "{}"
+        name = tool_call.function.name or ""
+        arguments = tool_call.function.arguments or "{}"
         written = json.dumps({"id": tool_call.id, "name": name, "arguments": arguments})
         call = read_tool_call(written, f"call_{number}")
         if call is None:

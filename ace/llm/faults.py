@@ -114,8 +114,10 @@ def hide(text: str, *secrets: str | None) -> str:
     Keys are the values of variables whose names end as those of keys, tokens and passwords do. A value of
     fewer than 6 characters is left: it could be a word.
     """
-    values = {value for name, value in os.environ.items() if name.upper().endswith(_SECRET_NAMES)}
-    values.update(filter(None, secrets))
+    values = set(filter(None, secrets))
+    for name, value in os.environ.items():
+        if name.upper().endswith(_SECRET_NAMES):
+            values.add(value)
     for secret in sorted(values, key=len, reverse=True):
         if len(secret) >= _SHORTEST_SECRET:
             text = text.replace(secret, SECRET_MARK)

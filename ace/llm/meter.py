@@ -131,9 +131,11 @@ class Meter:
         Without one it is under way from here on. Raises CapReached if it is not allowed.
         """
         with self._lock:
-            identity = (_sample.get(), role.value, request)
-            key = Key(self._step, *identity, self._asked[identity])
-            self._asked[identity] += 1
+            sample = _sample.get()
+            identity = (sample, role.value, request)
+            occurrence = self._asked[identity]
+            key = Key(self._step, sample, role.value, request, occurrence)
+            self._asked[identity] = occurrence + 1
         recorded = None
         if self.journal is not None:
             recorded = self.journal.find(key)
@@ -233,9 +235,11 @@ class Metered:
         return reply
 
     def window(self) -> Window:
+        """Return what the client says of its model's window."""
         return window_of(self._client)
 
     def access(self) -> Mapping[str, str]:
+        """Return how others may reach the client's model."""
         return access_of(self._client)
 
 
@@ -263,7 +267,8 @@ class _Requests:
         """
         _, identity = identify_request(self.model, request)
         self.key, recorded = self.meter.start(request.role, identity)
-        self.paid, self.started = recorded is None, time.time()
+        self.paid = recorded is None
+        self.started = time.time()
         if recorded is not None:
             on_the_way = tuple(fault for fault in recorded.faults if fault.kind not in IN_THE_REPLY)
             return replace(recorded, faults=on_the_way)
@@ -272,7 +277,9 @@ class _Requests:
         except AceError as error:
             faults = error.details.get("faults")
             if not faults:  # a client that says only that it failed
-                kind = Kind.WRONG_FORM if isinstance(error, MalformedReply) else Kind.SERVER_ERROR
+                kind = Kind.SERVER_ERROR
+                if isinstance(error, MalformedReply):
+                    kind = Kind.WRONG_FORM
                 faults = (Fault(kind, 1, Action.GIVEN_UP, shorten_detail(str(error))),)
             # A request that fails without saying what it took counts as a call that took nothing.
             usage = error.details.get("usage", Usage(calls=1))

@@ -14,6 +14,8 @@ from ace.llm.client import Message
 from ace.safety.markup import defuse_markup, neutralise, quote_later_headings
 
 if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
     from jinja2 import Environment
 
 _FOLDER = "prompts"
@@ -71,7 +73,9 @@ def hash_prompts(*packages: str) -> str:
     FileNotFoundError for a package without prompts.
     """
     digest = hashlib.sha256()
-    templates = [file for package in packages for file in files(package).joinpath(_FOLDER).iterdir()]
+    templates: list[Traversable] = []
+    for package in packages:
+        templates += files(package).joinpath(_FOLDER).iterdir()
     for file in sorted(templates, key=lambda file: file.name):
         digest.update(f"{file.name}\0{file.read_text('utf-8')}\0".encode())
     return f"sha256:{digest.hexdigest()[:16]}"

@@ -63,15 +63,17 @@ def check_name(model: str, *, api_base: str | None = None, api_key: str | None =
     if api_key:
         return api_key
     environment = litellm.validate_environment(model)
-    missing: tuple[str, ...] = ()
-    if not environment["keys_in_environment"]:  # addresses and cloud logins have defaults
-        missing = tuple(key for key in environment["missing_keys"] if key.endswith(("_API_KEY", "_TOKEN")))
+    missing: list[str] = []
+    if not environment["keys_in_environment"]:
+        for key in environment["missing_keys"]:
+            if key.endswith(("_API_KEY", "_TOKEN")):  # addresses and cloud logins have defaults
+                missing.append(key)
     if missing and not api_base:
         raise ModelNameError(
             f"{model} needs an API key and {' or '.join(missing)} is not set.",
             hint=f"Set it, for example: export {missing[-1]}=...",
             model=model,
-            variables=missing,
+            variables=tuple(missing),
         )
     return _NO_KEY if missing else api_key
 
@@ -101,7 +103,8 @@ def _convert(error: Exception, model: str, api_base: str | None, api_key: str | 
 
     `api_base` is shown, so it must be without secrets already.
     """
-    litellm, words = load_litellm(), hide(quote_error(error), api_key)
+    litellm = load_litellm()
+    words = hide(quote_error(error), api_key)
     status = getattr(error, "status_code", None)
     if is_transient(error):
         place = f" at {api_base}" if api_base else ""
@@ -132,7 +135,8 @@ def _convert(error: Exception, model: str, api_base: str | None, api_key: str | 
             hint="Check the model's name and its address.",
             model=model,
         )
-    message, hint = f"{model} refused the request: {words}", ""
+    message = f"{model} refused the request: {words}"
+    hint = ""
     if is_out_of_credit(error):
         hint = "The account has no credit left."
     if status in (400, 422):

@@ -53,6 +53,7 @@ class RecordingClient:
         return reply
 
     def _write(self, row: dict[str, Any]) -> None:
+        """Append one line, whole, whatever other threads do."""
         line = json.dumps(row, ensure_ascii=False)
         with self._lock, self._path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
@@ -118,7 +119,10 @@ class ReplayClient:
 
 
 def _reply_to_json(reply: Reply) -> dict[str, Any]:
-    """Return a reply as JSON; thoughts and tool calls only where there are any."""
+    """Return a reply as JSON; thoughts and tool calls only where there are any.
+
+    Faults are left out: they were those of the recording.
+    """
     row: dict[str, Any] = {
         "text": reply.text,
         "parsed": None if reply.parsed is None else reply.parsed.model_dump(mode="json", by_alias=True),

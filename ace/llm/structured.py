@@ -60,7 +60,10 @@ def _close(node: Any) -> Any:
         return node
     if "$ref" in node:
         return {"$ref": node["$ref"]}
-    strict = {key: _close(value) for key, value in node.items() if key not in ("default", "discriminator")}
+    strict = {}
+    for key, value in node.items():
+        if key not in ("default", "discriminator"):
+            strict[key] = _close(value)
     if isinstance(node.get("maxLength"), int) and node["maxLength"] > _LONGEST_BOUND:
         del strict["maxLength"]
     if "oneOf" in strict:

@@ -144,7 +144,8 @@ class BackgroundLearner:
         settings = self._run.settings
         if settings.behind or settings.feedback is not FeedbackKind.LABELS:
             return
-        store, name = self._run.store, self._run.task.name
+        store = self._run.store
+        name = self._run.task.name
         if self._last_number is None:  # once, since that goes through all steps of the file
             self._last_number = max((feedback.number for feedback in store.feedback(name)), default=0)
             news = store.feedback(name, unlearned=True)
@@ -178,8 +179,12 @@ class BackgroundLearner:
         A wrong answer that was given with an older version is attempted once more: what is known by now need
         not be learned.
         """
-        run, trial, episode = self._run, judged.trial, judged.episode
-        word = f", word {feedback.number}" if feedback else ""  # each attempt has an id, whoever asks again
+        run = self._run
+        trial = judged.trial
+        episode = judged.episode
+        word = ""  # each attempt has an id, whoever asks again
+        if feedback is not None:
+            word = f", word {feedback.number}"
         lab = run.lab(ONLINE)
         purpose = f"{trial.sample.id} {trial.episode}{word}"
         bench = lab.bench(purpose, phase=phase, calls_for=trial.sample.id)
@@ -203,7 +208,8 @@ def _judge_by(feedback: AnswerFeedback, run: Run, episode: Episode) -> Judged:
     The person's word decides what is right; with the right answer, the environment adds what it can explain.
     It can be proven by further attempts where the task has a sample with the same question.
     """
-    environment, attempt = run.task.environment, episode.attempt
+    environment = run.task.environment
+    attempt = episode.attempt
     twin = find_twin(run.task, episode.question, episode.sample_id)
     sample = Sample(episode.sample_id, episode.question, twin.data if twin else {})
     expected = feedback.expected or (attempt.answer if feedback.right else "")

@@ -30,7 +30,9 @@ from ace.text import estimate_tokens
 WINDOW_SHARE = 0.75  # of a model's window, for the prompt: models read the far end of a full one badly
 WRITER_SHARE = 0.4  # of a prompt, at most: for what the writer of a long answer adds to it
 # Counts that are kept: the same lines and prefixes are counted again and again, and prefixes are large.
-_LINES, _PROMPTS, _LINE = 4096, 64, 1000  # entries, entries, and the characters up to which a text is a line
+_LINES = 4096  # entries
+_PROMPTS = 64  # entries
+_LINE = 1000  # characters up to which a text is a line
 
 
 @dataclass(slots=True)
@@ -104,8 +106,10 @@ def build_contexts(
     solver = build_solver(generator, task, limit.count)
     limit = replace(limit, reserve=min(solver.reserve, int(limit.tokens * WRITER_SHARE)))
     embedder = connect_embedder(task.context.embedder or DEFAULT_EMBEDDER)
-    vectors = VectorCache(store.path, embedder) if settings.select == Select.HYBRID else None
-    choose = HybridSelector(vectors) if vectors else None
+    vectors = choose = None
+    if settings.select == Select.HYBRID:
+        vectors = VectorCache(store.path, embedder)
+        choose = HybridSelector(vectors)
     method = build_method(models, settings, Equipment(limit.count, choose, embedder))
     all_sources = build_sources(task, store) if sources is None else sources
     return Contexts(method, generator, solver, limit, task.context, all_sources, vectors)
@@ -121,7 +125,8 @@ def limit_of(client: Client, budget: int, max_tokens: int) -> Limit:
     window = window_of(client)
     counter = client.model if window.count else "estimate"
     count = window.count or estimate_tokens
-    count_line, count_prompt = lru_cache(_LINES)(count), lru_cache(_PROMPTS)(count)
+    count_line = lru_cache(_LINES)(count)
+    count_prompt = lru_cache(_PROMPTS)(count)
 
     def count_cached(text: str) -> int:
         return count_line(text) if len(text) <= _LINE else count_prompt(text)

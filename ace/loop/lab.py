@@ -212,7 +212,8 @@ class StepLab:
 
     def __init__(self, run: Run, phase: Phase, version: int) -> None:
         self.phase, self.version = phase, version
-        self.settings, self.online = run.settings, run.kind == "online"
+        self.settings = run.settings
+        self.online = run.kind == "online"
         self.benches: dict[tuple[str, str], SampleBench] = {}
         self._run = run
 
@@ -237,7 +238,10 @@ class StepLab:
 
     def episodes_made(self, *, skip: int = 0) -> list[Episode]:
         """Return every episode of the step, bench by bench, without the first `skip` of each bench."""
-        return [episode for bench in self.benches.values() for episode in bench.episodes[skip:]]
+        episodes: list[Episode] = []
+        for bench in self.benches.values():
+            episodes += bench.episodes[skip:]
+        return episodes
 
     def map(self, work: Callable[[T], R], items: Sequence[T], name: Callable[[T], str] = str) -> Iterator[R]:
         """Work on items in parallel; results in order. Model calls are counted for the item's name."""
@@ -261,5 +265,7 @@ def locate_label(trial: Trial, sources: str) -> Trial:
     if not sources:
         return trial
     expected = trial.feedback.expected
-    location = locate_answer(sources, trial.sample.question, expected) if expected else None
+    location = None
+    if expected:
+        location = locate_answer(sources, trial.sample.question, expected)
     return replace(trial, sources=(*trial.sources, sources), answer_location=location)

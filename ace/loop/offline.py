@@ -65,7 +65,9 @@ def learn(
                 if validates:
                     _recheck(run, epoch)
                     selection.select_newest(epoch)
-            selected = run.select(selection.selected) if selection.comparisons else run.version
+            selected = run.version
+            if selection.comparisons:
+                selected = run.select(selection.selected)
             steps.score(run, Phase(PhaseKind.AFTER), tested, selected)
         except CapReached as cap:
             return finish(run, PhaseKind.AFTER, selection=selection, stopped=str(cap))

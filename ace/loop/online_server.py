@@ -64,7 +64,9 @@ class OnlineServer:
 
     def __init__(self, parts: RunParts) -> None:
         """Begin, and return once the learner has begun its run. Raises what kept it from doing so."""
-        self.task, self.store, self._parts = parts.task, parts.store, parts
+        self.task = parts.task
+        self.store = parts.store
+        self._parts = parts
         self._contexts = build_contexts(parts.task, parts.store, parts.models, parts.settings)
         self._place = Workplace(
             parts.task,

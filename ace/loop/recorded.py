@@ -64,7 +64,9 @@ def learn_from_traces(
             f"None of the {len(held_out)} recorded attempts may be learned from: their samples are held out.",
             hint="Give attempts at training samples, or at samples the task does not have.",
         )
-    name = fingerprint(traces) if task.train else f"{fingerprint(traces)} {WITHOUT_A_TASK}"
+    name = fingerprint(traces)
+    if not task.train:
+        name = f"{name} {WITHOUT_A_TASK}"
     parts = RunParts(task=task, store=store, models=models, settings=settings, progress=progress)
     with start_run("learn", parts, resume=resume, traces=name) as run:
         try:
@@ -109,7 +111,8 @@ def _study(run: Run, right_answers: Mapping[str, str], recorded: Sequence[Record
 def _record(lab: StepLab, recorded: Recorded, right_answer: str) -> Trial:
     """Record an attempt as one made here: judged here if it can be, else as the log says."""
     trace, sample = recorded.trace, recorded.sample
-    bench, attempt = lab.bench(trace.id), trace.attempt(sample)
+    bench = lab.bench(trace.id)
+    attempt = trace.attempt(sample)
     if not recorded.provable:
         trial = bench.record(sample, attempt, trace.outcome(right_answer))
         return replace(trial, provable=False, recorded=True)

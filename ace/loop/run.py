@@ -37,6 +37,7 @@ from ace.runs.records import Run as RunRecord
 from ace.runs.steps import Notes, Phase, PhaseKind, SampleResult, StepRecord
 from ace.settings import REMOVED, Settings
 from ace.store import Commit, Store
+from ace.store.versions import touched_by
 from ace.task.types import Episode, Task
 from ace.task.wording import Worded
 
@@ -115,9 +116,14 @@ class Run:
 
     def __init__(self, parts: RunParts, record: RunRecord, contexts: Contexts) -> None:
         self.parts = parts
-        self.task, self.store, self.models = parts.task, parts.store, parts.models
-        self.settings, self.progress = parts.settings, parts.progress
-        self.id, self.kind, self.base = record.id, record.kind, int(record.config["base"])
+        self.task = parts.task
+        self.store = parts.store
+        self.models = parts.models
+        self.settings = parts.settings
+        self.progress = parts.progress
+        self.id = record.id
+        self.kind = record.kind
+        self.base = int(record.config["base"])
         self.contexts = contexts
         self.workplace = Workplace(
             self.task,
@@ -130,7 +136,8 @@ class Run:
         self.steps: list[StepRecord] = []
         self.bullets = len(self.store.checkout(self.base))
         self.replay_queue = ReplayQueue()
-        self.attempts_outage, self.roles_outage = OutageDetector(), OutageDetector()
+        self.attempts_outage = OutageDetector()
+        self.roles_outage = OutageDetector()
         self._next_step = 0
         rows = self.store.steps(self.id)
         self._journal = {row.number: StepRecord.from_step(row) for row in rows}
@@ -244,11 +251,9 @@ class Run:
         """Keep `bullets` by what a step changed; nothing here goes over the whole playbook."""
         if version == self.version:
             return
-        before, after = self.playbook.bullets, self.store.checkout(version).bullets
-        touched = set[str]()
-        for operation in self.store.operations(version):
-            touched.update(touched_ids(operation))
-        for name in touched:
+        before = self.playbook.bullets
+        after = self.store.checkout(version).bullets
+        for name in touched_by(self.store.operations(version)):
             old, new = before.get(name), after.get(name)
             self.bullets += int(new is not None and new.live) - int(old is not None and old.live)
 
@@ -262,7 +267,8 @@ class Run:
             taught = step.taught
             for result in step.results:
                 self.replay_queue.observe(result.sample, right=result.right, taught=result.sample in taught)
-        playbook, lab = self.store.checkout(step.version), self.lab(step.phase)
+        playbook = self.store.checkout(step.version)
+        lab = self.lab(step.phase)
         self.contexts.state = self.method.replay(self.contexts.state, step, playbook, lab)
 
 
@@ -289,7 +295,10 @@ def start_run(kind: str, parts: RunParts, *, resume: bool = False, traces: str =
     Raises InputError when there is nothing to resume, or when it was started with other settings, models,
     samples or sources; also for an unknown method, or sources and budgets that cannot work.
     """
-    task, store, models, settings = parts.task, parts.store, parts.models, parts.settings
+    task = parts.task
+    store = parts.store
+    models = parts.models
+    settings = parts.settings
     check_method(settings.method)  # what cannot work is refused before the run has begun
     sources = build_sources(task, store)
     packages = ["ace.agent", "ace.memory", *prompt_packages(settings.method)]
@@ -358,9 +367,12 @@ def _find_resumable(kind: str, task: Task, store: Store, config: Mapping[str, An
     # A run of an earlier release did not name its method, and may have had settings that are gone.
     expected = {**REMOVED, **config}
     older = {**REMOVED, "method": "ace", "examples": config["examples"], **unfinished.config}
-    changed = [key for key, value in expected.items() if key != "base" and older.get(key) != value]
+    changed = []
+    for key, value in expected.items():
+        if key != "base" and older.get(key) != value:
+            changed.append(_LABELS.get(key, key))
     if changed:
-        labels = ", ".join(_LABELS.get(key, key) for key in changed)
+        labels = ", ".join(changed)
         raise InputError(
             f"Run {unfinished.id} was started with other {labels}.",
             hint="Resume with the same ones, or start a new run.",

@@ -80,8 +80,12 @@ def finish(
 
 def _results_of(run: Run, kind: PhaseKind) -> list[SampleResult]:
     """Return the results of all phases of a kind, in the order they were scored."""
-    results = (result for step in run.steps for result in step.results)
-    return [result for result in results if result.phase.kind is kind and not result.phase.detail]
+    results = []
+    for step in run.steps:
+        for result in step.results:
+            if result.phase.kind is kind and not result.phase.detail:
+                results.append(result)
+    return results
 
 
 def _score_of(results: list[SampleResult]) -> Score | None:
@@ -144,8 +148,9 @@ def _describe_failures(run: Run, kinds: Collection[PhaseKind]) -> Iterator[str]:
     samples_by_reason: dict[str, list[str]] = defaultdict(list)
     for step in run.steps:
         for result in step.results:
-            judge_failed = f"the judge failed: {result.judge_error}" if result.judge_error else ""
-            reason = result.error or judge_failed
+            reason = result.error
+            if not reason and result.judge_error:
+                reason = f"the judge failed: {result.judge_error}"
             too_long = result.failure is Failure.CONTEXT
             if result.phase.kind in kinds and reason and not too_long:
                 samples_by_reason[reason].append(result.sample)

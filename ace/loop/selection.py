@@ -42,7 +42,8 @@ class Selection:
     """
 
     def __init__(self, run: Run) -> None:
-        self._run, self._rule = run, RULES[run.settings.accept]
+        self._run = run
+        self._rule = RULES[run.settings.accept]
         self.selected = run.version
         self.comparisons: list[Comparison] = []
         self._right: dict[int, dict[str, bool | None]] = defaultdict(dict)  # version -> sample -> right

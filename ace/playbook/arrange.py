@@ -38,7 +38,8 @@ def arrange_bullets(ordered: Iterable[Bullet], base: Playbook | None = None) -> 
     if base is None:
         return playbook
 
-    bullets, end = playbook.bullets, base.next_position
+    bullets = playbook.bullets
+    end = base.next_position
     before = {section.name: [bullet.id for bullet in section.bullets] for section in base.sections}
     for section in playbook.sections:
         ids = [bullet.id for bullet in section.bullets]

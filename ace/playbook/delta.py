@@ -116,7 +116,10 @@ def find_flaw(bullet: Bullet) -> str:
         (not 0 <= bullet.harmful <= MAX_VOTES, "the harmful count is out of range"),
         (bullet.position < 0, "a negative position"),
     )
-    return next((reason for wrong, reason in checks if wrong), "")
+    for is_wrong, reason in checks:
+        if is_wrong:
+            return reason
+    return ""
 
 
 def _compute_bullets(playbook: Playbook, operation: Operation) -> tuple[Bullet, ...]:
@@ -160,7 +163,8 @@ def _merge_bullets(playbook: Playbook, merge: Merge) -> tuple[Bullet, ...]:
     if len(ids) < 2 or len(set(ids)) < len(ids):
         raise _Refused("a merge needs at least two different bullets")
     into, *sources = [_find_bullet(playbook, key) for key in ids]
-    result, removed = replace(into, content=merge.content), []
+    result = replace(into, content=merge.content)
+    removed = []
     for source in sources:
         result = replace(
             result,
@@ -187,7 +191,8 @@ def _find_changes(a: Playbook, b: Playbook, ids: Iterable[str]) -> Delta:
     """Return what turns the bullets `ids` of `a` into those of `b`: removals, then the rest in order."""
     removals, edits = [], []
     for key in ids:
-        old, new = a.bullets.get(key), b.bullets.get(key)
+        old = a.bullets.get(key)
+        new = b.bullets.get(key)
         if old == new:
             continue
         if new is not None and new.live:

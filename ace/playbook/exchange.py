@@ -137,12 +137,13 @@ def _find_suspects(base: Playbook, delta: Delta, suspicion: Callable[[str], str]
         touched.update(dict.fromkeys(touched_ids(operation)))
     suspects = {}
     for key in touched:
-        old, new = base.bullets.get(key), after.bullets.get(key)
+        old = base.bullets.get(key)
+        new = after.bullets.get(key)
         if new is None or not new.live:
             continue
         if old is not None:
-            was, becomes = (old.content, old.section, old.status), (new.content, new.section, new.status)
-            if was == becomes:
+            before = (old.content, old.section, old.status)
+            if before == (new.content, new.section, new.status):
                 continue
         why = suspicion(new.content) or suspicion(new.section)
         if why:
@@ -186,7 +187,8 @@ def _put_beside_used(base: Playbook, delta: Delta) -> Iterator[Operation]:
         if isinstance(operation, Remove) or not used.keys() & touched_ids(operation):
             yield operation
         elif isinstance(operation, Revise):
-            section, content = used[operation.id].section, operation.content
+            section = used[operation.id].section
+            content = operation.content
             if (section, content) not in statements:
                 statements.add((section, content))
                 key = derive_fresh_id(section, content, taken)

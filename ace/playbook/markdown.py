@@ -115,7 +115,8 @@ def _split_items(text: str, file: str) -> list[_Item]:
     section, item = GENERAL, None
     for number, line in enumerate(text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n"), 1):
         if heading := _HEADING.match(line):
-            section, item = _unescape(heading[1].strip()), None
+            section = _unescape(heading[1].strip())
+            item = None
         elif marker := _MARKER.match(line):
             item = _Item(number, section, max(2, marker.end()), [line[marker.end() :]])
             items.append(item)

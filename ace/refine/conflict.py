@@ -58,7 +58,8 @@ def compare(first: str, second: str) -> Likeness:
     if len(topics) == 2 and all(topics) and topics[0] != topics[1]:
         return Likeness(Kind.DIFFERENT, "they explain different words")
     a, b = read_lesson(first), read_lesson(second)
-    missing_in_b, missing_in_a = _missing_words(a, b), _missing_words(b, a)
+    missing_in_b = _missing_words(a, b)
+    missing_in_a = _missing_words(b, a)
     missing = missing_in_a | missing_in_b
     if (missing_in_a and missing_in_b) or not missing <= load_lexicon().faint:
         return Likeness(Kind.DIFFERENT, f"only one says: {', '.join(sorted(missing))}")
@@ -94,7 +95,8 @@ def _compare_facts(a: Reading, b: Reading) -> Likeness | None:
     )
     differences = []
     for kind, in_a, in_b in kinds:
-        only_a, only_b = in_a - b.vocabulary, in_b - a.vocabulary
+        only_a = in_a - b.vocabulary
+        only_b = in_b - a.vocabulary
         if only_a or only_b:
             differences.append((kind, only_a, only_b))
     if not differences:
@@ -114,7 +116,8 @@ def _compare_facts(a: Reading, b: Reading) -> Likeness | None:
 
 def _compare_opposites(a: Reading, b: Reading) -> Likeness | None:
     """Return how the sides taken of pairs of opposites differ; None where they do not."""
-    only_a, only_b = _sides_of_one(a, b), _sides_of_one(b, a)
+    only_a = _sides_of_one(a, b)
+    only_b = _sides_of_one(b, a)
     if not only_a and not only_b:
         return None
     names_a = _join_sorted(side.name for side in only_a)
@@ -183,9 +186,11 @@ def _find_swapped_relation(a: Reading, b: Reading) -> str:
 
     Also a word that stands in another relation: "from EUR" against "to EUR". Empty where there is none.
     """
-    objects_a, objects_b = _group_pairs(a.relations), _group_pairs(b.relations)
+    objects_a = _group_pairs(a.relations)
+    objects_b = _group_pairs(b.relations)
     for relation in sorted(objects_a.keys() & objects_b.keys()):
-        in_a, in_b = objects_a[relation], objects_b[relation]
+        in_a = objects_a[relation]
+        in_b = objects_b[relation]
         if relation == "only" and a.earlier and b.earlier:
             continue  # "only after that"
         if not in_a & in_b and in_a <= b.vocabulary and in_b <= a.vocabulary:
@@ -220,7 +225,8 @@ def _find_turned(a: Reading, b: Reading) -> str:
         twin, before_b, behind_b = contexts_b[token.text]
         if twin.bent != token.bent:
             continue
-        to_behind, to_before = before_a & behind_b, behind_a & before_b
+        to_behind = before_a & behind_b
+        to_before = behind_a & before_b
         straight = len(before_a & before_b) + len(behind_a & behind_b)
         if to_behind and to_before and len(to_behind) + len(to_before) > straight:
             return f"what {token.text} goes from, and to"
@@ -257,7 +263,8 @@ def _find_exchanged(a: Reading, b: Reading) -> str:
     first, second = places
     if _may_exchange(a.tokens, first, second) and _may_exchange(b.tokens, first, second):
         return ""
-    between_a, between_b = a.tokens[first + 1], b.tokens[first + 1]
+    between_a = a.tokens[first + 1]
+    between_b = b.tokens[first + 1]
     if second - first == 2 and between_a.bent != between_b.bent:
         return ""
     texts_a = a.tokens[first].text, a.tokens[second].text
@@ -283,19 +290,22 @@ def _keeps_company(a: Reading, b: Reading) -> bool:
     They do not in "1 is open, 2 is closed" against "1 is closed, 2 is open". Two words have exchanged their
     company if each stands with more of the other's than of its own. A fact must keep some of its own.
     """
-    segments_a, segments_b = _segments(a), _segments(b)
+    segments_a = _segments(a)
+    segments_b = _segments(b)
     for in_a, in_b in ((_neighbours(a), _neighbours(b)), (segments_a, segments_b)):
         shared = sorted(in_a.keys() & in_b.keys())
         for place, x in enumerate(shared):
             for y in shared[place + 1 :]:
                 straight = len(in_a[x] & in_b[x] - {y}) + len(in_a[y] & in_b[y] - {x})
-                over, back = in_a[x] & in_b[y], in_a[y] & in_b[x]
+                over = in_a[x] & in_b[y]
+                back = in_a[y] & in_b[x]
                 if over and back and len(over) + len(back) > straight:
                     return False
     for token in a.tokens:
         is_rank = token.opposite is not None and "first" in token.opposite.axis.split()
         if is_rank or token.kind in ("number", "name", "unit"):
-            company_a, company_b = segments_a[token.text], segments_b.get(token.text)
+            company_a = segments_a[token.text]
+            company_b = segments_b.get(token.text)
             if company_a and company_b and not company_a & company_b:
                 return False
     return True
@@ -321,7 +331,11 @@ def _segments(reading: Reading) -> dict[str, frozenset[str]]:
             segments.append([])
         clause = token.clause
         segments[-1].append(token.text)
-    return {text: frozenset(segment) - {text} for segment in segments for text in segment}
+    others: dict[str, frozenset[str]] = {}
+    for segment in segments:
+        for text in segment:
+            others[text] = frozenset(segment) - {text}
+    return others
 
 
 def _join_sorted(texts: Iterable[str]) -> str:

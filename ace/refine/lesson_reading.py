@@ -212,7 +212,9 @@ class _Scanner:
 
     def add_word(self, spelling: str, meaning: Word) -> None:
         """Add a word as what it is: of several possibilities the first that fits."""
-        lexicon, word, place = self.lexicon, spelling.lower(), len(self.tokens)
+        lexicon = self.lexicon
+        word = spelling.lower()
+        place = len(self.tokens)
         if self.previous[-1:].isdigit() and word in lexicon.short_units:
             self._add("unit", lexicon.short_units[word])
         elif word in lexicon.negators and spelling != "None":
@@ -247,7 +249,8 @@ class _Scanner:
         at_start = self._at_clause_start()
         if word in lexicon.conditions and (at_start or word not in ("in", "on", "at")):
             self._scope = True
-        bends, is_verb = word in ("by", "of", "in"), word in lexicon.verbs
+        bends = word in ("by", "of", "in")
+        is_verb = word in lexicon.verbs
         if (bends or is_verb) and not at_start:
             last = self.tokens[-1]  # what stands before a verb is what the clause is about
             self.tokens[-1] = replace(last, bent=last.bent or bends, scope=last.scope or is_verb)
@@ -322,7 +325,11 @@ def _find_denied(tokens: tuple[Token, ...], negation: _Negation, soft_axes: froz
             break
         if token.opposite is None or token.opposite.axis not in soft_axes:
             denied.append(token)
-    return frozenset(token.text for token in denied if token.clause == denied[0].clause)
+    texts = set[str]()
+    for token in denied:
+        if token.clause == denied[0].clause:  # it reaches no further than the clause of the first
+            texts.add(token.text)
+    return frozenset(texts)
 
 
 def _find_formulas(text: str) -> Iterator[tuple[str, str, str]]:
@@ -352,7 +359,8 @@ def _split_by_time(
                 is_argument = place >= order.place and token.clause == behind[0].clause
                 is_rest = token.clause != behind[0].clause
             else:
-                is_argument, is_rest = place >= order.place, place < order.place
+                is_argument = place >= order.place
+                is_rest = place < order.place
             if is_argument:
                 argument.add(token.text)
             elif is_rest:

@@ -34,14 +34,17 @@ def judge_by_evidence(conflict: Conflict, playbook: Playbook, proven: Mapping[st
     `proven` gives for each episode that counts as a proof its place in time: the larger number is the newer.
     Both bullets of the conflict are in the playbook.
     """
-    first, second = playbook.bullets[conflict.one], playbook.bullets[conflict.other]
+    first = playbook.bullets[conflict.one]
+    second = playbook.bullets[conflict.other]
     if first.pinned and second.pinned:
         return None
     if first.pinned or second.pinned:
-        return Ruling((second.id if first.pinned else first.id,), "the other one is pinned")
-    first_harms, second_harms = is_harmful(first), is_harmful(second)
-    if first_harms != second_harms:
-        return Ruling((first.id if first_harms else second.id,), "its votes say that it harms")
+        unpinned = second if first.pinned else first
+        return Ruling((unpinned.id,), "the other one is pinned")
+    first_harms = is_harmful(first)
+    if first_harms != is_harmful(second):
+        harmful = first if first_harms else second
+        return Ruling((harmful.id,), "its votes say that it harms")
     first_proofs = [proven[name] for name in first.provenance if name in proven]
     second_proofs = [proven[name] for name in second.provenance if name in proven]
     if not first_proofs or not second_proofs or max(first_proofs) == max(second_proofs):

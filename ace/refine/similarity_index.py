@@ -50,9 +50,11 @@ class Index:
         self.add(bullets)
 
     def __len__(self) -> int:
+        """Count the bullets that are there."""
         return len(self._rows)
 
     def __contains__(self, bullet_id: str) -> bool:
+        """Return whether a bullet of this id is there."""
         return bullet_id in self._rows
 
     def add(self, bullets: Iterable[Bullet]) -> None:

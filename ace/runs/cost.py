@@ -193,7 +193,8 @@ def _list_lessons(
     for result in step.results:
         callers[result.sample][result.calls or result.sample] = None
     if proofs and not callers:
-        yield "", list(proofs), [key for key in unspent if key[0] == step.number]
+        keys = [key for key in unspent if key[0] == step.number]
+        yield "", list(proofs), keys
         return
     bullets: dict[str, dict[str, None]] = defaultdict(dict)  # sample -> its bullets, in order
     for bullet, samples in proofs.items():

@@ -34,7 +34,10 @@ def mcnemar(before: Sequence[bool], after: Sequence[bool]) -> float:
     """
     from scipy.stats import binomtest
 
-    changes = [now for was, now in zip(before, after, strict=True) if was != now]
+    changes = []
+    for was_right, is_right in zip(before, after, strict=True):
+        if was_right != is_right:
+            changes.append(is_right)
     if not changes:
         return 1.0
     return float(binomtest(sum(changes), len(changes)).pvalue)

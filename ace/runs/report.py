@@ -151,7 +151,8 @@ class Report:
         values["usage"] = {role: Usage(**usage) for role, usage in values.get("usage", {}).items()}
         learned = []
         for bullet in values.get("learned", ()):
-            status, provenance = Status(bullet["status"]), tuple(bullet["provenance"])
+            status = Status(bullet["status"])
+            provenance = tuple(bullet["provenance"])
             learned.append(Bullet(**{**bullet, "status": status, "provenance": provenance}))
         values["learned"] = tuple(learned)
         values["epochs"] = tuple(EpochChange(**epoch) for epoch in values.get("epochs", ()))

@@ -156,7 +156,8 @@ def _render_selection(report: Report) -> Iterator[str]:
         reason = "the last one so far"
     yield f"  selected: version {report.selected}, {reason}"
     for comparison in report.comparisons:
-        wins, losses = comparison.wins, comparison.losses
+        wins = comparison.wins
+        losses = comparison.losses
         alike = comparison.compared - wins - losses
         decision = f"rejected, {comparison.old} stays"
         if comparison.accepted:

@@ -73,11 +73,15 @@ class Phase:
 
     def __str__(self) -> str:
         """Return the text that the journal keeps, which `parse` reads back."""
-        place = f" {self.number}" if self.number else ""
-        turn = f".{self.turn}" if self.turn else ""
-        separator = ", " if place else " "
-        detail = f"{separator}{self.detail}" if self.detail else ""
-        return f"{self.kind}{place}{turn}{detail}"
+        text = str(self.kind)
+        if self.number:
+            text += f" {self.number}"
+        if self.turn:
+            text += f".{self.turn}"
+        if self.detail:
+            text += ", " if self.number else " "
+            text += self.detail
+        return text
 
     @classmethod
     def parse(cls, text: str) -> Phase:
@@ -88,8 +92,12 @@ class Phase:
                 f"The journal has a phase {text!r}, which this release does not know.",
                 hint="Finish the run with the release that began it, or start a new run.",
             )
-        kind, number, turn = PhaseKind(match["kind"]), int(match["number"] or 0), int(match["turn"] or 0)
-        return cls(kind, number, turn, match["detail"] or "")
+        return cls(
+            kind=PhaseKind(match["kind"]),
+            number=int(match["number"] or 0),
+            turn=int(match["turn"] or 0),
+            detail=match["detail"] or "",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +146,9 @@ class SampleResult:
             "calls": self.calls,
             "cut_off": self.cut_off,
         }
-        row |= {key: value for key, value in optional.items() if value}
+        for key, value in optional.items():
+            if value:
+                row[key] = value
         return row | dict(self.notes)
 
     @classmethod
@@ -210,7 +220,10 @@ class StepRecord:
     @property
     def taught(self) -> frozenset[str]:
         """Return the samples that prove a bullet of this step."""
-        return frozenset(sample for samples in self.proofs.values() for sample in samples)
+        taught = set[str]()
+        for samples in self.proofs.values():
+            taught.update(samples)
+        return frozenset(taught)
 
     def payload(self) -> dict[str, Any]:
         """Return what the journal keeps beside run, number, phase and version."""
@@ -228,7 +241,8 @@ class StepRecord:
     @classmethod
     def from_step(cls, step: Step) -> StepRecord:
         """Read a row of the journal. Raises StoreError for one that this release cannot read."""
-        payload, phase = step.payload, Phase.parse(step.phase)
+        payload = step.payload
+        phase = Phase.parse(step.phase)
         try:
             return cls(
                 run=step.run,

@@ -70,7 +70,8 @@ class Slots:
             slot, cache = self._wait_for_slot(prefix, text)
             shared = {name: _count_common(saved, text) for name, saved in self._saved.items()}
             name = max(shared, key=shared.__getitem__, default="")
-            longest, common = shared.get(name, 0), _count_common(cache, text)
+            longest = shared.get(name, 0)
+            common = _count_common(cache, text)
             load = longest >= common + WORTH_SHARING
             if load:
                 self._loading.append(name)

@@ -80,8 +80,12 @@ def locate(weights: Weights) -> Path | None:
 
     The default model is taken from the file that the variable ACE_WEIGHTS names, where it names one.
     """
-    path = _own_file(weights) or cache_folder() / f"{weights.name}.gguf"
-    return path if path.is_file() else None
+    path = _own_file(weights)
+    if path is None:
+        path = cache_folder() / f"{weights.name}.gguf"
+    if not path.is_file():
+        return None
+    return path
 
 
 def find_verified(weights: Weights) -> Path | None:
@@ -112,8 +116,9 @@ def ensure(weights: Weights, progress: Progress = silent) -> Path:
     Processes that need the same file wait for each other, and one of them fetches it. Raises WeightsError
     when it cannot be fetched or stored, or as `find_verified` does.
     """
-    if path := find_verified(weights):
-        return path
+    verified = find_verified(weights)
+    if verified is not None:
+        return verified
     from filelock import FileLock
 
     path = cache_folder() / f"{weights.name}.gguf"

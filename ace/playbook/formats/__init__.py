@@ -1,4 +1,15 @@
-"""Registry of the forms a playbook can be written in, and detection of the one that a text has."""
+"""Registry of the forms a playbook can be written in, and detection of the one that a text has.
+
+format        what a format is, and what reading a file in one gives
+own           Markdown and canonical JSON
+jsonl         a bullet a line, with our ids
+ace_text      the reference implementation of ACE
+kayba         Kayba's skillbook
+cheatsheet    Dynamic Cheatsheet
+instructions  our block in AGENTS.md, SKILL.md and the like
+prose         any text, a paragraph a bullet
+oneline       any text on one line
+"""
 
 from __future__ import annotations
 
@@ -59,17 +70,23 @@ def detect_format(text: str, *, file: str = "") -> Format:
     Raises FormatError where none does, with the line for JSON that is broken; `file` is named in it.
     """
     if PROMPT.search(text):
-        what, hint = "This is the prompt that Kayba makes of a skillbook.", "Import the skillbook's JSON."
-        raise FormatError(what, hint=hint, file=file)
+        raise FormatError(
+            "This is the prompt that Kayba makes of a skillbook.",
+            hint="Import the skillbook's JSON.",
+            file=file,
+        )
     for form in FORMATS:
         if form.detects(text):
             return form
-    what, hint = "It holds no bullets that any format knows.", NO_BULLETS
+    what = "It holds no bullets that any format knows."
+    hint = NO_BULLETS
     line = None
     if text.lstrip()[:1] in ("{", "["):
-        what, hint = "This is JSON, but no playbook.", "Known: json, jsonl, kayba, cheatsheet."
+        what = "This is JSON, but no playbook."
+        hint = "Known: json, jsonl, kayba, cheatsheet."
         try:
             json.loads(text)
         except (ValueError, RecursionError) as error:
-            what, line = f"This is not JSON: {error}.", getattr(error, "lineno", None)
+            what = f"This is not JSON: {error}."
+            line = getattr(error, "lineno", None)
     raise FormatError(what, hint=hint, file=file, line=line)

@@ -15,7 +15,10 @@ from ace.playbook.model import Bullet, Playbook
 from ace.text.unicode import SURROGATE
 
 # A format may hold these of a bullet, beside its section and content.
-PROVENANCE, PINS, VOTES, QUARANTINE = "provenance", "pins", "votes", "quarantine"
+PROVENANCE = "provenance"
+PINS = "pins"
+VOTES = "votes"
+QUARANTINE = "quarantine"
 NO_BULLETS = "A bullet is a line that begins with '- '. --format text takes every paragraph as one."
 EVERYTHING = frozenset((PROVENANCE, PINS, VOTES, QUARANTINE))
 
