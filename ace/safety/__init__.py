@@ -1,9 +1,11 @@
 """Safety of texts: secrets, injections, prompt markup, copied sentences. Functions of texts only.
 
-secrets    what looks like a secret
-injection  what asks to be obeyed
-markup     what gives a prompt its structure
-copied     what a lesson repeats
+Its modules:
+
+    secrets    what looks like a secret
+    injection  what asks to be obeyed
+    markup     what gives a prompt its structure
+    copied     what a lesson repeats
 """
 
 from __future__ import annotations

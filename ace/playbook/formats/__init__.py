@@ -1,14 +1,16 @@
 """Registry of the forms a playbook can be written in, and detection of the one that a text has.
 
-format        what a format is, and what reading a file in one gives
-own           Markdown and canonical JSON
-jsonl         a bullet a line, with our ids
-ace_text      the reference implementation of ACE
-kayba         Kayba's skillbook
-cheatsheet    Dynamic Cheatsheet
-instructions  our block in AGENTS.md, SKILL.md and the like
-prose         any text, a paragraph a bullet
-oneline       any text on one line
+Its modules:
+
+    format        what a format is, and what reading a file in one gives
+    own           Markdown and canonical JSON
+    jsonl         a bullet a line, with our ids
+    ace_text      the reference implementation of ACE
+    kayba         Kayba's skillbook
+    cheatsheet    Dynamic Cheatsheet
+    instructions  our block in AGENTS.md, SKILL.md and the like
+    prose         any text, a paragraph a bullet
+    oneline       any text on one line
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
 """Integrity of a playbook file: seals, verification, backup, redaction, forgetting.
 
-seals    how many rows a table has, and the sum of their checksums
-verify   the file held against itself
-backup   copies, and putting one back
-redact   a text blacked out in every record
-forget   memories deleted for good
+Its modules:
+
+    seals    how many rows a table has, and the sum of their checksums
+    verify   the file held against itself
+    backup   copies, and putting one back
+    redact   a text blacked out in every record
+    forget   memories deleted for good
 """
