@@ -158,8 +158,8 @@ def as_context(
 ) -> str:
     """Return the active bullets as text for a prompt of one's own, never more than `budget` tokens.
 
-    New bullets append within their section, so a cached prefix lives long. The default counter guesses
-    high; give the model's own where there is one.
+    Of a store, those at the head of its branch. New bullets append within their section, so a cached prefix
+    lives long. The default counter guesses high; give the model's own where there is one.
     """
     if isinstance(playbook, Store):
         playbook = playbook.checkout()
@@ -175,6 +175,11 @@ def _checked_settings(command: Command, keywords: Mapping[str, Any]) -> Settings
 
 @contextmanager
 def _connect_roles(model: Model, caps: Caps | None, workers: int) -> Iterator[RoleModels]:
+    """Yield a client for each role; one that was named is connected here, and closed in the end.
+
+    `workers` is the number of slots of an embedded model. Raises InputError for caps beside a team that has
+    its own.
+    """
     if isinstance(model, RoleModels):
         if caps is not None:
             raise InputError(

@@ -35,7 +35,12 @@ from typing import Any
 
 
 class AceError(Exception):
-    """Report what failed in `message`; `hint` is the sentence that says what to do about it."""
+    """Report what failed in `message`; `hint` is the sentence that says what to do about it.
+
+    `details` are values for programs, by name; which there are, each subclass says. Errors about model calls
+    also have `usage` and `faults`: what the requests until then took and met. `exit_code` is that of the
+    command line.
+    """
 
     exit_code = 1
 
@@ -46,22 +51,31 @@ class AceError(Exception):
         self.details = details
 
     def __str__(self) -> str:
+        """Return the message and the hint, as people read them."""
         return f"{self.message} {self.hint}".strip()
 
     def __reduce__(self) -> tuple[Any, ...]:
+        """Return how to build the error again with its hint and details, for `pickle`."""
         return partial(type(self), hint=self.hint, **self.details), (self.message,)
 
 
 class InputError(AceError):
-    """Refuse what the user gave: an option, a file, a value."""
+    """Refuse what the user gave: an option, a file, a value. Nothing was changed.
+
+    Details: `file` or `field`, where the fault is in one.
+    """
 
     exit_code = 2
 
 
 class TaskError(InputError):
-    """Refuse a task folder. Details: `file`, `line`, `field` where they are known."""
+    """Refuse a task folder: its task.toml, a row of its data, or a gold answer.
+
+    Details: `file`, `line` (from 1) and `field`, where they are known.
+    """
 
     def __str__(self) -> str:
+        """Return the message behind the place that it is about, as "tasks/a/train.jsonl:3 [gold]: ..."."""
         file, line, field = (self.details.get(key) for key in ("file", "line", "field"))
         place = str(file) if file else ""
         if line:
@@ -72,39 +86,66 @@ class TaskError(InputError):
 
 
 class FormatError(TaskError):
-    """Refuse a playbook text that does not parse. Details: `file`, `line`."""
+    """Refuse a text that does not parse: a playbook, or a file of JSON lines.
+
+    Details: `file` and `line` (from 1), where they are known.
+    """
 
 
 class ModelNameError(InputError):
-    """Refuse a model name that nobody serves, or whose API key is missing."""
+    """Refuse a model name that nobody serves, or whose API key is missing or refused.
+
+    Details: `model`, and `variables`, the environment variables one of which must hold the key.
+    """
 
 
 class MemoryRefused(InputError):
-    """Refuse what must not be remembered. Details: `why`, which begins with the rule."""
+    """Refuse what must not be remembered.
+
+    Details: `why`, which begins with the rule (`ace.memory.acceptance.MemoryRule`).
+    """
 
 
 class ModelError(AceError):
-    """Report that talking to a model failed."""
+    """Report that talking to a model failed.
+
+    Details: `model`, where it is known, and `faults`, what the requests met until then.
+    """
 
 
 class ModelUnavailable(ModelError):
-    """Report that the endpoint failed until the last retry. Details: `model`, `attempts`."""
+    """Report that a model or its server did not answer, until the last retry.
+
+    Details: `model` and `faults`, where an endpoint failed.
+    """
 
 
 class MalformedReply(ModelError):
-    """Report that no repair made a reply valid. Details: `text`, the last raw reply."""
+    """Report that no repair made a reply valid.
+
+    Details: `text`, the last raw reply; `usage` and `faults` of all the requests that were made for it.
+    """
 
 
 class ContentRefused(ModelError):
-    """Report that a provider's content filter refused a request. Another try would be refused too."""
+    """Report that a provider's content filter refused a request. Another try would be refused too.
+
+    Details: `model`.
+    """
 
 
 class WeightsError(ModelError):
-    """Report weights that cannot be fetched, or that fail their digest."""
+    """Report weights that cannot be fetched, or that fail their digest.
+
+    Details: `path`, where a damaged file has been deleted.
+    """
 
 
 class StoreError(AceError):
-    """Report what is wrong with the playbook file."""
+    """Report what is wrong with the playbook file. What was committed before is kept.
+
+    Details: `path`, where SQLite itself reported it.
+    """
 
 
 class NotAPlaybook(StoreError):
@@ -120,15 +161,25 @@ class StoreBusy(StoreError):
 
 
 class StoreConflict(StoreError):
-    """Report that the head moved. Details: `expected`, `found`, `bullets`."""
+    """Report that the head moved, and that both sides edited the same bullets. Nothing was written.
+
+    Details: `expected`, the version that was decided on; `found`, the head; `bullets`, the ids that both
+    edited.
+    """
 
 
 class MergeConflict(StoreConflict):
-    """Report that two branches changed the same bullets. Details: `base`, `ours`, `theirs`, `bullets`."""
+    """Report that two branches changed the same bullets. Nothing was written.
+
+    Details: the versions `base`, `ours` and `theirs`, and `bullets`, the ids in conflict.
+    """
 
 
 class StoreUnwritable(StoreError):
-    """Report that the file or its folder is read-only, or that the disk is full."""
+    """Report that the file or its folder is read-only, or that the disk is full.
+
+    What was acknowledged until then is in the file.
+    """
 
 
 class DocumentsError(StoreError):
@@ -148,14 +199,24 @@ class UnknownMemory(StoreError, KeyError):
 
 
 class AgentFailed(AceError):
-    """Report that somebody's own agent made no attempt. Details: `output`, what it wrote until then."""
+    """Report that somebody's own agent made no attempt: it raised, crashed or took too long.
+
+    Details: `output`, what it wrote until then.
+    """
 
 
 class ContextError(AceError):
-    """Report that no prompt fits one question: it is too long, or a source failed."""
+    """Report that no prompt fits one question: it is too long, or a source failed.
+
+    The question counts as wrong with this as its reason; the run goes on.
+    """
 
 
 class CapReached(AceError):
-    """Report that a cap was reached. Details: `cap`, `limit`, `used`."""
+    """Report that a cap was reached: the run ends, and the work so far is kept.
+
+    Details: `cap` (calls, tokens, cost or seconds), `limit`, and `used`, which is None where the price is
+    unknown.
+    """
 
     exit_code = 3

@@ -18,7 +18,10 @@ from ace.errors import InputError
 
 
 class Command(StrEnum):
-    """Name what takes a setting: a command, or a function of the Python interface."""
+    """Name what takes a setting: a command, or a function of the Python interface.
+
+    The values are the words of the command line after `ace`.
+    """
 
     LEARN = "learn"
     ONLINE = "online"
@@ -98,7 +101,10 @@ class About:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Hold the options of a run, checked. `Settings.of` fills in the defaults of one command."""
+    """Hold the options of a run, checked. `Settings.of` fills in the defaults of one command.
+
+    Raises InputError for a value of another type or out of bounds. What each means is said in its `About`.
+    """
 
     method: Annotated[str, About("The method that learns.", RUNS, unit="NAME")] = "ace"
     examples: Annotated[int, About("Examples that the few-shot methods show.", RUNS, least=1)] = 8
@@ -198,7 +204,10 @@ class Settings:
         return cls(**{**defaults, **values})
 
     def record(self) -> dict[str, Any]:
-        """Return what decides the outcome of a run, as JSON: the number of workers does not."""
+        """Return what decides the outcome of a run, as JSON: the number of workers does not.
+
+        A run is resumed only with the same values.
+        """
         values = asdict(self)
         del values["workers"]
         return values
@@ -206,7 +215,10 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Describe one field of `Settings` with all that an interface needs to offer it."""
+    """Describe one field of `Settings` with all that an interface needs to offer it.
+
+    `type` is the one behind `optional`, which says that None is a value, too. `default` is that of the field.
+    """
 
     name: str
     type: type[bool] | type[int] | type[float] | type[str]
@@ -220,7 +232,7 @@ class Setting:
 
     @property
     def annotation(self) -> Any:
-        """Return its type as written in a signature."""
+        """Return its type as written in a signature, with None where that is a value."""
         return self.type | None if self.optional else self.type
 
     @property
@@ -259,6 +271,7 @@ class Setting:
         return float(value) if isinstance(value, Real) else None
 
     def _advise(self) -> str:
+        """Say what to give instead, as a sentence without its stop."""
         if issubclass(self.type, StrEnum):
             *others, last = self.type
             text = f"Use {', '.join(others)} or {last}"
@@ -292,13 +305,14 @@ def declared_settings() -> Mapping[str, Setting]:
 
 
 def settings_of(command: Command) -> Iterator[Setting]:
-    """Yield the settings that a command takes."""
+    """Yield the settings that a command takes, in the order of their declaration."""
     for setting in declared_settings().values():
         if command in setting.about.commands:
             yield setting
 
 
 def _unknown_setting(command: Command, name: str, taken: Collection[str]) -> InputError:
+    """Return the error for a name that is none: where it belongs, what comes close, or what there is."""
     from difflib import get_close_matches
 
     everywhere = declared_settings()

@@ -38,12 +38,15 @@ Operations = Callable[[Request], Sequence[Operation | Mapping[str, Any]]]
 
 
 class World:
-    """A client whose roles are functions of the request. Thread-safe, if the functions are.
+    """Answer as functions of the request say, one for each role. Thread-safe, if the functions are.
 
     `generator` returns an answer. `lessons` returns candidates, the best first; a plain string is one
     candidate, an empty list says that there is nothing to learn. `operations` returns what a curator
     proposes, as operations or as JSON objects. Any of them may be left out. An exception that a function
     raises is raised by the call.
+
+    `calls` counts requests by role, `requests` holds them in order. `tries` is how often an answer that does
+    not fit its schema is asked for.
     """
 
     def __init__(
@@ -68,7 +71,10 @@ class World:
         return asking.complete(self.ask, request, tries=self.tries)
 
     def ask(self, request: Request) -> Reply:
-        """Answer one request, as the function of its role says."""
+        """Answer one request, as the function of its role says.
+
+        Tokens are four characters each. Raises what the function raises.
+        """
         with self._lock:
             self.calls[str(request.role)] += 1
             self.requests.append(request)
@@ -81,6 +87,7 @@ class World:
         return Reply(spoken, usage=usage)
 
     def _speak(self, request: Request) -> str | Reply:
+        """Return the words of the function that a request is for, in the form of its schema."""
         schema = request.schema
         if schema is None or request.role not in (Role.REFLECTOR, Role.CURATOR):
             return self._generator(request)
@@ -115,6 +122,7 @@ def _words_for(part: str, candidates: Sequence[str]) -> str:
 
 
 def _as_json(operation: Operation | Mapping[str, Any]) -> dict[str, Any]:
+    """Return an operation as the curator of a model would write it."""
     if isinstance(operation, BaseModel):
         return operation.model_dump(mode="json")
     if is_dataclass(operation) and not isinstance(operation, type):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import runpy
 import sqlite3
@@ -45,6 +46,7 @@ OTHER_PAGES = [
     *(path.relative_to(ROOT).as_posix() for path in sorted(ROOT.glob("benchmarks/**/*.md"))),
     *(path.relative_to(ROOT).as_posix() for path in sorted(ROOT.glob("tasks/*/README.md"))),
 ]
+INITS = sorted((ROOT / "ace").rglob("__init__.py"))
 PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in DOCS.glob("*.md"))]
 
 
@@ -102,6 +104,16 @@ def test_the_readme_names_every_room() -> None:
     folders = set(re.findall(r"^(\w+)/", tree, re.MULTILINE))
     assert folders <= {path.name for path in ROOT.iterdir() if path.is_dir()}
     assert folders >= {"ace", "tasks", "tests", "benchmarks", "docs", "notebooks", "playbooks"}
+
+
+@pytest.mark.parametrize("init", INITS, ids=lambda path: path.parent.name)
+def test_the_map_of_a_package_names_every_module(init: Path) -> None:
+    """A package whose docstring has a line for a module has one for each."""
+    docstring = ast.get_docstring(ast.parse(init.read_text(encoding="utf-8")), clean=False) or ""
+    named = set(re.findall(r"^    (\w+)  ", docstring, re.MULTILINE))
+    modules = {path.stem for path in init.parent.glob("*.py")} - {"__init__"}
+    packages = {path.parent.name for path in init.parent.glob("*/__init__.py")}
+    assert named in (set(), modules | packages)
 
 
 def test_the_readme_shows_the_rows_of_rooms() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from ace.errors import FormatError
 from ace.playbook import Add, Playbook, Quarantine, apply, bullet_id
-from ace.playbook.exchange import select_writable
+from ace.playbook.export import select_writable
 from ace.playbook.formats import Reading, detect_format, find_format
 from ace.playbook.formats.instructions import BEGIN, END, update, write
 from ace.playbook.formats.instructions import read as read_block

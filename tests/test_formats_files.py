@@ -22,7 +22,8 @@ from ace.playbook import (
     apply,
     diff,
 )
-from ace.playbook.exchange import Plan, choose_names, plan_import
+from ace.playbook.exchange import Plan, plan_import
+from ace.playbook.export import choose_names
 from ace.playbook.formats import Reading, detect_format, find_format, find_format_by_file
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data" / "playbook-fixtures"

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ace.playbook import Add, Bullet, Pin, Playbook, Quarantine, Vote, apply, diff
-from ace.playbook.exchange import Alias, choose_names, list_losses, select_writable
+from ace.playbook.exchange import Alias
+from ace.playbook.export import choose_names, list_losses, select_writable
 from ace.playbook.formats import FORMATS, Format, Reading, detect_format, find_format
 from ace.playbook.formats.oneline import from_line, to_line
 from tests.strategies import LONG, deltas, live, playbooks, texts

@@ -40,7 +40,10 @@ def one_line(text: str) -> str:
 
 
 def all_bullets(store: Store) -> dict[str, Bullet]:
-    """Return the bullets of every branch, removed ones too; main's where several branches have one."""
+    """Return the bullets of every branch, removed ones too; main's where several branches have one.
+
+    It reads the newest version of each branch.
+    """
     bullets: dict[str, Bullet] = {}
     for branch in reversed(store.branches()):  # main is the first of them
         bullets |= store.checkout(branch.name).bullets

@@ -77,7 +77,8 @@ def search(
     if name not in (own, _WORDS_ONLY):
         note(f"ace: the index has no vectors of {name}, only of {own}: passages are found by words.")
     passages = DocumentSearch(source, _embedder(name, api_base))(query, most)
-    rows, texts = list[dict[str, Any]](), list[str]()
+    rows = list[dict[str, Any]]()
+    texts = list[str]()
     for passage in passages:
         places = {"by_words": passage.by_words, "by_meaning": passage.by_meaning}
         names = {"citation": passage.citation, "document": passage.document}
@@ -95,8 +96,11 @@ def list_(index: IndexFile = None, json: Json = False) -> None:
     from ace.runs.run_text import align_columns, format_count
 
     source = _open_index(index)
-    documents, embedder = source.documents(), source.embedder()
-    rows, chunks, missing = list[tuple[str, ...]](), 0, 0
+    documents = source.documents()
+    embedder = source.embedder()
+    rows = list[tuple[str, ...]]()
+    chunks = 0
+    missing = 0
     for item in documents:
         rows.append((item.path, f"{item.bytes:,} bytes", format_count(item.chunks, "passage")))
         chunks += item.chunks
@@ -114,6 +118,7 @@ def list_(index: IndexFile = None, json: Json = False) -> None:
 
 
 def _embedder(name: str | None, api_base: str | None) -> Embedder | None:
+    """Return the embedder of this name, or None for an index of words only. Raises ModelNameError."""
     from ace.llm import DEFAULT_EMBEDDER, connect_embedder
     from ace.llm.providers import check_name
 

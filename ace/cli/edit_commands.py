@@ -37,7 +37,11 @@ Reason = Annotated[str, typer.Option(metavar="TEXT", help="Recorded with the ver
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Hold what every edit takes: why it is made, where, and how its result is printed."""
+    """Hold what every edit takes.
+
+    `reason` is recorded with the version. `branch` and `playbook` say where it is made; None is the only file
+    here. `json` says how the result is printed.
+    """
 
     reason: str
     branch: str
@@ -207,7 +211,10 @@ COMMANDS = (add, edit, remove, pin, unpin, quarantine, promote, move)
 
 
 def _edit_each(edit: Edit, names: Iterable[str], decide: Decide, *, section: str = "") -> None:
-    """Edit all the bullets in one version. An unknown or ambiguous name stops it before anything is done."""
+    """Edit all the bullets in one version. An unknown or ambiguous name stops it before anything is done.
+
+    `section` is the one that they go to, if they move: a new one is told of.
+    """
     with open_to_write(edit.playbook, edit.branch) as store:
         value = store.checkout()
         bullets = {}
@@ -228,7 +235,11 @@ def _edit_each(edit: Edit, names: Iterable[str], decide: Decide, *, section: str
 
 
 def _commit(edit: Edit, store: Store, value: Playbook, delta: Delta, notes: list[str]) -> None:
-    """Commit what there is to do, and print what was done. `value` is the playbook that it was decided on."""
+    """Commit what there is to do, and print what was done.
+
+    `value` is the playbook that it was decided on, `notes` what there was not to do. Raises InputError for an
+    operation that cannot apply, StoreConflict where others edited the same bullets in between.
+    """
     from ace.playbook.delta import apply
     from ace.runs.run_text import format_count
 
@@ -273,6 +284,7 @@ def _require_live(bullet: Bullet) -> Bullet:
 
 
 def _find_text(playbook: Playbook, text: str) -> Bullet | None:
+    """Return the live bullet with this content, if there is one."""
     for bullet in playbook:
         if bullet.content == text:
             return bullet
@@ -280,7 +292,10 @@ def _find_text(playbook: Playbook, text: str) -> Bullet | None:
 
 
 def _note_new_section(playbook: Playbook, section: str) -> list[str]:
-    """Tell of a section that is new, which may be a typing error; the first cannot be one."""
+    """Tell of a section that is new, which may be a typing error; the first cannot be one.
+
+    Return a list of one note, or of none.
+    """
     names = [known.name for known in playbook.sections]
     if not names or section in names:
         return []

@@ -36,7 +36,7 @@ def export(
     json: Json = False,
 ) -> None:
     """Write a playbook as text that can be reviewed, committed and imported."""
-    from ace.playbook.exchange import choose_names, list_losses, select_writable
+    from ace.playbook.export import choose_names, list_losses, select_writable
     from ace.playbook.formats.instructions import new_file, update
     from ace.runs.run_text import format_count
     from ace.store import Store
@@ -44,8 +44,10 @@ def export(
     chosen, write = _find_format(file, form)
     path = playbook_file(playbook)
     with Store.open(path, create=False, read_only=True) as store:
-        value, aliases = store.checkout(version), store.aliases()
-    part, lost = select_writable(value, chosen), list_losses(value, chosen)
+        value = store.checkout(version)
+        aliases = store.aliases()
+    part = select_writable(value, chosen)
+    lost = list_losses(value, chosen)
     text = write(part, choose_names(part, aliases))
     data: dict[str, Any] = {"format": chosen.name, "bullets": len(part), "not_held": lost}
     notes = [f"not held: {', '.join(lost)}"] if lost else []
@@ -154,7 +156,10 @@ def _find_format(file: Path | None, form: Writable) -> tuple[Format, Write]:
 
 
 def _count_unknown_episodes(store: Store, changes: Plan) -> int:
-    """Count the episodes that new bullets cite and this playbook does not hold."""
+    """Count the episodes that new bullets cite and this playbook does not hold.
+
+    They prove nothing here, since nobody can look at them.
+    """
     from ace.playbook.model import Add
 
     cited = set[str]()
@@ -234,6 +239,7 @@ class Imported:
         }
 
     def _list_rejections(self) -> list[str]:
+        """Return a line for each operation of the plan that could not apply."""
         from ace.playbook.delta import touched_ids
 
         lines = []
@@ -244,4 +250,5 @@ class Imported:
 
 
 def _list_findings(file: Path, what: str, findings: Iterable[Finding]) -> list[str]:
+    """Return a line for each finding: the file with the line, what kind it is, and the finding."""
     return [f"{what}: {file}:{finding.line}: {finding.text}" for finding in findings]

@@ -32,11 +32,13 @@ def log(
     from ace.runs.run_text import align_columns
 
     with open_to_read(playbook) as store:
-        versions, tags = store.log(limit, version=version, every_branch=every), store.tags()
+        versions = store.log(limit, version=version, every_branch=every)
+        tags = store.tags()
     rows = []
     for item in versions:
         names = " ".join(f"[{tag.name}]" for tag in tags if tag.version == item.number)
-        size, reason = f"{item.operations} op", one_line(item.reason)
+        size = f"{item.operations} op"
+        reason = one_line(item.reason)
         rows.append((str(item.number), item.created, size, item.branch, *_origin(item), names, reason))
     data = {"versions": [asdict(version) for version in versions], "tags": [asdict(tag) for tag in tags]}
     emit(json, data, align_columns(rows, right=(0, 2)))
@@ -72,7 +74,8 @@ def blame(
         touches = store.blame(find_bullet(store, all_bullets(store), bullet).id)
     rows = []
     for touch in touches:
-        version, reason = touch.version, one_line(touch.version.reason)
+        version = touch.version
+        reason = one_line(touch.version.reason)
         episodes = f"episodes {', '.join(touch.episodes)}" if touch.episodes else ""
         place = (str(version.number), version.branch, version.created, *_origin(version))
         rows.append((*place, reason, episodes, describe(touch.operation)))
@@ -217,20 +220,28 @@ COMMANDS = (log, diff, blame, revert, branch, merge, tag, verify, backup, restor
 
 
 def open_to_read(playbook: Path | None) -> Store:
-    """Open a playbook file that is there, to read."""
+    """Open a playbook file that is there, to read; None is the only one in this folder.
+
+    Raises InputError where there is none or a choice, StoreError as `Store.open` does.
+    """
     from ace.store import Store
 
     return Store.open(playbook_file(playbook), create=False, read_only=True)
 
 
 def open_to_write(playbook: Path | None, branch: str = "main", *, create: bool = False) -> Store:
-    """Open a playbook file to write on a branch; `create` makes one where there is none."""
+    """Open a playbook file to write on a branch; None is the only one in this folder.
+
+    `create` makes one where there is none. Raises InputError and StoreError as `open_to_read` does,
+    UnknownVersion for a branch that is not there.
+    """
     from ace.store import Store
 
     return Store.open(playbook_file(playbook), create=create, branch=branch)
 
 
 def _emit_version(json: bool, commit: Commit, text: str) -> None:
+    """Print a version that a command made, with how many live bullets it has."""
     from ace.runs.run_text import format_count
 
     size = format_count(len(commit.playbook), "bullet")
@@ -238,5 +249,5 @@ def _emit_version(json: bool, commit: Commit, text: str) -> None:
 
 
 def _origin(version: Version) -> tuple[str, str]:
-    """Return the author of a version, and its run."""
+    """Return the author of a version, and its run, as two cells of a table; a version by hand has no run."""
     return version.author, f"run {version.run}" if version.run else ""

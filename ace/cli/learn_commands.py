@@ -29,7 +29,8 @@ def learn(options: LearnOptions) -> None:
 
     traces = read_traces(options.from_traces) if options.from_traces else ()
     with session(options) as (task, store, team, show):
-        settings, resume = options.settings, options.resume
+        settings = options.settings
+        resume = options.resume
         if traces:
             report = loop.learn_from_traces(task, traces, store, team, settings, progress=show, resume=resume)
         else:
@@ -55,7 +56,8 @@ def online(options: OnlineOptions) -> None:
         if options.stdin:
             report = serve_lines(task, store, team, options.settings, show)
         else:
-            settings, resume = options.settings, options.resume
+            settings = options.settings
+            resume = options.resume
             report = loop.online(task, store, team, settings, progress=show, resume=resume)
     if options.stdin:
         close_lines(report, options)
@@ -75,6 +77,10 @@ def evaluate(options: EvalOptions) -> None:
 
 
 def _close(report: Report, options: RunOptions) -> None:
+    """Print the report of a run with the commands to try next.
+
+    Exits with code 3 where a cap ended the run, so that a script can tell.
+    """
     from ace.runs.run_text import render_report
 
     model = spell_options(options, "model", "api_base", "feedback")

@@ -60,6 +60,7 @@ for name, module in GROUPS.items():
 
 
 def _print_version(requested: bool) -> None:
+    """Print the version of the package, and exit, where it was asked for."""
     from importlib.metadata import version
 
     if requested:
@@ -107,6 +108,10 @@ def run() -> int:
 
 
 def _fail(error: Exception, code: int, message: str) -> int:
+    """Print why a command failed, without keys, and return its exit code.
+
+    With ACE_DEBUG set, raise the error instead, for its traceback.
+    """
     if os.environ.get("ACE_DEBUG"):
         raise error
     from ace.llm.faults import hide  # whatever failed may have put a key into its message

@@ -229,11 +229,13 @@ def import_(
 
 
 def _check_session(session: str | None, user: str | None) -> None:
+    """Raise InputError for a session without its user."""
     if session and not user:
         raise InputError("--session needs --user.", hint="A session is a user's.")
 
 
 def _open_store(playbook: Path | None, *, read_only: bool = False) -> Store:
+    """Open the playbook file; None is the only one in this folder. It is made if it is to be written."""
     from ace.store import Store
 
     return Store.open(playbook_file(playbook), create=not read_only, read_only=read_only)
@@ -261,6 +263,7 @@ def _read_conversations(file: Path, user: str, session: str) -> list[Conversatio
 
 
 def _forgotten_text(result: Forgotten) -> str:
+    """Say what was forgotten, where else it was blacked out, and where it still stands."""
     from ace.runs.run_text import format_count
 
     lines = [f"{_count_memories(len(result.memories))} forgotten"]
@@ -276,14 +279,17 @@ def _forgotten_text(result: Forgotten) -> str:
 
 
 def _count_memories(count: int) -> str:
+    """Return a count with its noun."""
     return f"{count:,} {'memory' if count == 1 else 'memories'}"
 
 
 def _to_json(memory: Memory) -> dict[str, object]:
+    """Return a memory for a program, with the sentence that stands for it in a context."""
     return {**asdict(memory), "text": memory.text}
 
 
 def _proposal_row(row: MemoryProposal) -> tuple[str, ...]:
+    """Return a proposed memory as cells of a table; last, why it was refused, or the id it got."""
     about = ": ".join(str(row.proposal.get(name, "")) for name in ("attribute", "value"))
     return row.user, row.conversation, row.outcome, about, row.why or row.memory
 

@@ -44,7 +44,8 @@ def check(name: Name = DEFAULT_MODEL, api_base: ApiBase = None, json: Json = Fal
     from ace.runs.run_text import format_cost
 
     result = check(name, api_base=api_base)
-    reply, usage = result.reply.text, result.reply.usage
+    reply = result.reply.text
+    usage = result.reply.usage
     effort = f"{result.seconds:.1f} s and {usage.prompt_tokens + usage.completion_tokens} tokens"
     text = f"{name} answered {reply.strip()!r} in {effort}; cost {format_cost(usage.cost)}."
     data = {"model": name, "reply": reply, "seconds": result.seconds, "usage": asdict(usage)}

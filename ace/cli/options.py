@@ -39,8 +39,12 @@ RoleModel = Annotated[str | None, typer.Option(metavar="NAME", help="For this ro
 
 
 def option_of(setting: Setting) -> Any:
-    """Return a setting as typer reads it: its type with the option. A switch that is off needs no `--no-`."""
-    about, name = setting.about, setting.name.replace("_", "-")
+    """Return a setting as typer reads it: its type with the option.
+
+    A switch that is off needs no `--no-`. Choices and switches name themselves, so they have no unit.
+    """
+    about = setting.about
+    name = setting.name.replace("_", "-")
     switches: tuple[str, ...] = ()
     unit: str | None = about.unit
     if setting.type is bool and setting.default is False:
@@ -52,12 +56,16 @@ def option_of(setting: Setting) -> Any:
 
 
 def _cap(unit: str = "N") -> Any:
+    """Return the option of a cap, whose value is counted in `unit`s."""
     return typer.Option(metavar=unit, min=0, help="Stop at this, keeping what is done; exit code 3.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """Hold what learn, online and eval have in common: the settings of a run, and what they run on."""
+    """Hold what learn, online and eval have in common: the settings of a run, and what they run on.
+
+    `command` says which settings there are. Caps are for the whole run, its resumptions included.
+    """
 
     command: ClassVar[Command]
 
@@ -133,7 +141,9 @@ class HasSettings(Protocol):
     command: ClassVar[Command]
 
     @property
-    def settings(self) -> Settings: ...
+    def settings(self) -> Settings:
+        """Return the settings that its command takes."""
+        ...
 
 
 Options = TypeVar("Options", bound=HasSettings)
@@ -143,13 +153,15 @@ Result = TypeVar("Result")
 def takes(options: type[Options]) -> Callable[[Callable[[Options], Result]], Callable[..., Result]]:
     """Turn a function of one options object into a function of its fields, which is what typer reads.
 
-    In the place of the field `settings` stand the settings that its command takes.
+    In the place of the field `settings` stand the settings that its command takes. The function raises
+    InputError for a setting out of bounds.
     """
     hints = get_type_hints(options, include_extras=True)
     settings = list(settings_of(options.command))
     parameters = list[inspect.Parameter]()
 
     def add_parameter(name: str, annotation: Any, default: Any) -> None:
+        """Add a parameter of the function that typer reads; MISSING makes it required."""
         if default is MISSING:
             default = inspect.Parameter.empty
         kind = inspect.Parameter.KEYWORD_ONLY
@@ -204,7 +216,10 @@ def spell_options(options: RunOptions, *names: str) -> str:
 
 
 def task_folder(name: str) -> Path:
-    """Return TASK as a path: itself, or a folder of that name under ./tasks."""
+    """Return TASK as a path: itself, or a folder of that name under ./tasks.
+
+    A path that is not there is returned as it is: loading the task says what is wrong.
+    """
     path, inside = Path(name), Path("tasks") / name
     if not path.exists() and inside.is_dir():
         return inside

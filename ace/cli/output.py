@@ -13,7 +13,10 @@ from typing import Any, TextIO
 
 
 def emit(as_json: bool, data: dict[str, Any], text: str) -> None:
-    """Print the result of a command, as one JSON object or as text."""
+    """Print the result of a command, as one JSON object or as text.
+
+    Values that JSON has no form for become lists or texts. Nothing is raised where the reader has stopped.
+    """
     if as_json:
         text = json.dumps(data, ensure_ascii=False, indent=2, default=_plain)
     _write_if_read(sys.stdout, text)
@@ -33,7 +36,7 @@ def _plain(value: object) -> object:
 
 
 def note(text: str) -> None:
-    """Print something that a person should see beside the result."""
+    """Print something that a person should see beside the result, on stderr."""
     _write_if_read(sys.stderr, text)
 
 
@@ -54,6 +57,7 @@ def has_lost_reader(stream: TextIO) -> bool:
 
 
 def _write_if_read(stream: TextIO, text: str) -> None:
+    """Write a text with a line break, or nothing once the reader has stopped."""
     try:
         _write(stream, text)
     except BrokenPipeError:
@@ -68,6 +72,7 @@ def _redirect_to_null(stream: TextIO) -> None:
 
 
 def _write(stream: TextIO, text: str) -> None:
+    """Write a text with a line break. Raises BrokenPipeError once the reader has stopped."""
     print(_printable(text) if stream.isatty() else text, file=stream, flush=True)
 
 

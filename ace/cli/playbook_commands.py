@@ -26,7 +26,9 @@ def list_(
     """List the playbook files in a folder."""
     from ace.runs.run_text import align_columns, format_count
 
-    playbooks, rows, problems = list[dict[str, Any]](), list[tuple[str, ...]](), list[str]()
+    playbooks = list[dict[str, Any]]()
+    rows = list[tuple[str, ...]]()
+    problems = list[str]()
     for path in sorted(folder.glob("*.db")):
         try:
             with history_commands.open_to_read(path) as store:
@@ -66,6 +68,7 @@ def show(
 
 
 def _show_bullet(store: Store, playbook: Playbook, name: str, as_json: bool) -> None:
+    """Print a bullet: its content, its place, its votes, what it cites, and its history."""
     bullet = find_bullet(store, playbook.bullets, name)
     aliases = [alias for alias in store.aliases() if alias.bullet == bullet.id]
     episodes = store.episodes(ids=bullet.provenance) if bullet.provenance else []

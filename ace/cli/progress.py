@@ -26,12 +26,15 @@ def progress() -> Iterator[Show]:
 
 
 def megabytes(show: Show) -> Show:
-    """Return the function to call with bytes, for downloads."""
+    """Return the function to call with bytes, for downloads: a phase with its unit, in whole megabytes."""
     return lambda what, done, total: show(f"{what} (MB)", done // 10**6, total // 10**6)
 
 
 class _Lines:
-    """Write a phase's first and last line, and the ones between at intervals, so that logs stay short."""
+    """Write a phase's first and last line, and the ones between at intervals, so that logs stay short.
+
+    Lines between come after ten seconds at the earliest. Safe to use from many threads.
+    """
 
     def __init__(self) -> None:
         self._phase = ""
@@ -50,6 +53,7 @@ class _Lines:
 
 @contextmanager
 def _bars() -> Iterator[Show]:
+    """Yield a function that draws a bar for each phase, on a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 

@@ -56,7 +56,8 @@ def refine(
             reason = "refined: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
             commit = store.commit(refinement.delta, author=AUTHOR, reason=reason)
             number = commit.version.number
-    operations, conflicts = list[dict[str, Any]](), list[dict[str, Any]]()
+    operations = list[dict[str, Any]]()
+    conflicts = list[dict[str, Any]]()
     for operation, reason in zip(refinement.delta, refinement.reasons, strict=True):
         row = {
             "operation": asdict(operation),
@@ -127,6 +128,7 @@ def _exposures(store: Store, branch: str, playbook: Playbook) -> dict[str, int]:
 
 
 def _lines(refinement: Refinement, playbook: Playbook, number: int | None, dry_run: bool) -> Iterator[str]:
+    """Yield what refining does and leaves open, each with its reason and the bullets that it is about."""
     from ace.playbook import touched_ids
     from ace.runs.run_text import align_columns, format_count
 
@@ -139,7 +141,8 @@ def _lines(refinement: Refinement, playbook: Playbook, number: int | None, dry_r
         texts = _texts(playbook, ids)
         yield finding
         yield align_columns([(f"  {name}", " ".join(text.split())) for name, text in texts.items()])
-    size, conflicts = format_count(len(refinement.delta), "operation"), len(refinement.conflicts)
+    size = format_count(len(refinement.delta), "operation")
+    conflicts = len(refinement.conflicts)
     if refinement.delta and dry_run:
         yield f"{size}; nothing is changed with --dry-run."
     elif refinement.delta:

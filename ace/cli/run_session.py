@@ -72,6 +72,7 @@ def _load_task(options: RunOptions) -> Task:
 
 
 def _connect_roles(options: RunOptions, stack: ExitStack, show: Show) -> RoleModels:
+    """Connect the model of each role, and put all of them under the caps that were asked for."""
     from ace.llm import Caps, RoleModels, connect
 
     @cache  # two roles on one model share one server
@@ -105,8 +106,8 @@ def address(options: RunOptions, name: str) -> str | None:
 def spell_resume(options: RunOptions, *, capped: bool = False) -> str:
     """Return the command that continues a run with the same options, or "" for one that cannot be resumed.
 
-    Caps count from the start of the run, so after one was reached the command has each of them doubled:
-    at least 1, with few digits, and without a fraction where there was none.
+    Caps count from the start of the run, so after one was reached (`capped`) the command has each of them
+    doubled: at least 1, with few digits, and without a fraction where there was none.
     """
     match options:
         case LearnOptions():

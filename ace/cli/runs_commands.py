@@ -83,6 +83,7 @@ def show(
 
 
 def _show_rejected(store: Store, run: Run) -> Part:
+    """Return the proposals that a run rejected: their operations, why, and the attempts that decided."""
     proposals = [proposal for proposal in store.proposals(run.id) if proposal.outcome == "rejected"]
     texts = []
     for proposal in proposals:
@@ -95,6 +96,7 @@ def _show_rejected(store: Store, run: Run) -> Part:
 
 
 def _show_cost(store: Store, run: Run) -> Part:
+    """Return what the calls of a run took: by role, phase, sample and bullet."""
     from ace.report.cost_table import render_cost_tables
     from ace.runs.cost import compute_cost
     from ace.runs.steps import read_journal
@@ -102,10 +104,11 @@ def _show_cost(store: Store, run: Run) -> Part:
     cost = compute_cost(store.calls(run.id), read_journal(store.steps(run.id)))
     bullets = store.checkout(_final_version(store, run)).bullets
     contents = {name: bullet.content for name, bullet in bullets.items()}
-    return "cost", cost.to_json(), render_cost_tables(cost, contents)
+    return "cost", asdict(cost), render_cost_tables(cost, contents)
 
 
 def _show_credit(store: Store, run: Run) -> Part:
+    """Return the votes of the bullets that a run ended with, and why its attempts failed."""
     from ace.report.credit_table import render_credit_table
     from ace.runs.causes import count_causes
     from ace.runs.steps import read_journal

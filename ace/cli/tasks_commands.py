@@ -24,7 +24,8 @@ def list_(
     """List the task folders in a folder."""
     from ace.task import find_tasks, load_task
 
-    tasks, lines = list[dict[str, Any]](), list[str]()
+    tasks = list[dict[str, Any]]()
+    lines = list[str]()
     for path in find_tasks(folder):
         row: dict[str, Any] = {"folder": str(path), "problem": ""}
         try:
@@ -50,10 +51,12 @@ def check(task: TaskFolder, json: Json = False) -> None:
 
 
 def _summarize(task: Task) -> dict[str, Any]:
+    """Return the name of a task and the number of samples in each split, for a program."""
     return {"name": task.name, **{split: len(getattr(task, split)) for split in SPLITS}}
 
 
 def _sizes(summary: dict[str, Any]) -> str:
+    """Return the number of samples in each split, for a person."""
     return ", ".join(f"{summary[split]} {split}" for split in SPLITS)
 
 

@@ -1,4 +1,26 @@
-"""Talk to a model: one protocol, `Client`, and everything that implements it."""
+"""Talk to a model: one protocol, `Client`, and everything that implements it.
+
+Where to begin reading: `client`, then `endpoint` for a real model, or `scripted` for none.
+
+    client       what is asked and answered, as values, and the protocol of whoever answers
+    asking       ask until an answer can be used
+    structured   a valid instance of a schema from what a model said
+    transcript   thoughts, answer and tool calls as one text, and back
+    faults       what can go wrong with a call, as records
+    retry        when a failed request is sent again
+    connect      a client by the name of a model
+    endpoint     models behind litellm, and OpenAI-compatible addresses
+    providers    litellm's names and exceptions
+    local        embedded models: weights, server, slots
+    window       how much a model reads, and how it counts
+    embedding    texts as vectors
+    meter        usage by role, kept under caps
+    journal      the record of a call, and who keeps it
+    role_models  one client for each role
+    replay       calls recorded, and said again
+    scripted     replies from a script
+    prompts      prompts as files
+"""
 
 from __future__ import annotations
 

@@ -24,18 +24,29 @@ _NEARLY = 0.9  # servers count the last tokens differently
 
 @runtime_checkable
 class Asks(Client, Protocol):
-    """Answer one request at a time, so that each can be kept as it ends."""
+    """Answer one request at a time, so that each can be kept as it ends.
+
+    `tries` is how often a reply that cannot be used is asked for at most, the first time included.
+    """
 
     tries: int
 
     def ask(self, request: Request) -> Reply:
-        """Make one request. Return the reply as it came, unparsed, with the faults that preceded it."""
+        """Make one request. Return the reply as it came, unparsed, with the faults that preceded it.
+
+        Raises one of our errors, whose details may hold the `usage` and the `faults` of this request.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Hold what is wrong with a reply: `kind` names it, `problem` is empty when the reply can be used."""
+    """Hold what is wrong with a reply.
+
+    `parsed` is the valid instance, where a schema was asked for. `kind` is the fault to record; there may be
+    one although the reply can be used, such as prose around the JSON. `problem` is a clause that tells the
+    model what to mend; it is empty when the reply can be used.
+    """
 
     parsed: BaseModel | None = None
     kind: Kind | None = None
@@ -54,7 +65,7 @@ def complete(
     With a schema the model is shown what was wrong, and MalformedReply raised in the end. Without one the
     last reply is returned as it is, its fault recorded. A model that thought until it was cut off is asked
     once more with room to think, and not a third time: the same request would end in the same way. `keep`
-    gets each reply with its own faults, once it has been looked at.
+    gets each reply with its own faults, once it has been looked at. What `ask` raises is raised at once.
     """
     usage, faults, attempts, asked = Usage(), tuple[Fault, ...](), 0, request
     number, last = 0, False
@@ -70,7 +81,8 @@ def complete(
         own_faults = number_faults(reply.faults, attempts)
         attempts += len(own_faults) + 1
         judgement = judge_reply(reply, request)
-        only_thought = judgement.problem and _ended_while_thinking(reply)
+        cut_off = reply.finish_reason is FinishReason.LENGTH
+        only_thought = judgement.problem and cut_off and not (reply.text.strip() or reply.tool_calls)
         widens = only_thought and asked.max_tokens == request.max_tokens is not None
         if only_thought:
             last = not widens
@@ -99,7 +111,12 @@ def complete(
 
 
 def judge_reply(reply: Reply, request: Request) -> Judgement:
-    """Decide whether a reply can be used. A reply that calls tools needs no value of the schema. Pure."""
+    """Decide whether a reply can be used. Pure.
+
+    With a schema, what counts is whether a valid value can be read from it; what was cut off is not
+    repaired. A reply that calls tools needs no value of the schema. Without one, a reply cannot be used that
+    is empty, refused, longer than any limit, or cut off before its own limit.
+    """
     refused = reply.finish_reason is FinishReason.FILTER
     cut_off = reply.finish_reason is FinishReason.LENGTH
     empty = not reply.text.strip()
@@ -134,7 +151,8 @@ def judge_reply(reply: Reply, request: Request) -> Judgement:
     if too_long:
         return Judgement(None, Kind.TOO_LONG, f"it has {len(reply.text):,} characters")
     if cut_off:
-        limit, written = request.max_tokens, reply.usage.completion_tokens
+        limit = request.max_tokens
+        written = reply.usage.completion_tokens
         if limit is not None and 0 < written < _NEARLY * limit:
             return Judgement(None, Kind.CUT_OFF, "it was cut off before its limit")
         return Judgement(None, Kind.CUT_OFF)
@@ -143,13 +161,11 @@ def judge_reply(reply: Reply, request: Request) -> Judgement:
     return Judgement()
 
 
-def _ended_while_thinking(reply: Reply) -> bool:
-    """Tell whether all the tokens of a reply went into thoughts, whether they are shown or not."""
-    cut_off = reply.finish_reason is FinishReason.LENGTH
-    return cut_off and not reply.text.strip() and not reply.tool_calls
-
-
 def _choose_action(judgement: Judgement, request: Request, reply: Reply, last: bool) -> Action:
+    """Return what is done about a reply's fault: it stands for the record, and decides nothing.
+
+    `last`: nothing is asked after this reply. Then plain text is accepted as it is, unless there is none.
+    """
     if not judgement.problem:
         return Action.REPAIRED if judgement.parsed is not None else Action.ACCEPTED
     if not last:

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 class Role(StrEnum):
-    """Name the part of the engine that asks."""
+    """Name the part of the engine that asks. Usage is counted, and prompts are journaled, by role."""
 
-    GENERATOR = "generator"
-    REFLECTOR = "reflector"
-    CURATOR = "curator"
-    REMEMBERER = "rememberer"
-    SUMMARIZER = "summarizer"
+    GENERATOR = "generator"  # attempts samples
+    REFLECTOR = "reflector"  # says why an attempt failed, and proposes lessons
+    CURATOR = "curator"  # proposes operations on bullets that are in the playbook already
+    REMEMBERER = "rememberer"  # proposes what to remember of a user's conversation
+    SUMMARIZER = "summarizer"  # shortens a long conversation
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
-    """Describe a tool that a model may call. `parameters` is the JSON Schema of its arguments."""
+    """Describe a tool that a model may call.
+
+    `parameters` is the JSON Schema of its arguments, an object. `description` is read by the model.
+    """
 
     name: str
     description: str
@@ -48,7 +51,11 @@ class ToolSpec:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """Hold one call of a tool that a model asks for."""
+    """Hold one call of a tool that a model asks for.
+
+    `id` is the provider's own; a call without one is numbered within its reply ("call_1"). `arguments` are
+    what the model wrote: nobody has held them against the tool's schema.
+    """
 
     id: str
     name: str
@@ -75,7 +82,12 @@ class Subject:
 class Request:
     """Hold everything that one call asks of a model.
 
-    `max_tokens` bounds the reply; None leaves the bound to the client.
+    `messages` holds at least one message. With `schema` the reply's text has to be JSON that fits it.
+    `tools` are those that the model may call instead. `temperature` 0 is greedy; `seed` None leaves the
+    choice to the provider. `max_tokens` bounds the answer; None leaves the bound to the client.
+
+    Two requests are equal if they ask the same: `subject` does not count. Its parts can be read from the
+    request itself, which is how a function that stands for a model finds them.
     """
 
     role: Role
@@ -89,32 +101,44 @@ class Request:
 
     @property
     def sample(self) -> Sample | None:
+        """Return the sample that is attempted or learned from, where there is one."""
         return self.subject.sample
 
     @property
     def bullets(self) -> tuple[str, ...]:
+        """Return the contents of the bullets that the request was shown."""
         return self.subject.bullets
 
     @property
     def attempt(self) -> Attempt | None:
+        """Return the attempt that is learned from, for the reflector."""
         return self.subject.attempt
 
     @property
     def parts(self) -> tuple[str, ...]:
+        """Return the facts of a right answer that words are asked for."""
         return self.subject.parts
 
     @property
     def feedback(self) -> Feedback | None:
+        """Return what the reflector may see of the attempt's outcome."""
         return self.subject.feedback
 
     @property
     def draw(self) -> int:
+        """Return which attempt, or which try at a lesson, this is; 0 is the first."""
         return self.subject.draw
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Count what calls took. `prompt_tokens` includes `cached_tokens`; `cost` is in US dollars, or None."""
+    """Count what calls took.
+
+    `calls` counts requests, each try for itself. `prompt_tokens` includes `cached_tokens`, which the provider
+    had read before. `completion_tokens` includes thoughts, where the provider counts them so. `seconds` is
+    the time that requests were under way, waits between tries included. `cost` is in US dollars; None says
+    that the price of at least one call is unknown.
+    """
 
     calls: int = 0
     prompt_tokens: int = 0
@@ -124,6 +148,7 @@ class Usage:
     cost: float | None = 0.0
 
     def __add__(self, other: Usage) -> Usage:
+        """Add field by field. An unknown cost makes the sum unknown."""
         cost = None
         if self.cost is not None and other.cost is not None:
             cost = self.cost + other.cost
@@ -139,10 +164,12 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Hold one answer. `parsed` is set where a schema was asked for; `text` is the model's answer, unchanged.
+    """Hold one answer.
 
-    `faults` lists what went wrong on the way to it, in order. `reasoning` is what the model thought before it
-    answered, where the endpoint shows it.
+    `text` is the model's answer, unchanged. `parsed` is a valid instance of the schema, where one was asked
+    for and no tool was called instead. `usage` and `faults` cover every request that the answer took; faults
+    are in the order in which they occurred. `reasoning` is what the model thought before it answered, where
+    the endpoint shows it. `finish_reason` may be given as a provider's word: it is converted.
     """
 
     text: str
@@ -159,10 +186,16 @@ class Reply:
 
 
 class Client(Protocol):
-    """Answer requests. Implementations are thread-safe: several calls may run at once."""
+    """Answer requests. Implementations are thread-safe: several calls may run at once.
+
+    A client may have more, which is used where it is there: `ask` and `tries` (`ace.llm.asking.Asks`), by
+    which single requests are journaled, `window` and `access` (`ace.llm.window`).
+    """
 
     @property
-    def model(self) -> str: ...
+    def model(self) -> str:
+        """Return the name under which calls are journaled and reported."""
+        ...
 
     def complete(self, request: Request) -> Reply:
         """Ask once. With `request.schema` the reply's `parsed` is a valid instance of it.

@@ -34,8 +34,12 @@ def connect(
 
     The server takes `slots` calls at once, each with `context` tokens. Each call of this function starts one:
     give the client to every role that uses the model, then close it. `fetch=False` refuses to download
-    weights. Raises ModelNameError at once for a name that nobody serves or a missing key, and WeightsError
-    where there are no weights.
+    weights; `progress` is told how far a download is. For an embedded model `api_base`, `api_key` and
+    `retry` have no effect, for any other `slots`, `context`, `fetch` and `progress` have none. No call is
+    made yet, so a wrong key shows only when the first one is.
+
+    Raises ModelNameError at once for a name that nobody serves or a missing key, WeightsError where there
+    are no weights, InputError where xllamacpp is not installed, ModelError where the server does not start.
     """
     if not name.startswith(LOCAL):
         key = check_name(name, api_base=api_base, api_key=api_key)
@@ -49,7 +53,12 @@ def connect(
 
 @dataclass(frozen=True, slots=True)
 class LocalModel:
-    """Describe one embedded model. `size` is in bytes; `path` is None as long as its weights are not here."""
+    """Describe one embedded model.
+
+    `name` begins with "local/", as `connect` takes it. `size` is that of the weights, in bytes. `path` is
+    None as long as they are not here; whether they are the right bytes is checked when they are used.
+    `default`: it is the model that is used where none is named.
+    """
 
     name: str
     size: int
@@ -59,21 +68,31 @@ class LocalModel:
 
 
 def list_models() -> tuple[LocalModel, ...]:
-    """List the embedded models. Any name litellm knows can be used as well."""
-    return tuple(
-        LocalModel(LOCAL + name, entry.size, entry.licence, weights.locate(entry), name == weights.DEFAULT)
-        for name, entry in weights.KNOWN.items()
-    )
+    """List the embedded models, the default one first. Any name litellm knows can be used as well."""
+    models = []
+    for name, entry in weights.KNOWN.items():
+        model = LocalModel(
+            name=LOCAL + name,
+            size=entry.size,
+            licence=entry.licence,
+            path=weights.locate(entry),
+            default=name == weights.DEFAULT,
+        )
+        models.append(model)
+    return tuple(models)
 
 
 def pull(name: str, progress: Progress = silent) -> Path:
-    """Fetch the weights of a `local/NAME` model, unless they are here, and return where they are."""
+    """Fetch the weights of a `local/NAME` model, unless they are here, and return where they are.
+
+    Raises ModelNameError for a name that is not listed, WeightsError when no source has the right bytes.
+    """
     return weights.ensure(weights.find(name.removeprefix(LOCAL)), progress)
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Hold the reply of a model that answered, and the seconds that it took."""
+    """Hold the reply of a model that answered. `seconds` are those of the call, without connecting."""
 
     model: str
     reply: Reply
@@ -81,7 +100,11 @@ class Check:
 
 
 def check(name: str, *, api_base: str | None = None) -> Check:
-    """Make one tiny call. Raises what is wrong, with a hint at what to do; never downloads weights."""
+    """Make one tiny call, which may cost a few tokens, and is not tried again.
+
+    Raises what `connect` raises, and ModelError as the call does, with a hint at what to do. Never downloads
+    weights: WeightsError where they are not here.
+    """
     once = Retry(attempts=1)
     with connect(name, api_base=api_base, retry=once, slots=1, context=512, fetch=False) as client:
         started = time.perf_counter()

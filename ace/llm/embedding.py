@@ -24,27 +24,37 @@ if TYPE_CHECKING:
     Vectors = NDArray[np.float32]
 
 DEFAULT_EMBEDDER = "wordllama"
-_WEIGHTS, _TOKENIZER = "weights/l2_supercat_256.safetensors", "tokenizers/l2_supercat_tokenizer_config.json"
+_WEIGHTS = "weights/l2_supercat_256.safetensors"
+_TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
 
 
 class Embedder(Protocol):
     """Turn texts into vectors, equal texts into equal ones. A stored vector is good for one `name` only."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Return the name that stored vectors are kept under."""
+        ...
 
     def __call__(self, texts: Sequence[str]) -> Vectors:
-        """Return shape (texts, dimensions), each row of length 1, or 0 for a text without a known word."""
+        """Return shape (texts, dimensions), each row of length 1, or 0 for a text without a known word.
+
+        No texts give shape (0, n) with any n. Raises ModelUnavailable where the embedder cannot be reached.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class WordLlama:
-    """Embed with the vectors that come with the package of this name. Safe to use from several threads."""
+    """Embed with the vectors that come with the package of this name. Safe to use from several threads.
+
+    The first use reads the weights into memory, where they stay.
+    """
 
     name: str = DEFAULT_EMBEDDER
 
     def __call__(self, texts: Sequence[str]) -> Vectors:
+        """Return shape (texts, 256). Raises ModelUnavailable when the package's files are not there."""
         if not texts:
             return _normalise([[0.0]])[:0]
         # Never empty, and without half characters, which no tokenizer takes.
@@ -54,7 +64,10 @@ class WordLlama:
 
 @dataclass(frozen=True, slots=True)
 class LitellmEmbedder:
-    """Embed with a model by the name that litellm knows it by. Keys are read from litellm's variables."""
+    """Embed with a model by the name that litellm knows it by. Keys are read from litellm's variables.
+
+    `api_base` is the address of an OpenAI-compatible server of one's own.
+    """
 
     name: str
     api_base: str | None = None
@@ -80,7 +93,10 @@ class LitellmEmbedder:
 
 
 def connect_embedder(name: str = DEFAULT_EMBEDDER, *, api_base: str | None = None) -> Embedder:
-    """Return an embedder by name. It raises ModelUnavailable when it is first used."""
+    """Return an embedder by name: the default one, or a model that litellm knows.
+
+    Nothing is loaded or asked yet: a name that nobody serves raises ModelUnavailable when it is first used.
+    """
     if name == DEFAULT_EMBEDDER:
         return WordLlama()
     return LitellmEmbedder(name, api_base)
@@ -88,7 +104,10 @@ def connect_embedder(name: str = DEFAULT_EMBEDDER, *, api_base: str | None = Non
 
 @cache
 def _load_wordllama() -> Any:
-    """Build it from the two packaged files: its own `load()` looks elsewhere and tries to download."""
+    """Build it from the two packaged files: its own `load()` looks elsewhere and tries to download.
+
+    Raises ModelUnavailable where a file is missing.
+    """
     package = find_spec("wordllama")
     folder = Path(package.origin).parent if package and package.origin else Path()
     if not (folder / _WEIGHTS).is_file() or not (folder / _TOKENIZER).is_file():
@@ -100,7 +119,9 @@ def _load_wordllama() -> Any:
     # Importing wordllama sets logging up for the whole process: it is put back as it was. What other threads
     # log below warnings meanwhile is lost.
     root = logging.getLogger()
-    handlers, level, disabled = list(root.handlers), root.level, root.manager.disable
+    handlers = list(root.handlers)
+    level = root.level
+    disabled = root.manager.disable
     logging.disable(max(disabled, logging.INFO))
     try:
         from wordllama import WordLlamaInference

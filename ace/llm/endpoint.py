@@ -33,7 +33,11 @@ _ASKS_FOR_MARKS = ("claude", "amazon.nova")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Say where in a server a call goes: request fields, and the prompt tokens that were read for it."""
+    """Say where in a server a call goes.
+
+    `fields` are added to the request's body. `tokens_read` counts the prompt tokens that the server has read
+    ahead for this call: it reports them as cached, and they are not.
+    """
 
     fields: Mapping[str, Any] = field(default_factory=dict)
     tokens_read: int = 0
@@ -43,8 +47,11 @@ class Place:
 class Endpoint:
     """Talk to a model as a Client. `model` is what people see, `address` the litellm name it is called by.
 
-    `max_tokens` is the limit for calls that give none; `timeout` is in seconds; `cost`, in US dollars,
-    replaces litellm's price for a call; `server` gives every call its place, and is stopped by `close`.
+    `api_base` is the address of an OpenAI-compatible server; None is the provider's own. `api_key` None is
+    litellm's: it reads the provider's variable. `timeout` is in seconds, for one request. `max_tokens` is
+    the limit for calls that give none. `cost`, in US dollars, replaces litellm's price for a call. `tries`
+    bounds how often an unusable reply is asked for; `retry` says what follows a request that fails.
+    `server` gives every call its place, and is stopped by `close`.
     """
 
     model: str
@@ -61,6 +68,7 @@ class Endpoint:
     _has_thought: bool = field(default=False, init=False)
 
     def complete(self, request: Request) -> Reply:
+        """Ask until the reply can be used. Raises as `ace.llm.asking.complete` and `ask` do."""
         bounded = replace(request, max_tokens=request.max_tokens or self.max_tokens)
         return asking.complete(self.ask, bounded, tries=self.tries)
 
@@ -69,6 +77,9 @@ class Endpoint:
 
         One that refuses to is given the schema in words from then on. `max_tokens` is for the answer: a model
         that thinks first gets room for that beside it.
+
+        Raises ModelUnavailable when no try got an answer, ContentRefused when a filter stopped the request,
+        ModelNameError for a refused key or an unknown name, and ModelError for any other refusal.
         """
         options: dict[str, Any] = {"temperature": request.temperature}
         limit = request.max_tokens or self.max_tokens
@@ -76,7 +87,9 @@ class Endpoint:
             options["seed"] = request.seed
         if limit is not None:
             thinks = self._has_thought or thinks_by_default(self.address or self.model)
-            options["max_tokens"] = limit + (asking.THINKING_TOKENS if thinks else 0)
+            if thinks:
+                limit += asking.THINKING_TOKENS
+            options["max_tokens"] = limit
         if request.tools:
             options["tools"] = [{"type": "function", "function": asdict(tool)} for tool in request.tools]
         schema = request.schema
@@ -105,7 +118,10 @@ class Endpoint:
         return remote_window(self.address or self.model, own_address=bool(self.api_base))
 
     def access(self) -> Mapping[str, str]:
-        """Return address, name and key of an OpenAI-compatible address; nothing for a provider's own."""
+        """Return how a program outside can reach the model, as environment variables.
+
+        They are address, name and key of an OpenAI-compatible address; there are none for a provider's own.
+        """
         provider, _, name = (self.address or self.model).partition("/")
         if not self.api_base or provider != "openai":
             return {}
@@ -116,6 +132,7 @@ class Endpoint:
         }
 
     def close(self, *_: object) -> None:
+        """Stop the server, where there is one of its own. Closing twice is fine."""
         if self.server is not None:
             self.server.close()
 
@@ -137,7 +154,9 @@ class Endpoint:
         faults = list(earlier)
 
         def note_failure(error: BaseException, wait: float | None) -> None:
-            action = Action.GIVEN_UP if wait is None else f"{Action.TRIED_AGAIN} {wait:.1f} s"
+            action: str = Action.GIVEN_UP
+            if wait is not None:
+                action = f"{Action.TRIED_AGAIN} {wait:.1f} s"
             detail = shorten_detail(quote_error(error), self.api_key)
             faults.append(Fault(classify_error(error), len(faults) + 1, action, detail))
 
@@ -166,6 +185,10 @@ class Endpoint:
         return replace(reply, usage=usage, faults=tuple(faults))
 
     def _read_usage(self, response: Any, seconds: float, tokens_read: int) -> Usage:
+        """Read what a response took.
+
+        Counts that a provider leaves out are 0, and the cost is None where litellm knows no price.
+        """
         used = getattr(response, "usage", None)
         details = getattr(used, "prompt_tokens_details", None)
         cost = self.cost
@@ -205,7 +228,8 @@ def _read_reply(response: Any) -> Reply:
     reasoning = getattr(message, "reasoning_content", None) or extra.get("reasoning_content") or ""
     calls: list[ToolCall] = []
     for number, tool_call in enumerate(getattr(message, "tool_calls", None) or (), 1):
-        name, arguments = tool_call.function.name or "", tool_call.function.arguments or "{}"
+        name = tool_call.function.name or ""
+        arguments = tool_call.function.arguments or "{}"
         written = json.dumps({"id": tool_call.id, "name": name, "arguments": arguments})
         call = read_tool_call(written, f"call_{number}")
         if call is None:

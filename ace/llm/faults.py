@@ -20,7 +20,7 @@ _SHORTEST_SECRET = 6  # what is shorter could be a word: hiding it would garble 
 
 
 class Kind(StrEnum):
-    """Name what can go wrong with a call."""
+    """Name what can go wrong with a call. The values are stored: add to them, and never rename one."""
 
     # On the way: no reply came.
     RATE_LIMIT = "rate limit"
@@ -30,11 +30,11 @@ class Kind(StrEnum):
     REFUSED_REQUEST = "refused request"
     # In the reply.
     EMPTY = "empty"
-    REFUSED = "refused"
-    CUT_OFF = "cut off"
-    TOO_LONG = "too long"
-    PROSE = "prose"
-    WRONG_FORM = "wrong form"
+    REFUSED = "refused"  # by a content filter
+    CUT_OFF = "cut off"  # its limit of tokens was reached
+    TOO_LONG = "too long"  # the endpoint ignored the limit
+    PROSE = "prose"  # words around the JSON that was asked for
+    WRONG_FORM = "wrong form"  # no valid instance of the schema, or a tool call that cannot be read
 
 
 IN_THE_REPLY = frozenset({Kind.EMPTY, Kind.REFUSED, Kind.CUT_OFF, Kind.TOO_LONG, Kind.PROSE, Kind.WRONG_FORM})
@@ -53,7 +53,11 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Record a fault. `attempt` counts the requests of one call from 1; `action` begins with an `Action`."""
+    """Record a fault.
+
+    `attempt` counts the requests of one call from 1. `action` begins with an `Action`. `detail` is at most
+    200 characters of what the endpoint said, on one line and without secrets.
+    """
 
     kind: Kind
     attempt: int
@@ -62,7 +66,10 @@ class Fault:
 
 
 def classify_error(error: BaseException) -> Kind:
-    """Return the kind of an exception that a provider's client raised."""
+    """Return the kind of an exception that a provider's client raised, by its status code where it has one.
+
+    What nothing is known of counts as a refused request.
+    """
     status = getattr(error, "status_code", None)
     if status == 429:
         return Kind.RATE_LIMIT
@@ -97,14 +104,20 @@ def number_faults(faults: Iterable[Fault], after: int) -> tuple[Fault, ...]:
 
 
 def shorten_detail(text: str, *secrets: str | None) -> str:
-    """Return a message on one line, short, and without secrets."""
+    """Return a message on one line, of at most 200 characters, and without secrets (see `hide`)."""
     return " ".join(hide(text, *secrets).split())[:_LONGEST]
 
 
 def hide(text: str, *secrets: str | None) -> str:
-    """Hide `secrets`, the keys of this environment, and whatever looks like a secret."""
-    values = {value for name, value in os.environ.items() if name.upper().endswith(_SECRET_NAMES)}
-    values.update(filter(None, secrets))
+    """Hide `secrets`, the keys of this environment, and whatever looks like a secret.
+
+    Keys are the values of variables whose names end as those of keys, tokens and passwords do. A value of
+    fewer than 6 characters is left: it could be a word.
+    """
+    values = set(filter(None, secrets))
+    for name, value in os.environ.items():
+        if name.upper().endswith(_SECRET_NAMES):
+            values.add(value)
     for secret in sorted(values, key=len, reverse=True):
         if len(secret) >= _SHORTEST_SECRET:
             text = text.replace(secret, SECRET_MARK)

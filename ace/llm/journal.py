@@ -18,8 +18,10 @@ from ace.llm.faults import Fault
 
 
 class Key(NamedTuple):
-    """Identify a request of a run. `request` is the hash of everything that was asked.
+    """Identify a request of a run.
 
+    `step` is the number of the step in the run. `sample` is what the request was made for: a sample's id, or
+    the name of what is curated. `request` is the hash of everything that was asked (`identify_request`).
     `occurrence` counts, from 0, how often it was asked for this sample in this step.
     """
 
@@ -34,9 +36,9 @@ class Key(NamedTuple):
 class Call:
     """Record a request and what came of it. `text` is None when it failed, `error` then says why.
 
-    `text` is all that the model said, its thoughts and tool calls in marks (`ace.llm.transcript`). The key's
-    `sample` is what it was made for: a sample's id, or a subject that is curated. `started` is in seconds
-    since 1970.
+    `text` is all that the model said, its thoughts and tool calls in marks (`ace.llm.transcript`).
+    `finish_reason` is a value of `FinishReason`, and empty when it failed. `phase` is that of the step, as
+    text. `usage` and `faults` are those of this request alone. `started` is in seconds since 1970.
     """
 
     key: Key
@@ -54,7 +56,7 @@ class Journal(Protocol):
     """Keep calls. Implementations are thread-safe."""
 
     def find(self, key: Key) -> Reply | None:
-        """Return the reply to this request, if it was paid for before."""
+        """Return the reply to this request, if it was paid for before; its `parsed` is not set."""
         ...
 
     def write(self, call: Call) -> None:
@@ -86,4 +88,5 @@ def identify_request(model: str, request: Request) -> tuple[dict[str, Any], str]
 
 @lru_cache(maxsize=256)
 def _json_schema(schema: type[BaseModel]) -> dict[str, Any]:
+    """Return pydantic's JSON Schema of a class, which is built only once. Do not change what it returns."""
     return schema.model_json_schema()

@@ -28,10 +28,11 @@ _sample: ContextVar[str] = ContextVar("sample", default="")
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """Bound one run, its resumptions included; None is no bound. Cost is in US dollars.
+    """Bound one run, its resumptions included; None is no bound.
 
-    Seconds are those of the clock on the wall while the run goes on: not those between being stopped and
-    being resumed.
+    `calls` counts requests. `tokens` are those of prompts and completions together, cached ones too. `cost`
+    is in US dollars; it cannot be kept for a model whose price is unknown. `seconds` are those of the clock
+    on the wall while the run goes on: not those between being stopped and being resumed.
     """
 
     calls: int | None = None
@@ -45,9 +46,13 @@ class Meter:
 
     `calls` counts requests under way as well, so it is never passed. What a request will take is not known
     before it is made: tokens and cost refuse the next one once they are used up.
+
+    `journal` keeps the requests of the run under way; it is None outside of runs. `phase` is that of the
+    step.
     """
 
     def __init__(self, caps: Caps | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """Begin to count. `clock` returns seconds from any point on, and never goes back."""
         self.caps = caps or Caps()
         self._clock = clock
         self._lock = threading.RLock()
@@ -56,19 +61,19 @@ class Meter:
     def begin_run(
         self, journal: Journal | None = None, *, spent: Mapping[str, Usage] | None = None, seconds: float = 0
     ) -> None:
-        """Count from here on for one run, of which `spent` and `seconds` are behind it already."""
+        """Count from here on for one run. Its requests are looked up in `journal`, and kept there.
+
+        `spent` (by role) and `seconds` are what earlier sessions of the run took: they count towards the
+        caps. What was counted before is forgotten.
+        """
         self.journal = journal
         self._started = self._clock() - seconds
         self._usage: dict[str, Usage] = dict(spent or {})
         self._under_way = 0
         self.begin_step(0, "")
 
-    def end_run(self) -> None:
-        """Stop keeping calls: what else is asked is no part of the run."""
-        self.journal = None
-
     def begin_step(self, number: int, phase: str) -> None:
-        """Count what follows to this step of the run's journal."""
+        """Count what follows to this step of the run's journal. Occurrences are counted anew."""
         with self._lock:
             self.phase = phase
             self._step = number
@@ -89,6 +94,7 @@ class Meter:
 
     @property
     def total(self) -> Usage:
+        """Return what the run has paid for so far, over all roles."""
         return sum(self.usage.values(), Usage())
 
     @property
@@ -97,7 +103,11 @@ class Meter:
         return self._clock() - self._started
 
     def client(self, client: Client) -> Client:
-        """Return the same client, its calls counted here by the role that asks."""
+        """Return the same client, its calls counted here by the role that asks.
+
+        Its `complete` raises CapReached before a request that a cap does not allow. A request that the
+        journal holds costs nothing, and is answered whatever the caps say.
+        """
         return Metered(self, client)
 
     @contextmanager
@@ -121,9 +131,11 @@ class Meter:
         Without one it is under way from here on. Raises CapReached if it is not allowed.
         """
         with self._lock:
-            identity = (_sample.get(), role.value, request)
-            key = Key(self._step, *identity, self._asked[identity])
-            self._asked[identity] += 1
+            sample = _sample.get()
+            identity = (sample, role.value, request)
+            occurrence = self._asked[identity]
+            key = Key(self._step, sample, role.value, request, occurrence)
+            self._asked[identity] = occurrence + 1
         recorded = None
         if self.journal is not None:
             recorded = self.journal.find(key)
@@ -153,7 +165,10 @@ class Meter:
 
 
 def _check_caps(caps: Caps, usage: Usage, seconds: float) -> None:
-    """Raise CapReached if no further request is allowed after `usage` and `seconds`."""
+    """Raise CapReached if no further request is allowed after `usage` and `seconds`.
+
+    A cap on cost is reached at once where the price is unknown: it could not be kept.
+    """
     amounts: dict[str, tuple[float | None, float | None]] = {
         "calls": (caps.calls, usage.calls),
         "tokens": (caps.tokens, usage.prompt_tokens + usage.completion_tokens),
@@ -195,6 +210,7 @@ class Metered:
     """Pass every request of a client through the meter: found in the journal, or allowed, made and kept.
 
     A client that `Asks` is metered request by request; any other is a single request, however many it makes.
+    What else a client tells of its model (`window`, `access`) is passed on.
     """
 
     def __init__(self, meter: Meter, client: Client) -> None:
@@ -202,6 +218,7 @@ class Metered:
         self.model = client.model
 
     def complete(self, request: Request) -> Reply:
+        """Answer as the client does. Raises what it raises, and CapReached where a cap forbids a request."""
         client = self._client
         if isinstance(client, asking.Asks):
             requests = _Requests(self._meter, client.model, client.ask)
@@ -218,15 +235,21 @@ class Metered:
         return reply
 
     def window(self) -> Window:
+        """Return what the client says of its model's window."""
         return window_of(self._client)
 
     def access(self) -> Mapping[str, str]:
+        """Return how others may reach the client's model."""
         return access_of(self._client)
 
 
 @dataclass(slots=True)
 class _Requests:
-    """Make the requests of one call, one after the other: each is asked for, looked at, and then kept."""
+    """Make the requests of one call, one after the other: each is asked for, looked at, and then kept.
+
+    `make` makes one request. `key`, `started` (seconds since 1970) and `paid` are those of the request under
+    way; it is not paid for if the journal had its reply. `attempts` counts the tries of the call so far.
+    """
 
     meter: Meter
     model: str
@@ -237,10 +260,15 @@ class _Requests:
     attempts: int = 0
 
     def ask(self, request: Request) -> Reply:
-        """Return the journal's reply where there is one; else make the request, and keep it if it fails."""
+        """Return the journal's reply where there is one; else make the request, and keep it if it fails.
+
+        Of a journal's reply only the faults before it count: those in it are found again when it is looked
+        at. Raises CapReached where the request is not allowed, and what the client raises.
+        """
         _, identity = identify_request(self.model, request)
         self.key, recorded = self.meter.start(request.role, identity)
-        self.paid, self.started = recorded is None, time.time()
+        self.paid = recorded is None
+        self.started = time.time()
         if recorded is not None:
             on_the_way = tuple(fault for fault in recorded.faults if fault.kind not in IN_THE_REPLY)
             return replace(recorded, faults=on_the_way)
@@ -249,7 +277,9 @@ class _Requests:
         except AceError as error:
             faults = error.details.get("faults")
             if not faults:  # a client that says only that it failed
-                kind = Kind.WRONG_FORM if isinstance(error, MalformedReply) else Kind.SERVER_ERROR
+                kind = Kind.SERVER_ERROR
+                if isinstance(error, MalformedReply):
+                    kind = Kind.WRONG_FORM
                 faults = (Fault(kind, 1, Action.GIVEN_UP, shorten_detail(str(error))),)
             # A request that fails without saying what it took counts as a call that took nothing.
             usage = error.details.get("usage", Usage(calls=1))
@@ -261,7 +291,10 @@ class _Requests:
             raise
 
     def keep(self, reply: Reply, error: str = "") -> None:
-        """Keep a reply with its thoughts and tool calls once it has been looked at, or why there is none."""
+        """Keep a reply with its thoughts and tool calls once it has been looked at.
+
+        With `error` there is none: then `reply` holds only what the request took and which faults it met.
+        """
         self.attempts += 1 + sum(fault.kind not in IN_THE_REPLY for fault in reply.faults)
         call = Call(
             key=self.key,

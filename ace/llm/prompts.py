@@ -14,6 +14,8 @@ from ace.llm.client import Message
 from ace.safety.markup import defuse_markup, neutralise, quote_later_headings
 
 if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
     from jinja2 import Environment
 
 _FOLDER = "prompts"
@@ -22,6 +24,7 @@ _LONGEST = 2_000  # characters
 
 @cache
 def _load_templates(package: str) -> Environment:
+    """Return the templates in the folder `prompts` of a package, compiled when they are first used."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     loader = PackageLoader(package, _FOLDER)
@@ -30,12 +33,20 @@ def _load_templates(package: str) -> Environment:
 
 
 def render(package: str, name: str, **values: Any) -> str:
-    """Fill in one template. Raises jinja2.UndefinedError for a variable that was not given."""
+    """Fill in one template, `prompts/NAME.j2` of a package (its dotted name), and strip what surrounds it.
+
+    Values stand in the text as they are given: those that others wrote are quoted first (`quote_text`).
+    Raises jinja2.UndefinedError for a variable that was not given, TemplateNotFound for an unknown name.
+    """
     return _load_templates(package).get_template(f"{name}.j2").render(**values).strip()
 
 
 def quote_text(text: str, longest: int = _LONGEST) -> str:
-    """Make text from a model or an environment safe to stand in a prompt, and never too long for one."""
+    """Make text from a model or an environment safe to stand in a prompt, and never too long for one.
+
+    Headings and marks in it lose their meaning. What is longer than `longest` characters is cut, which shows
+    as "[...]".
+    """
     safe = neutralise(text)
     return safe if len(safe) <= longest else f"{safe[:longest]} [...]"
 
@@ -56,9 +67,15 @@ def messages(system: str, user: str) -> tuple[Message, ...]:
 
 
 def hash_prompts(*packages: str) -> str:
-    """Identify the wording of all prompts of `packages` (dotted names) in a run's record."""
+    """Identify the wording of all prompts of `packages` (dotted names) in a run's record.
+
+    Return "sha256:" and 16 hexadecimal digits, which change with any template's name or text. Raises
+    FileNotFoundError for a package without prompts.
+    """
     digest = hashlib.sha256()
-    templates = [file for package in packages for file in files(package).joinpath(_FOLDER).iterdir()]
+    templates: list[Traversable] = []
+    for package in packages:
+        templates += files(package).joinpath(_FOLDER).iterdir()
     for file in sorted(templates, key=lambda file: file.name):
         digest.update(f"{file.name}\0{file.read_text('utf-8')}\0".encode())
     return f"sha256:{digest.hexdigest()[:16]}"

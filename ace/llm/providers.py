@@ -31,7 +31,10 @@ class RequestRefused(ModelError):
 
 @cache
 def load_litellm() -> Any:
-    """Import litellm: late, because it takes seconds, and with the packaged price list, not the network's."""
+    """Import litellm: late, because it takes seconds, and with the packaged price list, not the network's.
+
+    Its loggers and those of httpx report errors only.
+    """
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     import litellm
 
@@ -45,7 +48,8 @@ def load_litellm() -> Any:
 def check_name(model: str, *, api_base: str | None = None, api_key: str | None = None) -> str | None:
     """Return the key to call a model with; None leaves it to litellm.
 
-    Raises ModelNameError for a name that nobody serves, or a missing key.
+    `api_base` is an address of one's own, which needs no key. Nothing is asked over the network. Raises
+    ModelNameError for a name that nobody serves, or a missing key.
     """
     litellm = load_litellm()
     try:
@@ -59,15 +63,17 @@ def check_name(model: str, *, api_base: str | None = None, api_key: str | None =
     if api_key:
         return api_key
     environment = litellm.validate_environment(model)
-    missing: tuple[str, ...] = ()
-    if not environment["keys_in_environment"]:  # addresses and cloud logins have defaults
-        missing = tuple(key for key in environment["missing_keys"] if key.endswith(("_API_KEY", "_TOKEN")))
+    missing: list[str] = []
+    if not environment["keys_in_environment"]:
+        for key in environment["missing_keys"]:
+            if key.endswith(("_API_KEY", "_TOKEN")):  # addresses and cloud logins have defaults
+                missing.append(key)
     if missing and not api_base:
         raise ModelNameError(
             f"{model} needs an API key and {' or '.join(missing)} is not set.",
             hint=f"Set it, for example: export {missing[-1]}=...",
             model=model,
-            variables=missing,
+            variables=tuple(missing),
         )
     return _NO_KEY if missing else api_key
 
@@ -93,7 +99,12 @@ def convert_errors(
 
 
 def _convert(error: Exception, model: str, api_base: str | None, api_key: str | None) -> AceError:
-    litellm, words = load_litellm(), hide(quote_error(error), api_key)
+    """Return the error of ours that says the same, with a hint at what to do and without the key.
+
+    `api_base` is shown, so it must be without secrets already.
+    """
+    litellm = load_litellm()
+    words = hide(quote_error(error), api_key)
     status = getattr(error, "status_code", None)
     if is_transient(error):
         place = f" at {api_base}" if api_base else ""
@@ -124,7 +135,8 @@ def _convert(error: Exception, model: str, api_base: str | None, api_key: str | 
             hint="Check the model's name and its address.",
             model=model,
         )
-    message, hint = f"{model} refused the request: {words}", ""
+    message = f"{model} refused the request: {words}"
+    hint = ""
     if is_out_of_credit(error):
         hint = "The account has no credit left."
     if status in (400, 422):
@@ -133,6 +145,9 @@ def _convert(error: Exception, model: str, api_base: str | None, api_key: str | 
 
 
 def quote_error(error: BaseException) -> str:
-    """Return the provider's own words as a sentence, without the names that litellm puts before them."""
+    """Return the provider's own words as a sentence, without the names that litellm puts before them.
+
+    Only the first line counts, and 300 characters of it at most. Secrets in it are not hidden yet.
+    """
     text = str(error).strip().partition("\n")[0]
     return _LAYERS.sub("", text)[:300].rstrip(". ") + "."

@@ -19,7 +19,11 @@ from ace.llm.journal import identify_request
 
 
 class RecordingClient:
-    """Pass every call on to `inner` and append it to `path`. Delete the file to record afresh."""
+    """Pass every call on to `inner` and append it to `path`. Delete the file to record afresh.
+
+    A call that ends in MalformedReply is recorded too, and raised again on replay. Any other error is not:
+    it says nothing of the model. Safe to use from many threads.
+    """
 
     def __init__(self, inner: Client, path: str | Path) -> None:
         self.model = inner.model
@@ -28,6 +32,10 @@ class RecordingClient:
         self._lock = threading.Lock()
 
     def complete(self, request: Request) -> Reply:
+        """Answer as `inner` does, and record it.
+
+        Raises what `inner` raises, and OSError where the file cannot be written.
+        """
         asked, key = identify_request(self.model, request)
         row = {"key": key, "request": asked}
         try:
@@ -45,6 +53,7 @@ class RecordingClient:
         return reply
 
     def _write(self, row: dict[str, Any]) -> None:
+        """Append one line, whole, whatever other threads do."""
         line = json.dumps(row, ensure_ascii=False)
         with self._lock, self._path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
@@ -53,7 +62,9 @@ class RecordingClient:
 class ReplayClient:
     """Answer from a recording. A request asked several times gets its recorded replies in turn.
 
-    After the last of them it gets the last one again. `model` is needed only when the file holds several.
+    After the last of them it gets the last one again. `model` is needed only when the file holds several; it
+    is the first one's by default. Usage is that of the recorded call. Safe to use from many threads.
+
     Raises InputError for a file that cannot be read, with the number of a line that is no recorded call.
     """
 
@@ -78,7 +89,11 @@ class ReplayClient:
         self.model = model
 
     def complete(self, request: Request) -> Reply:
-        """Return the recorded reply. Raises InputError for a request that the file does not hold."""
+        """Return the recorded reply.
+
+        Raises InputError for a request that the file does not hold, and MalformedReply where the recorded
+        call did.
+        """
         asked, key = identify_request(self.model, request)
         rows = self._recorded.get(key)
         if rows is None:
@@ -104,7 +119,10 @@ class ReplayClient:
 
 
 def _reply_to_json(reply: Reply) -> dict[str, Any]:
-    """Return a reply as JSON; thoughts and tool calls only where there are any."""
+    """Return a reply as JSON; thoughts and tool calls only where there are any.
+
+    Faults are left out: they were those of the recording.
+    """
     row: dict[str, Any] = {
         "text": reply.text,
         "parsed": None if reply.parsed is None else reply.parsed.model_dump(mode="json", by_alias=True),
@@ -119,6 +137,7 @@ def _reply_to_json(reply: Reply) -> dict[str, Any]:
 
 
 def _reply_from_json(row: dict[str, Any], schema: type[BaseModel] | None) -> Reply:
+    """Read what `_reply_to_json` wrote; `schema` is that of the request. Faults are not recorded."""
     calls = tuple(ToolCall(**call) for call in row.get("tool_calls", ()))
     parsed = None
     if schema is not None and not (calls and row["parsed"] is None):

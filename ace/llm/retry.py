@@ -26,8 +26,9 @@ _TRANSIENT = frozenset({408, 409, 425, 429})
 class Retry:
     """Retry with exponential back-off and jitter; waits are in seconds.
 
-    The wait that an endpoint asks for is kept, if it is not more than `max_wait`; one that asks for more is
-    given up at once.
+    `attempts` includes the first one. Before each of the others lies a random wait, `first_wait` at most the
+    first time and twice as much each time, but never more than `max_wait`. The wait that an endpoint asks
+    for is kept, if it is not more than `max_wait`; one that asks for more is given up at once. `sleep` waits.
     """
 
     attempts: int = 5
@@ -36,7 +37,10 @@ class Retry:
     sleep: Callable[[float], None] = time.sleep
 
     def run(self, call: Callable[[], T], on_failure: OnFailure = lambda error, wait: None) -> T:
-        """Call until it succeeds, fails for good, or `attempts` are used up; then its error is raised."""
+        """Call until it succeeds, fails for good, or `attempts` are used up; then its error is raised.
+
+        `on_failure` gets each error before the wait that follows it, or None for the wait if there is none.
+        """
         import tenacity  # brings asyncio with it
 
         backoff = tenacity.wait_random_exponential(multiplier=self.first_wait, max=self.max_wait)
@@ -58,7 +62,10 @@ class Retry:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Tell whether a failure may pass: rate limits, time-outs and 5xx do, an empty account does not."""
+    """Tell whether a failure may pass: rate limits, time-outs and 5xx do, an empty account does not.
+
+    An exception without a status code comes from no endpoint, and does not pass.
+    """
     status = getattr(error, "status_code", None)
     if not isinstance(status, int) or is_out_of_credit(error):
         return False
@@ -66,7 +73,10 @@ def is_transient(error: BaseException) -> bool:
 
 
 def read_retry_after(error: BaseException | None) -> float | None:
-    """Return the wait in seconds that an endpoint asked for, as a number of seconds or an HTTP date."""
+    """Return the wait in seconds that an endpoint asked for, as a number of seconds or an HTTP date.
+
+    It is read from the header Retry-After; None where there is none, or none that can be read.
+    """
     response = getattr(error, "response", None)
     for headers in (getattr(error, "litellm_response_headers", None), getattr(response, "headers", None)):
         value = str((headers or {}).get("retry-after") or "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ace.llm.client import Client
 from ace.llm.meter import Caps, Meter
@@ -11,7 +11,10 @@ from ace.llm.meter import Caps, Meter
 
 @dataclass(frozen=True, slots=True)
 class RoleModels:
-    """Hold one client for each role. Clients are expected to be metered already (`RoleModels.of` does it)."""
+    """Hold one client for each role. Clients are expected to be metered already (`RoleModels.of` does it).
+
+    `meter` is the one that counts the calls of all of them, for one run at a time.
+    """
 
     generator: Client
     reflector: Client
@@ -27,7 +30,10 @@ class RoleModels:
         curator: Client | None = None,
         caps: Caps | None = None,
     ) -> RoleModels:
-        """Meter one model for all roles, with other models for the other roles where they are passed."""
+        """Meter one model for all roles, with other models for the other roles where they are passed.
+
+        `caps` bound what all of them take together. The clients stay the caller's, who closes them.
+        """
         meter = Meter(caps)
         return cls(
             generator=meter.client(generator),
@@ -35,10 +41,6 @@ class RoleModels:
             curator=meter.client(curator or generator),
             meter=meter,
         )
-
-    def with_generator(self, client: Client) -> RoleModels:
-        """Return the same models with another generator, metered as they are."""
-        return replace(self, generator=self.meter.client(client))
 
     @property
     def models(self) -> Mapping[str, str]:

@@ -16,7 +16,8 @@ class ScriptedClient:
     """Reply from a list, in order, or from a function of the request; an exception in a list is raised.
 
     Replies are looked at as those of a real model are: one that is empty, or not valid, uses up a try and the
-    next one is asked for. `calls` keeps every request. Tokens are four characters each.
+    next one is asked for. `calls` keeps every request, `tries` bounds them for one call. Tokens are four
+    characters each. Safe to use from many threads, if the function is.
     """
 
     def __init__(
@@ -34,10 +35,17 @@ class ScriptedClient:
         self._lock = threading.Lock()
 
     def complete(self, request: Request) -> Reply:
+        """Reply once the script says what can be used.
+
+        Raises MalformedReply when it did not within `tries`, and what `ask` raises.
+        """
         return asking.complete(self.ask, request, tries=self.tries)
 
     def ask(self, request: Request) -> Reply:
-        """Return the script's next reply. Raises ModelError when a list has come to its end."""
+        """Return the script's next reply.
+
+        Raises ModelError when a list has come to its end, and an exception that the list holds.
+        """
         reply: str | Reply | Exception | None = None
         with self._lock:
             self.calls.append(request)

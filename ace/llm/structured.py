@@ -26,9 +26,11 @@ _MAX_ECHO = 2_000  # how much of a bad reply is shown to the model again
 
 
 def parse(text: str, schema: type[M], *, repair: bool = True) -> tuple[M, bool]:
-    """Return the last JSON value in `text` that is a valid `schema`. Raises ValueError with what is wrong.
+    """Return the last JSON value in `text` that is a valid `schema`.
 
-    The second value is True if the text is this value and nothing else, as was asked.
+    The second value is True if the text is this value and nothing else, as was asked. `repair` also tries
+    JSON with mended brackets, quotes and commas, after everything else. Raises ValueError with what is wrong,
+    pydantic's ValidationError where there is JSON that does not fit.
     """
     failure = ValueError("it holds no JSON" if text.strip() else "it is empty")
     for value, whole in _find_values(text, repair):
@@ -44,19 +46,24 @@ def strict_schema(schema: type[BaseModel]) -> dict[str, Any]:
     """Return the JSON Schema in the dialect of strict endpoints: closed objects, every field required.
 
     Generous bounds on lengths are left to the validation: a grammar that counts so far takes seconds a token.
+    Built once for each class; do not change what it returns.
     """
     strict: dict[str, Any] = _close(schema.model_json_schema())
     return strict
 
 
 def _close(node: Any) -> Any:
+    """Rewrite one node of a JSON Schema, and those below it, as strict endpoints take it."""
     if isinstance(node, list):
         return [_close(item) for item in node]
     if not isinstance(node, dict):
         return node
     if "$ref" in node:
         return {"$ref": node["$ref"]}
-    strict = {key: _close(value) for key, value in node.items() if key not in ("default", "discriminator")}
+    strict = {}
+    for key, value in node.items():
+        if key not in ("default", "discriminator"):
+            strict[key] = _close(value)
     if isinstance(node.get("maxLength"), int) and node["maxLength"] > _LONGEST_BOUND:
         del strict["maxLength"]
     if "oneOf" in strict:
@@ -96,7 +103,10 @@ def _find_values(text: str, repair: bool) -> Iterator[tuple[Any, bool]]:
 
 
 def explain_error(error: ValueError, reply: Reply) -> str:
-    """Return what to tell the model about its reply."""
+    """Return what to tell the model about its reply: that it was cut off, or up to 5 fields and their faults.
+
+    `error` is what `parse` raised for it.
+    """
     if reply.finish_reason is FinishReason.LENGTH:
         return f"it was cut off after {reply.usage.completion_tokens} tokens; be shorter"
     if not isinstance(error, ValidationError):
@@ -109,7 +119,10 @@ def explain_error(error: ValueError, reply: Reply) -> str:
 
 
 def write_correction(text: str, problem: str) -> tuple[Message, Message]:
-    """Return the bad reply and the order to mend it, as messages to go on with."""
+    """Return the bad reply and the order to mend it, as messages to go on with.
+
+    A long reply is cut: its beginning is enough to see what was wrong. `problem` is a clause.
+    """
     echo = text if len(text) <= _MAX_ECHO else f"{text[:_MAX_ECHO]} [...]"
     order = f"That cannot be used: {problem}. Reply again with the corrected JSON and nothing else."
     return Message("assistant", echo or "(nothing)"), Message("user", order)

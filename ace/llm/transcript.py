@@ -22,7 +22,8 @@ def split_reply(reply: Reply, *, tools: bool = False) -> Reply:
     """Move the thoughts, and with `tools` the tool calls, from a reply's text to their fields.
 
     A lone end mark counts: many chat templates write the first one themselves. A call that is no JSON object
-    with a name stays in the text.
+    with a name stays in the text. What the endpoint had taken apart itself comes first in each field. A reply
+    with calls gets the finish reason TOOLS, whatever it had.
     """
     thoughts, text = split_thoughts(reply.text)
     reasoning = "\n\n".join(filter(None, (reply.reasoning, thoughts)))
@@ -54,7 +55,10 @@ def join_reply(reply: Reply) -> str:
 
 
 def write_tool_call(name: str, arguments: Any, call_id: str = "") -> str:
-    """Return a call as a marked block of text. Arguments that are no JSON stay, so that they can be seen."""
+    """Return a call as a marked block of text, as open models write it.
+
+    `arguments` is an object, or a text that could not be read as one: it stays, so that it can be seen.
+    """
     call = json.dumps({"id": call_id, "name": name, "arguments": arguments}, ensure_ascii=False)
     escaped = call.replace("<", "\\u003c")  # so that no argument ends the block
     return f"\n{TOOL_CALL}\n{escaped}\n</tool_call>"

@@ -11,6 +11,7 @@ from ace.llm.client import Client
 from ace.llm.providers import load_litellm
 
 Count = Callable[[str], int]
+"""Returns the number of tokens of a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def access_of(client: Client) -> Mapping[str, str]:
 def thinks_by_default(model: str) -> bool:
     """Tell whether litellm's packaged price list knows a model as one that thinks before it answers.
 
-    Claude thinks only where a request asks for it, which none here does.
+    `model` is litellm's name for it. Claude thinks only where a request asks for it, which none here does.
     """
     prices: dict[str, dict[str, Any]] = load_litellm().model_cost
     entry = prices.get(model) or prices.get(model.partition("/")[2]) or {}
@@ -52,7 +53,8 @@ def remote_window(model: str, *, own_address: bool = False) -> Window:
     """Read a window from litellm's packaged price list. OpenAI's models are counted by their own tokenizer.
 
     Other providers publish no tokenizer that is right for their current models, and a model at an address of
-    somebody's own may be any model, whatever its name.
+    somebody's own (`own_address`) may be any model, whatever its name. `model` is litellm's name for it. The
+    first use of a tokenizer may download it; where that fails there is no count.
     """
     litellm = load_litellm()
     prices: dict[str, dict[str, Any]] = litellm.model_cost

@@ -1,4 +1,27 @@
-"""The loops: offline, online, evaluate. They know the protocol of methods, and nothing of any one method."""
+"""The loops: offline, online, evaluate. They know the protocol of methods, and nothing of any one method.
+
+Its modules:
+
+    offline             learn: score, go over the training set, choose a version, score again
+    online              answer first, score, then learn
+    evaluate            score one version
+    recorded            learn from attempts that somebody else made
+    remember            remember a conversation
+    online_server       answer now, learn when feedback comes
+    background_learner  the learner behind that server
+    steps               the steps that loops are made of
+    run                 a run in progress: its journal, its playbook, its method's state
+    run_outcome         from the journal to the report
+    lab                 where attempts are made and recorded
+    contexts            what the generator sees for a sample
+    executor            parallel map, ordered results
+    replay_queue        which training samples come back
+    answer_stream       the answers of an online run, and what follows when they get worse
+    selection           which version is chosen
+    version_rules       by which rule
+    outage              when a run gives up on a model
+    progress            how far it is
+"""
 
 from __future__ import annotations
 

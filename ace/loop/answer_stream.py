@@ -21,7 +21,11 @@ _RECENT = 20  # answers: a change is found within them
 
 
 class AnswerStream:
-    """Follows the answers of one run. `right` holds how each answer scored, as it was given."""
+    """Follows the answers of one run.
+
+    `right` holds how each answer scored, in their order and as it was given: also where the learner may not
+    see that. Raises InputError where drift is to be detected and `river` is not installed.
+    """
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -34,7 +38,8 @@ class AnswerStream:
     def step(self, samples: Sequence[Sample], work: Callable[[], StepWork]) -> None:
         """Journal what was answered and learned from it; then see whether things changed.
 
-        `samples`: those that can be attempted again.
+        `work` answers and learns; it is not called for a step that the journal has already. `samples`: those
+        that can be attempted again, so that they are learned from anew after a change.
         """
         step = self._run.step(ONLINE, work)
         self._recent.extend(samples)
@@ -50,7 +55,7 @@ class AnswerStream:
             self._start_over()
 
     def note(self) -> str:
-        """Describe all answers, and the last ones with their interval."""
+        """Describe all answers, and the last ones (the setting `window`) with their 95% interval."""
         if not self.right:
             return ""
         latest = self.right[-self._run.settings.window :]
@@ -69,16 +74,13 @@ class AnswerStream:
             notes={"change": {"after": len(self.right)}},
         )
         run.step(Phase(PhaseKind.DRIFT), lambda: change)
-        samples = self._failing_since_change()
+        # What was wrong before the change may have another right answer now: it is not asked for again.
+        outcomes = list(self._outcomes)
+        onset = locate_onset([right for _, right in outcomes])
+        answered_since = {name for name, _ in outcomes[onset:]}
+        failing = set(run.replay_queue.failing(answered_since))
+        samples = [sample for sample in self._recent if sample.id in failing]
         phase = Phase(PhaseKind.REPLAY, self._changes)
         size = run.settings.batch_size
         for start in range(0, len(samples), size):
             run.step(phase, partial(steps.study, run, phase, samples[start : start + size]))
-
-    def _failing_since_change(self) -> list[Sample]:
-        """Return what is wrong since the change: what was wrong before may have another right answer now."""
-        outcomes = list(self._outcomes)
-        start = locate_onset([right for _, right in outcomes])
-        names = {name for name, _ in outcomes[start:]}
-        failing = set(self._run.replay_queue.failing(names))
-        return [sample for sample in self._recent if sample.id in failing]

@@ -37,19 +37,23 @@ _LOOKS = 0.5  # seconds between looks for feedback of other processes
 
 @dataclass(frozen=True, slots=True)
 class FeedbackCame:
-    """Says that there is feedback in the file."""
+    """Says that there is feedback in the file: what it is, the learner reads there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """Says that nothing more will come. `stopped`: why the answers ended early."""
+    """Says that nothing more will come. `stopped`: why the answers ended early, empty if they did not."""
 
     stopped: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Holds an answer that has been scored, and its record. `judge_error`: why it could not be."""
+    """Holds an answer that has been scored, and its record.
+
+    `trial` is what a method may see of it, `episode` what is kept. `judge_error` says why the environment
+    could not score it; it is empty otherwise.
+    """
 
     trial: Trial
     episode: Episode
@@ -57,11 +61,17 @@ class Judged:
 
 
 Item = Judged | FeedbackCame | Ended
+"""Reaches the learner through its queue."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
-    """How a server and its learner talk: what waits, the number of the run, and its report in the end."""
+    """How a server and its learner talk.
+
+    `waiting` holds what is left to learn from, oldest first; it has room for so many (the setting of that
+    name). `started` becomes the number of the run, `learned` its report. Both become the error instead that
+    ended the learner before.
+    """
 
     waiting: queue.Queue[Item]
     started: Future[int]
@@ -69,7 +79,11 @@ class Inbox:
 
 
 def learn_behind(parts: RunParts, path: Path, branch: str, inbox: Inbox) -> None:
-    """Live the thread's whole life. The run's number, its report, or what ended it, go to the inbox."""
+    """Live the thread's whole life. The run's number, its report, or what ended it, go to the inbox.
+
+    `path` is the playbook file that the server has open, in which `branch` is learned on. A cap ends the run
+    cleanly, with a report. Nothing is raised.
+    """
     try:
         with (
             Store.open(path, branch=branch) as store,
@@ -91,7 +105,7 @@ def learn_behind(parts: RunParts, path: Path, branch: str, inbox: Inbox) -> None
 
 
 class BackgroundLearner:
-    """Learns from judged answers and from feedback, one step each."""
+    """Learns from judged answers and from feedback, one step each. Lives in the learner's thread."""
 
     def __init__(self, run: Run) -> None:
         self._run, self._stream = run, AnswerStream(run)
@@ -102,10 +116,10 @@ class BackgroundLearner:
         """Learn from what comes until it ends; return why it ended early, if it did.
 
         When nothing comes, it is time to look at the file. Raises RunStopped when the run was ended from
-        outside.
+        outside, CapReached when a cap ends it.
         """
         self.look()
-        while not self._run.stopped:
+        while not self._run.parts.stop.is_set():
             try:
                 item = waiting.get(timeout=_LOOKS)
             except queue.Empty:
@@ -130,7 +144,8 @@ class BackgroundLearner:
         settings = self._run.settings
         if settings.behind or settings.feedback is not FeedbackKind.LABELS:
             return
-        store, name = self._run.store, self._run.task.name
+        store = self._run.store
+        name = self._run.task.name
         if self._last_number is None:  # once, since that goes through all steps of the file
             self._last_number = max((feedback.number for feedback in store.feedback(name)), default=0)
             news = store.feedback(name, unlearned=True)
@@ -150,6 +165,7 @@ class BackgroundLearner:
         return sum(episode.verdict == UNJUDGED and episode.id not in self._judged for episode in served)
 
     def _step(self, judged: Judged, phase: Phase, feedback: AnswerFeedback | None = None) -> None:
+        """Learn from one answer and tell of the progress; `feedback` is what judged it, if any did."""
         run = self._run
         samples = [judged.trial.sample] if judged.trial.provable else []
         self._stream.step(samples, partial(self._study, judged, phase, feedback))
@@ -158,8 +174,17 @@ class BackgroundLearner:
         run.progress(str(ONLINE), answers, total, self._stream.note())
 
     def _study(self, judged: Judged, phase: Phase, feedback: AnswerFeedback | None) -> StepWork:
-        run, trial, episode = self._run, judged.trial, judged.episode
-        word = f", word {feedback.number}" if feedback else ""  # each attempt has an id, whoever asks again
+        """Learn from one answer as the work of a step, whose result says how the answer scored as given.
+
+        A wrong answer that was given with an older version is attempted once more: what is known by now need
+        not be learned.
+        """
+        run = self._run
+        trial = judged.trial
+        episode = judged.episode
+        word = ""  # each attempt has an id, whoever asks again
+        if feedback is not None:
+            word = f", word {feedback.number}"
         lab = run.lab(ONLINE)
         purpose = f"{trial.sample.id} {trial.episode}{word}"
         bench = lab.bench(purpose, phase=phase, calls_for=trial.sample.id)
@@ -169,7 +194,6 @@ class BackgroundLearner:
             newest = trial
             outdated = episode.context_version != run.version
             if outdated and trial.provable and not trial.feedback.is_solved:
-                # What is known by now need not be learned.
                 newest = bench.solve(trial.sample, run.playbook)
         work = steps.learn_from(run, lab, [replace(newest, recorded=True)], skip_episodes=1)
         notes = {"feedback": [feedback.number]} if feedback else {}
@@ -179,8 +203,13 @@ class BackgroundLearner:
 
 
 def _judge_by(feedback: AnswerFeedback, run: Run, episode: Episode) -> Judged:
-    """Return what the learner may see of an answer, now that there is feedback on it."""
-    environment, attempt = run.task.environment, episode.attempt
+    """Return what the learner may see of an answer, now that there is feedback on it.
+
+    The person's word decides what is right; with the right answer, the environment adds what it can explain.
+    It can be proven by further attempts where the task has a sample with the same question.
+    """
+    environment = run.task.environment
+    attempt = episode.attempt
     twin = find_twin(run.task, episode.question, episode.sample_id)
     sample = Sample(episode.sample_id, episode.question, twin.data if twin else {})
     expected = feedback.expected or (attempt.answer if feedback.right else "")

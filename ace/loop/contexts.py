@@ -30,14 +30,19 @@ from ace.text import estimate_tokens
 WINDOW_SHARE = 0.75  # of a model's window, for the prompt: models read the far end of a full one badly
 WRITER_SHARE = 0.4  # of a prompt, at most: for what the writer of a long answer adds to it
 # Counts that are kept: the same lines and prefixes are counted again and again, and prefixes are large.
-_LINES, _PROMPTS, _LINE = 4096, 64, 1000  # entries, entries, and the characters up to which a text is a line
+_LINES = 4096  # entries
+_PROMPTS = 64  # entries
+_LINE = 1000  # characters up to which a text is a line
 
 
 @dataclass(slots=True)
 class Contexts:
     """Assembles the context of a sample. Called from the threads of a run.
 
-    `state` is the method's, which the run replaces as its steps go by.
+    `method` supplies the playbook's part, `generator` the frame around it, `solver` makes the attempts.
+    `limit` bounds the whole prompt. `wanted` is what the task says of its context, `sources` are its
+    documents and memories. `vectors` are kept for choosing bullets by the question; None where they are
+    chosen by age. `state` is the method's, which the run replaces as its steps go by.
     """
 
     method: Method
@@ -50,9 +55,10 @@ class Contexts:
     state: State = None
 
     def assemble_for(self, sample: Sample, playbook: Playbook) -> Assembled:
-        """Return the prompt for a sample.
+        """Return the prompt for a sample, with the contents of the bullets in it.
 
-        Raises InputError for a budget in which nothing fits, ContextError for the sample's own fault.
+        Raises InputError for a budget in which nothing fits, and ContextError for the sample's own fault: it
+        is too long, or a source failed on it.
         """
         share = self.wanted.share if self.sources else 0.0
         fill = partial(self.method.context, self.state, playbook, sample)
@@ -72,6 +78,7 @@ class Contexts:
             self.vectors.keep(bullet.content for bullet in playbook.bullets.values() if bullet.live)
 
     def _find(self, sample: Sample) -> Iterator[SourceItems]:
+        """Yield what each source finds for a question. Raises ContextError where one fails."""
         fields = {name: sample.data[name] for name in self.wanted.fields if name in sample.data}
         for source in self.sources:
             try:
@@ -92,15 +99,17 @@ def build_contexts(
 ) -> Contexts:
     """Return what assembles the context of every sample; `sources`, where the task's are at hand already.
 
-    Raises InputError where there is no room, or no such source or method.
+    Raises InputError where there is no room, or no such source or method. Nothing is asked of a model.
     """
     generator = Generator(models.generator, task, settings.cite)
     limit = limit_of(models.generator, settings.budget, task.max_tokens)
     solver = build_solver(generator, task, limit.count)
     limit = replace(limit, reserve=min(solver.reserve, int(limit.tokens * WRITER_SHARE)))
     embedder = connect_embedder(task.context.embedder or DEFAULT_EMBEDDER)
-    vectors = VectorCache(store.path, embedder) if settings.select == Select.HYBRID else None
-    choose = HybridSelector(vectors) if vectors else None
+    vectors = choose = None
+    if settings.select == Select.HYBRID:
+        vectors = VectorCache(store.path, embedder)
+        choose = HybridSelector(vectors)
     method = build_method(models, settings, Equipment(limit.count, choose, embedder))
     all_sources = build_sources(task, store) if sources is None else sources
     return Contexts(method, generator, solver, limit, task.context, all_sources, vectors)
@@ -109,12 +118,15 @@ def build_contexts(
 def limit_of(client: Client, budget: int, max_tokens: int) -> Limit:
     """Return `budget`, or what the model's window has room for beside `max_tokens` of an answer.
 
-    Raises InputError when the answer alone would fill the window.
+    All are in tokens, counted by the model's own tokenizer where it is known, and estimated else. Of a
+    known window a prompt gets three quarters at most. Counts are cached, for all threads. Raises InputError
+    when the answer alone would fill the window.
     """
     window = window_of(client)
     counter = client.model if window.count else "estimate"
     count = window.count or estimate_tokens
-    count_line, count_prompt = lru_cache(_LINES)(count), lru_cache(_PROMPTS)(count)
+    count_line = lru_cache(_LINES)(count)
+    count_prompt = lru_cache(_PROMPTS)(count)
 
     def count_cached(text: str) -> int:
         return count_line(text) if len(text) <= _LINE else count_prompt(text)

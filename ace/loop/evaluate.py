@@ -27,7 +27,10 @@ def evaluate(
 ) -> Report:
     """Score a version (number, branch or tag; the head by default) on `settings.split`. Every sample counts.
 
-    Raises InputError for a split without samples, UnknownVersion for a version that is not there.
+    A cap ends the run: the report then says so in `stopped`, and counts the samples that were scored.
+
+    Raises InputError for a split without samples, UnknownVersion for a version that is not there,
+    ModelUnavailable where the model cannot be reached.
     """
     settings = settings or Settings()
     split = PhaseKind(settings.split)

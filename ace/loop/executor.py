@@ -15,10 +15,12 @@ _GRACE = 60.0  # seconds: a server that hangs is not waited for much longer
 
 
 def ordered_map(work: Callable[[T], R], items: Sequence[T], workers: int, stop: Event) -> Iterator[R]:
-    """Yield results in the order of `items`.
+    """Yield the results of `work` in the order of `items`, with at most `workers` threads.
 
-    The first error is raised; what has not started never does, and `stop` is set for what has. When a cap
-    ends the work, calls that are under way are waited for: they are paid, so what they say is kept.
+    With one worker, or one item, it runs in the caller's thread, each item when its result is asked for. The
+    first error is raised; what has not started never does, and `stop` is set for what has. When a cap ends
+    the work, calls that are under way are waited for, a minute at most: they are paid, so what they say is
+    kept.
     """
     if workers <= 1 or len(items) <= 1:
         yield from map(work, items)

@@ -45,7 +45,11 @@ class RunStopped(AceError):
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """What all benches of a run share: who attempts what, with which context, and how it is shown."""
+    """What all benches of a run share: who attempts what, with which context, and how it is shown.
+
+    `context` puts together the prompt of a sample with a playbook. It raises ContextError for a fault of the
+    sample's own. `stop` is set once the run has ended: no attempt begins after that.
+    """
 
     task: Task
     solver: Solver
@@ -58,8 +62,11 @@ class Workplace:
 class SampleBench:
     """Makes and records attempts for one purpose. `episodes` are in the order they were made.
 
-    `context_tokens` (of the playbook), `left_out` and `retrieved` (tokens by source) describe the context of
-    the first attempt. `calls_for` is the name that its model calls are counted for.
+    `version` is the playbook version that attempts are recorded with, `purpose` what they are made for: a
+    sample's id, or a description that no other bench of the phase has. `calls_for` is the name that its model
+    calls are counted for. `context_tokens` (of the playbook), `left_out` and `retrieved` (tokens by source)
+    describe the context of the first attempt; `judge_error` says why that could not be scored. Belongs to one
+    thread at a time.
     """
 
     place: Workplace
@@ -76,7 +83,8 @@ class SampleBench:
     def solve(self, sample: Sample, playbook: Playbook, *, draw: int = 0) -> Trial:
         """Attempt a sample, score the attempt once, and record it.
 
-        Draw 0 is greedy; others differ in seed and temperature. Raises RunStopped once the run has ended.
+        Draw 0 is greedy; others differ in seed and temperature. What goes wrong with the attempt or its
+        scoring is part of the trial. Raises RunStopped once the run has ended, CapReached at a cap.
         """
         if self.place.stop.is_set():
             raise RunStopped("The run has ended; this attempt was not made.")
@@ -89,7 +97,10 @@ class SampleBench:
         return locate_label(trial, context.found)
 
     def attempt(self, sample: Sample, playbook: Playbook, *, draw: int = 0) -> tuple[Attempt, Assembled]:
-        """Make an attempt that is not scored or recorded yet; return it with what it was shown."""
+        """Make an attempt that is not scored or recorded yet; return it with what it was shown.
+
+        A sample for which there is no prompt gets an attempt without an answer, of failure CONTEXT.
+        """
         try:
             context = self.place.context(sample, playbook)
         except ContextError as error:  # the sample's own fault: it counts as wrong, with its reason
@@ -108,12 +119,16 @@ class SampleBench:
         return extract_answer(attempt, self.place.task.extract), context
 
     def again(self, sample: Sample, playbook: Playbook) -> tuple[Trial, ...]:
-        """Make the further attempts by which agreement is judged."""
+        """Make the further attempts by which agreement is judged: one fewer than the setting `agreement`."""
         draws = range(1, self.place.settings.agreement)
         return tuple(self.solve(sample, playbook, draw=draw) for draw in draws)
 
     def record(self, sample: Sample, attempt: Attempt, outcome: Outcome, *, context: str = "") -> Trial:
-        """Keep an attempt as an episode, and return what a method may see of it."""
+        """Keep an attempt as an episode, and return what a method may see of it.
+
+        `context` is the text of the playbook's part that it was shown; citations of other bullets do not
+        count. What the method may see depends on the setting `feedback`.
+        """
         if not self.episodes:
             self.judge_error = outcome.judge_error
         feedback = outcome.shown(self.place.settings.feedback)
@@ -129,7 +144,11 @@ class SampleBench:
         context: str = "",
         provable: bool = True,
     ) -> Trial:
-        """Keep an attempt whose feedback is known already, such as one of a log, as an episode."""
+        """Keep an attempt whose feedback is known already, such as one of a log, as an episode.
+
+        Its id is a hash of the task, the sample, the phase, the purpose, the place on the bench, the context
+        and the model's words. `provable`: further attempts at the sample can be scored.
+        """
         # Two samples may try the same on a neighbour: the purpose and the place in it tell them apart.
         place = (str(self.phase), self.purpose, len(self.episodes))
         # The id depends on what happened only, so that the same work gives the same ids and hashes.
@@ -162,7 +181,7 @@ class SampleBench:
         )
 
     def result(self, trial: Trial) -> SampleResult:
-        """Return the journal's row for the first attempt, which is the one that counts."""
+        """Return the journal's row for the first attempt, which is the one that counts; `trial` is its."""
         return SampleResult(
             phase=self.phase,
             sample=trial.sample.id,
@@ -185,16 +204,24 @@ class SampleBench:
 
 
 class StepLab:
-    """The lab of one step. `benches` are in the order they were first asked for."""
+    """The lab of one step. `benches` are in the order they were first asked for, by phase and purpose.
+
+    Its attempts are recorded with playbook `version`. `online` says that answers come in a stream, each of
+    them once. Within `map` and `counting_for`, model calls are counted for a name.
+    """
 
     def __init__(self, run: Run, phase: Phase, version: int) -> None:
         self.phase, self.version = phase, version
-        self.settings, self.online = run.settings, run.kind == "online"
+        self.settings = run.settings
+        self.online = run.kind == "online"
         self.benches: dict[tuple[str, str], SampleBench] = {}
         self._run = run
 
     def bench(self, purpose: str, *, phase: Phase | None = None, calls_for: str = "") -> SampleBench:
-        """Return the bench for a purpose, made if it is new. `calls_for`: whom its calls are counted for."""
+        """Return the bench for a purpose, made if it is new.
+
+        `phase` is the lab's by default. `calls_for`: whom its calls are counted for, the purpose by default.
+        """
         at = phase or self.phase
         key = str(at), purpose
         if key not in self.benches:
@@ -203,7 +230,7 @@ class StepLab:
         return self.benches[key]
 
     def bench_of(self, trial: Trial) -> SampleBench:
-        """Return the bench that a trial of this step was made on."""
+        """Return the bench that a trial of this step was made on. Raises KeyError for another step's."""
         for bench in self.benches.values():
             if any(episode.id == trial.episode for episode in bench.episodes):
                 return bench
@@ -211,7 +238,10 @@ class StepLab:
 
     def episodes_made(self, *, skip: int = 0) -> list[Episode]:
         """Return every episode of the step, bench by bench, without the first `skip` of each bench."""
-        return [episode for bench in self.benches.values() for episode in bench.episodes[skip:]]
+        episodes: list[Episode] = []
+        for bench in self.benches.values():
+            episodes += bench.episodes[skip:]
+        return episodes
 
     def map(self, work: Callable[[T], R], items: Sequence[T], name: Callable[[T], str] = str) -> Iterator[R]:
         """Work on items in parallel; results in order. Model calls are counted for the item's name."""
@@ -222,17 +252,20 @@ class StepLab:
         return self._run.models.meter.about(name)
 
     def episodes(self, ids: Iterable[str]) -> Sequence[Episode]:
-        """Return recorded episodes in the order they were made."""
+        """Return recorded episodes in the order they were made; ids that are not in the file are left out."""
         wanted = sorted(set(ids))
         return self._run.store.episodes(ids=wanted) if wanted else ()
 
 
 def locate_label(trial: Trial, sources: str) -> Trial:
-    """Add the text that sources found, and where the right answer stood in it, as far as labels may be
-    shown.
+    """Add the text that sources found, and where the right answer stood in it.
+
+    The place is known only where the feedback has the right answer, so labels are not told by it.
     """
     if not sources:
         return trial
     expected = trial.feedback.expected
-    location = locate_answer(sources, trial.sample.question, expected) if expected else None
+    location = None
+    if expected:
+        location = locate_answer(sources, trial.sample.question, expected)
     return replace(trial, sources=(*trial.sources, sources), answer_location=location)

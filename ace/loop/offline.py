@@ -39,7 +39,8 @@ def learn(
     selected by how it does on `task.val`; the report says when nothing was validated. A cap ends the run
     between steps: the report then says so in `stopped`, and `resume` continues the run.
 
-    Raises InputError for a task without training samples.
+    Raises InputError for a task without training samples, and for a run that cannot be resumed with these
+    settings; ModelUnavailable where the model cannot be reached. What was committed until then is kept.
     """
     settings = settings or Settings()
     task = limit_samples(task, settings)
@@ -64,7 +65,9 @@ def learn(
                 if validates:
                     _recheck(run, epoch)
                     selection.select_newest(epoch)
-            selected = run.select(selection.selected) if selection.comparisons else run.version
+            selected = run.version
+            if selection.comparisons:
+                selected = run.select(selection.selected)
             steps.score(run, Phase(PhaseKind.AFTER), tested, selected)
         except CapReached as cap:
             return finish(run, PhaseKind.AFTER, selection=selection, stopped=str(cap))

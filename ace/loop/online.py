@@ -36,7 +36,8 @@ def online(
     learned from, and with `behind` before learning has caught up. `recent` is that of the last ones. `resume`
     continues the last unfinished run, unless it learned behind.
 
-    Raises InputError for a task without samples, and for resuming a run that learns behind.
+    Raises InputError for a task without samples, and for resuming a run that learns behind; ModelUnavailable
+    where the model cannot be reached.
     """
     settings = settings or Settings()
     task = limit_samples(task, settings)
@@ -76,7 +77,9 @@ def _learn_behind(server: OnlineServer) -> Report:
 
 def _answer_and_learn(run: Run) -> None:
     """Do one step for each batch, all of whose samples share a version."""
-    stream, samples, size = AnswerStream(run), run.task.train, run.settings.batch_size
+    stream = AnswerStream(run)
+    samples = run.task.train
+    size = run.settings.batch_size
     for start in range(0, len(samples), size):
         run.progress(str(ONLINE), start, len(samples), stream.note())
         batch = samples[start : start + size]

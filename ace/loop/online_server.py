@@ -49,7 +49,7 @@ _LOOKS = 0.1  # seconds between looks at whether the learner is still there
 
 @dataclass(frozen=True, slots=True)
 class ServedAnswer:
-    """The answer, and the id by which feedback finds it. `error`: why there is no text."""
+    """Holds an answer. `episode` is the id by which feedback finds it, `error` says why there is no text."""
 
     text: str
     episode: str
@@ -57,10 +57,16 @@ class ServedAnswer:
 
 
 class OnlineServer:
-    """Answers with the newest playbook, in the thread that opened its store. Make it with `serve`."""
+    """Answers with the newest playbook, in the thread that opened its store. Make it with `serve`.
+
+    `task` is what it serves, `store` the file that answers and feedback go to, `run` the number of its run.
+    """
 
     def __init__(self, parts: RunParts) -> None:
-        self.task, self.store, self._parts = parts.task, parts.store, parts
+        """Begin, and return once the learner has begun its run. Raises what kept it from doing so."""
+        self.task = parts.task
+        self.store = parts.store
+        self._parts = parts
         self._contexts = build_contexts(parts.task, parts.store, parts.models, parts.settings)
         self._place = Workplace(
             parts.task,
@@ -83,8 +89,17 @@ class OnlineServer:
         self.run: int = self._inbox.started.result()
 
     def answer(self, question: str | Sample) -> ServedAnswer:
-        """Answer with the playbook as it is now. The answer is in the file before it is returned."""
-        sample = question if isinstance(question, Sample) else self._sample_for(question)
+        """Answer with the playbook as it is now. The answer is in the file before it is returned.
+
+        A question that a training sample asks, too, is answered with that sample's data. An attempt that
+        fails is an answer with an `error`. Raises CapReached when a cap forbids the call.
+        """
+        if isinstance(question, Sample):
+            sample = question
+        else:
+            twin = find_twin(self.task, question)
+            name = f"asked-{self.run}-{self._answers + 1}"
+            sample = Sample(name, question, twin.data if twin else {})
         playbook, bench = self._open_bench(sample)
         with self._parts.models.meter.about(sample.id):
             attempt, context = bench.attempt(sample, playbook)
@@ -102,13 +117,17 @@ class OnlineServer:
         """Record what became of an answer: sooner, later, or never. It is in the file when this returns.
 
         It waits while the learner is `waiting` answers behind. `expected` is the right answer, `text`
-        anything else worth knowing. Raises UnknownVersion for an episode that is not in the file.
+        anything else worth knowing, `author` whose word it is. Raises UnknownVersion for an episode that is
+        not in the file.
         """
         self.store.add_feedback(AnswerFeedback(episode, right, expected, text, author))
         self._put(FeedbackCame())
 
     def examine(self, sample: Sample) -> None:
-        """Answer a sample whose right answer the task knows: scored at once, learned from behind."""
+        """Answer a sample whose right answer the task knows: scored at once, learned from behind.
+
+        It waits while the learner is `waiting` answers behind. Raises CapReached when a cap forbids the call.
+        """
         playbook, bench = self._open_bench(sample)
         with self._parts.models.meter.about(sample.id):
             trial = bench.solve(sample, playbook)
@@ -116,15 +135,17 @@ class OnlineServer:
         self._put(Judged(trial, bench.episodes[0], bench.judge_error))
 
     def close(self, stopped: str = "") -> Report:
-        """Learn from what waits, then end the run and return its report. Raises what ended the learner
-        early.
+        """Learn from what waits, then end the run and return its report.
+
+        `stopped` says why the answers ended early, for the report. Raises what ended the learner early.
+        Closing twice is fine.
         """
         self._put(Ended(stopped))
         return self._inbox.learned.result()
 
     @property
     def behind(self) -> int:
-        """How much is left to learn from, what is being learned from included."""
+        """Return how much is left to learn from, what is being learned from included; 0 once it has ended."""
         return 0 if self.ended else self._inbox.waiting.unfinished_tasks
 
     @property
@@ -144,11 +165,6 @@ class OnlineServer:
         self._parts.stop.set()  # what waits is in the file
         self._thread.join(timeout=5.0)
 
-    def _sample_for(self, question: str) -> Sample:
-        """Return a sample for a question, with the data of the training sample that asks the same."""
-        twin = find_twin(self.task, question)
-        return Sample(f"asked-{self.run}-{self._answers + 1}", question, twin.data if twin else {})
-
     def _open_bench(self, sample: Sample) -> tuple[Playbook, SampleBench]:
         """Return what it is answered with, and where it is recorded. Each answer has a purpose of its own."""
         self._answers += 1
@@ -157,13 +173,14 @@ class OnlineServer:
         return self.store.checkout(version), SampleBench(self._place, version, ONLINE, purpose)
 
     def _keep(self, bench: SampleBench) -> None:
+        """Write the attempts of a bench to the file. The playbook stays as it is."""
         commit = self.store.commit(
             (), author="generator", reason="served", run=self.run, episodes=bench.episodes
         )
         self._contexts.keep_vectors(commit.playbook)  # what was computed of a question is not kept for ever
 
     def _put(self, item: Item) -> None:
-        """Wait for room, as long as somebody makes room."""
+        """Hand an item to the learner. Wait for room, as long as somebody makes room."""
         while not self._inbox.learned.done():
             try:
                 self._inbox.waiting.put(item, timeout=_LOOKS)
@@ -182,7 +199,9 @@ def serve(
 ) -> OnlineServer:
     """Begin to serve. Use the server as a context manager; leaving it learns from what waits.
 
-    Raises InputError where feedback could not be learned from.
+    Leaving it after an error does not: what waits stays in the file, for the next serving of the task. Raises
+    InputError where feedback could not be learned from, because the settings show no labels or a package is
+    missing.
     """
     settings = settings or Settings()
     if settings.feedback is not FeedbackKind.LABELS:

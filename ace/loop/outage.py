@@ -12,7 +12,10 @@ _SEVERAL = 3  # fewer may be empty by chance
 
 @dataclass(slots=True)
 class OutageDetector:
-    """Counts requests in a row that got no answer. `heard`: one in this run got one."""
+    """Counts requests in a row that got no answer.
+
+    `heard`: one in this run got one. `length` is how many in a row have not.
+    """
 
     heard: bool = False
     length: int = 0

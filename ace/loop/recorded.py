@@ -44,7 +44,11 @@ def learn_from_traces(
 ) -> Report:
     """Go once over `traces`; score `task.test` before and after. For logs without a task: `unjudged`.
 
-    Attempts at validation and test samples are left out. Raises InputError where nothing is left.
+    Attempts at validation and test samples are left out; the report counts them in `skipped`. The setting
+    `limit` bounds the attempts here, not the samples. `resume` continues the last unfinished run over the
+    same logs.
+
+    Raises InputError where nothing is left, and for settings that go over samples several times.
     """
     settings = settings or Settings()
     if settings.epochs > 1 or settings.validate:
@@ -60,7 +64,9 @@ def learn_from_traces(
             f"None of the {len(held_out)} recorded attempts may be learned from: their samples are held out.",
             hint="Give attempts at training samples, or at samples the task does not have.",
         )
-    name = fingerprint(traces) if task.train else f"{fingerprint(traces)} {WITHOUT_A_TASK}"
+    name = fingerprint(traces)
+    if not task.train:
+        name = f"{name} {WITHOUT_A_TASK}"
     parts = RunParts(task=task, store=store, models=models, settings=settings, progress=progress)
     with start_run("learn", parts, resume=resume, traces=name) as run:
         try:
@@ -70,6 +76,7 @@ def learn_from_traces(
 
 
 def _learn(run: Run, recorded: Sequence[Recorded], skipped: int) -> Report:
+    """Do the steps of a run over recorded attempts. Raises CapReached when a cap ends it."""
     tested = run.task.test if run.settings.measure else ()
     steps.score(run, Phase(PhaseKind.BEFORE), tested, run.base)
     right_answers: dict[str, str] = {}
@@ -89,6 +96,11 @@ def _learn(run: Run, recorded: Sequence[Recorded], skipped: int) -> Report:
 
 
 def _study(run: Run, right_answers: Mapping[str, str], recorded: Sequence[Recorded]) -> StepWork:
+    """Record a batch of attempts, and learn from them, as the work of a step.
+
+    `right_answers` are those that the log itself holds, by sample: an attempt that failed is shown the answer
+    of one that did not.
+    """
     lab = run.lab(_TRACES)
     trials = [_record(lab, attempt, right_answers.get(attempt.sample.id, "")) for attempt in recorded]
     work = steps.learn_from(run, lab, trials)
@@ -99,7 +111,8 @@ def _study(run: Run, right_answers: Mapping[str, str], recorded: Sequence[Record
 def _record(lab: StepLab, recorded: Recorded, right_answer: str) -> Trial:
     """Record an attempt as one made here: judged here if it can be, else as the log says."""
     trace, sample = recorded.trace, recorded.sample
-    bench, attempt = lab.bench(trace.id), trace.attempt(sample)
+    bench = lab.bench(trace.id)
+    attempt = trace.attempt(sample)
     if not recorded.provable:
         trial = bench.record(sample, attempt, trace.outcome(right_answer))
         return replace(trial, provable=False, recorded=True)

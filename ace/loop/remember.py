@@ -13,8 +13,9 @@ def remember(
 ) -> list[MemoryProposal]:
     """Return what a model proposed to remember of a conversation, and what became of it. One model call.
 
-    A conversation that was read before is read again; what it says is known then, and nothing is kept
-    twice. Raises ModelError as the client does; then nothing is kept.
+    Proposals that the rules refuse are returned as well, with the reason. A conversation that was read before
+    is read again; what it says is known then, and nothing is kept twice. `seed` is that of the call. Raises
+    ModelError as the client does; then nothing is kept.
     """
     memories = store.memories(conversation.user, session=conversation.session, at=conversation.time)
     proposed = Rememberer(client)(conversation, memories, seed=seed)

@@ -15,14 +15,20 @@ _MOST_FAILURES = 3  # after which a sample comes back no more
 
 @dataclass(slots=True)
 class ReplayQueue:
-    """Remember the latest outcome of each sample, and how often those that are owed failed."""
+    """Remember the latest outcome of each sample, by id, and how often those that are owed failed.
+
+    A sample that was given up is hopeless until it passes after all.
+    """
 
     _failures: dict[str, int] = field(default_factory=dict)
     _hopeless: set[str] = field(default_factory=set)
     _right: dict[str, bool | None] = field(default_factory=dict)
 
     def observe(self, sample: str, *, right: bool | None, taught: bool) -> None:
-        """Take in the latest outcome of a sample; None, which nothing can judge, is no failure."""
+        """Take in the latest outcome of a sample, by its id.
+
+        `right` None, which nothing can judge, is no failure. `taught`: it proves a lesson of its step.
+        """
         self._right[sample] = taught or right
         failures = self._failures.pop(sample, 0)
         if right or taught:
@@ -35,7 +41,10 @@ class ReplayQueue:
 
     def due(self, samples: Iterable[str]) -> list[str]:
         """Return those of `samples` that come back: unseen ones first, then what failed least."""
-        names = [name for name in samples if name in self._failures or name not in self._right]
+        names = []
+        for name in samples:
+            if name in self._failures or name not in self._right:
+                names.append(name)
         return sorted(names, key=lambda name: self._failures.get(name, 0))
 
     def right(self, samples: Iterable[str]) -> list[str]:

@@ -27,7 +27,7 @@ from ace.loop.outage import OutageDetector
 from ace.loop.progress import Progress
 from ace.loop.replay_queue import ReplayQueue
 from ace.methods import check_method, prompt_packages
-from ace.methods.protocol import Method, State, Update
+from ace.methods.protocol import Method, Update
 from ace.playbook.delta import diff, touched_ids
 from ace.playbook.model import Delta, Playbook, Vote
 from ace.retrieval.sources import build_sources, fingerprint_sources
@@ -37,6 +37,7 @@ from ace.runs.records import Run as RunRecord
 from ace.runs.steps import Notes, Phase, PhaseKind, SampleResult, StepRecord
 from ace.settings import REMOVED, Settings
 from ace.store import Commit, Store
+from ace.store.versions import touched_by
 from ace.task.types import Episode, Task
 from ace.task.wording import Worded
 
@@ -46,7 +47,13 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepWork:
-    """What a step did: the delta to commit, and what its journal row keeps."""
+    """What a step did: the delta to commit, and what its journal row keeps.
+
+    `results` say how its samples fared, `reason` and `author` go with the version. `episodes` are the
+    attempts to record, `proposals` what asked to be kept, with the decisions. `proofs` maps a bullet of the
+    delta to the samples that are right with it. `notes` are JSON values that the method finds again on
+    resume.
+    """
 
     delta: Delta = ()
     results: Sequence[SampleResult] = ()
@@ -59,7 +66,10 @@ class StepWork:
 
     @classmethod
     def of(cls, update: Update, lab: StepLab, reason: str) -> StepWork:
-        """Return the work of a method's update, with every episode of the lab."""
+        """Return the work of a method's update, with every episode of the lab.
+
+        `reason` stands for updates that bring none of their own.
+        """
         return cls(
             delta=update.delta,
             reason=update.reason or reason,
@@ -75,7 +85,8 @@ class StepWork:
 class RunParts:
     """What a run is made of: the task, the file, the models, the settings, and whom to tell of progress.
 
-    Where the task has an agent of its own, that agent is the generator among the models.
+    Where the task has an agent of its own, that agent is the generator among the models. `stop` is set to end
+    the run from another thread: attempts that have not begun never do.
     """
 
     task: Task
@@ -88,17 +99,31 @@ class RunParts:
     def __post_init__(self) -> None:
         agent = connect_agent(self.task, self.models.generator)
         if agent is not None and agent.model != self.models.generator.model:
-            object.__setattr__(self, "models", self.models.with_generator(agent))
+            metered = self.models.meter.client(agent)
+            object.__setattr__(self, "models", replace(self.models, generator=metered))
 
 
 class Run:
-    """One run over a task and a store. Make it with `start_run`."""
+    """One run over a task and a store. Make it with `start_run`.
+
+    `id` is its number in the file, `kind` "learn", "online" or "eval". `base` is the version that it began
+    with, `version` the one after the last step, `bullets` how many live bullets that has. `steps` are those
+    so far, in order. `replay_queue` knows which samples come back. The two outages say whether attempts and
+    learning roles reach their models.
+
+    A run belongs to the thread that started it; what it passes to `map` runs in others.
+    """
 
     def __init__(self, parts: RunParts, record: RunRecord, contexts: Contexts) -> None:
         self.parts = parts
-        self.task, self.store, self.models = parts.task, parts.store, parts.models
-        self.settings, self.progress = parts.settings, parts.progress
-        self.id, self.kind, self.base = record.id, record.kind, int(record.config["base"])
+        self.task = parts.task
+        self.store = parts.store
+        self.models = parts.models
+        self.settings = parts.settings
+        self.progress = parts.progress
+        self.id = record.id
+        self.kind = record.kind
+        self.base = int(record.config["base"])
         self.contexts = contexts
         self.workplace = Workplace(
             self.task,
@@ -111,7 +136,8 @@ class Run:
         self.steps: list[StepRecord] = []
         self.bullets = len(self.store.checkout(self.base))
         self.replay_queue = ReplayQueue()
-        self.attempts_outage, self.roles_outage = OutageDetector(), OutageDetector()
+        self.attempts_outage = OutageDetector()
+        self.roles_outage = OutageDetector()
         self._next_step = 0
         rows = self.store.steps(self.id)
         self._journal = {row.number: StepRecord.from_step(row) for row in rows}
@@ -120,27 +146,13 @@ class Run:
         reported = float((record.report or {}).get("seconds", 0))
         seconds = max(reported, measure_working_time(calls, self._journal.values()))
         self.models.meter.begin_run(self.call_journal, spent=sum_usage_by_role(calls), seconds=seconds)
+        self.method: Method = contexts.method
         lab = self.lab(Phase(PhaseKind.BEFORE))
-        contexts.state = contexts.method.start(self.task, self.store.checkout(self.base), lab)
-
-    @property
-    def method(self) -> Method:
-        """The method of this run."""
-        return self.contexts.method
-
-    @property
-    def state(self) -> State:
-        """The method's state: the fold of the steps so far."""
-        return self.contexts.state
-
-    @property
-    def stopped(self) -> bool:
-        """Tell whether another thread has ended the run."""
-        return self.parts.stop.is_set()
+        contexts.state = self.method.start(self.task, self.store.checkout(self.base), lab)
 
     @property
     def playbook(self) -> Playbook:
-        """The playbook as of the last step."""
+        """Return the playbook as of the last step."""
         return self.store.checkout(self.version)
 
     def lab(self, phase: Phase, version: int | None = None) -> StepLab:
@@ -157,7 +169,12 @@ class Run:
         return ordered_map(work_counted, items, self.settings.workers, self.parts.stop)
 
     def step(self, phase: Phase, work: Callable[[], StepWork]) -> StepRecord:
-        """Do `work` and commit it with its journal row, unless the journal has it already."""
+        """Do `work` and commit it with its journal row, unless the journal has it already.
+
+        Steps are numbered in the order of the calls, so a resumed run must make the same ones. Whether done
+        or read, the run and the method take the step in. Raises what `work` raises, and StoreError where it
+        cannot be committed: then the step is not in the journal.
+        """
         number = self._next_step
         self._next_step += 1
         step = self._journal.get(number) or self._do(number, phase, work)
@@ -168,14 +185,20 @@ class Run:
         return step
 
     def select(self, version: int) -> int:
-        """Make the head what `version` was, so that what is used next is what was selected."""
+        """Make the head what `version` was, so that what is used next is what was selected.
+
+        Return the number of the new head: a version of its own, unless nothing differs.
+        """
         delta = diff(self.playbook, self.store.checkout(version))
         reason = f"version {version} holds its place on validation"
         work = StepWork(delta=delta, reason=reason, author="gate")
         return self.step(Phase(PhaseKind.SELECTION), lambda: work).version
 
     def _do(self, number: int, phase: Phase, work: Callable[[], StepWork]) -> StepRecord:
-        began, started, meter = time.time(), time.perf_counter(), self.models.meter
+        """Do the work of a step, with its model calls counted, and commit it."""
+        meter = self.models.meter
+        began = time.time()  # for people; the other clock never jumps
+        started = time.perf_counter()
         meter.begin_step(number, str(phase))
         result = work()
         calls = meter.calls
@@ -200,7 +223,8 @@ class Run:
     def _commit(self, record: StepRecord, work: StepWork) -> tuple[StepRecord, Commit]:
         """Commit a step, and keep edits that another writer committed in the meantime.
 
-        The rest of the delta is committed; what is dropped is recorded as a rejected proposal.
+        The rest of the delta is committed; what is dropped is recorded as a rejected proposal. Raises
+        StoreConflict where the store names no bullets that were edited, and other StoreErrors as they come.
         """
         try:
             commit = self.store.commit(
@@ -227,8 +251,9 @@ class Run:
         """Keep `bullets` by what a step changed; nothing here goes over the whole playbook."""
         if version == self.version:
             return
-        before, after = self.playbook.bullets, self.store.checkout(version).bullets
-        for name in {name for operation in self.store.operations(version) for name in touched_ids(operation)}:
+        before = self.playbook.bullets
+        after = self.store.checkout(version).bullets
+        for name in touched_by(self.store.operations(version)):
             old, new = before.get(name), after.get(name)
             self.bullets += int(new is not None and new.live) - int(old is not None and old.live)
 
@@ -242,8 +267,9 @@ class Run:
             taught = step.taught
             for result in step.results:
                 self.replay_queue.observe(result.sample, right=result.right, taught=result.sample in taught)
-        playbook, lab = self.store.checkout(step.version), self.lab(step.phase)
-        self.contexts.state = self.method.replay(self.state, step, playbook, lab)
+        playbook = self.store.checkout(step.version)
+        lab = self.lab(step.phase)
+        self.contexts.state = self.method.replay(self.contexts.state, step, playbook, lab)
 
 
 def _without_edited(work: StepWork, edited: frozenset[str]) -> StepWork:
@@ -262,10 +288,17 @@ def _without_edited(work: StepWork, edited: frozenset[str]) -> StepWork:
 def start_run(kind: str, parts: RunParts, *, resume: bool = False, traces: str = "") -> Iterator[Run]:
     """Start a run, or take up the last unfinished one; mark how it ended.
 
-    `traces` identifies the recorded attempts that it learns from, if it does. Raises InputError when there is
-    nothing to resume, or when it was started with other settings, models, samples or sources.
+    `kind` is "learn", "online" or "eval"; `traces` identifies the recorded attempts that it learns from, if
+    it does. A run that an exception leaves is marked in the file: capped, interrupted or failed. One that
+    ends well is marked by `ace.loop.run_outcome.finish`.
+
+    Raises InputError when there is nothing to resume, or when it was started with other settings, models,
+    samples or sources; also for an unknown method, or sources and budgets that cannot work.
     """
-    task, store, models, settings = parts.task, parts.store, parts.models, parts.settings
+    task = parts.task
+    store = parts.store
+    models = parts.models
+    settings = parts.settings
     check_method(settings.method)  # what cannot work is refused before the run has begun
     sources = build_sources(task, store)
     packages = ["ace.agent", "ace.memory", *prompt_packages(settings.method)]
@@ -290,7 +323,7 @@ def start_run(kind: str, parts: RunParts, *, resume: bool = False, traces: str =
     try:
         run = Run(parts, store.run(run_id), contexts)
         yield run
-        models.meter.end_run()
+        models.meter.journal = None  # what else is asked of the models is no part of the run
     except BaseException as error:
         status: RunStatus = "failed"
         if isinstance(error, CapReached):
@@ -307,7 +340,9 @@ def start_run(kind: str, parts: RunParts, *, resume: bool = False, traces: str =
 
 def _fingerprint(task: Task) -> str:
     """Return a hash that changes when a sample of the task does, or how it is solved."""
-    samples = [[s.id, s.question, sorted(s.data.items())] for s in (*task.train, *task.val, *task.test)]
+    samples = []
+    for sample in (*task.train, *task.val, *task.test):
+        samples.append([sample.id, sample.question, sorted(sample.data.items())])
     values: list[Any] = [task.instructions, str(task.solver), samples]
     if task.extract is not None:
         values.append(str(task.extract))
@@ -319,6 +354,11 @@ _LABELS = {"sources": "documents, memories or sources (or another embedder)"}  #
 
 
 def _find_resumable(kind: str, task: Task, store: Store, config: Mapping[str, Any]) -> int:
+    """Return the number of the last unfinished run of this kind over this task.
+
+    Raises InputError when there is none, or when it was started with another configuration. Its base is not
+    compared: the head has moved since.
+    """
     unfinished = store.last_unfinished(kind, task.name)
     if unfinished is None:
         raise InputError(
@@ -327,9 +367,12 @@ def _find_resumable(kind: str, task: Task, store: Store, config: Mapping[str, An
     # A run of an earlier release did not name its method, and may have had settings that are gone.
     expected = {**REMOVED, **config}
     older = {**REMOVED, "method": "ace", "examples": config["examples"], **unfinished.config}
-    changed = [key for key, value in expected.items() if key != "base" and older.get(key) != value]
+    changed = []
+    for key, value in expected.items():
+        if key != "base" and older.get(key) != value:
+            changed.append(_LABELS.get(key, key))
     if changed:
-        labels = ", ".join(_LABELS.get(key, key) for key in changed)
+        labels = ", ".join(changed)
         raise InputError(
             f"Run {unfinished.id} was started with other {labels}.",
             hint="Resume with the same ones, or start a new run.",

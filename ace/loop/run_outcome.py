@@ -30,8 +30,9 @@ def finish(
 ) -> Report:
     """Return the report of a run that is over, and write it to the store.
 
-    Scores are read from the journal: `before` from the phase of that name, `after` from `phase`. A run that a
-    cap stopped reports the samples it came to.
+    Scores are read from the journal: `before` from the phase of that name, `after` from `phase`. `selected`
+    is the version in use from now on, the last one by default. A run that a cap `stopped` reports what it
+    came to. `skipped` counts recorded attempts that were left out, `unjudged` answers without feedback.
     """
     version = run.version if selected is None else selected
     playbook = run.store.checkout(version)
@@ -78,9 +79,13 @@ def finish(
 
 
 def _results_of(run: Run, kind: PhaseKind) -> list[SampleResult]:
-    """Return the results of a phase, in the order they were scored."""
-    results = (result for step in run.steps for result in step.results)
-    return [result for result in results if result.phase.kind is kind and not result.phase.detail]
+    """Return the results of all phases of a kind, in the order they were scored."""
+    results = []
+    for step in run.steps:
+        for result in step.results:
+            if result.phase.kind is kind and not result.phase.detail:
+                results.append(result)
+    return results
 
 
 def _score_of(results: list[SampleResult]) -> Score | None:
@@ -93,7 +98,7 @@ def _score_of(results: list[SampleResult]) -> Score | None:
 
 
 def _p_value(before: list[SampleResult], after: list[SampleResult]) -> float | None:
-    """Compare two scorings of the same samples; None where they are not the same."""
+    """Return the p-value of McNemar's test over two scorings; None where their samples are not the same."""
     old = {result.sample: result.correct for result in before}
     new = {result.sample: result.correct for result in after}
     if not old or old.keys() != new.keys():
@@ -102,7 +107,8 @@ def _p_value(before: list[SampleResult], after: list[SampleResult]) -> float | N
 
 
 def _list_notes(run: Run, phase: PhaseKind) -> Iterator[str]:
-    yield from run.method.summarize(run.state).notes
+    """Yield a sentence for each thing that a reader of the report has to know beside its numbers."""
+    yield from run.method.summarize(run.contexts.state).notes
     yield from _describe_too_long(run)
     yield from _describe_cut_off(run)
     yield from _describe_failures(run, {PhaseKind.BEFORE, phase})
@@ -135,14 +141,16 @@ def _describe_cut_off(run: Run) -> Iterator[str]:
 
 
 def _describe_failures(run: Run, kinds: Collection[PhaseKind]) -> Iterator[str]:
-    """Yield each reason why answers to be scored failed by themselves, with the first sample that it
-    befell.
+    """Yield each reason why answers to be scored failed by themselves, with the first sample it befell.
+
+    `kinds` are the phases that are scored. Samples without a possible prompt are told of elsewhere.
     """
     samples_by_reason: dict[str, list[str]] = defaultdict(list)
     for step in run.steps:
         for result in step.results:
-            judge_failed = f"the judge failed: {result.judge_error}" if result.judge_error else ""
-            reason = result.error or judge_failed
+            reason = result.error
+            if not reason and result.judge_error:
+                reason = f"the judge failed: {result.judge_error}"
             too_long = result.failure is Failure.CONTEXT
             if result.phase.kind in kinds and reason and not too_long:
                 samples_by_reason[reason].append(result.sample)

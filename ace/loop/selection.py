@@ -14,7 +14,7 @@ from random import Random
 
 from ace.loop import steps
 from ace.loop.run import Run
-from ace.loop.version_rules import RULES, Rule
+from ace.loop.version_rules import RULES
 from ace.runs.report import Comparison
 from ace.runs.seeds import seed_of
 from ace.runs.steps import Phase, PhaseKind
@@ -23,7 +23,11 @@ from ace.task.types import Sample
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """Answer validation samples with a version; `right` are its answers."""
+    """Answer validation samples with a version.
+
+    `phase` is the one that its steps are journaled in. `right` are its answers so far, by sample: None where
+    nothing that the learner may see decides.
+    """
 
     phase: Phase
     version: int
@@ -31,10 +35,15 @@ class Side:
 
 
 class Selection:
-    """Selects versions of one run. `selected` holds the place; `comparisons` say how it came to."""
+    """Selects versions of one run. `selected` holds the place; `comparisons` say how it came to.
+
+    The first to hold it is the version that the run began with. Validation samples are asked in an order
+    that depends on the run's seed.
+    """
 
     def __init__(self, run: Run) -> None:
-        self._run, self._rule = run, RULES[run.settings.accept]
+        self._run = run
+        self._rule = RULES[run.settings.accept]
         self.selected = run.version
         self.comparisons: list[Comparison] = []
         self._right: dict[int, dict[str, bool | None]] = defaultdict(dict)  # version -> sample -> right
@@ -48,7 +57,10 @@ class Selection:
         return any(comparison.compared for comparison in self.comparisons)
 
     def select_newest(self, epoch: int) -> None:
-        """Let the newest version take the place at the end of an epoch, or leave it."""
+        """Let the newest version take the place at the end of an epoch, or leave it.
+
+        Nothing is asked where it holds the place already, or has met the same one before.
+        """
         old, new = self.selected, self._run.version
         if new == old or any((pair.new, pair.old) == (new, old) for pair in self.comparisons):
             return
@@ -57,13 +69,14 @@ class Selection:
         new_side = Side(phase, new, self._right[new])
         old_side = Side(replace(phase, detail=f"version {old}"), old, self._right[old])
         name = str(phase).removeprefix(f"{PhaseKind.VALIDATION} ")
-        comparison = self._compare(name, old_side, new_side, self._rule)
+        comparison = self._compare(name, old_side, new_side)
         self.comparisons.append(comparison)
         if comparison.accepted:
             self.selected = new
 
-    def _compare(self, name: str, old: Side, new: Side, rule: Rule) -> Comparison:
-        """Ask both sides as many validation samples as `rule` wants to know about."""
+    def _compare(self, name: str, old: Side, new: Side) -> Comparison:
+        """Ask both sides as many validation samples as the rule wants to know about, batch by batch."""
+        rule = self._rule
         wins = losses = compared = asked = 0
         total = len(self._samples)
         verdict = rule(wins, losses, total - asked)

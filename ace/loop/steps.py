@@ -23,7 +23,11 @@ _OUTAGES = {Reason.UNREACHABLE: Failure.UNREACHABLE, Reason.REFUSED: Failure.REF
 
 
 def score(run: Run, phase: Phase, samples: Sequence[Sample], version: int) -> list[SampleResult]:
-    """Return the result of every sample with the playbook of a version, in order; nothing is learned."""
+    """Return the result of every sample with the playbook of a version, in order; nothing is learned.
+
+    Twenty samples make a step, so that a run that is cut off loses no more than those. Raises CapReached at a
+    cap, ModelUnavailable where the model cannot be reached.
+    """
     if not samples:
         return []
     playbook = run.store.checkout(version)
@@ -38,23 +42,29 @@ def score(run: Run, phase: Phase, samples: Sequence[Sample], version: int) -> li
 
 
 def _score_chunk(run: Run, lab: StepLab, samples: Sequence[Sample], playbook: Playbook) -> StepWork:
+    """Attempt a few samples, as the work of a step that changes no playbook."""
     trials = attempt(run, lab, samples, playbook)
     results = tuple(lab.bench_of(trial).result(trial) for trial in trials)
     return StepWork(results=results, reason=str(lab.phase), author="evaluator", episodes=lab.episodes_made())
 
 
 def learn(run: Run, phase: Phase, samples: Sequence[Sample]) -> None:
-    """Attempt, learn, commit: batch by batch."""
+    """Attempt, learn, commit: batch by batch. Raises as `in_batches` does."""
     in_batches(run, phase, samples, partial(study, run, phase))
 
 
 def in_batches(run: Run, phase: Phase, items: Sequence[T], work: Callable[[Sequence[T]], StepWork]) -> None:
-    """Do one step for each batch of items, all of whose samples share a version."""
+    """Do one step for each batch of items, all of whose samples share a version.
+
+    `work` gets a batch of as many items as the setting `batch_size`. In an epoch it ends early where the
+    method gives up. Raises CapReached at a cap, ModelUnavailable where no model can be reached.
+    """
     if not items:
         return
-    size, results = run.settings.batch_size, list[SampleResult]()
+    size = run.settings.batch_size
+    results: list[SampleResult] = []
     for start in range(0, len(items), size):
-        if phase.trains and run.method.summarize(run.state).give_up:
+        if phase.trains and run.method.summarize(run.contexts.state).give_up:
             break
         run.progress(str(phase), start, len(items), _tally(results, bullets=run.bullets))
         step = run.step(phase, partial(work, items[start : start + size]))
@@ -63,9 +73,13 @@ def in_batches(run: Run, phase: Phase, items: Sequence[T], work: Callable[[Seque
 
 
 def maintain(run: Run, moment: Moment, number: int) -> None:
-    """Let the method tidy up, chore by chore: a step each, because one changes what the next finds."""
+    """Let the method tidy up, chore by chore: a step each, because one changes what the next finds.
+
+    `number` is the epoch, or 1 where there are none. After each chore the method gets the playbook as it is
+    then.
+    """
     lab = run.lab(Phase(PhaseKind.CURATION, number))
-    chores = run.method.maintain(run.state, run.playbook, lab, moment, number)
+    chores = run.method.maintain(run.contexts.state, run.playbook, lab, moment, number)
     chore = next(chores, None)
     while chore is not None:
         run.progress(str(chore.phase), 0, 1)
@@ -78,6 +92,7 @@ def maintain(run: Run, moment: Moment, number: int) -> None:
 
 
 def _do_chore(run: Run, chore: Chore) -> StepWork:
+    """Do a chore as the work of a step, its model calls counted for its name."""
     lab = run.lab(chore.phase)
     with lab.counting_for(chore.name):
         update = chore.work(run.playbook, lab)
@@ -92,7 +107,11 @@ def study(run: Run, phase: Phase, samples: Sequence[Sample]) -> StepWork:
 
 
 def attempt(run: Run, lab: StepLab, samples: Sequence[Sample], playbook: Playbook) -> list[Trial]:
-    """Attempt every sample on a bench of its own. Raises ModelUnavailable when no attempt got an answer."""
+    """Attempt every sample on a bench of its own; return the trials in the order of the samples.
+
+    A sample that fails is a trial with its failure. Raises ModelUnavailable when no attempt got an answer, or
+    none has for several batches.
+    """
     benches = {sample.id: lab.bench(sample.id) for sample in samples}  # in the order of the samples
 
     def solve(sample: Sample) -> Trial:
@@ -123,7 +142,7 @@ def learn_from(run: Run, lab: StepLab, trials: Sequence[Trial], *, skip_episodes
     attempted = [trial for trial in trials if trial.attempt.failure is not Failure.CONTEXT]
     update = Update()
     if attempted:
-        update = run.method.learn(run.state, attempted, run.playbook, lab)
+        update = run.method.learn(run.contexts.state, attempted, run.playbook, lab)
     _refuse_outage(run, update.proposals)
     benches = [lab.bench_of(trial) for trial in trials]
     results = [bench.result(trial) for bench, trial in zip(benches, trials, strict=True)]
@@ -139,7 +158,10 @@ def learn_from(run: Run, lab: StepLab, trials: Sequence[Trial], *, skip_episodes
 
 
 def _refuse_outage(run: Run, proposals: Sequence[Proposal]) -> None:
-    """Raise when no role could be reached for any sample: going on would look like a result."""
+    """Raise ModelUnavailable when no role could be reached for any sample: going on would look like a result.
+
+    A sample counts as reached if any of its proposals has another reason than that.
+    """
     by_sample: dict[str, list[Proposal]] = {}
     for proposal in proposals:
         by_sample.setdefault(proposal.sample_id, []).append(proposal)
@@ -155,6 +177,7 @@ def _refuse_outage(run: Run, proposals: Sequence[Proposal]) -> None:
 
 
 def _tally(results: Sequence[SampleResult], *, bullets: int | None = None) -> str:
+    """Return how many results are right, and how many bullets there are by now, for the progress."""
     if not results:
         return ""
     text = f"{sum(result.correct for result in results)} of {len(results)} right"

@@ -20,8 +20,9 @@ Rule = Callable[[int, int, int], bool | None]
 
 
 def take_if_clearly_better(wins: int, losses: int, remaining: int) -> bool | None:
-    """Take only what is clearly better by the test of `runs.e_process`, which may be looked at at any
-    time.
+    """Take only what is clearly better by the test of `runs.e_process`, which may be looked at at any time.
+
+    It ends early where wins in all remaining samples would not be enough.
     """
     if compute_wealth(wins, losses) >= 1 / ALPHA:
         return True

@@ -1,6 +1,16 @@
 """Playbooks: an immutable value, the operations that change it, and its written forms.
 
 Needs no model, database or network.
+
+    model            bullets, playbooks and operations as values
+    delta            a delta applied, found, or taken back
+    three_way_merge  two playbooks that grew from one
+    codec            canonical JSON, and the hashes made of it
+    markdown         the form for people
+    arrange          bullets of a file in their order
+    formats          the forms of other tools
+    exchange         what importing a file does
+    export           what a format can hold
 """
 
 from ace.playbook.codec import (

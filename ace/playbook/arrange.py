@@ -16,7 +16,7 @@ from ace.playbook.model import Bullet, Playbook, bullet_id
 
 
 def derive_fresh_id(section: str, content: str, taken: Container[str]) -> str:
-    """Return the id derived from the content, salted where another bullet has it."""
+    """Return the id derived from the content, salted where another bullet has it: with 2, then 3 ..."""
     fresh = bullet_id(section, content)
     for salt in count(2):
         if fresh not in taken:
@@ -28,8 +28,9 @@ def derive_fresh_id(section: str, content: str, taken: Container[str]) -> str:
 def arrange_bullets(ordered: Iterable[Bullet], base: Playbook | None = None) -> Playbook:
     """Return a playbook of these bullets in this order.
 
-    With `base`, the playbook they were exported from, bullets keep their positions in it wherever
-    the order allows, so that diff(base, ...) holds only what was edited.
+    Positions count from 0 over all sections, which come in the order of their first bullets. With `base`, the
+    playbook they were exported from, bullets keep their positions in it wherever the order allows, so that
+    diff(base, ...) holds only what was edited. The result has no tombstones: `diff` removes what it lacks.
     """
     placed = {bullet.id: replace(bullet, position=place) for place, bullet in enumerate(ordered)}
     sections = dict.fromkeys(bullet.section for bullet in placed.values())
@@ -37,7 +38,8 @@ def arrange_bullets(ordered: Iterable[Bullet], base: Playbook | None = None) -> 
     if base is None:
         return playbook
 
-    bullets, end = playbook.bullets, base.next_position
+    bullets = playbook.bullets
+    end = base.next_position
     before = {section.name: [bullet.id for bullet in section.bullets] for section in base.sections}
     for section in playbook.sections:
         ids = [bullet.id for bullet in section.bullets]

@@ -26,7 +26,7 @@ _HINTS: dict[Any, dict[str, Any]] = {kind: get_type_hints(kind) for kind in (Bul
 
 
 def playbook_to_json(playbook: Playbook) -> str:
-    """Write everything, tombstones too: they are why an id is never reused."""
+    """Write everything as canonical JSON, bullets by id; tombstones too: no id may be used again."""
     return _dump(
         {
             "format": FORMAT,
@@ -38,7 +38,10 @@ def playbook_to_json(playbook: Playbook) -> str:
 
 
 def playbook_from_json(text: str, *, file: str = "") -> Playbook:
-    """Read a playbook that `playbook_to_json` wrote; raise FormatError for any other text."""
+    """Read a playbook that `playbook_to_json` wrote.
+
+    Every bullet is checked as `apply` would. Raises FormatError for any other text; it names `file`.
+    """
     data = _parse_json(text, file)
     if (
         not isinstance(data, dict)
@@ -66,24 +69,37 @@ def playbook_from_json(text: str, *, file: str = "") -> Playbook:
 
 
 def bullet_fields(text: str) -> dict[str, Any]:
-    """Read the fields that one JSON object gives of a bullet, each of its type, and no others."""
+    """Read the fields that one JSON object gives of a bullet, each of its type, and no others.
+
+    None is required, and no bullet is made of them yet. Raises FormatError.
+    """
     return _read_fields(Bullet, _parse_json(text, ""), "a bullet", "", complete=False)
 
 
 def delta_to_json(delta: Iterable[Operation]) -> str:
-    """Write operations, even those that were rejected for invalid Unicode: they are recorded all the same."""
+    """Write operations as canonical JSON, a list.
+
+    Those that were rejected for invalid Unicode are written, too, because they are recorded all the same.
+    """
     return _dump([asdict(operation) for operation in delta])
 
 
 def delta_from_json(text: str, *, file: str = "") -> Delta:
-    """Read the operations that were written. Whether they apply is for `apply` to decide."""
+    """Read the operations that were written. Whether they apply is for `apply` to decide.
+
+    Raises FormatError for an unknown operation, and for a field that is unknown, missing or of another type.
+    """
     items = _parse_json(text, file)
     if not isinstance(items, list):
         raise FormatError("A delta is a list of operations.", file=file)
     operations: list[Operation] = []
     for number, item in enumerate(items, 1):
-        name = item.get("op") if isinstance(item, dict) else None
-        kind = _OPERATIONS.get(name) if isinstance(name, str) else None
+        name = None
+        if isinstance(item, dict):
+            name = item.get("op")
+        kind = None
+        if isinstance(name, str):
+            kind = _OPERATIONS.get(name)
         if kind is None:
             message = f"operation {number}: unknown operation {name!r}."
             raise FormatError(message, hint=f"Known: {', '.join(_OPERATIONS)}.", file=file)
@@ -92,14 +108,18 @@ def delta_from_json(text: str, *, file: str = "") -> Delta:
 
 
 def content_hash(playbook: Playbook) -> str:
-    """Return the hash of a whole playbook, however it came to be."""
+    """Return the hash of a whole playbook, however it came to be: "sha256:" and hexadecimal digits.
+
+    Equal playbooks have equal hashes, also in different files and releases of this format.
+    """
     return "sha256:" + hashlib.sha256(playbook_to_json(playbook).encode()).hexdigest()
 
 
 def chain_hash(parent_hash: str, delta_json: str, author: str, reason: str) -> str:
     """Return the hash of a version: of its parent and its change.
 
-    A commit so need not hash the whole playbook.
+    A commit so need not hash the whole playbook, and yet the hash covers all versions before it. The first
+    version has an empty `parent_hash`; a merge has those of both parents, with a space between them.
     """
     text = _dump([parent_hash, delta_json, author, reason])
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
@@ -112,6 +132,7 @@ def _dump(data: object) -> str:
 
 
 def _parse_json(text: str, file: str) -> Any:
+    """Parse JSON. Raises FormatError, with the line that is wrong where the parser knows it."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -39,7 +39,12 @@ class _Refused(Exception):
 
 
 def apply(playbook: Playbook, delta: Iterable[Operation]) -> tuple[Playbook, tuple[Rejection, ...]]:
-    """Return the playbook after `delta`, and the operations that could not apply."""
+    """Return the playbook after `delta`, and the operations that could not apply.
+
+    Operations apply one after the other, so a later one finds what an earlier one has made. One that would
+    change nothing is rejected, too, and so is one after which a bullet could not be stored (`find_flaw`).
+    Nothing is raised.
+    """
     rejections = []
     for operation in delta:
         try:
@@ -53,20 +58,22 @@ def apply(playbook: Playbook, delta: Iterable[Operation]) -> tuple[Playbook, tup
             rejections.append(Rejection(operation, reason))
             continue
 
-        names = dict.fromkeys((*playbook.section_names, *(bullet.section for bullet in bullets)))
-        playbook = Playbook(
-            playbook.bullets.update({bullet.id: bullet for bullet in bullets}),
-            tuple(names),
-            max(playbook.next_position, *(bullet.position + 1 for bullet in bullets)),
-        )
+        names = dict.fromkeys(playbook.section_names)
+        end = playbook.next_position
+        for bullet in bullets:
+            names.setdefault(bullet.section)
+            end = max(end, bullet.position + 1)
+        changed = playbook.bullets.update({bullet.id: bullet for bullet in bullets})
+        playbook = Playbook(changed, tuple(names), end)
     return playbook, tuple(rejections)
 
 
 def diff(a: Playbook, b: Playbook) -> Delta:
     """Return the delta that turns the live bullets of `a` into those of `b`, order included.
 
-    Section names are kept in order of first use, so two playbooks without a common history can
-    still differ in the order of their sections.
+    Removals come first, then the rest in the order of `b`. Section names are kept in order of first use, so
+    two playbooks without a common history can still differ in the order of their sections. Bullets that `b`
+    has removed become tombstones in `a`, with what they were there.
     """
     return _find_changes(a, b, {*a.bullets, *b.bullets})
 
@@ -74,7 +81,8 @@ def diff(a: Playbook, b: Playbook) -> Delta:
 def invert(before: Playbook, delta: Iterable[Operation]) -> Delta:
     """Return the delta that takes `delta` back.
 
-    Applied after it, the live bullets are those of `before` again.
+    Applied after it, the live bullets are those of `before` again; what it added stays as tombstones. The
+    work is the size of the delta, not of the playbook.
     """
     operations = tuple(delta)
     after, _ = apply(before, operations)
@@ -92,7 +100,10 @@ def touched_ids(operation: Operation) -> tuple[str, ...]:
 
 
 def find_flaw(bullet: Bullet) -> str:
-    """Return why a bullet cannot be in a playbook; empty where it can."""
+    """Return why a bullet cannot be in a playbook; empty where it can.
+
+    It is a clause for people: code may only look whether it is empty.
+    """
     texts = (bullet.section, bullet.content, *bullet.provenance)
     checks = (
         (not _ID.fullmatch(bullet.id), "an id is letters, digits and any of . _ : / -"),
@@ -105,7 +116,10 @@ def find_flaw(bullet: Bullet) -> str:
         (not 0 <= bullet.harmful <= MAX_VOTES, "the harmful count is out of range"),
         (bullet.position < 0, "a negative position"),
     )
-    return next((reason for wrong, reason in checks if wrong), "")
+    for is_wrong, reason in checks:
+        if is_wrong:
+            return reason
+    return ""
 
 
 def _compute_bullets(playbook: Playbook, operation: Operation) -> tuple[Bullet, ...]:
@@ -149,7 +163,8 @@ def _merge_bullets(playbook: Playbook, merge: Merge) -> tuple[Bullet, ...]:
     if len(ids) < 2 or len(set(ids)) < len(ids):
         raise _Refused("a merge needs at least two different bullets")
     into, *sources = [_find_bullet(playbook, key) for key in ids]
-    result, removed = replace(into, content=merge.content), []
+    result = replace(into, content=merge.content)
+    removed = []
     for source in sources:
         result = replace(
             result,
@@ -176,7 +191,8 @@ def _find_changes(a: Playbook, b: Playbook, ids: Iterable[str]) -> Delta:
     """Return what turns the bullets `ids` of `a` into those of `b`: removals, then the rest in order."""
     removals, edits = [], []
     for key in ids:
-        old, new = a.bullets.get(key), b.bullets.get(key)
+        old = a.bullets.get(key)
+        new = b.bullets.get(key)
         if old == new:
             continue
         if new is not None and new.live:

@@ -1,4 +1,4 @@
-"""Planning the import of a file into a playbook, and choosing what a format can hold of one. Pure.
+"""Planning the import of a file into a playbook. Pure.
 
 Bullets of other tools keep their ids as aliases. An alias remembers what its file said when it was last
 imported, so importing again applies only what changed in the file since: the same file twice changes nothing,
@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 from ace.playbook.arrange import derive_fresh_id
 from ace.playbook.delta import apply, diff, touched_ids
-from ace.playbook.formats.format import PINS, PROVENANCE, QUARANTINE, VOTES, Entry, Finding, Format, Reading
+from ace.playbook.formats.format import Entry, Finding, Reading
 from ace.playbook.model import (
     Add,
     Bullet,
@@ -39,7 +39,11 @@ Statement = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Alias:
-    """Remember the id a bullet has in `source`, and what that file said of it when it was last imported."""
+    """Remember the id a bullet has in a file, and what that file said of it when it was last imported.
+
+    `source` is the file's name, `alias` the id there, `bullet` the id here. `section`, `content_hash`
+    (SHA-256, hexadecimal digits), `helpful` and `harmful` are what the file said.
+    """
 
     source: str
     alias: str
@@ -52,7 +56,11 @@ class Alias:
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """Report a line whose content an earlier line has, that one's id, and the bullet that both became."""
+    """Report a line whose content an earlier line has.
+
+    `line` counts from 1. `alias` is its own id in the file, `first` that of the earlier line, `bullet` the id
+    of what both became.
+    """
 
     line: int
     alias: str
@@ -62,7 +70,7 @@ class Duplicate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Describe what an import will do."""
+    """Describe what an import will do: nothing is done yet."""
 
     delta: Delta
     aliases: tuple[Alias, ...] = ()
@@ -88,10 +96,11 @@ def plan_import(
 ) -> Plan:
     """Plan what importing `reading` into `base` takes.
 
-    `told` gives the statements of each bullet so far, oldest first. Without `pins` no new bullet is pinned.
-    `removing` also removes bullets the file lacks; with `quarantine` whatever the file adds or rewrites
-    waits for proof, and the file cannot promote anything. A text that `suspicion` objects to always
-    waits, and is neither pinned nor voted for.
+    `source` is the file's name, under which ids of other tools are remembered; `aliases` are those remembered
+    so far, of any file. `told` gives the statements of each bullet so far, oldest first. Without `pins` no
+    new bullet is pinned. `removing` also removes bullets the file lacks; with `quarantine` whatever the file
+    adds or rewrites waits for proof, and the file cannot promote anything. A text that `suspicion` objects to
+    always waits, and is neither pinned nor voted for.
     """
     if reading.playbook is not None:
         delta = diff(base, reading.playbook)
@@ -107,75 +116,37 @@ def plan_import(
         delta = tuple(op for op in plan.delta if not isinstance(op, Pin) or op.id in base.bullets)
         plan = replace(plan, delta=delta, unpinned=len(plan.delta) - len(delta))
     suspects = _find_suspects(base, plan.delta, suspicion)
-    rest, waiting = [], list(plan.delta)
-    if not quarantine:
-        waiting = [operation for operation in plan.delta if suspects.keys() & touched_ids(operation)]
-        rest = [operation for operation in plan.delta if not suspects.keys() & touched_ids(operation)]
+    rest: list[Operation] = []
+    waiting: list[Operation] = []
+    for operation in plan.delta:
+        if quarantine or suspects.keys() & touched_ids(operation):
+            waiting.append(operation)
+        else:
+            rest.append(operation)
     if waiting or quarantine:
         part = _quarantine_changes(base, Plan(delta=tuple(waiting), gone=plan.gone))
         plan = replace(plan, delta=(*rest, *part.delta), gone=part.gone, held=tuple(suspects.items()))
     return plan
 
 
-def list_losses(playbook: Playbook, form: Format) -> tuple[str, ...]:
-    """Return what writing `playbook` in this format leaves out, a phrase each."""
-    pins = provenance = votes = quarantined = 0
-    for bullet in playbook:
-        pins += bullet.pinned
-        provenance += bool(bullet.provenance)
-        votes += bool(bullet.helpful or bullet.harmful)
-        quarantined += bullet.status is Status.QUARANTINED
-    counts = (
-        (PINS, "pins of {} bullet", pins),
-        (PROVENANCE, "provenance of {} bullet", provenance),
-        (VOTES, "votes on {} bullet", votes),
-        (QUARANTINE, "{} quarantined bullet", quarantined),
-    )
-    losses = []
-    for aspect, phrase, count in counts:
-        if count and aspect not in form.holds:
-            plural = "s" * (count != 1)
-            losses.append(phrase.format(count) + plural)
-    return tuple(losses)
-
-
-def select_writable(playbook: Playbook, form: Format) -> Playbook:
-    """Return what of a playbook is written in a format. Quarantined bullets never pass as active ones."""
-    if QUARANTINE in form.holds:
-        return playbook
-    bullets = playbook.bullets
-    for key, bullet in playbook.bullets.items():
-        if bullet.status is Status.QUARANTINED:
-            bullets = bullets.delete(key)
-    return Playbook(bullets, playbook.section_names, playbook.next_position)
-
-
-def choose_names(playbook: Playbook, aliases: Iterable[Alias]) -> dict[str, str]:
-    """Return the name of each bullet elsewhere: its first alias, unless another bullet has it already."""
-    names: dict[str, str] = {}
-    taken = set(playbook.bullets)
-    for alias in aliases:
-        if alias.bullet in playbook.bullets and alias.bullet not in names and alias.alias not in taken:
-            names[alias.bullet] = alias.alias
-            taken.add(alias.alias)
-    return names
-
-
 def _find_suspects(base: Playbook, delta: Delta, suspicion: Callable[[str], str]) -> dict[str, str]:
     """Return bullets that would say something new, or be let out, and what is suspicious about them."""
     after, _ = apply(base, delta)
+    touched: dict[str, None] = {}
+    for operation in delta:
+        touched.update(dict.fromkeys(touched_ids(operation)))
     suspects = {}
-    for key in dict.fromkeys(key for operation in delta for key in touched_ids(operation)):
-        old, new = base.bullets.get(key), after.bullets.get(key)
+    for key in touched:
+        old = base.bullets.get(key)
+        new = after.bullets.get(key)
         if new is None or not new.live:
             continue
-        if old is not None and (old.content, old.section, old.status) == (
-            new.content,
-            new.section,
-            new.status,
-        ):
-            continue
-        if why := suspicion(new.content) or suspicion(new.section):
+        if old is not None:
+            before = (old.content, old.section, old.status)
+            if before == (new.content, new.section, new.status):
+                continue
+        why = suspicion(new.content) or suspicion(new.section)
+        if why:
             suspects[key] = why
     return suspects
 
@@ -216,7 +187,8 @@ def _put_beside_used(base: Playbook, delta: Delta) -> Iterator[Operation]:
         if isinstance(operation, Remove) or not used.keys() & touched_ids(operation):
             yield operation
         elif isinstance(operation, Revise):
-            section, content = used[operation.id].section, operation.content
+            section = used[operation.id].section
+            content = operation.content
             if (section, content) not in statements:
                 statements.add((section, content))
                 key = derive_fresh_id(section, content, taken)
@@ -226,7 +198,11 @@ def _put_beside_used(base: Playbook, delta: Delta) -> Iterator[Operation]:
 
 @dataclass(slots=True)
 class _Importer:
-    """Bring the entries of another tool's file into a playbook, one by one."""
+    """Bring the entries of another tool's file into a playbook, one by one.
+
+    `by_alias` holds what the file said when it was last imported. `counts_votes` says that the file knows
+    votes. `history` gives the statements of each bullet so far, oldest first.
+    """
 
     base: Playbook
     source: str
@@ -260,9 +236,13 @@ class _Importer:
                 self.duplicates.append(Duplicate(entry.line, entry.alias, earlier.alias, target))
             self.targets.add(target)
         removed = {bullet.id for bullet in self.base.bullets.values() if not bullet.live} & self.targets
-        self._do(*(Count(key, *votes) for key, votes in self.votes.items() if any(votes)))
+        for key, votes in self.votes.items():
+            if any(votes):
+                self._do(Count(key, *votes))
         if removing:
-            self._do(*(Remove(bullet.id) for bullet in self.base if bullet.id not in self.targets))
+            for bullet in self.base:
+                if bullet.id not in self.targets:
+                    self._do(Remove(bullet.id))
         return Plan(
             delta=tuple(self.operations),
             aliases=tuple(self.aliases),
@@ -272,8 +252,9 @@ class _Importer:
             notes=tuple(self.notes),
         )
 
-    def _do(self, *operations: Operation) -> None:
-        self.operations.update(dict.fromkeys(operations))
+    def _do(self, operation: Operation) -> None:
+        """Take an operation into the plan, unless it is there already."""
+        self.operations.setdefault(operation)
 
     def _bring_in(self, entry: Entry) -> str:
         """Add an entry or bring its bullet in line with it; return the id of the bullet."""
@@ -346,6 +327,7 @@ class _Importer:
             self._vote(bullet.id, entry.helpful - bullet.helpful, entry.harmful - bullet.harmful)
 
     def _vote(self, key: str, helpful: int, harmful: int) -> None:
+        """Add up what several lines of the file say for and against one bullet."""
         helpful_before, harmful_before = self.votes.get(key, (0, 0))
         self.votes[key] = helpful_before + helpful, harmful_before + harmful
 
@@ -375,4 +357,5 @@ def _is_restored(history: Sequence[str], value: str, now: str) -> bool:
 
 
 def _hash(content: str) -> str:
+    """Return the SHA-256 of a text in hexadecimal digits, as aliases keep it."""
     return hashlib.sha256(content.encode()).hexdigest()

@@ -39,7 +39,11 @@ _NAMED = {"&": "&amp;", "<": "&lt;"}
 
 
 def to_markdown(playbook: Playbook) -> str:
-    """Write the live bullets as a document for people."""
+    """Write the live bullets as a document for people: a heading a section, a list item a bullet.
+
+    What a bullet has beside its content stands in a comment at the end of its item. `from_markdown` reads it
+    back unchanged; removed bullets are left out.
+    """
     parts = ["# Playbook\n"]
     for section in playbook.sections:
         parts.append(f"## {_escape(section.name)}\n\n" + "".join(map(_render_bullet, section.bullets)))
@@ -85,10 +89,12 @@ def _render_bullet(bullet: Bullet) -> str:
 
 
 def _escape(text: str) -> str:
+    """Write what Markdown or a reader would lose (hidden characters, comments) as references."""
     return _SPECIAL.sub(lambda match: _NAMED.get(match[0], f"&#x{ord(match[0]):x};"), text)
 
 
 def _unescape(text: str) -> str:
+    """Return the text that `_escape` was given."""
     names = {reference: character for character, reference in _NAMED.items()}
     return _REFERENCE.sub(lambda match: names.get(match[0]) or chr(int(match[0][3:-1], 16)), text)
 
@@ -109,7 +115,8 @@ def _split_items(text: str, file: str) -> list[_Item]:
     section, item = GENERAL, None
     for number, line in enumerate(text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n"), 1):
         if heading := _HEADING.match(line):
-            section, item = _unescape(heading[1].strip()), None
+            section = _unescape(heading[1].strip())
+            item = None
         elif marker := _MARKER.match(line):
             item = _Item(number, section, max(2, marker.end()), [line[marker.end() :]])
             items.append(item)

@@ -18,16 +18,22 @@ from immutables import Map
 
 
 class Status(StrEnum):
-    """ACTIVE bullets are rendered; QUARANTINED wait for proof; REMOVED stay as tombstones."""
+    """Say what becomes of a bullet. The values are stored: never rename one."""
 
-    ACTIVE = "active"
-    QUARANTINED = "quarantined"
-    REMOVED = "removed"
+    ACTIVE = "active"  # it is rendered
+    QUARANTINED = "quarantined"  # it waits for proof, and no prompt gets it
+    REMOVED = "removed"  # it stays as a tombstone, so that its id is not used again
 
 
 @dataclass(frozen=True, slots=True)
 class Bullet:
-    """Hold one lesson. `provenance` holds episode ids; `position` orders bullets inside a section."""
+    """Hold one lesson.
+
+    `id` is letters, digits and any of . _ : / -, and never changes. `section` is one trimmed line. `content`
+    is the lesson, for people and models. `provenance` holds the ids of the episodes that speak for it. A
+    `pinned` bullet is never left out for lack of room, nor retired. `helpful` and `harmful` count votes.
+    `position` orders bullets inside a section; it says nothing across sections.
+    """
 
     id: str
     section: str
@@ -47,7 +53,7 @@ class Bullet:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """View the live bullets of one section, in order."""
+    """View the live bullets of one section, in order; there is at least one."""
 
     name: str
     bullets: tuple[Bullet, ...]
@@ -55,9 +61,11 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Playbook:
-    """Hold an ordered set of bullets. `section_names` is in order of first use and only grows.
+    """Hold an ordered set of bullets.
 
-    `bullets` also holds the tombstones of removed bullets: that is why an id is never reused.
+    `bullets` is by id, and also holds the tombstones of removed bullets: that is why an id is never reused.
+    `section_names` is in order of first use and only grows. `next_position` is above every position in use: a
+    new bullet gets it, and so stands at the end of its section.
     """
 
     bullets: Map[str, Bullet] = field(default_factory=Map)
@@ -71,11 +79,12 @@ class Playbook:
         return iter(sorted(live, key=lambda b: (rank[b.section], b.position, b.id)))
 
     def __len__(self) -> int:
+        """Count the live bullets. O(n)."""
         return sum(bullet.live for bullet in self.bullets.values())
 
     @property
     def active(self) -> tuple[Bullet, ...]:
-        """Return the bullets that are rendered, in order."""
+        """Return the bullets that are rendered, by section and position."""
         return tuple(bullet for bullet in self if bullet.status is Status.ACTIVE)
 
     @property
@@ -89,7 +98,11 @@ class Playbook:
 
 @dataclass(frozen=True, slots=True)
 class Add:
-    """A new bullet. `position` None appends; an id that was ever used is rejected."""
+    """Add a bullet, active, without votes and not pinned.
+
+    `position` None appends it to its section, which is made if it is new. One beyond the end means the end.
+    An id that was ever used is rejected, that of a removed bullet too (`bullet_id` makes new ones).
+    """
 
     id: str
     section: str
@@ -101,7 +114,10 @@ class Add:
 
 @dataclass(frozen=True, slots=True)
 class Revise:
-    """New content. `provenance` None keeps the old one, otherwise it replaces it."""
+    """Give a live bullet new content; its id, place and votes stay.
+
+    `provenance` None keeps the old one, otherwise it replaces it.
+    """
 
     id: str
     content: str
@@ -111,9 +127,10 @@ class Revise:
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """`into` takes `content`, the union of provenance and the sum of votes; `sources` are removed.
+    """Make several live bullets one: `into` takes `content`, and `sources` are removed.
 
-    `into` keeps its place and status, and is pinned if any of them was: a pin outlives a merge.
+    `into` gets the union of provenance and the sum of votes. It keeps its place and status, and is pinned if
+    any of them was: a pin outlives a merge. Fewer than two different bullets are rejected.
     """
 
     into: str
@@ -124,7 +141,7 @@ class Merge:
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """The bullet becomes a tombstone; Promote brings it back."""
+    """Make a live bullet a tombstone, which keeps all that it was; Promote brings it back."""
 
     id: str
     op: Literal["remove"] = "remove"
@@ -132,7 +149,7 @@ class Remove:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """To another section (or place). `position` None moves to the end."""
+    """Move a live bullet to another section, or another place in its own. `position` None is the end."""
 
     id: str
     section: str
@@ -142,7 +159,11 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """Changes to the counters; a counter that would fall below zero rejects the vote."""
+    """Change the counters of a live bullet by so much, up or down.
+
+    A counter that would fall below zero, or rise above `delta.MAX_VOTES`, rejects the vote. A vote changes
+    no text, so it never conflicts with what others commit.
+    """
 
     id: str
     helpful: int = 0
@@ -152,7 +173,7 @@ class Vote:
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """Pinned bullets are never dropped for lack of room, nor retired."""
+    """Pin a live bullet, or unpin it. Pinned bullets are never dropped for lack of room, nor retired."""
 
     id: str
     pinned: bool = True
@@ -161,7 +182,7 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class Quarantine:
-    """Kept, not rendered, until something proves it."""
+    """Keep a live bullet out of every prompt until something proves it; Promote does when it is proven."""
 
     id: str
     op: Literal["quarantine"] = "quarantine"
@@ -169,26 +190,33 @@ class Quarantine:
 
 @dataclass(frozen=True, slots=True)
 class Promote:
-    """Quarantined or removed becomes active again."""
+    """Make a quarantined or removed bullet active again, as it was."""
 
     id: str
     op: Literal["promote"] = "promote"
 
 
 Operation = Add | Revise | Merge | Remove | Move | Vote | Pin | Quarantine | Promote
+"""One change of a playbook. `op` names its kind in JSON."""
+
 Delta = tuple[Operation, ...]
+"""Changes that are applied in order, as one version."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Record an operation that could not apply, and why."""
+    """Record an operation that could not apply. `reason` is a clause for people, and no code reads it."""
 
     operation: Operation
     reason: str
 
 
 def bullet_id(section: str, content: str, salt: str = "") -> str:
-    """Return a short id that reads well and depends on nothing else, such as "join-3fa91c2e"."""
+    """Return a short id that reads well and depends on nothing else, such as "join-3fa91c2e".
+
+    It is the section in lower case, cut, and 8 hexadecimal digits of a SHA-256. `salt` makes another one, for
+    a bullet whose id is taken.
+    """
     slug = re.sub(r"[^a-z0-9]+", "-", section.lower())[:24].strip("-") or "bullet"
     digest = hashlib.sha256(json.dumps([section, content, salt]).encode()).hexdigest()
     return f"{slug}-{digest[:8]}"

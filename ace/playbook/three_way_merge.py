@@ -14,19 +14,26 @@ from ace.playbook.delta import MAX_VOTES
 from ace.playbook.model import Bullet, Delta, Playbook, Vote
 
 Side = Literal["ours", "theirs"]
+"""Whose bullet to take where both were edited."""
 
 
 def join(
     base: Playbook, ours: Playbook, theirs: Playbook, prefer: Side | None = None
 ) -> tuple[Playbook, tuple[str, ...]]:
-    """Return `ours` with what `theirs` changed since `base`, and the ids of the bullets in conflict."""
+    """Return `ours` with what `theirs` changed since `base`, and the ids of the bullets in conflict.
+
+    A bullet in conflict stays as in `ours`. With `prefer` there are none: that side's bullet is taken. New
+    bullets of `theirs` go behind those of `ours`.
+    """
     conflicts: list[str] = []
-    bullets, end = ours.bullets, max(ours.next_position, theirs.next_position)
+    bullets = ours.bullets
+    end = max(ours.next_position, theirs.next_position)
     # An id is never taken away, so the bullets of `theirs` are all that can have changed there.
     changed = [bullet for name, bullet in theirs.bullets.items() if base.bullets.get(name) != bullet]
     for their_bullet in sorted(changed, key=lambda bullet: (bullet.position, bullet.id)):
         name = their_bullet.id
-        old, our_bullet = base.bullets.get(name), ours.bullets.get(name)
+        old = base.bullets.get(name)
+        our_bullet = ours.bullets.get(name)
         joined: Bullet | None = their_bullet
         if our_bullet is not None and our_bullet != old:
             joined = _join_bullets(old, our_bullet, their_bullet, prefer)
@@ -36,7 +43,8 @@ def join(
         edited_here = our_bullet is not None and _is_edited(old, our_bullet)
         if not edited_here and their_bullet.position >= base.next_position:
             # At the end there, so at the end here and in their order: the prefix that readers cached stays.
-            joined, end = replace(joined, position=end), end + 1
+            joined = replace(joined, position=end)
+            end += 1
         bullets = bullets.set(name, joined)
     names = dict.fromkeys((*ours.section_names, *theirs.section_names))
     return Playbook(bullets, tuple(names), end), tuple(sorted(conflicts))
@@ -60,7 +68,8 @@ def find_lost_votes(ours: Playbook, joined: Playbook) -> Delta:
 
 def _join_bullets(old: Bullet | None, ours: Bullet, theirs: Bullet, prefer: Side | None) -> Bullet | None:
     """Return what a bullet that both sides have becomes, or None where only a person can decide."""
-    our_state, their_state = _editable_state(ours), _editable_state(theirs)
+    our_state = _editable_state(ours)
+    their_state = _editable_state(theirs)
     if old is None:  # added on both sides: its place, the last of these, is chance
         our_state, their_state = our_state[:-1], their_state[:-1]
     if _is_edited(old, theirs) and not _is_edited(old, ours):
@@ -70,16 +79,19 @@ def _join_bullets(old: Bullet | None, ours: Bullet, theirs: Bullet, prefer: Side
     elif prefer is None:
         return None
     else:
-        chosen, also_cited = (ours if prefer == "ours" else theirs), None
+        chosen = ours if prefer == "ours" else theirs
+        also_cited = None
 
     provenance = chosen.provenance
     if also_cited is not None:  # what is new on the side that is passed over
         before = old.provenance if old else ()
         news = (episode for episode in also_cited if episode not in before)
         provenance = tuple(dict.fromkeys((*provenance, *news)))
-    helpful, harmful = ours.helpful + theirs.helpful, ours.harmful + theirs.harmful
+    helpful = ours.helpful + theirs.helpful
+    harmful = ours.harmful + theirs.harmful
     if old is not None:  # both sides counted its votes
-        helpful, harmful = helpful - old.helpful, harmful - old.harmful
+        helpful -= old.helpful
+        harmful -= old.harmful
     return replace(
         chosen,
         provenance=provenance,

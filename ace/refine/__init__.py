@@ -1,6 +1,15 @@
 """Playbook to delta: merging what says the same, settling what contradicts, retiring what harms.
 
 Needs no model, database or network; embeddings are passed in as a function.
+
+    refinement        duplicates merged, contradictions found
+    similarity_index  which bullets are compared at all
+    conflict          two lessons compared
+    lesson_reading    a lesson as facts and words
+    lexicon           the English that this knows
+    settle            which side of a contradiction stays
+    retire            what harms, or nothing needed
+    lost_details      what a summary must not lose
 """
 
 from ace.refine.conflict import Conflict, Kind, Likeness, compare

@@ -20,9 +20,9 @@ from ace.text import word_key
 class Kind(StrEnum):
     """Say how two lessons stand to each other."""
 
-    SAME = "same"
-    CONFLICT = "conflict"
-    DIFFERENT = "different"
+    SAME = "same"  # one of them can go
+    CONFLICT = "conflict"  # they cannot both be right
+    DIFFERENT = "different"  # neither: also where nobody can tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +43,23 @@ class Likeness:
 
 
 def compare(first: str, second: str) -> Likeness:
-    """Compare two lessons. The kind does not depend on which of them comes first."""
+    """Compare two lessons. The kind does not depend on which of them comes first.
+
+    Lessons that explain different words (before the colon) are different, whatever else they say. What is
+    compared then is, in this order: words, numbers and names and units, opposites, negations, order.
+    """
     if plain_text(first) == plain_text(second):
         return Likeness(Kind.SAME, "the same words")
-    topics = [word_key(text.partition(":")[0]) for text in (first, second) if ":" in text]
+    topics = []
+    for text in (first, second):
+        head, colon, _ = text.partition(":")
+        if colon:
+            topics.append(word_key(head))
     if len(topics) == 2 and all(topics) and topics[0] != topics[1]:
         return Likeness(Kind.DIFFERENT, "they explain different words")
     a, b = read_lesson(first), read_lesson(second)
-    missing_in_b, missing_in_a = _missing_words(a, b), _missing_words(b, a)
+    missing_in_b = _missing_words(a, b)
+    missing_in_a = _missing_words(b, a)
     missing = missing_in_a | missing_in_b
     if (missing_in_a and missing_in_b) or not missing <= load_lexicon().faint:
         return Likeness(Kind.DIFFERENT, f"only one says: {', '.join(sorted(missing))}")
@@ -79,10 +88,15 @@ def _missing_words(a: Reading, b: Reading) -> frozenset[str]:
 
 def _compare_facts(a: Reading, b: Reading) -> Likeness | None:
     """Return how numbers, names and units differ; None where they do not."""
-    kinds = (("number", a.numbers, b.numbers), ("name", a.names, b.names), ("unit", a.units, b.units))
+    kinds = (
+        ("number", a.numbers, b.numbers),
+        ("name", a.names, b.names),
+        ("unit", a.units, b.units),
+    )
     differences = []
     for kind, in_a, in_b in kinds:
-        only_a, only_b = in_a - b.vocabulary, in_b - a.vocabulary
+        only_a = in_a - b.vocabulary
+        only_b = in_b - a.vocabulary
         if only_a or only_b:
             differences.append((kind, only_a, only_b))
     if not differences:
@@ -102,7 +116,8 @@ def _compare_facts(a: Reading, b: Reading) -> Likeness | None:
 
 def _compare_opposites(a: Reading, b: Reading) -> Likeness | None:
     """Return how the sides taken of pairs of opposites differ; None where they do not."""
-    only_a, only_b = _sides_of_one(a, b), _sides_of_one(b, a)
+    only_a = _sides_of_one(a, b)
+    only_b = _sides_of_one(b, a)
     if not only_a and not only_b:
         return None
     names_a = _join_sorted(side.name for side in only_a)
@@ -142,12 +157,12 @@ def _compare_order(a: Reading, b: Reading) -> Likeness | None:
     if a.symbols != b.symbols:
         return Likeness(Kind.DIFFERENT, "signs or operators differ")
     if a.formulas != b.formulas:
-        operands_a, operands_b = (
-            sorted(part for _, *pair in reading.formulas for part in pair) for reading in (a, b)
-        )
+        operands_a = sorted(operand for _, *pair in a.formulas for operand in pair)
+        operands_b = sorted(operand for _, *pair in b.formulas for operand in pair)
         kind = Kind.CONFLICT if operands_a == operands_b else Kind.DIFFERENT
         return Likeness(kind, "order: the operands of a formula differ")
-    if swapped := _find_swapped_relation(a, b):
+    swapped = _find_swapped_relation(a, b)
+    if swapped:
         return Likeness(Kind.CONFLICT, f"order: {swapped}")
     if bool(a.earlier) != bool(b.earlier):
         return Likeness(Kind.DIFFERENT, "only one says what comes first")
@@ -155,7 +170,8 @@ def _compare_order(a: Reading, b: Reading) -> Likeness | None:
     crossed = len(a.earlier & b.later) + len(a.later & b.earlier)
     if crossed > straight:
         return Likeness(Kind.CONFLICT, "order: what comes before the other")
-    if swapped := _find_exchanged(a, b) or _find_turned(a, b):
+    swapped = _find_exchanged(a, b) or _find_turned(a, b)
+    if swapped:
         return Likeness(Kind.CONFLICT, f"order: {swapped}")
     if not _keeps_company(a, b):
         return Likeness(Kind.DIFFERENT, "order: what goes with what")
@@ -166,10 +182,15 @@ _DIRECTION = {"into": "to", "via": "by"}
 
 
 def _find_swapped_relation(a: Reading, b: Reading) -> str:
-    """Describe a relation to another word, "from EUR" against "from USD", where both speak of both."""
-    objects_a, objects_b = _group_pairs(a.relations), _group_pairs(b.relations)
+    """Describe a relation to another word, "from EUR" against "from USD", where both speak of both.
+
+    Also a word that stands in another relation: "from EUR" against "to EUR". Empty where there is none.
+    """
+    objects_a = _group_pairs(a.relations)
+    objects_b = _group_pairs(b.relations)
     for relation in sorted(objects_a.keys() & objects_b.keys()):
-        in_a, in_b = objects_a[relation], objects_b[relation]
+        in_a = objects_a[relation]
+        in_b = objects_b[relation]
         if relation == "only" and a.earlier and b.earlier:
             continue  # "only after that"
         if not in_a & in_b and in_a <= b.vocabulary and in_b <= a.vocabulary:
@@ -192,7 +213,11 @@ def _group_pairs(pairs: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
 
 
 def _find_turned(a: Reading, b: Reading) -> str:
-    """Describe a word whose sides have changed places, unless a preposition explains it."""
+    """Describe a word whose sides have changed places, unless a preposition explains it.
+
+    What one lesson has before the word, within its clause, the other has behind it, and the reverse. Empty
+    where no word is like that.
+    """
     contexts_b = {token.text: (token, before, behind) for token, before, behind in _contexts(b)}
     for token, before_a, behind_a in _contexts(a):
         if token.text not in contexts_b:
@@ -200,7 +225,8 @@ def _find_turned(a: Reading, b: Reading) -> str:
         twin, before_b, behind_b = contexts_b[token.text]
         if twin.bent != token.bent:
             continue
-        to_behind, to_before = before_a & behind_b, behind_a & before_b
+        to_behind = before_a & behind_b
+        to_before = behind_a & before_b
         straight = len(before_a & before_b) + len(behind_a & behind_b)
         if to_behind and to_before and len(to_behind) + len(to_before) > straight:
             return f"what {token.text} goes from, and to"
@@ -222,7 +248,10 @@ def _contexts(reading: Reading) -> Iterator[tuple[Token, set[str], set[str]]]:
 
 
 def _find_exchanged(a: Reading, b: Reading) -> str:
-    """Describe the two words that have changed places, where nothing else differs."""
+    """Describe the two words that have changed places, where nothing else differs.
+
+    Empty where there are none, or where their order is free (`_may_exchange`).
+    """
     if len(a.tokens) != len(b.tokens):
         return ""
     places = []
@@ -234,7 +263,8 @@ def _find_exchanged(a: Reading, b: Reading) -> str:
     first, second = places
     if _may_exchange(a.tokens, first, second) and _may_exchange(b.tokens, first, second):
         return ""
-    between_a, between_b = a.tokens[first + 1], b.tokens[first + 1]
+    between_a = a.tokens[first + 1]
+    between_b = b.tokens[first + 1]
     if second - first == 2 and between_a.bent != between_b.bent:
         return ""
     texts_a = a.tokens[first].text, a.tokens[second].text
@@ -257,28 +287,32 @@ def _may_exchange(tokens: tuple[Token, ...], first: int, second: int) -> bool:
 def _keeps_company(a: Reading, b: Reading) -> bool:
     """Return whether words keep their company.
 
-    They do not in "1 is open, 2 is closed" against "1 is closed, 2 is open".
+    They do not in "1 is open, 2 is closed" against "1 is closed, 2 is open". Two words have exchanged their
+    company if each stands with more of the other's than of its own. A fact must keep some of its own.
     """
-    segments_a, segments_b = _segments(a), _segments(b)
+    segments_a = _segments(a)
+    segments_b = _segments(b)
     for in_a, in_b in ((_neighbours(a), _neighbours(b)), (segments_a, segments_b)):
         shared = sorted(in_a.keys() & in_b.keys())
         for place, x in enumerate(shared):
             for y in shared[place + 1 :]:
                 straight = len(in_a[x] & in_b[x] - {y}) + len(in_a[y] & in_b[y] - {x})
-                over, back = in_a[x] & in_b[y], in_a[y] & in_b[x]
+                over = in_a[x] & in_b[y]
+                back = in_a[y] & in_b[x]
                 if over and back and len(over) + len(back) > straight:
                     return False
     for token in a.tokens:
         is_rank = token.opposite is not None and "first" in token.opposite.axis.split()
         if is_rank or token.kind in ("number", "name", "unit"):
-            company_a, company_b = segments_a[token.text], segments_b.get(token.text)
+            company_a = segments_a[token.text]
+            company_b = segments_b.get(token.text)
             if company_a and company_b and not company_a & company_b:
                 return False
     return True
 
 
 def _neighbours(reading: Reading) -> dict[str, frozenset[str]]:
-    """Return the words beside each fact."""
+    """Return the words beside each fact: the one before it, and the one behind it."""
     texts = [token.text for token in reading.tokens]
     neighbours = {}
     for place, token in enumerate(reading.tokens):
@@ -297,8 +331,13 @@ def _segments(reading: Reading) -> dict[str, frozenset[str]]:
             segments.append([])
         clause = token.clause
         segments[-1].append(token.text)
-    return {text: frozenset(segment) - {text} for segment in segments for text in segment}
+    others: dict[str, frozenset[str]] = {}
+    for segment in segments:
+        for text in segment:
+            others[text] = frozenset(segment) - {text}
+    return others
 
 
 def _join_sorted(texts: Iterable[str]) -> str:
+    """Return texts in the order of the alphabet as one, so that it is the same every time."""
     return ", ".join(sorted(texts)) or "nothing"

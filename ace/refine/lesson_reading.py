@@ -44,7 +44,11 @@ _REACH = 4  # words that a negation may be about
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """Hold one word or fact of a text. `clause` counts stops and commas, `sentence` only full stops."""
+    """Hold one word or fact of a text.
+
+    `clause` counts stops, commas and words that open a clause, `sentence` only what ends a sentence; both
+    from 0.
+    """
 
     kind: TokenKind
     text: str  # comparable: a stem, a normal number, a name in lower case
@@ -58,7 +62,11 @@ class Token:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """Hold a text in comparable form. `tokens` and `denials` are in order, the rest are sets."""
+    """Hold a text in comparable form. `tokens` and `denials` are in order, the rest are sets.
+
+    `numbers`, `names`, `units`, `words` are the texts of the tokens of that kind, `sides` the sides that it
+    takes of pairs of opposites.
+    """
 
     tokens: tuple[Token, ...]
     numbers: frozenset[str]
@@ -77,7 +85,7 @@ class Reading:
 
 @lru_cache(maxsize=16_384)
 def read_lesson(text: str) -> Reading:
-    """Return the comparable form of a text."""
+    """Return the comparable form of a text. Takes any text; the last 16,384 are remembered."""
     lexicon = load_lexicon()
     scanner = _Scanner(lexicon)
     for match in _TOKEN.finditer(_replace_phrases(text, lexicon)):
@@ -149,7 +157,10 @@ class _Order(NamedTuple):
 
 
 class _Scanner:
-    """Collect the tokens of a text, and what stands before which of them. Places are numbers of tokens."""
+    """Collect the tokens of a text, and what stands before which of them. Places are numbers of tokens.
+
+    `relations` holds a preposition with the place of its object, which may turn out not to be there.
+    """
 
     def __init__(self, lexicon: Lexicon) -> None:
         self.lexicon = lexicon
@@ -162,7 +173,7 @@ class _Scanner:
         self._scope = self._bent = self._joined = False  # what the next token will be
 
     def end_clause(self, stop: str) -> None:
-        """Count a punctuation mark."""
+        """Count a punctuation mark. Any ends a clause, and what a condition covers; some end a sentence."""
         self._clause += 1
         self._sentence += stop in ".;!?"
         self._scope = False
@@ -201,7 +212,9 @@ class _Scanner:
 
     def add_word(self, spelling: str, meaning: Word) -> None:
         """Add a word as what it is: of several possibilities the first that fits."""
-        lexicon, word, place = self.lexicon, spelling.lower(), len(self.tokens)
+        lexicon = self.lexicon
+        word = spelling.lower()
+        place = len(self.tokens)
         if self.previous[-1:].isdigit() and word in lexicon.short_units:
             self._add("unit", lexicon.short_units[word])
         elif word in lexicon.negators and spelling != "None":
@@ -236,7 +249,8 @@ class _Scanner:
         at_start = self._at_clause_start()
         if word in lexicon.conditions and (at_start or word not in ("in", "on", "at")):
             self._scope = True
-        bends, is_verb = word in ("by", "of", "in"), word in lexicon.verbs
+        bends = word in ("by", "of", "in")
+        is_verb = word in lexicon.verbs
         if (bends or is_verb) and not at_start:
             last = self.tokens[-1]  # what stands before a verb is what the clause is about
             self.tokens[-1] = replace(last, bent=last.bent or bends, scope=last.scope or is_verb)
@@ -244,6 +258,7 @@ class _Scanner:
         self._joined = self._joined or word in ("and", "or")
 
     def _at_clause_start(self) -> bool:
+        """Return whether no token of this clause has come yet."""
         return not self.tokens or self.tokens[-1].clause != self._clause
 
     def _is_proper_name(self, spelling: str) -> bool:
@@ -255,6 +270,7 @@ class _Scanner:
         return spelling[0].isupper() and spelling != "I" and self.previous not in _BEFORE_A_SENTENCE
 
     def _add(self, kind: TokenKind, text: str, opposite: Side | None = None) -> None:
+        """Add a token with what is known of its place; the first one is what the lesson is about."""
         token = Token(
             kind=kind,
             text=text,
@@ -309,13 +325,18 @@ def _find_denied(tokens: tuple[Token, ...], negation: _Negation, soft_axes: froz
             break
         if token.opposite is None or token.opposite.axis not in soft_axes:
             denied.append(token)
-    return frozenset(token.text for token in denied if token.clause == denied[0].clause)
+    texts = set[str]()
+    for token in denied:
+        if token.clause == denied[0].clause:  # it reaches no further than the clause of the first
+            texts.add(token.text)
+    return frozenset(texts)
 
 
 def _find_formulas(text: str) -> Iterator[tuple[str, str, str]]:
     """Find comparisons and calculations that are written out, "b < a" as "a > b"."""
     for match in _FORMULA.finditer(text):
-        first, operator, second = (part.lower() for part in match.groups() if part)
+        written = [part.lower() for part in match.groups() if part]
+        first, operator, second = written
         if operator in _REVERSED:
             first, operator, second = second, _REVERSED[operator], first
         if operator in _SYMMETRIC:
@@ -338,7 +359,8 @@ def _split_by_time(
                 is_argument = place >= order.place and token.clause == behind[0].clause
                 is_rest = token.clause != behind[0].clause
             else:
-                is_argument, is_rest = place >= order.place, place < order.place
+                is_argument = place >= order.place
+                is_rest = place < order.place
             if is_argument:
                 argument.add(token.text)
             elif is_rest:

@@ -27,7 +27,11 @@ class Side(NamedTuple):
 
 
 class Phrase(NamedTuple):
-    """Several words that are replaced by one. `pieces` are words of which every match holds at least one."""
+    """Hold several words that are replaced by one.
+
+    `pattern` matches them, `replacement` is a template of `re.sub`. `pieces` are words of which every match
+    holds at least one, so that most texts are passed over without a search.
+    """
 
     pieces: tuple[str, ...]
     pattern: re.Pattern[str]
@@ -47,23 +51,23 @@ class Word(NamedTuple):
 class Lexicon:
     """Hold the tables of one language. `faint` and `types` are heads, the other sets are words."""
 
-    light: frozenset[str]
+    light: frozenset[str]  # say nothing by themselves
     calendar: frozenset[str]
     negators: frozenset[str]
-    near_negators: frozenset[str]
-    conditions: frozenset[str]
+    near_negators: frozenset[str]  # deny only the next word
+    conditions: frozenset[str]  # say when a lesson holds
     clause_openers: frozenset[str]
-    either_way: frozenset[str]
-    bending: frozenset[str]
+    either_way: frozenset[str]  # of these, what joins clauses whose order is free
+    bending: frozenset[str]  # let their object stand on either side
     relations: frozenset[str]
-    not_arguments: frozenset[str]
+    not_arguments: frozenset[str]  # end a relation, and are no object of it
     verbs: frozenset[str]
-    plain_capitals: frozenset[str]
-    faint: frozenset[str]
-    types: frozenset[str]
+    plain_capitals: frozenset[str]  # have a capital and are no names
+    faint: frozenset[str]  # may be missing in one of two lessons that say the same
+    types: frozenset[str]  # say what a name is the name of
     numbers: Mapping[str, str]
-    units: Mapping[str, str]
-    short_units: Mapping[str, str]
+    units: Mapping[str, str]  # to the first name of the same unit
+    short_units: Mapping[str, str]  # behind a number only
     heads: Mapping[str, str]  # from stem to stem
     sides: Mapping[str, Side]  # from word or stem
     soft_axes: frozenset[str]
@@ -74,9 +78,12 @@ class Lexicon:
         """Return the meaning of a word in lower case. Words that come again are remembered."""
         entry = self._entries.get(word)
         if entry is None:
+            rest = ""
             prefix = _NEGATIVE_PREFIX.match(word)
-            rest = word[prefix.end() :] if prefix else ""
-            stem, rest_stem = stem_word(word), stem_word(rest)
+            if prefix:
+                rest = word[prefix.end() :]
+            stem = stem_word(word)
+            rest_stem = stem_word(rest)
             entry = Word(
                 head=self.heads.get(stem, stem),
                 side=self.sides.get(word) or self.sides.get(stem),
@@ -96,7 +103,7 @@ def read_tables() -> dict[str, Any]:
 
 @cache
 def read_word_list(name: str) -> frozenset[str]:
-    """Return the words of one list of the section `words`."""
+    """Return the words of one list of the section `words`. Raises KeyError for a list that is not there."""
     return frozenset(read_tables()["words"][name].split())
 
 
@@ -152,6 +159,9 @@ def load_lexicon() -> Lexicon:
 
 
 def share_root(first: str, second: str) -> bool:
-    """Return whether one stem begins the other, as "approv" begins "approval"."""
+    """Return whether one stem begins the other, as "approv" begins "approval".
+
+    The shorter has 5 letters at least, and the longer no more than 4 others.
+    """
     short, long = sorted((first, second), key=len)
     return len(short) >= 5 and long.startswith(short) and len(long) - len(short) <= 4

@@ -16,13 +16,18 @@ from ace.refine.similarity_index import Index
 
 @dataclass(frozen=True, slots=True)
 class Refinement:
-    """Operations, a reason for each, and the conflicts among the bullets that stay."""
+    """Hold what is to be done to a playbook, and what is left open.
+
+    `delta` and `reasons` are of the same length: a sentence for people to each operation. `conflicts` are
+    those among the bullets that stay.
+    """
 
     delta: Delta = ()
     reasons: tuple[str, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
 
     def __add__(self, more: Refinement) -> Refinement:
+        """Put one behind the other: `more` was found on the playbook as this one leaves it."""
         return Refinement(
             self.delta + more.delta, self.reasons + more.reasons, self.conflicts + more.conflicts
         )
@@ -48,6 +53,9 @@ def refine_playbook(
 
     `index` holds those that were compared before; then only `changed` ones, by id, are compared with it and
     among themselves, and afterwards it holds what is left of them too. The work is that of the changed ones.
+
+    Only bullets of the same status meet: an active one is never merged into one that waits for proof, and
+    conflicts are those of active ones. Of two bullets that say the same the older stays, or the pinned one.
     """
     if index is None:
         index = Index()

@@ -19,15 +19,17 @@ _TAIL = 0.025  # below the lower end of a 95% interval
 def bound_harm(helpful: int, harmful: int) -> float:
     """Return the lower end of the 95% interval of the share of harmful votes; 0 without any.
 
-    Clopper and Pearson, Biometrika 26 (1934), by the beta distribution.
+    Clopper and Pearson, Biometrika 26 (1934), by the beta distribution. The counts are not negative.
     """
     from scipy.stats import beta
 
-    return float(beta.ppf(_TAIL, harmful, helpful + 1)) if harmful else 0.0
+    if not harmful:
+        return 0.0
+    return float(beta.ppf(_TAIL, harmful, helpful + 1))
 
 
 def is_harmful(bullet: Bullet) -> bool:
-    """Return whether a bullet is clearly more harmful than helpful."""
+    """Return whether a bullet is clearly more harmful than helpful, by the interval of its votes."""
     if bullet.harmful <= bullet.helpful:  # and scipy is not imported for the usual bullet
         return False
     return bound_harm(bullet.helpful, bullet.harmful) > NEUTRAL
@@ -38,7 +40,8 @@ def retire_bullets(
 ) -> Refinement:
     """Remove active bullets that harm; with `unused`, also those without a vote in so many attempts.
 
-    `exposures` says in how many attempts each bullet was shown. Pinned bullets are never retired.
+    `exposures` says in how many attempts each bullet was shown, by its id; one that is not named was shown in
+    none. Pinned bullets are never retired, and those in quarantine wait for their proof.
     """
     exposures = exposures or {}
     removals, reasons = [], []

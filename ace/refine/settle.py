@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from ace.playbook.model import Playbook, Quarantine, Status
+from ace.playbook.model import Operation, Playbook, Quarantine, Status
 from ace.refine.conflict import Conflict
 from ace.refine.refinement import Refinement
 from ace.refine.retire import is_harmful
@@ -25,21 +25,26 @@ class Ruling:
 
 
 Judge = Callable[[Conflict], Ruling | None]
+"""Decides a conflict; None leaves it open."""
 
 
 def judge_by_evidence(conflict: Conflict, playbook: Playbook, proven: Mapping[str, int]) -> Ruling | None:
     """Decide by pins, votes and proofs; None where nothing decides.
 
-    `proven` gives for each episode that counts as a proof its place in time.
+    `proven` gives for each episode that counts as a proof its place in time: the larger number is the newer.
+    Both bullets of the conflict are in the playbook.
     """
-    first, second = playbook.bullets[conflict.one], playbook.bullets[conflict.other]
+    first = playbook.bullets[conflict.one]
+    second = playbook.bullets[conflict.other]
     if first.pinned and second.pinned:
         return None
     if first.pinned or second.pinned:
-        return Ruling((second.id if first.pinned else first.id,), "the other one is pinned")
-    first_harms, second_harms = is_harmful(first), is_harmful(second)
-    if first_harms != second_harms:
-        return Ruling((first.id if first_harms else second.id,), "its votes say that it harms")
+        unpinned = second if first.pinned else first
+        return Ruling((unpinned.id,), "the other one is pinned")
+    first_harms = is_harmful(first)
+    if first_harms != is_harmful(second):
+        harmful = first if first_harms else second
+        return Ruling((harmful.id,), "its votes say that it harms")
     first_proofs = [proven[name] for name in first.provenance if name in proven]
     second_proofs = [proven[name] for name in second.provenance if name in proven]
     if not first_proofs or not second_proofs or max(first_proofs) == max(second_proofs):
@@ -54,11 +59,19 @@ def quarantine_both(conflict: Conflict) -> Ruling:
 
 
 def settle_conflicts(conflicts: Iterable[Conflict], playbook: Playbook, judge: Judge) -> Refinement:
-    """Carry out what `judge` decides, conflict by conflict; conflicts that it does not decide stay open."""
-    delta, reasons, undecided, losers = [], [], [], set[str]()
+    """Carry out what `judge` decides, conflict by conflict; conflicts that it does not decide stay open.
+
+    A conflict is passed over if one of its bullets is not active, or has lost an earlier one. Pinned bullets
+    stay active, whatever is decided.
+    """
+    delta: list[Operation] = []
+    reasons: list[str] = []
+    undecided: list[Conflict] = []
+    losers: set[str] = set()
     for conflict in conflicts:
         ids = (conflict.one, conflict.other)
-        if losers.intersection(ids) or any(playbook.bullets[key].status is not Status.ACTIVE for key in ids):
+        are_active = all(playbook.bullets[key].status is Status.ACTIVE for key in ids)
+        if losers.intersection(ids) or not are_active:
             continue
         ruling = judge(conflict)
         if ruling is None:

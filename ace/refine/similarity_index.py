@@ -30,9 +30,14 @@ _FIRST = 256  # rows to begin with; then twice as many each time
 
 
 class Index:
-    """Hold live bullets in the order they were added. Not for several threads."""
+    """Hold live bullets in the order they were added, each in a row of its own. Not for several threads.
+
+    Rows only grow: that of a removed bullet stays empty. `embed` turns texts into vectors; without it bullets
+    are candidates if they have the same words.
+    """
 
     def __init__(self, bullets: Iterable[Bullet] = (), embed: Embedder | None = None) -> None:
+        """Begin with these bullets. Raises what the embedder raises, such as ModelUnavailable."""
         import numpy as np
 
         self._embed = embed
@@ -45,13 +50,18 @@ class Index:
         self.add(bullets)
 
     def __len__(self) -> int:
+        """Count the bullets that are there."""
         return len(self._rows)
 
     def __contains__(self, bullet_id: str) -> bool:
+        """Return whether a bullet of this id is there."""
         return bullet_id in self._rows
 
     def add(self, bullets: Iterable[Bullet]) -> None:
-        """Add bullets behind those that are there. One that is there already moves to the end."""
+        """Add bullets behind those that are there. One that is there already moves to the end.
+
+        All their texts are embedded in one go. Raises what the embedder raises.
+        """
         import numpy as np
 
         new = {bullet.id: bullet.content for bullet in bullets}
@@ -96,7 +106,9 @@ class Index:
     def before(self, ids: Sequence[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Yield each of `ids`, in order of rows, with its candidates among the rows before it.
 
-        A bullet that is removed while this goes on is no candidate any more.
+        Candidates with the same text come first, then those that are near, the nearest first. A bullet that
+        is removed while this goes on is no candidate any more, and is not yielded. Ids that are not there are
+        passed over.
         """
         ordered = sorted(set(self._rows).intersection(ids), key=self._rows.__getitem__)
         for start in range(0, len(ordered), _BLOCK):
@@ -117,7 +129,10 @@ class Index:
                 yield name, tuple(candidates)
 
     def _nearest(self, likeness: Likenesses) -> list[str]:
-        """Return the ids of the rows that are near enough, the nearest first and no more than `_MOST`."""
+        """Return the ids of the rows that are near enough, the nearest first and no more than `_MOST`.
+
+        `likeness` holds the cosine of each row; of equal ones the older row comes first.
+        """
         import numpy as np
 
         near = np.flatnonzero(likeness >= NEAR)

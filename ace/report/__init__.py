@@ -1,4 +1,16 @@
-"""A run as a page to read: records from the store, their meaning as values, charts, and one HTML file."""
+"""A run as a page to read: records from the store, their meaning as values, charts, and one HTML file.
+
+Its modules:
+
+    run_history   the records of a run, read once
+    build_page    from records to values
+    page_values   these values
+    charts        pictures of them
+    html_page     the page
+    cost_table    what calls took, as text
+    credit_table  what bullets are credited with, as text
+    reproduce     the command that makes a run again
+"""
 
 from __future__ import annotations
 

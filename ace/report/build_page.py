@@ -102,12 +102,14 @@ def _measure_versions(history: RunHistory) -> Iterator[Size]:
 
 
 def _measure_size(version: int, playbook: Playbook) -> Size:
+    """Return how many bullets of a playbook are in use and in quarantine, and the tokens of the former."""
     rendered = render_playbook(playbook, _NO_LIMIT)
     active = len(rendered.bullets)
     return Size(version, active=active, waiting=len(playbook) - active, tokens=rendered.tokens)
 
 
 def _compare_phases(results: StepResults, episodes: Iterable[Episode]) -> Iterator[PhaseComparison]:
+    """Yield what became of the samples that two phases scored, for each pair worth comparing."""
     scorings: dict[Phase, dict[str, bool]] = defaultdict(dict)
     for _, result in results:
         scorings[result.phase][result.sample] = result.correct
@@ -118,7 +120,8 @@ def _compare_phases(results: StepResults, episodes: Iterable[Episode]) -> Iterat
         flows = compare_scorings(scorings[before], scorings[after])
         samples = {}
         for name in (*flows.fixed, *flows.broken, *flows.still_failing, *flows.still_right):
-            first, second = first_episodes.get((str(before), name)), first_episodes.get((str(after), name))
+            first = first_episodes.get((str(before), name))
+            second = first_episodes.get((str(after), name))
             question = ""
             answers = []
             for answered in (first, second):
@@ -133,7 +136,8 @@ def _compare_phases(results: StepResults, episodes: Iterable[Episode]) -> Iterat
 
 def _pair_phases(phases: Sequence[Phase]) -> Iterator[tuple[Phase, Phase]]:
     """Yield pairs of phases that scored the same samples, or some of them, the earlier phase first."""
-    before, after = Phase(PhaseKind.BEFORE), Phase(PhaseKind.AFTER)
+    before = Phase(PhaseKind.BEFORE)
+    after = Phase(PhaseKind.AFTER)
     if before in phases and after in phases:
         yield before, after
     for kind in (PhaseKind.EPOCH, PhaseKind.VALIDATION):

@@ -72,7 +72,11 @@ _DARK = _Look(
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """A chart that is to be drawn: `draw` puts it on a figure of `height` inches."""
+    """Hold a chart that is to be drawn.
+
+    `name` is that of its file, `title` stands above it, `alt` says it in words. `draw` puts it on a figure of
+    `height` inches.
+    """
 
     name: str
     title: str
@@ -106,6 +110,7 @@ def draw_charts(page: RunPage) -> tuple[Chart, ...]:
 
 
 def _plan_charts(page: RunPage) -> Iterator[_Plan]:
+    """Yield the charts for which a run has something to show."""
     if page.points and not page.moving:  # one answer a step is no proportion
         yield _Plan("accuracy", "Accuracy by step", _describe_accuracy(page), _draw_accuracy, 3.5)
     if page.moving:
@@ -185,6 +190,7 @@ def _draw_accuracy(figure: Figure, page: RunPage, look: _Look) -> None:
 
 
 def _draw_with_intervals(axes: Axes, points: Sequence[Point], style: Any) -> None:
+    """Draw points at their steps, each with the 95% interval of its accuracy."""
     steps, rates, below, above = [], [], [], []
     for point in points:
         rate = point.score.accuracy
@@ -197,6 +203,7 @@ def _draw_with_intervals(axes: Axes, points: Sequence[Point], style: Any) -> Non
 
 
 def _draw_moving(figure: Figure, page: RunPage, look: _Look) -> None:
+    """Draw the accuracy over the last answers with its 95% interval, and over all answers so far."""
     axes = figure.add_subplot()
     _set_percent_axis(axes)
     places = range(1, len(page.moving) + 1)
@@ -231,8 +238,12 @@ def _compute_running_accuracy(windows: Sequence[tuple[int, int]]) -> Iterator[fl
 
 
 def _draw_sizes(figure: Figure, page: RunPage, look: _Look) -> None:
+    """Draw bullets above and tokens below, version by version."""
     above, below = figure.subplots(2, 1, sharex=True)
-    versions, active, waiting, tokens = [], [], [], []
+    versions = []
+    active = []
+    waiting = []
+    tokens = []
     for size in page.sizes:
         versions.append(size.version)
         active.append(size.active)
@@ -255,7 +266,7 @@ def _draw_sizes(figure: Figure, page: RunPage, look: _Look) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One colour of stacked bars: a count for each bar."""
+    """Hold one colour of stacked bars: a count for each bar, and a hatch for those who see no colours."""
 
     label: str
     counts: list[int]
@@ -264,6 +275,7 @@ class _Part:
 
 
 def _draw_flows(figure: Figure, page: RunPage, look: _Look) -> None:
+    """Draw a bar for each two phases that are compared: what became of their samples."""
     right = _Part("still right", [], look.calm, "")
     fixed = _Part("fixed", [], look.good, "//")
     broken = _Part("broken", [], look.bad, "xx")
@@ -281,6 +293,7 @@ def _draw_flows(figure: Figure, page: RunPage, look: _Look) -> None:
 
 
 def _draw_tokens(figure: Figure, page: RunPage, look: _Look) -> None:
+    """Draw a bar for each role: its tokens, those that the provider had read before set apart."""
     from matplotlib.ticker import EngFormatter
 
     cached = _Part("prompt, cached", [], look.calm, "")
@@ -315,6 +328,7 @@ def _draw_stacked_bars(
 
 
 def _set_percent_axis(axes: Axes) -> None:
+    """Let the vertical axis run from 0% to 100%, with a little room for what lies on its ends."""
     axes.set_ylim(-0.02, 1.04)
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
     axes.set_ylabel("right answers")
@@ -322,13 +336,14 @@ def _set_percent_axis(axes: Axes) -> None:
 
 
 def _draw_legend(axes: Axes, look: _Look, across: int = 3) -> None:
-    """Put the legend above the picture, where it covers nothing."""
+    """Put the legend above the picture, where it covers nothing; `across` entries a row, if there is room."""
     columns = min(across, 2) if look.narrow else across
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, fontsize="small", borderaxespad=0.2,
                 handlelength=1.8)  # fmt: skip
 
 
 def _describe_accuracy(page: RunPage) -> str:
+    """Say what `_draw_accuracy` shows."""
     phrases = []
     right = total = 0
     for point in page.points:
@@ -342,6 +357,7 @@ def _describe_accuracy(page: RunPage) -> str:
 
 
 def _describe_moving(page: RunPage) -> str:
+    """Say what `_draw_moving` shows."""
     right, counted = page.moving[-1]
     return (
         f"Accuracy over the last {WINDOW} answers and over all answers so far, by answers given. "
@@ -350,6 +366,7 @@ def _describe_moving(page: RunPage) -> str:
 
 
 def _describe_sizes(page: RunPage) -> str:
+    """Say what `_draw_sizes` shows."""
     first, last = page.sizes[0], page.sizes[-1]
     return (
         f"Bullets and tokens by version: from {first.active} bullets and {first.tokens} tokens in version "
@@ -359,6 +376,7 @@ def _describe_sizes(page: RunPage) -> str:
 
 
 def _describe_flows(page: RunPage) -> str:
+    """Say what `_draw_flows` shows."""
     phrases = []
     for change in page.changes:
         flows = change.flows
@@ -370,6 +388,7 @@ def _describe_flows(page: RunPage) -> str:
 
 
 def _describe_tokens(page: RunPage) -> str:
+    """Say what `_draw_tokens` shows."""
     phrases = []
     for role, usage in page.usage.items():
         phrases.append(

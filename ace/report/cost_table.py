@@ -45,6 +45,7 @@ def render_faults(faults: Mapping[str, Mapping[str, int]]) -> str:
 
 
 def _render_bullets(cost: Cost, content: Mapping[str, str]) -> Iterator[str]:
+    """Yield the dearest bullets, what each took and what it fixed, and what led to none."""
     yield _title_dearest("bullet", len(cost.bullets)).capitalize()
     for row in cost.bullets[:_DEAREST]:
         text = shorten(content.get(row.bullet, "(removed)"), 90, placeholder=" [...]")
@@ -59,6 +60,7 @@ def _render_bullets(cost: Cost, content: Mapping[str, str]) -> Iterator[str]:
 
 
 def _title_dearest(noun: str, count: int) -> str:
+    """Return the title of a table, which says so where only the dearest are listed."""
     if count <= _DEAREST:
         return noun
     return f"{noun} (the {_DEAREST} dearest of {count})"

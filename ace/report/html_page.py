@@ -81,10 +81,12 @@ def _reveal(text: object) -> str:
 
 
 def _embed_png(png: bytes) -> str:
+    """Return a picture as an address that holds it, since the page may load nothing."""
     return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
 
 
 def _format_rate(correct: int, total: int) -> str:
+    """Return an accuracy with its 95% interval."""
     score = Score(correct, total)
     low, high = score.ci95
     return f"{score.accuracy:.1%} (95% interval {low:.1%} to {high:.1%})"

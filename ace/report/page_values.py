@@ -31,6 +31,7 @@ class Point:
 
     @property
     def score(self) -> Score:
+        """Return the same counts as a score, which has the interval."""
         return Score(self.correct, self.total, self.errors)
 
 

@@ -1,1 +1,15 @@
-"""Records and statistics of runs: metrics, cost, effects of bullets, and the report of a run."""
+"""Records and statistics of runs: metrics, cost, effects of bullets, and the report of a run.
+
+Its modules:
+
+    records    what the store returns beside playbooks
+    steps      the journal of a run as values
+    report     the result of a run
+    run_text   and as text
+    metrics    right and wrong answers: intervals, tests, changes between scorings
+    e_process  a test of two versions that may be looked at after every answer
+    drift      whether answers got worse, and since when
+    cost       what calls took
+    causes     why attempts failed
+    seeds      seeds that do not depend on time or threads
+"""

@@ -18,7 +18,10 @@ from ace.runs.steps import StepRecord
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Sum up the calls of one role, phase or sample; `usage.seconds` is wall-clock time."""
+    """Sum up the calls of one role, phase or sample, which `name` names.
+
+    `usage.seconds` is wall-clock time: how long at least one of the calls was under way.
+    """
 
     name: str
     usage: Usage
@@ -26,7 +29,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class BulletRow:
-    """Name a bullet, what finding and proving it took, and the samples that it put right."""
+    """Say what finding and proving a bullet took, and which samples it put right.
+
+    `bullet` is its id, `fixed` holds ids of samples in the order of the journal. A lesson of several bullets
+    is split evenly among them, so `usage` is rounded.
+    """
 
     bullet: str
     usage: Usage
@@ -35,7 +42,12 @@ class BulletRow:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Hold the cost tables of a run. `unlearned` was spent on samples of which no lesson was kept."""
+    """Hold the cost tables of a run.
+
+    `total` covers all calls; `roles`, `phases` and `samples` each divide the same calls, so their seconds may
+    add up to more. `bullets` hold what lessons took beyond the attempts, `unlearned` what was spent like that
+    on samples of which no lesson was kept.
+    """
 
     total: Usage
     roles: tuple[Row, ...]
@@ -44,12 +56,13 @@ class Cost:
     bullets: tuple[BulletRow, ...]
     unlearned: Usage
 
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
 
 def compute_cost(calls: Sequence[Call], steps: Iterable[StepRecord]) -> Cost:
-    """Compute the cost tables; samples and bullets come with the dearest first."""
+    """Compute the cost tables of a run's calls and journal.
+
+    Samples and bullets come with the dearest first, by tokens. Roles and phases come in the order of their
+    first calls.
+    """
     unspent = _collect_lessons(calls)
     spent: dict[str, Usage] = defaultdict(Usage)
     fixed: dict[str, dict[str, None]] = defaultdict(dict)  # bullet -> its samples, in order
@@ -73,7 +86,10 @@ def compute_cost(calls: Sequence[Call], steps: Iterable[StepRecord]) -> Cost:
 
 
 def sum_usage(calls: Sequence[Call]) -> Usage:
-    """Return the sum, with the seconds in which at least one of the calls was under way."""
+    """Return the sum of calls, with the seconds in which at least one of them was under way.
+
+    The cost is None where the price of any call is unknown.
+    """
     total = Usage()
     for call in calls:
         total += call.usage
@@ -91,7 +107,8 @@ def sum_usage_by_role(calls: Iterable[Call]) -> dict[str, Usage]:
 def measure_working_time(calls: Iterable[Call], steps: Iterable[StepRecord] = ()) -> float:
     """Return the seconds in which at least one of the calls or steps was under way.
 
-    This is all that is known of sessions that were killed.
+    Spans that overlap count once. This is all that is known of sessions that were killed; steps of journals
+    that do not say when they started are left out.
     """
     spans = [(call.started, call.usage.seconds) for call in calls]
     for step in steps:
@@ -105,7 +122,10 @@ def measure_working_time(calls: Iterable[Call], steps: Iterable[StepRecord] = ()
 
 
 def list_faults(calls: Iterable[Call]) -> list[dict[str, Any]]:
-    """Return every fault as JSON, with the role and the sample of its call, ordered by sample."""
+    """Return every fault as JSON, with the role and the sample of its call.
+
+    They are ordered by sample, and within a sample as the calls are: so the order does not depend on threads.
+    """
     faults = []
     for call in sorted(calls, key=lambda call: call.key.sample):
         for fault in call.faults:
@@ -114,7 +134,10 @@ def list_faults(calls: Iterable[Call]) -> list[dict[str, Any]]:
 
 
 def count_faults(calls: Iterable[Call]) -> dict[str, dict[str, int]]:
-    """Count faults by kind, then by what was done about them."""
+    """Count faults by kind, then by what was done about them; both in the order of the alphabet.
+
+    Waits of different lengths before another try count as the same action.
+    """
     counts: Counter[tuple[str, str]] = Counter()
     for call in calls:
         for fault in call.faults:
@@ -132,6 +155,7 @@ def count_tokens(usage: Usage) -> int:
 
 
 def _group_usage(calls: Iterable[Call], name: Callable[[Call], str]) -> tuple[Row, ...]:
+    """Sum up calls by what `name` says of each, in the order of the first call of each group."""
     groups: dict[str, list[Call]] = defaultdict(list)
     for call in calls:
         groups[name(call)].append(call)
@@ -169,7 +193,8 @@ def _list_lessons(
     for result in step.results:
         callers[result.sample][result.calls or result.sample] = None
     if proofs and not callers:
-        yield "", list(proofs), [key for key in unspent if key[0] == step.number]
+        keys = [key for key in unspent if key[0] == step.number]
+        yield "", list(proofs), keys
         return
     bullets: dict[str, dict[str, None]] = defaultdict(dict)  # sample -> its bullets, in order
     for bullet, samples in proofs.items():
@@ -181,6 +206,7 @@ def _list_lessons(
 
 
 def _divide(usage: Usage, parts: int) -> Usage:
+    """Return the share of one of so many equal parts, its counts rounded to whole numbers."""
     cost = usage.cost
     if cost is not None:
         cost /= parts

@@ -22,7 +22,8 @@ DriftDetector = Callable[[bool], bool]
 def make_drift_detector(wanted: bool) -> DriftDetector:
     """Return a detector of changes in the share of wrong answers, or the control, which never finds any.
 
-    Raises InputError where `river` is not installed.
+    It takes answers one at a time and keeps a few numbers, however many there were. After a change it forgets
+    what was before. Raises InputError where `river` is not installed.
     """
     if not wanted:
         return lambda right: False
@@ -45,8 +46,9 @@ def make_drift_detector(wanted: bool) -> DriftDetector:
 def locate_onset(right: Sequence[bool]) -> int:
     """Return the place of the first answer after the change, 0 where no split has worse answers behind it.
 
-    The split is the most likely one for two shares of right answers, the later one lower. O(n). The estimate
-    is good to a few answers: a right answer after the change may count as one before it.
+    The split is the most likely one for two shares of right answers, the later one lower: the maximum
+    likelihood estimate of a single change point in Bernoulli trials. O(n). It is good to a few answers: a
+    right answer after the change may count as one before it. Of equally likely splits it is the first.
     """
     total, size = sum(right), len(right)
     best, place, before = float("-inf"), 0, 0

@@ -11,8 +11,9 @@ from operator import itemgetter
 def wilson(correct: int, total: int) -> tuple[float, float]:
     """Return the 95% Wilson score interval of a proportion; (0, 1) where nothing was counted.
 
-    Wilson and not the normal approximation: counts here are small and often 0 or all. Raises ValueError for
-    counts that are no proportion.
+    Wilson and not the normal approximation: counts here are small and often 0 or all (Wilson, JASA 22, 1927;
+    Brown, Cai and DasGupta, Statistical Science 16, 2001). Both ends are shares from 0 to 1. Raises
+    ValueError for counts that are no proportion.
     """
     from scipy.stats import binomtest
 
@@ -27,11 +28,16 @@ def wilson(correct: int, total: int) -> tuple[float, float]:
 def mcnemar(before: Sequence[bool], after: Sequence[bool]) -> float:
     """Return the p-value of the exact two-sided McNemar test: how surprising changes are as coin tosses.
 
-    The two sequences score the same samples in the same order. Raises ValueError if their lengths differ.
+    The two sequences score the same samples in the same order. Only samples whose score changed count, and
+    without any the p-value is 1 (McNemar, Psychometrika 12, 1947; exact by the binomial distribution).
+    Raises ValueError if their lengths differ.
     """
     from scipy.stats import binomtest
 
-    changes = [now for was, now in zip(before, after, strict=True) if was != now]
+    changes = []
+    for was_right, is_right in zip(before, after, strict=True):
+        if was_right != is_right:
+            changes.append(is_right)
     if not changes:
         return 1.0
     return float(binomtest(sum(changes), len(changes)).pvalue)
@@ -39,7 +45,10 @@ def mcnemar(before: Sequence[bool], after: Sequence[bool]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Flows:
-    """Name samples by their fate between two scorings, in the order of the first scoring."""
+    """Name samples by their fate between two scorings, in the order of the first scoring.
+
+    `fixed` were wrong and are right, `broken` were right and are wrong; the others are as they were.
+    """
 
     fixed: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
@@ -79,7 +88,8 @@ class EpochChange:
 def summarise_epochs(answers: Iterable[tuple[int, str, bool]]) -> list[EpochChange]:
     """Summarise (epoch, sample, right) in the order of the answers, with one change for each epoch.
 
-    A sample is compared with its last answer in earlier epochs, or else with its first answer in this one.
+    A sample is compared with its last answer in earlier epochs, or else with its first answer in this one;
+    what counts of this epoch is its last answer. Answers of one epoch stand next to each other.
     """
     latest: dict[str, bool] = {}
     epochs: list[EpochChange] = []
@@ -125,7 +135,10 @@ def compute_moving_accuracy(right: Sequence[bool], window: int) -> list[tuple[in
 
 
 def pool_counts(counts: Sequence[tuple[int, int]], most: int) -> Iterator[tuple[int, int, int]]:
-    """Add up neighbouring (right, total) counts to at most `most` sums; yield (last index, right, total)."""
+    """Add up neighbouring (right, total) counts to at most `most` sums; yield (last index, right, total).
+
+    All sums but the last are of as many counts, and nothing is left out. A page that plots them stays small.
+    """
     size = max(1, -(-len(counts) // most))
     for start in range(0, len(counts), size):
         part = counts[start : start + size]

@@ -57,8 +57,9 @@ class Version:
 
     `hash` covers the hashes of `parent` and `merged`, the delta, `author` and `reason`. It leaves out
     `number`, `branch`, `run` and `created` (ISO 8601, UTC), so that the same work gives the same hash.
-    Numbers count over all branches. `merged` is the version of another branch that a merge took in;
-    `operations` counts the operations that applied.
+    Numbers count over all branches, from 0, the empty playbook, which alone has no `parent`. `merged` is the
+    version of another branch that a merge took in. `author` is the role, person or program that made the
+    change, `run` the one that committed it, if any did. `operations` counts the operations that applied.
     """
 
     number: int
@@ -75,7 +76,11 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """Name a line of versions: `version` is its newest, `base` where it left another one (None for main)."""
+    """Name a line of versions.
+
+    `version` is its newest one, `base` the one where it left another branch (None for main), `created` the
+    time in ISO 8601, UTC.
+    """
 
     name: str
     version: int
@@ -85,7 +90,7 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """Name one version. A tag can be moved to another version later."""
+    """Name one version. A tag can be moved to another version later; `created` is when it was set last."""
 
     name: str
     version: int
@@ -94,7 +99,11 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """Report the result of a commit. If no operation applied, `version` is the unchanged head."""
+    """Report the result of a commit.
+
+    `version` is the new one, or the unchanged head if no operation applied. `playbook` is the one at that
+    version. `rejections` are the operations that could not apply, with the reason of each.
+    """
 
     version: Version
     playbook: Playbook
@@ -103,7 +112,7 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Touch:
-    """Pair an operation on a bullet with its version and with the episodes that justified it."""
+    """Pair an operation on a bullet with its version and with the ids of the episodes that justified it."""
 
     version: Version
     operation: Operation
@@ -125,9 +134,10 @@ class Problem:
 class Proposal:
     """Record a delta that asked to be kept, and what was decided.
 
-    `reason` names the rule that decided; `why` is the sentence for people, and no code reads it.
-    `episodes`: the id of the attempt it was learned from, then of those that proved or refuted it.
-    `attempts`: the answers of the latter, or the reply of a role that could not be used.
+    `sample_id` is that of the sample it was learned from, empty where there is none. `author` is the role
+    that proposed the delta. `reason` names the rule that decided; `why` is the sentence for people, and no
+    code reads it. `episodes`: the id of the attempt it was learned from, then of those that proved or refuted
+    it. `attempts`: the answers of the latter, or the reply of a role that could not be used.
     """
 
     sample_id: str
@@ -144,7 +154,8 @@ class Proposal:
 class AnswerFeedback:
     """Judge an answer after it was given: `right`, the `expected` answer if it is known, and a free `text`.
 
-    `episode` is the id that came with the answer. The store sets `created`, `number` and `run`.
+    `episode` is the id that came with the answer, `author` whose word this is. The store sets `created` (ISO
+    8601, UTC), `number`, which counts feedback over all runs, and `run`, which is that of the episode.
     """
 
     episode: str
@@ -159,7 +170,12 @@ class AnswerFeedback:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Describe one execution of the loop. `report` is None until the run has ended."""
+    """Describe one execution of the loop.
+
+    `kind` is learn, online or eval, `task` the task's name. `config` holds the options, and what else must be
+    the same for the run to be resumed. `started` and `ended` are ISO 8601, UTC; `ended` is None while it
+    runs, and after a kill. `report` is None until the run has ended, and for one that failed.
+    """
 
     id: int
     kind: str
@@ -173,7 +189,11 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Record one step in a run's journal. `version` is the head after the step."""
+    """Record one step in a run's journal, as it is stored (`ace.runs.steps.StepRecord` reads it).
+
+    `number` counts the steps of the run from 0, `phase` is the text of a `Phase`, `payload` is JSON.
+    `version` is the head after the step.
+    """
 
     run: int
     number: int

@@ -27,19 +27,23 @@ class Score:
 
     @property
     def accuracy(self) -> float:
+        """Return the share that is right, from 0 to 1; 0 where nothing was asked."""
         if not self.total:
             return 0.0
         return self.correct / self.total
 
     @property
     def ci95(self) -> tuple[float, float]:
+        """Return the ends of the accuracy's 95% Wilson interval."""
         return wilson(self.correct, self.total)
 
     def to_json(self) -> dict[str, Any]:
+        """Return the counts with what is computed from them."""
         return {**asdict(self), "accuracy": self.accuracy, "ci95": list(self.ci95)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Score:
+        """Read what `to_json` wrote; what can be computed is computed again."""
         return cls(data["correct"], data["total"], data["errors"])
 
 
@@ -74,8 +78,10 @@ class Report:
     to be selected or rejected, in order. `verified`: a lesson was kept only if solving its sample again with
     it succeeded. `stopped` is why the run ended early, else empty.
 
-    Playbook: `learned` are the bullets that this run added or changed; `quarantined` of its `bullets` wait
-    for proof and are not used. `epochs` summarise training samples that were asked more than once.
+    Playbook: `playbook` is the path of its file. `learned` are the bullets that this run added or changed;
+    `quarantined` of its `bullets` wait for proof and are not used. `versions` counts those that the run
+    committed, `proposed` the deltas that asked to be kept. `epochs` summarise training samples that were
+    asked more than once.
 
     Online: `recent` is the score of the last answers, as many as the run's window. `changes` are the numbers
     of answers after which a change for the worse was detected. `unjudged` answers have no feedback yet.
@@ -130,7 +136,11 @@ class Report:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Report:
-        """Read what `to_json` wrote; keys that a later release added are ignored."""
+        """Read what `to_json` wrote; keys that a later release added are ignored.
+
+        What an earlier release did not write has its default. Raises TypeError where `kind`, `task`, `model`
+        or `playbook` are missing.
+        """
         names = {item.name for item in fields(cls)}
         values: dict[str, Any] = {name: value for name, value in data.items() if name in names}
         for name in _SCORES:
@@ -141,7 +151,8 @@ class Report:
         values["usage"] = {role: Usage(**usage) for role, usage in values.get("usage", {}).items()}
         learned = []
         for bullet in values.get("learned", ()):
-            status, provenance = Status(bullet["status"]), tuple(bullet["provenance"])
+            status = Status(bullet["status"])
+            provenance = tuple(bullet["provenance"])
             learned.append(Bullet(**{**bullet, "status": status, "provenance": provenance}))
         values["learned"] = tuple(learned)
         values["epochs"] = tuple(EpochChange(**epoch) for epoch in values.get("epochs", ()))
@@ -149,4 +160,5 @@ class Report:
         return cls(**values)
 
     def __str__(self) -> str:
+        """Return the text that closes a run on the command line."""
         return render_report(self)

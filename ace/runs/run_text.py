@@ -27,8 +27,9 @@ def render_report(
 ) -> str:
     """Render scores, bullets, usage, where things are and what to try next.
 
-    `folder` is how the task was named, `model` the options that name the model, `resume` the command that
-    continues the run, `width` the characters in a line of a bullet's text.
+    `folder` is how the task was named, the task's own name by default. `model` are the options that name the
+    model, and `resume` is the command that continues the run: both stand in the commands to run next. `width`
+    is the number of characters in a line of a bullet's text.
     """
     blocks = [_render_scores(report)]
     if report.kind != "eval":
@@ -50,7 +51,10 @@ def render_report(
 
 
 def align_columns(rows: Iterable[Sequence[str]], *, right: Sequence[int] = ()) -> str:
-    """Lay rows out as columns two spaces apart; the columns whose numbers are in `right` are flush right."""
+    """Lay rows out as columns two spaces apart; the columns whose numbers are in `right` are flush right.
+
+    Numbers of columns count from 0. Raises ValueError for rows of different lengths.
+    """
     table = [tuple(row) for row in rows]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = []
@@ -75,7 +79,7 @@ def render_usage(title: str, rows: Iterable[tuple[str, Usage]], *, decimals: int
 
 
 def format_score(score: Score | None) -> str:
-    """Format counts and interval in one phrase."""
+    """Format counts, accuracy and interval in one phrase; None is a score that was not measured."""
     if score is None:
         return "not measured"
     return "  ".join(_format_score_cells(score))
@@ -95,6 +99,7 @@ def format_cost(cost: float | None) -> str:
 
 
 def _format_score_cells(score: Score) -> tuple[str, str, str]:
+    """Return counts, accuracy, and the interval with the number of answers that are missing."""
     low, high = score.ci95
     interval = f"95% interval {low:.1%} to {high:.1%}"
     if score.errors:
@@ -103,6 +108,7 @@ def _format_score_cells(score: Score) -> tuple[str, str, str]:
 
 
 def _render_scores(report: Report) -> str:
+    """Render what was run, how it scored, and whatever has to be known to read the scores."""
     lines = [f"{report.kind} {report.task} with {report.model}"]
     for role, model in report.models.items():
         if model != report.model:
@@ -150,7 +156,8 @@ def _render_selection(report: Report) -> Iterator[str]:
         reason = "the last one so far"
     yield f"  selected: version {report.selected}, {reason}"
     for comparison in report.comparisons:
-        wins, losses = comparison.wins, comparison.losses
+        wins = comparison.wins
+        losses = comparison.losses
         alike = comparison.compared - wins - losses
         decision = f"rejected, {comparison.old} stays"
         if comparison.accepted:
@@ -163,6 +170,7 @@ def _render_selection(report: Report) -> Iterator[str]:
 
 
 def _render_learned(report: Report, width: int) -> str:
+    """Render the bullets that the run added or changed, each with up to four of its episodes."""
     counts = f"{report.proposed} proposed, {report.accepted} accepted, {report.rejected} rejected"
     if report.learned:
         role = "that prove it" if report.verified else "it came from, unverified"

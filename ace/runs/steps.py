@@ -50,7 +50,11 @@ _PHASE = re.compile(r"(?P<kind>\w+)(?: (?P<number>\d+)(?:\.(?P<turn>\d+))?)?(?:,
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """Name a stretch of a run, such as "replay 2.1": kind, epoch or change, turn within it, and a detail."""
+    """Name a stretch of a run. As text it is "replay 2.1", or "validation 1, version 4".
+
+    `number` is the epoch, or counts the changes of an online run; 0 where there are none. `turn` counts
+    within it, from 1. `detail` tells apart what has the same kind and number.
+    """
 
     kind: PhaseKind
     number: int = 0
@@ -68,11 +72,16 @@ class Phase:
         return self.kind in _TRAINING
 
     def __str__(self) -> str:
-        place = f" {self.number}" if self.number else ""
-        turn = f".{self.turn}" if self.turn else ""
-        separator = ", " if place else " "
-        detail = f"{separator}{self.detail}" if self.detail else ""
-        return f"{self.kind}{place}{turn}{detail}"
+        """Return the text that the journal keeps, which `parse` reads back."""
+        text = str(self.kind)
+        if self.number:
+            text += f" {self.number}"
+        if self.turn:
+            text += f".{self.turn}"
+        if self.detail:
+            text += ", " if self.number else " "
+            text += self.detail
+        return text
 
     @classmethod
     def parse(cls, text: str) -> Phase:
@@ -83,8 +92,12 @@ class Phase:
                 f"The journal has a phase {text!r}, which this release does not know.",
                 hint="Finish the run with the release that began it, or start a new run.",
             )
-        kind, number, turn = PhaseKind(match["kind"]), int(match["number"] or 0), int(match["turn"] or 0)
-        return cls(kind, number, turn, match["detail"] or "")
+        return cls(
+            kind=PhaseKind(match["kind"]),
+            number=int(match["number"] or 0),
+            turn=int(match["turn"] or 0),
+            detail=match["detail"] or "",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +146,9 @@ class SampleResult:
             "calls": self.calls,
             "cut_off": self.cut_off,
         }
-        row |= {key: value for key, value in optional.items() if value}
+        for key, value in optional.items():
+            if value:
+                row[key] = value
         return row | dict(self.notes)
 
     @classmethod
@@ -182,10 +197,11 @@ _RESULT_KEYS = frozenset(
 class StepRecord:
     """Record one step of a run: what it measured, which samples prove which bullet, what it took.
 
-    `proofs` maps a bullet that was added or changed to the samples that are right with it, none where it
-    waits in quarantine. `proposals` are their outcomes in order. `usage` is by role, in the fields of
-    `llm.Usage`; `faults` are those of its calls. `started` is in seconds since 1970 (None in old journals),
-    `version` the head once it was done.
+    `number` counts the steps of `run` from 0. `results` are those of its samples, in order. `proofs` maps a
+    bullet that was added or changed to the samples that are right with it, none where it waits in quarantine.
+    `proposals` are their outcomes in order. `usage` is by role, in the fields of `llm.Usage`; `faults` are
+    those of its calls. `started` is in seconds since 1970 (None in old journals), `seconds` how long it took,
+    `version` the head once it was done. `notes` are the method's own, JSON values under names of theirs.
     """
 
     run: int
@@ -204,7 +220,10 @@ class StepRecord:
     @property
     def taught(self) -> frozenset[str]:
         """Return the samples that prove a bullet of this step."""
-        return frozenset(sample for samples in self.proofs.values() for sample in samples)
+        taught = set[str]()
+        for samples in self.proofs.values():
+            taught.update(samples)
+        return frozenset(taught)
 
     def payload(self) -> dict[str, Any]:
         """Return what the journal keeps beside run, number, phase and version."""
@@ -222,7 +241,8 @@ class StepRecord:
     @classmethod
     def from_step(cls, step: Step) -> StepRecord:
         """Read a row of the journal. Raises StoreError for one that this release cannot read."""
-        payload, phase = step.payload, Phase.parse(step.phase)
+        payload = step.payload
+        phase = Phase.parse(step.phase)
         try:
             return cls(
                 run=step.run,
@@ -249,5 +269,5 @@ _STEP_KEYS = frozenset(["results", "kept", "proposals", "usage", "faults", "star
 
 
 def read_journal(rows: Iterable[Step]) -> list[StepRecord]:
-    """Read the journal of a run, in its order."""
+    """Read the journal of a run, in its order. Raises StoreError for a row that cannot be read."""
     return [StepRecord.from_step(row) for row in rows]

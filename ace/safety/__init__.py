@@ -1,4 +1,12 @@
-"""Safety of texts: secrets, injections, prompt markup, copied sentences. Functions of texts only."""
+"""Safety of texts: secrets, injections, prompt markup, copied sentences. Functions of texts only.
+
+Its modules:
+
+    secrets    what looks like a secret
+    injection  what asks to be obeyed
+    markup     what gives a prompt its structure
+    copied     what a lesson repeats
+"""
 
 from __future__ import annotations
 

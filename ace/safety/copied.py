@@ -58,7 +58,9 @@ def find_copied_sentence(
 ) -> str:
     """Return the first sentence of a lesson that repeats the question or one of the `others`, or "".
 
-    `vouched` is what labels and the environment's own names say: what stands there is not repeated.
+    `others` are texts that the attempt has seen, such as documents. `vouched` is what labels and the
+    environment's own names say: what stands there is not repeated. Sentences of fewer than three words may be
+    alike by chance, and pass.
     """
     asked = _split(question)
     foreign = [_split(text) for text in others]
@@ -118,4 +120,5 @@ def _list_runs(texts: Iterable[Sequence[str]], *sizes: int) -> set[Run]:
 
 
 def _stem_all(words: Iterable[str]) -> set[str]:
+    """Return the stems of words, cut to their first letters: that joins more forms than a stem does."""
     return {stem_word(word, prefix=_PREFIX) for word in words}

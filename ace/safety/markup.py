@@ -43,7 +43,11 @@ _HEADING = re.compile(
 
 
 def neutralise(text: str) -> str:
-    """Return text from anywhere, made safe to stand inside one list item of a prompt."""
+    """Return text from anywhere, made safe to stand inside one list item of a prompt.
+
+    Its lines are indented, so that none begins another item, and empty ones go. Hidden characters are taken
+    out, and structure is broken.
+    """
     lines = (SELECTORS.sub("", HIDDEN.sub("", line)).rstrip() for line in text.splitlines())
     return break_markup("\n  ".join(filter(None, lines)))
 
@@ -54,7 +58,10 @@ def defuse_markup(text: str) -> str:
 
 
 def break_markup(text: str) -> str:
-    """Return the text with a space inside whatever would act as structure, in plain signs or lookalikes."""
+    """Return the text with a space inside whatever would act as structure, in plain signs or lookalikes.
+
+    Text without such things is returned as it is, byte for byte.
+    """
     if text.isascii():
         if not _RISKY.search(text):
             return text

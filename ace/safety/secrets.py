@@ -68,7 +68,10 @@ class Secret:
 
 
 def find_secrets(text: str) -> tuple[Secret, ...]:
-    """Return whatever looks like a secret, in order, without overlaps: the first and longest count."""
+    """Return whatever looks like a secret, in order, without overlaps: the first and longest count.
+
+    What is found need not be one: who hides it loses little. Positions are those of characters.
+    """
     candidates: list[Secret] = []
     for kind, find in _FINDERS:
         candidates += [Secret(kind, start, end) for start, end in find(text)]
@@ -81,7 +84,7 @@ def find_secrets(text: str) -> tuple[Secret, ...]:
 
 
 def hide_secrets(text: str) -> str:
-    """Return the text with `SECRET_MARK` in the place of each secret."""
+    """Return the text with `SECRET_MARK` in the place of each secret; without one it is returned as it is."""
     parts: list[str] = []
     position = 0
     for secret in find_secrets(text):
@@ -103,6 +106,7 @@ def _make_finder(
     """
 
     def find(text: str) -> Iterator[Span]:
+        """Yield the spans of a text that pass."""
         for match in pattern.finditer(text):
             if (certain is not None and match[certain]) or check(match[group]):
                 yield match.span(group)
@@ -111,6 +115,10 @@ def _make_finder(
 
 
 def _find_bare_keys(text: str) -> Iterator[Span]:
+    """Yield what is said to be a key or token, if it looks random.
+
+    The words before it tell of other keys: that of a table, or of a cache.
+    """
     for match in _BARE_KEY.finditer(text):
         kind = (match[1] or "").casefold()
         if kind not in _read_words("kinds_of_key") and _looks_random(match[2]):
@@ -140,6 +148,7 @@ def _looks_random(value: str) -> bool:
 
 
 def _is_no_ordinary_word(value: str) -> bool:
+    """Return whether a value can be a secret: no placeholder, and no word such as "required"."""
     if value == SECRET_MARK or value[0] in "<[{(":
         return False
     return value.strip(".,:;!?()[]<>").casefold() not in _read_words("ordinary")
@@ -164,6 +173,7 @@ def _is_card_number(text: str) -> bool:
 
 @cache
 def _read_words(name: str) -> frozenset[str]:
+    """Return one list of words of the data file."""
     lists = tomllib.loads(files("ace.safety").joinpath("secrets.toml").read_text("utf-8"))
     return frozenset(lists[name].split())
 

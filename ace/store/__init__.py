@@ -1,4 +1,25 @@
-"""One SQLite file for each playbook: its versions and branches, and the runs that made them."""
+"""One SQLite file for each playbook: its versions and branches, and the runs that made them.
+
+Where to begin reading: `store`, whose methods are one transaction each.
+
+    store           the playbook file: versions, branches, tags
+    store_runs      its runs, episodes, proposals, feedback and calls
+    store_memories  its memories
+    versions        rows of the history
+    lineage         branches, tags, the line of versions behind one
+    bullet_history  the playbook at any version
+    episode_rows    rows of episodes, proposals, and operations that could not apply
+    call_rows       rows of model calls
+    call_journal    the journal that writes them from any thread
+    memory_rows     rows of memories
+    vector_rows     rows of vectors
+    checked_rows    the checksum in every row
+    integrity       seals, verification, backup, redaction, forgetting
+    connection      opening, transactions, errors
+    schema          the tables, as migrations
+    branch_tables   the third of these
+    sqlite_text     text, JSON and times as SQLite can hold them
+"""
 
 from ace.memory.acceptance import MemoryProposal, MemoryRule
 from ace.runs.records import (

@@ -127,7 +127,10 @@ def _derive(db: sqlite3.Connection) -> None:
         delta = delta_from_json(f"[{','.join(operations)}]")
         before = playbook
         playbook, _ = apply(before, delta)
-        for name in sorted({bullet for operation in delta for bullet in touched_ids(operation)}):
+        touched = set[str]()
+        for operation in delta:
+            touched.update(touched_ids(operation))
+        for name in sorted(touched):
             if name in playbook.bullets:
                 state = _to_row(number, playbook.bullets[name])
                 db.execute("INSERT INTO bullet_history VALUES (?, ?, 'main', ?, ?, ?, ?, ?, ?, ?, ?)", state)
@@ -139,6 +142,7 @@ def _derive(db: sqlite3.Connection) -> None:
 
 
 def _to_row(number: int, bullet: Bullet) -> tuple[object, ...]:
+    """Return the values of a bullet after a version, in the order of this migration's table."""
     text = (bullet.section, bullet.content, to_json(bullet.provenance))
     state = (bullet.status.value, bullet.pinned, bullet.helpful, bullet.harmful, bullet.position)
     return (number, bullet.id, *text, *state)

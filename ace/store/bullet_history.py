@@ -45,7 +45,10 @@ _UPSERT = """INSERT INTO bullets VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT 
 
 
 def move(db: sqlite3.Connection, playbook: Playbook, here: int, there: int) -> Playbook:
-    """Return the playbook of version `there`, starting from that of version `here`."""
+    """Return the playbook of version `there`, starting from that of version `here`.
+
+    The two may be on any branches, in any order. Raises NotAPlaybook where rows are missing or unreadable.
+    """
     if here == there:
         return playbook
     line = lineage.trace_line(db, there)
@@ -95,7 +98,7 @@ def record(
 
 
 def next_position(db: sqlite3.Connection, version: int) -> int:
-    """Return the position that the next bullet gets after a version."""
+    """Return the position that the next bullet gets after a version: about how many were ever added."""
     row = db.execute("SELECT next_position FROM versions WHERE number = ?", [version]).fetchone()
     if row is None:
         raise damage_error(f"Version {version} is missing.")
@@ -130,6 +133,7 @@ def rows_to_bullets(rows: Iterable[tuple[Any, ...]]) -> Iterator[Bullet]:
 
 
 def _read_sections(db: sqlite3.Connection, line: Line) -> tuple[str, ...]:
+    """Return the names of the sections on a line, in order of first use."""
     condition, values = lineage.line_condition(line)
     sql = f"SELECT name FROM sections WHERE {condition} ORDER BY place"  # noqa: S608
     return tuple(map(intern, read_column(db, sql, values)))

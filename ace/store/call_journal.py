@@ -23,24 +23,29 @@ _WAIT = 60.0  # seconds: a reply that was paid for is worth waiting for another 
 
 
 class CallJournal:
-    """Write the calls of one run, and find the replies to calls of steps that were cut off: `paid`."""
+    """Write the calls of one run, and find the replies to calls of steps that were cut off: `paid`.
+
+    May be used from any thread. `Store.call_journal` makes one.
+    """
 
     def __init__(self, path: Path, run: int, paid: Mapping[Key, Reply]) -> None:
-        self._path, self._run, self._paid = path, run, paid
+        self._path = path
+        self._run = run
+        self._paid = paid
         self._lock = threading.Lock()
         self._waiting: deque[Call] = deque()
         self._db: sqlite3.Connection | None = None
         self._closed = False
 
     def find(self, key: Key) -> Reply | None:
-        """Return the reply to a call of a step that was cut off, or None."""
+        """Return the reply to a call of a step that was cut off, or None. Its `parsed` is not set."""
         return self._paid.get(key)
 
     def write(self, call: Call) -> None:
         """Store a call durably before returning, even after `close`.
 
         Calls that end while another is being written are written together, so that they wait for a slow disk
-        only once.
+        only once. Raises StoreBusy after a minute, StoreUnwritable where the file cannot grow.
         """
         self._waiting.append(call)
         with self._lock:
@@ -66,6 +71,7 @@ class CallJournal:
             self._disconnect()
 
     def _disconnect(self) -> None:
+        """Close the connection, if there is one. The caller holds the lock."""
         if self._db is not None:
             with typed_errors(self._path):
                 self._db.close()

@@ -72,7 +72,10 @@ def read_calls(db: sqlite3.Connection, run: int) -> list[Call]:
 
 
 def read_uncommitted_replies(db: sqlite3.Connection, run: int) -> dict[Key, Reply]:
-    """Return the replies of models in steps of a run that were cut off before they were committed."""
+    """Return the replies of models in steps of a run that were cut off before they were committed.
+
+    They are as the journal keeps them: thoughts and tool calls are in the text, and nothing is parsed.
+    """
     from ace.llm.client import FinishReason, Reply
 
     replies = {}
@@ -89,7 +92,7 @@ def read_uncommitted_replies(db: sqlite3.Connection, run: int) -> dict[Key, Repl
 
 
 def add_calls(db: sqlite3.Connection, run: int, calls: Iterable[Call]) -> None:
-    """Append calls to a run."""
+    """Append calls to a run, in the order in which they ended."""
     rows = []
     for call in calls:
         key, usage = call.key, call.usage
@@ -119,7 +122,7 @@ def add_calls(db: sqlite3.Connection, run: int, calls: Iterable[Call]) -> None:
 
 
 def _from_row(row: tuple[Any, ...]) -> Call:
-    """Read a row of `_READ`."""
+    """Read a row of `_READ`, whose values are in the order of its columns."""
     from ace.llm.client import Usage
     from ace.llm.faults import Fault
     from ace.llm.journal import Call, Key

@@ -74,7 +74,8 @@ KEYS = {
 def insert(db: sqlite3.Connection, table: str, rows: Iterable[Sequence[Value]], *, key: str = "") -> None:
     """Insert rows, whose values are in the order of `SEALED[table]`.
 
-    With `key` (column names, separated by ", ") a row replaces the one that has the same key.
+    With `key` (column names, separated by ", ") a row replaces the one that has the same key. The seal of the
+    table is brought up to date once for all of them.
     """
     columns = SEALED[table]
     quoted = [f'"{name}"' for name in (*columns, "checksum")]  # "right" is a keyword
@@ -117,7 +118,10 @@ def update(
 
 
 def delete(db: sqlite3.Connection, table: str, test: str, values: Sequence[Value] = ()) -> int:
-    """Delete the rows for which `test` (an expression of ours) holds, and return their number."""
+    """Delete the rows for which `test` (an expression of ours) holds, and return their number.
+
+    `values` are those of its question marks.
+    """
     removed = read_checksums(db, table, test, values)
     db.execute(f"DELETE FROM {table} WHERE {test}", values)  # noqa: S608
     seals.update_seal(db, table, (), removed)

@@ -25,6 +25,7 @@ _DISK = "Check its disk, quota and limit on file sizes: everything acknowledged 
 
 ErrorKind = tuple[type[StoreError], str, str]
 """The error to raise, what happened (after the path), and the hint on what to do."""
+
 # SQLite's primary result code -> our error.
 _ERRORS: dict[int, ErrorKind] = {
     sqlite3.SQLITE_NOTADB: (NotAPlaybook, "is not a playbook file", _OTHER_PATH),
@@ -60,7 +61,10 @@ def convert_error(
 
 @contextmanager
 def typed_errors(path: Path) -> Iterator[None]:
-    """Convert every sqlite3 error that leaves the block to one of ours."""
+    """Convert every sqlite3 error that leaves the block to one of ours, which names the file at `path`.
+
+    JSON and text in a column that cannot be read is damage, too: NotAPlaybook.
+    """
     try:
         yield
     except sqlite3.Error as error:
@@ -98,7 +102,8 @@ def transaction(
 def connect(path: Path, *, create: bool, read_only: bool, timeout: float) -> sqlite3.Connection:
     """Open the file and bring it to the latest schema. `timeout`: seconds to wait for another writer.
 
-    Raises NotAPlaybook, NewerSchema, StoreBusy or StoreUnwritable; StoreError where there is no file.
+    A file that is only read is never changed: one of an older release is migrated in memory. Raises
+    NotAPlaybook, NewerSchema, StoreBusy or StoreUnwritable; StoreError where there is no file.
     """
     if not path.exists() and (read_only or not create):
         raise StoreError(f"There is no playbook at {path}.", hint="`ace learn TASK` makes one.")
@@ -117,7 +122,10 @@ def connect(path: Path, *, create: bool, read_only: bool, timeout: float) -> sql
 
 
 def connect_shared(path: Path, *, timeout: float) -> sqlite3.Connection:
-    """Open a second connection to an open file, for several threads: the caller lets in one at a time."""
+    """Open a second connection to an open file, for several threads: the caller lets in one at a time.
+
+    The file has the latest schema already. `timeout`: seconds to wait for another writer.
+    """
     with typed_errors(path):
         db = _connect_raw(path, "rw", timeout, check_same_thread=False)
         db.execute("PRAGMA synchronous = FULL")
@@ -126,7 +134,10 @@ def connect_shared(path: Path, *, timeout: float) -> sqlite3.Connection:
 
 
 class OpenFile:
-    """Hold a connection for the thread that opened it. Use as a context manager, or call `close()`."""
+    """Hold a connection for the thread that opened it. Use as a context manager, or call `close()`.
+
+    `path` is the file. What a subclass does goes through `_reading` and `_writing`, a transaction each.
+    """
 
     def __init__(self, db: sqlite3.Connection, path: Path) -> None:
         self.path = path
@@ -146,9 +157,14 @@ class OpenFile:
         self.close()
 
     def _reading(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Begin a transaction that sees one moment of the file, whatever others write meanwhile."""
         return transaction(self._db, self.path, write=False)
 
     def _writing(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Begin a transaction that writes all or nothing.
+
+        Raises StoreBusy where another process holds the write lock for longer than the time-out.
+        """
         return transaction(self._db, self.path, write=True)
 
     def _drop_cache(self) -> None:
@@ -171,6 +187,7 @@ def exclusive_access(path: Path, timeout: float) -> Iterator[None]:
 
 
 def _open_for_writing(path: Path, timeout: float, create: bool) -> sqlite3.Connection:
+    """Open the file, or make it, with write-ahead log and durable commits, and migrate it."""
     db = _connect_raw(path, "rwc" if create else "rw", timeout)
     try:
         if schema.schema_version(db, path) == 0 and not create:
@@ -223,6 +240,7 @@ def _open_for_reading(path: Path, mode: str, timeout: float) -> sqlite3.Connecti
 def _connect_raw(
     path: Path, mode: str, timeout: float, *, check_same_thread: bool = True
 ) -> sqlite3.Connection:
+    """Open a connection whose transactions are ours to begin. `mode` is SQLite's: ro, rw or rwc."""
     uri = f"{path.absolute().as_uri()}?mode={mode}"
     return sqlite3.connect(
         uri, uri=True, timeout=timeout, isolation_level=None, check_same_thread=check_same_thread

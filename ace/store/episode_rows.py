@@ -58,7 +58,9 @@ def add_episodes(db: sqlite3.Connection, run: int | None, episodes: Iterable[Epi
     """Append episodes to a run, or to no run."""
     rows = []
     for episode in episodes:
-        attempt, verdict, feedback = episode.attempt, episode.verdict, episode.feedback
+        attempt = episode.attempt
+        verdict = episode.verdict
+        feedback = episode.feedback
         facts = (*feedback.facts, *feedback.missing, *feedback.parts)
         topics = {fact.text: sorted(fact.topics) for fact in facts if fact.topics}
         row = {
@@ -139,8 +141,8 @@ def add_rejections(
     """Append operations that could not apply at a version."""
     rows = []
     for rejection in rejections:
-        operation, why = delta_to_json((rejection.operation,))[1:-1], to_text(rejection.reason)
-        rows.append((run, to_text(author), operation, why, version))
+        operation = delta_to_json((rejection.operation,))[1:-1]  # of a delta of one, without the brackets
+        rows.append((run, to_text(author), operation, to_text(rejection.reason), version))
     checked_rows.insert(db, "rejected_operations", rows)
 
 
@@ -153,7 +155,8 @@ def _row_to_episode(values: tuple[Any, ...]) -> Episode:
         texts = parse_strings(row[column])
         return tuple(Fact(text, frozenset(map(Topic, topics.get(text, ())))) for text in texts)
 
-    failure, finish_reason = row["failure"], row["finish_reason"]
+    failure = row["failure"]
+    finish_reason = row["finish_reason"]
     if failure and failure not in frozenset(Failure):
         failure = Failure.OTHER
     attempt = Attempt(
@@ -196,8 +199,11 @@ def _row_to_episode(values: tuple[Any, ...]) -> Episode:
 
 def parse_right_answer(sentence: str) -> tuple[str, str, str]:
     """Return kind, right answer and label error of a sentence that an earlier release stored."""
-    if match := _FAILS.fullmatch(sentence):
-        return match[1], "", match[2]
-    if match := _RIGHT.fullmatch(sentence):
-        return match[1], match[2], ""
-    return "" if sentence else "answer", sentence, ""
+    fails = _FAILS.fullmatch(sentence)
+    if fails:
+        return fails[1], "", fails[2]
+    right = _RIGHT.fullmatch(sentence)
+    if right:
+        return right[1], right[2], ""
+    kind = "" if sentence else "answer"
+    return kind, sentence, ""

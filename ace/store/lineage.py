@@ -98,7 +98,10 @@ def resolve(db: sqlite3.Connection, wanted: int | str) -> int:
 
 
 def trace_line(db: sqlite3.Connection, number: int) -> Line:
-    """Return the line of versions behind a version, itself included."""
+    """Return the line of versions behind a version, itself included, back to version 0.
+
+    Merges are not followed. Raises NotAPlaybook where the line is broken.
+    """
     parts: list[tuple[str, int]] = []
     at: int | None = number
     sql = """SELECT branch, base FROM versions JOIN branches ON branches.name = versions.branch
@@ -127,17 +130,22 @@ def line_condition(line: Line, column: str = "version") -> tuple[str, list[str |
 
     `column` holds the version's number.
     """
-    tests = " OR ".join(f"(branch = ? AND {column} <= ?)" for _ in line)
-    return f"({tests})", [value for part in line for value in part]
+    tests: list[str] = []
+    values: list[str | int] = []
+    for branch, last in line:
+        tests.append(f"(branch = ? AND {column} <= ?)")
+        values += (branch, last)
+    return f"({' OR '.join(tests)})", values
 
 
 def merge_base(db: sqlite3.Connection, first: int, second: int) -> int:
-    """Return the newest version that both have taken in, merges included."""
+    """Return the newest version that both have taken in, merges included: where a three-way merge begins."""
     (number,) = db.execute(_ANCESTORS, [first, second]).fetchone()
     return int(number)
 
 
 def _check_name(name: str, *, taken: Iterable[Branch | Tag], kind: str) -> None:
+    """Raise InputError for a name that cannot name a version, or that one of `taken` has, a `kind`."""
     if not _NAME.fullmatch(name):
         hint = "A letter first, then letters, digits and any of . _ / -, at most 100."
         raise InputError(f"{name!r:.120} cannot name a version.", hint=hint)
@@ -146,4 +154,5 @@ def _check_name(name: str, *, taken: Iterable[Branch | Tag], kind: str) -> None:
 
 
 def _list_names(named: Iterable[Branch | Tag]) -> str:
+    """Return the names for a hint."""
     return ", ".join(item.name for item in named) or "none"

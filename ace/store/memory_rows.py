@@ -105,7 +105,8 @@ def m012_rules(db: Database) -> None:
     refused = "SELECT id, why FROM memory_proposals WHERE outcome = 'rejected' AND why <> ''"
     for number, why in db.conn.execute(refused).fetchall():
         rule, same_as = parse_refusal(why)
-        _change_proposal(db.conn, number, {"rule": rule.value, "same_as": same_as})
+        columns = {"rule": rule.value, "same_as": same_as}
+        checked_rows.update(db.conn, "memory_proposals", columns, "id = ?", [number])
 
 
 def parse_refusal(why: str) -> tuple[MemoryRule, str]:
@@ -124,7 +125,11 @@ def parse_refusal(why: str) -> tuple[MemoryRule, str]:
 
 
 def add(db: sqlite3.Connection, memory: Memory) -> Memory:
-    """Store a memory in its place in time, close the one that it replaces, and return it with its id."""
+    """Store a memory in its place in time, close the one that it replaces, and return it with its id.
+
+    It replaces the one of the same owner, subject and attribute that holds at that time. A memory that is
+    told late, about an earlier time, is closed itself when the next one begins.
+    """
     owner = [memory.scope.value, to_text(memory.user), to_text(memory.session)]
     same_owner = db.execute(f"{_READ} WHERE scope = ? AND user = ? AND session = ?", owner)
     same_line = [old for old in map(_from_row, same_owner) if old.line == memory.line]
@@ -140,15 +145,22 @@ def add(db: sqlite3.Connection, memory: Memory) -> Memory:
 
 
 def read(db: sqlite3.Connection, user: str | None, session: str | None) -> list[Memory]:
-    """Return memories by the time from which they hold. None stands for every user, or every session."""
+    """Return memories by the time from which they hold, closed and expired ones included.
+
+    Those of a user include what is known for everyone. None stands for every user, or every session.
+    """
     where, values = "", dict[str, str | None]()
     if user is not None:
-        where, values = f"WHERE {_FOR}", {"user": user, "session": session}
+        where = f"WHERE {_FOR}"
+        values = {"user": user, "session": session}
     return [_from_row(row) for row in db.execute(f"{_READ} {where} ORDER BY since, number", values)]
 
 
 def find(db: sqlite3.Connection, ids: Sequence[str]) -> list[Memory]:
-    """Return the memories with these ids. Raises UnknownMemory for an id that is not in the file."""
+    """Return the memories with these ids, in their order.
+
+    Raises UnknownMemory for an id that is not in the file, which says whether it was forgotten.
+    """
     memories = []
     for identity in ids:
         row = db.execute(f"{_READ} WHERE id = ?", [identity]).fetchone()
@@ -167,7 +179,7 @@ def read_forgotten(db: sqlite3.Connection) -> set[str]:
 
 
 def remove(db: sqlite3.Connection, memory: Memory, author: str, at: str) -> None:
-    """Delete a memory's row, and note in `forgotten` that it existed."""
+    """Delete a memory's row, and note in `forgotten` that it existed. `at` is the time in ISO 8601, UTC."""
     (number,) = read_column(db, _READ_NUMBER, [memory.id])
     checked_rows.delete(db, "memories", "number = ?", [number])
     checked_rows.insert(db, "forgotten", [(number, memory.id, "{}", 0, to_text(author), at)])
@@ -236,13 +248,8 @@ def blank_proposals(
     if user is not None:
         blank |= {"user": marker, "session": marker, "conversation": marker}
     for number, rule in rows:
-        _change_proposal(db, number, {**blank, "why": rule})
+        checked_rows.update(db, "memory_proposals", {**blank, "why": rule}, "id = ?", [number])
     return len(rows)
-
-
-def _change_proposal(db: sqlite3.Connection, number: int, columns: dict[str, str]) -> None:
-    """Set columns of a proposal, and seal the row again unless it was damaged: damage stays visible."""
-    checked_rows.update(db, "memory_proposals", columns, "id = ?", [number])
 
 
 def find_problems(db: sqlite3.Connection) -> Iterator[str]:

@@ -29,7 +29,10 @@ def to_json(value: object) -> str:
 
 
 def parse_strings(text: str) -> tuple[str, ...]:
-    """Parse a JSON list of texts, such as episode ids. Raises FormatError for anything else."""
+    """Parse a JSON list of texts, such as episode ids.
+
+    Raises FormatError for other JSON, and ValueError for what is no JSON; a transaction makes both damage.
+    """
     values = json.loads(text)
     if not isinstance(values, list):
         raise FormatError(f"{text!r:.60} is not a list.")
@@ -39,7 +42,7 @@ def parse_strings(text: str) -> tuple[str, ...]:
 def read_column(
     db: sqlite3.Connection, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()
 ) -> list[Any]:
-    """Return the values of a query with one column, in order."""
+    """Return the values of a query with one column, in order. Raises ValueError for one with several."""
     return [value for (value,) in db.execute(sql, values)]
 
 
@@ -51,7 +54,8 @@ def now() -> str:
 def build_word_query(question: str, most: int = 64) -> str:
     """Return an FTS5 query for texts with any of a question's first `most` words; empty if it has no word.
 
-    The question itself is not a valid FTS5 query.
+    Words are in lower case, each once. The question itself is not a valid FTS5 query: its marks are operators
+    there.
     """
     lowered = [word.casefold() for word in _WORD.findall(replace_lone_surrogates(question))]
     distinct = list(dict.fromkeys(lowered))

@@ -38,12 +38,14 @@ Ref = int | str
 class Store(MemoryStore, RunStore):
     """Keep a playbook with its history. Use as a context manager, or call `close()`.
 
-    Every method raises StoreBusy where another process holds the write lock for longer than the time-out,
-    StoreUnwritable where the file or the disk cannot be written, and NotAPlaybook where the file is damaged.
-    A version, branch, tag, run or bullet that is not there raises UnknownVersion.
+    `path` is its file, `branch_name` the branch that it works on. Every method raises StoreBusy where another
+    process holds the write lock for longer than the time-out, StoreUnwritable where the file or the disk
+    cannot be written, and NotAPlaybook where the file is damaged. A version, branch, tag, run or bullet that
+    is not there raises UnknownVersion.
     """
 
     def __init__(self, db: sqlite3.Connection, path: Path, branch: str = lineage.MAIN) -> None:
+        """Take over an open connection. `Store.open` makes one."""
         super().__init__(db, path)
         self.branch_name = branch
         self._head: Head | None = None  # the head when this store last looked
@@ -83,14 +85,17 @@ class Store(MemoryStore, RunStore):
             return self._read_head(db).version
 
     def checkout(self, version: Ref | None = None) -> Playbook:
-        """Return the playbook at a version: its number, a branch or a tag; the head by default."""
+        """Return the playbook at a version: its number, a branch or a tag; the head by default.
+
+        A version near one that was read before costs what changed between the two. Raises UnknownVersion.
+        """
         with self._reading() as db:
             if version is None:
                 return self._read_head(db).playbook
             return self._checkout(db, lineage.resolve(db, version))
 
     def find_version(self, version: Ref) -> int:
-        """Return the number of a version, which is named by number, branch or tag."""
+        """Return the number of a version, which is named by number, branch or tag. Raises UnknownVersion."""
         with self._reading() as db:
             return lineage.resolve(db, version)
 
@@ -144,6 +149,7 @@ class Store(MemoryStore, RunStore):
         """Append a version whose live bullets are those of version `to`.
 
         The versions in between stay in the history. Nothing is appended if the bullets are the same already.
+        Votes are those of `to` again. Raises UnknownVersion.
         """
         with self._writing() as db:
             head = self._read_head(db)
@@ -159,11 +165,13 @@ class Store(MemoryStore, RunStore):
 
         Votes add up; those on a bullet that this branch has removed are recorded as rejected. A bullet
         that both edited, to different ends, raises MergeConflict with their names, and nothing is
-        written; `prefer` says whose bullet to take instead.
+        written; `prefer` says whose bullet to take instead. Where this branch has taken in all of `other`
+        already, nothing is appended. Raises UnknownVersion.
         """
         with self._writing() as db:
             head = self._read_head(db)
-            ours, theirs = head.version, versions.read(db, lineage.resolve(db, other))
+            ours = head.version
+            theirs = versions.read(db, lineage.resolve(db, other))
             base = lineage.merge_base(db, ours.number, theirs.number)
             if base == theirs.number:  # this branch has taken all of it in already
                 return Commit(ours, head.playbook, ())
@@ -190,7 +198,10 @@ class Store(MemoryStore, RunStore):
     def log(
         self, limit: int | None = None, *, version: Ref | None = None, every_branch: bool = False
     ) -> list[Version]:
-        """Return versions, newest first: those behind one (the head by default), or those of every branch."""
+        """Return versions, newest first: those behind one (the head by default), or those of every branch.
+
+        `limit` bounds their number. What a merge took in stands on the other branch's line, not on this one.
+        """
         with self._reading() as db:
             if every_branch:
                 return versions.read_log(db, None, limit)
@@ -198,21 +209,22 @@ class Store(MemoryStore, RunStore):
             return versions.read_log(db, line, limit)
 
     def operations(self, version: Ref) -> Delta:
-        """Return the operations that a version applied, in order."""
+        """Return the operations that a version applied, in order; version 0 applied none."""
         with self._reading() as db:
             return delta_from_json(versions.read_delta_json(db, lineage.resolve(db, version)))
 
     def diff(self, a: Ref, b: Ref) -> Delta:
         """Return a delta that leads from version `a` to version `b`, on whatever branches they are."""
         with self._reading() as db:
-            first, second = lineage.resolve(db, a), lineage.resolve(db, b)
+            first = lineage.resolve(db, a)
+            second = lineage.resolve(db, b)
             return diff(self._checkout(db, first), self._checkout(db, second))
 
     def blame(self, bullet_id: str) -> list[Touch]:
         """Return every operation that touched a bullet, on any branch, oldest first.
 
-        Each comes with its version and the episodes that justified it. Raises UnknownVersion for a bullet
-        that never was.
+        Each comes with its version and the episodes that justified it: those that it cites, then those that
+        proved it. Raises UnknownVersion for a bullet that never was.
         """
         with self._reading() as db:
             return versions.blame(db, bullet_id)
@@ -245,7 +257,7 @@ class Store(MemoryStore, RunStore):
             return lineage.add_branch(db, name, self._resolve(db, at))
 
     def switch(self, branch: str) -> Version:
-        """Work on another branch from now on, and return its head."""
+        """Work on another branch from now on, and return its head. Raises UnknownVersion."""
         with self._reading() as db:
             lineage.read_branch(db, branch)
             if self._head is not None:
@@ -259,7 +271,7 @@ class Store(MemoryStore, RunStore):
             return lineage.read_branches(db)
 
     def tag(self, name: str, version: Ref | None = None) -> Tag:
-        """Name a version, the head by default. An existing tag moves.
+        """Name a version, the head by default. An existing tag moves; where it stood stays on record.
 
         Raises InputError for the name of a branch, or a name that cannot name a version.
         """
@@ -268,7 +280,7 @@ class Store(MemoryStore, RunStore):
             return next(tag for tag in lineage.read_tags(db) if tag.name == name)
 
     def untag(self, name: str) -> None:
-        """Take a tag away. The version stays."""
+        """Take a tag away. The version stays. Raises UnknownVersion for a tag that is not there."""
         with self._writing() as db:
             lineage.set_tag(db, name, None)
 
@@ -304,6 +316,7 @@ class Store(MemoryStore, RunStore):
     # Inside
 
     def _drop_cache(self) -> None:
+        """Forget the head and all playbooks: the next method reads them from the file."""
         self._head = None
         self._past.clear()
 
@@ -322,7 +335,8 @@ class Store(MemoryStore, RunStore):
 
     def _read_head(self, db: sqlite3.Connection) -> Head:
         """Return the head as it is now. Carry over what others committed since to the playbook in memory."""
-        branch, head = lineage.read_branch(db, self.branch_name), self._head
+        branch = lineage.read_branch(db, self.branch_name)
+        head = self._head
         if head is None or head.version.number != branch.version:
             playbook = self._checkout(db, branch.version)
             self._head = head = Head(branch, versions.read(db, branch.version), playbook)
@@ -339,7 +353,7 @@ class Store(MemoryStore, RunStore):
         if number in playbooks:
             return playbooks[number]
 
-        costs = {}
+        costs = {}  # version in memory -> about as many versions as lie on the way from it
         for start in playbooks:
             costs[start] = max(start, number) - lineage.last_common(db, start, number)
         costs[0] = max(costs[0], bullet_history.next_position(db, number))  # a version may add many bullets

@@ -32,7 +32,10 @@ _HINTS = {
 
 
 class MemoryStore(OpenFile):
-    """Store and forget memories. `Store` inherits it; a source of memories uses it alone."""
+    """Store and forget memories. `Store` inherits it; a source of memories uses it alone.
+
+    Every method raises StoreBusy, StoreUnwritable and NotAPlaybook as those of `Store` do.
+    """
 
     def remember(
         self,
@@ -82,7 +85,11 @@ class MemoryStore(OpenFile):
     def consider(
         self, conversation: Conversation, proposals: Iterable[Proposal], *, author: str
     ) -> list[MemoryProposal]:
-        """Store those proposals that pass the rules. Record all of them, each with the decision on it."""
+        """Store those proposals that pass the rules. Record all of them, each with the decision on it.
+
+        `author` is who proposed them. Secrets are blacked out in the record of a refused one. A proposal is
+        held against those before it, too, so that the same thing is kept once.
+        """
         at = now()
         records = list[MemoryProposal]()
         with self._writing() as db:
@@ -122,8 +129,9 @@ class MemoryStore(OpenFile):
     ) -> list[Memory]:
         """Return memories that hold at a time (now) for a user and for everyone, oldest first.
 
-        Without a user, return those of all users. A `session` leaves out what is for other sessions; `every`
-        adds closed memories.
+        `at` is a date or time in ISO 8601, now by default. Without a user, return those of all users. A
+        `session` leaves out what is for other sessions; `every` adds closed memories. Raises InputError for a
+        date that is none.
         """
         with self._reading() as db:
             memories = memory_rows.read(db, user, session)
@@ -177,7 +185,9 @@ class MemoryStore(OpenFile):
     ) -> Forgotten:
         """Delete memories for good, and black out their texts, and those in `also`, in the whole file.
 
-        Raises UnknownMemory for an id that is not there; then nothing is deleted.
+        `also` are texts that tell of them in other words. Export files that are still there are rewritten,
+        too; what could not be reached is named in the result. Raises UnknownMemory for an id that is not
+        there, and StoreError where the history of the playbook would break: then nothing is deleted.
         """
         if isinstance(ids, str):
             ids = [ids]
@@ -230,7 +240,9 @@ class MemoryStore(OpenFile):
 
         Raises InputError for an id that is another memory's here. Forgotten memories stay forgotten.
         """
-        added, repeated, at = list[str](), list[str](), now()
+        added = list[str]()
+        repeated = list[str]()
+        at = now()
         with self._writing() as db:
             stored = {memory.id: memory for memory in memory_rows.read(db, None, None)}
             forgotten = memory_rows.read_forgotten(db)

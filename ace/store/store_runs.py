@@ -34,7 +34,10 @@ _LEARNED = "SELECT value FROM steps, json_each(steps.payload, '$.feedback')"
 
 
 class RunStore(OpenFile):
-    """Store runs and what happened in them. `Store` inherits it."""
+    """Store runs and what happened in them. `Store` inherits it.
+
+    Every method raises StoreBusy, StoreUnwritable and NotAPlaybook as those of `Store` do.
+    """
 
     branch_name: str
 
@@ -63,7 +66,7 @@ class RunStore(OpenFile):
             checked_rows.update(db, "runs", columns, "id = ?", [run])
 
     def runs(self) -> list[Run]:
-        """Return all runs, oldest first."""
+        """Return all runs, oldest first, on whatever branch they ran."""
         with self._reading() as db:
             return [_row_to_run(row) for row in db.execute(f"{_RUNS} ORDER BY id")]
 
@@ -73,7 +76,7 @@ class RunStore(OpenFile):
             return read_run(db, run)
 
     def versions_of(self, run: int) -> int:
-        """Count the versions that a run committed."""
+        """Count the versions that a run committed; steps that changed no bullet made none."""
         with self._reading() as db:
             (count,) = db.execute("SELECT count(*) FROM versions WHERE run = ?", [run]).fetchone()
         return int(count)
@@ -210,7 +213,10 @@ def read_run(db: sqlite3.Connection, run: int) -> Run:
 def add_step(
     db: sqlite3.Connection, run: int | None, step: tuple[int, str, dict[str, Any]], version: int
 ) -> None:
-    """Append a step (number, phase, payload) to a run's journal. Raises StoreError without a run."""
+    """Append a step (number, phase, payload) to a run's journal; `version` is the head after it.
+
+    Raises StoreError without a run, ValueError for a payload that is not JSON.
+    """
     if run is None:
         raise StoreError("A journal step needs the run it belongs to.", hint="Pass run= beside step=.")
     number, phase, payload = step

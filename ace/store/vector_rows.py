@@ -36,6 +36,9 @@ def read(db: sqlite3.Connection, embedder: str) -> dict[str, bytes]:
 
 
 def add(db: sqlite3.Connection, embedder: str, vectors: Iterable[tuple[str, bytes]]) -> None:
-    """Store vectors, replacing those that another model computed for the same texts."""
+    """Store vectors (SHA-256 of the text, float32 in little-endian order) that `embedder` computed.
+
+    They replace those that another model computed for the same texts.
+    """
     rows = [(key, embedder, vector) for key, vector in vectors]
     db.executemany(_WRITE, rows)

@@ -24,7 +24,7 @@ _VERSIONS = """SELECT number, parent, merged, branch, hash, author, reason, run,
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Bundle a branch with its newest version and the playbook there."""
+    """Bundle a branch with its newest version and the playbook there, all as of one moment."""
 
     branch: Branch
     version: Version
@@ -40,7 +40,7 @@ def read(db: sqlite3.Connection, number: int) -> Version:
 
 
 def read_log(db: sqlite3.Connection, line: lineage.Line | None, limit: int | None) -> list[Version]:
-    """Return versions, newest first: those of a line, or all."""
+    """Return versions, newest first: those of a line, or all where it is None; `limit` bounds them."""
     condition, values = "1", list[str | int]()
     if line is not None:
         condition, values = lineage.line_condition(line, "number")
@@ -51,7 +51,7 @@ def read_log(db: sqlite3.Connection, line: lineage.Line | None, limit: int | Non
 
 
 def read_delta_json(db: sqlite3.Connection, version: int) -> str:
-    """Return the operations that a version applied, in order, as canonical JSON."""
+    """Return the operations that a version applied, in order, as canonical JSON: what its hash covers."""
     sql = "SELECT operation FROM operations WHERE version = ? ORDER BY position"
     return f"[{','.join(read_column(db, sql, [version]))}]"
 
@@ -94,7 +94,9 @@ def check_rebase(db: sqlite3.Connection, base: int, head: int, delta: Delta) -> 
     """Raise StoreConflict if a delta decided on version `base` no longer holds at version `head`.
 
     It holds unless both edited the same bullet. Votes never conflict: they change no text, and add up in any
-    order. A vote on a bullet that was removed is rejected like any operation that cannot apply.
+    order. A vote on a bullet that was removed is rejected like any operation that cannot apply. The error's
+    details name the bullets; there are none where `base` is not behind `head` at all. Raises UnknownVersion
+    for a base that is not there.
     """
     if base == head:
         return
@@ -113,8 +115,8 @@ def check_rebase(db: sqlite3.Connection, base: int, head: int, delta: Delta) -> 
         WHERE version > ? AND {condition}"""  # noqa: S608 (our own text)
     since = delta_from_json(f"[{','.join(read_column(db, sql, [base, *values]))}]")
     edited = touched_by(operation for operation in delta if not isinstance(operation, Vote))
-    edited &= touched_by(operation for operation in since if not isinstance(operation, Vote))
-    bullets = tuple(sorted(edited))
+    edited_since = touched_by(operation for operation in since if not isinstance(operation, Vote))
+    bullets = tuple(sorted(edited & edited_since))
     if bullets:
         raise StoreConflict(
             f"The playbook moved from version {base} to {head}, and both edited {', '.join(bullets)}.",
@@ -141,7 +143,8 @@ def append(
     merged, there is no new version.
     """
     after = head.playbook
-    applied, rejections = list[Operation](), list[Rejection]()
+    applied = list[Operation]()
+    rejections = list[Rejection]()
     for operation in delta:  # one by one: of two equal operations, nothing else tells which of them applied
         after, refusals = apply(after, (operation,))
         rejections += refusals
@@ -180,4 +183,7 @@ def append(
 
 def touched_by(operations: Iterable[Operation]) -> set[str]:
     """Return the ids of all bullets that the operations touch."""
-    return {bullet for operation in operations for bullet in touched_ids(operation)}
+    touched = set[str]()
+    for operation in operations:
+        touched.update(touched_ids(operation))
+    return touched

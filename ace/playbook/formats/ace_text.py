@@ -57,12 +57,15 @@ def _find_bullets(lines: list[str]) -> list[re.Match[str]]:
 def read(text: str, file: str, base: Playbook | None) -> Reading:
     """Read either dialect."""
     collector = Collector()
-    section, counted, empty_sections = GENERAL, False, set[str]()
+    section = GENERAL
+    counted = False
+    empty_sections = set[str]()
     last: Entry | None = None  # what the next line may continue
     for number, raw in enumerate(text.split("\n"), 1):
         line = raw.removesuffix("\r")
         if heading := _HEADING.match(line):
-            section, last = from_line(heading[1].strip(" \t")), None
+            section = from_line(heading[1].strip(" \t"))
+            last = None
             empty_sections.add(section)
         elif bullet := _BULLET.match(line):
             empty_sections.discard(section)

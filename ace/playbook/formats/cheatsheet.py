@@ -66,7 +66,9 @@ class _Scan:
     def run(self, text: str) -> Reading:
         """Read all lines: the beginning, text or end of an item, its count, a heading, or nothing known."""
         for number, raw in enumerate(text.split("\n"), 1):
-            line, bare, place = raw.rstrip(), raw.strip(), self.at or number
+            line = raw.rstrip()
+            bare = raw.strip()
+            place = self.at or number
             if bare == _OPENS:
                 self._close()
                 self.item, self.begins = [], place

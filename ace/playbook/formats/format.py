@@ -15,14 +15,17 @@ from ace.playbook.model import Bullet, Playbook
 from ace.text.unicode import SURROGATE
 
 # A format may hold these of a bullet, beside its section and content.
-PROVENANCE, PINS, VOTES, QUARANTINE = "provenance", "pins", "votes", "quarantine"
+PROVENANCE = "provenance"
+PINS = "pins"
+VOTES = "votes"
+QUARANTINE = "quarantine"
 NO_BULLETS = "A bullet is a line that begins with '- '. --format text takes every paragraph as one."
 EVERYTHING = frozenset((PROVENANCE, PINS, VOTES, QUARANTINE))
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Report something about one line of a file."""
+    """Report something about one line of a file, counted from 1. `text` is a clause for people."""
 
     line: int
     text: str
@@ -30,7 +33,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """Hold one bullet as the file of another tool states it; `alias` is its id there, if it has one."""
+    """Hold one bullet as the file of another tool states it.
+
+    `alias` is its id there, empty if it has none. `helpful` and `harmful` are the file's own counts.
+    `quarantined`: the file says that it is not in use. `line` is where it begins, counted from 1.
+    """
 
     content: str
     section: str = GENERAL
@@ -43,7 +50,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """Hold what a file says. `playbook` stands in place of `entries` where the ids in the file are ours."""
+    """Hold what a file says, and what of it could not be taken over.
+
+    `playbook` stands in place of `entries` where the ids in the file are ours.
+    """
 
     entries: tuple[Entry, ...] = ()
     playbook: Playbook | None = None
@@ -53,12 +63,17 @@ class Reading:
     lost: tuple[str, ...] = ()  # what the file says and a playbook has no place for
 
 
-Write = Callable[[Playbook, Mapping[str, str]], str]  # a playbook; the name each bullet has elsewhere, by id
+Write = Callable[[Playbook, Mapping[str, str]], str]
+"""Writes a playbook; takes the name that each bullet has elsewhere, by its id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """Describe one way to read a playbook and, unless it is import only, to write it."""
+    """Describe one way to read a playbook and, unless it is import only, to write it.
+
+    `name` is what people choose it by, `about` its line in the help. `holds` are the aspects of a bullet that
+    it keeps beside section and content. `detects` says whether a text is in it; `read` raises FormatError.
+    """
 
     name: str
     about: str
@@ -71,7 +86,10 @@ class Format:
 
 @dataclass(slots=True)
 class Collector:
-    """Gather entries; one that no playbook could hold becomes a finding instead."""
+    """Gather entries; one that no playbook could hold becomes a finding instead.
+
+    `unread` are those, `notes` what was taken otherwise than it stood in the file.
+    """
 
     entries: list[Entry] = field(default_factory=list)
     unread: list[Finding] = field(default_factory=list)
@@ -79,7 +97,10 @@ class Collector:
     _aliases: set[str] = field(default_factory=set)
 
     def add(self, entry: Entry) -> None:
-        """Add an entry, or report why it cannot be one."""
+        """Add an entry, or report why it cannot be one.
+
+        A section of several lines becomes one line, and an id that is there twice is taken only once.
+        """
         line = " ".join(entry.section.split()) or GENERAL
         if entry.section.strip().splitlines() != [entry.section]:
             self.notes.append(Finding(entry.line, f"its section is not one line: taken as {line!r:.60}"))
@@ -99,7 +120,10 @@ class Collector:
         self.entries.append(entry)
 
     def to_reading(self, *, votes: bool = True, lost: tuple[str, ...] = ()) -> Reading:
-        """Return what was gathered."""
+        """Return what was gathered.
+
+        `votes`: the file says something about them. `lost`: what a playbook has no place for, a phrase each.
+        """
         return Reading(
             entries=tuple(self.entries),
             votes=votes,

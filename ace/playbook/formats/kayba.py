@@ -97,7 +97,9 @@ def _find_lines(text: str, skills: Mapping[str, Any]) -> list[int]:
 
 def write(playbook: Playbook, names: Mapping[str, str]) -> str:
     """Write a skillbook; each skill has the name that its bullet has elsewhere, or else its id."""
-    skills, sections, next_id = {}, dict[str, list[str]](), 0
+    skills = {}
+    sections = dict[str, list[str]]()
+    next_id = 0
     for bullet in playbook:
         name = names.get(bullet.id, bullet.id)
         skills[name] = {

@@ -16,6 +16,7 @@ _HEADINGS = re.compile(r"(?:#{1,6}[ \t]+[^\n]*|<!--[^\n]*-->|\s*)(?:\n|$)")
 
 
 def _is_json(text: str) -> bool:
+    """Return whether a text is a JSON object of our format, or looks like one."""
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):
@@ -24,6 +25,7 @@ def _is_json(text: str) -> bool:
 
 
 def _is_markdown(text: str) -> bool:
+    """Return whether a text has a list item, or nothing but headings and comments: an empty playbook."""
     return bool(_ITEM.search(text)) or all(_HEADINGS.fullmatch(line) for line in text.split("\n"))
 
 

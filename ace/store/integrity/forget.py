@@ -113,7 +113,8 @@ def _redact_line(line: str, ids: set[str], pattern: re.Pattern[str]) -> str:
         row = None
     if not isinstance(row, dict):
         return pattern.sub(MARKER, line)
-    identity, quote = row.get("id"), row.get("quote")
+    identity = row.get("id")
+    quote = row.get("quote")
     if isinstance(identity, str) and identity in ids:
         return ""
     if isinstance(quote, str) and pattern.search(quote):

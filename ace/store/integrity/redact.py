@@ -53,8 +53,12 @@ def compile_pattern(texts: Iterable[str]) -> re.Pattern[str]:
     for text in texts:
         words = []
         for word in _WORD.findall(text):
-            # In JSON a letter beyond ASCII may stand as its escape.
-            letters = [c if c.isascii() else rf"(?:{re.escape(c)}|\\+u{ord(c):04x})" for c in word]
+            letters = []
+            for letter in word:
+                if letter.isascii():
+                    letters.append(letter)
+                else:  # in JSON it may stand as its escape
+                    letters.append(rf"(?:{re.escape(letter)}|\\+u{ord(letter):04x})")
             words.append("".join(letters))
         if words:
             spellings.add(_BETWEEN.join(words))
@@ -64,7 +68,11 @@ def compile_pattern(texts: Iterable[str]) -> re.Pattern[str]:
 
 
 def redact(db: sqlite3.Connection, pattern: re.Pattern[str], marker: str) -> dict[str, int]:
-    """Replace every match by the marker, and return table -> number of rows that changed."""
+    """Replace every match by the marker, and return table -> number of rows that changed.
+
+    Versions get new hashes from the first one on that held a match, and vectors are deleted. The caller has
+    begun a transaction.
+    """
     db.execute("PRAGMA defer_foreign_keys = ON")  # a section has its name in two tables
     counts = {}
     for table, columns in CONTENT.items():
@@ -98,6 +106,7 @@ def redact_text(text: str, pattern: re.Pattern[str], marker: str) -> str:
 
 
 def _redact_value(value: Any, pattern: re.Pattern[str], marker: str) -> Any:
+    """Return a JSON value with every match in its texts and keys replaced."""
     if isinstance(value, str):
         return redact_text(value, pattern, marker)
     if isinstance(value, list):
@@ -111,6 +120,7 @@ def _redact_value(value: Any, pattern: re.Pattern[str], marker: str) -> Any:
 def _redact_table(
     db: sqlite3.Connection, table: str, columns: Sequence[str], pattern: re.Pattern[str], marker: str
 ) -> int:
+    """Replace every match in these columns of a table, and return the number of rows that changed."""
     primary_key = "SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk"
     keys = read_column(db, primary_key, [table]) or ["rowid"]
     names = ", ".join(f'"{name}"' for name in (*keys, *columns))
@@ -118,7 +128,11 @@ def _redact_table(
     changes = []
     for row in db.execute(f"SELECT {names} FROM {table}"):  # noqa: S608 (our own names)
         key, old = row[: len(keys)], row[len(keys) :]
-        new = [redact_text(value, pattern, marker) if isinstance(value, str) else value for value in old]
+        new = []
+        for value in old:
+            if isinstance(value, str):
+                value = redact_text(value, pattern, marker)
+            new.append(value)
         if new != list(old):
             changes.append((key, new))
     for key, new in changes:

@@ -106,7 +106,11 @@ def find_problems(db: sqlite3.Connection, tables: Iterable[str]) -> Iterator[str
 
 def checksum(values: Iterable[Value | bytes]) -> str:
     """Return 16 hexadecimal digits of the SHA-256 of a row's values. True is 1, as SQLite stores it."""
-    plain = [int(value) if isinstance(value, bool) else value for value in values]
+    plain = []
+    for value in values:
+        if isinstance(value, bool):
+            value = int(value)
+        plain.append(value)
     return hashlib.sha256(json.dumps(plain, default=repr).encode()).hexdigest()[:16]
 
 

@@ -147,7 +147,8 @@ class _History:
         bases = {branch.base for branch in self.branches.values()}
         if previous is not None and previous not in bases:
             del self.playbooks[previous]  # nothing builds on it any more
-        self.hashes[number], self.playbooks[number] = version.hash, after
+        self.hashes[number] = version.hash
+        self.playbooks[number] = after
         self.newest[version.branch] = number
 
     def check_heads(self, db: sqlite3.Connection) -> Iterator[Problem]:
