@@ -51,7 +51,7 @@ class Likeness:
             return cosines
         counts = np.stack([self._count(text) for text in (name, *known)])
         texts_with = np.maximum((counts > 0).sum(axis=0), 1)
-        rows = np.log1p(counts, dtype=np.float64) * np.log((len(counts) + 1) / texts_with)
+        rows = np.log1p(counts, dtype=np.float64) * np.log2((len(counts) + 1) / texts_with)
         lengths = np.linalg.norm(rows, axis=1)
         products = rows[1:] @ rows[0] / np.maximum(lengths[1:] * lengths[0], 1e-12)
         # Rounded, so that the last bit of a sum decides nothing.
