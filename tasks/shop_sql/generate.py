@@ -15,14 +15,16 @@ import json
 import re
 import shutil
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from random import Random
 
 from shop import MEASURES, OTHER_KEYS, PARENTS, SCHEMA, Convention, Shop
 
 HERE = Path(__file__).parent
+SWEEPS = 18  # what is not fair by then seldom becomes so
 
 
 @dataclass(frozen=True)
@@ -95,8 +97,9 @@ class UnfairError(Exception):
 
 def make_fair(queries: Sequence[Query], rng: Random) -> None:
     """Change rows until every answer is distinctive, and nobody gets it who does not know all of it."""
-    for _ in range(40):
-        faults = [(query, other) for query in queries for other in find_faults(query)]
+    for _ in range(SWEEPS):
+        ask = cache(queries[0].shop.answer)  # until rows change
+        faults = [(query, other) for query in queries for other in find_faults(query, ask)]
         if not faults:
             return
         for query, other in faults:
@@ -117,13 +120,13 @@ def change_row(query: Query, sql: str, rng: Random) -> None:
         database.execute(update, [rng.choice(codes[column]), *rng.choice(rows)])
 
 
-def find_faults(query: Query) -> Iterator[str]:
+def find_faults(query: Query, ask: Callable[[str], list[tuple[object, ...]]]) -> Iterator[str]:
     """Yield the SQL of guesses that give the right answer; the right SQL where its answer says nothing."""
-    answer = query.shop.answer(query.gold())
+    answer = ask(query.gold())
     values = {value for row in answer for value in row}
     if not 1 <= len(answer) <= 25 or {None, 0, 1} & values:
         yield query.gold()
-    yield from (other for other in query.wrong() if query.shop.answer(other) == answer)
+    yield from (other for other in query.wrong() if ask(other) == answer)
 
 
 def draw(seed: int) -> tuple[Shop, dict[str, list[Query]]]:
@@ -162,9 +165,7 @@ def write_reference(shop: Shop) -> str:
         return words[form]
 
     text = re.sub(r"\{([\w.]+)([+=]?)([\w.]*)\}", fill, (HERE / "reference.md").read_text(encoding="utf-8"))
-    return re.sub(
-        r"^- ([a-z]+) (?!are)", lambda match: f"- {match[1].capitalize()} ", text, flags=re.MULTILINE
-    )
+    return re.sub("^- [a-z]", lambda match: match[0].upper(), text, flags=re.MULTILINE)
 
 
 def main() -> None:
