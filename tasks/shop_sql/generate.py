@@ -165,7 +165,7 @@ def write_reference(shop: Shop) -> str:
         return words[form]
 
     text = re.sub(r"\{([\w.]+)([+=]?)([\w.]*)\}", fill, (HERE / "reference.md").read_text(encoding="utf-8"))
-    return re.sub("^- [a-z]", lambda match: match[0].upper(), text, flags=re.MULTILINE)
+    return re.sub(r"^- [a-z](?![a-z]*\.)", lambda match: match[0].upper(), text, flags=re.MULTILINE)
 
 
 def main() -> None:
