@@ -184,7 +184,10 @@ class Ace:
             counts = ", ".join(f"{count} {failure}" for failure, count in sorted(state.failures.items()))
             notes.append(f"why attempts failed, by the reflector: {counts}")
         if state.suspects:
-            notes.append(f"suspect labels, not learned from: {', '.join(state.suspects)}")
+            notes.append(
+                f"not learned from, since their labels go against proven bullets: {', '.join(state.suspects)}; "
+                "look at both: the labels may be wrong, or the bullets too wide"
+            )
         return Summary(tuple(notes), give_up)
 
     def replay(self, state: AceState, step: StepRecord, playbook: Playbook, lab: Lab) -> AceState:
