@@ -185,8 +185,8 @@ class Ace:
             notes.append(f"why attempts failed, by the reflector: {counts}")
         if state.suspects:
             notes.append(
-                f"not learned from, since their labels go against proven bullets: {', '.join(state.suspects)}; "
-                "look at both: the labels may be wrong, or the bullets too wide"
+                f"labels that go against proven bullets, not learned from: {', '.join(state.suspects)}; "
+                "such a label may be wrong, or such a bullet too wide"
             )
         return Summary(tuple(notes), give_up)
 
