@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 
 from ace.errors import InputError
 from ace.llm.role_models import RoleModels
 from ace.methods.ace.method import build_ace
-from ace.methods.few_shot import build_few_shot, build_nearest_few_shot
+from ace.methods.few_shot import build_few_shot
 from ace.methods.protocol import Bench, Chore, Equipment, Lab, Method, Moment, Summary, Trial, Update
 from ace.methods.zero_shot import build_zero_shot
 from ace.settings import Settings
@@ -34,7 +35,7 @@ METHODS: Mapping[str, Callable[[RoleModels, Settings, Equipment], Method]] = Map
         "ace": build_ace,
         "zero_shot": build_zero_shot,
         "few_shot": build_few_shot,
-        "few_shot_nearest": build_nearest_few_shot,
+        "few_shot_nearest": partial(build_few_shot, nearest=True),
     }
 )
 _PROMPTS: Mapping[str, tuple[str, ...]] = MappingProxyType({"ace": ("ace.methods.ace",)})

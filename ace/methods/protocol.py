@@ -74,9 +74,6 @@ class Bench(Protocol):
     """Try things out for one purpose, such as a sample. Every trial is recorded as an episode."""
 
     @property
-    def purpose(self) -> str: ...
-
-    @property
     def calls_for(self) -> str:
         """Return the name that its model calls are counted for."""
         ...

@@ -59,12 +59,6 @@ def quarantine_new(adds: Iterable[Add], playbook: Playbook) -> Delta:
     return tuple(operation for add in new.values() for operation in (add, Quarantine(add.id)))
 
 
-def only_quarantines(delta: Delta) -> bool:
-    """Return whether a delta only puts bullets into quarantine: then there is nothing to try."""
-    waiting = {operation.id for operation in delta if isinstance(operation, Quarantine)}
-    return all(isinstance(op, Quarantine) or (isinstance(op, Add) and op.id in waiting) for op in delta)
-
-
 def guard_delta(delta: Delta, playbook: Playbook) -> Delta:
     """Return a delta in which nothing suspicious becomes active: the last look before a commit.
 

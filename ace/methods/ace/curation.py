@@ -44,7 +44,7 @@ class Curation:
     def _curate(self, name: str, playbook: Playbook, lab: Lab) -> Update:
         bench = lab.bench(name)
         proposals = self._reconsider(playbook.bullets[name], playbook, bench)
-        delta, ids = combine_accepted(proposals, self.state.wording)
+        delta, ids = combine_accepted(proposals, self.state.evidence.wording)
         provers = []
         for proposal in proposals:
             # What proves a proposal are the samples that it was tried on and that were right with it.

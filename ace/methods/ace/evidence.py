@@ -32,7 +32,7 @@ class Evidence:
             str, set[str]
         ] = {}  # bullet -> samples whose text it repeats: they cannot prove it
         self.reflections: Counter[str] = Counter()  # sample -> proposals that did not make it right
-        self._refuted: dict[tuple[str, str], list[Sequence[str]]] = defaultdict(list)
+        self.refuted: dict[tuple[str, str], list[Sequence[str]]] = defaultdict(list)  # see `refusals`
         for sample in samples:
             self.add_sample(sample)
 
@@ -54,13 +54,6 @@ class Evidence:
         self._topics[sample_id] = frozenset(topics)
         if self.wording:
             self.wording.record_result(sample_id, self._topics[sample_id], parts)
-
-    def record_refuted(self, sample_id: str, situation: str, contents: Iterable[Sequence[str]]) -> None:
-        """Take in contents with which attempts at a sample failed, in a situation (see `refusals`)."""
-        self._refuted[sample_id, situation] += contents
-
-    def list_refuted(self, sample_id: str, situation: str) -> tuple[Sequence[str], ...]:
-        return tuple(self._refuted.get((sample_id, situation), ()))
 
     def record_proofs(self, bullet: Bullet, proofs: Collection[str]) -> None:
         """Take in a bullet that was added or changed, and the samples, right with it, that prove it.

@@ -7,7 +7,7 @@ alone removes nothing: the better the playbook, the more of the failures that ar
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from functools import partial
 
@@ -47,19 +47,18 @@ class Hearing:
 
     def chores(self, playbook: Playbook, epoch: int) -> Generator[Chore, Playbook, Playbook]:
         """Yield a chore for each bullet in use that chance could explain; return the playbook after them."""
-        for bullet in list(self._list_doubtful(playbook)):
-            chore = Chore(Phase(PhaseKind.CURATION, epoch), bullet.id, partial(self._hear, bullet))
-            playbook = yield chore
-        return playbook
-
-    def _list_doubtful(self, playbook: Playbook) -> Iterator[Bullet]:
+        doubtful = []
         for name, record in self.confirmed.items():
             bullet = playbook.bullets.get(name)
             if bullet is None or bullet.status is not Status.ACTIVE or bullet.pinned:
                 continue
             stands = self.level.is_reached(record.right, record.attempts, self.rate)
             if record.sample in self.samples and not stands:
-                yield bullet
+                doubtful.append(bullet)
+        for bullet in doubtful:
+            chore = Chore(Phase(PhaseKind.CURATION, epoch), bullet.id, partial(self._hear, bullet))
+            playbook = yield chore
+        return playbook
 
     def _hear(self, bullet: Bullet, playbook: Playbook, lab: Lab) -> Update:
         record, bench = self.confirmed[bullet.id], lab.bench(bullet.id)

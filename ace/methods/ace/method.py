@@ -14,13 +14,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from ace.context.render import Rendered, render_playbook
-from ace.llm.client import Client
 from ace.llm.role_models import RoleModels
 from ace.llm.window import window_of
 from ace.methods.ace.admission import guard_delta
 from ace.methods.ace.chance import Chance, Level, read_opening
 from ace.methods.ace.combine import combine_accepted, join_authors, map_proofs
-from ace.methods.ace.credit import AUTHOR, cast_tags, cast_votes, is_spoiled, join_votes, write_notes
+from ace.methods.ace.credit import AUTHOR, cast_votes, is_spoiled, write_notes
 from ace.methods.ace.curation import Curation
 from ace.methods.ace.curator import Curator
 from ace.methods.ace.fact_search import FactSearch
@@ -118,8 +117,6 @@ class Ace:
             if self.reflect.profile is Profile.FULL:
                 lessons = explain_together(lessons, state, lab)
             lessons = keep_compatible(lessons, playbook, lab)
-        votes = cast_votes([lesson.trial for lesson in lessons], playbook, evidence)
-
         proposals, provers = list[Proposal](), list[tuple[Proposal, Sequence[str]]]()
         for lesson in lessons:
             # A sample that cannot be attempted again proves nothing.
@@ -127,7 +124,7 @@ class Ace:
             proposals += lesson.proposals
             for proposal in lesson.proposals:
                 provers.append((proposal, lesson.witnesses.get(proposal.delta, own) if own else ()))
-        delta, ids = combine_accepted(proposals, state.wording)
+        delta, ids = combine_accepted(proposals, state.evidence.wording)
         changes = guard_delta(delta, playbook)
         proofs = map_proofs(provers, ids)
         if self.settings.verify and self.reflect.profile is Profile.FULL:
@@ -145,7 +142,7 @@ class Ace:
             changes += guard_delta(combine_accepted(edits)[0], curation.playbook)
         notes = [write_notes(lesson, playbook, evidence) for lesson in lessons]
         return Update(
-            delta=join_votes((*votes, *cast_tags(lessons, playbook))) + changes,
+            delta=cast_votes(lessons, playbook, evidence) + changes,
             proposals=tuple(proposals),
             author=join_authors(proposals) if changes else AUTHOR,
             proofs=proofs,
@@ -203,7 +200,7 @@ class Ace:
             evidence.record_result(result.sample, result.topics, result.right, result.facts)
             state.take_in(result, notes)
             evidence.reflections[result.sample] += notes.reflections
-            evidence.record_refuted(result.sample, notes.situation, notes.refuted)
+            evidence.refuted[result.sample, notes.situation] += notes.refuted
             if notes.episode:
                 episodes[notes.episode] = result.sample
         for episode in lab.episodes(episodes):
@@ -235,9 +232,9 @@ class Ace:
             return Lesson(trial)  # the playbook knows what this attempt did not
         if is_spoiled(trial):
             return Lesson(trial)
-        weighed = tuple(weigh_reopened(trial, state.reopened, state.wording))
+        weighed = tuple(weigh_reopened(trial, state.reopened, state.evidence.wording))
         rest, _ = apply(scene.playbook, (operation for proposal in weighed for operation in proposal.delta))
-        if state.wording:
+        if state.evidence.wording:
             return Lesson(trial, (*weighed, *self.search_words(state, trial, rest, lab)))
         lesson = self._search_lesson(replace(scene, playbook=rest), trial)
         return replace(lesson, proposals=(*weighed, *lesson.proposals))
@@ -248,7 +245,7 @@ class Ace:
         if trial.feedback.is_solved:
             return Lesson(trial)
         bench, settings, sample = lab.bench_of(trial), self.settings, trial.sample
-        if not can_be_proven(trial, settings):
+        if not settings.verify or cannot_be_judged(trial):
             roles, quarantine = (self.reflect, self.reflector), cannot_be_judged(trial)
             return Lesson(trial, (propose_unproven(trial, playbook, bench, roles, quarantine=quarantine),))
         prover = Prover(
@@ -284,7 +281,7 @@ class Ace:
         """Return every proposal that a trial led to, with its outcome; at most one is accepted."""
         evidence, settings, solved = state.evidence, self.settings, trial.feedback.is_solved
         bench = lab.bench_of(trial)
-        assert state.wording  # noqa: S101 (the caller has asked)
+        assert state.evidence.wording  # noqa: S101 (the caller has asked)
         search = FactSearch(
             reflector=self.reflector,
             curator=self.curator,
@@ -293,13 +290,13 @@ class Ace:
             playbook=playbook,
             bench=bench,
             evidence=evidence,
-            wording=state.wording,
+            wording=state.evidence.wording,
             earlier=list_earlier(trial, playbook, evidence),
         )
         if solved:
             was_lucky = settings.verify and trial.provable and bool(search.list_parts_to_learn())
             return tuple(search.propose(settings.tries)) if was_lucky else ()
-        if not can_be_proven(trial, settings):
+        if not settings.verify or cannot_be_judged(trial):
             return (search.propose_unproven(quarantine=cannot_be_judged(trial)),)
         releases = tuple(propose_releases(trial, playbook, bench, evidence, settings.neighbours))
         if any(proposal.outcome == "accepted" for proposal in releases):
@@ -312,22 +309,17 @@ def cannot_be_judged(trial: Trial) -> bool:
     return not trial.provable or trial.feedback.is_solved is None
 
 
-def can_be_proven(trial: Trial, settings: Settings) -> bool:
-    """Return whether attempts can decide on what a trial teaches, and are to."""
-    return settings.verify and not cannot_be_judged(trial)
-
-
-def choose_profile(settings: Settings, client: Client) -> Profile:
-    """Return the profile that is asked for, or what the reflector's model can do by its window."""
-    if settings.profile is not None:
-        return settings.profile
-    tokens = window_of(client).tokens
-    return Profile.SMALL if tokens is not None and tokens < _FULL_WINDOW else Profile.FULL
-
-
 def build_ace(models: RoleModels, settings: Settings, equipment: Equipment) -> Ace:
-    """Return the method with its roles."""
-    profile = choose_profile(settings, models.reflector)
+    """Return the method with its roles.
+
+    Where the settings name no profile, it is the small one for a reflector whose window has less than 16,000
+    tokens, as far as that is known.
+    """
+    profile = settings.profile
+    if profile is None:
+        tokens = window_of(models.reflector).tokens
+        is_small = tokens is not None and tokens < _FULL_WINDOW
+        profile = Profile.SMALL if is_small else Profile.FULL
     return Ace(
         reflector=Reflector(models.reflector),
         reflect=Reflect(models.reflector, profile),

@@ -121,13 +121,18 @@ class SampleMap:
             return None
         others = [other for name, other in self.labelled.items() if name != sample.id]
         asks = self._questions.compare(sample.id, [other.sample.id for other in others])
-
-        def weigh(fact: Fact) -> float:
-            return sum(asks[other.sample.id] for other in others if _share_topics(fact, other.facts))
-
-        best = max(own.facts, key=weigh)
-        same = sum(asks[other.sample.id] for other in others if other.expected == own.expected)
-        return best if weigh(best) > max(same, _ALIKE) else None
+        weights = []  # for each fact, how alike those samples ask whose answers are made of such a one, too
+        for fact in own.facts:
+            sharing = []
+            for other in others:
+                if any(fact.topics & other_fact.topics for other_fact in other.facts):
+                    sharing.append(asks[other.sample.id])
+            weights.append(sum(sharing))
+        highest = max(weights)
+        same_answer = sum(asks[other.sample.id] for other in others if other.expected == own.expected)
+        if highest <= max(same_answer, _ALIKE):
+            return None
+        return own.facts[weights.index(highest)]
 
     def choose_pool(self, sample: Sample, most: int = _MOST) -> Pool:
         """Return the pool of a candidate that was learned from `sample`."""
@@ -156,7 +161,3 @@ class SampleMap:
 
     def _topics_of(self, sample_id: str) -> frozenset[str]:
         return self.topics.get(sample_id, frozenset()) - {"*"}
-
-
-def _share_topics(fact: Fact, others: Iterable[Fact]) -> bool:
-    return any(fact.topics & other.topics for other in others)

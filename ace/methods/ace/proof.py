@@ -38,10 +38,6 @@ class Proof:
     delta: Delta = ()
     confirmed: tuple[int, int] | None = None
 
-    def with_note(self, note: str) -> Proof:
-        """Return the proof with more to read in its reason."""
-        return replace(self, why=f"{self.why}{note}")
-
     @property
     def right(self) -> tuple[str, ...]:
         """Return the samples that were right in it, each once."""

@@ -74,14 +74,16 @@ class Prover:
         if len(rejections) == len(delta):
             why = rejections[0].reason if rejections else "it holds no operation"
             return Proof(False, f"nothing of it applies: {why}", reason=Reason.NOTHING_APPLIES)
-        trials: list[Trial] = []
-        failure = self._screen(candidate, trials)
-        if failure is None and not needs_witness:
+        own = self.trial.sample
+        trials = [self.bench.solve(own, candidate)]
+        if not is_better(trials[0], self.base):
+            return Proof(False, f"{own.id} still fails", tuple(trials), reason=Reason.STILL_FAILS)
+        if not needs_witness:
             failure = self._confirm(candidate, trials)
-        if failure is not None:
-            return failure
+            if failure is not None:
+                return failure
         helpers = [sample for sample in self.pool.helpers if sample.id not in known]
-        own, wins = self.trial.sample, list[str]()
+        wins = list[str]()
         if needs_witness:
             wins += self._find_sure_witness(candidate, trials, helpers[:_NEAREST])
         else:
@@ -111,14 +113,6 @@ class Prover:
                 self.bench.solve(self.trial.sample, self.playbook, draw=len(self.controls) + 1)
             )
         return self.controls[draw - 1]
-
-    def _screen(self, candidate: Playbook, trials: list[Trial]) -> Proof | None:
-        sample = self.trial.sample
-        trial = self.bench.solve(sample, candidate)
-        trials.append(trial)
-        if not is_better(trial, self.base):
-            return Proof(False, f"{sample.id} still fails", tuple(trials), reason=Reason.STILL_FAILS)
-        return None
 
     def _confirm(self, candidate: Playbook, trials: list[Trial]) -> Proof | None:
         """Attempt the own sample again until chance is ruled out, or can no longer be."""

@@ -5,22 +5,21 @@ Knows one trial, the playbook it was made with, and a prover. Commits nothing.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from ace.errors import ModelError
-from ace.methods.ace.admission import SourceTexts, collect_trial_texts, quarantine_new
+from ace.methods.ace.admission import collect_trial_texts, quarantine_new
 from ace.methods.ace.pool import Labelled, is_better
 from ace.methods.ace.proof import Proof
 from ace.methods.ace.proposals import add_lesson, list_contents, record_failure, record_proposal, release
 from ace.methods.ace.prover import Prover
 from ace.methods.ace.reflection import Case, Draft, FailureType, Reflect, Reflection, Refuted, Tag
+from ace.methods.ace.refusals import identify_contents
 from ace.methods.ace.witness import holds_answer
 from ace.methods.protocol import Trial
 from ace.playbook.delta import apply
-from ace.playbook.model import Add, Bullet, Delta, Playbook, Remove, Revise, Status, bullet_id
+from ace.playbook.model import Add, Bullet, Delta, Remove, Revise, Status, bullet_id
 from ace.runs.records import Proposal, Reason
 from ace.safety.copied import makes_claim
 from ace.safety.injection import find_suspicion
@@ -73,10 +72,6 @@ class Search:
     confirmed: tuple[int, int] | None = None  # right attempts with what was accepted, of how many
     _suspects: list[Add] = field(default_factory=list)  # must wait for a person, or for another sample
     _flaws: tuple[str, ...] = ()
-    _beside: str = field(init=False)  # the bullets in use, by a hash of what they say
-
-    def __post_init__(self) -> None:
-        self._beside = identify_bullets(self.prover.playbook)
 
     @property
     def trial(self) -> Trial:
@@ -106,7 +101,7 @@ class Search:
             try:
                 reflection = self._ask(number, contrast)
             except ModelError as error:
-                yield record_failure(self.trial.sample.id, AUTHOR, error, self.trial.episode)
+                yield record_failure(self.trial, AUTHOR, error)
                 continue
             for proposal in self._try_drafts(reflection):
                 yield proposal
@@ -193,7 +188,11 @@ class Search:
             reason = Reason.NO_LESSON if reflection.failure is FailureType.GAP else Reason.NOT_A_GAP
             yield self._record((), Proof(False, why, reason=reason))
             return
-        texts, flaws = self._collect_texts(), list[str]()
+        # The reflector has seen the questions of others beside the trial: a copy of one is no lesson.
+        questions = [other.sample.question for other in self.others]
+        questions += [other.sample.question for other in self.similar]
+        texts = collect_trial_texts(self.trial, questions)
+        flaws: list[str] = []
         for draft in sorted(reflection.drafts, key=lambda draft: len(draft.content)):
             flaw = texts.find_flaw(draft.content) if draft.content else ""
             if flaw:
@@ -208,12 +207,15 @@ class Search:
     def _try_draft(self, draft: Draft, flaws: list[str]) -> Iterator[Proposal]:
         delta = self._to_delta(draft)
         contents = tuple(list_contents(delta))
-        refuted, beside = (*self.earlier, *self.refuted), self._beside
+        beside = identify_contents(self.prover.playbook.active)
+        was_refuted = any(
+            edit.contents == contents and edit.beside == beside for edit in (*self.earlier, *self.refuted)
+        )
         if not delta:
             flaws.append(f"{draft.content or draft.id} is known, or cannot be changed")
             known = (add_lesson(draft.content, draft.section),) if draft.content else ()
             yield self._record(known, Proof(False, "nothing new", reason=Reason.NOTHING_NEW))
-        elif contents and any(edit.contents == contents and edit.beside == beside for edit in refuted):
+        elif contents and was_refuted:
             yield self._record(delta, Proof(False, "refuted before", reason=Reason.REFUTED_BEFORE))
         else:
             proof = self._prove(delta, draft.content)
@@ -285,23 +287,11 @@ class Search:
             return (Remove(target.id),)
         return (Revise(target.id, draft.content, target.provenance),)
 
-    def _collect_texts(self) -> SourceTexts:
-        """Return the texts that stood beside the trial, and beside those to explain with it."""
-        questions = [other.sample.question for other in self.others]
-        questions += [other.sample.question for other in self.similar]
-        return collect_trial_texts(self.trial, questions)
-
     def _record(self, delta: Delta, proof: Proof) -> Proposal:
-        proposal = record_proposal(self.trial.sample.id, AUTHOR, proof.delta or delta, proof, self.trial)
+        proposal = record_proposal(self.trial, AUTHOR, proof.delta or delta, proof)
         waiting = quarantine_new(self._suspects, self.prover.playbook) if proof.holds else ()
         proposal = replace(proposal, delta=(*proposal.delta, *waiting))
         if proof.holds:
             self.witnesses[proposal.delta] = proof.witnesses
             self.confirmed = proof.confirmed
         return proposal
-
-
-def identify_bullets(playbook: Playbook) -> str:
-    """Return a hash of what the bullets in use say."""
-    contents = json.dumps([bullet.content for bullet in playbook.active])
-    return hashlib.sha256(contents.encode()).hexdigest()[:16]

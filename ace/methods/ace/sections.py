@@ -7,7 +7,7 @@ edits are kept only if the samples that prove the bullets they touch stay right.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ace.errors import ModelError
 from ace.methods.ace.curator import Curator, confine_delta
@@ -72,7 +72,7 @@ class SectionCuration:
             proof = prove(delta, self.playbook, samples, (), bench)
         else:
             proof = Proof(False, "no sample of this run proves what it touches", reason=Reason.NO_LESSON)
-        yield record_proposal(section, AUTHOR, delta, proof.with_note(note))
+        yield record_proposal(section, AUTHOR, delta, replace(proof, why=f"{proof.why}{note}"))
 
     def _list_proofs(self, bullet_ids: Sequence[str]) -> tuple[Sample, ...]:
         """Return the newest samples that prove these bullets."""

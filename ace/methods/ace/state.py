@@ -153,11 +153,6 @@ class AceState:
         state.forget_evidence(playbook, lab)
         return state
 
-    @property
-    def wording(self) -> Wording | None:
-        """Return what the environment knows of the words of lessons; None where it knows nothing."""
-        return self.evidence.wording
-
     def take_in(self, result: SampleResult, notes: LessonNotes) -> None:
         """Fold what a step says of one sample: its outcome, chance, what was refuted, what waits.
 
