@@ -11,6 +11,7 @@ from ace.llm.role_models import RoleModels
 from ace.methods.ace.method import build_ace
 from ace.methods.few_shot import build_few_shot
 from ace.methods.protocol import Bench, Chore, Equipment, Lab, Method, Moment, Summary, Trial, Update
+from ace.methods.stateless import Stateless
 from ace.methods.zero_shot import build_zero_shot
 from ace.settings import Settings
 
@@ -22,6 +23,7 @@ __all__ = [
     "Lab",
     "Method",
     "Moment",
+    "Stateless",
     "Summary",
     "Trial",
     "Update",

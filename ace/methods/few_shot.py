@@ -30,7 +30,13 @@ SECTION = "examples"
 
 @dataclass(frozen=True, slots=True)
 class FewShot(Stateless):
-    """Show `examples` worked examples: with an `embedder` those nearest to the question, else the first."""
+    """Show worked examples: with an embedder those nearest to the question, else the first.
+
+    `examples`: how many are shown at most, as room allows.
+    `count_tokens`: how a text counts against the room.
+    `embedder`: turns questions and examples into vectors of unit length, so their product is the cosine.
+    `name`: the method's, which also stands as author of what it adds.
+    """
 
     examples: int
     count_tokens: CountTokens

@@ -22,7 +22,12 @@ REPEATS = "repeats a text that nobody vouches for"
 
 @dataclass(frozen=True, slots=True)
 class SourceTexts:
-    """Hold what stood beside an answer: by labels and the environment's names (`vouched`), or by anybody."""
+    """Hold the texts that stood beside an answer, from which a lesson may have been copied.
+
+    `question`: that of the sample.
+    `others`: what anybody may have written: outcomes, tool results, documents, questions of other samples.
+    `vouched`: what a lesson may repeat: right answers, the facts they are made of, the names of topics.
+    """
 
     question: str
     others: tuple[str, ...] = ()

@@ -18,7 +18,12 @@ from ace.text import word_key
 
 @dataclass(slots=True)
 class Batch:
-    """Collect `operations`; `ids` gives the bullet that stands for each one that was added twice."""
+    """Collect operations, each of which may change one that is there already.
+
+    `wording`: joins two lines that say the same in other words; None: nothing is joined.
+    `operations`: those collected so far, in order.
+    `ids`: gives the bullet that stands for each one that was added twice.
+    """
 
     wording: Wording | None = None
     operations: list[Operation] = field(default_factory=list)

@@ -24,7 +24,12 @@ from ace.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Curation:
-    """Hold the roles and the state that chores need."""
+    """Hold the roles and the state that chores need.
+
+    `reflector` and `curator`: put better what is in doubt.
+    `state`: has the evidence that tells what is.
+    `settings`: without `verify` there is nothing to do; `tries` and `neighbours` as in a search.
+    """
 
     reflector: Reflector
     curator: Curator

@@ -37,8 +37,10 @@ _PROOFS_OF_A_CHANGE = 2
 class _Try(NamedTuple):
     """Hold one proposal and what came of it.
 
-    `trials` are the attempts made with it, `flaws` say what was wrong with lessons that were left out,
-    `waiting` are lessons that must wait, `broke` is the question of a neighbour that it broke.
+    `trials`: the attempts made with it, that at its own sample first.
+    `flaws`: what was wrong with lessons that were left out.
+    `waiting`: lessons that must wait for a person, or for another sample.
+    `broke`: the question of a neighbour that it broke.
     """
 
     proposal: Proposal
@@ -50,7 +52,23 @@ class _Try(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactSearch:
-    """Search a lesson for one failed trial; a try that failed leads to a new state of the search."""
+    """Search a lesson for one failed trial; a try that failed leads to a new state of the search.
+
+    `reflector`: puts what is missing into words.
+    `curator`: edits what is there, from the fourth try on.
+    `neighbours`: how many near samples that were right must stay so.
+    `trial`: the failed attempt that is learned from: the first one, or one that came closer.
+    `playbook`: that which the first trial was made with.
+    `bench`: makes the attempts.
+    `evidence`: which samples prove which bullets.
+    `wording`: knows the words of lessons.
+    `taken`: lessons that brought the attempt closer to the right answer.
+    `refuted`: contents of edits that did not help since then.
+    `earlier`: those refuted in earlier meetings, while the playbook said the same.
+    `flaws`: what was wrong with the lessons of the last try.
+    `clashes`: lessons that held, each with the question of a neighbour that it broke.
+    `waiting`: lessons that were not tried and must wait (see `admission`).
+    """
 
     reflector: Reflector
     curator: Curator
@@ -60,12 +78,12 @@ class FactSearch:
     bench: Bench
     evidence: Evidence
     wording: Wording
-    taken: Delta = ()  # lessons that brought the attempt closer
+    taken: Delta = ()
     refuted: tuple[Sequence[str], ...] = ()
-    earlier: tuple[Sequence[str], ...] = ()  # refuted in earlier meetings, while the playbook said the same
-    flaws: tuple[Flaw, ...] = ()  # of the last try's lessons
-    clashes: tuple[tuple[str, str], ...] = ()  # lessons that held, and the question of a neighbour they broke
-    waiting: tuple[Add, ...] = ()  # lessons that were not tried and must wait, see `admission`
+    earlier: tuple[Sequence[str], ...] = ()
+    flaws: tuple[Flaw, ...] = ()
+    clashes: tuple[tuple[str, str], ...] = ()
+    waiting: tuple[Add, ...] = ()
 
     def propose(self, tries: int) -> Iterator[Proposal]:
         """Yield proposals until one holds, at most `tries`. From the fourth on every other is the curator's.

@@ -28,7 +28,13 @@ _CONTROLS = 8  # attempts without it
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """Hold how attempts at a lesson's own sample came out with it; `base` is the score of the failed one."""
+    """Hold how attempts at a lesson's own sample came out with it.
+
+    `sample`: the id of its own sample.
+    `base`: the score of the failed attempt, 0 to 1: what is better than that counts as right.
+    `right`: how many attempts with it were.
+    `attempts`: how many there were.
+    """
 
     sample: str
     base: float
@@ -38,7 +44,13 @@ class Confirmation:
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
-    """Hold what lessons are heard by: how each was confirmed, the samples, and the rate of chance."""
+    """Hold what lessons are heard by.
+
+    `confirmed`: how each lesson was, by the id of its bullet.
+    `samples`: those that are known, by id.
+    `rate`: the share of failed samples that came out right without any lesson in this run, 0 to 1.
+    `level`: how probable it may be that a lesson is kept by chance.
+    """
 
     confirmed: dict[str, Confirmation]
     samples: dict[str, Sample]

@@ -30,7 +30,16 @@ _LEAD = 2  # by which wins must exceed losses where there are any: one sample fo
 
 @dataclass(slots=True)
 class Prover:
-    """Prove candidates for one failed trial. Attempts without a candidate are made once and kept."""
+    """Prove candidates for one failed trial. Attempts without a candidate are made once and kept.
+
+    `trial`: the failed one; its sample is the candidates' own.
+    `playbook`: that which the trial was made with, and to which candidates are applied.
+    `bench`: makes the attempts.
+    `pool`: near samples: `helpers` may witness for a candidate, `guards` against it.
+    `chance`: how often failed samples of the run come out right without any lesson.
+    `level`: how probable it may be that a candidate is kept by chance.
+    `controls`: attempts at the own sample without any candidate, in the order of their draws from 1 on.
+    """
 
     trial: Trial
     playbook: Playbook
@@ -38,8 +47,8 @@ class Prover:
     pool: Pool
     chance: Chance
     level: Level
-    controls: list[Trial] = field(default_factory=list)  # of the own sample, without any candidate
-    _others: dict[tuple[str, int], Trial] = field(default_factory=dict)
+    controls: list[Trial] = field(default_factory=list)
+    _others: dict[tuple[str, int], Trial] = field(default_factory=dict)  # sample, draw -> without any
 
     @property
     def base(self) -> float:

@@ -36,7 +36,11 @@ _PROOFS = 4  # samples, the newest
 
 @dataclass(slots=True)
 class Refining:
-    """Remember what was compared already. What a run began with is not compared with itself."""
+    """Remember what was compared already. What a run began with is not compared with itself.
+
+    `compared`: the playbook after the last refinement, or the first one.
+    `index`: finds bullets that are alike; built by the first refinement that has something to compare.
+    """
 
     compared: Playbook
     index: Index | None = None

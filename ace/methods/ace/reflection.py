@@ -74,9 +74,11 @@ class Diagnosis(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Refuted:
-    """Hold what was proposed before and did not help, and the answer of the attempt that was made with it.
+    """Hold what was proposed before and did not help.
 
-    `beside` identifies the bullets that were in use then: beside others it may help.
+    `contents`: the texts that it would have added or put in place of others.
+    `answer`: that of the attempt which was made with it and failed; "" where it failed elsewhere.
+    `beside`: identifies the bullets that were in use then: beside others it may help.
     """
 
     contents: tuple[str, ...]
@@ -88,9 +90,13 @@ class Refuted:
 class Case:
     """Hold what a reflector is shown of a failure.
 
-    `bullets` are those that the attempt was shown; `contrast` is an attempt at the
-    same sample that was right; `others` are further failures to be explained together with this one;
-    `similar` are like questions with their right answers.
+    `trial`: the failure itself.
+    `bullets`: some of those in use; drafts may revise or remove them by their ids.
+    `refuted`: what was tried for it and did not help.
+    `flaws`: why earlier drafts could not be tried.
+    `contrast`: an attempt at the same sample that was right.
+    `others`: further failures to be explained together with this one.
+    `similar`: like questions with their right answers.
     """
 
     trial: Trial
@@ -104,7 +110,12 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Reflection:
-    """Hold a diagnosis: what failed, drafts of edits, and votes on bullets by id."""
+    """Hold a diagnosis.
+
+    `failure`: why the attempt failed.
+    `drafts`: edits that are proposed, each with a section and a content unless it removes something.
+    `tags`: which of the bullets that were shown helped or did harm, by id.
+    """
 
     failure: FailureType
     drafts: tuple[Draft, ...] = ()
@@ -113,7 +124,11 @@ class Reflection:
 
 @dataclass(frozen=True, slots=True)
 class Reflect:
-    """Ask a model what a failure teaches, in the profile that it can follow."""
+    """Ask a model what a failure teaches.
+
+    `client`: the reflector's model.
+    `profile`: the form that it can follow: FULL asks for a `Diagnosis`, SMALL for a `Lesson`.
+    """
 
     client: Client
     profile: Profile

@@ -37,7 +37,12 @@ _MOST_REFUTED = 4
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Hold an edit that made its own sample right and waits for a witness: another sample."""
+    """Hold an edit that made its own sample right and waits for a witness: another sample.
+
+    `content` and `section`: those of the bullet that it would add.
+    `sample`: the id of its own sample.
+    `episodes`: the attempt it was learned from, and the one that was made with it.
+    """
 
     content: str
     section: str
@@ -49,10 +54,25 @@ class Waiting:
 class Search:
     """Search for one failed trial. What it found out beside proposals is kept here for the journal.
 
-    `waiting` are earlier edits of other samples to try first. `rivals` maps bullets with a single witness,
-    near this sample, to that witness: one of them may be what makes it fail. `others` are further failures to
-    explain with it, `similar` like questions with their right answers. `worked` is
-    the right answer as like ones come by it, where they share a way.
+    Given to it:
+    `reflect`: asks a model for a diagnosis; its profile decides when a worked example is tried.
+    `prover`: has the trial, its playbook and its bench, and decides what holds.
+    `earlier`: what earlier searches for this sample refuted.
+    `waiting`: edits of other samples that wait for a witness, to be tried first.
+    `rivals`: maps bullets with a single witness, near this sample, to that witness: one of them may be what
+    makes it fail.
+    `others`: further failures to explain with it.
+    `similar`: like questions with their right answers.
+    `worked`: the right answer as like ones come by it, where they share a way.
+    `first_draw`: the number of the first reflection; a search after another must not ask the same again.
+
+    Found out:
+    `failure`: what the first reflection calls the failure; None where there was none.
+    `tags`: which bullets helped or did harm, by the reflections.
+    `refuted`: what attempts did not bear out.
+    `undecided`: what made the sample right and waits for a witness.
+    `witnesses`: the samples behind what was accepted, by delta.
+    `confirmed`: how many attempts were right with what was accepted, of how many.
     """
 
     reflect: Reflect
@@ -63,15 +83,15 @@ class Search:
     others: Sequence[Trial] = ()
     similar: Sequence[Labelled] = ()
     worked: str = ""
-    first_draw: int = 0  # of the reflector: a search after another one must not ask the same again
+    first_draw: int = 0
     failure: FailureType | None = None
     tags: tuple[Tag, ...] = ()
     refuted: list[Refuted] = field(default_factory=list)
-    undecided: list[Waiting] = field(default_factory=list)  # for want of a witness
-    witnesses: dict[Delta, tuple[str, ...]] = field(default_factory=dict)  # of what was accepted
-    confirmed: tuple[int, int] | None = None  # right attempts with what was accepted, of how many
+    undecided: list[Waiting] = field(default_factory=list)
+    witnesses: dict[Delta, tuple[str, ...]] = field(default_factory=dict)
+    confirmed: tuple[int, int] | None = None
     _suspects: list[Add] = field(default_factory=list)  # must wait for a person, or for another sample
-    _flaws: tuple[str, ...] = ()
+    _flaws: tuple[str, ...] = ()  # of the latest drafts, told to the next reflection
 
     @property
     def trial(self) -> Trial:

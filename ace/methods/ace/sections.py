@@ -27,7 +27,15 @@ _MOST_PROOFS = 4  # samples for what an edit touches
 
 @dataclass(frozen=True, slots=True)
 class SectionCuration:
-    """Hold a playbook as a batch leaves it, and the samples that prove its bullets, new ones included."""
+    """Hold what the sections that a batch has touched are curated with.
+
+    `curator`: proposes the edits.
+    `playbook`: that which the batch leaves.
+    `evidence`: the samples that prove bullets of earlier batches.
+    `proofs`: those that prove the bullets of this batch, by id.
+    `samples`: every sample that is known, by id.
+    `lab`: makes the attempts.
+    """
 
     curator: Curator
     playbook: Playbook
