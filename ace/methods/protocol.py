@@ -143,7 +143,7 @@ class Lab(Protocol):
 class Update:
     """Report what a method makes of a batch or a chore: the delta to commit and all there is to say of it.
 
-    `delta`: what to commit; where it is empty there is no new version.
+    `delta`: the operations to commit; it may be empty.
     `proposals`: what was proposed and what was decided, in order, kept for people and for reports.
     `author`: who the version is by: roles, joined by "+".
     `reason`: why there is a version, for people; the loop names the step where it is empty.

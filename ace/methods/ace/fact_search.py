@@ -175,7 +175,11 @@ class FactSearch:
         except ModelError as error:
             return _Try(record_failure(trial, "reflector", error))
         texts, bullets = self._collect_texts(), self._list_bullets()
-        suspects = {lesson: flaw for lesson in lessons if (flaw := texts.find_flaw(lesson))}
+        suspects = {}  # lesson -> why it must wait
+        for lesson in lessons:
+            suspicion = texts.find_flaw(lesson)
+            if suspicion:
+                suspects[lesson] = suspicion
         operations: list[Operation] = []
         flaws: list[Flaw] = []
         lines = [Line(bullet.id, bullet.content) for bullet in bullets]

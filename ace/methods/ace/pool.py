@@ -165,11 +165,14 @@ class SampleMap:
         others = [name for name in names if name in self.samples and name != sample.id]
         if len(others) < 2:
             return others
-        shared = {name: len(self._topics_of(sample.id) & self._topics_of(name)) for name in others}
+        own_topics = self._topics_of(sample.id)
         asks = self._questions.compare(sample.id, others)
         answers = self._answers.compare(sample.id, others)
-        near = {name: asks[name] + _ANSWER_WEIGHT * answers[name] for name in others}
-        return sorted(others, key=lambda name: (-shared[name], -near[name], name))
+        order = {}  # by shared topics, then by likeness, then by name
+        for name in others:
+            shared = len(own_topics & self._topics_of(name))
+            order[name] = (-shared, -(asks[name] + _ANSWER_WEIGHT * answers[name]), name)
+        return sorted(others, key=lambda name: order[name])
 
     def _nearest(self, sample: Sample, names: Sequence[str], most: int) -> tuple[Sample, ...]:
         ranked = self.rank(sample, names)

@@ -129,10 +129,10 @@ class Prover:
         if not trials[0].sure:  # nothing but agreement speaks for an answer
             repeats = self.bench.again(sample, candidate)
             trials += repeats
-            text = trials[0].feedback.text
-            agree = 1 + sum(
-                bool(trial.feedback.is_solved) and trial.feedback.text == text for trial in repeats
-            )
+            agree = 1
+            for repeat in repeats:
+                if repeat.feedback.is_solved and repeat.feedback.text == trials[0].feedback.text:
+                    agree += 1
             if 2 * agree > 1 + len(repeats):
                 return None
             why = f"{sample.id} runs, but only {agree} of {1 + len(repeats)} attempts agree"

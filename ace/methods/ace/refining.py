@@ -121,7 +121,10 @@ def _settle(state: AceState, conflict: Conflict, playbook: Playbook, lab: Lab) -
     # The cited episodes that were right, as far as the learner may see, in the order they were made in.
     bullets = [playbook.bullets[name] for name in (conflict.one, conflict.other)]
     episodes = lab.episodes([episode for bullet in bullets for episode in bullet.provenance])
-    order = {episode.id: place for place, episode in enumerate(episodes) if episode.feedback.is_solved}
+    order = {}
+    for place, episode in enumerate(episodes):
+        if episode.feedback.is_solved:
+            order[episode.id] = place
     trials: tuple[Trial, ...] = ()
     if lab.settings.verify:
         bench = lab.bench(f"{conflict.one} or {conflict.other}")

@@ -267,11 +267,12 @@ class Search:
         An answer that is this sample's as well is no copy of theirs.
         """
         own = self.trial.feedback.expected.strip()
-        return {
-            other.sample.id
-            for other in self.similar
-            if other.expected.strip() != own and holds_answer(content, other.expected, other.sample.question)
-        }
+        known = set[str]()
+        for other in self.similar:
+            has_own_answer = other.expected.strip() == own
+            if not has_own_answer and holds_answer(content, other.expected, other.sample.question):
+                known.add(other.sample.id)
+        return known
 
     def _prove_without_rivals(
         self, delta: Delta, failed: Proof, *, needs_witness: bool, known: set[str]
@@ -300,7 +301,9 @@ class Search:
             twin = bullets.get(add.id)
             if draft.op == "remove" or (twin is not None and twin.status is Status.ACTIVE):
                 return ()
-            return release(twin) if twin is not None and twin.status is Status.QUARANTINED else (add,)
+            if twin is not None and twin.status is Status.QUARANTINED:
+                return release(twin)
+            return (add,)
         if target.pinned or target.status is not Status.ACTIVE or target.content == draft.content:
             return ()
         if draft.op == "remove":

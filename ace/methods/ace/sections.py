@@ -56,12 +56,14 @@ class SectionCuration:
 
     def carry_proofs(self, edits: Sequence[Proposal]) -> dict[str, list[str]]:
         """Map each bullet of an accepted edit to the samples that prove any bullet of that edit."""
-        carried = {}
+        carried: dict[str, list[str]] = {}
         for edit in edits:
+            if edit.outcome != "accepted":
+                continue
             names = [name for operation in edit.delta for name in touched_ids(operation)]
-            samples = dict.fromkeys(sample.id for sample in self._list_proofs(names))
-            if edit.outcome == "accepted":
-                carried.update({name: list(samples) for name in names})
+            samples = [sample.id for sample in self._list_proofs(names)]
+            for name in names:
+                carried[name] = samples
         return carried
 
     def _curate(self, section: str, bullets: Sequence[Bullet]) -> Iterator[Proposal]:

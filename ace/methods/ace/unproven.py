@@ -63,8 +63,13 @@ def accept_unproven(
         if adds:
             proof = Proof(False, "known", reason=Reason.KNOWN)
         return record_proposal(trial, AUTHOR, tuple(adds), proof)
-    flaws = {add.id: flaw for add in new if (flaw := texts.find_flaw(add.content))}
-    delta: Delta = (*new, *(Quarantine(add.id) for add in new if quarantine or add.id in flaws))
+    flaws = {}
+    for add in new:
+        flaw = texts.find_flaw(add.content)
+        if flaw:
+            flaws[add.id] = flaw
+    waiting = [Quarantine(add.id) for add in new if quarantine or add.id in flaws]
+    delta: Delta = (*new, *waiting)
     why = "nothing that is shown can prove it: quarantined" if quarantine else "kept unproven"
     why += "".join(f"; {name} is quarantined: {flaw}" for name, flaw in flaws.items())
     why += f"; {critique}" if critique else ""
