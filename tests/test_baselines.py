@@ -8,9 +8,14 @@ import pytest
 
 import ace
 from ace.errors import InputError
-from ace.llm import Caps
+from ace.llm import Caps, RoleModels
 from ace.llm.client import Request
+from ace.methods import Equipment
+from ace.methods.few_shot import SECTION, build_few_shot
+from ace.playbook import Add, Playbook, apply
+from ace.settings import Settings
 from ace.store import Store
+from ace.task import Sample
 from ace.testing import World
 from tests.world import SECRET, world
 
@@ -124,3 +129,11 @@ def test_another_method_cannot_resume_a_run(tmp_path: Path) -> None:
         ace.learn(world(), store, World(), caps=Caps(calls=3))
         with pytest.raises(InputError, match="other method"):
             ace.learn(world(), store, World(), method="zero_shot", resume=True)
+
+
+def test_nearest_examples_without_vectors_are_the_first_ones() -> None:
+    method = build_few_shot(RoleModels.of(World()), Settings(examples=1), Equipment(), nearest=True)
+    contents = [f"Question: {name}?\nAnswer: {name}" for name in ("one", "two")]
+    playbook, _ = apply(Playbook(), [Add(str(place), SECTION, text) for place, text in enumerate(contents)])
+    shown = method.context(None, playbook, Sample("three", "two, or three?"), 1_000)
+    assert method.name == "few_shot_nearest" and shown.bullets == ("0",) and shown.specific == ()

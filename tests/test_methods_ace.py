@@ -5,11 +5,17 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
+from ace.llm import RoleModels
+from ace.llm.window import Window
 from ace.methods.ace.curator import confine_delta
 from ace.methods.ace.evidence import Evidence
 from ace.methods.ace.fact_search import is_closer
+from ace.methods.ace.method import build_ace
+from ace.methods.protocol import Equipment
 from ace.playbook import Add, Bullet, Merge, Playbook, Remove, Revise, apply
+from ace.settings import Profile, Settings
 from ace.task import Fact, Feedback, FeedbackKind, Sample
+from ace.testing import World
 from ace.text import find_terms, word_key
 from tests.strategies import contents
 
@@ -48,6 +54,35 @@ def test_the_order_of_words_never_matters(one: str, other: str) -> None:
 )
 def test_terms_say_what_a_text_is_about_in_any_language(text: str, terms: set[str]) -> None:
     assert find_terms(text) == terms
+
+
+class Sized(World):
+    """A scripted model whose window may be known."""
+
+    tokens: int | None = None
+
+    def window(self) -> Window:
+        return Window(self.tokens)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "asked", "profile"),
+    [
+        (None, None, Profile.FULL),
+        (15_999, None, Profile.SMALL),
+        (16_000, None, Profile.FULL),
+        (4_000, Profile.FULL, Profile.FULL),
+        (None, Profile.SMALL, Profile.SMALL),
+    ],
+)
+def test_the_profile_is_what_is_asked_for_or_what_the_window_of_the_reflector_allows(
+    tokens: int | None, asked: Profile | None, profile: Profile
+) -> None:
+    reflector = Sized()
+    reflector.tokens = tokens
+    models = RoleModels.of(World(), reflector=reflector)
+    made = build_ace(models, Settings(profile=asked), Equipment())
+    assert made.reflect.profile is made.curator.profile is profile
 
 
 def sample(name: str) -> Sample:

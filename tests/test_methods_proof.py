@@ -7,11 +7,13 @@ from dataclasses import replace
 import pytest
 
 from ace.methods.ace import Ace, Curator, Reflector
+from ace.methods.ace.chance import Chance
 from ace.methods.ace.combine import combine_accepted
 from ace.methods.ace.curation import Curation
 from ace.methods.ace.proof import prove
 from ace.methods.ace.reflection import Reflect
 from ace.methods.ace.state import AceState
+from ace.methods.ace.study import Study
 from ace.methods.protocol import Trial
 from ace.playbook import Add, Delta, Operation, Playbook, Quarantine, Remove, Revise, Vote, apply
 from ace.runs.records import Reason
@@ -74,6 +76,20 @@ def method(world: World, **settings: bool | int) -> Ace:
     )
 
 
+def study(made: Ace, state: AceState, place: FakeLab) -> Study:
+    """Return what the method studies the trials of a batch with."""
+    return Study(
+        reflector=made.reflector,
+        reflect=made.reflect,
+        curator=made.curator,
+        settings=made.settings,
+        state=state,
+        playbook=BOOK,
+        lab=place,
+        chance=Chance(),
+    )
+
+
 def lab(right: Right, made: Ace) -> FakeLab:
     return FakeLab(right, settings=made.settings, feedback=with_topics)
 
@@ -113,7 +129,7 @@ def test_from_the_fourth_try_on_the_curator_edits_what_is_there() -> None:
     made = method(world, tries=6)
     place = lab(lambda sample, contents: "better" in contents, made)
     trial = place.bench("own").solve(SAMPLES["own"], BOOK)
-    found = made.search_words(known(), trial, BOOK, place)
+    found = study(made, known(), place).search_words(trial, BOOK)
     assert [proposal.author for proposal in found] == ["reflector"] * 3 + ["curator"]
     assert [proposal.outcome for proposal in found] == ["rejected"] * 3 + ["accepted"]
     assert [proposal.reason for proposal in found] == [
@@ -164,7 +180,7 @@ def test_what_was_right_by_luck_is_learned_from() -> None:
     assert [op.content for op in update.delta if isinstance(op, Add)] == ["Own things: ord.st = 5."]
     assert list(update.proofs.values()) == [["own"]]
     book, _ = apply(BOOK, update.delta)
-    assert made.search_words(unlearned(book), trial, book, place) == ()
+    assert study(made, unlearned(book), place).search_words(trial, book) == ()
 
 
 def accepted(sample: str, *delta: Operation) -> Proposal:
@@ -213,7 +229,7 @@ def test_the_reflector_is_told_why_a_lesson_could_not_be_tried() -> None:
     made = method(world, tries=2)
     place = lab(lambda *_: False, made)
     trial = place.bench("own").solve(SAMPLES["own"], BOOK)
-    first, _ = made.search_words(unlearned(), trial, BOOK, place)
+    first, _ = study(made, unlearned(), place).search_words(trial, BOOK)
     assert "says several things in one line" in first.why and first.reason is Reason.NOTHING_NEW
     one, two = (request.messages[-1].content for request in world.requests)
     flaw = "Cannot be used: Cancelled: ord.st = 5 AND"

@@ -91,7 +91,7 @@ def known(*contents: str) -> tuple[Playbook, Evidence]:
 def test_with_more_known_about_it_an_edit_may_be_tried_again() -> None:
     playbook, evidence = known()
     now = trial(Fact("ord.st = 7", frozenset({Topic("ord.st")})))
-    evidence.record_refuted("a", identify_situation(now, playbook, evidence), [["Open: ord.st = 7"]])
+    evidence.refuted["a", identify_situation(now, playbook, evidence)] += [["Open: ord.st = 7"]]
     assert list_earlier(now, playbook, evidence) == (["Open: ord.st = 7"],)
     assert list_earlier(replace(now, sample=Sample("b", "")), playbook, evidence) == ()
     other, _ = apply(playbook, [Add("b-x", "lessons", "Closed: ord.fin = 1")])

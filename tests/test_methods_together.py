@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from ace.methods.ace.chance import Chance, Level
+from ace.methods.ace.credit import cast_votes
+from ace.methods.ace.evidence import Evidence
 from ace.methods.ace.pool import Pool
 from ace.methods.ace.prover import Prover
-from ace.methods.ace.reflection import Reflect
+from ace.methods.ace.reflection import Reflect, Tag
 from ace.methods.ace.search import Search
 from ace.methods.ace.state import Lesson
 from ace.methods.ace.together import keep_compatible
-from ace.playbook import Add, Playbook
+from ace.playbook import Add, Operation, Playbook, Quarantine, Vote, apply
 from ace.playbook.model import bullet_id
 from ace.runs.records import Proposal, Reason
 from ace.settings import Profile
@@ -27,6 +29,18 @@ def lesson(lab: FakeLab, name: str, content: str) -> Lesson:
     add = Add(bullet_id("facts", content), "facts", content, (trial.episode,))
     proposal = Proposal(name, "reflector", (add,), "accepted", "right with it", reason=Reason.PROVEN)
     return Lesson(trial, (proposal,), search=search)
+
+
+def test_reflectors_vote_on_bullets_in_use_and_each_bullet_gets_one_vote() -> None:
+    lab = FakeLab(lambda sample, text: False)
+    lessons = [lesson(lab, name, f"About {name}.") for name in ("one", "two")]
+    adds: list[Operation] = [Add(name, "facts", f"Fact {name}.") for name in ("a", "b", "c")]
+    book, _ = apply(Playbook(), [*adds, Quarantine("c")])
+    first, second = (each.search for each in lessons)
+    assert first is not None and second is not None
+    first.tags = (Tag(id="a", helped=True), Tag(id="c", helped=True))
+    second.tags = (Tag(id="b", helped=False), Tag(id="a", helped=False), Tag(id="gone", helped=True))
+    assert cast_votes(lessons, book, Evidence()) == (Vote("a", helpful=1, harmful=1), Vote("b", harmful=1))
 
 
 def outcomes(lessons: list[Lesson]) -> list[str]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 
 from ace.errors import InputError
 from ace.llm.role_models import RoleModels
 from ace.methods.ace.method import build_ace
-from ace.methods.few_shot import build_few_shot, build_nearest_few_shot
+from ace.methods.few_shot import build_few_shot
 from ace.methods.protocol import Bench, Chore, Equipment, Lab, Method, Moment, Summary, Trial, Update
+from ace.methods.stateless import Stateless
 from ace.methods.zero_shot import build_zero_shot
 from ace.settings import Settings
 
@@ -21,6 +23,7 @@ __all__ = [
     "Lab",
     "Method",
     "Moment",
+    "Stateless",
     "Summary",
     "Trial",
     "Update",
@@ -34,7 +37,7 @@ METHODS: Mapping[str, Callable[[RoleModels, Settings, Equipment], Method]] = Map
         "ace": build_ace,
         "zero_shot": build_zero_shot,
         "few_shot": build_few_shot,
-        "few_shot_nearest": build_nearest_few_shot,
+        "few_shot_nearest": partial(build_few_shot, nearest=True),
     }
 )
 _PROMPTS: Mapping[str, tuple[str, ...]] = MappingProxyType({"ace": ("ace.methods.ace",)})

@@ -16,30 +16,32 @@ from ace.context.pack import LeftOut
 from ace.context.render import Rendered, list_item, render_playbook
 from ace.llm.embedding import Embedder
 from ace.llm.role_models import RoleModels
-from ace.methods.protocol import Chores, Equipment, Lab, Moment, State, Summary, Trial, Update
+from ace.methods.protocol import Equipment, Lab, State, Trial, Update
+from ace.methods.stateless import Stateless
 from ace.playbook.delta import apply
 from ace.playbook.model import Add, Bullet, Playbook, Remove, bullet_id
 from ace.runs.records import Proposal, Reason
-from ace.runs.steps import StepRecord
 from ace.settings import Settings
-from ace.task.types import Sample, Task
+from ace.task.types import Sample
 from ace.text import CountTokens
 
 SECTION = "examples"
 
 
 @dataclass(frozen=True, slots=True)
-class FewShot:
-    """Show `examples` worked examples: with an `embedder` those nearest to the question, else the first."""
+class FewShot(Stateless):
+    """Show worked examples: with an embedder those nearest to the question, else the first.
+
+    `examples`: how many are shown at most, as room allows.
+    `count_tokens`: how a text counts against the room.
+    `embedder`: turns questions and examples into vectors of unit length, so their product is the cosine.
+    `name`: the method's, which also stands as author of what it adds.
+    """
 
     examples: int
     count_tokens: CountTokens
     embedder: Embedder | None = None
     name: str = "few_shot"
-
-    def start(self, task: Task, playbook: Playbook, lab: Lab) -> State:
-        """Remember nothing: the examples stand in the playbook."""
-        return None
 
     def context(self, state: State, playbook: Playbook, sample: Sample, room: int) -> Rendered:
         """Return the examples for a sample, never its own: fixed ones as text, nearest ones as items."""
@@ -80,18 +82,6 @@ class FewShot:
         delta = tuple(operation for proposal in proposals for operation in proposal.delta)
         return Update(delta=delta, proposals=tuple(proposals), author=self.name)
 
-    def maintain(self, state: State, playbook: Playbook, lab: Lab, moment: Moment, number: int) -> Chores:
-        """Yield nothing."""
-        yield from ()
-
-    def summarize(self, state: State) -> Summary:
-        """Say nothing, and go on."""
-        return Summary()
-
-    def replay(self, state: State, step: StepRecord, playbook: Playbook, lab: Lab) -> State:
-        """Remember nothing."""
-        return state
-
     def _render_nearest(self, bullets: Sequence[Bullet], question: str, room: int) -> Rendered:
         """Return the nearest examples as items for this question, the nearest first, as long as they fit."""
         if not bullets or self.embedder is None:
@@ -116,11 +106,13 @@ def _question_line(sample: Sample) -> str:
     return f"Question: {sample.question}\n"
 
 
-def build_few_shot(models: RoleModels, settings: Settings, equipment: Equipment) -> FewShot:
-    """Return the method with fixed examples."""
+def build_few_shot(
+    models: RoleModels, settings: Settings, equipment: Equipment, *, nearest: bool = False
+) -> FewShot:
+    """Return the method with fixed examples; with `nearest`, those nearest to each question.
+
+    It asks no model. Without an embedder in the equipment the nearest are the first, too.
+    """
+    if nearest:
+        return FewShot(settings.examples, equipment.count_tokens, equipment.embedder, "few_shot_nearest")
     return FewShot(settings.examples, equipment.count_tokens)
-
-
-def build_nearest_few_shot(models: RoleModels, settings: Settings, equipment: Equipment) -> FewShot:
-    """Return the method with the nearest examples."""
-    return FewShot(settings.examples, equipment.count_tokens, equipment.embedder, "few_shot_nearest")

@@ -29,7 +29,9 @@ State = Any
 class Equipment:
     """Hold what a method is built with beside its models and settings.
 
-    `choose_bullets` picks bullets for a question when not all fit (None: the oldest stay).
+    `count_tokens`: how a text counts against the room that a method is given.
+    `choose_bullets`: picks bullets for a question when not all fit (None: the oldest stay).
+    `embedder`: turns texts into vectors; None: a method does without.
     """
 
     count_tokens: CountTokens = estimate_tokens
@@ -72,9 +74,6 @@ class Trial:
 
 class Bench(Protocol):
     """Try things out for one purpose, such as a sample. Every trial is recorded as an episode."""
-
-    @property
-    def purpose(self) -> str: ...
 
     @property
     def calls_for(self) -> str:
@@ -144,8 +143,13 @@ class Lab(Protocol):
 class Update:
     """Report what a method makes of a batch or a chore: the delta to commit and all there is to say of it.
 
-    `proofs` maps each bullet that is added or changed to the samples that are right with it. `notes` go into
-    the step's record; `sample_notes`, one for each trial of a batch, into the results of its samples.
+    `delta`: the operations to commit; it may be empty.
+    `proposals`: what was proposed and what was decided, in order, kept for people and for reports.
+    `author`: who the version is by: roles, joined by "+".
+    `reason`: why there is a version, for people; the loop names the step where it is empty.
+    `proofs`: maps each bullet that is added or changed to the samples that are right with it.
+    `notes`: go into the record of the step, and come back in `replay`.
+    `sample_notes`: one for each trial of a batch, in its order; they go into the results of the samples.
     """
 
     delta: Delta = ()
@@ -161,8 +165,10 @@ class Update:
 class Chore:
     """Describe one piece of maintenance, a step of its own.
 
-    `work` is called with the newest playbook and the step's lab, and not again when the journal has the step
-    already. Model calls are counted for `name`.
+    `phase`: what the step is part of, in the journal.
+    `name`: tells it from others of its phase; model calls are counted for it.
+    `work`: called with the newest playbook and the step's lab, and not again when the journal has the step
+    already.
     """
 
     phase: Phase
@@ -184,7 +190,11 @@ class Moment(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Say how learning goes: `notes` for the report, and `give_up`: more training is not worth its calls."""
+    """Say how learning goes.
+
+    `notes`: sentences for the report.
+    `give_up`: more training is not worth its calls.
+    """
 
     notes: tuple[str, ...] = ()
     give_up: bool = False

@@ -7,22 +7,18 @@ from dataclasses import dataclass
 
 from ace.context.render import Rendered
 from ace.llm.role_models import RoleModels
-from ace.methods.protocol import Chores, Equipment, Lab, Moment, State, Summary, Trial, Update
+from ace.methods.protocol import Equipment, Lab, State, Trial, Update
+from ace.methods.stateless import Stateless
 from ace.playbook.model import Playbook
-from ace.runs.steps import StepRecord
 from ace.settings import Settings
-from ace.task.types import Sample, Task
+from ace.task.types import Sample
 
 
 @dataclass(frozen=True, slots=True)
-class ZeroShot:
+class ZeroShot(Stateless):
     """Show no playbook and learn nothing, whatever the file holds."""
 
     name: str = "zero_shot"
-
-    def start(self, task: Task, playbook: Playbook, lab: Lab) -> State:
-        """Remember nothing."""
-        return None
 
     def context(self, state: State, playbook: Playbook, sample: Sample, room: int) -> Rendered:
         """Return an empty text."""
@@ -31,18 +27,6 @@ class ZeroShot:
     def learn(self, state: State, batch: Sequence[Trial], playbook: Playbook, lab: Lab) -> Update:
         """Change nothing."""
         return Update(author=self.name)
-
-    def maintain(self, state: State, playbook: Playbook, lab: Lab, moment: Moment, number: int) -> Chores:
-        """Yield nothing."""
-        yield from ()
-
-    def summarize(self, state: State) -> Summary:
-        """Say nothing, and go on."""
-        return Summary()
-
-    def replay(self, state: State, step: StepRecord, playbook: Playbook, lab: Lab) -> State:
-        """Remember nothing."""
-        return state
 
 
 def build_zero_shot(models: RoleModels, settings: Settings, equipment: Equipment) -> ZeroShot:

@@ -22,7 +22,12 @@ REPEATS = "repeats a text that nobody vouches for"
 
 @dataclass(frozen=True, slots=True)
 class SourceTexts:
-    """Hold what stood beside an answer: by labels and the environment's names (`vouched`), or by anybody."""
+    """Hold the texts that stood beside an answer, from which a lesson may have been copied.
+
+    `question`: that of the sample.
+    `others`: what anybody may have written: outcomes, tool results, documents, questions of other samples.
+    `vouched`: what a lesson may repeat: right answers, the facts they are made of, the names of topics.
+    """
 
     question: str
     others: tuple[str, ...] = ()
@@ -57,12 +62,6 @@ def quarantine_new(adds: Iterable[Add], playbook: Playbook) -> Delta:
     """Return the delta that puts lessons into quarantine, each once, except those the playbook has or had."""
     new = {add.id: add for add in adds if add.id not in playbook.bullets}
     return tuple(operation for add in new.values() for operation in (add, Quarantine(add.id)))
-
-
-def only_quarantines(delta: Delta) -> bool:
-    """Return whether a delta only puts bullets into quarantine: then there is nothing to try."""
-    waiting = {operation.id for operation in delta if isinstance(operation, Quarantine)}
-    return all(isinstance(op, Quarantine) or (isinstance(op, Add) and op.id in waiting) for op in delta)
 
 
 def guard_delta(delta: Delta, playbook: Playbook) -> Delta:

@@ -20,7 +20,10 @@ MOST = 8  # attempts with one lesson at its own sample
 
 @dataclass(frozen=True, slots=True)
 class Chance:
-    """Count controls and how many of them were right. Before the first one, a quarter is assumed."""
+    """Count `controls` and how many of them were `right`. Before the first one, a quarter is assumed.
+
+    That is the mean of a beta distribution with one right and three wrong attempts counted in advance.
+    """
 
     controls: int = 0
     right: int = 0
@@ -57,13 +60,20 @@ def read_opening(outcomes: Iterable[bool | None]) -> Chance:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """Hold the probability with which one candidate may be kept although it does nothing."""
+    """Hold the probability `alpha` with which one candidate may be kept although it does nothing.
+
+    It is the level of a one-sided binomial test. What many candidates may be kept for nothing in all is
+    bounded by the sum of their levels (the Bonferroni correction), see `share`.
+    """
 
     alpha: float
 
     @classmethod
     def share(cls, samples: int, tries: int) -> Level:
-        """Share the budget of an epoch out over its samples and the tries at each; 0 samples: unknown."""
+        """Share the budget of an epoch out over its samples and the tries at each; 0 samples: unknown.
+
+        Fewer than ten candidates share it as ten would, so that no single one gets most of it.
+        """
         return cls(_BUDGET / max(_FEWEST, (samples or _UNKNOWN) * tries))
 
     def is_reached(self, right: int, attempts: int, rate: float) -> bool:

@@ -18,7 +18,12 @@ from ace.text import word_key
 
 @dataclass(slots=True)
 class Batch:
-    """Collect `operations`; `ids` gives the bullet that stands for each one that was added twice."""
+    """Collect operations, each of which may change one that is there already.
+
+    `wording`: joins two lines that say the same in other words; None: nothing is joined.
+    `operations`: those collected so far, in order.
+    `ids`: gives the bullet that stands for each one that was added twice.
+    """
 
     wording: Wording | None = None
     operations: list[Operation] = field(default_factory=list)
@@ -81,10 +86,14 @@ def combine_accepted(
     """
     batch = Batch(wording)
     deltas = [proposal.delta for proposal in proposals if proposal.outcome == "accepted"]
-    proven = {word_key(add.content) for delta in deltas for add in _list_adds(delta, waiting=False)}
+    proven = set[tuple[str, ...]]()  # the words of what is to be used at once
     for delta in deltas:
-        waiting = _list_adds(delta, waiting=True)
-        needless = {add.id for add in waiting if word_key(add.content) in proven}
+        proven.update(word_key(add.content) for add in _list_adds(delta, waiting=False))
+    for delta in deltas:
+        needless = set[str]()  # ids of what would wait although another sample proved it
+        for add in _list_adds(delta, waiting=True):
+            if word_key(add.content) in proven:
+                needless.add(add.id)
         for operation in delta:
             if needless.isdisjoint(touched_ids(operation)):
                 batch.take(operation)
@@ -107,8 +116,11 @@ def map_proofs(
             continue
         waiting = {operation.id for operation in proposal.delta if isinstance(operation, Quarantine)}
         changes = [operation for operation in proposal.delta if not isinstance(operation, Quarantine)]
-        for name in dict.fromkeys(name for operation in changes for name in touched_ids(operation)):
-            proofs.setdefault(ids.get(name, name), []).extend(() if name in waiting else samples)
+        touched = [name for operation in changes for name in touched_ids(operation)]
+        for name in dict.fromkeys(touched):
+            proving = proofs.setdefault(ids.get(name, name), [])
+            if name not in waiting:
+                proving.extend(samples)
     return proofs
 
 

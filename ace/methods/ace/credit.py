@@ -19,7 +19,7 @@ from ace.methods.ace.reflection import FailureType
 from ace.methods.ace.refusals import identify_situation, list_refuted
 from ace.methods.ace.state import Lesson, LessonNotes
 from ace.methods.protocol import Trial
-from ace.playbook.model import Bullet, Delta, Operation, Playbook, Status, Vote
+from ace.playbook.model import Bullet, Delta, Playbook, Status, Vote
 from ace.task.types import FeedbackKind
 from ace.task.wording import Line, Wording, list_texts
 
@@ -141,30 +141,25 @@ def write_notes(lesson: Lesson, playbook: Playbook, evidence: Evidence) -> Lesso
     )
 
 
-def cast_tags(lessons: Iterable[Lesson], playbook: Playbook) -> Delta:
-    """Return the votes of reflectors on the bullets that they were shown."""
-    votes = []
+def cast_votes(lessons: Iterable[Lesson], playbook: Playbook, evidence: Evidence) -> Delta:
+    """Return the votes of a batch, one for each bullet.
+
+    They are those of attempts (see `vote`), and the tags of reflectors on the bullets that they were shown,
+    as far as these are in use.
+    """
+    ballots: list[Vote] = []
+    tags: list[Vote] = []
     for lesson in lessons:
-        for tag in lesson.search.tags if lesson.search else ():
+        bullets = list_bullets_about(lesson.trial, playbook, evidence)
+        ballots += vote(lesson.trial, bullets, evidence.wording)
+        if lesson.search is None:
+            continue
+        for tag in lesson.search.tags:
             bullet = playbook.bullets.get(tag.id)
             if bullet is not None and bullet.status is Status.ACTIVE:
-                votes.append(Vote(tag.id, helpful=int(tag.helped), harmful=int(not tag.helped)))
-    return tuple(votes)
-
-
-def join_votes(votes: Iterable[Operation]) -> Delta:
-    """Return one vote for each bullet."""
+                tags.append(Vote(tag.id, helpful=int(tag.helped), harmful=int(not tag.helped)))
     sums: dict[str, Vote] = {}
-    for ballot in votes:
-        if isinstance(ballot, Vote):
-            old = sums.get(ballot.id, Vote(ballot.id))
-            sums[ballot.id] = Vote(ballot.id, old.helpful + ballot.helpful, old.harmful + ballot.harmful)
+    for ballot in (*ballots, *tags):
+        old = sums.get(ballot.id, Vote(ballot.id))
+        sums[ballot.id] = Vote(ballot.id, old.helpful + ballot.helpful, old.harmful + ballot.harmful)
     return tuple(sums.values())
-
-
-def cast_votes(trials: Iterable[Trial], playbook: Playbook, evidence: Evidence) -> Delta:
-    """Return the votes of a batch, one for each bullet."""
-    ballots = list[Vote]()
-    for trial in trials:
-        ballots += vote(trial, list_bullets_about(trial, playbook, evidence), evidence.wording)
-    return join_votes(ballots)

@@ -24,7 +24,12 @@ from ace.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Curation:
-    """Hold the roles and the state that chores need."""
+    """Hold the roles and the state that chores need.
+
+    `reflector` and `curator`: put better what is in doubt.
+    `state`: has the evidence that tells what is.
+    `settings`: without `verify` there is nothing to do; `tries` and `neighbours` as in a search.
+    """
 
     reflector: Reflector
     curator: Curator
@@ -44,7 +49,7 @@ class Curation:
     def _curate(self, name: str, playbook: Playbook, lab: Lab) -> Update:
         bench = lab.bench(name)
         proposals = self._reconsider(playbook.bullets[name], playbook, bench)
-        delta, ids = combine_accepted(proposals, self.state.wording)
+        delta, ids = combine_accepted(proposals, self.state.evidence.wording)
         provers = []
         for proposal in proposals:
             # What proves a proposal are the samples that it was tried on and that were right with it.

@@ -29,7 +29,11 @@ class Curation(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Curator:
-    """Ask a model which operations would make a few bullets better."""
+    """Ask a model which operations would make a few bullets better (ACE, arXiv 2510.04618, section 3).
+
+    `client`: the curator's model.
+    `profile`: bounds the length of its reply.
+    """
 
     client: Client
     profile: Profile = Profile.SMALL

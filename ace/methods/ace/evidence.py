@@ -16,7 +16,13 @@ from ace.text import split_words
 
 
 class Evidence:
-    """Index evidence by topic, so that a step looks only at what shares its topics."""
+    """Index evidence by topic, so that a step looks only at what shares its topics.
+
+    `wording`: knows what the words of lessons mean; None where the environment does not.
+    `tainted`: bullet -> samples whose text it repeats: they cannot prove it.
+    `reflections`: sample -> proposals that did not make it right.
+    `refuted`: sample and situation -> contents that attempts refuted there, newest last (see `refusals`).
+    """
 
     def __init__(self, samples: Iterable[Sample] = (), wording: Wording | None = None) -> None:
         self.wording = wording
@@ -28,11 +34,9 @@ class Evidence:
         self._proofs: dict[str, tuple[str, ...]] = {}
         self._proven: dict[str, dict[str, None]] = defaultdict(dict)  # sample -> bullets
         self._single: dict[str, str] = {}  # bullet -> the only sample that proves it
-        self.tainted: dict[
-            str, set[str]
-        ] = {}  # bullet -> samples whose text it repeats: they cannot prove it
-        self.reflections: Counter[str] = Counter()  # sample -> proposals that did not make it right
-        self._refuted: dict[tuple[str, str], list[Sequence[str]]] = defaultdict(list)
+        self.tainted: dict[str, set[str]] = {}
+        self.reflections: Counter[str] = Counter()
+        self.refuted: dict[tuple[str, str], list[Sequence[str]]] = defaultdict(list)
         for sample in samples:
             self.add_sample(sample)
 
@@ -54,13 +58,6 @@ class Evidence:
         self._topics[sample_id] = frozenset(topics)
         if self.wording:
             self.wording.record_result(sample_id, self._topics[sample_id], parts)
-
-    def record_refuted(self, sample_id: str, situation: str, contents: Iterable[Sequence[str]]) -> None:
-        """Take in contents with which attempts at a sample failed, in a situation (see `refusals`)."""
-        self._refuted[sample_id, situation] += contents
-
-    def list_refuted(self, sample_id: str, situation: str) -> tuple[Sequence[str], ...]:
-        return tuple(self._refuted.get((sample_id, situation), ()))
 
     def record_proofs(self, bullet: Bullet, proofs: Collection[str]) -> None:
         """Take in a bullet that was added or changed, and the samples, right with it, that prove it.
@@ -108,9 +105,9 @@ class Evidence:
         """Return live bullets that mention one of `topics`, in playbook order."""
         ids = set[str]()
         for topic in topics:
-            words = split_words(topic, whole_names=True)
-            if words:
-                ids.update(set.intersection(*(set(self._about.get(word, ())) for word in words)))
+            mentions = [set(self._about.get(word, ())) for word in split_words(topic, whole_names=True)]
+            if mentions:
+                ids |= set.intersection(*mentions)  # a topic of several words is mentioned by all of them
         bullets = [playbook.bullets[key] for key in ids if key in playbook.bullets]
         live = [bullet for bullet in bullets if bullet.live]
         return tuple(sorted(live, key=lambda bullet: (bullet.position, bullet.id)))

@@ -37,8 +37,10 @@ _PROOFS_OF_A_CHANGE = 2
 class _Try(NamedTuple):
     """Hold one proposal and what came of it.
 
-    `trials` are the attempts made with it, `flaws` say what was wrong with lessons that were left out,
-    `waiting` are lessons that must wait, `broke` is the question of a neighbour that it broke.
+    `trials`: the attempts made with it, that at its own sample first.
+    `flaws`: what was wrong with lessons that were left out.
+    `waiting`: lessons that must wait for a person, or for another sample.
+    `broke`: the question of a neighbour that it broke.
     """
 
     proposal: Proposal
@@ -50,7 +52,23 @@ class _Try(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactSearch:
-    """Search a lesson for one failed trial; a try that failed leads to a new state of the search."""
+    """Search a lesson for one failed trial; a try that failed leads to a new state of the search.
+
+    `reflector`: puts what is missing into words.
+    `curator`: edits what is there, from the fourth try on.
+    `neighbours`: how many near samples that were right must stay so.
+    `trial`: the failed attempt that is learned from: the first one, or one that came closer.
+    `playbook`: that which the first trial was made with.
+    `bench`: makes the attempts.
+    `evidence`: which samples prove which bullets.
+    `wording`: knows the words of lessons.
+    `taken`: lessons that brought the attempt closer to the right answer.
+    `refuted`: contents of edits that did not help since then.
+    `earlier`: those refuted in earlier meetings, while the playbook said the same.
+    `flaws`: what was wrong with the lessons of the last try.
+    `clashes`: lessons that held, each with the question of a neighbour that it broke.
+    `waiting`: lessons that were not tried and must wait (see `admission`).
+    """
 
     reflector: Reflector
     curator: Curator
@@ -60,12 +78,12 @@ class FactSearch:
     bench: Bench
     evidence: Evidence
     wording: Wording
-    taken: Delta = ()  # lessons that brought the attempt closer
+    taken: Delta = ()
     refuted: tuple[Sequence[str], ...] = ()
-    earlier: tuple[Sequence[str], ...] = ()  # refuted in earlier meetings, while the playbook said the same
-    flaws: tuple[Flaw, ...] = ()  # of the last try's lessons
-    clashes: tuple[tuple[str, str], ...] = ()  # lessons that held, and the question of a neighbour they broke
-    waiting: tuple[Add, ...] = ()  # lessons that were not tried and must wait, see `admission`
+    earlier: tuple[Sequence[str], ...] = ()
+    flaws: tuple[Flaw, ...] = ()
+    clashes: tuple[tuple[str, str], ...] = ()
+    waiting: tuple[Add, ...] = ()
 
     def propose(self, tries: int) -> Iterator[Proposal]:
         """Yield proposals until one holds, at most `tries`. From the fourth on every other is the curator's.
@@ -100,20 +118,28 @@ class FactSearch:
 
     def propose_unproven(self, *, quarantine: bool) -> Proposal:
         """Return the first lesson as it comes; in quarantine where nothing that is shown could prove it."""
-        trial, critique = self.trial, ""
+        trial, wording = self.trial, self.wording
+        lessons: tuple[str, ...] = ()
+        verdict = ""
         try:
-            if trial.feedback.kind is FeedbackKind.NONE:
-                lessons, critique = self._ask_critique()
+            if trial.feedback.kind is FeedbackKind.NONE:  # all there is to go by is the model's own critique
+                seed = self.bench.seed(trial.sample.id, 0)
+                critique = self.reflector.critique(
+                    trial.sample, trial.attempt, prompts=wording.prompts, seed=seed
+                )
+                verdict = critique.verdict
+                if critique.wrong and critique.lesson:
+                    lessons = (wording.adapt(critique.lesson, trial.sample.question, narrow=False),)
             else:
                 lessons = self._ask_lessons(0, ())
         except ModelError as error:
-            return record_failure(trial.sample.id, "reflector", error, trial.episode)
+            return record_failure(trial, "reflector", error)
         return accept_unproven(
             trial,
             self.playbook,
             tuple(map(add_lesson, lessons)),
             self._collect_texts(),
-            critique=critique,
+            critique=verdict,
             quarantine=quarantine,
         )
 
@@ -147,9 +173,13 @@ class FactSearch:
         try:
             lessons = self._ask_lessons(number, self._list_unhelpful(self.refuted if number > 2 else ()))
         except ModelError as error:
-            return _Try(record_failure(trial.sample.id, "reflector", error, trial.episode))
+            return _Try(record_failure(trial, "reflector", error))
         texts, bullets = self._collect_texts(), self._list_bullets()
-        suspects = {lesson: flaw for lesson in lessons if (flaw := texts.find_flaw(lesson))}
+        suspects = {}  # lesson -> why it must wait
+        for lesson in lessons:
+            suspicion = texts.find_flaw(lesson)
+            if suspicion:
+                suspects[lesson] = suspicion
         operations: list[Operation] = []
         flaws: list[Flaw] = []
         lines = [Line(bullet.id, bullet.content) for bullet in bullets]
@@ -173,7 +203,8 @@ class FactSearch:
             proof = Proof(False, f"refuted before{note}", reason=Reason.REFUTED_BEFORE)
         else:
             return self._prove("reflector", delta, note)._replace(flaws=tuple(flaws), waiting=waiting)
-        return _Try(self._record("reflector", delta, proof), flaws=tuple(flaws), waiting=waiting)
+        proposal = record_proposal(trial, "reflector", delta, proof)
+        return _Try(proposal, flaws=tuple(flaws), waiting=waiting)
 
     def _follow(self, advice: Advice, bullets: Sequence[Bullet]) -> Delta:
         """Return the operation that is advised, or what lets out a bullet in quarantine that it would add
@@ -201,7 +232,7 @@ class FactSearch:
             story = _describe_failure(trial, self._list_unhelpful(self.refuted))
             reply = self.curator(bullets, failure=story, seed=self.bench.seed(trial.sample.id, number))
         except ModelError as error:
-            return _Try(record_failure(trial.sample.id, "curator", error, trial.episode))
+            return _Try(record_failure(trial, "curator", error))
         texts, delta, waiting = self._collect_texts(), list[Operation](), list[Add]()
         confined, note = confine_delta(reply, bullets)
         for operation in confined:
@@ -213,7 +244,8 @@ class FactSearch:
                 waiting.append(replace(operation, provenance=(trial.episode,)))
         if self._was_refuted(tuple(delta)):
             proof = Proof(False, f"refuted before{note}", reason=Reason.REFUTED_BEFORE)
-            return _Try(self._record("curator", tuple(delta), proof), waiting=tuple(waiting))
+            proposal = record_proposal(trial, "curator", tuple(delta), proof)
+            return _Try(proposal, waiting=tuple(waiting))
         return self._prove("curator", tuple(delta), note)._replace(waiting=tuple(waiting))
 
     def _was_refuted(self, delta: Delta) -> bool:
@@ -241,7 +273,7 @@ class FactSearch:
                 for name in self.wording.list_outdated(bullets[operation.id].content):
                     others.pop(name, None)
         proof = prove(delta, self.playbook, (sample,), tuple(others.values()), self.bench)
-        proposal = self._record(author, delta, replace(proof, why=f"{proof.why}{note}"))
+        proposal = record_proposal(self.trial, author, delta, replace(proof, why=f"{proof.why}{note}"))
         return _Try(proposal, proof.trials, broke=proof.broke)
 
     def _ask_lessons(self, number: int, refuted: Sequence[str]) -> tuple[str, ...]:
@@ -270,20 +302,6 @@ class FactSearch:
             worded.append(wording.separate(text, question, broke[text]) if text in broke else text)
         return tuple(worded)
 
-    def _ask_critique(self) -> tuple[tuple[str, ...], str]:
-        """Return the lesson of the model's own critique, if it has one, and the critique for the record."""
-        trial = self.trial
-        critique = self.reflector.critique(
-            trial.sample,
-            trial.attempt,
-            prompts=self.wording.prompts,
-            seed=self.bench.seed(trial.sample.id, 0),
-        )
-        lessons: tuple[str, ...] = ()
-        if critique.wrong and critique.lesson:
-            lessons = (self.wording.adapt(critique.lesson, trial.sample.question, narrow=False),)
-        return lessons, critique.verdict
-
     def _list_bullets(self) -> tuple[Bullet, ...]:
         """Return bullets in use on the topics of the trial, and the lessons taken along."""
         on_topic = self.evidence.bullets_on(self.playbook, self.trial.feedback.topics)
@@ -293,9 +311,6 @@ class FactSearch:
     def _collect_texts(self) -> SourceTexts:
         """Return the texts that stood beside the trial. A flaw may quote the question of another sample."""
         return collect_trial_texts(self.trial, (flaw.question for flaw in self.flaws))
-
-    def _record(self, author: str, delta: Delta, proof: Proof) -> Proposal:
-        return record_proposal(self.trial.sample.id, author, delta, proof, self.trial)
 
 
 def is_closer(now: Feedback, before: Feedback) -> bool:

@@ -7,7 +7,7 @@ alone removes nothing: the better the playbook, the more of the failures that ar
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from functools import partial
 
@@ -28,7 +28,13 @@ _CONTROLS = 8  # attempts without it
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """Hold how attempts at a lesson's own sample came out with it; `base` is the score of the failed one."""
+    """Hold how attempts at a lesson's own sample came out with it.
+
+    `sample`: the id of its own sample.
+    `base`: the score of the failed attempt, 0 to 1: what is better than that counts as right.
+    `right`: how many attempts with it were.
+    `attempts`: how many there were.
+    """
 
     sample: str
     base: float
@@ -38,7 +44,13 @@ class Confirmation:
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
-    """Hold what lessons are heard by: how each was confirmed, the samples, and the rate of chance."""
+    """Hold what lessons are heard by.
+
+    `confirmed`: how each lesson was, by the id of its bullet.
+    `samples`: those that are known, by id.
+    `rate`: the share of failed samples that came out right without any lesson in this run, 0 to 1.
+    `level`: how probable it may be that a lesson is kept by chance.
+    """
 
     confirmed: dict[str, Confirmation]
     samples: dict[str, Sample]
@@ -47,19 +59,18 @@ class Hearing:
 
     def chores(self, playbook: Playbook, epoch: int) -> Generator[Chore, Playbook, Playbook]:
         """Yield a chore for each bullet in use that chance could explain; return the playbook after them."""
-        for bullet in list(self._list_doubtful(playbook)):
-            chore = Chore(Phase(PhaseKind.CURATION, epoch), bullet.id, partial(self._hear, bullet))
-            playbook = yield chore
-        return playbook
-
-    def _list_doubtful(self, playbook: Playbook) -> Iterator[Bullet]:
+        doubtful = []
         for name, record in self.confirmed.items():
             bullet = playbook.bullets.get(name)
             if bullet is None or bullet.status is not Status.ACTIVE or bullet.pinned:
                 continue
             stands = self.level.is_reached(record.right, record.attempts, self.rate)
             if record.sample in self.samples and not stands:
-                yield bullet
+                doubtful.append(bullet)
+        for bullet in doubtful:
+            chore = Chore(Phase(PhaseKind.CURATION, epoch), bullet.id, partial(self._hear, bullet))
+            playbook = yield chore
+        return playbook
 
     def _hear(self, bullet: Bullet, playbook: Playbook, lab: Lab) -> Update:
         record, bench = self.confirmed[bullet.id], lab.bench(bullet.id)

@@ -1,47 +1,37 @@
 """ACE (arXiv 2510.04618) with verified lessons: a lesson is a proposal until an attempt proves it.
 
-For a failed sample the search goes over several tries (see `fact_search`); the first proposal that makes
-the sample right without breaking its neighbours is kept, the others are recorded with the attempts that
-refuted them. A sample that was right although no bullet says why was lucky, and is learned from in the same
-way. After a batch the curator looks at the sections that it touched, and after an epoch bullets that
-contradict the evidence are reconsidered, under the same proof.
+Each trial of a batch is studied alone (see `study`); what holds is tried beside the others, combined into one
+delta and credited. After a batch the curator looks at the sections that it touched, and after an epoch
+bullets that contradict the evidence are reconsidered, under the same proof.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from ace.context.render import Rendered, render_playbook
-from ace.llm.client import Client
 from ace.llm.role_models import RoleModels
 from ace.llm.window import window_of
 from ace.methods.ace.admission import guard_delta
-from ace.methods.ace.chance import Chance, Level, read_opening
+from ace.methods.ace.chance import Level, read_opening
 from ace.methods.ace.combine import combine_accepted, join_authors, map_proofs
-from ace.methods.ace.credit import AUTHOR, cast_tags, cast_votes, is_spoiled, join_votes, write_notes
+from ace.methods.ace.credit import AUTHOR, cast_votes, write_notes
 from ace.methods.ace.curation import Curation
 from ace.methods.ace.curator import Curator
-from ace.methods.ace.fact_search import FactSearch
 from ace.methods.ace.hearing import NOTE, Confirmation, Hearing
 from ace.methods.ace.pool import grade
 from ace.methods.ace.probation import ENOUGH, end_probation
-from ace.methods.ace.proposals import changes_use
-from ace.methods.ace.prover import Prover
-from ace.methods.ace.quarantine import propose_releases
 from ace.methods.ace.refining import Refining
 from ace.methods.ace.reflection import Reflect
 from ace.methods.ace.reflector import Reflector
-from ace.methods.ace.refusals import list_earlier
-from ace.methods.ace.reopened import keep_open, reopen_all, weigh_reopened
-from ace.methods.ace.search import Search
+from ace.methods.ace.reopened import keep_open, reopen_all
 from ace.methods.ace.sections import SectionCuration
 from ace.methods.ace.shared_causes import explain_together
-from ace.methods.ace.state import AceState, Lesson, LessonNotes
-from ace.methods.ace.suspects import is_label_suspect, record_suspect
+from ace.methods.ace.state import AceState, LessonNotes
+from ace.methods.ace.study import Study
 from ace.methods.ace.together import keep_compatible
-from ace.methods.ace.unproven import propose_unproven
 from ace.methods.protocol import Chore, Chores, Equipment, Lab, Moment, Summary, Trial, Update
 from ace.playbook.delta import apply
 from ace.playbook.model import Playbook
@@ -58,21 +48,17 @@ _BARREN = 24  # failures in a row that taught nothing, while nothing was ever pr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
-    """Hold what the searches of one batch share."""
-
-    state: AceState
-    playbook: Playbook
-    lab: Lab
-    chance: Chance
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Ace:
-    """Learn by `tries` proposals for each failed sample, with `neighbours` earlier samples to keep right.
+    """Learn by proposals for each failed sample, of which attempts decide what is kept.
 
-    Of the settings, `verify` False keeps every first lesson unproven (the ablation), and `cite` shows the
-    generator the ids of bullets. `select` chooses when not all of them fit.
+    `reflector`: words lessons for facts, and criticises answers that nothing has judged.
+    `reflect`: diagnoses failures; its profile is that of the method.
+    `curator`: edits bullets that are there.
+    `settings`: `tries` are the proposals for a failed sample, `neighbours` the earlier samples to keep right;
+    `verify` False keeps every first lesson unproven (the ablation); `cite` shows the generator the ids of
+    bullets, `refine` compares bullets after an epoch, `drift` lets the latest label count online.
+    `count_tokens`: how a text counts against the room for the playbook.
+    `select`: chooses bullets when not all of them fit; None: the oldest stay.
     """
 
     reflector: Reflector
@@ -98,7 +84,11 @@ class Ace:
         return self.select(playbook, sample.question, room, self.count_tokens, ids=self.settings.cite)
 
     def learn(self, state: AceState, batch: Sequence[Trial], playbook: Playbook, lab: Lab) -> Update:
-        """Search a lesson for every trial that may teach one, and put what holds into one delta."""
+        """Search a lesson for every trial that may teach one, and put what holds into one delta.
+
+        The trials are studied in parallel, each on the same playbook. The order of the batch decides the
+        order of the delta, so the result does not depend on the number of workers.
+        """
         evidence = state.evidence
         for trial in batch:
             if trial.provable:
@@ -106,20 +96,21 @@ class Ace:
                 state.map.add((trial.sample,))
                 state.map.record(trial.sample.id, grade(trial.feedback), trial.feedback.topics)
                 state.map.record_label(trial.sample.id, trial.feedback)
-        scene = Scene(
+        study = Study(
+            reflector=self.reflector,
+            reflect=self.reflect,
+            curator=self.curator,
+            settings=self.settings,
             state=state,
             playbook=playbook,
             lab=lab,
             chance=state.count_chance(batch),
         )
-        study = partial(self._study, scene)
-        lessons = list(lab.map(study, batch, lambda trial: lab.bench_of(trial).calls_for))
+        lessons = list(lab.map(study.study_trial, batch, lambda trial: lab.bench_of(trial).calls_for))
         if self.settings.verify:
             if self.reflect.profile is Profile.FULL:
                 lessons = explain_together(lessons, state, lab)
             lessons = keep_compatible(lessons, playbook, lab)
-        votes = cast_votes([lesson.trial for lesson in lessons], playbook, evidence)
-
         proposals, provers = list[Proposal](), list[tuple[Proposal, Sequence[str]]]()
         for lesson in lessons:
             # A sample that cannot be attempted again proves nothing.
@@ -127,7 +118,7 @@ class Ace:
             proposals += lesson.proposals
             for proposal in lesson.proposals:
                 provers.append((proposal, lesson.witnesses.get(proposal.delta, own) if own else ()))
-        delta, ids = combine_accepted(proposals, state.wording)
+        delta, ids = combine_accepted(proposals, state.evidence.wording)
         changes = guard_delta(delta, playbook)
         proofs = map_proofs(provers, ids)
         if self.settings.verify and self.reflect.profile is Profile.FULL:
@@ -145,7 +136,7 @@ class Ace:
             changes += guard_delta(combine_accepted(edits)[0], curation.playbook)
         notes = [write_notes(lesson, playbook, evidence) for lesson in lessons]
         return Update(
-            delta=join_votes((*votes, *cast_tags(lessons, playbook))) + changes,
+            delta=cast_votes(lessons, playbook, evidence) + changes,
             proposals=tuple(proposals),
             author=join_authors(proposals) if changes else AUTHOR,
             proofs=proofs,
@@ -153,7 +144,10 @@ class Ace:
         )
 
     def maintain(self, state: AceState, playbook: Playbook, lab: Lab, moment: Moment, number: int) -> Chores:
-        """Curate and refine after an epoch; hear probable lessons again at its end."""
+        """Curate and refine after an epoch; hear probable lessons again at its end.
+
+        Curation and hearings are decided by attempts, so without `verify` there are none.
+        """
         if moment is Moment.EPOCH_END:
             if self.settings.verify:  # the rate of chance is known better than when they were kept
                 level = Level.share(len(state.samples), self.settings.tries)
@@ -191,7 +185,10 @@ class Ace:
         return Summary(tuple(notes), give_up)
 
     def replay(self, state: AceState, step: StepRecord, playbook: Playbook, lab: Lab) -> AceState:
-        """Take in a committed step: outcomes, proofs, refuted edits, and what a change leaves open."""
+        """Take in a committed step: outcomes, proofs, refuted edits, and what a change leaves open.
+
+        After a step of phase DRIFT every bullet in use has to prove itself again, and no evidence counts.
+        """
         state.taught |= step.taught
         if step.phase.kind is PhaseKind.DRIFT:
             state.reopened = reopen_all(playbook)
@@ -206,7 +203,7 @@ class Ace:
             evidence.record_result(result.sample, result.topics, result.right, result.facts)
             state.take_in(result, notes)
             evidence.reflections[result.sample] += notes.reflections
-            evidence.record_refuted(result.sample, notes.situation, notes.refuted)
+            evidence.refuted[result.sample, notes.situation] += notes.refuted
             if notes.episode:
                 episodes[notes.episode] = result.sample
         for episode in lab.episodes(episodes):
@@ -230,107 +227,18 @@ class Ace:
                 state.confirmed[bullet] = Confirmation(result.sample, base, *notes.confirmed)
                 return
 
-    def _study(self, scene: Scene, trial: Trial) -> Lesson:
-        """Return what one trial teaches."""
-        state, lab = scene.state, scene.lab
-        was_taught = trial.recorded and trial.provable and trial.sample.id in state.taught
-        if was_taught and lab.phase.kind is PhaseKind.TRACES:
-            return Lesson(trial)  # the playbook knows what this attempt did not
-        if is_spoiled(trial):
-            return Lesson(trial)
-        weighed = tuple(weigh_reopened(trial, state.reopened, state.wording))
-        rest, _ = apply(scene.playbook, (operation for proposal in weighed for operation in proposal.delta))
-        if state.wording:
-            return Lesson(trial, (*weighed, *self.search_words(state, trial, rest, lab)))
-        lesson = self._search_lesson(replace(scene, playbook=rest), trial)
-        return replace(lesson, proposals=(*weighed, *lesson.proposals))
-
-    def _search_lesson(self, scene: Scene, trial: Trial) -> Lesson:
-        """Return what a failed trial teaches: proposals, and the search that made them."""
-        state, playbook, lab = scene.state, scene.playbook, scene.lab
-        if trial.feedback.is_solved:
-            return Lesson(trial)
-        bench, settings, sample = lab.bench_of(trial), self.settings, trial.sample
-        if not can_be_proven(trial, settings):
-            roles, quarantine = (self.reflect, self.reflector), cannot_be_judged(trial)
-            return Lesson(trial, (propose_unproven(trial, playbook, bench, roles, quarantine=quarantine),))
-        prover = Prover(
-            trial=trial,
-            playbook=playbook,
-            bench=bench,
-            pool=state.map.choose_pool(sample),
-            chance=scene.chance,
-            level=Level.share(len(state.samples), settings.tries),
-        )
-        releases = tuple(propose_releases(trial, playbook, bench, state.evidence, settings.neighbours))
-        if any(proposal.outcome == "accepted" for proposal in releases):
-            return Lesson(trial, releases)
-        shared_fact = state.map.find_shared_fact(sample)
-        search = Search(
-            reflect=self.reflect,
-            prover=prover,
-            earlier=state.edits.get(sample.id, ()),
-            waiting=state.list_waiting(sample),
-            rivals=state.list_rivals(sample, playbook),
-            similar=state.map.find_similar(sample),
-            worked=shared_fact.text if shared_fact else "",
-        )
-        proposals = [*releases, *search.propose(settings.tries, settings.rollouts)]
-        suspect = not any(map(changes_use, proposals)) and is_label_suspect(prover, playbook, state.evidence)
-        if suspect:
-            proposals.append(record_suspect(prover))
-        return Lesson(trial, tuple(proposals), search=search, suspect=suspect, witnesses=search.witnesses)
-
-    def search_words(
-        self, state: AceState, trial: Trial, playbook: Playbook, lab: Lab
-    ) -> tuple[Proposal, ...]:
-        """Return every proposal that a trial led to, with its outcome; at most one is accepted."""
-        evidence, settings, solved = state.evidence, self.settings, trial.feedback.is_solved
-        bench = lab.bench_of(trial)
-        assert state.wording  # noqa: S101 (the caller has asked)
-        search = FactSearch(
-            reflector=self.reflector,
-            curator=self.curator,
-            neighbours=settings.neighbours,
-            trial=trial,
-            playbook=playbook,
-            bench=bench,
-            evidence=evidence,
-            wording=state.wording,
-            earlier=list_earlier(trial, playbook, evidence),
-        )
-        if solved:
-            was_lucky = settings.verify and trial.provable and bool(search.list_parts_to_learn())
-            return tuple(search.propose(settings.tries)) if was_lucky else ()
-        if not can_be_proven(trial, settings):
-            return (search.propose_unproven(quarantine=cannot_be_judged(trial)),)
-        releases = tuple(propose_releases(trial, playbook, bench, evidence, settings.neighbours))
-        if any(proposal.outcome == "accepted" for proposal in releases):
-            return releases
-        return (*releases, *search.propose(settings.tries))
-
-
-def cannot_be_judged(trial: Trial) -> bool:
-    """Return whether nothing that is shown could prove what a trial teaches."""
-    return not trial.provable or trial.feedback.is_solved is None
-
-
-def can_be_proven(trial: Trial, settings: Settings) -> bool:
-    """Return whether attempts can decide on what a trial teaches, and are to."""
-    return settings.verify and not cannot_be_judged(trial)
-
-
-def choose_profile(settings: Settings, client: Client) -> Profile:
-    """Return the profile that is asked for, or what the reflector's model can do by its window."""
-    if settings.profile is not None:
-        return settings.profile
-    tokens = window_of(client).tokens
-    return Profile.SMALL if tokens is not None and tokens < _FULL_WINDOW else Profile.FULL
-
 
 def build_ace(models: RoleModels, settings: Settings, equipment: Equipment) -> Ace:
-    """Return the method with its roles."""
-    profile = choose_profile(settings, models.reflector)
+    """Return the method with its roles.
+
+    Where the settings name no profile, it is the small one for a reflector whose window has less than 16,000
+    tokens, as far as that is known.
+    """
+    profile = settings.profile
+    if profile is None:
+        tokens = window_of(models.reflector).tokens
+        is_small = tokens is not None and tokens < _FULL_WINDOW
+        profile = Profile.SMALL if is_small else Profile.FULL
     return Ace(
         reflector=Reflector(models.reflector),
         reflect=Reflect(models.reflector, profile),

@@ -23,7 +23,12 @@ _ANSWER_WEIGHT = 0.33  # of the form of right answers, beside questions
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Hold near samples of a candidate's own: `helpers` failed, `guards` had one of the `grades` to lose."""
+    """Hold samples near that of a candidate, the nearest first.
+
+    `helpers`: those that failed; one that a candidate makes right is a second witness for it.
+    `guards`: those that were right, in part at least; a candidate must not make them worse.
+    `grades`: how good the latest attempt at each guard was, by its id.
+    """
 
     helpers: tuple[Sample, ...] = ()
     guards: tuple[Sample, ...] = ()
@@ -52,9 +57,11 @@ def is_worse(trial: Trial, base: float) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """Hold a sample with its right answer as it was shown, and what that is made of.
+    """Hold a sample with its right answer as it was shown.
 
-    `sentence` is the answer for prompts.
+    `expected`: the answer itself.
+    `sentence`: the answer for prompts, as "Right answer: 42".
+    `facts`: what it is made of, where the environment explains it.
     """
 
     sample: Sample
@@ -65,7 +72,15 @@ class Labelled:
 
 @dataclass(slots=True)
 class SampleMap:
-    """Know every sample, how its latest attempt came out, and which others are near it."""
+    """Know every sample, how its latest attempt came out, and which others are near it.
+
+    How alike questions and answers are is measured by the runs of characters that they share (see
+    `ace.text.likeness`). Everything is by the id of a sample:
+    `samples`: all that were met, or are to come in training.
+    `grades`: how good the latest attempt was, 0 to 1; none where nothing was shown of it.
+    `topics`: what the latest attempt was about.
+    `labelled`: those whose right answer was shown.
+    """
 
     samples: dict[str, Sample] = field(default_factory=dict)
     grades: dict[str, float] = field(default_factory=dict)
@@ -121,16 +136,24 @@ class SampleMap:
             return None
         others = [other for name, other in self.labelled.items() if name != sample.id]
         asks = self._questions.compare(sample.id, [other.sample.id for other in others])
-
-        def weigh(fact: Fact) -> float:
-            return sum(asks[other.sample.id] for other in others if _share_topics(fact, other.facts))
-
-        best = max(own.facts, key=weigh)
-        same = sum(asks[other.sample.id] for other in others if other.expected == own.expected)
-        return best if weigh(best) > max(same, _ALIKE) else None
+        weights = []  # for each fact, how alike those samples ask whose answers are made of such a one, too
+        for fact in own.facts:
+            sharing = []
+            for other in others:
+                if any(fact.topics & other_fact.topics for other_fact in other.facts):
+                    sharing.append(asks[other.sample.id])
+            weights.append(sum(sharing))
+        highest = max(weights)
+        same_answer = sum(asks[other.sample.id] for other in others if other.expected == own.expected)
+        if highest <= max(same_answer, _ALIKE):
+            return None
+        return own.facts[weights.index(highest)]
 
     def choose_pool(self, sample: Sample, most: int = _MOST) -> Pool:
-        """Return the pool of a candidate that was learned from `sample`."""
+        """Return the pool of a candidate that was learned from `sample`, `most` samples of either kind.
+
+        A sample that was right in part may be in both: it can get better, and worse.
+        """
         failing = [name for name, score in self.grades.items() if score < 1.0]
         passing = [name for name, score in self.grades.items() if score >= MARGIN]
         guards = self._nearest(sample, passing, most)
@@ -142,11 +165,14 @@ class SampleMap:
         others = [name for name in names if name in self.samples and name != sample.id]
         if len(others) < 2:
             return others
-        shared = {name: len(self._topics_of(sample.id) & self._topics_of(name)) for name in others}
+        own_topics = self._topics_of(sample.id)
         asks = self._questions.compare(sample.id, others)
         answers = self._answers.compare(sample.id, others)
-        near = {name: asks[name] + _ANSWER_WEIGHT * answers[name] for name in others}
-        return sorted(others, key=lambda name: (-shared[name], -near[name], name))
+        order = {}  # by shared topics, then by likeness, then by name
+        for name in others:
+            shared = len(own_topics & self._topics_of(name))
+            order[name] = (-shared, -(asks[name] + _ANSWER_WEIGHT * answers[name]), name)
+        return sorted(others, key=lambda name: order[name])
 
     def _nearest(self, sample: Sample, names: Sequence[str], most: int) -> tuple[Sample, ...]:
         ranked = self.rank(sample, names)
@@ -156,7 +182,3 @@ class SampleMap:
 
     def _topics_of(self, sample_id: str) -> frozenset[str]:
         return self.topics.get(sample_id, frozenset()) - {"*"}
-
-
-def _share_topics(fact: Fact, others: Iterable[Fact]) -> bool:
-    return any(fact.topics & other.topics for other in others)

@@ -20,12 +20,16 @@ from ace.task.types import Sample
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Say whether a proposal holds and why, with the trials that showed it, the last one decisive.
+    """Say whether a proposal holds and why, with the trials that showed it.
 
-    `why` is for people, `reason` for decisions. `broke`: the question of a neighbour that was right and now
-    fails. `witnesses` are the samples that it made right, its own first; `losses` counts those it broke.
-    `delta` is what was proven, where that is not what was asked about; `confirmed` how many attempts at its
-    own sample were right, of how many.
+    `why`: a sentence for people; no code reads it.
+    `trials`: the attempts made with it, in order, those at its own samples first.
+    `broke`: the question of a neighbour that was right and now fails.
+    `reason`: the rule that decided.
+    `witnesses`: the samples that it made right, its own first.
+    `losses`: how many samples it broke.
+    `delta`: what was proven, where that is not what was asked about.
+    `confirmed`: how many attempts at its own sample were right, of how many.
     """
 
     holds: bool
@@ -37,10 +41,6 @@ class Proof:
     losses: int = 0
     delta: Delta = ()
     confirmed: tuple[int, int] | None = None
-
-    def with_note(self, note: str) -> Proof:
-        """Return the proof with more to read in its reason."""
-        return replace(self, why=f"{self.why}{note}")
 
     @property
     def right(self) -> tuple[str, ...]:

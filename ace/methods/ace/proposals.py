@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ace.errors import MalformedReply, ModelError, ModelUnavailable
-from ace.methods.ace.admission import only_quarantines
 from ace.methods.ace.proof import Proof
 from ace.methods.protocol import Trial
-from ace.playbook.model import Add, Bullet, Delta, Operation, Promote, Revise, bullet_id
+from ace.playbook.model import Add, Bullet, Delta, Operation, Promote, Quarantine, Revise, bullet_id
 from ace.runs.records import Proposal, Reason
 
 SECTION = "lessons"
@@ -24,11 +23,14 @@ def release(bullet: Bullet) -> tuple[Promote, Revise]:
     return Promote(bullet.id), Revise(bullet.id, bullet.content, bullet.provenance)
 
 
-def record_proposal(
-    subject: str, author: str, delta: Delta, proof: Proof, trial: Trial | None = None
-) -> Proposal:
-    """Return the record of a proposal; lessons of one that holds cite the episodes behind it."""
-    learned_from = (trial.episode,) if trial else ()
+def record_proposal(source: Trial | str, author: str, delta: Delta, proof: Proof) -> Proposal:
+    """Return the record of a proposal; lessons of one that holds cite the episodes behind it.
+
+    `source` is the trial that it was learned from, whose episode is the first one; where there is none, the
+    id of a sample or the name of a section. `author` is the role that proposed it.
+    """
+    subject = source if isinstance(source, str) else source.sample.id
+    learned_from = () if isinstance(source, str) else (source.episode,)
     episodes = tuple(attempt.episode for attempt in proof.trials)
     operations = list[Operation]()
     for operation in delta:
@@ -48,20 +50,24 @@ def record_proposal(
     )
 
 
-def record_failure(subject: str, author: str, error: ModelError, *episodes: str) -> Proposal:
-    """Return the record of a role's reply that could not be used, with what it said."""
+def record_failure(source: Trial | str, author: str, error: ModelError) -> Proposal:
+    """Return the record of a role's reply that could not be used, with what it said.
+
+    `source` and `author` as for `record_proposal`. The reason tells a model that is not there from one that
+    refuses, and from one whose reply has not the form that was asked for.
+    """
     reason = Reason.REFUSED
     if isinstance(error, ModelUnavailable):
         reason = Reason.UNREACHABLE
     elif isinstance(error, MalformedReply):
         reason = Reason.UNUSABLE_REPLY
     return Proposal(
-        sample_id=subject,
+        sample_id=source if isinstance(source, str) else source.sample.id,
         author=author,
         delta=(),
         outcome="rejected",
         why=f"{type(error).__name__}: {error}",
-        episodes=episodes,
+        episodes=() if isinstance(source, str) else (source.episode,),
         attempts=(str(error.details.get("text", "")),),
         reason=reason,
     )
@@ -69,7 +75,14 @@ def record_failure(subject: str, author: str, error: ModelError, *episodes: str)
 
 def changes_use(proposal: Proposal) -> bool:
     """Return whether a proposal changes what is in use: more than a text that waits in quarantine."""
-    return proposal.outcome == "accepted" and not only_quarantines(proposal.delta)
+    if proposal.outcome != "accepted":
+        return False
+    waiting = {operation.id for operation in proposal.delta if isinstance(operation, Quarantine)}
+    for operation in proposal.delta:
+        is_added_to_wait = isinstance(operation, Add) and operation.id in waiting
+        if not is_added_to_wait and not isinstance(operation, Quarantine):
+            return True
+    return False
 
 
 def list_contents(delta: Delta) -> list[str]:

@@ -30,7 +30,16 @@ _LEAD = 2  # by which wins must exceed losses where there are any: one sample fo
 
 @dataclass(slots=True)
 class Prover:
-    """Prove candidates for one failed trial. Attempts without a candidate are made once and kept."""
+    """Prove candidates for one failed trial. Attempts without a candidate are made once and kept.
+
+    `trial`: the failed one; its sample is the candidates' own.
+    `playbook`: that which the trial was made with, and to which candidates are applied.
+    `bench`: makes the attempts.
+    `pool`: near samples: `helpers` may witness for a candidate, `guards` against it.
+    `chance`: how often failed samples of the run come out right without any lesson.
+    `level`: how probable it may be that a candidate is kept by chance.
+    `controls`: attempts at the own sample without any candidate, in the order of their draws from 1 on.
+    """
 
     trial: Trial
     playbook: Playbook
@@ -38,8 +47,8 @@ class Prover:
     pool: Pool
     chance: Chance
     level: Level
-    controls: list[Trial] = field(default_factory=list)  # of the own sample, without any candidate
-    _others: dict[tuple[str, int], Trial] = field(default_factory=dict)
+    controls: list[Trial] = field(default_factory=list)
+    _others: dict[tuple[str, int], Trial] = field(default_factory=dict)  # sample, draw -> without any
 
     @property
     def base(self) -> float:
@@ -74,14 +83,16 @@ class Prover:
         if len(rejections) == len(delta):
             why = rejections[0].reason if rejections else "it holds no operation"
             return Proof(False, f"nothing of it applies: {why}", reason=Reason.NOTHING_APPLIES)
-        trials: list[Trial] = []
-        failure = self._screen(candidate, trials)
-        if failure is None and not needs_witness:
+        own = self.trial.sample
+        trials = [self.bench.solve(own, candidate)]
+        if not is_better(trials[0], self.base):
+            return Proof(False, f"{own.id} still fails", tuple(trials), reason=Reason.STILL_FAILS)
+        if not needs_witness:
             failure = self._confirm(candidate, trials)
-        if failure is not None:
-            return failure
+            if failure is not None:
+                return failure
         helpers = [sample for sample in self.pool.helpers if sample.id not in known]
-        own, wins = self.trial.sample, list[str]()
+        wins = list[str]()
         if needs_witness:
             wins += self._find_sure_witness(candidate, trials, helpers[:_NEAREST])
         else:
@@ -112,24 +123,16 @@ class Prover:
             )
         return self.controls[draw - 1]
 
-    def _screen(self, candidate: Playbook, trials: list[Trial]) -> Proof | None:
-        sample = self.trial.sample
-        trial = self.bench.solve(sample, candidate)
-        trials.append(trial)
-        if not is_better(trial, self.base):
-            return Proof(False, f"{sample.id} still fails", tuple(trials), reason=Reason.STILL_FAILS)
-        return None
-
     def _confirm(self, candidate: Playbook, trials: list[Trial]) -> Proof | None:
         """Attempt the own sample again until chance is ruled out, or can no longer be."""
         sample = self.trial.sample
         if not trials[0].sure:  # nothing but agreement speaks for an answer
             repeats = self.bench.again(sample, candidate)
             trials += repeats
-            text = trials[0].feedback.text
-            agree = 1 + sum(
-                bool(trial.feedback.is_solved) and trial.feedback.text == text for trial in repeats
-            )
+            agree = 1
+            for repeat in repeats:
+                if repeat.feedback.is_solved and repeat.feedback.text == trials[0].feedback.text:
+                    agree += 1
             if 2 * agree > 1 + len(repeats):
                 return None
             why = f"{sample.id} runs, but only {agree} of {1 + len(repeats)} attempts agree"

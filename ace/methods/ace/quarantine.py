@@ -35,7 +35,7 @@ def propose_releases(
         samples = {s.id: s for s in (*evidence.proofs(rival.id for rival in rivals), *near)}
         samples.pop(trial.sample.id, None)
         proof = prove(delta, playbook, (trial.sample,), tuple(samples.values()), bench)
-        yield record_proposal(trial.sample.id, AUTHOR, delta, proof, trial)
+        yield record_proposal(trial, AUTHOR, delta, proof)
         if proof.holds:
             return
 

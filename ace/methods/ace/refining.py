@@ -36,7 +36,11 @@ _PROOFS = 4  # samples, the newest
 
 @dataclass(slots=True)
 class Refining:
-    """Remember what was compared already. What a run began with is not compared with itself."""
+    """Remember what was compared already. What a run began with is not compared with itself.
+
+    `compared`: the playbook after the last refinement, or the first one.
+    `index`: finds bullets that are alike; built by the first refinement that has something to compare.
+    """
 
     compared: Playbook
     index: Index | None = None
@@ -117,7 +121,10 @@ def _settle(state: AceState, conflict: Conflict, playbook: Playbook, lab: Lab) -
     # The cited episodes that were right, as far as the learner may see, in the order they were made in.
     bullets = [playbook.bullets[name] for name in (conflict.one, conflict.other)]
     episodes = lab.episodes([episode for bullet in bullets for episode in bullet.provenance])
-    order = {episode.id: place for place, episode in enumerate(episodes) if episode.feedback.is_solved}
+    order = {}
+    for place, episode in enumerate(episodes):
+        if episode.feedback.is_solved:
+            order[episode.id] = place
     trials: tuple[Trial, ...] = ()
     if lab.settings.verify:
         bench = lab.bench(f"{conflict.one} or {conflict.other}")

@@ -15,16 +15,15 @@ from typing import Literal, cast
 
 from pydantic import BaseModel, Field
 
-from ace.context.answer_location import AnswerLocation
 from ace.llm.client import Client, FinishReason, Request, Role, Subject
 from ace.llm.prompts import messages, question, quote_field, quote_text, render
 from ace.methods.ace.pool import Labelled
-from ace.methods.ace.reflector import MAX_TOKENS, Lesson, split_lesson
+from ace.methods.ace.reflector import MAX_TOKENS, Lesson, quote_outcome, split_lesson
 from ace.methods.protocol import Trial
 from ace.playbook.model import Bullet
 from ace.settings import Profile
 from ace.task.trajectory import show_trajectory
-from ace.task.types import Attempt, Feedback, FeedbackKind
+from ace.task.types import Attempt
 
 SECTIONS = ("strategies", "conventions", "formats", "pitfalls", "tools", "facts")
 DEFAULT_SECTION = "lessons"
@@ -75,9 +74,11 @@ class Diagnosis(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Refuted:
-    """Hold what was proposed before and did not help, and the answer of the attempt that was made with it.
+    """Hold what was proposed before and did not help.
 
-    `beside` identifies the bullets that were in use then: beside others it may help.
+    `contents`: the texts that it would have added or put in place of others.
+    `answer`: that of the attempt which was made with it and failed; "" where it failed elsewhere.
+    `beside`: identifies the bullets that were in use then: beside others it may help.
     """
 
     contents: tuple[str, ...]
@@ -89,9 +90,13 @@ class Refuted:
 class Case:
     """Hold what a reflector is shown of a failure.
 
-    `bullets` are those that the attempt was shown; `contrast` is an attempt at the
-    same sample that was right; `others` are further failures to be explained together with this one;
-    `similar` are like questions with their right answers.
+    `trial`: the failure itself.
+    `bullets`: some of those in use; drafts may revise or remove them by their ids.
+    `refuted`: what was tried for it and did not help.
+    `flaws`: why earlier drafts could not be tried.
+    `contrast`: an attempt at the same sample that was right.
+    `others`: further failures to be explained together with this one.
+    `similar`: like questions with their right answers.
     """
 
     trial: Trial
@@ -105,7 +110,12 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Reflection:
-    """Hold a diagnosis: what failed, drafts of edits, and votes on bullets by id."""
+    """Hold a diagnosis.
+
+    `failure`: why the attempt failed.
+    `drafts`: edits that are proposed, each with a section and a content unless it removes something.
+    `tags`: which of the bullets that were shown helped or did harm, by id.
+    """
 
     failure: FailureType
     drafts: tuple[Draft, ...] = ()
@@ -114,7 +124,11 @@ class Reflection:
 
 @dataclass(frozen=True, slots=True)
 class Reflect:
-    """Ask a model what a failure teaches, in the profile that it can follow."""
+    """Ask a model what a failure teaches.
+
+    `client`: the reflector's model.
+    `profile`: the form that it can follow: FULL asks for a `Diagnosis`, SMALL for a `Lesson`.
+    """
 
     client: Client
     profile: Profile
@@ -128,6 +142,10 @@ class Reflect:
         trial, profile = case.trial, self.profile
         longest = _LONGEST[profile]
         schema = Diagnosis if profile is Profile.FULL else Lesson
+        location: dict[str, object] = {"lines": (), "unsaid": ""}
+        if trial.answer_location is not None:
+            lines = [quote_text(line) for line in trial.answer_location.lines]
+            location = {"lines": lines, "unsaid": quote_text(", ".join(trial.answer_location.unsaid))}
         user = render(
             "ace.methods.ace",
             f"reflect.{profile}.user",
@@ -140,7 +158,7 @@ class Reflect:
                 (quote_field(" ".join(edit.contents)), quote_field(edit.answer)) for edit in case.refuted
             ],
             flaws=[quote_text(flaw) for flaw in case.flaws],
-            location=_describe_location(trial.answer_location),
+            location=location,
         )
         request = Request(
             role=Role.REFLECTOR,
@@ -159,10 +177,8 @@ class Reflect:
                 draw=draw,
             ),
         )
-        parsed = self.client.complete(request).parsed
-        return (
-            _read_lesson(parsed) if isinstance(parsed, Lesson) else _read_diagnosis(cast(Diagnosis, parsed))
-        )
+        reply = self.client.complete(request)
+        return _read_reply(cast(Lesson | Diagnosis, reply.parsed))  # what `schema` promises
 
 
 def _describe(trial: Trial, longest: int) -> dict[str, object]:
@@ -170,6 +186,7 @@ def _describe(trial: Trial, longest: int) -> dict[str, object]:
     feedback, attempt = trial.feedback, trial.attempt
     is_bare = attempt.text.strip() in ("", attempt.answer.strip())
     has_more = not is_bare or attempt.turns or attempt.reasoning
+    repeats_answer = feedback.text.strip() in ("", attempt.answer.strip(), attempt.summary)
     return {
         "question": question(trial.sample.question),
         "answer": quote_field(attempt.answer or attempt.error),
@@ -177,43 +194,31 @@ def _describe(trial: Trial, longest: int) -> dict[str, object]:
         "cut_off": attempt.finish_reason == FinishReason.LENGTH,
         "wrong": feedback.passed is False or feedback.ran is False,
         "score": f"{feedback.score:g}" if feedback.score and feedback.score < 1 else "",
-        "outcome": _quote_outcome(feedback, attempt, longest),
+        "outcome": "" if repeats_answer else quote_outcome(feedback, longest),
         "expected": quote_text(feedback.right_answer),
         "missing": [quote_text(fact.text) for fact in feedback.missing],
     }
 
 
-def _quote_outcome(feedback: Feedback, attempt: Attempt, longest: int) -> str:
-    """Quote what was shown, unless it repeats the answer. Without labels none of it may look like one."""
-    if feedback.text.strip() in ("", attempt.answer.strip(), attempt.summary):
-        return ""
-    quote = quote_field if feedback.kind is FeedbackKind.EXECUTION else quote_text
-    return quote(feedback.text, longest)
+def _read_reply(reply: Lesson | Diagnosis) -> Reflection:
+    """Return a reply as a diagnosis whose drafts say in their content when they apply.
 
-
-def _describe_location(location: AnswerLocation | None) -> dict[str, object]:
-    """Return where the right answer stood in what was retrieved, and what no page says."""
-    if location is None:
-        return {"lines": (), "unsaid": ""}
-    lines = [quote_text(line) for line in location.lines]
-    return {"lines": lines, "unsaid": quote_text(", ".join(location.unsaid))}
-
-
-def _read_lesson(lesson: Lesson) -> Reflection:
-    """Return the drafts of a short reply; an empty one says that there is nothing to learn."""
-    drafts = [Draft(section=DEFAULT_SECTION, content=content) for content in split_lesson(lesson)]
-    return Reflection(FailureType.GAP if drafts else FailureType.VARIANCE, tuple(drafts))
-
-
-def _read_diagnosis(diagnosis: Diagnosis) -> Reflection:
-    """Return a diagnosis whose drafts say when they apply in their content."""
-    drafts = []
-    for draft in diagnosis.candidates:
-        content, when = draft.content.strip(), " ".join(draft.when.split()).rstrip(":.")
+    A short reply that is empty says that there is nothing to learn. Drafts of a long one that neither say
+    nor remove anything are left out; those in a section that nobody offered go to the default one.
+    """
+    drafts: list[Draft] = []
+    if isinstance(reply, Lesson):
+        for sentence in split_lesson(reply):
+            drafts.append(Draft(section=DEFAULT_SECTION, content=sentence))
+        return Reflection(FailureType.GAP if drafts else FailureType.VARIANCE, tuple(drafts))
+    for draft in reply.candidates:
+        content = draft.content.strip()
+        when = " ".join(draft.when.split()).rstrip(":.")
         if when and content and when.casefold() not in content.casefold():
             content = f"{when}: {content}"
         section = draft.section.strip().casefold()
-        section = section if section in SECTIONS else DEFAULT_SECTION
+        if section not in SECTIONS:
+            section = DEFAULT_SECTION
         if content or draft.op == "remove":
             drafts.append(draft.model_copy(update={"content": content, "section": section}))
-    return Reflection(diagnosis.failure, tuple(drafts), tuple(diagnosis.used))
+    return Reflection(reply.failure, tuple(drafts), tuple(reply.used))

@@ -104,7 +104,7 @@ class Reflector:
                     "reflector.user",
                     question=question(sample.question),
                     answer=quote_field(attempt.answer or attempt.error),
-                    outcome="" if feedback.right_answer else _quote_outcome(feedback),
+                    outcome="" if feedback.right_answer else quote_outcome(feedback, _LONGEST_OUTCOME),
                     expected=quote_text(feedback.right_answer),
                     wrong=feedback.passed is False or feedback.ran is False,
                     about=[quote_text(text) for text in about],
@@ -145,10 +145,13 @@ class Reflector:
         return critique.model_copy(update={"lesson": " ".join(critique.lesson.split())})
 
 
-def _quote_outcome(feedback: Feedback) -> str:
-    """Quote what was shown. With labels its first lines may be what the label says; else none may look so."""
+def quote_outcome(feedback: Feedback, longest: int) -> str:
+    """Quote what was shown of an outcome, at most `longest` characters of it, for a prompt.
+
+    With labels its first lines may be what the label says; without, no line may look like one.
+    """
     quote = quote_field if feedback.kind is FeedbackKind.EXECUTION else quote_text
-    return quote(feedback.text, _LONGEST_OUTCOME)
+    return quote(feedback.text, longest)
 
 
 def _read_lessons(reply: Reply, about: Sequence[str]) -> tuple[str, ...]:

@@ -14,16 +14,22 @@ from collections.abc import Iterable, Sequence
 from ace.methods.ace.evidence import Evidence
 from ace.methods.ace.proposals import list_contents
 from ace.methods.protocol import Trial
-from ace.playbook.model import Playbook, Status
+from ace.playbook.model import Bullet, Playbook, Status
 from ace.runs.records import Proposal, Reason
+
+
+def identify_contents(bullets: Iterable[Bullet]) -> str:
+    """Return a hash of what bullets say, in their order: 16 hexadecimal digits of a SHA-256."""
+    contents = [bullet.content for bullet in bullets]
+    return hashlib.sha256(json.dumps(contents).encode()).hexdigest()[:16]
 
 
 def identify_situation(trial: Trial, playbook: Playbook, evidence: Evidence) -> str:
     """Return a hash of what the playbook in use says of what a sample is about."""
     needed = {topic for fact in trial.feedback.facts for topic in fact.topics}
     bullets = evidence.bullets_on(playbook, needed or trial.feedback.topics)
-    contents = sorted(bullet.content for bullet in bullets if bullet.status is Status.ACTIVE)
-    return hashlib.sha256(json.dumps(contents).encode()).hexdigest()[:16]
+    active = [bullet for bullet in bullets if bullet.status is Status.ACTIVE]
+    return identify_contents(sorted(active, key=lambda bullet: bullet.content))
 
 
 def list_refuted(proposals: Iterable[Proposal]) -> list[list[str]]:
@@ -43,4 +49,5 @@ def list_refuted(proposals: Iterable[Proposal]) -> list[list[str]]:
 
 def list_earlier(trial: Trial, playbook: Playbook, evidence: Evidence) -> tuple[Sequence[str], ...]:
     """Return what was refuted for this sample while the playbook said of it what it says now, newest last."""
-    return evidence.list_refuted(trial.sample.id, identify_situation(trial, playbook, evidence))
+    situation = identify_situation(trial, playbook, evidence)
+    return tuple(evidence.refuted.get((trial.sample.id, situation), ()))

@@ -5,22 +5,21 @@ Knows one trial, the playbook it was made with, and a prover. Commits nothing.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from ace.errors import ModelError
-from ace.methods.ace.admission import SourceTexts, collect_trial_texts, quarantine_new
+from ace.methods.ace.admission import collect_trial_texts, quarantine_new
 from ace.methods.ace.pool import Labelled, is_better
 from ace.methods.ace.proof import Proof
 from ace.methods.ace.proposals import add_lesson, list_contents, record_failure, record_proposal, release
 from ace.methods.ace.prover import Prover
 from ace.methods.ace.reflection import Case, Draft, FailureType, Reflect, Reflection, Refuted, Tag
+from ace.methods.ace.refusals import identify_contents
 from ace.methods.ace.witness import holds_answer
 from ace.methods.protocol import Trial
 from ace.playbook.delta import apply
-from ace.playbook.model import Add, Bullet, Delta, Playbook, Remove, Revise, Status, bullet_id
+from ace.playbook.model import Add, Bullet, Delta, Remove, Revise, Status, bullet_id
 from ace.runs.records import Proposal, Reason
 from ace.safety.copied import makes_claim
 from ace.safety.injection import find_suspicion
@@ -38,7 +37,12 @@ _MOST_REFUTED = 4
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Hold an edit that made its own sample right and waits for a witness: another sample."""
+    """Hold an edit that made its own sample right and waits for a witness: another sample.
+
+    `content` and `section`: those of the bullet that it would add.
+    `sample`: the id of its own sample.
+    `episodes`: the attempt it was learned from, and the one that was made with it.
+    """
 
     content: str
     section: str
@@ -50,10 +54,25 @@ class Waiting:
 class Search:
     """Search for one failed trial. What it found out beside proposals is kept here for the journal.
 
-    `waiting` are earlier edits of other samples to try first. `rivals` maps bullets with a single witness,
-    near this sample, to that witness: one of them may be what makes it fail. `others` are further failures to
-    explain with it, `similar` like questions with their right answers. `worked` is
-    the right answer as like ones come by it, where they share a way.
+    Given to it:
+    `reflect`: asks a model for a diagnosis; its profile decides when a worked example is tried.
+    `prover`: has the trial, its playbook and its bench, and decides what holds.
+    `earlier`: what earlier searches for this sample refuted.
+    `waiting`: edits of other samples that wait for a witness, to be tried first.
+    `rivals`: maps bullets with a single witness, near this sample, to that witness: one of them may be what
+    makes it fail.
+    `others`: further failures to explain with it.
+    `similar`: like questions with their right answers.
+    `worked`: the right answer as like ones come by it, where they share a way.
+    `first_draw`: the number of the first reflection; a search after another must not ask the same again.
+
+    Found out:
+    `failure`: what the first reflection calls the failure; None where there was none.
+    `tags`: which bullets helped or did harm, by the reflections.
+    `refuted`: what attempts did not bear out.
+    `undecided`: what made the sample right and waits for a witness.
+    `witnesses`: the samples behind what was accepted, by delta.
+    `confirmed`: how many attempts were right with what was accepted, of how many.
     """
 
     reflect: Reflect
@@ -64,19 +83,15 @@ class Search:
     others: Sequence[Trial] = ()
     similar: Sequence[Labelled] = ()
     worked: str = ""
-    first_draw: int = 0  # of the reflector: a search after another one must not ask the same again
+    first_draw: int = 0
     failure: FailureType | None = None
     tags: tuple[Tag, ...] = ()
     refuted: list[Refuted] = field(default_factory=list)
-    undecided: list[Waiting] = field(default_factory=list)  # for want of a witness
-    witnesses: dict[Delta, tuple[str, ...]] = field(default_factory=dict)  # of what was accepted
-    confirmed: tuple[int, int] | None = None  # right attempts with what was accepted, of how many
+    undecided: list[Waiting] = field(default_factory=list)
+    witnesses: dict[Delta, tuple[str, ...]] = field(default_factory=dict)
+    confirmed: tuple[int, int] | None = None
     _suspects: list[Add] = field(default_factory=list)  # must wait for a person, or for another sample
-    _flaws: tuple[str, ...] = ()
-    _beside: str = field(init=False)  # the bullets in use, by a hash of what they say
-
-    def __post_init__(self) -> None:
-        self._beside = identify_bullets(self.prover.playbook)
+    _flaws: tuple[str, ...] = ()  # of the latest drafts, told to the next reflection
 
     @property
     def trial(self) -> Trial:
@@ -106,7 +121,7 @@ class Search:
             try:
                 reflection = self._ask(number, contrast)
             except ModelError as error:
-                yield record_failure(self.trial.sample.id, AUTHOR, error, self.trial.episode)
+                yield record_failure(self.trial, AUTHOR, error)
                 continue
             for proposal in self._try_drafts(reflection):
                 yield proposal
@@ -193,7 +208,11 @@ class Search:
             reason = Reason.NO_LESSON if reflection.failure is FailureType.GAP else Reason.NOT_A_GAP
             yield self._record((), Proof(False, why, reason=reason))
             return
-        texts, flaws = self._collect_texts(), list[str]()
+        # The reflector has seen the questions of others beside the trial: a copy of one is no lesson.
+        questions = [other.sample.question for other in self.others]
+        questions += [other.sample.question for other in self.similar]
+        texts = collect_trial_texts(self.trial, questions)
+        flaws: list[str] = []
         for draft in sorted(reflection.drafts, key=lambda draft: len(draft.content)):
             flaw = texts.find_flaw(draft.content) if draft.content else ""
             if flaw:
@@ -208,12 +227,15 @@ class Search:
     def _try_draft(self, draft: Draft, flaws: list[str]) -> Iterator[Proposal]:
         delta = self._to_delta(draft)
         contents = tuple(list_contents(delta))
-        refuted, beside = (*self.earlier, *self.refuted), self._beside
+        beside = identify_contents(self.prover.playbook.active)
+        was_refuted = any(
+            edit.contents == contents and edit.beside == beside for edit in (*self.earlier, *self.refuted)
+        )
         if not delta:
             flaws.append(f"{draft.content or draft.id} is known, or cannot be changed")
             known = (add_lesson(draft.content, draft.section),) if draft.content else ()
             yield self._record(known, Proof(False, "nothing new", reason=Reason.NOTHING_NEW))
-        elif contents and any(edit.contents == contents and edit.beside == beside for edit in refuted):
+        elif contents and was_refuted:
             yield self._record(delta, Proof(False, "refuted before", reason=Reason.REFUTED_BEFORE))
         else:
             proof = self._prove(delta, draft.content)
@@ -245,11 +267,12 @@ class Search:
         An answer that is this sample's as well is no copy of theirs.
         """
         own = self.trial.feedback.expected.strip()
-        return {
-            other.sample.id
-            for other in self.similar
-            if other.expected.strip() != own and holds_answer(content, other.expected, other.sample.question)
-        }
+        known = set[str]()
+        for other in self.similar:
+            has_own_answer = other.expected.strip() == own
+            if not has_own_answer and holds_answer(content, other.expected, other.sample.question):
+                known.add(other.sample.id)
+        return known
 
     def _prove_without_rivals(
         self, delta: Delta, failed: Proof, *, needs_witness: bool, known: set[str]
@@ -278,30 +301,20 @@ class Search:
             twin = bullets.get(add.id)
             if draft.op == "remove" or (twin is not None and twin.status is Status.ACTIVE):
                 return ()
-            return release(twin) if twin is not None and twin.status is Status.QUARANTINED else (add,)
+            if twin is not None and twin.status is Status.QUARANTINED:
+                return release(twin)
+            return (add,)
         if target.pinned or target.status is not Status.ACTIVE or target.content == draft.content:
             return ()
         if draft.op == "remove":
             return (Remove(target.id),)
         return (Revise(target.id, draft.content, target.provenance),)
 
-    def _collect_texts(self) -> SourceTexts:
-        """Return the texts that stood beside the trial, and beside those to explain with it."""
-        questions = [other.sample.question for other in self.others]
-        questions += [other.sample.question for other in self.similar]
-        return collect_trial_texts(self.trial, questions)
-
     def _record(self, delta: Delta, proof: Proof) -> Proposal:
-        proposal = record_proposal(self.trial.sample.id, AUTHOR, proof.delta or delta, proof, self.trial)
+        proposal = record_proposal(self.trial, AUTHOR, proof.delta or delta, proof)
         waiting = quarantine_new(self._suspects, self.prover.playbook) if proof.holds else ()
         proposal = replace(proposal, delta=(*proposal.delta, *waiting))
         if proof.holds:
             self.witnesses[proposal.delta] = proof.witnesses
             self.confirmed = proof.confirmed
         return proposal
-
-
-def identify_bullets(playbook: Playbook) -> str:
-    """Return a hash of what the bullets in use say."""
-    contents = json.dumps([bullet.content for bullet in playbook.active])
-    return hashlib.sha256(contents.encode()).hexdigest()[:16]

@@ -7,7 +7,7 @@ edits are kept only if the samples that prove the bullets they touch stay right.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ace.errors import ModelError
 from ace.methods.ace.curator import Curator, confine_delta
@@ -27,7 +27,15 @@ _MOST_PROOFS = 4  # samples for what an edit touches
 
 @dataclass(frozen=True, slots=True)
 class SectionCuration:
-    """Hold a playbook as a batch leaves it, and the samples that prove its bullets, new ones included."""
+    """Hold what the sections that a batch has touched are curated with.
+
+    `curator`: proposes the edits.
+    `playbook`: that which the batch leaves.
+    `evidence`: the samples that prove bullets of earlier batches.
+    `proofs`: those that prove the bullets of this batch, by id.
+    `samples`: every sample that is known, by id.
+    `lab`: makes the attempts.
+    """
 
     curator: Curator
     playbook: Playbook
@@ -48,12 +56,14 @@ class SectionCuration:
 
     def carry_proofs(self, edits: Sequence[Proposal]) -> dict[str, list[str]]:
         """Map each bullet of an accepted edit to the samples that prove any bullet of that edit."""
-        carried = {}
+        carried: dict[str, list[str]] = {}
         for edit in edits:
+            if edit.outcome != "accepted":
+                continue
             names = [name for operation in edit.delta for name in touched_ids(operation)]
-            samples = dict.fromkeys(sample.id for sample in self._list_proofs(names))
-            if edit.outcome == "accepted":
-                carried.update({name: list(samples) for name in names})
+            samples = [sample.id for sample in self._list_proofs(names)]
+            for name in names:
+                carried[name] = samples
         return carried
 
     def _curate(self, section: str, bullets: Sequence[Bullet]) -> Iterator[Proposal]:
@@ -72,7 +82,7 @@ class SectionCuration:
             proof = prove(delta, self.playbook, samples, (), bench)
         else:
             proof = Proof(False, "no sample of this run proves what it touches", reason=Reason.NO_LESSON)
-        yield record_proposal(section, AUTHOR, delta, proof.with_note(note))
+        yield record_proposal(section, AUTHOR, delta, replace(proof, why=f"{proof.why}{note}"))
 
     def _list_proofs(self, bullet_ids: Sequence[str]) -> tuple[Sample, ...]:
         """Return the newest samples that prove these bullets."""

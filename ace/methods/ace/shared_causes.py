@@ -21,7 +21,13 @@ def explain_together(lessons: Sequence[Lesson], state: AceState, lab: Lab) -> li
 
     They are those of a batch that taught nothing alone, near each other. One call a batch at most.
     """
-    open_places = [place for place, lesson in enumerate(lessons) if _is_open(lesson)]
+    open_places = []  # of failures that were reflected on, and taught nothing that is in use
+    for place, lesson in enumerate(lessons):
+        failure = lesson.search.failure if lesson.search else None
+        if failure is None or failure in _TAUGHT_NOTHING or lesson.suspect:
+            continue
+        if not any(map(changes_use, lesson.proposals)):
+            open_places.append(place)
     if len(open_places) < _FEWEST:
         return list(lessons)
     first = open_places[0]
@@ -51,11 +57,3 @@ def explain_together(lessons: Sequence[Lesson], state: AceState, lab: Lab) -> li
         witnesses={**lessons[first].witnesses, **search.witnesses},
     )
     return together
-
-
-def _is_open(lesson: Lesson) -> bool:
-    """Return whether a trial failed, was reflected on, and taught nothing that is in use."""
-    search = lesson.search
-    if search is None or search.failure is None or search.failure in _TAUGHT_NOTHING or lesson.suspect:
-        return False
-    return not any(map(changes_use, lesson.proposals))

@@ -28,11 +28,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """Hold a trial and every proposal that it led to; at most one is accepted.
+    """Hold a trial and every proposal that it led to; at most one of a search is accepted.
 
-    `search` is the search that made the proposals, where it was one of the general kind; `suspect` says that
-    its label goes against proven bullets. `witnesses` are the samples behind what was accepted, where others
-    than its own are.
+    `proposals`: in the order they were made, those on reopened bullets first.
+    `search`: that which made the proposals, where it was one of the general kind.
+    `suspect`: its label goes against proven bullets.
+    `witnesses`: the samples behind what was accepted, by delta, where others than its own are.
     """
 
     trial: Trial
@@ -46,12 +47,18 @@ class Lesson:
 class LessonNotes:
     """Hold what the journal keeps of a sample beside its result.
 
-    `cause` is why it failed; `reflections` how many proposals did not help; `situation` identifies what the
-    playbook said of it; `refuted` are the contents that attempts refuted; `score` is what was shown of it, 0
-    to 1; `failure` what a reflector says of it; `controls` how attempts without a lesson came out; `edits`
-    what was refuted, with the answers; `waiting` what waits for another sample; `suspect`: its label goes
-    against proven bullets; `confirmed` how many attempts were right with what it taught, of how many;
-    `episode` is the record of the attempt.
+    `cause`: why it failed, for the report (see `credit.Cause`).
+    `reflections`: how many proposals did not help; 0 where one did.
+    `situation`: identifies what the playbook said of it (see `refusals`).
+    `refuted`: the contents that attempts refuted in this situation.
+    `score`: what was shown of it, where that is neither 0 nor 1.
+    `failure`: what a reflector says of it.
+    `controls`: how attempts without a lesson came out.
+    `edits`: what was refuted, with the answers and the bullets beside it.
+    `waiting`: what made it right and waits for another sample.
+    `suspect`: its label goes against proven bullets.
+    `confirmed`: how many attempts were right with what it taught, of how many.
+    `episode`: the id of the attempt's record, where its right answer is to be found there.
     """
 
     cause: str = ""
@@ -69,6 +76,7 @@ class LessonNotes:
 
     def to_json(self) -> Notes:
         """Return the notes of a `SampleResult`."""
+        # What most samples have nothing of is left out, so that a journal stays small.
         notes: dict[str, Any] = {
             "cause": str(self.cause),
             "reflections": self.reflections,
@@ -119,24 +127,42 @@ class LessonNotes:
 
 @dataclass(slots=True)
 class AceState:
-    """Fold the steps of a run. `make_wording`: a small model puts the facts of its environment into words."""
+    """Fold the steps of a run: what the learner knows of it beside the playbook.
+
+    `samples`: those of the task for training; none where questions are not known before they are asked.
+    `first_playbook`: what the run began with; refinement does not compare it with itself.
+    `evidence`: which samples prove which bullet.
+    `make_wording`: makes what knows the words of lessons, anew after a change of the world; None unless a
+    small model puts the facts of its environment into words.
+    `taught`: samples that proved a bullet.
+    `reopened`: bullets that must prove themselves again after a change.
+    `refining`: what was compared already, from the first refinement on.
+    `map`: every sample, its latest outcome, and which are near it.
+    `chance`: the controls of this run; `opening` what its first batch says for want of them.
+    `edits`: what was refuted, by sample.
+    `waiting`: what waits for a witness, by content.
+    `failures`: how often a reflector named each kind.
+    `confirmed`: how bullets came to be kept, by bullet, for the hearing at the end of an epoch.
+    `barren`: failures in a row that were reflected on and taught nothing.
+    `suspects`: samples whose label goes against proven bullets, as an ordered set.
+    """
 
     samples: Sequence[Sample]
     first_playbook: Playbook
     evidence: Evidence
     make_wording: Callable[[], Wording] | None = None
-    taught: set[str] = field(default_factory=set)  # samples that proved a bullet
+    taught: set[str] = field(default_factory=set)
     reopened: Reopened = field(default_factory=dict)
     refining: Refining | None = None
     map: SampleMap = field(default_factory=SampleMap)
-    chance: Chance = NO_CONTROLS  # of the controls of this run
-    opening: Chance | None = None  # of the first batch
-    edits: dict[str, list[Refuted]] = field(default_factory=dict)  # refuted, by sample
-    waiting: dict[str, Waiting] = field(default_factory=dict)  # by content
+    chance: Chance = NO_CONTROLS
+    opening: Chance | None = None
+    edits: dict[str, list[Refuted]] = field(default_factory=dict)
+    waiting: dict[str, Waiting] = field(default_factory=dict)
     failures: Counter[FailureType] = field(default_factory=Counter)
-    confirmed: dict[str, Confirmation] = field(default_factory=dict)  # by bullet
-    barren: int = 0  # failures in a row that were reflected on and taught nothing
-    suspects: dict[str, None] = field(default_factory=dict)  # samples whose label goes against proven bullets
+    confirmed: dict[str, Confirmation] = field(default_factory=dict)
+    barren: int = 0
+    suspects: dict[str, None] = field(default_factory=dict)
 
     @classmethod
     def at(
@@ -152,11 +178,6 @@ class AceState:
         state.map.add(samples)
         state.forget_evidence(playbook, lab)
         return state
-
-    @property
-    def wording(self) -> Wording | None:
-        """Return what the environment knows of the words of lessons; None where it knows nothing."""
-        return self.evidence.wording
 
     def take_in(self, result: SampleResult, notes: LessonNotes) -> None:
         """Fold what a step says of one sample: its outcome, chance, what was refuted, what waits.

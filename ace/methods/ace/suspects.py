@@ -27,12 +27,15 @@ def is_label_suspect(prover: Prover, playbook: Playbook, evidence: Evidence) -> 
     bullets, witnesses = dict[str, None](), list[str]()
     for guard in prover.pool.guards:
         proven = evidence.list_proven(playbook, guard.id)
-        bullets |= dict.fromkeys(bullet.id for bullet in proven)
-        witnesses += [guard.id] if proven else []
+        if proven:
+            bullets |= dict.fromkeys(bullet.id for bullet in proven)
+            witnesses.append(guard.id)
     if len(witnesses) < _WITNESSES:
         return False
     answer = trial.attempt.answer.strip()
-    answers = [answer, *(prover.solve_without(draw).attempt.answer.strip() for draw in range(1, _ROLLOUTS))]
+    answers = [answer]
+    for draw in range(1, _ROLLOUTS):
+        answers.append(prover.solve_without(draw).attempt.answer.strip())
     if not answer or 2 * answers.count(answer) <= len(answers):
         return False
     without, _ = apply(playbook, map(Remove, bullets))

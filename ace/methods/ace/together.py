@@ -5,9 +5,9 @@ What fails beside the others is left out: those that more samples speak for come
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ace.methods.ace.combine import combine_accepted
 from ace.methods.ace.pool import grade, is_better
@@ -21,56 +21,40 @@ from ace.runs.records import Proposal, Reason
 _LARGE = 8  # samples; in larger batches what an environment vouches for is tried beside the others, too
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """Hold an accepted proposal, its place in the batch, and how many samples of the batch speak for it."""
-
-    place: int
-    proposal: Proposal
-    support: int
-
-
 def keep_compatible(lessons: Sequence[Lesson], playbook: Playbook, lab: Lab) -> list[Lesson]:
     """Return the lessons, with proposals rejected that fail beside the others, or make others fail.
 
     All are tried at once, each on its own sample; only where one fails are they added one after the other.
     """
-    entries = _list_entries(lessons)
-    if len({entry.proposal.delta for entry in entries}) < 2:
+    accepted: dict[int, Proposal] = {}  # by the place of their lesson in the batch
+    for place, lesson in enumerate(lessons):
+        if lesson.search is None and len(lessons) <= _LARGE:
+            continue
+        for proposal in lesson.proposals:
+            if changes_use(proposal):
+                accepted[place] = proposal
+    if len({proposal.delta for proposal in accepted.values()}) < 2:
         return list(lessons)
-    delta, _ = combine_accepted(entry.proposal for entry in entries)
+    delta, _ = combine_accepted(accepted.values())
     joint, _ = apply(playbook, delta)
-    failing = {entry.place for entry in entries if not _is_right(lessons[entry.place], joint, lab)}
+    failing = {place for place in accepted if not _is_right(lessons[place], joint, lab)}
     if not failing:
         return list(lessons)
-    staying: list[_Entry] = []
+    additions: dict[int, tuple[str, ...]] = {}
+    for place, proposal in accepted.items():
+        additions[place] = tuple(op.content for op in proposal.delta if isinstance(op, Add))
+    support = Counter(additions.values())  # how many samples of the batch teach the same
+    staying: list[int] = []
     rejected: set[int] = set()
-    for entry in sorted(entries, key=lambda entry: -entry.support):  # stable: then the earlier one
-        delta, _ = combine_accepted(other.proposal for other in (*staying, entry))
+    for place in sorted(accepted, key=lambda place: -support[additions[place]]):  # stable: then the earlier
+        delta, _ = combine_accepted(accepted[other] for other in (*staying, place))
         trying, _ = apply(playbook, delta)
-        asked = [other.place for other in staying if other.place in failing]
-        if all(_is_right(lessons[place], trying, lab) for place in (entry.place, *asked)):
-            staying.append(entry)
+        asked = [other for other in staying if other in failing]
+        if all(_is_right(lessons[other], trying, lab) for other in (place, *asked)):
+            staying.append(place)
         else:
-            rejected.add(entry.place)
+            rejected.add(place)
     return [_reject(lesson) if place in rejected else lesson for place, lesson in enumerate(lessons)]
-
-
-def _list_entries(lessons: Sequence[Lesson]) -> list[_Entry]:
-    accepted = {
-        place: proposal
-        for place, lesson in enumerate(lessons)
-        for proposal in lesson.proposals
-        if (lesson.search is not None or len(lessons) > _LARGE) and changes_use(proposal)
-    }
-    support = defaultdict[tuple[str, ...], int](int)
-    contents = {
-        place: tuple(op.content for op in proposal.delta if isinstance(op, Add))
-        for place, proposal in accepted.items()
-    }
-    for texts in contents.values():
-        support[texts] += 1
-    return [_Entry(place, proposal, support[contents[place]]) for place, proposal in accepted.items()]
 
 
 def _is_right(lesson: Lesson, playbook: Playbook, lab: Lab) -> bool:

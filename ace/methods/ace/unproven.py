@@ -42,7 +42,7 @@ def propose_unproven(
             drafts = [draft for draft in reflection.drafts if draft.op == "add" and draft.content]
             adds += [add_lesson(draft.content, draft.section) for draft in drafts[:1]]
     except ModelError as error:
-        return record_failure(trial.sample.id, AUTHOR, error, trial.episode)
+        return record_failure(trial, AUTHOR, error)
     texts = collect_trial_texts(trial)
     return accept_unproven(trial, playbook, adds, texts, critique=critique, quarantine=quarantine)
 
@@ -62,11 +62,16 @@ def accept_unproven(
         proof = Proof(False, critique, reason=Reason.NO_LESSON)
         if adds:
             proof = Proof(False, "known", reason=Reason.KNOWN)
-        return record_proposal(trial.sample.id, AUTHOR, tuple(adds), proof, trial)
-    flaws = {add.id: flaw for add in new if (flaw := texts.find_flaw(add.content))}
-    delta: Delta = (*new, *(Quarantine(add.id) for add in new if quarantine or add.id in flaws))
+        return record_proposal(trial, AUTHOR, tuple(adds), proof)
+    flaws = {}
+    for add in new:
+        flaw = texts.find_flaw(add.content)
+        if flaw:
+            flaws[add.id] = flaw
+    waiting = [Quarantine(add.id) for add in new if quarantine or add.id in flaws]
+    delta: Delta = (*new, *waiting)
     why = "nothing that is shown can prove it: quarantined" if quarantine else "kept unproven"
     why += "".join(f"; {name} is quarantined: {flaw}" for name, flaw in flaws.items())
     why += f"; {critique}" if critique else ""
     reason = Reason.QUARANTINED if quarantine else Reason.KEPT_UNPROVEN
-    return record_proposal(trial.sample.id, AUTHOR, delta, Proof(True, why, reason=reason), trial)
+    return record_proposal(trial, AUTHOR, delta, Proof(True, why, reason=reason))

@@ -1,0 +1,152 @@
+"""Study one trial of a batch: choose how a lesson is searched for, and search it.
+
+For a failed sample the search goes over several tries (see `search`, and `fact_search` for environments with
+a wording); the first proposal that makes the sample right without breaking its neighbours is kept, the others
+are recorded with the attempts that refuted them. Where the environment has a wording, a sample that was right
+although no bullet says why was lucky, and is learned from in the same way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ace.methods.ace.chance import Chance, Level
+from ace.methods.ace.credit import is_spoiled
+from ace.methods.ace.curator import Curator
+from ace.methods.ace.fact_search import FactSearch
+from ace.methods.ace.proposals import changes_use
+from ace.methods.ace.prover import Prover
+from ace.methods.ace.quarantine import propose_releases
+from ace.methods.ace.reflection import Reflect
+from ace.methods.ace.reflector import Reflector
+from ace.methods.ace.refusals import list_earlier
+from ace.methods.ace.reopened import weigh_reopened
+from ace.methods.ace.search import Search
+from ace.methods.ace.state import AceState, Lesson
+from ace.methods.ace.suspects import is_label_suspect, record_suspect
+from ace.methods.ace.unproven import propose_unproven
+from ace.methods.protocol import Lab, Trial
+from ace.playbook.delta import apply
+from ace.playbook.model import Playbook
+from ace.runs.records import Proposal
+from ace.runs.steps import PhaseKind
+from ace.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """Hold what the trials of one batch are studied with. Several are studied at once, so nothing changes.
+
+    `reflector`: words lessons for facts that have a wording.
+    `reflect`: diagnoses failures of any other kind.
+    `curator`: edits the bullets that are there, where lessons for facts have failed.
+    `settings`: `tries`, `rollouts`, `neighbours` and `verify` count here.
+    `state`: what the run knows before this batch.
+    `playbook`: that which the trials were made with.
+    `lab`: makes the attempts.
+    `chance`: how often failed samples come out right without a lesson.
+    """
+
+    reflector: Reflector
+    reflect: Reflect
+    curator: Curator
+    settings: Settings
+    state: AceState
+    playbook: Playbook
+    lab: Lab
+    chance: Chance
+
+    def study_trial(self, trial: Trial) -> Lesson:
+        """Return what one trial teaches: nothing, where its label is broken or the playbook knows better.
+
+        Bullets reopened after a change of the world are weighed first; what is learned is learned beside
+        those that stand.
+        """
+        state = self.state
+        was_taught = trial.recorded and trial.provable and trial.sample.id in state.taught
+        if was_taught and self.lab.phase.kind is PhaseKind.TRACES:
+            return Lesson(trial)  # the playbook knows what this attempt did not
+        if is_spoiled(trial):
+            return Lesson(trial)
+        wording = state.evidence.wording
+        weighed = tuple(weigh_reopened(trial, state.reopened, wording))
+        operations = [operation for proposal in weighed for operation in proposal.delta]
+        rest, _ = apply(self.playbook, operations)
+        if wording:
+            return Lesson(trial, (*weighed, *self.search_words(trial, rest)))
+        lesson = self._search_lesson(trial, rest)
+        return replace(lesson, proposals=(*weighed, *lesson.proposals))
+
+    def search_words(self, trial: Trial, playbook: Playbook) -> tuple[Proposal, ...]:
+        """Return every proposal that a trial led to, with its outcome; at most one is accepted.
+
+        For environments with a wording only.
+        """
+        evidence, settings = self.state.evidence, self.settings
+        bench = self.lab.bench_of(trial)
+        assert evidence.wording  # noqa: S101 (the caller has asked)
+        search = FactSearch(
+            reflector=self.reflector,
+            curator=self.curator,
+            neighbours=settings.neighbours,
+            trial=trial,
+            playbook=playbook,
+            bench=bench,
+            evidence=evidence,
+            wording=evidence.wording,
+            earlier=list_earlier(trial, playbook, evidence),
+        )
+        if trial.feedback.is_solved:
+            was_lucky = settings.verify and trial.provable and bool(search.list_parts_to_learn())
+            return tuple(search.propose(settings.tries)) if was_lucky else ()
+        if not settings.verify or _cannot_be_judged(trial):
+            return (search.propose_unproven(quarantine=_cannot_be_judged(trial)),)
+        releases = tuple(propose_releases(trial, playbook, bench, evidence, settings.neighbours))
+        if any(proposal.outcome == "accepted" for proposal in releases):
+            return releases
+        return (*releases, *search.propose(settings.tries))
+
+    def _search_lesson(self, trial: Trial, playbook: Playbook) -> Lesson:
+        """Return what a failed trial teaches: proposals, and the search that made them.
+
+        One that taught nothing although near samples are proven may have a wrong label; that is recorded.
+        """
+        state, settings, sample = self.state, self.settings, trial.sample
+        if trial.feedback.is_solved:
+            return Lesson(trial)
+        bench = self.lab.bench_of(trial)
+        if not settings.verify or _cannot_be_judged(trial):
+            roles = (self.reflect, self.reflector)
+            quarantine = _cannot_be_judged(trial)
+            return Lesson(trial, (propose_unproven(trial, playbook, bench, roles, quarantine=quarantine),))
+        prover = Prover(
+            trial=trial,
+            playbook=playbook,
+            bench=bench,
+            pool=state.map.choose_pool(sample),
+            chance=self.chance,
+            level=Level.share(len(state.samples), settings.tries),
+        )
+        releases = tuple(propose_releases(trial, playbook, bench, state.evidence, settings.neighbours))
+        if any(proposal.outcome == "accepted" for proposal in releases):
+            return Lesson(trial, releases)
+        shared_fact = state.map.find_shared_fact(sample)
+        search = Search(
+            reflect=self.reflect,
+            prover=prover,
+            earlier=state.edits.get(sample.id, ()),
+            waiting=state.list_waiting(sample),
+            rivals=state.list_rivals(sample, playbook),
+            similar=state.map.find_similar(sample),
+            worked=shared_fact.text if shared_fact else "",
+        )
+        proposals = [*releases, *search.propose(settings.tries, settings.rollouts)]
+        suspect = not any(map(changes_use, proposals)) and is_label_suspect(prover, playbook, state.evidence)
+        if suspect:
+            proposals.append(record_suspect(prover))
+        return Lesson(trial, tuple(proposals), search=search, suspect=suspect, witnesses=search.witnesses)
+
+
+def _cannot_be_judged(trial: Trial) -> bool:
+    """Return whether nothing that is shown could prove what a trial teaches."""
+    return not trial.provable or trial.feedback.is_solved is None
