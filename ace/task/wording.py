@@ -158,7 +158,7 @@ class Wording(Protocol):
         ...
 
     def list_witnesses(self, text: str) -> tuple[str, ...] | None:
-        """Return the samples that have a line's words and whose right answers say what it says.
+        """Return the samples whose right answers say what a line says, in whatever words they ask.
 
         None where a line is of a form that cannot be looked up so.
         """

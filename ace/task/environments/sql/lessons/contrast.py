@@ -82,9 +82,17 @@ class Contrast:
         for stem in self._stems.get(sample_id, ()):
             self._using[stem].pop(sample_id, None)
 
-    def is_plain(self, lesson: str) -> bool:
-        """Return whether a lesson says one condition with a constant: others are general by nature."""
-        return bool(_read_meaning(lesson).words)
+    def find_alike(self, lesson: str) -> tuple[str, ...] | None:
+        """Return samples whose right answers are made of a lesson's one plain condition, in any words.
+
+        None for a lesson that says no condition with a constant: it is general by nature.
+        """
+        meaning = _read_meaning(lesson)
+        if not meaning.words:
+            return None
+        return tuple(
+            sample for sample, parts in self._parts.items() if any(part <= meaning.words for part in parts)
+        )
 
     def find_witnesses(self, lesson: str) -> tuple[str, ...]:
         """Return samples with a lesson's words whose right answers were made of its one plain condition.

@@ -184,7 +184,7 @@ class SqlWording(Contrast, Wording):
         return self.find_witnesses(text)
 
     def list_witnesses(self, text: str) -> tuple[str, ...] | None:
-        return self.find_witnesses(text) if self.is_plain(text) else None
+        return self.find_alike(text)
 
     def count_shared_words(self, text: str, question: str) -> int:
         """Return how many of its words before the colon a line shares with a question, by their stems."""
