@@ -180,7 +180,10 @@ def _asked(attack: _Attack) -> Iterator[Struck]:
 
 
 def _reflector(attack: _Attack) -> Iterator[Struck]:
-    yield _learned(attack, few(), "answer.db")
+    """What the reflector says of questions in two lines: no example of them, so it is asked."""
+    task = few()
+    train = tuple(replace(sample, question=f"{sample.question}\nBe brief.") for sample in task.train)
+    yield _learned(attack, replace(task, train=train), "answer.db")
     yield _queried(attack, lambda sample: sample)
 
 

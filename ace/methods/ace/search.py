@@ -187,11 +187,13 @@ class Search:
     def _try_example(self) -> Iterator[Proposal]:
         """Yield what becomes of the sample itself as a worked example: it must help another one.
 
-        It repeats a question on purpose, so one that asks to be obeyed or lays down a rule is no example.
+        It repeats a question on purpose, so one that asks to be obeyed or lays down a rule is no example, and
+        neither is one of several lines: those hold material that nobody vouches for.
         """
         question, expected = self.trial.sample.question.strip(), self.trial.feedback.expected.strip()
         content = f"{question} -> {self.worked or expected}"
-        if not expected or len(content) > _LONGEST_EXAMPLE or find_suspicion(content) or makes_claim(content):
+        is_short = len(content) <= _LONGEST_EXAMPLE and len(content.splitlines()) == 1
+        if not expected or not is_short or find_suspicion(content) or makes_claim(content):
             return
         delta = self._to_delta(Draft(section=EXAMPLES, content=content))
         contents = tuple(list_contents(delta))
