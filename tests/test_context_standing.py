@@ -53,7 +53,7 @@ def test_the_reflector_is_told_and_learns_a_name_that_no_page_has(tmp_path: Path
         system, user = request.messages[0].content, request.messages[-1].content
         if request.role is Role.CURATOR:
             return '{"operations": []}'
-        name = next(each for each in houses if f"the {each}?" in user)
+        name = min(houses, key=lambda each: user.find(f"the {each}?") % len(user))  # of the first question
         if "It stands in what was found" in user:
             assert f"[shelf 1] At {houses[name]}" in user or f"[shelf 2] At {houses[name]}" in user
             return reflect(request, f"The {name}: {houses[name]}.")

@@ -15,8 +15,8 @@ from ace.store import Store
 from ace.task import load_task
 
 SHOP = Path(__file__).parents[1] / "tasks" / "shop_sql"
-TRAIN = ("train-01", "train-02", "train-07", "train-08")
-TEST = ("test-01", "test-03")
+TRAIN = ("train-07", "train-09", "train-11", "train-12")
+TEST = ("test-06",)
 
 pytestmark = pytest.mark.skipif(
     not next(model.path for model in list_models() if model.default),
