@@ -33,6 +33,7 @@ from ace.task.environments.explain_answer import (
     EXPLAINERS,
     explain_by_form,
     explain_label_set,
+    explain_text,
     find_near_miss,
 )
 from ace.task.environments.explain_number import explain_number
@@ -308,7 +309,7 @@ def test_a_gold_answer_must_be_json() -> None:
 @settings(max_examples=60)
 @given(gold=ANSWERS, answer=ANSWERS)
 def test_explaining_is_total(scorer: str, gold: str, answer: str) -> None:
-    for explainer in (EXPLAINERS[scorer], explain_by_form, explain_label_set):
+    for explainer in (EXPLAINERS.get(scorer, explain_text), explain_by_form, explain_label_set):
         facts = explainer(gold, answer)
         assert all(isinstance(fact.difference, Difference) and fact.text for fact in facts)
         assert facts == explainer(gold, answer) and len(facts) <= 22
