@@ -35,8 +35,9 @@ class Likeness:
 
     def add(self, name: str, text: str) -> None:
         """Take in a text; one of the same name before it is replaced."""
-        self._texts[name] = text
-        self._counts.pop(name, None)
+        if self._texts.get(name) != text:
+            self._texts[name] = text
+            self._counts.pop(name, None)
 
     def compare(self, name: str, others: Iterable[str]) -> dict[str, float]:
         """Return the cosine with each of the other texts, 0 to 1; 0 for a name that is not known.
