@@ -169,7 +169,7 @@ class Settings:
         Accept, About("Select a version if clearly better, if at least as good, or always.", OFFLINE)
     ] = Accept.BEST
     refine: Annotated[
-        bool, About("After each epoch, join duplicate bullets and settle conflicting ones.", OFFLINE)
+        bool, About("After each epoch, join duplicate bullets and shorten sections.", OFFLINE)
     ] = True
     measure: Annotated[bool, About("Score the test questions before and after.", OFFLINE)] = True
     split: Annotated[Split, About("Which samples to score.", (Command.EVAL,))] = Split.TEST

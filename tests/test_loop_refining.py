@@ -1,4 +1,4 @@
-"""Refining between epochs: lessons said twice are joined, contradictions tried out, runs stay the same."""
+"""Refining between epochs: lessons said twice are joined, runs stay the same."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 
 from ace.llm import Reply, Request, RoleModels
 from ace.loop import learn
-from ace.playbook import Merge, Quarantine, Status
+from ace.playbook import Merge, Status
+from ace.refine import refine_playbook
 from ace.settings import Settings
 from ace.store import Store, Version
 from ace.task import Sample, Task, define_task
@@ -100,37 +101,13 @@ def test_what_two_samples_taught_in_other_words_becomes_one_bullet(tmp_path: Pat
         assert {b.content for b in store.checkout()} == {LESSON["laptop"], LESSON["mouse"]}
 
 
-def test_a_contradiction_is_tried_out_and_the_false_one_waits(tmp_path: Path) -> None:
+def test_a_contradiction_is_left_to_a_person(tmp_path: Path) -> None:
     head, *_ = run(tmp_path / "a.db", desk(LENIENT))
     with Store.open(tmp_path / "a.db") as store:
-        found = {bullet.content: bullet.status for bullet in store.checkout()}
-        assert found == {LESSON["paper"]: Status.ACTIVE, LESSON["toner"]: Status.QUARANTINED}
-        told = store.proposals()[-1]
-        assert "(name: r4 against r3): right without it: toner, paper" in told.why
-        assert [type(op) for op in told.delta] == [Quarantine] and told.attempts == (
-            "third",
-            "third",
-            "fourth",
-            "fourth",
-        )
-        assert {episode.phase for episode in store.episodes(ids=told.episodes)} == {"refinement 1"}
-    assert head.author == "refiner"
-
-
-def test_two_that_are_both_needed_stay(tmp_path: Path) -> None:
-    """A model that knows which of the two is meant needs both."""
-
-    def chooses(request: Request) -> str:
-        own = LESSON[thing_of(request)]
-        return floor_of(request, (own,) if own in request.bullets else request.bullets)
-
-    task = desk({"paper": "R3", "toner": "R4"})
-    run(tmp_path / "a.db", task, model=World(chooses, lambda request: LESSON[thing_of(request)]))
-    with Store.open(tmp_path / "a.db") as store:
-        assert len(store.checkout().active) == 2
-        told = store.proposals()[-1]
-        assert (told.author, told.outcome, told.delta) == ("refiner", "rejected", ())
-        assert told.why.endswith("what proves them fails without either")
+        assert {bullet.status for bullet in store.checkout()} == {Status.ACTIVE}
+        (conflict,) = refine_playbook(store.checkout()).conflicts
+        assert "r4 against r3" in conflict.why
+    assert head.author == "reflector"
 
 
 def test_it_can_be_left_out_and_changes_nothing_where_nothing_is_alike(tmp_path: Path) -> None:
@@ -140,14 +117,6 @@ def test_it_can_be_left_out_and_changes_nothing_where_nothing_is_alike(tmp_path:
     hashes = [v.hash for v in run(tmp_path / "b.db", alone)]
     assert hashes == [v.hash for v in run(tmp_path / "c.db", alone, without)]
     assert len(Store.open(tmp_path / "a.db").checkout()) == 3  # of a contradiction one half is not kept
-
-
-def test_without_verification_nothing_is_tried_out(tmp_path: Path) -> None:
-    run(tmp_path / "a.db", desk(TWICE | LENIENT), replace(OPTIONS, verify=False))
-    with Store.open(tmp_path / "a.db") as store:
-        kept = {bullet.content for bullet in store.checkout().active}
-        assert len(kept) == 3 and {LESSON["paper"], LESSON["toner"]} < kept
-        assert store.proposals()[-1].why.endswith("nothing decides, and nothing is tried out")
 
 
 def test_one_or_many_workers_give_the_same_versions(tmp_path: Path) -> None:

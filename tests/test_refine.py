@@ -31,7 +31,6 @@ from ace.refine import (
     Ruling,
     compare,
     judge_by_evidence,
-    quarantine_both,
     refine_playbook,
     retire_bullets,
     settle_conflicts,
@@ -244,7 +243,6 @@ def test_what_was_settled_is_not_settled_again() -> None:
         refine_playbook(three).conflicts, three, lambda conflict: Ruling((conflict.one,), "told")
     )
     assert found.delta == (Quarantine("b-0"), Quarantine("b-1"))
-    assert settle_conflicts([CONFLICT], TWO, quarantine_both).delta == (Quarantine("b-0"), Quarantine("b-1"))
     assert settle_conflicts([CONFLICT], TWO, lambda _: Ruling((), "both are needed")) == refine_playbook(
         Playbook()
     )

@@ -16,7 +16,7 @@ from ace.refine.conflict import Conflict, Kind, Likeness, compare
 from ace.refine.lost_details import find_lost_facts
 from ace.refine.refinement import Refinement, refine_playbook
 from ace.refine.retire import retire_bullets
-from ace.refine.settle import Judge, Ruling, judge_by_evidence, quarantine_both, settle_conflicts
+from ace.refine.settle import Judge, Ruling, judge_by_evidence, settle_conflicts
 from ace.refine.similarity_index import Index
 
 __all__ = [
@@ -30,7 +30,6 @@ __all__ = [
     "compare",
     "find_lost_facts",
     "judge_by_evidence",
-    "quarantine_both",
     "refine_playbook",
     "retire_bullets",
     "settle_conflicts",

@@ -53,11 +53,6 @@ def judge_by_evidence(conflict: Conflict, playbook: Playbook, proven: Mapping[st
     return Ruling((older.id,), "the other one has the newer proof")
 
 
-def quarantine_both(conflict: Conflict) -> Ruling:
-    """Decide against both bullets, where evidence does not decide and nothing unproven may be in use."""
-    return Ruling((conflict.one, conflict.other), "evidence does not decide")
-
-
 def settle_conflicts(conflicts: Iterable[Conflict], playbook: Playbook, judge: Judge) -> Refinement:
     """Carry out what `judge` decides, conflict by conflict; conflicts that it does not decide stay open.
 

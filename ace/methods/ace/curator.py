@@ -38,8 +38,12 @@ class Curator:
     client: Client
     profile: Profile = Profile.SMALL
 
-    def __call__(self, bullets: Sequence[Bullet], *, failure: str = "", seed: int = 0) -> Delta:
+    def __call__(
+        self, bullets: Sequence[Bullet], *, failure: str = "", shorter: bool = False, seed: int = 0
+    ) -> Delta:
         """Return the operations it proposes, as it put them; see `confine_delta` for what they may touch.
+
+        With `shorter` it is asked to say the same in fewer words.
 
         Raises MalformedReply when there is no valid list of operations, ModelError as the client does.
         """
@@ -51,7 +55,7 @@ class Curator:
         )
         request = Request(
             role=Role.CURATOR,
-            messages=messages(render("ace.methods.ace", "curator.system"), user),
+            messages=messages(render("ace.methods.ace", "curator.system", shorter=shorter), user),
             schema=Curation,
             seed=seed,
             max_tokens=MAX_TOKENS[self.profile],

@@ -17,6 +17,7 @@ from ace.llm.window import window_of
 from ace.methods.ace.admission import guard_delta
 from ace.methods.ace.chance import Level, read_opening
 from ace.methods.ace.combine import combine_accepted, join_authors, map_proofs
+from ace.methods.ace.consolidation import Consolidation
 from ace.methods.ace.credit import AUTHOR, cast_votes, write_notes
 from ace.methods.ace.curation import Curation
 from ace.methods.ace.curator import Curator
@@ -56,7 +57,8 @@ class Ace:
     `curator`: edits bullets that are there.
     `settings`: `tries` are the proposals for a failed sample, `neighbours` the earlier samples to keep right;
     `verify` False keeps every first lesson unproven (the ablation); `cite` shows the generator the ids of
-    bullets, `refine` compares bullets after an epoch, `drift` lets the latest label count online.
+    bullets, `refine` joins bullets and shortens sections after an epoch, `drift` lets the latest label count
+    online.
     `count_tokens`: how a text counts against the room for the playbook.
     `select`: chooses bullets when not all of them fit; None: the oldest stay.
     """
@@ -146,7 +148,7 @@ class Ace:
     def maintain(self, state: AceState, playbook: Playbook, lab: Lab, moment: Moment, number: int) -> Chores:
         """Curate and refine after an epoch; hear probable lessons again at its end.
 
-        Curation and hearings are decided by attempts, so without `verify` there are none.
+        Attempts decide all but what is said twice, so without `verify` only that is joined.
         """
         if moment is Moment.EPOCH_END:
             if self.settings.verify:  # the rate of chance is known better than when they were kept
@@ -162,7 +164,10 @@ class Ace:
         if moment is Moment.EPOCH and self.settings.refine:
             refining = state.refining or Refining(state.first_playbook)
             state.refining = refining
-            yield from refining.refine(state, playbook, number)
+            playbook = yield from refining.refine(state, playbook, number)
+            if self.settings.verify and self.reflect.profile is Profile.FULL:
+                consolidation = Consolidation(self.curator, state.evidence, self.count_tokens)
+                yield from consolidation.chores(playbook, number, state.sections)
 
     def summarize(self, state: AceState) -> Summary:
         """Say why attempts failed, which labels are suspect, and that nothing was learned, if so.

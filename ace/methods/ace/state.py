@@ -137,6 +137,7 @@ class AceState:
     `taught`: samples that proved a bullet.
     `reopened`: bullets that must prove themselves again after a change.
     `refining`: what was compared already, from the first refinement on.
+    `sections`: what each section said when it was last said anew.
     `map`: every sample, its latest outcome, and which are near it.
     `chance`: the controls of this run; `opening` what its first batch says for want of them.
     `edits`: what was refuted, by sample.
@@ -154,6 +155,7 @@ class AceState:
     taught: set[str] = field(default_factory=set)
     reopened: Reopened = field(default_factory=dict)
     refining: Refining | None = None
+    sections: dict[str, tuple[str, ...]] = field(default_factory=dict)
     map: SampleMap = field(default_factory=SampleMap)
     chance: Chance = NO_CONTROLS
     opening: Chance | None = None
