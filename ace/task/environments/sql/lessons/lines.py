@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from fractions import Fraction
 from functools import cache
 from importlib.resources import files
 
@@ -19,8 +20,8 @@ WORD = re.compile(r"[^\W\d_]{3,}")
 PREFIX = 4
 """Letters of a stem: "soap" and "soaps", "cancelled" and "cancellation" count as one word."""
 
-PLACEHOLDERS = ("DAY", "NAME")
-"""What stands for a day or a name of the question that a lesson was learned from."""
+PLACEHOLDERS = ("DAY", "NAME", "NUMBER")
+"""What stands for a day, a name or a bound of the question that a lesson was learned from."""
 
 # "4711": three digits or more, no part of a word or of a number with a point.
 _NUMBER = re.compile(r"(?<![\w.])\d{3,}(?!\w)")
@@ -30,22 +31,53 @@ _YEAR = re.compile(r"\b\d{4}\b")
 _NAME = re.compile(r"(?<=\w )[A-Z][a-z]+(?: [A-Z][a-z]+)+")
 # "ord.st", "SUM".
 _IDENTIFIER = re.compile(r"[^\W\d]\w*(?:\.\w+)*")
-# "= 7", "IN ('a'", "LIKE '": a comparison with a number or a text.
-_CONDITION = re.compile(r"(?:[=<>]|\b(?:in|is|like)\b)[\s(]*(?:-?\d|['\"])", re.IGNORECASE)
+# "= 7", "IN ('a'", "LIKE '", "> NUMBER": a comparison with a number or a text.
+_CONDITION = re.compile(r"(?:[=<>]|\b(?:in|is|like)\b)[\s(]*(?:-?\d|['\"]|NUMBER\b)", re.IGNORECASE)
+# "> 21900": a bound.
+_BOUND = re.compile(r"(?<=[<>])(=?\s*)(\d+(?:\.\d+)?)(?![\w.])")
+# "219", no part of a word, a day or a longer number.
+_AMOUNT = re.compile(r"(?<![\w.,-])\d+(?:\.\d+)?(?![\w-])")
+_UNITS = (10, 100, 1_000, 10_000, 100_000, 1_000_000, 60, 3_600, 24, 86_400)  # of one measure in another
 # A quoted text, an identifier or a number, an operator.
 _MEANING = re.compile(r"'[^']*'|[\w.]*\w|[^\s\w.,:;'\"]+")
 _SYMMETRIC = "JOIN"  # its two sides may change places
 
 
 def generalize_lesson(question: str, lesson: str) -> str:
-    """Return the lesson with the question's own days and names replaced by DAY and NAME.
+    """Return the lesson with the question's own days, names and bounds replaced by DAY, NAME and NUMBER.
 
     A name is two words or more with capitals, inside the question. Days are replaced where the question has a
     year. "Orders of Ann Lee: cus.name = 'Ann Lee'" becomes "Orders of NAME: cus.name = 'NAME'".
     """
     for name in _NAME.findall(question):
         lesson = lesson.replace(name, "NAME")
+    lesson = _generalize_bounds(question, lesson)
     return _DAY.sub("DAY", lesson) if _YEAR.search(question) else lesson
+
+
+def _generalize_bounds(question: str, lesson: str) -> str:
+    """Return the lesson with bounds that are the question's own in another unit put as a calculation.
+
+    "Heavier than 39 kg: art.grams > 39000", from a question about 39 kg, becomes
+    "Heavier than NUMBER kg: art.grams > NUMBER * 1000".
+    """
+    asked = {Fraction(amount): amount for amount in _AMOUNT.findall(question)}
+    head, colon, meaning = lesson.rpartition(":")
+    for space, bound in _BOUND.findall(meaning):
+        for amount, written in asked.items():
+            ratio = Fraction(bound) / amount if amount > 1 else Fraction(1)
+            if ratio in _UNITS:
+                calculation = f"NUMBER * {ratio}"
+            elif ratio and 1 / ratio in _UNITS:
+                calculation = f"NUMBER / {1 / ratio}.0"
+            else:
+                continue
+            meaning = re.sub(
+                rf"(?<=[<>]){space}{re.escape(bound)}(?![\w.])", f"{space}{calculation}", meaning
+            )
+            head = re.sub(rf"(?<![\w.]){re.escape(written)}(?![\w.])", "NUMBER", head)
+            break
+    return f"{head}{colon}{meaning}"
 
 
 def find_repeated_numbers(question: str, lesson: str) -> tuple[str, ...]:
@@ -75,13 +107,13 @@ def count_conditions(lesson: str) -> int:
 def find_stems(text: str) -> frozenset[str]:
     """Return the stems of the words of a text that say what it is about.
 
-    Words are runs of three letters or more; those that only ask are left out. "How many orders were
-    cancelled?" has "orde" and "canc".
+    Words are runs of three letters or more; placeholders and those that only ask are left out. "How many
+    orders were cancelled?" has "orde" and "canc".
     """
     asking = _read_asking_words()
     stems: set[str] = set()
     for word in WORD.findall(text):
-        if word.lower() not in asking:
+        if word.lower() not in asking and word not in PLACEHOLDERS:
             stems.add(stem_word(word, prefix=PREFIX))
     return frozenset(stems)
 

@@ -13,7 +13,6 @@ from collections.abc import Collection, Iterable, Sequence
 
 from ace.task.environments.sql.lessons.contrast import Contrast
 from ace.task.environments.sql.lessons.lines import (
-    PLACEHOLDERS,
     count_conditions,
     find_repeated_numbers,
     find_stems,
@@ -240,5 +239,4 @@ class SqlWording(Contrast, Wording):
 
 def _has_words(lesson: str) -> bool:
     """Return whether a lesson has a word before the colon that is no placeholder."""
-    words = find_stems(lesson.partition(":")[0])
-    return bool(words - find_stems(" ".join(PLACEHOLDERS)))
+    return bool(find_stems(lesson.partition(":")[0]))
