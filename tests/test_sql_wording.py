@@ -61,12 +61,46 @@ def test_days_and_names_become_placeholders() -> None:
     assert generalize_lesson("Orders on 2 December 2023?", lesson) == "Orders on a day: date(ts) = 'DAY'."
 
 
-def test_a_lesson_names_what_sets_its_question_apart() -> None:
-    asked = ["How many soaps are articles?", *(f"How many articles are {n}?" for n in "abcdef")]
-    rarity = Contrast(Sample(str(number), question) for number, question in enumerate(asked))
-    assert rarity.sets_apart("How many soaps are articles?", "Soap: art.grp = 30.")
-    assert not rarity.sets_apart("How many soaps are articles?", "Articles: art.grp = 30.")
-    assert rarity.sets_apart("How many soaps are articles?", "Articles of a line: line JOIN art ON ano = no.")
+@pytest.mark.parametrize(
+    ("question", "lesson", "general"),
+    [
+        (
+            "Billed at more than 219 shillings?",
+            "Billed at 219: v.hm > 21900.",
+            "Billed at NUMBER: v.hm > NUMBER * 100.",
+        ),
+        ("Loans of 30 days or more?", "loan.hrs >= 720", "loan.hrs >= NUMBER * 24"),
+        (
+            "Lighter than 500 g?",
+            "Lighter than 500 g: a.kg < 0.5",
+            "Lighter than NUMBER g: a.kg < NUMBER / 1000.0",
+        ),
+        ("Of 2023-02-19, more than 3?", "ord.n > 19", "ord.n > 19"),  # a day is no amount
+        ("More than 7 boxes?", "ord.st = 700", "ord.st = 700"),  # a code is no bound
+        ("More than 7 boxes?", "ord.n > 7", "ord.n > 7"),  # the question says it
+        ("More than 7 boxes?", "ord.n > 45", "ord.n > 45"),  # no unit
+    ],
+)
+def test_a_bound_in_another_unit_becomes_a_calculation(question: str, lesson: str, general: str) -> None:
+    assert generalize_lesson(question, lesson) == general
+
+
+def test_a_long_name_has_no_articles() -> None:
+    long = "Visits of the July to September quarter: vst.prd = 4."
+    assert SqlWording().adapt(long, "?") == "Visits of July to September quarter: vst.prd = 4."
+    assert (
+        SqlWording().adapt("Books of the school: book.who = 'S'.", "?")
+        == "Books of the school: book.who = 'S'."
+    )
+
+
+def test_a_join_is_said_with_the_one_condition_that_it_is_for() -> None:
+    join = "vst JOIN ptt ON vst.ptn = ptt.kr"
+    combine = SqlWording().combine
+    assert combine((join,), (join, "ptt.qg = 24", "scn.st = 1")) == (f"{join} WHERE ptt.qg = 24",)
+    assert combine((join,), (join, "ptt.qg = 24", "vst.st = 1")) == ()  # which of them is not known
+    assert combine((join,), (join, "SUM(vst.hm) / 100.0")) == ()
+    assert combine(("ptt.qg = 24",), (join, "ptt.qg = 24")) == ()
 
 
 KNOWN = (Line("a", "Cancelled orders: ord.st = 7."), Line("b", "Bulk orders: ord.tot >= 25000."))

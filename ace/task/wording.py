@@ -129,6 +129,13 @@ class Wording(Protocol):
         """
         ...
 
+    def combine(self, missing: Sequence[str], facts: Sequence[str]) -> tuple[str, ...]:
+        """Return missing facts put together with what they need, each to be said in one line.
+
+        `facts` are all those of the right answer. Where each fact is of use alone there are none.
+        """
+        ...
+
     def join(self, first: str, second: str) -> str | None:
         """Return one line for two that say the same in other words; None where they do not.
 

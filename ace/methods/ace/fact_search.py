@@ -281,12 +281,15 @@ class FactSearch:
         trial, wording = self.trial, self.wording
         question = trial.sample.question
         known = wording.list_known(question, (bullet.content for bullet in self._list_bullets()))
+        parts = self.list_parts_to_learn()
+        if number:  # alone they did not help
+            parts = wording.combine(parts, list_texts(trial.feedback.facts)) or parts
         lessons = self.reflector(
             trial.sample,
             trial.attempt,
             trial.feedback,
             prompts=wording.prompts,
-            about=self.list_parts_to_learn(),
+            about=[wording.adapt(part, question, narrow=False) for part in parts],
             answer_location=trial.answer_location,
             known=known[:_MOST_FOR_REFLECTOR],
             refuted=tuple(refuted),

@@ -25,8 +25,6 @@ from ace.task.environments.sql.lessons.lines import (
 from ace.task.types import Sample
 from ace.text import stem_word, word_key
 
-_COMMON = 0.1  # of the questions: a word that more of them have is not rare
-
 
 class _Meaning(NamedTuple):
     """Hold what a lesson says."""
@@ -128,22 +126,6 @@ class Contrast:
                 if speaks_for and self._is_foreign(sample, meaning):
                     return self._questions[sample]
         return ""
-
-    def sets_apart(self, question: str, lesson: str) -> bool:
-        """Return whether the words before the colon hold a rare word of the question, if it has any.
-
-        Rare means hardly more common than its rarest one: "Orders paid" does not stand for "paid on invoice".
-        Lessons that compare with no constant pass: a join or a unit is general by nature.
-        """
-        if not count_conditions(lesson):
-            return True
-        counts = {word: self._asked[word] for word in find_stems(question)}
-        rarest = max(1, min(counts.values(), default=0))
-        common = max(2, int(_COMMON * len(self._questions)))
-        most = min(common, 2 * rarest)
-        rare = {word for word, count in counts.items() if count <= most}
-        words = find_stems(lesson.partition(":")[0])
-        return not rare or bool(rare & words)
 
     def narrow(self, lesson: str, question: str) -> str:
         """Return a lesson with the word of its question that tells it from others.

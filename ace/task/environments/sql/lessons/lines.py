@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterable
 from fractions import Fraction
 from functools import cache
 from importlib.resources import files
@@ -34,13 +35,15 @@ _IDENTIFIER = re.compile(r"[^\W\d]\w*(?:\.\w+)*")
 # "= 7", "IN ('a'", "LIKE '", "> NUMBER": a comparison with a number or a text.
 _CONDITION = re.compile(r"(?:[=<>]|\b(?:in|is|like)\b)[\s(]*(?:-?\d|['\"]|NUMBER\b)", re.IGNORECASE)
 # "> 21900": a bound.
-_BOUND = re.compile(r"(?<=[<>])(=?\s*)(\d+(?:\.\d+)?)(?![\w.])")
+_BOUND = re.compile(r"(?<=[<>])(=?\s*)(\d+(?:\.\d+)?)(?!\w|\.\d)")
 # "219", no part of a word, a day or a longer number.
 _AMOUNT = re.compile(r"(?<![\w.,-])\d+(?:\.\d+)?(?![\w-])")
 _UNITS = (10, 100, 1_000, 10_000, 100_000, 1_000_000, 60, 3_600, 24, 86_400)  # of one measure in another
 # A quoted text, an identifier or a number, an operator.
 _MEANING = re.compile(r"'[^']*'|[\w.]*\w|[^\s\w.,:;'\"]+")
 _SYMMETRIC = "JOIN"  # its two sides may change places
+_JOIN = re.compile(r"(\w+) JOIN (\w+) ON ")
+_LONG = 7  # words before the colon
 
 
 def generalize_lesson(question: str, lesson: str) -> str:
@@ -61,23 +64,23 @@ def _generalize_bounds(question: str, lesson: str) -> str:
     "Heavier than 39 kg: art.grams > 39000", from a question about 39 kg, becomes
     "Heavier than NUMBER kg: art.grams > NUMBER * 1000".
     """
-    asked = {Fraction(amount): amount for amount in _AMOUNT.findall(question)}
+    amounts = set(_AMOUNT.findall(question))
     head, colon, meaning = lesson.rpartition(":")
-    for space, bound in _BOUND.findall(meaning):
-        for amount, written in asked.items():
-            ratio = Fraction(bound) / amount if amount > 1 else Fraction(1)
-            if ratio in _UNITS:
-                calculation = f"NUMBER * {ratio}"
-            elif ratio and 1 / ratio in _UNITS:
-                calculation = f"NUMBER / {1 / ratio}.0"
-            else:
-                continue
-            meaning = re.sub(
-                rf"(?<=[<>]){space}{re.escape(bound)}(?![\w.])", f"{space}{calculation}", meaning
-            )
-            head = re.sub(rf"(?<![\w.]){re.escape(written)}(?![\w.])", "NUMBER", head)
-            break
+    meaning = _BOUND.sub(lambda match: match[1] + _calculate_bound(match[2], amounts), meaning)
+    if PLACEHOLDERS[-1] in meaning:
+        head = _AMOUNT.sub(lambda match: PLACEHOLDERS[-1] if match[0] in amounts else match[0], head)
     return f"{head}{colon}{meaning}"
+
+
+def _calculate_bound(bound: str, amounts: Iterable[str]) -> str:
+    """Return a bound as a calculation with NUMBER, where it is an amount in another unit; else as it is."""
+    for amount in map(Fraction, amounts):
+        ratio = Fraction(bound) / amount if amount > 1 else 0
+        if ratio in _UNITS:
+            return f"NUMBER * {ratio}"
+        if ratio and 1 / ratio in _UNITS:
+            return f"NUMBER / {1 / ratio}.0"
+    return bound
 
 
 def find_repeated_numbers(question: str, lesson: str) -> tuple[str, ...]:
@@ -89,6 +92,26 @@ def find_repeated_numbers(question: str, lesson: str) -> tuple[str, ...]:
     meaning = lesson.rpartition(":")[2]
     repeated = [number for number in _NUMBER.findall(meaning) if number in asked]
     return tuple(dict.fromkeys(repeated))
+
+
+def shorten_head(lesson: str) -> str:
+    """Return a lesson without articles before the colon, where that is long.
+
+    "Visits of the July to September quarter: vst.prd = 4" becomes
+    "Visits of July to September quarter: vst.prd = 4": a name for a fact, not a sentence of somebody's.
+    """
+    head, colon, meaning = lesson.partition(":")
+    words = head.split()
+    if not colon or len(words) < _LONG:
+        return lesson
+    kept = [word for word in words[1:] if word.lower() not in _read_words("articles")]
+    return f"{' '.join([words[0], *kept])}{colon}{meaning}"
+
+
+def find_joined_tables(fact: str) -> frozenset[str]:
+    """Return the two tables of a join, lower case; none for any other fact."""
+    match = _JOIN.match(fact)
+    return frozenset(name.lower() for name in match.groups()) if match else frozenset()
 
 
 def remove_names(question: str) -> str:
@@ -110,7 +133,7 @@ def find_stems(text: str) -> frozenset[str]:
     Words are runs of three letters or more; placeholders and those that only ask are left out. "How many
     orders were cancelled?" has "orde" and "canc".
     """
-    asking = _read_asking_words()
+    asking = _read_words("asking")
     stems: set[str] = set()
     for word in WORD.findall(text):
         if word.lower() not in asking and word not in PLACEHOLDERS:
@@ -174,7 +197,7 @@ def find_subjects(lesson: str) -> frozenset[str]:
 
 
 @cache
-def _read_asking_words() -> frozenset[str]:
-    """Return the words that ask and say nothing else, lower case, from the data file beside this one."""
+def _read_words(name: str) -> frozenset[str]:
+    """Return a list of words from the data file beside this one, lower case."""
     text = files("ace.task.environments.sql.lessons").joinpath("english.toml").read_text("utf-8")
-    return frozenset(tomllib.loads(text)["asking"].split())
+    return frozenset(tomllib.loads(text)[name].split())

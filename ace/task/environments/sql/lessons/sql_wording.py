@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Sequence
 from ace.task.environments.sql.lessons.contrast import Contrast
 from ace.task.environments.sql.lessons.lines import (
     count_conditions,
+    find_joined_tables,
     find_repeated_numbers,
     find_stems,
     find_subjects,
@@ -22,6 +23,7 @@ from ace.task.environments.sql.lessons.lines import (
     have_same_words,
     list_names,
     means_the_same,
+    shorten_head,
 )
 from ace.task.types import Sample
 from ace.task.wording import Advice, Flaw, Line, Wording
@@ -139,12 +141,31 @@ class SqlWording(Contrast, Wording):
 
         A calculation has a number and a column and compares nothing: "Kilograms: art.grams / 1000.0".
         """
-        general = generalize_lesson(question, lesson)
+        general = shorten_head(generalize_lesson(question, lesson))
         has_digit = any(character.isdigit() for character in general.partition(":")[2])
         is_calculation = has_digit and find_topics(general) and not count_conditions(general)
         if narrow and is_calculation:
             return self.narrow(general, question)
         return general
+
+    def combine(self, missing: Sequence[str], facts: Sequence[str]) -> tuple[str, ...]:
+        """Return each missing join with the one condition on its tables, to be said in one line.
+
+        "vst JOIN ptt ON vst.ptn = ptt.kr" and "ptt.qg = 24" give
+        "vst JOIN ptt ON vst.ptn = ptt.kr WHERE ptt.qg = 24". A join with several conditions or none is left
+        out.
+        """
+        combined = []
+        for fact in missing:
+            tables = find_joined_tables(fact)
+            conditions = []
+            for other in facts:
+                owners = {topic.partition(".")[0] for topic in find_subjects(f":{other}")}
+                if count_conditions(f":{other}") and owners <= tables:
+                    conditions.append(other)
+            if len(conditions) == 1:
+                combined.append(f"{fact} WHERE {conditions[0]}")
+        return tuple(combined)
 
     def join(self, first: str, second: str) -> str | None:
         """Return one line with the names of both, those of the first in front; None for two meanings.
@@ -232,8 +253,6 @@ class SqlWording(Contrast, Wording):
             return Flaw(f"{lesson} has no words of its own")
         if bystander := self.find_bystander(lesson, (sample.id, *outdated)):
             return Flaw.speaks_for(lesson, bystander)
-        if not self.sets_apart(sample.question, lesson):
-            return Flaw(f"{lesson} would speak for many questions")
         return None
 
 
