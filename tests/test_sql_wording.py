@@ -85,15 +85,6 @@ def test_a_bound_in_another_unit_becomes_a_calculation(question: str, lesson: st
     assert generalize_lesson(question, lesson) == general
 
 
-def test_a_long_name_has_no_articles() -> None:
-    long = "Visits of the July to September quarter: vst.prd = 4."
-    assert SqlWording().adapt(long, "?") == "Visits of July to September quarter: vst.prd = 4."
-    assert (
-        SqlWording().adapt("Books of the school: book.who = 'S'.", "?")
-        == "Books of the school: book.who = 'S'."
-    )
-
-
 def test_a_join_is_said_with_the_one_condition_that_it_is_for() -> None:
     join = "vst JOIN ptt ON vst.ptn = ptt.kr"
     combine = SqlWording().combine
@@ -273,3 +264,28 @@ def test_a_newer_label_outdates_what_said_the_old_value() -> None:
             == outdated
         )
         assert wording.list_outdated("Cancelled orders: ord.st = 7.", "Cancelled: ord.st = 7.") == ()
+
+
+def test_words_of_a_fact_are_those_that_samples_with_it_share() -> None:
+    wording = SqlWording()
+    rows = {
+        "How many untyped patients are there?": ("ptt.qg = 24",),
+        "List the names of the untyped patients on the heart programme.": ("ptt.qg = 24", "ptt.qt = 'RX'"),
+        "Which patients are on the heart programme?": ("ptt.qt = 'RX'",),
+        "How many patients gave consent?": ("ptt.cnt = 2",),
+        "How many visits were billed at more than 50 shillings?": ("vst.hm > 5000",),
+        "Count the visits billed at more than 7 shillings.": ("vst.hm > 700",),
+    }
+    for number, (question, facts) in enumerate(rows.items()):
+        wording.add_sample(Sample(str(number), question))
+        wording.record_result(str(number), (), facts)
+    both = "Which untyped patients are on the heart programme?"
+    assert wording.suggest("ptt.qg = 24", both) == "Untyped"
+    assert wording.suggest("ptt.qt = 'RX'", both) == "Heart programme"
+    assert wording.suggest("ptt.cnt = 2", "Who gave consent?") == ""  # one sample says little
+    bound = "How many were billed at more than 30 shillings?"
+    assert wording.suggest("vst.hm > 3000", bound) == "Billed at more than 30 shillings"
+    assert wording.suggest("ptt.qt = 'RX'", "Who came twice?") == ""  # none of its words
+    for number in range(2):
+        wording.forget(str(number))
+    assert wording.suggest("ptt.qg = 24", both) == ""

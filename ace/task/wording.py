@@ -129,6 +129,10 @@ class Wording(Protocol):
         """
         ...
 
+    def suggest(self, fact: str, question: str) -> str:
+        """Return the words of a question that stand for a fact, by the samples seen so far; "" if unknown."""
+        ...
+
     def combine(self, missing: Sequence[str], facts: Sequence[str]) -> tuple[str, ...]:
         """Return missing facts put together with what they need, each to be said in one line.
 

@@ -280,24 +280,30 @@ class FactSearch:
         """Return what the reflector says of this trial; it is told what the playbook says on the question."""
         trial, wording = self.trial, self.wording
         question = trial.sample.question
-        known = wording.list_known(question, (bullet.content for bullet in self._list_bullets()))
         parts = self.list_parts_to_learn()
         if number:  # alone they did not help
             parts = wording.combine(parts, list_texts(trial.feedback.facts)) or parts
-        lessons = self.reflector(
-            trial.sample,
-            trial.attempt,
-            trial.feedback,
-            prompts=wording.prompts,
-            about=[wording.adapt(part, question, narrow=False) for part in parts],
-            answer_location=trial.answer_location,
-            known=known[:_MOST_FOR_REFLECTOR],
-            refuted=tuple(refuted),
-            flaws=[flaw.text for flaw in self.flaws],
-            draw=number,
-            temperature=_TEMPERATURES[min(number, len(_TEMPERATURES) - 1)],
-            seed=self.bench.seed(trial.sample.id, number),
-        )
+        lessons = []
+        for part in () if number else parts:  # words that the samples seen agree on need no model
+            if words := wording.suggest(part, question):
+                lessons.append(f"{words}: {part}.")
+                parts = tuple(other for other in parts if other != part)
+        if parts or not lessons:
+            known = wording.list_known(question, (bullet.content for bullet in self._list_bullets()))
+            lessons += self.reflector(
+                trial.sample,
+                trial.attempt,
+                trial.feedback,
+                prompts=wording.prompts,
+                about=[wording.adapt(part, question, narrow=False) for part in parts],
+                answer_location=trial.answer_location,
+                known=known[:_MOST_FOR_REFLECTOR],
+                refuted=tuple(refuted),
+                flaws=[flaw.text for flaw in self.flaws],
+                draw=number,
+                temperature=_TEMPERATURES[min(number, len(_TEMPERATURES) - 1)],
+                seed=self.bench.seed(trial.sample.id, number),
+            )
         broke = dict(self.clashes)
         worded = []
         for lesson in lessons:

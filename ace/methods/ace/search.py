@@ -102,7 +102,8 @@ class Search:
         """Yield proposals until one holds: edits that wait for a witness first, then what reflections give.
 
         There are `tries` reflections. With a small model the sample itself, as a worked example, is the first
-        of the tries: that is what such a model learns most from. With a large one it is the last resort.
+        of two tries or more: that is what such a model learns most from. With a large one it is the last
+        resort.
         """
         for edit in self.waiting:
             add = Add(bullet_id(edit.section, edit.content), edit.section, edit.content, edit.episodes)
@@ -115,7 +116,7 @@ class Search:
                 yield proposal
                 if proposal.outcome == "accepted":
                     return
-            tries = max(1, tries - 1)
+            tries = max(min(tries, 1), tries - 1)
         contrast = self._find_contrast(rollouts)
         for number in range(self.first_draw, self.first_draw + tries):
             try:

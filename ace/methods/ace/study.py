@@ -72,10 +72,16 @@ class Study:
         weighed = tuple(weigh_reopened(trial, state.reopened, wording))
         operations = [operation for proposal in weighed for operation in proposal.delta]
         rest, _ = apply(self.playbook, operations)
-        if wording:
-            return Lesson(trial, (*weighed, *self.search_words(trial, rest)))
-        lesson = self._search_lesson(trial, rest)
-        return replace(lesson, proposals=(*weighed, *lesson.proposals))
+        if not wording:
+            lesson = self._search_lesson(trial, rest)
+            return replace(lesson, proposals=(*weighed, *lesson.proposals))
+        proposals = (*weighed, *self.search_words(trial, rest))
+        if trial.feedback.is_solved or self._takes_as_given(trial) or any(map(changes_use, proposals)):
+            return Lesson(trial, proposals)
+        # Where words for its facts did not help, the sample itself may, as an example; no model is asked.
+        search = self._build_search(trial, rest)
+        proposals = (*proposals, *search.propose(0))
+        return Lesson(trial, proposals, search=search, witnesses=search.witnesses)
 
     def search_words(self, trial: Trial, playbook: Playbook) -> tuple[Proposal, ...]:
         """Return every proposal that a trial led to, with its outcome; at most one is accepted.
@@ -99,39 +105,55 @@ class Study:
         if trial.feedback.is_solved:
             was_lucky = settings.verify and trial.provable and bool(search.list_parts_to_learn())
             return tuple(search.propose(settings.tries)) if was_lucky else ()
-        if not settings.verify or _cannot_be_judged(trial):
+        if self._takes_as_given(trial):
             return (search.propose_unproven(quarantine=_cannot_be_judged(trial)),)
         releases = tuple(propose_releases(trial, playbook, bench, evidence, settings.neighbours))
         if any(proposal.outcome == "accepted" for proposal in releases):
             return releases
         return (*releases, *search.propose(settings.tries))
 
+    def _takes_as_given(self, trial: Trial) -> bool:
+        """Return whether the first lesson is taken as it comes: nothing proves it, or nothing is to."""
+        return not self.settings.verify or _cannot_be_judged(trial)
+
     def _search_lesson(self, trial: Trial, playbook: Playbook) -> Lesson:
         """Return what a failed trial teaches: proposals, and the search that made them.
 
         One that taught nothing although near samples are proven may have a wrong label; that is recorded.
         """
-        state, settings, sample = self.state, self.settings, trial.sample
+        state, settings = self.state, self.settings
         if trial.feedback.is_solved:
             return Lesson(trial)
         bench = self.lab.bench_of(trial)
-        if not settings.verify or _cannot_be_judged(trial):
+        if self._takes_as_given(trial):
             roles = (self.reflect, self.reflector)
             quarantine = _cannot_be_judged(trial)
             return Lesson(trial, (propose_unproven(trial, playbook, bench, roles, quarantine=quarantine),))
-        prover = Prover(
-            trial=trial,
-            playbook=playbook,
-            bench=bench,
-            pool=state.map.choose_pool(sample),
-            chance=self.chance,
-            level=Level.share(len(state.samples), settings.tries),
-        )
         releases = tuple(propose_releases(trial, playbook, bench, state.evidence, settings.neighbours))
         if any(proposal.outcome == "accepted" for proposal in releases):
             return Lesson(trial, releases)
-        shared_fact = state.map.find_shared_fact(sample)
-        search = Search(
+        search = self._build_search(trial, playbook)
+        proposals = [*releases, *search.propose(settings.tries, settings.rollouts)]
+        is_open = not any(map(changes_use, proposals))
+        suspect = is_open and is_label_suspect(search.prover, playbook, state.evidence)
+        if suspect:
+            proposals.append(record_suspect(search.prover))
+        return Lesson(trial, tuple(proposals), search=search, suspect=suspect, witnesses=search.witnesses)
+
+    def _build_search(self, trial: Trial, playbook: Playbook) -> Search:
+        """Return the search of an edit for a failed trial, with what the run knows of its sample."""
+        state, sample = self.state, trial.sample
+        prover = Prover(
+            trial=trial,
+            playbook=playbook,
+            bench=self.lab.bench_of(trial),
+            pool=state.map.choose_pool(sample),
+            chance=self.chance,
+            level=Level.share(len(state.samples), self.settings.tries),
+        )
+        # Where facts are put into words, they are parts of an answer, and no way to it.
+        shared_fact = None if state.evidence.wording else state.map.find_shared_fact(sample)
+        return Search(
             reflect=self.reflect,
             prover=prover,
             earlier=state.edits.get(sample.id, ()),
@@ -140,11 +162,6 @@ class Study:
             similar=state.map.find_similar(sample),
             worked=shared_fact.text if shared_fact else "",
         )
-        proposals = [*releases, *search.propose(settings.tries, settings.rollouts)]
-        suspect = not any(map(changes_use, proposals)) and is_label_suspect(prover, playbook, state.evidence)
-        if suspect:
-            proposals.append(record_suspect(prover))
-        return Lesson(trial, tuple(proposals), search=search, suspect=suspect, witnesses=search.witnesses)
 
 
 def _cannot_be_judged(trial: Trial) -> bool:

@@ -8,6 +8,7 @@ lesson's condition; otherwise one that touches none of its topics. Knows questio
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
@@ -19,11 +20,21 @@ from ace.task.environments.sql.lessons.lines import (
     count_conditions,
     find_stems,
     find_topics,
+    generalize_lesson,
     list_names,
     remove_names,
 )
 from ace.task.types import Sample
 from ace.text import stem_word, word_key
+
+_FEWEST = 2  # samples with a fact, of which words are told
+_TELLING = 0.7  # F1 of a word and a fact
+_MOST_WORDS = 6  # of a phrase
+
+Key = tuple[str, ...]
+
+# "follow-up" is one word.
+_COMPOUND = re.compile(r"[^\W\d_]{3,}(?:-[^\W\d_]+)*")
 
 
 class _Meaning(NamedTuple):
@@ -49,6 +60,7 @@ class Contrast:
         self._asked: Counter[str] = Counter()  # stem -> questions that have it
         self._topics: dict[str, frozenset[str]] = {}
         self._parts: dict[str, tuple[frozenset[str], ...]] = {}  # of the right answer
+        self._facts: dict[str, frozenset[Key]] = {}  # of the right answer, without the question's own values
         self._using: dict[str, dict[str, None]] = defaultdict(dict)  # stem -> samples seen
         for sample in samples:
             self.add_sample(sample)
@@ -67,6 +79,8 @@ class Contrast:
         """
         self._topics[sample_id] = frozenset(topic.lower() for topic in topics)
         self._parts[sample_id] = tuple(frozenset(word_key(part)) for part in parts)
+        question = self._questions.get(sample_id, "")
+        self._facts[sample_id] = frozenset(word_key(generalize_lesson(question, part)) for part in parts)
         for stem in self._stems.get(sample_id, ()):
             self._using[stem][sample_id] = None
 
@@ -77,8 +91,37 @@ class Contrast:
         """
         self._topics.pop(sample_id, None)
         self._parts.pop(sample_id, None)
+        self._facts.pop(sample_id, None)
         for stem in self._stems.get(sample_id, ()):
             self._using[stem].pop(sample_id, None)
+
+    def suggest(self, fact: str, question: str) -> str:
+        """Return the words of a question that stand for a fact, by the samples seen; "" if they do not say.
+
+        They are words that samples with the fact have and hardly any without it, measured by the harmonic
+        mean of both shares (F1). At least two samples must have the fact.
+        """
+        key = word_key(generalize_lesson(question, fact))
+        having = {sample for sample, facts in self._facts.items() if key in facts}
+        if len(having) < _FEWEST:
+            return ""
+        words = list(_COMPOUND.finditer(question))
+        telling = [place for place, word in enumerate(words) if self._tells(word[0], having)]
+        if not telling:
+            return ""
+        if telling[-1] - telling[0] < _MOST_WORDS:
+            phrase = question[words[telling[0]].start() : words[telling[-1]].end()]
+        else:
+            phrase = " ".join(words[place][0] for place in telling)
+        return f"{phrase[:1].upper()}{phrase[1:]}"
+
+    def _tells(self, word: str, having: Collection[str]) -> bool:
+        """Return whether samples that have a word, or a part of it, are nearly those given by their ids."""
+        for stem in find_stems(word, lists=("asking", "counting")):
+            using = self._using[stem].keys()
+            if 2 * len(using & set(having)) >= _TELLING * (len(having) + len(using)):
+                return True
+        return False
 
     def find_alike(self, lesson: str) -> tuple[str, ...] | None:
         """Return samples whose right answers are made of a lesson's one plain condition, in any words.

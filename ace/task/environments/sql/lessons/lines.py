@@ -43,7 +43,6 @@ _UNITS = (10, 100, 1_000, 10_000, 100_000, 1_000_000, 60, 3_600, 24, 86_400)  # 
 _MEANING = re.compile(r"'[^']*'|[\w.]*\w|[^\s\w.,:;'\"]+")
 _SYMMETRIC = "JOIN"  # its two sides may change places
 _JOIN = re.compile(r"(\w+) JOIN (\w+) ON ")
-_LONG = 7  # words before the colon
 
 
 def generalize_lesson(question: str, lesson: str) -> str:
@@ -94,20 +93,6 @@ def find_repeated_numbers(question: str, lesson: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(repeated))
 
 
-def shorten_head(lesson: str) -> str:
-    """Return a lesson without articles before the colon, where that is long.
-
-    "Visits of the July to September quarter: vst.prd = 4" becomes
-    "Visits of July to September quarter: vst.prd = 4": a name for a fact, not a sentence of somebody's.
-    """
-    head, colon, meaning = lesson.partition(":")
-    words = head.split()
-    if not colon or len(words) < _LONG:
-        return lesson
-    kept = [word for word in words[1:] if word.lower() not in _read_words("articles")]
-    return f"{' '.join([words[0], *kept])}{colon}{meaning}"
-
-
 def find_joined_tables(fact: str) -> frozenset[str]:
     """Return the two tables of a join, lower case; none for any other fact."""
     match = _JOIN.match(fact)
@@ -127,16 +112,16 @@ def count_conditions(lesson: str) -> int:
     return len(_CONDITION.findall(lesson.partition(":")[2]))
 
 
-def find_stems(text: str) -> frozenset[str]:
+def find_stems(text: str, lists: Iterable[str] = ("asking",)) -> frozenset[str]:
     """Return the stems of the words of a text that say what it is about.
 
-    Words are runs of three letters or more; placeholders and those that only ask are left out. "How many
+    Words are runs of three letters or more; placeholders and those of the lists are left out. "How many
     orders were cancelled?" has "orde" and "canc".
     """
-    asking = _read_words("asking")
+    ignored = frozenset[str]().union(*map(_read_words, lists))
     stems: set[str] = set()
     for word in WORD.findall(text):
-        if word.lower() not in asking and word not in PLACEHOLDERS:
+        if word.lower() not in ignored and word not in PLACEHOLDERS:
             stems.add(stem_word(word, prefix=PREFIX))
     return frozenset(stems)
 

@@ -23,7 +23,6 @@ from ace.task.environments.sql.lessons.lines import (
     have_same_words,
     list_names,
     means_the_same,
-    shorten_head,
 )
 from ace.task.types import Sample
 from ace.task.wording import Advice, Flaw, Line, Wording
@@ -141,7 +140,7 @@ class SqlWording(Contrast, Wording):
 
         A calculation has a number and a column and compares nothing: "Kilograms: art.grams / 1000.0".
         """
-        general = shorten_head(generalize_lesson(question, lesson))
+        general = generalize_lesson(question, lesson)
         has_digit = any(character.isdigit() for character in general.partition(":")[2])
         is_calculation = has_digit and find_topics(general) and not count_conditions(general)
         if narrow and is_calculation:
