@@ -132,7 +132,6 @@ def write_notes(lesson: Lesson, playbook: Playbook, evidence: Evidence) -> Lesso
         edits=search.refuted if search else (),
         waiting=search.undecided if search else (),
         suspect=lesson.suspect,
-        confirmed=search.confirmed if search else None,
         episode=trial.episode if trial.feedback.expected and not evidence.wording else "",
         cause=cause,
         reflections=reflections,

@@ -15,13 +15,12 @@ from ace.context.render import Rendered, render_playbook
 from ace.llm.role_models import RoleModels
 from ace.llm.window import window_of
 from ace.methods.ace.admission import guard_delta
-from ace.methods.ace.chance import Level, read_opening
+from ace.methods.ace.chance import read_opening
 from ace.methods.ace.combine import combine_accepted, join_authors, map_proofs
 from ace.methods.ace.consolidation import Consolidation
 from ace.methods.ace.credit import AUTHOR, cast_votes, write_notes
 from ace.methods.ace.curation import Curation
 from ace.methods.ace.curator import Curator
-from ace.methods.ace.hearing import NOTE, Confirmation, Hearing
 from ace.methods.ace.pool import grade
 from ace.methods.ace.probation import ENOUGH, end_probation
 from ace.methods.ace.refining import Refining
@@ -146,18 +145,15 @@ class Ace:
         )
 
     def maintain(self, state: AceState, playbook: Playbook, lab: Lab, moment: Moment, number: int) -> Chores:
-        """Curate and refine after an epoch; hear probable lessons again at its end.
+        """Curate and refine after an epoch; drop facts that no second sample needs at its end.
 
         Attempts decide all but what is said twice, so without `verify` only that is joined.
         """
         if moment is Moment.EPOCH_END:
-            if self.settings.verify:  # the rate of chance is known better than when they were kept
-                level = Level.share(len(state.samples), self.settings.tries)
-                hearing = Hearing(state.confirmed, state.map.samples, state.count_chance(()).rate, level)
-                playbook = yield from hearing.chores(playbook, number)
-                if len(state.samples) >= ENOUGH and state.evidence.list_unwitnessed(playbook):
-                    phase = Phase(PhaseKind.CURATION, number)
-                    yield Chore(phase, "probation", partial(end_probation, state.evidence))
+            is_enough = len(state.samples) >= ENOUGH
+            if self.settings.verify and is_enough and state.evidence.list_unwitnessed(playbook):
+                phase = Phase(PhaseKind.CURATION, number)
+                yield Chore(phase, "probation", partial(end_probation, state.evidence))
             return
         curation = Curation(self.reflector, self.curator, state, self.settings)
         playbook = yield from curation.chores(playbook, number)
@@ -213,24 +209,12 @@ class Ace:
                 episodes[notes.episode] = result.sample
         for episode in lab.episodes(episodes):
             state.map.record_label(episodes[episode.id], episode.feedback)
-        for name in step.notes.get(NOTE, {}):
-            state.confirmed.pop(name, None)  # what was heard stands, or is gone
         bullets = {name: playbook.bullets[name] for name in step.proofs if name in playbook.bullets}
         for name, bullet in bullets.items():
             state.take_in_proofs(bullet, step.proofs[name])
-            self._take_in_confirmation(state, step, name)
         state.taint_waiting(bullets.values(), lab)
         state.reopened = keep_open(state.reopened, playbook)
         return state
-
-    def _take_in_confirmation(self, state: AceState, step: StepRecord, bullet: str) -> None:
-        """Remember how a bullet was confirmed at the first sample of the step that proves it."""
-        for result in step.results:
-            notes = LessonNotes.from_json(result.notes)
-            if result.sample in step.proofs[bullet] and notes.confirmed:
-                base = notes.score or 0.0
-                state.confirmed[bullet] = Confirmation(result.sample, base, *notes.confirmed)
-                return
 
 
 def build_ace(models: RoleModels, settings: Settings, equipment: Equipment) -> Ace:

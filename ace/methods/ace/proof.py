@@ -29,7 +29,6 @@ class Proof:
     `witnesses`: the samples that it made right, its own first.
     `losses`: how many samples it broke.
     `delta`: what was proven, where that is not what was asked about.
-    `confirmed`: how many attempts at its own sample were right, of how many.
     """
 
     holds: bool
@@ -40,7 +39,6 @@ class Proof:
     witnesses: tuple[str, ...] = ()
     losses: int = 0
     delta: Delta = ()
-    confirmed: tuple[int, int] | None = None
 
     @property
     def right(self) -> tuple[str, ...]:

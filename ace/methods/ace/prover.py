@@ -109,11 +109,7 @@ class Prover:
             proof = Proof(False, why, tuple(trials), losses[0].question, Reason.BROKE_NEIGHBOUR)
             return replace(proof, witnesses=right, losses=len(losses))
         proof = Proof(True, f"right with it: {', '.join(right)}", tuple(trials), reason=Reason.PROVEN)
-        own_trials = [trial for trial in trials if trial.sample.id == own.id]
-        if needs_witness or not own_trials[0].sure:
-            return replace(proof, witnesses=right)
-        confirmed = (sum(is_better(trial, self.base) for trial in own_trials), len(own_trials))
-        return replace(proof, witnesses=right, confirmed=confirmed)
+        return replace(proof, witnesses=right)
 
     def solve_without(self, draw: int = 1) -> Trial:
         """Return an attempt at the own sample without any candidate."""

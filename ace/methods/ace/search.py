@@ -72,7 +72,6 @@ class Search:
     `refuted`: what attempts did not bear out.
     `undecided`: what made the sample right and waits for a witness.
     `witnesses`: the samples behind what was accepted, by delta.
-    `confirmed`: how many attempts were right with what was accepted, of how many.
     """
 
     reflect: Reflect
@@ -89,7 +88,6 @@ class Search:
     refuted: list[Refuted] = field(default_factory=list)
     undecided: list[Waiting] = field(default_factory=list)
     witnesses: dict[Delta, tuple[str, ...]] = field(default_factory=dict)
-    confirmed: tuple[int, int] | None = None
     _suspects: list[Add] = field(default_factory=list)  # must wait for a person, or for another sample
     _flaws: tuple[str, ...] = ()  # of the latest drafts, told to the next reflection
 
@@ -319,5 +317,4 @@ class Search:
         proposal = replace(proposal, delta=(*proposal.delta, *waiting))
         if proof.holds:
             self.witnesses[proposal.delta] = proof.witnesses
-            self.confirmed = proof.confirmed
         return proposal

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from ace.methods.ace.admission import collect_texts
 from ace.methods.ace.chance import NO_CONTROLS, Chance, read_opening
 from ace.methods.ace.evidence import Evidence
-from ace.methods.ace.hearing import Confirmation
 from ace.methods.ace.pool import SampleMap
 from ace.methods.ace.reflection import FailureType, Refuted
 from ace.methods.ace.reopened import Reopened
@@ -57,7 +56,6 @@ class LessonNotes:
     `edits`: what was refuted, with the answers and the bullets beside it.
     `waiting`: what made it right and waits for another sample.
     `suspect`: its label goes against proven bullets.
-    `confirmed`: how many attempts were right with what it taught, of how many.
     `episode`: the id of the attempt's record, where its right answer is to be found there.
     """
 
@@ -71,7 +69,6 @@ class LessonNotes:
     edits: Sequence[Refuted] = ()
     waiting: Sequence[Waiting] = ()
     suspect: bool = False
-    confirmed: tuple[int, int] | None = None
     episode: str = ""
 
     def to_json(self) -> Notes:
@@ -95,8 +92,6 @@ class LessonNotes:
             notes["waiting"] = [asdict(edit) for edit in self.waiting]
         if self.suspect:
             notes["suspect"] = True
-        if self.confirmed:
-            notes["confirmed"] = list(self.confirmed)
         if self.episode:
             notes["episode"] = self.episode
         return notes
@@ -120,7 +115,6 @@ class LessonNotes:
                 Waiting(**{**edit, "episodes": tuple(edit["episodes"])}) for edit in notes.get("waiting", ())
             ],
             suspect=notes.get("suspect", False),
-            confirmed=tuple(notes["confirmed"]) if "confirmed" in notes else None,
             episode=notes.get("episode", ""),
         )
 
@@ -143,7 +137,6 @@ class AceState:
     `edits`: what was refuted, by sample.
     `waiting`: what waits for a witness, by content.
     `failures`: how often a reflector named each kind.
-    `confirmed`: how bullets came to be kept, by bullet, for the hearing at the end of an epoch.
     `barren`: failures in a row that were reflected on and taught nothing.
     `suspects`: samples whose label goes against proven bullets, as an ordered set.
     """
@@ -162,7 +155,6 @@ class AceState:
     edits: dict[str, list[Refuted]] = field(default_factory=dict)
     waiting: dict[str, Waiting] = field(default_factory=dict)
     failures: Counter[FailureType] = field(default_factory=Counter)
-    confirmed: dict[str, Confirmation] = field(default_factory=dict)
     barren: int = 0
     suspects: dict[str, None] = field(default_factory=dict)
 
@@ -235,7 +227,6 @@ class AceState:
         self.map.forget()
         self.waiting.clear()
         self.edits.clear()
-        self.confirmed.clear()
         for bullet in playbook:
             self.evidence.record_proofs(bullet, ())
         self.taint_waiting(playbook, lab)
