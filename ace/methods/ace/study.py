@@ -76,9 +76,12 @@ class Study:
             lesson = self._search_lesson(trial, rest)
             return replace(lesson, proposals=(*weighed, *lesson.proposals))
         proposals = (*weighed, *self.search_words(trial, rest))
-        if trial.feedback.is_solved or self._takes_as_given(trial) or any(map(changes_use, proposals)):
+        came_back = self.state.evidence.reflections[trial.sample.id] > 0
+        is_open = not trial.feedback.is_solved and not any(map(changes_use, proposals))
+        if not came_back or not is_open or self._takes_as_given(trial):
             return Lesson(trial, proposals)
-        # Where words for its facts did not help, the sample itself may, as an example; no model is asked.
+        # Where words for its facts did not help, nor what was learned since, the sample itself may, as an
+        # example. No model is asked.
         search = self._build_search(trial, rest)
         proposals = (*proposals, *search.propose(0))
         return Lesson(trial, proposals, search=search, witnesses=search.witnesses)

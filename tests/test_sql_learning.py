@@ -1,0 +1,66 @@
+"""Learning on SQL with a small model: words that samples share, and samples as examples where words fail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import ace
+from ace.llm import Request
+from ace.playbook import Status
+from ace.store import Store
+from ace.task import Database, Sample, SqlEnvironment, Task
+from ace.testing import World
+from tests import orders
+
+ASKED = ("How many orders were {}?", "Count the {} orders.", "Give the number of orders that are {}.")
+OPTIONS = {"profile": "small", "measure": False, "workers": 1, "tries": 1}
+
+
+def twice(folder: Path) -> Task:
+    """Ask for each status in several wordings."""
+    orders.orders(folder)  # makes the file
+    rows = [
+        Sample(
+            f"{name}-{place}", words.format(name), {"gold_sql": f"SELECT COUNT(*) FROM ord WHERE st = {code}"}
+        )
+        for place, words in enumerate(ASKED)
+        for name, code in orders.STATUS.items()
+    ]
+    environment = SqlEnvironment({"orders": Database.open(folder / "orders.sqlite")})
+    return Task("orders", "Answer with SQL.", environment, tuple(rows))
+
+
+def count_by_example(request: Request) -> str:
+    """Understand whole questions with their answers, and no lines about single words."""
+    status = orders.status_of(request)
+    for bullet in request.bullets:
+        if status in bullet and " -> " in bullet:
+            return bullet.partition(" -> ")[2]
+    return "SELECT 0"
+
+
+def test_a_sample_that_comes_back_may_be_an_example(tmp_path: Path) -> None:
+    client = World(count_by_example, lambda request: "Something or other")
+    with Store.open(tmp_path / "run.db") as store:
+        ace.learn(twice(tmp_path), store, client, **OPTIONS)
+        shown = [bullet.content for bullet in store.checkout() if bullet.status is Status.ACTIVE]
+    assert len(shown) == len(orders.STATUS)  # one each: the others are right with it
+    assert all(" -> SELECT COUNT(*) FROM ord WHERE st = " in content for content in shown)
+
+
+def count_by_line(request: Request) -> str:
+    """Understand lines about single words, whatever else stands before the colon."""
+    for bullet in request.bullets:
+        words, _, meaning = bullet.partition(":")
+        if orders.status_of(request) in words.lower():
+            return f"SELECT COUNT(*) FROM ord WHERE {meaning.strip(' .')}"
+    return "SELECT 0"
+
+
+def test_words_that_samples_share_need_no_model(tmp_path: Path) -> None:
+    client = World(count_by_line, lambda request: "Something or other")  # the model never finds the words
+    with Store.open(tmp_path / "run.db") as store:
+        ace.learn(twice(tmp_path), store, client, **OPTIONS)
+        shown = [bullet.content for bullet in store.checkout() if bullet.status is Status.ACTIVE]
+    codes = {f"{name.capitalize()}: ord.st = {code}." for name, code in orders.STATUS.items()}
+    assert codes <= set(shown)
