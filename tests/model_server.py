@@ -116,7 +116,9 @@ class ModelServer:
         finish = "tool_calls" if "tool_calls" in fields else fields.get("finish_reason", "stop")
         message = {"role": "assistant", **{key: fields[key] for key in fields if key != "finish_reason"}}
         read = sum(len(m.content) for m in request.messages)
-        usage = {"prompt_tokens": read, "completion_tokens": len(message.get("content") or "")}
+        spoken = [message.get("content"), message.get("reasoning_content"), message.get("tool_calls")]
+        written = sum(len(part if isinstance(part, str) else json.dumps(part)) for part in spoken if part)
+        usage = {"prompt_tokens": read, "completion_tokens": written}
         return json.dumps({
             "id": "1", "object": "chat.completion", "created": 1, "model": asked["model"],
             "choices": [{"index": 0, "finish_reason": finish, "message": message}],

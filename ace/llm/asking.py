@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from ace.errors import AceError, MalformedReply
 from ace.llm.client import Client, FinishReason, Reply, Request, Usage
-from ace.llm.faults import Action, Fault, Kind, number_faults, shorten_detail
+from ace.llm.faults import Action, Fault, Kind, count_requests, number_faults, shorten_detail
 from ace.llm.structured import explain_error, parse, write_correction
 from ace.llm.transcript import TOOL_CALL, split_reply
 
@@ -79,7 +79,7 @@ def complete(
             error.details["faults"] = (*faults, *number_faults(error.details.get("faults", ()), attempts))
             raise
         own_faults = number_faults(reply.faults, attempts)
-        attempts += len(own_faults) + 1
+        attempts += count_requests(own_faults) + 1
         judgement = judge_reply(reply, request)
         cut_off = reply.finish_reason is FinishReason.LENGTH
         only_thought = judgement.problem and cut_off and not (reply.text.strip() or reply.tool_calls)

@@ -11,23 +11,28 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
 from ace.llm import asking
+from ace.llm.answers import Cause, Failure, mend_reply
 from ace.llm.client import FinishReason, Message, Reply, Request, ToolCall, Usage
-from ace.llm.faults import Action, Fault, classify_error, shorten_detail
-from ace.llm.providers import RequestRefused, convert_errors, load_litellm, quote_error
+from ace.llm.concessions import Concession, find_concession, shape_request
+from ace.llm.faults import Action, Fault, Kind, shorten_detail
+from ace.llm.providers import convert_failure, load_litellm, open_client, read_error
 from ace.llm.retry import Retry
-from ace.llm.structured import strict_schema
+from ace.llm.token_counts import check_usage, choose_context, price_tokens
 from ace.llm.transcript import read_tool_call, write_tool_call
-from ace.llm.window import Window, remote_window, thinks_by_default
+from ace.llm.window import Window, ollama_window, remote_window, thinks_by_default
+from ace.llm.wire import MOST_BYTES, Exchange, keep_exchange
+from ace.text import estimate_tokens
 from ace.text.thoughts import split_thoughts
+from ace.text.unicode import mend_surrogates
 
 if TYPE_CHECKING:
     from ace.llm.local.local_server import LocalServer
 
-_SCHEMA_ORDER = "Reply with one JSON value that matches this JSON Schema, and nothing else:"
+_OLLAMA = ("ollama/", "ollama_chat/")
 _ASKS_FOR_MARKS = ("claude", "amazon.nova")
 
 
@@ -48,10 +53,13 @@ class Endpoint:
     """Talk to a model as a Client. `model` is what people see, `address` the litellm name it is called by.
 
     `api_base` is the address of an OpenAI-compatible server; None is the provider's own. `api_key` None is
-    litellm's: it reads the provider's variable. `timeout` is in seconds, for one request. `max_tokens` is
-    the limit for calls that give none. `cost`, in US dollars, replaces litellm's price for a call. `tries`
-    bounds how often an unusable reply is asked for; `retry` says what follows a request that fails.
-    `server` gives every call its place, and is stopped by `close`.
+    litellm's: it reads the provider's variable. `timeout` is in seconds, for one request as a whole, however
+    slowly its answer comes. `most_bytes` bounds an answer's size. `max_tokens` is the limit for calls that
+    give none. `cost`, in US dollars, replaces litellm's price for a call. `tries` bounds how often an
+    unusable reply is asked for; `retry` says what follows a request that fails. `server` gives every call
+    its place, and is stopped by `close`.
+
+    What the model refuses of a request is left out, or put otherwise, from then on (`concessions`).
     """
 
     model: str
@@ -59,12 +67,15 @@ class Endpoint:
     api_base: str | None = None
     api_key: str | None = field(default=None, repr=False)
     timeout: float = 300.0
+    most_bytes: int = MOST_BYTES
     max_tokens: int | None = None
     cost: float | None = None
     tries: int = 3
     retry: Retry = field(default_factory=Retry)
     server: LocalServer | None = field(default=None, repr=False)
-    _enforces_schema: bool = field(default=True, init=False)  # until it refuses one
+    concessions: frozenset[Concession] = field(default=frozenset(), init=False)
+    _http: Any = field(default=None, init=False, repr=False)
+    _context: int = field(default=0, init=False)  # tokens that an Ollama server was last asked to hold
     _has_thought: bool = field(default=False, init=False)
 
     def complete(self, request: Request) -> Reply:
@@ -75,8 +86,9 @@ class Endpoint:
     def ask(self, request: Request) -> Reply:
         """Make one request. Where the endpoint can, it enforces the schema.
 
-        One that refuses to is given the schema in words from then on. `max_tokens` is for the answer: a model
-        that thinks first gets room for that beside it.
+        What it refuses is left out or put otherwise, as often as it names something else; that is remembered
+        once such a request succeeds. `max_tokens` is for the answer: a model that thinks first gets room for
+        that beside it.
 
         Raises ModelUnavailable when no try got an answer, ContentRefused when a filter stopped the request,
         ModelNameError for a refused key or an unknown name, and ModelError for any other refusal.
@@ -92,30 +104,39 @@ class Endpoint:
             options["max_tokens"] = limit
         if request.tools:
             options["tools"] = [{"type": "function", "function": asdict(tool)} for tool in request.tools]
-        schema = request.schema
-        if schema is None:
-            return self._send(request.messages, options)
-        strict = strict_schema(schema)
-        *rest, last = request.messages
-        words = f"{last.content}\n\n{_SCHEMA_ORDER}\n{json.dumps(strict, ensure_ascii=False)}"
-        in_words = [*rest, Message(last.role, words)]
-        if not self._enforces_schema:
-            return self._send(in_words, options)
-        try:
-            json_schema = {"name": schema.__name__, "schema": strict, "strict": True}
-            response_format = {"type": "json_schema", "json_schema": json_schema}
-            return self._send(request.messages, {**options, "response_format": response_format})
-        except RequestRefused as error:
-            faults = [replace(fault, action=Action.ASKED_IN_WORDS) for fault in error.details["faults"]]
-        reply = self._send(in_words, options, faults)
-        self._enforces_schema = False  # only now: the request was fine apart from the schema
+        if (self.address or self.model).startswith(_OLLAMA):
+            self._context = choose_context(request, limit, self._context, self.window().tokens)
+            options["num_ctx"] = self._context
+        faults: list[Fault] = []
+        concessions = self.concessions
+        passing = frozenset[Concession]()  # what only this request is too long for
+        while True:
+            tried = concessions | passing
+            messages, changed = shape_request(request.messages, options, request.schema, tried)
+            try:
+                reply = self._send(messages, changed, faults)
+                break
+            except Failure as failure:
+                concession = find_concession(failure, messages, options, request.schema, tried)
+                if concession is None:
+                    error = convert_failure(failure, self.model, self.api_base, self.api_key, faults)
+                    raise error from None  # what it comes from may hold the key
+                if failure.cause is Cause.CONTEXT:
+                    passing |= {concession}
+                else:
+                    concessions |= {concession}
+                faults[-1] = replace(faults[-1], action=concession)
+        self.concessions |= concessions  # only now: whether it helped was not known before
         return reply
 
     def window(self) -> Window:
         """Return the server's own window; else what is known about the model of this name."""
         if self.server is not None:
             return self.server.window()
-        return remote_window(self.address or self.model, own_address=bool(self.api_base))
+        address = self.address or self.model
+        if address.startswith(_OLLAMA):
+            return ollama_window(address, self.api_base)
+        return remote_window(address, own_address=bool(self.api_base))
 
     def access(self) -> Mapping[str, str]:
         """Return how a program outside can reach the model, as environment variables.
@@ -132,7 +153,10 @@ class Endpoint:
         }
 
     def close(self, *_: object) -> None:
-        """Stop the server, where there is one of its own. Closing twice is fine."""
+        """Close the connections, and stop the server where there is one. Closing twice is fine."""
+        if self._http is not None:
+            self._http.close()
+            self._http = None
         if self.server is not None:
             self.server.close()
 
@@ -141,67 +165,81 @@ class Endpoint:
 
     __exit__ = close
 
-    def _send(
-        self, messages: Sequence[Message], options: dict[str, Any], earlier: Sequence[Fault] = ()
-    ) -> Reply:
-        """Send a request, again after faults that pass. `earlier` holds the faults of this call before it."""
-        address = self.address or self.model
-        payload: list[dict[str, Any]] = [asdict(message) for message in messages]
-        for message in payload:
-            if message["role"] == "system" and wants_mark(address):  # it is the stable part of a context
-                block = {"type": "text", "text": message["content"], "cache_control": {"type": "ephemeral"}}
-                message["content"] = [block]
-        faults = list(earlier)
+    def _send(self, messages: Sequence[Message], options: dict[str, Any], faults: list[Fault]) -> Reply:
+        """Send a request, again after failures that pass, and read the reply. Raises the last Failure.
 
-        def note_failure(error: BaseException, wait: float | None) -> None:
+        `faults` holds those of this call so far, and gets those of this request.
+        """
+        address = self.address or self.model
+        payload: list[dict[str, Any]] = []
+        for message in messages:
+            content: Any = mend_surrogates(message.content)
+            if message.role == "system" and wants_mark(address):  # it is the stable part of a context
+                content = [{"type": "text", "text": content, "cache_control": {"type": "ephemeral"}}]
+            payload.append({"role": message.role, "content": content})
+        if self._http is None:
+            self._http = open_client(address, self.api_base, self.api_key)
+
+        def note_failure(failure: Failure, wait: float | None) -> None:
             action: str = Action.GIVEN_UP
             if wait is not None:
                 action = f"{Action.TRIED_AGAIN} {wait:.1f} s"
-            detail = shorten_detail(quote_error(error), self.api_key)
-            faults.append(Fault(classify_error(error), len(faults) + 1, action, detail))
+            detail = shorten_detail(failure.words, self.api_key)
+            faults.append(Fault(failure.kind, len(faults) + 1, action, detail))
 
         started = time.perf_counter()
         placed = self.server.place(messages) if self.server else nullcontext(Place())
-        with convert_errors(self.model, self.api_base, self.api_key, faults), placed as place:
+        with placed as place:
+            body = {**options, "messages": payload}
             if place.fields:
-                options = {**options, "extra_body": place.fields}
-            send = partial(
-                load_litellm().completion,
-                model=address,
-                messages=payload,
-                api_base=self.api_base,
-                api_key=self.api_key,
-                timeout=self.timeout,
-                num_retries=0,  # retrying is ours; a provider's own client would multiply it
-                max_retries=0,
-                drop_params=True,  # a provider without seeds is still usable
-                **options,
-            )
-            response = self.retry.run(send, note_failure)
-        usage = self._read_usage(response, time.perf_counter() - started, place.tokens_read)
-        reply = _read_reply(response)
-        if reply.reasoning or split_thoughts(reply.text)[0]:
-            self._has_thought = True
-        return replace(reply, usage=usage, faults=tuple(faults))
-
-    def _read_usage(self, response: Any, seconds: float, tokens_read: int) -> Usage:
-        """Read what a response took.
-
-        Counts that a provider leaves out are 0, and the cost is None where litellm knows no price.
-        """
-        used = getattr(response, "usage", None)
-        details = getattr(used, "prompt_tokens_details", None)
+                body["extra_body"] = place.fields
+            reply, remark = self.retry.run(lambda: self._exchange(address, body), note_failure)
+        usage, problem = check_usage(reply, messages, options, remark, self._count)
         cost = self.cost
         if cost is None:
-            cost = response._hidden_params.get("response_cost")
-        return Usage(
-            calls=1,
-            prompt_tokens=getattr(used, "prompt_tokens", 0) or 0,
-            cached_tokens=max(0, (getattr(details, "cached_tokens", 0) or 0) - tokens_read),
-            completion_tokens=getattr(used, "completion_tokens", 0) or 0,
-            seconds=seconds,
-            cost=cost,
-        )
+            cost = price_tokens(address, usage) if problem else usage.cost
+        if problem:
+            faults.append(Fault(Kind.USAGE, len(faults) + 1, Action.ESTIMATED, problem))
+        if reply.reasoning or split_thoughts(reply.text)[0]:
+            self._has_thought = True
+        cached = max(0, usage.cached_tokens - place.tokens_read)
+        seconds = time.perf_counter() - started
+        usage = replace(usage, calls=1, cached_tokens=cached, seconds=seconds, cost=cost)
+        return replace(reply, usage=usage, faults=tuple(faults))
+
+    def _exchange(self, address: str, body: Mapping[str, Any]) -> tuple[Reply, str]:
+        """Make one request over the wire; return the reply, and what was refused of its usage.
+
+        Whatever goes wrong raises a Failure.
+        """
+        remark = ""
+
+        def mend(answer: bytes) -> bytes | None:
+            nonlocal remark
+            mended, remark = mend_reply(answer)
+            return mended
+
+        exchange = Exchange(self.timeout, self.most_bytes, mend)
+        with keep_exchange(exchange):
+            try:
+                response = load_litellm().completion(
+                    model=address,
+                    api_base=self.api_base,
+                    api_key=self.api_key,
+                    timeout=self.timeout,
+                    num_retries=0,  # retrying is ours; a provider's own client would multiply it
+                    max_retries=0,
+                    drop_params=True,  # a provider without seeds is still usable
+                    client=self._http,
+                    **body,
+                )
+                return _read_reply(response), remark
+            except Exception as error:  # litellm has as many as there are ways to answer
+                raise read_error(exchange, error) from None
+
+    def _count(self, text: str) -> int:
+        """Return the tokens of a text, by the model's own tokenizer where it is known."""
+        return (self.window().count or estimate_tokens)(text)
 
 
 @cache
@@ -217,9 +255,20 @@ def wants_mark(model: str) -> bool:
 
 
 def _read_reply(response: Any) -> Reply:
-    """Read text, thoughts and tool calls. A call that cannot be read stays in the text, as a marked block."""
+    """Read text, thoughts, tool calls and usage. A call that cannot be read stays in the text, marked.
+
+    Counts that a provider leaves out are 0, and the cost is None where litellm knows no price.
+    """
+    used = getattr(response, "usage", None)
+    details = getattr(used, "prompt_tokens_details", None)
+    usage = Usage(
+        prompt_tokens=getattr(used, "prompt_tokens", 0) or 0,
+        cached_tokens=getattr(details, "cached_tokens", 0) or 0,
+        completion_tokens=getattr(used, "completion_tokens", 0) or 0,
+        cost=response._hidden_params.get("response_cost"),
+    )
     if not response.choices:
-        return Reply("")
+        return Reply("", usage=usage)
     choice = response.choices[0]
     message = choice.message
     # Releases of litellm differ in what is here.
@@ -237,6 +286,7 @@ def _read_reply(response: Any) -> Reply:
         else:
             calls.append(call)
     finish_reason = FinishReason.of(choice.finish_reason or "stop")
-    if not text and (getattr(message, "refusal", None) or extra.get("refusal")):
+    refusal = getattr(message, "refusal", None) or extra.get("refusal")
+    if not text and refusal:
         finish_reason = FinishReason.FILTER
-    return Reply(text, finish_reason=finish_reason, reasoning=reasoning, tool_calls=tuple(calls))
+    return Reply(text, usage=usage, finish_reason=finish_reason, reasoning=reasoning, tool_calls=tuple(calls))

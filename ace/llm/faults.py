@@ -6,7 +6,6 @@ Knows kinds of faults and how to keep secrets out of what is recorded; handles n
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -14,7 +13,6 @@ from enum import StrEnum
 from ace.safety.secrets import SECRET_MARK, hide_secrets
 
 _LONGEST = 200  # characters of detail
-_POLICY = re.compile(r"content[_ ](?:filter|policy|management)|\bwas filtered|responsible ai", re.IGNORECASE)
 _SECRET_NAMES = ("_KEY", "_KEY_ID", "_TOKEN", "_SECRET", "_PASSWORD")
 _SHORTEST_SECRET = 6  # what is shorter could be a word: hiding it would garble messages
 
@@ -36,17 +34,24 @@ class Kind(StrEnum):
     PROSE = "prose"  # words around the JSON that was asked for
     WRONG_FORM = "wrong form"  # no valid instance of the schema, or a tool call that cannot be read
 
+    # Beside a reply that can be used.
+    USAGE = "usage"  # it counts no tokens, or cannot be right
+
 
 IN_THE_REPLY = frozenset({Kind.EMPTY, Kind.REFUSED, Kind.CUT_OFF, Kind.TOO_LONG, Kind.PROSE, Kind.WRONG_FORM})
+REMARKS = frozenset({Kind.USAGE})
 
 
 class Action(StrEnum):
-    """Name what was done about a fault. Seconds follow TRIED_AGAIN: "tried again after 0.5 s"."""
+    """Name what was done about a fault. Seconds follow TRIED_AGAIN: "tried again after 0.5 s".
+
+    What was asked again with a changed request says how (`ace.llm.concessions.Concession`).
+    """
 
     TRIED_AGAIN = "tried again after"
     ASKED_AGAIN = "asked again"
-    ASKED_IN_WORDS = "asked again, the schema in words"
     REPAIRED = "repaired"
+    ESTIMATED = "tokens estimated"
     ACCEPTED = "kept as it is"
     GIVEN_UP = "given up"
 
@@ -65,42 +70,18 @@ class Fault:
     detail: str = ""
 
 
-def classify_error(error: BaseException) -> Kind:
-    """Return the kind of an exception that a provider's client raised, by its status code where it has one.
-
-    What nothing is known of counts as a refused request.
-    """
-    status = getattr(error, "status_code", None)
-    if status == 429:
-        return Kind.RATE_LIMIT
-    if is_policy_refusal(error):
-        return Kind.REFUSED
-    if status == 408:
-        return Kind.TIME_OUT
-    if "onnection" in str(error):
-        return Kind.LOST_CONNECTION
-    if isinstance(status, int) and status >= 500:
-        return Kind.SERVER_ERROR
-    return Kind.REFUSED_REQUEST
-
-
-def is_policy_refusal(error: BaseException) -> bool:
-    """Tell whether a content filter refused, and not the endpoint the form of the request."""
-    name = type(error).__name__.replace("ContentPolicy", "content policy")
-    code = getattr(error, "code", None) or ""  # where newer clients put it, and no longer in the message
-    refused = getattr(error, "status_code", None) in (400, 403, 422)
-    return refused and bool(_POLICY.search(f"{name} {error} {code}"))
-
-
-def is_out_of_credit(error: BaseException) -> bool:
-    """Tell whether the account is empty, which providers report as a rate limit."""
-    code = "insufficient_quota"
-    return getattr(error, "code", None) == code or code in str(error)
+def count_requests(faults: Iterable[Fault]) -> int:
+    """Return how many requests failed on the way; the one that got the reply is not among them."""
+    return sum(fault.kind not in IN_THE_REPLY | REMARKS for fault in faults)
 
 
 def number_faults(faults: Iterable[Fault], after: int) -> tuple[Fault, ...]:
-    """Return the same faults, one an attempt, as the attempts that follow number `after`."""
-    return tuple(replace(fault, attempt=number) for number, fault in enumerate(faults, after + 1))
+    """Return the same faults as those of the requests that follow number `after`, one for each failed one."""
+    numbered = []
+    for fault in faults:
+        numbered.append(replace(fault, attempt=after + 1))
+        after += fault.kind not in REMARKS
+    return tuple(numbered)
 
 
 def shorten_detail(text: str, *secrets: str | None) -> str:

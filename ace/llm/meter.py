@@ -17,7 +17,16 @@ from dataclasses import dataclass, replace
 from ace.errors import AceError, CapReached, MalformedReply
 from ace.llm import asking
 from ace.llm.client import Client, Reply, Request, Role, Usage
-from ace.llm.faults import IN_THE_REPLY, Action, Fault, Kind, hide, number_faults, shorten_detail
+from ace.llm.faults import (
+    IN_THE_REPLY,
+    Action,
+    Fault,
+    Kind,
+    count_requests,
+    hide,
+    number_faults,
+    shorten_detail,
+)
 from ace.llm.journal import Call, Journal, Key, identify_request
 from ace.llm.structured import parse
 from ace.llm.transcript import join_reply, split_reply
@@ -295,7 +304,7 @@ class _Requests:
 
         With `error` there is none: then `reply` holds only what the request took and which faults it met.
         """
-        self.attempts += 1 + sum(fault.kind not in IN_THE_REPLY for fault in reply.faults)
+        self.attempts += 1 + count_requests(reply.faults)
         call = Call(
             key=self.key,
             phase=self.meter.phase,

@@ -1,4 +1,4 @@
-"""litellm as the engine uses it: loaded late and quiet, its names checked, its exceptions made ours.
+"""litellm as the engine uses it: loaded late and quiet, over our own wire, its failures made our errors.
 
 Knows what can be wrong with a provider and what to do about it; makes no calls.
 """
@@ -8,25 +8,23 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 from ace.errors import AceError, ContentRefused, ModelError, ModelNameError, ModelUnavailable
-from ace.llm.faults import Fault, hide, is_out_of_credit, is_policy_refusal
-from ace.llm.retry import is_transient, read_retry_after
+from ace.llm.answers import Cause, Failure, judge_failure, read_failure
+from ace.llm.faults import Fault, hide
+from ace.llm.retry import read_retry_after
+from ace.llm.wire import Exchange, open_http
 
 _NAMES = (
     "Write it as provider/model, for example openai/gpt-4.1-mini, anthropic/claude-sonnet-4-5, "
     "ollama/llama3.2 or local/qwen2.5-coder-1.5b."
 )
 _NO_KEY = "none"  # an address of one's own wants no key, but the client library wants something to send
+_LONGEST = 300  # characters of an endpoint's words in a message
 _LAYERS = re.compile(r"^(?:(?:litellm\.)?\w*(?:Error|Exception|Timeout)(?:: | - ))+")
-
-
-class RequestRefused(ModelError):
-    """Say that the endpoint understood the request and would not serve it as it is (400, 422)."""
 
 
 @cache
@@ -78,76 +76,130 @@ def check_name(model: str, *, api_base: str | None = None, api_key: str | None =
     return _NO_KEY if missing else api_key
 
 
-@contextmanager
-def convert_errors(
-    model: str, api_base: str | None = None, api_key: str | None = None, faults: Sequence[Fault] = ()
-) -> Iterator[None]:
-    """Raise what a provider's client raises within the block as one of our errors, without the key.
+@cache
+def _bridge_class() -> type[Any]:
+    """Return the class of clients that litellm takes for every provider that it reaches over HTTP.
 
-    All of litellm's exceptions are OpenAI's. The error takes along `faults`, those of this call so far.
+    It calls some through OpenAI's library and others through a handler of its own, and which is which changes
+    between releases: this is the one and stands for the other.
     """
-    import openai
+    from litellm.llms.custom_httpx.http_handler import HTTPHandler
 
-    try:
-        yield
-    except openai.OpenAIError as error:
-        ours = _convert(error, model, api_base and hide(api_base), api_key)
-        ours.details["faults"] = tuple(faults)
-        # The original would be shown in a traceback, with whatever key the provider put into its message.
-        secret = hide(str(error), api_key) != str(error)
-        raise ours from (None if secret else error)
+    class Bridge(HTTPHandler):
+        def __init__(self, http: Any, library: Any) -> None:
+            super().__init__(client=http)
+            self._library = library
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.__dict__["_library"], name)
+
+        def post(self, *arguments: Any, **named: Any) -> Any:
+            if "cast_to" in named:
+                return self._library.post(*arguments, **named)
+            return super().post(*arguments, **named)
+
+    return Bridge
 
 
-def _convert(error: Exception, model: str, api_base: str | None, api_key: str | None) -> AceError:
-    """Return the error of ours that says the same, with a hint at what to do and without the key.
+def open_client(address: str, api_base: str | None, api_key: str | None) -> Any:
+    """Return the client that litellm is to call a model through, so that `ace.llm.wire` bounds it.
 
-    `api_base` is shown, so it must be without secrets already.
+    None for Azure's and for names that nobody serves: litellm takes no client of ours there.
     """
     litellm = load_litellm()
-    words = hide(quote_error(error), api_key)
+    import openai
+    from litellm.llms.custom_httpx.http_handler import get_ssl_configuration
+
+    try:
+        _, provider, key, base = litellm.get_llm_provider(address, api_base=api_base, api_key=api_key)
+    except litellm.BadRequestError:
+        return None
+    if provider.startswith("azure"):
+        return None
+    http: Any = open_http(get_ssl_configuration())
+    library = openai.OpenAI(
+        api_key=key or api_key or os.environ.get("OPENAI_API_KEY") or _NO_KEY,
+        base_url=base or api_base or litellm.api_base or os.environ.get("OPENAI_API_BASE"),
+        organization=litellm.organization or os.environ.get("OPENAI_ORGANIZATION"),
+        http_client=http,
+        max_retries=0,
+    )
+    return _bridge_class()(http, library)
+
+
+def read_error(exchange: Exchange, error: Exception) -> Failure:
+    """Return why a call failed: from what came over the wire, else from what litellm raised."""
+    if exchange.kind is not None:
+        failure = judge_failure(exchange.kind, exchange.problem, exchange.status, exchange.headers)
+        failure.is_unreachable = exchange.is_refused_connection
+        return failure
+    if exchange.status is not None:
+        return read_failure(exchange.status, exchange.body, exchange.headers)
+    text = str(error).strip() or type(error).__name__
     status = getattr(error, "status_code", None)
-    if is_transient(error):
-        place = f" at {api_base}" if api_base else ""
-        wait = read_retry_after(error)
-        hint = "Try again later, or with fewer workers."
-        if wait is not None:
-            hint = f"It asks to wait {wait:.0f} s."
-        if "onnect" in words:
-            hint = f"Is the server running{place}? Check the address and the network."
-        return ModelUnavailable(f"{model} did not answer{place}: {words}", hint=hint, model=model)
-    if is_policy_refusal(error):
-        return ContentRefused(f"{model}: a content filter refused the request: {words}", model=model)
-    if isinstance(error, litellm.ContextWindowExceededError):
-        return ModelError(
-            f"{model}: the request is longer than the model's context: {words}",
-            hint="Give a smaller budget of context tokens, or a model with a longer context.",
-            model=model,
-        )
-    if "LLM Provider NOT provided" in str(error):
-        return ModelNameError(f"No provider serves a model called {model!r}.", hint=_NAMES)
-    if status in (401, 403):
-        provider = litellm.get_llm_provider(model)[1]
-        hint = f"Check the key of {provider} (usually {provider.upper()}_API_KEY)."
-        return ModelNameError(f"{model} refused the API key: {words}", hint=hint, model=model)
-    if status == 404:
-        return ModelNameError(
-            f"{model} is not served there: {words}",
-            hint="Check the model's name and its address.",
-            model=model,
-        )
-    message = f"{model} refused the request: {words}"
-    hint = ""
-    if is_out_of_credit(error):
-        hint = "The account has no credit left."
-    if status in (400, 422):
-        return RequestRefused(message, hint=hint, model=model)
-    return ModelError(message, hint=hint, model=model)
+    response = getattr(error, "response", None)
+    headers = getattr(error, "litellm_response_headers", None) or getattr(response, "headers", None) or {}
+    failure = read_failure(
+        status if isinstance(status, int) else 400, text.encode("utf-8", "replace"), headers
+    )
+    failure.words = _LAYERS.sub("", failure.words)
+    if "LLM Provider NOT provided" in text:
+        failure.cause = Cause.NAME
+    return failure
 
 
-def quote_error(error: BaseException) -> str:
-    """Return the provider's own words as a sentence, without the names that litellm puts before them.
+def convert_failure(
+    failure: Failure, model: str, api_base: str | None, api_key: str | None, faults: Sequence[Fault]
+) -> AceError:
+    """Return the error of ours that says the same, with a hint at what to do and without the key.
 
-    Only the first line counts, and 300 characters of it at most. Secrets in it are not hidden yet.
+    It takes along `faults`, those of this call so far. `model` is what people see.
     """
-    text = str(error).strip().partition("\n")[0]
-    return _LAYERS.sub("", text)[:300].rstrip(". ") + "."
+    words = quote_failure(failure, api_key)
+    place = f" at {hide(api_base)}" if api_base else ""
+    provider = model.partition("/")[0]
+    kind: type[AceError] = ModelError
+    message, hint = f"{model} refused the request: {words}", ""
+    match failure.cause:
+        case Cause.PASSING:
+            kind, message = ModelUnavailable, f"{model} did not answer{place}: {words}"
+            hint = "Try again later, or with fewer workers."
+            wait = read_retry_after(failure)
+            if wait is not None:
+                hint = f"It asks to wait {wait:.0f} s."
+            if failure.is_unreachable:
+                hint = f"Is the server running{place}? Check the address and the network."
+        case Cause.CREDIT:
+            hint = "The account has no credit left."
+        case Cause.POLICY:
+            kind, message = ContentRefused, f"{model}: a content filter refused the request: {words}"
+        case Cause.CONTEXT:
+            message = f"{model}: the request is longer than the model's context: {words}"
+            hint = "Give a smaller budget of context tokens, or a model with a longer context."
+        case Cause.NAME:
+            kind, message, hint = ModelNameError, f"No provider serves a model called {model!r}.", _NAMES
+        case Cause.KEY:
+            kind, message = ModelNameError, f"{model} refused the API key: {words}"
+            hint = f"Check the key of {provider} (usually {provider.upper()}_API_KEY)."
+        case Cause.MISSING:
+            kind, message = ModelNameError, f"{model} is not served there: {words}"
+            hint = "Check the model's name and its address."
+        case Cause.FORM | Cause.OTHER:
+            if failure.status is None or failure.status < 500:
+                hint = _hint_at_address(api_base)
+    return kind(message, hint=hint, model=model, faults=tuple(faults))
+
+
+def _hint_at_address(api_base: str | None) -> str:
+    """Return what to look at where an address of one's own has no version in it."""
+    if not api_base or re.search(r"/v\d", api_base):
+        return ""
+    return "If it has no such path: OpenAI-compatible addresses usually end in /v1."
+
+
+def quote_failure(failure: Failure, api_key: str | None = None) -> str:
+    """Return the endpoint's own words as a sentence of at most 300 characters, without secrets.
+
+    Secrets are hidden before anything is cut, so that no half of one is left.
+    """
+    return hide(failure.words, api_key)[:_LONGEST].rstrip(". ") + "."

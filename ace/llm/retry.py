@@ -1,11 +1,11 @@
 """Decide when a failed call is tried again, and after how long.
 
-Knows the shape of a transient failure (a status code, a Retry-After header); knows no provider and
-no library beyond tenacity.
+Knows failures that may pass and the header Retry-After; knows no provider and no library beyond tenacity.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,13 +13,11 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
-from ace.llm.faults import is_out_of_credit
+from ace.llm.answers import Cause, Failure
 
 T = TypeVar("T")
-OnFailure = Callable[[BaseException, float | None], None]
-"""Gets every attempt's error, and the seconds until the next one; None when there is none."""
-
-_TRANSIENT = frozenset({408, 409, 425, 429})
+OnFailure = Callable[[Failure, float | None], None]
+"""Gets every attempt's failure, and the seconds until the next one; None when there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,66 +26,58 @@ class Retry:
 
     `attempts` includes the first one. Before each of the others lies a random wait, `first_wait` at most the
     first time and twice as much each time, but never more than `max_wait`. The wait that an endpoint asks
-    for is kept, if it is not more than `max_wait`; one that asks for more is given up at once. `sleep` waits.
+    for is kept, if it is not more than `max_wait`; one that asks for more is given up at once. After
+    `most_seconds` in all no further attempt begins: an endpoint that hangs takes two time-outs, not five.
+    `sleep` waits.
     """
 
     attempts: int = 5
     first_wait: float = 0.5
     max_wait: float = 60.0
+    most_seconds: float = 600.0
     sleep: Callable[[float], None] = time.sleep
 
-    def run(self, call: Callable[[], T], on_failure: OnFailure = lambda error, wait: None) -> T:
-        """Call until it succeeds, fails for good, or `attempts` are used up; then its error is raised.
+    def run(self, call: Callable[[], T], on_failure: OnFailure = lambda failure, wait: None) -> T:
+        """Call until it succeeds, fails for good, or `attempts` or `most_seconds` are used up.
 
-        `on_failure` gets each error before the wait that follows it, or None for the wait if there is none.
+        Then its Failure is raised. `on_failure` gets each before the wait that follows it, or None for the
+        wait if there is none.
         """
         import tenacity  # brings asyncio with it
 
         backoff = tenacity.wait_random_exponential(multiplier=self.first_wait, max=self.max_wait)
         state = tenacity.RetryCallState(tenacity.Retrying(), None, (), {})
+        ends = time.monotonic() + self.most_seconds
         while True:
             try:
                 return call()
-            except Exception as error:  # of any kind: it is only looked at on its way
-                wait = read_retry_after(error)
+            except Failure as failure:
+                wait = read_retry_after(failure)
                 if wait is None:
                     wait = backoff(state)
-                last = state.attempt_number >= self.attempts
-                if last or not is_transient(error) or wait > self.max_wait:
-                    on_failure(error, None)
+                last = state.attempt_number >= self.attempts or time.monotonic() + wait >= ends
+                if last or failure.cause is not Cause.PASSING or wait > self.max_wait:
+                    on_failure(failure, None)
                     raise
-                on_failure(error, wait)
+                on_failure(failure, wait)
                 self.sleep(wait)
                 state.attempt_number += 1
 
 
-def is_transient(error: BaseException) -> bool:
-    """Tell whether a failure may pass: rate limits, time-outs and 5xx do, an empty account does not.
-
-    An exception without a status code comes from no endpoint, and does not pass.
-    """
-    status = getattr(error, "status_code", None)
-    if not isinstance(status, int) or is_out_of_credit(error):
-        return False
-    return status in _TRANSIENT or status >= 500
-
-
-def read_retry_after(error: BaseException | None) -> float | None:
+def read_retry_after(failure: Failure) -> float | None:
     """Return the wait in seconds that an endpoint asked for, as a number of seconds or an HTTP date.
 
     It is read from the header Retry-After; None where there is none, or none that can be read.
     """
-    response = getattr(error, "response", None)
-    for headers in (getattr(error, "litellm_response_headers", None), getattr(response, "headers", None)):
-        value = str((headers or {}).get("retry-after") or "")
-        if not value:
-            continue
-        try:
-            return max(0.0, float(value))
-        except ValueError:
-            pass
-        try:
-            return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-        except (ValueError, TypeError):  # TypeError: a date without a time zone
-            return None
-    return None
+    value = str(failure.headers.get("retry-after") or "")
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+        return None if math.isnan(seconds) else max(0.0, seconds)
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):  # TypeError: a date without a time zone
+        return None

@@ -1,7 +1,8 @@
-"""Find how much a model reads at once, and how it counts: what can be known without asking anybody."""
+"""Find how much a model reads at once, and how it counts: from a price list, or from a server."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -12,6 +13,9 @@ from ace.llm.providers import load_litellm
 
 Count = Callable[[str], int]
 """Returns the number of tokens of a text."""
+
+_OLLAMA = "http://localhost:11434"
+_PATIENCE = 5.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +78,22 @@ def remote_window(model: str, *, own_address: bool = False) -> Window:
     except Exception:  # whatever a tokenizer's download raises: there is an estimate instead
         return Window(limit)
     return Window(limit, count)
+
+
+@cache
+def ollama_window(model: str, api_base: str | None) -> Window:
+    """Ask an Ollama server how much a model holds at most; unknown where it does not say.
+
+    Requests ask for as much of that as they need (`ace.llm.token_counts.choose_context`).
+    """
+    import httpx
+
+    base = (api_base or os.environ.get("OLLAMA_API_BASE") or _OLLAMA).rstrip("/")
+    try:
+        response = httpx.post(f"{base}/api/show", json={"model": model.partition("/")[2]}, timeout=_PATIENCE)
+        known = response.json()["model_info"]
+        lengths = [value for name, value in known.items() if name.endswith(".context_length")]
+    except (httpx.HTTPError, ValueError, LookupError, TypeError, AttributeError):
+        return Window()
+    tokens = lengths[0] if lengths and isinstance(lengths[0], int) and lengths[0] > 0 else None
+    return Window(tokens)

@@ -16,3 +16,10 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 def has_visible_text(text: str) -> bool:
     """Return whether a reader would see anything at all."""
     return any(character.isprintable() and not character.isspace() for character in text)
+
+
+def mend_surrogates(text: str) -> str:
+    """Return a text that can be encoded: two halves of a pair become their character, a lone one U+FFFD."""
+    if not SURROGATE.search(text):
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -1,0 +1,235 @@
+"""HTTP below litellm: a request has one deadline, its answer a largest size, and nothing goes elsewhere.
+
+What came over the wire is kept for whoever asks (`Exchange`), because client libraries lose the words of an
+error. Knows HTTP; nothing of models and their protocols.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.request import getproxies, proxy_bypass
+
+import httpcore
+import httpx
+
+from ace.llm.faults import Kind
+
+MOST_BYTES = 8_000_000
+_SLICE = 4_096  # bytes that are decompressed at once: they become 4 MB at most
+_WRITE = 65_536  # bytes that are sent at once
+_MOST_REDIRECTS = 5
+_CONNECT = 30.0  # seconds: whoever listens at all takes less
+
+
+class AnswerStopped(Exception):
+    """Stop a request that cannot become a reply; the exchange says why.
+
+    It says nothing itself: client libraries act on what they read in messages.
+    """
+
+
+@dataclass(slots=True)
+class Exchange:
+    """Bound one call, and keep what came of it.
+
+    `seconds` are those of the whole call, `most_bytes` those of a body after decompression. `mend` turns a
+    good body into the one that the client library gets; None stops there.
+
+    Then: `status`, `headers` and `body` are those of the last answer; `status` is None where none began.
+    `kind` and `problem` say what went wrong on the way, `is_refused_connection` that nobody listens there.
+    """
+
+    seconds: float
+    most_bytes: int = MOST_BYTES
+    mend: Callable[[bytes], bytes | None] = bytes
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    kind: Kind | None = None
+    problem: str = ""
+    is_refused_connection: bool = False
+    _ends: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._ends = time.monotonic() + self.seconds
+
+    def bound_wait(self, timeout: float | None) -> float:
+        """Return how long a read or write may take, in seconds. Raises ReadTimeout after the deadline."""
+        rest = self._ends - time.monotonic()
+        if rest <= 0:
+            raise httpcore.ReadTimeout("the deadline has passed")
+        return rest if timeout is None else min(rest, timeout)
+
+    def fail(self, kind: Kind, problem: str) -> None:
+        """Record what went wrong on the way."""
+        self.kind, self.problem = kind, problem
+
+
+_exchange: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
+
+
+@contextmanager
+def keep_exchange(exchange: Exchange) -> Iterator[Exchange]:
+    """Bound what this thread sends within the block, and keep what comes back."""
+    token = _exchange.set(exchange)
+    try:
+        yield exchange
+    finally:
+        _exchange.reset(token)
+
+
+def open_http(verify: Any = True) -> httpx.Client:
+    """Return a client whose requests are bounded by the exchange of the thread that makes them.
+
+    `verify` is httpx's: a context of certificates, or whether they are checked. Proxies are those of the
+    environment.
+    """
+    return httpx.Client(transport=_Wire(verify), follow_redirects=True, max_redirects=_MOST_REDIRECTS)
+
+
+class _Wire(httpx.BaseTransport):
+    """Send requests directly or through the environment's proxy, and read whole bodies within bounds."""
+
+    def __init__(self, verify: Any) -> None:
+        self._direct = _bound_transport(httpx.HTTPTransport(verify=verify))
+        self._proxies = {
+            scheme: _bound_transport(httpx.HTTPTransport(verify=verify, proxy=address))
+            for scheme, address in getproxies().items()
+            if scheme in ("http", "https", "all")
+        }
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Return the answer with its body read. Raises AnswerStopped, and what httpx raises."""
+        exchange = _exchange.get() or Exchange(seconds=300.0)
+        exchange.status, exchange.body = None, b""
+        transport = self._direct
+        if not proxy_bypass(request.url.host):
+            transport = self._proxies.get(request.url.scheme) or self._proxies.get("all") or transport
+        try:
+            response = transport.handle_request(request)
+            exchange.status, exchange.headers = response.status_code, response.headers
+            exchange.body = _read_body(response, exchange)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            exchange.is_refused_connection = True
+            exchange.fail(Kind.LOST_CONNECTION, f"no connection ({error})")
+            raise
+        except httpx.TimeoutException:
+            exchange.fail(Kind.TIME_OUT, f"no whole answer came within {exchange.seconds:g} s")
+            raise
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            exchange.fail(Kind.LOST_CONNECTION, f"the connection broke, or its data did: {error}")
+            raise
+        if response.has_redirect_location:
+            _check_redirect(request.url, response, exchange)
+        body = exchange.mend(exchange.body) if response.is_success else exchange.body
+        if response.is_error or body is None:
+            raise AnswerStopped
+        headers = [pair for pair in response.headers.multi_items() if pair[0] not in _OF_THE_BODY]
+        return httpx.Response(response.status_code, headers=headers, content=body, request=request)
+
+    def close(self) -> None:
+        """Close every connection."""
+        for transport in (self._direct, *self._proxies.values()):
+            transport.close()
+
+
+_OF_THE_BODY = ("content-encoding", "content-length", "transfer-encoding")
+
+
+def _check_redirect(url: httpx.URL, response: httpx.Response, exchange: Exchange) -> None:
+    """Raise AnswerStopped where a redirect leads to another origin: key and prompt stay here."""
+    target = url.join(response.headers["location"])
+    if (target.scheme, target.host, target.port) == (url.scheme, url.host, url.port):
+        return
+    port = f":{target.port}" if target.port else ""
+    place = f"{target.scheme}://{target.host}{port}"
+    problem = f"it redirects to another address, {place}; nothing was sent there"
+    exchange.fail(Kind.REFUSED_REQUEST, problem)
+    raise AnswerStopped
+
+
+def _read_body(response: httpx.Response, exchange: Exchange) -> bytes:
+    """Read and decompress a body. Raises AnswerStopped once it is larger than it may be."""
+    body = bytearray()
+    decoded = httpx.Response(response.status_code, headers=response.headers, stream=_Slices(response))
+    try:
+        for piece in decoded.iter_bytes():
+            body += piece
+            if len(body) > exchange.most_bytes:
+                limit = f"{exchange.most_bytes / 1e6:g} MB"
+                exchange.fail(Kind.TOO_LONG, f"its answer was cut off: it is larger than {limit}")
+                raise AnswerStopped
+    finally:
+        response.close()
+    return bytes(body)
+
+
+class _Slices(httpx.SyncByteStream):
+    """Pass a body on in small slices, so that none of them becomes huge when it is decompressed."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self._response = response
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._response.iter_raw():
+            for start in range(0, len(piece), _SLICE):
+                yield piece[start : start + _SLICE]
+
+
+def _bound_transport(transport: httpx.HTTPTransport) -> httpx.HTTPTransport:
+    """Make every single read and write of a transport end at the deadline of the call.
+
+    httpx takes no backend from outside, and its own time-outs count from the last byte.
+    """
+    pool: Any = transport._pool
+    pool._network_backend = _Backend(pool._network_backend)
+    return transport
+
+
+class _Backend(httpcore.NetworkBackend):
+    """Open connections whose waits are bounded by the exchange under way."""
+
+    def __init__(self, inner: httpcore.NetworkBackend) -> None:
+        self._inner = inner
+
+    def connect_tcp(self, host: str, port: int, timeout: Any = None, *where: Any, **more: Any) -> _Stream:
+        """Connect within the time that is left."""
+        wait = min(_CONNECT, _bound_wait(timeout) or _CONNECT)
+        return _Stream(self._inner.connect_tcp(host, port, wait, *where, **more))
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        self._inner.sleep(seconds)
+
+
+class _Stream(httpcore.NetworkStream):
+    """Read and write within the time that is left."""
+
+    def __init__(self, inner: httpcore.NetworkStream) -> None:
+        self._inner = inner
+        self.close = inner.close  # type: ignore[method-assign]
+        self.get_extra_info = inner.get_extra_info  # type: ignore[method-assign]
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Return what came, at most `max_bytes`."""
+        return self._inner.read(max_bytes, _bound_wait(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Send all of `buffer`."""
+        for start in range(0, len(buffer), _WRITE):
+            self._inner.write(buffer[start : start + _WRITE], _bound_wait(timeout))
+
+    def start_tls(self, ssl_context: Any, server_hostname: Any = None, timeout: Any = None) -> _Stream:
+        """Return the encrypted stream."""
+        return _Stream(self._inner.start_tls(ssl_context, server_hostname, _bound_wait(timeout)))
+
+
+def _bound_wait(timeout: float | None) -> float | None:
+    """Return a wait that ends at the deadline of the exchange under way, where there is one."""
+    exchange = _exchange.get()
+    return timeout if exchange is None else exchange.bound_wait(timeout)
