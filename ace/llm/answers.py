@@ -89,6 +89,8 @@ def read_failure(status: int, body: bytes, headers: Mapping[str, str]) -> Failur
     if not words:
         phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else ""
         words = f"HTTP {status} {phrase}".rstrip()
+    if 300 <= status < 400:
+        words = f"it redirects in a circle, or nowhere: {words}"
     if not is_error:
         words = f"its answer (HTTP {status}) is no reply of a model: {words}"
         return Failure(Kind.SERVER_ERROR, Cause.PASSING, words, marks, status, headers)
