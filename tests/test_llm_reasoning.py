@@ -203,7 +203,7 @@ def test_all_parts_of_a_reply_come_back_from_one_text(
     assume("<think>" not in reply.text)  # thoughts that begin behind a tool call are text
     again = split_reply(Reply(join_reply(reply)), tools=True)
     assert (again.text, again.tool_calls) == (reply.text, reply.tool_calls)
-    if "</think" not in reply.reasoning:
+    if "think>" not in reply.reasoning:
         assert again.reasoning == reply.reasoning
 
 

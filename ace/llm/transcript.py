@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from ace.llm.client import FinishReason, Reply, ToolCall
-from ace.text.thoughts import END_OF_THOUGHT, split_thoughts
+from ace.text.thoughts import mask_marks, split_thoughts
 
 TOOL_CALL = "<tool_call>"
 
@@ -46,9 +46,7 @@ def join_reply(reply: Reply) -> str:
     """Return the text from which `split_reply` makes this reply again; a plain reply's text as it is."""
     text = reply.text
     if reply.reasoning or split_thoughts(text) != ("", text):
-        # An end mark within the thoughts would end them too early.
-        reasoning = END_OF_THOUGHT.sub("<end of thought>", reply.reasoning)
-        text = f"<think>{reasoning}</think>{text}"
+        text = f"<think>{mask_marks(reply.reasoning)}</think>{text}"
     for call in reply.tool_calls:
         text += write_tool_call(call.name, call.arguments, call.id)
     return text

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from ace.text.thoughts import split_thoughts
+
 _LONGEST_SUMMARY = 300  # characters
 
 
@@ -122,7 +124,10 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Hold what the agent did: its answer, the raw reply, and the turns that led there."""
+    """Hold what the agent did: its answer, the raw reply, and the turns that led there.
+
+    Thoughts that stand in the answer in the marks of open models are moved to `reasoning`, whoever made it.
+    """
 
     sample_id: str
 
@@ -149,6 +154,12 @@ class Attempt:
 
     artifacts: Mapping[str, str] = field(default_factory=dict)
     """Texts that the agent made beside the answer, by name."""
+
+    def __post_init__(self) -> None:
+        thoughts, answer = split_thoughts(self.answer)
+        if thoughts or answer != self.answer:
+            object.__setattr__(self, "answer", answer.strip())
+            object.__setattr__(self, "reasoning", "\n\n".join(filter(None, (self.reasoning, thoughts))))
 
     @property
     def observations(self) -> tuple[str, ...]:

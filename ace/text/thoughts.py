@@ -1,34 +1,98 @@
-"""Tell what a model thinks from what it answers, where the marks of open models stand in its text."""
+"""Tell what a model thinks from what it answers, where the marks of open models stand in its text.
+
+The marks are in `thoughts.toml`.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
 
-_THINK = re.compile(r"\s*<think(?:ing)?>", re.IGNORECASE)
-END_OF_THOUGHT = re.compile(r"</think(?:ing)?>", re.IGNORECASE)
+_FENCE = "```"
 
 
 def split_thoughts(text: str) -> tuple[str, str]:
-    """Return the thoughts at the beginning of a text, and the rest. Without an end mark there is no rest.
+    """Return the thoughts in a text, and the rest. Never raises.
 
-    A lone end mark counts: many chat templates write the first one themselves. In a text that is JSON as a
-    whole it is data. Marks are `<think>` and `<thinking>`, whatever their case. Never raises.
+    Thoughts stand between marks, within which there may be others. They last to the end where a text, or a
+    line, begins with a mark that is never closed. An end mark before any other counts: many chat templates
+    write the first one themselves. In a text that is JSON as a whole, and in code, marks are data.
     """
+    marks = list(_find_marks(text))
+    if not marks:
+        return "", text
     thoughts: list[str] = []
-    lone = None if _THINK.match(text) else END_OF_THOUGHT.search(text)
-    if lone:
+    answer: list[str] = []
+    depth = begin = 0  # the place from which text is not assigned yet
+    last_end: re.Match[str] | None = None
+    if _is_end(marks[0]):
+        depth = 1
+    for mark in marks:
+        if _is_end(mark):
+            if depth == 1:
+                thoughts.append(text[begin : mark.start()])
+                begin, last_end = mark.end(), None
+            elif depth > 1:
+                last_end = mark
+            depth = max(0, depth - 1)
+            continue
+        if depth == 0:
+            answer.append(text[begin : mark.start()])
+            begin = mark.end()
+            opening = mark
+        depth += 1
+    if depth and last_end is not None:  # one more was begun than ended
+        thoughts.append(text[begin : last_end.start()])
+        begin = last_end.end()
+    elif depth and text[: opening.start()].rpartition("\n")[2].strip():
+        begin = opening.start()  # within a line: somebody speaks of the mark
+    elif depth:
+        thoughts.append(text[begin:])
+        begin = len(text)
+    answer.append(text[begin:])
+    return "\n\n".join(filter(None, map(str.strip, thoughts))), "".join(answer)
+
+
+def mask_marks(text: str) -> str:
+    """Return a thought whose own marks are words, so that none of them ends it too early or too late."""
+    return _compile_marks().sub(lambda mark: f"<{mark.lastgroup} of thought>", text)
+
+
+def _find_marks(text: str) -> Iterator[re.Match[str]]:
+    """Yield the marks of a text in order, without those that are data."""
+    pattern = _compile_marks()
+    if not pattern.search(text):
+        return
+    if text.lstrip()[:1] in ("{", "[", '"'):
         try:
-            json.loads(text)  # then the mark is data: it stands in a JSON value, and nothing else is there
+            json.loads(text)
+            return
         except (ValueError, RecursionError):
-            thoughts.append(text[: lone.start()])
-            text = text[lone.end() :]
-    while opening := _THINK.match(text):
-        end = END_OF_THOUGHT.search(text, opening.end())
-        if end is None:
-            thoughts.append(text[opening.end() :])
-            text = ""
-        else:
-            thoughts.append(text[opening.end() : end.start()])
-            text = text[end.end() :]
-    return "\n\n".join(filter(None, map(str.strip, thoughts))), text
+            pass
+    fences = text.count(_FENCE)
+    has_begun = False
+    for mark in pattern.finditer(text):
+        before, after = text[max(0, mark.start() - 3) : mark.start()], text[mark.end() : mark.end() + 3]
+        is_quoted = before.endswith("`") and after.startswith("`") and _FENCE not in (before, after)
+        is_in_block = fences % 2 == 0 and text.count(_FENCE, 0, mark.start()) % 2 == 1
+        if not is_quoted and (has_begun or not is_in_block):
+            has_begun = not _is_end(mark)
+            yield mark
+
+
+def _is_end(mark: re.Match[str]) -> bool:
+    """Tell whether a mark ends a thought."""
+    return mark.lastgroup == "end"
+
+
+@cache
+def _compile_marks() -> re.Pattern[str]:
+    """Return the pattern of every mark; the name of the group that matches is "begin" or "end"."""
+    marks = tomllib.loads(files("ace.text").joinpath("thoughts.toml").read_text("utf-8"))["marks"]
+    begin = "|".join(mark["begin"] for mark in marks)
+    end = "|".join(mark["end"] for mark in marks)
+    return re.compile(f"(?P<begin>{begin})|(?P<end>{end})", re.IGNORECASE)
