@@ -276,9 +276,9 @@ def test_connection_refused_says_to_start_the_server() -> None:
 
 
 def test_check_reports_a_model_that_answers(server: FaultServer) -> None:
-    server.behaviours = [say("OK")]
+    server.behaviours = [say("OK"), say('{"number": 5}'), say("OK")]
     assert check("openai/m", api_base=server.address).reply.text == "OK"
-    assert len(server.requests) == 1
+    assert len(server.requests) == 3
 
 
 @pytest.mark.parametrize("name", ["nonsense", "nobody/knows-this", ""])

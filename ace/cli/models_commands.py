@@ -1,4 +1,4 @@
-"""`ace models ...`: list models, fetch their weights, and see with one tiny call that one answers."""
+"""`ace models ...`: list models, fetch their weights, and see with small calls what one can do."""
 
 from __future__ import annotations
 
@@ -39,7 +39,10 @@ def pull(name: Name = DEFAULT_MODEL, json: Json = False) -> None:
 
 
 def check(name: Name = DEFAULT_MODEL, api_base: ApiBase = None, json: Json = False) -> None:
-    """Make one tiny call; if it fails, say what is wrong and what to do about it."""
+    """Make a few small calls, and say what the model's endpoint refuses, leaves out or does otherwise.
+
+    If the first fails, say what is wrong and what to do about it. What is found is allowed for in every run.
+    """
     from ace.llm import check
     from ace.runs.run_text import format_cost
 
@@ -47,8 +50,18 @@ def check(name: Name = DEFAULT_MODEL, api_base: ApiBase = None, json: Json = Fal
     reply = result.reply.text
     usage = result.reply.usage
     effort = f"{result.seconds:.1f} s and {usage.prompt_tokens + usage.completion_tokens} tokens"
-    text = f"{name} answered {reply.strip()!r} in {effort}; cost {format_cost(usage.cost)}."
-    data = {"model": name, "reply": reply, "seconds": result.seconds, "usage": asdict(usage)}
+    lines = [f"{name} answered {reply.strip()!r} in {effort}; cost {format_cost(usage.cost)}."]
+    lines += [
+        f"{'ok' if finding.good else '! '}  {finding.topic}: {finding.text}" for finding in result.findings
+    ]
+    text = "\n".join(lines)
+    data = {
+        "model": name,
+        "reply": reply,
+        "seconds": result.seconds,
+        "usage": asdict(usage),
+        "findings": [asdict(finding) for finding in result.findings],
+    }
     emit(json, data, text)
 
 

@@ -9,8 +9,13 @@ Where to begin reading: `client`, then `endpoint` for a real model, or `scripted
     faults       what can go wrong with a call, as records
     retry        when a failed request is sent again
     connect      a client by the name of a model
+    probes       what an endpoint refuses, leaves out or does otherwise
     endpoint     models behind litellm, and OpenAI-compatible addresses
-    providers    litellm's names and exceptions
+    concessions  requests that a model does not refuse
+    answers      bodies of replies and errors, in whichever form
+    token_counts usage that can be right, and estimates
+    wire         HTTP with a deadline, a largest size, and one origin
+    providers    litellm's names, clients and exceptions
     local        embedded models: weights, server, slots
     window       how much a model reads, and how it counts
     embedding    texts as vectors
@@ -36,10 +41,11 @@ from ace.llm.client import (
     ToolSpec,
     Usage,
 )
-from ace.llm.connect import DEFAULT_MODEL, Check, LocalModel, check, connect, list_models, pull
+from ace.llm.connect import DEFAULT_MODEL, LocalModel, connect, list_models, pull
 from ace.llm.embedding import DEFAULT_EMBEDDER, Embedder, connect_embedder
 from ace.llm.endpoint import Endpoint
 from ace.llm.meter import Caps, Meter
+from ace.llm.probes import Check, Finding, Topic, check
 from ace.llm.replay import RecordingClient, ReplayClient
 from ace.llm.retry import Retry
 from ace.llm.role_models import RoleModels
@@ -53,6 +59,7 @@ __all__ = [
     "Client",
     "Embedder",
     "Endpoint",
+    "Finding",
     "FinishReason",
     "LocalModel",
     "Message",
@@ -68,6 +75,7 @@ __all__ = [
     "Subject",
     "ToolCall",
     "ToolSpec",
+    "Topic",
     "Usage",
     "check",
     "connect",

@@ -1,13 +1,11 @@
-"""Models by name: connect to one, list the embedded ones, fetch their weights, check that one answers."""
+"""Models by name: connect to one, list the embedded ones, fetch their weights."""
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from ace.errors import WeightsError
-from ace.llm.client import Message, Reply, Request, Role
 from ace.llm.endpoint import Endpoint
 from ace.llm.local import weights
 from ace.llm.local.fetch import Progress, silent
@@ -88,26 +86,3 @@ def pull(name: str, progress: Progress = silent) -> Path:
     Raises ModelNameError for a name that is not listed, WeightsError when no source has the right bytes.
     """
     return weights.ensure(weights.find(name.removeprefix(LOCAL)), progress)
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """Hold the reply of a model that answered. `seconds` are those of the call, without connecting."""
-
-    model: str
-    reply: Reply
-    seconds: float
-
-
-def check(name: str, *, api_base: str | None = None) -> Check:
-    """Make one tiny call, which may cost a few tokens, and is not tried again.
-
-    Raises what `connect` raises, and ModelError as the call does, with a hint at what to do. Never downloads
-    weights: WeightsError where they are not here.
-    """
-    once = Retry(attempts=1)
-    with connect(name, api_base=api_base, retry=once, slots=1, context=512, fetch=False) as client:
-        started = time.perf_counter()
-        request = Request(role=Role.GENERATOR, messages=(Message("user", "Say OK."),), max_tokens=8)
-        reply = client.complete(request)
-        return Check(name, reply, time.perf_counter() - started)
