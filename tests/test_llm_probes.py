@@ -121,7 +121,7 @@ def test_ollama_says_how_much_it_holds_and_is_asked_for_what_is_needed(server: R
             return {"model_info": {"general.name": "x", "qwen2.context_length": 32_768}}
         text = '{"number": 5}' if "JSON" in asked["messages"][-1]["content"] else "OK"
         return {
-            "model": "m", "created_at": "2026-01-01T00:00:00Z", "message": {"role": "assistant", "content": text},
+            "model": "m", "created_at": "2026-01-01", "message": {"role": "assistant", "content": text},
             "done": True, "done_reason": "stop", "prompt_eval_count": 20, "eval_count": 2,
         }  # fmt: skip
 

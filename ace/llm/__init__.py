@@ -12,8 +12,9 @@ Where to begin reading: `client`, then `endpoint` for a real model, or `scripted
     probes       what an endpoint refuses, leaves out or does otherwise
     endpoint     models behind litellm, and OpenAI-compatible addresses
     concessions  requests that a model does not refuse
-    answers      bodies of replies and errors, in whichever form
-    token_counts usage that can be right, and estimates
+    answers      bodies of replies, in whichever form
+    failures     why a request failed, in the words of the endpoint
+    token_counts  usage that can be right, and estimates
     wire         HTTP with a deadline, a largest size, and one origin
     providers    litellm's names, clients and exceptions
     local        embedded models: weights, server, slots

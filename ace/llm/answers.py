@@ -1,237 +1,19 @@
-"""Read what an endpoint answered: the words and the cause of an error, and the body of a reply in good order.
+"""Put the body of a reply in order: endpoints that call themselves compatible differ in every field.
 
-Endpoints that call themselves compatible differ in every field. Knows their forms; makes no requests.
+Knows the forms of chat completions; makes no requests.
 """
 
 from __future__ import annotations
 
-import html
 import json
 import math
-import re
-import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
-from functools import cache
-from http import HTTPStatus
-from importlib.resources import files
 from typing import Any
 
-from ace.llm.faults import Kind
+from ace.llm.failures import has_error, load_json
 from ace.text.unicode import mend_surrogates
 
-_LONGEST = 4_000  # characters of an error that are looked at
 _MOST_TOKENS = 10_000_000  # no window is as large
-_TAG = re.compile(r"<(script|style|head)\b.{0,4000}?</\1>|<[^<>]{0,1000}>", re.IGNORECASE | re.DOTALL)
-_WORD_KEYS = (
-    *("message", "msg", "detail", "details", "error", "errors", "error_message", "error_msg"),
-    *("error_description", "reason", "title", "description", "metadata", "raw", "choices"),
-)
-_MARK_KEYS = ("code", "type", "param", "status", "error_code", "error_type")
 _THOUGHT_KEYS = ("reasoning_content", "reasoning", "thinking", "reasoning_details", "thinking_blocks")
-_REPLY_KEYS = ("choices", "content", "candidates", "response", "output")
-_PASSING = frozenset({408, 409, 425, 429})
-
-
-class Cause(StrEnum):
-    """Say why a request failed, as far as it decides what is done next."""
-
-    PASSING = "passing"  # may be gone the next time
-    CREDIT = "credit"
-    POLICY = "policy"  # a content filter
-    CONTEXT = "context"  # longer than the model reads
-    KEY = "key"
-    MISSING = "missing"  # no such model or address
-    NAME = "name"  # no provider of that name
-    FORM = "form"  # what is asked for, or how
-    OTHER = "other"
-
-
-@dataclass(slots=True)
-class Failure(Exception):
-    """Report a request without a reply.
-
-    `words` are the endpoint's own where it said something, with whatever secrets are in them. `marks` are its
-    codes and types. `is_unreachable` tells that nobody listens there.
-    """
-
-    kind: Kind
-    cause: Cause
-    words: str
-    marks: str = ""
-    status: int | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    is_unreachable: bool = False
-
-    def __str__(self) -> str:
-        """Return the words."""
-        return self.words
-
-
-@cache
-def load_patterns(table: str) -> Mapping[str, re.Pattern[str]]:
-    """Return a table of `endpoint_words.toml` as one pattern for each name, in the order of the file."""
-    text = files("ace.llm").joinpath("endpoint_words.toml").read_text("utf-8")
-    lists = tomllib.loads(text)[table]
-    return {name: re.compile("|".join(words), re.IGNORECASE | re.DOTALL) for name, words in lists.items()}
-
-
-def read_failure(status: int, body: bytes, headers: Mapping[str, str]) -> Failure:
-    """Return what an answer that is no reply says. A good status may carry an error with its own code."""
-    text = body.decode("utf-8", "replace").strip()
-    value = _load_json(text)
-    words, marks = _read_error(value) if value is not None else (_strip_tags(text), "")
-    named = _find_code(value)
-    is_error = status >= 300 or has_error(value)
-    if status < 300 and is_error:
-        status = named or 400
-    if not words:
-        phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else ""
-        words = f"HTTP {status} {phrase}".rstrip()
-    if 300 <= status < 400:
-        words = f"it redirects in a circle, or nowhere: {words}"
-    if not is_error:
-        words = f"its answer (HTTP {status}) is no reply of a model: {words}"
-        return Failure(Kind.SERVER_ERROR, Cause.PASSING, words, marks, status, headers)
-    cause = _find_cause(status, f"{words} {marks}")
-    return Failure(_kind_of(status, cause), cause, words, marks, status, headers)
-
-
-def judge_failure(
-    kind: Kind, words: str, status: int | None = None, headers: Mapping[str, str] | None = None
-) -> Failure:
-    """Return a failure on the way: waits and broken connections pass, the rest does not."""
-    cause = Cause.PASSING if kind in (Kind.TIME_OUT, Kind.LOST_CONNECTION) else Cause.OTHER
-    return Failure(kind, cause, words, "", status, headers or {})
-
-
-def _find_cause(status: int, text: str) -> Cause:
-    """Return the cause that a status and an endpoint's words stand for."""
-    causes = load_patterns("causes")
-    if status == 402 or causes["credit"].search(text):
-        return Cause.CREDIT
-    if status in (400, 403, 422) and causes["policy"].search(text):
-        return Cause.POLICY
-    if status != 429 and causes["context"].search(text):
-        return Cause.CONTEXT
-    if status in (401, 403):
-        return Cause.KEY
-    if status == 404:
-        return Cause.MISSING
-    if status in _PASSING or status >= 500:
-        return Cause.PASSING
-    return Cause.FORM if status in (400, 422) else Cause.OTHER
-
-
-def _kind_of(status: int, cause: Cause) -> Kind:
-    """Return the kind of fault that is recorded."""
-    if cause is Cause.POLICY:
-        return Kind.REFUSED
-    if status == 429:
-        return Kind.RATE_LIMIT
-    if status == 408:
-        return Kind.TIME_OUT
-    return Kind.SERVER_ERROR if status >= 500 else Kind.REFUSED_REQUEST
-
-
-def has_error(value: Any) -> bool:
-    """Tell whether a body of JSON reports an error, whatever its status. An empty field reports none."""
-    if isinstance(value, list) and len(value) == 1:  # as Gemini's compatible address sends it
-        value = value[0]
-    if not isinstance(value, dict):
-        return False
-    choices = value.get("choices")
-    first = choices[0] if isinstance(choices, list) and choices else None
-    for holder in (value, first):  # OpenRouter reports an upstream's error within the choice
-        error = (holder.get("error") or holder.get("errors")) if isinstance(holder, dict) else None
-        if any(error.values()) if isinstance(error, dict) else error:
-            return True
-    if any(key in value for key in _REPLY_KEYS) or isinstance(value.get("message"), dict):
-        return False
-    return any(key in value for key in ("code", "detail", "message", "msg", "status_code"))
-
-
-def _find_code(value: Any) -> int | None:
-    """Return the first HTTP status of an error that stands in a body of JSON."""
-    if isinstance(value, list):
-        return next(filter(None, map(_find_code, value[:5])), None)
-    if not isinstance(value, dict):
-        return None
-    for key in ("code", "status", "status_code"):
-        code = value.get(key)
-        if isinstance(code, str) and code.isdecimal() and len(code) == 3:
-            code = int(code)
-        if isinstance(code, int) and 400 <= code < 600:
-            return code
-    return _find_code(value.get("error") or value.get("choices"))
-
-
-def _read_error(value: Any) -> tuple[str, str]:
-    """Return the words and the marks of an error in JSON; all of it where its form is unknown."""
-    words = "; ".join(dict.fromkeys(filter(None, _walk_words(value, 0))))
-    marks = " ".join(dict.fromkeys(filter(None, _walk_marks(value, 0))))
-    if not words and value:
-        words = json.dumps(value, ensure_ascii=False)
-    return words[:_LONGEST], marks[:_LONGEST]
-
-
-def _walk_words(value: Any, depth: int) -> Iterator[str]:
-    """Yield sentences, also those of JSON in a text. A place, as FastAPI names it, precedes its words."""
-    if depth > 6:
-        return
-    if isinstance(value, str):
-        inner = _load_json(value) if value.lstrip()[:1] in ("{", "[") else None
-        if isinstance(inner, dict | list):
-            yield from _walk_words(inner, depth + 1)
-        else:
-            yield " ".join(value[:_LONGEST].split())
-    elif isinstance(value, list):
-        for item in value[:20]:
-            yield from _walk_words(item, depth + 1)
-    elif isinstance(value, dict):
-        place = value.get("loc") or value.get("path")
-        if isinstance(place, list) and isinstance(value.get("msg") or value.get("message"), str):
-            where = ".".join(str(part) for part in place if part != "body")
-            yield f"{where}: {value.get('msg') or value.get('message')}"
-            return
-        for key in _WORD_KEYS:
-            if value.get(key):
-                yield from _walk_words(value[key], depth + 1)
-
-
-def _walk_marks(value: Any, depth: int) -> Iterator[str]:
-    """Yield codes, types and parameters, wherever they stand."""
-    if depth > 6:
-        return
-    if isinstance(value, list):
-        for item in value[:20]:
-            yield from _walk_marks(item, depth + 1)
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            if key in _MARK_KEYS and isinstance(item, str | int):
-                yield str(item)[:200]
-            elif isinstance(item, dict | list):
-                yield from _walk_marks(item, depth + 1)
-
-
-def _strip_tags(text: str) -> str:
-    """Return the text of a page, or a text as it is, on one line."""
-    text = text[:_LONGEST]
-    if text.startswith("<"):
-        text = html.unescape(_TAG.sub(" ", text))
-    return " ".join(text.split())
-
-
-def _load_json(text: str) -> Any:
-    """Return the value of a text that is JSON, None for any other."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-
-
-# A reply
 
 
 def mend_reply(body: bytes) -> tuple[bytes | None, str]:
@@ -242,7 +24,7 @@ def mend_reply(body: bytes) -> tuple[bytes | None, str]:
     None is returned for one that reports an error.
     """
     text = body.decode("utf-8-sig", "replace")
-    value = _load_json(text)
+    value = load_json(text)
     if value is None and text.lstrip().startswith(("data:", "event:", ":")):
         try:
             value = _join_events(text)
@@ -381,7 +163,7 @@ def _join_events(text: str) -> Any:
     content, thoughts, reason = "", "", None
     calls: dict[int, dict[str, Any]] = {}
     for line in text.splitlines():
-        event = _load_json(line.removeprefix("data:")) if line.startswith("data:") else None
+        event = load_json(line.removeprefix("data:")) if line.startswith("data:") else None
         if has_error(event):
             return event
         if not isinstance(event, dict):

@@ -13,8 +13,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ace.llm.answers import Cause, Failure, load_patterns
 from ace.llm.client import Message
+from ace.llm.failures import Cause, Failure, load_patterns
 from ace.llm.structured import strict_schema
 
 _SCHEMA_ORDER = "Reply with one JSON value that matches this JSON Schema, and nothing else:"
@@ -109,15 +109,11 @@ def shape_request(
     if Concession.RENAME_LIMIT in concessions and "max_tokens" in changed:
         changed["max_completion_tokens"] = changed.pop("max_tokens")
     if Concession.SYSTEM_IN_QUESTION in concessions:
-        shaped = _join_neighbours([replace(message, role=_without_system(message)) for message in shaped])
+        asked = [replace(each, role="user") if each.role == "system" else each for each in shaped]
+        shaped = _join_neighbours(asked)
     if Concession.ONE_ROLE_A_TURN in concessions:
         shaped = _join_neighbours(shaped)
     return shaped, changed
-
-
-def _without_system(message: Message) -> Any:
-    """Return the role of a message where there is no system role."""
-    return "user" if message.role == "system" else message.role
 
 
 def _join_neighbours(messages: Sequence[Message]) -> list[Message]:

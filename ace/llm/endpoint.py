@@ -15,9 +15,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
 from ace.llm import asking
-from ace.llm.answers import Cause, Failure, mend_reply
+from ace.llm.answers import mend_reply
 from ace.llm.client import FinishReason, Message, Reply, Request, ToolCall, Usage
 from ace.llm.concessions import Concession, find_concession, shape_request
+from ace.llm.failures import Cause, Failure
 from ace.llm.faults import Action, Fault, Kind, shorten_detail
 from ace.llm.providers import convert_failure, load_litellm, open_client, read_error
 from ace.llm.retry import Retry

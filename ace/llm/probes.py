@@ -84,7 +84,7 @@ _CONCEDED = {
     Concession.ONE_ROLE_A_TURN: (Topic.ROLES, "Its roles must alternate: neighbours of one role are joined."),
     Concession.SCHEMA_IN_WORDS: (
         Topic.SCHEMA,
-        "It enforces no JSON Schema: the schema is put into words, and replies are repaired or asked for again.",
+        "It enforces no JSON Schema: the schema is put into words, and replies are repaired or asked again.",
     ),
 }
 
@@ -172,8 +172,8 @@ def _probe_window(client: Endpoint) -> Iterator[Finding]:
     if is_counted and read < _SHARE_READ * _LONG:
         yield Finding(
             Topic.WINDOW,
-            f"It read {read:,} tokens of a prompt of some {_LONG:,}: the server cuts prompts silently, and the "
-            "playbook goes first. Give the server a longer context, or a smaller --budget than that; for Ollama "
+            f"It read {read:,} tokens of a prompt of some {_LONG:,}: the server cuts prompts silently, the "
+            "playbook first. Give the server a longer context, or a smaller --budget than that; for Ollama "
             "use ollama_chat/NAME, for which the context is asked for.",
         )
     else:

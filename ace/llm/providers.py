@@ -13,8 +13,8 @@ from functools import cache
 from typing import Any
 
 from ace.errors import AceError, ContentRefused, ModelError, ModelNameError, ModelUnavailable
-from ace.llm.answers import Cause, Failure, judge_failure, read_failure
-from ace.llm.faults import Fault, hide
+from ace.llm.failures import Cause, Failure, read_failure
+from ace.llm.faults import Fault, Kind, hide
 from ace.llm.retry import read_retry_after
 from ace.llm.wire import Exchange, open_http
 
@@ -130,9 +130,15 @@ def open_client(address: str, api_base: str | None, api_key: str | None) -> Any:
 def read_error(exchange: Exchange, error: Exception) -> Failure:
     """Return why a call failed: from what came over the wire, else from what litellm raised."""
     if exchange.kind is not None:
-        failure = judge_failure(exchange.kind, exchange.problem, exchange.status, exchange.headers)
-        failure.is_unreachable = exchange.is_refused_connection
-        return failure
+        passes = exchange.kind in (Kind.TIME_OUT, Kind.LOST_CONNECTION)
+        return Failure(
+            exchange.kind,
+            Cause.PASSING if passes else Cause.OTHER,
+            exchange.problem,
+            status=exchange.status,
+            headers=exchange.headers,
+            is_unreachable=exchange.is_refused_connection,
+        )
     if exchange.status is not None:
         return read_failure(exchange.status, exchange.body, exchange.headers)
     text = str(error).strip() or type(error).__name__
@@ -185,16 +191,9 @@ def convert_failure(
             kind, message = ModelNameError, f"{model} is not served there: {words}"
             hint = "Check the model's name and its address."
         case Cause.FORM | Cause.OTHER:
-            if failure.status is None or failure.status < 500:
-                hint = _hint_at_address(api_base)
+            if api_base and not re.search(r"/v\d", api_base):  # which is easily forgotten
+                hint = "If it has no such path: OpenAI-compatible addresses usually end in /v1."
     return kind(message, hint=hint, model=model, faults=tuple(faults))
-
-
-def _hint_at_address(api_base: str | None) -> str:
-    """Return what to look at where an address of one's own has no version in it."""
-    if not api_base or re.search(r"/v\d", api_base):
-        return ""
-    return "If it has no such path: OpenAI-compatible addresses usually end in /v1."
 
 
 def quote_failure(failure: Failure, api_key: str | None = None) -> str:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
-from ace.llm.answers import Cause, Failure
+from ace.llm.failures import Cause, Failure
 
 T = TypeVar("T")
 OnFailure = Callable[[Failure, float | None], None]

@@ -37,8 +37,8 @@ class AnswerStopped(Exception):
 class Exchange:
     """Bound one call, and keep what came of it.
 
-    `seconds` are those of the whole call, `most_bytes` those of a body after decompression. `mend` turns a
-    good body into the one that the client library gets; None stops there.
+    `seconds` are those of the whole call; it `ends` then by `time.monotonic`. `most_bytes` bounds a body,
+    decompressed. `mend` turns a good body into the one that the client library gets; None stops there.
 
     Then: `status`, `headers` and `body` are those of the last answer; `status` is None where none began.
     `kind` and `problem` say what went wrong on the way, `is_refused_connection` that nobody listens there.
@@ -53,17 +53,10 @@ class Exchange:
     kind: Kind | None = None
     problem: str = ""
     is_refused_connection: bool = False
-    _ends: float = field(init=False)
+    ends: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self._ends = time.monotonic() + self.seconds
-
-    def bound_wait(self, timeout: float | None) -> float:
-        """Return how long a read or write may take, in seconds. Raises ReadTimeout after the deadline."""
-        rest = self._ends - time.monotonic()
-        if rest <= 0:
-            raise httpcore.ReadTimeout("the deadline has passed")
-        return rest if timeout is None else min(rest, timeout)
+        self.ends = time.monotonic() + self.seconds
 
     def fail(self, kind: Kind, problem: str) -> None:
         """Record what went wrong on the way."""
@@ -156,7 +149,12 @@ def _check_redirect(url: httpx.URL, response: httpx.Response, exchange: Exchange
 def _read_body(response: httpx.Response, exchange: Exchange) -> bytes:
     """Read and decompress a body. Raises AnswerStopped once it is larger than it may be."""
     body = bytearray()
-    decoded = httpx.Response(response.status_code, headers=response.headers, stream=_Slices(response))
+    pieces = (
+        piece[start : start + _SLICE]
+        for piece in response.iter_raw()
+        for start in range(0, len(piece), _SLICE)
+    )
+    decoded = httpx.Response(response.status_code, headers=response.headers, content=pieces)
     try:
         for piece in decoded.iter_bytes():
             body += piece
@@ -167,18 +165,6 @@ def _read_body(response: httpx.Response, exchange: Exchange) -> bytes:
     finally:
         response.close()
     return bytes(body)
-
-
-class _Slices(httpx.SyncByteStream):
-    """Pass a body on in small slices, so that none of them becomes huge when it is decompressed."""
-
-    def __init__(self, response: httpx.Response) -> None:
-        self._response = response
-
-    def __iter__(self) -> Iterator[bytes]:
-        for piece in self._response.iter_raw():
-            for start in range(0, len(piece), _SLICE):
-                yield piece[start : start + _SLICE]
 
 
 def _bound_transport(transport: httpx.HTTPTransport) -> httpx.HTTPTransport:
@@ -201,10 +187,6 @@ class _Backend(httpcore.NetworkBackend):
         """Connect within the time that is left."""
         wait = min(_CONNECT, _bound_wait(timeout) or _CONNECT)
         return _Stream(self._inner.connect_tcp(host, port, wait, *where, **more))
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
-        self._inner.sleep(seconds)
 
 
 class _Stream(httpcore.NetworkStream):
@@ -230,6 +212,14 @@ class _Stream(httpcore.NetworkStream):
 
 
 def _bound_wait(timeout: float | None) -> float | None:
-    """Return a wait that ends at the deadline of the exchange under way, where there is one."""
+    """Return how long a read or write may take, in seconds: until the deadline of the exchange under way.
+
+    Raises ReadTimeout after it.
+    """
     exchange = _exchange.get()
-    return timeout if exchange is None else exchange.bound_wait(timeout)
+    if exchange is None:
+        return timeout
+    rest = exchange.ends - time.monotonic()
+    if rest <= 0:
+        raise httpcore.ReadTimeout("the deadline has passed")
+    return rest if timeout is None else min(rest, timeout)
