@@ -1,7 +1,7 @@
 """The command and its one error boundary: whatever goes wrong becomes a message and an exit code here.
 
-Exit codes: 0 done, 1 failed, 2 bad usage or input, 3 stopped by a cap, 130 interrupted. It is no failure when
-nobody reads the output to its end.
+Exit codes: 0 done, 1 failed, 2 bad usage or input, 3 stopped by a cap, 130 interrupted, 143 ended by SIGTERM.
+It is no failure when nobody reads the output to its end.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from ace.cli import (
     serve_commands,
     tasks_commands,
 )
+from ace.cli.interrupts import Interrupts
 from ace.cli.output import has_lost_reader, note
 from ace.errors import AceError
 
@@ -79,10 +80,16 @@ def before_any_command(
 
 def main() -> None:
     """Run the command line and exit."""
-    code = run()
+    interrupts = Interrupts()
+    code: object
+    try:
+        code = run()
+    except SystemExit as stop:
+        code = stop.code
     if code == INTERRUPTED:
         sys.stdout.flush()
-        os._exit(code)  # a normal exit waits for the threads, and they for calls that nobody wants any more
+        # A normal exit waits for the threads, and they for calls that nobody wants any more.
+        os._exit(interrupts.exit_code or INTERRUPTED)
     sys.exit(code)
 
 

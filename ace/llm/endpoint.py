@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Self
@@ -189,12 +188,16 @@ class Endpoint:
             faults.append(Fault(failure.kind, len(faults) + 1, action, detail))
 
         started = time.perf_counter()
-        placed = self.server.place(messages) if self.server else nullcontext(Place())
-        with placed as place:
-            body = {**options, "messages": payload}
-            if place.fields:
-                body["extra_body"] = place.fields
-            reply, remark = self.retry.run(lambda: self._exchange(address, body), note_failure)
+        body = {**options, "messages": payload}
+
+        def send() -> tuple[Reply, str, int]:
+            """Send it to its place in the server, another one for each try: the server may be another."""
+            if self.server is None:
+                return *self._exchange(address, body), 0
+            with self.server.place(messages) as place:
+                return *self._exchange(address, {**body, "extra_body": place.fields}), place.tokens_read
+
+        reply, remark, tokens_read = self.retry.run(send, note_failure)
         usage, problem = check_usage(reply, messages, options, remark, self._count)
         cost = self.cost
         if cost is None:
@@ -203,7 +206,7 @@ class Endpoint:
             faults.append(Fault(Kind.USAGE, len(faults) + 1, Action.ESTIMATED, problem))
         if reply.reasoning or split_thoughts(reply.text)[0]:
             self._has_thought = True
-        cached = max(0, usage.cached_tokens - place.tokens_read)
+        cached = max(0, usage.cached_tokens - tokens_read)
         seconds = time.perf_counter() - started
         usage = replace(usage, calls=1, cached_tokens=cached, seconds=seconds, cost=cost)
         return replace(reply, usage=usage, faults=tuple(faults))

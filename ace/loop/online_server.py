@@ -163,7 +163,7 @@ class OnlineServer:
             self.close()
             return
         self._parts.stop.set()  # what waits is in the file
-        self._thread.join(timeout=5.0)
+        self._thread.join(timeout=2.0)
 
     def _open_bench(self, sample: Sample) -> tuple[Playbook, SampleBench]:
         """Return what it is answered with, and where it is recorded. Each answer has a purpose of its own."""

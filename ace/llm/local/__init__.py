@@ -2,8 +2,10 @@
 
 Its modules:
 
-    weights       which models there are, where their weights are, whether they are right
-    fetch         how a large file comes here
-    local_server  llama.cpp's server in this process
-    slots         which slot of it serves a call
+    weights         which models there are, where their weights are, whether they are right
+    fetch           how a large file comes here
+    local_server    llama.cpp's server, started again where it ends
+    server_process  one process of it, seen from here
+    server_child    what runs in that process
+    slots           which slot of it serves a call
 """

@@ -1,6 +1,7 @@
-"""Open-weights model inside this process: llama.cpp's server on the loopback interface.
+"""Open-weights model on this machine: llama.cpp's server on the loopback interface, kept running.
 
-Knows how to start and stop the server; calls go through litellm as to any other endpoint.
+Knows when a server is started, started again and stopped; the process itself is in `server_process`. Calls go
+through litellm as to any other endpoint.
 """
 
 from __future__ import annotations
@@ -8,31 +9,36 @@ from __future__ import annotations
 import os
 import secrets
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from urllib.parse import urlsplit
 
-from ace.errors import InputError, ModelError, ModelUnavailable
+from ace.errors import ModelUnavailable
 from ace.llm.client import Message
 from ace.llm.endpoint import Endpoint, Place
-from ace.llm.local.slots import Slots
+from ace.llm.failures import Cause, Failure
+from ace.llm.faults import Kind
+from ace.llm.local.server_process import TIMEOUT, Orders, ServerProcess
 from ace.llm.providers import load_litellm
 from ace.llm.retry import Retry
 from ace.llm.window import Window
 
 _HOST = "127.0.0.1"
-_TIMEOUT = 1800.0  # seconds: a CPU is slow and nobody else is waiting
-_QUIET = -1  # llama.cpp writes to the C-level stderr; below 0 it writes nothing
+_RETRY = Retry(attempts=2)
+_MOST_STARTS = 3  # of another process, without a call that succeeds between them
+_MOMENT = 1.0  # seconds
+_HINT = "It may need more memory: use fewer workers."
 
 
 class LocalServer:
     """Serve one GGUF file to `slots` calls at once, each with `context` tokens to itself.
 
     A prompt that begins like an earlier one costs its new part, in whichever slot the earlier one was.
-    `address` is its URL on the loopback interface, `key` what requests must bear.
+    `address` is its URL on the loopback interface, `key` what requests must bear. The server is a child
+    process; one that ends is started again at the same address, a few times as long as no call succeeds.
+    Safe to use from many threads. A fork of this process may make calls, and starts and stops nothing.
     """
 
     def __init__(self, weights: Path, *, slots: int = 4, context: int = 8192) -> None:
@@ -41,15 +47,16 @@ class LocalServer:
         Raises InputError where xllamacpp is not installed, ModelError where the server does not start.
         """
         self.key = secrets.token_urlsafe()  # other users of this machine can reach the port, too
-        self._saved = TemporaryDirectory(prefix="ace-slots-")
-        self._server: Any = _start(
-            weights, slots=slots, context=context, key=self.key, saved=self._saved.name
-        )
-        self.address: str = self._server.listening_address
-        # It listens before it works, and stopping it in between hangs; /slots is answered by its loop.
-        self._ask("GET", "/slots")
-        self._slots = Slots(slots, self.change_state)
-        self._context = context
+        self._orders = Orders(weights=str(weights.absolute()), slots=slots, context=context, key=self.key)
+        self._owner = os.getpid()
+        self._lock = threading.Lock()  # held while the process is replaced
+        self._is_closed = False
+        self._starts = 0  # of another process, since a call succeeded
+        self._process = ServerProcess(self._orders)
+        self._wait_until_ready()
+        self.address = self._process.address
+        # Whoever was told the address finds the next process there.
+        self._orders = replace(self._orders, port=urlsplit(self.address).port or 0)
 
     @contextmanager
     def place(self, messages: Sequence[Message]) -> Iterator[Place]:
@@ -57,67 +64,98 @@ class LocalServer:
 
         The prefix is the first message, the part of a prompt that other calls have too. Waits while every
         slot is taken. Raises ModelError for a prompt that is longer than a slot, ModelUnavailable where the
-        server does not answer.
+        server does not start, Failure where it ends during the call.
         """
         prefix = messages[0].content
-        with self._slots.lease(prefix, "\n".join(message.content for message in messages)) as lease:
+        text = "\n".join(message.content for message in messages)
+        with self._use() as process, process.slots.lease(prefix, text) as lease:
             fields = {"id_slot": lease.slot, "cache_prompt": True}
             tokens = 0
             if lease.prime:
                 sent = [asdict(message) for message in messages]
                 body = {"messages": sent, "max_tokens": 1, **fields}
-                tokens = int(self._ask("POST", "/v1/chat/completions", body)["timings"]["prompt_n"])
+                tokens = int(process.ask("POST", "/v1/chat/completions", body)["timings"]["prompt_n"])
                 lease.share()
             yield Place(fields, tokens)
 
     def window(self) -> Window:
         """Return the size of one slot in tokens, and the model's own count of a text."""
-        return Window(self._context, self.count)
+        return Window(self._orders.context, self.count)
 
     def count(self, text: str) -> int:
         """Count the tokens of a text, by the model's own tokenizer; no slot is needed for that."""
         if not text:
             return 0
-        return len(self._ask("POST", "/tokenize", {"content": text})["tokens"])
 
-    def change_state(self, action: Literal["save", "restore", "discard"], slot: int, name: str) -> None:
-        """Save what a slot has read as a file, load it from one, or discard the file."""
-        if action == "discard":
-            (Path(self._saved.name) / name).unlink(missing_ok=True)
-        else:
-            self._ask("POST", f"/slots/{slot}?action={action}", {"filename": name})
-
-    def close(self) -> None:
-        """Stop and free the memory. Closing twice is fine."""
-        self._server = None
-        self._saved.cleanup()
-
-    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """Ask the server itself, past litellm, and return its JSON.
-
-        Raises ModelUnavailable without an answer, ModelError for a refusal.
-        """
-        import httpx
+        def ask() -> int:
+            with self._use() as process:
+                return len(process.ask("POST", "/tokenize", {"content": text})["tokens"])
 
         try:
-            response = httpx.request(
-                method,
-                self.address + path,
-                json=body,
-                headers={"Authorization": f"Bearer {self.key}"},
-                timeout=_TIMEOUT,
-                trust_env=False,  # a proxy has no business on the loopback interface
-            )
-        except httpx.HTTPError as error:
-            raise ModelUnavailable(
-                f"The embedded server did not answer {path}: {error}", hint="Use fewer slots, or start again."
-            ) from error
-        if response.is_error:
-            raise ModelError(
-                f"The embedded server refused {path}: {response.text:.200}",
-                hint="The prompt may be longer than a slot holds: use a smaller budget.",
-            )
-        return response.json()
+            return _RETRY.run(ask)
+        except Failure as failure:
+            raise ModelUnavailable(failure.words) from failure
+
+    def close(self) -> None:
+        """Stop the server and free its memory. Calls under way fail at once. Closing twice is fine."""
+        if os.getpid() != self._owner:
+            return
+        self._is_closed = True  # without the lock: whoever has it may be waiting for the process
+        self._process.stop()
+
+    @contextmanager
+    def _use(self) -> Iterator[ServerProcess]:
+        """Yield the process that serves. What fails because it ended is a Failure that may pass."""
+        process = self._ensure_process()
+        try:
+            yield process
+        except Exception as error:
+            # A connection is lost a moment before the process is gone.
+            if self._is_closed or os.getpid() != self._owner or not process.has_ended(_MOMENT):
+                raise
+            words = f"The embedded server {process.describe_end()}. {_HINT}"
+            raise Failure(Kind.LOST_CONNECTION, Cause.PASSING, words, is_unreachable=True) from error
+        self._starts = 0
+
+    def _ensure_process(self) -> ServerProcess:
+        """Return the process, or the one that takes the place of one that has ended.
+
+        Raises ModelUnavailable where the server is closed or has ended too often, ModelError where it does
+        not start again.
+        """
+        if os.getpid() != self._owner:
+            return self._process
+        with self._lock:
+            self._refuse_if_closed()
+            if not self._process.has_ended():
+                return self._process
+            if self._starts == _MOST_STARTS:
+                raise ModelUnavailable(
+                    f"The embedded server ended {self._starts + 1} times in a row: "
+                    f"the last one {self._process.describe_end()}.",
+                    hint=_HINT,
+                )
+            self._starts += 1
+            self._process.stop()
+            self._process = ServerProcess(self._orders)
+            self._refuse_if_closed()  # in the meantime, so that it was the one before that was stopped
+            self._wait_until_ready()
+            return self._process
+
+    def _refuse_if_closed(self) -> None:
+        """Raise ModelUnavailable where the server is closed, and see that no process runs."""
+        if self._is_closed:
+            self._process.stop()
+            hint = "Is the server running? Connect to the model again."
+            raise ModelUnavailable("The embedded server is closed.", hint=hint)
+
+    def _wait_until_ready(self) -> None:
+        """Wait for the new process; one that does not get there, or is not waited for, is stopped."""
+        try:
+            self._process.wait_until_ready()
+        except BaseException:  # an interrupt, too
+            self._process.stop()
+            raise
 
 
 def connect_local(name: str, weights: Path, *, slots: int = 4, context: int = 8192) -> Endpoint:
@@ -137,49 +175,10 @@ def connect_local(name: str, weights: Path, *, slots: int = 4, context: int = 81
         address=f"openai/{name}",
         api_base=f"{server.address}/v1",
         api_key=server.key,
-        timeout=_TIMEOUT,
+        timeout=TIMEOUT,
         max_tokens=1024,  # a small model that starts to repeat itself would fill its context
         cost=0.0,
         tries=2,
-        retry=Retry(attempts=2),
+        retry=_RETRY,
         server=server,
     )
-
-
-def _start(weights: Path, *, slots: int, context: int, key: str, saved: str) -> Any:
-    """Start llama.cpp's server on a port that is free; `saved` is the folder for the states of slots.
-
-    Raises InputError where xllamacpp is not installed, ModelError where the server does not start.
-    """
-    # llama.cpp's threads wait for each other some hundred times a token. Spinning through long waits, as
-    # OpenMP does unless told otherwise, made calls 2 to 20 times slower when anything else had work; never
-    # spinning cost a quarter on an idle machine of 2 cores. A short spin cost little in both.
-    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
-    try:
-        import xllamacpp
-    except ImportError as error:
-        raise InputError(
-            "Local models need xllamacpp, which is not installed.",
-            hint="Install it: pip install 'ace-engine[local]'",
-        ) from error
-    cores = os.cpu_count() or 1
-    if hasattr(os, "sched_getaffinity"):  # in a container a process may use fewer than the machine has
-        cores = len(os.sched_getaffinity(0))
-    params = xllamacpp.CommonParams()
-    params.model.path = str(weights)
-    params.verbosity = _QUIET
-    params.api_keys = [key]
-    params.ui = False
-    params.hostnames = [_HOST]
-    params.slot_save_path = f"{saved}/"
-    params.cache_ram_mib = 0  # the server's own copies of prompts: `Slots` keeps better ones
-    params.n_parallel = slots
-    params.n_ctx = slots * context
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = cores
-    try:
-        return xllamacpp.Server(params)
-    except RuntimeError as error:
-        raise ModelError(
-            f"The embedded server did not start with {weights}: {error}",
-            hint="It may need more memory: use fewer slots.",
-        ) from error
