@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from tests.cli import Ace, Done
+from tests.pace import slowness
 
 # Slow is not wrong: on a busy machine a deadline makes tests fail at random.
 settings.register_profile("ace", deadline=None)
@@ -23,6 +24,18 @@ settings.register_profile(
     suppress_health_check=tuple(HealthCheck),
 )
 settings.load_profile(os.environ.get("ACE_TEST_PROFILE", "ace"))
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-timeout reads its option
+def pytest_configure(config: pytest.Config) -> None:
+    """Give tests more time where the machine is slow, or busy. A limit that somebody gave stands."""
+    if config.getoption("timeout", None) is None and "PYTEST_TIMEOUT" not in os.environ:
+        config.option.timeout = float(config.getini("timeout")) * slowness()
+
+
+def pytest_report_header() -> str:
+    """Say by how much."""
+    return f"limits: {slowness():g} times those of an idle machine"
 
 
 @pytest.fixture

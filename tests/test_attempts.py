@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-import time
 from pathlib import Path
 from typing import Any
 
@@ -183,10 +182,8 @@ def test_a_reply_without_an_answer_is_a_failure_that_says_so(form: str) -> None:
 
 
 def test_a_slow_expression_is_stopped() -> None:
-    started = time.process_time()
     attempt = extract_answer(Attempt("s", "a" * 40 + "!"), Extraction.parse(r"regex:^(a|a)*(a|aa)*$"))
     assert attempt.failure is Failure.FORMAT and "more than 1 s" in attempt.error
-    assert time.process_time() - started < 5
 
 
 def task_folder(folder: Path, extra: str) -> Path:

@@ -34,6 +34,7 @@ from ace.loop.executor import ordered_map
 from ace.settings import Settings
 from ace.store import Store
 from tests.model_server import ask
+from tests.pace import patience
 from tests.world import says, world
 
 
@@ -194,7 +195,7 @@ def test_a_cap_waits_for_calls_that_are_under_way() -> None:
     stop, all_started, ended = threading.Event(), threading.Barrier(3), []
 
     def work(item: int) -> int:
-        all_started.wait(30)
+        all_started.wait(patience(30))
         if item == 0:
             raise CapReached("enough")
         time.sleep(0.2)

@@ -21,6 +21,7 @@ from ace.runs.report import Report
 from ace.store import Store
 from tests import doomed
 from tests.fault_server import FaultServer
+from tests.pace import patience
 from tests.world import says
 
 POINTS = int(os.environ.get("ACE_KILL_POINTS", "6"))
@@ -103,7 +104,7 @@ def test_a_killed_run_pays_for_no_call_twice(
     now = kills_at(server, chance.randint(1, whole.calls - 1), chance.uniform(0, 0.03))
     process = processes.Process(target=doomed.die, args=(path, server.api_base, workers))
     process.start()
-    came = now.wait(240)
+    came = now.wait(patience(240))
     os.kill(process.pid, signal.SIGKILL)
     process.join()
     assert came, path.with_suffix(".log").read_text()

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +20,7 @@ from ace.llm import Request, Retry, Role
 from ace.store import Store
 from tests.cli import Ace, Done
 from tests.model_server import ModelServer
+from tests.pace import patience
 from tests.world import says, write_world
 
 ROOT = Path(__file__).parent.parent
@@ -174,7 +174,7 @@ def whole(run: Run, server: ModelServer) -> Whole:
 def test_a_killed_run_resumes_to_the_same_versions(run: Run, server: ModelServer, whole: Whole) -> None:
     server.stalls_at = whole.in_the_second_batch
     process = start(server, "--workers", "1")
-    assert server.stalled.wait(60)
+    assert server.stalled.wait(patience(60))
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert process.returncode == -signal.SIGKILL
@@ -194,11 +194,9 @@ def test_an_interrupt_ends_at_once_and_says_how_to_continue(
 ) -> None:
     server.stalls_at = whole.in_the_second_batch
     process = start(server, "--workers", "3")
-    assert server.stalled.wait(60)
-    interrupted = time.monotonic()
+    assert server.stalled.wait(patience(60))
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert time.monotonic() - interrupted < 10  # calls under way, which nobody answers, are not waited for
+    out, err = process.communicate()  # calls under way are not waited for: nobody answers them until `go_on`
     assert (process.returncode, out) == (130, "")
     assert "everything committed so far is in colours.db" in err
     assert "Traceback" not in err

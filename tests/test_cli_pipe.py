@@ -14,6 +14,7 @@ from ace.cli import history_commands
 from ace.cli.main import run
 from ace.playbook import Add
 from ace.store import Store
+from tests.pace import patience
 
 ROOT = Path(__file__).parent.parent
 ACE = (sys.executable, "-c", "from ace.cli.main import main; main()")
@@ -57,7 +58,7 @@ def test_head_gets_its_line(file: Path) -> None:
         assert process.stdout and process.stderr
         assert process.stdout.readline().strip()
         process.stdout.close()
-        assert (process.stderr.read(), process.wait(timeout=60)) == ("", 0)
+        assert (process.stderr.read(), process.wait(patience(60))) == ("", 0)
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["playbook", "merge", "--help"]])

@@ -17,6 +17,7 @@ import pytest
 from ace.store import Store
 from tests.cli import Ace
 from tests.model_server import ModelServer
+from tests.pace import patience
 from tests.world import LESSON, SECRET, write_world
 
 
@@ -57,7 +58,7 @@ class Server:
         return said
 
     def end(self) -> tuple[str, str]:
-        return self.process.communicate(timeout=60)
+        return self.process.communicate(timeout=patience(60))
 
 
 def test_questions_and_feedback_as_lines(tmp_path: Path, server: ModelServer) -> None:
@@ -115,7 +116,7 @@ def test_a_reader_that_has_gone_ends_a_server_without_a_word(tmp_path: Path, ser
     agent.process.stdout.close()
     agent.process.stdin.write('{"question": "Which number has red?"}\n')
     agent.process.stdin.flush()  # and it stays open: the server must not wait for more
-    assert agent.process.wait(timeout=60) == 0
+    assert agent.process.wait(patience(60)) == 0
     told = agent.process.stderr.read()
     assert "Broken pipe" not in told and "Traceback" not in told and "ace:" not in told
     with Store.open(tmp_path / "colours.db") as store:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from itertools import pairwise
 
 import pytest
@@ -60,9 +59,7 @@ def test_what_a_heading_is_and_its_title(line: str, title: str | None) -> None:
 
 @pytest.mark.parametrize("start", ["# a", "| a | b |\n", "| a | b |\n|", "| a | b |\n" + "-" * 200_000])
 def test_a_line_of_blanks_takes_no_time(start: str) -> None:
-    began = time.process_time()
-    cut(f"{start}{' ' * 200_000}b\nmore\nand more")
-    assert time.process_time() - began < 5  # a second search for each blank would take minutes
+    cut(f"{start}{' ' * 2_000_000}b\nmore\nand more")  # a second search for each blank would take hours
 
 
 def test_a_heading_is_not_left_at_the_end_of_what_comes_before() -> None:

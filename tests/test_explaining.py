@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import threading
-import time
 from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
@@ -43,6 +42,7 @@ from ace.task.environments.unit_tests.bounded_child import Limits
 from ace.task.environments.unit_tests.parsed_tests import extract_code, parse_tests
 from ace.task.environments.unit_tests.unit_tests_environment import UnitTestsEnvironment
 from tests.cli import Ace
+from tests.pace import count_steps
 from tests.strategies import texts
 
 FIGURES = st.text("0123456789.,-+% e\u2212\u0663\uff15\u0968$\u20ac'\u066b", max_size=12)
@@ -316,12 +316,13 @@ def test_explaining_is_total(scorer: str, gold: str, answer: str) -> None:
     assert 0 <= SCORERS[scorer](gold, answer) <= 1
 
 
-def test_long_answers_are_explained_in_a_moment() -> None:
-    started = time.thread_time()
-    for explainer in EXPLAINERS.values():
-        for answer in ("1," * 30_000, "word " * 20_000, "9" * 100_000, "- " * 50_000, '{"a":' * 20_000):
-            explainer("1, 2, 3", answer)
-    assert time.thread_time() - started < 5
+def test_an_answer_that_is_longer_takes_no_more_than_that() -> None:
+    def explain(times: int) -> None:
+        for explainer in EXPLAINERS.values():
+            for text in ("1,", "word ", "99", "- ", '{"a":'):
+                explainer("1, 2, 3", text * 10_000 * times)
+
+    assert count_steps(lambda: explain(4)) < 5 * count_steps(lambda: explain(1))
 
 
 # The boundary and judges
@@ -358,7 +359,7 @@ def _raise(error: BaseException) -> Any:
     [
         (lambda sample, attempt: _raise(LookupError("lost")), "LookupError: lost"),
         (lambda sample, attempt: _raise(SystemExit(3)), "SystemExit: 3"),
-        (lambda sample, attempt: threading.Event().wait(20), "TimeoutError: it took more than 0.1 s"),
+        (lambda sample, attempt: threading.Event().wait(), "TimeoutError: it took more than 0.1 s"),
         (lambda sample, attempt: ["no fact"], "TypeError: it returned ['no fact'], expected facts"),
         (lambda sample, attempt: 7, "TypeError: 'int' object is not iterable"),
     ],
@@ -555,9 +556,8 @@ def test_a_flood_of_output_goes_nowhere(tmp_path: Path, capfd: pytest.CaptureFix
 
 def test_code_that_sleeps_is_stopped_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Limits, "clock", 0.5)
-    started = time.monotonic()
-    outcome = run_code("import signal, time\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\ntime.sleep(60)")
-    assert outcome.observed == "error: stopped after 0.5 s" and time.monotonic() - started < 5
+    code = "import signal, time\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\nwhile True: time.sleep(60)"
+    assert run_code(code).observed == "error: stopped after 0.5 s"
 
 
 def test_what_a_child_sees_and_leaves(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from ace.errors import CapReached, InputError, MalformedReply, ModelError, Model
 from ace.llm import Caps, Meter, RecordingClient, ReplayClient, Reply, Role, ScriptedClient, Usage
 from ace.llm.structured import parse, strict_schema
 from tests.model_server import ask
+from tests.pace import patience
 
 
 class Count(BaseModel):
@@ -186,7 +187,7 @@ def test_failed_calls_count() -> None:
 
 
 def test_threads_never_pass_a_cap_on_calls_together() -> None:
-    inside, model = threading.Barrier(4), ScriptedClient(lambda _: str(inside.wait(5)))
+    inside, model = threading.Barrier(4), ScriptedClient(lambda _: str(inside.wait(patience(5))))
     client = Meter(Caps(calls=4)).client(model)
     with ThreadPoolExecutor(16) as pool:
         outcomes = [pool.submit(client.complete, ask()) for _ in range(16)]

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from ace.errors import MalformedReply, ModelError, ModelNameError, ModelUnavailable
 from ace.llm import Endpoint, Retry, check, connect
 from tests.model_server import ask
+from tests.pace import patience
 
 Behaviour = Callable[[BaseHTTPRequestHandler], None]
 
@@ -91,7 +92,7 @@ def drop(handler: BaseHTTPRequestHandler) -> None:
 
 
 def hang(handler: BaseHTTPRequestHandler) -> None:
-    time.sleep(0.5)
+    time.sleep(patience(0.5))
 
 
 @pytest.fixture
@@ -109,7 +110,7 @@ def waits() -> list[float]:
 @pytest.fixture
 def endpoint(server: FaultServer, waits: list[float]) -> Endpoint:
     retry = Retry(attempts=3, sleep=waits.append)
-    return Endpoint("openai/m", api_base=server.address, api_key="k", timeout=0.25, retry=retry)
+    return Endpoint("openai/m", api_base=server.address, api_key="k", timeout=patience(0.25), retry=retry)
 
 
 def test_a_reply_carries_its_text_and_usage(server: FaultServer, endpoint: Endpoint) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from ace.llm import Endpoint, Message, Request, Retry, Role
 from ace.llm.endpoint import wants_mark
+from tests.pace import patience
 from tests.test_llm_endpoint import FaultServer, answer, say
 
 PROMPT = (Message("system", "Instructions and playbook."), Message("user", "How many?"))
@@ -31,7 +32,7 @@ def server() -> Any:
 
 
 def asked(server: FaultServer, model: str, address: str) -> dict[str, Any]:
-    endpoint = Endpoint(model, api_base=address, api_key="k", timeout=5, retry=Retry(attempts=1))
+    endpoint = Endpoint(model, api_base=address, api_key="k", timeout=patience(5), retry=Retry(attempts=1))
     reply = endpoint.complete(Request(role=Role.GENERATOR, messages=PROMPT, max_tokens=9))
     assert reply.text == "42"
     return server.requests[-1]

@@ -94,5 +94,5 @@ def test_a_call_waits_for_a_slot() -> None:
         waiting.start()
         time.sleep(0.05)
         order.append("first")
-    waiting.join(timeout=5)
+    waiting.join()
     assert order == ["first", "second"]

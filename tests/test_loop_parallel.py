@@ -22,6 +22,7 @@ from ace.settings import Profile, Settings
 from ace.store import Store
 from ace.task import Sample, Task, define_task
 from tests.model_server import ModelServer
+from tests.pace import patience
 from tests.world import reflect
 
 Say = Callable[[Request], str]
@@ -105,7 +106,7 @@ def test_a_worker_that_is_done_takes_the_next_item() -> None:
         if item:
             others.release()
         else:  # the first is not done before all others are: with two workers, one does them all
-            assert all(others.acquire(timeout=10) for _ in range(7))
+            assert all(others.acquire(timeout=patience(10)) for _ in range(7))
         return item * item
 
     assert list(ordered_map(work, range(8), 2, threading.Event())) == [n * n for n in range(8)]

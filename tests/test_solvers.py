@@ -186,8 +186,8 @@ def test_a_command_sees_only_the_variables_that_it_lists(
 
 
 def ends(pid: int) -> bool:
-    """Tell whether a process that was killed is gone, or only waits to be counted, before long."""
-    for _ in range(100):
+    """Wait until a process that was killed is gone, or only waits to be counted."""
+    while True:  # the limit of the test ends it
         try:
             state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
         except OSError:
@@ -195,33 +195,30 @@ def ends(pid: int) -> bool:
         if state == "Z":
             return True
         time.sleep(0.02)
-    return False
 
 
 def test_a_time_out_ends_the_command_and_what_it_started(tmp_path: Path) -> None:
     code = """
 import subprocess, sys, time
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(10_000)"])
 open("pid", "w").write(str(child.pid))
 print("so far", flush=True)
-time.sleep(60)
+time.sleep(10_000)
 """
-    started = time.perf_counter()
     with pytest.raises(AgentFailed, match=r"more than 1 s and was stopped") as error:
         run_command(command(tmp_path, code, seconds=1), "", {})
-    assert time.perf_counter() - started < 10 and error.value.details["output"] == "so far\n"
+    assert error.value.details["output"] == "so far\n"
     assert ends(int((tmp_path / "pid").read_text()))
 
 
 def test_what_a_command_leaves_behind_is_ended_too(tmp_path: Path) -> None:
     code = """
 import subprocess, sys
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(10_000)"])
 print(child.pid)
 """
-    started = time.perf_counter()
     pid = int(run_command(command(tmp_path, code), "", {}))
-    assert time.perf_counter() - started < 10 and ends(pid)
+    assert ends(pid)
 
 
 def test_a_command_that_writes_without_end_is_stopped(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from ace.errors import InputError, NotAPlaybook, StoreBusy, StoreError, StoreUnwritable
 from ace.playbook import Add, Vote
 from ace.store import Store, restore
+from tests.pace import patience
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def test_a_backup_of_a_file_in_use_is_one_moment_of_it(file: Path, tmp_path: Pat
     stop = threading.Event()
 
     def write() -> None:
-        with Store.open(file, timeout=60) as store:
+        with Store.open(file, timeout=patience(60)) as store:
             while not stop.is_set():
                 store.commit((Vote("a", 1),), author="user", reason="r")
 

@@ -22,6 +22,7 @@ from ace.errors import InputError, NewerSchema, NotAPlaybook, StoreBusy, StoreEr
 from ace.playbook import Add, Vote
 from ace.store import Store, restore, schema
 from ace.store.connection import connect_shared, typed_errors
+from tests.pace import patience
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -199,7 +200,7 @@ def test_a_file_waits_its_turn_to_be_switched_to_its_mode_and_not_for_ever(at_re
         assert isinstance(refused(at_rest), StoreBusy)
         timer = threading.Timer(0.2, lambda: other.execute("ROLLBACK"))
         timer.start()
-        with Store.open(at_rest, timeout=30) as store:
+        with Store.open(at_rest, timeout=patience(30)) as store:
             assert store.head().number == 1
         timer.join()
 

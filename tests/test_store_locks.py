@@ -14,6 +14,7 @@ import pytest
 from ace.errors import StoreBusy
 from ace.playbook import Add, Vote
 from ace.store import Store, versions
+from tests.pace import patience
 
 
 @pytest.fixture
@@ -61,6 +62,6 @@ def test_a_writer_waits_for_its_turn(file: Path) -> None:
 
         timer = threading.Timer(0.2, lambda: other.execute("ROLLBACK"))
         timer.start()
-        with Store.open(file, timeout=30) as store:
+        with Store.open(file, timeout=patience(30)) as store:
             assert store.head().number == 1
         timer.join()

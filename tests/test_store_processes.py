@@ -15,6 +15,7 @@ import pytest
 from ace.errors import StoreConflict
 from ace.playbook import Add, Revise, Vote
 from ace.store import Store
+from tests.pace import patience
 
 ROOT = Path(__file__).parent.parent
 
@@ -23,7 +24,7 @@ import sys
 from ace.playbook import Add, Vote
 from ace.store import Store
 path, name, count = sys.argv[1:]
-with Store.open(path, timeout=60) as store:
+with Store.open(path, timeout=600) as store:
     for number in range(int(count)):
         delta = (Vote("shared", 1, number % 2), Add(f"{name}-{number}", "notes", "mine"))
         store.commit(delta, author=name, reason=str(number))
@@ -37,7 +38,7 @@ from ace.playbook import Add, Vote
 from ace.store import Store
 
 def write(file, pipe):
-    with Store.open(file, timeout=60) as store:
+    with Store.open(file, timeout=600) as store:
         run = store.start_run("learn", "shop", {})
         for number in range(100_000):
             delta = (Add(f"b{run}-{number}", "notes", "text " * 200), Vote("shared", 1))
@@ -99,7 +100,7 @@ def test_eight_processes_lose_no_delta_and_no_vote(file: Path) -> None:
     processes = [start(VOTER, file, f"p{number}", 500) for number in range(8)]
     with Store.open(file, read_only=True) as reader:
         seen = [len(reader.checkout()) for _ in range(20)]  # readers do not wait, and never see less
-    assert [process.wait(timeout=120) for process in processes] == [0] * 8
+    assert [process.wait(patience(120)) for process in processes] == [0] * 8
     assert seen == sorted(seen)
     with Store.open(file) as store:
         assert len(store.log()) == 4002  # the empty playbook, the start, and 4,000 deltas
@@ -111,7 +112,7 @@ def test_eight_processes_lose_no_delta_and_no_vote(file: Path) -> None:
 
 def test_eight_threads_lose_no_vote_on_either_branch(file: Path) -> None:
     def vote(number: int) -> None:
-        with Store.open(file, timeout=60, branch=("main", "trial")[number % 2]) as store:
+        with Store.open(file, timeout=600, branch=("main", "trial")[number % 2]) as store:
             for _ in range(50):
                 store.commit((Vote("shared", 1),), author=f"t{number}", reason="r")
 
@@ -127,7 +128,7 @@ def test_eight_threads_lose_no_vote_on_either_branch(file: Path) -> None:
 def test_processes_that_make_the_same_new_file_share_it(tmp_path: Path) -> None:
     file = tmp_path / "new.db"
     processes = [start(VOTER, file, f"p{number}", 5) for number in range(3)]
-    assert [process.wait(timeout=120) for process in processes] == [0] * 3
+    assert [process.wait(patience(120)) for process in processes] == [0] * 3
     with Store.open(file) as store:
         assert store.head().number == 15
         assert store.verify() == []
@@ -188,7 +189,7 @@ def check_kept(file: Path, acknowledged: list[tuple[int, ...]]) -> None:
 )
 def test_a_process_that_dies_inside_a_commit_leaves_none_of_it(file: Path, statement: str) -> None:
     process = start(DIES_AT, file, statement)
-    run = int(process.communicate(timeout=60)[0])
+    run = int(process.communicate(timeout=patience(60))[0])
     assert process.returncode == -signal.SIGKILL
     with Store.open(file) as store:
         assert store.head().number == 1
