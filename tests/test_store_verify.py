@@ -58,7 +58,7 @@ TAMPERING = {
     "UPDATE rejected_operations SET why = 'other'": "Row 1 of rejected_operations is not",
     "DROP VIEW history": "history is not what this release makes",
     "DELETE FROM _sqlite_migrations": "migration m001_first_tables is not",
-    "CREATE VIEW mine AS SELECT 1": "",
+    "CREATE VIEW mine AS SELECT 1": "view mine is not of ace",
     "UPDATE steps SET payload = '{half'": "payload of steps",
     "UPDATE steps SET run = 9": "A row of steps points to a row of runs",
 }

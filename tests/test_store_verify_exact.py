@@ -162,7 +162,7 @@ CHANGES: dict[str, list[Found]] = {
     "DELETE FROM _sqlite_migrations WHERE name = 'm002_uses'": [
         (None, "migration m002_uses is not what this release makes.")
     ],
-    "CREATE VIEW mine AS SELECT 1": [],
+    "CREATE VIEW mine AS SELECT 1": [(None, "view mine is not of ace.")],
 }
 
 

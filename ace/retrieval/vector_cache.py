@@ -10,7 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from ace.store import vector_rows
-from ace.store.connection import connect, connect_shared, transaction
+from ace.store.connection import connect, connect_shared, transaction, writing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,7 +73,7 @@ class VectorCache:
                 return 0
             rows = [(key, vectors[key].astype("<f4").tobytes()) for key in sorted(new)]
             db = connect_shared(self._path, timeout=_TIMEOUT)
-            with closing(db), transaction(db, self._path, write=True):
+            with closing(db), writing(db, self._path):
                 vector_rows.add(db, self.name, rows)
             self._saved |= new
             return len(new)

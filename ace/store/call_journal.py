@@ -5,7 +5,6 @@ It has a connection of its own, because calls end in many threads and a store be
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections import deque
 from collections.abc import Mapping
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ace.store import call_rows
-from ace.store.connection import connect_shared, transaction, typed_errors
+from ace.store.connection import PlaybookConnection, connect_shared, typed_errors, writing
 
 if TYPE_CHECKING:
     from ace.llm.client import Reply
@@ -34,7 +33,7 @@ class CallJournal:
         self._paid = paid
         self._lock = threading.Lock()
         self._waiting: deque[Call] = deque()
-        self._db: sqlite3.Connection | None = None
+        self._db: PlaybookConnection | None = None
         self._closed = False
 
     def find(self, key: Key) -> Reply | None:
@@ -55,7 +54,7 @@ class CallJournal:
             try:
                 if self._db is None:
                     self._db = connect_shared(self._path, timeout=_WAIT)
-                with transaction(self._db, self._path, write=True) as db:
+                with writing(self._db, self._path) as db:
                     call_rows.add_calls(db, self._run, together)
             except BaseException:
                 self._waiting.extendleft(reversed(together))  # their own threads raise on their turn

@@ -16,6 +16,7 @@ from typing import Self
 
 from ace.errors import FormatError, NotAPlaybook, StoreBusy, StoreError, StoreUnwritable
 from ace.store import schema
+from ace.store.integrity import foreign
 
 _OTHER_PATH = "Give another path with --playbook."
 _ROOM = "Free some space and run the command again: everything acknowledged so far is kept."
@@ -99,7 +100,27 @@ def transaction(
                 db.execute("ROLLBACK")
 
 
-def connect(path: Path, *, create: bool, read_only: bool, timeout: float) -> sqlite3.Connection:
+class PlaybookConnection(sqlite3.Connection):
+    """Remember which state of the schema was looked at, so that each is only looked at once."""
+
+    checked_schema = -1  # SQLite's counter of changes to the schema
+
+
+@contextmanager
+def writing(db: PlaybookConnection, path: Path) -> Iterator[sqlite3.Connection]:
+    """Run the block as a transaction that writes to a playbook file.
+
+    Raises StoreUnwritable where the file holds a trigger, or anything else, that would act in it.
+    """
+    with transaction(db, path, write=True):
+        (state,) = db.execute("PRAGMA schema_version").fetchone()
+        if state != db.checked_schema:
+            foreign.check_writable(db, path)
+            db.checked_schema = state
+        yield db
+
+
+def connect(path: Path, *, create: bool, read_only: bool, timeout: float) -> PlaybookConnection:
     """Open the file and bring it to the latest schema. `timeout`: seconds to wait for another writer.
 
     A file that is only read is never changed: one of an older release is migrated in memory. Raises
@@ -121,7 +142,7 @@ def connect(path: Path, *, create: bool, read_only: bool, timeout: float) -> sql
             return _open_for_reading(path, "ro&immutable=1", timeout)
 
 
-def connect_shared(path: Path, *, timeout: float) -> sqlite3.Connection:
+def connect_shared(path: Path, *, timeout: float) -> PlaybookConnection:
     """Open a second connection to an open file, for several threads: the caller lets in one at a time.
 
     The file has the latest schema already. `timeout`: seconds to wait for another writer.
@@ -139,7 +160,7 @@ class OpenFile:
     `path` is the file. What a subclass does goes through `_reading` and `_writing`, a transaction each.
     """
 
-    def __init__(self, db: sqlite3.Connection, path: Path) -> None:
+    def __init__(self, db: PlaybookConnection, path: Path) -> None:
         self.path = path
         self._db = db
 
@@ -163,9 +184,10 @@ class OpenFile:
     def _writing(self) -> AbstractContextManager[sqlite3.Connection]:
         """Begin a transaction that writes all or nothing.
 
-        Raises StoreBusy where another process holds the write lock for longer than the time-out.
+        Raises StoreBusy where another process holds the write lock for longer than the time-out, and
+        StoreUnwritable where something that is not ours would take part.
         """
-        return transaction(self._db, self.path, write=True)
+        return writing(self._db, self.path)
 
     def _drop_cache(self) -> None:
         """Forget what is in memory, because even past versions were rewritten in the file."""
@@ -186,7 +208,7 @@ def exclusive_access(path: Path, timeout: float) -> Iterator[None]:
         yield
 
 
-def _open_for_writing(path: Path, timeout: float, create: bool) -> sqlite3.Connection:
+def _open_for_writing(path: Path, timeout: float, create: bool) -> PlaybookConnection:
     """Open the file, or make it, with write-ahead log and durable commits, and migrate it."""
     db = _connect_raw(path, "rwc" if create else "rw", timeout)
     try:
@@ -194,7 +216,7 @@ def _open_for_writing(path: Path, timeout: float, create: bool) -> sqlite3.Conne
             raise NotAPlaybook(f"{path} is empty, not a playbook.", hint=_OTHER_PATH)
         _use_wal(db, timeout)
         db.execute("PRAGMA synchronous = FULL")  # an acknowledged commit survives a power cut
-        with transaction(db, path, write=True):
+        with writing(db, path):
             schema.migrate(db, path)
         db.execute("PRAGMA foreign_keys = ON")  # not earlier: a migration may replace a table
     except BaseException:
@@ -216,7 +238,7 @@ def _use_wal(db: sqlite3.Connection, timeout: float) -> None:
             time.sleep(0.01)
 
 
-def _open_for_reading(path: Path, mode: str, timeout: float) -> sqlite3.Connection:
+def _open_for_reading(path: Path, mode: str, timeout: float) -> PlaybookConnection:
     """Open the file; a reader changes nothing, so a file of an older release is migrated in memory."""
     db = _connect_raw(path, mode, timeout)
     try:
@@ -228,10 +250,11 @@ def _open_for_reading(path: Path, mode: str, timeout: float) -> sqlite3.Connecti
     except BaseException:
         db.close()
         raise
-    copy = sqlite3.connect(":memory:", isolation_level=None)
+    copy = sqlite3.connect(":memory:", isolation_level=None, factory=PlaybookConnection)
     with closing(db):
         db.backup(copy)
     with transaction(copy, path, write=True):
+        foreign.drop_triggers(copy)
         schema.migrate(copy, path)
     copy.execute("PRAGMA query_only = ON")
     return copy
@@ -239,9 +262,14 @@ def _open_for_reading(path: Path, mode: str, timeout: float) -> sqlite3.Connecti
 
 def _connect_raw(
     path: Path, mode: str, timeout: float, *, check_same_thread: bool = True
-) -> sqlite3.Connection:
+) -> PlaybookConnection:
     """Open a connection whose transactions are ours to begin. `mode` is SQLite's: ro, rw or rwc."""
     uri = f"{path.absolute().as_uri()}?mode={mode}"
     return sqlite3.connect(
-        uri, uri=True, timeout=timeout, isolation_level=None, check_same_thread=check_same_thread
+        uri,
+        uri=True,
+        timeout=timeout,
+        isolation_level=None,
+        check_same_thread=check_same_thread,
+        factory=PlaybookConnection,
     )

@@ -225,6 +225,8 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     m013_attempts,
 )
 LATEST = len(MIGRATIONS)
+# Hash of all definitions that the migrations make: a file with it holds nothing foreign. A test computes it.
+DIGEST = "a36c86de8b4276e07769583d166bb96ee7dba2380f0e9a95ae6fe270f079dd6c"
 DAMAGED = (
     "`ace playbook restore` puts a backup in its place; `ace playbook export` saves what can still be read."
 )
@@ -262,22 +264,22 @@ def migrate(db: sqlite3.Connection, path: Path) -> None:
     db.execute(f"PRAGMA user_version = {LATEST}")
 
 
-def apply_migrations(db: sqlite3.Connection) -> None:
-    """Apply the migrations that the file has not seen, and mark it as a playbook."""
+def apply_migrations(db: sqlite3.Connection, version: int = LATEST) -> None:
+    """Apply the migrations up to a schema version that the file has not seen, and mark it as a playbook."""
     from sqlite_utils import Database, Migrations
 
     migrations = Migrations("ace")
-    for migration in MIGRATIONS:
+    for migration in MIGRATIONS[:version]:
         migrations()(migration)
     migrations.apply(Database(db, recursive_triggers=False, execute_plugins=False))
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
-def expected_objects() -> dict[str, str]:
-    """Return what `read_objects` finds in a new file."""
-    db = sqlite3.connect(":memory:", isolation_level=None)
+def expected_objects(version: int = LATEST) -> dict[str, str]:
+    """Return what `read_objects` finds in a new file with a schema version."""
+    db = sqlite3.Connection(":memory:", isolation_level=None)
     with closing(db):
-        apply_migrations(db)
+        apply_migrations(db, version)
         return read_objects(db)
 
 

@@ -4,6 +4,7 @@ Its modules:
 
     seals    how many rows a table has, and the sum of their checksums
     verify   the file held against itself
+    foreign  what other programs put into the schema
     backup   copies, and putting one back
     redact   a text blacked out in every record
     forget   memories deleted for good

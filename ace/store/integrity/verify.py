@@ -14,8 +14,8 @@ from ace.playbook.codec import chain_hash, delta_from_json
 from ace.playbook.delta import apply, touched_ids
 from ace.playbook.model import Delta, Playbook
 from ace.runs.records import Branch, Problem, Version
-from ace.store import bullet_history, checked_rows, lineage, memory_rows, schema, versions
-from ace.store.integrity import seals
+from ace.store import bullet_history, checked_rows, lineage, memory_rows, versions
+from ace.store.integrity import foreign, seals
 
 # Table -> its columns that hold JSON.
 JSON_COLUMNS = {
@@ -57,17 +57,15 @@ def find_problems(db: sqlite3.Connection) -> Iterator[Problem]:
 
 
 def _check_file(db: sqlite3.Connection) -> Iterator[Problem]:
-    """Ask SQLite itself, and compare the tables with those of a new file. Other programs may add theirs."""
+    """Ask SQLite itself, and compare all definitions with those of a new file."""
     for (line,) in db.execute("PRAGMA integrity_check"):
         if line != "ok":
             yield Problem(None, f"SQLite finds the file damaged: {line}")
     for table, row, parent, _ in db.execute("PRAGMA foreign_key_check"):
         where = f"Row {row} of {table}" if row is not None else f"A row of {table}"
         yield Problem(None, f"{where} points to a row of {parent} that is not there.")
-    objects = schema.read_objects(db)
-    for name, sql in schema.expected_objects().items():
-        if objects.get(name) != sql:
-            yield Problem(None, f"{name} is not what this release makes.")
+    for item in foreign.find_foreign(db):
+        yield Problem(None, item.problem)
 
 
 def _check_rows(db: sqlite3.Connection) -> Iterator[Problem]:
