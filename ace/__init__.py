@@ -13,8 +13,9 @@ importing the package costs nothing.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from ace.lazy import import_lazily
 
 if TYPE_CHECKING:
     from ace.api import as_context, evaluate, learn, online, open_playbook, serve
@@ -60,19 +61,17 @@ _HOMES = {
     "ace.store": ("Store",),
     "ace.task": ("Sample", "Task", "define_task", "load_task"),
 }
-_HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 if not TYPE_CHECKING:  # a checker that saw this would let every name pass
+    _find = import_lazily(__name__, _HOMES)
 
     def __getattr__(name: str) -> Any:
         if name == "__version__":
             from importlib.metadata import version
 
             value: Any = version("ace-engine")
-        elif name in _HOME:
-            value = getattr(import_module(_HOME[name]), name)
         else:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            value = _find(name)
         globals()[name] = value
         return value
 

@@ -11,6 +11,7 @@ import sys
 import typing
 from collections.abc import Iterator
 from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -70,22 +71,29 @@ def test_every_name_is_there_and_documented(monkeypatch: pytest.MonkeyPatch) -> 
         ace.lern  # type: ignore[attr-defined]  # noqa: B018
 
 
-def test_what_type_checkers_see_is_what_is_resolved() -> None:
-    tree = ast.parse((ROOT / "ace" / "__init__.py").read_text(encoding="utf-8"))
+LAZY = ("ace", "ace.memory", "ace.playbook", "ace.task", "ace.text")
+
+
+@pytest.mark.parametrize("name", LAZY)
+def test_what_type_checkers_see_is_what_is_resolved(name: str) -> None:
+    package = import_module(name)
+    tree = ast.parse(Path(str(package.__file__)).read_text(encoding="utf-8"))
     block = next(node for node in tree.body if isinstance(node, ast.If))
-    seen = {
-        alias.name: node.module
-        for node in block.body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
-    assert seen == ace._HOME
-    assert {*seen, "__version__"} == set(ace.__all__)
+    seen: dict[str, set[str]] = {}
+    for node in block.body:
+        if isinstance(node, ast.ImportFrom):
+            seen.setdefault(str(node.module), set()).update(alias.name for alias in node.names)
+    assert seen == {module: set(names) for module, names in package._HOMES.items()}
+    assert set().union(*seen.values()) == set(package.__all__) - {"__version__"}
+    assert all(getattr(package, public) is not None for public in package.__all__)
 
 
-def test_submodules_do_not_hide_names() -> None:
-    """Importing a folder sets it as an attribute of the package."""
-    assert not {path.stem for path in (ROOT / "ace").iterdir()} & set(ace.__all__)
+@pytest.mark.parametrize("name", LAZY)
+def test_submodules_do_not_hide_names(name: str) -> None:
+    """Importing a module sets it as an attribute of its package."""
+    package = import_module(name)
+    folder = Path(str(package.__file__)).parent
+    assert not {path.stem for path in folder.iterdir()} & set(package.__all__)
 
 
 def test_importing_brings_nothing_else() -> None:

@@ -30,7 +30,7 @@ ROWS = (
     {"safety"},
     {"text"},
     {"settings"},
-    {"errors"},
+    {"errors", "lazy"},
 )
 RANK = {part: rank for rank, row in enumerate(ROWS) for part in row}
 NEVER = {("methods", "store"), ("agent", "store")}  # who proposes cannot write to the store

@@ -5,7 +5,7 @@ It knows nothing about options or files: its functions take a store that is open
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from ace.errors import InputError, UnknownVersion
 
 if TYPE_CHECKING:
-    from ace.playbook.model import Bullet, Operation
-    from ace.store import Store
+    from ace.playbook.model import Bullet, Operation, Status
+    from ace.store import Ref, Store
 
 BULLETS_NAMED = 5  # in a message about an ambiguous name
 
@@ -39,43 +39,55 @@ def one_line(text: str) -> str:
     return "\\n".join(text.splitlines())
 
 
-def all_bullets(store: Store) -> dict[str, Bullet]:
-    """Return the bullets of every branch, removed ones too; main's where several branches have one.
-
-    It reads the newest version of each branch.
-    """
-    bullets: dict[str, Bullet] = {}
-    for branch in reversed(store.branches()):  # main is the first of them
-        bullets |= store.checkout(branch.name).bullets
-    return bullets
-
-
-def find_bullet(store: Store, bullets: Mapping[str, Bullet], name: str) -> Bullet:
+def find_bullet(store: Store, name: str, versions: Iterable[Ref]) -> Bullet:
     """Return the bullet with this id, or with this alias, or the only one whose id begins so.
 
-    Raises UnknownVersion with names that come close, InputError where it could be one of several.
+    It is looked for at all these versions, and is as in the first that has it. Raises UnknownVersion with
+    names that come close, InputError where it could be one of several.
     """
-    if name in bullets:
-        return bullets[name]
-    aliases = [alias for alias in store.aliases() if alias.bullet in bullets]
-    sources = {alias.bullet: alias.source for alias in aliases if alias.alias == name}
+    versions = list(versions)
+    exact = _read_bullets(store, [name], versions)
+    if name in exact:
+        return exact[name]
+    aliases = store.aliases(alias=name)
+    bullets = _read_bullets(store, [alias.bullet for alias in aliases], versions)
+    sources = {alias.bullet: alias.source for alias in aliases if alias.bullet in bullets}
     if len(sources) > 1:
         candidates = ", ".join(f"{bullet} ({source})" for bullet, source in sources.items())
         raise InputError(f"{len(sources)} bullets have the alias {name}: {candidates}.", hint="Give an id.")
     matches = list(sources)
     if not matches and name:
-        beginning = sorted(key for key in bullets if key.startswith(name))
+        statuses = _list_ids(store, name, versions)
         # Removed bullets count only where no other begins so.
-        matches = [key for key in beginning if bullets[key].live] or beginning
+        live = [key for key, status in statuses.items() if status != "removed"]
+        matches = sorted(live or statuses)
     if len(matches) == 1:
-        return bullets[matches[0]]
+        return _read_bullets(store, matches, versions)[matches[0]]
     if matches:
         candidates = ", ".join(matches[:BULLETS_NAMED])
         if len(matches) > BULLETS_NAMED:
             candidates = f"{candidates} and {len(matches) - BULLETS_NAMED} more"
         message = f"{len(matches)} bullets have an id that begins with {name}: {candidates}."
         raise InputError(message, hint="Give more of it.")
-    raise _unknown_bullet(store, name, [*bullets, *(alias.alias for alias in aliases)])
+    known = _list_ids(store, "", versions)
+    names = [alias.alias for alias in store.aliases() if alias.bullet in known]
+    raise _unknown_bullet(store, name, [*known, *names])
+
+
+def _read_bullets(store: Store, ids: list[str], versions: list[Ref]) -> dict[str, Bullet]:
+    """Return these bullets, each as in the first version that has it."""
+    bullets: dict[str, Bullet] = {}
+    for version in reversed(versions):
+        bullets |= store.checkout_part(ids, version).bullets
+    return bullets
+
+
+def _list_ids(store: Store, beginning: str, versions: list[Ref]) -> dict[str, Status]:
+    """Return the ids that begin so with their statuses, each as in the first version that has it."""
+    statuses: dict[str, Status] = {}
+    for version in reversed(versions):
+        statuses |= store.list_ids(beginning, version)
+    return statuses
 
 
 def _unknown_bullet(store: Store, name: str, names: Iterable[str]) -> UnknownVersion:

@@ -20,7 +20,7 @@ from ace.cli.output import emit
 from ace.errors import InputError
 
 if TYPE_CHECKING:
-    from ace.playbook.model import Bullet, Delta, Operation, Playbook
+    from ace.playbook.model import Bullet, Delta, Operation
     from ace.store import Store
 
     Decide = Callable[[Bullet], Operation | str]
@@ -65,16 +65,17 @@ def add(
     section = section.strip()
     text = _check_text(text, section)
     with open_to_write(playbook, branch, create=True) as store:
-        value = store.checkout()
-        twin = _find_text(value, text)
+        base = store.head().number
+        twin = store.find_text(text, base)
         if twin is None:
-            operation = Add(derive_fresh_id(section, text, set(value.bullets)), section, text)
-            _commit(change, store, value, (operation,), _note_new_section(value, section))
+            fresh = derive_fresh_id(section, text, store.known_ids(base))
+            notes = _note_new_section(store, base, section)
+            _commit(change, store, base, (Add(fresh, section, text),), notes)
             return
         note = f"{twin.id} says that already."
         if twin.status is Status.QUARANTINED:
             note = f"{note} It waits in quarantine: `ace playbook promote {twin.id}`."
-        _commit(change, store, value, (), [note])
+        _commit(change, store, base, (), [note])
 
 
 def edit(
@@ -91,16 +92,16 @@ def edit(
     change = Edit(reason, branch, playbook, json)
     text = _check_text(text)
     with open_to_write(playbook, branch) as store:
-        value = store.checkout()
-        old = _require_live(find_bullet(store, value.bullets, bullet))
-        twin = _find_text(value, text)
+        base = store.head().number
+        old = _require_live(find_bullet(store, bullet, [base]))
+        twin = store.find_text(text, base)
         if twin and twin.id != old.id:
             hint = f"`ace playbook remove {old.id}` if one of them is enough."
             raise InputError(f"{twin.id} says that already.", hint=hint)
         if old.content == text:
-            _commit(change, store, value, (), [f"{old.id} says that already."])
+            _commit(change, store, base, (), [f"{old.id} says that already."])
         else:
-            _commit(change, store, value, (Revise(old.id, text),), [])
+            _commit(change, store, base, (Revise(old.id, text),), [])
 
 
 def remove(
@@ -216,10 +217,10 @@ def _edit_each(edit: Edit, names: Iterable[str], decide: Decide, *, section: str
     `section` is the one that they go to, if they move: a new one is told of.
     """
     with open_to_write(edit.playbook, edit.branch) as store:
-        value = store.checkout()
+        base = store.head().number
         bullets = {}
         for name in names:
-            bullet = find_bullet(store, value.bullets, name)
+            bullet = find_bullet(store, name, [base])
             bullets[bullet.id] = bullet
         delta: list[Operation] = []
         notes: list[str] = []
@@ -230,33 +231,36 @@ def _edit_each(edit: Edit, names: Iterable[str], decide: Decide, *, section: str
             else:
                 delta.append(decision)
         if section and delta:
-            notes += _note_new_section(value, section)
-        _commit(edit, store, value, tuple(delta), notes)
+            notes += _note_new_section(store, base, section)
+        _commit(edit, store, base, tuple(delta), notes)
 
 
-def _commit(edit: Edit, store: Store, value: Playbook, delta: Delta, notes: list[str]) -> None:
+def _commit(edit: Edit, store: Store, base: int, delta: Delta, notes: list[str]) -> None:
     """Commit what there is to do, and print what was done.
 
-    `value` is the playbook that it was decided on, `notes` what there was not to do. Raises InputError for an
+    `base` is the version that it was decided on, `notes` what there was not to do. Raises InputError for an
     operation that cannot apply, StoreConflict where others edited the same bullets in between.
     """
-    from ace.playbook.delta import apply
+    from ace.playbook.delta import apply, touched_ids
     from ace.runs.run_text import format_count
 
-    _, rejections = apply(value, delta)
+    ids = [name for operation in delta for name in touched_ids(operation)]
+    _, rejections = apply(store.checkout_part(ids, base), delta)
     if rejections:
         raise InputError(f"That cannot be done: {rejections[0].reason}.")
     lines = [*map(describe, delta), *notes]
-    if delta:  # the head is not read before, so that what came in between is found to conflict
-        commit = store.commit(delta, author=AUTHOR, reason=edit.reason)
-        value, version = commit.playbook, commit.version
-        lines.insert(0, f"version {version.number} of {version.branch}: {format_count(len(value), 'bullet')}")
+    version = store.head()
+    if delta:  # decided on `base`, so that what came in between is found to conflict
+        commit = store.commit(delta, author=AUTHOR, reason=edit.reason, expect=base, whole=False)
+        version = commit.version
+    size = sum(store.count_by_section(version.number).values())
+    if delta:
+        lines.insert(0, f"version {version.number} of {version.branch}: {format_count(size, 'bullet')}")
     else:
-        version = store.head()
         lines.append(f"Nothing to do: {store.branch_name} stays at version {version.number}.")
     data = {
         "version": asdict(version),
-        "bullets": len(value),
+        "bullets": size,
         "operations": [asdict(operation) for operation in delta],
         "notes": notes,
     }
@@ -283,20 +287,12 @@ def _require_live(bullet: Bullet) -> Bullet:
     return bullet
 
 
-def _find_text(playbook: Playbook, text: str) -> Bullet | None:
-    """Return the live bullet with this content, if there is one."""
-    for bullet in playbook:
-        if bullet.content == text:
-            return bullet
-    return None
-
-
-def _note_new_section(playbook: Playbook, section: str) -> list[str]:
+def _note_new_section(store: Store, version: int, section: str) -> list[str]:
     """Tell of a section that is new, which may be a typing error; the first cannot be one.
 
     Return a list of one note, or of none.
     """
-    names = [known.name for known in playbook.sections]
+    names = list(store.count_by_section(version))
     if not names or section in names:
         return []
     return [f"{section} is a new section; the others are {', '.join(names)}."]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ace.cli.bullet_commands import all_bullets, describe, find_bullet, one_line
+from ace.cli.bullet_commands import describe, find_bullet, one_line
 from ace.cli.options import REF, BranchName, Json, PlaybookFile, playbook_file
 from ace.cli.output import emit
 from ace.errors import StoreError
@@ -71,7 +71,8 @@ def blame(
     from ace.runs.run_text import align_columns
 
     with open_to_read(playbook) as store:
-        touches = store.blame(find_bullet(store, all_bullets(store), bullet).id)
+        branches = [item.version for item in store.branches()]  # main is the first
+        touches = store.blame(find_bullet(store, bullet, branches).id)
     rows = []
     for touch in touches:
         version = touch.version

@@ -15,7 +15,7 @@ from ace.cli.output import emit
 from ace.errors import NotAPlaybook, StoreError
 
 if TYPE_CHECKING:
-    from ace.playbook.model import Playbook
+    from ace.playbook.model import Bullet
     from ace.store import Store
 
 
@@ -32,7 +32,8 @@ def list_(
     for path in sorted(folder.glob("*.db")):
         try:
             with history_commands.open_to_read(path) as store:
-                size, head = len(store.checkout()), store.head()
+                head = store.head()
+                size = sum(store.count_by_section().values())
         except NotAPlaybook:
             continue
         except StoreError as error:  # one that cannot be read must not hide the others
@@ -59,18 +60,17 @@ def show(
     from ace.playbook import to_markdown
 
     with history_commands.open_to_read(playbook) as store:
-        value = store.checkout(version)
         if bullet is not None:
-            _show_bullet(store, value, bullet, json)
+            _show_bullet(store, find_bullet(store, bullet, [version or store.head().number]), json)
             return
+        value = store.checkout(version)
         text = to_markdown(value).rstrip("\n") or "No bullets yet."
         emit(json, {"bullets": [asdict(item) for item in value]}, text)
 
 
-def _show_bullet(store: Store, playbook: Playbook, name: str, as_json: bool) -> None:
+def _show_bullet(store: Store, bullet: Bullet, as_json: bool) -> None:
     """Print a bullet: its content, its place, its votes, what it cites, and its history."""
-    bullet = find_bullet(store, playbook.bullets, name)
-    aliases = [alias for alias in store.aliases() if alias.bullet == bullet.id]
+    aliases = store.aliases(bullet=bullet.id)
     episodes = store.episodes(ids=bullet.provenance) if bullet.provenance else []
     history = store.blame(bullet.id)
     state = f"{bullet.section}, {bullet.status}"

@@ -37,12 +37,12 @@ def session(options: RunOptions) -> Iterator[tuple[Task, Store, RoleModels, Show
     path = options.playbook or Path(f"{task.name}.db")
     with ExitStack() as stack:
         store = stack.enter_context(Store.open(path, branch=options.branch))
-        runs = len(store.runs())
+        before = store.run_summaries(limit=1)
         try:
             show = stack.enter_context(progress())
             yield task, store, _connect_roles(options, stack, show), show
         except KeyboardInterrupt as error:
-            begun = len(store.runs()) > runs or getattr(options, "resume", False)
+            begun = store.run_summaries(limit=1) != before or getattr(options, "resume", False)
             command = spell_resume(options) if begun else ""  # there is no run to resume otherwise
             hint = f"Continue with `{command}`." if command else "Run the command again."
             message = f"interrupted; everything committed so far is in {store.path}."

@@ -22,21 +22,27 @@ Part = tuple[str, Any, str]
 """The name of what was asked for instead of the report; its JSON; its text."""
 
 
-def list_(playbook: PlaybookFile = None, json: Json = False) -> None:
-    """List the runs that a playbook file holds."""
-    from ace.runs.report import Score
+def list_(
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Show only the newest.")] = None,
+    playbook: PlaybookFile = None,
+    json: Json = False,
+) -> None:
+    """List the runs that a playbook file holds, oldest first."""
     from ace.runs.run_text import align_columns, format_score
+    from ace.runs.score import Score
     from ace.store import Store
 
     with Store.open(playbook_file(playbook), create=False, read_only=True) as store:
-        runs = store.runs()
+        if json:
+            emit(json, {"runs": [asdict(run) for run in store.runs(limit)]}, "")
+            return
+        runs = store.run_summaries(limit)
     rows = []
     for run in runs:
-        after = (run.report or {}).get("after")
-        score = format_score(after and Score.from_json(after))
+        score = format_score(run.after and Score.from_json(run.after))
         rows.append((str(run.id), run.kind, run.task, run.status, run.started, score))
     text = align_columns(rows, right=(0,)) if rows else "No runs yet."
-    emit(json, {"runs": [asdict(run) for run in runs]}, text)
+    emit(json, {}, text)
 
 
 def show(
@@ -58,10 +64,10 @@ def show(
 
     with Store.open(playbook_file(playbook), create=False, read_only=True) as store:
         if run is None:
-            runs = store.runs()
-            if not runs:
+            newest = store.runs(limit=1)
+            if not newest:
                 raise UnknownVersion(f"no runs in {store.path} yet.", hint="`ace learn TASK` makes one.")
-            record = max(runs, key=lambda item: item.id)
+            record = newest[0]
         else:
             record = store.run(run)
         parts = list[Part]()

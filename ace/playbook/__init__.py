@@ -5,6 +5,7 @@ Needs no model, database or network.
     model            bullets, playbooks and operations as values
     delta            a delta applied, found, or taken back
     three_way_merge  two playbooks that grew from one
+    alias            the id of a bullet in a file it was imported from
     codec            canonical JSON, and the hashes made of it
     markdown         the form for people
     arrange          bullets of a file in their order
@@ -13,36 +14,43 @@ Needs no model, database or network.
     export           what a format can hold
 """
 
-from ace.playbook.codec import (
-    chain_hash,
-    content_hash,
-    delta_from_json,
-    delta_to_json,
-    playbook_from_json,
-    playbook_to_json,
-)
-from ace.playbook.delta import apply, diff, invert, touched_ids
-from ace.playbook.markdown import from_markdown, to_markdown
-from ace.playbook.model import (
-    Add,
-    Bullet,
-    Delta,
-    Merge,
-    Move,
-    Operation,
-    Pin,
-    Playbook,
-    Promote,
-    Quarantine,
-    Rejection,
-    Remove,
-    Revise,
-    Section,
-    Status,
-    Vote,
-    bullet_id,
-)
-from ace.playbook.three_way_merge import Side, find_lost_votes, join
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ace.lazy import import_lazily
+
+if TYPE_CHECKING:
+    from ace.playbook.codec import (
+        chain_hash,
+        content_hash,
+        delta_from_json,
+        delta_to_json,
+        playbook_from_json,
+        playbook_to_json,
+    )
+    from ace.playbook.delta import apply, diff, invert, touched_ids
+    from ace.playbook.markdown import from_markdown, to_markdown
+    from ace.playbook.model import (
+        Add,
+        Bullet,
+        Delta,
+        Merge,
+        Move,
+        Operation,
+        Pin,
+        Playbook,
+        Promote,
+        Quarantine,
+        Rejection,
+        Remove,
+        Revise,
+        Section,
+        Status,
+        Vote,
+        bullet_id,
+    )
+    from ace.playbook.three_way_merge import Side, find_lost_votes, join
 
 __all__ = [
     "Add",
@@ -78,3 +86,50 @@ __all__ = [
     "to_markdown",
     "touched_ids",
 ]
+
+_HOMES = {
+    "ace.playbook.codec": (
+        "chain_hash",
+        "content_hash",
+        "delta_from_json",
+        "delta_to_json",
+        "playbook_from_json",
+        "playbook_to_json",
+    ),
+    "ace.playbook.delta": (
+        "apply",
+        "diff",
+        "invert",
+        "touched_ids",
+    ),
+    "ace.playbook.markdown": (
+        "from_markdown",
+        "to_markdown",
+    ),
+    "ace.playbook.model": (
+        "Add",
+        "Bullet",
+        "Delta",
+        "Merge",
+        "Move",
+        "Operation",
+        "Pin",
+        "Playbook",
+        "Promote",
+        "Quarantine",
+        "Rejection",
+        "Remove",
+        "Revise",
+        "Section",
+        "Status",
+        "Vote",
+        "bullet_id",
+    ),
+    "ace.playbook.three_way_merge": (
+        "Side",
+        "find_lost_votes",
+        "join",
+    ),
+}
+if not TYPE_CHECKING:  # a checker that saw this would let every name pass
+    __getattr__ = import_lazily(__name__, _HOMES)

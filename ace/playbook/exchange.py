@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from types import MappingProxyType
 
+from ace.playbook.alias import Alias as Alias
 from ace.playbook.arrange import derive_fresh_id
 from ace.playbook.delta import apply, diff, touched_ids
 from ace.playbook.formats.format import Entry, Finding, Reading
@@ -35,23 +36,6 @@ from ace.playbook.model import Vote as Count
 
 Statement = tuple[str, str]
 """Section and content of a bullet at one time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Alias:
-    """Remember the id a bullet has in a file, and what that file said of it when it was last imported.
-
-    `source` is the file's name, `alias` the id there, `bullet` the id here. `section`, `content_hash`
-    (SHA-256, hexadecimal digits), `helpful` and `harmful` are what the file said.
-    """
-
-    source: str
-    alias: str
-    bullet: str
-    section: str
-    content_hash: str
-    helpful: int = 0
-    harmful: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ class RunHistory:
 def read_run_history(store: Store, run: int | None = None) -> RunHistory:
     """Read the records of run `run`, by default of the last one. Raises UnknownVersion without such a run."""
     if run is None:
-        run = max((record.id for record in store.runs()), default=None)
+        run = next((record.id for record in store.runs(limit=1)), None)
     if run is None:
         raise UnknownVersion(f"There are no runs in {store.path} yet.", hint="`ace learn TASK` makes one.")
     record = store.run(run)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby
+from math import sqrt
 from operator import itemgetter
+from statistics import NormalDist
 
 
 def wilson(correct: int, total: int) -> tuple[float, float]:
@@ -15,14 +17,17 @@ def wilson(correct: int, total: int) -> tuple[float, float]:
     Brown, Cai and DasGupta, Statistical Science 16, 2001). Both ends are shares from 0 to 1. Raises
     ValueError for counts that are no proportion.
     """
-    from scipy.stats import binomtest
-
     if not 0 <= correct <= total:
         raise ValueError(f"{correct} correct of {total} is not a proportion")
     if total == 0:
         return 0.0, 1.0
-    interval = binomtest(correct, total).proportion_ci(method="wilson")
-    return float(interval.low), float(interval.high)
+    # In closed form: scipy would take a second and 80 MB to say the same in a list of runs.
+    z = NormalDist().inv_cdf(0.975)
+    middle = (correct + z * z / 2) / (total + z * z)
+    half = z / (total + z * z) * sqrt(correct * (total - correct) / total + z * z / 4)
+    low = middle - half if correct else 0.0
+    high = middle + half if correct < total else 1.0
+    return low, high
 
 
 def mcnemar(before: Sequence[bool], after: Sequence[bool]) -> float:

@@ -188,6 +188,22 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class RunSummary:
+    """Describe a run in short: without its options, and of its report only `after`, the score it ended with.
+
+    The fields are those of `Run`. `after` is None where nothing was scored.
+    """
+
+    id: int
+    kind: str
+    task: str
+    status: RunStatus
+    started: str
+    ended: str | None
+    after: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """Record one step in a run's journal, as it is stored (`ace.runs.steps.StepRecord` reads it).
 

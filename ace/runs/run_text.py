@@ -12,9 +12,8 @@ from shlex import quote
 from textwrap import indent, wrap
 from typing import TYPE_CHECKING
 
-from ace.llm.client import Usage
-
 if TYPE_CHECKING:
+    from ace.llm.client import Usage  # it imports pydantic, which a table does not need
     from ace.runs.report import Report, Score
 
 _EPISODES = 4  # of a bullet that are named

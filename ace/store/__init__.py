@@ -3,6 +3,7 @@
 Where to begin reading: `store`, whose methods are one transaction each.
 
     store           the playbook file: versions, branches, tags
+    store_bullets   its bullets one by one
     store_runs      its runs, episodes, proposals, feedback and calls
     store_memories  its memories
     versions        rows of the history

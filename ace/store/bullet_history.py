@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from sys import intern
 from typing import Any
 
@@ -20,7 +21,7 @@ from ace.runs.records import Version
 from ace.store import lineage
 from ace.store.lineage import Line
 from ace.store.schema import damage_error
-from ace.store.sqlite_text import read_column, to_json
+from ace.store.sqlite_text import read_column, to_json, to_text
 
 STATE = "section, content, provenance, status, pinned, helpful, harmful, position"
 _STATUS = {status.value: status for status in Status}
@@ -76,6 +77,66 @@ def read_main(db: sqlite3.Connection, version: int) -> Playbook:
     bullets = Map((bullet.id, bullet) for bullet in rows_to_bullets(rows))
     sections = _read_sections(db, lineage.trace_line(db, version))
     return Playbook(bullets, sections, next_position(db, version))
+
+
+def read_part(db: sqlite3.Connection, version: int, ids: Iterable[str]) -> Playbook:
+    """Return the part of a version's playbook that holds these bullets, and all section names."""
+    line = lineage.trace_line(db, version)
+    test = "bullet IN (SELECT value FROM json_each(?))"
+    rows = _select_latest(db, line, f"bullet, {STATE}", test, [to_json(list(ids))])
+    bullets = Map((bullet.id, bullet) for bullet in rows_to_bullets(rows))
+    return Playbook(bullets, _read_sections(db, line), next_position(db, version))
+
+
+def list_ids(db: sqlite3.Connection, version: int, beginning: str) -> dict[str, Status]:
+    """Return the ids at a version that begin so, in their order, with the status of each bullet."""
+    first = to_text(beginning)
+    values = [first, f"{first}\U0010ffff"]  # above every id that begins so
+    line = lineage.trace_line(db, version)
+    rows = _select_latest(db, line, "bullet, status", "bullet >= ? AND bullet < ?", values)
+    return {name: _STATUS[status] for name, status in rows}
+
+
+def find_text(db: sqlite3.Connection, version: int, content: str) -> Bullet | None:
+    """Return the live bullet with this content at a version, if there is one: the first by its id."""
+    sql = "SELECT DISTINCT bullet FROM bullet_history WHERE content = ? ORDER BY bullet"
+    if _is_main_head(db, version):
+        sql = "SELECT id FROM bullets WHERE content = ? ORDER BY id"
+    candidates = read_part(db, version, read_column(db, sql, [to_text(content)])).bullets
+    for name in sorted(candidates):
+        if candidates[name].live and candidates[name].content == content:
+            return candidates[name]
+    return None
+
+
+def count_by_section(db: sqlite3.Connection, version: int) -> dict[str, int]:
+    """Return the number of live bullets at a version in each section that has any, in order of first use."""
+    line = lineage.trace_line(db, version)
+    if _is_main_head(db, version):
+        sql = "SELECT section, count(*) FROM bullets WHERE status <> 'removed' GROUP BY section"
+        counts = dict(db.execute(sql).fetchall())
+    else:
+        states = _select_latest(db, line, "section, status", "1", [])
+        counts = Counter(section for section, status in states if status != Status.REMOVED)
+    return {name: counts[name] for name in _read_sections(db, line) if name in counts}
+
+
+def _is_main_head(db: sqlite3.Connection, version: int) -> bool:
+    """Return whether a version is the head of main, whose bullets have a table of their own."""
+    return lineage.read_branch(db, lineage.MAIN).version == version
+
+
+def _select_latest(
+    db: sqlite3.Connection, line: Line, columns: str, test: str, values: Sequence[str]
+) -> list[tuple[Any, ...]]:
+    """Return columns of each bullet's newest row on a line, by id, of those for which `test` holds.
+
+    SQLite takes columns beside a max() from the row that has it.
+    """
+    condition, limits = lineage.line_condition(line)
+    sql = f"""SELECT {columns}, max(version) FROM bullet_history
+        WHERE {test} AND {condition} GROUP BY bullet ORDER BY bullet"""  # noqa: S608 (our own names)
+    return [row[:-1] for row in db.execute(sql, [*values, *limits])]
 
 
 def record(

@@ -8,22 +8,22 @@ that opened it and works on one branch; any number of stores, threads and proces
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 from ace.errors import MergeConflict
+from ace.playbook.alias import Alias
 from ace.playbook.codec import delta_from_json
 from ace.playbook.delta import diff
-from ace.playbook.exchange import Alias
 from ace.playbook.model import Delta, Playbook
 from ace.playbook.three_way_merge import Side, find_lost_votes, join
-from ace.runs.records import Branch, Commit, Problem, Proposal, Tag, Touch, Version
+from ace.runs.records import Branch, Commit, Problem, Proposal, Tag, Version
 from ace.store import bullet_history, checked_rows, episode_rows, lineage, versions
 from ace.store.connection import connect
 from ace.store.integrity import backup, verify
-from ace.store.sqlite_text import to_json
+from ace.store.store_bullets import BulletStore, Ref
 from ace.store.store_memories import MemoryStore
 from ace.store.store_runs import RunStore, add_step, read_run
 from ace.store.versions import Head
@@ -31,11 +31,8 @@ from ace.task.types import Episode
 
 _CACHED = 4  # playbooks of past versions in memory: moving from one to the next costs what changed between
 
-Ref = int | str
-"""A version: its number, or the name of a branch or tag."""
 
-
-class Store(MemoryStore, RunStore):
+class Store(BulletStore, MemoryStore, RunStore):
     """Keep a playbook with its history. Use as a context manager, or call `close()`.
 
     `path` is its file, `branch_name` the branch that it works on. Every method raises StoreBusy where another
@@ -48,7 +45,7 @@ class Store(MemoryStore, RunStore):
         """Take over an open connection. `Store.open` makes one."""
         super().__init__(db, path)
         self.branch_name = branch
-        self._head: Head | None = None  # the head when this store last looked
+        self._head: Head | None = None  # the newest that was read whole
         self._past: dict[int, Playbook] = {}
 
     @classmethod
@@ -82,7 +79,7 @@ class Store(MemoryStore, RunStore):
     def head(self) -> Version:
         """Return the newest version of the branch, whoever committed it. Version 0 is the empty playbook."""
         with self._reading() as db:
-            return self._read_head(db).version
+            return versions.read(db, self._resolve(db, None))
 
     def checkout(self, version: Ref | None = None) -> Playbook:
         """Return the playbook at a version: its number, a branch or a tag; the head by default.
@@ -111,6 +108,7 @@ class Store(MemoryStore, RunStore):
         episodes: Sequence[Episode] = (),
         proposals: Sequence[Proposal] = (),
         aliases: Sequence[Alias] = (),
+        whole: bool = True,
     ) -> Commit:
         """Append a version, and in the same transaction the journal step, episodes, proposals and aliases.
 
@@ -122,11 +120,14 @@ class Store(MemoryStore, RunStore):
         `step` is number, phase and payload (JSON) of a row in the journal of `run`. An alias of a bullet
         that is not in the playbook is left out. Raises StoreError for a step without a run, and for an
         episode id or step number that the run has used before.
+
+        Without `whole` only the bullets that the delta touches are read, and the result's playbook holds no
+        others: for a single change of a large playbook.
         """
-        if expect is None and self._head is not None:
-            expect = self._head.version.number
+        if expect is None:
+            expect = self._seen
         with self._writing() as db:
-            head = self._read_head(db)
+            head = self._read_head(db) if whole else self._read_touched(db, delta, aliases)
             at = head.version.number
             versions.check_rebase(db, at if expect is None else expect, at, delta)
             if run is not None:
@@ -142,7 +143,9 @@ class Store(MemoryStore, RunStore):
             checked_rows.insert(db, "aliases", present, key="source, alias")
             if step is not None:
                 add_step(db, run, step, number)
-        self._head = head  # after COMMIT: a transaction that fails must not move it
+        self._seen = number  # after COMMIT: a transaction that fails must not move it
+        if whole:
+            self._head, self._seen = head, head.version.number
         return Commit(head.version, head.playbook, rejections)
 
     def revert(self, to: Ref, *, author: str, reason: str) -> Commit:
@@ -155,7 +158,7 @@ class Store(MemoryStore, RunStore):
             head = self._read_head(db)
             delta = diff(head.playbook, self._checkout(db, lineage.resolve(db, to)))
             head, rejections = versions.append(db, head, delta, author=author, reason=reason)
-        self._head = head
+        self._head, self._seen = head, head.version.number
         return Commit(head.version, head.playbook, rejections)
 
     def merge(
@@ -192,7 +195,7 @@ class Store(MemoryStore, RunStore):
                 reason = f"merge of {other}"
             head, rejections = versions.append(db, head, delta, author=author, reason=reason, merged=theirs)
             episode_rows.add_rejections(db, None, author, rejections, head.version.number)
-        self._head = head
+        self._head, self._seen = head, head.version.number
         return Commit(head.version, head.playbook, rejections)
 
     def log(
@@ -220,32 +223,6 @@ class Store(MemoryStore, RunStore):
             second = lineage.resolve(db, b)
             return diff(self._checkout(db, first), self._checkout(db, second))
 
-    def blame(self, bullet_id: str) -> list[Touch]:
-        """Return every operation that touched a bullet, on any branch, oldest first.
-
-        Each comes with its version and the episodes that justified it: those that it cites, then those that
-        proved it. Raises UnknownVersion for a bullet that never was.
-        """
-        with self._reading() as db:
-            return versions.blame(db, bullet_id)
-
-    def bullet_texts(self, bullets: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
-        """Return, by bullet id, the sections and texts it has had on this branch, oldest first.
-
-        Ids that are not on this branch are left out.
-        """
-        texts: dict[str, list[tuple[str, str]]] = {}
-        with self._reading() as db:
-            line = lineage.trace_line(db, self._read_head(db).version.number)
-            condition, values = lineage.line_condition(line)
-            sql = f"""SELECT bullet, section, content FROM bullet_history
-                WHERE bullet IN (SELECT value FROM json_each(?)) AND {condition} ORDER BY version"""  # noqa: S608
-            for bullet, section, content in db.execute(sql, [to_json(list(bullets)), *values]):
-                earlier = texts.setdefault(bullet, [])
-                if not earlier or earlier[-1] != (section, content):  # a vote changes neither
-                    earlier.append((section, content))
-        return texts
-
     # Names
 
     def branch(self, name: str, at: Ref | None = None) -> Branch:
@@ -263,7 +240,7 @@ class Store(MemoryStore, RunStore):
             if self._head is not None:
                 self._cache(self._head.version.number, self._head.playbook)
             self.branch_name, self._head = branch, None
-            return self._read_head(db).version
+            return versions.read(db, self._resolve(db, None))
 
     def branches(self) -> list[Branch]:
         """Return all branches: main first, then by age."""
@@ -289,13 +266,6 @@ class Store(MemoryStore, RunStore):
         with self._reading() as db:
             return lineage.read_tags(db)
 
-    def aliases(self) -> list[Alias]:
-        """Return the ids that bullets have in files they were imported from, in the order of import."""
-        sql = """SELECT source, alias, bullet, section, content_hash, helpful, harmful
-            FROM aliases ORDER BY rowid"""
-        with self._reading() as db:
-            return [Alias(*row) for row in db.execute(sql)]
-
     # Integrity
 
     def verify(self) -> list[Problem]:
@@ -317,7 +287,7 @@ class Store(MemoryStore, RunStore):
 
     def _drop_cache(self) -> None:
         """Forget the head and all playbooks: the next method reads them from the file."""
-        self._head = None
+        self._head = self._seen = None
         self._past.clear()
 
     def _cache(self, number: int, playbook: Playbook) -> None:
@@ -327,11 +297,12 @@ class Store(MemoryStore, RunStore):
         if len(self._past) > _CACHED:
             del self._past[next(iter(self._past))]
 
-    def _resolve(self, db: sqlite3.Connection, version: Ref | None) -> int:
-        """Return the number of a version, the head by default."""
-        if version is None:
-            return self._read_head(db).version.number
-        return lineage.resolve(db, version)
+    def _read_touched(self, db: sqlite3.Connection, delta: Delta, aliases: Sequence[Alias]) -> Head:
+        """Return the head with only those bullets that a commit looks at."""
+        branch = lineage.read_branch(db, self.branch_name)
+        ids = versions.touched_by(delta).union(alias.bullet for alias in aliases)
+        playbook = bullet_history.read_part(db, branch.version, ids)
+        return Head(branch, versions.read(db, branch.version), playbook)
 
     def _read_head(self, db: sqlite3.Connection) -> Head:
         """Return the head as it is now. Carry over what others committed since to the playbook in memory."""
@@ -340,6 +311,7 @@ class Store(MemoryStore, RunStore):
         if head is None or head.version.number != branch.version:
             playbook = self._checkout(db, branch.version)
             self._head = head = Head(branch, versions.read(db, branch.version), playbook)
+        self._seen = branch.version
         return head
 
     def _checkout(self, db: sqlite3.Connection, number: int) -> Playbook:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ace.errors import StoreError, UnknownVersion
 from ace.playbook.codec import delta_from_json
-from ace.runs.records import AnswerFeedback, Proposal, Reason, Run, RunStatus, Step
+from ace.runs.records import AnswerFeedback, Proposal, Reason, Run, RunStatus, RunSummary, Step
 from ace.store import call_rows, checked_rows, episode_rows
 from ace.store.call_journal import CallJournal
 from ace.store.connection import OpenFile
@@ -65,10 +65,21 @@ class RunStore(OpenFile):
             columns = {"status": status, "ended": now(), "report": result}
             checked_rows.update(db, "runs", columns, "id = ?", [run])
 
-    def runs(self) -> list[Run]:
-        """Return all runs, oldest first, on whatever branch they ran."""
+    def runs(self, limit: int | None = None) -> list[Run]:
+        """Return runs, oldest first, on whatever branch they ran: all, or the newest `limit` of them."""
         with self._reading() as db:
-            return [_row_to_run(row) for row in db.execute(f"{_RUNS} ORDER BY id")]
+            rows = db.execute(f"{_RUNS} ORDER BY id DESC LIMIT ?", [-1 if limit is None else limit])
+            return [_row_to_run(row) for row in rows][::-1]
+
+    def run_summaries(self, limit: int | None = None) -> list[RunSummary]:
+        """Return runs in short, as `runs` does: no report is read, only the score in it."""
+        sql = """SELECT id, kind, task, status, started, ended, json_extract(report, '$.after')
+            FROM runs ORDER BY id DESC LIMIT ?"""
+        summaries = []
+        with self._reading() as db:
+            for *fields, after in db.execute(sql, [-1 if limit is None else limit]):
+                summaries.append(RunSummary(*fields, after=after and json.loads(after)))
+        return summaries[::-1]
 
     def run(self, run: int) -> Run:
         """Return a run by its number. Raises UnknownVersion where there is none."""

@@ -68,9 +68,12 @@ def blame(db: sqlite3.Connection, bullet: str) -> list[Touch]:
         hint = "`ace playbook show` lists the ids."
         raise UnknownVersion(f"There is no bullet {bullet} in this playbook.", hint=hint)
     touches = []
+    sql = """SELECT operation FROM operations
+        WHERE version = ? AND (bullet = ? OR op = 'merge') ORDER BY position"""
     for number in numbers:
         version = read(db, number)
-        for operation in delta_from_json(read_delta_json(db, number)):
+        candidates = read_column(db, sql, [number, to_text(bullet)])
+        for operation in delta_from_json(f"[{','.join(candidates)}]"):
             if bullet in touched_ids(operation):
                 episodes = _read_grounds(db, version, operation, bullet)
                 touches.append(Touch(version, operation, episodes))
