@@ -94,11 +94,12 @@ def import_(
     from ace.store import Store
 
     text = read_text(file).removeprefix("\ufeff")
-    chosen = _find_reader(file, text, form, refuse_unread=strict or replace)
+    chosen, reading = _find_reader(file, text, form, refuse_unread=strict or replace)
     origin = file.name if source is None else source
     with Store.open(playbook_file(playbook), branch=branch) as store:
         before, aliases = store.checkout(), store.aliases()
-        reading = chosen.read(text, str(file), before)
+        if before.bullets:  # what a line leaves out may be there
+            reading = chosen.read(text, str(file), before)
         changes = plan_import(
             reading,
             before,
@@ -124,20 +125,21 @@ def import_(
     emit(json, result.to_json(), result.to_text())
 
 
-def _find_reader(file: Path, text: str, form: Readable, *, refuse_unread: bool) -> Format:
-    """Return the format of a text, tried on it before an empty playbook is made for it.
+def _find_reader(file: Path, text: str, form: Readable, *, refuse_unread: bool) -> tuple[Format, Reading]:
+    """Return the format of a text and what it reads there, before an empty playbook is made for it.
 
     Raises FormatError for a text that does not parse, InputError for unread lines that are not allowed.
     """
     from ace.playbook.formats import detect_format, find_format
 
     chosen = detect_format(text, file=str(file)) if form == "auto" else find_format(form)
-    unread = chosen.read(text, str(file), None).unread
+    reading = chosen.read(text, str(file), None)
+    unread = reading.unread
     if unread and refuse_unread:
         lines = "\n".join(_list_findings(file, "not read", unread))
         hint = "Mend these lines, or import without --strict and --replace."
         raise InputError(f"{file} holds lines that cannot be read:\n{lines}\n", hint=hint)
-    return chosen
+    return chosen, reading
 
 
 def _find_format(file: Path | None, form: Writable) -> tuple[Format, Write]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import MISSING, asdict, fields
+from dataclasses import MISSING, fields
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -30,7 +30,7 @@ def playbook_to_json(playbook: Playbook) -> str:
     return _dump(
         {
             "format": FORMAT,
-            "bullets": [asdict(playbook.bullets[key]) for key in sorted(playbook.bullets)],
+            "bullets": [_to_object(playbook.bullets[key]) for key in sorted(playbook.bullets)],
             "next_position": playbook.next_position,
             "section_names": playbook.section_names,
         }
@@ -81,7 +81,7 @@ def delta_to_json(delta: Iterable[Operation]) -> str:
 
     Those that were rejected for invalid Unicode are written, too, because they are recorded all the same.
     """
-    return _dump([asdict(operation) for operation in delta])
+    return _dump([_to_object(operation) for operation in delta])
 
 
 def delta_from_json(text: str, *, file: str = "") -> Delta:
@@ -123,6 +123,11 @@ def chain_hash(parent_hash: str, delta_json: str, author: str, reason: str) -> s
     """
     text = _dump([parent_hash, delta_json, author, reason])
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def _to_object(value: Bullet | Operation) -> dict[str, Any]:
+    """Return the fields of a value. Unlike `dataclasses.asdict` it copies nothing, in a fifth of the time."""
+    return {name: getattr(value, name) for name in _HINTS[type(value)]}
 
 
 def _dump(data: object) -> str:

@@ -8,7 +8,7 @@ Knows nothing about who proposed a delta or where versions are kept.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from ace.playbook.model import (
@@ -45,27 +45,36 @@ def apply(playbook: Playbook, delta: Iterable[Operation]) -> tuple[Playbook, tup
     change nothing is rejected, too, and so is one after which a bullet could not be stored (`find_flaw`).
     Nothing is raised.
     """
+    operations = tuple(delta)
+    after, reasons = apply_each(playbook, operations)
     rejections = []
-    for operation in delta:
-        try:
-            bullets = _compute_bullets(playbook, operation)
-            reason = next(filter(None, map(find_flaw, bullets)), "")
-        except _Refused as refused:
-            bullets, reason = (), str(refused)
-        if not reason and all(playbook.bullets.get(bullet.id) == bullet for bullet in bullets):
-            reason = "it changes nothing"
+    for operation, reason in zip(operations, reasons, strict=True):
         if reason:
             rejections.append(Rejection(operation, reason))
-            continue
+    return after, tuple(rejections)
 
-        names = dict.fromkeys(playbook.section_names)
-        end = playbook.next_position
-        for bullet in bullets:
-            names.setdefault(bullet.section)
-            end = max(end, bullet.position + 1)
-        changed = playbook.bullets.update({bullet.id: bullet for bullet in bullets})
-        playbook = Playbook(changed, tuple(names), end)
-    return playbook, tuple(rejections)
+
+def apply_each(playbook: Playbook, operations: Iterable[Operation]) -> tuple[Playbook, list[str]]:
+    """Return the playbook after `operations`, and why each of them could not apply: "" where it did."""
+    bullets = playbook.bullets.mutate()
+    names = dict.fromkeys(playbook.section_names)
+    end = playbook.next_position
+    reasons = []
+    for operation in operations:
+        try:
+            changed = _compute_bullets(bullets, end, operation)
+            reason = next(filter(None, map(find_flaw, changed)), "")
+        except _Refused as refused:
+            changed, reason = (), str(refused)
+        if not reason and all(bullets.get(bullet.id) == bullet for bullet in changed):
+            reason = "it changes nothing"
+        reasons.append(reason)
+        if not reason:
+            for bullet in changed:
+                bullets[bullet.id] = bullet
+                names.setdefault(bullet.section)
+                end = max(end, bullet.position + 1)
+    return Playbook(bullets.finish(), tuple(names), end), reasons
 
 
 def diff(a: Playbook, b: Playbook) -> Delta:
@@ -122,47 +131,46 @@ def find_flaw(bullet: Bullet) -> str:
     return ""
 
 
-def _compute_bullets(playbook: Playbook, operation: Operation) -> tuple[Bullet, ...]:
+def _compute_bullets(bullets: Mapping[str, Bullet], end: int, operation: Operation) -> tuple[Bullet, ...]:
     """Return the bullets that an operation touches, as they are after it.
 
-    A position is no further than the end, so that no made-up number can exhaust the positions.
+    A position is no further than `end`, so that no made-up number can exhaust the positions.
     """
-    end = playbook.next_position
     match operation:
         case Add(id, section, content, provenance, position):
-            if id in playbook.bullets:
+            if id in bullets:
                 raise _Refused(f"the id {id!r:.60} was already used")
             place = end if position is None else min(position, end)
             return (Bullet(id, section, content, provenance, position=place),)
         case Revise(id, content, provenance):
-            old = _find_bullet(playbook, id)
+            old = _find_bullet(bullets, id)
             if provenance is None:
                 provenance = old.provenance
             return (replace(old, content=content, provenance=provenance),)
         case Merge():
-            return _merge_bullets(playbook, operation)
+            return _merge_bullets(bullets, operation)
         case Remove(id):
-            return (replace(_find_bullet(playbook, id), status=Status.REMOVED),)
+            return (replace(_find_bullet(bullets, id), status=Status.REMOVED),)
         case Move(id, section, position):
             place = end if position is None else min(position, end)
-            return (replace(_find_bullet(playbook, id), section=section, position=place),)
+            return (replace(_find_bullet(bullets, id), section=section, position=place),)
         case Vote(id, helpful, harmful):
-            old = _find_bullet(playbook, id)
+            old = _find_bullet(bullets, id)
             return (replace(old, helpful=old.helpful + helpful, harmful=old.harmful + harmful),)
         case Pin(id, pinned):
-            return (replace(_find_bullet(playbook, id), pinned=pinned),)
+            return (replace(_find_bullet(bullets, id), pinned=pinned),)
         case Quarantine(id):
-            return (replace(_find_bullet(playbook, id), status=Status.QUARANTINED),)
+            return (replace(_find_bullet(bullets, id), status=Status.QUARANTINED),)
         case Promote(id):
-            return (replace(_find_bullet(playbook, id, removed=True), status=Status.ACTIVE),)
+            return (replace(_find_bullet(bullets, id, removed=True), status=Status.ACTIVE),)
 
 
-def _merge_bullets(playbook: Playbook, merge: Merge) -> tuple[Bullet, ...]:
+def _merge_bullets(bullets: Mapping[str, Bullet], merge: Merge) -> tuple[Bullet, ...]:
     """Return the bullet that takes the others over, then those others as tombstones."""
     ids = touched_ids(merge)
     if len(ids) < 2 or len(set(ids)) < len(ids):
         raise _Refused("a merge needs at least two different bullets")
-    into, *sources = [_find_bullet(playbook, key) for key in ids]
+    into, *sources = [_find_bullet(bullets, key) for key in ids]
     result = replace(into, content=merge.content)
     removed = []
     for source in sources:
@@ -177,9 +185,9 @@ def _merge_bullets(playbook: Playbook, merge: Merge) -> tuple[Bullet, ...]:
     return (replace(result, provenance=tuple(dict.fromkeys(result.provenance))), *removed)
 
 
-def _find_bullet(playbook: Playbook, key: str, *, removed: bool = False) -> Bullet:
+def _find_bullet(bullets: Mapping[str, Bullet], key: str, *, removed: bool = False) -> Bullet:
     """Return a bullet; refuse an unknown id and, unless it may be `removed`, that of a removed bullet."""
-    bullet = playbook.bullets.get(key)
+    bullet = bullets.get(key)
     if bullet is None:
         raise _Refused(f"no bullet has the id {key!r:.60}")
     if not bullet.live and not removed:

@@ -12,6 +12,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
+from functools import cache
 from types import MappingProxyType
 
 from ace.playbook.alias import Alias as Alias
@@ -99,7 +100,7 @@ def plan_import(
     if not pins:
         delta = tuple(op for op in plan.delta if not isinstance(op, Pin) or op.id in base.bullets)
         plan = replace(plan, delta=delta, unpinned=len(plan.delta) - len(delta))
-    suspects = _find_suspects(base, plan.delta, suspicion)
+    suspects = _find_suspects(base, plan.delta, cache(suspicion))  # most bullets share their section
     rest: list[Operation] = []
     waiting: list[Operation] = []
     for operation in plan.delta:

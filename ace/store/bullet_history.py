@@ -143,15 +143,17 @@ def record(
     db: sqlite3.Connection, version: Version, before: Playbook, after: Playbook, ids: Iterable[str]
 ) -> None:
     """Write the bullets that a version touched, as they are after it, and the sections that it added."""
-    marks = ", ".join("?" * 11)
+    history, head = [], []
     for name in ids:
         bullet = after.bullets[name]
         text = (bullet.section, bullet.content, to_json(bullet.provenance))
         state = (bullet.status.value, bullet.pinned, bullet.helpful, bullet.harmful, bullet.position)
-        row = (version.number, bullet.id, version.branch, *text, *state)
-        db.execute(f"INSERT INTO bullet_history VALUES ({marks})", row)  # noqa: S608
+        history.append((version.number, bullet.id, version.branch, *text, *state))
         if version.branch == lineage.MAIN:
-            db.execute(_UPSERT, (bullet.id, *text, *state))
+            head.append((bullet.id, *text, *state))
+    marks = ", ".join("?" * 11)
+    db.executemany(f"INSERT INTO bullet_history VALUES ({marks})", history)  # noqa: S608
+    db.executemany(_UPSERT, head)
     first = len(before.section_names)  # section names only grow
     for place, name in enumerate(after.section_names[first:], start=first):
         section = (version.branch, place, name, version.number)

@@ -12,7 +12,7 @@ from dataclasses import astuple, dataclass, replace
 
 from ace.errors import StoreConflict, UnknownVersion
 from ace.playbook.codec import chain_hash, delta_from_json, delta_to_json
-from ace.playbook.delta import apply, touched_ids
+from ace.playbook.delta import apply_each, touched_ids
 from ace.playbook.model import Delta, Operation, Playbook, Rejection, Vote
 from ace.runs.records import Branch, Touch, Version
 from ace.store import bullet_history, checked_rows, lineage
@@ -145,13 +145,13 @@ def append(
     `merged` is the version of another branch that a merge takes in. If no operation applies and nothing is
     merged, there is no new version.
     """
-    after = head.playbook
+    after, reasons = apply_each(head.playbook, delta)
     applied = list[Operation]()
     rejections = list[Rejection]()
-    for operation in delta:  # one by one: of two equal operations, nothing else tells which of them applied
-        after, refusals = apply(after, (operation,))
-        rejections += refusals
-        if not refusals:
+    for operation, refusal in zip(delta, reasons, strict=True):
+        if refusal:
+            rejections.append(Rejection(operation, refusal))
+        else:
             applied.append(operation)
     if not applied and not merged:
         return head, tuple(rejections)
@@ -161,12 +161,13 @@ def append(
     parents = head.version.hash
     if merged:
         parents = f"{head.version.hash} {merged.hash}"  # the hash covers both
+    texts = [delta_to_json((operation,))[1:-1] for operation in applied]  # without the brackets of a delta
     version = Version(
         number=number,
         parent=head.version.number,
         merged=merged.number if merged else None,
         branch=head.branch.name,
-        hash=chain_hash(parents, delta_to_json(applied), author, reason),
+        hash=chain_hash(parents, f"[{','.join(texts)}]", author, reason),
         author=author,
         reason=reason,
         run=run,
@@ -174,10 +175,10 @@ def append(
         operations=len(applied),
     )
     checked_rows.insert(db, "versions", [(*astuple(version)[:-1], after.next_position)])
-    for position, operation in enumerate(applied):
-        text = delta_to_json((operation,))[1:-1]  # of a delta of one, without the brackets
-        row = (number, position, operation.op, touched_ids(operation)[0], text)
-        db.execute("INSERT INTO operations VALUES (?, ?, ?, ?, ?)", row)
+    rows = []
+    for position, (operation, text) in enumerate(zip(applied, texts, strict=True)):
+        rows.append((number, position, operation.op, touched_ids(operation)[0], text))
+    db.executemany("INSERT INTO operations VALUES (?, ?, ?, ?, ?)", rows)
     bullet_history.record(db, version, head.playbook, after, sorted(touched_by(applied)))
     branch = replace(head.branch, version=number)
     checked_rows.insert(db, "branches", [astuple(branch)], key="name")
