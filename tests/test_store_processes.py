@@ -30,6 +30,19 @@ with Store.open(path, timeout=600) as store:
         store.commit(delta, author=name, reason=str(number))
 """
 
+# Writes as fast as it can, from the moment when all are ready.
+RACER = """
+import sys
+from ace.playbook import Add
+from ace.store import Store
+path, name, count = sys.argv[1:]
+with Store.open(path, timeout=60) as store:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for number in range(int(count)):
+        store.commit((Add(f"{name}-{number}", "notes", "mine"),), author=name, reason=str(number))
+"""
+
 # Forks writers for as long as it is asked to: imports are paid once. Reads "FILE SEED", kills one, says what
 # it had acknowledged.
 KILLER = """
@@ -108,6 +121,29 @@ def test_eight_processes_lose_no_delta_and_no_vote(file: Path) -> None:
         assert (shared.helpful, shared.harmful) == (4000, 2000)
         assert len(store.checkout()) == 4001
         assert store.verify() == []
+
+
+def test_eight_busy_processes_take_turns(file: Path) -> None:
+    """Nobody is done while another still waits for a first chance: each gets on like the others."""
+    count, writers = 60, [f"p{number}" for number in range(8)]
+    processes = []
+    for name in writers:
+        command = [sys.executable, "-c", RACER, str(file), name, str(count)]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        processes.append(subprocess.Popen(command, cwd=ROOT, text=True, **pipes))
+    for process in processes:
+        assert process.stdout and process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in processes:
+        process.communicate(timeout=120)
+        assert process.returncode == 0
+    with Store.open(file, read_only=True) as store:
+        authors = [version.author for version in reversed(store.log())][2:]
+    at_work = authors[: 1 + min(len(authors) - 1 - authors[::-1].index(name) for name in writers)]
+    assert min(at_work.count(name) for name in writers) >= count // 4
 
 
 def test_eight_threads_lose_no_vote_on_either_branch(file: Path) -> None:

@@ -5,6 +5,7 @@ Knows nothing about what the tables mean.
 
 from __future__ import annotations
 
+import random
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +19,7 @@ from ace.errors import FormatError, NotAPlaybook, StoreBusy, StoreError, StoreUn
 from ace.store import schema
 from ace.store.integrity import foreign
 
+_ASK = 0.002  # seconds: a writer that waits for its turn asks at least so often
 _OTHER_PATH = "Give another path with --playbook."
 _ROOM = "Free some space and run the command again: everything acknowledged so far is kept."
 _RIGHTS = "Check that its folder exists and that you may write to both, or give another --playbook."
@@ -92,7 +94,10 @@ def transaction(
     """
     with errors(path):
         try:
-            db.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+            if write:
+                _begin_to_write(db)
+            else:
+                db.execute("BEGIN")
             yield db
             db.execute("COMMIT")
         finally:
@@ -100,19 +105,51 @@ def transaction(
                 db.execute("ROLLBACK")
 
 
+def _begin_to_write(db: sqlite3.Connection) -> None:
+    """Take the write lock, for which SQLite's time-out says how long to wait.
+
+    SQLite itself asks at ever longer intervals, so that who came last goes first, and writers in a loop keep
+    all others out for seconds. Here all ask often, at random.
+    """
+    (milliseconds,) = db.execute("PRAGMA busy_timeout").fetchone()
+    began = time.monotonic()
+    db.execute("PRAGMA busy_timeout = 0")
+    try:
+        while True:
+            try:
+                db.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                waited = time.monotonic() - began
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or waited * 1000 > milliseconds:
+                    raise
+            shortest = _ASK / 4 if waited < 1 else _ASK  # a second is more than a commit takes: an import
+            time.sleep(random.uniform(shortest, 4 * shortest))  # noqa: S311 (no secret)
+    finally:
+        db.execute(f"PRAGMA busy_timeout = {milliseconds}")
+
+
 class PlaybookConnection(sqlite3.Connection):
-    """Remember which state of the schema was looked at, so that each is only looked at once."""
+    """Remember what was seen of the file at the last write: its schema, and whether others write, too."""
 
     checked_schema = -1  # SQLite's counter of changes to the schema
+    data_version = -1  # SQLite's counter of commits through other connections
+    takes_turns = False  # others have written between our last two writes
 
 
 @contextmanager
 def writing(db: PlaybookConnection, path: Path) -> Iterator[sqlite3.Connection]:
     """Run the block as a transaction that writes to a playbook file.
 
-    Raises StoreUnwritable where the file holds a trigger, or anything else, that would act in it.
+    Where others write at the same time, it lets one of them go first. Raises StoreUnwritable where the file
+    holds a trigger, or anything else, that would act in it.
     """
+    if db.takes_turns:
+        time.sleep(_ASK)  # in which everybody who waits has asked
     with transaction(db, path, write=True):
+        (commits,) = db.execute("PRAGMA data_version").fetchone()
+        db.takes_turns = db.data_version not in (-1, commits)
+        db.data_version = commits
         (state,) = db.execute("PRAGMA schema_version").fetchone()
         if state != db.checked_schema:
             foreign.check_writable(db, path)
