@@ -71,7 +71,7 @@ def file(tmp_path: Path) -> Path:
             journal.write(call(number, text))
         journal.close()
         with store._writing() as db:
-            vector_rows.add(db, "m", [("hash of the bullet", VALUE.encode())])
+            vector_rows.add(db, "m", [(vector_rows.hash_text(f"Ana: {SAID}"), VALUE.encode())])
         store.add_feedback(AnswerFeedback("e1", right=False, expected=VALUE, text=SAID))
         export = tmp_path / "out.jsonl"
         export.write_text(dump_memories(store.memories("ana")), encoding="utf-8")

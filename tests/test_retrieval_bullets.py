@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -19,7 +21,7 @@ from ace.playbook import Add, Pin, Playbook, Quarantine, Remove, Vote, apply
 from ace.retrieval.bullet_index import BulletIndex
 from ace.retrieval.bullets import CORE_SHARE, HybridSelector, rate_worth
 from ace.retrieval.vector_cache import VectorCache
-from ace.store import Store
+from ace.store import Store, vector_rows
 from ace.text import estimate_tokens
 from tests.strategies import playbooks, texts
 from tests.test_context_assemble import frame
@@ -159,7 +161,8 @@ class Counting:
 
 def test_vectors_are_kept_and_made_again_for_another_embedder(tmp_path: Path) -> None:
     path = tmp_path / "p.db"
-    Store.open(path).close()
+    with Store.open(path) as store:
+        store.commit((Add("a", "notes", "a cat"),), author="user", reason="r")
     first = Counting("one")
     cache = VectorCache(path, first)
     vectors = cache(["a cat", "a dog", "a cat"])
@@ -173,6 +176,46 @@ def test_vectors_are_kept_and_made_again_for_another_embedder(tmp_path: Path) ->
     assert second.asked == 1 and other_cache.keep(["a cat"]) == 1
     with Store.open(path) as store:
         assert store.verify() == []
+
+
+PLANTED = {
+    "another vector": "UPDATE vectors SET vector = zeroblob(length(vector))",
+    "that of another text": "UPDATE vectors SET text = 'HASH'",
+    "another checksum": "UPDATE vectors SET checksum = substr('x' || checksum, 1, 16)",
+    "a new row": "DELETE FROM vectors; INSERT INTO vectors VALUES ('HASH', 'one', zeroblob(1024), 'abc')",
+}
+
+
+@pytest.mark.parametrize("kind", PLANTED)
+def test_a_vector_that_somebody_planted_is_named_and_not_used(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "p.db"
+    with Store.open(path) as store:
+        store.commit((Add("a", "notes", "a cat"), Add("b", "notes", "a dog")), author="user", reason="r")
+    cache = VectorCache(path, Counting("one"))
+    right = cache(["a cat", "a dog"])
+    cache.keep(["a cat"])
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.executescript(PLANTED[kind].replace("HASH", vector_rows.hash_text("a dog")))
+    again = Counting("one")
+    with Store.open(path) as store:
+        (problem,) = store.verify()
+        assert str(problem).endswith("of one is not what was written.")
+        renewed = VectorCache(path, again)
+        assert (renewed(["a cat", "a dog"]) == right).all() and again.asked == 2
+        assert renewed.keep(["a cat", "a dog"]) == 2
+    with Store.open(path) as store:
+        assert [str(problem) for problem in store.verify()] == []
+
+
+def test_a_vector_of_a_text_that_no_bullet_ever_had_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "p.db"
+    Store.open(path).close()
+    cache = VectorCache(path, Counting("one"))
+    cache(["a cat"])
+    cache.keep(["a cat"])
+    with Store.open(path) as store:
+        (problem,) = store.verify()
+        assert str(problem).endswith("of one is of a text that no bullet ever had.")
 
 
 def test_a_run_keeps_the_vectors_of_its_playbook(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ace.store import vector_rows
 from ace.store.connection import connect, connect_shared, transaction, writing
+from ace.store.vector_rows import hash_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,7 +41,7 @@ class VectorCache:
         """Return vectors of shape (texts, dimensions). Raises ModelUnavailable as the embedder does."""
         import numpy as np
 
-        keys = [_hash_text(text) for text in texts]
+        keys = [hash_text(text) for text in texts]
         with self._lock:
             if self._vectors is None:
                 db = connect(self._path, create=False, read_only=True, timeout=_TIMEOUT)
@@ -64,7 +64,7 @@ class VectorCache:
         """
         with self._lock:
             vectors = self._vectors or {}
-            wanted = {_hash_text(text) for text in texts}
+            wanted = {hash_text(text) for text in texts}
             new = (wanted & vectors.keys()) - self._saved
             for key in self._computed - wanted:
                 vectors.pop(key, None)
@@ -77,8 +77,3 @@ class VectorCache:
                 vector_rows.add(db, self.name, rows)
             self._saved |= new
             return len(new)
-
-
-def _hash_text(text: str) -> str:
-    """Return the key of a text in the file: its SHA-256, in hex digits."""
-    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()

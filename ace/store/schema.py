@@ -21,7 +21,7 @@ from ace.store.episode_rows import m013_attempts
 from ace.store.integrity import seals
 from ace.store.memory_rows import m010_memories, m012_rules
 from ace.store.sqlite_text import now
-from ace.store.vector_rows import m008_vectors
+from ace.store.vector_rows import m008_vectors, m014_checked_vectors
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -223,10 +223,11 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     m011_reasons,
     m012_rules,
     m013_attempts,
+    m014_checked_vectors,
 )
 LATEST = len(MIGRATIONS)
 # Hash of all definitions that the migrations make: a file with it holds nothing foreign. A test computes it.
-DIGEST = "a36c86de8b4276e07769583d166bb96ee7dba2380f0e9a95ae6fe270f079dd6c"
+DIGEST = "d61c5e43248658780188dd0982cff6cb087c5bf02e35adc2d226d2f2a4f76b1b"
 DAMAGED = (
     "`ace playbook restore` puts a backup in its place; `ace playbook export` saves what can still be read."
 )
