@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from ace.task import extract_sql
 from ace.task.environments.sql.conditions import find_conditions, find_missing
-from ace.task.environments.sql.expansion import estimate_expansion
 from ace.task.environments.sql.same_rows import have_same_rows
 from ace.task.environments.sql.sqltext import compact_sql, is_ordered, is_query, split_tokens
 
@@ -182,22 +181,6 @@ def test_order_counts_when_asked() -> None:
 def test_a_chain_of_near_numbers_is_not_one_number() -> None:
     chain = [(1 + step * 9e-7,) for step in range(10)]
     assert not have_same_rows(chain, [chain[0]] * 5 + [chain[-1]] * 5, ordered=False)
-
-
-def test_copies_of_table_expressions_are_counted() -> None:
-    doubling = [f"c{n} AS (SELECT a.x FROM c{n - 1} a JOIN c{n - 1} b)" for n in range(1, 30)]
-    assert estimate_expansion(f"WITH c0 AS (SELECT 1 AS x), {', '.join(doubling)} SELECT * FROM c29") > 1e8
-    plain = "WITH a AS (SELECT 1 AS b), b AS (SELECT a.b FROM a) SELECT b.b FROM b JOIN a"
-    assert estimate_expansion(plain) < 100
-    assert (
-        estimate_expansion("WITH RECURSIVE t(x) AS (SELECT 1 UNION ALL SELECT x FROM t) SELECT x FROM t")
-        < 100
-    )
-
-
-@given(SQLISH)
-def test_counting_copies_never_raises(text: str) -> None:
-    assert estimate_expansion(text) >= 0
 
 
 @pytest.mark.parametrize(

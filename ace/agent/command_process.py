@@ -9,20 +9,17 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 from threading import Event, Thread
 from typing import IO
 
 from ace.errors import AgentFailed
 from ace.llm.faults import hide
+from ace.task.limited_process import limit_command
 from ace.task.solver_toml import program_path
 from ace.task.solving import OwnCommand
 
-_LAUNCHER = Path(__file__).with_name("limited_process.py")
-_MEGABYTE = 1_000_000
 _CHUNK = 65_536  # bytes
 _STDERR = 2_000  # bytes of its end that an error quotes
 _GRACE = 2.0  # seconds for pipes to be read to their end, once the group is gone
@@ -42,9 +39,8 @@ class CommandProcess:
         self.output = bytearray()
         self.errors = bytearray()
         self.overflow = Event()
-        limit = str(agent.memory * _MEGABYTE)
         self.process = subprocess.Popen(  # noqa: S603 (the task's own command, as a list of words)
-            [sys.executable, "-I", "-S", str(_LAUNCHER), limit, *agent.command],
+            limit_command(agent.command, memory=agent.memory),
             cwd=agent.folder,
             env=environment,
             stdin=subprocess.PIPE,

@@ -27,6 +27,9 @@ class SqlTable(TomlModel):
 
     row_limit: Annotated[int, Field(gt=0)] = 1000
 
+    memory: Annotated[int, Field(ge=64)] = 512
+    """Megabytes of address space."""
+
 
 def load_sql_environment(table: TomlTable) -> SqlEnvironment:
     """Open the databases of the table.
@@ -45,8 +48,9 @@ def load_sql_environment(table: TomlTable) -> SqlEnvironment:
         raise table.problem("database", "Missing; expected text.", "Name a SQLite file or a script.")
     databases: dict[str, Database] = {}
     for path in paths:
-        database = Database.open(path, time_limit=settings.time_limit, row_limit=settings.row_limit)
-        databases[path.stem] = database
+        databases[path.stem] = Database.open(
+            path, time_limit=settings.time_limit, row_limit=settings.row_limit, memory=settings.memory
+        )
     return SqlEnvironment(databases)
 
 

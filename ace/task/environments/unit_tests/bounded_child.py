@@ -3,28 +3,27 @@
 Limits are of computing time, time on the clock, memory, the size of a file, open files and processes. The
 child has a process group, a folder and an almost empty environment of its own; what it prints goes nowhere.
 Nothing keeps it from reading files or from the network: what must not be read belongs in a container.
-
-Run as a script, this module sets the limits on itself and becomes the program: in our own process they would
-have to be set between fork and exec, where other threads may hold locks. Imports the standard library only.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+
+from ace.task.limited_process import clock_time, limit_command
 
 _MEGABYTE = 1_000_000
 _FILES = 64
-_GRACE = 1  # seconds of computing between the signal that can be caught and the one that cannot
-_CLOCK, _START = 4, 10.0  # seconds on the clock for one of computing, and more to start: others work, too
 _LONGEST_PAUSE = 0.02
+# Without a fixed seed of hashes the same code might do another thing.
+_VARIABLES = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "LANG": "C.UTF-8"}
+_VARIABLES |= {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class Limits:
     @property
     def clock(self) -> float:
         """Return the seconds that may pass until it is stopped, whatever it does."""
-        return _CLOCK * self.seconds + _START
+        return clock_time(self.seconds)
 
 
 def run_bounded(program: Path, folder: Path, limits: Limits) -> tuple[bytes, str]:
@@ -53,13 +52,20 @@ def run_bounded(program: Path, folder: Path, limits: Limits) -> tuple[bytes, str
     returns. Never raises for what the program does.
     """
     report = folder.parent / "report"
-    settings = json.dumps({**asdict(limits), "clock": limits.clock, "program": str(program)})
-    command = [sys.executable, "-I", "-S", __file__, settings]
+    command = limit_command(
+        [sys.executable, "-s", "-P", str(program)],  # not -I: it would ignore the fixed seed
+        seconds=limits.seconds,
+        clock=limits.clock,
+        memory=limits.memory,
+        output=limits.output,
+        files=_FILES,
+        alone=True,
+    )
     with report.open("wb") as output:
         child = subprocess.Popen(  # noqa: S603 - our own interpreter and script
             command,
             cwd=folder,
-            env={},
+            env=_VARIABLES,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.DEVNULL,
@@ -103,41 +109,3 @@ def _wait_for(child: subprocess.Popen[bytes], seconds: float) -> bool:
             return False
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
-
-
-def become_program(settings: str) -> None:
-    """Limit this process, and go on as the program that the settings name: this never returns.
-
-    `settings` is the JSON of `Limits` with "clock" and "program", as `run_bounded` writes it. A limit that
-    the process has already is never raised.
-    """
-    import resource  # only POSIX systems have it
-
-    values = json.loads(settings)
-    seconds = values["seconds"]
-    memory = values["memory"] * _MEGABYTE
-    output = values["output"] * _MEGABYTE
-    signal.setitimer(signal.ITIMER_REAL, values["clock"])  # holds even where nobody is left to wait
-    limits = [
-        (resource.RLIMIT_CPU, seconds, seconds + _GRACE),
-        (resource.RLIMIT_CORE, 0, 0),
-        (resource.RLIMIT_FSIZE, output, output),
-        (resource.RLIMIT_NOFILE, _FILES, _FILES),
-        (resource.RLIMIT_NPROC, 0, 0),  # no further process or thread; the superuser is exempt from it
-    ]
-    if sys.platform != "darwin":  # which refuses this one
-        limits.append((resource.RLIMIT_AS, memory, memory))
-    for limit, soft, hard in limits:
-        most = resource.getrlimit(limit)[1]
-        if most != resource.RLIM_INFINITY:
-            soft, hard = min(soft, most), min(hard, most)
-        resource.setrlimit(limit, (soft, hard))
-    # Not -I for the program: it would ignore the fixed seed of hashes, and the same code must do the same.
-    # Of variables there are only these.
-    threads = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
-    variables = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "LANG": "C.UTF-8", **threads}
-    os.execve(sys.executable, [sys.executable, "-s", "-P", values["program"]], variables)  # noqa: S606
-
-
-if __name__ == "__main__":
-    become_program(sys.argv[1])
