@@ -3,6 +3,7 @@
     AceError                     1  something failed; the message says what to do
     ├── InputError               2  what the user gave cannot be used
     │   ├── TaskError               task.toml, data rows, gold answers (file, line, field)
+    │   │   └── UntrustedCode           a task folder from elsewhere names code, which nobody has trusted
     │   ├── FormatError             a playbook text that does not parse (file, line)
     │   ├── ModelNameError          nobody serves this model, or its API key is missing
     │   └── MemoryRefused           must not be remembered: a secret, an order, what is known already
@@ -83,6 +84,13 @@ class TaskError(InputError):
         if field:
             place = f"{place} [{field}]"
         return f"{place}: {super().__str__()}" if place else super().__str__()
+
+
+class UntrustedCode(TaskError):
+    """Refuse to run the code of a task folder that is neither in the project nor trusted.
+
+    Details: `file` and `field`, where the code is named; `folder`, and `digest` of its code.
+    """
 
 
 class FormatError(TaskError):

@@ -1,7 +1,7 @@
 """Wrap the equation-balancer puzzles as a task folder outside the repository.
 
     python benchmarks/puzzles_task.py ../shared/data/puzzles ../balancer
-    ace learn ../balancer --feedback execution
+    ace learn ../balancer --trust --feedback execution
 
 The folder then holds task.toml, three JSONL files and balancer.py, the environment, which checks answers
 without labels. The same arguments always write the same bytes.

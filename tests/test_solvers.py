@@ -247,7 +247,7 @@ def write_task(folder: Path, solver: str, files: dict[str, str]) -> Task:
     (folder / "train.jsonl").write_text("\n".join(map(json.dumps, ROWS)), encoding="utf-8")
     for name, content in files.items():
         (folder / name).write_text(content, encoding="utf-8")
-    return load_task(folder)
+    return load_task(folder, trust=True)
 
 
 COMMAND = 'kind = "command"\ncommand = ["python3", "agent.py"]\n'

@@ -137,7 +137,7 @@ def test_bad_input_is_named(name: str, tmp_path: Path) -> None:
     change, message, field, line = BAD[name]
     files = {key: value for key, value in {**GOOD, **change}.items() if value is not None}
     with pytest.raises(TaskError) as caught:
-        load_task(write(tmp_path, files))
+        load_task(write(tmp_path, files), trust=True)
     assert message in str(caught.value)
     assert caught.value.details.get("field", "") == field
     assert caught.value.details.get("line") == line
@@ -198,17 +198,17 @@ class Half:
 
 def test_an_environment_from_the_task_folder(tmp_path: Path) -> None:
     toml = TOML[: TOML.index("[sql]")].replace('"sql"', '"own.echo:Echo"') + '[options]\ngreeting = "hello"'
-    task = load_task(write(tmp_path, GOOD | {"task.toml": toml, "own/echo.py": CUSTOM}))
+    task = load_task(write(tmp_path, GOOD | {"task.toml": toml, "own/echo.py": CUSTOM}), trust=True)
     assert task.environment.describe(task.train[0]) == "hello"
     write(tmp_path, {"task.toml": toml.replace("Echo", "Half")})
     with pytest.raises(TaskError, match="Half has no method score, check"):
-        load_task(tmp_path)
+        load_task(tmp_path, trust=True)
 
 
 def test_an_environment_from_the_import_path(tmp_path: Path) -> None:
     toml = TOML[: TOML.index("[sql]")].replace('"sql"', '"json:JSONDecoder"')
     with pytest.raises(TaskError, match="json:JSONDecoder does not load"):
-        load_task(write(tmp_path, GOOD | {"task.toml": toml}))
+        load_task(write(tmp_path, GOOD | {"task.toml": toml}), trust=True)
 
 
 def test_a_dump_is_a_script(tmp_path: Path) -> None:

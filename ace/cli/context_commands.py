@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
-from ace.cli.options import Json, TaskFolder, VersionOption, takes, task_folder
+from ace.cli.options import Json, TaskFolder, Trust, VersionOption, load_folder, takes
 from ace.cli.output import emit
 from ace.errors import InputError
 from ace.settings import Command, Settings
@@ -45,6 +45,7 @@ class ShowOptions:
     ] = None
     settings: Settings = field(default_factory=Settings)
     text: Annotated[bool, typer.Option("--text", help="Print the prompt itself.")] = False
+    trust: Trust = False
     json: Json = False
 
 
@@ -53,9 +54,8 @@ def show(options: ShowOptions) -> None:
     """Show the context of a question: its parts, their tokens, and what is left out and why."""
     from ace.llm import RoleModels
     from ace.loop.contexts import build_contexts
-    from ace.task import load_task
 
-    task = load_task(task_folder(options.task))
+    task = load_folder(options.task, trust=options.trust)
     samples = {sample.id: sample for sample in (*task.train, *task.val, *task.test)}
     sample = samples.get(options.sample)
     if sample is None:

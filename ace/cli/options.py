@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import inspect
 import shlex
+import sys
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Protocol, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, TypeVar, get_type_hints
 
 import typer
 
-from ace.errors import InputError
+from ace.errors import InputError, UntrustedCode
 from ace.settings import Command, Setting, Settings, settings_of
+
+if TYPE_CHECKING:
+    from ace.task import Task
 
 DEFAULT_MODEL = "local/qwen2.5-coder-1.5b"
 
@@ -32,6 +36,9 @@ VersionOption = Annotated[
 ]
 BranchName = Annotated[str, typer.Option("--branch", metavar="NAME", help="Work on this branch.")]
 TaskFolder = Annotated[str, typer.Argument(metavar="TASK", help="A task folder, or its name in ./tasks.")]
+Trust = Annotated[
+    bool, typer.Option("--trust", help="Run the code of a task folder from elsewhere, and remember it.")
+]
 Model = Annotated[str, typer.Option(metavar="NAME", help="local/NAME, or any litellm model name.")]
 ApiBase = Annotated[str | None, typer.Option(metavar="URL", help="Where the model is served.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue the last unfinished run.")]
@@ -79,6 +86,7 @@ class RunOptions:
     max_tokens: Annotated[int | None, _cap()] = None
     max_cost: Annotated[float | None, _cap("DOLLARS")] = None
     max_seconds: Annotated[float | None, _cap()] = None
+    trust: Trust = False
     json: Json = False
 
 
@@ -215,15 +223,28 @@ def spell_options(options: RunOptions, *names: str) -> str:
     return shlex.join(words)
 
 
-def task_folder(name: str) -> Path:
-    """Return TASK as a path: itself, or a folder of that name under ./tasks.
+def load_folder(name: str, *, trust: bool = False, check: bool = True) -> Task:
+    """Return the task in a folder, or in the folder of that name under ./tasks.
 
-    A path that is not there is returned as it is: loading the task says what is wrong.
+    Code of a folder from elsewhere is run with `trust`, or where a person at a terminal says so, and is
+    remembered then. Raises TaskError.
     """
+    from ace.task import load_task
+    from ace.task.trust import remember_trust
+
     path, inside = Path(name), Path("tasks") / name
     if not path.exists() and inside.is_dir():
-        return inside
-    return path
+        path = inside
+    try:
+        return load_task(path, check=check)
+    except UntrustedCode as error:
+        is_asked = not trust and sys.stdin.isatty() and sys.stderr.isatty()
+        if is_asked:
+            trust = typer.confirm(f"{error.message} Run it, and remember that?", err=True)
+        if not trust:
+            raise
+        remember_trust(error)
+    return load_task(path, check=check)
 
 
 def playbook_file(path: Path | None) -> Path:

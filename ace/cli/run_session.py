@@ -10,7 +10,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from ace.cli.options import LearnOptions, OnlineOptions, RunOptions, spell_options, task_folder
+from ace.cli.options import LearnOptions, OnlineOptions, RunOptions, load_folder, spell_options
 from ace.cli.progress import Show, megabytes, progress
 from ace.errors import AceError, InputError
 
@@ -51,7 +51,6 @@ def session(options: RunOptions) -> Iterator[tuple[Task, Store, RoleModels, Show
 
 def _load_task(options: RunOptions) -> Task:
     """Load the task's folder, or make a task that is only a name, for recorded attempts without one."""
-    from ace.task import load_task
     from ace.task.samples import NAME
     from ace.task.traces import make_unjudged_task
 
@@ -61,7 +60,7 @@ def _load_task(options: RunOptions) -> Task:
     if options.task:
         if name:
             raise InputError(f"TASK {options.task} has a name.", hint="Leave out --name.")
-        return load_task(task_folder(options.task))
+        return load_folder(options.task, trust=options.trust)
     if traces is None:
         raise InputError("Missing TASK.", hint="Give a task folder, or recorded attempts with --from-traces.")
     name = name or traces.stem

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ace.cli.options import Json, TaskFolder, task_folder
+from ace.cli.options import Json, TaskFolder, Trust, load_folder
 from ace.cli.output import emit
 from ace.errors import TaskError
 
@@ -37,11 +37,11 @@ def list_(
     emit(json, {"tasks": tasks}, "\n".join(lines) or f"No task folders in {folder}.")
 
 
-def check(task: TaskFolder, json: Json = False) -> None:
+def check(task: TaskFolder, trust: Trust = False, json: Json = False) -> None:
     """Load a task and try every gold answer, so that learning does not meet the first bad row."""
-    from ace.task import check_task, load_task
+    from ace.task import check_task
 
-    loaded = load_task(task_folder(task), check=False)
+    loaded = load_folder(task, trust=trust, check=False)
     problems = [str(problem) for problem in check_task(loaded)]
     summary = _summarize(loaded)
     text = "\n".join(problems) or f"{loaded.name}: {_sizes(summary)}. Every sample can be used."

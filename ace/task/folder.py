@@ -9,9 +9,10 @@ from pathlib import Path
 from ace.errors import TaskError
 from ace.task.environments import ENVIRONMENTS
 from ace.task.extraction import Extraction
-from ace.task.own_module import CLASS_NAME, load_class
+from ace.task.own_module import CLASS_NAME, find_code, load_class
 from ace.task.samples import label_field, read_samples, require_valid
 from ace.task.toml_table import TomlTable
+from ace.task.trust import require_trust
 from ace.task.types import Environment, Sample, Task, TaskContext
 
 _FILE = "task.toml"
@@ -21,11 +22,13 @@ _SCORING = ("scorer", "ordered")
 _METHODS = ("describe", "score", "check")
 
 
-def load_task(folder: str | Path, *, check: bool = True) -> Task:
+def load_task(folder: str | Path, *, check: bool = True, trust: bool = False) -> Task:
     """Return the task in `folder`, which is described by its task.toml.
 
     Raises TaskError for what cannot be read. With `check` also for the first sample that cannot be used, such
-    as one whose gold answer fails. An environment of the task's own is code, which is run here.
+    as one whose gold answer fails. An environment or a solver of the task's own is code, which is run: of a
+    folder outside the project only with `trust`, or where the command has been told to trust it; otherwise
+    UntrustedCode is raised.
     """
     from ace.task.solver_toml import load_solver
     from ace.task.toml_models import DataTable, ExtractionTable, TaskTable
@@ -42,6 +45,9 @@ def load_task(folder: str | Path, *, check: bool = True) -> Task:
     if isinstance(kind, str) and kind in ENVIRONMENTS:
         own_table = kind
     settings = table.validate(TaskTable, ignore=[own_table])
+    own_code, code_files = find_code(table)
+    if own_code and not trust:
+        require_trust(table.file.parent, *next(iter(own_code.items())), code_files)
     data = table.table("data")
     splits = data.validate(DataTable)
     environment = _load_environment(table, settings.environment, table.table(own_table))
@@ -115,7 +121,7 @@ def _load_environment(table: TomlTable, kind: str, options: TomlTable) -> Enviro
         environment = load_class(folder, kind)(folder, dict(options.values))
     except TaskError:
         raise
-    except Exception as error:  # the user's own code: whatever it raises, the field to look at is this one
+    except (Exception, SystemExit) as error:  # of the user's own code: this is the field to look at
         reason = f"{type(error).__name__}: {error}"
         raise table.problem("environment", f"{kind} does not load ({reason}).") from error
     missing = [method for method in _METHODS if not callable(getattr(environment, method, None))]

@@ -52,7 +52,7 @@ def observe_attempt(environment: Environment, sample: Sample, attempt: Attempt) 
         return Outcome(observed=attempt.summary)
     try:
         return environment.observe(sample, attempt)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return Outcome(observed=attempt.summary, judge_error=f"{type(error).__name__}: {error}")
 
 

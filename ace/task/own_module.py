@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import importlib
 import re
+import shlex
 import sys
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ace.task.toml_table import TomlTable
+
+_COMMAND = "command"
 CLASS_NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 """The form "module:Class", as in "my_agent.solvers:Careful"."""
 
@@ -40,3 +44,24 @@ def module_file(folder: Path, name: str) -> Path | None:
     module, _, _ = name.partition(":")
     file = folder.joinpath(*module.split(".")).with_suffix(".py")
     return file if file.is_file() else None
+
+
+def find_code(table: TomlTable) -> tuple[dict[str, str], set[Path]]:
+    """Return the code that a task.toml has run, by the key that names it, and its files in the task folder.
+
+    That is a class of the environment or the solver, and the command of a solver.
+    """
+    solver = table.table("solver").values
+    folder = table.file.parent.resolve()
+    code: dict[str, str] = {}
+    files: set[Path] = set()
+    for key, kind in (("environment", table.values.get("environment")), ("solver.kind", solver.get("kind"))):
+        if isinstance(kind, str) and CLASS_NAME.fullmatch(kind):
+            code[key] = kind
+            file = module_file(folder, kind)
+            files |= {file} if file else set()
+    words = solver.get("command")
+    if solver.get("kind") == _COMMAND and isinstance(words, list):
+        code["solver.command"] = shlex.join(map(str, words))
+        files |= {folder / word for word in words if isinstance(word, str) and (folder / word).is_file()}
+    return code, files

@@ -93,6 +93,9 @@ def check_task(task: Task) -> list[TaskError]:
             task.environment.check(sample)
         except TaskError as error:
             problems.append(error)
+        except (Exception, SystemExit) as error:  # of somebody's own code
+            message = f"Its environment cannot check it ({type(error).__name__}: {error})."
+            problems.append(sample.problem("", message))
     return problems
 
 

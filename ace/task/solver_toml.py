@@ -141,7 +141,7 @@ def _load_class(table: TomlTable, name: str) -> OwnSolver:
     folder = table.file.parent.resolve()
     try:
         create = load_class(folder, name)
-    except Exception as error:  # the user's own code: whatever it raises, the field to look at is this one
+    except (Exception, SystemExit) as error:  # of the user's own code: this is the field to look at
         reason = f"{type(error).__name__}: {error}"
         raise table.problem("kind", f"{name} does not load ({reason}).") from error
     if not callable(getattr(create, "solve", None)):
