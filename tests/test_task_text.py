@@ -1,5 +1,7 @@
 """SQL as text, and rows as values: no database is opened here."""
 
+# ruff: noqa: E501, RUF001 - replies read best as a table, one case a line
+
 from __future__ import annotations
 
 import random
@@ -68,6 +70,97 @@ SQLISH = st.lists(
 )
 def test_extract_sql(text: str, sql: str) -> None:
     assert extract_sql(text) == sql
+
+
+# A statement, and what stands behind it or around it.
+BEHIND = [
+    (
+        "SELECT b FROM t WHERE x = 1  Please try this, and let me know if it works.",
+        "SELECT b FROM t WHERE x = 1",
+    ),
+    ("SELECT b FROM t WHERE x = 'a;b'\n\nThis query lists b.", "SELECT b FROM t WHERE x = 'a;b'"),
+    ("SQL: SELECT b FROM t\nThis selects b.", "SELECT b FROM t"),
+    ("SELECT b FROM t WHERE x = 'a;b'\n\n这个查询列出 b。", "SELECT b FROM t WHERE x = 'a;b'"),
+    ("SELECT b FROM t WHERE x = 'a;b'\n这个查询列出 b。", "SELECT b FROM t WHERE x = 'a;b'"),
+    ("SELECT b FROM t WHERE x = 'a;b'\n\nDiese Abfrage listet b auf", "SELECT b FROM t WHERE x = 'a;b'"),
+    (
+        "SELECT b FROM t WHERE x = 'a;b'\n\nIn dieser Abfrage werden alle Zeilen gezeigt.",
+        "SELECT b FROM t WHERE x = 'a;b'",
+    ),
+    ("SELECT b FROM t WHERE x = 'a;b'\n\nAs you can see, this lists b.", "SELECT b FROM t WHERE x = 'a;b'"),
+    ("SELECT b FROM t WHERE x = 'a;b'\n\n**Explanation:** lists b", "SELECT b FROM t WHERE x = 'a;b'"),
+    (
+        "SELECT b FROM t WHERE x = 'a;b'\n\n- `b` is what is asked\n- `t` the table",
+        "SELECT b FROM t WHERE x = 'a;b'",
+    ),
+    ("SELECT b FROM t WHERE x = 'a;b'\n\n1. First filter\n2. then", "SELECT b FROM t WHERE x = 'a;b'"),
+    ("SELECT b FROM t WHERE x = 'a;b'\n\n### Explanation\nfoo", "SELECT b FROM t WHERE x = 'a;b'"),
+    ("SELECT b FROM t WHERE x = 'a;b'\n\n(This is b.)", "SELECT b FROM t WHERE x = 'a;b'"),
+    ("SELECT b FROM t WHERE x = 'a;b'\n\n| b |\n|---|\n| 1 |", "SELECT b FROM t WHERE x = 'a;b'"),
+    (
+        "SELECT b FROM t WHERE x = 'a;b'\n\nEsta consulta devuelve b: 'it''s",
+        "SELECT b FROM t WHERE x = 'a;b'",
+    ),
+    (
+        "SELECT b FROM t WHERE x = 'a;b'\n\nIt's what you want; don't worry.",
+        "SELECT b FROM t WHERE x = 'a;b'",
+    ),
+    (
+        "<think>maybe SELECT 1?\n```sql\nSELECT 2\n```</think>\nSELECT b FROM t WHERE x = 'a;b'\n\nDone.",
+        "SELECT b FROM t WHERE x = 'a;b'",
+    ),
+    ("The query is `SELECT b FROM t`.", "SELECT b FROM t"),
+    ("SELECT b FROM t. This query lists b.", "SELECT b FROM t"),
+    ("SELECT b FROM t.", "SELECT b FROM t"),
+    ("SELECT b FROM t;\n\nSelect returns the rows of the table.", "SELECT b FROM t"),
+    ("SELECT 1;\nDROP TABLE t", "SELECT 1;\nDROP TABLE t"),
+    ("```sql\nSELECT b FROM t WHERE x = 'a;b'\n\nThis lists b.\n```", "SELECT b FROM t WHERE x = 'a;b'"),
+    (
+        "Sure! Here:\n\nSELECT b FROM t WHERE x = 'a;b'\n\nLet me know if you need more!",
+        "SELECT b FROM t WHERE x = 'a;b'",
+    ),
+    ("SELECT b FROM t LIMIT 5\n\n5 rows come back", "SELECT b FROM t LIMIT 5"),
+    ("SELECT b\nFROM t.\n", "SELECT b\nFROM t"),
+    ("SELECT b FROM t\nNote: none", "SELECT b FROM t"),
+    ("SELECT b FROM t\n\nExplanation", "SELECT b FROM t"),
+    ("SELECT b\nFROM\nt\nWHERE\nx > 1\n;\nThat is all", "SELECT b\nFROM\nt\nWHERE\nx > 1"),
+    ("SELECT b FROM t\n\nWhere x is the key of the table, b is listed.", "SELECT b FROM t"),
+    ("SELECT b FROM t\r\n\r\nThis query lists b.", "SELECT b FROM t"),
+    ("SELECT b FROM t\n→ lists b", "SELECT b FROM t"),
+    ("SELECT ПРИМЕР FROM t\n\nЭтот запрос выбирает", "SELECT ПРИМЕР FROM t"),
+    (
+        "SELECT b FROM t WHERE x = (SELECT max(y) FROM u)\nThis is the answer",
+        "SELECT b FROM t WHERE x = (SELECT max(y) FROM u)",
+    ),
+]
+# Statements that are whole as they are, however they are laid out.
+WHOLE = [
+    "SELECT a,\n\n  b\n\nFROM t\n\nWHERE x = 1\n\nGROUP BY a\n\nORDER BY b",
+    "SELECT a\n\n-- the table\nFROM t AS T1\n  JOIN u T2\n  ON T1.a = T2.a\nWHERE T1.x = 'It is. Done.'\n\nUNION\n\nSELECT 1, 2",
+    "SELECT count(*)\n total\nFROM t o\nLEFT JOIN c\n ON o.a = c.a",
+    "WITH x AS (\n\nSELECT 1\n\n)\n\nSELECT * FROM x",
+    "WITH x AS (SELECT 1),\n\ny AS (SELECT 2)\nSELECT * FROM x,\ny",
+    "SELECT a\n  + b\n - c\n || d FROM t",
+    "SELECT CASE\n WHEN a THEN 1\n ELSE 2\nEND\nAS z\nFROM t\nWHERE b\nIN (1,\n2)\nAND c\nNOT LIKE 'x'\nLIMIT 5\nOFFSET 2",
+    "SELECT T1. name, T2 . b FROM t AS T1, u AS T2",
+    "SELECT 1. FROM t",
+    "SELECT b FROM t -- the table b.\nWHERE x = 1",
+    "SELECT b FROM t /* note:\n\nThis lists b. */ WHERE x",
+    "SELECT name FROM t WHERE d = '2024.'\nAND c = 'e.'",
+    "SELECT strftime('%Y', d) AS y,\n       count(*) AS n\nFROM orders\nGROUP BY y\nHAVING n > 3\nORDER BY n DESC, y ASC;",
+]
+
+
+@pytest.mark.parametrize(("text", "sql"), BEHIND)
+def test_prose_behind_a_statement_is_no_sql(text: str, sql: str) -> None:
+    assert extract_sql(text) == sql
+    assert extract_sql(sql) == sql
+
+
+@pytest.mark.parametrize("sql", WHOLE)
+def test_a_statement_may_be_laid_out_in_any_way(sql: str) -> None:
+    assert extract_sql(sql) == sql.rstrip(";")
+    assert extract_sql(f"Here it is:\n\n{sql}\n\nThat is what was asked for.") == sql.rstrip(";")
 
 
 @given(st.text() | SQLISH)

@@ -6,7 +6,11 @@ Knows SQLite's lexical rules (comments, quotes), not its grammar, and opens no d
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
+from pathlib import Path
+
+from ace.text.thoughts import split_thoughts
 
 _TOKEN = re.compile(
     r"""(?P<comment> --[^\n]* | /\*.*?(?:\*/|\Z) )
@@ -29,6 +33,15 @@ _STATEMENT = re.compile(rf"\s*{_HEAD}", re.VERBOSE | re.IGNORECASE)
 # A statement that opens a line, or stands behind a colon: "The query: SELECT ...".
 _AT_START = re.compile(rf"(?:^|:\s)[ \t]*(?P<sql>{_HEAD})", re.VERBOSE | re.IGNORECASE | re.MULTILINE)
 _CAPITALS = re.compile(r"\b(?P<sql>SELECT)\b")
+_WORDS = tomllib.loads(Path(__file__).with_name("sql_words.toml").read_text("utf-8"))
+_GO_ON, _WANT_MORE, _AFTER_ALIAS = (
+    frozenset(_WORDS[key].split()) for key in ("go_on", "want_more", "after_alias")
+)
+# Words one after another, as a statement never has them, and what ends a sentence.
+_PLAIN_WORDS = re.compile(r"[^\W\d][\w'\u2019]*+(?: [^\W\d][\w'\u2019]*+){2,}")
+_SENTENCE_ENDS = tuple(".:!?\u2026\u3002\uff01\uff1a\uff1f\u0964\u06d4")
+_PARAGRAPH = 500  # characters that are looked at
+_MARKDOWN = "*_`) \t\r\n"
 _ANYWHERE = re.compile(r"\b(?P<sql>select)\b", re.IGNORECASE)
 
 
@@ -44,22 +57,86 @@ def split_tokens(sql: str) -> Iterator[tuple[str, str]]:
 def extract_sql(text: str) -> str:
     """Return the SQL in a reply: from the last code fence that holds a statement, else from the prose.
 
-    Several statements stay several, so that they are refused instead of half run. A text without SQL
-    comes back stripped: the database then says what is wrong with it. Never raises; idempotent.
+    What a model thought first does not count, nor what it says behind the statement. Several statements stay
+    several, so that they are refused instead of half run. A text without SQL comes back stripped: the
+    database then says what is wrong with it. Never raises; idempotent.
     """
+    if not _STATEMENT.match(text):
+        _, text = split_thoughts(text)
     fenced = [body for body in _FENCE.findall(text) if _find_start(body) is not None]
     body = fenced[-1] if fenced else text
     start = _find_start(body)
     if start is None:
         return body.strip().rstrip("; \t\r\n")
+    sql = body[start:].partition("```")[0]
+    if body[:start].endswith("`"):  # code within a sentence
+        sql = sql.partition("`")[0]
+    return sql[: _find_end(sql)].strip().rstrip("; \t\r\n")
 
-    sql, place = body[start:].partition("```")[0], 0
+
+def _find_end(sql: str) -> int:
+    """Return where prose begins behind a statement: behind a semicolon, on a later line, or with a full stop.
+
+    The length of the text where there is none.
+    """
+    place, depth = 0, 0  # of parentheses
+    breaks, is_apart = 0, False  # line breaks since the last token; two spaces or more
+    previous, before = "", 0  # the last token that is no comment, and where it ends
     for kind, part in split_tokens(sql):
-        if kind == "other" and part == ";" and not _STATEMENT.match(sql, place + 1):
-            sql = sql[:place]  # what follows is prose
-            break
+        if kind == "space":
+            breaks, is_apart = breaks + part.count("\n"), len(part) > 1
+        elif kind != "comment":
+            word = part.lower()
+            goes_on = depth > 0 or previous in _WANT_MORE
+            is_open = (breaks or is_apart) and not goes_on and _is_prose(sql, place, after_blank=breaks > 1)
+            # A blank line may have become spaces.
+            if is_open and (breaks or _is_sentence(sql[place : place + _PARAGRAPH])):
+                return before
+            if part == ";":
+                is_statement = _STATEMENT.match(sql, place + 1) is not None
+                # A sentence may begin with "Select", too.
+                if not is_statement or _is_sentence(sql[place + 1 : place + _PARAGRAPH]):
+                    return place
+            if part == "." and not depth and _is_full_stop(sql, place):
+                return place
+            depth += (part == "(") - (part == ")")
+            previous, before, breaks, is_apart = word, place + len(part), 0, False
         place += len(part)
-    return sql.strip().rstrip("; \t\r\n")
+    return len(sql)
+
+
+def _is_full_stop(sql: str, place: int) -> bool:
+    """Return whether a point ends a sentence: nothing stands behind it on its line, or another sentence."""
+    line = sql[place + 1 : place + _PARAGRAPH].partition("\n")[0]
+    words = line.split()[:3]
+    if len(words) < 3 or not line[0].isspace():
+        return not words
+    return all(word.isalpha() and word.lower() not in _GO_ON for word in words[:2])
+
+
+def _is_prose(sql: str, place: int, *, after_blank: bool) -> bool:
+    """Return whether the line that begins here, perhaps after a blank one, is not part of the statement."""
+    text = sql[place : place + _PARAGRAPH]
+    line = text.partition("\n")[0]
+    word, *others = line.split(maxsplit=2)
+    name = word.lower().strip("*_`(\"',.:;")
+    if not word[0].isascii() or line.startswith(("#", "**", "__")):
+        return not word[0].isalpha() or after_blank or _is_sentence(line) or bool(others)
+    if not word[0].isalnum() and word[0] != "_":
+        return after_blank and word[0] != ")" and name not in _GO_ON
+    if name in _GO_ON:
+        return _is_sentence(text)
+    is_alias = not others or others[0].lower().strip("(,;") in _AFTER_ALIAS or word.endswith(",")
+    return after_blank or not is_alias or _is_sentence(line)
+
+
+def _is_sentence(text: str) -> bool:
+    """Return whether the first paragraph of a text ends as sentences do, and has words as they have."""
+    paragraph = text.lstrip().partition("\n\n")[0].rstrip(_MARKDOWN)
+    if not paragraph.endswith(_SENTENCE_ENDS):
+        return False
+    words = {word for match in _PLAIN_WORDS.findall(paragraph) for word in match.lower().split()}
+    return not paragraph.isascii() or len(words - _GO_ON) > 2
 
 
 def _find_start(text: str) -> int | None:
