@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from ace.errors import TaskError
 from ace.task import (
     AnswerEnvironment,
     Attempt,
+    Difference,
     Feedback,
     FeedbackKind,
     Sample,
@@ -126,7 +128,7 @@ def test_a_short_answer_that_repeats_its_gold_is_right(gold: str) -> None:
 
 
 @pytest.mark.parametrize("scorer", sorted(SCORERS.keys() - {"json"}))
-@pytest.mark.parametrize("answer", [None, "", " ", True, [], [1], {"a": 1}])
+@pytest.mark.parametrize("answer", [None, "", " ", True, [], [{"a": 1}], {"a": 1}])
 def test_an_unusable_gold_answer_is_named(scorer: str, answer: object) -> None:
     with pytest.raises(TaskError, match=r"rows.jsonl:3 \[answer\].*Expected"):
         AnswerEnvironment(scorer).check(Sample("s", "?", {"answer": answer}, "rows.jsonl", 3))
@@ -231,3 +233,142 @@ def test_a_bad_definition_is_named(change: dict[str, object], message: str) -> N
 
 def test_check_task_is_empty_for_a_good_task() -> None:
     assert check_task(define_task("sums", TRAIN, lambda sample, answer: True)) == []
+
+
+# Numbers as they are written
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer", "score"),
+    [
+        ("1500000", "$1.5 million", 1),
+        ("1.5 million", "1,500,000", 1),
+        ("1500000", "1.5M", 1),
+        ("1500000", "about $1.5m in total", 1),
+        ("2000", "2k", 1),
+        ("3000000000", "3bn", 1),
+        ("1500000000", "1.5 Mrd. EUR", 1),
+        ("15000", "1.5\u4e07\u5186", 1),
+        ("300000", "3 lakh", 1),
+        ("5000", "5 mil", 1),
+        ("5", "5 m", 1),  # metres
+        ("5", "5 million", 0),
+        ("1.5", "1.5 million", 0),
+        ("45", "45 mm", 1),
+        ("1500000", "1.5 \u00d7 10^6", 1),
+        ("0.0015", "1.5x10\u207b\u00b3", 1),
+        ("1000000", "10^6", 1),
+        ("0.5", "1/2", 1),
+        ("0.5", "\u00bd", 1),
+        ("-0.5", "\u2212\u00bd", 1),
+        ("3.5", "3\u00bd", 1),
+        ("3.5", "3 1/2", 1),
+        ("3.5", "$3\\frac{1}{2}$", 1),
+        ("3/4", "0.75", 1),
+        ("75", "75,000/1,000", 1),
+        ("2024", "3/4/2024", 1),
+        ("24", "24/0", 0),
+        ("1234567", "1 234 567", 1),
+        ("12000", "12 000 \u20ac", 1),
+        ("1234567", "1.234.567", 1),
+        ("1234.56", "1.234,56 \u20ac", 1),
+        ("1234567", "12,34,567", 1),
+        ("1234567", "\u20b912,34,567", 1),
+        ("500", "in 2020 500", 1),
+        ("0.125", "12.5 percent", 1),
+        ("12345678", "12345679", 0),
+        ("1000001", "1000000", 0),
+        ("1000001", "1000000.0", 0),
+        ("123456789012345678901", "123456789012345678902", 0),
+        ("9007199254740993", "9007199254740992", 0),
+        ("5", "4.9999999", 1),
+        ("0.3", "0.30000000000000004", 1),
+        ("5", "5-10", 0),
+    ],
+)
+def test_numbers_may_be_written_in_many_ways(gold: str, answer: str, score: float) -> None:
+    assert score_numeric(gold, answer) == score
+
+
+@given(st.integers(-(10**40), 10**40), st.integers(1, 9))
+def test_whole_numbers_are_compared_exactly(number: int, off: int) -> None:
+    for form in (f"{number}", f"{number:,}", f"{number}.0", f"{number:_} EUR"):
+        assert score_numeric(str(number), form) == 1
+        assert score_numeric(str(number + off), form) == 0
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer", "score"),
+    [
+        ("\u00bd", "0.5", 1),
+        ("1.5 million", "1500000 dollars", 1),
+        ("12345678", "12345679", 0),
+        ("5%", "5%", 1),
+    ],
+)
+def test_short_numbers_may_be_written_in_many_ways(gold: str, answer: str, score: float) -> None:
+    assert score_short(gold, answer) == score
+
+
+@pytest.mark.parametrize(
+    ("scorer", "options", "answer", "right", "wrong"),
+    [
+        ("numeric", {"tolerance": 0.5}, "100", "100.5", "100.6"),
+        ("numeric", {"tolerance": "1%"}, "200", "202", "203"),
+        ("numeric", {}, ["4", 5], "five is 5", "6"),
+        ("short", {"tolerance": 1}, "45", "46 minutes", "47"),
+        ("short", {"case": True}, "pH", "the pH", "the PH"),
+        ("exact", {"case": True}, "Ada", "Ada", "ada"),
+        ("exact", {}, ["New York", "NYC"], "nyc", "NY"),
+        ("short", {}, ["grey", "gray"], "it is gray", "it is green"),
+        ("labels", {"case": True}, ["A", "b"], "A, b", "a, b"),
+        ("labels", {}, [["a", "b"], ["c"]], "c", "b"),
+        ("json", {}, ["a", "b"], '["a", "b"]', '"a"'),
+    ],
+)
+def test_options_of_scorers(
+    scorer: str, options: dict[str, Any], answer: Any, right: str, wrong: str
+) -> None:
+    environment = AnswerEnvironment(scorer, **options)
+    sample = Sample("s", "?", {"answer": answer})
+    environment.check(sample)
+    assert environment.score(sample, Attempt("s", right)).correct
+    outcome = environment.score(sample, Attempt("s", wrong))
+    assert not outcome.correct
+    assert environment.explain(sample, Attempt("s", wrong)) is not None
+
+
+def test_every_right_answer_is_told_and_explains() -> None:
+    environment, sample = AnswerEnvironment("exact"), Sample("s", "?", {"answer": ["Rome", "Paris"]})
+    assert environment.score(sample, Attempt("s", "x")).expected == "Rome or Paris"
+    (fact,) = environment.explain(sample, Attempt("s", "It is Paris."))
+    assert fact.difference is Difference.WORDS_AROUND
+    with pytest.raises(TaskError, match="Expected a number, found 'many'"):
+        AnswerEnvironment("numeric").check(Sample("s", "?", {"answer": [3, "many"]}))
+
+
+@pytest.mark.parametrize("tolerance", ["much", -1, "-1%", float("nan"), float("inf"), "%"])
+def test_a_tolerance_must_be_one(tolerance: Any) -> None:
+    with pytest.raises(ValueError, match=r"could not"):
+        AnswerEnvironment("numeric", tolerance=tolerance)
+
+
+def test_a_judge_has_the_scale_that_is_given() -> None:
+    rows = [{"id": 1, "question": "?"}]
+    task = define_task("stars", rows, lambda sample, answer: float(answer), scale=(1, 5))
+    scores = [
+        score_attempt(task.environment, task.train[0], Attempt("1", text)) for text in ("1", "4", "5", "7")
+    ]
+    assert [outcome.score for outcome in scores] == [0.0, 0.75, 1.0, None]
+    assert "from 1 to 5" in scores[3].judge_error
+    task = define_task("flags", rows, lambda sample, answer: answer == "x", scale=(1, 5))
+    assert score_attempt(task.environment, task.train[0], Attempt("1", "y")).score == 0.0
+    for judge, scale in ((lambda sample, answer: True, (5, 1)), ("exact", (1, 5))):
+        with pytest.raises(TaskError, match=r"\[scale\]: Not a usable scale"):
+            define_task("x", [{"id": 1, "question": "?", "answer": "y"}], judge, scale=scale)  # type: ignore[arg-type]
+
+
+def test_a_task_may_be_given_an_environment() -> None:
+    rows = [{"id": 1, "question": "?", "answer": 10}]
+    task = define_task("near", rows, AnswerEnvironment("numeric", tolerance=1))
+    assert score_attempt(task.environment, task.train[0], Attempt("1", "11")).correct

@@ -21,7 +21,7 @@ Rows = Iterable[Mapping[str, Any]]
 def define_task(
     name: str,
     train: Rows,
-    judge: Judge | str,
+    judge: Judge | str | Environment,
     *,
     val: Rows = (),
     test: Rows = (),
@@ -32,14 +32,17 @@ def define_task(
     extract: str = "",
     agent: AgentFunction | None = None,
     agent_seconds: float = AGENT_SECONDS,
+    scale: tuple[float, float] = (0.0, 1.0),
 ) -> Task:
     """Return a checked task of rows {"id", "question", ...}; other fields end up in `sample.data`.
 
     A row's "answer", if there is one, is what the learner is told when labels are allowed. `judge` is a
-    function of a sample and an answer that returns a bool, a number from 0 to 1 or an Outcome, and may be
+    function of a sample and an answer that returns a bool, a number on the `scale` or an Outcome, and may be
     async. It is called once for an answer, in several threads, and has 60 seconds. What it raises counts as
     wrong and teaches nothing. A judge that is an object may have `explain(sample, attempt)`, which returns
-    the facts that a wrong answer lacks. Instead of a judge, `judge` may name a scorer, such as "labels".
+    the facts that a wrong answer lacks. Instead of a judge, `judge` may name a scorer, such as "labels",
+    or be an environment: `AnswerEnvironment("numeric", tolerance=0.5)`. `scale` is the lowest and the highest
+    score of a judge, as (1, 5); a number beyond it is no score.
     `sources` are functions of the question that return texts, or objects with `name` and `items`: what they
     find stands before the question. With `memories` so does what the playbook file remembers of a row's
     `user` and `session`.
@@ -64,7 +67,7 @@ def define_task(
     task = Task(
         name,
         instructions,
-        _choose_environment(judge),
+        _choose_environment(judge, scale),
         train=samples["train"],
         val=samples["val"],
         test=samples["test"],
@@ -76,15 +79,20 @@ def define_task(
     return require_valid(task)
 
 
-def _choose_environment(judge: Judge | str) -> Environment:
-    """Return what scores by a function, or by the scorer of a name in SCORERS.
+def _choose_environment(judge: Judge | str | Environment, scale: tuple[float, float]) -> Environment:
+    """Return what scores by a function, by the scorer of a name in SCORERS, or the environment that is given.
 
-    Raises TaskError for neither.
+    Raises TaskError for none of them, and for a scale without room or beside something else than a function.
     """
+    if callable(judge) and scale[0] < scale[1]:
+        return JudgeEnvironment(judge, (float(scale[0]), float(scale[1])))
+    if scale != (0.0, 1.0):
+        hint = "Give the lowest and the highest score, as (1, 5), beside a function that judges."
+        raise TaskError(f"Not a usable scale: {scale!r:.60}.", field="scale", hint=hint)
     if isinstance(judge, str) and judge in SCORERS:
         return AnswerEnvironment(judge)
-    if callable(judge):
-        return JudgeEnvironment(judge)
+    if not isinstance(judge, str) and callable(getattr(judge, "score", None)):
+        return judge  # type: ignore[return-value]  # an environment, as far as can be told
     hint = "Give a function of a sample and an answer that returns a bool, or a number from 0 to 1"
     hint += f"; or a scorer: {', '.join(SCORERS)}."
     raise TaskError(f"Expected a function, found {judge!r:.60}.", field="judge", hint=hint)

@@ -17,7 +17,7 @@ from ace.task.types import Environment, Sample, Task, TaskContext
 
 _FILE = "task.toml"
 # Keys of [answer] that only the environment of that name has.
-_SCORING = ("scorer", "ordered")
+_SCORING = ("scorer", "ordered", "case", "tolerance")
 # What an environment of the task's own must have.
 _METHODS = ("describe", "score", "check")
 

@@ -56,17 +56,21 @@ def observe_attempt(environment: Environment, sample: Sample, attempt: Attempt) 
         return Outcome(observed=attempt.summary, judge_error=f"{type(error).__name__}: {error}")
 
 
-def require_score(value: object) -> float:
-    """Return `value` as a float: 1 for True, 0 for False.
+def require_score(value: object, scale: tuple[float, float] = (0.0, 1.0)) -> float:
+    """Return `value` as a float from 0 to 1: 1 for True, 0 for False, a number by its place on the scale.
 
-    Numbers of other libraries, such as numpy's, count as well. Raises ValueError for all but a bool and a
-    number from 0 to 1.
+    A scale is its lowest and its highest score. Numbers of other libraries, such as numpy's, count as well.
+    Raises ValueError for all but a bool and a number of the scale: it is never guessed.
     """
+    low, high = scale
+    if isinstance(value, bool):
+        return float(value)
     if isinstance(value, SupportsFloat):
         score = float(value)
-        if 0 <= score <= 1:  # not so for NaN
-            return score
-    raise ValueError(f"it returned {value!r:.60}, expected a bool or a number from 0 to 1")
+        if low <= score <= high:  # not so for NaN
+            return (score - low) / (high - low)
+    expected = f"a bool or a number from {low:g} to {high:g}"
+    raise ValueError(f"it returned {value!r:.60}, expected {expected}; another scale must be given")
 
 
 def _explain_outcome(

@@ -6,12 +6,19 @@ Nothing is acted on, so without labels there is nothing to see.
 from __future__ import annotations
 
 import json
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 
 from ace.task.environments.derive_number import derive_number
 from ace.task.environments.explain_answer import EXPLAINERS, explain_label_set, explain_text
 from ace.task.environments.json_answer import read_json
-from ace.task.environments.scorers import SCORERS, score_label_set, split_labels
+from ace.task.environments.scorers import (
+    OPTIONS,
+    SCORERS,
+    Tolerance,
+    read_tolerance,
+    score_label_set,
+    split_labels,
+)
 from ace.task.environments.written_number import read_last_number
 from ace.task.types import Attempt, Environment, Fact, Outcome, Sample, Topic
 
@@ -20,7 +27,9 @@ from ace.task.types import Attempt, Environment, Fact, Outcome, Sample, Topic
 class AnswerEnvironment(Environment):
     """Samples carry `answer`: text, a number, a list of labels, or JSON; and may name their own `scorer`.
 
-    How wrong answers are explained depends on the scorer, too.
+    A list of texts and numbers holds all right ones, of which one is enough; for labels that is a list of
+    lists. How wrong answers are explained depends on the scorer, too. Raises ValueError for a tolerance that
+    is none.
     """
 
     scorer: str = "exact"
@@ -31,41 +40,55 @@ class AnswerEnvironment(Environment):
     ordered: bool = True
     """Whether labels must stand in their order; other scorers do not ask."""
 
+    case: bool = False
+    """Whether capitals count: for texts and labels."""
+
+    tolerance: Tolerance = 0.0
+    """What a number may be off by: an amount, or a share of the right number, as "1%"."""
+
     bounded = True
     label_field = "answer"
+
+    def __post_init__(self) -> None:
+        """Refuse a tolerance that is none."""
+        read_tolerance(self.tolerance)
 
     def score(self, sample: Sample, attempt: Attempt) -> Outcome:
         """Compare the answer with the gold answer. Raises TaskError when the sample has none.
 
         Of labels each is a topic of its own; other answers have no topics.
         """
-        gold = self._gold(sample)
+        golds = self._golds(sample)
         scorer = self._scorer_of(sample)
         compare = SCORERS[scorer]
         topics = frozenset[Topic]()
         if scorer == "labels":
-            topics = frozenset(map(Topic, split_labels(gold)))
+            topics = frozenset(map(Topic, split_labels(golds[0])))
             if not self.ordered:
                 compare = score_label_set
+        names = (name for name in OPTIONS.get(scorer, ()) if name != "ordered")
+        options = {name: getattr(self, name) for name in names}
         return Outcome(
-            score=compare(gold, attempt.answer),
+            score=max(compare(gold, attempt.answer, **options) for gold in golds),
             observed=attempt.summary,
             detail=attempt.error,
-            expected=gold,
+            expected=" or ".join(golds),
             label_topics=topics,
-            facts=derive_number(sample.question, gold) if scorer == "numeric" else (),
+            facts=derive_number(sample.question, golds[0]) if scorer == "numeric" else (),
         )
 
     def explain(self, sample: Sample, attempt: Attempt) -> tuple[Fact, ...]:
         """Return what a wrong answer lacks: labels, places in JSON, how a number or a text differs.
 
-        Raises TaskError when the sample has no gold answer.
+        Of several right answers the first counts that it can be explained by. Raises TaskError when the
+        sample has no gold answer.
         """
         scorer = self._scorer_of(sample)
         explain = EXPLAINERS.get(scorer, explain_text)
         if scorer == "labels" and not self.ordered:
             explain = explain_label_set
-        return explain(self._gold(sample), attempt.answer)
+        explanations = (explain(gold, attempt.answer) for gold in self._golds(sample))
+        return next(filter(None, explanations), ())
 
     def check(self, sample: Sample) -> None:
         """Raise TaskError for an unknown scorer, or a gold answer that it cannot use.
@@ -76,28 +99,33 @@ class AnswerEnvironment(Environment):
         if not isinstance(scorer, str) or scorer not in SCORERS:
             message = f"Expected one of {', '.join(SCORERS)}, found {scorer!r:.60}."
             raise sample.problem("scorer", message)
-        gold = self._gold(sample)
-        if scorer == "numeric" and read_last_number(gold) is None:
-            raise sample.problem("answer", f"Expected a number, found {gold!r:.60}.")
-        if scorer == "labels" and not split_labels(gold):
-            raise sample.problem("answer", f"Expected labels separated by commas, found {gold!r:.60}.")
-        if scorer == "json":
-            try:
-                read_json(gold)
-            except ValueError as error:
-                raise sample.problem("answer", f"Expected JSON, found {gold!r:.60}.") from error
+        for gold in self._golds(sample):
+            if scorer == "numeric" and read_last_number(gold) is None:
+                raise sample.problem("answer", f"Expected a number, found {gold!r:.60}.")
+            if scorer == "labels" and not split_labels(gold):
+                raise sample.problem("answer", f"Expected labels separated by commas, found {gold!r:.60}.")
+            if scorer == "json":
+                try:
+                    read_json(gold)
+                except ValueError as error:
+                    raise sample.problem("answer", f"Expected JSON, found {gold!r:.60}.") from error
 
     def _scorer_of(self, sample: Sample) -> str:
         """Return the name of the scorer of a sample: its own, or that of the task."""
         scorer: str = sample.data.get("scorer", self.scorer)
         return scorer
 
-    def _gold(self, sample: Sample) -> str:
-        """Return the gold answer as the scorer reads it. Raises TaskError when the sample has none."""
-        is_value = not isinstance(sample.data.get("answer"), str | None)
-        if is_value and self._scorer_of(sample) == "json":
-            return json_text(sample)
-        return gold_text(sample)
+    def _golds(self, sample: Sample) -> list[str]:
+        """Return the right answers as the scorer reads them. Raises TaskError when the sample has none."""
+        answer, scorer = sample.data.get("answer"), self._scorer_of(sample)
+        if scorer == "json" and not isinstance(answer, str | None):
+            return [json_text(sample)]
+        alternatives = answer if isinstance(answer, list) else []
+        if scorer == "labels" and not all(isinstance(part, list) for part in alternatives):
+            alternatives = []  # one right answer is a list, too
+        if not alternatives:
+            return [gold_text(sample)]
+        return [gold_text(replace(sample, data={**sample.data, "answer": part})) for part in alternatives]
 
 
 def gold_text(sample: Sample) -> str:

@@ -22,12 +22,13 @@ _TOKEN = re.compile(
 _ORDINARY = re.compile(r"[\w\s]*", re.ASCII)
 
 
-def split_answer(text: str) -> list[str]:
-    """Return the words of a text, folded to lower case. Never raises.
+def split_answer(text: str, *, case: bool = False) -> list[str]:
+    """Return the words of a text, folded to lower case unless `case` counts. Never raises.
 
     An underscore is part of a word. Other signs than those of _KEPT only separate words.
     """
-    text = unicodedata.normalize("NFC", plain_signs(text)).casefold()
+    text = plain_signs(text)
+    text = unicodedata.normalize("NFC", text if case else text.casefold())
     if not _ORDINARY.fullmatch(text):
         characters: list[str] = []
         for character in text:
@@ -51,9 +52,9 @@ def holds_words(text: list[str], words: list[str]) -> bool:
     return False
 
 
-def fold_answer(text: str) -> str:
-    """Return the text without what an exact comparison ignores: case, and how many spaces there are.
+def fold_answer(text: str, *, case: bool = False) -> str:
+    """Return the text without what an exact comparison ignores: case, unless it counts, and further spaces.
 
     Letters with marks are composed (NFC), so that two ways to write "é" are one.
     """
-    return " ".join(unicodedata.normalize("NFC", text.casefold()).split())
+    return " ".join(unicodedata.normalize("NFC", text if case else text.casefold()).split())

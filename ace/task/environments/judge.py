@@ -13,7 +13,7 @@ from ace.task.guarded_scoring import require_score
 from ace.task.types import Attempt, Environment, Explaining, Fact, Outcome, Sample
 
 Score = bool | float | Outcome
-"""What a judge returns: right or wrong, a number from 0 to 1, or all there is to say."""
+"""What a judge returns: right or wrong, a number on its scale, or all there is to say."""
 
 Judge = Callable[[Sample, str], Score | Awaitable[Score]]
 """A function of a sample and an answer."""
@@ -28,7 +28,10 @@ class JudgeEnvironment(Environment):
     """
 
     judge: Judge
-    """Returns a bool, a number from 0 to 1 or an Outcome, and may be async. Several threads call it."""
+    """Returns a bool, a number on the scale or an Outcome, and may be async. Several threads call it."""
+
+    scale: tuple[float, float] = (0.0, 1.0)
+    """The lowest and the highest score: (1, 5) for one to five stars. An Outcome's score is from 0 to 1."""
 
     def score(self, sample: Sample, attempt: Attempt) -> Outcome | Awaitable[Outcome]:
         """Call the function, once. Raises what it raises, and ValueError for a score that is none.
@@ -37,8 +40,8 @@ class JudgeEnvironment(Environment):
         """
         score = self.judge(sample, attempt.answer)
         if inspect.isawaitable(score):
-            return _await_score(score, sample, attempt)
-        return _to_outcome(score, sample, attempt)
+            return self._await_score(score, sample, attempt)
+        return self._to_outcome(score, sample, attempt)
 
     def explain(self, sample: Sample, attempt: Attempt) -> Iterable[Fact] | Awaitable[Iterable[Fact]]:
         """Return what a wrong answer lacks: as the judge says, else by the form of the right answer.
@@ -59,6 +62,24 @@ class JudgeEnvironment(Environment):
         """
         _expected_text(sample)
 
+    async def _await_score(self, score: Awaitable[Any], sample: Sample, attempt: Attempt) -> Outcome:
+        """Return the outcome of a judge that is async. Raises as `score` does."""
+        return self._to_outcome(await score, sample, attempt)
+
+    def _to_outcome(self, score: object, sample: Sample, attempt: Attempt) -> Outcome:
+        """Complete what the function returned with the right answer and what was seen of the attempt.
+
+        What it says itself in an Outcome stays. Raises ValueError for a score that is none, TaskError for a
+        right answer that cannot be shown.
+        """
+        if not isinstance(score, Outcome):
+            score = Outcome(score=require_score(score, self.scale), detail=attempt.error)
+        return replace(
+            score,
+            observed=score.observed or attempt.summary,
+            expected=score.expected or _expected_text(sample),
+        )
+
 
 def _expected_text(sample: Sample) -> str:
     """Return the right answer as text, or "" for a sample without one; an object is shown as JSON.
@@ -70,23 +91,3 @@ def _expected_text(sample: Sample) -> str:
     if isinstance(sample.data["answer"], dict):
         return json_text(sample)
     return gold_text(sample)
-
-
-async def _await_score(score: Awaitable[Any], sample: Sample, attempt: Attempt) -> Outcome:
-    """Return the outcome of a judge that is async. Raises as `JudgeEnvironment.score` does."""
-    return _to_outcome(await score, sample, attempt)
-
-
-def _to_outcome(score: object, sample: Sample, attempt: Attempt) -> Outcome:
-    """Complete what the function returned with the right answer and what was seen of the attempt.
-
-    What it says itself in an Outcome stays. Raises ValueError for a score that is none, TaskError for a right
-    answer that cannot be shown.
-    """
-    if not isinstance(score, Outcome):
-        score = Outcome(score=require_score(score), detail=attempt.error)
-    return replace(
-        score,
-        observed=score.observed or attempt.summary,
-        expected=score.expected or _expected_text(sample),
-    )

@@ -5,57 +5,62 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from math import inf
 
 from ace.task.environments.answer_words import fold_answer, holds_words, split_answer
 from ace.task.environments.json_answer import score_json
-from ace.task.environments.written_number import is_close, plain_signs, read_last_number, read_numbers
+from ace.task.environments.written_number import plain_numbers, read_last_number, read_numbers
 
-Scorer = Callable[[str, str], float]
-"""A function of the right answer and an answer. It never raises."""
+Scorer = Callable[..., float]
+"""A function of the right answer, an answer, and the options that it takes. It never raises."""
 
-# "1,204.50": digits with marks between thousands, and decimals.
-_WHOLE_NUMBER = re.compile(r"[-+]?\d[\d,_'\u2019\u00a0\u202f]*(?:\.\d+)?")
+Tolerance = float | str
+"""What a number may be off by: an amount, as 0.5, or a share of the right number, as "1%"."""
+
 # "1. ", "2) ", "- " at the beginning of a label.
 _NUMBERING = re.compile(r"^(?:\d+[.)]|[-*])\s+")
 _AROUND = 8  # words beside the gold ones that a short answer may have
 
 
-def score_exact(gold: str, answer: str) -> float:
-    """Score 1 for the same text, but for case and spaces, else 0."""
-    return float(fold_answer(gold) == fold_answer(answer))
+def score_exact(gold: str, answer: str, *, case: bool = False) -> float:
+    """Score 1 for the same text, but for spaces and, unless `case` counts, for case; else 0."""
+    return float(fold_answer(gold, case=case) == fold_answer(answer, case=case))
 
 
-def score_numeric(gold: str, answer: str) -> float:
+def score_numeric(gold: str, answer: str, *, tolerance: Tolerance = 0.0) -> float:
     """Score 1 for the same number, the last one in the answer, else 0. "12.5%" equals both 12.5 and 0.125.
 
-    Without a number on either side it is 0.
+    "$1.5 million" is 1500000, and "3/4" is 0.75. Without a number on either side it is 0.
     """
     expected = read_last_number(gold)
     actual = read_last_number(answer)
     if expected is None or actual is None:
         return 0.0
-    return float(expected.equals(actual))
+    absolute, relative = read_tolerance(tolerance)
+    return float(expected.equals(actual, absolute=absolute, relative=relative))
 
 
-def score_ordered_labels(gold: str, answer: str) -> float:
+def score_ordered_labels(gold: str, answer: str, *, case: bool = False) -> float:
     """Score the share of places that hold the right label, of the places in the longer list."""
-    expected = split_labels(gold)
-    actual = split_labels(answer)
+    expected = split_labels(gold, fold=not case)
+    actual = split_labels(answer, fold=not case)
     right = sum(a == b for a, b in zip(expected, actual, strict=False))
     places = max(len(expected), len(actual), 1)
     return right / places
 
 
-def score_label_set(gold: str, answer: str) -> float:
+def score_label_set(gold: str, answer: str, *, case: bool = False) -> float:
     """Score the labels in both, as a share of the labels in either (the Jaccard index)."""
-    expected = set(split_labels(gold))
-    actual = set(split_labels(answer))
+    expected = set(split_labels(gold, fold=not case))
+    actual = set(split_labels(answer, fold=not case))
     labels = max(len(expected | actual), 1)
     return len(expected & actual) / labels
 
 
-def score_short(gold: str, answer: str) -> float:
+def score_short(gold: str, answer: str, *, case: bool = False, tolerance: Tolerance = 0.0) -> float:
     """Score 1 for the right number, code or name in a few words, else 0.
 
     A gold number is right when it is the only number in the answer, however it is written ("12 euros",
@@ -63,12 +68,15 @@ def score_short(gold: str, answer: str) -> float:
     around them: an answer that lists everything is not right.
     """
     if is_number(gold):
-        expected = read_numbers(gold)[0].value
-        numbers = read_numbers(answer)
-        are_right = all(is_close(number.value, expected) for number in numbers)
-        return float(bool(numbers) and are_right)
-    gold_words = split_answer(gold)
-    words = split_answer(answer)
+        expected, numbers = read_numbers(gold)[0], read_numbers(answer)
+        absolute, relative = read_tolerance(tolerance)
+        for number in numbers:
+            written = replace(number, is_percent=False)
+            if not expected.equals(written, absolute=absolute, relative=relative):
+                return 0.0
+        return float(bool(numbers))
+    gold_words = split_answer(gold, case=case)
+    words = split_answer(answer, case=case)
     if not gold_words or len(words) > len(gold_words) + _AROUND:
         return 0.0
     return float(holds_words(words, gold_words))
@@ -83,11 +91,38 @@ SCORERS: Mapping[str, Scorer] = {
 }
 """What a task's `scorer` may name. Each is given the right answer and an answer, and returns 0 to 1."""
 
+OPTIONS: Mapping[str, tuple[str, ...]] = {
+    "exact": ("case",),
+    "numeric": ("tolerance",),
+    "labels": ("case", "ordered"),
+    "short": ("case", "tolerance"),
+}
+"""The options of the scorers that have any; with `ordered = false` labels are scored by `score_label_set`."""
+
+
+def read_tolerance(tolerance: Tolerance) -> tuple[float, float]:
+    """Return the amount that a number may be off by, and the share of the right number; one of them is 0.
+
+    Raises ValueError for what is neither a number of at least 0 nor one with a percent sign.
+    """
+    text = str(tolerance).strip()
+    share = text.removesuffix("%")
+    value = float(share)
+    if not 0 <= value < inf:
+        raise ValueError(f"could not use {tolerance!r:.60}")
+    return (value, 0.0) if share == text else (0.0, value / 100)
+
 
 def is_number(text: str) -> bool:
-    """Return whether the text is one number and nothing else: no unit, no currency, no percent sign."""
-    has_form = _WHOLE_NUMBER.fullmatch(plain_signs(text.strip())) is not None
-    return has_form and len(read_numbers(text)) == 1
+    """Return whether the text is one number and nothing else: no unit, no currency, no percent sign.
+
+    A magnitude is part of a number: "1.5 million".
+    """
+    text = text.strip()
+    numbers = read_numbers(text)
+    if len(numbers) != 1 or numbers[0].is_percent or unicodedata.category(text[0]) == "Sc":
+        return False
+    return not (plain_numbers(text)[: numbers[0].start] + plain_numbers(text)[numbers[0].end :]).strip()
 
 
 def split_labels(text: str, *, fold: bool = True) -> list[str]:
