@@ -14,8 +14,8 @@ from ace.text.word_lists import stop_words, word_list
 
 MOST = 2  # sentences
 _ITEM = re.compile(r"^- \[([^\]\n]+)\] ", re.MULTILINE)
-_HEADING = re.compile(r"^\s*#.*$", re.MULTILINE)
-_TABLE_ROW = re.compile(r"\n(?=\s*\|)")
+_HEADING = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
+_TABLE_ROW = re.compile(r"\n(?=[ \t]*\|)")
 _LINE_NUMBERS = re.compile(r":p?\d+(?:-\d+)?$")
 _SHORTEST_NAME = 3  # characters
 

@@ -10,8 +10,8 @@ from ace.text.splitting import UNSPACED, split_words
 from ace.text.stems import stem_word
 from ace.text.word_lists import stop_words
 
-_WORD = re.compile(r"'[^']*'|[\w.]*\w|[^\s\w.,:;'\"]+")
-_JOINED_FIGURES = re.compile(r"\d+(?:[-/.:,]\d+)+")
+_WORD = re.compile(r"'[^']*'|(?<![\w.])[\w.]*\w|[^\s\w.,:;'\"]+")
+_JOINED_FIGURES = re.compile(r"(?<!\d)\d++(?:[-/.:,]\d++)+")
 _UNSPACED_RUN = re.compile(f"{UNSPACED}+")
 
 

@@ -11,9 +11,9 @@ from functools import cache
 from ace.text.word_lists import word_list
 
 _FIGURE = re.compile(r"(?<![\w.,-])[-+]?\d+(?:[.,:]\d+)*%?")
-_NUMBER = re.compile(r"(?<![\w.])[#\u20ac$\u00a3]?(?=[\w-]*\d)[A-Za-z]{0,4}-?\d[\w-]*(?:[.,:/]\d+)*%?")
+_NUMBER = re.compile(r"(?<![\w.])[#\u20ac$\u00a3]?[A-Za-z]{0,4}-?\d[\w-]*(?:[.,:/]\d+)*%?")
 _NAME = re.compile(
-    r"\b[A-Z][\w'\u2019&-]*[a-z\d&][\w'\u2019&-]*(?: (?:of |de |van |von )?[A-Z][\w'\u2019&-]+)*"
+    r"\b[A-Z][\w'\u2019&-]{0,60}[a-z\d&][\w'\u2019&-]*(?: (?:of |de |van |von )?[A-Z][\w'\u2019&-]+)*"
 )
 
 
@@ -40,7 +40,7 @@ def find_mentions(text: str) -> Iterator[Mention]:
     A name is a word with a capital and those that follow it. At the start of a sentence (`start` 0) any word
     has one, so the caller must know better there.
     """
-    taken: list[range] = []
+    is_taken = bytearray(len(text) + 1)  # by place
     patterns = (
         (MentionKind.DATE, _compile_date()),
         (MentionKind.NUMBER, _NUMBER),
@@ -48,9 +48,10 @@ def find_mentions(text: str) -> Iterator[Mention]:
     )
     for kind, pattern in patterns:
         for match in pattern.finditer(text):
-            if not any(match.start() in span for span in taken):
-                taken.append(range(*match.span()))
-                yield Mention(kind, match[0], match.start())
+            start, end = match.span()
+            if not is_taken[start]:
+                is_taken[start:end] = b"\1" * (end - start)
+                yield Mention(kind, match[0], start)
 
 
 def find_figures(text: str) -> list[re.Match[str]]:

@@ -58,6 +58,7 @@ _ALIKE = {  # signs of other keyboards, typesetters and scripts
 _PLAIN: dict[str, str] = {sign: plain for plain, signs in _ALIKE.items() for sign in signs}
 _SIGNS = str.maketrans(_PLAIN | {"\u2264": "<=", "\u2265": ">=", "\u2a7d": "<=", "\u2a7e": ">="})
 _MOST_DECIMALS = 30
+_MOST_TEXT = 20_000  # characters from the end of a text that are looked at
 
 _MOST_DIGITS = 400  # of a whole number that is compared exactly
 
@@ -127,8 +128,9 @@ def plain_numbers(text: str) -> str:
 
     "$1,204.50" becomes "1204.50"; a comma that three digits follow counts as a mark between thousands, and so
     do points where a comma or a second point shows it: "1.204,50". Powers of ten become "e6", and "3\u00bd"
-    becomes "3 1/2".
+    becomes "3 1/2". Of a text of more than 20,000 characters only the end is returned.
     """
+    text = text[-_MOST_TEXT:]
     _, _, percent = _read_magnitudes()
     text = _RAISED.sub(lambda match: "10^" + unicodedata.normalize("NFKC", match[1]), text)
     text = _VULGAR.sub(lambda match: _spell_fraction(match[1], unicodedata.normalize("NFKC", match[2])), text)

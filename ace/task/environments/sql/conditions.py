@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 _LONGEST = 120  # characters of a condition: a longer one is a subquery, and no lesson
+_LONGEST_QUERY = 10_000  # characters: parsing takes more than linear time
 # "orders.status": a column behind its table.
-_COLUMN = re.compile(r"[^\W\d]\w*(?:\.\w+)+")
+_COLUMN = re.compile(r"(?<!\w)[^\W\d]\w*+(?:\.\w++)+")
 
 
 @lru_cache(maxsize=256)
@@ -28,10 +29,12 @@ def find_conditions(sql: str, columns: frozenset[str]) -> tuple[Fact, ...]:
     Conditions come in order of appearance, each once, with table names instead of aliases; their topics are
     the columns that they mention. Those of more than 120 characters are left out, and those that stand within
     a longer one. `columns` are those the gold reads, as "table.column": they resolve bare names.
-    Empty when the query cannot be parsed. Results are cached.
+    Empty when the query cannot be parsed, or has more than 10,000 characters. Results are cached.
     """
     from sqlglot import errors, exp, parse_one
 
+    if len(sql) > _LONGEST_QUERY:
+        return ()
     try:
         tree = parse_one(sql, read="sqlite")
     except (errors.SqlglotError, RecursionError):

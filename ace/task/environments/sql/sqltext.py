@@ -38,7 +38,7 @@ _GO_ON, _WANT_MORE, _AFTER_ALIAS = (
     frozenset(_WORDS[key].split()) for key in ("go_on", "want_more", "after_alias")
 )
 # Words one after another, as a statement never has them, and what ends a sentence.
-_PLAIN_WORDS = re.compile(r"[^\W\d][\w'\u2019]*+(?: [^\W\d][\w'\u2019]*+){2,}")
+_PLAIN_WORDS = re.compile(r"(?<![\w'\u2019])[^\W\d][\w'\u2019]*+(?: [^\W\d][\w'\u2019]*+){2,}")
 _SENTENCE_ENDS = tuple(".:!?\u2026\u3002\uff01\uff1a\uff1f\u0964\u06d4")
 _PARAGRAPH = 500  # characters that are looked at
 _MARKDOWN = "*_`) \t\r\n"

@@ -40,7 +40,7 @@ _BOUND = re.compile(r"(?<=[<>])(=?\s*)(\d+(?:\.\d+)?)(?!\w|\.\d)")
 _AMOUNT = re.compile(r"(?<![\w.,-])\d+(?:\.\d+)?(?![\w-])")
 _UNITS = (10, 100, 1_000, 10_000, 100_000, 1_000_000, 60, 3_600, 24, 86_400)  # of one measure in another
 # A quoted text, an identifier or a number, an operator.
-_MEANING = re.compile(r"'[^']*'|[\w.]*\w|[^\s\w.,:;'\"]+")
+_MEANING = re.compile(r"'[^']*'|(?<![\w.])[\w.]*\w|[^\s\w.,:;'\"]+")
 _SYMMETRIC = "JOIN"  # its two sides may change places
 _JOIN = re.compile(r"(\w+) JOIN (\w+) ON ")
 
