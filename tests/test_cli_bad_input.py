@@ -217,8 +217,8 @@ def test_an_edited_export_changes_what_was_edited(run: Run, ace: Ace) -> None:
 
 
 def test_a_text_that_does_not_read_makes_no_playbook(ace: Ace) -> None:
-    Path("broken.md").write_text("- fine\nnot a bullet\n", encoding="utf-8")
-    done = ace("playbook", "import", "broken.md", "--playbook", "new.db")
+    Path("broken.txt").write_text("Dear diary,\ntoday\n", encoding="utf-8")
+    done = ace("playbook", "import", "broken.txt", "--playbook", "new.db")
     assert (done.code, done.out) == (2, "")
-    assert "broken.md:2: This text belongs to no bullet." in done.err
+    assert "broken.txt: It holds no bullets that any format knows." in done.err
     assert not Path("new.db").exists()

@@ -154,7 +154,10 @@ def test_bad_lines_can_stop_it_all(ace: Ace, option: str) -> None:
 
 def test_an_empty_file_is_no_bullets(ace: Ace) -> None:
     found = said(ace, "import", put("empty.txt", ""), "--playbook", "new.db")
-    assert (found["bullets"], found["notes"]) == (0, [{"line": 1, "text": "the file is empty"}])
+    assert (found["bullets"], found["notes"]) == (
+        0,
+        [{"line": 1, "text": "the file is empty", "last": 0, "kind": ""}],
+    )
 
 
 def test_quarantine_keeps_an_import_out_of_the_context(ace: Ace, file: Path) -> None:

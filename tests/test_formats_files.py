@@ -338,13 +338,11 @@ def test_findings_of_a_snapshot_stand_at_its_line() -> None:
     assert [(n.line, n.text[:24]) for n in reading.notes] == [(2, "the last of 2 snapshots;")]
 
 
-def test_text_that_is_no_markdown_is_refused_also_when_it_was_called_that() -> None:
-    with pytest.raises(
-        FormatError, match=r"^f: It holds no bullets. A bullet is a line that begins with '- '"
-    ):
-        read("f", "Dear diary,\ntoday", form="markdown")
-    with pytest.raises(FormatError, match=r"^f:2: This text belongs to no bullet"):
-        read("f", "- x\nloose", form="markdown")
+def test_any_text_is_markdown_when_it_is_called_that() -> None:
+    (entry,) = read("f", "Dear diary,\ntoday", form="markdown").entries
+    assert entry.content == "Dear diary,\ntoday"
+    (entry,) = read("f", "- x\nlazy", form="markdown").entries
+    assert entry.content == "x\nlazy"
     assert [(n.line, n.text) for n in read("f", " \n", form="markdown").notes] == [(1, "the file is empty")]
     assert read("f", "# Playbook\n").notes == ()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -94,7 +95,7 @@ def import_(
     from ace.store import Store
 
     text = read_text(file).removeprefix("\ufeff")
-    chosen, reading = _find_reader(file, text, form, refuse_unread=strict or replace)
+    chosen, reading = _find_reader(file, text, form, strict=strict, replace=replace)
     origin = file.name if source is None else source
     with Store.open(playbook_file(playbook), branch=branch) as store:
         before, aliases = store.checkout(), store.aliases()
@@ -125,7 +126,9 @@ def import_(
     emit(json, result.to_json(), result.to_text())
 
 
-def _find_reader(file: Path, text: str, form: Readable, *, refuse_unread: bool) -> tuple[Format, Reading]:
+def _find_reader(
+    file: Path, text: str, form: Readable, *, strict: bool, replace: bool
+) -> tuple[Format, Reading]:
     """Return the format of a text and what it reads there, before an empty playbook is made for it.
 
     Raises FormatError for a text that does not parse, InputError for unread lines that are not allowed.
@@ -135,7 +138,9 @@ def _find_reader(file: Path, text: str, form: Readable, *, refuse_unread: bool) 
     chosen = detect_format(text, file=str(file)) if form == "auto" else find_format(form)
     reading = chosen.read(text, str(file), None)
     unread = reading.unread
-    if unread and refuse_unread:
+    if not strict:  # text that is no bullet stands for no bullet that the file lacks
+        unread = tuple(finding for finding in unread if not finding.kind)
+    if unread and (strict or replace):
         lines = "\n".join(_list_findings(file, "not read", unread))
         hint = "Mend these lines, or import without --strict and --replace."
         raise InputError(f"{file} holds lines that cannot be read:\n{lines}\n", hint=hint)
@@ -215,6 +220,10 @@ class Imported:
         if self.reading.lost:
             lines.append(f"not held: {', '.join(self.reading.lost)}")
         lines += _list_findings(file, "note", changes.notes)
+        kinds = Counter(finding.kind or "bullet" for finding in self.reading.unread)
+        if len(self.reading.unread) > 1:
+            counts = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+            lines.append(f"{len(self.reading.unread)} parts of the file not read: {counts}")
         lines += _list_findings(file, "not read", self.reading.unread)
         lines += [f"not applied: {text}" for text in self._list_rejections()]
         return "\n".join(lines)
@@ -253,4 +262,8 @@ class Imported:
 
 def _list_findings(file: Path, what: str, findings: Iterable[Finding]) -> list[str]:
     """Return a line for each finding: the file with the line, what kind it is, and the finding."""
-    return [f"{what}: {file}:{finding.line}: {finding.text}" for finding in findings]
+    lines = []
+    for finding in findings:
+        span = f"{finding.line}-{finding.last}" if finding.last > finding.line else f"{finding.line}"
+        lines.append(f"{what}: {file}:{span}: {finding.text}")
+    return lines

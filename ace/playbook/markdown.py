@@ -11,9 +11,11 @@ One list item is one bullet; its further lines are indented by two spaces. The c
 details that people rarely need, and only where they differ from the default. Any content survives: characters
 that nobody can see, and text that would read as a comment, are written as character references.
 
-Hand-written files read too: any heading level, any list marker, no comments (ids are derived). Text
-between a heading and its first bullet, and comments on a line of their own, are for readers only.
-Removed bullets are not written, nor are positions: the order of the lines is the order.
+This form is exact, so it is read line by line: a content may look like any other Markdown. Edits by hand read
+too: any heading level, any list marker, no comments (ids are derived). Text between a heading and its first
+bullet, and comments on a line of their own, are for readers only. Removed bullets are not written, nor are
+positions: the order of the lines is the order. Markdown of other origin is for a CommonMark parser
+(`ace.playbook.formats.handwritten`).
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from ace.playbook.delta import find_flaw
 from ace.playbook.model import Bullet, Playbook, Status
 from ace.text.unicode import HIDDEN
 
+TITLE = "# Playbook"
 GENERAL = "General"  # the section of bullets that come before any heading
 _HEADING = re.compile(r"#{1,6}[ \t]+(.*)")
 _MARKER = re.compile(r"(?:[-*+]|\d{1,9}[.)])(?:[ \t]|$)")
@@ -44,7 +47,7 @@ def to_markdown(playbook: Playbook) -> str:
     What a bullet has beside its content stands in a comment at the end of its item. `from_markdown` reads it
     back unchanged; removed bullets are left out.
     """
-    parts = ["# Playbook\n"]
+    parts = [f"{TITLE}\n"]
     for section in playbook.sections:
         parts.append(f"## {_escape(section.name)}\n\n" + "".join(map(_render_bullet, section.bullets)))
     return "\n".join(parts)
@@ -56,19 +59,48 @@ def from_markdown(text: str, *, file: str = "", base: Playbook | None = None) ->
     With `base`, the playbook the document was exported from, bullets keep their positions in it
     wherever the order of the lines allows, so that diff(base, ...) holds only what was edited.
     """
+    bullets, flaws = parse_markdown(text)
+    for flaw in flaws:
+        if not flaw.is_prose:
+            raise FormatError(flaw.problem, hint=flaw.hint, file=file, line=flaw.line)
+    return arrange_bullets(bullets, base)
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """Say why a line is in no bullet."""
+
+    line: int
+    """Counted from 1."""
+
+    problem: str
+    hint: str = ""
+
+    is_prose: bool = False
+    """Whether it is text for readers, above the first bullet of a section."""
+
+
+def parse_markdown(text: str) -> tuple[list[Bullet], list[Flaw]]:
+    """Return the bullets of a document in their order, and what of it is in none, by line."""
     bullets: dict[str, Bullet] = {}
-    items = [(item, _parse_bullet(item, file)) for item in _split_items(text, file)]
-    taken = {bullet.id for _, bullet in items}
-    for item, bullet in items:
+    items, flaws = _split_items(text)
+    parsed: list[tuple[_Item, Bullet]] = []
+    for item in items:
+        try:
+            parsed.append((item, _parse_bullet(item)))
+        except FormatError as error:
+            flaws.append(Flaw(item.line, error.message, error.hint))
+    taken = {bullet.id for _, bullet in parsed}
+    for item, bullet in parsed:
         bullet = replace(bullet, id=bullet.id or derive_fresh_id(bullet.section, bullet.content, taken))
         reason = "this id is there twice" if bullet.id in bullets else find_flaw(bullet)
         if reason:
-            raise FormatError(
-                f"The bullet {bullet.id!r:.60} cannot be used: {reason}.", file=file, line=item.line
-            )
+            flaws.append(Flaw(item.line, f"The bullet {bullet.id!r:.60} cannot be used: {reason}."))
+            continue
         taken.add(bullet.id)
         bullets[bullet.id] = bullet
-    return arrange_bullets(bullets.values(), base)
+    flaws.sort(key=lambda flaw: flaw.line)
+    return list(bullets.values()), flaws
 
 
 def _render_bullet(bullet: Bullet) -> str:
@@ -109,9 +141,10 @@ class _Item:
     lines: list[str]
 
 
-def _split_items(text: str, file: str) -> list[_Item]:
-    """Split a document into list items; raise FormatError for text that belongs to none."""
+def _split_items(text: str) -> tuple[list[_Item], list[Flaw]]:
+    """Split a document into list items, and name text that belongs to none."""
     items: list[_Item] = []
+    flaws: list[Flaw] = []
     section, item = GENERAL, None
     for number, line in enumerate(text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n"), 1):
         if heading := _HEADING.match(line):
@@ -122,18 +155,21 @@ def _split_items(text: str, file: str) -> list[_Item]:
             items.append(item)
         elif item and (not line or line.startswith(("  ", "\t"))):
             item.lines.append(line[item.indent :] if line[: item.indent].isspace() else line.lstrip())
-        elif item and line.strip() and not _NOTE.fullmatch(line):
+        elif line.strip() and not _NOTE.fullmatch(line):
             hint = "Indent it by two spaces to continue the bullet, or start it with '- '."
-            raise FormatError("This text belongs to no bullet.", hint=hint, file=file, line=number)
-    return items
+            flaws.append(Flaw(number, "This text belongs to no bullet.", hint, is_prose=item is None))
+    return items, flaws
 
 
-def _parse_bullet(item: _Item, file: str) -> Bullet:
-    """Return the bullet of an item. Without an id, space around its text means nothing."""
+def _parse_bullet(item: _Item) -> Bullet:
+    """Return the bullet of an item. Without an id, space around its text means nothing.
+
+    Raises FormatError for a comment that does not read.
+    """
     text, opened, rest = "\n".join(item.lines).partition("<!--")
     comment, closed, after = rest.partition("-->")
     if opened and not closed:
-        raise FormatError("This bullet's comment does not end with '-->'.", file=file, line=item.line)
+        raise FormatError("This bullet's comment does not end with '-->'.")
     values: dict[str, Any] = {}
     try:
         for word in comment.split():
@@ -153,7 +189,7 @@ def _parse_bullet(item: _Item, file: str) -> Bullet:
     except ValueError as error:
         hint = "Known: id=, quarantined, pinned, helpful=, harmful=, from=. Put notes on a line of their own."
         message = f"This bullet's comment does not read: {error}"
-        raise FormatError(message, hint=hint, file=file, line=item.line) from error
+        raise FormatError(message, hint=hint) from error
     if "id" not in values:
         return Bullet("", item.section, _unescape((text + after).strip()), **values)
     text = text[:-1] if text.endswith((" ", "\n")) else text  # what sets the comment apart

@@ -4,6 +4,7 @@ Its modules:
 
     format        what a format is, and what reading a file in one gives
     own           Markdown and canonical JSON
+    handwritten   Markdown that people write for agents
     jsonl         a bullet a line, with our ids
     ace_text      the reference implementation of ACE
     kayba         Kayba's skillbook
@@ -22,6 +23,7 @@ from ace.errors import FormatError, InputError
 from ace.playbook.formats.ace_text import ACE, APPWORLD
 from ace.playbook.formats.cheatsheet import CHEATSHEET
 from ace.playbook.formats.format import NO_BULLETS, Entry, Finding, Format, Reading, Write
+from ace.playbook.formats.handwritten import list_plain_lines
 from ace.playbook.formats.instructions import INSTRUCTIONS
 from ace.playbook.formats.jsonl import JSONL
 from ace.playbook.formats.kayba import KAYBA, PROMPT
@@ -30,6 +32,10 @@ from ace.playbook.formats.prose import TEXT
 
 # In the order in which a text is asked whether it is one of them.
 FORMATS = (INSTRUCTIONS, JSON, KAYBA, CHEATSHEET, JSONL, ACE, APPWORLD, MARKDOWN, TEXT)
+
+# Names of files that hold Markdown whatever is in them.
+MARKDOWN_SUFFIXES = (".md", ".mdc", ".markdown")
+MARKDOWN_NAMES = (".cursorrules", ".windsurfrules", ".clinerules", ".goosehints")
 
 __all__ = [
     "FORMATS",
@@ -69,17 +75,22 @@ def find_format_by_file(file: str) -> Format:
 def detect_format(text: str, *, file: str = "") -> Format:
     """Return the format a text has, by its content: the first of `FORMATS` that knows it.
 
-    Raises FormatError where none does, with the line for JSON that is broken; `file` is named in it.
+    Only a text of nothing but paragraphs is judged by the name of its file. Raises FormatError where it has
+    none, with the line for JSON that is broken; `file` is named in it.
     """
-    if PROMPT.search(text):
+    # What stands in a code fence is an example.
+    plain = "\n".join(list_plain_lines(text))
+    if PROMPT.search(plain):
         raise FormatError(
             "This is the prompt that Kayba makes of a skillbook.",
             hint="Import the skillbook's JSON.",
             file=file,
         )
     for form in FORMATS:
-        if form.detects(text):
+        if form.detects(text if form in (INSTRUCTIONS, MARKDOWN) else plain):
             return form
+    if PurePath(file).suffix in MARKDOWN_SUFFIXES or PurePath(file).name in MARKDOWN_NAMES:
+        return MARKDOWN  # paragraphs alone, which any text has
     what = "It holds no bullets that any format knows."
     hint = NO_BULLETS
     line = None

@@ -39,9 +39,10 @@ def detects(text: str) -> bool:
 
 
 def detects_plain(text: str) -> bool:
-    """Detect the dialect without counts."""
-    bullets = _find_bullets(text.split("\n"))
-    return bool(bullets) and not any(bullet[2] for bullet in bullets)
+    """Detect the dialect without counts: hardly any line is neither a heading nor a bullet."""
+    lines = [line for line in text.split("\n") if line.strip() and not _HEADING.match(line)]
+    bullets = _find_bullets(lines)
+    return 0 < len(lines) <= 2 * len(bullets) and not any(bullet[2] for bullet in bullets)
 
 
 def _find_bullets(lines: list[str]) -> list[re.Match[str]]:

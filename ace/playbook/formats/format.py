@@ -25,10 +25,16 @@ EVERYTHING = frozenset((PROVENANCE, PINS, VOTES, QUARANTINE))
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Report something about one line of a file, counted from 1. `text` is a clause for people."""
+    """Report something about a line of a file, or several, counted from 1. `text` is a clause for people."""
 
     line: int
     text: str
+
+    last: int = 0
+    """The last of several lines; 0 for one line."""
+
+    kind: str = ""
+    """A noun for text that is no bullet and meant to be none, such as "code"; "" for all else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

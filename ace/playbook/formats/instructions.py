@@ -17,7 +17,7 @@ from pathlib import PurePath
 from ace.errors import FormatError
 from ace.playbook.arrange import arrange_bullets
 from ace.playbook.formats.format import Finding, Format, Reading
-from ace.playbook.markdown import from_markdown, to_markdown
+from ace.playbook.markdown import TITLE, from_markdown, to_markdown
 from ace.playbook.model import Bullet, Playbook
 
 BEGIN, END = "<!-- ace:begin -->", "<!-- ace:end -->"
@@ -30,14 +30,19 @@ _MEND = f"Put each of {BEGIN} and {END} on a line of its own, once and in this o
 
 
 def detects(text: str) -> bool:
-    """Detect a file with our block in it."""
-    return any(line.rstrip() == BEGIN for line in text.split("\n"))
+    """Detect a file with our block in it, or with markers that reading would object to."""
+    if not any(line.rstrip() == BEGIN for line in text.split("\n")):
+        return False
+    try:
+        return _find_block(text, "") is not None
+    except FormatError:
+        return True
 
 
 def write(playbook: Playbook, names: Mapping[str, str]) -> str:
     """Write the block alone."""
     bare = [Bullet(b.id, b.section, b.content) for b in playbook.active]
-    lines = to_markdown(arrange_bullets(bare)).replace("# Playbook", "# Lessons", 1)
+    lines = to_markdown(arrange_bullets(bare)).replace(TITLE, "# Lessons", 1)
     return f"{BEGIN}\n{re.sub('^#', '##', lines, flags=re.MULTILINE)}{END}\n"
 
 

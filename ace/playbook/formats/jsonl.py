@@ -27,9 +27,14 @@ def detects(text: str) -> bool:
 
 
 def first_object(text: str) -> dict[str, Any]:
-    """Return the object on the first line that holds one, or an empty one."""
-    for line in text.split("\n"):
-        if line.startswith("{"):
+    """Return the object on the first line that holds one.
+
+    It is empty where most lines begin none: one object in a text is an example.
+    """
+    lines = [line for line in text.split("\n") if line.strip()]
+    objects = [line for line in lines if line.startswith("{")]
+    if 2 * len(objects) >= len(lines):
+        for line in objects:
             with suppress(ValueError, RecursionError):
                 return dict(json.loads(line))
     return {}

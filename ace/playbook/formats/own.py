@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import re
 
-from ace.errors import FormatError
+from ace.playbook.arrange import arrange_bullets
 from ace.playbook.codec import FORMAT, playbook_from_json, playbook_to_json
-from ace.playbook.formats.format import EVERYTHING, NO_BULLETS, Finding, Format, Reading
-from ace.playbook.markdown import from_markdown, to_markdown
+from ace.playbook.formats.format import EVERYTHING, Finding, Format, Reading
+from ace.playbook.formats.handwritten import is_markdown, parse_blocks, read_handwritten
+from ace.playbook.markdown import TITLE, parse_markdown, to_markdown
 from ace.playbook.model import Playbook
 
-_ITEM = re.compile(r"^(?:[-*+]|\d{1,9}[.)])(?:[ \t]|$)", re.MULTILINE)
-_HEADINGS = re.compile(r"(?:#{1,6}[ \t]+[^\n]*|<!--[^\n]*-->|\s*)(?:\n|$)")
+# What stands in the comment behind a bullet of ours.
+_DETAILS = re.compile(r"<!--\s*(?:id=|from=|helpful=|harmful=|pinned\b|quarantined\b)")
 
 
 def _is_json(text: str) -> bool:
@@ -24,19 +25,34 @@ def _is_json(text: str) -> bool:
     return isinstance(data, dict) and (data.get("format") == FORMAT or "bullets" in data)
 
 
-def _is_markdown(text: str) -> bool:
-    """Return whether a text has a list item, or nothing but headings and comments: an empty playbook."""
-    return bool(_ITEM.search(text)) or all(_HEADINGS.fullmatch(line) for line in text.split("\n"))
-
-
 def _read_markdown(text: str, file: str, base: Playbook | None) -> Reading:
-    """Read Markdown; raise FormatError for text that only happens to parse as such."""
+    """Read Markdown: an export of ours exactly, edits by hand included, and any other by its own rules.
+
+    What is wrong with a bullet costs that bullet alone.
+    """
     if not text.strip():
         return Reading(playbook=Playbook(), notes=(Finding(1, "the file is empty"),))
-    playbook = from_markdown(text, file=file, base=base)
-    if not _is_markdown(text):
-        raise FormatError("It holds no bullets.", hint=NO_BULLETS, file=file)
-    return Reading(playbook=playbook)
+    if not _is_export(text):
+        return read_handwritten(text)
+    bullets, flaws = parse_markdown(text)
+    unread: list[Finding] = []
+    for flaw in flaws:
+        problem = f"{flaw.problem} {flaw.hint}".strip()
+        unread.append(Finding(flaw.line, problem, kind="text" if flaw.is_prose else ""))
+    return Reading(playbook=arrange_bullets(bullets, base), unread=tuple(unread))
+
+
+def _is_export(text: str) -> bool:
+    """Return whether a bullet has a comment of ours behind it, which is not part of an example."""
+    if not _DETAILS.search(text):
+        return False
+    lines = text.removeprefix("\ufeff").split("\n")
+    if lines[0].rstrip() == TITLE:  # a content of ours may look like any Markdown
+        return True
+    for block in parse_blocks(text):
+        if block.kind == "item" and _DETAILS.search("\n".join(lines[block.first - 1 : block.last])):
+            return True
+    return False
 
 
 JSON = Format(
@@ -52,7 +68,7 @@ MARKDOWN = Format(
     name="markdown",
     about="Markdown for people to review and edit",
     holds=EVERYTHING,
-    detects=_is_markdown,
+    detects=is_markdown,
     read=_read_markdown,
     write=lambda playbook, names: to_markdown(playbook),
     files=(".md",),
