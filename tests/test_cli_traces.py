@@ -96,11 +96,11 @@ def test_it_can_be_stopped_and_resumed(ace: Ace, server: ModelServer) -> None:
         (["learn", *LOG, "--name", "no/name"], "'no/name' cannot be the name of a playbook"),
         (["learn", "colours", *LOG, "--epochs", "2"], "gone over once"),
         (["learn", "colours", "--from-traces", "missing.jsonl"], "missing.jsonl: Cannot read the file"),
-        (["learn", "colours", "--from-traces", "broken.jsonl"], "broken.jsonl:2: Not valid JSON"),
+        (["learn", "colours", "--from-traces", "broken.jsonl"], "broken.jsonl:1: Not valid JSON"),
     ],
 )
 def test_what_cannot_be_used_is_2(words: list[str], said: str, ace: Ace, server: ModelServer) -> None:
-    Path("broken.jsonl").write_text('{"question": "q", "answer": "a"}\n{', encoding="utf-8")
+    Path("broken.jsonl").write_text("{", encoding="utf-8")
     done = ace(*words, *model(server))
     assert done.code == 2 and said in done.err
     assert server.calls == 0

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import typer
 
 from ace.cli.options import EvalOptions, LearnOptions, OnlineOptions, RunOptions, spell_options, takes
-from ace.cli.output import emit, width
+from ace.cli.output import emit, note, width
 from ace.cli.run_session import session, spell_resume
 from ace.cli.serve_commands import close_lines, serve_lines
 from ace.errors import InputError
@@ -25,14 +26,19 @@ def learn(options: LearnOptions) -> None:
     The test questions are scored before and after.
     """
     from ace import loop
-    from ace.task.traces import read_traces
+    from ace.task.traces import Log, read_log
 
-    traces = read_traces(options.from_traces) if options.from_traces else ()
+    log = read_log(options.from_traces) if options.from_traces else Log(())
+    for error in log.left_out:
+        note(f"left out: {error}")
     with session(options) as (task, store, team, show):
         settings = options.settings
         resume = options.resume
-        if traces:
-            report = loop.learn_from_traces(task, traces, store, team, settings, progress=show, resume=resume)
+        if log.traces:
+            report = loop.learn_from_traces(
+                task, log.traces, store, team, settings, progress=show, resume=resume
+            )
+            report = replace(report, notes=(*log.describe(), *report.notes))
         else:
             report = loop.learn(task, store, team, settings, progress=show, resume=resume)
     _close(report, options)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ace.llm.client import Message
 from ace.safety.markup import defuse_markup, neutralise, quote_later_headings
+from ace.task.trajectory import shorten_middle
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _FOLDER = "prompts"
 _LONGEST = 2_000  # characters
+_LONGEST_QUESTION = 6_000  # characters
 
 
 @cache
@@ -56,9 +58,13 @@ def quote_field(text: str, longest: int = _LONGEST) -> str:
     return quote_later_headings(quote_text(text, longest))
 
 
-def question(text: str) -> str:
-    """Put a question as it stands in a role's prompt: its lines as they are, none of them another field."""
-    return quote_later_headings(defuse_markup(text))
+def question(text: str, longest: int = _LONGEST_QUESTION) -> str:
+    """Put a question as it stands in a role's prompt: its lines as they are, none of them another field.
+
+    One of a coding agent may hold a whole repository: of more than `longest` characters the middle is left
+    out, which shows.
+    """
+    return quote_later_headings(defuse_markup(shorten_middle(text, longest)))
 
 
 def messages(system: str, user: str) -> tuple[Message, ...]:

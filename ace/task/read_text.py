@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ace.errors import TaskError
+from ace.text.plain_file import find_obstacle
 
 
 def read_text(path: Path) -> str:
@@ -12,13 +13,21 @@ def read_text(path: Path) -> str:
 
     Raises TaskError, with the line where bytes are not UTF-8.
     """
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise TaskError(f"Cannot read the file: {error.strerror or error}.", file=str(path)) from error
+    raw = read_bytes(path)
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         hint = "Save the file as UTF-8."
         raise TaskError("Not valid UTF-8.", hint=hint, file=str(path), line=line) from error
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the bytes of a file. Raises TaskError for one that cannot be read, a pipe or a device."""
+    obstacle = find_obstacle(path)
+    if obstacle:
+        raise TaskError(f"Cannot read the file: {obstacle}.", file=str(path))
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise TaskError(f"Cannot read the file: {error.strerror or error}.", file=str(path)) from error

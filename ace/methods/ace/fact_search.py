@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ace.errors import ModelError
+from ace.llm.prompts import question as quote_question
 from ace.methods.ace.admission import REPEATS, SourceTexts, collect_trial_texts, quarantine_new
 from ace.methods.ace.curator import Curator, confine_delta
 from ace.methods.ace.evidence import Evidence
@@ -333,7 +334,7 @@ def _describe_failure(trial: Trial, unhelpful: Sequence[str]) -> str:
     if feedback.kind is FeedbackKind.EXECUTION:
         outcome = quote_later_headings(outcome)
     lines = [
-        f"Question: {quote_later_headings(trial.sample.question)}",
+        f"Question: {quote_question(trial.sample.question)}",
         f"Wrong answer: {quote_later_headings(trial.attempt.answer)}",
         feedback.right_answer or outcome,
     ]

@@ -28,6 +28,7 @@ from ace.task.types import Attempt
 SECTIONS = ("strategies", "conventions", "formats", "pitfalls", "tools", "facts")
 DEFAULT_SECTION = "lessons"
 _MAX_TOKENS = {Profile.SMALL: MAX_TOKENS, Profile.FULL: 2_000}
+_LONGEST_SIMILAR = 2_000  # characters of the question of a sample that is shown beside
 _LONGEST = {Profile.SMALL: 8_000, Profile.FULL: 32_000}  # characters of an attempt, or of its outcome
 _LONGEST_CONTENT = 1_500  # characters
 _MOST_CANDIDATES = 3
@@ -151,7 +152,10 @@ class Reflect:
             f"reflect.{profile}.user",
             case=_describe(trial, longest),
             others=[_describe(other, longest // 4) for other in case.others],
-            similar=[(question(other.sample.question), quote_text(other.sentence)) for other in case.similar],
+            similar=[
+                (question(other.sample.question, _LONGEST_SIMILAR), quote_text(other.sentence))
+                for other in case.similar
+            ],
             bullets=[(bullet.id, quote_field(bullet.content)) for bullet in case.bullets],
             contrast=quote_field(case.contrast.answer, longest // 4) if case.contrast else "",
             refuted=[

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ace.task.attempt import Turn, TurnKind, to_plain_text
-from ace.task.traces.record import Record
+from ace.task.traces.record import Fault, Record
 from ace.task.traces.trace import Trace
 from ace.text.thoughts import split_thoughts
 
@@ -38,6 +38,9 @@ class Format:
     read: Callable[[Record], Trace]
     """Reads one record. Raises TaskError for one that lacks something."""
 
+    names_tasks: bool = False
+    """Whether an id stands for one task however it is asked; else another question is another sample."""
+
 
 def read_tau(record: Record) -> Trace:
     """Read a trajectory that tau-bench recorded: {"task_id", "trial", "reward", "traj": messages, "info"}.
@@ -47,7 +50,7 @@ def read_tau(record: Record) -> Trace:
     """
     return record.trace(
         **_read_conversation(record, "traj"),
-        sample=record.name("task_id", ""),
+        sample=record.name("task_id"),
         score=record.score("reward"),
         expected=_render_actions(record.values.get("info")),
     )
@@ -57,33 +60,63 @@ def read_intercode(record: Record) -> Trace:
     """Read an attempt of InterCode: {"task_id", "query", "actions", "observations", "rewards", "valid"}.
 
     The answer is the last action, with its own reward: which of the earlier ones was best is a label's to
-    say. Whether the last action was valid is what the database says, not a label.
-    Raises TaskError where there are no actions, or not as many observations and rewards.
+    say. Whether the last action was valid is what the database says, not a label. The last observation may be
+    missing, as where the action was not let through.
+    Raises TaskError where there are no actions, or not as many rewards.
     """
-    actions = [str(action) for action in record.items("actions")]
-    observations = [str(observation) for observation in record.items("observations")]
+    actions = [to_plain_text(action) for action in record.items("actions")]
     rewards = record.items("rewards")
-    if len({len(actions), len(observations), len(rewards)}) > 1:
-        raise record.problem("actions", "Actions, observations and rewards differ in number.")
-    valid = record.values.get("valid")
+    if len(actions) != len(rewards):
+        raise record.problem("actions", "Actions and rewards differ in number.")
     turns: list[Turn] = []
-    for place, (action, observation) in enumerate(zip(actions, observations, strict=True)):
-        failed = _is_error(observation)
-        if isinstance(valid, list) and place < len(valid):
-            failed = not valid[place]
-        turns.append(Turn(kind=TurnKind.TOOL, arguments=action, observation=observation, failed=failed))
     ran: bool | None = None
-    if isinstance(valid, list) and valid:
-        ran = bool(valid[-1])
-    last = Record({"rewards": rewards[-1]}, record.file, record.number, record.line)
+    for place, action in enumerate(actions):
+        thought = to_plain_text(_get_entry(record, "thoughts", place)).strip()
+        if thought:
+            turns.append(Turn(kind=TurnKind.THOUGHT, text=thought))
+        observation = to_plain_text(_get_entry(record, "observations", place))
+        valid = _get_entry(record, "valid", place)
+        ran = valid if isinstance(valid, bool) else None
+        failed = _is_error(observation) if ran is None else not ran
+        turns.append(Turn(kind=TurnKind.TOOL, arguments=action, observation=observation, failed=failed))
     return record.trace(
-        sample=record.name("task_id", f"record-{record.number}"),
+        sample=record.name("task_id"),
         question=record.text("query"),
         answer=actions[-1],
+        error="" if actions[-1].strip() else "no answer",
         turns=tuple(turns),
         ran=ran,
-        score=last.score("rewards"),
+        score=replace(record, values={"rewards": rewards[-1]}).score("rewards"),
+        expected=record.text("gold", ""),
     )
+
+
+def read_published_intercode(record: Record) -> Trace:
+    """Read an attempt as InterCode writes it: {"task_id", "query", "turn_history": {"actions", ...}}.
+
+    Raises TaskError as `read_intercode` does.
+    """
+    history = record.values["turn_history"]
+    if not isinstance(history, Mapping):
+        raise record.problem("turn_history", f"Expected an object, found {history!r:.60}.", fault=Fault.EMPTY)
+    values = {**record.values, **history, "valid": history.get("valid_action")}
+    return read_intercode(replace(record, values=values))
+
+
+def read_played_intercode(record: Record) -> Trace:
+    """Read an attempt of a person at InterCode: {"query_idx", "query", "trajectory", "reward", "gold"}.
+
+    A trajectory is a list of {"action", "observation"}. Raises TaskError as `read_intercode` does.
+    """
+    steps = [step if isinstance(step, Mapping) else {} for step in record.items("trajectory")]
+    values = {
+        **record.values,
+        "task_id": record.values.get("query_idx"),
+        "actions": [step.get("action") for step in steps],
+        "observations": [step.get("observation") for step in steps],
+        "rewards": [record.values.get("reward") for _ in steps],
+    }
+    return read_intercode(replace(record, values=values))
 
 
 def read_chat(record: Record) -> Trace:
@@ -98,9 +131,9 @@ def read_chat(record: Record) -> Trace:
         correct = None
     return record.trace(
         **_read_conversation(record, "messages"),
-        sample=record.name("id", f"record-{record.number}"),
+        sample=record.name("id"),
         correct=correct,
-        score=record.score("reward"),
+        score=record.score("reward", lenient=correct is not None),
         remark=record.text("feedback", ""),
         expected=record.text("expected", ""),
     )
@@ -113,9 +146,7 @@ def read_row(record: Record) -> Trace:
     answer has the error "no answer".
     Raises TaskError for a row without a question, and for a `correct` that is neither true nor false.
     """
-    correct = record.values.get("correct")
-    if correct is not None and not isinstance(correct, bool):
-        raise record.problem("correct", f"Expected true or false, found {correct!r:.60}.")
+    correct = record.flag("correct")
     error = record.text("error", "")
     reasoning, answer = split_thoughts(record.text("answer", ""))
     if not error and not answer.strip():
@@ -125,14 +156,14 @@ def read_row(record: Record) -> Trace:
     if observed:
         turns = (Turn(kind=TurnKind.TOOL, observation=observed),)
     return record.trace(
-        sample=record.name("id", f"record-{record.number}"),
+        sample=record.name("id"),
         question=record.text("question"),
         answer=answer,
         error=error,
         turns=turns,
         reasoning=reasoning,
         correct=correct,
-        score=record.score("reward"),
+        score=record.score("reward", lenient=correct is not None),
         remark=record.text("feedback", ""),
         expected=record.text("expected", ""),
     )
@@ -140,43 +171,71 @@ def read_row(record: Record) -> Trace:
 
 # The first one that fits a record reads it, so the more particular come first.
 FORMATS = (
-    Format(name="tau-bench trajectories", keys=frozenset({"task_id", "traj", "reward"}), read=read_tau),
     Format(
-        name="InterCode attempts", keys=frozenset({"query", "actions", "observations"}), read=read_intercode
+        name="tau-bench trajectories",
+        keys=frozenset({"task_id", "traj", "reward"}),
+        read=read_tau,
+        names_tasks=True,
+    ),
+    Format(
+        name="InterCode attempts",
+        keys=frozenset({"query", "turn_history"}),
+        read=read_published_intercode,
+        names_tasks=True,
+    ),
+    Format(
+        name="InterCode attempts",
+        keys=frozenset({"query", "actions", "observations"}),
+        read=read_intercode,
+        names_tasks=True,
+    ),
+    Format(
+        name="InterCode attempts of people",
+        keys=frozenset({"query", "query_idx", "trajectory"}),
+        read=read_played_intercode,
+        names_tasks=True,
     ),
     Format(name="chat messages", keys=frozenset({"messages"}), lists=frozenset({"messages"}), read=read_chat),
     Format(name="rows with question and answer", keys=frozenset({"question", "answer"}), read=read_row),
 )
 
 
+def _get_entry(record: Record, key: str, place: int) -> Any:
+    """Return an entry of a list by its place, from 0; None where the list or the entry is missing."""
+    entries = record.values.get(key)
+    if not isinstance(entries, list) or place >= len(entries):
+        return None
+    return entries[place]
+
+
 def _read_conversation(record: Record, key: str) -> dict[str, Any]:
     """Return fields of a trace: question, answer, error, reasoning and turns. Raises TaskError.
 
-    The question is the first thing the user says, the answer the last thing the assistant says, or the tool
-    call with which it ends. System messages are left out: they are the same for every record, and no part of
-    what happened.
+    The question is the first thing the user says, the answer the last thing the assistant says or calls.
+    System messages are left out: they are the same for every record, and no part of what happened.
     """
-    messages = record.items(key)
     turns: list[Turn] = []
     calls: dict[str, int] = {}  # the id of a tool call that nothing has come back for -> its turn
-    for message in messages:
+    last_call = -1  # the place of its turn
+    for message in record.items(key):
         if not isinstance(message, Mapping) or not isinstance(message.get("role"), str):
             hint = 'Write {"role": "user", "content": "..."}.'
             raise record.problem(key, f"Expected a message with a role, found {message!r:.60}.", hint)
         if message["role"] in ("tool", "function"):
-            _add_observation(turns, calls, message)
+            text = _read_content(message.get("content"))
+            _add_observation(turns, calls, message.get("tool_call_id"), text, message.get("name"))
         elif message["role"] not in ("system", "developer"):
             _add_message(turns, calls, message)
+            last_call = max([last_call, *calls.values()])
 
     questions = [turn.text for turn in turns if turn.kind is TurnKind.USER]
-    answers = [turn.text for turn in turns if turn.kind is TurnKind.AGENT]
+    answers = [place for place, turn in enumerate(turns) if turn.kind is TurnKind.AGENT]
     if not questions:
-        raise record.problem(key, "Nobody asks anything: there is no message of a user.")
-    answer = answers[-1] if answers else ""
-    last = turns[-1]
-    is_unanswered = len(turns) - 1 in calls.values() and not last.observation
-    if last.kind is TurnKind.TOOL and is_unanswered:
-        answer = _read_final_call(last)
+        problem = "Nobody asks anything: there is no message of a user."
+        raise record.problem(key, problem, fault=Fault.EMPTY)
+    answer = turns[answers[-1]].text if answers else ""
+    if last_call > max(answers, default=-1):
+        answer = _read_final_call(turns[last_call])
     reasoning = ""
     visible = [turn.kind for turn in turns if turn.kind is not TurnKind.THOUGHT]
     if visible == [TurnKind.USER, TurnKind.AGENT]:
@@ -197,43 +256,60 @@ def _add_message(turns: list[Turn], calls: dict[str, int], message: Mapping[str,
 
     `calls` gets the ids of those calls, each with the place of its turn.
     """
-    text = _read_content(message).strip()
+    text = _read_content(message.get("content")).strip()
     kind = TurnKind.USER if message["role"] == "user" else TurnKind.AGENT
     if kind is TurnKind.AGENT:
         thoughts, text = split_thoughts(text)
         shown = to_plain_text(message.get("reasoning_content") or message.get("reasoning"))
         for thought in filter(None, (shown.strip(), thoughts)):
             turns.append(Turn(kind=TurnKind.THOUGHT, text=thought))
+    parts = [part for part in _list(message.get("content")) if isinstance(part, Mapping)]
+    for part in parts:
+        if part.get("type") == "tool_result":
+            _add_observation(turns, calls, part.get("tool_use_id"), _read_content(part.get("content")))
     if text.strip():
         turns.append(Turn(kind=kind, text=text.strip()))
-    for call in message.get("tool_calls") or ():
-        function = call.get("function") if isinstance(call, Mapping) else None
-        if isinstance(function, Mapping):
+    uses = [part for part in parts if part.get("type") == "tool_use"]
+    for call in (*_list(message.get("tool_calls")), *_list(message.get("function_call")), *uses):
+        if not isinstance(call, Mapping):
+            continue
+        function = call.get("function") or call.get("custom") or call
+        if isinstance(function, Mapping) and "name" in function:
+            given = [function[name] for name in ("arguments", "input", "args") if name in function]
             calls[str(call.get("id") or f"turn {len(turns)}")] = len(turns)
             turn = Turn(
                 kind=TurnKind.TOOL,
-                tool=to_plain_text(function.get("name")),
-                arguments=to_plain_text(function.get("arguments")),
+                tool=to_plain_text(function["name"]),
+                arguments=to_plain_text(given[0] if given else None),
             )
             turns.append(turn)
 
 
-def _add_observation(turns: list[Turn], calls: dict[str, int], message: Mapping[str, Any]) -> None:
-    """Add what a tool returned to the call that it answers: by its id, else the first that waits.
+def _add_observation(
+    turns: list[Turn], calls: dict[str, int], call: Any, text: str, name: object = None
+) -> None:
+    """Add what a tool returned to the call that it answers: by its id `call`, else the first that waits.
 
     The call then leaves `calls`. What answers no call is a turn of its own.
     """
-    text = _read_content(message).strip()
-    name = to_plain_text(message.get("name"))
+    text = text.strip()
     failed = _is_error(text)
-    waiting: str | None = str(message.get("tool_call_id"))
+    waiting: str | None = str(call)
     if waiting not in calls:
         waiting = next(iter(calls), None)
     if waiting is None:
-        turns.append(Turn(kind=TurnKind.TOOL, tool=name, observation=text, failed=failed))
+        turn = Turn(kind=TurnKind.TOOL, tool=to_plain_text(name), observation=text, failed=failed)
+        turns.append(turn)
         return
     place = calls.pop(waiting)
     turns[place] = replace(turns[place], observation=text, failed=failed)
+
+
+def _list(value: Any) -> list[Any]:
+    """Return a list as it is, an object as a list of one, and anything else as an empty one."""
+    if isinstance(value, list):
+        return value
+    return [value] if isinstance(value, Mapping) else []
 
 
 def _is_error(observation: str) -> bool | None:
@@ -263,15 +339,15 @@ def _read_final_call(turn: Turn) -> str:
     return f"{turn.tool}({turn.arguments})"
 
 
-def _read_content(message: Mapping[str, Any]) -> str:
+def _read_content(content: Any) -> str:
     """Return the text of a message, or its text parts; "" where there are only tool calls."""
-    content = message.get("content")
-    if isinstance(content, str):
-        return content
+    if isinstance(content, int | float):
+        return to_plain_text(content)
     texts: list[str] = []
-    for part in content if isinstance(content, list) else ():
-        if isinstance(part, Mapping) and isinstance(part.get("text"), str):
-            texts.append(part["text"])
+    for part in [content] if isinstance(content, str) else _list(content):
+        text = part.get("text") if isinstance(part, Mapping) else part
+        if isinstance(text, str):
+            texts.append(text)
     return "\n".join(texts)
 
 

@@ -1,72 +1,226 @@
-"""Reads a log file. Its format is recognized by what is in it, not by its name."""
+"""Reads a log file. Its format is recognized by what is in it, not by its name.
+
+A record that cannot be used is left out, with its place and the reason; the others are used.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ace.errors import TaskError
-from ace.task.read_text import read_text
+from ace.task.read_text import read_bytes
+from ace.task.samples import normalize_question
 from ace.task.traces.log_formats import FORMATS, Format
-from ace.task.traces.record import Record
+from ace.task.traces.record import Fault, Record
 from ace.task.traces.trace import Trace, number_traces
+
+MOST_ABOVE = 0.1  # of the rewards of a file: with more above 1, they are on another scale
+_BETWEEN = re.compile(r"[\s,]*")
+_BAD_BYTE = re.compile("[\udc80-\udcff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """Hold the attempts of a log file, and why each of the other records was left out."""
+
+    traces: tuple[Trace, ...]
+    left_out: tuple[TaskError, ...] = ()
+
+    def describe(self) -> tuple[str, ...]:
+        """Return how many records were left out for which reason; nothing where none was."""
+        counts = Counter(error.details["fault"] for error in self.left_out)
+        if not counts:
+            return ()
+        reasons = ", ".join(f"{count} {fault}" for fault, count in counts.items())
+        total = len(self.left_out) + len(self.traces)
+        return (f"{len(self.left_out)} of {total} records of the log left out: {reasons}",)
 
 
 def read_traces(path: Path) -> tuple[Trace, ...]:
-    """Return the recorded attempts of a file, in order: JSON lines, or one JSON list of objects.
+    """Return the recorded attempts of a file, in order; `read_log` also says which records were left out.
 
-    The first record decides which format all of them have. Raises TaskError, with file and line, for what
-    cannot be read: no attempt is dropped silently.
+    Raises TaskError as `read_log` does.
     """
-    records = []
-    for number, (values, line) in enumerate(_read_values(path), start=1):
-        if not isinstance(values, dict):
-            place = Record({}, str(path), number, line)
-            raise place.problem("", f"Expected an object, found {values!r:.60}.")
-        records.append(Record(values, str(path), number, line))
-    if not records:
+    return read_log(path).traces
+
+
+def read_log(path: Path) -> Log:
+    """Return the recorded attempts of a file: JSON lines, a JSON list, or an object that holds records.
+
+    A record of no known format is read as most of the others are, so that the reason says what it lacks.
+    Raises TaskError, with file and line, for a file that cannot be read, one without a record that can be
+    used, and one whose rewards are on another scale than 0 to 1.
+    """
+    records: list[Record] = []
+    left_out: list[TaskError] = []
+    for entry in _read_records(path):
+        if isinstance(entry, Record):
+            records.append(entry)
+        else:
+            left_out.append(entry)
+    formats = [_recognize_format(record) for record in records]
+    common = Counter(form for form in formats if form is not None).most_common(1)
+    traces: list[tuple[Trace, Format]] = []
+    for record, own_format in zip(records, formats, strict=True):
+        form = own_format or (common[0][0] if common else None)
+        try:
+            if form is None:
+                raise _make_format_error(record)
+            traces.append((form.read(record), form))
+        except TaskError as error:
+            left_out.append(error)
+    left_out.sort(key=lambda error: error.details.get("line") or 0)
+    _check_scale([trace for trace, _ in traces], left_out)
+    if not traces and left_out:
+        raise left_out[0]
+    if not traces:
         raise TaskError("No recorded attempts.", hint="Write one JSON object a line.", file=str(path))
-    form = _recognize_format(records[0])
-    return number_traces([form.read(record) for record in records])
+    return Log(number_traces(_separate_questions(traces)), tuple(left_out))
 
 
-def _read_values(path: Path) -> Iterator[tuple[Any, int]]:
-    """Yield (record, line). In a JSON list, whose records need not begin a line, the line is 0.
+def _read_records(path: Path) -> Iterator[Record | TaskError]:
+    """Yield every record of a file, and an error for what is none.
 
-    A file that begins with "[" is taken for a list. Records may be any JSON value. Raises TaskError.
+    A file that begins with "[" is taken for a list. A single object is a record, or holds records.
     """
-    text = read_text(path)
-    if text.lstrip().startswith("["):
-        for values in _parse_json(text, str(path), 1):
-            yield values, 0
+    file = str(path)
+    text = read_bytes(path).decode("utf-8-sig", "surrogateescape")
+    beginning = text.lstrip()[:1]
+    if beginning == "[":
+        yield from _read_list(text, file)
         return
+    if beginning == "{":
+        try:
+            value, end = json.JSONDecoder().raw_decode(text, text.index("{"))
+        except (ValueError, RecursionError):
+            end = 0
+        if end and not text[end:].strip():
+            for number, (key, values) in enumerate(_find_records(value), start=1):
+                line = text.count("\n", 0, text.index("{")) + 1 if values is value else 0
+                yield _make_record(values, Record({}, file, number, line, key))
+            return
+    number = 0
     for line, row in enumerate(text.split("\n"), start=1):
         if row.strip():
-            yield _parse_json(row, str(path), line), line
+            number += 1
+            place = Record({}, file, number, line)
+            try:
+                yield _make_record(json.loads(row), place)
+            except (ValueError, RecursionError) as error:
+                yield _make_syntax_error(place, error)
 
 
-def _parse_json(text: str, file: str, line: int) -> Any:
-    """Return the JSON value of a text that begins at `line`. Raises TaskError, with the line of the fault."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        place = line + getattr(error, "lineno", 1) - 1
-        hint = "Write one object a line, or one list of objects."
-        raise TaskError(f"Not valid JSON: {error}.", hint=hint, file=file, line=place) from error
+def _read_list(text: str, file: str) -> Iterator[Record | TaskError]:
+    """Yield the records of a JSON list one by one: what is broken costs itself and what follows it."""
+    decoder = json.JSONDecoder()
+    place = text.index("[") + 1
+    number = 0
+    while True:
+        between = _BETWEEN.match(text, place)
+        place = between.end() if between else place
+        if text.startswith("]", place):
+            rest = text[place + 1 :].strip()
+            if rest:
+                line = text.count("\n", 0, text.rindex(rest)) + 1
+                message = f"Not valid JSON: there is more behind the list: {rest!r:.60}."
+                yield Record({}, file, number + 1, line).problem("", message, fault=Fault.SYNTAX)
+            return
+        number += 1
+        try:
+            value, place = decoder.raw_decode(text, place)
+        except (ValueError, RecursionError) as error:
+            line = getattr(error, "lineno", text.count("\n", 0, place) + 1)
+            yield _make_syntax_error(Record({}, file, number, line), error)
+            return
+        yield _make_record(value, Record({}, file, number))
 
 
-def _recognize_format(first: Record) -> Format:
-    """Return the format of a log by its first record: the first of FORMATS whose keys it has.
+def _make_record(values: Any, place: Record) -> Record | TaskError:
+    """Return an object as a record at a place; an error for any other value, and for broken UTF-8."""
+    if not isinstance(values, dict):
+        return place.problem("", f"Expected an object, found {values!r:.60}.", fault=Fault.SHAPE)
+    if _BAD_BYTE.search(json.dumps(values, ensure_ascii=False)):
+        hint = "Save the file as UTF-8."
+        return place.problem("", "Not valid UTF-8.", hint, Fault.ENCODING)
+    return replace(place, values=values)
 
-    Raises TaskError, which names the formats that are known, for any other.
+
+def _make_syntax_error(place: Record, error: Exception) -> TaskError:
+    """Return an error for what is no JSON."""
+    hint = "Write one object a line, or one list of objects."
+    return place.problem("", f"Not valid JSON: {error}.", hint, Fault.SYNTAX)
+
+
+def _find_records(value: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return the records that an object holds, with their keys: by number, in a list, or one level below.
+
+    The object itself is the record where it has a known format, and where nothing in it has one.
     """
-    lists = {key for key, value in first.values.items() if isinstance(value, list)}
+    if _fits_format(value):
+        return [("", value)]
+    groups: list[list[tuple[str, Any]]] = [list(value.items())]
+    for inner in value.values():
+        if isinstance(inner, dict):
+            groups.append(list(inner.items()))
+        elif isinstance(inner, list):
+            groups.append([("", entry) for entry in inner])
+    for group in groups:
+        if any(_fits_format(entry) for _, entry in group):
+            return group
+    return [("", value)]
+
+
+def _fits_format(value: Any) -> bool:
+    """Return whether a value is a record of a known format."""
+    return isinstance(value, dict) and _recognize_format(Record(value, "", 0)) is not None
+
+
+def _recognize_format(record: Record) -> Format | None:
+    """Return the first of FORMATS whose keys a record has."""
+    lists = {key for key, value in record.values.items() if isinstance(value, list)}
     for form in FORMATS:
-        if form.keys <= first.values.keys() and form.lists <= lists:
+        if form.keys <= record.values.keys() and form.lists <= lists:
             return form
-    names = "; ".join(form.name for form in FORMATS)
-    keys = ", ".join(list(first.values)[:8]) or "no keys"
-    message = f"This is no log that can be read; its first record has {keys}."
-    raise first.problem("", message, f"Known: {names}.")
+    return None
+
+
+def _make_format_error(record: Record) -> TaskError:
+    """Return an error that names the keys of a record and the formats that are known."""
+    names = "; ".join(dict.fromkeys(form.name for form in FORMATS))
+    keys = ", ".join(list(record.values)[:8]) or "no keys"
+    message = f"This is no log that can be read; the record has {keys}."
+    return record.problem("", message, f"Known: {names}.", Fault.FORMAT)
+
+
+def _check_scale(traces: list[Trace], left_out: list[TaskError]) -> None:
+    """Raise the first error for a reward above 1 where there are too many for single slips.
+
+    On another scale a 1 would be taken for right, so nothing of the file can be used.
+    """
+    above = [error for error in left_out if error.details["fault"] is Fault.SCALE]
+    labelled = sum(trace.correct is not None for trace in traces)
+    if len(above) > MOST_ABOVE * (len(above) + labelled):
+        raise above[0]
+
+
+def _separate_questions(traces: list[tuple[Trace, Format]]) -> list[Trace]:
+    """Return the traces, with a sample of its own for each further question that an id was used for.
+
+    So no answer to one question is shown as the right one of another. Its id has a number, as "7 (2)".
+    """
+    questions: dict[str, dict[str, int]] = {}
+    separate: list[Trace] = []
+    for trace, form in traces:
+        if not form.names_tasks:
+            numbers = questions.setdefault(trace.sample, {})
+            place = numbers.setdefault(normalize_question(trace.question), len(numbers) + 1)
+            if place > 1:
+                trace = replace(trace, sample=f"{trace.sample} ({place})")
+        separate.append(trace)
+    return separate
