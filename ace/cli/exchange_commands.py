@@ -12,7 +12,7 @@ import typer
 
 from ace.cli.files import read_text, write_text
 from ace.cli.options import BranchName, Json, PlaybookFile, VersionOption, playbook_file
-from ace.cli.output import emit, note
+from ace.cli.output import can_show, emit, note
 from ace.errors import InputError
 
 if TYPE_CHECKING:
@@ -53,8 +53,10 @@ def export(
     data: dict[str, Any] = {"format": chosen.name, "bullets": len(part), "not_held": lost}
     notes = [f"not held: {', '.join(lost)}"] if lost else []
     if file is None:
+        if not json and not can_show(text):
+            notes.append("characters that this output lacks are escaped; give a FILE to keep them")
         if notes and not json:
-            note(notes[0])
+            note("\n".join(notes))
         emit(json, {**data, "text": text}, text.removesuffix("\n"))
         return
     if chosen.name == "instructions":

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from ace.errors import InputError
+from ace.text.plain_file import find_obstacle
 
 
 def read_text(file: Path) -> str:
@@ -14,6 +15,9 @@ def read_text(file: Path) -> str:
 
     Raises InputError where it cannot be read or is not UTF-8.
     """
+    obstacle = find_obstacle(file)
+    if obstacle:
+        raise InputError(f"cannot read {file}: {obstacle}.", hint="Give a file.")
     try:
         data = file.read_bytes()
     except OSError as error:

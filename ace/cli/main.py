@@ -25,7 +25,7 @@ from ace.cli import (
     tasks_commands,
 )
 from ace.cli.interrupts import Interrupts
-from ace.cli.output import has_lost_reader, note
+from ace.cli.output import has_lost_reader, note, set_up_streams
 from ace.errors import AceError
 
 INTERRUPTED = 130
@@ -80,6 +80,7 @@ def before_any_command(
 
 def main() -> None:
     """Run the command line and exit."""
+    set_up_streams()
     interrupts = Interrupts()
     code: object
     try:

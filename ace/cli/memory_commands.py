@@ -242,24 +242,43 @@ def _open_store(playbook: Path | None, *, read_only: bool = False) -> Store:
 
 
 def _read_conversations(file: Path, user: str, session: str) -> list[Conversation]:
-    """Read a file of conversations, one a line. Raises InputError with the line that cannot be used."""
+    """Read a file of conversations, one a line. A line that cannot be used is named on stderr and left out.
+
+    Raises InputError where none can be used.
+    """
+    conversations: list[Conversation] = []
+    left_out: list[InputError] = []
+    lines = read_text(file).removeprefix("\ufeff").split("\n")
+    for number, line in enumerate(lines, start=1):
+        try:
+            if line.strip():
+                conversations.append(_read_conversation(file, number, line, user, session))
+        except InputError as error:
+            left_out.append(error)
+    if left_out and not conversations:
+        raise left_out[0]
+    for fault in left_out:
+        note(f"left out: {fault}")
+    return conversations
+
+
+def _read_conversation(file: Path, number: int, line: str, user: str, session: str) -> Conversation:
+    """Read the conversation of a line. Raises InputError, which names the line, for what cannot be used."""
     from ace.memory import parse_conversation
     from ace.text.json_lines import read_json_lines
 
-    conversations = []
-    text = read_text(file).removeprefix("\ufeff")
-    for number, row in read_json_lines(text, str(file), FormatError):
-        if not isinstance(row, dict):
-            raise FormatError(f"Expected an object, found {row!r:.60}.", file=str(file), line=number)
-        row.setdefault("id", f"{file.name}:{number}")
-        conversation = parse_conversation(row, user=user, session=session, place=f"{file}:{number}")
-        speakers = {turn.speaker for turn in conversation.turns}
-        if "user" not in speakers:
-            roles = ", ".join(sorted(speakers))
-            hint = "What is remembered is what the messages of the role 'user' say."
-            raise InputError(f"{file}:{number}: no message is by 'user', only by {roles}.", hint=hint)
-        conversations.append(conversation)
-    return conversations
+    _, row = next(read_json_lines(line, str(file), FormatError, first=number))
+    if not isinstance(row, dict):
+        raise FormatError(f"Expected an object, found {row!r:.60}.", file=str(file), line=number)
+    if row.get("id") in (None, ""):
+        row["id"] = f"{file.name}:{number}"
+    conversation = parse_conversation(row, user=user, session=session, place=f"{file}:{number}")
+    speakers = {turn.speaker for turn in conversation.spoken}
+    if "user" not in speakers:
+        roles = ", ".join(sorted(speakers)) or "nobody"
+        hint = "What is remembered is what the messages of the role 'user' say."
+        raise InputError(f"{file}:{number}: no message is by 'user', only by {roles}.", hint=hint)
+    return conversation
 
 
 def _forgotten_text(result: Forgotten) -> str:

@@ -9,6 +9,8 @@ import json
 import os
 import shutil
 import sys
+from io import TextIOWrapper
+from pathlib import Path
 from typing import Any, TextIO
 
 
@@ -18,7 +20,7 @@ def emit(as_json: bool, data: dict[str, Any], text: str) -> None:
     Values that JSON has no form for become lists or texts. Nothing is raised where the reader has stopped.
     """
     if as_json:
-        text = json.dumps(data, ensure_ascii=False, indent=2, default=_plain)
+        text = _to_json(data, indent=2)
     _write_if_read(sys.stdout, text)
 
 
@@ -27,7 +29,41 @@ def emit_line(data: dict[str, Any]) -> None:
 
     Raises BrokenPipeError when it has stopped reading: more answers are of no use to it.
     """
-    _write(sys.stdout, json.dumps(data, ensure_ascii=False, default=_plain))
+    _write(sys.stdout, _to_json(data))
+
+
+def set_up_streams() -> None:
+    """Have a console that lacks a character, as with cp1252 or ASCII, show its escape instead of failing.
+
+    Lines that come in are UTF-8, as JSON is; bytes that are not become U+FFFD. What goes to a stream that was
+    closed before the start is discarded.
+    """
+    if sys.stdout is None:
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 (for as long as we run)
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    if isinstance(sys.stdin, TextIOWrapper) and not sys.stdin.isatty():
+        sys.stdin.reconfigure(encoding="utf-8", errors="replace")
+
+
+def can_show(text: str) -> bool:
+    """Return whether stdout has every character of a text."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _to_json(data: dict[str, Any], indent: int | None = None) -> str:
+    """Return an object as JSON, with escapes of its own where stdout lacks a character."""
+    text = json.dumps(data, ensure_ascii=False, indent=indent, default=_plain)
+    if can_show(text):
+        return text
+    return json.dumps(data, indent=indent, default=_plain)
 
 
 def _plain(value: object) -> object:

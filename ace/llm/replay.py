@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from ace.errors import InputError, MalformedReply
 from ace.llm.client import Client, FinishReason, Reply, Request, ToolCall, Usage
 from ace.llm.journal import identify_request
+from ace.text.plain_file import find_obstacle
 
 
 class RecordingClient:
@@ -73,6 +74,9 @@ class ReplayClient:
         self._lock = threading.Lock()
         self._recorded: dict[str, list[dict[str, Any]]] = {}
         self._asked: dict[str, int] = {}
+        obstacle = find_obstacle(self._path)
+        if obstacle:
+            raise InputError(f"Cannot read the recording {path}: {obstacle}.", file=str(path))
         try:
             lines = self._path.read_text(encoding="utf-8").splitlines()
         except OSError as error:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ace.errors import InputError
 from ace.memory.memory_value import parse_instant
+from ace.text.message_content import read_content
 
 USER = "user"
 
@@ -36,12 +37,20 @@ class Conversation:
     """An instant, as `parse_instant` returns it: what a user says holds from then on."""
 
     turns: tuple[Turn, ...]
+    """One for each message. The text is empty where a message only calls tools."""
+
+    @property
+    def spoken(self) -> tuple[Turn, ...]:
+        """Return the turns in which something is said."""
+        return tuple(turn for turn in self.turns if turn.text.strip())
 
 
 def parse_conversation(
     row: Mapping[str, Any], *, user: str = "", session: str = "", place: str = ""
 ) -> Conversation:
-    """Read {"id", "user", "session", "time", "messages": [{"role", "content"}]}.
+    """Read {"id", "user", "session", "time", "messages": [{"role", "content"}]}, messages as OpenAI has them.
+
+    A content is a text, a list of parts, of which the texts count, or null beside tool calls.
 
     `user` and `session` are taken where the row has none. Ids may be whole numbers, and become texts.
     Raises InputError, which names `place` (a file and a line) and the field.
@@ -59,8 +68,12 @@ def parse_conversation(
     turns: list[Turn] = []
     for number, message in enumerate(messages):
         match message:
-            case {"role": str(role), "content": str(content)} if role.strip():
-                turns.append(Turn(role, content))
+            case {"role": str(role), "content": str() | list() | None as content} if role.strip():
+                turns.append(Turn(role, read_content(content)))
+            case {"role": str(role), "tool_calls": _} | {"role": str(role), "function_call": _} if (
+                role.strip()
+            ):
+                turns.append(Turn(role, ""))
             case _:
                 problem = f'expected {{"role", "content"}} as texts, found {message!r:.60}'
                 raise _make_error(place, f"messages.{number}", problem)

@@ -50,7 +50,7 @@ class Rememberer:
         the names: a small one would repeat the values.
         Raises MalformedReply when there is no usable reply, ModelError as the client does.
         """
-        turns = [(turn.speaker, quote_text(turn.text, _LONGEST_TURN)) for turn in conversation.turns]
+        turns = [(turn.speaker, quote_text(turn.text, _LONGEST_TURN)) for turn in conversation.spoken]
         names = list(dict.fromkeys(quote_text(memory.attribute) for memory in memories[-_MOST_NAMES:]))
         user = render("ace.memory", f"{NAME}.user", turns=turns, names=names)
         request = Request(

@@ -61,7 +61,7 @@ class Summarizer:
 
     def _ask(self, conversation: Conversation, missing: Sequence[Essential], size: int, seed: int) -> str:
         """Ask for a summary of at most `size` tokens, and name to the model what an earlier one lacked."""
-        turns = [(turn.speaker, quote_text(turn.text, _LONGEST_TURN)) for turn in conversation.turns]
+        turns = [(turn.speaker, quote_text(turn.text, _LONGEST_TURN)) for turn in conversation.spoken]
         texts = list(dict.fromkeys(quote_text(essential.text) for essential in missing))[:_MOST_NAMED]
         user = render("ace.memory", f"{NAME}.user", turns=turns, missing=texts)
         request = Request(

@@ -18,6 +18,7 @@ from typing import Self
 from ace.errors import FormatError, NotAPlaybook, StoreBusy, StoreError, StoreUnwritable
 from ace.store import schema
 from ace.store.integrity import foreign
+from ace.text.plain_file import find_obstacle
 
 _ASK = 0.002  # seconds: a writer that waits for its turn asks at least so often
 _OTHER_PATH = "Give another path with --playbook."
@@ -301,6 +302,9 @@ def _connect_raw(
     path: Path, mode: str, timeout: float, *, check_same_thread: bool = True
 ) -> PlaybookConnection:
     """Open a connection whose transactions are ours to begin. `mode` is SQLite's: ro, rw or rwc."""
+    obstacle = find_obstacle(path)
+    if obstacle:
+        raise NotAPlaybook(f"{path} is no playbook: {obstacle}.", hint=_OTHER_PATH, path=str(path))
     uri = f"{path.absolute().as_uri()}?mode={mode}"
     return sqlite3.connect(
         uri,

@@ -9,13 +9,15 @@ from typing import Any
 from ace.errors import TaskError
 
 
-def read_json_lines(text: str, file: str, error: type[TaskError]) -> Iterator[tuple[int, Any]]:
-    """Yield (line number from 1, value). `file` is its name, for messages.
+def read_json_lines(
+    text: str, file: str, error: type[TaskError], *, first: int = 1
+) -> Iterator[tuple[int, Any]]:
+    """Yield (line number, value). `file` is its name, for messages, `first` the number of the first line.
 
     Raises `error`, with file and line, for what is no JSON, and for characters that no file can hold.
     """
     # Only a line feed ends a line: JSON may hold the other separators of Unicode.
-    for number, line in enumerate(text.split("\n"), start=1):
+    for number, line in enumerate(text.split("\n"), start=first):
         if not line.strip():
             continue
         try:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from ace.retrieval.documents import file_readers, index_tables
 from ace.retrieval.documents.chunks import MOST, Chunk
 from ace.retrieval.documents.document_folder import SkippedFile, list_documents
+from ace.text.plain_file import find_obstacle
 
 if TYPE_CHECKING:
     from ace.llm.embedding import Embedder
@@ -254,6 +255,9 @@ class _FolderUpdate:
 
     def _index_file(self, root: Path, path: str, digest: str | None) -> bool:
         """Index a file unless its hash is `digest`; return whether it was. Raises Unreadable."""
+        obstacle = find_obstacle(root / path)  # it may have changed since the folder was listed
+        if obstacle:
+            raise file_readers.Unreadable(f"cannot be read: {obstacle}")
         try:
             data = (root / path).read_bytes()
         except OSError as error:

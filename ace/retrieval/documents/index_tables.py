@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ace.errors import DocumentsError, NewerSchema, StoreBusy, StoreUnwritable
 from ace.store.connection import ErrorKind, convert_error, transaction
+from ace.text.plain_file import find_obstacle
 
 APPLICATION_ID = int.from_bytes(b"aced")
 VERSION = 1
@@ -98,6 +99,10 @@ def connect(path: Path, *, create: bool, timeout: float) -> sqlite3.Connection:
     if not create and not path.exists():
         hint = "`ace documents index FOLDER` makes one."
         raise DocumentsError(f"There is no index of documents at {path}.", hint=hint, path=str(path))
+    obstacle = find_obstacle(path)
+    if obstacle:
+        message = f"{path} is not an index of documents: {obstacle}."
+        raise DocumentsError(message, hint="Give another file.", path=str(path))
     with typed_errors(path):
         mode = "rwc" if create else "rw"
         uri = f"{path.absolute().as_uri()}?mode={mode}"

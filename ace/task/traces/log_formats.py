@@ -14,6 +14,7 @@ from typing import Any
 from ace.task.attempt import Turn, TurnKind, to_plain_text
 from ace.task.traces.record import Fault, Record
 from ace.task.traces.trace import Trace
+from ace.text.message_content import read_content
 from ace.text.thoughts import split_thoughts
 
 # How programs write their exceptions: "Error ...", "KeyError: ...", a traceback.
@@ -222,7 +223,7 @@ def _read_conversation(record: Record, key: str) -> dict[str, Any]:
             hint = 'Write {"role": "user", "content": "..."}.'
             raise record.problem(key, f"Expected a message with a role, found {message!r:.60}.", hint)
         if message["role"] in ("tool", "function"):
-            text = _read_content(message.get("content"))
+            text = read_content(message.get("content"))
             _add_observation(turns, calls, message.get("tool_call_id"), text, message.get("name"))
         elif message["role"] not in ("system", "developer"):
             _add_message(turns, calls, message)
@@ -256,7 +257,7 @@ def _add_message(turns: list[Turn], calls: dict[str, int], message: Mapping[str,
 
     `calls` gets the ids of those calls, each with the place of its turn.
     """
-    text = _read_content(message.get("content")).strip()
+    text = read_content(message.get("content")).strip()
     kind = TurnKind.USER if message["role"] == "user" else TurnKind.AGENT
     if kind is TurnKind.AGENT:
         thoughts, text = split_thoughts(text)
@@ -266,7 +267,7 @@ def _add_message(turns: list[Turn], calls: dict[str, int], message: Mapping[str,
     parts = [part for part in _list(message.get("content")) if isinstance(part, Mapping)]
     for part in parts:
         if part.get("type") == "tool_result":
-            _add_observation(turns, calls, part.get("tool_use_id"), _read_content(part.get("content")))
+            _add_observation(turns, calls, part.get("tool_use_id"), read_content(part.get("content")))
     if text.strip():
         turns.append(Turn(kind=kind, text=text.strip()))
     uses = [part for part in parts if part.get("type") == "tool_use"]
@@ -337,18 +338,6 @@ def _read_final_call(turn: Turn) -> str:
     if len(values) == 1:
         return to_plain_text(values[0])
     return f"{turn.tool}({turn.arguments})"
-
-
-def _read_content(content: Any) -> str:
-    """Return the text of a message, or its text parts; "" where there are only tool calls."""
-    if isinstance(content, int | float):
-        return to_plain_text(content)
-    texts: list[str] = []
-    for part in [content] if isinstance(content, str) else _list(content):
-        text = part.get("text") if isinstance(part, Mapping) else part
-        if isinstance(text, str):
-            texts.append(text)
-    return "\n".join(texts)
 
 
 def _render_actions(info: Any) -> str:
