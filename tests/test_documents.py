@@ -292,7 +292,7 @@ def test_html_is_read_as_a_reader_sees_it(tmp_path: Path, index: DocumentIndex) 
     index.update(tmp_path / "site", None)
     (passage,) = DocumentSearch(index, None)("returns", 5)
     assert passage.chunk.text == (
-        "# Returns\nBring it back in 30 days.\npart | price\nbell | 4\n- one\n- # two"
+        "# Returns\nBring it back in 30 days.\npart | price\n--- | ---\nbell | 4\n- one\n- # two"
     )
     assert passage.citation == "site/returns.html:2-7"
 

@@ -12,13 +12,13 @@ from threading import Lock
 
 from ace.playbook.model import Bullet
 from ace.store.sqlite_text import build_word_query, replace_lone_surrogates
+from ace.text.character_pairs import list_index_terms
 
 _TABLE = """CREATE VIRTUAL TABLE bullets USING fts5(
-    id UNINDEXED, section, content, tokenize = "porter unicode61 remove_diacritics 2"
+    id UNINDEXED, section, content, terms, tokenize = "porter unicode61 remove_diacritics 2"
 )"""
-_MATCH = (
-    """SELECT id FROM bullets WHERE bullets MATCH ? ORDER BY bm25(bullets, 0.0, 0.5, 1.0), rowid LIMIT ?"""
-)
+_MATCH = """SELECT id FROM bullets WHERE bullets MATCH ?
+    ORDER BY bm25(bullets, 0.0, 0.5, 1.0, 1.0), rowid LIMIT ?"""
 
 
 class BulletIndex:
@@ -34,10 +34,11 @@ class BulletIndex:
                 replace_lone_surrogates(bullet.id),
                 replace_lone_surrogates(bullet.section),
                 replace_lone_surrogates(bullet.content),
+                " ".join(list_index_terms(f"{bullet.section}\n{bullet.content}")),
             )
             for bullet in bullets
         ]
-        self._db.executemany("INSERT INTO bullets VALUES (?, ?, ?)", rows)
+        self._db.executemany("INSERT INTO bullets VALUES (?, ?, ?, ?)", rows)
 
     def search(self, question: str, limit: int = 1000) -> list[str]:
         """Return ids of bullets that share a word with the question, best first by BM25.

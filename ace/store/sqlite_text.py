@@ -7,15 +7,13 @@ in JSON reads back unchanged. NaN is not JSON and is refused, so that every JSON
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from ace.errors import FormatError
-
-_WORD = re.compile(r"\w+")
+from ace.text.character_pairs import list_query_terms
 
 
 def to_text(text: str) -> str:
@@ -52,14 +50,13 @@ def now() -> str:
 
 
 def build_word_query(question: str, most: int = 64) -> str:
-    """Return an FTS5 query for texts with any of a question's first `most` words; empty if it has no word.
+    """Return an FTS5 query for texts with any of a question's first `most` terms; empty if it has none.
 
-    Words are in lower case, each once. The question itself is not a valid FTS5 query: its marks are operators
-    there.
+    Terms are words in lower case, and pairs of characters where words have no spaces between them. The
+    question itself is not a valid FTS5 query: its marks are operators there.
     """
-    lowered = [word.casefold() for word in _WORD.findall(replace_lone_surrogates(question))]
-    distinct = list(dict.fromkeys(lowered))
-    return " OR ".join(f'"{word}"' for word in distinct[:most])
+    terms = list_query_terms(replace_lone_surrogates(question))
+    return " OR ".join(f'"{term}"' for term in terms[:most])
 
 
 def replace_lone_surrogates(text: str) -> str:

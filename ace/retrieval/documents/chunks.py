@@ -37,6 +37,9 @@ class Chunk:
     last: int
     """Its lines in the file, or the pages of a PDF, from 1; both ends are in it."""
 
+    terms: str = ""
+    """What it is found by beside the words of its text and heading. Nobody reads it."""
+
     @property
     def full_text(self) -> str:
         """Return the text with the headings above it, as a reader gets it."""

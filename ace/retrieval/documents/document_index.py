@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ace.llm.embedding import Embedder
 
 Progress = Callable[[str, int, int, str], None]  # (phase, done, total, note)
-CUT = f"2 {MOST}"  # how documents are cut; another value has them all read again
+CUT = f"3 {MOST}"  # how documents are cut; another value has them all read again
 _BATCH = 64  # texts an embedder is given at once
 
 
@@ -267,10 +267,13 @@ class _FolderUpdate:
             return False
         chunks = file_readers.read_chunks(path, data)
         document = "INSERT INTO documents (folder, path, hash, bytes) VALUES (?, ?, ?, ?)"
-        chunk_sql = "INSERT INTO chunks (document, heading, text, first, last) VALUES (?, ?, ?, ?, ?)"
+        chunk_sql = """INSERT INTO chunks (document, heading, text, first, last, terms)
+            VALUES (?, ?, ?, ?, ?, ?)"""
         with index_tables.writing(self.db, self.path) as db:
             db.execute("DELETE FROM documents WHERE folder = ? AND path = ?", [self.folder, path])
             key = db.execute(document, [self.folder, path, new_digest, len(data)]).lastrowid
-            rows = [(key, chunk.heading, chunk.text, chunk.first, chunk.last) for chunk in chunks]
+            rows = [
+                (key, chunk.heading, chunk.text, chunk.first, chunk.last, chunk.terms) for chunk in chunks
+            ]
             db.executemany(chunk_sql, rows)
         return True

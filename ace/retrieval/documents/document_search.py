@@ -27,7 +27,7 @@ PER_DOCUMENT = 3
 # A match in a heading counts for more. Ties go to the earlier chunk, so that results do not depend on chance.
 _BY_WORDS = """SELECT words.rowid FROM words JOIN chunks ON chunks.id = words.rowid
     JOIN documents ON documents.id = document WHERE words MATCH ? AND (? IS NULL OR folder = ?)
-    ORDER BY bm25(words, 2.0, 1.0), words.rowid LIMIT ?"""
+    ORDER BY bm25(words, 2.0, 1.0, 1.0), words.rowid LIMIT ?"""
 _PASSAGE = """SELECT label, documents.path, heading, text, first, last FROM chunks
     JOIN documents ON documents.id = document JOIN folders ON folders.id = folder WHERE chunks.id = ?"""
 _VECTORS = """SELECT chunk, vector FROM vectors JOIN chunks ON chunks.id = chunk

@@ -7,28 +7,24 @@ followed, and what a reader of the page would not see (scripts, comments, hidden
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import PurePosixPath
-from typing import Any
 
 from ace.errors import InputError
+from ace.retrieval.documents.broken_words import join_broken_words
 from ace.retrieval.documents.chunks import Chunk, Line, split_into_chunks
 from ace.retrieval.documents.document_folder import HTML, MARKDOWN, PDF
+from ace.retrieval.documents.html_reader import read_page
 from ace.store.sqlite_text import replace_lone_surrogates
+from ace.text.character_pairs import list_index_terms
 from ace.text.unicode import has_visible_text
 
 EXTRA = "Install the extra `documents`: pip install 'ace-engine[documents]'."
 _NEEDS = ((HTML, "bs4", "HTML", "beautifulsoup4"), (PDF, "pypdf", "PDF", "pypdf"))
-_UNSEEN = ["script", "style", "template", "noscript", "head"]
-_HEADINGS = {f"h{level}": level for level in range(1, 7)}
-_BLOCKS = {
-    *_HEADINGS,
-    *("p", "li", "tr", "pre", "blockquote", "dt", "dd", "div", "section", "article", "caption"),
-    *("figcaption", "ul", "ol", "table", "body", "main", "header", "footer", "aside", "nav"),
-}
 
 
 class Unreadable(Exception):
@@ -53,10 +49,11 @@ def read_chunks(path: str, data: bytes) -> tuple[Chunk, ...]:
     """
     suffix = _get_suffix(path)
     lines: Iterable[Line]
+    readings: dict[str, str] = {}
     if suffix in HTML:
         lines = _read_html(data)
     elif suffix in PDF:
-        lines = _read_pdf(data)
+        lines, readings = join_broken_words(list(_read_pdf(data)))
     else:
         lines = _read_text(data)
     # Neither SQLite nor a tokenizer takes halves of surrogate pairs.
@@ -65,7 +62,16 @@ def read_chunks(path: str, data: bytes) -> tuple[Chunk, ...]:
     if not any(has_visible_text(chunk.text) for chunk in chunks):
         hint = " (scanned pages?)" if suffix in PDF else ""
         raise Unreadable(f"it holds no text{hint}")
-    return chunks
+    return tuple(replace(chunk, terms=_list_terms(chunk, readings)) for chunk in chunks)
+
+
+def _list_terms(chunk: Chunk, readings: Mapping[str, str]) -> str:
+    """Return what a chunk is found by beside its words: another reading of broken ones, and pairs."""
+    terms = list_index_terms(chunk.full_text)
+    for word, reading in readings.items():
+        if word in chunk.text:
+            terms.append(reading)
+    return " ".join(terms)
 
 
 def has_pages(path: str) -> bool:
@@ -90,57 +96,11 @@ def _read_text(data: bytes) -> Iterator[Line]:
     yield from enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1)
 
 
-def _read_html(data: bytes) -> Iterator[Line]:
-    """Yield lines as Markdown, numbered as in the file: headings with their #, a line for any other block."""
-    from bs4 import BeautifulSoup
-    from bs4.element import Comment, NavigableString
-
+def _read_html(data: bytes) -> list[Line]:
+    """Return the lines of a page as Markdown, numbered as in the file. Raises Unreadable."""
     page = "\n".join(text for _, text in _read_text(data))
     with _convert_errors("HTML page"):
-        soup = BeautifulSoup(page, "html.parser")
-        for tag in soup.find_all(_is_unseen):
-            tag.extract()
-        parts: list[str] = []
-        block: Any = None
-        for text in soup.find_all(string=True):
-            if isinstance(text, Comment) or type(text) is not NavigableString:
-                continue
-            parent = next((tag for tag in text.parents if tag.name in _BLOCKS), None)
-            if parent is not block:
-                yield from _format_block(block, parts)
-                block, parts = parent, []
-            in_cell = text.find_parent(["td", "th"]) is not None
-            if in_cell and parts and text.strip():
-                parts.append(f" | {text}")
-            else:
-                parts.append(str(text))
-        yield from _format_block(block, parts)
-
-
-def _is_unseen(tag: Any) -> bool:
-    """Return True if a browser shows nothing of an element."""
-    style = str(tag.get("style") or "").replace(" ", "").lower()
-    is_hidden = tag.has_attr("hidden") or "display:none" in style or "visibility:hidden" in style
-    return tag.name in _UNSEEN or is_hidden
-
-
-def _format_block(block: Any, parts: list[str]) -> Iterator[Line]:
-    """Yield a paragraph, and a blank line where a chunk may end: not between rows or list items."""
-    text = " ".join("".join(parts).split())
-    if not text:
-        return
-    name, line = "p", 1
-    if block is not None:
-        name, line = block.name, block.sourceline or 1
-    if name in _HEADINGS:
-        text = f"{'#' * _HEADINGS[name]} {text}"
-    elif name == "li":
-        text = f"- {text}"
-    else:
-        text = text.lstrip("#")  # no heading of ours
-    yield line, text
-    if name not in ("li", "tr"):
-        yield line, ""
+        return list(read_page(page))
 
 
 def _read_pdf(data: bytes) -> Iterator[Line]:

@@ -16,7 +16,7 @@ from ace.store.connection import ErrorKind, convert_error, transaction
 from ace.text.plain_file import find_obstacle
 
 APPLICATION_ID = int.from_bytes(b"aced")
-VERSION = 1
+VERSION = 2
 _REBUILD = "Delete the file and run `ace documents index FOLDER` again: it is made of the documents alone."
 _RIGHTS = "Check that its folder exists and that you may write to both, or give another file."
 
@@ -56,7 +56,8 @@ CREATE TABLE chunks (
     heading TEXT NOT NULL,
     text TEXT NOT NULL,
     first INTEGER NOT NULL,            -- line, or page of a PDF
-    last INTEGER NOT NULL
+    last INTEGER NOT NULL,
+    terms TEXT NOT NULL                -- what it is found by beside its words, see ace.text.character_pairs
 ) STRICT;
 CREATE INDEX chunks_document ON chunks (document);
 CREATE TABLE vectors (
@@ -65,13 +66,14 @@ CREATE TABLE vectors (
     vector BLOB NOT NULL               -- float32, little endian, of length 1
 ) STRICT;
 CREATE VIRTUAL TABLE words USING fts5 (
-    heading, text, content = 'chunks', content_rowid = 'id', tokenize = 'porter unicode61'
+    heading, text, terms, content = 'chunks', content_rowid = 'id', tokenize = 'porter unicode61'
 );
 CREATE TRIGGER chunks_added AFTER INSERT ON chunks BEGIN
-    INSERT INTO words (rowid, heading, text) VALUES (new.id, new.heading, new.text);
+    INSERT INTO words (rowid, heading, text, terms) VALUES (new.id, new.heading, new.text, new.terms);
 END;
 CREATE TRIGGER chunks_removed AFTER DELETE ON chunks BEGIN
-    INSERT INTO words (words, rowid, heading, text) VALUES ('delete', old.id, old.heading, old.text);
+    INSERT INTO words (words, rowid, heading, text, terms)
+        VALUES ('delete', old.id, old.heading, old.text, old.terms);
 END;
 """
 

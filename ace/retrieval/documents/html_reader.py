@@ -1,0 +1,165 @@
+"""An HTML page as lines of Markdown, as a reader sees it: headings with their #, rows of tables, code.
+
+What is not seen (scripts, comments, hidden elements) is dropped. Numbers are lines of the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ace.retrieval.documents.chunks import Line
+
+_UNSEEN = ["script", "style", "template", "noscript", "head"]
+_HEADINGS = {f"h{level}": level for level in range(1, 7)}
+_BLOCKS = {
+    *_HEADINGS,
+    *("p", "li", "tr", "pre", "blockquote", "dl", "dt", "dd", "div", "section", "article", "caption", "hr"),
+    *("figure", "figcaption", "ul", "ol", "table", "body", "main", "header", "footer", "aside", "nav"),
+    *("address", "details", "summary", "form", "fieldset", "legend", "option", "button", "center"),
+}
+_CELLS = ["td", "th"]
+_WIDEST = 100  # columns or rows of one cell
+_Spans = dict[int, tuple[int, str]]
+"""How many more rows a cell reaches down into, and its text, by its column from 0."""
+
+
+def read_page(page: str) -> Iterator[Line]:
+    """Yield (line, text) of a page, with a blank text where a chunk may end.
+
+    Raises what the parser raises for a page that it cannot read.
+    """
+    from bs4 import BeautifulSoup
+    from bs4.element import NavigableString, Tag
+
+    soup = BeautifulSoup(page, "html.parser")
+    for tag in soup.find_all(_is_unseen):
+        tag.extract()
+    spans: dict[int, _Spans] = {}  # by table
+    block: Any = None
+    parts: list[Line] = []  # of the block that is open: (0, text), and (line, "\n") for a line break
+    for node in soup.descendants:
+        if isinstance(node, Tag):
+            line = node.sourceline or 1
+            if node.name in _BLOCKS:
+                yield from _format_block(block, parts)
+                block, parts = None, []
+            if node.name == "br":
+                parts.append((line, "\n"))
+            elif node.name == "tr":
+                yield from _read_row(node, spans.setdefault(id(node.find_parent("table")), {}))
+        elif type(node) is NavigableString and not _is_in_row(node):  # no comment or the like
+            parent = next((tag for tag in node.parents if tag.name in _BLOCKS), None)
+            if parent is not block:
+                yield from _format_block(block, parts)
+                block, parts = parent, []
+            parts.append((0, str(node)))
+    yield from _format_block(block, parts)
+
+
+def _is_in_row(text: Any) -> bool:
+    """Return True if a text is part of what `_read_row` reads: a cell outside of any row is not."""
+    cell = text.find_parent(_CELLS)
+    return cell is not None and cell.find_parent("tr") is not None
+
+
+def _is_unseen(tag: Any) -> bool:
+    """Return True if a browser shows nothing of an element."""
+    style = str(tag.get("style") or "").replace(" ", "").lower()
+    is_hidden = tag.has_attr("hidden") or "display:none" in style or "visibility:hidden" in style
+    return tag.name in _UNSEEN or is_hidden
+
+
+def _format_block(block: Any, parts: list[Line]) -> Iterator[Line]:
+    """Yield the lines of a block, and a blank one where a chunk may end: not between list items."""
+    name, line = "p", 1
+    if block is not None:
+        name, line = block.name, block.sourceline or 1
+        if name in ("p", "div") and block.parent.name == "li" and block.find_previous_sibling() is None:
+            name = "li"
+    if name == "pre":
+        yield from _format_code("".join(text for _, text in parts), line)
+        return
+    lines: list[Line] = []
+    texts: list[str] = []
+    for number, text in [*parts, (line, "\n")]:
+        if not number:
+            texts.append(text)
+            continue
+        joined = _collapse("".join(texts))
+        if joined:
+            lines.append((line, joined))
+        line, texts = number, []
+    if not lines:
+        return
+    if name in _HEADINGS:
+        title = " ".join(text for _, text in lines)
+        yield lines[0][0], f"{'#' * _HEADINGS[name]} {title}"
+    elif name == "li":
+        yield lines[0][0], f"- {lines[0][1]}"
+        yield from ((number, f"  {text}") for number, text in lines[1:])
+    else:
+        yield from ((number, text.lstrip("#")) for number, text in lines)  # no heading of ours
+    if name != "li":
+        yield lines[-1][0], ""
+
+
+def _format_code(text: str, line: int) -> Iterator[Line]:
+    """Yield the lines of preformatted text as they are, in a fence."""
+    code = text.removeprefix("\n").rstrip()
+    if not code.strip():
+        return
+    first = line + text.startswith("\n")
+    fence = "~~~" if "```" in code else "```"
+    yield first, fence
+    number = first
+    for number, row in enumerate(code.split("\n"), first):
+        yield number, row.rstrip("\r")
+    yield number, fence
+    yield number, ""
+
+
+def _read_row(row: Any, spans: _Spans) -> Iterator[Line]:
+    """Yield a row of a table, an empty cell as an empty one; a rule below a row that has only heads.
+
+    A cell over several rows stands in each of them.
+    """
+    cells = [cell for cell in row.find_all(_CELLS) if cell.find_parent("tr") is row]
+    texts: list[str] = []
+    for cell in [*cells, None]:
+        while len(texts) in spans:  # a cell of an earlier row reaches down to here
+            rows, text = spans.pop(len(texts))
+            if rows > 1:
+                spans[len(texts)] = (rows - 1, text)
+            texts.append(text)
+        if cell is None:
+            break
+        strings = [text for text in cell.find_all(string=True) if text.find_parent(_CELLS) is cell]
+        content = _collapse(" ".join(strings) if cell.find(["br", "p", "div", "li"]) else "".join(strings))
+        for place in range(_read_span(cell, "colspan")):
+            text = "" if place else content
+            rows = _read_span(cell, "rowspan")
+            if rows > 1:
+                spans[len(texts)] = (rows - 1, text)
+            texts.append(text)
+    if not any(texts):
+        return
+    line = row.sourceline or 1
+    yield line, " | ".join(texts).rstrip()
+    if (
+        len(cells) > 1
+        and all(cell.name == "th" for cell in cells)
+        and row.find_previous_sibling("tr") is None
+    ):
+        yield line, " | ".join("---" for _ in texts)
+
+
+def _read_span(cell: Any, name: str) -> int:
+    """Return over how many columns or rows a cell goes."""
+    value = str(cell.get(name) or "1").strip()
+    return min(max(1, int(value)), _WIDEST) if value.isascii() and value.isdigit() else 1
+
+
+def _collapse(text: str) -> str:
+    """Return a text with single spaces, without the marks of where a word may be broken."""
+    return " ".join(text.replace("\u00ad", "").split())

@@ -1,0 +1,188 @@
+# ruff: noqa: RUF001 (full-width letters and marks are what is tested)
+"""Pages, PDFs and languages as they come: what a reader sees is what is found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ace.playbook.model import Bullet
+from ace.retrieval.bullet_index import BulletIndex
+from ace.retrieval.documents import DocumentIndex, DocumentSearch
+from ace.retrieval.documents.broken_words import join_broken_words
+from ace.retrieval.documents.file_readers import read_chunks
+from ace.retrieval.documents.html_reader import read_page
+from ace.text.character_pairs import list_index_terms, list_query_terms
+
+
+def lines(page: str) -> list[str]:
+    return [text for _, text in read_page(page) if text]
+
+
+@pytest.mark.parametrize(
+    ("page", "expected"),
+    [
+        ("<p>Hours:<br>Mon 9-17<br/>Tue 10-18</p>", ["Hours:", "Mon 9-17", "Tue 10-18"]),
+        ("<address>12 Mill Lane<br>\nHarbourtown</address>", ["12 Mill Lane", "Harbourtown"]),
+        ("<ul><li>one<br>more<li><p>two</p></ul>", ["- one", "  more", "- two"]),
+        ("<h2>A<br>B</h2>", ["## A B"]),
+        ("<div>foo<div></div>bar<hr>baz</div>", ["foo", "bar", "baz"]),
+        ("<pre># no heading\n  x = 1\n\n\ty</pre>", ["```", "# no heading", "  x = 1", "\ty", "```"]),
+        ("<pre>\n```\nx</pre>", ["~~~", "```", "x", "~~~"]),
+        ("<pre><code>a &lt; b<br>c</code></pre>", ["```", "a < b", "c", "```"]),
+        ("<p>a&nbsp;b &amp; c&shy;d &#x4e2d;</p>", ["a b & cd 中"]),
+        ("<script>x</script><style>y</style><noscript>z</noscript><p>a</p><!-- b -->", ["a"]),
+        ("<ruby>漢<rt>かん</rt></ruby>字", ["漢字"]),
+        ("<tr><th>Tool<th>Price<th>Due<tr><td>Drill<td><td>40", ["Tool | Price | Due", "--- | --- | ---",
+                                                                "Drill |  | 40"]),
+        ("<table><tr><td></td><td>5</td></tr><tr><td>x</td><td></td></tr></table>", [" | 5", "x |"]),
+        ("<table><tr><td colspan=2>All</td><td>3</td></tr><tr><td>a<td>b<td>c</table>",
+         ["All |  | 3", "a | b | c"]),
+        ("<table><tr><td rowspan=2>Drill</td><td>1</td></tr><tr><td>2</td></tr><tr><td>y<td>3</table>",
+         ["Drill | 1", "Drill | 2", "y | 3"]),
+        ("<table><tr><td>1</td><td rowspan=3>z</td></tr><tr><td>2</tr><tr><td>3</table>",
+         ["1 | z", "2 | z", "3 | z"]),
+        ("<table><tr><td colspan=1000000000 rowspan='-3'>x</td></tr></table>", ["x" + " | " * 98 + " |"]),
+        ("<table><tr><td>a<br>b<p>c</p></td><td>d</td></tr></table>", ["a b c | d"]),
+        ("<table><tr><td>out<table><tr><td>in</td><td>2</td></tr></table></td><td>z</td></tr></table>",
+         ["out | z", "in | 2"]),
+        ("<table><tr><th scope=row>Mon</th><td>9-17</td></tr></table>", ["Mon | 9-17"]),
+        ("<td>alone</td>", ["alone"]),
+    ],
+)  # fmt: skip
+def test_html_is_what_a_reader_sees(page: str, expected: list[str]) -> None:
+    assert lines(page) == expected
+
+
+@given(st.text(alphabet="<>/ abtdrhpliue=\"'-!&;#1\n", max_size=80))
+def test_any_page_is_read_or_refused(page: str) -> None:
+    try:
+        read_chunks("a.html", page.encode())
+    except Exception as error:
+        assert type(error).__name__ == "Unreadable"
+
+
+def join(*texts: str) -> list[str]:
+    return [text for _, text in join_broken_words([(1, text) for text in texts])[0]]
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["the depo-", "sit is kept"], ["the deposit", "is kept"]),
+        (["a depo-", "sit,", "then"], ["a deposit,", "then"]),
+        (["sie-", "ben Fahr-", "räder"], ["sieben", "Fahrräder"]),
+        (["a well-", "known song"], ["a wellknown", "song"]),  # nothing says otherwise
+        (["a well-known song, a well-", "known man"], ["a well-known song, a well-known", "man"]),
+        (["the price is known, determining it: price-", "determining"],
+         ["the price is known, determining it: price-determining"]),
+        (["a wellknown song, a well-", "known man"], ["a wellknown song, a wellknown", "man"]),
+        (["state-of-the-", "art"], ["state-of-theart"]),
+        (["Rhein-", "Main"], ["Rhein-", "Main"]),
+        (["pages 20-", "30"], ["pages 20-", "30"]),
+        (["a dash -", "like this"], ["a dash -", "like this"]),
+        (["Donau\u00ad", "dampf\u00adschiff"], ["Donaudampfschiff"]),
+        (["trai\u2010", "ler"], ["trailer"]),
+        (["", "-", ""], ["", "-", ""]),
+    ],
+)  # fmt: skip
+def test_words_broken_over_two_lines_are_joined(texts: list[str], expected: list[str]) -> None:
+    assert join(*texts) == expected
+
+
+def test_words_are_not_joined_over_pages() -> None:
+    assert join_broken_words([(1, "depo-"), (2, "sit")])[0] == [(1, "depo-"), (2, "sit")]
+
+
+def search(folder: Path, question: str) -> list[str]:
+    index = DocumentIndex.open(folder.parent / "d.db")
+    index.update(folder, None)
+    return [passage.document.partition("/")[2] for passage in DocumentSearch(index, None)(question, 3)]
+
+
+def write_pdf(file: Path, *texts: str) -> None:
+    """Write a page of these lines, with no other library than the one that reads it in the end."""
+    stream = "BT /F1 12 Tf 72 720 Td 14 TL\n" + "\n".join(f"({text}) Tj T*" for text in texts) + "\nET"
+    page = "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R"
+    objects = [
+        "<< /Type /Catalog /Pages 2 0 R >>",
+        "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        page + " /Resources << /Font << /F1 5 0 R >> >> >>",
+        f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream",
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    ]
+    text, places = "%PDF-1.4\n", []
+    for number, body in enumerate(objects, 1):
+        places.append(len(text))
+        text += f"{number} 0 obj\n{body}\nendobj\n"
+    start = len(text)
+    text += "xref\n0 6\n0000000000 65535 f \n" + "".join(f"{place:010d} 00000 n \n" for place in places)
+    text += f"trailer << /Size 6 /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n"
+    file.write_bytes(text.encode("latin-1"))
+
+
+def test_both_readings_of_a_broken_word_are_found(tmp_path: Path) -> None:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    write_pdf(folder / "bikes.pdf", "Returns of bikes", "The depo-", "sit is price-", "determining here.")
+    for question in ("deposit", "price", "determining", "price-determining", "pricedetermining"):
+        assert search(folder, question) == ["bikes.pdf"], question
+
+
+PAGES = {
+    "zh.md": "# 退货规定\n\n自行车可以在七天之内退货。逾期每天收取五元。请用ACE框架登记。\n",
+    "ja.md": "# 返品\n\n自転車は七日以内に返品できます。ﾒｰﾙで連絡。\n",
+    "th.md": "# การคืนสินค้า\n\nจักรยานคืนได้ภายในเจ็ดวัน\n",
+    "ko.md": "# 반품\n\n자전거는 칠일 이내에 반품할 수 있습니다.\n",
+    "km.md": "# ការប្រគល់\n\nកង់អាចប្រគល់វិញបានក្នុងរយៈពេលប្រាំពីរថ្ងៃ\n",
+    "en.md": "# Paint\n\nPaint and wood, café １２３.\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("question", "document"),
+    [
+        ("元", "zh.md"), ("退货", "zh.md"), ("自行车", "zh.md"), ("自行车什么时候可以退货？", "zh.md"),
+        ("ACE", "zh.md"), ("ace框架", "zh.md"), ("登记 steel", "zh.md"), ("逾期五元", "zh.md"),
+        ("返品", "ja.md"), ("何日以内に返品できますか", "ja.md"), ("メール", "ja.md"), ("転", "ja.md"),
+        ("จักรยาน", "th.md"), ("คืน", "th.md"), ("วัน", "th.md"), ("คืนจักรยานได้ไหม", "th.md"),
+        ("자전거", "ko.md"), ("반품", "ko.md"), ("칠", "ko.md"), ("반품은 언제까지", "ko.md"),
+        ("កង់", "km.md"),
+        ("paint", "en.md"), ("cafe", "en.md"), ("123", "en.md"), ("ＷＯＯＤ", "en.md"),
+    ],
+)  # fmt: skip
+def test_words_of_every_script_are_found(question: str, document: str, tmp_path: Path) -> None:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    for name, text in PAGES.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    assert search(folder, question)[0] == document
+    bullets = BulletIndex(Bullet(name, "General", text) for name, text in PAGES.items())
+    assert bullets.search(question)[0] == document
+
+
+def test_english_needs_no_further_terms() -> None:
+    assert list_index_terms("Paint and wood, naïve café.") == []
+    assert list_query_terms("Paint, paint & wood?") == ["paint", "wood"]
+
+
+@given(st.text(alphabet="退货品aB 1ค\u0e34の가。\ud800", max_size=20))
+def test_a_text_is_found_by_all_of_itself(text: str) -> None:
+    index = BulletIndex([Bullet("b", "s", text)])
+    if any(character.isalnum() for character in text):
+        assert index.search(text) == ["b"]
+
+
+def test_an_index_of_an_older_release_is_filled_anew(tmp_path: Path) -> None:
+    import sqlite3
+
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (folder / "zh.md").write_text(PAGES["zh.md"], encoding="utf-8")
+    assert search(folder, "退货") == ["zh.md"]
+    with sqlite3.connect(tmp_path / "d.db") as db:
+        db.execute("PRAGMA user_version = 1")
+    assert search(folder, "退货") == ["zh.md"]
