@@ -15,6 +15,7 @@ from importlib.resources import files
 
 from ace.safety.markup import MARKUP
 from ace.text.lookalike import SELECTORS, find_mixed_word, normalize_lookalikes
+from ace.text.phrases import Phrase, compile_phrase
 from ace.text.unicode import HIDDEN
 
 # Characters that turn the direction of text, and tag characters, which spell out what nobody sees.
@@ -40,25 +41,24 @@ def find_suspicion(text: str) -> str:
         return "markup of a prompt or a tool call"
     if _ENCODED.search(text):
         return "encoded text"
-    for reason, expressions in _compile_expressions().items():
-        if any(expression.search(text) for expression in expressions):
+    for reason, phrases in _compile_phrases().items():
+        if any(phrase.search(text) for phrase in phrases):
             return reason
     return ""
 
 
 @cache
-def _compile_expressions() -> dict[str, tuple[re.Pattern[str], ...]]:
-    """Map each reason to its expressions, in the file's order."""
+def _compile_phrases() -> dict[str, tuple[Phrase, ...]]:
+    """Map each reason to its phrases, in the file's order."""
     text = files("ace.safety").joinpath("suspicious.toml").read_text("utf-8")
     tables = tomllib.loads(text)
     words: dict[str, str] = tables.pop("words")
-    compiled: dict[str, tuple[re.Pattern[str], ...]] = {}
+    compiled: dict[str, tuple[Phrase, ...]] = {}
     for reason, table in tables.items():
-        expressions: list[str] = table["says"]
-        patterns: list[re.Pattern[str]] = []
-        for expression in expressions:
+        phrases: list[Phrase] = []
+        for expression in table["says"]:
             for name, meaning in words.items():
                 expression = expression.replace(f"<{name}>", meaning)
-            patterns.append(re.compile(expression, re.IGNORECASE | re.MULTILINE))
-        compiled[reason] = tuple(patterns)
+            phrases.append(compile_phrase(expression))
+        compiled[reason] = tuple(phrases)
     return compiled

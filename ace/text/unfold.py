@@ -1,0 +1,117 @@
+"""Read a text as a person or a model would: escapes decoded, look-alike forms folded. Pure.
+
+The same word can be written with JSON escapes, in percent-encoding, as entities of HTML, in full width, in
+decomposed letters or with characters between them that nobody sees. `unfold` undoes all of these and says
+where each character comes from, so that what is found in the unfolded text can be cut out of the original.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
+
+from ace.text.lookalike import UNSEEN
+from ace.text.unicode import HIDDEN
+
+_PERCENT = r"(?:%(?:25){0,3}[0-9a-fA-F]{2}){1,64}"
+_ESCAPES = re.compile(
+    rf"(?P<unicode>(?:\\{{1,16}}u[0-9a-fA-F]{{4}}){{1,2}})|(?P<byte>\\{{1,16}}x[0-9a-fA-F]{{2}})"
+    rf"|(?P<line>\\{{1,16}}[nrt])|(?P<percent>{_PERCENT})|(?P<entity>&(?:#[xX]?[0-9a-fA-F]{{1,8}}|[a-zA-Z]{{2,8}});)"
+)
+_HEX = re.compile(r"[ux]([0-9a-fA-F]{2,4})")
+_DROPPED = re.compile(f"{HIDDEN.pattern}|{UNSEEN.pattern}|[\u0300-\u036f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Unfolded:
+    """Hold an unfolded text. Character `i` of it stands for `starts[i]` to `ends[i]` of the original."""
+
+    text: str
+    starts: list[int]
+    ends: list[int]
+
+    def locate(self, start: int, end: int) -> tuple[int, int]:
+        """Return where a part of the unfolded text, which is not empty, stands in the original."""
+        return self.starts[start], max(self.ends[start:end])
+
+
+def unfold(text: str, *, escapes: bool = True, fold: bool = True) -> Unfolded:
+    """Return a text with `escapes` decoded, and with `fold` in plain letters of lower case without accents."""
+    characters: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+
+    def add(decoded: str, start: int, end: int) -> None:
+        """Append characters that all stand for one part of the original."""
+        for character in decoded:
+            for folded in _fold_character(character) if fold else character:
+                characters.append(folded)
+                starts.append(start)
+                ends.append(end)
+
+    position = 0
+    for match in _ESCAPES.finditer(text) if escapes else ():
+        for place in range(position, match.start()):
+            add(text[place], place, place + 1)
+        if match["percent"]:
+            for decoded, start, end in _decode_percent(match[0]):
+                add(decoded, match.start() + start, match.start() + end)
+        else:
+            add(_decode(match), *match.span())
+        position = match.end()
+    for place in range(position, len(text)):
+        add(text[place], place, place + 1)
+    return Unfolded("".join(characters), starts, ends)
+
+
+def fold_text(text: str, *, escapes: bool = True) -> str:
+    """Return what `unfold` returns without the places: quick, to see whether a text needs a closer look."""
+    if escapes:
+        text = _ESCAPES.sub(_decode, text)
+    if text.isascii():
+        return text.lower()
+    folded = unicodedata.normalize("NFKD", text).casefold()
+    return _DROPPED.sub("", unicodedata.normalize("NFKD", folded))
+
+
+@cache
+def _fold_character(character: str) -> str:
+    return fold_text(character, escapes=False)
+
+
+def _decode(match: re.Match[str]) -> str:
+    """Return what one escape stands for; one that stands for nothing stays as it is."""
+    if match["percent"]:
+        return "".join(decoded for decoded, _, _ in _decode_percent(match[0]))
+    if match["line"]:
+        return " "
+    if match["entity"]:
+        return html.unescape(match[0])
+    units = [int(digits, 16) for digits in _HEX.findall(match[0])]
+    data = b"".join(unit.to_bytes(2, "big") for unit in units)
+    return data.decode("utf-16-be", "replace")  # two halves of a pair make one character
+
+
+def _decode_percent(escaped: str) -> list[tuple[str, int, int]]:
+    """Return the characters of a run of percent escapes, each with its place in the run."""
+    escapes = list(re.finditer(r"%(?:25){0,3}([0-9a-fA-F]{2})", escaped))
+    data = bytes(int(escape[1], 16) for escape in escapes)
+    characters: list[tuple[str, int, int]] = []
+    position = 0
+    while position < len(data):
+        size = 1
+        for size in (1, 2, 3, 4):
+            try:
+                decoded = data[position : position + size].decode("utf-8")
+                break
+            except UnicodeDecodeError:
+                decoded = ""
+        if not decoded:
+            decoded, size = chr(data[position]), 1
+        start, end = escapes[position].start(), escapes[position + size - 1].end()
+        characters.append((decoded, start, end))
+        position += size
+    return characters
