@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import time
 from itertools import pairwise
+from urllib.parse import quote
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ace.llm.faults import hide
-from ace.safety.secrets import SECRET_MARK, find_secrets, hide_secrets
+from ace.safety.secret_forms import read_words
+from ace.safety.secrets import SECRET_MARK, find_secrets, hide_secrets, hide_values
 
 SECRETS = {
     "password=hunter2": "hunter2",
@@ -96,3 +101,145 @@ def test_spans_are_in_order_and_hiding_leaves_no_secret(text: str) -> None:
     assert all(0 <= one.start < one.end <= len(text) for one in spans)
     assert all(a.end <= b.start for a, b in pairwise(spans))
     assert hide_secrets(hide_secrets(text)) == hide_secrets(text)
+
+
+KEY = "sk-proj-abcdefgh1234"
+SISTERS = [
+    "export OPENAI_KEY=abcDEF1234567890",
+    "GITHUB_TOKEN=abcDEF1234567890",
+    "AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1",
+    "glrt-xYz1234567890abcdefgh",
+    "xapp-1-A012345678-1234567890123-abcdef0123",
+    "dop_v1_" + "0123456789abcdef" * 4,
+    "nvapi-abcDEF123456ghiJKL789mnoPQRstuVWXyz",
+    "pypi-AgEIcHlwaS5vcmcCJGFiY2RlZmdoLWlqa2wt",
+    "whsec_abcDEF123456ghiJKL789",
+    "GOCSPX-abcDEF123456ghiJKL789mno",
+    "3530111333300000",
+    "4111.1111.1111.1111",
+    "5555\u20135555\u20135555\u20134444",
+    "CVV 123",
+    "PIN=4711",
+    "my OTP is 493021",
+    "db:\n  password: hunter2\n",
+    "X-Api-Key: abcdef",
+    "DB_PASS=hunter2",
+    "Passwort: geheim123",
+    "contrase\u00f1a: gato123",
+    "\u5bc6\u7801\uff1ahunter2",
+    "redis://:hunter2@host:6379",
+    "Server=x;Password=Pa$$w0rd;Database=d",
+    "an unknown vendor: zQ9x8Kf4aLk3PROk7hG2mNbV5wQeRt",
+    "password hunter2",
+    "Password:\nhunter2x",
+    "token: 'abcd1234efgh'",
+    "//registry.npmjs.org/:_authToken=abcd1234-ab12",
+]
+FORMS = {
+    "base64": lambda text: base64.b64encode(text.encode()).decode(),
+    "base64 inside base64": lambda text: base64.b64encode(base64.b64encode(text.encode())).decode(),
+    "hexadecimal": lambda text: text.encode().hex(),
+    "percent": lambda text: "".join(f"%{ord(letter):02x}" for letter in text),
+    "quoted for an address": lambda text: quote(text, ""),
+    "JSON inside JSON": lambda text: json.dumps(json.dumps({"said": text})),
+    "escapes": lambda text: "".join(f"\\u{ord(letter):04x}" for letter in text),
+    "spaced": " ".join,
+    "hidden characters": "\u200b".join,
+    "full width": lambda text: "".join(chr(ord(letter) + 0xFEE0) for letter in text),
+    "entities": lambda text: "".join(f"&#{ord(letter)};" for letter in text),
+    "two lines": lambda text: f"{text[:14]}\n{text[14:]}a1b2c3",
+}
+LANGUAGES = (
+    "Das Passwort ist falsch.",
+    "La contrase\u00f1a es obligatoria.",
+    "Le mot de passe est requis.",
+    "\u5bc6\u7801\u4e0d\u6b63\u786e\u3002",
+    "Key: Umsatz je Kunde, Token: W\u00f6rter im Text.",
+    "Der Schl\u00fcssel liegt unter der Matte.",
+    "La clave es practicar.",
+    "\u041a\u043b\u044e\u0447 \u043a \u0443\u0441\u043f\u0435\u0445\u0443: \u043f\u0440\u0430\u043a\u0442\u0438\u043a\u0430.",
+    "Always pass access_token=phone_access_token to the call.",
+    "commit 8d98101f3b2c4d5e6f708192a3b4c5d6e7f80912",
+    "id 123e4567-e89b-12d3-a456-426614174000",
+    "HTTP2ServerConnectionManagerV2Impl",
+    "tasks/returning_customer/conversations.jsonl",
+    "The pass mark is 60, and a pass: 3 of 4 tests.",
+    "Use --max-tokens 256.",
+)
+
+
+@pytest.mark.parametrize("text", SISTERS)
+def test_keys_of_vendors_and_values_behind_names_are_hidden(text: str) -> None:
+    assert SECRET_MARK in hide_secrets(text)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("secret", [KEY, "password=hunter2horse"])
+def test_a_secret_is_hidden_in_every_form(form: str, secret: str) -> None:
+    hidden = hide_secrets(f"say {FORMS[form](secret)}")
+    assert SECRET_MARK in hidden and FORMS[form](secret) not in hidden
+
+
+@pytest.mark.parametrize("text", LANGUAGES)
+def test_ordinary_text_of_other_languages_and_of_programs_stays(text: str) -> None:
+    assert hide_secrets(text) == text
+
+
+@given(st.text(st.characters(exclude_categories=("Z", "C")), min_size=1, max_size=20))
+@example("forgot")
+@example("<x>")
+@example("a,b")
+@example("my_key")
+def test_whatever_stands_behind_a_password_sign_is_hidden_unless_it_is_a_listed_word(value: str) -> None:
+    hidden = hide_secrets(f"password={value}")
+    is_listed = value.casefold() in read_words("ordinary")
+    if is_listed or value.startswith(SECRET_MARK):
+        return
+    assert hidden.startswith(f"password={SECRET_MARK}") or (value[0] in "\"'`" and SECRET_MARK in hidden)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_known_key_is_hidden_in_every_form_and_in_part(form: str) -> None:
+    key = "zq9Xk4fakePROVIDERkey77hG2mNbV5"
+    hidden = hide_values(f"e {FORMS[form](key)} e", [key])
+    parts = {FORMS[form](key)[start : start + 12] for start in range(4, len(FORMS[form](key)) - 12)}
+    if form != "base64 inside base64":
+        assert not any(part in hidden for part in parts if part.strip("%u0\\&#;")), hidden
+    assert hide_values(f"Wrong: {key[:12]}****{key[-7:]}", [key]) == f"Wrong: {SECRET_MARK}****{SECRET_MARK}"
+
+
+PUMPS = [
+    "a",
+    "a ",
+    "eyJ-",
+    "DE12",
+    "DE89 37",
+    "1",
+    "4 ",
+    "-----BEGIN PRIVATE KEY-----",
+    "password=",
+    "password: a ",
+    "key=",
+    "A_KEY=",
+    "?key=",
+    "://",
+    "a:b@",
+    "Bearer ",
+    "%41",
+    "\\u0041",
+    "sk-",
+    "SG.aaaaaaaaaa.",
+    "--token ",
+    "<a>",
+    "password='",
+    "\n",
+    "YWFh",
+]
+
+
+@pytest.mark.parametrize("pump", PUMPS)
+def test_the_time_for_a_text_grows_with_its_length(pump: str) -> None:
+    """What takes the square of it would take minutes."""
+    started = time.process_time()
+    find_secrets((pump * 60_000)[:60_000])
+    assert time.process_time() - started < 5

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ace.errors import ModelUnavailable
+from ace.llm.faults import shorten_detail
 from ace.llm.providers import load_litellm
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class LitellmEmbedder:
             if len(vectors) != len(texts):
                 raise ValueError(f"{len(vectors)} vectors for {len(texts)} texts")
         except Exception as error:  # litellm has a type for each provider's way to fail
-            problem = f"{type(error).__name__}: {error}"[:300]
+            problem = shorten_detail(f"{type(error).__name__}: {error}")
             hint = f"Check its name and key, or use the default, {DEFAULT_EMBEDDER}."
             raise ModelUnavailable(
                 f"The embedding model {self.name} does not answer ({problem}).", hint=hint

@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from ace.safety.secrets import SECRET_MARK, hide_secrets
+from ace.safety.secrets import hide_secrets, hide_values
 
 _LONGEST = 200  # characters of detail
-_SECRET_NAMES = ("_KEY", "_KEY_ID", "_TOKEN", "_SECRET", "_PASSWORD")
+_SECRET_NAMES = ("_KEY", "_KEY_ID", "_TOKEN", "_SECRET", "_PASSWORD", "_PASS", "_CREDENTIALS")
+_READ = 20_000  # characters of a message: what is shown of it ends well before
 _SHORTEST_SECRET = 6  # what is shorter could be a word: hiding it would garble messages
 
 
@@ -90,16 +91,15 @@ def shorten_detail(text: str, *secrets: str | None) -> str:
 
 
 def hide(text: str, *secrets: str | None) -> str:
-    """Hide `secrets`, the keys of this environment, and whatever looks like a secret.
+    """Hide `secrets`, the keys of this environment, and whatever looks like a secret. Call it before cutting.
 
-    Keys are the values of variables whose names end as those of keys, tokens and passwords do. A value of
-    fewer than 6 characters is left: it could be a word.
+    Keys are the values of variables whose names end as those of keys, tokens and passwords do. They are found
+    in other forms and in part, too. A value of fewer than 6 characters is left: it could be a word. Of a
+    message of more than 20,000 characters only so many are returned.
     """
     values = set(filter(None, secrets))
     for name, value in os.environ.items():
         if name.upper().endswith(_SECRET_NAMES):
             values.add(value)
-    for secret in sorted(values, key=len, reverse=True):
-        if len(secret) >= _SHORTEST_SECRET:
-            text = text.replace(secret, SECRET_MARK)
-    return hide_secrets(text)
+    long_values = [value for value in values if len(value) >= _SHORTEST_SECRET]
+    return hide_secrets(hide_values(text[:_READ], long_values))

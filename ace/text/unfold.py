@@ -13,7 +13,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import cache
 
-from ace.text.lookalike import UNSEEN
+from ace.text import lookalike
 from ace.text.unicode import HIDDEN
 
 _PERCENT = r"(?:%(?:25){0,3}[0-9a-fA-F]{2}){1,64}"
@@ -22,7 +22,8 @@ _ESCAPES = re.compile(
     rf"|(?P<line>\\{{1,16}}[nrt])|(?P<percent>{_PERCENT})|(?P<entity>&(?:#[xX]?[0-9a-fA-F]{{1,8}}|[a-zA-Z]{{2,8}});)"
 )
 _HEX = re.compile(r"[ux]([0-9a-fA-F]{2,4})")
-_DROPPED = re.compile(f"{HIDDEN.pattern}|{UNSEEN.pattern}|[\u0300-\u036f]")
+UNSEEN = re.compile(f"{HIDDEN.pattern}|{lookalike.UNSEEN.pattern}")
+_DROPPED = re.compile(f"{UNSEEN.pattern}|[\u0300-\u036f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,11 @@ class Unfolded:
 
 
 def unfold(text: str, *, escapes: bool = True, fold: bool = True) -> Unfolded:
-    """Return a text with `escapes` decoded, and with `fold` in plain letters of lower case without accents."""
+    """Return a text in plain forms, without what nobody sees, and with `escapes` decoded.
+
+    With `fold` its letters are of lower case and without accents, too.
+    """
+    reduce = _fold_character if fold else _plain_character
     characters: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
@@ -47,7 +52,7 @@ def unfold(text: str, *, escapes: bool = True, fold: bool = True) -> Unfolded:
     def add(decoded: str, start: int, end: int) -> None:
         """Append characters that all stand for one part of the original."""
         for character in decoded:
-            for folded in _fold_character(character) if fold else character:
+            for folded in reduce(character):
                 characters.append(folded)
                 starts.append(start)
                 ends.append(end)
@@ -80,6 +85,11 @@ def fold_text(text: str, *, escapes: bool = True) -> str:
 @cache
 def _fold_character(character: str) -> str:
     return fold_text(character, escapes=False)
+
+
+@cache
+def _plain_character(character: str) -> str:
+    return "" if UNSEEN.match(character) else unicodedata.normalize("NFKC", character)
 
 
 def _decode(match: re.Match[str]) -> str:
