@@ -51,7 +51,7 @@ HEAVY = {
 NEEDS_NOTHING = {"playbook", "context", "refine", "text", "safety"}  # no model, database or network
 OUTSIDE = (HEAVY - {"numpy", "scipy"}) | {"sqlite3", "httpx", "requests", "socket"}
 
-IMPORTED_AS = {"markdown_it_py": "markdown_it", "beautifulsoup4": "bs4"}
+IMPORTED_AS = {"markdown_it_py": "markdown_it", "python_stdnum": "stdnum", "beautifulsoup4": "bs4"}
 
 GENERAL = ("methods", "loop", "agent", "context", "refine")  # know no environment and no task
 SQL_WORD = re.compile(

@@ -223,7 +223,7 @@ def _read_value(text: str, start: int, after_sign: bool) -> Span:
 
 
 def _is_value(value: str, after_sign: bool) -> bool:
-    """Return whether a value is not exactly a listed word, such as "required". A sentence has more of them."""
+    """Return whether a value is not exactly a listed word, such as "required". A sentence has more."""
     if not value or value == SECRET_MARK:
         return False
     word = value.casefold()

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ace.safety.secret_forms import SECRET_MARK, find_by_form, looks_random
-from ace.text.unfold import UNSEEN, unfold
+from ace.text.unfold import UNSEEN, list_base64, unfold
 
 __all__ = ["SECRET_MARK", "Secret", "find_secrets", "hide_secrets", "hide_values"]
 
@@ -60,7 +60,7 @@ def hide_values(text: str, values: Iterable[str]) -> str:
     squeezed = "".join(view.text[place] for place in places)
     secrets: list[Secret] = []
     for value in values:
-        forms = {value, *(_encode(value, shift) for shift in range(3)), value.encode().hex()}
+        forms = {value, *list_base64(value), value.encode().hex()}
         for form in forms:
             folded = "".join(form.lower().split())
             size = min(len(folded), _RANDOM_GRAM if looks_random(value) else _GRAM)
@@ -72,12 +72,6 @@ def hide_values(text: str, values: Iterable[str]) -> str:
                     secrets.append(Secret("a known secret", *span))
                     start = squeezed.find(gram, start + size)
     return _replace(text, _join(secrets))
-
-
-def _encode(value: str, shift: int) -> str:
-    """Return the base64 of a value that stands `shift` bytes behind the start of an encoded text."""
-    encoded = base64.b64encode(b"\0" * shift + value.encode()).decode().rstrip("=")
-    return encoded[-(-shift * 8 // 6) :][:-1]  # what other bytes have no share in
 
 
 def _find(text: str, depth: int) -> Iterator[Secret]:

@@ -17,12 +17,13 @@ from ace.errors import MergeConflict
 from ace.playbook.alias import Alias
 from ace.playbook.codec import delta_from_json
 from ace.playbook.delta import diff
-from ace.playbook.model import Delta, Playbook
+from ace.playbook.model import Delta, Playbook, Remove
 from ace.playbook.three_way_merge import Side, find_lost_votes, join
 from ace.runs.records import Branch, Commit, Problem, Proposal, Tag, Version
 from ace.store import bullet_history, checked_rows, episode_rows, lineage, versions
 from ace.store.connection import connect
 from ace.store.integrity import backup, verify
+from ace.store.integrity.redact import TextMatcher
 from ace.store.store_bullets import BulletStore, Ref
 from ace.store.store_memories import MemoryStore
 from ace.store.store_runs import RunStore, add_step, read_run
@@ -284,6 +285,16 @@ class Store(BulletStore, MemoryStore, RunStore):
         return backup.write(self._db, Path(target))
 
     # Inside
+
+    def _remove_bullets(self, matcher: TextMatcher, author: str) -> None:
+        """Remove bullets that hold a forgotten text, on every branch: without it they would say nothing."""
+        own_branch = self.branch_name
+        for branch in self.branches():
+            self.switch(branch.name)
+            bullets = [bullet for bullet in self.checkout() if matcher.search(bullet.content)]
+            if bullets:
+                self.commit([Remove(bullet.id) for bullet in bullets], author=author, reason="forgotten")
+        self.switch(own_branch)
 
     def _drop_cache(self) -> None:
         """Forget the head and all playbooks: the next method reads them from the file."""

@@ -22,6 +22,7 @@ from ace.safety.secrets import SECRET_MARK, hide_secrets
 from ace.store import checked_rows, memory_rows
 from ace.store.connection import OpenFile, typed_errors
 from ace.store.integrity import forget
+from ace.store.integrity.redact import TextMatcher, compile_matcher
 from ace.store.sqlite_text import now, read_column, to_text
 
 _AUTHOR = "user"
@@ -192,14 +193,17 @@ class MemoryStore(OpenFile):
         if isinstance(ids, str):
             ids = [ids]
         wanted = list(dict.fromkeys(ids))
+        with self._reading() as db:
+            texts = forget.list_texts(memory_rows.find(db, wanted), also)
+        self._remove_bullets(compile_matcher(texts), author)
         self._db.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten with zeros
         with self._writing() as db:
             memories = memory_rows.find(db, wanted)
-            tables = forget.forget_in_tables(db, memories, also, author)
+            tables = forget.forget_in_tables(db, memories, texts, author)
             exports = read_column(db, "SELECT path FROM memory_exports GROUP BY path ORDER BY min(id)")
         self._drop_cache()
-        written, failed = forget.forget_in_exports(map(Path, exports), memories, tables.pattern)
-        copies = forget.find_in_copies(self.path, tables.pattern)
+        written, failed = forget.forget_in_exports(map(Path, exports), memories, tables.matcher)
+        copies = forget.find_in_copies(self.path, tables.matcher)
         return Forgotten(
             memories=tuple(wanted),
             redacted=tables.redacted,
@@ -208,6 +212,9 @@ class MemoryStore(OpenFile):
             scrubbed=self.scrub(),
             short=sum(not forget.is_distinctive(memory.value) for memory in memories),
         )
+
+    def _remove_bullets(self, matcher: TextMatcher, author: str) -> None:
+        """Remove bullets that hold a forgotten text: without it they would say nothing. Here are none."""
 
     def scrub(self) -> bool:
         """Write the file anew without deleted text, and empty its log.

@@ -17,9 +17,9 @@ _PIECE = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|.", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """Hold expressions, and before each but the first the gap that may precede it: characters, and how many.
+    """Hold expressions, and before each but the first the gap that may precede it.
 
-    A gap is written as in a regular expression, outside of any group: "[^.\\n]{0,40}". It counts as a gap from
+    A gap is written as in a regular expression, outside of any group: "[^.\\n]{0,40}". It counts from
     {0,10} on.
     """
 

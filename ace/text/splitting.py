@@ -10,9 +10,15 @@ from ace.text.word_lists import word_list
 SENTENCE_ENDS = ".!?\u3002\uff01\uff1f"
 # One character is a word in scripts that are written without spaces: kana, Han, Hangul, Thai.
 UNSPACED = "[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]"
+_UNSPACED_LETTER = re.compile(UNSPACED)
 _WORD = re.compile(f"{UNSPACED}|[^\\W_]+(?:['\u2019][^\\W_]+)*")
 _WORD_OR_NAME = re.compile(f"{UNSPACED}|[^\\W_]+(?:[._'\u2019][^\\W_]+)*")
 _POSSESSIVE = re.compile("['\u2019]s$", re.IGNORECASE)
+
+
+def is_unspaced(character: str) -> bool:
+    """Return whether a character is of a script that is written without spaces."""
+    return _UNSPACED_LETTER.match(character) is not None
 
 
 def split_words(text: str, *, whole_names: bool = False, keep_case: bool = False) -> list[str]:

@@ -7,6 +7,7 @@ where each character comes from, so that what is found in the unfolded text can 
 
 from __future__ import annotations
 
+import base64
 import html
 import re
 import unicodedata
@@ -37,6 +38,15 @@ class Unfolded:
     def locate(self, start: int, end: int) -> tuple[int, int]:
         """Return where a part of the unfolded text, which is not empty, stands in the original."""
         return self.starts[start], max(self.ends[start:end])
+
+
+def list_base64(text: str) -> tuple[str, str, str]:
+    """Return the three ways in which base64 holds a text inside a longer one, by its place there."""
+    encoded = []
+    for shift in range(3):
+        letters = base64.b64encode(b"\0" * shift + text.encode("utf-8", "surrogatepass")).decode().rstrip("=")
+        encoded.append(letters[-(-shift * 8 // 6) : -1])  # other bytes have no share in these
+    return encoded[0], encoded[1], encoded[2]
 
 
 def unfold(text: str, *, escapes: bool = True, fold: bool = True) -> Unfolded:

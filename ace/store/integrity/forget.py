@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -20,52 +19,71 @@ from ace.errors import StoreError
 from ace.memory import Memory
 from ace.store import memory_rows
 from ace.store.integrity import redact, verify
+from ace.store.integrity.redact import TextMatcher, compile_matcher
 from ace.store.sqlite_text import now, read_column, to_text
+from ace.text.splitting import is_unspaced, split_words
 
 MARKER = "[forgotten]"
 # A text with so many digits, or so many words and letters, is nobody else's.
-_DIGITS, _WORDS, _LETTERS = 5, 2, 8
+_DIGITS, _WORDS, _LETTERS, _UNSPACED = 5, 2, 8, 5
 
 
 @dataclass(frozen=True, slots=True)
 class TableResult:
-    """Report on the tables: `pattern` matches the forgotten texts, `redacted` is table -> number of rows.
+    """Report on the tables: `matcher` finds the forgotten texts, `redacted` is table -> number of rows.
 
     `remaining` names columns that still hold a match, with the number of rows.
     """
 
-    pattern: re.Pattern[str]
+    matcher: TextMatcher
     redacted: dict[str, int]
     remaining: tuple[str, ...]
 
 
 def is_distinctive(text: str) -> bool:
-    """Return whether a text is long enough to identify its memory in other records."""
+    """Return whether a text is long enough to identify its memory in other records.
+
+    Words count however they are joined, as in an address for mail. In a script without spaces, which has no
+    words to count, letters do.
+    """
     digits = sum(character.isdigit() for character in text)
     letters = sum(character.isalpha() for character in text)
-    return digits >= _DIGITS or (len(text.split()) >= _WORDS and letters >= _LETTERS)
+    unspaced = sum(map(is_unspaced, text))
+    words = len(split_words(text)) - unspaced
+    return digits >= _DIGITS or unspaced >= _UNSPACED or (words >= _WORDS and letters >= _LETTERS)
+
+
+def list_texts(memories: Iterable[Memory], also: Iterable[str] = ()) -> list[str]:
+    """Return the texts by which memories are found elsewhere, and `also`.
+
+    Of an address for mail the name alone counts, too. What is not distinctive is left out.
+    """
+    texts = list(also)
+    for memory in memories:
+        names = [word.partition("@")[0] for word in memory.value.split() if "@" in word]
+        texts += filter(is_distinctive, (memory.text, memory.quote, memory.value, *names))
+    return texts
 
 
 def forget_in_tables(
-    db: sqlite3.Connection, memories: Sequence[Memory], also: Sequence[str], author: str
+    db: sqlite3.Connection, memories: Sequence[Memory], texts: Sequence[str], author: str
 ) -> TableResult:
-    """Delete memories and black out their texts in all tables. The caller has begun a transaction.
+    """Delete memories and black out `texts` (see `list_texts`) in all tables. The caller has begun a transaction.
 
     Raises StoreError, and changes nothing, if the history of the playbook would no longer verify.
     """
-    ids, texts, at = list[str](), list(also), now()
+    ids, at = list[str](), now()
     for memory in memories:
         memory_rows.remove(db, memory, author, at)
         ids.append(memory.id)
-        texts += filter(is_distinctive, (memory.text, memory.quote, memory.value))
     blanked = memory_rows.blank_proposals(db, MARKER, memories=ids)
-    pattern = redact.compile_pattern(texts)
+    matcher = compile_matcher(texts)
     hashed = read_column(db, "SELECT operation FROM operations UNION ALL SELECT reason FROM versions")
-    rewrites_history = any(map(pattern.search, hashed))
+    rewrites_history = any(map(matcher.search, hashed))
     problems = 0
     if rewrites_history:
         problems = len(list(verify.find_problems(db)))
-    redacted = redact.redact(db, pattern, MARKER)
+    redacted = redact.redact(db, matcher, MARKER)
     if blanked:
         redacted["memory_proposals"] = redacted.get("memory_proposals", 0) + blanked
     if rewrites_history and len(list(verify.find_problems(db))) > problems:
@@ -74,12 +92,12 @@ def forget_in_tables(
             hint="Give the bullet that holds it other words, or leave the text out of --also.",
         )
     memory_rows.note_forgotten(db, ids=ids, redacted=redacted)
-    remaining = [f"{table}.{column}: {count}" for table, column, count in redact.find_remaining(db, pattern)]
-    return TableResult(pattern, redacted, tuple(remaining))
+    remaining = [f"{table}.{column}: {count}" for table, column, count in redact.find_remaining(db, matcher)]
+    return TableResult(matcher, redacted, tuple(remaining))
 
 
 def forget_in_exports(
-    files: Iterable[Path], memories: Sequence[Memory], pattern: re.Pattern[str]
+    files: Iterable[Path], memories: Sequence[Memory], matcher: TextMatcher
 ) -> tuple[list[str], list[str]]:
     """Rewrite the export files that are still there without the memories and their texts.
 
@@ -90,7 +108,7 @@ def forget_in_exports(
     for file in files:
         try:
             old = file.read_bytes().decode("utf-8")  # line ends as they are
-            new = "".join(_redact_line(line, ids, pattern) for line in StringIO(old, newline="\n"))
+            new = "".join(_redact_line(line, ids, matcher) for line in StringIO(old, newline="\n"))
             if new != old:
                 _overwrite(file, new)
                 written.append(str(file))
@@ -101,7 +119,7 @@ def forget_in_exports(
     return written, failed
 
 
-def _redact_line(line: str, ids: set[str], pattern: re.Pattern[str]) -> str:
+def _redact_line(line: str, ids: set[str], matcher: TextMatcher) -> str:
     """Return a line of an export without the memories (an empty text) and their words in others' quotes.
 
     A line that is not a row of an export loses their words wherever they stand: somebody may have laid a row
@@ -112,13 +130,13 @@ def _redact_line(line: str, ids: set[str], pattern: re.Pattern[str]) -> str:
     except (ValueError, RecursionError):
         row = None
     if not isinstance(row, dict):
-        return pattern.sub(MARKER, line)
+        return matcher.sub(MARKER, line)
     identity = row.get("id")
     quote = row.get("quote")
     if isinstance(identity, str) and identity in ids:
         return ""
-    if isinstance(quote, str) and pattern.search(quote):
-        row["quote"] = pattern.sub(MARKER, quote)
+    if isinstance(quote, str) and matcher.search(quote):
+        row["quote"] = matcher.sub(MARKER, quote)
         return to_text(json.dumps(row, ensure_ascii=False)) + "\n"
     return line
 
@@ -134,7 +152,7 @@ def _overwrite(file: Path, text: str) -> None:
         out.truncate()
 
 
-def find_in_copies(path: Path, pattern: re.Pattern[str]) -> tuple[str, ...]:
+def find_in_copies(path: Path, matcher: TextMatcher) -> tuple[str, ...]:
     """Return the files that restoring a backup has set aside and that hold a match.
 
     They are whole playbooks, and stay as they are.
@@ -142,6 +160,6 @@ def find_in_copies(path: Path, pattern: re.Pattern[str]) -> tuple[str, ...]:
     copies = []
     for copy in sorted(path.parent.glob(f"{path.name}.before-*")):
         with suppress(OSError):
-            if pattern.search(copy.read_bytes().decode("utf-8", "replace")):
+            if matcher.search(copy.read_bytes().decode("utf-8", "replace")):
                 copies.append(str(copy))
     return tuple(copies)

@@ -2,7 +2,7 @@
 
 A sound row is sealed again; a damaged row stays damaged, so that nothing is covered up. Where the history of
 the playbook holds the text, the hashes of its versions are computed anew from there on. A match is the same
-words in the same order, whatever stands between them and however JSON escapes them. Functions over a
+letters and digits in the same order, whatever stands between them and however they are escaped. Functions over a
 connection that is already inside a transaction.
 """
 
@@ -11,13 +11,17 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from ace.playbook.codec import chain_hash
 from ace.store import checked_rows, versions
 from ace.store.sqlite_text import read_column, to_json
+from ace.text.splitting import is_unspaced
+from ace.text.unfold import fold_text, list_base64, unfold
 
 # Table -> the columns with text of users, models and environments; not names, times, hashes and numbers.
 CONTENT: dict[str, tuple[str, ...]] = {
@@ -40,34 +44,84 @@ CONTENT: dict[str, tuple[str, ...]] = {
     "bullets": ("section", "content"),
     "sections": ("name",),
 }
-_WORD = re.compile(r"[^\W_]+")
+_SIGNS = re.compile(r"[\W_]+")
+_LONG_NUMBER = 8  # digits: so many in a row are found inside longer numbers
+_LONG = 12  # letters and digits: so many in a row are found inside longer words, too
 _to_canonical_json = partial(
     json.dumps, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
 )
-_BETWEEN = r"(?:\\+[nrt]|\W|_)+"  # words; a line break may be escaped, more than once where JSON lies in JSON
 
 
-def compile_pattern(texts: Iterable[str]) -> re.Pattern[str]:
-    """Return a pattern for any of the texts, the longest first. A text without a word matches nothing."""
-    spellings = set()
+@dataclass(frozen=True, slots=True)
+class TextMatcher:
+    """Find any of a few texts in another, however it is written there. `keys` are their letters and digits.
+
+    A text is found in any case, with or without accents, signs and spaces between its words, in full width,
+    in percent-encoding, as entities, and as JSON escapes it. Where words are written apart, it must begin and
+    end with a word, unless it is so long that it is nobody else's.
+    """
+
+    keys: tuple[str, ...]
+
+    def search(self, text: str) -> bool:
+        """Return whether a text holds any of them."""
+        return any(self._find(text))
+
+    def sub(self, marker: str, text: str) -> str:
+        """Return a text with the marker in the place of each of them."""
+        parts, position = list[str](), 0
+        for start, end in sorted(self._find(text), key=lambda span: (span[0], -span[1])):
+            if start >= position:
+                parts += [text[position:start], marker]
+            elif end > position:
+                parts.append("")
+            position = max(position, end)
+        return "".join([*parts, text[position:]])
+
+    def _find(self, text: str) -> Iterator[tuple[int, int]]:
+        """Yield where they stand. An escape may be none, as in a path: so the text is read both ways."""
+        for escapes in (True, False) if "\\" in text or "%" in text or "&" in text else (False,):
+            squeezed = _SIGNS.sub("", fold_text(text, escapes=escapes))
+            keys = [key for key in self.keys if key in squeezed]
+            if not keys:
+                continue
+            view = unfold(text, escapes=escapes)
+            places = [place for place, character in enumerate(view.text) if character.isalnum()]
+            letters = "".join(view.text[place] for place in places)
+            for key in keys:
+                start = letters.find(key)
+                while start >= 0:
+                    first, last = places[start], places[start + len(key) - 1]
+                    is_long = len(key) >= (_LONG_NUMBER if key.isdigit() else _LONG)
+                    if is_long or _stands_alone(view.text, first, last):
+                        begin, end = view.locate(first, last + 1)
+                        while unicodedata.combining(text[end : end + 1] or " "):
+                            end += 1
+                        yield begin, end
+                    start = letters.find(key, start + 1)
+
+
+def _stands_alone(text: str, first: int, last: int) -> bool:
+    """Return whether a word begins at `first` and ends at `last`; one of a script without spaces does."""
+    before, after = text[first - 1 : first], text[last + 1 : last + 2]
+    begins = not before.isalnum() or is_unspaced(text[first]) or is_unspaced(before)
+    ends = not after.isalnum() or is_unspaced(text[last]) or is_unspaced(after)
+    return begins and ends
+
+
+def compile_matcher(texts: Iterable[str]) -> TextMatcher:
+    """Return what finds any of the texts, the longest first. A text without a word matches nothing."""
+    keys = set[str]()
     for text in texts:
-        words = []
-        for word in _WORD.findall(text):
-            letters = []
-            for letter in word:
-                if letter.isascii():
-                    letters.append(letter)
-                else:  # in JSON it may stand as its escape
-                    letters.append(rf"(?:{re.escape(letter)}|\\+u{ord(letter):04x})")
-            words.append("".join(letters))
-        if words:
-            spellings.add(_BETWEEN.join(words))
-    longest_first = sorted(spellings, key=lambda spelling: (-len(spelling), spelling))
-    any_of = "|".join(longest_first) or "(?!)"
-    return re.compile(rf"(?<![^\W_])(?:{any_of})(?![^\W_])", re.IGNORECASE)
+        forms = [text, *(form for form in list_base64(text) if len(form) >= _LONG)]
+        keys.update(_SIGNS.sub("", fold_text(form, escapes=False)) for form in forms)
+    keys.discard("")
+    # A number for the telephone loses its first zeros where that of a country stands before it.
+    keys |= {key.lstrip("0") for key in keys if key.isdigit() and len(key.lstrip("0")) >= _LONG_NUMBER}
+    return TextMatcher(tuple(sorted(keys, key=lambda key: (-len(key), key))))
 
 
-def redact(db: sqlite3.Connection, pattern: re.Pattern[str], marker: str) -> dict[str, int]:
+def redact(db: sqlite3.Connection, matcher: TextMatcher, marker: str) -> dict[str, int]:
     """Replace every match by the marker, and return table -> number of rows that changed.
 
     Versions get new hashes from the first one on that held a match, and vectors are deleted. The caller has
@@ -76,7 +130,7 @@ def redact(db: sqlite3.Connection, pattern: re.Pattern[str], marker: str) -> dic
     db.execute("PRAGMA defer_foreign_keys = ON")  # a section has its name in two tables
     counts = {}
     for table, columns in CONTENT.items():
-        changed = _redact_table(db, table, columns, pattern, marker)
+        changed = _redact_table(db, table, columns, matcher, marker)
         if changed:
             counts[table] = changed
     if "operations" in counts or "versions" in counts:  # what a version's hash covers
@@ -92,33 +146,33 @@ def redact(db: sqlite3.Connection, pattern: re.Pattern[str], marker: str) -> dic
     return counts
 
 
-def redact_text(text: str, pattern: re.Pattern[str], marker: str) -> str:
+def redact_text(text: str, matcher: TextMatcher, marker: str) -> str:
     """Return a text with every match replaced by the marker; in JSON, all texts in it, in the same form."""
     if text[:1] in ("{", "[", '"'):
         for form in (to_json, _to_canonical_json):
             try:
                 value = json.loads(text)
                 if form(value) == text:
-                    return form(_redact_value(value, pattern, marker))
+                    return form(_redact_value(value, matcher, marker))
             except (ValueError, RecursionError):
                 continue
-    return pattern.sub(marker, text)
+    return matcher.sub(marker, text)
 
 
-def _redact_value(value: Any, pattern: re.Pattern[str], marker: str) -> Any:
+def _redact_value(value: Any, matcher: TextMatcher, marker: str) -> Any:
     """Return a JSON value with every match in its texts and keys replaced."""
     if isinstance(value, str):
-        return redact_text(value, pattern, marker)
+        return redact_text(value, matcher, marker)
     if isinstance(value, list):
-        return [_redact_value(item, pattern, marker) for item in value]
+        return [_redact_value(item, matcher, marker) for item in value]
     if isinstance(value, dict):
-        entries = [(redact_text(key, pattern, marker), item) for key, item in value.items()]
-        return {key: _redact_value(item, pattern, marker) for key, item in entries}
+        entries = [(redact_text(key, matcher, marker), item) for key, item in value.items()]
+        return {key: _redact_value(item, matcher, marker) for key, item in entries}
     return value
 
 
 def _redact_table(
-    db: sqlite3.Connection, table: str, columns: Sequence[str], pattern: re.Pattern[str], marker: str
+    db: sqlite3.Connection, table: str, columns: Sequence[str], matcher: TextMatcher, marker: str
 ) -> int:
     """Replace every match in these columns of a table, and return the number of rows that changed."""
     primary_key = "SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk"
@@ -131,7 +185,7 @@ def _redact_table(
         new = []
         for value in old:
             if isinstance(value, str):
-                value = redact_text(value, pattern, marker)
+                value = redact_text(value, matcher, marker)
             new.append(value)
         if new != list(old):
             changes.append((key, new))
@@ -140,7 +194,7 @@ def _redact_table(
     return len(changes)
 
 
-def find_remaining(db: sqlite3.Connection, pattern: re.Pattern[str]) -> Iterator[tuple[str, str, int]]:
+def find_remaining(db: sqlite3.Connection, matcher: TextMatcher) -> Iterator[tuple[str, str, int]]:
     """Yield table, column and number of rows that still match: other memories, documents, others' tables."""
     tables = """SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'
         AND name NOT GLOB 'sqlite_*' ORDER BY name"""
@@ -149,7 +203,7 @@ def find_remaining(db: sqlite3.Connection, pattern: re.Pattern[str]) -> Iterator
         for (column,) in db.execute(sql, [table]).fetchall():
             count = 0
             for (value,) in db.execute(f'SELECT "{column}" FROM "{table}"'):  # noqa: S608 (names that SQLite gave)
-                if isinstance(value, str) and pattern.search(value):
+                if isinstance(value, str) and matcher.search(value):
                     count += 1
             if count:
                 yield table, column, count
