@@ -53,9 +53,9 @@ class Frame:
 class Assembled:
     """Hold a prompt: `system` and `user` are its messages, `tokens` what they take, at most `budget`.
 
-    `contents` are what the bullets say. `playbook` and `retrieved` are the parts of it that can change an
-    answer, `shown` both together, `found` that part of `retrieved` which sources brought. `tokens_by` sums up
-    to `tokens`.
+    `contents` are what the bullets say, `private` what users said, as far as sources found it. `playbook` and
+    `retrieved` are the parts of it that can change an answer, `shown` both together, `found` that part of
+    `retrieved` which sources brought. `tokens_by` sums up to `tokens`.
     """
 
     system: str
@@ -67,6 +67,7 @@ class Assembled:
     playbook_tokens: int = 0
     bullets: tuple[str, ...] = ()
     contents: tuple[str, ...] = ()
+    private: tuple[str, ...] = ()
     retrieved: str = ""
     found: str = ""
     items: tuple[PlacedItem, ...] = ()

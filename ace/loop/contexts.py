@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
 from ace.agent import Generator, Solver, build_solver
-from ace.context import Assembled, Limit, Source, SourceItems, assemble
+from ace.context import Assembled, Limit, Source, SourceItems, Trust, assemble
 from ace.errors import AceError, ContextError, InputError
 from ace.llm.client import Client
 from ace.llm.embedding import DEFAULT_EMBEDDER, connect_embedder
@@ -66,7 +66,10 @@ class Contexts:
         context = assemble(self.generator.frame(sample), fill, items, self.limit, share=share)
         specific = [item.label for item in context.items if item.source == "playbook"]
         names = [name for name in (*context.bullets, *specific) if name in playbook.bullets]
-        return replace(context, contents=tuple(playbook.bullets[name].content for name in names))
+        contents = tuple(playbook.bullets[name].content for name in names)
+        found = [item for source in items for item in source.items]
+        private = tuple(item.text for item in found if item.trust is Trust.USER)
+        return replace(context, contents=contents, private=private)
 
     def keep_vectors(self, playbook: Playbook) -> None:
         """Keep what was computed of a committed version, so that it need not be computed again.

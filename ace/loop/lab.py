@@ -94,7 +94,7 @@ class SampleBench:
         else:
             outcome = score_attempt(self.place.task.environment, sample, attempt)
         trial = self.record(sample, attempt, outcome, context=context.shown)
-        return locate_label(trial, context.found)
+        return locate_label(replace(trial, private=context.private), context.found)
 
     def attempt(self, sample: Sample, playbook: Playbook, *, draw: int = 0) -> tuple[Attempt, Assembled]:
         """Make an attempt that is not scored or recorded yet; return it with what it was shown.

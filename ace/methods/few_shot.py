@@ -64,7 +64,7 @@ class FewShot(Stateless):
             own_answer = trial.attempt.answer if feedback.is_solved and trial.sure else ""
             answer = feedback.expected or own_answer
             content = f"{_question_line(trial.sample)}Answer: {answer}"
-            if not answer or content in contents:
+            if not answer or content in contents or trial.sample.owner:  # what is one user's is no example
                 continue
             contents.add(content)
             add = Add(bullet_id(SECTION, content), SECTION, content, (trial.episode,))

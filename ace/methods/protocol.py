@@ -50,6 +50,7 @@ class Trial:
     `cited`: ids of those bullets it was shown that it names as used.
     `sources`: texts that nobody vouches for and that stood beside the question: documents, memories, what
     tools returned.
+    `private`: texts of one user, such as memories: they prove nothing, and may stand in no bullet.
     `answer_location`: where the right answer stood in what was retrieved; None where nothing was retrieved or
     no right answer may be shown.
     `recorded`: the attempt was made elsewhere, or earlier, and its sample may be known better by now.
@@ -63,6 +64,7 @@ class Trial:
     parts: tuple[Fact, ...] = ()
     cited: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    private: tuple[str, ...] = ()
     answer_location: AnswerLocation | None = None
     recorded: bool = False
 

@@ -28,6 +28,7 @@ class Reason(StrEnum):
     STILL_FAILS = "still_fails"  # its own sample fails with it, too
     CHANCE = "chance"  # its own sample may be right with it by chance
     WAITS_FOR_WITNESS = "waits_for_witness"  # it holds its own right answer, and helps no other sample yet
+    PRIVATE = "private"  # it holds what one user said, or the right answer to a question of theirs
     NOT_A_GAP = "not_a_gap"  # the failure is no lack of knowledge: a slip, chance, capability, a bad label
     SUSPECT_LABEL = "suspect_label"  # the label goes against proven bullets and most attempts
     BROKE_NEIGHBOUR = "broke_neighbour"  # a sample that was right fails with it

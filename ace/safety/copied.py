@@ -13,14 +13,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from ace.text.lookalike import normalize_lookalikes
 from ace.text.splitting import SENTENCE_ENDS, split_sentences, split_words
 from ace.text.stems import stem_word
+from ace.text.unfold import fold_text
 from ace.text.word_lists import CLOSED_CLASSES, stop_words
 
 _RUN = 5  # words in a row
 _HEAD_RUN = 7  # in a row, of the question that a lesson is about
 _FOREIGN_RUN = 4  # and of any other text
 _FEW = 3  # words of a sentence: fewer may be alike by chance
+_LONGEST_VALUE = 8  # words: what is longer is a text, not a value
 _MOST = 0.6  # of the words of a sentence
 # Letters. A lesson can be in any language, and a prefix joins more forms than a stem: the rule stays strict.
 _PREFIX = 5
@@ -79,6 +82,28 @@ def find_copied_sentence(
         if _repeats(sentence, sources):
             return sentence
     return ""
+
+
+def holds_private(lesson: str, private: Iterable[str]) -> bool:
+    """Return whether a lesson holds one of the texts of a user, or the value of one: "Address: 8 Elm Street".
+
+    Of a longer text a run of a few words is enough. How it is written does not count.
+    """
+    lesson_words = split_words(fold_text(normalize_lookalikes(lesson)))
+    squeezed, known = "".join(lesson_words), set(lesson_words)
+    lesson_runs = _list_runs([lesson_words], _FOREIGN_RUN)
+    for text in private:
+        value = text.rpartition(": ")[2]
+        words = split_words(fold_text(normalize_lookalikes(value)))
+        telling = set(words) - stop_words()
+        if len(words) > _LONGEST_VALUE:
+            if _list_runs([words], _FOREIGN_RUN) & lesson_runs:
+                return True
+        elif (telling and telling <= known) or (
+            "".join(words) in squeezed and len("".join(words)) >= _PREFIX
+        ):
+            return True
+    return False
 
 
 def _repeats(sentence: str, sources: _Sources) -> bool:

@@ -43,6 +43,11 @@ class Sample:
     line: int = field(default=0, compare=False)
     """The line of its row, from 1; of rows in Python the number of the row."""
 
+    @property
+    def owner(self) -> str:
+        """Return the user whose question it is, else the session; "" where it is nobody's own."""
+        return str(self.data.get("user") or self.data.get("session") or "")
+
     def problem(self, field: str, message: str, hint: str = "") -> TaskError:
         """Return an error that names the row, and the field of it to look at: to be raised by the caller."""
         return TaskError(

@@ -9,14 +9,20 @@ see `ace.methods.ace.quarantine`. Knows texts only; asks no model.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ace.methods.ace.pool import Labelled
 from ace.methods.protocol import Trial
 from ace.playbook.model import Add, Delta, Merge, Operation, Playbook, Promote, Quarantine, Revise
-from ace.safety.copied import find_copied_sentence
+from ace.safety.copied import find_copied_sentence, holds_private
 from ace.safety.injection import find_suspicion
-from ace.task.types import Attempt, Feedback
+from ace.safety.secrets import hide_secrets
+from ace.task.types import Attempt, Feedback, TurnKind
+from ace.text.mentions import find_mentions
 
+_DIGITS = 3  # of a number that tells of somebody
+
+PRIVATE = "holds what one user said"
 REPEATS = "repeats a text that nobody vouches for"
 
 
@@ -27,15 +33,23 @@ class SourceTexts:
     `question`: that of the sample.
     `others`: what anybody may have written: outcomes, tool results, documents, questions of other samples.
     `vouched`: what a lesson may repeat: right answers, the facts they are made of, the names of topics.
+    `private`: what belongs to one user, and may stand in no bullet, not even in one that waits.
     """
 
     question: str
     others: tuple[str, ...] = ()
     vouched: tuple[str, ...] = ()
+    private: tuple[str, ...] = ()
 
     def find_flaw(self, lesson: str) -> str:
         """Return why a lesson must wait, or an empty text."""
+        if self.is_private(lesson):
+            return PRIVATE
         return find_suspicion(lesson) or (REPEATS if self.has_copied(lesson) else "")
+
+    def is_private(self, lesson: str) -> bool:
+        """Return whether a lesson must not be kept at all: it holds what one user said."""
+        return holds_private(lesson, self.private)
 
     def has_copied(self, lesson: str) -> bool:
         """Return whether a lesson repeats what nobody vouches for."""
@@ -44,7 +58,29 @@ class SourceTexts:
 
 def collect_trial_texts(trial: Trial, more: Iterable[str] = ()) -> SourceTexts:
     """Return the texts of a trial; `more` is what else the reflector saw: words of other samples."""
-    return collect_texts(trial.sample.question, trial.attempt, trial.feedback, (*trial.sources, *more))
+    texts = collect_texts(trial.sample.question, trial.attempt, trial.feedback, (*trial.sources, *more))
+    return replace(texts, private=trial.private)
+
+
+def list_private(trials: Iterable[Trial], labelled: Iterable[Labelled]) -> tuple[str, ...]:
+    """Return what belongs to single users, as far as trials and known right answers show it.
+
+    That is their memories, and of their questions what tells of them: the right answer, what they said on the
+    way, names and long numbers. An answer that is right for somebody else's question as well is nobody's own.
+    """
+    private = list[str]()
+    for trial in trials:
+        private += trial.private
+        if trial.sample.owner:
+            private += [turn.text for turn in trial.attempt.turns if turn.kind is TurnKind.USER]
+            for mention in find_mentions(trial.sample.question):
+                if " " in mention.text or sum(map(str.isdigit, mention.text)) >= _DIGITS:
+                    private.append(mention.text)
+    owners: dict[str, set[str]] = {}
+    for label in labelled:
+        owners.setdefault(label.expected.strip().casefold(), set()).add(label.sample.owner)
+    private += [expected for expected, names in owners.items() if len(names) == 1 and names != {""}]
+    return tuple(dict.fromkeys(private))
 
 
 def collect_texts(
@@ -64,16 +100,26 @@ def quarantine_new(adds: Iterable[Add], playbook: Playbook) -> Delta:
     return tuple(operation for add in new.values() for operation in (add, Quarantine(add.id)))
 
 
-def guard_delta(delta: Delta, playbook: Playbook) -> Delta:
+def guard_delta(delta: Delta, playbook: Playbook, private: Iterable[str] = ()) -> Delta:
     """Return a delta in which nothing suspicious becomes active: the last look before a commit.
 
+    What holds one of the `private` texts is left out, and secrets are hidden.
     What is added waits. A bullet that is there keeps the text it has, and one that waits goes on waiting.
     What a person has let in may stay, and be cited and voted for.
     """
     waiting = {operation.id for operation in delta if isinstance(operation, Quarantine)}
     bullets = playbook.bullets
     safe: list[Operation] = []
+    private = tuple(private)
+    dropped = set[str]()
     for operation in delta:
+        if isinstance(operation, Add | Revise | Merge):
+            if holds_private(operation.content, private):
+                dropped.add(operation.into if isinstance(operation, Merge) else operation.id)
+                continue
+            operation = replace(operation, content=hide_secrets(operation.content))
+        elif isinstance(operation, Quarantine) and operation.id in dropped:
+            continue
         match operation:
             case Add(id=name, content=content) if name not in waiting and find_suspicion(content):
                 safe += [operation, Quarantine(name)]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ace.errors import ModelError
 from ace.llm.prompts import question as quote_question
-from ace.methods.ace.admission import REPEATS, SourceTexts, collect_trial_texts, quarantine_new
+from ace.methods.ace.admission import PRIVATE, REPEATS, SourceTexts, collect_trial_texts, quarantine_new
 from ace.methods.ace.curator import Curator, confine_delta
 from ace.methods.ace.evidence import Evidence
 from ace.methods.ace.proof import Proof, prove
@@ -195,7 +195,11 @@ class FactSearch:
         note = "".join(f"; left out, {flaw.text}" for flaw in flaws)
         note += "".join(f"; held, {lesson} {flaw}" for lesson, flaw in suspects.items())
         flaws += [Flaw(f"a sentence that {flaw}") for flaw in dict.fromkeys(suspects.values())]
-        waiting = tuple(replace(add_lesson(lesson), provenance=(trial.episode,)) for lesson in suspects)
+        waiting = tuple(
+            replace(add_lesson(lesson), provenance=(trial.episode,))
+            for lesson, flaw in suspects.items()
+            if flaw != PRIVATE
+        )
         delta = (*self.taken, *operations)
         if not operations:
             proof = Proof(False, f"nothing new{note}", reason=Reason.NOTHING_NEW)
@@ -237,6 +241,9 @@ class FactSearch:
         texts, delta, waiting = self._collect_texts(), list[Operation](), list[Add]()
         confined, note = confine_delta(reply, bullets)
         for operation in confined:
+            if isinstance(operation, Add | Revise | Merge) and texts.is_private(operation.content):
+                note += f"; left out, {operation.content} {PRIVATE}"
+                continue
             if not isinstance(operation, Add | Revise | Merge) or not texts.has_copied(operation.content):
                 delta.append(operation)
                 continue

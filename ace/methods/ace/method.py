@@ -21,7 +21,6 @@ from ace.methods.ace.consolidation import Consolidation
 from ace.methods.ace.credit import AUTHOR, cast_votes, write_notes
 from ace.methods.ace.curation import Curation
 from ace.methods.ace.curator import Curator
-from ace.methods.ace.pool import grade
 from ace.methods.ace.probation import ENOUGH, end_probation
 from ace.methods.ace.refining import Refining
 from ace.methods.ace.reflection import Reflect
@@ -91,12 +90,7 @@ class Ace:
         order of the delta, so the result does not depend on the number of workers.
         """
         evidence = state.evidence
-        for trial in batch:
-            if trial.provable:
-                evidence.add_sample(trial.sample)
-                state.map.add((trial.sample,))
-                state.map.record(trial.sample.id, grade(trial.feedback), trial.feedback.topics)
-                state.map.record_label(trial.sample.id, trial.feedback)
+        batch, private = state.meet(batch)
         study = Study(
             reflector=self.reflector,
             reflect=self.reflect,
@@ -120,7 +114,7 @@ class Ace:
             for proposal in lesson.proposals:
                 provers.append((proposal, lesson.witnesses.get(proposal.delta, own) if own else ()))
         delta, ids = combine_accepted(proposals, state.evidence.wording)
-        changes = guard_delta(delta, playbook)
+        changes = guard_delta(delta, playbook, private)
         proofs = map_proofs(provers, ids)
         if self.settings.verify and self.reflect.profile is Profile.FULL:
             curation = SectionCuration(
@@ -134,7 +128,7 @@ class Ace:
             edits = tuple(curation.propose(changes))
             proposals += edits
             proofs = {**proofs, **curation.carry_proofs(edits)}
-            changes += guard_delta(combine_accepted(edits)[0], curation.playbook)
+            changes += guard_delta(combine_accepted(edits)[0], curation.playbook, private)
         notes = [write_notes(lesson, playbook, evidence) for lesson in lessons]
         return Update(
             delta=cast_votes(lessons, playbook, evidence) + changes,

@@ -122,9 +122,11 @@ class SampleMap:
     def find_similar(self, sample: Sample, most: int = _MOST_SIMILAR) -> tuple[Labelled, ...]:
         """Return the nearest other samples whose right answers were shown.
 
-        From a single case no rule can be told: what several have in common is the rule.
+        From a single case no rule can be told: what several have in common is the rule. What belongs to
+        another user is not shown.
         """
-        return tuple(self.labelled[name] for name in self.rank(sample, self.labelled)[:most])
+        names = [name for name, other in self.labelled.items() if other.sample.owner in ("", sample.owner)]
+        return tuple(self.labelled[name] for name in self.rank(sample, names)[:most])
 
     def find_shared_fact(self, sample: Sample) -> Fact | None:
         """Return what a right answer is made of as those of like samples are, rather than of its own words.

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from ace.errors import ModelError
-from ace.methods.ace.admission import collect_trial_texts, quarantine_new
+from ace.methods.ace.admission import PRIVATE, collect_trial_texts, quarantine_new
 from ace.methods.ace.pool import Labelled, is_better
 from ace.methods.ace.proof import Proof
 from ace.methods.ace.proposals import add_lesson, list_contents, record_failure, record_proposal, release
@@ -192,7 +192,13 @@ class Search:
         question, expected = self.trial.sample.question.strip(), self.trial.feedback.expected.strip()
         content = f"{question} -> {self.worked or expected}"
         is_short = len(content) <= _LONGEST_EXAMPLE and len(content.splitlines()) == 1
-        if not expected or not is_short or find_suspicion(content) or makes_claim(content):
+        if (
+            not expected
+            or self.trial.sample.owner
+            or not is_short
+            or find_suspicion(content)
+            or makes_claim(content)
+        ):
             return
         delta = self._to_delta(Draft(section=EXAMPLES, content=content))
         contents = tuple(list_contents(delta))
@@ -216,6 +222,11 @@ class Search:
         flaws: list[str] = []
         for draft in sorted(reflection.drafts, key=lambda draft: len(draft.content)):
             flaw = texts.find_flaw(draft.content) if draft.content else ""
+            if flaw == PRIVATE:
+                flaws.append(f"a text that {flaw}")
+                proof = Proof(False, f"it {flaw}", reason=Reason.PRIVATE)
+                yield self._record(self._to_delta(draft), proof)
+                continue
             if flaw:
                 flaws.append(f"a text that {flaw}")
                 self._suspects.append(
@@ -251,7 +262,9 @@ class Search:
         For an edit that waits, this sample is the witness.
         """
         trial = self.trial
-        is_key = not is_waiting and holds_answer(content, trial.feedback.expected, trial.sample.question)
+        # What was learned from one user must help another: their own questions prove nothing for everybody.
+        is_key = trial.sample.owner or holds_answer(content, trial.feedback.expected, trial.sample.question)
+        is_key = bool(is_key) and not is_waiting
         known = self._list_known(content)
         proof = self.prover.prove(delta, needs_witness=is_key, known=known)
         if proof.reason is Reason.STILL_FAILS and self.rivals:
@@ -265,10 +278,10 @@ class Search:
     def _list_known(self, content: str) -> set[str]:
         """Return the samples whose right answers were shown to the reflector, and stand in what it wrote.
 
-        An answer that is this sample's as well is no copy of theirs.
+        Those of the same user are known as well. An answer that is this sample's as well is no copy.
         """
-        own = self.trial.feedback.expected.strip()
-        known = set[str]()
+        own, owner = self.trial.feedback.expected.strip(), self.trial.sample.owner
+        known = {helper.id for helper in self.prover.pool.helpers if owner and helper.owner == owner}
         for other in self.similar:
             has_own_answer = other.expected.strip() == own
             if not has_own_answer and holds_answer(content, other.expected, other.sample.question):

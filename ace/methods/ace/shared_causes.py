@@ -24,7 +24,7 @@ def explain_together(lessons: Sequence[Lesson], state: AceState, lab: Lab) -> li
     open_places = []  # of failures that were reflected on, and taught nothing that is in use
     for place, lesson in enumerate(lessons):
         failure = lesson.search.failure if lesson.search else None
-        if failure is None or failure in _TAUGHT_NOTHING or lesson.suspect:
+        if failure is None or failure in _TAUGHT_NOTHING or lesson.suspect or lesson.trial.sample.owner:
             continue
         if not any(map(changes_use, lesson.proposals)):
             open_places.append(place)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from ace.methods.ace.admission import collect_texts
+from ace.methods.ace.admission import collect_texts, list_private
 from ace.methods.ace.chance import NO_CONTROLS, Chance, read_opening
 from ace.methods.ace.evidence import Evidence
-from ace.methods.ace.pool import SampleMap
+from ace.methods.ace.pool import SampleMap, grade
 from ace.methods.ace.reflection import FailureType, Refuted
 from ace.methods.ace.reopened import Reopened
 from ace.methods.ace.search import Search, Waiting
@@ -173,6 +173,17 @@ class AceState:
         state.forget_evidence(playbook, lab)
         return state
 
+    def meet(self, batch: Sequence[Trial]) -> tuple[list[Trial], tuple[str, ...]]:
+        """Take in the samples of a batch. Return its trials with what belongs to single users, and that."""
+        for trial in batch:
+            if trial.provable:
+                self.evidence.add_sample(trial.sample)
+                self.map.add((trial.sample,))
+                self.map.record(trial.sample.id, grade(trial.feedback), trial.feedback.topics)
+                self.map.record_label(trial.sample.id, trial.feedback)
+        private = list_private(batch, self.map.labelled.values())
+        return [replace(trial, private=private) for trial in batch], private
+
     def take_in(self, result: SampleResult, notes: LessonNotes) -> None:
         """Fold what a step says of one sample: its outcome, chance, what was refuted, what waits.
 
@@ -212,7 +223,13 @@ class AceState:
 
     def list_waiting(self, sample: Sample, most: int = 2) -> list[Waiting]:
         """Return the edits that wait for a witness and were learned from samples nearest to this one."""
-        by_sample = {edit.sample: edit for edit in self.waiting.values()}
+        by_sample = {}
+        for edit in self.waiting.values():
+            source = self.map.samples.get(edit.sample)
+            if (
+                not sample.owner or source is None or source.owner != sample.owner
+            ):  # another user must witness
+                by_sample[edit.sample] = edit
         return [by_sample[name] for name in self.map.rank(sample, by_sample)[:most]]
 
     def list_rivals(self, sample: Sample, playbook: Playbook, most: int = 3) -> dict[str, Sample]:

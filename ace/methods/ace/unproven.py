@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ace.errors import ModelError
-from ace.methods.ace.admission import SourceTexts, collect_trial_texts
+from ace.methods.ace.admission import PRIVATE, SourceTexts, collect_trial_texts
 from ace.methods.ace.proof import Proof
 from ace.methods.ace.proposals import add_lesson, record_failure, record_proposal
 from ace.methods.ace.reflection import Case, Reflect
@@ -57,7 +57,9 @@ def accept_unproven(
     quarantine: bool,
 ) -> Proposal:
     """Return the proposal that adds lessons; those wait that are suspicious, or all with `quarantine`."""
-    new = [add for add in adds if add.id not in playbook.bullets]
+    new = [add for add in adds if add.id not in playbook.bullets and not texts.is_private(add.content)]
+    if adds and not new and any(texts.is_private(add.content) for add in adds):
+        return record_proposal(trial, AUTHOR, tuple(adds), Proof(False, PRIVATE, reason=Reason.PRIVATE))
     if not new:  # what is proven already must not go into quarantine for being said again
         proof = Proof(False, critique, reason=Reason.NO_LESSON)
         if adds:
