@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from itertools import pairwise
 
-from ace.text.word_lists import word_list
+from ace.text.word_lists import stop_words, word_list
 
 SENTENCE_ENDS = ".!?\u3002\uff01\uff1f"
 # One character is a word in scripts that are written without spaces: kana, Han, Hangul, Thai.
@@ -30,6 +31,28 @@ def split_words(text: str, *, whole_names: bool = False, keep_case: bool = False
     pattern = _WORD_OR_NAME if whole_names else _WORD
     words = (_POSSESSIVE.sub("", word).replace("\u2019", "'") for word in pattern.findall(text))
     return list(words) if keep_case else [word.casefold() for word in words]
+
+
+def split_clauses(text: str) -> list[str]:
+    """Return the clauses of a text with the signs and spaces behind them: joined, they are the text.
+
+    A clause ends at a sign of punctuation before a space, at a line break, at brackets and dashes, and before
+    a conjunction.
+    """
+    cuts = [match.start() for match in _compile_clause_start().finditer(text)]
+    places = [0, *cuts, len(text)]
+    return [text[start:end] for start, end in pairwise(places) if start < end]
+
+
+@cache
+def _compile_clause_start() -> re.Pattern[str]:
+    """Compile the places where a clause begins."""
+    conjunctions = "|".join(sorted(stop_words("english", "conjunctions")))
+    return re.compile(
+        rf"(?<=[,;.!?)\]}}]\s)(?=\S)|(?<=[\u3001\u3002\uff01\uff0c\uff1b\uff1f\n])(?=\S)"
+        rf"|(?<=\s)(?=[(\[{{]|--?\s|[\u2013\u2014]|(?:{conjunctions})\b)|(?=[\u2013\u2014])(?<!^)",
+        re.IGNORECASE,
+    )
 
 
 def split_sentences(text: str, *, ends: str = SENTENCE_ENDS, abbreviations: bool = True) -> list[str]:

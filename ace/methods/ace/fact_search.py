@@ -16,7 +16,7 @@ from ace.methods.ace.admission import PRIVATE, REPEATS, SourceTexts, collect_tri
 from ace.methods.ace.curator import Curator, confine_delta
 from ace.methods.ace.evidence import Evidence
 from ace.methods.ace.proof import Proof, prove
-from ace.methods.ace.proposals import add_lesson, list_contents, record_failure, record_proposal, release
+from ace.methods.ace.proposals import add_lesson, list_contents, record_failure, record_proposal
 from ace.methods.ace.reflector import Reflector
 from ace.methods.ace.unproven import accept_unproven
 from ace.methods.protocol import Bench, Trial

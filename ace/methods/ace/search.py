@@ -12,7 +12,7 @@ from ace.errors import ModelError
 from ace.methods.ace.admission import PRIVATE, collect_trial_texts, quarantine_new
 from ace.methods.ace.pool import Labelled, is_better
 from ace.methods.ace.proof import Proof
-from ace.methods.ace.proposals import add_lesson, list_contents, record_failure, record_proposal, release
+from ace.methods.ace.proposals import add_lesson, list_contents, record_failure, record_proposal
 from ace.methods.ace.prover import Prover
 from ace.methods.ace.reflection import Case, Draft, FailureType, Reflect, Reflection, Refuted, Tag
 from ace.methods.ace.refusals import identify_contents
@@ -313,11 +313,9 @@ class Search:
         if draft.op == "add" or target is None:
             add = add_lesson(draft.content, draft.section)
             twin = bullets.get(add.id)
-            if draft.op == "remove" or (twin is not None and twin.status is Status.ACTIVE):
-                return ()
-            if twin is not None and twin.status is Status.QUARANTINED:
-                return release(twin)
-            return (add,)
+            # What waits in quarantine is let out part by part (see `quarantine`), not by being said again.
+            is_there = twin is not None and twin.status in (Status.ACTIVE, Status.QUARANTINED)
+            return () if draft.op == "remove" or is_there else (add,)
         if target.pinned or target.status is not Status.ACTIVE or target.content == draft.content:
             return ()
         if draft.op == "remove":

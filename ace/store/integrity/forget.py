@@ -68,7 +68,9 @@ def list_texts(memories: Iterable[Memory], also: Iterable[str] = ()) -> list[str
 def forget_in_tables(
     db: sqlite3.Connection, memories: Sequence[Memory], texts: Sequence[str], author: str
 ) -> TableResult:
-    """Delete memories and black out `texts` (see `list_texts`) in all tables. The caller has begun a transaction.
+    """Delete memories and black out `texts` (see `list_texts`) in all tables.
+
+    The caller has begun a transaction.
 
     Raises StoreError, and changes nothing, if the history of the playbook would no longer verify.
     """
