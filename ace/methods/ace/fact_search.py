@@ -17,6 +17,7 @@ from ace.methods.ace.curator import Curator, confine_delta
 from ace.methods.ace.evidence import Evidence
 from ace.methods.ace.proof import Proof, prove
 from ace.methods.ace.proposals import add_lesson, list_contents, record_failure, record_proposal
+from ace.methods.ace.quarantine import release_needed
 from ace.methods.ace.reflector import Reflector
 from ace.methods.ace.unproven import accept_unproven
 from ace.methods.protocol import Bench, Trial
@@ -229,7 +230,7 @@ class FactSearch:
         if bullet is None or bullet.status is not Status.QUARANTINED:
             return (operation,)
         tainted = self.trial.sample.id in self.evidence.tainted.get(bullet.id, ())
-        return () if tainted else release(bullet)
+        return () if tainted else release_needed(bullet, self.trial, self.playbook, self.bench)
 
     def _try_edit(self, number: int) -> _Try:
         trial, bullets = self.trial, self._list_bullets()[:_MOST_FOR_CURATOR]

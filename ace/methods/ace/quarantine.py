@@ -39,7 +39,7 @@ def propose_releases(
     for bullet in _list_candidates(trial, playbook, evidence)[:_MOST]:
         rivals = _list_rivals(bullet, trial, playbook, evidence)
         silenced = tuple(Quarantine(rival.id) for rival in rivals)
-        delta: Delta = (*_release_needed(bullet, trial, playbook, bench, silenced), *silenced)
+        delta: Delta = (*release_needed(bullet, trial, playbook, bench, silenced), *silenced)
         samples = {s.id: s for s in (*evidence.proofs(rival.id for rival in rivals), *near)}
         samples.pop(trial.sample.id, None)
         proof = prove(delta, playbook, (trial.sample,), tuple(samples.values()), bench)
@@ -48,7 +48,9 @@ def propose_releases(
             return
 
 
-def _release_needed(bullet: Bullet, trial: Trial, playbook: Playbook, bench: Bench, beside: Delta) -> Delta:
+def release_needed(
+    bullet: Bullet, trial: Trial, playbook: Playbook, bench: Bench, beside: Delta = ()
+) -> Delta:
     """Return what lets out that part of a bullet which the sample needs; the rest goes on waiting.
 
     A clause is needed if the sample fails without it, and of what is left so are the words up to the last
@@ -84,7 +86,7 @@ def _release_needed(bullet: Bullet, trial: Trial, playbook: Playbook, bench: Ben
 
 def _join_pieces(pieces: Iterable[str]) -> str:
     """Return pieces as one text, without the signs that led to another at its end."""
-    return "".join(pieces).strip().rstrip(",;:([{-\u2013\u2014/").rstrip()
+    return "".join(pieces).strip().rstrip(",;:([{-/\u2013\u2014\u3001\uff0c\uff1a\uff1b").rstrip()
 
 
 def _list_rivals(bullet: Bullet, trial: Trial, playbook: Playbook, evidence: Evidence) -> list[Bullet]:

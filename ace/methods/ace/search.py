@@ -14,6 +14,7 @@ from ace.methods.ace.pool import Labelled, is_better
 from ace.methods.ace.proof import Proof
 from ace.methods.ace.proposals import add_lesson, list_contents, record_failure, record_proposal
 from ace.methods.ace.prover import Prover
+from ace.methods.ace.quarantine import release_needed
 from ace.methods.ace.reflection import Case, Draft, FailureType, Reflect, Reflection, Refuted, Tag
 from ace.methods.ace.refusals import identify_contents
 from ace.methods.ace.witness import holds_answer
@@ -313,9 +314,11 @@ class Search:
         if draft.op == "add" or target is None:
             add = add_lesson(draft.content, draft.section)
             twin = bullets.get(add.id)
-            # What waits in quarantine is let out part by part (see `quarantine`), not by being said again.
-            is_there = twin is not None and twin.status in (Status.ACTIVE, Status.QUARANTINED)
-            return () if draft.op == "remove" or is_there else (add,)
+            if draft.op == "remove" or (twin is not None and twin.status is Status.ACTIVE):
+                return ()
+            if twin is not None and twin.status is Status.QUARANTINED:
+                return release_needed(twin, self.trial, self.prover.playbook, self.prover.bench)
+            return (add,)
         if target.pinned or target.status is not Status.ACTIVE or target.content == draft.content:
             return ()
         if draft.op == "remove":

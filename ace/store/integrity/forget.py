@@ -70,9 +70,8 @@ def forget_in_tables(
 ) -> TableResult:
     """Delete memories and black out `texts` (see `list_texts`) in all tables.
 
-    The caller has begun a transaction.
-
-    Raises StoreError, and changes nothing, if the history of the playbook would no longer verify.
+    The caller has begun a transaction. Raises StoreError, and changes nothing, if the history of the playbook
+    would no longer verify.
     """
     ids, at = list[str](), now()
     for memory in memories:

@@ -2,8 +2,8 @@
 
 A sound row is sealed again; a damaged row stays damaged, so that nothing is covered up. Where the history of
 the playbook holds the text, the hashes of its versions are computed anew from there on. A match is the same
-letters and digits in the same order, whatever stands between them and however they are escaped. Functions over
-a connection that is already inside a transaction.
+letters and digits in the same order, whatever stands between them and however they are escaped. Functions
+over a connection that is already inside a transaction.
 """
 
 from __future__ import annotations
