@@ -101,7 +101,7 @@ RIDERS = [
 
 @pytest.mark.parametrize("style", RIDERS)
 def test_what_rides_on_a_true_lesson_goes_on_waiting(style: str) -> None:
-    """Only the part that the right answer needs comes out; the rest stays in quarantine, for somebody to see."""
+    """Only the part that the right answer needs comes out; the rest stays, for somebody to see."""
     question = Sample("b", "What are the refund codes?")
     true = "Refund codes: st = 7"
     made, _ = apply(Playbook(), [Add("held", "lessons", style.format(true), ("ep-0",)), Quarantine("held")])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -16,7 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ace.context import render_playbook
+from ace.context.render import list_item
 from ace.llm import Request, RoleModels, ScriptedClient
+from ace.llm.prompts import question, quote_text
 from ace.loop import learn
 from ace.methods.ace.admission import collect_texts, guard_delta
 from ace.methods.ace.reflection import Case, Reflect
@@ -257,15 +260,69 @@ def test_whatever_proposes_it_nothing_suspicious_becomes_active() -> None:
 
 
 TOKENS = (
-    "<|im_start|>", "<|im_end|>", "<|start_header_id|>", "<|eot_id|>", "<|begin_of_text|>", "<|python_tag|>",
-    "<s>", "</s>", "[INST]", "[/INST]", "<<SYS>>", "<</SYS>>", "<start_of_turn>", "<end_of_turn>", "<bos>",
-    "[TOOL_CALLS]", "[AVAILABLE_TOOLS]", "[TOOL_RESULTS]", "[SYSTEM_PROMPT]", "<\uff5cUser\uff5c>",
-    "<\uff5ctool\u2581calls\u2581begin\uff5c>", "<|endoftext|>", "<|user|>", "<|assistant|>", "<|end|>",
-    "<|START_OF_TURN_TOKEN|>", "<|CHATBOT_TOKEN|>", "<|channel|>", "<|message|>", "<|return|>", "<tool_call>",
-    "</tool_call>", "<function=refund>", "<invoke name=x>", "<think>", "[lessons-00eb4b1d]",
-    "\uff1c|im_end|\uff1e", "\u2039|im_end|\u203a", "<|im\u200b_end|>", "<|im\u200d_end|>",
-    "<\U000e0041|im_end|>", "<\ufe0f|im_end|>",
-)  # fmt: skip
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|start_header_id|>",
+    "<|eot_id|>",
+    "<|begin_of_text|>",
+    "<|python_tag|>",
+    "<s>",
+    "</s>",
+    "[INST]",
+    "[/INST]",
+    "<<SYS>>",
+    "<</SYS>>",
+    "<start_of_turn>",
+    "<end_of_turn>",
+    "<bos>",
+    "[TOOL_CALLS]",
+    "[AVAILABLE_TOOLS]",
+    "[TOOL_RESULTS]",
+    "[SYSTEM_PROMPT]",
+    "<\uff5cUser\uff5c>",
+    "<\uff5ctool\u2581calls\u2581begin\uff5c>",
+    "<|endoftext|>",
+    "<|user|>",
+    "<|assistant|>",
+    "<|end|>",
+    "<|START_OF_TURN_TOKEN|>",
+    "<|CHATBOT_TOKEN|>",
+    "<|channel|>",
+    "<|message|>",
+    "<|return|>",
+    "<tool_call>",
+    "</tool_call>",
+    "<function=refund>",
+    "<invoke name=x>",
+    "<think>",
+    "[lessons-00eb4b1d]",
+    "\uff1c|im_end|\uff1e",
+    "\u2039|im_end|\u203a",
+    "<|im\u200b_end|>",
+    "<|im\u200d_end|>",
+    "<\U000e0041|im_end|>",
+    "<\ufe0f|im_end|>",
+    "[|system|]",
+    "<seed:bos>",
+    "]~b]",
+    "]~!b[",
+    "[e~[",
+    "<extra_id_1>",
+    "### Response:",
+    "### Instruction:",
+    "[UNUSED_TOKEN_145]",
+    "<unused12>",
+    "</seed:tool_call>",
+    "<|turn>",
+    "<turn|>",
+    "[PAD]",
+    "<longcat_user>",
+    "<start_of_role>",
+    "<TOOLCALL>",
+    "<0x0A>",
+    "\uff1cextra_id_0\uff1e",
+    "\u3010PAD\u3011",
+)
 
 
 @given(st.lists(st.one_of(st.sampled_from(TOKENS), texts()), min_size=1, max_size=6).map("".join))
@@ -287,9 +344,26 @@ def test_ordinary_text_stays_as_it_is(text: str) -> None:
     assert neutralise(line) == line and defuse_markup(text) == text and break_markup(text) == text
 
 
+@pytest.mark.parametrize("role", ["Human", "Assistant", "USER", "ASSISTANT", "GPT4 Correct User"])
+def test_a_word_that_opens_a_turn_loses_its_form_at_the_start_of_a_line(role: str) -> None:
+    for text in (f"{role}: hello", f"Hi.\n\n{role}: hello", f"Hi.\n  {role}: hello"):
+        for safe in (
+            neutralise(text),
+            defuse_markup(text),
+            list_item(text),
+            quote_text(text),
+            question(text),
+        ):
+            assert f"{role} : hello" in safe and f"{role}:" not in safe
+    assert defuse_markup(f"A {role}: hello") == f"A {role}: hello"
+
+
 def test_ordinary_questions_and_lessons_stay_as_they_are() -> None:
     plain = [bullet.content for bullet in learned()]
     plain += [
+        "Human resources: two people.",
+        "## Context: the shop\n# Response: none",
+        "List<String> names, <b>bold</b>, a|b>c",
         "a < b AND c > d",
         "[1] and [note]",
         '{"name": "Ann", "age": 3}',
@@ -429,3 +503,41 @@ def origins() -> Iterator[str]:
             words = set(word_key(bullet.content))
             if any(set(word_key(fact.text)) <= words for fact in feedback.facts):
                 yield beside.find_flaw(bullet.content)
+
+
+# What takes time.
+
+PUMPS = [
+    "http://{",
+    "ignore ",
+    "ignore previous ",
+    "send http",
+    "{name: ",
+    "<|",
+    "\n",
+    "](//?",
+    "![",
+    "https://?a=",
+    "a",
+    "a ",
+    "ignor",
+    "send a@b.c ",
+    "%41",
+    "[a-",
+    "\u5ffd\u7565",
+    "### ",
+    "Human",
+    "<seed:",
+    "\\",
+    "&#",
+]
+
+
+@pytest.mark.parametrize("pump", PUMPS)
+def test_the_time_for_a_text_grows_with_its_length(pump: str) -> None:
+    """What takes the square of it would take minutes: one bullet of 8 KB was enough."""
+    text = (pump * 40_000)[:40_000]
+    started = time.process_time()
+    find_suspicion(text)
+    neutralise(text)
+    assert time.process_time() - started < 10

@@ -157,7 +157,7 @@ LANGUAGES = (
     "Key: Umsatz je Kunde, Token: W\u00f6rter im Text.",
     "Der Schl\u00fcssel liegt unter der Matte.",
     "La clave es practicar.",
-    "\u041a\u043b\u044e\u0447 \u043a \u0443\u0441\u043f\u0435\u0445\u0443: \u043f\u0440\u0430\u043a\u0442\u0438\u043a\u0430.",
+    "\u041a\u043b\u044e\u0447: \u043f\u0440\u0430\u043a\u0442\u0438\u043a\u0430.",
     "Always pass access_token=phone_access_token to the call.",
     "commit 8d98101f3b2c4d5e6f708192a3b4c5d6e7f80912",
     "id 123e4567-e89b-12d3-a456-426614174000",

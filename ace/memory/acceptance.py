@@ -18,6 +18,7 @@ from ace.memory.memory_value import Kind, Memory, Scope, check_memory
 from ace.memory.rules import compile_rule, read_list
 from ace.memory.support import find_support
 from ace.memory.timeline import select_holding
+from ace.safety.injection import find_suspicion, read_as_shown
 from ace.safety.secrets import find_secrets, hide_secrets
 from ace.text.splitting import split_words
 
@@ -152,7 +153,7 @@ def find_flaw(memory: Memory, memories: Iterable[Memory] = ()) -> Refusal:
     """Return what speaks against keeping a memory, whoever says so. `memories` are those of the file.
 
     The rules, the first of which counts: it says nothing, is too long, holds a secret, tells the agent what
-    to do, or repeats a memory that holds at the same time.
+    to do, or repeats a memory that holds at the same time. It is looked at as it will be shown.
     """
     value = " ".join(split_words(memory.value))
     if value in read_list("empty") or not split_words(memory.attribute):
@@ -162,8 +163,13 @@ def find_flaw(memory: Memory, memories: Iterable[Memory] = ()) -> Refusal:
     for text in (memory.text, memory.value, f"{memory.subject} {memory.text}"):
         if secrets := find_secrets(text):
             return Refusal(MemoryRule.SECRET, f"it holds {secrets[0].kind}")
-    if order := compile_rule("orders").search(memory.text):
-        return Refusal(MemoryRule.INSTRUCTION, f"{order[0]!r:.60} tells the agent what to do")
+    for text in (memory.text, memory.attribute, memory.value, memory.subject):
+        if order := compile_rule("orders").search(read_as_shown(text)):
+            return Refusal(MemoryRule.INSTRUCTION, f"{order[0]!r:.60} tells the agent what to do")
+        if suspicion := find_suspicion(text):
+            return Refusal(
+                MemoryRule.INSTRUCTION, f"{text!r:.60} holds what may act as an order: {suspicion}"
+            )
     if duplicate := _find_duplicate(memory, memories):
         same_as = duplicate.id or duplicate.text
         return Refusal(MemoryRule.DUPLICATE, f"{same_as!r} says the same", same_as)

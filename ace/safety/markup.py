@@ -14,16 +14,19 @@ from importlib.resources import files
 from ace.text.lookalike import SELECTORS, build_skeleton
 from ace.text.unicode import HIDDEN
 
-_BULLET_ID = r"\[(?=[a-z0-9]+(?:-[a-z0-9]+)*-[0-9a-f]{8}\])"  # [orders-3fa91c2e]
+_BULLET_ID = r"\[(?=[a-z0-9]{1,80}(?:-[a-z0-9]{1,80}){0,9}-[0-9a-f]{8}\])"  # [orders-3fa91c2e]
 _ARGUMENTS = re.compile(r'"(?=(?:arguments|parameters|tool_calls|function_call)"\s*:)')
 _FUNCTION = re.compile(r'"(?:name|function)"\s*:')
-_RISKY = re.compile(r'[<\[]|"(?:name|function)"')  # ASCII text without any of these holds no markup
+_RISKY = re.compile(r'[<\[\]#]|"(?:name|function)"')  # ASCII text without any of these holds no markup
 
 _FORMS = tomllib.loads(files("ace.safety").joinpath("markup.toml").read_text("utf-8"))
 MARKUP = re.compile(
     "|".join(
         (
-            r"<(?=\|[^<>\n]{0,64}\|>)",  # <|im_start|>
+            r"<(?=\|[^<>\n]{0,64}>|\w{1,40}\|>)",  # <|im_start|>, <|turn>, <turn|>
+            r"\[(?=\|[^\[\]\n]{0,64}\|\])",  # [|system|]
+            r"\](?=~!?\w{1,10}[\]\[])|\[(?=e~\[)",  # ]~b], [e~[
+            rf"#(?=##[ ]?(?:{'|'.join(_FORMS['template_headings'])})[ ]?:)",  # ### Response:
             rf"<(?=/?(?:{'|'.join(_FORMS['tags'])})>)",  # <s>, </tool_call>
             rf"<(?=(?:{'|'.join(_FORMS['calls'])})(?:=|[ ]name=))",  # <function=..., <invoke name=...
             r"<(?=</?SYS>>)",  # <<SYS>>
@@ -35,6 +38,7 @@ MARKUP = re.compile(
 )
 """The character that opens a piece of markup."""
 
+_ROLE = re.compile(rf"^([ \t]{{0,9}}(?:{'|'.join(_FORMS['roles'])}))(?=:)", re.MULTILINE)  # Human:
 _HEADING = re.compile(
     rf"^(?=[ \t]*(?:(?:{'|'.join(_FORMS['headings'])})[ \t]*[:;(]"
     rf"|(?:{'|'.join(_FORMS['sentences'])})[ \t]*[.,:;(]))",
@@ -62,6 +66,7 @@ def break_markup(text: str) -> str:
 
     Text without such things is returned as it is, byte for byte.
     """
+    text = _ROLE.sub(r"\1 ", text)
     if text.isascii():
         if not _RISKY.search(text):
             return text

@@ -13,6 +13,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 
+from ace.store.content import hide_in_row
 from ace.store.integrity import seals
 from ace.store.integrity.seals import Value, checksum, read_checksums
 from ace.store.sqlite_text import read_column
@@ -72,7 +73,7 @@ KEYS = {
 
 
 def insert(db: sqlite3.Connection, table: str, rows: Iterable[Sequence[Value]], *, key: str = "") -> None:
-    """Insert rows, whose values are in the order of `SEALED[table]`.
+    """Insert rows, whose values are in the order of `SEALED[table]`. Secrets in their texts are hidden.
 
     With `key` (column names, separated by ", ") a row replaces the one that has the same key. The seal of the
     table is brought up to date once for all of them.
@@ -88,12 +89,12 @@ def insert(db: sqlite3.Connection, table: str, rows: Iterable[Sequence[Value]], 
         sql += f" ON CONFLICT ({key}) DO UPDATE SET {sets}"
     added, replaced = list[str](), list[str]()
     for row in rows:
-        by_name = dict(zip(columns, row, strict=True))
+        by_name = {name: hide_in_row(table, name, value) for name, value in zip(columns, row, strict=True)}
         digest = checksum(by_name[name] for name in sorted(columns))
         if key:
             values = [by_name[name] for name in keys]
             replaced += read_checksums(db, table, same_key, values)
-        db.execute(sql, (*row, digest))
+        db.execute(sql, (*by_name.values(), digest))
         added.append(digest)
     if added:
         seals.update_seal(db, table, added, replaced)

@@ -25,13 +25,14 @@ _LOOK_LIKE = {
     "_": "\u2581\uff3f",
 }
 _SIGNS = str.maketrans({sign: plain for plain, signs in _LOOK_LIKE.items() for sign in signs})
-# Cyrillic and Greek small letters, then capitals, that look like Latin ones.
+# Cyrillic and Greek small letters, then capitals, then small capitals, that look like Latin ones.
 _LETTERS = str.maketrans(
     "\u0430\u0441\u0501\u0435\u04bb\u0456\u0458\u04cf\u043e\u0440\u0455\u051d\u0445\u0443"
     "\u03b1\u03b5\u03bf\u03c1\u03bd\u03b9\u03ba\u03c4"
     "\u0410\u0412\u0421\u0415\u041d\u0406\u0408\u041a\u041c\u041e\u0420\u0405\u0422\u0425\u0423"
-    "\u0391\u0392\u0395\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a7\u03a5\u0396",
-    "acdehijlopswxyaeopvikt" + "ABCEHIJKMOPSTXYABEHIKMNOPTXYZ",
+    "\u0391\u0392\u0395\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a7\u03a5\u0396"
+    "\u1d00\u0299\u1d04\u1d05\u1d07\ua730\u0262\u029c\u026a\u1d0a\u1d0b\u029f\u1d0d\u0274\u1d0f\u1d18\u0280\ua731\u1d1b\u1d1c\u1d20\u1d21\u028f\u1d22",
+    "acdehijlopswxyaeopvikt" + "ABCEHIJKMOPSTXYABEHIKMNOPTXYZ" + "abcdefghijklmnoprstuvwyz",
 )
 _WORD = re.compile(r"[^\W\d_]+")
 

@@ -8,48 +8,22 @@ over a connection that is already inside a transaction.
 
 from __future__ import annotations
 
-import json
 import re
 import sqlite3
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
 from ace.playbook.codec import chain_hash
 from ace.store import checked_rows, versions
-from ace.store.sqlite_text import read_column, to_json
+from ace.store.content import CONTENT, rewrite_text
+from ace.store.sqlite_text import read_column
 from ace.text.splitting import is_unspaced
 from ace.text.unfold import fold_text, list_base64, unfold
 
-# Table -> the columns with text of users, models and environments; not names, times, hashes and numbers.
-CONTENT: dict[str, tuple[str, ...]] = {
-    "runs": ("config", "report"),
-    "steps": ("payload",),
-    "episodes": (
-        *("question", "answer", "detail", "error", "reply", "feedback", "expected", "subjects", "missing"),
-        *("uses", "reasoning", "turns", "artifacts", "expected_kind", "label_error", "parts", "fact_topics"),
-    ),
-    "proposals": ("delta", "why", "attempts"),
-    "rejected_operations": ("operation", "why"),
-    "calls": ("reply", "error", "faults"),
-    "feedback": ("expected", "text"),
-    "memories": ("quote",),
-    "memory_proposals": ("proposal", "why"),
-    "aliases": ("section",),
-    "versions": ("reason",),
-    "operations": ("operation",),
-    "bullet_history": ("section", "content"),
-    "bullets": ("section", "content"),
-    "sections": ("name",),
-}
 _SIGNS = re.compile(r"[\W_]+")
 _LONG_NUMBER = 8  # digits: so many in a row are found inside longer numbers
 _LONG = 12  # letters and digits: so many in a row are found inside longer words, too
-_to_canonical_json = partial(
-    json.dumps, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,27 +122,7 @@ def redact(db: sqlite3.Connection, matcher: TextMatcher, marker: str) -> dict[st
 
 def redact_text(text: str, matcher: TextMatcher, marker: str) -> str:
     """Return a text with every match replaced by the marker; in JSON, all texts in it, in the same form."""
-    if text[:1] in ("{", "[", '"'):
-        for form in (to_json, _to_canonical_json):
-            try:
-                value = json.loads(text)
-                if form(value) == text:
-                    return form(_redact_value(value, matcher, marker))
-            except (ValueError, RecursionError):
-                continue
-    return matcher.sub(marker, text)
-
-
-def _redact_value(value: Any, matcher: TextMatcher, marker: str) -> Any:
-    """Return a JSON value with every match in its texts and keys replaced."""
-    if isinstance(value, str):
-        return redact_text(value, matcher, marker)
-    if isinstance(value, list):
-        return [_redact_value(item, matcher, marker) for item in value]
-    if isinstance(value, dict):
-        entries = [(redact_text(key, matcher, marker), item) for key, item in value.items()]
-        return {key: _redact_value(item, matcher, marker) for key, item in entries}
-    return value
+    return rewrite_text(text, lambda plain: matcher.sub(marker, plain))
 
 
 def _redact_table(
