@@ -104,7 +104,7 @@ def _bridge_class() -> type[Any]:
 def open_client(address: str, api_base: str | None, api_key: str | None) -> Any:
     """Return the client that litellm is to call a model through, so that `ace.llm.wire` bounds it.
 
-    None for Azure's and for names that nobody serves: litellm takes no client of ours there.
+    None for names that nobody serves, and for Azure's without a key: litellm logs in itself there.
     """
     litellm = load_litellm()
     import openai
@@ -114,9 +114,18 @@ def open_client(address: str, api_base: str | None, api_key: str | None) -> Any:
         _, provider, key, base = litellm.get_llm_provider(address, api_base=api_base, api_key=api_key)
     except litellm.BadRequestError:
         return None
-    if provider.startswith("azure"):
-        return None
     http: Any = open_http(get_ssl_configuration())
+    if provider == "azure":
+        secret, place = (
+            api_key or os.environ.get("AZURE_API_KEY"),
+            api_base or os.environ.get("AZURE_API_BASE"),
+        )
+        if not secret or not place:
+            return None
+        version = os.environ.get("AZURE_API_VERSION") or litellm.AZURE_DEFAULT_API_VERSION
+        return openai.AzureOpenAI(
+            api_key=secret, azure_endpoint=place, api_version=version, http_client=http, max_retries=0
+        )
     library = openai.OpenAI(
         api_key=key or api_key or os.environ.get("OPENAI_API_KEY") or _NO_KEY,
         base_url=base or api_base or litellm.api_base or os.environ.get("OPENAI_API_BASE"),

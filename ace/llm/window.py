@@ -86,14 +86,15 @@ def ollama_window(model: str, api_base: str | None) -> Window:
 
     Requests ask for as much of that as they need (`ace.llm.token_counts.choose_context`).
     """
-    import httpx
+    from ace.llm.wire import Exchange, keep_exchange, open_http
 
     base = (api_base or os.environ.get("OLLAMA_API_BASE") or _OLLAMA).rstrip("/")
     try:
-        response = httpx.post(f"{base}/api/show", json={"model": model.partition("/")[2]}, timeout=_PATIENCE)
+        with open_http() as http, keep_exchange(Exchange(_PATIENCE)):
+            response = http.post(f"{base}/api/show", json={"model": model.partition("/")[2]})
         known = response.json()["model_info"]
         lengths = [value for name, value in known.items() if name.endswith(".context_length")]
-    except (httpx.HTTPError, ValueError, LookupError, TypeError, AttributeError):
+    except Exception:  # whatever answers there: it is only asked for what it knows
         return Window()
     tokens = lengths[0] if lengths and isinstance(lengths[0], int) and lengths[0] > 0 else None
     return Window(tokens)

@@ -37,8 +37,9 @@ class AnswerStopped(Exception):
 class Exchange:
     """Bound one call, and keep what came of it.
 
-    `seconds` are those of the whole call; it `ends` then by `time.monotonic`. `most_bytes` bounds a body,
-    decompressed. `mend` turns a good body into the one that the client library gets; None stops there.
+    `seconds` are those of the whole call, from when it is first sent; it `ends` then by `time.monotonic`.
+    `most_bytes` bounds a body, decompressed. `mend` turns a good body into the one that the client library
+    gets; None stops there.
 
     Then: `status`, `headers` and `body` are those of the last answer; `status` is None where none began.
     `kind` and `problem` say what went wrong on the way, `is_refused_connection` that nobody listens there.
@@ -53,10 +54,7 @@ class Exchange:
     kind: Kind | None = None
     problem: str = ""
     is_refused_connection: bool = False
-    ends: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.ends = time.monotonic() + self.seconds
+    ends: float | None = None
 
     def fail(self, kind: Kind, problem: str) -> None:
         """Record what went wrong on the way."""
@@ -100,6 +98,8 @@ class _Wire(httpx.BaseTransport):
         """Return the answer with its body read. Raises AnswerStopped, and what httpx raises."""
         exchange = _exchange.get() or Exchange(seconds=300.0)
         exchange.status, exchange.body = None, b""
+        if exchange.ends is None:
+            exchange.ends = time.monotonic() + exchange.seconds
         transport = self._direct
         if not proxy_bypass(request.url.host):
             transport = self._proxies.get(request.url.scheme) or self._proxies.get("all") or transport
@@ -217,7 +217,7 @@ def _bound_wait(timeout: float | None) -> float | None:
     Raises ReadTimeout after it.
     """
     exchange = _exchange.get()
-    if exchange is None:
+    if exchange is None or exchange.ends is None:
         return timeout
     rest = exchange.ends - time.monotonic()
     if rest <= 0:

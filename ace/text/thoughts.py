@@ -59,13 +59,15 @@ def split_thoughts(text: str) -> tuple[str, str]:
 
 def mask_marks(text: str) -> str:
     """Return a thought whose own marks are words, so that none of them ends it too early or too late."""
-    return _compile_marks().sub(lambda mark: f"<{mark.lastgroup} of thought>", text)
+    pattern, _ = _read_marks()
+    return pattern.sub(lambda mark: f"<{mark.lastgroup} of thought>", text)
 
 
 def _find_marks(text: str) -> Iterator[re.Match[str]]:
     """Yield the marks of a text in order, without those that are data."""
-    pattern = _compile_marks()
-    if not pattern.search(text):
+    pattern, words = _read_marks()
+    lower = text.lower()
+    if not any(word in lower for word in words):  # a long text takes seconds to be searched
         return
     if text.lstrip()[:1] in ("{", "[", '"'):
         try:
@@ -73,12 +75,15 @@ def _find_marks(text: str) -> Iterator[re.Match[str]]:
             return
         except (ValueError, RecursionError):
             pass
-    fences = text.count(_FENCE)
+    has_closed_blocks = text.count(_FENCE) % 2 == 0
     has_begun = False
+    place = fences = 0
     for mark in pattern.finditer(text):
+        fences += text.count(_FENCE, place, mark.start())
+        place = mark.start()
         before, after = text[max(0, mark.start() - 3) : mark.start()], text[mark.end() : mark.end() + 3]
         is_quoted = before.endswith("`") and after.startswith("`") and _FENCE not in (before, after)
-        is_in_block = fences % 2 == 0 and text.count(_FENCE, 0, mark.start()) % 2 == 1
+        is_in_block = has_closed_blocks and fences % 2 == 1
         if not is_quoted and (has_begun or not is_in_block):
             has_begun = not _is_end(mark)
             yield mark
@@ -90,9 +95,9 @@ def _is_end(mark: re.Match[str]) -> bool:
 
 
 @cache
-def _compile_marks() -> re.Pattern[str]:
-    """Return the pattern of every mark; the name of the group that matches is "begin" or "end"."""
-    marks = tomllib.loads(files("ace.text").joinpath("thoughts.toml").read_text("utf-8"))["marks"]
-    begin = "|".join(mark["begin"] for mark in marks)
-    end = "|".join(mark["end"] for mark in marks)
-    return re.compile(f"(?P<begin>{begin})|(?P<end>{end})", re.IGNORECASE)
+def _read_marks() -> tuple[re.Pattern[str], tuple[str, ...]]:
+    """Return the pattern of every mark, whose group "begin" or "end" matches, and words to look for first."""
+    data = tomllib.loads(files("ace.text").joinpath("thoughts.toml").read_text("utf-8"))
+    begin = "|".join(mark["begin"] for mark in data["marks"])
+    end = "|".join(mark["end"] for mark in data["marks"])
+    return re.compile(f"(?P<begin>{begin})|(?P<end>{end})", re.IGNORECASE), tuple(data["words"])
