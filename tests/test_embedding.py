@@ -14,6 +14,7 @@ import pytest
 from ace.errors import ModelUnavailable
 from ace.llm import connect_embedder
 from ace.llm import embedding as module
+from tests.raw_server import Answer, RawServer
 
 
 def test_likeness_follows_meaning_and_rows_have_length_one() -> None:
@@ -94,3 +95,24 @@ def test_a_remote_embedder_that_is_gone_is_named(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(ModelUnavailable, match="openai/some-embedder") as caught:
         embed(["a"])
     assert "default, wordllama" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ((307, b"", {"location": "http://elsewhere.invalid/v1"}), "redirects to another address"),
+        ((400, {"error": "input too odd"}), "input too odd"),
+        ((200, {"error": {"message": "no such embedder"}}), "no such embedder"),
+        ((200, b"<html>Log in</html>"), "Log in"),
+        ((200, {"object": "list", "model": "m", "data": []}), "0 vectors for 1 texts"),
+    ],
+)
+def test_a_remote_embedder_fails_in_its_own_words(
+    answer: Answer, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-nothing")
+    server = RawServer(lambda _: answer)
+    with pytest.raises(ModelUnavailable, match=words):
+        connect_embedder("openai/some-embedder", api_base=server.api_base)(["a \ud83d"])
+    server.close()
+    assert len(server.seen) == 1

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from ace.llm import Topic
+from ace.llm import Endpoint, Topic
 from tests.cli import Ace
+from tests.model_server import ask
 from tests.raw_server import Answer, RawServer, reply
 
 
@@ -147,3 +148,23 @@ def test_what_ends_the_first_call_is_said(server: RawServer, ace: Ace, fault: An
     server.answer = lambda _: fault
     done = ace("models", "check", "openai/m", "--api-base", server.api_base)
     assert done.code != 0 and words in done.err and len(server.seen) == 1
+
+
+def test_the_context_of_ollama_grows_and_is_not_changed_back() -> None:
+    """Each change loads the model again. More than the model can hold is not asked for."""
+
+    def ollama(asked: dict[str, Any]) -> Answer:
+        if "messages" not in asked:
+            return {"model_info": {"llama.context_length": 12_000}}
+        message = {"role": "assistant", "content": "Lima"}
+        return {"model": "m", "created_at": "2026-01-01", "message": message, "done": True, "eval_count": 2}
+
+    server = RawServer(ollama)
+    endpoint = Endpoint("ollama_chat/m", api_base=server.api_base.removesuffix("/v1"))
+    sizes = []
+    for rules in (1, 2_000, 1, 9_000):
+        endpoint.complete(ask("A rule. " * rules, max_tokens=64))
+        sizes.append(server.seen[-1]["options"]["num_ctx"])
+    server.close()
+    assert sizes == [4_096, 8_192, 8_192, 12_000]
+    assert endpoint.window().tokens == 12_000

@@ -43,8 +43,7 @@ def find_concession(
 ) -> Concession | None:
     """Return the change that a refusal names and that was not tried `earlier`; None where there is none.
 
-    An endpoint that refuses a schema need not name it: it is given in words where nothing else is named. A
-    server's error counts only where roles are named: templates fail there.
+    An endpoint that refuses a schema need not name it: it is given in words where nothing else is named.
     """
     roles = [message.role for message in messages]
     is_mixed = any(role == before for role, before in zip(roles[1:], roles, strict=False))
@@ -63,8 +62,6 @@ def find_concession(
     allowed = set(Concession)
     if failure.cause is Cause.CONTEXT:
         allowed = {Concession.NO_LIMIT}
-    elif not form and failure.status in (500, 501):
-        allowed = {Concession.SYSTEM_IN_QUESTION, Concession.ONE_ROLE_A_TURN}
     elif not form:
         return None
     for name, pattern in load_patterns("concessions").items():

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ace.errors import ModelUnavailable
-from ace.llm.faults import shorten_detail
-from ace.llm.providers import load_litellm
+from ace.llm.providers import load_litellm, open_client, quote_failure, read_error
+from ace.llm.wire import Exchange, keep_exchange
+from ace.text.unicode import mend_surrogates
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 DEFAULT_EMBEDDER = "wordllama"
 _WEIGHTS = "weights/l2_supercat_256.safetensors"
+_SECONDS = 300.0  # of a request
+_MOST_BYTES = 64_000_000  # vectors of many texts are long
 _TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
 
 
@@ -77,20 +80,33 @@ class LitellmEmbedder:
         """Make one request. Raises ModelUnavailable when it does not bring a vector for each text."""
         if not texts:
             return _normalise([[0.0]])[:0]
-        litellm = load_litellm()
+        exchange = Exchange(_SECONDS, _MOST_BYTES)
+        client = open_client(self.name, self.api_base, None)
         try:
-            response = litellm.embedding(model=self.name, input=list(texts), api_base=self.api_base)
+            with keep_exchange(exchange):
+                response = load_litellm().embedding(
+                    model=self.name,
+                    input=[mend_surrogates(text) for text in texts],
+                    api_base=self.api_base,
+                    client=client,
+                    timeout=_SECONDS,
+                )
             rows = sorted(response.data, key=lambda row: row["index"])
-            vectors = [row["embedding"] for row in rows]
+            vectors = _normalise([row["embedding"] for row in rows])
             if len(vectors) != len(texts):
-                raise ValueError(f"{len(vectors)} vectors for {len(texts)} texts")
+                raise LookupError(f"{len(vectors)} vectors for {len(texts)} texts")
+            return vectors
+        except LookupError as error:
+            problem = str(error)
         except Exception as error:  # litellm has a type for each provider's way to fail
-            problem = shorten_detail(f"{type(error).__name__}: {error}")
-            hint = f"Check its name and key, or use the default, {DEFAULT_EMBEDDER}."
-            raise ModelUnavailable(
-                f"The embedding model {self.name} does not answer ({problem}).", hint=hint
-            ) from error
-        return _normalise(vectors)
+            problem = quote_failure(read_error(exchange, error)).rstrip(".")
+        finally:
+            if client is not None:
+                client.close()
+        raise ModelUnavailable(
+            f"The embedding model {self.name} does not answer ({problem}).",
+            hint=f"Check its name and key, or use the default, {DEFAULT_EMBEDDER}.",
+        )
 
 
 def connect_embedder(name: str = DEFAULT_EMBEDDER, *, api_base: str | None = None) -> Embedder:

@@ -107,6 +107,8 @@ def _find_cause(status: int, text: str) -> Cause:
         return Cause.KEY
     if status == 404:
         return Cause.MISSING
+    if status >= 500 and causes["template"].search(text):
+        return Cause.FORM
     if status in _PASSING or status >= 500:
         return Cause.PASSING
     return Cause.FORM if status in (400, 422) else Cause.OTHER

@@ -98,6 +98,9 @@ def _bridge_class() -> type[Any]:
                 return self._library.post(*arguments, **named)
             return super().post(*arguments, **named)
 
+        def close(self) -> None:
+            self._library.close()
+
     return Bridge
 
 
