@@ -87,6 +87,8 @@ def main() -> None:
         code = run()
     except SystemExit as stop:
         code = stop.code
+        if code == INTERRUPTED:  # outside of a run
+            note("ace: interrupted; everything committed so far is kept.")
     if code == INTERRUPTED:
         sys.stdout.flush()
         # A normal exit waits for the threads, and they for calls that nobody wants any more.
