@@ -95,8 +95,9 @@ def test_a_block_that_begins_with_a_bullet_and_a_file_that_begins_with_a_blank_l
     reading = read_block(f"\n\n{BEGIN}\n- x\n{END}\n", "f", None)
     assert reading.playbook is not None and [b.content for b in reading.playbook] == ["x"]
     assert [note.line for note in reading.notes] == [3]
-    with pytest.raises(FormatError, match=r"^f:4: This text belongs to no bullet"):
-        read_block(f"\n{BEGIN}\n- x\nloose\n{END}\n", "f", None)
+    assert [finding.line for finding in read_block(f"\n{BEGIN}\n- x\nloose\n{END}\n", "f", None).unread] == [
+        4
+    ]
 
 
 def test_a_text_that_is_no_file_is_refused_by_line() -> None:

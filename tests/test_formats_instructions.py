@@ -73,9 +73,11 @@ def test_an_edited_block_is_the_edit() -> None:
     ]
 
 
-def test_an_error_in_the_block_names_the_line_of_the_file() -> None:
-    with pytest.raises(FormatError, match=r"^AGENTS.md:5: This text belongs to no bullet"):
-        read(f"Mine.\n{BEGIN}\n## S\n- x\nloose\n{END}\n", "AGENTS.md", None)
+def test_what_is_wrong_in_the_block_is_named_with_the_line_of_the_file() -> None:
+    reading = read(f"Mine.\n{BEGIN}\n## S\n- x\nloose\n{END}\n", "AGENTS.md", None)
+    ((line, text),) = [(finding.line, finding.text) for finding in reading.unread]
+    assert line == 5 and text.startswith("This text belongs to no bullet")
+    assert reading.playbook is not None and [bullet.content for bullet in reading.playbook] == ["x"]
 
 
 MEND = f"Put each of {BEGIN} and {END} on a line of its own, once and in this order, or remove both."

@@ -6,11 +6,11 @@ decides what becomes of them here. Knows nothing about any one format.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from ace.playbook.delta import find_flaw
-from ace.playbook.markdown import GENERAL
+from ace.playbook.markdown import GENERAL, Flaw
 from ace.playbook.model import Bullet, Playbook
 from ace.text.unicode import SURROGATE
 
@@ -137,6 +137,15 @@ class Collector:
             notes=tuple(self.notes),
             lost=lost,
         )
+
+
+def report_flaws(flaws: Iterable[Flaw]) -> tuple[Finding, ...]:
+    """Return a finding for each line of our Markdown that is in no bullet."""
+    findings: list[Finding] = []
+    for flaw in flaws:
+        problem = f"{flaw.problem} {flaw.hint}".strip()
+        findings.append(Finding(flaw.line, problem, kind="text" if flaw.is_prose else ""))
+    return tuple(findings)
 
 
 def quote_line(line: str) -> str:

@@ -11,9 +11,9 @@ stands between two of them is Markdown, and not HTML as CommonMark has it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from ace.playbook.formats.format import Collector, Entry, Finding, Reading, quote_line
@@ -63,7 +63,7 @@ class Block:
 def read_handwritten(text: str) -> Reading:
     """Read the bullets of a document, and name every other line that says something."""
     lines = _split_lines(text)
-    blocks = list(parse_blocks(text))
+    blocks = parse_blocks(text)
     has_list = any(block.kind == _ITEM_KIND for block in blocks)
     collector = Collector()
     section = GENERAL
@@ -129,28 +129,30 @@ def list_plain_lines(text: str) -> list[str]:
     return plain if any(line.strip() for line in plain) else lines
 
 
-def parse_blocks(text: str) -> Iterator[Block]:
-    """Yield the blocks of a document in order; together they hold every line that is not blank."""
+@lru_cache(maxsize=2)
+def parse_blocks(text: str) -> tuple[Block, ...]:
+    """Return the blocks of a document in order; together they hold every line that is not blank."""
     lines = _split_lines(text)
     masked = list(lines)
+    blocks: list[Block] = []
     front = _find_front_matter(lines)
     if front:
         masked[:front] = [""] * front
-        yield Block("front matter", 1, front)
+        blocks.append(Block("front matter", 1, front))
     for number, line in enumerate(masked):
         if _is_mark(line):
             masked[number] = ""
     tokens = _parser().parse("\n".join(masked))
-    blocks = list(_list_blocks(tokens, masked))
     following = front + 1
-    for block in [*blocks, Block("", len(lines) + 1, len(lines) + 1)]:
+    for block in [*_list_blocks(tokens, masked), Block("", len(lines) + 1, len(lines) + 1)]:
         for number in range(following, block.first):  # the parser has no token for these
             line = lines[number - 1]
             if line.strip():
-                yield Block("tag" if _is_mark(line) else "definition", number, number)
+                blocks.append(Block("tag" if _is_mark(line) else "definition", number, number))
         if block.kind:
-            yield block
+            blocks.append(block)
         following = max(following, block.last + 1)
+    return tuple(blocks)
 
 
 def _list_blocks(tokens: list[Token], masked: list[str]) -> Iterator[Block]:
@@ -173,7 +175,7 @@ def _list_blocks(tokens: list[Token], masked: list[str]) -> Iterator[Block]:
             yield Block(kind, first + 1, last, heading)
 
 
-def _group_blocks(blocks: list[Block], has_list: bool) -> Iterator[list[Block]]:
+def _group_blocks(blocks: Sequence[Block], has_list: bool) -> Iterator[list[Block]]:
     """Yield blocks that make one bullet together: each alone where the file has a list.
 
     Else code, a table, a quotation or HTML goes with the paragraph right above it.
@@ -220,7 +222,10 @@ def _is_mark(line: str) -> bool:
     from markdown_it.common.html_blocks import block_names
 
     tag = _MARK.fullmatch(line)
-    return tag is not None and tag[1].lower() not in {*block_names, "pre", "script", "style", "textarea"}
+    if tag is None:
+        return False
+    name = tag[1].lower()
+    return name not in block_names and name not in ("pre", "script", "style", "textarea")
 
 
 def _find_front_matter(lines: list[str]) -> int:

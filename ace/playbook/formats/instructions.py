@@ -16,8 +16,8 @@ from pathlib import PurePath
 
 from ace.errors import FormatError
 from ace.playbook.arrange import arrange_bullets
-from ace.playbook.formats.format import Finding, Format, Reading
-from ace.playbook.markdown import TITLE, from_markdown, to_markdown
+from ace.playbook.formats.format import Finding, Format, Reading, report_flaws
+from ace.playbook.markdown import TITLE, parse_markdown, to_markdown
 from ace.playbook.model import Bullet, Playbook
 
 BEGIN, END = "<!-- ace:begin -->", "<!-- ace:end -->"
@@ -55,13 +55,15 @@ def read(text: str, file: str, base: Playbook | None) -> Reading:
     # Blank lines stand for what comes before, so that an error names the line of the file.
     inside = "\n" * first + text[place[0] : place[1]].split("\n", 1)[1].rsplit(END, 1)[0]
     bullets = []
-    for bullet in from_markdown(inside, file=file):
+    parsed, flaws = parse_markdown(inside)
+    for bullet in parsed:
         old = base.bullets.get(bullet.id) if base is not None else None
         if old is not None and old.live:
             bullet = replace(old, section=bullet.section, content=bullet.content)
         bullets.append(bullet)
     note = Finding(first, "only the block between the markers was read")
-    return Reading(playbook=arrange_bullets(bullets, base), notes=(note,))
+    unread = report_flaws(flaws)
+    return Reading(playbook=arrange_bullets(bullets, base), unread=unread, notes=(note,))
 
 
 def update(text: str, block: str, *, file: str = "") -> str:

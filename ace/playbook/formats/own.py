@@ -7,7 +7,7 @@ import re
 
 from ace.playbook.arrange import arrange_bullets
 from ace.playbook.codec import FORMAT, playbook_from_json, playbook_to_json
-from ace.playbook.formats.format import EVERYTHING, Finding, Format, Reading
+from ace.playbook.formats.format import EVERYTHING, Finding, Format, Reading, report_flaws
 from ace.playbook.formats.handwritten import is_markdown, parse_blocks, read_handwritten
 from ace.playbook.markdown import TITLE, parse_markdown, to_markdown
 from ace.playbook.model import Playbook
@@ -35,11 +35,7 @@ def _read_markdown(text: str, file: str, base: Playbook | None) -> Reading:
     if not _is_export(text):
         return read_handwritten(text)
     bullets, flaws = parse_markdown(text)
-    unread: list[Finding] = []
-    for flaw in flaws:
-        problem = f"{flaw.problem} {flaw.hint}".strip()
-        unread.append(Finding(flaw.line, problem, kind="text" if flaw.is_prose else ""))
-    return Reading(playbook=arrange_bullets(bullets, base), unread=tuple(unread))
+    return Reading(playbook=arrange_bullets(bullets, base), unread=report_flaws(flaws))
 
 
 def _is_export(text: str) -> bool:
