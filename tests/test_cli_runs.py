@@ -35,6 +35,18 @@ def file(ace: Ace) -> Path:
     return path
 
 
+def test_list_shows_only_the_newest_when_asked(ace: Ace, file: Path) -> None:
+    with Store.open(file) as store:
+        assert [run.id for run in store.runs(limit=1)] == [2]
+        assert [run.id for run in store.run_summaries()] == [1, 2]
+        for run, summary in zip(store.runs(), store.run_summaries(), strict=True):
+            assert (summary.kind, summary.status, summary.ended) == (run.kind, run.status, run.ended)
+            assert summary.after == (run.report or {}).get("after")
+    lines = ace("runs", "list", "--limit", "1").out.splitlines()
+    assert len(lines) == 1 and lines[0].startswith("2  eval")
+    assert [run["id"] for run in json.loads(ace("runs", "list", "--limit", "1", "--json").out)["runs"]] == [2]
+
+
 def test_list(ace: Ace, file: Path) -> None:
     text = ace("runs", "list").out
     assert "3 of 4 right" in text
