@@ -39,7 +39,7 @@ def list_(
         runs = store.run_summaries(limit)
     rows = []
     for run in runs:
-        score = format_score(run.after and Score.from_json(run.after))
+        score = format_score(Score.from_json(run.after) if run.after else None)
         rows.append((str(run.id), run.kind, run.task, run.status, run.started, score))
     text = align_columns(rows, right=(0,)) if rows else "No runs yet."
     emit(json, {}, text)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import cast
 
 from ace.playbook.model import (
     Add,
@@ -62,7 +63,7 @@ def apply_each(playbook: Playbook, operations: Iterable[Operation]) -> tuple[Pla
     reasons = []
     for operation in operations:
         try:
-            changed = _compute_bullets(bullets, end, operation)
+            changed = _compute_bullets(cast(Mapping[str, Bullet], bullets), end, operation)
             reason = next(filter(None, map(find_flaw, changed)), "")
         except _Refused as refused:
             changed, reason = (), str(refused)

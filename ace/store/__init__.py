@@ -39,7 +39,8 @@ from ace.runs.records import (
     Version,
 )
 from ace.store.integrity.backup import restore
-from ace.store.store import Ref, Store
+from ace.store.store import Store
+from ace.store.store_bullets import Ref
 
 __all__ = [
     "AnswerFeedback",

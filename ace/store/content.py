@@ -1,4 +1,4 @@
-"""Know which columns hold text of users, models and environments, and rewrite such a text, JSON or not. Pure."""
+"""Know which columns hold text of users, models and environments, and rewrite such a text, JSON or not."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ CONTENT: dict[str, tuple[str, ...]] = {
     "bullets": ("section", "content"),
     "sections": ("name",),
 }
-# The same, for those whose secrets are hidden before they are written. The others are covered by hashes, compared when
-# a run is resumed, or hold what was looked through already.
+# The same, for those whose secrets are hidden before they are written. The others are covered by hashes,
+# compared when a run is resumed, or hold what was looked through already.
 HIDDEN: dict[str, tuple[str, ...]] = {
     **{
         table: CONTENT[table]

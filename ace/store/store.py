@@ -21,7 +21,7 @@ from ace.playbook.model import Delta, Playbook, Remove
 from ace.playbook.three_way_merge import Side, find_lost_votes, join
 from ace.runs.records import Branch, Commit, Problem, Proposal, Tag, Version
 from ace.store import bullet_history, checked_rows, episode_rows, lineage, versions
-from ace.store.connection import connect
+from ace.store.connection import PlaybookConnection, connect
 from ace.store.integrity import backup, verify
 from ace.store.integrity.redact import TextMatcher
 from ace.store.store_bullets import BulletStore, Ref
@@ -42,7 +42,7 @@ class Store(BulletStore, MemoryStore, RunStore):
     is not there raises UnknownVersion.
     """
 
-    def __init__(self, db: sqlite3.Connection, path: Path, branch: str = lineage.MAIN) -> None:
+    def __init__(self, db: PlaybookConnection, path: Path, branch: str = lineage.MAIN) -> None:
         """Take over an open connection. `Store.open` makes one."""
         super().__init__(db, path)
         self.branch_name = branch
@@ -291,9 +291,9 @@ class Store(BulletStore, MemoryStore, RunStore):
         own_branch = self.branch_name
         for branch in self.branches():
             self.switch(branch.name)
-            bullets = [bullet for bullet in self.checkout() if matcher.search(bullet.content)]
+            bullets = [bullet for bullet in self.checkout() if matcher.finds(bullet.content)]
             if bullets:
-                self.commit([Remove(bullet.id) for bullet in bullets], author=author, reason="forgotten")
+                self.commit(tuple(Remove(bullet.id) for bullet in bullets), author=author, reason="forgotten")
         self.switch(own_branch)
 
     def _drop_cache(self) -> None:

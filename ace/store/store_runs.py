@@ -77,8 +77,9 @@ class RunStore(OpenFile):
             FROM runs ORDER BY id DESC LIMIT ?"""
         summaries = []
         with self._reading() as db:
-            for *fields, after in db.execute(sql, [-1 if limit is None else limit]):
-                summaries.append(RunSummary(*fields, after=after and json.loads(after)))
+            for row in db.execute(sql, [-1 if limit is None else limit]):
+                after = json.loads(row[-1]) if row[-1] else None
+                summaries.append(replace(RunSummary(*row), after=after))
         return summaries[::-1]
 
     def run(self, run: int) -> Run:

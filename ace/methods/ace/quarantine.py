@@ -80,8 +80,8 @@ def release_needed(
     released: Delta = (Promote(bullet.id), Revise(bullet.id, part, bullet.provenance))
     if not split_words(left):
         return released
-    rest = replace(add_lesson(left, bullet.section), provenance=bullet.provenance)
-    return (*released, *quarantine_new((rest,), playbook))
+    lesson = replace(add_lesson(left, bullet.section), provenance=bullet.provenance)
+    return (*released, *quarantine_new((lesson,), playbook))
 
 
 def _join_pieces(pieces: Iterable[str]) -> str:

@@ -80,7 +80,7 @@ def forget_in_tables(
     blanked = memory_rows.blank_proposals(db, MARKER, memories=ids)
     matcher = compile_matcher(texts)
     hashed = read_column(db, "SELECT operation FROM operations UNION ALL SELECT reason FROM versions")
-    rewrites_history = any(map(matcher.search, hashed))
+    rewrites_history = any(map(matcher.finds, hashed))
     problems = 0
     if rewrites_history:
         problems = len(list(verify.find_problems(db)))
@@ -131,13 +131,13 @@ def _redact_line(line: str, ids: set[str], matcher: TextMatcher) -> str:
     except (ValueError, RecursionError):
         row = None
     if not isinstance(row, dict):
-        return matcher.sub(MARKER, line)
+        return matcher.black_out(MARKER, line)
     identity = row.get("id")
     quote = row.get("quote")
     if isinstance(identity, str) and identity in ids:
         return ""
-    if isinstance(quote, str) and matcher.search(quote):
-        row["quote"] = matcher.sub(MARKER, quote)
+    if isinstance(quote, str) and matcher.finds(quote):
+        row["quote"] = matcher.black_out(MARKER, quote)
         return to_text(json.dumps(row, ensure_ascii=False)) + "\n"
     return line
 
@@ -161,6 +161,6 @@ def find_in_copies(path: Path, matcher: TextMatcher) -> tuple[str, ...]:
     copies = []
     for copy in sorted(path.parent.glob(f"{path.name}.before-*")):
         with suppress(OSError):
-            if matcher.search(copy.read_bytes().decode("utf-8", "replace")):
+            if matcher.finds(copy.read_bytes().decode("utf-8", "replace")):
                 copies.append(str(copy))
     return tuple(copies)

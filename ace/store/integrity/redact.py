@@ -37,11 +37,11 @@ class TextMatcher:
 
     keys: tuple[str, ...]
 
-    def search(self, text: str) -> bool:
+    def finds(self, text: str) -> bool:
         """Return whether a text holds any of them."""
         return any(self._find(text))
 
-    def sub(self, marker: str, text: str) -> str:
+    def black_out(self, marker: str, text: str) -> str:
         """Return a text with the marker in the place of each of them."""
         parts, position = list[str](), 0
         for start, end in sorted(self._find(text), key=lambda span: (span[0], -span[1])):
@@ -122,7 +122,7 @@ def redact(db: sqlite3.Connection, matcher: TextMatcher, marker: str) -> dict[st
 
 def redact_text(text: str, matcher: TextMatcher, marker: str) -> str:
     """Return a text with every match replaced by the marker; in JSON, all texts in it, in the same form."""
-    return rewrite_text(text, lambda plain: matcher.sub(marker, plain))
+    return rewrite_text(text, lambda plain: matcher.black_out(marker, plain))
 
 
 def _redact_table(
@@ -157,7 +157,7 @@ def find_remaining(db: sqlite3.Connection, matcher: TextMatcher) -> Iterator[tup
         for (column,) in db.execute(sql, [table]).fetchall():
             count = 0
             for (value,) in db.execute(f'SELECT "{column}" FROM "{table}"'):  # noqa: S608 (names that SQLite gave)
-                if isinstance(value, str) and matcher.search(value):
+                if isinstance(value, str) and matcher.finds(value):
                     count += 1
             if count:
                 yield table, column, count
