@@ -92,10 +92,9 @@ class LitellmEmbedder:
                     timeout=_SECONDS,
                 )
             rows = sorted(response.data, key=lambda row: row["index"])
-            vectors = _normalise([row["embedding"] for row in rows])
-            if len(vectors) != len(texts):
-                raise LookupError(f"{len(vectors)} vectors for {len(texts)} texts")
-            return vectors
+            if len(rows) != len(texts):
+                raise LookupError(f"{len(rows)} vectors for {len(texts)} texts")
+            return _normalise([row["embedding"] for row in rows])
         except LookupError as error:
             problem = str(error)
         except Exception as error:  # litellm has a type for each provider's way to fail
