@@ -101,7 +101,7 @@ def test_a_newer_file_is_refused(file: Path) -> None:
 
 def test_a_folder_and_a_path_that_leads_nowhere(tmp_path: Path) -> None:
     nowhere = tmp_path / "no" / "such" / "folder.db"
-    assert str(tmp_path) in refused(StoreUnwritable, tmp_path)
+    assert "it is a folder" in refused(NotAPlaybook, tmp_path)
     assert str(nowhere) in refused(StoreUnwritable, nowhere)
     assert not nowhere.parent.exists()
 
