@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, Phase, settings
 from tests.cli import Ace, Done
 from tests.pace import slowness
 
-# Slow is not wrong: on a busy machine a deadline makes tests fail at random.
-settings.register_profile("ace", deadline=None)
+# Slow is not wrong: on a busy machine a deadline, or a check how fast examples are made, fails at random.
+settings.register_profile("ace", deadline=None, suppress_health_check=(HealthCheck.too_slow,))
 # Few examples, always the same, none made smaller: for mutants by the thousand (docs/mutation-testing.md).
 settings.register_profile(
     "few",

@@ -37,7 +37,11 @@ def patience(seconds: float) -> float:
 
 
 def count_steps(work: Callable[[], Any]) -> int:
-    """Return how many functions a work calls, those written in C included: its time, without the machine."""
+    """Return how many functions a work calls, those written in C included: its time, without the machine.
+
+    The work is done once before, so that what is imported or cached at first use does not count.
+    """
+    work()
     steps = 0
 
     def count(frame: FrameType, event: str, arg: Any) -> None:
