@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from ace.safety.secrets import SECRET_MARK
 from ace.store import checked_rows
 from ace.store.sqlite_text import to_json, to_text
 
@@ -53,7 +54,9 @@ _READ = """SELECT step, sample, role, request, occurrence, phase, model, reply, 
 FROM calls WHERE run = :run"""
 _IN_ORDER = " ORDER BY id"
 _OF_RUN = _READ.replace(" reply,", " iif(reply IS NULL, NULL, '\"\"'),") + _IN_ORDER
-_NOT_COMMITTED = " AND reply IS NOT NULL AND step NOT IN (SELECT number FROM steps WHERE run = :run)"
+# A reply in which a secret was hidden is not what the model said: it is asked for again.
+_NOT_COMMITTED = """ AND reply IS NOT NULL AND instr(reply, :mark) = 0
+    AND step NOT IN (SELECT number FROM steps WHERE run = :run)"""
 _CUT_OFF = _READ + _NOT_COMMITTED + _IN_ORDER
 
 
@@ -79,7 +82,7 @@ def read_uncommitted_replies(db: sqlite3.Connection, run: int) -> dict[Key, Repl
     from ace.llm.client import FinishReason, Reply
 
     replies = {}
-    for row in db.execute(_CUT_OFF, {"run": run}):
+    for row in db.execute(_CUT_OFF, {"run": run, "mark": SECRET_MARK}):
         call = _from_row(row)
         replies[call.key] = Reply(
             text=call.text or "",

@@ -1,4 +1,4 @@
-"""Know which columns hold text of users, models and environments, and rewrite such a text, JSON or not."""
+"""Know which columns hold text of users, models and environments, and rewrite such a text. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from ace.safety.secrets import hide_secrets
+from ace.safety.secrets import SECRET_MARK, hide_secrets
 from ace.store.sqlite_text import to_json
 
 # Table -> the columns with text of users, models and environments; not names, times, hashes and numbers.
@@ -51,8 +51,13 @@ Change = Callable[[str], str]
 def hide_in_row(table: str, name: str, value: Any) -> Any:
     """Return a value as it may be written into a column of a table: without secrets, where it is a text."""
     if isinstance(value, str) and name in HIDDEN.get(table, ()):
-        return rewrite_text(value, hide_secrets)
+        return rewrite_text(value, _hide_in_step if table == "steps" else hide_secrets)
     return value
+
+
+def _hide_in_step(text: str) -> str:
+    """Return a text of a step without secrets; one word alone may be an id, and stays."""
+    return hide_secrets(text) if " " in text else text
 
 
 def rewrite_text(text: str, change: Change) -> str:
@@ -75,5 +80,14 @@ def _rewrite_value(value: Any, change: Change) -> Any:
     if isinstance(value, list):
         return [_rewrite_value(item, change) for item in value]
     if isinstance(value, dict):
-        return {rewrite_text(key, change): _rewrite_value(item, change) for key, item in value.items()}
+        return {rewrite_text(key, change): _rewrite_entry(key, item, change) for key, item in value.items()}
     return value
+
+
+def _rewrite_entry(key: str, value: Any, change: Change) -> Any:
+    """Return the value of a JSON object changed; where its name gives it away, all of it is hidden."""
+    changed = _rewrite_value(value, change)
+    if isinstance(value, str) and changed == value and value and change is hide_secrets:
+        pair = f'"{key}": "{value}"'
+        return changed if change(pair) == pair else SECRET_MARK
+    return changed
