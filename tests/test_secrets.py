@@ -243,3 +243,31 @@ def test_the_time_for_a_text_grows_with_its_length(pump: str) -> None:
     started = time.process_time()
     find_secrets((pump * 60_000)[:60_000])
     assert time.process_time() - started < 5
+
+
+DETECTED = {
+    "aws.AWSKeyDetector": "AKIAIOSFODNN7EXAMPLE",
+    "azure_storage_key.AzureStorageKeyDetector": "AccountKey=" + "a1B2" * 22,
+    "basic_auth.BasicAuthDetector": "https://ana:s3cret@host/",
+    "discord.DiscordBotTokenDetector": "MTk4NjIyNDgzNDcxOTI1MjQ4.Cl2FMQ.ZnCjm1XVW7vRze4b7Cq4se7kKWs",
+    "github_token.GitHubTokenDetector": "ghp_" + "a1B2" * 9,
+    "gitlab_token.GitLabTokenDetector": "glpat-" + "a1B2" * 5,
+    "jwt.JwtTokenDetector": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.dozjgNryP4J3jVmNHl0w5N",
+    "mailchimp.MailchimpDetector": "0123456789abcdef" * 2 + "-us12",
+    "openai.OpenAIDetector": "sk-" + "a1B2c" * 4 + "T3BlbkFJ" + "a1B2c" * 4,
+    "pypi_token.PypiTokenDetector": "pypi-AgEIcHlwaS5vcmc" + "a1B2c" * 15,
+    "sendgrid.SendGridDetector": "SG." + "a1" * 11 + "." + "b" * 43,
+    "slack.SlackDetector": "xoxb-123456789012-abcdefabcdef",
+    "square_oauth.SquareOAuthDetector": "sq0csp-" + "a" * 43,
+    "stripe.StripeDetector": "sk_live_" + "a1B2" * 6,
+    "telegram_token.TelegramBotTokenDetector": "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsawT",
+    "twilio.TwilioKeyDetector": "AC" + "a1b2" * 8,
+}
+
+
+@pytest.mark.parametrize("name", DETECTED)
+def test_what_detect_secrets_finds_is_found(name: str) -> None:
+    module, _, detector = name.partition(".")
+    plugin = getattr(pytest.importorskip(f"detect_secrets.plugins.{module}"), detector)()
+    assert list(plugin.analyze_string(DETECTED[name]))
+    assert find_secrets(f"It is {DETECTED[name]}, really.")
