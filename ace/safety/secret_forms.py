@@ -305,6 +305,8 @@ def _is_card_number(text: str) -> bool:
 
 def _find_ibans(text: str) -> Iterator[Span]:
     """Yield account numbers of the length that their country has, and whose check digits are right."""
+    from stdnum import iban
+
     for match in _IBAN.finditer(text):
         size = _iban_size(match[0][:2].upper())
         places = [place for place in range(*match.span()) if text[place].isalnum()]
@@ -312,14 +314,8 @@ def _find_ibans(text: str) -> Iterator[Span]:
             continue
         end = places[size - 1] + 1
         ends_word = end == len(text) or not text[end].isalnum()
-        if ends_word and _is_iban(text[match.start() : end]):
+        if ends_word and iban.is_valid(text[match.start() : end]):
             yield match.start(), end
-
-
-def _is_iban(text: str) -> bool:
-    from stdnum import iban
-
-    return iban.is_valid(text)
 
 
 @cache

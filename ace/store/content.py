@@ -51,13 +51,12 @@ Change = Callable[[str], str]
 def hide_in_row(table: str, name: str, value: Any) -> Any:
     """Return a value as it may be written into a column of a table: without secrets, where it is a text."""
     if isinstance(value, str) and name in HIDDEN.get(table, ()):
-        return rewrite_text(value, _hide_in_step if table == "steps" else hide_secrets)
+        # One word alone in a step may be an id, by which it is read again.
+        hide = (
+            (lambda text: hide_secrets(text) if " " in text else text) if table == "steps" else hide_secrets
+        )
+        return rewrite_text(value, hide)
     return value
-
-
-def _hide_in_step(text: str) -> str:
-    """Return a text of a step without secrets; one word alone may be an id, and stays."""
-    return hide_secrets(text) if " " in text else text
 
 
 def rewrite_text(text: str, change: Change) -> str:
