@@ -21,6 +21,9 @@ SECRET_MARK = "[hidden]"  # noqa: S105 (it stands in the place of a secret)
 
 Span = tuple[int, int]
 
+_FORMS = tomllib.loads(files("ace.safety").joinpath("secrets.toml").read_text("utf-8"))
+_WORDS = {name: frozenset(words.split()) for name, words in _FORMS.items() if isinstance(words, str)}
+
 _PRIVATE_KEY = re.compile(
     r"-{4,5} ?BEGIN (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY(?: BLOCK)? ?-{4,5}.*?"
     r"(?:-{4,5} ?END (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY(?: BLOCK)? ?-{4,5}|\Z)"
@@ -73,29 +76,16 @@ _TOKEN = re.compile(r"(?<![\w/+.@-])[A-Za-z0-9_+/-]{28,}={0,2}(?![\w@])")
 
 
 @cache
-def read_words(name: str) -> frozenset[str]:
-    """Return one list of words of the data file."""
-    return frozenset(_read_forms()[name].split())
-
-
-@cache
-def _read_forms() -> dict[str, str]:
-    return tomllib.loads(files("ace.safety").joinpath("secrets.toml").read_text("utf-8"))
-
-
-@cache
 def _compile_names(*lists: str) -> re.Pattern[str]:
     """Compile the names of secrets in these lists of the data file, for a text in small letters."""
-    forms = _read_forms()
-    return re.compile("|".join(name for each in lists for name in forms[each]))
+    return re.compile("|".join(name for each in lists for name in _FORMS[each]))
 
 
 @cache
 def _compile_vendors() -> tuple[re.Pattern[str], re.Pattern[str]]:
     """Compile the prefixes of vendors: those that are certain, and those of what must look random."""
-    forms = _read_forms()
-    certain = rf"(?<![A-Za-z0-9])(?=\S{{13}})(?:{'|'.join(forms['vendors'])})"
-    return re.compile(certain), re.compile(rf"(?<![A-Za-z0-9_-])(?:{'|'.join(forms['random_vendors'])})")
+    certain = rf"(?<![A-Za-z0-9])(?=\S{{13}})(?:{'|'.join(_FORMS['vendors'])})"
+    return re.compile(certain), re.compile(rf"(?<![A-Za-z0-9_-])(?:{'|'.join(_FORMS['random_vendors'])})")
 
 
 def find_by_form(text: str) -> Iterator[tuple[str, int, int]]:
@@ -216,7 +206,7 @@ def _read_value(text: str, start: int, after_sign: bool) -> Span:
         end -= 1
     if after_sign and text[start:end].isalpha() and (more := _PLAIN_WORDS.match(text, end)):
         for word in more[0].split():
-            if word in stop_words() or word in read_words("ordinary_in_sentences"):
+            if word in stop_words() or word in _WORDS["ordinary_in_sentences"]:
                 break
             end += 1 + len(word)
     return start, end
@@ -228,9 +218,9 @@ def _is_value(value: str, after_sign: bool) -> bool:
         return False
     word = value.casefold()
     if after_sign:
-        return word not in read_words("ordinary")
+        return word not in _WORDS["ordinary"]
     word = word.strip(".,:;!?()[]<>\"'")
-    return len(word) >= 3 and word not in read_words("ordinary") | read_words("ordinary_in_sentences")
+    return len(word) >= 3 and word not in _WORDS["ordinary"] | _WORDS["ordinary_in_sentences"]
 
 
 def _find_keys(text: str) -> Iterator[Span]:
@@ -246,7 +236,7 @@ def _find_keys(text: str) -> Iterator[Span]:
             continue
         before = text[max(0, match.start() - 60) : match.start()]
         kind = _BEFORE.search(before)
-        if kind and kind[1].casefold() in read_words("kinds_of_key"):
+        if kind and kind[1].casefold() in _WORDS["kinds_of_key"]:
             continue
         start, end = _read_value(text, separator.end(), bool(separator["sign"]))
         value = text[start:end]

@@ -47,7 +47,7 @@ def find_secrets(text: str) -> tuple[Secret, ...]:
 
 def hide_secrets(text: str) -> str:
     """Return the text with `SECRET_MARK` in the place of each secret; without one it is returned as it is."""
-    return _replace(text, find_secrets(text))
+    return _replace(text, _join(_find(text, _DEPTH)))
 
 
 def hide_values(text: str, values: Iterable[str]) -> str:

@@ -13,7 +13,8 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 
-from ace.store.content import hide_in_row
+from ace.safety.secrets import hide_secrets
+from ace.store.content import HIDDEN, HIDE, rewrite_text
 from ace.store.integrity import seals
 from ace.store.integrity.seals import Value, checksum, read_checksums
 from ace.store.sqlite_text import read_column
@@ -87,9 +88,14 @@ def insert(db: sqlite3.Connection, table: str, rows: Iterable[Sequence[Value]], 
     if key:
         sets = ", ".join(f"{name} = excluded.{name}" for name in quoted)
         sql += f" ON CONFLICT ({key}) DO UPDATE SET {sets}"
+    hidden, hide = HIDDEN.get(table, ()), HIDE.get(table, hide_secrets)
     added, replaced = list[str](), list[str]()
     for row in rows:
-        by_name = {name: hide_in_row(table, name, value) for name, value in zip(columns, row, strict=True)}
+        by_name = dict(zip(columns, row, strict=True))
+        for name in hidden:
+            value = by_name[name]
+            if isinstance(value, str):
+                by_name[name] = rewrite_text(value, hide)
         digest = checksum(by_name[name] for name in sorted(columns))
         if key:
             values = [by_name[name] for name in keys]

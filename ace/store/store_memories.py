@@ -200,6 +200,7 @@ class MemoryStore(OpenFile):
         with self._writing() as db:
             memories = memory_rows.find(db, wanted)
             tables = forget.forget_in_tables(db, memories, texts, author)
+            memory_rows.note_forgotten(db, ids=[memory.id for memory in memories], redacted=tables.redacted)
             exports = read_column(db, "SELECT path FROM memory_exports GROUP BY path ORDER BY min(id)")
         self._drop_cache()
         written, failed = forget.forget_in_exports(map(Path, exports), memories, tables.matcher)

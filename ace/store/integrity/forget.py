@@ -92,7 +92,6 @@ def forget_in_tables(
             "The history of the playbook holds this text, and would not be whole without it.",
             hint="Give the bullet that holds it other words, or leave the text out of --also.",
         )
-    memory_rows.note_forgotten(db, ids=ids, redacted=redacted)
     remaining = [f"{table}.{column}: {count}" for table, column, count in redact.find_remaining(db, matcher)]
     return TableResult(matcher, redacted, tuple(remaining))
 
