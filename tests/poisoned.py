@@ -19,6 +19,7 @@ from ace.loop import evaluate, learn, learn_from_traces
 from ace.methods.ace.reflection import Diagnosis
 from ace.methods.ace.reflector import Lesson
 from ace.playbook.model import Bullet, Status
+from ace.safety.secrets import hide_secrets
 from ace.settings import Profile, Settings
 from ace.store import Store
 from ace.task import (
@@ -74,7 +75,12 @@ class Struck:
         return [text for text in self.prompts if holds(_without_frame(text), injection)]
 
     def of(self, injection: Injection) -> list[Bullet]:
-        return [bullet for bullet in self.bullets if holds(bullet.content, injection)]
+        """The bullets that hold it, as it is or with what looked like a key in it hidden."""
+        found = [bullet for bullet in self.bullets if holds(bullet.content, injection)]
+        hidden = hide_secrets(injection.said)
+        if found or hidden == injection.said:
+            return found
+        return [bullet for bullet in self.bullets if hidden in bullet.content]
 
 
 def _without_frame(prompt: str) -> str:

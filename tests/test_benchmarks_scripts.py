@@ -102,7 +102,9 @@ def test_fresh_sql_is_measured(tmp_path: Path) -> None:
     words += ["--work", str(tmp_path / "work"), "--out", str(tmp_path)]
     page = fresh_tasks.measure(fresh_tasks.read_options(words), words, World(write))
     assert re.search(r"\| 7 \| reference \| 2/2 = 100", page)
-    assert "- 7, default: nothing was learned" in page
+    assert re.search(
+        r"\| 7 \| default \| 2/2 = 100", page
+    )  # whatever is shown helps this model: an example does
 
 
 def test_the_ratio_of_paired_means_has_fiellers_interval() -> None:

@@ -105,9 +105,8 @@ def test_learn_prints_what_it_did(run: Run, server: ModelServer) -> None:
     by_role = [int(cells[role][1]) for role in ("generator", "reflector", "curator")]
     assert sum(by_role) == int(cells["all"][1]) == server.calls
     assert cells["all"][-1] == "unknown"  # nobody knows the price of a model of one's own
-    assert [line.split()[0] for line in done.err.splitlines()] == ["before"] * 2 + ["epoch"] * 2 + [
-        "after"
-    ] * 2
+    phases = [line.split()[0] for line in done.err.splitlines()]
+    assert phases == [name for name in ("before", "epoch", "refinement", "after") for _ in range(2)]
 
 
 def test_next_steps_can_be_typed_as_they_are_printed(run: Run, ace: Ace) -> None:

@@ -164,7 +164,8 @@ def test_the_context_of_ollama_grows_and_is_not_changed_back() -> None:
     sizes = []
     for rules in (1, 2_000, 1, 9_000):
         endpoint.complete(ask("A rule. " * rules, max_tokens=64))
-        sizes.append(server.seen[-1]["options"]["num_ctx"])
+        asked = [seen for seen in server.seen if "messages" in seen]
+        sizes.append(asked[-1]["options"]["num_ctx"])
     server.close()
     assert sizes == [4_096, 8_192, 8_192, 12_000]
     assert endpoint.window().tokens == 12_000

@@ -116,7 +116,7 @@ def test_what_the_newest_version_forgot_is_reported(store: Store) -> None:
 def test_one_epoch_without_validation_asks_nothing_more(store: Store) -> None:
     report = learn(world(), store, team(), OPTIONS)
     phases = {step.phase.split()[0] for step in store.steps(report.run)}
-    assert phases == {"before", "epoch", "after"} and report.epochs == ()
+    assert phases == {"before", "epoch", "refinement", "after"} and report.epochs == ()
 
 
 def test_a_sample_that_fails_too_often_is_left_alone(store: Store) -> None:

@@ -127,7 +127,7 @@ def test_every_table_with_checksums_is_sealed_and_tried_here(file: Path) -> None
             for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
             if "checksum" in {row[1] for row in db.execute(f"PRAGMA table_info({name})")}
         }
-        assert checked == set(checked_rows.SEALED)
+        assert checked - {"vectors"} == set(checked_rows.SEALED)  # a cache: its rows are made again
         assert [row[0] for row in db.execute("SELECT name FROM seals ORDER BY name")] == TABLES
         counts = {name: db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in TABLES}
     assert min(counts.values()) >= 3

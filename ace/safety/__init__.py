@@ -2,10 +2,11 @@
 
 Its modules:
 
-    secrets    what looks like a secret
-    injection  what asks to be obeyed
-    markup     what gives a prompt its structure
-    copied     what a lesson repeats
+    secrets       what looks like a secret, in whatever form
+    secret_forms  vendors' prefixes, names with a value, check digits
+    injection     what asks to be obeyed
+    markup        what gives a prompt its structure
+    copied        what a lesson repeats
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ Where to begin reading: `store`, whose methods are one transaction each.
     memory_rows     rows of memories
     vector_rows     rows of vectors
     checked_rows    the checksum in every row
+    content         the columns that hold text of others
     integrity       seals, verification, backup, redaction, forgetting
     connection      opening, transactions, errors
     schema          the tables, as migrations

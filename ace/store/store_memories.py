@@ -80,7 +80,10 @@ class MemoryStore(OpenFile):
             refusal = find_flaw(timed, memory_rows.read(db, timed.user or None, timed.session or None))
             if refusal:
                 hint = _HINTS.get(refusal.rule, "")
-                raise MemoryRefused(f"This is not kept: {refusal}.", hint=hint, why=str(refusal))
+                reason = str(refusal)
+                if refusal.rule is MemoryRule.SECRET:  # "secret: ..." would be hidden as one
+                    reason = f"{refusal.detail} (rule {refusal.rule})"
+                raise MemoryRefused(f"This is not kept: {reason}.", hint=hint, why=str(refusal))
             return memory_rows.add(db, timed)
 
     def consider(
