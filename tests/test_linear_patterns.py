@@ -212,7 +212,8 @@ def find_slow(pattern: Any, methods: frozenset[str]) -> str:
         if time_of(pattern, methods, short) < SUSPICIOUS:
             continue
         first = min(time_of(pattern, methods, short) for _ in range(2))
-        if first >= SUSPICIOUS / 2 and time_of(pattern, methods, long) > QUADRATIC * first:
+        is_worse = first >= SUSPICIOUS / 2 and time_of(pattern, methods, long) > QUADRATIC * first
+        if is_worse or math.isinf(first):
             return f"{recipe[0]}{recipe[1] * 3}..."
     return ""
 

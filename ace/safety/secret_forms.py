@@ -60,7 +60,7 @@ _OPTION = re.compile(r"(?<!\S)--?([a-zA-Z][\w-]{0,40})(?:=| {1,3})(?=[^\s-])")
 _KEY = re.compile(
     r"((?<![a-zA-Z])(?i:key|token)|(?<=[a-z])(?:Key|Token)|(?<=[A-Z])(?:KEY|TOKEN))(?: provided)?"
 )
-_BEFORE = re.compile(r"([A-Za-z]+)[ _.-]?$")
+_BEFORE = re.compile(r"(?<![A-Za-z])([A-Za-z]+)[ _.-]?$")
 _VARIABLE = re.compile(r"(?<![\w.])[A-Z][A-Z0-9]*(?:_[A-Z0-9]+){0,9}_$")
 _LONGEST_WORD = 60  # characters: what is longer and no value holds no name either
 _MIXED = re.compile(r"(?=[^\s\d]{1,40}\d|\d{1,40}[A-Za-z])[\w.!@#$%^&*+-]{6,}")

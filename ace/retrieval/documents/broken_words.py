@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from ace.retrieval.documents.chunks import Line
 
 _WORD = re.compile(r"[^\W\d_]+(?:[-\u2010][^\W\d_]+)*")
-_BEFORE = re.compile(r"([^\W\d_]+(?:[-\u2010][^\W\d_]+)*)([-\u2010\u00ad])$")
+_BEFORE = re.compile(r"(?<![^\W\d_])(?<![-\u2010])([^\W\d_]+(?:[-\u2010][^\W\d_]+)*)([-\u2010\u00ad])$")
 _AFTER = re.compile(r"\s*([^\W\d_]+(?:[-\u2010][^\W\d_]+)*)(\S*)\s*")
 _SHORTEST = 3  # letters of a word that may stand in a compound by itself
 

@@ -14,7 +14,7 @@ from ace.errors import InputError
 
 _LONGEST_NAME = 120  # characters
 # A fence of Markdown: its language, and what stands in it.
-_FENCE = re.compile(r"```([\w+-]*)[^\n]*\n(.*?)(?:```|\Z)", re.DOTALL)
+_FENCE = re.compile(r"```([\w+-]{0,40})[^\n]{0,200}\n(.*?)(?:```|\Z)", re.DOTALL)
 _PYTHON = ("", "python", "python3", "py")
 # A test stands in the place of `pass`.
 _REPORTED = """
