@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 import ace
+from ace.safety.secrets import hide_secrets
 from ace.store import Store
-from ace.store.content import hide_in_row, rewrite_text
+from ace.store.content import HIDDEN, HIDE, rewrite_text
 from ace.task import Attempt, Turn
 from ace.task.attempt import TurnKind
 from ace.testing import World
@@ -42,15 +43,15 @@ def test_a_secret_in_a_question_an_answer_or_a_label_is_in_no_table(tmp_path: Pa
     ],
 )
 def test_json_stays_json(value: str, left: str) -> None:
-    hidden = hide_in_row("episodes", "turns", value)
+    hidden = rewrite_text(value, hide_secrets)
     assert "hunter2" not in hidden and left in hidden
     if value[0] in "[{":
         json.loads(hidden)
 
 
 def test_other_columns_and_ids_of_steps_stay() -> None:
-    assert hide_in_row("versions", "reason", KEY) == KEY
-    assert hide_in_row("steps", "payload", json.dumps({"sample": KEY})) == json.dumps({"sample": KEY})
+    assert "reason" not in HIDDEN.get("versions", ()) and "payload" in HIDDEN["steps"]
+    assert rewrite_text(json.dumps({"sample": KEY}), HIDE["steps"]) == json.dumps({"sample": KEY})
     assert rewrite_text('"a"', str.upper) == '"A"'
 
 

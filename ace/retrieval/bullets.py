@@ -129,4 +129,6 @@ def _compile_distinctive() -> re.Pattern[str]:
         *(rf"{re.escape(prefix)}\w+" for prefix in contrasts["prefixes"]),
         *(rf"\w+{re.escape(suffix)}" for suffix in contrasts["suffixes"]),
     ]
-    return re.compile(rf"'[^']*'|\w*[\d_.]\w+|\w*\d\w*|\b(?:{'|'.join(forms)})\b", re.IGNORECASE)
+    # A word is looked at from its beginning only: else a long one without digits takes quadratic time.
+    named = r"(?:(?<!\w)\w*)?[\d_.]\w+|(?:(?<!\w)\w*)?\d\w*"
+    return re.compile(rf"'[^']*'|{named}|\b(?:{'|'.join(forms)})\b", re.IGNORECASE)
