@@ -80,10 +80,10 @@ class Level:
         """Return whether so many right attempts are hardly chance at this rate."""
         return compute_tail(right, attempts, rate) <= self.alpha
 
-    def is_within_reach(self, right: int, attempts: int, rate: float, most: int = MOST) -> bool:
-        """Return whether it is still reached if every further attempt, up to `most`, is right."""
-        more = most - attempts
-        return more > 0 and self.is_reached(right + more, most, rate)
+    def is_within_reach(self, right: int, attempts: int, rate: float) -> bool:
+        """Return whether it is still reached if every further attempt, up to `MOST`, is right."""
+        more = MOST - attempts
+        return more > 0 and self.is_reached(right + more, MOST, rate)
 
 
 def compute_tail(right: int, attempts: int, rate: float) -> float:

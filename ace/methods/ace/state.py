@@ -22,6 +22,7 @@ from ace.task.types import Sample
 from ace.task.wording import Wording
 
 if TYPE_CHECKING:
+    from ace.methods.ace.consolidation import Sections
     from ace.methods.ace.refining import Refining
 
 
@@ -148,7 +149,7 @@ class AceState:
     taught: set[str] = field(default_factory=set)
     reopened: Reopened = field(default_factory=dict)
     refining: Refining | None = None
-    sections: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    sections: Sections = field(default_factory=dict)
     map: SampleMap = field(default_factory=SampleMap)
     chance: Chance = NO_CONTROLS
     opening: Chance | None = None

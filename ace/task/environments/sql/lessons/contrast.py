@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from ace.task.environments.sql.lessons.lines import (
@@ -115,11 +116,11 @@ class Contrast:
             phrase = " ".join(words[place][0] for place in telling)
         return f"{phrase[:1].upper()}{phrase[1:]}"
 
-    def _tells(self, word: str, having: Collection[str]) -> bool:
+    def _tells(self, word: str, having: AbstractSet[str]) -> bool:
         """Return whether samples that have a word, or a part of it, are nearly those given by their ids."""
         for stem in find_stems(word, lists=("asking", "counting")):
             using = self._using[stem].keys()
-            if 2 * len(using & set(having)) >= _TELLING * (len(having) + len(using)):
+            if 2 * len(using & having) >= _TELLING * (len(having) + len(using)):
                 return True
         return False
 
