@@ -46,7 +46,8 @@ _ELEMENT = re.compile(r"<([\w:.-]{1,60})(?: [^<>]{0,100})?>([^<>]{1,400})</")
 # Between a name and its value: the end of a quoted name, and a sign or a word. A word makes it a sentence.
 _IS = re.compile(
     r"(?:[ _-](?:\d{1,3}|id|provided|given|prod|dev|test|old|new))?[\\\"'`\])]{0,4}\s{0,9}"
-    r"(?:(?P<sign>:=|=>|={1,3}|:|\uff1a)|\b(?P<word>is|was|are|reads|equals)\b:?|(?P<foreign>ist|lautet|to|est|es|\u00e9|\u00e8|\u662f|\u306f|\u044d\u0442\u043e)(?!\w):?)"
+    rf"(?:(?P<sign>:=|=>|={{1,3}}|:|\uff1a)|\b(?P<word>{'|'.join(_FORMS['links'])})\b:?"
+    rf"|(?P<foreign>{'|'.join(_FORMS['foreign_links'])})(?!\w):?)"
     r"[ \t]{0,9}",
     re.IGNORECASE,
 )

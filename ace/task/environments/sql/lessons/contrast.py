@@ -61,7 +61,9 @@ class Contrast:
         self._asked: Counter[str] = Counter()  # stem -> questions that have it
         self._topics: dict[str, frozenset[str]] = {}
         self._parts: dict[str, tuple[frozenset[str], ...]] = {}  # of the right answer
-        self._facts: dict[str, frozenset[Key]] = {}  # of the right answer, without the question's own values
+        # Parts without their question's own values: of each sample seen, and the samples with each.
+        self._facts: dict[str, frozenset[Key]] = {}
+        self._having: dict[Key, dict[str, None]] = defaultdict(dict)
         self._using: dict[str, dict[str, None]] = defaultdict(dict)  # stem -> samples seen
         for sample in samples:
             self.add_sample(sample)
@@ -81,7 +83,11 @@ class Contrast:
         self._topics[sample_id] = frozenset(topic.lower() for topic in topics)
         self._parts[sample_id] = tuple(frozenset(word_key(part)) for part in parts)
         question = self._questions.get(sample_id, "")
+        for key in self._facts.pop(sample_id, ()):
+            self._having[key].pop(sample_id, None)
         self._facts[sample_id] = frozenset(word_key(generalize_lesson(question, part)) for part in parts)
+        for key in self._facts[sample_id]:
+            self._having[key][sample_id] = None
         for stem in self._stems.get(sample_id, ()):
             self._using[stem][sample_id] = None
 
@@ -92,7 +98,8 @@ class Contrast:
         """
         self._topics.pop(sample_id, None)
         self._parts.pop(sample_id, None)
-        self._facts.pop(sample_id, None)
+        for key in self._facts.pop(sample_id, ()):
+            self._having[key].pop(sample_id, None)
         for stem in self._stems.get(sample_id, ()):
             self._using[stem].pop(sample_id, None)
 
@@ -103,7 +110,7 @@ class Contrast:
         mean of both shares (F1). At least two samples must have the fact.
         """
         key = word_key(generalize_lesson(question, fact))
-        having = {sample for sample, facts in self._facts.items() if key in facts}
+        having = self._having.get(key, {}).keys()
         if len(having) < _FEWEST:
             return ""
         words = list(_COMPOUND.finditer(question))
