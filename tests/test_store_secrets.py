@@ -43,7 +43,7 @@ def test_a_secret_in_a_question_an_answer_or_a_label_is_in_no_table(tmp_path: Pa
     ],
 )
 def test_json_stays_json(value: str, left: str) -> None:
-    hidden = rewrite_text(value, hide_secrets)
+    hidden = rewrite_text(value, hide_secrets, hide_secrets)
     assert "hunter2" not in hidden and left in hidden
     if value[0] in "[{":
         json.loads(hidden)

@@ -89,13 +89,14 @@ def insert(db: sqlite3.Connection, table: str, rows: Iterable[Sequence[Value]], 
         sets = ", ".join(f"{name} = excluded.{name}" for name in quoted)
         sql += f" ON CONFLICT ({key}) DO UPDATE SET {sets}"
     hidden, hide = HIDDEN.get(table, ()), HIDE.get(table, hide_secrets)
+    named = None if table in HIDE else hide_secrets
     added, replaced = list[str](), list[str]()
     for row in rows:
         by_name = dict(zip(columns, row, strict=True))
         for name in hidden:
             value = by_name[name]
             if isinstance(value, str):
-                by_name[name] = rewrite_text(value, hide)
+                by_name[name] = rewrite_text(value, hide, named)
         digest = checksum(by_name[name] for name in sorted(columns))
         if key:
             values = [by_name[name] for name in keys]

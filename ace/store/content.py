@@ -57,34 +57,35 @@ HIDE: dict[str, Change] = {"steps": hide_in_steps}
 """How secrets are hidden in a table, where that is not by `hide_secrets`."""
 
 
-def rewrite_text(text: str, change: Change) -> str:
-    """Return a text as `change` makes it; in JSON, all texts in it, in the same form."""
+def rewrite_text(text: str, change: Change, named: Change | None = None) -> str:
+    """Return a text as `change` makes it; in JSON, all texts in it, in the same form.
+
+    A value of a JSON object is hidden whole where `named` changes what stands for it as "name": "value".
+    """
     if text[:1] in ("{", "[", '"'):
         for form in (to_json, _to_canonical_json):
             try:
                 value = json.loads(text)
                 if form(value) == text:
-                    return form(_rewrite_value(value, change))
+                    return form(_rewrite_value(value, change, named))
             except (ValueError, RecursionError):
                 continue
     return change(text)
 
 
-def _rewrite_value(value: Any, change: Change) -> Any:
+def _rewrite_value(value: Any, change: Change, named: Change | None) -> Any:
     """Return a JSON value with all of its texts and keys changed."""
     if isinstance(value, str):
-        return rewrite_text(value, change)
+        return rewrite_text(value, change, named)
     if isinstance(value, list):
-        return [_rewrite_value(item, change) for item in value]
-    if isinstance(value, dict):
-        return {rewrite_text(key, change): _rewrite_entry(key, item, change) for key, item in value.items()}
-    return value
-
-
-def _rewrite_entry(key: str, value: Any, change: Change) -> Any:
-    """Return the value of a JSON object changed; where its name gives it away, all of it is hidden."""
-    changed = _rewrite_value(value, change)
-    if isinstance(value, str) and changed == value and value and change is hide_secrets:
-        pair = f'"{key}": "{value}"'
-        return changed if change(pair) == pair else SECRET_MARK
-    return changed
+        return [_rewrite_value(item, change, named) for item in value]
+    if not isinstance(value, dict):
+        return value
+    rewritten = {}
+    for key, item in value.items():
+        changed = _rewrite_value(item, change, named)
+        if named and isinstance(item, str) and item and changed == item:
+            pair = f'"{key}": "{item}"'
+            changed = item if named(pair) == pair else SECRET_MARK
+        rewritten[rewrite_text(key, change, named)] = changed
+    return rewritten
