@@ -29,4 +29,8 @@ def run(arguments: list[str], folder: Path) -> None:
 
 
 def read_errors(folder: Path) -> str:
-    return (folder / "errors.txt").read_text()
+    """Return what the command wrote; nothing where it was ended before it could write."""
+    errors = folder / "errors.txt"
+    if not errors.exists():
+        return ""
+    return errors.read_text()
