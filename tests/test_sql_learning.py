@@ -64,3 +64,24 @@ def test_words_that_samples_share_need_no_model(tmp_path: Path) -> None:
         shown = [bullet.content for bullet in store.checkout() if bullet.status is Status.ACTIVE]
     codes = {f"{name.capitalize()}: ord.st = {code}." for name, code in orders.STATUS.items()}
     assert codes <= set(shown)
+
+
+def count_by_any_line(request: Request) -> str:
+    """Understand lines about a status, and the last one about everything where there is none."""
+    lines = [bullet.partition(":") for bullet in request.bullets]
+    fitting = [meaning for words, _, meaning in lines if orders.status_of(request) in words.lower()]
+    fitting = fitting or [meaning for words, _, meaning in lines if "everything" in words.lower()]
+    return f"SELECT COUNT(*) FROM ord WHERE {fitting[-1].strip(' .')}" if fitting else "SELECT 0"
+
+
+def test_words_that_no_sample_has_go_after_an_epoch(tmp_path: Path) -> None:
+    client = World(count_by_any_line, lambda request: "Everything: ord.st = 0.")
+    options = {**OPTIONS, "batch_size": len(orders.STATUS)}
+    with Store.open(tmp_path / "run.db") as store:
+        ace.learn(twice(tmp_path), store, client, **options)
+        said = {bullet.content for version in store.log() for bullet in store.checkout(version.number)}
+        shown = {bullet.content for bullet in store.checkout() if bullet.status is Status.ACTIVE}
+        reasons = {reason for version in store.log() if (reason := version.reason)}
+    assert any(content.startswith("Everything") for content in said)
+    assert shown == {f"{name.capitalize()}: ord.st = {code}." for name, code in orders.STATUS.items()}
+    assert any("curation" in reason for reason in reasons)

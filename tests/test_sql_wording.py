@@ -289,3 +289,63 @@ def test_words_of_a_fact_are_those_that_samples_with_it_share() -> None:
     for number in range(2):
         wording.forget(str(number))
     assert wording.suggest("ptt.qg = 24", both) == ""
+
+
+def test_two_words_together_may_stand_for_a_fact() -> None:
+    wording = SqlWording()
+    join = "hrv JOIN tnt ON hrv.vj = tnt.wd"
+    rows = {
+        "Count the harvests of tenants who sharecrop.": (join, "tnt.pw = 7"),
+        "How many rye harvests did the tenants with a lease bring in?": (join, "hrv.tf = 1"),
+        "Which tenants have machines?": ("tnt.mcn = 2",),
+        "How many rye harvests were there?": ("hrv.tf = 1",),
+        "List the tenants who sharecrop.": ("tnt.pw = 7",),
+        "How many harvests were there?": (),
+    }
+    for number, (question, facts) in enumerate(rows.items()):
+        wording.add_sample(Sample(str(number), question))
+        wording.record_result(str(number), (), facts)
+    assert wording.suggest(join, "Count the harvests of tenants in the valley.") == "Harvests of tenants"
+    assert wording.suggest(join, "Which tenants had good harvests?") == "Tenants harvests"
+    assert wording.suggest(join, "How many harvests?") == ""
+
+
+def test_only_days_of_the_years_of_a_question_are_its_own() -> None:
+    lesson = "Reaped on 2023-05-14: DATE('1961-09-10', hrv.nc || ' days') = '2023-05-14'."
+    general = "Reaped on DAY: DATE('1961-09-10', hrv.nc || ' days') = 'DAY'."
+    assert generalize_lesson("How many harvests were reaped on 2023-05-14?", lesson) == general
+    assert generalize_lesson("How many harvests were reaped last May?", lesson) == lesson
+
+
+def harvests(**data: str) -> SqlWording:
+    wording = SqlWording()
+    rows = {
+        "How many barley harvests were bumper ones?": ("hrv.tf = 2", "hrv.rdc >= 45000"),
+        "Count the barley harvests on Dove field.": ("hrv.tf = 2", "hrv.ttl = 'Dove'"),
+        "How many barley harvests did Ann bring in?": ("hrv.tf = 2",),
+        "Count the bumper harvests on Badger field.": ("hrv.rdc >= 45000", "hrv.ttl = 'Badger'"),
+        "Which rye harvests were bumper harvests?": ("hrv.tf = 1", "hrv.rdc >= 45000"),
+        "How many harvests were there on Dove field?": ("hrv.ttl = 'Dove'",),
+        "How many harvests did Bob bring in?": (),
+    }
+    for number, (question, facts) in enumerate(rows.items()):
+        wording.add_sample(Sample(str(number), question, data))
+        wording.record_result(str(number), (), facts)
+    return wording
+
+
+@pytest.mark.parametrize(
+    ("line", "better"),
+    [
+        ("Barley: hrv.rdc >= 45000.", "Bumper: hrv.rdc >= 45000."),
+        ("Bumper harvests, barley: hrv.tf = 2.", "Barley: hrv.tf = 2."),
+        ("Barley harvests on Dove field: hrv.tf = 2.", "Barley: hrv.tf = 2."),
+        ("Barley harvests: hrv.tf = 2.", "Barley harvests: hrv.tf = 2."),  # says no less than "Barley"
+        ("Rye: hrv.tf = 1.", "Rye: hrv.tf = 1."),  # one sample says little
+        ("Barley: hrv.rdc >= NUMBER.", "Barley: hrv.rdc >= NUMBER."),
+        ("Barley is sown in March.", "Barley is sown in March."),
+    ],
+)
+def test_a_line_gets_the_words_of_the_samples_that_need_it(line: str, better: str) -> None:
+    assert harvests().reword(line) == better
+    assert harvests(user="ann").reword(line) == line  # words of one user are for nobody else

@@ -133,6 +133,13 @@ class Wording(Protocol):
         """Return the words of a question that stand for a fact, by the samples seen so far; "" if unknown."""
         ...
 
+    def reword(self, text: str) -> str:
+        """Return a line in the words that the samples seen so far have for it; as it is if they do not say.
+
+        "Barley: ord.st = 7", of which barley was only in the first question, becomes "Cancelled: ord.st = 7".
+        """
+        ...
+
     def combine(self, missing: Sequence[str], facts: Sequence[str]) -> tuple[str, ...]:
         """Return missing facts put together with what they need, each to be said in one line.
 

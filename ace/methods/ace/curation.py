@@ -1,4 +1,8 @@
-"""Reconsider, after an epoch, bullets that speak for samples that have no use for them."""
+"""Reconsider, after an epoch, bullets whose words are not those of the samples that need them.
+
+First all of them get the words that the samples seen agree on; what still speaks for others is then taken up
+alone.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +14,20 @@ from ace.methods.ace.admission import guard_delta
 from ace.methods.ace.combine import combine_accepted, join_authors, map_proofs
 from ace.methods.ace.curator import Curator
 from ace.methods.ace.fact_search import FactSearch
-from ace.methods.ace.proof import prove
+from ace.methods.ace.proof import Proof, prove
 from ace.methods.ace.proposals import record_proposal
 from ace.methods.ace.reflector import Reflector
 from ace.methods.ace.state import AceState
 from ace.methods.protocol import Bench, Chore, Lab, Update
 from ace.playbook.delta import apply
-from ace.playbook.model import Bullet, Delta, Playbook, Remove
-from ace.runs.records import Proposal
+from ace.playbook.model import Bullet, Delta, Playbook, Remove, Revise
+from ace.runs.records import Proposal, Reason
 from ace.runs.steps import Phase, PhaseKind
+from ace.safety.injection import find_suspicion
 from ace.settings import Settings
+
+AUTHOR = "curator"
+_WITNESSES = 2  # of those that prove a bullet
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +49,67 @@ class Curation:
         if not self.settings.verify:
             return playbook
         phase = Phase(PhaseKind.CURATION, epoch)
+        if self._list_rewordings(playbook):
+            playbook = yield Chore(phase, "words", self._reword)
         for name in [bullet.id for bullet in playbook.active if self.state.evidence.find_doubt(bullet)]:
             if name in playbook.bullets:  # an earlier chore may have removed it
                 playbook = yield Chore(phase, name, partial(self._curate, name))
         return playbook
+
+    def _list_rewordings(self, playbook: Playbook) -> list[Revise]:
+        """Return bullets in the words of the samples that need them, where those are others."""
+        evidence, changes = self.state.evidence, list[Revise]()
+        for bullet in playbook.active if evidence.wording else ():
+            assert evidence.wording  # noqa: S101
+            text = evidence.wording.reword(bullet.content)
+            if text != bullet.content and not bullet.pinned and not find_suspicion(text):
+                changes.append(Revise(bullet.id, text, bullet.provenance))
+        return changes
+
+    def _reword(self, playbook: Playbook, lab: Lab) -> Update:
+        """Say bullets in the words of the samples that need them.
+
+        They are tried together, since one may have another's words. Each counts by the samples that prove it;
+        what makes one of them fail is left out, until the rest holds.
+        """
+        evidence = self.state.evidence
+        changes, proposals = self._list_rewordings(playbook), list[Proposal]()
+        proofs: dict[str, list[str]] = {}
+        while changes:
+            candidate, _ = apply(playbook, changes)
+            samples = {change.id: evidence.proofs((change.id,))[:_WITNESSES] for change in changes}
+            asked = {sample.id: sample for group in samples.values() for sample in group}
+            benches = {name: lab.bench(f"words {name}") for name in asked}
+            trials = list(
+                lab.map(
+                    lambda sample: benches[sample.id].solve(sample, candidate),  # noqa: B023 (used at once)
+                    tuple(asked.values()),
+                    lambda sample: benches[sample.id].calls_for,  # noqa: B023
+                )
+            )
+            by_sample = {trial.sample.id: trial for trial in trials}
+            holding = list[Revise]()
+            for change in changes:
+                own = tuple(by_sample[sample.id] for sample in samples[change.id])
+                wrong = [trial.sample.id for trial in own if not trial.feedback.is_solved]
+                if wrong:
+                    proof = Proof(False, f"{wrong[0]} still fails", own, reason=Reason.STILL_FAILS)
+                    proposals.append(record_proposal(change.id, AUTHOR, (change,), proof))
+                    continue
+                holding.append(change)
+                proofs[change.id] = [trial.sample.id for trial in own]
+            if len(holding) == len(changes):
+                break
+            changes = holding
+        for change in changes:
+            proof = Proof(True, "the words of the samples that need it", reason=Reason.PROVEN)
+            proposals.append(record_proposal(change.id, AUTHOR, (change,), proof))
+        return Update(
+            delta=guard_delta(tuple(changes), playbook),
+            proposals=tuple(proposals),
+            author=AUTHOR,
+            proofs={change.id: proofs[change.id] for change in changes},
+        )
 
     def _curate(self, name: str, playbook: Playbook, lab: Lab) -> Update:
         bench = lab.bench(name)

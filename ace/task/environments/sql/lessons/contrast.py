@@ -12,6 +12,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from collections.abc import Set as AbstractSet
+from itertools import combinations
 from typing import NamedTuple
 
 from ace.task.environments.sql.lessons.lines import (
@@ -57,6 +58,7 @@ class Contrast:
     def __init__(self, samples: Iterable[Sample] = ()) -> None:
         """Take in the questions of samples; more may be added."""
         self._questions: dict[str, str] = {}
+        self._personal: set[str] = set()  # samples that belong to one user
         self._stems: dict[str, frozenset[str]] = {}
         self._asked: Counter[str] = Counter()  # stem -> questions that have it
         self._topics: dict[str, frozenset[str]] = {}
@@ -72,6 +74,8 @@ class Contrast:
         """Take in a question, once: a second time would count its words twice."""
         stems = find_stems(sample.question)
         self._questions[sample.id] = sample.question
+        if sample.owner:
+            self._personal.add(sample.id)
         self._stems[sample.id] = stems
         self._asked.update(stems)
 
@@ -110,26 +114,74 @@ class Contrast:
         mean of both shares (F1). At least two samples must have the fact.
         """
         key = word_key(generalize_lesson(question, fact))
-        having = self._having.get(key, {}).keys()
-        if len(having) < _FEWEST:
-            return ""
+        return self._find_phrase(question, self._having.get(key, {}).keys())
+
+    def reword(self, text: str) -> str:
+        """Return a line in words of the samples whose right answers are made of what it says.
+
+        A name stays if hardly any sample with its words lacks the meaning, unless fewer words say as well
+        what more samples need. The words that `suggest` finds join it. A line stays as it is where no words
+        are found, or where something stands in it for the values of a question.
+        """
+        meaning = text.partition(":")[2]
+        having = self._having.get(word_key(meaning), {}).keys()
+        phrases: dict[frozenset[str], str] = {}
+        for sample in () if any(place in meaning for place in PLACEHOLDERS) else having:
+            phrase = "" if sample in self._personal else self._find_phrase(self._questions[sample], having)
+            if phrase:
+                phrases.setdefault(find_stems(phrase), f"{phrase[:1].lower()}{phrase[1:]}")
+        names: list[str] = []
+        for name in list_names(text) if phrases else ():
+            using = self._find_using(find_stems(name))
+            known = len(using & having)
+            is_narrow = any(
+                stems < find_stems(name) and len(self._find_using(stems) & having) > known
+                for stems in phrases
+            )
+            if using and known >= _TELLING * len(using) and not is_narrow:
+                names.append(name)
+        for stems, phrase in phrases.items():
+            if not any(stems <= find_stems(name) or find_stems(name) <= stems for name in names):
+                names.append(phrase)
+        head = ", ".join(names)
+        return f"{head[:1].upper()}{head[1:]}:{meaning}" if names else text
+
+    def _find_phrase(self, question: str, having: AbstractSet[str]) -> str:
+        """Return the words of a question that samples with a fact have, and hardly any others; "" for none.
+
+        Where no single word is enough, two together may be.
+        """
         words = list(_COMPOUND.finditer(question))
-        telling = [place for place, word in enumerate(words) if self._tells(word[0], having)]
+        stems = [find_stems(word[0], lists=("asking", "counting")) for word in words]
+        telling: list[int] = []
+        best = _TELLING
+        for place in range(len(words)) if len(having) >= _FEWEST else ():
+            if any(self._measure_agreement((stem,), having) >= _TELLING for stem in stems[place]):
+                telling.append(place)
+        if not telling and len(having) >= _FEWEST:
+            for pair in combinations([place for place in range(len(words)) if stems[place]], 2):
+                agreement = self._measure_agreement(stems[pair[0]] | stems[pair[1]], having)
+                if agreement > best:
+                    best, telling = agreement, list(pair)
         if not telling:
             return ""
-        if telling[-1] - telling[0] < _MOST_WORDS:
+        between = range(telling[0] + 1, telling[-1])
+        is_close = len(between) + 1 < _MOST_WORDS
+        if is_close and (best == _TELLING or not any(stems[place] for place in between)):
             phrase = question[words[telling[0]].start() : words[telling[-1]].end()]
         else:
             phrase = " ".join(words[place][0] for place in telling)
         return f"{phrase[:1].upper()}{phrase[1:]}"
 
-    def _tells(self, word: str, having: AbstractSet[str]) -> bool:
-        """Return whether samples that have a word, or a part of it, are nearly those given by their ids."""
-        for stem in find_stems(word, lists=("asking", "counting")):
-            using = self._using[stem].keys()
-            if 2 * len(using & having) >= _TELLING * (len(having) + len(using)):
-                return True
-        return False
+    def _measure_agreement(self, stems: Iterable[str], having: AbstractSet[str]) -> float:
+        """Return how nearly the samples with all of the stems are those given, as F1."""
+        using = self._find_using(stems)
+        return 2 * len(using & having) / (len(having) + len(using))
+
+    def _find_using(self, stems: Iterable[str]) -> AbstractSet[str]:
+        """Return the samples seen that have all of the stems; none for no stems."""
+        groups = [self._using[stem].keys() for stem in stems]
+        return set(groups[0]).intersection(*groups[1:]) if groups else set()
 
     def find_alike(self, lesson: str) -> tuple[str, ...] | None:
         """Return samples whose right answers are made of a lesson's one plain condition, in any words.

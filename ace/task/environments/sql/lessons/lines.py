@@ -48,13 +48,14 @@ _JOIN = re.compile(r"(\w+) JOIN (\w+) ON ")
 def generalize_lesson(question: str, lesson: str) -> str:
     """Return the lesson with the question's own days, names and bounds replaced by DAY, NAME and NUMBER.
 
-    A name is two words or more with capitals, inside the question. Days are replaced where the question has a
-    year. "Orders of Ann Lee: cus.name = 'Ann Lee'" becomes "Orders of NAME: cus.name = 'NAME'".
+    A name is two words or more with capitals, inside the question. Days are replaced in the years that the
+    question names. "Orders of Ann Lee: cus.name = 'Ann Lee'" becomes "Orders of NAME: cus.name = 'NAME'".
     """
     for name in _NAME.findall(question):
         lesson = lesson.replace(name, "NAME")
     lesson = _generalize_bounds(question, lesson)
-    return _DAY.sub("DAY", lesson) if _YEAR.search(question) else lesson
+    years = set(_YEAR.findall(question))
+    return _DAY.sub(lambda day: "DAY" if day[0][:4] in years else day[0], lesson)
 
 
 def _generalize_bounds(question: str, lesson: str) -> str:
