@@ -6,7 +6,7 @@ alone.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -18,7 +18,7 @@ from ace.methods.ace.proof import Proof, prove
 from ace.methods.ace.proposals import record_proposal
 from ace.methods.ace.reflector import Reflector
 from ace.methods.ace.state import AceState
-from ace.methods.protocol import Bench, Chore, Lab, Update
+from ace.methods.protocol import Bench, Chore, Lab, Trial, Update
 from ace.playbook.delta import apply
 from ace.playbook.model import Bullet, Delta, Playbook, Remove, Revise
 from ace.runs.records import Proposal, Reason
@@ -67,49 +67,60 @@ class Curation:
         return changes
 
     def _reword(self, playbook: Playbook, lab: Lab) -> Update:
-        """Say bullets in the words of the samples that need them.
+        """Say bullets in the words of the samples that need them, where those that prove them stay right.
 
-        They are tried together, since one may have another's words. Each counts by the samples that prove it;
-        what makes one of them fail is left out, until the rest holds.
+        All are tried together, since one may have another's words. Those that make a sample fail are tried
+        once more beside the ones that hold, with the others that failed on this sample.
         """
-        evidence = self.state.evidence
-        changes, proposals = self._list_rewordings(playbook), list[Proposal]()
-        proofs: dict[str, list[str]] = {}
-        while changes:
-            candidate, _ = apply(playbook, changes)
-            samples = {change.id: evidence.proofs((change.id,))[:_WITNESSES] for change in changes}
-            asked = {sample.id: sample for group in samples.values() for sample in group}
-            benches = {name: lab.bench(f"words {name}") for name in asked}
-            trials = list(
-                lab.map(
-                    lambda sample: benches[sample.id].solve(sample, candidate),  # noqa: B023 (used at once)
-                    tuple(asked.values()),
-                    lambda sample: benches[sample.id].calls_for,  # noqa: B023
-                )
-            )
-            by_sample = {trial.sample.id: trial for trial in trials}
-            holding = list[Revise]()
-            for change in changes:
-                own = tuple(by_sample[sample.id] for sample in samples[change.id])
-                wrong = [trial.sample.id for trial in own if not trial.feedback.is_solved]
-                if wrong:
-                    proof = Proof(False, f"{wrong[0]} still fails", own, reason=Reason.STILL_FAILS)
-                    proposals.append(record_proposal(change.id, AUTHOR, (change,), proof))
-                    continue
-                holding.append(change)
-                proofs[change.id] = [trial.sample.id for trial in own]
-            if len(holding) == len(changes):
-                break
-            changes = holding
+        changes = self._list_rewordings(playbook)
+        failing = self._find_failing(changes, changes, playbook, lab)
+        groups: dict[str, list[Revise]] = {}
         for change in changes:
-            proof = Proof(True, "the words of the samples that need it", reason=Reason.PROVEN)
+            if change.id in failing:
+                groups.setdefault(failing[change.id].sample.id, []).append(change)
+        holding = [change for change in changes if change.id not in failing]
+        if failing and holding:
+            again = self._find_failing(holding, holding, playbook, lab)
+            holding = [change for change in holding if change.id not in again]
+            failing = {**failing, **again}
+        for group in groups.values() if holding or len(groups) > 1 else ():
+            trying = [*holding, *group]
+            if not self._find_failing(group, trying, playbook, lab):
+                holding = trying
+        evidence, proposals = self.state.evidence, list[Proposal]()
+        for change in changes:
+            if change in holding:
+                proof = Proof(True, "the words of the samples that need it", reason=Reason.PROVEN)
+            else:
+                wrong = failing[change.id]
+                why = f"{wrong.sample.id} still fails"
+                proof = Proof(False, why, (wrong,), reason=Reason.STILL_FAILS)
             proposals.append(record_proposal(change.id, AUTHOR, (change,), proof))
-        return Update(
-            delta=guard_delta(tuple(changes), playbook),
-            proposals=tuple(proposals),
-            author=AUTHOR,
-            proofs={change.id: proofs[change.id] for change in changes},
-        )
+        proofs = {c.id: [sample.id for sample in evidence.proofs((c.id,))[:_WITNESSES]] for c in holding}
+        delta = guard_delta(tuple(holding), playbook)
+        return Update(delta=delta, proposals=tuple(proposals), author=AUTHOR, proofs=proofs)
+
+    def _find_failing(
+        self, asked: Sequence[Revise], changes: Sequence[Revise], playbook: Playbook, lab: Lab
+    ) -> dict[str, Trial]:
+        """Return a wrong attempt with all changes for each of those asked about that has one, by bullet."""
+        candidate, _ = apply(playbook, changes)
+        proofs = {change.id: self.state.evidence.proofs((change.id,))[:_WITNESSES] for change in asked}
+        samples = {sample.id: sample for group in proofs.values() for sample in group}
+        benches = {name: lab.bench(f"words {name}") for name in samples}
+        trials: dict[str, Trial] = {}
+        for trial in lab.map(
+            lambda sample: benches[sample.id].solve(sample, candidate),
+            tuple(samples.values()),
+            lambda sample: benches[sample.id].calls_for,
+        ):
+            trials[trial.sample.id] = trial
+        failing: dict[str, Trial] = {}
+        for name, own in proofs.items():
+            for sample in reversed(own):
+                if not trials[sample.id].feedback.is_solved:
+                    failing[name] = trials[sample.id]
+        return failing
 
     def _curate(self, name: str, playbook: Playbook, lab: Lab) -> Update:
         bench = lab.bench(name)
