@@ -120,18 +120,22 @@ class Contrast:
         """Return a line in words of the samples whose right answers are made of what it says.
 
         A name stays if hardly any sample with its words lacks the meaning, unless fewer words say as well
-        what more samples need. The words that `suggest` finds join it. A line stays as it is where no words
-        are found, or where something stands in it for the values of a question.
+        what more samples need. The words that `suggest` finds join it. A join whose words are known is said
+        without the condition behind it. A line stays as it is where no words are found, or where something
+        stands in it for the values of a question.
         """
         meaning = text.partition(":")[2]
         having = self._having.get(word_key(meaning), {}).keys()
+        join, is_composed, _ = meaning.partition(" WHERE ")
+        if is_composed and not having:
+            meaning, having = f"{join}.", self._having.get(word_key(join), {}).keys()
         phrases: dict[frozenset[str], str] = {}
         for sample in () if any(place in meaning for place in PLACEHOLDERS) else having:
             phrase = "" if sample in self._personal else self._find_phrase(self._questions[sample], having)
             if phrase:
                 phrases.setdefault(find_stems(phrase), f"{phrase[:1].lower()}{phrase[1:]}")
         names: list[str] = []
-        for name in list_names(text) if phrases else ():
+        for name in list_names(text) if phrases and not is_composed else ():
             using = self._find_using(find_stems(name))
             known = len(using & having)
             is_narrow = any(
@@ -149,25 +153,28 @@ class Contrast:
     def _find_phrase(self, question: str, having: AbstractSet[str]) -> str:
         """Return the words of a question that samples with a fact have, and hardly any others; "" for none.
 
-        Where no single word is enough, two together may be.
+        Where two together say it better than any single word, they are taken.
         """
         words = list(_COMPOUND.finditer(question))
         stems = [find_stems(word[0], lists=("asking", "counting")) for word in words]
+        places = [place for place in range(len(words)) if stems[place] and len(having) >= _FEWEST]
         telling: list[int] = []
-        best = _TELLING
-        for place in range(len(words)) if len(having) >= _FEWEST else ():
-            if any(self._measure_agreement((stem,), having) >= _TELLING for stem in stems[place]):
+        best = 0.0
+        for place in places:
+            agreement = max(self._measure_agreement((stem,), having) for stem in stems[place])
+            if agreement >= _TELLING:
                 telling.append(place)
-        if not telling and len(having) >= _FEWEST:
-            for pair in combinations([place for place in range(len(words)) if stems[place]], 2):
-                agreement = self._measure_agreement(stems[pair[0]] | stems[pair[1]], having)
-                if agreement > best:
-                    best, telling = agreement, list(pair)
+                best = max(best, agreement)
+        is_pair = False
+        for pair in combinations(places, 2) if best < 1 else ():
+            agreement = self._measure_agreement(stems[pair[0]] | stems[pair[1]], having)
+            if agreement > max(best, _TELLING):
+                best, telling, is_pair = agreement, list(pair), True
         if not telling:
             return ""
         between = range(telling[0] + 1, telling[-1])
         is_close = len(between) + 1 < _MOST_WORDS
-        if is_close and (best == _TELLING or not any(stems[place] for place in between)):
+        if is_close and not (is_pair and any(stems[place] for place in between)):
             phrase = question[words[telling[0]].start() : words[telling[-1]].end()]
         else:
             phrase = " ".join(words[place][0] for place in telling)
