@@ -6,7 +6,7 @@ alone.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -25,9 +25,11 @@ from ace.runs.records import Proposal, Reason
 from ace.runs.steps import Phase, PhaseKind
 from ace.safety.injection import find_suspicion
 from ace.settings import Settings
+from ace.task.types import Sample
 
 AUTHOR = "curator"
-_WITNESSES = 2  # of those that prove a bullet
+_PROOFS = 2  # samples that prove a bullet
+_WITNESSES = 4  # samples that need it
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,58 +71,71 @@ class Curation:
     def _reword(self, playbook: Playbook, lab: Lab) -> Update:
         """Say bullets in the words of the samples that need them, where those that prove them stay right.
 
-        All are tried together, since one may have another's words. Those that make a sample fail are tried
-        once more beside the ones that hold, with the others that failed on this sample.
+        All are tried together, since one may have another's words. Those that make a proof fail have to gain
+        more of the samples that need them than they lose.
         """
-        changes = self._list_rewordings(playbook)
-        failing = self._find_failing(changes, changes, playbook, lab)
+        changes, evidence = self._list_rewordings(playbook), self.state.evidence
+        proofs = {change.id: evidence.proofs((change.id,))[:_PROOFS] for change in changes}
+        wrong: dict[str, Trial] = {}  # bullet -> the attempt that failed
+        holding = changes
+        for _ in range(2):  # what holds beside all others has to hold without those that do not
+            asked = [sample for change in holding for sample in proofs[change.id]]
+            trials = self._attempt(asked, holding, playbook, lab)
+            for change in holding:
+                for sample in proofs[change.id]:
+                    if not trials[sample.id].feedback.is_solved:
+                        wrong[change.id] = trials[sample.id]
+            if all(change.id not in wrong for change in holding):
+                break
+            holding = [change for change in holding if change.id not in wrong]
         groups: dict[str, list[Revise]] = {}
         for change in changes:
-            if change.id in failing:
-                groups.setdefault(failing[change.id].sample.id, []).append(change)
-        holding = [change for change in changes if change.id not in failing]
-        if failing and holding:
-            again = self._find_failing(holding, holding, playbook, lab)
-            holding = [change for change in holding if change.id not in again]
-            failing = {**failing, **again}
-        for group in groups.values() if holding or len(groups) > 1 else ():
-            trying = [*holding, *group]
-            if not self._find_failing(group, trying, playbook, lab):
+            if change.id in wrong:
+                groups.setdefault(wrong[change.id].sample.id, []).append(change)
+        for group in groups.values():
+            asked, trying = self._list_witnesses(group), [*holding, *group]
+            gained = _count_right(self._attempt(asked, trying, playbook, lab))
+            if gained > _count_right(self._attempt(asked, holding, playbook, lab)):
                 holding = trying
-        evidence, proposals = self.state.evidence, list[Proposal]()
+        proposals: list[Proposal] = []
         for change in changes:
             if change in holding:
                 proof = Proof(True, "the words of the samples that need it", reason=Reason.PROVEN)
             else:
-                wrong = failing[change.id]
-                why = f"{wrong.sample.id} still fails"
-                proof = Proof(False, why, (wrong,), reason=Reason.STILL_FAILS)
+                trial = wrong[change.id]
+                why = f"{trial.sample.id} still fails"
+                proof = Proof(False, why, (trial,), reason=Reason.STILL_FAILS)
             proposals.append(record_proposal(change.id, AUTHOR, (change,), proof))
-        proofs = {c.id: [sample.id for sample in evidence.proofs((c.id,))[:_WITNESSES]] for c in holding}
-        delta = guard_delta(tuple(holding), playbook)
-        return Update(delta=delta, proposals=tuple(proposals), author=AUTHOR, proofs=proofs)
+        return Update(
+            delta=guard_delta(tuple(holding), playbook),
+            proposals=tuple(proposals),
+            author=AUTHOR,
+            proofs={change.id: [sample.id for sample in proofs[change.id]] for change in holding},
+        )
 
-    def _find_failing(
-        self, asked: Sequence[Revise], changes: Sequence[Revise], playbook: Playbook, lab: Lab
+    def _list_witnesses(self, changes: Sequence[Revise]) -> list[Sample]:
+        """Return samples whose right answers say what bullets say, a few for each."""
+        wording, known = self.state.evidence.wording, self.state.map.samples
+        samples = list[Sample]()
+        for change in changes if wording else ():
+            assert wording  # noqa: S101
+            ids = [name for name in wording.list_witnesses(change.content) or () if name in known]
+            samples += [known[name] for name in ids[:_WITNESSES]]
+        return samples
+
+    def _attempt(
+        self, samples: Iterable[Sample], changes: Sequence[Revise], playbook: Playbook, lab: Lab
     ) -> dict[str, Trial]:
-        """Return a wrong attempt with all changes for each of those asked about that has one, by bullet."""
+        """Return an attempt at each of the samples with the changes, by the id of the sample."""
         candidate, _ = apply(playbook, changes)
-        proofs = {change.id: self.state.evidence.proofs((change.id,))[:_WITNESSES] for change in asked}
-        samples = {sample.id: sample for group in proofs.values() for sample in group}
-        benches = {name: lab.bench(f"words {name}") for name in samples}
-        trials: dict[str, Trial] = {}
-        for trial in lab.map(
+        asked = {sample.id: sample for sample in samples}
+        benches = {name: lab.bench(f"words {name}") for name in asked}
+        trials = lab.map(
             lambda sample: benches[sample.id].solve(sample, candidate),
-            tuple(samples.values()),
+            tuple(asked.values()),
             lambda sample: benches[sample.id].calls_for,
-        ):
-            trials[trial.sample.id] = trial
-        failing: dict[str, Trial] = {}
-        for name, own in proofs.items():
-            for sample in reversed(own):
-                if not trials[sample.id].feedback.is_solved:
-                    failing[name] = trials[sample.id]
-        return failing
+        )
+        return {trial.sample.id: trial for trial in trials}
 
     def _curate(self, name: str, playbook: Playbook, lab: Lab) -> Update:
         bench = lab.bench(name)
@@ -169,3 +184,7 @@ class Curation:
         )
         proposals = search.propose(self.settings.tries)
         return tuple(replace(proposal, delta=(*removal, *proposal.delta)) for proposal in proposals)
+
+
+def _count_right(trials: Mapping[str, Trial]) -> int:
+    return sum(bool(trial.feedback.is_solved) for trial in trials.values())
