@@ -7,6 +7,7 @@ from pathlib import Path
 import ace
 from ace.llm import Request
 from ace.playbook import Status
+from ace.runs.records import Reason
 from ace.store import Store
 from ace.task import Database, Sample, SqlEnvironment, Task
 from ace.testing import World
@@ -85,3 +86,23 @@ def test_words_that_no_sample_has_go_after_an_epoch(tmp_path: Path) -> None:
     assert any(content.startswith("Everything") for content in said)
     assert shown == {f"{name.capitalize()}: ord.st = {code}." for name, code in orders.STATUS.items()}
     assert any("curation" in reason for reason in reasons)
+
+
+def test_words_stay_where_a_proof_needs_them(tmp_path: Path) -> None:
+    def count(request: Request) -> str:
+        status = orders.status_of(request)
+        lines = [bullet for bullet in request.bullets if bullet.startswith("Everything")]
+        if status != "cancelled":
+            return count_by_any_line(request)
+        fitting = [line for line in lines if status in line] or lines or [":0"]
+        return f"SELECT COUNT(*) FROM ord WHERE {fitting[-1].partition(':')[2].strip(' .')}"
+
+    client = World(count, lambda request: "Everything: ord.st = 0.")
+    with Store.open(tmp_path / "run.db") as store:
+        ace.learn(twice(tmp_path), store, client, **{**OPTIONS, "batch_size": len(orders.STATUS)})
+        shown = {bullet.content for bullet in store.checkout() if bullet.status is Status.ACTIVE}
+        proposals = store.proposals()
+    assert any(line.startswith("Everything") and line.endswith(": ord.st = 7.") for line in shown)
+    assert {"Packed: ord.st = 4.", "Returned: ord.st = 9.", "Lost: ord.st = 2."} < shown
+    refused = [proposal for proposal in proposals if proposal.reason is Reason.STILL_FAILS]
+    assert any(proposal.author == "curator" for proposal in refused)
