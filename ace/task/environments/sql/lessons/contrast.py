@@ -12,7 +12,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from collections.abc import Set as AbstractSet
-from itertools import combinations
+from itertools import combinations, islice
 from typing import NamedTuple
 
 from ace.task.environments.sql.lessons.lines import (
@@ -32,6 +32,7 @@ from ace.text import stem_word, word_key
 _FEWEST = 2  # samples with a fact, of which words are told
 _TELLING = 0.7  # F1 of a word and a fact
 _MOST_WORDS = 6  # of a phrase
+_MOST_QUESTIONS = 12  # that a line gets words from
 
 Key = tuple[str, ...]
 
@@ -130,7 +131,8 @@ class Contrast:
         if is_composed and not having:
             meaning, having = f"{join}.", self._having.get(word_key(join), {}).keys()
         phrases: dict[frozenset[str], str] = {}
-        for sample in () if any(place in meaning for place in PLACEHOLDERS) else having:
+        is_general = any(place in meaning for place in PLACEHOLDERS)
+        for sample in () if is_general else islice(having, _MOST_QUESTIONS):
             phrase = "" if sample in self._personal else self._find_phrase(self._questions[sample], having)
             if phrase:
                 phrases.setdefault(find_stems(phrase), f"{phrase[:1].lower()}{phrase[1:]}")
