@@ -54,6 +54,15 @@ def test_errors_and_help_are_shown_too(file: Path) -> None:
     assert run("ascii", "--help").returncode == 0
 
 
+def test_text_of_a_command_line_is_read_where_the_locale_knows_ascii_only(tmp_path: Path) -> None:
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    file = tmp_path / "größe.db"
+    command = [*ACE, "playbook", "add", "Grüße, 日本", "--playbook", str(file)]
+    subprocess.run(command, check=True, capture_output=True, cwd=ROOT, env=os.environ | ascii_only)
+    with Store.open(file) as store:
+        assert [bullet.content for bullet in store.checkout()] == ["Grüße, 日本"]
+
+
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
 def test_streams_that_were_closed_before_the_start(closed: str, file: Path) -> None:
     words = f'"{sys.executable}" -c "from ace.cli.main import main; main()" playbook show --playbook "{file}"'
