@@ -97,6 +97,28 @@ def test_what_is_no_file_is_refused_at_once(words: str, obstacle: str, ace: Ace)
 
 
 @pytest.mark.timeout(60)
+def test_an_export_goes_to_pipes_that_are_read_and_to_no_others(file: Path, ace: Ace) -> None:
+    os.mkfifo("pipe.md")
+    Path("loop.md").symlink_to("loop.md")
+    for name, reason in {"pipe.md": "nobody reads", "loop.md": "leads back to itself"}.items():
+        done = ace("playbook", "export", name, "--playbook", str(file))
+        assert done.code == 1 and reason in done.err and "unexpected" not in done.err
+    reader = os.open("pipe.md", os.O_RDONLY | os.O_NONBLOCK)
+    assert ace("playbook", "export", "pipe.md", "--playbook", str(file)).code == 0
+    assert TEXT.encode() in os.read(reader, 10_000)
+    os.close(reader)
+
+
+def test_a_file_without_text_is_named_and_needs_no_model(ace: Ace) -> None:
+    Path("empty.jsonl").touch()
+    Path("zeros.md").write_bytes(bytes(100))
+    assert (
+        ace("memory", "extract", "empty.jsonl", "--playbook", "new.db").out == "empty.jsonl: nothing in it\n"
+    )
+    assert "it is binary" in ace("playbook", "import", "zeros.md", "--playbook", "new.db").err
+
+
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("name", ["task.toml", "train.jsonl"])
 def test_a_pipe_in_a_task_is_no_file(name: str, ace: Ace) -> None:
     write_world(Path("task"))
