@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import inf
 
-from ace.task.environments.answer_words import fold_answer, holds_words, split_answer
+from ace.task.environments.answer_words import find_currencies, fold_answer, holds_words, split_answer
 from ace.task.environments.json_answer import score_json
 from ace.task.environments.written_number import (
     RATES,
@@ -83,18 +83,25 @@ def score_short(gold: str, answer: str, *, case: bool = False, tolerance: Tolera
         if (all(is_right) and is_right) or not any(map(str.isalpha, gold)):
             return float(bool(numbers) and all(is_right))
     signs, answer_signs = fold_answer(gold), fold_answer(answer)
-    units = [
-        {sign for sign in text if unicodedata.category(sign) == "Sc" or sign in RATES}
-        for text in (signs, answer_signs)
-    ]
     if not any(character.isalnum() for character in signs):
-        return float(
-            bool(signs)
-            and signs in (answer_signs.strip("`'\"., "), answer_signs, *answer_signs.split()[-_AROUND:])
-        )
+        said = (answer_signs.strip("`'\"., "), answer_signs, *answer_signs.split()[-_AROUND:])
+        return float(bool(signs) and signs in said)
+    is_quantity = bool(re.match(r"\W*\d", gold))
+    gold_words, words = (
+        split_answer(spell_numbers(text, rounded=is_quantity), case=case) for text in (gold, answer)
+    )
+    units = []
+    for text in (signs, answer_signs):
+        found = {sign for sign in text if unicodedata.category(sign) == "Sc" or sign in RATES}
+        named = find_currencies(split_answer(text) if is_quantity else ())
+        units.append(found | set(named.values()))
     if all(units) and not units[0] & units[1]:
         return 0.0
-    gold_words, words = (split_answer(spell_numbers(text), case=case) for text in (gold, answer))
+    if all(units) and is_quantity:
+        gold_words, words = (
+            [word for word in texts if not find_currencies([word.casefold()])]
+            for texts in (gold_words, words)
+        )
     if not gold_words or len(words) > len(gold_words) + _AROUND:
         return 0.0
     if holds_words(words, gold_words):

@@ -61,7 +61,7 @@ _DASH = re.compile(r"(?<!\w)[\u2014\u2015](?=[.\d])")  # long ones, which also p
 _BRACED = re.compile(r"\^\{([-+]?\w{1,9})\}")  # "x^{2}"
 _AFTER_EQUALS = re.compile(r"(?<==)( ?)- (?=[\d.])")
 # What makes a number another answer: "> 5" is not 5, nor is the end of "3-5". A tag is no comparison.
-_RELATION = re.compile(r"(?:(?<![-=<>])([<>]=?|!=|\u00b1) ?|(?<=[\d%])(-))\Z")
+_RELATION = re.compile(r"(?:(?<![-=<>])([<>]=?|!=|[\u00b1\u221a\u221b]) ?|(?<=[\d%])([-/]))\Z")
 _TAG = re.compile(r"<[^<>\n]{1,40}>\Z")
 _ALIKE = {  # signs of other keyboards, typesetters and scripts
     "-": "\u2010\u2011\u2012\u2013\u2212\u2796\ufe63\uff0d\u208b",
@@ -72,7 +72,7 @@ _ALIKE = {  # signs of other keyboards, typesetters and scripts
     "<": "\uff1c",
     ">": "\uff1e",
     "=": "\uff1d",
-    "#": "\uff03",
+    "#": "\uff03\u266f",
     "/": "\u2044\u2215\uff0f",
     "'": "\u2018\u2019\u02bc\uff07",
     '"': "\u201c\u201d\u201e\uff02",
@@ -204,6 +204,8 @@ def read_numbers(text: str) -> list[WrittenNumber]:
         value, decimals, whole = _evaluate(match, power)
         relation = _RELATION.search(before)
         found = (relation[1] or relation[2]) if relation and not _TAG.search(before) else ""
+        if found == "/" and end - start > 2:  # the year of a date may be what is asked for
+            found = ""
         number = WrittenNumber(value, per, decimals, start, end, whole, found)
         last = numbers[-1] if numbers else None
         if last and last.end == start and 0 <= value < limit and last.whole is not None and whole is not None:
@@ -215,11 +217,12 @@ def read_numbers(text: str) -> list[WrittenNumber]:
     return numbers
 
 
-def spell_numbers(text: str) -> str:
+def spell_numbers(text: str, *, rounded: bool = True) -> str:
     """Return the plain text with each number in one form and apart from its unit: "1000 km" for "1,000km".
 
     Codes, times and dates stay as they are: figures behind a 0, beside other figures, or of a word. So do
-    numbers with a letter for their magnitude, which may be a room or a size.
+    numbers with a letter for their magnitude, which may be a room or a size. Zeros at the end of decimals
+    stay unless `rounded`: 3.10 may be a version.
     """
     plain = plain_numbers(text)
     parts: list[str] = []
@@ -229,6 +232,7 @@ def spell_numbers(text: str) -> str:
         is_code = re.fullmatch(r"[-+]?0\d+|.*\d[A-Za-z]", written) or re.match(
             r"[:/-]\d", plain[number.end :]
         )
+        is_code = is_code or (not rounded and "." in written)
         if is_code or re.search(r"[\w:/]-?\Z", plain[: number.start][-2:]) or not isfinite(number.value):
             continue
         form = f"{number.value:.12g}" if number.whole is None else str(number.whole)
