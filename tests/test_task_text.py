@@ -136,6 +136,7 @@ BEHIND = [
 QUERY = "SELECT b FROM t WHERE x = 1"
 # Marks around a statement, of other languages, of chats, and sentences that begin with words of SQL.
 AROUND = [
+    ("{}\n<think>was it right?</think>", QUERY),
     ("~~~sql\n{}\n~~~", QUERY),
     ("````sql\n{}\n````", QUERY),
     ("```{sql}\n{}\n```", QUERY),

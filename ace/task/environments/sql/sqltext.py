@@ -46,6 +46,7 @@ _GO_ON, _WANT_MORE, _AFTER_ALIAS, _IN_ROW = (
 # Words one after another, as a statement never has them, and what ends a sentence.
 # Signs that no statement has outside of quotes: marks around it, and of chats.
 _STRANGE = re.compile(r"\*\*|</|<\||[{}]|\[/")
+_TAG = re.compile(r"<[A-Za-z]\w*>")
 _QUOTE = re.compile(r"(?:(?P<long>\"{3}|'{3})\s*|[\"'])\Z")
 _PLAIN_WORDS = re.compile(r"(?<![\w'\u2019])[^\W\d][\w'\u2019]*+(?: [^\W\d][\w'\u2019]*+){2,}")
 _SENTENCE_ENDS = tuple(".:!?\u2026\u3002\uff01\uff1a\uff1f\u0964\u06d4")
@@ -119,7 +120,7 @@ def _find_end(sql: str) -> int:
             word = part.lower()
             goes_on = depth > 0 or previous in _WANT_MORE
             is_over = part == ")" and depth == 0 and not _goes_on(sql[place + 1 :])
-            if is_over or _STRANGE.match(sql, place):
+            if is_over or _STRANGE.match(sql, place) or (breaks and _TAG.match(sql, place)):
                 return before or place
             is_open = (breaks or is_apart) and not goes_on and _is_prose(sql, place, after_blank=breaks > 1)
             # A blank line may have become spaces.
