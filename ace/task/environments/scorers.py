@@ -106,8 +106,8 @@ def score_short(gold: str, answer: str, *, case: bool = False, tolerance: Tolera
         return 0.0
     if holds_words(words, gold_words):
         return 1.0
-    rate, *others = read_numbers(gold) or [None]
-    is_rate = rate is not None and rate.per > 1 and not others and len(gold_words) == 1
+    rates = [number.per > 1 for number in read_numbers(gold)]
+    is_rate = rates == [True] and len(gold_words) == 1
     return float(is_rate and score_numeric(gold, answer, tolerance=tolerance))
 
 

@@ -229,11 +229,10 @@ def spell_numbers(text: str, *, rounded: bool = True) -> str:
     place = 0
     for number in read_numbers(text):
         written = plain[number.start : number.end]
-        is_code = re.fullmatch(r"[-+]?0\d+|.*\d[A-Za-z]", written) or re.match(
-            r"[:/-]\d", plain[number.end :]
-        )
-        is_code = is_code or (not rounded and "." in written)
-        if is_code or re.search(r"[\w:/]-?\Z", plain[: number.start][-2:]) or not isfinite(number.value):
+        before, after = plain[max(0, number.start - 2) : number.start], plain[number.end : number.end + 2]
+        is_code = bool(re.fullmatch(r"[-+]?0\d+|.*\d[A-Za-z]", written) or re.match(r"[:/-]\d", after))
+        is_version = not rounded and "." in written
+        if is_code or is_version or re.search(r"[\w:/]-?\Z", before) or not isfinite(number.value):
             continue
         form = f"{number.value:.12g}" if number.whole is None else str(number.whole)
         gap = " " if plain[number.end : number.end + 1].isalpha() else ""

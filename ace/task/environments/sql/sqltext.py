@@ -74,11 +74,11 @@ def extract_sql(text: str) -> str:
     """
     if not _STATEMENT.match(text):
         _, text = split_thoughts(text)
-    bodies = [(body, _find_start(body)) for _, body in _FENCE.findall(text)]
-    fenced = [(body, start) for body, start in bodies if start is not None]
+    fenced: list[str] = [body for _, body in _FENCE.findall(text) if _find_start(body) is not None]
     # A block of another language may say "select", too.
-    likely = [found for found in fenced if _AT_START.search(found[0]) or _CAPITALS.search(found[0])]
-    body, start = (likely or fenced or [(text, _find_start(text))])[-1]
+    likely = [body for body in fenced if _AT_START.search(body) or _CAPITALS.search(body)]
+    body = (likely or fenced or [text])[-1]
+    start = _find_start(body)
     if start is None:
         return body.strip().rstrip("; \t\r\n")
     sql = _FENCE_MARK.split(body[start:])[0]
