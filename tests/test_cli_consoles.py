@@ -54,6 +54,15 @@ def test_errors_and_help_are_shown_too(file: Path) -> None:
     assert run("ascii", "--help").returncode == 0
 
 
+def test_text_of_a_command_line_is_read_where_the_locale_knows_ascii_only(tmp_path: Path) -> None:
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    file = tmp_path / "größe.db"
+    command = [*ACE, "playbook", "add", "Grüße, 日本", "--playbook", str(file)]
+    subprocess.run(command, check=True, capture_output=True, cwd=ROOT, env=os.environ | ascii_only)
+    with Store.open(file) as store:
+        assert [bullet.content for bullet in store.checkout()] == ["Grüße, 日本"]
+
+
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
 def test_streams_that_were_closed_before_the_start(closed: str, file: Path) -> None:
     words = f'"{sys.executable}" -c "from ace.cli.main import main; main()" playbook show --playbook "{file}"'
@@ -85,6 +94,28 @@ def test_what_is_no_file_is_refused_at_once(words: str, obstacle: str, ace: Ace)
     done = ace(*words.format(KINDS[obstacle]).split())
     assert done.code in (1, 2) and obstacle in done.err, done.err
     assert not Path("new.db").exists()
+
+
+@pytest.mark.timeout(60)
+def test_an_export_goes_to_pipes_that_are_read_and_to_no_others(file: Path, ace: Ace) -> None:
+    os.mkfifo("pipe.md")
+    Path("loop.md").symlink_to("loop.md")
+    for name, reason in {"pipe.md": "nobody reads", "loop.md": "leads back to itself"}.items():
+        done = ace("playbook", "export", name, "--playbook", str(file))
+        assert done.code == 1 and reason in done.err and "unexpected" not in done.err
+    reader = os.open("pipe.md", os.O_RDONLY | os.O_NONBLOCK)
+    assert ace("playbook", "export", "pipe.md", "--playbook", str(file)).code == 0
+    assert TEXT.encode() in os.read(reader, 10_000)
+    os.close(reader)
+
+
+def test_a_file_without_text_is_named_and_needs_no_model(ace: Ace) -> None:
+    Path("empty.jsonl").touch()
+    Path("zeros.md").write_bytes(bytes(100))
+    assert (
+        ace("memory", "extract", "empty.jsonl", "--playbook", "new.db").out == "empty.jsonl: nothing in it\n"
+    )
+    assert "it is binary" in ace("playbook", "import", "zeros.md", "--playbook", "new.db").err
 
 
 @pytest.mark.timeout(60)

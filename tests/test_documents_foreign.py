@@ -1,4 +1,4 @@
-# ruff: noqa: RUF001 (full-width letters and marks are what is tested)
+# ruff: noqa: E501, RUF001 (full-width letters and marks are what is tested)
 """Pages, PDFs and languages as they come: what a reader sees is what is found."""
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ace.playbook.model import Bullet
 from ace.retrieval.bullet_index import BulletIndex
 from ace.retrieval.documents import DocumentIndex, DocumentSearch
 from ace.retrieval.documents.broken_words import join_broken_words
-from ace.retrieval.documents.file_readers import read_chunks
+from ace.retrieval.documents.file_readers import Unreadable, read_chunks
 from ace.retrieval.documents.html_reader import read_page
 from ace.text.character_pairs import list_index_terms, list_query_terms
 
@@ -51,6 +51,16 @@ def lines(page: str) -> list[str]:
          ["out | z", "in | 2"]),
         ("<table><tr><th scope=row>Mon</th><td>9-17</td></tr></table>", ["Mon | 9-17"]),
         ("<td>alone</td>", ["alone"]),
+        ("<ul><li>a<ul><li>b<li>c</ul></li><li>d</ul>", ["- a", "  - b", "  - c", "- d"]),
+        ("<ol><li>a</li><li>b<ol start=4><li>c</li></ol></li><li value=9>d</li></ol>",
+         ["1. a", "2. b", "  4. c", "9. d"]),
+        ("<ul><li><p>one</p><p>two</p></li><li>three</li></ul>", ["- one", "  two", "- three"]),
+        ("<table><tr><td>a | b</td><td>c</td></tr></table>", ["a \\| b | c"]),
+        ("<table><tr><td rowspan=0>a</td><td>1</td></tr><tr><td>2</td></tr></table>", ["a | 1", "a | 2"]),
+        ("<p>10<sup>6</sup> m<sup>2</sup>, 1<sup>st</sup> note<sup><a>3</a></sup>, H<sub>2</sub>O</p>",
+         ["10^6 m^2, 1st note3, H2O"]),
+        ("<dialog>x</dialog><dialog open>y</dialog><video>z</video><iframe>z</iframe>", ["y"]),
+        ("<?xml version='1.0' encoding='utf-8'?>\n<html><p>zero\u200bwidth</p></html>", ["zerowidth"]),
     ],
 )  # fmt: skip
 def test_html_is_what_a_reader_sees(page: str, expected: list[str]) -> None:
@@ -87,10 +97,48 @@ def join(*texts: str) -> list[str]:
         (["Donau\u00ad", "dampf\u00adschiff"], ["Donaudampfschiff"]),
         (["trai\u2010", "ler"], ["trailer"]),
         (["", "-", ""], ["", "-", ""]),
+        (["the depo\u2011", "sit"], ["the deposit"]),
+        (["the of\ufb01-", "ce is \ufb02at"], ["the office", "is flat"]),
+        (["IMPOR-", "TANT NOTICE"], ["IMPORTANT", "NOTICE"]),
+        (["Hin-", "und Rückfahrt"], ["Hin-", "und Rückfahrt"]),
+        (["a thousand, a thous-", "and more"], ["a thousand, a thousand", "more"]),
+        (["кни-", "га лежит"], ["книга", "лежит"]),
     ],
 )  # fmt: skip
 def test_words_broken_over_two_lines_are_joined(texts: list[str], expected: list[str]) -> None:
     assert join(*texts) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding", "head"),
+    [
+        ("a.html", "cp1252", "<meta charset=iso-8859-1>"),
+        ("a.html", "cp1252", '<meta http-equiv="Content-Type" content="text/html; charset=windows-1252">'),
+        ("a.html", "iso-8859-15", '<?xml version="1.0" encoding="iso-8859-15"?>'),
+        ("a.html", "utf-16", ""),
+        ("a.txt", "utf-16", ""),
+        ("a.md", "utf-8-sig", ""),
+    ],
+)
+def test_a_text_is_read_in_the_encoding_it_names(name: str, encoding: str, head: str) -> None:
+    (chunk,) = read_chunks(name, f"{head}\ncafé 5 €".encode(encoding))
+    assert chunk.text.strip() == "café 5 €"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "label", "text"),
+    [("gbk", "gb2312", "退货"), ("cp932", "Shift_JIS", "返品①"), ("iso-2022-jp", "iso-2022-jp", "返品"),
+     ("cp949", "euc-kr", "반품"), ("cp1251", "windows-1251", "Возврат"), ("big5", "big5", "退貨")],
+)  # fmt: skip
+def test_pages_of_other_sets_of_characters(encoding: str, label: str, text: str) -> None:
+    (chunk,) = read_chunks("a.html", f'<meta charset="{label}"><p>{text}</p>'.encode(encoding))
+    assert chunk.text.strip() == text
+
+
+@pytest.mark.parametrize("head", ["", "<meta charset=nonsense>", "<meta charset=gbk>"])
+def test_a_page_in_no_known_encoding_is_named(head: str) -> None:
+    with pytest.raises(Unreadable, match=r"line 1 is not .*save it as UTF-8"):
+        read_chunks("a.html", f"{head}<p>caf".encode() + b"\xe9")
 
 
 def test_words_are_not_joined_over_pages() -> None:
@@ -134,11 +182,19 @@ def test_both_readings_of_a_broken_word_are_found(tmp_path: Path) -> None:
 
 PAGES = {
     "zh.md": "# 退货规定\n\n自行车可以在七天之内退货。逾期每天收取五元。请用ACE框架登记。\n",
-    "ja.md": "# 返品\n\n自転車は七日以内に返品できます。ﾒｰﾙで連絡。\n",
+    "ja.md": "# 返品\n\n自転車は七日以内に返品できます。ﾒｰﾙで連絡。ラーメン。\n",
     "th.md": "# การคืนสินค้า\n\nจักรยานคืนได้ภายในเจ็ดวัน\n",
     "ko.md": "# 반품\n\n자전거는 칠일 이내에 반품할 수 있습니다.\n",
     "km.md": "# ការប្រគល់\n\nកង់អាចប្រគល់វិញបានក្នុងរយៈពេលប្រាំពីរថ្ងៃ\n",
     "en.md": "# Paint\n\nPaint and wood, café １２３.\n",
+    "lo.md": "# ການສົ່ງຄືນ\n\nລົດຖີບສາມາດສົ່ງຄືນພາຍໃນເຈັດມື້\n",
+    "ar.md": "# إرجاع\n\nيمكن إرجاع الدَّرَّاجَة خلال سبعة أيام. مكتبة\n",
+    "he.md": "# החזרה\n\nאפשר להחזיר את האופניים. שָׁלוֹם לכולם\n",
+    "de.md": "# Rückgabe\n\nFahrräder an der Straße, GRÖSSE Ø.\n",
+    "el.md": "# Επιστροφή\n\nΤο ποδήλατο, ΟΔΟΣ\n",
+    "ru.md": "# Возврат\n\nВелосипед ещё можно вернуть.\n",
+    "tr.md": "# İade\n\nISPARTA ılık\n",
+    "signs.md": "# Signs\n\nPress ⚠ then 👍 or → and €.\n",
 }
 
 
@@ -151,6 +207,12 @@ PAGES = {
         ("จักรยาน", "th.md"), ("คืน", "th.md"), ("วัน", "th.md"), ("คืนจักรยานได้ไหม", "th.md"),
         ("자전거", "ko.md"), ("반품", "ko.md"), ("칠", "ko.md"), ("반품은 언제까지", "ko.md"),
         ("កង់", "km.md"),
+        ("らーめん", "ja.md"), ("ラーメン", "ja.md"), ("ລົດຖີບ", "lo.md"), ("ມື້", "lo.md"),
+        ("الدراجة", "ar.md"), ("دراجة", "ar.md"), ("ارجاع", "ar.md"), ("ايام", "ar.md"), ("مـكـتـبـه", "ar.md"),
+        ("אופניים", "he.md"), ("שלום", "he.md"), ("שָׁלוֹם", "he.md"), ("strasse", "de.md"), ("Straße", "de.md"),
+        ("größe", "de.md"), ("fahrrader", "de.md"), ("ποδηλατο", "el.md"), ("οδός", "el.md"), ("еще", "ru.md"),
+        ("ısparta", "tr.md"), ("isparta", "tr.md"), ("iade", "tr.md"), ("👍", "signs.md"), ("€", "signs.md"),
+        ("→", "signs.md"), ('"paint AND NEAR(* -', "en.md"), ("paint:wood^", "en.md"),
         ("paint", "en.md"), ("cafe", "en.md"), ("123", "en.md"), ("ＷＯＯＤ", "en.md"),
     ],
 )  # fmt: skip

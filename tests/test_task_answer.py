@@ -113,7 +113,8 @@ def test_a_score_is_a_share(gold: str, answer: str, scorer: object) -> None:
         ("green", "green or blue or orange or yellow or red or white or black", 0),
         ("green", "The tag is green", 1),
         ("green", "evergreen", 0),
-        ("?", "?", 0),
+        ("?", "?", 1),  # signs alone are compared as they are
+        ("?", "!", 0),
     ],
 )
 def test_short(gold: str, answer: str, score: float) -> None:

@@ -66,6 +66,8 @@ def feedback(shop: SqlEnvironment, sql: str, kind: FeedbackKind, gold_sql: str =
         "PRAGMA writable_schema = ON",
         "SELECT * FROM pragma_table_info('cust')",
         "SELECT load_extension('evil')",
+        "SELECT fts3_tokenizer('simple')",
+        "WITH x AS (SELECT 1) UPDATE sqlite_master SET sql = 'x'",
         "VACUUM INTO 'copy.db'",
         "BEGIN",
         "EXPLAIN SELECT 1",
@@ -86,6 +88,11 @@ def test_nothing_but_one_select_runs(database: Database, sql: str) -> None:
     assert result.error
     assert result.rows == ()
     assert database.run("SELECT * FROM cust").rows == before
+
+
+def test_tables_that_functions_make_can_be_read(database: Database) -> None:
+    result = database.run("SELECT nm, value FROM cust, json_each('[5, 7]')")
+    assert {value for _, value in result.rows} == {5, 7} and "cust.nm" in result.reads
 
 
 def test_rows_are_limited(database: Database) -> None:

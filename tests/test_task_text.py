@@ -133,6 +133,58 @@ BEHIND = [
         "SELECT b FROM t WHERE x = (SELECT max(y) FROM u)",
     ),
 ]
+QUERY = "SELECT b FROM t WHERE x = 1"
+# Marks around a statement, of other languages, of chats, and sentences that begin with words of SQL.
+AROUND = [
+    ("{}\n<think>was it right?</think>", QUERY),
+    ("~~~sql\n{}\n~~~", QUERY),
+    ("````sql\n{}\n````", QUERY),
+    ("```{sql}\n{}\n```", QUERY),
+    ("~~~\n{}\n~~~\nThis lists b.", QUERY),
+    ("Answer:\n~~~sql\n{};\n~~~\nBye", QUERY),
+    ("**{}**", QUERY),
+    ("\ufeff{}", QUERY),
+    ("SQLQuery: {}\nSQLResult: 5\nAnswer: 5", QUERY),
+    ('SQLQuery: "{}"', QUERY),
+    ("'{}'", QUERY),
+    ('"{}"', QUERY),
+    ("<sql>{}</sql>", QUERY),
+    ("<answer>{}</answer>", QUERY),
+    ("<answer>\n{}\n</answer>", QUERY),
+    ('{"sql": "{}"}', QUERY),
+    ("\\boxed{{}}", QUERY),
+    ("<code>{}</code>", QUERY),
+    ("```xml\n<sql>{}</sql>\n```", QUERY),
+    ("{}\n\nEnd of query", QUERY),
+    ("{}\nOn success, b is listed.", QUERY),
+    ("{}\n\nUsing the index on x, this lists b", QUERY),
+    ("{}\n\nAnd that is all", QUERY),
+    ("{}\n\nIs that right?", QUERY),
+    ("{}\n\nOr, if you like: SELECT c FROM t", QUERY),
+    ("First I need the tables.\nSELECT the right rows means filtering.\n\n{}", QUERY),
+    ("SELECT statement:\n\n{}", QUERY),
+    ("Select the b of each t: {}", QUERY),
+    ("WITH [a b] AS (SELECT 1) SELECT * FROM [a b]", "WITH [a b] AS (SELECT 1) SELECT * FROM [a b]"),
+    ('WITH "a b" AS (SELECT 1) SELECT * FROM "a b"', 'WITH "a b" AS (SELECT 1) SELECT * FROM "a b"'),
+    ("WITH a AS -- c\n(SELECT 1) SELECT * FROM a", "WITH a AS -- c\n(SELECT 1) SELECT * FROM a"),
+    ("WITH /* c */ a AS (SELECT 1) SELECT * FROM a", "WITH /* c */ a AS (SELECT 1) SELECT * FROM a"),
+    ("WITH -- first\na AS (SELECT 1)\nSELECT * FROM a", "WITH -- first\na AS (SELECT 1)\nSELECT * FROM a"),
+    ("SELECT '```' FROM t", "SELECT '```' FROM t"),
+    ("```sql\nSELECT '```' FROM t\n```", "SELECT '```' FROM t"),
+    ("<|im_start|>assistant\n{}<|im_end|>", QUERY),
+    ("{}</s>", QUERY),
+    ("{}<|endoftext|>", QUERY),
+    ("[SQL]{}[/SQL]", QUERY),
+    ("[SQL]\n{}\n[/SQL]", QUERY),
+    ("Thought: need b\nAction: sql\nAction Input: {}\nObservation:", QUERY),
+    ('```python\nsql = """\n{}\n"""\ncursor.execute(sql)\n```', QUERY),
+    ('```python\ndb.execute("{}")\n```', QUERY),
+    ('```json\n{"sql": "{}"}\n```', QUERY),
+    ('```bash\nsqlite3 db.db "{};"\n```', QUERY),
+    ("```sql\n{}\n```\nor\n```python\nprint('select')\n```", QUERY),
+    ('{"sql": "SELECT b\\nFROM t WHERE x = \\"a\\""}', 'SELECT b\nFROM t WHERE x = "a"'),
+    ("(SELECT b FROM t)", "SELECT b FROM t"),
+]
 # Statements that are whole as they are, however they are laid out.
 WHOLE = [
     "SELECT a,\n\n  b\n\nFROM t\n\nWHERE x = 1\n\nGROUP BY a\n\nORDER BY b",
@@ -147,6 +199,9 @@ WHOLE = [
     "SELECT b FROM t -- the table b.\nWHERE x = 1",
     "SELECT b FROM t /* note:\n\nThis lists b. */ WHERE x",
     "SELECT name FROM t WHERE d = '2024.'\nAND c = 'e.'",
+    "SELECT sum(x) OVER (ORDER BY d\n ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) FROM t",
+    "SELECT b FROM t\n AS u\nWHERE CAST(b AS UNSIGNED BIG INT) > 1\nAND c IS NOT NULL",
+    "Select b\nFrom t\nWhere x = 1\nOrder By b",
     "SELECT strftime('%Y', d) AS y,\n       count(*) AS n\nFROM orders\nGROUP BY y\nHAVING n > 3\nORDER BY n DESC, y ASC;",
 ]
 
@@ -154,6 +209,12 @@ WHOLE = [
 @pytest.mark.parametrize(("text", "sql"), BEHIND)
 def test_prose_behind_a_statement_is_no_sql(text: str, sql: str) -> None:
     assert extract_sql(text) == sql
+    assert extract_sql(sql) == sql
+
+
+@pytest.mark.parametrize(("text", "sql"), AROUND)
+def test_marks_around_a_statement_are_no_sql(text: str, sql: str) -> None:
+    assert extract_sql(text.replace("{}", QUERY)) == sql
     assert extract_sql(sql) == sql
 
 

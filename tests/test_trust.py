@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -156,6 +157,10 @@ def test_a_damaged_memory_of_trust_is_named(elsewhere: Path, config: Path) -> No
         (config / "trusted.json").write_text(content)
         with pytest.raises(InputError, match="Remove it"):
             load_task(write(elsewhere))
+    (config / "trusted.json").unlink()
+    os.mkfifo(config / "trusted.json")
+    with pytest.raises(InputError, match="it is a pipe"):
+        load_task(write(elsewhere))
 
 
 @pytest.mark.parametrize("kind", ["environment", "solver"])

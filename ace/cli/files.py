@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -23,7 +24,10 @@ def read_text(file: Path) -> str:
     except OSError as error:
         raise InputError(f"cannot read {file}: {error}.") from error
     try:
-        return data.decode()
+        text = data.decode()
+        if "\0" in text:
+            raise InputError(f"cannot read {file}: it is binary, not text.", hint="Give a text file.")
+        return text
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise InputError(
@@ -35,11 +39,23 @@ def read_text(file: Path) -> str:
 def write_text(file: Path, text: str) -> None:
     """Replace the file in one step, so that a reader or a crash finds the old text or the new one.
 
-    A link stays a link, and the file keeps its permissions.
+    A link stays a link, and the file keeps its permissions. Raises OSError where it cannot be written, also
+    for a pipe that nobody reads.
     """
-    target = file.resolve()
+    try:
+        target = file.resolve()
+    except RuntimeError as error:
+        raise OSError(f"cannot write {file}: the link leads back to itself.") from error
     if target.exists() and not target.is_file():  # a pipe or a device cannot be replaced
-        target.write_bytes(text.encode())
+        try:
+            handle = os.open(target, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
+        except OSError as error:
+            reason = "nobody reads this pipe" if error.errno == errno.ENXIO else error.strerror
+            raise OSError(f"cannot write {file}: {reason}.") from error
+        if hasattr(os, "set_blocking"):
+            os.set_blocking(handle, True)
+        with os.fdopen(handle, "wb") as out:
+            out.write(text.encode())
         return
     if target.exists():
         mode = target.stat().st_mode & 0o7777

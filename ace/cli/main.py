@@ -25,7 +25,7 @@ from ace.cli import (
     tasks_commands,
 )
 from ace.cli.interrupts import Interrupts
-from ace.cli.output import has_lost_reader, note, set_up_streams
+from ace.cli.output import has_lost_reader, note, read_argument, set_up_streams
 from ace.errors import AceError
 
 INTERRUPTED = 130
@@ -81,6 +81,7 @@ def before_any_command(
 def main() -> None:
     """Run the command line and exit."""
     set_up_streams()
+    sys.argv[1:] = map(read_argument, sys.argv[1:])
     interrupts = Interrupts()
     code: object
     try:

@@ -123,6 +123,9 @@ def extract(
     from ace.runs.run_text import align_columns, format_count
 
     conversations = _read_conversations(file, user or "", session or "")
+    if not conversations:  # no model is needed for that
+        emit(json, {"kept": 0, "proposals": []}, f"{file}: nothing in it")
+        return
     proposals: list[MemoryProposal] = []
     with _open_store(playbook) as store, progress() as show, connect(model, api_base=api_base) as client:
         for number, conversation in enumerate(conversations):

@@ -49,6 +49,21 @@ def set_up_streams() -> None:
         sys.stdin.reconfigure(encoding="utf-8", errors="replace")
 
 
+def read_argument(argument: str) -> str:
+    """Return a text of the command line as what it says, where the locale knows ASCII only.
+
+    What is a path keeps the bytes that it has.
+    """
+    path = Path(argument)
+    is_path = " " not in argument and (path.suffix or os.sep in argument)
+    if argument.isprintable() or is_path or path.exists():
+        return argument
+    try:
+        return os.fsencode(argument).decode()
+    except UnicodeError:
+        return argument
+
+
 def can_show(text: str) -> bool:
     """Return whether stdout has every character of a text."""
     try:

@@ -79,7 +79,7 @@ class ReplayClient:
             raise InputError(f"Cannot read the recording {path}: {obstacle}.", file=str(path))
         try:
             lines = self._path.read_text(encoding="utf-8").splitlines()
-        except OSError as error:
+        except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"Cannot read the recording {path}: {error}", file=str(path)) from error
         for number, line in enumerate(lines, 1):
             try:

@@ -15,6 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from ace.errors import InputError, UntrustedCode
+from ace.text.plain_file import find_obstacle
 
 CONFIG = "ACE_CONFIG"
 """The environment variable that names another folder for what is remembered."""
@@ -89,6 +90,9 @@ def _trust_file() -> Path:
 def _read_trusted() -> dict[str, str]:
     """Return the digest of each folder that is trusted. Raises InputError for a file that is damaged."""
     file = _trust_file()
+    obstacle = find_obstacle(file)
+    if obstacle:
+        raise InputError(f"Not readable ({obstacle}).", hint="Remove it.", file=str(file))
     try:
         trusted = json.loads(file.read_text("utf-8"))
     except FileNotFoundError:

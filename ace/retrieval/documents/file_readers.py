@@ -6,6 +6,7 @@ followed, and what a reader of the page would not see (scripts, comments, hidden
 
 from __future__ import annotations
 
+import codecs
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,6 +26,16 @@ from ace.text.unicode import has_visible_text
 
 EXTRA = "Install the extra `documents`: pip install 'ace-engine[documents]'."
 _NEEDS = ((HTML, "bs4", "HTML", "beautifulsoup4"), (PDF, "pypdf", "PDF", "pypdf"))
+
+# What browsers take for the names of older sets of characters.
+_ENCODINGS = {
+    **dict.fromkeys(("iso-8859-1", "latin-1", "latin1", "ascii", "us-ascii"), "cp1252"),
+    **dict.fromkeys(("gb2312", "gbk", "x-gbk"), "gb18030"),
+    **dict.fromkeys(("shift_jis", "shift-jis", "sjis", "x-sjis"), "cp932"),
+    **dict.fromkeys(("euc-kr", "ks_c_5601-1987"), "cp949"),
+    "big5": "big5hkscs",
+    "iso-8859-9": "cp1254",
+}
 
 
 class Unreadable(Exception):
@@ -84,21 +95,39 @@ def _get_suffix(path: str) -> str:
     return PurePosixPath(path).suffix.lower()
 
 
-def _read_text(data: bytes) -> Iterator[Line]:
-    """Yield the lines of a text in UTF-8, whatever its line ends. Raises Unreadable."""
-    if b"\0" in data:
+def _read_text(data: bytes, *, is_page: bool = False) -> Iterator[Line]:
+    """Yield the lines of a text, whatever its line ends. Raises Unreadable.
+
+    It is in UTF-8, in UTF-16 where it begins with the mark of that, or as a page declares.
+    """
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "utf-16"
+    elif b"\0" in data:
         raise Unreadable("it is binary, not text")
+    else:
+        encoding = "utf-8-sig"
+    declared = ""
     try:
-        text = data.decode("utf-8-sig")
+        if is_page and b"\x1b" in data:
+            raise UnicodeDecodeError(encoding, data, data.index(b"\x1b"), len(data), "an escape sequence")
+        text = data.decode(encoding)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise Unreadable(f"line {line} is not UTF-8 ({error.reason}); save it as UTF-8") from error
+        if is_page:
+            from bs4.dammit import EncodingDetector
+
+            declared = EncodingDetector.find_declared_encoding(data, is_html=True) or ""
+        try:
+            text = data.decode(_ENCODINGS.get(declared, declared or encoding))
+        except (UnicodeDecodeError, LookupError) as wrong:
+            what = f"{declared}, as it declares" if declared else "UTF-8"
+            raise Unreadable(f"line {line} is not {what} ({error.reason}); save it as UTF-8") from wrong
     yield from enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1)
 
 
 def _read_html(data: bytes) -> list[Line]:
     """Return the lines of a page as Markdown, numbered as in the file. Raises Unreadable."""
-    page = "\n".join(text for _, text in _read_text(data))
+    page = "\n".join(text for _, text in _read_text(data, is_page=True))
     with _convert_errors("HTML page"):
         return list(read_page(page))
 

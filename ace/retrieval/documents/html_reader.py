@@ -5,12 +5,18 @@ What is not seen (scripts, comments, hidden elements) is dropped. Numbers are li
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from ace.retrieval.documents.chunks import Line
 
-_UNSEEN = ["script", "style", "template", "noscript", "head"]
+_UNSEEN = [
+    *("script", "style", "template", "noscript", "head", "datalist"),
+    *("iframe", "video", "audio", "canvas", "noframes", "noembed"),  # what is in these is for old browsers
+]
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _BLOCKS = {
     *_HEADINGS,
@@ -19,6 +25,10 @@ _BLOCKS = {
     *("address", "details", "summary", "form", "fieldset", "legend", "option", "button", "center"),
 }
 _CELLS = ["td", "th"]
+_DECLARATION = re.compile(r"\A\s*<\?xml[^>]*>")
+_BREAKS = re.compile("[\u00ad\u200b\u2060\ufeff]")
+_POWER = re.compile(r"\s*[-+\u2212]?(?:\d{1,3}|n)\s*")
+_DEEPEST = 200  # elements within one another
 _WIDEST = 100  # columns or rows of one cell
 _Spans = dict[int, tuple[int, str]]
 """How many more rows a cell reaches down into, and its text, by its column from 0."""
@@ -32,9 +42,20 @@ def read_page(page: str) -> Iterator[Line]:
     from bs4 import BeautifulSoup
     from bs4.element import NavigableString, Tag
 
+    page = _DECLARATION.sub(lambda match: "\n" * match[0].count("\n"), page)
     soup = BeautifulSoup(page, "html.parser")
     for tag in soup.find_all(_is_unseen):
         tag.extract()
+    for tag in soup.find_all("sup"):
+        if _POWER.fullmatch(tag.get_text()) and not tag.find("a"):  # no link to a note
+            tag.insert(0, "^")
+    places: Counter[int] = Counter()  # of the last item, by list
+    for item in soup.find_all("li"):
+        for parent in _find_lists(item)[:1]:
+            value = str(item.get("value") or (not places[id(parent)] and parent.get("start")) or "")
+            is_number = value.isascii() and value.isdigit()
+            places[id(parent)] = int(value[:9]) if is_number else places[id(parent)] + 1
+            item["data-mark"] = f"{places[id(parent)]}." if parent.name == "ol" else "-"
     spans: dict[int, _Spans] = {}  # by table
     block: Any = None
     parts: list[Line] = []  # of the block that is open: (0, text), and (line, "\n") for a line break
@@ -67,16 +88,23 @@ def _is_unseen(tag: Any) -> bool:
     """Return True if a browser shows nothing of an element."""
     style = str(tag.get("style") or "").replace(" ", "").lower()
     is_hidden = tag.has_attr("hidden") or "display:none" in style or "visibility:hidden" in style
-    return tag.name in _UNSEEN or is_hidden
+    return tag.name in _UNSEEN or is_hidden or (tag.name == "dialog" and not tag.has_attr("open"))
+
+
+def _find_lists(item: Any) -> list[Any]:
+    """Return the lists that an item is in, the innermost first, of at most 200 elements around it."""
+    return [parent for parent in islice(item.parents, _DEEPEST) if parent.name in ("ul", "ol", "menu")]
 
 
 def _format_block(block: Any, parts: list[Line]) -> Iterator[Line]:
     """Yield the lines of a block, and a blank one where a chunk may end: not between list items."""
-    name, line = "p", 1
+    name, line, lists = "p", 1, []
     if block is not None:
         name, line = block.name, block.sourceline or 1
-        if name in ("p", "div") and block.parent.name == "li" and block.find_previous_sibling() is None:
-            name = "li"
+        item = block if name == "li" else block.parent
+        is_first = block is item or block.find_previous_sibling() is None
+        if item.name == "li" and name in ("li", "p", "div"):
+            name, lists = "li", _find_lists(item)
     if name == "pre":
         yield from _format_code("".join(text for _, text in parts), line)
         return
@@ -96,8 +124,9 @@ def _format_block(block: Any, parts: list[Line]) -> Iterator[Line]:
         title = " ".join(text for _, text in lines)
         yield lines[0][0], f"{'#' * _HEADINGS[name]} {title}"
     elif name == "li":
-        yield lines[0][0], f"- {lines[0][1]}"
-        yield from ((number, f"  {text}") for number, text in lines[1:])
+        indent, mark = "  " * (len(lists) - 1), item.get("data-mark", "-")
+        yield lines[0][0], f"{indent}{mark if is_first else ' '} {lines[0][1]}"
+        yield from ((number, f"{indent}  {text}") for number, text in lines[1:])
     else:
         yield from ((number, text.lstrip("#")) for number, text in lines)  # no heading of ours
     if name != "li":
@@ -136,6 +165,7 @@ def _read_row(row: Any, spans: _Spans) -> Iterator[Line]:
             break
         strings = [text for text in cell.find_all(string=True) if text.find_parent(_CELLS) is cell]
         content = _collapse(" ".join(strings) if cell.find(["br", "p", "div", "li"]) else "".join(strings))
+        content = content.replace("|", "\\|")
         for place in range(_read_span(cell, "colspan")):
             text = "" if place else content
             rows = _read_span(cell, "rowspan")
@@ -157,9 +187,11 @@ def _read_row(row: Any, spans: _Spans) -> Iterator[Line]:
 def _read_span(cell: Any, name: str) -> int:
     """Return over how many columns or rows a cell goes."""
     value = str(cell.get(name) or "1").strip()
+    if value == "0" and name == "rowspan":  # to the end of the table
+        return _WIDEST
     return min(max(1, int(value)), _WIDEST) if value.isascii() and value.isdigit() else 1
 
 
 def _collapse(text: str) -> str:
     """Return a text with single spaces, without the marks of where a word may be broken."""
-    return " ".join(text.replace("\u00ad", "").split())
+    return " ".join(_BREAKS.sub("", text).split())

@@ -16,7 +16,7 @@ from ace.store.connection import ErrorKind, convert_error, transaction
 from ace.text.plain_file import find_obstacle
 
 APPLICATION_ID = int.from_bytes(b"aced")
-VERSION = 2
+VERSION = 3
 _REBUILD = "Delete the file and run `ace documents index FOLDER` again: it is made of the documents alone."
 _RIGHTS = "Check that its folder exists and that you may write to both, or give another file."
 

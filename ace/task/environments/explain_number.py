@@ -46,7 +46,7 @@ def explain_number(gold: str, answer: str) -> tuple[Fact, ...]:
     if with_point and expected.equals(with_point) and not is_thousand:
         return (_build_fact("a comma stands where a decimal point is right", Difference.DECIMAL_COMMA),)
     pairs = [(expected.share, actual.share)]
-    if expected.is_percent != actual.is_percent:
+    if expected.per != actual.per:
         pairs.append((expected, actual))
     explanations: list[tuple[float, tuple[Fact, ...]]] = []
     for pair in pairs:

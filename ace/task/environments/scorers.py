@@ -10,9 +10,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import inf
 
-from ace.task.environments.answer_words import fold_answer, holds_words, split_answer
+from ace.task.environments.answer_words import find_currencies, fold_answer, holds_words, split_answer
 from ace.task.environments.json_answer import score_json
-from ace.task.environments.written_number import plain_numbers, read_last_number, read_numbers
+from ace.task.environments.written_number import (
+    RATES,
+    plain_numbers,
+    read_last_number,
+    read_numbers,
+    spell_numbers,
+)
 
 Scorer = Callable[..., float]
 """A function of the right answer, an answer, and the options that it takes. It never raises."""
@@ -20,8 +26,10 @@ Scorer = Callable[..., float]
 Tolerance = float | str
 """What a number may be off by: an amount, as 0.5, or a share of the right number, as "1%"."""
 
-# "1. ", "2) ", "- " at the beginning of a label.
-_NUMBERING = re.compile(r"^(?:\d+[.)]|[-*])\s+")
+# "1. ", "2) ", "(3) ", "- " at the beginning of a label.
+_NUMBERING = re.compile(r"^(?:\d+[.)]|\(\d+\)|[-*\u2022\u2023\u25e6\u00b7])\s+")
+_BETWEEN_LABELS = re.compile("[,;\n\u3001\uff0c\uff1b\u060c\u061b]")
+_AROUND_LABEL = "\"'`[]() \t\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb\u300c\u300d"
 _AROUND = 8  # words beside the gold ones that a short answer may have
 
 
@@ -65,21 +73,42 @@ def score_short(gold: str, answer: str, *, case: bool = False, tolerance: Tolera
 
     A gold number is right when it is the only number in the answer, however it is written ("12 euros",
     "12.00"). Other gold text is right when its words stand in the answer one after another, with few words
-    around them: an answer that lists everything is not right.
+    around them: an answer that lists everything is not right. Numbers among them may be written in any way
+    ("1,000 km"), too. Of signs alone each counts.
     """
+    absolute, relative = read_tolerance(tolerance)
     if is_number(gold):
-        expected, numbers = read_numbers(gold)[0], read_numbers(answer)
-        absolute, relative = read_tolerance(tolerance)
-        for number in numbers:
-            written = replace(number, is_percent=False)
-            if not expected.equals(written, absolute=absolute, relative=relative):
-                return 0.0
-        return float(bool(numbers))
-    gold_words = split_answer(gold, case=case)
-    words = split_answer(answer, case=case)
+        expected, numbers = read_numbers(gold)[0], [replace(found, per=1) for found in read_numbers(answer)]
+        is_right = [expected.equals(number, absolute=absolute, relative=relative) for number in numbers]
+        if (all(is_right) and is_right) or not any(map(str.isalpha, gold)):
+            return float(bool(numbers) and all(is_right))
+    signs, answer_signs = fold_answer(gold), fold_answer(answer)
+    if not any(character.isalnum() for character in signs):
+        said = (answer_signs.strip("`'\"., "), answer_signs, *answer_signs.split()[-_AROUND:])
+        return float(bool(signs) and signs in said)
+    is_quantity = bool(re.match(r"\W*\d", gold))
+    gold_words, words = (
+        split_answer(spell_numbers(text, rounded=is_quantity), case=case) for text in (gold, answer)
+    )
+    units = []
+    for text in (signs, answer_signs):
+        found = {sign for sign in text if unicodedata.category(sign) == "Sc" or sign in RATES}
+        named = find_currencies(split_answer(text) if is_quantity else ())
+        units.append(found | set(named.values()))
+    if all(units) and not units[0] & units[1]:
+        return 0.0
+    if all(units) and is_quantity:
+        gold_words, words = (
+            [word for word in texts if not find_currencies([word.casefold()])]
+            for texts in (gold_words, words)
+        )
     if not gold_words or len(words) > len(gold_words) + _AROUND:
         return 0.0
-    return float(holds_words(words, gold_words))
+    if holds_words(words, gold_words):
+        return 1.0
+    rates = [number.per > 1 for number in read_numbers(gold)]
+    is_rate = rates == [True] and len(gold_words) == 1
+    return float(is_rate and score_numeric(gold, answer, tolerance=tolerance))
 
 
 SCORERS: Mapping[str, Scorer] = {
@@ -120,7 +149,12 @@ def is_number(text: str) -> bool:
     """
     text = text.strip()
     numbers = read_numbers(text)
-    if len(numbers) != 1 or numbers[0].is_percent or unicodedata.category(text[0]) == "Sc":
+    if (
+        len(numbers) != 1
+        or numbers[0].per > 1
+        or numbers[0].relation
+        or unicodedata.category(text[0]) == "Sc"
+    ):
         return False
     return not (plain_numbers(text)[: numbers[0].start] + plain_numbers(text)[numbers[0].end :]).strip()
 
@@ -132,8 +166,8 @@ def split_labels(text: str, *, fold: bool = True) -> list[str]:
     are dropped: '1. "Red"' is "red".
     """
     labels = []
-    for part in re.split(r"[,;\n]", text):
-        label = _NUMBERING.sub("", part.strip()).strip("\"'`[]() \t")
+    for part in _BETWEEN_LABELS.split(text):
+        label = _NUMBERING.sub("", part.strip()).strip(_AROUND_LABEL)
         if label:
             labels.append(fold_answer(label) if fold else label)
     return labels

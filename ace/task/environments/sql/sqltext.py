@@ -5,9 +5,11 @@ Knows SQLite's lexical rules (comments, quotes), not its grammar, and opens no d
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from ace.text.thoughts import split_thoughts
@@ -21,11 +23,15 @@ _TOKEN = re.compile(
       | (?P<other>   . )""",
     re.VERBOSE | re.DOTALL,
 )
-# A fence of Markdown; the end of the text closes one that is open.
-_FENCE = re.compile(r"```(.*?)(?:```|\Z)", re.DOTALL)
+# A fence of Markdown, not one in quotes; the end of the text closes one that is open.
+_FENCE = re.compile(r"(?<!['\"`~])(`{3,}|~{3,})(.*?)(?:(?<!['\"`~])\1|\Z)", re.DOTALL)
+_FENCE_MARK = re.compile(r"(?<!['\"])(?:```|~~~)")
+_SPACE = r"(?:\s|--[^\n]*+\n|/\*(?:[^*]|\*(?!/))*+\*/)"  # comments, too
+_NAME = r'(?:\w++|"[^"]*+"|\[[^\]]*+\]|`[^`]*+`)'
 # English sentences start with "with" and "update" too, so every head but SELECT must look like SQL.
-_HEAD = r"""(?: select\b
-  | with \s+ (?:recursive\s+)? [\w"\[\]]+ \s* (?:\([^()]*\)\s*)? as \s* (?:(?:not\s+)?materialized\s*)? \(
+_HEAD = rf"""(?: select\b
+  | with {_SPACE}++ (?:recursive{_SPACE}++)?+ {_NAME} {_SPACE}*+ (?:\([^()]*+\){_SPACE}*+)?+
+    as {_SPACE}*+ (?:(?:not{_SPACE}++)?+materialized{_SPACE}*+)?+ \(
   | (?:insert|replace) \s+ (?:or\s+\w+\s+)? into\b | update \s+ \S+ \s+ set\b | delete \s+ from\b
   | (?:create|drop|alter) \s+ (?:temp\w*\s+|unique\s+)? (?:table|view|index|trigger)\b
   | (?:attach|detach|pragma|vacuum|explain) \s+ \S )"""
@@ -34,13 +40,18 @@ _STATEMENT = re.compile(rf"\s*{_HEAD}", re.VERBOSE | re.IGNORECASE)
 _AT_START = re.compile(rf"(?:^|:\s)[ \t]*(?P<sql>{_HEAD})", re.VERBOSE | re.IGNORECASE | re.MULTILINE)
 _CAPITALS = re.compile(r"\b(?P<sql>SELECT)\b")
 _WORDS = tomllib.loads(Path(__file__).with_name("sql_words.toml").read_text("utf-8"))
-_GO_ON, _WANT_MORE, _AFTER_ALIAS = (
-    frozenset(_WORDS[key].split()) for key in ("go_on", "want_more", "after_alias")
+_GO_ON, _WANT_MORE, _AFTER_ALIAS, _IN_ROW = (
+    frozenset(_WORDS[key].split()) for key in ("go_on", "want_more", "after_alias", "in_row")
 )
 # Words one after another, as a statement never has them, and what ends a sentence.
+# Signs that no statement has outside of quotes: marks around it, and of chats.
+_STRANGE = re.compile(r"\*\*|</|<\||[{}]|\[/")
+_TAG = re.compile(r"<[A-Za-z]\w*>")
+_QUOTE = re.compile(r"(?:(?P<long>\"{3}|'{3})\s*|[\"'])\Z")
 _PLAIN_WORDS = re.compile(r"(?<![\w'\u2019])[^\W\d][\w'\u2019]*+(?: [^\W\d][\w'\u2019]*+){2,}")
 _SENTENCE_ENDS = tuple(".:!?\u2026\u3002\uff01\uff1a\uff1f\u0964\u06d4")
 _PARAGRAPH = 500  # characters that are looked at
+_MOST = 20  # places where a statement may begin
 _MARKDOWN = "*_`) \t\r\n"
 _ANYWHERE = re.compile(r"\b(?P<sql>select)\b", re.IGNORECASE)
 
@@ -63,15 +74,35 @@ def extract_sql(text: str) -> str:
     """
     if not _STATEMENT.match(text):
         _, text = split_thoughts(text)
-    fenced = [body for body in _FENCE.findall(text) if _find_start(body) is not None]
-    body = fenced[-1] if fenced else text
+    fenced: list[str] = [body for _, body in _FENCE.findall(text) if _find_start(body) is not None]
+    # A block of another language may say "select", too.
+    likely = [body for body in fenced if _AT_START.search(body) or _CAPITALS.search(body)]
+    body = (likely or fenced or [text])[-1]
     start = _find_start(body)
     if start is None:
         return body.strip().rstrip("; \t\r\n")
-    sql = body[start:].partition("```")[0]
+    sql = _FENCE_MARK.split(body[start:])[0]
     if body[:start].endswith("`"):  # code within a sentence
         sql = sql.partition("`")[0]
+    if quote := _QUOTE.search(body[:start]):
+        sql = _find_quoted(sql, quote["long"] or quote[0])
     return sql[: _find_end(sql)].strip().rstrip("; \t\r\n")
+
+
+def _find_quoted(sql: str, quote: str) -> str:
+    """Return the statement in a string of another language, up to the quote that ends it.
+
+    That is one which a sign of such a language follows, or the end of the line. Escapes are read where the
+    string has any.
+    """
+    end = re.search(rf"(?<!\\){quote}(?=\s*(?:[,;)}}\]]|\n|\Z))", sql)
+    sql = sql[: end.start()] if end else sql
+    if "\\" in sql and len(quote) == 1:
+        try:
+            return str(json.loads(f'"{sql}"', strict=False))
+        except ValueError:
+            return sql
+    return sql
 
 
 def _find_end(sql: str) -> int:
@@ -88,6 +119,9 @@ def _find_end(sql: str) -> int:
         elif kind != "comment":
             word = part.lower()
             goes_on = depth > 0 or previous in _WANT_MORE
+            is_over = part == ")" and depth == 0 and not _goes_on(sql[place + 1 :])
+            if is_over or _STRANGE.match(sql, place) or (breaks and _TAG.match(sql, place)):
+                return before or place
             is_open = (breaks or is_apart) and not goes_on and _is_prose(sql, place, after_blank=breaks > 1)
             # A blank line may have become spaces.
             if is_open and (breaks or _is_sentence(sql[place : place + _PARAGRAPH])):
@@ -99,10 +133,15 @@ def _find_end(sql: str) -> int:
                     return place
             if part == "." and not depth and _is_full_stop(sql, place):
                 return place
-            depth += (part == "(") - (part == ")")
+            depth = max(0, depth + (part == "(") - (part == ")"))
             previous, before, breaks, is_apart = word, place + len(part), 0, False
         place += len(part)
     return len(sql)
+
+
+def _goes_on(text: str) -> bool:
+    """Return whether the first word of a text is one with which a further line of a statement may open."""
+    return text.split(maxsplit=1)[:1] != [] and text.split(maxsplit=1)[0].lower() in _GO_ON
 
 
 def _is_full_stop(sql: str, place: int) -> bool:
@@ -124,8 +163,11 @@ def _is_prose(sql: str, place: int, *, after_blank: bool) -> bool:
         return not word[0].isalpha() or after_blank or _is_sentence(line) or bool(others)
     if not word[0].isalnum() and word[0] != "_":
         return after_blank and word[0] != ")" and name not in _GO_ON
-    if name in _GO_ON:
-        return _is_sentence(text)
+    if line.rstrip().endswith(":"):
+        return True
+    if name in _GO_ON:  # words of SQL begin with one capital in sentences only
+        is_title = word[:1].isupper() and word[1:2].islower() and not sql.lstrip()[:2].istitle()
+        return is_title or _is_sentence(text) or _has_phrase(line)
     is_alias = not others or others[0].lower().strip("(,;") in _AFTER_ALIAS or word.endswith(",")
     return after_blank or not is_alias or _is_sentence(line)
 
@@ -139,15 +181,31 @@ def _is_sentence(text: str) -> bool:
     return not paragraph.isascii() or len(words - _GO_ON) > 2
 
 
+def _has_phrase(line: str) -> bool:
+    """Return whether a line has three words in a row of which none is one of SQL, as no statement has."""
+    for match in _PLAIN_WORDS.finditer(line):
+        count = 0
+        for word in match[0].lower().split():
+            count = 0 if word in _GO_ON or word in _WANT_MORE or word in _IN_ROW else count + 1
+            if count > 2:
+                return True
+    return False
+
+
 def _find_start(text: str) -> int | None:
     """Return where a statement begins, or None.
 
     Prefer one that opens a line, or is in capitals: prose says "select" too.
     """
-    likely = [pattern.search(text) for pattern in (_AT_START, _CAPITALS)]
-    starts = [match.start("sql") for match in likely if match]
+    likely = [match for pattern in (_AT_START, _CAPITALS) for match in islice(pattern.finditer(text), _MOST)]
+    starts = sorted({match.start("sql") for match in likely})
+    for start in starts:  # a sentence may begin with "Select", too
+        line = text[start : start + _PARAGRAPH].partition("\n")[0].partition(":")
+        is_strict = line[0][:6].lower() != "select"
+        if is_strict or not (_has_phrase(line[0]) or (line[1] and not line[2].strip())):
+            return start
     if starts:
-        return min(starts)
+        return starts[0]
     match = _ANYWHERE.search(text)
     return match.start("sql") if match else None
 
