@@ -29,7 +29,7 @@ class Phrase:
     """Hold expressions, and before each but the first the gap that may precede it.
 
     A gap is written as in a regular expression, outside of any group: "[^.\\n]{0,40}". It counts from
-    {0,10} on. `words` holds for each part words of which it needs one; none for a part without such.
+    {0,10} on. `words` holds for each part words of which it needs one.
     """
 
     parts: tuple[re.Pattern[str], ...]
@@ -76,8 +76,8 @@ def compile_phrase(expression: str, flags: re.RegexFlag = re.IGNORECASE | re.MUL
         depth += {"(": 1, ")": -1}.get(piece[0][0], 0)
         parts[-1] += piece[0]
         position = piece.end()
-    words = tuple(filter(None, map(list_needed_words, parts)))
-    return Phrase(tuple(re.compile(part, flags) for part in parts), tuple(gaps), words)
+    words = map(list_needed_words, parts)
+    return Phrase(tuple(re.compile(part, flags) for part in parts), tuple(gaps), tuple(words))
 
 
 class Phrases:
@@ -85,9 +85,9 @@ class Phrases:
 
     def __init__(self, phrases: Iterable[tuple[str, Phrase]]) -> None:
         self._phrases = tuple(phrases)
-        self._by_word: dict[str, list[int]] = {}  # places of phrases; "" is in every text
+        self._by_word: dict[str, list[int]] = {}  # places of phrases
         for place, (_, phrase) in enumerate(self._phrases):
-            for word in frozenset[str]().union(*phrase.words) or {""}:
+            for word in frozenset[str]().union(*phrase.words):
                 self._by_word.setdefault(word, []).append(place)
 
     def find(self, texts: Iterable[str]) -> str:
@@ -113,8 +113,8 @@ def fold_case(text: str) -> str:
 def list_needed_words(expression: str) -> frozenset[str]:
     """Return words of which one stands, by `fold_case`, in whatever a regular expression matches.
 
-    There are none where that cannot be said. No word holds another one of them. The expression is one without
-    re.VERBOSE.
+    Where that cannot be said it is "", which stands in every text. No word holds another one of them. The
+    expression is one without re.VERBOSE.
     """
     # A sequence is a list of letters, and of the words of groups; an empty set for what says nothing.
     outer: list[tuple[list[list[str | frozenset[str]]], str]] = []
@@ -139,7 +139,8 @@ def list_needed_words(expression: str) -> frozenset[str]:
             says_nothing = len(piece) > 1 or piece in ".^$+"
             branches[-1].append(frozenset() if says_nothing else piece)
     words = {fold_case(word) for word in _choose_words(branches[0])}
-    return frozenset(word for word in words if not any(other in word for other in words - {word}))
+    shortest = {word for word in words if not any(other in word for other in words - {word})}
+    return frozenset(shortest or {""})
 
 
 def _choose_words(items: Iterable[str | frozenset[str]]) -> frozenset[str]:
