@@ -420,7 +420,7 @@ def test_a_long_import_shows_on_a_terminal_how_far_it_is(ace: Ace) -> None:
         shown += part
     os.close(ours)
     assert b"version 1: 30 bullets" in done.stdout
-    for bar in (b"reading lines", b"checking bullets", b"writing operations", b"30/30"):
+    for bar in (b"reading characters", b"checking bullets", b"writing operations", b"30/30"):
         assert bar in shown
     for more in ((), ("--json",)):
         assert ace("playbook", "import", "lines.jsonl", *more).err == ""

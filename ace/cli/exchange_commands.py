@@ -103,21 +103,18 @@ def import_(
 
     text = read_text(file).removeprefix("\ufeff")
     is_shown = len(text) >= _LONG and not json and sys.stderr.isatty()
-    origin = file.name if source is None else source
     with ExitStack() as stack:
         show: Show = stack.enter_context(progress()) if is_shown else lambda phase, done, total: None
-        lines = text.count("\n")
-        show("reading lines", 0, lines)
+        show("reading characters", 0, len(text))
         chosen, reading = _find_reader(file, text, form, strict=strict, replace=replace)
-        show("reading lines", lines, lines)
+        show("reading characters", len(text), len(text))
         store = stack.enter_context(Store.open(playbook_file(playbook), branch=branch))
-        before, aliases = store.checkout(), store.aliases()
-        if before.bullets:  # what a line leaves out may be there
-            reading = chosen.read(text, str(file), before)
+        before, aliases = store.checkout(), store.aliases()  # what a line leaves out may be there
+        reading = chosen.read(text, str(file), before) if before.bullets else reading
         changes = plan_import(
             reading,
             before,
-            source=origin,
+            source=(origin := file.name if source is None else source),
             aliases=aliases,
             told=store.bullet_texts({alias.bullet for alias in aliases if alias.source == origin}),
             removing=replace,
@@ -127,17 +124,12 @@ def import_(
             show=partial(show, "checking bullets"),
         )
         unknown = _count_unknown_episodes(store, changes)
-        reason = f"import of {file.name}"
         show("writing operations", 0, len(changes.delta))
+        reason = f"import of {file.name}"
         commit = store.commit(changes.delta, author=AUTHOR, reason=reason, aliases=changes.aliases)
         show("writing operations", len(changes.delta), len(changes.delta))
     result = Imported(
-        file=file,
-        form=chosen,
-        reading=reading,
-        changes=changes,
-        commit=commit,
-        unknown_episodes=unknown,
+        file=file, form=chosen, reading=reading, changes=changes, commit=commit, unknown_episodes=unknown
     )
     emit(json, result.to_json(), result.to_text())
 
