@@ -31,8 +31,17 @@ from ace.store import Store
 
 BULLETS, RUNS, ALONE = 100_000, 10_000, 200  # ALONE: versions of one operation, after the import
 PROCESSOR, MEMORY, IMPORT = 0.5, 120, 20.0  # bars: seconds, MB, seconds
+WITHOUT_BAR = ("runs list", "runs show")  # they read all runs, or import what talks to models
 TEXT = "Orders that were sent back: ord.status = {0}, the money is in ord.refund{0}, in cents."
 ROOT = Path(__file__).parents[1]
+# Runs a command and prints what it took. Linux counts the memory of a process for those that it starts, too:
+# so a small one starts the command.
+STARTER = """
+import os, sys
+child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, 2, 1)])
+_, status, usage = os.wait4(child, 0)
+print(os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,19 +153,16 @@ def add_history(playbook: Path) -> None:
 def run_command(*arguments: str) -> Cost:
     """Run `ace` once. Raises CalledProcessError where it fails."""
     program = "from ace.cli.main import main; main()"
-    started = time.monotonic()
     command = [sys.executable, "-c", program, *arguments]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command)
+    starter = [sys.executable, "-I", "-S", "-c", STARTER, *command]
+    started = time.monotonic()
+    process = subprocess.run(starter, cwd=ROOT, capture_output=True, text=True, check=True)
+    clock = time.monotonic() - started
+    code, processor, memory = process.stdout.split()
+    if int(code):
+        raise subprocess.CalledProcessError(int(code), command, stderr=process.stderr)
     unit = 1 if platform.system() == "Darwin" else 1024
-    return Cost(
-        clock=time.monotonic() - started,
-        processor=usage.ru_utime + usage.ru_stime,
-        memory=usage.ru_maxrss * unit / 1e6,
-    )
+    return Cost(clock=clock, processor=float(processor), memory=int(memory) * unit / 1e6)
 
 
 def render(page: dict[str, Any]) -> str:
@@ -180,6 +186,8 @@ def render(page: dict[str, Any]) -> str:
         bars = (f"{PROCESSOR}", f"{MEMORY}")
         if name.startswith("playbook import"):
             bars = (f"{IMPORT}", "")
+        elif name in WITHOUT_BAR:
+            bars = ("", "")
         lines.append(f"| {name} | {processor:.2f} | {bars[0]} | {memory:.0f} | {bars[1]} | {clock:.2f} |")
     return "\n".join(lines) + "\n"
 

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import stat
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any, get_args
 
@@ -388,3 +393,67 @@ def test_an_alias_without_its_bullet_is_found(ace: Ace, file: Path) -> None:
     with Store.open(file) as store:
         found = [problem.text for problem in store.verify()]
         assert "The alias z of f is for nobody, a bullet that never was." in found
+
+
+COMMAND = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from ace.cli.main import main; main()"
+)
+
+
+def write_long_file(count: int, size: int) -> None:
+    """Write lines.jsonl: so many bullets, each of so many characters and more."""
+    with Path("lines.jsonl").open("w") as out:
+        for number in range(count):
+            out.write(json.dumps({"id": f"long-{number}", "content": f"Rule {number}. " + "x" * size}) + "\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a terminal is a pty here")
+def test_a_long_import_shows_on_a_terminal_how_far_it_is(ace: Ace) -> None:
+    write_long_file(30, 40_000)
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-c", COMMAND, "playbook", "import", "lines.jsonl", "--playbook", "seen.db"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=theirs, check=True)
+    os.close(theirs)
+    shown = b""
+    while part := _read_terminal(ours):
+        shown += part
+    os.close(ours)
+    assert b"version 1: 30 bullets" in done.stdout
+    for bar in (b"reading characters", b"checking bullets", b"writing operations", b"30/30"):
+        assert bar in shown
+    for more in ((), ("--json",)):
+        assert ace("playbook", "import", "lines.jsonl", *more).err == ""
+
+
+def _read_terminal(ours: int) -> bytes:
+    """Return what a terminal was sent; nothing once the other side is closed."""
+    try:
+        return os.read(ours, 65536)
+    except OSError:
+        return b""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are those of POSIX")
+@pytest.mark.parametrize("delay", [0.0, 0.1, 0.25, 0.5])
+def test_an_interrupted_import_leaves_all_of_a_version_or_none(ace: Ace, delay: float) -> None:
+    write_long_file(3000, 200)
+    arguments = ("playbook", "import", "lines.jsonl", "--playbook", "shop.db")
+    process = subprocess.Popen([sys.executable, "-c", COMMAND, *arguments], stderr=subprocess.PIPE)
+    while not Path("shop.db").exists():  # it exists from the moment at which the lines were read
+        assert process.poll() is None
+        time.sleep(0.01)
+    time.sleep(delay)
+    process.send_signal(signal.SIGINT)
+    process.communicate()
+    code = process.returncode
+    assert code in (0, 130)
+    shown = ace("playbook", "verify")
+    if shown.code == 0:
+        with Store.open(Path("shop.db")) as store:
+            assert len(store.checkout()) in ((0, 3000) if code else (3000,))
+            assert len(store.log()) <= 2
+    assert ace(*arguments).code == 0
+    with Store.open(Path("shop.db")) as store:
+        assert len(store.checkout()) == 3000
+    assert ace("playbook", "verify").code == 0

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,6 +16,7 @@ import typer
 from ace.cli.files import read_text, write_text
 from ace.cli.options import BranchName, Json, PlaybookFile, VersionOption, playbook_file
 from ace.cli.output import can_show, emit, note
+from ace.cli.progress import Show, progress
 from ace.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from ace.store import Commit, Store
 
 AUTHOR = "person"
+_LONG = 10**6  # characters: a file from which on an import takes long enough to show how far it is
 Writable = Literal["auto", "markdown", "json", "jsonl", "ace", "appworld", "kayba", "instructions"]
 Readable = Literal[Writable, "cheatsheet", "text"]
 
@@ -97,33 +102,34 @@ def import_(
     from ace.store import Store
 
     text = read_text(file).removeprefix("\ufeff")
-    chosen, reading = _find_reader(file, text, form, strict=strict, replace=replace)
-    origin = file.name if source is None else source
-    with Store.open(playbook_file(playbook), branch=branch) as store:
-        before, aliases = store.checkout(), store.aliases()
-        if before.bullets:  # what a line leaves out may be there
-            reading = chosen.read(text, str(file), before)
+    is_shown = len(text) >= _LONG and not json and sys.stderr.isatty()
+    with ExitStack() as stack:
+        show: Show = stack.enter_context(progress()) if is_shown else lambda phase, done, total: None
+        show("reading characters", 0, len(text))
+        chosen, reading = _find_reader(file, text, form, strict=strict, replace=replace)
+        show("reading characters", len(text), len(text))
+        store = stack.enter_context(Store.open(playbook_file(playbook), branch=branch))
+        before, aliases = store.checkout(), store.aliases()  # what a line leaves out may be there
+        reading = chosen.read(text, str(file), before) if before.bullets else reading
         changes = plan_import(
             reading,
             before,
-            source=origin,
+            source=(origin := file.name if source is None else source),
             aliases=aliases,
             told=store.bullet_texts({alias.bullet for alias in aliases if alias.source == origin}),
             removing=replace,
             quarantine=quarantine,
             pins=pins,
             suspicion=find_suspicion,
+            show=partial(show, "checking bullets"),
         )
         unknown = _count_unknown_episodes(store, changes)
+        show("writing operations", 0, len(changes.delta))
         reason = f"import of {file.name}"
         commit = store.commit(changes.delta, author=AUTHOR, reason=reason, aliases=changes.aliases)
+        show("writing operations", len(changes.delta), len(changes.delta))
     result = Imported(
-        file=file,
-        form=chosen,
-        reading=reading,
-        changes=changes,
-        commit=commit,
-        unknown_episodes=unknown,
+        file=file, form=chosen, reading=reading, changes=changes, commit=commit, unknown_episodes=unknown
     )
     emit(json, result.to_json(), result.to_text())
 

@@ -35,6 +35,8 @@ from ace.playbook.model import (
 from ace.playbook.model import Quarantine as ToQuarantine
 from ace.playbook.model import Vote as Count
 
+_SHOWN_EVERY = 1000  # bullets
+
 Statement = tuple[str, str]
 """Section and content of a bullet at one time."""
 
@@ -78,6 +80,7 @@ def plan_import(
     quarantine: bool = False,
     pins: bool = True,
     suspicion: Callable[[str], str] = lambda _: "",
+    show: Callable[[int, int], None] = lambda done, total: None,
 ) -> Plan:
     """Plan what importing `reading` into `base` takes.
 
@@ -85,7 +88,8 @@ def plan_import(
     so far, of any file. `told` gives the statements of each bullet so far, oldest first. Without `pins` no
     new bullet is pinned. `removing` also removes bullets the file lacks; with `quarantine` whatever the file
     adds or rewrites waits for proof, and the file cannot promote anything. A text that `suspicion` objects to
-    always waits, and is neither pinned nor voted for.
+    always waits, and is neither pinned nor voted for. `show` is told now and then how many bullets were
+    looked at, and of how many.
     """
     if reading.playbook is not None:
         delta = diff(base, reading.playbook)
@@ -100,7 +104,7 @@ def plan_import(
     if not pins:
         delta = tuple(op for op in plan.delta if not isinstance(op, Pin) or op.id in base.bullets)
         plan = replace(plan, delta=delta, unpinned=len(plan.delta) - len(delta))
-    suspects = _find_suspects(base, plan.delta, cache(suspicion))  # most bullets share their section
+    suspects = _find_suspects(base, plan.delta, cache(suspicion), show)  # most bullets share their section
     rest: list[Operation] = []
     waiting: list[Operation] = []
     for operation in plan.delta:
@@ -114,14 +118,18 @@ def plan_import(
     return plan
 
 
-def _find_suspects(base: Playbook, delta: Delta, suspicion: Callable[[str], str]) -> dict[str, str]:
+def _find_suspects(
+    base: Playbook, delta: Delta, suspicion: Callable[[str], str], show: Callable[[int, int], None]
+) -> dict[str, str]:
     """Return bullets that would say something new, or be let out, and what is suspicious about them."""
     after, _ = apply(base, delta)
     touched: dict[str, None] = {}
     for operation in delta:
         touched.update(dict.fromkeys(touched_ids(operation)))
     suspects = {}
-    for key in touched:
+    for done, key in enumerate(touched, 1):
+        if done % _SHOWN_EVERY == 0 or done == len(touched):
+            show(done, len(touched))
         old = base.bullets.get(key)
         new = after.bullets.get(key)
         if new is None or not new.live:

@@ -15,6 +15,7 @@ from functools import cache
 from importlib.resources import files
 from itertools import pairwise
 
+from ace.text.phrases import fold_case, list_needed_words
 from ace.text.word_lists import stop_words
 
 SECRET_MARK = "[hidden]"  # noqa: S105 (it stands in the place of a secret)
@@ -61,6 +62,7 @@ _OPTION = re.compile(r"(?<!\S)--?([a-zA-Z][\w-]{0,40})(?:=| {1,3})(?=[^\s-])")
 _KEY = re.compile(
     r"((?<![a-zA-Z])(?i:key|token)|(?<=[a-z])(?:Key|Token)|(?<=[A-Z])(?:KEY|TOKEN))(?: provided)?"
 )
+_KEYS = frozenset({"key", "token"})
 _BEFORE = re.compile(r"(?<![A-Za-z])([A-Za-z]+)[ _.-]?$")
 _VARIABLE = re.compile(r"(?<![\w.])[A-Z][A-Z0-9]*(?:_[A-Z0-9]+){0,9}_$")
 _LONGEST_WORD = 60  # characters: what is longer and no value holds no name either
@@ -74,6 +76,8 @@ _CARD_START = re.compile(r"3[04-9]\d{12,14}$|4\d{15}(?:\d{3})?$|5[1-5]\d{14}$|2[
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,30}", re.IGNORECASE)
 _NEXT_PART = re.compile(r"[\\+\"' ]{0,4}(?:\r?\n| )[ \t\"'>|]{0,9}([\w+/=-]{6,})(?![\w@.])")
 _TOKEN = re.compile(r"(?<![\w/+.@-])[A-Za-z0-9_+/-]{28,}={0,2}(?![\w@])")
+# What these forms need at least: characters without a space, and digits.
+_SHORTEST_KEY, _TOKEN_SIZE, _CARD_DIGITS, _IBAN_DIGITS = 13, 28, 14, 2
 
 
 @cache
@@ -85,44 +89,72 @@ def _compile_names(*lists: str) -> re.Pattern[str]:
 @cache
 def _compile_vendors() -> tuple[re.Pattern[str], re.Pattern[str]]:
     """Compile the prefixes of vendors: those that are certain, and those of what must look random."""
-    certain = rf"(?<![A-Za-z0-9])(?=\S{{13}})(?:{'|'.join(_FORMS['vendors'])})"
+    certain = rf"(?<![A-Za-z0-9])(?=\S{{{_SHORTEST_KEY}}})(?:{'|'.join(_FORMS['vendors'])})"
     return re.compile(certain), re.compile(rf"(?<![A-Za-z0-9_-])(?:{'|'.join(_FORMS['random_vendors'])})")
 
 
+@cache
+def _list_name_words() -> frozenset[str]:
+    """Return words of which one stands in every name of a secret."""
+    names = [*_FORMS["names"], *_FORMS["short_names"], *_FORMS["number_names"], *_FORMS["plain_names"]]
+    others = "|".join(name for name in names if not name.endswith(tuple(_KEYS)))
+    return _KEYS | list_needed_words(others)
+
+
 def find_by_form(text: str) -> Iterator[tuple[str, int, int]]:
-    """Yield what a plain text holds: what it is, for people, its start and its end. In no order."""
-    for match in _PRIVATE_KEY.finditer(text):
-        yield "a private key", *match.span()
-    for match in _ADDRESS_LOGIN.finditer(text):
-        yield "a name and password in an address", *match.span()
-    for match in _LOGIN_OPTION.finditer(text):
-        yield "a name and password", *match.span(1)
-    for match in _QUERY_KEY.finditer(text):
-        yield "a key in an address", *match.span(1)
+    """Yield what a plain text holds: what it is, for people, its start and its end. In no order.
+
+    Most texts hold nothing. So each form is looked for only where a sign or word stands that it needs.
+    """
+    folded = fold_case(text)
+    longest = max(map(len, text.split()), default=0)
+    digits = sum(map(text.count, "0123456789")) if text.isascii() else len(text)  # others have their own
+    if "PRIVATE KEY" in text or "PuTTY" in text:
+        for match in _PRIVATE_KEY.finditer(text):
+            yield "a private key", *match.span()
+    if "://" in text:
+        for match in _ADDRESS_LOGIN.finditer(text):
+            yield "a name and password in an address", *match.span()
+    if "-u" in text:
+        for match in _LOGIN_OPTION.finditer(text):
+            yield "a name and password", *match.span(1)
+    if "=" in text:
+        for match in _QUERY_KEY.finditer(text):
+            yield "a key in an address", *match.span(1)
     certain, random = _compile_vendors()
-    for match in certain.finditer(text):
-        yield "an API key", *_extend_over_breaks(text, *match.span())
-    for match in random.finditer(text):
-        if looks_random(match[0]):
+    if longest >= _SHORTEST_KEY:
+        for match in certain.finditer(text):
             yield "an API key", *_extend_over_breaks(text, *match.span())
-    for match in _BEARER.finditer(text):
-        if match[1] or looks_random(match[2]):
-            yield "a bearer token", *match.span(2)
-    for match in _BASIC.finditer(text):
-        if match[1] or _holds_login(match[2]):
-            yield "a name and password", *match.span(2)
-    for span in _find_named(text):
-        yield "a password, key or token", *span
-    for span in _find_keys(text):
-        yield "a key or token", *span
-    for match in _CARD.finditer(text):
-        if _is_card_number(match[0]):
-            yield "a card number", *match.span()
-    for span in _find_ibans(text):
-        yield "an account number (IBAN)", *span
-    for match in _TOKEN.finditer(text):
-        if _is_dense(match[0]):
-            yield "a key or token", *match.span()
+    if "-" in text or "_" in text:
+        for match in random.finditer(text):
+            if looks_random(match[0]):
+                yield "an API key", *_extend_over_breaks(text, *match.span())
+    if "bearer" in folded:
+        for match in _BEARER.finditer(text):
+            if match[1] or looks_random(match[2]):
+                yield "a bearer token", *match.span(2)
+    if "basic" in folded:
+        for match in _BASIC.finditer(text):
+            if match[1] or _holds_login(match[2]):
+                yield "a name and password", *match.span(2)
+    words = {word for word in _list_name_words() if word in folded}
+    if words:
+        for span in _find_named(text):
+            yield "a password, key or token", *span
+    if words & _KEYS:
+        for span in _find_keys(text):
+            yield "a key or token", *span
+    if digits >= _CARD_DIGITS:
+        for match in _CARD.finditer(text):
+            if _is_card_number(match[0]):
+                yield "a card number", *match.span()
+    if digits >= _IBAN_DIGITS:
+        for span in _find_ibans(text):
+            yield "an account number (IBAN)", *span
+    if longest >= _TOKEN_SIZE and digits:
+        for match in _TOKEN.finditer(text):
+            if _is_dense(match[0]):
+                yield "a key or token", *match.span()
 
 
 def _find_named(text: str) -> Iterator[Span]:

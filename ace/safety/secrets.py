@@ -14,15 +14,21 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ace.safety.secret_forms import SECRET_MARK, find_by_form, looks_random
 from ace.text.unfold import UNSEEN, list_base64, unfold
 
 __all__ = ["SECRET_MARK", "Secret", "find_secrets", "hide_secrets", "hide_values"]
 
-_ENCODED = re.compile(r"(?<![\w+/=-])(?:[A-Za-z0-9+/_-]{16,}={0,2}|(?:[0-9a-fA-F]{2}[ :]?){12,})")
+_PAIRS = r"(?:[0-9a-fA-F]{2}[ :]?){12,}"
+_ENCODED = re.compile(rf"(?<![\w+/=-])(?:[A-Za-z0-9+/_-]{{16,}}={{0,2}}|{_PAIRS})")
+_APART = re.compile(rf"(?<![\w+/=-]){_PAIRS}")
+_LONG = 16  # characters without a space: from so many on a word can be base64
+_MANY = 10  # words of one character: what `_SPACED` matches has so many
 _SPACED = re.compile(r"(?<!\S)\S(?:[ \t\u00a0]\S){9,}(?!\S)")
 _ESCAPED = re.compile(r"%[0-9a-fA-F]{2}|\\[ux][0-9a-fA-F]{2}|&#?\w{2,8};")
+_SHORT = 200  # characters
 _GRAM = 8  # characters: of a known secret, so many in a row show it; of a random one
 _RANDOM_GRAM = 6  # characters
 _DEPTH = 2  # encodings inside another
@@ -45,9 +51,14 @@ def find_secrets(text: str) -> tuple[Secret, ...]:
     return _join(_find(text, _DEPTH))
 
 
+# Names and words of records come again and again: the newest answers for short texts are remembered.
+_find_in_short = lru_cache(maxsize=4096)(find_secrets)
+
+
 def hide_secrets(text: str) -> str:
     """Return the text with `SECRET_MARK` in the place of each secret; without one it is returned as it is."""
-    return _replace(text, _join(_find(text, _DEPTH)))
+    secrets = _find_in_short(text) if len(text) <= _SHORT else find_secrets(text)
+    return _replace(text, secrets) if secrets else text
 
 
 def hide_values(text: str, values: Iterable[str]) -> str:
@@ -81,15 +92,17 @@ def _find(text: str, depth: int) -> Iterator[Secret]:
     if not depth:
         return
     is_plain = text.isascii() or (unicodedata.is_normalized("NFKC", text) and not UNSEEN.search(text))
-    if not is_plain or _ESCAPED.search(text):
+    has_escapes = ("%" in text or "\\" in text or "&" in text) and _ESCAPED.search(text)
+    if not is_plain or has_escapes:
         view = unfold(text, fold=False)
         for secret in _find(view.text, 0):
             yield Secret(secret.kind, *view.locate(secret.start, secret.end))
-    for match in _ENCODED.finditer(text):
+    sizes = [*map(len, text.split())]
+    for match in (_ENCODED if max(sizes, default=0) >= _LONG else _APART).finditer(text):
         decoded = _decode(match[0])
         if decoded and any(_find(decoded, depth - 1)):
             yield Secret("an encoded secret", *match.span())
-    for match in _SPACED.finditer(text):
+    for match in _SPACED.finditer(text) if sizes.count(1) >= _MANY else ():
         if any(_find(re.sub(r"\s", "", match[0]), 0)):
             yield Secret("a secret in spaced letters", *match.span())
 

@@ -54,6 +54,8 @@ def build_skeleton(text: str) -> tuple[str, list[int]]:
 
 def normalize_lookalikes(text: str) -> str:
     """Return the text in plain signs and, in words that mix scripts, Latin letters: to look for words in."""
+    if text.isascii():
+        return text
     text = unicodedata.normalize("NFKC", UNSEEN.sub("", text).translate(_SIGNS))
     return _WORD.sub(lambda word: word[0].translate(_LETTERS) if is_disguised(word[0]) else word[0], text)
 
@@ -71,6 +73,8 @@ def is_disguised(word: str) -> bool:
 
 def find_mixed_word(text: str) -> str:
     """Return the first word in letters of two scripts that is to be read as a Latin one, or ""."""
+    if text.isascii():
+        return ""
     for word in _WORD.findall(UNSEEN.sub("", text)):
         if is_disguised(word) and any(letter.isascii() for letter in word):
             return str(word)

@@ -22,6 +22,7 @@ _ESCAPES = re.compile(
     rf"(?P<unicode>(?:\\{{1,16}}u[0-9a-fA-F]{{4}}){{1,2}})|(?P<byte>\\{{1,16}}x[0-9a-fA-F]{{2}})"
     rf"|(?P<line>\\{{1,16}}[nrt])|(?P<percent>{_PERCENT})|(?P<entity>&(?:#[xX]?[0-9a-fA-F]{{1,8}}|[a-zA-Z]{{2,8}});)"
 )
+_ESCAPE_SIGN = re.compile(r"[\\%&]")  # each escape has one
 _HEX = re.compile(r"[ux]([0-9a-fA-F]{2,4})")
 UNSEEN = re.compile(f"{HIDDEN.pattern}|{lookalike.UNSEEN.pattern}")
 _DROPPED = re.compile(f"{UNSEEN.pattern}|[\u0300-\u036f]")
@@ -82,10 +83,12 @@ def unfold(text: str, *, escapes: bool = True, fold: bool = True) -> Unfolded:
     return Unfolded("".join(characters), starts, ends)
 
 
-def fold_text(text: str, *, escapes: bool = True) -> str:
+def fold_text(text: str, *, escapes: bool = True, fold: bool = True) -> str:
     """Return what `unfold` returns without the places: quick, to see whether a text needs a closer look."""
-    if escapes:
+    if escapes and _ESCAPE_SIGN.search(text):
         text = _ESCAPES.sub(_decode, text)
+    if not fold:
+        return HIDDEN.sub("", text) if text.isascii() else "".join(map(_plain_character, text))
     if text.isascii():
         return text.lower()
     folded = unicodedata.normalize("NFKD", text).casefold()
