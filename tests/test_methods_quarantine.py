@@ -109,6 +109,8 @@ def test_what_rides_on_a_true_lesson_goes_on_waiting(style: str) -> None:
     bench = FakeBench(lambda _, contents: "st = 7" in contents)
     (proposal,) = propose_releases(failed, made, bench, Evidence([question]), 1)
     assert proposal.outcome == "accepted"
+    prompts = [bullet.content for tried in bench.tried for bullet in tried.active]
+    assert len(prompts) >= 2 and not [text for text in prompts if "CANARY" in text]
     after, rejected = apply(made, proposal.delta)
     assert not rejected
     (active,) = after.active
@@ -119,10 +121,43 @@ def test_what_rides_on_a_true_lesson_goes_on_waiting(style: str) -> None:
     )
 
 
-def test_a_bullet_in_quarantine_that_does_not_help_costs_two_attempts() -> None:
+@pytest.mark.parametrize(
+    ("text", "needed", "released"),
+    [
+        ("Refund codes are these, ask CANARY, st = 7.", ("st = 7",), "st = 7."),
+        ("Use st = 7, CANARY first. It is for refund codes.", ("st = 7",), "Use st = 7"),
+        ("Refund codes: st = 7, CANARY, ch = 2", ("st = 7", "ch = 2"), "Refund codes: st = 7, ch = 2"),
+        ("refund", ("refund",), "refund"),
+        ("\u6771\u4eac refund 7\uff0cCANARY", ("7",), "\u6771\u4eac refund 7"),
+    ],
+)
+def test_the_part_that_helps_is_let_out_wherever_it_stands(
+    text: str, needed: tuple[str, ...], released: str
+) -> None:
+    question = Sample("b", "What are the refund codes?")
+    made, _ = apply(Playbook(), [Add("held", "lessons", text), Quarantine("held")])
+    failed = Trial(question, Attempt("b", "1", "1"), shown(False), "ep-1")
+    bench = FakeBench(lambda _, contents: all(part in contents for part in needed))
+    (proposal,) = propose_releases(failed, made, bench, Evidence([question]), 1)
+    after, _ = apply(made, proposal.delta)
+    assert [bullet.content for bullet in after.active] == [released]
+
+
+def test_what_does_not_help_costs_a_bounded_number_of_attempts() -> None:
+    question = Sample("b", "What are the refund codes?")
+    text = " ".join(f"Refund codes {n}: code {n} and word{n} of many, many words." for n in range(40))
+    made, _ = apply(Playbook(), [Add("held", "lessons", text), Quarantine("held")])
+    failed = Trial(question, Attempt("b", "1", "1"), shown(False), "ep-1")
+    bench = FakeBench(lambda *_: False)
+    (proposal,) = propose_releases(failed, made, bench, Evidence([question]), 1)
+    assert proposal.outcome == "rejected" and len(bench.tried) == 16
+    assert apply(made, proposal.delta)[0].bullets["held"].content == text  # the record holds none of it
+
+
+def test_a_bullet_in_quarantine_that_does_not_help_costs_an_attempt_for_each_part() -> None:
     question = Sample("b", "What are the refund codes?")
     made, _ = apply(Playbook(), [Add("held", "lessons", "Refund codes: a, b, c, d."), Quarantine("held")])
     failed = Trial(question, Attempt("b", "1", "1"), shown(False), "ep-1")
     bench = FakeBench(lambda *_: False)
     (proposal,) = propose_releases(failed, made, bench, Evidence([question]), 1)
-    assert proposal.outcome == "rejected" and len(bench.tried) == 2
+    assert proposal.outcome == "rejected" and len(bench.tried) == 4

@@ -10,10 +10,11 @@ from ace.errors import InputError
 from ace.text.plain_file import find_obstacle
 
 
-def read_text(file: Path) -> str:
+def read_text(file: Path, *, errors: str = "strict") -> str:
     """Return the text of a file, its line ends and a byte order mark included.
 
-    Raises InputError where it cannot be read or is not UTF-8.
+    `errors` is Python's name for what becomes of bytes that are not UTF-8. Raises InputError where the file
+    cannot be read, and with "strict" where it is not UTF-8.
     """
     obstacle = find_obstacle(file)
     if obstacle:
@@ -23,7 +24,7 @@ def read_text(file: Path) -> str:
     except OSError as error:
         raise InputError(f"cannot read {file}: {error}.") from error
     try:
-        return data.decode()
+        return data.decode(errors=errors)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise InputError(

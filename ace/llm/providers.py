@@ -16,13 +16,17 @@ from ace.errors import AceError, ContentRefused, ModelError, ModelNameError, Mod
 from ace.llm.failures import Cause, Failure, read_failure
 from ace.llm.faults import Fault, Kind, hide
 from ace.llm.retry import read_retry_after
-from ace.llm.wire import Exchange, open_http
+from ace.llm.wire import Exchange, Wire, open_http
 
 _NAMES = (
     "Write it as provider/model, for example openai/gpt-4.1-mini, anthropic/claude-sonnet-4-5, "
     "ollama/llama3.2 or local/qwen2.5-coder-1.5b."
 )
 _NO_KEY = "none"  # an address of one's own wants no key, but the client library wants something to send
+PAST_BOUNDS = (
+    "its provider is called on a way of litellm's own, where no limit of time and size holds, so its reply was not "
+    "taken; use openai/NAME with its OpenAI-compatible address (--api-base)"
+)
 _LONGEST = 300  # characters of an endpoint's words in a message
 _LAYERS = re.compile(r"^(?:(?:litellm\.)?\w*(?:Error|Exception|Timeout)(?:: | - ))+")
 
@@ -31,15 +35,23 @@ _LAYERS = re.compile(r"^(?:(?:litellm\.)?\w*(?:Error|Exception|Timeout)(?:: | - 
 def load_litellm() -> Any:
     """Import litellm: late, because it takes seconds, and with the packaged price list, not the network's.
 
-    Its loggers and those of httpx report errors only.
+    Its loggers and those of httpx report errors only. Where it takes no client of ours it makes its own, over
+    our wire: calls of the engine are bounded there too, and those of others in this process are not.
     """
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    import httpx
     import litellm
+    from litellm.llms.custom_httpx.http_handler import get_ssl_configuration
 
     litellm.telemetry = False
     litellm.suppress_debug_info = True  # it prints, and stdout is ours
     for name in ("LiteLLM", "LiteLLM Proxy", "LiteLLM Router", "httpx"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    wire = Wire(get_ssl_configuration(), shared=True)
+    if getattr(litellm, "sync_transport", None) is None:
+        litellm.sync_transport = wire
+    if litellm.client_session is None:  # of its clients of OpenAI's library
+        litellm.client_session = httpx.Client(transport=wire, follow_redirects=True)
     return litellm
 
 

@@ -1,14 +1,16 @@
 """Break what gives a prompt its structure, where it comes out of a text. Pure.
 
 Chat templates, the markup of tool calls, ids of bullets, and the lines that our own prompts are made of lose
-their form by one space: a model reads a broken one as text. The forms are in markup.toml. Ordinary text has
-none of them and stays as it is, byte for byte.
+their form by one space: a model reads a broken one as text. The forms of families of models are in
+markup.toml; where a model's own tokenizer is at hand, `break_tokens` takes its special tokens as well.
+Ordinary text has none of them and stays as it is, byte for byte.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterable
 from importlib.resources import files
 
 from ace.text.lookalike import SELECTORS, build_skeleton
@@ -67,15 +69,37 @@ def break_markup(text: str) -> str:
     Text without such things is returned as it is, byte for byte.
     """
     text = _ROLE.sub(r"\1 ", text)
-    if text.isascii():
-        if not _RISKY.search(text):
-            return text
-        text = MARKUP.sub(lambda opening: f"{opening[0]} ", text)
-    else:
-        skeleton, places = build_skeleton(text)
-        cuts = [places[opening.start()] + 1 for opening in MARKUP.finditer(skeleton)]
-        text = " ".join(text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True))
+    if text.isascii() and not _RISKY.search(text):
+        return text
+    text = break_tokens(text, MARKUP)
     return _ARGUMENTS.sub('" ', text) if _FUNCTION.search(text) else text
+
+
+def break_tokens(text: str, openings: re.Pattern[str] | None) -> str:
+    """Return the text with a space behind each opening, a character, in plain signs or lookalikes.
+
+    None is a pattern without openings.
+    """
+    if openings is None:
+        return text
+    if text.isascii():
+        return openings.sub(lambda opening: f"{opening[0]} ", text)
+    skeleton, places = build_skeleton(text)
+    cuts = [places[opening.start()] + 1 for opening in openings.finditer(skeleton)]
+    return " ".join(text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True))
+
+
+def compile_tokens(tokens: Iterable[str]) -> re.Pattern[str] | None:
+    """Return the pattern of what opens one of these texts, as `break_tokens` takes it; None for no text.
+
+    A text of one character, or of spaces alone, cannot be broken by a space, and is left out.
+    """
+    forms: list[str] = []
+    for token in sorted(set(tokens)):
+        plain, _ = build_skeleton(token)
+        if len(plain) > 1 and not plain.isspace():
+            forms.append(f"{re.escape(plain[0])}(?={re.escape(plain[1:])})")
+    return re.compile("|".join(forms)) if forms else None
 
 
 def quote_later_headings(text: str) -> str:
