@@ -313,7 +313,14 @@ def test_a_connection_that_breaks_may_pass(serve: Serve, servers: list[RawServer
 PROVIDERS = ["anthropic/claude-sonnet-4-5", "gemini/gemini-2.0-flash", "hosted_vllm/m", "azure/m"]
 # litellm takes no client of ours for these, and makes its own.
 OWN_CLIENTS = [
-    *("cohere_chat/command-r", "cohere/command-r", "azure_ai/m", "azure_ai/claude-3", "cloudflare/m", "maritalk/m"),
+    *(
+        "cohere_chat/command-r",
+        "cohere/command-r",
+        "azure_ai/m",
+        "azure_ai/claude-3",
+        "cloudflare/m",
+        "maritalk/m",
+    ),
     *("ai21/m", "amazon_nova/m", "anthropic_text/m", "custom/m", "gradient_ai/m", "oobabooga/m", "aiand/m"),
 ]
 
@@ -396,7 +403,10 @@ def test_calls_that_are_not_ours_are_not_bounded(servers: list[RawServer]) -> No
     for name in ("openai/m", "cohere_chat/command-r"):
         with suppress(litellm.APIConnectionError, litellm.APIError):  # the form is OpenAI's
             answer = litellm.completion(
-                model=name, api_base=servers[-1].api_base, api_key="k", messages=[{"role": "user", "content": "?"}]
+                model=name,
+                api_base=servers[-1].api_base,
+                api_key="k",
+                messages=[{"role": "user", "content": "?"}],
             )
             assert len(answer.choices[0].message.content) == 9_000_000
 

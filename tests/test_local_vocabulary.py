@@ -22,7 +22,7 @@ from ace.llm.local import server_process
 from ace.llm.local.local_server import connect_local
 from ace.llm.local.vocabulary import read_special_tokens
 from ace.playbook import Add, Playbook, apply
-from ace.safety.markup import break_tokens, compile_tokens
+from ace.safety.markup import break_markup, compile_tokens
 from ace.task import Sample
 from tests.world import world
 
@@ -40,7 +40,14 @@ ODD = [  # forms that no family in markup.toml has
     "\uff5cBEGIN\u2581ROLE\uff5c",
     "%%%",
 ]
-WORDS = {"the": NORMAL, "<td>": USER_DEFINED, "<call>": USER_DEFINED, "<0x0A>": BYTE, "[PAD7]": UNUSED, "x": CONTROL}
+WORDS = {
+    "the": NORMAL,
+    "<td>": USER_DEFINED,
+    "<call>": USER_DEFINED,
+    "<0x0A>": BYTE,
+    "[PAD7]": UNUSED,
+    "x": CONTROL,
+}
 
 
 def text_of(value: str) -> bytes:
@@ -101,7 +108,7 @@ def test_no_token_is_left_and_text_without_any_stays(tokens: list[str], text: st
     for _ in range(3):
         if tokens:
             text += data.draw(st.sampled_from(tokens)) + data.draw(st.text(max_size=3))
-    broken = break_tokens(text, openings)
+    broken = break_markup(text, openings) if openings else text
     assert broken.replace(" ", "") == text.replace(" ", "")
     if not openings:
         assert broken == text
@@ -149,4 +156,4 @@ def test_they_are_broken_in_every_place_of_a_prompt(
 
 def test_other_endpoints_have_no_tokenizer_at_hand() -> None:
     assert Endpoint("openai/m", api_base="http://127.0.0.1:1/v1", api_key="k").server is None
-    assert compile_tokens(["x", "  "]) is None and break_tokens("x  <|y|>", None) == "x  <|y|>"
+    assert compile_tokens(["x", "  "]) is None

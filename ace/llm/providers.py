@@ -24,8 +24,8 @@ _NAMES = (
 )
 _NO_KEY = "none"  # an address of one's own wants no key, but the client library wants something to send
 PAST_BOUNDS = (
-    "its provider is called on a way of litellm's own, where no limit of time and size holds, so its reply was not "
-    "taken; use openai/NAME with its OpenAI-compatible address (--api-base)"
+    "litellm calls this provider on a way of its own, where no limit of time and size holds, so its reply "
+    "was not taken; use openai/NAME with its OpenAI-compatible address (--api-base)"
 )
 _LONGEST = 300  # characters of an endpoint's words in a message
 _LAYERS = re.compile(r"^(?:(?:litellm\.)?\w*(?:Error|Exception|Timeout)(?:: | - ))+")

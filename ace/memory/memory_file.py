@@ -39,9 +39,7 @@ def dump_memories(memories: list[Memory]) -> str:
     return "".join(json.dumps(asdict(memory), ensure_ascii=False) + "\n" for memory in memories)
 
 
-def load_memories(
-    text: str, *, file: str = "", left_out: list[FormatError] | None = None
-) -> list[Memory]:
+def load_memories(text: str, *, file: str = "", left_out: list[FormatError] | None = None) -> list[Memory]:
     """Read JSON lines; ids, where rows have them, must be unique: the first row with one has it.
 
     A row that cannot be used is added to `left_out` as a FormatError, which names file, line and field; its

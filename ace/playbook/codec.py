@@ -37,9 +37,7 @@ def playbook_to_json(playbook: Playbook) -> str:
     )
 
 
-def playbook_from_json(
-    text: str, *, file: str = "", left_out: list[FormatError] | None = None
-) -> Playbook:
+def playbook_from_json(text: str, *, file: str = "", left_out: list[FormatError] | None = None) -> Playbook:
     """Read a playbook that `playbook_to_json` wrote.
 
     Every bullet is checked as `apply` would. One that cannot be used is added to `left_out`, or raised where

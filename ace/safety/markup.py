@@ -2,7 +2,7 @@
 
 Chat templates, the markup of tool calls, ids of bullets, and the lines that our own prompts are made of lose
 their form by one space: a model reads a broken one as text. The forms of families of models are in
-markup.toml; where a model's own tokenizer is at hand, `break_tokens` takes its special tokens as well.
+markup.toml; where a model's own tokenizer is at hand, its special tokens are broken as well.
 Ordinary text has none of them and stays as it is, byte for byte.
 """
 
@@ -63,34 +63,28 @@ def defuse_markup(text: str) -> str:
     return break_markup(SELECTORS.sub("", HIDDEN.sub("", text.replace("\r\n", "\n"))))
 
 
-def break_markup(text: str) -> str:
+def break_markup(text: str, special: re.Pattern[str] | None = None) -> str:
     """Return the text with a space inside whatever would act as structure, in plain signs or lookalikes.
 
+    With `special`, the tokens of one model as `compile_tokens` gives them, those are broken and nothing else.
     Text without such things is returned as it is, byte for byte.
     """
-    text = _ROLE.sub(r"\1 ", text)
-    if text.isascii() and not _RISKY.search(text):
-        return text
-    text = break_tokens(text, MARKUP)
-    return _ARGUMENTS.sub('" ', text) if _FUNCTION.search(text) else text
-
-
-def break_tokens(text: str, openings: re.Pattern[str] | None) -> str:
-    """Return the text with a space behind each opening, a character, in plain signs or lookalikes.
-
-    None is a pattern without openings.
-    """
-    if openings is None:
-        return text
+    if special is None:
+        text = _ROLE.sub(r"\1 ", text)
+        if text.isascii() and not _RISKY.search(text):
+            return text
+    openings = special or MARKUP
     if text.isascii():
-        return openings.sub(lambda opening: f"{opening[0]} ", text)
-    skeleton, places = build_skeleton(text)
-    cuts = [places[opening.start()] + 1 for opening in openings.finditer(skeleton)]
-    return " ".join(text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True))
+        text = openings.sub(lambda opening: f"{opening[0]} ", text)
+    else:
+        skeleton, places = build_skeleton(text)
+        cuts = [places[opening.start()] + 1 for opening in openings.finditer(skeleton)]
+        text = " ".join(text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True))
+    return _ARGUMENTS.sub('" ', text) if special is None and _FUNCTION.search(text) else text
 
 
 def compile_tokens(tokens: Iterable[str]) -> re.Pattern[str] | None:
-    """Return the pattern of what opens one of these texts, as `break_tokens` takes it; None for no text.
+    """Return the pattern of the character that opens one of these texts; None where there is none to break.
 
     A text of one character, or of spaces alone, cannot be broken by a space, and is left out.
     """

@@ -25,7 +25,7 @@ from ace.llm.local.vocabulary import read_special_tokens
 from ace.llm.providers import load_litellm
 from ace.llm.retry import Retry
 from ace.llm.window import Window
-from ace.safety.markup import break_tokens, compile_tokens
+from ace.safety.markup import break_markup, compile_tokens
 
 _HOST = "127.0.0.1"
 _RETRY = Retry(attempts=2)
@@ -64,7 +64,9 @@ class LocalServer:
 
     def defuse(self, text: str) -> str:
         """Return a text of a prompt in which nothing is a special token of this model's own tokenizer."""
-        return break_tokens(text, self._special)
+        if self._special is None:
+            return text
+        return break_markup(text, self._special)
 
     @contextmanager
     def place(self, messages: Sequence[Message]) -> Iterator[Place]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from ace.errors import MalformedReply, ModelError, ModelUnavailable
 from ace.methods.ace.proof import Proof
 from ace.methods.protocol import Trial
-from ace.playbook.model import Add, Bullet, Delta, Operation, Quarantine, Revise, bullet_id
+from ace.playbook.model import Add, Delta, Operation, Quarantine, Revise, bullet_id
 from ace.runs.records import Proposal, Reason
 
 SECTION = "lessons"
