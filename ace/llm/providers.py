@@ -16,7 +16,7 @@ from ace.errors import AceError, ContentRefused, ModelError, ModelNameError, Mod
 from ace.llm.failures import Cause, Failure, read_failure
 from ace.llm.faults import Fault, Kind, hide
 from ace.llm.retry import read_retry_after
-from ace.llm.wire import Exchange, Wire, open_http
+from ace.llm.wire import Exchange, Wire, keep_exchange, open_http
 
 _NAMES = (
     "Write it as provider/model, for example openai/gpt-4.1-mini, anthropic/claude-sonnet-4-5, "
@@ -27,6 +27,7 @@ PAST_BOUNDS = (
     "litellm calls this provider on a way of its own, where no limit of time and size holds, so its reply "
     "was not taken; use openai/NAME with its OpenAI-compatible address (--api-base)"
 )
+_LOGIN = 60.0  # seconds
 _LONGEST = 300  # characters of an endpoint's words in a message
 _LAYERS = re.compile(r"^(?:(?:litellm\.)?\w*(?:Error|Exception|Timeout)(?:: | - ))+")
 
@@ -63,7 +64,8 @@ def check_name(model: str, *, api_base: str | None = None, api_key: str | None =
     """
     litellm = load_litellm()
     try:
-        litellm.get_llm_provider(model, api_base=api_base)
+        with keep_exchange(Exchange(_LOGIN)):  # some log in to be named
+            litellm.get_llm_provider(model, api_base=api_base)
     except litellm.BadRequestError as error:
         raise ModelNameError(
             f"No provider serves a model called {model!r}.",
@@ -126,7 +128,8 @@ def open_client(address: str, api_base: str | None, api_key: str | None) -> Any:
     from litellm.llms.custom_httpx.http_handler import get_ssl_configuration
 
     try:
-        _, provider, key, base = litellm.get_llm_provider(address, api_base=api_base, api_key=api_key)
+        with keep_exchange(Exchange(_LOGIN)):
+            _, provider, key, base = litellm.get_llm_provider(address, api_base=api_base, api_key=api_key)
     except litellm.BadRequestError:
         return None
     http: Any = open_http(get_ssl_configuration())
