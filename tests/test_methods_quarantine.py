@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+import ace
 from ace.methods.ace.evidence import Evidence
 from ace.methods.ace.quarantine import propose_releases
 from ace.methods.protocol import Trial
 from ace.playbook import Add, Playbook, Promote, Quarantine, Status, apply
 from ace.task import Attempt, Fact, Sample, Topic
 from ace.task.environments.sql.lessons.sql_wording import SqlWording
+from ace.testing import World
 from tests.fake_lab import FakeBench, shown
 
 SAMPLE = Sample("a", "How many pending tickets are there?")
@@ -161,3 +165,31 @@ def test_a_bullet_in_quarantine_that_does_not_help_costs_an_attempt_for_each_par
     bench = FakeBench(lambda *_: False)
     (proposal,) = propose_releases(failed, made, bench, Evidence([question]), 1)
     assert proposal.outcome == "rejected" and len(bench.tried) == 4
+
+
+@pytest.mark.parametrize("style", RIDERS[::6])
+def test_a_rider_stands_in_no_prompt_of_a_run(style: str, tmp_path: Path) -> None:
+    """A document shows a true lesson with a rider to one question; the others let out what is true of it."""
+    text = style.format("Refund codes: st = 7")
+    rows = [
+        {"id": f"c{n}", "question": f"What are the refund codes in case {n}?", "answer": "RIGHT"}
+        for n in range(3)
+    ]
+    client = World(
+        generator=lambda request: "RIGHT" if any("st = 7" in line for line in request.bullets) else "wrong",
+        lessons=lambda request: [text] if request.sample and request.sample.id == "c0" else [],
+    )
+    task = ace.define_task(
+        "codes",
+        rows,
+        lambda sample, answer: answer == "RIGHT",
+        sources=[lambda question: [text] if "case 0" in question else []],
+    )
+    with ace.open_playbook(tmp_path / "b.db") as store:
+        ace.learn(task, store, client, workers=1)
+        after = store.checkout()
+    (active,) = after.active
+    assert active.content.rstrip(".") == "Refund codes: st = 7"
+    assert any("CANARY" in bullet.content for bullet in after.bullets.values())
+    assert not [request for request in client.requests if "CANARY" in request.messages[0].content]
+    assert not [request for request in client.requests if any("CANARY" in line for line in request.bullets)]
