@@ -147,6 +147,18 @@ def test_the_part_that_helps_is_let_out_wherever_it_stands(
     assert [bullet.content for bullet in after.active] == [released]
 
 
+def test_a_part_that_is_right_by_luck_is_not_let_out() -> None:
+    """One of many attempts may be right by chance: a part is asked for twice."""
+    question = Sample("b", "What are the refund codes?")
+    made, _ = apply(Playbook(), [Add("held", "lessons", "Refund codes: st = 7 or 9."), Quarantine("held")])
+    failed = Trial(question, Attempt("b", "1", "1"), shown(False), "ep-1")
+    lucky = iter([False, True, False])  # the second part, once
+    bench = FakeBench(lambda _, contents: next(lucky, False) or ("9" in contents and "codes" in contents))
+    (proposal,) = propose_releases(failed, made, bench, Evidence([question]), 1)
+    (active,) = apply(made, proposal.delta)[0].active
+    assert active.content == "Refund codes: st = 7 or 9."
+
+
 def test_what_does_not_help_costs_a_bounded_number_of_attempts() -> None:
     question = Sample("b", "What are the refund codes?")
     text = " ".join(f"Refund codes {n}: code {n} and word{n} of many, many words." for n in range(40))

@@ -19,6 +19,7 @@ from ace.methods.ace.evidence import Evidence
 from ace.methods.ace.proof import Proof, prove
 from ace.methods.ace.proposals import add_lesson, record_proposal
 from ace.methods.protocol import Bench, Trial
+from ace.playbook.delta import apply
 from ace.playbook.model import Bullet, Delta, Playbook, Promote, Quarantine, Revise, Status
 from ace.refine.conflict import Kind, compare
 from ace.runs.records import Proposal, Reason
@@ -60,39 +61,29 @@ def release_needed(
 ) -> Proof:
     """Return the proof of that part of a bullet which the sample needs; its delta lets out the part alone.
 
-    Parts are tried from the smallest on, and the first that makes the sample right is taken. So what rides on
-    a lesson stands in no prompt as long as the lesson helps without it. A part grows word by word within its
-    first clause, then clause by clause; it begins at a clause that shares words with the question, or at the
-    start. What is left goes on waiting. Where no part helps, there is no delta.
+    Parts are tried from the smallest on, and the first that makes the sample right in two draws is taken: of
+    many, one may be right by luck. So what rides on a lesson stands in no prompt as long as the lesson helps
+    without it. A part grows word by word within its first clause, then clause by clause. What is
+    left goes on waiting. Where no part helps, there is no delta.
     """
-    question = set(split_words(trial.sample.question))
     attempts: list[Trial] = []
-    tried: set[str] = set()
 
-    def holds(pieces: Iterable[str]) -> bool:
+    def holds(pieces: Iterable[str], *, twice: bool = False) -> bool:
         part = _join_pieces(pieces)
         trying: Delta = (Promote(bullet.id), Revise(bullet.id, part), *beside)
         proof = prove(trying, playbook, (trial.sample,), (), bench)
         attempts.extend(proof.trials)
+        if twice and proof.holds and len(proof.trials) == 1:  # else several draws agree already
+            attempts.append(bench.solve(trial.sample, apply(playbook, trying)[0], draw=1))
+            return bool(attempts[-1].feedback.is_solved)
         return proof.holds
 
-    def is_worth_trying(pieces: Iterable[str]) -> bool:
-        """Return whether a part says more than the question does, and was not tried before."""
-        part = _join_pieces(pieces)
-        words = split_words(part)
-        is_new = part not in tried and bool(words) and (not question.issuperset(words) or part == whole)
-        tried.add(part)
-        return is_new
-
-    whole = _join_pieces((bullet.content,))
     pieces = split_clauses(bullet.content)
     if len(pieces) > _MOST_CLAUSES:
         pieces = [f"{sentence} " for sentence in split_sentences(bullet.content)]
-    shared = [len(question.intersection(split_words(piece))) for piece in pieces]
-    starts = [n for n in sorted(range(len(pieces)), key=lambda n: (-shared[n], n)) if shared[n]]
-    parts = (part for start in dict.fromkeys((*starts, 0)) for part in _list_parts(pieces, start))
-    for part in islice(filter(lambda part: is_worth_trying(part.values()), parts), _MOST_PARTS):
-        if holds(part.values()):
+    parts = _list_parts(pieces, question=set(split_words(trial.sample.question)))
+    for part in islice(parts, _MOST_PARTS):
+        if holds(part.values(), twice=True):
             break
     else:
         why = f"no part of {bullet.id} that was tried helps {trial.sample.id}"
@@ -117,14 +108,30 @@ def release_needed(
     return Proof(True, "", tuple(attempts), reason=Reason.PROVEN, delta=released)
 
 
-def _list_parts(pieces: Sequence[str], start: int) -> Iterator[dict[int, str]]:
-    """Yield parts of a text that begin with one of its pieces, from the smallest on, by numbers of pieces."""
-    words = _WORD.findall(pieces[start])
-    for size in range(1, len(words)):
-        if split_words(words[size - 1]):
-            yield {start: "".join(words[:size])}
-    for end in range(start + 1, len(pieces) + 1):
-        yield dict(enumerate(pieces[start:end], start))
+def _list_parts(pieces: Sequence[str], question: set[str]) -> Iterator[dict[int, str]]:
+    """Yield parts of a text, made of some of its pieces in a row, by their numbers, each once.
+
+    They begin at a piece that shares words with the question, those that share most first, or at the start,
+    and grow. A part that says nothing beside the question is left out, unless it is the whole.
+    """
+    shared = [len(question.intersection(split_words(piece))) for piece in pieces]
+    starts = [n for n in sorted(range(len(pieces)), key=lambda n: (-shared[n], n)) if shared[n]]
+    seen: set[str] = set()
+    for start in dict.fromkeys((*starts, 0)):
+        words = _WORD.findall(pieces[start])
+        sizes = [
+            size for size in range(1, len(words)) if split_words(words[size - 1])
+        ]  # no lone sign ends it
+        parts = [{start: "".join(words[:size])} for size in sizes]
+        parts += [dict(enumerate(pieces[start:end], start)) for end in range(start + 1, len(pieces) + 1)]
+        for part in parts:
+            text = _join_pieces(part.values())
+            says = split_words(text)
+            is_whole = len(part) == len(pieces) and text == _join_pieces(pieces)
+            adds_nothing = question.issuperset(says) and not is_whole
+            if text not in seen and says and not adds_nothing:
+                yield part
+            seen.add(text)
 
 
 def _join_pieces(pieces: Iterable[str]) -> str:
