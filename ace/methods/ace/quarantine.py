@@ -121,7 +121,7 @@ def _list_parts(pieces: Sequence[str], question: set[str]) -> Iterator[dict[int,
         words = _WORD.findall(pieces[start])
         sizes = [
             size for size in range(1, len(words)) if split_words(words[size - 1])
-        ]  # no lone sign ends it
+        ]  # none ends in a sign
         parts = [{start: "".join(words[:size])} for size in sizes]
         parts += [dict(enumerate(pieces[start:end], start)) for end in range(start + 1, len(pieces) + 1)]
         for part in parts:
