@@ -119,9 +119,7 @@ def _list_parts(pieces: Sequence[str], question: set[str]) -> Iterator[dict[int,
     seen: set[str] = set()
     for start in dict.fromkeys((*starts, 0)):
         words = _WORD.findall(pieces[start])
-        sizes = [
-            size for size in range(1, len(words)) if split_words(words[size - 1])
-        ]  # none ends in a sign
+        sizes = [size for size in range(1, len(words)) if split_words(words[size - 1])]  # none ends in a sign
         parts = [{start: "".join(words[:size])} for size in sizes]
         parts += [dict(enumerate(pieces[start:end], start)) for end in range(start + 1, len(pieces) + 1)]
         for part in parts:
