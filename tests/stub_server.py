@@ -1,6 +1,6 @@
 """A program that stands in for the embedded server's process where no weights are: same orders, same report.
 
-What it does is read from the file of "weights", a JSON object:
+What it does is read from the file of "weights", a JSON object; where that is GGUF, it does nothing odd:
 
     fails, misses   it reports this as the reason why it does not start, or why xllamacpp is missing
     crashes         it writes this to stderr and ends before it reports
@@ -44,6 +44,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.reply({"tokens": asked["content"].split()})
         with self.lock, self.counter.open("a") as file:
             file.write("x")
+        with self.lock, self.counter.with_suffix(".asked").open("a") as file:
+            file.write(json.dumps(asked) + "\n")
         call = self.counter.stat().st_size
         if call in self.behaviour.get("dies", ()):
             os.kill(os.getpid(), signal.SIGKILL)
@@ -70,7 +72,9 @@ def report(**fields: str) -> None:
 def main() -> None:
     orders = json.loads(sys.stdin.readline())
     weights = Path(orders["weights"])
-    behaviour = json.loads(weights.read_text())
+    behaviour = {}
+    if not weights.read_bytes().startswith(b"GGUF"):
+        behaviour = json.loads(weights.read_text())
     if behaviour.get("stays"):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if "crashes" in behaviour:

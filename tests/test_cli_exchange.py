@@ -457,3 +457,34 @@ def test_an_interrupted_import_leaves_all_of_a_version_or_none(ace: Ace, delay: 
     with Store.open(Path("shop.db")) as store:
         assert len(store.checkout()) == 3000
     assert ace("playbook", "verify").code == 0
+
+
+def test_an_odd_bullet_does_not_cost_a_canonical_file(ace: Ace, file: Path) -> None:
+    """It is named with its number and reason, as lines of the other formats are; --strict takes nothing."""
+    ace("playbook", "export", "whole.json", "--playbook", str(file))
+    whole = json.loads(text_of("whole.json"))
+    good = whole["bullets"][0]
+    odd = [
+        3,
+        None,
+        good,
+        {**good, "id": "b-1", "helpful": -1},
+        {**good, "id": "b-2", "content": " "},
+        {**good, "id": "b-3", "votes": 1},
+        {**good, "id": "b-4", "section": "nowhere"},
+        {**good, "id": "b-5", "position": 10**6},
+        {**good, "id": "b-6", "status": ["lost"]},
+        {"id": "b-7"},
+        {**good, "id": {"a": 1}},
+        {**good, "id": "b-8", "content": "\ud800"},
+    ]
+    put("odd.json", json.dumps({**whole, "bullets": [*whole["bullets"], *odd]}))
+    found = said(ace, "import", "odd.json", "--playbook", "new.db")
+    assert found["bullets"] == len([b for b in whole["bullets"] if b["status"] != "removed"])
+    reasons = [finding["text"] for finding in found["unread"]]
+    assert len(reasons) == len(odd)
+    for name in ("b-1", "b-2", "b-3", "b-4", "b-5", "b-6", "b-7", "b-8", good["id"]):
+        assert any(repr(name) in reason for reason in reasons), (name, reasons)
+    done = ace("playbook", "import", "odd.json", "--playbook", "again.db")
+    assert f"{len(odd)} parts of the file not read: {len(odd)} bullet" in done.out
+    assert ace("playbook", "import", "odd.json", "--strict", "--playbook", "third.db").code == 2

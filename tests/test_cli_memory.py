@@ -135,13 +135,54 @@ GOOD = {"attribute": "size", "value": "42", "since": "2026-01-01", "user": "zoe"
         ({**GOOD, "attribute": "a" * 101}, "bad.jsonl:2 [attribute]: It is longer than 100 characters"),
     ],
 )
-def test_an_import_with_a_bad_row_brings_in_nothing(ace: Ace, file: Path, bad: object, told: str) -> None:
+def test_a_bad_row_is_left_out_of_an_import_by_name(ace: Ace, file: Path, bad: object, told: str) -> None:
     second = bad if isinstance(bad, str) else json.dumps(bad)
-    Path("bad.jsonl").write_text(f"{json.dumps(GOOD)}\n{second}\n{json.dumps(GOOD)}\n", encoding="utf-8")
+    third = {**GOOD, "attribute": "shoe size"}
+    Path("bad.jsonl").write_text(f"{json.dumps(GOOD)}\n{second}\n{json.dumps(third)}\n", encoding="utf-8")
     done = ace("memory", "import", "bad.jsonl", "--playbook", "m.db")
-    assert done.code == 2 and told in done.err
+    assert done.code == 0 and f"left out: {told}" in done.err
+    assert done.out.startswith("bad.jsonl: 2 added, 1 left out: ")
     with Store.open(file) as store:
-        assert "zoe" not in store.memory_users() and len(store.memories(every=True)) == 5
+        sizes = [memory.attribute for memory in store.memories("zoe") if memory.user]
+        assert sorted(sizes) == ["shoe size", "size"] and store.verify() == []
+    Path("bad.jsonl").write_text(second, encoding="utf-8")
+    done = ace("memory", "import", "bad.jsonl", "--playbook", "m.db")
+    assert done.code == 2 and told.replace(":2", ":1") in done.err
+
+
+def test_rows_that_are_left_out_of_an_import_are_counted_by_reason(ace: Ace, file: Path) -> None:
+    with Store.open(file) as store:
+        taken = store.memories("bob", every=True)[-1].id
+    rows = [
+        {**GOOD, "id": "mem-1"},
+        {**GOOD, "id": "mem-1", "value": "43"},
+        {**GOOD, "id": taken},
+        {**GOOD, "value": "my PIN is 4711"},
+        {**GOOD, "kind": "rumour"},
+        {**GOOD, "vaule": "x"},
+        7,
+    ]
+    lines = [*(json.dumps(row).encode() for row in rows), b"{", b'{"value": "\xff"}', b'"\\ud800"', b""]
+    Path("odd.jsonl").write_bytes(b"\xef\xbb\xbf" + b"\r\n".join(lines))
+    done = ace("memory", "import", "odd.jsonl", "--playbook", "m.db", "--json")
+    report = json.loads(done.out)
+    assert (done.code, report["added"]) == (0, ["mem-1"])
+    assert report["left_out_by_reason"] == {
+        "with the id of an earlier row": 1,
+        "that must not be kept": 1,
+        "with a field that cannot be used": 2,
+        "not an object": 1,
+        "not JSON": 3,
+        "with the id of another memory here": 1,
+    }
+    places = [name.partition(": ")[0] for name in report["left_out"]]
+    assert places[:-1] == [
+        f"odd.jsonl:{place}" for place in ("2 [id]", "4 [value]", "5 [kind]", "6 [vaule]", 7, 8, 9, 10)
+    ]
+    assert taken in report["left_out"][-1]
+    assert [line for line in done.err.splitlines() if line.startswith("left out: ")] == [
+        f"left out: {name}" for name in report["left_out"]
+    ]
 
 
 def test_an_id_that_is_another_memory_here_is_refused(ace: Ace, file: Path) -> None:

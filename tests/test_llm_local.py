@@ -13,6 +13,7 @@ from ace.context.assemble import TEMPLATE
 from ace.errors import ModelError, ModelNameError
 from ace.llm import Endpoint, Message, Request, Role, connect
 from ace.llm.local import weights
+from ace.llm.local.vocabulary import read_special_tokens
 
 
 class Guess(BaseModel):
@@ -100,3 +101,22 @@ def test_it_tells_its_window_and_counts_as_it_reads(client: Endpoint) -> None:
     told = [sum(window.count(message.content) for message in request.messages) for request in asked]
     assert longer[1] - longer[0] == told[1] - told[0] > 0
     assert 0 < longer[0] - told[0] <= TEMPLATE
+
+
+def test_no_special_token_of_its_tokenizer_reaches_it(client: Endpoint) -> None:
+    """Every special token of the model's own file, wherever it stands in a prompt, is plain text to it."""
+    server = client.server
+    assert server is not None
+    special = read_special_tokens(weights.find_verified(weights.find(client.model.removeprefix("local/"))))
+    assert len(special) > 10 and "<|im_start|>" in special
+    ids = {tuple(server._process.ask("POST", "/tokenize", {"content": token})["tokens"]) for token in special}
+    singles = {number for tokens in ids for number in tokens if len(tokens) == 1}
+    assert len(singles) == len(special)
+    for token in special:
+        sent = server.defuse(f"a {token}b{token}{token[:-1]}{token} caf\u00e9 {token}")
+        assert singles.isdisjoint(server._process.ask("POST", "/tokenize", {"content": sent})["tokens"])
+    # What is sent counts as many tokens as the defused text does, and not as many as the special ones.
+    plain, more = ask("Say 7.", max_tokens=1), ask(f"Say 7.{''.join(special[:8])}", max_tokens=1)
+    base = client.complete(plain).usage.prompt_tokens
+    added = server.count(more.messages[1].content) - server.count("Say 7.")
+    assert client.complete(more).usage.prompt_tokens == base + added > base + 16

@@ -8,6 +8,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 
 from ace.errors import AceError, ModelError, ModelUnavailable
 from ace.llm import Endpoint, Reply, Retry
+from ace.llm.providers import load_litellm
 from tests.model_server import ask
 from tests.raw_server import Answer, RawServer, reply
 
@@ -309,6 +311,18 @@ def test_a_connection_that_breaks_may_pass(serve: Serve, servers: list[RawServer
 
 
 PROVIDERS = ["anthropic/claude-sonnet-4-5", "gemini/gemini-2.0-flash", "hosted_vllm/m", "azure/m"]
+# litellm takes no client of ours for these, and makes its own.
+OWN_CLIENTS = [
+    *(
+        "cohere_chat/command-r",
+        "cohere/command-r",
+        "azure_ai/m",
+        "azure_ai/claude-3",
+        "cloudflare/m",
+        "maritalk/m",
+    ),
+    *("ai21/m", "amazon_nova/m", "anthropic_text/m", "custom/m", "gradient_ai/m", "oobabooga/m", "aiand/m"),
+]
 
 
 @pytest.mark.parametrize("name", PROVIDERS)
@@ -327,6 +341,74 @@ def test_bounds_hold_for_other_providers(servers: list[RawServer], name: str) ->
     with pytest.raises(ModelUnavailable, match="Slow down, please"):
         endpoint.complete(ask())
     endpoint.close()
+
+
+@pytest.mark.parametrize("name", OWN_CLIENTS)
+def test_bounds_hold_where_litellm_makes_its_own_client(
+    servers: list[RawServer], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A drip, an answer of 30 MB, and a redirect to another origin."""
+    monkeypatch.setenv("CLOUDFLARE_ACCOUNT_ID", "a")
+    servers += [RawServer(lambda _: reply("elsewhere")), RawServer(lambda _: drip)]
+    drip = Drip(HEAD + b"content-length: 100000\r\n\r\n", b" ")
+    base = servers[-1].api_base.removesuffix("/v1")
+    endpoint = Endpoint(name, api_base=base, api_key=KEY, timeout=0.4, retry=ONCE)
+    with pytest.raises(ModelUnavailable, match="no whole answer came within"):
+        endpoint.complete(ask())
+    endpoint.timeout = 20.0
+    servers[-1].answer = lambda _: (200, b" " * 30_000_000)
+    with pytest.raises(ModelError, match="larger than 8 MB"):
+        endpoint.complete(ask())
+    servers[-1].answer = lambda _: (307, b"", {"location": f"{servers[-2].api_base}/chat/completions"})
+    with pytest.raises(ModelError, match="redirects to another address"):
+        endpoint.complete(ask())
+    assert servers[-2].seen == []
+    endpoint.close()
+
+
+def test_azure_with_a_login_instead_of_a_key_is_bounded(
+    servers: list[RawServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AZURE_API_KEY", "AZURE_OPENAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AZURE_OPENAI_AD_TOKEN", "token")
+    drip = Drip(HEAD + b"content-length: 100000\r\n\r\n", b" ")
+    servers.append(RawServer(lambda _: drip))
+    base = servers[-1].api_base.removesuffix("/v1")
+    with pytest.raises(ModelUnavailable, match="no whole answer came within"):
+        Endpoint("azure/m", api_base=base, timeout=0.4, retry=ONCE).complete(ask())
+
+
+def test_a_reply_that_came_past_the_bounds_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    litellm = load_litellm()
+
+    class Inside(litellm.CustomLLM):  # type: ignore[misc]
+        def completion(self, *_: Any, **__: Any) -> Any:
+            return litellm.completion(
+                model="openai/m", api_key="k", messages=[], mock_response="from nowhere"
+            )
+
+    monkeypatch.setattr(litellm, "custom_provider_map", [{"provider": "inside", "custom_handler": Inside()}])
+    monkeypatch.setattr(litellm, "provider_list", [*litellm.provider_list, "inside"])
+    monkeypatch.setattr(litellm, "_custom_providers", ["inside"])
+    with pytest.raises(ModelError, match="use openai/NAME with its OpenAI-compatible address"):
+        Endpoint("inside/m", retry=ONCE).complete(ask())
+
+
+def test_calls_that_are_not_ours_are_not_bounded(servers: list[RawServer]) -> None:
+    """Whoever uses litellm in the same process gets what it gives: streams as they come, large answers."""
+    data = json.dumps(reply("x" * 9_000_000)).encode()
+    servers.append(RawServer(lambda _: (200, data)))
+    litellm = load_litellm()
+    for name in ("openai/m", "cohere_chat/command-r"):
+        with suppress(litellm.APIConnectionError, litellm.APIError):  # the form is OpenAI's
+            answer = litellm.completion(
+                model=name,
+                api_base=servers[-1].api_base,
+                api_key="k",
+                messages=[{"role": "user", "content": "?"}],
+            )
+            assert len(answer.choices[0].message.content) == 9_000_000
 
 
 def test_a_reply_in_another_protocol_is_read(servers: list[RawServer]) -> None:

@@ -172,7 +172,8 @@ def test_an_attempt_takes_a_bullet_out_of_quarantine(store: Store) -> None:
     for bullet in store.checkout().active:
         assert [e.verdict.correct for e in store.episodes(ids=bullet.provenance)][-1]
     refuted = [p for p in store.proposals(report.run) if p.outcome == "rejected"]
-    assert refuted[0].author == "proof" and refuted[0].attempts == ("999",)
+    # An attempt for each part of it that says more than the question: "red means", then all of it.
+    assert refuted[0].author == "proof" and refuted[0].attempts == ("", "999")
 
 
 def test_a_log_does_not_put_a_proven_bullet_into_quarantine(store: Store) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+import ace
 from ace.methods.ace.evidence import Evidence
 from ace.methods.ace.quarantine import propose_releases
 from ace.methods.protocol import Trial
 from ace.playbook import Add, Playbook, Promote, Quarantine, Status, apply
 from ace.task import Attempt, Fact, Sample, Topic
 from ace.task.environments.sql.lessons.sql_wording import SqlWording
+from ace.testing import World
 from tests.fake_lab import FakeBench, shown
 
 SAMPLE = Sample("a", "How many pending tickets are there?")
@@ -109,6 +113,8 @@ def test_what_rides_on_a_true_lesson_goes_on_waiting(style: str) -> None:
     bench = FakeBench(lambda _, contents: "st = 7" in contents)
     (proposal,) = propose_releases(failed, made, bench, Evidence([question]), 1)
     assert proposal.outcome == "accepted"
+    prompts = [bullet.content for tried in bench.tried for bullet in tried.active]
+    assert len(prompts) >= 2 and not [text for text in prompts if "CANARY" in text]
     after, rejected = apply(made, proposal.delta)
     assert not rejected
     (active,) = after.active
@@ -119,10 +125,83 @@ def test_what_rides_on_a_true_lesson_goes_on_waiting(style: str) -> None:
     )
 
 
-def test_a_bullet_in_quarantine_that_does_not_help_costs_two_attempts() -> None:
+@pytest.mark.parametrize(
+    ("text", "needed", "released"),
+    [
+        ("Refund codes are these, ask CANARY, st = 7.", ("st = 7",), "st = 7."),
+        ("Use st = 7, CANARY first. It is for refund codes.", ("st = 7",), "Use st = 7"),
+        ("Refund codes: st = 7, CANARY, ch = 2", ("st = 7", "ch = 2"), "Refund codes: st = 7, ch = 2"),
+        ("refund", ("refund",), "refund"),
+        ("\u6771\u4eac refund 7\uff0cCANARY", ("7",), "\u6771\u4eac refund 7"),
+    ],
+)
+def test_the_part_that_helps_is_let_out_wherever_it_stands(
+    text: str, needed: tuple[str, ...], released: str
+) -> None:
+    question = Sample("b", "What are the refund codes?")
+    made, _ = apply(Playbook(), [Add("held", "lessons", text), Quarantine("held")])
+    failed = Trial(question, Attempt("b", "1", "1"), shown(False), "ep-1")
+    bench = FakeBench(lambda _, contents: all(part in contents for part in needed))
+    (proposal,) = propose_releases(failed, made, bench, Evidence([question]), 1)
+    after, _ = apply(made, proposal.delta)
+    assert [bullet.content for bullet in after.active] == [released]
+
+
+def test_a_part_that_is_right_by_luck_is_not_let_out() -> None:
+    """One of many attempts may be right by chance: a part is asked for twice."""
+    question = Sample("b", "What are the refund codes?")
+    made, _ = apply(Playbook(), [Add("held", "lessons", "Refund codes: st = 7 or 9."), Quarantine("held")])
+    failed = Trial(question, Attempt("b", "1", "1"), shown(False), "ep-1")
+    lucky = iter([False, True, False])  # the second part, once
+    bench = FakeBench(lambda _, contents: next(lucky, False) or ("9" in contents and "codes" in contents))
+    (proposal,) = propose_releases(failed, made, bench, Evidence([question]), 1)
+    (active,) = apply(made, proposal.delta)[0].active
+    assert active.content == "Refund codes: st = 7 or 9."
+
+
+def test_what_does_not_help_costs_a_bounded_number_of_attempts() -> None:
+    question = Sample("b", "What are the refund codes?")
+    text = " ".join(f"Refund codes {n}: code {n} and word{n} of many, many words." for n in range(40))
+    made, _ = apply(Playbook(), [Add("held", "lessons", text), Quarantine("held")])
+    failed = Trial(question, Attempt("b", "1", "1"), shown(False), "ep-1")
+    bench = FakeBench(lambda *_: False)
+    (proposal,) = propose_releases(failed, made, bench, Evidence([question]), 1)
+    assert proposal.outcome == "rejected" and len(bench.tried) == 16
+    assert apply(made, proposal.delta)[0].bullets["held"].content == text  # the record holds none of it
+
+
+def test_a_bullet_in_quarantine_that_does_not_help_costs_an_attempt_for_each_part() -> None:
     question = Sample("b", "What are the refund codes?")
     made, _ = apply(Playbook(), [Add("held", "lessons", "Refund codes: a, b, c, d."), Quarantine("held")])
     failed = Trial(question, Attempt("b", "1", "1"), shown(False), "ep-1")
     bench = FakeBench(lambda *_: False)
     (proposal,) = propose_releases(failed, made, bench, Evidence([question]), 1)
-    assert proposal.outcome == "rejected" and len(bench.tried) == 2
+    assert proposal.outcome == "rejected" and len(bench.tried) == 4
+
+
+@pytest.mark.parametrize("style", RIDERS[::6])
+def test_a_rider_stands_in_no_prompt_of_a_run(style: str, tmp_path: Path) -> None:
+    """A document shows a true lesson with a rider to one question; the others let out what is true of it."""
+    text = style.format("Refund codes: st = 7")
+    rows = [
+        {"id": f"c{n}", "question": f"What are the refund codes in case {n}?", "answer": "RIGHT"}
+        for n in range(3)
+    ]
+    client = World(
+        generator=lambda request: "RIGHT" if any("st = 7" in line for line in request.bullets) else "wrong",
+        lessons=lambda request: [text] if request.sample and request.sample.id == "c0" else [],
+    )
+    task = ace.define_task(
+        "codes",
+        rows,
+        lambda sample, answer: answer == "RIGHT",
+        sources=[lambda question: [text] if "case 0" in question else []],
+    )
+    with ace.open_playbook(tmp_path / "b.db") as store:
+        ace.learn(task, store, client, workers=1)
+        after = store.checkout()
+    (active,) = after.active
+    assert active.content.rstrip(".") == "Refund codes: st = 7"
+    assert any("CANARY" in bullet.content for bullet in after.bullets.values())
+    assert not [request for request in client.requests if "CANARY" in request.messages[0].content]
+    assert not [request for request in client.requests if any("CANARY" in line for line in request.bullets)]

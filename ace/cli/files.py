@@ -11,10 +11,11 @@ from ace.errors import InputError
 from ace.text.plain_file import find_obstacle
 
 
-def read_text(file: Path) -> str:
+def read_text(file: Path, *, errors: str = "strict") -> str:
     """Return the text of a file, its line ends and a byte order mark included.
 
-    Raises InputError where it cannot be read or is not UTF-8.
+    `errors` is Python's name for what becomes of bytes that are not UTF-8. Raises InputError where the file
+    cannot be read, and with "strict" where it is not UTF-8.
     """
     obstacle = find_obstacle(file)
     if obstacle:
@@ -24,7 +25,7 @@ def read_text(file: Path) -> str:
     except OSError as error:
         raise InputError(f"cannot read {file}: {error}.") from error
     try:
-        text = data.decode()
+        text = data.decode(errors=errors)
         if "\0" in text:
             raise InputError(f"cannot read {file}: it is binary, not text.", hint="Give a text file.")
         return text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -215,20 +216,33 @@ def import_(
     playbook: PlaybookFile = None,
     json: Json = False,
 ) -> None:
-    """Import memories: all rows of a file, or none if one cannot be used."""
-    from ace.memory.memory_file import load_memories
+    """Import memories. A row that cannot be used is left out by name."""
+    from ace.memory.memory_file import RowFault, load_memories
 
-    memories = load_memories(read_text(file).removeprefix("\ufeff"), file=str(file))
+    left_out: list[FormatError] = []
+    text = read_text(file, errors="surrogateescape").removeprefix("\ufeff")
+    memories = load_memories(text, file=str(file), left_out=left_out)
+    if left_out and not memories:
+        raise left_out[0]
     with _open_store(playbook) as store:
         result = store.import_memories(memories)
+    if result.refused and not (result.added or result.known or result.forgotten):
+        raise InputError(result.refused[0])
+    reasons = Counter(str(error.details["fault"]) for error in left_out)
+    if result.refused:
+        reasons[str(RowFault.TAKEN)] = len(result.refused)
     groups = {
-        "added": result.added,
-        "here already": result.known,
-        "forgotten here: left out": result.forgotten,
+        "added": len(result.added),
+        "here already": len(result.known),
+        "forgotten here: left out": len(result.forgotten),
+        **{f"left out: {reason}": count for reason, count in reasons.items()},
     }
-    parts = [f"{len(ids)} {what}" for what, ids in groups.items() if ids]
-    text = ", ".join(parts) or "nothing in it"
-    emit(json, {"file": str(file), **asdict(result)}, f"{file}: {text}")
+    parts = [f"{count} {what}" for what, count in groups.items() if count]
+    names = [*map(str, left_out), *(f"{file}: {problem}" for problem in result.refused)]
+    for name in names:
+        note(f"left out: {name}")
+    data = {**asdict(result), "left_out": names, "left_out_by_reason": reasons}
+    emit(json, {"file": str(file), **data}, f"{file}: {', '.join(parts) or 'nothing in it'}")
 
 
 def _check_session(session: str | None, user: str | None) -> None:
@@ -251,7 +265,7 @@ def _read_conversations(file: Path, user: str, session: str) -> list[Conversatio
     """
     conversations: list[Conversation] = []
     left_out: list[InputError] = []
-    lines = read_text(file).removeprefix("\ufeff").split("\n")
+    lines = read_text(file, errors="surrogateescape").removeprefix("\ufeff").split("\n")
     for number, line in enumerate(lines, start=1):
         try:
             if line.strip():

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ace.errors import ModelUnavailable
-from ace.llm.providers import load_litellm, open_client, quote_failure, read_error
+from ace.llm.providers import PAST_BOUNDS, load_litellm, open_client, quote_failure, read_error
 from ace.llm.wire import Exchange, keep_exchange
 from ace.text.unicode import mend_surrogates
 
@@ -91,6 +91,8 @@ class LitellmEmbedder:
                     client=client,
                     timeout=_SECONDS,
                 )
+            if exchange.ends is None:
+                raise LookupError(PAST_BOUNDS)
             rows = sorted(response.data, key=lambda row: row["index"])
             if len(rows) != len(texts):
                 raise LookupError(f"{len(rows)} vectors for {len(texts)} texts")

@@ -19,12 +19,12 @@ from ace.llm.client import FinishReason, Message, Reply, Request, ToolCall, Usag
 from ace.llm.concessions import Concession, find_concession, shape_request
 from ace.llm.failures import Cause, Failure
 from ace.llm.faults import Action, Fault, Kind, shorten_detail
-from ace.llm.providers import convert_failure, load_litellm, open_client, read_error
+from ace.llm.providers import PAST_BOUNDS, convert_failure, load_litellm, open_client, read_error
 from ace.llm.retry import Retry
 from ace.llm.token_counts import check_usage, choose_context, price_tokens
 from ace.llm.transcript import read_tool_call, write_tool_call
 from ace.llm.window import Window, ollama_window, remote_window, thinks_by_default
-from ace.llm.wire import MOST_BYTES, Exchange, keep_exchange
+from ace.llm.wire import MOST_BYTES, AnswerStopped, Exchange, keep_exchange
 from ace.text import estimate_tokens
 from ace.text.thoughts import split_thoughts
 from ace.text.unicode import mend_surrogates
@@ -171,9 +171,13 @@ class Endpoint:
         `faults` holds those of this call so far, and gets those of this request.
         """
         address = self.address or self.model
+        texts = [mend_surrogates(message.content) for message in messages]
+        if self.server is not None:
+            texts = [self.server.defuse(text) for text in texts]
+        messages = [replace(message, content=text) for message, text in zip(messages, texts, strict=True)]
         payload: list[dict[str, Any]] = []
         for message in messages:
-            content: Any = mend_surrogates(message.content)
+            content: Any = message.content
             if message.role == "system" and wants_mark(address):  # it is the stable part of a context
                 content = [{"type": "text", "text": content, "cache_control": {"type": "ephemeral"}}]
             payload.append({"role": message.role, "content": content})
@@ -237,6 +241,9 @@ class Endpoint:
                     client=self._http,
                     **body,
                 )
+                if exchange.ends is None:
+                    exchange.fail(Kind.REFUSED_REQUEST, PAST_BOUNDS)
+                    raise AnswerStopped
                 return _read_reply(response), remark
             except Exception as error:  # litellm has as many as there are ways to answer
                 raise read_error(exchange, error) from None

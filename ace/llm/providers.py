@@ -16,13 +16,18 @@ from ace.errors import AceError, ContentRefused, ModelError, ModelNameError, Mod
 from ace.llm.failures import Cause, Failure, read_failure
 from ace.llm.faults import Fault, Kind, hide
 from ace.llm.retry import read_retry_after
-from ace.llm.wire import Exchange, open_http
+from ace.llm.wire import Exchange, Wire, keep_exchange, open_http
 
 _NAMES = (
     "Write it as provider/model, for example openai/gpt-4.1-mini, anthropic/claude-sonnet-4-5, "
     "ollama/llama3.2 or local/qwen2.5-coder-1.5b."
 )
 _NO_KEY = "none"  # an address of one's own wants no key, but the client library wants something to send
+PAST_BOUNDS = (
+    "litellm calls this provider on a way of its own, where no limit of time and size holds, so its reply "
+    "was not taken; use openai/NAME with its OpenAI-compatible address (--api-base)"
+)
+_LOGIN = 60.0  # seconds
 _LONGEST = 300  # characters of an endpoint's words in a message
 _LAYERS = re.compile(r"^(?:(?:litellm\.)?\w*(?:Error|Exception|Timeout)(?:: | - ))+")
 
@@ -31,15 +36,23 @@ _LAYERS = re.compile(r"^(?:(?:litellm\.)?\w*(?:Error|Exception|Timeout)(?:: | - 
 def load_litellm() -> Any:
     """Import litellm: late, because it takes seconds, and with the packaged price list, not the network's.
 
-    Its loggers and those of httpx report errors only.
+    Its loggers and those of httpx report errors only. Where it takes no client of ours it makes its own, over
+    our wire: calls of the engine are bounded there too, and those of others in this process are not.
     """
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    import httpx
     import litellm
+    from litellm.llms.custom_httpx.http_handler import get_ssl_configuration
 
     litellm.telemetry = False
     litellm.suppress_debug_info = True  # it prints, and stdout is ours
     for name in ("LiteLLM", "LiteLLM Proxy", "LiteLLM Router", "httpx"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    wire = Wire(get_ssl_configuration(), shared=True)
+    if getattr(litellm, "sync_transport", None) is None:
+        litellm.sync_transport = wire
+    if litellm.client_session is None:  # of its clients of OpenAI's library
+        litellm.client_session = httpx.Client(transport=wire, follow_redirects=True)
     return litellm
 
 
@@ -51,7 +64,8 @@ def check_name(model: str, *, api_base: str | None = None, api_key: str | None =
     """
     litellm = load_litellm()
     try:
-        litellm.get_llm_provider(model, api_base=api_base)
+        with keep_exchange(Exchange(_LOGIN)):  # some log in to be named
+            litellm.get_llm_provider(model, api_base=api_base)
     except litellm.BadRequestError as error:
         raise ModelNameError(
             f"No provider serves a model called {model!r}.",
@@ -114,7 +128,8 @@ def open_client(address: str, api_base: str | None, api_key: str | None) -> Any:
     from litellm.llms.custom_httpx.http_handler import get_ssl_configuration
 
     try:
-        _, provider, key, base = litellm.get_llm_provider(address, api_base=api_base, api_key=api_key)
+        with keep_exchange(Exchange(_LOGIN)):
+            _, provider, key, base = litellm.get_llm_provider(address, api_base=api_base, api_key=api_key)
     except litellm.BadRequestError:
         return None
     http: Any = open_http(get_ssl_configuration())

@@ -80,13 +80,18 @@ def open_http(verify: Any = True) -> httpx.Client:
     `verify` is httpx's: a context of certificates, or whether they are checked. Proxies are those of the
     environment.
     """
-    return httpx.Client(transport=_Wire(verify), follow_redirects=True, max_redirects=_MOST_REDIRECTS)
+    return httpx.Client(transport=Wire(verify), follow_redirects=True, max_redirects=_MOST_REDIRECTS)
 
 
-class _Wire(httpx.BaseTransport):
-    """Send requests directly or through the environment's proxy, and read whole bodies within bounds."""
+class Wire(httpx.BaseTransport):
+    """Send requests directly or through the environment's proxy, and read whole bodies within bounds.
 
-    def __init__(self, verify: Any) -> None:
+    Without an exchange it is a transport like any other: somebody else's request is not bounded. One that is
+    `shared` by several clients stays open when one of them is closed.
+    """
+
+    def __init__(self, verify: Any, *, shared: bool = False) -> None:
+        self._shared = shared
         self._direct = _bound_transport(httpx.HTTPTransport(verify=verify))
         self._proxies = {
             scheme: _bound_transport(httpx.HTTPTransport(verify=verify, proxy=address))
@@ -96,13 +101,15 @@ class _Wire(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Return the answer with its body read. Raises AnswerStopped, and what httpx raises."""
-        exchange = _exchange.get() or Exchange(seconds=300.0)
-        exchange.status, exchange.body = None, b""
-        if exchange.ends is None:
-            exchange.ends = time.monotonic() + exchange.seconds
         transport = self._direct
         if not proxy_bypass(request.url.host):
             transport = self._proxies.get(request.url.scheme) or self._proxies.get("all") or transport
+        exchange = _exchange.get()
+        if exchange is None:
+            return transport.handle_request(request)
+        exchange.status, exchange.body = None, b""
+        if exchange.ends is None:
+            exchange.ends = time.monotonic() + exchange.seconds
         try:
             response = transport.handle_request(request)
             exchange.status, exchange.headers = response.status_code, response.headers
@@ -126,7 +133,9 @@ class _Wire(httpx.BaseTransport):
         return httpx.Response(response.status_code, headers=headers, content=body, request=request)
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, unless others share them."""
+        if self._shared:
+            return
         for transport in (self._direct, *self._proxies.values()):
             transport.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields
+from enum import StrEnum
 from types import NoneType
 from typing import Any
 
@@ -22,24 +23,43 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 }
 
 
+class RowFault(StrEnum):
+    """Name the reasons for which a row is left out, as a report counts them."""
+
+    SYNTAX = "not JSON"
+    SHAPE = "not an object"
+    VALUE = "with a field that cannot be used"
+    RULE = "that must not be kept"
+    TWICE = "with the id of an earlier row"
+    TAKEN = "with the id of another memory here"
+
+
 def dump_memories(memories: list[Memory]) -> str:
     """Return one JSON object a line, with every field: `load_memories` reads it."""
     return "".join(json.dumps(asdict(memory), ensure_ascii=False) + "\n" for memory in memories)
 
 
-def load_memories(text: str, *, file: str = "") -> list[Memory]:
-    """Read JSON lines; ids, where rows have them, must be unique.
+def load_memories(text: str, *, file: str = "", left_out: list[FormatError] | None = None) -> list[Memory]:
+    """Read JSON lines; ids, where rows have them, must be unique: the first row with one has it.
 
-    Raises FormatError, which names file, line and field of the first unusable row.
+    A row that cannot be used is added to `left_out` as a FormatError, which names file, line and field; its
+    detail `fault` is the reason by which such rows are counted. Without a list for them, the first is raised.
     """
-    rows = read_json_lines(text, file, FormatError)
-    memories = [parse_memory_row(row, file, number) for number, row in rows]
-    ids: set[str] = set()
-    for memory in memories:
-        if memory.id in ids:
-            raise FormatError(f"Id {memory.id!r:.60} is used twice.", file=file, field="id")
-        ids.update(filter(None, [memory.id]))
-    return memories
+    memories: dict[str, Memory] = {}
+    for number, line in enumerate(text.split("\n"), start=1):
+        try:
+            for _, row in read_json_lines(line, file, FormatError, first=number):
+                memory = parse_memory_row(row, file, number)
+                if memory.id in memories:
+                    problem = f"Id {memory.id!r:.60} is used twice."
+                    raise FormatError(problem, file=file, line=number, field="id", fault=RowFault.TWICE)
+                memories[memory.id or f"line {number}"] = memory
+        except FormatError as error:
+            error.details.setdefault("fault", RowFault.SYNTAX)
+            if left_out is None:
+                raise
+            left_out.append(error)
+    return list(memories.values())
 
 
 def parse_memory_row(row: Any, file: str, line: int) -> Memory:
@@ -49,8 +69,9 @@ def parse_memory_row(row: Any, file: str, line: int) -> Memory:
     looked at, so a duplicate passes.
     Raises FormatError, which names file, line and field.
     """
-    where: dict[str, Any] = {"file": file, "line": line}
+    where: dict[str, Any] = {"file": file, "line": line, "fault": RowFault.VALUE}
     if not isinstance(row, Mapping):
+        where["fault"] = RowFault.SHAPE
         raise FormatError(f"Expected an object, found {row!r:.60}.", **where)
     for field, problem, hint in _list_problems(row):
         raise FormatError(problem, hint=hint, field=field, **where)
@@ -67,6 +88,7 @@ def parse_memory_row(row: Any, file: str, line: int) -> Memory:
         message = f"{message[:1].upper()}{message[1:]}"  # without the field, which the new error names
         raise FormatError(message, hint=error.hint, field=error.details["field"], **where) from error
     if flaw := find_flaw(memory):
+        where["fault"] = RowFault.RULE
         raise FormatError(f"This must not be kept: {flaw}.", field="value", **where)
     return memory
 

@@ -37,10 +37,11 @@ def playbook_to_json(playbook: Playbook) -> str:
     )
 
 
-def playbook_from_json(text: str, *, file: str = "") -> Playbook:
+def playbook_from_json(text: str, *, file: str = "", left_out: list[FormatError] | None = None) -> Playbook:
     """Read a playbook that `playbook_to_json` wrote.
 
-    Every bullet is checked as `apply` would. Raises FormatError for any other text; it names `file`.
+    Every bullet is checked as `apply` would. One that cannot be used is added to `left_out`, or raised where
+    there is no such list. Raises FormatError for any other text; it names `file`.
     """
     data = _parse_json(text, file)
     if (
@@ -56,15 +57,23 @@ def playbook_from_json(text: str, *, file: str = "") -> Playbook:
         raise FormatError(f"playbook: {error}.", file=file) from error
     bullets: dict[str, Bullet] = {}
     for number, item in enumerate(data["bullets"], 1):
-        bullet = Bullet(**_read_fields(Bullet, item, f"bullet {number}", file))
-        reason = find_flaw(bullet)
-        if bullet.id in bullets:
-            reason = reason or "its id is there twice"
-        elif bullet.section not in names or bullet.position >= end:
-            reason = reason or "its section or position is unknown"
-        if reason:
-            raise FormatError(f"Bullet {number} ({bullet.id!r:.60}) cannot be used: {reason}.", file=file)
-        bullets[bullet.id] = bullet
+        name = f"bullet {number}"
+        if isinstance(item, dict) and "id" in item:
+            name = f"{name} ({item['id']!r:.60})"
+        try:
+            bullet = Bullet(**_read_fields(Bullet, item, name, file))
+            reason = find_flaw(bullet)
+            if bullet.id in bullets:
+                reason = reason or "its id is there twice"
+            elif bullet.section not in names or bullet.position >= end:
+                reason = reason or "its section or position is unknown"
+            if reason:
+                raise FormatError(f"Bullet {number} ({bullet.id!r:.60}) cannot be used: {reason}.", file=file)
+            bullets[bullet.id] = bullet
+        except FormatError as error:
+            if left_out is None:
+                raise
+            left_out.append(error)
     return Playbook(Map(bullets), tuple(dict.fromkeys(names)), end)
 
 

@@ -242,8 +242,12 @@ class Forgotten:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """List memory ids of an import: added, known, and those that were forgotten here and stay so."""
+    """List memory ids of an import: added, known, and those that were forgotten here and stay so.
+
+    `refused` says of each that was left out why, with its id.
+    """
 
     added: tuple[str, ...]
     known: tuple[str, ...]
     forgotten: tuple[str, ...]
+    refused: tuple[str, ...] = ()

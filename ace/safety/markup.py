@@ -1,14 +1,16 @@
 """Break what gives a prompt its structure, where it comes out of a text. Pure.
 
 Chat templates, the markup of tool calls, ids of bullets, and the lines that our own prompts are made of lose
-their form by one space: a model reads a broken one as text. The forms are in markup.toml. Ordinary text has
-none of them and stays as it is, byte for byte.
+their form by one space: a model reads a broken one as text. The forms of families of models are in
+markup.toml; where a model's own tokenizer is at hand, its special tokens are broken as well.
+Ordinary text has none of them and stays as it is, byte for byte.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterable
 from importlib.resources import files
 
 from ace.text.lookalike import SELECTORS, build_skeleton
@@ -61,21 +63,37 @@ def defuse_markup(text: str) -> str:
     return break_markup(SELECTORS.sub("", HIDDEN.sub("", text.replace("\r\n", "\n"))))
 
 
-def break_markup(text: str) -> str:
+def break_markup(text: str, special: re.Pattern[str] | None = None) -> str:
     """Return the text with a space inside whatever would act as structure, in plain signs or lookalikes.
 
+    With `special`, the tokens of one model as `compile_tokens` gives them, those are broken and nothing else.
     Text without such things is returned as it is, byte for byte.
     """
-    text = _ROLE.sub(r"\1 ", text)
-    if text.isascii():
-        if not _RISKY.search(text):
+    if special is None:
+        text = _ROLE.sub(r"\1 ", text)
+        if text.isascii() and not _RISKY.search(text):
             return text
-        text = MARKUP.sub(lambda opening: f"{opening[0]} ", text)
+    openings = special or MARKUP
+    if text.isascii():
+        text = openings.sub(lambda opening: f"{opening[0]} ", text)
     else:
         skeleton, places = build_skeleton(text)
-        cuts = [places[opening.start()] + 1 for opening in MARKUP.finditer(skeleton)]
+        cuts = [places[opening.start()] + 1 for opening in openings.finditer(skeleton)]
         text = " ".join(text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True))
-    return _ARGUMENTS.sub('" ', text) if _FUNCTION.search(text) else text
+    return _ARGUMENTS.sub('" ', text) if special is None and _FUNCTION.search(text) else text
+
+
+def compile_tokens(tokens: Iterable[str]) -> re.Pattern[str] | None:
+    """Return the pattern of the character that opens one of these texts; None where there is none to break.
+
+    A text of one character, or of spaces alone, cannot be broken by a space, and is left out.
+    """
+    forms: list[str] = []
+    for token in sorted(set(tokens)):
+        plain, _ = build_skeleton(token)
+        if len(plain) > 1 and not plain.isspace():
+            forms.append(f"{re.escape(plain[0])}(?={re.escape(plain[1:])})")
+    return re.compile("|".join(forms)) if forms else None
 
 
 def quote_later_headings(text: str) -> str:

@@ -247,11 +247,12 @@ class MemoryStore(OpenFile):
             checked_rows.insert(db, "memory_exports", [row])
 
     def import_memories(self, found: Sequence[Memory], *, author: str = "import") -> Imported:
-        """Store memories, as `ace.memory.memory_file` reads them: all of them, or none.
+        """Store memories, as `ace.memory.memory_file` reads them.
 
-        Raises InputError for an id that is another memory's here. Forgotten memories stay forgotten.
+        One whose id is another memory's here is left out. Forgotten memories stay forgotten.
         """
         added = list[str]()
+        refused = list[str]()
         repeated = list[str]()
         at = now()
         with self._writing() as db:
@@ -260,7 +261,11 @@ class MemoryStore(OpenFile):
             for memory in sorted(found, key=lambda memory: memory.since):
                 if memory.id in forgotten:
                     continue
-                same = _find_same(memory, stored)
+                try:
+                    same = _find_same(memory, stored)
+                except InputError as error:
+                    refused.append(str(error))
+                    continue
                 if same is not None:
                     repeated.append(same.id)
                     continue
@@ -269,7 +274,12 @@ class MemoryStore(OpenFile):
                 stored[new.id] = new
                 added.append(new.id)
         still_forgotten = [memory.id for memory in found if memory.id in forgotten]
-        return Imported(added=tuple(added), known=tuple(repeated), forgotten=tuple(still_forgotten))
+        return Imported(
+            added=tuple(added),
+            known=tuple(repeated),
+            forgotten=tuple(still_forgotten),
+            refused=tuple(refused),
+        )
 
 
 def _parse_choice(choices: type[Scope] | type[Kind], name: str, field: str) -> Any:

@@ -7,5 +7,6 @@ Its modules:
     local_server    llama.cpp's server, started again where it ends
     server_process  one process of it, seen from here
     server_child    what runs in that process
+    vocabulary      which texts its tokenizer takes as special tokens
     slots           which slot of it serves a call
 """

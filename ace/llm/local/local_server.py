@@ -21,9 +21,11 @@ from ace.llm.endpoint import Endpoint, Place
 from ace.llm.failures import Cause, Failure
 from ace.llm.faults import Kind
 from ace.llm.local.server_process import TIMEOUT, Orders, ServerProcess
+from ace.llm.local.vocabulary import read_special_tokens
 from ace.llm.providers import load_litellm
 from ace.llm.retry import Retry
 from ace.llm.window import Window
+from ace.safety.markup import break_markup, compile_tokens
 
 _HOST = "127.0.0.1"
 _RETRY = Retry(attempts=2)
@@ -44,8 +46,10 @@ class LocalServer:
     def __init__(self, weights: Path, *, slots: int = 4, context: int = 8192) -> None:
         """Start it, and return once it answers.
 
-        Raises InputError where xllamacpp is not installed, ModelError where the server does not start.
+        Raises InputError where xllamacpp is not installed, ModelError where the server does not start,
+        WeightsError where the file is damaged.
         """
+        self._special = compile_tokens(read_special_tokens(weights))
         self.key = secrets.token_urlsafe()  # other users of this machine can reach the port, too
         self._orders = Orders(weights=str(weights.absolute()), slots=slots, context=context, key=self.key)
         self._owner = os.getpid()
@@ -58,11 +62,18 @@ class LocalServer:
         # Whoever was told the address finds the next process there.
         self._orders = replace(self._orders, port=urlsplit(self.address).port or 0)
 
+    def defuse(self, text: str) -> str:
+        """Return a text of a prompt in which nothing is a special token of this model's own tokenizer."""
+        if self._special is None:
+            return text
+        return break_markup(text, self._special)
+
     @contextmanager
     def place(self, messages: Sequence[Message]) -> Iterator[Place]:
         """Find a slot for one call; a long prefix that no slot has is read first, and shared.
 
-        The prefix is the first message, the part of a prompt that other calls have too. Waits while every
+        The prefix is the first message, the part of a prompt that other calls have too; messages are those of
+        `defuse`. Waits while every
         slot is taken. Raises ModelError for a prompt that is longer than a slot, ModelUnavailable where the
         server does not start, Failure where it ends during the call.
         """
@@ -83,13 +94,14 @@ class LocalServer:
         return Window(self._orders.context, self.count)
 
     def count(self, text: str) -> int:
-        """Count the tokens of a text, by the model's own tokenizer; no slot is needed for that."""
+        """Count the tokens of a text as it is sent, by the model's own tokenizer; no slot is needed."""
         if not text:
             return 0
+        sent = self.defuse(text)
 
         def ask() -> int:
             with self._use() as process:
-                return len(process.ask("POST", "/tokenize", {"content": text})["tokens"])
+                return len(process.ask("POST", "/tokenize", {"content": sent})["tokens"])
 
         try:
             return _RETRY.run(ask)

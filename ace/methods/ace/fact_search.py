@@ -230,7 +230,7 @@ class FactSearch:
         if bullet is None or bullet.status is not Status.QUARANTINED:
             return (operation,)
         tainted = self.trial.sample.id in self.evidence.tainted.get(bullet.id, ())
-        return () if tainted else release_needed(bullet, self.trial, self.playbook, self.bench)
+        return () if tainted else release_needed(bullet, self.trial, self.playbook, self.bench).delta
 
     def _try_edit(self, number: int) -> _Try:
         trial, bullets = self.trial, self._list_bullets()[:_MOST_FOR_CURATOR]

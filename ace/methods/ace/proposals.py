@@ -7,7 +7,7 @@ from dataclasses import replace
 from ace.errors import MalformedReply, ModelError, ModelUnavailable
 from ace.methods.ace.proof import Proof
 from ace.methods.protocol import Trial
-from ace.playbook.model import Add, Bullet, Delta, Operation, Promote, Quarantine, Revise, bullet_id
+from ace.playbook.model import Add, Delta, Operation, Quarantine, Revise, bullet_id
 from ace.runs.records import Proposal, Reason
 
 SECTION = "lessons"
@@ -16,11 +16,6 @@ SECTION = "lessons"
 def add_lesson(lesson: str, section: str = SECTION) -> Add:
     """Return the operation that adds a lesson as a bullet, its id derived from its content."""
     return Add(bullet_id(section, lesson), section, lesson)
-
-
-def release(bullet: Bullet) -> tuple[Promote, Revise]:
-    """Return what takes a bullet out of quarantine, so that it can cite its new proof beside the old ones."""
-    return Promote(bullet.id), Revise(bullet.id, bullet.content, bullet.provenance)
 
 
 def record_proposal(source: Trial | str, author: str, delta: Delta, proof: Proof) -> Proposal:

@@ -1,25 +1,28 @@
 """Let bullets out of quarantine: one that waits for proof is tried on the failed samples it speaks of.
 
 Most come from recorded attempts, or from outcomes that showed nothing. One that repeats a text is tried only
-on samples that have not seen that text, and one that is suspicious on none. Only the clauses that the right
-answer needs are let out: a rider that comes with a true lesson goes on waiting. Nothing is committed here.
+on samples that have not seen that text, and one that is suspicious on none. Only the words that the right
+answer needs are let out, and they are tried alone: a rider that comes with a true lesson goes on waiting, and
+stands in no prompt meanwhile. Nothing is committed here.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 
 from ace.methods.ace.admission import collect_trial_texts, quarantine_new
 from ace.methods.ace.evidence import Evidence
-from ace.methods.ace.proof import prove
-from ace.methods.ace.proposals import add_lesson, record_proposal, release
+from ace.methods.ace.proof import Proof, prove
+from ace.methods.ace.proposals import add_lesson, record_proposal
 from ace.methods.protocol import Bench, Trial
+from ace.playbook.delta import apply
 from ace.playbook.model import Bullet, Delta, Playbook, Promote, Quarantine, Revise, Status
 from ace.refine.conflict import Kind, compare
-from ace.runs.records import Proposal
+from ace.runs.records import Proposal, Reason
 from ace.safety.injection import find_suspicion
 from ace.task.wording import list_texts
 from ace.text import find_terms, split_words, weigh_shared_terms
@@ -27,6 +30,7 @@ from ace.text.splitting import split_clauses, split_sentences
 
 AUTHOR = "proof"
 _MOST_CLAUSES = 8  # that are tried one by one; of more, sentences are
+_MOST_PARTS = 16  # of a bullet that are tried until one helps
 _WORD = re.compile(r"\s*\S+")
 _MOST = 2  # bullets tried for one failed sample
 
@@ -39,7 +43,11 @@ def propose_releases(
     for bullet in _list_candidates(trial, playbook, evidence)[:_MOST]:
         rivals = _list_rivals(bullet, trial, playbook, evidence)
         silenced = tuple(Quarantine(rival.id) for rival in rivals)
-        delta: Delta = (*release_needed(bullet, trial, playbook, bench, silenced), *silenced)
+        needed = release_needed(bullet, trial, playbook, bench, silenced)
+        if not needed.holds:
+            yield record_proposal(trial, AUTHOR, (Promote(bullet.id),), needed)
+            continue
+        delta: Delta = (*needed.delta, *silenced)
         samples = {s.id: s for s in (*evidence.proofs(rival.id for rival in rivals), *near)}
         samples.pop(trial.sample.id, None)
         proof = prove(delta, playbook, (trial.sample,), tuple(samples.values()), bench)
@@ -50,38 +58,78 @@ def propose_releases(
 
 def release_needed(
     bullet: Bullet, trial: Trial, playbook: Playbook, bench: Bench, beside: Delta = ()
-) -> Delta:
-    """Return what lets out that part of a bullet which the sample needs; the rest goes on waiting.
+) -> Proof:
+    """Return the proof of that part of a bullet which the sample needs; its delta lets out the part alone.
 
-    A clause is needed if the sample fails without it, and of what is left so are the words up to the last
-    without which it fails. Nothing is tried where the whole bullet does not help.
+    Parts are tried from the smallest on, and the first that makes the sample right in two draws is taken: of
+    many, one may be right by luck. So what rides on a lesson stands in no prompt as long as the lesson helps
+    without it. A part grows word by word within its first clause, then clause by clause. What is
+    left goes on waiting. Where no part helps, there is no delta.
     """
+    attempts: list[Trial] = []
 
-    def holds(pieces: Iterable[str]) -> bool:
+    def holds(pieces: Iterable[str], *, twice: bool = False) -> bool:
         part = _join_pieces(pieces)
         trying: Delta = (Promote(bullet.id), Revise(bullet.id, part), *beside)
-        return bool(split_words(part)) and prove(trying, playbook, (trial.sample,), (), bench).holds
+        proof = prove(trying, playbook, (trial.sample,), (), bench)
+        attempts.extend(proof.trials)
+        if twice and proof.holds and len(proof.trials) == 1:  # else several draws agree already
+            attempts.append(bench.solve(trial.sample, apply(playbook, trying)[0], draw=1))
+            return bool(attempts[-1].feedback.is_solved)
+        return proof.holds
 
-    if not holds((bullet.content,)):
-        return release(bullet)
     pieces = split_clauses(bullet.content)
     if len(pieces) > _MOST_CLAUSES:
         pieces = [f"{sentence} " for sentence in split_sentences(bullet.content)]
-    needed, waiting = list(pieces), list[str]()
-    for piece in reversed(pieces):
-        rest = [other for other in needed if other is not piece]
-        if holds(rest):
-            needed = rest
-            waiting.insert(0, piece)
-    words = _WORD.findall("".join(needed))
-    count = bisect_left(range(1, len(words)), True, key=lambda size: holds(words[:size])) + 1
-    waiting.insert(0, "".join(words[count:]))
-    part, left = _join_pieces(words[:count]), _join_pieces(waiting)
-    released: Delta = (Promote(bullet.id), Revise(bullet.id, part, bullet.provenance))
-    if not split_words(left):
-        return released
-    lesson = replace(add_lesson(left, bullet.section), provenance=bullet.provenance)
-    return (*released, *quarantine_new((lesson,), playbook))
+    parts = _list_parts(pieces, question=set(split_words(trial.sample.question)))
+    for part in islice(parts, _MOST_PARTS):
+        if holds(part.values(), twice=True):
+            break
+    else:
+        why = f"no part of {bullet.id} that was tried helps {trial.sample.id}"
+        return Proof(False, why, tuple(attempts), reason=Reason.STILL_FAILS)
+
+    # What is tried from here on has stood in a prompt already.
+    *earlier, last = part
+    for number in reversed(earlier):
+        rest = {n: piece for n, piece in part.items() if n != number}
+        if holds(rest.values()):
+            part = rest
+    if earlier:
+        words, before = _WORD.findall(part.pop(last)), tuple(part.values())
+        sizes = range(1, len(words))
+        count = bisect_left(sizes, True, key=lambda size: holds((*before, *words[:size]))) + 1
+        part[last] = "".join(words[:count])
+    left = _join_pieces(piece[len(part.get(n, "")) :] for n, piece in enumerate(pieces))
+    released: Delta = (Promote(bullet.id), Revise(bullet.id, _join_pieces(part.values()), bullet.provenance))
+    if split_words(left):
+        lesson = replace(add_lesson(left, bullet.section), provenance=bullet.provenance)
+        released = (*released, *quarantine_new((lesson,), playbook))
+    return Proof(True, "", tuple(attempts), reason=Reason.PROVEN, delta=released)
+
+
+def _list_parts(pieces: Sequence[str], question: set[str]) -> Iterator[dict[int, str]]:
+    """Yield parts of a text, made of some of its pieces in a row, by their numbers, each once.
+
+    They begin at a piece that shares words with the question, those that share most first, or at the start,
+    and grow. A part that says nothing beside the question is left out, unless it is the whole.
+    """
+    shared = [len(question.intersection(split_words(piece))) for piece in pieces]
+    starts = [n for n in sorted(range(len(pieces)), key=lambda n: (-shared[n], n)) if shared[n]]
+    seen: set[str] = set()
+    for start in dict.fromkeys((*starts, 0)):
+        words = _WORD.findall(pieces[start])
+        sizes = [size for size in range(1, len(words)) if split_words(words[size - 1])]  # none ends in a sign
+        parts = [{start: "".join(words[:size])} for size in sizes]
+        parts += [dict(enumerate(pieces[start:end], start)) for end in range(start + 1, len(pieces) + 1)]
+        for part in parts:
+            text = _join_pieces(part.values())
+            says = split_words(text)
+            is_whole = len(part) == len(pieces) and text == _join_pieces(pieces)
+            adds_nothing = question.issuperset(says) and not is_whole
+            if text not in seen and says and not adds_nothing:
+                yield part
+            seen.add(text)
 
 
 def _join_pieces(pieces: Iterable[str]) -> str:

@@ -317,7 +317,7 @@ class Search:
             if draft.op == "remove" or (twin is not None and twin.status is Status.ACTIVE):
                 return ()
             if twin is not None and twin.status is Status.QUARANTINED:
-                return release_needed(twin, self.trial, self.prover.playbook, self.prover.bench)
+                return release_needed(twin, self.trial, self.prover.playbook, self.prover.bench).delta
             return (add,)
         if target.pinned or target.status is not Status.ACTIVE or target.content == draft.content:
             return ()

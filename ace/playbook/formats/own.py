@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+from ace.errors import FormatError
 from ace.playbook.arrange import arrange_bullets
 from ace.playbook.codec import FORMAT, playbook_from_json, playbook_to_json
 from ace.playbook.formats.format import EVERYTHING, Finding, Format, Reading, report_flaws
@@ -23,6 +24,13 @@ def _is_json(text: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return isinstance(data, dict) and (data.get("format") == FORMAT or "bullets" in data)
+
+
+def _read_json(text: str, file: str, base: Playbook | None) -> Reading:
+    """Read canonical JSON. A bullet that cannot be used is reported with the reason, by its number."""
+    left_out: list[FormatError] = []
+    playbook = playbook_from_json(text, file=file, left_out=left_out)
+    return Reading(playbook=playbook, unread=tuple(Finding(1, error.message) for error in left_out))
 
 
 def _read_markdown(text: str, file: str, base: Playbook | None) -> Reading:
@@ -56,7 +64,7 @@ JSON = Format(
     about="canonical JSON: everything, removed bullets too",
     holds=EVERYTHING,
     detects=_is_json,
-    read=lambda text, file, base: Reading(playbook=playbook_from_json(text, file=file)),
+    read=_read_json,
     write=lambda playbook, names: playbook_to_json(playbook),
     files=(".json",),
 )
