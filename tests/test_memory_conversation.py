@@ -41,7 +41,7 @@ def test_turns_of_tools_say_nothing() -> None:
 
 @pytest.mark.parametrize(
     "message",
-    [None, "x", {}, {"role": "user"}, {"role": "user", "content": 3}, {"role": "", "content": "x"}],
+    [None, "x", {}, {"role": "user"}, {"type": "message"}, {"role": "", "content": "x"}],
 )
 def test_messages_that_are_none_are_named(message: Any) -> None:
     with pytest.raises(InputError, match=r"messages\.0: expected"):

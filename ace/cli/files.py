@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import tempfile
 from pathlib import Path
 
 from ace.errors import InputError
-from ace.text.plain_file import find_obstacle
+from ace.text.plain_file import decode_text, find_obstacle
 
 
-def read_text(file: Path) -> str:
-    """Return the text of a file, its line ends and a byte order mark included.
+def read_text(file: Path, *, exact: bool = False) -> str:
+    """Return the text of a file, its line ends included: UTF-8, or what a byte order mark says.
 
-    Raises InputError where it cannot be read or is not UTF-8.
+    A mark of UTF-8 stays. `exact` takes UTF-8 alone, for files that are written back as they are.
+    Raises InputError where it cannot be read or is no such text.
     """
     obstacle = find_obstacle(file)
     if obstacle:
@@ -23,7 +25,7 @@ def read_text(file: Path) -> str:
     except OSError as error:
         raise InputError(f"cannot read {file}: {error}.") from error
     try:
-        return data.decode()
+        return data.decode() if exact or data.startswith(codecs.BOM_UTF8) else decode_text(data)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise InputError(
