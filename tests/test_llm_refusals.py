@@ -622,7 +622,8 @@ def test_a_rate_limit_under_status_200_passes(serve: Serve) -> None:
 
 @pytest.mark.parametrize(
     "usage",
-    [{"usage": {"input_tokens": 7, "output_tokens": 3}}, {"usage": {"promptTokens": 7, "completionTokens": 3}},
+    [{"usage": {"input_tokens": 7, "output_tokens": 3}},
+     {"usage": {"promptTokens": 7, "completionTokens": 3}},
      {"x_groq": {"usage": {"prompt_tokens": 7, "completion_tokens": 3}}},
      {"usageMetadata": {"promptTokenCount": 7, "candidatesTokenCount": 3}},
      {"prompt_eval_count": 7, "eval_count": 3}, {"timings": {"prompt_n": 7, "predicted_n": 3}}],
@@ -648,7 +649,8 @@ def test_a_thought_past_the_limit_ends_under_many_names(serve: Serve, finish: st
 @pytest.mark.parametrize(
     "content",
     ["Lima<|im_end|>", "Lima<|eot_id|>\n", [{"text": "Hm.", "thought": True}, {"text": "Lima"}],
-     "analysisThe user asks.assistantfinalLima", '<think time="3">a</think>Lima', "&lt;think&gt;a&lt;/think&gt;Lima"],
+     "analysisThe user asks.assistantfinalLima", '<think time="3">a</think>Lima',
+     "&lt;think&gt;a&lt;/think&gt;Lima"],
 )  # fmt: skip
 def test_only_the_answer_is_the_text(serve: Serve, content: Any) -> None:
     _, endpoint = serve(lambda _: reply(content))
