@@ -254,6 +254,12 @@ def test_what_is_no_skillbook_is_refused(text: str) -> None:
         read("f", text, form="kayba")
 
 
+def test_a_field_that_is_null_is_left_out() -> None:
+    reading = read("f", '{"id": null, "content": "x", "section": null, "helpful": null}\n{"content": null}\n')
+    assert [(b.section, b.content) for b in reading.playbook or ()] == [("General", "x")]
+    assert [line for line, _ in findings(reading)] == [2]
+
+
 def test_broken_lines_of_json_are_all_named() -> None:
     text = (
         '{"content": "fine"}\n\n{"content": \n[]\n{"content": 5}\n{"content": "x", "votes": 1}\n'

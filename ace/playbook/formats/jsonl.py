@@ -47,7 +47,7 @@ def read(text: str, file: str, base: Playbook | None) -> Reading:
     for number, line in enumerate(text.split("\n"), 1):
         try:
             if line.strip():
-                rows.append((number, bullet_fields(line)))
+                rows.append((number, bullet_fields(_drop_nulls(line))))
         except FormatError as error:
             unread.append(Finding(number, error.message))
     taken = {fields["id"] for _, fields in rows if "id" in fields}
@@ -75,6 +75,15 @@ def read(text: str, file: str, base: Playbook | None) -> Reading:
         bullets[bullet.id] = bullet
     unread.sort(key=lambda finding: finding.line)
     return Reading(playbook=arrange_bullets(bullets.values(), base), unread=tuple(unread))
+
+
+def _drop_nulls(line: str) -> str:
+    """Return a line without the fields that are null: some loggers write every field, and mean none by it."""
+    with suppress(ValueError, RecursionError):
+        row = json.loads(line)
+        if isinstance(row, dict) and None in row.values():
+            return json.dumps({name: value for name, value in row.items() if value is not None})
+    return line
 
 
 def write(playbook: Playbook, names: Mapping[str, str]) -> str:
