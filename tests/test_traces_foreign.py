@@ -127,6 +127,38 @@ def test_a_conversation_that_crashed_keeps_its_error(tmp_path: Path) -> None:
     assert (trace.answer, trace.error) == ("", "rate limit")
 
 
+@pytest.mark.parametrize(
+    "message",
+    [{"parts": [{"functionCall": {"name": "submit", "args": {"answer": "41"}}}], "role": "model"},
+     {"content": [{"toolUse": {"toolUseId": "1", "name": "submit", "input": {"answer": "41"}}}]},
+     {"content": [{"type": "tool-call", "toolCallId": "1", "toolName": "submit", "args": {"answer": "41"}}]},
+     {"content": "", "additional_kwargs": {"tool_calls": [{"id": "1", "function": {
+         "name": "submit", "arguments": '{"answer": "41"}'}}]}},
+     {"content": '<think>So.</think><tool_call>\n{"name": "submit", "arguments": {"answer": "41"}}</tool_call>'},
+     {"content": "So.", "tool_calls": [{"name": "mcp__x__submitAnswer", "args": {"answer": "41", "n": 1}}]}],
+)  # fmt: skip
+def test_calls_of_other_writers(message: dict[str, Any], tmp_path: Path) -> None:
+    leave = {"role": "user", "content": "###STOP###"}
+    messages = [ASKED, {"role": "assistant", **message}, leave]
+    assert only(tmp_path, {"messages": messages}).answer == "41"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [{"inputs": {"question": "q?"}, "outputs": {"answer": "a"}, "reference_outputs": {"answer": "b"}},
+     {"prompt": {"raw": "q?"}, "response": {"output": "a"}, "target": "b"},
+     {"inputs": {"messages": [{"role": "user", "content": "q?"}]}, "expected": "b",
+      "outputs": {"messages": [{"role": "user", "content": "q?"}, {"role": "assistant", "content": "a"}]}},
+     {"request": {"contents": [{"role": "user", "parts": [{"text": "q?"}]}]}, "expected": "b",
+      "response": {"candidates": [{"content": {"role": "model", "parts": [{"text": "a"}]}}]}},
+     {"request": {"messages": [{"role": "user", "content": "q?"}]}, "expected": "b",
+      "response": {"role": "assistant", "content": [{"type": "text", "text": "a"}]}}],
+)  # fmt: skip
+def test_inputs_and_outputs_as_objects(row: dict[str, Any], tmp_path: Path) -> None:
+    trace = only(tmp_path, row)
+    assert (trace.question, trace.answer, trace.expected, trace.turns) == ("q?", "a", "b", ())
+
+
 def test_tau2(tmp_path: Path) -> None:
     run = {"id": "u1", "task_id": "7", "trial": 0, "reward_info": {"reward": 0.0}, "messages": [ASKED, SAID]}
     crashed = {**run, "id": "u2", "reward_info": None, "messages": []}

@@ -16,6 +16,8 @@ from ace.task.traces.record import Fault, Record, load_names, parse_json
 from ace.text.message_content import is_thought, read_content, read_message
 from ace.text.thoughts import split_thoughts
 
+_CALL, _CALL_END = "<tool_call>", "</tool_call>"
+_CALL_IDS = ("tool_use_id", "toolUseId", "toolCallId", "call_id")
 # How programs write their exceptions: "Error ...", "KeyError: ...", a traceback.
 _EXCEPTION = re.compile(
     r"\W{0,9}(?:Error\b|[A-Za-z_.]{1,60}(?:Error|Exception):|Traceback \(most recent call last\))"
@@ -58,7 +60,7 @@ def read_conversation(record: Record, key: str) -> dict[str, Any]:
         raise record.problem(key, problem, fault=Fault.EMPTY)
     answer = turns[answers[-1]].text if answers else ""
     uses = [place for place, turn in enumerate(turns) if turn.kind is TurnKind.TOOL and turn.tool]
-    is_final = bool(uses) and turns[uses[-1]].tool.lower() in load_names("final")["calls"]
+    is_final = bool(uses) and _gives_answer(turns[uses[-1]])
     if is_final and not turns[uses[-1]].failed and _read_final_call(turns[uses[-1]]).strip():
         answer = _read_final_call(turns[uses[-1]])  # what is said after it only takes leave
     elif last_call > max(answers, default=-1):
@@ -98,7 +100,7 @@ def list_messages(value: Any, role: str) -> list[Any]:
         if role and read_message(inner) is None and read_content(inner):
             return [{"role": role, "content": read_content(inner)}]
         return [inner] if read_message(inner) else []
-    if isinstance(value, list) and any(isinstance(entry, Mapping) for entry in value):
+    if isinstance(value, list) and any(isinstance(entry, Mapping | list) for entry in value):
         messages: list[Any] = []
         for entry in value:
             is_item = isinstance(entry, Mapping) and (read_message(entry) or "type" in entry)
@@ -133,8 +135,16 @@ def _add_message(
     kind = TurnKind.USER if role == "user" else TurnKind.AGENT
     contents = (*_list(message.get("content")), *_list(message.get("parts")))
     parts = [part for part in contents if isinstance(part, Mapping)]
+    uses: list[Any] = []
     if kind is TurnKind.AGENT:
         thoughts, text = split_thoughts(text)
+        text, *blocks = text.split(_CALL)
+        for block in blocks:  # as open models write calls
+            written, _, rest = block.partition(_CALL_END)
+            call = parse_json(written.strip())
+            is_call = isinstance(call, Mapping) and "name" in call
+            text += rest if is_call else f"{_CALL}{block}"
+            uses += [call] if is_call else []
         shown = to_plain_text(message.get("reasoning_content") or message.get("reasoning"))
         hidden = [
             to_plain_text(part.get("thinking") or part.get("text")) for part in parts if is_thought(part)
@@ -142,26 +152,33 @@ def _add_message(
         for thought in filter(None, (shown.strip(), thoughts, *hidden)):
             turns.append(Turn(kind=TurnKind.THOUGHT, text=thought))
     for part in parts:
-        if part.get("type") == "tool_result":
-            _add_observation(turns, calls, part.get("tool_use_id"), read_content(part.get("content")))
-        if isinstance(part.get("functionResponse"), Mapping):  # Gemini's
-            returned = part["functionResponse"]
-            observation = to_plain_text(returned.get("response"))
-            _add_observation(turns, calls, None, observation, returned.get("name"))
+        for name in ("functionResponse", "function_response", "toolResult"):  # Gemini's and Bedrock's
+            part = part[name] if isinstance(part.get(name), Mapping) else part
+        shown = next((part[name] for name in ("content", "response", "result") if name in part), None)
+        if part.get("type") in ("tool_result", "tool-result") or "toolUseId" in part or "response" in part:
+            call = next((part[name] for name in _CALL_IDS if name in part), None)
+            _add_observation(
+                turns, calls, call, read_content(shown) or to_plain_text(shown), part.get("name")
+            )
     if text.strip():
         turns.append(Turn(kind=kind, text=text.strip()))
-    uses = [part for part in parts if part.get("type") == "tool_use"]
-    uses += [part["functionCall"] for part in parts if "functionCall" in part]
-    for call in (*_list(message.get("tool_calls")), *_list(message.get("function_call")), *uses):
+    uses += [part for part in parts if part.get("type") in ("tool_use", "tool-call")]
+    for name in ("functionCall", "function_call", "toolUse"):
+        uses += [part[name] for part in parts if name in part]
+    more = message.get("additional_kwargs")  # LangChain's
+    for holder in (message, more if isinstance(more, Mapping) else {}):
+        uses += [*_list(holder.get("tool_calls")), *_list(holder.get("function_call"))]
+    for call in uses:
         if not isinstance(call, Mapping):
             continue
         function = call.get("function") or call.get("custom") or call
-        if isinstance(function, Mapping) and "name" in function:
+        if isinstance(function, Mapping) and ("name" in function or "toolName" in function):
             given = [function[name] for name in ("arguments", "input", "args") if name in function]
-            calls[str(call.get("id") or f"turn {len(turns)}")] = len(turns)
+            known = next((call[name] for name in ("id", *_CALL_IDS) if call.get(name)), f"turn {len(turns)}")
+            calls[str(known)] = len(turns)
             turn = Turn(
                 kind=TurnKind.TOOL,
-                tool=to_plain_text(function["name"]),
+                tool=to_plain_text(function.get("name") or function.get("toolName")),
                 arguments=to_plain_text(given[0] if given else None),
             )
             turns.append(turn)
@@ -198,6 +215,12 @@ def _list(value: Any) -> list[Any]:
     return [value] if isinstance(value, Mapping) else []
 
 
+def _gives_answer(turn: Turn) -> bool:
+    """Tell whether an agent gives its answer by this call. "mcp__x__submitAnswer" is "submit_answer"."""
+    name = re.split(r"__|[./:]", turn.tool)[-1].replace("-", "_")
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower() in load_names("final")["calls"]
+
+
 def _read_final_call(turn: Turn) -> str:
     """Return the answer that an agent gives by a tool call: its only argument, or the one that is named so.
 
@@ -213,7 +236,7 @@ def _read_final_call(turn: Turn) -> str:
         if isinstance(given, Mapping):
             named = [name for name in load_names("final")["arguments"] if name in given]
             values = [given[named[0]]] if len(named) == 1 else list(given.values())
-        elif turn.tool.lower() in load_names("final")["calls"]:
+        elif _gives_answer(turn) and given != "":
             values = given if isinstance(given, list) else [given]
         else:
             values = []

@@ -128,6 +128,11 @@ def read_chat(record: Record) -> Trace:
     if messages and spoken[-1] is not None and spoken[-1][0] in ("user", "system"):
         names = (*load_names("reply")["answers"], "answer")
         replies = [reply for name in names for reply in list_messages(record.find(name)[1], "assistant")]
+        said = record.text("answer", "")
+        if not replies and said.strip():
+            replies = [{"role": "assistant", "content": said}]
+        if replies[: len(messages)] == messages:  # the reply repeats what was asked
+            messages = []
         messages += replies if any(message and message[0] == "user" for message in spoken) else []
     fields = read_conversation(replace(record, values={**record.values, key: messages}), key)
     error = record.text("error", "")

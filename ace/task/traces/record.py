@@ -103,7 +103,13 @@ class Record:
 
         Without a `default` it must be there, and not empty.
         """
+        field = key
         key, value = self.find(key)
+        if isinstance(value, Mapping):  # such as the inputs and outputs of a chain
+            _, inner = Record(value, "", 0).find(field)
+            if inner is None and len(value) == 1:
+                (inner,) = value.values()
+            value = inner if isinstance(inner, str) else value
         if value is None and default is not None:
             return default
         if value is None:
