@@ -662,3 +662,69 @@ def test_half_an_emoji_in_a_tool_is_replaced(serve: Serve) -> None:
     tool = ToolSpec("f", "Half \ud83d", {"type": "object", "properties": {}})
     assert endpoint.complete(ask(tools=(tool,))).text == "Lima"
     assert server.seen[-1]["tools"][0]["function"]["description"] == "Half \ufffd"
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "wait"),
+    [
+        ({"retry-after-ms": "1500"}, openai("slow"), 1.5),
+        ({}, [{"error": {"code": 429, "message": "q", "details": [{"retryDelay": "34s"}]}}], 34),
+        ({}, {"error": {"message": "slow"}, "retry_after": 7}, 7),
+        ({}, openai("Rate limit reached. Please try again in 1.5s."), 1.5),
+        ({}, openai("Rate limit reached. Please try again in 250ms."), 0.25),
+        ({"retry-after": "3"}, openai("Please try again in 9s."), 3),
+    ],
+)
+def test_a_wait_is_kept_wherever_it_is_said(headers: dict[str, str], body: Any, wait: float) -> None:
+    server, waits = RawServer(lambda _: (429, body, headers)), []
+    endpoint = connect("openai/m", api_base=server.api_base, api_key="k", retry=Retry(2, sleep=waits.append))
+    with pytest.raises(ModelUnavailable):
+        endpoint.complete(ask())
+    server.close()
+    assert waits == [wait]
+
+
+def test_a_limit_of_a_day_is_not_tried_again(serve: Serve) -> None:
+    server, endpoint = serve(lambda _: (429, openai("Limit of tokens per day. Try again in 1h14m2s.")))
+    with pytest.raises(ModelUnavailable, match="It asks to wait 4442 s"):
+        endpoint.complete(ask())
+    assert len(server.seen) == 1
+
+
+CALL = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        reply([{"type": "text", "text": {"value": "Lima"}}]),
+        {"choices": {"0": {"message": {"content": "Lima"}}}},
+        {"choices": [{"message": {"content": ""}}, {"message": {"content": "Lima"}}]},
+        {"code": 0, "msg": "success", "data": reply("Lima")},
+        [reply("Lima")],
+        json.dumps(reply("Lima")).encode("utf-16"),
+    ],
+)
+def test_replies_in_many_wrappings(serve: Serve, body: Any) -> None:
+    server, endpoint = serve(lambda _: (200, body))
+    assert endpoint.complete(ask()).text == "Lima" and len(server.seen) == 1
+
+
+def test_calls_of_tools_as_a_text(serve: Serve) -> None:
+    _, endpoint = serve(lambda _: reply(None, "tool_calls", tool_calls=json.dumps([CALL])))
+    tool = ToolSpec("f", "x", {"type": "object", "properties": {}})
+    assert [call.name for call in endpoint.complete(ask(tools=(tool,))).tool_calls] == ["f"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"Lesson": {"lesson": "x"}}', '[{"lesson": "x"}]', json.dumps('{"lesson": "x"}'),
+     '{"name": "Lesson", "arguments": {"lesson": "x"}}',
+     '{"name": "Lesson", "arguments": "{\\"lesson\\": \\"x\\"}"}',
+     '{"type": "object", "properties": {"lesson": "x"}}'],
+)  # fmt: skip
+def test_a_value_is_found_where_models_put_it(serve: Serve, text: str) -> None:
+    server, endpoint = serve(lambda _: reply(text))
+    done = endpoint.complete(ask(schema=Lesson))
+    assert done.parsed == Lesson(lesson="x") and len(server.seen) == 1
+    assert [fault.action for fault in done.faults] == ["repaired"]

@@ -134,7 +134,7 @@ def test_a_conversation_that_crashed_keeps_its_error(tmp_path: Path) -> None:
      {"content": [{"type": "tool-call", "toolCallId": "1", "toolName": "submit", "args": {"answer": "41"}}]},
      {"content": "", "additional_kwargs": {"tool_calls": [{"id": "1", "function": {
          "name": "submit", "arguments": '{"answer": "41"}'}}]}},
-     {"content": '<think>So.</think><tool_call>\n{"name": "submit", "arguments": {"answer": "41"}}</tool_call>'},
+     {"content": '<think>S</think><tool_call>{"name": "submit", "arguments": {"answer": "41"}}</tool_call>'},
      {"content": "So.", "tool_calls": [{"name": "mcp__x__submitAnswer", "args": {"answer": "41", "n": 1}}]}],
 )  # fmt: skip
 def test_calls_of_other_writers(message: dict[str, Any], tmp_path: Path) -> None:

@@ -44,11 +44,19 @@ def mend_reply(body: bytes) -> tuple[bytes | None, str]:
             value = _join_events(text)
         except (AttributeError, KeyError, TypeError):  # events of another protocol
             return body, ""
+    for _ in range(2):  # gateways wrap replies
+        inner = value[0] if isinstance(value, list) and len(value) == 1 else None
+        if isinstance(value, dict):
+            inner = next((value[name] for name in ("data", "result") if name in value), None)
+        value = inner if isinstance(inner, dict) and "choices" in inner else value
     if has_error(value):
         return None, ""
     if not isinstance(value, dict) or "choices" not in value:
         return body, ""
-    choices = value["choices"] if isinstance(value["choices"], list) else []
+    choices = value["choices"]
+    if isinstance(choices, dict):
+        choices = list(choices.values())
+    choices = choices if isinstance(choices, list) else []
     usage, refused = _mend_usage(_find_usage(value))
     mended: dict[str, Any] = {"id": "", "object": "chat.completion", "created": 0, "usage": usage}
     if isinstance(value.get("model"), str):
@@ -59,6 +67,7 @@ def mend_reply(body: bytes) -> tuple[bytes | None, str]:
         ]
     except RecursionError:
         return body, refused
+    mended["choices"].sort(key=lambda choice: not any(map(choice["message"].get, ("content", "tool_calls"))))
     return json.dumps(mended).encode(), refused
 
 
@@ -75,6 +84,8 @@ def _mend_choice(choice: dict[str, Any]) -> dict[str, Any]:
         if thought and thought not in thoughts:
             thoughts.append(thought)
     calls = message.get("tool_calls") or message.get("function_call")
+    if isinstance(calls, str):
+        calls = load_json(calls)
     if isinstance(calls, dict):
         calls = [calls]
     mended: dict[str, Any] = {"role": "assistant", "content": text and strip_ends(mend_surrogates(text))}
@@ -127,7 +138,7 @@ def _join_texts(value: Any, depth: int = 0) -> str:
     if depth < 5 and isinstance(value, list):
         return "".join(_join_texts(item, depth + 1) for item in value)
     if depth < 5 and isinstance(value, dict):
-        for key in ("text", "content", "thinking", "reasoning", "summary", "refusal"):
+        for key in ("text", "content", "value", "thinking", "reasoning", "summary", "refusal"):
             if value.get(key):
                 return _join_texts(value[key], depth + 1)
     return ""

@@ -121,10 +121,24 @@ def read_failure(status: int, body: bytes, headers: Mapping[str, str]) -> Failur
     if not is_error:
         words = f"its answer (HTTP {status}) is no reply of a model: {words}"
         return Failure(Kind.SERVER_ERROR, Cause.PASSING, words, marks, status, headers)
+    if not headers.get("retry-after"):
+        wait = read_wait(f"{words}\n{text[:_LONGEST]}")
+        headers = headers if wait is None else {**headers, "retry-after": f"{wait:g}"}
     cause = _find_cause(status, f"{words} {marks}")
     if is_inside and cause is Cause.FORM and load_patterns("causes")["passing"].search(words):
         cause = Cause.PASSING
     return Failure(_kind_of(status, cause), cause, words, marks, status, headers)
+
+
+def read_wait(text: str) -> float | None:
+    """Return the seconds that an endpoint asks to wait for in words or in a field; None where it does not."""
+    for pattern in load_patterns("waits").values():
+        match = pattern.search(text)
+        if match and any(match.groupdict().values()):
+            parts = match.groupdict()
+            seconds = float(parts.get("seconds") or 0) + float(parts.get("thousandths") or 0) / 1000
+            return seconds + 60 * float(parts.get("minutes") or 0) + 3600 * float(parts.get("hours") or 0)
+    return None
 
 
 def _find_cause(status: int, text: str) -> Cause:
