@@ -158,6 +158,19 @@ def test_signs_that_people_write_begin_items(sign: str) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("sign", ["・", "1、", "\uff12\uff0e", "(3)", "\uff083\uff09", "④"])
+def test_signs_of_other_scripts_begin_items(sign: str) -> None:
+    reading = read_handwritten(f"## 规则\n\n{sign}使用制表符\n{sign} 保持简短\n")
+    assert [(entry.section, entry.content) for entry in reading.entries] == [
+        ("规则", "使用制表符"), ("规则", "保持简短")
+    ]  # fmt: skip
+
+
+def test_a_bold_heading_is_its_text() -> None:
+    assert read_handwritten("## **Style**\n- a\n").entries[0].section == "Style"
+    assert read_handwritten("## **A** and **B**\n- a\n").entries[0].section == "**A** and **B**"
+
+
 def test_a_sign_in_code_or_within_a_line_is_text() -> None:
     reading = read_handwritten("- Write a • sign.\n\n```\n• no\n• no\n```\n")
     assert [entry.content for entry in reading.entries] == ["Write a • sign."]

@@ -27,8 +27,11 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 _MARK = re.compile(r"</?([A-Za-z][\w.:-]*)(?:\s[^<>]*)?>\s*")
-_ITEM = re.compile(r"[\u200b\u2060\ufeff]*[ \t]*(?:[-*+•‣▪◦●·\u2013\u2014]|\d{1,9}[.)])(?=\s|$)")
-_SIGN = re.compile(r"[\u200b\u2060\ufeff]*([ \t]*)(?:[•‣▪◦●·\u2013\u2014]|[-*+])([ \t\u00a0]+)")
+_ROUND = "[-*+•‣▪◦●·☐☑☒\u2013\u2014]"  # signs with a space behind them
+_ASIAN = "・|[0-9\uff10-\uff19]{1,3}[、\uff0e]|[(\uff08][0-9\uff10-\uff19]{1,3}[)\uff09]|[①-⑳]"  # without one
+_HIDDEN = "[\u200b\u2060\ufeff]*"
+_ITEM = re.compile(rf"{_HIDDEN}[ \t]*(?:(?:{_ROUND}|\d{{1,9}}[.)])(?=\s|$)|{_ASIAN})")
+_SIGN = re.compile(rf"{_HIDDEN}([ \t]*)(?:{_ROUND}(?=[ \t\u00a0])|{_ASIAN})([ \t\u00a0\u3000]*)")
 _LABEL = re.compile(r"(?:\*\*|__)([^*_\s][^*_]{0,78})(?:\*\*|__):?\s*|([^\s>|#<`*+\[\]-][^`|<>]{0,78}):\s*")
 _KEY = re.compile(r"[\w\"'.-]+\s*[:=]")
 _FENCE = re.compile("```|~~~")
@@ -147,7 +150,7 @@ def parse_blocks(text: str) -> tuple[Block, ...]:
         if _is_mark(line):
             masked[number] = ""
         elif sign := _SIGN.match(line):
-            masked[number] = f"{sign[1]}-{sign[2].replace(chr(0xA0), ' ')}{line[sign.end() :]}"
+            masked[number] = f"{sign[1]}-{' ' * max(1, len(sign[2]))}{line[sign.end() :]}"
     tokens = _parser().parse("\n".join(masked))
     has_headings = any(token.type == "heading_open" for token in tokens)
     labels = dict(_find_labels(masked, has_headings))
@@ -200,6 +203,8 @@ def _list_blocks(tokens: list[Token], masked: list[str]) -> Iterator[Block]:
             heading = ""
             if token.type == "heading_open":
                 heading = " ".join(tokens[place + 1].content.split())
+                if heading.startswith("**") and heading.find("**", 2) == len(heading) - 2:
+                    heading = heading.strip("* ")
             kind = _KINDS[token.type]
             if kind == "HTML" and masked[first].lstrip().startswith("<!--"):
                 kind = "comment"
@@ -231,7 +236,7 @@ def _dedent_item(lines: list[str]) -> str:
     """Return the content of a list item: without its marker, and what is below it moved left as far."""
     marker = _ITEM.match(lines[0])
     start = marker.end() if marker else 0
-    head = lines[0][start:].lstrip(" \t\u00a0")
+    head = lines[0][start:].lstrip(" \t\u00a0\u3000")
     before = lines[0][:start].expandtabs(4)
     space = len(lines[0][: len(lines[0]) - len(head)].expandtabs(4)) - len(before)
     # More than four spaces behind a marker begin indented code.

@@ -31,8 +31,8 @@ class TextMatcher:
     """Find any of a few texts in another, however it is written there. `keys` are their letters and digits.
 
     A text is found in any case, with or without accents, signs and spaces between its words, in full width,
-    in percent-encoding, in base64 and hexadecimal digits, as entities, and as JSON escapes it. Where words are written apart, it must begin and
-    end with a word, unless it is so long that it is nobody else's.
+    in percent-encoding, base64 and hexadecimal digits, as entities, and as JSON escapes it. Where words are
+    written apart, it must begin and end with a word, unless it is so long that it is nobody else's.
     """
 
     keys: tuple[str, ...]
