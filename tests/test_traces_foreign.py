@@ -75,6 +75,26 @@ def test_a_share_or_a_word_is_a_rating(rating: Any, score: float, tmp_path: Path
     assert trace.score == score and trace.correct is (score == 1)
 
 
+@pytest.mark.parametrize("rating", ["", "N/A", "null", " - "])
+@pytest.mark.parametrize("field", ["reward", "correct"])
+def test_a_text_for_nothing_is_no_label(rating: str, field: str, tmp_path: Path) -> None:
+    row = {"id": "1", "question": "q?", "answer": "a", field: rating}
+    assert only(tmp_path, row).correct is None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"score": 4, "max_score": 5}, {"reward": {"score": 4, "out_of": 5}}, {"rating": "4", "max_rating": 5}],
+)
+def test_a_rating_beside_its_highest_says_its_scale(fields: dict[str, Any], tmp_path: Path) -> None:
+    trace = only(tmp_path, {"id": "1", "question": "q?", "answer": "a", **fields})
+    assert (trace.score, trace.correct) == (0.8, False)
+
+
+def test_an_empty_conversation_beside_a_question_is_a_row(tmp_path: Path) -> None:
+    assert only(tmp_path, {**GOOD, "messages": []}).answer == "4"
+
+
 @pytest.mark.parametrize(("field", "value"), [("score", 2), ("rating", 4), ("stars", 3), ("score", "6/5")])
 def test_a_rating_of_another_name_is_held_to_the_scale(field: str, value: Any, tmp_path: Path) -> None:
     row = {"id": "1", "question": "q?", "answer": "a", field: value}

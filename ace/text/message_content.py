@@ -5,6 +5,7 @@ What else writers call roles and contents stands in `message_names.toml`.
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Mapping
 from functools import cache
@@ -23,7 +24,7 @@ def read_content(content: Any, depth: int = 0) -> str:
     if isinstance(content, str):
         return content
     if isinstance(content, int | float):
-        return str(content)
+        return json.dumps(content)
     if depth > _DEPTH:
         return ""
     if isinstance(content, list):

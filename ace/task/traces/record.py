@@ -95,6 +95,8 @@ class Record:
                 is_chat = isinstance(value, list) and any(map(read_message, value))
                 if name != key and not is_chat:
                     continue
+                if value == [] and self.find("question")[1] is not None:
+                    continue  # some loggers write every field
             return name, value
         return key, None
 
@@ -114,7 +116,7 @@ class Record:
             return default
         if value is None:
             text = ""
-        elif isinstance(value, list | dict):
+        elif isinstance(value, list | dict | bool):
             text = json.dumps(value, ensure_ascii=False)
         else:
             text = str(value)
@@ -150,6 +152,8 @@ class Record:
         """
         key, value = self.find(key)
         if isinstance(value, str):
+            if value.strip().lower() in load_names("absent")["texts"]:
+                return None
             for verdict, words in load_names("verdicts").items():
                 if value.strip().lower() in words:
                     return bool(verdict == "right")
@@ -175,9 +179,12 @@ class Record:
             if isinstance(value, Mapping):
                 inner = next((value[name] for name in names if name in value), None)
                 value = next(iter(value.values())) if inner is None and len(value) == 1 else inner
-        if given is None:
+        is_absent = isinstance(value, str) and value.strip().lower() in load_names("absent")["texts"]
+        if given is None or is_absent:
             return None
-        highest = 1.0
+        holder = given if isinstance(given, Mapping) else self.values
+        limits = [holder[name] for name in load_names("scale")["highest"] if name in holder]
+        highest = next((limit for limit in limits if isinstance(limit, int | float) and limit > 0), 1)
         if isinstance(value, str):
             verdict = [verdict for verdict, words in load_names("verdicts").items()
                        if value.strip().lower() in words]  # fmt: skip
