@@ -26,7 +26,7 @@ from ace.text.unicode import HIDDEN
 _HEADING = re.compile(r"#{1,6}[ \t]+(.*)")
 _COUNTS = r"helpful=(\d{1,18})[ \t]+harmful=(\d{1,18})[ \t]*::"
 _BULLET = re.compile(rf"\[([^\[\]\s]+)\](?:[ \t]*{_COUNTS}|[ \t]+(?!{_COUNTS})|$)(.*)")
-_LEAD = re.compile(rf"[ \t]*(?:[-*+][ \t]+)?(?=\[[^\[\]\s]+\][ \t]*{_COUNTS})")
+_LEAD = re.compile(rf"\A[ \t]{{0,12}}(?:[-*+][ \t]{{1,4}})?(?=\[[^\[\]\s]+\][ \t]*{_COUNTS})")
 _ODD_COUNTS = re.compile(r"helpful=\S{1,40}[ \t]+harmful=\S{1,40}[ \t]*(?:::|\uff1a)")
 _ID = re.compile(r"[^\[\]\s]+")
 _LIST_ITEM = re.compile(r"[-*+][ \t]|\d+[.)][ \t]")
