@@ -202,10 +202,10 @@ def test_broken_skills_are_all_named() -> None:
         "a-7": {"content": "\ud800"},
         "\ud800": {"content": "x"},
         "a-9": {"content": "votes", "helpful": -1},
-        "a-10": {"content": "last", "section": None},
+        "a-10": {"content": "last", "section": 5},
         "a-11": {"content": "x", "status": 1},
         "a-12": {"content": "x", "harmful": "1"},
-        "é": {"content": "x", "helpful": None},
+        "é": {"content": "x", "helpful": []},
     }
     text = json.dumps({"skills": skills}, indent=1)
     reading = read("f", text)
@@ -237,6 +237,12 @@ def test_broken_skills_are_all_named() -> None:
     assert reading.lost == ("tags of 1",)
 
 
+def test_what_is_null_in_a_skill_is_none() -> None:
+    skills = {"a-1": {"content": "x", "section": None, "helpful": None, "harmful": 2.0, "status": None}}
+    (entry,) = read("f", json.dumps({"skills": skills})).entries
+    assert (entry.section, entry.helpful, entry.harmful, entry.quarantined) == ("General", 0, 2, False)
+
+
 def test_a_skill_is_found_by_its_line_however_its_id_is_spelled() -> None:
     text = '{"skills":\n{"é": {"content": "x"},\n\n"b": {"content": "é: b"},"c" : {"content": "y"}}}'
     assert [(entry.alias, entry.line) for entry in read("f", text).entries] == [("é", 2), ("b", 4), ("c", 4)]
@@ -252,6 +258,38 @@ def test_a_skill_that_is_there_twice_is_named() -> None:
 def test_what_is_no_skillbook_is_refused(text: str) -> None:
     with pytest.raises(FormatError, match="not a skillbook"):
         read("f", text, form="kayba")
+
+
+def test_bullets_of_json_in_other_types_and_in_a_list() -> None:
+    rows = [{"id": 7, "content": "x", "helpful": 3.0, "harmful": "2"}, {"content": "y"}]
+    for text in (json.dumps(rows, indent=1), "\n".join(map(json.dumps, rows))):
+        first, second = read("f", text).playbook or ()
+        assert (first.id, first.helpful, first.harmful, second.content) == ("7", 3, 2, "y")
+    with pytest.raises(FormatError, match='A bullet of jsonl has a "content"'):
+        detect_format('{"text": "a"}\n{"text": "b"}\n')
+
+
+@pytest.mark.parametrize("lead", ["- ", "* ", "  ", "  - "])
+def test_counted_bullets_that_a_model_made_a_list_of(lead: str) -> None:
+    text = f"## S\n{lead}[a-1] helpful=5 harmful=0 :: x\n{lead}[a-2] helpful=1 harmful=0 :: y\n"
+    assert [(entry.alias, entry.helpful, entry.content) for entry in read("f", text).entries] == [
+        ("a-1", 5, "x"), ("a-2", 1, "y")
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "counts", ["helpful=-5 harmful=0 ::", "helpful=5.0 harmful=0 ::", "helpful=5 harmful=x \uff1a"]
+)
+def test_odd_counts_are_no_content(counts: str) -> None:
+    reading = read("f", f"[a-1] {counts} x\n[a-2] helpful=1 harmful=0 :: y\n")
+    assert [entry.content for entry in reading.entries] == ["y"]
+    assert findings(reading)[0][1].startswith("its counts are no whole numbers")
+
+
+def test_a_field_that_is_null_is_left_out() -> None:
+    reading = read("f", '{"id": null, "content": "x", "section": null, "helpful": null}\n{"content": null}\n')
+    assert [(b.section, b.content) for b in reading.playbook or ()] == [("General", "x")]
+    assert [line for line, _ in findings(reading)] == [2]
 
 
 def test_broken_lines_of_json_are_all_named() -> None:

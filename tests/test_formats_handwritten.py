@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ace.playbook import Add, Playbook, apply, diff, to_markdown
 from ace.playbook.exchange import plan_import
 from ace.playbook.formats import Reading, detect_format, find_format
+from ace.playbook.formats.handwritten import read_handwritten
 from tests.cli import Ace
 from tests.instruction_files import FILES
 from tests.strategies import live, playbooks
@@ -145,3 +146,74 @@ def test_text_that_is_no_bullet_stops_strict_and_not_replace(ace: Ace) -> None:
     assert ace("playbook", "import", "rules.md", "--playbook", "x.db", "--replace").code == 0
     out = ace("playbook", "export", "--playbook", "x.db").out
     assert "Two." in out and "One." not in out
+
+
+@pytest.mark.parametrize(
+    "sign", ["•", "‣", "▪", "◦", "●", "·", "\u2013", "\u2014", "-\u00a0", "\u200b-", "*"]
+)
+def test_signs_that_people_write_begin_items(sign: str) -> None:
+    reading = read_handwritten(f"# Rules\n\n{sign} Use tabs.\n{sign} Keep it short,\n  and plain.\n")
+    assert [(entry.section, entry.content) for entry in reading.entries] == [
+        ("Rules", "Use tabs."), ("Rules", "Keep it short,\nand plain.")
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("sign", ["・", "1、", "\uff12\uff0e", "(3)", "\uff083\uff09", "④"])
+def test_signs_of_other_scripts_begin_items(sign: str) -> None:
+    reading = read_handwritten(f"## 规则\n\n{sign}使用制表符\n{sign} 保持简短\n")
+    assert [(entry.section, entry.content) for entry in reading.entries] == [
+        ("规则", "使用制表符"), ("规则", "保持简短")
+    ]  # fmt: skip
+
+
+def test_a_bold_heading_is_its_text() -> None:
+    assert read_handwritten("## **Style**\n- a\n").entries[0].section == "Style"
+    assert read_handwritten("## **A** and **B**\n- a\n").entries[0].section == "**A** and **B**"
+
+
+def test_a_sign_in_code_or_within_a_line_is_text() -> None:
+    reading = read_handwritten("- Write a • sign.\n\n```\n• no\n• no\n```\n")
+    assert [entry.content for entry in reading.entries] == ["Write a • sign."]
+    assert [(finding.line, finding.kind) for finding in reading.unread] == [(3, "code")]
+
+
+@pytest.mark.parametrize("label", ["Tests:", "**Tests**", "**Tests:**", "__Tests__:"])
+def test_a_label_above_a_list_is_a_section_where_no_heading_is(label: str) -> None:
+    text = f"Style:\n- Use tabs.\n{label}\n- Each fix has one.\n"
+    assert [(entry.section, entry.content) for entry in read_handwritten(text).entries] == [
+        ("Style", "Use tabs."), ("Tests", "Each fix has one.")
+    ]  # fmt: skip
+    reading = read_handwritten(f"# Rules\n\n{text}")
+    assert [(entry.section, entry.content) for entry in reading.entries] == [
+        ("Rules", "Use tabs."), ("Rules", "Each fix has one.")
+    ]  # fmt: skip
+    assert [(finding.line, finding.kind) for finding in reading.unread] == [(3, "text"), (5, "text")]
+
+
+@pytest.mark.parametrize("before", ["", "\n", "\n\n", "<!-- written by a tool -->\n"])
+@pytest.mark.parametrize("end", ["---\n", "...\n", "\n"])
+def test_front_matter_wherever_a_file_begins(before: str, end: str) -> None:
+    text = f"{before}---\n# of a tool\nname: x\ntools:\n- Read\n{end}- Start here.\n"
+    assert [entry.content for entry in read_handwritten(text).entries] == ["Start here."]
+
+
+def test_rules_around_a_list_are_no_front_matter() -> None:
+    reading = read_handwritten("---\n\n- One.\n\n---\n\n- Two.\n")
+    assert [entry.content for entry in reading.entries] == ["One.", "Two."]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32", "utf-16-le"])
+def test_a_file_in_another_encoding_is_imported(encoding: str, ace: Ace) -> None:
+    Path("AGENTS.md").write_bytes("# Rules\n\n- Use tabs in größeren Dateien.\n".encode(encoding))
+    done = ace("playbook", "import", "AGENTS.md", "--playbook", "x.db")
+    assert done.code == 0 and "1 bullet" in done.out
+    assert "größeren" in ace("playbook", "export", "--playbook", "x.db").out
+
+
+def test_a_file_in_another_encoding_is_not_written_over(ace: Ace) -> None:
+    Path("rules.md").write_text("- Use tabs.\n", encoding="utf-8")
+    ace("playbook", "import", "rules.md", "--playbook", "x.db")
+    data = "Mine.\n".encode("utf-16")
+    Path("AGENTS.md").write_bytes(data)
+    done = ace("playbook", "export", "AGENTS.md", "--playbook", "x.db")
+    assert done.code != 0 and "Save it as UTF-8" in done.err and Path("AGENTS.md").read_bytes() == data

@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from ace.errors import ContentRefused, ModelError, ModelNameError, ModelUnavailable
-from ace.llm import Endpoint, Message, Request, Retry, Role, connect
+from ace.llm import Endpoint, Message, Request, Retry, Role, ToolSpec, connect
 from tests.raw_server import Answer, RawServer, reply
 
 Serve = Callable[[Callable[[dict[str, Any]], Answer]], tuple[RawServer, Endpoint]]
@@ -285,7 +285,7 @@ def test_a_refused_schema_is_put_into_words(serve: Serve, status: int, words: st
         return (status, openai(words)) if "response_format" in asked else reply('{"lesson": "x"}')
 
     server, endpoint = serve(answer)
-    if status == 500:  # a server's error is tried again, and no refusal
+    if status == 500 and "not supported" not in words:  # a server's error is tried again, and no refusal
         with pytest.raises(ModelUnavailable, match=words):
             endpoint.complete(ask(schema=Lesson))
         return
@@ -517,3 +517,214 @@ def test_a_reply_cut_in_a_character_can_be_shown_to_the_model_again(serve: Serve
     server, endpoint = serve(lambda _: next(answers))
     assert endpoint.complete(ask(schema=Lesson)).parsed == Lesson(lesson="x")
     assert server.seen[-1]["messages"][-2]["content"] == "Lima \ufffd"
+
+
+# The same refusals in the words of others
+
+
+def is_system(asked: dict[str, Any]) -> bool:
+    return bool(asked["messages"][0]["role"] == "system")
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (422, fastapi("messages.0.role", "Input should be 'user' or 'assistant'")),
+        (400, openai('messages: first message must use the "user" role')),
+        (200, {"error_code": 336006, "error_msg": "the role of first message must be user"}),
+        (400, openai("Conversation must start with a user prompt")),
+        (400, openai("Invalid value: 'system'. Supported: 'user', 'assistant'.", "messages[0].role")),
+        (400, openai("messages 参数非法, 不支持system角色")),
+        (400, openai("Please use a valid role: user, model.")),
+        (501, openai("system messages not implemented")),
+        (405, openai("System prompt is not supported by this endpoint")),
+    ],
+)  # fmt: skip
+def test_a_system_role_is_refused_in_many_ways(serve: Serve, status: int, body: Any) -> None:
+    server, endpoint = serve(lambda asked: (status, body) if is_system(asked) else reply("Lima"))
+    assert endpoint.complete(ask()).text == "Lima"
+    assert "City only." in server.seen[-1]["messages"][0]["content"]
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "message"),
+    [
+        ("seed", 404, "No endpoints found that support the requested parameters: seed"),
+        ("seed", 500, "TypeError: generate() got an unexpected keyword argument 'seed'"),
+        ("seed", 501, "seed is not implemented"),
+        ("temperature", 400, "sampling is not supported: do_sample=False"),
+        ("response_format", 404, "No endpoints found that can handle the requested parameters."),
+        ("response_format", 500, "failed to parse grammar"),
+        ("response_format", 405, "json_schema unsupported"),
+    ],
+)
+def test_a_parameter_is_refused_under_any_status(serve: Serve, name: str, status: int, message: str) -> None:
+    refusal = status, openai(message)
+    server, endpoint = serve(lambda asked: refusal if name in asked else reply('{"lesson": "x"}'))
+    assert endpoint.complete(ask(schema=Lesson)).parsed == Lesson(lesson="x")
+    assert len(server.seen) == 2
+
+
+@pytest.mark.parametrize("status", [404, 503])
+def test_a_missing_name_and_a_busy_server_are_no_refusals(serve: Serve, status: int) -> None:
+    server, endpoint = serve(lambda _: (status, openai("The model m is not here, try again later.")))
+    with pytest.raises(ModelNameError if status == 404 else ModelUnavailable):
+        endpoint.complete(ask(schema=Lesson))
+    assert all("seed" in asked and "response_format" in asked for asked in server.seen)
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (403, "Your team has either used all available credits or reached its monthly spending limit."),
+        (400, "Budget has been exceeded! Current cost: 10.5, Max budget: 10.0"),
+        (400, "You have reached your specified API usage limits."),
+        (403, "Key limit exceeded (total limit)."),
+        (412, "Account my-long-account-name-12345 is suspended"),
+        (429, "You are using a Trial key, which is limited to 1000 API calls / month."),
+        (403, "inference prohibited, please add a payment method"),
+    ],
+)
+def test_an_account_is_empty_in_many_words(serve: Serve, status: int, message: str) -> None:
+    server, endpoint = serve(lambda _: (status, openai(message)))
+    with pytest.raises(ModelError, match="no credit left"):
+        endpoint.complete(ask())
+    assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"choices": None, "base_resp": {"status_code": 1004, "status_msg": "login fail"}}, "login fail"),
+        ({"choices": [], "promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}}, "PROHIBITED_CONTENT"),
+        ({"Message": "not authorized", "__type": "AccessDenied"}, ": not authorized."),
+        ({"fault": {"faultstring": "Invalid ApiKey"}}, ": Invalid ApiKey."),
+        ({"err": "no such thing", "code": 400}, ": no such thing."),
+        (json.dumps(openai("kaputt")).encode("utf-16"), ": kaputt."),
+        (json.dumps(openai("kaputt")).encode("utf-8-sig"), ": kaputt."),
+        ("Schlüssel ungültig".encode("latin-1"), "Schlüssel ungültig"),
+        (openai("half \ud83d"), "half \ufffd"),
+    ],
+)
+def test_words_in_many_forms(serve: Serve, body: Any, words: str) -> None:
+    status = 200 if isinstance(body, dict) and "choices" in body else 400
+    server, endpoint = serve(lambda _: (status, body))
+    with pytest.raises(ModelError) as caught:
+        endpoint.complete(ask(QUESTION))
+    assert words in str(caught.value) and len(server.seen) == 1
+
+
+def test_a_rate_limit_under_status_200_passes(serve: Serve) -> None:
+    busy = 200, {"choices": None, "base_resp": {"status_code": 1002, "status_msg": "rate limit, try again"}}
+    server, endpoint = serve(lambda _: busy if len(server.seen) < 2 else reply("Lima"))
+    assert endpoint.complete(ask()).text == "Lima"
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [{"usage": {"input_tokens": 7, "output_tokens": 3}},
+     {"usage": {"promptTokens": 7, "completionTokens": 3}},
+     {"x_groq": {"usage": {"prompt_tokens": 7, "completion_tokens": 3}}},
+     {"usageMetadata": {"promptTokenCount": 7, "candidatesTokenCount": 3}},
+     {"prompt_eval_count": 7, "eval_count": 3}, {"timings": {"prompt_n": 7, "predicted_n": 3}}],
+)  # fmt: skip
+def test_tokens_are_counted_under_many_names(serve: Serve, usage: dict[str, Any]) -> None:
+    _, endpoint = serve(lambda _: {**{k: v for k, v in reply("Lima").items() if k != "usage"}, **usage})
+    done = endpoint.complete(ask())
+    assert (done.usage.prompt_tokens, done.usage.completion_tokens, done.faults) == (7, 3, ())
+
+
+@pytest.mark.parametrize(
+    "finish", ["MAX_OUTPUT_TOKENS", "incomplete", "FinishReason.MAX_TOKENS", "model_length"]
+)
+def test_a_thought_past_the_limit_ends_under_many_names(serve: Serve, finish: str) -> None:
+    body = reply("")
+    body["choices"][0]["finish_reason"] = finish
+    body["choices"][0]["message"]["reasoning_content"] = "Hm. " * 50
+    server, endpoint = serve(lambda _: body)
+    fault = endpoint.complete(ask()).faults[-1]
+    assert fault.kind == "cut off" and "max_tokens" in fault.detail and len(server.seen) == 2
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["Lima<|im_end|>", "Lima<|eot_id|>\n", [{"text": "Hm.", "thought": True}, {"text": "Lima"}],
+     "analysisThe user asks.assistantfinalLima", '<think time="3">a</think>Lima',
+     "&lt;think&gt;a&lt;/think&gt;Lima"],
+)  # fmt: skip
+def test_only_the_answer_is_the_text(serve: Serve, content: Any) -> None:
+    _, endpoint = serve(lambda _: reply(content))
+    assert endpoint.complete(ask()).text == "Lima"
+
+
+def test_half_an_emoji_in_a_tool_is_replaced(serve: Serve) -> None:
+    server, endpoint = serve(lambda _: reply("Lima"))
+    tool = ToolSpec("f", "Half \ud83d", {"type": "object", "properties": {}})
+    assert endpoint.complete(ask(tools=(tool,))).text == "Lima"
+    assert server.seen[-1]["tools"][0]["function"]["description"] == "Half \ufffd"
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "wait"),
+    [
+        ({"retry-after-ms": "1500"}, openai("slow"), 1.5),
+        ({}, [{"error": {"code": 429, "message": "q", "details": [{"retryDelay": "34s"}]}}], 34),
+        ({}, {"error": {"message": "slow"}, "retry_after": 7}, 7),
+        ({}, openai("Rate limit reached. Please try again in 1.5s."), 1.5),
+        ({}, openai("Rate limit reached. Please try again in 250ms."), 0.25),
+        ({"retry-after": "3"}, openai("Please try again in 9s."), 3),
+    ],
+)
+def test_a_wait_is_kept_wherever_it_is_said(headers: dict[str, str], body: Any, wait: float) -> None:
+    server, waits = RawServer(lambda _: (429, body, headers)), []
+    endpoint = connect("openai/m", api_base=server.api_base, api_key="k", retry=Retry(2, sleep=waits.append))
+    with pytest.raises(ModelUnavailable):
+        endpoint.complete(ask())
+    server.close()
+    assert waits == [wait]
+
+
+def test_a_limit_of_a_day_is_not_tried_again(serve: Serve) -> None:
+    server, endpoint = serve(lambda _: (429, openai("Limit of tokens per day. Try again in 1h14m2s.")))
+    with pytest.raises(ModelUnavailable, match="It asks to wait 4442 s"):
+        endpoint.complete(ask())
+    assert len(server.seen) == 1
+
+
+CALL = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        reply([{"type": "text", "text": {"value": "Lima"}}]),
+        {"choices": {"0": {"message": {"content": "Lima"}}}},
+        {"choices": [{"message": {"content": ""}}, {"message": {"content": "Lima"}}]},
+        {"code": 0, "msg": "success", "data": reply("Lima")},
+        [reply("Lima")],
+        json.dumps(reply("Lima")).encode("utf-16"),
+    ],
+)
+def test_replies_in_many_wrappings(serve: Serve, body: Any) -> None:
+    server, endpoint = serve(lambda _: (200, body))
+    assert endpoint.complete(ask()).text == "Lima" and len(server.seen) == 1
+
+
+def test_calls_of_tools_as_a_text(serve: Serve) -> None:
+    _, endpoint = serve(lambda _: reply(None, "tool_calls", tool_calls=json.dumps([CALL])))
+    tool = ToolSpec("f", "x", {"type": "object", "properties": {}})
+    assert [call.name for call in endpoint.complete(ask(tools=(tool,))).tool_calls] == ["f"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"Lesson": {"lesson": "x"}}', '[{"lesson": "x"}]', json.dumps('{"lesson": "x"}'),
+     '{"name": "Lesson", "arguments": {"lesson": "x"}}',
+     '{"name": "Lesson", "arguments": "{\\"lesson\\": \\"x\\"}"}',
+     '{"type": "object", "properties": {"lesson": "x"}}'],
+)  # fmt: skip
+def test_a_value_is_found_where_models_put_it(serve: Serve, text: str) -> None:
+    server, endpoint = serve(lambda _: reply(text))
+    done = endpoint.complete(ask(schema=Lesson))
+    assert done.parsed == Lesson(lesson="x") and len(server.seen) == 1
+    assert [fault.action for fault in done.faults] == ["repaired"]

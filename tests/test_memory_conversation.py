@@ -41,17 +41,41 @@ def test_turns_of_tools_say_nothing() -> None:
 
 @pytest.mark.parametrize(
     "message",
-    [None, "x", {}, {"role": "user"}, {"role": "user", "content": 3}, {"role": "", "content": "x"}],
+    [None, "x", {}, {"role": "user"}, {"type": "message"}, {"role": "", "content": "x"}],
 )
 def test_messages_that_are_none_are_named(message: Any) -> None:
     with pytest.raises(InputError, match=r"messages\.0: expected"):
         read(message)
 
 
+def test_other_writers_name_roles_and_contents_differently() -> None:
+    conversation = read(
+        {"type": "human", "data": {"content": "I moved."}},
+        {"from": "gpt", "value": "Where?"},
+        {"role": "User", "parts": [{"text": "To Oslo."}]},
+        {"type": "function_call", "name": "note", "arguments": "{}"},
+        {"role": "assistant", "content": None, "refusal": "I cannot."},
+        {
+            "role": "user",
+            "content": [{"type": "tool_result", "content": "It rains."}, {"text": {"value": "Hm."}}],
+        },
+    )
+    assert [(turn.speaker, turn.text) for turn in conversation.turns] == [
+        ("user", "I moved."), ("assistant", "Where?"), ("user", "To Oslo."), ("assistant", ""),
+        ("assistant", "I cannot."), ("user", "Hm."),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("time", [1772359200, 1772359200000, "2026-03-01t10:00:00z", ROW["time"]])
+def test_times_of_other_writers(time: Any) -> None:
+    row = {**ROW, "time": time, "messages": [{"role": "user", "content": "x"}]}
+    assert parse_conversation(row).time == "2026-03-01T10:00:00.000+00:00"
+
+
 def test_one_odd_line_costs_itself(ace: Ace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "none")
     server = ModelServer()
-    good = {**ROW, "messages": [{"role": "user", "content": "I moved to Oslo."}]}
+    good = {**ROW, "messages": [{"role": "user", "content": "I moved to Oslo \ud83d."}]}
     silent = {**ROW, "messages": [{"role": "user", "content": None}]}
     lines = [json.dumps({**good, "id": None}), "{", json.dumps(silent), json.dumps(3)]
     Path("talk.jsonl").write_text("\n".join(lines), encoding="utf-8")

@@ -361,6 +361,8 @@ SPELLINGS = {
     "entities": ("Gro\u00dfe Stra\u00dfe 12", lambda text: "Gro&szlig;e Stra&#223;e&nbsp;12"),
     "identifier": (QUICK, lambda text: "penelope_quicksilver"),
     "handle": (QUICK, lambda text: "@PenelopeQuicksilver99"),
+    "hexadecimal": (QUICK, lambda text: f"to {text.encode().hex()} now"),
+    "bytes read as Latin-1": ("Z\u00fcrich Quicksilver", lambda text: text.encode().decode("latin-1")),
     "base64": (QUICK, lambda text: base64.b64encode(f"to {text}, now".encode()).decode()),
 }
 

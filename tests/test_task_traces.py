@@ -154,7 +154,7 @@ def test_a_record_is_read_or_refused_with_its_line(
         ("3", "log.jsonl:1: Expected an object, found 3"),
         ('{"weather": "fine"}', "the record has weather. Known: tau-bench"),
         (json.dumps({**ROW, "question": None}), "log.jsonl:1 [question]: Expected text"),
-        (json.dumps({**ROW, "correct": "yes"}), "[correct]: Expected true or false, found 'yes'"),
+        (json.dumps({**ROW, "correct": "perhaps"}), "[correct]: Expected true or false, found 'perhaps'"),
         (json.dumps({**RATED, "reward": "high"}), "[reward]: Expected a number"),
         (json.dumps({**RATED, "reward": float("nan")}), "[reward]: Expected a number"),
         (json.dumps({**RATED, "reward": [1]}), "[reward]: Expected a number"),

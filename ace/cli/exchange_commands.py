@@ -65,7 +65,7 @@ def export(
         emit(json, {**data, "text": text}, text.removesuffix("\n"))
         return
     if chosen.name == "instructions":
-        old = read_text(file) if file.exists() else ""
+        old = read_text(file, exact=True) if file.exists() else ""
         text = update(old, text, file=str(file)) if old else new_file(str(file), path.stem) + text
     write_text(file, text)
     size = f"{format_count(len(part), 'bullet')} written to {file}"

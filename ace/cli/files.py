@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import os
 import tempfile
 from pathlib import Path
 
 from ace.errors import InputError
-from ace.text.plain_file import find_obstacle
+from ace.text.plain_file import decode_text, find_obstacle
 
 
-def read_text(file: Path, *, errors: str = "strict") -> str:
-    """Return the text of a file, its line ends and a byte order mark included.
+def read_text(file: Path, *, exact: bool = False, errors: str = "strict") -> str:
+    """Return the text of a file, its line ends included: UTF-8, or what a byte order mark says.
 
-    `errors` is Python's name for what becomes of bytes that are not UTF-8. Raises InputError where the file
-    cannot be read, and with "strict" where it is not UTF-8.
+    A mark of UTF-8 stays. `exact` takes UTF-8 alone, for files that are written back as they are; `errors`
+    is Python's name for what becomes of bytes that are no text. Raises InputError where the file cannot be
+    read, and with "strict" where it is no such text.
     """
     obstacle = find_obstacle(file)
     if obstacle:
@@ -25,7 +27,10 @@ def read_text(file: Path, *, errors: str = "strict") -> str:
     except OSError as error:
         raise InputError(f"cannot read {file}: {error}.") from error
     try:
-        text = data.decode(errors=errors)
+        if exact or data.startswith(codecs.BOM_UTF8):
+            text = data.decode(errors=errors)
+        else:
+            text = decode_text(data, errors)
         if "\0" in text:
             raise InputError(f"cannot read {file}: it is binary, not text.", hint="Give a text file.")
         return text

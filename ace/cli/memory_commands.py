@@ -284,7 +284,7 @@ def _read_conversation(file: Path, number: int, line: str, user: str, session: s
     from ace.memory import parse_conversation
     from ace.text.json_lines import read_json_lines
 
-    _, row = next(read_json_lines(line, str(file), FormatError, first=number))
+    _, row = next(read_json_lines(line, str(file), FormatError, first=number, mend=True))
     if not isinstance(row, dict):
         raise FormatError(f"Expected an object, found {row!r:.60}.", file=str(file), line=number)
     if row.get("id") in (None, ""):

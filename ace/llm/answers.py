@@ -10,10 +10,24 @@ import math
 from typing import Any
 
 from ace.llm.failures import has_error, load_json
+from ace.task.attempt import FinishReason
+from ace.text.message_content import is_thought
+from ace.text.plain_file import decode_text
+from ace.text.thoughts import strip_ends
 from ace.text.unicode import mend_surrogates
 
 _MOST_TOKENS = 10_000_000  # no window is as large
-_THOUGHT_KEYS = ("reasoning_content", "reasoning", "thinking", "reasoning_details", "thinking_blocks")
+_THOUGHT_KEYS = (
+    *("reasoning_content", "reasoning", "thinking", "reasoning_details", "thinking_blocks", "reasoning_text"),
+    *("thought", "thoughts"),
+)
+# Other names of the counts of tokens: of Anthropic, OpenAI's responses, Vertex, Gemini, Ollama and llama.cpp.
+_COUNTS = {
+    "prompt_tokens": ("input_tokens", "promptTokens", "promptTokenCount", "prompt_eval_count", "prompt_n"),
+    "completion_tokens": (
+        *("output_tokens", "completionTokens", "candidatesTokenCount", "eval_count", "predicted_n"),
+    ),
+}
 
 
 def mend_reply(body: bytes) -> tuple[bytes | None, str]:
@@ -23,19 +37,27 @@ def mend_reply(body: bytes) -> tuple[bytes | None, str]:
     and counts that cannot be true are left out: the second value says which. Another body stays as it is.
     None is returned for one that reports an error.
     """
-    text = body.decode("utf-8-sig", "replace")
+    text = decode_text(body, "replace")
     value = load_json(text)
     if value is None and text.lstrip().startswith(("data:", "event:", ":")):
         try:
             value = _join_events(text)
         except (AttributeError, KeyError, TypeError):  # events of another protocol
             return body, ""
+    for _ in range(2):  # gateways wrap replies
+        inner = value[0] if isinstance(value, list) and len(value) == 1 else None
+        if isinstance(value, dict):
+            inner = next((value[name] for name in ("data", "result") if name in value), None)
+        value = inner if isinstance(inner, dict) and "choices" in inner else value
     if has_error(value):
         return None, ""
     if not isinstance(value, dict) or "choices" not in value:
         return body, ""
-    choices = value["choices"] if isinstance(value["choices"], list) else []
-    usage, refused = _mend_usage(value.get("usage"))
+    choices = value["choices"]
+    if isinstance(choices, dict):
+        choices = list(choices.values())
+    choices = choices if isinstance(choices, list) else []
+    usage, refused = _mend_usage(_find_usage(value))
     mended: dict[str, Any] = {"id": "", "object": "chat.completion", "created": 0, "usage": usage}
     if isinstance(value.get("model"), str):
         mended["model"] = value["model"]
@@ -45,6 +67,7 @@ def mend_reply(body: bytes) -> tuple[bytes | None, str]:
         ]
     except RecursionError:
         return body, refused
+    mended["choices"].sort(key=lambda choice: not any(map(choice["message"].get, ("content", "tool_calls"))))
     return json.dumps(mended).encode(), refused
 
 
@@ -61,16 +84,21 @@ def _mend_choice(choice: dict[str, Any]) -> dict[str, Any]:
         if thought and thought not in thoughts:
             thoughts.append(thought)
     calls = message.get("tool_calls") or message.get("function_call")
+    if isinstance(calls, str):
+        calls = load_json(calls)
     if isinstance(calls, dict):
         calls = [calls]
-    mended: dict[str, Any] = {"role": "assistant", "content": text and mend_surrogates(text)}
+    mended: dict[str, Any] = {"role": "assistant", "content": text and strip_ends(mend_surrogates(text))}
     if thoughts:
         mended["reasoning_content"] = mend_surrogates("\n\n".join(thoughts))
     if isinstance(calls, list) and calls:
         mended["tool_calls"] = [_mend_call(call) for call in calls if isinstance(call, dict)]
     if message.get("refusal"):
         mended["refusal"] = _join_texts(message["refusal"]) or "refused"
-    return {"index": 0, "message": mended, "finish_reason": str(choice.get("finish_reason") or "stop")}
+    given = str(choice.get("finish_reason") or "stop")
+    reason = FinishReason.of(given)  # client libraries take a word that they do not know for "stop"
+    finish = given if reason is FinishReason.OTHER else reason.value
+    return {"index": 0, "message": mended, "finish_reason": finish}
 
 
 def _mend_call(call: dict[str, Any]) -> dict[str, Any]:
@@ -95,10 +123,8 @@ def _split_parts(content: Any) -> tuple[str | None, list[str]]:
         return json.dumps(content), []
     texts, thoughts = [], []
     for part in content:
-        kind = str(part.get("type", "")) if isinstance(part, dict) else ""
         text = _join_texts(part)
-        is_thought = "think" in kind or "reason" in kind
-        if is_thought:
+        if isinstance(part, dict) and is_thought(part):
             thoughts.append(text)
         else:
             texts.append(text or json.dumps(part))
@@ -112,10 +138,31 @@ def _join_texts(value: Any, depth: int = 0) -> str:
     if depth < 5 and isinstance(value, list):
         return "".join(_join_texts(item, depth + 1) for item in value)
     if depth < 5 and isinstance(value, dict):
-        for key in ("text", "content", "thinking", "reasoning", "summary", "refusal"):
+        for key in ("text", "content", "value", "thinking", "reasoning", "summary", "refusal"):
             if value.get(key):
                 return _join_texts(value[key], depth + 1)
     return ""
+
+
+def _find_usage(value: dict[str, Any]) -> Any:
+    """Return the counts of a reply under OpenAI's names, wherever it has them and whatever it calls them."""
+    usage = value.get("usage")
+    extra = value.get("x_groq")
+    holders = [usage, extra.get("usage") if isinstance(extra, dict) else None]
+    holders += [value.get("usageMetadata"), value.get("timings"), value]
+    if usage and not isinstance(usage, dict):
+        return usage
+    for holder in holders:
+        if not isinstance(holder, dict):
+            continue
+        renamed = dict(holder)
+        for name, others in _COUNTS.items():
+            for other in others:
+                if renamed.get(name) is None and holder.get(other) is not None:
+                    renamed[name] = holder[other]
+        if any(renamed.get(name) for name in _COUNTS):
+            return renamed
+    return usage
 
 
 def _mend_usage(usage: Any) -> tuple[dict[str, Any] | None, str]:

@@ -102,7 +102,7 @@ def complete(
             asked = replace(asked, messages=(*request.messages, *correction))
     raise MalformedReply(
         f"No valid {request.schema.__name__ if request.schema else 'reply'} after {number} tries: "
-        f"{judgement.problem}",
+        f"{judgement.problem}.",
         hint="Use a stronger model, or allow more tokens if the reply was cut off.",
         text=reply.text,
         usage=usage,

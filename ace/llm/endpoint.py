@@ -103,7 +103,8 @@ class Endpoint:
                 limit += asking.THINKING_TOKENS
             options["max_tokens"] = limit
         if request.tools:
-            options["tools"] = [{"type": "function", "function": asdict(tool)} for tool in request.tools]
+            tools = [{"type": "function", "function": asdict(tool)} for tool in request.tools]
+            options["tools"] = json.loads(mend_surrogates(json.dumps(tools, ensure_ascii=False)))
         if (self.address or self.model).startswith(_OLLAMA):
             self._context = choose_context(request, limit, self._context, self.window().tokens)
             options["num_ctx"] = self._context

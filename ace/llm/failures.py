@@ -18,14 +18,40 @@ from importlib.resources import files
 from typing import Any
 
 from ace.llm.faults import Kind
+from ace.text.plain_file import decode_text
+from ace.text.unicode import mend_surrogates
 
 _LONGEST = 4_000  # characters of an error that are looked at
 _TAG = re.compile(r"<(script|style|head)\b.{0,4000}?</\1>|<[^<>]{0,1000}>", re.IGNORECASE | re.DOTALL)
-_WORD_KEYS = (
-    *("message", "msg", "detail", "details", "error", "errors", "error_message", "error_msg"),
-    *("error_description", "reason", "title", "description", "metadata", "raw", "choices"),
+_WORD_KEYS = (  # in lower case
+    *("message", "msg", "detail", "details", "error", "errors", "error_message", "error_msg", "errormessage"),
+    *("error_description", "reason", "title", "description", "metadata", "raw", "choices", "fault"),
+    *("faultstring", "err", "base_resp", "status_msg", "promptfeedback", "blockreason", "blockreasonmessage"),
 )
-_MARK_KEYS = ("code", "type", "param", "status", "error_code", "error_type")
+_MARK_KEYS = (
+    "code",
+    "type",
+    "param",
+    "status",
+    "error_code",
+    "error_type",
+    "errortype",
+    "errorcode",
+    "__type",
+)
+_ERROR_KEYS = frozenset(
+    {
+        "code",
+        "detail",
+        "message",
+        "msg",
+        "status_code",
+        "error_code",
+        "error_msg",
+        "errormessage",
+        "errorcode",
+    }
+)
 _REPLY_KEYS = ("choices", "content", "candidates", "response", "output")
 _PASSING = frozenset({408, 409, 425, 429})
 
@@ -75,12 +101,17 @@ def load_patterns(table: str) -> Mapping[str, re.Pattern[str]]:
 
 def read_failure(status: int, body: bytes, headers: Mapping[str, str]) -> Failure:
     """Return what an answer that is no reply says. A good status may carry an error with its own code."""
-    text = body.decode("utf-8", "replace").strip()
+    try:
+        text = decode_text(body).strip()
+    except UnicodeDecodeError:
+        text = body.decode("latin-1").strip()
     value = load_json(text)
     words, marks = _read_error(value) if value is not None else (_strip_tags(text), "")
+    words = mend_surrogates(words)
     named = _find_code(value)
     is_error = status >= 300 or has_error(value)
-    if status < 300 and is_error:
+    is_inside = status < 300 and is_error
+    if is_inside:
         status = named or 400
     if not words:
         phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else ""
@@ -90,8 +121,24 @@ def read_failure(status: int, body: bytes, headers: Mapping[str, str]) -> Failur
     if not is_error:
         words = f"its answer (HTTP {status}) is no reply of a model: {words}"
         return Failure(Kind.SERVER_ERROR, Cause.PASSING, words, marks, status, headers)
+    if not headers.get("retry-after"):
+        wait = read_wait(f"{words}\n{text[:_LONGEST]}")
+        headers = headers if wait is None else {**headers, "retry-after": f"{wait:g}"}
     cause = _find_cause(status, f"{words} {marks}")
+    if is_inside and cause is Cause.FORM and load_patterns("causes")["passing"].search(words):
+        cause = Cause.PASSING
     return Failure(_kind_of(status, cause), cause, words, marks, status, headers)
+
+
+def read_wait(text: str) -> float | None:
+    """Return the seconds that an endpoint asks to wait for in words or in a field; None where it does not."""
+    for pattern in load_patterns("waits").values():
+        match = pattern.search(text)
+        if match and any(match.groupdict().values()):
+            parts = match.groupdict()
+            seconds = float(parts.get("seconds") or 0) + float(parts.get("thousandths") or 0) / 1000
+            return seconds + 60 * float(parts.get("minutes") or 0) + 3600 * float(parts.get("hours") or 0)
+    return None
 
 
 def _find_cause(status: int, text: str) -> Cause:
@@ -105,9 +152,9 @@ def _find_cause(status: int, text: str) -> Cause:
         return Cause.CONTEXT
     if status in (401, 403):
         return Cause.KEY
-    if status == 404:
+    if status == 404 and not causes["parameter"].search(text):
         return Cause.MISSING
-    if status >= 500 and causes["template"].search(text):
+    if (status >= 500 or status in (404, 405, 415)) and causes["template"].search(text):
         return Cause.FORM
     if status in _PASSING or status >= 500:
         return Cause.PASSING
@@ -137,9 +184,11 @@ def has_error(value: Any) -> bool:
         error = (holder.get("error") or holder.get("errors")) if isinstance(holder, dict) else None
         if any(error.values()) if isinstance(error, dict) else error:
             return True
-    if any(key in value for key in _REPLY_KEYS) or isinstance(value.get("message"), dict):
+    if any(value.get(key) for key in _REPLY_KEYS) or isinstance(value.get("message"), dict):
         return False
-    return any(key in value for key in ("code", "detail", "message", "msg", "status_code"))
+    if any(key in value for key in _REPLY_KEYS):  # MiniMax and Gemini say beside an empty list why it is so
+        return any(_walk_words(value, 0))
+    return any(key.lower() in _ERROR_KEYS for key in value)
 
 
 def _find_code(value: Any) -> int | None:
@@ -185,9 +234,10 @@ def _walk_words(value: Any, depth: int) -> Iterator[str]:
             where = ".".join(str(part) for part in place if part != "body")
             yield f"{where}: {value.get('msg') or value.get('message')}"
             return
+        lower = {str(key).lower(): item for key, item in value.items()}
         for key in _WORD_KEYS:
-            if value.get(key):
-                yield from _walk_words(value[key], depth + 1)
+            if lower.get(key):
+                yield from _walk_words(lower[key], depth + 1)
 
 
 def _walk_marks(value: Any, depth: int) -> Iterator[str]:
@@ -199,7 +249,7 @@ def _walk_marks(value: Any, depth: int) -> Iterator[str]:
             yield from _walk_marks(item, depth + 1)
     elif isinstance(value, dict):
         for key, item in value.items():
-            if key in _MARK_KEYS and isinstance(item, str | int):
+            if str(key).lower() in _MARK_KEYS and isinstance(item, str | int):
                 yield str(item)[:200]
             elif isinstance(item, dict | list):
                 yield from _walk_marks(item, depth + 1)

@@ -67,8 +67,13 @@ class Retry:
 def read_retry_after(failure: Failure) -> float | None:
     """Return the wait in seconds that an endpoint asked for, as a number of seconds or an HTTP date.
 
-    It is read from the header Retry-After; None where there is none, or none that can be read.
+    It is read from the header Retry-After, or from what the answer says; None where there is none, or none
+    that can be read.
     """
+    try:
+        return max(0.0, float(failure.headers["retry-after-ms"]) / 1000)
+    except (KeyError, ValueError):
+        pass
     value = str(failure.headers.get("retry-after") or "")
     if not value:
         return None

@@ -33,12 +33,36 @@ def parse(text: str, schema: type[M], *, repair: bool = True) -> tuple[M, bool]:
     pydantic's ValidationError where there is JSON that does not fit.
     """
     failure = ValueError("it holds no JSON" if text.strip() else "it is empty")
-    for value, whole in _find_values(text, repair):
+    values = list(_find_values(text, repair))
+    for value, whole in values:
         try:
             return schema.model_validate(value), whole
         except ValidationError as error:
             failure = error
+    for value, _ in values:
+        for inner in _unwrap(value, schema.__name__):
+            try:
+                return schema.model_validate(inner), False
+            except ValidationError:
+                continue
     raise failure
+
+
+def _unwrap(value: Any, name: str) -> Iterator[Any]:
+    """Yield what stands where models put a value: in a list of one, a text, or an object named so."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+            yield value
+        except (ValueError, RecursionError):
+            return
+    if isinstance(value, list) and len(value) == 1:
+        yield value[0]
+    if isinstance(value, dict):
+        for key in (name, name.lower(), "arguments", "parameters", "properties"):
+            if key in value:
+                yield value[key]
+                yield from _unwrap(value[key], name) if isinstance(value[key], str) else ()
 
 
 @lru_cache(maxsize=256)

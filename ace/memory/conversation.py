@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from ace.errors import InputError
 from ace.memory.memory_value import parse_instant
-from ace.text.message_content import read_content
+from ace.text.message_content import read_message
 
 USER = "user"
+_SILENT = ("_call", "_call_output", "reasoning")
+_OF_A_SILENT = {"content", "parts", "tool_calls", "function_call"}  # fields of a message that may say nothing
+_MOST_SECONDS = 10**11  # the year 5138: what is more are milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,9 @@ def parse_conversation(
 ) -> Conversation:
     """Read {"id", "user", "session", "time", "messages": [{"role", "content"}]}, messages as OpenAI has them.
 
-    A content is a text, a list of parts, of which the texts count, or null beside tool calls.
+    A content is a text, a list of parts, of which the texts count, or null beside tool calls. Other names for
+    roles and contents are understood (`ace.text.message_content`). A time may be seconds or
+    milliseconds from 1970.
 
     `user` and `session` are taken where the row has none. Ids may be whole numbers, and become texts.
     Raises InputError, which names `place` (a file and a line) and the field.
@@ -67,18 +73,23 @@ def parse_conversation(
         raise _make_error(place, "messages", f"expected a list of messages, found {messages!r:.60}")
     turns: list[Turn] = []
     for number, message in enumerate(messages):
-        match message:
-            case {"role": str(role), "content": str() | list() | None as content} if role.strip():
-                turns.append(Turn(role, read_content(content)))
-            case {"role": str(role), "tool_calls": _} | {"role": str(role), "function_call": _} if (
-                role.strip()
-            ):
-                turns.append(Turn(role, ""))
-            case _:
-                problem = f'expected {{"role", "content"}} as texts, found {message!r:.60}'
-                raise _make_error(place, f"messages.{number}", problem)
+        spoken = read_message(message)
+        kind = str(message.get("type") or "") if isinstance(message, Mapping) else ""
+        if spoken is None and kind.endswith(_SILENT):  # an item of OpenAI's responses has no role
+            spoken = "assistant", ""
+        elif spoken is None or not (spoken[1] or set(message) & _OF_A_SILENT):
+            problem = f'expected {{"role", "content"}}, found {message!r:.60}'
+            raise _make_error(place, f"messages.{number}", problem)
+        turns.append(Turn(*spoken))
+    instant = row.get("time", "")
     try:
-        time = parse_instant(str(row.get("time", "")))
+        if isinstance(instant, int | float) and not isinstance(instant, bool):
+            seconds = instant / 1000 if instant > _MOST_SECONDS else instant
+            instant = datetime.fromtimestamp(seconds, UTC).isoformat()
+    except (ValueError, OverflowError, OSError):
+        pass  # it is named below
+    try:
+        time = parse_instant(str(instant))
     except InputError as error:
         problem = error.message.partition(": ")[2].rstrip(".")
         raise _make_error(place, "time", problem, error.hint) from error

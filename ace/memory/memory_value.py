@@ -129,7 +129,7 @@ def parse_instant(text: str, *, field: str = "time") -> str:
     Raises InputError with the `field`.
     """
     try:
-        moment = datetime.fromisoformat(text.strip())
+        moment = datetime.fromisoformat(text.strip().upper())
     except (ValueError, AttributeError) as error:
         hint = "Write a date as 2026-03-31, or a time as 2026-03-31T14:00:00Z."
         raise InputError(f"{field}: {text!r:.60} is no date.", hint=hint, field=field) from error

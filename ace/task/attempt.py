@@ -41,9 +41,10 @@ class FinishReason(StrEnum):
     def of(cls, word: str) -> FinishReason:
         """Return the reason that an endpoint's word stands for; OTHER for a word that nobody here knows.
 
-        Endpoints have many words for one reason: "length" and "max_tokens" both mean LENGTH.
+        Endpoints have many words for one reason: "length" and "max_tokens" both mean LENGTH. What stands
+        before a dot is the name of their type.
         """
-        return _FINISH_REASONS.get(word.lower(), cls.OTHER)
+        return _FINISH_REASONS.get(word.lower().rpartition(".")[2], cls.OTHER)
 
 
 _FINISH_REASONS = {
@@ -54,6 +55,11 @@ _FINISH_REASONS = {
     "max_tokens": FinishReason.LENGTH,
     "max_output_tokens": FinishReason.LENGTH,
     "model_length": FinishReason.LENGTH,
+    "max_length": FinishReason.LENGTH,
+    "max_new_tokens": FinishReason.LENGTH,
+    "max_tokens_reached": FinishReason.LENGTH,
+    "token_limit": FinishReason.LENGTH,
+    "incomplete": FinishReason.LENGTH,
     "model_context_window_exceeded": FinishReason.LENGTH,
     "refusal": FinishReason.FILTER,
     "safety": FinishReason.FILTER,

@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from ace.errors import TaskError
-from ace.text.plain_file import find_obstacle
+from ace.text.plain_file import decode_text, find_obstacle
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a UTF-8 file, without a byte order mark. Line ends stay as they are.
+    """Return the text of a file, without a byte order mark. Line ends stay as they are.
 
-    Raises TaskError, with the line where bytes are not UTF-8.
+    It is UTF-8, or what its mark says. Raises TaskError, with the line, for other bytes.
     """
     raw = read_bytes(path)
     try:
-        return raw.decode("utf-8-sig")
+        return decode_text(raw)
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         hint = "Save the file as UTF-8."

@@ -1,18 +1,76 @@
-"""Text of a chat message's `content`, in the forms that OpenAI's format and its kin have for it."""
+"""Text and speaker of a chat message, in the forms that OpenAI's format and its kin have for them.
+
+What else writers call roles and contents stands in `message_names.toml`.
+"""
 
 from __future__ import annotations
 
+import json
+import tomllib
 from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
+_DEPTH = 5  # parts within parts
 
-def read_content(content: Any) -> str:
-    """Return a text as it is, or the texts of a list of parts, a line each; "" for anything else."""
+
+def read_content(content: Any, depth: int = 0) -> str:
+    """Return a text as it is, a number as text, or the texts of a list of parts, a line each.
+
+    A part may be wrapped in another. What a model thought, what a tool returned and what is no text, such as
+    a picture, are left out: "" where nothing else is there.
+    """
     if isinstance(content, str):
         return content
-    texts: list[str] = []
-    for part in content if isinstance(content, list) else [content]:
-        text = part.get("text") if isinstance(part, Mapping) else part
-        if isinstance(text, str):
-            texts.append(text)
-    return "\n".join(texts)
+    if isinstance(content, int | float):
+        return json.dumps(content)
+    if depth > _DEPTH:
+        return ""
+    if isinstance(content, list):
+        return "\n".join(filter(None, (read_content(part, depth + 1) for part in content)))
+    if not isinstance(content, Mapping) or is_thought(content):
+        return ""
+    if str(content.get("type", "")).startswith(("tool", "function")):
+        return ""  # a tool said it, or nobody
+    texts = (read_content(content.get(name), depth + 1) for name in _load_names()["part"])
+    return next(filter(None, texts), "")
+
+
+def is_thought(part: Mapping[str, Any]) -> bool:
+    """Tell whether a part of a content is what a model thought."""
+    kind = part.get("type")
+    is_marked = part.get("thought") is True  # Gemini's
+    return is_marked or (isinstance(kind, str) and any(word in kind for word in ("think", "reason")))
+
+
+def read_message(message: Any) -> tuple[str, str] | None:
+    """Return the role and the text of a message, whatever its writer calls them; None for what has no role.
+
+    The role is "user", "assistant", "tool" or "system" where it is known to mean that, else as it is written.
+    A refusal, and what was spoken, count as text where there is no other.
+    """
+    if not isinstance(message, Mapping):
+        return None
+    names, role = _load_names(), ""
+    known = {other: ours for ours in ("user", "assistant", "tool", "system") for other in names[ours]}
+    for name in names["role"]:
+        value = message.get(name)
+        if isinstance(value, Mapping):  # ChatGPT's exports
+            value = value.get("role")
+        if not isinstance(value, str) or not value.strip():
+            continue
+        ours = known.get(value.strip().lower())
+        if ours or name != "type":  # which also tells forms of messages apart
+            role = ours or value
+            break
+    if not role:
+        return None
+    texts = (read_content(message.get(name)) for name in names["content"])
+    return role, next(filter(None, texts), "")
+
+
+@cache
+def _load_names() -> dict[str, list[str]]:
+    text = files("ace.text").joinpath("message_names.toml").read_text("utf-8")
+    return tomllib.loads(text)

@@ -1,7 +1,11 @@
-"""Tells files from what only looks like one: a pipe or a device would be read for ever."""
+"""Tells files from what only looks like one, and decodes their text.
+
+A pipe or a device would be read for ever.
+"""
 
 from __future__ import annotations
 
+import codecs
 import stat
 from pathlib import Path
 
@@ -12,6 +16,15 @@ _KINDS = {
     stat.S_IFBLK: "it is a device",
     stat.S_IFSOCK: "it is a socket",
 }
+
+_MARKS = (  # UTF-32's begins with that of UTF-16
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_BEGINNING = 64  # bytes, by which an encoding without a mark is told
 
 
 def find_obstacle(path: Path) -> str:
@@ -24,3 +37,18 @@ def find_obstacle(path: Path) -> str:
     except (OSError, ValueError):  # not there, or no path: opening it says so
         return ""
     return _KINDS.get(stat.S_IFMT(mode), "")
+
+
+def decode_text(data: bytes, errors: str = "strict") -> str:
+    """Return the text of bytes: by their byte order mark, which is left out, else UTF-8.
+
+    Without a mark, UTF-16 is told by its zeros. Raises UnicodeDecodeError, unless `errors` say otherwise.
+    """
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            return data[len(mark) :].decode(encoding, errors)
+    for place, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
+        zeros = data[place:_BEGINNING:2]
+        if len(zeros) > 1 and not any(zeros) and any(data[1 - place : _BEGINNING : 2]):
+            return data.decode(encoding, errors)
+    return data.decode("utf-8", errors)

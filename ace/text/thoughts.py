@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 _FENCE = "```"
 
@@ -57,6 +58,16 @@ def split_thoughts(text: str) -> tuple[str, str]:
     return "\n\n".join(filter(None, map(str.strip, thoughts))), "".join(answer)
 
 
+def strip_ends(text: str) -> str:
+    """Return a text without the marks of an end of a turn that some servers leave behind it."""
+    bare = text.rstrip()
+    if not bare.endswith(">"):
+        return text
+    for end in _load_marks()["ends"]:
+        bare = bare.removesuffix(end).rstrip()
+    return bare if bare != text.rstrip() else text
+
+
 def mask_marks(text: str) -> str:
     """Return a thought whose own marks are words, so that none of them ends it too early or too late."""
     pattern, _ = _read_marks()
@@ -97,7 +108,12 @@ def _is_end(mark: re.Match[str]) -> bool:
 @cache
 def _read_marks() -> tuple[re.Pattern[str], tuple[str, ...]]:
     """Return the pattern of every mark, whose group "begin" or "end" matches, and words to look for first."""
-    data = tomllib.loads(files("ace.text").joinpath("thoughts.toml").read_text("utf-8"))
+    data = _load_marks()
     begin = "|".join(mark["begin"] for mark in data["marks"])
     end = "|".join(mark["end"] for mark in data["marks"])
     return re.compile(f"(?P<begin>{begin})|(?P<end>{end})", re.IGNORECASE), tuple(data["words"])
+
+
+@cache
+def _load_marks() -> dict[str, Any]:
+    return tomllib.loads(files("ace.text").joinpath("thoughts.toml").read_text("utf-8"))

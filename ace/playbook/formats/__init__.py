@@ -25,7 +25,7 @@ from ace.playbook.formats.cheatsheet import CHEATSHEET
 from ace.playbook.formats.format import NO_BULLETS, Entry, Finding, Format, Reading, Write
 from ace.playbook.formats.handwritten import list_plain_lines
 from ace.playbook.formats.instructions import INSTRUCTIONS
-from ace.playbook.formats.jsonl import JSONL
+from ace.playbook.formats.jsonl import JSONL, first_object
 from ace.playbook.formats.kayba import KAYBA, PROMPT
 from ace.playbook.formats.own import JSON, MARKDOWN
 from ace.playbook.formats.prose import TEXT
@@ -100,6 +100,9 @@ def detect_format(text: str, *, file: str = "") -> Format:
         try:
             json.loads(text)
         except (ValueError, RecursionError) as error:
-            what = f"This is not JSON: {error}."
-            line = getattr(error, "lineno", None)
+            if first_object(text):
+                hint = 'A bullet of jsonl has a "content"; other names are not known.'
+            else:
+                what = f"This is not JSON: {error}."
+                line = getattr(error, "lineno", None)
     raise FormatError(what, hint=hint, file=file, line=line)

@@ -26,13 +26,15 @@ from ace.text.unicode import HIDDEN
 _HEADING = re.compile(r"#{1,6}[ \t]+(.*)")
 _COUNTS = r"helpful=(\d{1,18})[ \t]+harmful=(\d{1,18})[ \t]*::"
 _BULLET = re.compile(rf"\[([^\[\]\s]+)\](?:[ \t]*{_COUNTS}|[ \t]+(?!{_COUNTS})|$)(.*)")
+_LEAD = re.compile(rf"\A[ \t]{{0,12}}(?:[-*+][ \t]{{1,4}})?(?=\[[^\[\]\s]+\][ \t]*{_COUNTS})")
+_ODD_COUNTS = re.compile(r"helpful=\S{1,40}[ \t]+harmful=\S{1,40}[ \t]*(?:::|\uff1a)")
 _ID = re.compile(r"[^\[\]\s]+")
 _LIST_ITEM = re.compile(r"[-*+][ \t]|\d+[.)][ \t]")
 
 
 def detects(text: str) -> bool:
     """Detect the dialect with counts; also headings and nothing else, as the reference begins."""
-    lines = [line for line in text.split("\n") if line.strip()]
+    lines = [_LEAD.sub("", line, count=1) for line in text.split("\n") if line.strip()]
     if bullets := _find_bullets(lines):
         return any(bullet[2] for bullet in bullets)
     return bool(lines) and all(line.startswith("## ") for line in lines)
@@ -63,13 +65,18 @@ def read(text: str, file: str, base: Playbook | None) -> Reading:
     empty_sections = set[str]()
     last: Entry | None = None  # what the next line may continue
     for number, raw in enumerate(text.split("\n"), 1):
-        line = raw.removesuffix("\r")
+        line = _LEAD.sub("", raw.removesuffix("\r"), count=1)  # models make a list of it
         if heading := _HEADING.match(line):
             section = from_line(heading[1].strip(" \t"))
             last = None
             empty_sections.add(section)
         elif bullet := _BULLET.match(line):
             empty_sections.discard(section)
+            if bullet[2] is None and _ODD_COUNTS.match(bullet[bullet.re.groups].strip()):
+                problem = f"its counts are no whole numbers from 0 up: {quote_line(line)}"
+                collector.unread.append(Finding(number, problem))
+                last = None
+                continue
             counted = counted or bullet[2] is not None
             last = Entry(
                 content=from_line(bullet[bullet.re.groups].strip(" \t")),

@@ -5,7 +5,9 @@ other text is named with its lines and its kind. In a file without a list each p
 code or table right below it. Front matter is no part of the text.
 
 A line that is one tag of a name HTML does not have, as prompts use for structure (`<rules>`), is a mark: what
-stands between two of them is Markdown, and not HTML as CommonMark has it.
+stands between two of them is Markdown, and not HTML as CommonMark has it. Signs that Markdown does not know
+begin items too, such as a round bullet or a dash. A label right above a list ("Tests:", "**Tests**") never
+belongs to the item above it; in a file without headings it is one.
 """
 
 from __future__ import annotations
@@ -25,7 +27,13 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 _MARK = re.compile(r"</?([A-Za-z][\w.:-]*)(?:\s[^<>]*)?>\s*")
-_ITEM = re.compile(r"[ \t]*(?:[-*+]|\d{1,9}[.)])")
+_ROUND = "[-*+•‣▪◦●·☐☑☒\u2013\u2014]"  # signs with a space behind them
+_ASIAN = "・|[0-9\uff10-\uff19]{1,3}[、\uff0e]|[(\uff08][0-9\uff10-\uff19]{1,3}[)\uff09]|[①-⑳]"  # without one
+_HIDDEN = "[\u200b\u2060\ufeff]*"
+_ITEM = re.compile(rf"{_HIDDEN}[ \t]*(?:(?:{_ROUND}|\d{{1,9}}[.)])(?=\s|$)|{_ASIAN})")
+_SIGN = re.compile(rf"{_HIDDEN}([ \t]*)(?:{_ROUND}(?=[ \t\u00a0])|{_ASIAN})([ \t\u00a0\u3000]*)")
+_LABEL = re.compile(r"(?:\*\*|__)([^*_\s][^*_]{0,78})(?:\*\*|__):?\s*|([^\s>|#<`*+\[\]-][^`|<>]{0,78}):\s*")
+_KEY = re.compile(r"[\w\"'.-]+\s*[:=]")
 _FENCE = re.compile("```|~~~")
 _BOX = re.compile(r"\[[ xX]\][ \t]+")
 _FRONT_MATTER = {"---": ("---", "..."), "+++": ("+++",)}
@@ -135,24 +143,50 @@ def parse_blocks(text: str) -> tuple[Block, ...]:
     lines = _split_lines(text)
     masked = list(lines)
     blocks: list[Block] = []
-    front = _find_front_matter(lines)
-    if front:
-        masked[:front] = [""] * front
-        blocks.append(Block("front matter", 1, front))
+    start, end = _find_front_matter(lines)
+    masked[start:end] = [""] * (end - start)
+    front = [Block("front matter", start + 1, end)] if end else []
     for number, line in enumerate(masked):
         if _is_mark(line):
             masked[number] = ""
+        elif sign := _SIGN.match(line):
+            masked[number] = f"{sign[1]}-{' ' * max(1, len(sign[2]))}{line[sign.end() :]}"
     tokens = _parser().parse("\n".join(masked))
-    following = front + 1
-    for block in [*_list_blocks(tokens, masked), Block("", len(lines) + 1, len(lines) + 1)]:
+    has_headings = any(token.type == "heading_open" for token in tokens)
+    labels = dict(_find_labels(masked, has_headings))
+    for number in labels:
+        masked[number - 1] = ""
+    tokens = _parser().parse("\n".join(masked)) if labels else tokens
+    following = 1
+    found = sorted([*front, *_list_blocks(tokens, masked)], key=lambda block: block.first)
+    for block in [*found, Block("", len(lines) + 1, len(lines) + 1)]:
         for number in range(following, block.first):  # the parser has no token for these
             line = lines[number - 1]
-            if line.strip():
+            if number in labels:
+                kind = "text" if has_headings else _HEADING
+                blocks.append(Block(kind, number, number, labels[number]))
+            elif line.strip():
                 blocks.append(Block("tag" if _is_mark(line) else "definition", number, number))
         if block.kind:
             blocks.append(block)
         following = max(following, block.last + 1)
     return tuple(blocks)
+
+
+def _find_labels(lines: Sequence[str], has_headings: bool) -> Iterator[tuple[int, str]]:
+    """Yield the numbers and texts of labels right above a list.
+
+    In a file with headings only those that the parser would take for the end of an item above.
+    """
+    for number, line in enumerate(lines, start=1):
+        label = _LABEL.fullmatch(line)
+        if label is None or _ITEM.match(line):
+            continue
+        below = next((other for other in lines[number : number + 2] if other.strip()), "")
+        above = lines[number - 2] if number > 1 else ""
+        goes_on = bool(above.strip()) and bool(_ITEM.match(above) or above[:1].isspace())
+        if _ITEM.match(below) and (goes_on or not has_headings):
+            yield number, (label[1] or label[2]).strip(" :")
 
 
 def _list_blocks(tokens: list[Token], masked: list[str]) -> Iterator[Block]:
@@ -169,6 +203,8 @@ def _list_blocks(tokens: list[Token], masked: list[str]) -> Iterator[Block]:
             heading = ""
             if token.type == "heading_open":
                 heading = " ".join(tokens[place + 1].content.split())
+                if heading.startswith("**") and heading.find("**", 2) == len(heading) - 2:
+                    heading = heading.strip("* ")
             kind = _KINDS[token.type]
             if kind == "HTML" and masked[first].lstrip().startswith("<!--"):
                 kind = "comment"
@@ -200,7 +236,7 @@ def _dedent_item(lines: list[str]) -> str:
     """Return the content of a list item: without its marker, and what is below it moved left as far."""
     marker = _ITEM.match(lines[0])
     start = marker.end() if marker else 0
-    head = lines[0][start:].lstrip(" \t")
+    head = lines[0][start:].lstrip(" \t\u00a0\u3000")
     before = lines[0][:start].expandtabs(4)
     space = len(lines[0][: len(lines[0]) - len(head)].expandtabs(4)) - len(before)
     # More than four spaces behind a marker begin indented code.
@@ -228,13 +264,28 @@ def _is_mark(line: str) -> bool:
     return name not in block_names and name not in ("pre", "script", "style", "textarea")
 
 
-def _find_front_matter(lines: list[str]) -> int:
-    """Return how many lines of front matter (YAML, TOML) the file begins with; 0 where there is none."""
-    ends = _FRONT_MATTER.get(lines[0].rstrip(), ())
-    for number, line in enumerate(lines[1:], 2):
+def _find_front_matter(lines: list[str]) -> tuple[int, int]:
+    """Return where front matter (YAML, TOML) begins and ends, as a slice; (0, 0) where there is none.
+
+    It holds a key, and only blank lines and comments stand before it. One that never ends, ends at a blank
+    line.
+    """
+    start = 0
+    while start < len(lines) - 1:
+        line = lines[start].strip()
+        if line and not (line.startswith("<!--") and line.endswith("-->")):
+            break
+        start += 1
+    ends = _FRONT_MATTER.get(lines[start].rstrip(), ())
+    rest = lines[start + 1 :]
+    first = next((line for line in rest if line.strip() and not line.startswith("#")), "")
+    if not ends or not (_KEY.match(first) or first.rstrip() in ends):
+        return 0, 0
+    for number, line in enumerate(rest, start + 2):
         if line.rstrip() in ends:
-            return number
-    return 0
+            return start, number
+    blank = next((number for number, line in enumerate(rest) if not line.strip()), None)
+    return (0, 0) if blank is None else (start, start + 1 + blank)
 
 
 def _split_lines(text: str) -> list[str]:

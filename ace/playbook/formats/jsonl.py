@@ -31,7 +31,7 @@ def first_object(text: str) -> dict[str, Any]:
 
     It is empty where most lines begin none: one object in a text is an example.
     """
-    lines = [line for line in text.split("\n") if line.strip()]
+    lines = [line for line in _spread_list(text).split("\n") if line.strip()]
     objects = [line for line in lines if line.startswith("{")]
     if 2 * len(objects) >= len(lines):
         for line in objects:
@@ -44,10 +44,10 @@ def read(text: str, file: str, base: Playbook | None) -> Reading:
     """Read bullets line by line; a line that is none is reported with the reason."""
     unread: list[Finding] = []
     rows: list[tuple[int, dict[str, Any]]] = []
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(_spread_list(text).split("\n"), 1):
         try:
             if line.strip():
-                rows.append((number, bullet_fields(line)))
+                rows.append((number, bullet_fields(_mend_line(line))))
         except FormatError as error:
             unread.append(Finding(number, error.message))
     taken = {fields["id"] for _, fields in rows if "id" in fields}
@@ -75,6 +75,36 @@ def read(text: str, file: str, base: Playbook | None) -> Reading:
         bullets[bullet.id] = bullet
     unread.sort(key=lambda finding: finding.line)
     return Reading(playbook=arrange_bullets(bullets.values(), base), unread=tuple(unread))
+
+
+def _spread_list(text: str) -> str:
+    """Return the objects of a JSON list a line each; any other text as it is."""
+    if text.lstrip()[:1] == "[":
+        with suppress(ValueError, RecursionError):
+            rows = json.loads(text)
+            if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
+                return "\n".join(map(json.dumps, rows))
+    return text
+
+
+def _mend_line(line: str) -> str:
+    """Return a line in our types: a field that is null is left out, an id may be a number, a count a text."""
+    with suppress(ValueError, RecursionError, OverflowError):
+        row = json.loads(line)
+        if isinstance(row, dict):
+            fields = {name: value for name, value in row.items() if value is not None}
+            if type(fields.get("id")) is int:
+                fields["id"] = str(fields["id"])
+            for name in ("helpful", "harmful"):
+                value = fields.get(name)
+                if isinstance(value, float | str) and float(value).is_integer():
+                    fields[name] = int(float(value))
+            return (
+                line
+                if fields == row and not any(type(v) is float for v in row.values())
+                else json.dumps(fields)
+            )
+    return line
 
 
 def write(playbook: Playbook, names: Mapping[str, str]) -> str:

@@ -48,7 +48,13 @@ def read(text: str, file: str, base: Playbook | None) -> Reading:
         return dict(items)
 
     skills = json.loads(text, object_pairs_hook=keep_last)["skills"]
-    for (key, skill), line in zip(skills.items(), _find_lines(text, skills), strict=True):
+    for (key, given), line in zip(skills.items(), _find_lines(text, skills), strict=True):
+        skill = given
+        if isinstance(given, dict):  # null is none, and some write every number with a point
+            skill = {name: value for name, value in given.items() if value is not None}
+            for name in ("helpful", "harmful"):
+                if isinstance(skill.get(name), float) and skill[name].is_integer():
+                    skill[name] = int(skill[name])
         if reason := _find_flaw_in(skill):
             collector.unread.append(Finding(line, f"{to_line(key)}: {reason}"))
             continue

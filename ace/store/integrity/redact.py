@@ -31,8 +31,8 @@ class TextMatcher:
     """Find any of a few texts in another, however it is written there. `keys` are their letters and digits.
 
     A text is found in any case, with or without accents, signs and spaces between its words, in full width,
-    in percent-encoding, as entities, and as JSON escapes it. Where words are written apart, it must begin and
-    end with a word, unless it is so long that it is nobody else's.
+    in percent-encoding, base64 and hexadecimal digits, as entities, and as JSON escapes it. Where words are
+    written apart, it must begin and end with a word, unless it is so long that it is nobody else's.
     """
 
     keys: tuple[str, ...]
@@ -87,7 +87,10 @@ def compile_matcher(texts: Iterable[str]) -> TextMatcher:
     """Return what finds any of the texts, the longest first. A text without a word matches nothing."""
     keys = set[str]()
     for text in texts:
-        forms = [text, *(form for form in list_base64(text) if len(form) >= _LONG)]
+        data = text.encode("utf-8", "surrogatepass")
+        encoded = (*list_base64(text), data.hex())
+        # The second is what a text becomes whose bytes were read as Latin-1.
+        forms = [text, data.decode("latin-1"), *(form for form in encoded if len(form) >= _LONG)]
         keys.update(_SIGNS.sub("", fold_text(form, escapes=False)) for form in forms)
     keys.discard("")
     # A number for the telephone loses its first zeros where that of a country stands before it.

@@ -5,22 +5,16 @@ Another format is a function of a record that returns a trace, listed in `FORMAT
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ace.task.attempt import Turn, TurnKind, to_plain_text
-from ace.task.traces.record import Fault, Record
+from ace.task.traces.chat_record import is_error, list_messages, read_conversation
+from ace.task.traces.record import Fault, Record, load_names
 from ace.task.traces.trace import Trace
-from ace.text.message_content import read_content
+from ace.text.message_content import read_message
 from ace.text.thoughts import split_thoughts
-
-# How programs write their exceptions: "Error ...", "KeyError: ...", a traceback.
-_EXCEPTION = re.compile(
-    r"\W{0,9}(?:Error\b|[A-Za-z_.]{1,60}(?:Error|Exception):|Traceback \(most recent call last\))"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +44,7 @@ def read_tau(record: Record) -> Trace:
     Raises TaskError for a conversation that cannot be read, and a reward that is no number.
     """
     return record.trace(
-        **_read_conversation(record, "traj"),
+        **read_conversation(record, "traj"),
         sample=record.name("task_id"),
         score=record.score("reward"),
         expected=_render_actions(record.values.get("info")),
@@ -78,7 +72,7 @@ def read_intercode(record: Record) -> Trace:
         observation = to_plain_text(_get_entry(record, "observations", place))
         valid = _get_entry(record, "valid", place)
         ran = valid if isinstance(valid, bool) else None
-        failed = _is_error(observation) if ran is None else not ran
+        failed = is_error(observation) if ran is None else not ran
         turns.append(Turn(kind=TurnKind.TOOL, arguments=action, observation=observation, failed=failed))
     return record.trace(
         sample=record.name("task_id"),
@@ -124,14 +118,28 @@ def read_chat(record: Record) -> Trace:
     """Read a conversation in OpenAI's chat format: {"messages": [...], "reward": ...}, with tool calls.
 
     `reward` or `correct` and `feedback` are labels, and so is `expected`. All of them may be missing. A
-    `correct` that is neither true nor false is ignored.
-    Raises TaskError for a conversation that cannot be read.
+    `correct` that is neither true nor false is ignored. The answer may stand beside the messages, as the body
+    of a reply or a text. Raises TaskError for a conversation that cannot be read.
     """
-    correct = record.values.get("correct")
-    if not isinstance(correct, bool):
-        correct = None
+    correct = record.flag("correct", lenient=True)
+    key, given = record.find("messages")
+    messages = list(given) if isinstance(given, list) else given
+    spoken = list(map(read_message, messages or ()))
+    if messages and spoken[-1] is not None and spoken[-1][0] in ("user", "system"):
+        names = (*load_names("reply")["answers"], "answer")
+        replies = [reply for name in names for reply in list_messages(record.find(name)[1], "assistant")]
+        said = record.text("answer", "")
+        if not replies and said.strip():
+            replies = [{"role": "assistant", "content": said}]
+        if replies[: len(messages)] == messages:  # the reply repeats what was asked
+            messages = []
+        messages += replies if any(message and message[0] == "user" for message in spoken) else []
+    fields = read_conversation(replace(record, values={**record.values, key: messages}), key)
+    error = record.text("error", "")
+    if error.strip() and not fields["answer"]:
+        fields["error"] = error
     return record.trace(
-        **_read_conversation(record, "messages"),
+        **fields,
         sample=record.name("id"),
         correct=correct,
         score=record.score("reward", lenient=correct is not None),
@@ -140,15 +148,29 @@ def read_chat(record: Record) -> Trace:
     )
 
 
+def read_tau2(record: Record) -> Trace:
+    """Read a simulation of tau2-bench: {"task_id", "reward_info": {"reward"}, "messages"}.
+
+    Raises TaskError as `read_chat` does.
+    """
+    return read_chat(replace(record, values={**record.values, "id": record.values["task_id"]}))
+
+
 def read_row(record: Record) -> Trace:
     """Read a row for an attempt: {"id", "question", "answer", "correct" or "reward", ...}.
 
     `feedback` and `expected` count as labels, `observed` does not: it becomes the only turn. A row without an
-    answer has the error "no answer".
+    answer has the error "no answer". Where its question is a list of messages, it is a conversation.
     Raises TaskError for a row without a question, and for a `correct` that is neither true nor false.
     """
+    asked = list_messages(record.find("question")[1], "")
+    if asked:
+        return read_chat(replace(record, values={**record.values, "messages": asked}))
     correct = record.flag("correct")
     error = record.text("error", "")
+    expected = record.text("expected", "")
+    if not expected and record.find("answer")[0] in load_names("generated")["answer"]:
+        expected = to_plain_text(record.values.get("answer"))
     reasoning, answer = split_thoughts(record.text("answer", ""))
     if not error and not answer.strip():
         error = "no answer"
@@ -166,7 +188,7 @@ def read_row(record: Record) -> Trace:
         correct=correct,
         score=record.score("reward", lenient=correct is not None),
         remark=record.text("feedback", ""),
-        expected=record.text("expected", ""),
+        expected=expected,
     )
 
 
@@ -196,6 +218,13 @@ FORMATS = (
         read=read_played_intercode,
         names_tasks=True,
     ),
+    Format(
+        name="tau2-bench simulations",
+        keys=frozenset({"task_id", "reward_info", "messages"}),
+        lists=frozenset({"messages"}),
+        read=read_tau2,
+        names_tasks=True,
+    ),
     Format(name="chat messages", keys=frozenset({"messages"}), lists=frozenset({"messages"}), read=read_chat),
     Format(name="rows with question and answer", keys=frozenset({"question", "answer"}), read=read_row),
 )
@@ -207,137 +236,6 @@ def _get_entry(record: Record, key: str, place: int) -> Any:
     if not isinstance(entries, list) or place >= len(entries):
         return None
     return entries[place]
-
-
-def _read_conversation(record: Record, key: str) -> dict[str, Any]:
-    """Return fields of a trace: question, answer, error, reasoning and turns. Raises TaskError.
-
-    The question is the first thing the user says, the answer the last thing the assistant says or calls.
-    System messages are left out: they are the same for every record, and no part of what happened.
-    """
-    turns: list[Turn] = []
-    calls: dict[str, int] = {}  # the id of a tool call that nothing has come back for -> its turn
-    last_call = -1  # the place of its turn
-    for message in record.items(key):
-        if not isinstance(message, Mapping) or not isinstance(message.get("role"), str):
-            hint = 'Write {"role": "user", "content": "..."}.'
-            raise record.problem(key, f"Expected a message with a role, found {message!r:.60}.", hint)
-        if message["role"] in ("tool", "function"):
-            text = read_content(message.get("content"))
-            _add_observation(turns, calls, message.get("tool_call_id"), text, message.get("name"))
-        elif message["role"] not in ("system", "developer"):
-            _add_message(turns, calls, message)
-            last_call = max([last_call, *calls.values()])
-
-    questions = [turn.text for turn in turns if turn.kind is TurnKind.USER]
-    answers = [place for place, turn in enumerate(turns) if turn.kind is TurnKind.AGENT]
-    if not questions:
-        problem = "Nobody asks anything: there is no message of a user."
-        raise record.problem(key, problem, fault=Fault.EMPTY)
-    answer = turns[answers[-1]].text if answers else ""
-    if last_call > max(answers, default=-1):
-        answer = _read_final_call(turns[last_call])
-    reasoning = ""
-    visible = [turn.kind for turn in turns if turn.kind is not TurnKind.THOUGHT]
-    if visible == [TurnKind.USER, TurnKind.AGENT]:
-        # The turns are question and answer once more.
-        reasoning = "\n\n".join(turn.text for turn in turns if turn.kind is TurnKind.THOUGHT)
-        turns = []
-    return {
-        "question": questions[0],
-        "answer": answer,
-        "error": "" if answer else "the assistant says nothing",
-        "reasoning": reasoning,
-        "turns": tuple(turns),
-    }
-
-
-def _add_message(turns: list[Turn], calls: dict[str, int], message: Mapping[str, Any]) -> None:
-    """Add what a message says and thinks, and each tool call that it makes.
-
-    `calls` gets the ids of those calls, each with the place of its turn.
-    """
-    text = read_content(message.get("content")).strip()
-    kind = TurnKind.USER if message["role"] == "user" else TurnKind.AGENT
-    if kind is TurnKind.AGENT:
-        thoughts, text = split_thoughts(text)
-        shown = to_plain_text(message.get("reasoning_content") or message.get("reasoning"))
-        for thought in filter(None, (shown.strip(), thoughts)):
-            turns.append(Turn(kind=TurnKind.THOUGHT, text=thought))
-    parts = [part for part in _list(message.get("content")) if isinstance(part, Mapping)]
-    for part in parts:
-        if part.get("type") == "tool_result":
-            _add_observation(turns, calls, part.get("tool_use_id"), read_content(part.get("content")))
-    if text.strip():
-        turns.append(Turn(kind=kind, text=text.strip()))
-    uses = [part for part in parts if part.get("type") == "tool_use"]
-    for call in (*_list(message.get("tool_calls")), *_list(message.get("function_call")), *uses):
-        if not isinstance(call, Mapping):
-            continue
-        function = call.get("function") or call.get("custom") or call
-        if isinstance(function, Mapping) and "name" in function:
-            given = [function[name] for name in ("arguments", "input", "args") if name in function]
-            calls[str(call.get("id") or f"turn {len(turns)}")] = len(turns)
-            turn = Turn(
-                kind=TurnKind.TOOL,
-                tool=to_plain_text(function["name"]),
-                arguments=to_plain_text(given[0] if given else None),
-            )
-            turns.append(turn)
-
-
-def _add_observation(
-    turns: list[Turn], calls: dict[str, int], call: Any, text: str, name: object = None
-) -> None:
-    """Add what a tool returned to the call that it answers: by its id `call`, else the first that waits.
-
-    The call then leaves `calls`. What answers no call is a turn of its own.
-    """
-    text = text.strip()
-    failed = _is_error(text)
-    waiting: str | None = str(call)
-    if waiting not in calls:
-        waiting = next(iter(calls), None)
-    if waiting is None:
-        turn = Turn(kind=TurnKind.TOOL, tool=to_plain_text(name), observation=text, failed=failed)
-        turns.append(turn)
-        return
-    place = calls.pop(waiting)
-    turns[place] = replace(turns[place], observation=text, failed=failed)
-
-
-def _list(value: Any) -> list[Any]:
-    """Return a list as it is, an object as a list of one, and anything else as an empty one."""
-    if isinstance(value, list):
-        return value
-    return [value] if isinstance(value, Mapping) else []
-
-
-def _is_error(observation: str) -> bool | None:
-    """Tell whether what a tool returned has the form of an error; None where it has not.
-
-    That is the form in which programs write their exceptions, or a JSON object with an "error".
-    """
-    if _EXCEPTION.match(observation):
-        return True
-    if not observation.startswith("{"):
-        return None
-    try:
-        value = json.loads(observation)
-    except (ValueError, RecursionError):
-        return None
-    return True if isinstance(value, dict) and value.get("error") else None
-
-
-def _read_final_call(turn: Turn) -> str:
-    """Return the answer that an agent gives by a tool call: its only argument, or the call."""
-    try:
-        values = list(json.loads(turn.arguments).values())
-    except (ValueError, RecursionError, AttributeError):  # of no JSON, and of JSON that is no object
-        values = []
-    if len(values) == 1:
-        return to_plain_text(values[0])
-    return f"{turn.tool}({turn.arguments})"
 
 
 def _render_actions(info: Any) -> str:

@@ -19,9 +19,12 @@ from ace.task.samples import normalize_question
 from ace.task.traces.log_formats import FORMATS, Format
 from ace.task.traces.record import Fault, Record
 from ace.task.traces.trace import Trace, number_traces
+from ace.text.plain_file import decode_text
+from ace.text.unicode import SURROGATE, mend_surrogates
 
 MOST_ABOVE = 0.1  # of the rewards of a file: with more above 1, they are on another scale
-_BETWEEN = re.compile(r"[\s,]*")
+_BETWEEN = re.compile(r"[\s,\x1e]*")
+_LEVELS = 4  # of objects in which records are looked for
 _BAD_BYTE = re.compile("[\udc80-\udcff]")
 
 
@@ -90,7 +93,7 @@ def _read_records(path: Path) -> Iterator[Record | TaskError]:
     A file that begins with "[" is taken for a list. A single object is a record, or holds records.
     """
     file = str(path)
-    text = read_bytes(path).decode("utf-8-sig", "surrogateescape")
+    text = decode_text(read_bytes(path), "surrogateescape").lstrip("\x1e")
     beginning = text.lstrip()[:1]
     if beginning == "[":
         yield from _read_list(text, file)
@@ -103,28 +106,40 @@ def _read_records(path: Path) -> Iterator[Record | TaskError]:
         if end and not text[end:].strip():
             for number, (key, values) in enumerate(_find_records(value), start=1):
                 line = text.count("\n", 0, text.index("{")) + 1 if values is value else 0
-                yield _make_record(values, Record({}, file, number, line, key))
+                yield _make_record(values, Record({}, file, number, line, key), text)
+            return
+        first_line = text.lstrip().partition("\n")[0]
+        if end and "\n" in text[text.index("{") : end] and not first_line.rstrip().endswith("}"):
+            yield from _read_list(text, file)  # objects over several lines, one behind the other
             return
     number = 0
     for line, row in enumerate(text.split("\n"), start=1):
-        if row.strip():
+        # JSON text sequences begin with a mark, and lines of a list without brackets end in a comma.
+        row = row.strip().lstrip("\x1e").removesuffix(",")
+        if row:
             number += 1
             place = Record({}, file, number, line)
             try:
-                yield _make_record(json.loads(row), place)
+                yield _make_record(json.loads(row), place, row)
             except (ValueError, RecursionError) as error:
                 yield _make_syntax_error(place, error)
 
 
 def _read_list(text: str, file: str) -> Iterator[Record | TaskError]:
-    """Yield the records of a JSON list one by one: what is broken costs itself and what follows it."""
+    """Yield the records of a JSON list, or of objects one behind the other, one by one.
+
+    What is broken costs itself and what follows it.
+    """
     decoder = json.JSONDecoder()
-    place = text.index("[") + 1
+    is_list = text.lstrip().startswith("[")
+    place = text.index("[") + 1 if is_list else 0
     number = 0
     while True:
         between = _BETWEEN.match(text, place)
         place = between.end() if between else place
-        if text.startswith("]", place):
+        if not is_list and place == len(text):
+            return
+        if is_list and text.startswith("]", place):
             rest = text[place + 1 :].strip()
             if rest:
                 line = text.count("\n", 0, text.rindex(rest)) + 1
@@ -133,21 +148,28 @@ def _read_list(text: str, file: str) -> Iterator[Record | TaskError]:
             return
         number += 1
         try:
+            begin = place
             value, place = decoder.raw_decode(text, place)
         except (ValueError, RecursionError) as error:
             line = getattr(error, "lineno", text.count("\n", 0, place) + 1)
             yield _make_syntax_error(Record({}, file, number, line), error)
             return
-        yield _make_record(value, Record({}, file, number))
+        line = 0 if is_list else text.count("\n", 0, begin) + 1
+        yield _make_record(value, Record({}, file, number, line), text[begin:place])
 
 
-def _make_record(values: Any, place: Record) -> Record | TaskError:
-    """Return an object as a record at a place; an error for any other value, and for broken UTF-8."""
+def _make_record(values: Any, place: Record, source: str) -> Record | TaskError:
+    """Return an object as a record at a place; an error for any other value, and for broken UTF-8.
+
+    Half of a pair that JSON wrote as an escape, as where a text was cut within an emoji, becomes U+FFFD.
+    """
     if not isinstance(values, dict):
         return place.problem("", f"Expected an object, found {values!r:.60}.", fault=Fault.SHAPE)
-    if _BAD_BYTE.search(json.dumps(values, ensure_ascii=False)):
-        hint = "Save the file as UTF-8."
-        return place.problem("", "Not valid UTF-8.", hint, Fault.ENCODING)
+    text = json.dumps(values, ensure_ascii=False)
+    if SURROGATE.search(text):
+        if _BAD_BYTE.search(source):
+            return place.problem("", "Not valid UTF-8.", "Save the file as UTF-8.", Fault.ENCODING)
+        values = json.loads(mend_surrogates(text))
     return replace(place, values=values)
 
 
@@ -158,21 +180,23 @@ def _make_syntax_error(place: Record, error: Exception) -> TaskError:
 
 
 def _find_records(value: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Return the records that an object holds, with their keys: by number, in a list, or one level below.
+    """Return the records that an object holds, with their keys: by number, in a list, or some levels below.
 
     The object itself is the record where it has a known format, and where nothing in it has one.
     """
     if _fits_format(value):
         return [("", value)]
-    groups: list[list[tuple[str, Any]]] = [list(value.items())]
-    for inner in value.values():
-        if isinstance(inner, dict):
-            groups.append(list(inner.items()))
-        elif isinstance(inner, list):
-            groups.append([("", entry) for entry in inner])
-    for group in groups:
-        if any(_fits_format(entry) for _, entry in group):
-            return group
+    level: list[Any] = [value]
+    for _ in range(_LEVELS):
+        below: list[Any] = []
+        for holder in level:
+            is_list = isinstance(holder, list)
+            group = [("", entry) for entry in holder] if is_list else list(holder.items())
+            are_objects = all(isinstance(entry, dict) for _, entry in group)  # else it is part of a record
+            if any(_fits_format(entry) for _, entry in group) and (is_list or are_objects):
+                return group
+            below += [entry for _, entry in group if isinstance(entry, dict | list)]
+        level = below
     return [("", value)]
 
 
@@ -183,9 +207,11 @@ def _fits_format(value: Any) -> bool:
 
 def _recognize_format(record: Record) -> Format | None:
     """Return the first of FORMATS whose keys a record has."""
-    lists = {key for key, value in record.values.items() if isinstance(value, list)}
+    fields = {key: record.find(key) for form in FORMATS for key in form.keys}
+    present = {key for key, (name, _) in fields.items() if name in record.values}
+    lists = {key for key in present if isinstance(fields[key][1], list)}
     for form in FORMATS:
-        if form.keys <= record.values.keys() and form.lists <= lists:
+        if form.keys <= present and form.lists <= lists:
             return form
     return None
 
