@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ace.task.attempt import Turn, TurnKind, to_plain_text
@@ -154,12 +155,11 @@ def _add_message(
     for part in parts:
         for name in ("functionResponse", "function_response", "toolResult"):  # Gemini's and Bedrock's
             part = part[name] if isinstance(part.get(name), Mapping) else part
-        shown = next((part[name] for name in ("content", "response", "result") if name in part), None)
+        result = next((part[name] for name in ("content", "response", "result") if name in part), None)
         if part.get("type") in ("tool_result", "tool-result") or "toolUseId" in part or "response" in part:
             call = next((part[name] for name in _CALL_IDS if name in part), None)
-            _add_observation(
-                turns, calls, call, read_content(shown) or to_plain_text(shown), part.get("name")
-            )
+            text_of_result = read_content(result) or to_plain_text(result)
+            _add_observation(turns, calls, call, text_of_result, part.get("name"))
     if text.strip():
         turns.append(Turn(kind=kind, text=text.strip()))
     uses += [part for part in parts if part.get("type") in ("tool_use", "tool-call")]
@@ -226,11 +226,15 @@ def _read_final_call(turn: Turn) -> str:
 
     Else it is the call. Numbers stay as they are written.
     """
-    for hooks in ({}, {"parse_int": str, "parse_float": str}):
+    readers: tuple[Callable[[str], Any], ...] = (
+        json.loads,
+        partial(json.loads, parse_int=str, parse_float=str),
+    )
+    for read in readers:
         given: Any = turn.arguments
         for _ in range(2):  # some encode it twice
             try:
-                given = json.loads(given, **hooks)
+                given = read(given)
             except (ValueError, RecursionError, TypeError):
                 break
         if isinstance(given, Mapping):
