@@ -316,6 +316,8 @@ class FactSearch:
         broke = dict(self.clashes)
         worded = []
         for lesson in lessons:
+            if any(flaw.text in lesson for flaw in self.flaws):
+                continue  # it repeats what it was told
             text = wording.adapt(lesson, question)
             worded.append(wording.separate(text, question, broke[text]) if text in broke else text)
         return tuple(worded)

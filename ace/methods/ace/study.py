@@ -31,6 +31,7 @@ from ace.playbook.model import Playbook
 from ace.runs.records import Proposal
 from ace.runs.steps import PhaseKind
 from ace.settings import Settings
+from ace.task.wording import list_texts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +82,10 @@ class Study:
         if not came_back or not is_open or self._takes_as_given(trial):
             return Lesson(trial, proposals)
         # Where words for its facts did not help, nor what was learned since, the sample itself may, as an
-        # example. No model is asked.
+        # example of what no line says. No model is asked.
+        contents = [bullet.content for bullet in rest.active]
+        if not wording.list_unspoken(trial.sample.question, list_texts(trial.feedback.facts), contents):
+            return Lesson(trial, proposals)
         search = self._build_search(trial, rest)
         proposals = (*proposals, *search.propose(0))
         return Lesson(trial, proposals, search=search, witnesses=search.witnesses)
