@@ -106,3 +106,40 @@ def test_words_stay_where_a_proof_needs_them(tmp_path: Path) -> None:
     assert {"Packed: ord.st = 4.", "Returned: ord.st = 9.", "Lost: ord.st = 2."} < shown
     refused = [proposal for proposal in proposals if proposal.reason is Reason.STILL_FAILS]
     assert any(proposal.author == "curator" for proposal in refused)
+
+
+def test_a_sample_whose_facts_all_have_lines_is_no_example(tmp_path: Path) -> None:
+    def count(request: Request) -> str:
+        """Answer one question wrongly, whatever the lines say; an example of it would help."""
+        if request.sample and request.sample.id == "cancelled-2":
+            return count_by_example(request)
+        return count_by_line(request)
+
+    client = World(count, lambda request: "Something or other")
+    with Store.open(tmp_path / "run.db") as store:
+        ace.learn(twice(tmp_path), store, client, **OPTIONS)
+        contents = {bullet.content for bullet in store.checkout() if bullet.status is Status.ACTIVE}
+        proposed = [operation for proposal in store.proposals() for operation in proposal.delta]
+    assert "Cancelled: ord.st = 7." in contents
+    assert not any(" -> " in getattr(operation, "content", "") for operation in proposed)
+
+
+def test_a_lesson_that_repeats_its_own_flaw_is_none(tmp_path: Path) -> None:
+    quoted: list[str] = []
+
+    def count(request: Request) -> str:
+        """Say more than a line in one question, so that nothing is missing from a wrong answer."""
+        more = " AND id > 40" if request.sample and request.sample.id == "cancelled-2" else ""
+        return count_by_line(request) + more
+
+    def lessons(request: Request) -> str:
+        flaws = [line for line in request.messages[-1].content.splitlines() if "is known" in line]
+        quoted.extend(flaws)
+        return flaws[-1] if flaws else "Cancelled: ord.st = 7."
+
+    with Store.open(tmp_path / "run.db") as store:
+        ace.learn(twice(tmp_path), store, World(count, lessons), **{**OPTIONS, "tries": 3})
+        proposals = store.proposals()
+    assert quoted  # the reflector was told what was wrong with its lesson
+    contents = [getattr(op, "content", "") for proposal in proposals for op in proposal.delta]
+    assert not any("is known" in content for content in contents)
