@@ -270,7 +270,7 @@ MORE_OTHER = [  # the scorer, the right answer, an answer
     ("short", "5 percent", "5 permille"), ("short", "5 bp", "5%"), ("short", "5%", "5 bps"),
     ("short", "USD 5", "EUR 5"), ("short", "$5", "5 rubles"), ("short", "CHF 5", "5 euros"),
     ("short", "20", "10..20"), ("short", "20", "10~20"), ("numeric", "20", "10…20"),
-    ("short", "5", "not 5"), ("short", "5", "It isn't 5."), ("short", "-5", "not -5"),
+    ("short", "5", "not 5"), ("short", "5", "It isn't 5."), ("short", "-5", "not -5"), ("short", "5", "not 5kg"),
     ("short", "allowed", "never ever allowed"), ("short", "Paris", "not in Paris"),
     ("short", "Hund", "nicht ein Hund"), ("short", "5", "9" * 400 + "万5"),
     ("short", "red", "never red"), ("short", "not red", "red"), ("short", "no change", "change"),

@@ -77,7 +77,9 @@ def holds_words(text: list[str], words: list[str]) -> bool:
 
 def denies_number(words: list[str]) -> bool:
     """Return whether a negation stands before a number: "not 5"."""
-    return any(word[-1:].isdigit() and _find_negation(words, place) for place, word in enumerate(words))
+    return any(
+        word.lstrip("-.")[:1].isdigit() and _find_negation(words, place) for place, word in enumerate(words)
+    )
 
 
 def _find_negation(words: list[str], place: int) -> str:
