@@ -212,6 +212,9 @@ MORE_SAME = [  # the scorer, the right answer, an answer
     ("short", "paris", "PARIS"), ("short", "한글", "한글"), ("short", "नमस्ते", "नमस्ते"),
     ("short", "东京", "答案：东京"), ("short", "东京", "东京。"), ("short", "서울", "서울입니다"),
     ("short", "서울", "답은 서울입니다."), ("short", "東京", "東京です"), ("short", "กรุงเทพ", "กรุงเทพ"),
+    ("short", "0.5%", "50 bps"), ("short", "50 bps", "0.5%"), ("short", "USD 5", "$5"),
+    ("short", "USD 5", "5 dollars"), ("short", "RUB 5", "₽5"), ("short", "5%", "5 percent"),
+    ("short", "5", "5, not more"), ("short", "Paris", "not Rome, Paris"),
     ("short", "not red", "not red"), ("short", "none", "None of them"), ("exact", "Yes", "yes "),
     ("exact", "a  b", "a b"), ("exact", "a\tb", "a b"), ("exact", "“a”", '"a"'), ("exact", "a–b", "a-b"),
     ("labels", "Ä, Ö", "ä, ö"), ("labels", "a,b", "a，b"), ("labels", "a;b", "a;b"),
@@ -264,6 +267,12 @@ MORE_OTHER = [  # the scorer, the right answer, an answer
     ("short", "5 kg", "minus 5 kg"), ("short", "नमस्ते", "नमस्ता"), ("short", "กา", "กี"),
     ("short", "서울", "서울대"), ("short", "東京", "東京ではない"), ("short", "true", "untrue"),
     ("short", "yes", "not yes"), ("short", "red", "not red"), ("short", "red", "isn't red"),
+    ("short", "5 percent", "5 permille"), ("short", "5 bp", "5%"), ("short", "5%", "5 bps"),
+    ("short", "USD 5", "EUR 5"), ("short", "$5", "5 rubles"), ("short", "CHF 5", "5 euros"),
+    ("short", "20", "10..20"), ("short", "20", "10~20"), ("numeric", "20", "10…20"),
+    ("short", "5", "not 5"), ("short", "5", "It isn't 5."), ("short", "-5", "not -5"), ("short", "5", "not 5kg"),
+    ("short", "allowed", "never ever allowed"), ("short", "Paris", "not in Paris"),
+    ("short", "Hund", "nicht ein Hund"), ("short", "5", "9" * 400 + "万5"),
     ("short", "red", "never red"), ("short", "not red", "red"), ("short", "no change", "change"),
     ("exact", "5", "5.0"), ("labels", "C++, C#", "C, C"),
     ("json", '{"a": 9007199254740993}', '{"a": 9007199254740992}'),
@@ -284,6 +293,11 @@ def test_an_answer_is_right_however_it_is_written(scorer: str) -> None:
 def test_another_answer_is_wrong_however_near_it_looks(scorer: str) -> None:
     pairs = [*globals()[f"{scorer.upper()}_OTHER"], *LONG]
     assert [pair for pair in pairs if SCORERS[scorer](*pair) != 0] == []
+
+
+def test_a_negation_counts_in_capitals_where_case_does() -> None:
+    assert SCORERS["short"]("red", "Not red", case=True) == 0 == SCORERS["short"]("red", "Red", case=True)
+    assert SCORERS["short"]("red", "It is red", case=True) == 1
 
 
 def test_more_answers_are_right_or_wrong() -> None:

@@ -63,6 +63,13 @@ def test_text_of_a_command_line_is_read_where_the_locale_knows_ascii_only(tmp_pa
         assert [bullet.content for bullet in store.checkout()] == ["Grüße, 日本"]
 
 
+def test_a_text_of_a_command_line_may_have_many_lines(file: Path) -> None:
+    lines = "\n".join(f"Line {number}: café" for number in range(300))
+    done = run("utf-8", "playbook", "add", lines, "--playbook", file)
+    assert done.returncode == 0, done.stderr
+    assert b"unexpected" not in done.stderr
+
+
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
 def test_streams_that_were_closed_before_the_start(closed: str, file: Path) -> None:
     words = f'"{sys.executable}" -c "from ace.cli.main import main; main()" playbook show --playbook "{file}"'

@@ -150,6 +150,12 @@ def test_a_bad_row_is_left_out_of_an_import_by_name(ace: Ace, file: Path, bad: o
     assert done.code == 2 and told.replace(":2", ":1") in done.err
 
 
+def test_a_row_without_an_id_is_kept_beside_any_id(ace: Ace, file: Path) -> None:
+    other = {**GOOD, "attribute": "shoe size", "id": "line 2"}
+    Path("rows.jsonl").write_text(f"{json.dumps(other)}\n{json.dumps(GOOD)}\n", encoding="utf-8")
+    assert ace("memory", "import", "rows.jsonl", "--playbook", "m.db").out == "rows.jsonl: 2 added\n"
+
+
 def test_rows_that_are_left_out_of_an_import_are_counted_by_reason(ace: Ace, file: Path) -> None:
     with Store.open(file) as store:
         taken = store.memories("bob", every=True)[-1].id
@@ -220,4 +226,4 @@ def test_a_file_without_conversations_gives_no_proposals(ace: Ace, monkeypatch: 
     monkeypatch.setenv("OPENAI_API_KEY", "none")
     Path("talk.jsonl").write_text("\n", encoding="utf-8")
     done = ace("memory", "extract", "talk.jsonl", "--model", "openai/tiny", "--playbook", "new.db")
-    assert (done.code, done.out) == (0, "0 conversations: 0 of 0 proposals kept\n"), done.err
+    assert (done.code, done.out) == (0, "talk.jsonl: nothing in it\n"), done.err

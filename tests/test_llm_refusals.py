@@ -671,6 +671,7 @@ def test_half_an_emoji_in_a_tool_is_replaced(serve: Serve) -> None:
         ({}, [{"error": {"code": 429, "message": "q", "details": [{"retryDelay": "34s"}]}}], 34),
         ({}, {"error": {"message": "slow"}, "retry_after": 7}, 7),
         ({}, openai("Rate limit reached. Please try again in 1.5s."), 1.5),
+        ({}, openai("Please try again later. Retry after 2s."), 2),
         ({}, openai("Rate limit reached. Please try again in 250ms."), 0.25),
         ({"retry-after": "3"}, openai("Please try again in 9s."), 3),
     ],

@@ -157,3 +157,13 @@ def test_they_are_broken_in_every_place_of_a_prompt(
 def test_other_endpoints_have_no_tokenizer_at_hand() -> None:
     assert Endpoint("openai/m", api_base="http://127.0.0.1:1/v1", api_key="k").server is None
     assert compile_tokens(["x", "  "]) is None
+
+
+@pytest.mark.parametrize("name", ["tokens", "token_type"])
+def test_a_value_of_another_kind_than_its_name_says_is_damage(name: str, tmp_path: Path) -> None:
+    file = write_gguf(tmp_path / "m.gguf", WORDS, template="<call>")
+    number = text_of(f"tokenizer.ggml.{name}") + struct.pack("<II", 4, 7)
+    head = file.read_bytes()[: -64 - len(text_of("last") + struct.pack("<Id", 12, 0.25))]
+    file.write_bytes(head + number)
+    with pytest.raises(WeightsError, match="cannot be read"):
+        read_special_tokens(file)

@@ -209,6 +209,15 @@ def test_forms_of_files(data: bytes, tmp_path: Path) -> None:
     assert [trace.id for trace in log.traces] == ["ok", "too"] and not log.left_out
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("cut", [1, 2])
+def test_a_file_that_is_cut_within_a_character_keeps_its_records(
+    encoding: str, cut: int, tmp_path: Path
+) -> None:
+    log = bytes_log(tmp_path, f"{LINES}\n".encode(encoding)[:-cut])
+    assert "ok" in [trace.id for trace in log.traces]
+
+
 @pytest.mark.parametrize("half", ["\\ud83d", "\\udc80"])
 def test_half_an_emoji_that_json_escapes_is_replaced(half: str, tmp_path: Path) -> None:
     row = json.dumps({**GOOD, "question": "Half HERE?"}).replace("HERE", half)

@@ -13,6 +13,8 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TextIO
 
+from ace.text.unicode import SURROGATE
+
 
 def emit(as_json: bool, data: dict[str, Any], text: str) -> None:
     """Print the result of a command, as one JSON object or as text.
@@ -52,12 +54,17 @@ def set_up_streams() -> None:
 def read_argument(argument: str) -> str:
     """Return a text of the command line as what it says, where the locale knows ASCII only.
 
-    What is a path keeps the bytes that it has.
+    Python has half characters there for the bytes that it could not read. What is a path keeps them.
     """
+    if not SURROGATE.search(argument):
+        return argument
     path = Path(argument)
     is_path = " " not in argument and (path.suffix or os.sep in argument)
-    if argument.isprintable() or is_path or path.exists():
-        return argument
+    try:
+        if is_path or path.exists():
+            return argument
+    except OSError:  # no path is as long
+        pass
     try:
         return os.fsencode(argument).decode()
     except UnicodeError:

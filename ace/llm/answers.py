@@ -9,25 +9,14 @@ import json
 import math
 from typing import Any
 
-from ace.llm.failures import has_error, load_json
+from ace.llm.failures import has_error, load_json, load_words
 from ace.task.attempt import FinishReason
-from ace.text.message_content import is_thought
+from ace.text.message_content import is_thought, load_message_names
 from ace.text.plain_file import decode_text
 from ace.text.thoughts import strip_ends
 from ace.text.unicode import mend_surrogates
 
 _MOST_TOKENS = 10_000_000  # no window is as large
-_THOUGHT_KEYS = (
-    *("reasoning_content", "reasoning", "thinking", "reasoning_details", "thinking_blocks", "reasoning_text"),
-    *("thought", "thoughts"),
-)
-# Other names of the counts of tokens: of Anthropic, OpenAI's responses, Vertex, Gemini, Ollama and llama.cpp.
-_COUNTS = {
-    "prompt_tokens": ("input_tokens", "promptTokens", "promptTokenCount", "prompt_eval_count", "prompt_n"),
-    "completion_tokens": (
-        *("output_tokens", "completionTokens", "candidatesTokenCount", "eval_count", "predicted_n"),
-    ),
-}
 
 
 def mend_reply(body: bytes) -> tuple[bytes | None, str]:
@@ -79,7 +68,7 @@ def _mend_choice(choice: dict[str, Any]) -> dict[str, Any]:
     if content is None and isinstance(choice.get("text"), str):
         content = choice["text"]
     text, thoughts = _split_parts(content)
-    for key in _THOUGHT_KEYS:
+    for key in load_message_names()["thought"]:
         thought = _join_texts(message.get(key))
         if thought and thought not in thoughts:
             thoughts.append(thought)
@@ -152,15 +141,16 @@ def _find_usage(value: dict[str, Any]) -> Any:
     holders += [value.get("usageMetadata"), value.get("timings"), value]
     if usage and not isinstance(usage, dict):
         return usage
+    counts = load_words("counts")
     for holder in holders:
         if not isinstance(holder, dict):
             continue
         renamed = dict(holder)
-        for name, others in _COUNTS.items():
+        for name, others in counts.items():
             for other in others:
                 if renamed.get(name) is None and holder.get(other) is not None:
                     renamed[name] = holder[other]
-        if any(renamed.get(name) for name in _COUNTS):
+        if any(renamed.get(name) for name in counts):
             return renamed
     return usage
 

@@ -9,7 +9,7 @@ import html
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
@@ -23,36 +23,6 @@ from ace.text.unicode import mend_surrogates
 
 _LONGEST = 4_000  # characters of an error that are looked at
 _TAG = re.compile(r"<(script|style|head)\b.{0,4000}?</\1>|<[^<>]{0,1000}>", re.IGNORECASE | re.DOTALL)
-_WORD_KEYS = (  # in lower case
-    *("message", "msg", "detail", "details", "error", "errors", "error_message", "error_msg", "errormessage"),
-    *("error_description", "reason", "title", "description", "metadata", "raw", "choices", "fault"),
-    *("faultstring", "err", "base_resp", "status_msg", "promptfeedback", "blockreason", "blockreasonmessage"),
-)
-_MARK_KEYS = (
-    "code",
-    "type",
-    "param",
-    "status",
-    "error_code",
-    "error_type",
-    "errortype",
-    "errorcode",
-    "__type",
-)
-_ERROR_KEYS = frozenset(
-    {
-        "code",
-        "detail",
-        "message",
-        "msg",
-        "status_code",
-        "error_code",
-        "error_msg",
-        "errormessage",
-        "errorcode",
-    }
-)
-_REPLY_KEYS = ("choices", "content", "candidates", "response", "output")
 _PASSING = frozenset({408, 409, 425, 429})
 
 
@@ -94,9 +64,16 @@ class Failure(Exception):
 @cache
 def load_patterns(table: str) -> Mapping[str, re.Pattern[str]]:
     """Return a table of `endpoint_words.toml` as one pattern for each name, in the order of the file."""
-    text = files("ace.llm").joinpath("endpoint_words.toml").read_text("utf-8")
-    lists = tomllib.loads(text)[table]
+    lists = load_words(table)
     return {name: re.compile("|".join(words), re.IGNORECASE | re.DOTALL) for name, words in lists.items()}
+
+
+@cache
+def load_words(table: str) -> Mapping[str, Sequence[str]]:
+    """Return a table of `endpoint_words.toml`."""
+    text = files("ace.llm").joinpath("endpoint_words.toml").read_text("utf-8")
+    lists: dict[str, list[str]] = tomllib.loads(text)[table]
+    return lists
 
 
 def read_failure(status: int, body: bytes, headers: Mapping[str, str]) -> Failure:
@@ -133,9 +110,10 @@ def read_failure(status: int, body: bytes, headers: Mapping[str, str]) -> Failur
 def read_wait(text: str) -> float | None:
     """Return the seconds that an endpoint asks to wait for in words or in a field; None where it does not."""
     for pattern in load_patterns("waits").values():
-        match = pattern.search(text)
-        if match and any(match.groupdict().values()):
+        for match in pattern.finditer(text):
             parts = match.groupdict()
+            if not any(parts.values()):
+                continue  # "try again" alone
             seconds = float(parts.get("seconds") or 0) + float(parts.get("thousandths") or 0) / 1000
             return seconds + 60 * float(parts.get("minutes") or 0) + 3600 * float(parts.get("hours") or 0)
     return None
@@ -184,11 +162,14 @@ def has_error(value: Any) -> bool:
         error = (holder.get("error") or holder.get("errors")) if isinstance(holder, dict) else None
         if any(error.values()) if isinstance(error, dict) else error:
             return True
-    if any(value.get(key) for key in _REPLY_KEYS) or isinstance(value.get("message"), dict):
+    fields = load_words("fields")
+    if any(value.get(key) for key in fields["reply"]) or isinstance(value.get("message"), dict):
         return False
-    if any(key in value for key in _REPLY_KEYS):  # MiniMax and Gemini say beside an empty list why it is so
+    if any(
+        key in value for key in fields["reply"]
+    ):  # MiniMax and Gemini say beside an empty list why it is so
         return any(_walk_words(value, 0))
-    return any(key.lower() in _ERROR_KEYS for key in value)
+    return any(key.lower() in fields["error"] for key in value)
 
 
 def _find_code(value: Any) -> int | None:
@@ -235,7 +216,7 @@ def _walk_words(value: Any, depth: int) -> Iterator[str]:
             yield f"{where}: {value.get('msg') or value.get('message')}"
             return
         lower = {str(key).lower(): item for key, item in value.items()}
-        for key in _WORD_KEYS:
+        for key in load_words("fields")["words"]:
             if lower.get(key):
                 yield from _walk_words(lower[key], depth + 1)
 
@@ -249,7 +230,7 @@ def _walk_marks(value: Any, depth: int) -> Iterator[str]:
             yield from _walk_marks(item, depth + 1)
     elif isinstance(value, dict):
         for key, item in value.items():
-            if str(key).lower() in _MARK_KEYS and isinstance(item, str | int):
+            if str(key).lower() in load_words("fields")["marks"] and isinstance(item, str | int):
                 yield str(item)[:200]
             elif isinstance(item, dict | list):
                 yield from _walk_marks(item, depth + 1)

@@ -45,21 +45,23 @@ def load_memories(text: str, *, file: str = "", left_out: list[FormatError] | No
     A row that cannot be used is added to `left_out` as a FormatError, which names file, line and field; its
     detail `fault` is the reason by which such rows are counted. Without a list for them, the first is raised.
     """
-    memories: dict[str, Memory] = {}
+    memories: list[Memory] = []
+    ids: set[str] = set()
     for number, line in enumerate(text.split("\n"), start=1):
         try:
             for _, row in read_json_lines(line, file, FormatError, first=number):
                 memory = parse_memory_row(row, file, number)
-                if memory.id in memories:
+                if memory.id in ids:
                     problem = f"Id {memory.id!r:.60} is used twice."
                     raise FormatError(problem, file=file, line=number, field="id", fault=RowFault.TWICE)
-                memories[memory.id or f"line {number}"] = memory
+                ids.update(filter(None, [memory.id]))
+                memories.append(memory)
         except FormatError as error:
             error.details.setdefault("fault", RowFault.SYNTAX)
             if left_out is None:
                 raise
             left_out.append(error)
-    return list(memories.values())
+    return memories
 
 
 def parse_memory_row(row: Any, file: str, line: int) -> Memory:

@@ -33,7 +33,7 @@ def read_content(content: Any, depth: int = 0) -> str:
         return ""
     if str(content.get("type", "")).startswith(("tool", "function")):
         return ""  # a tool said it, or nobody
-    texts = (read_content(content.get(name), depth + 1) for name in _load_names()["part"])
+    texts = (read_content(content.get(name), depth + 1) for name in load_message_names()["part"])
     return next(filter(None, texts), "")
 
 
@@ -41,7 +41,9 @@ def is_thought(part: Mapping[str, Any]) -> bool:
     """Tell whether a part of a content is what a model thought."""
     kind = part.get("type")
     is_marked = part.get("thought") is True  # Gemini's
-    return is_marked or (isinstance(kind, str) and any(word in kind for word in ("think", "reason")))
+    return is_marked or (
+        isinstance(kind, str) and any(word in kind for word in load_message_names()["thinking"])
+    )
 
 
 def read_message(message: Any) -> tuple[str, str] | None:
@@ -52,7 +54,7 @@ def read_message(message: Any) -> tuple[str, str] | None:
     """
     if not isinstance(message, Mapping):
         return None
-    names, role = _load_names(), ""
+    names, role = load_message_names(), ""
     known = {other: ours for ours in ("user", "assistant", "tool", "system") for other in names[ours]}
     for name in names["role"]:
         value = message.get(name)
@@ -71,6 +73,7 @@ def read_message(message: Any) -> tuple[str, str] | None:
 
 
 @cache
-def _load_names() -> dict[str, list[str]]:
+def load_message_names() -> dict[str, list[str]]:
+    """Return the lists of `message_names.toml`."""
     text = files("ace.text").joinpath("message_names.toml").read_text("utf-8")
     return tomllib.loads(text)

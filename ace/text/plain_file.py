@@ -42,13 +42,15 @@ def find_obstacle(path: Path) -> str:
 def decode_text(data: bytes, errors: str = "strict") -> str:
     """Return the text of bytes: by their byte order mark, which is left out, else UTF-8.
 
-    Without a mark, UTF-16 is told by its zeros. Raises UnicodeDecodeError, unless `errors` say otherwise.
+    Without a mark, UTF-16 is told by its zeros. Raises UnicodeDecodeError, unless `errors` say otherwise: in
+    UTF-16 and UTF-32, where a file may be cut within a character, what is none becomes U+FFFD then.
     """
+    wide = errors if errors == "strict" else "replace"
     for mark, encoding in _MARKS:
         if data.startswith(mark):
-            return data[len(mark) :].decode(encoding, errors)
+            return data[len(mark) :].decode(encoding, errors if encoding == "utf-8" else wide)
     for place, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
         zeros = data[place:_BEGINNING:2]
         if len(zeros) > 1 and not any(zeros) and any(data[1 - place : _BEGINNING : 2]):
-            return data.decode(encoding, errors)
+            return data.decode(encoding, wide)
     return data.decode("utf-8", errors)

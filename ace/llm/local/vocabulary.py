@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mmap
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +31,20 @@ def read_special_tokens(weights: Path) -> tuple[str, ...]:
             return ()
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             try:
-                values = _read_values(data)
-                tokens = values.get("tokenizer.ggml.tokens", ())
-                types = values.get("tokenizer.ggml.token_type", ())
-            except (struct.error, KeyError, OverflowError, MemoryError) as error:
+                return _list_special(_read_values(data))
+            # The last two: a value is of another kind than its name says.
+            except (struct.error, KeyError, OverflowError, MemoryError, TypeError, AttributeError) as error:
                 raise WeightsError(
                     f"{weights}: the special tokens of its tokenizer cannot be read: {error!r}.",
                     hint="Fetch the file again; GGUF of version 2 or 3 is expected.",
                     path=str(weights),
                 ) from error
+
+
+def _list_special(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the special tokens that a head tells. Raises TypeError for values of other kinds."""
+    tokens = values.get("tokenizer.ggml.tokens", ())
+    types = values.get("tokenizer.ggml.token_type", ())
     templates = [text for name, text in values.items() if name.startswith("tokenizer.chat_template")]
     special: dict[str, None] = {}
     for token, kind in zip(tokens, types, strict=False):

@@ -59,12 +59,18 @@ class Curation:
         return playbook
 
     def _list_rewordings(self, playbook: Playbook) -> list[Revise]:
-        """Return bullets in the words of the samples that need them, where those are others."""
+        """Return bullets in the words of the samples that need them, where those are others.
+
+        One that no sample of this run proves stays as it is: nothing would show that it is still right.
+        """
         evidence, changes = self.state.evidence, list[Revise]()
-        for bullet in playbook.active if evidence.wording else ():
-            assert evidence.wording  # noqa: S101
+        if evidence.wording is None:
+            return changes
+        for bullet in playbook.active:
+            if bullet.pinned or not evidence.proofs((bullet.id,)):
+                continue
             text = evidence.wording.reword(bullet.content)
-            if text != bullet.content and not bullet.pinned and not find_suspicion(text):
+            if text != bullet.content and not find_suspicion(text):
                 changes.append(Revise(bullet.id, text, bullet.provenance))
         return changes
 
@@ -76,19 +82,9 @@ class Curation:
         """
         changes, evidence = self._list_rewordings(playbook), self.state.evidence
         proofs = {change.id: evidence.proofs((change.id,))[:_PROOFS] for change in changes}
-        wrong: dict[str, Trial] = {}  # bullet -> the attempt that failed
-        holding = changes
-        for _ in range(2):  # what holds beside all others has to hold without those that do not
-            asked = [sample for change in holding for sample in proofs[change.id]]
-            trials = self._attempt(asked, holding, playbook, lab)
-            for change in holding:
-                for sample in proofs[change.id]:
-                    if not trials[sample.id].feedback.is_solved:
-                        wrong[change.id] = trials[sample.id]
-            if all(change.id not in wrong for change in holding):
-                break
-            holding = [change for change in holding if change.id not in wrong]
-        groups: dict[str, list[Revise]] = {}
+        wrong = self._find_wrong(changes, proofs, playbook, lab)
+        holding = [change for change in changes if change.id not in wrong]
+        groups: dict[str, list[Revise]] = {}  # by the sample that fails
         for change in changes:
             if change.id in wrong:
                 groups.setdefault(wrong[change.id].sample.id, []).append(change)
@@ -113,12 +109,36 @@ class Curation:
             proofs={change.id: [sample.id for sample in proofs[change.id]] for change in holding},
         )
 
+    def _find_wrong(
+        self, changes: Sequence[Revise], proofs: Mapping[str, Sequence[Sample]], playbook: Playbook, lab: Lab
+    ) -> dict[str, Trial]:
+        """Return the changes that make a proof of their bullet fail, by bullet, with the failed attempt.
+
+        What holds beside all others has to hold without those that do not, so the rest is tried again.
+        """
+        wrong: dict[str, Trial] = {}
+        for _ in range(2):
+            trying = [change for change in changes if change.id not in wrong]
+            asked = [sample for change in trying for sample in proofs[change.id]]
+            trials = self._attempt(asked, trying, playbook, lab)
+            failures = {
+                change.id: trials[sample.id]
+                for change in trying
+                for sample in proofs[change.id]
+                if not trials[sample.id].feedback.is_solved
+            }
+            if not failures:
+                break
+            wrong |= failures
+        return wrong
+
     def _list_witnesses(self, changes: Sequence[Revise]) -> list[Sample]:
         """Return samples whose right answers say what bullets say, a few for each."""
         wording, known = self.state.evidence.wording, self.state.map.samples
         samples = list[Sample]()
-        for change in changes if wording else ():
-            assert wording  # noqa: S101
+        if wording is None:
+            return samples
+        for change in changes:
             ids = [name for name in wording.list_witnesses(change.content) or () if name in known]
             samples += [known[name] for name in ids[:_WITNESSES]]
         return samples

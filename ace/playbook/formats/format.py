@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ace.playbook.delta import find_flaw
 from ace.playbook.markdown import GENERAL, Flaw
@@ -21,6 +22,7 @@ VOTES = "votes"
 QUARANTINE = "quarantine"
 NO_BULLETS = "A bullet is a line that begins with '- '. --format text takes every paragraph as one."
 EVERYTHING = frozenset((PROVENANCE, PINS, VOTES, QUARANTINE))
+COUNTS = ("helpful", "harmful")  # fields of a bullet
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,16 @@ class Collector:
             notes=tuple(self.notes),
             lost=lost,
         )
+
+
+def mend_fields(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a bullet without those that are null, counts such as 3.0 as whole numbers."""
+    fields = {name: value for name, value in row.items() if value is not None}
+    for name in COUNTS:
+        value = fields.get(name)
+        if isinstance(value, float) and value.is_integer():
+            fields[name] = int(value)
+    return fields
 
 
 def report_flaws(flaws: Iterable[Flaw]) -> tuple[Finding, ...]:

@@ -16,7 +16,7 @@ from ace.errors import FormatError
 from ace.playbook.arrange import arrange_bullets, derive_fresh_id
 from ace.playbook.codec import bullet_fields
 from ace.playbook.delta import find_flaw
-from ace.playbook.formats.format import EVERYTHING, Finding, Format, Reading
+from ace.playbook.formats.format import COUNTS, EVERYTHING, Finding, Format, Reading, mend_fields
 from ace.playbook.markdown import GENERAL
 from ace.playbook.model import Bullet, Playbook
 
@@ -89,21 +89,15 @@ def _spread_list(text: str) -> str:
 
 def _mend_line(line: str) -> str:
     """Return a line in our types: a field that is null is left out, an id may be a number, a count a text."""
-    with suppress(ValueError, RecursionError, OverflowError):
+    with suppress(ValueError, RecursionError):
         row = json.loads(line)
         if isinstance(row, dict):
-            fields = {name: value for name, value in row.items() if value is not None}
+            counts = {name: float(row[name]) for name in COUNTS if isinstance(row.get(name), str)}
+            fields = mend_fields({**row, **counts})
             if type(fields.get("id")) is int:
                 fields["id"] = str(fields["id"])
-            for name in ("helpful", "harmful"):
-                value = fields.get(name)
-                if isinstance(value, float | str) and float(value).is_integer():
-                    fields[name] = int(float(value))
-            return (
-                line
-                if fields == row and not any(type(v) is float for v in row.values())
-                else json.dumps(fields)
-            )
+            mended = json.dumps(fields)
+            return line if mended == json.dumps(row) else mended
     return line
 
 

@@ -14,7 +14,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from ace.errors import FormatError
-from ace.playbook.formats.format import QUARANTINE, VOTES, Collector, Entry, Finding, Format, Reading
+from ace.playbook.formats.format import (
+    QUARANTINE,
+    VOTES,
+    Collector,
+    Entry,
+    Finding,
+    Format,
+    Reading,
+    mend_fields,
+)
 from ace.playbook.formats.oneline import to_line
 from ace.playbook.markdown import GENERAL
 from ace.playbook.model import Playbook, Status
@@ -49,12 +58,7 @@ def read(text: str, file: str, base: Playbook | None) -> Reading:
 
     skills = json.loads(text, object_pairs_hook=keep_last)["skills"]
     for (key, given), line in zip(skills.items(), _find_lines(text, skills), strict=True):
-        skill = given
-        if isinstance(given, dict):  # null is none, and some write every number with a point
-            skill = {name: value for name, value in given.items() if value is not None}
-            for name in ("helpful", "harmful"):
-                if isinstance(skill.get(name), float) and skill[name].is_integer():
-                    skill[name] = int(skill[name])
+        skill = mend_fields(given) if isinstance(given, dict) else given
         if reason := _find_flaw_in(skill):
             collector.unread.append(Finding(line, f"{to_line(key)}: {reason}"))
             continue

@@ -10,6 +10,7 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from ace.task.environments.written_number import plain_signs
 from ace.text.unicode import HIDDEN
 
 _KEPT = frozenset("+#-<>=!&|*.^~\u00b1\u2032\u266d")  # signs that may be part of a word, or be one
+_SEPARATING = frozenset("`\u00b0")  # signs by category, which are none in an answer; so is a degree
 _WORD = r"[^\s+#\-<>=!&|*.~\u00b1]"  # a character of a word that is none of these, but for "^"
 _TOKEN = re.compile(
     rf"""</?[^\W\d_]\w*[ ]?/?>                       # a tag
@@ -50,15 +52,11 @@ def split_answer(text: str, *, case: bool = False) -> list[str]:
             is_mark = unicodedata.category(character)[0] == "M"
             if character.isalnum() or character in _KEPT or character == "_" or is_mark:
                 characters.append(character)
-            elif (
-                not character.isascii()
-                and unicodedata.category(character) in ("Sm", "So")
-                and character != "\u00b0"
-            ):
+            elif unicodedata.category(character) in ("Sm", "So") and character not in _SEPARATING:
                 characters.append(f" {character} ")  # an arrow, an operation, an emoji
             else:
                 characters.append(" ")
-        text = _read_words()[1].sub(" ", "".join(characters))
+        text = _read_words().copulas.sub(" ", "".join(characters))
     return [re.sub(r"(?<=[<>=\u00b1]) | (?=\+)|(?<=\+) ", "", token) for token in _TOKEN.findall(text)]
 
 
@@ -69,13 +67,28 @@ def holds_words(text: list[str], words: list[str]) -> bool:
     """
     if not words:
         return False
-    negations = _read_words()[0]
     for start, word in enumerate(text):
         if word == words[0] and text[start : start + len(words)] == words:
-            before = [other for other in text[max(0, start - 3) : start] if other not in ("a", "an", "the")]
-            if not before or before[-1] not in negations or before[-1] in words:
+            negation = _find_negation(text, start)
+            if not negation or negation in words:
                 return True
     return False
+
+
+def denies_number(words: list[str]) -> bool:
+    """Return whether a negation stands before a number: "not 5"."""
+    return any(
+        word.lstrip("-.")[:1].isdigit() and _find_negation(words, place) for place, word in enumerate(words)
+    )
+
+
+def _find_negation(words: list[str], place: int) -> str:
+    """Return the word before a place that makes what follows wrong, or ""; articles may stand between."""
+    known = _read_words()
+    for word in reversed(words[max(0, place - 3) : place]):
+        if word.casefold() not in known.between:
+            return word if word.casefold() in known.negations else ""
+    return ""
 
 
 def fold_answer(text: str, *, case: bool = False) -> str:
@@ -95,17 +108,40 @@ def normalize_answer(text: str, *, case: bool = False) -> str:
     return text if case else unicodedata.normalize("NFC", text.casefold())
 
 
-def find_currencies(words: Iterable[str]) -> dict[str, str]:
-    """Return the signs of the currencies that words name: {"euros": "\u20ac"}."""
-    signs = _read_words()[2]
-    return {word: signs[word] for word in words if word in signs}
+def find_currencies(text: str, *, named: bool) -> set[str]:
+    """Return the signs of the currencies in a text: those that stand there, and with `named` those in words.
+
+    "5 euros" has the sign "\u20ac".
+    """
+    signs = {sign for sign in fold_answer(text) if unicodedata.category(sign) == "Sc"}
+    known = _read_words().currencies
+    return signs | {known[word] for word in split_answer(text) if named and word in known}
+
+
+def drop_currencies(words: Iterable[str]) -> list[str]:
+    """Return the words without those that name a currency."""
+    known = _read_words().currencies
+    return [word for word in words if word.casefold() not in known]
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """Hold what the data file says; `copulas` finds those between or behind letters of unspaced scripts."""
+
+    negations: frozenset[str]
+    between: frozenset[str]
+    copulas: re.Pattern[str]
+    currencies: dict[str, str]  # their signs, by name
 
 
 @cache
-def _read_words() -> tuple[frozenset[str], re.Pattern[str], dict[str, str]]:
-    """Return the words that negate what follows, copulas between or behind other letters, and currencies."""
+def _read_words() -> _Words:
+    """Read the data file of words that decide about an answer."""
     words = tomllib.loads(Path(__file__).with_name("answer_words.toml").read_text("utf-8"))
     inside, behind = ("|".join(words[key].split()) for key in ("inside", "behind"))
-    pattern = f"(?<={_UNSPACED})(?:(?:{inside})(?={_UNSPACED})|(?:{behind})(?!{_UNSPACED}))"
-    signs = {word: sign for sign, row in words["currencies"].items() for word in row.split()}
-    return frozenset(words["negations"].split()), re.compile(pattern), signs
+    return _Words(
+        frozenset(words["negations"].split()),
+        frozenset(words["between"].split()),
+        re.compile(f"(?<={_UNSPACED})(?:(?:{inside})(?={_UNSPACED})|(?:{behind})(?!{_UNSPACED}))"),
+        {word: sign for sign, row in words["currencies"].items() for word in row.split()},
+    )

@@ -5,15 +5,20 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import inf
 
-from ace.task.environments.answer_words import find_currencies, fold_answer, holds_words, split_answer
+from ace.task.environments.answer_words import (
+    denies_number,
+    drop_currencies,
+    find_currencies,
+    fold_answer,
+    holds_words,
+    split_answer,
+)
 from ace.task.environments.json_answer import score_json
 from ace.task.environments.written_number import (
-    RATES,
     plain_numbers,
     read_last_number,
     read_numbers,
@@ -77,37 +82,36 @@ def score_short(gold: str, answer: str, *, case: bool = False, tolerance: Tolera
     ("1,000 km"), too. Of signs alone each counts.
     """
     absolute, relative = read_tolerance(tolerance)
+    numbers, answer_numbers = read_numbers(gold), read_numbers(answer)
     if is_number(gold):
-        expected, numbers = read_numbers(gold)[0], [replace(found, per=1) for found in read_numbers(answer)]
-        is_right = [expected.equals(number, absolute=absolute, relative=relative) for number in numbers]
-        if (all(is_right) and is_right) or not any(map(str.isalpha, gold)):
-            return float(bool(numbers) and all(is_right))
+        is_right = bool(answer_numbers) and not denies_number(split_answer(answer))
+        for number in answer_numbers:
+            same = numbers[0].equals(replace(number, per=1), absolute=absolute, relative=relative)
+            is_right = is_right and same
+        if is_right or not any(map(str.isalpha, gold)):
+            return float(is_right)
     signs, answer_signs = fold_answer(gold), fold_answer(answer)
-    if not any(character.isalnum() for character in signs):
+    if not any(map(str.isalnum, signs)):
         said = (answer_signs.strip("`'\"., "), answer_signs, *answer_signs.split()[-_AROUND:])
         return float(bool(signs) and signs in said)
-    is_quantity = bool(re.match(r"\W*\d", gold))
+
+    is_quantity = bool(re.match(r"\W*\d", plain_numbers(gold)))
     gold_words, words = (
         split_answer(spell_numbers(text, rounded=is_quantity), case=case) for text in (gold, answer)
     )
-    units = []
-    for text in (signs, answer_signs):
-        found = {sign for sign in text if unicodedata.category(sign) == "Sc" or sign in RATES}
-        named = find_currencies(split_answer(text) if is_quantity else ())
-        units.append(found | set(named.values()))
-    if all(units) and not units[0] & units[1]:
-        return 0.0
-    if all(units) and is_quantity:
-        gold_words, words = (
-            [word for word in texts if not find_currencies([word.casefold()])]
-            for texts in (gold_words, words)
-        )
+    currencies, answer_currencies = (find_currencies(text, named=is_quantity) for text in (gold, answer))
+    if currencies and answer_currencies:
+        if not currencies & answer_currencies:
+            return 0.0
+        if is_quantity:
+            gold_words, words = drop_currencies(gold_words), drop_currencies(words)
     if not gold_words or len(words) > len(gold_words) + _AROUND:
         return 0.0
-    if holds_words(words, gold_words):
+    rates, answer_rates = ({number.per for number in found} - {1} for found in (numbers, answer_numbers))
+    are_other_rates = bool(rates and answer_rates and not rates & answer_rates)  # "5%" and "5 bps"
+    if not are_other_rates and holds_words(words, gold_words):
         return 1.0
-    rates = [number.per > 1 for number in read_numbers(gold)]
-    is_rate = rates == [True] and len(gold_words) == 1
+    is_rate = len(numbers) == len(rates) == len(gold_words) == 1
     return float(is_rate and score_numeric(gold, answer, tolerance=tolerance))
 
 
@@ -147,16 +151,11 @@ def is_number(text: str) -> bool:
 
     A magnitude is part of a number: "1.5 million".
     """
-    text = text.strip()
     numbers = read_numbers(text)
-    if (
-        len(numbers) != 1
-        or numbers[0].per > 1
-        or numbers[0].relation
-        or unicodedata.category(text[0]) == "Sc"
-    ):
+    if len(numbers) != 1 or numbers[0].per > 1 or numbers[0].relation or find_currencies(text, named=True):
         return False
-    return not (plain_numbers(text)[: numbers[0].start] + plain_numbers(text)[numbers[0].end :]).strip()
+    plain = plain_numbers(text)
+    return not (plain[: numbers[0].start] + plain[numbers[0].end :]).strip()
 
 
 def split_labels(text: str, *, fold: bool = True) -> list[str]:

@@ -11,7 +11,7 @@ import unicodedata
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
-from math import inf, isclose, isfinite
+from math import copysign, inf, isclose, isfinite
 from pathlib import Path
 
 _UNSPACED = "\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"  # scripts without spaces
@@ -36,11 +36,6 @@ _POINTS = re.compile(r"(?<![\w.,])\d{1,3}(?:(?:\.\d{3}){2,6}|\.\d{3}(?=,\d))(?:,
 # "12,5" and "3,1416", but neither "1,204" nor the list "1,2,3".
 _DECIMAL_COMMA = re.compile(r"(?<![\w.,])(\d++),(\d{1,2}|\d{4,20})(?!\d|[.,]\d)")
 _MONEY = "[$\u00a2-\u00a5\u20a0-\u20c0]"
-# "$", "US$ ", "EUR " before a number.
-_CURRENCY = re.compile(
-    rf"(?:\b[a-z]{{1,3}})?{_MONEY}\s{{0,3}}(?=[-+]?\.?\d)|\b(?:usd|eur|gbp|jpy|chf|inr|cny)\s{{0,3}}(?=[-+\d.])",
-    re.IGNORECASE,
-)
 # Losses as accountants write them: "$(1,200)", and "(1,200)" or "($5)" alone.
 _LOSS = re.compile(
     rf"{_MONEY}\s?\((?P<sum>\d[\d.,]{{0,20}})\)"
@@ -57,6 +52,7 @@ _VULGAR = re.compile("(?:(\\d) ?)?([\u00bc-\u00be\u2150-\u215e])")
 _LATEX = re.compile(r"(\d?)\\[dt]?frac ?(?:\{ ?(\d{1,9}) ?\}\{ ?(\d{1,9}) ?\}|(\d)(\d))")
 # "1-1/2", "1 and 1/2".
 _MIXED = re.compile(r"(?<![\w./])(\d{1,3})(?:-| and | & )(?=\d{1,3}/\d{1,3}(?![\w/]))")
+_RANGE = re.compile("(?<=\\d)(?:\\.{2,3}|[\u2026~\u301c\uff5e])(?=\\d)")  # "10..20", "3~5"
 _DASH = re.compile(r"(?<!\w)[\u2014\u2015](?=[.\d])")  # long ones, which also part sentences
 _BRACED = re.compile(r"\^\{([-+]?\w{1,9})\}")  # "x^{2}"
 _AFTER_EQUALS = re.compile(r"(?<==)( ?)- (?=[\d.])")
@@ -175,7 +171,8 @@ def plain_numbers(text: str) -> str:
     text = plain_signs(_LATEX.sub(_spell_fraction, text[-_MOST_TEXT:]))
     text = _LOSS.sub(lambda match: f"-{match['sum'] or match['whole']}", text)
     text = _SHORT.sub(lambda match: match[1] + _LETTERS[match[2].lower()], _MIXED.sub(r"\1 ", text))
-    text = _POINTS.sub(lambda match: match[0].replace(".", "").replace(",", "."), _CURRENCY.sub("", text))
+    text = words.currency.sub("", _RANGE.sub("-", text))
+    text = _POINTS.sub(lambda match: match[0].replace(".", "").replace(",", "."), text)
     text = _SPACED.sub(lambda match: match[0].replace(" ", ""), _THOUSANDS.sub("", text))
     text = _POWER.sub(r"1e\1", _TEN.sub(r"e\1", _DECIMAL_COMMA.sub(r"\1.\2", text)))
     return words.rate.sub(lambda match: words.rates[match[1].lower()], text)
@@ -210,7 +207,8 @@ def read_numbers(text: str) -> list[WrittenNumber]:
         last = numbers[-1] if numbers else None
         if last and last.end == start and 0 <= value < limit and last.whole is not None and whole is not None:
             total = last.whole + whole if last.whole >= 0 else last.whole - whole
-            numbers[-1] = replace(last, value=float(total), whole=total, end=end, per=per)
+            value = last.value + copysign(value, last.value)  # infinite where the whole is no float
+            numbers[-1] = replace(last, value=value, whole=total, end=end, per=per)
         else:
             numbers.append(number)
         limit = 10**power if sign else 0
@@ -296,6 +294,7 @@ class _Words:
     magnitude: re.Pattern[str]
     rate: re.Pattern[str]
     minus: re.Pattern[str]
+    currency: re.Pattern[str]  # "$", "US$ ", "EUR " before a number
 
 
 @cache
@@ -309,6 +308,7 @@ def _read_words() -> _Words:
         powers |= {word.lower(): power for word, power in words}
         kinds[kind] = "|".join(sorted((word for word, _ in words), key=len, reverse=True))
     rates = {word: sign for sign, row in tables["rates"].items() for word in row}
+    codes = "|".join(tables["currencies"]["codes"].split())
     word = rf"[ -]?((?i:{kinds['words']}))\.?(?!\w)"
     operand = r"(?P<operand>(?:[\d)%]|(?<![A-Za-z])[A-Za-z](?=[ \u2212]))\s?)?"
     minus = rf"(?:\u2212\s|(?<![^\W{_UNSPACED}])(?i:{'|'.join(tables['minus']['words'].split())})\s{{0,2}})"
@@ -318,4 +318,7 @@ def _read_words() -> _Words:
         re.compile(rf"(?:({kinds['letters']})(?!\w)|[ ]?(?P<sign>{kinds['signs']})|{word}(?:{word})?)"),
         re.compile(rf"(?<=[\d.])[ -]?((?i:{'|'.join(sorted(rates, key=len, reverse=True))}))(?!\w)"),
         re.compile(rf"{operand}{minus}(?=(?:{_MONEY}\s?)?\.?\d)"),
+        re.compile(
+            rf"(?i:(?:\b[a-z]{{1,3}})?{_MONEY}\s{{0,3}}(?=[-+]?\.?\d)|\b(?:{codes})\s{{0,3}}(?=[-+\d.]))"
+        ),
     )

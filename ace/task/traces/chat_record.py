@@ -1,24 +1,23 @@
 """Reads conversations of logs: what was said, thought, called and returned, and which of it is the answer.
 
-Messages are those of OpenAI's formats and their kin.
+Messages are those of OpenAI's formats and their kin; names of fields stand in `field_names.toml`.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from ace.task.attempt import Turn, TurnKind, to_plain_text
 from ace.task.traces.record import Fault, Record, load_names, parse_json
-from ace.text.message_content import is_thought, read_content, read_message
+from ace.text.message_content import is_thought, load_message_names, read_content, read_message
 from ace.text.thoughts import split_thoughts
 
 _CALL, _CALL_END = "<tool_call>", "</tool_call>"
-_CALL_IDS = ("tool_use_id", "toolUseId", "toolCallId", "call_id")
 # How programs write their exceptions: "Error ...", "KeyError: ...", a traceback.
 _EXCEPTION = re.compile(
     r"\W{0,9}(?:Error\b|[A-Za-z_.]{1,60}(?:Error|Exception):|Traceback \(most recent call last\))"
@@ -138,50 +137,77 @@ def _add_message(
     parts = [part for part in contents if isinstance(part, Mapping)]
     uses: list[Any] = []
     if kind is TurnKind.AGENT:
-        thoughts, text = split_thoughts(text)
-        text, *blocks = text.split(_CALL)
-        for block in blocks:  # as open models write calls
-            written, _, rest = block.partition(_CALL_END)
-            call = parse_json(written.strip())
-            is_call = isinstance(call, Mapping) and "name" in call
-            text += rest if is_call else f"{_CALL}{block}"
-            uses += [call] if is_call else []
-        shown = to_plain_text(message.get("reasoning_content") or message.get("reasoning"))
+        thought, text = split_thoughts(text)
+        text, uses = _cut_calls(text)
+        shown = to_plain_text(_find(message, load_message_names()["thought"])).strip()
         hidden = [
             to_plain_text(part.get("thinking") or part.get("text")) for part in parts if is_thought(part)
         ]
-        for thought in filter(None, (shown.strip(), thoughts, *hidden)):
-            turns.append(Turn(kind=TurnKind.THOUGHT, text=thought))
+        for thinking in filter(None, (shown, thought, *hidden)):
+            turns.append(Turn(kind=TurnKind.THOUGHT, text=thinking))
     for part in parts:
-        for name in ("functionResponse", "function_response", "toolResult"):  # Gemini's and Bedrock's
-            part = part[name] if isinstance(part.get(name), Mapping) else part
-        result = next((part[name] for name in ("content", "response", "result") if name in part), None)
-        if part.get("type") in ("tool_result", "tool-result") or "toolUseId" in part or "response" in part:
-            call = next((part[name] for name in _CALL_IDS if name in part), None)
-            text_of_result = read_content(result) or to_plain_text(result)
-            _add_observation(turns, calls, call, text_of_result, part.get("name"))
+        _add_result(turns, calls, part)
     if text.strip():
         turns.append(Turn(kind=kind, text=text.strip()))
-    uses += [part for part in parts if part.get("type") in ("tool_use", "tool-call")]
-    for name in ("functionCall", "function_call", "toolUse"):
-        uses += [part[name] for part in parts if name in part]
-    more = message.get("additional_kwargs")  # LangChain's
-    for holder in (message, more if isinstance(more, Mapping) else {}):
-        uses += [*_list(holder.get("tool_calls")), *_list(holder.get("function_call"))]
-    for call in uses:
-        if not isinstance(call, Mapping):
-            continue
-        function = call.get("function") or call.get("custom") or call
-        if isinstance(function, Mapping) and ("name" in function or "toolName" in function):
-            given = [function[name] for name in ("arguments", "input", "args") if name in function]
-            known = next((call[name] for name in ("id", *_CALL_IDS) if call.get(name)), f"turn {len(turns)}")
-            calls[str(known)] = len(turns)
-            turn = Turn(
-                kind=TurnKind.TOOL,
-                tool=to_plain_text(function.get("name") or function.get("toolName")),
-                arguments=to_plain_text(given[0] if given else None),
-            )
-            turns.append(turn)
+    for call in (*uses, *_list_calls(message, parts)):
+        _add_call(turns, calls, call)
+
+
+def _cut_calls(text: str) -> tuple[str, list[Any]]:
+    """Return a text without the calls that an open model writes into it, and those calls."""
+    names = load_names("calls")["names"]
+    uses: list[Any] = []
+    text, *blocks = text.split(_CALL)
+    for block in blocks:
+        written, _, rest = block.partition(_CALL_END)
+        call = parse_json(written.strip())
+        is_call = isinstance(call, Mapping) and _find(call, names) is not None
+        text += rest if is_call else f"{_CALL}{block}"
+        uses += [call] if is_call else []
+    return text, uses
+
+
+def _list_calls(message: Mapping[str, Any], parts: Iterable[Mapping[str, Any]]) -> Iterator[Any]:
+    """Yield what stands where a message has calls of tools: parts of it, what they hold, and fields."""
+    names, parts = load_names("calls"), list(parts)
+    yield from (part for part in parts if part.get("type") in names["kinds"])
+    for name in names["parts"]:
+        yield from (part[name] for part in parts if name in part)
+    holders = [message, *(message[name] for name in names["holders"] if name in message)]
+    for holder in holders:
+        if isinstance(holder, Mapping):
+            for name in names["fields"]:
+                yield from _list(holder.get(name))
+
+
+def _add_call(turns: list[Turn], calls: dict[str, int], call: Any) -> None:
+    """Add a call of a tool, if it is one, and its id to `calls`."""
+    names = load_names("calls")
+    if not isinstance(call, Mapping):
+        return
+    function = _find(call, names["functions"]) or call
+    tool = _find(function, names["names"]) if isinstance(function, Mapping) else None
+    if tool is None:
+        return
+    calls[str(_find(call, ("id", *names["ids"])) or f"turn {len(turns)}")] = len(turns)
+    arguments = to_plain_text(_find(function, names["arguments"]))
+    turns.append(Turn(kind=TurnKind.TOOL, tool=to_plain_text(tool), arguments=arguments))
+
+
+def _add_result(turns: list[Turn], calls: dict[str, int], part: Mapping[str, Any]) -> None:
+    """Add what a tool returned, where a part of a message is that."""
+    names = load_names("results")
+    for name in names["parts"]:
+        part = part[name] if isinstance(part.get(name), Mapping) else part
+    if part.get("type") in names["kinds"] or any(name in part for name in names["marks"]):
+        result = _find(part, names["values"])
+        text = read_content(result) or to_plain_text(result)
+        _add_observation(turns, calls, _find(part, load_names("calls")["ids"]), text, part.get("name"))
+
+
+def _find(values: Mapping[str, Any], names: Iterable[str]) -> Any:
+    """Return the first of some fields that holds anything; None where none does."""
+    return next((values[name] for name in names if values.get(name) not in (None, "")), None)
 
 
 def _add_observation(

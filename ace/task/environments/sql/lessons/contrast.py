@@ -33,6 +33,7 @@ _FEWEST = 2  # samples with a fact, of which words are told
 _TELLING = 0.7  # F1 of a word and a fact
 _MOST_WORDS = 6  # of a phrase
 _MOST_QUESTIONS = 12  # that a line gets words from
+_MOST_PAIRS = 2_000  # of words of a question: a long one has many
 
 Key = tuple[str, ...]
 
@@ -133,7 +134,9 @@ class Contrast:
         phrases: dict[frozenset[str], str] = {}
         is_general = any(place in meaning for place in PLACEHOLDERS)
         for sample in () if is_general else islice(having, _MOST_QUESTIONS):
-            phrase = "" if sample in self._personal else self._find_phrase(self._questions[sample], having)
+            if sample in self._personal:
+                continue
+            phrase = self._find_phrase(self._questions.get(sample, ""), having)
             if phrase:
                 phrases.setdefault(find_stems(phrase), f"{phrase[:1].lower()}{phrase[1:]}")
         names: list[str] = []
@@ -168,7 +171,7 @@ class Contrast:
                 telling.append(place)
                 best = max(best, agreement)
         is_pair = False
-        for pair in combinations(places, 2) if best < 1 else ():
+        for pair in islice(combinations(places, 2), _MOST_PAIRS if best < 1 else 0):
             agreement = self._measure_agreement(stems[pair[0]] | stems[pair[1]], having)
             if agreement > max(best, _TELLING):
                 best, telling, is_pair = agreement, list(pair), True
