@@ -250,7 +250,7 @@ def _check_session(session: str | None, user: str | None) -> None:
 
 
 def _open_store(playbook: Path | None, *, create: bool = True, read_only: bool = False) -> Store:
-    """Open the playbook file; None is the only one in this folder. It is made where something is put into it."""
+    """Open the playbook file; None is the only one here. It is made where something is put into it."""
     from ace.store import Store
 
     return Store.open(playbook_file(playbook), create=create and not read_only, read_only=read_only)
