@@ -9,7 +9,7 @@ import typer
 
 from ace.cli.options import EvalOptions, LearnOptions, OnlineOptions, RunOptions, takes
 from ace.cli.output import emit, note_left_out
-from ace.cli.run_session import render_close, session
+from ace.cli.run_session import render_close, session, spell_resume
 from ace.cli.serve_commands import close_lines, serve_lines
 from ace.errors import InputError
 
@@ -86,6 +86,7 @@ def _close(report: Report, options: RunOptions) -> None:
 
     Exits with code 3 where a cap ended the run, so that a script can tell.
     """
-    emit(options.json, report.to_json(), render_close(report, options))
+    resume = spell_resume(options, capped=bool(report.stopped))
+    emit(options.json, report.to_json(), render_close(report, options, resume))
     if report.stopped:
         raise typer.Exit(STOPPED_BY_A_CAP)

@@ -104,8 +104,8 @@ def address(options: RunOptions, name: str) -> str | None:
     return options.api_base if len(providers) == 1 else None
 
 
-def render_close(report: Report, options: RunOptions) -> str:
-    """Return the text that closes a run, with the commands to try next."""
+def render_close(report: Report, options: RunOptions, resume: str = "") -> str:
+    """Return the text that closes a run, with the commands to try next; `resume` is one that continues it."""
     from ace.runs.run_text import render_report
 
     return render_report(
@@ -114,7 +114,7 @@ def render_close(report: Report, options: RunOptions) -> str:
         model=spell_options(options, "model", "api_base", "branch", "method", "examples"),
         learning=spell_options(options, "feedback"),
         branch=options.branch,
-        resume=spell_resume(options, capped=bool(report.stopped)),
+        resume=resume,
         width=width(),
     )
 
