@@ -79,6 +79,19 @@ def test_no_example_shows_the_answer_of_its_own_sample(tmp_path: Path) -> None:
         assert not any(request.sample.question in content for content in request.bullets)
 
 
+def test_a_secret_of_a_question_is_in_no_example_and_hides_no_own_sample(tmp_path: Path) -> None:
+    token = "ghp_" + "0123456789abcdefghij" + "ABCDEFGHIJ012345"
+    rows = [{"id": str(n), "question": f"Push {n} with {token}?", "answer": f"a{n}"} for n in range(2)]
+    client = World(generator=lambda request: "no")
+    with Store.open(tmp_path / "p.db") as store:
+        ace.learn(ace.define_task("keys", rows, "exact"), store, client, method="few_shot", epochs=2)
+        contents = [bullet.content for bullet in store.checkout().active]
+    assert contents and all(token not in content and "[hidden]" in content for content in contents)
+    for request in client.requests:
+        assert request.sample is not None
+        assert not any(f"Push {request.sample.id} with" in content for content in request.bullets)
+
+
 def test_without_labels_nothing_becomes_an_example(tmp_path: Path) -> None:
     with Store.open(tmp_path / "p.db") as store:
         for feedback in ("execution", "none"):

@@ -193,3 +193,12 @@ def test_move_needs_a_section(ace: Ace, file: Path) -> None:
     assert ace("playbook", "move", "orders-1").code == 2
     done = ace("playbook", "move", "orders-1", "--section", "a\nb")
     assert done.code == 2 and "a section name is one trimmed line" in done.err
+
+
+@pytest.mark.parametrize("command", [("add",), ("edit", "units-1")])
+def test_a_secret_is_no_bullet(ace: Ace, file: Path, command: tuple[str, ...]) -> None:
+    token = "ghp_" + "0123456789abcdefghij" + "ABCDEFGHIJ012345"
+    before = head(file)
+    done = ace("playbook", *command, f"Push with {token}.", "--playbook", str(file))
+    assert done.code == 2 and "looks like a secret" in done.err and token not in done.err
+    assert head(file) == before

@@ -118,6 +118,27 @@ def test_next_steps_can_be_typed_as_they_are_printed(run: Run, ace: Ace) -> None
     assert statuses() == ["done", "done"]
 
 
+@pytest.mark.parametrize(
+    "options",
+    [("--feedback", "execution"), ("--method", "few_shot", "--examples", "2"), ("--branch", "trial")],
+    ids=lambda options: options[0],
+)
+def test_next_steps_have_the_method_and_the_branch_and_are_valid(
+    run: Run, ace: Ace, options: tuple[str, ...]
+) -> None:
+    if "--branch" in options:
+        run("eval")  # makes the file
+        assert ace("playbook", "branch", "trial", "--playbook", "colours.db").code == 0
+    steps = run("learn", *options).out.partition("Next\n")[2].splitlines()
+    for step in steps:
+        program, *args = step.split()
+        assert (program, ace(*args).code) == ("ace", 0), step
+        if args[0] in ("learn", "eval") and "--feedback" not in options:
+            assert " ".join(options) in step
+    if "--branch" in options:
+        assert "--version trial" in steps[0]
+
+
 def test_json_has_the_promised_keys(run: Run) -> None:
     report = json.loads(run("learn", "--json").out)
     assert set(report) == PROMISED | MORE

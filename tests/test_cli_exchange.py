@@ -488,3 +488,26 @@ def test_an_odd_bullet_does_not_cost_a_canonical_file(ace: Ace, file: Path) -> N
     done = ace("playbook", "import", "odd.json", "--playbook", "again.db")
     assert f"{len(odd)} parts of the file not read: {len(odd)} bullet" in done.out
     assert ace("playbook", "import", "odd.json", "--strict", "--playbook", "third.db").code == 2
+
+
+TOKEN = "ghp_" + "0123456789abcdefghij" + "ABCDEFGHIJ012345"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "place"),
+    [
+        ("AGENTS.md", f"# Git\n\n- Push often.\n- Use the token {TOKEN} to push.\n", "line 4"),
+        ("their.txt", f"## S\n[s-1] helpful=1 harmful=0 :: Use the token {TOKEN} to push.\n", "line 2"),
+        ("ours.md", f"## S\n\n- Use the token {TOKEN} to push. <!-- id=s-00000001 -->\n", "s-00000001"),
+        ("lines.jsonl", json.dumps({"content": f"Use the token {TOKEN} to push."}) + "\n", ""),
+    ],
+)
+def test_a_secret_in_a_file_is_hidden_and_its_place_named(ace: Ace, name: str, text: str, place: str) -> None:
+    put(name, text)
+    done = ace("playbook", "import", name, "--playbook", "shop.db")
+    assert done.code == 0
+    assert "1 bullet with what looks like a secret, now hidden: " + place in done.out
+    assert "Use the token [hidden] to push." in ace("playbook", "show", "--playbook", "shop.db").out
+    assert all(TOKEN.encode() not in path.read_bytes() for path in Path().glob("shop.db*"))
+    again = json.loads(ace("playbook", "import", name, "--playbook", "shop.db", "--json").out)
+    assert (again["operations"], again["version"]["number"], len(again["hidden"])) == (0, 1, 1)

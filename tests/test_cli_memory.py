@@ -227,3 +227,18 @@ def test_a_file_without_conversations_gives_no_proposals(ace: Ace, monkeypatch: 
     Path("talk.jsonl").write_text("\n", encoding="utf-8")
     done = ace("memory", "extract", "talk.jsonl", "--model", "openai/tiny", "--playbook", "new.db")
     assert (done.code, done.out) == (0, "talk.jsonl: nothing in it\n"), done.err
+
+
+@pytest.mark.parametrize("args", [("export",), ("forget", "m-1"), ("forget", "--finish"), ("list",)])
+def test_what_only_reads_or_deletes_makes_no_file(ace: Ace, args: tuple[str, ...]) -> None:
+    done = ace("memory", *args, "--playbook", "none.db")
+    assert done.code == 1 and "There is no playbook at none.db" in done.err
+    assert not Path("none.db").exists()
+
+
+def test_a_row_of_the_manual_is_imported(ace: Ace, tmp_path: Path) -> None:
+    manual = (Path(__file__).parent.parent / "docs" / "memory.md").read_text(encoding="utf-8")
+    row = manual.partition('```json\n{"user"')[2].partition("\n")[0]
+    Path("rows.jsonl").write_text('{"user"' + row + "\n", encoding="utf-8")
+    done = ace("memory", "import", "rows.jsonl", "--playbook", "m.db")
+    assert done.code == 0 and "1 added" in done.out, done.err

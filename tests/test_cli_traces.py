@@ -109,3 +109,13 @@ def test_what_cannot_be_used_is_2(words: list[str], said: str, ace: Ace, server:
 def test_a_log_on_an_unreadable_path(ace: Ace, server: ModelServer) -> None:
     done = ace("learn", "colours", "--from-traces", os.curdir, *model(server))
     assert done.code == 2 and "Cannot read the file" in done.err
+
+
+def test_what_is_left_out_is_named_without_its_secrets(ace: Ace, server: ModelServer) -> None:
+    token = "ghp_" + "0123456789abcdefghij" + "ABCDEFGHIJ012345"
+    odd = {"id": "x", "question": "q", "answer": "a", "correct": f"maybe {token}"}
+    with Path("attempts.jsonl").open("a", encoding="utf-8") as file:
+        file.write("\n" + json.dumps(odd))
+    done = ace("learn", *LOG, *model(server))
+    assert done.code == 0 and "left out: attempts.jsonl:11 [correct]" in done.err
+    assert token not in done.err + done.out and "[hidden]" in done.err

@@ -205,3 +205,16 @@ def test_a_wrong_context_table_is_refused_key_by_key(tmp_path: Path, line: str, 
     file.write_text(f"{file.read_text()}\n[context]\n{line}\n")
     with pytest.raises(TaskError, match=message):
         load_task(file.parent)
+
+
+def test_a_judge_that_fails_is_told_of_where_no_split_is_scored(tmp_path: Path) -> None:
+    def judge(sample: object, answer: str) -> bool:
+        raise RuntimeError("no database")
+
+    rows = [{"id": "1", "question": "One?"}, {"id": "2", "question": "Two?"}]
+    with Store.open(tmp_path / "p.db") as store:
+        report = ace.learn(ace.define_task("t", rows, judge), store, ScriptedClient(lambda _: "1"))
+    (note,) = report.notes
+    assert note.startswith("2 answers failed") and note.endswith(
+        "the judge failed: RuntimeError: no database"
+    )

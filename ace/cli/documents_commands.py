@@ -71,6 +71,8 @@ def search(
     """Show the passages that fit a question best, as an agent is given them."""
     from ace.retrieval.documents import DocumentSearch
 
+    if not query.strip():
+        raise InputError("There is nothing to search for.", hint="Give a question, or words.")
     source = _open_index(index)
     own = source.embedder() or _WORDS_ONLY
     name = embedder or own

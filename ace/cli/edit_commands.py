@@ -271,11 +271,15 @@ def _check_text(text: str, section: str = SECTION) -> str:
     """Return the text as it will be kept. Raises InputError before a file is made for it."""
     from ace.playbook.delta import find_flaw
     from ace.playbook.model import Bullet, bullet_id
+    from ace.safety.secrets import find_secrets
 
     text = text.strip()
     reason = find_flaw(Bullet(bullet_id("", ""), section, text))
     if reason:
         raise InputError(f"That cannot be a bullet: {reason}.")
+    if find_secrets(text):
+        hint = "Every prompt would hold it. Name the place where it is kept instead."
+        raise InputError("That cannot be a bullet: it holds what looks like a secret.", hint=hint)
     return text
 
 

@@ -220,6 +220,9 @@ class Imported:
             count = format_count(len(changes.held), "bullet")
             lines.append(f"{count} suspicious: in quarantine until `ace playbook promote`")
         lines += [f"  {name}: {why}" for name, why in changes.held]
+        if changes.hidden:
+            count = format_count(len(changes.hidden), "bullet")
+            lines.append(f"{count} with what looks like a secret, now hidden: {', '.join(changes.hidden)}")
         if changes.unpinned:
             lines.append(f"{format_count(changes.unpinned, 'new bullet')} not pinned; --pins takes over pins")
         if self.unknown_episodes:
@@ -250,6 +253,7 @@ class Imported:
             "duplicates": [asdict(twin) for twin in changes.duplicates],
             "held": [{"bullet": name, "why": why} for name, why in changes.held],
             "unpinned": changes.unpinned,
+            "hidden": changes.hidden,
             "unknown_episodes": self.unknown_episodes,
             "not_held": self.reading.lost,
             "notes": [asdict(finding) for finding in changes.notes],

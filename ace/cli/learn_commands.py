@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from ace.cli.options import EvalOptions, LearnOptions, OnlineOptions, RunOptions, spell_options, takes
-from ace.cli.output import emit, note, width
-from ace.cli.run_session import session, spell_resume
+from ace.cli.options import EvalOptions, LearnOptions, OnlineOptions, RunOptions, takes
+from ace.cli.output import emit, note_left_out
+from ace.cli.run_session import render_close, session, spell_resume
 from ace.cli.serve_commands import close_lines, serve_lines
 from ace.errors import InputError
 
@@ -29,8 +29,7 @@ def learn(options: LearnOptions) -> None:
     from ace.task.traces import Log, read_log
 
     log = read_log(options.from_traces) if options.from_traces else Log(())
-    for error in log.left_out:
-        note(f"left out: {error}")
+    note_left_out(log.left_out)
     with session(options) as (task, store, team, show):
         settings = options.settings
         resume = options.resume
@@ -87,11 +86,7 @@ def _close(report: Report, options: RunOptions) -> None:
 
     Exits with code 3 where a cap ended the run, so that a script can tell.
     """
-    from ace.runs.run_text import render_report
-
-    model = spell_options(options, "model", "api_base", "feedback")
     resume = spell_resume(options, capped=bool(report.stopped))
-    text = render_report(report, folder=options.task, model=model, resume=resume, width=width())
-    emit(options.json, report.to_json(), text)
+    emit(options.json, report.to_json(), render_close(report, options, resume))
     if report.stopped:
         raise typer.Exit(STOPPED_BY_A_CAP)

@@ -11,7 +11,7 @@ import typer
 
 from ace.cli.files import read_text, write_text
 from ace.cli.options import DEFAULT_MODEL, ApiBase, Json, Model, PlaybookFile, playbook_file
-from ace.cli.output import emit, note
+from ace.cli.output import emit, note, note_left_out
 from ace.cli.progress import progress
 from ace.errors import FormatError, InputError
 
@@ -163,7 +163,7 @@ def forget(
         raise InputError("Give ids, or one of --user, --expired and --finish.")
     from ace.store import Forgotten
 
-    with _open_store(playbook) as store:
+    with _open_store(playbook, create=False) as store:
         if finish:
             result = Forgotten((), {}, (), (), store.scrub())
         elif user is not None:
@@ -194,7 +194,7 @@ def export(
     """Write memories as JSON lines, closed ones too. The file is noted: `forget` takes them out of it."""
     from ace.memory.memory_file import dump_memories
 
-    with _open_store(playbook) as store:
+    with _open_store(playbook, create=False) as store:
         if user is not None:
             store.known_user(user)
         memories = store.memories(user, every=True)
@@ -238,9 +238,7 @@ def import_(
         **{f"left out: {reason}": count for reason, count in reasons.items()},
     }
     parts = [f"{count} {what}" for what, count in groups.items() if count]
-    names = [*map(str, left_out), *(f"{file}: {problem}" for problem in result.refused)]
-    for name in names:
-        note(f"left out: {name}")
+    names = note_left_out([*left_out, *(f"{file}: {problem}" for problem in result.refused)])
     data = {**asdict(result), "left_out": names, "left_out_by_reason": reasons}
     emit(json, {"file": str(file), **data}, f"{file}: {', '.join(parts) or 'nothing in it'}")
 
@@ -251,11 +249,11 @@ def _check_session(session: str | None, user: str | None) -> None:
         raise InputError("--session needs --user.", hint="A session is a user's.")
 
 
-def _open_store(playbook: Path | None, *, read_only: bool = False) -> Store:
-    """Open the playbook file; None is the only one in this folder. It is made if it is to be written."""
+def _open_store(playbook: Path | None, *, create: bool = True, read_only: bool = False) -> Store:
+    """Open the playbook file; None is the only one here. It is made where something is put into it."""
     from ace.store import Store
 
-    return Store.open(playbook_file(playbook), create=not read_only, read_only=read_only)
+    return Store.open(playbook_file(playbook), create=create and not read_only, read_only=read_only)
 
 
 def _read_conversations(file: Path, user: str, session: str) -> list[Conversation]:
@@ -274,8 +272,7 @@ def _read_conversations(file: Path, user: str, session: str) -> list[Conversatio
             left_out.append(error)
     if left_out and not conversations:
         raise left_out[0]
-    for fault in left_out:
-        note(f"left out: {fault}")
+    note_left_out(left_out)
     return conversations
 
 

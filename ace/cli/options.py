@@ -197,10 +197,12 @@ def takes(options: type[Options]) -> Callable[[Callable[[Options], Result]], Cal
 
 
 def spell_options(options: RunOptions, *names: str) -> str:
-    """Return the options that differ from their defaults, as one would type them.
+    """Return the options that differ from their defaults, as one would type them but for secrets.
 
     With `names`, return only those.
     """
+    from ace.safety.secrets import hide_secrets
+
     choices = list[tuple[str, Any, Any]]()
     for item in fields(options):
         if item.name != "settings":
@@ -219,7 +221,7 @@ def spell_options(options: RunOptions, *names: str) -> str:
         elif value is True:
             words.append(f"--{option}")
         else:
-            words += [f"--{option}", str(value)]
+            words += [f"--{option}", hide_secrets(str(value))]
     return shlex.join(words)
 
 

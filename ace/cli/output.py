@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Iterable
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TextIO
@@ -96,6 +97,16 @@ def _plain(value: object) -> object:
 def note(text: str) -> None:
     """Print something that a person should see beside the result, on stderr."""
     _write_if_read(sys.stderr, text)
+
+
+def note_left_out(faults: Iterable[object]) -> list[str]:
+    """Print what of a file was left out, and why, and return the texts. Secrets in them are hidden."""
+    from ace.safety.secrets import hide_secrets
+
+    texts = [hide_secrets(str(fault)) for fault in faults]
+    for text in texts:
+        note(f"left out: {text}")
+    return texts
 
 
 def width() -> int:

@@ -11,11 +11,13 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from ace.cli.options import LearnOptions, OnlineOptions, RunOptions, load_folder, spell_options
+from ace.cli.output import width
 from ace.cli.progress import Show, megabytes, progress
 from ace.errors import AceError, InputError
 
 if TYPE_CHECKING:
     from ace.llm import Client, RoleModels
+    from ace.runs.report import Report
     from ace.store import Store
     from ace.task import Task
 
@@ -100,6 +102,21 @@ def address(options: RunOptions, name: str) -> str | None:
     """Return `--api-base` for models of the same provider: another one's key must not be sent there."""
     providers = {model.partition("/")[0] for model in (name, options.model)}
     return options.api_base if len(providers) == 1 else None
+
+
+def render_close(report: Report, options: RunOptions, resume: str = "") -> str:
+    """Return the text that closes a run, with the commands to try next; `resume` is one that continues it."""
+    from ace.runs.run_text import render_report
+
+    return render_report(
+        report,
+        folder=options.task,
+        model=spell_options(options, "model", "api_base", "branch", "method", "examples"),
+        learning=spell_options(options, "feedback"),
+        branch=options.branch,
+        resume=resume,
+        width=width(),
+    )
 
 
 def spell_resume(options: RunOptions, *, capped: bool = False) -> str:

@@ -135,7 +135,7 @@ def _final_version(store: Store, run: Run) -> int:
 
 
 def _report_text(run: Run, steps: int, faults: Faults, path: Path) -> str:
-    """Return the run's report, with the option that names its model where that is not the default one."""
+    """Return the run's report, with the model, the method and the branch that were not the default ones."""
     from ace.report.cost_table import render_faults
     from ace.runs.report import Report
     from ace.runs.run_text import format_count, render_report
@@ -145,8 +145,11 @@ def _report_text(run: Run, steps: int, faults: Faults, path: Path) -> str:
     if run.report:
         report = replace(Report.from_json(run.report), playbook=str(path))  # the file may have moved since
         model = str(run.config.get("models", {}).get("generator", DEFAULT_MODEL))
-        option = "" if model == DEFAULT_MODEL else f"--model {quote(model)}"  # an address is not kept
-        blocks.append(render_report(report, model=option, width=width()))
+        branch = str(run.config.get("branch", "main"))
+        chosen = {"model": model, "branch": branch, "method": str(run.config.get("method", "ace"))}
+        defaults = {"model": DEFAULT_MODEL, "branch": "main", "method": "ace"}
+        words = [f"--{name} {quote(value)}" for name, value in chosen.items() if value != defaults[name]]
+        blocks.append(render_report(report, model=" ".join(words), branch=branch, width=width()))
     return "\n\n".join(filter(None, blocks))
 
 

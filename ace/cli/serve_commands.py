@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ace.cli.options import Json, OnlineOptions, PlaybookFile, playbook_file, spell_options
-from ace.cli.output import emit, emit_line, note, width
+from ace.cli.options import Json, OnlineOptions, PlaybookFile, playbook_file
+from ace.cli.output import emit, emit_line, note
+from ace.cli.run_session import render_close
 from ace.errors import CapReached, InputError, UnknownVersion
 
 if TYPE_CHECKING:
@@ -69,13 +70,10 @@ def serve_lines(task: Task, store: Store, team: RoleModels, options: Settings, s
 
 def close_lines(report: Report, options: OnlineOptions) -> None:
     """Print the report on stderr, beside the lines; with --json, as the last of them."""
-    from ace.runs.run_text import render_report
-
     if options.json:
         emit_line({"report": report.to_json()})
     else:
-        model = spell_options(options, "model", "api_base", "feedback")
-        note(render_report(report, folder=options.task, model=model, width=width()))
+        note(render_close(report, options))
     if report.stopped:
         raise typer.Exit(STOPPED_BY_A_CAP)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ace.errors import ModelUnavailable
-from ace.llm.providers import PAST_BOUNDS, load_litellm, open_client, quote_failure, read_error
+from ace.llm.providers import PAST_BOUNDS, check_address, load_litellm, open_client, quote_failure, read_error
 from ace.llm.wire import Exchange, keep_exchange
 from ace.text.unicode import mend_surrogates
 
@@ -114,9 +114,12 @@ def connect_embedder(name: str = DEFAULT_EMBEDDER, *, api_base: str | None = Non
     """Return an embedder by name: the default one, or a model that litellm knows.
 
     Nothing is loaded or asked yet: a name that nobody serves raises ModelUnavailable when it is first used.
+    Raises InputError for an address that is none.
     """
     if name == DEFAULT_EMBEDDER:
         return WordLlama()
+    if api_base is not None:
+        check_address(api_base)
     return LitellmEmbedder(name, api_base)
 
 

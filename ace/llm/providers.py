@@ -11,8 +11,9 @@ import re
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 
-from ace.errors import AceError, ContentRefused, ModelError, ModelNameError, ModelUnavailable
+from ace.errors import AceError, ContentRefused, InputError, ModelError, ModelNameError, ModelUnavailable
 from ace.llm.failures import Cause, Failure, read_failure
 from ace.llm.faults import Fault, Kind, hide
 from ace.llm.retry import read_retry_after
@@ -56,12 +57,26 @@ def load_litellm() -> Any:
     return litellm
 
 
+def check_address(address: str) -> None:
+    """Raise InputError for an address of a server that is not one of HTTP."""
+    try:
+        parts = urlsplit(address)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 0) >= 0
+    except ValueError:  # a port that is no number, half an IPv6 address
+        is_address = False
+    if not is_address:
+        hint = "Write it with http:// or https://, for example http://localhost:8000/v1."
+        raise InputError(f"{address!r} is no address of a server.", hint=hint)
+
+
 def check_name(model: str, *, api_base: str | None = None, api_key: str | None = None) -> str | None:
     """Return the key to call a model with; None leaves it to litellm.
 
     `api_base` is an address of one's own, which needs no key. Nothing is asked over the network. Raises
-    ModelNameError for a name that nobody serves, or a missing key.
+    ModelNameError for a name that nobody serves, or a missing key, InputError for an address that is none.
     """
+    if api_base is not None:
+        check_address(api_base)
     litellm = load_litellm()
     try:
         with keep_exchange(Exchange(_LOGIN)):  # some log in to be named

@@ -143,17 +143,17 @@ def _describe_cut_off(run: Run) -> Iterator[str]:
 def _describe_failures(run: Run, kinds: Collection[PhaseKind]) -> Iterator[str]:
     """Yield each reason why answers to be scored failed by themselves, with the first sample it befell.
 
-    `kinds` are the phases that are scored. Samples without a possible prompt are told of elsewhere.
+    `kinds` are the phases that are scored; where none was, all answers count. Samples without a possible
+    prompt are told of elsewhere.
     """
     samples_by_reason: dict[str, list[str]] = defaultdict(list)
-    for step in run.steps:
-        for result in step.results:
-            reason = result.error
-            if not reason and result.judge_error:
-                reason = f"the judge failed: {result.judge_error}"
-            too_long = result.failure is Failure.CONTEXT
-            if result.phase.kind in kinds and reason and not too_long:
-                samples_by_reason[reason].append(result.sample)
+    results = [result for step in run.steps for result in step.results]
+    for result in [result for result in results if result.phase.kind in kinds] or results:
+        reason = result.error
+        if not reason and result.judge_error:
+            reason = f"the judge failed: {result.judge_error}"
+        if reason and result.failure is not Failure.CONTEXT:
+            samples_by_reason[reason].append(result.sample)
     for reason, samples in list(samples_by_reason.items())[:_REASONS]:
         yield f"{format_count(len(samples), 'answer')} failed, {samples[0]} the first: {reason:.300}"
     if len(samples_by_reason) > _REASONS:

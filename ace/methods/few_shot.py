@@ -21,6 +21,7 @@ from ace.methods.stateless import Stateless
 from ace.playbook.delta import apply
 from ace.playbook.model import Add, Bullet, Playbook, Remove, bullet_id
 from ace.runs.records import Proposal, Reason
+from ace.safety.secrets import hide_secrets
 from ace.settings import Settings
 from ace.task.types import Sample
 from ace.text import CountTokens
@@ -63,7 +64,7 @@ class FewShot(Stateless):
             # Where no label shows it, an attempt that the environment itself found right gives the answer.
             own_answer = trial.attempt.answer if feedback.is_solved and trial.sure else ""
             answer = feedback.expected or own_answer
-            content = f"{_question_line(trial.sample)}Answer: {answer}"
+            content = _question_line(trial.sample) + hide_secrets(f"Answer: {answer}")
             if not answer or content in contents or trial.sample.owner:  # what is one user's is no example
                 continue
             contents.add(content)
@@ -102,8 +103,8 @@ class FewShot(Stateless):
 
 
 def _question_line(sample: Sample) -> str:
-    """Return the first line of a sample's example."""
-    return f"Question: {sample.question}\n"
+    """Return the first line of a sample's example, without secrets."""
+    return hide_secrets(f"Question: {sample.question}") + "\n"
 
 
 def build_few_shot(

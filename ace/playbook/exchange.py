@@ -36,6 +36,7 @@ from ace.playbook.model import Quarantine as ToQuarantine
 from ace.playbook.model import Vote as Count
 
 _SHOWN_EVERY = 1000  # bullets
+_TEXTS = 50  # that are searched for secrets at once
 
 Statement = tuple[str, str]
 """Section and content of a bullet at one time."""
@@ -67,6 +68,7 @@ class Plan:
     notes: tuple[Finding, ...] = ()
     held: tuple[tuple[str, str], ...] = ()  # bullets that wait for a person, and why
     unpinned: int = 0  # pins of new bullets that were not taken over
+    hidden: tuple[str, ...] = ()  # lines or ids of bullets in which a secret was hidden
 
 
 def plan_import(
@@ -89,8 +91,9 @@ def plan_import(
     new bullet is pinned. `removing` also removes bullets the file lacks; with `quarantine` whatever the file
     adds or rewrites waits for proof, and the file cannot promote anything. A text that `suspicion` objects to
     always waits, and is neither pinned nor voted for. `show` is told now and then how many bullets were
-    looked at, and of how many.
+    looked at, and of how many. Secrets in the file's texts are hidden, before they are compared with `base`.
     """
+    reading, hidden = _hide_secrets(reading)
     if reading.playbook is not None:
         delta = diff(base, reading.playbook)
         if not removing:
@@ -100,7 +103,7 @@ def plan_import(
         by_alias = {alias.alias: alias for alias in aliases if alias.source == source}
         importer = _Importer(base, source, by_alias, counts_votes=reading.votes, history=told)
         plan = importer.run(reading.entries, removing)
-    plan = replace(plan, notes=(*reading.notes, *plan.notes))
+    plan = replace(plan, notes=(*reading.notes, *plan.notes), hidden=hidden)
     if not pins:
         delta = tuple(op for op in plan.delta if not isinstance(op, Pin) or op.id in base.bullets)
         plan = replace(plan, delta=delta, unpinned=len(plan.delta) - len(delta))
@@ -116,6 +119,31 @@ def plan_import(
         part = _quarantine_changes(base, Plan(delta=tuple(waiting), gone=plan.gone))
         plan = replace(plan, delta=(*rest, *part.delta), gone=part.gone, held=tuple(suspects.items()))
     return plan
+
+
+def _hide_secrets(reading: Reading) -> tuple[Reading, tuple[str, ...]]:
+    """Return what a file says without secrets, and the lines (or ids) of the bullets that held one."""
+    from ace.safety.secrets import hide_secrets
+
+    bullets = reading.playbook.bullets if reading.playbook else {}
+    texts = [entry.content for entry in reading.entries] + [bullet.content for bullet in bullets.values()]
+    safe: dict[str, str] = {}
+    for first in range(0, len(texts), _TEXTS):  # one look at many texts is faster than one at each
+        part = texts[first : first + _TEXTS]
+        if hide_secrets(text := "\n\n".join(part)) != text:
+            safe |= {old: new for old in part if (new := hide_secrets(old)) != old}
+    if not safe:
+        return reading, ()
+    hidden = [f"line {entry.line}" for entry in reading.entries if entry.content in safe]
+    entries = (replace(entry, content=safe.get(entry.content, entry.content)) for entry in reading.entries)
+    reading = replace(reading, entries=tuple(entries))
+    if reading.playbook:
+        changed = {key: bullet for key, bullet in bullets.items() if bullet.content in safe}
+        hidden += changed
+        changed = {key: replace(bullet, content=safe[bullet.content]) for key, bullet in changed.items()}
+        playbook = replace(reading.playbook, bullets=reading.playbook.bullets.update(changed))
+        reading = replace(reading, playbook=playbook)
+    return reading, tuple(hidden)
 
 
 def _find_suspects(

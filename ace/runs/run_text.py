@@ -22,13 +22,21 @@ _USAGE_HEAD = ("calls", "prompt", "cached", "completion", "seconds", "cost")
 
 
 def render_report(
-    report: Report, *, folder: str = "", model: str = "", resume: str = "", width: int = 100
+    report: Report,
+    *,
+    folder: str = "",
+    model: str = "",
+    learning: str = "",
+    branch: str = "main",
+    resume: str = "",
+    width: int = 100,
 ) -> str:
     """Render scores, bullets, usage, where things are and what to try next.
 
-    `folder` is how the task was named, the task's own name by default. `model` are the options that name the
-    model, and `resume` is the command that continues the run: both stand in the commands to run next. `width`
-    is the number of characters in a line of a bullet's text.
+    `folder` is how the task was named, the task's own name by default. In the commands to run next stand
+    `model`, the options that every run with this model and method takes; `learning`, those that only a run
+    that learns takes; `branch`, where it worked; and `resume`, the command that continues the run. `width` is
+    the number of characters in a line of a bullet's text.
     """
     blocks = [_render_scores(report)]
     if report.kind != "eval":
@@ -44,7 +52,10 @@ def render_report(
         bullets += f" ({report.quarantined} in quarantine, not used)"
     size = f"{bullets}, {format_count(report.versions, 'version')}, run {report.run}"
     blocks.append(f"{report.playbook} holds it all: {size}. It took {minutes} min {seconds} s.")
-    commands = _suggest_commands(report, quote(folder or report.task), f" {model}".rstrip(), resume)
+    scoring = " ".join(
+        filter(None, (quote(folder or report.task), f"--playbook {quote(report.playbook)}", model))
+    )
+    commands = _suggest_commands(report, scoring, f"{scoring} {learning}".rstrip(), branch, resume)
     blocks.append("Next\n" + "\n".join(f"  {command}" for command in commands))
     return "\n\n".join(blocks)
 
@@ -186,25 +197,26 @@ def _render_learned(report: Report, width: int) -> str:
     text = f"Learned nothing ({counts})"
     if report.quarantined:
         bullets = format_count(report.quarantined, "bullet")
-        text += f"; {bullets} in quarantine until an attempt proves them"
+        them = "it" if report.quarantined == 1 else "them"
+        text += f"; {bullets} in quarantine until an attempt proves {them}"
     return text
 
 
-def _suggest_commands(report: Report, task: str, model: str, resume: str) -> Iterator[str]:
-    """Yield commands to run next; `task` is quoted, `model` empty or an option with a space before it."""
+def _suggest_commands(report: Report, scoring: str, learning: str, branch: str, resume: str) -> Iterator[str]:
+    """Yield commands to run next; `scoring` and `learning` are what `ace eval` and `ace learn` take."""
     playbook = f"--playbook {quote(report.playbook)}"
     if report.stopped and (resume or report.kind == "learn"):
-        yield resume or f"ace learn {task} {playbook} --resume"
+        yield resume or f"ace learn {learning} --resume"
     if report.bullets:
-        yield f"ace playbook show {playbook}"
+        yield f"ace playbook show {playbook}" + (f" --version {quote(branch)}" if branch != "main" else "")
     if report.rejected:
         yield f"ace runs show {report.run} --rejected {playbook}"
     perfect = report.after is not None and report.after.correct == report.after.total
     if report.recorded and report.after is None:
         return  # logs without a task: there is nothing to learn on or to score
     if report.kind == "learn" and not report.stopped and not perfect:
-        yield f"ace learn {task} {playbook}{model} --epochs 2"
+        yield f"ace learn {learning} --epochs 2"
     elif report.kind == "eval" and not report.bullets:
-        yield f"ace learn {task} {playbook}{model}"
+        yield f"ace learn {learning}"
     else:
-        yield f"ace eval {task} {playbook}{model}"
+        yield f"ace eval {scoring}"
