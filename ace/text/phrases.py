@@ -90,8 +90,11 @@ class Phrases:
             for word in frozenset[str]().union(*phrase.words):
                 self._by_word.setdefault(word, []).append(place)
 
-    def find(self, texts: Iterable[str]) -> str:
-        """Return the name of the first phrase, in their order, that stands in any of the texts, or ""."""
+    def find(self, texts: Iterable[str], least: int = 1) -> str:
+        """Return the name of the first phrase, in their order, that stands in any of the texts, or "".
+
+        It counts where it is of at least so many words, as far as spaces part them.
+        """
         nearest, name = len(self._phrases), ""
         for text in texts:
             folded = fold_case(text)
@@ -100,7 +103,9 @@ class Phrases:
                 if place >= nearest:
                     break
                 phrase = self._phrases[place][1]
-                if not any(map(present.isdisjoint, phrase.words)) and phrase.search(text):
+                if any(map(present.isdisjoint, phrase.words)):
+                    continue
+                if (span := phrase.search(text)) and text.count(" ", *span) >= least - 1:
                     nearest, name = place, self._phrases[place][0]
         return name
 
