@@ -62,10 +62,8 @@ def find_secrets(text: str) -> tuple[Secret, ...]:
     return secrets
 
 
-@lru_cache(maxsize=4096)
-def _find_in_short(text: str) -> tuple[Secret, ...]:
-    """Return what `find_secrets` does. Names and words of records come again and again."""
-    return _join(_find(text, _DEPTH))
+# Names and words of records come again and again: the newest answers for short texts are remembered.
+_find_in_short = lru_cache(maxsize=4096)(lambda text: _join(_find(text, _DEPTH)))
 
 
 def hide_secrets(text: str) -> str:

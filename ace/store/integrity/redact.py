@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ace.playbook.codec import chain_hash
@@ -44,6 +44,14 @@ _DIGRAPH = re.compile("([aou])e", re.IGNORECASE)
 _LONG_WORD = re.compile(r"\w{6,}")  # in which "ue" may be "ü": that makes no other word of "does"
 _NAME_WORDS = 4
 _NAME_SIGNS = re.compile("[-.,'\u2019]")
+
+
+Show = Callable[[int, int], None]
+"""Is told how many tables were looked through, and how many there are."""
+
+
+def show_nothing(done: int, total: int) -> None:
+    """Show nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +142,9 @@ def _list_spellings(text: str) -> list[str]:
     return spellings
 
 
-def redact(db: sqlite3.Connection, matcher: TextMatcher, marker: str) -> dict[str, int]:
+def redact(
+    db: sqlite3.Connection, matcher: TextMatcher, marker: str, show: Show = show_nothing
+) -> dict[str, int]:
     """Replace every match by the marker, and return table -> number of rows that changed.
 
     Versions get new hashes from the first one on that held a match, and vectors are deleted. The caller has
@@ -142,10 +152,12 @@ def redact(db: sqlite3.Connection, matcher: TextMatcher, marker: str) -> dict[st
     """
     db.execute("PRAGMA defer_foreign_keys = ON")  # a section has its name in two tables
     counts = {}
-    for table, columns in CONTENT.items():
+    for number, (table, columns) in enumerate(CONTENT.items()):
+        show(number, len(CONTENT))
         changed = _redact_table(db, table, columns, matcher, marker)
         if changed:
             counts[table] = changed
+    show(len(CONTENT), len(CONTENT))
     if "operations" in counts or "versions" in counts:  # what a version's hash covers
         hashes: dict[int, str] = {}
         sql = "SELECT number, parent, merged, hash, author, reason FROM versions ORDER BY number"
