@@ -56,3 +56,28 @@ def test_a_terminal_gets_a_bar_for_each_phase(
     assert out == ""
     for part in ("before", "3/60", "[/not markup]"):
         assert part in err
+
+
+@pytest.mark.parametrize(
+    ("size", "json", "on_terminal", "shows"),
+    [
+        (10**7, False, True, True),
+        (10**7, True, True, False),
+        (10**7, False, False, False),
+        (10, False, True, False),
+    ],
+)
+def test_work_on_a_large_file_shows_bars_on_a_terminal_only(
+    size: int,
+    json: bool,
+    on_terminal: bool,
+    shows: bool,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: on_terminal)
+    with progress.progress_on_terminal(size, json=json) as show:
+        show("looking through tables", 3, 15)
+    out, err = capsys.readouterr()
+    assert out == "" and ("3/15" in err) == shows and bool(err) == shows

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -248,3 +249,38 @@ def test_an_index_of_an_older_release_is_filled_anew(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "d.db") as db:
         db.execute("PRAGMA user_version = 1")
     assert search(folder, "退货") == ["zh.md"]
+
+
+@pytest.mark.parametrize(
+    "pump", ["<li>x", "<ul><li>x", "<p>x", "<div>x", "<tr><td>x", "<dt>x<dd>y", "<span>x", "<sup>2"]
+)
+def test_a_page_without_end_tags_takes_steps_in_proportion_to_its_length(pump: str) -> None:
+    def count_steps(elements: int) -> int:
+        steps = 0
+
+        def count(frame: object, event: str, argument: object) -> None:
+            nonlocal steps
+            steps += 1
+
+        sys.setprofile(count)
+        try:
+            assert list(read_page(pump * elements))
+        finally:
+            sys.setprofile(None)
+        return steps
+
+    count_steps(10)  # with the imports
+    assert count_steps(800) < 2.7 * count_steps(400)
+
+
+@pytest.mark.parametrize(
+    ("page", "expected"),
+    [
+        ("<ul><li>a<li>b<ul><li>c<li>d</ul><li>e</ul>", ["- a", "- b", "  - c", "  - d", "- e"]),
+        ("<table><tr><td>a<td>b<tr><td>c<td>d</table>", ["a | b", "c | d"]),
+        ("<table><tr><td><table><tr><td>in</table>out<td>b</table>", ["out | b", "in"]),
+        (f"{'<div>' * 300}deep<p>end", ["deep", "end"]),
+    ],
+)
+def test_elements_end_where_html_says_so(page: str, expected: list[str]) -> None:
+    assert lines(page) == expected

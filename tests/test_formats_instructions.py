@@ -174,6 +174,24 @@ def test_what_would_take_a_guess_is_refused(text: str, line: int, says: str) -> 
         assert str(caught.value) == f"AGENTS.md:{line}: {says} {MEND}"
 
 
+@pytest.mark.parametrize(
+    ("text", "damaged"),
+    [
+        (f"a {BEGIN}\n{BLOCK}", {1}),
+        (f"{BLOCK}{END}\n", {BLOCK.count("\n") + 1}),
+        (f"{BEGIN}\n{BLOCK}", {2}),
+        (f"<!--ace:begin-->\nMine.\n{BLOCK}Mine.\nace:end -->\n", {1, BLOCK.count("\n") + 4}),
+        (BLOCK.replace(f"{END}\n", f"- x {END}\n{END}\n"), {BLOCK.count("\n")}),
+    ],
+)
+def test_a_damaged_marker_beside_a_whole_block_costs_itself_alone(text: str, damaged: set[int]) -> None:
+    whole, reading = read(BLOCK, "AGENTS.md", None), read(text, "AGENTS.md", None)
+    assert reading.playbook == whole.playbook and whole.playbook
+    found = {finding.line: finding for finding in reading.unread}
+    assert set(found) == damaged
+    assert all("This marker is damaged" in finding.text and not finding.kind for finding in found.values())
+
+
 def test_a_fence_inside_a_bullet_stays_inside() -> None:
     text = block(Add("a-1", "S", "```\ncode without an end"), Add("a-2", "S", f"{END}\n```"))
     assert update(f"Mine.\n\n{text}End.\n", BLOCK) == f"Mine.\n\n{BLOCK}End.\n"

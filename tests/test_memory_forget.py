@@ -380,6 +380,31 @@ def test_every_spelling_of_a_memory_goes(name: str, tmp_path: Path) -> None:
     assert write(value).encode() not in bytes_beside(tmp_path / "p.db")
 
 
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        ("Zürich", "moved to Zuerich."),
+        ("Zuerich", "moved to ZÜRICH."),
+        ("Jürgen Groß", "GROSS, JUERGEN"),
+        ("Juergen Gross", "from Groß, Jürgen"),
+        ("Søren Åberg", "Aaberg, Soeren"),
+        ("Ann Lee", "Lee, Ann"),
+        ("Lee, Ann Marie", "by Ann Marie Lee"),
+        ("Jan van der Berg", "Berg, Jan van der"),
+    ],
+)
+def test_a_name_is_found_without_its_umlauts_and_in_the_other_order(said: str, text: str) -> None:
+    assert redact.compile_matcher([said]).finds(text)
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [("does it", "dos it"), ("green tea", "tea green"), ("Zürich", "Zuerichsee"), ("Ann Lee", "Kylee Anna")],
+)
+def test_other_words_are_no_spelling_of_a_name(said: str, text: str) -> None:
+    assert not redact.compile_matcher([said]).finds(text)
+
+
 def test_somebody_elses_words_stay() -> None:
     matcher = redact.compile_matcher(["Ann Lee", "12 Elm Street"])
     for text in ("Joann Leeds", "12 Elm Streets", "112 Elm Street", "Ann and Lee"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+from collections.abc import Iterator
 from itertools import pairwise
 from urllib.parse import quote
 
@@ -13,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ace.llm.faults import hide
-from ace.safety import secret_forms
+from ace.safety import secret_forms, secrets
 from ace.safety.secrets import SECRET_MARK, find_secrets, hide_secrets, hide_values
 
 SECRETS = {
@@ -86,6 +87,65 @@ def test_secrets_are_found_and_hidden(text: str) -> None:
 @pytest.mark.parametrize("text", ORDINARY)
 def test_ordinary_text_stays_as_it_is(text: str) -> None:
     assert hide(text) == text
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("SECRET_KEY_BASE=", "DJANGO_SECRET_KEY_OLD = ", "AWS_SECRET_ACCESS_KEY_ID_2=", "DB_PASSWORD_1="),
+        *("db.password.primary: ", "passwordHash: ", '"passwordHash": ', "spring.password-secondary="),
+        *("client_secret_prod_2: ", "userPasswordOld = ", "SECRET_KEY_FALLBACKS=", "PASSWORD_OF_ANA="),
+    ],
+)
+def test_words_behind_the_name_of_a_secret_do_not_show_it(name: str) -> None:
+    assert hide_secrets(f"{name}swordfish") == f"{name}{SECRET_MARK}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "password_min_length: 12",
+            "password_reset_url=https://x.example/r1",
+            "api_key_header = 'X-Api-Key1'",
+        ),
+        *(
+            "secret_name: db-creds1",
+            "passwordField: 'pw1'",
+            "test_password.py:12: error",
+            "secrets.toml: a file",
+        ),
+        *(
+            "password_changed_at: 2024-01-01",
+            "pass_rate: 95percent",
+            "see password.Then: it",
+            "token_count=512",
+        ),
+        *(
+            "is_secret_shared=false",
+            "access_key_count = 200",
+            "The password-less way: ask",
+            "PASSWORD_POLICY=high",
+        ),
+    ],
+)
+def test_what_is_told_about_a_secret_stays(text: str) -> None:
+    assert hide_secrets(text) == text
+
+
+def test_a_long_text_that_comes_again_is_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reply of megabytes comes to a call, an answer and an episode."""
+    searched: list[str] = []
+
+    def find(text: str) -> Iterator[tuple[str, int, int]]:
+        searched.append(text)
+        return secret_forms.find_by_form(text)
+
+    monkeypatch.setattr(secrets, "find_by_form", find)
+    text = f"password: hunter22 is in {'a long reply, ' * 50}"
+    hidden = [hide_secrets("".join(text)) for _ in range(3)]
+    assert hidden == [text.replace("hunter22", SECRET_MARK)] * 3
+    assert searched.count(text) == 1
 
 
 def test_what_is_around_a_secret_stays() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -16,7 +15,7 @@ import typer
 from ace.cli.files import read_text, write_text
 from ace.cli.options import BranchName, Json, PlaybookFile, VersionOption, playbook_file
 from ace.cli.output import can_show, emit, note
-from ace.cli.progress import Show, progress
+from ace.cli.progress import progress_on_terminal
 from ace.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from ace.store import Commit, Store
 
 AUTHOR = "person"
-_LONG = 10**6  # characters: a file from which on an import takes long enough to show how far it is
 Writable = Literal["auto", "markdown", "json", "jsonl", "ace", "appworld", "kayba", "instructions"]
 Readable = Literal[Writable, "cheatsheet", "text"]
 
@@ -102,9 +100,8 @@ def import_(
     from ace.store import Store
 
     text = read_text(file).removeprefix("\ufeff")
-    is_shown = len(text) >= _LONG and not json and sys.stderr.isatty()
     with ExitStack() as stack:
-        show: Show = stack.enter_context(progress()) if is_shown else lambda phase, done, total: None
+        show = stack.enter_context(progress_on_terminal(len(text), json=json))
         show("reading characters", 0, len(text))
         chosen, reading = _find_reader(file, text, form, strict=strict, replace=replace)
         show("reading characters", len(text), len(text))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,6 +12,7 @@ import typer
 from ace.cli.bullet_commands import describe, find_bullet, one_line
 from ace.cli.options import REF, BranchName, Json, PlaybookFile, playbook_file
 from ace.cli.output import emit
+from ace.cli.progress import progress_on_terminal
 from ace.errors import StoreError
 
 if TYPE_CHECKING:
@@ -136,9 +138,12 @@ def merge(
 
     Votes add up. A bullet that both edited stops the merge unless --prefer says whose to keep.
     """
-    with open_to_write(playbook, branch) as store:
+    with (
+        open_to_write(playbook, branch) as store,
+        progress_on_terminal(store.path.stat().st_size, json=json) as show,
+    ):
         before = store.head()
-        commit = store.merge(source, author=AUTHOR, prefer=prefer)
+        commit = store.merge(source, author=AUTHOR, prefer=prefer, show=partial(show, "merging: steps"))
     if commit.version != before:
         _emit_version(json, commit, f"version {commit.version.number} of {branch} has taken in {source}")
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,7 +13,7 @@ import typer
 from ace.cli.files import read_text, write_text
 from ace.cli.options import DEFAULT_MODEL, ApiBase, Json, Model, PlaybookFile, playbook_file
 from ace.cli.output import emit, note, note_left_out
-from ace.cli.progress import progress
+from ace.cli.progress import progress, progress_on_terminal
 from ace.errors import FormatError, InputError
 
 if TYPE_CHECKING:
@@ -163,11 +164,15 @@ def forget(
         raise InputError("Give ids, or one of --user, --expired and --finish.")
     from ace.store import Forgotten
 
-    with _open_store(playbook, create=False) as store:
+    with (
+        _open_store(playbook, create=False) as store,
+        progress_on_terminal(store.path.stat().st_size, json=json) as show_phase,
+    ):
+        show = partial(show_phase, "looking through tables")
         if finish:
             result = Forgotten((), {}, (), (), store.scrub())
         elif user is not None:
-            result = store.forget_user(user, also=also or ())
+            result = store.forget_user(user, also=also or (), show=show)
         else:
             if expired:
                 current = {memory.id for memory in store.memories()}
@@ -175,7 +180,7 @@ def forget(
                 ids = [name for name in ended if name not in current]
             if not ids:
                 raise InputError("Everything that is remembered still holds.")
-            result = store.forget(ids, also=also or ())
+            result = store.forget(ids, also=also or (), show=show)
     emit(json, asdict(result), _forgotten_text(result))
     if not result.scrubbed:
         note("ace: another process has the file open: what was deleted is not cleared from it yet.")

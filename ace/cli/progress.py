@@ -13,6 +13,7 @@ from ace.cli import output
 Show = Callable[..., None]  # (phase, done, total, note=""): what ace.loop calls Progress
 
 SECONDS_BETWEEN_LINES = 10.0
+_LONG = 10**6  # bytes: a file from which on work takes long enough to show how far it is
 
 
 @contextmanager
@@ -20,6 +21,19 @@ def progress() -> Iterator[Show]:
     """Yield the function to call whenever something is done; any thread may call it."""
     if not sys.stderr.isatty():
         yield _Lines()
+        return
+    with _bars() as show:
+        yield show
+
+
+@contextmanager
+def progress_on_terminal(size: int, *, json: bool) -> Iterator[Show]:
+    """Yield a function that draws bars on a terminal, for work on a file of so many bytes that it takes long.
+
+    Otherwise, and where the result is JSON, it shows nothing.
+    """
+    if size < _LONG or json or not sys.stderr.isatty():
+        yield lambda phase, done, total: None
         return
     with _bars() as show:
         yield show

@@ -35,6 +35,16 @@ _DECODE = re.compile(
     r"|\b(?:base64|rot-?13|hex)\b[^.\n]{0,40}\b(?:follow|execute|obey)\b",
     re.IGNORECASE,
 )
+_LEAST_WORDS = 3  # "debug_mode" is a name as there are many, "you.are.now" is none
+# Words that a sign or a capital parts: ignore.all_previous-rules, ignoreAllPrevious.
+_JOINED = re.compile(
+    r"(?<=[^\W_])(?:[._~*+/|\\=:,;\u00b7\u2022\u2013\u2014-]{1,3}| [._~*+|\u00b7\u2022]{1,3} )(?=[^\W_])"
+    r"|(?<=[a-z])(?=[A-Z])"
+)
+_DISGUISED = re.compile(
+    r"(?<!\w)(?=[a-z]{0,20}[0-9@$!|])(?=[0-9@$!|]{0,20}[a-z])[a-z0-9@$!|]{1,19}[a-z0-9@$](?!\w)"
+)
+_STAND_INS = str.maketrans("abegilost@$!|6", "48391105745119")
 _DECODE_WORDS = list_needed_words(_DECODE.pattern)
 
 
@@ -55,7 +65,26 @@ def find_suspicion(text: str) -> str:
     if MARKUP.search(text):
         return "markup of a prompt or a tool call"
     # Letters with accents may be decoration, or those of another language: both readings count.
-    return _compile_phrases().find({text.lower(), fold_text(text)})
+    plain = {text.lower(), fold_text(text)}
+    parted = {_part_words(text), _part_words(text.lower())} - plain
+    return _compile_phrases().find(plain) or _compile_phrases(parted=True).find(parted, _LEAST_WORDS)
+
+
+def _part_words(text: str) -> str:
+    """Return a text with spaces where signs or capitals part words, and letters for digits in words.
+
+    A word with digits is read as a word of the phrases, or as it is: "1gn0re" is "ignore", "v12" is "v12".
+    """
+    words = _JOINED.sub(" ", text).lower()
+    known = _list_disguises()
+    return _DISGUISED.sub(lambda word: known.get(word[0].translate(_STAND_INS), word[0]), words)
+
+
+@cache
+def _list_disguises() -> dict[str, str]:
+    """Return the words of the phrases, by how they read when all letters that can be signs are signs."""
+    words = set(re.findall(r"[a-z]{2,20}", re.sub(r"\\.", " ", _read_phrases())))
+    return {word.translate(_STAND_INS): word for word in sorted(words)}
 
 
 def _is_encoded(text: str) -> bool:
@@ -80,13 +109,19 @@ def read_as_shown(text: str) -> str:
 
 
 @cache
-def _compile_phrases() -> Phrases:
-    """Compile all phrases under their reasons, in the file's order."""
-    text = files("ace.safety").joinpath("suspicious.toml").read_text("utf-8")
-    tables = tomllib.loads(text)
+def _read_phrases() -> str:
+    return files("ace.safety").joinpath("suspicious.toml").read_text("utf-8")
+
+
+@cache
+def _compile_phrases(*, parted: bool = False) -> Phrases:
+    """Compile all phrases under their reasons, in the file's order: or those for words that signs part."""
+    tables = tomllib.loads(_read_phrases())
     words: dict[str, str] = tables.pop("words")
     phrases: list[tuple[str, Phrase]] = []
     for reason, table in tables.items():
+        if parted and table.get("in_names"):
+            continue
         for expression in table["says"]:
             for name, meaning in words.items():
                 expression = expression.replace(f"<{name}>", meaning)

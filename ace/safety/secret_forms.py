@@ -52,6 +52,9 @@ _IS = re.compile(
     r"[ \t]{0,9}",
     re.IGNORECASE,
 )
+# Words behind the name of a secret, as in SECRET_KEY_BASE, db.password.primary and passwordHash. Then a sign.
+_TAIL = re.compile(r"(?:[_.-][A-Za-z0-9]{1,20}|(?<=[a-z])[A-Z][a-z0-9]{0,20}){1,5}(?![\w.-])")
+_TAIL_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
 _NEXT_LINE = re.compile(r"\r?\n[ \t]{0,9}(?=\S{4,200}[ \t]{0,9}(?:\r?\n|\Z))")
 _QUOTED = re.compile(r"(\\{0,8}[\"'`])(.{1,400}?)(?<!\\)\1")
 _BARE_VALUE = re.compile(r"\S+")
@@ -167,6 +170,14 @@ def _find_named(text: str) -> Iterator[Span]:
         if not _is_whole_name(text, *match.span()):
             continue
         separator = _IS.match(text, match.end())
+        is_certain = True
+        if separator is None and (tail := _TAIL.match(text, match.end())):
+            separator = _IS.match(text, tail.end())
+            tells = {word.lower() for word in _TAIL_WORD.findall(tail[0])}
+            if separator is None or not separator["sign"] or tells & _WORDS["words_about_secrets"]:
+                continue
+            is_certain = text[match.start() : tail.end()].isupper()  # a variable
+            is_certain |= all(word.isdigit() or word in _WORDS["words_behind_names"] for word in tells)
         if separator is None:
             number = (_NUMBER if is_number else _MIXED).match(text, match.end() + 1)
             is_shouted = text[slice(*match.span())].isupper()
@@ -178,6 +189,7 @@ def _find_named(text: str) -> Iterator[Span]:
         is_word = value.isalpha() and bool(separator["foreign"] or is_number)
         is_word |= match[0].endswith(("token", "key")) and bool(_IDENTIFIER.fullmatch(value))
         is_secret = not is_word and _is_value(value, bool(separator["sign"]))
+        is_secret &= is_certain or bool(_MIXED.match(value)) or looks_random(value)
         if is_secret and (not is_number or any(map(str.isdigit, value))):
             yield span
             position = max(position, span[1])

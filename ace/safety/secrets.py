@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import re
 import unicodedata
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -32,6 +34,8 @@ _SHORT = 200  # characters
 _GRAM = 8  # characters: of a known secret, so many in a row show it; of a random one
 _RANDOM_GRAM = 6  # characters
 _DEPTH = 2  # encodings inside another
+# What was found in the newest long texts, by SHA-256: a reply comes to a call, an answer and an episode.
+_RECENT: deque[tuple[bytes, tuple[Secret, ...]]] = deque(maxlen=32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +52,23 @@ def find_secrets(text: str) -> tuple[Secret, ...]:
 
     What is found need not be one: who hides it loses little. Positions are those of characters.
     """
-    return _join(_find(text, _DEPTH))
+    if len(text) <= _SHORT:
+        return _find_in_short(text)
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    secrets = next((found for known, found in tuple(_RECENT) if known == digest), None)
+    if secrets is None:
+        secrets = _join(_find(text, _DEPTH))
+        _RECENT.append((digest, secrets))
+    return secrets
 
 
 # Names and words of records come again and again: the newest answers for short texts are remembered.
-_find_in_short = lru_cache(maxsize=4096)(find_secrets)
+_find_in_short = lru_cache(maxsize=4096)(lambda text: _join(_find(text, _DEPTH)))
 
 
 def hide_secrets(text: str) -> str:
     """Return the text with `SECRET_MARK` in the place of each secret; without one it is returned as it is."""
-    secrets = _find_in_short(text) if len(text) <= _SHORT else find_secrets(text)
+    secrets = find_secrets(text)
     return _replace(text, secrets) if secrets else text
 
 

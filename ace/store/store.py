@@ -8,7 +8,7 @@ that opened it and works on one branch; any number of stores, threads and proces
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
@@ -163,23 +163,33 @@ class Store(BulletStore, MemoryStore, RunStore):
         return Commit(head.version, head.playbook, rejections)
 
     def merge(
-        self, other: Ref, *, author: str, reason: str | None = None, prefer: Side | None = None
+        self,
+        other: Ref,
+        *,
+        author: str,
+        reason: str | None = None,
+        prefer: Side | None = None,
+        show: Callable[[int, int], None] = lambda done, total: None,
     ) -> Commit:
         """Append a version with what another branch changed since the two last met, bullet by bullet.
 
         Votes add up; those on a bullet that this branch has removed are recorded as rejected. A bullet
         that both edited, to different ends, raises MergeConflict with their names, and nothing is
         written; `prefer` says whose bullet to take instead. Where this branch has taken in all of `other`
-        already, nothing is appended. Raises UnknownVersion.
+        already, nothing is appended. `show` is called with the steps done and all of them. Raises
+        UnknownVersion.
         """
         with self._writing() as db:
+            show(0, 4)
             head = self._read_head(db)
             ours = head.version
             theirs = versions.read(db, lineage.resolve(db, other))
             base = lineage.merge_base(db, ours.number, theirs.number)
             if base == theirs.number:  # this branch has taken all of it in already
                 return Commit(ours, head.playbook, ())
+            show(1, 4)
             their_playbook = self._checkout(db, theirs.number)
+            show(2, 4)
             joined, conflicts = join(self._checkout(db, base), head.playbook, their_playbook, prefer)
             if conflicts:
                 names = ", ".join(conflicts)
@@ -194,8 +204,10 @@ class Store(BulletStore, MemoryStore, RunStore):
             delta = (*find_lost_votes(head.playbook, joined), *diff(head.playbook, joined))
             if reason is None:
                 reason = f"merge of {other}"
+            show(3, 4)
             head, rejections = versions.append(db, head, delta, author=author, reason=reason, merged=theirs)
             episode_rows.add_rejections(db, None, author, rejections, head.version.number)
+        show(4, 4)
         self._head, self._seen = head, head.version.number
         return Commit(head.version, head.playbook, rejections)
 

@@ -22,7 +22,7 @@ from ace.safety.secrets import SECRET_MARK, hide_secrets
 from ace.store import checked_rows, memory_rows
 from ace.store.connection import OpenFile, typed_errors
 from ace.store.integrity import forget
-from ace.store.integrity.redact import TextMatcher, compile_matcher
+from ace.store.integrity.redact import Show, TextMatcher, compile_matcher, show_nothing
 from ace.store.sqlite_text import now, read_column, to_text
 
 _AUTHOR = "user"
@@ -172,8 +172,10 @@ class MemoryStore(OpenFile):
                 proposals.append(MemoryProposal(**fields))
         return proposals
 
-    def forget_user(self, user: str, *, also: Sequence[str] = (), author: str = _AUTHOR) -> Forgotten:
-        """Forget all memories of a user, and all that was only proposed.
+    def forget_user(
+        self, user: str, *, also: Sequence[str] = (), author: str = _AUTHOR, show: Show = show_nothing
+    ) -> Forgotten:
+        """Forget all memories of a user, and all that was only proposed. `show` is that of `forget`.
 
         Raises UnknownMemory for a user of whom there is nothing.
         """
@@ -182,16 +184,22 @@ class MemoryStore(OpenFile):
             proposed = memory_rows.blank_proposals(db, forget.MARKER, user=user)
         if not ids and not proposed:
             self.known_user(user)
-        return self.forget(ids, also=also, author=author)
+        return self.forget(ids, also=also, author=author, show=show)
 
     def forget(
-        self, ids: str | Iterable[str], *, also: Sequence[str] = (), author: str = _AUTHOR
+        self,
+        ids: str | Iterable[str],
+        *,
+        also: Sequence[str] = (),
+        author: str = _AUTHOR,
+        show: Show = show_nothing,
     ) -> Forgotten:
         """Delete memories for good, and black out their texts, and those in `also`, in the whole file.
 
         `also` are texts that tell of them in other words. Export files that are still there are rewritten,
         too; what could not be reached is named in the result. Raises UnknownMemory for an id that is not
-        there, and StoreError where the history of the playbook would break: then nothing is deleted.
+        there, and StoreError where the history of the playbook would break: then nothing is deleted. `show`
+        is called with the tables that were looked through, and how many there are.
         """
         if isinstance(ids, str):
             ids = [ids]
@@ -202,7 +210,7 @@ class MemoryStore(OpenFile):
         self._db.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten with zeros
         with self._writing() as db:
             memories = memory_rows.find(db, wanted)
-            tables = forget.forget_in_tables(db, memories, texts, author)
+            tables = forget.forget_in_tables(db, memories, texts, author, show)
             memory_rows.note_forgotten(db, ids=[memory.id for memory in memories], redacted=tables.redacted)
             exports = read_column(db, "SELECT path FROM memory_exports GROUP BY path ORDER BY min(id)")
         self._drop_cache()

@@ -21,6 +21,8 @@ _PIECE = re.compile(
     r"|[?*+][?+]?|\{\d*(?:,\d*)?\}[?+]?|.",
     re.DOTALL,
 )
+_FEW_LETTERS = re.compile(r"\[(?:[^\W_]|[ _]|(?<=\[)-|-(?=\])){1,3}\]")  # as in has[łl]o
+_MOST_RUNS = 6  # ways to write a word
 _DOTLESS = str.maketrans("\u0130\u0131", "ii")  # IGNORECASE takes these two for "i"; casefold does not
 
 
@@ -90,8 +92,11 @@ class Phrases:
             for word in frozenset[str]().union(*phrase.words):
                 self._by_word.setdefault(word, []).append(place)
 
-    def find(self, texts: Iterable[str]) -> str:
-        """Return the name of the first phrase, in their order, that stands in any of the texts, or ""."""
+    def find(self, texts: Iterable[str], least: int = 1) -> str:
+        """Return the name of the first phrase, in their order, that stands in any of the texts, or "".
+
+        It counts where it is of at least so many words, as far as spaces part them.
+        """
         nearest, name = len(self._phrases), ""
         for text in texts:
             folded = fold_case(text)
@@ -100,7 +105,9 @@ class Phrases:
                 if place >= nearest:
                     break
                 phrase = self._phrases[place][1]
-                if not any(map(present.isdisjoint, phrase.words)) and phrase.search(text):
+                if any(map(present.isdisjoint, phrase.words)):
+                    continue
+                if (span := phrase.search(text)) and text.count(" ", *span) >= least - 1:
                     nearest, name = place, self._phrases[place][0]
         return name
 
@@ -116,7 +123,8 @@ def list_needed_words(expression: str) -> frozenset[str]:
     Where that cannot be said it is "", which stands in every text. No word holds another one of them. The
     expression is one without re.VERBOSE.
     """
-    # A sequence is a list of letters, and of the words of groups; an empty set for what says nothing.
+    # A sequence is a list of the letters of which one stands in a place, and of the words of groups; an empty
+    # set for what says nothing.
     outer: list[tuple[list[list[str | frozenset[str]]], str]] = []
     branches: list[list[str | frozenset[str]]] = [[]]
     for piece in _PIECE.findall(f"(?:{expression})"):
@@ -135,6 +143,8 @@ def list_needed_words(expression: str) -> frozenset[str]:
             branches[-1][-1] = frozenset()
         elif piece[0] == "\\" and len(piece) == 2 and not piece[1].isalnum():
             branches[-1].append(piece[1])
+        elif _FEW_LETTERS.fullmatch(piece):
+            branches[-1].append(piece[1:-1])
         else:
             says_nothing = len(piece) > 1 or piece in ".^$+"
             branches[-1].append(frozenset() if says_nothing else piece)
@@ -145,11 +155,11 @@ def list_needed_words(expression: str) -> frozenset[str]:
 
 def _choose_words(items: Iterable[str | frozenset[str]]) -> frozenset[str]:
     """Return the words of a sequence that say most: long ones, and few. Letters in a row are one word."""
-    choices, run = [], ""
+    choices, runs = [], frozenset({""})
     for item in (*items, frozenset[str]()):
-        if isinstance(item, str):
-            run += item
+        if isinstance(item, str) and len(runs) * len(item) <= _MOST_RUNS:
+            runs = frozenset(run + letter for run in runs for letter in item)
             continue
-        choices += [frozenset({run} - {""}), item]
-        run = ""
-    return max(choices, key=lambda words: (min(map(len, words), default=0), -len(words)))
+        choices += [runs - {""}, item if isinstance(item, frozenset) else frozenset(item)]
+        runs = frozenset({""})
+    return max(reversed(choices), key=lambda words: (min(map(len, words), default=0), -len(words)))

@@ -26,6 +26,7 @@ _FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})(.*)")
 _CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)")
 _TRACE = re.compile(r"<!--\s*ace:(?:begin|end)|ace:(?:begin|end)\s*-->")
 _NESTED = re.compile(r"<!--\s*ace:(?:begin|end)")  # a bullet may say the rest
+_DAMAGED = "This marker is damaged, doubled or alone."
 _MEND = f"Put each of {BEGIN} and {END} on a line of its own, once and in this order, or remove both."
 
 
@@ -48,21 +49,25 @@ def write(playbook: Playbook, names: Mapping[str, str]) -> str:
 
 def read(text: str, file: str, base: Playbook | None) -> Reading:
     """Read the bullets of the block; what a block does not hold stays as it is in the playbook."""
-    place = _find_block(text, file)
+    damaged: list[Finding] = []
+    place = _find_block(text, file, damaged)
     if place is None:
         raise FormatError(f"There is no block between {BEGIN} and {END}.", file=file)
     first = text.count("\n", 0, place[0]) + 1
     # Blank lines stand for what comes before, so that an error names the line of the file.
     inside = "\n" * first + text[place[0] : place[1]].split("\n", 1)[1].rsplit(END, 1)[0]
+    lines = inside.split("\n")
+    for line in (finding.line for finding in damaged if finding.line <= len(lines)):
+        lines[line - 1] = ""
     bullets = []
-    parsed, flaws = parse_markdown(inside)
+    parsed, flaws = parse_markdown("\n".join(lines))
     for bullet in parsed:
         old = base.bullets.get(bullet.id) if base is not None else None
         if old is not None and old.live:
             bullet = replace(old, section=bullet.section, content=bullet.content)
         bullets.append(bullet)
     note = Finding(first, "only the block between the markers was read")
-    unread = report_flaws(flaws)
+    unread = (*damaged, *report_flaws(flaws))
     return Reading(playbook=arrange_bullets(bullets, base), unread=unread, notes=(note,))
 
 
@@ -88,10 +93,14 @@ def new_file(name: str, title: str) -> str:
     return f"---\nname: {label}\ndescription: Lessons learned about {label}.\n---\n"
 
 
-def _find_block(text: str, file: str) -> tuple[int, int] | None:
-    """Return where the block begins and ends, markers and the last line's end included."""
+def _find_block(text: str, file: str, damaged: list[Finding] | None = None) -> tuple[int, int] | None:
+    """Return where the block begins and ends, markers and the last line's end included.
+
+    Other markers are added to `damaged`, where there is a block beside them. Else raises FormatError.
+    """
     begin = at = 0
     inside, end, fence, opened = False, None, "", 0
+    first_error: FormatError | None = None
     for number, line in enumerate(re.findall(r"[^\n]*\n|[^\n]+", text), 1):
         bare = line.rstrip()
         mark = _FENCE.match(bare)
@@ -105,8 +114,15 @@ def _find_block(text: str, file: str) -> tuple[int, int] | None:
         elif bare == END and inside:
             inside, end = False, at + len(line)
         elif _NESTED.search(bare) if inside else _TRACE.search(_CODE_SPAN.sub("", bare)):
-            raise FormatError("This marker is damaged, doubled or alone.", hint=_MEND, file=file, line=number)
+            error = FormatError(_DAMAGED, hint=_MEND, file=file, line=number)
+            if damaged is None:
+                raise error
+            damaged.append(Finding(number, f"{_DAMAGED} {_MEND}"))
+            first_error = first_error or error
+            begin = at if bare == BEGIN and inside else begin  # of two the second has the end
         at += len(line)
+    if first_error and end is None:
+        raise first_error
     if inside:
         line_of = text.count("\n", 0, begin) + 1
         raise FormatError("The block that begins here never ends.", hint=_MEND, file=file, line=line_of)

@@ -29,6 +29,15 @@ _DECLARATION = re.compile(r"\A\s*<\?xml[^>]*>")
 _BREAKS = re.compile("[\u00ad\u200b\u2060\ufeff]")
 _POWER = re.compile(r"\s*[-+\u2212]?(?:\d{1,3}|n)\s*")
 _DEEPEST = 200  # elements within one another
+_TABLES = ("table", "thead", "tbody", "tfoot")
+# A start tag, the open elements of which it ends the nearest, and those that keep it from it.
+_ENDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "li": (("li",), ("ul", "ol", "menu", "table")),
+    **dict.fromkeys(("dt", "dd"), (("dt", "dd"), ("dl", "table"))),
+    **dict.fromkeys(("td", "th"), (("td", "th"), ("tr", *_TABLES))),
+    "tr": (("tr",), _TABLES),
+    "option": (("option",), ("select",)),
+}
 _WIDEST = 100  # columns or rows of one cell
 _Spans = dict[int, tuple[int, str]]
 """How many more rows a cell reaches down into, and its text, by its column from 0."""
@@ -39,11 +48,10 @@ def read_page(page: str) -> Iterator[Line]:
 
     Raises what the parser raises for a page that it cannot read.
     """
-    from bs4 import BeautifulSoup
     from bs4.element import NavigableString, Tag
 
     page = _DECLARATION.sub(lambda match: "\n" * match[0].count("\n"), page)
-    soup = BeautifulSoup(page, "html.parser")
+    soup = _parse_page(page)
     for tag in soup.find_all(_is_unseen):
         tag.extract()
     for tag in soup.find_all("sup"):
@@ -76,6 +84,30 @@ def read_page(page: str) -> Iterator[Line]:
                 block, parts = parent, []
             parts.append((0, str(node)))
     yield from _format_block(block, parts)
+
+
+def _parse_page(page: str) -> Any:
+    """Return the tree of a page. Elements end where HTML says that they do, and none is too deep in others.
+
+    So what is above an element is short, and a page without end tags takes time in proportion to its length.
+    """
+    from bs4 import BeautifulSoup
+
+    class Page(BeautifulSoup):
+        def handle_starttag(self, name: str, *arguments: Any, **options: Any) -> Any:
+            self.endData()  # the text so far is that of what is open
+            ends, walls = _ENDS.get(name, ((), ()))
+            for tag in self.tagStack[:0:-1] if ends else ():
+                if tag.name in walls:
+                    break
+                if tag.name in ends:
+                    self._popToTag(tag.name)
+                    break
+            while len(self.tagStack) > _DEEPEST:
+                self.popTag()
+            return super().handle_starttag(name, *arguments, **options)
+
+    return Page(page, "html.parser")
 
 
 def _is_in_row(text: Any) -> bool:

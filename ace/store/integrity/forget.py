@@ -19,7 +19,7 @@ from ace.errors import StoreError
 from ace.memory import Memory
 from ace.store import memory_rows
 from ace.store.integrity import redact, verify
-from ace.store.integrity.redact import TextMatcher, compile_matcher
+from ace.store.integrity.redact import Show, TextMatcher, compile_matcher
 from ace.store.sqlite_text import now, read_column, to_text
 from ace.text.splitting import is_unspaced, split_words
 
@@ -66,9 +66,9 @@ def list_texts(memories: Iterable[Memory], also: Iterable[str] = ()) -> list[str
 
 
 def forget_in_tables(
-    db: sqlite3.Connection, memories: Sequence[Memory], texts: Sequence[str], author: str
+    db: sqlite3.Connection, memories: Sequence[Memory], texts: Sequence[str], author: str, show: Show
 ) -> TableResult:
-    """Delete memories and black out `texts` (see `list_texts`) in all tables.
+    """Delete memories and black out `texts` (see `list_texts`) in all tables; `show` is that of `redact`.
 
     The caller has begun a transaction. Raises StoreError, and changes nothing, if the history of the playbook
     would no longer verify.
@@ -84,7 +84,7 @@ def forget_in_tables(
     problems = 0
     if rewrites_history:
         problems = len(list(verify.find_problems(db)))
-    redacted = redact.redact(db, matcher, MARKER)
+    redacted = redact.redact(db, matcher, MARKER, show)
     if blanked:
         redacted["memory_proposals"] = redacted.get("memory_proposals", 0) + blanked
     if rewrites_history and len(list(verify.find_problems(db))) > problems:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ace.playbook.codec import chain_hash
@@ -24,6 +24,34 @@ from ace.text.unfold import fold_text, list_base64, unfold
 _SIGNS = re.compile(r"[\W_]+")
 _LONG_NUMBER = 8  # digits: so many in a row are found inside longer numbers
 _LONG = 12  # letters and digits: so many in a row are found inside longer words, too
+# How letters of German and its neighbours are written without them.
+_UMLAUTS = str.maketrans(
+    {
+        "ä": "ae",
+        "ö": "oe",
+        "ü": "ue",
+        "ø": "oe",
+        "æ": "ae",
+        "å": "aa",
+        "Ä": "Ae",
+        "Ö": "Oe",
+        "Ü": "Ue",
+        "Ø": "Oe",
+    }
+    | {"Æ": "Ae", "Å": "Aa"}
+)
+_DIGRAPH = re.compile("([aou])e", re.IGNORECASE)
+_LONG_WORD = re.compile(r"\w{6,}")  # in which "ue" may be "ü": that makes no other word of "does"
+_NAME_WORDS = 4
+_NAME_SIGNS = re.compile("[-.,'\u2019]")
+
+
+Show = Callable[[int, int], None]
+"""Is told how many tables were looked through, and how many there are."""
+
+
+def show_nothing(done: int, total: int) -> None:
+    """Show nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +59,9 @@ class TextMatcher:
     """Find any of a few texts in another, however it is written there. `keys` are their letters and digits.
 
     A text is found in any case, with or without accents, signs and spaces between its words, in full width,
-    in percent-encoding, base64 and hexadecimal digits, as entities, and as JSON escapes it. Where words are
-    written apart, it must begin and end with a word, unless it is so long that it is nobody else's.
+    in percent-encoding, base64 and hexadecimal digits, as entities, and as JSON escapes it. It is found with
+    "ue" for "ü", and with its last word first where it is a name. Where words are written apart, it must
+    begin and end with a word, unless it is so long that it is nobody else's.
     """
 
     keys: tuple[str, ...]
@@ -91,6 +120,7 @@ def compile_matcher(texts: Iterable[str]) -> TextMatcher:
         encoded = (*list_base64(text), data.hex())
         # The second is what a text becomes whose bytes were read as Latin-1.
         forms = [text, data.decode("latin-1"), *(form for form in encoded if len(form) >= _LONG)]
+        forms += _list_spellings(text)
         keys.update(_SIGNS.sub("", fold_text(form, escapes=False)) for form in forms)
     keys.discard("")
     # A number for the telephone loses its first zeros where that of a country stands before it.
@@ -98,7 +128,23 @@ def compile_matcher(texts: Iterable[str]) -> TextMatcher:
     return TextMatcher(tuple(sorted(keys, key=lambda key: (-len(key), key))))
 
 
-def redact(db: sqlite3.Connection, matcher: TextMatcher, marker: str) -> dict[str, int]:
+def _list_spellings(text: str) -> list[str]:
+    """Return how a name may be written besides: Zuerich for Zürich, Zürich for Zuerich, and "Lee, Ann"."""
+    text = unicodedata.normalize("NFC", text)
+    orders, words = [text], text.replace(",", " ").split()
+    is_name = 2 <= len(words) <= _NAME_WORDS and all(map(str.isalpha, _NAME_SIGNS.sub("", text).split()))
+    if is_name and not words[0][0].islower() and not words[-1][0].islower():
+        orders += [" ".join([words[-1], *words[:-1]]), " ".join([*words[1:], words[0]])]
+    spellings = orders[1:]
+    for order in orders:
+        spellings.append(order.translate(_UMLAUTS))
+        spellings.append(_LONG_WORD.sub(lambda word: _DIGRAPH.sub(r"\1", word[0]), order))
+    return spellings
+
+
+def redact(
+    db: sqlite3.Connection, matcher: TextMatcher, marker: str, show: Show = show_nothing
+) -> dict[str, int]:
     """Replace every match by the marker, and return table -> number of rows that changed.
 
     Versions get new hashes from the first one on that held a match, and vectors are deleted. The caller has
@@ -106,10 +152,12 @@ def redact(db: sqlite3.Connection, matcher: TextMatcher, marker: str) -> dict[st
     """
     db.execute("PRAGMA defer_foreign_keys = ON")  # a section has its name in two tables
     counts = {}
-    for table, columns in CONTENT.items():
+    for number, (table, columns) in enumerate(CONTENT.items()):
+        show(number, len(CONTENT))
         changed = _redact_table(db, table, columns, matcher, marker)
         if changed:
             counts[table] = changed
+    show(len(CONTENT), len(CONTENT))
     if "operations" in counts or "versions" in counts:  # what a version's hash covers
         hashes: dict[int, str] = {}
         sql = "SELECT number, parent, merged, hash, author, reason FROM versions ORDER BY number"
