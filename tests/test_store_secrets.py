@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import ace
+from ace.playbook import Add, Merge, Revise
 from ace.safety.secrets import hide_secrets
 from ace.store import Store
 from ace.store.content import HIDDEN, HIDE, rewrite_text
@@ -66,3 +67,21 @@ def test_turns_with_secrets_are_read_back(tmp_path: Path) -> None:
         (episode,) = store.episodes()
     assert episode.attempt.turns[0].observation == "ok"
     assert "hunter2" not in episode.attempt.turns[0].arguments
+
+
+def test_a_secret_in_a_delta_of_a_program_is_in_no_table(tmp_path: Path) -> None:
+    path = tmp_path / "p.db"
+    with Store.open(path) as store:
+        store.commit(
+            (Add("a", "keys", f"Send api_key={KEY} along."), Add("b", "keys", "Send no key.")),
+            author="me",
+            reason=f"the key is {KEY}",
+        )
+        store.commit((Revise("b", f"Or say password={KEY}."),), author="me", reason="more")
+        store.commit((Merge("a", ("b",), f"Say token={KEY}."),), author="me", reason="one")
+        assert store.verify() == []
+        assert [bullet.id for bullet in store.checkout()] == ["a"]
+        contents = [bullet.content for version in store.log() for bullet in store.checkout(version.number)]
+    assert contents and all("[hidden]" in content or content == "Send no key." for content in contents)
+    data = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert KEY.encode() not in data and KEY[:14].encode() not in data

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,10 @@ from ace.errors import MergeConflict
 from ace.playbook.alias import Alias
 from ace.playbook.codec import delta_from_json
 from ace.playbook.delta import diff
-from ace.playbook.model import Delta, Playbook, Remove
+from ace.playbook.model import Add, Delta, Merge, Playbook, Remove, Revise
 from ace.playbook.three_way_merge import Side, find_lost_votes, join
 from ace.runs.records import Branch, Commit, Problem, Proposal, Tag, Version
+from ace.safety.secrets import hide_secrets
 from ace.store import bullet_history, checked_rows, episode_rows, lineage, versions
 from ace.store.connection import PlaybookConnection, connect
 from ace.store.integrity import backup, verify
@@ -123,10 +124,17 @@ class Store(BulletStore, MemoryStore, RunStore):
         episode id or step number that the run has used before.
 
         Without `whole` only the bullets that the delta touches are read, and the result's playbook holds no
-        others: for a single change of a large playbook.
+        others: for a single change of a large playbook. Secrets in contents and in the reason are hidden.
         """
         if expect is None:
             expect = self._seen
+        reason = hide_secrets(reason)
+        delta = tuple(
+            replace(operation, content=hide_secrets(operation.content))
+            if isinstance(operation, Add | Revise | Merge)
+            else operation
+            for operation in delta
+        )
         with self._writing() as db:
             head = self._read_head(db) if whole else self._read_touched(db, delta, aliases)
             at = head.version.number
