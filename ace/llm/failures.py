@@ -97,14 +97,14 @@ def read_failure(status: int, body: bytes, headers: Mapping[str, str]) -> Failur
         words = f"it redirects in a circle, or nowhere: {words}"
     if not is_error:
         words = f"its answer (HTTP {status}) is no reply of a model: {words}"
-        return Failure(Kind.SERVER_ERROR, Cause.PASSING, words, marks, status, headers)
+        return Failure(Kind.SERVER_ERROR, Cause.PASSING, words, marks, status=status, headers=headers)
     if not headers.get("retry-after"):
         wait = read_wait(f"{words}\n{text[:_LONGEST]}")
         headers = headers if wait is None else {**headers, "retry-after": f"{wait:g}"}
     cause = _find_cause(status, f"{words} {marks}")
     if is_inside and cause is Cause.FORM and load_patterns("causes")["passing"].search(words):
         cause = Cause.PASSING
-    return Failure(_kind_of(status, cause), cause, words, marks, status, headers)
+    return Failure(_kind_of(status, cause), cause, words, marks, status=status, headers=headers)
 
 
 def read_wait(text: str) -> float | None:

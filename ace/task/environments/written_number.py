@@ -203,7 +203,7 @@ def read_numbers(text: str) -> list[WrittenNumber]:
         found = (relation[1] or relation[2]) if relation and not _TAG.search(before) else ""
         if found == "/" and end - start > 2:  # the year of a date may be what is asked for
             found = ""
-        number = WrittenNumber(value, per, decimals, start, end, whole, found)
+        number = WrittenNumber(value, per, decimals, start, end, whole=whole, relation=found)
         last = numbers[-1] if numbers else None
         if last and last.end == start and 0 <= value < limit and last.whole is not None and whole is not None:
             total = last.whole + whole if last.whole >= 0 else last.whole - whole
@@ -313,12 +313,14 @@ def _read_words() -> _Words:
     operand = r"(?P<operand>(?:[\d)%]|(?<![A-Za-z])[A-Za-z](?=[ \u2212]))\s?)?"
     minus = rf"(?:\u2212\s|(?<![^\W{_UNSPACED}])(?i:{'|'.join(tables['minus']['words'].split())})\s{{0,2}})"
     return _Words(
-        powers,
-        rates,
-        re.compile(rf"(?:({kinds['letters']})(?!\w)|[ ]?(?P<sign>{kinds['signs']})|{word}(?:{word})?)"),
-        re.compile(rf"(?<=[\d.])[ -]?((?i:{'|'.join(sorted(rates, key=len, reverse=True))}))(?!\w)"),
-        re.compile(rf"{operand}{minus}(?=(?:{_MONEY}\s?)?\.?\d)"),
-        re.compile(
+        powers=powers,
+        rates=rates,
+        magnitude=re.compile(
+            rf"(?:({kinds['letters']})(?!\w)|[ ]?(?P<sign>{kinds['signs']})|{word}(?:{word})?)"
+        ),
+        rate=re.compile(rf"(?<=[\d.])[ -]?((?i:{'|'.join(sorted(rates, key=len, reverse=True))}))(?!\w)"),
+        minus=re.compile(rf"{operand}{minus}(?=(?:{_MONEY}\s?)?\.?\d)"),
+        currency=re.compile(
             rf"(?i:(?:\b[a-z]{{1,3}})?{_MONEY}\s{{0,3}}(?=[-+]?\.?\d)|\b(?:{codes})\s{{0,3}}(?=[-+\d.]))"
         ),
     )
