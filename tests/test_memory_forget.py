@@ -368,8 +368,10 @@ SPELLINGS = {
 
 
 @pytest.mark.parametrize("name", SPELLINGS)
-def test_every_spelling_of_a_memory_goes(name: str, tmp_path: Path) -> None:
+def test_every_spelling_of_a_memory_goes(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     value, write = SPELLINGS[name]
+    # Files of earlier releases hold contents in which no secret was hidden.
+    monkeypatch.setattr("ace.store.store.hide_secrets", lambda text: text)
     with Store.open(tmp_path / "p.db") as store:
         memory = store.remember("note", value, user="ana")
         adds = (Add("b-1", "s", f"Told: {write(value)}"), Add("b-2", "s", "Plums & pears: 100%\\new."))
