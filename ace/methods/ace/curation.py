@@ -51,8 +51,8 @@ class Curation:
         if not self.settings.verify:
             return playbook
         phase = Phase(PhaseKind.CURATION, epoch)
-        if self._list_rewordings(playbook):
-            playbook = yield Chore(phase, "words", self._reword)
+        if changes := self._list_rewordings(playbook):
+            playbook = yield Chore(phase, "words", partial(self._reword, changes))
         for name in [bullet.id for bullet in playbook.active if self.state.evidence.find_doubt(bullet)]:
             if name in playbook.bullets:  # an earlier chore may have removed it
                 playbook = yield Chore(phase, name, partial(self._curate, name))
@@ -74,13 +74,13 @@ class Curation:
                 changes.append(Revise(bullet.id, text, bullet.provenance))
         return changes
 
-    def _reword(self, playbook: Playbook, lab: Lab) -> Update:
+    def _reword(self, changes: Sequence[Revise], playbook: Playbook, lab: Lab) -> Update:
         """Say bullets in the words of the samples that need them, where those that prove them stay right.
 
         All are tried together, since one may have another's words. Those that make a proof fail have to gain
         more of the samples that need them than they lose.
         """
-        changes, evidence = self._list_rewordings(playbook), self.state.evidence
+        evidence = self.state.evidence
         proofs = {change.id: evidence.proofs((change.id,))[:_PROOFS] for change in changes}
         wrong = self._find_wrong(changes, proofs, playbook, lab)
         holding = [change for change in changes if change.id not in wrong]

@@ -60,11 +60,13 @@ def _match_databases(table: TomlTable, pattern: str) -> list[Path]:
     Raises TaskError where none matches, two have the same stem, or the pattern leads out of the folder.
     """
     root = table.file.parent
+    problem = table.problem("databases", f"Expected a pattern inside the task folder, found {pattern!r}.")
+    if Path(pattern).anchor:
+        raise problem
     try:
         names = [str(path.relative_to(root)) for path in sorted(root.glob(pattern))]
-    except (ValueError, NotImplementedError) as error:  # what pathlib says of an empty or absolute pattern
-        message = f"Expected a pattern inside the task folder, found {pattern!r}."
-        raise table.problem("databases", message) from error
+    except ValueError as error:  # an empty pattern, or one that leads out of the folder
+        raise problem from error
     if not names:
         raise table.problem("databases", f"No file matches {pattern!r}.")
     paths = [table.resolve_path("databases", name) for name in names]

@@ -43,11 +43,11 @@ _WORDS = tomllib.loads(Path(__file__).with_name("sql_words.toml").read_text("utf
 _GO_ON, _WANT_MORE, _AFTER_ALIAS, _IN_ROW = (
     frozenset(_WORDS[key].split()) for key in ("go_on", "want_more", "after_alias", "in_row")
 )
-# Words one after another, as a statement never has them, and what ends a sentence.
 # Signs that no statement has outside of quotes: marks around it, and of chats.
 _STRANGE = re.compile(r"\*\*|</|<\||[{}]|\[/")
 _TAG = re.compile(r"<[A-Za-z]\w*>")
 _QUOTE = re.compile(r"(?:(?P<long>\"{3}|'{3})\s*|[\"'])\Z")
+# Words one after another, as a statement never has them, and what ends a sentence.
 _PLAIN_WORDS = re.compile(r"(?<![\w'\u2019])[^\W\d][\w'\u2019]*+(?: [^\W\d][\w'\u2019]*+){2,}")
 _SENTENCE_ENDS = tuple(".:!?\u2026\u3002\uff01\uff1a\uff1f\u0964\u06d4")
 _PARAGRAPH = 500  # characters that are looked at
