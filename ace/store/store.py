@@ -8,7 +8,7 @@ that opened it and works on one branch; any number of stores, threads and proces
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from ace.safety.secrets import hide_secrets
 from ace.store import bullet_history, checked_rows, episode_rows, lineage, versions
 from ace.store.connection import PlaybookConnection, connect
 from ace.store.integrity import backup, verify
-from ace.store.integrity.redact import TextMatcher
+from ace.store.integrity.redact import Show, TextMatcher, show_nothing
 from ace.store.store_bullets import BulletStore, Ref
 from ace.store.store_memories import MemoryStore
 from ace.store.store_runs import RunStore, add_step, read_run
@@ -177,7 +177,7 @@ class Store(BulletStore, MemoryStore, RunStore):
         author: str,
         reason: str | None = None,
         prefer: Side | None = None,
-        show: Callable[[int, int], None] = lambda done, total: None,
+        show: Show = show_nothing,
     ) -> Commit:
         """Append a version with what another branch changed since the two last met, bullet by bullet.
 

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import tomllib
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 from ace.playbook.codec import chain_hash
 from ace.store import checked_rows, versions
@@ -24,30 +27,13 @@ from ace.text.unfold import fold_text, list_base64, unfold
 _SIGNS = re.compile(r"[\W_]+")
 _LONG_NUMBER = 8  # digits: so many in a row are found inside longer numbers
 _LONG = 12  # letters and digits: so many in a row are found inside longer words, too
-# How letters of German and its neighbours are written without them.
-_UMLAUTS = str.maketrans(
-    {
-        "ä": "ae",
-        "ö": "oe",
-        "ü": "ue",
-        "ø": "oe",
-        "æ": "ae",
-        "å": "aa",
-        "Ä": "Ae",
-        "Ö": "Oe",
-        "Ü": "Ue",
-        "Ø": "Oe",
-    }
-    | {"Æ": "Ae", "Å": "Aa"}
-)
 _DIGRAPH = re.compile("([aou])e", re.IGNORECASE)
 _LONG_WORD = re.compile(r"\w{6,}")  # in which "ue" may be "ü": that makes no other word of "does"
 _NAME_WORDS = 4
 _NAME_SIGNS = re.compile("[-.,'\u2019]")
 
-
 Show = Callable[[int, int], None]
-"""Is told how many tables were looked through, and how many there are."""
+"""Is told how many steps are done, and how many there are: tables that were looked through, or others."""
 
 
 def show_nothing(done: int, total: int) -> None:
@@ -128,6 +114,14 @@ def compile_matcher(texts: Iterable[str]) -> TextMatcher:
     return TextMatcher(tuple(sorted(keys, key=lambda key: (-len(key), key))))
 
 
+@cache
+def _read_letters() -> dict[int, str]:
+    """Map letters to how they are written without them, from the data file."""
+    rows = tomllib.loads(Path(__file__).with_name("spellings.toml").read_text("utf-8"))["letters"]
+    letters = {letter: written for written, row in rows.items() for letter in row}
+    return str.maketrans(letters | {key.upper(): written.title() for key, written in letters.items()})
+
+
 def _list_spellings(text: str) -> list[str]:
     """Return how a name may be written besides: Zuerich for Zürich, Zürich for Zuerich, and "Lee, Ann"."""
     text = unicodedata.normalize("NFC", text)
@@ -137,7 +131,7 @@ def _list_spellings(text: str) -> list[str]:
         orders += [" ".join([words[-1], *words[:-1]]), " ".join([*words[1:], words[0]])]
     spellings = orders[1:]
     for order in orders:
-        spellings.append(order.translate(_UMLAUTS))
+        spellings.append(order.translate(_read_letters()))
         spellings.append(_LONG_WORD.sub(lambda word: _DIGRAPH.sub(r"\1", word[0]), order))
     return spellings
 
