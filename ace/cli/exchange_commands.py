@@ -99,7 +99,7 @@ def import_(
     from ace.safety.injection import find_suspicion
     from ace.store import Store
 
-    text = read_text(file).removeprefix("\ufeff")
+    text, origin = read_text(file).removeprefix("\ufeff"), file.name if source is None else source
     with ExitStack() as stack:
         show = stack.enter_context(progress_on_terminal(len(text), json=json))
         show("reading characters", 0, len(text))
@@ -111,7 +111,7 @@ def import_(
         changes = plan_import(
             reading,
             before,
-            source=(origin := file.name if source is None else source),
+            source=origin,
             aliases=aliases,
             told=store.bullet_texts({alias.bullet for alias in aliases if alias.source == origin}),
             removing=replace,

@@ -25,7 +25,7 @@ _NAMES = (
 )
 _NO_KEY = "none"  # an address of one's own wants no key, but the client library wants something to send
 PAST_BOUNDS = (
-    "litellm calls this provider on a way of its own, where no limit of time and size holds, so its reply "
+    "litellm calls this provider in a way of its own, where no limit of time and size holds, so its reply "
     "was not taken; use openai/NAME with its OpenAI-compatible address (--api-base)"
 )
 _LOGIN = 60.0  # seconds

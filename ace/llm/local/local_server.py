@@ -73,9 +73,8 @@ class LocalServer:
         """Find a slot for one call; a long prefix that no slot has is read first, and shared.
 
         The prefix is the first message, the part of a prompt that other calls have too; messages are those of
-        `defuse`. Waits while every
-        slot is taken. Raises ModelError for a prompt that is longer than a slot, ModelUnavailable where the
-        server does not start, Failure where it ends during the call.
+        `defuse`. Waits while every slot is taken. Raises ModelError for a prompt that is longer than a slot,
+        ModelUnavailable where the server does not start, Failure where it ends during the call.
         """
         prefix = messages[0].content
         text = "\n".join(message.content for message in messages)
