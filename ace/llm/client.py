@@ -5,8 +5,7 @@ Everything that talks to a model implements `Client`; everything that asks one b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -14,6 +13,8 @@ from pydantic import BaseModel
 
 from ace.llm.faults import Fault
 from ace.task.attempt import FinishReason as FinishReason
+from ace.task.workspace import ToolCall as ToolCall
+from ace.task.workspace import ToolSpec as ToolSpec
 
 if TYPE_CHECKING:
     from ace.task.types import Attempt, Feedback, Sample
@@ -31,35 +32,25 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Hold one chat message."""
+    """Hold one chat message.
 
-    role: Literal["system", "user", "assistant"]
+    `tool_calls` are those of an assistant's message, `tool_call_id` says which of them a tool's message
+    answers.
+    """
+
+    role: Literal["system", "user", "assistant", "tool"]
     content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
 
-
-@dataclass(frozen=True, slots=True)
-class ToolSpec:
-    """Describe a tool that a model may call.
-
-    `parameters` is the JSON Schema of its arguments, an object. `description` is read by the model.
-    """
-
-    name: str
-    description: str
-    parameters: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class ToolCall:
-    """Hold one call of a tool that a model asks for.
-
-    `id` is the provider's own; a call without one is numbered within its reply ("call_1"). `arguments` are
-    what the model wrote: nobody has held them against the tool's schema.
-    """
-
-    id: str
-    name: str
-    arguments: Mapping[str, Any]
+    def to_json(self) -> dict[str, Any]:
+        """Return the message as JSON, without what it has not."""
+        row: dict[str, Any] = {"role": self.role, "content": self.content}
+        if self.tool_calls:
+            row["tool_calls"] = [asdict(call) for call in self.tool_calls]
+        if self.tool_call_id:
+            row["tool_call_id"] = self.tool_call_id
+        return row
 
 
 @dataclass(frozen=True, slots=True)

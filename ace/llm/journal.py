@@ -72,7 +72,7 @@ def identify_request(model: str, request: Request) -> tuple[dict[str, Any], str]
     """
     asked: dict[str, Any] = {
         "model": model,
-        "messages": [asdict(message) for message in request.messages],
+        "messages": [message.to_json() for message in request.messages],
         "schema": None if request.schema is None else _json_schema(request.schema),
         "temperature": request.temperature,
         "seed": request.seed,

@@ -38,8 +38,10 @@ if TYPE_CHECKING:
         TurnKind,
         Verdict,
     )
+    from ace.task.workspace import Acting, Observation, ToolCall, ToolSpec, Workspace
 
 __all__ = [
+    "Acting",
     "AnswerEnvironment",
     "Attempt",
     "Database",
@@ -53,6 +55,7 @@ __all__ = [
     "FeedbackKind",
     "FinishReason",
     "JudgeEnvironment",
+    "Observation",
     "Observing",
     "Outcome",
     "Result",
@@ -60,10 +63,13 @@ __all__ = [
     "SqlEnvironment",
     "Task",
     "TaskContext",
+    "ToolCall",
+    "ToolSpec",
     "Topic",
     "Turn",
     "TurnKind",
     "Verdict",
+    "Workspace",
     "check_task",
     "define_task",
     "extract_sql",
@@ -115,6 +121,7 @@ _HOMES = {
         "TurnKind",
         "Verdict",
     ),
+    "ace.task.workspace": ("Acting", "Observation", "ToolCall", "ToolSpec", "Workspace"),
 }
 if not TYPE_CHECKING:  # a checker that saw this would let every name pass
     __getattr__ = import_lazily(__name__, _HOMES)

@@ -11,7 +11,7 @@ import secrets
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -82,7 +82,7 @@ class LocalServer:
             fields = {"id_slot": lease.slot, "cache_prompt": True}
             tokens = 0
             if lease.prime:
-                sent = [asdict(message) for message in messages]
+                sent = [message.to_json() for message in messages]
                 body = {"messages": sent, "max_tokens": 1, **fields}
                 tokens = int(process.ask("POST", "/v1/chat/completions", body)["timings"]["prompt_n"])
                 lease.share()
