@@ -2,8 +2,8 @@
 
 After Yao et al., "ReAct" (arXiv 2210.03629). A model with function calling may make several calls at once and
 ends by answering in words. A small one writes a call a line, under a grammar, and ends by calling `done`;
-three rules keep it from going round in circles: it makes no call twice, it may be done only after a call that
-worked, and it is told the task after each result.
+three rules keep it from going round in circles: it makes no call twice and is asked for another one instead, it
+may be done only after a call that worked, and it is told the task after each result.
 """
 
 from __future__ import annotations
@@ -118,8 +118,10 @@ class ToolLoop:
             if talk.written and is_end:
                 talk.add_call(call, Observation("(done)"), counted)
                 return Attempt(sample.id, str(call.arguments.get("answer") or call.write()))
-            before = [earlier for earlier in talk.calls if _is_same(earlier, call)]
-            observation = _REPEATED if talk.written and before else workspace.call(call)
+            if talk.written and any(_is_same(earlier, call) for earlier in talk.calls):
+                talk.add_call(call, _REPEATED, counted)
+                return _stop(sample, f"it had no new call to make: {call.write():.200}")
+            observation = workspace.call(call)
             talk.add_call(call, observation, counted)
             counted = None
             if observation.ends:

@@ -93,15 +93,17 @@ class GuardedWorkspace:
 
 @contextmanager
 def open_workspace(
-    environment: Environment, sample: Sample, seconds: float = CALL_SECONDS
+    environment: Environment, sample: Sample, seconds: float | None = None
 ) -> Iterator[GuardedWorkspace | None]:
     """Open what an attempt at a sample acts on; None where there is nothing. It is closed in the end.
 
-    Raises WorkspaceFailed where it does not open in time, or at all.
+    `seconds` are those of opening it, and of each call; CALL_SECONDS by default. Raises WorkspaceFailed where
+    it does not open in time, or at all.
     """
     if not isinstance(environment, Acting):
         yield None
         return
+    seconds = seconds or CALL_SECONDS
     try:
         inner = call_with_limit(lambda: environment.open(sample), seconds)
     except CapReached:
