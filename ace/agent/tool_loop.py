@@ -1,9 +1,9 @@
 """Solve with tools: call after call until the agent answers, or comes to a limit.
 
 After Yao et al., "ReAct" (arXiv 2210.03629). A model with function calling may make several calls at once and
-ends by answering in words. A small one writes a call a line, under a grammar, and ends by calling `done`;
-three rules keep it from going round in circles: it makes no call twice and is asked for another one instead, it
-may be done only after a call that worked, and it is told the task after each result.
+ends by answering in words. A small one writes a call a line, under a grammar, and ends by calling `done`.
+Three rules keep it from going round in circles: instead of a call that was made before it is asked for
+another one, it may be done only after a call that worked, and it is told the task after each result.
 """
 
 from __future__ import annotations
