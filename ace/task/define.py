@@ -82,7 +82,7 @@ def define_task(
 
 
 def choose_solver(environment: Environment) -> Solving:
-    """Return how attempts are made where a task does not say: over tools where there is something to act on."""
+    """Return how attempts are made where a task does not say: over tools where it has something to act on."""
     return Solving(kind="tools" if isinstance(environment, Acting) else "single")
 
 
