@@ -1,0 +1,425 @@
+"""Write an office with conventions that nobody can know, and tasks for an agent that works in it.
+
+    python tasks/office_tools/generate.py SEED --out FOLDER
+
+A seed draws people, ids, names of tools and arguments, codes, units, limits, forms and wordings. FOLDER then
+holds task.toml, office.py with world.json, three JSONL files, and reference.md: the playbook of somebody who
+knows everything. The same seed always writes the same bytes. `words.toml` has what is drawn from,
+`recipes.md` the lines of the playbook.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from itertools import cycle
+from pathlib import Path
+from random import Random
+from typing import Any
+
+HERE = Path(__file__).parent
+MONTHS = [
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+]
+LETTERS = "BCDFGHJKLMNPRSTVWZ"
+YEARS = range(2015, 2026)
+CODES = {"causes": 3, "reasons": 3, "accesses": 2, "kinds": 3}
+TOOLS = {
+    "find_person": ("name",),
+    "list_meetings": ("person",),
+    "book_meeting": ("person", "date", "time"),
+    "cancel_meeting": ("meeting", "reason"),
+    "find_orders": ("customer",),
+    "ask_approval": ("order",),
+    "refund": ("order", "amount", "approval"),
+    "close_case": ("order", "code"),
+    "find_files": ("customer", "page"),
+    "move_file": ("file", "folder", "title"),
+    "share_file": ("file", "person", "access"),
+}
+# How many tasks of a kind stand in train, val and test.
+KINDS = {
+    "refund": (5, 2, 5),
+    "refund_above": (5, 3, 5),
+    "meet": (4, 2, 4),
+    "cancel": (5, 2, 5),
+    "file": (5, 3, 5),
+    "share": (5, 2, 5),
+    "rebook": (4, 2, 4),
+    "meet_two": (3, 2, 3),
+    "refund_file": (4, 2, 4),
+}
+SPLITS = ("train", "val", "test")
+TASK = """name = "{name}"
+environment = "tools"
+instructions = "You work in an office. Do what the task asks for, and nothing else, with the tools."
+
+[tools]
+world = "office:Office"
+steps = 9
+
+[data]
+train = "train.jsonl"
+val = "val.jsonl"
+test = "test.jsonl"
+"""
+
+Fields = dict[str, Any]
+Calls = list[dict[str, Any]]
+
+
+class World:
+    """Hold what a seed draws: the names, the conventions, and all that is in the office."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = Random(f"office_tools {seed}")
+        self.words: Mapping[str, Any] = tomllib.loads((HERE / "words.toml").read_text(encoding="utf-8"))
+        self.nouns = {role: self.rng.choice(names) for role, names in self.words["nouns"].items()}
+        self.used = set[str]()
+        self.arguments = self._name("arguments")
+        self.tools = self._name("tools")
+        self.entries: dict[str, dict[str, Any]] = {
+            name: {} for name in ("people", "meetings", "orders", "approvals", "files")
+        }
+        self._draw_forms()
+        self._draw_codes()
+        self._fill()
+
+    def draw(self, name: str) -> Any:
+        """Return one of the words of a list."""
+        return self.rng.choice(self.words[name])
+
+    def _name(self, table: str) -> dict[str, str]:
+        """Return a name for each role. No two of one table are the same."""
+        names = dict[str, str]()
+        for role, choices in self.words[table].items():
+            free = [text for choice in choices if (text := choice.format(**self.nouns)) not in names.values()]
+            names[role] = self.rng.choice(free)
+        return names
+
+    def _draw_forms(self) -> None:
+        self.currency, self.limit, self.key = self.draw("currencies"), self.draw("limits"), self.draw("keys")
+        self.none, self.page_size = self.draw("without_approval"), self.draw("pages_of")
+        self.before, self.scale, self.after, self.amount_rule = self.draw("amounts")
+        self.date, self.date_rule = self.draw("dates")
+        self.time, self.time_rule = self.draw("times")
+        self.minute, self.pages = self.draw("minutes"), self.draw("pages")
+        self.folder, self.folder_rule = self.draw("folders")
+        self.title, self.title_rule = self.draw("titles")
+
+    def _draw_codes(self) -> None:
+        numbers, form = self.rng.sample(range(3, 60), len(self.arguments)), self.draw("errors")
+        self.errors = {
+            role: form.format(number=number, argument=name)
+            for (role, name), number in zip(self.arguments.items(), numbers, strict=True)
+        }
+        forms = self.rng.sample(self.words["codes"], len(CODES))
+        self.codes = {
+            table: {name: self.make_id(form) for name in self.rng.sample(sorted(self.words[table]), count)}
+            for (table, count), form in zip(CODES.items(), forms, strict=True)
+        }
+
+    def make_id(self, form: str) -> str:
+        """Return what no other thing of this world is called. A form has letters, a number and digits."""
+        while True:
+            letters = dict(zip(("a", "b"), self.rng.sample(LETTERS, 2), strict=True))
+            text = form.format(
+                **letters, number=self.rng.randrange(100, 1000), digit=self.rng.randrange(2, 10)
+            )
+            if text not in self.used:
+                self.used.add(text)
+                return text
+
+    def _fill(self) -> None:
+        """Fill the office: a colleague and a customer for every task that needs one."""
+        rng, words = self.rng, self.words
+        names = [f"{first} {last}" for first in words["first_names"] for last in words["last_names"]]
+        rng.shuffle(names)
+        people, customers = names[:72], names[72:144]
+        self.people, self.customers = iter(people), iter(customers)
+        make = self._draw_ids()
+        for name in people:
+            person = make["people"]()
+            self.entries["people"][person] = {"name": name}
+            for topic in rng.sample(words["topics"], 3):
+                self.entries["meetings"][make["meetings"]()] = {"person": person, "topic": topic}
+        for name in customers:
+            for item in rng.sample(words["items"], 2):
+                order = make["orders"]()
+                self.entries["orders"][order] = {"customer": name, "item": item}
+                self.entries["approvals"][order] = make["approvals"]()
+            pairs = [(kind, year) for kind in self.codes["kinds"] for year in YEARS]
+            for kind, year in rng.sample(pairs, self.page_size * 2):
+                self.entries["files"][make["files"]()] = {"customer": name, "kind": kind, "year": str(year)}
+
+    def _draw_ids(self) -> dict[str, Callable[[], str]]:
+        """Return, for all that has ids, what makes the next one. Only the number changes."""
+        forms = self.rng.sample(self.words["ids"], len(self.entries))
+        letters = self.rng.sample(LETTERS, 2 * len(forms))
+        fixed = [form.format(a=letters.pop(), b=letters.pop(), number="{number}") for form in forms]
+        return {name: partial(self.make_id, form) for name, form in zip(self.entries, fixed, strict=True)}
+
+    def write_date(self, month: int, day: int) -> str:
+        return self.date.format(month=month, day=day, name=MONTHS[month - 1][:3].upper())
+
+    def find(self, table: str, **wanted: str) -> list[str]:
+        """Return the ids of the entries with these values."""
+        return [key for key, entry in self.entries[table].items() if wanted.items() <= entry.items()]
+
+    def call(self, tool: str, **values: str) -> dict[str, Any]:
+        """Return a call under the names of this world."""
+        arguments = {self.arguments[role]: values[role] for role in TOOLS[tool]}
+        return {"name": self.tools[tool], "arguments": arguments}
+
+    def write(self) -> dict[str, Any]:
+        """Return what `office.py` reads."""
+        fill = self.nouns
+        tools = {
+            role: {
+                "name": self.tools[role],
+                "description": self.rng.choice(self.words["descriptions"][role]).format(**fill),
+                "arguments": arguments,
+            }
+            for role, arguments in TOOLS.items()
+        }
+        about = {role: self.rng.choice(texts).format(**fill) for role, texts in self.words["about"].items()}
+        return {
+            "tools": tools,
+            "arguments": self.arguments,
+            "about": about,
+            "errors": self.errors,
+            "key": self.key,
+            "date": self.date,
+            "time": self.time,
+            "minute": self.minute,
+            "amount": {"before": self.before, "scale": self.scale, "after": self.after},
+            "limit": self.limit,
+            "none": self.none,
+            "pages": self.pages,
+            "page_size": self.page_size,
+            "folder": self.folder,
+            **self.codes,
+            **self.entries,
+        }
+
+
+class Clerk:
+    """Write the tasks of one split, and the calls of somebody who knows everything.
+
+    The decks are shared by the splits: nobody, no day and no amount comes twice.
+    """
+
+    def __init__(self, world: World, decks: Mapping[str, Iterator[Any]]) -> None:
+        self.world, self.decks = world, decks
+        tables = {**world.codes, "wordings": {}}
+        self.turns = {
+            name: cycle(world.rng.sample(sorted(table), len(table))) for name, table in tables.items()
+        }
+        self.pages = cycle((0, 1))
+
+    def say(self, table: str, name: str) -> str:
+        return self.world.rng.choice(self.world.words[table][name])
+
+    def refund(self, deck: str = "below") -> tuple[Fields, Calls]:
+        world, customer, number = self.world, next(self.decks["customers"]), next(self.decks[deck])
+        order = world.rng.choice(world.find("orders", customer=customer))
+        cause, call = next(self.turns["causes"]), world.call
+        amount = f"{world.before}{number * world.scale}{world.after}"
+        approval = world.entries["approvals"][order] if deck == "above" else world.none
+        fields = {
+            "client": customer,
+            "item": world.entries["orders"][order]["item"],
+            "money": f"{number} {world.currency}",
+            "cause": self.say("causes", cause),
+        }
+        return fields, [
+            call("find_orders", customer=customer),
+            *([call("ask_approval", order=order)] if deck == "above" else []),
+            call("refund", order=order, amount=amount, approval=approval),
+            call("close_case", order=order, code=world.codes["causes"][cause]),
+        ]
+
+    def refund_above(self) -> tuple[Fields, Calls]:
+        return self.refund("above")
+
+    def look_up(self) -> tuple[str, str, dict[str, Any]]:
+        """Return the name and the id of somebody new, and the call that finds them."""
+        name = next(self.decks["people"])
+        (person,) = self.world.find("people", name=name)
+        return name, person, self.world.call("find_person", name=name)
+
+    def book(self, person: str, date: tuple[int, int], hour: int) -> dict[str, Any]:
+        world = self.world
+        day = world.write_date(*date)
+        time = world.time.format(hour=hour, minute=world.minute)
+        return world.call("book_meeting", person=person, date=day, time=time)
+
+    def choose_time(self) -> tuple[Fields, tuple[int, int], int]:
+        (month, day), hour = next(self.decks["dates"]), self.world.rng.randrange(8, 16)
+        form = self.world.rng.choice(("{0} {1}", "{1} {0}"))
+        return {"day": form.format(day, MONTHS[month - 1]), "hour": hour}, (month, day), hour
+
+    def meet(self) -> tuple[Fields, Calls]:
+        name, person, found = self.look_up()
+        fields, date, hour = self.choose_time()
+        return {"colleague": name, **fields}, [found, self.book(person, date, hour)]
+
+    def meet_two(self) -> tuple[Fields, Calls]:
+        (name, person, found), (other, second, also) = self.look_up(), self.look_up()
+        fields, date, hour = self.choose_time()
+        later = hour + self.world.rng.randrange(1, 4)
+        calls = [found, self.book(person, date, hour), also, self.book(second, date, later)]
+        return {"colleague": name, "other": other, "later": later, **fields}, calls
+
+    def cancel(self) -> tuple[Fields, Calls]:
+        return self._cancel(*self.look_up())
+
+    def rebook(self) -> tuple[Fields, Calls]:
+        name, person, found = self.look_up()
+        fields, calls = self._cancel(name, person, found)
+        more, date, hour = self.choose_time()
+        return fields | more, [*calls, self.book(person, date, hour)]
+
+    def _cancel(self, name: str, person: str, found: dict[str, Any]) -> tuple[Fields, Calls]:
+        world, reason = self.world, next(self.turns["reasons"])
+        meeting = world.rng.choice(world.find("meetings", person=person))
+        topic = world.entries["meetings"][meeting]["topic"]
+        fields = {"colleague": name, "topic": topic, "reason": self.say("reasons", reason)}
+        return fields, [
+            found,
+            world.call("list_meetings", person=person),
+            world.call("cancel_meeting", meeting=meeting, reason=world.codes["reasons"][reason]),
+        ]
+
+    def find_file(self, customer: str, page: int) -> tuple[str, Fields, Calls]:
+        """Return the id of a file on a page, what tasks say of it, and the calls that find it."""
+        world, files = self.world, self.world.find("files", customer=customer)
+        file = world.rng.choice(files[page * world.page_size : (page + 1) * world.page_size])
+        entry = world.entries["files"][file]
+        fields = {"client": customer, "kind": entry["kind"], "year": entry["year"]}
+        calls = [world.call("find_files", customer=customer, page=each) for each in world.pages[: page + 1]]
+        return file, fields, calls
+
+    def file(self) -> tuple[Fields, Calls]:
+        return self._file(next(self.decks["customers"]), next(self.pages))
+
+    def refund_file(self) -> tuple[Fields, Calls]:
+        fields, calls = self.refund()
+        more, others = self._file(fields["client"], 0)
+        return fields | more, [*calls, *others]
+
+    def _file(self, customer: str, page: int) -> tuple[Fields, Calls]:
+        world, (file, fields, calls) = self.world, self.find_file(customer, page)
+        kind, year = fields["kind"], fields["year"]
+        folder = world.folder.format(code=world.codes["kinds"][kind], year=year, short=year[2:])
+        first, last = customer.lower().split()
+        title = world.title.format(first=first, last=last, kind=kind)
+        return fields, [*calls, world.call("move_file", file=file, folder=folder, title=title)]
+
+    def share(self) -> tuple[Fields, Calls]:
+        world, access = self.world, next(self.turns["accesses"])
+        file, fields, calls = self.find_file(next(self.decks["customers"]), next(self.pages))
+        name, person, found = self.look_up()
+        fields |= {"colleague": name, "access": self.say("accesses", access)}
+        code = world.codes["accesses"][access]
+        return fields, [*calls, found, world.call("share_file", file=file, person=person, access=code)]
+
+
+def write_rows(world: World) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of each split, kinds mixed."""
+    rng = world.rng
+    dates = [(month, day) for month in range(1, 13) for day in range(2, 29)]
+    below, above = list(range(8, world.limit - 4)), list(range(world.limit + 10, world.limit * 3))
+    for deck in (dates, below, above):
+        rng.shuffle(deck)
+    decks = {
+        "people": world.people,
+        "customers": world.customers,
+        "dates": iter(dates),
+        "below": iter(below),
+        "above": iter(above),
+    }
+    drawn = {kind: rng.sample(texts, 4) for kind, texts in world.words["wordings"].items()}
+    wordings = {kind: cycle(drawn[kind.removesuffix("_above")]) for kind in KINDS}
+    splits = {}
+    for place, split in enumerate(SPLITS):
+        clerk, rows = Clerk(world, decks), []
+        for kind, counts in KINDS.items():
+            for _ in range(counts[place]):
+                fields, calls = getattr(clerk, kind)()
+                rows.append((next(wordings[kind]).format(**fields), calls))
+        rng.shuffle(rows)
+        splits[split] = [
+            {"id": f"{split}-{number:02}", "question": question, "actions": calls}
+            for number, (question, calls) in enumerate(rows, 1)
+        ]
+    return splits
+
+
+def write_reference(world: World) -> str:
+    """Fill in the playbook that a person wrote for any draw."""
+    tables = {
+        table: ", ".join(f'"{code}" for {name}' for name, code in codes.items())
+        for table, codes in world.codes.items()
+    }
+    kind, code = next(iter(world.codes["kinds"].items()))
+    terms = {
+        **world.nouns,
+        **world.arguments,
+        **world.tools,
+        **tables,
+        "limit": world.limit,
+        "currency": world.currency,
+        "key": world.key,
+        "none": world.none,
+        "first_page": world.pages[0],
+        "second_page": world.pages[1],
+        "date_example": world.write_date(1, 1),
+        "kind_example": kind,
+        "folder_example": world.folder.format(code=code, year="2001", short="01"),
+        "title_example": world.title.format(first="bo", last="mora", kind=kind),
+        "time_example": world.time.format(hour=7, minute=world.minute),
+    }
+    rules = {
+        "amount_rule": world.amount_rule.format(**terms),
+        "date_rule": world.date_rule,
+        "time_rule": world.time_rule.format(minute=world.minute),
+        "folder_rule": world.folder_rule,
+        "title_rule": world.title_rule.format(**terms),
+    }
+    return (HERE / "recipes.md").read_text(encoding="utf-8").format(**terms, **rules)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("seed", type=int)
+    parser.add_argument("--out", type=Path, required=True, help="the folder to write")
+    given = parser.parse_args()
+    world = World(given.seed)
+    rows = write_rows(world)
+    given.out.mkdir(parents=True, exist_ok=True)
+    name = given.out.resolve().name
+    texts = {
+        "task.toml": TASK.format(name=name),
+        "world.json": json.dumps(world.write(), indent=1) + "\n",
+        "reference.md": write_reference(world),
+        **{
+            f"{split}.jsonl": "".join(f"{json.dumps(row)}\n" for row in several)
+            for split, several in rows.items()
+        },
+    }
+    for file, text in texts.items():
+        (given.out / file).write_text(text, encoding="utf-8")
+    if given.out.resolve() != HERE:
+        shutil.copy(HERE / "office.py", given.out / "office.py")
+
+
+if __name__ == "__main__":
+    main()
