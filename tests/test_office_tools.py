@@ -9,7 +9,6 @@ import random
 import re
 import subprocess
 import sys
-import tomllib
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,6 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from ace.task import load_task
+from ace.task.types import Attempt
+from ace.task.workspace import ToolCall
 
 FOLDER = Path(__file__).parents[1] / "tasks" / "office_tools"
 SIZES = {"train": 40, "val": 20, "test": 40}
@@ -89,10 +92,9 @@ def test_a_seed_always_writes_the_same_and_the_checkout_is_seed_1(offices: dict[
 
 def test_the_folder_is_complete(made: Made) -> None:
     assert {path.name for path in made.folder.iterdir()} - {"__pycache__"} == FILES
-    task = tomllib.loads((made.folder / "task.toml").read_text("utf-8"))
-    assert task["environment"] == "tools" and task["tools"]["world"] == "office:Office"
-    for split, rows in made.splits.items():
-        assert task["data"][split] == f"{split}.jsonl" and len(rows) == SIZES[split]
+    task = load_task(made.folder, trust=True)
+    assert {split: len(getattr(task, split)) for split in SIZES} == SIZES
+    for rows in made.splits.values():
         assert all(list(row) == ["id", "question", "actions"] for row in rows)
 
 
@@ -104,6 +106,19 @@ def test_the_calls_of_every_row_do_the_task_and_doing_nothing_does_not(made: Mad
         assert json.loads(json.dumps(state)) == state
         assert 2 <= len(row["actions"]) <= 5
     assert made.office({}).state() == untouched
+
+
+def test_the_environment_judges_every_row(made: Made) -> None:
+    task = load_task(made.folder, trust=True)
+    for sample in (*task.train, *task.val, *task.test):
+        task.environment.check(sample)
+        workspace = task.environment.open(sample)
+        untouched = Attempt(sample.id, "", artifacts=workspace.finish())
+        for number, call in enumerate(sample.data["actions"]):
+            assert not workspace.call(ToolCall(str(number), call["name"], call["arguments"])).failed
+        finished = Attempt(sample.id, "", artifacts=workspace.finish())
+        assert task.environment.score(sample, untouched).score == 0
+        assert task.environment.score(sample, finished).score == 1
 
 
 def test_no_call_can_be_left_out_but_those_that_look_something_up(made: Made) -> None:

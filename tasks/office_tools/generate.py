@@ -61,6 +61,9 @@ instructions = "You work in an office. Do what the task asks for, and nothing el
 
 [tools]
 world = "office:Office"
+
+[solver]
+kind = "tools"
 steps = 9
 
 [data]
