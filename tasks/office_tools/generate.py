@@ -28,6 +28,7 @@ MONTHS = [
 ]
 LETTERS = "BCDFGHJKLMNPRSTVWZ"
 YEARS = range(2015, 2026)
+LOW = 7  # an amount that no task has
 CODES = {"causes": 3, "reasons": 3, "accesses": 2, "kinds": 3}
 TOOLS = {
     "find_person": ("name",),
@@ -170,6 +171,19 @@ class World:
     def write_date(self, month: int, day: int) -> str:
         return self.date.format(month=month, day=day, name=MONTHS[month - 1][:3].upper())
 
+    def write_amount(self, number: int) -> str:
+        return f"{self.before}{number * self.scale}{self.after}"
+
+    def write_time(self, hour: int) -> str:
+        return self.time.format(hour=hour, minute=self.minute)
+
+    def write_folder(self, code: str, year: str) -> str:
+        return self.folder.format(code=code, year=year, short=year[2:])
+
+    def write_title(self, customer: str, kind: str) -> str:
+        first, last = customer.lower().split()
+        return self.title.format(first=first, last=last, kind=kind)
+
     def find(self, table: str, **wanted: str) -> list[str]:
         """Return the ids of the entries with these values."""
         return [key for key, entry in self.entries[table].items() if wanted.items() <= entry.items()]
@@ -232,7 +246,7 @@ class Clerk:
         world, customer, number = self.world, next(self.decks["customers"]), next(self.decks[deck])
         order = world.rng.choice(world.find("orders", customer=customer))
         cause, call = next(self.turns["causes"]), world.call
-        amount = f"{world.before}{number * world.scale}{world.after}"
+        amount = world.write_amount(number)
         approval = world.entries["approvals"][order] if deck == "above" else world.none
         fields = {
             "client": customer,
@@ -259,8 +273,7 @@ class Clerk:
     def book(self, person: str, date: tuple[int, int], hour: int) -> dict[str, Any]:
         world = self.world
         day = world.write_date(*date)
-        time = world.time.format(hour=hour, minute=world.minute)
-        return world.call("book_meeting", person=person, date=day, time=time)
+        return world.call("book_meeting", person=person, date=day, time=world.write_time(hour))
 
     def choose_time(self) -> tuple[Fields, tuple[int, int], int]:
         (month, day), hour = next(self.decks["dates"]), self.world.rng.randrange(8, 16)
@@ -319,9 +332,8 @@ class Clerk:
     def _file(self, customer: str, page: int) -> tuple[Fields, Calls]:
         world, (file, fields, calls) = self.world, self.find_file(customer, page)
         kind, year = fields["kind"], fields["year"]
-        folder = world.folder.format(code=world.codes["kinds"][kind], year=year, short=year[2:])
-        first, last = customer.lower().split()
-        title = world.title.format(first=first, last=last, kind=kind)
+        folder = world.write_folder(world.codes["kinds"][kind], year)
+        title = world.write_title(customer, kind)
         return fields, [*calls, world.call("move_file", file=file, folder=folder, title=title)]
 
     def share(self) -> tuple[Fields, Calls]:
@@ -337,7 +349,7 @@ def write_rows(world: World) -> dict[str, list[dict[str, Any]]]:
     """Return the rows of each split, kinds mixed."""
     rng = world.rng
     dates = [(month, day) for month in range(1, 13) for day in range(2, 29)]
-    below, above = list(range(8, world.limit - 4)), list(range(world.limit + 10, world.limit * 3))
+    below, above = list(range(LOW + 1, world.limit - 4)), list(range(world.limit + 10, world.limit * 3))
     for deck in (dates, below, above):
         rng.shuffle(deck)
     decks = {
@@ -365,37 +377,45 @@ def write_rows(world: World) -> dict[str, list[dict[str, Any]]]:
 
 
 def write_reference(world: World) -> str:
-    """Fill in the playbook that a person wrote for any draw."""
+    """Fill in the playbook that a person wrote for any draw. Its examples have values that no task has."""
     tables = {
         table: ", ".join(f'"{code}" for {name}' for name, code in codes.items())
         for table, codes in world.codes.items()
     }
-    kind, code = next(iter(world.codes["kinds"].items()))
+    names = {**world.nouns, **world.arguments, **world.tools}
+    (kind, code), (other_kind, other_code), *_ = world.codes["kinds"].items()
+    examples = {
+        "low": LOW,
+        "low_amount": world.write_amount(LOW),
+        "limit_amount": world.write_amount(world.limit),
+        "early_date": world.write_date(1, 1),
+        "late_date": world.write_date(10, 30),
+        "early_time": world.write_time(7),
+        "late_time": world.write_time(19),
+        "first_kind": kind,
+        "other_kind": other_kind,
+        "first_folder": world.write_folder(code, "2001"),
+        "other_folder": world.write_folder(other_code, "2012"),
+        "first_title": world.write_title("Bo Mora", kind),
+        "other_title": world.write_title("Lea Sand", other_kind),
+    }
+    rules = {
+        "amount_rule": world.amount_rule,
+        "date_rule": world.date_rule,
+        "time_rule": world.time_rule.format(minute=world.minute),
+        "folder_rule": world.folder_rule,
+        "title_rule": world.title_rule.format(**names),
+    }
     terms = {
-        **world.nouns,
-        **world.arguments,
-        **world.tools,
-        **tables,
         "limit": world.limit,
         "currency": world.currency,
         "key": world.key,
         "none": world.none,
         "first_page": world.pages[0],
         "second_page": world.pages[1],
-        "date_example": world.write_date(1, 1),
-        "kind_example": kind,
-        "folder_example": world.folder.format(code=code, year="2001", short="01"),
-        "title_example": world.title.format(first="bo", last="mora", kind=kind),
-        "time_example": world.time.format(hour=7, minute=world.minute),
     }
-    rules = {
-        "amount_rule": world.amount_rule.format(**terms),
-        "date_rule": world.date_rule,
-        "time_rule": world.time_rule.format(minute=world.minute),
-        "folder_rule": world.folder_rule,
-        "title_rule": world.title_rule.format(**terms),
-    }
-    return (HERE / "recipes.md").read_text(encoding="utf-8").format(**terms, **rules)
+    text = (HERE / "recipes.md").read_text(encoding="utf-8")
+    return text.format(**names, **tables, **examples, **rules, **terms)
 
 
 def main() -> None:
