@@ -41,6 +41,9 @@ class Expected:
 NORTH = "12 bikes; the South depot could not be looked up."
 ASKED = {"question": BIKES, "answer": NORTH, "tools": ["count_bikes", "is_open"],
          "failed": [None, True], "thought": "Two look-ups at once."}  # fmt: skip
+SPANS = {**ASKED, "thought": ""}
+ORDERS = "Which orders were cancelled? Look in orders.txt."
+CANCELLED = "Two orders were cancelled: 3 and 8."
 LOGS = [
     Expected(file="anthropic_messages.json", **ASKED, correct=False, expected="12; closed",
              remark="The South depot is called Harbour."),
@@ -52,6 +55,19 @@ LOGS = [
     Expected(file="codex_session.jsonl", question=TOTAL, answer="`total` rounds to whole euros.",
              tools=["shell", "shell", "apply_patch"], failed=[True, None, None],
              thought="**Run it, and read it**"),
+    Expected(file="claude_code_recorded.jsonl", question=ORDERS, answer=CANCELLED, tools=["Bash", "Bash"],
+             failed=[None, True]),
+    Expected(file="codex_recorded.jsonl", question=ORDERS, answer=CANCELLED,
+             tools=["exec_command", "exec_command"], failed=[None, True]),
+    Expected(file="otel_openinference.json", **SPANS),
+    Expected(file="otel_openllmetry.jsonl", **SPANS, correct=False,
+             remark="correctness: 0.0 (fail) The South depot is called Harbour."),
+    Expected(file="otel_older_events.jsonl", **SPANS, correct=False,
+             remark="correctness: 0.0 (fail) The South depot is called Harbour."),
+    Expected(file="otel_langfuse.jsonl", **SPANS),
+    Expected(file="langfuse_trace.json", **SPANS, correct=False, expected="12; closed",
+             remark="correctness: 0.0 The South depot is called Harbour.\ntone: friendly"),
+    Expected(file="langfuse_observations.jsonl", **SPANS),
     Expected(file="inspect_log.json", question="How many bikes are at North and at South?",
              answer="12 and none", tools=["count_bikes", "count_bikes"], failed=[None, True],
              thought="Look it up.", correct=False,

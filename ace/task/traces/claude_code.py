@@ -24,7 +24,8 @@ def fits_claude_code(record: Record) -> bool:
     kind = values.get("type")
     if not isinstance(kind, str) or _name_session(values) is None:
         return False
-    return isinstance(values.get("message"), Mapping) or (kind == "result" and "is_error" in values)
+    is_message = kind in ("user", "assistant") and "message" in values
+    return is_message or (kind == "result" and "is_error" in values)
 
 
 def accompanies_claude_code(record: Record) -> bool:

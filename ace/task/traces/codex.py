@@ -13,6 +13,9 @@ from ace.task.traces.record import Record, load_names, parse_json
 from ace.task.traces.trace import Trace
 from ace.text.message_content import read_content, read_message, read_thought
 
+_WORDS = ("user_message", "UserMessage")
+_THOUGHTS = ("agent_reasoning", "agent_reasoning_raw_content", "Reasoning")
+
 
 def fits_codex(record: Record) -> bool:
     """Tell whether a record is a line of a session."""
@@ -50,23 +53,26 @@ def _read_session(lines: Sequence[Record]) -> Trace:
     the program tells the model of files and instructions.
     """
     payloads = [(str(record.values["type"]), record.values["payload"]) for record in lines]
-    events = [payload for kind, payload in payloads if kind == "event_msg"]
+    events = [_unwrap(payload) for kind, payload in payloads if kind == "event_msg"]
     items = [payload for kind, payload in payloads if kind == "response_item"]
-    codes = {event.get("call_id"): event.get("exit_code") for event in events if "exit_code" in event}
-    has_words = any(event.get("type") == "user_message" for event in events)
+    codes = {
+        event["call_id"]: event["exit_code"] for event in events if {"call_id", "exit_code"} <= event.keys()
+    }
+    has_words = any(event.get("type") in _WORDS for event in events)
     has_thoughts = any(read_thought(item) for item in items if item.get("type") == "reasoning")
     messages: list[Any] = []
     error = ""
     for kind, payload in payloads:
-        name = payload.get("type")
+        event = _unwrap(payload) if kind == "event_msg" else {}
+        name = event.get("type")
         spoken = read_message(payload)
-        if kind == "event_msg" and name == "user_message":
-            messages.append({"role": "user", "content": payload.get("message")})
-        elif kind == "event_msg" and str(name).startswith("agent_reasoning") and not has_thoughts:
-            text = payload.get("text")
-            messages += [{"type": "reasoning", "text": text}] if text else []
-        elif kind == "event_msg" and name in load_names("codex")["failures"]:
-            error = read_content(payload.get("message")) or str(payload.get("reason") or name)
+        if name in _WORDS:
+            messages.append({"role": "user", "content": event.get("message") or event.get("content")})
+        elif name in _THOUGHTS and not has_thoughts:
+            thought = read_thought(event) or event.get("summary_text")
+            messages += [{"type": "reasoning", "content": thought}] if thought else []
+        elif name in load_names("codex")["failures"]:
+            error = read_content(event.get("message")) or str(event.get("reason") or name)
         elif kind == "response_item" and not (has_words and spoken and spoken[0] == "user"):
             messages.append(_mark_failure(payload, codes))
             error = "" if spoken and spoken[0] == "assistant" else error
@@ -76,6 +82,14 @@ def _read_session(lines: Sequence[Record]) -> Trace:
     fields = read_conversation(replace(first, values={"messages": messages}), "messages")
     fields["error"] = error or fields["error"]
     return first.trace(**fields, sample=sample, ran=False if error else None, score=None)
+
+
+def _unwrap(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return an event, or the item that it says is complete; the id of a command is that of its call."""
+    item = event.get("item")
+    if event.get("type") != "item_completed" or not isinstance(item, Mapping):
+        return event
+    return {**item, "call_id": item.get("id")}
 
 
 def _mark_failure(item: Mapping[str, Any], codes: Mapping[Any, Any]) -> Mapping[str, Any]:

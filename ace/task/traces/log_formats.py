@@ -16,7 +16,9 @@ from ace.task.traces.chat_record import is_error, list_messages, read_conversati
 from ace.task.traces.claude_code import accompanies_claude_code, fits_claude_code, gather_claude_code
 from ace.task.traces.codex import accompanies_codex, fits_codex, gather_codex
 from ace.task.traces.inspect_logs import read_inspect
+from ace.task.traces.langfuse import fits_langfuse, gather_langfuse
 from ace.task.traces.message_rows import accompanies_message_rows, fits_message_rows, gather_message_rows
+from ace.task.traces.otel_spans import fits_otel, gather_otel
 from ace.task.traces.record import Fault, Record, load_names
 from ace.task.traces.swe_agent import read_mini_swe_agent, read_swe_agent
 from ace.task.traces.trace import Trace
@@ -285,6 +287,8 @@ JOINED_FORMATS = (
     JoinedFormat(
         name="sessions of Codex", fits=fits_codex, accompanies=accompanies_codex, gather=gather_codex
     ),
+    JoinedFormat(name="spans of OpenTelemetry", fits=fits_otel, gather=gather_otel),
+    JoinedFormat(name="exports of Langfuse", fits=fits_langfuse, gather=gather_langfuse),
 )
 LOOSE_MESSAGES = JoinedFormat(
     name="messages one by one",
