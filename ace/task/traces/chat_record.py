@@ -40,7 +40,9 @@ def read_conversation(record: Record, key: str) -> dict[str, Any]:
     for message in record.items(key):
         spoken = read_message(message)
         kind = str(message.get("type") or "") if isinstance(message, Mapping) else ""
-        if spoken is not None and spoken[0] == "tool":
+        if spoken is not None and spoken[0] == "tool" and list(_list_result_parts(message)):
+            transcript.add_message(message, "user", "")
+        elif spoken is not None and spoken[0] == "tool":
             value = spoken[1] or message.get("content")
             transcript.add_result(message.get("tool_call_id"), {**message, "content": value})
         elif spoken is not None and spoken[0] != "system":
@@ -276,6 +278,14 @@ def _list_calls(part: Mapping[str, Any]) -> Iterator[Any]:
     for name in names["parts"]:
         if name in part:
             yield part[name]
+
+
+def _list_result_parts(message: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the parts of a message that hold what a tool returned."""
+    names = load_names("results")
+    for part in (*_list(message.get("content")), *_list(message.get("parts"))):
+        if isinstance(part, Mapping) and _find_result(part, names):
+            yield part
 
 
 def _list_field_calls(message: Mapping[str, Any]) -> Iterator[Any]:

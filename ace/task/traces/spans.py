@@ -78,12 +78,14 @@ def make_traces(spans: Sequence[Span]) -> Iterator[Trace | TaskError]:
     A conversation is what its spans, or those above them, name as such; else it is a trace. What has neither
     a call of a model nor one of a tool nor anything said is no attempt.
     """
+    named = {span.trace for span in spans if span.conversation}
     for name, members in _group_spans(spans).items():
         ordered = sorted(members, key=lambda span: span.start)
         try:
             trace = _make_trace(name, ordered)
         except TaskError as error:
-            yield error
+            if name not in named:  # else it is what its trace holds beside the conversations
+                yield error
         else:
             if trace is not None:
                 yield trace
@@ -124,10 +126,11 @@ def _make_trace(name: str, spans: Sequence[Span]) -> Trace | None:
         assembly.add(span)
     if not assembly.has_words:
         for span in spans:  # a step above says what was asked and answered
-            asked, answered = _list_words(span.inputs, "user"), _list_words(span.outputs, "assistant")
-            if span.kind is not SpanKind.TOOL and asked and answered:
-                assembly.messages = [*asked, *assembly.messages, *answered]
+            if span.kind is not SpanKind.TOOL and _list_words(span.outputs, "assistant"):
+                assembly = _Assembly()
+                assembly.add(span, spans)
                 break
+    assembly.mark_failures()
     record = spans[0].record
     roles = [spoken[0] for spoken in map(read_message, assembly.messages) if spoken]
     if "user" not in roles:
@@ -161,17 +164,32 @@ class _Assembly:
         self._counts: Counter[str] = Counter()
         self._waiting: dict[str, tuple[str, str]] = {}  # id of a call -> its tool and arguments
         self._results: set[str] = set()  # ids of calls that something has come back for
+        self._failures: set[str] = set()  # ids of calls that failed
 
-    def add(self, span: Span) -> None:
-        """Add what a span records of the conversation; nothing for one that is about other things."""
-        if span.kind is SpanKind.MODEL:
+    def add(self, span: Span, within: Sequence[Span] = ()) -> None:
+        """Add what a span records of the conversation; nothing for one that is about other things.
+
+        With `within` it is taken for a call of a model, in which these spans call tools.
+        """
+        if span.kind is SpanKind.MODEL or within:
             self._add_messages(_list_words(span.inputs, "user"))
+            for inner in within:
+                if inner.kind is SpanKind.TOOL:
+                    self._add_tool(inner)
             answers = _list_words(span.outputs, "assistant")
             for message in answers:
                 self._add_message(message)
             self.has_words = self.has_words or bool(answers)
         elif span.kind is SpanKind.TOOL or any(span.tool == tool for tool, _ in self._waiting.values()):
             self._add_tool(span)
+
+    def mark_failures(self) -> None:
+        """Mark the results of calls whose spans say that they failed."""
+        for place, message in enumerate(self.messages):
+            if _list_results(message) & self._failures:
+                parts = message.get("parts")
+                marked = [{**part, "is_error": True} for part in parts] if isinstance(parts, list) else None
+                self.messages[place] = {**message, "is_error": True} | ({"parts": marked} if marked else {})
 
     def _add_messages(self, messages: Sequence[Any]) -> None:
         """Add those of the messages that stand there more often than they did before."""
@@ -201,6 +219,8 @@ class _Assembly:
         call = span.call if span.call in self._waiting else ""
         if not call and not (span.call and self._waiting):
             call = next(iter(same_use or same_tool), "")
+        if span.failed:
+            self._failures.add(call or span.call)
         if not call:
             if span.call in self._results:
                 return
