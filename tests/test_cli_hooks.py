@@ -317,3 +317,48 @@ def test_recorded_sessions_are_learned_from_once(
     assert server.calls > 0 and "recorded" in done.out
     again = ace(*learn)
     assert again.code == 2 and "no session" in again.err
+
+
+def test_a_reader_that_fails_or_is_killed_does_not_stop_the_others(
+    ace: Ace, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ace.hooks import recorded_sessions
+
+    read = recorded_sessions.read_log
+
+    def fail(path: Path) -> Any:
+        if path.name == "odd.jsonl":
+            raise KeyError("a fault of a reader")
+        if path.name == "endless.jsonl":
+            raise SystemExit(143)  # as where the agent ends the process
+        return read(path)
+
+    monkeypatch.setattr(recorded_sessions, "read_log", fail)
+    for name in ("odd", "endless", "good", "better", "best"):
+        call(ace, monkeypatch, "end", {"session_id": name, "transcript_path": transcript(f"{name}.jsonl")})
+    assert {name for name, _, _ in sessions()} == {
+        f"claude-code-{name}" for name in ("good", "better", "best")
+    }
+    assert "KeyError" in log()
+
+
+def test_status_says_what_cannot_be_read(ace: Ace, home: Path) -> None:
+    ace("hook", "install", "claude-code")
+    PLAYBOOK.write_bytes(b"no playbook")
+    AGENTS["codex"].settings.parent.mkdir()
+    AGENTS["codex"].settings.write_text("{")
+    done = ace("hook", "status")
+    assert done.code == 0 and "not a playbook file" in done.out and "not valid JSON" in done.out
+
+
+def test_what_is_forgotten_goes_from_recorded_sessions(
+    ace: Ace, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = transcript("t.jsonl", question="Call Anastasia Kowalczyk, with " + KEY)
+    call(ace, monkeypatch, "end", {"session_id": "1", "transcript_path": path})
+    assert KEY.encode() not in PLAYBOOK.read_bytes() and b"Kowalczyk" in PLAYBOOK.read_bytes()
+    ace("memory", "add", "reviewer", "Anastasia Kowalczyk", "--user", "ana", "--playbook", str(PLAYBOOK))
+    done = ace("memory", "forget", "--user", "ana", "--playbook", str(PLAYBOOK))
+    assert done.code == 0, done.err
+    files = [file.read_bytes() for file in Path().glob("shop.db*") if file.is_file()]
+    assert not any(b"Kowalczyk" in data or KEY.encode() in data for data in files)

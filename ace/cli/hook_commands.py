@@ -19,7 +19,7 @@ import typer
 from ace.cli.files import read_text, write_text
 from ace.cli.options import Json, PlaybookFile, playbook_file
 from ace.cli.output import emit, note
-from ace.errors import InputError
+from ace.errors import AceError, InputError
 
 if TYPE_CHECKING:
     from ace.hooks.coding_agent import CodingAgent
@@ -93,13 +93,22 @@ def status(
     if settings and not agent:
         raise InputError("Whose settings are these?", hint="Give the AGENT, too.")
     agents = [find_agent(agent)] if agent else list(AGENTS.values())
-    rows = [_describe_agent(coder, settings or coder.settings) for coder in agents]
+    rows = []
+    for coder in agents:
+        row: dict[str, Any] = {"agent": coder.name, "settings": str(settings or coder.settings)}
+        try:
+            _describe_agent(row, coder, settings or coder.settings)
+        except AceError as error:
+            row["problem"] = str(error)
+        rows.append(row)
     lines = []
     for row in rows:
-        lines.append(f"{row['agent']}: {row['state']} in {row['settings']}")
-        if "playbook" in row:
+        lines.append(f"{row['agent']}: {row.get('state', 'unknown')} in {row['settings']}")
+        if "recorded" in row:
             counts = f"{row['recorded']} sessions recorded, {len(row['waiting'])} not yet"
             lines.append(f"  {row['playbook']}: {counts}")
+        if "problem" in row:
+            lines.append(f"  {row['problem']}")
         lines += [f"  not recorded: {waiting}" for waiting in row.get("waiting", ())]
         lines += [f"  log: {line}" for line in row.get("log", ())]
     emit(json, {"agents": rows}, "\n".join(lines))
@@ -216,28 +225,30 @@ def _write_settings(file: Path, old: str, new: str) -> bool:
     return True
 
 
-def _describe_agent(coder: CodingAgent, file: Path) -> dict[str, Any]:
-    """Return what is known of an agent's hooks and of the playbooks that they serve."""
+def _describe_agent(row: dict[str, Any], coder: CodingAgent, file: Path) -> None:
+    """Add to a row what is known of an agent's hooks, and of the playbook that they serve.
+
+    Raises InputError for settings, and StoreError for a playbook, that cannot be read; the row has the rest.
+    """
     from ace.hooks.recorded_sessions import list_sessions
     from ace.hooks.session import LOG, list_notes, locate_notes
     from ace.hooks.settings_text import find_hooks
     from ace.store import Store
 
-    row: dict[str, Any] = {"agent": coder.name, "settings": str(file)}
-    hooks = find_hooks(_read_settings(file) if file.exists() else "", coder, str(file))
+    hooks = find_hooks(read_text(file) if file.exists() else "", coder, str(file))
     row["state"] = "installed" if hooks else "not installed"
     row["commands"] = [list(hook.words) for hook in hooks]
     paths = [words[words.index("--playbook") + 1] for words in row["commands"] if "--playbook" in words[:-1]]
-    if paths:
-        path = Path(paths[0])
-        folder = locate_notes(path)
-        row["playbook"] = str(path)
-        with Store.open(path, create=False, read_only=True) as store:
-            row["recorded"] = len(list_sessions(store))
-        row["waiting"] = [f"{item.session} {item.error}".strip() for item in list_notes(folder)]
-        log = folder / LOG
-        row["log"] = read_text(log, errors="replace").splitlines()[-5:] if log.exists() else []
-    return row
+    if not paths:
+        return
+    path = Path(paths[0])
+    folder = locate_notes(path)
+    log = folder / LOG
+    row["playbook"] = str(path)
+    row["waiting"] = [f"{item.session} {item.error}".strip() for item in list_notes(folder)]
+    row["log"] = read_text(log, errors="replace").splitlines()[-5:] if log.exists() else []
+    with Store.open(path, create=False, read_only=True) as store:
+        row["recorded"] = len(list_sessions(store))
 
 
 ABOUT = "Coding agents that read a playbook's lessons, and whose sessions are recorded."

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ace.errors import InputError
+from ace.errors import InputError, StoreError
 from ace.hooks.session import SessionNote, drop_note, is_due, keep_note, list_notes, recording_alone
 from ace.runs.records import AnswerFeedback
 from ace.store import Store
@@ -28,17 +28,23 @@ _MOST_BYTES = 64_000_000
 def record_sessions(playbook: Path, folder: Path) -> list[str]:
     """Record every session that is due, and return a sentence for each that could not be.
 
-    Such a session keeps its note, and is tried again a few times when another one ends. Raises InputError
-    where another process records, StoreError for the playbook file.
+    Such a session keeps its note, and is tried again a few times when another one ends. A try counts before
+    it is made, so one that never comes back does not stop the others for good. Raises InputError while
+    another process records, StoreError for the playbook file.
     """
     problems = []
     with recording_alone(folder), Store.open(playbook) as store:
         for note in filter(is_due, list_notes(folder)):
+            keep_note(folder, replace(note, tries=note.tries + 1, error="It was not finished."))
             try:
                 record_session(store, note)
-            except InputError as error:
-                keep_note(folder, replace(note, tries=note.tries + 1, error=str(error)))
-                problems.append(f"session {note.session} is not recorded: {error}")
+            except StoreError:
+                keep_note(folder, note)  # the file's fault, and not the session's
+                raise
+            except Exception as error:  # a session becomes a record here, whatever is in its transcript
+                text = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+                keep_note(folder, replace(note, tries=note.tries + 1, error=text))
+                problems.append(f"session {note.session} is not recorded: {text}")
             else:
                 drop_note(folder, note)
     return problems
