@@ -111,7 +111,7 @@ def set_up_claude_code(desk: Desk) -> list[str]:
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
     }
     desk.ace("hook", "install", "claude-code", "--playbook", str(desk.playbook))
-    return [program, "-p", QUESTION, "--allowedTools", "Bash(cat:*)"]
+    return [program, "--allowedTools", "Bash(cat:*)", "-p", QUESTION]
 
 
 def set_up_codex(desk: Desk) -> list[str]:
@@ -127,6 +127,8 @@ def set_up_codex(desk: Desk) -> list[str]:
     return [program, "exec", *options, QUESTION]
 
 
+CONTINUE = {"claude-code": ["--continue"], "codex": ["resume", "--last"]}
+SKILLS = {"claude-code": ".claude/skills", "codex": ".agents/skills"}
 SetUp = Callable[[Desk], list[str]]
 AGENTS = pytest.mark.parametrize(
     ("name", "set_up"),
@@ -164,3 +166,23 @@ def test_a_fault_of_ours_does_not_stop_the_session(desk: Desk, name: str, set_up
     assert LESSON not in json.dumps(desk.server.requests)
     log = (locate_notes(desk.playbook) / "hooks.log").read_text()
     assert log.count("NotAPlaybook") == 2
+
+
+@AGENTS
+def test_a_session_that_is_continued_is_recorded_as_one(desk: Desk, name: str, set_up: SetUp) -> None:
+    command = set_up(desk)
+    desk.run(command)
+    desk.run([*command[:-1], *CONTINUE[name], "Sure?"])
+    with Store.open(desk.playbook) as store:
+        (session,) = list_sessions(store)
+        assert len(store.episodes()) == 2
+    assert session.question == QUESTION and "user: Sure?" in session.attempt.text
+
+
+@AGENTS
+def test_an_exported_skill_is_offered_to_the_model(desk: Desk, name: str, set_up: SetUp) -> None:
+    command = set_up(desk)
+    folder = desk.folder / "work" / SKILLS[name] / "order-files"
+    desk.ace("playbook", "export", "--skill", str(folder), "--playbook", str(desk.playbook))
+    desk.run(command)
+    assert "Lessons learned about order files." in json.dumps(desk.server.requests[0])
