@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from ace.hooks.coding_agent import AGENTS
 from ace.hooks.recorded_sessions import list_sessions, read_sessions
@@ -185,45 +186,61 @@ def test_what_cannot_be_read_from_stdin_costs_no_lesson_and_no_session(
     assert len(log().splitlines()) == 2 and sessions() == []
 
 
-@pytest.mark.parametrize("fault", ["missing", "locked", "broken", "empty", "none", "a pipe"])
+@pytest.mark.parametrize("fault", ["locked", "broken", "another form", "a pipe", "a folder"])
 def test_a_transcript_that_cannot_be_recorded_waits_and_is_tried_again(
     ace: Ace, home: Path, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
-    path = Path("t.jsonl")
+    path = Path("t.jsonl").absolute()
+    lock = FileLock(locate_notes(PLAYBOOK) / ".lock")
     match fault:
         case "broken":
             path.write_text(f'{{"token": "{KEY}"')
-        case "empty":
-            path.write_text("")
+        case "another form":
+            path.write_text('{"type": "of a later release"}\n')
         case "a pipe":
             os.mkfifo(path)
+        case "a folder":
+            path.mkdir()
         case "locked":
             transcript("t.jsonl")
             monkeypatch.setattr("ace.hooks.session._LOCK_WAIT", 0.01)
-    payload = {"session_id": "1", "transcript_path": None if fault == "none" else str(path.absolute())}
-    if fault == "locked":
-        from filelock import FileLock
-
-        locate_notes(PLAYBOOK).mkdir()
-        with FileLock(locate_notes(PLAYBOOK) / ".lock"):
-            done = call(ace, monkeypatch, "end", payload)
-    else:
-        done = call(ace, monkeypatch, "end", payload)
+            locate_notes(PLAYBOOK).mkdir()
+            lock.acquire()
+    payload = {"session_id": "1", "transcript_path": str(path)}
+    done = call(ace, monkeypatch, "end", payload)
+    lock.release()
     assert (done.code, sessions()) == (0, []) and len(log().splitlines()) == 1 and KEY not in log()
+    if path.is_dir():
+        path.rmdir()
     path.unlink(missing_ok=True)
-    payload["transcript_path"] = transcript("t.jsonl")
+    transcript("t.jsonl")
     other = {"session_id": "2", "transcript_path": transcript("other.jsonl", answer="none")}
-    if fault == "none":
-        call(ace, monkeypatch, "end", payload)
     call(ace, monkeypatch, "end", other)
     assert {name for name, _, _ in sessions()} == {"claude-code-1", "claude-code-2"}
+
+
+@pytest.mark.parametrize("kind", ["missing", "empty", "none", "nobody asks"])
+def test_a_session_in_which_nothing_was_said_leaves_nothing(
+    ace: Ace, home: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    path = Path("t.jsonl").absolute()
+    if kind == "empty":
+        path.touch()
+    if kind == "nobody asks":
+        path.write_text('{"messages": [{"role": "system", "content": "You are an agent."}]}\n')
+    payload = {"session_id": "1", "transcript_path": None if kind == "none" else str(path)}
+    for moment in ("start", "end"):
+        assert call(ace, monkeypatch, moment, payload).code == 0
+    assert sessions() == [] and log() == ""
+    assert [file.name for file in locate_notes(PLAYBOOK).glob("*.json")] == []
 
 
 def test_one_that_fails_again_and_again_is_left_to_a_person(
     ace: Ace, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ace("hook", "install", "claude-code")
-    call(ace, monkeypatch, "end", {"session_id": "lost", "transcript_path": "/nowhere"})
+    Path("broken.jsonl").write_text("{")
+    call(ace, monkeypatch, "end", {"session_id": "lost", "transcript_path": "broken.jsonl"})
     for number in range(MOST_TRIES + 2):
         path = transcript(f"{number}.jsonl", answer=str(number))
         call(ace, monkeypatch, "end", {"session_id": str(number), "transcript_path": path})
@@ -236,12 +253,16 @@ def test_a_session_that_never_ended_is_recorded_a_day_later(
     ace: Ace, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     forsaken = transcript("forsaken.jsonl")
-    for name, path in (("old", forsaken), ("open", transcript("open.jsonl"))):
+    for name, path in (("old", forsaken), ("open", transcript("open.jsonl")), ("silent", "none.jsonl")):
         call(ace, monkeypatch, "start", {"session_id": name, "transcript_path": path})
     day_ago = time.time() - 25 * 3600
-    os.utime(forsaken, (day_ago, day_ago))
+    notes = locate_notes(PLAYBOOK)
+    for file in (Path(forsaken), *notes.glob("*.json")):
+        os.utime(file, (day_ago, day_ago))
     call(ace, monkeypatch, "end", {"session_id": "new", "transcript_path": transcript("new.jsonl")})
     assert {name for name, _, _ in sessions()} == {"claude-code-old", "claude-code-new"}
+    (note,) = notes.glob("*.json")
+    assert json.loads(note.read_text())["session"] == "open"
 
 
 def test_a_playbook_that_is_gone_or_damaged_is_a_line_in_the_log(

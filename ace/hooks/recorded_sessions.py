@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ace.errors import InputError, StoreError
-from ace.hooks.session import SessionNote, drop_note, is_due, keep_note, list_notes, recording_alone
+from ace.errors import InputError, StoreError, TaskError
+from ace.hooks.session import SessionNote, drop_note, keep_note, list_due, recording_alone
 from ace.runs.records import AnswerFeedback
 from ace.store import Store
 from ace.task.traces import Trace, read_log
+from ace.task.traces.record import Fault
 from ace.task.types import Episode, FeedbackKind, Sample
 
 PHASE = "session"
@@ -34,7 +35,7 @@ def record_sessions(playbook: Path, folder: Path) -> list[str]:
     """
     problems = []
     with recording_alone(folder), Store.open(playbook) as store:
-        for note in filter(is_due, list_notes(folder)):
+        for note in list_due(folder):
             keep_note(folder, replace(note, tries=note.tries + 1, error="It was not finished."))
             try:
                 record_session(store, note)
@@ -54,18 +55,24 @@ def record_session(store: Store, note: SessionNote) -> list[Episode]:
     """Record a session's transcript as episodes, and return those that are new.
 
     A transcript that was recorded before adds nothing. One that has grown since is recorded whole, under the
-    same name. Raises InputError where it cannot be read, or holds nothing.
+    same name. A session in which nothing was said has no transcript, or an empty one, and adds nothing.
+    Raises InputError for one that cannot be read.
     """
     path = Path(note.transcript)
-    if not note.transcript:
-        raise InputError("The coding agent keeps no transcript of it.")
-    try:
-        size = path.stat().st_size
-    except (OSError, ValueError) as error:
-        raise InputError(f"its transcript cannot be read: {error}.") from error
+    if not note.transcript or not path.exists():
+        return []
+    size = path.stat().st_size
+    if path.is_file() and size == 0:
+        return []
     if size > _MOST_BYTES:
         raise InputError(f"{path} has {size} bytes, and at most {_MOST_BYTES} are read.")
-    episodes = _make_episodes(note, read_log(path).traces)
+    try:
+        traces = read_log(path).traces
+    except TaskError as error:
+        if error.details.get("fault") is Fault.EMPTY:
+            return []
+        raise
+    episodes = _make_episodes(note, traces)
     known = {episode.id for episode in store.episodes(ids=[episode.id for episode in episodes])}
     new = [episode for episode in episodes if episode.id not in known]
     if new:

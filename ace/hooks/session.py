@@ -11,7 +11,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from math import ceil
@@ -116,22 +116,29 @@ def drop_note(folder: Path, note: SessionNote) -> None:
 
 
 def list_notes(folder: Path) -> list[SessionNote]:
-    """Return the sessions that are not recorded, oldest note first."""
-    files = sorted(folder.glob("*.json"), key=lambda file: (file.stat().st_mtime, file.name))
-    return [note for note in map(_read_note, files) if note is not None]
+    """Return the sessions that are not recorded."""
+    notes = map(_read_note, sorted(folder.glob("*.json")))
+    return [note for note in notes if note is not None]
 
 
-def is_due(note: SessionNote) -> bool:
-    """Tell whether a session is to be recorded: it ended, or nothing was heard of it for a day.
+def list_due(folder: Path) -> list[SessionNote]:
+    """Return the sessions to record: those that ended, or were not heard of for a day.
 
     One that could not be recorded several times is left to a person.
     """
-    if note.tries >= MOST_TRIES or note.ended:
-        return note.tries < MOST_TRIES
-    try:
-        return time.time() - Path(note.transcript).stat().st_mtime > _FORSAKEN
-    except (OSError, ValueError):
-        return False
+    due = []
+    for note in list_notes(folder):
+        times = [0.0]
+        paths = [folder / note.file]
+        if note.transcript:
+            paths.append(Path(note.transcript))
+        for path in paths:
+            with suppress(OSError, ValueError):
+                times.append(path.stat().st_mtime)
+        is_over = note.ended or time.time() - max(times) > _FORSAKEN
+        if is_over and note.tries < MOST_TRIES:
+            due.append(note)
+    return due
 
 
 @contextmanager
