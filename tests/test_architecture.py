@@ -22,7 +22,7 @@ ROWS = (
     {"api", "cli", "testing"},
     {"loop"},
     {"methods", "agent"},
-    {"retrieval", "report"},
+    {"retrieval", "report", "hooks"},
     {"store"},
     {"context", "memory", "runs", "refine"},
     {"llm"},
