@@ -28,6 +28,8 @@ from ace.runs.records import (
     AnswerFeedback,
     Branch,
     Commit,
+    EpisodeEnd,
+    EpisodeEvent,
     Forgotten,
     Imported,
     Problem,
@@ -39,6 +41,7 @@ from ace.runs.records import (
     Touch,
     Version,
 )
+from ace.store.episode_journal import EpisodeJournal
 from ace.store.integrity.backup import restore
 from ace.store.store import Store
 from ace.store.store_bullets import Ref
@@ -47,6 +50,9 @@ __all__ = [
     "AnswerFeedback",
     "Branch",
     "Commit",
+    "EpisodeEnd",
+    "EpisodeEvent",
+    "EpisodeJournal",
     "Forgotten",
     "Imported",
     "MemoryProposal",
