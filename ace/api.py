@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ace import loop
+from ace.agent.watch import WatchedBlock, watch_calls
 from ace.context import render_playbook
 from ace.errors import InputError
 from ace.llm import DEFAULT_MODEL, Caps, Client, RoleModels, connect
@@ -182,6 +183,20 @@ def learner(
         progress=progress,
     )
     return AgentLearner(place, learns=model is not None)
+
+
+@contextmanager
+def learning(
+    store: Store | str | Path, model: Model | None = DEFAULT_MODEL, **options: Any
+) -> Iterator[WatchedBlock]:
+    """Yield a block in which calls of openai, anthropic and litellm get the playbook, and are learned from.
+
+    The playbook goes behind the caller's own system prompt; each conversation becomes an episode. Nothing
+    else changes, and a fault here never reaches a call. Calls of other threads and tasks than the block's are
+    not touched. `options` are the keywords of `learner`, and what is raised for them is the same.
+    """
+    with learner(store, model, **options) as episodes, watch_calls(episodes, episodes.guard) as block:
+        yield block
 
 
 @offers_settings(Command.EVAL)

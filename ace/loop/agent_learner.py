@@ -23,12 +23,12 @@ from typing import Any, Self
 
 from ace.context import render_playbook
 from ace.errors import AgentFailed, InputError, TaskError
-from ace.llm.client import Reply, Request
 from ace.llm.role_models import RoleModels
-from ace.loop.contexts import Contexts, build_contexts
+from ace.llm.scripted import ScriptedClient
+from ace.loop.contexts import build_contexts
 from ace.loop.learner_problems import LearnerProblem, ProblemList
 from ace.loop.learning_thread import LearningPlace, LearningThread
-from ace.loop.own_episode import EpisodeContext, OwnEpisode, read_feedback
+from ace.loop.own_episode import EpisodeContext, OwnEpisode, read_feedback, run_in_thread
 from ace.playbook.model import Playbook
 from ace.runs.drift import make_drift_detector
 from ace.runs.records import AnswerFeedback, EpisodeEnd, EpisodeEvent
@@ -64,7 +64,11 @@ class AgentLearner:
         self._episodes = self._judged = 0
         self._closed = False
         try:
-            self._contexts = build_agent_contexts(place, self._store)
+            # No model is connected for it: an agent that is not ours words its own prompts.
+            stand_in = OwnAgent(function=refuse_attempt, name=place.task.name)
+            nobody = RoleModels.of(ScriptedClient(refuse_attempt))
+            task = replace(place.task, solver=stand_in)
+            self._contexts = build_contexts(task, self._store, nobody, place.settings)
             self._thread = LearningThread(place, self._problems) if learns else None
         except BaseException:
             self._store.close()
@@ -118,9 +122,8 @@ class AgentLearner:
             return True
         return False
 
-    async def afeedback(self, episode: str, **outcome: Any) -> bool:
-        """Record what became of an answer without blocking the loop; the keywords are those of `feedback`."""
-        return await asyncio.to_thread(self.feedback, episode, **outcome)
+    afeedback = run_in_thread(feedback)
+    """Record feedback in `async` code, without blocking its loop."""
 
     def close(self) -> Report | None:
         """Learn from what waits, then end; return the report of the last run that learned, if any did.
@@ -152,7 +155,7 @@ class AgentLearner:
     ) -> None:
         await asyncio.to_thread(self.__exit__, kind, error, trace)
 
-    # What an episode needs (`ace.loop.own_episode.Desk`)
+    # What an episode needs
 
     def guard(self, doing: str, episode: str) -> AbstractContextManager[None]:
         """Run a block whose exceptions become problems of the learner."""
@@ -161,8 +164,10 @@ class AgentLearner:
     def compose(self, sample: Sample) -> EpisodeContext:
         """Return the context for a sample, or the best that is at hand: the last playbook, or nothing."""
         with self._lock:
-            if not self._closed:
-                self._read_head()
+            with self.guard("read the playbook", ""):
+                if not self._closed:
+                    version = self._store.head().number
+                    self._playbook, self._version = self._store.checkout(version), version
             playbook, version = self._playbook, self._version
         twin = find_twin(self.task, sample.question)
         known = replace(sample, data={**(twin.data if twin else {}), **sample.data})
@@ -177,12 +182,6 @@ class AgentLearner:
             rendered = render_playbook(playbook, self._place.settings.budget, self._contexts.limit.count)
             return EpisodeContext(rendered.text, rendered.bullets, version)
         return EpisodeContext(version=version)
-
-    def _read_head(self) -> None:
-        """Read the newest playbook. Where that fails, the last one stays."""
-        with self.guard("read the playbook", ""):
-            version = self._store.head().number
-            self._playbook, self._version = self._store.checkout(version), version
 
     def record(self, *rows: EpisodeEvent | EpisodeEnd) -> None:
         """Write rows to the file, for the run of the learner. What cannot be written waits in memory."""
@@ -238,17 +237,7 @@ class AgentLearner:
         self._store.finish_run(run, "done", report.to_json())
 
 
-class _AbsentAgent:
-    """Stands where a client is needed for an agent that only its own program can ask."""
-
-    model = "agent"
-
-    def complete(self, request: Request) -> Reply:
-        """Raise AgentFailed."""
-        raise AgentFailed("Only its own program can ask this agent.")
-
-
-def refuse_attempt(question: str, context: str) -> str:
+def refuse_attempt(*request: object) -> str:
     """Stand in for an agent that was not given: raise AgentFailed."""
     raise AgentFailed("Only its own program can ask this agent.", hint="Give agent= to the learner.")
 
@@ -268,9 +257,3 @@ def choose_agent_task(task: Task | None, name: str, instructions: str, agent: Ag
         environment = UnjudgedEnvironment() if agent is None else AnswerEnvironment("exact")
         task = Task(name, instructions, environment, solver=OwnAgent(function=refuse_attempt, name=name))
     return task if agent is None else replace(task, solver=OwnAgent.of(agent))
-
-
-def build_agent_contexts(place: LearningPlace, store: Store) -> Contexts:
-    """Return what puts together the contexts of an agent. No model is connected for it."""
-    task = replace(place.task, solver=OwnAgent(function=refuse_attempt, name=place.task.name))
-    return build_contexts(task, store, RoleModels.of(_AbsentAgent()), place.settings)

@@ -64,8 +64,7 @@ class LearningThread:
         self._closing = Event()
         self._stop = Event()
         self.reports: list[Report] = []
-        # Nothing of the caller's context is seen in it: a model that is asked here is no call of the agent.
-        self._thread = Thread(target=Context().run, args=(self._live,), name="learner", daemon=True)
+        self._thread = Thread(target=self._live, name="learner", daemon=True)
         self._thread.start()
 
     def hint(self) -> None:
@@ -88,7 +87,8 @@ class LearningThread:
 
     def _live(self) -> None:
         """Live the thread's whole life."""
-        with self._problems.guard("learn"), self._open() as store:
+        place = self._place
+        with self._problems.guard("learn"), Store.open(place.path, branch=place.branch) as store:
             with self._problems.guard("settle episodes that were never finished"):
                 settle_episodes(store)
             pause, last = _PAUSE, None
@@ -106,9 +106,6 @@ class LearningThread:
                     return
                 else:
                     pause = _PAUSE
-
-    def _open(self) -> Store:
-        return Store.open(self._place.path, branch=self._place.branch)
 
     def _wait(self, store: Store, last: int | None) -> tuple[int, bool | None]:
         """Wait until there is feedback to learn from.
@@ -147,7 +144,8 @@ class LearningThread:
                     progress=place.progress,
                     stop=self._stop,
                 )
-                learn_behind(parts, place.path, place.branch, inbox)
+                # Nothing of the caller's context is seen there: no call of a model is the agent's.
+                Context().run(learn_behind, parts, place.path, place.branch, inbox)
                 report = inbox.learned.result()
         except Exception as error:
             if not self._stop.is_set():

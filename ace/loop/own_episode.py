@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from functools import wraps
 from threading import RLock
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 from uuid import uuid4
 
 from ace.errors import InputError
@@ -23,6 +23,12 @@ from ace.runs.records import AnswerFeedback, EpisodeEnd, EpisodeEvent
 from ace.task.attempt import Turn, TurnKind, read_turns, to_plain_text
 from ace.task.guarded_scoring import require_score
 from ace.task.types import Attempt, Episode, Failure, FeedbackKind, Outcome, Sample
+
+if TYPE_CHECKING:
+    from ace.loop.agent_learner import AgentLearner
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 NOT_FINISHED = "the episode was left without an answer"
 
@@ -36,29 +42,23 @@ class EpisodeContext:
     version: int = 0
 
 
-class Desk(Protocol):
-    """What an episode needs of its learner. No method raises."""
+def run_in_thread(method: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
+    """Return the method's twin for `async` code, which runs it in a thread and takes the same arguments."""
 
-    def compose(self, sample: Sample) -> EpisodeContext:
-        """Return the context for a sample, or the best that is at hand."""
-        ...
+    @wraps(method)
+    async def twin(*args: P.args, **keywords: P.kwargs) -> R:
+        return await asyncio.to_thread(method, *args, **keywords)
 
-    def record(self, *rows: EpisodeEvent | EpisodeEnd) -> None:
-        """Write rows to the file, for the run of the learner. What cannot be written waits in memory."""
-        ...
-
-    def guard(self, doing: str, episode: str) -> AbstractContextManager[None]:
-        """Run a block whose exceptions become problems of the learner."""
-        ...
+    return twin
 
 
 class OwnEpisode:
-    """Take down one episode. `EpisodeDesk.episode` makes it."""
+    """Take down one episode. `AgentLearner.episode` makes it."""
 
-    def __init__(self, desk: Desk, sample: Sample) -> None:
+    def __init__(self, learner: AgentLearner, sample: Sample) -> None:
         self.id = f"ep-{uuid4().hex[:12]}"
         self.sample = sample
-        self._desk = desk
+        self._learner = learner
         self._lock = RLock()
         self._context: EpisodeContext | None = None
         self._turns: list[Turn] = []
@@ -83,7 +83,7 @@ class OwnEpisode:
         self, name: str, arguments: Any = None, result: Any = None, *, failed: bool | None = None
     ) -> None:
         """Record a call of a tool, with what came back. `failed` says whether that is an error."""
-        with self._desk.guard("record a call of a tool", self.id):
+        with self._learner.guard("record a call of a tool", self.id):
             turn = Turn(
                 kind=TurnKind.TOOL,
                 tool=to_plain_text(name),
@@ -95,7 +95,7 @@ class OwnEpisode:
 
     def say(self, text: str, *, kind: str = TurnKind.AGENT) -> None:
         """Record what was said. `kind` is "assistant", "user" or "thought"."""
-        with self._desk.guard("record what was said", self.id):
+        with self._learner.guard("record what was said", self.id):
             if kind not in frozenset(TurnKind) or kind == TurnKind.TOOL:
                 raise InputError(f"{kind!r:.40} says nothing.", hint="Give assistant, user or thought.")
             self._add(Turn(kind=TurnKind(kind), text=to_plain_text(text)))
@@ -114,52 +114,29 @@ class OwnEpisode:
         `feedback` is a text, a bool, or a score from 0 to 1, where 1 is right; `expected` the right answer.
         """
         judged: AnswerFeedback | None = None
-        with self._desk.guard("read the feedback", self.id):
+        with self._learner.guard("read the feedback", self.id):
             judged = read_feedback(self.id, feedback, right=right, score=score, expected=expected)
-        with self._desk.guard("record the answer", self.id):
+        with self._learner.guard("record the answer", self.id):
             text = to_plain_text(answer)
             failure = None if text.strip() else Failure.EMPTY
             error = "the agent answered nothing" if failure else ""
-            self._end(Attempt(self.sample.id, text, error=error, failure=failure), judged)
+            attempt = Attempt(self.sample.id, text, error=error, failure=failure)
+            self._end(attempt, judged, self._begun().version)
 
     def fail(self, error: BaseException | str) -> None:
-        """Record that the agent ended without an answer, and why."""
-        with self._desk.guard("record how the agent failed", self.id):
-            text = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
-            self._end(Attempt(self.sample.id, "", error=text, failure=Failure.AGENT), None)
-
-    def leave(self, error: BaseException | str | None = None) -> None:
-        """Record that the agent has left the episode, unless it has ended before."""
-        with self._lock:
+        """Record that the agent ended without an answer, and why. An answer that it gave before stands."""
+        with self._learner.guard("record how the agent failed", self.id), self._lock:
             if not self._ended:
-                self.fail(NOT_FINISHED if error is None else error)
+                text = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
+                attempt = Attempt(self.sample.id, "", error=text, failure=Failure.AGENT)
+                self._end(attempt, None, self._begun().version)
 
-    @property
-    def ended(self) -> bool:
-        """Tell whether the episode has ended."""
-        return self._ended
-
-    async def abegin(self) -> Self:
-        """Begin without blocking the loop."""
-        return await asyncio.to_thread(self.begin)
-
-    async def atool(
-        self, name: str, arguments: Any = None, result: Any = None, *, failed: bool | None = None
-    ) -> None:
-        """Record a call of a tool without blocking the loop."""
-        await asyncio.to_thread(self.tool, name, arguments, result, failed=failed)
-
-    async def asay(self, text: str, *, kind: str = TurnKind.AGENT) -> None:
-        """Record what was said without blocking the loop."""
-        await asyncio.to_thread(self.say, text, kind=kind)
-
-    async def afinish(self, answer: Any, **outcome: Any) -> None:
-        """Record the answer without blocking the loop; the keywords are those of `finish`."""
-        await asyncio.to_thread(self.finish, answer, **outcome)
-
-    async def afail(self, error: BaseException | str) -> None:
-        """Record how the agent failed without blocking the loop."""
-        await asyncio.to_thread(self.fail, error)
+    # For `async` code: the same, without blocking its loop.
+    abegin = run_in_thread(begin)
+    atool = run_in_thread(tool)
+    asay = run_in_thread(say)
+    afinish = run_in_thread(finish)
+    afail = run_in_thread(fail)
 
     def __enter__(self) -> Self:
         return self.begin()
@@ -167,28 +144,31 @@ class OwnEpisode:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.leave(error)
+        self.fail(error or NOT_FINISHED)
 
     async def __aenter__(self) -> Self:
         try:
             return await self.abegin()
         except asyncio.CancelledError as error:  # the block is never entered, so it is not left either
-            self.leave(error)
+            self.fail(error)
             raise
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.leave(error)  # not in a thread: a task that is cancelled gets no time to wait for one
+        self.fail(
+            error or NOT_FINISHED
+        )  # not in a thread: a task that is cancelled gets no time to wait for one
 
     def _begun(self) -> EpisodeContext:
         """Return the context; look it up and record the beginning first, if that has not been done."""
         with self._lock:
             if self._context is None:
                 self._context = EpisodeContext()  # whatever happens, it is looked up once
-                with self._desk.guard("begin an episode", self.id):
-                    self._context = self._desk.compose(self.sample)
-                    self._desk.record(EpisodeEvent(self.id, 0, write_beginning(self.sample, self._context)))
+                with self._learner.guard("begin an episode", self.id):
+                    self._context = self._learner.compose(self.sample)
+                    beginning = write_beginning(self.sample, self._context)
+                    self._learner.record(EpisodeEvent(self.id, 0, beginning))
             return self._context
 
     def _add(self, turn: Turn) -> None:
@@ -198,17 +178,16 @@ class OwnEpisode:
             if self._ended:
                 raise InputError("The episode has ended.", hint="Begin another one for what follows.")
             self._turns.append(turn)
-            self._desk.record(EpisodeEvent(self.id, len(self._turns), turn.to_json()))
+            self._learner.record(EpisodeEvent(self.id, len(self._turns), turn.to_json()))
 
-    def _end(self, attempt: Attempt, feedback: AnswerFeedback | None) -> None:
+    def _end(self, attempt: Attempt, feedback: AnswerFeedback | None, version: int) -> None:
         """Record the end. Raises InputError where the episode has ended already."""
         with self._lock:
-            version = self._begun().version
             if self._ended:
                 raise InputError("The episode has ended already.", hint="Give what is new as feedback.")
             self._ended = True
             episode = build_episode(self.id, self.sample, attempt, tuple(self._turns), version)
-            self._desk.record(EpisodeEnd(episode, feedback=feedback))
+            self._learner.record(EpisodeEnd(episode, feedback=feedback))
 
 
 def read_feedback(

@@ -24,7 +24,7 @@ class EpisodeJournal:
     """Write rows of episodes, in the order in which they come: from any thread, and even after `close`.
 
     `run` is the number of the run that episodes belong to: of kind "agent", begun with the first of them.
-    `waiting` counts the rows that the file could not take: they are written with the next one.
+    Rows that the file could not take wait in memory: they are written with the next one.
     """
 
     def __init__(self, path: Path, task: str, config: Mapping[str, Any]) -> None:
@@ -36,11 +36,6 @@ class EpisodeJournal:
         self._rows: list[EpisodeRow] = []
         self._db: PlaybookConnection | None = None
         self._closed = False
-
-    @property
-    def waiting(self) -> int:
-        """Return how many rows are in memory only."""
-        return len(self._rows)
 
     def write(self, *rows: EpisodeRow) -> None:
         """Store rows durably before returning, in one transaction, and what waits before them.

@@ -6,16 +6,15 @@ wrong with recording or learning must not reach the agent.
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import Any, Protocol, Self
 
 
 class AgentEpisode(Protocol):
     """Take down one piece of work of an agent: what it was asked, its turns, and what came of it.
 
-    It begins with `begin`, or where a `with` or `async with` block begins, and ends with `finish` or `fail`,
-    or where the block ends. Methods whose names begin with "a" are for `async` code: they do not block its
-    loop. Any thread may call them.
+    It begins with `begin` or its first use, and ends with `finish` or `fail`. Any thread may call these
+    methods. Each takes as long as a write to a file: in `async` code, call it by `asyncio.to_thread`, or by
+    the twins that the object has beside them: `abegin`, `atool`, `asay`, `afinish` and `afail`.
     """
 
     @property
@@ -63,40 +62,8 @@ class AgentEpisode(Protocol):
         ...
 
     def fail(self, error: BaseException | str) -> None:
-        """Record that the agent ended without an answer, and why."""
+        """Record that the agent ended without an answer, and why. An answer that it gave before stands."""
         ...
-
-    async def abegin(self) -> Self: ...
-
-    async def atool(
-        self, name: str, arguments: Any = None, result: Any = None, *, failed: bool | None = None
-    ) -> None: ...
-
-    async def asay(self, text: str, *, kind: str = "assistant") -> None: ...
-
-    async def afinish(
-        self,
-        answer: Any,
-        *,
-        feedback: str | bool | float | None = None,
-        right: bool | None = None,
-        score: float | None = None,
-        expected: str = "",
-    ) -> None: ...
-
-    async def afail(self, error: BaseException | str) -> None: ...
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-    async def __aenter__(self) -> Self: ...
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
 
 
 class EpisodeLearner(Protocol):
@@ -118,14 +85,3 @@ class EpisodeLearner(Protocol):
     ) -> bool:
         """Record what became of an answer, by the id of its episode. Return whether it is in the file."""
         ...
-
-    async def afeedback(
-        self,
-        episode: str,
-        *,
-        right: bool | None = None,
-        score: float | None = None,
-        expected: str = "",
-        text: str = "",
-        author: str = "program",
-    ) -> bool: ...
