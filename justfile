@@ -35,3 +35,17 @@ docs:
 # The demonstration of the README
 demo:
     .venv/bin/ace learn tasks/shop_sql
+
+# Tests of adapters against the real packages, each in an environment of its own
+adapters: adapter-textworld adapter-scienceworld
+
+adapter-textworld:
+    just _adapter textworld textworld tests/test_worlds_games.py
+
+adapter-scienceworld:
+    just _adapter scienceworld scienceworld tests/test_worlds_games.py
+
+_adapter name extra *tests:
+    test -x .adapters/{{name}}/bin/python || python3 -m venv .adapters/{{name}}
+    .adapters/{{name}}/bin/python -m pip install --quiet -e '.[{{extra}}]' hypothesis pytest pytest-timeout
+    .adapters/{{name}}/bin/python -m pytest {{tests}}

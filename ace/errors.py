@@ -213,6 +213,10 @@ class AgentFailed(AceError):
     """
 
 
+class WorkspaceFailed(AceError):
+    """Report that what an attempt acts on does not work: it does not open, hangs, or cannot say its state."""
+
+
 class ContextError(AceError):
     """Report that no prompt fits one question: it is too long, or a source failed.
 
