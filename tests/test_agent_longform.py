@@ -59,7 +59,7 @@ class Wrong:
 
 def solve(model: Wrong, budget: int = 4_000, mends: int = 1) -> Attempt:
     solver = LongForm(Writer(ScriptedClient(model), 300), estimate_tokens, mends=mends)
-    return solver.solve(Sample("a", QUESTION), context(budget), Draw())
+    return solver.solve(Sample("a", QUESTION), context(budget), None, Draw())
 
 
 def test_parts_are_written_in_order_with_what_was_said_before() -> None:

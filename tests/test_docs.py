@@ -294,11 +294,11 @@ def test_the_environment_proves_without_labels(
 
 def test_the_solver_takes_the_most_common_answer(examples: Mapping[str, dict[str, Any]]) -> None:
     class Moody:
-        def solve(self, sample: ace.Sample, context: Assembled, draw: Draw) -> Attempt:
+        def solve(self, sample: ace.Sample, context: Assembled, workspace: None, draw: Draw) -> Attempt:
             return Attempt(sample.id, "ABB"[draw.seed])
 
     solver = examples["A solver"]["MostCommon"](Moody())
-    assert solver.solve(ace.Sample("a", "?"), Assembled("", "", 0, 0), Draw()).answer == "B"
+    assert solver.solve(ace.Sample("a", "?"), Assembled("", "", 0, 0), None, Draw()).answer == "B"
 
 
 def test_a_task_chooses_the_solver(

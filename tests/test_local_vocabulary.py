@@ -143,7 +143,7 @@ def test_they_are_broken_in_every_place_of_a_prompt(
             share=0.5,
         )
         assert sum(part in context.user + context.system for part in places) == len(places)
-        assert not SingleCall(generator).solve(sample, context, Draw()).error
+        assert not SingleCall(generator).solve(sample, context, None, Draw()).error
     asked = [json.loads(line) for line in gguf.with_suffix(".asked").read_text().splitlines()]
     asked = [body for body in asked if "messages" in body]
     assert asked

@@ -352,10 +352,10 @@ class Twice:
     def __init__(self, generator, task, options):
         self.call, self.mark = SingleCall(generator), options["mark"]
 
-    def solve(self, sample, context, draw):
+    def solve(self, sample, context, workspace, draw):
         if sample.id == "tan":
             raise LookupError("tan is not there")
-        attempts = [self.call.solve(sample, context, draw) for _ in range(2)]
+        attempts = [self.call.solve(sample, context, workspace, draw) for _ in range(2)]
         return Attempt(sample.id, attempts[1].answer + self.mark, artifacts={"first": attempts[0].answer})
 """
 
@@ -376,7 +376,7 @@ def test_every_choice_has_a_builder(tmp_path: Path) -> None:
     assert set(SOLVERS) == {"single", "outline", "agent", "command", "class"}
     task = agent_task(reads_the_playbook)
     solver = build_solver(Generator(ScriptedClient(["red-7"]), task), task, len)
-    assert solver.solve(task.train[0], Assembled("", "", 0, 0), Draw()).answer == "red-7"
+    assert solver.solve(task.train[0], Assembled("", "", 0, 0), None, Draw()).answer == "red-7"
 
 
 def test_a_solver_lets_a_cap_end_the_run(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ class Own:
     def describe(self, sample): return ""
     def score(self, sample, attempt): return Outcome(score=1.0)
     def check(self, sample): ...
-    def solve(self, sample, context, draw): return Attempt(sample.id, "x")
+    def solve(self, sample, context, workspace, draw): return Attempt(sample.id, "x")
 """
 KINDS = {
     "environment": 'environment = "own:Own"\n[data]\ntrain = "t.jsonl"\n',

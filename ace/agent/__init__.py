@@ -9,6 +9,7 @@ from ace.agent.generator import Draw, Generator
 from ace.agent.outline import LongForm, build_long_form
 from ace.agent.own_agent import OwnCall, build_own_solver, connect_agent
 from ace.agent.solver import SingleCall, Solver
+from ace.agent.tool_loop import ToolLoop, build_tool_loop
 from ace.agent.writer import Writer
 from ace.errors import InputError
 from ace.task.types import Task
@@ -21,6 +22,7 @@ __all__ = [
     "LongForm",
     "SingleCall",
     "Solver",
+    "ToolLoop",
     "Writer",
     "build_solver",
     "connect_agent",
@@ -32,6 +34,8 @@ SOLVERS: Mapping[str, Callable[[Generator, Task, CountTokens], Solver]] = Mappin
         "single": lambda generator, task, count: SingleCall(generator),
         # A long answer: an outline, then part by part.
         "outline": build_long_form,
+        # Call after call of the tools that the environment gives.
+        "tools": build_tool_loop,
         # Somebody's own function or command: it is the generator's client.
         "agent": lambda generator, task, count: OwnCall(generator),
         "command": lambda generator, task, count: OwnCall(generator),

@@ -29,6 +29,7 @@ from ace.errors import ContextError
 from ace.llm.client import FinishReason, Message, Reply, Subject
 from ace.task.solving import Solving
 from ace.task.types import Attempt, Sample, Task
+from ace.task.workspace import Workspace
 from ace.text import CountTokens
 
 
@@ -114,7 +115,7 @@ class LongForm:
         """Return about how many tokens a request adds to a prompt: outline, points and faults, a draft."""
         return ORDER_TOKENS + 2 * OUTLINE_TOKENS + self.writer.max_tokens
 
-    def solve(self, sample: Sample, context: Assembled, draw: Draw) -> Attempt:
+    def solve(self, sample: Sample, context: Assembled, workspace: Workspace | None, draw: Draw) -> Attempt:
         """Return the attempt; what was written until an error is its text, with the error.
 
         The answer is the whole text with the titles of its parts. The attempt's text has the log of faults

@@ -26,6 +26,7 @@ from ace.task.attempt import Attempt, Failure, FinishReason, Turn, read_turns, t
 from ace.task.guarded_call import call_with_limit
 from ace.task.solving import OwnAgent, OwnCommand, OwnSolver
 from ace.task.types import Sample, Task
+from ace.task.workspace import Workspace
 from ace.text import CountTokens
 from ace.text.thoughts import split_thoughts
 
@@ -163,7 +164,7 @@ class OwnCall:
     reserve: int = 0
     """The agent words its own prompts."""
 
-    def solve(self, sample: Sample, context: Assembled, draw: Draw) -> Attempt:
+    def solve(self, sample: Sample, context: Assembled, workspace: Workspace | None, draw: Draw) -> Attempt:
         """Return the attempt; see `Solver`. Where the agent failed, its text is what it wrote until then."""
         request = Request(
             role=Role.GENERATOR,
@@ -202,7 +203,7 @@ class GuardedSolver:
         """Return what the solver reserves; 0 where it says nothing."""
         return int(getattr(self.solver, "reserve", 0))
 
-    def solve(self, sample: Sample, context: Assembled, draw: Draw) -> Attempt:
+    def solve(self, sample: Sample, context: Assembled, workspace: Workspace | None, draw: Draw) -> Attempt:
         """Return the attempt, always of `sample`; see `Solver`.
 
         What the solver raises, and whatever it returns that is no Attempt, is the failure AGENT, unless the
@@ -210,9 +211,11 @@ class GuardedSolver:
         """
         try:
             if self.seconds is None:
-                attempt = self.solver.solve(sample, context, draw)
+                attempt = self.solver.solve(sample, context, workspace, draw)
             else:
-                attempt = call_with_limit(lambda: self.solver.solve(sample, context, draw), self.seconds)
+                attempt = call_with_limit(
+                    lambda: self.solver.solve(sample, context, workspace, draw), self.seconds
+                )
             if not isinstance(attempt, Attempt):
                 raise TypeError(f"it returned {attempt!r:.60}, expected an Attempt")
         except ENDS_RUN:

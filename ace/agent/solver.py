@@ -15,8 +15,10 @@ from ace.errors import (
     ModelError,
     ModelUnavailable,
     StoreError,
+    WorkspaceFailed,
 )
 from ace.task.types import Attempt, Failure, Sample
+from ace.task.workspace import Workspace
 
 ENDS_RUN = (CapReached, InputError, StoreError)
 """Errors that are no property of a sample: they end the run.
@@ -39,8 +41,11 @@ class Solver(Protocol):
         """
         ...
 
-    def solve(self, sample: Sample, context: Assembled, draw: Draw) -> Attempt:
+    def solve(self, sample: Sample, context: Assembled, workspace: Workspace | None, draw: Draw) -> Attempt:
         """Return the attempt. Raises only what ends the run (`ENDS_RUN`).
+
+        `workspace` is what the attempt acts on, new for it; None where the environment has nothing of the
+        kind. Whoever opened it closes it, and adds what is left of it to the attempt.
 
         What else goes wrong is an attempt with `error` and `failure`; `failed_attempt` makes one. The answer
         is the whole answer text: what the task's `extract` names is taken out of it later.
@@ -52,7 +57,7 @@ class Solver(Protocol):
 class SingleCall:
     """Ask once; the reply is the answer. An error is an attempt without an answer.
 
-    Citations are no part of the answer, and stay in the attempt's text.
+    Citations are no part of the answer, and stay in the attempt's text. Nothing is acted on.
     """
 
     generator: Generator
@@ -60,7 +65,7 @@ class SingleCall:
     reserve: int = 0
     """It adds nothing to the prompt."""
 
-    def solve(self, sample: Sample, context: Assembled, draw: Draw) -> Attempt:
+    def solve(self, sample: Sample, context: Assembled, workspace: Workspace | None, draw: Draw) -> Attempt:
         """Return the attempt; see `Solver`. An empty reply is the failure EMPTY."""
         try:
             reply = self.generator.ask(sample, context, draw)
@@ -102,6 +107,8 @@ def failed_attempt(sample: Sample, error: Exception, *, text: str = "") -> Attem
             failure = Failure.CONTEXT
         case AgentFailed():
             failure = Failure.AGENT
+        case WorkspaceFailed():
+            failure = Failure.WORKSPACE
         case _:
             failure = Failure.OTHER
     return Attempt(sample.id, "", text=text, error=f"{type(error).__name__}: {error}", failure=failure)

@@ -114,10 +114,11 @@ def shape_request(
 
 
 def _join_neighbours(messages: Sequence[Message]) -> list[Message]:
-    """Join messages of one role that follow each other, so that roles alternate."""
+    """Join messages of one role that follow each other, so that roles alternate. Results of tools stay."""
     joined: list[Message] = []
     for message in messages:
-        if joined and joined[-1].role == message.role:
+        is_neighbour = bool(joined) and joined[-1].role == message.role != "tool"
+        if is_neighbour and not message.tool_calls:
             joined[-1] = replace(message, content=f"{joined[-1].content}\n\n{message.content}")
         else:
             joined.append(message)

@@ -25,6 +25,7 @@ from ace.llm.token_counts import check_usage, choose_context, price_tokens
 from ace.llm.transcript import read_tool_call, write_tool_call
 from ace.llm.window import Window, ollama_window, remote_window, thinks_by_default
 from ace.llm.wire import MOST_BYTES, AnswerStopped, Exchange, keep_exchange
+from ace.llm.written_calls import split_written_call, write_grammar
 from ace.text import estimate_tokens
 from ace.text.thoughts import split_thoughts
 from ace.text.unicode import mend_surrogates
@@ -102,7 +103,7 @@ class Endpoint:
             if thinks:
                 limit += asking.THINKING_TOKENS
             options["max_tokens"] = limit
-        if request.tools:
+        if request.tools and self.server is None:
             tools = [{"type": "function", "function": asdict(tool)} for tool in request.tools]
             options["tools"] = json.loads(mend_surrogates(json.dumps(tools, ensure_ascii=False)))
         if (self.address or self.model).startswith(_OLLAMA):
@@ -115,7 +116,8 @@ class Endpoint:
             tried = concessions | passing
             messages, changed = shape_request(request.messages, options, request.schema, tried)
             try:
-                reply = self._send(messages, changed, faults)
+                grammar = write_grammar(request.tools) if request.tools and self.writes_calls else ""
+                reply = self._send(messages, changed, faults, grammar)
                 break
             except Failure as failure:
                 concession = find_concession(failure, messages, options, request.schema, tried)
@@ -128,7 +130,7 @@ class Endpoint:
                     concessions |= {concession}
                 faults[-1] = replace(faults[-1], action=concession)
         self.concessions |= concessions  # only now: whether it helped was not known before
-        return reply
+        return split_written_call(reply) if grammar else reply
 
     def window(self) -> Window:
         """Return the server's own window; else what is known about the model of this name."""
@@ -138,6 +140,11 @@ class Endpoint:
         if address.startswith(_OLLAMA):
             return ollama_window(address, self.api_base)
         return remote_window(address, own_address=bool(self.api_base))
+
+    @property
+    def writes_calls(self) -> bool:
+        """Tell whether its calls of tools are lines of text: those of an embedded model are."""
+        return self.server is not None
 
     def access(self) -> Mapping[str, str]:
         """Return how a program outside can reach the model, as environment variables.
@@ -166,10 +173,13 @@ class Endpoint:
 
     __exit__ = close
 
-    def _send(self, messages: Sequence[Message], options: dict[str, Any], faults: list[Fault]) -> Reply:
+    def _send(
+        self, messages: Sequence[Message], options: dict[str, Any], faults: list[Fault], grammar: str
+    ) -> Reply:
         """Send a request, again after failures that pass, and read the reply. Raises the last Failure.
 
-        `faults` holds those of this call so far, and gets those of this request.
+        `faults` holds those of this call so far, and gets those of this request. `grammar` is for a server of
+        our own: it allows no other text; "" allows all.
         """
         address = self.address or self.model
         texts = [mend_surrogates(message.content) for message in messages]
@@ -181,7 +191,13 @@ class Endpoint:
             content: Any = message.content
             if message.role == "system" and wants_mark(address):  # it is the stable part of a context
                 content = [{"type": "text", "text": content, "cache_control": {"type": "ephemeral"}}]
-            payload.append({"role": message.role, "content": content})
+            row: dict[str, Any] = {"role": message.role, "content": content}
+            if message.tool_calls:
+                row["tool_calls"] = [_write_call(call) for call in message.tool_calls]
+                row["content"] = content or None
+            if message.role == "tool":
+                row["tool_call_id"] = message.tool_call_id
+            payload.append(row)
         if self._http is None:
             self._http = open_client(address, self.api_base, self.api_key)
 
@@ -200,7 +216,8 @@ class Endpoint:
             if self.server is None:
                 return *self._exchange(address, body), 0
             with self.server.place(messages) as place:
-                return *self._exchange(address, {**body, "extra_body": place.fields}), place.tokens_read
+                fields = {**place.fields, "grammar": grammar} if grammar else place.fields
+                return *self._exchange(address, {**body, "extra_body": fields}), place.tokens_read
 
         reply, remark, tokens_read = self.retry.run(send, note_failure)
         usage, problem = check_usage(reply, messages, options, remark, self._count)
@@ -252,6 +269,12 @@ class Endpoint:
     def _count(self, text: str) -> int:
         """Return the tokens of a text, by the model's own tokenizer where it is known."""
         return (self.window().count or estimate_tokens)(text)
+
+
+def _write_call(call: ToolCall) -> dict[str, Any]:
+    """Return a call of an earlier reply in the form in which OpenAI's protocol repeats it."""
+    arguments = mend_surrogates(json.dumps(dict(call.arguments), ensure_ascii=False))
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
 
 
 @cache

@@ -31,6 +31,7 @@ from ace.llm.journal import Call, Journal, Key, identify_request
 from ace.llm.structured import parse
 from ace.llm.transcript import join_reply, split_reply
 from ace.llm.window import Window, access_of, window_of
+from ace.llm.written_calls import writes_calls
 
 _sample: ContextVar[str] = ContextVar("sample", default="")
 
@@ -219,7 +220,7 @@ class Metered:
     """Pass every request of a client through the meter: found in the journal, or allowed, made and kept.
 
     A client that `Asks` is metered request by request; any other is a single request, however many it makes.
-    What else a client tells of its model (`window`, `access`) is passed on.
+    What else a client tells of its model (`window`, `access`, `writes_calls`) is passed on.
     """
 
     def __init__(self, meter: Meter, client: Client) -> None:
@@ -250,6 +251,11 @@ class Metered:
     def access(self) -> Mapping[str, str]:
         """Return how others may reach the client's model."""
         return access_of(self._client)
+
+    @property
+    def writes_calls(self) -> bool:
+        """Tell whether the client's model writes its calls as text."""
+        return writes_calls(self._client)
 
 
 @dataclass(slots=True)

@@ -37,6 +37,7 @@ def check_usage(
     problems = [refused] if refused else []
     prompt, written, cached = usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens
     asked = [message.content for message in messages]
+    asked += [call.write() for message in messages for call in message.tool_calls]
     for name in ("tools", "response_format"):
         if name in options:
             asked.append(json.dumps(options[name], ensure_ascii=False))

@@ -16,10 +16,10 @@ from threading import Event
 from typing import TYPE_CHECKING, TypeVar
 
 from ace.agent.generator import Draw, find_citations
-from ace.agent.solver import Solver
+from ace.agent.solver import Solver, failed_attempt
 from ace.context.answer_location import locate_answer
 from ace.context.assemble import Assembled
-from ace.errors import AceError, ContextError
+from ace.errors import AceError, ContextError, WorkspaceFailed
 from ace.methods.protocol import Trial
 from ace.playbook.model import Playbook
 from ace.runs.seeds import seed_of
@@ -28,6 +28,7 @@ from ace.settings import Settings
 from ace.task.attempt import FinishReason
 from ace.task.extraction import extract_answer
 from ace.task.guarded_scoring import score_attempt
+from ace.task.guarded_workspace import GuardedWorkspace, open_workspace
 from ace.task.types import Attempt, Episode, Failure, Feedback, Outcome, Sample, Task, Verdict
 
 if TYPE_CHECKING:
@@ -115,7 +116,13 @@ class SampleBench:
             how = Draw(draw, self.seed("solve", sample.id, draw), _TEMPERATURE)
         else:
             how = Draw(seed=self.seed("solve", sample.id))
-        attempt = self.place.solver.solve(sample, context, how)
+        try:
+            with open_workspace(self.place.task.environment, sample) as workspace:
+                attempt = self.place.solver.solve(sample, context, workspace, how)
+                if workspace is not None:
+                    attempt = _add_artifacts(attempt, workspace)
+        except WorkspaceFailed as error:  # it counts as wrong, with its reason
+            attempt = failed_attempt(sample, error)
         return extract_answer(attempt, self.place.task.extract), context
 
     def again(self, sample: Sample, playbook: Playbook) -> tuple[Trial, ...]:
@@ -255,6 +262,14 @@ class StepLab:
         """Return recorded episodes in the order they were made; ids that are not in the file are left out."""
         wanted = sorted(set(ids))
         return self._run.store.episodes(ids=wanted) if wanted else ()
+
+
+def _add_artifacts(attempt: Attempt, workspace: GuardedWorkspace) -> Attempt:
+    """Return an attempt with what is left of its workspace; a failed one where that cannot be told."""
+    try:
+        return replace(attempt, artifacts={**workspace.finish(), **attempt.artifacts})
+    except WorkspaceFailed as error:
+        return replace(attempt, error=attempt.error or str(error), failure=Failure.WORKSPACE)
 
 
 def locate_label(trial: Trial, sources: str) -> Trial:

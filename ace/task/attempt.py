@@ -25,6 +25,8 @@ class Failure(StrEnum):
     EMPTY = "empty"
     FORMAT = "format"  # the reply does not hold an answer in the form that the task asks for
     AGENT = "agent"  # somebody's own agent raised, crashed, or took too long
+    WORKSPACE = "workspace"  # what it acts on does not open, hangs, or is gone
+    LIMIT = "limit"  # it came to its limit of steps or time
     OTHER = "other"
 
 
@@ -101,6 +103,9 @@ class Turn:
     failed: bool | None = None
     """Whether what came back is an error; None where nothing says so."""
 
+    tokens: tuple[int, int] | None = None
+    """The tokens that the model read and wrote for it; None where nobody counted."""
+
     def lines(self) -> tuple[str, ...]:
         """Return the turn as text: what the agent or somebody else did, then what was observed.
 
@@ -131,6 +136,8 @@ class Turn:
                 row[name] = value
         if self.failed is not None:
             row["failed"] = self.failed
+        if self.tokens is not None:
+            row["tokens"] = list(self.tokens)
         return row
 
 
@@ -212,9 +219,18 @@ def read_turns(rows: Iterable[Any]) -> tuple[Turn, ...]:
             arguments=to_plain_text(row.get("arguments") or ""),
             observation=to_plain_text(row.get("observation") or ""),
             failed=failed if isinstance(failed, bool) else None,
+            tokens=_read_tokens(row.get("tokens")),
         )
         turns.append(turn)
     return tuple(turns)
+
+
+def _read_tokens(value: Any) -> tuple[int, int] | None:
+    """Return two counts, or None for what are not two."""
+    match value:
+        case [int(read), int(written)]:
+            return read, written
+    return None
 
 
 def to_plain_text(value: Any) -> str:

@@ -11,8 +11,9 @@ from ace.task.environments.judge import Judge, JudgeEnvironment
 from ace.task.environments.scorers import SCORERS
 from ace.task.extraction import Extraction
 from ace.task.samples import NAME, require_valid, to_sample
-from ace.task.solving import AGENT_SECONDS, AgentFunction, OwnAgent, Solving
+from ace.task.solving import AGENT_SECONDS, AgentFunction, OwnAgent, SolverChoice, Solving
 from ace.task.types import Environment, Sample, Task, TaskContext
+from ace.task.workspace import Acting
 
 Rows = Iterable[Mapping[str, Any]]
 """Samples as {"id", "question", ...}; what else a row has is for the environment."""
@@ -64,16 +65,20 @@ def define_task(
     for split, rows in (("train", train), ("val", val), ("test", test)):
         numbered = enumerate(rows, start=1)
         samples[split] = tuple(to_sample(row, split, number) for number, row in numbered)
+    environment = _choose_environment(judge, scale)
+    solver: SolverChoice = Solving(kind="tools" if isinstance(environment, Acting) else "single")
+    if agent is not None:
+        solver = OwnAgent.of(agent, agent_seconds)
     task = Task(
         name,
         instructions,
-        _choose_environment(judge, scale),
+        environment,
         train=samples["train"],
         val=samples["val"],
         test=samples["test"],
         max_tokens=max_tokens,
         context=TaskContext(sources=tuple(sources), memories=memories),
-        solver=Solving() if agent is None else OwnAgent.of(agent, agent_seconds),
+        solver=solver,
         extract=extraction,
     )
     return require_valid(task)

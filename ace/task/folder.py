@@ -14,6 +14,7 @@ from ace.task.samples import label_field, read_samples, require_valid
 from ace.task.toml_table import TomlTable
 from ace.task.trust import require_trust
 from ace.task.types import Environment, Sample, Task, TaskContext
+from ace.task.workspace import Acting
 
 _FILE = "task.toml"
 # Keys of [answer] that only the environment of that name has.
@@ -66,7 +67,7 @@ def load_task(folder: str | Path, *, check: bool = True, trust: bool = False) ->
         test=samples.get("test", ()),
         max_tokens=settings.max_tokens,
         context=_load_context(table.table("context"), environment),
-        solver=load_solver(table.table("solver")),
+        solver=load_solver(table.table("solver"), "tools" if isinstance(environment, Acting) else "single"),
         extract=Extraction.parse(answer.extract),
     )
     return require_valid(task) if check else task

@@ -49,13 +49,18 @@ def module_file(folder: Path, name: str) -> Path | None:
 def find_code(table: TomlTable) -> tuple[dict[str, str], set[Path]]:
     """Return the code that a task.toml has run, by the key that names it, and its files in the task folder.
 
-    That is a class of the environment or the solver, and the command of a solver.
+    That is a class of the environment, of a world of tools, or of the solver, and the command of a solver.
     """
     solver = table.table("solver").values
     folder = table.file.parent.resolve()
     code: dict[str, str] = {}
     files: set[Path] = set()
-    for key, kind in (("environment", table.values.get("environment")), ("solver.kind", solver.get("kind"))):
+    classes = {
+        "environment": table.values.get("environment"),
+        "tools.world": table.table("tools").values.get("world"),
+        "solver.kind": solver.get("kind"),
+    }
+    for key, kind in classes.items():
         if isinstance(kind, str) and CLASS_NAME.fullmatch(kind):
             code[key] = kind
             file = module_file(folder, kind)

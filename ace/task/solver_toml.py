@@ -17,7 +17,8 @@ from ace.task.toml_models import TomlModel
 from ace.task.toml_table import TomlTable
 
 _SOLVING = Solving()
-_KINDS = "'single', 'outline', 'command' or 'module:Class'"
+_BUILT_IN = {"single": (), "outline": ("words", "mends"), "tools": ("steps", "seconds", "answers")}
+_KINDS = "'single', 'outline', 'tools', 'command' or 'module:Class'"
 _MOST_SECONDS = 86_400
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
@@ -28,14 +29,14 @@ Seconds = Annotated[float, Field(gt=0, le=_MOST_SECONDS)]
 
 
 class BuiltInTable(TomlModel):
-    """Choose an attempt of one call, or one that is written part by part, which alone has more to set.
+    """Choose a solver of the engine, with what its kind has to set. The fields are those of `Solving`."""
 
-    The fields are those of `Solving`.
-    """
-
-    kind: Literal["single", "outline"] = "single"
+    kind: Literal["single", "outline", "tools"] = "single"
     words: Annotated[int, Field(ge=1)] = _SOLVING.words
     mends: Annotated[int, Field(ge=0)] = _SOLVING.mends
+    steps: Annotated[int, Field(ge=1, le=1_000)] = _SOLVING.steps
+    seconds: Seconds = _SOLVING.seconds
+    answers: bool = _SOLVING.answers
 
 
 class CommandTable(TomlModel):
@@ -71,24 +72,24 @@ class ClassTable(TomlModel):
     seconds: Seconds | None = None
 
 
-def load_solver(table: TomlTable) -> SolverChoice:
-    """Return what the [solver] table says; one call where it says nothing.
+def load_solver(table: TomlTable, default: str = _SOLVING.kind) -> SolverChoice:
+    """Return what the [solver] table says; the solver of the kind `default` where it names none.
 
     Raises TaskError for an unknown kind or key, a command that cannot be found, and a class that does not
     load.
     """
-    kind = table.values.get("kind", _SOLVING.kind)
+    kind = table.values.get("kind", default)
     if kind == OwnCommand.kind:
         return _load_command(table)
     if isinstance(kind, str) and CLASS_NAME.fullmatch(kind):
         return _load_class(table, kind)
-    if isinstance(kind, str) and kind not in ("single", "outline"):
+    if isinstance(kind, str) and kind not in _BUILT_IN:
         raise table.problem("kind", f"Expected {_KINDS}, found {kind!r}.")
     settings = table.validate(BuiltInTable)
-    others = sorted(table.values.keys() - {"kind"})
-    if others and settings.kind != "outline":
-        raise table.problem(others[0], "Unknown key.", "Only the kind 'outline' has it.")
-    return Solving(kind=settings.kind, words=settings.words, mends=settings.mends)
+    for key in sorted(table.values.keys() - {"kind", *_BUILT_IN[kind]}):
+        owner = next(name for name, keys in _BUILT_IN.items() if key in keys)
+        raise table.problem(key, "Unknown key.", f"Only the kind {owner!r} has it.")
+    return Solving(**{**settings.model_dump(), "kind": kind})
 
 
 def program_path() -> str:
@@ -145,7 +146,7 @@ def _load_class(table: TomlTable, name: str) -> OwnSolver:
         reason = f"{type(error).__name__}: {error}"
         raise table.problem("kind", f"{name} does not load ({reason}).") from error
     if not callable(getattr(create, "solve", None)):
-        hint = "`solve(self, sample, context, draw)` returns an Attempt."
+        hint = "`solve(self, sample, context, workspace, draw)` returns an Attempt."
         raise table.problem("kind", f"{name} has no method solve.", hint)
     file = module_file(folder, name)
     return OwnSolver(

@@ -23,16 +23,25 @@ AgentFunction = Callable[..., str | Attempt | Awaitable[str | Attempt]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Solving:
-    """Choose a solver of the engine. `words` and `mends` are for "outline" only."""
+    """Choose a solver of the engine. `words` and `mends` are for "outline", the last three for "tools"."""
 
     kind: str = "single"
-    """"single", one call; or "outline", a long answer written part by part."""
+    """"single", one call; "outline", a long answer written part by part; "tools", call after call."""
 
     words: int = 120
     """The length of a part, roughly."""
 
     mends: int = 1
     """How often a part with faults is written again, at most."""
+
+    steps: int = 20
+    """How many replies of the model an attempt may take."""
+
+    seconds: float = 600.0
+    """The time for one attempt."""
+
+    answers: bool = False
+    """Whether a model that writes its calls as text is asked for an answer when it is done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ The learner asks through `Wording` and knows nothing of the form. Values in and 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -201,6 +201,33 @@ class Wording(Protocol):
 
         "Cancelled orders, revoked: ord.st = 7" without its words for "Which orders were cancelled?" is
         "Revoked: ord.st = 7".
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """Hold a lesson that an environment words itself, and the section that it belongs into."""
+
+    section: str
+    text: str
+
+
+Suggest = Callable[[Sample, Sequence[Sample], Sequence[str]], Sequence[Sequence[Suggestion]]]
+"""The method of `Suggesting`."""
+
+
+@runtime_checkable
+class Suggesting(Protocol):
+    """Environments that can word lessons from right answers. A learner tries them before it asks a model."""
+
+    def suggest(
+        self, sample: Sample, similar: Sequence[Sample], known: Sequence[str]
+    ) -> Sequence[Sequence[Suggestion]]:
+        """Return lessons for a sample, the best first; those of one entry belong together.
+
+        `similar` are other samples whose right answers were shown, the nearest first; `known` is what the
+        playbook says. Read from labels: a learner asks only where it is shown those of the sample, too.
         """
         ...
 

@@ -39,7 +39,7 @@ from ace.runs.records import Proposal
 from ace.runs.steps import Phase, PhaseKind, StepRecord
 from ace.settings import Profile, Settings
 from ace.task.types import Sample, Task
-from ace.task.wording import Worded
+from ace.task.wording import Suggesting, Worded
 from ace.text import CountTokens, estimate_tokens
 
 _FULL_WINDOW = 16_000  # tokens
@@ -74,7 +74,8 @@ class Ace:
         make_wording = None
         if self.reflect.profile is Profile.SMALL and isinstance(task.environment, Worded):
             make_wording = partial(task.environment.wording, newest_wins=lab.online and self.settings.drift)
-        return AceState.at(task.train, playbook, lab, make_wording=make_wording)
+        suggest = task.environment.suggest if isinstance(task.environment, Suggesting) else None
+        return AceState.at(task.train, playbook, lab, make_wording=make_wording, suggest=suggest)
 
     def context(self, state: AceState, playbook: Playbook, sample: Sample, room: int) -> Rendered:
         """Return the whole playbook where it fits, else what `select` chooses, or the oldest bullets."""

@@ -65,6 +65,7 @@ class Search:
     `others`: further failures to explain with it.
     `similar`: like questions with their right answers.
     `worked`: the right answer as like ones come by it, where they share a way.
+    `suggestions`: what the environment itself would write down, the best first.
     `first_draw`: the number of the first reflection; a search after another must not ask the same again.
 
     Found out:
@@ -83,6 +84,7 @@ class Search:
     others: Sequence[Trial] = ()
     similar: Sequence[Labelled] = ()
     worked: str = ""
+    suggestions: Sequence[tuple[Add, ...]] = ()
     first_draw: int = 0
     failure: FailureType | None = None
     tags: tuple[Tag, ...] = ()
@@ -110,7 +112,12 @@ class Search:
             yield self._record((add,), proof)
             if proof.holds:
                 return
-        if self.reflect.profile is Profile.SMALL:
+        for suggestion in self.suggestions:
+            proof = self._prove(suggestion, "\n".join(add.content for add in suggestion))
+            yield self._record(suggestion, proof)
+            if proof.holds:
+                return
+        if self.reflect.profile is Profile.SMALL and not self.suggestions:
             for proposal in self._try_example():
                 yield proposal
                 if proposal.outcome == "accepted":

@@ -19,7 +19,7 @@ from ace.playbook.model import Bullet, Delta, Playbook, Status
 from ace.runs.records import Proposal
 from ace.runs.steps import Notes, SampleResult
 from ace.task.types import Sample
-from ace.task.wording import Wording
+from ace.task.wording import Suggest, Wording
 
 if TYPE_CHECKING:
     from ace.methods.ace.consolidation import Sections
@@ -129,6 +129,8 @@ class AceState:
     `evidence`: which samples prove which bullet.
     `make_wording`: makes what knows the words of lessons, anew after a change of the world; None unless a
     small model puts the facts of its environment into words.
+    `suggest`: words lessons for a sample from its right answer and those of others; None where the
+    environment does not.
     `taught`: samples that proved a bullet.
     `reopened`: bullets that must prove themselves again after a change.
     `refining`: what was compared already, from the first refinement on.
@@ -146,6 +148,7 @@ class AceState:
     first_playbook: Playbook
     evidence: Evidence
     make_wording: Callable[[], Wording] | None = None
+    suggest: Suggest | None = None
     taught: set[str] = field(default_factory=set)
     reopened: Reopened = field(default_factory=dict)
     refining: Refining | None = None
@@ -167,9 +170,10 @@ class AceState:
         lab: Lab,
         *,
         make_wording: Callable[[], Wording] | None = None,
+        suggest: Suggest | None = None,
     ) -> AceState:
         """Return a state that knows the questions and the topics of bullets; nothing proves anything yet."""
-        state = cls(samples, playbook, Evidence(), make_wording)
+        state = cls(samples, playbook, Evidence(), make_wording, suggest)
         state.map.add(samples)
         state.forget_evidence(playbook, lab)
         return state

@@ -14,7 +14,7 @@ from ace.methods.ace.chance import Chance, Level
 from ace.methods.ace.credit import is_spoiled
 from ace.methods.ace.curator import Curator
 from ace.methods.ace.fact_search import FactSearch
-from ace.methods.ace.proposals import changes_use
+from ace.methods.ace.proposals import add_lesson, changes_use
 from ace.methods.ace.prover import Prover
 from ace.methods.ace.quarantine import propose_releases
 from ace.methods.ace.reflection import Reflect
@@ -27,11 +27,13 @@ from ace.methods.ace.suspects import is_label_suspect, record_suspect
 from ace.methods.ace.unproven import propose_unproven
 from ace.methods.protocol import Lab, Trial
 from ace.playbook.delta import apply
-from ace.playbook.model import Playbook
+from ace.playbook.model import Add, Playbook
 from ace.runs.records import Proposal
 from ace.runs.steps import PhaseKind
 from ace.settings import Settings
 from ace.task.wording import list_texts
+
+_MOST_SIMILAR = 24  # samples that an environment may draw a lesson from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +170,18 @@ class Study:
             rivals=state.list_rivals(sample, playbook),
             similar=state.map.find_similar(sample),
             worked=shared_fact.text if shared_fact else "",
+            suggestions=self._list_suggestions(trial, playbook),
         )
+
+    def _list_suggestions(self, trial: Trial, playbook: Playbook) -> tuple[tuple[Add, ...], ...]:
+        """Return the lessons that the environment words itself, where the right answer may be shown."""
+        suggest = self.state.suggest
+        if suggest is None or not trial.feedback.expected:
+            return ()
+        similar = [other.sample for other in self.state.map.find_similar(trial.sample, _MOST_SIMILAR)]
+        known = [bullet.content for bullet in playbook.active]
+        entries = suggest(trial.sample, similar, known)
+        return tuple(tuple(add_lesson(each.text, each.section) for each in entry) for entry in entries)
 
 
 def _cannot_be_judged(trial: Trial) -> bool:

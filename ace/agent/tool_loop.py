@@ -1,0 +1,190 @@
+"""Solve with tools: call after call until the agent answers, or comes to a limit.
+
+After Yao et al., "ReAct" (arXiv 2210.03629). A model with function calling may make several calls at once and
+ends by answering in words. A small one writes a call a line, under a grammar, and ends by calling `done`;
+three rules keep it from going round in circles: it makes no call twice, it may be done only after a call that
+worked, and it is told the task after each result.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ace.agent.generator import Draw, Generator, remove_citations
+from ace.agent.solver import ENDS_RUN, SingleCall, failed_attempt
+from ace.agent.tool_talk import ToolTalk
+from ace.context.assemble import Assembled
+from ace.llm.client import Message, Reply, Request, Role, Subject, ToolCall, ToolSpec
+from ace.llm.prompts import render
+from ace.llm.written_calls import list_tools, writes_calls
+from ace.safety.markup import defuse_markup
+from ace.task.solving import Solving
+from ace.task.types import Attempt, Failure, Sample, Task
+from ace.task.workspace import Observation, Workspace
+from ace.text import CountTokens
+
+RESERVE = 4_000  # tokens for tools and results, beside the context; a share of a small window at most
+_WRITTEN_TOKENS = 400  # of a call that is a line of text
+_SAME_AGAIN = 3  # times that a call may be the one before, until the attempt ends
+_NO_CALL = Observation("error: that is no call of a function; write one call, and nothing else", failed=True)
+_REPEATED = Observation("error: this call was made before; its result stands above", failed=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolLoop:
+    """Let a model call the tools of a workspace. Where there is none, it is asked once.
+
+    `count` counts the tokens of a text, `steps` are replies of the model and `seconds` the time of an attempt
+    at most. `answers`: a small model is asked for an answer in words when it is done.
+    """
+
+    generator: Generator
+    count: CountTokens
+    steps: int = 20
+    seconds: float = 600.0
+    answers: bool = False
+
+    @property
+    def reserve(self) -> int:
+        """Return how many tokens tools and their results may add to a prompt."""
+        return RESERVE
+
+    def solve(self, sample: Sample, context: Assembled, workspace: Workspace | None, draw: Draw) -> Attempt:
+        """Return the attempt; see `Solver`. Every call, its result and its tokens are turns of it."""
+        if workspace is None:
+            return SingleCall(self.generator).solve(sample, context, workspace, draw)
+        written = writes_calls(self.generator.client)
+        messages = [Message("system", context.system), Message("user", context.user)]
+        talk = ToolTalk(messages, defuse_markup(sample.question), self.count, written)
+        ended: Attempt | None = None
+        try:
+            if written:
+                tools = list_tools([*workspace.tools(), self._describe_end(workspace.tools())])
+                system = render("ace.agent", "tools.system", context=context.system, tools=tools)
+                messages[0] = Message("system", system)
+            ended = self._run(sample, context, workspace, draw, talk)
+        except ENDS_RUN:
+            raise
+        except Exception as error:  # a sample becomes a record: it counts as wrong, with its reason
+            ended = failed_attempt(sample, error)
+        answer = remove_citations(ended.answer) if self.generator.cite else ended.answer
+        return Attempt(
+            sample.id,
+            answer,
+            text=talk.write_text(),
+            error=ended.error,
+            failure=ended.failure,
+            finish_reason=ended.finish_reason,
+            turns=tuple(talk.turns),
+        )
+
+    def _run(
+        self, sample: Sample, context: Assembled, workspace: Workspace, draw: Draw, talk: ToolTalk
+    ) -> Attempt:
+        """Go on until the attempt ends; return how. Raises what goes wrong."""
+        ends = time.monotonic() + self.seconds
+        for step in range(self.steps):
+            if time.monotonic() > ends:
+                return _stop(sample, f"it took more than {self.seconds:g} s")
+            tools = self._offer(workspace, talk)
+            request = Request(
+                role=Role.GENERATOR,
+                messages=talk.fit(context.budget, tools),
+                tools=tuple(tools),
+                temperature=draw.temperature,
+                seed=draw.seed + step,
+                max_tokens=self._bound_reply(talk.written),
+                subject=Subject(sample=sample, bullets=context.contents, draw=draw.number),
+            )
+            reply = self.generator.client.complete(request)
+            reply = self._ask_anew(request, reply, talk)
+            talk.add_reply(reply)
+            if not reply.tool_calls:
+                if not talk.written:
+                    return _answer(sample, reply)
+                talk.add_result(_NO_CALL.text)
+            end = self._act(sample, reply, workspace, talk)
+            if end is not None:
+                return end
+        return _stop(sample, f"it was not done after {self.steps} steps")
+
+    def _act(self, sample: Sample, reply: Reply, workspace: Workspace, talk: ToolTalk) -> Attempt | None:
+        """Make the calls of a reply, in order; return the attempt where it ends with one of them."""
+        counted: Reply | None = reply if not reply.text.strip() else None
+        for call in reply.tool_calls:
+            is_end = call.name == self._describe_end(workspace.tools()).name
+            if talk.written and is_end:
+                talk.add_call(call, Observation("(done)"), counted)
+                return Attempt(sample.id, str(call.arguments.get("answer") or call.write()))
+            before = [earlier for earlier in talk.calls if _is_same(earlier, call)]
+            observation = _REPEATED if talk.written and before else workspace.call(call)
+            talk.add_call(call, observation, counted)
+            counted = None
+            if observation.ends:
+                return Attempt(sample.id, observation.text)
+            latest = talk.calls[-_SAME_AGAIN:]
+            if len(latest) == _SAME_AGAIN and all(_is_same(earlier, call) for earlier in latest):
+                return _stop(sample, f"it made the same call {_SAME_AGAIN} times: {call.write():.200}")
+        return None
+
+    def _offer(self, workspace: Workspace, talk: ToolTalk) -> list[ToolSpec]:
+        """Return the tools for the next reply. Where `done` is one of them, only after a call that worked."""
+        tools = list(workspace.tools())
+        worked = any(turn.failed is False for turn in talk.turns)
+        if talk.written and (worked or not tools):
+            tools.append(self._describe_end(tools))
+        return tools
+
+    def _ask_anew(self, request: Request, reply: Reply, talk: ToolTalk) -> Reply:
+        """Return another reply for a written call that was made before: one of another tool, twice at most.
+
+        Its result is known, so to make it again would tell nothing new.
+        """
+        tools = request.tools
+        while talk.written and len(reply.tool_calls) == 1:
+            call = reply.tool_calls[0]
+            rest = tuple(tool for tool in tools if tool.name != call.name)
+            is_new = not any(_is_same(earlier, call) for earlier in talk.calls)
+            if is_new or not rest or len(rest) < len(request.tools) - 2:
+                break
+            tools = rest
+            reply = self.generator.client.complete(replace(request, tools=tools))
+        return reply
+
+    def _describe_end(self, tools: Sequence[ToolSpec]) -> ToolSpec:
+        """Return the tool by which a model that writes its calls says that it is done."""
+        name = "done" if all(tool.name != "done" for tool in tools) else "end_task"
+        if not self.answers:
+            return ToolSpec(name, "The task is finished.", {"type": "object", "properties": {}})
+        answer = {"type": "string", "description": "what the task asks for"}
+        schema = {"type": "object", "properties": {"answer": answer}, "required": ["answer"]}
+        return ToolSpec(name, "The task is finished.", schema)
+
+    def _bound_reply(self, written: bool) -> int:
+        most = self.generator.task.max_tokens
+        return min(most, _WRITTEN_TOKENS) if written else most
+
+
+def build_tool_loop(generator: Generator, task: Task, count: CountTokens) -> ToolLoop:
+    """Return the solver, with the limits that the task sets."""
+    choice = task.solver if isinstance(task.solver, Solving) else Solving(kind="tools")
+    return ToolLoop(generator, count, choice.steps, choice.seconds, choice.answers)
+
+
+def _is_same(first: ToolCall, second: ToolCall) -> bool:
+    return first.name == second.name and first.arguments == second.arguments
+
+
+def _answer(sample: Sample, reply: Reply) -> Attempt:
+    """Return the attempt that ends with an answer in words."""
+    text = reply.text.strip()
+    if text:
+        return Attempt(sample.id, text, finish_reason=reply.finish_reason)
+    error = f"the model answered nothing (finish reason: {reply.finish_reason})"
+    return Attempt(sample.id, "", error=error, failure=Failure.EMPTY, finish_reason=reply.finish_reason)
+
+
+def _stop(sample: Sample, why: str) -> Attempt:
+    return Attempt(sample.id, "", error=why, failure=Failure.LIMIT)

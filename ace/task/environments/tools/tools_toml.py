@@ -1,0 +1,39 @@
+"""The [tools] table of task.toml: the class of the world, and how answers are compared."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from ace.task.environments.scorers import SCORERS
+from ace.task.environments.tools.tools_environment import ToolsEnvironment
+from ace.task.own_module import load_class
+from ace.task.toml_models import TomlModel
+from ace.task.toml_table import TomlTable
+
+
+class ToolsTable(TomlModel):
+    """Name the world."""
+
+    world: Annotated[str, Field(pattern=r"^[\w.]+:\w+$", description="'module:Class', a class of the task's")]
+
+    scorer: str = "short"
+    """How an answer in words is compared, where rows have a right one."""
+
+
+def load_tools_environment(table: TomlTable) -> ToolsEnvironment:
+    """Return the environment that the table describes. Raises TaskError for a class that does not load."""
+    settings = table.validate(ToolsTable)
+    if settings.scorer not in SCORERS:
+        raise table.problem("scorer", f"Expected one of {', '.join(SCORERS)}, found {settings.scorer!r}.")
+    try:
+        world = load_class(table.file.parent.resolve(), settings.world)
+    except (Exception, SystemExit) as error:  # of the user's own code: this is the field to look at
+        reason = f"{type(error).__name__}: {error}"
+        raise table.problem("world", f"{settings.world} does not load ({reason}).") from error
+    missing = [method for method in ("tools", "state") if not callable(getattr(world, method, None))]
+    if missing:
+        hint = "`tools()` returns functions, `state()` what is judged."
+        raise table.problem("world", f"{settings.world} has no method {', '.join(missing)}.", hint)
+    return ToolsEnvironment(world, settings.scorer)
