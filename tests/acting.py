@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from ace.errors import WorkspaceFailed
 from ace.task import Acting, Attempt, Outcome, Sample, ToolCall, Turn, TurnKind, Workspace, score_attempt
 
 Play = Callable[[Workspace], Iterable[tuple[str, dict[str, Any]]]]
@@ -19,6 +20,8 @@ def play(environment: Any, sample: Sample, calls: Play | Sequence[tuple[str, dic
     workspace = environment.open(sample)
     assert workspace is not None
     turns: list[Turn] = []
+    artifacts: dict[str, str] = {}
+    error = ""
     try:
         for number, (name, arguments) in enumerate(calls(workspace) if callable(calls) else calls):
             observation = workspace.call(ToolCall(f"call_{number}", name, arguments))
@@ -32,10 +35,13 @@ def play(environment: Any, sample: Sample, calls: Play | Sequence[tuple[str, dic
             )
             if observation.ends:
                 break
-        return Attempt(sample.id, "", turns=tuple(turns), artifacts=dict(workspace.finish()))
+        artifacts = dict(workspace.finish())
+    except WorkspaceFailed as failure:
+        error = str(failure)
     finally:
         workspace.close()
         workspace.close()
+    return Attempt(sample.id, "", error=error, turns=tuple(turns), artifacts=artifacts)
 
 
 def play_and_score(environment: Any, sample: Sample, calls: Any) -> Outcome:

@@ -13,15 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ace.errors import WorkspaceFailed
+from ace.task.environments.worlds.check_call import find_problem
 from ace.task.environments.worlds.world_process import WorldPool, WorldProcess
 from ace.task.types import Attempt, Environment, Outcome, Sample, TurnKind
 from ace.task.workspace import Observation, ToolCall, ToolSpec, Workspace
 
 COMMANDS = "commands"
 """The name of the artifact that holds the commands of an attempt, as a JSON list."""
-
-FAILED = "world"
-"""The name of the artifact that says why the world broke down, where it did."""
 
 _SECONDS_TO_START = 90.0  # of Java, and of a game with its gold commands
 _SECONDS_TO_ACT = 30.0
@@ -82,6 +80,8 @@ class GameWorkspace(Workspace):
     is_over: bool = False
     is_closed: bool = False
 
+    bounded = True
+
     def tools(self) -> Sequence[ToolSpec]:
         """Return the same tools all the time."""
         return self.specs
@@ -109,9 +109,10 @@ class GameWorkspace(Workspace):
         return Observation(text, ends=self.is_over)
 
     def finish(self) -> Mapping[str, str]:
-        """Return the commands in their order, and why the game broke down, if it did."""
-        left = {COMMANDS: json.dumps(self.commands, ensure_ascii=False)}
-        return {**left, FAILED: self.failure} if self.failure else left
+        """Return the commands in their order. Raises WorkspaceFailed where the game broke down."""
+        if self.failure:
+            raise WorkspaceFailed(self.failure)
+        return {COMMANDS: json.dumps(self.commands, ensure_ascii=False)}
 
     def close(self) -> None:
         """Give the process back."""
@@ -121,18 +122,12 @@ class GameWorkspace(Workspace):
 
     def _find_problem(self, call: ToolCall) -> str:
         """Return why a call cannot be made, "" where it can."""
-        names = [spec.name for spec in self.specs]
-        if call.name not in names:
-            return f"there is no tool {call.name}; there are {', '.join(names)}"
         if self.is_over or self.is_closed:
             return "the game is over"
-        expected = {"command"} if call.name == _ACT.name else set()
-        if set(call.arguments) != expected:
-            return f"{call.name} takes the arguments ({', '.join(expected)})"
-        command = call.arguments.get("command", "look")
-        if not isinstance(command, str) or not command.strip() or "\n" in command:
+        command = call.arguments.get("command")
+        if isinstance(command, str) and (not command.strip() or "\n" in command):
             return "a command is one line of text"
-        return ""
+        return find_problem(self.specs, call)
 
 
 class TextGameEnvironment(Environment):
@@ -170,11 +165,12 @@ class TextGameEnvironment(Environment):
     def score(self, sample: Sample, attempt: Attempt) -> Outcome:
         """Return the score that the commands of the attempt lead to in a new game.
 
-        Raises WorkspaceFailed for a game that broke down: that says nothing of the attempt.
+        Raises WorkspaceFailed where there are no commands, as after a game that broke down: that says nothing
+        of the attempt.
         """
-        if attempt.artifacts.get(FAILED):
-            raise WorkspaceFailed(attempt.artifacts[FAILED])
-        commands = json.loads(attempt.artifacts.get(COMMANDS, "[]"))
+        if COMMANDS not in attempt.artifacts:
+            raise WorkspaceFailed(attempt.error or "The attempt left no commands.")
+        commands = json.loads(attempt.artifacts[COMMANDS])
         with self._replay(sample, commands) as process:
             score = min(process.ask("score", _SECONDS_TO_ACT), 1.0)
         gold = sample.data.get("gold") or ()

@@ -21,7 +21,7 @@ from typing import Any
 from ace.errors import WorkspaceFailed
 from ace.task.limited_process import limit_command
 
-_SECONDS_TO_WAIT = 600.0  # for a process that somebody else uses
+_SECONDS_TO_WAIT = 3600.0  # for a process that somebody else uses
 _SECONDS_TO_LEAVE = 2.0
 
 
@@ -95,10 +95,15 @@ class WorldProcess:
 
 
 class WorldPool:
-    """Lend processes of one module, at most so many at once. Safe to use from several threads."""
+    """Lend processes of one module. Safe to use from several threads.
 
-    def __init__(self, module: str, most: int = 4, memory: int = 0) -> None:
+    `memory` limits the address space of each, in megabytes; 0 is no limit.
+    """
+
+    def __init__(self, module: str, most: int = 4, *, memory: int = 0, reuse: bool = True) -> None:
+        """Name the module, and how many processes there may be; without `reuse` each is for one borrower."""
         self.module = module
+        self.reuse = reuse
         self.memory = memory
         self._free = BoundedSemaphore(most)
         self._idle: list[WorldProcess] = []
@@ -126,7 +131,7 @@ class WorldPool:
 
     def give_back(self, process: WorldProcess) -> None:
         """Keep a process for the next; one that is gone leaves its place to another."""
-        if process.process.poll() is None and self.close.alive:
+        if self.reuse and process.process.poll() is None and self.close.alive:
             self._idle.append(process)
         else:
             process.end()
