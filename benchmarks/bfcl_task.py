@@ -21,8 +21,8 @@ from benchmarks import task_folder
 TASK = """name = "bfcl"
 environment = "bfcl"
 instructions = \"\"\"
-You serve a user, with the tools that there are. Do what they ask for and nothing else, then `say` so: they may
-ask for more. Where a tool or a detail is missing that you need, say so instead of guessing.\"\"\"
+You serve a user, with the tools that there are. Do what they ask for and nothing else, then `say` so: they
+may ask for more. Where a tool or a detail is missing that you need, say so instead of guessing.\"\"\"
 
 [data]
 

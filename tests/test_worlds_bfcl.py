@@ -38,6 +38,7 @@ POSITIONAL = {
 }
 """The names of arguments that stand without one in right calls of the data."""
 
+FOLDER = {"type": "directory", "contents": {}}
 FILES = Sample(
     "files",
     "Go to the folder a.",

@@ -27,7 +27,7 @@ _SECONDS_TO_COMPARE = 60.0
 _MEMORY = 1_024  # megabytes
 _SAY = ToolSpec(
     "say",
-    "Say something to the user, once you have done what they asked for, or cannot. Returns what they say next.",
+    "Speak to the user, once you have done what they asked for, or cannot. Returns what they say next.",
     {
         "type": "object",
         "properties": {"message": {"type": "string", "description": "what you say"}},
