@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ace.errors import WorkspaceFailed
@@ -131,12 +131,12 @@ class TableWorkspace(Workspace):
 
 @dataclass(frozen=True, slots=True)
 class TablesEnvironment(Environment):
-    """Samples carry `tables`, each with name, columns and rows, and `gold_sql`, a statement that changes them.
+    """Samples carry `tables`, each with name, columns and rows, and `gold_sql`, which changes them rightly.
 
     The order of rows does not count. An answer in words is not judged.
     """
 
-    limits: SqlLimits = SqlLimits(rows=100)
+    limits: SqlLimits = field(default_factory=lambda: SqlLimits(rows=100))
 
     label_field = "gold_sql"
     bounded = True
@@ -177,7 +177,7 @@ class TablesEnvironment(Environment):
         return Outcome(observed=_describe_calls(attempt), ran=TABLES in attempt.artifacts)
 
     def check(self, sample: Sample) -> None:
-        """Raise TaskError for tables that cannot be made, and a right statement that fails or does nothing."""
+        """Raise TaskError for tables that cannot be made, and for SQL that fails or changes nothing."""
         try:
             before, after = self._follow(sample)
         except WorkspaceFailed as error:
