@@ -25,14 +25,14 @@ from typing import Any
 from pydantic import BaseModel
 
 from ace.llm import asking
-from ace.llm.client import Reply, Request, Role, Usage
+from ace.llm.client import Reply, Request, Role, ToolCall, Usage
 from ace.methods.ace.curator import Curation
 from ace.methods.ace.reflection import Diagnosis, FailureType
 from ace.methods.ace.reflector import Critique, Lesson, WordsFor
 from ace.playbook.model import Operation
 from ace.text import word_key
 
-Says = Callable[[Request], str | Reply]
+Says = Callable[[Request], str | ToolCall | Sequence[ToolCall] | Reply]
 Lessons = Callable[[Request], str | Sequence[str]]
 Operations = Callable[[Request], Sequence[Operation | Mapping[str, Any]]]
 
@@ -40,13 +40,13 @@ Operations = Callable[[Request], Sequence[Operation | Mapping[str, Any]]]
 class World:
     """Answer as functions of the request say, one for each role. Thread-safe, if the functions are.
 
-    `generator` returns an answer. `lessons` returns candidates, the best first; a plain string is one
-    candidate, an empty list says that there is nothing to learn. `operations` returns what a curator
-    proposes, as operations or as JSON objects. Any of them may be left out. An exception that a function
-    raises is raised by the call.
+    `generator` returns an answer, a call of a tool that the request offers, or several. `lessons` returns
+    candidates, the best first; a plain string is one candidate, an empty list says that there is nothing to
+    learn. `operations` returns what a curator proposes, as operations or as JSON objects. Any of them may be
+    left out. An exception that a function raises is raised by the call.
 
     `calls` counts requests by role, `requests` holds them in order. `tries` is how often an answer that does
-    not fit its schema is asked for.
+    not fit its schema is asked for. `writes_calls`: its calls stand for lines of text, as a small model's.
     """
 
     def __init__(
@@ -57,8 +57,10 @@ class World:
         *,
         model: str = "world",
         tries: int = 3,
+        writes_calls: bool = False,
     ) -> None:
         self.model, self.tries = model, tries
+        self.writes_calls = writes_calls
         self.calls: Counter[str] = Counter()
         self.requests: list[Request] = []
         self._generator = generator or (lambda request: "I do not know.")
@@ -81,12 +83,19 @@ class World:
         spoken = self._speak(request)
         if isinstance(spoken, Reply):
             return spoken
+        calls: tuple[ToolCall, ...] = ()
+        if isinstance(spoken, ToolCall):
+            calls = (spoken,)
+        elif not isinstance(spoken, str):
+            calls = tuple(spoken)
+        text = spoken if isinstance(spoken, str) else ""
+        written = len(text) + sum(len(call.write()) for call in calls)
         prompt = sum(len(message.content) for message in request.messages)
         # Four characters count as a token.
-        usage = Usage(calls=1, prompt_tokens=prompt // 4, completion_tokens=len(spoken) // 4)
-        return Reply(spoken, usage=usage)
+        usage = Usage(calls=1, prompt_tokens=prompt // 4, completion_tokens=written // 4)
+        return Reply(text, usage=usage, tool_calls=calls)
 
-    def _speak(self, request: Request) -> str | Reply:
+    def _speak(self, request: Request) -> str | ToolCall | Sequence[ToolCall] | Reply:
         """Return the words of the function that a request is for, in the form of its schema."""
         schema = request.schema
         if schema is None or request.role not in (Role.REFLECTOR, Role.CURATOR):

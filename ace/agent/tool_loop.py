@@ -2,9 +2,9 @@
 
 After Yao et al., "ReAct" (arXiv 2210.03629). A model with function calling may make several calls at once and
 ends by answering in words; where somebody speaks to it, they hear that, and may ask for more. A small one
-writes a call a line, under a grammar, and ends by calling `done`; three rules keep it from going round in
-circles: it makes no call twice, it may be done only after a call that worked, and it is told the task after
-each result.
+writes a call a line, under a grammar, and ends by calling `done`. Three rules keep it from going round in
+circles: instead of a call that was made before it is asked for another one, it may be done only after a call
+that worked, and it is told the task after each result.
 """
 
 from __future__ import annotations
@@ -123,8 +123,10 @@ class ToolLoop:
             if talk.written and is_end:
                 talk.add_call(call, Observation("(done)"), counted)
                 return Attempt(sample.id, str(call.arguments.get("answer") or call.write()))
-            before = [earlier for earlier in talk.calls if _is_same(earlier, call)]
-            observation = _REPEATED if talk.written and before else workspace.call(call)
+            if talk.written and any(_is_same(earlier, call) for earlier in talk.calls):
+                talk.add_call(call, _REPEATED, counted)
+                return _stop(sample, f"it had no new call to make: {call.write():.200}")
+            observation = workspace.call(call)
             talk.add_call(call, observation, counted)
             counted = None
             if observation.ends:

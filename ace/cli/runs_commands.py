@@ -54,6 +54,9 @@ def show(
     credit: Annotated[
         bool, typer.Option("--credit", help="Show the votes of bullets, and why attempts failed.")
     ] = False,
+    episode: Annotated[
+        str | None, typer.Option(metavar="ID", help="Show one attempt: its calls and what came of them.")
+    ] = None,
     playbook: PlaybookFile = None,
     json: Json = False,
 ) -> None:
@@ -63,6 +66,10 @@ def show(
     from ace.store import Store
 
     with Store.open(playbook_file(playbook), create=False, read_only=True) as store:
+        if episode is not None:
+            data, text = _show_episode(store, episode)
+            emit(json, data, text)
+            return
         if run is None:
             newest = store.runs(limit=1)
             if not newest:
@@ -86,6 +93,19 @@ def show(
             _report_text(record, data["steps"], data["faults"], store.path)
         ]
         emit(json, data, "\n\n".join(texts))
+
+
+def _show_episode(store: Store, name: str) -> tuple[dict[str, Any], str]:
+    """Return one attempt, as JSON and as a person reads it. Raises UnknownVersion for an id of none."""
+    from ace.errors import UnknownVersion
+    from ace.runs.trajectory_text import render_episode
+
+    episodes = store.episodes(ids=[name])
+    if not episodes:
+        hint = "`ace runs show --rejected` names ids."
+        raise UnknownVersion(f"no episode {name} in {store.path}.", hint=hint)
+    episode = episodes[-1]
+    return asdict(episode), render_episode(episode)
 
 
 def _show_rejected(store: Store, run: Run) -> Part:

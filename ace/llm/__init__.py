@@ -15,6 +15,7 @@ Where to begin reading: `client`, then `endpoint` for a real model, or `scripted
     answers      bodies of replies, in whichever form
     failures     why a request failed, in the words of the endpoint
     token_counts  usage that can be right, and estimates
+    written_calls  calls of tools as lines of text
     wire         HTTP with a deadline, a largest size, and one origin
     providers    litellm's names, clients and exceptions
     local        embedded models: weights, server, slots

@@ -6,6 +6,7 @@ Its modules:
     steps      the journal of a run as values
     report     the result of a run
     run_text   and as text
+    trajectory_text  one attempt as text
     score      how many answers were right
     metrics    right and wrong answers: intervals, tests, changes between scorings
     e_process  a test of two versions that may be looked at after every answer

@@ -11,7 +11,7 @@ from ace.task.environments.judge import Judge, JudgeEnvironment
 from ace.task.environments.scorers import SCORERS
 from ace.task.extraction import Extraction
 from ace.task.samples import NAME, require_valid, to_sample
-from ace.task.solving import AGENT_SECONDS, AgentFunction, OwnAgent, SolverChoice, Solving
+from ace.task.solving import AGENT_SECONDS, AgentFunction, OwnAgent, Solving
 from ace.task.types import Environment, Sample, Task, TaskContext
 from ace.task.workspace import Acting
 
@@ -66,9 +66,6 @@ def define_task(
         numbered = enumerate(rows, start=1)
         samples[split] = tuple(to_sample(row, split, number) for number, row in numbered)
     environment = _choose_environment(judge, scale)
-    solver: SolverChoice = Solving(kind="tools" if isinstance(environment, Acting) else "single")
-    if agent is not None:
-        solver = OwnAgent.of(agent, agent_seconds)
     task = Task(
         name,
         instructions,
@@ -78,10 +75,15 @@ def define_task(
         test=samples["test"],
         max_tokens=max_tokens,
         context=TaskContext(sources=tuple(sources), memories=memories),
-        solver=solver,
+        solver=choose_solver(environment) if agent is None else OwnAgent.of(agent, agent_seconds),
         extract=extraction,
     )
     return require_valid(task)
+
+
+def choose_solver(environment: Environment) -> Solving:
+    """Return how attempts are made where a task does not say: over tools where it has something to act on."""
+    return Solving(kind="tools" if isinstance(environment, Acting) else "single")
 
 
 def _choose_environment(judge: Judge | str | Environment, scale: tuple[float, float]) -> Environment:

@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 
 from ace.errors import TaskError
+from ace.task.define import choose_solver
 from ace.task.environments import ENVIRONMENTS
 from ace.task.extraction import Extraction
 from ace.task.own_module import CLASS_NAME, find_code, load_class
@@ -14,7 +15,6 @@ from ace.task.samples import label_field, read_samples, require_valid
 from ace.task.toml_table import TomlTable
 from ace.task.trust import require_trust
 from ace.task.types import Environment, Sample, Task, TaskContext
-from ace.task.workspace import Acting
 
 _FILE = "task.toml"
 # Keys of [answer] that only the environment of that name has.
@@ -67,7 +67,7 @@ def load_task(folder: str | Path, *, check: bool = True, trust: bool = False) ->
         test=samples.get("test", ()),
         max_tokens=settings.max_tokens,
         context=_load_context(table.table("context"), environment),
-        solver=load_solver(table.table("solver"), "tools" if isinstance(environment, Acting) else "single"),
+        solver=load_solver(table.table("solver"), choose_solver(environment).kind),
         extract=Extraction.parse(answer.extract),
     )
     return require_valid(task) if check else task

@@ -104,16 +104,18 @@ class GuardedWorkspace:
 
 @contextmanager
 def open_workspace(
-    environment: Environment, sample: Sample, seconds: float = CALL_SECONDS
+    environment: Environment, sample: Sample, seconds: float | None = None
 ) -> Iterator[GuardedWorkspace | None]:
     """Open what an attempt at a sample acts on; None where there is nothing. It is closed in the end.
 
-    An environment that is `bounded` limits its own time: it may wait until another workspace is closed.
-    Raises WorkspaceFailed where it does not open in time, or at all.
+    `seconds` are those of opening it, and of each call; CALL_SECONDS by default. An environment that is
+    `bounded` limits its own time: it may wait until another workspace is closed. Raises WorkspaceFailed where
+    it does not open in time, or at all.
     """
     if not isinstance(environment, Acting):
         yield None
         return
+    seconds = seconds or CALL_SECONDS
     try:
         if getattr(environment, "bounded", False):
             inner = environment.open(sample)

@@ -1,9 +1,9 @@
 """The program of a worker process: it opens one database at a time and runs statements nobody trusts.
 
 They may read; on the image of a database, which is this process's own copy, they may change rows where that
-is asked for. Imports the standard library only, and starts in a few milliseconds. Requests and replies are frames: the
-sizes of a JSON value and of bytes behind it, then both. A worker ends with its input, so also with its
-parent.
+is asked for. Imports the standard library only, and starts in a few milliseconds. Requests and replies are
+frames: the sizes of a JSON value and of bytes behind it, then both. A worker ends with its input, so also
+with its parent.
 """
 
 from __future__ import annotations

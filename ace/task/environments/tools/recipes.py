@@ -23,6 +23,7 @@ FORMATS = "formats"
 _PLACE = "…"
 _LEAST_SHARED = 2  # words that two questions of a kind have in common
 _MOST_EXAMPLES = 3
+_CONVERTED = 0.05  # how much one number speaks for another that shares no figure with it: 24 for 2 dozens
 _ALIKE = 0.8  # of the likeness of the nearest question, to count as asked in the same way
 _LONGEST_SPAN = 4  # words of a question that one value is written from
 _WORD = re.compile(r"\w+|[^\w\s]")
@@ -207,7 +208,8 @@ def _weigh(span: str, value: str) -> float:
     figures = [run.lstrip("0") for run in _DIGITS.findall(span)]
     if figures:
         shared = [run for run in figures if run in value]
-        return len("".join(shared)) / max(1, len("".join(figures))) + 0.1 * len(shared)
+        weight = len("".join(shared)) / max(1, len("".join(figures))) + 0.1 * len(shared)
+        return max(weight, _CONVERTED if _DIGITS.search(value) else 0.0)
     matcher = SequenceMatcher(None, _fold(span), _fold(value), autojunk=False)
     longest = matcher.find_longest_match()
     return 0.5 * longest.size / max(len(span), 1) if longest.size >= 3 else 0.0
