@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from ace.errors import TaskError, WorkspaceFailed
-from ace.task import Sample, ToolCall, load_task
+from ace.task import Sample, ToolCall, load_task, score_attempt
 from ace.task.environments.worlds.text_game import SCIENCEWORLD, TEXTWORLD, TextGameEnvironment
 from tests.acting import choose, play, play_and_score, play_at_once
 
@@ -82,6 +82,34 @@ def test_a_score_is_no_part_of_what_an_attempt_shows(games) -> None:
     assert set(attempt.artifacts) == {"commands"}
     seen = environment.observe(samples[0], attempt)
     assert seen.score is None and seen.observed == attempt.turns[-1].observation
+
+
+@pytest.mark.parametrize(
+    ("kind", "row"),
+    [
+        ("textworld", {"game": "simonsays", "seed": 1}),
+        ("scienceworld", {"game": "find-plant", "variation": 0}),
+    ],
+)
+def test_a_lost_game_scores_nothing(kind: str, row: dict[str, Any]) -> None:
+    """Simon did not say it; an agent is no plant."""
+    game, package, _ = KINDS[kind]
+    if find_spec(package) is None:
+        pytest.skip(f"{package} is not installed: `just adapter-{kind}`")
+    environment = TextGameEnvironment(game, most=1)
+    sample = Sample("1", "?", row)
+    right = environment.find_gold(sample)[1][0]
+
+    def lose(workspace):
+        listed = json.loads(workspace.call(ToolCall("1", "commands", {})).text)["commands"]
+        wrong = "focus on agent" if kind == "scienceworld" else next(each for each in listed if each != right)
+        yield "act", {"command": wrong}
+        raise AssertionError("the game goes on")
+
+    attempt = play(environment, sample, lose)
+    outcome = score_attempt(environment, sample, attempt)
+    assert outcome.score == 0 and not outcome.judge_error
+    environment.pool.close()
 
 
 def test_twenty_games_at_once_do_not_interfere(games) -> None:

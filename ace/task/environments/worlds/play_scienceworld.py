@@ -68,8 +68,8 @@ class ScienceWorld:
         }
 
     def score(self) -> float:
-        """Return the score, from 0 to 1; a task that was failed has 0."""
-        return max(0.0, float(self.tasks.server.getScore()))
+        """Return the score, from 0 to 1; a task that was failed has less."""
+        return float(self.tasks.server.getScore())
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ class TextWorld:
         return {"commands": sorted(self.info["validActions"])}
 
     def score(self) -> float:
-        """Return the game's score, from 0 to 1; a game that is lost has what it had."""
+        """Return the game's score, from 0 to 1; a game that is lost has less."""
         return float(self.info["score"])
 
 

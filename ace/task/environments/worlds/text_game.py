@@ -172,7 +172,7 @@ class TextGameEnvironment(Environment):
             raise WorkspaceFailed(attempt.error or "The attempt left no commands.")
         commands = json.loads(attempt.artifacts[COMMANDS])
         with self._replay(sample, commands) as process:
-            score = min(process.ask("score", _SECONDS_TO_ACT), 1.0)
+            score = min(max(process.ask("score", _SECONDS_TO_ACT), 0.0), 1.0)  # below 0: the game is lost
         gold = sample.data.get("gold") or ()
         return Outcome(
             score=score,
