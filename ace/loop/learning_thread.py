@@ -117,8 +117,9 @@ class LearningThread:
         while True:
             news = []
             with self._problems.guard("look for feedback"):
-                news = store.feedback(name, after=last or 0, unlearned=last is None)
-                last = max((feedback.number for feedback in news), default=last or 0)
+                newest = store.feedback(name, after=last or 0)
+                news = newest if last is not None else store.feedback(name, unlearned=True)
+                last = max((feedback.number for feedback in newest), default=last or 0)
             if self._stop.is_set():
                 return last or 0, None
             if news:
