@@ -398,7 +398,7 @@ def test_other_requests_pass(store: Store, server: WireServer) -> None:
     with ace.learning(store, None) as block:
         with pytest.raises(openai.APIError):
             clients(server)["openai"].models.list()
-        assert block.episodes == () and block.learner.problems == ()
+        assert block.episodes == [] and block.learner.problems == ()
 
 
 def test_a_fault_of_ours_is_a_plain_call(
