@@ -49,8 +49,8 @@ def module_file(folder: Path, name: str) -> Path | None:
 def find_code(table: TomlTable) -> tuple[dict[str, str], set[Path]]:
     """Return the code that a task.toml has run, by the key that names it, and its files in the task folder.
 
-    That is a class of the environment, of a world of tools, or of the solver, the command of a solver, and every
-    MCP server: it is started, or hears what the agent asks, and may be given variables of this process.
+    That is a class of the environment, of a world of tools, or of the solver, the command of a solver, and
+    every MCP server: it is started, or hears what the agent asks, and may get variables of this process.
     """
     solver = table.table("solver").values
     folder = table.file.parent.resolve()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 from ace.task.trajectory import shorten_middle
@@ -16,6 +16,9 @@ from ace.task.workspace import Observation, ToolSpec
 
 if TYPE_CHECKING:
     from mcp.types import CallToolResult, Tool
+
+ReadResult = Callable[["CallToolResult", int], Observation]
+"""Make an observation, of about so many characters, of what a tool returned."""
 
 _LONGEST_NAME = 64
 _LONGEST_DESCRIPTION = 4_000

@@ -24,6 +24,8 @@ from ace.task.workspace import Observation, ToolCall, ToolSpec
 if TYPE_CHECKING:
     from mcp.types import Tool
 
+    from ace.task.environments.tools.mcp_results import ReadResult
+
 Result = TypeVar("Result")
 
 _MARGIN = 2.0  # seconds in which a loop that nobody blocks reports that a limit is over
@@ -35,8 +37,9 @@ class McpWorkspace:
     bounded = True
     """It limits its own time."""
 
-    def __init__(self, servers: Sequence[McpServer]) -> None:
+    def __init__(self, servers: Sequence[McpServer], read: ReadResult = read_result) -> None:
         """Start the event loop; `open` starts the servers."""
+        self._read = read
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="mcp", daemon=True)
         self._thread.start()
@@ -49,8 +52,8 @@ class McpWorkspace:
         self._blocked = ""
 
     @classmethod
-    def open(cls, servers: Sequence[McpServer]) -> Self:
-        """Start the servers, all at once, and list their tools.
+    def open(cls, servers: Sequence[McpServer], read: ReadResult = read_result) -> Self:
+        """Start the servers, all at once, and list their tools. `read` makes an observation of a result.
 
         Raises WorkspaceFailed for the first that cannot be used, also where it lacks a tool that is to be
         used; TaskError where the package `mcp` is missing.
@@ -61,7 +64,7 @@ class McpWorkspace:
             raise TaskError(
                 "MCP servers need the package mcp.", hint="pip install ace-engine[mcp]"
             ) from error
-        workspace = cls(servers)
+        workspace = cls(servers, read)
         try:
             workspace._start()
         except BaseException:
@@ -116,6 +119,16 @@ class McpWorkspace:
                     raise WorkspaceFailed(f"the state {name} cannot be read: {observation.text}")
                 left[name] = observation.text
         return left
+
+    @property
+    def lost(self) -> str:
+        """Return why a server cannot be used any more, or its process has ended; "" where all can."""
+        for session in self._sessions:
+            if session.lost:
+                return session.lost
+            if session.process is not None and session.process.ended:
+                return f"the MCP server {session.server.name!r} has ended: {session.process.describe()}"
+        return ""
 
     def close(self) -> None:
         """End all sessions. No process is left, whatever it does."""
@@ -179,7 +192,7 @@ class McpWorkspace:
             raise WorkspaceFailed(session.lost or f"the MCP server {session.server.name!r} is closed")
         result = self._run(session.call(tool, arguments), session.server.call_seconds)
         self._is_old = True
-        return read_result(result, most)
+        return self._read(result, most)
 
     def _run(self, work: Coroutine[Any, Any, Result], seconds: float) -> Result:
         """Return what a coroutine of the loop returns, or raise what it raises.
