@@ -35,3 +35,11 @@ docs:
 # The demonstration of the README
 demo:
     .venv/bin/ace learn tasks/shop_sql
+
+# Tests of adapters against the real packages, each in an environment of its own
+adapters: adapter-tau2
+
+adapter-tau2:
+    test -x .adapters/tau2/bin/python || python3 -m venv .adapters/tau2
+    .adapters/tau2/bin/python -m pip install --quiet -e '.[tau2]' hypothesis pytest pytest-timeout
+    .adapters/tau2/bin/python -m pytest tests/test_tau2.py tests/test_mcp.py

