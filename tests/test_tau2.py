@@ -87,7 +87,7 @@ def gold_answer(sample: Sample) -> str:
 @pytest.mark.timeout(1_200)
 @pytest.mark.parametrize(
     "domain, count, nothing, broken",
-    [("mock", 9, 1, []), ("retail", 114, 0, []), ("airline", 50, 0, [])],
+    [("mock", 9, 1, []), ("retail", 114, 11, ["tau2-105", "tau2-64"]), ("airline", 50, 0, [])],
 )
 def test_the_right_calls_score_one(
     tasks: Any, domain: str, count: int, nothing: int, broken: list[str]
@@ -102,7 +102,7 @@ def test_the_right_calls_score_one(
             sample, Attempt(sample.id, "", artifacts={STATE: '{"before": {}, "after": {}}'})
         )
         assert (float(idle.correct), float(right.correct)) == environment.anchors(sample)
-        return idle.score, right.score
+        return idle.score or 0.0, right.score or 0.0
 
     samples = samples_of(task)
     with ThreadPoolExecutor(4) as pool:

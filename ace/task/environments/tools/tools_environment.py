@@ -91,7 +91,7 @@ class ToolsEnvironment(Environment):
         A wrong state scores the share of the changes that are right. Raises WorkspaceFailed where the right
         calls do not work, TaskError for a row without them.
         """
-        observed = _describe_calls(attempt)
+        observed = describe_calls(attempt)
         judge = getattr(self.create, "judge", None)
         state = json.loads(attempt.artifacts.get(STATE, "null"))
         if judge is not None:
@@ -126,7 +126,7 @@ class ToolsEnvironment(Environment):
 
     def observe(self, sample: Sample, attempt: Attempt) -> Outcome:
         """Return how the calls came out: what can be seen without a label."""
-        return Outcome(observed=_describe_calls(attempt), ran=_has_worked(attempt))
+        return Outcome(observed=describe_calls(attempt), ran=_has_worked(attempt))
 
     def check(self, sample: Sample) -> None:
         """Raise TaskError for actions that are no calls, that fail, or that change nothing.
@@ -189,7 +189,7 @@ def _write_calls(way: Way, answer: Any) -> str:
     return calls if answer is None else f"{calls}; then answer: {answer}"
 
 
-def _describe_calls(attempt: Attempt) -> str:
+def describe_calls(attempt: Attempt) -> str:
     """Return how many calls were made, and the words of those that failed. Free of labels."""
     calls = [turn for turn in attempt.turns if turn.kind is TurnKind.TOOL]
     failed = [f"{turn.tool}({turn.arguments}): {turn.observation}" for turn in calls if turn.failed]

@@ -14,6 +14,7 @@ from threading import Lock
 from typing import Any
 
 from ace.task.environments.json_answer import JsonDifference, compare_json
+from ace.task.environments.tools.tools_environment import describe_calls
 from ace.task.environments.worlds.tau2_workspace import STATE, Tau2Workspace, only_reads
 from ace.task.types import Attempt, Difference, Environment, Fact, Outcome, Sample, Topic, TurnKind
 from ace.task.workspace import ToolCall
@@ -63,10 +64,16 @@ class Tau2Environment(Environment):
     def score(self, sample: Sample, attempt: Attempt) -> Outcome:
         """Compare the database that an attempt left with the one that the right calls leave.
 
-        A wrong one scores the share of the changes that are right. Raises WorkspaceFailed where the right
-        calls cannot be made, TaskError for a row without them.
+        A wrong one scores the share of the changes that are right. Where the server refuses a right call that
+        changes something, nothing is scored. Raises WorkspaceFailed where the calls cannot be made, TaskError
+        for a row without them.
         """
         gold, replay = _read_gold(sample), self.replay(sample)
+        observed = describe_calls(attempt)
+        ran = not attempt.error and STATE in attempt.artifacts
+        if replay.broken:
+            words = f"nobody knows the right database: {replay.broken}"
+            return Outcome(observed=observed, ran=ran, label_error=words, detail=words, expected_kind="calls")
         missing = list(_compare_said(gold, attempt)) + list(_compare_calls(gold, replay, attempt))
         state = attempt.artifacts.get(STATE)
         score = 0.0 if missing else 1.0
@@ -76,21 +83,19 @@ class Tau2Environment(Environment):
             share, wrong = compare_states(replay.artifact, state)
             score = min(share, 0.5) if missing else share
             missing = [*(each.to_fact() for each in wrong[:_MOST_FACTS]), *missing]
-        nothing, right = self.anchors(sample)
         detail = ""
         if missing:
+            nothing, right = self.anchors(sample)
             detail = f"{missing[0].text} (doing nothing scores {nothing:g}, the right calls {right:g})"
-        observed = _describe_calls(attempt)
         turns = [turn for turn in attempt.turns if turn.kind is TurnKind.TOOL]
         return Outcome(
             score=score,
             observed=observed,
             annotated="\n".join([observed, *(f"final database, {fact.text}" for fact in missing)]),
             detail=detail,
-            ran=not attempt.error and state is not None,
+            ran=ran,
             expected="; ".join(call.write() for call in replay.calls) or "no call that changes anything",
             expected_kind="calls",
-            label_error=replay.broken,
             topics=frozenset(Topic(turn.tool) for turn in turns if turn.tool),
             label_topics=frozenset(Topic(call.name) for call in replay.calls),
             missing=tuple(missing),
@@ -99,7 +104,7 @@ class Tau2Environment(Environment):
     def observe(self, sample: Sample, attempt: Attempt) -> Outcome:
         """Return how the calls came out: what can be seen without a label."""
         ran = not attempt.error and STATE in attempt.artifacts
-        return Outcome(observed=_describe_calls(attempt), ran=ran)
+        return Outcome(observed=describe_calls(attempt), ran=ran)
 
     def check(self, sample: Sample) -> None:
         """Raise TaskError for a row without right calls. They are made only when an attempt is scored."""
@@ -108,10 +113,12 @@ class Tau2Environment(Environment):
     def anchors(self, sample: Sample) -> tuple[float, float]:
         """Return the scores, 0 or 1, of doing nothing, and of making the right calls."""
         gold, replay = _read_gold(sample), self.replay(sample)
+        if replay.broken:
+            return 0.0, 0.0
         needs_calls = "DB" in gold["basis"] and bool(json.loads(replay.artifact)["after"])
         needs_calls = needs_calls or ("ACTION" in gold["basis"] and bool(replay.calls))
         needs_words = "COMMUNICATE" in gold["basis"] and bool(gold["communicate_info"])
-        return float(not needs_calls and not needs_words), float(not replay.broken)
+        return float(not needs_calls and not needs_words), 1.0
 
     def replay(self, sample: Sample) -> GoldReplay:
         """Return what the right calls of a sample do; they are made once. Raises WorkspaceFailed."""
@@ -208,13 +215,3 @@ def _is_call(tool: str, arguments: str, call: ToolCall, names: Sequence[str] | N
         return False
     compared = values.keys() if names is None else names
     return all(values.get(name) == call.arguments.get(name) for name in compared)
-
-
-def _describe_calls(attempt: Attempt) -> str:
-    """Return how many calls were made, and the words of the last that failed. Free of labels."""
-    calls = [turn for turn in attempt.turns if turn.kind is TurnKind.TOOL]
-    failed = [f"{turn.tool}({turn.arguments}): {turn.observation}" for turn in calls if turn.failed]
-    text = f"{len(calls)} calls, {len(failed)} failed"
-    if attempt.error:
-        text += f"; {attempt.error}"
-    return "\n".join([text, *failed[-3:]])
