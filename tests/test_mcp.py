@@ -8,9 +8,11 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -258,6 +260,50 @@ def test_what_is_no_message_is_passed_over() -> None:
     with opened(command("babbles")) as workspace:
         assert call(workspace, "add", a=1, b=1) == Observation("2")
         assert "1 lines of its stdout are no message, the last: 'Welcome!'" in call(workspace, "die").text
+
+
+def test_odd_answers_are_text_or_failed_calls_and_a_stubborn_process_is_killed() -> None:
+    with opened(command("answers oddly", script=BAD, start_seconds=60, call_seconds=2.0)) as workspace:
+        assert all(tool.parameters == {"type": "object", "properties": {}} for tool in workspace.tools())
+        assert call(workspace, "surrogate") == Observation("half a ? sign")
+        assert call(workspace, "latin") == Observation("caf\ufffd")
+        assert call(workspace, "empty") == Observation("(nothing)")
+        for name in ("unknown", "number", "mute"):
+            assert call(workspace, name).failed
+    assert not [line for line in list_processes() if line.endswith(f"{BAD} answers oddly")]
+
+
+def test_nothing_is_left_open() -> None:
+    def count() -> tuple[int, int]:
+        return len(list(Path("/proc/self/fd").iterdir())), threading.active_count()
+
+    with opened(command("answers oddly", script=BAD), local()):
+        pass
+    before = count()
+    for _ in range(3):
+        with opened(local(), command("answers oddly", script=BAD)):
+            pass
+        with pytest.raises(WorkspaceFailed):
+            McpServers((command("dies", script=BAD),)).open()
+    assert wait_until(lambda: count() <= before), (before, count())
+
+
+def test_an_address_where_no_server_answers_is_an_error_that_names_it() -> None:
+    class Page(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(b"<html>Welcome</html>")
+
+        def log_message(self, *args: Any) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        connection = ServerAddress(f"http://127.0.0.1:{server.server_port}/mcp")
+        with pytest.raises(WorkspaceFailed, match="'page' does not start"):
+            McpServers((McpServer(name="page", connection=connection, start_seconds=10),)).open()
+        server.shutdown()
 
 
 def list_processes() -> list[str]:

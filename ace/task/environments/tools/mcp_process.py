@@ -8,6 +8,7 @@ a server started running when the server itself ends in time.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 from asyncio.subprocess import PIPE, Process, SubprocessStreamProtocol
@@ -118,14 +119,15 @@ class ServerProcess:
         assert self.process is not None and self.process.stdout is not None  # noqa: S101 (PIPE above)
         try:
             while line := await self.process.stdout.readline():
-                try:
-                    message = jsonrpc_message_adapter.validate_json(line, by_name=False)
-                except ValueError:
+                for text in (line, _repair_line(line)):
+                    with suppress(ValueError):
+                        message = jsonrpc_message_adapter.validate_json(text, by_name=False)
+                        await incoming.send(SessionMessage(message))
+                        break
+                else:
                     if line.strip():
                         self.noise += 1
                         self.last_noise = line.strip()
-                    continue
-                await incoming.send(SessionMessage(message))
         except ValueError:  # of readline
             self.problem = f"it wrote a line of more than {_LONGEST_LINE:,} bytes"
             self.kill()
@@ -165,3 +167,12 @@ class ServerProcess:
             if self.process.returncode is not None and errors_are_read:
                 return
             await asyncio.sleep(_PAUSE)
+
+
+def _repair_line(line: bytes) -> bytes:
+    """Return JSON without bytes and escapes that are no text; what is no JSON as it is."""
+    try:
+        value = json.loads(line.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return line
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")

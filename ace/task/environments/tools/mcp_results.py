@@ -42,9 +42,8 @@ def name_tool(text: str, others: Collection[str]) -> str:
 
 def describe_tool(name: str, tool: Tool) -> ToolSpec:
     """Return the tool as a model is told of it: under its own name, and with a schema that is an object's."""
-    schema: dict[str, Any] = {"properties": {}} | dict(tool.input_schema) | {"type": "object"}
-    if not isinstance(schema["properties"], dict):
-        schema["properties"] = {}
+    schema: dict[str, Any] = {**tool.input_schema, "type": "object"}
+    schema.setdefault("properties", {})
     description = tool.description or tool.title or ""
     return ToolSpec(name, shorten_middle(description, _LONGEST_DESCRIPTION), schema)
 
