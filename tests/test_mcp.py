@@ -235,7 +235,7 @@ def test_a_server_that_blocks_the_loop_harms_only_its_own_attempt() -> None:
     blocking = McpServer(name="blocking", connection=ServerObject(make_blocking), call_seconds=0.5)
     with opened(blocking) as workspace, opened(local()) as other:
         assert call(workspace, "block").failed
-        assert "blocks its event loop" in call(workspace, "add", a=1, b=1).text
+        assert "the event loop of the MCP servers was blocked" in call(workspace, "add", a=1, b=1).text
         assert call(other, "add", a=1, b=1) == Observation("2")
 
 

@@ -207,5 +207,5 @@ class McpWorkspace:
             return future.result(seconds + _MARGIN)
         except TimeoutError as error:
             future.cancel()
-            self._blocked = f"an MCP server in this process blocks its event loop for more than {seconds:g} s"
+            self._blocked = f"the event loop of the MCP servers was blocked for more than {seconds:g} s"
             raise WorkspaceFailed(self._blocked) from error
