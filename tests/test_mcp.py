@@ -21,6 +21,7 @@ import pytest
 pytest.importorskip("mcp", reason="MCP servers need the package mcp (extra `mcp`)")
 
 from ace.errors import TaskError, UntrustedCode, WorkspaceFailed
+from ace.safety.secrets import SECRET_MARK
 from ace.task import Attempt, load_task
 from ace.task.environments.tools.mcp_servers import (
     McpServer,
@@ -409,7 +410,7 @@ server = "shop:make_orders"
     )
     assert "tok-" not in repr(servers)
     with opened(local) as workspace:
-        assert call(workspace, "show", name="TOKEN").text == "tok-12345678"
+        assert call(workspace, "show", name="TOKEN").text == SECRET_MARK, "it is set, and not told"
     with opened(here) as workspace:
         assert call(workspace, "add", a=1, b=1) == Observation("2")
 

@@ -238,3 +238,22 @@ def test_the_script_leaves_nothing_out_in_silence(tmp_path: Path, domain: str) -
         assert all(part in row["question"] for part in parts if part and part != domain)
         words = json.dumps(everything[row["task"]]["evaluation_criteria"].get("nl_assertions") or [])
         assert words == "[]" or words not in row["question"]
+
+
+def test_a_run_acts_at_a_desk(tasks: Any, tmp_path: Path) -> None:
+    from ace import evaluate
+    from ace.store import Store
+    from ace.testing import World
+
+    task = tasks("mock")
+
+    def speak(request: Any) -> Any:
+        if any(message.role == "tool" for message in request.messages):
+            return "done"
+        return gold_calls(request.sample) or "there is nothing to do"
+
+    with Store.open(tmp_path / "p.db") as store:
+        report = evaluate(task, store, World(speak), split="train", workers=4)
+        artifacts = [episode.attempt.artifacts for episode in store.episodes()]
+    assert report.after is not None and report.after.correct == len(task.train)
+    assert all(set(each) == {STATE} for each in artifacts)

@@ -13,8 +13,8 @@ from typing import Any
 
 from ace.task.environments.tools.mcp_servers import McpServers
 from ace.task.environments.tools.mcp_workspace import McpWorkspace
-from ace.task.environments.tools.ways import Way
 from ace.task.environments.tools.tools_environment import STATE, ToolsEnvironment, read_actions
+from ace.task.environments.tools.ways import Way
 from ace.task.types import Sample
 
 

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ace.safety.secrets import hide_values
 from ace.task.types import Sample
 
 if TYPE_CHECKING:
     from ace.task.environments.tools.mcp_workspace import McpWorkspace
 
+_SHORTEST_SECRET = 6  # characters
 _INHERITED = ("HOME", "USER", "LOGNAME")
 
 
@@ -64,7 +66,7 @@ class McpServer:
     connection: ServerCommand | ServerAddress | ServerObject
 
     secrets: tuple[str, ...] = field(default=(), repr=False)
-    """Values that no message may quote."""
+    """Values that stand in no message and no result."""
 
     tools: tuple[str, ...] | None = None
     """The names of the tools that may be used; None for all."""
@@ -86,6 +88,11 @@ class McpServer:
         if self.tools is None:
             return tool not in self.state
         return tool in self.tools
+
+    def hide(self, text: str) -> str:
+        """Return the text without the values of `secrets`, but for those that could be a word."""
+        values = [value for value in self.secrets if len(value) >= _SHORTEST_SECRET]
+        return hide_values(text, values) if values else text
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from ace.errors import WorkspaceFailed
-from ace.safety.secrets import hide_secrets, hide_values
+from ace.safety.secrets import hide_secrets
 from ace.task.environments.tools.mcp_process import ServerProcess
 from ace.task.environments.tools.mcp_servers import McpServer, ServerAddress, ServerCommand
 
@@ -25,7 +25,6 @@ _MOST_TOOLS = 1_000
 _MOST_PAGES = 100
 _LONGEST_EVENT = 64_000_000  # bytes
 _LONGEST_REASON = 1_000  # characters
-_SHORTEST_SECRET = 6  # characters: a shorter value could be a word
 STOP_SECONDS = 5.0
 """The time for a session to end. Then its process is killed."""
 
@@ -150,8 +149,7 @@ class McpSession:
             with suppress(ValueError):
                 known = self.process.describe()
                 reason = f"{reason}; {known}" if known else reason
-        secrets = [value for value in self.server.secrets if len(value) >= _SHORTEST_SECRET]
-        reason = hide_secrets(hide_values(reason, secrets))[:_LONGEST_REASON]
+        reason = hide_secrets(self.server.hide(reason))[:_LONGEST_REASON]
         message = f"the MCP server {self.server.name!r} {what}: {reason}"
         has_ended = self.process is not None and self.process.ended
         if has_ended or self._task is None or self._task.done():

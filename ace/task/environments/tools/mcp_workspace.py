@@ -12,6 +12,7 @@ import sys
 from collections import Counter
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -192,7 +193,8 @@ class McpWorkspace:
             raise WorkspaceFailed(session.lost or f"the MCP server {session.server.name!r} is closed")
         result = self._run(session.call(tool, arguments), session.server.call_seconds)
         self._is_old = True
-        return self._read(result, most)
+        observation = self._read(result, most)
+        return replace(observation, text=session.server.hide(observation.text))
 
     def _run(self, work: Coroutine[Any, Any, Result], seconds: float) -> Result:
         """Return what a coroutine of the loop returns, or raise what it raises.
