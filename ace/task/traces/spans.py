@@ -163,6 +163,7 @@ class _Assembly:
         self.has_words = False
         self._counts: Counter[str] = Counter()
         self._waiting: dict[str, tuple[str, str]] = {}  # id of a call -> its tool and arguments
+        self._uses: set[str] = set()  # ids of calls
         self._results: set[str] = set()  # ids of calls that something has come back for
         self._failures: set[str] = set()  # ids of calls that failed
 
@@ -192,21 +193,28 @@ class _Assembly:
                 self.messages[place] = {**message, "is_error": True} | ({"parts": marked} if marked else {})
 
     def _add_messages(self, messages: Sequence[Any]) -> None:
-        """Add those of the messages that stand there more often than they did before."""
+        """Add those of the messages that stand there more often than they did before.
+
+        A single one after an answer is new: the endpoint keeps what was said before.
+        """
         counts: Counter[str] = Counter()
+        asked = [message for message in messages if (read_message(message) or ("",))[0] != "system"]
+        last = read_message(self.messages[-1]) if self.messages else None
+        is_answered = last is not None and last[0] == "assistant" and not self._waiting
         for message in messages:
-            key = _make_key(message)
+            key, uses, results = _make_key(message), set(_list_uses(message)), _list_results(message)
             counts[key] += 1
-            results = _list_results(message)
-            if results and results <= self._results:
+            if (uses or results) and uses <= self._uses and results <= self._results:
                 continue
-            if counts[key] > self._counts[key]:
+            if counts[key] > self._counts[key] or (is_answered and asked == [message]):
                 self._add_message(message)
 
     def _add_message(self, message: Any) -> None:
         self._counts[_make_key(message)] += 1
         self.messages.append(message)
-        self._waiting.update(_list_uses(message))
+        uses = _list_uses(message)
+        self._uses |= uses.keys()
+        self._waiting.update(uses)
         for call in _list_results(message):
             self._results.add(call)
             self._waiting.pop(call, None)
@@ -227,6 +235,7 @@ class _Assembly:
             call = span.call or f"span {span.id}"
             arguments = to_plain_text(span.arguments)
             use_part = {"type": "tool_call", "id": call, "name": span.tool, "arguments": arguments}
+            self._uses.add(call)
             self.messages.append({"role": "assistant", "content": [use_part]})
         self._waiting.pop(call, None)
         self._results.add(call)
