@@ -141,7 +141,7 @@ def _make_trace(name: str, spans: Sequence[Span]) -> Trace | None:
         return None
     fields = read_conversation(replace(record, values={"messages": assembly.messages}), "messages")
     failures = [span for span in spans if span.failed and span.kind is not SpanKind.TOOL]
-    is_broken = bool(failures) and failures[-1] in (spans[-1], spans[0])
+    is_broken = any(failures[-1] is span for span in (spans[0], spans[-1])) if failures else False
     if is_broken and not fields["answer"]:
         fields["error"] = failures[-1].problem or fields["error"]
     scores = [score for span in spans for score in span.scores]
