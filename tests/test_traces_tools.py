@@ -316,6 +316,38 @@ def test_conversations_of_one_trace_and_one_conversation_of_several_traces(tmp_p
     assert said == {"a": ["one", "ONE", "yes", "YES", "yes", "YES"], "b": []} and not log.left_out
 
 
+def test_an_evaluators_own_words_are_no_part_of_the_attempt(tmp_path: Path) -> None:
+    """Its model is shown the right answer, and what it says is no answer; its verdict is a label."""
+    kind, above = "openinference.span.kind", {"parent_id": "s2"}
+    verdict = {"gen_ai.evaluation.name": "correctness", "gen_ai.evaluation.score.value": 0}
+    rows = [
+        span("chat", 1, **{kind: "LLM", "input.value": "q?", "output.value": "a"}),
+        span("judge", 2, **{kind: "EVALUATOR", "input.value": "a"}, **verdict),
+        {
+            **span("chat", 3, **{kind: "LLM", "input.value": "Is a right? It is b.", "output.value": "No"}),
+            **above,
+        },
+    ]
+    trace = attempt(tmp_path, *rows)
+    assert (trace.question, trace.answer, trace.turns, trace.correct) == ("q?", "a", (), False)
+
+
+def test_an_older_session_of_codex_is_its_items(tmp_path: Path) -> None:
+    rows = [
+        {"id": "s", "timestamp": "2025-06-01T10:00:00Z", "instructions": None},
+        {"record_type": "state"},
+        {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Fix it."}]},
+        {"type": "function_call", "name": "shell", "arguments": "{}", "call_id": "c"},
+        {"type": "function_call_output", "call_id": "c",
+         "output": json.dumps({"output": "no such file", "metadata": {"exit_code": 2}})},
+        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Done."}]},
+    ]  # fmt: skip
+    log = read(tmp_path, *rows)
+    (trace,) = log.traces
+    assert not log.left_out and trace.answer == "Done."
+    assert [(turn.observation, turn.failed) for turn in trace.turns[1:2]] == [("no such file", True)]
+
+
 def test_spans_without_contents_are_named(tmp_path: Path) -> None:
     with pytest.raises(TaskError, match=r"Trace t: What was asked .* is not recorded.*Let the tracer record"):
         read(tmp_path, span("chat", 1, **{"gen_ai.operation.name": "chat"}))

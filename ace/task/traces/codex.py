@@ -72,7 +72,7 @@ def _read_session(lines: Sequence[Record]) -> Trace:
         elif name in load_names("codex")["failures"]:
             error = read_content(event.get("message")) or str(event.get("reason") or name)
         elif kind == "response_item" and not (has_words and spoken and spoken[0] == "user"):
-            messages.append(_mark_failure(payload, codes))
+            messages.append(mark_failure(payload, codes))
             error = "" if spoken and spoken[0] == "assistant" else error
     metas = [payload for kind, payload in payloads if kind == "session_meta"]
     first = lines[0]
@@ -90,14 +90,14 @@ def _unwrap(event: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**item, "call_id": item.get("id")}
 
 
-def _mark_failure(item: Mapping[str, Any], codes: Mapping[str, Any]) -> Mapping[str, Any]:
+def mark_failure(item: Mapping[str, Any], codes: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
     """Return what came back from a command as text that is marked where the command failed.
 
     Its exit code is told by an event, by JSON around the output, or by a line before it.
     """
     if not str(item.get("type")).endswith("_output"):
         return item
-    output, code = parse_json(item.get("output")), codes.get(str(item.get("call_id")))
+    output, code = parse_json(item.get("output")), (codes or {}).get(str(item.get("call_id")))
     if isinstance(output, Mapping):
         metadata = output.get("metadata")
         success = output.get("success")

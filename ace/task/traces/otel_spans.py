@@ -15,7 +15,7 @@ from ace.errors import TaskError
 from ace.task.attempt import to_plain_text
 from ace.task.traces.record import Record, load_names, parse_json
 from ace.task.traces.scores import Score
-from ace.task.traces.spans import Span, SpanKind, make_traces
+from ace.task.traces.spans import Span, SpanKind, find_kind, make_traces
 from ace.task.traces.trace import Trace
 
 _LOG_FIELDS = ("body", "eventName", "event_name", "severityNumber", "observedTimeUnixNano")
@@ -91,9 +91,6 @@ def _read_span(record: Record, row: Mapping[str, Any]) -> Span:
     status = status if isinstance(status, Mapping) else {}
     code = str(status.get("code") or status.get("status_code") or "").upper()
     events = [_read_event(event) for event in _list(row.get("events")) if isinstance(event, Mapping)]
-    kind = str(_find(attributes, names["kind"]) or "").lower()
-    kinds = {**dict.fromkeys(names["models"], SpanKind.MODEL), **dict.fromkeys(names["tools"], SpanKind.TOOL)}
-    kinds |= dict.fromkeys(names["agents"], SpanKind.AGENT)
     span = Span(
         record=record,
         trace=trace,
@@ -101,7 +98,7 @@ def _read_span(record: Record, row: Mapping[str, Any]) -> Span:
         parent=_strip(row.get("parentSpanId") or row.get("parent_span_id") or row.get("parent_id")),
         start=_read_time(row),
         conversation=to_plain_text(_find(attributes, names["conversation"])),
-        kind=kinds.get(kind, SpanKind.OTHER),
+        kind=find_kind(to_plain_text(_find(attributes, names["kind"]))),
         inputs=_read_messages(_find_tree(attributes, names["inputs"])),
         outputs=_read_messages(_find_tree(attributes, names["outputs"]), "assistant"),
         tool=to_plain_text(_find(attributes, names["tool"])) or to_plain_text(row.get("name")),

@@ -28,6 +28,7 @@ class SpanKind(StrEnum):
     MODEL = "model"
     TOOL = "tool"
     AGENT = "agent"
+    JUDGE = "judge"  # an evaluator, whose own calls of models are no part of the attempt
     OTHER = "other"
 
 
@@ -79,8 +80,10 @@ def make_traces(spans: Sequence[Span]) -> Iterator[Trace | TaskError]:
     a call of a model nor one of a tool nor anything said is no attempt.
     """
     named = {span.trace for span in spans if span.conversation}
+    judged_by = _find_judges(spans)
     for name, members in _group_spans(spans).items():
-        ordered = sorted(members, key=lambda span: span.start)
+        steps = (replace(span, kind=SpanKind.JUDGE) if span.id in judged_by else span for span in members)
+        ordered = sorted(steps, key=lambda span: span.start)
         try:
             trace = _make_trace(name, ordered)
         except TaskError as error:
@@ -89,6 +92,21 @@ def make_traces(spans: Sequence[Span]) -> Iterator[Trace | TaskError]:
         else:
             if trace is not None:
                 yield trace
+
+
+def _find_judges(spans: Sequence[Span]) -> set[str]:
+    """Return the ids of evaluators and of all spans below them."""
+    below: dict[str, list[str]] = {}
+    for span in spans:
+        below.setdefault(span.parent, []).append(span.id)
+    judges: set[str] = set()
+    waiting = [span.id for span in spans if span.kind is SpanKind.JUDGE]
+    while waiting:
+        name = waiting.pop()
+        if name not in judges:
+            judges.add(name)
+            waiting += below.get(name, [])
+    return judges
 
 
 def _group_spans(spans: Sequence[Span]) -> dict[str, list[Span]]:
@@ -126,7 +144,8 @@ def _make_trace(name: str, spans: Sequence[Span]) -> Trace | None:
         assembly.add(span)
     if not assembly.has_words:
         for span in spans:  # a step above says what was asked and answered
-            if span.kind is not SpanKind.TOOL and _list_words(span.outputs, "assistant"):
+            is_whole = span.kind in (SpanKind.AGENT, SpanKind.OTHER)
+            if is_whole and _list_words(span.outputs, "assistant"):
                 assembly = _Assembly()
                 assembly.add(span, spans)
                 break
@@ -134,13 +153,15 @@ def _make_trace(name: str, spans: Sequence[Span]) -> Trace | None:
     record = spans[0].record
     roles = [spoken[0] for spoken in map(read_message, assembly.messages) if spoken]
     if "user" not in roles:
-        if assembly.messages or any(span.kind is not SpanKind.OTHER for span in spans):
+        called = (SpanKind.MODEL, SpanKind.TOOL, SpanKind.AGENT)
+        if assembly.messages or any(span.kind in called for span in spans):
             hint = "Let the tracer record contents: most leave them out unless a setting asks for them."
             problem = "What was asked and answered is not recorded."
             raise record.problem("", f"Trace {name}: {problem}", hint, Fault.EMPTY)
         return None
     fields = read_conversation(replace(record, values={"messages": assembly.messages}), "messages")
-    failures = [span for span in spans if span.failed and span.kind is not SpanKind.TOOL]
+    aside = (SpanKind.TOOL, SpanKind.JUDGE)
+    failures = [span for span in spans if span.failed and span.kind not in aside]
     is_broken = any(failures[-1] is span for span in (spans[0], spans[-1])) if failures else False
     if is_broken and not fields["answer"]:
         fields["error"] = failures[-1].problem or fields["error"]
@@ -181,8 +202,13 @@ class _Assembly:
             for message in answers:
                 self._add_message(message)
             self.has_words = self.has_words or bool(answers)
-        elif span.kind is SpanKind.TOOL or any(span.tool == tool for tool, _ in self._waiting.values()):
+        elif span.kind is SpanKind.TOOL or self._is_awaited(span):
             self._add_tool(span)
+
+    def _is_awaited(self, span: Span) -> bool:
+        """Tell whether a span of no known kind is named as a tool that a model called."""
+        tools = {tool for tool, _ in self._waiting.values()}
+        return span.kind is SpanKind.OTHER and span.tool in tools
 
     def mark_failures(self) -> None:
         """Mark the results of calls whose spans say that they failed."""
@@ -243,6 +269,18 @@ class _Assembly:
         self.messages.append(
             {"role": "tool", "tool_call_id": call, "content": result, "is_error": span.failed}
         )
+
+
+def find_kind(word: str) -> SpanKind:
+    """Return the kind of a span that a tracer's word stands for; OTHER for one that nobody here knows."""
+    names = load_names("spans")
+    kinds = {
+        SpanKind.MODEL: names["models"],
+        SpanKind.TOOL: names["tools"],
+        SpanKind.AGENT: names["agents"],
+        SpanKind.JUDGE: names["judges"],
+    }
+    return next((kind for kind, words in kinds.items() if word.lower() in words), SpanKind.OTHER)
 
 
 def _list_words(value: Any, role: str) -> list[Any]:
