@@ -37,7 +37,7 @@ demo:
     .venv/bin/ace learn tasks/shop_sql
 
 # Tests of adapters against the real packages, each in an environment of its own
-adapters: adapter-textworld adapter-scienceworld adapter-bfcl
+adapters: adapter-textworld adapter-scienceworld adapter-bfcl adapter-inspect
 
 adapter-textworld:
     just _adapter textworld textworld tests/test_worlds_games.py
@@ -49,6 +49,9 @@ adapter-bfcl:
     test -x .adapters/bfcl/bin/python || python3 -m venv .adapters/bfcl
     .adapters/bfcl/bin/python -m pip install --quiet --no-deps bfcl-eval==2026.3.23
     just _adapter bfcl bfcl tests/test_worlds_bfcl.py
+
+adapter-inspect:
+    just _adapter inspect inspect tests/test_adapter_inspect.py
 
 _adapter name extra *tests:
     test -x .adapters/{{name}}/bin/python || python3 -m venv .adapters/{{name}}

@@ -37,6 +37,7 @@ NEVER = {("methods", "store"), ("agent", "store")}  # who proposes cannot write 
 HEAVY = {
     "bs4",
     "gepa",
+    "inspect_ai",
     "litellm",
     "matplotlib",
     "numpy",
@@ -173,7 +174,7 @@ def test_dependencies_are_what_is_imported() -> None:
     """Neither undeclared (it came along with something else) nor unused."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    used = ("documents", "local", "online", "report", "scienceworld", "textworld")
+    used = ("documents", "inspect", "local", "online", "report", "scienceworld", "textworld")
     declared = {*project["dependencies"], *(each for extra in used for each in extras[extra])}
     names = {re.split(r"[^\w-]", requirement)[0].replace("-", "_").lower() for requirement in declared}
     names = {IMPORTED_AS.get(name, name) for name in names}
