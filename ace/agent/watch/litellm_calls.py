@@ -1,12 +1,13 @@
-"""Calls of litellm: what its functions `completion` and `acompletion` call is changed for a block.
+"""Calls of litellm: its functions `completion` and `acompletion` are changed for a block.
 
-They may have been imported by name anywhere, so not they are changed but the function inside each of them.
+They may have been imported by name anywhere. So what they call is changed, too, where litellm's decorator
+keeps it. Within a watched call nothing is watched again.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
 from types import CellType
 from typing import Any
@@ -22,15 +23,23 @@ _INNER = "original_function"  # what litellm's decorator calls the function insi
 def change_library(name: str) -> list[Undo]:
     """Change both functions of a library, litellm, and return what puts them back.
 
-    Raises AttributeError or KeyError for a release that is made otherwise.
+    Raises AttributeError for a release that is made otherwise.
     """
-    litellm = importlib.import_module(name)
-    cell, cell_async = _find_cell(litellm.completion), _find_cell(litellm.acompletion)
-    original, original_async = cell.cell_contents, cell_async.cell_contents
+    library = importlib.import_module(name)
+    changes = []
+    for function, watch in ((library.completion, _watch), (library.acompletion, _watch_async)):
+        for cell in _find_cells(function):
+            changes.append(replace_attribute(cell, "cell_contents", watch(cell.cell_contents)))
+        changes.append(replace_attribute(library, function.__name__, watch(function)))
+    return changes
+
+
+def _watch(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that does what the original does, and is watched."""
 
     @wraps(original)
     def completion(*args: Any, **keywords: Any) -> Any:
-        call = _begin(args, keywords)
+        call = None if keywords.get("acompletion") else _begin(args, keywords)
         if call is None:
             return original(*args, **keywords)
         args, keywords = _with_messages(args, keywords, call)
@@ -43,31 +52,39 @@ def change_library(name: str) -> list[Undo]:
         _take_result(call, result)
         return result
 
-    @wraps(original_async)
+    return completion
+
+
+def _watch_async(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Return an `async` function that does what the original does, and is watched."""
+
+    @wraps(original)
     async def acompletion(*args: Any, **keywords: Any) -> Any:
         call = await run_beside(_begin, args, keywords) if find_block() else None
         if call is None:
-            return await original_async(*args, **keywords)
+            return await original(*args, **keywords)
         args, keywords = _with_messages(args, keywords, call)
         try:
             with inside_call():
-                result = await original_async(*args, **keywords)
+                result = await original(*args, **keywords)
         except BaseException as error:
             call.take_error(error)
             raise
         await run_beside(_take_result, call, result)
         return result
 
-    return [
-        replace_attribute(cell, "cell_contents", completion),
-        replace_attribute(cell_async, "cell_contents", acompletion),
-    ]
+    return acompletion
 
 
-def _find_cell(function: Any) -> CellType:
-    """Return where a decorated function keeps the one inside. Raises KeyError where it has none."""
-    cells: dict[str, CellType] = dict(zip(function.__code__.co_freevars, function.__closure__, strict=True))
-    return cells[_INNER]
+def _find_cells(function: Any) -> Iterator[CellType]:
+    """Yield where a function, or one that it wraps, keeps the one that litellm has decorated."""
+    while function is not None:
+        names = function.__code__.co_freevars
+        for name, cell in zip(names, function.__closure__ or (), strict=True):
+            if name == _INNER:
+                yield cell
+                return
+        function = getattr(function, "__wrapped__", None)
 
 
 def _begin(args: tuple[Any, ...], keywords: Mapping[str, Any]) -> WatchedCall | None:
@@ -121,4 +138,6 @@ def _listen(stream: Any, builder: ReplyBuilder) -> None:
         builder.take(chunk.model_dump(mode="json", warnings=False))
         return chunk
 
-    stream.__class__ = type(kind.__name__, (kind,), {"__next__": take_next, "__anext__": take_next_async})
+    names = {"__module__": kind.__module__, "__qualname__": kind.__qualname__}
+    methods = {"__next__": take_next, "__anext__": take_next_async}
+    stream.__class__ = type(kind.__name__, (kind,), {**names, **methods})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from ace.agent.watch.wire import Interface
@@ -29,9 +30,13 @@ class ReplyBuilder:
         self._whole: Mapping[str, Any] | None = None
         self._parts: dict[int, dict[str, Any]] = {}  # blocks or calls by their number
         self._message: dict[str, Any] = {"role": "assistant", "content": ""}
+        self.has_events = True  # else the bytes are one JSON object
 
     def feed(self, data: bytes) -> None:
         """Take bytes of server-sent events, cut anywhere. What is not JSON is passed over."""
+        if not self.has_events:
+            self._rest += data
+            return
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             name, _, value = line.partition(b":")
@@ -65,6 +70,9 @@ class ReplyBuilder:
         if self._is_over:
             return
         self._is_over = True
+        if not self.has_events:
+            with suppress(ValueError, RecursionError):  # whoever stops reading gets no reply either
+                self._whole = json.loads(self._rest)
         parts = [self._parts[number] for number in sorted(self._parts)]
         if self._whole is not None:
             self._done(self._whole)
@@ -96,6 +104,8 @@ class ReplyBuilder:
                 function = piece.get("function") or {}
                 call["function"]["name"] += function.get("name") or ""
                 call["function"]["arguments"] += function.get("arguments") or ""
+            if choice.get("finish_reason"):
+                self.end()
 
     def _take_block(self, event: Mapping[str, Any]) -> None:
         """Take an event of Anthropic's messages, which come as numbered blocks."""
@@ -114,8 +124,12 @@ class ReplyBuilder:
 
 
 def tee_response(response: Any, builder: ReplyBuilder) -> None:
-    """Let a builder see the bytes of an HTTP response (of httpx or its kin) as they are read."""
+    """Let a builder see the bytes of an HTTP response (of httpx or its kin) as they are read.
+
+    A reply that is no stream of events is one JSON object.
+    """
     read, read_async = response.iter_bytes, response.aiter_bytes
+    builder.has_events = "event-stream" in response.headers.get("content-type", "")
 
     def iter_bytes(*args: Any, **keywords: Any) -> Iterator[bytes]:
         try:
