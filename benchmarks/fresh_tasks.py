@@ -4,9 +4,10 @@
     python benchmarks/fresh_tasks.py rules --seeds 1001 1002 --language de --variants default no-refine
     python benchmarks/fresh_tasks.py office --seeds 1001 1002 1003
 
-Each seed is a task of `fresh_sql.py`, `fresh_rules.py` or `tasks/office_tools/generate.py`. Its test questions are scored with an empty
-playbook, with the hand-written reference, and after learning with each variant of the settings. Stages are
-kept under --work, so that a stopped measurement goes on where it was. Writes results/fresh_KIND.{json,md}.
+Each seed is a task of `fresh_sql.py`, `fresh_rules.py` or `tasks/office_tools/generate.py`. Its test
+questions are scored with an empty playbook, with the hand-written reference, and after learning with each
+variant of the settings. Stages are kept under --work, so that a stopped measurement goes on where it was.
+Writes results/fresh_KIND.{json,md}.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from ace.llm import Client
 from ace.task import load_task
 from benchmarks import fresh_rules, fresh_sql, measured_pages, measuring
 from benchmarks.measuring import Stage
-
 
 OFFICE = Path(__file__).resolve().parents[1] / "tasks" / "office_tools" / "generate.py"
 
