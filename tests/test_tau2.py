@@ -17,7 +17,7 @@ import pytest
 from ace.errors import TaskError, WorkspaceFailed
 from ace.task import Attempt, Sample, Task, load_task
 from ace.task.environments.worlds.tau2_environment import Tau2Environment, compare_states
-from ace.task.environments.worlds.tau2_workspace import STATE, name_module
+from ace.task.environments.worlds.tau2_workspace import MODULE, STATE
 from ace.task.guarded_workspace import open_workspace
 from ace.task.types import Turn, TurnKind
 from ace.task.workspace import ToolCall
@@ -30,7 +30,7 @@ DOMAINS = ("mock", "retail", "airline")
 
 def require(domain: str) -> None:
     """Skip the test where a package or the data is missing."""
-    for module in ("mcp", name_module(domain)):
+    for module in ("mcp", MODULE.format(domain)):
         if find_spec(module) is None:
             pytest.skip(f"the package {module} is not installed (extra `tau2`)")
     if not (DATA / domain).is_dir():
