@@ -37,7 +37,7 @@ demo:
     .venv/bin/ace learn tasks/shop_sql
 
 # Tests of adapters against the real programs, each in an environment of its own
-adapters: coding-agents adapter-textworld adapter-scienceworld adapter-bfcl adapter-tau2
+adapters: coding-agents adapter-textworld adapter-scienceworld adapter-bfcl adapter-tau2 adapter-inspect
 
 coding-agents:
     test -x .adapters/coding-agents/bin/python || python3 -m venv .adapters/coding-agents
@@ -58,6 +58,9 @@ adapter-bfcl:
 
 adapter-tau2:
     just _adapter tau2 tau2 tests/test_tau2.py tests/test_mcp.py
+
+adapter-inspect:
+    just _adapter inspect inspect tests/test_adapter_inspect.py
 
 _adapter name extra *tests:
     test -x .adapters/{{name}}/bin/python || python3 -m venv .adapters/{{name}}

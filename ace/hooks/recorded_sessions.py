@@ -146,6 +146,10 @@ def _make_trace(episode: Episode, verdict: AnswerFeedback | None) -> Trace:
     )
     if verdict is None:
         return trace
-    expected = verdict.expected or trace.expected
-    score = float(verdict.right) if verdict.right is not None else verdict.score or 0.0
-    return replace(trace, correct=verdict.right, score=score, expected=expected, remark=verdict.text)
+    trace = replace(trace, expected=verdict.expected or trace.expected, remark=verdict.text)
+    right, score = verdict.right, verdict.score
+    if right is None and score is not None:
+        right = score == 1.0
+    if right is None:
+        return trace
+    return replace(trace, correct=right, score=float(right) if score is None else score)
