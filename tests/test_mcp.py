@@ -20,7 +20,7 @@ import pytest
 
 pytest.importorskip("mcp", reason="MCP servers need the package mcp (extra `mcp`)")
 
-from ace.errors import TaskError, UntrustedCode, WorkspaceFailed
+from ace.errors import InputError, TaskError, UntrustedCode, WorkspaceFailed
 from ace.safety.secrets import SECRET_MARK
 from ace.task import Attempt, load_task
 from ace.task.environments.tools.mcp_servers import (
@@ -340,6 +340,11 @@ def test_two_servers_with_the_same_tool_have_their_names_before_it() -> None:
         assert {"north_add", "south_add"} <= names and "add" not in names
         assert call(workspace, "north_refund", order="31") == Observation("31 is refunded")
         assert "open" in call(workspace, "south_list_orders").text
+
+
+def test_two_servers_with_one_name_are_refused() -> None:
+    with pytest.raises(InputError, match="one name: orders, orders"):
+        McpServers((local(), local()))
 
 
 def test_names_that_models_cannot_take_are_spelt_anew() -> None:

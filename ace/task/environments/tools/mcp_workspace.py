@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-_MARGIN = 2.0  # seconds in which a loop that nobody blocks reports that a limit is over
+_MARGIN = 5.0  # seconds in which a loop that nobody blocks reports that a limit is over
 
 
 class McpWorkspace:
