@@ -84,7 +84,7 @@ def gold_answer(sample: Sample) -> str:
     return ". ".join(sample.data["gold"]["communicate_info"])
 
 
-@pytest.mark.timeout(1_200)
+@pytest.mark.timeout(3_600)
 @pytest.mark.parametrize(
     "domain, count, nothing, broken",
     [("mock", 9, 1, []), ("retail", 114, 11, ["tau2-105", "tau2-64"]), ("airline", 50, 23, [])],
