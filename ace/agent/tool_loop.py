@@ -19,7 +19,6 @@ from ace.agent.solver import ENDS_RUN, SingleCall, failed_attempt
 from ace.agent.tool_talk import ToolTalk
 from ace.context.assemble import Assembled
 from ace.llm.client import Message, Reply, Request, Role, Subject, ToolCall, ToolSpec
-from ace.llm.prompts import render
 from ace.llm.written_calls import list_tools, writes_calls
 from ace.safety.markup import defuse_markup
 from ace.task.solving import Solving
@@ -65,7 +64,7 @@ class ToolLoop:
         try:
             if written:
                 tools = list_tools([*workspace.tools(), self._describe_end(workspace.tools())])
-                system = render("ace.agent", "tools.system", context=context.system, tools=tools)
+                system = self.generator.frame(sample, tools).system(context.playbook)
                 messages[0] = Message("system", system)
             ended = self._run(sample, context, workspace, draw, talk)
         except ENDS_RUN:

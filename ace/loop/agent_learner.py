@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from threading import Lock, RLock
 from types import TracebackType
@@ -45,7 +44,8 @@ from ace.task.types import Sample, Task
 class AgentLearner:
     """Gives an agent its context, takes down its episodes, and learns from what became of them.
 
-    `task` is what it learns, `learns` whether it learns here at all: without models it records only.
+    `task` is what it learns, `learns` whether it learns here at all: without models it records only. `guard`
+    runs a block of which what it raises becomes a problem.
     """
 
     def __init__(self, place: LearningPlace, *, learns: bool = True) -> None:
@@ -55,6 +55,7 @@ class AgentLearner:
         self.learns = learns
         self._place = place
         self._problems = ProblemList()
+        self.guard = self._problems.guard
         self._lock = RLock()
         self._store = Store.open(place.path, branch=place.branch, shared=True)
         config = {"branch": place.branch, "learns": learns}
@@ -78,11 +79,6 @@ class AgentLearner:
     def problems(self) -> tuple[LearnerProblem, ...]:
         """Return what went wrong so far, oldest first; the newest hundred."""
         return self._problems.list_all()
-
-    @property
-    def run(self) -> int | None:
-        """Return the number of the run that the episodes belong to; None before the first."""
-        return self._journal.run
 
     def episode(self, question: str, *, user: str = "", **data: Any) -> OwnEpisode:
         """Return the episode of a question, which begins with its block or at its first use.
@@ -144,7 +140,7 @@ class AgentLearner:
         if kind is None or self._thread is None:
             self.close()
             return
-        self._thread.leave()  # what waits is in the file
+        self._thread.close(at_once=True)  # what waits is in the file
         self._end()
 
     async def __aenter__(self) -> Self:
@@ -156,10 +152,6 @@ class AgentLearner:
         await asyncio.to_thread(self.__exit__, kind, error, trace)
 
     # What an episode needs
-
-    def guard(self, doing: str, episode: str) -> AbstractContextManager[None]:
-        """Run a block whose exceptions become problems of the learner."""
-        return self._problems.guard(doing, episode)
 
     def compose(self, sample: Sample) -> EpisodeContext:
         """Return the context for a sample, or the best that is at hand: the last playbook, or nothing."""
@@ -210,7 +202,7 @@ class AgentLearner:
                 with self.guard("write what waited", ""):
                     self._journal.close()
                 with self.guard("end the run", ""):
-                    self._finish_run()
+                    self._finish_run(self._journal.run)
                 with self.guard("close the file", ""):
                     self._store.close()
         reports = self._thread.reports if self._thread is not None else []
@@ -218,9 +210,8 @@ class AgentLearner:
             return None
         return replace(reports[-1], notes=(*reports[-1].notes, *self._problems.notes()))
 
-    def _finish_run(self) -> None:
+    def _finish_run(self, run: int | None) -> None:
         """Write the report of the episodes: how many are without feedback, and what went wrong."""
-        run = self.run
         if run is None:
             return
         report = Report(

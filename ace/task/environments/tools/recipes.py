@@ -43,6 +43,9 @@ class Argument:
 
     def write(self) -> str:
         """Return the argument as it stands in a recipe."""
+        if self.source:
+            tool, field = self.source
+            return f"{self.name}=the {field} that {tool} shows"
         return f"{self.name}={self.constant}" if self.constant else self.name
 
 
@@ -82,15 +85,10 @@ def write_recipes(
 
 
 def _write_procedure(own: Way, arguments: Sequence[Sequence[Argument]]) -> str:
-    """Return the calls in order, and sentences that say what shows which argument, and what is repeated."""
+    """Return the calls in order, and sentences that say what is repeated."""
     calls, notes = [], []
-    shown = dict[tuple[str, str, str], list[str]]()  # by argument, tool and field: who takes it
     for group, found in zip(own.groups, arguments, strict=True):
         calls.append(f"{group[0].call.name}({', '.join(argument.write() for argument in found)})")
-        for argument in found:
-            if argument.source:
-                takers = shown.setdefault((argument.name, *argument.source), [])
-                takers += [] if argument.tool in takers else [argument.tool]
         for step in group[1:]:
             changed = [
                 f"{name}={write_value(value)}"
@@ -100,8 +98,6 @@ def _write_procedure(own: Way, arguments: Sequence[Sequence[Argument]]) -> str:
             if changed:
                 again = f"call {step.call.name} again with {', '.join(changed)}."
                 notes.append(f"While what is wanted is not shown, {again}")
-    for (name, tool, field), takers in shown.items():
-        notes.insert(0, f"The {name} of {' and '.join(takers)} is the {field} that {tool} shows.")
     return " ".join([f"{', then '.join(calls)}.", *dict.fromkeys(notes)])
 
 

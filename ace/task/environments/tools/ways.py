@@ -13,6 +13,7 @@ from ace.task.workspace import ToolCall, write_value
 
 _WORD = re.compile(r"\w+|[^\w\s]")
 _PARTS = re.compile(r"\d+|[^\W\d_]+|[\W_]+")
+_SENTENCE = 4  # words, from which on a value is no code
 _BLOCKS = re.compile(r"[^\W_]+|[\W_]+")
 
 
@@ -75,9 +76,12 @@ class Way:
         return frozenset(word.casefold() for word in self.words if word.isalpha())
 
     def states(self, value: Any) -> bool:
-        """Return whether the question has a value, word for word."""
-        wanted = fold(to_text(value))
-        return bool(wanted) and f" {wanted} " in f" {fold(self.question)} "
+        """Return whether the question has a value, word for word; signs count, but in a sentence."""
+        text = to_text(value)
+        wanted = fold(text)
+        if not wanted or f" {wanted} " not in f" {fold(self.question)} ":
+            return False
+        return len(wanted.split()) >= _SENTENCE or text.casefold() in self.question.casefold()
 
     def find_part(self, part: str) -> list[int]:
         """Return the places of the words that a part of a value repeats: 9 for "09"."""

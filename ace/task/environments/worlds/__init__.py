@@ -15,4 +15,7 @@ only one that knows a package.
     play_bfcl  the services
     tables  tables that are changed by SQL, judged by their rows
     tables_toml  its table
+    tau2_environment  desks of tau2-bench, judged by their databases
+    tau2_workspace  their MCP servers
+    tau2_toml  their table
 """
