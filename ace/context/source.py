@@ -26,24 +26,23 @@ class CallableSource:
     def items(self, question: str, data: Mapping[str, Any]) -> Sequence[Item]:
         """Return the function's items. Raises InputError for anything but a list of texts and items."""
         results: object = self.retrieve(question)
-        if isinstance(results, str | Mapping) or not isinstance(results, Sequence):
-            raise self._make_error(results)
+        is_list = isinstance(results, Sequence) and not isinstance(results, str)
+        unfit: list[object] = [] if is_list else [results]
         items: list[Item] = []
-        for rank, result in enumerate(results, 1):
+        for rank, result in enumerate(results if is_list else (), 1):
             if isinstance(result, Item):
                 items.append(result)
             elif isinstance(result, str):
                 label = f"{self.name} {rank}"
                 items.append(Item(result, 0, label, volatile=True, trust=Trust.DOCUMENT))
             else:
-                raise self._make_error(result)
+                unfit.append(result)
+        if unfit:
+            raise InputError(
+                f"The source {self.name} returned {type(unfit[0]).__name__} where texts were expected.",
+                hint="Return a list of texts, or of ace.context.Item.",
+            )
         return tuple(items)
-
-    def _make_error(self, result: object) -> InputError:
-        return InputError(
-            f"The source {self.name} returned {type(result).__name__} where texts were expected.",
-            hint="Return a list of texts, or of ace.context.Item.",
-        )
 
 
 def as_source(source: Source | Retrieve) -> Source:

@@ -186,18 +186,6 @@ class Endpoint:
         if self.server is not None:
             texts = [self.server.defuse(text) for text in texts]
         messages = [replace(message, content=text) for message, text in zip(messages, texts, strict=True)]
-        payload: list[dict[str, Any]] = []
-        for message in messages:
-            content: Any = message.content
-            if message.role == "system" and wants_mark(address):  # it is the stable part of a context
-                content = [{"type": "text", "text": content, "cache_control": {"type": "ephemeral"}}]
-            row: dict[str, Any] = {"role": message.role, "content": content}
-            if message.tool_calls:
-                row["tool_calls"] = [_write_call(call) for call in message.tool_calls]
-                row["content"] = content or None
-            if message.role == "tool":
-                row["tool_call_id"] = message.tool_call_id
-            payload.append(row)
         if self._http is None:
             self._http = open_client(address, self.api_base, self.api_key)
 
@@ -209,7 +197,7 @@ class Endpoint:
             faults.append(Fault(failure.kind, len(faults) + 1, action, detail))
 
         started = time.perf_counter()
-        body = {**options, "messages": payload}
+        body = {**options, "messages": _write_messages(messages, address)}
 
         def send() -> tuple[Reply, str, int]:
             """Send it to its place in the server, another one for each try: the server may be another."""
@@ -271,12 +259,6 @@ class Endpoint:
         return (self.window().count or estimate_tokens)(text)
 
 
-def _write_call(call: ToolCall) -> dict[str, Any]:
-    """Return a call of an earlier reply in the form in which OpenAI's protocol repeats it."""
-    arguments = mend_surrogates(json.dumps(dict(call.arguments), ensure_ascii=False))
-    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
-
-
 @cache
 def wants_mark(model: str) -> bool:
     """Tell whether a model wants a mark at the end of what is the same for many calls, by its litellm name.
@@ -287,6 +269,27 @@ def wants_mark(model: str) -> bool:
     """
     named = any(name in model.lower() for name in _ASKS_FOR_MARKS)
     return named and bool(load_litellm().utils.supports_prompt_caching(model=model))
+
+
+def _write_messages(messages: Sequence[Message], address: str) -> list[dict[str, Any]]:
+    """Return messages as OpenAI's protocol has them, for the model of an address."""
+    rows: list[dict[str, Any]] = []
+    for message in messages:
+        content: Any = message.content
+        if message.role == "system" and wants_mark(address):  # it is the stable part of a context
+            content = [{"type": "text", "text": content, "cache_control": {"type": "ephemeral"}}]
+        row: dict[str, Any] = {"role": message.role, "content": content}
+        if message.tool_calls:
+            row["tool_calls"] = []
+            for call in message.tool_calls:
+                arguments = mend_surrogates(json.dumps(dict(call.arguments), ensure_ascii=False))
+                function = {"name": call.name, "arguments": arguments}
+                row["tool_calls"].append({"id": call.id, "type": "function", "function": function})
+            row["content"] = content or None
+        if message.role == "tool":
+            row["tool_call_id"] = message.tool_call_id
+        rows.append(row)
+    return rows
 
 
 def _read_reply(response: Any) -> Reply:

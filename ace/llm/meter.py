@@ -226,6 +226,7 @@ class Metered:
     def __init__(self, meter: Meter, client: Client) -> None:
         self._meter, self._client = meter, client
         self.model = client.model
+        self.writes_calls = writes_calls(client)
 
     def complete(self, request: Request) -> Reply:
         """Answer as the client does. Raises what it raises, and CapReached where a cap forbids a request."""
@@ -251,11 +252,6 @@ class Metered:
     def access(self) -> Mapping[str, str]:
         """Return how others may reach the client's model."""
         return access_of(self._client)
-
-    @property
-    def writes_calls(self) -> bool:
-        """Tell whether the client's model writes its calls as text."""
-        return writes_calls(self._client)
 
 
 @dataclass(slots=True)

@@ -180,7 +180,18 @@ class Run:
         step = self._journal.get(number) or self._do(number, phase, work)
         self._count_bullets(step.version)
         self.version = step.version
-        self._take_in(step)
+        # What the run knows is a fold of its steps: outages, samples that are owed, the method's state.
+        if any(not result.error for result in step.results):
+            self.attempts_outage.heard = True
+        if "accepted" in step.proposals:
+            self.roles_outage.heard = True
+        if step.phase.learns:
+            taught = step.taught
+            for result in step.results:
+                self.replay_queue.observe(result.sample, right=result.right, taught=result.sample in taught)
+        playbook = self.store.checkout(step.version)
+        lab = self.lab(step.phase)
+        self.contexts.state = self.method.replay(self.contexts.state, step, playbook, lab)
         self.steps.append(step)
         return step
 
@@ -256,20 +267,6 @@ class Run:
         for name in touched_by(self.store.operations(version)):
             old, new = before.get(name), after.get(name)
             self.bullets += int(new is not None and new.live) - int(old is not None and old.live)
-
-    def _take_in(self, step: StepRecord) -> None:
-        """Fold a step into what the run knows: outages, samples that are owed, the method's state."""
-        if any(not result.error for result in step.results):
-            self.attempts_outage.heard = True
-        if "accepted" in step.proposals:
-            self.roles_outage.heard = True
-        if step.phase.learns:
-            taught = step.taught
-            for result in step.results:
-                self.replay_queue.observe(result.sample, right=result.right, taught=result.sample in taught)
-        playbook = self.store.checkout(step.version)
-        lab = self.lab(step.phase)
-        self.contexts.state = self.method.replay(self.contexts.state, step, playbook, lab)
 
 
 def _without_edited(work: StepWork, edited: frozenset[str]) -> StepWork:

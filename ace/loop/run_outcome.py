@@ -110,9 +110,22 @@ def _list_notes(run: Run, phase: PhaseKind) -> Iterator[str]:
     """Yield a sentence for each thing that a reader of the report has to know beside its numbers."""
     yield from run.method.summarize(run.contexts.state).notes
     yield from _describe_too_long(run)
-    yield from _describe_cut_off(run)
+    # Answers that reached their greatest length.
+    results = [result for step in run.steps for result in step.results]
+    cut_off = sum(result.cut_off for result in results)
+    if cut_off:
+        hint = "a larger max_tokens of the task gives them room"
+        yield f"{cut_off} of {format_count(len(results), 'answer')} cut off by their length; {hint}"
     yield from _describe_failures(run, {PhaseKind.BEFORE, phase})
-    yield from _describe_unindexed(run)
+    # What a folder of documents holds and no question can find.
+    for source in run.contexts.sources:
+        report = getattr(source, "report", None)
+        if report is None or not report.skipped:
+            continue
+        first = report.skipped[0]
+        files = format_count(len(report.skipped), "file")
+        example = f"{first.path}: {first.reason}"
+        yield f"{files} of {report.folder} left out, {example}; `ace documents index` names all"
 
 
 def _describe_too_long(run: Run) -> Iterator[str]:
@@ -129,15 +142,6 @@ def _describe_too_long(run: Run) -> Iterator[str]:
     first = next(iter(reasons.values()))
     samples = format_count(len(reasons), "sample")
     yield f"{samples} without a possible prompt, wrong without an attempt: {names}{more}; {first:.300}"
-
-
-def _describe_cut_off(run: Run) -> Iterator[str]:
-    """Yield how many answers were cut off because they reached their greatest length."""
-    results = [result for step in run.steps for result in step.results]
-    cut_off = sum(result.cut_off for result in results)
-    if cut_off:
-        hint = "a larger max_tokens of the task gives them room"
-        yield f"{cut_off} of {format_count(len(results), 'answer')} cut off by their length; {hint}"
 
 
 def _describe_failures(run: Run, kinds: Collection[PhaseKind]) -> Iterator[str]:
@@ -159,18 +163,6 @@ def _describe_failures(run: Run, kinds: Collection[PhaseKind]) -> Iterator[str]:
     if len(samples_by_reason) > _REASONS:
         more = len(samples_by_reason) - _REASONS
         yield f"{more} more reasons, in the table `episodes` of the file"
-
-
-def _describe_unindexed(run: Run) -> Iterator[str]:
-    """Yield what a folder of documents holds and no question can find."""
-    for source in run.contexts.sources:
-        report = getattr(source, "report", None)
-        if report is None or not report.skipped:
-            continue
-        first = report.skipped[0]
-        files = format_count(len(report.skipped), "file")
-        example = f"{first.path}: {first.reason}"
-        yield f"{files} of {report.folder} left out, {example}; `ace documents index` names all"
 
 
 def _training_answers(run: Run) -> Iterator[tuple[int, str, bool]]:

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -57,16 +57,15 @@ def list_run_spans(
     `bullets` are the ids of the active ones by version.
     """
     spans = _Plan(history=history, calls=calls, bullets=bullets, content=content).list_spans()
-    return [
-        replace(
-            span,
-            name=hide_secrets(span.name),
-            attributes={key: _encode(_hide(value)) for key, value in span.attributes.items()},
-            evaluation=_hide(span.evaluation),
-            problem=hide_secrets(span.problem),
-        )
-        for span in spans
-    ]
+    for span in spans:
+        span.name, span.problem = hide_secrets(span.name), hide_secrets(span.problem)
+        span.evaluation = _hide(span.evaluation)
+        for key, value in span.attributes.items():
+            hidden = _hide(value)
+            if isinstance(hidden, list) and any(isinstance(entry, Mapping) for entry in hidden):
+                hidden = json.dumps(hidden, ensure_ascii=False)  # no attribute can hold objects
+            span.attributes[key] = hidden
+    return spans
 
 
 def make_ids(history: RunHistory, count: int) -> tuple[int, list[int]]:
@@ -293,12 +292,6 @@ def _list_history(episode: Episode) -> Iterator[dict[str, Any]]:
             role = "user" if turn.kind is TurnKind.USER else "assistant"
             kind = "reasoning" if turn.kind is TurnKind.THOUGHT else "text"
             yield {"role": role, "parts": [{"type": kind, "content": turn.text}]}
-
-
-def _encode(value: Any) -> Any:
-    """Return messages as JSON, which an attribute can hold; any other value as it is."""
-    is_messages = isinstance(value, list) and any(isinstance(entry, Mapping) for entry in value)
-    return json.dumps(value, ensure_ascii=False) if is_messages else value
 
 
 def _hide(value: Any) -> Any:

@@ -92,8 +92,12 @@ def _compile_names(*lists: str) -> re.Pattern[str]:
 @cache
 def _compile_vendors() -> tuple[re.Pattern[str], re.Pattern[str]]:
     """Compile the prefixes of vendors: those that are certain, and those of what must look random."""
-    certain = rf"(?<![A-Za-z0-9])(?=\S{{{_SHORTEST_KEY}}})(?:{'|'.join(_FORMS['vendors'])})"
-    return re.compile(certain), re.compile(rf"(?<![A-Za-z0-9_-])(?:{'|'.join(_FORMS['random_vendors'])})")
+    certain = "|".join(_FORMS["vendors"])
+    random = "|".join(_FORMS["random_vendors"])
+    return (
+        re.compile(rf"(?<![A-Za-z0-9])(?=\S{{{_SHORTEST_KEY}}})(?:{certain})"),
+        re.compile(rf"(?<![A-Za-z0-9_-])(?:{random})"),
+    )
 
 
 @cache

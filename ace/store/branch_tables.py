@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ace.playbook.codec import delta_from_json
 from ace.playbook.delta import apply, touched_ids
-from ace.playbook.model import Bullet, Playbook
+from ace.playbook.model import Playbook
 from ace.store import checked_rows
 from ace.store.sqlite_text import read_column, to_json
 
@@ -132,17 +132,13 @@ def _derive(db: sqlite3.Connection) -> None:
             touched.update(touched_ids(operation))
         for name in sorted(touched):
             if name in playbook.bullets:
-                state = _to_row(number, playbook.bullets[name])
-                db.execute("INSERT INTO bullet_history VALUES (?, ?, 'main', ?, ?, ?, ?, ?, ?, ?, ?)", state)
+                bullet = playbook.bullets[name]
+                text = (bullet.section, bullet.content, to_json(bullet.provenance))
+                state = (bullet.status.value, bullet.pinned, bullet.helpful, bullet.harmful, bullet.position)
+                row = (number, name, *text, *state)
+                db.execute("INSERT INTO bullet_history VALUES (?, ?, 'main', ?, ?, ?, ?, ?, ?, ?, ?)", row)
         first = len(before.section_names)
         for place, name in enumerate(playbook.section_names[first:], start=first):
             db.execute("INSERT INTO new_sections VALUES ('main', ?, ?, ?)", (place, name, number))
         place = playbook.next_position
         db.execute("UPDATE new_versions SET next_position = ? WHERE number = ?", [place, number])
-
-
-def _to_row(number: int, bullet: Bullet) -> tuple[object, ...]:
-    """Return the values of a bullet after a version, in the order of this migration's table."""
-    text = (bullet.section, bullet.content, to_json(bullet.provenance))
-    state = (bullet.status.value, bullet.pinned, bullet.helpful, bullet.harmful, bullet.position)
-    return (number, bullet.id, *text, *state)

@@ -212,6 +212,10 @@ def read_turns(rows: Iterable[Any]) -> tuple[Turn, ...]:
             turns.append(Turn(kind=TurnKind.AGENT, text=to_plain_text(row)))
             continue
         failed = row.get("failed")
+        tokens: tuple[int, int] | None = None
+        match row.get("tokens"):
+            case [int(read), int(written)]:
+                tokens = read, written
         turn = Turn(
             kind=TurnKind(name),
             text=to_plain_text(row.get("text") or row.get("content") or ""),
@@ -219,18 +223,10 @@ def read_turns(rows: Iterable[Any]) -> tuple[Turn, ...]:
             arguments=to_plain_text(row.get("arguments") or ""),
             observation=to_plain_text(row.get("observation") or ""),
             failed=failed if isinstance(failed, bool) else None,
-            tokens=_read_tokens(row.get("tokens")),
+            tokens=tokens,
         )
         turns.append(turn)
     return tuple(turns)
-
-
-def _read_tokens(value: Any) -> tuple[int, int] | None:
-    """Return two counts, or None for what are not two."""
-    match value:
-        case [int(read), int(written)]:
-            return read, written
-    return None
 
 
 def to_plain_text(value: Any) -> str:

@@ -50,7 +50,10 @@ class Likeness:
         known = [other for other in cosines if other in self._texts]
         if name not in self._texts or not known:
             return cosines
-        counts = np.stack([self._count(text) for text in (name, *known)])
+        for text in (name, *known):
+            if text not in self._counts:
+                self._counts[text] = count_runs(self._texts[text], self.sizes)
+        counts = np.stack([self._counts[text] for text in (name, *known)])
         texts_with = np.maximum((counts > 0).sum(axis=0), 1)
         rows = np.log1p(counts, dtype=np.float64) * np.log2((len(counts) + 1) / texts_with)
         lengths = np.linalg.norm(rows, axis=1)
@@ -58,11 +61,6 @@ class Likeness:
         # Rounded, so that the last bit of a sum decides nothing.
         cosines.update((text, round(float(cosine), 4)) for text, cosine in zip(known, products, strict=True))
         return cosines
-
-    def _count(self, name: str) -> NDArray[np.uint8]:
-        if name not in self._counts:
-            self._counts[name] = count_runs(self._texts[name], self.sizes)
-        return self._counts[name]
 
 
 def count_runs(text: str, sizes: Sequence[int]) -> NDArray[np.uint8]:

@@ -66,7 +66,16 @@ class Conversations:
             if conversation is None:
                 conversation = self._find(turns)
             if conversation is None or conversation not in self._open:
-                conversation = self._begin(turns, find_user(body))
+                user = find_user(body)
+                questions = [turn.text for turn in turns if turn.kind is TurnKind.USER]
+                question = questions[-1] if questions else "(nothing was asked in words)"
+                episode = self._learner.episode(question, user=user).begin()
+                conversation = Conversation(episode)
+                self.ids.append(episode.id)
+                self._open.append(conversation)
+                if len(self._open) > _MOST:
+                    self.finish(self._open[0].episode.id)
+                self._by_id = {name: entry for name, entry in self._by_id.items() if entry in self._open}
             self._open.remove(conversation)
             self._open.append(conversation)
             if earlier:
@@ -110,19 +119,6 @@ class Conversations:
             else:
                 conversation.episode.fail(conversation.error)
             return conversation.episode.id
-
-    def _begin(self, turns: Sequence[Turn], user: str) -> Conversation:
-        """Begin a conversation. Its question is what the user said last."""
-        questions = [turn.text for turn in turns if turn.kind is TurnKind.USER]
-        question = questions[-1] if questions else "(nothing was asked in words)"
-        episode = self._learner.episode(question, user=user).begin()
-        conversation = Conversation(episode)
-        self.ids.append(episode.id)
-        self._open.append(conversation)
-        if len(self._open) > _MOST:
-            self.finish(self._open[0].episode.id)
-        self._by_id = {name: entry for name, entry in self._by_id.items() if entry in self._open}
-        return conversation
 
     def _find(self, turns: Sequence[Turn]) -> Conversation | None:
         """Return the conversation that turns continue: of several the one that they share most with.

@@ -57,7 +57,9 @@ def _append(content: Any, context: str, part: str = "text") -> Any:
     """Return a text, or a list of parts, with a context behind it. `part` is the type of a part of text."""
     if isinstance(content, list):
         return [*content, {"type": part, "text": context}]
-    return f"{content}\n\n{context}" if content else context
+    if content:
+        return f"{content}\n\n{context}"
+    return context
 
 
 def list_request_items(interface: Interface, body: Body) -> list[Any]:

@@ -127,5 +127,8 @@ def map_proofs(
 def _list_adds(delta: Delta, *, waiting: bool) -> tuple[Add, ...]:
     """Return what a delta adds: to be used, or to wait in quarantine."""
     quarantined = {operation.id for operation in delta if isinstance(operation, Quarantine)}
-    adds = [operation for operation in delta if isinstance(operation, Add)]
-    return tuple(add for add in adds if (add.id in quarantined) is waiting)
+    adds: list[Add] = []
+    for operation in delta:
+        if isinstance(operation, Add) and (operation.id in quarantined) is waiting:
+            adds.append(operation)
+    return tuple(adds)

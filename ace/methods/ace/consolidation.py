@@ -81,7 +81,11 @@ class Consolidation:
             return Update(author=AUTHOR)
         names = [name for operation in delta for name in touched_ids(operation)]
         samples = self.evidence.proofs(names)[-_MOST_ASKED:]
-        if self._measure(apply(playbook, delta)[0]) >= self._measure(playbook):
+        shortened, _ = apply(playbook, delta)
+        sizes = list[int]()
+        for value in (playbook, shortened):
+            sizes.append(sum(self.count_tokens(bullet.content) for bullet in value.active))
+        if sizes[1] >= sizes[0]:
             proof = Proof(False, "it is not shorter", reason=Reason.NOTHING_NEW)
         else:
             proof = prove(delta, playbook, (), samples, bench)
@@ -94,10 +98,6 @@ class Consolidation:
             author=AUTHOR,
             proofs=dict.fromkeys(names, proof.right),
         )
-
-    def _measure(self, playbook: Playbook) -> int:
-        """Return the tokens of what is in use."""
-        return sum(self.count_tokens(bullet.content) for bullet in playbook.active)
 
 
 def list_contents(bullets: Iterable[Bullet]) -> tuple[str, ...]:

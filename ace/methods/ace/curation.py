@@ -90,8 +90,11 @@ class Curation:
                 groups.setdefault(wrong[change.id].sample.id, []).append(change)
         for group in groups.values():
             asked, trying = self._list_witnesses(group), [*holding, *group]
-            gained = _count_right(self._attempt(asked, trying, playbook, lab))
-            if gained > _count_right(self._attempt(asked, holding, playbook, lab)):
+            solved = list[int]()
+            for changing in (trying, holding):
+                trials = self._attempt(asked, changing, playbook, lab).values()
+                solved.append(sum(bool(trial.feedback.is_solved) for trial in trials))
+            if solved[0] > solved[1]:
                 holding = trying
         proposals: list[Proposal] = []
         for change in changes:
@@ -204,7 +207,3 @@ class Curation:
         )
         proposals = search.propose(self.settings.tries)
         return tuple(replace(proposal, delta=(*removal, *proposal.delta)) for proposal in proposals)
-
-
-def _count_right(trials: Mapping[str, Trial]) -> int:
-    return sum(bool(trial.feedback.is_solved) for trial in trials.values())

@@ -177,6 +177,7 @@ class SampleMap:
         return sorted(others, key=lambda name: order[name])
 
     def _nearest(self, sample: Sample, names: Sequence[str], most: int) -> tuple[Sample, ...]:
+        """Return the nearest of the named samples: those that share a topic, where there are any."""
         ranked = self.rank(sample, names)
         own = self._topics_of(sample.id)
         on_topic = [name for name in ranked if own & self._topics_of(name)]

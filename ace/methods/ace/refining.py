@@ -39,14 +39,6 @@ class Refining:
     def refine(self, state: AceState, playbook: Playbook, epoch: int) -> Generator[Chore, Playbook, Playbook]:
         """Yield a chore that merges and retires, if need be; return the playbook after it."""
         phase = Phase(PhaseKind.REFINEMENT, epoch)
-        refinement = self._compare(playbook)
-        if refinement.delta:
-            playbook = yield Chore(phase, str(phase), partial(_commit_refined, state, refinement))
-        self.compared = playbook
-        return playbook
-
-    def _compare(self, playbook: Playbook) -> Refinement:
-        """Return what to merge and to retire, looking only at what changed."""
         changed = []
         for bullet in playbook.bullets.values():
             old = self.compared.bullets.get(bullet.id)
@@ -59,7 +51,11 @@ class Refining:
                 self.index = Index(sort_for_comparison(self.compared), connect_embedder())
             self.index.remove(name for name, bullet in playbook.bullets.items() if not bullet.live)
             merged = refine_playbook(playbook, self.index, changed)
-        return merged + retire_bullets(apply(playbook, merged.delta)[0])
+        refinement = merged + retire_bullets(apply(playbook, merged.delta)[0])
+        if refinement.delta:
+            playbook = yield Chore(phase, str(phase), partial(_commit_refined, state, refinement))
+        self.compared = playbook
+        return playbook
 
 
 def _commit_refined(state: AceState, refinement: Refinement, playbook: Playbook, lab: Lab) -> Update:

@@ -58,6 +58,7 @@ def keep_compatible(lessons: Sequence[Lesson], playbook: Playbook, lab: Lab) -> 
 
 
 def _is_right(lesson: Lesson, playbook: Playbook, lab: Lab) -> bool:
+    """Attempt a lesson's own sample with a playbook, and return whether it got better."""
     trial = lesson.trial
     bench = lab.bench_of(trial)
     with lab.counting_for(bench.calls_for):

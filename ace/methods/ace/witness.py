@@ -22,9 +22,12 @@ def holds_answer(content: str, expected: str, question: str) -> bool:
 
 
 def _holds_words(text: str, words: list[str]) -> bool:
+    """Return whether a text has these words, one behind the other."""
+    if not words:
+        return False
     all_words, size = split_words(text), len(words)
     starts = range(len(all_words) - size + 1)
-    return bool(words) and any(all_words[start : start + size] == words for start in starts)
+    return any(all_words[start : start + size] == words for start in starts)
 
 
 def _read_numbers(text: str) -> set[float]:

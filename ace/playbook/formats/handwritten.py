@@ -93,7 +93,7 @@ def read_handwritten(text: str) -> Reading:
                 boxes += 1
                 content = content[box.end() :]
             collector.add(Entry(content=content, section=section, line=block.first))
-        elif _stands_alone(block, has_list):
+        elif not has_list and block.kind in ("text", "code", "table", "quotation"):
             content = "\n".join(part).strip()
             collector.add(Entry(content=content, section=section, line=block.first))
         elif block.kind == "front matter":
@@ -225,11 +225,6 @@ def _group_blocks(blocks: Sequence[Block], has_list: bool) -> Iterator[list[Bloc
         group.append(block)
     if group:
         yield group
-
-
-def _stands_alone(block: Block, has_list: bool) -> bool:
-    """Return whether a block is a bullet though it is no item of a list."""
-    return not has_list and block.kind in ("text", "code", "table", "quotation")
 
 
 def _dedent_item(lines: list[str]) -> str:

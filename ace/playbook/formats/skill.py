@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ace.errors import InputError
 from ace.playbook.arrange import arrange_bullets
@@ -55,7 +55,7 @@ def write_skill(playbook: Playbook, name: str, description: str = "") -> dict[st
     inline = list(sections)
     outside: list[Section] = []
     while True:
-        links = [_link(section, paths[section.name]) for section in sections if section in outside]
+        links = {paths[section.name]: section for section in sections if section in outside}
         front = _write_front(name, description, inline, links)
         is_short = estimate_tokens(front) <= _MOST_TOKENS and front.count("\n") <= _MOST_LINES
         if is_short or not inline:
@@ -86,13 +86,16 @@ def _describe(name: str, sections: Iterable[Section]) -> str:
     return text + end
 
 
-def _write_front(name: str, description: str, inline: Iterable[Section], links: Iterable[str]) -> str:
-    """Return SKILL.md: the front matter, the sections that stand in it, and where the others are."""
+def _write_front(name: str, description: str, inline: Iterable[Section], links: Mapping[str, Section]) -> str:
+    """Return SKILL.md: the front matter, the sections that stand in it, and the others by their paths."""
     quoted = json.dumps(description, ensure_ascii=False)  # which is YAML, too
     text = f"---\nname: {name}\ndescription: {quoted}\n---\n\n{_write_lessons(inline)}"
-    links = list(links)
     if links:
-        text += "\n## More lessons\n\nRead a file before you work on what it is about.\n\n" + "".join(links)
+        text += "\n## More lessons\n\nRead a file before you work on what it is about.\n\n"
+    for path, section in links.items():
+        count = len(section.bullets)
+        label = re.sub(r"([\[\]\\`*_])", r"\\\1", _one_line(section.name))
+        text += f"- [{label}]({path}): {count} lesson{'s' * (count != 1)}\n"
     return text
 
 
@@ -103,13 +106,6 @@ def _write_lessons(sections: Iterable[Section]) -> str:
         text += f"\n## {neutralise(section.name)}\n\n"
         text += "".join(f"- {neutralise(bullet.content)}\n" for bullet in section.bullets)
     return text
-
-
-def _link(section: Section, path: str) -> str:
-    """Return the line of SKILL.md that leads to the file of a section."""
-    count = len(section.bullets)
-    label = re.sub(r"([\[\]\\`*_])", r"\\\1", _one_line(section.name))
-    return f"- [{label}]({path}): {count} lesson{'s' * (count != 1)}\n"
 
 
 def _name_files(sections: Iterable[Section]) -> dict[str, str]:
@@ -138,9 +134,9 @@ def _one_line(text: str) -> str:
 
 def _seal(text: str) -> str:
     """Return a text with a last line by which `is_own_text` knows it."""
-    return (
-        f"{text}\n<!-- written by ace, and written anew by the next export: {_digest(text + chr(10))} -->\n"
-    )
+    text = f"{text}\n"
+    digest = _digest(text)
+    return f"{text}<!-- written by ace, and written anew by the next export: {digest} -->\n"
 
 
 def _digest(text: str) -> str:

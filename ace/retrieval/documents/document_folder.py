@@ -83,7 +83,13 @@ def _walk_folder(folder: Path) -> Iterator[tuple[Path, str]]:
 def _check_entry(path: Path, root: Path, *, is_file: bool = False) -> str:
     """Return the reason to leave out a file or a folder, or ""."""
     if path.is_symlink():
-        return _explain_link(path, root)
+        try:
+            target = path.resolve(strict=True)
+        except (OSError, RuntimeError):
+            return "a link that leads nowhere"
+        if target.is_relative_to(root.resolve()):
+            return "a link into the folder, which is indexed by itself"
+        return "a link that leaves the folder"
     if path.name.startswith("."):
         return "hidden"
     if is_file and path.suffix.lower() not in KINDS:
@@ -103,14 +109,3 @@ def _check_entry(path: Path, root: Path, *, is_file: bool = False) -> str:
     if status.st_size > LARGEST:
         return f"{status.st_size / 1e6:.0f} MB, more than the {LARGEST / 1e6:.0f} MB that a document may have"
     return ""
-
-
-def _explain_link(path: Path, root: Path) -> str:
-    """Return why a link is left out, by where it leads."""
-    try:
-        target = path.resolve(strict=True)
-    except (OSError, RuntimeError):
-        return "a link that leads nowhere"
-    if target.is_relative_to(root.resolve()):
-        return "a link into the folder, which is indexed by itself"
-    return "a link that leaves the folder"

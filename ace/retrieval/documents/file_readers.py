@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
@@ -62,7 +62,9 @@ def read_chunks(path: str, data: bytes) -> tuple[Chunk, ...]:
     lines: Iterable[Line]
     readings: dict[str, str] = {}
     if suffix in HTML:
-        lines = _read_html(data)
+        page = "\n".join(text for _, text in _read_text(data, is_page=True))
+        with _convert_errors("HTML page"):
+            lines = list(read_page(page))
     elif suffix in PDF:
         lines, readings = join_broken_words(list(_read_pdf(data)))
     else:
@@ -73,16 +75,12 @@ def read_chunks(path: str, data: bytes) -> tuple[Chunk, ...]:
     if not any(has_visible_text(chunk.text) for chunk in chunks):
         hint = " (scanned pages?)" if suffix in PDF else ""
         raise Unreadable(f"it holds no text{hint}")
-    return tuple(replace(chunk, terms=_list_terms(chunk, readings)) for chunk in chunks)
-
-
-def _list_terms(chunk: Chunk, readings: Mapping[str, str]) -> str:
-    """Return what a chunk is found by beside its words: another reading of broken ones, and pairs."""
-    terms = list_index_terms(chunk.full_text)
-    for word, reading in readings.items():
-        if word in chunk.text:
-            terms.append(reading)
-    return " ".join(terms)
+    found: list[Chunk] = []
+    for chunk in chunks:
+        # It is found by more than its words: another reading of broken ones, and pairs.
+        broken = [reading for word, reading in readings.items() if word in chunk.text]
+        found.append(replace(chunk, terms=" ".join([*list_index_terms(chunk.full_text), *broken])))
+    return tuple(found)
 
 
 def has_pages(path: str) -> bool:
@@ -123,13 +121,6 @@ def _read_text(data: bytes, *, is_page: bool = False) -> Iterator[Line]:
             what = f"{declared}, as it declares" if declared else "UTF-8"
             raise Unreadable(f"line {line} is not {what} ({error.reason}); save it as UTF-8") from wrong
     yield from enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1)
-
-
-def _read_html(data: bytes) -> list[Line]:
-    """Return the lines of a page as Markdown, numbered as in the file. Raises Unreadable."""
-    page = "\n".join(text for _, text in _read_text(data, is_page=True))
-    with _convert_errors("HTML page"):
-        return list(read_page(page))
 
 
 def _read_pdf(data: bytes) -> Iterator[Line]:

@@ -77,7 +77,10 @@ def read_page(page: str) -> Iterator[Line]:
                 parts.append((line, "\n"))
             elif node.name == "tr":
                 yield from _read_row(node, spans.setdefault(id(node.find_parent("table")), {}))
-        elif type(node) is NavigableString and not _is_in_row(node):  # no comment or the like
+        elif type(node) is NavigableString:  # no comment or the like
+            cell = node.find_parent(_CELLS)
+            if cell is not None and cell.find_parent("tr") is not None:
+                continue  # `_read_row` reads it
             parent = next((tag for tag in node.parents if tag.name in _BLOCKS), None)
             if parent is not block:
                 yield from _format_block(block, parts)
@@ -108,12 +111,6 @@ def _parse_page(page: str) -> Any:
             return super().handle_starttag(name, *arguments, **options)
 
     return Page(page, "html.parser")
-
-
-def _is_in_row(text: Any) -> bool:
-    """Return True if a text is part of what `_read_row` reads: a cell outside of any row is not."""
-    cell = text.find_parent(_CELLS)
-    return cell is not None and cell.find_parent("tr") is not None
 
 
 def _is_unseen(tag: Any) -> bool:

@@ -118,8 +118,12 @@ def compile_matcher(texts: Iterable[str]) -> TextMatcher:
 def _read_letters() -> dict[int, str]:
     """Map letters to how they are written without them, from the data file."""
     rows = tomllib.loads(Path(__file__).with_name("spellings.toml").read_text("utf-8"))["letters"]
-    letters = {letter: written for written, row in rows.items() for letter in row}
-    return str.maketrans(letters | {key.upper(): written.title() for key, written in letters.items()})
+    letters = dict[str, str]()
+    for written, row in rows.items():
+        for letter in row:
+            letters[letter] = written
+            letters[letter.upper()] = written.title()
+    return str.maketrans(letters)
 
 
 def _list_spellings(text: str) -> list[str]:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from ace.task.attempt import Turn, TurnKind, to_plain_text
-from ace.task.traces.record import Fault, Record, load_names, parse_json
+from ace.task.traces.record import Fault, Record, find_field, load_names, parse_json
 from ace.text.message_content import (
     is_thought,
     load_message_names,
@@ -132,7 +132,13 @@ class _Transcript:
         """Add a message, or an item of OpenAI's responses; return False for what is neither."""
         spoken = read_message(message)
         kind = str(message.get("type") or "") if isinstance(message, Mapping) else ""
-        if spoken is not None and spoken[0] == "tool" and list(_list_result_parts(message)):
+        has_results = False
+        if spoken is not None and spoken[0] == "tool":
+            names = load_names("results")
+            for part in (*_list(message.get("content")), *_list(message.get("parts"))):
+                if isinstance(part, Mapping) and _find_result(part, names):
+                    has_results = True
+        if has_results:
             self.add_message(message, "user", "")
         elif spoken is not None and spoken[0] == "tool":
             value = spoken[1] or message.get("content")
@@ -151,7 +157,7 @@ class _Transcript:
         kind = TurnKind.USER if role == "user" else TurnKind.AGENT
         names = load_names("results")
         if kind is TurnKind.AGENT:
-            self._add_thought(to_plain_text(_find(message, load_message_names()["thought"])))
+            self._add_thought(to_plain_text(find_field(message, load_message_names()["thought"])))
         contents = (*_list(message.get("content")), *_list(message.get("parts")))
         parts = [part for part in contents if isinstance(part, Mapping)]
         texts: list[str] = []  # of parts that follow one another
@@ -170,7 +176,7 @@ class _Transcript:
             for call in calls:
                 self.add_call(call)
             if result:
-                self.add_result(_find(result, load_names("calls")["ids"]), result)
+                self.add_result(find_field(result, load_names("calls")["ids"]), result)
         self._say(kind, texts if is_in_parts else [text])
         for call in _list_field_calls(message):
             self.add_call(call)
@@ -185,9 +191,9 @@ class _Transcript:
             self.add_result(item.get("call_id"), {**item, "content": item.get("output")})
         elif kind.endswith("_call"):
             tool = to_plain_text(item.get("name")) or kind.removesuffix("_call")
-            given = _find(item, (*names["arguments"], *names["items"]))
+            given = find_field(item, (*names["arguments"], *names["items"]))
             self.add_call({"id": item.get("call_id") or item.get("id"), "name": tool, "arguments": given})
-            result = _find(item, load_names("results")["items"])
+            result = find_field(item, load_names("results")["items"])
             if result is not None or item.get("error"):  # the endpoint ran the tool itself
                 self.add_result(item.get("call_id") or item.get("id"), {**item, "content": result})
         elif is_thought(item):
@@ -198,15 +204,17 @@ class _Transcript:
         names = load_names("calls")
         if not isinstance(call, Mapping):
             return
-        function = _find(call, names["functions"]) or call
+        function = find_field(call, names["functions"]) or call
         if isinstance(function, str) and "arguments" in call:  # Inspect's, which has the arguments beside it
             function = {**call, "name": function}
-        tool = _find(function, names["names"]) if isinstance(function, Mapping) else None
+        tool = find_field(function, names["names"]) if isinstance(function, Mapping) else None
         if tool is None:
             return
         self.last_call = len(self.turns)
-        self.waiting[str(_find(call, ("id", *names["ids"])) or f"turn {self.last_call}")] = self.last_call
-        arguments = to_plain_text(_find(function, names["arguments"]))
+        self.waiting[str(find_field(call, ("id", *names["ids"])) or f"turn {self.last_call}")] = (
+            self.last_call
+        )
+        arguments = to_plain_text(find_field(function, names["arguments"]))
         self.turns.append(Turn(kind=TurnKind.TOOL, tool=to_plain_text(tool), arguments=arguments))
 
     def add_result(self, call: Any, result: Mapping[str, Any]) -> None:
@@ -215,7 +223,7 @@ class _Transcript:
         Where all that wait have other ids, and where none waits, it is a turn of its own. A mark of failure
         beside what came back counts, and so does the form of an error.
         """
-        value = _find(result, load_names("results")["values"])
+        value = find_field(result, load_names("results")["values"])
         text = read_content(value) or _name_parts(value) or to_plain_text(value)
         if not text.strip():
             error = result.get("error")
@@ -256,7 +264,14 @@ class _Transcript:
         uses: list[Any] = []
         if kind is TurnKind.AGENT:
             thought, text = split_thoughts(text)
-            text, uses = _cut_calls(text)
+            names = load_names("calls")["names"]
+            text, *blocks = text.split(_CALL)
+            for block in blocks:
+                written, _, rest = block.partition(_CALL_END)
+                call = parse_json(written.strip())
+                is_call = isinstance(call, Mapping) and find_field(call, names) is not None
+                text += rest if is_call else f"{_CALL}{block}"
+                uses += [call] if is_call else []
             self._add_thought(thought)
         if text.strip():
             self.turns.append(Turn(kind=kind, text=text.strip()))
@@ -268,20 +283,6 @@ class _Transcript:
             self.turns.append(Turn(kind=TurnKind.THOUGHT, text=text.strip()))
 
 
-def _cut_calls(text: str) -> tuple[str, list[Any]]:
-    """Return a text without the calls that an open model writes into it, and those calls."""
-    names = load_names("calls")["names"]
-    uses: list[Any] = []
-    text, *blocks = text.split(_CALL)
-    for block in blocks:
-        written, _, rest = block.partition(_CALL_END)
-        call = parse_json(written.strip())
-        is_call = isinstance(call, Mapping) and _find(call, names) is not None
-        text += rest if is_call else f"{_CALL}{block}"
-        uses += [call] if is_call else []
-    return text, uses
-
-
 def _list_calls(part: Mapping[str, Any]) -> Iterator[Any]:
     """Yield the calls of tools in a part of a message: the part itself, or what it holds."""
     names = load_names("calls")
@@ -290,14 +291,6 @@ def _list_calls(part: Mapping[str, Any]) -> Iterator[Any]:
     for name in names["parts"]:
         if name in part:
             yield part[name]
-
-
-def _list_result_parts(message: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield the parts of a message that hold what a tool returned."""
-    names = load_names("results")
-    for part in (*_list(message.get("content")), *_list(message.get("parts"))):
-        if isinstance(part, Mapping) and _find_result(part, names):
-            yield part
 
 
 def _list_field_calls(message: Mapping[str, Any]) -> Iterator[Any]:
@@ -332,11 +325,6 @@ def _is_marked_failed(result: Mapping[str, Any]) -> bool:
     if any(result.get(name) is True for name in names["failures"]) or result.get("error"):
         return True
     return str(result.get("status") or "").lower() in names["failed"]
-
-
-def _find(values: Mapping[str, Any], names: Iterable[str]) -> Any:
-    """Return the first of some fields that holds anything; None where none does."""
-    return next((values[name] for name in names if values.get(name) not in (None, "")), None)
 
 
 def _list(value: Any) -> list[Any]:

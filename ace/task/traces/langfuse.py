@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from ace.errors import TaskError
 from ace.task.attempt import to_plain_text
 from ace.task.traces.record import Record, load_names, parse_json
 from ace.task.traces.scores import Score
-from ace.task.traces.spans import Span, find_kind, make_traces
+from ace.task.traces.spans import Span, find_kind, make_traces, read_start
 from ace.task.traces.trace import Trace
 
 
@@ -55,7 +54,7 @@ def _read_trace(record: Record, trace: str) -> Span:
         record=record,
         trace=trace,
         id=f"trace {trace}",
-        start=_read_time(values),
+        start=read_start(values),
         inputs=parse_json(values.get("input")),
         outputs=parse_json(values.get("output")),
         scores=[_read_score(row) for row in _list(scores)],
@@ -72,7 +71,7 @@ def _read_observation(record: Record, row: Mapping[str, Any], trace: str) -> Spa
         trace=trace,
         id=to_plain_text(row.get("id")),
         parent=to_plain_text(row.get("parentObservationId") or row.get("parent_observation_id")),
-        start=_read_time(row),
+        start=read_start(row),
         kind=find_kind(to_plain_text(row.get("type"))),
         inputs=inputs,
         outputs=outputs,
@@ -92,15 +91,6 @@ def _read_score(row: Mapping[str, Any]) -> Score:
     value = word if kind == "CATEGORICAL" and word else row.get("value")
     remark = to_plain_text(row.get("comment"))
     return Score(name=to_plain_text(row.get("name")), value=value, label=word, remark=remark)
-
-
-def _read_time(row: Mapping[str, Any]) -> float:
-    """Return when something began, in seconds; 0 where nothing says so."""
-    value = row.get("startTime") or row.get("start_time") or row.get("timestamp")
-    try:
-        return datetime.fromisoformat(str(value)).timestamp()
-    except ValueError:
-        return 0.0
 
 
 def _list(value: Any) -> list[Mapping[str, Any]]:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from ace.errors import TaskError
 from ace.task.attempt import to_plain_text
-from ace.task.traces.record import Record, load_names, parse_json
+from ace.task.traces.record import Record, find_field, load_names, parse_json
 from ace.task.traces.scores import Score
-from ace.task.traces.spans import Span, SpanKind, find_kind, make_traces
+from ace.task.traces.spans import Span, SpanKind, find_kind, make_traces, read_start
 from ace.task.traces.trace import Trace
 
 _LOG_FIELDS = ("body", "eventName", "event_name", "severityNumber", "observedTimeUnixNano")
@@ -56,7 +55,7 @@ def gather_otel(records: Sequence[Record]) -> Iterator[Trace | TaskError]:
     events: dict[tuple[str, str], list[_Event]] = {}
     for record, row in logs:
         trace, name = _read_ids(row, is_log=True)
-        spans.setdefault((trace, name), Span(record=record, trace=trace, id=name, start=_read_time(row)))
+        spans.setdefault((trace, name), Span(record=record, trace=trace, id=name, start=read_start(row)))
         events.setdefault((trace, name), []).append(_read_event(row))
     for place, said in events.items():
         _add_events(spans[place], said)
@@ -96,18 +95,18 @@ def _read_span(record: Record, row: Mapping[str, Any]) -> Span:
         trace=trace,
         id=name,
         parent=_strip(row.get("parentSpanId") or row.get("parent_span_id") or row.get("parent_id")),
-        start=_read_time(row),
-        conversation=to_plain_text(_find(attributes, names["conversation"])),
-        kind=find_kind(to_plain_text(_find(attributes, names["kind"]))),
+        start=read_start(row),
+        conversation=to_plain_text(find_field(attributes, names["conversation"])),
+        kind=find_kind(to_plain_text(find_field(attributes, names["kind"]))),
         inputs=_read_messages(_find_tree(attributes, names["inputs"])),
         outputs=_read_messages(_find_tree(attributes, names["outputs"]), "assistant"),
-        tool=to_plain_text(_find(attributes, names["tool"])) or to_plain_text(row.get("name")),
-        call=to_plain_text(_find(attributes, names["call"])),
-        arguments=_find(attributes, names["arguments"]),
-        result=_find(attributes, names["result"]),
+        tool=to_plain_text(find_field(attributes, names["tool"])) or to_plain_text(row.get("name")),
+        call=to_plain_text(find_field(attributes, names["call"])),
+        arguments=find_field(attributes, names["arguments"]),
+        result=find_field(attributes, names["result"]),
         failed=code in ("2", "ERROR", "STATUS_CODE_ERROR"),
         problem=to_plain_text(status.get("message") or status.get("description")),
-        expected=to_plain_text(_find(attributes, names["expected"])),
+        expected=to_plain_text(find_field(attributes, names["expected"])),
     )
     _add_events(span, [_Event("", attributes, None), *events])
     return span
@@ -137,7 +136,7 @@ def _add_events(span: Span, events: Sequence[_Event]) -> None:
         elif event.name:
             inputs += _read_messages(_find_tree(values, names["inputs"])) or []
             outputs += _read_messages(_find_tree(values, names["outputs"]), "assistant") or []
-        span.problem = span.problem or to_plain_text(_find(values, names["failure"]))
+        span.problem = span.problem or to_plain_text(find_field(values, names["failure"]))
         span.scores += _read_evaluation(event.name, values)
     if inputs or outputs:
         span.kind = SpanKind.MODEL if span.kind is SpanKind.OTHER else span.kind
@@ -269,25 +268,6 @@ def _read_ids(row: Mapping[str, Any], *, is_log: bool = False) -> tuple[str, str
 def _strip(value: Any) -> str:
     """Return an id without the mark of a hexadecimal number."""
     return to_plain_text(value).removeprefix("0x")
-
-
-def _read_time(row: Mapping[str, Any]) -> float:
-    """Return when a span began, in seconds; 0 where nothing says so."""
-    for name in ("startTimeUnixNano", "start_time_unix_nano", "timeUnixNano", "observedTimeUnixNano"):
-        if str(row.get(name) or "").isdecimal():
-            return int(row[name]) / 1e9
-    value = row.get("start_time") or row.get("startTime") or row.get("timestamp")
-    if isinstance(value, int | float):
-        return float(value)
-    try:
-        return datetime.fromisoformat(str(value)).timestamp()
-    except ValueError:
-        return 0.0
-
-
-def _find(attributes: Mapping[str, Any], names: Sequence[str]) -> Any:
-    """Return the first of some attributes that holds anything; None where none does."""
-    return next((attributes[name] for name in names if attributes.get(name) not in (None, "")), None)
 
 
 def _list(value: Any) -> list[Any]:

@@ -109,7 +109,10 @@ def _read_traces(records: Sequence[Record]) -> Iterator[tuple[Trace | TaskError,
             own_format = form or (common[0][0] if common else FORMATS[-1])
             try:
                 if form is None and not common:
-                    raise _make_format_error(record)
+                    names = "; ".join(dict.fromkeys(known.name for known in (*FORMATS, *JOINED_FORMATS)))
+                    keys = ", ".join(list(record.values)[:8]) or "no keys"
+                    message = f"This is no log that can be read; the record has {keys}."
+                    raise record.problem("", message, f"Known: {names}.", Fault.FORMAT)
                 yield own_format.read(record), own_format
             except TaskError as error:
                 yield error, own_format
@@ -246,14 +249,6 @@ def _recognize_format(record: Record) -> AnyFormat | None:
         if form.keys <= present and form.lists <= lists:
             return form
     return LOOSE_MESSAGES if LOOSE_MESSAGES.fits(record) else None
-
-
-def _make_format_error(record: Record) -> TaskError:
-    """Return an error that names the keys of a record and the formats that are known."""
-    names = "; ".join(dict.fromkeys(form.name for form in (*FORMATS, *JOINED_FORMATS)))
-    keys = ", ".join(list(record.values)[:8]) or "no keys"
-    message = f"This is no log that can be read; the record has {keys}."
-    return record.problem("", message, f"Known: {names}.", Fault.FORMAT)
 
 
 def _check_scale(traces: list[Trace], left_out: list[TaskError]) -> None:

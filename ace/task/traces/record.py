@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -50,6 +50,11 @@ def parse_json(value: Any) -> Any:
         except (ValueError, RecursionError):
             pass
     return value
+
+
+def find_field(values: Mapping[str, Any], names: Iterable[str]) -> Any:
+    """Return the first of some fields that holds anything; None where none does."""
+    return next((values[name] for name in names if values.get(name) not in (None, "")), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -80,9 +81,18 @@ def make_traces(spans: Sequence[Span]) -> Iterator[Trace | TaskError]:
     a call of a model nor one of a tool nor anything said is no attempt.
     """
     named = {span.trace for span in spans if span.conversation}
-    judged_by = _find_judges(spans)
+    below: dict[str, list[str]] = {}
+    for span in spans:
+        below.setdefault(span.parent, []).append(span.id)
+    judges: set[str] = set()  # ids of evaluators, and of all that is below them
+    waiting = [span.id for span in spans if span.kind is SpanKind.JUDGE]
+    while waiting:
+        name = waiting.pop()
+        if name not in judges:
+            judges.add(name)
+            waiting += below.get(name, [])
     for name, members in _group_spans(spans).items():
-        steps = (replace(span, kind=SpanKind.JUDGE) if span.id in judged_by else span for span in members)
+        steps = (replace(span, kind=SpanKind.JUDGE) if span.id in judges else span for span in members)
         ordered = sorted(steps, key=lambda span: span.start)
         try:
             trace = _make_trace(name, ordered)
@@ -92,21 +102,6 @@ def make_traces(spans: Sequence[Span]) -> Iterator[Trace | TaskError]:
         else:
             if trace is not None:
                 yield trace
-
-
-def _find_judges(spans: Sequence[Span]) -> set[str]:
-    """Return the ids of evaluators and of all spans below them."""
-    below: dict[str, list[str]] = {}
-    for span in spans:
-        below.setdefault(span.parent, []).append(span.id)
-    judges: set[str] = set()
-    waiting = [span.id for span in spans if span.kind is SpanKind.JUDGE]
-    while waiting:
-        name = waiting.pop()
-        if name not in judges:
-            judges.add(name)
-            waiting += below.get(name, [])
-    return judges
 
 
 def _group_spans(spans: Sequence[Span]) -> dict[str, list[Span]]:
@@ -194,7 +189,18 @@ class _Assembly:
         With `within` it is taken for a call of a model, in which these spans call tools.
         """
         if span.kind is SpanKind.MODEL or within:
-            self._add_messages(_list_words(span.inputs, "user"))
+            messages = _list_words(span.inputs, "user")
+            counts: Counter[str] = Counter()
+            asked = [message for message in messages if (read_message(message) or ("",))[0] != "system"]
+            last = read_message(self.messages[-1]) if self.messages else None
+            is_answered = last is not None and last[0] == "assistant" and not self._waiting
+            for message in messages:
+                key, uses, results = _make_key(message), set(_list_uses(message)), _list_results(message)
+                counts[key] += 1
+                if (uses or results) and uses <= self._uses and results <= self._results:
+                    continue
+                if counts[key] > self._counts[key] or (is_answered and asked == [message]):
+                    self._add_message(message)
             for inner in within:
                 if inner.kind is SpanKind.TOOL:
                     self._add_tool(inner)
@@ -202,13 +208,10 @@ class _Assembly:
             for message in answers:
                 self._add_message(message)
             self.has_words = self.has_words or bool(answers)
-        elif span.kind is SpanKind.TOOL or self._is_awaited(span):
-            self._add_tool(span)
-
-    def _is_awaited(self, span: Span) -> bool:
-        """Tell whether a span of no known kind is named as a tool that a model called."""
-        tools = {tool for tool, _ in self._waiting.values()}
-        return span.kind is SpanKind.OTHER and span.tool in tools
+        else:  # a span of no known kind may be named as a tool that a model called
+            is_awaited = any(span.tool == tool for tool, _ in self._waiting.values())
+            if span.kind is SpanKind.TOOL or (span.kind is SpanKind.OTHER and is_awaited):
+                self._add_tool(span)
 
     def mark_failures(self) -> None:
         """Mark the results of calls whose spans say that they failed."""
@@ -217,23 +220,6 @@ class _Assembly:
                 parts = message.get("parts")
                 marked = [{**part, "is_error": True} for part in parts] if isinstance(parts, list) else None
                 self.messages[place] = {**message, "is_error": True} | ({"parts": marked} if marked else {})
-
-    def _add_messages(self, messages: Sequence[Any]) -> None:
-        """Add those of the messages that stand there more often than they did before.
-
-        A single one after an answer is new: the endpoint keeps what was said before.
-        """
-        counts: Counter[str] = Counter()
-        asked = [message for message in messages if (read_message(message) or ("",))[0] != "system"]
-        last = read_message(self.messages[-1]) if self.messages else None
-        is_answered = last is not None and last[0] == "assistant" and not self._waiting
-        for message in messages:
-            key, uses, results = _make_key(message), set(_list_uses(message)), _list_results(message)
-            counts[key] += 1
-            if (uses or results) and uses <= self._uses and results <= self._results:
-                continue
-            if counts[key] > self._counts[key] or (is_answered and asked == [message]):
-                self._add_message(message)
 
     def _add_message(self, message: Any) -> None:
         self._counts[_make_key(message)] += 1
@@ -271,6 +257,20 @@ class _Assembly:
         self.messages.append(
             {"role": "tool", "tool_call_id": call, "content": result, "is_error": span.failed}
         )
+
+
+def read_start(row: Mapping[str, Any]) -> float:
+    """Return when a span began, in seconds; 0 where nothing says so."""
+    for name in ("startTimeUnixNano", "start_time_unix_nano", "timeUnixNano", "observedTimeUnixNano"):
+        if str(row.get(name) or "").isdecimal():
+            return int(row[name]) / 1e9
+    value = row.get("start_time") or row.get("startTime") or row.get("timestamp")
+    if isinstance(value, int | float):
+        return float(value)
+    try:
+        return datetime.fromisoformat(str(value)).timestamp()
+    except ValueError:
+        return 0.0
 
 
 def find_kind(word: str) -> SpanKind:

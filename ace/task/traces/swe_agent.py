@@ -19,7 +19,11 @@ def read_swe_agent(record: Record) -> Trace:
     submitted. Raises TaskError where nothing was asked or done.
     """
     history = [message for message in record.items("history") if isinstance(message, Mapping)]
-    asked = [message for message in history if not _is_demonstration(message)]
+    asked = []
+    for message in history:
+        is_example = message.get("is_demo") is True or message.get("message_type") == "demonstration"
+        if not is_example:
+            asked.append(message)
     question = read_conversation(replace(record, values={"history": asked}), "history")["question"]
     turns: list[Turn] = []
     for step in record.items("trajectory"):
@@ -60,23 +64,17 @@ def read_mini_swe_agent(record: Record) -> Trace:
             messages += message["output"] if isinstance(message.get("output"), list) else []
         elif "actions" in extra:
             actions = extra["actions"] if isinstance(extra["actions"], list) else []
-            messages.append({**message, "tool_calls": [_make_call(action) for action in actions]})
+            calls = []
+            for action in actions:
+                action = action if isinstance(action, Mapping) else {}
+                command = action.get("command")
+                calls.append({"id": action.get("tool_call_id"), "name": "bash", "arguments": command})
+            messages.append({**message, "tool_calls": calls})
         else:
             messages.append(message)
     fields = read_conversation(replace(record, values={"messages": messages}), "messages")
     sample = record.values.get("instance_id")
     return _make_trace(record, sample, fields)
-
-
-def _make_call(action: Any) -> dict[str, Any]:
-    """Return an action of mini-SWE-agent as a call of its only tool."""
-    action = action if isinstance(action, Mapping) else {}
-    return {"id": action.get("tool_call_id"), "name": "bash", "arguments": action.get("command")}
-
-
-def _is_demonstration(message: Mapping[str, Any]) -> bool:
-    """Tell whether a message of the history is part of an example, and not of the attempt."""
-    return message.get("is_demo") is True or message.get("message_type") == "demonstration"
 
 
 def _make_trace(record: Record, sample: Any, fields: dict[str, Any]) -> Trace:

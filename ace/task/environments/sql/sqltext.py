@@ -119,7 +119,8 @@ def _find_end(sql: str) -> int:
         elif kind != "comment":
             word = part.lower()
             goes_on = depth > 0 or previous in _WANT_MORE
-            is_over = part == ")" and depth == 0 and not _goes_on(sql[place + 1 :])
+            next_word = "".join(sql[place + 1 :].split(maxsplit=1)[:1]).lower() if part == ")" else ""
+            is_over = part == ")" and depth == 0 and next_word not in _GO_ON
             if is_over or _STRANGE.match(sql, place) or (breaks and _TAG.match(sql, place)):
                 return before or place
             is_open = (breaks or is_apart) and not goes_on and _is_prose(sql, place, after_blank=breaks > 1)
@@ -137,11 +138,6 @@ def _find_end(sql: str) -> int:
             previous, before, breaks, is_apart = word, place + len(part), 0, False
         place += len(part)
     return len(sql)
-
-
-def _goes_on(text: str) -> bool:
-    """Return whether the first word of a text is one with which a further line of a statement may open."""
-    return text.split(maxsplit=1)[:1] != [] and text.split(maxsplit=1)[0].lower() in _GO_ON
 
 
 def _is_full_stop(sql: str, place: int) -> bool:

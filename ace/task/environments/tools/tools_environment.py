@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ace.errors import WorkspaceFailed
-from ace.task.environments.json_answer import JsonDifference, compare_json
+from ace.task.environments.json_answer import compare_json
 from ace.task.environments.scorers import SCORERS
 from ace.task.environments.tools.function_tools import FunctionTool, call_function, read_functions
 from ace.task.environments.tools.recipes import write_recipes
@@ -107,18 +107,23 @@ class ToolsEnvironment(Environment):
         if wrong:
             share = 1 - sum(each.leaves for each in wrong) / needed if needed else 0.0
             score = min(max(share, 0.0), _NEARLY)
-        missing = _to_facts(wrong)
+        facts = [difference.to_fact() for difference in wrong[:_MOST_FACTS]]
+        more = len(wrong) - _MOST_FACTS
+        if more > 0:
+            facts.append(Fact(f"{more} more", difference=Difference.CHANGED))
+        missing = tuple(facts)
         answer = sample.data.get("answer")
         if answer is not None and SCORERS[self.scorer](str(answer), attempt.answer) < 1:
             score = min(score, 1 / 2)
             missing = (*missing, Fact(f"the answer: {answer}", difference=Difference.MISSING))
+        calls = "; ".join(step.call.write() for step in way.steps)
         return Outcome(
             score=score,
             observed=observed,
             annotated="\n".join([observed, *(f"final state, {fact.text}" for fact in missing)]),
             detail=missing[0].text if missing else "",
             ran=_has_worked(attempt),
-            expected=_write_calls(way, answer),
+            expected=calls if answer is None else f"{calls}; then answer: {answer}",
             expected_kind="calls",
             topics=frozenset(Topic(turn.tool) for turn in attempt.turns if turn.tool),
             label_topics=frozenset(Topic(step.call.name) for step in way.steps),
@@ -184,12 +189,6 @@ def read_actions(sample: Sample) -> list[Mapping[str, Any]]:
     raise sample.problem("actions", f"Expected calls, found {rows!r:.60}.", hint)
 
 
-def _write_calls(way: Way, answer: Any) -> str:
-    """Return the right calls, and the right answer behind them where there is one."""
-    calls = "; ".join(step.call.write() for step in way.steps)
-    return calls if answer is None else f"{calls}; then answer: {answer}"
-
-
 def describe_calls(attempt: Attempt) -> str:
     """Return how many calls were made, and the words of those that failed. Free of labels."""
     calls = [turn for turn in attempt.turns if turn.kind is TurnKind.TOOL]
@@ -204,11 +203,3 @@ def _has_worked(attempt: Attempt) -> bool:
     """Return whether the attempt came to its end, and its last call did not fail."""
     results = [turn.failed for turn in attempt.turns if turn.kind is TurnKind.TOOL]
     return not attempt.error and bool(results) and not results[-1]
-
-
-def _to_facts(differences: Sequence[JsonDifference]) -> tuple[Fact, ...]:
-    facts = [difference.to_fact() for difference in differences[:_MOST_FACTS]]
-    more = len(differences) - _MOST_FACTS
-    if more > 0:
-        facts.append(Fact(f"{more} more", difference=Difference.CHANGED))
-    return tuple(facts)
