@@ -34,24 +34,10 @@ def read_conversation(record: Record, key: str) -> dict[str, Any]:
     calls: dict[str, int] = {}  # the id of a tool call that nothing has come back for -> its turn
     last_call = -1  # the place of its turn
     for message in record.items(key):
-        spoken = read_message(message)
-        kind = str(message.get("type") or "") if isinstance(message, Mapping) else ""
-        if kind.endswith("_call_output"):  # an item of OpenAI's responses, which has no role
-            _add_observation(turns, calls, message.get("call_id"), read_content(message.get("output")))
-        elif kind.endswith("_call") and "name" in message:
-            _add_message(turns, calls, {"tool_calls": [{**message, "id": message.get("call_id")}]}, "", "")
-            last_call = max([last_call, *calls.values()])
-        elif spoken is None and kind == "reasoning":
-            continue
-        elif spoken is None:
+        if not _add_item(turns, calls, message):
             hint = 'Write {"role": "user", "content": "..."}.'
             raise record.problem(key, f"Expected a message with a role, found {message!r:.60}.", hint)
-        elif spoken[0] == "tool":
-            text = spoken[1] or to_plain_text(message.get("content"))
-            _add_observation(turns, calls, message.get("tool_call_id"), text, message.get("name"))
-        elif spoken[0] != "system":
-            _add_message(turns, calls, message, *spoken)
-            last_call = max([last_call, *calls.values()])
+        last_call = max([last_call, *calls.values()])
 
     questions = [turn.text for turn in turns if turn.kind is TurnKind.USER]
     answers = [place for place, turn in enumerate(turns) if turn.kind is TurnKind.AGENT]
@@ -78,6 +64,15 @@ def read_conversation(record: Record, key: str) -> dict[str, Any]:
         "reasoning": reasoning,
         "turns": tuple(turns),
     }
+
+
+def read_messages(messages: Iterable[Any]) -> tuple[Turn, ...]:
+    """Return what was said, thought, called and returned in messages; what is no message is left out."""
+    turns: list[Turn] = []
+    calls: dict[str, int] = {}
+    for message in messages:
+        _add_item(turns, calls, message)
+    return tuple(turns)
 
 
 def list_messages(value: Any, role: str) -> list[Any]:
@@ -123,6 +118,24 @@ def is_error(observation: str) -> bool | None:
     except (ValueError, RecursionError):
         return None
     return True if isinstance(value, dict) and value.get("error") else None
+
+
+def _add_item(turns: list[Turn], calls: dict[str, int], message: Any) -> bool:
+    """Add what an entry of a conversation says, calls or returns. Return False for what is none."""
+    spoken = read_message(message)
+    kind = str(message.get("type") or "") if isinstance(message, Mapping) else ""
+    if kind.endswith("_call_output"):  # an item of OpenAI's responses, which has no role
+        _add_observation(turns, calls, message.get("call_id"), read_content(message.get("output")))
+    elif kind.endswith("_call") and "name" in message:
+        _add_message(turns, calls, {"tool_calls": [{**message, "id": message.get("call_id")}]}, "", "")
+    elif spoken is None:
+        return kind == "reasoning"
+    elif spoken[0] == "tool":
+        text = spoken[1] or to_plain_text(message.get("content"))
+        _add_observation(turns, calls, message.get("tool_call_id"), text, message.get("name"))
+    elif spoken[0] != "system":
+        _add_message(turns, calls, message, *spoken)
+    return True
 
 
 def _add_message(
