@@ -210,13 +210,13 @@ class RunStore(OpenFile):
         with self._reading() as db:
             return episode_events.read_beginning(db, episode)
 
-    def calls(self, run: int) -> list[Call]:
+    def calls(self, run: int, *, replies: bool = False) -> list[Call]:
         """Return a run's model calls in the order they ended, those of steps that were cut off included.
 
-        The replies are left out: `text` is empty, or None where the request failed.
+        Without `replies`, which may be large, `text` is empty, or None where the request failed.
         """
         with self._reading() as db:
-            return call_rows.read_calls(db, run)
+            return call_rows.read_calls(db, run, replies=replies)
 
     def call_journal(self, run: int) -> CallJournal:
         """Open the journal that stores a run's calls and finds those of a step that was cut off.
