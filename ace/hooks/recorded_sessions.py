@@ -147,5 +147,5 @@ def _make_trace(episode: Episode, verdict: AnswerFeedback | None) -> Trace:
     if verdict is None:
         return trace
     expected = verdict.expected or trace.expected
-    score = float(verdict.right)
+    score = float(verdict.right) if verdict.right is not None else verdict.score or 0.0
     return replace(trace, correct=verdict.right, score=score, expected=expected, remark=verdict.text)

@@ -38,18 +38,7 @@ def read_conversation(record: Record, key: str) -> dict[str, Any]:
     """
     transcript = _Transcript()
     for message in record.items(key):
-        spoken = read_message(message)
-        kind = str(message.get("type") or "") if isinstance(message, Mapping) else ""
-        if spoken is not None and spoken[0] == "tool" and list(_list_result_parts(message)):
-            transcript.add_message(message, "user", "")
-        elif spoken is not None and spoken[0] == "tool":
-            value = spoken[1] or message.get("content")
-            transcript.add_result(message.get("tool_call_id"), {**message, "content": value})
-        elif spoken is not None and spoken[0] != "system":
-            transcript.add_message(message, *spoken)
-        elif spoken is None and kind:  # an item of OpenAI's responses, which has no role
-            transcript.add_item(kind, message)
-        elif spoken is None:
+        if not transcript.add(message):
             hint = 'Write {"role": "user", "content": "..."}.'
             raise record.problem(key, f"Expected a message with a role, found {message!r:.60}.", hint)
 
@@ -72,6 +61,14 @@ def read_conversation(record: Record, key: str) -> dict[str, Any]:
         "reasoning": reasoning,
         "turns": tuple(turns),
     }
+
+
+def read_messages(messages: Iterable[Any]) -> tuple[Turn, ...]:
+    """Return what was said, thought, called and returned in messages; what is no message is left out."""
+    transcript = _Transcript()
+    for message in messages:
+        transcript.add(message)
+    return tuple(transcript.turns)
 
 
 def list_messages(value: Any, role: str) -> list[Any]:
@@ -130,6 +127,21 @@ class _Transcript:
 
     last_call: int = -1
     """The place of the last call; -1 without any."""
+
+    def add(self, message: Any) -> bool:
+        """Add a message, or an item of OpenAI's responses; return False for what is neither."""
+        spoken = read_message(message)
+        kind = str(message.get("type") or "") if isinstance(message, Mapping) else ""
+        if spoken is not None and spoken[0] == "tool" and list(_list_result_parts(message)):
+            self.add_message(message, "user", "")
+        elif spoken is not None and spoken[0] == "tool":
+            value = spoken[1] or message.get("content")
+            self.add_result(message.get("tool_call_id"), {**message, "content": value})
+        elif spoken is not None and spoken[0] != "system":
+            self.add_message(message, *spoken)
+        elif spoken is None and kind:  # an item of OpenAI's responses, which has no role
+            self.add_item(kind, message)
+        return spoken is not None or bool(kind)
 
     def add_message(self, message: Mapping[str, Any], role: str, text: str) -> None:
         """Add what a message says and thinks, the tool calls that it makes, and results that it holds.
