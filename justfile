@@ -37,7 +37,7 @@ demo:
     .venv/bin/ace learn tasks/shop_sql
 
 # Tests of adapters against the real programs, each in an environment of its own
-adapters: coding-agents adapter-textworld adapter-scienceworld adapter-bfcl
+adapters: coding-agents adapter-textworld adapter-scienceworld adapter-bfcl frameworks
 
 coding-agents:
     test -x .adapters/coding-agents/bin/python || python3 -m venv .adapters/coding-agents
@@ -60,3 +60,9 @@ _adapter name extra *tests:
     test -x .adapters/{{name}}/bin/python || python3 -m venv .adapters/{{name}}
     .adapters/{{name}}/bin/python -m pip install --quiet -e '.[{{extra}}]' hypothesis pytest pytest-timeout
     .adapters/{{name}}/bin/python -m pytest {{tests}}
+
+# Agent frameworks
+frameworks: adapter-langchain
+
+adapter-langchain:
+    just _adapter langchain langchain tests/test_adapter_langchain.py
