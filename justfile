@@ -62,7 +62,10 @@ _adapter name extra *tests:
     .adapters/{{name}}/bin/python -m pytest {{tests}}
 
 # Agent frameworks
-frameworks: adapter-langchain
+frameworks: adapter-langchain adapter-pydantic-ai
 
 adapter-langchain:
-    just _adapter langchain langchain tests/test_adapter_langchain.py
+    just _adapter langchain langchain,online tests/test_adapter_langchain.py tests/test_adapter_run.py
+
+adapter-pydantic-ai:
+    just _adapter pydantic-ai pydantic-ai,online tests/test_adapter_pydantic_ai.py

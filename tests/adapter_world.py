@@ -24,7 +24,8 @@ PYTHON_BLOCK = re.compile(r"^## ([^\n]+)\n(?:(?!^## ).)*?^```python\n(.*?)^```$"
 
 def reply(system: str, question: str) -> str:
     """Return a code only where the system message has the lesson of the question."""
-    return QUESTIONS[question] if LESSONS[question] in system else "no idea"
+    lesson = LESSONS.get(question)
+    return QUESTIONS[question] if lesson and lesson in system else "no idea"
 
 
 def judge(question: str, answer: Any) -> dict[str, Any]:

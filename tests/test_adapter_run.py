@@ -81,5 +81,5 @@ def test_runs_that_nobody_ends_are_given_up(store: Store, monkeypatch: pytest.Mo
     with ace.learner(store, None) as learner:
         runs = OpenRuns()
         for number in range(3):
-            runs.add(AgentRun(learner, f"Question {number}?"))
+            runs.add(str(number), AgentRun(learner, f"Question {number}?"))
         assert [episode.question for episode in store.episodes()] == ["Question 0?"]

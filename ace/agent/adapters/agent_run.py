@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import Any, Self
 
+from pydantic import TypeAdapter
+
 from ace.task.agent_episode import AgentEpisode, EpisodeLearner
 
 Judge = Callable[[str, Any], str | bool | float | Mapping[str, Any] | None]
@@ -115,6 +117,13 @@ class AgentRun:
             return self._episode
 
 
+def to_json_value(value: Any) -> Any:
+    """Return a value as one that JSON can hold; what pydantic does not know stands there as `str` has it."""
+    if isinstance(value, str):
+        return value
+    return TypeAdapter(Any).dump_python(value, mode="json", fallback=str)
+
+
 def read_verdict(said: Any) -> dict[str, Any]:
     """Return what a judge said as keywords of `AgentEpisode.finish`. Raises TypeError for other keywords."""
     if not isinstance(said, Mapping):
@@ -128,24 +137,24 @@ def read_verdict(said: Any) -> dict[str, Any]:
 
 
 class OpenRuns:
-    """Keep the runs of one adapter that have not ended, by the ids of their episodes. Thread-safe."""
+    """Keep the runs of one adapter that have not ended, each by a name of the framework's. Thread-safe."""
 
     def __init__(self) -> None:
         self._runs: OrderedDict[str, AgentRun] = OrderedDict()
         self._lock = Lock()
 
-    def add(self, run: AgentRun) -> None:
+    def add(self, name: str, run: AgentRun) -> None:
         """Keep a run. The oldest of too many is recorded as failed: nobody told of its end."""
         oldest = None
         with self._lock:
-            self._runs[run.id] = run
+            self._runs[name] = run
             if len(self._runs) > _MOST_OPEN:
                 _, oldest = self._runs.popitem(last=False)
         if oldest is not None:
             oldest.fail(NOT_FINISHED)
 
     def find(self, name: str) -> AgentRun | None:
-        """Return the run of an episode's id, None where it is not known."""
+        """Return the run of a name, None where it is not known."""
         with self._lock:
             return self._runs.get(name)
 

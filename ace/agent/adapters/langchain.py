@@ -21,7 +21,7 @@ from langchain.messages import AIMessage, HumanMessage, SystemMessage
 from langgraph.errors import GraphBubbleUp
 from langgraph.prebuilt.tool_node import ToolCallRequest
 
-from ace.agent.adapters.agent_run import AgentRun, Judge, OpenRuns
+from ace.agent.adapters.agent_run import AgentRun, Judge, OpenRuns, to_json_value
 from ace.task.agent_episode import EpisodeLearner
 
 
@@ -83,7 +83,7 @@ class PlaybookMiddleware(AgentMiddleware[PlaybookState, Any, Any]):
             return None
         with self._learner.guard("read the answer", run.id):
             answer = state.get("structured_response")
-            run.finish(state["messages"][-1].text if answer is None else read_structured(answer))
+            run.finish(state["messages"][-1].text if answer is None else to_json_value(answer))
         self._runs.remove(state.get("ace_episode", ""))
         return {"ace_episode": run.id}
 
@@ -129,7 +129,7 @@ class PlaybookMiddleware(AgentMiddleware[PlaybookState, Any, Any]):
         with self._learner.guard("read the question", ""):
             asked = [message.text for message in state["messages"] if isinstance(message, HumanMessage)]
             run = AgentRun(self._learner, str(asked[-1] if asked else ""), self._judge)
-            self._runs.add(run)
+            self._runs.add(run.id, run)
             return run
         return None
 
@@ -182,8 +182,3 @@ class PlaybookMiddleware(AgentMiddleware[PlaybookState, Any, Any]):
         if call is not None:
             run.tool(call["name"], call["args"], error, failed=True)
         run.fail(error)
-
-
-def read_structured(answer: Any) -> Any:
-    """Return a structured answer as something that JSON can hold."""
-    return answer.model_dump(mode="json") if hasattr(answer, "model_dump") else answer
