@@ -62,10 +62,13 @@ _adapter name extra *tests:
     .adapters/{{name}}/bin/python -m pytest {{tests}}
 
 # Agent frameworks
-frameworks: adapter-langchain adapter-pydantic-ai
+frameworks: adapter-langchain adapter-pydantic-ai adapter-openai-agents
 
 adapter-langchain:
     just _adapter langchain langchain,online tests/test_adapter_langchain.py tests/test_adapter_run.py
 
 adapter-pydantic-ai:
     just _adapter pydantic-ai pydantic-ai,online tests/test_adapter_pydantic_ai.py
+
+adapter-openai-agents:
+    just _adapter openai-agents openai-agents,online tests/test_adapter_openai_agents.py

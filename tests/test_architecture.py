@@ -53,11 +53,11 @@ NEEDS_NOTHING = {"playbook", "context", "refine", "text", "safety"}  # no model,
 OUTSIDE = (HEAVY - {"numpy", "scipy"}) | {"sqlite3", "httpx", "requests", "socket"}
 
 IMPORTED_AS = {"markdown_it_py": "markdown_it", "python_stdnum": "stdnum", "beautifulsoup4": "bs4",
-               "pydantic_ai_slim": "pydantic_ai",
+               "pydantic_ai_slim": "pydantic_ai", "openai_agents": "agents",
                "opentelemetry_sdk": "opentelemetry",
                "opentelemetry_exporter_otlp_proto_http": "opentelemetry"}  # fmt: skip
 
-FRAMEWORKS = ("langchain", "pydantic-ai")  # extras of adapters
+FRAMEWORKS = ("langchain", "openai-agents", "pydantic-ai")  # extras of adapters
 
 GENERAL = ("methods", "loop", "agent", "context", "refine")  # know no environment and no task
 SQL_WORD = re.compile(
