@@ -179,17 +179,7 @@ def test_dependencies_are_what_is_imported() -> None:
     """Neither undeclared (it came along with something else) nor unused."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    used = (
-        "documents",
-        "langchain",
-        "local",
-        "online",
-        "otel",
-        "pydantic-ai",
-        "report",
-        "scienceworld",
-        "textworld",
-    )
+    used = ("documents", "local", "online", "otel", "report", "scienceworld", "textworld", *FRAMEWORKS)
     declared = {*project["dependencies"], *(each for extra in used for each in extras[extra])}
     names = {re.split(r"[^\w-]", requirement)[0].replace("-", "_").lower() for requirement in declared}
     names = {IMPORTED_AS.get(name, name) for name in names}
