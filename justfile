@@ -62,7 +62,7 @@ _adapter name extra *tests:
     .adapters/{{name}}/bin/python -m pytest {{tests}}
 
 # Agent frameworks
-frameworks: adapter-langchain adapter-pydantic-ai adapter-openai-agents
+frameworks: adapter-langchain adapter-pydantic-ai adapter-openai-agents adapter-smolagents
 
 adapter-langchain:
     just _adapter langchain langchain,online tests/test_adapter_langchain.py tests/test_adapter_run.py
@@ -72,3 +72,6 @@ adapter-pydantic-ai:
 
 adapter-openai-agents:
     just _adapter openai-agents openai-agents,online tests/test_adapter_openai_agents.py
+
+adapter-smolagents:
+    just _adapter smolagents smolagents,online tests/test_adapter_smolagents.py
