@@ -62,7 +62,7 @@ _adapter name extra *tests:
     .adapters/{{name}}/bin/python -m pytest {{tests}}
 
 # Agent frameworks
-frameworks: adapter-langchain adapter-pydantic-ai adapter-openai-agents adapter-smolagents
+frameworks: adapter-langchain adapter-pydantic-ai adapter-openai-agents adapter-smolagents adapter-dspy
 
 adapter-langchain:
     just _adapter langchain langchain,online tests/test_adapter_langchain.py tests/test_adapter_run.py
@@ -75,3 +75,6 @@ adapter-openai-agents:
 
 adapter-smolagents:
     just _adapter smolagents smolagents,online tests/test_adapter_smolagents.py
+
+adapter-dspy:
+    just _adapter dspy dspy,online tests/test_adapter_dspy.py

@@ -57,7 +57,7 @@ IMPORTED_AS = {"markdown_it_py": "markdown_it", "python_stdnum": "stdnum", "beau
                "opentelemetry_sdk": "opentelemetry",
                "opentelemetry_exporter_otlp_proto_http": "opentelemetry"}  # fmt: skip
 
-FRAMEWORKS = ("langchain", "openai-agents", "pydantic-ai", "smolagents")  # extras of adapters
+FRAMEWORKS = ("dspy", "langchain", "openai-agents", "pydantic-ai", "smolagents")  # extras of adapters
 
 GENERAL = ("methods", "loop", "agent", "context", "refine")  # know no environment and no task
 SQL_WORD = re.compile(
