@@ -20,7 +20,7 @@ import pytest
 
 pytest.importorskip("mcp", reason="MCP servers need the package mcp (extra `mcp`)")
 
-from ace.errors import TaskError, UntrustedCode, WorkspaceFailed
+from ace.errors import InputError, TaskError, UntrustedCode, WorkspaceFailed
 from ace.safety.secrets import SECRET_MARK
 from ace.task import Attempt, load_task
 from ace.task.environments.tools.mcp_servers import (
@@ -118,8 +118,8 @@ def test_a_server_is_started_for_each_attempt_and_its_state_is_its_own() -> None
     first, second = servers.open(), servers.open()
     try:
         assert call(first, "refund", order="31") == Observation("31 is refunded")
-        assert "refunded" in first.finish()["orders.list_orders"]
-        assert "open" in second.finish()["orders.list_orders"]
+        assert json.loads(first.finish()["state"]) == {"orders.list_orders": {"31": "refunded"}}
+        assert json.loads(second.finish()["state"]) == {"orders.list_orders": {"31": "open"}}
         assert "list_orders" not in {tool.name for tool in first.tools()}, "the state is for the environment"
         pids = {int(call(each, "own_pid").text) for each in (first, second)}
         assert len(pids) == 2
@@ -342,6 +342,11 @@ def test_two_servers_with_the_same_tool_have_their_names_before_it() -> None:
         assert "open" in call(workspace, "south_list_orders").text
 
 
+def test_two_servers_with_one_name_are_refused() -> None:
+    with pytest.raises(InputError, match="one name: orders, orders"):
+        McpServers((local(), local()))
+
+
 def test_names_that_models_cannot_take_are_spelt_anew() -> None:
     with opened(local("odd names")) as workspace:
         names = [tool.name for tool in workspace.tools()]
@@ -475,7 +480,7 @@ def test_many_attempts_at_once_do_not_mix() -> None:
         try:
             if number % 2:
                 call(workspace, "refund", order="31")
-            return workspace.finish()["o.list_orders"]
+            return workspace.finish()["state"]
         finally:
             workspace.close()
 

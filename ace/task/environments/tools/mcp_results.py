@@ -61,22 +61,19 @@ def read_result(result: CallToolResult, most: int) -> Observation:
 
 def _read_block(block: Any) -> str:
     """Return a text as it is, and of anything else a line that says what it is."""
+    resource: Any = getattr(block, "resource", None)
+    encoded = getattr(block, "data", "") or getattr(resource, "blob", "")
+    size = f"{len(encoded.rstrip('=')) * 3 // 4:,} bytes"  # of base64
     match block.type:
         case "text":
             return str(block.text)
         case "image" | "audio":
-            return f"[{block.type}: {block.mime_type}, {_count_bytes(block.data)}]"
+            return f"[{block.type}: {block.mime_type}, {size}]"
         case "resource":
-            resource = block.resource
-            kind = resource.mime_type or "unknown type"
+            place = f"{resource.uri}, {resource.mime_type or 'unknown type'}"
             if hasattr(resource, "text"):
-                return f"[resource: {resource.uri}, {kind}]\n{resource.text}"
-            return f"[resource: {resource.uri}, {kind}, {_count_bytes(resource.blob)}]"
+                return f"[resource: {place}]\n{resource.text}"
+            return f"[resource: {place}, {size}]"
         case "resource_link":
             return f"[resource: {block.uri}, {block.name}, {block.mime_type or 'unknown type'}]"
     return f"[{block.type}]"
-
-
-def _count_bytes(encoded: str) -> str:
-    """Return how many bytes a text in base64 stands for."""
-    return f"{len(encoded.rstrip('=')) * 3 // 4:,} bytes"

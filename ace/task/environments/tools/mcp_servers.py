@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ace.errors import InputError
 from ace.safety.secrets import hide_values
 from ace.task.types import Sample
 
@@ -100,6 +101,13 @@ class McpServers:
     """Hold the servers of a task."""
 
     servers: tuple[McpServer, ...]
+
+    def __post_init__(self) -> None:
+        names = [server.name for server in self.servers]
+        if len(set(names)) < len(names):
+            raise InputError(
+                f"Two MCP servers have one name: {', '.join(names)}.", hint="Rename one of them."
+            )
 
     @classmethod
     def of(cls, **servers: Any) -> McpServers:

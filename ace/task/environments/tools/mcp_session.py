@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 from ace.errors import WorkspaceFailed
@@ -16,8 +16,6 @@ from ace.task.environments.tools.mcp_process import ServerProcess
 from ace.task.environments.tools.mcp_servers import McpServer, ServerAddress, ServerCommand
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from mcp import Client
     from mcp.types import CallToolResult, Tool
 
@@ -96,29 +94,25 @@ class McpSession:
         """Enter the session, wait until it is to stop, and leave it: all of that in one task."""
         from mcp import Client
 
-        async with self._connect() as target, Client(target) as client:
-            self._client = client
-            await self._stop.wait()
-
-    @asynccontextmanager
-    async def _connect(self) -> AsyncIterator[Any]:
-        """Yield what a client of the package can be made with."""
         connection = self.server.connection
-        if isinstance(connection, ServerCommand):
-            self.process = ServerProcess(connection)
-            yield self.process
-        elif isinstance(connection, ServerAddress):
-            import httpx2
-            from mcp.client.streamable_http import streamable_http_client
+        target: Any
+        async with AsyncExitStack() as stack:
+            if isinstance(connection, ServerCommand):
+                target = self.process = ServerProcess(connection)
+            elif isinstance(connection, ServerAddress):
+                import httpx2
+                from mcp.client.streamable_http import streamable_http_client
 
-            timeout = httpx2.Timeout(self.server.start_seconds, read=None)  # calls have limits of their own
-            async with httpx2.AsyncClient(headers=dict(connection.headers), timeout=timeout) as http:
-                yield streamable_http_client(
+                timeout = httpx2.Timeout(self.server.start_seconds, read=None)  # calls have their own limits
+                http = httpx2.AsyncClient(headers=dict(connection.headers), timeout=timeout)
+                await stack.enter_async_context(http)
+                target = streamable_http_client(
                     connection.url, http_client=http, max_sse_event_size=_LONGEST_EVENT
                 )
-        else:
-            server = connection.server
-            yield server() if callable(server) else server
+            else:
+                target = connection.server() if callable(connection.server) else connection.server
+            self._client = await stack.enter_async_context(Client(target))
+            await self._stop.wait()
 
     async def _list_pages(self) -> list[Tool]:
         """Return the tools of all pages. Raises ValueError for too many."""

@@ -10,7 +10,7 @@ import asyncio
 import json
 import sys
 from collections import Counter
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from threading import Thread
@@ -20,6 +20,7 @@ from ace.errors import TaskError, WorkspaceFailed
 from ace.task.environments.tools.mcp_results import describe_tool, name_tool, read_result
 from ace.task.environments.tools.mcp_servers import McpServer
 from ace.task.environments.tools.mcp_session import STOP_SECONDS, McpSession
+from ace.task.environments.tools.tools_environment import STATE
 from ace.task.workspace import Observation, ToolCall, ToolSpec
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-_MARGIN = 2.0  # seconds in which a loop that nobody blocks reports that a limit is over
+_MARGIN = 5.0  # seconds in which a loop that nobody blocks reports that a limit is over
 
 
 class McpWorkspace:
@@ -66,11 +67,23 @@ class McpWorkspace:
                 "MCP servers need the package mcp.", hint="pip install ace-engine[mcp]"
             ) from error
         workspace = cls(servers, read)
+        sessions = workspace._sessions
+        seconds = max((server.start_seconds for server in servers), default=0.0)
         try:
-            workspace._start()
+            results = workspace._run(_gather([session.start for session in sessions]), seconds)
+            for session, result in zip(sessions, results, strict=True):
+                if isinstance(result, BaseException):
+                    raise result
+                workspace._tools[session] = result
+                listed = [tool.name for tool in result]
+                for name in (*(session.server.tools or ()), *session.server.state):
+                    if name not in listed:
+                        message = f"the MCP server {session.server.name!r} has no tool {name!r}"
+                        raise WorkspaceFailed(f"{message}; it has {', '.join(listed) or 'none'}")
         except BaseException:
             workspace.close()
             raise
+        workspace._choose_names()
         return workspace
 
     def tools(self) -> Sequence[ToolSpec]:
@@ -107,19 +120,22 @@ class McpWorkspace:
             return Observation(f"error: {error.message}", failed=True)
 
     def finish(self) -> Mapping[str, str]:
-        """Return what the `state` tools return now, by "server.tool".
+        """Return what the `state` tools return now, as one JSON object: texts, or JSON, by "server.tool".
 
         Raises WorkspaceFailed where one of them fails: then nobody knows the state.
         """
-        left: dict[str, str] = {}
+        state: dict[str, Any] = {}
         for session in self._sessions:
             for tool in session.server.state:
                 observation = self._call_tool(session, tool, {}, sys.maxsize)
                 name = f"{session.server.name}.{tool}"
                 if observation.failed:
                     raise WorkspaceFailed(f"the state {name} cannot be read: {observation.text}")
-                left[name] = observation.text
-        return left
+                try:
+                    state[name] = json.loads(observation.text)
+                except ValueError:
+                    state[name] = observation.text
+        return {STATE: json.dumps(state, ensure_ascii=False, sort_keys=True)}
 
     @property
     def lost(self) -> str:
@@ -136,36 +152,14 @@ class McpWorkspace:
         if self._is_closed:
             return
         self._is_closed = True
-
-        async def stop_all() -> None:
-            await asyncio.gather(*(session.stop() for session in self._sessions), return_exceptions=True)
-
         with suppress(WorkspaceFailed):  # a loop that is blocked; the processes are killed all the same
-            self._run(stop_all(), STOP_SECONDS)
+            self._run(_gather([session.stop for session in self._sessions]), STOP_SECONDS)
         for session in self._sessions:
             session.kill()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_MARGIN)
         if not self._thread.is_alive():
             self._loop.close()
-
-    def _start(self) -> None:
-        """Start all servers and choose the names of their tools."""
-
-        async def start_all() -> list[list[Tool] | BaseException]:
-            return await asyncio.gather(*(each.start() for each in self._sessions), return_exceptions=True)
-
-        seconds = max((session.server.start_seconds for session in self._sessions), default=0.0)
-        for session, result in zip(self._sessions, self._run(start_all(), seconds), strict=True):
-            if isinstance(result, BaseException):
-                raise result
-            self._tools[session] = result
-            listed = [tool.name for tool in result]
-            for name in (*(session.server.tools or ()), *session.server.state):
-                if name not in listed:
-                    message = f"the MCP server {session.server.name!r} has no tool {name!r}"
-                    raise WorkspaceFailed(f"{message}; it has {', '.join(listed) or 'none'}")
-        self._choose_names()
 
     def _choose_names(self) -> None:
         """Name each tool that may be used. Where several servers have one, their names stand before it."""
@@ -211,3 +205,8 @@ class McpWorkspace:
             future.cancel()
             self._blocked = f"the event loop of the MCP servers was blocked for more than {seconds:g} s"
             raise WorkspaceFailed(self._blocked) from error
+
+
+async def _gather(works: Sequence[Callable[[], Coroutine[Any, Any, Any]]]) -> list[Any]:
+    """Return what each of the works returns or raises; they are done at the same time."""
+    return await asyncio.gather(*(work() for work in works), return_exceptions=True)

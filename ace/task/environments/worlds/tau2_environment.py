@@ -15,7 +15,7 @@ from typing import Any
 
 from ace.task.environments.json_answer import JsonDifference, compare_json
 from ace.task.environments.tools.tools_environment import describe_calls
-from ace.task.environments.worlds.tau2_workspace import STATE, Tau2Workspace, only_reads
+from ace.task.environments.worlds.tau2_workspace import READING, STATE, Tau2Workspace
 from ace.task.types import Attempt, Difference, Environment, Fact, Outcome, Sample, Topic, TurnKind
 from ace.task.workspace import ToolCall
 
@@ -74,7 +74,7 @@ class Tau2Environment(Environment):
         if replay.broken:
             words = f"nobody knows the right database: {replay.broken}"
             return Outcome(observed=observed, ran=ran, label_error=words, detail=words, expected_kind="calls")
-        missing = list(_compare_said(gold, attempt)) + list(_compare_calls(gold, replay, attempt))
+        missing = list(_find_missing(gold, replay, attempt))
         state = attempt.artifacts.get(STATE)
         score = 0.0 if missing else 1.0
         if state is None:
@@ -137,7 +137,7 @@ class Tau2Environment(Environment):
                 observation = workspace.call(call)
                 if observation.failed:
                     refused.append(f"{call.write()}: {observation.text}")
-                    if not only_reads(call.name):
+                    if not call.name.startswith(READING):
                         broken = broken or refused[-1]
             replay = GoldReplay(tuple(calls), workspace.finish()[STATE], tuple(refused), broken)
         finally:
@@ -181,19 +181,16 @@ def _read_gold(sample: Sample) -> Mapping[str, Any]:
     return {"basis": list(_BASIS), "communicate_info": []} | dict(gold)
 
 
-def _compare_said(gold: Mapping[str, Any], attempt: Attempt) -> Iterator[Fact]:
-    """Yield what the agent had to say and did not; case and commas do not count, as in the benchmark."""
-    if "COMMUNICATE" not in gold["basis"]:
-        return
+def _find_missing(gold: Mapping[str, Any], replay: GoldReplay, attempt: Attempt) -> Iterator[Fact]:
+    """Yield what the agent had to say and did not, and the calls that a task asks for themselves.
+
+    In words, case and commas do not count, as in the benchmark.
+    """
     spoken = [turn.text for turn in attempt.turns if turn.kind is TurnKind.AGENT]
     texts = [text.lower().replace(",", "") for text in (*spoken, attempt.answer)]
-    for words in gold["communicate_info"]:
+    for words in gold["communicate_info"] if "COMMUNICATE" in gold["basis"] else ():
         if not any(words.lower() in text for text in texts):
             yield Fact(f"to be said: {words}", difference=Difference.MISSING)
-
-
-def _compare_calls(gold: Mapping[str, Any], replay: GoldReplay, attempt: Attempt) -> Iterator[Fact]:
-    """Yield the right calls that were not made, where a task asks for them themselves."""
     if "ACTION" not in gold["basis"]:
         return
     turns = [turn for turn in attempt.turns if turn.kind is TurnKind.TOOL]

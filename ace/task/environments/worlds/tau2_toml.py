@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from typing import Literal
 
 from ace.task.environments.worlds.tau2_environment import Tau2Environment
-from ace.task.environments.worlds.tau2_workspace import name_module, name_package
+from ace.task.environments.worlds.tau2_workspace import MODULE
 from ace.task.read_text import read_text
 from ace.task.toml_models import TomlModel
 from ace.task.toml_table import TomlTable
@@ -24,8 +24,8 @@ class Tau2Table(TomlModel):
 def load_tau2_environment(table: TomlTable) -> Tau2Environment:
     """Return the environment that the table describes. Raises TaskError, also where a package is missing."""
     settings = table.validate(Tau2Table)
-    package = name_package(settings.domain)
-    if find_spec("mcp") is None or find_spec(name_module(settings.domain)) is None:
+    package = f"tau2-{settings.domain}-mcp-eval"
+    if find_spec("mcp") is None or find_spec(MODULE.format(settings.domain)) is None:
         message = f"The desk {settings.domain!r} needs the packages mcp and {package}."
         raise table.problem("domain", message, f"pip install ace-engine[mcp] {package}")
     policy = ""

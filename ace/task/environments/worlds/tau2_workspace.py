@@ -26,30 +26,18 @@ if TYPE_CHECKING:
 STATE = "state"
 """The artifact: JSON with the records that changed, as they were `before`, and as they are `after`."""
 
-DOMAINS = ("retail", "airline", "mock")
+MODULE = "tau2_{}_mcp"
+"""The module of a domain's server."""
+
+READING = ("get_", "find_", "list_", "search_", "calculate", "transfer_")
+"""How the names of tools begin that leave the database as it is."""
 
 _KEY = "state_key"  # an argument of every tool: which database it means
 # They are for whoever runs the server, or for the user.
 _HIDDEN = frozenset({"reset_state", "get_call_log", "check_notifications", "dismiss_notification"})
-_READING = ("get_", "find_", "list_", "search_", "calculate", "transfer_")
 _NO_RECORDS = frozenset({"calls", "domain", "task_id"})
 _SECONDS = 60.0
 _MOST_CHARACTERS = 20_000  # of a result
-
-
-def name_module(domain: str) -> str:
-    """Return the module of a domain's server."""
-    return f"tau2_{domain}_mcp"
-
-
-def name_package(domain: str) -> str:
-    """Return the name on PyPI of a domain's server."""
-    return f"tau2-{domain}-mcp-eval"
-
-
-def only_reads(tool: str) -> bool:
-    """Return whether a tool leaves the database as it is: these desks name such tools by what they do."""
-    return tool.startswith(_READING)
 
 
 @dataclass(slots=True)
@@ -69,7 +57,7 @@ class Tau2Workspace(Workspace):
         """Start the server in the state in which a task begins. Raises WorkspaceFailed."""
         folder = TemporaryDirectory(prefix="ace-tau2-", ignore_cleanup_errors=True)
         command = ServerCommand(
-            (sys.executable, "-I", "-m", f"{name_module(domain)}.server"),
+            (sys.executable, "-I", "-m", f"{MODULE.format(domain)}.server"),
             Path(folder.name),
             {f"TAU2_{domain.upper()}_MCP_STATE_DIR": folder.name},
         )
