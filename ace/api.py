@@ -170,7 +170,6 @@ def learner(
     if isinstance(task, (str, Path)):
         task = load_task(task)
     if not isinstance(store, Store):
-        Store.open(store).close()
         path, branch = Path(store), "main"
     else:
         path, branch = store.path, store.branch_name

@@ -468,6 +468,16 @@ def test_a_fault_of_ours_is_a_plain_call(
             ).content[0].text == ANSWER  # fmt: skip
             block.feedback(right=True)
         assert "ours" in str(block.learner.problems[0]), name
+    for name in ("find_interface", "tee_response", "ReplyBuilder"):
+        with ace.learning(store, None) as block, monkeypatch.context() as patch:
+            patch.setattr(f"ace.agent.watch.sdk_calls.{name}", broken)
+            stream = clients(server)["openai"].chat.completions.create(model="m", messages=ASKED, stream=True)
+            assert "".join(chunk.choices[0].delta.content or "" for chunk in stream) == ANSWER
+            reply = asyncio.run(
+                clients(server)["openai async"].chat.completions.create(model="m", messages=ASKED)
+            )
+            assert reply.choices[0].message.content == ANSWER
+        assert "ours" in str(block.learner.problems[0]), name
 
 
 def test_a_library_that_is_imported_in_the_block_and_one_of_another_shape(tmp_path: Path) -> None:

@@ -94,9 +94,8 @@ def test_without_verify_a_lesson_is_used_at_once(store: Store) -> None:
     ):
         assert LINE in episode.context and len(episode.bullets) == 1
         episode.finish("4", feedback="I wonder.")
-    assert [bullet.status for bullet in store.checkout().bullets.values()] == [
-        *(Status.ACTIVE, Status.QUARANTINED)
-    ]
+    statuses = {bullet.content: bullet.status for bullet in store.checkout().bullets.values()}
+    assert statuses == {LINE: Status.ACTIVE, "Blue means four.": Status.QUARANTINED}
 
 
 def test_an_agent_that_can_be_asked_again_proves_its_lessons(store: Store) -> None:
@@ -372,14 +371,18 @@ def test_wrong_calls_are_problems_and_not_errors_of_the_agent(store: Store) -> N
         def __str__(self) -> str:
             raise ZeroDivisionError
 
+    circle: list[Any] = []
+    circle.append(circle)
     with ace.learner(store, None) as learner:
+        learner.episode(Odd(), page={1: 2, "a": 3}, circle=circle)  # type: ignore[arg-type]
+        assert "read the question" in str(learner.problems[0])
         episode = learner.episode("What is red?")
         episode.say("x", kind="music")
         episode.tool("search", Odd())
         episode.finish(7)
         episode.finish(8)
         episode.tool("search")
-        assert len(learner.problems) == 4
+        assert len(learner.problems) == 5
     assert [kept.attempt.answer for kept in store.episodes()] == ["7"]
 
 

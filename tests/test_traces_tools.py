@@ -332,6 +332,29 @@ def test_an_evaluators_own_words_are_no_part_of_the_attempt(tmp_path: Path) -> N
     assert (trace.question, trace.answer, trace.turns, trace.correct) == ("q?", "a", (), False)
 
 
+@pytest.mark.parametrize("failed", [True, False])
+def test_a_tool_whose_span_has_no_result_is_told_by_the_next_request(failed: bool, tmp_path: Path) -> None:
+    use = {"role": "assistant", "parts": [{"type": "tool_call", "id": "c", "name": "count", "arguments": {}}]}
+    asked = [{"role": "user", "parts": [{"type": "text", "content": "q?"}]}]
+    result = {"role": "tool", "parts": [{"type": "tool_call_response", "id": "c", "response": "12"}]}
+    answer = {"role": "assistant", "parts": [{"type": "text", "content": "a"}]}
+    tool = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "count", "gen_ai.tool.call.id": "c"}
+
+    def chat(number: int, inputs: list[Any], output: Any) -> dict[str, Any]:
+        messages = {"gen_ai.input.messages": inputs, "gen_ai.output.messages": [output]}
+        return span("chat", number, **{"gen_ai.operation.name": "chat"}, **messages)
+
+    status = {"status": {"status_code": "ERROR" if failed else "OK"}}
+    rows = [
+        chat(1, asked, use),
+        {**span("count", 2, **tool), **status},
+        chat(3, [*asked, use, result], answer),
+    ]
+    trace = attempt(tmp_path, *rows)
+    (call,) = [turn for turn in trace.turns if turn.kind is TurnKind.TOOL]
+    assert (call.observation, call.failed, trace.answer) == ("12", failed or None, "a")
+
+
 def test_an_older_session_of_codex_is_its_items(tmp_path: Path) -> None:
     rows = [
         {"id": "s", "timestamp": "2025-06-01T10:00:00Z", "instructions": None},

@@ -13,12 +13,12 @@ What goes wrong here is a problem to look at (`problems`) and never reaches the 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 from dataclasses import replace
 from threading import Lock, RLock
 from types import TracebackType
 from typing import Any, Self
+from uuid import uuid4
 
 from ace.context import render_playbook
 from ace.errors import AgentFailed, InputError, TaskError
@@ -36,7 +36,7 @@ from ace.store import EpisodeJournal, Store
 from ace.task.attempt import to_plain_text
 from ace.task.environments.answer import AnswerEnvironment
 from ace.task.samples import NAME, find_twin
-from ace.task.solving import AgentFunction, OwnAgent
+from ace.task.solving import AgentFunction, OwnAgent, hash_text
 from ace.task.traces.trace import UnjudgedEnvironment
 from ace.task.types import Sample, Task
 
@@ -87,10 +87,12 @@ class AgentLearner:
         names (`user`, `session` and `tenant`). No label may be among them.
         """
         fields = {"user": user, **data} if user else data
-        text = to_plain_text(question)
+        text, name = "", f"asked-{uuid4().hex[:12]}"
+        with self.guard("read the question", ""):
+            text = to_plain_text(question)
+            identity = json.dumps([text, fields], sort_keys=True, default=str)
+            name = f"asked-{hash_text(identity)}"
         twin = find_twin(self.task, text)
-        identity = json.dumps([text, fields], sort_keys=True, default=str)
-        name = f"asked-{hashlib.sha256(identity.encode('utf-8', 'backslashreplace')).hexdigest()[:12]}"
         return OwnEpisode(self, Sample(twin.id if twin else name, text, fields))
 
     def feedback(

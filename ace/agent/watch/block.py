@@ -91,12 +91,6 @@ class WatchedBlock:
             return self.learner.feedback(name, right=right, score=score, expected=expected, text=text)
         return False
 
-    def begin_call(self, interface: Interface, body: Body) -> WatchedCall | None:
-        """Return the call to follow; None where it cannot be followed, and is to be made as it is."""
-        with self.guard("watch a call", ""):
-            return WatchedCall(self, interface, body)
-        return None
-
 
 @contextmanager
 def watch_calls(learner: EpisodeLearner, guard: Guard) -> Iterator[WatchedBlock]:
@@ -117,15 +111,16 @@ def watch(original: Function, begin: Begin, take: Take) -> Function:
     """Return a function that does what the original does, and is watched where a block asks for it.
 
     `begin` returns the call of a model that its arguments are, and the arguments to go on with; None for the
-    call where it is none. `take` records what came back. The original is given what it would be given without
-    a block, but for those arguments; what it returns and raises is returned and raised.
+    call where it is none. Where it raises, the call is made as it is. `take` records what came back. What the
+    original returns and raises is returned and raised.
     """
 
     @wraps(original)
     def watched(*args: Any, **keywords: Any) -> Any:
         block, call = _BLOCK.get(), None
         if block is not None:
-            call, args, keywords = begin(block, args, keywords)
+            with block.guard("watch a call", ""):
+                call, args, keywords = begin(block, args, keywords)
         if call is None:
             return original(*args, **keywords)
         token = _BLOCK.set(None)  # what the call itself calls is no call of the agent
@@ -136,7 +131,8 @@ def watch(original: Function, begin: Begin, take: Take) -> Function:
             raise
         finally:
             _BLOCK.reset(token)
-        take(call, result)
+        with call.guard("read a reply"):
+            take(call, result)
         return result
 
     return watched
@@ -152,7 +148,8 @@ def watch_async(original: Function, begin: Begin, take: Take) -> Function:
     async def watched(*args: Any, **keywords: Any) -> Any:
         block, call = _BLOCK.get(), None
         if block is not None:
-            call, args, keywords = await run_beside(begin, block, args, keywords)
+            with block.guard("watch a call", ""):
+                call, args, keywords = await run_beside(begin, block, args, keywords)
         if call is None:
             return await original(*args, **keywords)
         token = _BLOCK.set(None)
@@ -163,7 +160,8 @@ def watch_async(original: Function, begin: Begin, take: Take) -> Function:
             raise
         finally:
             _BLOCK.reset(token)
-        await run_beside(take, call, result)
+        with call.guard("read a reply"):
+            await run_beside(take, call, result)
         return result
 
     return watched

@@ -53,12 +53,10 @@ def _begin(
     What `completion` is asked on behalf of `acompletion` is left to that one.
     """
     messages = args[1] if len(args) > 1 else keywords.get("messages")
-    call: WatchedCall | None = None
-    if isinstance(messages, list) and not keywords.get("acompletion"):
-        plain = [message if isinstance(message, dict) else message.model_dump() for message in messages]
-        call = block.begin_call(Interface.CHAT, {**keywords, "messages": plain})
-    if call is None:
+    if not isinstance(messages, list) or keywords.get("acompletion"):
         return None, args, keywords
+    plain = [message if isinstance(message, dict) else message.model_dump() for message in messages]
+    call = WatchedCall(block, Interface.CHAT, {**keywords, "messages": plain})
     if len(args) > 1:
         return call, (args[0], call.body["messages"], *args[2:]), keywords
     return call, args, {**keywords, "messages": call.body["messages"]}
@@ -66,11 +64,10 @@ def _begin(
 
 def _take(call: WatchedCall, result: Any) -> None:
     """Record what a call returned: an object, or a stream, which stays the same object with an ear on it."""
-    with call.guard("read a reply"):
-        if hasattr(result, "model_dump"):
-            call.take_reply(result.model_dump(mode="json", warnings=False))
-        else:
-            _listen(result, ReplyBuilder(call.interface, call.take_reply))
+    if hasattr(result, "model_dump"):
+        call.take_reply(result.model_dump(mode="json", warnings=False))
+    else:
+        _listen(result, ReplyBuilder(call.interface, call.take_reply))
 
 
 def _listen(stream: Any, builder: ReplyBuilder) -> None:

@@ -43,9 +43,7 @@ def _begin(
     body = getattr(options, "json_data", None)
     if options is None or interface is None or not isinstance(body, dict):
         return None, args, keywords
-    call = block.begin_call(interface, body)
-    if call is None:
-        return None, args, keywords
+    call = WatchedCall(block, interface, body)
     options = copy.copy(options)
     options.json_data = call.body
     if len(args) > 2:
@@ -56,11 +54,10 @@ def _begin(
 def _take(call: WatchedCall, result: Any) -> None:
     """Record what a request returned: an object, a stream, or a raw response that may not be read yet."""
     builder = ReplyBuilder(call.interface, call.take_reply)
-    with call.guard("read a reply"):
-        response = getattr(result, "http_response", None)  # of a raw response
-        if response is None and hasattr(result, "model_dump"):
-            call.take_reply(result.model_dump(mode="json", warnings=False))
-        elif response is not None and response.is_closed:
-            call.take_reply(response.json())
-        else:
-            tee_response(result.response if response is None else response, builder)
+    response = getattr(result, "http_response", None)  # of a raw response
+    if response is None and hasattr(result, "model_dump"):
+        call.take_reply(result.model_dump(mode="json", warnings=False))
+    elif response is not None and response.is_closed:
+        call.take_reply(response.json())
+    else:
+        tee_response(result.response if response is None else response, builder)

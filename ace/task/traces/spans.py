@@ -263,9 +263,11 @@ class _Assembly:
             use_part = {"type": "tool_call", "id": call, "name": span.tool, "arguments": arguments}
             self._uses.add(call)
             self.messages.append({"role": "assistant", "content": [use_part]})
+        result = to_plain_text(span.result) or span.problem
+        if call in self._waiting and not result:
+            return  # a message to the model may say what came back
         self._waiting.pop(call, None)
         self._results.add(call)
-        result = to_plain_text(span.result) or span.problem
         self.messages.append(
             {"role": "tool", "tool_call_id": call, "content": result, "is_error": span.failed}
         )

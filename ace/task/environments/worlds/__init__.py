@@ -5,7 +5,7 @@ only one that knows a package.
 
     world_process  lends processes
     serve_world  the other end of the line
-    check_call  holds a call against the schema of its tool
+    check_call  holds a call against the schema of its tool; says what can be seen of calls
     text_game  games in text, whose score is the game's
     text_game_toml  their tables of task.toml
     play_textworld  TextWorldExpress
