@@ -35,10 +35,14 @@ ROWS = (
 RANK = {part: rank for rank, row in enumerate(ROWS) for part in row}
 NEVER = {("methods", "store"), ("agent", "store")}  # who proposes cannot write to the store
 HEAVY = {
+    "anyio",
     "bs4",
     "gepa",
+    "httpx2",
+    "inspect_ai",
     "litellm",
     "matplotlib",
+    "mcp",
     "numpy",
     "opentelemetry",
     "pypdf",
@@ -57,7 +61,7 @@ IMPORTED_AS = {"markdown_it_py": "markdown_it", "python_stdnum": "stdnum", "beau
                "opentelemetry_sdk": "opentelemetry",
                "opentelemetry_exporter_otlp_proto_http": "opentelemetry"}  # fmt: skip
 
-FRAMEWORKS = ("dspy", "langchain", "openai-agents", "pydantic-ai", "smolagents")  # extras of adapters
+FRAMEWORKS = ("dspy", "inspect", "langchain", "openai-agents", "pydantic-ai", "smolagents")
 
 GENERAL = ("methods", "loop", "agent", "context", "refine")  # know no environment and no task
 SQL_WORD = re.compile(
@@ -179,7 +183,7 @@ def test_dependencies_are_what_is_imported() -> None:
     """Neither undeclared (it came along with something else) nor unused."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    used = ("documents", "local", "online", "otel", "report", "scienceworld", "textworld", *FRAMEWORKS)
+    used = ("documents", "local", "mcp", "online", "otel", "report", "scienceworld", "textworld", *FRAMEWORKS)
     declared = {*project["dependencies"], *(each for extra in used for each in extras[extra])}
     names = {re.split(r"[^\w-]", requirement)[0].replace("-", "_").lower() for requirement in declared}
     names = {IMPORTED_AS.get(name, name) for name in names}

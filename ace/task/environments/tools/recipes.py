@@ -38,11 +38,18 @@ class Argument:
     source: tuple[str, str] | None = None
     """The tool and the field that show it."""
 
+    beside: tuple[str, ...] = ()
+    """The fields beside that one which the question states: they tell which of several is meant."""
+
     is_written: bool = False
     """Whether it has a form of its own."""
 
     def write(self) -> str:
         """Return the argument as it stands in a recipe."""
+        if self.source:
+            tool, field = self.source
+            which = f" for the {' and the '.join(self.beside)}" if self.beside else ""
+            return f"{self.name}=the {field} that {tool} shows{which}"
         return f"{self.name}={self.constant}" if self.constant else self.name
 
 
@@ -82,15 +89,10 @@ def write_recipes(
 
 
 def _write_procedure(own: Way, arguments: Sequence[Sequence[Argument]]) -> str:
-    """Return the calls in order, and sentences that say what shows which argument, and what is repeated."""
+    """Return the calls in order, and sentences that say what is repeated."""
     calls, notes = [], []
-    shown = dict[tuple[str, str, str], list[str]]()  # by argument, tool and field: who takes it
     for group, found in zip(own.groups, arguments, strict=True):
         calls.append(f"{group[0].call.name}({', '.join(argument.write() for argument in found)})")
-        for argument in found:
-            if argument.source:
-                takers = shown.setdefault((argument.name, *argument.source), [])
-                takers += [] if argument.tool in takers else [argument.tool]
         for step in group[1:]:
             changed = [
                 f"{name}={write_value(value)}"
@@ -100,9 +102,7 @@ def _write_procedure(own: Way, arguments: Sequence[Sequence[Argument]]) -> str:
             if changed:
                 again = f"call {step.call.name} again with {', '.join(changed)}."
                 notes.append(f"While what is wanted is not shown, {again}")
-    for (name, tool, field), takers in shown.items():
-        notes.insert(0, f"The {name} of {' and '.join(takers)} is the {field} that {tool} shows.")
-    return " ".join([f"{', then '.join(calls)}.", *dict.fromkeys(notes)])
+    return " ".join([f"{', then '.join(calls)}, then done.", *dict.fromkeys(notes)])
 
 
 def _find_argument(same: Sequence[Way], ways: Sequence[Way], place: int, name: str) -> Argument:
@@ -121,7 +121,8 @@ def _find_argument(same: Sequence[Way], ways: Sequence[Way], place: int, name: s
     sources = [way.find_sources(place, value) for way, value in values]
     for source in sources[0]:
         if all(source in found for found in sources):
-            return Argument(tool, name, source=source)
+            beside = set.intersection(*(found[source] for found in sources))
+            return Argument(tool, name, source=source, beside=tuple(sorted(beside)))
     written = {write_value(value) for _, value in values}
     if len(written) == 1 and len(values) == 1:
         written |= {write_value(use.value) for use in _list_uses(ways, Argument(tool, name))}

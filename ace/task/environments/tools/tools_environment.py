@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -91,7 +92,7 @@ class ToolsEnvironment(Environment):
         A wrong state scores the share of the changes that are right. Raises WorkspaceFailed where the right
         calls do not work, TaskError for a row without them.
         """
-        observed = _describe_calls(attempt)
+        observed = describe_calls(attempt)
         judge = getattr(self.create, "judge", None)
         state = json.loads(attempt.artifacts.get(STATE, "null"))
         if judge is not None:
@@ -126,7 +127,7 @@ class ToolsEnvironment(Environment):
 
     def observe(self, sample: Sample, attempt: Attempt) -> Outcome:
         """Return how the calls came out: what can be seen without a label."""
-        return Outcome(observed=_describe_calls(attempt), ran=_has_worked(attempt))
+        return Outcome(observed=describe_calls(attempt), ran=_has_worked(attempt))
 
     def check(self, sample: Sample) -> None:
         """Raise TaskError for actions that are no calls, that fail, or that change nothing.
@@ -161,19 +162,21 @@ class ToolsEnvironment(Environment):
 
         Raises WorkspaceFailed where one of them fails, TaskError for what is no list of calls.
         """
-        workspace = self.open(sample)
-        first = json.loads(workspace.finish()[STATE])
+        actions = read_actions(sample)
         steps = []
-        for number, row in enumerate(_read_actions(sample), start=1):
-            call = ToolCall(f"call_{number}", row["name"], row.get("arguments", {}))
-            observation = workspace.call(call)
-            if observation.failed:
-                raise WorkspaceFailed(f"The right call {call.write()} fails: {observation.text}")
-            steps.append(Step(call, observation.text))
-        return Way(sample.question, tuple(steps), first, json.loads(workspace.finish()[STATE]))
+        with closing(self.open(sample)) as workspace:
+            first = json.loads(workspace.finish()[STATE])
+            for number, row in enumerate(actions, start=1):
+                call = ToolCall(f"call_{number}", row["name"], row.get("arguments", {}))
+                observation = workspace.call(call)
+                if observation.failed:
+                    raise WorkspaceFailed(f"The right call {call.write()} fails: {observation.text}")
+                steps.append(Step(call, observation.text))
+            return Way(sample.question, tuple(steps), first, json.loads(workspace.finish()[STATE]))
 
 
-def _read_actions(sample: Sample) -> list[Mapping[str, Any]]:
+def read_actions(sample: Sample) -> list[Mapping[str, Any]]:
+    """Return the right calls of a sample. Raises TaskError for what is none."""
     rows = sample.data.get("actions")
     if isinstance(rows, list) and all(isinstance(row, Mapping) and "name" in row for row in rows):
         return rows
@@ -187,7 +190,7 @@ def _write_calls(way: Way, answer: Any) -> str:
     return calls if answer is None else f"{calls}; then answer: {answer}"
 
 
-def _describe_calls(attempt: Attempt) -> str:
+def describe_calls(attempt: Attempt) -> str:
     """Return how many calls were made, and the words of those that failed. Free of labels."""
     calls = [turn for turn in attempt.turns if turn.kind is TurnKind.TOOL]
     failed = [f"{turn.tool}({turn.arguments}): {turn.observation}" for turn in calls if turn.failed]
