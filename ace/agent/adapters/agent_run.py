@@ -124,16 +124,16 @@ def to_json_value(value: Any) -> Any:
     return TypeAdapter(Any).dump_python(value, mode="json", fallback=str)
 
 
-def read_verdict(said: Any) -> dict[str, Any]:
+def read_verdict(verdict: Any) -> dict[str, Any]:
     """Return what a judge said as keywords of `AgentEpisode.finish`. Raises TypeError for other keywords."""
-    if not isinstance(said, Mapping):
-        return {"feedback": said}
-    unknown = set(said) - {"right", "score", "expected", "text"}
+    if not isinstance(verdict, Mapping):
+        return {"feedback": verdict}
+    unknown = set(verdict) - {"right", "score", "expected", "text"}
     if unknown:
         raise TypeError(f"Expected right, score, expected or text, found {sorted(unknown)}.")
-    verdict = dict(said)
-    verdict["feedback"] = verdict.pop("text", None)
-    return verdict
+    keywords = dict(verdict)
+    keywords["feedback"] = keywords.pop("text", None)
+    return keywords
 
 
 class OpenRuns:
@@ -203,16 +203,7 @@ class FixedEpisode:
         """Do nothing."""
         return self
 
-    def tool(
-        self, name: str, arguments: Any = None, result: Any = None, *, failed: bool | None = None
-    ) -> None:
+    def ignore(self, *report: Any, **details: Any) -> None:
         """Record nothing."""
 
-    def say(self, text: str, *, kind: str = "assistant") -> None:
-        """Record nothing."""
-
-    def finish(self, answer: Any, **outcome: Any) -> None:
-        """Record nothing."""
-
-    def fail(self, error: BaseException | str) -> None:
-        """Record nothing."""
+    tool = say = finish = fail = ignore

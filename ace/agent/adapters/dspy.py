@@ -61,9 +61,9 @@ class PlaybookModule(dspy.Module):
     async def aforward(self, **inputs: Any) -> Any:
         """Run the program as an episode, in `async` code."""
         recorder = await asyncio.to_thread(self._begin, inputs)
-        shown = await asyncio.to_thread(self._show, recorder)
+        settings = await asyncio.to_thread(self._show, recorder)
         try:
-            with shown:
+            with settings:
                 prediction = await self.program.acall(**inputs)
         except BaseException as error:
             recorder.run.fail(error)  # not in a thread: a task that is cancelled has no time for one
@@ -164,9 +164,9 @@ def add_to_instructions(adapter: dspy.Adapter, context: str) -> dspy.Adapter:
 
     # As the library knows it: by its name, and with callbacks called once.
     Showing.__name__, Showing.format, Showing.parse = kind.__name__, kind.format, kind.parse
-    shown = copy(adapter)
-    shown.__class__ = Showing
-    return shown
+    changed = copy(adapter)
+    changed.__class__ = Showing
+    return changed
 
 
 def read_question(inputs: Mapping[str, Any]) -> str:

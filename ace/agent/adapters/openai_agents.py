@@ -54,14 +54,14 @@ class PlaybookHooks(RunHooks[Any]):
 
         async def add_context(data: CallModelData[Any]) -> ModelInputData:
             """Return the input of a call of the model with the context behind the instructions."""
-            given = data.model_data
+            model_input = data.model_data
             if earlier is not None:
                 filtered = earlier(data)
-                given = await filtered if inspect.isawaitable(filtered) else filtered
+                model_input = await filtered if inspect.isawaitable(filtered) else filtered
             run = self._run
             context = "" if run is None else await asyncio.to_thread(lambda: run.context)
-            instructions = "\n\n".join(filter(None, (given.instructions, context)))
-            return ModelInputData(input=given.input, instructions=instructions or None)
+            instructions = "\n\n".join(filter(None, (model_input.instructions, context)))
+            return ModelInputData(input=model_input.input, instructions=instructions or None)
 
         return replace(config, call_model_input_filter=add_context)
 
@@ -168,8 +168,8 @@ class PlaybookHooks(RunHooks[Any]):
 
 def read_question(items: Sequence[Any]) -> str:
     """Return the newest text of a user among the items of an input."""
-    said = [item for item in items if isinstance(item, Mapping) and item.get("role") == "user"]
-    content = said[-1]["content"] if said else ""
+    questions = [item for item in items if isinstance(item, Mapping) and item.get("role") == "user"]
+    content = questions[-1]["content"] if questions else ""
     if isinstance(content, str):
         return content
     return "\n".join(part["text"] for part in content if part.get("text"))

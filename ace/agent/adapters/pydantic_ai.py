@@ -152,7 +152,7 @@ def read_question(ctx: RunContext[Any]) -> str:
     content = ctx.prompt
     if content is None:
         requests = [message for message in ctx.messages if isinstance(message, ModelRequest)]
-        prompts = [part for each in requests for part in each.parts if isinstance(part, UserPromptPart)]
+        prompts = [part for request in requests for part in request.parts if isinstance(part, UserPromptPart)]
         content = prompts[-1].content if prompts else ""
     parts = [content] if isinstance(content, str) else content
     texts = [getattr(part, "content", part) for part in parts]
