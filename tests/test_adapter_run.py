@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 import ace
 from ace.agent.adapters import FixedContext, agent_run
 from ace.agent.adapters.agent_run import AgentRun, OpenRuns
+from ace.errors import InputError
 from ace.store import Store
 from tests.adapter_world import LESSONS, RED, BrokenEpisodes, BrokenLearner, know
 
@@ -83,3 +86,13 @@ def test_runs_that_nobody_ends_are_given_up(store: Store, monkeypatch: pytest.Mo
         for number in range(3):
             runs.add(str(number), AgentRun(learner, f"Question {number}?"))
         assert [episode.question for episode in store.episodes()] == ["Question 0?"]
+
+
+@pytest.mark.parametrize("name", ["dspy", "langchain", "openai_agents", "pydantic_ai", "smolagents"])
+def test_a_framework_that_is_missing_is_named_with_its_extra(name: str) -> None:
+    framework = {"openai_agents": "agents"}.get(name, name)
+    if find_spec(framework) is not None:
+        pytest.skip(f"{framework} is installed")
+    with pytest.raises(InputError) as caught:
+        import_module(f"ace.agent.adapters.{name}")
+    assert framework in str(caught.value) and f"ace-engine[{name.replace('_', '-')}]" in str(caught.value)

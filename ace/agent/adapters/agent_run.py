@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from pydantic import TypeAdapter
 
+from ace.errors import InputError
 from ace.task.agent_episode import AgentEpisode, EpisodeLearner
 
 Judge = Callable[[str, Any], str | bool | float | Mapping[str, Any] | None]
@@ -24,6 +25,16 @@ to 1, or any of the keywords `right`, `score`, `expected` and `text`. None says 
 NOT_FINISHED = "the run was left without an answer"
 _MOST_OPEN = 1_000  # runs that wait for their end; beyond that the oldest is given up
 _LOG = logging.getLogger("ace.learner")
+
+
+@contextmanager
+def importing(extra: str) -> Iterator[None]:
+    """Import a framework in a block. Raises InputError where it is missing, or too old for an adapter."""
+    try:
+        yield
+    except ImportError as error:
+        hint = f"Install the extra `{extra}`: pip install -U 'ace-engine[{extra}]'."
+        raise InputError(f"This adapter cannot import its framework: {error}.", hint=hint) from error
 
 
 class AgentRun:

@@ -16,12 +16,13 @@ from contextlib import AbstractContextManager
 from copy import copy
 from typing import Any
 
-import dspy
-from dspy.utils.callback import BaseCallback
-
-from ace.agent.adapters.agent_run import AgentRun, Judge, to_json_value
+from ace.agent.adapters.agent_run import AgentRun, Judge, importing, to_json_value
 from ace.task.agent_episode import EpisodeLearner
 from ace.task.attempt import to_plain_text
+
+with importing("dspy"):
+    import dspy
+    from dspy.utils.callback import BaseCallback
 
 _ADDED = ("reasoning", "trajectory")  # fields that modules of DSPy add to those of a signature
 

@@ -15,14 +15,15 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, NotRequired
 
-from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse
-from langchain.agents.middleware.types import OmitFromInput
-from langchain.messages import AIMessage, HumanMessage, SystemMessage
-from langgraph.errors import GraphBubbleUp
-from langgraph.prebuilt.tool_node import ToolCallRequest
-
-from ace.agent.adapters.agent_run import AgentRun, Judge, OpenRuns, to_json_value
+from ace.agent.adapters.agent_run import AgentRun, Judge, OpenRuns, importing, to_json_value
 from ace.task.agent_episode import EpisodeLearner
+
+with importing("langchain"):
+    from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse
+    from langchain.agents.middleware.types import OmitFromInput
+    from langchain.messages import AIMessage, HumanMessage, SystemMessage
+    from langgraph.errors import GraphBubbleUp
+    from langgraph.prebuilt.tool_node import ToolCallRequest
 
 
 class PlaybookState(AgentState[Any]):

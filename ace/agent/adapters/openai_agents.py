@@ -17,11 +17,12 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
-from agents import RunConfig, RunHooks
-from agents.run_config import CallModelData, ModelInputData
-
-from ace.agent.adapters.agent_run import NOT_FINISHED, AgentRun, Judge, to_json_value
+from ace.agent.adapters.agent_run import NOT_FINISHED, AgentRun, Judge, importing, to_json_value
 from ace.task.agent_episode import EpisodeLearner
+
+with importing("openai-agents"):
+    from agents import RunConfig, RunHooks
+    from agents.run_config import CallModelData, ModelInputData
 
 
 class PlaybookHooks(RunHooks[Any]):

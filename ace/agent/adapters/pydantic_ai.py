@@ -17,12 +17,13 @@ from collections.abc import Awaitable, Callable
 from copy import copy
 from typing import Any
 
-from pydantic_ai import DeferredToolRequests, RunContext
-from pydantic_ai.capabilities import AbstractCapability
-from pydantic_ai.messages import ModelRequest, ModelResponse, TextPart, ThinkingPart, UserPromptPart
-
-from ace.agent.adapters.agent_run import AgentRun, Judge, OpenRuns, to_json_value
+from ace.agent.adapters.agent_run import AgentRun, Judge, OpenRuns, importing, to_json_value
 from ace.task.agent_episode import EpisodeLearner
+
+with importing("pydantic-ai"):
+    from pydantic_ai import DeferredToolRequests, RunContext
+    from pydantic_ai.capabilities import AbstractCapability
+    from pydantic_ai.messages import ModelRequest, ModelResponse, TextPart, ThinkingPart, UserPromptPart
 
 _MOST_ENDED = 10_000  # runs whose episodes can be asked for
 

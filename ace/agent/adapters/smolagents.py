@@ -14,11 +14,12 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any
 
-from smolagents import ActionStep, FinalAnswerStep, MultiStepAgent, PlanningStep
-
-from ace.agent.adapters.agent_run import AgentRun, Judge, to_json_value
+from ace.agent.adapters.agent_run import AgentRun, Judge, importing, to_json_value
 from ace.errors import InputError
 from ace.task.agent_episode import EpisodeLearner
+
+with importing("smolagents"):
+    from smolagents import ActionStep, FinalAnswerStep, MultiStepAgent, PlanningStep
 
 
 class PlaybookRuns:
