@@ -5,12 +5,13 @@ Knows who is asked for what; how it is put together is in `ace.context.assemble`
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
 from ace.agent import Generator, Solver, build_solver
 from ace.context import Assembled, Limit, Source, SourceItems, Trust, assemble
+from ace.context.agent_view import join_agents, view_for
 from ace.errors import AceError, ContextError, InputError
 from ace.llm.client import Client
 from ace.llm.embedding import DEFAULT_EMBEDDER, connect_embedder
@@ -24,6 +25,7 @@ from ace.retrieval.sources import build_sources
 from ace.retrieval.vector_cache import VectorCache
 from ace.settings import Select, Settings
 from ace.store import Store
+from ace.task.team import find_team
 from ace.task.types import Sample, Task, TaskContext
 from ace.text import estimate_tokens
 
@@ -60,10 +62,32 @@ class Contexts:
         Raises InputError for a budget in which nothing fits, and ContextError for the sample's own fault: it
         is too long, or a source failed on it.
         """
+        items = tuple(self._find(sample))
+        team = find_team(self.generator.task.solver)
+        if team is None:
+            return self._assemble(self.generator, sample, playbook, items, self.limit)
+        by_agent = {}
+        for agent in team.agents:
+            tokens = int(self.limit.tokens * agent.share)
+            limit = replace(
+                self.limit, tokens=tokens, reserve=min(self.limit.reserve, int(tokens * WRITER_SHARE))
+            )
+            own, generator = view_for(playbook, team, agent.name), self.generator.speak_as(agent)
+            by_agent[agent.name] = self._assemble(generator, sample, own, items, limit)
+        return join_agents(by_agent, team.start)
+
+    def _assemble(
+        self,
+        generator: Generator,
+        sample: Sample,
+        playbook: Playbook,
+        items: Sequence[SourceItems],
+        limit: Limit,
+    ) -> Assembled:
+        """Return the prompt as `generator` words it, within a limit."""
         share = self.wanted.share if self.sources else 0.0
         fill = partial(self.method.context, self.state, playbook, sample)
-        items = tuple(self._find(sample))
-        context = assemble(self.generator.frame(sample), fill, items, self.limit, share=share)
+        context = assemble(generator.frame(sample), fill, items, limit, share=share)
         specific = [item.label for item in context.items if item.source == "playbook"]
         names = [name for name in (*context.bullets, *specific) if name in playbook.bullets]
         contents = tuple(playbook.bullets[name].content for name in names)
