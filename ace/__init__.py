@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ace.lazy import import_lazily
 
 if TYPE_CHECKING:
-    from ace.api import as_context, evaluate, learn, online, open_playbook, serve
+    from ace.api import as_context, evaluate, learn, learner, learning, online, open_playbook, serve
     from ace.errors import AceError
     from ace.llm import Caps, RecordingClient, ReplayClient, RoleModels, ScriptedClient, connect
     from ace.runs.report import Report
@@ -46,6 +46,8 @@ __all__ = [
     "define_task",
     "evaluate",
     "learn",
+    "learner",
+    "learning",
     "load_task",
     "online",
     "open_playbook",
@@ -53,7 +55,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ace.api": ("as_context", "evaluate", "learn", "online", "open_playbook", "serve"),
+    "ace.api": ("as_context", "evaluate", "learn", "learner", "learning", "online", "open_playbook", "serve"),
     "ace.errors": ("AceError",),
     "ace.llm": ("Caps", "RecordingClient", "ReplayClient", "ScriptedClient", "RoleModels", "connect"),
     "ace.runs.report": ("Report",),

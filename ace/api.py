@@ -9,23 +9,28 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ace import loop
+from ace.agent.watch import WatchedBlock, watch_calls
 from ace.context import render_playbook
 from ace.errors import InputError
 from ace.llm import DEFAULT_MODEL, Caps, Client, RoleModels, connect
-from ace.loop import OnlineServer, Progress, silent
+from ace.loop import AgentLearner, LearningPlace, OnlineServer, Progress, choose_agent_task, silent
 from ace.playbook import Playbook
 from ace.runs.report import Report
-from ace.settings import Command, Settings, settings_of
+from ace.settings import Command, FeedbackKind, Settings, settings_of
 from ace.store import Ref, Store
 from ace.task import Task, load_task
+from ace.task.solving import AgentFunction
 from ace.text import CountTokens, estimate_tokens
 
 Model = str | Client | RoleModels
 """A name (connected for the call, closed after it), a client for every role, or a client for each."""
+
+_BESIDE = ("caps", "progress", "resume", "version", "task", "name", "instructions", "agent")
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -136,6 +141,64 @@ def serve(
         yield agent
 
 
+@offers_settings(Command.SERVE)
+def learner(
+    store: Store | str | Path,
+    model: Model | None = DEFAULT_MODEL,
+    *,
+    task: Task | str | Path | None = None,
+    name: str = "agent",
+    instructions: str = "",
+    agent: AgentFunction | None = None,
+    caps: Caps | None = None,
+    progress: Progress = silent,
+    **settings: Any,
+) -> AgentLearner:
+    """Return what gives somebody's own agent its context, and learns from what became of its work.
+
+    `model` learns: it is connected when there is something to learn from, and None records only. `task` may
+    be a task's folder; without one it is a task of this `name` and `instructions`, which the agent's file
+    knows again by the name. With `agent`, a function of a question and a context, the agent can be asked
+    again, so that lessons are proven. Use it as a context manager, or call `close()`.
+
+    Raises InputError or TaskError for what cannot work, and errors of opening the file. Later on it raises
+    nothing: see `problems`.
+    """
+    options = _checked_settings(Command.SERVE, settings)
+    if options.feedback is not FeedbackKind.LABELS:
+        raise InputError("What became of an answer is a label.", hint="Leave out feedback.")
+    if isinstance(task, (str, Path)):
+        task = load_task(task)
+    if not isinstance(store, Store):
+        Store.open(store).close()
+        path, branch = Path(store), "main"
+    else:
+        path, branch = store.path, store.branch_name
+    place = LearningPlace(
+        task=choose_agent_task(task, name, instructions, agent),
+        path=path,
+        branch=branch,
+        settings=options,
+        connect=partial(_connect_roles, DEFAULT_MODEL if model is None else model, caps, options.workers),
+        progress=progress,
+    )
+    return AgentLearner(place, learns=model is not None)
+
+
+@contextmanager
+def learning(
+    store: Store | str | Path, model: Model | None = DEFAULT_MODEL, **options: Any
+) -> Iterator[WatchedBlock]:
+    """Yield a block in which calls of openai, anthropic and litellm get the playbook, and are learned from.
+
+    The playbook goes behind the caller's own system prompt; each conversation becomes an episode. Nothing
+    else changes, and a fault here never reaches a call. Calls of other threads and tasks than the block's are
+    not touched. `options` are the keywords of `learner`, and what is raised for them is the same.
+    """
+    with learner(store, model, **options) as episodes, watch_calls(episodes, episodes.guard) as block:
+        yield block
+
+
 @offers_settings(Command.EVAL)
 def evaluate(
     task: Task,
@@ -168,7 +231,7 @@ def as_context(
 
 def _checked_settings(command: Command, keywords: Mapping[str, Any]) -> Settings:
     """Return the keywords as settings. Raises InputError for a wrong name, value or method."""
-    settings = Settings.of(command, keywords, beside=("caps", "progress", "resume", "version"))
+    settings = Settings.of(command, keywords, beside=_BESIDE)
     loop.check_method(settings.method)
     return settings
 

@@ -52,6 +52,8 @@ def test_public_names() -> None:
         "define_task",
         "evaluate",
         "learn",
+        "learner",
+        "learning",
         "load_task",
         "online",
         "open_playbook",

@@ -22,7 +22,7 @@ ROWS = (
     {"api", "cli", "testing"},
     {"loop"},
     {"methods", "agent"},
-    {"retrieval", "report"},
+    {"retrieval", "report", "hooks"},
     {"store"},
     {"context", "memory", "runs", "refine"},
     {"llm"},
@@ -40,6 +40,7 @@ HEAVY = {
     "litellm",
     "matplotlib",
     "numpy",
+    "opentelemetry",
     "pypdf",
     "river",
     "scipy",
@@ -51,7 +52,9 @@ HEAVY = {
 NEEDS_NOTHING = {"playbook", "context", "refine", "text", "safety"}  # no model, database or network
 OUTSIDE = (HEAVY - {"numpy", "scipy"}) | {"sqlite3", "httpx", "requests", "socket"}
 
-IMPORTED_AS = {"markdown_it_py": "markdown_it", "python_stdnum": "stdnum", "beautifulsoup4": "bs4"}
+IMPORTED_AS = {"markdown_it_py": "markdown_it", "python_stdnum": "stdnum", "beautifulsoup4": "bs4",
+               "opentelemetry_sdk": "opentelemetry",
+               "opentelemetry_exporter_otlp_proto_http": "opentelemetry"}  # fmt: skip
 
 GENERAL = ("methods", "loop", "agent", "context", "refine")  # know no environment and no task
 SQL_WORD = re.compile(
@@ -173,7 +176,7 @@ def test_dependencies_are_what_is_imported() -> None:
     """Neither undeclared (it came along with something else) nor unused."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    used = ("documents", "local", "online", "report")
+    used = ("documents", "local", "online", "otel", "report", "scienceworld", "textworld")
     declared = {*project["dependencies"], *(each for extra in used for each in extras[extra])}
     names = {re.split(r"[^\w-]", requirement)[0].replace("-", "_").lower() for requirement in declared}
     names = {IMPORTED_AS.get(name, name) for name in names}

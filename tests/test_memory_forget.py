@@ -19,7 +19,7 @@ from ace.llm.journal import Call, Key
 from ace.memory import Conversation, Proposal, Turn
 from ace.memory.memory_file import dump_memories
 from ace.playbook import Add, Revise, Vote
-from ace.store import AnswerFeedback, Store, schema, vector_rows
+from ace.store import AnswerFeedback, EpisodeEvent, EpisodeJournal, Store, schema, vector_rows
 from ace.store.integrity import forget, redact
 from ace.task.types import Attempt, Episode, Fact, Feedback, FeedbackKind, Verdict
 
@@ -76,6 +76,10 @@ def file(tmp_path: Path) -> Path:
         with store._writing() as db:
             vector_rows.add(db, "m", [(vector_rows.hash_text(f"Ana: {SAID}"), VALUE.encode())])
         store.add_feedback(AnswerFeedback("e1", right=False, expected=VALUE, text=SAID))
+        events = EpisodeJournal(store.path, "shop", {})
+        events.run = run
+        events.write(EpisodeEvent("own-1", 0, {"question": SAID, "data": {}}))
+        events.close()
         export = tmp_path / "out.jsonl"
         export.write_text(dump_memories(store.memories("ana")), encoding="utf-8")
         store.note_export(export)
@@ -96,7 +100,8 @@ def test_no_byte_is_left_and_the_file_is_whole(file: Path) -> None:
         assert done.scrubbed and done.remaining == ()
         assert done.exports == (str(file.parent / "out.jsonl"),)
         assert done.redacted == {
-            "runs": 1, "steps": 1, "episodes": 1, "calls": 3, "feedback": 1, "memory_proposals": 1,
+            "runs": 1, "steps": 1, "episodes": 1, "calls": 3, "feedback": 1, "episode_events": 1,
+            "memory_proposals": 1,
             "versions": 1, "operations": 2, "bullet_history": 5, "bullets": 2,
         }  # fmt: skip
         assert_gone(file)  # while this store has it open
@@ -290,6 +295,7 @@ def test_every_text_column_is_looked_through_or_holds_no_words_of_users() -> Non
         "rejected_operations": {"author"},
         "calls": {"phase", "sample", "role", "model", "request", "finish_reason"},
         "feedback": {"episode", "author", "created"},
+        "episode_events": {"episode", "created"},
         "aliases": {"source", "alias", "bullet", "content_hash"},
         "branches": {"name", "created"},
         "tags": {"name", "created"},

@@ -17,7 +17,18 @@ from ace.memory import Proposal as MemoryOffer
 from ace.memory.acceptance import MemoryRule
 from ace.playbook import Add, Vote
 from ace.playbook.exchange import Alias
-from ace.store import AnswerFeedback, Proposal, Reason, Store, checked_rows, memory_rows, restore, schema
+from ace.store import (
+    AnswerFeedback,
+    EpisodeEvent,
+    EpisodeJournal,
+    Proposal,
+    Reason,
+    Store,
+    checked_rows,
+    memory_rows,
+    restore,
+    schema,
+)
 from ace.store.connection import transaction
 from ace.store.integrity import seals
 from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
@@ -34,6 +45,7 @@ KEYS = {
     "episodes": ("id", "reply"),
     "proposals": ("sample_id", "why"),
     "feedback": ("id", "text"),
+    "episode_events": ("number", "event"),
     "rejected_operations": ("author", "why"),
     "aliases": ("alias", "section"),
     "calls": ("sample", "error"),
@@ -87,6 +99,9 @@ def aliases(helpful: int) -> list[Alias]:
 
 
 def add_feedback_and_call(store: Store, run: int) -> None:
+    with contextlib.closing(EpisodeJournal(store.path, "shop", {})) as events:
+        events.run = run
+        events.write(EpisodeEvent(f"own-{run}", 0, {}))
     store.add_feedback(AnswerFeedback("e1", right=False))
     with contextlib.closing(store.call_journal(run)) as journal:
         journal.write(Call(Key(0, "s", "generator", "r", 0), "p", "m", "1", "", "", Usage(calls=1), (), 1.0))

@@ -1,9 +1,10 @@
 """Solve with tools: call after call until the agent answers, or comes to a limit.
 
 After Yao et al., "ReAct" (arXiv 2210.03629). A model with function calling may make several calls at once and
-ends by answering in words. A small one writes a call a line, under a grammar, and ends by calling `done`.
-Three rules keep it from going round in circles: instead of a call that was made before it is asked for
-another one, it may be done only after a call that worked, and it is told the task after each result.
+ends by answering in words; where somebody speaks to it, they hear that, and may ask for more. A small one
+writes a call a line, under a grammar, and ends by calling `done`. Three rules keep it from going round in
+circles: instead of a call that was made before it is asked for another one, it may be done only after a call
+that worked, and it is told the task after each result.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from ace.llm.written_calls import list_tools, writes_calls
 from ace.safety.markup import defuse_markup
 from ace.task.solving import Solving
 from ace.task.types import Attempt, Failure, Sample, Task
-from ace.task.workspace import Observation, Workspace
+from ace.task.workspace import Conversing, Observation, Workspace
 from ace.text import CountTokens
 
 RESERVE = 4_000  # tokens for tools and results, beside the context; a share of a small window at most
@@ -103,7 +104,11 @@ class ToolLoop:
             talk.add_reply(reply)
             if not reply.tool_calls:
                 if not talk.written:
-                    return _answer(sample, reply)
+                    heard = workspace.reply(reply.text) if isinstance(workspace, Conversing) else None
+                    if heard is None:
+                        return _answer(sample, reply)
+                    talk.add_words(heard.text)
+                    continue
                 talk.add_result(_NO_CALL.text)
             end = self._act(sample, reply, workspace, talk)
             if end is not None:

@@ -71,6 +71,11 @@ class ToolTalk:
         self.messages.append(Message("assistant", call.write()))
         self.add_result(result)
 
+    def add_words(self, text: str) -> None:
+        """Take in what somebody says to the agent."""
+        self.turns.append(Turn(kind=TurnKind.USER, text=text))
+        self.messages.append(Message("user", defuse_markup(text)))
+
     def add_result(self, result: str) -> None:
         """Tell a model that writes its calls what came of one, and the task again."""
         text = render("ace.agent", "tools.result", result=result, question=self.question)

@@ -21,6 +21,7 @@ from ace.errors import InputError
 if TYPE_CHECKING:
     from ace.playbook.exchange import Plan
     from ace.playbook.formats import Finding, Format, Reading, Write
+    from ace.playbook.model import Playbook
     from ace.store import Commit, Store
 
 AUTHOR = "person"
@@ -35,21 +36,33 @@ def export(
     form: Annotated[
         Writable, typer.Option("--format", help="auto: by the file's name, Markdown on stdout.")
     ] = "auto",
+    skill: Annotated[
+        Path | None, typer.Option("--skill", metavar="DIR", help="Write an Agent Skill into this folder.")
+    ] = None,
+    description: Annotated[
+        str,
+        typer.Option("--description", metavar="TEXT", help="When to use the skill.  [default: its sections]"),
+    ] = "",
     version: VersionOption = None,
     playbook: PlaybookFile = None,
     json: Json = False,
 ) -> None:
-    """Write a playbook as text that can be reviewed, committed and imported."""
+    """Write a playbook as text that can be reviewed, committed and imported, or as a skill for agents."""
     from ace.playbook.export import choose_names, list_losses, select_writable
     from ace.playbook.formats.instructions import new_file, update
     from ace.runs.run_text import format_count
     from ace.store import Store
 
-    chosen, write = _find_format(file, form)
+    if skill and (file or form != "auto"):
+        raise InputError("A skill is a folder of its own form.", hint="Leave out FILE and --format.")
+    chosen, write = _find_format(file, "instructions" if skill else form)
     path = playbook_file(playbook)
     with Store.open(path, create=False, read_only=True) as store:
         value = store.checkout(version)
         aliases = store.aliases()
+    if skill:
+        _export_skill(value, skill, description, list_losses(value, chosen), json=json)
+        return
     part = select_writable(value, chosen)
     lost = list_losses(value, chosen)
     text = write(part, choose_names(part, aliases))
@@ -68,6 +81,24 @@ def export(
     write_text(file, text)
     size = f"{format_count(len(part), 'bullet')} written to {file}"
     emit(json, {"file": str(file), **data}, "\n".join([size, *notes]))
+
+
+def _export_skill(
+    playbook: Playbook, folder: Path, description: str, lost: tuple[str, ...], *, json: bool
+) -> None:
+    """Write the active bullets as an Agent Skill into a folder, and say which files."""
+    from ace.cli.skill_files import write_skill_files
+    from ace.playbook.formats.skill import write_skill
+    from ace.runs.run_text import format_count
+
+    files = write_skill(playbook, folder.resolve().name, description)
+    removed = write_skill_files(folder, files)
+    count = len(playbook.active)
+    lines = [f"{format_count(count, 'bullet')} written to {folder}: {', '.join(files)}"]
+    lines += [f"removed: {path}" for path in removed]
+    lines += [f"not held: {', '.join(lost)}"] if lost else []
+    data = {"folder": str(folder), "files": list(files), "removed": [str(path) for path in removed]}
+    emit(json, {**data, "bullets": count, "not_held": lost}, "\n".join(lines))
 
 
 def import_(

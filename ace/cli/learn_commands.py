@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from ace.cli.options import EvalOptions, LearnOptions, OnlineOptions, RunOptions, takes
 from ace.cli.output import emit, note_left_out
-from ace.cli.run_session import render_close, session, spell_resume
+from ace.cli.run_session import is_playbook, render_close, session, spell_resume
 from ace.cli.serve_commands import close_lines, serve_lines
 from ace.errors import InputError
 
 if TYPE_CHECKING:
     from ace.runs.report import Report
+    from ace.task.traces import Log
 
 STOPPED_BY_A_CAP = 3
 
@@ -26,9 +28,9 @@ def learn(options: LearnOptions) -> None:
     The test questions are scored before and after.
     """
     from ace import loop
-    from ace.task.traces import Log, read_log
+    from ace.task.traces import Log
 
-    log = read_log(options.from_traces) if options.from_traces else Log(())
+    log = _read_attempts(options.from_traces) if options.from_traces else Log(())
     note_left_out(log.left_out)
     with session(options) as (task, store, team, show):
         settings = options.settings
@@ -79,6 +81,26 @@ def evaluate(options: EvalOptions) -> None:
         settings = options.settings
         report = loop.evaluate(task, store, team, settings, progress=show, version=options.version)
     _close(report, options)
+
+
+def _read_attempts(file: Path) -> Log:
+    """Return the attempts of a log, or the sessions recorded in a playbook file that taught nothing yet.
+
+    Raises InputError for a playbook file that holds none.
+    """
+    from ace.task.traces import Log, read_log
+
+    if not is_playbook(file):
+        return read_log(file)
+    from ace.hooks.recorded_sessions import read_sessions
+    from ace.store import Store
+
+    with Store.open(file, create=False, read_only=True) as store:
+        traces = read_sessions(store)
+    if not traces:
+        problem = f"{file} holds no session of a coding agent that was not learned from."
+        raise InputError(problem, hint="`ace hook status` shows what is recorded.")
+    return Log(traces)
 
 
 def _close(report: Report, options: RunOptions) -> None:

@@ -15,6 +15,7 @@ import typer
 from ace.cli import (
     context_commands,
     documents_commands,
+    hook_commands,
     learn_commands,
     memory_commands,
     models_commands,
@@ -47,6 +48,7 @@ app.command()(report_commands.report)
 GROUPS = {
     "context": context_commands,
     "documents": documents_commands,
+    "hook": hook_commands,
     "memory": memory_commands,
     "playbook": playbook_commands,
     "runs": runs_commands,
@@ -62,9 +64,9 @@ for name, module in GROUPS.items():
 
 def _print_version(requested: bool) -> None:
     """Print the version of the package, and exit, where it was asked for."""
-    from importlib.metadata import version
-
     if requested:
+        from importlib.metadata import version
+
         typer.echo(f"ace {version('ace-engine')}")
         raise typer.Exit
 
@@ -90,6 +92,8 @@ def main() -> None:
         code = stop.code
         if code == INTERRUPTED:  # outside of a run
             note("ace: interrupted; everything committed so far is kept.")
+    if hook_commands.is_called_by_agent(sys.argv[1:]):
+        code = 0  # a fault of ours must not break somebody's session
     if code == INTERRUPTED:
         sys.stdout.flush()
         # A normal exit waits for the threads, and they for calls that nobody wants any more.

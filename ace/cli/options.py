@@ -134,7 +134,10 @@ class LearnOptions(RunOptions):
     curator_model: RoleModel = None
     from_traces: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Learn from recorded attempts instead of making them."),
+        typer.Option(
+            metavar="FILE",
+            help="Learn from attempts in a log, or from sessions that `ace hook` recorded in a playbook.",
+        ),
     ] = None
     name: Annotated[
         str | None,

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ace.store import Store
     from ace.task import Task
 
+_DATABASE = b"SQLite format 3\0"  # what such a file begins with
+
 
 class Interrupted(AceError):
     """Report a Ctrl-C during a run: what was committed is in the file."""
@@ -37,6 +39,9 @@ def session(options: RunOptions) -> Iterator[tuple[Task, Store, RoleModels, Show
     check_method(options.settings.method)
     task = _load_task(options)
     path = options.playbook or Path(f"{task.name}.db")
+    if isinstance(options, LearnOptions) and not (options.playbook or options.task):
+        traces = options.from_traces
+        path = traces if traces and is_playbook(traces) else path
     with ExitStack() as stack:
         store = stack.enter_context(Store.open(path, branch=options.branch))
         before = store.run_summaries(limit=1)
@@ -49,6 +54,15 @@ def session(options: RunOptions) -> Iterator[tuple[Task, Store, RoleModels, Show
             hint = f"Continue with `{command}`." if command else "Run the command again."
             message = f"interrupted; everything committed so far is in {store.path}."
             raise Interrupted(message, hint=hint) from error
+
+
+def is_playbook(file: Path) -> bool:
+    """Tell whether a file is a database, such as a playbook with recorded sessions, and no log."""
+    try:
+        with file.open("rb") as opened:
+            return opened.read(len(_DATABASE)) == _DATABASE
+    except OSError:
+        return False  # who reads it says why
 
 
 def _load_task(options: RunOptions) -> Task:

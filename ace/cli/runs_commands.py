@@ -108,6 +108,27 @@ def _show_episode(store: Store, name: str) -> tuple[dict[str, Any], str]:
     return asdict(episode), render_episode(episode)
 
 
+def export(
+    otel: Annotated[
+        str,
+        typer.Option(metavar="FILE|URL", help="Where spans go: a file of OTLP in JSON, or a collector."),
+    ],
+    run: RunNumber = None,
+    content: Annotated[
+        bool, typer.Option("--content", help="With questions, answers, thoughts, results of tools, labels.")
+    ] = False,
+    playbook: PlaybookFile = None,
+    json: Json = False,
+) -> None:
+    """Write a run as spans of OpenTelemetry."""
+    from ace.report import export_run
+    from ace.store import Store
+
+    with Store.open(playbook_file(playbook), create=False, read_only=True) as store:
+        count = export_run(store, otel, run, content=content)
+    emit(json, {"spans": count, "target": otel}, f"{otel} has {count} spans of the run.")
+
+
 def _show_rejected(store: Store, run: Run) -> Part:
     """Return the proposals that a run rejected: their operations, why, and the attempts that decided."""
     proposals = [proposal for proposal in store.proposals(run.id) if proposal.outcome == "rejected"]
@@ -174,4 +195,4 @@ def _report_text(run: Run, steps: int, faults: Faults, path: Path) -> str:
 
 
 ABOUT = "What was run, and how it ended."
-COMMANDS = (list_, show)
+COMMANDS = (list_, show, export)

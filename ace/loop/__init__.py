@@ -9,6 +9,10 @@ Its modules:
     remember            remember a conversation
     online_server       answer now, learn when feedback comes
     background_learner  the learner behind that server
+    agent_learner       context for somebody else's agent, and its episodes back
+    own_episode         one of these episodes
+    learning_thread     the thread that learns from them
+    learner_problems    what went wrong there, for people to look at
     steps               the steps that loops are made of
     run                 a run in progress: its journal, its playbook, its method's state
     run_outcome         from the journal to the report
@@ -25,7 +29,10 @@ Its modules:
 
 from __future__ import annotations
 
+from ace.loop.agent_learner import AgentLearner, choose_agent_task
 from ace.loop.evaluate import evaluate
+from ace.loop.learner_problems import LearnerProblem
+from ace.loop.learning_thread import LearningPlace
 from ace.loop.offline import learn
 from ace.loop.online import online
 from ace.loop.online_server import OnlineServer, ServedAnswer, serve
@@ -34,10 +41,14 @@ from ace.loop.recorded import learn_from_traces
 from ace.methods import check_method
 
 __all__ = [
+    "AgentLearner",
+    "LearnerProblem",
+    "LearningPlace",
     "OnlineServer",
     "Progress",
     "ServedAnswer",
     "check_method",
+    "choose_agent_task",
     "evaluate",
     "learn",
     "learn_from_traces",

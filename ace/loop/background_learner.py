@@ -26,12 +26,15 @@ from ace.runs.report import Report
 from ace.runs.steps import Phase, PhaseKind
 from ace.settings import FeedbackKind
 from ace.store import Store
+from ace.task.environments.scorers import score_exact
 from ace.task.guarded_scoring import score_attempt
 from ace.task.samples import find_twin, with_label
+from ace.task.traces.trace import Trace
 from ace.task.types import Environment, Episode, Sample, Verdict
 
 UNJUDGED = Verdict(False, 0.0, "no feedback yet")
 _AGAIN = Phase(PhaseKind.REPLAY, detail="feedback")  # of feedback on an answer that has been judged before
+_ALMOST = 0.99  # the most that a wrong answer scores
 _LOOKS = 0.5  # seconds between looks for feedback of other processes
 
 
@@ -111,6 +114,7 @@ class BackgroundLearner:
         self._run, self._stream = run, AnswerStream(run)
         self._last_number: int | None = None  # of the feedback that was looked at last
         self._judged: set[str] = set()  # episodes
+        self._early: list[AnswerFeedback] = []  # on episodes that have not ended
 
     def work_off(self, waiting: queue.Queue[Item]) -> str:
         """Learn from what comes until it ends; return why it ended early, if it did.
@@ -153,11 +157,16 @@ class BackgroundLearner:
             news = store.feedback(name, after=self._last_number)
         for feedback in news:
             self._last_number = max(self._last_number or 0, feedback.number)
+        early, self._early = self._early, []
+        for feedback in (*early, *news):
             episodes = store.episodes(ids=[feedback.episode])
-            if episodes:
-                judged = _judge_by(feedback, self._run, episodes[-1])
-                self._step(judged, _AGAIN if feedback.episode in self._judged else ONLINE, feedback)
-                self._judged.add(feedback.episode)
+            if not episodes:  # somebody else's agent is still at it
+                self._early.append(feedback)
+                continue
+            judged = _judge_by(feedback, self._run, episodes[-1])
+            is_first = feedback.episode not in self._judged and judged.trial.feedback.passed is not None
+            self._step(judged, ONLINE if is_first else _AGAIN, feedback)
+            self._judged.add(feedback.episode)
 
     def count_unjudged(self) -> int:
         """Return how many answers of this run nobody has given feedback on."""
@@ -205,8 +214,10 @@ class BackgroundLearner:
 def _judge_by(feedback: AnswerFeedback, run: Run, episode: Episode) -> Judged:
     """Return what the learner may see of an answer, now that there is feedback on it.
 
-    The person's word decides what is right; with the right answer, the environment adds what it can explain.
-    It can be proven by further attempts where the task has a sample with the same question.
+    The person's word decides what is right, then the score, then the environment, then whether the answer is
+    the right one to the letter; nothing does where there is only a text. With the right answer, the
+    environment adds what it can explain. It can be proven by further attempts where the task has a sample
+    with the same question.
     """
     environment = run.task.environment
     attempt = episode.attempt
@@ -216,8 +227,22 @@ def _judge_by(feedback: AnswerFeedback, run: Run, episode: Episode) -> Judged:
     if expected:
         sample = with_label(environment, sample, expected)
     provable = bool(sample.data) and _is_usable(environment, sample)
+    right = feedback.right
+    if right is None and feedback.score is not None:
+        right = feedback.score == 1.0
     if provable:
         view = score_attempt(environment, sample, attempt).shown(FeedbackKind.LABELS)
+        right = view.passed if right is None else right
+    elif attempt.turns:  # shown as those of a log are
+        trace = Trace(
+            sample=sample.id,
+            question=sample.question,
+            answer=attempt.answer,
+            error=attempt.error,
+            turns=attempt.turns,
+            expected=feedback.expected,
+        )
+        view = trace.outcome().shown(FeedbackKind.LABELS)
     else:
         view = replace(
             episode.feedback,
@@ -225,9 +250,16 @@ def _judge_by(feedback: AnswerFeedback, run: Run, episode: Episode) -> Judged:
             expected=feedback.expected,
             expected_kind="answer",
         )
+    if right is None and feedback.expected:
+        right = score_exact(feedback.expected, attempt.answer) == 1.0
     text = "\n".join(filter(None, (view.text, feedback.text)))
-    view = replace(view, passed=feedback.right, score=float(feedback.right), text=text)
-    verdict = Verdict(feedback.right, float(feedback.right), f"said by {feedback.author}")
+    score = float(bool(right))
+    if right is False and feedback.score is not None:
+        score = min(feedback.score, _ALMOST)
+    view = replace(view, passed=right, score=None if right is None else score, text=text)
+    verdict = Verdict(bool(right), score, f"said by {feedback.author}")
+    beginning = run.store.episode_beginning(episode.id)
+    sample = replace(sample, data={**beginning.get("data", {}), **sample.data})
     trial = Trial(sample, attempt, view, episode.id, provable, sources=attempt.observations)
     sources = ""
     if run.contexts.sources:  # the answer had what they find before it, and that vouches for nothing

@@ -9,6 +9,8 @@ Its modules:
     html_page     the page
     cost_table    what calls took, as text
     credit_table  what bullets are credited with, as text
+    run_spans     a run as spans
+    otel_export   these for a file, or for OpenTelemetry
     reproduce     the command that makes a run again
 """
 
@@ -16,7 +18,16 @@ from __future__ import annotations
 
 from ace.report.build_page import build_run_page
 from ace.report.html_page import render_page, write_page
+from ace.report.otel_export import export_run
 from ace.report.page_values import RunPage
 from ace.report.run_history import RunHistory, read_run_history
 
-__all__ = ["RunHistory", "RunPage", "build_run_page", "read_run_history", "render_page", "write_page"]
+__all__ = [
+    "RunHistory",
+    "RunPage",
+    "build_run_page",
+    "export_run",
+    "read_run_history",
+    "render_page",
+    "write_page",
+]

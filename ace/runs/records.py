@@ -5,11 +5,13 @@ Knows nothing about SQL.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
 from ace.playbook.model import Delta, Operation, Playbook, Rejection
+from ace.task.types import Episode
 
 Outcome = Literal["accepted", "rejected"]
 RunStatus = Literal["running", "done", "failed", "capped", "interrupted"]
@@ -155,27 +157,54 @@ class Proposal:
 class AnswerFeedback:
     """Judge an answer after it was given: `right`, the `expected` answer if it is known, and a free `text`.
 
-    `episode` is the id that came with the answer, `author` whose word this is. The store sets `created` (ISO
-    8601, UTC), `number`, which counts feedback over all runs, and `run`, which is that of the episode.
+    `right` is None where nobody says so; then a `score` from 0 to 1 tells, where 1 is right, or the expected
+    answer. `episode` is the id that came with the answer, `author` whose word this is. The store sets
+    `created` (ISO 8601, UTC), `number`, which counts feedback over all runs, and `run`, which is that of the
+    episode.
     """
 
     episode: str
-    right: bool
+    right: bool | None
     expected: str = ""
     text: str = ""
     author: str = "person"
     created: str = ""
     number: int = 0
     run: int | None = None
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeEvent:
+    """Record one event of an episode that somebody else's agent is at: its beginning, or a turn.
+
+    `number` counts the events of the episode from 0, which is the beginning. `event` is JSON. `created` is
+    ISO 8601, UTC; the store sets it.
+    """
+
+    episode: str
+    number: int
+    event: Mapping[str, Any]
+    run: int | None = None
+    created: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeEnd:
+    """Record that an episode of somebody else's agent has ended, with what is known of the answer by then."""
+
+    episode: Episode
+    run: int | None = None
+    feedback: AnswerFeedback | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """Describe one execution of the loop.
 
-    `kind` is learn, online or eval, `task` the task's name. `config` holds the options, and what else must be
-    the same for the run to be resumed. `started` and `ended` are ISO 8601, UTC; `ended` is None while it
-    runs, and after a kill. `report` is None until the run has ended, and for one that failed.
+    `kind` is learn, online, eval or agent, `task` the task's name. `config` holds the options, and what else
+    must be the same for the run to be resumed. `started` and `ended` are ISO 8601, UTC; `ended` is None while
+    it runs, and after a kill. `report` is None until the run has ended, and for one that failed.
     """
 
     id: int

@@ -66,12 +66,13 @@ def m005_calls(db: Database) -> None:
         db.execute(statement)
 
 
-def read_calls(db: sqlite3.Connection, run: int) -> list[Call]:
-    """Return a run's calls in the order in which they ended, without the replies.
+def read_calls(db: sqlite3.Connection, run: int, *, replies: bool = False) -> list[Call]:
+    """Return a run's calls in the order in which they ended.
 
-    `text` is empty, or None where the request failed.
+    Without `replies`, `text` is empty, or None where the request failed.
     """
-    return [_from_row(row) for row in db.execute(_OF_RUN, {"run": run})]
+    query = f"{_READ}{_IN_ORDER}" if replies else _OF_RUN
+    return [_from_row(row) for row in db.execute(query, {"run": run})]
 
 
 def read_uncommitted_replies(db: sqlite3.Connection, run: int) -> dict[Key, Reply]:

@@ -39,7 +39,10 @@ SEALED: dict[str, tuple[str, ...]] = {
         *("run", "version", "sample_id", "author", "delta", "outcome", "why", "episodes", "attempts"),
         "reason",
     ),
-    "feedback": ("id", "run", "episode", "right", "expected", "text", "author", "created"),
+    "feedback": (
+        *("id", "run", "episode", "right", "expected", "text", "author", "created", "score", "unjudged"),
+    ),
+    "episode_events": ("episode", "number", "run", "event", "created"),
     "rejected_operations": ("run", "author", "operation", "why", "version"),
     "aliases": ("source", "alias", "bullet", "section", "content_hash", "helpful", "harmful"),
     "calls": (
@@ -67,6 +70,7 @@ KEYS = {
     "tags": "id",
     "feedback": "id",
     "steps": "run, number",
+    "episode_events": "episode, number",
     "seals": "name",
     "memories": "id",
     "forgotten": "memory",

@@ -158,9 +158,12 @@ def writing(db: PlaybookConnection, path: Path) -> Iterator[sqlite3.Connection]:
         yield db
 
 
-def connect(path: Path, *, create: bool, read_only: bool, timeout: float) -> PlaybookConnection:
+def connect(
+    path: Path, *, create: bool, read_only: bool, timeout: float, shared: bool = False
+) -> PlaybookConnection:
     """Open the file and bring it to the latest schema. `timeout`: seconds to wait for another writer.
 
+    With `shared` several threads may use it, one at a time.
     A file that is only read is never changed: one of an older release is migrated in memory. Raises
     NotAPlaybook, NewerSchema, StoreBusy or StoreUnwritable; StoreError where there is no file.
     """
@@ -168,7 +171,7 @@ def connect(path: Path, *, create: bool, read_only: bool, timeout: float) -> Pla
         raise StoreError(f"There is no playbook at {path}.", hint="`ace learn TASK` makes one.")
     with typed_errors(path):
         if not read_only:
-            return _open_for_writing(path, timeout, create)
+            return _open_for_writing(path, timeout, create, shared)
         try:
             return _open_for_reading(path, "ro", timeout)
         except sqlite3.OperationalError as error:
@@ -246,9 +249,9 @@ def exclusive_access(path: Path, timeout: float) -> Iterator[None]:
         yield
 
 
-def _open_for_writing(path: Path, timeout: float, create: bool) -> PlaybookConnection:
+def _open_for_writing(path: Path, timeout: float, create: bool, shared: bool) -> PlaybookConnection:
     """Open the file, or make it, with write-ahead log and durable commits, and migrate it."""
-    db = _connect_raw(path, "rwc" if create else "rw", timeout)
+    db = _connect_raw(path, "rwc" if create else "rw", timeout, check_same_thread=not shared)
     try:
         if schema.schema_version(db, path) == 0 and not create:
             raise NotAPlaybook(f"{path} is empty, not a playbook.", hint=_OTHER_PATH)

@@ -22,6 +22,7 @@ CONTENT: dict[str, tuple[str, ...]] = {
     "rejected_operations": ("operation", "why"),
     "calls": ("reply", "error", "faults"),
     "feedback": ("expected", "text"),
+    "episode_events": ("event",),
     "memories": ("quote",),
     "memory_proposals": ("proposal", "why"),
     "aliases": ("section",),
@@ -36,7 +37,7 @@ CONTENT: dict[str, tuple[str, ...]] = {
 HIDDEN: dict[str, tuple[str, ...]] = {
     **{
         table: CONTENT[table]
-        for table in ("episodes", "proposals", "rejected_operations", "calls", "feedback")
+        for table in ("episodes", "episode_events", "proposals", "rejected_operations", "calls", "feedback")
     },
     "runs": ("report",),
     "steps": ("payload",),

@@ -17,6 +17,7 @@ from ace.playbook.codec import chain_hash, delta_to_json
 from ace.store import checked_rows
 from ace.store.branch_tables import m003_branches
 from ace.store.call_rows import m005_calls
+from ace.store.episode_events import m015_episode_events
 from ace.store.episode_rows import m013_attempts
 from ace.store.integrity import seals
 from ace.store.memory_rows import m010_memories, m012_rules
@@ -224,10 +225,11 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     m012_rules,
     m013_attempts,
     m014_checked_vectors,
+    m015_episode_events,
 )
 LATEST = len(MIGRATIONS)
 # Hash of all definitions that the migrations make: a file with it holds nothing foreign. A test computes it.
-DIGEST = "d61c5e43248658780188dd0982cff6cb087c5bf02e35adc2d226d2f2a4f76b1b"
+DIGEST = "702b2d950e1a8b58d9ff8156d9f372e5506cd87310679ff355ecfe81b43402f0"
 DAMAGED = (
     "`ace playbook restore` puts a backup in its place; `ace playbook export` saves what can still be read."
 )

@@ -59,15 +59,18 @@ class Store(BulletStore, MemoryStore, RunStore):
         read_only: bool = False,
         timeout: float = 10.0,
         branch: str = lineage.MAIN,
+        shared: bool = False,
     ) -> Store:
         """Open `path`, creating it if need be. `timeout`: seconds to wait for another process's write.
 
+        With `shared` any thread may use it, one at a time: the caller sees to that.
         `branch` is the one that `head`, `commit`, `revert` and `merge` work on; a new file has only main.
         A file of an older release is migrated; with `read_only` it is read as if it were. Raises NotAPlaybook
         for any other file, NewerSchema for a file of a later release, UnknownVersion for an unknown branch.
         """
         path, create = Path(path), create and branch == lineage.MAIN
-        store = cls(connect(path, create=create, read_only=read_only, timeout=timeout), path, branch)
+        db = connect(path, create=create, read_only=read_only, timeout=timeout, shared=shared)
+        store = cls(db, path, branch)
         try:
             if branch != lineage.MAIN:
                 store.head()  # a branch that is not there is refused now, not after an hour

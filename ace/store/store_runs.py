@@ -8,17 +8,27 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ace.errors import StoreError, UnknownVersion
 from ace.playbook.codec import delta_from_json
-from ace.runs.records import AnswerFeedback, Proposal, Reason, Run, RunStatus, RunSummary, Step
-from ace.store import call_rows, checked_rows, episode_rows
+from ace.runs.records import (
+    AnswerFeedback,
+    EpisodeEnd,
+    EpisodeEvent,
+    Proposal,
+    Reason,
+    Run,
+    RunStatus,
+    RunSummary,
+    Step,
+)
+from ace.store import call_rows, checked_rows, episode_events, episode_rows
 from ace.store.call_journal import CallJournal
 from ace.store.connection import OpenFile
-from ace.store.sqlite_text import now, parse_strings, read_column, to_json, to_text
+from ace.store.sqlite_text import now, parse_strings, read_column, to_json
 from ace.task.types import Episode
 
 if TYPE_CHECKING:
@@ -27,8 +37,9 @@ if TYPE_CHECKING:
 _RUNS = "SELECT id, kind, task, config, status, started, ended, report FROM runs"
 _PROPOSALS = "SELECT sample_id, author, delta, outcome, why, episodes, attempts, reason FROM proposals"
 _REASONS = {reason.value: reason for reason in Reason}
-_FEEDBACK = """SELECT id, run, episode, "right", expected, text, author, created FROM feedback
-WHERE id > :after AND (:task IS NULL OR run IN (SELECT id FROM runs WHERE task = :task)) ORDER BY id"""
+_FEEDBACK = """SELECT id, run, episode, "right", expected, text, author, created, score, unjudged
+FROM feedback WHERE id > :after AND (:task IS NULL OR run IN (SELECT id FROM runs WHERE task = :task))
+ORDER BY id"""
 # The payload of a step names the feedback that was learned from.
 _LEARNED = "SELECT value FROM steps, json_each(steps.payload, '$.feedback')"
 
@@ -44,13 +55,10 @@ class RunStore(OpenFile):
     def start_run(self, kind: str, task: str, config: dict[str, Any]) -> int:
         """Begin a run, and return its number.
 
-        `kind` is learn, online or eval; `config` must be JSON, and holds the options of the run.
+        `kind` is learn, online, eval or agent; `config` must be JSON, and holds the options of the run.
         """
         with self._writing() as db:
-            (number,) = db.execute("SELECT coalesce(max(id), 0) + 1 FROM runs").fetchone()
-            row = (number, kind, task, to_json(config), "running", now(), None, None)
-            checked_rows.insert(db, "runs", [row])
-        return int(number)
+            return episode_events.begin_run(db, kind, task, config)
 
     def finish_run(self, run: int, status: RunStatus, report: dict[str, Any] | None) -> None:
         """Write down a run's end: its status, its report (JSON) and the time.
@@ -154,20 +162,8 @@ class RunStore(OpenFile):
 
         Raises UnknownVersion for an episode that is not in the file.
         """
-        latest = "SELECT run FROM episodes WHERE id = ? ORDER BY rowid DESC LIMIT 1"
         with self._writing() as db:
-            row = db.execute(latest, [feedback.episode]).fetchone()
-            if row is None:
-                raise UnknownVersion(
-                    f"There is no episode {feedback.episode!r:.60} in this file.",
-                    hint="An episode's id comes with its answer.",
-                )
-            (number,) = db.execute("SELECT coalesce(max(id), 0) + 1 FROM feedback").fetchone()
-            stored = replace(feedback, run=row[0], created=now(), number=int(number))
-            texts = (to_text(stored.expected), to_text(stored.text), to_text(stored.author))
-            values = (stored.number, stored.run, stored.episode, stored.right, *texts, stored.created)
-            checked_rows.insert(db, "feedback", [values])
-        return stored
+            return episode_events.add_feedback(db, feedback)
 
     def feedback(
         self, task: str | None = None, *, after: int = 0, unlearned: bool = False
@@ -182,28 +178,45 @@ class RunStore(OpenFile):
             if rows and unlearned:
                 learned.update(read_column(db, _LEARNED))
         unread = []
-        for number, run, episode, right, expected, text, author, created in rows:
+        for number, run, episode, right, expected, text, author, created, score, unjudged in rows:
             if number not in learned:
                 feedback = AnswerFeedback(
                     episode=episode,
-                    right=bool(right),
+                    right=None if unjudged else bool(right),
                     expected=expected,
                     text=text,
                     author=author,
                     created=created,
                     number=number,
                     run=run,
+                    score=score,
                 )
                 unread.append(feedback)
         return unread
 
-    def calls(self, run: int) -> list[Call]:
+    def open_episodes(self) -> dict[str, list[EpisodeEvent]]:
+        """Return the events of the episodes of somebody else's agent that have not ended, by episode."""
+        with self._reading() as db:
+            return episode_events.read_open_episodes(db)
+
+    def end_episode(self, end: EpisodeEnd) -> None:
+        """Store an episode of somebody else's agent in the place of its events, unless that was done."""
+        with self._writing() as db:
+            if not episode_rows.read_episodes(db, None, [end.episode.id]):
+                episode_events.write_row(db, end)
+
+    def episode_beginning(self, episode: str) -> Mapping[str, Any]:
+        """Return how an episode of somebody else's agent began, as JSON; empty for any other episode."""
+        with self._reading() as db:
+            return episode_events.read_beginning(db, episode)
+
+    def calls(self, run: int, *, replies: bool = False) -> list[Call]:
         """Return a run's model calls in the order they ended, those of steps that were cut off included.
 
-        The replies are left out: `text` is empty, or None where the request failed.
+        Without `replies`, which may be large, `text` is empty, or None where the request failed.
         """
         with self._reading() as db:
-            return call_rows.read_calls(db, run)
+            return call_rows.read_calls(db, run, replies=replies)
 
     def call_journal(self, run: int) -> CallJournal:
         """Open the journal that stores a run's calls and finds those of a step that was cut off.

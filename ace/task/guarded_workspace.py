@@ -14,7 +14,7 @@ from ace.errors import CapReached, WorkspaceFailed
 from ace.task.guarded_call import call_with_limit
 from ace.task.trajectory import shorten_middle
 from ace.task.types import Environment, Sample
-from ace.task.workspace import Acting, Observation, ToolCall, ToolSpec, Workspace
+from ace.task.workspace import Acting, Conversing, Observation, ToolCall, ToolSpec, Workspace
 
 CALL_SECONDS = 60.0
 """The time that a tool has for a call, where its workspace does not limit its own."""
@@ -55,6 +55,17 @@ class GuardedWorkspace:
             return Observation(f"error: {call.name} gave {observation!r:.60}", failed=True)
         text = shorten_middle(str(observation.text).translate(_CONTROL), self.longest)
         return Observation(text or "(nothing)", observation.failed, observation.ends)
+
+    def reply(self, text: str) -> Observation | None:
+        """Return what somebody says to the agent's words; None where nobody does, or they are done.
+
+        Raises WorkspaceFailed where they cannot be asked.
+        """
+        if self.lost or not isinstance(self.inner, Conversing):
+            return None
+        conversing = self.inner
+        heard: Observation | None = self._run(lambda: conversing.reply(text))
+        return heard
 
     def finish(self) -> dict[str, str]:
         """Return what is left in the end. Raises WorkspaceFailed where it cannot say, or says too much."""
@@ -97,7 +108,8 @@ def open_workspace(
 ) -> Iterator[GuardedWorkspace | None]:
     """Open what an attempt at a sample acts on; None where there is nothing. It is closed in the end.
 
-    `seconds` are those of opening it, and of each call; CALL_SECONDS by default. Raises WorkspaceFailed where
+    `seconds` are those of opening it, and of each call; CALL_SECONDS by default. An environment that is
+    `bounded` limits its own time: it may wait until another workspace is closed. Raises WorkspaceFailed where
     it does not open in time, or at all.
     """
     if not isinstance(environment, Acting):
@@ -105,7 +117,10 @@ def open_workspace(
         return
     seconds = seconds or CALL_SECONDS
     try:
-        inner = call_with_limit(lambda: environment.open(sample), seconds)
+        if getattr(environment, "bounded", False):
+            inner = environment.open(sample)
+        else:
+            inner = call_with_limit(lambda: environment.open(sample), seconds)
     except CapReached:
         raise
     except (Exception, SystemExit) as error:

@@ -212,6 +212,9 @@ class Suggestion:
     section: str
     text: str
 
+    replaces: str = ""
+    """The known lesson whose place it takes; "" where it is a further one."""
+
 
 Suggest = Callable[[Sample, Sequence[Sample], Sequence[str]], Sequence[Sequence[Suggestion]]]
 """The method of `Suggesting`."""

@@ -96,6 +96,15 @@ class Workspace(Protocol):
 
 
 @runtime_checkable
+class Conversing(Protocol):
+    """Workspaces with somebody who speaks to the agent, one turn after another."""
+
+    def reply(self, text: str) -> Observation | None:
+        """Tell them what the agent says; return what they say to that, None where they are done."""
+        ...
+
+
+@runtime_checkable
 class Acting(Protocol):
     """Environments whose attempts act on something."""
 

@@ -46,6 +46,23 @@ def is_thought(part: Mapping[str, Any]) -> bool:
     )
 
 
+def read_thought(part: Mapping[str, Any]) -> str:
+    """Return what a model thought as a part of a content, or an item of OpenAI's responses, holds it.
+
+    It is "" where an endpoint shows it as a cipher only. A summary counts where there is nothing else.
+    """
+    for name in load_message_names()["thought_part"]:
+        value = part.get(name)
+        if isinstance(value, str) and value.strip():
+            return value
+        if isinstance(value, list):
+            texts = [entry.get("text") if isinstance(entry, Mapping) else entry for entry in value]
+            lines = [text for text in texts if isinstance(text, str) and text.strip()]
+            if lines:
+                return "\n".join(lines)
+    return ""
+
+
 def read_message(message: Any) -> tuple[str, str] | None:
     """Return the role and the text of a message, whatever its writer calls them; None for what has no role.
 

@@ -84,7 +84,7 @@ class Search:
     others: Sequence[Trial] = ()
     similar: Sequence[Labelled] = ()
     worked: str = ""
-    suggestions: Sequence[tuple[Add, ...]] = ()
+    suggestions: Sequence[Delta] = ()
     first_draw: int = 0
     failure: FailureType | None = None
     tags: tuple[Tag, ...] = ()
@@ -113,7 +113,7 @@ class Search:
             if proof.holds:
                 return
         for suggestion in self.suggestions:
-            proof = self._prove(suggestion, "\n".join(add.content for add in suggestion))
+            proof = self._prove(suggestion, "\n".join(list_contents(suggestion)))
             yield self._record(suggestion, proof)
             if proof.holds:
                 return

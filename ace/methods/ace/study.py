@@ -27,13 +27,13 @@ from ace.methods.ace.suspects import is_label_suspect, record_suspect
 from ace.methods.ace.unproven import propose_unproven
 from ace.methods.protocol import Lab, Trial
 from ace.playbook.delta import apply
-from ace.playbook.model import Add, Playbook
+from ace.playbook.model import Delta, Operation, Playbook, Revise
 from ace.runs.records import Proposal
 from ace.runs.steps import PhaseKind
 from ace.settings import Settings
 from ace.task.wording import list_texts
 
-_MOST_SIMILAR = 24  # samples that an environment may draw a lesson from
+_MOST_SIMILAR = 60  # samples that an environment may draw a lesson from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,15 +173,24 @@ class Study:
             suggestions=self._list_suggestions(trial, playbook),
         )
 
-    def _list_suggestions(self, trial: Trial, playbook: Playbook) -> tuple[tuple[Add, ...], ...]:
+    def _list_suggestions(self, trial: Trial, playbook: Playbook) -> tuple[Delta, ...]:
         """Return the lessons that the environment words itself, where the right answer may be shown."""
         suggest = self.state.suggest
         if suggest is None or not trial.feedback.expected:
             return ()
         similar = [other.sample for other in self.state.map.find_similar(trial.sample, _MOST_SIMILAR)]
-        known = [bullet.content for bullet in playbook.active]
-        entries = suggest(trial.sample, similar, known)
-        return tuple(tuple(add_lesson(each.text, each.section) for each in entry) for entry in entries)
+        known = {bullet.content: bullet for bullet in playbook.active}
+        deltas = []
+        for entry in suggest(trial.sample, similar, list(known)):
+            operations: list[Operation] = []
+            for each in entry:
+                bullet = known.get(each.replaces)
+                if bullet is None or bullet.pinned:
+                    operations.append(add_lesson(each.text, each.section))
+                else:
+                    operations.append(Revise(bullet.id, each.text, bullet.provenance))
+            deltas.append(tuple(operations))
+        return tuple(deltas)
 
 
 def _cannot_be_judged(trial: Trial) -> bool:

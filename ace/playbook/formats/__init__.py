@@ -10,6 +10,7 @@ Its modules:
     kayba         Kayba's skillbook
     cheatsheet    Dynamic Cheatsheet
     instructions  our block in AGENTS.md, SKILL.md and the like
+    skill         an Agent Skill: a folder, which is only written
     prose         any text, a paragraph a bullet
     oneline       any text on one line
 """

@@ -14,6 +14,10 @@ ENVIRONMENTS: Mapping[str, str] = MappingProxyType(
         "answer": "ace.task.environments.answer_toml:load_answer_environment",
         "tools": "ace.task.environments.tools.tools_toml:load_tools_environment",
         "tests": "ace.task.environments.unit_tests.unit_tests_toml:load_unit_tests_environment",
+        "textworld": "ace.task.environments.worlds.text_game_toml:load_textworld_environment",
+        "scienceworld": "ace.task.environments.worlds.text_game_toml:load_scienceworld_environment",
+        "bfcl": "ace.task.environments.worlds.bfcl_toml:load_bfcl_environment",
+        "tables": "ace.task.environments.worlds.tables_toml:load_tables_environment",
     }
 )
 """The names that task.toml may give, each with the function that reads the table of that name.

@@ -8,13 +8,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from ace.task.attempt import Turn, TurnKind, to_plain_text
 from ace.task.traces.record import Fault, Record, load_names, parse_json
-from ace.text.message_content import is_thought, load_message_names, read_content, read_message
+from ace.text.message_content import (
+    is_thought,
+    load_message_names,
+    read_content,
+    read_message,
+    read_thought,
+)
 from ace.text.thoughts import split_thoughts
 
 _CALL, _CALL_END = "<tool_call>", "</tool_call>"
@@ -30,41 +36,18 @@ def read_conversation(record: Record, key: str) -> dict[str, Any]:
     The question is the first thing the user says, the answer the last thing the assistant says or calls.
     System messages are left out: they are the same for every record, and no part of what happened.
     """
-    turns: list[Turn] = []
-    calls: dict[str, int] = {}  # the id of a tool call that nothing has come back for -> its turn
-    last_call = -1  # the place of its turn
+    transcript = _Transcript()
     for message in record.items(key):
-        spoken = read_message(message)
-        kind = str(message.get("type") or "") if isinstance(message, Mapping) else ""
-        if kind.endswith("_call_output"):  # an item of OpenAI's responses, which has no role
-            _add_observation(turns, calls, message.get("call_id"), read_content(message.get("output")))
-        elif kind.endswith("_call") and "name" in message:
-            _add_message(turns, calls, {"tool_calls": [{**message, "id": message.get("call_id")}]}, "", "")
-            last_call = max([last_call, *calls.values()])
-        elif spoken is None and kind == "reasoning":
-            continue
-        elif spoken is None:
+        if not transcript.add(message):
             hint = 'Write {"role": "user", "content": "..."}.'
             raise record.problem(key, f"Expected a message with a role, found {message!r:.60}.", hint)
-        elif spoken[0] == "tool":
-            text = spoken[1] or to_plain_text(message.get("content"))
-            _add_observation(turns, calls, message.get("tool_call_id"), text, message.get("name"))
-        elif spoken[0] != "system":
-            _add_message(turns, calls, message, *spoken)
-            last_call = max([last_call, *calls.values()])
 
+    turns = transcript.turns
     questions = [turn.text for turn in turns if turn.kind is TurnKind.USER]
-    answers = [place for place, turn in enumerate(turns) if turn.kind is TurnKind.AGENT]
     if not questions:
         problem = "Nobody asks anything: there is no message of a user."
         raise record.problem(key, problem, fault=Fault.EMPTY)
-    answer = turns[answers[-1]].text if answers else ""
-    uses = [place for place, turn in enumerate(turns) if turn.kind is TurnKind.TOOL and turn.tool]
-    is_final = bool(uses) and _gives_answer(turns[uses[-1]])
-    if is_final and not turns[uses[-1]].failed and _read_final_call(turns[uses[-1]]).strip():
-        answer = _read_final_call(turns[uses[-1]])  # what is said after it only takes leave
-    elif last_call > max(answers, default=-1):
-        answer = _read_final_call(turns[last_call])
+    answer = transcript.find_answer()
     reasoning = ""
     visible = [turn.kind for turn in turns if turn.kind is not TurnKind.THOUGHT]
     if visible == [TurnKind.USER, TurnKind.AGENT]:
@@ -78,6 +61,14 @@ def read_conversation(record: Record, key: str) -> dict[str, Any]:
         "reasoning": reasoning,
         "turns": tuple(turns),
     }
+
+
+def read_messages(messages: Iterable[Any]) -> tuple[Turn, ...]:
+    """Return what was said, thought, called and returned in messages; what is no message is left out."""
+    transcript = _Transcript()
+    for message in messages:
+        transcript.add(message)
+    return tuple(transcript.turns)
 
 
 def list_messages(value: Any, role: str) -> list[Any]:
@@ -125,32 +116,156 @@ def is_error(observation: str) -> bool | None:
     return True if isinstance(value, dict) and value.get("error") else None
 
 
-def _add_message(
-    turns: list[Turn], calls: dict[str, int], message: Mapping[str, Any], role: str, text: str
-) -> None:
-    """Add what a message says and thinks, and each tool call that it makes.
+@dataclass(slots=True)
+class _Transcript:
+    """Collect the turns of a conversation, and match what tools return to the calls that they answer."""
 
-    `calls` gets the ids of those calls, each with the place of its turn.
-    """
-    kind = TurnKind.USER if role == "user" else TurnKind.AGENT
-    contents = (*_list(message.get("content")), *_list(message.get("parts")))
-    parts = [part for part in contents if isinstance(part, Mapping)]
-    uses: list[Any] = []
-    if kind is TurnKind.AGENT:
-        thought, text = split_thoughts(text)
-        text, uses = _cut_calls(text)
-        shown = to_plain_text(_find(message, load_message_names()["thought"])).strip()
-        hidden = [
-            to_plain_text(part.get("thinking") or part.get("text")) for part in parts if is_thought(part)
-        ]
-        for thinking in filter(None, (shown, thought, *hidden)):
-            turns.append(Turn(kind=TurnKind.THOUGHT, text=thinking))
-    for part in parts:
-        _add_result(turns, calls, part)
-    if text.strip():
-        turns.append(Turn(kind=kind, text=text.strip()))
-    for call in (*uses, *_list_calls(message, parts)):
-        _add_call(turns, calls, call)
+    turns: list[Turn] = field(default_factory=list)
+
+    waiting: dict[str, int] = field(default_factory=dict)
+    """The id of each tool call that nothing has come back for, and the place of its turn."""
+
+    last_call: int = -1
+    """The place of the last call; -1 without any."""
+
+    def add(self, message: Any) -> bool:
+        """Add a message, or an item of OpenAI's responses; return False for what is neither."""
+        spoken = read_message(message)
+        kind = str(message.get("type") or "") if isinstance(message, Mapping) else ""
+        if spoken is not None and spoken[0] == "tool" and list(_list_result_parts(message)):
+            self.add_message(message, "user", "")
+        elif spoken is not None and spoken[0] == "tool":
+            value = spoken[1] or message.get("content")
+            self.add_result(message.get("tool_call_id"), {**message, "content": value})
+        elif spoken is not None and spoken[0] != "system":
+            self.add_message(message, *spoken)
+        elif spoken is None and kind:  # an item of OpenAI's responses, which has no role
+            self.add_item(kind, message)
+        return spoken is not None or bool(kind)
+
+    def add_message(self, message: Mapping[str, Any], role: str, text: str) -> None:
+        """Add what a message says and thinks, the tool calls that it makes, and results that it holds.
+
+        They are added in the order in which its parts stand. `text` is added where no part holds text.
+        """
+        kind = TurnKind.USER if role == "user" else TurnKind.AGENT
+        names = load_names("results")
+        if kind is TurnKind.AGENT:
+            self._add_thought(to_plain_text(_find(message, load_message_names()["thought"])))
+        contents = (*_list(message.get("content")), *_list(message.get("parts")))
+        parts = [part for part in contents if isinstance(part, Mapping)]
+        texts: list[str] = []  # of parts that follow one another
+        is_in_parts = False
+        for part in parts:
+            said = read_content(part)
+            texts += [said] if said else []
+            is_in_parts = is_in_parts or bool(said.strip())
+            calls = list(_list_calls(part))
+            result = _find_result(part, names)
+            if calls or result or is_thought(part):
+                self._say(kind, texts)
+                texts = []
+            if is_thought(part) and kind is TurnKind.AGENT:
+                self._add_thought(read_thought(part))
+            for call in calls:
+                self.add_call(call)
+            if result:
+                self.add_result(_find(result, load_names("calls")["ids"]), result)
+        self._say(kind, texts if is_in_parts else [text])
+        for call in _list_field_calls(message):
+            self.add_call(call)
+
+    def add_item(self, kind: str, item: Mapping[str, Any]) -> None:
+        """Add an item of OpenAI's responses that has no role: a thought, a call, or what came back for it.
+
+        Other items, such as a mark where a history was shortened, are no turns.
+        """
+        names = load_names("calls")
+        if kind.endswith("_output"):
+            self.add_result(item.get("call_id"), {**item, "content": item.get("output")})
+        elif kind.endswith("_call"):
+            tool = to_plain_text(item.get("name")) or kind.removesuffix("_call")
+            given = _find(item, (*names["arguments"], *names["items"]))
+            self.add_call({"id": item.get("call_id") or item.get("id"), "name": tool, "arguments": given})
+            result = _find(item, load_names("results")["items"])
+            if result is not None:  # the endpoint ran the tool itself
+                self.add_result(item.get("call_id") or item.get("id"), {**item, "content": result})
+        elif is_thought(item):
+            self._add_thought(read_thought(item))
+
+    def add_call(self, call: Any) -> None:
+        """Add a call of a tool, if it is one; it waits for what comes back."""
+        names = load_names("calls")
+        if not isinstance(call, Mapping):
+            return
+        function = _find(call, names["functions"]) or call
+        if isinstance(function, str) and "arguments" in call:  # Inspect's, which has the arguments beside it
+            function = {**call, "name": function}
+        tool = _find(function, names["names"]) if isinstance(function, Mapping) else None
+        if tool is None:
+            return
+        self.last_call = len(self.turns)
+        self.waiting[str(_find(call, ("id", *names["ids"])) or f"turn {self.last_call}")] = self.last_call
+        arguments = to_plain_text(_find(function, names["arguments"]))
+        self.turns.append(Turn(kind=TurnKind.TOOL, tool=to_plain_text(tool), arguments=arguments))
+
+    def add_result(self, call: Any, result: Mapping[str, Any]) -> None:
+        """Add what a tool returned to the call that it answers: by its id `call`, else the first that waits.
+
+        Where all that wait have other ids, and where none waits, it is a turn of its own. A mark of failure
+        beside what came back counts, and so does the form of an error.
+        """
+        value = _find(result, load_names("results")["values"])
+        text = read_content(value) or _name_parts(value) or to_plain_text(value)
+        if not text.strip():
+            error = result.get("error")
+            text = to_plain_text(error.get("message") if isinstance(error, Mapping) else error)
+        text = text.strip()
+        failed = True if _is_marked_failed(result) else is_error(text)
+        waiting: str | None = str(call)
+        if waiting not in self.waiting:
+            nameless = (
+                name for name, place in self.waiting.items() if call is None or name == f"turn {place}"
+            )
+            waiting = next(nameless, None)
+        if waiting is None:
+            tool = to_plain_text(result.get("name"))
+            self.turns.append(Turn(kind=TurnKind.TOOL, tool=tool, observation=text, failed=failed))
+            return
+        place = self.waiting.pop(waiting)
+        self.turns[place] = replace(self.turns[place], observation=text, failed=failed)
+
+    def find_answer(self) -> str:
+        """Return the last thing that the assistant says or calls; "" where it does neither.
+
+        What it says after it gave its answer by a call only takes leave.
+        """
+        said = [place for place, turn in enumerate(self.turns) if turn.kind is TurnKind.AGENT]
+        uses = [turn for turn in self.turns if turn.kind is TurnKind.TOOL and turn.tool]
+        if uses and _gives_answer(uses[-1]) and not uses[-1].failed:
+            answer = _read_final_call(uses[-1])
+            if answer.strip():
+                return answer
+        if self.last_call > max(said, default=-1):
+            return _read_final_call(self.turns[self.last_call])
+        return self.turns[said[-1]].text if said else ""
+
+    def _say(self, kind: TurnKind, texts: list[str]) -> None:
+        """Add texts as one turn, after what is thought in it, and before calls that stand in it."""
+        text = "\n".join(texts)
+        uses: list[Any] = []
+        if kind is TurnKind.AGENT:
+            thought, text = split_thoughts(text)
+            text, uses = _cut_calls(text)
+            self._add_thought(thought)
+        if text.strip():
+            self.turns.append(Turn(kind=kind, text=text.strip()))
+        for call in uses:
+            self.add_call(call)
+
+    def _add_thought(self, text: str) -> None:
+        if text.strip():
+            self.turns.append(Turn(kind=TurnKind.THOUGHT, text=text.strip()))
 
 
 def _cut_calls(text: str) -> tuple[str, list[Any]]:
@@ -167,12 +282,27 @@ def _cut_calls(text: str) -> tuple[str, list[Any]]:
     return text, uses
 
 
-def _list_calls(message: Mapping[str, Any], parts: Iterable[Mapping[str, Any]]) -> Iterator[Any]:
-    """Yield what stands where a message has calls of tools: parts of it, what they hold, and fields."""
-    names, parts = load_names("calls"), list(parts)
-    yield from (part for part in parts if part.get("type") in names["kinds"])
+def _list_calls(part: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield the calls of tools in a part of a message: the part itself, or what it holds."""
+    names = load_names("calls")
+    if part.get("type") in names["kinds"]:
+        yield part
     for name in names["parts"]:
-        yield from (part[name] for part in parts if name in part)
+        if name in part:
+            yield part[name]
+
+
+def _list_result_parts(message: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the parts of a message that hold what a tool returned."""
+    names = load_names("results")
+    for part in (*_list(message.get("content")), *_list(message.get("parts"))):
+        if isinstance(part, Mapping) and _find_result(part, names):
+            yield part
+
+
+def _list_field_calls(message: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield what stands in the fields of a message that hold calls of tools."""
+    names = load_names("calls")
     holders = [message, *(message[name] for name in names["holders"] if name in message)]
     for holder in holders:
         if isinstance(holder, Mapping):
@@ -180,54 +310,33 @@ def _list_calls(message: Mapping[str, Any], parts: Iterable[Mapping[str, Any]]) 
                 yield from _list(holder.get(name))
 
 
-def _add_call(turns: list[Turn], calls: dict[str, int], call: Any) -> None:
-    """Add a call of a tool, if it is one, and its id to `calls`."""
-    names = load_names("calls")
-    if not isinstance(call, Mapping):
-        return
-    function = _find(call, names["functions"]) or call
-    tool = _find(function, names["names"]) if isinstance(function, Mapping) else None
-    if tool is None:
-        return
-    calls[str(_find(call, ("id", *names["ids"])) or f"turn {len(turns)}")] = len(turns)
-    arguments = to_plain_text(_find(function, names["arguments"]))
-    turns.append(Turn(kind=TurnKind.TOOL, tool=to_plain_text(tool), arguments=arguments))
-
-
-def _add_result(turns: list[Turn], calls: dict[str, int], part: Mapping[str, Any]) -> None:
-    """Add what a tool returned, where a part of a message is that."""
-    names = load_names("results")
+def _find_result(part: Mapping[str, Any], names: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return what a tool returned, where a part of a message is that or wraps it; else None."""
     for name in names["parts"]:
         part = part[name] if isinstance(part.get(name), Mapping) else part
-    if part.get("type") in names["kinds"] or any(name in part for name in names["marks"]):
-        result = _find(part, names["values"])
-        text = read_content(result) or to_plain_text(result)
-        _add_observation(turns, calls, _find(part, load_names("calls")["ids"]), text, part.get("name"))
+    is_result = part.get("type") in names["kinds"] or any(name in part for name in names["marks"])
+    return part if is_result else None
+
+
+def _name_parts(value: Any) -> str:
+    """Return the types of parts that are no text, as "[image]", which may be large; "" for anything else."""
+    is_list = isinstance(value, list) and all(isinstance(part, Mapping) for part in value)
+    kinds = [part.get("type") for part in value] if is_list else []
+    hidden = load_names("results")["hidden"]
+    return " ".join(f"[{kind}]" for kind in kinds) if kinds and all(kind in hidden for kind in kinds) else ""
+
+
+def _is_marked_failed(result: Mapping[str, Any]) -> bool:
+    """Tell whether a field beside what a tool returned says that it failed."""
+    names = load_names("results")
+    if any(result.get(name) is True for name in names["failures"]) or result.get("error"):
+        return True
+    return str(result.get("status") or "").lower() in names["failed"]
 
 
 def _find(values: Mapping[str, Any], names: Iterable[str]) -> Any:
     """Return the first of some fields that holds anything; None where none does."""
     return next((values[name] for name in names if values.get(name) not in (None, "")), None)
-
-
-def _add_observation(
-    turns: list[Turn], calls: dict[str, int], call: Any, text: str, name: object = None
-) -> None:
-    """Add what a tool returned to the call that it answers: by its id `call`, else the first that waits.
-
-    The call then leaves `calls`. What answers no call is a turn of its own.
-    """
-    text = text.strip()
-    failed = is_error(text)
-    waiting: str | None = str(call)
-    if waiting not in calls:
-        waiting = next(iter(calls), None)
-    if waiting is None:
-        turn = Turn(kind=TurnKind.TOOL, tool=to_plain_text(name), observation=text, failed=failed)
-        turns.append(turn)
-        return
-    place = calls.pop(waiting)
-    turns[place] = replace(turns[place], observation=text, failed=failed)
 
 
 def _list(value: Any) -> list[Any]:

@@ -1,17 +1,26 @@
 """Reads one record of each kind of log that is known, and lists what its records are recognized by.
 
-Another format is a function of a record that returns a trace, listed in `FORMATS`.
+Another format is a function of a record that returns a trace, listed in `FORMATS`; where several records make
+one attempt, it is a function of all of them, listed in `JOINED_FORMATS`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ace.errors import TaskError
 from ace.task.attempt import Turn, TurnKind, to_plain_text
 from ace.task.traces.chat_record import is_error, list_messages, read_conversation
+from ace.task.traces.claude_code import accompanies_claude_code, fits_claude_code, gather_claude_code
+from ace.task.traces.codex import accompanies_codex, fits_codex, gather_codex
+from ace.task.traces.inspect_logs import read_inspect
+from ace.task.traces.langfuse import fits_langfuse, gather_langfuse
+from ace.task.traces.message_rows import accompanies_message_rows, fits_message_rows, gather_message_rows
+from ace.task.traces.otel_spans import fits_otel, gather_otel
 from ace.task.traces.record import Fault, Record, load_names
+from ace.task.traces.swe_agent import read_mini_swe_agent, read_swe_agent
 from ace.task.traces.trace import Trace
 from ace.text.message_content import read_message
 from ace.text.thoughts import split_thoughts
@@ -35,6 +44,23 @@ class Format:
 
     names_tasks: bool = False
     """Whether an id stands for one task however it is asked; else another question is another sample."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinedFormat:
+    """Describe a kind of log in which several records make one attempt."""
+
+    name: str
+    """What messages call it."""
+
+    fits: Callable[[Record], bool]
+    """Tells whether a record belongs to an attempt."""
+
+    accompanies: Callable[[Record], bool] = lambda record: False
+    """Tells whether a record of no format stands in such a file beside them, and holds nothing of one."""
+
+    gather: Callable[[Sequence[Record]], Iterator[Trace | TaskError]]
+    """Yields the attempts that records make, and an error for each that cannot be used."""
 
 
 def read_tau(record: Record) -> Trace:
@@ -125,7 +151,7 @@ def read_chat(record: Record) -> Trace:
     key, given = record.find("messages")
     messages = list(given) if isinstance(given, list) else given
     spoken = list(map(read_message, messages or ()))
-    if messages and spoken[-1] is not None and spoken[-1][0] in ("user", "system"):
+    if messages and _waits_for_reply(messages[-1]):
         names = (*load_names("reply")["answers"], "answer")
         replies = [reply for name in names for reply in list_messages(record.find(name)[1], "assistant")]
         said = record.text("answer", "")
@@ -225,9 +251,59 @@ FORMATS = (
         read=read_tau2,
         names_tasks=True,
     ),
+    Format(
+        name="samples of Inspect",
+        keys=frozenset({"epoch", "input", "target", "messages"}),
+        lists=frozenset({"messages"}),
+        read=read_inspect,
+        names_tasks=True,
+    ),
+    Format(
+        name="trajectories of SWE-agent",
+        keys=frozenset({"trajectory", "history", "info"}),
+        lists=frozenset({"trajectory", "history"}),
+        read=read_swe_agent,
+        names_tasks=True,
+    ),
+    Format(
+        name="trajectories of mini-SWE-agent",
+        keys=frozenset({"trajectory_format", "messages", "info"}),
+        lists=frozenset({"messages"}),
+        read=read_mini_swe_agent,
+        names_tasks=True,
+    ),
     Format(name="chat messages", keys=frozenset({"messages"}), lists=frozenset({"messages"}), read=read_chat),
     Format(name="rows with question and answer", keys=frozenset({"question", "answer"}), read=read_row),
 )
+
+# The same. They are looked at before the formats of single records, and the last one only after these.
+JOINED_FORMATS = (
+    JoinedFormat(
+        name="sessions of Claude Code",
+        fits=fits_claude_code,
+        accompanies=accompanies_claude_code,
+        gather=gather_claude_code,
+    ),
+    JoinedFormat(
+        name="sessions of Codex", fits=fits_codex, accompanies=accompanies_codex, gather=gather_codex
+    ),
+    JoinedFormat(name="spans of OpenTelemetry", fits=fits_otel, gather=gather_otel),
+    JoinedFormat(name="exports of Langfuse", fits=fits_langfuse, gather=gather_langfuse),
+)
+LOOSE_MESSAGES = JoinedFormat(
+    name="messages one by one",
+    fits=fits_message_rows,
+    accompanies=accompanies_message_rows,
+    gather=gather_message_rows,
+)
+
+
+def _waits_for_reply(message: Any) -> bool:
+    """Tell whether a message, or an item of OpenAI's responses, is none of the assistant's."""
+    spoken = read_message(message)
+    if spoken is None:
+        return isinstance(message, Mapping) and str(message.get("type")).endswith("_output")
+    return spoken[0] in ("user", "system", "tool")
 
 
 def _get_entry(record: Record, key: str, place: int) -> Any:

@@ -8,19 +8,22 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ace.errors import TaskError
+from ace.task.attempt import TurnKind
 from ace.task.read_text import read_bytes
 from ace.task.samples import normalize_question
-from ace.task.traces.log_formats import FORMATS, Format
+from ace.task.traces.log_formats import FORMATS, JOINED_FORMATS, LOOSE_MESSAGES, Format, JoinedFormat
 from ace.task.traces.record import Fault, Record
 from ace.task.traces.trace import Trace, number_traces
 from ace.text.plain_file import decode_text
 from ace.text.unicode import SURROGATE, mend_surrogates
+
+AnyFormat = Format | JoinedFormat
 
 MOST_ABOVE = 0.1  # of the rewards of a file: with more above 1, they are on another scale
 _BETWEEN = re.compile(r"[\s,\x1e]*")
@@ -67,24 +70,49 @@ def read_log(path: Path) -> Log:
             records.append(entry)
         else:
             left_out.append(entry)
-    formats = [_recognize_format(record) for record in records]
-    common = Counter(form for form in formats if form is not None).most_common(1)
-    traces: list[tuple[Trace, Format]] = []
-    for record, own_format in zip(records, formats, strict=True):
-        form = own_format or (common[0][0] if common else None)
-        try:
-            if form is None:
-                raise _make_format_error(record)
-            traces.append((form.read(record), form))
-        except TaskError as error:
-            left_out.append(error)
+    traces: list[tuple[Trace, AnyFormat]] = []
+    for trace, form in _read_traces(records):
+        if isinstance(trace, Trace):
+            traces.append((trace, form))
+        else:
+            left_out.append(trace)
     left_out.sort(key=lambda error: error.details.get("line") or 0)
     _check_scale([trace for trace, _ in traces], left_out)
     if not traces and left_out:
         raise left_out[0]
     if not traces:
         raise TaskError("No recorded attempts.", hint="Write one JSON object a line.", file=str(path))
-    return Log(number_traces(_separate_questions(traces)), tuple(left_out))
+    return Log(number_traces(_drop_beginnings(_separate_questions(traces))), tuple(left_out))
+
+
+def _read_traces(records: Sequence[Record]) -> Iterator[tuple[Trace | TaskError, AnyFormat]]:
+    """Yield what records are read as, with their formats: an attempt, or the error of what is left out.
+
+    Attempts that several records make stand where the first of these does. What only accompanies them is
+    passed over.
+    """
+    formats = [_recognize_format(record) for record in records]
+    joined: dict[JoinedFormat, list[Record]] = {}
+    for record, form in zip(records, formats, strict=True):
+        if isinstance(form, JoinedFormat):
+            joined.setdefault(form, []).append(record)
+    companions = [form.accompanies for form in joined]
+    common = Counter(form for form in formats if isinstance(form, Format)).most_common(1)
+    for record, form in zip(records, formats, strict=True):
+        if isinstance(form, JoinedFormat):
+            members = joined.pop(form, [])
+            for trace in form.gather(members) if members else ():
+                yield trace, form
+        elif form is None and any(accompanies(record) for accompanies in companions):
+            continue
+        else:
+            own_format = form or (common[0][0] if common else FORMATS[-1])
+            try:
+                if form is None and not common:
+                    raise _make_format_error(record)
+                yield own_format.read(record), own_format
+            except TaskError as error:
+                yield error, own_format
 
 
 def _read_records(path: Path) -> Iterator[Record | TaskError]:
@@ -201,24 +229,28 @@ def _find_records(value: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 
 def _fits_format(value: Any) -> bool:
-    """Return whether a value is a record of a known format."""
-    return isinstance(value, dict) and _recognize_format(Record(value, "", 0)) is not None
+    """Return whether a value is a record of a known format, and no message: many objects hold those."""
+    form = _recognize_format(Record(value, "", 0)) if isinstance(value, dict) else None
+    return form not in (None, LOOSE_MESSAGES)
 
 
-def _recognize_format(record: Record) -> Format | None:
-    """Return the first of FORMATS whose keys a record has."""
+def _recognize_format(record: Record) -> AnyFormat | None:
+    """Return the first format that a record fits: one of those that join records, else by its keys."""
+    for joined in JOINED_FORMATS:
+        if joined.fits(record):
+            return joined
     fields = {key: record.find(key) for form in FORMATS for key in form.keys}
     present = {key for key, (name, _) in fields.items() if name in record.values}
     lists = {key for key in present if isinstance(fields[key][1], list)}
     for form in FORMATS:
         if form.keys <= present and form.lists <= lists:
             return form
-    return None
+    return LOOSE_MESSAGES if LOOSE_MESSAGES.fits(record) else None
 
 
 def _make_format_error(record: Record) -> TaskError:
     """Return an error that names the keys of a record and the formats that are known."""
-    names = "; ".join(dict.fromkeys(form.name for form in FORMATS))
+    names = "; ".join(dict.fromkeys(form.name for form in (*FORMATS, *JOINED_FORMATS)))
     keys = ", ".join(list(record.values)[:8]) or "no keys"
     message = f"This is no log that can be read; the record has {keys}."
     return record.problem("", message, f"Known: {names}.", Fault.FORMAT)
@@ -235,7 +267,7 @@ def _check_scale(traces: list[Trace], left_out: list[TaskError]) -> None:
         raise above[0]
 
 
-def _separate_questions(traces: list[tuple[Trace, Format]]) -> list[Trace]:
+def _separate_questions(traces: Sequence[tuple[Trace, AnyFormat]]) -> list[Trace]:
     """Return the traces, with a sample of its own for each further question that an id was used for.
 
     So no answer to one question is shown as the right one of another. Its id has a number, as "7 (2)".
@@ -243,10 +275,43 @@ def _separate_questions(traces: list[tuple[Trace, Format]]) -> list[Trace]:
     questions: dict[str, dict[str, int]] = {}
     separate: list[Trace] = []
     for trace, form in traces:
-        if not form.names_tasks:
+        if isinstance(form, JoinedFormat) or not form.names_tasks:
             numbers = questions.setdefault(trace.sample, {})
             place = numbers.setdefault(normalize_question(trace.question), len(numbers) + 1)
             if place > 1:
                 trace = replace(trace, sample=f"{trace.sample} ({place})")
         separate.append(trace)
     return separate
+
+
+def _drop_beginnings(traces: Sequence[Trace]) -> list[Trace]:
+    """Return the traces without those that the next one at the same question goes on from.
+
+    An agent that asks a model for every step sends what came before each time, so a log of requests holds a
+    conversation many times over. What has a label of its own is an attempt of its own.
+    """
+    following: dict[str, Trace] = {}
+    kept: list[Trace] = []
+    for trace in reversed(traces):
+        later = following.get(trace.question)
+        following[trace.question] = trace
+        has_label = trace.correct is not None or trace.remark or trace.expected
+        if later is None or has_label or not _goes_on(trace, later):
+            kept.append(trace)
+    return kept[::-1]
+
+
+def _goes_on(trace: Trace, later: Trace) -> bool:
+    """Tell whether all that happens in a trace is the beginning of another, longer one.
+
+    What tools returned, and what was thought, may be known to the later one only, or to the first.
+    """
+    sequences = []
+    for each in (trace, later):
+        turns = [turn for turn in each.turns if turn.kind is not TurnKind.THOUGHT]
+        steps = [(turn.kind, turn.text, turn.tool, turn.arguments) for turn in turns]
+        if not steps:
+            steps = [(TurnKind.USER, each.question, "", ""), (TurnKind.AGENT, each.answer.strip(), "", "")]
+        sequences.append(steps)
+    shorter, longer = sequences
+    return len(shorter) < len(longer) and longer[: len(shorter)] == shorter

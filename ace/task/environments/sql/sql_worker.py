@@ -1,8 +1,9 @@
 """The program of a worker process: it opens one database at a time and runs statements nobody trusts.
 
-Imports the standard library only, and starts in a few milliseconds. Requests and replies are frames: the
-sizes of a JSON value and of bytes behind it, then both. A worker ends with its input, so also with its
-parent.
+They may read; on the image of a database, which is this process's own copy, they may change rows where that
+is asked for. Imports the standard library only, and starts in a few milliseconds. Requests and replies are
+frames: the sizes of a JSON value and of bytes behind it, then both. A worker ends with its input, so also
+with its parent.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sqlite3
 import struct
 import sys
 import time
+from collections.abc import Collection
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,6 +24,13 @@ HEADER = struct.Struct(">II")
 """The bytes of a frame's JSON, and the bytes behind it."""
 
 _ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
+_WRITES = {
+    sqlite3.SQLITE_INSERT,
+    sqlite3.SQLITE_UPDATE,
+    sqlite3.SQLITE_DELETE,
+    sqlite3.SQLITE_TRANSACTION,
+    sqlite3.SQLITE_SAVEPOINT,
+}
 _DEFINITIONS = """SELECT name, sql FROM sqlite_master
     WHERE type IN ('table', 'view') AND sql IS NOT NULL AND substr(name, 1, 7) <> 'sqlite_' ORDER BY rowid"""
 _NATIVE = ("load_extension", "fts3_tokenizer")  # functions that take addresses of code, or files with it
@@ -42,6 +51,9 @@ class Worker:
 
     connection: sqlite3.Connection = field(default_factory=lambda: sqlite3.connect(":memory:"))
 
+    writes: bool = False
+    """Whether statements may change rows, of an image: they are this process's own copy."""
+
     def answer(self, request: dict[str, Any], image: bytes) -> tuple[dict[str, Any], bytes]:
         """Do what a request asks, within its limits of time; return the reply and the bytes behind it.
 
@@ -53,7 +65,7 @@ class Worker:
         try:
             match request["do"]:
                 case "open":
-                    return self.open(request["uri"], image), b""
+                    return self.open(request["uri"], image, request.get("writes", False)), b""
                 case "build":
                     return build_image(request["statements"], deadline)
                 case _:
@@ -66,9 +78,10 @@ class Worker:
             for timer in TIMERS:
                 signal.setitimer(timer, 0)
 
-    def open(self, uri: str, image: bytes) -> dict[str, Any]:
+    def open(self, uri: str, image: bytes, writes: bool = False) -> dict[str, Any]:
         """Open a file read-only, or the image of a database, behind its fences; return its definitions."""
         self.connection.close()
+        self.writes = writes and not uri
         if uri:
             self.connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=1.0)
         else:
@@ -77,18 +90,22 @@ class Worker:
         # Foreign databases hold bytes that are not UTF-8; reading them is not the statement's fault.
         self.connection.text_factory = lambda value: value.decode("utf-8", "replace")
         self.connection.execute("PRAGMA temp_store = MEMORY")
-        self.connection.execute("PRAGMA query_only = ON")
+        if not self.writes:
+            self.connection.execute("PRAGMA query_only = ON")
         self.connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_VALUE)
         self.connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
         return self.read_rows(_DEFINITIONS, sys.maxsize)
 
     def run(self, sql: str, most_rows: int, deadline: float) -> dict[str, Any]:
-        """Run one statement, which may do nothing but read, and say what it reads."""
+        """Run one statement, which may do nothing but what is allowed; say what it reads and changes."""
         reads: set[str] = set()
-        self.connection.set_authorizer(partial(authorize, reads))
+        allowed = _ALLOWED | _WRITES if self.writes else _ALLOWED
+        self.connection.set_authorizer(partial(authorize, reads, allowed))
         # This process's own time: what others do must not change an outcome.
         self.connection.set_progress_handler(lambda: time.process_time() > deadline, _STEPS)
-        return {**self.read_rows(sql, most_rows), "reads": list(reads)}
+        before = self.connection.total_changes
+        reply = self.read_rows(sql, most_rows)
+        return {**reply, "reads": list(reads), "changes": self.connection.total_changes - before}
 
     def read_rows(self, sql: str, most_rows: int) -> dict[str, Any]:
         """Return the columns and rows of a statement, and whether there was more than may be returned."""
@@ -105,8 +122,15 @@ class Worker:
         return {"columns": columns, "rows": rows, "truncated": truncated}
 
 
-def authorize(reads: set[str], action: int, first: str | None, second: str | None, *_: str | None) -> int:
-    """Allow reading and note what is read: SQLite has resolved every alias by the time it asks.
+def authorize(
+    reads: set[str],
+    allowed: Collection[int],
+    action: int,
+    first: str | None,
+    second: str | None,
+    *_: str | None,
+) -> int:
+    """Allow some actions and note what is read: SQLite has resolved every alias by the time it asks.
 
     SQLite calls this with an action and its arguments while it compiles a statement. Functions may be called,
     but for those that load native code. For a table that a function makes, as json_each, SQLite asks to
@@ -119,7 +143,7 @@ def authorize(reads: set[str], action: int, first: str | None, second: str | Non
         if second:
             reads.add(f"{first}.{second}".lower())
     # For functions the second argument is the name.
-    is_allowed = action in _ALLOWED and (second or "").lower() not in _NATIVE
+    is_allowed = action in allowed and (second or "").lower() not in _NATIVE
     return sqlite3.SQLITE_OK if is_allowed else sqlite3.SQLITE_DENY
 
 

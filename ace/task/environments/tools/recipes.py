@@ -2,88 +2,27 @@
 
 What differs between tasks of a kind becomes a place for a value: a recipe with the values of one task in it
 misleads a small model. An argument stands in the question, was shown by an earlier call, is always the same,
-or is written in a form of its own, of which examples are given.
+or is written in a form of its own (see `value_lines`).
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
-from functools import cached_property
 from typing import Any
 
+from ace.task.environments.tools.value_lines import Use, write_value_line
+from ace.task.environments.tools.ways import Way, to_text
 from ace.task.wording import Suggestion
-from ace.task.workspace import ToolCall, write_value
+from ace.task.workspace import write_value
 
 PROCEDURES = "strategies"
 FORMATS = "formats"
 _PLACE = "…"
-_LEAST_SHARED = 2  # words that two questions of a kind have in common
-_MOST_EXAMPLES = 3
-_CONVERTED = 0.05  # how much one number speaks for another that shares no figure with it: 24 for 2 dozens
-_ALIKE = 0.8  # of the likeness of the nearest question, to count as asked in the same way
-_LONGEST_SPAN = 4  # words of a question that one value is written from
-_WORD = re.compile(r"\w+|[^\w\s]")
-_DIGITS = re.compile(r"\d+")
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """Hold one right call, and the text of what it gave."""
-
-    call: ToolCall
-    result: str
-
-    def leaves(self) -> Iterator[tuple[str, str]]:
-        """Yield the values in the result, each with the name that it stands under."""
-        try:
-            stack = [("", json.loads(self.result))]
-        except ValueError:
-            return
-        while stack:
-            name, value = stack.pop()
-            if isinstance(value, dict):
-                stack += [(str(key), child) for key, child in value.items()]
-            elif isinstance(value, list):
-                stack += [(name, child) for child in value]
-            else:
-                yield name, _to_text(value)
-
-
-@dataclass(frozen=True)
-class Way:
-    """Hold a question with its right calls, and the state of the world before and after them."""
-
-    question: str
-    steps: tuple[Step, ...]
-    first_state: Any = None
-    state: Any = None
-
-    @cached_property
-    def names(self) -> tuple[str, ...]:
-        """Return the names of the tools, in order."""
-        return tuple(step.call.name for step in self.steps)
-
-    @cached_property
-    def words(self) -> list[str]:
-        """Return the words and signs of the question."""
-        return _WORD.findall(self.question)
-
-    def states(self, value: Any) -> bool:
-        """Return whether the question has a value, word for word."""
-        wanted = _fold(_to_text(value))
-        return bool(wanted) and f" {wanted} " in f" {_fold(self.question)} "
-
-    def find_source(self, place: int, value: Any) -> list[tuple[str, str]]:
-        """Return the tools, with the names of fields, that showed a value before the call at `place`."""
-        text = _to_text(value)
-        found = []
-        for step in self.steps[:place]:
-            found += [(step.call.name, name) for name, leaf in step.leaves() if leaf == text and text]
-        return found
+_MOST_QUESTIONS = 3  # in the head of a recipe
+_LONGEST_QUESTION = 16  # words
+_LEAST = 2  # tasks on either side of a limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +38,8 @@ class Argument:
     source: tuple[str, str] | None = None
     """The tool and the field that show it."""
 
-    examples: tuple[tuple[str, str], ...] = ()
-    """Words of a question, and the value that is written for them."""
+    is_written: bool = False
+    """Whether it has a form of its own."""
 
     def write(self) -> str:
         """Return the argument as it stands in a recipe."""
@@ -112,153 +51,169 @@ def write_recipes(
 ) -> tuple[tuple[Suggestion, ...], ...]:
     """Return the lessons that tasks with the same calls teach, as one entry; none where all is `known`.
 
-    The first is the recipe; others say how values are written.
+    The first is the recipe; others say how values are written, and which number asks for one call more. A
+    line that says more than a known one takes its place.
     """
-    same = [way for way in others if way.names == own.names and _is_same_kind(way, own)]
     if not own.steps:
         return ()
-    nearest = max((_compare(own, way) for way in same), default=0.0)
-    alike = [way for way in same if _compare(own, way) >= _ALIKE * nearest]
-    arguments = _find_arguments((own, *alike), same)
-    calls = []
+    ways = (own, *others)
+    same = [way for way in ways if way.names == own.names]
+    arguments = [
+        [_find_argument(same, ways, place, name) for name in group[0].call.arguments]
+        for place, group in enumerate(own.groups)
+    ]
+    procedure = _write_procedure(own, arguments)
+    lessons = []
+    if not any(procedure in line for line in known):
+        lessons.append(Suggestion(PROCEDURES, f"{_name_kind(same)}: {procedure}"))
+    lines = [
+        (f"{argument.name} of {argument.tool}", write_value_line(_list_uses(ways, argument), ways))
+        for found in arguments
+        for argument in found
+        if argument.is_written
+    ]
+    lines += _write_limits(own, others)
+    for head, line in dict(lines).items():
+        before = next((text for text in known if text.startswith(f"{head}: ")), "")
+        text = f"{head}: {line}."
+        if line and (not before or text.count(" for ") > before.count(" for ")):  # it has more values
+            lessons.append(Suggestion(FORMATS, text, replaces=before))
+    return (tuple(lessons),) if lessons else ()
+
+
+def _write_procedure(own: Way, arguments: Sequence[Sequence[Argument]]) -> str:
+    """Return the calls in order, and sentences that say what shows which argument, and what is repeated."""
+    calls, notes = [], []
     shown = dict[tuple[str, str, str], list[str]]()  # by argument, tool and field: who takes it
-    for step, found in zip(own.steps, arguments, strict=True):
-        calls.append(f"{step.call.name}({', '.join(argument.write() for argument in found)})")
+    for group, found in zip(own.groups, arguments, strict=True):
+        calls.append(f"{group[0].call.name}({', '.join(argument.write() for argument in found)})")
         for argument in found:
             if argument.source:
                 takers = shown.setdefault((argument.name, *argument.source), [])
                 takers += [] if argument.tool in takers else [argument.tool]
-    notes = [
-        f"The {name} of {' and '.join(takers)} is the {field} that {tool} shows."
-        for (name, tool, field), takers in shown.items()
-    ]
-    heads = {line.partition(":")[0] for line in known}
-    lessons = []
-    kind = _name_kind(own, alike)
-    if kind not in heads:
-        lessons.append(Suggestion(PROCEDURES, " ".join([f"{kind}: {', then '.join(calls)}.", *notes])))
-    for argument in (argument for found in arguments for argument in found):
-        head = f"{argument.name} of {argument.tool}"
-        if argument.examples and head not in heads:
-            heads.add(head)
-            pairs = [f"{value} for {words}" for words, value in argument.examples]
-            lessons.append(Suggestion(FORMATS, f"{head}: {', '.join(pairs)}."))
-    return (tuple(lessons),) if lessons else ()
+        for step in group[1:]:
+            changed = [
+                f"{name}={write_value(value)}"
+                for name, value in step.call.arguments.items()
+                if value != group[0].call.arguments.get(name) and not own.states(value)
+            ]
+            if changed:
+                again = f"call {step.call.name} again with {', '.join(changed)}."
+                notes.append(f"While what is wanted is not shown, {again}")
+    for (name, tool, field), takers in shown.items():
+        notes.insert(0, f"The {name} of {' and '.join(takers)} is the {field} that {tool} shows.")
+    return " ".join([f"{', then '.join(calls)}.", *dict.fromkeys(notes)])
 
 
-def _find_arguments(ways: Sequence[Way], same: Sequence[Way]) -> list[list[Argument]]:
-    """Return the arguments of each call of the first of the ways, which ask alike.
+def _find_argument(same: Sequence[Way], ways: Sequence[Way], place: int, name: str) -> Argument:
+    """Return where an argument comes from, in all tasks with the same calls.
 
-    `same` are all that have the same calls: only there something is always the same.
+    Of a single one anything is always the same: then what other tasks give the tool decides.
     """
-    return [
-        [_find_argument(ways, same, place, name) for name in step.call.arguments]
-        for place, step in enumerate(ways[0].steps)
+    tool = same[0].groups[place][0].call.name
+    values = [
+        (way, way.groups[place][0].call.arguments[name])
+        for way in same
+        if name in way.groups[place][0].call.arguments
     ]
-
-
-def _find_argument(ways: Sequence[Way], same: Sequence[Way], place: int, name: str) -> Argument:
-    tool = ways[0].steps[place].call.name
-    pairs = _list_values(ways, place, name)
-    if all(way.states(value) for way, value in pairs):
+    if all(way.states(value) for way, value in values):
         return Argument(tool, name)
-    sources = [way.find_source(place, value) for way, value in pairs]
-    for source in reversed(sources[0]):
+    sources = [way.find_sources(place, value) for way, value in values]
+    for source in sources[0]:
         if all(source in found for found in sources):
             return Argument(tool, name, source=source)
-    written = {write_value(value) for _, value in _list_values((ways[0], *same), place, name)}
+    written = {write_value(value) for _, value in values}
+    if len(written) == 1 and len(values) == 1:
+        written |= {write_value(use.value) for use in _list_uses(ways, Argument(tool, name))}
     if len(written) == 1:
         return Argument(tool, name, constant=written.pop())
-    examples = dict[str, str]()
-    for way, value in pairs:
-        words = _find_words(way, [other for other in (*ways, *same) if other is not way], value)
-        if words:
-            examples.setdefault(words, write_value(value))
-    return Argument(tool, name, examples=tuple(examples.items())[:_MOST_EXAMPLES])
+    return Argument(tool, name, is_written=True)
 
 
-def _list_values(ways: Sequence[Way], place: int, name: str) -> list[tuple[Way, Any]]:
-    """Return the values of an argument, with the ways that give it."""
-    given = [(way, way.steps[place].call.arguments) for way in ways]
-    return [(way, arguments[name]) for way, arguments in given if name in arguments]
+def _list_uses(ways: Sequence[Way], argument: Argument) -> list[Use]:
+    """Return the values of an argument that were not shown by an earlier call, in all tasks."""
+    uses = []
+    for way in ways:
+        for place, group in enumerate(way.groups):
+            call = group[0].call
+            if call.name == argument.tool and argument.name in call.arguments:
+                value = call.arguments[argument.name]
+                if not way.find_sources(place, value):
+                    uses.append(Use(way, value))
+    return uses
 
 
-def _find_words(way: Way, others: Sequence[Way], value: Any) -> str:
-    """Return the words of a question that a value is written from; "" where nothing speaks for any.
+def _name_kind(same: Sequence[Way]) -> str:
+    """Return a few questions of a kind, as different as can be, without what belongs to one task only."""
+    chosen = [same[0]]
+    rest = list(same[1:])
+    while rest and len(chosen) < _MOST_QUESTIONS:
+        farthest = min(rest, key=lambda way: max(_share_words(way, other) for other in chosen))
+        chosen.append(farthest)
+        rest.remove(farthest)
+    return " / ".join(dict.fromkeys(_generalise(way) for way in chosen))
 
-    They are among those that other questions of the kind have not, and share figures or letters with it.
+
+def _generalise(way: Way) -> str:
+    """Return a question with places for the values that its calls take from it, and for numbers."""
+    text = way.question
+    values = {to_text(value) for step in way.steps for value in step.call.arguments.values()}
+    for value in sorted(values, key=len, reverse=True):
+        if len(value) > 1 and way.states(value):
+            text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", _PLACE, text, flags=re.IGNORECASE)
+    text = re.sub(r"\d+", _PLACE, text)
+    words = text.replace(":", ",").split()
+    if len(words) > _LONGEST_QUESTION:
+        words = [*words[:_LONGEST_QUESTION], _PLACE]
+    text = " ".join(words).strip(" .,;?!")
+    return re.sub(rf"(?:{_PLACE}\s*)+", f"{_PLACE} ", text).replace(f"{_PLACE} ,", f"{_PLACE},").strip()
+
+
+def _share_words(first: Way, second: Way) -> float:
+    union = first.lower_words | second.lower_words
+    return len(first.lower_words & second.lower_words) / max(1, len(union))
+
+
+def _write_limits(own: Way, others: Sequence[Way]) -> Iterator[tuple[str, str]]:
+    """Yield which number asks for one call more: a limit that parts tasks with and without it.
+
+    The calls must be the same but for that one, and the numbers those of one argument.
     """
-    text = _to_text(value)
-    best, score = "", 0.0
-    nearest = max(others, key=lambda other: _compare(way, other), default=None)
-    if nearest is None:
-        return ""
-    for start, end in _find_gaps(way.words, nearest.words):
-        length = min(end - start, _LONGEST_SPAN)
-        for first in range(start, end - length + 1):
-            span = " ".join(way.words[first : first + length])
-            weight = _weigh(span, text)
-            if weight > score:
-                best, score = span, weight
-    return best
+    for other in others:
+        longer, shorter = (own, other) if len(own.names) > len(other.names) else (other, own)
+        extra = [name for name in longer.names if name not in shorter.names]
+        if len(extra) != 1 or [name for name in longer.names if name != extra[0]] != list(shorter.names):
+            continue
+        with_it = [way for way in (own, *others) if way.names == longer.names]
+        without = [way for way in (own, *others) if way.names == shorter.names]
+        for tool in shorter.names:
+            for name in _names_of(shorter, tool):
+                high, low = _read_numbers(with_it, tool, name), _read_numbers(without, tool, name)
+                if min(len(high), len(low)) < _LEAST:
+                    continue
+                if min(high) > max(low):
+                    least, most = high[min(high)], low[max(low)]
+                    words = f"where {name} of {tool} is {least} or more; not where it is {most} or less"
+                elif max(high) < min(low):
+                    most, least = high[max(high)], low[min(low)]
+                    words = f"where {name} of {tool} is {most} or less; not where it is {least} or more"
+                else:
+                    continue
+                yield f"{extra[0]}, only for some tasks", words
+                return
 
 
-def _weigh(span: str, value: str) -> float:
-    """Return how much of a span shows in a value: the share of its figures, else of its letters."""
-    figures = [run.lstrip("0") for run in _DIGITS.findall(span)]
-    if figures:
-        shared = [run for run in figures if run in value]
-        weight = len("".join(shared)) / max(1, len("".join(figures))) + 0.1 * len(shared)
-        return max(weight, _CONVERTED if _DIGITS.search(value) else 0.0)
-    matcher = SequenceMatcher(None, _fold(span), _fold(value), autojunk=False)
-    longest = matcher.find_longest_match()
-    return 0.5 * longest.size / max(len(span), 1) if longest.size >= 3 else 0.0
+def _names_of(way: Way, tool: str) -> list[str]:
+    return [name for step in way.steps if step.call.name == tool for name in step.call.arguments]
 
 
-def _name_kind(own: Way, same: Sequence[Way]) -> str:
-    """Return the words that questions of a kind have in common; what differs between them is a place."""
-    values = [value for step in own.steps for value in step.call.arguments.values() if own.states(value)]
-    words = list(own.words)
-    alike = sorted(same, key=lambda way: -_compare(own, way))[:2]
-    for other in alike:
-        for start, end in _find_gaps(own.words, other.words):
-            words[start:end] = [_PLACE] * (end - start)
-    text = " ".join(words)
-    for value in sorted(map(_to_text, values), key=len, reverse=True):
-        text = re.sub(rf"\b{re.escape(value)}\b", _PLACE, text, flags=re.IGNORECASE) if value else text
-    text = re.sub(rf"(?:{_PLACE}[\s,.]*)+", f"{_PLACE} ", text)
-    text = re.sub(r"\s+([.,;:?!])", r"\1", text).strip(" .:;?!")
-    return text.replace(":", ",")
-
-
-def _is_same_kind(way: Way, own: Way) -> bool:
-    """Return whether two questions have words in common, beside what differs."""
-    shared = sum(block.size for block in _match(own.words, way.words).get_matching_blocks())
-    return shared >= _LEAST_SHARED
-
-
-def _compare(first: Way, second: Way) -> float:
-    return _match(first.words, second.words).ratio()
-
-
-def _find_gaps(words: Sequence[str], others: Sequence[str]) -> list[tuple[int, int]]:
-    """Return the places of words, as start and end, that another question has not."""
-    return [
-        (start, end)
-        for tag, start, end, _, _ in _match(words, others).get_opcodes()
-        if tag in ("replace", "delete")
-    ]
-
-
-def _match(first: Sequence[str], second: Sequence[str]) -> SequenceMatcher[str]:
-    lower = [word.casefold() for word in first], [word.casefold() for word in second]
-    return SequenceMatcher(None, *lower, autojunk=False)
-
-
-def _to_text(value: Any) -> str:
-    return value if isinstance(value, str) else write_value(value)
-
-
-def _fold(text: str) -> str:
-    """Return the words of a text in lower case, without signs."""
-    return " ".join(re.findall(r"\w+", text.casefold()))
+def _read_numbers(ways: Sequence[Way], tool: str, name: str) -> dict[float, str]:
+    """Return the numbers of an argument that stand in the question, each as it is written in the call."""
+    numbers: dict[float, str] = {}
+    for way in ways:
+        for step in way.steps:
+            value: Any = step.call.arguments.get(name)
+            figures = re.fullmatch(r"\D*(\d+(?:\.\d+)?)\D*", to_text(value))
+            if step.call.name == tool and figures and way.find_part(figures[1]):
+                numbers[float(figures[1])] = write_value(value)
+    return numbers

@@ -14,7 +14,8 @@ from ace.errors import WorkspaceFailed
 from ace.task.environments.json_answer import JsonDifference, compare_json
 from ace.task.environments.scorers import SCORERS
 from ace.task.environments.tools.function_tools import FunctionTool, call_function, read_functions
-from ace.task.environments.tools.recipes import Step, Way, write_recipes
+from ace.task.environments.tools.recipes import write_recipes
+from ace.task.environments.tools.ways import Step, Way
 from ace.task.types import Attempt, Difference, Environment, Fact, Outcome, Sample, Topic, TurnKind
 from ace.task.wording import Suggestion
 from ace.task.workspace import Observation, ToolCall, ToolSpec, Workspace
@@ -25,7 +26,7 @@ STATE = "state"
 _LABELS = ("actions", "answer")
 _NEARLY = 0.99  # the most that a wrong final state is worth
 _MOST_FACTS = 20
-_MOST_WAYS = 12  # that a recipe is drawn from
+_MOST_WAYS = 60  # that a recipe is drawn from
 
 
 class World(Protocol):

@@ -1,0 +1,255 @@
+"""`ace hook`: lessons for coding agents, and records of their sessions.
+
+`start` and `end` are called by an agent. Whatever goes wrong in them is a line in a log: they always exit
+with 0, because a fault of ours must not break somebody's session.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ace.cli.files import read_text, write_text
+from ace.cli.options import Json, PlaybookFile, playbook_file
+from ace.cli.output import emit, note
+from ace.errors import AceError, InputError
+
+if TYPE_CHECKING:
+    from ace.hooks.coding_agent import CodingAgent
+
+Agent = Annotated[str, typer.Argument(metavar="AGENT", help="claude-code or codex.")]
+SettingsFile = Annotated[
+    Path | None, typer.Option("--settings", metavar="FILE", help="[default: the agent's own, for this user]")
+]
+Budget = Annotated[int, typer.Option(metavar="TOKENS", min=1, help="Room for lessons at a session's start.")]
+_MOST_SETTINGS = 1_000_000  # bytes
+_MOST_STDIN = 1_000_000  # characters
+_ROOM = 2_000
+
+
+def install(
+    agent: Agent,
+    settings: SettingsFile = None,
+    playbook: PlaybookFile = None,
+    budget: Budget = _ROOM,
+    json: Json = False,
+) -> None:
+    """Have a coding agent read the lessons of a playbook, and record its sessions there.
+
+    Everything else in its settings stays as it is. The playbook is made if it is missing.
+    """
+    from ace.hooks.coding_agent import Moment, find_agent
+    from ace.hooks.settings_text import install_hooks
+    from ace.store import Store
+
+    coder = find_agent(agent)
+    file = settings or coder.settings
+    text = _read_settings(file)
+    path = playbook_file(playbook).absolute()
+    command = _find_ace()
+    options = ["--playbook", str(path)]
+    commands = {
+        Moment.START: [command, "hook", Moment.START.value, agent, *options, "--budget", str(budget)],
+        Moment.END: [command, "hook", Moment.END.value, agent, *options],
+    }
+    changed = install_hooks(text, coder, commands, str(file))
+    Store.open(path).close()
+    is_new = _write_settings(file, text, changed)
+    data = {"agent": agent, "settings": str(file), "playbook": str(path), "changed": is_new}
+    state = f"{coder.title} reads {path}, and records its sessions there: {file}"
+    if not is_new:
+        state = f"{file} has these hooks already; nothing changed"
+    emit(json, data, f"{state}.\n{coder.note}")
+
+
+def remove(agent: Agent, settings: SettingsFile = None, json: Json = False) -> None:
+    """Take our hooks out of a coding agent's settings. The playbook stays, with all that was recorded."""
+    from ace.hooks.coding_agent import find_agent
+    from ace.hooks.settings_text import remove_hooks
+
+    coder = find_agent(agent)
+    file = settings or coder.settings
+    text = _read_settings(file)
+    is_new = _write_settings(file, text, remove_hooks(text, coder, str(file)))
+    state = f"Hooks removed from {file}." if is_new else f"{file} has none of our hooks; nothing changed."
+    emit(json, {"agent": agent, "settings": str(file), "changed": is_new}, state)
+
+
+def status(
+    agent: Annotated[str | None, typer.Argument(metavar="[AGENT]", help="[default: all]")] = None,
+    settings: SettingsFile = None,
+    json: Json = False,
+) -> None:
+    """Show which coding agents have hooks, what they recorded, and what went wrong in them."""
+    from ace.hooks.coding_agent import AGENTS, find_agent
+
+    if settings and not agent:
+        raise InputError("Whose settings are these?", hint="Give the AGENT, too.")
+    agents = [find_agent(agent)] if agent else list(AGENTS.values())
+    rows = []
+    for coder in agents:
+        row: dict[str, Any] = {"agent": coder.name, "settings": str(settings or coder.settings)}
+        try:
+            _describe_agent(row, coder, settings or coder.settings)
+        except AceError as error:
+            row["problem"] = str(error)
+        rows.append(row)
+    lines = []
+    for row in rows:
+        lines.append(f"{row['agent']}: {row.get('state', 'unknown')} in {row['settings']}")
+        if "recorded" in row:
+            counts = f"{row['recorded']} sessions recorded, {len(row['waiting'])} not yet"
+            lines.append(f"  {row['playbook']}: {counts}")
+        if "problem" in row:
+            lines.append(f"  {row['problem']}")
+        lines += [f"  not recorded: {waiting}" for waiting in row.get("waiting", ())]
+        lines += [f"  log: {line}" for line in row.get("log", ())]
+    emit(json, {"agents": rows}, "\n".join(lines))
+
+
+def start(agent: Agent, playbook: PlaybookFile = None, budget: Budget = _ROOM) -> None:
+    """Print the lessons for a session that begins; called by a coding agent, with JSON on stdin."""
+    from ace.hooks.coding_agent import find_agent
+    from ace.hooks.session import keep_note, locate_notes, read_lessons, read_payload
+
+    path = playbook_file(playbook)
+    folder = locate_notes(path)
+    version = 0
+    with _logging_faults(folder, "start", agent):
+        text, version = read_lessons(path, find_agent(agent), budget)
+        if text:
+            sys.stdout.write(f"{text}\n")
+            sys.stdout.flush()
+    with _logging_faults(folder, "start", agent):
+        session = read_payload(_read_stdin(), find_agent(agent))
+        from dataclasses import replace
+
+        keep_note(folder, replace(session, version=version))
+
+
+def end(agent: Agent, playbook: PlaybookFile = None) -> None:
+    """Record a session that ended; called by a coding agent, with JSON on stdin."""
+    from dataclasses import replace
+
+    from ace.hooks.coding_agent import find_agent
+    from ace.hooks.session import keep_note, locate_notes, log_fault, read_payload
+
+    path = playbook_file(playbook)
+    folder = locate_notes(path)
+    with _logging_faults(folder, "end", agent):
+        session = read_payload(_read_stdin(), find_agent(agent))
+        keep_note(folder, replace(session, ended=True))
+    with _logging_faults(folder, "end", agent):
+        from ace.hooks.recorded_sessions import record_sessions
+
+        for problem in record_sessions(path, folder):
+            log_fault(folder, "end", agent, problem)
+
+
+def is_called_by_agent(words: list[str]) -> bool:
+    """Tell whether the words of a command line are a call that must exit with 0, whatever happens."""
+    return words[:1] == ["hook"] and words[1:2] in (["start"], ["end"])
+
+
+@contextmanager
+def _logging_faults(folder: Path, moment: str, agent: str) -> Iterator[None]:
+    """Turn whatever goes wrong in the block into a line of the log, or of stderr without one."""
+    from ace.hooks.session import log_fault
+
+    try:
+        yield
+    except Exception as error:
+        text = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+        try:
+            log_fault(folder, moment, agent, text)
+        except OSError:
+            note(f"ace hook {moment} {agent}: {text}")
+
+
+def _read_stdin() -> str:
+    """Return what an agent says on stdin; nothing from a terminal, where nobody says anything."""
+    if sys.stdin is None or sys.stdin.isatty():
+        return ""
+    return sys.stdin.read(_MOST_STDIN)
+
+
+def _find_ace() -> str:
+    """Return the path of the `ace` command, which must work from any folder. Raises InputError."""
+    beside = Path(sys.executable).with_name("ace")
+    places = [sys.argv[0] if Path(sys.argv[0]).stem == "ace" else "", str(beside), shutil.which("ace") or ""]
+    for place in places:
+        if place and os.sep in place and Path(place).is_file():
+            return str(Path(place).absolute())
+    raise InputError("The command `ace` is not installed.", hint="Install the package with pip.")
+
+
+def _read_settings(file: Path) -> str:
+    """Return the text of a settings file, "" where there is none.
+
+    Raises InputError for one that could not be put back as it was: a link, a file that is read-only or huge,
+    or no file.
+    """
+    if file.is_symlink():
+        target = file.readlink()
+        hint = f"Give the file itself with --settings: it leads to {target}."
+        raise InputError(f"{file} is a symbolic link; replacing it would cut it.", hint=hint, file=str(file))
+    if not file.exists():
+        return ""
+    about = file.stat()
+    if file.is_file() and not about.st_mode & 0o222:
+        raise InputError(f"{file} is read-only.", hint="Make it writable first.", file=str(file))
+    if file.is_file() and about.st_size > _MOST_SETTINGS:
+        problem = f"{file} has {about.st_size} bytes; settings have at most {_MOST_SETTINGS}."
+        raise InputError(problem, file=str(file))
+    return read_text(file, exact=True)
+
+
+def _write_settings(file: Path, old: str, new: str) -> bool:
+    """Replace a settings file in one step, and return whether there was anything to change.
+
+    Raises InputError where it changed in the meantime.
+    """
+    if new == old:
+        return False
+    if _read_settings(file) != old:
+        raise InputError(f"{file} was changed at the same time.", hint="Try again.", file=str(file))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_text(file, new)
+    return True
+
+
+def _describe_agent(row: dict[str, Any], coder: CodingAgent, file: Path) -> None:
+    """Add to a row what is known of an agent's hooks, and of the playbook that they serve.
+
+    Raises InputError for settings, and StoreError for a playbook, that cannot be read; the row has the rest.
+    """
+    from ace.hooks.recorded_sessions import list_sessions
+    from ace.hooks.session import LOG, list_notes, locate_notes
+    from ace.hooks.settings_text import find_hooks
+    from ace.store import Store
+
+    hooks = find_hooks(read_text(file) if file.exists() else "", coder, str(file))
+    row["state"] = "installed" if hooks else "not installed"
+    row["commands"] = [list(hook.words) for hook in hooks]
+    paths = [words[words.index("--playbook") + 1] for words in row["commands"] if "--playbook" in words[:-1]]
+    if not paths:
+        return
+    path = Path(paths[0])
+    folder = locate_notes(path)
+    log = folder / LOG
+    row["playbook"] = str(path)
+    row["waiting"] = [f"{item.session} {item.error}".strip() for item in list_notes(folder)]
+    row["log"] = read_text(log, errors="replace").splitlines()[-5:] if log.exists() else []
+    with Store.open(path, create=False, read_only=True) as store:
+        row["recorded"] = len(list_sessions(store))
+
+
+ABOUT = "Coding agents that read a playbook's lessons, and whose sessions are recorded."
+COMMANDS = (install, remove, status, start, end)

@@ -1,0 +1,179 @@
+"""The thread behind somebody else's agent: when there is feedback to learn from, it begins a run and learns.
+
+Until then no model is connected. What ends a run early is a problem of the learner; the feedback stays in
+the file, and after a while, or with the next learner, it is tried again.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import queue
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, suppress
+from contextvars import Context
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Event, Thread
+
+from ace.llm.role_models import RoleModels
+from ace.loop.background_learner import Ended, FeedbackCame, Inbox, Item, learn_behind
+from ace.loop.learner_problems import ProblemList
+from ace.loop.own_episode import read_unfinished
+from ace.loop.progress import Progress
+from ace.loop.run import RunParts
+from ace.runs.records import EpisodeEnd, EpisodeEvent
+from ace.runs.report import Report
+from ace.settings import Settings
+from ace.store import Store
+from ace.task.types import Task
+
+_LOOKS = 0.5  # seconds between looks for feedback of other processes
+_PAUSE, _LONGEST = 5.0, 600.0  # seconds until learning is tried again after an error; doubled each time
+_ABANDONED = timedelta(days=1)  # an episode of a process that nobody can ask is given up after so long
+_NEVER_FINISHED = "the process ended before the episode was finished"
+
+Connect = Callable[[], AbstractContextManager[RoleModels]]
+"""Connects the models of a run, for as long as the block lasts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearningPlace:
+    """Hold where to learn and with what: a task, a branch of a file, settings, and how to connect models."""
+
+    task: Task
+    path: Path
+    branch: str
+    settings: Settings
+    connect: Connect
+    progress: Progress
+
+
+class LearningThread:
+    """Learns from the feedback in a file. Nothing it does is waited for, but by `close`.
+
+    `reports` are those of the runs that have ended.
+    """
+
+    def __init__(self, place: LearningPlace, problems: ProblemList) -> None:
+        self._place = place
+        self._problems = problems
+        self._waiting: queue.Queue[Item] = queue.Queue()
+        self._closing = Event()
+        self._stop = Event()
+        self.reports: list[Report] = []
+        self._thread = Thread(target=self._live, name="learner", daemon=True)
+        self._thread.start()
+
+    def hint(self) -> None:
+        """Say that there is feedback in the file."""
+        if self._waiting.empty():
+            self._waiting.put(FeedbackCame())
+
+    def close(self) -> None:
+        """Learn from what waits, then end. After an error that is not tried again here."""
+        self._closing.set()
+        self._waiting.put(Ended())
+        self._thread.join()
+
+    def leave(self) -> None:
+        """End at once: what waits stays in the file."""
+        self._stop.set()
+        self._closing.set()
+        self._waiting.put(Ended())
+        self._thread.join(timeout=2.0)
+
+    def _live(self) -> None:
+        """Live the thread's whole life."""
+        place = self._place
+        with self._problems.guard("learn"), Store.open(place.path, branch=place.branch) as store:
+            with self._problems.guard("settle episodes that were never finished"):
+                settle_episodes(store)
+            pause, last = _PAUSE, None
+            while True:
+                last, has_ended = self._wait(store, last)
+                if has_ended is None:
+                    return
+                stopped = self._learn(store)
+                if stopped is None:  # it failed: what waits in the file is all that is left
+                    last = None
+                    if self._closing.wait(pause):
+                        return
+                    pause = min(2 * pause, _LONGEST)
+                elif stopped or has_ended or self._closing.is_set():
+                    return
+                else:
+                    pause = _PAUSE
+
+    def _wait(self, store: Store, last: int | None) -> tuple[int, bool | None]:
+        """Wait until there is feedback to learn from.
+
+        Return the number of the last that was seen, and whether nothing more will come; None where there is
+        nothing to learn from either.
+        """
+        name = self._place.task.name
+        while True:
+            news = []
+            with self._problems.guard("look for feedback"):
+                news = store.feedback(name, after=last or 0, unlearned=last is None)
+                last = max((feedback.number for feedback in news), default=last or 0)
+            if self._stop.is_set():
+                return last or 0, None
+            if news:
+                return last or 0, False
+            if self._closing.is_set():
+                return last or 0, None
+            with suppress(queue.Empty):
+                self._waiting.get(timeout=_LOOKS)
+
+    def _learn(self, store: Store) -> str | None:
+        """Learn in a run until it ends; return why a cap ended it, "" where none did, None after an error."""
+        inbox = Inbox(waiting=self._waiting, started=Future(), learned=Future())
+        if self._closing.is_set():
+            self._waiting.put(Ended())  # which may have been taken while it waited
+        place = self._place
+        try:
+            with place.connect() as models:
+                parts = RunParts(
+                    task=place.task,
+                    store=store,
+                    models=models,
+                    settings=place.settings,
+                    progress=place.progress,
+                    stop=self._stop,
+                )
+                # Nothing of the caller's context is seen there: no call of a model is the agent's.
+                Context().run(learn_behind, parts, place.path, place.branch, inbox)
+                report = inbox.learned.result()
+        except Exception as error:
+            if not self._stop.is_set():
+                self._problems.add("learn", error)
+            return None
+        self.reports.append(report)
+        if report.stopped:
+            self._problems.add("learn more", report.stopped)
+        return report.stopped
+
+
+def settle_episodes(store: Store) -> None:
+    """Record as failed what will never be finished: episodes of a process that is gone, or a day old."""
+    for name, events in store.open_episodes().items():
+        if _is_abandoned(events):
+            episode = read_unfinished(name, events, _NEVER_FINISHED)
+            store.end_episode(EpisodeEnd(episode, events[0].run))
+
+
+def _is_abandoned(events: list[EpisodeEvent]) -> bool:
+    """Tell whether nobody is at an episode any more, by its process, else by its age."""
+    beginning = events[0].event
+    if beginning.get("host") == platform.node():
+        try:
+            os.kill(int(beginning["process"]), 0)
+        except ProcessLookupError:
+            return True
+        except (OSError, KeyError, TypeError, ValueError, OverflowError):
+            pass
+    newest = max(event.created for event in events)
+    return datetime.now(UTC) - datetime.fromisoformat(newest) > _ABANDONED

@@ -1,0 +1,270 @@
+"""One episode of an agent that somebody else's program runs: what it reports is recorded, and nothing raised.
+
+Implements `ace.task.agent_episode.AgentEpisode`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from functools import wraps
+from threading import RLock
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
+from uuid import uuid4
+
+from ace.errors import InputError
+from ace.loop.answer_stream import ONLINE
+from ace.loop.background_learner import UNJUDGED
+from ace.runs.records import AnswerFeedback, EpisodeEnd, EpisodeEvent
+from ace.task.attempt import Turn, TurnKind, read_turns, to_plain_text
+from ace.task.guarded_scoring import require_score
+from ace.task.types import Attempt, Episode, Failure, FeedbackKind, Outcome, Sample
+
+if TYPE_CHECKING:
+    from ace.loop.agent_learner import AgentLearner
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+NOT_FINISHED = "the episode was left without an answer"
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeContext:
+    """Hold what an agent is shown: a text, the ids of the bullets in it, and the version of the playbook."""
+
+    text: str = ""
+    bullets: tuple[str, ...] = ()
+    version: int = 0
+
+
+def run_in_thread(method: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
+    """Return the method's twin for `async` code, which runs it in a thread and takes the same arguments."""
+
+    @wraps(method)
+    async def twin(*args: P.args, **keywords: P.kwargs) -> R:
+        return await asyncio.to_thread(method, *args, **keywords)
+
+    return twin
+
+
+class OwnEpisode:
+    """Take down one episode. `AgentLearner.episode` makes it."""
+
+    def __init__(self, learner: AgentLearner, sample: Sample) -> None:
+        self.id = f"ep-{uuid4().hex[:12]}"
+        self.sample = sample
+        self._learner = learner
+        self._lock = RLock()
+        self._context: EpisodeContext | None = None
+        self._turns: list[Turn] = []
+        self._ended = False
+
+    @property
+    def context(self) -> str:
+        """Return what the agent's prompt should hold: playbook and retrieved items, or ""."""
+        return self._begun().text
+
+    @property
+    def bullets(self) -> tuple[str, ...]:
+        """Return the ids of the bullets in the context."""
+        return self._begun().bullets
+
+    def begin(self) -> Self:
+        """Look up the context and record that the episode has begun. A second call does nothing."""
+        self._begun()
+        return self
+
+    def tool(
+        self, name: str, arguments: Any = None, result: Any = None, *, failed: bool | None = None
+    ) -> None:
+        """Record a call of a tool, with what came back. `failed` says whether that is an error."""
+        with self._learner.guard("record a call of a tool", self.id):
+            turn = Turn(
+                kind=TurnKind.TOOL,
+                tool=to_plain_text(name),
+                arguments=to_plain_text(arguments),
+                observation=to_plain_text(result),
+                failed=None if failed is None else bool(failed),
+            )
+            self._add(turn)
+
+    def say(self, text: str, *, kind: str = TurnKind.AGENT) -> None:
+        """Record what was said. `kind` is "assistant", "user" or "thought"."""
+        with self._learner.guard("record what was said", self.id):
+            if kind not in frozenset(TurnKind) or kind == TurnKind.TOOL:
+                raise InputError(f"{kind!r:.40} says nothing.", hint="Give assistant, user or thought.")
+            self._add(Turn(kind=TurnKind(kind), text=to_plain_text(text)))
+
+    def finish(
+        self,
+        answer: Any,
+        *,
+        feedback: str | bool | float | None = None,
+        right: bool | None = None,
+        score: float | None = None,
+        expected: str = "",
+    ) -> None:
+        """Record the answer, and what is known of it by now; feedback by the id may follow.
+
+        `feedback` is a text, a bool, or a score from 0 to 1, where 1 is right; `expected` the right answer.
+        """
+        judged: AnswerFeedback | None = None
+        with self._learner.guard("read the feedback", self.id):
+            judged = read_feedback(self.id, feedback, right=right, score=score, expected=expected)
+        with self._learner.guard("record the answer", self.id):
+            text = to_plain_text(answer)
+            failure = None if text.strip() else Failure.EMPTY
+            error = "the agent answered nothing" if failure else ""
+            attempt = Attempt(self.sample.id, text, error=error, failure=failure)
+            self._end(attempt, judged, self._begun().version)
+
+    def fail(self, error: BaseException | str) -> None:
+        """Record that the agent ended without an answer, and why. An answer that it gave before stands."""
+        with self._learner.guard("record how the agent failed", self.id), self._lock:
+            if not self._ended:
+                text = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
+                attempt = Attempt(self.sample.id, "", error=text, failure=Failure.AGENT)
+                self._end(attempt, None, self._begun().version)
+
+    # For `async` code: the same, without blocking its loop.
+    abegin = run_in_thread(begin)
+    atool = run_in_thread(tool)
+    asay = run_in_thread(say)
+    afinish = run_in_thread(finish)
+    afail = run_in_thread(fail)
+
+    def __enter__(self) -> Self:
+        return self.begin()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.fail(error or NOT_FINISHED)
+
+    async def __aenter__(self) -> Self:
+        try:
+            return await self.abegin()
+        except asyncio.CancelledError as error:  # the block is never entered, so it is not left either
+            self.fail(error)
+            raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.fail(
+            error or NOT_FINISHED
+        )  # not in a thread: a task that is cancelled gets no time to wait for one
+
+    def _begun(self) -> EpisodeContext:
+        """Return the context; look it up and record the beginning first, if that has not been done."""
+        with self._lock:
+            if self._context is None:
+                self._context = EpisodeContext()  # whatever happens, it is looked up once
+                with self._learner.guard("begin an episode", self.id):
+                    self._context = self._learner.compose(self.sample)
+                    beginning = write_beginning(self.sample, self._context)
+                    self._learner.record(EpisodeEvent(self.id, 0, beginning))
+            return self._context
+
+    def _add(self, turn: Turn) -> None:
+        """Record a turn. Raises InputError once the episode has ended."""
+        with self._lock:
+            self._begun()
+            if self._ended:
+                raise InputError("The episode has ended.", hint="Begin another one for what follows.")
+            self._turns.append(turn)
+            self._learner.record(EpisodeEvent(self.id, len(self._turns), turn.to_json()))
+
+    def _end(self, attempt: Attempt, feedback: AnswerFeedback | None, version: int) -> None:
+        """Record the end. Raises InputError where the episode has ended already."""
+        with self._lock:
+            if self._ended:
+                raise InputError("The episode has ended already.", hint="Give what is new as feedback.")
+            self._ended = True
+            episode = build_episode(self.id, self.sample, attempt, tuple(self._turns), version)
+            self._learner.record(EpisodeEnd(episode, feedback=feedback))
+
+
+def read_feedback(
+    episode: str,
+    feedback: str | bool | float | None = None,
+    *,
+    right: bool | None = None,
+    score: float | None = None,
+    expected: Any = "",
+    text: str = "",
+    author: str = "program",
+) -> AnswerFeedback | None:
+    """Return what was said of an answer as one record; None where nothing was.
+
+    Raises InputError for what is no bool, no number from 0 to 1, or no text.
+    """
+    is_number = not isinstance(feedback, str) and feedback is not None
+    if isinstance(feedback, str):
+        text = "\n".join(filter(None, (feedback, text)))
+    elif is_number and str(feedback) in ("True", "False"):  # those of numpy are no bool
+        right = bool(feedback)
+    elif is_number:
+        score = feedback
+    if right is not None:
+        if str(right) not in ("True", "False", "1", "0"):
+            raise InputError(f"right is {right!r:.60}.", hint="Give True or False, or a score.")
+        right = bool(right)
+    if score is not None:
+        try:
+            score = require_score(score)
+        except ValueError as error:
+            raise InputError(f"score is {score!r:.60}.", hint="Give a number from 0 to 1.") from error
+    expected, text = to_plain_text(expected), to_plain_text(text)
+    if right is None and score is None and not expected.strip() and not text.strip():
+        return None
+    return AnswerFeedback(episode, right, expected, text, author, score=score)
+
+
+def build_episode(
+    name: str, sample: Sample, attempt: Attempt, turns: tuple[Turn, ...], version: int
+) -> Episode:
+    """Return the record of an episode that nobody has judged yet. Its text is the transcript."""
+    lines: list[str] = []
+    for turn in turns:
+        if turn.kind is not TurnKind.THOUGHT:
+            lines += turn.lines()
+    attempt = Attempt(
+        sample.id,
+        attempt.answer,
+        "\n".join(lines) or attempt.answer,
+        attempt.error,
+        attempt.failure,
+        attempt.reasoning,
+        turns=turns,
+    )
+    feedback = Outcome(observed=attempt.summary).shown(FeedbackKind.EXECUTION)
+    return Episode(name, sample.id, sample.question, attempt, feedback, UNJUDGED, version, str(ONLINE))
+
+
+def write_beginning(sample: Sample, context: EpisodeContext) -> dict[str, Any]:
+    """Return the JSON that is kept of how an episode began, and in which process."""
+    data = {name: to_plain_text(value) for name, value in sample.data.items()}
+    return {
+        "sample": sample.id,
+        "question": sample.question,
+        "data": data,
+        "bullets": list(context.bullets),
+        "version": context.version,
+        "host": platform.node(),
+        "process": os.getpid(),
+    }
+
+
+def read_unfinished(name: str, events: list[EpisodeEvent], error: str) -> Episode:
+    """Return the record of an episode that was never finished, from its events."""
+    beginning: Mapping[str, Any] = events[0].event if events[0].number == 0 else {}
+    sample = Sample(str(beginning.get("sample", name)), str(beginning.get("question", "")))
+    turns = read_turns(event.event for event in events if event.number)
+    attempt = Attempt(sample.id, "", error=error, failure=Failure.AGENT)
+    return build_episode(name, sample, attempt, turns, int(beginning.get("version", 0)))

@@ -1,0 +1,116 @@
+"""Rows of episodes of somebody else's agent while they go on: how each began, and what happened since.
+
+The first event of an episode stays for good, because it says for whom the agent worked and what it was shown.
+The others go when the episode ends: its row among the episodes holds them. Functions over a connection that
+is already inside a transaction.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ace.errors import UnknownVersion
+from ace.runs.records import AnswerFeedback, EpisodeEnd, EpisodeEvent
+from ace.store import checked_rows, episode_rows
+from ace.store.integrity import seals
+from ace.store.sqlite_text import now, to_json, to_text
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+_TABLE = """CREATE TABLE episode_events (       -- of somebody else's agent: what its program has reported
+    episode TEXT NOT NULL,             -- the id that its row in episodes has once it has ended
+    number INTEGER NOT NULL,           -- 0 is how it began, which stays; the others go when it ends
+    run INTEGER REFERENCES runs,
+    event TEXT NOT NULL,               -- JSON object: the beginning, or a turn
+    created TEXT NOT NULL,
+    checksum TEXT NOT NULL,
+    PRIMARY KEY (episode, number)
+) STRICT, WITHOUT ROWID"""
+_FEEDBACK_COLUMNS = (
+    "score REAL /* from 0 to 1; NULL where nobody gave one */",
+    'unjudged INTEGER NOT NULL DEFAULT 0 /* 1: nobody said whether it is right, and "right" is 0 */',
+)
+_OPEN = """SELECT episode, number, run, event, created FROM episode_events
+WHERE episode NOT IN (SELECT id FROM episodes) ORDER BY episode, number"""
+_RUN_OF = """SELECT run FROM (
+    SELECT run, rowid AS place FROM episodes WHERE id = :id
+    UNION ALL SELECT run, 0 FROM episode_events WHERE episode = :id AND number = 0
+) ORDER BY place DESC LIMIT 1"""
+
+EpisodeRow = EpisodeEvent | EpisodeEnd | AnswerFeedback
+"""What `write_row` writes."""
+
+
+def m015_episode_events(db: Database) -> None:
+    """Create the table of events, and let feedback be a score, or a text that judges nothing."""
+    db.execute(_TABLE)
+    seals.seal_table(db.conn, "episode_events")
+    checked_rows.add_column(db.conn, "feedback", *_FEEDBACK_COLUMNS)
+
+
+def begin_run(db: sqlite3.Connection, kind: str, task: str, config: Mapping[str, Any]) -> int:
+    """Add a run that has begun, and return its number."""
+    (number,) = db.execute("SELECT coalesce(max(id), 0) + 1 FROM runs").fetchone()
+    row = (number, kind, task, to_json(dict(config)), "running", now(), None, None)
+    checked_rows.insert(db, "runs", [row])
+    return int(number)
+
+
+def write_row(db: sqlite3.Connection, row: EpisodeRow) -> None:
+    """Write an event, the end of an episode, or feedback. An end takes the place of the events but the first.
+
+    Raises UnknownVersion for feedback on an episode that is not in the file.
+    """
+    match row:
+        case EpisodeEvent():
+            event = to_json(dict(row.event))
+            values = (to_text(row.episode), row.number, row.run, event, row.created or now())
+            checked_rows.insert(db, "episode_events", [values])
+        case EpisodeEnd():
+            episode_rows.add_episodes(db, row.run, [row.episode])
+            checked_rows.delete(db, "episode_events", "episode = ? AND number > 0", [row.episode.id])
+            if row.feedback is not None:
+                add_feedback(db, row.feedback)
+        case AnswerFeedback():
+            add_feedback(db, row)
+
+
+def add_feedback(db: sqlite3.Connection, feedback: AnswerFeedback) -> AnswerFeedback:
+    """Store feedback on an answer, and return it with its number, time and run.
+
+    The episode may still go on. Raises UnknownVersion for one that is not in the file.
+    """
+    row = db.execute(_RUN_OF, {"id": feedback.episode}).fetchone()
+    if row is None:
+        raise UnknownVersion(
+            f"There is no episode {feedback.episode!r:.60} in this file.",
+            hint="An episode's id comes with its answer.",
+        )
+    (number,) = db.execute("SELECT coalesce(max(id), 0) + 1 FROM feedback").fetchone()
+    stored = replace(feedback, run=row[0], created=now(), number=int(number))
+    texts = (to_text(stored.expected), to_text(stored.text), to_text(stored.author))
+    values = (stored.number, stored.run, stored.episode, bool(stored.right), *texts, stored.created)
+    checked_rows.insert(db, "feedback", [(*values, stored.score, stored.right is None)])
+    return stored
+
+
+def read_open_episodes(db: sqlite3.Connection) -> dict[str, list[EpisodeEvent]]:
+    """Return the events of the episodes that have not ended, by the episode's id, in their order."""
+    events: dict[str, list[EpisodeEvent]] = {}
+    for episode, number, run, event, created in db.execute(_OPEN):
+        row = EpisodeEvent(episode, number, json.loads(event), run, created)
+        events.setdefault(episode, []).append(row)
+    return events
+
+
+def read_beginning(db: sqlite3.Connection, episode: str) -> Mapping[str, Any]:
+    """Return how an episode of somebody else's agent began; empty for any other episode."""
+    sql = "SELECT event FROM episode_events WHERE episode = ? AND number = 0"
+    row = db.execute(sql, [episode]).fetchone()
+    beginning: dict[str, Any] = json.loads(row[0]) if row else {}
+    return beginning

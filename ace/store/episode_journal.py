@@ -1,0 +1,83 @@
+"""The journal of episodes of somebody else's agent: each event is in the file when it has been written.
+
+It has a connection of its own, because such an agent works in many threads and a store belongs to one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ace.errors import StoreBusy, StoreUnwritable
+from ace.runs.records import AnswerFeedback
+from ace.store.connection import PlaybookConnection, connect_shared, typed_errors, writing
+from ace.store.episode_events import EpisodeRow, begin_run, write_row
+
+_WAIT = 10.0  # seconds, for another process's write
+_MOST = 10_000  # rows that wait in memory for a file that can be written again
+
+
+class EpisodeJournal:
+    """Write rows of episodes, in the order in which they come: from any thread, and even after `close`.
+
+    `run` is the number of the run that episodes belong to: of kind "agent", begun with the first of them.
+    Rows that the file could not take wait in memory: they are written with the next one.
+    """
+
+    def __init__(self, path: Path, task: str, config: Mapping[str, Any]) -> None:
+        """Name the file, and the task and the configuration (JSON) of the run that the episodes belong to."""
+        self._path = path
+        self._task, self._config = task, config
+        self.run: int | None = None
+        self._lock = threading.Lock()
+        self._rows: list[EpisodeRow] = []
+        self._db: PlaybookConnection | None = None
+        self._closed = False
+
+    def write(self, *rows: EpisodeRow) -> None:
+        """Store rows durably before returning, in one transaction, and what waits before them.
+
+        Raises StoreBusy or StoreUnwritable where the file cannot be written: then they wait. Raises
+        UnknownVersion for feedback on an episode that is not in the file; that does not wait.
+        """
+        with self._lock:
+            batch = [*self._rows, *rows]
+            try:
+                if self._db is None:
+                    self._db = connect_shared(self._path, timeout=_WAIT)
+                run = self.run
+                with writing(self._db, self._path) as db:
+                    for row in batch:
+                        if not isinstance(row, AnswerFeedback):
+                            run = run or begin_run(db, "agent", self._task, self._config)
+                            row = replace(row, run=run)
+                        write_row(db, row)
+                self.run = run
+                self._rows = []
+            except (StoreBusy, StoreUnwritable):
+                self._rows = batch[:_MOST]
+                raise
+            finally:
+                if self._closed:
+                    self._disconnect()
+
+    def close(self) -> None:
+        """Write what waits, and close the connection. A row that comes later opens it again for a moment.
+
+        Raises as `write` does.
+        """
+        self._closed = True
+        if self._rows:
+            self.write()
+        with self._lock:
+            self._disconnect()
+
+    def _disconnect(self) -> None:
+        """Close the connection, if there is one. The caller holds the lock."""
+        if self._db is not None:
+            with typed_errors(self._path):
+                self._db.close()
+            self._db = None

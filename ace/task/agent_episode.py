@@ -1,0 +1,87 @@
+"""What a program that runs an agent of its own reports of it, as protocols: for adapters of frameworks.
+
+`ace.learner` returns an `EpisodeLearner`. Neither protocol raises anything but for a wrong call: what goes
+wrong with recording or learning must not reach the agent.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, Self
+
+
+class AgentEpisode(Protocol):
+    """Take down one piece of work of an agent: what it was asked, its turns, and what came of it.
+
+    It begins with `begin` or its first use, and ends with `finish` or `fail`. Any thread may call these
+    methods. Each takes as long as a write to a file: in `async` code, call it by `asyncio.to_thread`, or by
+    the twins that the object has beside them: `abegin`, `atool`, `asay`, `afinish` and `afail`.
+    """
+
+    @property
+    def id(self) -> str:
+        """Return the id by which feedback finds the episode later."""
+        ...
+
+    @property
+    def context(self) -> str:
+        """Return what the agent's prompt should hold: playbook and retrieved items, or ""."""
+        ...
+
+    @property
+    def bullets(self) -> tuple[str, ...]:
+        """Return the ids of the bullets in the context."""
+        ...
+
+    def begin(self) -> Self:
+        """Look up the context and record that the episode has begun. A second call does nothing."""
+        ...
+
+    def tool(
+        self, name: str, arguments: Any = None, result: Any = None, *, failed: bool | None = None
+    ) -> None:
+        """Record a call of a tool, with what came back. `failed` says whether that is an error."""
+        ...
+
+    def say(self, text: str, *, kind: str = "assistant") -> None:
+        """Record what was said. `kind` is "assistant", "user" or "thought"."""
+        ...
+
+    def finish(
+        self,
+        answer: Any,
+        *,
+        feedback: str | bool | float | None = None,
+        right: bool | None = None,
+        score: float | None = None,
+        expected: str = "",
+    ) -> None:
+        """Record the answer, and what is known of it by now; feedback by the id may follow.
+
+        `feedback` is a text, a bool, or a score from 0 to 1, where 1 is right; `expected` the right answer.
+        """
+        ...
+
+    def fail(self, error: BaseException | str) -> None:
+        """Record that the agent ended without an answer, and why. An answer that it gave before stands."""
+        ...
+
+
+class EpisodeLearner(Protocol):
+    """Learn from the episodes of an agent that somebody else's program runs."""
+
+    def episode(self, question: str, *, user: str = "", **data: Any) -> AgentEpisode:
+        """Return the episode of a question. `user` and `data` say for whom and with what: no labels."""
+        ...
+
+    def feedback(
+        self,
+        episode: str,
+        *,
+        right: bool | None = None,
+        score: float | None = None,
+        expected: str = "",
+        text: str = "",
+        author: str = "program",
+    ) -> bool:
+        """Record what became of an answer, by the id of its episode. Return whether it is in the file."""
+        ...

@@ -1,0 +1,150 @@
+"""How the values of an argument are written, from the right calls of several tasks: codes, and forms.
+
+A value is taken apart into runs of figures and letters. A run may repeat a word of the question, be always
+the same, or be one of a few codes, each of which belongs to words of the questions it was right for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Any
+
+from ace.task.environments.tools.ways import Way, split_blocks, split_parts
+from ace.task.workspace import write_value
+
+_MOST_EXAMPLES = 3
+_MOST_CODES = 8
+_MOST_WORDS = 3  # for one code
+_RARE = 0.15  # of the questions, at most, have a word that may belong to a value
+_REPEATS = 1.5  # times that a value comes, on average, to be a code
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Hold a value that was right for an argument, and the way that it was right in."""
+
+    way: Way
+    value: Any
+
+
+def write_value_line(uses: Sequence[Use], ways: Sequence[Way]) -> str:
+    """Return how values are written: codes with their words, or examples; "" if nothing shows.
+
+    `uses` are all of one argument, the nearest first, `ways` all tasks that are known.
+    """
+    blocks = [split_blocks(use.value) for use in uses]
+    codes: dict[str, list[Use]] = {}
+    has_words = False  # of the questions, in a part of every value
+    for runs in zip(*blocks, strict=True) if len({len(each) for each in blocks}) == 1 else ():
+        is_stated = all(_repeats_words(use, run) for use, run in zip(uses, runs, strict=True))
+        has_words |= is_stated
+        if not is_stated and _are_codes(runs):
+            for use, run in zip(uses, runs, strict=True):
+                codes.setdefault(f'"{run}"', []).append(use)
+    written = [write_value(use.value) for use in uses]
+    if not has_words and _are_codes(written):
+        whole: dict[str, list[Use]] = {}
+        for use, text in zip(uses, written, strict=True):
+            whole.setdefault(text, []).append(use)
+        return _write_codes(whole, ways)
+    return "; ".join(filter(None, (_write_examples(uses, ways), _write_codes(codes, ways))))
+
+
+def _are_codes(texts: Sequence[str]) -> bool:
+    """Return whether a few texts come again and again."""
+    return 1 < len(set(texts)) <= len(texts) / _REPEATS
+
+
+def _repeats_words(use: Use, run: str) -> bool:
+    """Return whether figures or letters of a part of a value repeat a word of the question."""
+    return any(part.isalnum() and use.way.find_part(part) for part in split_parts(run))
+
+
+def _write_codes(codes: Mapping[str, Sequence[Use]], ways: Sequence[Way]) -> str:
+    """Return each code with the words that its questions have, and those of other codes have not."""
+    texts = []
+    for code, uses in list(codes.items())[:_MOST_CODES]:
+        others = [use.way for name, having in codes.items() if name != code for use in having]
+        words = _find_words([use.way for use in uses], others, ways)
+        if words:
+            texts.append(f"{code} for {', '.join(words)}")
+    return "; ".join(texts)
+
+
+def _find_words(having: Sequence[Way], others: Sequence[Way], ways: Sequence[Way]) -> list[str]:
+    """Return words that tell some questions from others, those of most questions first.
+
+    Of words that do so as well, the one that is rarest among all tasks is taken.
+    """
+    left = list(having)
+    chosen: list[str] = []
+    while left and len(chosen) < _MOST_WORDS:
+        words = {word for way in left for word in way.lower_words}
+        words -= {word for other in others for word in other.lower_words}
+        if not words:
+            break
+        best = min(words, key=lambda word: (-_count(word, left), _count(word, ways), -len(word), word))
+        chosen.append(best)
+        left = [way for way in left if best not in way.lower_words]
+    return chosen
+
+
+def _write_examples(uses: Sequence[Use], ways: Sequence[Way]) -> str:
+    """Return a few values, as different as can be, each with the words it is written from."""
+    pairs = dict[str, str]()  # value -> words
+    for use in uses:
+        words = _find_span(use, ways)
+        if words:
+            pairs.setdefault(write_value(use.value), words)
+    chosen = list(pairs)[:1]
+    while len(chosen) < min(_MOST_EXAMPLES, len(pairs)):
+        rest = [value for value in pairs if value not in chosen]
+        chosen.append(min(rest, key=lambda value: max(_compare(value, other) for other in chosen)))
+    return ", ".join(f"{value} for {pairs[value]}" for value in chosen)
+
+
+def _find_span(use: Use, ways: Sequence[Way]) -> str:
+    """Return the words of a question that a value is written from; "" where nothing speaks for any.
+
+    Those that it repeats, or else a number that shows in it or may be converted into it, with a word beside
+    it that few other questions have.
+    """
+    way = use.way
+    places = [place for part in split_parts(use.value) if part.isalnum() for place in way.find_part(part)[:1]]
+    if not places:
+        places = _find_number(way, use.value)
+        beside = [place + step for place in places for step in (-1, 1)]
+        places += [place for place in beside if _is_rare(way.words[max(place, 0) : place + 1], ways)]
+    if not places:
+        return ""
+    words = way.words[min(places) : max(places) + 1]
+    return " ".join(words) if len(words) <= 2 * len(places) + 2 else ""
+
+
+def _find_number(way: Way, value: Any) -> list[int]:
+    """Return the place of the number that a value with figures comes from; none where that does not show."""
+    figures = [part for part in split_parts(value) if part.isdigit()]
+    numbers = [(place, word.lstrip("0")) for place, word in enumerate(way.words) if word.isdigit()]
+    if not figures:
+        return []
+    for shows in (str.endswith, str.startswith):
+        for place, number in numbers:
+            if number and any(shows(figure, number) for figure in figures):
+                return [place]
+    return [numbers[0][0]] if len(numbers) == 1 else []
+
+
+def _is_rare(words: Sequence[str], ways: Sequence[Way]) -> bool:
+    """Return whether there is a word, and few questions have it."""
+    most = max(1, _RARE * len(ways))
+    return any(word.isalpha() and _count(word.casefold(), ways) <= most for word in words)
+
+
+def _count(word: str, ways: Sequence[Way]) -> int:
+    return sum(word in way.lower_words for way in ways)
+
+
+def _compare(first: str, second: str) -> float:
+    return SequenceMatcher(None, first, second, autojunk=False).ratio()

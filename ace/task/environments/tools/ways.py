@@ -1,0 +1,118 @@
+"""Right calls as values: a question, the calls it takes, and what each of them showed."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from ace.task.workspace import ToolCall, write_value
+
+_WORD = re.compile(r"\w+|[^\w\s]")
+_PARTS = re.compile(r"\d+|[^\W\d_]+|[\W_]+")
+_BLOCKS = re.compile(r"[^\W_]+|[\W_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Hold one right call, and the text of what it gave."""
+
+    call: ToolCall
+    result: str
+
+    def leaves(self) -> Iterator[tuple[str, str]]:
+        """Yield the values in the result, each with the name that it stands under."""
+        try:
+            stack = [("", json.loads(self.result))]
+        except ValueError:
+            return
+        while stack:
+            name, value = stack.pop()
+            if isinstance(value, dict):
+                stack += [(str(key), child) for key, child in value.items()]
+            elif isinstance(value, list):
+                stack += [(name, child) for child in value]
+            else:
+                yield name, to_text(value)
+
+
+@dataclass(frozen=True)
+class Way:
+    """Hold a question with its right calls, and the state of the world before and after them."""
+
+    question: str
+    steps: tuple[Step, ...]
+    first_state: Any = None
+    state: Any = None
+
+    @cached_property
+    def groups(self) -> tuple[tuple[Step, ...], ...]:
+        """Return the calls in order; those of one tool that follow each other are one group."""
+        groups: list[tuple[Step, ...]] = []
+        for step in self.steps:
+            if groups and groups[-1][0].call.name == step.call.name:
+                groups[-1] = (*groups[-1], step)
+            else:
+                groups.append((step,))
+        return tuple(groups)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of the tools, in order, each once where calls of it follow each other."""
+        return tuple(group[0].call.name for group in self.groups)
+
+    @cached_property
+    def words(self) -> list[str]:
+        """Return the words and signs of the question."""
+        return _WORD.findall(self.question)
+
+    @cached_property
+    def lower_words(self) -> frozenset[str]:
+        """Return the words of the question in lower case, without figures and signs."""
+        return frozenset(word.casefold() for word in self.words if word.isalpha())
+
+    def states(self, value: Any) -> bool:
+        """Return whether the question has a value, word for word."""
+        wanted = fold(to_text(value))
+        return bool(wanted) and f" {wanted} " in f" {fold(self.question)} "
+
+    def find_part(self, part: str) -> list[int]:
+        """Return the places of the words that a part of a value repeats: 9 for "09"."""
+        wanted = _plain(part)
+        return [place for place, word in enumerate(self.words) if _plain(word) == wanted]
+
+    def find_sources(self, before: int, value: Any) -> list[tuple[str, str]]:
+        """Return tools and names of fields that showed a value before a group of calls, the latest first."""
+        text = to_text(value)
+        found: list[tuple[str, str]] = []
+        for group in self.groups[:before]:
+            for step in group:
+                found += [(step.call.name, name) for name, leaf in step.leaves() if leaf == text and text]
+        return list(dict.fromkeys(reversed(found)))
+
+
+def to_text(value: Any) -> str:
+    """Return a text as it is, and any other value as JSON."""
+    return value if isinstance(value, str) else write_value(value)
+
+
+def fold(text: str) -> str:
+    """Return the words of a text in lower case, without signs."""
+    return " ".join(re.findall(r"\w+", text.casefold()))
+
+
+def split_blocks(value: Any) -> list[str]:
+    """Return the runs of figures and letters together, and of signs, that a value is written from."""
+    return _BLOCKS.findall(to_text(value))
+
+
+def split_parts(value: Any) -> list[str]:
+    """Return the runs of figures, of letters, and of signs that a value is written from."""
+    return _PARTS.findall(to_text(value))
+
+
+def _plain(part: str) -> str:
+    return part.casefold().lstrip("0") if part.isdigit() else part.casefold()

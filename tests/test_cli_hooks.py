@@ -1,0 +1,385 @@
+"""`ace hook` as a person and a coding agent call it: settings, lessons, records of sessions, faults."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+
+from ace.hooks.coding_agent import AGENTS
+from ace.hooks.recorded_sessions import list_sessions, read_sessions
+from ace.hooks.session import MOST_TRIES, locate_notes
+from ace.playbook import Add
+from ace.store import Store
+from tests.cli import Ace, Done
+from tests.model_server import ModelServer
+from tests.world import COLOURS
+
+LESSON = "Status 7 means cancelled."
+PLAYBOOK = Path("shop.db")
+KEY = "sk-proj-" + "a1B2c3D4e5F6g7H8" * 3
+
+
+@pytest.fixture
+def home(ace: Ace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a playbook, and a home that is empty."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for agent in AGENTS.values():
+        monkeypatch.delenv(agent.folder_variable, raising=False)
+    command = tmp_path / "bin" / "ace"
+    command.parent.mkdir()
+    command.write_text("#!/bin/sh\n")
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", str(command.parent), prepend=os.pathsep)
+    with Store.open(PLAYBOOK) as store:
+        store.commit((Add("s-1", "strategies", LESSON),), author="person", reason="test")
+    return tmp_path / "home"
+
+
+def call(ace: Ace, monkeypatch: pytest.MonkeyPatch, moment: str, payload: object, *options: str) -> Done:
+    """Call a hook as a coding agent does."""
+    text = payload if isinstance(payload, str) else json.dumps(payload)
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    agent = () if options and options[0] in AGENTS else ("claude-code",)
+    return ace("hook", moment, *agent, *options, "--playbook", str(PLAYBOOK))
+
+
+def transcript(name: str, question: str = "Which orders were cancelled?", answer: str = "3 and 8") -> str:
+    """Write what a session said, in a form that any log may have."""
+    messages = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+    path = Path(name).absolute()
+    path.write_text(json.dumps({"messages": messages}) + "\n", encoding="utf-8")
+    return str(path)
+
+
+def sessions() -> list[tuple[str, str, int]]:
+    with Store.open(PLAYBOOK, read_only=True) as store:
+        assert store.verify() == []
+        return [(e.sample_id, e.attempt.answer, e.context_version) for e in list_sessions(store)]
+
+
+def log() -> str:
+    file = locate_notes(PLAYBOOK) / "hooks.log"
+    return file.read_text(encoding="utf-8") if file.exists() else ""
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_installing_twice_changes_nothing_and_removing_takes_out_only_ours(
+    ace: Ace, home: Path, agent: str
+) -> None:
+    file = AGENTS[agent].settings
+    file.parent.mkdir(parents=True)
+    before = '{\n    "hooks": {"Stop": [ ]},\n    "model":  "x"\n}'
+    file.write_text(before)
+    done = ace("hook", "install", agent)
+    assert done.code == 0 and str(Path("shop.db").absolute()) in done.out
+    installed = file.read_text()
+    assert "nothing changed" in ace("hook", "install", agent).out and file.read_text() == installed
+    assert f"{agent}: installed" in ace("hook", "status", agent).out
+    assert ace("hook", "remove", agent).code == 0 and file.read_text() == before
+    assert "nothing changed" in ace("hook", "remove", agent).out
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+def test_a_settings_file_that_is_missing_is_made(ace: Ace, home: Path) -> None:
+    assert ace("hook", "install", "claude-code", "--budget", "500").code == 0
+    settings = json.loads((home / ".claude" / "settings.json").read_text())
+    command = settings["hooks"]["SessionStart"][0]["hooks"][0]["command"]
+    assert command.endswith("--budget 500") and Path(command.split()[0]).is_absolute()
+
+
+def make_link(file: Path) -> None:
+    file.with_name("real.json").write_text("{}")
+    file.symlink_to("real.json")
+
+
+def make_read_only(file: Path) -> None:
+    file.write_text("{}")
+    file.chmod(0o444)
+
+
+ODD_FILES = {
+    "symbolic link": make_link,
+    "read-only": make_read_only,
+    "not valid JSON": lambda file: file.write_text('{"hooks": '),
+    "no object": lambda file: file.write_text("[]"),
+    "at most 1000000": lambda file: file.write_text("{" + " " * 1_000_000 + "}"),
+    "it is a folder": lambda file: file.mkdir(),
+    "it is a pipe": os.mkfifo,
+    "not UTF-8": lambda file: file.write_bytes(b'{"a": "\xff"}'),
+}
+
+
+@pytest.mark.parametrize("problem", ODD_FILES)
+def test_settings_that_could_not_be_put_back_are_refused(ace: Ace, home: Path, problem: str) -> None:
+    file = Path("settings.json")
+    ODD_FILES[problem](file)
+    before = file.lstat()
+    for action in (["install", "claude-code"], ["remove", "claude-code"]):
+        done = ace("hook", *action, "--settings", str(file))
+        assert done.code == 2 and problem in done.err and "settings.json" in done.err
+    after = file.lstat()
+    assert (after.st_mtime_ns, after.st_ino, after.st_mode) == (
+        before.st_mtime_ns,
+        before.st_ino,
+        before.st_mode,
+    )
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_a_session_gets_the_lessons_and_is_recorded(
+    ace: Ace, home: Path, monkeypatch: pytest.MonkeyPatch, agent: str
+) -> None:
+    payload = {"session_id": "a/../1", "transcript_path": transcript("t.jsonl"), "source": "startup"}
+    done = call(ace, monkeypatch, "start", payload, agent)
+    output = json.loads(done.out)["hookSpecificOutput"]
+    assert output["hookEventName"] == "SessionStart" and f"- {LESSON}" in output["additionalContext"]
+    assert call(ace, monkeypatch, "end", {**payload, "reason": "other"}, agent).code == 0
+    assert sessions() == [(f"{agent}-a/../1", "3 and 8", 1)] and log() == ""
+    assert "1 sessions recorded, 0 not yet" not in ace("hook", "status", agent).out  # nothing is installed
+    call(ace, monkeypatch, "end", payload, agent)
+    assert len(sessions()) == 1
+    payload["transcript_path"] = transcript("t.jsonl", answer="3, 8 and 9")
+    call(ace, monkeypatch, "end", payload, agent)
+    assert [answer for _, answer, _ in sessions()] == ["3, 8 and 9"]
+    assert sorted(path.name for path in locate_notes(PLAYBOOK).iterdir()) in ([], [".lock"])
+
+
+def test_lessons_fit_into_the_budget_and_into_what_the_agent_shows(
+    ace: Ace, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Store.open(PLAYBOOK) as store:
+        more = tuple(Add(f"b-{n}", "больше", f"Правило {n}: " + "длинное слово " * 20) for n in range(60))
+        store.commit(more, author="person", reason="test")
+    for budget, most in ((300, 2_000), (100_000, 10_000)):
+        out = call(ace, monkeypatch, "start", {}, "--budget", str(budget)).out
+        text = json.loads(out)["hookSpecificOutput"]["additionalContext"]
+        assert LESSON in text and len(text.encode()) <= most
+    assert "no session" in log()
+
+
+FAULTS: dict[str, object] = {
+    "not JSON": "{",
+    "nothing": "",
+    "no session": {"transcript_path": "x"},
+    "a list": [1],
+    "another type": {"session_id": 7},
+    "deep": "[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("payload", FAULTS.values(), ids=FAULTS)
+def test_what_cannot_be_read_from_stdin_costs_no_lesson_and_no_session(
+    ace: Ace, home: Path, monkeypatch: pytest.MonkeyPatch, payload: object
+) -> None:
+    done = call(ace, monkeypatch, "start", payload)
+    assert done.code == 0 and LESSON in done.out
+    assert call(ace, monkeypatch, "end", payload).code == 0
+    assert len(log().splitlines()) == 2 and sessions() == []
+
+
+@pytest.mark.parametrize("fault", ["locked", "broken", "another form", "a pipe", "a folder"])
+def test_a_transcript_that_cannot_be_recorded_waits_and_is_tried_again(
+    ace: Ace, home: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    path = Path("t.jsonl").absolute()
+    lock = FileLock(locate_notes(PLAYBOOK) / ".lock")
+    match fault:
+        case "broken":
+            path.write_text(f'{{"token": "{KEY}"')
+        case "another form":
+            path.write_text('{"type": "of a later release"}\n')
+        case "a pipe":
+            os.mkfifo(path)
+        case "a folder":
+            path.mkdir()
+        case "locked":
+            transcript("t.jsonl")
+            monkeypatch.setattr("ace.hooks.session._LOCK_WAIT", 0.01)
+            locate_notes(PLAYBOOK).mkdir()
+            lock.acquire()
+    payload = {"session_id": "1", "transcript_path": str(path)}
+    done = call(ace, monkeypatch, "end", payload)
+    lock.release()
+    assert (done.code, sessions()) == (0, []) and len(log().splitlines()) == 1 and KEY not in log()
+    if path.is_dir():
+        path.rmdir()
+    path.unlink(missing_ok=True)
+    transcript("t.jsonl")
+    other = {"session_id": "2", "transcript_path": transcript("other.jsonl", answer="none")}
+    call(ace, monkeypatch, "end", other)
+    assert {name for name, _, _ in sessions()} == {"claude-code-1", "claude-code-2"}
+
+
+@pytest.mark.parametrize("kind", ["missing", "empty", "none", "nobody asks"])
+def test_a_session_in_which_nothing_was_said_leaves_nothing(
+    ace: Ace, home: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    path = Path("t.jsonl").absolute()
+    if kind == "empty":
+        path.touch()
+    if kind == "nobody asks":
+        path.write_text('{"messages": [{"role": "system", "content": "You are an agent."}]}\n')
+    payload = {"session_id": "1", "transcript_path": None if kind == "none" else str(path)}
+    for moment in ("start", "end"):
+        assert call(ace, monkeypatch, moment, payload).code == 0
+    assert sessions() == [] and log() == ""
+    assert [file.name for file in locate_notes(PLAYBOOK).glob("*.json")] == []
+
+
+def test_one_that_fails_again_and_again_is_left_to_a_person(
+    ace: Ace, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ace("hook", "install", "claude-code")
+    Path("broken.jsonl").write_text("{")
+    call(ace, monkeypatch, "end", {"session_id": "lost", "transcript_path": "broken.jsonl"})
+    for number in range(MOST_TRIES + 2):
+        path = transcript(f"{number}.jsonl", answer=str(number))
+        call(ace, monkeypatch, "end", {"session_id": str(number), "transcript_path": path})
+    assert len(sessions()) == MOST_TRIES + 2 and log().count("lost") == MOST_TRIES
+    done = ace("hook", "status", "claude-code")
+    assert "5 sessions recorded, 1 not yet" in done.out and "not recorded: lost" in done.out
+
+
+def test_a_session_that_never_ended_is_recorded_a_day_later(
+    ace: Ace, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forsaken = transcript("forsaken.jsonl")
+    for name, path in (("old", forsaken), ("open", transcript("open.jsonl")), ("silent", "none.jsonl")):
+        call(ace, monkeypatch, "start", {"session_id": name, "transcript_path": path})
+    day_ago = time.time() - 25 * 3600
+    notes = locate_notes(PLAYBOOK)
+    for file in (Path(forsaken), *notes.glob("*.json")):
+        os.utime(file, (day_ago, day_ago))
+    call(ace, monkeypatch, "end", {"session_id": "new", "transcript_path": transcript("new.jsonl")})
+    assert {name for name, _, _ in sessions()} == {"claude-code-old", "claude-code-new"}
+    (note,) = notes.glob("*.json")
+    assert json.loads(note.read_text())["session"] == "open"
+
+
+def test_a_playbook_that_is_gone_or_damaged_is_a_line_in_the_log(
+    ace: Ace, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    PLAYBOOK.write_bytes(b"no playbook")
+    payload = {"session_id": "1", "transcript_path": transcript("t.jsonl")}
+    assert call(ace, monkeypatch, "start", payload) == Done(0, "", "")
+    assert call(ace, monkeypatch, "end", payload) == Done(0, "", "")
+    assert log().count("NotAPlaybook") == 2
+    PLAYBOOK.unlink()
+    assert call(ace, monkeypatch, "end", payload).code == 0
+    assert len(sessions()) == 1  # it is made again, and what waited is recorded
+
+
+def run(*words: str, payload: str = "") -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own."""
+    program = "import sys; from ace.cli.main import main; main()"
+    command = [sys.executable, "-c", program, "hook", *words]
+    return subprocess.run(command, input=payload, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("start", "claude-code", "--playbook", "missing/x.db"),
+        ("end", "nobody", "--playbook", "shop.db"),
+        ("start", "claude-code", "--playbook", "shop.db", "--budget", "many"),
+        ("end", "claude-code", "--of-a-later-release"),
+        ("start",),
+    ],
+)
+def test_no_call_of_an_agent_ever_fails(home: Path, words: tuple[str, ...]) -> None:
+    assert run(*words, payload='{"session_id": "1"}').returncode == 0
+
+
+def test_the_start_of_a_session_imports_nothing_heavy(home: Path) -> None:
+    program = """
+import sys
+from ace.cli.main import main
+try:
+    main()
+finally:
+    heavy = {"litellm", "numpy", "openai", "httpx", "sqlglot", "jinja2", "sqlite_utils", "rich", "regex"}
+    sys.stderr.write(repr(sorted(heavy & set(sys.modules))))
+"""
+    words = ["hook", "start", "claude-code", "--playbook", "shop.db"]
+    command = [sys.executable, "-c", program, *words]
+    done = subprocess.run(command, input='{"session_id": "1"}', capture_output=True, text=True, check=True)
+    assert (done.stderr, LESSON in done.stdout) == ("[]", True)
+
+
+def test_recorded_sessions_are_learned_from_once(
+    ace: Ace, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, colour in (("good", COLOURS[0]), ("bad", COLOURS[1])):
+        path = transcript(f"{name}.jsonl", question=f"Which number has {colour}?", answer="12")
+        call(ace, monkeypatch, "end", {"session_id": name, "transcript_path": path})
+    with Store.open(PLAYBOOK) as store:
+        bad = next(episode for episode in list_sessions(store) if episode.sample_id == "claude-code-bad")
+    said = ace("feedback", bad.id, "--wrong", "--expected", "9", "--text", "Look it up.")
+    assert said.code == 0, said.err
+    with Store.open(PLAYBOOK) as store:
+        traces: dict[str, Any] = {trace.sample: trace for trace in read_sessions(store)}
+    assert traces["claude-code-good"].correct is None
+    trace = traces["claude-code-bad"]
+    assert (trace.correct, trace.expected, trace.remark) == (False, "9", "Look it up.")
+    server = ModelServer()
+    learn = ("learn", "--from-traces", "shop.db", "--model", "openai/tiny", "--api-base", server.api_base)
+    done = ace(*learn)
+    server.close()
+    assert done.code == 0, done.err
+    assert server.calls > 0 and "recorded" in done.out
+    again = ace(*learn)
+    assert again.code == 2 and "no session" in again.err
+
+
+def test_a_reader_that_fails_or_is_killed_does_not_stop_the_others(
+    ace: Ace, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ace.hooks import recorded_sessions
+
+    read = recorded_sessions.read_log
+
+    def fail(path: Path) -> Any:
+        if path.name == "odd.jsonl":
+            raise KeyError("a fault of a reader")
+        if path.name == "endless.jsonl":
+            raise SystemExit(143)  # as where the agent ends the process
+        return read(path)
+
+    monkeypatch.setattr(recorded_sessions, "read_log", fail)
+    for name in ("odd", "endless", "good", "better", "best"):
+        call(ace, monkeypatch, "end", {"session_id": name, "transcript_path": transcript(f"{name}.jsonl")})
+    assert {name for name, _, _ in sessions()} == {
+        f"claude-code-{name}" for name in ("good", "better", "best")
+    }
+    assert "KeyError" in log()
+
+
+def test_status_says_what_cannot_be_read(ace: Ace, home: Path) -> None:
+    ace("hook", "install", "claude-code")
+    PLAYBOOK.write_bytes(b"no playbook")
+    AGENTS["codex"].settings.parent.mkdir()
+    AGENTS["codex"].settings.write_text("{")
+    done = ace("hook", "status")
+    assert done.code == 0 and "not a playbook file" in done.out and "not valid JSON" in done.out
+
+
+def test_what_is_forgotten_goes_from_recorded_sessions(
+    ace: Ace, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = transcript("t.jsonl", question="Call Anastasia Kowalczyk, with " + KEY)
+    call(ace, monkeypatch, "end", {"session_id": "1", "transcript_path": path})
+    assert KEY.encode() not in PLAYBOOK.read_bytes() and b"Kowalczyk" in PLAYBOOK.read_bytes()
+    ace("memory", "add", "reviewer", "Anastasia Kowalczyk", "--user", "ana", "--playbook", str(PLAYBOOK))
+    done = ace("memory", "forget", "--user", "ana", "--playbook", str(PLAYBOOK))
+    assert done.code == 0, done.err
+    files = [file.read_bytes() for file in Path().glob("shop.db*") if file.is_file()]
+    assert not any(b"Kowalczyk" in data or KEY.encode() in data for data in files)
