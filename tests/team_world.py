@@ -54,8 +54,8 @@ def refund(name: str, who: str, euros: int) -> dict[str, Any]:
     return row(name, f"Give {who} {euros} euros back.", *calls)
 
 
-def reboot(name: str, where: str) -> dict[str, Any]:
-    return row(name, f"The server in the {where} hangs.", ("restart", {"server": SERVERS[where]}))
+def reboot(name: str, where: str, ask: str = "The server in the {} hangs.") -> dict[str, Any]:
+    return row(name, ask.format(where), ("restart", {"server": SERVERS[where]}))
 
 
 def both(name: str, who: str, euros: int, where: str) -> dict[str, Any]:

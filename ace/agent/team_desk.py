@@ -12,7 +12,7 @@ from typing import Any
 
 from ace.safety.markup import defuse_markup
 from ace.task.team import Team, TeamAgent
-from ace.task.workspace import Observation, ToolCall, ToolSpec, Workspace
+from ace.task.workspace import Conversing, Observation, ToolCall, ToolSpec, Workspace
 
 _LONGEST_BRIEF = 2_000  # characters
 _LONGEST_NOTE = 400
@@ -92,6 +92,10 @@ class Desk(Workspace):
             return self._note(call.arguments)
         names = ", ".join(tool.name for tool in self.tools()) or "none"
         return _fail(f"{self.agent.name} has no tool {call.name}; there are {names}")
+
+    def reply(self, text: str) -> Observation | None:
+        """Return what somebody in the workspace says to the agent's words; None where nobody does."""
+        return self.inner.reply(text) if isinstance(self.inner, Conversing) else None
 
     def finish(self) -> Mapping[str, str]:
         """Return what is left of the workspace."""

@@ -9,15 +9,14 @@ from immutables import Map
 
 from ace.context.assemble import Assembled
 from ace.playbook.model import Playbook
-from ace.task.team import Team
+from ace.task.team import Reader, Team
 
 
 def view_for(playbook: Playbook, team: Team, agent: str) -> Playbook:
     """Return a playbook without the sections of other agents. Order and positions stay."""
-    readers = {name: team.find_reader(name) for name in playbook.section_names}
-    bullets = {
-        name: bullet for name, bullet in playbook.bullets.items() if readers[bullet.section] in ("", agent)
-    }
+    reader = Reader(team, agent)
+    own = {section for section in playbook.section_names if reader.reads(section)}
+    bullets = {name: bullet for name, bullet in playbook.bullets.items() if bullet.section in own}
     return replace(playbook, bullets=Map(bullets))
 
 

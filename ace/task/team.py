@@ -137,6 +137,22 @@ class Team:
         return f"{agent}{_BETWEEN}{section}" if agent and not self.find_reader(section) else section
 
 
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Say whom lessons are for: an agent of a team, or all where there is no team, or no name."""
+
+    team: Team | None = None
+    name: str = ""
+
+    def name_section(self, section: str) -> str:
+        """Return the section in which the reader finds what would stand in `section` for all."""
+        return self.team.name_section(self.name, section) if self.team else section
+
+    def reads(self, section: str) -> bool:
+        """Return whether a section is for the reader."""
+        return self.team is None or self.team.find_reader(section) in ("", self.name)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TeamSolving(Solving):
     """Choose the solver "team". `steps` and `seconds` are limits of the whole team."""

@@ -8,12 +8,12 @@ or is written in a form of its own (see `value_lines`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ace.task.environments.tools.value_lines import Use, write_value_line
-from ace.task.environments.tools.ways import Way, to_text
+from ace.task.environments.tools.ways import Step, Way, to_text
 from ace.task.wording import Suggestion
 from ace.task.workspace import write_value
 
@@ -58,34 +58,53 @@ def write_recipes(
         return ()
     ways = (own, *others)
     same = [way for way in ways if way.names == own.names]
-    arguments = [
+    arguments = find_arguments(own, others)
+    procedure = write_procedure(own.groups, arguments, own)
+    lessons = []
+    if not any(procedure in line for line in known):
+        lessons.append(Suggestion(PROCEDURES, f"{name_kind(same)}: {procedure}"))
+    lines = [*write_forms(arguments, ways), *write_limits(own, others)]
+    lessons += renew_lines(lines, known)
+    return (tuple(lessons),) if lessons else ()
+
+
+def find_arguments(own: Way, others: Sequence[Way]) -> list[list[Argument]]:
+    """Return where the arguments of each group of calls come from."""
+    ways = (own, *others)
+    same = [way for way in ways if way.names == own.names]
+    return [
         [_find_argument(same, ways, place, name) for name in group[0].call.arguments]
         for place, group in enumerate(own.groups)
     ]
-    procedure = _write_procedure(own, arguments)
-    lessons = []
-    if not any(procedure in line for line in known):
-        lessons.append(Suggestion(PROCEDURES, f"{_name_kind(same)}: {procedure}"))
-    lines = [
-        (f"{argument.name} of {argument.tool}", write_value_line(_list_uses(ways, argument), ways))
-        for found in arguments
-        for argument in found
-        if argument.is_written
-    ]
-    lines += _write_limits(own, others)
+
+
+def write_forms(arguments: Sequence[Sequence[Argument]], ways: Sequence[Way]) -> Iterator[tuple[str, str]]:
+    """Yield how the arguments are written that have a form of their own, each with its head."""
+    for argument in (argument for found in arguments for argument in found if argument.is_written):
+        line = write_value_line(_list_uses(ways, argument), ways)
+        yield f"{argument.name} of {argument.tool}", line
+
+
+def renew_lines(lines: Iterable[tuple[str, str]], known: Sequence[str]) -> Iterator[Suggestion]:
+    """Yield lines that are new, or that say more than the known line of the same head."""
     for head, line in dict(lines).items():
         before = next((text for text in known if text.startswith(f"{head}: ")), "")
         text = f"{head}: {line}."
         if line and (not before or text.count(" for ") > before.count(" for ")):  # it has more values
-            lessons.append(Suggestion(FORMATS, text, replaces=before))
-    return (tuple(lessons),) if lessons else ()
+            yield Suggestion(FORMATS, text, replaces=before)
 
 
-def _write_procedure(own: Way, arguments: Sequence[Sequence[Argument]]) -> str:
-    """Return the calls in order, and sentences that say what shows which argument, and what is repeated."""
+def write_procedure(
+    groups: Sequence[Sequence[Step]], arguments: Sequence[Sequence[Argument]], own: Way
+) -> str:
+    """Return calls in order, and sentences that say what shows which argument, and what is repeated.
+
+    `groups` are calls of the task `own`. What none of them shows is said to be in a brief.
+    """
     calls, notes = [], []
     shown = dict[tuple[str, str, str], list[str]]()  # by argument, tool and field: who takes it
-    for group, found in zip(own.groups, arguments, strict=True):
+    tools = [group[0].call.name for group in groups]
+    for group, found in zip(groups, arguments, strict=True):
         calls.append(f"{group[0].call.name}({', '.join(argument.write() for argument in found)})")
         for argument in found:
             if argument.source:
@@ -101,7 +120,8 @@ def _write_procedure(own: Way, arguments: Sequence[Sequence[Argument]]) -> str:
                 again = f"call {step.call.name} again with {', '.join(changed)}."
                 notes.append(f"While what is wanted is not shown, {again}")
     for (name, tool, field), takers in shown.items():
-        notes.insert(0, f"The {name} of {' and '.join(takers)} is the {field} that {tool} shows.")
+        where = f"the {field} that {tool} shows" if tool in tools else "in the brief"
+        notes.insert(0, f"The {name} of {' and '.join(takers)} is {where}.")
     return " ".join([f"{', then '.join(calls)}.", *dict.fromkeys(notes)])
 
 
@@ -143,7 +163,7 @@ def _list_uses(ways: Sequence[Way], argument: Argument) -> list[Use]:
     return uses
 
 
-def _name_kind(same: Sequence[Way]) -> str:
+def name_kind(same: Sequence[Way]) -> str:
     """Return a few questions of a kind, as different as can be, without what belongs to one task only."""
     chosen = [same[0]]
     rest = list(same[1:])
@@ -151,10 +171,10 @@ def _name_kind(same: Sequence[Way]) -> str:
         farthest = min(rest, key=lambda way: max(_share_words(way, other) for other in chosen))
         chosen.append(farthest)
         rest.remove(farthest)
-    return " / ".join(dict.fromkeys(_generalise(way) for way in chosen))
+    return " / ".join(dict.fromkeys(generalise(way) for way in chosen))
 
 
-def _generalise(way: Way) -> str:
+def generalise(way: Way) -> str:
     """Return a question with places for the values that its calls take from it, and for numbers."""
     text = way.question
     values = {to_text(value) for step in way.steps for value in step.call.arguments.values()}
@@ -174,7 +194,7 @@ def _share_words(first: Way, second: Way) -> float:
     return len(first.lower_words & second.lower_words) / max(1, len(union))
 
 
-def _write_limits(own: Way, others: Sequence[Way]) -> Iterator[tuple[str, str]]:
+def write_limits(own: Way, others: Sequence[Way]) -> Iterator[tuple[str, str]]:
     """Yield which number asks for one call more: a limit that parts tasks with and without it.
 
     The calls must be the same but for that one, and the numbers those of one argument.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from ace.errors import WorkspaceFailed
@@ -15,9 +15,10 @@ from ace.task.environments.json_answer import JsonDifference, compare_json
 from ace.task.environments.scorers import SCORERS
 from ace.task.environments.tools.function_tools import FunctionTool, call_function, read_functions
 from ace.task.environments.tools.recipes import write_recipes
+from ace.task.environments.tools.team_recipes import write_team_recipes
 from ace.task.environments.tools.ways import Step, Way
 from ace.task.types import Attempt, Difference, Environment, Fact, Outcome, Sample, Topic, TurnKind
-from ace.task.wording import Suggestion
+from ace.task.wording import Audience, Suggestion
 from ace.task.workspace import Observation, ToolCall, ToolSpec, Workspace
 
 STATE = "state"
@@ -106,7 +107,7 @@ class ToolsEnvironment(Environment):
         if wrong:
             share = 1 - sum(each.leaves for each in wrong) / needed if needed else 0.0
             score = min(max(share, 0.0), _NEARLY)
-        missing = _to_facts(wrong)
+        missing = _to_facts(wrong, way)
         answer = sample.data.get("answer")
         if answer is not None and SCORERS[self.scorer](str(answer), attempt.answer) < 1:
             score = min(score, 1 / 2)
@@ -144,7 +145,11 @@ class ToolsEnvironment(Environment):
             raise sample.problem("actions", "They change nothing, so nothing can be judged.")
 
     def suggest(
-        self, sample: Sample, similar: Sequence[Sample], known: Sequence[str]
+        self,
+        sample: Sample,
+        similar: Sequence[Sample],
+        known: Sequence[str],
+        audience: Audience | None = None,
     ) -> Sequence[Sequence[Suggestion]]:
         """Return recipes: which calls a question of the kind takes, and where each argument comes from."""
         ways = []
@@ -154,6 +159,8 @@ class ToolsEnvironment(Environment):
             except WorkspaceFailed:  # of such a sample nothing can be learned
                 if each is sample:
                     return ()
+        if audience is not None:
+            return write_team_recipes(ways[0], ways[1:], audience)
         return write_recipes(ways[0], ways[1:], known)
 
     def follow(self, sample: Sample) -> Way:
@@ -169,7 +176,7 @@ class ToolsEnvironment(Environment):
             observation = workspace.call(call)
             if observation.failed:
                 raise WorkspaceFailed(f"The right call {call.write()} fails: {observation.text}")
-            steps.append(Step(call, observation.text))
+            steps.append(Step(call, observation.text, workspace.finish()[STATE]))
         return Way(sample.question, tuple(steps), first, json.loads(workspace.finish()[STATE]))
 
 
@@ -203,8 +210,19 @@ def _has_worked(attempt: Attempt) -> bool:
     return not attempt.error and bool(results) and not results[-1]
 
 
-def _to_facts(differences: Sequence[JsonDifference]) -> tuple[Fact, ...]:
-    facts = [difference.to_fact() for difference in differences[:_MOST_FACTS]]
+def _to_facts(differences: Sequence[JsonDifference], way: Way) -> tuple[Fact, ...]:
+    """Return differences as facts. Their topics name the tool whose right call leaves what is missing."""
+    changes = list[tuple[str, str]]()  # a tool, and a place that its call changes
+    before = way.first_state
+    for step in way.steps if differences else ():
+        after = json.loads(step.left)
+        changes += [(step.call.name, change.path) for change in compare_json(after, before)]
+        before = after
+    facts = []
+    for difference in differences[:_MOST_FACTS]:
+        fact, place = difference.to_fact(), difference.path
+        tools = [tool for tool, path in changes if place.startswith(path) or path.startswith(place)]
+        facts.append(replace(fact, topics=fact.topics.union(map(Topic, tools))))
     more = len(differences) - _MOST_FACTS
     if more > 0:
         facts.append(Fact(f"{more} more", difference=Difference.CHANGED))

@@ -23,6 +23,9 @@ class Step:
     call: ToolCall
     result: str
 
+    left: str = "null"
+    """The state of the world after it, as JSON."""
+
     def leaves(self) -> Iterator[tuple[str, str]]:
         """Yield the values in the result, each with the name that it stands under."""
         try:
