@@ -13,6 +13,9 @@ import pytest
 
 from ace import Caps, learn
 from ace.llm.client import Request
+from ace.playbook.delta import apply
+from ace.playbook.model import Add, Playbook, bullet_id
+from ace.refine import refine_playbook
 from ace.store import Store
 from ace.task import Attempt, Failure, Sample, Turn, TurnKind
 from ace.task.environments.tools.tools_environment import STATE, ToolsEnvironment
@@ -296,3 +299,18 @@ def test_a_run_of_a_team_that_learns_is_resumed_to_the_same_versions(tmp_path: P
                 learn(task, store, World(_reads_recipes), caps=caps, resume=number > 0, batch_size=2)
             hashes.append([version.hash for version in store.log()])
     assert hashes[0] == hashes[1] and len(hashes[0]) > 1
+
+
+def test_lessons_of_two_agents_are_never_joined() -> None:
+    text = "Amounts are written in cents."
+    adds = [
+        Add(bullet_id(section, text), section, text)
+        for section in ("formats", "billing: formats", "technical: formats", "billing: facts")
+    ]
+    playbook, _ = apply(Playbook(), adds)
+    refined, _ = apply(playbook, refine_playbook(playbook).delta)
+    assert [bullet.section for bullet in refined.active] == [
+        "formats",
+        "billing: formats",
+        "technical: formats",
+    ]

@@ -5,7 +5,7 @@ Knows who is asked for what; how it is put together is in `ace.context.assemble`
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
@@ -62,38 +62,36 @@ class Contexts:
         Raises InputError for a budget in which nothing fits, and ContextError for the sample's own fault: it
         is too long, or a source failed on it.
         """
+        share = self.wanted.share if self.sources else 0.0
         items = tuple(self._find(sample))
+        private = tuple(item.text for found in items for item in found.items if item.trust is Trust.USER)
+        prompts = {}
+        for name, generator, own, limit in self._list_readers(playbook):
+            fill = partial(self.method.context, self.state, own, sample)
+            context = assemble(generator.frame(sample), fill, items, limit, share=share)
+            specific = [item.label for item in context.items if item.source == "playbook"]
+            ids = [bullet for bullet in (*context.bullets, *specific) if bullet in own.bullets]
+            contents = tuple(own.bullets[bullet].content for bullet in ids)
+            prompts[name] = replace(context, contents=contents, private=private)
+        team = find_team(self.generator.task.solver)
+        return join_agents(prompts, team.start) if team else prompts[""]
+
+    def _list_readers(self, playbook: Playbook) -> Iterator[tuple[str, Generator, Playbook, Limit]]:
+        """Yield who is shown what: name, wording, the playbook as read, and the limit of the prompt."""
         team = find_team(self.generator.task.solver)
         if team is None:
-            return self._assemble(self.generator, sample, playbook, items, self.limit)
-        by_agent = {}
+            yield "", self.generator, playbook, self.limit
+            return
         for agent in team.agents:
             tokens = int(self.limit.tokens * agent.share)
-            limit = replace(
-                self.limit, tokens=tokens, reserve=min(self.limit.reserve, int(tokens * WRITER_SHARE))
+            reserve = min(self.limit.reserve, int(tokens * WRITER_SHARE))
+            limit = replace(self.limit, tokens=tokens, reserve=reserve)
+            yield (
+                agent.name,
+                self.generator.speak_as(agent),
+                view_for(playbook, team, agent.name),
+                limit,
             )
-            own, generator = view_for(playbook, team, agent.name), self.generator.speak_as(agent)
-            by_agent[agent.name] = self._assemble(generator, sample, own, items, limit)
-        return join_agents(by_agent, team.start)
-
-    def _assemble(
-        self,
-        generator: Generator,
-        sample: Sample,
-        playbook: Playbook,
-        items: Sequence[SourceItems],
-        limit: Limit,
-    ) -> Assembled:
-        """Return the prompt as `generator` words it, within a limit."""
-        share = self.wanted.share if self.sources else 0.0
-        fill = partial(self.method.context, self.state, playbook, sample)
-        context = assemble(generator.frame(sample), fill, items, limit, share=share)
-        specific = [item.label for item in context.items if item.source == "playbook"]
-        names = [name for name in (*context.bullets, *specific) if name in playbook.bullets]
-        contents = tuple(playbook.bullets[name].content for name in names)
-        found = [item for source in items for item in source.items]
-        private = tuple(item.text for item in found if item.trust is Trust.USER)
-        return replace(context, contents=contents, private=private)
 
     def keep_vectors(self, playbook: Playbook) -> None:
         """Keep what was computed of a committed version, so that it need not be computed again.

@@ -129,8 +129,8 @@ class Team:
 
     def find_reader(self, section: str) -> str:
         """Return the agent that a section of the playbook is for; "" where it is for all."""
-        name, between, _ = section.partition(_BETWEEN)
-        return name if between and name in self.names else ""
+        name = name_owner(section)
+        return name if name in self.names else ""
 
     def name_section(self, agent: str, section: str) -> str:
         """Return a section as one for an agent only; as it is where it is somebody's already, or for all."""
@@ -160,6 +160,15 @@ class TeamSolving(Solving):
     kind: str = "team"
     steps: int = 30
     team: Team
+
+
+def name_owner(section: str) -> str:
+    """Return what stands before the colon of a section, the name of an agent as a rule; "" without one.
+
+    Lessons of two owners are never one, even if they say the same: each agent reads its own only.
+    """
+    name, between, _ = section.partition(_BETWEEN)
+    return name if between else ""
 
 
 def find_team(solver: object) -> Team | None:
