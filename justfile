@@ -37,7 +37,7 @@ demo:
     .venv/bin/ace learn tasks/shop_sql
 
 # Tests of adapters against the real programs, each in an environment of its own
-adapters: coding-agents adapter-textworld adapter-scienceworld adapter-bfcl
+adapters: coding-agents adapter-textworld adapter-scienceworld adapter-bfcl adapter-tau2 adapter-inspect
 
 coding-agents:
     test -x .adapters/coding-agents/bin/python || python3 -m venv .adapters/coding-agents
@@ -55,6 +55,12 @@ adapter-bfcl:
     test -x .adapters/bfcl/bin/python || python3 -m venv .adapters/bfcl
     .adapters/bfcl/bin/python -m pip install --quiet --no-deps bfcl-eval==2026.3.23
     just _adapter bfcl bfcl tests/test_worlds_bfcl.py
+
+adapter-tau2:
+    just _adapter tau2 tau2 tests/test_tau2.py tests/test_mcp.py
+
+adapter-inspect:
+    just _adapter inspect inspect tests/test_adapter_inspect.py
 
 _adapter name extra *tests:
     test -x .adapters/{{name}}/bin/python || python3 -m venv .adapters/{{name}}

@@ -170,7 +170,6 @@ def learner(
     if isinstance(task, (str, Path)):
         task = load_task(task)
     if not isinstance(store, Store):
-        Store.open(store).close()
         path, branch = Path(store), "main"
     else:
         path, branch = store.path, store.branch_name
@@ -187,14 +186,21 @@ def learner(
 
 @contextmanager
 def learning(
-    store: Store | str | Path, model: Model | None = DEFAULT_MODEL, **options: Any
+    store: Store | str | Path | AgentLearner, model: Model | None = DEFAULT_MODEL, **options: Any
 ) -> Iterator[WatchedBlock]:
     """Yield a block in which calls of openai, anthropic and litellm get the playbook, and are learned from.
 
     The playbook goes behind the caller's own system prompt; each conversation becomes an episode. Nothing
     else changes, and a fault here never reaches a call. Calls of other threads and tasks than the block's are
-    not touched. `options` are the keywords of `learner`, and what is raised for them is the same.
+    not touched. `options` are the keywords of `learner`, and what is raised for them is the same. In place of
+    a store it may be a learner, which then stays open and takes no options.
     """
+    if isinstance(store, AgentLearner):
+        if options:
+            raise InputError("This learner has options of its own.", hint="Give them to ace.learner.")
+        with watch_calls(store, store.guard) as block:
+            yield block
+        return
     with learner(store, model, **options) as episodes, watch_calls(episodes, episodes.guard) as block:
         yield block
 

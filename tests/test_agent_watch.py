@@ -368,6 +368,58 @@ def test_only_the_block_is_touched(store: Store, server: WireServer, tmp_path: P
     assert openai._base_client.SyncAPIClient.request is original
 
 
+def test_one_learner_may_serve_many_blocks(store: Store, server: WireServer) -> None:
+    with ace.learner(store, None) as learner:
+
+        def serve(number: int) -> list[str]:
+            with ace.learning(learner) as block:
+                chat(server, [{"role": "user", "content": f"Question {number}?"}])
+                block.feedback(right=True)
+            return block.episodes
+
+        with ThreadPoolExecutor(4) as pool:
+            ids = [name for names in pool.map(serve, range(12)) for name in names]
+        assert learner.problems == () and len(set(ids)) == 12
+        with pytest.raises(ace.AceError), ace.learning(learner, budget=10):
+            pass
+    kept = {episode.id: episode.question for episode in store.episodes()}
+    assert [kept[name] for name in ids] == [f"Question {number}?" for number in range(12)]
+    assert len(store.runs()) == 1 and len(store.feedback()) == 12
+
+
+def test_functions_of_litellm_that_were_imported_by_name_count(
+    store: Store, server: WireServer, litellm: Any
+) -> None:
+    completion, acompletion = litellm.completion, litellm.acompletion
+    here = {"model": "openai/m", "messages": ASKED, "api_base": f"{server.url}/v1", "api_key": "x"}
+    with ace.learning(store, None) as block:
+        completion(**here)
+        asyncio.run(acompletion(**here))
+        completion("openai/m", ASKED, api_base=f"{server.url}/v1", api_key="x")
+        with pytest.raises(litellm.BadRequestError):
+            completion(**{**here, "messages": [{"role": "user", "content": "fail with 400"}]})
+        assert len(block.episodes) == 4 and block.learner.problems == ()
+    assert all(json.dumps(body).count(LINE) == 1 for body in server.bodies)
+    assert litellm.completion is completion and litellm.acompletion is acompletion
+    completion(**here)
+    assert LINE not in json.dumps(server.bodies[-1])
+
+
+def test_who_stops_reading_a_stream_has_an_episode(store: Store, server: WireServer) -> None:
+    with ace.learning(store, None) as block:
+        client = clients(server)["openai"]
+        stream = client.chat.completions.create(model="m", messages=ASKED, stream=True)
+        next(iter(stream))
+        stream.close()
+        del stream
+        with client.chat.completions.create(model="m", messages=ASKED, stream=True) as other:
+            for chunk in other:
+                if chunk.choices[0].delta.content:
+                    break
+        assert block.learner.problems == ()
+    assert len(store.episodes(ids=block.episodes)) == 2
+
+
 def test_tasks_beside_the_block_are_not_touched(store: Store, server: WireServer) -> None:
     async def ask(client: Any, question: str) -> None:
         await client.chat.completions.create(model="m", messages=[{"role": "user", "content": question}])
@@ -398,7 +450,7 @@ def test_other_requests_pass(store: Store, server: WireServer) -> None:
     with ace.learning(store, None) as block:
         with pytest.raises(openai.APIError):
             clients(server)["openai"].models.list()
-        assert block.episodes == () and block.learner.problems == ()
+        assert block.episodes == [] and block.learner.problems == ()
 
 
 def test_a_fault_of_ours_is_a_plain_call(
@@ -415,6 +467,16 @@ def test_a_fault_of_ours_is_a_plain_call(
                 model="m", max_tokens=9, messages=ASKED
             ).content[0].text == ANSWER  # fmt: skip
             block.feedback(right=True)
+        assert "ours" in str(block.learner.problems[0]), name
+    for name in ("find_interface", "tee_response", "ReplyBuilder"):
+        with ace.learning(store, None) as block, monkeypatch.context() as patch:
+            patch.setattr(f"ace.agent.watch.sdk_calls.{name}", broken)
+            stream = clients(server)["openai"].chat.completions.create(model="m", messages=ASKED, stream=True)
+            assert "".join(chunk.choices[0].delta.content or "" for chunk in stream) == ANSWER
+            reply = asyncio.run(
+                clients(server)["openai async"].chat.completions.create(model="m", messages=ASKED)
+            )
+            assert reply.choices[0].message.content == ANSWER
         assert "ours" in str(block.learner.problems[0]), name
 
 

@@ -35,10 +35,14 @@ ROWS = (
 RANK = {part: rank for rank, row in enumerate(ROWS) for part in row}
 NEVER = {("methods", "store"), ("agent", "store")}  # who proposes cannot write to the store
 HEAVY = {
+    "anyio",
     "bs4",
     "gepa",
+    "httpx2",
+    "inspect_ai",
     "litellm",
     "matplotlib",
+    "mcp",
     "numpy",
     "opentelemetry",
     "pypdf",
@@ -176,7 +180,7 @@ def test_dependencies_are_what_is_imported() -> None:
     """Neither undeclared (it came along with something else) nor unused."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    used = ("documents", "local", "online", "otel", "report", "scienceworld", "textworld")
+    used = ("documents", "inspect", "local", "mcp", "online", "otel", "report", "scienceworld", "textworld")
     declared = {*project["dependencies"], *(each for extra in used for each in extras[extra])}
     names = {re.split(r"[^\w-]", requirement)[0].replace("-", "_").lower() for requirement in declared}
     names = {IMPORTED_AS.get(name, name) for name in names}

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+import re
 import signal
 import sqlite3
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -25,6 +28,7 @@ from ace.task.agent_episode import AgentEpisode, EpisodeLearner
 from ace.testing import World
 from tests import doomed_agent
 from tests.pace import patience
+from tests.wire_server import serve_wire
 from tests.world import LESSON, SECRET, knows, teaches, world
 
 LINE = "Red means seven."
@@ -83,9 +87,15 @@ def test_without_a_way_to_ask_again_a_lesson_waits_in_quarantine(store: Store) -
 def test_without_verify_a_lesson_is_used_at_once(store: Store) -> None:
     with ace.learner(store, teacher(), verify=False) as learner, learner.episode("What is red?") as episode:
         episode.finish("3", right=False, expected="7")
-    with ace.learner(store, None) as learner, learner.episode("What is red?") as episode:
-        # What cannot be judged waits whatever the settings say.
-        assert episode.context == ""
+        assert learner.problems == ()
+    with (
+        ace.learner(store, teacher("Blue means four."), verify=False) as learner,
+        learner.episode("What is blue?") as episode,
+    ):
+        assert LINE in episode.context and len(episode.bullets) == 1
+        episode.finish("4", feedback="I wonder.")
+    statuses = {bullet.content: bullet.status for bullet in store.checkout().bullets.values()}
+    assert statuses == {LINE: Status.ACTIVE, "Blue means four.": Status.QUARANTINED}
 
 
 def test_an_agent_that_can_be_asked_again_proves_its_lessons(store: Store) -> None:
@@ -182,6 +192,7 @@ def test_feedback_that_no_learner_learned_from_is_learned_from_by_the_next(path:
         report = learner.close()
     assert report and report.proposed == 1 and client.calls["reflector"] == 1
     with ace.learner(path, client) as learner:
+        time.sleep(1)  # it looks twice
         assert learner.close() is None, "it was learned from twice"
 
 
@@ -360,14 +371,18 @@ def test_wrong_calls_are_problems_and_not_errors_of_the_agent(store: Store) -> N
         def __str__(self) -> str:
             raise ZeroDivisionError
 
+    circle: list[Any] = []
+    circle.append(circle)
     with ace.learner(store, None) as learner:
+        learner.episode(Odd(), page={1: 2, "a": 3}, circle=circle)  # type: ignore[arg-type]
+        assert "read the question" in str(learner.problems[0])
         episode = learner.episode("What is red?")
         episode.say("x", kind="music")
         episode.tool("search", Odd())
         episode.finish(7)
         episode.finish(8)
         episode.tool("search")
-        assert len(learner.problems) == 4
+        assert len(learner.problems) == 5
     assert [kept.attempt.answer for kept in store.episodes()] == ["7"]
 
 
@@ -508,3 +523,25 @@ def test_adapters_can_be_typed_by_protocols(store: Store) -> None:
     with ace.learner(store, None) as learner:
         adapt(learner).finish("7")
     assert store.episode_beginning(store.episodes()[0].id)["data"] == {"user": "ann", "page": "3"}
+
+
+def test_the_page_on_own_agents_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its examples as they stand, with a loopback server and a double for the models."""
+    pytest.importorskip("openai")
+    page = (Path(__file__).parent.parent / "docs" / "own-agent.md").read_text(encoding="utf-8")
+    examples = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert len(examples) == 2
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("ace.api.connect", lambda *_, **__: nullcontext(teacher()))
+    with serve_wire(lambda _: "3") as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1")
+        monkeypatch.setenv("OPENAI_API_KEY", "x")
+        for example in examples:
+            exec(compile(example, "own-agent.md", "exec", dont_inherit=True), {})
+    with Store.open("agent.db") as store:
+        kept = [(episode.question, episode.attempt.answer) for episode in store.episodes()]
+        assert set(kept) >= {("Which number has red?", "3"), ("What is red?", "3")}
+        assert [feedback.expected for feedback in store.feedback()] == ["70002", "7", ""]
+        assert store.feedback(unlearned=True) == [] and store.verify() == []

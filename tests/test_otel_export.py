@@ -20,6 +20,7 @@ from ace.store import Store
 from ace.task import Turn, TurnKind
 from ace.task.traces import Trace, make_unjudged_task, read_log
 from ace.testing import World
+from tests.cli import Ace
 from tests.world import LESSON, SECRET, team, world
 
 NOT_INSTALLED = "the extra `otel` is not installed"
@@ -151,6 +152,15 @@ def test_attempts_of_a_whole_run_are_read_back(store: Store, tmp_path: Path) -> 
         assert (trace.question, trace.answer) == (episode.question, episode.attempt.answer)
         assert trace.correct is episode.verdict.correct
         assert trace.expected == episode.feedback.expected != ""
+
+
+def test_the_command_writes_a_file_and_says_how_many_spans(ace: Ace) -> None:
+    with Store.open("depots.db") as store:
+        learn_recorded(store, RECORDED)
+    done = ace("runs", "export", "--otel", "spans.json", "--content", "--playbook", "depots.db")
+    assert done.code == 0 and done.out.startswith("spans.json has "), done.err
+    assert [trace.answer for trace in read_log(Path("spans.json")).traces] == ["12"]
+    assert ace("runs", "export", "7", "--otel", "no.json", "--playbook", "depots.db").code == 1
 
 
 class Collector:

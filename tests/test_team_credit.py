@@ -46,7 +46,8 @@ def _judge(sample: Sample, turns: Sequence[tuple[str, str]], failure: Failure | 
 def test_facts_name_the_tools_that_would_have_made_the_change() -> None:
     sample = helpdesk(both("a", "Ann", 12, "north")).train[0]
     first = ENVIRONMENT.follow(sample).first_state
-    attempt = Attempt(sample.id, "", artifacts={STATE: json.dumps(first)})
+    turns = (Turn(kind=TurnKind.AGENT, text="no", agent="triage"),)
+    attempt = Attempt(sample.id, "", turns=turns, artifacts={STATE: json.dumps(first)})
     missing = ENVIRONMENT.score(sample, attempt).missing
     tools = {
         fact.text.partition(":")[0]: fact.topics & {"pay", "restart", "find_account"} for fact in missing
@@ -60,7 +61,6 @@ T, B, X = ("triage", "hand_over"), ("billing", "pay"), ("technical", "restart")
 @pytest.mark.parametrize(
     ("row", "turns", "failure", "who"),
     [
-        (NORTH, (), None, "triage"),
         (NORTH, (T,), None, "triage"),
         (NORTH, (T, X), None, "technical"),
         (NORTH, (T, B), None, "triage"),  # the wrong agent was sent to, which could have handed on
@@ -123,8 +123,8 @@ def test_a_recipe_is_split_between_the_router_and_the_owner() -> None:
     assert texts == [
         (
             "billing",
-            "Give … euros back: find_account(name), then pay(account, cents). "
-            "The account of pay is the account that find_account shows.",
+            "Give … euros back: find_account(name), "
+            "then pay(account=the account that find_account shows, cents), then done.",
         ),
         ("billing", "cents of pay: 1200 for Ann 12, 3000 for Bob 30."),
         ("triage", "Give … euros back: hand_over to billing."),
@@ -136,15 +136,15 @@ def test_a_task_of_two_agents_is_split_between_them() -> None:
     rows = [both("a", "Ann", 12, "north"), both("b", "Bob", 30, "south"), refund("c", "Cho", 4)]
     texts = recipes(*rows)
     firsts = dict(reversed(texts))
-    assert firsts["billing"].endswith("find_account shows. Then hand_over to technical.")
-    assert firsts["technical"].endswith(": restart(server).") and firsts["triage"].endswith(
+    assert firsts["billing"].endswith("find_account shows, cents), then hand_over to technical.")
+    assert firsts["technical"].endswith(": restart(server), then done.") and firsts["triage"].endswith(
         ": hand_over to billing."
     )
     strict = replace(
         TEAM, agents=(TEAM.agents[0], replace(TEAM.agents[1], hands_to=("triage",)), TEAM.agents[2])
     )
     firsts = dict(reversed(recipes(*rows, team=strict)))
-    assert firsts["billing"].endswith("find_account shows. Then hand_over to triage, for technical.")
+    assert firsts["billing"].endswith("cents), then hand_over to triage, for technical.")
     assert firsts["triage"].endswith(": hand_over to billing, then technical.")
 
 
@@ -184,9 +184,9 @@ def test_a_recipe_over_two_agents_says_what_the_brief_must_have() -> None:
     ((*found,),) = environment.suggest(rows[0], rows[1:], (), Audience(Team(agents=agents, start="desk")))
     texts = {each.reader: each.text for each in found}
     assert texts["desk"].endswith(
-        "find(name). Then hand_over to post; the brief says the key that find shows."
+        "find(name), then hand_over to post; the brief says the key that find shows."
     )
-    assert texts["post"] == "Write to …: send(key). The key of send is in the brief."
+    assert texts["post"] == "Write to …: send(key=the key in the brief), then done."
 
 
 def test_what_an_agent_knows_is_not_said_to_it_again() -> None:

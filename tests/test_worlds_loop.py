@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ace import evaluate
 from ace.store import Store
 from ace.task import (
@@ -67,6 +69,7 @@ class Talking(Environment):
 
 
 def run(tmp_path: Path, environment: Any, row: Mapping[str, Any], *said: Any) -> tuple[Attempt, bool]:
+    tmp_path.mkdir(exist_ok=True)
     task = define_task("worlds", [dict(row)], environment)
     with Store.open(tmp_path / "p.db") as store:
         evaluate(task, store, World(replies(*said)), split="train")
@@ -81,6 +84,18 @@ def test_somebody_who_speaks_is_answered_until_they_are_done(tmp_path: Path) -> 
     spoken = [(turn.kind, turn.text) for turn in attempt.turns if turn.kind is not TurnKind.TOOL]
     user, agent = TurnKind.USER, TurnKind.AGENT
     assert spoken == [(agent, "a"), (user, "And b?"), (agent, "b"), (user, "And c?"), (agent, "c")]
+
+
+def test_a_call_may_be_made_again_where_it_does_something_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = [call("wait")] * 5
+    attempt, _ = run(tmp_path, Talking(), {"id": "1", "question": "Wait."}, *again, "a", "b", "c")
+    assert attempt.error and len(attempt.turns) == 3
+    monkeypatch.setattr(Talk, "repeats", True, raising=False)
+    row = {"id": "2", "question": "Wait."}
+    attempt, correct = run(tmp_path / "again", Talking(), row, *again, "a", "b", "c")
+    assert correct and sum(turn.kind is TurnKind.TOOL for turn in attempt.turns) == 5
 
 
 def test_an_environment_that_limits_its_time_may_wait_to_open() -> None:

@@ -51,11 +51,12 @@ class Generator:
     cite: bool = False
     """Whether a reply shall end with the ids of the bullets that were used for it."""
 
-    def frame(self, sample: Sample) -> Frame:
+    def frame(self, sample: Sample, tools: str = "") -> Frame:
         """Return how the messages for a sample are worded.
 
-        The system message holds instructions, what the environment says of the sample, and the playbook. The
-        user message holds lessons for this question, what sources found, and the question.
+        The system message holds instructions, what the environment says of the sample, `tools` where a model
+        has to read them there, and the playbook. The user message holds lessons for this question, what
+        sources found, and the question.
         """
         environment = self.task.environment.describe(sample)
 
@@ -68,6 +69,7 @@ class Generator:
                 "generator.system",
                 instructions=self.task.instructions,
                 environment=environment,
+                tools=tools,
                 playbook=playbook,
                 cite=self.cite,
             )

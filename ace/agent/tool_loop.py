@@ -4,7 +4,8 @@ After Yao et al., "ReAct" (arXiv 2210.03629). A model with function calling may 
 ends by answering in words; where somebody speaks to it, they hear that, and may ask for more. A small one
 writes a call a line, under a grammar, and ends by calling `done`. Three rules keep it from going round in
 circles: instead of a call that was made before it is asked for another one, it may be done only after a call
-that worked, and it is told the task after each result.
+that worked, and it is told the task after each result. Where a call may do something else the next time, as
+in a game, it may be made again.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from ace.agent.solver import ENDS_RUN, SingleCall, failed_attempt
 from ace.agent.tool_talk import ToolTalk
 from ace.context.assemble import Assembled
 from ace.llm.client import Message, Reply, Request, Role, Subject, ToolCall, ToolSpec
-from ace.llm.prompts import render
 from ace.llm.written_calls import list_tools, writes_calls
 from ace.safety.markup import defuse_markup
 from ace.task.solving import Solving
@@ -58,12 +58,13 @@ class ToolLoop:
             return SingleCall(self.generator).solve(sample, context, workspace, draw)
         written = writes_calls(self.generator.client)
         messages = [Message("system", context.system), Message("user", context.user)]
-        talk = ToolTalk(messages, defuse_markup(sample.question), self.count, written)
+        repeats = getattr(workspace, "repeats", False)
+        talk = ToolTalk(messages, defuse_markup(sample.question), self.count, written, repeats)
         ended: Attempt | None = None
         try:
             if written:
                 tools = list_tools([*workspace.tools(), self._describe_end(workspace.tools())])
-                system = render("ace.agent", "tools.system", context=context.system, tools=tools)
+                system = self.generator.frame(sample, tools).system(context.playbook)
                 messages[0] = Message("system", system)
             ended = self._run(sample, context, workspace, draw, talk)
         except ENDS_RUN:
@@ -123,7 +124,7 @@ class ToolLoop:
             if talk.written and is_end:
                 talk.add_call(call, Observation("(done)"), counted)
                 return Attempt(sample.id, str(call.arguments.get("answer") or call.write()))
-            if talk.written and any(_is_same(earlier, call) for earlier in talk.calls):
+            if talk.written and talk.knows_result(call):
                 talk.add_call(call, _REPEATED, counted)
                 return _stop(sample, f"it had no new call to make: {call.write():.200}")
             observation = workspace.call(call)
@@ -132,7 +133,8 @@ class ToolLoop:
             if observation.ends:
                 return Attempt(sample.id, observation.text)
             latest = talk.calls[-_SAME_AGAIN:]
-            if len(latest) == _SAME_AGAIN and all(_is_same(earlier, call) for earlier in latest):
+            is_stuck = talk.knows_result(call) and len(latest) == _SAME_AGAIN
+            if is_stuck and all(_is_same(earlier, call) for earlier in latest):
                 return _stop(sample, f"it made the same call {_SAME_AGAIN} times: {call.write():.200}")
         return None
 
@@ -153,8 +155,7 @@ class ToolLoop:
         while talk.written and len(reply.tool_calls) == 1:
             call = reply.tool_calls[0]
             rest = tuple(tool for tool in tools if tool.name != call.name)
-            is_new = not any(_is_same(earlier, call) for earlier in talk.calls)
-            if is_new or not rest or len(rest) < len(request.tools) - 2:
+            if not talk.knows_result(call) or not rest or len(rest) < len(request.tools) - 2:
                 break
             tools = rest
             reply = self.generator.client.complete(replace(request, tools=tools))

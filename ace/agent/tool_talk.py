@@ -29,13 +29,15 @@ _SHORTEST = 40
 class ToolTalk:
     """Grow with each reply of the model and each observation.
 
-    `question` is the task, as the first user message puts it. `written`: calls are lines of text.
+    `question` is the task, as the first user message puts it. `written`: calls are lines of text. `repeats`:
+    the same call may do something else the next time.
     """
 
     messages: list[Message]
     question: str
     count: CountTokens
     written: bool
+    repeats: bool = False
     turns: list[Turn] = field(default_factory=list)
     calls: list[ToolCall] = field(default_factory=list)
 
@@ -70,6 +72,11 @@ class ToolTalk:
             return
         self.messages.append(Message("assistant", call.write()))
         self.add_result(result)
+
+    def knows_result(self, call: ToolCall) -> bool:
+        """Return whether a call was made before, so that to make it again would tell nothing new."""
+        same = [each for each in self.calls if (each.name, each.arguments) == (call.name, call.arguments)]
+        return bool(same) and not self.repeats
 
     def add_words(self, text: str) -> None:
         """Take in what somebody says to the agent."""

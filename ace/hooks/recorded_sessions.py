@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ace.errors import InputError, StoreError, TaskError
-from ace.hooks.session import SessionNote, drop_note, keep_note, list_due, recording_alone
+from ace.hooks.session import SessionNote, keep_note, list_due, recording_alone
 from ace.runs.records import AnswerFeedback
 from ace.store import Store
 from ace.task.traces import Trace, read_log
@@ -47,7 +47,7 @@ def record_sessions(playbook: Path, folder: Path) -> list[str]:
                 keep_note(folder, replace(note, tries=note.tries + 1, error=text))
                 problems.append(f"session {note.session} is not recorded: {text}")
             else:
-                drop_note(folder, note)
+                (folder / note.file).unlink(missing_ok=True)
     return problems
 
 
@@ -146,6 +146,10 @@ def _make_trace(episode: Episode, verdict: AnswerFeedback | None) -> Trace:
     )
     if verdict is None:
         return trace
-    expected = verdict.expected or trace.expected
-    score = float(verdict.right) if verdict.right is not None else verdict.score or 0.0
-    return replace(trace, correct=verdict.right, score=score, expected=expected, remark=verdict.text)
+    trace = replace(trace, expected=verdict.expected or trace.expected, remark=verdict.text)
+    right, score = verdict.right, verdict.score
+    if right is None and score is not None:
+        right = score == 1.0
+    if right is None:
+        return trace
+    return replace(trace, correct=right, score=float(right) if score is None else score)

@@ -110,11 +110,6 @@ def keep_note(folder: Path, note: SessionNote) -> SessionNote:
     return note
 
 
-def drop_note(folder: Path, note: SessionNote) -> None:
-    """Forget a session, because it is recorded."""
-    (folder / note.file).unlink(missing_ok=True)
-
-
 def list_notes(folder: Path) -> list[SessionNote]:
     """Return the sessions that are not recorded."""
     notes = map(_read_note, sorted(folder.glob("*.json")))

@@ -13,13 +13,12 @@ What goes wrong here is a problem to look at (`problems`) and never reaches the 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from threading import Lock, RLock
 from types import TracebackType
 from typing import Any, Self
+from uuid import uuid4
 
 from ace.context import render_playbook
 from ace.errors import AgentFailed, InputError, TaskError
@@ -37,7 +36,7 @@ from ace.store import EpisodeJournal, Store
 from ace.task.attempt import to_plain_text
 from ace.task.environments.answer import AnswerEnvironment
 from ace.task.samples import NAME, find_twin
-from ace.task.solving import AgentFunction, OwnAgent
+from ace.task.solving import AgentFunction, OwnAgent, hash_text
 from ace.task.traces.trace import UnjudgedEnvironment
 from ace.task.types import Sample, Task
 
@@ -45,7 +44,8 @@ from ace.task.types import Sample, Task
 class AgentLearner:
     """Gives an agent its context, takes down its episodes, and learns from what became of them.
 
-    `task` is what it learns, `learns` whether it learns here at all: without models it records only.
+    `task` is what it learns, `learns` whether it learns here at all: without models it records only. `guard`
+    runs a block of which what it raises becomes a problem.
     """
 
     def __init__(self, place: LearningPlace, *, learns: bool = True) -> None:
@@ -55,6 +55,7 @@ class AgentLearner:
         self.learns = learns
         self._place = place
         self._problems = ProblemList()
+        self.guard = self._problems.guard
         self._lock = RLock()
         self._store = Store.open(place.path, branch=place.branch, shared=True)
         config = {"branch": place.branch, "learns": learns}
@@ -79,11 +80,6 @@ class AgentLearner:
         """Return what went wrong so far, oldest first; the newest hundred."""
         return self._problems.list_all()
 
-    @property
-    def run(self) -> int | None:
-        """Return the number of the run that the episodes belong to; None before the first."""
-        return self._journal.run
-
     def episode(self, question: str, *, user: str = "", **data: Any) -> OwnEpisode:
         """Return the episode of a question, which begins with its block or at its first use.
 
@@ -91,10 +87,12 @@ class AgentLearner:
         names (`user`, `session` and `tenant`). No label may be among them.
         """
         fields = {"user": user, **data} if user else data
-        text = to_plain_text(question)
+        text, name = "", f"asked-{uuid4().hex[:12]}"
+        with self.guard("read the question", ""):
+            text = to_plain_text(question)
+            identity = json.dumps([text, fields], sort_keys=True, default=str)
+            name = f"asked-{hash_text(identity)}"
         twin = find_twin(self.task, text)
-        identity = json.dumps([text, fields], sort_keys=True, default=str)
-        name = f"asked-{hashlib.sha256(identity.encode('utf-8', 'backslashreplace')).hexdigest()[:12]}"
         return OwnEpisode(self, Sample(twin.id if twin else name, text, fields))
 
     def feedback(
@@ -144,7 +142,7 @@ class AgentLearner:
         if kind is None or self._thread is None:
             self.close()
             return
-        self._thread.leave()  # what waits is in the file
+        self._thread.close(at_once=True)  # what waits is in the file
         self._end()
 
     async def __aenter__(self) -> Self:
@@ -156,10 +154,6 @@ class AgentLearner:
         await asyncio.to_thread(self.__exit__, kind, error, trace)
 
     # What an episode needs
-
-    def guard(self, doing: str, episode: str) -> AbstractContextManager[None]:
-        """Run a block whose exceptions become problems of the learner."""
-        return self._problems.guard(doing, episode)
 
     def compose(self, sample: Sample) -> EpisodeContext:
         """Return the context for a sample, or the best that is at hand: the last playbook, or nothing."""
@@ -210,7 +204,7 @@ class AgentLearner:
                 with self.guard("write what waited", ""):
                     self._journal.close()
                 with self.guard("end the run", ""):
-                    self._finish_run()
+                    self._finish_run(self._journal.run)
                 with self.guard("close the file", ""):
                     self._store.close()
         reports = self._thread.reports if self._thread is not None else []
@@ -218,9 +212,8 @@ class AgentLearner:
             return None
         return replace(reports[-1], notes=(*reports[-1].notes, *self._problems.notes()))
 
-    def _finish_run(self) -> None:
+    def _finish_run(self, run: int | None) -> None:
         """Write the report of the episodes: how many are without feedback, and what went wrong."""
-        run = self.run
         if run is None:
             return
         report = Report(

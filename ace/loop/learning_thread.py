@@ -24,7 +24,7 @@ from ace.loop.learner_problems import ProblemList
 from ace.loop.own_episode import read_unfinished
 from ace.loop.progress import Progress
 from ace.loop.run import RunParts
-from ace.runs.records import EpisodeEnd, EpisodeEvent
+from ace.runs.records import EpisodeEnd
 from ace.runs.report import Report
 from ace.settings import Settings
 from ace.store import Store
@@ -72,18 +72,16 @@ class LearningThread:
         if self._waiting.empty():
             self._waiting.put(FeedbackCame())
 
-    def close(self) -> None:
-        """Learn from what waits, then end. After an error that is not tried again here."""
-        self._closing.set()
-        self._waiting.put(Ended())
-        self._thread.join()
+    def close(self, *, at_once: bool = False) -> None:
+        """Learn from what waits, then end. After an error that is not tried again here.
 
-    def leave(self) -> None:
-        """End at once: what waits stays in the file."""
-        self._stop.set()
+        With `at_once` what waits stays in the file; a call of a model is not waited for.
+        """
+        if at_once:
+            self._stop.set()
         self._closing.set()
         self._waiting.put(Ended())
-        self._thread.join(timeout=2.0)
+        self._thread.join(timeout=2.0 if at_once else None)
 
     def _live(self) -> None:
         """Live the thread's whole life."""
@@ -91,40 +89,30 @@ class LearningThread:
         with self._problems.guard("learn"), Store.open(place.path, branch=place.branch) as store:
             with self._problems.guard("settle episodes that were never finished"):
                 settle_episodes(store)
-            pause, last = _PAUSE, None
-            while True:
-                last, has_ended = self._wait(store, last)
-                if has_ended is None:
-                    return
+            pause = _PAUSE
+            while self._wait(store):
                 stopped = self._learn(store)
-                if stopped is None:  # it failed: what waits in the file is all that is left
-                    last = None
-                    if self._closing.wait(pause):
-                        return
-                    pause = min(2 * pause, _LONGEST)
-                elif stopped or has_ended or self._closing.is_set():
+                if stopped is not None or self._closing.wait(pause):
                     return
-                else:
-                    pause = _PAUSE
+                pause = min(2 * pause, _LONGEST)
 
-    def _wait(self, store: Store, last: int | None) -> tuple[int, bool | None]:
-        """Wait until there is feedback to learn from.
+    def _wait(self, store: Store) -> bool:
+        """Wait until there is feedback that no run has learned from. Return False where none will come.
 
-        Return the number of the last that was seen, and whether nothing more will come; None where there is
-        nothing to learn from either.
+        What is there at first is looked for in the steps of all runs; after that only what is new counts.
         """
         name = self._place.task.name
+        last: int | None = None
         while True:
             news = []
             with self._problems.guard("look for feedback"):
-                news = store.feedback(name, after=last or 0, unlearned=last is None)
-                last = max((feedback.number for feedback in news), default=last or 0)
-            if self._stop.is_set():
-                return last or 0, None
-            if news:
-                return last or 0, False
+                newest = store.feedback(name, after=last or 0)
+                news = newest if last is not None else store.feedback(name, unlearned=True)
+                last = max((feedback.number for feedback in newest), default=last or 0)
+            if news and not self._stop.is_set():
+                return True
             if self._closing.is_set():
-                return last or 0, None
+                return False
             with suppress(queue.Empty):
                 self._waiting.get(timeout=_LOOKS)
 
@@ -158,22 +146,22 @@ class LearningThread:
 
 
 def settle_episodes(store: Store) -> None:
-    """Record as failed what will never be finished: episodes of a process that is gone, or a day old."""
+    """Record as failed what will never be finished: episodes of a process that is gone, or a day old.
+
+    Whether a process is gone can be told on its own machine only. A process may have the number of another
+    that is gone: then the day counts.
+    """
     for name, events in store.open_episodes().items():
-        if _is_abandoned(events):
+        beginning = events[0].event
+        newest = max(event.created for event in events)
+        is_abandoned = datetime.now(UTC) - datetime.fromisoformat(newest) > _ABANDONED
+        if beginning.get("host") == platform.node():
+            try:
+                os.kill(int(beginning["process"]), 0)  # asks, and does nothing
+            except ProcessLookupError:
+                is_abandoned = True
+            except (OSError, KeyError, TypeError, ValueError, OverflowError):
+                pass
+        if is_abandoned:
             episode = read_unfinished(name, events, _NEVER_FINISHED)
             store.end_episode(EpisodeEnd(episode, events[0].run))
-
-
-def _is_abandoned(events: list[EpisodeEvent]) -> bool:
-    """Tell whether nobody is at an episode any more, by its process, else by its age."""
-    beginning = events[0].event
-    if beginning.get("host") == platform.node():
-        try:
-            os.kill(int(beginning["process"]), 0)
-        except ProcessLookupError:
-            return True
-        except (OSError, KeyError, TypeError, ValueError, OverflowError):
-            pass
-    newest = max(event.created for event in events)
-    return datetime.now(UTC) - datetime.fromisoformat(newest) > _ABANDONED

@@ -60,23 +60,30 @@ class OwnEpisode:
         self.sample = sample
         self._learner = learner
         self._lock = RLock()
-        self._context: EpisodeContext | None = None
+        self._context = EpisodeContext()
+        self._has_begun = False
         self._turns: list[Turn] = []
         self._ended = False
 
     @property
     def context(self) -> str:
         """Return what the agent's prompt should hold: playbook and retrieved items, or ""."""
-        return self._begun().text
+        return self.begin()._context.text
 
     @property
     def bullets(self) -> tuple[str, ...]:
         """Return the ids of the bullets in the context."""
-        return self._begun().bullets
+        return self.begin()._context.bullets
 
     def begin(self) -> Self:
         """Look up the context and record that the episode has begun. A second call does nothing."""
-        self._begun()
+        with self._lock:
+            if not self._has_begun:
+                self._has_begun = True  # whatever happens, it is looked up once
+                with self._learner.guard("begin an episode", self.id):
+                    self._context = self._learner.compose(self.sample)
+                    beginning = write_beginning(self.sample, self._context)
+                    self._learner.record(EpisodeEvent(self.id, 0, beginning))
         return self
 
     def tool(
@@ -121,7 +128,7 @@ class OwnEpisode:
             failure = None if text.strip() else Failure.EMPTY
             error = "the agent answered nothing" if failure else ""
             attempt = Attempt(self.sample.id, text, error=error, failure=failure)
-            self._end(attempt, judged, self._begun().version)
+            self._end(attempt, judged, self.begin()._context.version)
 
     def fail(self, error: BaseException | str) -> None:
         """Record that the agent ended without an answer, and why. An answer that it gave before stands."""
@@ -129,7 +136,7 @@ class OwnEpisode:
             if not self._ended:
                 text = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
                 attempt = Attempt(self.sample.id, "", error=text, failure=Failure.AGENT)
-                self._end(attempt, None, self._begun().version)
+                self._end(attempt, None, self.begin()._context.version)
 
     # For `async` code: the same, without blocking its loop.
     abegin = run_in_thread(begin)
@@ -160,21 +167,10 @@ class OwnEpisode:
             error or NOT_FINISHED
         )  # not in a thread: a task that is cancelled gets no time to wait for one
 
-    def _begun(self) -> EpisodeContext:
-        """Return the context; look it up and record the beginning first, if that has not been done."""
-        with self._lock:
-            if self._context is None:
-                self._context = EpisodeContext()  # whatever happens, it is looked up once
-                with self._learner.guard("begin an episode", self.id):
-                    self._context = self._learner.compose(self.sample)
-                    beginning = write_beginning(self.sample, self._context)
-                    self._learner.record(EpisodeEvent(self.id, 0, beginning))
-            return self._context
-
     def _add(self, turn: Turn) -> None:
         """Record a turn. Raises InputError once the episode has ended."""
         with self._lock:
-            self._begun()
+            self.begin()
             if self._ended:
                 raise InputError("The episode has ended.", hint="Begin another one for what follows.")
             self._turns.append(turn)

@@ -12,7 +12,7 @@ Where to begin reading: `store`, whose methods are one transaction each.
     episode_rows    rows of episodes, proposals, and operations that could not apply
     call_rows       rows of model calls
     episode_events  how episodes of somebody else's agent began, and what happened since
-    episode_journal their events, as they come
+    event_journal   their events, as they come
     call_journal    the journal that writes them from any thread
     memory_rows     rows of memories
     vector_rows     rows of vectors
@@ -43,7 +43,7 @@ from ace.runs.records import (
     Touch,
     Version,
 )
-from ace.store.episode_journal import EpisodeJournal
+from ace.store.event_journal import EpisodeJournal
 from ace.store.integrity.backup import restore
 from ace.store.store import Store
 from ace.store.store_bullets import Ref

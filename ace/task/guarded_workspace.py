@@ -37,6 +37,11 @@ class GuardedWorkspace:
     lost: str = field(default="", init=False)
     """Why it is not asked any more; "" as long as it is."""
 
+    @property
+    def repeats(self) -> bool:
+        """Return whether the same call may do something else the next time."""
+        return bool(getattr(self.inner, "repeats", False))
+
     def tools(self) -> Sequence[ToolSpec]:
         """Return its tools; none once it is lost. Raises WorkspaceFailed where it cannot say."""
         if self.lost:

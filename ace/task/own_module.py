@@ -49,7 +49,8 @@ def module_file(folder: Path, name: str) -> Path | None:
 def find_code(table: TomlTable) -> tuple[dict[str, str], set[Path]]:
     """Return the code that a task.toml has run, by the key that names it, and its files in the task folder.
 
-    That is a class of the environment, of a world of tools, or of the solver, and the command of a solver.
+    That is a class of the environment, of a world of tools, or of the solver, the command of a solver, and
+    every MCP server: it is started, or hears what the agent asks, and may get variables of this process.
     """
     solver = table.table("solver").values
     folder = table.file.parent.resolve()
@@ -69,4 +70,13 @@ def find_code(table: TomlTable) -> tuple[dict[str, str], set[Path]]:
     if solver.get("kind") == _COMMAND and isinstance(words, list):
         code["solver.command"] = shlex.join(map(str, words))
         files |= {folder / word for word in words if isinstance(word, str) and (folder / word).is_file()}
+    for name, server in table.table("tools").table("mcpServers").values.items():
+        values = server if isinstance(server, dict) else {}
+        words = [values.get("server") or values.get("url") or values.get("command")]
+        if isinstance(values.get("args"), list):
+            words += values["args"]
+        code[f"tools.mcpServers.{name}"] = shlex.join(map(str, words))
+        starts = folder / str(values.get("cwd") or ".")
+        places = [starts / word for word in words if isinstance(word, str)]
+        files |= {place for place in places if place.is_file() and place.resolve().is_relative_to(folder)}
     return code, files

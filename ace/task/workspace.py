@@ -70,7 +70,11 @@ class Observation:
 
 
 class Workspace(Protocol):
-    """Give one attempt its tools and its state. It belongs to one thread."""
+    """Give one attempt its tools and its state. It belongs to one thread.
+
+    Two attributes are optional: `bounded`, true for one that limits its own time, and `repeats`, true where
+    the same call may do something else the next time, as a step in a game.
+    """
 
     def tools(self) -> Sequence[ToolSpec]:
         """Return the tools that may be called now. They may change from call to call."""

@@ -48,6 +48,7 @@ class World:
         self._draw_forms()
         self._draw_codes()
         self._fill()
+        self.wordings = {kind: self.rng.sample(texts, 4) for kind, texts in self.words["wordings"].items()}
 
     def draw(self, name: str) -> Any:
         """Return one of the words of a list."""

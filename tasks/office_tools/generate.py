@@ -34,6 +34,13 @@ KINDS = {
     "meet_two": (3, 2, 3),
     "refund_file": (4, 2, 4),
 }
+# What stands in the playbook for what tasks of a kind do not share.
+PLACES = {
+    "client": "CUSTOMER",
+    "colleague": "NAME",
+    **{name: name.upper() for name in ("money", "item", "cause", "day", "hour", "topic", "reason")},
+    **{name: name.upper() for name in ("kind", "year", "access", "other", "later")},
+}
 SPLITS = ("train", "val", "test")
 TASK = """name = "{name}"
 environment = "tools"
@@ -190,8 +197,7 @@ def write_rows(world: World) -> dict[str, list[dict[str, Any]]]:
         "below": iter(below),
         "above": iter(above),
     }
-    drawn = {kind: rng.sample(texts, 4) for kind, texts in world.words["wordings"].items()}
-    wordings = {kind: cycle(drawn[kind.removesuffix("_above")]) for kind in KINDS}
+    wordings = {kind: cycle(world.wordings[kind.removesuffix("_above")]) for kind in KINDS}
     splits = {}
     for place, split in enumerate(SPLITS):
         clerk, rows = Clerk(world, decks), []
@@ -230,6 +236,10 @@ def write_reference(world: World) -> str:
         "first_title": world.write_title("Bo Mora", kind),
         "other_title": world.write_title("Lea Sand", other_kind),
     }
+    heads = {
+        f"say_{kind}": " or ".join(f'"{text.format_map(PLACES)}"' for text in texts[:2])
+        for kind, texts in world.wordings.items()
+    }
     rules = {
         "amount_rule": world.amount_rule,
         "date_rule": world.date_rule,
@@ -241,12 +251,13 @@ def write_reference(world: World) -> str:
         "limit": world.limit,
         "currency": world.currency,
         "key": world.key,
+        "KEY": world.key.upper(),
         "none": world.none,
         "first_page": world.pages[0],
         "second_page": world.pages[1],
     }
     text = (HERE / "recipes.md").read_text(encoding="utf-8")
-    return text.format(**names, **tables, **examples, **rules, **terms)
+    return text.format(**names, **tables, **examples, **heads, **rules, **terms)
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
+from functools import wraps
 from typing import Any
 
 from ace.agent.watch import patches
@@ -17,8 +18,18 @@ from ace.agent.watch.conversation import Conversation, Conversations
 from ace.agent.watch.wire import Body, Interface, add_context
 from ace.task.agent_episode import EpisodeLearner
 
+Function = Callable[..., Any]
 Guard = Callable[[str, str], AbstractContextManager[None]]
 """Runs a block of which what it raises is kept as a problem: what is being done, and at which episode."""
+
+Begin = Callable[
+    ["WatchedBlock", tuple[Any, ...], dict[str, Any]],
+    tuple["WatchedCall | None", tuple[Any, ...], dict[str, Any]],
+]
+"""Returns the call that arguments are, if they are one, and the arguments to go on with."""
+
+Take = Callable[["WatchedCall", Any], None]
+"""Records what a call returned."""
 
 _BLOCK: ContextVar[WatchedBlock | None] = ContextVar("ace_watched_block", default=None)
 
@@ -44,23 +55,21 @@ class WatchedCall:
             self._block.conversations.take_reply(self._conversation, self.interface, reply)
 
     def take_error(self, error: BaseException) -> None:
-        """Record that the call raised an error."""
-        with self.guard("record an error"):
-            self._block.conversations.take_error(self._conversation, error)
+        """Remember why the call has no reply: the same one may be made again."""
+        self._conversation.error, self._conversation.failed = error, True
 
 
 class WatchedBlock:
-    """Holds what a block with watched calls offers: its learner, its episodes, and feedback on them."""
+    """Holds what a block with watched calls offers: its learner, its episodes, and feedback on them.
+
+    `episodes` are their ids, in the order in which they began.
+    """
 
     def __init__(self, learner: EpisodeLearner, guard: Guard) -> None:
         self.learner = learner
         self.guard = guard
         self.conversations = Conversations(learner)
-
-    @property
-    def episodes(self) -> tuple[str, ...]:
-        """Return the ids of the episodes of this block, in the order in which they began."""
-        return tuple(self.conversations.ids)
+        self.episodes = self.conversations.ids
 
     def feedback(
         self,
@@ -77,16 +86,10 @@ class WatchedBlock:
         """
         with self.guard("take feedback", episode):
             name = self.conversations.finish(episode) or episode
-            if not name and self.conversations.ids:
-                name = self.conversations.ids[-1]
+            if not name and self.episodes:
+                name = self.episodes[-1]
             return self.learner.feedback(name, right=right, score=score, expected=expected, text=text)
         return False
-
-    def begin_call(self, interface: Interface, body: Body) -> WatchedCall | None:
-        """Return the call to follow; None where it cannot be followed, and is to be made as it is."""
-        with self.guard("watch a call", ""):
-            return WatchedCall(self, interface, body)
-        return None
 
 
 @contextmanager
@@ -100,22 +103,68 @@ def watch_calls(learner: EpisodeLearner, guard: Guard) -> Iterator[WatchedBlock]
     finally:
         _BLOCK.reset(token)
         with guard("end the conversations", ""):
-            block.conversations.finish_all()
+            while block.conversations.finish():
+                pass
 
 
-def find_block() -> WatchedBlock | None:
-    """Return the block that a call made here belongs to; None outside, and within a call that is watched."""
-    return _BLOCK.get()
+def watch(original: Function, begin: Begin, take: Take) -> Function:
+    """Return a function that does what the original does, and is watched where a block asks for it.
+
+    `begin` returns the call of a model that its arguments are, and the arguments to go on with; None for the
+    call where it is none. Where it raises, the call is made as it is. `take` records what came back. What the
+    original returns and raises is returned and raised.
+    """
+
+    @wraps(original)
+    def watched(*args: Any, **keywords: Any) -> Any:
+        block, call = _BLOCK.get(), None
+        if block is not None:
+            with block.guard("watch a call", ""):
+                call, args, keywords = begin(block, args, keywords)
+        if call is None:
+            return original(*args, **keywords)
+        token = _BLOCK.set(None)  # what the call itself calls is no call of the agent
+        try:
+            result = original(*args, **keywords)
+        except BaseException as error:
+            call.take_error(error)
+            raise
+        finally:
+            _BLOCK.reset(token)
+        with call.guard("read a reply"):
+            take(call, result)
+        return result
+
+    return watched
 
 
-@contextmanager
-def inside_call() -> Iterator[None]:
-    """Leave calls alone that a watched call makes itself, in the same thread or task."""
-    token = _BLOCK.set(None)
-    try:
-        yield
-    finally:
-        _BLOCK.reset(token)
+def watch_async(original: Function, begin: Begin, take: Take) -> Function:
+    """Return an `async` function that does what the original does, and is watched; see `watch`.
+
+    What takes time is done in a thread, so that the loop is not blocked.
+    """
+
+    @wraps(original)
+    async def watched(*args: Any, **keywords: Any) -> Any:
+        block, call = _BLOCK.get(), None
+        if block is not None:
+            with block.guard("watch a call", ""):
+                call, args, keywords = await run_beside(begin, block, args, keywords)
+        if call is None:
+            return await original(*args, **keywords)
+        token = _BLOCK.set(None)
+        try:
+            result = await original(*args, **keywords)
+        except BaseException as error:
+            call.take_error(error)
+            raise
+        finally:
+            _BLOCK.reset(token)
+        with call.guard("read a reply"):
+            await run_beside(take, call, result)
+        return result
+
+    return watched
 
 
 async def run_beside(function: Callable[..., Any], *arguments: Any) -> Any:

@@ -94,11 +94,6 @@ class Conversations:
             conversation.error = _CALLS_AT_THE_END if has_called or not texts else ""
             _record(conversation, _visible(read_messages(conversation.items)))
 
-    def take_error(self, conversation: Conversation, error: BaseException) -> None:
-        """Remember why a request has no reply: the same one may be made again."""
-        with self._lock:
-            conversation.error, conversation.failed = error, True
-
     def finish(self, name: str = "", **outcome: Any) -> str:
         """End the conversation of an episode, by default the one that spoke last; return the episode's id.
 
@@ -115,11 +110,6 @@ class Conversations:
             else:
                 conversation.episode.fail(conversation.error)
             return conversation.episode.id
-
-    def finish_all(self) -> None:
-        """End all conversations."""
-        while self.finish():
-            pass
 
     def _begin(self, turns: Sequence[Turn], user: str) -> Conversation:
         """Begin a conversation. Its question is what the user said last."""

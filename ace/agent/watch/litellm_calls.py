@@ -7,12 +7,11 @@ keeps it. Within a watched call nothing is watched again.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Mapping
-from functools import wraps
+from collections.abc import Iterator
 from types import CellType
 from typing import Any
 
-from ace.agent.watch.block import WatchedCall, find_block, inside_call, run_beside
+from ace.agent.watch.block import WatchedBlock, WatchedCall, watch, watch_async
 from ace.agent.watch.patches import Undo, replace_attribute
 from ace.agent.watch.reply_stream import ReplyBuilder
 from ace.agent.watch.wire import Interface
@@ -27,53 +26,12 @@ def change_library(name: str) -> list[Undo]:
     """
     library = importlib.import_module(name)
     changes = []
-    for function, watch in ((library.completion, _watch), (library.acompletion, _watch_async)):
+    for function, change in ((library.completion, watch), (library.acompletion, watch_async)):
         for cell in _find_cells(function):
-            changes.append(replace_attribute(cell, "cell_contents", watch(cell.cell_contents)))
-        changes.append(replace_attribute(library, function.__name__, watch(function)))
+            watched = change(cell.cell_contents, _begin, _take)
+            changes.append(replace_attribute(cell, "cell_contents", watched))
+        changes.append(replace_attribute(library, function.__name__, change(function, _begin, _take)))
     return changes
-
-
-def _watch(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that does what the original does, and is watched."""
-
-    @wraps(original)
-    def completion(*args: Any, **keywords: Any) -> Any:
-        call = None if keywords.get("acompletion") else _begin(args, keywords)
-        if call is None:
-            return original(*args, **keywords)
-        args, keywords = _with_messages(args, keywords, call)
-        try:
-            with inside_call():
-                result = original(*args, **keywords)
-        except BaseException as error:
-            call.take_error(error)
-            raise
-        _take_result(call, result)
-        return result
-
-    return completion
-
-
-def _watch_async(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Return an `async` function that does what the original does, and is watched."""
-
-    @wraps(original)
-    async def acompletion(*args: Any, **keywords: Any) -> Any:
-        call = await run_beside(_begin, args, keywords) if find_block() else None
-        if call is None:
-            return await original(*args, **keywords)
-        args, keywords = _with_messages(args, keywords, call)
-        try:
-            with inside_call():
-                result = await original(*args, **keywords)
-        except BaseException as error:
-            call.take_error(error)
-            raise
-        await run_beside(_take_result, call, result)
-        return result
-
-    return acompletion
 
 
 def _find_cells(function: Any) -> Iterator[CellType]:
@@ -87,33 +45,29 @@ def _find_cells(function: Any) -> Iterator[CellType]:
         function = getattr(function, "__wrapped__", None)
 
 
-def _begin(args: tuple[Any, ...], keywords: Mapping[str, Any]) -> WatchedCall | None:
-    """Return the call to follow; None where nobody watches, or where it has no messages."""
-    block = find_block()
+def _begin(
+    block: WatchedBlock, args: tuple[Any, ...], keywords: dict[str, Any]
+) -> tuple[WatchedCall | None, tuple[Any, ...], dict[str, Any]]:
+    """Return the call that arguments are, if they have messages, with what to send instead.
+
+    What `completion` is asked on behalf of `acompletion` is left to that one.
+    """
     messages = args[1] if len(args) > 1 else keywords.get("messages")
-    if block is None or not isinstance(messages, list):
-        return None
+    if not isinstance(messages, list) or keywords.get("acompletion"):
+        return None, args, keywords
     plain = [message if isinstance(message, dict) else message.model_dump() for message in messages]
-    return block.begin_call(Interface.CHAT, {**keywords, "messages": plain})
-
-
-def _with_messages(
-    args: tuple[Any, ...], keywords: dict[str, Any], call: WatchedCall
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return the arguments with the messages of a call. The caller's stay as they are."""
-    messages = call.body["messages"]
+    call = WatchedCall(block, Interface.CHAT, {**keywords, "messages": plain})
     if len(args) > 1:
-        return (args[0], messages, *args[2:]), keywords
-    return args, {**keywords, "messages": messages}
+        return call, (args[0], call.body["messages"], *args[2:]), keywords
+    return call, args, {**keywords, "messages": call.body["messages"]}
 
 
-def _take_result(call: WatchedCall, result: Any) -> None:
+def _take(call: WatchedCall, result: Any) -> None:
     """Record what a call returned: an object, or a stream, which stays the same object with an ear on it."""
-    with call.guard("read a reply"):
-        if hasattr(result, "model_dump"):
-            call.take_reply(result.model_dump(mode="json", warnings=False))
-        else:
-            _listen(result, ReplyBuilder(call.interface, call.take_reply))
+    if hasattr(result, "model_dump"):
+        call.take_reply(result.model_dump(mode="json", warnings=False))
+    else:
+        _listen(result, ReplyBuilder(call.interface, call.take_reply))
 
 
 def _listen(stream: Any, builder: ReplyBuilder) -> None:

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import copy
 import importlib
-from functools import wraps
 from typing import Any
 
-from ace.agent.watch.block import WatchedCall, find_block, inside_call, run_beside
+from ace.agent.watch.block import WatchedBlock, WatchedCall, watch, watch_async
 from ace.agent.watch.patches import Undo, replace_attribute
 from ace.agent.watch.reply_stream import ReplyBuilder, tee_response
 from ace.agent.watch.wire import find_interface
@@ -23,66 +22,42 @@ def change_library(name: str) -> list[Undo]:
     """
     module = importlib.import_module(f"{name}._base_client")
     sync, asynchronous = module.SyncAPIClient, module.AsyncAPIClient
-    original, original_async = vars(sync)["request"], vars(asynchronous)["request"]
-
-    @wraps(original)
-    def request(self: Any, cast_to: Any, options: Any, *args: Any, **keywords: Any) -> Any:
-        call = _begin(options)
-        if call is None:
-            return original(self, cast_to, options, *args, **keywords)
-        options = copy.copy(options)  # the caller's stay as they are
-        options.json_data = call.body
-        try:
-            with inside_call():
-                result = original(self, cast_to, options, *args, **keywords)
-        except BaseException as error:
-            call.take_error(error)
-            raise
-        _take_result(call, result)
-        return result
-
-    @wraps(original_async)
-    async def request_async(self: Any, cast_to: Any, options: Any, *args: Any, **keywords: Any) -> Any:
-        call = await run_beside(_begin, options) if find_block() else None
-        if call is None:
-            return await original_async(self, cast_to, options, *args, **keywords)
-        options = copy.copy(options)  # the caller's stay as they are
-        options.json_data = call.body
-        try:
-            with inside_call():
-                result = await original_async(self, cast_to, options, *args, **keywords)
-        except BaseException as error:
-            call.take_error(error)
-            raise
-        await run_beside(_take_result, call, result)
-        return result
-
+    request = watch(vars(sync)["request"], _begin, _take)
+    request_async = watch_async(vars(asynchronous)["request"], _begin, _take)
     return [
         replace_attribute(sync, "request", request),
         replace_attribute(asynchronous, "request", request_async),
     ]
 
 
-def _begin(options: Any) -> WatchedCall | None:
-    """Return the call of a model to follow; None for other requests, and where nobody watches."""
-    block = find_block()
-    if block is None:
-        return None
+def _begin(
+    block: WatchedBlock, args: tuple[Any, ...], keywords: dict[str, Any]
+) -> tuple[WatchedCall | None, tuple[Any, ...], dict[str, Any]]:
+    """Return the call of a model that a request is, if it is one, with what to send instead.
+
+    The arguments are the client, the type of the result, and the options of the request, which stay as they
+    are: those with another body are a copy.
+    """
+    options = args[2] if len(args) > 2 else keywords.get("options")
     interface = find_interface(str(getattr(options, "url", "")))
     body = getattr(options, "json_data", None)
-    if interface is None or not isinstance(body, dict) or str(options.method).lower() != "post":
-        return None
-    return block.begin_call(interface, body)
+    if options is None or interface is None or not isinstance(body, dict):
+        return None, args, keywords
+    call = WatchedCall(block, interface, body)
+    options = copy.copy(options)
+    options.json_data = call.body
+    if len(args) > 2:
+        return call, (*args[:2], options, *args[3:]), keywords
+    return call, args, {**keywords, "options": options}
 
 
-def _take_result(call: WatchedCall, result: Any) -> None:
+def _take(call: WatchedCall, result: Any) -> None:
     """Record what a request returned: an object, a stream, or a raw response that may not be read yet."""
     builder = ReplyBuilder(call.interface, call.take_reply)
-    with call.guard("read a reply"):
-        response = getattr(result, "http_response", None)  # of a raw response
-        if response is None and hasattr(result, "model_dump"):
-            call.take_reply(result.model_dump(mode="json", warnings=False))
-        elif response is not None and response.is_closed:
-            call.take_reply(response.json())
-        else:
-            tee_response(result.response if response is None else response, builder)
+    response = getattr(result, "http_response", None)  # of a raw response
+    if response is None and hasattr(result, "model_dump"):
+        call.take_reply(result.model_dump(mode="json", warnings=False))
+    elif response is not None and response.is_closed:
+        call.take_reply(response.json())
+    else:
+        tee_response(result.response if response is None else response, builder)

@@ -117,7 +117,7 @@ class Study:
             was_lucky = settings.verify and trial.provable and bool(search.list_parts_to_learn())
             return tuple(search.propose(settings.tries)) if was_lucky else ()
         if self._takes_as_given(trial):
-            return (search.propose_unproven(quarantine=_cannot_be_judged(trial)),)
+            return (search.propose_unproven(quarantine=self._must_wait(trial)),)
         releases = tuple(propose_releases(trial, playbook, bench, evidence, settings.neighbours))
         if any(proposal.outcome == "accepted" for proposal in releases):
             return releases
@@ -126,6 +126,13 @@ class Study:
     def _takes_as_given(self, trial: Trial) -> bool:
         """Return whether the first lesson is taken as it comes: nothing proves it, or nothing is to."""
         return not self.settings.verify or _cannot_be_judged(trial)
+
+    def _must_wait(self, trial: Trial) -> bool:
+        """Return whether a lesson that is taken as given waits in quarantine.
+
+        Without `verify` it does so only where nobody has judged the attempt.
+        """
+        return trial.feedback.is_solved is None or (self.settings.verify and not trial.provable)
 
     def _search_lesson(self, trial: Trial, playbook: Playbook) -> Lesson:
         """Return what a failed trial teaches: proposals, and the search that made them.
@@ -138,7 +145,7 @@ class Study:
         bench = self.lab.bench_of(trial)
         if self._takes_as_given(trial):
             roles = (self.reflect, self.reflector)
-            quarantine = _cannot_be_judged(trial)
+            quarantine = self._must_wait(trial)
             proposal = propose_unproven(
                 trial, playbook, bench, roles, quarantine=quarantine, reader=self._find_reader(trial)
             )

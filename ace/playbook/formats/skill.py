@@ -38,7 +38,12 @@ def write_skill(playbook: Playbook, name: str, description: str = "") -> dict[st
     skill cannot have, and where there are no active bullets.
     """
     sections = arrange_bullets(playbook.active).sections
-    _check_name(name)
+    if len(name) > LONGEST_NAME or not _NAME.fullmatch(name):
+        hint = f"A folder such as {_slug(name)!r}." if _slug(name) else "Give another folder."
+        message = (
+            f"A skill has the name of its folder, and {name!r} is none: up to {LONGEST_NAME} of a-z, 0-9"
+        )
+        raise InputError(f"{message} and single '-' within.", hint=hint)
     if not sections:
         raise InputError("There are no active bullets to write.", hint="Learn or import some first.")
     description = _one_line(description) or _describe(name, sections)
@@ -66,16 +71,6 @@ def is_own_text(text: str) -> bool:
     """Tell whether a file of a skill was written by us, and not changed since."""
     seal = _SEAL.search(text)
     return seal is not None and _digest(text[: seal.start()]) == seal[1]
-
-
-def _check_name(name: str) -> None:
-    """Raise InputError for what the specification allows no skill to be called."""
-    if len(name) > LONGEST_NAME or not _NAME.fullmatch(name):
-        hint = f"A folder such as {_slug(name)!r}." if _slug(name) else "Give another folder."
-        message = (
-            f"A skill has the name of its folder, and {name!r} is none: up to {LONGEST_NAME} of a-z, 0-9"
-        )
-        raise InputError(f"{message} and single '-' within.", hint=hint)
 
 
 def _describe(name: str, sections: Iterable[Section]) -> str:

@@ -188,7 +188,7 @@ class _Transcript:
             given = _find(item, (*names["arguments"], *names["items"]))
             self.add_call({"id": item.get("call_id") or item.get("id"), "name": tool, "arguments": given})
             result = _find(item, load_names("results")["items"])
-            if result is not None:  # the endpoint ran the tool itself
+            if result is not None or item.get("error"):  # the endpoint ran the tool itself
                 self.add_result(item.get("call_id") or item.get("id"), {**item, "content": result})
         elif is_thought(item):
             self._add_thought(read_thought(item))

@@ -30,7 +30,8 @@ def fits_claude_code(record: Record) -> bool:
 
 def accompanies_claude_code(record: Record) -> bool:
     """Tell whether a record is another line of such a file: a title, a summary, a copy of a file, a hook."""
-    return isinstance(record.values.get("type"), str)
+    kind = record.values.get("type")
+    return isinstance(kind, str) and kind not in ("user", "assistant")
 
 
 def gather_claude_code(records: Sequence[Record]) -> Iterator[Trace | TaskError]:

@@ -25,7 +25,7 @@ def fits_codex(record: Record) -> bool:
 
 def accompanies_codex(record: Record) -> bool:
     """Tell whether a record is another line of such a file."""
-    return "payload" in record.values
+    return "payload" in record.values and record.values.get("type") != "response_item"
 
 
 def gather_codex(records: Sequence[Record]) -> Iterator[Trace | TaskError]:
@@ -55,9 +55,7 @@ def _read_session(lines: Sequence[Record]) -> Trace:
     payloads = [(str(record.values["type"]), record.values["payload"]) for record in lines]
     events = [_unwrap(payload) for kind, payload in payloads if kind == "event_msg"]
     items = [payload for kind, payload in payloads if kind == "response_item"]
-    codes = {
-        event["call_id"]: event["exit_code"] for event in events if {"call_id", "exit_code"} <= event.keys()
-    }
+    codes = {str(event.get("call_id")): event["exit_code"] for event in events if "exit_code" in event}
     has_words = any(event.get("type") in _WORDS for event in events)
     has_thoughts = any(read_thought(item) for item in items if item.get("type") == "reasoning")
     messages: list[Any] = []
@@ -74,7 +72,7 @@ def _read_session(lines: Sequence[Record]) -> Trace:
         elif name in load_names("codex")["failures"]:
             error = read_content(event.get("message")) or str(event.get("reason") or name)
         elif kind == "response_item" and not (has_words and spoken and spoken[0] == "user"):
-            messages.append(_mark_failure(payload, codes))
+            messages.append(mark_failure(payload, codes))
             error = "" if spoken and spoken[0] == "assistant" else error
     metas = [payload for kind, payload in payloads if kind == "session_meta"]
     first = lines[0]
@@ -92,14 +90,14 @@ def _unwrap(event: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**item, "call_id": item.get("id")}
 
 
-def _mark_failure(item: Mapping[str, Any], codes: Mapping[Any, Any]) -> Mapping[str, Any]:
+def mark_failure(item: Mapping[str, Any], codes: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
     """Return what came back from a command as text that is marked where the command failed.
 
     Its exit code is told by an event, by JSON around the output, or by a line before it.
     """
     if not str(item.get("type")).endswith("_output"):
         return item
-    output, code = parse_json(item.get("output")), codes.get(item.get("call_id"))
+    output, code = parse_json(item.get("output")), (codes or {}).get(str(item.get("call_id")))
     if isinstance(output, Mapping):
         metadata = output.get("metadata")
         success = output.get("success")

@@ -25,6 +25,7 @@ def read_inspect(record: Record) -> Trace:
     if not fields["answer"] and isinstance(output, Mapping):
         fields["answer"] = to_plain_text(output.get("completion")).strip()
         fields["error"] = "" if fields["answer"] else fields["error"]
+    scores = values.get("scores") or {"score": values.get("score")}  # there was one only, once
     problem = values.get("error")
     if isinstance(problem, Mapping):
         fields["error"] = to_plain_text(problem.get("message")) or fields["error"]
@@ -32,7 +33,7 @@ def read_inspect(record: Record) -> Trace:
     expected = [to_plain_text(target) for target in (targets if isinstance(targets, list) else [targets])]
     return record.trace(
         **fields,
-        **read_scores(replace(record, key=""), _list_scores(values.get("scores"), fields["answer"])),
+        **read_scores(replace(record, key=""), _list_scores(scores, fields["answer"])),
         sample=record.name("id"),
         ran=False if problem else None,
         expected=" or ".join(filter(None, expected)),
@@ -44,6 +45,8 @@ def _list_scores(scores: Any, answer: str) -> list[Score]:
     letters = load_names("scores")["letters"]
     found: list[Score] = []
     for name, score in scores.items() if isinstance(scores, Mapping) else ():
+        if score is None:
+            continue
         is_object = isinstance(score, Mapping)
         remark = to_plain_text(score.get("explanation")).strip() if is_object else ""
         remark = "" if remark == answer.strip() else remark

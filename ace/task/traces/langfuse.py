@@ -11,7 +11,7 @@ from ace.errors import TaskError
 from ace.task.attempt import to_plain_text
 from ace.task.traces.record import Record, load_names, parse_json
 from ace.task.traces.scores import Score
-from ace.task.traces.spans import Span, SpanKind, make_traces
+from ace.task.traces.spans import Span, find_kind, make_traces
 from ace.task.traces.trace import Trace
 
 
@@ -65,9 +65,6 @@ def _read_trace(record: Record, trace: str) -> Span:
 
 def _read_observation(record: Record, row: Mapping[str, Any], trace: str) -> Span:
     """Read an observation. One without a parent is a child of its trace."""
-    names = load_names("spans")
-    kind = to_plain_text(row.get("type")).lower()
-    kinds = {**dict.fromkeys(names["models"], SpanKind.MODEL), **dict.fromkeys(names["tools"], SpanKind.TOOL)}
     trace = to_plain_text(row.get("traceId") or row.get("trace_id")) or trace
     inputs, outputs = parse_json(row.get("input")), parse_json(row.get("output"))
     return Span(
@@ -76,7 +73,7 @@ def _read_observation(record: Record, row: Mapping[str, Any], trace: str) -> Spa
         id=to_plain_text(row.get("id")),
         parent=to_plain_text(row.get("parentObservationId") or row.get("parent_observation_id")),
         start=_read_time(row),
-        kind=kinds.get(kind, SpanKind.OTHER),
+        kind=find_kind(to_plain_text(row.get("type"))),
         inputs=inputs,
         outputs=outputs,
         tool=to_plain_text(row.get("name")),

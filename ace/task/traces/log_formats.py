@@ -186,10 +186,14 @@ def read_row(record: Record) -> Trace:
     """Read a row for an attempt: {"id", "question", "answer", "correct" or "reward", ...}.
 
     `feedback` and `expected` count as labels, `observed` does not: it becomes the only turn. A row without an
-    answer has the error "no answer". Where its question is a list of messages, it is a conversation.
+    answer has the error "no answer". Where its question or answer is a list of messages, it is a
+    conversation.
     Raises TaskError for a row without a question, and for a `correct` that is neither true nor false.
     """
     asked = list_messages(record.find("question")[1], "")
+    replies = [] if asked else list_messages(record.find("answer")[1], "")
+    if replies:
+        asked = [{"role": "user", "content": record.text("question")}, *replies]
     if asked:
         return read_chat(replace(record, values={**record.values, "messages": asked}))
     correct = record.flag("correct")

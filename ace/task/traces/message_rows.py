@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from ace.errors import TaskError
 from ace.task.traces.chat_record import read_conversation
+from ace.task.traces.codex import mark_failure
 from ace.task.traces.record import Record, load_names
 from ace.task.traces.trace import Trace
 from ace.text.message_content import is_thought, read_message
@@ -40,7 +41,7 @@ def gather_message_rows(records: Sequence[Record]) -> Iterator[Trace | TaskError
         conversation = next((str(name) for name in names if name not in (None, "")), "")
         conversations.setdefault(conversation, []).append(record)
     for name, messages in conversations.items():
-        values = {"messages": [record.values for record in messages]}
+        values = {"messages": [mark_failure(record.values) for record in messages]}
         first = replace(messages[0], values=values)
         try:
             fields = read_conversation(first, "messages")

@@ -15,9 +15,10 @@ from ace.errors import TaskError
 from ace.task.attempt import to_plain_text
 from ace.task.traces.record import Record, load_names, parse_json
 from ace.task.traces.scores import Score
-from ace.task.traces.spans import Span, SpanKind, make_traces
+from ace.task.traces.spans import Span, SpanKind, find_kind, make_traces
 from ace.task.traces.trace import Trace
 
+_LOG_FIELDS = ("body", "eventName", "event_name", "severityNumber", "observedTimeUnixNano")
 _CONTAINERS = ("resourceSpans", "resource_spans", "resourceLogs", "resource_logs")
 
 
@@ -44,16 +45,17 @@ def gather_otel(records: Sequence[Record]) -> Iterator[Trace | TaskError]:
     logs: list[tuple[Record, Mapping[str, Any]]] = []
     for record in records:
         for row in _list_rows(record.values):
-            if not isinstance(row, Mapping) or not _read_ids(row)[0]:
+            is_log = isinstance(row, Mapping) and any(name in row for name in _LOG_FIELDS)
+            if not isinstance(row, Mapping) or not all(_read_ids(row, is_log=is_log)):
                 yield record.problem("", f"Expected a span with the ids of a trace and itself: {row!r:.60}.")
-            elif "body" in row or "eventName" in row or "severityNumber" in row or "event_name" in row:
+            elif is_log:
                 logs.append((record, row))
             else:
                 span = _read_span(record, row)
                 spans[span.trace, span.id] = span
     events: dict[tuple[str, str], list[_Event]] = {}
     for record, row in logs:
-        trace, name = _read_ids(row)
+        trace, name = _read_ids(row, is_log=True)
         spans.setdefault((trace, name), Span(record=record, trace=trace, id=name, start=_read_time(row)))
         events.setdefault((trace, name), []).append(_read_event(row))
     for place, said in events.items():
@@ -89,9 +91,6 @@ def _read_span(record: Record, row: Mapping[str, Any]) -> Span:
     status = status if isinstance(status, Mapping) else {}
     code = str(status.get("code") or status.get("status_code") or "").upper()
     events = [_read_event(event) for event in _list(row.get("events")) if isinstance(event, Mapping)]
-    kind = str(_find(attributes, names["kind"]) or "").lower()
-    kinds = {**dict.fromkeys(names["models"], SpanKind.MODEL), **dict.fromkeys(names["tools"], SpanKind.TOOL)}
-    kinds |= dict.fromkeys(names["agents"], SpanKind.AGENT)
     span = Span(
         record=record,
         trace=trace,
@@ -99,7 +98,7 @@ def _read_span(record: Record, row: Mapping[str, Any]) -> Span:
         parent=_strip(row.get("parentSpanId") or row.get("parent_span_id") or row.get("parent_id")),
         start=_read_time(row),
         conversation=to_plain_text(_find(attributes, names["conversation"])),
-        kind=kinds.get(kind, SpanKind.OTHER),
+        kind=find_kind(to_plain_text(_find(attributes, names["kind"]))),
         inputs=_read_messages(_find_tree(attributes, names["inputs"])),
         outputs=_read_messages(_find_tree(attributes, names["outputs"]), "assistant"),
         tool=to_plain_text(_find(attributes, names["tool"])) or to_plain_text(row.get("name")),
@@ -217,6 +216,7 @@ def _nest(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read_attributes(value: Any, prefix: str = "") -> dict[str, Any]:
     """Return attributes by name: of OTLP's lists of key and value, or of an object, which may be nested."""
+    value = parse_json(value) if not prefix else value
     if isinstance(value, list):
         pairs = [(row.get("key"), row.get("value")) for row in value if isinstance(row, Mapping)]
         return {str(key): _read_value(inner) for key, inner in pairs if key}
@@ -251,15 +251,18 @@ def _read_event(row: Mapping[str, Any]) -> _Event:
     return _Event(to_plain_text(name), attributes, parse_json(body))
 
 
-def _read_ids(row: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the ids of the trace and of the span that a row is of; "" where there is none."""
+def _read_ids(row: Mapping[str, Any], *, is_log: bool = False) -> tuple[str, str]:
+    """Return the ids of the trace and of the span that a row is of; "" where there is none.
+
+    A log record may name its trace only.
+    """
     context = row.get("context") or row.get("span_context") or {}
     holders = [row, context] if isinstance(context, Mapping) else [row]
     for holder in holders:
         trace = holder.get("traceId") or holder.get("trace_id") or holder.get("context.trace_id")
         span = holder.get("spanId") or holder.get("span_id") or holder.get("context.span_id")
-        if trace and span:
-            return _strip(trace), _strip(span)
+        if trace and (span or is_log):
+            return _strip(trace), _strip(span) or "logs"
     return "", ""
 
 

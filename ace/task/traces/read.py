@@ -285,33 +285,29 @@ def _separate_questions(traces: Sequence[tuple[Trace, AnyFormat]]) -> list[Trace
 
 
 def _drop_beginnings(traces: Sequence[Trace]) -> list[Trace]:
-    """Return the traces without those that the next one at the same question goes on from.
+    """Return the traces without those that end in a tool call, and that the next one goes on from.
 
-    An agent that asks a model for every step sends what came before each time, so a log of requests holds a
-    conversation many times over. What has a label of its own is an attempt of its own.
+    An agent that asks a model for every step sends what came before each time, so a log of requests holds an
+    attempt many times over. What has a label of its own is an attempt of its own.
     """
     following: dict[str, Trace] = {}
-    kept: list[Trace] = []
+    whole: list[Trace] = []
     for trace in reversed(traces):
         later = following.get(trace.question)
         following[trace.question] = trace
         has_label = trace.correct is not None or trace.remark or trace.expected
-        if later is None or has_label or not _goes_on(trace, later):
-            kept.append(trace)
-    return kept[::-1]
+        last = trace.turns[-1] if trace.turns else None
+        is_cut = last is not None and last.kind is TurnKind.TOOL and not last.observation
+        if has_label or not is_cut or later is None or not _goes_on(trace, later):
+            whole.append(trace)
+    return whole[::-1]
 
 
 def _goes_on(trace: Trace, later: Trace) -> bool:
-    """Tell whether all that happens in a trace is the beginning of another, longer one.
-
-    What tools returned, and what was thought, may be known to the later one only, or to the first.
-    """
+    """Tell whether all that is said and called in a trace is the beginning of another."""
     sequences = []
     for each in (trace, later):
         turns = [turn for turn in each.turns if turn.kind is not TurnKind.THOUGHT]
-        steps = [(turn.kind, turn.text, turn.tool, turn.arguments) for turn in turns]
-        if not steps:
-            steps = [(TurnKind.USER, each.question, "", ""), (TurnKind.AGENT, each.answer.strip(), "", "")]
-        sequences.append(steps)
+        sequences.append([(turn.kind, turn.text, turn.tool, turn.arguments) for turn in turns])
     shorter, longer = sequences
     return len(shorter) < len(longer) and longer[: len(shorter)] == shorter

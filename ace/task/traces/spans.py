@@ -28,6 +28,7 @@ class SpanKind(StrEnum):
     MODEL = "model"
     TOOL = "tool"
     AGENT = "agent"
+    JUDGE = "judge"  # an evaluator, whose own calls of models are no part of the attempt
     OTHER = "other"
 
 
@@ -79,8 +80,10 @@ def make_traces(spans: Sequence[Span]) -> Iterator[Trace | TaskError]:
     a call of a model nor one of a tool nor anything said is no attempt.
     """
     named = {span.trace for span in spans if span.conversation}
+    judged_by = _find_judges(spans)
     for name, members in _group_spans(spans).items():
-        ordered = sorted(members, key=lambda span: span.start)
+        steps = (replace(span, kind=SpanKind.JUDGE) if span.id in judged_by else span for span in members)
+        ordered = sorted(steps, key=lambda span: span.start)
         try:
             trace = _make_trace(name, ordered)
         except TaskError as error:
@@ -89,6 +92,21 @@ def make_traces(spans: Sequence[Span]) -> Iterator[Trace | TaskError]:
         else:
             if trace is not None:
                 yield trace
+
+
+def _find_judges(spans: Sequence[Span]) -> set[str]:
+    """Return the ids of evaluators and of all spans below them."""
+    below: dict[str, list[str]] = {}
+    for span in spans:
+        below.setdefault(span.parent, []).append(span.id)
+    judges: set[str] = set()
+    waiting = [span.id for span in spans if span.kind is SpanKind.JUDGE]
+    while waiting:
+        name = waiting.pop()
+        if name not in judges:
+            judges.add(name)
+            waiting += below.get(name, [])
+    return judges
 
 
 def _group_spans(spans: Sequence[Span]) -> dict[str, list[Span]]:
@@ -126,7 +144,8 @@ def _make_trace(name: str, spans: Sequence[Span]) -> Trace | None:
         assembly.add(span)
     if not assembly.has_words:
         for span in spans:  # a step above says what was asked and answered
-            if span.kind is not SpanKind.TOOL and _list_words(span.outputs, "assistant"):
+            is_whole = span.kind in (SpanKind.AGENT, SpanKind.OTHER)
+            if is_whole and _list_words(span.outputs, "assistant"):
                 assembly = _Assembly()
                 assembly.add(span, spans)
                 break
@@ -134,14 +153,16 @@ def _make_trace(name: str, spans: Sequence[Span]) -> Trace | None:
     record = spans[0].record
     roles = [spoken[0] for spoken in map(read_message, assembly.messages) if spoken]
     if "user" not in roles:
-        if assembly.messages or any(span.kind is not SpanKind.OTHER for span in spans):
+        called = (SpanKind.MODEL, SpanKind.TOOL, SpanKind.AGENT)
+        if assembly.messages or any(span.kind in called for span in spans):
             hint = "Let the tracer record contents: most leave them out unless a setting asks for them."
             problem = "What was asked and answered is not recorded."
             raise record.problem("", f"Trace {name}: {problem}", hint, Fault.EMPTY)
         return None
     fields = read_conversation(replace(record, values={"messages": assembly.messages}), "messages")
-    failures = [span for span in spans if span.failed and span.kind is not SpanKind.TOOL]
-    is_broken = bool(failures) and failures[-1] in (spans[-1], spans[0])
+    aside = (SpanKind.TOOL, SpanKind.JUDGE)
+    failures = [span for span in spans if span.failed and span.kind not in aside]
+    is_broken = any(failures[-1] is span for span in (spans[0], spans[-1])) if failures else False
     if is_broken and not fields["answer"]:
         fields["error"] = failures[-1].problem or fields["error"]
     scores = [score for span in spans for score in span.scores]
@@ -163,6 +184,7 @@ class _Assembly:
         self.has_words = False
         self._counts: Counter[str] = Counter()
         self._waiting: dict[str, tuple[str, str]] = {}  # id of a call -> its tool and arguments
+        self._uses: set[str] = set()  # ids of calls
         self._results: set[str] = set()  # ids of calls that something has come back for
         self._failures: set[str] = set()  # ids of calls that failed
 
@@ -180,8 +202,13 @@ class _Assembly:
             for message in answers:
                 self._add_message(message)
             self.has_words = self.has_words or bool(answers)
-        elif span.kind is SpanKind.TOOL or any(span.tool == tool for tool, _ in self._waiting.values()):
+        elif span.kind is SpanKind.TOOL or self._is_awaited(span):
             self._add_tool(span)
+
+    def _is_awaited(self, span: Span) -> bool:
+        """Tell whether a span of no known kind is named as a tool that a model called."""
+        tools = {tool for tool, _ in self._waiting.values()}
+        return span.kind is SpanKind.OTHER and span.tool in tools
 
     def mark_failures(self) -> None:
         """Mark the results of calls whose spans say that they failed."""
@@ -192,21 +219,28 @@ class _Assembly:
                 self.messages[place] = {**message, "is_error": True} | ({"parts": marked} if marked else {})
 
     def _add_messages(self, messages: Sequence[Any]) -> None:
-        """Add those of the messages that stand there more often than they did before."""
+        """Add those of the messages that stand there more often than they did before.
+
+        A single one after an answer is new: the endpoint keeps what was said before.
+        """
         counts: Counter[str] = Counter()
+        asked = [message for message in messages if (read_message(message) or ("",))[0] != "system"]
+        last = read_message(self.messages[-1]) if self.messages else None
+        is_answered = last is not None and last[0] == "assistant" and not self._waiting
         for message in messages:
-            key = _make_key(message)
+            key, uses, results = _make_key(message), set(_list_uses(message)), _list_results(message)
             counts[key] += 1
-            results = _list_results(message)
-            if results and results <= self._results:
+            if (uses or results) and uses <= self._uses and results <= self._results:
                 continue
-            if counts[key] > self._counts[key]:
+            if counts[key] > self._counts[key] or (is_answered and asked == [message]):
                 self._add_message(message)
 
     def _add_message(self, message: Any) -> None:
         self._counts[_make_key(message)] += 1
         self.messages.append(message)
-        self._waiting.update(_list_uses(message))
+        uses = _list_uses(message)
+        self._uses |= uses.keys()
+        self._waiting.update(uses)
         for call in _list_results(message):
             self._results.add(call)
             self._waiting.pop(call, None)
@@ -227,13 +261,28 @@ class _Assembly:
             call = span.call or f"span {span.id}"
             arguments = to_plain_text(span.arguments)
             use_part = {"type": "tool_call", "id": call, "name": span.tool, "arguments": arguments}
+            self._uses.add(call)
             self.messages.append({"role": "assistant", "content": [use_part]})
+        result = to_plain_text(span.result) or span.problem
+        if call in self._waiting and not result:
+            return  # a message to the model may say what came back
         self._waiting.pop(call, None)
         self._results.add(call)
-        result = to_plain_text(span.result) or span.problem
         self.messages.append(
             {"role": "tool", "tool_call_id": call, "content": result, "is_error": span.failed}
         )
+
+
+def find_kind(word: str) -> SpanKind:
+    """Return the kind of a span that a tracer's word stands for; OTHER for one that nobody here knows."""
+    names = load_names("spans")
+    kinds = {
+        SpanKind.MODEL: names["models"],
+        SpanKind.TOOL: names["tools"],
+        SpanKind.AGENT: names["agents"],
+        SpanKind.JUDGE: names["judges"],
+    }
+    return next((kind for kind, words in kinds.items() if word.lower() in words), SpanKind.OTHER)
 
 
 def _list_words(value: Any, role: str) -> list[Any]:

@@ -57,10 +57,10 @@ def read_mini_swe_agent(record: Record) -> Trace:
             row = {"role": "tool", "tool_call_id": call, "content": output, "is_error": is_failure}
             messages.append(row)
         elif isinstance(message, Mapping) and message.get("object") == "response":
-            messages += message.get("output") or []
+            messages += message["output"] if isinstance(message.get("output"), list) else []
         elif "actions" in extra:
-            calls = [_make_call(action) for action in extra["actions"] or ()]
-            messages.append({**message, "tool_calls": calls})
+            actions = extra["actions"] if isinstance(extra["actions"], list) else []
+            messages.append({**message, "tool_calls": [_make_call(action) for action in actions]})
         else:
             messages.append(message)
     fields = read_conversation(replace(record, values={"messages": messages}), "messages")

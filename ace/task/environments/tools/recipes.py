@@ -8,7 +8,7 @@ or is written in a form of its own (see `value_lines`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,11 +38,20 @@ class Argument:
     source: tuple[str, str] | None = None
     """The tool and the field that show it."""
 
+    beside: tuple[str, ...] = ()
+    """The fields beside that one which the question states: they tell which of several is meant."""
+
     is_written: bool = False
     """Whether it has a form of its own."""
 
-    def write(self) -> str:
-        """Return the argument as it stands in a recipe."""
+    def write(self, tools: Collection[str]) -> str:
+        """Return the argument as it stands in a recipe of `tools`; what another one shows is in the brief."""
+        if self.source:
+            tool, field = self.source
+            if tool not in tools:
+                return f"{self.name}=the {field} in the brief"
+            which = f" for the {' and the '.join(self.beside)}" if self.beside else ""
+            return f"{self.name}=the {field} that {tool} shows{which}"
         return f"{self.name}={self.constant}" if self.constant else self.name
 
 
@@ -59,12 +68,11 @@ def write_recipes(
     ways = (own, *others)
     same = [way for way in ways if way.names == own.names]
     arguments = find_arguments(own, others)
-    procedure = write_procedure(own.groups, arguments, own)
+    procedure = write_procedure(own, own.groups, arguments)
     lessons = []
     if not any(procedure in line for line in known):
         lessons.append(Suggestion(PROCEDURES, f"{name_kind(same)}: {procedure}"))
-    lines = [*write_forms(arguments, ways), *write_limits(own, others)]
-    lessons += renew_lines(lines, known)
+    lessons += renew_lines([*write_forms(arguments, ways), *write_limits(own, others)], known)
     return (tuple(lessons),) if lessons else ()
 
 
@@ -95,21 +103,16 @@ def renew_lines(lines: Iterable[tuple[str, str]], known: Sequence[str]) -> Itera
 
 
 def write_procedure(
-    groups: Sequence[Sequence[Step]], arguments: Sequence[Sequence[Argument]], own: Way
+    own: Way,
+    groups: Sequence[Sequence[Step]],
+    arguments: Sequence[Sequence[Argument]],
+    end: str = "done",
 ) -> str:
-    """Return calls in order, and sentences that say what shows which argument, and what is repeated.
-
-    `groups` are calls of the task `own`. What none of them shows is said to be in a brief.
-    """
+    """Return calls of a task in order, what comes after them, and sentences that say what is repeated."""
     calls, notes = [], []
-    shown = dict[tuple[str, str, str], list[str]]()  # by argument, tool and field: who takes it
     tools = [group[0].call.name for group in groups]
     for group, found in zip(groups, arguments, strict=True):
-        calls.append(f"{group[0].call.name}({', '.join(argument.write() for argument in found)})")
-        for argument in found:
-            if argument.source:
-                takers = shown.setdefault((argument.name, *argument.source), [])
-                takers += [] if argument.tool in takers else [argument.tool]
+        calls.append(f"{group[0].call.name}({', '.join(argument.write(tools) for argument in found)})")
         for step in group[1:]:
             changed = [
                 f"{name}={write_value(value)}"
@@ -119,10 +122,7 @@ def write_procedure(
             if changed:
                 again = f"call {step.call.name} again with {', '.join(changed)}."
                 notes.append(f"While what is wanted is not shown, {again}")
-    for (name, tool, field), takers in shown.items():
-        where = f"the {field} that {tool} shows" if tool in tools else "in the brief"
-        notes.insert(0, f"The {name} of {' and '.join(takers)} is {where}.")
-    return " ".join([f"{', then '.join(calls)}.", *dict.fromkeys(notes)])
+    return " ".join([f"{', then '.join(calls)}, then {end}.", *dict.fromkeys(notes)])
 
 
 def _find_argument(same: Sequence[Way], ways: Sequence[Way], place: int, name: str) -> Argument:
@@ -141,7 +141,8 @@ def _find_argument(same: Sequence[Way], ways: Sequence[Way], place: int, name: s
     sources = [way.find_sources(place, value) for way, value in values]
     for source in sources[0]:
         if all(source in found for found in sources):
-            return Argument(tool, name, source=source)
+            beside = set.intersection(*(found[source] for found in sources))
+            return Argument(tool, name, source=source, beside=tuple(sorted(beside)))
     written = {write_value(value) for _, value in values}
     if len(written) == 1 and len(values) == 1:
         written |= {write_value(use.value) for use in _list_uses(ways, Argument(tool, name))}

@@ -42,9 +42,10 @@ def write_team_recipes(
     for number, leg in enumerate(legs):
         known = audience.known.get(leg.agent, ())
         within = arguments[leg.start : leg.stop]
-        procedure = write_procedure(own.groups[leg.start : leg.stop], within, own)
+        end = "done"
         if number + 1 < len(legs):
-            procedure += _write_handover(team, leg, legs[number + 1], own, arguments)
+            end = _write_handover(team, leg, legs[number + 1], own, arguments)
+        procedure = write_procedure(own, own.groups[leg.start : leg.stop], within, end)
         if not any(procedure in line for line in known):
             lessons.append(Suggestion(PROCEDURES, f"{kind}: {procedure}", reader=leg.agent))
         lines = [*write_forms(within, (own, *others)), *write_limits(own, others)]
@@ -57,18 +58,18 @@ def write_team_recipes(
 def _write_handover(
     team: Team, leg: Leg, following: Leg, own: Way, arguments: Sequence[Sequence[Argument]]
 ) -> str:
-    """Return to whom an agent hands over after its calls, and what of them the brief must have in it."""
+    """Return to whom an agent hands over after its calls, and which of their results the brief must have."""
     way = team.find_way(leg.agent, following.agent)
     tools = own.names[leg.start : leg.stop]
     later = [argument for found in arguments[leg.stop :] for argument in found]
     fields = [source for argument in later if (source := argument.source) and source[0] in tools]
-    text = f" Then hand_over to {way[0] if way else following.agent}"
+    text = f"hand_over to {way[0] if way else following.agent}"
     if len(way) > 1:
         text += f", for {following.agent}"
     if fields:
         needed = [f"the {field} that {tool} shows" for tool, field in dict.fromkeys(fields)]
         text += f"; the brief says {' and '.join(needed)}"
-    return f"{text}."
+    return text
 
 
 def _write_routes(own: Way, others: Sequence[Way], audience: Audience, kind: str) -> Iterator[Suggestion]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -92,7 +93,7 @@ class ToolsEnvironment(Environment):
         A wrong state scores the share of the changes that are right. Raises WorkspaceFailed where the right
         calls do not work, TaskError for a row without them.
         """
-        observed = _describe_calls(attempt)
+        observed = describe_calls(attempt)
         judge = getattr(self.create, "judge", None)
         state = json.loads(attempt.artifacts.get(STATE, "null"))
         if judge is not None:
@@ -107,6 +108,8 @@ class ToolsEnvironment(Environment):
         if wrong:
             share = 1 - sum(each.leaves for each in wrong) / needed if needed else 0.0
             score = min(max(share, 0.0), _NEARLY)
+        if wrong and any(turn.agent for turn in attempt.turns):  # of a team: who owns what is missing?
+            way = self.follow(sample, watch=True)
         missing = _to_facts(wrong, way)
         answer = sample.data.get("answer")
         if answer is not None and SCORERS[self.scorer](str(answer), attempt.answer) < 1:
@@ -127,7 +130,7 @@ class ToolsEnvironment(Environment):
 
     def observe(self, sample: Sample, attempt: Attempt) -> Outcome:
         """Return how the calls came out: what can be seen without a label."""
-        return Outcome(observed=_describe_calls(attempt), ran=_has_worked(attempt))
+        return Outcome(observed=describe_calls(attempt), ran=_has_worked(attempt))
 
     def check(self, sample: Sample) -> None:
         """Raise TaskError for actions that are no calls, that fail, or that change nothing.
@@ -163,24 +166,28 @@ class ToolsEnvironment(Environment):
             return write_team_recipes(ways[0], ways[1:], audience)
         return write_recipes(ways[0], ways[1:], known)
 
-    def follow(self, sample: Sample) -> Way:
+    def follow(self, sample: Sample, *, watch: bool = False) -> Way:
         """Return what the right calls of a sample do in a new world.
 
-        Raises WorkspaceFailed where one of them fails, TaskError for what is no list of calls.
+        With `watch` each step has the state that it leaves. Raises WorkspaceFailed where one of them fails,
+        TaskError for what is no list of calls.
         """
-        workspace = self.open(sample)
-        first = json.loads(workspace.finish()[STATE])
+        actions = read_actions(sample)
         steps = []
-        for number, row in enumerate(_read_actions(sample), start=1):
-            call = ToolCall(f"call_{number}", row["name"], row.get("arguments", {}))
-            observation = workspace.call(call)
-            if observation.failed:
-                raise WorkspaceFailed(f"The right call {call.write()} fails: {observation.text}")
-            steps.append(Step(call, observation.text, workspace.finish()[STATE]))
-        return Way(sample.question, tuple(steps), first, json.loads(workspace.finish()[STATE]))
+        with closing(self.open(sample)) as workspace:
+            first = json.loads(workspace.finish()[STATE])
+            for number, row in enumerate(actions, start=1):
+                call = ToolCall(f"call_{number}", row["name"], row.get("arguments", {}))
+                observation = workspace.call(call)
+                if observation.failed:
+                    raise WorkspaceFailed(f"The right call {call.write()} fails: {observation.text}")
+                left = workspace.finish()[STATE] if watch else ""
+                steps.append(Step(call, observation.text, left))
+            return Way(sample.question, tuple(steps), first, json.loads(workspace.finish()[STATE]))
 
 
-def _read_actions(sample: Sample) -> list[Mapping[str, Any]]:
+def read_actions(sample: Sample) -> list[Mapping[str, Any]]:
+    """Return the right calls of a sample. Raises TaskError for what is none."""
     rows = sample.data.get("actions")
     if isinstance(rows, list) and all(isinstance(row, Mapping) and "name" in row for row in rows):
         return rows
@@ -194,7 +201,7 @@ def _write_calls(way: Way, answer: Any) -> str:
     return calls if answer is None else f"{calls}; then answer: {answer}"
 
 
-def _describe_calls(attempt: Attempt) -> str:
+def describe_calls(attempt: Attempt) -> str:
     """Return how many calls were made, and the words of those that failed. Free of labels."""
     calls = [turn for turn in attempt.turns if turn.kind is TurnKind.TOOL]
     failed = [f"{turn.tool}({turn.arguments}): {turn.observation}" for turn in calls if turn.failed]
@@ -211,10 +218,10 @@ def _has_worked(attempt: Attempt) -> bool:
 
 
 def _to_facts(differences: Sequence[JsonDifference], way: Way) -> tuple[Fact, ...]:
-    """Return differences as facts. Their topics name the tool whose right call leaves what is missing."""
+    """Return differences as facts; with topics, of a way that was watched, for the tools that make them."""
     changes = list[tuple[str, str]]()  # a tool, and a place that its call changes
     before = way.first_state
-    for step in way.steps if differences else ():
+    for step in (step for step in way.steps if step.left):
         after = json.loads(step.left)
         changes += [(step.call.name, change.path) for change in compare_json(after, before)]
         before = after

@@ -1,8 +1,8 @@
-"""The [tools] table of task.toml: the class of the world, and how answers are compared."""
+"""The [tools] table of task.toml: the class of the world, or MCP servers, and how answers are compared."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -14,9 +14,14 @@ from ace.task.toml_table import TomlTable
 
 
 class ToolsTable(TomlModel):
-    """Name the world."""
+    """Name the world, or its servers."""
 
-    world: Annotated[str, Field(pattern=r"^[\w.]+:\w+$", description="'module:Class', a class of the task's")]
+    world: Annotated[
+        str, Field(pattern=r"^[\w.]+:\w+$", description="'module:Class', a class of the task's")
+    ] = ""
+
+    mcpServers: Annotated[dict[str, Any], Field(default_factory=dict)]  # noqa: N815 (as all clients call it)
+    """Tables, each of which has a model of its own."""
 
     scorer: str = "short"
     """How an answer in words is compared, where rows have a right one."""
@@ -27,6 +32,15 @@ def load_tools_environment(table: TomlTable) -> ToolsEnvironment:
     settings = table.validate(ToolsTable)
     if settings.scorer not in SCORERS:
         raise table.problem("scorer", f"Expected one of {', '.join(SCORERS)}, found {settings.scorer!r}.")
+    if bool(settings.world) == bool(settings.mcpServers):
+        raise table.problem("world", "Expected either a world or the table mcpServers.")
+    if settings.mcpServers:
+        from ace.task.environments.tools.mcp_environment import McpEnvironment
+        from ace.task.environments.tools.mcp_toml import load_mcp_servers
+
+        servers = load_mcp_servers(table.table("mcpServers"))
+        create: Any = servers.open  # servers take the place of a world
+        return McpEnvironment(create, settings.scorer, servers)
     try:
         world = load_class(table.file.parent.resolve(), settings.world)
     except (Exception, SystemExit) as error:  # of the user's own code: this is the field to look at

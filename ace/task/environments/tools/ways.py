@@ -13,6 +13,7 @@ from ace.task.workspace import ToolCall, write_value
 
 _WORD = re.compile(r"\w+|[^\w\s]")
 _PARTS = re.compile(r"\d+|[^\W\d_]+|[\W_]+")
+_SENTENCE = 4  # words, from which on a value is no code
 _BLOCKS = re.compile(r"[^\W_]+|[\W_]+")
 
 
@@ -23,23 +24,28 @@ class Step:
     call: ToolCall
     result: str
 
-    left: str = "null"
-    """The state of the world after it, as JSON."""
+    left: str = ""
+    """The state of the world after it, as JSON; "" where nobody watched."""
 
-    def leaves(self) -> Iterator[tuple[str, str]]:
-        """Yield the values in the result, each with the name that it stands under."""
+    def leaves(self) -> Iterator[tuple[str, str, dict[str, str]]]:
+        """Yield the values in the result: the name that each stands under, its text, and what is beside it.
+
+        Beside it are the other plain values of its object, by name.
+        """
         try:
-            stack = [("", json.loads(self.result))]
+            stack: list[tuple[str, Any, dict[str, str]]] = [("", json.loads(self.result), {})]
         except ValueError:
             return
         while stack:
-            name, value = stack.pop()
+            name, value, beside = stack.pop()
             if isinstance(value, dict):
-                stack += [(str(key), child) for key, child in value.items()]
+                plain = {str(key): to_text(child) for key, child in value.items() if _is_plain(child)}
+                for key, child in value.items():
+                    stack.append((str(key), child, {k: v for k, v in plain.items() if k != str(key)}))
             elif isinstance(value, list):
-                stack += [(name, child) for child in value]
+                stack += [(name, child, beside) for child in value]
             else:
-                yield name, to_text(value)
+                yield name, to_text(value), beside
 
 
 @dataclass(frozen=True)
@@ -78,23 +84,36 @@ class Way:
         return frozenset(word.casefold() for word in self.words if word.isalpha())
 
     def states(self, value: Any) -> bool:
-        """Return whether the question has a value, word for word."""
-        wanted = fold(to_text(value))
-        return bool(wanted) and f" {wanted} " in f" {fold(self.question)} "
+        """Return whether the question has a value, word for word; signs count, but in a sentence."""
+        text = to_text(value)
+        wanted = fold(text)
+        if not wanted or f" {wanted} " not in f" {fold(self.question)} ":
+            return False
+        return len(wanted.split()) >= _SENTENCE or text.casefold() in self.question.casefold()
 
     def find_part(self, part: str) -> list[int]:
         """Return the places of the words that a part of a value repeats: 9 for "09"."""
         wanted = _plain(part)
         return [place for place, word in enumerate(self.words) if _plain(word) == wanted]
 
-    def find_sources(self, before: int, value: Any) -> list[tuple[str, str]]:
-        """Return tools and names of fields that showed a value before a group of calls, the latest first."""
+    def find_sources(self, before: int, value: Any) -> dict[tuple[str, str], set[str]]:
+        """Return the tools and fields that showed a value before a group of calls, the latest first.
+
+        Each with the names of those fields beside it that the question states.
+        """
         text = to_text(value)
-        found: list[tuple[str, str]] = []
-        for group in self.groups[:before]:
+        found: dict[tuple[str, str], set[str]] = {}
+        for group in reversed(self.groups[:before]):
             for step in group:
-                found += [(step.call.name, name) for name, leaf in step.leaves() if leaf == text and text]
-        return list(dict.fromkeys(reversed(found)))
+                for name, leaf, beside in step.leaves():
+                    if leaf == text and text:
+                        stated = {other for other, told in beside.items() if self.states(told)}
+                        found.setdefault((step.call.name, name), set()).update(stated)
+        return found
+
+
+def _is_plain(value: Any) -> bool:
+    return not isinstance(value, dict | list)
 
 
 def to_text(value: Any) -> str:

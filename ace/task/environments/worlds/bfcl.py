@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ace.errors import WorkspaceFailed
-from ace.task.environments.worlds.check_call import find_problem
+from ace.task.environments.worlds.check_call import describe_end, find_problem
 from ace.task.environments.worlds.play_bfcl import read_call
 from ace.task.environments.worlds.world_process import WorldPool, WorldProcess
-from ace.task.types import Attempt, Environment, Fact, Outcome, Sample, Topic, TurnKind
+from ace.task.types import Attempt, Environment, Fact, Outcome, Sample, Topic
 from ace.task.workspace import Observation, ToolCall, ToolSpec, Workspace
 
 TURNS = "turns"
@@ -57,6 +57,7 @@ class ConversationWorkspace(Workspace):
     is_closed: bool = False
 
     bounded = True
+    repeats = True
 
     def tools(self) -> Sequence[ToolSpec]:
         """Return the tools of this turn, and the one that speaks to the user."""
@@ -153,7 +154,7 @@ class ConversationEnvironment(Environment):
         written = [f"turn {n}: {'; '.join(calls) or 'no call'}" for n, calls in enumerate(gold, start=1)]
         return Outcome(
             score=report["good"] / report["judged"],
-            observed=_describe_calls(attempt),
+            observed=describe_end(attempt),
             detail=missing[0].text if missing else "",
             ran=bool(called) and not attempt.error,
             expected="\n".join(written),
@@ -165,7 +166,7 @@ class ConversationEnvironment(Environment):
 
     def observe(self, sample: Sample, attempt: Attempt) -> Outcome:
         """Return how the calls came out: what can be seen without a label."""
-        return Outcome(observed=_describe_calls(attempt), ran=TURNS in attempt.artifacts)
+        return Outcome(observed=describe_end(attempt), ran=TURNS in attempt.artifacts)
 
     def check(self, sample: Sample) -> None:
         """Raise TaskError for a row without services, and for right calls that are none."""
@@ -191,10 +192,3 @@ def _read_scenario(sample: Sample) -> dict[str, Any]:
         "config": sample.data["config"],
         "long_context": bool(sample.data.get("long_context", False)),
     }
-
-
-def _describe_calls(attempt: Attempt) -> str:
-    """Return how many calls there were, and the errors among them. Free of labels."""
-    calls = [turn for turn in attempt.turns if turn.kind is TurnKind.TOOL]
-    errors = [f"{turn.tool}: {turn.observation}" for turn in calls if turn.failed]
-    return "\n".join([f"{len(calls)} calls, {len(errors)} failed", *errors[-3:]])

@@ -1,9 +1,10 @@
-"""Checks a call against the schema of its tool, as far as a model has to be told what is wrong with it."""
+"""Checks a call against the schema of its tool, and says what can be seen of calls that were made."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from ace.task.types import Attempt, TurnKind
 from ace.task.workspace import ToolCall, ToolSpec
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
@@ -32,3 +33,9 @@ def find_problem(specs: Iterable[ToolSpec], call: ToolCall) -> str:
         if is_wrong_bool or not isinstance(value, types):
             return f"the argument {name} of {spec.name} has to be of the type {expected}, found {value!r:.60}"
     return ""
+
+
+def describe_end(attempt: Attempt) -> str:
+    """Return what came back last, else a summary of the attempt. Free of labels."""
+    results = [turn.observation for turn in attempt.turns if turn.kind is TurnKind.TOOL and turn.observation]
+    return results[-1] if results else attempt.summary

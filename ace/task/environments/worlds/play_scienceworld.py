@@ -52,20 +52,15 @@ class ScienceWorld:
         text = str(server.step(command))
         return {"text": text, "ended": bool(server.getCompleted()) or float(server.getScore()) < 0}
 
-    def look(self) -> str:
-        """Return what can be seen, at no cost."""
-        return str(self.tasks.look())
+    def show(self, what: str) -> Any:
+        """Return the sight, the inventory, or the forms of commands and the objects at hand. Takes no time.
 
-    def inventory(self) -> str:
-        """Return what is carried, at no cost."""
-        return str(self.tasks.inventory())
-
-    def commands(self) -> dict[str, Any]:
-        """Return the forms of commands and the objects at hand: all combinations would be thousands."""
-        return {
-            "commands": sorted(self.tasks.get_possible_actions()),
-            "OBJ": sorted(self.tasks.get_possible_objects()),
-        }
+        All combinations of forms and objects would be thousands.
+        """
+        if what == "commands":
+            forms, objects = self.tasks.get_possible_actions(), self.tasks.get_possible_objects()
+            return {"commands": sorted(forms), "OBJ": sorted(objects)}
+        return str(self.tasks.look() if what == "look" else self.tasks.inventory())
 
     def score(self) -> float:
         """Return the score, from 0 to 1; a task that was failed has less."""

@@ -44,17 +44,11 @@ class TextWorld:
         text, _, ended, self.info = self.games.step(command)
         return {"text": text, "ended": ended}
 
-    def look(self) -> str:
-        """Return what can be seen, at no cost."""
-        return str(self.info["look"])
-
-    def inventory(self) -> str:
-        """Return what is carried, at no cost."""
-        return str(self.info["inventory"])
-
-    def commands(self) -> dict[str, Any]:
-        """Return the commands that the game understands now."""
-        return {"commands": sorted(self.info["validActions"])}
+    def show(self, what: str) -> Any:
+        """Return the sight, the inventory, or the commands that are understood now. Takes no time."""
+        if what == "commands":
+            return {"commands": sorted(self.info["validActions"])}
+        return str(self.info[what])
 
     def score(self) -> float:
         """Return the game's score, from 0 to 1; a game that is lost has less."""

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Collection
 from typing import Any
 
-GAME_REQUESTS = ("numbers", "start", "act", "look", "inventory", "commands", "score")
+GAME_REQUESTS = ("numbers", "start", "act", "show", "score")
 """What a game in text answers; see `play_textworld`."""
 
 _LONGEST_ERROR = 500  # characters

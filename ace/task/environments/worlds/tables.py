@@ -8,16 +8,15 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ace.errors import WorkspaceFailed
 from ace.task.environments.sql.same_rows import have_same_rows
 from ace.task.environments.sql.worker_pool import SqlLimits, WorkerProcess
-from ace.task.environments.worlds.check_call import find_problem
-from ace.task.types import Attempt, Difference, Environment, Fact, Outcome, Sample, Topic, TurnKind
+from ace.task.environments.worlds.check_call import describe_end, find_problem
+from ace.task.types import Attempt, Difference, Environment, Fact, Outcome, Sample, Topic
 from ace.task.workspace import Observation, ToolCall, ToolSpec, Workspace
 
 TABLES = "tables"
@@ -93,6 +92,7 @@ class TableWorkspace(Workspace):
     failure: str = ""
 
     bounded = True
+    repeats = True
 
     def tools(self) -> Sequence[ToolSpec]:
         """Return the one tool."""
@@ -163,7 +163,7 @@ class TablesEnvironment(Environment):
         missing = tuple(fact for name in wrong for fact in _explain(name, gold[name], actual.get(name, [])))
         return Outcome(
             score=float(not wrong),
-            observed=_describe_calls(attempt),
+            observed=describe_end(attempt),
             detail=missing[0].text if missing else "",
             ran=any(turn.failed is False for turn in attempt.turns) and not attempt.error,
             expected=sample.data["gold_sql"],
@@ -174,7 +174,7 @@ class TablesEnvironment(Environment):
 
     def observe(self, sample: Sample, attempt: Attempt) -> Outcome:
         """Return how the statements came out: what can be seen without a label."""
-        return Outcome(observed=_describe_calls(attempt), ran=TABLES in attempt.artifacts)
+        return Outcome(observed=describe_end(attempt), ran=TABLES in attempt.artifacts)
 
     def check(self, sample: Sample) -> None:
         """Raise TaskError for tables that cannot be made, and for SQL that fails or changes nothing."""
@@ -190,18 +190,13 @@ class TablesEnvironment(Environment):
         gold = sample.data.get("gold_sql")
         if not isinstance(gold, str) or not gold.strip():
             raise sample.problem("gold_sql", f"Expected a statement, found {gold!r:.60}.")
-        with self._borrow(sample) as copy:
+        copy = TableCopy(_write_script(sample), replace(self.limits, seconds=2 * self.limits.seconds))
+        try:
             before = copy.read_rows()
             reply = copy.run(gold)
             if "error" in reply:
                 raise sample.problem("gold_sql", f"It fails: {reply['error']}.")
             return before, copy.read_rows()
-
-    @contextmanager
-    def _borrow(self, sample: Sample) -> Iterator[TableCopy]:
-        copy = TableCopy(_write_script(sample), replace(self.limits, seconds=2 * self.limits.seconds))
-        try:
-            yield copy
         finally:
             copy.worker.end()
 
@@ -268,9 +263,3 @@ def _explain(table: str, gold: Rows, actual: Rows) -> list[Fact]:
     for row in (found - right).elements():
         facts.append(Fact(f"{table}: the row {row} is not right", topics, Difference.EXTRA))
     return facts
-
-
-def _describe_calls(attempt: Attempt) -> str:
-    """Return what came back last. Free of labels."""
-    results = [turn.observation for turn in attempt.turns if turn.kind is TurnKind.TOOL and turn.observation]
-    return results[-1] if results else attempt.summary

@@ -7,15 +7,14 @@ game, which goes the same way: what an attempt leaves has no score in it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ace.errors import WorkspaceFailed
-from ace.task.environments.worlds.check_call import find_problem
+from ace.task.environments.worlds.check_call import describe_end, find_problem
 from ace.task.environments.worlds.world_process import WorldPool, WorldProcess
-from ace.task.types import Attempt, Environment, Outcome, Sample, TurnKind
+from ace.task.types import Attempt, Environment, Outcome, Sample
 from ace.task.workspace import Observation, ToolCall, ToolSpec, Workspace
 
 COMMANDS = "commands"
@@ -81,6 +80,7 @@ class GameWorkspace(Workspace):
     is_closed: bool = False
 
     bounded = True
+    repeats = True
 
     def tools(self) -> Sequence[ToolSpec]:
         """Return the same tools all the time."""
@@ -88,14 +88,18 @@ class GameWorkspace(Workspace):
 
     def call(self, call: ToolCall) -> Observation:
         """Type a command, or look. When the game breaks down the attempt ends."""
-        problem = self._find_problem(call)
+        problem = find_problem(self.specs, call)
+        command = call.arguments.get("command", "")
+        if self.is_over or self.is_closed:
+            problem = "the game is over"
+        elif call.name == _ACT.name and not problem and (not command.strip() or "\n" in command):
+            problem = "a command is one line of text"
         if problem:
             return Observation(f"error: {problem}", failed=True, ends=self.is_over)
         try:
             if call.name != _ACT.name:
-                found = self.process.ask(call.name, _SECONDS_TO_ACT)
+                found = self.process.ask("show", _SECONDS_TO_ACT, what=call.name)
                 return Observation(found if isinstance(found, str) else json.dumps(found, ensure_ascii=False))
-            command = call.arguments["command"]
             reply = self.process.ask("act", _SECONDS_TO_ACT, command=command)
         except WorkspaceFailed as error:
             self.failure, self.is_over = str(error), True
@@ -119,15 +123,6 @@ class GameWorkspace(Workspace):
         if not self.is_closed:
             self.is_closed = True
             self.pool.give_back(self.process)
-
-    def _find_problem(self, call: ToolCall) -> str:
-        """Return why a call cannot be made, "" where it can."""
-        if self.is_over or self.is_closed:
-            return "the game is over"
-        command = call.arguments.get("command")
-        if isinstance(command, str) and (not command.strip() or "\n" in command):
-            return "a command is one line of text"
-        return find_problem(self.specs, call)
 
 
 class TextGameEnvironment(Environment):
@@ -171,12 +166,15 @@ class TextGameEnvironment(Environment):
         if COMMANDS not in attempt.artifacts:
             raise WorkspaceFailed(attempt.error or "The attempt left no commands.")
         commands = json.loads(attempt.artifacts[COMMANDS])
-        with self._replay(sample, commands) as process:
+        with self.pool.lend() as process:
+            process.ask("start", _SECONDS_TO_START, **self._read_game(sample))
+            for command in commands:
+                process.ask("act", _SECONDS_TO_ACT, command=command)
             score = min(max(process.ask("score", _SECONDS_TO_ACT), 0.0), 1.0)  # below 0: the game is lost
         gold = sample.data.get("gold") or ()
         return Outcome(
             score=score,
-            observed=_describe_end(attempt),
+            observed=describe_end(attempt),
             detail="" if score == 1.0 else f"score {score:.2f} after {len(commands)} commands",
             ran=bool(commands) and not attempt.error,
             expected="; ".join(gold),
@@ -185,7 +183,7 @@ class TextGameEnvironment(Environment):
 
     def observe(self, sample: Sample, attempt: Attempt) -> Outcome:
         """Return what the game said last: what can be seen without its score."""
-        return Outcome(observed=_describe_end(attempt), ran=COMMANDS in attempt.artifacts)
+        return Outcome(observed=describe_end(attempt), ran=COMMANDS in attempt.artifacts)
 
     def find_gold(self, sample: Sample) -> tuple[str, list[str]]:
         """Return the text of the game's task and the commands that win it, as the game has them."""
@@ -206,15 +204,6 @@ class TextGameEnvironment(Environment):
         if not isinstance(gold, list) or not all(isinstance(command, str) for command in gold):
             raise sample.problem("gold", f"Expected a list of commands, found {gold!r:.60}.")
 
-    @contextmanager
-    def _replay(self, sample: Sample, commands: Sequence[str]) -> Iterator[WorldProcess]:
-        """Lend the process of a new game in which the commands were typed."""
-        with self.pool.lend() as process:
-            process.ask("start", _SECONDS_TO_START, **self._read_game(sample))
-            for command in commands:
-                process.ask("act", _SECONDS_TO_ACT, command=command)
-            yield process
-
     def _read_game(self, sample: Sample) -> dict[str, Any]:
         """Return the fields that name a game. Raises TaskError for one that is missing or of another type."""
         values: dict[str, Any] = {}
@@ -227,9 +216,3 @@ class TextGameEnvironment(Environment):
                 raise sample.problem(name, f"Expected {expected}, found {value!r:.60}.")
             values[name] = value
         return values
-
-
-def _describe_end(attempt: Attempt) -> str:
-    """Return what came back last, else a summary of the attempt. Free of labels."""
-    results = [turn.observation for turn in attempt.turns if turn.kind is TurnKind.TOOL and turn.observation]
-    return results[-1] if results else attempt.summary

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from pydantic import Field
@@ -24,18 +25,13 @@ class TextGameTable(TomlModel):
     """Games that may go on at once. Each is a Java process."""
 
 
-def load_textworld_environment(table: TomlTable) -> TextGameEnvironment:
-    """Return the environment for games of TextWorldExpress."""
-    return _load_games(table, TEXTWORLD)
-
-
-def load_scienceworld_environment(table: TomlTable) -> TextGameEnvironment:
-    """Return the environment for tasks of ScienceWorld."""
-    return _load_games(table, SCIENCEWORLD)
-
-
-def _load_games(table: TomlTable, game: Game) -> TextGameEnvironment:
+def load_games(game: Game, table: TomlTable) -> TextGameEnvironment:
+    """Return the environment for games of a package."""
     settings = table.validate(TextGameTable)
     return TextGameEnvironment(
         game, steps=settings.steps, lists_commands=settings.commands, most=settings.processes
     )
+
+
+load_textworld_environment = partial(load_games, TEXTWORLD)
+load_scienceworld_environment = partial(load_games, SCIENCEWORLD)

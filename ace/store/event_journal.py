@@ -16,7 +16,7 @@ from ace.runs.records import AnswerFeedback
 from ace.store.connection import PlaybookConnection, connect_shared, typed_errors, writing
 from ace.store.episode_events import EpisodeRow, begin_run, write_row
 
-_WAIT = 10.0  # seconds, for another process's write
+_WAIT = 2.0  # seconds, for another process's write: an agent waits as long, and rows can wait in memory
 _MOST = 10_000  # rows that wait in memory for a file that can be written again
 
 
