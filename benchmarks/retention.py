@@ -26,6 +26,7 @@ from ace.llm import Client, RoleModels
 from ace.loop import evaluate, learn
 from ace.loop.domains import CORE, name_branch, open_domain, read_router
 from ace.loop.offline import limit_samples
+from ace.retrieval.domain_router import DomainRouter
 from ace.runs.steps import PhaseKind
 from ace.store import Store
 from ace.task import Sample, Task, load_task
@@ -80,10 +81,8 @@ class Arm:
     def _score_all(self, store: Store, learned: str) -> dict[str, Any]:
         """Score the test questions of every domain with what is learned so far."""
         known = {learned, *self._learned_before(learned)} - {""}
-        router = read_router(store)
-        router = replace(
-            router, questions={name: asked for name, asked in router.questions.items() if name in known}
-        )
+        questions = read_router(store).questions
+        router = DomainRouter({name: asked for name, asked in questions.items() if name in known})
         domains = {}
         for task in self.tasks:
             groups: dict[str, list[Sample]] = {}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from threading import Lock
 
 from ace.text.likeness import Likeness
@@ -33,7 +32,6 @@ class Route:
     """Before the second domain, as a share of the likeness: 0 for none, 1 where it has nothing in common."""
 
 
-@dataclass(frozen=True)
 class DomainRouter:
     """Know the questions of each domain. Safe to use from several threads.
 
@@ -41,7 +39,21 @@ class DomainRouter:
     are likest to it.
     """
 
-    questions: Mapping[str, Sequence[str]]
+    def __init__(self, questions: Mapping[str, Sequence[str]]) -> None:
+        """Take in the questions of each domain by its name; a question that comes twice counts once."""
+        self.questions = {domain: tuple(dict.fromkeys(texts)) for domain, texts in questions.items() if texts}
+        self._lock = Lock()
+        self._likeness = Likeness()
+        self._names: dict[str, list[str]] = {}
+        for domain, texts in self.questions.items():
+            self._names[domain] = [f"{domain}/{number}" for number in range(len(texts))]
+            for name, text in zip(self._names[domain], texts, strict=True):
+                self._likeness.add(name, text)
+        # How like each question is to the others of its domain.
+        self._own_scores = {
+            domain: [self._score(name)[domain] for name in names] if len(names) > 1 else []
+            for domain, names in self._names.items()
+        }
 
     def choose(self, question: str) -> Route:
         """Return the domain whose nearest questions are most like this one, if it is like them enough."""
@@ -58,35 +70,6 @@ class DomainRouter:
         lead = 1 - max((scores[name] for name in others), default=0.0) / scores[domain]
         is_clear = bool(others) and likeness >= _LEAST and lead >= _CLEAR
         return Route(domain if likeness >= 1 or is_clear else "", likeness, lead)
-
-    @cached_property
-    def _lock(self) -> Lock:
-        return Lock()
-
-    @cached_property
-    def _names(self) -> dict[str, list[str]]:
-        """Return names for the questions of each domain that has any; one that comes twice counts once."""
-        return {
-            domain: [f"{domain}/{number}" for number in range(len(dict.fromkeys(texts)))]
-            for domain, texts in self.questions.items()
-            if texts
-        }
-
-    @cached_property
-    def _likeness(self) -> Likeness:
-        likeness = Likeness()
-        for domain, names in self._names.items():
-            for name, text in zip(names, dict.fromkeys(self.questions[domain]), strict=True):
-                likeness.add(name, text)
-        return likeness
-
-    @cached_property
-    def _own_scores(self) -> dict[str, list[float]]:
-        """Return how like each question is to the others of its domain."""
-        return {
-            domain: [self._score(name)[domain] for name in names] if len(names) > 1 else []
-            for domain, names in self._names.items()
-        }
 
     def _score(self, name: str) -> dict[str, float]:
         """Return how like a question is to those of each domain that are nearest to it, itself left out."""

@@ -27,7 +27,7 @@ from ace.methods.ace.suspects import is_label_suspect, record_suspect
 from ace.methods.ace.unproven import propose_unproven
 from ace.methods.protocol import Lab, Trial
 from ace.playbook.delta import apply
-from ace.playbook.model import Bullet, Delta, Operation, Playbook, Revise
+from ace.playbook.model import Delta, Operation, Playbook, Revise
 from ace.runs.records import Proposal
 from ace.runs.steps import PhaseKind
 from ace.settings import Settings
@@ -199,7 +199,10 @@ class Study:
         similar = [other.sample for other in self.state.map.find_similar(trial.sample, _MOST_SIMILAR)]
         team = self.state.team
         readers = [Reader(team, name) for name in team.names] if team else [Reader()]
-        by_reader = {reader.name: _list_known(playbook, reader) for reader in readers}
+        by_reader = {
+            reader.name: {b.content: b for b in playbook.active if reader.reads(b.section)}
+            for reader in readers
+        }
         if team is None:
             entries = suggest(trial.sample, similar, list(by_reader[""]))
         else:
@@ -217,11 +220,6 @@ class Study:
                     operations.append(Revise(bullet.id, each.text, bullet.provenance))
             deltas.append(tuple(operations))
         return tuple(deltas)
-
-
-def _list_known(playbook: Playbook, reader: Reader) -> dict[str, Bullet]:
-    """Return the bullets in use that somebody reads, by their contents."""
-    return {bullet.content: bullet for bullet in playbook.active if reader.reads(bullet.section)}
 
 
 def _cannot_be_judged(trial: Trial) -> bool:
