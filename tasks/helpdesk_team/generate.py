@@ -33,13 +33,14 @@ TOOLS = {
     "find_account": ("customer",),
     "refund": ("account", "amount", "cause"),
     "change_plan": ("account", "plan"),
-    "send_invoice": ("account", "month"),
+    "send_invoice": ("account", "bill"),
     "find_device": ("customer",),
     "restart": ("device", "level"),
     "replace_part": ("device", "part"),
     "book_visit": ("device", "day"),
 }
-CODES = ("urgencies", "causes", "plans", "levels", "parts")
+# How many codes of each sort there are: each comes twice in training at least.
+CODES = {"urgencies": 2, "causes": 3, "plans": 2, "levels": 2, "parts": 3}
 TABLES = ("tickets", "accounts", "devices")
 # How many tasks of a kind stand in train, val and test.
 KINDS = {
@@ -118,7 +119,7 @@ class World:
         self.currency, self.key = rng.choice(words["currencies"]), rng.choice(words["keys"])
         self.before, self.scale, self.after, self.amount_rule = rng.choice(words["amounts"])
         self.date, self.date_rule = rng.choice(words["dates"])
-        self.month, self.month_rule = rng.choice(words["months"])
+        self.bill, self.bill_rule = rng.choice(words["bills"])
         numbers, form = rng.sample(range(3, 60), len(self.arguments)), rng.choice(words["errors"])
         self.errors = {
             role: form.format(number=number, argument=name)
@@ -126,7 +127,7 @@ class World:
         }
         forms = rng.sample(words["codes"], len(CODES))
         self.codes = {
-            table: {name: self.make_id(form) for name in words[table]}
+            table: {name: self.make_id(form) for name in rng.sample(sorted(words[table]), CODES[table])}
             for table, form in zip(CODES, forms, strict=True)
         }
         names = [f"{first} {last}" for first in words["first_names"] for last in words["last_names"]]
@@ -175,7 +176,7 @@ class World:
             "errors": self.errors,
             "key": self.key,
             "date": self.date,
-            "month": self.month,
+            "bill": self.bill,
             "amount": {"before": self.before, "scale": self.scale, "after": self.after},
             **self.codes,
             **self.entries,
@@ -190,7 +191,6 @@ class Clerk:
         self.turns = {
             name: cycle(world.rng.sample(sorted(table), len(table))) for name, table in world.codes.items()
         }
-        self.months = cycle(world.rng.sample(range(1, 13), 12))
 
     def choose(self, table: str) -> tuple[str, str]:
         """Return how a task says the next one of a table, and its code."""
@@ -218,13 +218,13 @@ class Clerk:
         return {"plan": said}, calls
 
     def invoice(self, customer: str) -> tuple[Fields, Calls]:
-        world, month = self.world, next(self.months)
-        account, text = world.find_id("accounts", customer), world.month.format(month=month)
+        world, number = self.world, next(self.amounts)
+        account, text = world.find_id("accounts", customer), world.bill.format(number=number)
         calls = [
             world.call("find_account", customer=customer),
-            world.call("send_invoice", account=account, month=text),
+            world.call("send_invoice", account=account, bill=text),
         ]
-        return {"month": MONTHS[month - 1]}, calls
+        return {"bill": number}, calls
 
     def restart(self, customer: str) -> tuple[Fields, Calls]:
         call, device = self.world.call, self.world.find_id("devices", customer)
@@ -303,9 +303,8 @@ def write_reference(world: World, one: bool) -> str:
         currency=world.currency,
         amount_rule=world.amount_rule,
         low_amount=world.write_amount(7),
-        month_rule=world.month_rule,
-        first_month=world.month.format(month=1),
-        late_month=world.month.format(month=10),
+        bill_rule=world.bill_rule,
+        low_bill=world.bill.format(number=7),
         date_rule=world.date_rule,
         early_date=world.date.format(month=1, day=1),
         late_date=world.date.format(month=10, day=30),

@@ -14,7 +14,7 @@ from typing import Any
 
 WORLD: Mapping[str, Any] = json.loads(Path(__file__).with_name("world.json").read_text(encoding="utf-8"))
 DATES = {WORLD["date"].format(month=month, day=day) for month in range(1, 13) for day in range(1, 32)}
-MONTHS = {WORLD["month"].format(month=month) for month in range(1, 13)}
+BILLS = {WORLD["bill"].format(number=number) for number in range(1, 100)}
 
 
 class Helpdesk:
@@ -53,10 +53,10 @@ class Helpdesk:
         require("plan", plan in WORLD["plans"].values())
         return self._record("plans", account=account, plan=plan)
 
-    def send_invoice(self, account: str, month: str) -> Any:
+    def send_invoice(self, account: str, bill: str) -> Any:
         require("account", account in WORLD["accounts"])
-        require("month", month in MONTHS)
-        return self._record("invoices", account=account, month=month)
+        require("bill", bill in BILLS)
+        return self._record("invoices", account=account, bill=bill)
 
     def find_device(self, customer: str) -> Any:
         return find("devices", customer)

@@ -79,8 +79,10 @@ def _write_routes(own: Way, others: Sequence[Way], audience: Audience, kind: str
     text = f"hand_over to {', then '.join(_list_stops(team, own))}."
     if not any(line.endswith(text) and generalise(own) in line for line in known):
         yield Suggestion(PROCEDURES, f"{kind}: {text}", reader=team.start)
-    uses = [Use(way, stops[0]) for way in (own, *others) if (stops := _list_stops(team, way))]
-    line = write_value_line(uses, (own, *others))
+    # What belongs to one task only, as a name, speaks for nobody.
+    ways = [replace(way, question=generalise(way)) for way in (own, *others)]
+    uses = [Use(way, stops[0]) for way in ways if (stops := _list_stops(team, way))]
+    line = write_value_line(uses, ways)
     for lesson in renew_lines([("to of hand_over", line)], known):
         yield replace(lesson, reader=team.start)
 
