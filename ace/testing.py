@@ -19,7 +19,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, is_dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel
@@ -88,6 +88,8 @@ class World:
             calls = (spoken,)
         elif not isinstance(spoken, str):
             calls = tuple(spoken)
+        numbered = enumerate(calls, start=1)
+        calls = tuple(call if call.id else replace(call, id=f"call_{number}") for number, call in numbered)
         text = spoken if isinstance(spoken, str) else ""
         written = len(text) + sum(len(call.write()) for call in calls)
         prompt = sum(len(message.content) for message in request.messages)

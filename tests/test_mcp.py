@@ -48,7 +48,7 @@ def command(
 ) -> McpServer:
     """Return the test's server as a process."""
     command = ServerCommand((sys.executable, str(script), *words), env=env or {})
-    return McpServer(name="orders", connection=command, **options)
+    return McpServer(**{"name": "orders", "connection": command} | options)
 
 
 def local(kind: str = "", **options: Any) -> McpServer:
@@ -278,11 +278,11 @@ def test_nothing_is_left_open() -> None:
     def count() -> tuple[int, int]:
         return len(list(Path("/proc/self/fd").iterdir())), threading.active_count()
 
-    with opened(command("answers oddly", script=BAD), local()):
+    with opened(command("answers oddly", script=BAD, name="odd"), local()):
         pass
     before = count()
     for _ in range(3):
-        with opened(local(), command("answers oddly", script=BAD)):
+        with opened(local(), command("answers oddly", script=BAD, name="odd")):
             pass
         with pytest.raises(WorkspaceFailed):
             McpServers((command("dies", script=BAD),)).open()
@@ -329,7 +329,7 @@ def test_what_cannot_be_reached_is_an_error_that_names_it() -> None:
 
 def test_one_server_that_fails_closes_the_others() -> None:
     with pytest.raises(WorkspaceFailed, match="no licence"):
-        McpServers((command("fine"), command("dies", script=BAD))).open()
+        McpServers((command("fine"), command("dies", script=BAD, name="dead"))).open()
     assert wait_until(lambda: not [line for line in list_processes() if line.endswith(f"{SCRIPT} fine")])
 
 

@@ -17,6 +17,7 @@ import pytest
 from ace.errors import TaskError, WorkspaceFailed
 from ace.task import Sample, ToolCall, load_task, score_attempt
 from ace.task.environments.worlds.text_game import SCIENCEWORLD, TEXTWORLD, TextGameEnvironment
+from ace.task.environments.worlds.world_process import WorldPool
 from tests.acting import choose, play, play_and_score, play_at_once
 
 KINDS = {
@@ -192,6 +193,22 @@ def test_a_game_that_there_is_not_is_said(games) -> None:
     for fields in wrong:
         with pytest.raises(TaskError):
             environment.check(Sample("x", "?", {**samples[0].data, **fields}))
+
+
+def test_a_world_sees_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Needs no package: what a process is started with is asked of the system."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-none-of-its-business")
+    process = WorldPool(TEXTWORLD.module).take()
+    try:
+        with pytest.raises(WorkspaceFailed, match="there is no request environment"):
+            process.ask("environment", 60.0)
+        fresh = WorldPool(TEXTWORLD.module).take()
+        variables = Path(f"/proc/{fresh.process.pid}/environ")
+        if variables.exists():  # on Linux
+            assert b"none-of-its-business" not in variables.read_bytes()
+        fresh.end()
+    finally:
+        process.end()
 
 
 @pytest.mark.parametrize(("name", "row"), [(name, kind[2][0]) for name, kind in KINDS.items()])

@@ -9,6 +9,7 @@ from ace.agent.generator import Draw, Generator
 from ace.agent.outline import LongForm, build_long_form
 from ace.agent.own_agent import OwnCall, build_own_solver, connect_agent
 from ace.agent.solver import SingleCall, Solver
+from ace.agent.team import TeamLoop, build_team
 from ace.agent.tool_loop import ToolLoop, build_tool_loop
 from ace.agent.writer import Writer
 from ace.errors import InputError
@@ -22,6 +23,7 @@ __all__ = [
     "LongForm",
     "SingleCall",
     "Solver",
+    "TeamLoop",
     "ToolLoop",
     "Writer",
     "build_solver",
@@ -36,6 +38,8 @@ SOLVERS: Mapping[str, Callable[[Generator, Task, CountTokens], Solver]] = Mappin
         "outline": build_long_form,
         # Call after call of the tools that the environment gives.
         "tools": build_tool_loop,
+        # Several agents, each with tools of its own, that hand the task to each other.
+        "team": build_team,
         # Somebody's own function or command: it is the generator's client.
         "agent": lambda generator, task, count: OwnCall(generator),
         "command": lambda generator, task, count: OwnCall(generator),

@@ -7,12 +7,13 @@ answer; whether such bullets exist is for others to say.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ace.context.assemble import Assembled, Frame
 from ace.llm.client import Client, Reply, Request, Role, Subject
 from ace.llm.prompts import messages, render
 from ace.safety.markup import defuse_markup
+from ace.task.team import TeamAgent
 from ace.task.types import Sample, Task
 
 # "Used: b-1, b-2", also as a quote, a list item or in bold letters.
@@ -78,6 +79,11 @@ class Generator:
             return render("ace.agent", "generator.user", lessons=lessons, found=passages, question=question)
 
         return Frame(system, user)
+
+    def speak_as(self, agent: TeamAgent) -> Generator:
+        """Return the generator of one agent of a team: its instructions follow those of the task."""
+        instructions = "\n\n".join(filter(None, (self.task.instructions, agent.instructions)))
+        return replace(self, task=replace(self.task, instructions=instructions))
 
     def ask(self, sample: Sample, context: Assembled, draw: Draw) -> Reply:
         """Ask once, in plain text, so that a small model need not escape code.

@@ -55,7 +55,9 @@ class Assembled:
 
     `contents` are what the bullets say, `private` what users said, as far as sources found it. `playbook` and
     `retrieved` are the parts of it that can change an answer, `shown` both together, `found` that part of
-    `retrieved` which sources brought. `tokens_by` sums up to `tokens`.
+    `retrieved` which sources brought. `tokens_by` sums up to `tokens`. Where a team attempts the sample,
+    `by_agent` has the prompt of each of its agents, and this one is that of the first, with what any of them
+    was shown.
     """
 
     system: str
@@ -74,6 +76,7 @@ class Assembled:
     left_out: tuple[LeftOut, ...] = ()
     tokens_by: Mapping[str, int] = field(default_factory=dict)
     shown: str = ""
+    by_agent: Mapping[str, Assembled] = field(default_factory=dict)
 
 
 def assemble(

@@ -18,6 +18,7 @@ Its modules:
     run_outcome         from the journal to the report
     lab                 where attempts are made and recorded
     contexts            what the generator sees for a sample
+    domains             branches of a file for domains, and the router to them
     executor            parallel map, ordered results
     replay_queue        which training samples come back
     answer_stream       the answers of an online run, and what follows when they get worse

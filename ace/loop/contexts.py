@@ -11,6 +11,7 @@ from functools import lru_cache, partial
 
 from ace.agent import Generator, Solver, build_solver
 from ace.context import Assembled, Limit, Source, SourceItems, Trust, assemble
+from ace.context.agent_view import join_agents, view_for
 from ace.errors import AceError, ContextError, InputError
 from ace.llm.client import Client
 from ace.llm.embedding import DEFAULT_EMBEDDER, connect_embedder
@@ -24,6 +25,7 @@ from ace.retrieval.sources import build_sources
 from ace.retrieval.vector_cache import VectorCache
 from ace.settings import Select, Settings
 from ace.store import Store
+from ace.task.team import find_team
 from ace.task.types import Sample, Task, TaskContext
 from ace.text import estimate_tokens
 
@@ -61,15 +63,35 @@ class Contexts:
         is too long, or a source failed on it.
         """
         share = self.wanted.share if self.sources else 0.0
-        fill = partial(self.method.context, self.state, playbook, sample)
         items = tuple(self._find(sample))
-        context = assemble(self.generator.frame(sample), fill, items, self.limit, share=share)
-        specific = [item.label for item in context.items if item.source == "playbook"]
-        names = [name for name in (*context.bullets, *specific) if name in playbook.bullets]
-        contents = tuple(playbook.bullets[name].content for name in names)
-        found = [item for source in items for item in source.items]
-        private = tuple(item.text for item in found if item.trust is Trust.USER)
-        return replace(context, contents=contents, private=private)
+        private = tuple(item.text for found in items for item in found.items if item.trust is Trust.USER)
+        prompts = {}
+        for name, generator, own, limit in self._list_readers(playbook):
+            fill = partial(self.method.context, self.state, own, sample)
+            context = assemble(generator.frame(sample), fill, items, limit, share=share)
+            specific = [item.label for item in context.items if item.source == "playbook"]
+            ids = [bullet for bullet in (*context.bullets, *specific) if bullet in own.bullets]
+            contents = tuple(own.bullets[bullet].content for bullet in ids)
+            prompts[name] = replace(context, contents=contents, private=private)
+        team = find_team(self.generator.task.solver)
+        return join_agents(prompts, team.start) if team else prompts[""]
+
+    def _list_readers(self, playbook: Playbook) -> Iterator[tuple[str, Generator, Playbook, Limit]]:
+        """Yield who is shown what: name, wording, the playbook as read, and the limit of the prompt."""
+        team = find_team(self.generator.task.solver)
+        if team is None:
+            yield "", self.generator, playbook, self.limit
+            return
+        for agent in team.agents:
+            tokens = int(self.limit.tokens * agent.share)
+            reserve = min(self.limit.reserve, int(tokens * WRITER_SHARE))
+            limit = replace(self.limit, tokens=tokens, reserve=reserve)
+            yield (
+                agent.name,
+                self.generator.speak_as(agent),
+                view_for(playbook, team, agent.name),
+                limit,
+            )
 
     def keep_vectors(self, playbook: Playbook) -> None:
         """Keep what was computed of a committed version, so that it need not be computed again.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ace.playbook.model import Bullet, Delta, Merge, Operation, Playbook, Remove, Status
 from ace.refine.conflict import Conflict, Kind, compare
 from ace.refine.similarity_index import Index
+from ace.task.team import name_owner
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,8 @@ def refine_playbook(
     among themselves, and afterwards it holds what is left of them too. The work is that of the changed ones.
 
     Only bullets of the same status meet: an active one is never merged into one that waits for proof, and
-    conflicts are those of active ones. Of two bullets that say the same the older stays, or the pinned one.
+    conflicts are those of active ones. So do only bullets of the same agent of a team. Of two bullets that
+    say the same the older stays, or the pinned one.
     """
     if index is None:
         index = Index()
@@ -70,6 +72,8 @@ def refine_playbook(
         for older_name in candidates:
             older = playbook.bullets[older_name]
             if older.status is not bullet.status or (older.pinned and bullet.pinned):
+                continue
+            if name_owner(older.section) != name_owner(bullet.section):
                 continue
             likeness = compare(older.content, bullet.content)
             if likeness.kind is Kind.SAME and bullet.pinned:

@@ -43,12 +43,13 @@ def render_episode(episode: Episode) -> str:
 
 def _render_turn(number: int, turn: Turn) -> list[str]:
     """Return the lines of a turn: what was said or called, and below it what came back."""
+    who = f"{turn.agent}: " if turn.agent else ""
     if turn.kind is not TurnKind.TOOL:
-        return [f"{number:>3}  {turn.kind.value}", indent(shorten_middle(turn.text, _LONGEST), "     ")]
+        return [f"{number:>3}  {who}{turn.kind.value}", indent(shorten_middle(turn.text, _LONGEST), "     ")]
     mark = "✗ " if turn.failed else ""
     call = f"{turn.tool}({turn.arguments})" if turn.tool else turn.arguments
     tokens = f"   [{turn.tokens[0]:,} tokens read, {turn.tokens[1]:,} written]" if turn.tokens else ""
-    lines = [f"{number:>3}  {shorten_middle(call, _LONGEST)}{tokens}"]
+    lines = [f"{number:>3}  {who}{shorten_middle(call, _LONGEST)}{tokens}"]
     if turn.text:
         lines.append(indent(shorten_middle(turn.text, _LONGEST), "     "))
     return [*lines, indent(f"{mark}{shorten_middle(turn.observation, _LONGEST)}", "     ")]

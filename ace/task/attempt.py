@@ -27,6 +27,7 @@ class Failure(StrEnum):
     AGENT = "agent"  # somebody's own agent raised, crashed, or took too long
     WORKSPACE = "workspace"  # what it acts on does not open, hangs, or is gone
     LIMIT = "limit"  # it came to its limit of steps or time
+    LOOP = "loop"  # the agents of a team handed it round in circles
     OTHER = "other"
 
 
@@ -106,21 +107,25 @@ class Turn:
     tokens: tuple[int, int] | None = None
     """The tokens that the model read and wrote for it; None where nobody counted."""
 
+    agent: str = ""
+    """Who of a team acted; "" where there is one agent only."""
+
     def lines(self) -> tuple[str, ...]:
         """Return the turn as text: what the agent or somebody else did, then what was observed.
 
         Each line begins with who speaks: "user: ...", "assistant calls search(...)", "tool search: ...". An
-        entry may have line breaks of its own.
+        entry may have line breaks of its own. An agent of a team is called by its name.
         """
         if self.kind is not TurnKind.TOOL:
-            return (f"{self.kind.value}: {self.text}",)
+            return (f"{self.agent or self.kind.value}: {self.text}",)
         lines: list[str] = []
+        speaker = self.agent or TurnKind.AGENT.value
         if self.text:
-            lines.append(f"{TurnKind.AGENT.value}: {self.text}")
+            lines.append(f"{speaker}: {self.text}")
         if self.arguments:
             call = f"> {self.arguments}"
             if self.tool:
-                call = f"{TurnKind.AGENT.value} calls {self.tool}({self.arguments})"
+                call = f"{speaker} calls {self.tool}({self.arguments})"
             lines.append(call)
         if self.observation:
             name = f"tool {self.tool}: " if self.tool else ""
@@ -130,7 +135,7 @@ class Turn:
     def to_json(self) -> dict[str, Any]:
         """Return the object that files keep, without what is empty; `read_turns` reads it."""
         row: dict[str, Any] = {"kind": self.kind.value}
-        for name in ("text", "tool", "arguments", "observation"):
+        for name in ("text", "tool", "arguments", "observation", "agent"):
             value = getattr(self, name)
             if value:
                 row[name] = value
@@ -224,6 +229,7 @@ def read_turns(rows: Iterable[Any]) -> tuple[Turn, ...]:
             observation=to_plain_text(row.get("observation") or ""),
             failed=failed if isinstance(failed, bool) else None,
             tokens=tokens,
+            agent=to_plain_text(row.get("agent") or ""),
         )
         turns.append(turn)
     return tuple(turns)

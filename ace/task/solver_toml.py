@@ -10,15 +10,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from ace.errors import InputError
 from ace.task.own_module import CLASS_NAME, load_class, module_file
 from ace.task.read_text import read_text
 from ace.task.solving import AGENT_SECONDS, OwnCommand, OwnSolver, SolverChoice, Solving, hash_text
+from ace.task.team import Team, TeamAgent, TeamSolving
 from ace.task.toml_models import TomlModel
 from ace.task.toml_table import TomlTable
 
 _SOLVING = Solving()
 _BUILT_IN = {"single": (), "outline": ("words", "mends"), "tools": ("steps", "seconds", "answers")}
-_KINDS = "'single', 'outline', 'tools', 'command' or 'module:Class'"
+_KINDS = "'single', 'outline', 'tools', 'team', 'command' or 'module:Class'"
 _MOST_SECONDS = 86_400
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
@@ -37,6 +39,33 @@ class BuiltInTable(TomlModel):
     steps: Annotated[int, Field(ge=1, le=1_000)] = _SOLVING.steps
     seconds: Seconds = _SOLVING.seconds
     answers: bool = _SOLVING.answers
+
+
+class TeamTable(TomlModel):
+    """Choose a team: see `Team` and `TeamSolving`."""
+
+    kind: Literal["team"]
+    start: str
+    agents: Annotated[list[dict[str, Any]], Field(min_length=1, description="tables [[solver.agents]]")]
+    steps: Annotated[int, Field(ge=1, le=1_000)] = 30
+    seconds: Seconds = _SOLVING.seconds
+    answers: bool = _SOLVING.answers
+    handovers: Annotated[int, Field(ge=1)] = 4
+    notes: bool = True
+
+
+class AgentTable(TomlModel):
+    """Describe an agent of a team: see `TeamAgent`."""
+
+    name: Annotated[
+        str, Field(pattern=r"^[a-z][a-z0-9_-]*$", description="small letters, digits, '_' and '-'")
+    ]
+    instructions: str = ""
+    about: str = ""
+    tools: list[str] | None = None
+    hands_to: Annotated[list[str], Field(default_factory=list)]
+    steps: Annotated[int, Field(ge=1, le=1_000)] = 10
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0
 
 
 class CommandTable(TomlModel):
@@ -81,6 +110,8 @@ def load_solver(table: TomlTable, default: str = _SOLVING.kind) -> SolverChoice:
     kind = table.values.get("kind", default)
     if kind == OwnCommand.kind:
         return _load_command(table)
+    if kind == "team":
+        return _load_team(table)
     if isinstance(kind, str) and CLASS_NAME.fullmatch(kind):
         return _load_class(table, kind)
     if isinstance(kind, str) and kind not in _BUILT_IN:
@@ -90,6 +121,36 @@ def load_solver(table: TomlTable, default: str = _SOLVING.kind) -> SolverChoice:
         owner = next(name for name, keys in _BUILT_IN.items() if key in keys)
         raise table.problem(key, "Unknown key.", f"Only the kind {owner!r} has it.")
     return Solving(**{**settings.model_dump(), "kind": kind})
+
+
+def _load_team(table: TomlTable) -> TeamSolving:
+    """Return the team. Raises TaskError for a wrong agent, and for agents that do not fit together."""
+    settings = table.validate(TeamTable)
+    agents = []
+    for number, values in enumerate(settings.agents, start=1):
+        row = TomlTable(table.file, values, f"{table.prefix}agents[{number}].").validate(AgentTable)
+        tools = None if row.tools is None else tuple(row.tools)
+        agents.append(
+            TeamAgent(
+                name=row.name,
+                instructions=row.instructions.strip(),
+                about=row.about.strip(),
+                tools=tools,
+                hands_to=tuple(row.hands_to),
+                steps=row.steps,
+                share=row.share,
+            )
+        )
+    try:
+        team = Team(
+            agents=tuple(agents),
+            start=settings.start,
+            handovers=settings.handovers,
+            notes=settings.notes,
+        )
+    except InputError as error:
+        raise table.problem("agents", error.message, error.hint) from error
+    return TeamSolving(steps=settings.steps, seconds=settings.seconds, answers=settings.answers, team=team)
 
 
 def program_path() -> str:

@@ -6,10 +6,11 @@ The learner asks through `Wording` and knows nothing of the form. Values in and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+from ace.task.team import Team
 from ace.task.types import Fact, Sample
 
 
@@ -215,8 +216,22 @@ class Suggestion:
     replaces: str = ""
     """The known lesson whose place it takes; "" where it is a further one."""
 
+    reader: str = ""
+    """The agent of a team that it is for; "" where it is for all, or where there is one agent only."""
 
-Suggest = Callable[[Sample, Sequence[Sample], Sequence[str]], Sequence[Sequence[Suggestion]]]
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Say for whom lessons are written where a team attempts the samples.
+
+    `known`: what each agent reads already, by its name.
+    """
+
+    team: Team
+    known: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+Suggest = Callable[..., Sequence[Sequence[Suggestion]]]
 """The method of `Suggesting`."""
 
 
@@ -225,12 +240,17 @@ class Suggesting(Protocol):
     """Environments that can word lessons from right answers. A learner tries them before it asks a model."""
 
     def suggest(
-        self, sample: Sample, similar: Sequence[Sample], known: Sequence[str]
+        self,
+        sample: Sample,
+        similar: Sequence[Sample],
+        known: Sequence[str],
+        audience: Audience | None = None,
     ) -> Sequence[Sequence[Suggestion]]:
         """Return lessons for a sample, the best first; those of one entry belong together.
 
         `similar` are other samples whose right answers were shown, the nearest first; `known` is what the
-        playbook says. Read from labels: a learner asks only where it is shown those of the sample, too.
+        playbook says. With an `audience` each lesson is for one agent of a team, or for all, and what they
+        know stands there. Read from labels: a learner asks only where it is shown those of the sample, too.
         """
         ...
 

@@ -38,6 +38,7 @@ from ace.retrieval.bullets import HybridSelector
 from ace.runs.records import Proposal
 from ace.runs.steps import Phase, PhaseKind, StepRecord
 from ace.settings import Profile, Settings
+from ace.task.team import find_team
 from ace.task.types import Sample, Task
 from ace.task.wording import Suggesting, Worded
 from ace.text import CountTokens, estimate_tokens
@@ -75,7 +76,14 @@ class Ace:
         if self.reflect.profile is Profile.SMALL and isinstance(task.environment, Worded):
             make_wording = partial(task.environment.wording, newest_wins=lab.online and self.settings.drift)
         suggest = task.environment.suggest if isinstance(task.environment, Suggesting) else None
-        return AceState.at(task.train, playbook, lab, make_wording=make_wording, suggest=suggest)
+        return AceState.at(
+            task.train,
+            playbook,
+            lab,
+            make_wording=make_wording,
+            suggest=suggest,
+            team=find_team(task.solver),
+        )
 
     def context(self, state: AceState, playbook: Playbook, sample: Sample, room: int) -> Rendered:
         """Return the whole playbook where it fits, else what `select` chooses, or the oldest bullets."""

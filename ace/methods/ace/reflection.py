@@ -22,6 +22,7 @@ from ace.methods.ace.reflector import MAX_TOKENS, Lesson, quote_outcome, split_l
 from ace.methods.protocol import Trial
 from ace.playbook.model import Bullet
 from ace.settings import Profile
+from ace.task.team import Reader
 from ace.task.trajectory import show_trajectory
 from ace.task.types import Attempt
 
@@ -98,6 +99,7 @@ class Case:
     `contrast`: an attempt at the same sample that was right.
     `others`: further failures to be explained together with this one.
     `similar`: like questions with their right answers.
+    `reader`: whom the lessons are for; drafts get sections of theirs.
     """
 
     trial: Trial
@@ -107,6 +109,7 @@ class Case:
     contrast: Attempt | None = None
     others: Sequence[Trial] = ()
     similar: Sequence[Labelled] = ()
+    reader: Reader = Reader()  # noqa: RUF009 (it is frozen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +166,7 @@ class Reflect:
             ],
             flaws=[quote_text(flaw) for flaw in case.flaws],
             location=location,
+            reader=case.reader.name,
         )
         request = Request(
             role=Role.REFLECTOR,
@@ -182,7 +186,7 @@ class Reflect:
             ),
         )
         reply = self.client.complete(request)
-        return _read_reply(cast(Lesson | Diagnosis, reply.parsed))  # what `schema` promises
+        return _read_reply(cast(Lesson | Diagnosis, reply.parsed), case.reader)  # what `schema` promises
 
 
 def _describe(trial: Trial, longest: int) -> dict[str, object]:
@@ -204,7 +208,7 @@ def _describe(trial: Trial, longest: int) -> dict[str, object]:
     }
 
 
-def _read_reply(reply: Lesson | Diagnosis) -> Reflection:
+def _read_reply(reply: Lesson | Diagnosis, reader: Reader) -> Reflection:
     """Return a reply as a diagnosis whose drafts say in their content when they apply.
 
     A short reply that is empty says that there is nothing to learn. Drafts of a long one that neither say
@@ -213,7 +217,7 @@ def _read_reply(reply: Lesson | Diagnosis) -> Reflection:
     drafts: list[Draft] = []
     if isinstance(reply, Lesson):
         for sentence in split_lesson(reply):
-            drafts.append(Draft(section=DEFAULT_SECTION, content=sentence))
+            drafts.append(Draft(section=reader.name_section(DEFAULT_SECTION), content=sentence))
         return Reflection(FailureType.GAP if drafts else FailureType.VARIANCE, tuple(drafts))
     for draft in reply.candidates:
         content = draft.content.strip()
@@ -223,6 +227,7 @@ def _read_reply(reply: Lesson | Diagnosis) -> Reflection:
         section = draft.section.strip().casefold()
         if section not in SECTIONS:
             section = DEFAULT_SECTION
+        section = reader.name_section(section)
         if content or draft.op == "remove":
             drafts.append(draft.model_copy(update={"content": content, "section": section}))
     return Reflection(reply.failure, tuple(drafts), tuple(reply.used))

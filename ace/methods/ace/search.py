@@ -25,6 +25,7 @@ from ace.runs.records import Proposal, Reason
 from ace.safety.copied import makes_claim
 from ace.safety.injection import find_suspicion
 from ace.settings import Profile
+from ace.task.team import Reader
 from ace.task.types import Attempt, Sample
 from ace.text.keys import weigh_shared_terms
 
@@ -66,6 +67,7 @@ class Search:
     `similar`: like questions with their right answers.
     `worked`: the right answer as like ones come by it, where they share a way.
     `suggestions`: what the environment itself would write down, the best first.
+    `reader`: whom its lessons are for.
     `first_draw`: the number of the first reflection; a search after another must not ask the same again.
 
     Found out:
@@ -85,6 +87,7 @@ class Search:
     similar: Sequence[Labelled] = ()
     worked: str = ""
     suggestions: Sequence[Delta] = ()
+    reader: Reader = field(default_factory=Reader)
     first_draw: int = 0
     failure: FailureType | None = None
     tags: tuple[Tag, ...] = ()
@@ -170,6 +173,7 @@ class Search:
             contrast=contrast,
             others=self.others,
             similar=self.similar,
+            reader=self.reader,
         )
         reflection = self.reflect(
             case,
@@ -208,7 +212,7 @@ class Search:
             or makes_claim(content)
         ):
             return
-        delta = self._to_delta(Draft(section=EXAMPLES, content=content))
+        delta = self._to_delta(Draft(section=self.reader.name_section(EXAMPLES), content=content))
         contents = tuple(list_contents(delta))
         if delta and not any(contents == edit.contents for edit in self.earlier):
             proof = self._prove(delta, content)

@@ -44,6 +44,7 @@ def explain_together(lessons: Sequence[Lesson], state: AceState, lab: Lab) -> li
         prover=replace(alone.prover, pool=Pool(helpers, pool.guards, pool.grades)),
         earlier=[*alone.earlier, *alone.refuted],
         others=others,
+        reader=alone.reader,
         first_draw=lab.settings.tries,
     )
     with lab.counting_for(lab.bench_of(lessons[first].trial).calls_for):

@@ -18,6 +18,7 @@ from ace.methods.protocol import Lab, Trial
 from ace.playbook.model import Bullet, Delta, Playbook, Status
 from ace.runs.records import Proposal
 from ace.runs.steps import Notes, SampleResult
+from ace.task.team import Team
 from ace.task.types import Sample
 from ace.task.wording import Suggest, Wording
 
@@ -131,6 +132,7 @@ class AceState:
     small model puts the facts of its environment into words.
     `suggest`: words lessons for a sample from its right answer and those of others; None where the
     environment does not.
+    `team`: the agents that make the attempts, where there are several.
     `taught`: samples that proved a bullet.
     `reopened`: bullets that must prove themselves again after a change.
     `refining`: what was compared already, from the first refinement on.
@@ -149,6 +151,7 @@ class AceState:
     evidence: Evidence
     make_wording: Callable[[], Wording] | None = None
     suggest: Suggest | None = None
+    team: Team | None = None
     taught: set[str] = field(default_factory=set)
     reopened: Reopened = field(default_factory=dict)
     refining: Refining | None = None
@@ -171,9 +174,10 @@ class AceState:
         *,
         make_wording: Callable[[], Wording] | None = None,
         suggest: Suggest | None = None,
+        team: Team | None = None,
     ) -> AceState:
         """Return a state that knows the questions and the topics of bullets; nothing proves anything yet."""
-        state = cls(samples, playbook, Evidence(), make_wording, suggest)
+        state = cls(samples, playbook, Evidence(), make_wording, suggest, team)
         state.map.add(samples)
         state.forget_evidence(playbook, lab)
         return state

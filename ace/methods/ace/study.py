@@ -31,7 +31,9 @@ from ace.playbook.model import Delta, Operation, Playbook, Revise
 from ace.runs.records import Proposal
 from ace.runs.steps import PhaseKind
 from ace.settings import Settings
-from ace.task.wording import list_texts
+from ace.task.team import Reader
+from ace.task.team_credit import find_responsible
+from ace.task.wording import Audience, list_texts
 
 _MOST_SIMILAR = 60  # samples that an environment may draw a lesson from
 
@@ -144,7 +146,10 @@ class Study:
         if self._takes_as_given(trial):
             roles = (self.reflect, self.reflector)
             quarantine = self._must_wait(trial)
-            return Lesson(trial, (propose_unproven(trial, playbook, bench, roles, quarantine=quarantine),))
+            proposal = propose_unproven(
+                trial, playbook, bench, roles, quarantine=quarantine, reader=self._find_reader(trial)
+            )
+            return Lesson(trial, (proposal,))
         releases = tuple(propose_releases(trial, playbook, bench, state.evidence, settings.neighbours))
         if any(proposal.outcome == "accepted" for proposal in releases):
             return Lesson(trial, releases)
@@ -178,7 +183,13 @@ class Study:
             similar=state.map.find_similar(sample),
             worked=shared_fact.text if shared_fact else "",
             suggestions=self._list_suggestions(trial, playbook),
+            reader=self._find_reader(trial),
         )
+
+    def _find_reader(self, trial: Trial) -> Reader:
+        """Return whom the lessons of a trial are for: the agent of the team that decided it, or all."""
+        team = self.state.team
+        return Reader(team, find_responsible(team, trial.attempt, trial.feedback)) if team else Reader()
 
     def _list_suggestions(self, trial: Trial, playbook: Playbook) -> tuple[Delta, ...]:
         """Return the lessons that the environment words itself, where the right answer may be shown."""
@@ -186,14 +197,25 @@ class Study:
         if suggest is None or not trial.feedback.expected:
             return ()
         similar = [other.sample for other in self.state.map.find_similar(trial.sample, _MOST_SIMILAR)]
-        known = {bullet.content: bullet for bullet in playbook.active}
+        team = self.state.team
+        readers = [Reader(team, name) for name in team.names] if team else [Reader()]
+        by_reader = {
+            reader.name: {b.content: b for b in playbook.active if reader.reads(b.section)}
+            for reader in readers
+        }
+        if team is None:
+            entries = suggest(trial.sample, similar, list(by_reader[""]))
+        else:
+            audience = Audience(team, {name: list(known) for name, known in by_reader.items()})
+            entries = suggest(trial.sample, similar, (), audience)
         deltas = []
-        for entry in suggest(trial.sample, similar, list(known)):
+        for entry in entries:
             operations: list[Operation] = []
             for each in entry:
-                bullet = known.get(each.replaces)
+                bullet = by_reader.get(each.reader, {}).get(each.replaces)
                 if bullet is None or bullet.pinned:
-                    operations.append(add_lesson(each.text, each.section))
+                    section = Reader(team, each.reader).name_section(each.section)
+                    operations.append(add_lesson(each.text, section))
                 else:
                     operations.append(Revise(bullet.id, each.text, bullet.provenance))
             deltas.append(tuple(operations))

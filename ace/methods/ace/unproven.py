@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from ace.errors import ModelError
 from ace.methods.ace.admission import PRIVATE, SourceTexts, collect_trial_texts
 from ace.methods.ace.proof import Proof
-from ace.methods.ace.proposals import add_lesson, record_failure, record_proposal
+from ace.methods.ace.proposals import SECTION, add_lesson, record_failure, record_proposal
 from ace.methods.ace.reflection import Case, Reflect
 from ace.methods.ace.reflector import Reflector
 from ace.methods.protocol import Bench, Trial
 from ace.playbook.model import Add, Delta, Playbook, Quarantine
 from ace.runs.records import Proposal, Reason
+from ace.task.team import Reader
 from ace.task.types import FeedbackKind
 
 AUTHOR = "reflector"
@@ -20,11 +21,18 @@ _MOST_SHOWN = 40  # bullets
 
 
 def propose_unproven(
-    trial: Trial, playbook: Playbook, bench: Bench, roles: tuple[Reflect, Reflector], *, quarantine: bool
+    trial: Trial,
+    playbook: Playbook,
+    bench: Bench,
+    roles: tuple[Reflect, Reflector],
+    *,
+    quarantine: bool,
+    reader: Reader,
 ) -> Proposal:
     """Return the first lesson as it comes; in quarantine where nothing that is shown could prove it.
 
-    Where nothing at all is shown, the model's own critique of its answer has to do.
+    `reader` says whom it is for. Where nothing at all is shown, the model's own critique of its answer has to
+    do.
     """
     reflect, reflector = roles
     seed = bench.seed(trial.sample.id, 0)
@@ -35,10 +43,10 @@ def propose_unproven(
             opinion = reflector.critique(trial.sample, trial.attempt, seed=seed)
             critique = opinion.verdict
             if opinion.wrong and opinion.lesson:
-                adds.append(add_lesson(opinion.lesson))
+                adds.append(add_lesson(opinion.lesson, reader.name_section(SECTION)))
         else:
             bullets = playbook.active[:_MOST_SHOWN]
-            reflection = reflect(Case(trial=trial, bullets=bullets), seed=seed)
+            reflection = reflect(Case(trial=trial, bullets=bullets, reader=reader), seed=seed)
             drafts = [draft for draft in reflection.drafts if draft.op == "add" and draft.content]
             adds += [add_lesson(draft.content, draft.section) for draft in drafts[:1]]
     except ModelError as error:

@@ -33,12 +33,12 @@ class McpEnvironment(ToolsEnvironment):
         """Raise TaskError for actions that are no calls. They are followed when an attempt is scored."""
         read_actions(sample)
 
-    def follow(self, sample: Sample) -> Way:
-        """Return what the right calls of a sample do. Raises as `ToolsEnvironment.follow`."""
+    def follow(self, sample: Sample, *, watch: bool = False) -> Way:
+        """Return what the right calls of a sample do, watched once for all. Raises as in a world."""
         with self._lock:
             way = self._ways.get(sample.id)
         if way is None:
-            way = ToolsEnvironment.follow(self, sample)
+            way = ToolsEnvironment.follow(self, sample, watch=True)
             with self._lock:
                 self._ways[sample.id] = way
         return way

@@ -8,12 +8,12 @@ or is written in a form of its own (see `value_lines`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ace.task.environments.tools.value_lines import Use, write_value_line
-from ace.task.environments.tools.ways import Way, to_text
+from ace.task.environments.tools.ways import Step, Way, to_text
 from ace.task.wording import Suggestion
 from ace.task.workspace import write_value
 
@@ -44,10 +44,12 @@ class Argument:
     is_written: bool = False
     """Whether it has a form of its own."""
 
-    def write(self) -> str:
-        """Return the argument as it stands in a recipe."""
+    def write(self, tools: Collection[str]) -> str:
+        """Return the argument as it stands in a recipe of `tools`; what another one shows is in the brief."""
         if self.source:
             tool, field = self.source
+            if tool not in tools:
+                return f"{self.name}=the {field} in the brief"
             which = f" for the {' and the '.join(self.beside)}" if self.beside else ""
             return f"{self.name}=the {field} that {tool} shows{which}"
         return f"{self.name}={self.constant}" if self.constant else self.name
@@ -65,34 +67,52 @@ def write_recipes(
         return ()
     ways = (own, *others)
     same = [way for way in ways if way.names == own.names]
-    arguments = [
+    arguments = find_arguments(own, others)
+    procedure = write_procedure(own, own.groups, arguments)
+    lessons = []
+    if not any(procedure in line for line in known):
+        lessons.append(Suggestion(PROCEDURES, f"{name_kind(same)}: {procedure}"))
+    lessons += renew_lines([*write_forms(arguments, ways), *write_limits(own, others)], known)
+    return (tuple(lessons),) if lessons else ()
+
+
+def find_arguments(own: Way, others: Sequence[Way]) -> list[list[Argument]]:
+    """Return where the arguments of each group of calls come from."""
+    ways = (own, *others)
+    same = [way for way in ways if way.names == own.names]
+    return [
         [_find_argument(same, ways, place, name) for name in group[0].call.arguments]
         for place, group in enumerate(own.groups)
     ]
-    procedure = _write_procedure(own, arguments)
-    lessons = []
-    if not any(procedure in line for line in known):
-        lessons.append(Suggestion(PROCEDURES, f"{_name_kind(same)}: {procedure}"))
-    lines = [
-        (f"{argument.name} of {argument.tool}", write_value_line(_list_uses(ways, argument), ways))
-        for found in arguments
-        for argument in found
-        if argument.is_written
-    ]
-    lines += _write_limits(own, others)
+
+
+def write_forms(arguments: Sequence[Sequence[Argument]], ways: Sequence[Way]) -> Iterator[tuple[str, str]]:
+    """Yield how the arguments are written that have a form of their own, each with its head."""
+    for argument in (argument for found in arguments for argument in found if argument.is_written):
+        line = write_value_line(_list_uses(ways, argument), ways)
+        yield f"{argument.name} of {argument.tool}", line
+
+
+def renew_lines(lines: Iterable[tuple[str, str]], known: Sequence[str]) -> Iterator[Suggestion]:
+    """Yield lines that are new, or that say more than the known line of the same head."""
     for head, line in dict(lines).items():
         before = next((text for text in known if text.startswith(f"{head}: ")), "")
         text = f"{head}: {line}."
         if line and (not before or text.count(" for ") > before.count(" for ")):  # it has more values
-            lessons.append(Suggestion(FORMATS, text, replaces=before))
-    return (tuple(lessons),) if lessons else ()
+            yield Suggestion(FORMATS, text, replaces=before)
 
 
-def _write_procedure(own: Way, arguments: Sequence[Sequence[Argument]]) -> str:
-    """Return the calls in order, and sentences that say what is repeated."""
+def write_procedure(
+    own: Way,
+    groups: Sequence[Sequence[Step]],
+    arguments: Sequence[Sequence[Argument]],
+    end: str = "done",
+) -> str:
+    """Return calls of a task in order, what comes after them, and sentences that say what is repeated."""
     calls, notes = [], []
-    for group, found in zip(own.groups, arguments, strict=True):
-        calls.append(f"{group[0].call.name}({', '.join(argument.write() for argument in found)})")
+    tools = [group[0].call.name for group in groups]
+    for group, found in zip(groups, arguments, strict=True):
+        calls.append(f"{group[0].call.name}({', '.join(argument.write(tools) for argument in found)})")
         for step in group[1:]:
             changed = [
                 f"{name}={write_value(value)}"
@@ -102,7 +122,7 @@ def _write_procedure(own: Way, arguments: Sequence[Sequence[Argument]]) -> str:
             if changed:
                 again = f"call {step.call.name} again with {', '.join(changed)}."
                 notes.append(f"While what is wanted is not shown, {again}")
-    return " ".join([f"{', then '.join(calls)}, then done.", *dict.fromkeys(notes)])
+    return " ".join([f"{', then '.join(calls)}, then {end}.", *dict.fromkeys(notes)])
 
 
 def _find_argument(same: Sequence[Way], ways: Sequence[Way], place: int, name: str) -> Argument:
@@ -144,7 +164,7 @@ def _list_uses(ways: Sequence[Way], argument: Argument) -> list[Use]:
     return uses
 
 
-def _name_kind(same: Sequence[Way]) -> str:
+def name_kind(same: Sequence[Way]) -> str:
     """Return a few questions of a kind, as different as can be, without what belongs to one task only."""
     chosen = [same[0]]
     rest = list(same[1:])
@@ -152,10 +172,10 @@ def _name_kind(same: Sequence[Way]) -> str:
         farthest = min(rest, key=lambda way: max(_share_words(way, other) for other in chosen))
         chosen.append(farthest)
         rest.remove(farthest)
-    return " / ".join(dict.fromkeys(_generalise(way) for way in chosen))
+    return " / ".join(dict.fromkeys(generalise(way) for way in chosen))
 
 
-def _generalise(way: Way) -> str:
+def generalise(way: Way) -> str:
     """Return a question with places for the values that its calls take from it, and for numbers."""
     text = way.question
     values = {to_text(value) for step in way.steps for value in step.call.arguments.values()}
@@ -175,7 +195,7 @@ def _share_words(first: Way, second: Way) -> float:
     return len(first.lower_words & second.lower_words) / max(1, len(union))
 
 
-def _write_limits(own: Way, others: Sequence[Way]) -> Iterator[tuple[str, str]]:
+def write_limits(own: Way, others: Sequence[Way]) -> Iterator[tuple[str, str]]:
     """Yield which number asks for one call more: a limit that parts tasks with and without it.
 
     The calls must be the same but for that one, and the numbers those of one argument.

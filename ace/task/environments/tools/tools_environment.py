@@ -8,17 +8,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from ace.errors import WorkspaceFailed
-from ace.task.environments.json_answer import compare_json
+from ace.task.environments.json_answer import JsonDifference, compare_json
 from ace.task.environments.scorers import SCORERS
 from ace.task.environments.tools.function_tools import FunctionTool, call_function, read_functions
 from ace.task.environments.tools.recipes import write_recipes
+from ace.task.environments.tools.team_recipes import write_team_recipes
 from ace.task.environments.tools.ways import Step, Way
 from ace.task.types import Attempt, Difference, Environment, Fact, Outcome, Sample, Topic, TurnKind
-from ace.task.wording import Suggestion
+from ace.task.wording import Audience, Suggestion
 from ace.task.workspace import Observation, ToolCall, ToolSpec, Workspace
 
 STATE = "state"
@@ -107,11 +108,9 @@ class ToolsEnvironment(Environment):
         if wrong:
             share = 1 - sum(each.leaves for each in wrong) / needed if needed else 0.0
             score = min(max(share, 0.0), _NEARLY)
-        facts = [difference.to_fact() for difference in wrong[:_MOST_FACTS]]
-        more = len(wrong) - _MOST_FACTS
-        if more > 0:
-            facts.append(Fact(f"{more} more", difference=Difference.CHANGED))
-        missing = tuple(facts)
+        if wrong and any(turn.agent for turn in attempt.turns):  # of a team: who owns what is missing?
+            way = self.follow(sample, watch=True)
+        missing = _to_facts(wrong, way)
         answer = sample.data.get("answer")
         if answer is not None and SCORERS[self.scorer](str(answer), attempt.answer) < 1:
             score = min(score, 1 / 2)
@@ -150,7 +149,11 @@ class ToolsEnvironment(Environment):
             raise sample.problem("actions", "They change nothing, so nothing can be judged.")
 
     def suggest(
-        self, sample: Sample, similar: Sequence[Sample], known: Sequence[str]
+        self,
+        sample: Sample,
+        similar: Sequence[Sample],
+        known: Sequence[str],
+        audience: Audience | None = None,
     ) -> Sequence[Sequence[Suggestion]]:
         """Return recipes: which calls a question of the kind takes, and where each argument comes from."""
         ways = []
@@ -160,12 +163,15 @@ class ToolsEnvironment(Environment):
             except WorkspaceFailed:  # of such a sample nothing can be learned
                 if each is sample:
                     return ()
+        if audience is not None:
+            return write_team_recipes(ways[0], ways[1:], audience)
         return write_recipes(ways[0], ways[1:], known)
 
-    def follow(self, sample: Sample) -> Way:
+    def follow(self, sample: Sample, *, watch: bool = False) -> Way:
         """Return what the right calls of a sample do in a new world.
 
-        Raises WorkspaceFailed where one of them fails, TaskError for what is no list of calls.
+        With `watch` each step has the state that it leaves. Raises WorkspaceFailed where one of them fails,
+        TaskError for what is no list of calls.
         """
         actions = read_actions(sample)
         steps = []
@@ -176,7 +182,8 @@ class ToolsEnvironment(Environment):
                 observation = workspace.call(call)
                 if observation.failed:
                     raise WorkspaceFailed(f"The right call {call.write()} fails: {observation.text}")
-                steps.append(Step(call, observation.text))
+                left = workspace.finish()[STATE] if watch else ""
+                steps.append(Step(call, observation.text, left))
             return Way(sample.question, tuple(steps), first, json.loads(workspace.finish()[STATE]))
 
 
@@ -203,3 +210,22 @@ def _has_worked(attempt: Attempt) -> bool:
     """Return whether the attempt came to its end, and its last call did not fail."""
     results = [turn.failed for turn in attempt.turns if turn.kind is TurnKind.TOOL]
     return not attempt.error and bool(results) and not results[-1]
+
+
+def _to_facts(differences: Sequence[JsonDifference], way: Way) -> tuple[Fact, ...]:
+    """Return differences as facts; with topics, of a way that was watched, for the tools that make them."""
+    changes = list[tuple[str, str]]()  # a tool, and a place that its call changes
+    before = way.first_state
+    for step in (step for step in way.steps if step.left):
+        after = json.loads(step.left)
+        changes += [(step.call.name, change.path) for change in compare_json(after, before)]
+        before = after
+    facts = []
+    for difference in differences[:_MOST_FACTS]:
+        fact, place = difference.to_fact(), difference.path
+        tools = [tool for tool, path in changes if place.startswith(path) or path.startswith(place)]
+        facts.append(replace(fact, topics=fact.topics.union(map(Topic, tools))))
+    more = len(differences) - _MOST_FACTS
+    if more > 0:
+        facts.append(Fact(f"{more} more", difference=Difference.CHANGED))
+    return tuple(facts)

@@ -24,6 +24,9 @@ class Step:
     call: ToolCall
     result: str
 
+    left: str = ""
+    """The state of the world after it, as JSON; "" where nobody watched."""
+
     def leaves(self) -> Iterator[tuple[str, str, dict[str, str]]]:
         """Yield the values in the result: the name that each stands under, its text, and what is beside it.
 

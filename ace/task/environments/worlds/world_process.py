@@ -23,6 +23,7 @@ from ace.task.limited_process import limit_command
 
 _SECONDS_TO_WAIT = 3600.0  # for a process that somebody else uses
 _SECONDS_TO_LEAVE = 2.0
+_VARIABLES = ("HOME", "JAVA_HOME", "LANG", "PATH", "SYSTEMROOT", "TEMP", "TMPDIR")  # no keys among them
 
 
 class WorldProcess:
@@ -31,11 +32,12 @@ class WorldProcess:
     def __init__(self, module: str, memory: int = 0) -> None:
         """Start it; `memory` limits its address space in megabytes, 0 is no limit. Raises OSError."""
         path = os.pathsep.join(filter(None, sys.path))
+        known = {name: os.environ[name] for name in _VARIABLES if name in os.environ}
         self.owner = os.getpid()
         self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             limit_command([sys.executable, "-P", "-m", module], memory=memory),
             cwd=tempfile.gettempdir(),
-            env={**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "0"},
+            env={**known, "PYTHONPATH": path, "PYTHONHASHSEED": "0"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
