@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from contextvars import copy_context
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 import ace
+from ace.agent.watch.litellm_calls import _listen
 from ace.agent.watch.reply_stream import ReplyBuilder
 from ace.agent.watch.wire import Interface, add_context
 from ace.playbook import Add
@@ -538,10 +540,53 @@ def test_the_context_stands_behind_the_callers_words_and_nothing_given_changes(i
         assert text.rfind("Mine.") < text.index("CONTEXT")
 
 
+@pytest.mark.parametrize("name", ["feed", "end"])
+def test_a_fault_while_a_stream_is_read_does_not_reach_its_reader(
+    store: Store, server: WireServer, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise ZeroDivisionError("ours")
+
+    async def read() -> str:
+        client = clients(server)["openai async"]
+        stream = await client.chat.completions.create(model="m", messages=ASKED, stream=True)
+        return "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
+
+    with ace.learning(store, None) as block, monkeypatch.context() as patch:
+        patch.setattr(ReplyBuilder, name, broken)
+        stream = clients(server)["openai"].chat.completions.create(model="m", messages=ASKED, stream=True)
+        assert "".join(chunk.choices[0].delta.content or "" for chunk in stream) == ANSWER
+        assert asyncio.run(read()) == ANSWER
+    assert "ours" in str(block.learner.problems[0])
+
+
+def test_a_piece_of_another_shape_does_not_end_a_stream_of_litellm() -> None:
+    class Pieces:
+        def __init__(self) -> None:
+            self.rest = iter(["no object of a library", "another"])
+
+        def __next__(self) -> str:
+            return next(self.rest)
+
+    problems: list[str] = []
+
+    @contextmanager
+    def guard(doing: str) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            problems.append(f"{doing}: {error}")
+
+    stream: Any = Pieces()
+    _listen(stream, ReplyBuilder(Interface.CHAT, lambda reply: None, guard))
+    assert [next(stream), next(stream)] == ["no object of a library", "another"]
+    assert len(problems) == 2 and "model_dump" in problems[0]
+
+
 @pytest.mark.parametrize("interface", list(Interface))
 def test_bytes_that_are_no_events_are_passed_over(interface: Interface) -> None:
     replies: list[Any] = []
-    builder = ReplyBuilder(interface, replies.append)
+    builder = ReplyBuilder(interface, replies.append, nullcontext)
     for data in (b"data: {", b"\n\xff\xfe: x\n", b"data: [1]\ndata: null\n", b"data: {}\r\n\r\n", b"data"):
         builder.feed(data)
     builder.end()

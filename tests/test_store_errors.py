@@ -22,7 +22,7 @@ from ace.llm.client import Usage
 from ace.llm.journal import Call, Key
 from ace.playbook import Add, Remove, Vote
 from ace.playbook.exchange import Alias
-from ace.store import Proposal, Store
+from ace.store import EpisodeEvent, EpisodeJournal, Proposal, Store, event_journal
 from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
 
 
@@ -387,3 +387,20 @@ def test_errors_pickle_with_what_they_say(file: Path) -> None:
         store.checkout(21)
     copy = pickle.loads(pickle.dumps(caught.value))
     assert (type(copy), str(copy)) == (UnknownVersion, str(caught.value))
+
+
+def test_rows_that_find_no_room_in_memory_are_counted(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_journal, "_WAIT", 0.05)
+    monkeypatch.setattr(event_journal, "_MOST", 2)
+    journal = EpisodeJournal(file, "shop", {})
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for number in range(2):
+            with pytest.raises(StoreBusy):
+                journal.write(EpisodeEvent("e1", number, {}))
+        with pytest.raises(StoreUnwritable, match="2 rows wait in memory, and 1 more are lost"):
+            journal.write(EpisodeEvent("e1", 2, {}))
+        other.execute("ROLLBACK")
+    journal.close()
+    with Store.open(file) as store:
+        assert [event.number for event in store.open_episodes()["e1"]] == [0, 1]

@@ -59,7 +59,8 @@ def finish(
         usage=sum_usage_by_role(run.store.calls(run.id)),
         run=run.id,
         selected=version,
-        validated=selected is not None and selection is not None and selection.validated,
+        # Without feedback no two versions can be compared.
+        validated=selected is not None and any(comparison.compared for comparison in comparisons),
         comparisons=comparisons,
         verified=run.settings.verify,
         stopped=stopped,

@@ -51,11 +51,6 @@ class Selection:
         Random(seed_of(run.settings.seed, "validation")).shuffle(order)  # noqa: S311 (an order, not a secret)
         self._samples: Sequence[Sample] = order
 
-    @property
-    def validated(self) -> bool:
-        """Tell whether any two versions could be compared: without feedback nothing can."""
-        return any(comparison.compared for comparison in self.comparisons)
-
     def select_newest(self, epoch: int) -> None:
         """Let the newest version take the place at the end of an epoch, or leave it.
 

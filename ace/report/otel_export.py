@@ -49,28 +49,20 @@ def export_run(
             raise InputError(f"Cannot write {target}: {error.strerror or error}.") from error
         return len(spans)
     try:
-        exporter = _connect(target) if isinstance(target, str) else target
-        _send(_make_sdk_spans(history, spans), exporter)
+        from opentelemetry.sdk.trace.export import SpanExportResult
+
+        if isinstance(target, str):
+            from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+            base = target.rstrip("/").removesuffix("/v1/traces")
+            target = OTLPSpanExporter(endpoint=f"{base}/v1/traces", timeout=10)  # seconds
+        result = target.export(_make_sdk_spans(history, spans))
     except ImportError as error:
         raise InputError("OpenTelemetry is not installed.", hint=_HINT) from error
-    return len(spans)
-
-
-def _connect(address: str) -> SpanExporter:
-    """Return an exporter for a collector's address."""
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-
-    base = address.rstrip("/").removesuffix("/v1/traces")
-    return OTLPSpanExporter(endpoint=f"{base}/v1/traces", timeout=10)
-
-
-def _send(spans: Sequence[ReadableSpan], exporter: SpanExporter) -> None:
-    """Give spans to an exporter. Raises InputError where it does not take them."""
-    from opentelemetry.sdk.trace.export import SpanExportResult
-
-    if exporter.export(spans) is not SpanExportResult.SUCCESS:
+    if result is not SpanExportResult.SUCCESS:
         hint = "Look whether a collector listens there, and what it says."
         raise InputError("The collector did not take the spans.", hint=hint)
+    return len(spans)
 
 
 def _make_sdk_spans(history: RunHistory, spans: Sequence[RunSpan]) -> list[ReadableSpan]:

@@ -92,7 +92,7 @@ class _Plan:
     def list_spans(self) -> list[RunSpan]:
         """Return the run's span with all others below it: attempts first, then the calls of other roles."""
         run = self.history.run
-        start = _read_time(run.started)
+        start = _to_nano(datetime.fromisoformat(run.started).timestamp())
         attributes = {
             "ace.run.id": run.id,
             "ace.run.kind": run.kind,
@@ -117,7 +117,7 @@ class _Plan:
         for call in self.calls:
             if id(call) not in used:
                 self._add_call(call, parent=0)
-        ended = _read_time(run.ended) if run.ended else start
+        ended = _to_nano(datetime.fromisoformat(run.ended).timestamp()) if run.ended else start
         root.end = max(ended, *(span.end for span in self.spans))
         root.is_failure = run.status == "failed"
         return self.spans
@@ -306,9 +306,5 @@ def _hide(value: Any) -> Any:
 
 
 def _to_nano(seconds: float) -> int:
+    """Return seconds since 1970 in nanoseconds."""
     return int(seconds * _NANO)
-
-
-def _read_time(text: str) -> int:
-    """Return a time of the store, ISO 8601, in nanoseconds since 1970."""
-    return _to_nano(datetime.fromisoformat(text).timestamp())

@@ -40,7 +40,8 @@ class EpisodeJournal:
     def write(self, *rows: EpisodeRow) -> None:
         """Store rows durably before returning, in one transaction, and what waits before them.
 
-        Raises StoreBusy or StoreUnwritable where the file cannot be written: then they wait. Raises
+        Raises StoreBusy or StoreUnwritable where the file cannot be written: then they wait, as many as have
+        room in memory; the error says how many had none and are lost. Raises
         UnknownVersion for feedback on an episode that is not in the file; that does not wait.
         """
         with self._lock:
@@ -57,8 +58,15 @@ class EpisodeJournal:
                         write_row(db, row)
                 self.run = run
                 self._rows = []
-            except (StoreBusy, StoreUnwritable):
+            except (StoreBusy, StoreUnwritable) as error:
                 self._rows = batch[:_MOST]
+                lost = len(batch) - len(self._rows)
+                if lost:
+                    raise StoreUnwritable(
+                        f"{error.message} {_MOST} rows wait in memory, and {lost} more are lost.",
+                        hint=error.hint,
+                        **error.details,
+                    ) from error
                 raise
             finally:
                 if self._closed:

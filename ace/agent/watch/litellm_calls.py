@@ -67,7 +67,7 @@ def _take(call: WatchedCall, result: Any) -> None:
     if hasattr(result, "model_dump"):
         call.take_reply(result.model_dump(mode="json", warnings=False))
     else:
-        _listen(result, ReplyBuilder(call.interface, call.take_reply))
+        _listen(result, ReplyBuilder(call.interface, call.take_reply, call.guard))
 
 
 def _listen(stream: Any, builder: ReplyBuilder) -> None:
@@ -78,18 +78,22 @@ def _listen(stream: Any, builder: ReplyBuilder) -> None:
         try:
             chunk = kind.__next__(self)
         except BaseException:
-            builder.end()
+            with builder.guard("read the end of a reply"):
+                builder.end()
             raise
-        builder.take(chunk.model_dump(mode="json", warnings=False))
+        with builder.guard("read a piece of a reply"):
+            builder.take(chunk.model_dump(mode="json", warnings=False))
         return chunk
 
     async def take_next_async(self: Any) -> Any:
         try:
             chunk = await kind.__anext__(self)
         except BaseException:
-            builder.end()
+            with builder.guard("read the end of a reply"):
+                builder.end()
             raise
-        builder.take(chunk.model_dump(mode="json", warnings=False))
+        with builder.guard("read a piece of a reply"):
+            builder.take(chunk.model_dump(mode="json", warnings=False))
         return chunk
 
     names = {"__module__": kind.__module__, "__qualname__": kind.__qualname__}

@@ -8,23 +8,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 from ace.agent.watch.wire import Interface
 
 _LAST_EVENTS = ("response.completed", "response.incomplete", "response.failed")  # which hold all of it
+_READING = "read a piece of a reply"
 
 Done = Callable[[Mapping[str, Any]], None]
 """Takes the whole reply. Never raises."""
 
 
 class ReplyBuilder:
-    """Puts one reply together from its pieces. `done` is called once, with what there is by then."""
+    """Puts one reply together from its pieces. `done` is called once, with what there is by then.
 
-    def __init__(self, interface: Interface, done: Done) -> None:
+    `guard` runs a block whose exceptions become problems: whoever reads a stream must not meet them.
+    """
+
+    def __init__(
+        self, interface: Interface, done: Done, guard: Callable[[str], AbstractContextManager[None]]
+    ) -> None:
         self._interface = interface
         self._done = done
+        self.guard = guard
         self._rest = b""
         self._is_over = False
         self._whole: Mapping[str, Any] | None = None
@@ -134,17 +141,21 @@ def tee_response(response: Any, builder: ReplyBuilder) -> None:
     def iter_bytes(*args: Any, **keywords: Any) -> Iterator[bytes]:
         try:
             for data in read(*args, **keywords):
-                builder.feed(data)
+                with builder.guard(_READING):
+                    builder.feed(data)
                 yield data
         finally:
-            builder.end()
+            with builder.guard(_READING):
+                builder.end()
 
     async def aiter_bytes(*args: Any, **keywords: Any) -> AsyncIterator[bytes]:
         try:
             async for data in read_async(*args, **keywords):
-                builder.feed(data)
+                with builder.guard(_READING):
+                    builder.feed(data)
                 yield data
         finally:
-            builder.end()
+            with builder.guard(_READING):
+                builder.end()
 
     response.iter_bytes, response.aiter_bytes = iter_bytes, aiter_bytes

@@ -53,7 +53,7 @@ def _begin(
 
 def _take(call: WatchedCall, result: Any) -> None:
     """Record what a request returned: an object, a stream, or a raw response that may not be read yet."""
-    builder = ReplyBuilder(call.interface, call.take_reply)
+    builder = ReplyBuilder(call.interface, call.take_reply, call.guard)
     response = getattr(result, "http_response", None)  # of a raw response
     if response is None and hasattr(result, "model_dump"):
         call.take_reply(result.model_dump(mode="json", warnings=False))

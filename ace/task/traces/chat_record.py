@@ -211,9 +211,8 @@ class _Transcript:
         if tool is None:
             return
         self.last_call = len(self.turns)
-        self.waiting[str(find_field(call, ("id", *names["ids"])) or f"turn {self.last_call}")] = (
-            self.last_call
-        )
+        name = find_field(call, ("id", *names["ids"])) or f"turn {self.last_call}"
+        self.waiting[str(name)] = self.last_call
         arguments = to_plain_text(find_field(function, names["arguments"]))
         self.turns.append(Turn(kind=TurnKind.TOOL, tool=to_plain_text(tool), arguments=arguments))
 

@@ -48,8 +48,8 @@ class TableCopy:
         self.limits = limits
         self.worker = WorkerProcess(limits.memory)
         try:
-            built, image = self._exchange({"do": "build", "statements": statements})
-            opened, _ = self._exchange({"do": "open", "uri": "", "writes": True}, image)
+            built, image = self.worker.exchange({"do": "build", "statements": statements}, limits)
+            opened, _ = self.worker.exchange({"do": "open", "uri": "", "writes": True}, limits, image)
             problem = built.get("error") or opened.get("error")
             if problem:
                 raise WorkspaceFailed(f"The tables cannot be made: {problem}.")
@@ -63,7 +63,7 @@ class TableCopy:
 
         Raises WorkspaceFailed where the process ended over it, and the tables with it.
         """
-        reply, _ = self._exchange({"do": "run", "sql": sql, "rows": self.limits.rows})
+        reply, _ = self.worker.exchange({"do": "run", "sql": sql, "rows": self.limits.rows}, self.limits)
         error = self.limits.explain(reply.get("over", "")) or reply.get("error", "")
         if self.worker.process.returncode is not None:
             raise WorkspaceFailed(f"The tables are gone: {error}.")
@@ -74,14 +74,11 @@ class TableCopy:
         tables: dict[str, Rows] = {}
         for name in self.names:
             sql = f"SELECT * FROM {_quote_name(name)}"  # noqa: S608 - of the row's own tables
-            reply, _ = self._exchange({"do": "run", "sql": sql, "rows": _MOST_ROWS})
+            reply, _ = self.worker.exchange({"do": "run", "sql": sql, "rows": _MOST_ROWS}, self.limits)
             if reply.get("error") or reply["truncated"]:
                 raise WorkspaceFailed(f"Table {name} cannot be read: {reply.get('error') or 'too large'}.")
             tables[name] = [list(row) for row in reply["rows"]]
         return tables
-
-    def _exchange(self, request: Mapping[str, Any], content: bytes = b"") -> tuple[dict[str, Any], bytes]:
-        return self.worker.exchange(request, self.limits, content)
 
 
 @dataclass(slots=True)
