@@ -37,7 +37,7 @@ demo:
     .venv/bin/ace learn tasks/shop_sql
 
 # Tests of adapters against the real programs, each in an environment of its own
-adapters: coding-agents adapter-textworld adapter-scienceworld adapter-bfcl adapter-tau2 adapter-inspect
+adapters: coding-agents adapter-textworld adapter-scienceworld adapter-bfcl adapter-tau2 adapter-inspect frameworks
 
 coding-agents:
     test -x .adapters/coding-agents/bin/python || python3 -m venv .adapters/coding-agents
@@ -66,3 +66,21 @@ _adapter name extra *tests:
     test -x .adapters/{{name}}/bin/python || python3 -m venv .adapters/{{name}}
     .adapters/{{name}}/bin/python -m pip install --quiet -e '.[{{extra}}]' hypothesis pytest pytest-timeout
     .adapters/{{name}}/bin/python -m pytest {{tests}}
+
+# Agent frameworks
+frameworks: adapter-langchain adapter-pydantic-ai adapter-openai-agents adapter-smolagents adapter-dspy
+
+adapter-langchain:
+    just _adapter langchain langchain,online tests/test_adapter_langchain.py tests/test_adapter_run.py
+
+adapter-pydantic-ai:
+    just _adapter pydantic-ai pydantic-ai,online tests/test_adapter_pydantic_ai.py
+
+adapter-openai-agents:
+    just _adapter openai-agents openai-agents,online tests/test_adapter_openai_agents.py
+
+adapter-smolagents:
+    just _adapter smolagents smolagents,online tests/test_adapter_smolagents.py
+
+adapter-dspy:
+    just _adapter dspy dspy,online tests/test_adapter_dspy.py

@@ -57,8 +57,11 @@ NEEDS_NOTHING = {"playbook", "context", "refine", "text", "safety"}  # no model,
 OUTSIDE = (HEAVY - {"numpy", "scipy"}) | {"sqlite3", "httpx", "requests", "socket"}
 
 IMPORTED_AS = {"markdown_it_py": "markdown_it", "python_stdnum": "stdnum", "beautifulsoup4": "bs4",
+               "pydantic_ai_slim": "pydantic_ai", "openai_agents": "agents",
                "opentelemetry_sdk": "opentelemetry",
                "opentelemetry_exporter_otlp_proto_http": "opentelemetry"}  # fmt: skip
+
+FRAMEWORKS = ("dspy", "inspect", "langchain", "openai-agents", "pydantic-ai", "smolagents")
 
 GENERAL = ("methods", "loop", "agent", "context", "refine")  # know no environment and no task
 SQL_WORD = re.compile(
@@ -180,7 +183,7 @@ def test_dependencies_are_what_is_imported() -> None:
     """Neither undeclared (it came along with something else) nor unused."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    used = ("documents", "inspect", "local", "mcp", "online", "otel", "report", "scienceworld", "textworld")
+    used = ("documents", "local", "mcp", "online", "otel", "report", "scienceworld", "textworld", *FRAMEWORKS)
     declared = {*project["dependencies"], *(each for extra in used for each in extras[extra])}
     names = {re.split(r"[^\w-]", requirement)[0].replace("-", "_").lower() for requirement in declared}
     names = {IMPORTED_AS.get(name, name) for name in names}

@@ -6,6 +6,7 @@ wrong with recording or learning must not reach the agent.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, Self
 
 
@@ -84,4 +85,8 @@ class EpisodeLearner(Protocol):
         author: str = "program",
     ) -> bool:
         """Record what became of an answer, by the id of its episode. Return whether it is in the file."""
+        ...
+
+    def guard(self, doing: str, episode: str) -> AbstractContextManager[None]:
+        """Run a block whose exceptions become problems: what was being done, and at which episode."""
         ...

@@ -1,0 +1,220 @@
+"""One run of a framework's agent as an episode: what goes wrong with it is a problem of the learner.
+
+Adapters report to an `AgentRun` and nothing else. `FixedContext` stands in for a learner where an agent is
+asked again to prove a lesson.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any, Self
+
+from pydantic import TypeAdapter
+
+from ace.errors import InputError
+from ace.task.agent_episode import AgentEpisode, EpisodeLearner
+
+Judge = Callable[[str, Any], str | bool | float | Mapping[str, Any] | None]
+"""Says what is known of an answer, of a question and the answer: a text, whether it is right, a score from 0
+to 1, or any of the keywords `right`, `score`, `expected` and `text`. None says nothing."""
+
+NOT_FINISHED = "the run was left without an answer"
+_MOST_OPEN = 1_000  # runs that wait for their end; beyond that the oldest is given up
+_LOG = logging.getLogger("ace.learner")
+
+
+@contextmanager
+def importing(extra: str) -> Iterator[None]:
+    """Import a framework in a block. Raises InputError where it is missing, or too old for an adapter."""
+    try:
+        yield
+    except ImportError as error:
+        hint = f"Install the extra `{extra}`: pip install -U 'ace-engine[{extra}]'."
+        raise InputError(f"This adapter cannot import its framework: {error}.", hint=hint) from error
+
+
+class AgentRun:
+    """Reports one run to a learner. No method raises; each may take as long as a write to a file.
+
+    A run that failed and goes on all the same, as with a retry around it, becomes another episode.
+    """
+
+    def __init__(
+        self, learner: EpisodeLearner, question: str, judge: Judge | None = None, **data: Any
+    ) -> None:
+        self.question = question
+        self._learner = learner
+        self._judge = judge
+        self._data = data
+        self._lock = Lock()
+        self._episode: AgentEpisode | None = None
+        self._failed = False
+        self._waiting: list[Callable[[AgentEpisode], None]] = []
+        self._begin()
+
+    @property
+    def id(self) -> str:
+        """Return the id by which feedback finds the newest episode; "" where none could be begun."""
+        return self._episode.id if self._episode is not None else ""
+
+    @property
+    def context(self) -> str:
+        """Return what the agent's prompt should hold, or ""."""
+        with self._learner.guard("put together a context", self.id):
+            episode = self._go_on()
+            return episode.context if episode is not None else ""
+        return ""
+
+    def say(self, text: str, *, kind: str = "assistant") -> None:
+        """Record what was said or thought; nothing where the text is blank."""
+        with self._learner.guard("record what was said", self.id):
+            if text.strip():
+                self._report(lambda episode: episode.say(text, kind=kind))
+
+    def tool(
+        self, name: str, arguments: Any = None, result: Any = None, *, failed: bool | None = None
+    ) -> None:
+        """Record a call of a tool. An exception as the result stands there with its type."""
+        with self._learner.guard("record a call of a tool", self.id):
+            if isinstance(result, BaseException):
+                result = f"{type(result).__name__}: {result}"
+            self._report(lambda episode: episode.tool(name, arguments, result, failed=failed))
+
+    def finish(self, answer: Any) -> None:
+        """Record the answer, with what the judge says of it."""
+        verdict: dict[str, Any] = {}
+        with self._learner.guard("judge an answer", self.id):
+            if self._judge is not None and self.id:
+                verdict = read_verdict(self._judge(self.question, answer))
+        with self._learner.guard("record the answer", self.id):
+            episode = self._go_on()
+            if episode is not None:
+                episode.finish(answer, **verdict)
+
+    def fail(self, error: BaseException | str) -> None:
+        """Record that the run ended without an answer, and why."""
+        with self._learner.guard("record how the agent failed", self.id), self._lock:
+            if not self._failed and self._episode is not None:
+                self._episode.fail(error)
+            self._failed = True
+
+    def _begin(self) -> None:
+        """Begin an episode of the question."""
+        with self._learner.guard("begin an episode", ""):
+            self._episode = self._learner.episode(self.question, **self._data)
+
+    def _report(self, report: Callable[[AgentEpisode], None]) -> None:
+        """Report a turn. After a failure it waits: what belongs to it may only have been slower."""
+        with self._lock:
+            if self._failed:
+                self._waiting.append(report)
+                return
+            episode = self._episode
+        if episode is not None:
+            report(episode)
+
+    def _go_on(self) -> AgentEpisode | None:
+        """Return the episode that goes on: a new one where the last has failed."""
+        with self._lock:
+            if self._failed:
+                self._failed = False
+                self._begin()
+                while self._waiting and self._episode is not None:
+                    self._waiting.pop(0)(self._episode)
+            return self._episode
+
+
+def to_json_value(value: Any) -> Any:
+    """Return a value as one that JSON can hold; what pydantic does not know stands there as `str` has it."""
+    if isinstance(value, str):
+        return value
+    return TypeAdapter(Any).dump_python(value, mode="json", fallback=str)
+
+
+def read_verdict(verdict: Any) -> dict[str, Any]:
+    """Return what a judge said as keywords of `AgentEpisode.finish`. Raises TypeError for other keywords."""
+    if not isinstance(verdict, Mapping):
+        return {"feedback": verdict}
+    unknown = set(verdict) - {"right", "score", "expected", "text"}
+    if unknown:
+        raise TypeError(f"Expected right, score, expected or text, found {sorted(unknown)}.")
+    keywords = dict(verdict)
+    keywords["feedback"] = keywords.pop("text", None)
+    return keywords
+
+
+class OpenRuns:
+    """Keep the runs of one adapter that have not ended, each by a name of the framework's. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._runs: OrderedDict[str, AgentRun] = OrderedDict()
+        self._lock = Lock()
+
+    def add(self, name: str, run: AgentRun) -> None:
+        """Keep a run. The oldest of too many is recorded as failed: nobody told of its end."""
+        oldest = None
+        with self._lock:
+            self._runs[name] = run
+            if len(self._runs) > _MOST_OPEN:
+                _, oldest = self._runs.popitem(last=False)
+        if oldest is not None:
+            oldest.fail(NOT_FINISHED)
+
+    def find(self, name: str) -> AgentRun | None:
+        """Return the run of a name, None where it is not known."""
+        with self._lock:
+            return self._runs.get(name)
+
+    def remove(self, name: str) -> None:
+        """Let a run go that has ended."""
+        with self._lock:
+            self._runs.pop(name, None)
+
+
+class FixedContext:
+    """Gives every run the same context and records nothing: an `EpisodeLearner` to prove lessons with.
+
+    `agent=lambda question, context: ask(build_agent(FixedContext(context)), question)` asks an agent again.
+    """
+
+    def __init__(self, context: str = "") -> None:
+        self._context = context
+
+    def episode(self, question: str, *, user: str = "", **data: Any) -> FixedEpisode:
+        """Return an episode that records nothing."""
+        return FixedEpisode(self._context)
+
+    def feedback(self, episode: str, **outcome: Any) -> bool:
+        """Record nothing."""
+        return False
+
+    @contextmanager
+    def guard(self, doing: str, episode: str) -> Iterator[None]:
+        """Run a block; log what it raises, for there is nobody else to tell."""
+        try:
+            yield
+        except Exception as error:  # as with any learner, it must not reach the agent
+            _LOG.warning("could not %s: %s: %s", doing, type(error).__name__, error)
+
+
+class FixedEpisode:
+    """Holds a context, and takes what is reported without recording it: an `AgentEpisode`."""
+
+    id = ""
+    bullets: tuple[str, ...] = ()
+
+    def __init__(self, context: str) -> None:
+        self.context = context
+
+    def begin(self) -> Self:
+        """Do nothing."""
+        return self
+
+    def ignore(self, *report: Any, **details: Any) -> None:
+        """Record nothing."""
+
+    tool = say = finish = fail = ignore

@@ -1,0 +1,185 @@
+"""Gives the playbook to agents of LangChain, which are graphs of LangGraph, and takes their outcomes back.
+
+    with ace.learner("codes.db", model, agent=ask_again) as learner:
+        agent = create_agent("openai:gpt-4.1-mini", tools, middleware=[PlaybookMiddleware(learner)])
+        result = agent.invoke({"messages": [("user", question)]})
+        learner.feedback(result["ace_episode"], right=False, expected="7")
+
+Each run is an episode; `invoke`, `stream` and their async twins are the same. What the agent raises passes
+through. A middleware is not told of the end of a run that another part than model and tools stops.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Annotated, Any, NotRequired
+
+from ace.agent.adapters.agent_run import AgentRun, Judge, OpenRuns, importing, to_json_value
+from ace.task.agent_episode import EpisodeLearner
+
+with importing("langchain"):
+    from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse
+    from langchain.agents.middleware.types import OmitFromInput
+    from langchain.messages import AIMessage, HumanMessage, SystemMessage
+    from langgraph.errors import GraphBubbleUp
+    from langgraph.prebuilt.tool_node import ToolCallRequest
+
+
+class PlaybookState(AgentState[Any]):
+    """The state of an agent, with the id of the episode that its run is."""
+
+    ace_episode: NotRequired[Annotated[str, OmitFromInput]]  # type: ignore[valid-type, unused-ignore]
+
+
+class PlaybookMiddleware(AgentMiddleware[PlaybookState, Any, Any]):
+    """Adds what was learned to the system message, and records turns, answers and errors.
+
+    Put it behind what sets the system prompt, and before what retries: only an error that comes through to
+    it ends an episode. `judge` says what is known of an answer at once.
+    """
+
+    state_schema = PlaybookState
+
+    def __init__(self, learner: EpisodeLearner, judge: Judge | None = None) -> None:
+        super().__init__()
+        self._learner = learner
+        self._judge = judge
+        self._runs = OpenRuns()
+
+    def before_agent(self, state: PlaybookState, runtime: Any = None) -> dict[str, Any] | None:
+        """Begin an episode of the newest question."""
+        run = self._begin(state)
+        return None if run is None else {"ace_episode": run.id}
+
+    def wrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
+    ) -> ModelResponse[Any]:
+        """Ask the model with the context, and record what it says besides the answer."""
+        run = self._find(request.state)
+        request = self._add_context(run, request)
+        try:
+            response = handler(request)
+        except BaseException as error:
+            self._take_error(run, error)
+            raise
+        self._take_messages(run, response)
+        return response
+
+    def wrap_tool_call(self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Any]) -> Any:
+        """Call a tool and record what came back."""
+        run = self._find(request.state)
+        try:
+            result = handler(request)
+        except BaseException as error:
+            self._take_error(run, error, request.tool_call)
+            raise
+        self._take_result(run, request.tool_call, result)
+        return result
+
+    def after_agent(self, state: PlaybookState, runtime: Any = None) -> dict[str, Any] | None:
+        """Record the answer: the structured response where there is one, else the last message's text."""
+        run = self._find(state)
+        if run is None:
+            return None
+        with self._learner.guard("read the answer", run.id):
+            answer = state.get("structured_response")
+            run.finish(state["messages"][-1].text if answer is None else to_json_value(answer))
+        self._runs.remove(state.get("ace_episode", ""))
+        return {"ace_episode": run.id}
+
+    async def abefore_agent(self, state: PlaybookState, runtime: Any = None) -> dict[str, Any] | None:
+        """Begin an episode in a thread."""
+        return await asyncio.to_thread(self.before_agent, state)
+
+    async def awrap_model_call(
+        self,
+        request: ModelRequest[Any],
+        handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]],
+    ) -> ModelResponse[Any]:
+        """Do as `wrap_model_call` does, in `async` code."""
+        run = await asyncio.to_thread(self._find, request.state)
+        request = await asyncio.to_thread(self._add_context, run, request)
+        try:
+            response = await handler(request)
+        except BaseException as error:
+            self._take_error(run, error)  # not in a thread: a task that is cancelled has no time for one
+            raise
+        await asyncio.to_thread(self._take_messages, run, response)
+        return response
+
+    async def awrap_tool_call(
+        self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[Any]]
+    ) -> Any:
+        """Do as `wrap_tool_call` does, in `async` code."""
+        run = await asyncio.to_thread(self._find, request.state)
+        try:
+            result = await handler(request)
+        except BaseException as error:
+            self._take_error(run, error, request.tool_call)
+            raise
+        await asyncio.to_thread(self._take_result, run, request.tool_call, result)
+        return result
+
+    async def aafter_agent(self, state: PlaybookState, runtime: Any = None) -> dict[str, Any] | None:
+        """Record the answer in a thread."""
+        return await asyncio.to_thread(self.after_agent, state)
+
+    def _begin(self, state: Mapping[str, Any]) -> AgentRun | None:
+        """Return a new run of the newest question of a state."""
+        with self._learner.guard("read the question", ""):
+            asked = [message.text for message in state["messages"] if isinstance(message, HumanMessage)]
+            run = AgentRun(self._learner, str(asked[-1] if asked else ""), self._judge)
+            self._runs.add(run.id, run)
+            return run
+        return None
+
+    def _find(self, state: Mapping[str, Any]) -> AgentRun | None:
+        """Return the run of a state; a new one where another process began it."""
+        return self._runs.find(state.get("ace_episode", "")) or self._begin(state)
+
+    def _add_context(self, run: AgentRun | None, request: ModelRequest[Any]) -> ModelRequest[Any]:
+        """Return the request with the context behind its system message."""
+        context = run.context if run is not None else ""
+        if not context:
+            return request
+        with self._learner.guard("add the context", ""):
+            before = request.system_message
+            content: Any = context
+            if before is not None and isinstance(before.content, str):
+                content = f"{before.content}\n\n{context}"
+            elif before is not None:
+                content = [*before.content, {"type": "text", "text": context}]
+            message = before or SystemMessage(content="")
+            return request.override(system_message=message.model_copy(update={"content": content}))
+        return request
+
+    def _take_messages(self, run: AgentRun | None, response: Any) -> None:
+        """Record what a model thought, and what it said while it calls tools."""
+        with self._learner.guard("read a reply", ""):
+            messages = response.result if isinstance(response, ModelResponse) else [response]
+            for message in messages:
+                if run is None or not isinstance(message, AIMessage):
+                    continue
+                for block in message.content_blocks:
+                    if block["type"] == "reasoning":
+                        run.say(block.get("reasoning", ""), kind="thought")
+                if message.tool_calls:
+                    run.say(str(message.text))
+
+    def _take_result(self, run: AgentRun | None, call: Mapping[str, Any], result: Any) -> None:
+        """Record a call of a tool, with its message or what else it returned."""
+        with self._learner.guard("read the result of a tool", ""):
+            failed = getattr(result, "status", "success") == "error"
+            if run is not None:
+                run.tool(call["name"], call["args"], str(getattr(result, "text", result)), failed=failed)
+
+    def _take_error(
+        self, run: AgentRun | None, error: BaseException, call: Mapping[str, Any] | None = None
+    ) -> None:
+        """Record what a model or a tool raised; a graph that waits for a person has not failed."""
+        if run is None or isinstance(error, GraphBubbleUp):
+            return
+        if call is not None:
+            run.tool(call["name"], call["args"], error, failed=True)
+        run.fail(error)

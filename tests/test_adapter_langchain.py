@@ -1,0 +1,324 @@
+"""Agents of LangChain learn, in the real library with a scripted chat model."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ace.store import Store
+from tests.adapter_world import (
+    LESSONS,
+    QUESTIONS,
+    RED,
+    BrokenEpisodes,
+    BrokenLearner,
+    check_learning,
+    judge,
+    know,
+    record,
+    reply,
+    run_example,
+)
+
+pytest.importorskip("langchain", reason="langchain is not installed: `just adapter-langchain`")
+
+from langchain.agents import create_agent
+from langchain.agents.middleware import ModelRetryMiddleware, ToolRetryMiddleware, dynamic_prompt
+from langchain.messages import AIMessage
+from langchain.tools import tool
+from langchain_core.language_models import BaseChatModel
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.types import Command, interrupt
+from pydantic import BaseModel, Field
+
+from ace.agent.adapters.langchain import PlaybookMiddleware
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(tmp_path / "codes.db") as store:
+        yield store
+
+
+def answer(messages: list[Any]) -> AIMessage:
+    system = " ".join(str(message.text) for message in messages if message.type == "system")
+    question = next(str(message.text) for message in reversed(messages) if message.type == "human")
+    return AIMessage(reply(system, question))
+
+
+def call_tool(messages: list[Any]) -> AIMessage:
+    """Look a color up first, thinking and saying so; then answer with what came back."""
+    if messages[-1].type == "tool":
+        return AIMessage(f"It is {messages[-1].text}")
+    call = {"name": "look_up", "args": {"color": "red"}, "id": "call-1"}
+    thought = {"type": "reasoning", "reasoning": "I do not know it."}
+    return AIMessage([thought, {"type": "text", "text": "I look it up."}], tool_calls=[call])
+
+
+class ScriptedModel(BaseChatModel):
+    """Answers as a function of the messages says, and keeps what it was sent."""
+
+    script: Any = answer
+    seen: list[Any] = Field(default_factory=list)
+
+    @property
+    def _llm_type(self) -> str:
+        return "scripted"
+
+    def bind_tools(self, tools: Any, **more: Any) -> Any:
+        return self
+
+    def _generate(self, messages: Any, stop: Any = None, run_manager: Any = None, **more: Any) -> ChatResult:
+        self.seen.append(messages)
+        return ChatResult(generations=[ChatGeneration(message=self.script(messages))])
+
+
+class StreamingModel(ScriptedModel):
+    def _stream(self, messages: Any, stop: Any = None, run_manager: Any = None, **more: Any) -> Any:
+        from langchain_core.messages import AIMessageChunk
+
+        for letter in str(self.script(messages).text):
+            yield ChatGenerationChunk(message=AIMessageChunk(letter))
+
+
+@tool
+def look_up(color: str) -> str:
+    """Look up a color."""
+    return "7"
+
+
+def asking(question: str = RED) -> Any:
+    return {"messages": [("user", question)]}
+
+
+def build(learner: Any, script: Any = answer, tools: Any = (), **more: Any) -> Any:
+    middleware = [PlaybookMiddleware(learner), *more.pop("middleware", ())]
+    prompt = "Answer with a number."
+    model = ScriptedModel(script=script)
+    return create_agent(model, list(tools), system_prompt=prompt, middleware=middleware, **more)
+
+
+def ask(learner: Any, question: str) -> tuple[str, str]:
+    result = build(learner).invoke(asking(question))
+    return str(result["messages"][-1].text), result["ace_episode"]
+
+
+def test_the_example_of_the_page_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run_example("LangChain and LangGraph")["answers"] == ["7", "4"]
+
+
+def test_an_agent_learns(store: Store) -> None:
+    check_learning(store, ask)
+
+
+def test_an_agent_learns_in_async_code(store: Store) -> None:
+    def ask(learner: Any, question: str) -> tuple[str, str]:
+        result = asyncio.run(build(learner).ainvoke(asking(question)))
+        return str(result["messages"][-1].text), result["ace_episode"]
+
+    check_learning(store, ask)
+
+
+def test_the_context_stands_behind_the_system_prompt(store: Store) -> None:
+    know(store)
+    with record(store) as learner:
+        for prompt in ("Be brief.", None):
+            model = ScriptedModel()
+            create_agent(model, system_prompt=prompt, middleware=[PlaybookMiddleware(learner)]).invoke(
+                asking()
+            )
+            (messages,) = model.seen
+            assert [message.type for message in messages] == ["system", "human"]
+            assert messages[0].text.startswith("Be brief.\n\n" if prompt else "#")
+            assert LESSONS[RED] in messages[0].text
+
+        @dynamic_prompt
+        def instruct(request: Any) -> str:
+            return "By the way."
+
+        model = ScriptedModel()
+        create_agent(model, middleware=[instruct, PlaybookMiddleware(learner)]).invoke(asking())
+        assert model.seen[0][0].text.startswith("By the way.\n\n")
+        assert learner.problems == ()
+
+
+def test_calls_of_tools_are_turns(store: Store) -> None:
+    with record(store) as learner:
+        agent = build(learner, call_tool, [look_up])
+        results = [agent.invoke(asking()), asyncio.run(agent.ainvoke(asking()))]
+        assert learner.problems == ()
+    for result in results:
+        (episode,) = store.episodes(ids=[result["ace_episode"]])
+        assert episode.attempt.answer == "It is 7"
+        assert [(turn.kind.value, turn.text or turn.tool) for turn in episode.attempt.turns] == [
+            ("thought", "I do not know it."),
+            ("assistant", "I look it up."),
+            ("tool", "look_up"),
+        ]
+        turn = episode.attempt.turns[-1]
+        assert (json.loads(turn.arguments), turn.observation, turn.failed) == ({"color": "red"}, "7", False)
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize("place", ["model", "tool"])
+def test_errors_pass_and_are_kept(store: Store, place: str, is_async: bool) -> None:
+    error = KeyError("down")
+
+    def broken(*_: Any, **__: Any) -> Any:
+        raise error
+
+    tools = [tool("look_up", description="d")(broken)] if place == "tool" else []
+    with record(store) as learner:
+        agent = build(learner, call_tool if place == "tool" else broken, tools)
+        with pytest.raises(KeyError) as caught:
+            asyncio.run(agent.ainvoke(asking())) if is_async else agent.invoke(asking())
+        assert learner.problems == ()
+    assert caught.value is error
+    (episode,) = store.episodes()
+    assert (episode.question, episode.attempt.error) == (RED, "KeyError: 'down'")
+    failed = [turn.tool for turn in episode.attempt.turns if turn.failed]
+    assert failed == (["look_up"] if place == "tool" else [])
+
+
+def test_a_task_that_is_cancelled_is_kept(store: Store) -> None:
+    class Slow(ScriptedModel):
+        async def _agenerate(self, *_: Any, **__: Any) -> Any:
+            started.set()
+            await asyncio.sleep(600)
+
+    async def main(learner: Any) -> None:
+        agent = create_agent(Slow(), middleware=[PlaybookMiddleware(learner)])
+        task = asyncio.ensure_future(agent.ainvoke(asking()))
+        await started.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    started = asyncio.Event()
+    with record(store) as learner:
+        asyncio.run(main(learner))
+    assert [episode.attempt.error for episode in store.episodes()] == ["CancelledError: "]
+
+
+def test_what_is_mended_inside_is_one_episode_and_outside_another(store: Store) -> None:
+    tries: list[Any] = []
+
+    def moody(*_: Any, **__: Any) -> Any:
+        tries.append(1)
+        if len(tries) % 2:
+            raise TimeoutError("slow")
+        return AIMessage("7") if _ else "7"
+
+    with record(store) as learner:
+        retry = ModelRetryMiddleware(initial_delay=0)
+        inside = build(learner, moody, middleware=[retry]).invoke(asking())
+        assert len(store.episodes()) == 1
+        model = ScriptedModel(script=moody)
+        outside = create_agent(model, middleware=[retry, PlaybookMiddleware(learner)]).invoke(asking())
+        tools = [tool("look_up", description="d")(lambda color: moody())]
+        again = [ToolRetryMiddleware(initial_delay=0), PlaybookMiddleware(learner)]
+        called = create_agent(ScriptedModel(script=call_tool), tools, middleware=again).invoke(asking())
+        assert learner.problems == ()
+    kept = {episode.id: episode for episode in store.episodes()}
+    assert len(kept) == 5
+    ended = [result["ace_episode"] for result in (inside, outside, called)]
+    assert [kept[name].attempt.answer for name in ended] == ["7", "7", "It is 7"]
+    assert [turn.observation for turn in kept[ended[2]].attempt.turns] == ["7"]
+    assert {kept.pop(name).attempt.error for name in ended} == {""}
+    assert {episode.attempt.error for episode in kept.values()} == {"TimeoutError: slow"}
+
+
+@pytest.mark.parametrize("learner", [BrokenLearner(), BrokenEpisodes()])
+def test_a_fault_of_the_learner_never_reaches_the_agent(learner: Any) -> None:
+    agent = build(learner, call_tool, [look_up])
+    assert agent.invoke(asking())["messages"][-1].text == "It is 7"
+    assert asyncio.run(agent.ainvoke(asking()))["messages"][-1].text == "It is 7"
+    assert learner.problems
+
+
+def test_a_judge_says_at_once_what_is_known(store: Store) -> None:
+    know(store)
+
+    def broken(question: str, given: Any) -> bool:
+        raise ValueError("no judge")
+
+    with record(store) as learner:
+        for each in (judge, lambda *_: 0.5, lambda *_: "Too short.", lambda *_: None, broken):
+            middleware = PlaybookMiddleware(learner, judge=each)
+            create_agent(ScriptedModel(), middleware=[middleware]).invoke(asking())
+        assert [problem.error for problem in learner.problems] == ["ValueError: no judge"]
+    said = [(row.right, row.score, row.expected, row.text) for row in store.feedback()]
+    assert said == [(True, None, "7", ""), (None, 0.5, "", ""), (None, None, "", "Too short.")]
+    assert len(store.episodes()) == 5
+
+
+def test_parallel_runs_of_one_agent_do_not_mix(store: Store) -> None:
+    async def gather() -> list[Any]:
+        return await asyncio.gather(*(agent.ainvoke(asking(question)) for question in QUESTIONS))
+
+    with record(store) as learner:
+        agent = build(learner)
+        with ThreadPoolExecutor(4) as pool:
+            results = [*pool.map(agent.invoke, map(asking, QUESTIONS)), *asyncio.run(gather())]
+        assert learner.problems == ()
+    names = [result["ace_episode"] for result in results]
+    kept = {episode.id: episode.question for episode in store.episodes()}
+    assert [kept[name] for name in names] == [*QUESTIONS, *QUESTIONS]
+
+
+def test_streams_are_as_they_were(store: Store) -> None:
+    know(store)
+
+    async def stream(agent: Any) -> list[Any]:
+        return [chunk async for chunk in agent.astream(asking(), stream_mode="messages")]
+
+    with record(store) as learner:
+        agent = create_agent(StreamingModel(), middleware=[PlaybookMiddleware(learner)])
+        pieces = [*agent.stream(asking(), stream_mode="messages"), *asyncio.run(stream(agent))]
+        assert [chunk.text for chunk, _ in pieces if chunk.text] == ["7", "7"]
+    assert [episode.attempt.answer for episode in store.episodes()] == ["7", "7"]
+
+
+def test_a_conversation_and_a_person_who_is_asked(store: Store) -> None:
+    @tool
+    def look_up(color: str) -> str:
+        """Ask a person."""
+        return str(interrupt("which?"))
+
+    with record(store) as learner:
+        agent = build(learner, call_tool, [look_up], checkpointer=InMemorySaver())
+        config = {"configurable": {"thread_id": "1"}}
+        assert agent.invoke(asking(), config)["__interrupt__"]
+        first = agent.invoke(Command(resume="7"), config)
+        other = build(learner, call_tool, [look_up], checkpointer=agent.checkpointer)  # another process
+        assert other.invoke(asking("And now?"), config)["__interrupt__"]
+        fresh = build(learner, call_tool, [look_up], checkpointer=agent.checkpointer)
+        second = fresh.invoke(Command(resume="8"), config)
+        assert learner.problems == ()
+    kept = {episode.id: episode for episode in store.episodes()}
+    assert kept[first["ace_episode"]].attempt.answer == "It is 7"
+    assert kept[first["ace_episode"]].attempt.error == ""
+    last = kept[second["ace_episode"]]
+    assert (last.question, last.attempt.answer) == ("And now?", "It is 8")
+
+
+def test_a_structured_answer_is_kept_as_json(store: Store) -> None:
+    class Code(BaseModel):
+        code: int
+
+    def structured(messages: Any) -> AIMessage:
+        return AIMessage("", tool_calls=[{"name": "Code", "args": {"code": 7}, "id": "c"}])
+
+    with record(store) as learner:
+        result = build(learner, structured, response_format=Code).invoke(asking())
+        assert learner.problems == ()
+    assert result["structured_response"] == Code(code=7)
+    assert [episode.attempt.answer for episode in store.episodes()] == ['{"code": 7}']

@@ -1,0 +1,98 @@
+"""What every adapter reports to: no method raises, whatever the learner and the agent do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ace
+from ace.agent.adapters import FixedContext, agent_run
+from ace.agent.adapters.agent_run import AgentRun, OpenRuns
+from ace.errors import InputError
+from ace.store import Store
+from tests.adapter_world import LESSONS, RED, BrokenEpisodes, BrokenLearner, know
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(tmp_path / "codes.db") as store:
+        yield store
+
+
+def report(run: AgentRun) -> str:
+    run.say("I look it up.")
+    run.tool("look_up", {"color": "red"}, KeyError("red"), failed=True)
+    context = run.context
+    run.finish("7")
+    return context
+
+
+@pytest.mark.parametrize("learner", [BrokenLearner(), BrokenEpisodes()])
+def test_no_fault_of_a_learner_gets_out(learner: Any) -> None:
+    run = AgentRun(learner, RED, judge=lambda *_: True)
+    assert report(run) == ""
+    run.fail(ValueError("v"))
+    assert learner.problems
+
+
+def test_a_fixed_context_is_shown_and_nothing_judged() -> None:
+    def judge(*_: Any) -> bool:
+        raise AssertionError("an attempt that proves a lesson is judged elsewhere")
+
+    learner = FixedContext("## lessons")
+    run = AgentRun(learner, RED, judge)
+    assert (report(run), run.id, learner.feedback("ep-1", right=True)) == ("## lessons", "", False)
+
+
+def test_what_a_judge_says_is_feedback(store: Store) -> None:
+    know(store)
+    sayings = [False, 0.25, "short", {"score": 1, "text": "fine"}, None, {"nonsense": 1}, object()]
+    with ace.learner(store, None) as learner:
+        for saying in sayings:
+            run = AgentRun(learner, RED, judge=lambda *_, saying=saying: saying)
+            assert LESSONS[RED] in report(run)
+        assert len(learner.problems) == 2
+    rows = [(row.right, row.score, row.text) for row in store.feedback()]
+    assert rows == [(False, None, ""), (None, 0.25, ""), (None, None, "short"), (None, 1.0, "fine")]
+    assert [episode.attempt.answer for episode in store.episodes()] == ["7"] * len(sayings)
+
+
+def test_a_run_that_goes_on_after_a_failure_is_another_episode(store: Store) -> None:
+    with ace.learner(store, None) as learner:
+        run = AgentRun(learner, RED)
+        run.say("first")
+        run.fail(TimeoutError("slow"))
+        run.fail(TimeoutError("again"))
+        first = run.id
+        run.tool("look_up", {}, "7")  # it was only slower, or somebody tried again
+        assert run.id == first
+        run.finish("7")
+        assert run.id != first and learner.problems == ()
+    kept = {episode.id: episode.attempt for episode in store.episodes()}
+    assert kept[first].error == "TimeoutError: slow" and kept[run.id].answer == "7"
+    assert [turn.tool for turn in kept[run.id].turns] == ["look_up"]
+    assert [turn.text for turn in kept[first].turns] == ["first"]
+
+
+def test_runs_that_nobody_ends_are_given_up(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agent_run, "_MOST_OPEN", 2)
+    with ace.learner(store, None) as learner:
+        runs = OpenRuns()
+        for number in range(3):
+            runs.add(str(number), AgentRun(learner, f"Question {number}?"))
+        assert [episode.question for episode in store.episodes()] == ["Question 0?"]
+
+
+@pytest.mark.parametrize("name", ["dspy", "langchain", "openai_agents", "pydantic_ai", "smolagents"])
+def test_a_framework_that_is_missing_is_named_with_its_extra(name: str) -> None:
+    framework = {"openai_agents": "agents"}.get(name, name)
+    if find_spec(framework) is not None:
+        pytest.skip(f"{framework} is installed")
+    with pytest.raises(InputError) as caught:
+        import_module(f"ace.agent.adapters.{name}")
+    assert framework in str(caught.value) and f"ace-engine[{name.replace('_', '-')}]" in str(caught.value)
