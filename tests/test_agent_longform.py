@@ -247,7 +247,7 @@ def test_the_reports_environment_names_what_is_wrong() -> None:
 @pytest.mark.parametrize(
     ("lines", "problem"),
     [
-        ('kind = "other"', "Expected 'single', 'outline', 'command' or 'module:Class'"),
+        ('kind = "other"', "Expected 'single', 'outline', 'tools', 'team', 'command' or 'module:Class'"),
         ('kind = "outline"\nwords = 0', "at least 1"),
         ('kind = "outline"\nmends = -1', "at least 0"),
         ('kind = "outline"\nword = 5', "Unknown key"),

@@ -210,6 +210,11 @@ def test_a_task_that_comes_back_to_an_agent_without_steps_ends(tmp_path: Path) -
     assert done.failure is Failure.LIMIT and "triage: it has no steps left, of 1" in done.error
 
 
+def test_the_time_of_a_team_is_limited(tmp_path: Path) -> None:
+    done = attempt(tmp_path, World(), helpdesk(solving=replace(SOLVING, seconds=0.0)))
+    assert done.failure is Failure.LIMIT and done.error == "triage: the team took more than 0 s"
+
+
 def test_a_tool_that_nobody_has_is_a_mistake_in_the_task(tmp_path: Path) -> None:
     team = replace(TEAM, agents=(TRIAGE, replace(BILLING, tools=("pay", "refnd")), TECHNICAL))
     with pytest.raises(InputError, match="billing may call refnd, and there is no such tool"):

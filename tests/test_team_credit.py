@@ -127,7 +127,7 @@ def test_a_recipe_is_split_between_the_router_and_the_owner() -> None:
             "then pay(account=the account that find_account shows, cents), then done.",
         ),
         ("billing", "cents of pay: 1200 for Ann 12, 3000 for Bob 30."),
-        ("triage", "Give … euros back: hand_over to billing."),
+        ("triage", 'Give … euros back: hand_over(to="billing", brief).'),
         ("triage", 'to of hand_over: "billing" for euros; "technical" for server.'),
     ]
 
@@ -136,16 +136,18 @@ def test_a_task_of_two_agents_is_split_between_them() -> None:
     rows = [both("a", "Ann", 12, "north"), both("b", "Bob", 30, "south"), refund("c", "Cho", 4)]
     texts = recipes(*rows)
     firsts = dict(reversed(texts))
-    assert firsts["billing"].endswith("find_account shows, cents), then hand_over to technical.")
+    assert firsts["billing"].endswith('find_account shows, cents), then hand_over(to="technical", brief).')
     assert firsts["technical"].endswith(": restart(server), then done.") and firsts["triage"].endswith(
-        ": hand_over to billing."
+        ': hand_over(to="billing", brief).'
     )
     strict = replace(
         TEAM, agents=(TEAM.agents[0], replace(TEAM.agents[1], hands_to=("triage",)), TEAM.agents[2])
     )
     firsts = dict(reversed(recipes(*rows, team=strict)))
-    assert firsts["billing"].endswith("cents), then hand_over to triage, for technical.")
-    assert firsts["triage"].endswith(": hand_over to billing, then technical.")
+    assert firsts["billing"].endswith('cents), then hand_over(to="triage", brief=for technical).')
+    assert firsts["triage"].endswith(
+        ': hand_over(to="billing", brief), then hand_over(to="technical", brief).'
+    )
 
 
 def test_a_recipe_over_two_agents_says_what_the_brief_must_have() -> None:
@@ -183,9 +185,7 @@ def test_a_recipe_over_two_agents_says_what_the_brief_must_have() -> None:
     environment = ToolsEnvironment(ask)  # type: ignore[arg-type]
     ((*found,),) = environment.suggest(rows[0], rows[1:], (), Audience(Team(agents=agents, start="desk")))
     texts = {each.reader: each.text for each in found}
-    assert texts["desk"].endswith(
-        "find(name), then hand_over to post; the brief says the key that find shows."
-    )
+    assert texts["desk"].endswith('find(name), then hand_over(to="post", brief=the key that find shows).')
     assert texts["post"] == "Write to …: send(key=the key in the brief), then done."
 
 
@@ -220,8 +220,8 @@ def _reads_recipes(request: Request) -> Any:
     is_machine = "server" in question
     if acting(request) == "triage":
         words = "server" if is_machine else "euros"
-        routes = [line for line in lines if words in line and "hand_over to" in line]
-        to = re.search(r"hand_over to (\w+)", routes[0]) if routes else None
+        routes = [line for line in lines if words in line and "hand_over(to" in line]
+        to = re.search(r'hand_over\(to="(\w+)', routes[0]) if routes else None
         return hand_over(to[1] if to else "billing", "see the task")
     if acting(request) == "technical":
         where = re.search(r"in the (\w+)", question)
@@ -272,7 +272,7 @@ def test_a_lesson_of_a_reflector_goes_to_who_decided_the_attempt(tmp_path: Path)
     def lessons(request: Request) -> list[str]:
         is_machine = "server" in request.sample.question  # type: ignore[union-attr]
         return (
-            ["Tasks about a server: hand_over to technical."]
+            ['Tasks about a server: hand_over(to="technical").']
             if is_machine
             else ["cents of pay: euros times 100."]
         )

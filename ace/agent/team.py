@@ -86,7 +86,10 @@ class _Relay:
             return self._stop(
                 agent, f"it has no steps left, of {agent.steps}; the team has {loop.steps}"
             ), desk
-        part = replace(loop, steps=steps, seconds=loop.seconds - (time.monotonic() - self.began))
+        seconds = loop.seconds - (time.monotonic() - self.began)
+        if seconds <= 0:
+            return self._stop(agent, f"the team took more than {loop.seconds:g} s"), desk
+        part = replace(loop, steps=steps, seconds=seconds)
         draw = replace(self.draw, seed=self.draw.seed + self.steps.total())
         attempt = part.solve(self.sample, self._brief(agent), desk, draw)
         self.steps[agent.name] += sum(turn.tokens is not None for turn in attempt.turns)

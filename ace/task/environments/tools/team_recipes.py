@@ -25,6 +25,7 @@ from ace.task.environments.tools.value_lines import Use, write_value_line
 from ace.task.environments.tools.ways import Way
 from ace.task.team import Leg, Team
 from ace.task.wording import Audience, Suggestion
+from ace.task.workspace import write_value
 
 
 def write_team_recipes(
@@ -63,20 +64,16 @@ def _write_handover(
     tools = own.names[leg.start : leg.stop]
     later = [argument for found in arguments[leg.stop :] for argument in found]
     fields = [source for argument in later if (source := argument.source) and source[0] in tools]
-    text = f"hand_over to {way[0] if way else following.agent}"
-    if len(way) > 1:
-        text += f", for {following.agent}"
-    if fields:
-        needed = [f"the {field} that {tool} shows" for tool, field in dict.fromkeys(fields)]
-        text += f"; the brief says {' and '.join(needed)}"
-    return text
+    contents = [f"for {following.agent}"] if len(way) > 1 else []
+    contents += [f"the {field} that {tool} shows" for tool, field in dict.fromkeys(fields)]
+    return _write_call(way[0] if way else following.agent, " and ".join(contents))
 
 
 def _write_routes(own: Way, others: Sequence[Way], audience: Audience, kind: str) -> Iterator[Suggestion]:
     """Yield what the router must know: to whom tasks of this kind go, and which words speak for whom."""
     team = audience.team
     known = audience.known.get(team.start, ())
-    text = f"hand_over to {', then '.join(_list_stops(team, own))}."
+    text = f"{', then '.join(map(_write_call, _list_stops(team, own)))}."
     if not any(line.endswith(text) and generalise(own) in line for line in known):
         yield Suggestion(PROCEDURES, f"{kind}: {text}", reader=team.start)
     # What belongs to one task only, as a name, speaks for nobody.
@@ -85,6 +82,11 @@ def _write_routes(own: Way, others: Sequence[Way], audience: Audience, kind: str
     line = write_value_line(uses, ways)
     for lesson in renew_lines([("to of hand_over", line)], known):
         yield replace(lesson, reader=team.start)
+
+
+def _write_call(to: str, brief: str = "") -> str:
+    """Return a handover as a recipe has calls; what the brief must have in it where that matters."""
+    return f"hand_over(to={write_value(to)}, brief{f'={brief}' if brief else ''})"
 
 
 def _list_stops(team: Team, way: Way) -> list[str]:
