@@ -25,7 +25,7 @@ class CallableSource:
 
     def items(self, question: str, data: Mapping[str, Any]) -> Sequence[Item]:
         """Return the function's items. Raises InputError for anything but a list of texts and items."""
-        results: object = self.retrieve(question)
+        results: Any = self.retrieve(question)
         is_list = isinstance(results, Sequence) and not isinstance(results, str)
         unfit: list[object] = [] if is_list else [results]
         items: list[Item] = []
