@@ -363,6 +363,18 @@ def test_a_reader_that_fails_or_is_killed_does_not_stop_the_others(
     assert "KeyError" in log()
 
 
+@pytest.mark.parametrize("text", ["", "[]", '{"agent": 1}', '{"agent": "a", "session": "b", "tries": "x"}'])
+def test_a_damaged_note_holds_up_no_other_session(
+    ace: Ace, home: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    folder = locate_notes(PLAYBOOK)
+    folder.mkdir()
+    (folder / "0.json").write_text(text, encoding="utf-8")
+    payload = {"session_id": "one", "transcript_path": transcript("one.jsonl")}
+    assert call(ace, monkeypatch, "end", payload).code == 0
+    assert sessions() == [("claude-code-one", "3 and 8", 0)] and log() == ""
+
+
 def test_status_says_what_cannot_be_read(ace: Ace, home: Path) -> None:
     ace("hook", "install", "claude-code")
     PLAYBOOK.write_bytes(b"no playbook")

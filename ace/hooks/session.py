@@ -164,8 +164,12 @@ def log_fault(folder: Path, moment: str, agent: str, text: str) -> None:
 
 
 def _read_note(file: Path) -> SessionNote | None:
-    """Return the note in a file, None where it holds none."""
+    """Return the note in a file, None where it holds none or a damaged one, which must hold nobody up."""
     try:
-        return SessionNote(**json.loads(file.read_text(encoding="utf-8")))
+        values = json.loads(file.read_text(encoding="utf-8"))
+        note = SessionNote(**values)
     except (OSError, ValueError, TypeError):
         return None
+    kinds = {name: type(value) for name, value in asdict(SessionNote(agent="", session="")).items()}
+    is_sound = all(type(value) is kinds[name] for name, value in values.items())
+    return note if is_sound else None
