@@ -55,7 +55,6 @@ class LocalModel:
 
     `name` begins with "local/", as `connect` takes it. `size` is that of the weights, in bytes. `path` is
     None as long as they are not here; whether they are the right bytes is checked when they are used.
-    `default`: it is the model that is used where none is named.
     """
 
     name: str
@@ -63,6 +62,7 @@ class LocalModel:
     licence: str
     path: Path | None
     default: bool
+    """It is the model that is used where none is named."""
 
 
 def list_models() -> tuple[LocalModel, ...]:

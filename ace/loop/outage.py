@@ -12,12 +12,11 @@ _SEVERAL = 3  # fewer may be empty by chance
 
 @dataclass(slots=True)
 class OutageDetector:
-    """Counts requests in a row that got no answer.
-
-    `heard`: one in this run got one. `length` is how many in a row have not.
-    """
+    """Counts requests in a row that got no answer."""
 
     heard: bool = False
+    """One in this run got one. `length` is how many in a row have not."""
+
     length: int = 0
 
     def ends_run(self, failures: Sequence[Failure | None]) -> bool:

@@ -31,18 +31,19 @@ SECTION = "examples"
 
 @dataclass(frozen=True, slots=True)
 class FewShot(Stateless):
-    """Show worked examples: with an embedder those nearest to the question, else the first.
-
-    `examples`: how many are shown at most, as room allows.
-    `count_tokens`: how a text counts against the room.
-    `embedder`: turns questions and examples into vectors of unit length, so their product is the cosine.
-    `name`: the method's, which also stands as author of what it adds.
-    """
+    """Show worked examples: with an embedder those nearest to the question, else the first."""
 
     examples: int
+    """How many are shown at most, as room allows."""
+
     count_tokens: CountTokens
+    """How a text counts against the room."""
+
     embedder: Embedder | None = None
+    """Turns questions and examples into vectors of unit length, so their product is the cosine."""
+
     name: str = "few_shot"
+    """The method's, which also stands as author of what it adds."""
 
     def context(self, state: State, playbook: Playbook, sample: Sample, room: int) -> Rendered:
         """Return the examples for a sample, never its own: fixed ones as text, nearest ones as items."""

@@ -27,46 +27,53 @@ State = Any
 
 @dataclass(frozen=True, slots=True)
 class Equipment:
-    """Hold what a method is built with beside its models and settings.
-
-    `count_tokens`: how a text counts against the room that a method is given.
-    `choose_bullets`: picks bullets for a question when not all fit (None: the oldest stay).
-    `embedder`: turns texts into vectors; None: a method does without.
-    """
+    """Hold what a method is built with beside its models and settings."""
 
     count_tokens: CountTokens = estimate_tokens
+    """How a text counts against the room that a method is given."""
+
     choose_bullets: HybridSelector | None = None
+    """Picks bullets for a question when not all fit (None: the oldest stay)."""
+
     embedder: Embedder | None = None
+    """Turns texts into vectors; None: a method does without."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Hold one attempt as a learner may see it: feedback, no verdict.
-
-    `episode`: the id of its full record.
-    `provable`: False when no further attempt at its sample can be judged.
-    `parts`: what the attempt is made of, where the environment says so and a playbook may have
-    had a share in it.
-    `cited`: ids of those bullets it was shown that it names as used.
-    `sources`: texts that nobody vouches for and that stood beside the question: documents, memories, what
-    tools returned.
-    `private`: texts of one user, such as memories: they prove nothing, and may stand in no bullet.
-    `answer_location`: where the right answer stood in what was retrieved; None where nothing was retrieved or
-    no right answer may be shown.
-    `recorded`: the attempt was made elsewhere, or earlier, and its sample may be known better by now.
-    """
+    """Hold one attempt as a learner may see it: feedback, no verdict."""
 
     sample: Sample
     attempt: Attempt
     feedback: Feedback
     episode: str
+    """The id of its full record."""
+
     provable: bool = True
+    """False when no further attempt at its sample can be judged."""
+
     parts: tuple[Fact, ...] = ()
+    """What the attempt is made of, where the environment says so and a playbook may have had a share in it.
+    """
+
     cited: tuple[str, ...] = ()
+    """Ids of those bullets it was shown that it names as used."""
+
     sources: tuple[str, ...] = ()
+    """Texts that nobody vouches for and that stood beside the question: documents, memories, what tools
+    returned.
+    """
+
     private: tuple[str, ...] = ()
+    """Texts of one user, such as memories: they prove nothing, and may stand in no bullet."""
+
     answer_location: AnswerLocation | None = None
+    """Where the right answer stood in what was retrieved; None where nothing was retrieved or no right answer
+    may be shown.
+    """
+
     recorded: bool = False
+    """The attempt was made elsewhere, or earlier, and its sample may be known better by now."""
 
     @property
     def sure(self) -> bool:
@@ -143,39 +150,44 @@ class Lab(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Update:
-    """Report what a method makes of a batch or a chore: the delta to commit and all there is to say of it.
-
-    `delta`: the operations to commit; it may be empty.
-    `proposals`: what was proposed and what was decided, in order, kept for people and for reports.
-    `author`: who the version is by: roles, joined by "+".
-    `reason`: why there is a version, for people; the loop names the step where it is empty.
-    `proofs`: maps each bullet that is added or changed to the samples that are right with it.
-    `notes`: go into the record of the step, and come back in `replay`.
-    `sample_notes`: one for each trial of a batch, in its order; they go into the results of the samples.
-    """
+    """Report what a method makes of a batch or a chore: the delta to commit and all there is to say of it."""
 
     delta: Delta = ()
+    """The operations to commit; it may be empty."""
+
     proposals: tuple[Proposal, ...] = ()
+    """What was proposed and what was decided, in order, kept for people and for reports."""
+
     author: str = "curator"
+    """Who the version is by: roles, joined by "+"."""
+
     reason: str = ""
+    """Why there is a version, for people; the loop names the step where it is empty."""
+
     proofs: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Maps each bullet that is added or changed to the samples that are right with it."""
+
     notes: Notes = field(default_factory=dict)
+    """Go into the record of the step, and come back in `replay`."""
+
     sample_notes: Sequence[Notes] = ()
+    """One for each trial of a batch, in its order; they go into the results of the samples."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chore:
-    """Describe one piece of maintenance, a step of its own.
-
-    `phase`: what the step is part of, in the journal.
-    `name`: tells it from others of its phase; model calls are counted for it.
-    `work`: called with the newest playbook and the step's lab, and not again when the journal has the step
-    already.
-    """
+    """Describe one piece of maintenance, a step of its own."""
 
     phase: Phase
+    """What the step is part of, in the journal."""
+
     name: str
+    """Tells it from others of its phase; model calls are counted for it."""
+
     work: Callable[[Playbook, Lab], Update]
+    """Called with the newest playbook and the step's lab, and not again when the journal has the step
+    already.
+    """
 
 
 Chores = Generator[Chore, Playbook, None]
@@ -192,14 +204,13 @@ class Moment(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Say how learning goes.
-
-    `notes`: sentences for the report.
-    `give_up`: more training is not worth its calls.
-    """
+    """Say how learning goes."""
 
     notes: tuple[str, ...] = ()
+    """Sentences for the report."""
+
     give_up: bool = False
+    """More training is not worth its calls."""
 
 
 class Method(Protocol):

@@ -67,14 +67,14 @@ class PhaseComparison:
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """A bullet with its evidence.
-
-    `new`: this run added or changed it. `proves` are the samples that prove it, `later` their attempts after
-    that as (right, total). `unknown` are ids of episodes that are not in the file.
-    """
+    """A bullet with its evidence."""
 
     bullet: Bullet
     new: bool
+    """This run added or changed it. `proves` are the samples that prove it, `later` their attempts after that
+    as (right, total). `unknown` are ids of episodes that are not in the file.
+    """
+
     proves: tuple[str, ...]
     later: tuple[int, int]
     episodes: tuple[Episode, ...]

@@ -250,23 +250,27 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """Report what `Store.forget` did.
-
-    `memories`: ids of the deleted memories.
-    `redacted`: table -> number of rows in which their texts were blacked out.
-    `exports`: export files that were rewritten without them.
-    `remaining`: places that still hold the texts and that forgetting does not change.
-    `scrubbed`: True if no byte of the texts is left in the file. It is False while another process has the
-    file open; call `Store.scrub` later.
-    `short`: number of values too short and common to be searched for in other records.
-    """
+    """Report what `Store.forget` did."""
 
     memories: tuple[str, ...]
+    """Ids of the deleted memories."""
+
     redacted: dict[str, int]
+    """Table -> number of rows in which their texts were blacked out."""
+
     exports: tuple[str, ...]
+    """Export files that were rewritten without them."""
+
     remaining: tuple[str, ...]
+    """Places that still hold the texts and that forgetting does not change."""
+
     scrubbed: bool
+    """True if no byte of the texts is left in the file. It is False while another process has the file open;
+    call `Store.scrub` later.
+    """
+
     short: int = 0
+    """Number of values too short and common to be searched for in other records."""
 
 
 @dataclass(frozen=True, slots=True)

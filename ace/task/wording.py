@@ -222,13 +222,11 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """Say for whom lessons are written where a team attempts the samples.
-
-    `known`: what each agent reads already, by its name.
-    """
+    """Say for whom lessons are written where a team attempts the samples."""
 
     team: Team
     known: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """What each agent reads already, by its name."""
 
 
 Suggest = Callable[..., Sequence[Sequence[Suggestion]]]

@@ -28,18 +28,19 @@ REPEATS = "repeats a text that nobody vouches for"
 
 @dataclass(frozen=True, slots=True)
 class SourceTexts:
-    """Hold the texts that stood beside an answer, from which a lesson may have been copied.
-
-    `question`: that of the sample.
-    `others`: what anybody may have written: outcomes, tool results, documents, questions of other samples.
-    `vouched`: what a lesson may repeat: right answers, the facts they are made of, the names of topics.
-    `private`: what belongs to one user, and may stand in no bullet, not even in one that waits.
-    """
+    """Hold the texts that stood beside an answer, from which a lesson may have been copied."""
 
     question: str
+    """That of the sample."""
+
     others: tuple[str, ...] = ()
+    """What anybody may have written: outcomes, tool results, documents, questions of other samples."""
+
     vouched: tuple[str, ...] = ()
+    """What a lesson may repeat: right answers, the facts they are made of, the names of topics."""
+
     private: tuple[str, ...] = ()
+    """What belongs to one user, and may stand in no bullet, not even in one that waits."""
 
     def find_flaw(self, lesson: str) -> str:
         """Return why a lesson must wait, or an empty text."""

@@ -18,16 +18,17 @@ from ace.text import word_key
 
 @dataclass(slots=True)
 class Batch:
-    """Collect operations, each of which may change one that is there already.
-
-    `wording`: joins two lines that say the same in other words; None: nothing is joined.
-    `operations`: those collected so far, in order.
-    `ids`: gives the bullet that stands for each one that was added twice.
-    """
+    """Collect operations, each of which may change one that is there already."""
 
     wording: Wording | None = None
+    """Joins two lines that say the same in other words; None: nothing is joined."""
+
     operations: list[Operation] = field(default_factory=list)
+    """Those collected so far, in order."""
+
     ids: dict[str, str] = field(default_factory=dict)
+    """Gives the bullet that stands for each one that was added twice."""
+
     _additions: dict[tuple[str, ...], int] = field(default_factory=dict)  # words -> place of the first Add
     _revisions: dict[str, int] = field(default_factory=dict)  # bullet -> place of its last Revise
 

@@ -33,16 +33,16 @@ Sections = dict[str, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Consolidation:
-    """Hold what sections are said anew with.
-
-    `curator`: proposes the edits.
-    `evidence`: the samples that prove bullets. Others are not touched, nor pinned ones.
-    `count_tokens`: measures what is shorter.
-    """
+    """Hold what sections are said anew with."""
 
     curator: Curator
+    """Proposes the edits."""
+
     evidence: Evidence
+    """The samples that prove bullets. Others are not touched, nor pinned ones."""
+
     count_tokens: CountTokens
+    """Measures what is shorter."""
 
     def chores(self, playbook: Playbook, epoch: int, seen: Sections) -> Chores:
         """Yield a chore for each section of some size that changed since it was last looked at.

@@ -37,14 +37,15 @@ class Curation:
     """Hold the roles and the state that chores need.
 
     `reflector` and `curator`: put better what is in doubt.
-    `state`: has the evidence that tells what is.
-    `settings`: without `verify` there is nothing to do; `tries` and `neighbours` as in a search.
     """
 
     reflector: Reflector
     curator: Curator
     state: AceState
+    """Has the evidence that tells what is."""
+
     settings: Settings
+    """Without `verify` there is nothing to do; `tries` and `neighbours` as in a search."""
 
     def chores(self, playbook: Playbook, epoch: int) -> Generator[Chore, Playbook, Playbook]:
         """Yield a chore for each bullet in doubt, where attempts decide what is kept."""

@@ -29,14 +29,13 @@ class Curation(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Curator:
-    """Ask a model which operations would make a few bullets better (ACE, arXiv 2510.04618, section 3).
-
-    `client`: the curator's model.
-    `profile`: bounds the length of its reply.
-    """
+    """Ask a model which operations would make a few bullets better (ACE, arXiv 2510.04618, section 3)."""
 
     client: Client
+    """The curator's model."""
+
     profile: Profile = Profile.SMALL
+    """Bounds the length of its reply."""
 
     def __call__(
         self, bullets: Sequence[Bullet], *, failure: str = "", shorter: bool = False, seed: int = 0

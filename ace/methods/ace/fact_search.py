@@ -54,38 +54,49 @@ class _Try(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactSearch:
-    """Search a lesson for one failed trial; a try that failed leads to a new state of the search.
-
-    `reflector`: puts what is missing into words.
-    `curator`: edits what is there, from the fourth try on.
-    `neighbours`: how many near samples that were right must stay so.
-    `trial`: the failed attempt that is learned from: the first one, or one that came closer.
-    `playbook`: that which the first trial was made with.
-    `bench`: makes the attempts.
-    `evidence`: which samples prove which bullets.
-    `wording`: knows the words of lessons.
-    `taken`: lessons that brought the attempt closer to the right answer.
-    `refuted`: contents of edits that did not help since then.
-    `earlier`: those refuted in earlier meetings, while the playbook said the same.
-    `flaws`: what was wrong with the lessons of the last try.
-    `clashes`: lessons that held, each with the question of a neighbour that it broke.
-    `waiting`: lessons that were not tried and must wait (see `admission`).
-    """
+    """Search a lesson for one failed trial; a try that failed leads to a new state of the search."""
 
     reflector: Reflector
+    """Puts what is missing into words."""
+
     curator: Curator
+    """Edits what is there, from the fourth try on."""
+
     neighbours: int
+    """How many near samples that were right must stay so."""
+
     trial: Trial
+    """The failed attempt that is learned from: the first one, or one that came closer."""
+
     playbook: Playbook
+    """That which the first trial was made with."""
+
     bench: Bench
+    """Makes the attempts."""
+
     evidence: Evidence
+    """Which samples prove which bullets."""
+
     wording: Wording
+    """Knows the words of lessons."""
+
     taken: Delta = ()
+    """Lessons that brought the attempt closer to the right answer."""
+
     refuted: tuple[Sequence[str], ...] = ()
+    """Contents of edits that did not help since then."""
+
     earlier: tuple[Sequence[str], ...] = ()
+    """Those refuted in earlier meetings, while the playbook said the same."""
+
     flaws: tuple[Flaw, ...] = ()
+    """What was wrong with the lessons of the last try."""
+
     clashes: tuple[tuple[str, str], ...] = ()
+    """Lessons that held, each with the question of a neighbour that it broke."""
+
     waiting: tuple[Add, ...] = ()
+    """Lessons that were not tried and must wait (see `admission`)."""
 
     def propose(self, tries: int) -> Iterator[Proposal]:
         """Yield proposals until one holds, at most `tries`. From the fourth on every other is the curator's.

@@ -23,16 +23,16 @@ _ANSWER_WEIGHT = 0.33  # of the form of right answers, beside questions
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Hold samples near that of a candidate, the nearest first.
-
-    `helpers`: those that failed; one that a candidate makes right is a second witness for it.
-    `guards`: those that were right, in part at least; a candidate must not make them worse.
-    `grades`: how good the latest attempt at each guard was, by its id.
-    """
+    """Hold samples near that of a candidate, the nearest first."""
 
     helpers: tuple[Sample, ...] = ()
+    """Those that failed; one that a candidate makes right is a second witness for it."""
+
     guards: tuple[Sample, ...] = ()
+    """Those that were right, in part at least; a candidate must not make them worse."""
+
     grades: Mapping[str, float] = field(default_factory=dict)
+    """How good the latest attempt at each guard was, by its id."""
 
 
 def grade(feedback: Feedback) -> float | None:
@@ -57,17 +57,17 @@ def is_worse(trial: Trial, base: float) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """Hold a sample with its right answer as it was shown.
-
-    `expected`: the answer itself.
-    `sentence`: the answer for prompts, as "Right answer: 42".
-    `facts`: what it is made of, where the environment explains it.
-    """
+    """Hold a sample with its right answer as it was shown."""
 
     sample: Sample
     expected: str
+    """The answer itself."""
+
     sentence: str
+    """The answer for prompts, as "Right answer: 42"."""
+
     facts: tuple[Fact, ...] = ()
+    """What it is made of, where the environment explains it."""
 
 
 @dataclass(slots=True)
@@ -76,16 +76,20 @@ class SampleMap:
 
     How alike questions and answers are is measured by the runs of characters that they share (see
     `ace.text.likeness`). Everything is by the id of a sample:
-    `samples`: all that were met, or are to come in training.
-    `grades`: how good the latest attempt was, 0 to 1; none where nothing was shown of it.
-    `topics`: what the latest attempt was about.
-    `labelled`: those whose right answer was shown.
     """
 
     samples: dict[str, Sample] = field(default_factory=dict)
+    """All that were met, or are to come in training."""
+
     grades: dict[str, float] = field(default_factory=dict)
+    """How good the latest attempt was, 0 to 1; none where nothing was shown of it."""
+
     topics: dict[str, frozenset[str]] = field(default_factory=dict)
+    """What the latest attempt was about."""
+
     labelled: dict[str, Labelled] = field(default_factory=dict)
+    """Those whose right answer was shown."""
+
     _questions: Likeness = field(default_factory=Likeness)
     _answers: Likeness = field(default_factory=lambda: Likeness(sizes=(1, 2, 3)))
 

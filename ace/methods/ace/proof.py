@@ -20,25 +20,29 @@ from ace.task.types import Sample
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Say whether a proposal holds and why, with the trials that showed it.
-
-    `why`: a sentence for people; no code reads it.
-    `trials`: the attempts made with it, in order, those at its own samples first.
-    `broke`: the question of a neighbour that was right and now fails.
-    `reason`: the rule that decided.
-    `witnesses`: the samples that it made right, its own first.
-    `losses`: how many samples it broke.
-    `delta`: what was proven, where that is not what was asked about.
-    """
+    """Say whether a proposal holds and why, with the trials that showed it."""
 
     holds: bool
     why: str
+    """A sentence for people; no code reads it."""
+
     trials: tuple[Trial, ...] = ()
+    """The attempts made with it, in order, those at its own samples first."""
+
     broke: str = ""
+    """The question of a neighbour that was right and now fails."""
+
     reason: Reason = Reason.UNKNOWN
+    """The rule that decided."""
+
     witnesses: tuple[str, ...] = ()
+    """The samples that it made right, its own first."""
+
     losses: int = 0
+    """How many samples it broke."""
+
     delta: Delta = ()
+    """What was proven, where that is not what was asked about."""
 
     @property
     def right(self) -> tuple[str, ...]:

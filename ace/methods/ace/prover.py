@@ -30,24 +30,29 @@ _LEAD = 2  # by which wins must exceed losses where there are any: one sample fo
 
 @dataclass(slots=True)
 class Prover:
-    """Prove candidates for one failed trial. Attempts without a candidate are made once and kept.
-
-    `trial`: the failed one; its sample is the candidates' own.
-    `playbook`: that which the trial was made with, and to which candidates are applied.
-    `bench`: makes the attempts.
-    `pool`: near samples: `helpers` may witness for a candidate, `guards` against it.
-    `chance`: how often failed samples of the run come out right without any lesson.
-    `level`: how probable it may be that a candidate is kept by chance.
-    `controls`: attempts at the own sample without any candidate, in the order of their draws from 1 on.
-    """
+    """Prove candidates for one failed trial. Attempts without a candidate are made once and kept."""
 
     trial: Trial
+    """The failed one; its sample is the candidates' own."""
+
     playbook: Playbook
+    """That which the trial was made with, and to which candidates are applied."""
+
     bench: Bench
+    """Makes the attempts."""
+
     pool: Pool
+    """Near samples: `helpers` may witness for a candidate, `guards` against it."""
+
     chance: Chance
+    """How often failed samples of the run come out right without any lesson."""
+
     level: Level
+    """How probable it may be that a candidate is kept by chance."""
+
     controls: list[Trial] = field(default_factory=list)
+    """Attempts at the own sample without any candidate, in the order of their draws from 1 on."""
+
     _others: dict[tuple[str, int], Trial] = field(default_factory=dict)  # sample, draw -> without any
 
     @property

@@ -27,14 +27,13 @@ AUTHOR = "refiner"
 
 @dataclass(slots=True)
 class Refining:
-    """Remember what was compared already. What a run began with is not compared with itself.
-
-    `compared`: the playbook after the last refinement, or the first one.
-    `index`: finds bullets that are alike; built by the first refinement that has something to compare.
-    """
+    """Remember what was compared already. What a run began with is not compared with itself."""
 
     compared: Playbook
+    """The playbook after the last refinement, or the first one."""
+
     index: Index | None = None
+    """Finds bullets that are alike; built by the first refinement that has something to compare."""
 
     def refine(self, state: AceState, playbook: Playbook, epoch: int) -> Generator[Chore, Playbook, Playbook]:
         """Yield a chore that merges and retires, if need be; return the playbook after it."""

@@ -76,66 +76,70 @@ class Diagnosis(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Refuted:
-    """Hold what was proposed before and did not help.
-
-    `contents`: the texts that it would have added or put in place of others.
-    `answer`: that of the attempt which was made with it and failed; "" where it failed elsewhere.
-    `beside`: identifies the bullets that were in use then: beside others it may help.
-    """
+    """Hold what was proposed before and did not help."""
 
     contents: tuple[str, ...]
+    """The texts that it would have added or put in place of others."""
+
     answer: str = ""
+    """That of the attempt which was made with it and failed; "" where it failed elsewhere."""
+
     beside: str = ""
+    """Identifies the bullets that were in use then: beside others it may help."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """Hold what a reflector is shown of a failure.
-
-    `trial`: the failure itself.
-    `bullets`: some of those in use; drafts may revise or remove them by their ids.
-    `refuted`: what was tried for it and did not help.
-    `flaws`: why earlier drafts could not be tried.
-    `contrast`: an attempt at the same sample that was right.
-    `others`: further failures to be explained together with this one.
-    `similar`: like questions with their right answers.
-    `reader`: whom the lessons are for; drafts get sections of theirs.
-    """
+    """Hold what a reflector is shown of a failure."""
 
     trial: Trial
+    """The failure itself."""
+
     bullets: Sequence[Bullet] = ()
+    """Some of those in use; drafts may revise or remove them by their ids."""
+
     refuted: Sequence[Refuted] = ()
+    """What was tried for it and did not help."""
+
     flaws: Sequence[str] = ()
+    """Why earlier drafts could not be tried."""
+
     contrast: Attempt | None = None
+    """An attempt at the same sample that was right."""
+
     others: Sequence[Trial] = ()
+    """Further failures to be explained together with this one."""
+
     similar: Sequence[Labelled] = ()
+    """Like questions with their right answers."""
+
     reader: Reader = Reader()  # noqa: RUF009 (it is frozen)
+    """Whom the lessons are for; drafts get sections of theirs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reflection:
-    """Hold a diagnosis.
-
-    `failure`: why the attempt failed.
-    `drafts`: edits that are proposed, each with a section and a content unless it removes something.
-    `tags`: which of the bullets that were shown helped or did harm, by id.
-    """
+    """Hold a diagnosis."""
 
     failure: FailureType
+    """Why the attempt failed."""
+
     drafts: tuple[Draft, ...] = ()
+    """Edits that are proposed, each with a section and a content unless it removes something."""
+
     tags: tuple[Tag, ...] = ()
+    """Which of the bullets that were shown helped or did harm, by id."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reflect:
-    """Ask a model what a failure teaches.
-
-    `client`: the reflector's model.
-    `profile`: the form that it can follow: FULL asks for a `Diagnosis`, SMALL for a `Lesson`.
-    """
+    """Ask a model what a failure teaches."""
 
     client: Client
+    """The reflector's model."""
+
     profile: Profile
+    """The form that it can follow: FULL asks for a `Diagnosis`, SMALL for a `Lesson`."""
 
     def __call__(self, case: Case, *, draw: int = 0, temperature: float = 0.0, seed: int = 0) -> Reflection:
         """Return a diagnosis with its drafts, which have a section and a content unless they remove

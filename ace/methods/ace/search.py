@@ -42,14 +42,15 @@ class Waiting:
     """Hold an edit that made its own sample right and waits for a witness: another sample.
 
     `content` and `section`: those of the bullet that it would add.
-    `sample`: the id of its own sample.
-    `episodes`: the attempt it was learned from, and the one that was made with it.
     """
 
     content: str
     section: str
     sample: str
+    """The id of its own sample."""
+
     episodes: tuple[str, ...] = ()
+    """The attempt it was learned from, and the one that was made with it."""
 
 
 @dataclass(slots=True)
@@ -57,43 +58,60 @@ class Search:
     """Search for one failed trial. What it found out beside proposals is kept here for the journal.
 
     Given to it:
-    `reflect`: asks a model for a diagnosis; its profile decides when a worked example is tried.
-    `prover`: has the trial, its playbook and its bench, and decides what holds.
-    `earlier`: what earlier searches for this sample refuted.
-    `waiting`: edits of other samples that wait for a witness, to be tried first.
-    `rivals`: maps bullets with a single witness, near this sample, to that witness: one of them may be what
-    makes it fail.
-    `others`: further failures to explain with it.
-    `similar`: like questions with their right answers.
-    `worked`: the right answer as like ones come by it, where they share a way.
-    `suggestions`: what the environment itself would write down, the best first.
-    `reader`: whom its lessons are for.
-    `first_draw`: the number of the first reflection; a search after another must not ask the same again.
 
     Found out:
-    `failure`: what the first reflection calls the failure; None where there was none.
-    `tags`: which bullets helped or did harm, by the reflections.
-    `refuted`: what attempts did not bear out.
-    `undecided`: what made the sample right and waits for a witness.
-    `witnesses`: the samples behind what was accepted, by delta.
     """
 
     reflect: Reflect
+    """Asks a model for a diagnosis; its profile decides when a worked example is tried."""
+
     prover: Prover
+    """Has the trial, its playbook and its bench, and decides what holds."""
+
     earlier: Sequence[Refuted] = ()
+    """What earlier searches for this sample refuted."""
+
     waiting: Sequence[Waiting] = ()
+    """Edits of other samples that wait for a witness, to be tried first."""
+
     rivals: dict[str, Sample] = field(default_factory=dict)
+    """Maps bullets with a single witness, near this sample, to that witness: one of them may be what makes it
+    fail.
+    """
+
     others: Sequence[Trial] = ()
+    """Further failures to explain with it."""
+
     similar: Sequence[Labelled] = ()
+    """Like questions with their right answers."""
+
     worked: str = ""
+    """The right answer as like ones come by it, where they share a way."""
+
     suggestions: Sequence[Delta] = ()
+    """What the environment itself would write down, the best first."""
+
     reader: Reader = field(default_factory=Reader)
+    """Whom its lessons are for."""
+
     first_draw: int = 0
+    """The number of the first reflection; a search after another must not ask the same again."""
+
     failure: FailureType | None = None
+    """What the first reflection calls the failure; None where there was none."""
+
     tags: tuple[Tag, ...] = ()
+    """Which bullets helped or did harm, by the reflections."""
+
     refuted: list[Refuted] = field(default_factory=list)
+    """What attempts did not bear out."""
+
     undecided: list[Waiting] = field(default_factory=list)
+    """What made the sample right and waits for a witness."""
+
     witnesses: dict[Delta, tuple[str, ...]] = field(default_factory=dict)
+    """The samples behind what was accepted, by delta."""
+
     _suspects: list[Add] = field(default_factory=list)  # must wait for a person, or for another sample
     _flaws: tuple[str, ...] = ()  # of the latest drafts, told to the next reflection
 

@@ -27,22 +27,25 @@ _MOST_PROOFS = 4  # samples for what an edit touches
 
 @dataclass(frozen=True, slots=True)
 class SectionCuration:
-    """Hold what the sections that a batch has touched are curated with.
-
-    `curator`: proposes the edits.
-    `playbook`: that which the batch leaves.
-    `evidence`: the samples that prove bullets of earlier batches.
-    `proofs`: those that prove the bullets of this batch, by id.
-    `samples`: every sample that is known, by id.
-    `lab`: makes the attempts.
-    """
+    """Hold what the sections that a batch has touched are curated with."""
 
     curator: Curator
+    """Proposes the edits."""
+
     playbook: Playbook
+    """That which the batch leaves."""
+
     evidence: Evidence
+    """The samples that prove bullets of earlier batches."""
+
     proofs: Mapping[str, Sequence[str]]
+    """Those that prove the bullets of this batch, by id."""
+
     samples: Mapping[str, Sample]
+    """Every sample that is known, by id."""
+
     lab: Lab
+    """Makes the attempts."""
 
     def propose(self, delta: Delta) -> Iterator[Proposal]:
         """Yield a proposal for each section that `delta` adds to or revises in, where it has company."""

@@ -29,49 +29,58 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """Hold a trial and every proposal that it led to; at most one of a search is accepted.
-
-    `proposals`: in the order they were made, those on reopened bullets first.
-    `search`: that which made the proposals, where it was one of the general kind.
-    `suspect`: its label goes against proven bullets.
-    `witnesses`: the samples behind what was accepted, by delta, where others than its own are.
-    """
+    """Hold a trial and every proposal that it led to; at most one of a search is accepted."""
 
     trial: Trial
     proposals: tuple[Proposal, ...] = ()
+    """In the order they were made, those on reopened bullets first."""
+
     search: Search | None = None
+    """That which made the proposals, where it was one of the general kind."""
+
     suspect: bool = False
+    """Its label goes against proven bullets."""
+
     witnesses: Mapping[Delta, Sequence[str]] = field(default_factory=dict)
+    """The samples behind what was accepted, by delta, where others than its own are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LessonNotes:
-    """Hold what the journal keeps of a sample beside its result.
-
-    `cause`: why it failed, for the report (see `credit.Cause`).
-    `reflections`: how many proposals did not help; 0 where one did.
-    `situation`: identifies what the playbook said of it (see `refusals`).
-    `refuted`: the contents that attempts refuted in this situation.
-    `score`: what was shown of it, where that is neither 0 nor 1.
-    `failure`: what a reflector says of it.
-    `controls`: how attempts without a lesson came out.
-    `edits`: what was refuted, with the answers and the bullets beside it.
-    `waiting`: what made it right and waits for another sample.
-    `suspect`: its label goes against proven bullets.
-    `episode`: the id of the attempt's record, where its right answer is to be found there.
-    """
+    """Hold what the journal keeps of a sample beside its result."""
 
     cause: str = ""
+    """Why it failed, for the report (see `credit.Cause`)."""
+
     reflections: int = 0
+    """How many proposals did not help; 0 where one did."""
+
     situation: str = ""
+    """Identifies what the playbook said of it (see `refusals`)."""
+
     refuted: Sequence[Sequence[str]] = ()
+    """The contents that attempts refuted in this situation."""
+
     score: float | None = None
+    """What was shown of it, where that is neither 0 nor 1."""
+
     failure: FailureType | None = None
+    """What a reflector says of it."""
+
     controls: Chance = NO_CONTROLS
+    """How attempts without a lesson came out."""
+
     edits: Sequence[Refuted] = ()
+    """What was refuted, with the answers and the bullets beside it."""
+
     waiting: Sequence[Waiting] = ()
+    """What made it right and waits for another sample."""
+
     suspect: bool = False
+    """Its label goes against proven bullets."""
+
     episode: str = ""
+    """The id of the attempt's record, where its right answer is to be found there."""
 
     def to_json(self) -> Notes:
         """Return the notes of a `SampleResult`."""
@@ -123,47 +132,63 @@ class LessonNotes:
 
 @dataclass(slots=True)
 class AceState:
-    """Fold the steps of a run: what the learner knows of it beside the playbook.
-
-    `samples`: those of the task for training; none where questions are not known before they are asked.
-    `first_playbook`: what the run began with; refinement does not compare it with itself.
-    `evidence`: which samples prove which bullet.
-    `make_wording`: makes what knows the words of lessons, anew after a change of the world; None unless a
-    small model puts the facts of its environment into words.
-    `suggest`: words lessons for a sample from its right answer and those of others; None where the
-    environment does not.
-    `team`: the agents that make the attempts, where there are several.
-    `taught`: samples that proved a bullet.
-    `reopened`: bullets that must prove themselves again after a change.
-    `refining`: what was compared already, from the first refinement on.
-    `sections`: what each section said when it was last said anew.
-    `map`: every sample, its latest outcome, and which are near it.
-    `chance`: the controls of this run; `opening` what its first batch says for want of them.
-    `edits`: what was refuted, by sample.
-    `waiting`: what waits for a witness, by content.
-    `failures`: how often a reflector named each kind.
-    `barren`: failures in a row that were reflected on and taught nothing.
-    `suspects`: samples whose label goes against proven bullets, as an ordered set.
-    """
+    """Fold the steps of a run: what the learner knows of it beside the playbook."""
 
     samples: Sequence[Sample]
+    """Those of the task for training; none where questions are not known before they are asked."""
+
     first_playbook: Playbook
+    """What the run began with; refinement does not compare it with itself."""
+
     evidence: Evidence
+    """Which samples prove which bullet."""
+
     make_wording: Callable[[], Wording] | None = None
+    """Makes what knows the words of lessons, anew after a change of the world; None unless a small model puts
+    the facts of its environment into words.
+    """
+
     suggest: Suggest | None = None
+    """Words lessons for a sample from its right answer and those of others; None where the environment does
+    not.
+    """
+
     team: Team | None = None
+    """The agents that make the attempts, where there are several."""
+
     taught: set[str] = field(default_factory=set)
+    """Samples that proved a bullet."""
+
     reopened: Reopened = field(default_factory=dict)
+    """Bullets that must prove themselves again after a change."""
+
     refining: Refining | None = None
+    """What was compared already, from the first refinement on."""
+
     sections: Sections = field(default_factory=dict)
+    """What each section said when it was last said anew."""
+
     map: SampleMap = field(default_factory=SampleMap)
+    """Every sample, its latest outcome, and which are near it."""
+
     chance: Chance = NO_CONTROLS
+    """The controls of this run; `opening` what its first batch says for want of them."""
+
     opening: Chance | None = None
     edits: dict[str, list[Refuted]] = field(default_factory=dict)
+    """What was refuted, by sample."""
+
     waiting: dict[str, Waiting] = field(default_factory=dict)
+    """What waits for a witness, by content."""
+
     failures: Counter[FailureType] = field(default_factory=Counter)
+    """How often a reflector named each kind."""
+
     barren: int = 0
+    """Failures in a row that were reflected on and taught nothing."""
+
     suspects: dict[str, None] = field(default_factory=dict)
+    """Samples whose label goes against proven bullets, as an ordered set."""
 
     @classmethod
     def at(

@@ -40,26 +40,31 @@ _MOST_SIMILAR = 60  # samples that an environment may draw a lesson from
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
-    """Hold what the trials of one batch are studied with. Several are studied at once, so nothing changes.
-
-    `reflector`: words lessons for facts that have a wording.
-    `reflect`: diagnoses failures of any other kind.
-    `curator`: edits the bullets that are there, where lessons for facts have failed.
-    `settings`: `tries`, `rollouts`, `neighbours` and `verify` count here.
-    `state`: what the run knows before this batch.
-    `playbook`: that which the trials were made with.
-    `lab`: makes the attempts.
-    `chance`: how often failed samples come out right without a lesson.
-    """
+    """Hold what the trials of one batch are studied with. Several are studied at once, so nothing changes."""
 
     reflector: Reflector
+    """Words lessons for facts that have a wording."""
+
     reflect: Reflect
+    """Diagnoses failures of any other kind."""
+
     curator: Curator
+    """Edits the bullets that are there, where lessons for facts have failed."""
+
     settings: Settings
+    """`tries`, `rollouts`, `neighbours` and `verify` count here."""
+
     state: AceState
+    """What the run knows before this batch."""
+
     playbook: Playbook
+    """That which the trials were made with."""
+
     lab: Lab
+    """Makes the attempts."""
+
     chance: Chance
+    """How often failed samples come out right without a lesson."""
 
     def study_trial(self, trial: Trial) -> Lesson:
         """Return what one trial teaches: nothing, where its label is broken or the playbook knows better.

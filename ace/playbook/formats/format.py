@@ -44,7 +44,6 @@ class Entry:
     """Hold one bullet as the file of another tool states it.
 
     `alias` is its id there, empty if it has none. `helpful` and `harmful` are the file's own counts.
-    `quarantined`: the file says that it is not in use. `line` is where it begins, counted from 1.
     """
 
     content: str
@@ -53,6 +52,8 @@ class Entry:
     helpful: int = 0
     harmful: int = 0
     quarantined: bool = False
+    """The file says that it is not in use. `line` is where it begins, counted from 1."""
+
     line: int = 0
 
 
