@@ -373,7 +373,7 @@ def test_a_class_of_the_task_folder_makes_attempts_with_the_runs_model(tmp_path:
 
 
 def test_every_choice_has_a_builder(tmp_path: Path) -> None:
-    assert set(SOLVERS) == {"single", "outline", "tools", "agent", "command", "class"}
+    assert set(SOLVERS) == {"single", "outline", "tools", "team", "agent", "command", "class"}
     task = agent_task(reads_the_playbook)
     solver = build_solver(Generator(ScriptedClient(["red-7"]), task), task, len)
     assert solver.solve(task.train[0], Assembled("", "", 0, 0), None, Draw()).answer == "red-7"

@@ -90,7 +90,7 @@ BAD: dict[str, tuple[dict[str, str | bytes | None], str, str, int | None]] = {
     "unknown data key": ({"task.toml": TOML.replace("test =", "tests =")}, "Did you mean 'test'", "data.tests", None),
     "unknown sql key": ({"task.toml": TOML + "limit = 3"}, "Unknown key", "sql.limit", None),
     "data is no table": ({"task.toml": "data = 3\n" + TOML[: TOML.index("[data]")]}, "Expected a table", "data", None),
-    "unknown environment": ({"task.toml": TOML.replace('"sql"', '"sqll"')}, "'sql', 'answer', 'tests' or", "environment", None),
+    "unknown environment": ({"task.toml": TOML.replace('"sql"', '"sqll"')}, "'sql', 'answer', 'tools', ", "environment", None),
     "no training file": ({"train.jsonl": None}, "No such file: 'train.jsonl'", "data.train", None),
     "no train key": ({"task.toml": TOML.replace("train = ", "# ")}, "Missing", "data.train", None),
     "empty training set": ({"train.jsonl": "\n \n"}, "no training samples", "train", None),
