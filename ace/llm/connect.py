@@ -51,18 +51,22 @@ def connect(
 
 @dataclass(frozen=True, slots=True)
 class LocalModel:
-    """Describe one embedded model.
-
-    `name` begins with "local/", as `connect` takes it. `size` is that of the weights, in bytes. `path` is
-    None as long as they are not here; whether they are the right bytes is checked when they are used.
-    `default`: it is the model that is used where none is named.
-    """
+    """Describe one embedded model."""
 
     name: str
+    """As `connect` takes it: it begins with "local/"."""
+
     size: int
+    """The length of the weights, in bytes."""
+
     licence: str
+    """That of the weights, by its short name."""
+
     path: Path | None
+    """None as long as they are not here. Whether they are the right bytes is checked in use."""
+
     default: bool
+    """Whether it is the model that is used where none is named."""
 
 
 def list_models() -> tuple[LocalModel, ...]:

@@ -42,19 +42,28 @@ class Cause(StrEnum):
 
 @dataclass(slots=True)
 class Failure(Exception):
-    """Report a request without a reply.
-
-    `words` are the endpoint's own where it said something, with whatever secrets are in them. `marks` are its
-    codes and types. `is_unreachable` tells that nobody listens there.
-    """
+    """Report a request without a reply."""
 
     kind: Kind
+    """The fault as it is recorded."""
+
     cause: Cause
+    """What decides whether another try may help."""
+
     words: str
+    """The endpoint's own where it said something, with whatever secrets are in them."""
+
     marks: str = ""
+    """Its codes and types."""
+
     status: int | None = None
+    """That of HTTP; None where no answer began."""
+
     headers: Mapping[str, str] = field(default_factory=dict)
+    """Those of the answer: they may say how long to wait."""
+
     is_unreachable: bool = False
+    """Whether nobody listens there."""
 
     def __str__(self) -> str:
         """Return the words."""
