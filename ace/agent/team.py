@@ -27,10 +27,13 @@ from ace.text import CountTokens
 
 @dataclass(frozen=True, slots=True)
 class TeamLoop:
-    """Let the agents of a team act one after the other. `loop` holds the limits of the whole team."""
+    """Let the agents of a team act one after the other."""
 
     loop: ToolLoop
+    """Holds the limits of the whole team: replies of a model, and seconds."""
+
     team: Team
+    """The agents, and whom each may hand the task to."""
 
     @property
     def reserve(self) -> int:
@@ -67,15 +70,34 @@ class _Relay:
     """Hold one attempt of a team while it goes on."""
 
     solver: TeamLoop
+    """The team and its limits."""
+
     sample: Sample
+    """What is attempted."""
+
     context: Assembled
+    """The prompt, in which each agent of the team may have its own."""
+
     workspace: Workspace | None
+    """What all agents act on; None where there is nothing."""
+
     draw: Draw
+    """Which attempt at the sample this is, with its seed."""
+
     memory: TeamMemory = field(default_factory=TeamMemory)
+    """What the agents share: handovers and notes."""
+
     turns: list[Turn] = field(default_factory=list)
+    """Those of all agents so far, in order, each with the name of who took it."""
+
     steps: Counter[str] = field(default_factory=Counter)
+    """How many replies of the model each agent has taken, by its name."""
+
     texts: list[str] = field(default_factory=list)
+    """What each agent said and called, under its name, in order."""
+
     began: float = field(default_factory=time.monotonic)
+    """When the attempt began, by `time.monotonic`."""
 
     def act(self, agent: TeamAgent) -> tuple[Attempt, Desk]:
         """Let an agent act until it is done, hands over, or comes to a limit; return its part."""

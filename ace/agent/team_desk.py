@@ -26,17 +26,27 @@ class Handover:
     """Hold a task on its way from one agent to another."""
 
     giver: str
+    """The name of the agent whose part ends with it."""
+
     to: str
+    """The name of the agent that goes on."""
+
     brief: str
+    """What was done, and what is to do, in the words of the giver."""
+
     questions: tuple[str, ...] = ()
+    """What the giver could not answer."""
 
 
 @dataclass(slots=True)
 class TeamMemory:
-    """Hold what an attempt's agents share: the handovers so far, in order, and the board of notes."""
+    """Hold what an attempt's agents share."""
 
     handovers: list[Handover] = field(default_factory=list)
+    """Those so far, in order."""
+
     notes: dict[str, str] = field(default_factory=dict)
+    """The board: texts by their keys."""
 
     def describe_loop(self, handover: Handover, most: int) -> str:
         """Return why a handover would only go round in circles; "" where it would not.
@@ -57,12 +67,20 @@ class TeamMemory:
 
 @dataclass(slots=True)
 class Desk(Workspace):
-    """Offer an agent its tools. `inner` is what the team acts on; None where there is nothing."""
+    """Offer an agent its tools."""
 
     inner: Workspace | None
+    """What the team acts on; None where there is nothing."""
+
     team: Team
+    """The agents, and how often a task may go between two of them."""
+
     agent: TeamAgent
+    """The one that sits here."""
+
     memory: TeamMemory
+    """What it shares with the others."""
+
     handover: Handover | None = field(default=None, init=False)
     """Set once the agent has handed over."""
 

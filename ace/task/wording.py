@@ -16,10 +16,13 @@ from ace.task.types import Fact, Sample
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Hold one lesson of the playbook: the id of its bullet, and its text."""
+    """Hold one lesson of the playbook."""
 
     id: str
+    """That of its bullet."""
+
     text: str
+    """Its content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +214,10 @@ class Suggestion:
     """Hold a lesson that an environment words itself, and the section that it belongs into."""
 
     section: str
+    """The one that the lesson belongs into."""
+
     text: str
+    """The lesson."""
 
     replaces: str = ""
     """The known lesson whose place it takes; "" where it is a further one."""
@@ -222,13 +228,13 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """Say for whom lessons are written where a team attempts the samples.
-
-    `known`: what each agent reads already, by its name.
-    """
+    """Say for whom lessons are written where a team attempts the samples."""
 
     team: Team
+    """The agents."""
+
     known: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """What each agent reads already, by its name."""
 
 
 Suggest = Callable[..., Sequence[Sequence[Suggestion]]]

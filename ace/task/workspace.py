@@ -19,6 +19,7 @@ class ToolSpec:
     """Describe a tool that a model may call."""
 
     name: str
+    """The name by which a model calls it, no two of a workspace the same."""
 
     description: str
     """Read by the model."""
@@ -45,6 +46,7 @@ class ToolCall:
     """The provider's own; a call without one is numbered within its reply ("call_1")."""
 
     name: str
+    """What the model wrote: there may be no such tool."""
 
     arguments: Mapping[str, Any]
     """What the model wrote: nobody has held it against the tool's schema."""

@@ -36,9 +36,16 @@ class OpenSample:
     """Hold the episode of a sample that is not scored yet, and how its score is read."""
 
     episode: AgentEpisode
+    """The episode that the sample is."""
+
     scorer: str
+    """The name of the score that counts; "" for the first."""
+
     read_score: ReadScore
+    """Makes a number of the score's value."""
+
     targets: bool
+    """Whether the learner sees the sample's target as the right answer."""
 
 
 _OPEN: dict[str, OpenSample] = {}

@@ -24,6 +24,7 @@ class FunctionTool:
     """Offer one function. What it raises is an observation for the model, and so is what it returns."""
 
     function: Callable[..., Any]
+    """Its parameters have types; its docstring says what a model is told."""
 
     @property
     def name(self) -> str:

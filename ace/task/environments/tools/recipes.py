@@ -30,7 +30,10 @@ class Argument:
     """Say where an argument of a call comes from."""
 
     tool: str
+    """The tool that is called."""
+
     name: str
+    """The name of the argument."""
 
     constant: str = ""
     """The value as it is written, where it is always the same."""

@@ -51,7 +51,10 @@ class FunctionWorkspace(Workspace):
     """Offer the functions of a world."""
 
     world: World
+    """Its state is what is judged."""
+
     functions: Mapping[str, FunctionTool]
+    """The tools of the world, by their names."""
 
     def tools(self) -> Sequence[ToolSpec]:
         """Return a tool for each function."""
@@ -73,12 +76,15 @@ class FunctionWorkspace(Workspace):
 class ToolsEnvironment(Environment):
     """Samples carry `actions`, the right calls, and may carry `answer`, what the agent has to say.
 
-    `create` makes a world. A world may judge itself: its class has `judge(data, state, answer)` then, which
-    returns a score from 0 to 1, and rows need no actions. `scorer` compares answers.
+    A world may judge itself: its class has `judge(data, state, answer)` then, which returns a score from 0
+    to 1, and rows need no actions.
     """
 
     create: CreateWorld
+    """Makes a world of the fields of a sample that are no labels."""
+
     scorer: str = "short"
+    """How answers in words are compared: a name of `SCORERS`."""
 
     label_field = "actions"
 

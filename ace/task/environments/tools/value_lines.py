@@ -23,10 +23,13 @@ _REPEATS = 1.5  # times that a value comes, on average, to be a code
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """Hold a value that was right for an argument, and the way that it was right in."""
+    """Hold a value that was right for an argument."""
 
     way: Way
+    """The question and the calls that it was right in."""
+
     value: Any
+    """As the call has it, a JSON value."""
 
 
 def write_value_line(uses: Sequence[Use], ways: Sequence[Way]) -> str:

@@ -19,10 +19,13 @@ _BLOCKS = re.compile(r"[^\W_]+|[\W_]+")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Hold one right call, and the text of what it gave."""
+    """Hold one right call, and what came of it."""
 
     call: ToolCall
+    """The call as the label has it."""
+
     result: str
+    """The text of what it gave."""
 
     left: str = ""
     """The state of the world after it, as JSON; "" where nobody watched."""
@@ -53,9 +56,16 @@ class Way:
     """Hold a question with its right calls, and the state of the world before and after them."""
 
     question: str
+    """That of the sample."""
+
     steps: tuple[Step, ...]
+    """The right calls, in order."""
+
     first_state: Any = None
+    """The state of the world before them, as JSON values."""
+
     state: Any = None
+    """The state of the world after them."""
 
     @cached_property
     def groups(self) -> tuple[tuple[Step, ...], ...]:

@@ -89,7 +89,10 @@ class TableWorkspace(Workspace):
     """Let an agent run statements on its copy of the tables."""
 
     copy: TableCopy
+    """Its tables, in a process of their own."""
+
     failure: str = ""
+    """Why the process ended; "" as long as it goes on."""
 
     bounded = True
     repeats = True
@@ -137,6 +140,7 @@ class TablesEnvironment(Environment):
     """
 
     limits: SqlLimits = field(default_factory=lambda: SqlLimits(rows=100))
+    """Those of each statement, and the most rows that one shows."""
 
     label_field = "gold_sql"
     bounded = True
