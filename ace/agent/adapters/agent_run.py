@@ -78,16 +78,25 @@ class AgentRun:
     def tool(
         self, name: str, arguments: Any = None, result: Any = None, *, failed: bool | None = None
     ) -> None:
-        """Record a call of a tool. An exception as the result stands there with its type."""
+        """Record a call of a tool, with what came back.
+
+        `arguments` and `result` may be any values: they become such as JSON can hold. An exception as the
+        result stands there with its type. `failed` None: nobody knows whether it is an error.
+        """
         with self._learner.guard("record a call of a tool", self.id):
             if isinstance(result, BaseException):
                 result = f"{type(result).__name__}: {result}"
-            self._report(lambda episode: episode.tool(name, arguments, result, failed=failed))
+            values = (to_json_value(arguments), to_json_value(result))
+            self._report(lambda episode: episode.tool(name, *values, failed=failed))
 
     def finish(self, answer: Any) -> None:
-        """Record the answer, with what the judge says of it."""
+        """Record the answer, any value, with what the judge says of it.
+
+        The judge is shown the answer as JSON holds it. What it raises leaves the answer without a verdict.
+        """
         verdict: dict[str, Any] = {}
         with self._learner.guard("judge an answer", self.id):
+            answer = to_json_value(answer)
             if self._judge is not None and self.id:
                 verdict = read_verdict(self._judge(self.question, answer))
         with self._learner.guard("record the answer", self.id):
@@ -178,15 +187,22 @@ class OpenRuns:
 class FixedContext:
     """Gives every run the same context and records nothing: an `EpisodeLearner` to prove lessons with.
 
+    It is the `AgentEpisode` of all of them, too.
     `agent=lambda question, context: ask(build_agent(FixedContext(context)), question)` asks an agent again.
     """
 
-    def __init__(self, context: str = "") -> None:
-        self._context = context
+    id = ""
+    bullets: tuple[str, ...] = ()
 
-    def episode(self, question: str, *, user: str = "", **data: Any) -> FixedEpisode:
-        """Return an episode that records nothing."""
-        return FixedEpisode(self._context)
+    def __init__(self, context: str = "") -> None:
+        """Take what each run is shown, as it would stand in the agent's prompt."""
+        self.context = context
+
+    def begin(self, question: str = "", **data: Any) -> Self:
+        """Return itself: the episode of any question."""
+        return self
+
+    episode = begin
 
     def feedback(self, episode: str, **outcome: Any) -> bool:
         """Record nothing."""
@@ -199,20 +215,6 @@ class FixedContext:
             yield
         except Exception as error:  # as with any learner, it must not reach the agent
             _LOG.warning("could not %s: %s: %s", doing, type(error).__name__, error)
-
-
-class FixedEpisode:
-    """Holds a context, and takes what is reported without recording it: an `AgentEpisode`."""
-
-    id = ""
-    bullets: tuple[str, ...] = ()
-
-    def __init__(self, context: str) -> None:
-        self.context = context
-
-    def begin(self) -> Self:
-        """Do nothing."""
-        return self
 
     def ignore(self, *report: Any, **details: Any) -> None:
         """Record nothing."""
