@@ -23,6 +23,7 @@
     │   ├── UnknownVersion          no such version, branch, tag, run or bullet
     │   └── UnknownMemory           no such memory, or no such user
     ├── AgentFailed              1  somebody's own agent raised, crashed or took too long
+    ├── WorkspaceFailed          1  what an attempt acts on does not open, hangs, or cannot say its state
     ├── ContextError             1  no prompt could be put together for one question
     └── CapReached               3  a cap on calls, tokens, cost or seconds; work so far is kept
 

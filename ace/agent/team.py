@@ -53,16 +53,17 @@ class TeamLoop:
         while True:
             attempt, desk = relay.act(agent)
             if desk.handover is None or attempt.error:
-                return replace(attempt, text=relay.write_text(), turns=tuple(relay.turns))
+                return replace(attempt, text="\n".join(relay.texts), turns=tuple(relay.turns))
             agent = self.team.find(desk.handover.to)
 
     def _check_tools(self, workspace: Workspace | None) -> None:
         """Raise InputError for a tool that an agent may call and nobody has: its name is misspelled."""
         there = [tool.name for tool in workspace.tools()] if workspace is not None else []
-        for owner, name in [(agent.name, name) for agent in self.team.agents for name in agent.tools or ()]:
-            if name not in there:
-                hint = f"There are {', '.join(there) or 'none'}."
-                raise InputError(f"The agent {owner} may call {name}, and there is no such tool.", hint=hint)
+        for agent in self.team.agents:
+            for name in agent.tools or ():
+                if name not in there:
+                    message = f"The agent {agent.name} may call {name}, and there is no such tool."
+                    raise InputError(message, hint=f"There are {', '.join(there) or 'none'}.")
 
 
 @dataclass(slots=True)
@@ -105,9 +106,8 @@ class _Relay:
         desk = Desk(self.workspace, team, agent, self.memory)
         steps = min(agent.steps - self.steps[agent.name], loop.steps - self.steps.total())
         if steps <= 0:
-            return self._stop(
-                agent, f"it has no steps left, of {agent.steps}; the team has {loop.steps}"
-            ), desk
+            why = f"{agent.name}: it has no steps left, of {agent.steps}; the team has {loop.steps}"
+            return Attempt(self.sample.id, "", error=why, failure=Failure.LIMIT), desk
         part = replace(loop, steps=steps, seconds=loop.seconds - (time.monotonic() - self.began))
         draw = replace(self.draw, seed=self.draw.seed + self.steps.total())
         attempt = part.solve(self.sample, self._brief(agent), desk, draw)
@@ -115,14 +115,11 @@ class _Relay:
         self.turns += [replace(turn, agent=agent.name) for turn in attempt.turns]
         self.texts.append(f"{agent.name}:\n{attempt.text}")
         if desk.loop:
-            return self._stop(agent, desk.loop, Failure.LOOP), desk
+            why = f"{agent.name}: {desk.loop}"
+            return Attempt(self.sample.id, "", error=why, failure=Failure.LOOP), desk
         if attempt.error:
             attempt = replace(attempt, error=f"{agent.name}: {attempt.error}")
         return attempt, desk
-
-    def write_text(self) -> str:
-        """Return what the agents said and called, each under its name."""
-        return "\n".join(self.texts)
 
     def _brief(self, agent: TeamAgent) -> Assembled:
         """Return the prompt of an agent, with what was handed over to it."""
@@ -131,9 +128,6 @@ class _Relay:
             return own
         user = render("ace.agent", "team.brief", user=own.user, **quote_memory(self.memory))
         return replace(own, user=user)
-
-    def _stop(self, agent: TeamAgent, why: str, failure: Failure = Failure.LIMIT) -> Attempt:
-        return Attempt(self.sample.id, "", error=f"{agent.name}: {why}", failure=failure)
 
 
 def build_team(generator: Generator, task: Task, count: CountTokens) -> TeamLoop:

@@ -129,8 +129,12 @@ class Desk(Workspace):
         return [tool for tool in tools if allowed is None or tool.name in allowed]
 
     def _describe_handover(self, name: str) -> ToolSpec:
+        """Return the tool that hands over, with what is known of each colleague."""
         colleagues = map(self.team.find, self.agent.hands_to)
-        known = " ".join(f"{each.name}: {each.about.rstrip('.')}." for each in colleagues if each.about)
+        known = ""
+        for colleague in colleagues:
+            if colleague.about:
+                known += f"{colleague.name}: {colleague.about.rstrip('.')}. "
         about = "Give the task to a colleague, who goes on with it and sees nothing but the brief. "
         schema = {
             "to": {"type": "string", "enum": list(self.agent.hands_to)},
@@ -147,9 +151,8 @@ class Desk(Workspace):
         if isinstance(questions, str):
             questions = (questions,)
         if unknown or not isinstance(brief, str) or not brief.strip():
-            return _fail(
-                "a handover takes the arguments (to, brief, open_questions), and a brief that is text"
-            )
+            takes = "a handover takes the arguments (to, brief, open_questions)"
+            return _fail(f"{takes}, and a brief that is text")
         if to not in self.agent.hands_to:
             return _fail(f"{self.agent.name} hands to {', '.join(self.agent.hands_to)}, not to {to!r:.60}")
         if not isinstance(questions, Sequence) or len(questions) > _MOST_QUESTIONS:
@@ -190,6 +193,7 @@ def quote_memory(memory: TeamMemory) -> dict[str, Any]:
 
 
 def _describe(name: str, about: str, properties: Mapping[str, Any], required: Sequence[str]) -> ToolSpec:
+    """Return a tool of the team, by the schemas of its arguments."""
     schema = {"type": "object", "properties": dict(properties), "required": list(required)}
     return ToolSpec(name, about.strip(), schema)
 
@@ -200,4 +204,5 @@ def _name_free(name: str, own: Sequence[ToolSpec]) -> str:
 
 
 def _fail(message: str) -> Observation:
+    """Return an observation that says why nothing was done."""
     return Observation(f"error: {message}", failed=True)

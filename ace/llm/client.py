@@ -5,7 +5,7 @@ Everything that talks to a model implements `Client`; everything that asks one b
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -111,35 +111,28 @@ class Request:
     subject: Subject = field(default=Subject(), compare=False)
     """What the request is about."""
 
-    @property
-    def sample(self) -> Sample | None:
-        """Return the sample that is attempted or learned from, where there is one."""
-        return self.subject.sample
+    sample: Sample | None = field(init=False, repr=False, compare=False)
+    """Of the subject, as are the fields below: the sample that is attempted or learned from."""
 
-    @property
-    def bullets(self) -> tuple[str, ...]:
-        """Return the contents of the bullets that the request was shown."""
-        return self.subject.bullets
+    bullets: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    """The contents of the bullets that the request was shown."""
 
-    @property
-    def attempt(self) -> Attempt | None:
-        """Return the attempt that is learned from, for the reflector."""
-        return self.subject.attempt
+    attempt: Attempt | None = field(init=False, repr=False, compare=False)
+    """The attempt that is learned from, for the reflector."""
 
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """Return the facts of a right answer that words are asked for."""
-        return self.subject.parts
+    feedback: Feedback | None = field(init=False, repr=False, compare=False)
+    """What the reflector may see of the attempt's outcome."""
 
-    @property
-    def feedback(self) -> Feedback | None:
-        """Return what the reflector may see of the attempt's outcome."""
-        return self.subject.feedback
+    draw: int = field(init=False, repr=False, compare=False)
+    """Which attempt, or which try at a lesson, this is; 0 is the first."""
 
-    @property
-    def draw(self) -> int:
-        """Return which attempt, or which try at a lesson, this is; 0 is the first."""
-        return self.subject.draw
+    parts: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    """The facts of a right answer that words are asked for."""
+
+    def __post_init__(self) -> None:
+        """Take over the parts of the subject."""
+        for part in fields(self.subject):
+            object.__setattr__(self, part.name, getattr(self.subject, part.name))
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,10 @@ class ToolsEnvironment(Environment):
         if wrong and any(turn.agent for turn in attempt.turns):  # of a team: who owns what is missing?
             way = self.follow(sample, watch=True)
         missing = _to_facts(wrong, way)
+        expected = "; ".join(step.call.write() for step in way.steps)
         answer = sample.data.get("answer")
+        if answer is not None:
+            expected = f"{expected}; then answer: {answer}"
         if answer is not None and SCORERS[self.scorer](str(answer), attempt.answer) < 1:
             score = min(score, 1 / 2)
             missing = (*missing, Fact(f"the answer: {answer}", difference=Difference.MISSING))
@@ -127,7 +130,7 @@ class ToolsEnvironment(Environment):
             annotated="\n".join([observed, *(f"final state, {fact.text}" for fact in missing)]),
             detail=missing[0].text if missing else "",
             ran=_has_worked(attempt),
-            expected=_write_calls(way, answer),
+            expected=expected,
             expected_kind="calls",
             topics=frozenset(Topic(turn.tool) for turn in attempt.turns if turn.tool),
             label_topics=frozenset(Topic(step.call.name) for step in way.steps),
@@ -201,12 +204,6 @@ def read_actions(sample: Sample) -> list[Mapping[str, Any]]:
     raise sample.problem("actions", f"Expected calls, found {rows!r:.60}.", hint)
 
 
-def _write_calls(way: Way, answer: Any) -> str:
-    """Return the right calls, and the right answer behind them where there is one."""
-    calls = "; ".join(step.call.write() for step in way.steps)
-    return calls if answer is None else f"{calls}; then answer: {answer}"
-
-
 def describe_calls(attempt: Attempt) -> str:
     """Return how many calls were made, and the words of those that failed. Free of labels."""
     calls = [turn for turn in attempt.turns if turn.kind is TurnKind.TOOL]
@@ -227,7 +224,9 @@ def _to_facts(differences: Sequence[JsonDifference], way: Way) -> tuple[Fact, ..
     """Return differences as facts; with topics, of a way that was watched, for the tools that make them."""
     changes = list[tuple[str, str]]()  # a tool, and a place that its call changes
     before = way.first_state
-    for step in (step for step in way.steps if step.left):
+    for step in way.steps:
+        if not step.left:
+            continue
         after = json.loads(step.left)
         changes += [(step.call.name, change.path) for change in compare_json(after, before)]
         before = after

@@ -40,7 +40,8 @@ def write_value_line(uses: Sequence[Use], ways: Sequence[Way]) -> str:
     blocks = [split_blocks(use.value) for use in uses]
     codes: dict[str, list[Use]] = {}
     has_words = False  # of the questions, in a part of every value
-    for runs in zip(*blocks, strict=True) if len({len(each) for each in blocks}) == 1 else ():
+    have_same_parts = len({len(runs) for runs in blocks}) == 1
+    for runs in zip(*blocks, strict=True) if have_same_parts else ():
         is_stated = all(_repeats_words(use, run) for use, run in zip(uses, runs, strict=True))
         has_words |= is_stated
         if not is_stated and _are_codes(runs):
@@ -115,7 +116,10 @@ def _find_span(use: Use, ways: Sequence[Way]) -> str:
     it that few other questions have.
     """
     way = use.way
-    places = [place for part in split_parts(use.value) if part.isalnum() for place in way.find_part(part)[:1]]
+    places: list[int] = []
+    for part in split_parts(use.value):
+        if part.isalnum():
+            places += way.find_part(part)[:1]
     if not places:
         places = _find_number(way, use.value)
         beside = [place + step for place in places for step in (-1, 1)]
@@ -146,8 +150,10 @@ def _is_rare(words: Sequence[str], ways: Sequence[Way]) -> bool:
 
 
 def _count(word: str, ways: Sequence[Way]) -> int:
+    """Return how many questions have a word, in whatever case."""
     return sum(word in way.lower_words for way in ways)
 
 
 def _compare(first: str, second: str) -> float:
+    """Return how alike two texts are, from 0 to 1."""
     return SequenceMatcher(None, first, second, autojunk=False).ratio()

@@ -42,9 +42,13 @@ class Step:
         while stack:
             name, value, beside = stack.pop()
             if isinstance(value, dict):
-                plain = {str(key): to_text(child) for key, child in value.items() if _is_plain(child)}
+                plain: dict[str, str] = {}
                 for key, child in value.items():
-                    stack.append((str(key), child, {k: v for k, v in plain.items() if k != str(key)}))
+                    if not isinstance(child, dict | list):
+                        plain[str(key)] = to_text(child)
+                for key, child in value.items():
+                    others = {name: text for name, text in plain.items() if name != str(key)}
+                    stack.append((str(key), child, others))
             elif isinstance(value, list):
                 stack += [(name, child, beside) for child in value]
             else:
@@ -122,10 +126,6 @@ class Way:
         return found
 
 
-def _is_plain(value: Any) -> bool:
-    return not isinstance(value, dict | list)
-
-
 def to_text(value: Any) -> str:
     """Return a text as it is, and any other value as JSON."""
     return value if isinstance(value, str) else write_value(value)
@@ -147,4 +147,5 @@ def split_parts(value: Any) -> list[str]:
 
 
 def _plain(part: str) -> str:
+    """Return a part of a value as it is compared: in lower case, a number without leading zeros."""
     return part.casefold().lstrip("0") if part.isdigit() else part.casefold()

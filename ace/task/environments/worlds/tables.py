@@ -48,8 +48,8 @@ class TableCopy:
         self.limits = limits
         self.worker = WorkerProcess(limits.memory)
         try:
-            built, image = self._exchange({"do": "build", "statements": statements})
-            opened, _ = self._exchange({"do": "open", "uri": "", "writes": True}, image)
+            built, image = self.worker.exchange({"do": "build", "statements": statements}, limits)
+            opened, _ = self.worker.exchange({"do": "open", "uri": "", "writes": True}, limits, image)
             problem = built.get("error") or opened.get("error")
             if problem:
                 raise WorkspaceFailed(f"The tables cannot be made: {problem}.")
@@ -63,7 +63,8 @@ class TableCopy:
 
         Raises WorkspaceFailed where the process ended over it, and the tables with it.
         """
-        reply, _ = self._exchange({"do": "run", "sql": sql, "rows": self.limits.rows})
+        request = {"do": "run", "sql": sql, "rows": self.limits.rows}
+        reply, _ = self.worker.exchange(request, self.limits)
         error = self.limits.explain(reply.get("over", "")) or reply.get("error", "")
         if self.worker.process.returncode is not None:
             raise WorkspaceFailed(f"The tables are gone: {error}.")
@@ -74,14 +75,12 @@ class TableCopy:
         tables: dict[str, Rows] = {}
         for name in self.names:
             sql = f"SELECT * FROM {_quote_name(name)}"  # noqa: S608 - of the row's own tables
-            reply, _ = self._exchange({"do": "run", "sql": sql, "rows": _MOST_ROWS})
+            request = {"do": "run", "sql": sql, "rows": _MOST_ROWS}
+            reply, _ = self.worker.exchange(request, self.limits)
             if reply.get("error") or reply["truncated"]:
                 raise WorkspaceFailed(f"Table {name} cannot be read: {reply.get('error') or 'too large'}.")
             tables[name] = [list(row) for row in reply["rows"]]
         return tables
-
-    def _exchange(self, request: Mapping[str, Any], content: bytes = b"") -> tuple[dict[str, Any], bytes]:
-        return self.worker.exchange(request, self.limits, content)
 
 
 @dataclass(slots=True)
@@ -164,7 +163,9 @@ class TablesEnvironment(Environment):
         actual: dict[str, Rows] = json.loads(attempt.artifacts[TABLES])
         gold: dict[str, Rows] = json.loads(_write_rows(self._follow(sample)[1]))
         wrong = [name for name, rows in gold.items() if not _same(rows, actual.get(name, []))]
-        missing = tuple(fact for name in wrong for fact in _explain(name, gold[name], actual.get(name, [])))
+        missing: list[Fact] = []
+        for name in wrong:
+            missing += _explain(name, gold[name], actual.get(name, []))
         return Outcome(
             score=float(not wrong),
             observed=describe_end(attempt),
@@ -173,7 +174,7 @@ class TablesEnvironment(Environment):
             expected=sample.data["gold_sql"],
             expected_kind="SQL",
             label_topics=frozenset(map(Topic, gold)),
-            missing=missing[:_MOST_FACTS],
+            missing=tuple(missing[:_MOST_FACTS]),
         )
 
     def observe(self, sample: Sample, attempt: Attempt) -> Outcome:
@@ -233,6 +234,7 @@ def _define(table: Mapping[str, Any]) -> str:
 
 
 def _quote_name(name: str) -> str:
+    """Return the name of a table or column as SQL has it, whatever stands in it."""
     return '"' + name.replace('"', '""') + '"'
 
 
@@ -248,11 +250,14 @@ def _quote_value(value: Any) -> str:
 
 
 def _write_rows(tables: Mapping[str, Rows]) -> str:
+    """Return the rows of each table as JSON; a value that it has no form for as `repr` writes it."""
     return json.dumps(tables, ensure_ascii=False, default=repr)
 
 
 def _same(first: Rows, second: Rows) -> bool:
-    return have_same_rows([tuple(row) for row in first], [tuple(row) for row in second], ordered=False)
+    """Return whether the rows are the same, in any order."""
+    rows = [tuple(row) for row in first]
+    return have_same_rows(rows, [tuple(row) for row in second], ordered=False)
 
 
 def _explain(table: str, gold: Rows, actual: Rows) -> list[Fact]:
@@ -260,10 +265,9 @@ def _explain(table: str, gold: Rows, actual: Rows) -> list[Fact]:
     right = Counter(json.dumps(row, ensure_ascii=False) for row in gold)
     found = Counter(json.dumps(row, ensure_ascii=False) for row in actual)
     topics = frozenset({Topic(table)})
-    facts = [
-        Fact(f"{table}: the row {row} is missing", topics, Difference.MISSING)
-        for row in (right - found).elements()
-    ]
+    facts: list[Fact] = []
+    for row in (right - found).elements():
+        facts.append(Fact(f"{table}: the row {row} is missing", topics, Difference.MISSING))
     for row in (found - right).elements():
         facts.append(Fact(f"{table}: the row {row} is not right", topics, Difference.EXTRA))
     return facts
