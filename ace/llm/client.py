@@ -1,6 +1,10 @@
 """Protocol between the engine and a model: a `Request` goes in, a `Reply` comes out.
 
-Everything that talks to a model implements `Client`; everything that asks one builds a `Request`.
+Everything that talks to a model implements `Client`; everything that asks one builds a `Request`:
+
+    request = Request(role=Role.GENERATOR, messages=(Message("user", "How many are a dozen?"),))
+    reply = client.complete(request)
+    reply.text, reply.usage.completion_tokens
 """
 
 from __future__ import annotations

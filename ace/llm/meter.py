@@ -1,7 +1,12 @@
 """Count what each role's calls took, and keep the sum of them under caps.
 
 Every request passes here: it is answered from the run's journal if it was paid for before, refused if a cap
-says so, and otherwise made, counted and kept. One meter serves all threads of one run at a time.
+says so, and otherwise made, counted and kept. One meter serves all threads of one run at a time:
+
+    meter = Meter(Caps(calls=500, cost=2.0))
+    client = meter.client(connect("openai/gpt-4.1-mini"))
+    client.complete(request)  # raises CapReached once 500 requests were made
+    meter.total.cost  # US dollars; None where the price is unknown
 """
 
 from __future__ import annotations

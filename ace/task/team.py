@@ -57,7 +57,14 @@ class Leg:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Team:
-    """Hold agents, and the one that a task is given to first: the router."""
+    """Hold agents, and the one that a task is given to first: the router.
+
+        router = TeamAgent(name="triage", tools=(), hands_to=("billing",))
+        billing = TeamAgent(name="billing", tools=("find_account", "pay"), hands_to=("triage",))
+        team = Team(agents=(router, billing), start="triage")
+
+    Raises InputError for two agents of one name, for a name of none, and for one that hands to itself.
+    """
 
     agents: tuple[TeamAgent, ...]
     """In the order of the task's file."""

@@ -59,6 +59,16 @@ class Wording(Protocol):
     """Know the words of the lessons of one run. It learns from the questions and results of the run.
 
     Facts are given by their texts. Results come in the order of the journal, so a resumed run knows the same.
+    The methods stand in the order in which a learner needs them:
+
+    * What it sees: `add_sample`, `record_result`, `forget`.
+    * What is to learn of a failure, and which lines helped: `list_unspoken`, `find_speakers`, `says_part`.
+    * How a lesson is worded: `consider`, `adapt`, `separate`, `suggest`, `reword`, `combine`, `join`.
+    * Whether it still holds, later: `find_doubt`, `list_known`, `list_outdated`, `list_witnesses`,
+      `count_shared_words`, `are_rivals`, `drop_words`.
+
+    No method asks a model or makes an attempt. Where the words do not tell, the answer is empty, None, or the
+    text as it was.
     """
 
     prompts: str

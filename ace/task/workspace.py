@@ -1,7 +1,17 @@
 """What an agent acts on in one attempt: tools over some state. Knows no environment, and nothing of who acts.
 
 An environment that is `Acting` opens a workspace for every attempt. A solver calls its tools, and what is
-left in the end goes into the attempt, where the environment finds it when it scores.
+left in the end goes into the attempt, where the environment finds it when it scores:
+
+    workspace = environment.open(sample)
+    try:
+        observation = workspace.call(ToolCall("call_1", "refund", {"order": "31", "amount": 4500}))
+        artifacts = workspace.finish()
+    finally:
+        workspace.close()
+
+Somebody else's workspace may raise, hang or return too much: solvers get theirs guarded, by
+`ace.task.guarded_workspace`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,15 @@
 """One run of a framework's agent as an episode: what goes wrong with it is a problem of the learner.
 
-Adapters report to an `AgentRun` and nothing else. `FixedContext` stands in for a learner where an agent is
-asked again to prove a lesson.
+Adapters report to an `AgentRun` and nothing else:
+
+    run = AgentRun(learner, question, judge)
+    answer = ask(instructions + run.context, question)
+    run.tool("look_up", {"color": "red"}, result)  # as often as one is called
+    run.say("I look it up first.")  # what stands beside calls; the last words are the answer
+    run.finish(answer)  # or run.fail(error)
+
+In `async` code each of these goes by `asyncio.to_thread`, but for `fail`: a task that is cancelled has no
+time for a thread. `FixedContext` stands in for a learner where an agent is asked again to prove a lesson.
 """
 
 from __future__ import annotations
@@ -40,6 +48,8 @@ def importing(extra: str) -> Iterator[None]:
 class AgentRun:
     """Reports one run to a learner. No method raises; each may take as long as a write to a file.
 
+    `question` is what the agent was asked, `data` what else the episode should say of it, free of labels.
+    `judge` is asked once, when the run finishes; None leaves the verdict to later feedback.
     A run that failed and goes on all the same, as with a retry around it, becomes another episode.
     """
 
@@ -70,7 +80,10 @@ class AgentRun:
         return ""
 
     def say(self, text: str, *, kind: str = "assistant") -> None:
-        """Record what was said or thought; nothing where the text is blank."""
+        """Record what was said; nothing where the text is blank.
+
+        `kind` is "assistant", "user" or "thought".
+        """
         with self._learner.guard("record what was said", self.id):
             if text.strip():
                 self._report(lambda episode: episode.say(text, kind=kind))
@@ -105,7 +118,7 @@ class AgentRun:
                 episode.finish(answer, **verdict)
 
     def fail(self, error: BaseException | str) -> None:
-        """Record that the run ended without an answer, and why."""
+        """Record that the run ended without an answer, and why. Only the first failure counts."""
         with self._learner.guard("record how the agent failed", self.id), self._lock:
             if not self._failed and self._episode is not None:
                 self._episode.fail(error)

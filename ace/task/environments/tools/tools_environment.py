@@ -32,7 +32,25 @@ _MOST_WAYS = 60  # that a recipe is drawn from
 
 
 class World(Protocol):
-    """Give one attempt something to act on. Made with the fields of its sample that are no labels."""
+    """Give one attempt something to act on. Made with the fields of its sample that are no labels.
+
+        class Shop:
+            def __init__(self, data):
+                self.stock = dict(data["stock"])
+
+            def tools(self):
+                return [self.take]
+
+            def state(self):
+                return {"stock": self.stock}
+
+            def take(self, name: str, number: int) -> int:
+                '''Take things from the stock; return how many are left.'''
+                self.stock[name] -= number
+                return self.stock[name]
+
+    What a function raises is told to the agent, which may do better: raise ValueError with a reason.
+    """
 
     def tools(self) -> Sequence[Callable[..., Any]]:
         """Return typed functions, by which an agent acts; their docstrings tell it how."""

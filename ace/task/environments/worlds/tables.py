@@ -135,7 +135,15 @@ class TableWorkspace(Workspace):
 class TablesEnvironment(Environment):
     """Samples carry `tables`, each with name, columns and rows, and `gold_sql`, which changes them rightly.
 
-    The order of rows does not count. An answer in words is not judged.
+    A row of the data, beside id and question, has values as SQLite knows them:
+
+        {"tables": [{"name": "tickets",
+                     "columns": [{"name": "id", "type": "INT"}, {"name": "status", "type": "TEXT"}],
+                     "rows": [[1, "open"], [2, "open"]]}],
+         "gold_sql": "UPDATE tickets SET status = 'closed' WHERE id = 2"}
+
+    Scores are 0 or 1: every table has to have the rows that the right statement leaves. Their order does not
+    count. An answer in words is not judged.
     """
 
     limits: SqlLimits = field(default_factory=lambda: SqlLimits(rows=100))
