@@ -92,7 +92,7 @@ def read_failure(status: int, body: bytes, headers: Mapping[str, str]) -> Failur
     except UnicodeDecodeError:
         text = body.decode("latin-1").strip()
     value = load_json(text)
-    words, marks = _read_error(value) if value is not None else (_strip_tags(text), "")
+    words, marks = _read_words(text, value)
     words = mend_surrogates(words)
     named = _find_code(value)
     is_error = status >= 300 or has_error(value)
@@ -196,8 +196,16 @@ def _find_code(value: Any) -> int | None:
     return _find_code(value.get("error") or value.get("choices"))
 
 
-def _read_error(value: Any) -> tuple[str, str]:
-    """Return the words and the marks of an error in JSON; all of it where its form is unknown."""
+def _read_words(text: str, value: Any) -> tuple[str, str]:
+    """Return the words and the marks of an error; all of it where its form is unknown.
+
+    `value` is the error in JSON, None where it is none: then the words are those of a page or a text.
+    """
+    if value is None:
+        text = text[:_LONGEST]
+        if text.startswith("<"):
+            text = html.unescape(_TAG.sub(" ", text))
+        return " ".join(text.split()), ""
     words = "; ".join(dict.fromkeys(filter(None, _walk_words(value, 0))))
     marks = " ".join(dict.fromkeys(filter(None, _walk_marks(value, 0))))
     if not words and value:
@@ -243,14 +251,6 @@ def _walk_marks(value: Any, depth: int) -> Iterator[str]:
                 yield str(item)[:200]
             elif isinstance(item, dict | list):
                 yield from _walk_marks(item, depth + 1)
-
-
-def _strip_tags(text: str) -> str:
-    """Return the text of a page, or a text as it is, on one line."""
-    text = text[:_LONGEST]
-    if text.startswith("<"):
-        text = html.unescape(_TAG.sub(" ", text))
-    return " ".join(text.split())
 
 
 def load_json(text: str) -> Any:

@@ -78,9 +78,8 @@ class EpisodeLearner(Protocol):
     def episode(self, question: str, *, user: str = "", **data: Any) -> AgentEpisode:
         """Return the episode of a question, which has not begun yet.
 
-        `user` is whoever asks, "" where that does not matter. What is remembered of them may be in the
-        context.
-        `data` is what else belongs to the question, as JSON values. Neither may hold a label.
+        `user` is whoever asks, "" where that does not matter: the context may hold what is remembered of
+        them. `data` is what else belongs to the question, as JSON values. Neither may hold a label.
         """
         ...
 

@@ -27,7 +27,7 @@ with importing("langchain"):
 
 
 class PlaybookState(AgentState[Any]):
-    """The state of an agent, with the id of the episode that its run is."""
+    """Hold the state of an agent, with the id of the episode that its run is."""
 
     ace_episode: NotRequired[Annotated[str, OmitFromInput]]  # type: ignore[valid-type, unused-ignore]
     """Left out of the input: each run has its own."""

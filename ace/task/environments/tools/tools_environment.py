@@ -94,6 +94,10 @@ class FunctionWorkspace(Workspace):
 class ToolsEnvironment(Environment):
     """Samples carry `actions`, the right calls, and may carry `answer`, what the agent has to say.
 
+        {"id": "a", "question": "Put 24 apples on their shelf.",
+         "actions": [{"name": "find", "arguments": {"name": "apples"}},
+                     {"name": "add", "arguments": {"shelf": "S7", "dozens": 2}}]}
+
     A world may judge itself: its class has `judge(data, state, answer)` then, which returns a score from 0
     to 1, and rows need no actions.
     """

@@ -142,6 +142,9 @@ class GameWorkspace(Workspace):
 class TextGameEnvironment(Environment):
     """Samples name a game, and may carry `gold`, commands that win it. The score is the game's own.
 
+        {"id": "coin-7", "question": "Find the coin and take it.", "game": "coin", "seed": 7,
+         "gold": ["look around", "take coin"]}
+
     Gold commands are only shown as what is right: a game that is won another way is won.
     """
 
