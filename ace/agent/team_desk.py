@@ -199,8 +199,11 @@ def _describe(name: str, about: str, properties: Mapping[str, Any], required: Se
 
 
 def _name_free(name: str, own: Sequence[ToolSpec]) -> str:
-    """Return a name that no tool of the workspace has."""
-    return name if all(tool.name != name for tool in own) else f"team_{name}"
+    """Return a name that no tool of the workspace has: this one, or with "team_" before it."""
+    taken = {tool.name for tool in own}
+    while name in taken:
+        name = f"team_{name}"
+    return name
 
 
 def _fail(message: str) -> Observation:

@@ -175,6 +175,12 @@ def _record_turns(messages: Sequence[ChatMessage], episode: AgentEpisode) -> Non
     }
     spoken = [message for message in messages if message.role == "assistant"]
     for message in spoken:
+        if not isinstance(message.content, str):
+            for part in message.content:
+                if part.type == "reasoning":
+                    thought = part.summary or "" if part.redacted else part.reasoning
+                    if thought.strip():
+                        episode.say(thought, kind="thought")
         if message is not spoken[-1] and message.text.strip():
             episode.say(message.text)
         for call in message.tool_calls or ():

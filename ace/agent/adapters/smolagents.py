@@ -51,14 +51,13 @@ class PlaybookRuns:
         try:
             result = self.agent.run(task, stream=stream, **options)
         except BaseException as error:
-            self._is_running = False
             run.fail(error)
             raise
         finally:
+            self._is_running = False
             self.agent.instructions = before
         if stream:
             return self._follow(run, result)
-        self._is_running = False
         run.finish(getattr(result, "output", result))
         return result
 
@@ -100,7 +99,11 @@ class PlaybookRuns:
                 )
 
     def _follow(self, run: AgentRun, steps: Iterator[Any]) -> Iterator[Any]:
-        """Yield the steps of a run that is streamed, and record how it ends."""
+        """Yield the steps of a run that is streamed, and record how it ends.
+
+        The agent acts while it is read: a stream that nobody reads has no steps.
+        """
+        self._is_running = True
         try:
             for step in steps:
                 if isinstance(step, FinalAnswerStep):
