@@ -42,7 +42,10 @@ def write_value_line(uses: Sequence[Use], ways: Sequence[Way]) -> str:
     has_words = False  # of the questions, in a part of every value
     have_same_parts = len({len(runs) for runs in blocks}) == 1
     for runs in zip(*blocks, strict=True) if have_same_parts else ():
-        is_stated = all(_repeats_words(use, run) for use, run in zip(uses, runs, strict=True))
+        is_stated = True  # whether figures or letters of each run repeat a word of its question
+        for use, run in zip(uses, runs, strict=True):
+            parts = [part for part in split_parts(run) if part.isalnum()]
+            is_stated &= any(use.way.find_part(part) for part in parts)
         has_words |= is_stated
         if not is_stated and _are_codes(runs):
             for use, run in zip(uses, runs, strict=True):
@@ -59,11 +62,6 @@ def write_value_line(uses: Sequence[Use], ways: Sequence[Way]) -> str:
 def _are_codes(texts: Sequence[str]) -> bool:
     """Return whether a few texts come again and again."""
     return 1 < len(set(texts)) <= len(texts) / _REPEATS
-
-
-def _repeats_words(use: Use, run: str) -> bool:
-    """Return whether figures or letters of a part of a value repeat a word of the question."""
-    return any(part.isalnum() and use.way.find_part(part) for part in split_parts(run))
 
 
 def _write_codes(codes: Mapping[str, Sequence[Use]], ways: Sequence[Way]) -> str:
@@ -122,8 +120,12 @@ def _find_span(use: Use, ways: Sequence[Way]) -> str:
             places += way.find_part(part)[:1]
     if not places:
         places = _find_number(way, use.value)
-        beside = [place + step for place in places for step in (-1, 1)]
-        places += [place for place in beside if _is_rare(way.words[max(place, 0) : place + 1], ways)]
+        most = max(1, _RARE * len(ways))
+        for place in [place + step for place in places for step in (-1, 1)]:
+            if 0 <= place < len(way.words):
+                word = way.words[place]
+                if word.isalpha() and _count(word.casefold(), ways) <= most:
+                    places.append(place)
     if not places:
         return ""
     words = way.words[min(places) : max(places) + 1]
@@ -141,12 +143,6 @@ def _find_number(way: Way, value: Any) -> list[int]:
             if number and any(shows(figure, number) for figure in figures):
                 return [place]
     return [numbers[0][0]] if len(numbers) == 1 else []
-
-
-def _is_rare(words: Sequence[str], ways: Sequence[Way]) -> bool:
-    """Return whether there is a word, and few questions have it."""
-    most = max(1, _RARE * len(ways))
-    return any(word.isalpha() and _count(word.casefold(), ways) <= most for word in words)
 
 
 def _count(word: str, ways: Sequence[Way]) -> int:
