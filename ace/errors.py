@@ -23,6 +23,7 @@
     │   ├── UnknownVersion          no such version, branch, tag, run or bullet
     │   └── UnknownMemory           no such memory, or no such user
     ├── AgentFailed              1  somebody's own agent raised, crashed or took too long
+    ├── WorkspaceFailed          1  what an attempt acts on does not open, hangs, or cannot say its state
     ├── ContextError             1  no prompt could be put together for one question
     └── CapReached               3  a cap on calls, tokens, cost or seconds; work so far is kept
 
@@ -124,6 +125,7 @@ class ModelError(AceError):
 class ModelUnavailable(ModelError):
     """Report that a model or its server did not answer, until the last retry.
 
+    A run that ends with it can be resumed: what was paid for is in its journal.
     Details: `model` and `faults`, where an endpoint failed.
     """
 
@@ -157,20 +159,27 @@ class StoreError(AceError):
 
 
 class NotAPlaybook(StoreError):
-    """Report that the file is no playbook, or is damaged."""
+    """Report that the file is no playbook, or is damaged.
+
+    Nothing is mended by itself: a backup, or an export of an earlier version, is the way back.
+    """
 
 
 class NewerSchema(StoreError):
-    """Report that the file was written by a later release of this package."""
+    """Report that the file was written by a later release of this package. That one can read it."""
 
 
 class StoreBusy(StoreError):
-    """Report that another process held the write lock for longer than the time-out."""
+    """Report that another process held the write lock for longer than the time-out.
+
+    Nothing was written, so the same may be tried again.
+    """
 
 
 class StoreConflict(StoreError):
     """Report that the head moved, and that both sides edited the same bullets. Nothing was written.
 
+    Edits of other bullets are put on top of the new head without a word; here somebody has to decide.
     Details: `expected`, the version that was decided on; `found`, the head; `bullets`, the ids that both
     edited.
     """
@@ -195,7 +204,10 @@ class DocumentsError(StoreError):
 
 
 class UnknownVersion(StoreError, KeyError):
-    """Report that this file has no such version, branch, tag, run or bullet."""
+    """Report that this file has no such version, branch, tag, run or bullet.
+
+    It is a KeyError, too, but reads as a sentence.
+    """
 
     __str__ = AceError.__str__
 
@@ -214,7 +226,10 @@ class AgentFailed(AceError):
 
 
 class WorkspaceFailed(AceError):
-    """Report that what an attempt acts on does not work: it does not open, hangs, or cannot say its state."""
+    """Report that what an attempt acts on does not work: it does not open, hangs, or cannot say its state.
+
+    The attempt counts as wrong with this as its reason; the run goes on.
+    """
 
 
 class ContextError(AceError):

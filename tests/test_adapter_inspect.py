@@ -151,6 +151,23 @@ def test_calls_of_tools_are_turns(store: Store, tmp_path: Path) -> None:
     assert episode.attempt.answer == "It is 7" and episode.attempt.turns[1].failed is False
 
 
+def test_thoughts_are_turns_unless_nobody_can_read_them(store: Store, tmp_path: Path) -> None:
+    from inspect_ai.model import ContentReasoning, ContentText, ModelOutput
+
+    def outputs(messages: list[Any], *_: Any) -> Any:
+        hidden = ContentReasoning(reasoning="gAAAAB", redacted=True)
+        summed_up = ContentReasoning(reasoning="gAAAAB", redacted=True, summary="I compare.")
+        content = [ContentReasoning(reasoning="It is warm."), hidden, summed_up, ContentText(text="7")]
+        return ModelOutput.from_content("mockllm/model", content)
+
+    with ace.learner(store, None, drift=False) as learner:
+        run(make_task(learner), tmp_path, outputs)
+        assert learner.problems == ()
+    attempt = store.episodes()[0].attempt
+    assert [turn.text for turn in attempt.turns] == ["It is warm.", "I compare."]
+    assert attempt.answer == "7"
+
+
 def test_a_sample_that_fails_is_an_episode_with_its_error(store: Store, tmp_path: Path) -> None:
     def outputs(messages: list[Any], *rest: Any) -> Any:
         if "blue" in messages[-1].text:

@@ -244,3 +244,13 @@ def test_streams_are_as_they_were(store: Store) -> None:
         assert learner.problems == ()
     kept = [(episode.attempt.answer, episode.attempt.error) for episode in store.episodes()]
     assert kept == [("7", ""), ("", "GeneratorExit: ")]
+
+
+def test_a_stream_that_nobody_reads_leaves_other_runs_alone(store: Store) -> None:
+    with record(store) as learner:
+        playbook = build(learner, call_tool, [look_up])
+        unread = playbook.run(RED, stream=True)
+        assert playbook.agent.run(RED) == "It is 7"
+        unread.close()
+        assert learner.problems == ()
+    assert "look_up" not in repr((store.open_episodes(), store.episodes()))

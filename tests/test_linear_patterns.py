@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 
 import ace
+from ace.errors import InputError
 
 ROOT = Path(ace.__file__).parent
 SIZES = (4_000, 16_000)  # characters
@@ -84,7 +85,11 @@ def find_patterns() -> dict[tuple[str, str, int], tuple[Any, set[str]]]:
     for info in pkgutil.walk_packages(ace.__path__, "ace."):
         if info.name.endswith("__main__"):
             continue
-        module = importlib.import_module(info.name)
+        try:
+            module = importlib.import_module(info.name)
+        except (InputError, ModuleNotFoundError):  # an adapter of a framework that is not installed
+            assert ".adapters." in info.name or ".worlds.play_" in info.name
+            continue
         source = inspect.getsource(module)
         for name, value in list(vars(module).items()):
             if getattr(value, "__module__", info.name) != info.name and not isinstance(value, re.Pattern):

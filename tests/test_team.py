@@ -8,11 +8,12 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from ace import AceError, Caps, evaluate, learn, load_task
+from ace.agent.team_desk import Desk, TeamMemory
 from ace.errors import InputError
 from ace.llm.client import Request
 from ace.playbook.model import Add, bullet_id
@@ -21,6 +22,7 @@ from ace.task import Attempt, Failure, Task, ToolCall, Turn, TurnKind, define_ta
 from ace.task.attempt import read_turns
 from ace.task.environments.tools.tools_environment import ToolsEnvironment
 from ace.task.team import Team, TeamAgent, TeamSolving
+from ace.task.workspace import ToolSpec
 from ace.testing import World
 from tests.cli import Ace
 from tests.team_world import BILLING, SOLVING, TEAM, TECHNICAL, TRIAGE, Helpers, both, reboot, refund
@@ -457,3 +459,16 @@ def test_a_team_is_read_from_a_task_folder(tmp_path: Path) -> None:
 def test_what_is_wrong_with_a_team_is_said(tmp_path: Path, change: tuple[str, str], message: str) -> None:
     with pytest.raises(AceError, match=message):
         load_task(write_folder(tmp_path / "t", AGENTS.replace(*change)))
+
+
+def test_the_tools_of_a_team_are_named_apart_from_those_of_a_workspace() -> None:
+    class Crowded:
+        def tools(self) -> list[ToolSpec]:
+            return [ToolSpec(name, "Do it.", {}) for name in ("hand_over", "team_hand_over", "note")]
+
+    agent = replace(TEAM.find("billing"), tools=None)
+    desk = Desk(cast(Any, Crowded()), TEAM, agent, TeamMemory())
+    names = [tool.name for tool in desk.tools()]
+    assert names[3:] == ["team_team_hand_over", "team_note"] and len(set(names)) == 5
+    handed = desk.call(ToolCall("", names[3], {"to": agent.hands_to[0], "brief": "go on"}))
+    assert handed.ends and desk.handover is not None

@@ -27,10 +27,13 @@ from ace.text import CountTokens
 
 @dataclass(frozen=True, slots=True)
 class TeamLoop:
-    """Let the agents of a team act one after the other. `loop` holds the limits of the whole team."""
+    """Let the agents of a team act one after the other."""
 
     loop: ToolLoop
+    """Holds the limits of the whole team: replies of a model, and seconds."""
+
     team: Team
+    """The agents, and whom each may hand the task to."""
 
     @property
     def reserve(self) -> int:
@@ -50,16 +53,17 @@ class TeamLoop:
         while True:
             attempt, desk = relay.act(agent)
             if desk.handover is None or attempt.error:
-                return replace(attempt, text=relay.write_text(), turns=tuple(relay.turns))
+                return replace(attempt, text="\n".join(relay.texts), turns=tuple(relay.turns))
             agent = self.team.find(desk.handover.to)
 
     def _check_tools(self, workspace: Workspace | None) -> None:
         """Raise InputError for a tool that an agent may call and nobody has: its name is misspelled."""
         there = [tool.name for tool in workspace.tools()] if workspace is not None else []
-        for owner, name in [(agent.name, name) for agent in self.team.agents for name in agent.tools or ()]:
-            if name not in there:
-                hint = f"There are {', '.join(there) or 'none'}."
-                raise InputError(f"The agent {owner} may call {name}, and there is no such tool.", hint=hint)
+        for agent in self.team.agents:
+            for name in agent.tools or ():
+                if name not in there:
+                    message = f"The agent {agent.name} may call {name}, and there is no such tool."
+                    raise InputError(message, hint=f"There are {', '.join(there) or 'none'}.")
 
 
 @dataclass(slots=True)
@@ -67,15 +71,34 @@ class _Relay:
     """Hold one attempt of a team while it goes on."""
 
     solver: TeamLoop
+    """The team and its limits."""
+
     sample: Sample
+    """What is attempted."""
+
     context: Assembled
+    """The prompt, in which each agent of the team may have its own."""
+
     workspace: Workspace | None
+    """What all agents act on; None where there is nothing."""
+
     draw: Draw
+    """Which attempt at the sample this is, with its seed."""
+
     memory: TeamMemory = field(default_factory=TeamMemory)
+    """What the agents share: handovers and notes."""
+
     turns: list[Turn] = field(default_factory=list)
+    """Those of all agents so far, in order, each with the name of who took it."""
+
     steps: Counter[str] = field(default_factory=Counter)
+    """How many replies of the model each agent has taken, by its name."""
+
     texts: list[str] = field(default_factory=list)
+    """What each agent said and called, under its name, in order."""
+
     began: float = field(default_factory=time.monotonic)
+    """When the attempt began, by `time.monotonic`."""
 
     def act(self, agent: TeamAgent) -> tuple[Attempt, Desk]:
         """Let an agent act until it is done, hands over, or comes to a limit; return its part."""
@@ -83,6 +106,7 @@ class _Relay:
         desk = Desk(self.workspace, team, agent, self.memory)
         steps = min(agent.steps - self.steps[agent.name], loop.steps - self.steps.total())
         if steps <= 0:
+<<<<<<< HEAD
             return self._stop(
                 agent, f"it has no steps left, of {agent.steps}; the team has {loop.steps}"
             ), desk
@@ -90,20 +114,22 @@ class _Relay:
         if seconds <= 0:
             return self._stop(agent, f"the team took more than {loop.seconds:g} s"), desk
         part = replace(loop, steps=steps, seconds=seconds)
+=======
+            why = f"{agent.name}: it has no steps left, of {agent.steps}; the team has {loop.steps}"
+            return Attempt(self.sample.id, "", error=why, failure=Failure.LIMIT), desk
+        part = replace(loop, steps=steps, seconds=loop.seconds - (time.monotonic() - self.began))
+>>>>>>> shape2
         draw = replace(self.draw, seed=self.draw.seed + self.steps.total())
         attempt = part.solve(self.sample, self._brief(agent), desk, draw)
         self.steps[agent.name] += sum(turn.tokens is not None for turn in attempt.turns)
         self.turns += [replace(turn, agent=agent.name) for turn in attempt.turns]
         self.texts.append(f"{agent.name}:\n{attempt.text}")
         if desk.loop:
-            return self._stop(agent, desk.loop, Failure.LOOP), desk
+            why = f"{agent.name}: {desk.loop}"
+            return Attempt(self.sample.id, "", error=why, failure=Failure.LOOP), desk
         if attempt.error:
             attempt = replace(attempt, error=f"{agent.name}: {attempt.error}")
         return attempt, desk
-
-    def write_text(self) -> str:
-        """Return what the agents said and called, each under its name."""
-        return "\n".join(self.texts)
 
     def _brief(self, agent: TeamAgent) -> Assembled:
         """Return the prompt of an agent, with what was handed over to it."""
@@ -112,9 +138,6 @@ class _Relay:
             return own
         user = render("ace.agent", "team.brief", user=own.user, **quote_memory(self.memory))
         return replace(own, user=user)
-
-    def _stop(self, agent: TeamAgent, why: str, failure: Failure = Failure.LIMIT) -> Attempt:
-        return Attempt(self.sample.id, "", error=f"{agent.name}: {why}", failure=failure)
 
 
 def build_team(generator: Generator, task: Task, count: CountTokens) -> TeamLoop:

@@ -26,17 +26,27 @@ class Handover:
     """Hold a task on its way from one agent to another."""
 
     giver: str
+    """The name of the agent whose part ends with it."""
+
     to: str
+    """The name of the agent that goes on."""
+
     brief: str
+    """What was done, and what is to do, in the words of the giver."""
+
     questions: tuple[str, ...] = ()
+    """What the giver could not answer."""
 
 
 @dataclass(slots=True)
 class TeamMemory:
-    """Hold what an attempt's agents share: the handovers so far, in order, and the board of notes."""
+    """Hold what an attempt's agents share."""
 
     handovers: list[Handover] = field(default_factory=list)
+    """Those so far, in order."""
+
     notes: dict[str, str] = field(default_factory=dict)
+    """The board: texts by their keys."""
 
     def describe_loop(self, handover: Handover, most: int) -> str:
         """Return why a handover would only go round in circles; "" where it would not.
@@ -57,12 +67,20 @@ class TeamMemory:
 
 @dataclass(slots=True)
 class Desk(Workspace):
-    """Offer an agent its tools. `inner` is what the team acts on; None where there is nothing."""
+    """Offer an agent its tools."""
 
     inner: Workspace | None
+    """What the team acts on; None where there is nothing."""
+
     team: Team
+    """The agents, and how often a task may go between two of them."""
+
     agent: TeamAgent
+    """The one that sits here."""
+
     memory: TeamMemory
+    """What it shares with the others."""
+
     handover: Handover | None = field(default=None, init=False)
     """Set once the agent has handed over."""
 
@@ -111,8 +129,12 @@ class Desk(Workspace):
         return [tool for tool in tools if allowed is None or tool.name in allowed]
 
     def _describe_handover(self, name: str) -> ToolSpec:
+        """Return the tool that hands over, with what is known of each colleague."""
         colleagues = map(self.team.find, self.agent.hands_to)
-        known = " ".join(f"{each.name}: {each.about.rstrip('.')}." for each in colleagues if each.about)
+        known = ""
+        for colleague in colleagues:
+            if colleague.about:
+                known += f"{colleague.name}: {colleague.about.rstrip('.')}. "
         about = "Give the task to a colleague, who goes on with it and sees nothing but the brief. "
         schema = {
             "to": {"type": "string", "enum": list(self.agent.hands_to)},
@@ -129,9 +151,8 @@ class Desk(Workspace):
         if isinstance(questions, str):
             questions = (questions,)
         if unknown or not isinstance(brief, str) or not brief.strip():
-            return _fail(
-                "a handover takes the arguments (to, brief, open_questions), and a brief that is text"
-            )
+            takes = "a handover takes the arguments (to, brief, open_questions)"
+            return _fail(f"{takes}, and a brief that is text")
         if to not in self.agent.hands_to:
             return _fail(f"{self.agent.name} hands to {', '.join(self.agent.hands_to)}, not to {to!r:.60}")
         if not isinstance(questions, Sequence) or len(questions) > _MOST_QUESTIONS:
@@ -172,14 +193,19 @@ def quote_memory(memory: TeamMemory) -> dict[str, Any]:
 
 
 def _describe(name: str, about: str, properties: Mapping[str, Any], required: Sequence[str]) -> ToolSpec:
+    """Return a tool of the team, by the schemas of its arguments."""
     schema = {"type": "object", "properties": dict(properties), "required": list(required)}
     return ToolSpec(name, about.strip(), schema)
 
 
 def _name_free(name: str, own: Sequence[ToolSpec]) -> str:
-    """Return a name that no tool of the workspace has."""
-    return name if all(tool.name != name for tool in own) else f"team_{name}"
+    """Return a name that no tool of the workspace has: this one, or with "team_" before it."""
+    taken = {tool.name for tool in own}
+    while name in taken:
+        name = f"team_{name}"
+    return name
 
 
 def _fail(message: str) -> Observation:
+    """Return an observation that says why nothing was done."""
     return Observation(f"error: {message}", failed=True)

@@ -37,16 +37,19 @@ Reason = Annotated[str, typer.Option(metavar="TEXT", help="Recorded with the ver
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Hold what every edit takes.
-
-    `reason` is recorded with the version. `branch` and `playbook` say where it is made; None is the only file
-    here. `json` says how the result is printed.
-    """
+    """Hold what every edit takes."""
 
     reason: str
+    """Recorded with the version."""
+
     branch: str
+    """The branch that the edit is made on."""
+
     playbook: Path | None
+    """The file that is edited; None is the only one here."""
+
     json: bool
+    """Whether the result is printed as JSON."""
 
 
 def add(

@@ -217,11 +217,22 @@ class Imported:
     """Hold what an import did: everything that a person would otherwise have to find out by comparing."""
 
     file: Path
+    """The file that was read."""
+
     form: Format
+    """The format that it was read as."""
+
     reading: Reading
+    """The bullets in it, and what of it was left out."""
+
     changes: Plan
+    """The operations that make the playbook say what the file says."""
+
     commit: Commit
+    """What became of them."""
+
     unknown_episodes: int
+    """How many episodes the bullets cite that the playbook has not."""
 
     def to_text(self) -> str:
         """Return it for a person, one finding a line."""

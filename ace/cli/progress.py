@@ -33,7 +33,7 @@ def progress_on_terminal(size: int, *, json: bool) -> Iterator[Show]:
     Otherwise, and where the result is JSON, it shows nothing.
     """
     if size < _LONG or json or not sys.stderr.isatty():
-        yield lambda phase, done, total: None
+        yield lambda phase, done, total, note="": None
         return
     with _bars() as show:
         yield show

@@ -24,12 +24,10 @@ _NEARLY = 0.9  # servers count the last tokens differently
 
 @runtime_checkable
 class Asks(Client, Protocol):
-    """Answer one request at a time, so that each can be kept as it ends.
-
-    `tries` is how often a reply that cannot be used is asked for at most, the first time included.
-    """
+    """Answer one request at a time, so that each can be kept as it ends."""
 
     tries: int
+    """How often a reply that cannot be used is asked for at most, the first time included."""
 
     def ask(self, request: Request) -> Reply:
         """Make one request. Return the reply as it came, unparsed, with the faults that preceded it.
@@ -41,16 +39,16 @@ class Asks(Client, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Hold what is wrong with a reply.
-
-    `parsed` is the valid instance, where a schema was asked for. `kind` is the fault to record; there may be
-    one although the reply can be used, such as prose around the JSON. `problem` is a clause that tells the
-    model what to mend; it is empty when the reply can be used.
-    """
+    """Hold what is wrong with a reply."""
 
     parsed: BaseModel | None = None
+    """The valid instance, where a schema was asked for."""
+
     kind: Kind | None = None
+    """The fault to record. A reply that can be used may have one, such as prose around the JSON."""
+
     problem: str = ""
+    """A clause that tells the model what to mend; "" when the reply can be used."""
 
 
 def complete(

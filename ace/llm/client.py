@@ -1,11 +1,15 @@
 """Protocol between the engine and a model: a `Request` goes in, a `Reply` comes out.
 
-Everything that talks to a model implements `Client`; everything that asks one builds a `Request`.
+Everything that talks to a model implements `Client`; everything that asks one builds a `Request`:
+
+    request = Request(role=Role.GENERATOR, messages=(Message("user", "How many are a dozen?"),))
+    reply = client.complete(request)
+    reply.text, reply.usage.completion_tokens
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -32,16 +36,19 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Hold one chat message.
-
-    `tool_calls` are those of an assistant's message, `tool_call_id` says which of them a tool's message
-    answers.
-    """
+    """Hold one chat message."""
 
     role: Literal["system", "user", "assistant", "tool"]
+    """Who says it. A tool's message is what came back from a call."""
+
     content: str
+    """Its text; "" for an assistant's message that only calls tools."""
+
     tool_calls: tuple[ToolCall, ...] = ()
+    """Those of an assistant's message."""
+
     tool_call_id: str = ""
+    """The id of the call that a tool's message answers; "" in every other message."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the message as JSON, without what it has not."""
@@ -55,88 +62,104 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Say what a request is about. For test doubles and records: never sent, and no part of its identity.
-
-    `bullets` holds the contents of the bullets that the request was shown. `draw` is 0 for the attempt that
-    counts. `parts` are the facts of a right answer that words are asked for.
-    """
+    """Say what a request is about. For test doubles and records: never sent, and no part of its identity."""
 
     sample: Sample | None = None
+    """The sample that is attempted or learned from; None where there is none."""
+
     bullets: tuple[str, ...] = ()
+    """The contents of the bullets that the request was shown."""
+
     attempt: Attempt | None = None
+    """The attempt that is learned from, for the reflector."""
+
     feedback: Feedback | None = None
+    """What the reflector may see of the attempt's outcome."""
+
     draw: int = 0
+    """Which attempt, or which try at a lesson, this is; 0 is the one that counts."""
+
     parts: tuple[str, ...] = ()
+    """The facts of a right answer that words are asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """Hold everything that one call asks of a model.
 
-    `messages` holds at least one message. With `schema` the reply's text has to be JSON that fits it.
-    `tools` are those that the model may call instead. `temperature` 0 is greedy; `seed` None leaves the
-    choice to the provider. `max_tokens` bounds the answer; None leaves the bound to the client.
-
     Two requests are equal if they ask the same: `subject` does not count. Its parts can be read from the
     request itself, which is how a function that stands for a model finds them.
     """
 
     role: Role
+    """The part of the engine that asks."""
+
     messages: tuple[Message, ...]
+    """The conversation so far, at least one message."""
+
     schema: type[BaseModel] | None = None
+    """The class whose JSON the reply's text has to be; None for plain text."""
+
     tools: tuple[ToolSpec, ...] = ()
+    """Those that the model may call instead of answering."""
+
     temperature: float = 0.0
+    """0 is greedy: always the likeliest token."""
+
     seed: int | None = None
+    """Decides what a temperature above 0 draws; None leaves the choice to the provider."""
+
     max_tokens: int | None = None
+    """The most tokens of an answer; None leaves the bound to the client."""
+
     subject: Subject = field(default=Subject(), compare=False)
+    """What the request is about."""
 
-    @property
-    def sample(self) -> Sample | None:
-        """Return the sample that is attempted or learned from, where there is one."""
-        return self.subject.sample
+    sample: Sample | None = field(init=False, repr=False, compare=False)
+    """Of the subject, as are the fields below: the sample that is attempted or learned from."""
 
-    @property
-    def bullets(self) -> tuple[str, ...]:
-        """Return the contents of the bullets that the request was shown."""
-        return self.subject.bullets
+    bullets: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    """The contents of the bullets that the request was shown."""
 
-    @property
-    def attempt(self) -> Attempt | None:
-        """Return the attempt that is learned from, for the reflector."""
-        return self.subject.attempt
+    attempt: Attempt | None = field(init=False, repr=False, compare=False)
+    """The attempt that is learned from, for the reflector."""
 
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """Return the facts of a right answer that words are asked for."""
-        return self.subject.parts
+    feedback: Feedback | None = field(init=False, repr=False, compare=False)
+    """What the reflector may see of the attempt's outcome."""
 
-    @property
-    def feedback(self) -> Feedback | None:
-        """Return what the reflector may see of the attempt's outcome."""
-        return self.subject.feedback
+    draw: int = field(init=False, repr=False, compare=False)
+    """Which attempt, or which try at a lesson, this is; 0 is the first."""
 
-    @property
-    def draw(self) -> int:
-        """Return which attempt, or which try at a lesson, this is; 0 is the first."""
-        return self.subject.draw
+    parts: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    """The facts of a right answer that words are asked for."""
+
+    def __post_init__(self) -> None:
+        """Take over the parts of the subject."""
+        for part in fields(self.subject):
+            object.__setattr__(self, part.name, getattr(self.subject, part.name))
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Count what calls took.
-
-    `calls` counts requests, each try for itself. `prompt_tokens` includes `cached_tokens`, which the provider
-    had read before. `completion_tokens` includes thoughts, where the provider counts them so. `seconds` is
-    the time that requests were under way, waits between tries included. `cost` is in US dollars; None says
-    that the price of at least one call is unknown.
-    """
+    """Count what calls took."""
 
     calls: int = 0
+    """The requests, each try for itself."""
+
     prompt_tokens: int = 0
+    """The tokens that were read, `cached_tokens` included."""
+
     cached_tokens: int = 0
+    """Those of the prompt that the provider had read before."""
+
     completion_tokens: int = 0
+    """The tokens that were written; thoughts too, where the provider counts them so."""
+
     seconds: float = 0.0
+    """The time that requests were under way, waits between tries included."""
+
     cost: float | None = 0.0
+    """In US dollars; None says that the price of at least one call is unknown."""
 
     def __add__(self, other: Usage) -> Usage:
         """Add field by field. An unknown cost makes the sum unknown."""
@@ -155,21 +178,28 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Hold one answer.
-
-    `text` is the model's answer, unchanged. `parsed` is a valid instance of the schema, where one was asked
-    for and no tool was called instead. `usage` and `faults` cover every request that the answer took; faults
-    are in the order in which they occurred. `reasoning` is what the model thought before it answered, where
-    the endpoint shows it. `finish_reason` may be given as a provider's word: it is converted.
-    """
+    """Hold one answer. `usage` and `faults` cover every request that it took."""
 
     text: str
+    """The model's answer, unchanged."""
+
     parsed: BaseModel | None = None
+    """A valid instance of the schema, where one was asked for and no tool was called instead."""
+
     usage: Usage = Usage()
+    """What all requests took together."""
+
     finish_reason: FinishReason = FinishReason.STOP
+    """Why the model stopped. May be given as a provider's word: it is converted."""
+
     faults: tuple[Fault, ...] = ()
+    """What went wrong on the way, in the order in which it occurred."""
+
     reasoning: str = ""
+    """What the model thought before it answered; "" where the endpoint does not show it."""
+
     tool_calls: tuple[ToolCall, ...] = ()
+    """The calls that the model asks for, in order."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.finish_reason, FinishReason):  # scripts and files bring words

@@ -56,6 +56,7 @@ class WordLlama:
     """
 
     name: str = DEFAULT_EMBEDDER
+    """That of the vectors, as journals and stores record it."""
 
     def __call__(self, texts: Sequence[str]) -> Vectors:
         """Return shape (texts, 256). Raises ModelUnavailable when the package's files are not there."""
@@ -68,13 +69,13 @@ class WordLlama:
 
 @dataclass(frozen=True, slots=True)
 class LitellmEmbedder:
-    """Embed with a model by the name that litellm knows it by. Keys are read from litellm's variables.
-
-    `api_base` is the address of an OpenAI-compatible server of one's own.
-    """
+    """Embed with a model by the name that litellm knows it by. Keys are read from litellm's variables."""
 
     name: str
+    """The model, as "openai/text-embedding-3-small"."""
+
     api_base: str | None = None
+    """The address of an OpenAI-compatible server of one's own; None is the provider's."""
 
     def __call__(self, texts: Sequence[str]) -> Vectors:
         """Make one request. Raises ModelUnavailable when it does not bring a vector for each text."""

@@ -39,42 +39,58 @@ _ASKS_FOR_MARKS = ("claude", "amazon.nova")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Say where in a server a call goes.
-
-    `fields` are added to the request's body. `tokens_read` counts the prompt tokens that the server has read
-    ahead for this call: it reports them as cached, and they are not.
-    """
+    """Say where in a server a call goes."""
 
     fields: Mapping[str, Any] = field(default_factory=dict)
+    """Added to the request's body."""
+
     tokens_read: int = 0
+    """Prompt tokens that the server read ahead for this call: it calls them cached, wrongly."""
 
 
 @dataclass(slots=True)
 class Endpoint:
-    """Talk to a model as a Client. `model` is what people see, `address` the litellm name it is called by.
-
-    `api_base` is the address of an OpenAI-compatible server; None is the provider's own. `api_key` None is
-    litellm's: it reads the provider's variable. `timeout` is in seconds, for one request as a whole, however
-    slowly its answer comes. `most_bytes` bounds an answer's size. `max_tokens` is the limit for calls that
-    give none. `cost`, in US dollars, replaces litellm's price for a call. `tries` bounds how often an
-    unusable reply is asked for; `retry` says what follows a request that fails. `server` gives every call
-    its place, and is stopped by `close`.
+    """Talk to a model as a Client.
 
     What the model refuses of a request is left out, or put otherwise, from then on (`concessions`).
     """
 
     model: str
+    """The name that people see."""
+
     address: str = ""
+    """The litellm name that it is called by."""
+
     api_base: str | None = None
+    """The address of an OpenAI-compatible server; None is the provider's own."""
+
     api_key: str | None = field(default=None, repr=False)
+    """None is litellm's: it reads the provider's variable."""
+
     timeout: float = 300.0
+    """In seconds, for one request as a whole, however slowly its answer comes."""
+
     most_bytes: int = MOST_BYTES
+    """The largest size of an answer."""
+
     max_tokens: int | None = None
+    """The limit for calls that give none."""
+
     cost: float | None = None
+    """In US dollars; replaces litellm's price for a call."""
+
     tries: int = 3
+    """How often an unusable reply is asked for at most."""
+
     retry: Retry = field(default_factory=Retry)
+    """What follows a request that fails."""
+
     server: LocalServer | None = field(default=None, repr=False)
+    """Gives every call its place, and is stopped by `close`."""
+
     concessions: frozenset[Concession] = field(default=frozenset(), init=False)
+    """What has been found so far that the model refuses."""
+
     _http: Any = field(default=None, init=False, repr=False)
     _context: int = field(default=0, init=False)  # tokens that an Ollama server was last asked to hold
     _has_thought: bool = field(default=False, init=False)

@@ -42,19 +42,28 @@ class Cause(StrEnum):
 
 @dataclass(slots=True)
 class Failure(Exception):
-    """Report a request without a reply.
-
-    `words` are the endpoint's own where it said something, with whatever secrets are in them. `marks` are its
-    codes and types. `is_unreachable` tells that nobody listens there.
-    """
+    """Report a request without a reply."""
 
     kind: Kind
+    """The fault as it is recorded."""
+
     cause: Cause
+    """What decides whether another try may help."""
+
     words: str
+    """The endpoint's own where it said something, with whatever secrets are in them."""
+
     marks: str = ""
+    """Its codes and types."""
+
     status: int | None = None
+    """That of HTTP; None where no answer began."""
+
     headers: Mapping[str, str] = field(default_factory=dict)
+    """Those of the answer: they may say how long to wait."""
+
     is_unreachable: bool = False
+    """Whether nobody listens there."""
 
     def __str__(self) -> str:
         """Return the words."""
@@ -83,7 +92,7 @@ def read_failure(status: int, body: bytes, headers: Mapping[str, str]) -> Failur
     except UnicodeDecodeError:
         text = body.decode("latin-1").strip()
     value = load_json(text)
-    words, marks = _read_error(value) if value is not None else (_strip_tags(text), "")
+    words, marks = _read_words(text, value)
     words = mend_surrogates(words)
     named = _find_code(value)
     is_error = status >= 300 or has_error(value)
@@ -187,8 +196,16 @@ def _find_code(value: Any) -> int | None:
     return _find_code(value.get("error") or value.get("choices"))
 
 
-def _read_error(value: Any) -> tuple[str, str]:
-    """Return the words and the marks of an error in JSON; all of it where its form is unknown."""
+def _read_words(text: str, value: Any) -> tuple[str, str]:
+    """Return the words and the marks of an error; all of it where its form is unknown.
+
+    `value` is the error in JSON, None where it is none: then the words are those of a page or a text.
+    """
+    if value is None:
+        text = text[:_LONGEST]
+        if text.startswith("<"):
+            text = html.unescape(_TAG.sub(" ", text))
+        return " ".join(text.split()), ""
     words = "; ".join(dict.fromkeys(filter(None, _walk_words(value, 0))))
     marks = " ".join(dict.fromkeys(filter(None, _walk_marks(value, 0))))
     if not words and value:
@@ -234,14 +251,6 @@ def _walk_marks(value: Any, depth: int) -> Iterator[str]:
                 yield str(item)[:200]
             elif isinstance(item, dict | list):
                 yield from _walk_marks(item, depth + 1)
-
-
-def _strip_tags(text: str) -> str:
-    """Return the text of a page, or a text as it is, on one line."""
-    text = text[:_LONGEST]
-    if text.startswith("<"):
-        text = html.unescape(_TAG.sub(" ", text))
-    return " ".join(text.split())
 
 
 def load_json(text: str) -> Any:

@@ -59,16 +59,19 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Record a fault.
-
-    `attempt` counts the requests of one call from 1. `action` begins with an `Action`. `detail` is at most
-    200 characters of what the endpoint said, on one line and without secrets.
-    """
+    """Record a fault."""
 
     kind: Kind
+    """What went wrong."""
+
     attempt: int
+    """Which request of the call met it, from 1."""
+
     action: str
+    """Begins with an `Action`: what was done about it."""
+
     detail: str = ""
+    """At most 200 characters of what the endpoint said, on one line and without secrets."""
 
 
 def count_requests(faults: Iterable[Fault]) -> int:

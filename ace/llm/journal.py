@@ -18,38 +18,54 @@ from ace.llm.faults import Fault
 
 
 class Key(NamedTuple):
-    """Identify a request of a run.
-
-    `step` is the number of the step in the run. `sample` is what the request was made for: a sample's id, or
-    the name of what is curated. `request` is the hash of everything that was asked (`identify_request`).
-    `occurrence` counts, from 0, how often it was asked for this sample in this step.
-    """
+    """Identify a request of a run."""
 
     step: int
+    """The number of the step in the run."""
+
     sample: str
+    """What the request was made for: a sample's id, or the name of what is curated."""
+
     role: str
+    """The role that asked, as text."""
+
     request: str
+    """The hash of everything that was asked (`identify_request`)."""
+
     occurrence: int
+    """How often it was asked before for this sample in this step."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Record a request and what came of it. `text` is None when it failed, `error` then says why.
-
-    `text` is all that the model said, its thoughts and tool calls in marks (`ace.llm.transcript`).
-    `finish_reason` is a value of `FinishReason`, and empty when it failed. `phase` is that of the step, as
-    text. `usage` and `faults` are those of this request alone. `started` is in seconds since 1970.
-    """
+    """Record a request and what came of it."""
 
     key: Key
+    """Identifies the request."""
+
     phase: str
+    """That of the step, as text."""
+
     model: str
+    """The name of the model that was asked."""
+
     text: str | None
+    """All that the model said, thoughts and tool calls in marks; None when it failed."""
+
     finish_reason: str = ""
+    """A value of `FinishReason`; "" when it failed."""
+
     error: str = ""
+    """Why it failed; "" where it did not."""
+
     usage: Usage = Usage()  # noqa: RUF009 (it is frozen)
+    """What this request alone took."""
+
     faults: tuple[Fault, ...] = ()
+    """What this request alone met."""
+
     started: float = 0.0
+    """In seconds since 1970."""
 
 
 class Journal(Protocol):

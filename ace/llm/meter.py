@@ -1,7 +1,12 @@
 """Count what each role's calls took, and keep the sum of them under caps.
 
 Every request passes here: it is answered from the run's journal if it was paid for before, refused if a cap
-says so, and otherwise made, counted and kept. One meter serves all threads of one run at a time.
+says so, and otherwise made, counted and kept. One meter serves all threads of one run at a time:
+
+    meter = Meter(Caps(calls=500, cost=2.0))
+    client = meter.client(connect("openai/gpt-4.1-mini"))
+    client.complete(request)  # raises CapReached once 500 requests were made
+    meter.total.cost  # US dollars; None where the price is unknown
 """
 
 from __future__ import annotations
@@ -38,17 +43,19 @@ _sample: ContextVar[str] = ContextVar("sample", default="")
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """Bound one run, its resumptions included; None is no bound.
-
-    `calls` counts requests. `tokens` are those of prompts and completions together, cached ones too. `cost`
-    is in US dollars; it cannot be kept for a model whose price is unknown. `seconds` are those of the clock
-    on the wall while the run goes on: not those between being stopped and being resumed.
-    """
+    """Bound one run, its resumptions included; None is no bound."""
 
     calls: int | None = None
+    """The most requests, each try for itself."""
+
     tokens: int | None = None
+    """The most tokens of prompts and completions together, cached ones too."""
+
     cost: float | None = None
+    """In US dollars; it cannot be kept for a model whose price is unknown."""
+
     seconds: float | None = None
+    """By the clock on the wall while the run goes on: no time between a stop and a resumption."""
 
 
 class Meter:
@@ -256,19 +263,28 @@ class Metered:
 
 @dataclass(slots=True)
 class _Requests:
-    """Make the requests of one call, one after the other: each is asked for, looked at, and then kept.
-
-    `make` makes one request. `key`, `started` (seconds since 1970) and `paid` are those of the request under
-    way; it is not paid for if the journal had its reply. `attempts` counts the tries of the call so far.
-    """
+    """Make the requests of one call, one after the other: each is asked for, looked at, and then kept."""
 
     meter: Meter
+    """Counts them, and finds those that the journal holds."""
+
     model: str
+    """The name under which they are journaled."""
+
     make: Callable[[Request], Reply]
+    """Makes one request."""
+
     key: Key = Key(0, "", "", "", 0)  # noqa: RUF009 (it is a tuple)
+    """That of the request under way."""
+
     started: float = 0.0
+    """When the request under way began, in seconds since 1970."""
+
     paid: bool = False
+    """Whether it has to be paid for; False where the journal had its reply."""
+
     attempts: int = 0
+    """How many tries the call has taken so far."""
 
     def ask(self, request: Request) -> Reply:
         """Return the journal's reply where there is one; else make the request, and keep it if it fails.

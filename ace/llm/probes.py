@@ -39,21 +39,33 @@ class Topic(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Say one thing about an endpoint: `text` is a sentence for people. What is `good` needs no thought."""
+    """Say one thing about an endpoint."""
 
     topic: Topic
+    """What it is about."""
+
     text: str
+    """A sentence for people."""
+
     good: bool = False
+    """Whether nobody need think about it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Hold the first reply of a model, and what was found. `seconds` are those of that call."""
+    """Hold the first reply of a model, and what was found."""
 
     model: str
+    """The name of the model."""
+
     reply: Reply
+    """What it said first."""
+
     seconds: float
+    """Those of that call."""
+
     findings: tuple[Finding, ...] = ()
+    """In the order of the probes."""
 
 
 class _Sum(BaseModel):

@@ -1,6 +1,11 @@
 """Record what a model said, and say it again later without the model.
 
-The file is JSON Lines, one call a line, found again by a hash of everything that was asked.
+The file is JSON Lines, one call a line, found again by a hash of everything that was asked:
+
+    ace.learn(task, store, RecordingClient(client, "calls.jsonl"))
+    ace.learn(task, other_store, ReplayClient("calls.jsonl"))  # the same run, without the model
+
+It holds prompts and answers as they were, so whatever is private in them is private in the file.
 """
 
 from __future__ import annotations
@@ -123,7 +128,7 @@ class ReplayClient:
 
 
 def _reply_to_json(reply: Reply) -> dict[str, Any]:
-    """Return a reply as JSON; thoughts and tool calls only where there are any.
+    """Return a reply as JSON values; thoughts and tool calls only where there are any.
 
     Faults are left out: they were those of the recording.
     """

@@ -22,20 +22,26 @@ OnFailure = Callable[[Failure, float | None], None]
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Retry with exponential back-off and jitter; waits are in seconds.
+    """Retry with exponential back-off and jitter.
 
-    `attempts` includes the first one. Before each of the others lies a random wait, `first_wait` at most the
-    first time and twice as much each time, but never more than `max_wait`. The wait that an endpoint asks
-    for is kept, if it is not more than `max_wait`; one that asks for more is given up at once. After
-    `most_seconds` in all no further attempt begins: an endpoint that hangs takes two time-outs, not five.
-    `sleep` waits.
+    The wait that an endpoint asks for is kept, if it is not more than `max_wait`; one that asks for more is
+    given up at once.
     """
 
     attempts: int = 5
+    """The most requests, the first one included."""
+
     first_wait: float = 0.5
+    """The longest random wait before the second, in seconds; it doubles each time."""
+
     max_wait: float = 60.0
+    """No wait is longer, in seconds."""
+
     most_seconds: float = 600.0
+    """After so many in all none begins: a dead endpoint takes two time-outs, not five."""
+
     sleep: Callable[[float], None] = time.sleep
+    """Waits for some seconds."""
 
     def run(self, call: Callable[[], T], on_failure: OnFailure = lambda failure, wait: None) -> T:
         """Call until it succeeds, fails for good, or `attempts` or `most_seconds` are used up.

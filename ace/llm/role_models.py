@@ -11,15 +11,19 @@ from ace.llm.meter import Caps, Meter
 
 @dataclass(frozen=True, slots=True)
 class RoleModels:
-    """Hold one client for each role. Clients are expected to be metered already (`RoleModels.of` does it).
-
-    `meter` is the one that counts the calls of all of them, for one run at a time.
-    """
+    """Hold one client for each role. Clients are expected to be metered already (`RoleModels.of` does it)."""
 
     generator: Client
+    """Attempts samples."""
+
     reflector: Client
+    """Says why attempts failed, and proposes lessons."""
+
     curator: Client
+    """Puts the playbook in order."""
+
     meter: Meter
+    """Counts the calls of all of them, for one run at a time."""
 
     @classmethod
     def of(

@@ -20,13 +20,13 @@ _PATIENCE = 5.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Hold what is known of a model's window: `tokens`, in and out together, and `count`, those of a text.
-
-    Either is None where nobody knows.
-    """
+    """Hold what is known of a model's window."""
 
     tokens: int | None = None
+    """Its size, in and out together; None where nobody knows."""
+
     count: Count | None = None
+    """Counts the tokens of a text as the model does; None where nobody knows how."""
 
 
 def window_of(client: Client) -> Window:

@@ -35,26 +35,37 @@ class AnswerStopped(Exception):
 
 @dataclass(slots=True)
 class Exchange:
-    """Bound one call, and keep what came of it.
-
-    `seconds` are those of the whole call, from when it is first sent; it `ends` then by `time.monotonic`.
-    `most_bytes` bounds a body, decompressed. `mend` turns a good body into the one that the client library
-    gets; None stops there.
-
-    Then: `status`, `headers` and `body` are those of the last answer; `status` is None where none began.
-    `kind` and `problem` say what went wrong on the way, `is_refused_connection` that nobody listens there.
-    """
+    """Bound one call, and keep what came of it."""
 
     seconds: float
+    """Those of the whole call, from when it is first sent."""
+
     most_bytes: int = MOST_BYTES
+    """The largest size of a body, decompressed."""
+
     mend: Callable[[bytes], bytes | None] = bytes
+    """Turns a good body into the one that the client library gets; None stops there."""
+
     status: int | None = None
+    """That of the last answer; None where none began."""
+
     headers: Mapping[str, str] = field(default_factory=dict)
+    """Those of the last answer."""
+
     body: bytes = b""
+    """That of the last answer, decompressed."""
+
     kind: Kind | None = None
+    """What went wrong on the way; None where nothing did."""
+
     problem: str = ""
+    """The same in words."""
+
     is_refused_connection: bool = False
+    """Whether nobody listens there."""
+
     ends: float | None = None
+    """When the call is over, by `time.monotonic`; None before it is sent."""
 
     def fail(self, kind: Kind, problem: str) -> None:
         """Record what went wrong on the way."""

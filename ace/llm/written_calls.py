@@ -39,7 +39,17 @@ def writes_calls(client: Client) -> bool:
 
 def list_tools(tools: Sequence[ToolSpec]) -> str:
     """Return a line for each tool: how it is called, what it does, and what its arguments are."""
-    return "\n".join(_list_tool(tool) for tool in tools)
+    lines: list[str] = []
+    for tool in tools:
+        schemas: Mapping[str, Any] = tool.parameters.get("properties", {})
+        notes = ""
+        for name, schema in schemas.items():
+            if "description" in schema:
+                notes += f"; {name}: {schema['description']}"
+        text = " ".join(tool.description.split())
+        call = f"{tool.name}({', '.join(schemas)})"
+        lines.append(f"- {call}: {text} {notes.removeprefix('; ')}".rstrip(" :"))
+    return "\n".join(lines)
 
 
 def write_grammar(tools: Sequence[ToolSpec]) -> str:
@@ -86,15 +96,6 @@ def split_written_call(reply: Reply, call_id: str = "call_1") -> Reply:
     """Move a call that is the whole text of a reply to its field."""
     call = read_written_call(reply.text, call_id)
     return reply if call is None else replace(reply, text="", tool_calls=(*reply.tool_calls, call))
-
-
-def _list_tool(tool: ToolSpec) -> str:
-    schemas: Mapping[str, Any] = tool.parameters.get("properties", {})
-    notes = [
-        f"{name}: {schema['description']}" for name, schema in schemas.items() if "description" in schema
-    ]
-    text = " ".join(tool.description.split())
-    return f"- {tool.name}({', '.join(schemas)}): {text} {'; '.join(notes)}".rstrip(" :")
 
 
 def _name_rule(schema: Mapping[str, Any]) -> str:

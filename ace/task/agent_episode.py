@@ -40,7 +40,11 @@ class AgentEpisode(Protocol):
     def tool(
         self, name: str, arguments: Any = None, result: Any = None, *, failed: bool | None = None
     ) -> None:
-        """Record a call of a tool, with what came back. `failed` says whether that is an error."""
+        """Record a call of a tool, with what came back.
+
+        `arguments` and `result` are JSON values or texts. `failed` says whether the result is an error; None
+        where nobody knows.
+        """
         ...
 
     def say(self, text: str, *, kind: str = "assistant") -> None:
@@ -58,7 +62,8 @@ class AgentEpisode(Protocol):
     ) -> None:
         """Record the answer, and what is known of it by now; feedback by the id may follow.
 
-        `feedback` is a text, a bool, or a score from 0 to 1, where 1 is right; `expected` the right answer.
+        `feedback` is a text, a bool, or a score from 0 to 1, where 1 is right. `right` and `score` say the
+        same by their names; None says nothing. `expected` is the right answer, "" where nobody knows it.
         """
         ...
 
@@ -71,7 +76,11 @@ class EpisodeLearner(Protocol):
     """Learn from the episodes of an agent that somebody else's program runs."""
 
     def episode(self, question: str, *, user: str = "", **data: Any) -> AgentEpisode:
-        """Return the episode of a question. `user` and `data` say for whom and with what: no labels."""
+        """Return the episode of a question, which has not begun yet.
+
+        `user` is whoever asks, "" where that does not matter: the context may hold what is remembered of
+        them. `data` is what else belongs to the question, as JSON values. Neither may hold a label.
+        """
         ...
 
     def feedback(
@@ -84,9 +93,17 @@ class EpisodeLearner(Protocol):
         text: str = "",
         author: str = "program",
     ) -> bool:
-        """Record what became of an answer, by the id of its episode. Return whether it is in the file."""
+        """Record what became of an answer, by the id of its episode. Return whether it is in the file.
+
+        `right`, `score` (0 to 1), `expected` and `text` are what is known; what is not is left out. `author`
+        says who knows it, as "program" or the name of a person. It may come at any time, more than once.
+        """
         ...
 
     def guard(self, doing: str, episode: str) -> AbstractContextManager[None]:
-        """Run a block whose exceptions become problems: what was being done, and at which episode."""
+        """Run a block whose exceptions become problems: what was being done, and at which episode.
+
+        `doing` completes "could not ...", as "read the answer". `episode` is an id; "" before there is one.
+        What ends a program, such as KeyboardInterrupt, passes through.
+        """
         ...

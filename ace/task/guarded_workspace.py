@@ -32,8 +32,14 @@ class GuardedWorkspace:
     """
 
     inner: Workspace
+    """The workspace that is guarded."""
+
     seconds: float = CALL_SECONDS
+    """How long one call may take."""
+
     longest: int = _LONGEST_OBSERVATION
+    """The most characters of an observation: a longer one loses its middle."""
+
     lost: str = field(default="", init=False)
     """Why it is not asked any more; "" as long as it is."""
 

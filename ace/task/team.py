@@ -20,6 +20,7 @@ class TeamAgent:
     """Describe one agent of a team."""
 
     name: str
+    """Stands before the sections that are for it only, and in the turns that it takes."""
 
     instructions: str = ""
     """What it is told beside the instructions of the task."""
@@ -42,19 +43,34 @@ class TeamAgent:
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """Name an agent and the calls that it makes one after the other: those from `start` up to `stop`."""
+    """Hold calls that one agent makes one after the other, of all the calls of a task."""
 
     agent: str
+    """The name of the agent."""
+
     start: int
+    """The place of its first call, from 0."""
+
     stop: int
+    """The place behind its last one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Team:
-    """Hold agents, and the one that a task is given to first: the router."""
+    """Hold agents, and the one that a task is given to first: the router.
+
+        router = TeamAgent(name="triage", tools=(), hands_to=("billing",))
+        billing = TeamAgent(name="billing", tools=("find_account", "pay"), hands_to=("triage",))
+        team = Team(agents=(router, billing), start="triage")
+
+    Raises InputError for two agents of one name, for a name of none, and for one that hands to itself.
+    """
 
     agents: tuple[TeamAgent, ...]
+    """In the order of the task's file."""
+
     start: str
+    """The name of the one that begins."""
 
     handovers: int = 4
     """How often a task may go between two agents, in either direction."""
@@ -139,10 +155,13 @@ class Team:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Say whom lessons are for: an agent of a team, or all where there is no team, or no name."""
+    """Say whom lessons are for: an agent of a team, or all."""
 
     team: Team | None = None
+    """None where one agent attempts the samples."""
+
     name: str = ""
+    """That of the agent; "" for all of them."""
 
     def name_section(self, section: str) -> str:
         """Return the section in which the reader finds what would stand in `section` for all."""
@@ -159,7 +178,9 @@ class TeamSolving(Solving):
 
     kind: str = "team"
     steps: int = 30
+
     team: Team
+    """The agents."""
 
 
 def name_owner(section: str) -> str:

@@ -16,10 +16,13 @@ from ace.task.types import Fact, Sample
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Hold one lesson of the playbook: the id of its bullet, and its text."""
+    """Hold one lesson of the playbook."""
 
     id: str
+    """That of its bullet."""
+
     text: str
+    """Its content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,16 @@ class Wording(Protocol):
     """Know the words of the lessons of one run. It learns from the questions and results of the run.
 
     Facts are given by their texts. Results come in the order of the journal, so a resumed run knows the same.
+    The methods stand in the order in which a learner needs them:
+
+    * What it sees: `add_sample`, `record_result`, `forget`.
+    * What is to learn of a failure, and which lines helped: `list_unspoken`, `find_speakers`, `says_part`.
+    * How a lesson is worded: `consider`, `adapt`, `separate`, `suggest`, `reword`, `combine`, `join`.
+    * Whether it still holds, later: `find_doubt`, `list_known`, `list_outdated`, `list_witnesses`,
+      `count_shared_words`, `are_rivals`, `drop_words`.
+
+    No method asks a model or makes an attempt. Where the words do not tell, the answer is empty, None, or the
+    text as it was.
     """
 
     prompts: str
@@ -211,7 +224,10 @@ class Suggestion:
     """Hold a lesson that an environment words itself, and the section that it belongs into."""
 
     section: str
+    """The one that the lesson belongs into."""
+
     text: str
+    """The lesson."""
 
     replaces: str = ""
     """The known lesson whose place it takes; "" where it is a further one."""
@@ -225,6 +241,8 @@ class Audience:
     """Say for whom lessons are written where a team attempts the samples."""
 
     team: Team
+    """The agents."""
+
     known: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """What each agent reads already, by its name."""
 

@@ -1,7 +1,17 @@
 """What an agent acts on in one attempt: tools over some state. Knows no environment, and nothing of who acts.
 
 An environment that is `Acting` opens a workspace for every attempt. A solver calls its tools, and what is
-left in the end goes into the attempt, where the environment finds it when it scores.
+left in the end goes into the attempt, where the environment finds it when it scores:
+
+    workspace = environment.open(sample)
+    try:
+        observation = workspace.call(ToolCall("call_1", "refund", {"order": "31", "amount": 4500}))
+        artifacts = workspace.finish()
+    finally:
+        workspace.close()
+
+Somebody else's workspace may raise, hang or return too much: solvers get theirs guarded, by
+`ace.task.guarded_workspace`.
 """
 
 from __future__ import annotations
@@ -19,6 +29,7 @@ class ToolSpec:
     """Describe a tool that a model may call."""
 
     name: str
+    """The name by which a model calls it, no two of a workspace the same."""
 
     description: str
     """Read by the model."""
@@ -45,6 +56,7 @@ class ToolCall:
     """The provider's own; a call without one is numbered within its reply ("call_1")."""
 
     name: str
+    """What the model wrote: there may be no such tool."""
 
     arguments: Mapping[str, Any]
     """What the model wrote: nobody has held it against the tool's schema."""

@@ -1,7 +1,15 @@
 """One run of a framework's agent as an episode: what goes wrong with it is a problem of the learner.
 
-Adapters report to an `AgentRun` and nothing else. `FixedContext` stands in for a learner where an agent is
-asked again to prove a lesson.
+Adapters report to an `AgentRun` and nothing else:
+
+    run = AgentRun(learner, question, judge)
+    answer = ask(instructions + run.context, question)
+    run.tool("look_up", {"color": "red"}, result)  # as often as one is called
+    run.say("I look it up first.")  # what stands beside calls; the last words are the answer
+    run.finish(answer)  # or run.fail(error)
+
+In `async` code each of these goes by `asyncio.to_thread`, but for `fail`: a task that is cancelled has no
+time for a thread. `FixedContext` stands in for a learner where an agent is asked again to prove a lesson.
 """
 
 from __future__ import annotations
@@ -40,6 +48,8 @@ def importing(extra: str) -> Iterator[None]:
 class AgentRun:
     """Reports one run to a learner. No method raises; each may take as long as a write to a file.
 
+    `question` is what the agent was asked, `data` what else the episode should say of it, free of labels.
+    `judge` is asked once, when the run finishes; None leaves the verdict to later feedback.
     A run that failed and goes on all the same, as with a retry around it, becomes another episode.
     """
 
@@ -70,7 +80,10 @@ class AgentRun:
         return ""
 
     def say(self, text: str, *, kind: str = "assistant") -> None:
-        """Record what was said or thought; nothing where the text is blank."""
+        """Record what was said; nothing where the text is blank.
+
+        `kind` is "assistant", "user" or "thought".
+        """
         with self._learner.guard("record what was said", self.id):
             if text.strip():
                 self._report(lambda episode: episode.say(text, kind=kind))
@@ -78,16 +91,25 @@ class AgentRun:
     def tool(
         self, name: str, arguments: Any = None, result: Any = None, *, failed: bool | None = None
     ) -> None:
-        """Record a call of a tool. An exception as the result stands there with its type."""
+        """Record a call of a tool, with what came back.
+
+        `arguments` and `result` may be any values: they become such as JSON can hold. An exception as the
+        result stands there with its type. `failed` None: nobody knows whether it is an error.
+        """
         with self._learner.guard("record a call of a tool", self.id):
             if isinstance(result, BaseException):
                 result = f"{type(result).__name__}: {result}"
-            self._report(lambda episode: episode.tool(name, arguments, result, failed=failed))
+            values = (to_json_value(arguments), to_json_value(result))
+            self._report(lambda episode: episode.tool(name, *values, failed=failed))
 
     def finish(self, answer: Any) -> None:
-        """Record the answer, with what the judge says of it."""
+        """Record the answer, any value, with what the judge says of it.
+
+        The judge is shown the answer as JSON holds it. What it raises leaves the answer without a verdict.
+        """
         verdict: dict[str, Any] = {}
         with self._learner.guard("judge an answer", self.id):
+            answer = to_json_value(answer)
             if self._judge is not None and self.id:
                 verdict = read_verdict(self._judge(self.question, answer))
         with self._learner.guard("record the answer", self.id):
@@ -96,7 +118,7 @@ class AgentRun:
                 episode.finish(answer, **verdict)
 
     def fail(self, error: BaseException | str) -> None:
-        """Record that the run ended without an answer, and why."""
+        """Record that the run ended without an answer, and why. Only the first failure counts."""
         with self._learner.guard("record how the agent failed", self.id), self._lock:
             if not self._failed and self._episode is not None:
                 self._episode.fail(error)
@@ -178,15 +200,22 @@ class OpenRuns:
 class FixedContext:
     """Gives every run the same context and records nothing: an `EpisodeLearner` to prove lessons with.
 
+    It is the `AgentEpisode` of all of them, too.
     `agent=lambda question, context: ask(build_agent(FixedContext(context)), question)` asks an agent again.
     """
 
-    def __init__(self, context: str = "") -> None:
-        self._context = context
+    id = ""
+    bullets: tuple[str, ...] = ()
 
-    def episode(self, question: str, *, user: str = "", **data: Any) -> FixedEpisode:
-        """Return an episode that records nothing."""
-        return FixedEpisode(self._context)
+    def __init__(self, context: str = "") -> None:
+        """Take what each run is shown, as it would stand in the agent's prompt."""
+        self.context = context
+
+    def begin(self, question: str = "", **data: Any) -> Self:
+        """Return itself: the episode of any question."""
+        return self
+
+    episode = begin
 
     def feedback(self, episode: str, **outcome: Any) -> bool:
         """Record nothing."""
@@ -199,20 +228,6 @@ class FixedContext:
             yield
         except Exception as error:  # as with any learner, it must not reach the agent
             _LOG.warning("could not %s: %s: %s", doing, type(error).__name__, error)
-
-
-class FixedEpisode:
-    """Holds a context, and takes what is reported without recording it: an `AgentEpisode`."""
-
-    id = ""
-    bullets: tuple[str, ...] = ()
-
-    def __init__(self, context: str) -> None:
-        self.context = context
-
-    def begin(self) -> Self:
-        """Do nothing."""
-        return self
 
     def ignore(self, *report: Any, **details: Any) -> None:
         """Record nothing."""

@@ -49,57 +49,52 @@ class PlaybookModule(dspy.Module):
 
     def forward(self, **inputs: Any) -> Any:
         """Run the program as an episode."""
-        recorder = self._begin(inputs)
+        run, settings = self._begin(inputs)
         try:
-            with self._show(recorder):
+            with settings:
                 prediction = self.program(**inputs)
         except BaseException as error:
-            recorder.run.fail(error)
+            run.fail(error)
             raise
-        self._finish(recorder, prediction)
+        self._finish(run, prediction)
         return prediction
 
     async def aforward(self, **inputs: Any) -> Any:
         """Run the program as an episode, in `async` code."""
-        recorder = await asyncio.to_thread(self._begin, inputs)
-        settings = await asyncio.to_thread(self._show, recorder)
+        run, settings = await asyncio.to_thread(self._begin, inputs)
         try:
             with settings:
                 prediction = await self.program.acall(**inputs)
         except BaseException as error:
-            recorder.run.fail(error)  # not in a thread: a task that is cancelled has no time for one
+            run.fail(error)  # not in a thread: a task that is cancelled has no time for one
             raise
-        await asyncio.to_thread(self._finish, recorder, prediction)
+        await asyncio.to_thread(self._finish, run, prediction)
         return prediction
 
-    def _begin(self, inputs: Mapping[str, Any]) -> RunRecorder:
-        """Return what records a run of these inputs."""
-        question = ""
-        with self._learner.guard("read the question", ""):
-            question = self._question(inputs)
-        return RunRecorder(AgentRun(self._learner, question, self._judge), self._learner)
-
-    def _show(self, recorder: RunRecorder) -> AbstractContextManager[Any]:
-        """Return the settings in which predictors see the context and report to the recorder.
+    def _begin(self, inputs: Mapping[str, Any]) -> tuple[AgentRun, AbstractContextManager[Any]]:
+        """Return a run of these inputs, and settings in which predictors see its context and report to it.
 
         They hold for this thread or task only, so that runs at the same time do not mix.
         """
+        question = ""
+        with self._learner.guard("read the question", ""):
+            question = self._question(inputs)
+        run = AgentRun(self._learner, question, self._judge)
+        recorder = RunRecorder(run, self._learner)
         changes: dict[str, Any] = {"callbacks": [*dspy.settings.get("callbacks", []), recorder]}
-        with self._learner.guard("add the context", recorder.run.id):
-            context = recorder.run.context
+        with self._learner.guard("add the context", run.id):
+            context = run.context
             if context:
                 changes["adapter"] = add_to_instructions(dspy.settings.adapter or dspy.ChatAdapter(), context)
-        settings: AbstractContextManager[Any] = dspy.context(**changes)
-        return settings
+        return run, dspy.context(**changes)
 
-    def _finish(self, recorder: RunRecorder, prediction: Any) -> None:
+    def _finish(self, run: AgentRun, prediction: Any) -> None:
         """Record the answer: the only field of the prediction, or all of them as JSON."""
-        run = recorder.run
         with self._learner.guard("read the answer", run.id):
             fields = dict(prediction) if isinstance(prediction, dspy.Example) else {"answer": prediction}
             run.say(to_plain_text(fields.get("reasoning")), kind="thought")
             answers = {name: value for name, value in fields.items() if name not in _ADDED} or fields
-            run.finish(to_json_value(next(iter(answers.values())) if len(answers) == 1 else answers))
+            run.finish(next(iter(answers.values())) if len(answers) == 1 else answers)
             # Not one of its fields: they stay what they are.
             object.__setattr__(prediction, "ace_episode", run.id)
 
@@ -135,8 +130,8 @@ class RunRecorder(BaseCallback):
         """Record a call of a tool with what came back."""
         with self._learner.guard("read the result of a tool", self.run.id):
             name, arguments = self._calls.pop(call_id)
-            result = exception if exception is not None else to_json_value(outputs)
-            self.run.tool(name, to_json_value(arguments), result, failed=exception is not None)
+            result = outputs if exception is None else exception
+            self.run.tool(name, arguments, result, failed=exception is not None)
 
     def _say_newest(self) -> None:
         """Record the newest prediction, which is not the last."""

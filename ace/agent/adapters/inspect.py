@@ -36,9 +36,16 @@ class OpenSample:
     """Hold the episode of a sample that is not scored yet, and how its score is read."""
 
     episode: AgentEpisode
+    """The episode that the sample is."""
+
     scorer: str
+    """The name of the score that counts; "" for the first."""
+
     read_score: ReadScore
+    """Makes a number of the score's value."""
+
     targets: bool
+    """Whether the learner sees the sample's target as the right answer."""
 
 
 _OPEN: dict[str, OpenSample] = {}
@@ -168,6 +175,12 @@ def _record_turns(messages: Sequence[ChatMessage], episode: AgentEpisode) -> Non
     }
     spoken = [message for message in messages if message.role == "assistant"]
     for message in spoken:
+        if not isinstance(message.content, str):
+            for part in message.content:
+                if part.type == "reasoning":
+                    thought = part.summary or "" if part.redacted else part.reasoning
+                    if thought.strip():
+                        episode.say(thought, kind="thought")
         if message is not spoken[-1] and message.text.strip():
             episode.say(message.text)
         for call in message.tool_calls or ():

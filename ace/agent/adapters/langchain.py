@@ -15,7 +15,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, NotRequired
 
-from ace.agent.adapters.agent_run import AgentRun, Judge, OpenRuns, importing, to_json_value
+from ace.agent.adapters.agent_run import AgentRun, Judge, OpenRuns, importing
 from ace.task.agent_episode import EpisodeLearner
 
 with importing("langchain"):
@@ -27,9 +27,10 @@ with importing("langchain"):
 
 
 class PlaybookState(AgentState[Any]):
-    """The state of an agent, with the id of the episode that its run is."""
+    """Hold the state of an agent, with the id of the episode that its run is."""
 
     ace_episode: NotRequired[Annotated[str, OmitFromInput]]  # type: ignore[valid-type, unused-ignore]
+    """Left out of the input: each run has its own."""
 
 
 class PlaybookMiddleware(AgentMiddleware[PlaybookState, Any, Any]):
@@ -84,7 +85,7 @@ class PlaybookMiddleware(AgentMiddleware[PlaybookState, Any, Any]):
             return None
         with self._learner.guard("read the answer", run.id):
             answer = state.get("structured_response")
-            run.finish(state["messages"][-1].text if answer is None else to_json_value(answer))
+            run.finish(state["messages"][-1].text if answer is None else answer)
         self._runs.remove(state.get("ace_episode", ""))
         return {"ace_episode": run.id}
 

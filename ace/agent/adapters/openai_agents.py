@@ -17,7 +17,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
-from ace.agent.adapters.agent_run import NOT_FINISHED, AgentRun, Judge, importing, to_json_value
+from ace.agent.adapters.agent_run import NOT_FINISHED, AgentRun, Judge, importing
 from ace.task.agent_episode import EpisodeLearner
 
 with importing("openai-agents"):
@@ -119,7 +119,7 @@ class PlaybookHooks(RunHooks[Any]):
         """Record a call of a tool and what came back."""
         _, arguments = self._calls.pop(_name_call(context, tool), ("", None))
         if self._run is not None:
-            await asyncio.to_thread(self._take_call, self._run, tool.name, arguments, result)
+            await asyncio.to_thread(self._run.tool, tool.name, arguments, result)
         await self._others.on_tool_end(context, agent, tool, result)
 
     async def on_handoff(self, context: Any, from_agent: Any, to_agent: Any) -> None:
@@ -143,10 +143,9 @@ class PlaybookHooks(RunHooks[Any]):
         if run is None or not self._is_open:
             return
         self._is_open = False
-        with self._learner.guard("read the answer", run.id):
-            if error is None and answers:
-                run.finish(to_json_value(answers[-1]))
-                return
+        if error is None and answers:
+            run.finish(answers[-1])
+            return
         for name, arguments in calls:
             run.tool(name, arguments, error or NOT_FINISHED, failed=True)
         run.fail(error or NOT_FINISHED)
@@ -160,11 +159,6 @@ class PlaybookHooks(RunHooks[Any]):
                     run.say("\n".join(part.text for part in item.summary), kind="thought")
                 elif item.type == "message" and set(kinds) - {"message", "reasoning"}:
                     run.say("\n".join(getattr(part, "text", "") for part in item.content))
-
-    def _take_call(self, run: AgentRun, name: str, arguments: Any, result: object) -> None:
-        """Record a call of a tool."""
-        with self._learner.guard("read the result of a tool", run.id):
-            run.tool(name, arguments, to_json_value(result))
 
 
 def read_question(items: Sequence[Any]) -> str:

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from copy import copy
 from typing import Any
 
-from ace.agent.adapters.agent_run import AgentRun, Judge, OpenRuns, importing, to_json_value
+from ace.agent.adapters.agent_run import AgentRun, Judge, OpenRuns, importing
 from ace.task.agent_episode import EpisodeLearner
 
 with importing("pydantic-ai"):
@@ -78,19 +78,23 @@ class PlaybookCapability(AbstractCapability[Any]):
         self, ctx: RunContext[Any], *, call: Any, tool_def: Any, args: Any, handler: Any
     ) -> Any:
         """Call a tool and record what came back."""
+        run = self._run
         try:
             result = await handler(args)
         except BaseException as error:
-            self._take_tool(call.tool_name, args, error, failed=True)
+            if run is not None:
+                run.tool(call.tool_name, args, error, failed=True)
             raise
-        await asyncio.to_thread(self._take_tool, call.tool_name, args, result, failed=False)
+        if run is not None:
+            await asyncio.to_thread(run.tool, call.tool_name, args, result, failed=False)
         return result
 
     async def on_tool_validate_error(
         self, ctx: RunContext[Any], *, call: Any, tool_def: Any, args: Any, error: Exception
     ) -> Any:
         """Record a call whose arguments are wrong."""
-        await asyncio.to_thread(self._take_tool, call.tool_name, args, error, failed=True)
+        if self._run is not None:
+            await asyncio.to_thread(self._run.tool, call.tool_name, args, error, failed=True)
         raise error
 
     def _begin(self, ctx: RunContext[Any]) -> AgentRun | None:
@@ -123,7 +127,7 @@ class PlaybookCapability(AbstractCapability[Any]):
             if isinstance(result.output, DeferredToolRequests):
                 self._waiting.add(ctx.conversation_id or "", run)
             else:
-                run.finish(to_json_value(result.output))
+                run.finish(result.output)
             self._remember(ctx, run)
 
     def _take_response(self, response: ModelResponse) -> None:
@@ -137,15 +141,6 @@ class PlaybookCapability(AbstractCapability[Any]):
                     run.say(part.content, kind="thought")
                 elif isinstance(part, TextPart) and response.tool_calls:
                     run.say(part.content)
-
-    def _take_tool(self, name: str, arguments: Any, result: Any, *, failed: bool) -> None:
-        """Record a call of a tool."""
-        if self._run is None:
-            return
-        with self._learner.guard("read the result of a tool", self._run.id):
-            if not isinstance(result, BaseException):
-                result = to_json_value(result)
-            self._run.tool(name, to_json_value(arguments), result, failed=failed)
 
 
 def read_question(ctx: RunContext[Any]) -> str:

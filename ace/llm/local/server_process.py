@@ -30,17 +30,22 @@ _TAIL = 300  # bytes of the end of its stderr that an error quotes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orders:
-    """Tell a server what to serve.
-
-    `weights` is an absolute path. There are `slots` slots of `context` tokens each. `key` is what requests
-    must bear. `port` 0 is any that is free.
-    """
+    """Tell a server what to serve."""
 
     weights: str
+    """An absolute path."""
+
     slots: int
+    """How many calls may hold a context at the same time."""
+
     context: int
+    """The window of each slot, in tokens."""
+
     key: str = field(repr=False)
+    """What requests must bear."""
+
     port: int = 0
+    """0 is any that is free."""
 
 
 class ServerProcess:

@@ -27,27 +27,28 @@ Backend = Callable[[Literal["save", "restore", "discard"], int, str], None]
 
 @dataclass(slots=True)
 class Lease:
-    """Hold a slot for one call.
-
-    `slot` is its number, from 0. With `prime` the call reads the prefix first, then calls `share`, which
-    saves it for the other slots; without, the slot has loaded all that is worth loading.
-    """
+    """Hold a slot for one call."""
 
     slot: int
+    """Its number, from 0."""
+
     prime: bool
+    """Whether to read the prefix first, then call `share`. Otherwise it has loaded all it can."""
+
     share: Callable[[], None]
+    """Saves the prefix that was read for the other slots."""
 
 
 @dataclass(slots=True)
 class Slots:
-    """Lease slots to calls; safe to use from many threads.
-
-    `count` is how many slots the server has. `backend` is called outside the lock, since it takes its time:
-    only the bookkeeping is exclusive.
-    """
+    """Lease slots to calls; safe to use from many threads."""
 
     count: int
+    """How many slots the server has."""
+
     backend: Backend
+    """Called outside the lock, since it takes its time: only the bookkeeping is exclusive."""
+
     _free: dict[int, str] = field(init=False)  # what each free slot has in its cache, least recent first
     _saved: OrderedDict[str, str] = field(default_factory=OrderedDict, init=False)
     _loading: list[str] = field(default_factory=list, init=False)  # saved states that must not go now

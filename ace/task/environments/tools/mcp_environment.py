@@ -20,6 +20,8 @@ class McpEnvironment(ToolsEnvironment):
     """Open servers instead of worlds. The right calls of a sample are followed once."""
 
     servers: McpServers = field(default_factory=lambda: McpServers(()))
+    """Those that are started anew for every attempt."""
+
     _ways: dict[str, Way] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 

@@ -48,7 +48,10 @@ class ServerAddress:
     """Reach a server by streamable HTTP: one session for each attempt."""
 
     url: str
+    """Begins with http:// or https://."""
+
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Sent with every request: they may hold a key, so they are not shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,10 @@ class McpServer:
     """Describe one server."""
 
     name: str
+    """Stands before the names of its tools where several servers have one of the same name."""
+
     connection: ServerCommand | ServerAddress | ServerObject
+    """How it is reached."""
 
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """Values that stand in no message and no result."""

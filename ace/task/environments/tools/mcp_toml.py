@@ -50,24 +50,39 @@ class CommandTable(LimitsTable):
     """Start a server: see `ServerCommand`."""
 
     type: Literal["stdio"] = "stdio"
+    """May be left out: a table with a command is of this type."""
+
     command: Annotated[str, Field(min_length=1)]
+    """A program that is installed, or with a "/" a file of the task folder."""
+
     args: Annotated[tuple[str, ...], Field(strict=False, description="a list of texts")] = ()
+    """Its arguments."""
+
     env: Texts
+    """Its environment variables; "${NAME}" in a value is that variable of this process."""
+
     cwd: str = "."
+    """Where it runs: a folder, seen from the one of the task."""
 
 
 class AddressTable(LimitsTable):
     """Reach a server by its address: see `ServerAddress`."""
 
     type: Literal["http", "streamable-http", "streamableHttp"] = "http"
+    """May be left out: a table with an address is of this type."""
+
     url: Annotated[str, Field(pattern=r"^https?://[^\s/]", description="an address as 'http://host/mcp'")]
+    """Where the server is reached by streamable HTTP."""
+
     headers: Texts
+    """Sent with every request; "${NAME}" in a value is that variable of this process."""
 
 
 class ObjectTable(LimitsTable):
     """Make a server with a function of the task's folder."""
 
     server: Annotated[str, Field(pattern=f"^{CLASS_NAME.pattern}$", description="'module:function'")]
+    """Returns a new server of the package `mcp` for each attempt."""
 
 
 def load_mcp_servers(table: TomlTable) -> McpServers:

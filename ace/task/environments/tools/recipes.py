@@ -30,7 +30,10 @@ class Argument:
     """Say where an argument of a call comes from."""
 
     tool: str
+    """The tool that is called."""
+
     name: str
+    """The name of the argument."""
 
     constant: str = ""
     """The value as it is written, where it is always the same."""
@@ -88,9 +91,11 @@ def find_arguments(own: Way, others: Sequence[Way]) -> list[list[Argument]]:
 
 def write_forms(arguments: Sequence[Sequence[Argument]], ways: Sequence[Way]) -> Iterator[tuple[str, str]]:
     """Yield how the arguments are written that have a form of their own, each with its head."""
-    for argument in (argument for found in arguments for argument in found if argument.is_written):
-        line = write_value_line(_list_uses(ways, argument), ways)
-        yield f"{argument.name} of {argument.tool}", line
+    for group in arguments:
+        for argument in group:
+            if argument.is_written:
+                line = write_value_line(_list_uses(ways, argument), ways)
+                yield f"{argument.name} of {argument.tool}", line
 
 
 def renew_lines(lines: Iterable[tuple[str, str]], known: Sequence[str]) -> Iterator[Suggestion]:
@@ -191,6 +196,7 @@ def generalise(way: Way) -> str:
 
 
 def _share_words(first: Way, second: Way) -> float:
+    """Return how many of the words of two questions both have, from 0 to 1."""
     union = first.lower_words | second.lower_words
     return len(first.lower_words & second.lower_words) / max(1, len(union))
 
@@ -208,7 +214,8 @@ def write_limits(own: Way, others: Sequence[Way]) -> Iterator[tuple[str, str]]:
         with_it = [way for way in (own, *others) if way.names == longer.names]
         without = [way for way in (own, *others) if way.names == shorter.names]
         for tool in shorter.names:
-            for name in _names_of(shorter, tool):
+            calls = [step.call for step in shorter.steps if step.call.name == tool]
+            for name in (name for call in calls for name in call.arguments):
                 high, low = _read_numbers(with_it, tool, name), _read_numbers(without, tool, name)
                 if min(len(high), len(low)) < _LEAST:
                     continue
@@ -222,10 +229,6 @@ def write_limits(own: Way, others: Sequence[Way]) -> Iterator[tuple[str, str]]:
                     continue
                 yield f"{extra[0]}, only for some tasks", words
                 return
-
-
-def _names_of(way: Way, tool: str) -> list[str]:
-    return [name for step in way.steps if step.call.name == tool for name in step.call.arguments]
 
 
 def _read_numbers(ways: Sequence[Way], tool: str, name: str) -> dict[float, str]:

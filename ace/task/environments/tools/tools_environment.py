@@ -32,7 +32,25 @@ _MOST_WAYS = 60  # that a recipe is drawn from
 
 
 class World(Protocol):
-    """Give one attempt something to act on. Made with the fields of its sample that are no labels."""
+    """Give one attempt something to act on. Made with the fields of its sample that are no labels.
+
+        class Shop:
+            def __init__(self, data):
+                self.stock = dict(data["stock"])
+
+            def tools(self):
+                return [self.take]
+
+            def state(self):
+                return {"stock": self.stock}
+
+            def take(self, name: str, number: int) -> int:
+                '''Take things from the stock; return how many are left.'''
+                self.stock[name] -= number
+                return self.stock[name]
+
+    What a function raises is told to the agent, which may do better: raise ValueError with a reason.
+    """
 
     def tools(self) -> Sequence[Callable[..., Any]]:
         """Return typed functions, by which an agent acts; their docstrings tell it how."""
@@ -51,7 +69,10 @@ class FunctionWorkspace(Workspace):
     """Offer the functions of a world."""
 
     world: World
+    """Its state is what is judged."""
+
     functions: Mapping[str, FunctionTool]
+    """The tools of the world, by their names."""
 
     def tools(self) -> Sequence[ToolSpec]:
         """Return a tool for each function."""
@@ -73,12 +94,19 @@ class FunctionWorkspace(Workspace):
 class ToolsEnvironment(Environment):
     """Samples carry `actions`, the right calls, and may carry `answer`, what the agent has to say.
 
-    `create` makes a world. A world may judge itself: its class has `judge(data, state, answer)` then, which
-    returns a score from 0 to 1, and rows need no actions. `scorer` compares answers.
+        {"id": "a", "question": "Put 24 apples on their shelf.",
+         "actions": [{"name": "find", "arguments": {"name": "apples"}},
+                     {"name": "add", "arguments": {"shelf": "S7", "dozens": 2}}]}
+
+    A world may judge itself: its class has `judge(data, state, answer)` then, which returns a score from 0
+    to 1, and rows need no actions.
     """
 
     create: CreateWorld
+    """Makes a world of the fields of a sample that are no labels."""
+
     scorer: str = "short"
+    """How answers in words are compared: a name of `SCORERS`."""
 
     label_field = "actions"
 
@@ -111,7 +139,10 @@ class ToolsEnvironment(Environment):
         if wrong and any(turn.agent for turn in attempt.turns):  # of a team: who owns what is missing?
             way = self.follow(sample, watch=True)
         missing = _to_facts(wrong, way)
+        expected = "; ".join(step.call.write() for step in way.steps)
         answer = sample.data.get("answer")
+        if answer is not None:
+            expected = f"{expected}; then answer: {answer}"
         if answer is not None and SCORERS[self.scorer](str(answer), attempt.answer) < 1:
             score = min(score, 1 / 2)
             missing = (*missing, Fact(f"the answer: {answer}", difference=Difference.MISSING))
@@ -122,7 +153,11 @@ class ToolsEnvironment(Environment):
             annotated="\n".join([observed, *(f"final state, {fact.text}" for fact in missing)]),
             detail=missing[0].text if missing else "",
             ran=_has_worked(attempt),
+<<<<<<< HEAD
             expected=calls if answer is None else f"{calls}; then answer: {answer}",
+=======
+            expected=expected,
+>>>>>>> shape2
             expected_kind="calls",
             topics=frozenset(Topic(turn.tool) for turn in attempt.turns if turn.tool),
             label_topics=frozenset(Topic(step.call.name) for step in way.steps),
@@ -216,7 +251,9 @@ def _to_facts(differences: Sequence[JsonDifference], way: Way) -> tuple[Fact, ..
     """Return differences as facts; with topics, of a way that was watched, for the tools that make them."""
     changes = list[tuple[str, str]]()  # a tool, and a place that its call changes
     before = way.first_state
-    for step in (step for step in way.steps if step.left):
+    for step in way.steps:
+        if not step.left:
+            continue
         after = json.loads(step.left)
         changes += [(step.call.name, change.path) for change in compare_json(after, before)]
         before = after

@@ -19,6 +19,7 @@ class ToolsTable(TomlModel):
     world: Annotated[
         str, Field(pattern=r"^[\w.]+:\w+$", description="'module:Class', a class of the task's")
     ] = ""
+    """Left out where there are servers."""
 
     mcpServers: Annotated[dict[str, Any], Field(default_factory=dict)]  # noqa: N815 (as all clients call it)
     """Tables, each of which has a model of its own."""

@@ -23,10 +23,13 @@ _REPEATS = 1.5  # times that a value comes, on average, to be a code
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """Hold a value that was right for an argument, and the way that it was right in."""
+    """Hold a value that was right for an argument."""
 
     way: Way
+    """The question and the calls that it was right in."""
+
     value: Any
+    """As the call has it, a JSON value."""
 
 
 def write_value_line(uses: Sequence[Use], ways: Sequence[Way]) -> str:
@@ -37,8 +40,12 @@ def write_value_line(uses: Sequence[Use], ways: Sequence[Way]) -> str:
     blocks = [split_blocks(use.value) for use in uses]
     codes: dict[str, list[Use]] = {}
     has_words = False  # of the questions, in a part of every value
-    for runs in zip(*blocks, strict=True) if len({len(each) for each in blocks}) == 1 else ():
-        is_stated = all(_repeats_words(use, run) for use, run in zip(uses, runs, strict=True))
+    have_same_parts = len({len(runs) for runs in blocks}) == 1
+    for runs in zip(*blocks, strict=True) if have_same_parts else ():
+        is_stated = True  # whether figures or letters of each run repeat a word of its question
+        for use, run in zip(uses, runs, strict=True):
+            parts = [part for part in split_parts(run) if part.isalnum()]
+            is_stated &= any(use.way.find_part(part) for part in parts)
         has_words |= is_stated
         if not is_stated and _are_codes(runs):
             for use, run in zip(uses, runs, strict=True):
@@ -55,11 +62,6 @@ def write_value_line(uses: Sequence[Use], ways: Sequence[Way]) -> str:
 def _are_codes(texts: Sequence[str]) -> bool:
     """Return whether a few texts come again and again."""
     return 1 < len(set(texts)) <= len(texts) / _REPEATS
-
-
-def _repeats_words(use: Use, run: str) -> bool:
-    """Return whether figures or letters of a part of a value repeat a word of the question."""
-    return any(part.isalnum() and use.way.find_part(part) for part in split_parts(run))
 
 
 def _write_codes(codes: Mapping[str, Sequence[Use]], ways: Sequence[Way]) -> str:
@@ -112,11 +114,18 @@ def _find_span(use: Use, ways: Sequence[Way]) -> str:
     it that few other questions have.
     """
     way = use.way
-    places = [place for part in split_parts(use.value) if part.isalnum() for place in way.find_part(part)[:1]]
+    places: list[int] = []
+    for part in split_parts(use.value):
+        if part.isalnum():
+            places += way.find_part(part)[:1]
     if not places:
         places = _find_number(way, use.value)
-        beside = [place + step for place in places for step in (-1, 1)]
-        places += [place for place in beside if _is_rare(way.words[max(place, 0) : place + 1], ways)]
+        most = max(1, _RARE * len(ways))
+        for place in [place + step for place in places for step in (-1, 1)]:
+            if 0 <= place < len(way.words):
+                word = way.words[place]
+                if word.isalpha() and _count(word.casefold(), ways) <= most:
+                    places.append(place)
     if not places:
         return ""
     words = way.words[min(places) : max(places) + 1]
@@ -136,15 +145,11 @@ def _find_number(way: Way, value: Any) -> list[int]:
     return [numbers[0][0]] if len(numbers) == 1 else []
 
 
-def _is_rare(words: Sequence[str], ways: Sequence[Way]) -> bool:
-    """Return whether there is a word, and few questions have it."""
-    most = max(1, _RARE * len(ways))
-    return any(word.isalpha() and _count(word.casefold(), ways) <= most for word in words)
-
-
 def _count(word: str, ways: Sequence[Way]) -> int:
+    """Return how many questions have a word, in whatever case."""
     return sum(word in way.lower_words for way in ways)
 
 
 def _compare(first: str, second: str) -> float:
+    """Return how alike two texts are, from 0 to 1."""
     return SequenceMatcher(None, first, second, autojunk=False).ratio()

@@ -19,10 +19,13 @@ _BLOCKS = re.compile(r"[^\W_]+|[\W_]+")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Hold one right call, and the text of what it gave."""
+    """Hold one right call, and what came of it."""
 
     call: ToolCall
+    """The call as the label has it."""
+
     result: str
+    """The text of what it gave."""
 
     left: str = ""
     """The state of the world after it, as JSON; "" where nobody watched."""
@@ -39,9 +42,13 @@ class Step:
         while stack:
             name, value, beside = stack.pop()
             if isinstance(value, dict):
-                plain = {str(key): to_text(child) for key, child in value.items() if _is_plain(child)}
+                plain: dict[str, str] = {}
                 for key, child in value.items():
-                    stack.append((str(key), child, {k: v for k, v in plain.items() if k != str(key)}))
+                    if not isinstance(child, dict | list):
+                        plain[str(key)] = to_text(child)
+                for key, child in value.items():
+                    others = {name: text for name, text in plain.items() if name != str(key)}
+                    stack.append((str(key), child, others))
             elif isinstance(value, list):
                 stack += [(name, child, beside) for child in value]
             else:
@@ -53,9 +60,16 @@ class Way:
     """Hold a question with its right calls, and the state of the world before and after them."""
 
     question: str
+    """That of the sample."""
+
     steps: tuple[Step, ...]
+    """The right calls, in order."""
+
     first_state: Any = None
+    """The state of the world before them, as JSON values."""
+
     state: Any = None
+    """The state of the world after them."""
 
     @cached_property
     def groups(self) -> tuple[tuple[Step, ...], ...]:
@@ -112,10 +126,6 @@ class Way:
         return found
 
 
-def _is_plain(value: Any) -> bool:
-    return not isinstance(value, dict | list)
-
-
 def to_text(value: Any) -> str:
     """Return a text as it is, and any other value as JSON."""
     return value if isinstance(value, str) else write_value(value)
@@ -137,4 +147,5 @@ def split_parts(value: Any) -> list[str]:
 
 
 def _plain(part: str) -> str:
+    """Return a part of a value as it is compared: in lower case, a number without leading zeros."""
     return part.casefold().lstrip("0") if part.isdigit() else part.casefold()

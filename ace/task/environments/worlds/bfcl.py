@@ -42,8 +42,13 @@ class ConversationWorkspace(Workspace):
     """Offer the services of one scenario. Its process is given back when it is closed."""
 
     pool: WorldPool
+    """Lends the process."""
+
     process: WorldProcess
+    """Runs the services."""
+
     specs: Sequence[ToolSpec]
+    """All tools of the scenario, those that come later included."""
 
     later: Sequence[str]
     """What the user says in the turns after the first."""
@@ -52,9 +57,16 @@ class ConversationWorkspace(Workspace):
     """Tools that are there only from a turn on: names by the number of the turn, from 0."""
 
     turns: list[list[dict[str, Any]]] = field(default_factory=lambda: [[]])
+    """The calls of each turn so far: names and arguments."""
+
     failure: str = ""
+    """Why a service broke down; "" as long as none has."""
+
     is_over: bool = False
+    """Whether the user has no more to say, or is gone."""
+
     is_closed: bool = False
+    """Whether the process was given back."""
 
     bounded = True
     repeats = True

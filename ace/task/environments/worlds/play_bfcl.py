@@ -76,7 +76,7 @@ class Services:
             for attribute, right in vars(other.instances[name]).items():
                 value = getattr(instance, attribute)
                 if not attribute.startswith("_") and value != right:
-                    texts = f"{_shorten(value)}, not {_shorten(right)}"
+                    texts = f"{value!r:.{_LONGEST_VALUE}}, not {right!r:.{_LONGEST_VALUE}}"
                     differences.append(f"{name}.{attribute}: {texts}")
         return differences
 
@@ -180,11 +180,6 @@ def _to_schema(value: Any) -> Any:
         if kind == "any":
             del schema["type"]
     return schema
-
-
-def _shorten(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 3]}..."
 
 
 if __name__ == "__main__":

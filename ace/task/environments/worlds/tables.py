@@ -63,7 +63,12 @@ class TableCopy:
 
         Raises WorkspaceFailed where the process ended over it, and the tables with it.
         """
+<<<<<<< HEAD
         reply, _ = self.worker.exchange({"do": "run", "sql": sql, "rows": self.limits.rows}, self.limits)
+=======
+        request = {"do": "run", "sql": sql, "rows": self.limits.rows}
+        reply, _ = self.worker.exchange(request, self.limits)
+>>>>>>> shape2
         error = self.limits.explain(reply.get("over", "")) or reply.get("error", "")
         if self.worker.process.returncode is not None:
             raise WorkspaceFailed(f"The tables are gone: {error}.")
@@ -74,7 +79,12 @@ class TableCopy:
         tables: dict[str, Rows] = {}
         for name in self.names:
             sql = f"SELECT * FROM {_quote_name(name)}"  # noqa: S608 - of the row's own tables
+<<<<<<< HEAD
             reply, _ = self.worker.exchange({"do": "run", "sql": sql, "rows": _MOST_ROWS}, self.limits)
+=======
+            request = {"do": "run", "sql": sql, "rows": _MOST_ROWS}
+            reply, _ = self.worker.exchange(request, self.limits)
+>>>>>>> shape2
             if reply.get("error") or reply["truncated"]:
                 raise WorkspaceFailed(f"Table {name} cannot be read: {reply.get('error') or 'too large'}.")
             tables[name] = [list(row) for row in reply["rows"]]
@@ -86,7 +96,10 @@ class TableWorkspace(Workspace):
     """Let an agent run statements on its copy of the tables."""
 
     copy: TableCopy
+    """Its tables, in a process of their own."""
+
     failure: str = ""
+    """Why the process ended; "" as long as it goes on."""
 
     bounded = True
     repeats = True
@@ -130,10 +143,19 @@ class TableWorkspace(Workspace):
 class TablesEnvironment(Environment):
     """Samples carry `tables`, each with name, columns and rows, and `gold_sql`, which changes them rightly.
 
-    The order of rows does not count. An answer in words is not judged.
+    A row of the data, beside id and question, has values as SQLite knows them:
+
+        {"tables": [{"name": "tickets",
+                     "columns": [{"name": "id", "type": "INT"}, {"name": "status", "type": "TEXT"}],
+                     "rows": [[1, "open"], [2, "open"]]}],
+         "gold_sql": "UPDATE tickets SET status = 'closed' WHERE id = 2"}
+
+    Scores are 0 or 1: every table has to have the rows that the right statement leaves. Their order does not
+    count. An answer in words is not judged.
     """
 
     limits: SqlLimits = field(default_factory=lambda: SqlLimits(rows=100))
+    """Those of each statement, and the most rows that one shows."""
 
     label_field = "gold_sql"
     bounded = True
@@ -157,7 +179,9 @@ class TablesEnvironment(Environment):
         actual: dict[str, Rows] = json.loads(attempt.artifacts[TABLES])
         gold: dict[str, Rows] = json.loads(_write_rows(self._follow(sample)[1]))
         wrong = [name for name, rows in gold.items() if not _same(rows, actual.get(name, []))]
-        missing = tuple(fact for name in wrong for fact in _explain(name, gold[name], actual.get(name, [])))
+        missing: list[Fact] = []
+        for name in wrong:
+            missing += _explain(name, gold[name], actual.get(name, []))
         return Outcome(
             score=float(not wrong),
             observed=describe_end(attempt),
@@ -166,7 +190,7 @@ class TablesEnvironment(Environment):
             expected=sample.data["gold_sql"],
             expected_kind="SQL",
             label_topics=frozenset(map(Topic, gold)),
-            missing=missing[:_MOST_FACTS],
+            missing=tuple(missing[:_MOST_FACTS]),
         )
 
     def observe(self, sample: Sample, attempt: Attempt) -> Outcome:
@@ -226,6 +250,7 @@ def _define(table: Mapping[str, Any]) -> str:
 
 
 def _quote_name(name: str) -> str:
+    """Return the name of a table or column as SQL has it, whatever stands in it."""
     return '"' + name.replace('"', '""') + '"'
 
 
@@ -241,11 +266,14 @@ def _quote_value(value: Any) -> str:
 
 
 def _write_rows(tables: Mapping[str, Rows]) -> str:
+    """Return the rows of each table as JSON; a value that it has no form for as `repr` writes it."""
     return json.dumps(tables, ensure_ascii=False, default=repr)
 
 
 def _same(first: Rows, second: Rows) -> bool:
-    return have_same_rows([tuple(row) for row in first], [tuple(row) for row in second], ordered=False)
+    """Return whether the rows are the same, in any order."""
+    rows = [tuple(row) for row in first]
+    return have_same_rows(rows, [tuple(row) for row in second], ordered=False)
 
 
 def _explain(table: str, gold: Rows, actual: Rows) -> list[Fact]:
@@ -253,10 +281,9 @@ def _explain(table: str, gold: Rows, actual: Rows) -> list[Fact]:
     right = Counter(json.dumps(row, ensure_ascii=False) for row in gold)
     found = Counter(json.dumps(row, ensure_ascii=False) for row in actual)
     topics = frozenset({Topic(table)})
-    facts = [
-        Fact(f"{table}: the row {row} is missing", topics, Difference.MISSING)
-        for row in (right - found).elements()
-    ]
+    facts: list[Fact] = []
+    for row in (right - found).elements():
+        facts.append(Fact(f"{table}: the row {row} is missing", topics, Difference.MISSING))
     for row in (found - right).elements():
         facts.append(Fact(f"{table}: the row {row} is not right", topics, Difference.EXTRA))
     return facts

@@ -29,6 +29,7 @@ class GoldReplay:
     """Hold what the right calls of a task did."""
 
     calls: tuple[ToolCall, ...]
+    """The right calls, in order."""
 
     artifact: str
     """The records that they changed: see `STATE`."""
@@ -45,7 +46,10 @@ class Tau2Environment(Environment):
     """Samples carry `task`, the benchmark's number, and `gold`: `actions`, `basis` and `communicate_info`."""
 
     domain: str
+    """The desk: "retail", "airline" or "mock"."""
+
     policy: str = ""
+    """What the agent reads of its work; "" for nothing."""
 
     _replays: dict[str, GoldReplay] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)

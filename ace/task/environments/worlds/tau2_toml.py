@@ -16,6 +16,7 @@ class Tau2Table(TomlModel):
     """Name the desk."""
 
     domain: Literal["retail", "airline", "mock"]
+    """The desk whose tasks the rows are."""
 
     policy: str = ""
     """A file of the task folder, which the agent reads."""

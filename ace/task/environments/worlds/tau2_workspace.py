@@ -45,8 +45,14 @@ class Tau2Workspace(Workspace):
     """Offer the agent's tools of a domain."""
 
     inner: McpWorkspace
+    """The benchmark's server, in a process of its own."""
+
     folder: TemporaryDirectory[str]
+    """Holds its copy of the database until the workspace is closed."""
+
     key: str
+    """The name of that database, an argument of every tool that the agent does not see."""
+
     first: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """The database in the beginning: a table of records by their ids, for each name."""
 

@@ -41,12 +41,16 @@ _LIST = ToolSpec("commands", "List the commands that the game understands now. T
 
 @dataclass(frozen=True, slots=True)
 class Game:
-    """Describe a package of games: the module that runs it, and the fields that name a game of it."""
+    """Describe a package of games."""
 
     module: str
+    """The one that runs it: see `serve_world`."""
 
     required: Mapping[str, type]
+    """The fields of a sample that name a game, with their types."""
+
     optional: Mapping[str, type]
+    """Those that it may have beside them, with their types."""
 
 
 TEXTWORLD = Game(
@@ -66,18 +70,28 @@ class GameWorkspace(Workspace):
     """Hold one game that goes on. Its process is given back when it is closed."""
 
     pool: WorldPool
+    """Lends the process."""
+
     process: WorldProcess
+    """Runs the game."""
+
     steps: int
     """The number of commands that may be typed."""
 
     specs: Sequence[ToolSpec]
+    """The tools: to type a command, and to look."""
 
     commands: list[str] = field(default_factory=list)
+    """Those that were typed, in order."""
+
     failure: str = ""
     """Why the game broke down."""
 
     is_over: bool = False
+    """Whether the game is won, lost, or broken down."""
+
     is_closed: bool = False
+    """Whether the process was given back."""
 
     bounded = True
     repeats = True
@@ -127,6 +141,9 @@ class GameWorkspace(Workspace):
 
 class TextGameEnvironment(Environment):
     """Samples name a game, and may carry `gold`, commands that win it. The score is the game's own.
+
+        {"id": "coin-7", "question": "Find the coin and take it.", "game": "coin", "seed": 7,
+         "gold": ["look around", "take coin"]}
 
     Gold commands are only shown as what is right: a game that is won another way is won.
     """
