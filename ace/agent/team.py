@@ -106,19 +106,13 @@ class _Relay:
         desk = Desk(self.workspace, team, agent, self.memory)
         steps = min(agent.steps - self.steps[agent.name], loop.steps - self.steps.total())
         if steps <= 0:
-<<<<<<< HEAD
-            return self._stop(
-                agent, f"it has no steps left, of {agent.steps}; the team has {loop.steps}"
-            ), desk
-        seconds = loop.seconds - (time.monotonic() - self.began)
-        if seconds <= 0:
-            return self._stop(agent, f"the team took more than {loop.seconds:g} s"), desk
-        part = replace(loop, steps=steps, seconds=seconds)
-=======
             why = f"{agent.name}: it has no steps left, of {agent.steps}; the team has {loop.steps}"
             return Attempt(self.sample.id, "", error=why, failure=Failure.LIMIT), desk
-        part = replace(loop, steps=steps, seconds=loop.seconds - (time.monotonic() - self.began))
->>>>>>> shape2
+        seconds = loop.seconds - (time.monotonic() - self.began)
+        if seconds <= 0:
+            why = f"{agent.name}: the team took more than {loop.seconds:g} s"
+            return Attempt(self.sample.id, "", error=why, failure=Failure.LIMIT), desk
+        part = replace(loop, steps=steps, seconds=seconds)
         draw = replace(self.draw, seed=self.draw.seed + self.steps.total())
         attempt = part.solve(self.sample, self._brief(agent), desk, draw)
         self.steps[agent.name] += sum(turn.tokens is not None for turn in attempt.turns)

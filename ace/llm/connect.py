@@ -51,15 +51,7 @@ def connect(
 
 @dataclass(frozen=True, slots=True)
 class LocalModel:
-<<<<<<< HEAD
-    """Describe one embedded model.
-
-    `name` begins with "local/", as `connect` takes it. `size` is that of the weights, in bytes. `path` is
-    None as long as they are not here; whether they are the right bytes is checked when they are used.
-    """
-=======
     """Describe one embedded model."""
->>>>>>> shape2
 
     name: str
     """As `connect` takes it: it begins with "local/"."""
@@ -74,11 +66,7 @@ class LocalModel:
     """None as long as they are not here. Whether they are the right bytes is checked in use."""
 
     default: bool
-<<<<<<< HEAD
-    """It is the model that is used where none is named."""
-=======
     """Whether it is the model that is used where none is named."""
->>>>>>> shape2
 
 
 def list_models() -> tuple[LocalModel, ...]:

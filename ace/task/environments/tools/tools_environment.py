@@ -153,11 +153,7 @@ class ToolsEnvironment(Environment):
             annotated="\n".join([observed, *(f"final state, {fact.text}" for fact in missing)]),
             detail=missing[0].text if missing else "",
             ran=_has_worked(attempt),
-<<<<<<< HEAD
-            expected=calls if answer is None else f"{calls}; then answer: {answer}",
-=======
             expected=expected,
->>>>>>> shape2
             expected_kind="calls",
             topics=frozenset(Topic(turn.tool) for turn in attempt.turns if turn.tool),
             label_topics=frozenset(Topic(step.call.name) for step in way.steps),

@@ -63,12 +63,8 @@ class TableCopy:
 
         Raises WorkspaceFailed where the process ended over it, and the tables with it.
         """
-<<<<<<< HEAD
-        reply, _ = self.worker.exchange({"do": "run", "sql": sql, "rows": self.limits.rows}, self.limits)
-=======
         request = {"do": "run", "sql": sql, "rows": self.limits.rows}
         reply, _ = self.worker.exchange(request, self.limits)
->>>>>>> shape2
         error = self.limits.explain(reply.get("over", "")) or reply.get("error", "")
         if self.worker.process.returncode is not None:
             raise WorkspaceFailed(f"The tables are gone: {error}.")
@@ -79,12 +75,8 @@ class TableCopy:
         tables: dict[str, Rows] = {}
         for name in self.names:
             sql = f"SELECT * FROM {_quote_name(name)}"  # noqa: S608 - of the row's own tables
-<<<<<<< HEAD
-            reply, _ = self.worker.exchange({"do": "run", "sql": sql, "rows": _MOST_ROWS}, self.limits)
-=======
             request = {"do": "run", "sql": sql, "rows": _MOST_ROWS}
             reply, _ = self.worker.exchange(request, self.limits)
->>>>>>> shape2
             if reply.get("error") or reply["truncated"]:
                 raise WorkspaceFailed(f"Table {name} cannot be read: {reply.get('error') or 'too large'}.")
             tables[name] = [list(row) for row in reply["rows"]]
