@@ -69,23 +69,32 @@ def _cap(unit: str = "N") -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """Hold what learn, online and eval have in common: the settings of a run, and what they run on.
-
-    `command` says which settings there are. Caps are for the whole run, its resumptions included.
-    """
+    """Hold what learn, online and eval have in common. Caps are for the whole run with its resumptions."""
 
     command: ClassVar[Command]
+    """Says which settings there are."""
 
     task: TaskFolder
     model: Model = DEFAULT_MODEL
     api_base: ApiBase = None
     playbook: TaskPlaybook = None
     branch: BranchName = "main"
+
     settings: Settings = field(default_factory=Settings)
+    """Spread over options of their own by `takes`."""
+
     max_calls: Annotated[int | None, _cap()] = None
+    """A cap: calls of models; None for no cap."""
+
     max_tokens: Annotated[int | None, _cap()] = None
+    """A cap: tokens of all calls; None for no cap."""
+
     max_cost: Annotated[float | None, _cap("DOLLARS")] = None
+    """A cap in dollars; None for no cap."""
+
     max_seconds: Annotated[float | None, _cap()] = None
+    """A cap in seconds; None for no cap."""
+
     trust: Trust = False
     json: Json = False
 

@@ -51,32 +51,61 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Assembled:
-    """Hold a prompt: `system` and `user` are its messages, `tokens` what they take, at most `budget`.
+    """Hold a prompt, and what is in it.
 
-    `contents` are what the bullets say, `private` what users said, as far as sources found it. `playbook` and
-    `retrieved` are the parts of it that can change an answer, `shown` both together, `found` that part of
-    `retrieved` which sources brought. `tokens_by` sums up to `tokens`. Where a team attempts the sample,
-    `by_agent` has the prompt of each of its agents, and this one is that of the first, with what any of them
-    was shown.
+    Where a team attempts the sample it is the prompt of the first agent, with what any of them was shown.
     """
 
     system: str
+    """The system message."""
+
     user: str
+    """The user message."""
+
     tokens: int
+    """What both messages take."""
+
     budget: int
+    """The most that `tokens` might have been."""
+
     counter: str = "estimate"
+    """Names what counted: a model, or "estimate"."""
+
     playbook: str = ""
+    """The part of the system message that can change an answer."""
+
     playbook_tokens: int = 0
+    """What `playbook` takes; of a team's prompts the most."""
+
     bullets: tuple[str, ...] = ()
+    """The ids of the bullets in `playbook`."""
+
     contents: tuple[str, ...] = ()
+    """What the bullets say, those in the user message included."""
+
     private: tuple[str, ...] = ()
+    """What users said, as far as sources found it."""
+
     retrieved: str = ""
+    """The part of the user message that can change an answer: lessons for this question, and items."""
+
     found: str = ""
+    """The part of `retrieved` that sources brought."""
+
     items: tuple[PlacedItem, ...] = ()
+    """What went into the user message beside the question."""
+
     left_out: tuple[LeftOut, ...] = ()
+    """Bullets and items there was no room for."""
+
     tokens_by: Mapping[str, int] = field(default_factory=dict)
+    """Tokens by what takes them: "instructions", "playbook", each source. Their sum is `tokens`."""
+
     shown: str = ""
+    """`playbook` and `retrieved` together."""
+
     by_agent: Mapping[str, Assembled] = field(default_factory=dict)
+    """The prompt of each agent of a team, by name; empty without a team."""
 
 
 def assemble(

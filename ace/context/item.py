@@ -20,23 +20,36 @@ class Trust(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """Hold a piece of text that may go into a context, and what it costs in tokens.
+    """Hold a piece of text that may go into a context, and what it costs.
 
-    `source` says where it came from (a bullet id, a document), `provenance` what a reader can look up there
-    (episodes, file and line). Pinned items are chosen first, then those of more `utility`, then the earlier.
-    Volatile items (retrieved, per question) are placed after all others, so that they never disturb a cached
-    prefix.
+    Of items that are alike in pin and utility the earlier is chosen first.
     """
 
     text: str
+
     tokens: int
+    """What the text takes; 0 where nobody counted it."""
+
     source: str = ""
+    """Where it came from: a bullet id, a document."""
+
     section: str = ""
+    """The section whose heading it stands under; "" where there is none."""
+
     utility: float = 0.0
+    """Items of more utility are chosen first."""
+
     pinned: bool = False
+    """Pinned items are chosen before all others."""
+
     volatile: bool = False
+    """Retrieved for the question: placed after all others, so that it never disturbs a cached prefix."""
+
     trust: Trust = Trust.LESSON
+    """Who vouches for the text."""
+
     provenance: str = ""
+    """What a reader can look up there: episodes, file and line."""
 
 
 class Source(Protocol):

@@ -61,25 +61,35 @@ class Workplace:
 
 @dataclass(slots=True)
 class SampleBench:
-    """Makes and records attempts for one purpose. `episodes` are in the order they were made.
-
-    `version` is the playbook version that attempts are recorded with, `purpose` what they are made for: a
-    sample's id, or a description that no other bench of the phase has. `calls_for` is the name that its model
-    calls are counted for. `context_tokens` (of the playbook), `left_out` and `retrieved` (tokens by source)
-    describe the context of the first attempt; `judge_error` says why that could not be scored. Belongs to one
-    thread at a time.
-    """
+    """Makes and records attempts for one purpose. Belongs to one thread at a time."""
 
     place: Workplace
+
     version: int
+    """The playbook version that attempts are recorded with."""
+
     phase: Phase
+
     purpose: str
+    """What attempts are made for: a sample's id, or a description that no other bench of the phase has."""
+
     calls_for: str = ""
+    """The name that its model calls are counted for."""
+
     episodes: list[Episode] = field(default_factory=list)
+    """In the order they were made."""
+
     context_tokens: int = 0
+    """What the playbook took in the context of the first attempt."""
+
     left_out: tuple[str, ...] = ()
+    """What there was no room for in that context, each with the reason."""
+
     retrieved: dict[str, int] = field(default_factory=dict)
+    """The tokens of what was retrieved into that context, by source."""
+
     judge_error: str = ""
+    """Why the first attempt could not be scored; "" where it was."""
 
     def solve(self, sample: Sample, playbook: Playbook, *, draw: int = 0) -> Trial:
         """Attempt a sample, score the attempt once, and record it.

@@ -47,22 +47,30 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepWork:
-    """What a step did: the delta to commit, and what its journal row keeps.
-
-    `results` say how its samples fared, `reason` and `author` go with the version. `episodes` are the
-    attempts to record, `proposals` what asked to be kept, with the decisions. `proofs` maps a bullet of the
-    delta to the samples that are right with it. `notes` are JSON values that the method finds again on
-    resume.
-    """
+    """Hold what a step did: the delta to commit, and what its journal row keeps."""
 
     delta: Delta = ()
+
     results: Sequence[SampleResult] = ()
+    """How its samples fared."""
+
     reason: str
+    """Goes with the version, for people."""
+
     author: str = "curator"
+    """The role, person or program that the version is by."""
+
     episodes: Sequence[Episode] = ()
+    """The attempts to record."""
+
     proposals: Sequence[Proposal] = ()
+    """What asked to be kept, with the decisions."""
+
     proofs: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """From each bullet of the delta to the samples that are right with it."""
+
     notes: Notes = field(default_factory=dict)
+    """What the method finds again on resume."""
 
     @classmethod
     def of(cls, update: Update, lab: StepLab, reason: str) -> StepWork:

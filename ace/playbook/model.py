@@ -27,23 +27,33 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Bullet:
-    """Hold one lesson.
-
-    `id` is letters, digits and any of . _ : / -, and never changes. `section` is one trimmed line. `content`
-    is the lesson, for people and models. `provenance` holds the ids of the episodes that speak for it. A
-    `pinned` bullet is never left out for lack of room, nor retired. `helpful` and `harmful` count votes.
-    `position` orders bullets inside a section; it says nothing across sections.
-    """
+    """Hold one lesson."""
 
     id: str
+    """Letters, digits and any of . _ : / -; it never changes."""
+
     section: str
+    """The name of its section: one trimmed line."""
+
     content: str
+    """The lesson, for people and models."""
+
     provenance: tuple[str, ...] = ()
+    """The ids of the episodes that speak for it."""
+
     status: Status = Status.ACTIVE
+
     pinned: bool = False
+    """A pinned bullet is never left out for lack of room, nor retired."""
+
     helpful: int = 0
+    """The votes for it."""
+
     harmful: int = 0
+    """The votes against it."""
+
     position: int = 0
+    """Orders bullets inside a section; it says nothing across sections."""
 
     @property
     def live(self) -> bool:
@@ -98,17 +108,20 @@ class Playbook:
 
 @dataclass(frozen=True, slots=True)
 class Add:
-    """Add a bullet, active, without votes and not pinned.
-
-    `position` None appends it to its section, which is made if it is new. One beyond the end means the end.
-    An id that was ever used is rejected, that of a removed bullet too (`bullet_id` makes new ones).
-    """
+    """Add a bullet, active, without votes and not pinned."""
 
     id: str
+    """One that was never used: that of a removed bullet is rejected, too. `bullet_id` makes new ones."""
+
     section: str
+    """Made if it is new."""
+
     content: str
     provenance: tuple[str, ...] = ()
+
     position: int | None = None
+    """None appends it to its section; one beyond the end means the end."""
+
     op: Literal["add"] = "add"
 
 

@@ -49,30 +49,76 @@ class Word(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lexicon:
-    """Hold the tables of one language. `faint` and `types` are heads, the other sets are words."""
+    """Hold the tables of one language.
 
-    light: frozenset[str]  # say nothing by themselves
+    `faint` and `types` hold heads, the other sets words.
+    """
+
+    light: frozenset[str]
+    """Say nothing by themselves."""
+
     calendar: frozenset[str]
+    """Names of days and months, which are facts as codes are."""
+
     negators: frozenset[str]
-    near_negators: frozenset[str]  # deny only the next word
-    conditions: frozenset[str]  # say when a lesson holds
+    """Deny what follows."""
+
+    near_negators: frozenset[str]
+    """Deny only the next word."""
+
+    conditions: frozenset[str]
+    """Say when a lesson holds."""
+
     clause_openers: frozenset[str]
-    either_way: frozenset[str]  # of these, what joins clauses whose order is free
-    bending: frozenset[str]  # let their object stand on either side
+    """Begin another clause."""
+
+    either_way: frozenset[str]
+    """Of these, what joins clauses whose order is free."""
+
+    bending: frozenset[str]
+    """Let their object stand on either side."""
+
     relations: frozenset[str]
-    not_arguments: frozenset[str]  # end a relation, and are no object of it
+    """Say which way the next word goes: "from", "to"."""
+
+    not_arguments: frozenset[str]
+    """End a relation, and are no object of it."""
+
     verbs: frozenset[str]
-    plain_capitals: frozenset[str]  # have a capital and are no names
-    faint: frozenset[str]  # may be missing in one of two lessons that say the same
-    types: frozenset[str]  # say what a name is the name of
+    """What stands before these is what a clause is about."""
+
+    plain_capitals: frozenset[str]
+    """Have capitals and are no names."""
+
+    faint: frozenset[str]
+    """May be missing in one of two lessons that say the same."""
+
+    types: frozenset[str]
+    """Say what a name is the name of."""
+
     numbers: Mapping[str, str]
-    units: Mapping[str, str]  # to the first name of the same unit
-    short_units: Mapping[str, str]  # behind a number only
-    heads: Mapping[str, str]  # from stem to stem
-    sides: Mapping[str, Side]  # from word or stem
+    """From a number word to its digits."""
+
+    units: Mapping[str, str]
+    """To the first name of the same unit."""
+
+    short_units: Mapping[str, str]
+    """The same for names that count behind a number only."""
+
+    heads: Mapping[str, str]
+    """From the stem of a word to that of its first synonym."""
+
+    sides: Mapping[str, Side]
+    """From a word or stem to its side of a pair of opposites."""
+
     soft_axes: frozenset[str]
+    """Pairs that are opposites only where both lessons take a side."""
+
     phrases: tuple[Phrase, ...]
+    """Several words that are replaced by one."""
+
     _entries: dict[str, Word] = field(default_factory=dict, repr=False, compare=False)
+    """The meanings of words that were looked up."""
 
     def look_up(self, word: str) -> Word:
         """Return the meaning of a word in lower case. Words that come again are remembered."""

@@ -93,28 +93,56 @@ class RejectedProposal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPage:
-    """Everything that the page of a run says.
-
-    `moving` is the accuracy over the last WINDOW answers of an online run as (right, counted), after each
-    answer. `proposed` counts all proposals, `refuted` holds the rejected ones. `settings` are names and
-    values that decide the run or identify it.
-    """
+    """Hold everything that the page of a run says."""
 
     file: str
+    """The path of the playbook file."""
+
     run: int
+
     kind: str
+    """The kind of the run: learn, online, eval or agent."""
+
     task: str
+    """The name of the task."""
+
     model: str
+    """The model of the generator; "" where the run does not name it."""
+
     status: str
+    """How the run ended, or that it still runs."""
+
     report: Report | None
+    """None until the run has ended, and for one that failed."""
+
     points: tuple[Point, ...]
+    """Right answers of its steps, by phase."""
+
     moving: tuple[tuple[int, int], ...]
+    """Accuracy over the last WINDOW answers of an online run, as (right, counted), after each answer."""
+
     sizes: tuple[Size, ...]
+    """The first and the last version, and evenly spaced ones between."""
+
     changes: tuple[PhaseComparison, ...]
+    """What became of samples from one scoring to the next."""
+
     lessons: tuple[Lesson, ...]
+    """Bullets of the playbook it ended with."""
+
     refuted: tuple[RejectedProposal, ...]
+
     proposed: int
+    """How many proposals there were, accepted ones included."""
+
     usage: Mapping[str, Usage]
+    """What calls took, by role."""
+
     causes: Mapping[str, int]
+    """How often the method noted each cause of a failure, the most frequent first."""
+
     command: str
+    """The command that repeats the run."""
+
     settings: tuple[tuple[str, str], ...]
+    """Names and values that decide the run or identify it."""

@@ -14,24 +14,39 @@ from ace.task.types import Episode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunHistory:
-    """The records of one run.
-
-    `base` is the playbook that the run began with, at version `start`. `changes` are the versions after it,
-    in order, up to the run's last. `playbook` is the one that the run ended with, or evaluated, at version
-    `final`. `cited` are episodes of other runs that bullets of that playbook name.
-    """
+    """Hold the records of one run."""
 
     file: str
+    """The path of the playbook file."""
+
     run: Run
+
     start: Version
+    """The version that the run began with."""
+
     base: Playbook
+    """The playbook at that version."""
+
     playbook: Playbook
+    """The one that the run ended with, or evaluated."""
+
     final: Version
+    """The version of `playbook`."""
+
     steps: tuple[StepRecord, ...] = ()
+    """Its journal, in order."""
+
     changes: tuple[tuple[Version, Delta], ...] = ()
+    """The versions after `start`, in order, up to the run's last, each with its operations."""
+
     episodes: tuple[Episode, ...] = ()
+    """The attempts that it recorded."""
+
     proposals: tuple[Proposal, ...] = ()
+    """What asked to be kept in it."""
+
     cited: tuple[Episode, ...] = ()
+    """Episodes of other runs that bullets of `playbook` name."""
 
 
 def read_run_history(store: Store, run: int | None = None) -> RunHistory:

@@ -18,43 +18,56 @@ from ace.runs.steps import StepRecord
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Sum up the calls of one role, phase or sample, which `name` names.
-
-    `usage.seconds` is wall-clock time: how long at least one of the calls was under way.
-    """
+    """Sum up the calls of one role, phase or sample."""
 
     name: str
+    """The role, the phase as text, or the id of the sample."""
+
     usage: Usage
+    """Its seconds are wall-clock time: how long at least one of the calls was under way."""
 
 
 @dataclass(frozen=True, slots=True)
 class BulletRow:
     """Say what finding and proving a bullet took, and which samples it put right.
 
-    `bullet` is its id, `fixed` holds ids of samples in the order of the journal. A lesson of several bullets
-    is split evenly among them, so `usage` is rounded.
+    A lesson of several bullets is split evenly among them.
     """
 
     bullet: str
+    """The id of the bullet."""
+
     usage: Usage
+    """Its share, rounded."""
+
     fixed: tuple[str, ...]
+    """Ids of samples, in the order of the journal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
     """Hold the cost tables of a run.
 
-    `total` covers all calls; `roles`, `phases` and `samples` each divide the same calls, so their seconds may
-    add up to more. `bullets` hold what lessons took beyond the attempts, `unlearned` what was spent like that
-    on samples of which no lesson was kept.
+    `roles`, `phases` and `samples` each divide the same calls, so their seconds may add up to more.
     """
 
     total: Usage
+    """What all calls took."""
+
     roles: tuple[Row, ...]
+    """In the order of their first calls."""
+
     phases: tuple[Row, ...]
+    """In the order of their first calls."""
+
     samples: tuple[Row, ...]
+    """The dearest first, by tokens."""
+
     bullets: tuple[BulletRow, ...]
+    """What lessons took beyond the attempts; the dearest first, by tokens."""
+
     unlearned: Usage
+    """What was spent like that on samples of which no lesson was kept."""
 
 
 def compute_cost(calls: Sequence[Call], steps: Iterable[StepRecord]) -> Cost:

@@ -50,15 +50,19 @@ def mcnemar(before: Sequence[bool], after: Sequence[bool]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Flows:
-    """Name samples by their fate between two scorings, in the order of the first scoring.
-
-    `fixed` were wrong and are right, `broken` were right and are wrong; the others are as they were.
-    """
+    """Name samples by their fate between two scorings, in the order of the first scoring."""
 
     fixed: tuple[str, ...] = ()
+    """Wrong before, and right now."""
+
     broken: tuple[str, ...] = ()
+    """Right before, and wrong now."""
+
     still_failing: tuple[str, ...] = ()
+    """Wrong both times."""
+
     still_right: tuple[str, ...] = ()
+    """Right both times."""
 
 
 def compare_scorings(before: Mapping[str, bool], after: Mapping[str, bool]) -> Flows:
@@ -77,17 +81,24 @@ def compare_scorings(before: Mapping[str, bool], after: Mapping[str, bool]) -> F
 
 @dataclass(frozen=True, slots=True)
 class EpochChange:
-    """Count the samples that an epoch fixed, broke and left as they were, of those that can be compared.
-
-    `instability` is the share of repeated answers that differ from the answer before; None without any.
-    """
+    """Count the samples that an epoch fixed, broke and left as they were, of those that can be compared."""
 
     epoch: int
+
     fixed: int = 0
+    """How many were wrong before and are right now."""
+
     broken: int = 0
+    """How many were right before and are wrong now."""
+
     still_failing: int = 0
+    """How many were wrong both times."""
+
     still_right: int = 0
+    """How many were right both times."""
+
     instability: float | None = None
+    """The share of repeated answers that differ from the answer before; None without any."""
 
 
 def summarise_epochs(answers: Iterable[tuple[int, str, bool]]) -> list[EpochChange]:

@@ -58,59 +58,81 @@ class Reason(StrEnum):
 class Version:
     """Describe one committed delta.
 
-    `hash` covers the hashes of `parent` and `merged`, the delta, `author` and `reason`. It leaves out
-    `number`, `branch`, `run` and `created` (ISO 8601, UTC), so that the same work gives the same hash.
-    Numbers count over all branches, from 0, the empty playbook, which alone has no `parent`. `merged` is the
-    version of another branch that a merge took in. `author` is the role, person or program that made the
-    change, `run` the one that committed it, if any did. `operations` counts the operations that applied.
+    Numbers count over all branches, from 0, the empty playbook.
     """
 
     number: int
+
     parent: int | None
+    """The version it was committed on; None for version 0 only."""
+
     merged: int | None
+    """The version of another branch that a merge took in; None for any other commit."""
+
     branch: str
+    """The branch it was committed to."""
+
     hash: str
+    """Covers the hashes of `parent` and `merged`, the delta, `author` and `reason`.
+
+    Number, branch, run and time are not in it, so that the same work gives the same hash.
+    """
+
     author: str
+    """The role, person or program that made the change."""
+
     reason: str
+    """Why, for people."""
+
     run: int | None
+    """The run that committed it; None where no run did."""
+
     created: str
+    """ISO 8601, UTC."""
+
     operations: int
+    """How many operations applied."""
 
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """Name a line of versions.
-
-    `version` is its newest one, `base` the one where it left another branch (None for main), `created` the
-    time in ISO 8601, UTC.
-    """
+    """Name a line of versions."""
 
     name: str
+
     version: int
+    """Its newest version."""
+
     base: int | None
+    """The version where it left another branch; None for main."""
+
     created: str
+    """ISO 8601, UTC."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """Name one version. A tag can be moved to another version later; `created` is when it was set last."""
+    """Name one version. A tag can be moved to another version later."""
 
     name: str
     version: int
+
     created: str
+    """When it was set last: ISO 8601, UTC."""
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """Report the result of a commit.
-
-    `version` is the new one, or the unchanged head if no operation applied. `playbook` is the one at that
-    version. `rejections` are the operations that could not apply, with the reason of each.
-    """
+    """Report the result of a commit."""
 
     version: Version
+    """The new one, or the unchanged head if no operation applied."""
+
     playbook: Playbook
+    """The playbook at that version."""
+
     rejections: tuple[Rejection, ...]
+    """The operations that could not apply, with the reason of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +146,13 @@ class Touch:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Describe one fault that `Store.verify` found; `version` is set if the fault belongs to one."""
+    """Describe one fault that `Store.verify` found."""
 
     version: int | None
+    """The version that the fault belongs to; None where it belongs to none."""
+
     text: str
+    """The fault in a sentence for people."""
 
     def __str__(self) -> str:
         return self.text
@@ -135,58 +160,79 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """Record a delta that asked to be kept, and what was decided.
-
-    `sample_id` is that of the sample it was learned from, empty where there is none. `author` is the role
-    that proposed the delta. `reason` names the rule that decided; `why` is the sentence for people, and no
-    code reads it. `episodes`: the id of the attempt it was learned from, then of those that proved or refuted
-    it. `attempts`: the answers of the latter, or the reply of a role that could not be used.
-    """
+    """Record a delta that asked to be kept, and what was decided."""
 
     sample_id: str
+    """The sample it was learned from; "" where there is none."""
+
     author: str
+    """The role that proposed the delta."""
+
     delta: Delta
     outcome: Outcome
+
     why: str
+    """The sentence for people; no code reads it."""
+
     episodes: tuple[str, ...] = ()
+    """The id of the attempt it was learned from, then of those that proved or refuted it."""
+
     attempts: tuple[str, ...] = ()
+    """The answers of those that proved or refuted it, or the reply of a role that could not be used."""
+
     reason: Reason = Reason.UNKNOWN
+    """The rule that decided."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerFeedback:
-    """Judge an answer after it was given: `right`, the `expected` answer if it is known, and a free `text`.
-
-    `right` is None where nobody says so; then a `score` from 0 to 1 tells, where 1 is right, or the expected
-    answer. `episode` is the id that came with the answer, `author` whose word this is. The store sets
-    `created` (ISO 8601, UTC), `number`, which counts feedback over all runs, and `run`, which is that of the
-    episode.
-    """
+    """Judge an answer after it was given."""
 
     episode: str
+    """The id that came with the answer."""
+
     right: bool | None
+    """None where nobody says so: then `score` tells, or else `expected`."""
+
     expected: str = ""
+    """The right answer; "" where nobody knows it."""
+
     text: str = ""
+    """Free text."""
+
     author: str = "person"
+    """Whose word this is."""
+
     created: str = ""
+    """ISO 8601, UTC; the store sets it."""
+
     number: int = 0
+    """Counts feedback over all runs; the store sets it."""
+
     run: int | None = None
+    """The run of the episode; the store sets it."""
+
     score: float | None = None
+    """From 0 to 1, where 1 is right; None where nobody gave one."""
 
 
 @dataclass(frozen=True, slots=True)
 class EpisodeEvent:
-    """Record one event of an episode that somebody else's agent is at: its beginning, or a turn.
-
-    `number` counts the events of the episode from 0, which is the beginning. `event` is JSON. `created` is
-    ISO 8601, UTC; the store sets it.
-    """
+    """Record one event of an episode that somebody else's agent is at: its beginning, or a turn."""
 
     episode: str
+    """The id of the episode."""
+
     number: int
+    """Counts the events of the episode from 0, which is the beginning."""
+
     event: Mapping[str, Any]
+    """The event as JSON."""
+
     run: int | None = None
+
     created: str = ""
+    """ISO 8601, UTC; the store sets it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,29 +246,34 @@ class EpisodeEnd:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Describe one execution of the loop.
-
-    `kind` is learn, online, eval or agent, `task` the task's name. `config` holds the options, and what else
-    must be the same for the run to be resumed. `started` and `ended` are ISO 8601, UTC; `ended` is None while
-    it runs, and after a kill. `report` is None until the run has ended, and for one that failed.
-    """
+    """Describe one execution of the loop."""
 
     id: int
+
     kind: str
+    """What it did: learn, online, eval or agent."""
+
     task: str
+    """The task's name."""
+
     config: dict[str, Any]
+    """The options, and what else must be the same for the run to be resumed."""
+
     status: RunStatus
+
     started: str
+    """ISO 8601, UTC."""
+
     ended: str | None
+    """ISO 8601, UTC; None while it runs, and after a kill."""
+
     report: dict[str, Any] | None
+    """None until the run has ended, and for one that failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """Describe a run in short: without its options, and of its report only `after`, the score it ended with.
-
-    The fields are those of `Run`. `after` is None where nothing was scored.
-    """
+    """Describe a run in short: its fields are those of `Run`, without its options and report."""
 
     id: int
     kind: str
@@ -230,22 +281,28 @@ class RunSummary:
     status: RunStatus
     started: str
     ended: str | None
+
     after: dict[str, Any] | None
+    """The score that it ended with, as JSON; None where nothing was scored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Record one step in a run's journal, as it is stored (`ace.runs.steps.StepRecord` reads it).
-
-    `number` counts the steps of the run from 0, `phase` is the text of a `Phase`, `payload` is JSON.
-    `version` is the head after the step.
-    """
+    """Record one step in a run's journal, as it is stored (`ace.runs.steps.StepRecord` reads it)."""
 
     run: int
+
     number: int
+    """Counts the steps of the run, from 0."""
+
     phase: str
+    """The text of a `Phase`."""
+
     payload: dict[str, Any]
+    """What else the journal keeps of the step, as JSON."""
+
     version: int
+    """The head after the step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,12 +332,16 @@ class Forgotten:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """List memory ids of an import: added, known, and those that were forgotten here and stay so.
-
-    `refused` says of each that was left out why, with its id.
-    """
+    """List memory ids of an import."""
 
     added: tuple[str, ...]
+    """Those that are new here."""
+
     known: tuple[str, ...]
+    """Those that were here already."""
+
     forgotten: tuple[str, ...]
+    """Those that were forgotten here and stay so."""
+
     refused: tuple[str, ...] = ()
+    """For each that was left out, its id and why."""

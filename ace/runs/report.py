@@ -20,77 +20,129 @@ _SCORES = ("before", "after", "recorded", "recent")
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Compare version `new` with `old`, which was selected so far, in validation `phase`.
-
-    `wins` are samples that only the new version got right, `losses` those that only the old one did, of
-    `compared` samples. `asked` of `total` validation samples were enough to decide.
-    """
+    """Compare a version with the one that was selected so far, on validation samples."""
 
     phase: str
+    """The validation phase that decided, as text."""
+
     new: int
+    """The version that was tried."""
+
     old: int
+    """The version that was selected so far."""
+
     wins: int
+    """How many samples only the new version got right."""
+
     losses: int
+    """How many only the old one got right."""
+
     compared: int
+    """Of how many samples those are: the ones that could be compared."""
+
     asked: int
+    """How many validation samples were enough to decide."""
+
     total: int
+    """How many validation samples there are."""
+
     accepted: bool
+    """Whether the new version was selected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Hold the result of one learn, online or eval run.
-
-    Scores: `before` is None where nothing was measured before learning. `after` is the score of version
-    `selected`; for online, of the answers as they were served. `recorded` is the score of the recorded
-    attempts that were learned from, if any were; `skipped` others belong to held-out samples.
-
-    Selection: `validated` says that a validation set chose `selected`. `comparisons` say how versions came
-    to be selected or rejected, in order. `verified`: a lesson was kept only if solving its sample again with
-    it succeeded. `stopped` is why the run ended early, else empty.
-
-    Playbook: `playbook` is the path of its file. `learned` are the bullets that this run added or changed;
-    `quarantined` of its `bullets` wait for proof and are not used. `versions` counts those that the run
-    committed, `proposed` the deltas that asked to be kept. `epochs` summarise training samples that were
-    asked more than once.
-
-    Online: `recent` is the score of the last answers, as many as the run's window. `changes` are the numbers
-    of answers after which a change for the worse was detected. `unjudged` answers have no feedback yet.
-
-    `notes` say what else went wrong: why samples gave no answer, which documents were left out. `seconds` is
-    wall-clock time, `usage` what calls took by role, `models` the model of each role.
-    """
+    """Hold the result of one run: learn, online, eval or agent."""
 
     kind: str
+    """The kind of the run: learn, online, eval or agent."""
+
     task: str
+    """The name of the task."""
+
     model: str
+    """The model that attempts samples, or "agent/" and the name of somebody's own agent."""
+
     playbook: str
+    """The path of the playbook file."""
+
     before: Score | None = None
+    """The score before learning; None where nothing was measured then."""
+
     after: Score | None = None
+    """The score of version `selected`; for online, of the answers as they were served."""
+
     p_value: float | None = None
+    """Of McNemar's test between both scores; None where their samples are not the same."""
+
     bullets: int = 0
+    """How many bullets the playbook has, those in quarantine included."""
+
     versions: int = 0
+    """How many versions the run committed."""
+
     proposed: int = 0
+    """How many deltas asked to be kept."""
+
     accepted: int = 0
+    """How many of them were kept."""
+
     rejected: int = 0
+    """How many of them were not."""
+
     seconds: float = 0.0
+    """Wall-clock time."""
+
     usage: Mapping[str, Usage] = field(default_factory=dict)
+    """What calls took, by role."""
+
     models: Mapping[str, str] = field(default_factory=dict)
+    """The model of each role."""
+
     run: int = 0
+    """The run's number in the playbook file."""
+
     selected: int = 0
+    """The version that it chose, or evaluated."""
+
     validated: bool = False
+    """Whether a validation set chose `selected`."""
+
     verified: bool = False
+    """Whether a lesson was kept only if solving its sample again with it succeeded."""
+
     stopped: str = ""
+    """Why the run ended early; "" where it did not."""
+
     learned: tuple[Bullet, ...] = ()
+    """The bullets in use that this run added or changed."""
+
     quarantined: int = 0
+    """How many of `bullets` wait for proof and are not used."""
+
     recorded: Score | None = None
+    """The score of the recorded attempts that were learned from; None where there were none."""
+
     skipped: int = 0
+    """How many recorded attempts were left out because they belong to held-out samples."""
+
     comparisons: tuple[Comparison, ...] = ()
+    """How versions came to be selected or rejected, in order."""
+
     epochs: tuple[EpochChange, ...] = ()
+    """Summaries of training samples that were asked more than once."""
+
     recent: Score | None = None
+    """For online, the score of the last answers, as many as the run's window; else None."""
+
     changes: tuple[int, ...] = ()
+    """For online, the numbers of answers after which a change for the worse was detected."""
+
     unjudged: int = 0
+    """How many answers have no feedback yet."""
+
     notes: tuple[str, ...] = ()
+    """What else went wrong: why samples gave no answer, which documents were left out."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that `--json` prints and the store keeps."""

@@ -11,11 +11,16 @@ from ace.runs.metrics import wilson
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Count right answers of all that were asked. `errors` of them gave no answer, and count as wrong."""
+    """Count right answers."""
 
     correct: int
+    """How many are right."""
+
     total: int
+    """How many were asked."""
+
     errors: int = 0
+    """How many of all gave no answer; they count as wrong."""
 
     @property
     def accuracy(self) -> float:

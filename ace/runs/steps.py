@@ -50,16 +50,18 @@ _PHASE = re.compile(r"(?P<kind>\w+)(?: (?P<number>\d+)(?:\.(?P<turn>\d+))?)?(?:,
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """Name a stretch of a run. As text it is "replay 2.1", or "validation 1, version 4".
-
-    `number` is the epoch, or counts the changes of an online run; 0 where there are none. `turn` counts
-    within it, from 1. `detail` tells apart what has the same kind and number.
-    """
+    """Name a stretch of a run. As text it is "replay 2.1", or "validation 1, version 4"."""
 
     kind: PhaseKind
+
     number: int = 0
+    """The epoch, or a count of the changes of an online run; 0 where there are none."""
+
     turn: int = 0
+    """A count within `number`, from 1; 0 where nothing is counted."""
+
     detail: str = ""
+    """Tells apart what has the same kind and number."""
 
     @property
     def learns(self) -> bool:
@@ -102,29 +104,52 @@ class Phase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleResult:
-    """Record how one sample fared in a step.
-
-    `correct` is the verdict, for metrics; `right` is what the learner may see of it, None where nothing shown
-    says so. `topics` and `facts` are those of its feedback. `calls` is the name its model calls were made
-    for, where it is not `sample`. `context_tokens` counts the playbook in its prompt, `retrieved` the tokens
-    by source. `cut_off`: its reply reached its greatest length. `notes` are the method's own.
-    """
+    """Record how one sample fared in a step."""
 
     phase: Phase
+    """The phase of its attempt, which may differ from that of the step."""
+
     sample: str
+    """The id of the sample."""
+
     correct: bool
+    """The verdict, for metrics."""
+
     right: bool | None
+    """What the learner may see of the verdict; None where nothing shown says so."""
+
     topics: tuple[str, ...] = ()
+    """The topics of its feedback, in order of the alphabet."""
+
     facts: tuple[str, ...] = ()
+    """The texts of the facts of its feedback."""
+
     error: str = ""
+    """What went wrong with the attempt, for people."""
+
     failure: Failure | None = None
+    """The reason why there is no answer; None where there is one."""
+
     judge_error: str = ""
+    """Why the answer could not be scored; "" where it was."""
+
     context_tokens: int = 0
+    """How many tokens the playbook took in its prompt."""
+
     left_out: tuple[str, ...] = ()
+    """What there was no room for in its prompt, each with the reason."""
+
     retrieved: Mapping[str, int] = field(default_factory=dict)
+    """The tokens of what was retrieved for it, by source."""
+
     calls: str = ""
+    """The name its model calls were made for, where it is not `sample`."""
+
     cut_off: bool = False
+    """Whether its reply reached its greatest length."""
+
     notes: Notes = field(default_factory=dict)
+    """The method's own."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that the journal keeps."""
@@ -195,27 +220,42 @@ _RESULT_KEYS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRecord:
-    """Record one step of a run: what it measured, which samples prove which bullet, what it took.
-
-    `number` counts the steps of `run` from 0. `results` are those of its samples, in order. `proofs` maps a
-    bullet that was added or changed to the samples that are right with it, none where it waits in quarantine.
-    `proposals` are their outcomes in order. `usage` is by role, in the fields of `llm.Usage`; `faults` are
-    those of its calls. `started` is in seconds since 1970 (None in old journals), `seconds` how long it took,
-    `version` the head once it was done. `notes` are the method's own, JSON values under names of theirs.
-    """
+    """Record one step of a run: what it measured, which samples prove which bullet, what it took."""
 
     run: int
+    """The run's number."""
+
     number: int
+    """Counts the steps of the run, from 0."""
+
     phase: Phase
+
     version: int
+    """The head once the step was done."""
+
     results: tuple[SampleResult, ...] = ()
+    """Those of its samples, in order."""
+
     proofs: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """From each bullet added or changed to the samples right with it: none where it waits in quarantine."""
+
     proposals: tuple[str, ...] = ()
+    """The outcomes of its proposals, in order."""
+
     usage: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What its calls took, by role, in the fields of `llm.Usage`."""
+
     faults: Sequence[Mapping[str, Any]] = ()
+    """The faults that its calls met."""
+
     started: float | None = None
+    """When it began, in seconds since 1970; None in old journals."""
+
     seconds: float = 0.0
+    """How long it took."""
+
     notes: Notes = field(default_factory=dict)
+    """The method's own."""
 
     @property
     def taught(self) -> frozenset[str]:
