@@ -146,7 +146,6 @@ class ToolsEnvironment(Environment):
         if answer is not None and SCORERS[self.scorer](str(answer), attempt.answer) < 1:
             score = min(score, 1 / 2)
             missing = (*missing, Fact(f"the answer: {answer}", difference=Difference.MISSING))
-        calls = "; ".join(step.call.write() for step in way.steps)
         return Outcome(
             score=score,
             observed=observed,
