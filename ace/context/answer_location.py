@@ -22,10 +22,13 @@ _SHORTEST_NAME = 3  # characters
 
 @dataclass(frozen=True, slots=True)
 class AnswerLocation:
-    """Hold `lines` with the answer, "[page] sentence", and words of the question `unsaid` on any page."""
+    """Hold where a right answer stands in what was retrieved."""
 
     lines: tuple[str, ...]
+    """Sentences with the answer, as "[page] sentence"."""
+
     unsaid: tuple[str, ...]
+    """Words of the question that are on no page."""
 
 
 def locate_answer(retrieved: str, question: str, answer: str) -> AnswerLocation:

@@ -30,23 +30,30 @@ Fill = Callable[[int], Rendered]
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """Set the most tokens a whole prompt may take, as `count` counts them; `counter` names the tokenizer.
-
-    `reserve` of them stay free of playbook and items, for what a solver adds to a prompt.
-    """
+    """Set the most tokens that a whole prompt may take."""
 
     tokens: int
+    """The most tokens."""
+
     count: CountTokens = estimate_tokens
+    """Counts the tokens of a text."""
+
     counter: str = "estimate"
+    """Names the tokenizer: a model, or "estimate"."""
+
     reserve: int = 0
+    """Tokens that stay free of playbook and items, for what a solver adds to a prompt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Word the messages: `system` around a playbook, `user` around lessons and items."""
+    """Word the messages of a prompt."""
 
     system: Callable[[str], str]
+    """Words the system message around a playbook."""
+
     user: Callable[[str, str], str]
+    """Words the user message around lessons and items."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,16 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """Hold the included items in the order given, volatile ones last; `tokens` is their sum with headings."""
+    """Hold what was chosen for a context, and what was not."""
 
     included: tuple[Item, ...]
+    """In the order given, volatile ones last."""
+
     left_out: tuple[LeftOut, ...]
+    """The items there was no room for."""
+
     tokens: int
+    """What the included items take, with the headings of their sections."""
 
 
 def pack(items: Sequence[Item], budget: int, headings: Mapping[str, int] | None = None) -> Packed:

@@ -24,16 +24,21 @@ from ace.text.tokens import CountTokens, estimate_tokens
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """Hold a text for a prompt, what it counts, the bullets in it, and those there was no room for.
-
-    `specific` are bullets for the question at hand only, which are no part of `text`.
-    """
+    """Hold the playbook as a text for a prompt, and which bullets are in it."""
 
     text: str
+
     tokens: int
+    """What the text takes."""
+
     bullets: tuple[str, ...]
+    """The ids of the bullets in the text."""
+
     left_out: tuple[LeftOut, ...]
+    """Bullets there was no room for."""
+
     specific: tuple[Item, ...] = ()
+    """Bullets for the question at hand only, which are no part of `text`."""
 
 
 def render_playbook(

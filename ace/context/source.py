@@ -14,10 +14,13 @@ Retrieve = Callable[[str], Sequence[str | Item]]
 
 @dataclass(frozen=True, slots=True)
 class CallableSource:
-    """Call `retrieve(question)`. A plain text becomes a document's item, labelled with its rank."""
+    """Call a function. A plain text that it returns becomes a document's item, labelled with its rank."""
 
     retrieve: Retrieve
+    """Takes the question, and returns texts or items, best first."""
+
     name: str = ""
+    """The name for reports; by default that of the function."""
 
     def __post_init__(self) -> None:
         if not self.name:

@@ -30,24 +30,40 @@ class PlacedItem:
 
 @dataclass(frozen=True, slots=True)
 class UserMessage:
-    """Hold the message, what it counts, and what was retrieved into it: all, and the part from sources."""
+    """Hold the message, and what was retrieved into it."""
 
     text: str
+
     tokens: int
+    """What the whole message takes."""
+
     retrieved: str
+    """Lessons and items of sources, as they stand in it."""
+
     from_sources: str
+    """The part of `retrieved` that sources found."""
+
     items: tuple[PlacedItem, ...]
+    """Each item that went in, in order."""
+
     left_out: tuple[LeftOut, ...]
+    """What there was no room for, or stands there already."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """Hold an item as it stands in a prompt; `content` is the same without its label."""
+    """Hold an item as it stands in a prompt."""
 
     item: PlacedItem
+
     content: str
+    """The text without its label."""
+
     text: str
-    is_lesson: bool  # a source may be named "playbook", too
+    """The list item, with its label."""
+
+    is_lesson: bool
+    """Whether it is a bullet: a source may be named "playbook", too."""
 
 
 def write_user_message(

@@ -52,15 +52,16 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Holds an answer that has been scored, and its record.
-
-    `trial` is what a method may see of it, `episode` what is kept. `judge_error` says why the environment
-    could not score it; it is empty otherwise.
-    """
+    """Holds an answer that has been scored, and its record."""
 
     trial: Trial
+    """What a method may see of it."""
+
     episode: Episode
+    """What is kept."""
+
     judge_error: str = ""
+    """Why the environment could not score it; "" where it could."""
 
 
 Item = Judged | FeedbackCame | Ended
@@ -69,16 +70,16 @@ Item = Judged | FeedbackCame | Ended
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
-    """How a server and its learner talk.
-
-    `waiting` holds what is left to learn from, oldest first; it has room for so many (the setting of that
-    name). `started` becomes the number of the run, `learned` its report. Both become the error instead that
-    ended the learner before.
-    """
+    """Connects a server and its learner."""
 
     waiting: queue.Queue[Item]
+    """What is left to learn from, oldest first; it has room for so many (the setting of that name)."""
+
     started: Future[int]
+    """Becomes the number of the run, or the error that ended the learner before."""
+
     learned: Future[Report]
+    """Becomes the report of the run, or the error that ended the learner before."""
 
 
 def learn_behind(parts: RunParts, path: Path, branch: str, inbox: Inbox) -> None:

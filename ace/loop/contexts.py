@@ -39,22 +39,31 @@ _LINE = 1000  # characters up to which a text is a line
 
 @dataclass(slots=True)
 class Contexts:
-    """Assembles the context of a sample. Called from the threads of a run.
-
-    `method` supplies the playbook's part, `generator` the frame around it, `solver` makes the attempts.
-    `limit` bounds the whole prompt. `wanted` is what the task says of its context, `sources` are its
-    documents and memories. `vectors` are kept for choosing bullets by the question; None where they are
-    chosen by age. `state` is the method's, which the run replaces as its steps go by.
-    """
+    """Assembles the context of a sample. Called from the threads of a run."""
 
     method: Method
+    """Supplies the playbook's part."""
+
     generator: Generator
+    """Supplies the frame around it."""
+
     solver: Solver
+    """Makes the attempts."""
+
     limit: Limit
+    """Bounds the whole prompt."""
+
     wanted: TaskContext
+    """What the task says of its context."""
+
     sources: tuple[Source, ...] = ()
+    """The task's documents and memories."""
+
     vectors: VectorCache | None = None
+    """Kept for choosing bullets by the question; None where they are chosen by age."""
+
     state: State = None
+    """The method's, which the run replaces as its steps go by."""
 
     def assemble_for(self, sample: Sample, playbook: Playbook) -> Assembled:
         """Return the prompt for a sample, with the contents of the bullets in it.

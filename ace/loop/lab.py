@@ -46,17 +46,20 @@ class RunStopped(AceError):
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """What all benches of a run share: who attempts what, with which context, and how it is shown.
-
-    `context` puts together the prompt of a sample with a playbook. It raises ContextError for a fault of the
-    sample's own. `stop` is set once the run has ended: no attempt begins after that.
-    """
+    """Hold what all benches of a run share: who attempts what, with which context, and how it is shown."""
 
     task: Task
+
     solver: Solver
+    """Makes the attempts."""
+
     context: Callable[[Sample, Playbook], Assembled]
+    """Puts together a sample's prompt with a playbook; raises ContextError for the sample's own fault."""
+
     settings: Settings
+
     stop: Event
+    """Set once the run has ended: no attempt begins after that."""
 
 
 @dataclass(slots=True)

@@ -18,12 +18,19 @@ _LOG = logging.getLogger("ace.learner")
 
 @dataclass(frozen=True, slots=True)
 class LearnerProblem:
-    """Describe one fault: what could not be done, why, at which episode, and when (ISO 8601, UTC)."""
+    """Describe one fault."""
 
     doing: str
+    """What could not be done: a verb and its object."""
+
     error: str
+    """Why, for people."""
+
     episode: str = ""
+    """The id of the episode it happened at; "" where it was at none."""
+
     time: str = ""
+    """ISO 8601, UTC."""
 
     def __str__(self) -> str:
         """Return the sentence for people."""

@@ -41,14 +41,21 @@ Connect = Callable[[], AbstractContextManager[RoleModels]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearningPlace:
-    """Hold where to learn and with what: a task, a branch of a file, settings, and how to connect models."""
+    """Hold where to learn and with what."""
 
     task: Task
+
     path: Path
+    """The playbook file."""
+
     branch: str
+    """The branch of the file that is learned on."""
+
     settings: Settings
     connect: Connect
+
     progress: Progress
+    """Whom to tell of progress."""
 
 
 class LearningThread:

@@ -49,11 +49,15 @@ _LOOKS = 0.1  # seconds between looks at whether the learner is still there
 
 @dataclass(frozen=True, slots=True)
 class ServedAnswer:
-    """Holds an answer. `episode` is the id by which feedback finds it, `error` says why there is no text."""
+    """Holds an answer."""
 
     text: str
+
     episode: str
+    """The id by which feedback finds it."""
+
     error: str = ""
+    """Why there is no text; "" where there is one."""
 
 
 class OnlineServer:

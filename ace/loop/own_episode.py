@@ -35,11 +35,15 @@ NOT_FINISHED = "the episode was left without an answer"
 
 @dataclass(frozen=True, slots=True)
 class EpisodeContext:
-    """Hold what an agent is shown: a text, the ids of the bullets in it, and the version of the playbook."""
+    """Hold what an agent is shown."""
 
     text: str = ""
+
     bullets: tuple[str, ...] = ()
+    """The ids of the bullets in the text."""
+
     version: int = 0
+    """The version of the playbook."""
 
 
 def run_in_thread(method: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:

@@ -15,14 +15,18 @@ _MOST_FAILURES = 3  # after which a sample comes back no more
 
 @dataclass(slots=True)
 class ReplayQueue:
-    """Remember the latest outcome of each sample, by id, and how often those that are owed failed.
+    """Remember the latest outcome of each sample, by id.
 
     A sample that was given up is hopeless until it passes after all.
     """
 
     _failures: dict[str, int] = field(default_factory=dict)
+    """How often in a row each of those that are owed failed."""
+
     _hopeless: set[str] = field(default_factory=set)
+
     _right: dict[str, bool | None] = field(default_factory=dict)
+    """Whether the latest answer was right, or taught; None where nothing can judge it."""
 
     def observe(self, sample: str, *, right: bool | None, taught: bool) -> None:
         """Take in the latest outcome of a sample, by its id.

@@ -91,18 +91,23 @@ class StepWork:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunParts:
-    """What a run is made of: the task, the file, the models, the settings, and whom to tell of progress.
-
-    Where the task has an agent of its own, that agent is the generator among the models. `stop` is set to end
-    the run from another thread: attempts that have not begun never do.
-    """
+    """Hold what a run is made of."""
 
     task: Task
+
     store: Store
+    """The playbook file."""
+
     models: RoleModels
+    """Where the task has an agent of its own, that agent is the generator among them."""
+
     settings: Settings
+
     progress: Progress
+    """Whom to tell of progress."""
+
     stop: Event = field(default_factory=Event)
+    """Set to end the run from another thread: attempts that have not begun never do."""
 
     def __post_init__(self) -> None:
         agent = connect_agent(self.task, self.models.generator)

@@ -23,15 +23,15 @@ from ace.task.types import Sample
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """Answer validation samples with a version.
-
-    `phase` is the one that its steps are journaled in. `right` are its answers so far, by sample: None where
-    nothing that the learner may see decides.
-    """
+    """Answer validation samples with a version."""
 
     phase: Phase
+    """The one that its steps are journaled in."""
+
     version: int
+
     right: dict[str, bool | None] = field(default_factory=dict)
+    """Its answers so far, by sample: None where nothing that the learner may see decides."""
 
 
 class Selection:

@@ -7,16 +7,25 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Alias:
-    """Remember the id a bullet has in a file, and what that file said of it when it was last imported.
-
-    `source` is the file's name, `alias` the id there, `bullet` the id here. `section`, `content_hash`
-    (SHA-256, hexadecimal digits), `helpful` and `harmful` are what the file said.
-    """
+    """Remember the id a bullet has in a file, and what that file said of it when it was last imported."""
 
     source: str
+    """The file's name."""
+
     alias: str
+    """The id in the file."""
+
     bullet: str
+    """The id here."""
+
     section: str
+    """The section that the file put it in."""
+
     content_hash: str
+    """Of its content in the file: SHA-256 in hexadecimal digits."""
+
     helpful: int = 0
+    """The votes for it that the file counted."""
+
     harmful: int = 0
+    """The votes against it that the file counted."""

@@ -44,16 +44,19 @@ Statement = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """Report a line whose content an earlier line has.
-
-    `line` counts from 1. `alias` is its own id in the file, `first` that of the earlier line, `bullet` the id
-    of what both became.
-    """
+    """Report a line whose content an earlier line has."""
 
     line: int
+    """Counted from 1."""
+
     alias: str
+    """Its own id in the file."""
+
     first: str
+    """The id of the earlier line."""
+
     bullet: str
+    """The id here of what both became."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

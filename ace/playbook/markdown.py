@@ -136,9 +136,16 @@ class _Item:
     """Hold one list item as it stands in the file."""
 
     line: int
+    """Where it begins, from 1."""
+
     section: str
+    """The heading above it."""
+
     indent: int
+    """How many characters its later lines are indented by."""
+
     lines: list[str]
+    """Its lines without marker and indent."""
 
 
 def _split_items(text: str) -> tuple[list[_Item], list[Flaw]]:

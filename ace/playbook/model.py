@@ -71,16 +71,16 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Playbook:
-    """Hold an ordered set of bullets.
-
-    `bullets` is by id, and also holds the tombstones of removed bullets: that is why an id is never reused.
-    `section_names` is in order of first use and only grows. `next_position` is above every position in use: a
-    new bullet gets it, and so stands at the end of its section.
-    """
+    """Hold an ordered set of bullets."""
 
     bullets: Map[str, Bullet] = field(default_factory=Map)
+    """By id. The tombstones of removed bullets are here too: that is why an id is never reused."""
+
     section_names: tuple[str, ...] = ()
+    """In order of first use; it only grows."""
+
     next_position: int = 0
+    """Above every position in use: a new bullet gets it, and so stands at the end of its section."""
 
     def __iter__(self) -> Iterator[Bullet]:
         """Yield live bullets by section and position. O(n log n): for rendering, not for steps."""
@@ -127,28 +127,34 @@ class Add:
 
 @dataclass(frozen=True, slots=True)
 class Revise:
-    """Give a live bullet new content; its id, place and votes stay.
-
-    `provenance` None keeps the old one, otherwise it replaces it.
-    """
+    """Give a live bullet new content; its id, place and votes stay."""
 
     id: str
     content: str
+
     provenance: tuple[str, ...] | None = None
+    """Replaces the old one; None keeps it."""
+
     op: Literal["revise"] = "revise"
 
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """Make several live bullets one: `into` takes `content`, and `sources` are removed.
+    """Make several live bullets one. Fewer than two different bullets are rejected.
 
-    `into` gets the union of provenance and the sum of votes. It keeps its place and status, and is pinned if
-    any of them was: a pin outlives a merge. Fewer than two different bullets are rejected.
+    The one that stays gets the union of provenance and the sum of votes. It keeps its place and status, and
+    is pinned if any of them was: a pin outlives a merge.
     """
 
     into: str
+    """The bullet that stays."""
+
     sources: tuple[str, ...]
+    """The bullets that are removed."""
+
     content: str
+    """What the one that stays says from then on."""
+
     op: Literal["merge"] = "merge"
 
 
@@ -162,25 +168,33 @@ class Remove:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """Move a live bullet to another section, or another place in its own. `position` None is the end."""
+    """Move a live bullet to another section, or another place in its own."""
 
     id: str
     section: str
+
     position: int | None = None
+    """None is the end."""
+
     op: Literal["move"] = "move"
 
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """Change the counters of a live bullet by so much, up or down.
+    """Change the counters of a live bullet.
 
     A counter that would fall below zero, or rise above `delta.MAX_VOTES`, rejects the vote. A vote changes
     no text, so it never conflicts with what others commit.
     """
 
     id: str
+
     helpful: int = 0
+    """By so much, up or down."""
+
     harmful: int = 0
+    """By so much, up or down."""
+
     op: Literal["vote"] = "vote"
 
 
@@ -218,10 +232,12 @@ Delta = tuple[Operation, ...]
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Record an operation that could not apply. `reason` is a clause for people, and no code reads it."""
+    """Record an operation that could not apply."""
 
     operation: Operation
+
     reason: str
+    """A clause for people; no code reads it."""
 
 
 def bullet_id(section: str, content: str, salt: str = "") -> str:

@@ -27,19 +27,26 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Two bullets, by id, that cannot both be right. `why` is a sentence for people."""
+    """Name two bullets that cannot both be right."""
 
     one: str
+    """The id of a bullet."""
+
     other: str
+    """The id of the other."""
+
     why: str
+    """A sentence for people."""
 
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """Say how two lessons stand to each other. `why` is a sentence for people."""
+    """Say how two lessons stand to each other."""
 
     kind: Kind
+
     why: str = ""
+    """A sentence for people."""
 
 
 def compare(first: str, second: str) -> Likeness:

@@ -44,20 +44,30 @@ _REACH = 4  # words that a negation may be about
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """Hold one word or fact of a text.
-
-    `clause` counts stops, commas and words that open a clause, `sentence` only what ends a sentence; both
-    from 0.
-    """
+    """Hold one word or fact of a text."""
 
     kind: TokenKind
-    text: str  # comparable: a stem, a normal number, a name in lower case
+
+    text: str
+    """In comparable form: a stem, a normal number, a name in lower case."""
+
     clause: int
+    """Counts stops, commas and words that open a clause, from 0."""
+
     sentence: int
-    scope: bool = False  # part of what the lesson is about, or of when it holds
-    bent: bool = False  # beside a preposition: its object may stand on either side of it
-    joined: bool = False  # right behind "and", "or" or a comma
+    """Counts only what ends a sentence, from 0."""
+
+    scope: bool = False
+    """Part of what the lesson is about, or of when it holds."""
+
+    bent: bool = False
+    """Beside a preposition: its object may stand on either side of it."""
+
+    joined: bool = False
+    """Right behind "and", "or" or a comma."""
+
     opposite: Side | None = None
+    """The side of a pair of opposites that it takes; None for most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

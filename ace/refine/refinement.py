@@ -17,15 +17,15 @@ from ace.task.team import name_owner
 
 @dataclass(frozen=True, slots=True)
 class Refinement:
-    """Hold what is to be done to a playbook, and what is left open.
-
-    `delta` and `reasons` are of the same length: a sentence for people to each operation. `conflicts` are
-    those among the bullets that stay.
-    """
+    """Hold what is to be done to a playbook, and what is left open."""
 
     delta: Delta = ()
+
     reasons: tuple[str, ...] = ()
+    """A sentence for people to each operation of `delta`."""
+
     conflicts: tuple[Conflict, ...] = ()
+    """Those among the bullets that stay."""
 
     def __add__(self, more: Refinement) -> Refinement:
         """Put one behind the other: `more` was found on the playbook as this one leaves it."""

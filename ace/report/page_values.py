@@ -18,16 +18,21 @@ WINDOW = 20  # answers that the moving accuracy of an online run counts
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Right answers of one step, or of neighbouring steps of a phase added up.
-
-    `step` is the last of those steps, or the first step of a phase that only scores.
-    """
+    """Count right answers of one step, or of neighbouring steps of a phase added up."""
 
     step: int
+    """The last of those steps, or the first step of a phase that only scores."""
+
     phase: Phase
+
     correct: int
+    """How many answers are right."""
+
     total: int
+    """How many samples were asked."""
+
     errors: int = 0
+    """How many of them gave no answer."""
 
     @property
     def score(self) -> Score:
@@ -37,12 +42,18 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """A version's bullets in use, its bullets in quarantine, and the tokens that the former fill."""
+    """Measure a version's playbook."""
 
     version: int
+
     active: int
+    """How many bullets are in use."""
+
     waiting: int
+    """How many are in quarantine."""
+
     tokens: int
+    """What the bullets in use take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,38 +68,57 @@ class SampleAnswers:
 
 @dataclass(frozen=True, slots=True)
 class PhaseComparison:
-    """Every sample that two phases scored, by its fate; `samples` are keyed by id."""
+    """Sort every sample that two phases scored by its fate."""
 
     before: str
+    """The earlier phase, as text."""
+
     after: str
+    """The later phase, as text."""
+
     flows: Flows
+    """The ids of the samples, by fate."""
+
     samples: Mapping[str, SampleAnswers]
+    """The answers, by the id of the sample."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """A bullet with its evidence."""
+    """Hold a bullet with its evidence."""
 
     bullet: Bullet
+
     new: bool
-    """This run added or changed it. `proves` are the samples that prove it, `later` their attempts after that
-    as (right, total). `unknown` are ids of episodes that are not in the file.
-    """
+    """Whether this run added or changed it."""
 
     proves: tuple[str, ...]
+    """The samples that prove it."""
+
     later: tuple[int, int]
+    """The attempts at those samples after they had proven it, as (right, total)."""
+
     episodes: tuple[Episode, ...]
+    """The episodes that the bullet names, as far as they are in the file."""
+
     unknown: tuple[str, ...]
+    """Ids of episodes that are not in the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class RejectedProposal:
-    """A rejected proposal: the changes it asked for, and the attempt that speaks against it."""
+    """Hold a rejected proposal, and what speaks against it."""
 
     proposal: Proposal
+
     changes: tuple[str, ...]
+    """What it asked for, a text for each operation."""
+
     question: str
+    """The question of its sample; "" where no episode of it is at hand."""
+
     attempt: Episode | None
+    """The attempt that speaks against it; None where none is at hand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

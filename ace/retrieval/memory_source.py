@@ -34,7 +34,9 @@ class MemorySource:
     """The playbook file, which holds the memories."""
 
     embedder: Embedder
+
     name: str = "memories"
+    """The name for reports."""
 
     def items(self, question: str, data: Mapping[str, Any]) -> Sequence[Item]:
         """Return at most MOST memories as items; none for a user of whom nothing is known.

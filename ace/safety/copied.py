@@ -38,17 +38,22 @@ Run = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class _Sources:
-    """Hold what a lesson may have copied from, and what it may say.
-
-    `head_runs` may not stand in a head, `runs` nowhere else. `words` are stems of anybody's words,
-    `label_words` stems that only labels have, `labels` the words of each label.
-    """
+    """Hold what a lesson may have copied from, and what it may say."""
 
     head_runs: set[Run]
+    """Runs of words that may not stand in a head."""
+
     runs: set[Run]
+    """Runs of words that may not stand anywhere else."""
+
     words: set[str]
+    """Stems of anybody's words."""
+
     label_words: set[str]
+    """Stems that only labels have."""
+
     labels: Sequence[list[str]]
+    """The words of each label."""
 
 
 def makes_claim(text: str) -> bool:

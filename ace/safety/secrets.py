@@ -40,11 +40,16 @@ _RECENT: deque[tuple[bytes, tuple[Secret, ...]]] = deque(maxlen=32)
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """Hold where a secret stands in a text (`end` exclusive), and what it is, for people."""
+    """Hold where a secret stands in a text, and what it is."""
 
     kind: str
+    """What it is, for people."""
+
     start: int
+    """Its first character."""
+
     end: int
+    """The character behind its last one."""
 
 
 def find_secrets(text: str) -> tuple[Secret, ...]:

@@ -21,15 +21,19 @@ Path = Sequence[str | int]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Locate one entry of an object or a list by offsets in the text.
-
-    It begins at `start`, with its key in an object; its value begins at `value` and ends before `end`.
-    """
+    """Locate one entry of an object or a list by offsets in the text."""
 
     key: str | int
+    """Its key in an object; its place in a list, from 0."""
+
     start: int
+    """Where it begins, with its key in an object."""
+
     value: int
+    """Where its value begins."""
+
     end: int
+    """Where its value has ended."""
 
 
 def read_json(text: str) -> Any:

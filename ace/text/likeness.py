@@ -24,14 +24,15 @@ _LONGEST = 2_000  # characters of a text that are read
 
 @dataclass(slots=True)
 class Likeness:
-    """Know texts by name, and compare one with others. `sizes` are the lengths of runs, in characters.
-
-    A text is read when it is compared for the first time.
-    """
+    """Know texts by name, and compare one with others."""
 
     sizes: Sequence[int] = (3, 4, 5)
+    """The lengths of runs, in characters."""
+
     _texts: dict[str, str] = field(default_factory=dict)
+
     _counts: dict[str, NDArray[np.uint8]] = field(default_factory=dict)
+    """What was counted of a text, by name: only once it has been compared."""
 
     def add(self, name: str, text: str) -> None:
         """Take in a text; one of the same name before it is replaced."""

@@ -31,12 +31,17 @@ class Phrase:
     """Hold expressions, and before each but the first the gap that may precede it.
 
     A gap is written as in a regular expression, outside of any group: "[^.\\n]{0,40}". It counts from
-    {0,10} on. `words` holds for each part words of which it needs one.
+    {0,10} on.
     """
 
     parts: tuple[re.Pattern[str], ...]
+    """The expressions, in order."""
+
     gaps: tuple[tuple[re.Pattern[str], int], ...]
+    """One fewer than parts: what may stand in it, and how many characters at most."""
+
     words: tuple[frozenset[str], ...]
+    """For each part, words of which it needs one."""
 
     def search(self, text: str) -> tuple[int, int] | None:
         """Return the start and end of the first place where all parts stand in order, or None."""

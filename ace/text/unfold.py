@@ -30,11 +30,15 @@ _DROPPED = re.compile(f"{UNSEEN.pattern}|[\u0300-\u036f]")
 
 @dataclass(frozen=True, slots=True)
 class Unfolded:
-    """Hold an unfolded text. Character `i` of it stands for `starts[i]` to `ends[i]` of the original."""
+    """Hold an unfolded text, and where its characters come from."""
 
     text: str
+
     starts: list[int]
+    """For each of its characters, where in the original begins what it stands for."""
+
     ends: list[int]
+    """For each of its characters, where that has ended."""
 
     def locate(self, start: int, end: int) -> tuple[int, int]:
         """Return where a part of the unfolded text, which is not empty, stands in the original."""

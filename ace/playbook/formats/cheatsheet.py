@@ -54,14 +54,24 @@ def read(text: str, file: str, base: Playbook | None) -> Reading:
 
 @dataclass(slots=True)
 class _Scan:
-    """Go over the lines once. `at` is the line of the file where all of it stands, or 0."""
+    """Go over the lines of a cheatsheet once."""
 
     collector: Collector = field(default_factory=Collector)
+
     at: int = 0
+    """The line of the file where all of it stands; 0 where each of its lines is one of the file."""
+
     section: str = GENERAL
+    """The last heading."""
+
     item: list[str] | None = None
+    """The lines so far of the item that is open; None where none is."""
+
     begins: int = 0
+    """The line of the file where that item begins."""
+
     counts: int = 0
+    """How many use counts have come."""
 
     def run(self, text: str) -> Reading:
         """Read all lines: the beginning, text or end of an item, its count, a heading, or nothing known."""

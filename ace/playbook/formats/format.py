@@ -27,10 +27,12 @@ COUNTS = ("helpful", "harmful")  # fields of a bullet
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Report something about a line of a file, or several, counted from 1. `text` is a clause for people."""
+    """Report something about a line of a file, or several, counted from 1."""
 
     line: int
+
     text: str
+    """A clause for people."""
 
     last: int = 0
     """The last of several lines; 0 for one line."""
@@ -41,35 +43,48 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """Hold one bullet as the file of another tool states it.
-
-    `alias` is its id there, empty if it has none. `helpful` and `harmful` are the file's own counts.
-    """
+    """Hold one bullet as the file of another tool states it."""
 
     content: str
     section: str = GENERAL
+
     alias: str = ""
+    """Its id in the file; "" if it has none."""
+
     helpful: int = 0
+    """The file's own count of votes for it."""
+
     harmful: int = 0
+    """The file's own count of votes against it."""
+
     quarantined: bool = False
-    """The file says that it is not in use. `line` is where it begins, counted from 1."""
+    """Whether the file says that it is not in use."""
 
     line: int = 0
+    """Where it begins in the file, from 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """Hold what a file says, and what of it could not be taken over.
-
-    `playbook` stands in place of `entries` where the ids in the file are ours.
-    """
+    """Hold what a file says, and what of it could not be taken over."""
 
     entries: tuple[Entry, ...] = ()
+    """The bullets, where their ids are those of another tool."""
+
     playbook: Playbook | None = None
-    votes: bool = True  # whether the file says anything about them
-    unread: tuple[Finding, ...] = ()  # what is not in the result, and why
-    notes: tuple[Finding, ...] = ()  # what was read otherwise than one might think
-    lost: tuple[str, ...] = ()  # what the file says and a playbook has no place for
+    """Stands in place of `entries` where the ids in the file are ours; else None."""
+
+    votes: bool = True
+    """Whether the file says anything about votes."""
+
+    unread: tuple[Finding, ...] = ()
+    """What is not in the result, and why."""
+
+    notes: tuple[Finding, ...] = ()
+    """What was read otherwise than one might think."""
+
+    lost: tuple[str, ...] = ()
+    """What the file says and a playbook has no place for, a phrase each."""
 
 
 Write = Callable[[Playbook, Mapping[str, str]], str]
@@ -78,32 +93,44 @@ Write = Callable[[Playbook, Mapping[str, str]], str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """Describe one way to read a playbook and, unless it is import only, to write it.
-
-    `name` is what people choose it by, `about` its line in the help. `holds` are the aspects of a bullet that
-    it keeps beside section and content. `detects` says whether a text is in it; `read` raises FormatError.
-    """
+    """Describe one way to read a playbook and, unless it is import only, to write it."""
 
     name: str
+    """What people choose it by."""
+
     about: str
+    """Its line in the help."""
+
     holds: frozenset[str]
+    """The aspects of a bullet that it keeps beside section and content."""
+
     detects: Callable[[str], bool]
-    read: Callable[[str, str, Playbook | None], Reading]  # the text, its file, the playbook it goes to
-    write: Write | None = None  # None: import only
-    files: tuple[str, ...] = ()  # names and suffixes that stand for it
+    """Says whether a text is in it."""
+
+    read: Callable[[str, str, Playbook | None], Reading]
+    """Takes the text, its file, and the playbook it goes to; raises FormatError."""
+
+    write: Write | None = None
+    """None where it is import only."""
+
+    files: tuple[str, ...] = ()
+    """Names and suffixes of files that stand for it."""
 
 
 @dataclass(slots=True)
 class Collector:
-    """Gather entries; one that no playbook could hold becomes a finding instead.
-
-    `unread` are those, `notes` what was taken otherwise than it stood in the file.
-    """
+    """Gather entries; one that no playbook could hold becomes a finding instead."""
 
     entries: list[Entry] = field(default_factory=list)
+
     unread: list[Finding] = field(default_factory=list)
+    """What could not be an entry, and why."""
+
     notes: list[Finding] = field(default_factory=list)
+    """What was taken otherwise than it stood in the file."""
+
     _aliases: set[str] = field(default_factory=set)
+    """The ids of the file that have come so far."""
 
     def add(self, entry: Entry) -> None:
         """Add an entry, or report why it cannot be one.

@@ -31,12 +31,19 @@ _BATCH = 64  # texts an embedder is given at once
 
 @dataclass(frozen=True, slots=True)
 class IndexReport:
-    """Hold the outcome of an update. `added`, `changed` and `removed` are paths below `folder`."""
+    """Hold the outcome of an update."""
 
     folder: str
+    """The path of the folder of documents."""
+
     added: tuple[str, ...] = ()
+    """New documents, as paths below the folder."""
+
     changed: tuple[str, ...] = ()
+    """Documents that were read again, as paths below the folder."""
+
     removed: tuple[str, ...] = ()
+    """Documents that are no longer there, as paths below the folder."""
 
     unchanged: int = 0
     """How many documents were in the index already, as they are."""
@@ -48,7 +55,7 @@ class IndexReport:
     """How many chunks the folder has in the index now."""
 
     embedded: int = 0
-    """How many vectors this update made."""
+    """How many vectors this update computed."""
 
     @property
     def documents(self) -> int:

@@ -28,17 +28,21 @@ UNION ALL SELECT 1 FROM pragma_index_xinfo(:index) WHERE cid = -2"""
 
 @dataclass(frozen=True, slots=True)
 class ForeignObject:
-    """Name one thing in the schema that is not what this release makes.
-
-    `kind` is table, index, view, trigger or migration. `acts` says that it takes part in our writes. `remedy`
-    is the SQL that removes it; empty where only a backup helps.
-    """
+    """Name one thing in the schema that is not what this release makes."""
 
     kind: str
+    """Table, index, view, trigger or migration."""
+
     name: str
+
     problem: str
+    """What is wrong with it, as a sentence for people."""
+
     acts: bool = False
+    """Whether it takes part in our writes."""
+
     remedy: str = ""
+    """The SQL that removes it; "" where only a backup helps."""
 
 
 def check_writable(db: sqlite3.Connection, path: Path) -> None:

@@ -30,14 +30,16 @@ _DIGITS, _WORDS, _LETTERS, _UNSPACED = 5, 2, 8, 5
 
 @dataclass(frozen=True, slots=True)
 class TableResult:
-    """Report on the tables: `matcher` finds the forgotten texts, `redacted` is table -> number of rows.
-
-    `remaining` names columns that still hold a match, with the number of rows.
-    """
+    """Report on the tables."""
 
     matcher: TextMatcher
+    """Finds the forgotten texts."""
+
     redacted: dict[str, int]
+    """Table -> number of rows."""
+
     remaining: tuple[str, ...]
+    """Columns that still hold a match, with the number of rows."""
 
 
 def is_distinctive(text: str) -> bool:
