@@ -21,7 +21,7 @@ from ace.task.environments.tools.mcp_servers import (
     ServerCommand,
     ServerObject,
 )
-from ace.task.own_module import CLASS_NAME, load_class
+from ace.task.own_module import load_class
 from ace.task.toml_models import TomlModel
 from ace.task.toml_table import TomlTable
 
@@ -81,7 +81,7 @@ class AddressTable(LimitsTable):
 class ObjectTable(LimitsTable):
     """Make a server with a function of the task's folder."""
 
-    server: Annotated[str, Field(pattern=f"^{CLASS_NAME.pattern}$", description="'module:function'")]
+    server: Annotated[str, Field(pattern=r"^[\w.]+:\w+$", description="'module:function'")]
     """Returns a new server of the package `mcp` for each attempt."""
 
 
