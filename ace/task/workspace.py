@@ -136,3 +136,8 @@ class Acting(Protocol):
 def write_value(value: Any) -> str:
     """Return the value of an argument as JSON, on one line."""
     return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def to_text(value: Any) -> str:
+    """Return what a tool returned as a model reads it: a text as it is, all else as JSON on one line."""
+    return value if isinstance(value, str) else write_value(value)

@@ -6,7 +6,6 @@ pydantic does both. It is imported on first use, because it takes 0.1 s.
 from __future__ import annotations
 
 import inspect
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from functools import cached_property
 from typing import Any, get_type_hints
 
 from ace.errors import InputError
-from ace.task.workspace import Observation, ToolCall, ToolSpec
+from ace.task.workspace import Observation, ToolCall, ToolSpec, to_text
 
 _ARGUMENT_LINE = re.compile(r"^[ \t]*(?::param )?`?(\w+)`?:[ \t]*(\S.*)$", re.MULTILINE)
 
@@ -131,13 +130,6 @@ def call_function(tools: Mapping[str, FunctionTool], call: ToolCall) -> Observat
     if tool is None:
         return _fail(f"there is no tool {call.name}; there are {', '.join(tools)}")
     return tool.call(call.arguments)
-
-
-def to_text(value: Any) -> str:
-    """Return what a tool returned as a model reads it: a text as it is, all else as JSON."""
-    if isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _fail(message: str) -> Observation:

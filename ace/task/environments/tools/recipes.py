@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ace.task.environments.tools.value_lines import Use, write_value_line
-from ace.task.environments.tools.ways import Step, Way, to_text
+from ace.task.environments.tools.ways import Step, Way
 from ace.task.wording import Suggestion
-from ace.task.workspace import write_value
+from ace.task.workspace import to_text, write_value
 
 PROCEDURES = "strategies"
 FORMATS = "formats"

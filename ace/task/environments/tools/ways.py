@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from ace.task.workspace import ToolCall, write_value
+from ace.task.workspace import ToolCall, to_text
 
 _WORD = re.compile(r"\w+|[^\w\s]")
 _PARTS = re.compile(r"\d+|[^\W\d_]+|[\W_]+")
@@ -124,11 +124,6 @@ class Way:
                         stated = {other for other, told in beside.items() if self.states(told)}
                         found.setdefault((step.call.name, name), set()).update(stated)
         return found
-
-
-def to_text(value: Any) -> str:
-    """Return a text as it is, and any other value as JSON."""
-    return value if isinstance(value, str) else write_value(value)
 
 
 def fold(text: str) -> str:
