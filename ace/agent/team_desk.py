@@ -109,7 +109,7 @@ class Desk(Workspace):
         if self.team.notes and call.name == _name_free("note", own):
             return self._note(call.arguments)
         names = ", ".join(tool.name for tool in self.tools()) or "none"
-        return _fail(f"{self.agent.name} has no tool {call.name}; there are {names}")
+        return Observation.error(f"{self.agent.name} has no tool {call.name}; there are {names}")
 
     def reply(self, text: str) -> Observation | None:
         """Return what somebody in the workspace says to the agent's words; None where nobody does."""
@@ -152,18 +152,20 @@ class Desk(Workspace):
             questions = (questions,)
         if unknown or not isinstance(brief, str) or not brief.strip():
             takes = "a handover takes the arguments (to, brief, open_questions)"
-            return _fail(f"{takes}, and a brief that is text")
+            return Observation.error(f"{takes}, and a brief that is text")
         if to not in self.agent.hands_to:
-            return _fail(f"{self.agent.name} hands to {', '.join(self.agent.hands_to)}, not to {to!r:.60}")
+            return Observation.error(
+                f"{self.agent.name} hands to {', '.join(self.agent.hands_to)}, not to {to!r:.60}"
+            )
         if not isinstance(questions, Sequence) or len(questions) > _MOST_QUESTIONS:
-            return _fail(f"open_questions are at most {_MOST_QUESTIONS} texts")
+            return Observation.error(f"open_questions are at most {_MOST_QUESTIONS} texts")
         handover = Handover(self.agent.name, to, brief.strip(), tuple(map(str, questions)))
         size = len(brief) + sum(map(len, handover.questions))
         if size > _LONGEST_BRIEF:
-            return _fail(f"the brief has {size} characters, of {_LONGEST_BRIEF} at most")
+            return Observation.error(f"the brief has {size} characters, of {_LONGEST_BRIEF} at most")
         self.loop = self.memory.describe_loop(handover, self.team.handovers)
         if self.loop:
-            return Observation(f"error: {self.loop}", failed=True, ends=True)
+            return Observation.error(self.loop, ends=True)
         self.memory.handovers.append(handover)
         self.handover = handover
         return Observation(f"handed over to {to}", ends=True)
@@ -172,11 +174,11 @@ class Desk(Workspace):
         """Write a note on the board; one with the same key takes its place."""
         key, text = arguments.get("key"), arguments.get("text")
         if arguments.keys() != {"key", "text"} or not isinstance(key, str) or not isinstance(text, str):
-            return _fail("a note takes the arguments (key, text), both texts")
+            return Observation.error("a note takes the arguments (key, text), both texts")
         if len(key) + len(text) > _LONGEST_NOTE:
-            return _fail(f"a note has {_LONGEST_NOTE} characters at most")
+            return Observation.error(f"a note has {_LONGEST_NOTE} characters at most")
         if key not in self.memory.notes and len(self.memory.notes) >= _MOST_NOTES:
-            return _fail(f"the board is full, with {_MOST_NOTES} notes; use one of their keys")
+            return Observation.error(f"the board is full, with {_MOST_NOTES} notes; use one of their keys")
         self.memory.notes[key] = text
         return Observation("noted")
 
@@ -204,8 +206,3 @@ def _name_free(name: str, own: Sequence[ToolSpec]) -> str:
     while name in taken:
         name = f"team_{name}"
     return name
-
-
-def _fail(message: str) -> Observation:
-    """Return an observation that says why nothing was done."""
-    return Observation(f"error: {message}", failed=True)

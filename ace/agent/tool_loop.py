@@ -29,8 +29,8 @@ from ace.text import CountTokens
 RESERVE = 4_000  # tokens for tools and results, beside the context; a share of a small window at most
 _WRITTEN_TOKENS = 400  # of a call that is a line of text
 _SAME_AGAIN = 3  # times that a call may be the one before, until the attempt ends
-_NO_CALL = Observation("error: that is no call of a function; write one call, and nothing else", failed=True)
-_REPEATED = Observation("error: this call was made before; its result stands above", failed=True)
+_NO_CALL = Observation.error("that is no call of a function; write one call, and nothing else")
+_REPEATED = Observation.error("this call was made before; its result stands above")
 
 
 @dataclass(frozen=True, slots=True)

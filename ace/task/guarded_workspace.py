@@ -57,13 +57,13 @@ class GuardedWorkspace:
     def call(self, call: ToolCall) -> Observation:
         """Return what comes of a call. A long text loses its middle, and says how much of it."""
         if self.lost:
-            return Observation(f"error: {self.lost}", failed=True, ends=True)
+            return Observation.error(self.lost, ends=True)
         try:
             observation = self._run(lambda: self.inner.call(call))
         except WorkspaceFailed as error:
-            return Observation(f"error: {error.message}", failed=True, ends=bool(self.lost))
+            return Observation.error(error.message, ends=bool(self.lost))
         if not isinstance(observation, Observation):
-            return Observation(f"error: {call.name} gave {observation!r:.60}", failed=True)
+            return Observation.error(f"{call.name} gave {observation!r:.60}")
         text = shorten_middle(str(observation.text).translate(_CONTROL), self.longest)
         return Observation(text or "(nothing)", observation.failed, observation.ends)
 

@@ -80,6 +80,11 @@ class Observation:
     ends: bool = False
     """Whether the attempt is over with it, as in a game that is won or lost."""
 
+    @classmethod
+    def error(cls, message: str, *, ends: bool = False) -> Observation:
+        """Return one that says what was wrong with a call, or why nothing came of it."""
+        return cls(f"error: {message}", failed=True, ends=ends)
+
 
 class Workspace(Protocol):
     """Give one attempt its tools and its state. It belongs to one thread.

@@ -77,16 +77,18 @@ class FunctionTool:
             if parameter.default is parameter.empty and name not in arguments
         ]
         if unknown or missing:
-            return _fail(f"{self.name} takes the arguments ({', '.join(parameters)})")
+            return Observation.error(f"{self.name} takes the arguments ({', '.join(parameters)})")
         try:
             values = {name: self._adapters[name].validate_python(value) for name, value in arguments.items()}
         except ValidationError as error:
             wrong = error.errors()[0]
-            return _fail(f"an argument of {self.name} is wrong: {wrong['msg']}, found {wrong['input']!r:.60}")
+            return Observation.error(
+                f"an argument of {self.name} is wrong: {wrong['msg']}, found {wrong['input']!r:.60}"
+            )
         try:
             return Observation(to_text(self.function(**values)))
         except Exception as error:  # of somebody's own code: the model is told, and may do better
-            return _fail(str(error) or type(error).__name__)
+            return Observation.error(str(error) or type(error).__name__)
 
     @cached_property
     def _parameters(self) -> Mapping[str, inspect.Parameter]:
@@ -128,10 +130,5 @@ def call_function(tools: Mapping[str, FunctionTool], call: ToolCall) -> Observat
     """Return what comes of a call; one of an unknown tool names those there are."""
     tool = tools.get(call.name)
     if tool is None:
-        return _fail(f"there is no tool {call.name}; there are {', '.join(tools)}")
+        return Observation.error(f"there is no tool {call.name}; there are {', '.join(tools)}")
     return tool.call(call.arguments)
-
-
-def _fail(message: str) -> Observation:
-    """Return an observation that says what was wrong with a call."""
-    return Observation(f"error: {message}", failed=True)

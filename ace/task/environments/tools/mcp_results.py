@@ -56,7 +56,7 @@ def read_result(result: CallToolResult, most: int) -> Observation:
     if not text.strip():
         text = "(nothing)"
     text = shorten_middle(text, most)
-    return Observation(f"error: {text}" if result.is_error else text, failed=result.is_error)
+    return Observation.error(text) if result.is_error else Observation(text)
 
 
 def _read_block(block: Any) -> str:

@@ -108,16 +108,16 @@ class McpWorkspace:
         target = self._targets.get(call.name)
         if target is None:
             names = ", ".join(self._targets)
-            return Observation(f"error: there is no tool {call.name}; there are {names}", failed=True)
+            return Observation.error(f"there is no tool {call.name}; there are {names}")
         session, tool = target
         try:
             json.dumps(call.arguments, allow_nan=False, ensure_ascii=False).encode()
         except (TypeError, ValueError, RecursionError) as error:
-            return Observation(f"error: the arguments are no JSON ({error})", failed=True)
+            return Observation.error(f"the arguments are no JSON ({error})")
         try:
             return self._call_tool(session, tool, call.arguments, session.server.result_chars)
         except WorkspaceFailed as error:
-            return Observation(f"error: {error.message}", failed=True)
+            return Observation.error(error.message)
 
     def finish(self) -> Mapping[str, str]:
         """Return what the `state` tools return now, as one JSON object: texts, or JSON, by "server.tool".

@@ -82,10 +82,10 @@ class ConversationWorkspace(Workspace):
     def call(self, call: ToolCall) -> Observation:
         """Call a service, or speak to the user. A service that breaks down ends the attempt."""
         if self.is_over or self.is_closed:
-            return Observation("error: the user is gone", failed=True, ends=True)
+            return Observation.error("the user is gone", ends=True)
         problem = find_problem(self.tools(), call)
         if problem:
-            return Observation(f"error: {problem}", failed=True)
+            return Observation.error(problem)
         if call.name == _SAY.name:
             heard = self.reply(str(call.arguments["message"]))
             return heard or Observation("(The user has no more wishes.)", ends=True)
@@ -95,7 +95,7 @@ class ConversationWorkspace(Workspace):
             result = self.process.ask("call", _SECONDS_TO_CALL, name=call.name, arguments=arguments)
         except WorkspaceFailed as error:
             self.failure, self.is_over = str(error), True
-            return Observation(f"error: {error}", failed=True, ends=True)
+            return Observation.error(str(error), ends=True)
         return Observation(result["text"], failed=result["failed"])
 
     def reply(self, text: str) -> Observation | None:

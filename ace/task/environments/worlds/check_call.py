@@ -14,6 +14,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "boolean": (bool,),
     "array": (list, tuple),
     "object": (dict,),
+    "null": (type(None),),
 }
 
 
@@ -27,11 +28,13 @@ def find_problem(specs: Iterable[ToolSpec], call: ToolCall) -> str:
     if not spec.required <= names or not names <= set(spec.arguments):
         return f"{spec.name} takes the arguments ({', '.join(spec.arguments)})"
     for name, value in call.arguments.items():
-        expected = spec.parameters["properties"][name].get("type", "")
-        types = _TYPES.get(expected, (object,))
+        wanted = spec.parameters["properties"][name].get("type", "")
+        expected = [wanted] if isinstance(wanted, str) else wanted  # a list means any of them
+        types = tuple(kind for word in expected for kind in _TYPES.get(word, (object,)))
         is_wrong_bool = isinstance(value, bool) and bool not in types and object not in types
         if is_wrong_bool or not isinstance(value, types):
-            return f"the argument {name} of {spec.name} has to be of the type {expected}, found {value!r:.60}"
+            choice = " or ".join(expected)
+            return f"the argument {name} of {spec.name} has to be of the type {choice}, found {value!r:.60}"
     return ""
 
 

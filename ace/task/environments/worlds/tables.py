@@ -107,14 +107,14 @@ class TableWorkspace(Workspace):
         if not problem and len(query) > _LONGEST_QUERY:
             problem = f"a statement has at most {_LONGEST_QUERY:,} characters"
         if problem:
-            return Observation(f"error: {problem}", failed=True, ends=bool(self.failure))
+            return Observation.error(problem, ends=bool(self.failure))
         try:
             reply = self.copy.run(query)
         except WorkspaceFailed as error:
             self.failure = str(error)
-            return Observation(f"error: {error}", failed=True, ends=True)
+            return Observation.error(str(error), ends=True)
         if "error" in reply:
-            return Observation(f"error: {reply['error']}", failed=True)
+            return Observation.error(reply["error"])
         shown = {"changed": reply["changes"]}
         if reply["columns"]:
             shown = {"columns": reply["columns"], "rows": reply["rows"], "more": reply["truncated"]}

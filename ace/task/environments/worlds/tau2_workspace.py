@@ -103,7 +103,7 @@ class Tau2Workspace(Workspace):
     def call(self, call: ToolCall) -> Observation:
         """Return what the tool returns; of one that is not the agent's, an observation that failed."""
         if call.name in _HIDDEN:
-            return Observation(f"error: there is no tool {call.name}", failed=True)
+            return Observation.error(f"there is no tool {call.name}")
         return self._call(call.name, call.arguments)
 
     def finish(self) -> Mapping[str, str]:

@@ -109,7 +109,7 @@ class GameWorkspace(Workspace):
         elif call.name == _ACT.name and not problem and (not command.strip() or "\n" in command):
             problem = "a command is one line of text"
         if problem:
-            return Observation(f"error: {problem}", failed=True, ends=self.is_over)
+            return Observation.error(problem, ends=self.is_over)
         try:
             if call.name != _ACT.name:
                 found = self.process.ask("show", _SECONDS_TO_ACT, what=call.name)
@@ -117,7 +117,7 @@ class GameWorkspace(Workspace):
             reply = self.process.ask("act", _SECONDS_TO_ACT, command=command)
         except WorkspaceFailed as error:
             self.failure, self.is_over = str(error), True
-            return Observation(f"error: {error}", failed=True, ends=True)
+            return Observation.error(str(error), ends=True)
         self.commands.append(command)
         text = reply["text"]
         self.is_over = reply["ended"]

@@ -49,8 +49,8 @@ class WorldProcess:
     def ask(self, do: str, seconds: float, **values: Any) -> Any:
         """Return the answer to a request.
 
-        Raises WorkspaceFailed where the world raises something, takes longer than `seconds`, or ends. The
-        process is gone then.
+        Raises WorkspaceFailed where the world raises something, takes longer than `seconds`, ends, or writes
+        what is no answer. The process is gone then.
         """
         pipe, output = self.process.stdin, self.process.stdout
         if pipe is None or output is None or self.process.returncode is not None:
@@ -71,6 +71,9 @@ class WorldProcess:
             raise
         finally:
             timer.cancel()
+        if not isinstance(answer, dict):
+            self.end()
+            raise WorkspaceFailed(f"The process of the world gave {answer!r:.60}.")
         if "error" in answer:
             self.end()
             raise WorkspaceFailed(f"The world failed: {answer['error']}")
@@ -153,5 +156,6 @@ class WorldPool:
 
 
 def _end_all(processes: list[WorldProcess]) -> None:
+    """End processes that nobody has borrowed, and empty the list."""
     while processes:
         processes.pop().end()
