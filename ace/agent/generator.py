@@ -47,6 +47,7 @@ class Generator:
     """The model; the task's own agent where it has one (see `ace.agent.connect_agent`)."""
 
     task: Task
+    """Its instructions, its environment and its limit of tokens go into every request."""
 
     cite: bool = False
     """Whether a reply shall end with the ids of the bullets that were used for it."""

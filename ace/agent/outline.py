@@ -41,6 +41,7 @@ class Draft:
     """
 
     outline: tuple[PlannedPart, ...]
+    """Its points are the model's, and those that the question gives and the model left out."""
 
     facts_given: tuple[Statement, ...]
     """What the question lists: the text must agree with it."""

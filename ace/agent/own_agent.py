@@ -33,7 +33,7 @@ from ace.text.thoughts import split_thoughts
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Hold what an agent is asked. `seed` and `temperature` tell several attempts at a sample apart.
+    """Hold what an agent is asked.
 
     These are the keys of the JSON object that a command reads, in this order.
     """
@@ -48,6 +48,7 @@ class Asked:
 
     seed: int
     temperature: float
+    """They tell several attempts at a sample apart."""
 
     @classmethod
     def of(cls, request: Request, task: Task) -> Asked:
@@ -72,7 +73,9 @@ class FunctionClient:
     """
 
     agent: OwnAgent
+
     task: Task
+    """Says which fields of a sample are labels."""
 
     @property
     def model(self) -> str:
@@ -122,7 +125,9 @@ class CommandClient:
     """
 
     agent: OwnCommand
+
     task: Task
+    """Names it in records, and says which fields of a sample are labels."""
 
     offered: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Environment variables that the command gets if it lists them: how to reach the run's model."""

@@ -35,17 +35,22 @@ _REPEATED = Observation.error("this call was made before; its result stands abov
 
 @dataclass(frozen=True, slots=True)
 class ToolLoop:
-    """Let a model call the tools of a workspace. Where there is none, it is asked once.
-
-    `count` counts the tokens of a text, `steps` are replies of the model and `seconds` the time of an attempt
-    at most. `answers`: a small model is asked for an answer in words when it is done.
-    """
+    """Let a model call the tools of a workspace. Where there is none, it is asked once."""
 
     generator: Generator
+    """Words the prompts; its client is the model."""
+
     count: CountTokens
+    """Counts the tokens of a text."""
+
     steps: int = 20
+    """The most replies of the model that are acted on in an attempt."""
+
     seconds: float = 600.0
+    """The most time of an attempt; it is looked at before each step."""
+
     answers: bool = False
+    """Whether a model that writes its calls is asked for an answer in words when it is done."""
 
     @property
     def reserve(self) -> int:
@@ -171,6 +176,7 @@ class ToolLoop:
         return ToolSpec(name, "The task is finished.", schema)
 
     def _bound_reply(self, written: bool) -> int:
+        """Return the most tokens of the next reply; one that only writes a call needs fewer."""
         most = self.generator.task.max_tokens
         return min(most, _WRITTEN_TOKENS) if written else most
 
@@ -182,6 +188,7 @@ def build_tool_loop(generator: Generator, task: Task, count: CountTokens) -> Too
 
 
 def _is_same(first: ToolCall, second: ToolCall) -> bool:
+    """Tell whether two calls do the same, whatever their ids are."""
     return first.name == second.name and first.arguments == second.arguments
 
 
@@ -195,4 +202,5 @@ def _answer(sample: Sample, reply: Reply) -> Attempt:
 
 
 def _stop(sample: Sample, why: str) -> Attempt:
+    """Return the attempt that a limit ended, without an answer."""
     return Attempt(sample.id, "", error=why, failure=Failure.LIMIT)

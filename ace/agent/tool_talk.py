@@ -27,19 +27,28 @@ _SHORTEST = 40
 
 @dataclass(slots=True)
 class ToolTalk:
-    """Grow with each reply of the model and each observation.
-
-    `question` is the task, as the first user message puts it. `written`: calls are lines of text. `repeats`:
-    the same call may do something else the next time.
-    """
+    """Grow with each reply of the model and each observation."""
 
     messages: list[Message]
+    """The prompt, and what followed it; results in it may be shortened."""
+
     question: str
+    """The task, as the first user message puts it."""
+
     count: CountTokens
+    """Counts the tokens of a text."""
+
     written: bool
+    """Whether calls are lines of text, each followed by its result and the task again."""
+
     repeats: bool = False
+    """Whether the same call may do something else the next time."""
+
     turns: list[Turn] = field(default_factory=list)
+    """The steps so far, with results in full."""
+
     calls: list[ToolCall] = field(default_factory=list)
+    """All that were made, in order."""
 
     def add_reply(self, reply: Reply) -> None:
         """Take in what the model said and thought."""
@@ -122,6 +131,7 @@ class ToolTalk:
         return "\n".join(lines)
 
     def _size(self) -> int:
+        """Count the tokens of all messages and their calls, with what a template puts around them."""
         tokens = TEMPLATE
         for message in self.messages:
             tokens += _EACH_MESSAGE + self.count(message.content)

@@ -43,7 +43,9 @@ class PlannedPart:
     """
 
     title: str
+
     points: tuple[str, ...]
+    """What its text has to say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,19 +29,28 @@ _CALLS_AT_THE_END = "the conversation ended with a call of a tool"
 
 @dataclass(slots=True, eq=False)
 class Conversation:
-    """Hold an open conversation: its episode, its entries, and its turns as far as they are recorded.
-
-    `requested` are the turns of its last request, `answer` is the last reply, `error` why there is none.
-    Thoughts are no turns here, because not every program sends them back. `failed`: the last request did.
-    """
+    """Hold an open conversation. Thoughts are no turns here: not every program sends them back."""
 
     episode: AgentEpisode
+    """Begun when the conversation was."""
+
     items: list[Any] = field(default_factory=list)
+    """The entries of its last request, and of the reply to it."""
+
     turns: tuple[Turn, ...] = ()
+    """Those that are recorded in the episode."""
+
     requested: tuple[Turn, ...] = ()
+    """Those of its last request."""
+
     answer: str = ""
+    """The last reply in words; "" where it had none."""
+
     error: BaseException | str = ""
+    """Why the conversation has no answer as it stands; "" where it has one."""
+
     failed: bool = False
+    """Whether its last request failed: the same one may be made again."""
 
 
 class Conversations:
