@@ -92,8 +92,13 @@ class Endpoint:
     """What has been found so far that the model refuses."""
 
     _http: Any = field(default=None, init=False, repr=False)
-    _context: int = field(default=0, init=False)  # tokens that an Ollama server was last asked to hold
+    """Holds the connections; opened for the first request, and gone after `close`."""
+
+    _context: int = field(default=0, init=False)
+    """The tokens that an Ollama server was last asked to hold; 0 before that."""
+
     _has_thought: bool = field(default=False, init=False)
+    """Whether a reply of the model has held thoughts."""
 
     def complete(self, request: Request) -> Reply:
         """Ask until the reply can be used. Raises as `ace.llm.asking.complete` and `ask` do."""

@@ -49,12 +49,23 @@ class Slots:
     backend: Backend
     """Called outside the lock, since it takes its time: only the bookkeeping is exclusive."""
 
-    _free: dict[int, str] = field(init=False)  # what each free slot has in its cache, least recent first
+    _free: dict[int, str] = field(init=False)
+    """What each free slot has in its cache, least recent first."""
+
     _saved: OrderedDict[str, str] = field(default_factory=OrderedDict, init=False)
-    _loading: list[str] = field(default_factory=list, init=False)  # saved states that must not go now
-    _coming: list[str] = field(default_factory=list, init=False)  # prefixes that are being read now
+    """The text of the call that each saved state is of, by the name of the state, least recent first."""
+
+    _loading: list[str] = field(default_factory=list, init=False)
+    """The names of saved states that must not go now."""
+
+    _coming: list[str] = field(default_factory=list, init=False)
+    """The prefixes that are being read now."""
+
     _change: Condition = field(default_factory=Condition, init=False)
+    """Guards all of these; notified when a slot is free again or a prefix is shared."""
+
     _names: int = field(default=0, init=False)
+    """How many names have been given to saved states."""
 
     def __post_init__(self) -> None:
         self._free = dict.fromkeys(range(self.count), "")
