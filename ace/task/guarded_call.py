@@ -67,7 +67,10 @@ class _EventLoop:
     """
 
     _lock: Lock = field(default_factory=Lock)
+    """Held while a loop is begun or given up."""
+
     _loop: asyncio.AbstractEventLoop | None = None
+    """None before the first call, and after a loop was given up."""
 
     def wait_for(self, awaitable: Awaitable[Any], seconds: float) -> Any:
         """Return the result of `awaitable`, or raise TimeoutError and cancel it.

@@ -49,7 +49,9 @@ class OwnAgent:
     """Let a function of a question and a context make attempts."""
 
     kind: ClassVar[str] = "agent"
+
     function: AgentFunction = field(repr=False)
+    """Takes question and context; several threads may call it at once."""
 
     name: str
     """What records and errors call it: its qualified name."""
@@ -81,6 +83,7 @@ class OwnCommand:
     """The program and its arguments, one word each; no shell reads them."""
 
     folder: Path = field(repr=False)
+    """The task's: each process is started in it."""
 
     seconds: float = AGENT_SECONDS
     """The time for one attempt."""
@@ -111,6 +114,7 @@ class OwnSolver:
     """What records and errors call it: "module:Class"."""
 
     options: Mapping[str, Any] = field(default_factory=dict)
+    """As the task's file has them."""
 
     seconds: float | None = None
     """The time for one attempt; None where it limits its own."""

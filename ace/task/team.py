@@ -174,10 +174,12 @@ class Reader:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TeamSolving(Solving):
-    """Choose the solver "team". `steps` and `seconds` are limits of the whole team."""
+    """Choose the solver "team". `seconds` is a limit of the whole team, too."""
 
     kind: str = "team"
+
     steps: int = 30
+    """How many replies the agents of the team may take together."""
 
     team: Team
     """The agents."""

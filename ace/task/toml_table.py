@@ -49,6 +49,7 @@ class TomlTable:
     """The file; paths in it are relative to its folder."""
 
     values: dict[str, Any]
+    """As TOML has them, tables within as dicts."""
 
     prefix: str = ""
     """What stands before its keys in messages, as "data."."""

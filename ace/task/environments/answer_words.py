@@ -126,12 +126,19 @@ def drop_currencies(words: Iterable[str]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """Hold what the data file says; `copulas` finds those between or behind letters of unspaced scripts."""
+    """Hold what the data file says."""
 
     negations: frozenset[str]
+    """Words that make what follows wrong, folded."""
+
     between: frozenset[str]
+    """Words that may stand between a negation and what it denies, folded."""
+
     copulas: re.Pattern[str]
-    currencies: dict[str, str]  # their signs, by name
+    """Finds copulas between or behind letters of unspaced scripts."""
+
+    currencies: dict[str, str]
+    """The sign of each currency, by its names."""
 
 
 @cache

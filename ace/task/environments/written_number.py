@@ -287,14 +287,25 @@ def _lower_digits(match: re.Match[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """Hold what the data file says: powers of ten and signs of rates by word, and patterns of the words."""
+    """Hold what the data file says: words with what they mean, and patterns of them."""
 
     powers: dict[str, int]
+    """Powers of ten by word, lower case: 6 for "million"."""
+
     rates: dict[str, str]
+    """The sign of each rate by word, lower case: "%" for "percent"."""
+
     magnitude: re.Pattern[str]
+    """A power of ten behind a number."""
+
     rate: re.Pattern[str]
+    """A rate in words behind a number."""
+
     minus: re.Pattern[str]
-    currency: re.Pattern[str]  # "$", "US$ ", "EUR " before a number
+    """A minus before a number: the sign with a space, or a word."""
+
+    currency: re.Pattern[str]
+    """"$", "US$ " or "EUR " before a number."""
 
 
 @cache

@@ -278,6 +278,7 @@ class _Transcript:
             self.add_call(call)
 
     def _add_thought(self, text: str) -> None:
+        """Add a turn for a thought, none for a blank one."""
         if text.strip():
             self.turns.append(Turn(kind=TurnKind.THOUGHT, text=text.strip()))
 

@@ -23,11 +23,16 @@ _CONTAINERS = ("resourceSpans", "resource_spans", "resourceLogs", "resource_logs
 
 @dataclass(frozen=True, slots=True)
 class _Event:
-    """Hold an event of a span, or a log record: its name, attributes and body."""
+    """Hold an event of a span, or a log record."""
 
     name: str
+    """What it records; "" for the attributes of the span itself."""
+
     attributes: Mapping[str, Any]
+    """Values by name; those of a nested object stand under names with dots, too."""
+
     body: Any
+    """An object, whose fields count as attributes; any other value is not read."""
 
 
 def fits_otel(record: Record) -> bool:

@@ -33,10 +33,13 @@ _BAD_BYTE = re.compile("[\udc80-\udcff]")
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """Hold the attempts of a log file, and why each of the other records was left out."""
+    """Hold what was read of a log file."""
 
     traces: tuple[Trace, ...]
+    """Those that can be used, each with an id of its own."""
+
     left_out: tuple[TaskError, ...] = ()
+    """Why each of the other records was left out, by line."""
 
     def describe(self) -> tuple[str, ...]:
         """Return how many records were left out for which reason; nothing where none was."""

@@ -62,7 +62,10 @@ class Record:
     """Hold one record of a log. Its methods raise TaskError for a value that is not what is asked for."""
 
     values: Mapping[str, Any]
+    """Its fields, as the log has them."""
+
     file: str
+    """The path of the log; "" for a part of a record."""
 
     number: int
     """Its place among the records of the file, from 1."""

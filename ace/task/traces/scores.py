@@ -15,6 +15,7 @@ class Score:
     """Hold what one evaluator says. All of it is a label."""
 
     name: str
+    """What the log calls the evaluator, as "correctness"."""
 
     value: Any
     """A number from 0 to 1, or a verdict in words."""

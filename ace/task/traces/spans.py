@@ -41,9 +41,16 @@ class Span:
     """Where it was read."""
 
     trace: str
+    """The id of the trace that it belongs to."""
+
     id: str
+    """Its own, unique in its trace."""
+
     parent: str = ""
+    """The id of the span above it; "" for the first of a trace."""
+
     start: float = 0.0
+    """When it began, in seconds; 0 where nothing says so."""
 
     conversation: str = ""
     """The id of the conversation or session that it names; "" where none."""
@@ -54,6 +61,7 @@ class Span:
     """Messages, a text, or an object that holds either."""
 
     outputs: Any = None
+    """What came of that, in the same forms."""
 
     tool: str = ""
     """The name of the tool; of any other span its own."""
@@ -62,13 +70,19 @@ class Span:
     """The id of the tool call."""
 
     arguments: Any = None
+    """What the tool was given: JSON, or text."""
+
     result: Any = None
+    """What the tool returned."""
+
     failed: bool = False
+    """Whether the tracer marked it as an error."""
 
     problem: str = ""
     """What is said of a failure."""
 
     scores: list[Score] = field(default_factory=list)
+    """Labels: what evaluators say of the attempt."""
 
     expected: str = ""
     """A label: the right answer."""
@@ -222,6 +236,7 @@ class _Assembly:
                 self.messages[place] = {**message, "is_error": True} | ({"parts": marked} if marked else {})
 
     def _add_message(self, message: Any) -> None:
+        """Add a message, and note the calls that it makes and those that it answers."""
         self._counts[_make_key(message)] += 1
         self.messages.append(message)
         uses = _list_uses(message)

@@ -31,9 +31,16 @@ class Trace:
     """The id of what it is an attempt at, which several traces may share."""
 
     question: str
+    """What was asked; in a conversation, first of all."""
+
     answer: str
+    """What was said or called last; "" where nothing was."""
+
     error: str = ""
+    """What went wrong, for people; "" where nothing did."""
+
     reasoning: str = ""
+    """What was thought, where no turn holds it."""
 
     turns: tuple[Turn, ...] = ()
     """Free of labels: what was said, thought, done and shown on the way."""
@@ -54,6 +61,7 @@ class Trace:
     """A label: the right answer."""
 
     file: str = ""
+    """The path of the log that it was read from."""
 
     line: int = 0
     """Where its record begins, from 1; 0 in a JSON list, whose records need not begin a line."""

@@ -27,7 +27,10 @@ class Result:
     """Hold what a statement returned, or its error."""
 
     columns: tuple[str, ...] = ()
+    """Their names, in the order of the values of a row."""
+
     rows: tuple[Row, ...] = ()
+    """In the order in which they came, as many as may be returned."""
 
     truncated: bool = False
     """Whether there was more than may be returned."""

@@ -50,6 +50,7 @@ class Worker:
     """Holds the database that is open, none at first, and answers requests about it."""
 
     connection: sqlite3.Connection = field(default_factory=lambda: sqlite3.connect(":memory:"))
+    """To an empty database in memory until one is opened."""
 
     writes: bool = False
     """Whether statements may change rows, of an image: they are this process's own copy."""

@@ -64,6 +64,8 @@ class Source:
     """Of a file, for SQLite; "" for an image."""
 
     image: bytes = b""
+    """The bytes of a database; empty for a file."""
+
     number: int = field(default_factory=count(1).__next__)
     """Each is another one."""
 
@@ -162,6 +164,7 @@ class WorkerPool:
     """
 
     _idle: list[WorkerProcess] = field(default_factory=list)
+    """At most `_MOST_IDLE`; each may have the source of its last request open."""
 
     def ask(self, source: Source, request: Mapping[str, Any] | None, limits: SqlLimits) -> dict[str, Any]:
         """Return a worker's reply to a request about a source, which is opened first where it is not open.

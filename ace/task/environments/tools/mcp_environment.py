@@ -23,7 +23,10 @@ class McpEnvironment(ToolsEnvironment):
     """Those that are started anew for every attempt."""
 
     _ways: dict[str, Way] = field(default_factory=dict)
+    """What the right calls do, by the id of their sample."""
+
     _lock: Lock = field(default_factory=Lock)
+    """Held to look at `_ways`, not while calls are made."""
 
     bounded = True
 

@@ -107,6 +107,7 @@ class McpServers:
     """Hold the servers of a task."""
 
     servers: tuple[McpServer, ...]
+    """In the order of the task's file."""
 
     def __post_init__(self) -> None:
         names = [server.name for server in self.servers]

@@ -52,7 +52,10 @@ class Tau2Environment(Environment):
     """What the agent reads of its work; "" for nothing."""
 
     _replays: dict[str, GoldReplay] = field(default_factory=dict)
+    """What the right calls do, by the id of their sample."""
+
     _lock: Lock = field(default_factory=Lock)
+    """Held to look at `_replays`, not while calls are made."""
 
     label_field = "gold"
     bounded = True

@@ -137,6 +137,7 @@ class Tau2Workspace(Workspace):
             raise WorkspaceFailed(f"the database of tau2 cannot be read ({error})") from error
 
     def _call(self, name: str, arguments: Mapping[str, Any]) -> Observation:
+        """Call a tool of the server, those that are hidden too, on this workspace's database."""
         return self.inner.call(ToolCall("call", name, {**arguments, _KEY: self.key}))
 
 
