@@ -14,7 +14,7 @@ from ace.context.assemble import TEMPLATE
 from ace.errors import ContextError
 from ace.llm.client import Message, Reply, ToolCall, ToolSpec
 from ace.llm.prompts import render
-from ace.safety.markup import defuse_markup
+from ace.safety.markup import defuse_markup, quote_later_headings
 from ace.task.attempt import Turn, TurnKind
 from ace.task.trajectory import shorten_middle
 from ace.task.workspace import Observation
@@ -75,7 +75,7 @@ class ToolTalk:
                 tokens=(reply.usage.prompt_tokens, reply.usage.completion_tokens) if reply else None,
             )
         )
-        result = defuse_markup(observation.text)
+        result = quote_later_headings(defuse_markup(observation.text))
         if not self.written:
             self.messages.append(Message("tool", result, tool_call_id=call.id))
             return

@@ -58,6 +58,8 @@ def session(options: RunOptions) -> Iterator[tuple[Task, Store, RoleModels, Show
 
 def is_playbook(file: Path) -> bool:
     """Tell whether a file is a database, such as a playbook with recorded sessions, and no log."""
+    if not file.is_file():  # a pipe would be waited for; who reads it says what it is
+        return False
     try:
         with file.open("rb") as opened:
             return opened.read(len(_DATABASE)) == _DATABASE
