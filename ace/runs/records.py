@@ -233,7 +233,7 @@ class EpisodeEvent:
     """The event as JSON."""
 
     run: int | None = None
-    """The run of the episode; None where there is none."""
+    """The run of the episode; None before the journal of the file has set it."""
 
     created: str = ""
     """ISO 8601, UTC; the store sets it."""
@@ -246,7 +246,7 @@ class EpisodeEnd:
     episode: Episode
 
     run: int | None = None
-    """The run of the episode; None where there is none."""
+    """The run of the episode; None before the journal of the file has set it."""
 
     feedback: AnswerFeedback | None = None
     """How the answer was judged; None where nobody has judged it yet."""
