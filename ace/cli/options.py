@@ -203,6 +203,8 @@ def takes(options: type[Options]) -> Callable[[Callable[[Options], Result]], Cal
             add_parameter(setting.name, option_of(setting), setting.default_for(options.command))
 
     def spread(function: Callable[[Options], Result]) -> Callable[..., Result]:
+        """Return the function as a command, whose parameters are the options' fields."""
+
         @wraps(function)
         def command(**values: Any) -> Result:
             chosen = {setting.name: values.pop(setting.name) for setting in settings}
