@@ -43,7 +43,10 @@ class ShowOptions:
         str | None,
         typer.Option(metavar="NAME", help="Count as this model does.  [default: estimate]"),
     ] = None
+
     settings: Settings = field(default_factory=Settings)
+    """Spread over options of their own by `takes`."""
+
     text: Annotated[bool, typer.Option("--text", help="Print the prompt itself.")] = False
     trust: Trust = False
     json: Json = False

@@ -166,6 +166,7 @@ def promote(
     from ace.safety.injection import find_suspicion
 
     def decide(bullet: Bullet) -> Operation | str:
+        """Return the operation, or why there is none. Raises InputError for a suspicious bullet."""
         why = find_suspicion(bullet.content) or find_suspicion(bullet.section)
         if why and not anyway:
             hint = "Read it. If it says what you want every attempt to be told, add --anyway."
@@ -189,6 +190,7 @@ def move(
     section = section.strip()
 
     def decide(bullet: Bullet) -> Operation | str:
+        """Return the move, or why there is none."""
         if _require_live(bullet).section == section:
             return f"is in {section} already"
         return Move(bullet.id, section)

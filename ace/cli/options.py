@@ -75,7 +75,10 @@ class RunOptions:
     """Says which settings there are."""
 
     task: TaskFolder
+
     model: Model = DEFAULT_MODEL
+    """The generator's, and that of each role without one of its own."""
+
     api_base: ApiBase = None
     playbook: TaskPlaybook = None
     branch: BranchName = "main"
@@ -119,6 +122,8 @@ class OnlineOptions(RunOptions):
 
     reflector_model: RoleModel = None
     curator_model: RoleModel = None
+    """None for the model of the generator."""
+
     stdin: Annotated[
         bool, typer.Option("--stdin", help="Serve the questions and feedback that come as JSON lines.")
     ] = False
@@ -139,8 +144,11 @@ class LearnOptions(RunOptions):
             show_default=False,
         ),
     ] = ""
+
     reflector_model: RoleModel = None
     curator_model: RoleModel = None
+    """None for the model of the generator."""
+
     from_traces: Annotated[
         Path | None,
         typer.Option(
@@ -195,6 +203,8 @@ def takes(options: type[Options]) -> Callable[[Callable[[Options], Result]], Cal
             add_parameter(setting.name, option_of(setting), setting.default_for(options.command))
 
     def spread(function: Callable[[Options], Result]) -> Callable[..., Result]:
+        """Return the function as a command, whose parameters are the options' fields."""
+
         @wraps(function)
         def command(**values: Any) -> Result:
             chosen = {setting.name: values.pop(setting.name) for setting in settings}

@@ -83,6 +83,7 @@ def _bars() -> Iterator[Show]:
     with Progress(*columns, console=Console(stderr=True)) as live:
 
         def show(phase: str, done: int, total: int, note: str = "") -> None:
+            """Open a bar for a phase that is new, and move it on."""
             with lock:
                 if phase not in bars:
                     bars[phase] = live.add_task(phase, total=total, note=note)

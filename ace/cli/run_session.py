@@ -94,6 +94,7 @@ def _connect_roles(options: RunOptions, stack: ExitStack, show: Show) -> RoleMod
 
     @cache  # two roles on one model share one server
     def connect_once(name: str) -> Client:
+        """Connect a model, which is closed with the stack."""
         client = connect(
             name,
             api_base=address(options, name),
@@ -103,6 +104,7 @@ def _connect_roles(options: RunOptions, stack: ExitStack, show: Show) -> RoleMod
         return stack.enter_context(client)
 
     def connect_role(role: str) -> Client:
+        """Connect the role's own model, or else the one for all roles."""
         return connect_once(getattr(options, f"{role}_model", None) or options.model)
 
     caps = Caps(

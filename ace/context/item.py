@@ -26,6 +26,7 @@ class Item:
     """
 
     text: str
+    """What a reader gets of it."""
 
     tokens: int
     """What the text takes; 0 where nobody counted it."""
@@ -71,7 +72,10 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SourceItems:
-    """Hold what a source found for a question, best first."""
+    """Hold what a source found for a question."""
 
     name: str
+    """The name of the source."""
+
     items: Sequence[Item]
+    """The best first."""

@@ -13,11 +13,16 @@ from ace.context.item import Item
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Name an item for which there was no room, what it costs, and the reason for people."""
+    """Name an item for which there was no room."""
 
     source: str
+    """What the item is called: the id of a bullet, the label of a passage."""
+
     tokens: int
+    """What it would have taken."""
+
     reason: str
+    """A clause for people."""
 
 
 @dataclass(frozen=True, slots=True)

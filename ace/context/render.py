@@ -27,6 +27,7 @@ class Rendered:
     """Hold the playbook as a text for a prompt, and which bullets are in it."""
 
     text: str
+    """Sections with their headings; "" where no bullet is in it."""
 
     tokens: int
     """What the text takes."""
@@ -108,6 +109,7 @@ def _pack_bullets(
 
 
 def _join_sections(bullets: Sequence[Bullet], lines: Mapping[str, str]) -> str:
+    """Return the lines of the bullets, each run of one section under its heading."""
     sections: list[str] = []
     for section, group in groupby(bullets, key=lambda bullet: bullet.section):
         items = "".join(lines[bullet.id] for bullet in group)

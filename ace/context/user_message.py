@@ -21,11 +21,16 @@ Write = Callable[[str, str], str]
 
 @dataclass(frozen=True, slots=True)
 class PlacedItem:
-    """Say that a retrieved item went in: the source that found it, its label in the prompt, its tokens."""
+    """Say that a retrieved item went in."""
 
     source: str
+    """The name of the source that found it; "playbook" for a lesson."""
+
     label: str
+    """What it is called in the prompt: the id of a bullet, a file with its lines."""
+
     tokens: int
+    """What it takes there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,7 @@ class _Line:
     """Hold an item as it stands in a prompt."""
 
     item: PlacedItem
+    """What is reported of it if it goes in."""
 
     content: str
     """The text without its label."""

@@ -36,19 +36,28 @@ _LONGEST_NAME = 200  # characters of a session's id
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionNote:
-    """Hold what is known of a session that is not recorded yet.
-
-    `agent` is the coding agent's name, `version` that of the playbook it was shown (0 for none). `tries`
-    counts the recordings that failed, and `error` says why the last one did.
-    """
+    """Hold what is known of a session that is not recorded yet."""
 
     agent: str
+    """The name of the coding agent."""
+
     session: str
+    """The id that the agent gave it."""
+
     transcript: str = ""
+    """The path of its transcript; "" where the agent has named none."""
+
     version: int = 0
+    """That of the playbook it was shown; 0 for none."""
+
     ended: bool = False
+    """Whether the agent has said that it is over."""
+
     tries: int = 0
+    """How many recordings of it failed."""
+
     error: str = ""
+    """Why the last one did; "" where none did."""
 
     @property
     def file(self) -> str:

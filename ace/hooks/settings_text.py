@@ -22,11 +22,16 @@ _TIMEOUT = 30  # seconds; without it an agent may end the command after one
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """Hold one of our hooks: its command, as words, and where it stands."""
+    """Hold one of our hooks that is in the settings."""
 
     moment: Moment
+    """When the agent runs it."""
+
     words: tuple[str, ...]
+    """Its command, split as a shell does."""
+
     path: tuple[str | int, ...]
+    """The keys and places that lead to it in the settings, from the outermost."""
 
 
 def install_hooks(text: str, agent: CodingAgent, commands: Mapping[Moment, Sequence[str]], file: str) -> str:

@@ -45,9 +45,10 @@ class FeedbackCame:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """Says that nothing more will come. `stopped`: why the answers ended early, empty if they did not."""
+    """Says that nothing more will come."""
 
     stopped: str = ""
+    """Why the answers ended early; "" if they did not."""
 
 
 @dataclass(frozen=True, slots=True)

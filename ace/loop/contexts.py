@@ -163,6 +163,7 @@ def limit_of(client: Client, budget: int, max_tokens: int) -> Limit:
     count_prompt = lru_cache(_PROMPTS)(count)
 
     def count_cached(text: str) -> int:
+        """Count a text, and remember it: many lines in one cache, a few prompts in another."""
         return count_line(text) if len(text) <= _LINE else count_prompt(text)
 
     if window.tokens is None:

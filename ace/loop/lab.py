@@ -67,11 +67,13 @@ class SampleBench:
     """Makes and records attempts for one purpose. Belongs to one thread at a time."""
 
     place: Workplace
+    """What it shares with the other benches of its run."""
 
     version: int
     """The playbook version that attempts are recorded with."""
 
     phase: Phase
+    """The stretch of the run that attempts are recorded under."""
 
     purpose: str
     """What attempts are made for: a sample's id, or a description that no other bench of the phase has."""

@@ -52,7 +52,9 @@ class LearningPlace:
     """The branch of the file that is learned on."""
 
     settings: Settings
+
     connect: Connect
+    """Called once there is something to learn: until then no model is connected."""
 
     progress: Progress
     """Whom to tell of progress."""

@@ -52,6 +52,7 @@ class ServedAnswer:
     """Holds an answer."""
 
     text: str
+    """Empty where there is none: `error` then says why."""
 
     episode: str
     """The id by which feedback finds it."""

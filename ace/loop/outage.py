@@ -15,9 +15,10 @@ class OutageDetector:
     """Counts requests in a row that got no answer."""
 
     heard: bool = False
-    """One in this run got one. `length` is how many in a row have not."""
+    """Whether one in this run got one."""
 
     length: int = 0
+    """How many in a row have not."""
 
     def ends_run(self, failures: Sequence[Failure | None]) -> bool:
         """Tell whether to give up after these requests; None stands for one that was answered.

@@ -38,6 +38,7 @@ class EpisodeContext:
     """Hold what an agent is shown."""
 
     text: str = ""
+    """The lessons, and what was found in sources; "" where there is nothing."""
 
     bullets: tuple[str, ...] = ()
     """The ids of the bullets in the text."""

@@ -24,6 +24,7 @@ class ReplayQueue:
     """How often in a row each of those that are owed failed."""
 
     _hopeless: set[str] = field(default_factory=set)
+    """Those that failed too often in a row: none of them comes back before it passes."""
 
     _right: dict[str, bool | None] = field(default_factory=dict)
     """Whether the latest answer was right, or taught; None where nothing can judge it."""

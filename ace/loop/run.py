@@ -50,6 +50,7 @@ class StepWork:
     """Hold what a step did: the delta to commit, and what its journal row keeps."""
 
     delta: Delta = ()
+    """What to commit; empty where the playbook stays as it is."""
 
     results: Sequence[SampleResult] = ()
     """How its samples fared."""

@@ -34,6 +34,8 @@ class Proposal:
     """What it is about: "delivery address"."""
 
     value: str
+    """What would be remembered of it: "12 Mill Lane"."""
+
     kind: Kind = Kind.FACT
 
     subject: str = "user"
@@ -43,6 +45,7 @@ class Proposal:
     """A date or a time in ISO 8601 from which on it no longer holds."""
 
     scope: Scope = Scope.USER
+    """Who may be shown it."""
 
 
 class MemoryRule(StrEnum):
@@ -64,6 +67,7 @@ class Refusal:
     """Say what speaks against a memory. Nothing does: it is false."""
 
     rule: MemoryRule = MemoryRule.NONE
+    """The one that it breaks; NONE where nothing speaks against it."""
 
     detail: str = ""
     """The rest of the sentence, for people."""
@@ -84,7 +88,10 @@ class MemoryProposal:
     """Record a memory that a model proposed from a conversation, and what was decided."""
 
     user: str
+    """Whose conversation it was."""
+
     session: str
+    """The session of the conversation."""
 
     conversation: str
     """The id of the conversation."""
@@ -101,6 +108,7 @@ class MemoryProposal:
     """The id of the memory that an accepted proposal became."""
 
     author: str = ""
+    """The role or person that proposed it."""
 
     rule: MemoryRule = MemoryRule.NONE
     """The rule that refused it."""

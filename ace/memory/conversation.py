@@ -35,7 +35,10 @@ class Conversation:
     """What memories name as where they come from."""
 
     user: str
+    """The id of the user."""
+
     session: str
+    """The id of the session."""
 
     time: str
     """An instant, as `parse_instant` returns it: what a user says holds from then on."""

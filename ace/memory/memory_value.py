@@ -48,7 +48,10 @@ class Memory:
     """
 
     attribute: str
+    """What is remembered: "delivery address"."""
+
     value: str
+    """What holds for it: "12 Mill Lane"."""
 
     user: str = ""
     """Whom it is for; "" in the scope of everyone."""
@@ -57,12 +60,15 @@ class Memory:
     """Set in the scope of a session only."""
 
     scope: Scope = Scope.USER
+    """Who may be shown it."""
+
     kind: Kind = Kind.FACT
 
     subject: str = "user"
     """Whom or what it is about."""
 
     since: str
+    """When it began to hold."""
 
     until: str | None = None
     """When a newer memory took its place."""

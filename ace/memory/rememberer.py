@@ -40,6 +40,7 @@ class Rememberer:
     """Propose memories, with one model call a conversation; `ace.memory.acceptance` decides which to keep."""
 
     client: Client
+    """Connects to the model that proposes."""
 
     def __call__(
         self, conversation: Conversation, memories: Sequence[Memory] = (), *, seed: int = 0

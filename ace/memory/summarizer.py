@@ -25,6 +25,7 @@ class Summary:
     """Hold a summary, and what became of what it must not lose."""
 
     text: str
+    """With what was appended."""
 
     tokens: int
     """What the text takes: at most the bound that was asked for."""
@@ -41,6 +42,7 @@ class Summarizer:
     """Summarize conversations, with at most two model calls each."""
 
     client: Client
+    """Connects to the model that writes."""
 
     count: CountTokens = estimate_tokens
     """Counts the tokens of the bound."""

@@ -90,7 +90,9 @@ class Bench(Protocol):
         ...
 
     @property
-    def episodes(self) -> Sequence[Episode]: ...
+    def episodes(self) -> Sequence[Episode]:
+        """Return the records of what was tried so far."""
+        ...
 
     def solve(self, sample: Sample, playbook: Playbook, *, draw: int = 0) -> Trial:
         """Attempt a sample with a playbook. Draw 0 is greedy; others differ in seed and temperature."""
@@ -108,18 +110,23 @@ class Bench(Protocol):
 class Lab(Protocol):
     """Offer what a method may use in one step: attempts, a parallel map, seeds, recorded episodes.
 
-    It gives no access to the store or the run. `online`: samples come once, in the order of the world.
-    `phase` is that of the step.
+    It gives no access to the store or the run.
     """
 
     @property
-    def settings(self) -> Settings: ...
+    def settings(self) -> Settings:
+        """Return those of the run."""
+        ...
 
     @property
-    def phase(self) -> Phase: ...
+    def phase(self) -> Phase:
+        """Return that of the step."""
+        ...
 
     @property
-    def online(self) -> bool: ...
+    def online(self) -> bool:
+        """Return whether samples come once, in the order of the world."""
+        ...
 
     def bench(self, purpose: str, *, phase: Phase | None = None) -> Bench:
         """Return the bench for a purpose; make it if it is new.

@@ -19,6 +19,8 @@ from ace.playbook.alias import Alias as Alias
 from ace.playbook.arrange import derive_fresh_id
 from ace.playbook.delta import apply, diff, touched_ids
 from ace.playbook.formats.format import Entry, Finding, Reading
+from ace.playbook.import_plan import Duplicate as Duplicate
+from ace.playbook.import_plan import Plan as Plan
 from ace.playbook.model import (
     Add,
     Bullet,
@@ -40,38 +42,6 @@ _TEXTS = 50  # that are searched for secrets at once
 
 Statement = tuple[str, str]
 """Section and content of a bullet at one time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Duplicate:
-    """Report a line whose content an earlier line has."""
-
-    line: int
-    """Counted from 1."""
-
-    alias: str
-    """Its own id in the file."""
-
-    first: str
-    """The id of the earlier line."""
-
-    bullet: str
-    """The id here of what both became."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """Describe what an import will do: nothing is done yet."""
-
-    delta: Delta
-    aliases: tuple[Alias, ...] = ()
-    duplicates: tuple[Duplicate, ...] = ()
-    known: int = 0  # bullets of the file that are here already
-    gone: int = 0  # bullets of the file that were removed here before, and stay so
-    notes: tuple[Finding, ...] = ()
-    held: tuple[tuple[str, str], ...] = ()  # bullets that wait for a person, and why
-    unpinned: int = 0  # pins of new bullets that were not taken over
-    hidden: tuple[str, ...] = ()  # lines or ids of bullets in which a secret was hidden
 
 
 def plan_import(
@@ -222,28 +192,54 @@ def _put_beside_used(base: Playbook, delta: Delta) -> Iterator[Operation]:
 
 @dataclass(slots=True)
 class _Importer:
-    """Bring the entries of another tool's file into a playbook, one by one.
-
-    `by_alias` holds what the file said when it was last imported. `counts_votes` says that the file knows
-    votes. `history` gives the statements of each bullet so far, oldest first.
-    """
+    """Bring the entries of another tool's file into a playbook, one by one."""
 
     base: Playbook
+    """The playbook as it is before the import."""
+
     source: str
+    """The file's name, under which its ids are remembered."""
+
     by_alias: Mapping[str, Alias]
+    """What the file said when it was last imported, by its own ids."""
+
     _: KW_ONLY
+
     counts_votes: bool
+    """Whether the file says anything about votes."""
+
     history: Mapping[str, Sequence[Statement]]
-    operations: dict[Operation, None] = field(default_factory=dict)  # in order, each once
+    """The statements of each bullet so far, oldest first."""
+
+    operations: dict[Operation, None] = field(default_factory=dict)
+    """What is planned so far: in order, each once."""
+
     votes: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """What the file adds for and against each bullet."""
+
     aliases: list[Alias] = field(default_factory=list)
+    """Those to remember: new ones, and those that say another thing."""
+
     duplicates: list[Duplicate] = field(default_factory=list)
+    """Lines that say what an earlier line says."""
+
     notes: list[Finding] = field(default_factory=list)
+    """Lines whose text is taken although the bullet says another thing here."""
+
     new: set[str] = field(default_factory=set)
+    """The ids of the bullets that it adds."""
+
     taken: set[str] = field(default_factory=set)
-    targets: set[str] = field(default_factory=set)  # every bullet the file speaks of
+    """Every id that no new bullet may have."""
+
+    targets: set[str] = field(default_factory=set)
+    """The id of every bullet that the file speaks of."""
+
     by_content: dict[str, str] = field(default_factory=dict)
-    lines: Counter[str] = field(default_factory=Counter)  # how many lines of the file were one bullet
+    """The id of the bullet that says a text, by the text."""
+
+    lines: Counter[str] = field(default_factory=Counter)
+    """How many lines of the file were one bullet when it was last imported."""
 
     def run(self, entries: Iterable[Entry], removing: bool) -> Plan:
         """Plan the import of all entries."""

@@ -74,7 +74,10 @@ class Flaw:
     """Counted from 1."""
 
     problem: str
+    """A sentence for people."""
+
     hint: str = ""
+    """What to do about it; "" where nobody knows."""
 
     is_prose: bool = False
     """Whether it is text for readers, above the first bullet of a section."""

@@ -42,6 +42,7 @@ class Bullet:
     """The ids of the episodes that speak for it."""
 
     status: Status = Status.ACTIVE
+    """Whether prompts show it, it waits for proof, or it was removed."""
 
     pinned: bool = False
     """A pinned bullet is never left out for lack of room, nor retired."""
@@ -117,7 +118,9 @@ class Add:
     """Made if it is new."""
 
     content: str
+
     provenance: tuple[str, ...] = ()
+    """The ids of the episodes that speak for it."""
 
     position: int | None = None
     """None appends it to its section; one beyond the end means the end."""
@@ -130,7 +133,9 @@ class Revise:
     """Give a live bullet new content; its id, place and votes stay."""
 
     id: str
+
     content: str
+    """The whole new text."""
 
     provenance: tuple[str, ...] | None = None
     """Replaces the old one; None keeps it."""
@@ -171,7 +176,9 @@ class Move:
     """Move a live bullet to another section, or another place in its own."""
 
     id: str
+
     section: str
+    """Where it goes; made if it is new."""
 
     position: int | None = None
     """None is the end."""
@@ -203,7 +210,10 @@ class Pin:
     """Pin a live bullet, or unpin it. Pinned bullets are never dropped for lack of room, nor retired."""
 
     id: str
+
     pinned: bool = True
+    """False unpins it."""
+
     op: Literal["pin"] = "pin"
 
 

@@ -44,6 +44,7 @@ class Likeness:
     """Say how two lessons stand to each other."""
 
     kind: Kind
+    """Whether they say the same, contradict each other, or neither."""
 
     why: str = ""
     """A sentence for people."""

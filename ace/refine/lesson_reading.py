@@ -72,25 +72,38 @@ class Token:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """Hold a text in comparable form. `tokens` and `denials` are in order, the rest are sets.
-
-    `numbers`, `names`, `units`, `words` are the texts of the tokens of that kind, `sides` the sides that it
-    takes of pairs of opposites.
-    """
+    """Hold a text in comparable form."""
 
     tokens: tuple[Token, ...]
+    """All of them, in order."""
+
     numbers: frozenset[str]
     names: frozenset[str]
     units: frozenset[str]
     words: frozenset[str]
+    """The texts of the tokens of that kind."""
+
     sides: frozenset[Side]
-    denials: tuple[frozenset[str], ...]  # for each negation, the words that it may be about
-    relations: frozenset[tuple[str, str]]  # (from, "eur")
-    formulas: frozenset[tuple[str, str, str]]  # (">", "a", "b")
-    vocabulary: frozenset[str]  # everything it speaks of: comparable, as written, and stems of names
-    symbols: frozenset[str]  # signs and operators
-    earlier: frozenset[str]  # what is done first, as "before" and "after" say
+    """The sides that it takes of pairs of opposites."""
+
+    denials: tuple[frozenset[str], ...]
+    """For each negation, in order, the words that it may be about."""
+
+    relations: frozenset[tuple[str, str]]
+    """Prepositions, each with its object: ("from", "eur")."""
+
+    formulas: frozenset[tuple[str, str, str]]
+    """Comparisons and calculations, the operator first: (">", "a", "b")."""
+
+    vocabulary: frozenset[str]
+    """Everything it speaks of: comparable, as written, and stems of names."""
+
+    symbols: frozenset[str]
+    """Signs and operators."""
+
+    earlier: frozenset[str]
     later: frozenset[str]
+    """What is done first, and what after it, as "before" and "after" say."""
 
 
 @lru_cache(maxsize=16_384)

@@ -20,6 +20,7 @@ class Refinement:
     """Hold what is to be done to a playbook, and what is left open."""
 
     delta: Delta = ()
+    """What is to be done, in order."""
 
     reasons: tuple[str, ...] = ()
     """A sentence for people to each operation of `delta`."""

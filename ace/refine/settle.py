@@ -18,10 +18,13 @@ from ace.refine.retire import is_harmful
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """Name the bullets that go into quarantine, and why. Without any, both stay, for that reason."""
+    """Decide a conflict between two bullets."""
 
     losers: tuple[str, ...]
+    """The bullets that go into quarantine; without any, both stay."""
+
     why: str
+    """The reason for either, as a clause for people."""
 
 
 Judge = Callable[[Conflict], Ruling | None]

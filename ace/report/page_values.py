@@ -58,12 +58,16 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class SampleAnswers:
-    """A sample and its answers in two phases; an answer is empty where no episode is at hand."""
+    """Hold a sample and its answers in two phases."""
 
     sample: str
     question: str
+
     before: str
+    """The answer in the earlier phase; "" where no episode is at hand."""
+
     after: str
+    """The answer in the later one; "" where no episode is at hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,7 @@ class RunPage:
     """The path of the playbook file."""
 
     run: int
+    """The number of the run."""
 
     kind: str
     """The kind of the run: learn, online, eval or agent."""
@@ -161,6 +166,7 @@ class RunPage:
     """Bullets of the playbook it ended with."""
 
     refuted: tuple[RejectedProposal, ...]
+    """What the run proposed in vain."""
 
     proposed: int
     """How many proposals there were, accepted ones included."""

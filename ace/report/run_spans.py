@@ -29,21 +29,27 @@ _NANO = 1_000_000_000
 
 @dataclass(slots=True, kw_only=True)
 class RunSpan:
-    """Hold one span. Times are in nanoseconds since 1970."""
+    """Hold one span."""
 
     name: str
+
     start: int
+    """Nanoseconds since 1970."""
+
     attributes: dict[str, Any]
+    """Values by the names that OpenTelemetry gives them, and our own under "ace."."""
 
     parent: int | None = None
     """The place of the span above it; None for the run's own."""
 
     end: int = 0
+    """Nanoseconds since 1970."""
 
     evaluation: dict[str, Any] = field(default_factory=dict)
     """The attributes of the event that says how an attempt was judged; empty where nothing judged it."""
 
     is_failure: bool = False
+    """Whether it ended in an error."""
 
     problem: str = ""
     """What went wrong, where contents are asked for."""
@@ -84,10 +90,18 @@ class _Plan:
     """List the spans of one run."""
 
     history: RunHistory
+
     calls: Sequence[Call]
+    """Calls of models that the run made."""
+
     bullets: Mapping[int, Sequence[str]]
+    """Version -> ids of the bullets that are active there."""
+
     content: bool
+    """Whether spans say what was asked, answered and judged."""
+
     spans: list[RunSpan] = field(default_factory=list)
+    """Those so far, each behind the one above it."""
 
     def list_spans(self) -> list[RunSpan]:
         """Return the run's span with all others below it: attempts first, then the calls of other roles."""
@@ -123,6 +137,7 @@ class _Plan:
         return self.spans
 
     def _add(self, span: RunSpan) -> RunSpan:
+        """Append a span, which ends no earlier than it starts, and return it."""
         self.spans.append(span)
         span.end = max(span.end, span.start)
         return span

@@ -34,6 +34,7 @@ class MemorySource:
     """The playbook file, which holds the memories."""
 
     embedder: Embedder
+    """Compares a question with memories by meaning."""
 
     name: str = "memories"
     """The name for reports."""

@@ -37,6 +37,7 @@ def make_drift_detector(wanted: bool) -> DriftDetector:
     test = HDDMW(drift_confidence=_CONFIDENCE)
 
     def detect(right: bool) -> bool:
+        """Take in the next answer, and return whether a change shows by now."""
         test.update(not right)
         return bool(test.drift_detected)
 

@@ -56,12 +56,10 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """Describe one committed delta.
-
-    Numbers count over all branches, from 0, the empty playbook.
-    """
+    """Describe one committed delta."""
 
     number: int
+    """Counts over all branches, from 0, the empty playbook."""
 
     parent: int | None
     """The version it was committed on; None for version 0 only."""
@@ -137,11 +135,13 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Touch:
-    """Pair an operation on a bullet with its version and with the ids of the episodes that justified it."""
+    """Pair an operation on a bullet with its version and with what justified it."""
 
     version: Version
     operation: Operation
+
     episodes: tuple[str, ...]
+    """The ids of the episodes that justified it; empty where none did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,10 @@ class Proposal:
     """The role that proposed the delta."""
 
     delta: Delta
+    """What it would change; empty where a role gave nothing of use."""
+
     outcome: Outcome
+    """What became of it."""
 
     why: str
     """The sentence for people; no code reads it."""
@@ -230,6 +233,7 @@ class EpisodeEvent:
     """The event as JSON."""
 
     run: int | None = None
+    """The run of the episode; None before the journal of the file has set it."""
 
     created: str = ""
     """ISO 8601, UTC; the store sets it."""
@@ -240,8 +244,12 @@ class EpisodeEnd:
     """Record that an episode of somebody else's agent has ended, with what is known of the answer by then."""
 
     episode: Episode
+
     run: int | None = None
+    """The run of the episode; None before the journal of the file has set it."""
+
     feedback: AnswerFeedback | None = None
+    """How the answer was judged; None where nobody has judged it yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,8 +287,12 @@ class RunSummary:
     kind: str
     task: str
     status: RunStatus
+
     started: str
+    """ISO 8601, UTC."""
+
     ended: str | None
+    """ISO 8601, UTC; None while it runs, and after a kill."""
 
     after: dict[str, Any] | None
     """The score that it ended with, as JSON; None where nothing was scored."""
@@ -291,6 +303,7 @@ class Step:
     """Record one step in a run's journal, as it is stored (`ace.runs.steps.StepRecord` reads it)."""
 
     run: int
+    """The id of its run."""
 
     number: int
     """Counts the steps of the run, from 0."""

@@ -229,6 +229,7 @@ class StepRecord:
     """Counts the steps of the run, from 0."""
 
     phase: Phase
+    """The stretch of the run that it belongs to."""
 
     version: int
     """The head once the step was done."""

@@ -110,6 +110,7 @@ def read_as_shown(text: str) -> str:
 
 @cache
 def _read_phrases() -> str:
+    """Return `suspicious.toml` as it is written, read once."""
     return files("ace.safety").joinpath("suspicious.toml").read_text("utf-8")
 
 

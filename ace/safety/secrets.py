@@ -156,6 +156,7 @@ def _join(secrets: Iterable[Secret]) -> tuple[Secret, ...]:
 
 
 def _replace(text: str, secrets: Iterable[Secret]) -> str:
+    """Return the text with a mark in the place of each secret; they are in order and apart."""
     parts: list[str] = []
     position = 0
     for secret in secrets:

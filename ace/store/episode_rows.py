@@ -152,6 +152,7 @@ def _row_to_episode(values: tuple[Any, ...]) -> Episode:
     topics = json.loads(row["fact_topics"])
 
     def read_facts(column: str) -> tuple[Fact, ...]:
+        """Read a column of texts, each with the topics that are stored for it."""
         texts = parse_strings(row[column])
         return tuple(Fact(text, frozenset(map(Topic, topics.get(text, ())))) for text in texts)
 

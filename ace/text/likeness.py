@@ -30,6 +30,7 @@ class Likeness:
     """The lengths of runs, in characters."""
 
     _texts: dict[str, str] = field(default_factory=dict)
+    """Every text, by name."""
 
     _counts: dict[str, NDArray[np.uint8]] = field(default_factory=dict)
     """What was counted of a text, by name: only once it has been compared."""

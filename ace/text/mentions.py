@@ -27,11 +27,15 @@ class MentionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """Hold one mention as it stands in a text, and where it starts there."""
+    """Hold one mention in a text."""
 
     kind: MentionKind
+
     text: str
+    """As it is written there."""
+
     start: int
+    """The place of its first character there, from 0."""
 
 
 def find_mentions(text: str) -> Iterator[Mention]:

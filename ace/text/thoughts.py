@@ -116,4 +116,5 @@ def _read_marks() -> tuple[re.Pattern[str], tuple[str, ...]]:
 
 @cache
 def _load_marks() -> dict[str, Any]:
+    """Read the marks and words of `thoughts.toml`, once."""
     return tomllib.loads(files("ace.text").joinpath("thoughts.toml").read_text("utf-8"))

@@ -101,11 +101,13 @@ def fold_text(text: str, *, escapes: bool = True, fold: bool = True) -> str:
 
 @cache
 def _fold_character(character: str) -> str:
+    """Fold a character that stands alone, where escapes count as they are written; remembered."""
     return fold_text(character, escapes=False)
 
 
 @cache
 def _plain_character(character: str) -> str:
+    """Return a character in its compatible form, "" for one that is not seen; remembered."""
     return "" if UNSEEN.match(character) else unicodedata.normalize("NFKC", character)
 
 

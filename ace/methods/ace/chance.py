@@ -20,13 +20,16 @@ MOST = 8  # attempts with one lesson at its own sample
 
 @dataclass(frozen=True, slots=True)
 class Chance:
-    """Count `controls` and how many of them were `right`. Before the first one, a quarter is assumed.
+    """Count how often failed samples come out right by chance. Before the first, a quarter is assumed.
 
     That is the mean of a beta distribution with one right and three wrong attempts counted in advance.
     """
 
     controls: int = 0
+    """Attempts at failed samples without any lesson."""
+
     right: int = 0
+    """How many of them were right."""
 
     @property
     def rate(self) -> float:
@@ -67,6 +70,7 @@ class Level:
     """
 
     alpha: float
+    """From 0 to 1."""
 
     @classmethod
     def share(cls, samples: int, tries: int) -> Level:

@@ -29,8 +29,11 @@ class Batch:
     ids: dict[str, str] = field(default_factory=dict)
     """Gives the bullet that stands for each one that was added twice."""
 
-    _additions: dict[tuple[str, ...], int] = field(default_factory=dict)  # words -> place of the first Add
-    _revisions: dict[str, int] = field(default_factory=dict)  # bullet -> place of its last Revise
+    _additions: dict[tuple[str, ...], int] = field(default_factory=dict)
+    """The place of the first Add, by its words."""
+
+    _revisions: dict[str, int] = field(default_factory=dict)
+    """The place of the last Revise, by its bullet."""
 
     def take(self, operation: Operation) -> None:
         """Append an operation, or join it with one that says the same."""

@@ -34,13 +34,12 @@ _WITNESSES = 4  # samples that need it
 
 @dataclass(frozen=True, slots=True)
 class Curation:
-    """Hold the roles and the state that chores need.
-
-    `reflector` and `curator`: put better what is in doubt.
-    """
+    """Hold the roles and the state that chores need."""
 
     reflector: Reflector
     curator: Curator
+    """Put better what is in doubt."""
+
     state: AceState
     """Has the evidence that tells what is."""
 
@@ -162,6 +161,7 @@ class Curation:
         return {trial.sample.id: trial for trial in trials}
 
     def _curate(self, name: str, playbook: Playbook, lab: Lab) -> Update:
+        """Reconsider a bullet, and return what the attempts for it decided."""
         bench = lab.bench(name)
         proposals = self._reconsider(playbook.bullets[name], playbook, bench)
         delta, ids = combine_accepted(proposals, self.state.evidence.wording)

@@ -182,6 +182,7 @@ class FactSearch:
         return replace(search, flaws=(*search.flaws, *flaws), clashes=(*search.clashes, *clashes))
 
     def _try_lesson(self, number: int) -> _Try:
+        """Let the reflector word what is missing, and prove it beside what was taken before."""
         trial = self.trial
         try:
             lessons = self._ask_lessons(number, self._list_unhelpful(self.refuted if number > 2 else ()))
@@ -244,6 +245,7 @@ class FactSearch:
         return () if tainted else release_needed(bullet, self.trial, self.playbook, self.bench).delta
 
     def _try_edit(self, number: int) -> _Try:
+        """Let the curator edit the nearest bullets, and prove what it changed."""
         trial, bullets = self.trial, self._list_bullets()[:_MOST_FOR_CURATOR]
         try:
             story = _describe_failure(trial, self._list_unhelpful(self.refuted))
@@ -350,6 +352,7 @@ def is_closer(now: Feedback, before: Feedback) -> bool:
 
 
 def _describe_failure(trial: Trial, unhelpful: Sequence[str]) -> str:
+    """Tell the curator the question, the wrong answer, and what is known of the right one."""
     feedback = trial.feedback
     outcome = feedback.text
     if feedback.kind is FeedbackKind.EXECUTION:

@@ -49,25 +49,29 @@ _BARREN = 24  # failures in a row that taught nothing, while nothing was ever pr
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ace:
-    """Learn by proposals for each failed sample, of which attempts decide what is kept.
-
-    `reflector`: words lessons for facts, and criticises answers that nothing has judged.
-    `reflect`: diagnoses failures; its profile is that of the method.
-    `curator`: edits bullets that are there.
-    `settings`: `tries` are the proposals for a failed sample, `neighbours` the earlier samples to keep right;
-    `verify` False keeps every first lesson unproven (the ablation); `cite` shows the generator the ids of
-    bullets, `refine` joins bullets and shortens sections after an epoch, `drift` lets the latest label count
-    online.
-    `count_tokens`: how a text counts against the room for the playbook.
-    `select`: chooses bullets when not all of them fit; None: the oldest stay.
-    """
+    """Learn by proposals for each failed sample, of which attempts decide what is kept."""
 
     reflector: Reflector
+    """Words lessons for facts, and criticises answers that nothing has judged."""
+
     reflect: Reflect
+    """Diagnoses failures; its profile is that of the method."""
+
     curator: Curator
+    """Edits bullets that are there."""
+
     settings: Settings
+    """`tries` are the proposals for a failed sample, `neighbours` the earlier samples to keep right; `verify`
+    False keeps every first lesson unproven (the ablation); `cite` shows the generator the ids of bullets,
+    `refine` joins bullets and shortens sections after an epoch, `drift` lets the latest label count online.
+    """
+
     count_tokens: CountTokens = estimate_tokens
+    """How a text counts against the room for the playbook."""
+
     select: HybridSelector | None = None
+    """Chooses bullets when not all of them fit; None: the oldest stay."""
+
     name: str = "ace"
 
     def start(self, task: Task, playbook: Playbook, lab: Lab) -> AceState:

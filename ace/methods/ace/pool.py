@@ -60,6 +60,7 @@ class Labelled:
     """Hold a sample with its right answer as it was shown."""
 
     sample: Sample
+
     expected: str
     """The answer itself."""
 
@@ -75,7 +76,7 @@ class SampleMap:
     """Know every sample, how its latest attempt came out, and which others are near it.
 
     How alike questions and answers are is measured by the runs of characters that they share (see
-    `ace.text.likeness`). Everything is by the id of a sample:
+    `ace.text.likeness`). Everything is by the id of a sample.
     """
 
     samples: dict[str, Sample] = field(default_factory=dict)
@@ -92,6 +93,7 @@ class SampleMap:
 
     _questions: Likeness = field(default_factory=Likeness)
     _answers: Likeness = field(default_factory=lambda: Likeness(sizes=(1, 2, 3)))
+    """The texts by which samples are compared."""
 
     def add(self, samples: Iterable[Sample]) -> None:
         """Take in samples, those that are known already once only."""
@@ -188,4 +190,5 @@ class SampleMap:
         return tuple(self.samples[name] for name in (on_topic or ranked)[:most])
 
     def _topics_of(self, sample_id: str) -> frozenset[str]:
+        """Return what its latest attempt was about; "*" is too wide to count."""
         return self.topics.get(sample_id, frozenset()) - {"*"}

@@ -23,6 +23,7 @@ class Proof:
     """Say whether a proposal holds and why, with the trials that showed it."""
 
     holds: bool
+
     why: str
     """A sentence for people; no code reads it."""
 

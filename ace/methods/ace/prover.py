@@ -53,7 +53,8 @@ class Prover:
     controls: list[Trial] = field(default_factory=list)
     """Attempts at the own sample without any candidate, in the order of their draws from 1 on."""
 
-    _others: dict[tuple[str, int], Trial] = field(default_factory=dict)  # sample, draw -> without any
+    _others: dict[tuple[str, int], Trial] = field(default_factory=dict)
+    """Attempts at other samples without any candidate, by sample and draw."""
 
     @property
     def base(self) -> float:

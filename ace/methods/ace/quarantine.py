@@ -69,6 +69,7 @@ def release_needed(
     attempts: list[Trial] = []
 
     def holds(pieces: Iterable[str], *, twice: bool = False) -> bool:
+        """Try these pieces as the text of the bullet; with `twice` a second draw must agree."""
         part = _join_pieces(pieces)
         trying: Delta = (Promote(bullet.id), Revise(bullet.id, part), *beside)
         proof = prove(trying, playbook, (trial.sample,), (), bench)

@@ -63,6 +63,7 @@ class Reflector:
     """Ask a model what a failed attempt teaches. It sees feedback only, never a verdict."""
 
     client: Client
+    """Connects to the model that is asked."""
 
     def __call__(
         self,

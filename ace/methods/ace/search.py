@@ -39,13 +39,12 @@ _MOST_REFUTED = 4
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Hold an edit that made its own sample right and waits for a witness: another sample.
-
-    `content` and `section`: those of the bullet that it would add.
-    """
+    """Hold an edit that made its own sample right and waits for a witness: another sample."""
 
     content: str
     section: str
+    """Those of the bullet that it would add."""
+
     sample: str
     """The id of its own sample."""
 
@@ -55,12 +54,7 @@ class Waiting:
 
 @dataclass(slots=True)
 class Search:
-    """Search for one failed trial. What it found out beside proposals is kept here for the journal.
-
-    Given to it:
-
-    Found out:
-    """
+    """Search for one failed trial. What it found out beside proposals is kept here for the journal."""
 
     reflect: Reflect
     """Asks a model for a diagnosis; its profile decides when a worked example is tried."""
@@ -112,8 +106,11 @@ class Search:
     witnesses: dict[Delta, tuple[str, ...]] = field(default_factory=dict)
     """The samples behind what was accepted, by delta."""
 
-    _suspects: list[Add] = field(default_factory=list)  # must wait for a person, or for another sample
-    _flaws: tuple[str, ...] = ()  # of the latest drafts, told to the next reflection
+    _suspects: list[Add] = field(default_factory=list)
+    """Lessons that must wait for a person, or for another sample."""
+
+    _flaws: tuple[str, ...] = ()
+    """What was wrong with the latest drafts, for the next reflection."""
 
     @property
     def trial(self) -> Trial:
@@ -182,6 +179,7 @@ class Search:
         return None
 
     def _ask(self, number: int, contrast: Attempt | None) -> Reflection:
+        """Ask for a diagnosis, and note what it says of the failure and of the bullets shown."""
         bullets = self._list_shown()
         case = Case(
             trial=self.trial,
@@ -267,6 +265,7 @@ class Search:
         self._flaws = tuple(flaws)
 
     def _try_draft(self, draft: Draft, flaws: list[str]) -> Iterator[Proposal]:
+        """Prove what a draft would change, unless that is known or was refuted before."""
         delta = self._to_delta(draft)
         contents = tuple(list_contents(delta))
         beside = identify_contents(self.prover.playbook.active)
@@ -355,6 +354,7 @@ class Search:
         return (Revise(target.id, draft.content, target.provenance),)
 
     def _record(self, delta: Delta, proof: Proof) -> Proposal:
+        """Return a proposal with its proof; one that holds takes the suspects along, in quarantine."""
         proposal = record_proposal(self.trial, AUTHOR, proof.delta or delta, proof)
         waiting = quarantine_new(self._suspects, self.prover.playbook) if proof.holds else ()
         proposal = replace(proposal, delta=(*proposal.delta, *waiting))

@@ -70,6 +70,7 @@ class SectionCuration:
         return carried
 
     def _curate(self, section: str, bullets: Sequence[Bullet]) -> Iterator[Proposal]:
+        """Yield what the curator would change in a section, with its proof; nothing where that is nothing."""
         bench = self.lab.bench(f"section {section}")
         try:
             reply = self.curator(bullets, seed=bench.seed("section", section))

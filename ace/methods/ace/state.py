@@ -172,9 +172,11 @@ class AceState:
     """Every sample, its latest outcome, and which are near it."""
 
     chance: Chance = NO_CONTROLS
-    """The controls of this run; `opening` what its first batch says for want of them."""
+    """The controls of this run."""
 
     opening: Chance | None = None
+    """What the first batch says of chance for want of controls; None before it."""
+
     edits: dict[str, list[Refuted]] = field(default_factory=dict)
     """What was refuted, by sample."""
 

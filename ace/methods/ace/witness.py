@@ -31,6 +31,7 @@ def _holds_words(text: str, words: list[str]) -> bool:
 
 
 def _read_numbers(text: str) -> set[float]:
+    """Return the figures of a text by their values, so that 1,000 is 1000 and 5% is 5."""
     numbers = set()
     for match in find_figures(text):
         with suppress(ValueError):  # a time of day, or a number in another country's form

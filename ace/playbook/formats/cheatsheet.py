@@ -57,6 +57,7 @@ class _Scan:
     """Go over the lines of a cheatsheet once."""
 
     collector: Collector = field(default_factory=Collector)
+    """Takes each item once its last line is read."""
 
     at: int = 0
     """The line of the file where all of it stands; 0 where each of its lines is one of the file."""

@@ -46,7 +46,9 @@ class Entry:
     """Hold one bullet as the file of another tool states it."""
 
     content: str
+
     section: str = GENERAL
+    """The heading it stands under; GENERAL where there is none."""
 
     alias: str = ""
     """Its id in the file; "" if it has none."""
@@ -122,6 +124,7 @@ class Collector:
     """Gather entries; one that no playbook could hold becomes a finding instead."""
 
     entries: list[Entry] = field(default_factory=list)
+    """Those so far, in the order of the file."""
 
     unread: list[Finding] = field(default_factory=list)
     """What could not be an entry, and why."""

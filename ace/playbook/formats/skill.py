@@ -140,4 +140,5 @@ def _seal(text: str) -> str:
 
 
 def _digest(text: str) -> str:
+    """Return the first 16 hexadecimal digits of the SHA-256 of a text."""
     return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:16]

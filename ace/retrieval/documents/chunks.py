@@ -53,6 +53,7 @@ class _Block:
     """Hold lines that belong together: a heading, a paragraph, a list, a table, a fence."""
 
     lines: tuple[Line, ...]
+    """Each with its number in the file, or that of its page."""
 
     path: tuple[str, ...]
     """The headings above it, without its own."""
@@ -107,6 +108,7 @@ def _take_headings(pieces: list[list[_Block]], block: _Block, most: int) -> list
 
 
 def _join_lines(lines: Iterable[Line]) -> str:
+    """Return their text, without the numbers."""
     return "\n".join(text for _, text in lines)
 
 

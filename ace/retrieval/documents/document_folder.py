@@ -64,6 +64,7 @@ def _walk_folder(folder: Path) -> Iterator[tuple[Path, str]]:
     failures: list[tuple[Path, str]] = []
 
     def note_failure(error: OSError) -> None:
+        """Keep a folder that cannot be looked into: `os.walk` would pass over it in silence."""
         failures.append((Path(error.filename), f"cannot look into it: {error.strerror}"))
 
     for place, folders, names in os.walk(folder, onerror=note_failure):

@@ -203,6 +203,7 @@ class _FolderUpdate:
     """Its number in the index."""
 
     progress: Progress
+    """Whom to tell of progress."""
 
     def index_texts(self, root: Path, paths: Sequence[str], left_out: Sequence[SkippedFile]) -> IndexReport:
         """Read the files that are new or changed, and forget those that were deleted or became unreadable."""

@@ -98,6 +98,7 @@ def _parse_page(page: str) -> Any:
 
     class Page(BeautifulSoup):
         def handle_starttag(self, name: str, *arguments: Any, **options: Any) -> Any:
+            """Close what the new element ends, and what is nested too deep, before it opens."""
             self.endData()  # the text so far is that of what is open
             ends, walls = _ENDS.get(name, ((), ()))
             for tag in self.tagStack[:0:-1] if ends else ():

@@ -34,6 +34,7 @@ class ForeignObject:
     """Table, index, view, trigger or migration."""
 
     name: str
+    """As the schema has it."""
 
     problem: str
     """What is wrong with it, as a sentence for people."""

@@ -42,7 +42,7 @@ def show_nothing(done: int, total: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class TextMatcher:
-    """Find any of a few texts in another, however it is written there. `keys` are their letters and digits.
+    """Find any of a few texts in another, however it is written there.
 
     A text is found in any case, with or without accents, signs and spaces between its words, in full width,
     in percent-encoding, base64 and hexadecimal digits, as entities, and as JSON escapes it. It is found with
@@ -51,6 +51,7 @@ class TextMatcher:
     """
 
     keys: tuple[str, ...]
+    """Their letters and digits without signs, in each spelling; the longest first."""
 
     def finds(self, text: str) -> bool:
         """Return whether a text holds any of them."""

@@ -117,12 +117,19 @@ def _check_references(db: sqlite3.Connection) -> Iterator[Problem]:
 
 @dataclass(slots=True)
 class _History:
-    """Fold the history so far: hash and playbook of every version that something may still build on."""
+    """Fold the history so far, version by version."""
 
     branches: dict[str, Branch]
+    """Every branch by its name."""
+
     hashes: dict[int, str] = field(default_factory=dict)
+    """The stored hash of each version so far, by number."""
+
     playbooks: dict[int | None, Playbook] = field(default_factory=dict)
+    """By version, as the history gives them; without those that nothing builds on any more."""
+
     newest: dict[str, int] = field(default_factory=dict)
+    """The last version so far of each branch, by name."""
 
     def check(self, db: sqlite3.Connection, version: Version) -> Iterator[Problem]:
         """Check one version. A child is checked against the hash its parent has, so one edit shows once."""
