@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from ace.errors import TaskError, WorkspaceFailed
-from ace.task import Sample, ToolCall, load_task, score_attempt
+from ace.task import Sample, ToolCall, load_task, observe_attempt, score_attempt
 from ace.task.environments.worlds.text_game import SCIENCEWORLD, TEXTWORLD, TextGameEnvironment
 from ace.task.environments.worlds.world_process import WorldPool
 from tests.acting import choose, play, play_and_score, play_at_once
@@ -81,7 +81,7 @@ def test_a_score_is_no_part_of_what_an_attempt_shows(games) -> None:
     environment, samples = games
     attempt = play(environment, samples[0], gold_calls(samples[0])[:1])
     assert set(attempt.artifacts) == {"commands"}
-    seen = environment.observe(samples[0], attempt)
+    seen = observe_attempt(environment, samples[0], attempt)
     assert seen.score is None and seen.observed == attempt.turns[-1].observation
 
 

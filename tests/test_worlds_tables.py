@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ace.errors import TaskError
-from ace.task import Sample, ToolCall, load_task
+from ace.task import Sample, ToolCall, load_task, observe_attempt
 from ace.task.environments.sql.worker_pool import SqlLimits
 from ace.task.environments.worlds.tables import TablesEnvironment
 from ace.task.samples import to_sample
@@ -73,7 +73,7 @@ def test_what_is_wrong_with_the_rows_is_said() -> None:
     ]
     attempt = play(ENVIRONMENT, SAMPLE, sql("SELECT Name FROM [Club's list]"))
     assert json.loads(attempt.turns[0].observation)["rows"] == [["Alma"], ["Borg"]]
-    seen = ENVIRONMENT.observe(SAMPLE, attempt)
+    seen = observe_attempt(ENVIRONMENT, SAMPLE, attempt)
     assert seen.score is None and seen.observed == attempt.turns[0].observation
 
 

@@ -114,7 +114,12 @@ class _Relay:
             return Attempt(self.sample.id, "", error=why, failure=Failure.LIMIT), desk
         part = replace(loop, steps=steps, seconds=seconds)
         draw = replace(self.draw, seed=self.draw.seed + self.steps.total())
-        attempt = part.solve(self.sample, self._brief(agent), desk, draw)
+        context = self.context.by_agent.get(agent.name, self.context)
+        if self.memory.handovers:
+            # What was handed over stands before the question.
+            user = render("ace.agent", "team.brief", user=context.user, **quote_memory(self.memory))
+            context = replace(context, user=user)
+        attempt = part.solve(self.sample, context, desk, draw)
         self.steps[agent.name] += sum(turn.tokens is not None for turn in attempt.turns)
         self.turns += [replace(turn, agent=agent.name) for turn in attempt.turns]
         self.texts.append(f"{agent.name}:\n{attempt.text}")
@@ -124,14 +129,6 @@ class _Relay:
         if attempt.error:
             attempt = replace(attempt, error=f"{agent.name}: {attempt.error}")
         return attempt, desk
-
-    def _brief(self, agent: TeamAgent) -> Assembled:
-        """Return the prompt of an agent, with what was handed over to it."""
-        own = self.context.by_agent.get(agent.name, self.context)
-        if not self.memory.handovers:
-            return own
-        user = render("ace.agent", "team.brief", user=own.user, **quote_memory(self.memory))
-        return replace(own, user=user)
 
 
 def build_team(generator: Generator, task: Task, count: CountTokens) -> TeamLoop:

@@ -18,7 +18,7 @@ from ace.agent.generator import Draw, Generator, remove_citations
 from ace.agent.solver import ENDS_RUN, SingleCall, failed_attempt
 from ace.agent.tool_talk import ToolTalk
 from ace.context.assemble import Assembled
-from ace.llm.client import Message, Reply, Request, Role, Subject, ToolCall, ToolSpec
+from ace.llm.client import Message, Reply, Request, Role, Subject, ToolSpec
 from ace.llm.written_calls import list_tools, writes_calls
 from ace.safety.markup import defuse_markup
 from ace.task.solving import Solving
@@ -92,6 +92,7 @@ class ToolLoop:
     ) -> Attempt:
         """Go on until the attempt ends; return how. Raises what goes wrong."""
         ends = time.monotonic() + self.seconds
+        most = self.generator.task.max_tokens
         for step in range(self.steps):
             if time.monotonic() > ends:
                 return _stop(sample, f"it took more than {self.seconds:g} s")
@@ -102,7 +103,7 @@ class ToolLoop:
                 tools=tuple(tools),
                 temperature=draw.temperature,
                 seed=draw.seed + step,
-                max_tokens=self._bound_reply(talk.written),
+                max_tokens=min(most, _WRITTEN_TOKENS) if talk.written else most,
                 subject=Subject(sample=sample, bullets=context.contents, draw=draw.number),
             )
             reply = self.generator.client.complete(request)
@@ -139,7 +140,9 @@ class ToolLoop:
                 return Attempt(sample.id, observation.text)
             latest = talk.calls[-_SAME_AGAIN:]
             is_stuck = talk.knows_result(call) and len(latest) == _SAME_AGAIN
-            if is_stuck and all(_is_same(earlier, call) for earlier in latest):
+            if is_stuck and all(
+                (each.name, each.arguments) == (call.name, call.arguments) for each in latest
+            ):
                 return _stop(sample, f"it made the same call {_SAME_AGAIN} times: {call.write():.200}")
         return None
 
@@ -175,21 +178,11 @@ class ToolLoop:
         schema = {"type": "object", "properties": {"answer": answer}, "required": ["answer"]}
         return ToolSpec(name, "The task is finished.", schema)
 
-    def _bound_reply(self, written: bool) -> int:
-        """Return the most tokens of the next reply; one that only writes a call needs fewer."""
-        most = self.generator.task.max_tokens
-        return min(most, _WRITTEN_TOKENS) if written else most
-
 
 def build_tool_loop(generator: Generator, task: Task, count: CountTokens) -> ToolLoop:
     """Return the solver, with the limits that the task sets."""
     choice = task.solver if isinstance(task.solver, Solving) else Solving(kind="tools")
     return ToolLoop(generator, count, choice.steps, choice.seconds, choice.answers)
-
-
-def _is_same(first: ToolCall, second: ToolCall) -> bool:
-    """Tell whether two calls do the same, whatever their ids are."""
-    return first.name == second.name and first.arguments == second.arguments
 
 
 def _answer(sample: Sample, reply: Reply) -> Attempt:

@@ -46,10 +46,12 @@ def score_attempt(
 def observe_attempt(environment: Environment, sample: Sample, attempt: Attempt) -> Outcome:
     """Return what can be seen of an attempt without a label: nothing judges it.
 
-    Of an environment that observes nothing that is the answer. What it raises becomes a `judge_error`.
+    Of an environment that observes nothing that is what a tool returned last, or else the answer; an attempt
+    that acted has `ran` where something is left of it. What it raises becomes a `judge_error`.
     """
     if not isinstance(environment, Observing):
-        return Outcome(observed=attempt.summary)
+        ran = bool(attempt.artifacts) if attempt.observations else None
+        return Outcome(observed=[attempt.summary, *attempt.observations][-1], ran=ran)
     try:
         return environment.observe(sample, attempt)
     except (Exception, SystemExit) as error:

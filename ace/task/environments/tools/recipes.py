@@ -174,7 +174,14 @@ def name_kind(same: Sequence[Way]) -> str:
     chosen = [same[0]]
     rest = list(same[1:])
     while rest and len(chosen) < _MOST_QUESTIONS:
-        farthest = min(rest, key=lambda way: max(_share_words(way, other) for other in chosen))
+        likeness = []  # of each, to the nearest of those that are chosen: the share of words in common
+        for way in rest:
+            shares = []
+            for other in chosen:
+                union = way.lower_words | other.lower_words
+                shares.append(len(way.lower_words & other.lower_words) / max(1, len(union)))
+            likeness.append(max(shares))
+        farthest = rest[likeness.index(min(likeness))]
         chosen.append(farthest)
         rest.remove(farthest)
     return " / ".join(dict.fromkeys(generalise(way) for way in chosen))
@@ -193,12 +200,6 @@ def generalise(way: Way) -> str:
         words = [*words[:_LONGEST_QUESTION], _PLACE]
     text = " ".join(words).strip(" .,;?!")
     return re.sub(rf"(?:{_PLACE}\s*)+", f"{_PLACE} ", text).replace(f"{_PLACE} ,", f"{_PLACE},").strip()
-
-
-def _share_words(first: Way, second: Way) -> float:
-    """Return how many of the words of two questions both have, from 0 to 1."""
-    union = first.lower_words | second.lower_words
-    return len(first.lower_words & second.lower_words) / max(1, len(union))
 
 
 def write_limits(own: Way, others: Sequence[Way]) -> Iterator[tuple[str, str]]:

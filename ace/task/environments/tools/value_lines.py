@@ -103,7 +103,11 @@ def _write_examples(uses: Sequence[Use], ways: Sequence[Way]) -> str:
     chosen = list(pairs)[:1]
     while len(chosen) < min(_MOST_EXAMPLES, len(pairs)):
         rest = [value for value in pairs if value not in chosen]
-        chosen.append(min(rest, key=lambda value: max(_compare(value, other) for other in chosen)))
+        likeness = {}
+        for value in rest:
+            ratios = [SequenceMatcher(None, value, other, autojunk=False).ratio() for other in chosen]
+            likeness[value] = max(ratios)
+        chosen.append(min(rest, key=likeness.__getitem__))
     return ", ".join(f"{value} for {pairs[value]}" for value in chosen)
 
 
@@ -148,8 +152,3 @@ def _find_number(way: Way, value: Any) -> list[int]:
 def _count(word: str, ways: Sequence[Way]) -> int:
     """Return how many questions have a word, in whatever case."""
     return sum(word in way.lower_words for way in ways)
-
-
-def _compare(first: str, second: str) -> float:
-    """Return how alike two texts are, from 0 to 1."""
-    return SequenceMatcher(None, first, second, autojunk=False).ratio()

@@ -107,8 +107,12 @@ class Way:
 
     def find_part(self, part: str) -> list[int]:
         """Return the places of the words that a part of a value repeats: 9 for "09"."""
-        wanted = _plain(part)
-        return [place for place, word in enumerate(self.words) if _plain(word) == wanted]
+        wanted = part.casefold()
+        if part.isdigit():
+            wanted = part.lstrip("0")
+            numbers = [(place, word) for place, word in enumerate(self.words) if word.isdigit()]
+            return [place for place, word in numbers if word.lstrip("0") == wanted]
+        return [place for place, word in enumerate(self.words) if word.casefold() == wanted]
 
     def find_sources(self, before: int, value: Any) -> dict[tuple[str, str], set[str]]:
         """Return the tools and fields that showed a value before a group of calls, the latest first.
@@ -139,8 +143,3 @@ def split_blocks(value: Any) -> list[str]:
 def split_parts(value: Any) -> list[str]:
     """Return the runs of figures, of letters, and of signs that a value is written from."""
     return _PARTS.findall(to_text(value))
-
-
-def _plain(part: str) -> str:
-    """Return a part of a value as it is compared: in lower case, a number without leading zeros."""
-    return part.casefold().lstrip("0") if part.isdigit() else part.casefold()

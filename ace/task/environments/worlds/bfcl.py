@@ -176,10 +176,6 @@ class ConversationEnvironment(Environment):
             missing=missing,
         )
 
-    def observe(self, sample: Sample, attempt: Attempt) -> Outcome:
-        """Return how the calls came out: what can be seen without a label."""
-        return Outcome(observed=describe_end(attempt), ran=TURNS in attempt.artifacts)
-
     def check(self, sample: Sample) -> None:
         """Raise TaskError for a row without services, and for right calls that are none."""
         if not isinstance(sample.data.get("classes"), list):

@@ -185,10 +185,6 @@ class TablesEnvironment(Environment):
             missing=tuple(missing[:_MOST_FACTS]),
         )
 
-    def observe(self, sample: Sample, attempt: Attempt) -> Outcome:
-        """Return how the statements came out: what can be seen without a label."""
-        return Outcome(observed=describe_end(attempt), ran=TABLES in attempt.artifacts)
-
     def check(self, sample: Sample) -> None:
         """Raise TaskError for tables that cannot be made, and for SQL that fails or changes nothing."""
         try:

@@ -198,10 +198,6 @@ class TextGameEnvironment(Environment):
             expected_kind="commands",
         )
 
-    def observe(self, sample: Sample, attempt: Attempt) -> Outcome:
-        """Return what the game said last: what can be seen without its score."""
-        return Outcome(observed=describe_end(attempt), ran=COMMANDS in attempt.artifacts)
-
     def find_gold(self, sample: Sample) -> tuple[str, list[str]]:
         """Return the text of the game's task and the commands that win it, as the game has them."""
         with self.pool.lend() as process:
