@@ -20,7 +20,8 @@ from ace.task.samples import to_sample
 from benchmarks import bfcl_task
 from tests.acting import choose, play, play_and_score, play_at_once
 
-DATA = Path(os.environ.get("ACE_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data")) / "bfcl-multi-turn"
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+DATA = Path(os.environ.get("ACE_SHARED_DATA", SHARED)) / "bfcl-multi-turn"
 
 real = pytest.mark.skipif(
     find_spec("bfcl_eval") is None or find_spec("mpmath") is None,

@@ -19,7 +19,8 @@ from ace.task.samples import to_sample
 from benchmarks import dbbench_task
 from tests.acting import play, play_and_score, play_at_once
 
-DATA = Path(os.environ.get("ACE_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data")) / "agentbench-dbbench"
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+DATA = Path(os.environ.get("ACE_SHARED_DATA", SHARED)) / "agentbench-dbbench"
 ENVIRONMENT = TablesEnvironment()
 CLUBS = {
     "name": "Club's list",
