@@ -11,6 +11,7 @@ Needs no model, database or network.
     arrange          bullets of a file in their order
     formats          the forms of other tools
     exchange         what importing a file does
+    import_plan      what an import will do, before it is done
     export           what a format can hold
 """
 
