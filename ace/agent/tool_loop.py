@@ -68,7 +68,8 @@ class ToolLoop:
         ended: Attempt | None = None
         try:
             if written:
-                tools = list_tools([*workspace.tools(), self._describe_end(workspace.tools())])
+                offered = workspace.tools()
+                tools = list_tools([*offered, self._describe_end(offered)])
                 system = self.generator.frame(sample, tools).system(context.playbook)
                 messages[0] = Message("system", system)
             ended = self._run(sample, context, workspace, draw, talk)
@@ -96,11 +97,12 @@ class ToolLoop:
         for step in range(self.steps):
             if time.monotonic() > ends:
                 return _stop(sample, f"it took more than {self.seconds:g} s")
-            tools = self._offer(workspace, talk)
+            tools = workspace.tools()
+            offered = self._offer(tools, talk)
             request = Request(
                 role=Role.GENERATOR,
-                messages=talk.fit(context.budget, tools),
-                tools=tuple(tools),
+                messages=talk.fit(context.budget, offered),
+                tools=tuple(offered),
                 temperature=draw.temperature,
                 seed=draw.seed + step,
                 max_tokens=min(most, _WRITTEN_TOKENS) if talk.written else most,
@@ -117,17 +119,21 @@ class ToolLoop:
                     talk.add_words(heard.text)
                     continue
                 talk.add_result(_NO_CALL.text)
-            end = self._act(sample, reply, workspace, talk)
-            if end is not None:
-                return end
+            ended = self._act(sample, reply, workspace, talk, self._describe_end(tools).name)
+            if ended is not None:
+                return ended
         return _stop(sample, f"it was not done after {self.steps} steps")
 
-    def _act(self, sample: Sample, reply: Reply, workspace: Workspace, talk: ToolTalk) -> Attempt | None:
-        """Make the calls of a reply, in order; return the attempt where it ends with one of them."""
+    def _act(
+        self, sample: Sample, reply: Reply, workspace: Workspace, talk: ToolTalk, end: str
+    ) -> Attempt | None:
+        """Make the calls of a reply, in order; return the attempt where it ends with one of them.
+
+        `end` is the tool by which a model that writes its calls says that it is done.
+        """
         counted: Reply | None = reply if not reply.text.strip() else None
         for call in reply.tool_calls:
-            is_end = call.name == self._describe_end(workspace.tools()).name
-            if talk.written and is_end:
+            if talk.written and call.name == end:
                 talk.add_call(call, Observation("(done)"), counted)
                 return Attempt(sample.id, str(call.arguments.get("answer") or call.write()))
             if talk.written and talk.knows_result(call):
@@ -146,13 +152,12 @@ class ToolLoop:
                 return _stop(sample, f"it made the same call {_SAME_AGAIN} times: {call.write():.200}")
         return None
 
-    def _offer(self, workspace: Workspace, talk: ToolTalk) -> list[ToolSpec]:
+    def _offer(self, tools: Sequence[ToolSpec], talk: ToolTalk) -> list[ToolSpec]:
         """Return the tools for the next reply. Where `done` is one of them, only after a call that worked."""
-        tools = list(workspace.tools())
         worked = any(turn.failed is False for turn in talk.turns)
         if talk.written and (worked or not tools):
-            tools.append(self._describe_end(tools))
-        return tools
+            return [*tools, self._describe_end(tools)]
+        return list(tools)
 
     def _ask_anew(self, request: Request, reply: Reply, talk: ToolTalk) -> Reply:
         """Return another reply for a written call that was made before: one of another tool, twice at most.

@@ -191,6 +191,11 @@ class Attempt:
         return tuple(turn.observation for turn in self.turns if turn.observation)
 
     @property
+    def last_seen(self) -> str:
+        """Return what came back last, else the summary. Free of labels."""
+        return self.observations[-1] if self.observations else self.summary
+
+    @property
     def summary(self) -> str:
         """Return the answer, or the error, in at most 300 characters: "answer: 42"."""
         answer = self.answer.strip()

@@ -51,7 +51,7 @@ def observe_attempt(environment: Environment, sample: Sample, attempt: Attempt) 
     """
     if not isinstance(environment, Observing):
         ran = bool(attempt.artifacts) if attempt.observations else None
-        return Outcome(observed=[attempt.summary, *attempt.observations][-1], ran=ran)
+        return Outcome(observed=attempt.last_seen, ran=ran)
     try:
         return environment.observe(sample, attempt)
     except (Exception, SystemExit) as error:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ace.errors import WorkspaceFailed
-from ace.task.environments.worlds.check_call import describe_end, find_problem
+from ace.task.environments.worlds.check_call import find_problem
 from ace.task.environments.worlds.play_bfcl import read_call
 from ace.task.environments.worlds.world_process import WorldPool, WorldProcess
 from ace.task.types import Attempt, Environment, Fact, Outcome, Sample, Topic
@@ -166,7 +166,7 @@ class ConversationEnvironment(Environment):
         written = [f"turn {n}: {'; '.join(calls) or 'no call'}" for n, calls in enumerate(gold, start=1)]
         return Outcome(
             score=report["good"] / report["judged"],
-            observed=describe_end(attempt),
+            observed=attempt.last_seen,
             detail=missing[0].text if missing else "",
             ran=bool(called) and not attempt.error,
             expected="\n".join(written),

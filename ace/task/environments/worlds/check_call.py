@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ace.task.types import Attempt, TurnKind
 from ace.task.workspace import ToolCall, ToolSpec
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
@@ -36,9 +35,3 @@ def find_problem(specs: Iterable[ToolSpec], call: ToolCall) -> str:
             choice = " or ".join(expected)
             return f"the argument {name} of {spec.name} has to be of the type {choice}, found {value!r:.60}"
     return ""
-
-
-def describe_end(attempt: Attempt) -> str:
-    """Return what came back last, else a summary of the attempt. Free of labels."""
-    results = [turn.observation for turn in attempt.turns if turn.kind is TurnKind.TOOL and turn.observation]
-    return results[-1] if results else attempt.summary

@@ -15,7 +15,7 @@ from typing import Any
 from ace.errors import WorkspaceFailed
 from ace.task.environments.sql.same_rows import have_same_rows
 from ace.task.environments.sql.worker_pool import SqlLimits, WorkerProcess
-from ace.task.environments.worlds.check_call import describe_end, find_problem
+from ace.task.environments.worlds.check_call import find_problem
 from ace.task.types import Attempt, Difference, Environment, Fact, Outcome, Sample, Topic
 from ace.task.workspace import Observation, ToolCall, ToolSpec, Workspace
 
@@ -176,7 +176,7 @@ class TablesEnvironment(Environment):
             missing += _explain(name, gold[name], actual.get(name, []))
         return Outcome(
             score=float(not wrong),
-            observed=describe_end(attempt),
+            observed=attempt.last_seen,
             detail=missing[0].text if missing else "",
             ran=any(turn.failed is False for turn in attempt.turns) and not attempt.error,
             expected=sample.data["gold_sql"],

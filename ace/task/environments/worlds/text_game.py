@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ace.errors import WorkspaceFailed
-from ace.task.environments.worlds.check_call import describe_end, find_problem
+from ace.task.environments.worlds.check_call import find_problem
 from ace.task.environments.worlds.world_process import WorldPool, WorldProcess
 from ace.task.types import Attempt, Environment, Outcome, Sample
 from ace.task.workspace import Observation, ToolCall, ToolSpec, Workspace
@@ -191,7 +191,7 @@ class TextGameEnvironment(Environment):
         gold = sample.data.get("gold") or ()
         return Outcome(
             score=score,
-            observed=describe_end(attempt),
+            observed=attempt.last_seen,
             detail="" if score == 1.0 else f"score {score:.2f} after {len(commands)} commands",
             ran=bool(commands) and not attempt.error,
             expected="; ".join(gold),
