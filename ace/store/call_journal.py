@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ace.store import call_rows
-from ace.store.connection import PlaybookConnection, connect_shared, typed_errors, writing
+from ace.store.connection import PlaybookConnection, connect_shared, disconnect, writing
 
 if TYPE_CHECKING:
     from ace.llm.client import Reply
@@ -61,17 +61,12 @@ class CallJournal:
                 raise
             finally:
                 if self._closed:
-                    self._disconnect()
+                    disconnect(self._db, self._path)
+                    self._db = None
 
     def close(self) -> None:
         """Close the connection. A call that ends later opens it again for a moment."""
         with self._lock:
             self._closed = True
-            self._disconnect()
-
-    def _disconnect(self) -> None:
-        """Close the connection, if there is one. The caller holds the lock."""
-        if self._db is not None:
-            with typed_errors(self._path):
-                self._db.close()
+            disconnect(self._db, self._path)
             self._db = None

@@ -195,6 +195,13 @@ def connect_shared(path: Path, *, timeout: float) -> PlaybookConnection:
         return db
 
 
+def disconnect(db: PlaybookConnection | None, path: Path) -> None:
+    """Close a connection to the file at `path`, if there is one."""
+    if db is not None:
+        with typed_errors(path):
+            db.close()
+
+
 class OpenFile:
     """Hold a connection for the thread that opened it. Use as a context manager, or call `close()`.
 

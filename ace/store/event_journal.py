@@ -13,7 +13,7 @@ from typing import Any
 
 from ace.errors import StoreBusy, StoreUnwritable
 from ace.runs.records import AnswerFeedback
-from ace.store.connection import PlaybookConnection, connect_shared, typed_errors, writing
+from ace.store.connection import PlaybookConnection, connect_shared, disconnect, writing
 from ace.store.episode_events import EpisodeRow, begin_run, write_row
 
 _WAIT = 2.0  # seconds, for another process's write: an agent waits as long, and rows can wait in memory
@@ -70,7 +70,8 @@ class EpisodeJournal:
                 raise
             finally:
                 if self._closed:
-                    self._disconnect()
+                    disconnect(self._db, self._path)
+                    self._db = None
 
     def close(self) -> None:
         """Write what waits, and close the connection. A row that comes later opens it again for a moment.
@@ -81,11 +82,5 @@ class EpisodeJournal:
         if self._rows:
             self.write()
         with self._lock:
-            self._disconnect()
-
-    def _disconnect(self) -> None:
-        """Close the connection, if there is one. The caller holds the lock."""
-        if self._db is not None:
-            with typed_errors(self._path):
-                self._db.close()
+            disconnect(self._db, self._path)
             self._db = None
