@@ -34,6 +34,7 @@ def measure_rules(folder: Path, client: World, *more: str) -> tuple[dict[str, An
     page = fresh_tasks.measure(fresh_tasks.read_options(words), words, client)
     name = "fresh_rules"
     assert (folder / "results" / f"{name}.md").read_text("utf-8") == page
+    assert str(folder) not in page, "where files were kept stands in the page"
     return json.loads((folder / "results" / f"{name}.json").read_text("utf-8")), page
 
 
