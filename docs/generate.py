@@ -1,4 +1,5 @@
-"""Writes docs/cli.md from the `--help` of every command, and docs/schema.md from a new playbook file.
+"""Writes docs/cli.md from the `--help` of every command, docs/schema.md from a new playbook file, and
+docs/settings.md from the declaration of a run's options.
 
     python docs/generate.py
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ import typer
 from typer.testing import CliRunner
 
 from ace.cli.main import app
+from ace.settings import RUNS, Command, Setting, declared_settings
 from ace.store import Store
 
 HERE = Path(__file__).parent
@@ -39,7 +42,7 @@ def main() -> None:
 
 def pages() -> dict[str, str]:
     """File name -> content."""
-    return {"cli.md": cli_page(), "schema.md": schema_page()}
+    return {"cli.md": cli_page(), "schema.md": schema_page(), "settings.md": settings_page()}
 
 
 def cli_page() -> str:
@@ -73,6 +76,30 @@ def schema_page() -> str:
     statements = "\n\n".join(f"{sql};" for (sql,) in objects)
     about = "One SQLite file per playbook. Any SQLite tool can read it; only `ace` should write to it."
     return f"# The playbook file\n\n{NOTICE}\n\n{about}\n\n```sql\n{statements}\n```\n"
+
+
+def settings_page() -> str:
+    about = """The keywords of `ace.learn`, `ace.online`, `ace.evaluate` and `ace.serve`, and the options of the commands:
+`batch_size=8` is `--batch-size 8`, and `verify=False` is `--no-verify`. `ace.learner` takes those of `serve`. A name
+that a function does not take, and a value out of bounds, raise `InputError`, which says what to give."""
+    rows = [settings_row(setting) for setting in declared_settings().values()]
+    head = "| setting | what it does | value | default | taken by |\n| --- | --- | --- | --- | --- |"
+    return "\n".join(["# Settings of a run", "", NOTICE, "", about, "", head, *rows]) + "\n"
+
+
+def settings_row(setting: Setting) -> str:
+    about = setting.about
+    value = setting.type.__name__
+    if issubclass(setting.type, StrEnum):
+        value = ", ".join(f"`{each}`" for each in setting.type)
+    elif about.least is not None:
+        value = f"{value}, at least {about.least:g}"
+    default = about.unset if setting.default is None else f"`{setting.default}`"
+    for command, other in about.defaults.items():
+        default = f"{default}; `{command}`: `{other}`"
+    names = {Command.EVAL: "evaluate"}
+    takers = ", ".join(f"`{names.get(each, each)}`" for each in RUNS if each in about.commands)
+    return f"| `{setting.name}` | {about.help} | {value} | {default} | {takers} |"
 
 
 if __name__ == "__main__":
