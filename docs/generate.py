@@ -31,6 +31,10 @@ CODES = """Exit codes: 0 done, 1 failed, 2 bad usage or input, 3 stopped by a ca
 `restore` a backup that is damaged; where the file is not there, no playbook, damaged, read-only, in use or
 of a later release; and where there is no such version, branch, tag or bullet. It ends with 2 where a name is
 taken or cannot be one, where `backup` would overwrite a file, and where a text to import does not parse."""
+SETTINGS = """The keywords of `ace.learn`, `ace.online`, `ace.evaluate` and `ace.serve`, and the options of
+the commands: `batch_size=8` is `--batch-size 8`, and `verify=False` is `--no-verify`. `ace.learner` takes
+those of `serve`. A name that a function does not take, and a value out of bounds, raise `InputError`, which
+says what to give."""
 # Without what SQLite and sqlite-utils keep for themselves.
 OBJECTS = "SELECT sql FROM sqlite_schema WHERE sql <> '' AND tbl_name NOT GLOB '*sqlite_*' ORDER BY rowid"
 
@@ -79,12 +83,9 @@ def schema_page() -> str:
 
 
 def settings_page() -> str:
-    about = """The keywords of `ace.learn`, `ace.online`, `ace.evaluate` and `ace.serve`, and the options of the commands:
-`batch_size=8` is `--batch-size 8`, and `verify=False` is `--no-verify`. `ace.learner` takes those of `serve`. A name
-that a function does not take, and a value out of bounds, raise `InputError`, which says what to give."""
     rows = [settings_row(setting) for setting in declared_settings().values()]
     head = "| setting | what it does | value | default | taken by |\n| --- | --- | --- | --- | --- |"
-    return "\n".join(["# Settings of a run", "", NOTICE, "", about, "", head, *rows]) + "\n"
+    return "\n".join(["# Settings of a run", "", NOTICE, "", SETTINGS, "", head, *rows]) + "\n"
 
 
 def settings_row(setting: Setting) -> str:

@@ -21,7 +21,7 @@ import typer
 import ace
 from ace.cli.main import app
 from ace.testing import World
-from tests.test_docs import DOCS, PAGES, ROOT, documented
+from tests.test_docs import PAGES, ROOT, documented
 from tests.world import world
 
 FENCE = re.compile(r"^```([\w+-]*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -37,7 +37,7 @@ NOT_RUN = {
     "docs/mcp.md": "needs an MCP server on an address: tests/test_mcp.py opens such servers",
     "docs/api.md 4": "needs a store with a history: tests/test_docs.py executes it on one",
     "docs/documents.md": "needs a folder of documents: tests/test_docs.py executes it on one",
-    "docs/own-agent.md": "asks a provider: tests/test_loop_own_agent.py executes it with one on a loopback address",
+    "docs/own-agent.md": "asks a provider: tests/test_loop_own_agent.py executes it with one on loopback",
     "README.md": "tests/test_api.py executes it with a scripted model in place of the local one",
 }
 """Page, or page and number of the Python block from 1, to the reason."""
@@ -98,7 +98,7 @@ def test_python_compiles(page: str) -> None:
 
 @pytest.mark.parametrize("page", [page for page in PYTHON_PAGES if page not in NOT_RUN])
 def test_python_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The blocks of a page run in their order, in one namespace and an empty folder, with models made of functions."""
+    """They run in order, in one namespace and an empty folder, with models made of functions."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("ace.api.connect", lambda name, **options: Model())
     monkeypatch.setattr(ace, "connect", lambda name, **options: Model(), raising=False)
@@ -163,7 +163,7 @@ def test_commands_are_bash(page: str) -> None:
 
 @pytest.mark.parametrize("page", SHELL_PAGES)
 def test_commands_take_their_options(page: str) -> None:
-    """Each `ace` command has every option that it is shown with, each script is there, each recipe and extra too."""
+    """Each `ace` command has the options that it is shown with; each script, recipe and extra is there."""
     text = (ROOT / "justfile").read_text(encoding="utf-8")
     recipes = set(re.findall(r"^([\w-]+)[^:\n]*:", text, re.MULTILINE))
     scripts = "".join(path.read_text(encoding="utf-8") for path in ROOT.glob("benchmarks/*.py"))

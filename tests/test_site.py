@@ -20,8 +20,26 @@ import pytest
 import ace
 
 ROOT = Path(__file__).parent.parent
-SOURCES = ("README.md", "CHANGELOG.md", "LICENSE", "zensical.toml", "docs", "benchmarks", "notebooks", "playbooks", "ace")
-LOADED = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src", "audio": "src", "link": "href"}
+SOURCES = (
+    "README.md",
+    "CHANGELOG.md",
+    "LICENSE",
+    "zensical.toml",
+    "docs",
+    "benchmarks",
+    "notebooks",
+    "playbooks",
+    "ace",
+)
+LOADED = {
+    "script": "src",
+    "img": "src",
+    "iframe": "src",
+    "source": "src",
+    "video": "src",
+    "audio": "src",
+    "link": "href",
+}
 """Elements for which a browser fetches something by itself, with the attribute that says what."""
 
 FETCHED = re.compile(r"""(?:@import|url\(|fetch\(|import\(|importScripts\(|src\s*=)\s*["']?(?:https?:)?//""")
@@ -87,7 +105,9 @@ def navigation(entries: Any) -> Iterator[str]:
     """Yield the files of `nav`, whatever their titles and sections."""
     if isinstance(entries, str):
         yield entries
-    for entry in entries.values() if isinstance(entries, dict) else entries if isinstance(entries, list) else ():
+    for entry in (
+        entries.values() if isinstance(entries, dict) else entries if isinstance(entries, list) else ()
+    ):
         yield from navigation(entry)
 
 
@@ -121,9 +141,11 @@ def test_the_browser_is_told_to_load_nothing_else(pages: dict[Path, Page]) -> No
     """The theme's own scripts name other hosts for diagrams and the like: a policy stands before them all."""
     for file, page in pages.items():
         policy = page.order.index("Content-Security-Policy")
-        assert policy < min(page.order.index(tag) for tag in ("script", "link", "style") if tag in page.order), file
+        assert policy < min(
+            page.order.index(tag) for tag in ("script", "link", "style") if tag in page.order
+        ), file
         text = file.read_text(encoding="utf-8")
-        assert 'content="default-src \'self\' file: data: blob: \'unsafe-inline\'"' in text
+        assert "content=\"default-src 'self' file: data: blob: 'unsafe-inline'\"" in text
 
 
 def test_stylesheets_load_nothing(site: Path) -> None:
