@@ -24,8 +24,7 @@ from ace.store import Store
 
 HERE = Path(__file__).parent
 NOTICE = "<!-- Written by docs/generate.py; edit the code it describes. -->"
-CODES = """Exit codes: 0 done, 1 failed, 2 bad usage or input, 3 stopped by a cap, 130 interrupted,
-143 ended by SIGTERM. That nobody reads the output to its end (`| head -1`) is no failure.
+CODES = """What the [exit codes](running.md#exit-codes) of all commands mean is on the page about running.
 
 `ace playbook` ends with 1 where `verify` finds a problem, `merge` a bullet that both sides edited, or
 `restore` a backup that is damaged; where the file is not there, no playbook, damaged, read-only, in use or
