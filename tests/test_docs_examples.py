@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import tomllib
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +21,21 @@ import typer
 
 import ace
 from ace.cli.main import app
+from ace.task import load_task
 from ace.testing import World
-from tests.test_docs import PAGES, ROOT, documented
+from tests.test_docs import OTHER_PAGES, PAGES, ROOT, documented
 from tests.world import world
 
 FENCE = re.compile(r"^```([\w+-]*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SHELL = {"bash", "sh", "shell", "console"}
 PROGRAM = re.compile(r"^(?:\.venv/bin/)?(?:ace|pip|python3?|just|sqlite3|datasette)\b", re.MULTILINE)
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+SPAN = re.compile(r"(?<!`)`((?:ace|python benchmarks/|just) ?[^`]+)`(?!`)")
 GENERATED = {"docs/cli.md"}
 """Pages whose blocks are what the commands print themselves."""
+
+HISTORY = {"CHANGELOG.md", "docs/decisions.md"}
+"""Pages that may name what is gone."""
 
 NOT_RUN = {
     "docs/adapters.md": "needs the frameworks: `just frameworks` executes each in an environment of its own",
@@ -108,6 +114,23 @@ def test_python_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             exec(compile(code, name, "exec", dont_inherit=True), names)
 
 
+def test_the_world_of_functions_is_a_task(tmp_path: Path) -> None:
+    """The table, the class and the row of the page on tools, as the files of a folder."""
+    table, world_of_functions, row = (text for language, text in blocks("docs/tools.md") if language)
+    for name, text in {"task.toml": table, "shop.py": world_of_functions, "train.jsonl": row}.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    task = load_task(tmp_path, trust=True)  # makes the right calls in a world of their own
+    assert [sample.id for sample in task.train] == ["a"]
+
+
+def test_the_tables_of_a_row_are_a_task(tmp_path: Path) -> None:
+    row = next(text for _, text in blocks("docs/worlds.md") if '"tables"' in text)
+    table = 'name = "clubs"\nenvironment = "tables"\ninstructions = "."\n[data]\ntrain = "train.jsonl"\n'
+    (tmp_path / "task.toml").write_text(table, encoding="utf-8")
+    (tmp_path / "train.jsonl").write_text(row, encoding="utf-8")
+    assert load_task(tmp_path).train[0].question == "Set what Alma won to 4."
+
+
 def test_what_is_not_run_is_there() -> None:
     known = {name for page in PAGES for block, _ in python_blocks(page) for name in (page, block)}
     assert set(NOT_RUN) <= known
@@ -144,13 +167,15 @@ def shell_blocks(page: str) -> list[str]:
 
 
 def commands_of(page: str) -> list[list[str]]:
-    """Return the words of each command of a page, what stands behind `&&` as one of its own."""
+    """Return the words of each command of a page, in blocks and in sentences; `&&` begins another one."""
     lines = [line for text in shell_blocks(page) for line in re.split(r"\n|&&", text.replace("\\\n", " "))]
+    prose = FENCE.sub("", (ROOT / page).read_text(encoding="utf-8"))
+    lines += [" ".join(span.split()) for span in SPAN.findall(prose)]
     words = [shlex.split(line, comments=True) for line in lines if PROGRAM.match(line.strip())]
     return [[each[0].removeprefix(".venv/bin/"), *each[1:]] for each in words]
 
 
-SHELL_PAGES = [page for page in PAGES if shell_blocks(page)]
+SHELL_PAGES = [page for page in [*PAGES, *OTHER_PAGES] if page not in HISTORY and commands_of(page)]
 
 
 @pytest.mark.parametrize("page", SHELL_PAGES)
@@ -176,17 +201,22 @@ def test_commands_take_their_options(page: str) -> None:
         elif program == "just":
             assert arguments[0] in recipes, line
         elif program == "python" and arguments[0].endswith(".py"):
-            assert (ROOT / arguments[0]).exists(), line
-            assert {option for option in options if f'"{option}"' not in scripts} == set(), line
+            known = scripts + (ROOT / arguments[0]).read_text(encoding="utf-8")
+            assert {option for option in options if f'"{option}"' not in known} == set(), line
         elif program == "pip":
             extras = re.findall(r"(?:\.|ace-engine)\[([\w,-]+)\]", line)
             named = {name for extra in extras for name in extra.split(",")}
             assert named <= set(project["optional-dependencies"]), line
 
 
+@cache
+def root_command() -> Any:
+    return typer.main.get_command(app)
+
+
 def options_of(arguments: list[str]) -> set[str]:
     """Return the options of the command that the first words name."""
-    command: Any = typer.main.get_command(app)
+    command = root_command()
     for word in arguments:
         children = getattr(command, "commands", {})
         if word not in children:
