@@ -11,7 +11,7 @@ import shlex
 import shutil
 import subprocess
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,9 @@ OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 SPAN = re.compile(r"(?<!`)`((?:ace|python benchmarks/|just) ?[^`]+)`(?!`)")
 GENERATED = {"docs/cli.md"}
 """Pages whose blocks are what the commands print themselves."""
+
+DEFAULT = re.compile(r"`(--[a-z-]+)`[^`(.|]{0,14}\(([0-9][0-9,]*)\)")
+"""An option in a sentence, with its default behind it: "`--window` answers (20)"."""
 
 HISTORY = {"CHANGELOG.md", "docs/decisions.md"}
 """Pages that may name what is gone."""
@@ -223,3 +226,18 @@ def options_of(arguments: list[str]) -> set[str]:
             break
         command = children[word]
     return {name for each in command.params for name in (*each.opts, *each.secondary_opts)} | {"--help"}
+
+
+def defaults(command: Any) -> Iterator[tuple[str, Any]]:
+    """Yield each option of a command and of those below it, with its default."""
+    for parameter in command.params:
+        yield from ((name, parameter.default) for name in parameter.opts)
+    for child in getattr(command, "commands", {}).values():
+        yield from defaults(child)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in HISTORY])
+def test_defaults_in_sentences_are_those_of_a_command(page: str) -> None:
+    known = {(name, str(default)) for name, default in defaults(root_command())}
+    named = DEFAULT.findall((ROOT / page).read_text(encoding="utf-8"))
+    assert [each for each in named if (each[0], each[1].replace(",", "")) not in known] == []
