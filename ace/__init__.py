@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ace.task import Sample, Task, define_task, load_task
 
     __version__: str
+    """The version of the package, as "0.1.0"."""
 
 __all__ = [
     "AceError",

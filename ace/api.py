@@ -89,6 +89,10 @@ def learn(
     """Learn from `task.train`; score `task.test` before and after. `resume` continues an unfinished run.
 
     A cap ends the run cleanly: `report.stopped` says so, and what was learned is kept.
+
+    Raises InputError for a setting that is wrong, a method that nobody knows, and a run that cannot be
+    resumed with these settings, models and samples; ModelUnavailable where the model is out of reach for
+    several samples in a row; and what `ace.connect` raises for a model's name.
     """
     options = _checked_settings(Command.LEARN, settings)
     with _connect_roles(model, caps, options.workers) as team:
@@ -108,7 +112,8 @@ def online(
 ) -> Report:
     """Go once over `task.train`: answer, score, then learn. `report.after` scores the answers as given.
 
-    `resume` continues an unfinished run; one that learned `behind` its answers cannot be continued.
+    `resume` continues an unfinished run; one that learned `behind` its answers cannot be continued. A cap
+    ends the run cleanly. Raises what `ace.learn` raises.
     """
     options = _checked_settings(Command.ONLINE, settings)
     with _connect_roles(model, caps, options.workers) as team:
@@ -130,6 +135,9 @@ def serve(
 
     `task` may be a task's folder. Feedback that waits when the block ends is learned from first. After an
     error it stays in the file, and the next serving learns from it.
+
+    Raises InputError for settings under which feedback could not be learned from, TaskError for a folder that
+    cannot be used, and what `ace.connect` raises for a model's name.
     """
     options = _checked_settings(Command.SERVE, settings)
     if not isinstance(task, Task):
@@ -216,7 +224,11 @@ def evaluate(
     progress: Progress = silent,
     **settings: Any,
 ) -> Report:
-    """Score a version (number, branch or tag; the head by default) on `split`. Nothing is learned."""
+    """Score a version (number, branch or tag; the head by default) on `split`. Nothing is learned.
+
+    `report.after` has the score. Raises UnknownVersion where there is no such version, and what `ace.learn`
+    raises.
+    """
     options = _checked_settings(Command.EVAL, settings)
     with _connect_roles(model, caps, options.workers) as team:
         return loop.evaluate(task, store, team, options, progress=progress, version=version)
@@ -228,7 +240,8 @@ def as_context(
     """Return the active bullets as text for a prompt of one's own, never more than `budget` tokens.
 
     Of a store, those at the head of its branch. New bullets append within their section, so a cached prefix
-    lives long. The default counter guesses high; give the model's own where there is one.
+    lives long. The default counter guesses high; give the model's own where there is one. Without a bullet
+    that fits the text is "".
     """
     if isinstance(playbook, Store):
         playbook = playbook.checkout()

@@ -37,20 +37,23 @@ from typing import Any
 
 
 class AceError(Exception):
-    """Report what failed in `message`; `hint` is the sentence that says what to do about it.
+    """Report what failed. Every error that the package raises on purpose is one of these.
 
-    `details` are values for programs, by name; which there are, each subclass says. Errors about model calls
-    also have `usage` and `faults`: what the requests until then took and met. `exit_code` is that of the
-    command line.
+    Errors about model calls also have the details `usage` and `faults`: what the requests until then took and
+    met.
     """
 
     exit_code = 1
+    """What the command line ends with."""
 
     def __init__(self, message: str, *, hint: str = "", **details: Any) -> None:
         super().__init__(message)
         self.message = message
+        """What failed, as one sentence."""
         self.hint = hint
+        """What to do about it; "" where nobody knows."""
         self.details = details
+        """Values for programs, by name; which there are, each subclass says."""
 
     def __str__(self) -> str:
         """Return the message and the hint, as people read them."""

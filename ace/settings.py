@@ -103,7 +103,8 @@ class About:
 class Settings:
     """Hold the options of a run, checked. `Settings.of` fills in the defaults of one command.
 
-    Raises InputError for a value of another type or out of bounds. What each means is said in its `About`.
+    Raises InputError for a value of another type or out of bounds. What each means is said in its `About`,
+    and in docs/settings.md.
     """
 
     method: Annotated[str, About("The method that learns.", RUNS, unit="NAME")] = "ace"

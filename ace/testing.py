@@ -45,8 +45,8 @@ class World:
     learn. `operations` returns what a curator proposes, as operations or as JSON objects. Any of them may be
     left out. An exception that a function raises is raised by the call.
 
-    `calls` counts requests by role, `requests` holds them in order. `tries` is how often an answer that does
-    not fit its schema is asked for. `writes_calls`: its calls stand for lines of text, as a small model's.
+    `tries` is how often an answer that does not fit its schema is asked for. With `writes_calls` its calls
+    stand for lines of text, as a small model's. `complete` raises MalformedReply when no answer fits.
     """
 
     def __init__(
@@ -61,8 +61,11 @@ class World:
     ) -> None:
         self.model, self.tries = model, tries
         self.writes_calls = writes_calls
+        """Whether a call of a tool is a line of text, as an embedded model writes it."""
         self.calls: Counter[str] = Counter()
+        """How many requests each role has made, by its name: "generator", "reflector", "curator"."""
         self.requests: list[Request] = []
+        """Every request, in order."""
         self._generator = generator or (lambda request: "I do not know.")
         self._lessons = lessons or (lambda request: ())
         self._operations = operations or (lambda request: ())

@@ -42,20 +42,19 @@ from ace.task.types import Sample, Task
 
 
 class AgentLearner:
-    """Gives an agent its context, takes down its episodes, and learns from what became of them.
-
-    `task` is what it learns, `learns` whether it learns here at all: without models it records only. `guard`
-    runs a block of which what it raises becomes a problem.
-    """
+    """Gives an agent its context, takes down its episodes, and learns from what became of them."""
 
     def __init__(self, place: LearningPlace, *, learns: bool = True) -> None:
         """Begin. Raises InputError for what cannot work, and errors of opening the file."""
         make_drift_detector(place.settings.drift)
         self.task = place.task
+        """What it learns."""
         self.learns = learns
+        """Whether it learns here at all: without a model it records only."""
         self._place = place
         self._problems = ProblemList()
         self.guard = self._problems.guard
+        """Runs a block; what the block raises becomes a problem."""
         self._lock = RLock()
         self._store = Store.open(place.path, branch=place.branch, shared=True)
         config = {"branch": place.branch, "learns": learns}

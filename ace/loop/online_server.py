@@ -62,15 +62,14 @@ class ServedAnswer:
 
 
 class OnlineServer:
-    """Answers with the newest playbook, in the thread that opened its store. Make it with `serve`.
-
-    `task` is what it serves, `store` the file that answers and feedback go to, `run` the number of its run.
-    """
+    """Answers with the newest playbook, in the thread that opened its store. Make it with `serve`."""
 
     def __init__(self, parts: RunParts) -> None:
         """Begin, and return once the learner has begun its run. Raises what kept it from doing so."""
         self.task = parts.task
+        """What it serves."""
         self.store = parts.store
+        """The file that answers and feedback go to."""
         self._parts = parts
         self._contexts = build_contexts(parts.task, parts.store, parts.models, parts.settings)
         self._place = Workplace(
@@ -92,6 +91,7 @@ class OnlineServer:
         )
         self._thread.start()
         self.run: int = self._inbox.started.result()
+        """The number of its run."""
 
     def answer(self, question: str | Sample) -> ServedAnswer:
         """Answer with the playbook as it is now. The answer is in the file before it is returned.

@@ -224,7 +224,9 @@ class Method(Protocol):
     """Supply the context and learn. Pure but for its model calls: the loop commits."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Return the name that `--method` and reports have for it."""
+        ...
 
     def start(self, task: Task, playbook: Playbook, lab: Lab) -> State:
         """Return what is remembered before the first step."""

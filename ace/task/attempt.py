@@ -88,6 +88,7 @@ class Turn:
     """Hold one step of an attempt."""
 
     kind: TurnKind
+    """Who speaks, thinks or acts."""
 
     text: str = ""
     """What was said or thought."""
@@ -154,6 +155,7 @@ class Attempt:
     """
 
     sample_id: str
+    """The id of what was attempted."""
 
     answer: str
     """What is scored; "" where there is none."""

@@ -29,7 +29,7 @@ Topic = NewType("Topic", str)
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Hold one question. Where its row stands is for messages, and no part of its identity."""
+    """Hold one `question`. The place of its row (`file`, `line`) is for messages, no part of its identity."""
 
     id: str
     """Unique in its task."""
@@ -119,7 +119,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """Hold what a learner may see of an outcome; `Outcome.shown` makes one, and says what is in it."""
+    """Hold what a learner may see of an outcome; `Outcome.shown` makes one, and says what is in it.
+
+    `kind` is what was allowed, `text` what was observed. Other fields mean what those of `Outcome` mean.
+    """
 
     kind: FeedbackKind
     text: str
@@ -369,7 +372,12 @@ class TaskContext:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Hold samples, and the environment that scores attempts at them."""
+    """Hold samples, and the environment that scores attempts at them.
+
+    `instructions` are what the generator is told before every question. `train` is learned from, in order;
+    `val` chooses between versions; `test` is only ever scored. `context` is what prompts hold beside these
+    instructions, the playbook and the question, and `solver` how an attempt is made.
+    """
 
     name: str
     instructions: str
