@@ -34,6 +34,7 @@ class Reason(StrEnum):
     NOT_A_GAP = "not_a_gap"  # the failure is no lack of knowledge: a slip, chance, capability, a bad label
     SUSPECT_LABEL = "suspect_label"  # the label goes against proven bullets and most attempts
     BROKE_NEIGHBOUR = "broke_neighbour"  # a sample that was right fails with it
+    BROKE_COMPOSED = "broke_composed"  # a question made of its sample and a right one fails with it
     NO_AGREEMENT = "no_agreement"  # without labels, the attempts with it do not agree
     NOTHING_APPLIES = "nothing_applies"  # none of its operations can be applied
     NOTHING_NEW = "nothing_new"  # the playbook says it already
