@@ -15,7 +15,7 @@ def join_filters(first: str, second: str) -> str | None:
     """
     from sqlglot import errors, exp, parse_one
 
-    trees = []
+    trees: list[tuple[exp.Select, exp.Expression]] = []
     for sql in (first, second):
         if len(sql) > _LONGEST_QUERY:
             return None
@@ -24,15 +24,13 @@ def join_filters(first: str, second: str) -> str | None:
         except (errors.SqlglotError, RecursionError):
             return None
         where = tree.args.get("where")
-        parts = {name for name, value in tree.args.items() if value and name not in _KEPT}
-        is_plain = isinstance(tree, exp.Select) and where is not None and not parts
-        if not is_plain or len(list(tree.find_all(exp.Select))) > 1:
+        if not isinstance(tree, exp.Select) or where is None or len(list(tree.find_all(exp.Select))) > 1:
             return None
-        trees.append((tree, where))
-    (tree, where), (other, other_where) = trees
-    filters = [where.this.copy(), other_where.this.copy()]
-    tree.set("where", None)
-    other.set("where", None)
-    if tree != other or filters[0] == filters[1]:
+        if any(value and name not in _KEPT for name, value in tree.args.items()):
+            return None
+        tree.set("where", None)
+        trees.append((tree, where.this))
+    (query, condition), (other, other_condition) = trees
+    if query != other or condition == other_condition:
         return None
-    return str(tree.where(exp.and_(*filters)).sql(dialect="sqlite"))
+    return query.where(exp.and_(condition, other_condition)).sql(dialect="sqlite")
