@@ -89,7 +89,7 @@ class ToolTalk:
         return bool(same) and not self.repeats
 
     def add_words(self, text: str) -> None:
-        """Take in what somebody says to the agent: the task from now on, for which calls may be made again."""
+        """Take in what somebody says to the agent: the task from now on; calls may be made again for it."""
         self.turns.append(Turn(kind=TurnKind.USER, text=text))
         self.question = defuse_markup(text)
         self.calls.clear()
