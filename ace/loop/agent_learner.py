@@ -27,8 +27,9 @@ from ace.llm.scripted import ScriptedClient
 from ace.loop.contexts import build_contexts
 from ace.loop.learner_problems import LearnerProblem, ProblemList
 from ace.loop.learning_thread import LearningPlace, LearningThread
-from ace.loop.own_episode import EpisodeContext, OwnEpisode, read_feedback, run_in_thread
+from ace.loop.own_episode import EpisodeContext, OwnEpisode, run_in_thread
 from ace.playbook.model import Playbook
+from ace.runs.answer_feedback import read_feedback
 from ace.runs.drift import make_drift_detector
 from ace.runs.records import AnswerFeedback, EpisodeEnd, EpisodeEvent
 from ace.runs.report import Report
