@@ -18,18 +18,17 @@ def list_(playbook: PlaybookFile = None, json: Json = False) -> None:
     from ace.store import Store
 
     domains = list[dict[str, Any]]()
+    rows = list[tuple[str, ...]]()
     with Store.open(playbook_file(playbook), create=False, read_only=True) as store:
-        questions = read_router(store).questions
+        asked = read_router(store).questions
         for domain in list_domains(store):
             branch = name_branch(domain)
-            row = {"name": domain, "branch": branch, "version": store.find_version(branch)}
-            row["bullets"] = len(store.checkout(branch).active)
-            row["questions"] = len(questions.get(domain, ()))
-            domains.append(row)
-    rows = []
-    for row in domains:
-        sizes = (format_count(row["bullets"], "bullet"), format_count(row["questions"], "question"))
-        rows.append((row["name"], f"version {row['version']}", *sizes))
+            version, bullets = store.find_version(branch), len(store.checkout(branch).active)
+            questions = len(asked.get(domain, ()))
+            sizes = {"version": version, "bullets": bullets, "questions": questions}
+            domains.append({"name": domain, "branch": branch, **sizes})
+            words = (format_count(bullets, "bullet"), format_count(questions, "question"))
+            rows.append((domain, f"version {version}", *words))
     text = align_columns(rows) if rows else "No domains: all learn on main."
     emit(json, {"domains": domains}, text)
 
