@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import sqlite3
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -121,6 +122,28 @@ def test_a_task_with_the_same_question_proves_lessons(store: Store) -> None:
     ):
         episode.finish("no idea", expected=SECRET["red"])
     assert [bullet.content for bullet in store.checkout().active] == [LESSON["red"]]
+
+
+def test_without_river_a_learner_works_and_says_that_nothing_watches(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "river.drift.binary", None)
+    with pytest.raises(InputError, match="river"):
+        ace.learner(store, teacher(), drift=True)  # it was asked for
+    with ace.learner(store, teacher(), verify=False) as learner:
+        with learner.episode("What is red?") as episode:
+            episode.finish("3", right=False, expected="7")
+        assert learner.problems == ()
+        report = learner.close()
+    assert [bullet.content for bullet in store.checkout().active] == [LINE]
+    assert report is not None
+    for notes in (report.notes, (store.runs()[0].report or {})["notes"]):
+        (note,) = [note for note in notes if "river" in note]
+        assert note.startswith("changes were not watched for") and "ace-engine[online]" in note
+    for options in ({"drift": False}, {}):  # nothing to say where nothing was asked for, or nothing learns
+        with ace.learner(store, teacher() if options else None, **options) as learner:  # type: ignore[arg-type]
+            learner.episode("What is red?").finish("7", right=True)
+        assert not any("river" in note for note in (store.runs()[-1].report or {}).get("notes", ()))
 
 
 @pytest.mark.parametrize(

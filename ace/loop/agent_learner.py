@@ -211,7 +211,7 @@ class AgentLearner:
         reports = self._thread.reports if self._thread is not None else []
         if not reports:
             return None
-        return replace(reports[-1], notes=(*reports[-1].notes, *self._problems.notes()))
+        return replace(reports[-1], notes=(*reports[-1].notes, *self._place.notes, *self._problems.notes()))
 
     def _finish_run(self, run: int | None) -> None:
         """Write the report of the episodes: how many are without feedback, and what went wrong."""
@@ -226,7 +226,7 @@ class AgentLearner:
             run=run,
             selected=self._version,
             unjudged=max(self._episodes - self._judged, 0),
-            notes=self._problems.notes(),
+            notes=(*self._place.notes, *self._problems.notes()),
         )
         self._store.finish_run(run, "done", report.to_json())
 
