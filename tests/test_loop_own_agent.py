@@ -23,6 +23,7 @@ import ace
 from ace.errors import InputError, ModelUnavailable, TaskError
 from ace.llm import Caps, Request, Role
 from ace.playbook import Add, Status
+from ace.runs.records import ALTERNATIVE
 from ace.safety.secrets import SECRET_MARK
 from ace.store import Store
 from ace.task.agent_episode import AgentEpisode, EpisodeLearner
@@ -112,6 +113,33 @@ def test_an_agent_that_can_be_asked_again_proves_its_lessons(store: Store) -> No
     assert bullet.content == LINE and len(calls) > 1
     with ace.learner(store, None) as learner, learner.episode("And red?") as episode:
         assert LINE in episode.context
+
+
+def test_of_several_right_answers_each_is_one(store: Store) -> None:
+    """The lesson is proven by the second of them, which the first alone would refute."""
+    seen = []
+
+    def look(request: Request) -> list[str]:
+        seen.append(request.feedback)
+        return [LINE]
+
+    def agent(question: str, context: str) -> str:
+        return "Seven" if LINE in context else "3"
+
+    several = ALTERNATIVE.join(["7", "seven"])
+    with ace.learner(store, World(lessons=look), agent=agent) as learner:
+        with learner.episode("What is red?") as episode:
+            episode.finish("3", expected=several)
+        right = learner.episode("What is crimson?")
+        right.finish(" SEVEN ", expected=several)
+        assert learner.problems == ()
+    (bullet,) = store.checkout().active
+    assert bullet.content == LINE
+    assert {feedback.expected for feedback in seen} == {"7 or seven"}
+    outcomes = {row.episode: row.alternatives for row in store.feedback()}
+    assert outcomes == {episode.id: ("7", "seven"), right.id: ("7", "seven")}
+    report = [run.report for run in store.runs() if run.kind == "online"][-1]
+    assert report is not None and report["after"]["correct"] == 1
 
 
 def test_a_task_with_the_same_question_proves_lessons(store: Store) -> None:

@@ -111,6 +111,10 @@ class AnswerEnvironment(Environment):
                 except ValueError as error:
                     raise sample.problem("answer", f"Expected JSON, found {gold!r:.60}.") from error
 
+    def takes_alternatives(self, sample: Sample) -> bool:
+        """Return whether a list of texts holds right answers of which one is enough."""
+        return self._scorer_of(sample) not in ("labels", "json")
+
     def compose(self, first: Sample, second: Sample) -> Sample | None:
         """Return a sample that asks for both answers: labels in their order, or values of a JSON object.
 
