@@ -182,21 +182,23 @@ class PlaybookMiddleware(AgentMiddleware[PlaybookState, Any, Any]):
 
     def _begin(self, state: Mapping[str, Any]) -> AgentRun | None:
         """Return a new run of the newest question of a state."""
+        run: AgentRun | None = None
         with self._learner.guard("read the question", ""):
             asked = [message.text for message in state["messages"] if isinstance(message, HumanMessage)]
             run = AgentRun(self._learner, str(asked[-1] if asked else ""), self._judge)
             self._runs.add(run.id, run)
-            self._ends.watch(run)
-            return run
-        return None
+        return self._watch(run)
 
     def _find(self, state: Mapping[str, Any]) -> AgentRun | None:
         """Return the run of a state; a new one where another process began it."""
         run = self._runs.find(state.get("ace_episode", ""))
-        if run is None:
-            return self._begin(state)
-        with self._learner.guard("watch for the end of a run", run.id):
-            self._ends.watch(run)  # one that goes on after a person was asked is another graph's
+        return self._begin(state) if run is None else self._watch(run)
+
+    def _watch(self, run: AgentRun | None) -> AgentRun | None:
+        """Return a run, whose end is watched for: it may go on in another graph than the one it began in."""
+        if run is not None:
+            with self._learner.guard("watch for the end of a run", run.id):
+                self._ends.watch(run)
         return run
 
     def _add_context(self, run: AgentRun | None, request: ModelRequest[Any]) -> ModelRequest[Any]:
