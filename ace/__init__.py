@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ace.api import as_context, evaluate, learn, learner, learning, online, open_playbook, serve
     from ace.errors import AceError
     from ace.llm import Caps, RecordingClient, ReplayClient, RoleModels, ScriptedClient, connect
+    from ace.loop.domains import open_domain, read_router
     from ace.runs.report import Report
     from ace.settings import Settings
     from ace.store import Store
@@ -51,7 +52,9 @@ __all__ = [
     "learning",
     "load_task",
     "online",
+    "open_domain",
     "open_playbook",
+    "read_router",
     "serve",
 ]
 
@@ -59,6 +62,7 @@ _HOMES = {
     "ace.api": ("as_context", "evaluate", "learn", "learner", "learning", "online", "open_playbook", "serve"),
     "ace.errors": ("AceError",),
     "ace.llm": ("Caps", "RecordingClient", "ReplayClient", "ScriptedClient", "RoleModels", "connect"),
+    "ace.loop.domains": ("open_domain", "read_router"),
     "ace.runs.report": ("Report",),
     "ace.settings": ("Settings",),
     "ace.store": ("Store",),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +21,7 @@ from ace.errors import InputError
 from ace.llm import DEFAULT_MODEL, Caps, Client, RoleModels, connect
 from ace.loop import AgentLearner, LearningPlace, OnlineServer, Progress, choose_agent_task, silent
 from ace.playbook import Playbook
+from ace.runs.drift import make_drift_detector
 from ace.runs.report import Report
 from ace.settings import Command, FeedbackKind, Settings, settings_of
 from ace.store import Ref, Store
@@ -167,7 +169,8 @@ def learner(
     `model` learns: it is connected when there is something to learn from, and None records only. `task` may
     be a task's folder; without one it is a task of this `name` and `instructions`, which the agent's file
     knows again by the name. With `agent`, a function of a question and a context, the agent can be asked
-    again, so that lessons are proven. Use it as a context manager, or call `close()`.
+    again, so that lessons are proven. Use it as a context manager, or call `close()`. Where the package that
+    watches for changes is not installed and nobody asked for `drift`, it goes without and its report says so.
 
     Raises InputError or TaskError for what cannot work, and errors of opening the file. Later on it raises
     nothing: see `problems`.
@@ -175,6 +178,14 @@ def learner(
     options = _checked_settings(Command.SERVE, settings)
     if options.feedback is not FeedbackKind.LABELS:
         raise InputError("What became of an answer is a label.", hint="Leave out feedback.")
+    notes: tuple[str, ...] = ()
+    if options.drift and "drift" not in settings:
+        try:
+            make_drift_detector(True)
+        except InputError as error:
+            options = replace(options, drift=False)
+            if model is not None:
+                notes = (f"changes were not watched for: {error}",)
     if isinstance(task, (str, Path)):
         task = load_task(task)
     if not isinstance(store, Store):
@@ -188,6 +199,7 @@ def learner(
         settings=options,
         connect=partial(_connect_roles, DEFAULT_MODEL if model is None else model, caps, options.workers),
         progress=progress,
+        notes=notes,
     )
     return AgentLearner(place, learns=model is not None)
 

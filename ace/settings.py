@@ -146,6 +146,9 @@ class Settings:
     tries: Annotated[int, About("Candidate lessons per mistake.", LEARNERS, least=1)] = 2
     neighbours: Annotated[int, About("Earlier samples that a lesson must not break.", LEARNERS, least=0)] = 1
     verify: Annotated[bool, About("Keep a lesson only when an attempt proves it.", LEARNERS)] = True
+    compose: Annotated[
+        bool, About("Try lessons on a question made of two, where the environment makes one.", LEARNERS)
+    ] = False
     agreement: Annotated[
         int, About("Attempts of which most must agree, where there are no labels.", LEARNERS, least=1)
     ] = 3

@@ -68,7 +68,7 @@ def make_task(learner: Any, *solvers: Any, **more: Any) -> Any:
 
     samples = [Sample(input=f"Which code has {color}?", target=code) for color, code in CODES.items()]
     chain = [system_message("Answer with a number."), use_playbook(learner), *(solvers or (generate(),))]
-    return Task(dataset=samples, solver=chain, **({"scorer": match()} | more))
+    return Task(solver=chain, **({"dataset": samples, "scorer": match()} | more))
 
 
 def run(task: Any, tmp_path: Path, outputs: Any = answer, **more: Any) -> Any:
@@ -195,6 +195,21 @@ def test_a_sample_that_is_tried_again_leaves_both_attempts(store: Store, tmp_pat
     assert log.status == "success"
     assert len(store.episodes()) == 8 and len(store.feedback()) == 4
     assert store.open_episodes() == {}
+
+
+def test_each_of_several_targets_is_right(store: Store, tmp_path: Path) -> None:
+    from inspect_ai.dataset import MemoryDataset, Sample
+
+    targets = {"red": ["seven", "7"], "blue": "4"}
+    samples = [Sample(input=f"Which code has {color}?", target=each) for color, each in targets.items()]
+    again = ask_again("mockllm/model", "Answer with a number.", custom_outputs=answer)
+    with ace.learner(store, teacher(), agent=again, drift=False) as learner:
+        run(make_task(learner, dataset=MemoryDataset(samples)), tmp_path)
+        learner.close()
+        assert learner.problems == ()
+    assert sorted(row.alternatives for row in store.feedback()) == [("4",), ("seven", "7")]
+    kept = sorted(bullet.content for bullet in store.checkout().active)
+    assert kept == sorted(LESSONS[f"Which code has {color}?"] for color in targets)  # proven by "7", too
 
 
 def test_a_score_that_is_no_share_is_kept_as_words(store: Store, tmp_path: Path) -> None:

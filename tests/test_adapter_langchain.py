@@ -29,12 +29,18 @@ from tests.adapter_world import (
 pytest.importorskip("langchain", reason="langchain is not installed: `just adapter-langchain`")
 
 from langchain.agents import create_agent
-from langchain.agents.middleware import ModelRetryMiddleware, ToolRetryMiddleware, dynamic_prompt
+from langchain.agents.middleware import (
+    AgentMiddleware,
+    ModelRetryMiddleware,
+    ToolRetryMiddleware,
+    dynamic_prompt,
+)
 from langchain.messages import AIMessage
 from langchain.tools import tool
 from langchain_core.language_models import BaseChatModel
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.errors import GraphRecursionError
 from langgraph.types import Command, interrupt
 from pydantic import BaseModel, Field
 
@@ -186,6 +192,88 @@ def test_errors_pass_and_are_kept(store: Store, place: str, is_async: bool) -> N
     assert (episode.question, episode.attempt.error) == (RED, "KeyError: 'down'")
     failed = [turn.tool for turn in episode.attempt.turns if turn.failed]
     assert failed == (["look_up"] if place == "tool" else [])
+
+
+def look_up_forever(messages: list[Any]) -> AIMessage:
+    call = {"name": "look_up", "args": {"color": "red"}, "id": f"call-{len(messages)}"}
+    return AIMessage("", tool_calls=[call])
+
+
+@pytest.mark.parametrize("way", ["invoke", "ainvoke", "stream", "astream"])
+def test_a_run_that_its_limit_of_steps_ends_is_closed(store: Store, way: str) -> None:
+    async def exhaust(agent: Any) -> list[Any]:
+        return [chunk async for chunk in agent.astream(asking(), config)]
+
+    config = {"recursion_limit": 5}
+    with record(store) as learner:
+        agent = build(learner, look_up_forever, [look_up])
+        with pytest.raises(GraphRecursionError):
+            if way == "ainvoke":
+                asyncio.run(agent.ainvoke(asking(), config))
+            elif way == "astream":
+                asyncio.run(exhaust(agent))
+            else:
+                list(getattr(agent, way)(asking(), config))
+        assert store.open_episodes() == {}  # closed by now, not at the end of the learner
+        assert learner.problems == ()
+    (episode,) = store.episodes()
+    assert episode.attempt.error.startswith("GraphRecursionError: Recursion limit of 5")
+    assert [turn.tool for turn in episode.attempt.turns] == ["look_up", "look_up"]
+
+
+@pytest.mark.parametrize("place", ["before_model", "after_agent"])
+def test_an_error_of_another_middleware_closes_the_episode(store: Store, place: str) -> None:
+    def broken(self: Any, state: Any, runtime: Any) -> None:
+        raise OSError("disk")
+
+    other = type("Other", (AgentMiddleware,), {place: broken})()
+    with record(store) as learner:
+        agent = create_agent(ScriptedModel(), middleware=[PlaybookMiddleware(learner), other])
+        for _ in range(2):
+            with pytest.raises(OSError):
+                agent.invoke(asking())
+        assert store.open_episodes() == {}
+    assert [episode.attempt.error for episode in store.episodes()] == ["OSError: disk"] * 2
+
+
+def test_the_limit_of_an_agent_within_a_graph_ends_its_own_episode_only(store: Store) -> None:
+    with record(store) as learner:
+        inner = build(learner, look_up_forever, [look_up])
+
+        def ask_colleague(color: str) -> str:
+            """Ask a colleague."""
+            try:
+                inner.invoke(asking("Inner?"), {"recursion_limit": 5})
+            except GraphRecursionError:
+                return "no answer"
+            return "an answer"
+
+        result = build(learner, call_tool, [tool("look_up")(ask_colleague)]).invoke(asking())
+        assert store.open_episodes() == {} and learner.problems == ()
+    kept = {episode.question: episode for episode in store.episodes()}
+    assert kept["Inner?"].attempt.error.startswith("GraphRecursionError")
+    assert (kept[RED].id, kept[RED].attempt.answer) == (result["ace_episode"], "It is no answer")
+
+
+def test_a_run_that_is_resumed_and_then_reaches_its_limit_is_closed(store: Store) -> None:
+    @tool
+    def look_up(color: str) -> str:
+        """Ask a person."""
+        return str(interrupt("which?")) if len(asked) == 1 else "7"
+
+    asked: list[int] = []
+    with record(store) as learner:
+        agent = build(learner, look_up_forever, [look_up], checkpointer=InMemorySaver())
+        config = {"configurable": {"thread_id": "1"}, "recursion_limit": 6}
+        asked.append(1)
+        assert agent.invoke(asking(), config)["__interrupt__"]
+        assert len(store.open_episodes()) == 1  # it waits for a person
+        asked.append(1)
+        with pytest.raises(GraphRecursionError):
+            agent.invoke(Command(resume="7"), config)
+        assert store.open_episodes() == {}
+    (episode,) = store.episodes()
+    assert episode.attempt.error.startswith("GraphRecursionError")
 
 
 def test_a_task_that_is_cancelled_is_kept(store: Store) -> None:

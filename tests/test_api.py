@@ -55,7 +55,9 @@ def test_public_names() -> None:
         "learning",
         "load_task",
         "online",
+        "open_domain",
         "open_playbook",
+        "read_router",
         "serve",
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import signal
@@ -11,7 +12,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -305,6 +307,127 @@ def test_an_address_where_no_server_answers_is_an_error_that_names_it() -> None:
         with pytest.raises(WorkspaceFailed, match="'page' does not start"):
             McpServers((McpServer(name="page", connection=connection, start_seconds=10),)).open()
         server.shutdown()
+
+
+def speak_json(tools: list[Any], results: dict[str, bytes], **headers: str) -> ThreadingHTTPServer:
+    """Serve MCP over HTTP by hand, with a response in JSON to each request."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            assert self.headers["Accept-Encoding"] == "identity"
+            name = asked.get("params", {}).get("name", "")
+            match asked["method"]:
+                case "initialize":
+                    version = asked["params"]["protocolVersion"]
+                    info = {"name": "web", "version": "1"}
+                    result = {"protocolVersion": version, "capabilities": {"tools": {}}, "serverInfo": info}
+                    self.reply(asked["id"], json.dumps(result).encode())
+                case "tools/list":
+                    self.reply(asked["id"], json.dumps({"tools": tools}).encode())
+                case "tools/call":
+                    self.reply(asked["id"], results[name], headers)
+                case _:
+                    self.send_response(202 if "id" not in asked else 404)
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+
+        def do_GET(self) -> None:
+            self.send_response(405)
+            self.end_headers()
+
+        def reply(self, number: Any, result: bytes, more: Mapping[str, str] = {}) -> None:
+            body = b'{"jsonrpc": "2.0", "id": %s, "result": %s}' % (json.dumps(number).encode(), result)
+            if more.get("Content-Encoding") == "gzip":
+                body = gzip.compress(body)
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            for name, value in more.items():
+                self.send_header(name, value)
+            self.end_headers()  # without a length: the body ends with the connection
+            with suppress(OSError):
+                self.wfile.write(body)
+
+        def log_message(self, *args: Any) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+def said(text: str) -> bytes:
+    return json.dumps({"content": [{"type": "text", "text": text}]}).encode()
+
+
+SCHEMA = {"type": "object"}
+
+
+def test_a_body_in_json_has_a_limit_and_the_session_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ace.task.environments.tools.mcp_transport.LONGEST_MESSAGE", 100_000)
+    tools = [{"name": name, "inputSchema": SCHEMA} for name in ("small", "large")]
+    with speak_json(tools, {"small": said("fine"), "large": said("x" * 200_000)}) as server:
+        connection = ServerAddress(f"http://127.0.0.1:{server.server_port}/mcp")
+        with opened(McpServer(name="web", connection=connection)) as workspace:
+            large = call(workspace, "large")
+            assert large.failed and "more than 100,000 bytes" in large.text
+            assert call(workspace, "small") == Observation("fine")
+        server.shutdown()
+
+
+def test_a_compressed_body_that_nobody_asked_for_is_not_read() -> None:
+    tools = [{"name": "bomb", "inputSchema": SCHEMA}]
+    with speak_json(tools, {"bomb": said("x" * 1_000)}, **{"Content-Encoding": "gzip"}) as server:
+        connection = ServerAddress(f"http://127.0.0.1:{server.server_port}/mcp")
+        with opened(McpServer(name="web", connection=connection)) as workspace:
+            result = call(workspace, "bomb")
+            assert result.failed and "compressed" in result.text
+        server.shutdown()
+
+
+ODD = {
+    "flat": "inputSchema",
+    "bare": "inputSchema: Field required",
+    "number 4": "name",
+    "number 5": "",
+    "listed": "inputSchema.properties",
+    "mistyped": "'strng'",
+    "deep": "",
+    "out": "outputSchema.type",
+}
+
+
+@pytest.mark.parametrize("kind", ["command", "address"])
+def test_a_malformed_tool_is_left_out_by_name_and_the_others_stay(
+    kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = command("lists odd tools", script=BAD, name="odd")
+    with ExitStack() as stack:
+        if kind == "address":
+            fine = {"type": "object"}
+            rows = [{"name": "first", "inputSchema": fine}, {"name": "flat", "inputSchema": 5}]
+            rows += [{"name": "last", "inputSchema": fine}]
+            web = stack.enter_context(speak_json(rows, {"first": said("one"), "last": said("two")}))
+            stack.callback(web.shutdown)
+            server = McpServer(
+                name="odd", connection=ServerAddress(f"http://127.0.0.1:{web.server_port}/mcp")
+            )
+        workspace = stack.enter_context(opened(server))
+        assert [tool.name for tool in workspace.tools()] == ["first", "last"]
+        assert call(workspace, "first") == Observation("one")
+        assert call(workspace, "last") == Observation("two")
+        assert [tool.name for tool in workspace.tools()] == ["first", "last"]  # listed anew
+        refused = call(workspace, "flat")
+        assert refused.failed and "no tool flat that can be used (inputSchema" in refused.text
+    told = [record.getMessage() for record in caplog.records if record.name == "ace.tools"]
+    for name, why in ODD.items() if kind == "command" else [("flat", "inputSchema")]:
+        (line,) = [line for line in told if f"its tool {name} is left out" in line]  # once
+        assert why in line
+
+
+def test_a_tool_that_is_asked_for_and_malformed_is_an_error_with_the_reason() -> None:
+    server = replace(command("lists odd tools", script=BAD, name="odd"), tools=("mistyped",))
+    with pytest.raises(WorkspaceFailed, match=r"no tool 'mistyped' that can be used .*strng"):
+        McpServers((server,)).open()
 
 
 def list_processes() -> list[str]:

@@ -15,6 +15,7 @@ import typer
 from ace.cli import (
     context_commands,
     documents_commands,
+    domains_commands,
     hook_commands,
     learn_commands,
     memory_commands,
@@ -48,6 +49,7 @@ app.command()(report_commands.report)
 GROUPS = {
     "context": context_commands,
     "documents": documents_commands,
+    "domains": domains_commands,
     "hook": hook_commands,
     "memory": memory_commands,
     "playbook": playbook_commands,

@@ -146,7 +146,7 @@ def _make_trace(episode: Episode, verdict: AnswerFeedback | None) -> Trace:
     )
     if verdict is None:
         return trace
-    trace = replace(trace, expected=verdict.expected or trace.expected, remark=verdict.text)
+    trace = replace(trace, expected=" or ".join(verdict.alternatives) or trace.expected, remark=verdict.text)
     right, score = verdict.right, verdict.score
     if right is None and score is not None:
         right = score == 1.0

@@ -27,8 +27,9 @@ from ace.llm.scripted import ScriptedClient
 from ace.loop.contexts import build_contexts
 from ace.loop.learner_problems import LearnerProblem, ProblemList
 from ace.loop.learning_thread import LearningPlace, LearningThread
-from ace.loop.own_episode import EpisodeContext, OwnEpisode, read_feedback, run_in_thread
+from ace.loop.own_episode import EpisodeContext, OwnEpisode, run_in_thread
 from ace.playbook.model import Playbook
+from ace.runs.answer_feedback import read_feedback
 from ace.runs.drift import make_drift_detector
 from ace.runs.records import AnswerFeedback, EpisodeEnd, EpisodeEvent
 from ace.runs.report import Report
@@ -209,7 +210,7 @@ class AgentLearner:
         reports = self._thread.reports if self._thread is not None else []
         if not reports:
             return None
-        return replace(reports[-1], notes=(*reports[-1].notes, *self._problems.notes()))
+        return replace(reports[-1], notes=(*reports[-1].notes, *self._place.notes, *self._problems.notes()))
 
     def _finish_run(self, run: int | None) -> None:
         """Write the report of the episodes: how many are without feedback, and what went wrong."""
@@ -224,7 +225,7 @@ class AgentLearner:
             run=run,
             selected=self._version,
             unjudged=max(self._episodes - self._judged, 0),
-            notes=self._problems.notes(),
+            notes=(*self._place.notes, *self._problems.notes()),
         )
         self._store.finish_run(run, "done", report.to_json())
 

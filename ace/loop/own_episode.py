@@ -19,9 +19,9 @@ from uuid import uuid4
 from ace.errors import InputError
 from ace.loop.answer_stream import ONLINE
 from ace.loop.background_learner import UNJUDGED
+from ace.runs.answer_feedback import read_feedback
 from ace.runs.records import AnswerFeedback, EpisodeEnd, EpisodeEvent
 from ace.task.attempt import Turn, TurnKind, read_turns, to_plain_text
-from ace.task.guarded_scoring import require_score
 from ace.task.types import Attempt, Episode, Failure, FeedbackKind, Outcome, Sample
 
 if TYPE_CHECKING:
@@ -189,42 +189,6 @@ class OwnEpisode:
             self._ended = True
             episode = build_episode(self.id, self.sample, attempt, tuple(self._turns), version)
             self._learner.record(EpisodeEnd(episode, feedback=feedback))
-
-
-def read_feedback(
-    episode: str,
-    feedback: str | bool | float | None = None,
-    *,
-    right: bool | None = None,
-    score: float | None = None,
-    expected: Any = "",
-    text: str = "",
-    author: str = "program",
-) -> AnswerFeedback | None:
-    """Return what was said of an answer as one record; None where nothing was.
-
-    Raises InputError for what is no bool, no number from 0 to 1, or no text.
-    """
-    is_number = not isinstance(feedback, str) and feedback is not None
-    if isinstance(feedback, str):
-        text = "\n".join(filter(None, (feedback, text)))
-    elif is_number and str(feedback) in ("True", "False"):  # those of numpy are no bool
-        right = bool(feedback)
-    elif is_number:
-        score = feedback
-    if right is not None:
-        if str(right) not in ("True", "False", "1", "0"):
-            raise InputError(f"right is {right!r:.60}.", hint="Give True or False, or a score.")
-        right = bool(right)
-    if score is not None:
-        try:
-            score = require_score(score)
-        except ValueError as error:
-            raise InputError(f"score is {score!r:.60}.", hint="Give a number from 0 to 1.") from error
-    expected, text = to_plain_text(expected), to_plain_text(text)
-    if right is None and score is None and not expected.strip() and not text.strip():
-        return None
-    return AnswerFeedback(episode, right, expected, text, author, score=score)
 
 
 def build_episode(

@@ -377,7 +377,8 @@ def _find_resumable(kind: str, task: Task, store: Store, config: Mapping[str, An
         )
     # A run of an earlier release did not name its method, and may have had settings that are gone.
     expected = {**REMOVED, **config}
-    older = {**REMOVED, "method": "ace", "examples": config["examples"], **unfinished.config}
+    older = {**REMOVED, "method": "ace", "examples": config["examples"], "compose": False}
+    older.update(unfinished.config)
     changed = []
     for key, value in expected.items():
         if key != "base" and older.get(key) != value:

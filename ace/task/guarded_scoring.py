@@ -12,7 +12,7 @@ from typing import Any, SupportsFloat
 
 from ace.errors import CapReached
 from ace.task.guarded_call import call_with_limit, finish_awaitable
-from ace.task.types import Attempt, Environment, Explaining, Fact, Observing, Outcome, Sample
+from ace.task.types import Attempt, Composing, Environment, Explaining, Fact, Observing, Outcome, Sample
 
 
 def score_attempt(
@@ -56,6 +56,33 @@ def observe_attempt(environment: Environment, sample: Sample, attempt: Attempt) 
         return environment.observe(sample, attempt)
     except (Exception, SystemExit) as error:
         return Outcome(observed=attempt.summary, judge_error=f"{type(error).__name__}: {error}")
+
+
+def compose_samples(
+    environment: Environment, first: Sample, second: Sample, *, seconds: float = 60.0
+) -> Sample | None:
+    """Return the question that an environment makes of two samples; None where it makes none.
+
+    So it is where it raises, hangs, or makes what its own check refuses: nothing depends on a composed one.
+    """
+    if not isinstance(environment, Composing):
+        return None
+
+    def make() -> Sample | None:
+        """Compose the two, and check what comes of it."""
+        sample = environment.compose(first, second)
+        if sample is not None:
+            environment.check(sample)
+        return sample
+
+    try:
+        composed = _call_guarded(environment, make, seconds)
+    except CapReached:
+        raise
+    except (Exception, SystemExit):
+        return None
+    is_new = isinstance(composed, Sample) and composed.id not in (first.id, second.id)
+    return composed if is_new else None
 
 
 def require_score(value: object, scale: tuple[float, float] = (0.0, 1.0)) -> float:

@@ -48,6 +48,11 @@ class GuardedWorkspace:
         """Return whether the same call may do something else the next time."""
         return bool(getattr(self.inner, "repeats", False))
 
+    @property
+    def converses(self) -> bool:
+        """Return whether somebody in it speaks to the agent."""
+        return isinstance(self.inner, Conversing)
+
     def tools(self) -> Sequence[ToolSpec]:
         """Return its tools; none once it is lost. Raises WorkspaceFailed where it cannot say."""
         if self.lost:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from ace.runs.records import ALTERNATIVE
 from ace.task.agent_episode import AgentEpisode, EpisodeLearner
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class OpenSample:
     """Makes a number of the score's value."""
 
     targets: bool
-    """Whether the learner sees the sample's target as the right answer."""
+    """Whether the learner sees the sample's targets as right answers, of which one is enough."""
 
 
 _OPEN: dict[str, OpenSample] = {}
@@ -77,8 +78,8 @@ def use_playbook(
     """Return a solver that adds what was learned to the system message, to stand before the one that answers.
 
     As `setup` of a task it stays where the solver is replaced. `scorer` names the score that counts, the
-    first by default. With `targets` the learner sees a sample's target as the right answer: leave it out
-    where a target is a rubric.
+    first by default. With `targets` the learner sees a sample's target as the right answer, and each of
+    several as one: leave it out where a target is a rubric.
     """
     from inspect_ai.solver import solver
 
@@ -159,12 +160,12 @@ def finish_sample(sample: EvalSample, opened: OpenSample) -> None:
         words = scores[name].explanation or ""
         if score is None:
             words = "\n".join(filter(None, (f"{name}: {value}", words)))
-    target = sample.target if isinstance(sample.target, str) else next(iter(sample.target), "")
+    targets = [sample.target] if isinstance(sample.target, str) else sample.target
     opened.episode.finish(
         sample.output.completion,
         feedback=words or None,
         score=score,
-        expected=target if opened.targets else "",
+        expected=ALTERNATIVE.join(targets) if opened.targets else "",
     )
 
 

@@ -6,14 +6,18 @@
         learner.feedback(result["ace_episode"], right=False, expected="7")
 
 Each run is an episode; `invoke`, `stream` and their async twins are the same. What the agent raises passes
-through. A middleware is not told of the end of a run that another part than model and tools stops.
+through. A middleware is not told of the end of a run that another part than model and tools stops, such as
+the limit of steps: a callback is.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
+from functools import lru_cache
 from typing import Annotated, Any, NotRequired
+from uuid import UUID
 
 from ace.agent.adapters.agent_run import AgentRun, Judge, OpenRuns, importing
 from ace.task.agent_episode import EpisodeLearner
@@ -22,6 +26,9 @@ with importing("langchain"):
     from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse
     from langchain.agents.middleware.types import OmitFromInput
     from langchain.messages import AIMessage, HumanMessage, SystemMessage
+    from langchain_core.callbacks import BaseCallbackHandler
+    from langchain_core.tracers.context import register_configure_hook
+    from langgraph.config import get_config
     from langgraph.errors import GraphBubbleUp
     from langgraph.prebuilt.tool_node import ToolCallRequest
 
@@ -31,6 +38,52 @@ class PlaybookState(AgentState[Any]):
 
     ace_episode: NotRequired[Annotated[str, OmitFromInput]]  # type: ignore[valid-type, unused-ignore]
     """Left out of the input: each run has its own."""
+
+
+class RunEnds(BaseCallbackHandler):
+    """Ends the episodes of runs that an error ends, wherever it is raised. One for the process.
+
+    A stream that nobody reads to its end is left open: it may wait for a person, and be resumed.
+    """
+
+    run_inline = True  # a run that is cancelled has no time for a thread
+    ignore_llm = ignore_chat_model = ignore_retriever = ignore_agent = ignore_retry = True
+
+    def __init__(self) -> None:
+        self._parents: dict[UUID, UUID | None] = {}  # of what is running: a node -> its graph
+        self._runs: dict[UUID, AgentRun] = {}  # graph -> the run that it is
+
+    def watch(self, run: AgentRun) -> None:
+        """Keep the run of the node that is running in this context, until its graph ends."""
+        manager: Any = get_config().get("callbacks")
+        node: Any = getattr(manager, "parent_run_id", None)
+        graph = self._parents.get(node)
+        if graph is not None:
+            self._runs[graph] = run
+
+    def on_chain_start(self, *_: Any, run_id: UUID, parent_run_id: UUID | None = None, **__: Any) -> None:
+        """Note where a graph or a node belongs."""
+        self._parents[run_id] = parent_run_id
+
+    def on_chain_end(self, *_: Any, run_id: UUID, **__: Any) -> None:
+        """Let go what has ended well, or waits for a person."""
+        self._parents.pop(run_id, None)
+        self._runs.pop(run_id, None)
+
+    def on_chain_error(self, error: BaseException, *, run_id: UUID, **_: Any) -> None:
+        """Record that a run failed, where no model or tool has told of it."""
+        self._parents.pop(run_id, None)
+        run = self._runs.pop(run_id, None)
+        if run is not None and not isinstance(error, GraphBubbleUp | GeneratorExit):
+            run.fail(error)
+
+
+@lru_cache(maxsize=1)
+def watch_ends() -> RunEnds:
+    """Return what ends episodes, and let LangChain tell it of every run from now on."""
+    ends = RunEnds()
+    register_configure_hook(ContextVar("ace_run_ends", default=ends), inheritable=True)
+    return ends
 
 
 class PlaybookMiddleware(AgentMiddleware[PlaybookState, Any, Any]):
@@ -47,6 +100,7 @@ class PlaybookMiddleware(AgentMiddleware[PlaybookState, Any, Any]):
         self._learner = learner
         self._judge = judge
         self._runs = OpenRuns()
+        self._ends = watch_ends()
 
     def before_agent(self, state: PlaybookState, runtime: Any = None) -> dict[str, Any] | None:
         """Begin an episode of the newest question."""
@@ -128,16 +182,24 @@ class PlaybookMiddleware(AgentMiddleware[PlaybookState, Any, Any]):
 
     def _begin(self, state: Mapping[str, Any]) -> AgentRun | None:
         """Return a new run of the newest question of a state."""
+        run: AgentRun | None = None
         with self._learner.guard("read the question", ""):
             asked = [message.text for message in state["messages"] if isinstance(message, HumanMessage)]
             run = AgentRun(self._learner, str(asked[-1] if asked else ""), self._judge)
             self._runs.add(run.id, run)
-            return run
-        return None
+        return self._watch(run)
 
     def _find(self, state: Mapping[str, Any]) -> AgentRun | None:
         """Return the run of a state; a new one where another process began it."""
-        return self._runs.find(state.get("ace_episode", "")) or self._begin(state)
+        run = self._runs.find(state.get("ace_episode", ""))
+        return self._begin(state) if run is None else self._watch(run)
+
+    def _watch(self, run: AgentRun | None) -> AgentRun | None:
+        """Return a run, whose end is watched for: it may go on in another graph than the one it began in."""
+        if run is not None:
+            with self._learner.guard("watch for the end of a run", run.id):
+                self._ends.watch(run)
+        return run
 
     def _add_context(self, run: AgentRun | None, request: ModelRequest[Any]) -> ModelRequest[Any]:
         """Return the request with the context behind its system message."""

@@ -38,8 +38,9 @@ from ace.retrieval.bullets import HybridSelector
 from ace.runs.records import Proposal
 from ace.runs.steps import Phase, PhaseKind, StepRecord
 from ace.settings import Profile, Settings
+from ace.task.guarded_scoring import compose_samples
 from ace.task.team import find_team
-from ace.task.types import Sample, Task
+from ace.task.types import Composing, Sample, Task
 from ace.task.wording import Suggesting, Worded
 from ace.text import CountTokens, estimate_tokens
 
@@ -63,7 +64,8 @@ class Ace:
     settings: Settings
     """`tries` are the proposals for a failed sample, `neighbours` the earlier samples to keep right; `verify`
     False keeps every first lesson unproven (the ablation); `cite` shows the generator the ids of bullets,
-    `refine` joins bullets and shortens sections after an epoch, `drift` lets the latest label count online.
+    `refine` joins bullets and shortens sections after an epoch, `drift` lets the latest label count online,
+    `compose` tries lessons on questions made of two.
     """
 
     count_tokens: CountTokens = estimate_tokens
@@ -80,12 +82,16 @@ class Ace:
         if self.reflect.profile is Profile.SMALL and isinstance(task.environment, Worded):
             make_wording = partial(task.environment.wording, newest_wins=lab.online and self.settings.drift)
         suggest = task.environment.suggest if isinstance(task.environment, Suggesting) else None
+        compose = None
+        if self.settings.compose and isinstance(task.environment, Composing):
+            compose = partial(compose_samples, task.environment)
         return AceState.at(
             task.train,
             playbook,
             lab,
             make_wording=make_wording,
             suggest=suggest,
+            compose=compose,
             team=find_team(task.solver),
         )
 

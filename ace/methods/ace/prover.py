@@ -3,7 +3,8 @@
 Screen: its own sample must come out right, or better by a margin. Confirm: further attempts with it, and one
 without, must show that this is no chance (see `chance`). Transfer: a near failing sample that comes out right
 with it as well is a second witness; a candidate that holds its own right answer is confirmed there. Guard:
-near samples that were right must not fail with it; each loss is asked again, with and without.
+near samples that were right must not fail with it; each loss is asked again, with and without. Composed,
+where the run asks for it: a question made of its sample and another must come out better with it, too.
 
 What a learner may not see decides nothing here. Without labels the environment's own check counts, else
 agreement of several attempts.
@@ -15,6 +16,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from ace.methods.ace.chance import Chance, Level
+from ace.methods.ace.composed import ComposedGuard
 from ace.methods.ace.pool import Pool, grade, is_better, is_worse
 from ace.methods.ace.proof import Proof
 from ace.methods.protocol import Bench, Trial
@@ -52,6 +54,9 @@ class Prover:
 
     controls: list[Trial] = field(default_factory=list)
     """Attempts at the own sample without any candidate, in the order of their draws from 1 on."""
+
+    composed: ComposedGuard | None = None
+    """Tries candidates together with other bullets; None where the environment does not compose."""
 
     _others: dict[tuple[str, int], Trial] = field(default_factory=dict)
     """Attempts at other samples without any candidate, by sample and draw."""
@@ -114,6 +119,12 @@ class Prover:
             why = f"{', '.join(sample.id for sample in losses)} was right and now fails"
             proof = Proof(False, why, tuple(trials), losses[0].question, Reason.BROKE_NEIGHBOUR)
             return replace(proof, witnesses=right, losses=len(losses))
+        if self.composed is not None and trials[0].sure:
+            loss = self.composed.find_loss(candidate, self.playbook, self.bench, trials)
+            if loss is not None:
+                why = f"{loss.id}, one question made of two, fails with it"
+                proof = Proof(False, why, tuple(trials), loss.question, Reason.BROKE_COMPOSED)
+                return replace(proof, witnesses=right, losses=1)
         proof = Proof(True, f"right with it: {', '.join(right)}", tuple(trials), reason=Reason.PROVEN)
         return replace(proof, witnesses=right)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ace.methods.ace.chance import Chance, Level
+from ace.methods.ace.composed import ComposedGuard, find_partners
 from ace.methods.ace.credit import is_spoiled
 from ace.methods.ace.curator import Curator
 from ace.methods.ace.fact_search import FactSearch
@@ -169,6 +170,10 @@ class Study:
     def _build_search(self, trial: Trial, playbook: Playbook) -> Search:
         """Return the search of an edit for a failed trial, with what the run knows of its sample."""
         state, sample = self.state, trial.sample
+        composed = None
+        if state.compose is not None:
+            partners = find_partners(sample, playbook, state.map, state.evidence)
+            composed = ComposedGuard(state.compose, sample, partners)
         prover = Prover(
             trial=trial,
             playbook=playbook,
@@ -176,6 +181,7 @@ class Study:
             pool=state.map.choose_pool(sample),
             chance=self.chance,
             level=Level.share(len(state.samples), self.settings.tries),
+            composed=composed,
         )
         # Where facts are put into words, they are parts of an answer, and no way to it.
         shared_fact = None if state.evidence.wording else state.map.find_shared_fact(sample)
