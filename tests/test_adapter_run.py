@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,12 +14,6 @@ from ace.agent.adapters.agent_run import AgentRun, OpenRuns
 from ace.errors import InputError
 from ace.store import Store
 from tests.adapter_world import LESSONS, RED, BrokenEpisodes, BrokenLearner, know
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "codes.db") as store:
-        yield store
 
 
 def report(run: AgentRun) -> str:

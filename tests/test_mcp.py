@@ -37,7 +37,9 @@ from ace.task.own_module import find_code
 from ace.task.toml_table import TomlTable
 from ace.task.trust import hash_code, require_trust
 from ace.task.workspace import Observation, ToolCall
+from tests.adapter_world import run_example
 from tests.mcp_server import make_orders
+from tests.pace import patience
 
 SCRIPT = Path(__file__).with_name("mcp_server.py")
 BAD = Path(__file__).with_name("bad_mcp_server.py")
@@ -48,7 +50,8 @@ def command(
 ) -> McpServer:
     """Return the test's server as a process."""
     command = ServerCommand((sys.executable, str(script), *words), env=env or {})
-    return McpServer(**{"name": "orders", "connection": command} | options)
+    limits = {"start_seconds": patience(30), "call_seconds": patience(30)}
+    return McpServer(**{"name": "orders", "connection": command, **limits} | options)
 
 
 def local(kind: str = "", **options: Any) -> McpServer:
@@ -78,7 +81,7 @@ def is_alive(pid: int) -> bool:
 
 
 def wait_until(condition: Callable[[], bool]) -> bool:
-    for _ in range(500):
+    for _ in range(int(patience(500))):
         if condition():
             return True
         time.sleep(0.02)
@@ -520,6 +523,11 @@ def test_a_task_of_servers_is_judged_by_what_its_state_tools_return(tmp_path: Pa
             attempt = Attempt("a", "done", artifacts=workspace.finish())
         scores.append(task.environment.score(sample, attempt).score)
     assert scores == [0, 1]
+
+
+def test_the_example_of_the_page_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run_example("mcp", "In Python")["answers"] == (0, 1)
 
 
 @pytest.mark.parametrize(

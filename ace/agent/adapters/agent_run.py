@@ -124,6 +124,25 @@ class AgentRun:
                 self._episode.fail(error)
             self._failed = True
 
+    @contextmanager
+    def keeping_errors(
+        self, tool: str = "", arguments: Any = None, *, but: tuple[type[BaseException], ...] = ()
+    ) -> Iterator[None]:
+        """Record what the block raises as the end of the run, and let it pass; nothing for errors of `but`.
+
+        `tool` and its `arguments` are the call that the block makes, if it makes one. Not in a thread, in
+        `async` code either: a task that is cancelled has no time for one.
+        """
+        try:
+            yield
+        except but:
+            raise
+        except BaseException as error:
+            if tool:
+                self.tool(tool, arguments, error, failed=True)
+            self.fail(error)
+            raise
+
     def _begin(self) -> None:
         """Begin an episode of the question."""
         with self._learner.guard("begin an episode", ""):

@@ -39,9 +39,7 @@ def load_tools_environment(table: TomlTable) -> ToolsEnvironment:
         from ace.task.environments.tools.mcp_environment import McpEnvironment
         from ace.task.environments.tools.mcp_toml import load_mcp_servers
 
-        servers = load_mcp_servers(table.table("mcpServers"))
-        create: Any = servers.open  # servers take the place of a world
-        return McpEnvironment(create, settings.scorer, servers)
+        return McpEnvironment.of(load_mcp_servers(table.table("mcpServers")), settings.scorer)
     try:
         world = load_class(table.file.parent.resolve(), settings.world)
     except (Exception, SystemExit) as error:  # of the user's own code: this is the field to look at
