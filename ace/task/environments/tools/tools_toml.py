@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from ace.errors import describe_error
 from ace.task.environments.scorers import SCORERS
 from ace.task.environments.tools.tools_environment import ToolsEnvironment
 from ace.task.own_module import load_class
@@ -43,7 +44,7 @@ def load_tools_environment(table: TomlTable) -> ToolsEnvironment:
     try:
         world = load_class(table.file.parent.resolve(), settings.world)
     except (Exception, SystemExit) as error:  # of the user's own code: this is the field to look at
-        reason = f"{type(error).__name__}: {error}"
+        reason = describe_error(error)
         raise table.problem("world", f"{settings.world} does not load ({reason}).") from error
     missing = [method for method in ("tools", "state") if not callable(getattr(world, method, None))]
     if missing:
