@@ -88,9 +88,9 @@ def wait_until(condition: Callable[[], bool]) -> bool:
     return False
 
 
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """Run the server on a loopback port, and return its address."""
+@contextmanager
+def serving() -> Iterator[str]:
+    """Run the server on a loopback port, and yield its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -107,6 +107,12 @@ def address() -> Iterator[str]:
     yield f"http://127.0.0.1:{port}/mcp"
     process.send_signal(signal.SIGKILL)
     process.wait()
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with serving() as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -213,6 +219,16 @@ def test_the_state_of_a_lost_server_is_no_empty_state() -> None:
         call(workspace, "die")
         with pytest.raises(WorkspaceFailed, match="exit code 3"):
             workspace.finish()
+
+
+def test_a_server_at_an_address_that_dies_or_does_not_answer_is_a_failed_observation() -> None:
+    with serving() as address:
+        far = McpServer(name="far", connection=ServerAddress(address), call_seconds=patience(1))
+        with opened(far) as workspace:
+            assert "it took more than" in call(workspace, "sleep", seconds=3 * patience(1)).text
+            died = call(workspace, "die")
+            assert died.failed and "'far' gives no result of die" in died.text
+            assert call(workspace, "add", a=1, b=1).failed and workspace.tools() and workspace.lost
 
 
 @pytest.mark.parametrize("kind", ["command", "object"])
@@ -382,6 +398,10 @@ def test_a_list_that_changes_is_seen_at_the_next_look(kind: str) -> None:
         assert call(workspace, "learn", name="juggle") == Observation("learned")
         assert {tool.name for tool in workspace.tools()} - before == {"juggle"}
         assert call(workspace, "juggle") == Observation("this is juggle")
+        assert call(workspace, "forget", name="juggle") == Observation("forgotten")
+        assert {tool.name for tool in workspace.tools()} == before
+        gone = call(workspace, "juggle")
+        assert gone.failed and "there is no tool juggle" in gone.text
 
 
 def read_table(folder: Path, text: str) -> TomlTable:
