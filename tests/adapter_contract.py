@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -35,7 +36,7 @@ class AdapterContract:
         """Return an agent with the adapter around it.
 
         It "answers" as `adapter_world.reply` does, "calls" the tool `look_up` of the color red and then says
-        "It is 7", or "waits": it calls `self.started.set()` and sleeps, where that is possible.
+        "It is 7", "errs" by calling a tool `fly` that nobody has, or "waits" in `wait`, where it can.
         """
         raise NotImplementedError
 
@@ -115,6 +116,16 @@ class AdapterContract:
         with record(store) as learner:
             asyncio.run(main(learner))
         assert [episode.attempt.error for episode in store.episodes()] == ["CancelledError: "]
+
+    def test_a_tool_that_nobody_has_is_in_the_record(self, store: Store) -> None:
+        with record(store) as learner:
+            with suppress(Exception):  # some libraries tell the model, others raise
+                self.run(self.build(learner, "errs"), RED)
+            assert learner.problems == ()
+        (episode,) = store.episodes()
+        turns = episode.attempt.turns
+        texts = [turn.observation for turn in turns if turn.failed and "fly" in turn.tool + turn.arguments]
+        assert any(texts) or "fly" in episode.attempt.error, episode.attempt
 
     async def wait(self, *_: Any, **__: Any) -> Any:
         """Do what an agent that "waits" does in the middle of its run."""

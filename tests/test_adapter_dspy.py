@@ -35,6 +35,11 @@ def use_tool(system: str, user: str) -> dict[str, Any]:
     return {"next_thought": "I look it up.", "next_tool_name": "look_up", "next_tool_args": arguments}
 
 
+def err(system: str, user: str) -> dict[str, Any]:
+    """Call a tool that nobody has."""
+    return {"next_thought": "I fly.", "next_tool_name": "fly", "next_tool_args": "{}"}
+
+
 class ScriptedLM(DummyLM):
     """Answers as a function of the system message and the rest says."""
 
@@ -66,8 +71,8 @@ class TestDSPy(AdapterContract):
     def build(self, learner: Any, kind: str = "answers", judge: Any = None) -> Any:
         if kind == "answers":
             return build(learner, judge=judge)
-        program = dspy.ReAct("question -> answer", tools=[look_up if kind == "calls" else self.look_up])
-        return build(learner, use_tool, program)
+        program = dspy.ReAct("question -> answer", tools=[self.look_up if kind == "waits" else look_up])
+        return build(learner, err if kind == "errs" else use_tool, program)
 
     async def look_up(self, color: str) -> str:
         return str(await self.wait())

@@ -43,6 +43,13 @@ def call_tool(messages: list[Any]) -> AIMessage:
     return AIMessage([thought, {"type": "text", "text": "I look it up."}], tool_calls=[call])
 
 
+def err(messages: list[Any]) -> AIMessage:
+    """Call a tool that nobody has; then give up."""
+    if messages[-1].type == "tool":
+        return AIMessage("I cannot.")
+    return AIMessage("", tool_calls=[{"name": "fly", "args": {}, "id": "call-1"}])
+
+
 class ScriptedModel(BaseChatModel):
     """Answers as a function of the messages says, and keeps what it was sent."""
 
@@ -99,9 +106,8 @@ class TestLangChain(AdapterContract):
     heading = "LangChain and LangGraph"
 
     def build(self, learner: Any, kind: str = "answers", judge: Any = None) -> Any:
-        script = call_tool if kind == "calls" else answer
-        model = SlowModel(wait=self.wait) if kind == "waits" else ScriptedModel(script=script)
-        return build(learner, model, [look_up], judge)
+        models = {"answers": answer, "calls": call_tool, "errs": err, "waits": SlowModel(wait=self.wait)}
+        return build(learner, models[kind], [look_up], judge)
 
     def run(self, agent: Any, question: str) -> tuple[Any, str]:
         return read(agent.invoke(asking(question)))

@@ -62,6 +62,11 @@ def call_tool(instructions: str | None, items: list[Any]) -> list[Any]:
     return [thought, speak("I look it up."), call]
 
 
+def err(instructions: str | None, items: list[Any]) -> list[Any]:
+    """Call a tool that nobody has, which could be a handoff."""
+    return [ResponseFunctionToolCall(arguments="{}", call_id="c", name="fly", type="function_call", id="f")]
+
+
 class ScriptedModel(Model):
     """Answers as a function of the instructions and the items says."""
 
@@ -116,7 +121,7 @@ class TestOpenAIAgents(AdapterContract):
     heading = "OpenAI Agents SDK"
 
     def build(self, learner: Any, kind: str = "answers", judge: Any = None) -> Any:
-        script = {"answers": answer, "calls": call_tool, "waits": self.wait}[kind]
+        script = {"answers": answer, "calls": call_tool, "errs": err, "waits": self.wait}[kind]
         return learner, build(script, tools=[look_up]), judge
 
     def run(self, agent: Any, question: str) -> tuple[Any, str]:

@@ -42,6 +42,13 @@ def call_tool(messages: Any, info: Any) -> ModelResponse:
     return ModelResponse([ThinkingPart("I do not know it."), TextPart("I look it up."), call])
 
 
+def err(messages: Any, info: Any) -> ModelResponse:
+    """Call a tool that nobody has; then give up."""
+    if messages[-1].parts[-1].part_kind == "retry-prompt":
+        return ModelResponse([TextPart("I cannot.")])
+    return ModelResponse([ToolCallPart("fly", {})])
+
+
 def look_up(color: str) -> str:
     """Look up a color."""
     return "7"
@@ -59,7 +66,7 @@ class TestPydanticAI(AdapterContract):
     heading = "Pydantic AI"
 
     def build(self, learner: Any, kind: str = "answers", judge: Any = None) -> Any:
-        script = {"answers": answer, "calls": call_tool, "waits": self.wait}[kind]
+        script = {"answers": answer, "calls": call_tool, "errs": err, "waits": self.wait}[kind]
         return build(learner, script, [look_up], judge)
 
     def run(self, agent: Any, question: str) -> tuple[Any, str]:

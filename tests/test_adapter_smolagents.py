@@ -43,6 +43,13 @@ def call_tool(messages: Any) -> ChatMessage:
     return call("look_up", "I look it up.", color="red")
 
 
+def err(messages: Any) -> ChatMessage:
+    """Call a tool that nobody has; then give up."""
+    if "fly" in read(messages, "tool-response"):
+        return call("final_answer", answer="I cannot.")
+    return call("fly")
+
+
 class ScriptedModel(Model):
     """Answers as a function of the messages says, and keeps the system messages it was sent."""
 
@@ -80,7 +87,7 @@ class TestSmolagents(AdapterContract):
 
     def build(self, learner: Any, kind: str = "answers", judge: Any = None) -> Any:
         """Return what makes an agent: each makes one run at a time."""
-        script = call_tool if kind == "calls" else answer
+        script = {"answers": answer, "calls": call_tool, "errs": err}[kind]
         return lambda: build(learner, script, [look_up], judge)
 
     def run(self, agent: Any, question: str) -> tuple[Any, str]:
