@@ -11,21 +11,14 @@ from typing import Any
 
 import pytest
 
-import ace
 from ace.agent.adapters.inspect import add_to_system, ask_again, read_value, use_playbook
-from ace.playbook import Add
 from ace.store import Store
-from ace.testing import World
+from tests.adapter_world import LESSONS, QUESTIONS, know, record, reply, teach
 
 pytestmark = pytest.mark.skipif(
     find_spec("inspect_ai") is None, reason="inspect-ai is not installed: `just adapter-inspect`"
 )
 ROOT = Path(__file__).parent.parent
-CODES = {"red": "7", "blue": "4", "green": "9", "black": "2"}
-WORDS = {"7": "seven", "4": "four", "9": "nine", "2": "two"}
-LESSONS = {
-    f"Which code has {color}?": f"{color.title()} means {WORDS[code]}." for color, code in CODES.items()
-}
 
 
 @pytest.fixture(autouse=True)
@@ -43,13 +36,7 @@ def answer(messages: list[Any], *_: Any) -> Any:
 
     system = " ".join(message.text for message in messages if message.role == "system")
     question = next(message.text for message in messages if message.role == "user")
-    known = LESSONS[question] in system
-    color = question.removesuffix("?").split()[-1]
-    return ModelOutput.from_content("mockllm/model", CODES[color] if known else "no idea")
-
-
-def teacher() -> World:
-    return World(lessons=lambda request: [LESSONS[request.sample.question]])
+    return ModelOutput.from_content("mockllm/model", reply(system, question))
 
 
 def make_task(learner: Any, *solvers: Any, **more: Any) -> Any:
@@ -58,7 +45,7 @@ def make_task(learner: Any, *solvers: Any, **more: Any) -> Any:
     from inspect_ai.scorer import match
     from inspect_ai.solver import generate, system_message
 
-    samples = [Sample(input=f"Which code has {color}?", target=code) for color, code in CODES.items()]
+    samples = [Sample(input=question, target=code) for question, code in QUESTIONS.items()]
     chain = [system_message("Answer with a number."), use_playbook(learner), *(solvers or (generate(),))]
     return Task(dataset=samples, solver=chain, **({"scorer": match()} | more))
 
@@ -78,12 +65,12 @@ def accuracy(log: Any) -> float:
 
 def test_a_task_learns_and_is_better_the_second_time(store: Store, tmp_path: Path) -> None:
     again = ask_again("mockllm/model", "Answer with a number.", custom_outputs=answer)
-    with ace.learner(store, teacher(), agent=again, drift=False) as learner:
+    with teach(store, again) as learner:
         assert accuracy(run(make_task(learner), tmp_path)) == 0
         learner.close()
         assert learner.problems == ()
     assert sorted(bullet.content for bullet in store.checkout().active) == sorted(LESSONS.values())
-    with ace.learner(store, None, drift=False) as learner:
+    with record(store) as learner:
         log = run(make_task(learner), tmp_path)
     assert accuracy(log) == 1
     system = log.samples[0].messages[0]
@@ -93,8 +80,8 @@ def test_a_task_learns_and_is_better_the_second_time(store: Store, tmp_path: Pat
 
 
 def test_scores_are_outcomes_of_episodes(store: Store, tmp_path: Path) -> None:
-    store.commit((Add("b-red", "facts", LESSONS["Which code has red?"]),), author="person", reason="known")
-    with ace.learner(store, None, drift=False) as learner:
+    know(store)
+    with record(store) as learner:
         run(make_task(learner), tmp_path)
     judged = {row.episode: row for row in store.feedback()}
     assert len(judged) == 4
@@ -102,7 +89,7 @@ def test_scores_are_outcomes_of_episodes(store: Store, tmp_path: Path) -> None:
         row = judged[episode.id]
         is_red = "red" in episode.question
         assert (row.score, episode.attempt.answer) == ((1.0, "7") if is_red else (0.0, "no idea"))
-        assert row.expected in CODES.values() and episode.context_version == 1
+        assert row.expected in QUESTIONS.values() and episode.context_version == 1
     assert store.open_episodes() == {}
 
 
@@ -133,7 +120,7 @@ def test_calls_of_tools_are_turns(store: Store, tmp_path: Path) -> None:
             "mockllm/model", "look_up", {"color": "red"}, content="I look it up."
         )
 
-    with ace.learner(store, None, drift=False) as learner:
+    with record(store) as learner:
         run(make_task(learner, use_tools(look_up()), generate()), tmp_path, outputs)
     episode = store.episodes()[0]
     assert [(turn.tool, turn.text, turn.observation) for turn in episode.attempt.turns] == [
@@ -152,7 +139,7 @@ def test_thoughts_are_turns_unless_nobody_can_read_them(store: Store, tmp_path: 
         content = [ContentReasoning(reasoning="It is warm."), hidden, summed_up, ContentText(text="7")]
         return ModelOutput.from_content("mockllm/model", content)
 
-    with ace.learner(store, None, drift=False) as learner:
+    with record(store) as learner:
         run(make_task(learner), tmp_path, outputs)
         assert learner.problems == ()
     attempt = store.episodes()[0].attempt
@@ -166,7 +153,7 @@ def test_a_sample_that_fails_is_an_episode_with_its_error(store: Store, tmp_path
             raise RuntimeError("the model is down")
         return answer(messages, *rest)
 
-    with ace.learner(store, None, drift=False) as learner:
+    with record(store) as learner:
         run(make_task(learner), tmp_path, outputs, fail_on_error=False)
     errors = {episode.question: episode.attempt.error for episode in store.episodes()}
     assert len(errors) == 4 and "the model is down" in errors["Which code has blue?"]
@@ -182,7 +169,7 @@ def test_a_sample_that_is_tried_again_leaves_both_attempts(store: Store, tmp_pat
             raise RuntimeError("not yet")
         return answer(messages, *rest)
 
-    with ace.learner(store, None, drift=False) as learner:
+    with record(store) as learner:
         log = run(make_task(learner), tmp_path, outputs, retry_on_error=1)
     assert log.status == "success"
     assert len(store.episodes()) == 8 and len(store.feedback()) == 4
@@ -199,7 +186,7 @@ def test_a_score_that_is_no_share_is_kept_as_words(store: Store, tmp_path: Path)
 
         return score
 
-    with ace.learner(store, None, drift=False) as learner:
+    with record(store) as learner:
         run(make_task(learner, scorer=rating()), tmp_path)
     for row in store.feedback():
         assert row.score is None and row.text == "rating: 7\nToo short."
