@@ -47,7 +47,13 @@ def make_task(learner: Any, *solvers: Any, **more: Any) -> Any:
 
     samples = [Sample(input=question, target=code) for question, code in QUESTIONS.items()]
     chain = [system_message("Answer with a number."), use_playbook(learner), *(solvers or (generate(),))]
-    return Task(dataset=samples, solver=chain, **({"scorer": match()} | more))
+    return Task(dataset=samples, **({"solver": chain, "scorer": match()} | more))
+
+
+def generate_answers() -> Any:
+    from inspect_ai.solver import generate
+
+    return generate()
 
 
 def run(task: Any, tmp_path: Path, outputs: Any = answer, **more: Any) -> Any:
@@ -190,6 +196,18 @@ def test_a_score_that_is_no_share_is_kept_as_words(store: Store, tmp_path: Path)
         run(make_task(learner, scorer=rating()), tmp_path)
     for row in store.feedback():
         assert row.score is None and row.text == "rating: 7\nToo short."
+
+
+def test_a_score_that_cannot_be_read_costs_neither_sample_nor_episode(store: Store, tmp_path: Path) -> None:
+    def read_score(value: Any) -> float:
+        raise KeyError(value)
+
+    with record(store) as learner:
+        chain = [use_playbook(learner, read_score=read_score), generate_answers()]
+        assert run(make_task(learner, solver=chain), tmp_path).status == "success"
+        assert {problem.error for problem in learner.problems} == {"KeyError: 'I'"}
+    assert [row.text for row in store.feedback()] == ["match: I"] * 4
+    assert len(store.episodes()) == 4 and store.open_episodes() == {}
 
 
 @pytest.mark.parametrize(
