@@ -32,6 +32,9 @@ class AdapterContract:
     heading: ClassVar[str]
     """Of the example in docs/adapters.md."""
 
+    names_fault: ClassVar[str] = "fly"
+    """What the record of a call of the tool `fly` names."""
+
     def build(self, learner: Any, kind: str = "answers", judge: Any = None) -> Any:
         """Return an agent with the adapter around it.
 
@@ -123,9 +126,8 @@ class AdapterContract:
                 self.run(self.build(learner, "errs"), RED)
             assert learner.problems == ()
         (episode,) = store.episodes()
-        turns = episode.attempt.turns
-        texts = [turn.observation for turn in turns if turn.failed and "fly" in turn.tool + turn.arguments]
-        assert any(texts) or "fly" in episode.attempt.error, episode.attempt
+        failures = [str(turn) for turn in episode.attempt.turns if turn.failed]
+        assert self.names_fault in "\n".join([*failures, episode.attempt.error]), episode.attempt
 
     async def wait(self, *_: Any, **__: Any) -> Any:
         """Do what an agent that "waits" does in the middle of its run."""

@@ -67,6 +67,7 @@ def build(learner: Any, script: Any = answer, program: Any = None, **more: Any) 
 
 class TestDSPy(AdapterContract):
     heading = "DSPy"
+    names_fault = "next_tool_name"  # the library refuses a reply with another name
 
     def build(self, learner: Any, kind: str = "answers", judge: Any = None) -> Any:
         if kind == "answers":
