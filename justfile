@@ -65,7 +65,7 @@ adapter-bfcl:
     just _adapter bfcl bfcl tests/test_worlds_bfcl.py
 
 adapter-tau2:
-    just _adapter tau2 tau2 tests/test_tau2.py tests/test_mcp.py
+    just _adapter tau2 tau2 tests/test_tau2.py tests/test_mcp.py --long
 
 adapter-inspect:
     just _adapter inspect inspect tests/test_adapter_inspect.py

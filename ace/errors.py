@@ -250,3 +250,11 @@ class CapReached(AceError):
     """
 
     exit_code = 3
+
+
+def describe_error(error: BaseException) -> str:
+    """Return the type of an exception and its words. Never raises: words that cannot be read are left out."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # of somebody else's code, whose text raises one itself
+        return f"{type(error).__name__}: (its words cannot be read)"

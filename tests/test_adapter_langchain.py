@@ -4,27 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ace.store import Store
-from tests.adapter_world import (
-    LESSONS,
-    QUESTIONS,
-    RED,
-    BrokenEpisodes,
-    BrokenLearner,
-    check_learning,
-    judge,
-    know,
-    record,
-    reply,
-    run_example,
-)
+from tests.adapter_contract import AdapterContract
+from tests.adapter_world import LESSONS, QUESTIONS, RED, judge, know, record, reply
 
 pytest.importorskip("langchain", reason="langchain is not installed: `just adapter-langchain`")
 
@@ -47,12 +34,6 @@ from pydantic import BaseModel, Field
 from ace.agent.adapters.langchain import PlaybookMiddleware
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "codes.db") as store:
-        yield store
-
-
 def answer(messages: list[Any]) -> AIMessage:
     system = " ".join(str(message.text) for message in messages if message.type == "system")
     question = next(str(message.text) for message in reversed(messages) if message.type == "human")
@@ -66,6 +47,13 @@ def call_tool(messages: list[Any]) -> AIMessage:
     call = {"name": "look_up", "args": {"color": "red"}, "id": "call-1"}
     thought = {"type": "reasoning", "reasoning": "I do not know it."}
     return AIMessage([thought, {"type": "text", "text": "I look it up."}], tool_calls=[call])
+
+
+def err(messages: list[Any]) -> AIMessage:
+    """Call a tool that nobody has; then give up."""
+    if messages[-1].type == "tool":
+        return AIMessage("I cannot.")
+    return AIMessage("", tool_calls=[{"name": "fly", "args": {}, "id": "call-1"}])
 
 
 class ScriptedModel(BaseChatModel):
@@ -86,6 +74,13 @@ class ScriptedModel(BaseChatModel):
         return ChatResult(generations=[ChatGeneration(message=self.script(messages))])
 
 
+class SlowModel(ScriptedModel):
+    wait: Any
+
+    async def _agenerate(self, *request: Any, **more: Any) -> Any:
+        return await self.wait()
+
+
 class StreamingModel(ScriptedModel):
     def _stream(self, messages: Any, stop: Any = None, run_manager: Any = None, **more: Any) -> Any:
         from langchain_core.messages import AIMessageChunk
@@ -104,33 +99,31 @@ def asking(question: str = RED) -> Any:
     return {"messages": [("user", question)]}
 
 
-def build(learner: Any, script: Any = answer, tools: Any = (), **more: Any) -> Any:
-    middleware = [PlaybookMiddleware(learner), *more.pop("middleware", ())]
-    prompt = "Answer with a number."
-    model = ScriptedModel(script=script)
-    return create_agent(model, list(tools), system_prompt=prompt, middleware=middleware, **more)
+def build(learner: Any, model: Any = answer, tools: Any = (), judge: Any = None, **more: Any) -> Any:
+    """Return an agent; a function stands for a model that answers as it says."""
+    middleware = [PlaybookMiddleware(learner, judge), *more.pop("middleware", ())]
+    model = model if isinstance(model, BaseChatModel) else ScriptedModel(script=model)
+    return create_agent(
+        model, list(tools), system_prompt="Answer with a number.", middleware=middleware, **more
+    )
 
 
-def ask(learner: Any, question: str) -> tuple[str, str]:
-    result = build(learner).invoke(asking(question))
-    return str(result["messages"][-1].text), result["ace_episode"]
+class TestLangChain(AdapterContract):
+    heading = "LangChain and LangGraph"
+
+    def build(self, learner: Any, kind: str = "answers", judge: Any = None) -> Any:
+        models = {"answers": answer, "calls": call_tool, "errs": err, "waits": SlowModel(wait=self.wait)}
+        return build(learner, models[kind], [look_up], judge)
+
+    def run(self, agent: Any, question: str) -> tuple[Any, str]:
+        return read(agent.invoke(asking(question)))
+
+    async def arun(self, agent: Any, question: str) -> tuple[Any, str]:
+        return read(await agent.ainvoke(asking(question)))
 
 
-def test_the_example_of_the_page_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert run_example("LangChain and LangGraph")["answers"] == ["7", "4"]
-
-
-def test_an_agent_learns(store: Store) -> None:
-    check_learning(store, ask)
-
-
-def test_an_agent_learns_in_async_code(store: Store) -> None:
-    def ask(learner: Any, question: str) -> tuple[str, str]:
-        result = asyncio.run(build(learner).ainvoke(asking(question)))
-        return str(result["messages"][-1].text), result["ace_episode"]
-
-    check_learning(store, ask)
+def read(result: Any) -> tuple[Any, str]:
+    return result["messages"][-1].text, result["ace_episode"]
 
 
 def test_the_context_stands_behind_the_system_prompt(store: Store) -> None:
@@ -322,14 +315,6 @@ def test_what_is_mended_inside_is_one_episode_and_outside_another(store: Store) 
     assert [turn.observation for turn in kept[ended[2]].attempt.turns] == ["7"]
     assert {kept.pop(name).attempt.error for name in ended} == {""}
     assert {episode.attempt.error for episode in kept.values()} == {"TimeoutError: slow"}
-
-
-@pytest.mark.parametrize("learner", [BrokenLearner(), BrokenEpisodes()])
-def test_a_fault_of_the_learner_never_reaches_the_agent(learner: Any) -> None:
-    agent = build(learner, call_tool, [look_up])
-    assert agent.invoke(asking())["messages"][-1].text == "It is 7"
-    assert asyncio.run(agent.ainvoke(asking()))["messages"][-1].text == "It is 7"
-    assert learner.problems
 
 
 def test_a_judge_says_at_once_what_is_known(store: Store) -> None:

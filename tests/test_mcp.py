@@ -39,7 +39,9 @@ from ace.task.own_module import find_code
 from ace.task.toml_table import TomlTable
 from ace.task.trust import hash_code, require_trust
 from ace.task.workspace import Observation, ToolCall
+from tests.adapter_world import run_example
 from tests.mcp_server import make_orders
+from tests.pace import patience
 
 SCRIPT = Path(__file__).with_name("mcp_server.py")
 BAD = Path(__file__).with_name("bad_mcp_server.py")
@@ -50,7 +52,8 @@ def command(
 ) -> McpServer:
     """Return the test's server as a process."""
     command = ServerCommand((sys.executable, str(script), *words), env=env or {})
-    return McpServer(**{"name": "orders", "connection": command} | options)
+    limits = {"start_seconds": patience(30), "call_seconds": patience(30)}
+    return McpServer(**{"name": "orders", "connection": command, **limits} | options)
 
 
 def local(kind: str = "", **options: Any) -> McpServer:
@@ -80,16 +83,16 @@ def is_alive(pid: int) -> bool:
 
 
 def wait_until(condition: Callable[[], bool]) -> bool:
-    for _ in range(500):
+    for _ in range(int(patience(500))):
         if condition():
             return True
         time.sleep(0.02)
     return False
 
 
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """Run the server on a loopback port, and return its address."""
+@contextmanager
+def serving() -> Iterator[str]:
+    """Run the server on a loopback port, and yield its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -106,6 +109,12 @@ def address() -> Iterator[str]:
     yield f"http://127.0.0.1:{port}/mcp"
     process.send_signal(signal.SIGKILL)
     process.wait()
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with serving() as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -212,6 +221,16 @@ def test_the_state_of_a_lost_server_is_no_empty_state() -> None:
         call(workspace, "die")
         with pytest.raises(WorkspaceFailed, match="exit code 3"):
             workspace.finish()
+
+
+def test_a_server_at_an_address_that_dies_or_does_not_answer_is_a_failed_observation() -> None:
+    with serving() as address:
+        far = McpServer(name="far", connection=ServerAddress(address), call_seconds=patience(1))
+        with opened(far) as workspace:
+            assert "it took more than" in call(workspace, "sleep", seconds=3 * patience(1)).text
+            died = call(workspace, "die")
+            assert died.failed and "'far' gives no result of die" in died.text
+            assert call(workspace, "add", a=1, b=1).failed and workspace.tools() and workspace.lost
 
 
 @pytest.mark.parametrize("kind", ["command", "object"])
@@ -502,6 +521,10 @@ def test_a_list_that_changes_is_seen_at_the_next_look(kind: str) -> None:
         assert call(workspace, "learn", name="juggle") == Observation("learned")
         assert {tool.name for tool in workspace.tools()} - before == {"juggle"}
         assert call(workspace, "juggle") == Observation("this is juggle")
+        assert call(workspace, "forget", name="juggle") == Observation("forgotten")
+        assert {tool.name for tool in workspace.tools()} == before
+        gone = call(workspace, "juggle")
+        assert gone.failed and "there is no tool juggle" in gone.text
 
 
 def read_table(folder: Path, text: str) -> TomlTable:
@@ -643,6 +666,11 @@ def test_a_task_of_servers_is_judged_by_what_its_state_tools_return(tmp_path: Pa
             attempt = Attempt("a", "done", artifacts=workspace.finish())
         scores.append(task.environment.score(sample, attempt).score)
     assert scores == [0, 1]
+
+
+def test_the_example_of_the_page_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run_example("mcp", "In Python")["answers"] == (0, 1)
 
 
 @pytest.mark.parametrize(

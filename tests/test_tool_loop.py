@@ -106,6 +106,10 @@ def test_parallel_calls_are_made_in_order(tmp_path: Path) -> None:
         (call("misbehave", how="binary"), "b'"),
         (call("misbehave", how="nothing"), "null"),
         (call("misbehave", how=""), "(nothing)"),
+        (call("misbehave", how="wordless"), "no words"),
+        (call("misbehave", how="itself"), "[...]"),
+        (call("misbehave", how="deep"), "list"),
+        (call("misbehave", how="huge"), "int"),
     ],
 )
 def test_what_a_call_cannot_do_goes_back_as_an_observation(

@@ -16,6 +16,7 @@ from ace.errors import (
     ModelUnavailable,
     StoreError,
     WorkspaceFailed,
+    describe_error,
 )
 from ace.task.types import Attempt, Failure, Sample
 from ace.task.workspace import Workspace
@@ -111,4 +112,4 @@ def failed_attempt(sample: Sample, error: Exception, *, text: str = "") -> Attem
             failure = Failure.WORKSPACE
         case _:
             failure = Failure.OTHER
-    return Attempt(sample.id, "", text=text, error=f"{type(error).__name__}: {error}", failure=failure)
+    return Attempt(sample.id, "", text=text, error=describe_error(error), failure=failure)

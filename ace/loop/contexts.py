@@ -12,7 +12,7 @@ from functools import lru_cache, partial
 from ace.agent import Generator, Solver, build_solver
 from ace.context import Assembled, Limit, Source, SourceItems, Trust, assemble
 from ace.context.agent_view import join_agents, view_for
-from ace.errors import AceError, ContextError, InputError
+from ace.errors import AceError, ContextError, InputError, describe_error
 from ace.llm.client import Client
 from ace.llm.embedding import DEFAULT_EMBEDDER, connect_embedder
 from ace.llm.role_models import RoleModels
@@ -120,7 +120,7 @@ class Contexts:
             except AceError:
                 raise
             except Exception as error:  # a retriever of somebody's own: the sample counts, with its reason
-                what = f"{type(error).__name__}: {error}"
+                what = describe_error(error)
                 raise ContextError(f"The source {source.name} failed ({what:.300}).") from error
 
 

@@ -16,12 +16,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 from uuid import uuid4
 
-from ace.errors import InputError
+from ace.errors import InputError, describe_error
 from ace.loop.answer_stream import ONLINE
 from ace.loop.background_learner import UNJUDGED
 from ace.runs.answer_feedback import read_feedback
 from ace.runs.records import AnswerFeedback, EpisodeEnd, EpisodeEvent
 from ace.task.attempt import Turn, TurnKind, read_turns, to_plain_text
+from ace.task.trajectory import LONGEST_TEXT, shorten_middle
 from ace.task.types import Attempt, Episode, Failure, FeedbackKind, Outcome, Sample
 
 if TYPE_CHECKING:
@@ -94,13 +95,16 @@ class OwnEpisode:
     def tool(
         self, name: str, arguments: Any = None, result: Any = None, *, failed: bool | None = None
     ) -> None:
-        """Record a call of a tool, with what came back. `failed` says whether that is an error."""
+        """Record a call of a tool, with what came back. `failed` says whether that is an error.
+
+        A result of more than 100,000 characters loses its middle, and says how much.
+        """
         with self._learner.guard("record a call of a tool", self.id):
             turn = Turn(
                 kind=TurnKind.TOOL,
                 tool=to_plain_text(name),
                 arguments=to_plain_text(arguments),
-                observation=to_plain_text(result),
+                observation=shorten_middle(to_plain_text(result), LONGEST_TEXT),
                 failed=None if failed is None else bool(failed),
             )
             self._add(turn)
@@ -139,7 +143,7 @@ class OwnEpisode:
         """Record that the agent ended without an answer, and why. An answer that it gave before stands."""
         with self._learner.guard("record how the agent failed", self.id), self._lock:
             if not self._ended:
-                text = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
+                text = error if isinstance(error, str) else describe_error(error)
                 attempt = Attempt(self.sample.id, "", error=text, failure=Failure.AGENT)
                 self._end(attempt, None, self.begin()._context.version)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -243,12 +244,19 @@ def read_turns(rows: Iterable[Any]) -> tuple[Turn, ...]:
 
 
 def to_plain_text(value: Any) -> str:
-    """Return a text as it is, "" for None, and anything else as JSON.
-
-    What JSON cannot hold stands there as `str` has it.
-    """
+    """Return a text as it is, "" for None, and anything else as JSON. Never raises."""
     if value is None:
         return ""
-    if isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False, default=str)
+    return value if isinstance(value, str) else write_value(value)
+
+
+def write_value(value: Any) -> str:
+    """Return a value as JSON, on one line; what JSON cannot hold stands there as `str` has it.
+
+    Never raises: what has no text either becomes a note of its type.
+    """
+    with suppress(Exception):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    with suppress(Exception):  # it holds itself, or has keys that are no texts
+        return repr(value)
+    return f"({type(value).__name__}, which cannot be shown)"

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, SupportsFloat
 
-from ace.errors import CapReached
+from ace.errors import CapReached, describe_error
 from ace.task.guarded_call import call_with_limit, finish_awaitable
 from ace.task.types import Attempt, Composing, Environment, Explaining, Fact, Observing, Outcome, Sample
 
@@ -39,7 +39,7 @@ def score_attempt(
         reason = str(error) or f"it took more than {seconds:g} s"
         return Outcome(observed=attempt.summary, judge_error=f"TimeoutError: {reason}")
     except (Exception, SystemExit) as error:
-        return Outcome(observed=attempt.summary, judge_error=f"{type(error).__name__}: {error}")
+        return Outcome(observed=attempt.summary, judge_error=describe_error(error))
     return _explain_outcome(outcome, environment, sample, attempt, seconds=seconds)
 
 
@@ -55,7 +55,7 @@ def observe_attempt(environment: Environment, sample: Sample, attempt: Attempt) 
     try:
         return environment.observe(sample, attempt)
     except (Exception, SystemExit) as error:
-        return Outcome(observed=attempt.summary, judge_error=f"{type(error).__name__}: {error}")
+        return Outcome(observed=attempt.summary, judge_error=describe_error(error))
 
 
 def compose_samples(
@@ -122,7 +122,7 @@ def _explain_outcome(
     except CapReached:
         raise
     except (Exception, SystemExit) as error:
-        notes = [outcome.detail, f"not explained: {type(error).__name__}: {error}"]
+        notes = [outcome.detail, f"not explained: {describe_error(error)}"]
         return replace(outcome, detail="; ".join(filter(None, notes)))
 
 

@@ -10,7 +10,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from ace.errors import TaskError
+from ace.errors import TaskError, describe_error
 from ace.task.read_text import read_text
 from ace.task.types import Environment, Sample, Task
 from ace.text.json_lines import read_json_lines
@@ -94,7 +94,7 @@ def check_task(task: Task) -> list[TaskError]:
         except TaskError as error:
             problems.append(error)
         except (Exception, SystemExit) as error:  # of somebody's own code
-            message = f"Its environment cannot check it ({type(error).__name__}: {error})."
+            message = f"Its environment cannot check it ({describe_error(error)})."
             problems.append(sample.problem("", message))
     return problems
 

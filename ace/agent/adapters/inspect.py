@@ -36,6 +36,9 @@ _ABANDONED = "the sample was tried again"
 class OpenSample:
     """Hold the episode of a sample that is not scored yet, and how its score is read."""
 
+    learner: EpisodeLearner
+    """Keeps what goes wrong with recording it."""
+
     episode: AgentEpisode
     """The episode that the sample is."""
 
@@ -95,7 +98,7 @@ def use_playbook(
             before = _OPEN.pop(state.uuid, None)
             if before is not None:
                 await asyncio.to_thread(before.episode.fail, _ABANDONED)
-            _OPEN[state.uuid] = OpenSample(episode, scorer, read_score, targets)
+            _OPEN[state.uuid] = OpenSample(learner, episode, scorer, read_score, targets)
             context = await asyncio.to_thread(lambda: episode.context)
             if context:
                 state.messages = add_to_system(state.messages, context)
@@ -146,22 +149,27 @@ def add_to_system(messages: Sequence[ChatMessage], context: str) -> list[ChatMes
 
 
 def finish_sample(sample: EvalSample, opened: OpenSample) -> None:
-    """Record the turns of a sample that has ended, its answer, and its score as what became of it."""
-    _record_turns(sample.messages, opened.episode)
+    """Record the turns of a sample that has ended, its answer, and its score as what became of it.
+
+    What goes wrong on the way is a problem, and the rest is recorded.
+    """
+    guard, episode = opened.learner.guard, opened.episode
+    with guard("read the turns", episode.id):
+        _record_turns(sample.messages, episode)
     if sample.error is not None:
-        opened.episode.fail(sample.error.message)
+        episode.fail(sample.error.message)
         return
     scores = sample.scores or {}
     name = opened.scorer or next(iter(scores), "")
     score, words = None, ""
     if name in scores:
-        value = scores[name].value
-        score = opened.read_score(value)
-        words = scores[name].explanation or ""
+        value, words = scores[name].value, scores[name].explanation or ""
+        with guard("read the score", episode.id):
+            score = opened.read_score(value)
         if score is None:
             words = "\n".join(filter(None, (f"{name}: {value}", words)))
     targets = [sample.target] if isinstance(sample.target, str) else sample.target
-    opened.episode.finish(
+    episode.finish(
         sample.output.completion,
         feedback=words or None,
         score=score,

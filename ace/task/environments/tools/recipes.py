@@ -12,10 +12,11 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ace.task.attempt import write_value
 from ace.task.environments.tools.value_lines import Use, write_value_line
 from ace.task.environments.tools.ways import Step, Way
 from ace.task.wording import Suggestion
-from ace.task.workspace import to_text, write_value
+from ace.task.workspace import to_text
 
 PROCEDURES = "strategies"
 FORMATS = "formats"

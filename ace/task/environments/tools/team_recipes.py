@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from ace.task.attempt import write_value
 from ace.task.environments.tools.recipes import (
     PROCEDURES,
     Argument,
@@ -25,7 +26,6 @@ from ace.task.environments.tools.value_lines import Use, write_value_line
 from ace.task.environments.tools.ways import Way
 from ace.task.team import Leg, Team
 from ace.task.wording import Audience, Suggestion
-from ace.task.workspace import write_value
 
 
 def write_team_recipes(

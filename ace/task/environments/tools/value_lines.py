@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
+from ace.task.attempt import write_value
 from ace.task.environments.tools.ways import Way, split_blocks, split_parts
-from ace.task.workspace import write_value
 
 _MOST_EXAMPLES = 3
 _MOST_CODES = 8
