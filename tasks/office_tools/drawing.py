@@ -81,9 +81,7 @@ class World:
         }
         forms = self.rng.sample(self.words["codes"], len(CODES))
         self.codes = {
-            table: {
-                name: self.make_id(form) for name in self.rng.sample(self.words[table]["words"], count)
-            }
+            table: {name: self.make_id(form) for name in self.rng.sample(self.words[table]["words"], count)}
             for (table, count), form in zip(CODES.items(), forms, strict=True)
         }
 
@@ -112,7 +110,8 @@ class World:
             order = make["orders"]()
             self.entries["orders"][order] = {"customer": name}
             self.entries["approvals"][order] = make["approvals"]()
-        self.projects, self._make_file = iter(rng.sample(words["projects"], len(words["projects"]))), make["files"]
+        self.projects = iter(rng.sample(words["projects"], len(words["projects"])))
+        self._make_file = make["files"]
 
     def add_files(self, project: str, kind: str, page: int) -> str:
         """Give a project a file of every kind, that of one kind on a page of its own; return its id."""

@@ -141,7 +141,7 @@ class Clerk:
         name, person, found = self.look_up()
         code = self.world.codes["accesses"][access]
         call = self.world.call("share_file", file=file, person=person, access=code)
-        return {**fields, "colleague": name, "access": access}, [*calls, found, call]
+        return {**fields, "colleague": name, "access": access}, [found, *calls, call]
 
 
 def say_nouns(world: World) -> dict[str, str]:

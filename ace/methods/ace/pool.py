@@ -135,7 +135,7 @@ class SampleMap:
         return tuple(self.labelled[name] for name in self.rank(sample, names)[:most])
 
     def find_labelled(self, sample: Sample, training: Sequence[Sample], most: int) -> list[Sample]:
-        """Return the nearest other samples whose right answers were shown, or may be as those of `training`."""
+        """Return the nearest other samples whose right answers may be shown: all of `training`, for one."""
         candidates = {other.id: other for other in training}
         candidates.update((name, labelled.sample) for name, labelled in self.labelled.items())
         names = [name for name, other in candidates.items() if other.owner in ("", sample.owner)]

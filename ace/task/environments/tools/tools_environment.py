@@ -193,7 +193,7 @@ class ToolsEnvironment(Environment):
             except (WorkspaceFailed, TaskError):  # of such a sample nothing can be learned
                 if each is sample:
                     return ()
-        # Samples of a kind teach the same lines, word for word: the order does not depend on whose turn it is.
+        # Samples of a kind teach the same lines, word for word, whoever is first.
         names = ways[0].names
         ways.sort(key=lambda way: (way.names != names, way.question))
         if audience is not None:
