@@ -120,7 +120,7 @@ class Ace:
             lab=lab,
             chance=state.count_chance(batch),
         )
-        lessons = list(lab.map(study.study_trial, batch, lambda trial: lab.bench_of(trial).calls_for))
+        lessons = study.study_batch(batch)
         if self.settings.verify:
             if self.reflect.profile is Profile.FULL:
                 lessons = explain_together(lessons, state, lab)

@@ -82,13 +82,15 @@ class Prover:
         delta: Delta,
         *,
         needs_witness: bool = False,
+        is_vouched: bool = False,
         guards: Iterable[Sample] = (),
         known: Collection[str] = (),
     ) -> Proof:
         """Return whether a delta holds. `guards` are asked besides those of the pool.
 
         With `needs_witness` its own sample says nothing for it: it must make another one right, beyond
-        chance, and waits for one otherwise. Samples that are `known` to the delta are no witnesses.
+        chance, and waits for one otherwise. What is vouched for, since right answers say it, is confirmed
+        by a witness alone. Samples that are `known` to the delta are no witnesses.
         """
         candidate, rejections = apply(self.playbook, delta)
         if len(rejections) == len(delta):
@@ -98,7 +100,7 @@ class Prover:
         trials = [self.bench.solve(own, candidate)]
         if not is_better(trials[0], self.base):
             return Proof(False, f"{own.id} still fails", tuple(trials), reason=Reason.STILL_FAILS)
-        if not needs_witness:
+        if not needs_witness and not is_vouched:
             failure = self._confirm(candidate, trials)
             if failure is not None:
                 return failure
@@ -108,6 +110,10 @@ class Prover:
             wins += self._find_sure_witness(candidate, trials, helpers[:_NEAREST])
         else:
             self._find_witnesses(candidate, trials, wins, helpers, most=1)
+            if is_vouched and not wins:
+                failure = self._confirm(candidate, trials)
+                if failure is not None:
+                    return failure
         if needs_witness and not wins:
             why = f"it holds the right answer of {own.id}, and helps no other sample yet"
             return Proof(False, why, tuple(trials), reason=Reason.WAITS_FOR_WITNESS, witnesses=(own.id,))
@@ -127,6 +133,15 @@ class Prover:
                 return replace(proof, witnesses=right, losses=1)
         proof = Proof(True, f"right with it: {', '.join(right)}", tuple(trials), reason=Reason.PROVEN)
         return replace(proof, witnesses=right)
+
+    def screen(self, delta: Delta) -> Proof:
+        """Return whether the own sample is right with a delta that another sample of the batch has proven."""
+        candidate, _ = apply(self.playbook, delta)
+        own, trial = self.trial.sample, self.bench.solve(self.trial.sample, candidate)
+        if is_better(trial, self.base):
+            why = f"proven by another sample, right with it: {own.id}"
+            return Proof(True, why, (trial,), reason=Reason.PROVEN, witnesses=(own.id,))
+        return Proof(False, f"{own.id} still fails", (trial,), reason=Reason.STILL_FAILS)
 
     def solve_without(self, draw: int = 1) -> Trial:
         """Return an attempt at the own sample without any candidate."""

@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from ace.errors import WorkspaceFailed
+from ace.errors import TaskError, WorkspaceFailed
 from ace.task.environments.json_answer import JsonDifference, compare_json
 from ace.task.environments.scorers import SCORERS
 from ace.task.environments.tools.function_tools import FunctionTool, call_function, read_functions
@@ -190,9 +190,12 @@ class ToolsEnvironment(Environment):
         for each in (sample, *similar[:_MOST_WAYS]):
             try:
                 ways.append(self.follow(each))
-            except WorkspaceFailed:  # of such a sample nothing can be learned
+            except (WorkspaceFailed, TaskError):  # of such a sample nothing can be learned
                 if each is sample:
                     return ()
+        # Samples of a kind teach the same lines, word for word, whoever is first.
+        names = ways[0].names
+        ways.sort(key=lambda way: (way.names != names, way.question))
         if audience is not None:
             return write_team_recipes(ways[0], ways[1:], audience)
         return write_recipes(ways[0], ways[1:], known)
