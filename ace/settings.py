@@ -108,6 +108,15 @@ class Settings:
 
     method: Annotated[str, About("The method that learns.", RUNS, unit="NAME")] = "ace"
     examples: Annotated[int, About("Examples that the few-shot methods show.", RUNS, least=1)] = 8
+    calls: Annotated[
+        int | None,
+        About(
+            "Calls of all roles that learning may take, then it ends; scoring takes none of them.",
+            (Command.LEARN, Command.ONLINE),
+            least=0,
+            unset="no limit",
+        ),
+    ] = None
     seed: Annotated[int, About("Same seed and batch size, same versions.", RUNS)] = 0
     limit: Annotated[
         int | None,

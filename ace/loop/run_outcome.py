@@ -9,7 +9,7 @@ from ace.loop.run import Run
 from ace.loop.selection import Selection
 from ace.runs.cost import sum_usage_by_role
 from ace.runs.metrics import mcnemar, summarise_epochs
-from ace.runs.report import Report, Score
+from ace.runs.report import LearningEnd, Report, Score
 from ace.runs.run_text import format_count
 from ace.runs.steps import PhaseKind, SampleResult
 from ace.task.attempt import Failure
@@ -64,6 +64,8 @@ def finish(
         comparisons=comparisons,
         verified=run.settings.verify,
         stopped=stopped,
+        learning_calls=run.budget.taken,
+        learning_end=LearningEnd.BUDGET if run.budget.is_spent else LearningEnd.COMPLETE,
         recorded=_score_of(_results_of(run, PhaseKind.TRACES)),
         skipped=skipped,
         epochs=tuple(
@@ -109,6 +111,9 @@ def _p_value(before: list[SampleResult], after: list[SampleResult]) -> float | N
 
 def _list_notes(run: Run, phase: PhaseKind) -> Iterator[str]:
     """Yield a sentence for each thing that a reader of the report has to know beside its numbers."""
+    if run.budget.is_spent:
+        limit = format_count(run.budget.calls or 0, "call")
+        yield f"learning ended when its {limit} were used up; --calls sets how many"
     yield from run.method.summarize(run.contexts.state).notes
     yield from _describe_too_long(run)
     # Answers that reached their greatest length.

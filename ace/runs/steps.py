@@ -45,6 +45,7 @@ class PhaseKind(StrEnum):
 _KINDS = frozenset(kind.value for kind in PhaseKind)
 _LEARNING = frozenset({PhaseKind.EPOCH, PhaseKind.REPLAY, PhaseKind.ONLINE, PhaseKind.TRACES})
 _TRAINING = frozenset({PhaseKind.EPOCH, PhaseKind.REPLAY, PhaseKind.RECHECK})
+_MEASURING = frozenset({PhaseKind.BEFORE, PhaseKind.AFTER, PhaseKind.TRAIN, PhaseKind.VAL, PhaseKind.TEST})
 _PHASE = re.compile(r"(?P<kind>\w+)(?: (?P<number>\d+)(?:\.(?P<turn>\d+))?)?(?:,? (?P<detail>.+))?")
 
 
@@ -67,6 +68,11 @@ class Phase:
     def learns(self) -> bool:
         """Tell whether samples are attempted in it in order to learn from them."""
         return self.kind in _LEARNING
+
+    @property
+    def measures(self) -> bool:
+        """Tell whether it only scores what learning begins or ends with, which takes none of its calls."""
+        return self.kind in _MEASURING
 
     @property
     def trains(self) -> bool:
