@@ -117,6 +117,9 @@ class Settings:
             unset="no limit",
         ),
     ] = None
+    answers: Annotated[
+        int, About("Answers to a question that best_of_n votes on, and self_refine writes.", RUNS, least=1)
+    ] = 4
     seed: Annotated[int, About("Same seed and batch size, same versions.", RUNS)] = 0
     limit: Annotated[
         int | None,

@@ -18,7 +18,7 @@ class LearningBudget:
     """
 
     def __init__(self, calls: int | None, journal: Iterable[Call]) -> None:
-        """Begin with the calls that earlier sessions of the run have paid for; `calls` 0 or None: no limit."""
+        """Begin with the calls that earlier sessions of the run have paid for. `calls` 0: no limit."""
         self.calls = calls or None
         self.over = False
         self._taken = Counter[int]()  # step -> calls

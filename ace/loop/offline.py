@@ -79,6 +79,8 @@ def learn(
 
 def _replay_failures(run: Run, epoch: int) -> None:
     """Attempt again what is still wrong, while that helps: more is known by now than at first."""
+    if not run.method.replays:
+        return
     samples = {sample.id: sample for sample in run.task.train}
     for turn in range(1, run.settings.replays + 1):
         due = [samples[name] for name in run.replay_queue.due(samples)]

@@ -74,6 +74,16 @@ class Ace:
 
     name: str = "ace"
 
+    @property
+    def cites(self) -> bool:
+        """Return the setting of that name."""
+        return self.settings.cite
+
+    @property
+    def replays(self) -> bool:
+        """Return that failures come back, as often as the setting of that name says."""
+        return self.settings.replays > 0
+
     def start(self, task: Task, playbook: Playbook, lab: Lab) -> AceState:
         """Return a state that knows the training questions and where the bullets are."""
         make_wording = None
