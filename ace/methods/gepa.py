@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ace.context.render import Rendered
-from ace.errors import BudgetSpent, InputError, ModelError, ModelUnavailable
+from ace.errors import AceError, BudgetSpent, CapReached, InputError, ModelError, ModelUnavailable
 from ace.llm.client import Client, Message, Request, Role, Subject
 from ace.llm.role_models import RoleModels
 from ace.methods.ace.pool import grade
@@ -138,8 +138,11 @@ class Arena:
     propose_new_texts: None = None
     """The optimizer words its own reflections."""
 
-    reflections: int = field(default=0)
+    reflections: int = 0
     """How many there were."""
+
+    failure: AceError | None = None
+    """What ends the optimizer with its next step; None as long as nothing does."""
 
     def evaluate(
         self, batch: Sequence[Sample], candidate: Mapping[str, str], capture_traces: bool = False
@@ -147,6 +150,8 @@ class Arena:
         """Attempt a batch of samples with an instruction; the score is what a learner may see, or 0."""
         from gepa.core.adapter import EvaluationBatch
 
+        if self.failure is not None:
+            raise self.failure
         text = candidate[SECTION].strip()
         playbook = self.playbook
         if text and text != self.instructions.strip():
@@ -184,7 +189,7 @@ class Arena:
     def reflect(self, prompt: str | list[dict[str, Any]]) -> str:
         """Answer the optimizer's request for another instruction; where that fails, with the same one.
 
-        Raises ModelUnavailable where the model cannot be reached.
+        Raises ModelUnavailable where the model cannot be reached, CapReached at a cap.
         """
         self.reflections += 1
         bench = self.lab.bench(self.method.name)
@@ -196,9 +201,12 @@ class Arena:
             max_tokens=self.method.longest,
             subject=Subject(bullets=(self.current,), draw=self.reflections - 1),
         )
+        if self.failure is not None:
+            raise self.failure
         try:
             return self.method.client.complete(request).text
-        except ModelUnavailable:
+        except (CapReached, ModelUnavailable) as error:  # the optimizer goes on after an error here
+            self.failure = error
             raise
         except ModelError:  # what the call met is in the journal
             return f"```\n{self.current}\n```"
