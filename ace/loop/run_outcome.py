@@ -12,6 +12,7 @@ from ace.runs.metrics import mcnemar, summarise_epochs
 from ace.runs.report import LearningEnd, Report, Score
 from ace.runs.run_text import format_count
 from ace.runs.steps import PhaseKind, SampleResult
+from ace.settings import Part
 from ace.task.attempt import Failure
 
 _REASONS = 5  # that a report names
@@ -62,7 +63,7 @@ def finish(
         # Without feedback no two versions can be compared.
         validated=selected is not None and any(comparison.compared for comparison in comparisons),
         comparisons=comparisons,
-        verified=run.settings.verify,
+        verified=run.settings.has(Part.PROOF),
         stopped=stopped,
         learning_calls=run.budget.taken,
         learning_end=LearningEnd.BUDGET if run.budget.is_spent else LearningEnd.COMPLETE,

@@ -32,11 +32,16 @@ def show_bullets(
     room: int,
     count: CountTokens,
     utility: Callable[[Bullet], float] | None = None,
+    *,
+    ids: bool = False,
 ) -> Rendered:
-    """Return some bullets as text. Where room is short those of more `utility` stay, else the older ones."""
+    """Return some bullets as text, with their `ids`.
+
+    Where room is short those of more `utility` stay, else the older ones.
+    """
     chosen = {bullet.id for bullet in bullets}
     others = tuple(Remove(bullet.id) for bullet in playbook.active if bullet.id not in chosen)
-    return render_playbook(apply(playbook, others)[0], room, count, utility=utility)
+    return render_playbook(apply(playbook, others)[0], room, count, ids=ids, utility=utility)
 
 
 def show_nearest(

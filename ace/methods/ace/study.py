@@ -30,7 +30,7 @@ from ace.playbook.delta import apply
 from ace.playbook.model import Delta, Operation, Playbook, Revise
 from ace.runs.records import Proposal
 from ace.runs.steps import PhaseKind
-from ace.settings import Settings
+from ace.settings import Part, Settings
 from ace.task.team import Reader
 from ace.task.team_credit import find_responsible
 from ace.task.wording import Audience, list_texts
@@ -52,7 +52,7 @@ class Study:
     """Edits the bullets that are there, where lessons for facts have failed."""
 
     settings: Settings
-    """`tries`, `rollouts`, `neighbours` and `verify` count here."""
+    """`tries`, `rollouts`, `neighbours` and `without` count here."""
 
     state: AceState
     """What the run knows before this batch."""
@@ -110,7 +110,7 @@ class Study:
         search = FactSearch(
             reflector=self.reflector,
             curator=self.curator,
-            neighbours=settings.neighbours,
+            neighbours=self._neighbours,
             trial=trial,
             playbook=playbook,
             bench=bench,
@@ -119,25 +119,31 @@ class Study:
             earlier=list_earlier(trial, playbook, evidence),
         )
         if trial.feedback.is_solved:
-            was_lucky = settings.verify and trial.provable and bool(search.list_parts_to_learn())
+            was_lucky = settings.has(Part.PROOF) and trial.provable and bool(search.list_parts_to_learn())
             return tuple(search.propose(settings.tries)) if was_lucky else ()
         if self._takes_as_given(trial):
             return (search.propose_unproven(quarantine=self._must_wait(trial)),)
-        releases = tuple(propose_releases(trial, playbook, bench, evidence, settings.neighbours))
+        releases = tuple(propose_releases(trial, playbook, bench, evidence, self._neighbours))
         if any(proposal.outcome == "accepted" for proposal in releases):
             return releases
         return (*releases, *search.propose(settings.tries))
 
+    @property
+    def _neighbours(self) -> int:
+        """Return how many earlier samples a lesson must not break."""
+        return self.settings.neighbours if self.settings.has(Part.GUARD) else 0
+
     def _takes_as_given(self, trial: Trial) -> bool:
         """Return whether the first lesson is taken as it comes: nothing proves it, or nothing is to."""
-        return not self.settings.verify or _cannot_be_judged(trial)
+        return not self.settings.has(Part.PROOF) or _cannot_be_judged(trial)
 
     def _must_wait(self, trial: Trial) -> bool:
         """Return whether a lesson that is taken as given waits in quarantine.
 
-        Without `verify` it does so only where nobody has judged the attempt.
+        Without proof it does so only where nobody has judged the attempt.
         """
-        return trial.feedback.is_solved is None or (self.settings.verify and not trial.provable)
+        proves = self.settings.has(Part.PROOF)
+        return trial.feedback.is_solved is None or (proves and not trial.provable)
 
     def _search_lesson(self, trial: Trial, playbook: Playbook) -> Lesson:
         """Return what a failed trial teaches: proposals, and the search that made them.
@@ -155,7 +161,7 @@ class Study:
                 trial, playbook, bench, roles, quarantine=quarantine, reader=self._find_reader(trial)
             )
             return Lesson(trial, (proposal,))
-        releases = tuple(propose_releases(trial, playbook, bench, state.evidence, settings.neighbours))
+        releases = tuple(propose_releases(trial, playbook, bench, state.evidence, self._neighbours))
         if any(proposal.outcome == "accepted" for proposal in releases):
             return Lesson(trial, releases)
         search = self._build_search(trial, playbook)
@@ -176,6 +182,8 @@ class Study:
             pool=state.map.choose_pool(sample),
             chance=self.chance,
             level=Level.share(len(state.samples), self.settings.tries),
+            transfers=self.settings.has(Part.TRANSFER),
+            guards=self.settings.has(Part.GUARD),
         )
         # Where facts are put into words, they are parts of an answer, and no way to it.
         shared_fact = None if state.evidence.wording else state.map.find_shared_fact(sample)
