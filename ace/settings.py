@@ -303,9 +303,11 @@ class Setting:
         if issubclass(self.type, StrEnum):
             return self.type(value) if value in list(self.type) else None
         if self.about.parts is not None:
-            names = [name.strip() for name in (value.split(",") if isinstance(value, str) else value)]
-            known = list(self.about.parts)
-            return ",".join(sorted(set(names), key=known.index)) if set(names) <= set(known) else None
+            if isinstance(value, str):
+                value = value.split(",")
+            names = {str(name).strip() for name in value} if isinstance(value, Collection) else {""}
+            known = [part.value for part in self.about.parts]
+            return ",".join(sorted(names, key=known.index)) if names <= set(known) else None
         if self.type in (bool, str):
             return value if isinstance(value, self.type) else None
         if isinstance(value, bool):

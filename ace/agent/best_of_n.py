@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from ace.agent.generator import Draw, Generator
-from ace.agent.solver import Solver
+from ace.agent.solver import SingleCall
 from ace.context.assemble import Assembled
 from ace.settings import FeedbackKind
 from ace.task.extraction import extract_answer
@@ -26,7 +26,7 @@ _TEMPERATURE = 0.7  # of all answers but the first
 class BestOfN:
     """Make several attempts with another solver, and return one of them. Several threads may use it."""
 
-    solver: Solver
+    solver: SingleCall
     """Makes the attempts."""
 
     generator: Generator
@@ -35,10 +35,8 @@ class BestOfN:
     answers: int
     """How many attempts are made."""
 
-    @property
-    def reserve(self) -> int:
-        """Return what the other solver adds to a prompt."""
-        return self.solver.reserve
+    reserve: int = 0
+    """One call adds nothing to the prompt."""
 
     def solve(self, sample: Sample, context: Assembled, workspace: Workspace | None, draw: Draw) -> Attempt:
         """Return the attempt that wins; see `Solver`. Attempt n has the draw's seed plus n."""
@@ -56,12 +54,10 @@ class BestOfN:
             has_run = feedback.ran is not None and not feedback.checked
             keys.append(feedback.text if has_run else " ".join(answer.casefold().split()))
         votes = Counter(keys)
-
-        def rank(number: int) -> tuple[bool, bool, int, int]:
-            has_answer = bool(attempts[number].answer)
-            return has_answer, shown[number].ran is not False, votes[keys[number]], -number
-
-        return attempts[max(range(self.answers), key=rank)]
+        ranks = []
+        for attempt, feedback, key in zip(attempts, shown, keys, strict=True):
+            ranks.append((bool(attempt.answer), feedback.ran is not False, votes[key]))
+        return attempts[ranks.index(max(ranks))]
 
     def _look(self, sample: Sample, attempt: Attempt) -> Feedback:
         """Return what the environment shows of an attempt without a label."""

@@ -162,7 +162,6 @@ class Run:
         seconds = max(reported, measure_working_time(calls, self._journal.values()))
         self.models.meter.begin_run(self.call_journal, spent=sum_usage_by_role(calls), seconds=seconds)
         self.budget = LearningBudget(self.settings.calls, calls)
-        self._most: int | None = None
         self.method: Method = contexts.method
         lab = self.lab(Phase(PhaseKind.BEFORE))
         contexts.state = self.method.start(self.task, self.store.checkout(self.base), lab)
@@ -222,22 +221,15 @@ class Run:
         work = StepWork(delta=delta, reason=reason, author="gate")
         return self.step(Phase(PhaseKind.SELECTION), lambda: work).version
 
-    def limit_calls(self) -> None:
-        """Refuse calls of the step under way that learning has none left for.
-
-        The answers of an online run are given in any case: there it is called once they are.
-        """
-        self.models.meter.limit_step(self._most)
-
     def _do(self, number: int, phase: Phase, work: Callable[[], StepWork]) -> StepRecord:
         """Do the work of a step, with its model calls counted, and commit it."""
         meter = self.models.meter
         began = time.time()  # for people; the other clock never jumps
         started = time.perf_counter()
         meter.begin_step(number, str(phase))
-        self._most = self.budget.find_most(number, phase)
-        if phase.kind is not PhaseKind.ONLINE:
-            self.limit_calls()
+        self.budget.begin_step(number, phase)
+        if phase.kind is not PhaseKind.ONLINE:  # where answers are given in any case
+            meter.limit_step(self.budget.most)
         try:
             result = work()
         finally:

@@ -113,7 +113,7 @@ def study(run: Run, phase: Phase, samples: Sequence[Sample]) -> StepWork:
     trials = attempt(run, lab, samples, run.playbook)
     if phase.kind is not PhaseKind.ONLINE:
         return learn_from(run, lab, trials)
-    run.limit_calls()
+    run.models.meter.limit_step(run.budget.most)
     if run.budget.over:
         return _report_answers(lab, trials)
     try:

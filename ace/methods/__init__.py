@@ -9,7 +9,7 @@ from types import MappingProxyType
 from ace.errors import InputError
 from ace.llm.role_models import RoleModels
 from ace.methods.ace.method import build_ace
-from ace.methods.cheatsheet import build_cheatsheet
+from ace.methods.dynamic_cheatsheet import build_cheatsheet
 from ace.methods.few_shot import build_few_shot
 from ace.methods.gepa import build_gepa
 from ace.methods.protocol import Bench, Chore, Equipment, Lab, Method, Moment, Summary, Trial, Update

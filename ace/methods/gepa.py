@@ -158,11 +158,13 @@ class Arena:
             playbook, _ = apply(playbook, replace_text(playbook, SECTION, text, ()))
         # A sample may be in a batch twice, and a bench belongs to one thread at a time.
         benches = [self.lab.bench(f"{sample.id}, {place}") for place, sample in enumerate(batch)]
-
-        def solve(place: int) -> Trial:
-            return benches[place].solve(batch[place], playbook)
-
-        trials = list(self.lab.map(solve, range(len(batch)), lambda place: batch[place].id))
+        trials = list(
+            self.lab.map(
+                lambda place: benches[place].solve(batch[place], playbook),
+                range(len(batch)),
+                lambda place: batch[place].id,
+            )
+        )
         scores = [grade(trial.feedback) or 0.0 for trial in trials]
         return EvaluationBatch(outputs=trials, scores=scores, trajectories=trials if capture_traces else None)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, cast
 
 from pydantic import BaseModel, Field
@@ -143,36 +144,35 @@ class Published(Stateless):
     def learn(self, state: State, batch: Sequence[Trial], playbook: Playbook, lab: Lab) -> Update:
         """Reflect on every trial, then let the curator add bullets, one trial after the other."""
         trials = [trial for trial in batch if is_for_all(trial)]
-
-        def reflect(trial: Trial) -> Study:
-            return self._reflect(trial, playbook, lab)
-
-        def name(study: Study) -> str:
-            return lab.bench_of(study.trial).calls_for
-
-        studies = list(lab.map(reflect, trials, lambda trial: lab.bench_of(trial).calls_for))
+        names = {trial.episode: lab.bench_of(trial).calls_for for trial in trials}
+        reflect = partial(self._reflect, playbook=playbook, lab=lab)
+        studies = list(lab.map(reflect, trials, lambda trial: names[trial.episode]))
         failures = [failure for study in studies for failure in study.failures]
         after, _ = apply(playbook, [vote for study in studies for vote in study.votes])
         delta: list[Operation] = [vote for study in studies for vote in study.votes]
         for study in studies:
-            with lab.counting_for(name(study)):
+            with lab.counting_for(names[study.trial.episode]):
                 try:
-                    added = self._curate(study, after, lab)
+                    added = self._curate(study, after)
                 except ModelError as error:
                     failures.append(record_failure(study.trial, self.name, error))
                     continue
             delta += added
             after, _ = apply(after, added)
-
-        def attempt_again(study: Study) -> None:
-            lab.bench_of(study.trial).solve(study.trial.sample, after)
-
-        list(lab.map(attempt_again, studies, name))
+        # The published code attempts each sample once more, for the record only.
+        list(
+            lab.map(
+                lambda trial: lab.bench_of(trial).solve(trial.sample, after),
+                trials,
+                lambda trial: names[trial.episode],
+            )
+        )
         return record_text(self.name, trials, tuple(delta), playbook, failures)
 
     def _reflect(self, trial: Trial, playbook: Playbook, lab: Lab) -> Study:
         """Return what reflections on a trial say; they are followed by attempts while it stays wrong."""
         study, latest = Study(trial), trial
+        bullets = {tag: name for name, tag in name_bullets(playbook).items()}
         bench = lab.bench_of(trial)
         for number in range(ROUNDS):
             try:
@@ -182,8 +182,12 @@ class Published(Stateless):
             except ModelError as error:
                 failures = (*study.failures, record_failure(trial, self.name, error))
                 return Study(trial, study.reflection, study.votes, failures)
-            votes = (*study.votes, *_cast_votes(reflection.bullet_tags, playbook))
-            study = Study(trial, reflection.model_dump_json(exclude={"bullet_tags"}), votes)
+            votes = list(study.votes)
+            for tag in reflection.bullet_tags:
+                bullet = bullets.get(tag.id.strip("[]"))
+                if bullet is not None and tag.tag != "neutral":
+                    votes.append(Vote(bullet, int(tag.tag == "helpful"), int(tag.tag == "harmful")))
+            study = Study(trial, reflection.model_dump_json(exclude={"bullet_tags"}), tuple(votes))
             if latest.feedback.is_solved is not False:
                 break
             add = Add(bullet_id(_REFLECTION, study.reflection), _REFLECTION, study.reflection)
@@ -219,7 +223,7 @@ class Published(Stateless):
         )
         return cast(PublishedReflection, self.reflector.complete(request).parsed)  # what `schema` promises
 
-    def _curate(self, study: Study, playbook: Playbook, lab: Lab) -> Delta:
+    def _curate(self, study: Study, playbook: Playbook) -> Delta:
         """Return what the curator adds after a reflection. Raises ModelError as the client does."""
         tags, bullets = name_bullets(playbook), playbook.active
         used = sum(self.count_tokens(bullet.content) for bullet in bullets)
@@ -272,17 +276,6 @@ def name_bullets(playbook: Playbook) -> dict[str, str]:
         bullet.id: f"{SECTIONS.get(bullet.section, SECTIONS[_OTHERS])}-{number:05d}"
         for number, bullet in enumerate(ordered, start=1)
     }
-
-
-def _cast_votes(tags: Sequence[BulletTag], playbook: Playbook) -> Delta:
-    """Return a vote for each tag that names a bullet and is not neutral."""
-    names = {tag: name for name, tag in name_bullets(playbook).items()}
-    votes = []
-    for tag in tags:
-        name = names.get(tag.id.strip("[]"), "")
-        if name and tag.tag != "neutral":
-            votes.append(Vote(name, int(tag.tag == "helpful"), int(tag.tag == "harmful")))
-    return tuple(votes)
 
 
 def _write_lines(bullets: Sequence[Bullet], tags: Mapping[str, str]) -> str:

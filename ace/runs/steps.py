@@ -45,7 +45,16 @@ class PhaseKind(StrEnum):
 _KINDS = frozenset(kind.value for kind in PhaseKind)
 _LEARNING = frozenset({PhaseKind.EPOCH, PhaseKind.REPLAY, PhaseKind.ONLINE, PhaseKind.TRACES})
 _TRAINING = frozenset({PhaseKind.EPOCH, PhaseKind.REPLAY, PhaseKind.RECHECK})
-_MEASURING = frozenset({PhaseKind.BEFORE, PhaseKind.AFTER, PhaseKind.TRAIN, PhaseKind.VAL, PhaseKind.TEST})
+_APART = frozenset(
+    {
+        PhaseKind.BEFORE,
+        PhaseKind.AFTER,
+        PhaseKind.TRAIN,
+        PhaseKind.VAL,
+        PhaseKind.TEST,
+        PhaseKind.SELECTION,
+    }
+)
 _PHASE = re.compile(r"(?P<kind>\w+)(?: (?P<number>\d+)(?:\.(?P<turn>\d+))?)?(?:,? (?P<detail>.+))?")
 
 
@@ -70,9 +79,9 @@ class Phase:
         return self.kind in _LEARNING
 
     @property
-    def measures(self) -> bool:
-        """Tell whether it only scores what learning begins or ends with, which takes none of its calls."""
-        return self.kind in _MEASURING
+    def is_apart(self) -> bool:
+        """Tell whether it is no part of learning: it scores what that begins or ends with, or chooses."""
+        return self.kind in _APART
 
     @property
     def trains(self) -> bool:

@@ -8,7 +8,7 @@ bullets that contradict the evidence are reconsidered, under the same proof.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from ace.context.render import Rendered, render_playbook
@@ -252,6 +252,8 @@ def build_ace(models: RoleModels, settings: Settings, equipment: Equipment) -> A
     tokens, as far as that is known.
     """
     profile = settings.profile
+    if not settings.has(Part.GUARD):
+        settings = replace(settings, neighbours=0)
     if profile is None:
         tokens = window_of(models.reflector).tokens
         is_small = tokens is not None and tokens < _FULL_WINDOW

@@ -110,7 +110,7 @@ class Study:
         search = FactSearch(
             reflector=self.reflector,
             curator=self.curator,
-            neighbours=self._neighbours,
+            neighbours=settings.neighbours,
             trial=trial,
             playbook=playbook,
             bench=bench,
@@ -123,15 +123,10 @@ class Study:
             return tuple(search.propose(settings.tries)) if was_lucky else ()
         if self._takes_as_given(trial):
             return (search.propose_unproven(quarantine=self._must_wait(trial)),)
-        releases = tuple(propose_releases(trial, playbook, bench, evidence, self._neighbours))
+        releases = tuple(propose_releases(trial, playbook, bench, evidence, settings.neighbours))
         if any(proposal.outcome == "accepted" for proposal in releases):
             return releases
         return (*releases, *search.propose(settings.tries))
-
-    @property
-    def _neighbours(self) -> int:
-        """Return how many earlier samples a lesson must not break."""
-        return self.settings.neighbours if self.settings.has(Part.GUARD) else 0
 
     def _takes_as_given(self, trial: Trial) -> bool:
         """Return whether the first lesson is taken as it comes: nothing proves it, or nothing is to."""
@@ -161,7 +156,7 @@ class Study:
                 trial, playbook, bench, roles, quarantine=quarantine, reader=self._find_reader(trial)
             )
             return Lesson(trial, (proposal,))
-        releases = tuple(propose_releases(trial, playbook, bench, state.evidence, self._neighbours))
+        releases = tuple(propose_releases(trial, playbook, bench, state.evidence, settings.neighbours))
         if any(proposal.outcome == "accepted" for proposal in releases):
             return Lesson(trial, releases)
         search = self._build_search(trial, playbook)
