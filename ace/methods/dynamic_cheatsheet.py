@@ -15,7 +15,7 @@ from threading import Lock
 
 from ace.context.item import Item
 from ace.context.render import Rendered, list_item
-from ace.errors import ModelError
+from ace.errors import AgentFailed, ModelError
 from ace.llm.client import Client, Subject
 from ace.llm.embedding import Embedder
 from ace.llm.prompts import question, quote_text
@@ -166,7 +166,7 @@ class CheatsheetRetrieval(Cheatsheet):
                 pairs=[quote_text(content, self.longest) for content in reversed(contents)],
                 question=question(sample.question, self.longest),
             )
-        except ModelError:  # the question is answered without; what the call met is in the journal
+        except (AgentFailed, ModelError):  # it is answered without; what the call met is in the journal
             return before
         text = read_memory(reply) or before
         with self._lock:

@@ -178,7 +178,7 @@ class Arena:
         self.current = candidate[SECTION]
         records = []
         for trial in eval_batch.trajectories or ():
-            shown = describe_trial(trial, self.method.longest)
+            shown = describe_trial(trial, self.method.longest // 2)  # of three, as a rule
             records.append(
                 {
                     "Inputs": shown["question"],

@@ -204,7 +204,7 @@ class Published(Stateless):
             "ace.methods",
             "published.reflector.user",
             trial=describe_trial(trial, 2 * self.longest),
-            bullets=_write_lines(cited, tags),
+            bullets=_write_lines(self._newest(cited), tags),
         )
         request = Request(
             role=Role.REFLECTOR,

@@ -26,7 +26,7 @@ from ace.methods.kept_text import (
 )
 from ace.methods.protocol import Equipment, Lab, State, Trial, Update
 from ace.methods.stateless import Stateless
-from ace.playbook.model import Playbook, Remove
+from ace.playbook.model import Bullet, Playbook, Remove
 from ace.settings import Settings
 from ace.task.types import Sample
 from ace.text import CountTokens
@@ -59,7 +59,11 @@ class Rewrite(Stateless):
         if not trials:
             return Update(author=self.name)
         share = max(100, 2 * self.longest // len(trials))
-        bullets = [bullet for bullet in playbook.active if not bullet.pinned]
+        bullets, tokens = list[Bullet](), 0
+        for bullet in playbook.active:  # those for which a prompt has no room stay, as pinned ones do
+            tokens += 0 if bullet.pinned else self.count_tokens(bullet.content)
+            if not bullet.pinned and tokens <= 2 * self.longest:
+                bullets.append(bullet)
         with lab.counting_for(lab.bench_of(trials[0]).calls_for):
             try:
                 text = ask_for_text(
