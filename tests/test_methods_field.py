@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,10 @@ from ace.playbook import Add, Remove
 from ace.store import Store
 from ace.task import Outcome, Sample, Task
 from ace.testing import World
+from tests.test_formats_files import DATA, real
 from tests.world import SECRET, colour_of, world
 
+SHEETS = DATA / "dynamic-cheatsheet"
 LEARNING = ("raw_episodes", "raw_episodes_nearest", "rewrite", "cheatsheet", "ace_published")
 ASKING = ("chain_of_thought", "self_refine", "best_of_n")
 
@@ -325,3 +329,20 @@ def test_a_curator_that_fails_leaves_the_playbook_and_the_run_goes_on(tmp_path: 
         client = Fails(answers, lambda request: note(request) or (), writer=writes)
         report = ace.learn(world(), store, client, method=method, batch_size=2)
         assert report.after and report.after.total == 10 and store.verify() == []
+
+
+@real
+@pytest.mark.parametrize("name", ["aime2020_2024_claude35_cumulative", "aime2024_gpt4o_cumulative"])
+def test_recorded_sheets_are_kept_word_for_word_also_where_they_collapse(tmp_path: Path, name: str) -> None:
+    lines = (SHEETS / f"{name}.jsonl").read_text("utf-8").splitlines()[:50]
+    recorded = [json.loads(line)["cheatsheet"] for line in lines]
+    rows = [{"id": str(n), "question": f"Question {n}?", "answer": "1"} for n in range(len(recorded))]
+    sheets = iter(recorded)
+    client = World(writer=lambda request: f"Here it is.\n<cheatsheet>\n{next(sheets)}\n</cheatsheet>")
+    with Store.open(tmp_path / "p.db") as store:
+        ace.online(ace.define_task("aime", rows, "exact"), store, client, method="cheatsheet", workers=1)
+        versions = [store.checkout(version.number).active for version in reversed(store.log())][1:]
+    kept = [bullet.content for (bullet,) in versions]
+    assert kept == [sheet for sheet, _ in groupby(sheet.strip() for sheet in recorded)]
+    sizes = [len(content) for content in kept]
+    assert any(after < before * 0.9 for before, after in pairwise(sizes))

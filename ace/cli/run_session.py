@@ -129,7 +129,7 @@ def render_close(report: Report, options: RunOptions, resume: str = "") -> str:
     return render_report(
         report,
         folder=options.task,
-        model=spell_options(options, "model", "api_base", "branch", "method", "examples"),
+        model=spell_options(options, "model", "api_base", "branch", "method", "examples", "answers", "top"),
         learning=spell_options(options, "feedback"),
         branch=options.branch,
         resume=resume,

@@ -43,6 +43,7 @@ from ace.text import CountTokens
 SECTION = "cheatsheet"
 PAIRS = "answers"  # the section of past questions with their answers
 _NEAREST = 3  # past answers that a memory is made from
+_MOST_WRITTEN = 1_000  # memories that are remembered until their step is over
 _MARKS = re.compile(r"<cheatsheet>(?P<text>.*?)(?:</cheatsheet>|\Z)", re.DOTALL)
 
 
@@ -170,6 +171,8 @@ class CheatsheetRetrieval(Cheatsheet):
             return before
         text = read_memory(reply) or before
         with self._lock:
+            if len(self._written) >= _MOST_WRITTEN:  # a server's answers belong to no step
+                self._written.clear()
             self._written[key] = text
         return text
 
