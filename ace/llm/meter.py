@@ -195,7 +195,8 @@ class Meter:
                 self._calls.append(call)
             if paid:
                 self._usage[call.key.role] = self._usage.get(call.key.role, Usage()) + call.usage
-                self._paid += call.usage.calls
+                if call.key.step == self._step:
+                    self._paid += call.usage.calls
         if paid and self.journal is not None:
             self.journal.write(call)
 
