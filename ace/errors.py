@@ -26,6 +26,7 @@
     ├── WorkspaceFailed          1  what an attempt acts on does not open, hangs, or cannot say its state
     ├── ContextError             1  no prompt could be put together for one question
     └── CapReached               3  a cap on calls, tokens, cost or seconds; work so far is kept
+        └── BudgetSpent             the calls for learning are used up: learning ends, the run goes on
 
 Errors pickle with their details, so they survive process pools and the journal.
 """
@@ -250,6 +251,13 @@ class CapReached(AceError):
     """
 
     exit_code = 3
+
+
+class BudgetSpent(CapReached):
+    """Report that learning has used up its calls (the setting `calls`). Learning ends, and the run goes on.
+
+    Details: those of CapReached; `cap` is "calls".
+    """
 
 
 def describe_error(error: BaseException) -> str:

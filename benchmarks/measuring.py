@@ -228,9 +228,8 @@ def add_options(parser: argparse.ArgumentParser, work: str) -> None:
     parser.add_argument("--name", help="of the pages, where it is not the usual one")
 
 
-VARIANTS = (
-    "`default`, or options of `ace learn` without their first dashes: no-refine, epochs=2, no-merge+tries=3"
-)
+VARIANTS = """`default`, or options of `ace learn` without their first dashes: without=refine, epochs=2,
+neighbours=0+tries=3"""
 
 
 def read_variants(options: argparse.Namespace) -> dict[str, Settings]:

@@ -31,7 +31,7 @@ CODES = """What the [exit codes](running.md#exit-codes) of all commands mean is 
 of a later release; and where there is no such version, branch, tag or bullet. It ends with 2 where a name is
 taken or cannot be one, where `backup` would overwrite a file, and where a text to import does not parse."""
 SETTINGS = """The keywords of `ace.learn`, `ace.online`, `ace.evaluate` and `ace.serve`, and the options of
-the commands: `batch_size=8` is `--batch-size 8`, and `verify=False` is `--no-verify`. `ace.learner` takes
+the commands: `batch_size=8` is `--batch-size 8`, and `validate=False` is `--no-validate`. `ace.learner` takes
 those of `serve`. A name that a function does not take, and a value out of bounds, raise `InputError`, which
 says what to give."""
 # Without what SQLite and sqlite-utils keep for themselves.

@@ -86,12 +86,15 @@ def test_without_a_way_to_ask_again_a_lesson_waits_in_quarantine(store: Store) -
         assert episode.context == "" and episode.bullets == ()
 
 
-def test_without_verify_a_lesson_is_used_at_once(store: Store) -> None:
-    with ace.learner(store, teacher(), verify=False) as learner, learner.episode("What is red?") as episode:
+def test_without_proof_a_lesson_is_used_at_once(store: Store) -> None:
+    with (
+        ace.learner(store, teacher(), without="proof") as learner,
+        learner.episode("What is red?") as episode,
+    ):
         episode.finish("3", right=False, expected="7")
         assert learner.problems == ()
     with (
-        ace.learner(store, teacher("Blue means four."), verify=False) as learner,
+        ace.learner(store, teacher("Blue means four."), without="proof") as learner,
         learner.episode("What is blue?") as episode,
     ):
         assert LINE in episode.context and len(episode.bullets) == 1
@@ -158,7 +161,7 @@ def test_without_river_a_learner_works_and_says_that_nothing_watches(
     monkeypatch.setitem(sys.modules, "river.drift.binary", None)
     with pytest.raises(InputError, match="river"):
         ace.learner(store, teacher(), drift=True)  # it was asked for
-    with ace.learner(store, teacher(), verify=False) as learner:
+    with ace.learner(store, teacher(), without=["proof"]) as learner:
         with learner.episode("What is red?") as episode:
             episode.finish("3", right=False, expected="7")
         assert learner.problems == ()

@@ -178,7 +178,7 @@ def learn(folder: Path, **options: Any) -> tuple[list[str], list[str], Task, lis
             profile="full",
             batch_size=1,
             replays=0,
-            refine=False,
+            without=["refine"],
             seed=3,
             **options,  # beds come when others are known
         )

@@ -139,7 +139,9 @@ def render_close(report: Report, options: RunOptions, resume: str = "") -> str:
     return render_report(
         report,
         folder=options.task,
-        model=spell_options(options, "model", "api_base", "branch", "domain", "method", "examples"),
+        model=spell_options(
+            options, "model", "api_base", "branch", "domain", "method", "examples", "answers", "top"
+        ),
         learning=spell_options(options, "feedback"),
         branch=name_branch(options.domain) if options.domain else options.branch,
         resume=resume,

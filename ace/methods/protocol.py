@@ -228,6 +228,16 @@ class Method(Protocol):
         """Return the name that `--method` and reports have for it."""
         ...
 
+    @property
+    def cites(self) -> bool:
+        """Return whether the generator is asked to name the bullets that it used, by the labels they have."""
+        ...
+
+    @property
+    def replays(self) -> bool:
+        """Return whether samples that are still wrong at the end of an epoch come back to be learned from."""
+        ...
+
     def start(self, task: Task, playbook: Playbook, lab: Lab) -> State:
         """Return what is remembered before the first step."""
         ...

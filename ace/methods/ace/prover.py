@@ -52,6 +52,12 @@ class Prover:
     level: Level
     """How probable it may be that a candidate is kept by chance."""
 
+    transfers: bool = True
+    """Whether another sample may witness for a candidate, or has to."""
+
+    guards: bool = True
+    """Whether samples that were right speak against a candidate that loses them."""
+
     controls: list[Trial] = field(default_factory=list)
     """Attempts at the own sample without any candidate, in the order of their draws from 1 on."""
 
@@ -100,11 +106,12 @@ class Prover:
         trials = [self.bench.solve(own, candidate)]
         if not is_better(trials[0], self.base):
             return Proof(False, f"{own.id} still fails", tuple(trials), reason=Reason.STILL_FAILS)
+        needs_witness = needs_witness and self.transfers
         if not needs_witness and not is_vouched:
             failure = self._confirm(candidate, trials)
             if failure is not None:
                 return failure
-        helpers = [sample for sample in self.pool.helpers if sample.id not in known]
+        helpers = [sample for sample in self.pool.helpers if self.transfers and sample.id not in known]
         wins = list[str]()
         if needs_witness:
             wins += self._find_sure_witness(candidate, trials, helpers[:_NEAREST])
@@ -117,7 +124,7 @@ class Prover:
         if needs_witness and not wins:
             why = f"it holds the right answer of {own.id}, and helps no other sample yet"
             return Proof(False, why, tuple(trials), reason=Reason.WAITS_FOR_WITNESS, witnesses=(own.id,))
-        losses = self._find_losses(candidate, trials, guards)
+        losses = self._find_losses(candidate, trials, guards) if self.guards else ()
         if losses:
             self._find_witnesses(candidate, trials, wins, helpers, most=len(helpers))
         right = (own.id, *wins)

@@ -33,7 +33,7 @@ from ace.playbook.delta import apply
 from ace.playbook.model import Delta, Operation, Playbook, Revise
 from ace.runs.records import Proposal
 from ace.runs.steps import PhaseKind
-from ace.settings import Settings
+from ace.settings import Part, Settings
 from ace.task.team import Reader
 from ace.task.team_credit import find_responsible
 from ace.task.wording import Audience, list_texts
@@ -57,7 +57,7 @@ class Study:
     """Edits the bullets that are there, where lessons for facts have failed."""
 
     settings: Settings
-    """`tries`, `rollouts`, `neighbours` and `verify` count here."""
+    """`tries`, `rollouts`, `neighbours` and `without` count here."""
 
     state: AceState
     """What the run knows before this batch."""
@@ -160,7 +160,7 @@ class Study:
             earlier=list_earlier(trial, playbook, evidence),
         )
         if trial.feedback.is_solved:
-            was_lucky = settings.verify and trial.provable and bool(search.list_parts_to_learn())
+            was_lucky = settings.has(Part.PROOF) and trial.provable and bool(search.list_parts_to_learn())
             return tuple(search.propose(settings.tries)) if was_lucky else ()
         if self._takes_as_given(trial):
             return (search.propose_unproven(quarantine=self._must_wait(trial)),)
@@ -171,14 +171,15 @@ class Study:
 
     def _takes_as_given(self, trial: Trial) -> bool:
         """Return whether the first lesson is taken as it comes: nothing proves it, or nothing is to."""
-        return not self.settings.verify or _cannot_be_judged(trial)
+        return not self.settings.has(Part.PROOF) or _cannot_be_judged(trial)
 
     def _must_wait(self, trial: Trial) -> bool:
         """Return whether a lesson that is taken as given waits in quarantine.
 
-        Without `verify` it does so only where nobody has judged the attempt.
+        Without proof it does so only where nobody has judged the attempt.
         """
-        return trial.feedback.is_solved is None or (self.settings.verify and not trial.provable)
+        proves = self.settings.has(Part.PROOF)
+        return trial.feedback.is_solved is None or (proves and not trial.provable)
 
     def _search_lesson(self, trial: Trial, playbook: Playbook) -> Lesson:
         """Return what a failed trial teaches: proposals, and the search that made them.
@@ -222,6 +223,8 @@ class Study:
             chance=self.chance,
             level=Level.share(len(state.samples), self.settings.tries),
             composed=composed,
+            transfers=self.settings.has(Part.TRANSFER),
+            guards=self.settings.has(Part.GUARD),
         )
         # Where facts are put into words, they are parts of an answer, and no way to it.
         shared_fact = None if state.evidence.wording else state.map.find_shared_fact(sample)
