@@ -12,6 +12,7 @@ ENVIRONMENTS: Mapping[str, str] = MappingProxyType(
     {
         "sql": "ace.task.environments.sql.sql_toml:load_sql_environment",
         "answer": "ace.task.environments.answer_toml:load_answer_environment",
+        "arithmetic": "ace.task.environments.arithmetic_toml:load_arithmetic_environment",
         "tools": "ace.task.environments.tools.tools_toml:load_tools_environment",
         "tau2": "ace.task.environments.worlds.tau2_toml:load_tau2_environment",
         "tests": "ace.task.environments.unit_tests.unit_tests_toml:load_unit_tests_environment",
