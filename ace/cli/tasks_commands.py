@@ -11,12 +11,15 @@ import typer
 
 from ace.cli.options import Json, TaskFolder, Trust, load_folder
 from ace.cli.output import emit, note
-from ace.errors import TaskError, UntrustedCode
+from ace.errors import TaskError
 
 if TYPE_CHECKING:
     from ace.task import Task
 
 SPLITS = ("train", "val", "test")
+DataFolder = Annotated[Path | None, typer.Option(metavar="DIR", help="Where its data lies.")]
+OutFolder = Annotated[Path | None, typer.Option(metavar="FOLDER", help="[default: tasks/NAME]")]
+Names = Annotated[list[str] | None, typer.Option(metavar="NAME", help="May be repeated.")]
 Rows = Annotated[int | None, typer.Option(metavar="N", help="Rows, at most.  [default: the benchmark's own]")]
 
 
@@ -56,36 +59,25 @@ def list_(
 
 def add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What to add; `ace tasks list` has the names.")],
-    data: Annotated[Path | None, typer.Option(metavar="DIR", help="Where its data lies.")] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Made, with all above it.  [default: tasks/NAME]")
-    ] = None,
+    data: DataFolder = None,
+    out: OutFolder = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Draws the splits, or all of a generator.")] = 0,
     train: Rows = None,
     val: Rows = None,
     test: Rows = None,
-    absolute: Annotated[
-        bool, typer.Option("--absolute", help="Name data by absolute paths: the folder may be moved.")
-    ] = False,
-    databases: Annotated[
-        list[str] | None, typer.Option("--database", metavar="NAME", help="Only this one; may be repeated.")
-    ] = None,
-    test_databases: Annotated[
-        list[str] | None,
-        typer.Option("--test-database", metavar="NAME", help="Test on it, learn on others; may be repeated."),
-    ] = None,
+    absolute: Annotated[bool, typer.Option("--absolute", help="Name data by absolute paths.")] = False,
+    database: Names = None,
+    test_database: Names = None,
     single: Annotated[bool, typer.Option("--single", help="One question at a time.")] = False,
-    without_wrong: Annotated[
-        bool, typer.Option("--without-wrong", help="Leave out rows whose answer is listed as wrong.")
-    ] = False,
+    without_wrong: Annotated[bool, typer.Option("--without-wrong", help="Leave out wrong labels.")] = False,
     category: Annotated[str, typer.Option(metavar="NAME", help="A part of the data.")] = "",
     language: Annotated[str, typer.Option(metavar="CODE", help="Of a generator's questions.")] = "en",
     json: Json = False,
 ) -> None:
     """Make the task folder of a benchmark from its data, or of a generator from a seed.
 
-    Options that are not for every one: `ace tasks list` says which data each needs, and an error which take
-    the option.
+    With --test-database a test is about these databases, and learning about the others. `ace tasks list` says
+    which data each benchmark needs. Not every one takes every option.
     """
     from ace.task.makers.add_task import add_task
 
@@ -97,14 +89,13 @@ def add(
         sizes={split: size for split, size in sizes.items() if size is not None},
         seed=seed,
         absolute=absolute,
-        databases=tuple(databases or ()),
-        test_databases=tuple(test_databases or ()),
+        databases=tuple(database or ()),
+        test_databases=tuple(test_database or ()),
         single=single,
         without_wrong=without_wrong,
         category=category,
         language=language,
     )
-    _trust_own(added.folder)
     for row, reason in added.left_out.items():
         note(f"left out: {row}: {reason}")
     for file in added.changed:
@@ -120,17 +111,6 @@ def add(
     emit(json, result, text)
 
 
-def _trust_own(folder: Path) -> None:
-    """Remember the trust in a folder that was just made, where it lies outside of the project."""
-    from ace.task import load_task
-    from ace.task.trust import remember_trust
-
-    try:
-        load_task(folder, check=False)
-    except UntrustedCode as error:
-        remember_trust(error)
-
-
 def check(task: TaskFolder, trust: Trust = False, json: Json = False) -> None:
     """Load a task and score every gold answer, and doing nothing, so that learning meets no bad row."""
     from ace.task import check_task
@@ -142,7 +122,7 @@ def check(task: TaskFolder, trust: Trust = False, json: Json = False) -> None:
     lines = list(problems) or [f"{loaded.name}: {_sizes(summary)}. Every sample can be used."]
     rows = list(check_gold(loaded))
     wrong = {row.sample.id: row.gold_problem for row in rows if row.gold_problem}
-    idle = {row.sample.id: row.nothing_score for row in rows if row.nothing_score}
+    idle = {row.sample.id: row.nothing.score for row in rows if row.nothing.score}
     if rows:
         lines.append(f"Gold answers: {len(rows) - len(wrong)} of {len(rows)} right.")
         lines += [f"  {name}: {reason}" for name, reason in wrong.items()]

@@ -1,4 +1,4 @@
-"""Score what must be right and what must be wrong: each row's own gold answer, and an attempt that does nothing.
+"""Score what must be right and what must be wrong: each row's own gold answer, and doing nothing.
 
 A row whose gold answer fails measures nothing, and so does one that doing nothing gets right.
 """
@@ -43,11 +43,6 @@ class RowCheck:
             return ""
         reason = self.gold.judge_error or self.gold.label_error or self.gold.detail
         return reason or f"it scores {self.gold.score or 0.0:g}"
-
-    @property
-    def nothing_score(self) -> float:
-        """Return what doing nothing scores, from 0 to 1: 0 is right. What nobody could judge is worth 0."""
-        return self.nothing.score or 0.0
 
 
 def check_gold(task: Task) -> Iterator[RowCheck]:

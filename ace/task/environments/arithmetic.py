@@ -101,7 +101,7 @@ class ArithmeticEnvironment(Environment):
 
 
 def read_puzzle(text: str) -> tuple[list[int], int]:
-    """Return the numbers and the value of an equation without signs, as "3 ? 4 = 7"; none where it is none."""
+    """Return the numbers and the value of an equation without signs, as "3 ? 4 = 7"; ([], 0) for another."""
     puzzle = _PUZZLE.search(text)
     if not puzzle:
         return [], 0

@@ -1,4 +1,4 @@
-"""Makers of task folders: published benchmarks, whose data lies where it is, and generators that draw by a seed.
+"""Makers of task folders: published benchmarks, whose data stays where it is, and generators with a seed.
 
     catalog.toml     what there is: name, maker, data, source, licence, known defects
     catalog.py       that file as values

@@ -7,16 +7,18 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ace.errors import InputError
+from ace.errors import InputError, TaskError, UntrustedCode
 from ace.task.folder import load_task
-from ace.task.makers.catalog import Benchmark, find_benchmark, read_catalog
+from ace.task.makers.catalog import Benchmark, Maker, find_benchmark, read_catalog
 from ace.task.makers.draft import SPLITS, MakeOptions, Row, TaskDraft
 from ace.task.makers.readme import write_readme
 from ace.task.makers.source_data import SourceData
 from ace.task.samples import check_task
+from ace.task.trust import remember_trust
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,8 @@ def add_task(
 
     `sizes` are how many rows each split shall have, where that is not the benchmark's own; `chosen` are
     fields of `MakeOptions`. Raises InputError for a name that nothing has, for data that is missing or of
-    another version, for an option that the benchmark does not take, and for a folder that exists.
+    another version, for an option that the benchmark does not take, and for a folder that exists. A folder
+    outside of the project is trusted from now on.
     """
     benchmark = find_benchmark(name)
     options = MakeOptions(out=out.absolute(), sizes={**benchmark.sizes, **(sizes or {})}, **chosen)
@@ -56,9 +59,16 @@ def add_task(
         raise InputError(f"{name} draws its own data.", hint="Leave --data out.")
     source = SourceData((data or Path()).absolute(), benchmark.source, benchmark.digests)
     source.require_files(benchmark.files)
-    draft = benchmark.load_maker()(source, options)
+    module, _, function = benchmark.maker.partition(":")
+    maker: Maker = getattr(import_module(module), function)
+    draft = maker(source, options)
     draft = replace(draft, left_out={**source.odd, **draft.left_out})
-    return _write_checked(benchmark, draft, options, source)
+    added = _write_checked(benchmark, draft, options, source)
+    try:
+        load_task(added.folder, check=False)
+    except UntrustedCode as error:  # outside of the project here; but it is of our own making
+        remember_trust(error)
+    return added
 
 
 def _require_options(benchmark: Benchmark, options: MakeOptions) -> None:
@@ -87,7 +97,7 @@ def _write_checked(
     work = options.out.with_name(f".{options.out.name}.{os.getpid()}")
     try:
         every = draft.splits or {"train": draft.learning, "test": draft.held_out}
-        _write_folder(work, draft, {split: rows for split, rows in every.items() if rows})
+        write_folder(work, draft, {split: rows for split, rows in every.items() if rows})
         refused = _find_refused(work)
         draft = _drop_rows(draft, refused)
         splits = draft.draw_splits(options.sizes, options.seed)
@@ -103,12 +113,15 @@ def _write_checked(
             raise InputError(message, hint="Ask for fewer with --train, --val and --test, or choose more.")
         changed = source.find_changed()
         shutil.rmtree(work)
-        readme = write_readme(benchmark, draft, options, source.folder, splits, changed)
+        readme = write_readme(benchmark, draft, options, data=source.folder, splits=splits, changed=changed)
         files = {**draft.files, "README.md": readme}
-        _write_folder(
+        write_folder(
             work, replace(draft, files=files), {split: rows for split, rows in splits.items() if rows}
         )
         work.rename(options.out)
+    except TaskError as error:  # of the environment, as of a package that is missing
+        error.details.pop("file", None)  # whose name is not that of the folder
+        raise
     except OSError as error:
         raise InputError(f"{options.out} cannot be written ({error}).", hint="Give another --out.") from error
     finally:
@@ -116,7 +129,7 @@ def _write_checked(
     return AddedTask(options.out, sizes, draft.left_out, changed)
 
 
-def _write_folder(folder: Path, draft: TaskDraft, splits: Mapping[str, Sequence[Row]]) -> None:
+def write_folder(folder: Path, draft: TaskDraft, splits: Mapping[str, Sequence[Row]]) -> None:
     """Write task.toml, the rows of each split, and the other files."""
     folder.mkdir(parents=True)
     named = "".join(f'{split} = "{split}.jsonl"\n' for split in splits)
@@ -142,14 +155,12 @@ def _find_refused(folder: Path) -> dict[str, str]:
 
 def _drop_rows(draft: TaskDraft, refused: Mapping[str, str]) -> TaskDraft:
     """Return the draft without these rows, which are named as left out."""
-
-    def keep(rows: Sequence[Row]) -> list[Row]:
-        return [row for row in rows if row["id"] not in refused]
-
+    parts = {"learning": draft.learning, "held_out": draft.held_out, **draft.splits}
+    good = {name: [row for row in rows if row["id"] not in refused] for name, rows in parts.items()}
     return replace(
         draft,
-        learning=keep(draft.learning),
-        held_out=keep(draft.held_out),
-        splits={split: keep(rows) for split, rows in draft.splits.items()},
+        learning=good.pop("learning"),
+        held_out=good.pop("held_out"),
+        splits=good,
         left_out={**draft.left_out, **refused},
     )

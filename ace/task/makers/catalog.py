@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 
 from ace.errors import InputError
@@ -54,12 +53,6 @@ class Benchmark:
     options: tuple[str, ...] = ()
     """Fields of `MakeOptions` that it takes beside sizes and seed."""
 
-    def load_maker(self) -> Maker:
-        """Import the function that makes it."""
-        module, _, function = self.maker.partition(":")
-        maker: Maker = getattr(import_module(module), function)
-        return maker
-
 
 @cache
 def read_catalog() -> Mapping[str, Benchmark]:
@@ -67,8 +60,8 @@ def read_catalog() -> Mapping[str, Benchmark]:
     tables = tomllib.loads(_FILE.read_text(encoding="utf-8"))
     entries: dict[str, Benchmark] = {}
     for name, table in tables.items():
-        lists = {key: tuple(table.pop(key, ())) for key in ("files", "options")}
-        entries[name] = Benchmark(name=name, **lists, **table)
+        files, options = tuple(table.pop("files", ())), tuple(table.pop("options", ()))
+        entries[name] = Benchmark(name=name, files=files, options=options, **table)
     return entries
 
 

@@ -72,6 +72,9 @@ class TaskDraft:
     wrong: Mapping[str, str] = field(default_factory=dict)
     """Why the right answer of a row is listed as wrong, by its id."""
 
+    partly: Mapping[str, str] = field(default_factory=dict)
+    """What of a row nobody judges, by its id."""
+
     files: Mapping[str, str] = field(default_factory=dict)
     """Texts of further files, by their names in the folder."""
 
@@ -84,7 +87,7 @@ class TaskDraft:
         Where there are too few rows, train gets what is left.
         """
         if self.splits:
-            return {split: list(rows) for split, rows in self.splits.items()}
+            return {split: list(rows)[: sizes[split]] for split, rows in self.splits.items()}
         learning = iter(self._shuffle(self.learning, seed))
         held_out = iter(self._shuffle(self.held_out, seed)) if self.held_out else learning
         drawn = {"test": list(islice(held_out, sizes["test"]))}
@@ -93,7 +96,9 @@ class TaskDraft:
             free = (row for row in learning if not self.group or row[self.group] not in taken)
             drawn[split] = list(islice(free, sizes[split]))
             taken |= {row.get(self.group) for row in drawn[split]} if self.group else set()
-        return {split: [self._finish(row) for row in drawn[split]] for split in SPLITS}
+        for row in (row for rows in drawn.values() for row in rows):
+            row.pop(self.group, None)
+        return {split: drawn[split] for split in SPLITS}
 
     def _shuffle(self, rows: Sequence[Row], seed: int) -> list[Row]:
         """Return the rows in an order of the seed. Those of one group stand together."""
@@ -104,7 +109,3 @@ class TaskDraft:
         for row in rows:
             groups.setdefault(row[self.group], []).append(row)
         return [row for name in rng.sample(list(groups), len(groups)) for row in groups[name]]
-
-    def _finish(self, row: Row) -> Row:
-        """Return a row as it is written."""
-        return {name: value for name, value in row.items() if name != self.group}

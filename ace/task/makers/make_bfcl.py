@@ -1,4 +1,4 @@
-"""BFCL's multi-turn conversations. One scenario stands in all four categories, so a folder has one of them."""
+"""BFCL's multi-turn conversations. A scenario stands in all four categories, so a folder has one of them."""
 
 from __future__ import annotations
 

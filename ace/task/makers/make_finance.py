@@ -15,15 +15,13 @@ _FINER = "finer_val_batched_500_samples.jsonl"
 _FIELDS = {"context": str, "target": str}
 
 # It forbids to work the answer out, which is what a small model needs. It is the same in every row.
-_NO_WORK = re.compile(
-    r" ?Answer with a numerical answer with 2 decimal places and with no explanations[^.]*\."
-)
+_NO_WORK = re.compile(r" ?Answer with a numerical answer with 2 decimal places and with no expl[^.]*\.")
 _FORMULA = '''name = "formula"
 environment = "answer"
 max_tokens = 300
 instructions = """
-Work out the answer in at most four short lines: the formula with the numbers in it, then each step. Then write
-the answer alone on the last line: one number with 2 decimal places, no unit."""
+Work out the answer in at most four short lines: the formula with the numbers in it, then each step. Then
+write the answer alone on the last line: one number with 2 decimal places, no unit."""
 
 [answer]
 scorer = "numeric"
@@ -86,13 +84,14 @@ def make_finer(source: SourceData, options: MakeOptions) -> TaskDraft:
             sentences.append([sentence for _, sentence in asked])
     for row, group in zip(rows, _find_groups(sentences), strict=True):
         row["group"] = group
-    told = f"You tag entities in sentences of financial reports. Options: {tags}.\n{_ONE if options.single else _BATCH}"
+    form = _ONE if options.single else _BATCH
+    instructions = f"You tag entities in sentences of financial reports. Options: {tags}.\n{form}"
     toml = "\n".join(
         [
             f'name = "{"finer_single" if options.single else "finer"}"',
             'environment = "answer"',
             "max_tokens = 200",
-            f"instructions = {json.dumps(told, ensure_ascii=False)}",
+            f"instructions = {json.dumps(instructions, ensure_ascii=False)}",
             "",
             "[answer]",
             f'scorer = "{"exact" if options.single else "labels"}"',
@@ -115,7 +114,7 @@ def _find_problem(context: str, asked: Sequence[object], labels: Sequence[str], 
 
 
 def _find_groups(sentences: Sequence[Sequence[str]]) -> list[int]:
-    """Return the number of a group for each row: rows that share a sentence, be it by others, have the same."""
+    """Return the group of each row, a number: rows that share a sentence, be it by others, have the same."""
     groups = list(range(len(sentences)))
     homes: dict[str, int] = {}  # the first row that has a sentence
     for place, texts in enumerate(sentences):

@@ -14,11 +14,11 @@ instructions = """
 
 [arithmetic]
 '''
-_BALANCE = """Put one of + - * / in place of every ? so that the equation holds. Products and quotients come before
-sums and differences; the numbers keep their order, and there are no brackets. End with the whole equation on one
-line."""
-_GAME = """Use each of the four numbers once, with + - * / and brackets, so that the result is 24. End with the whole
-equation on one line, as (1 + 2) * (3 + 5) = 24."""
+_BALANCE = """Put one of + - * / in place of every ? so that the equation holds. Products and quotients come
+before sums and differences; the numbers keep their order, and there are no brackets. End with the whole
+equation on one line."""
+_GAME = """Use each of the four numbers once, with + - * / and brackets, so that the result is 24. End with
+the whole equation on one line, as (1 + 2) * (3 + 5) = 24."""
 _PUBLISHED = range(901, 1001)  # the ranks of the puzzles that the paper tests on
 
 
@@ -43,7 +43,7 @@ def make_balancer(source: SourceData, options: MakeOptions) -> TaskDraft:
 
 
 def make_game(source: SourceData, options: MakeOptions) -> TaskDraft:
-    """Return the games of 24; those that the paper tests on are held out. Right answers are worked out here."""
+    """Return the games of 24, those that the paper tests on held out. Answers are worked out here."""
     learning: list[Row] = []
     held_out: list[Row] = []
     left_out: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""The page of a task that was made: where it comes from, how it was split, what is known to be wrong with it."""
+"""The page of a task that was made: where it comes from, how it was split, its known defects."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ def write_readme(
     benchmark: Benchmark,
     draft: TaskDraft,
     options: MakeOptions,
+    *,
     data: Path,
     splits: Mapping[str, Sequence[Row]],
     changed: Sequence[str],
@@ -34,8 +35,10 @@ def write_readme(
         f"* Licence: {benchmark.licence}",
         f"* Known defects: {benchmark.defects}",
     ]
-    if benchmark.files:
-        lines.append(f"* Data: `{data}`, {_describe_version(benchmark, changed)}.")
+    if changed:
+        lines.append(f"* Data: `{data}`, another version than was tried of {', '.join(changed)}.")
+    elif benchmark.files:
+        lines.append(f"* Data: `{data}`, the version that was tried.")
     lines += [
         "",
         "Check every right answer, and that doing nothing scores nothing:",
@@ -47,24 +50,12 @@ def write_readme(
         f"    ace eval {folder} --playbook floor.db",
         f"    ace learn {folder}",
     ]
-    lines += _list_rows("Listed as wrong", _find_wrong(draft, splits))
+    ids = [row["id"] for rows in splits.values() for row in rows]
+    wrong = {name: draft.wrong[name] for name in ids if name in draft.wrong}
+    lines += _list_rows("Listed as wrong", wrong)
+    lines += _list_rows("Judged in part", {name: draft.partly[name] for name in ids if name in draft.partly})
     lines += _list_rows("Left out", draft.left_out)
     return "\n".join(lines) + "\n"
-
-
-def _describe_version(benchmark: Benchmark, changed: Sequence[str]) -> str:
-    """Return whether the data is that which the maker was tried with."""
-    if changed:
-        return f"of which another version than the one that was tried: {', '.join(changed)}"
-    if benchmark.digests:
-        return "the version that was tried"
-    return "whose version is not known"
-
-
-def _find_wrong(draft: TaskDraft, splits: Mapping[str, Sequence[Row]]) -> dict[str, str]:
-    """Return the rows of the task whose right answer is listed as wrong, with the reason."""
-    ids = [row["id"] for rows in splits.values() for row in rows]
-    return {name: draft.wrong[name] for name in ids if name in draft.wrong}
 
 
 def _list_rows(title: str, rows: Mapping[str, str]) -> list[str]:

@@ -193,7 +193,7 @@ class ConversationEnvironment(Environment):
             raise sample.problem("gold", f"Expected calls with plain values ({error}).") from error
 
     def make_gold_attempt(self, sample: Sample) -> Attempt:
-        """Return the attempt that makes the right calls. Raises WorkspaceFailed where services do not start."""
+        """Return the attempt that makes the right calls. Raises WorkspaceFailed without services."""
         workspace = self.open(sample)
         workspace.close()
         arguments = {spec.name: spec.arguments for spec in workspace.specs}

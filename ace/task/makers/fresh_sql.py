@@ -1,21 +1,14 @@
-"""Makes a task about an undocumented SQLite database: other words, names and codes for each seed.
+"""Draw a task about an undocumented SQLite database: other words, names and codes for each seed.
 
-    python benchmarks/fresh_sql.py 7 --out fresh-7
-    ace learn fresh-7
-    ace playbook import fresh-7/reference.md --playbook reference.db
-    ace eval fresh-7 --playbook reference.db
-
-The folder has the task, the database as a script, and `reference.md`: the playbook that somebody would write
-who knows everything. Most training questions show one convention, validation and test questions combine two
-or three. Seeds below 1000 draw from the domains for tuning, others from domains that no tuning has met.
+The folder has the database as a script, and `reference.md`: the playbook that somebody would write who knows
+everything. Most training questions show one convention, validation and test questions combine two or three.
+Seeds below 1000 draw from the domains for tuning, others from domains that no tuning has met.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import re
-import sys
+import sqlite3
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -24,24 +17,20 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from benchmarks.sql_questions import Query, Writer
-from benchmarks.sql_world import Condition, Link, Measure, Table, World
+from ace.errors import InputError
+from ace.task.makers.draft import MakeOptions, TaskDraft
+from ace.task.makers.source_data import SourceData
+from ace.task.makers.sql_questions import Query, Writer
+from ace.task.makers.sql_world import Condition, Link, Measure, Table, World
 
 WORDS = Path(__file__).with_name("fresh_sql_words.toml")
-SIZES = {"train": 60, "val": 20, "test": 40}
 FIRST_HELD_OUT = 1000
-TASK = """name = "{name}"
+LEAST_TRAINING = 30
+_TASK = """name = "{name}"
 environment = "sql"
 max_tokens = 160
 instructions = "You write SQLite. Answer with one SELECT statement and nothing else. \
 How many means COUNT(*). Every condition in the question becomes one condition in WHERE; add no others."
-
-[data]
-train = "train.jsonl"
-val = "val.jsonl"
-test = "test.jsonl"
 
 [sql]
 database = "{database}"
@@ -56,8 +45,10 @@ class Drawer:
     """Draws questions about one world, and keeps what is fair: no guess gives the same answer."""
 
     def __init__(self, world: World, keys: set[str], rng: Random) -> None:
+        """Take a database, the conventions that questions may be about, and a generator of random numbers."""
         self.world, self.keys, self.rng = world, keys, rng
-        self.database = world.connect()
+        self.database = sqlite3.connect(":memory:")
+        self.database.executescript(world.script())
         self.writer = Writer(rng)
         self.parts = [(table, part) for table in world.tables.values() for part in table.parts]
         self.answers: dict[str, list[tuple[Any, ...]]] = {}
@@ -113,6 +104,7 @@ class Drawer:
         return self._finish(query, size)
 
     def _sum(self, measure: Measure) -> str:
+        """Return what is asked of a measure: its total, or sometimes its mean where people say that."""
         return "AVG" if measure.words["mean"] and self.rng.random() < 0.3 else "SUM"
 
     def _follow(self, query: Query, link: Link, described: bool) -> Query:
@@ -130,6 +122,7 @@ class Drawer:
         return [part for part in self.world.tables[link.parent].conditions if part.key]
 
     def _extend(self, query: Query) -> Query | None:
+        """Add a condition, a measure or a join that is free; None where nothing is."""
         rng, used = self.rng, {part.column for part in query.conditions}
         if query.measure:
             used.add(query.measure.column)
@@ -167,6 +160,7 @@ class Drawer:
         return query
 
     def _is_fair(self, query: Query) -> bool:
+        """Return whether the answer says something, and no wrong statement gives it."""
         gold = query.gold()
         rows = self._run(gold)
         values = {value for row in rows for value in row}
@@ -177,6 +171,7 @@ class Drawer:
         return all(self._run(wrong) != rows for wrong in query.wrong())
 
     def _run(self, sql: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a statement in an order that does not count; it is run once."""
         if sql not in self.answers:
             self.answers[sql] = sorted(self.database.execute(sql).fetchall(), key=repr)
         return self.answers[sql]
@@ -208,7 +203,11 @@ def draw_splits(drawer: Drawer, sizes: dict[str, int]) -> dict[str, list[dict[st
             found = draw_rarest(drawer, asked, keys, rng.choice((2, 2, 2, 3)))
             splits[split].append(found)
             asked.update(found[0].keys)
-    return {split: number_rows(split, [row for _, row in found], rng) for split, found in splits.items()}
+    numbered: dict[str, list[dict[str, str]]] = {}
+    for split, drawn in splits.items():
+        rng.shuffle(drawn)
+        numbered[split] = [{"id": f"{split}-{place:02}", **row} for place, (_, row) in enumerate(drawn, 1)]
+    return numbered
 
 
 def draw_rarest(
@@ -220,11 +219,6 @@ def draw_rarest(
         if found := drawer.draw(key, size):
             return found
     raise Unlucky(f"no fair question with {size} conventions is left")
-
-
-def number_rows(split: str, rows: list[dict[str, str]], rng: Random) -> list[dict[str, str]]:
-    rng.shuffle(rows)
-    return [{"id": f"{split}-{place:02}", **row} for place, row in enumerate(rows, 1)]
 
 
 def draw_task(
@@ -252,7 +246,8 @@ def draw_task(
             return world, draw_splits(Drawer(world, keys, rng), sizes)
         except Unlucky as error:
             reason = error
-    raise SystemExit(f"seed {seed}: {reason}. Take another seed, or more training questions (--train).")
+    hint = "Take another --seed, or more training questions (--train)."
+    raise InputError(f"Seed {seed} gives no fair task: {reason}.", hint=hint)
 
 
 def write_reference(world: World) -> str:
@@ -302,48 +297,23 @@ def describe_conditions(table: Table) -> list[tuple[str, str]]:
     return list(described.values())
 
 
-def write_folder(
-    folder: Path, name: str, world: World, splits: dict[str, list[dict[str, str]]], database: str
-) -> None:
-    """Write task.toml, the questions and the database."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "task.toml").write_text(TASK.format(name=name, database=database), encoding="utf-8")
-    (folder / database).write_text(world.script(), encoding="utf-8")
-    for split, rows in splits.items():
-        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        (folder / f"{split}.jsonl").write_text(text, encoding="utf-8")
-
-
 def choose_domain(seed: int, words: dict[str, Any]) -> str:
+    """Return the domain of a seed: one for tuning below FIRST_HELD_OUT, else one that is held out."""
     domains = words["held_out" if seed >= FIRST_HELD_OUT else "tuning"]
     return str(domains[seed % len(domains)])
 
 
-def make_task(seed: int, folder: Path, sizes: dict[str, int]) -> str:
-    """Write the task of a seed to a folder; return its domain."""
+def make_fresh_sql(source: SourceData, options: MakeOptions) -> TaskDraft:
+    """Return the task of a seed. Raises InputError for a seed and sizes that give no fair task."""
+    sizes = dict(options.sizes)
+    if sizes["train"] < LEAST_TRAINING or sizes["val"] < 1:
+        raise InputError(f"--train must be at least {LEAST_TRAINING}, and --val at least 1.")
     words = tomllib.loads(WORDS.read_text(encoding="utf-8"))
-    domain = choose_domain(seed, words)
-    world, splits = draw_task(words[domain], words["people"], sizes, f"{domain} {seed}")
-    write_folder(folder, f"{domain}_{seed}", world, splits, f"{domain}.sql")
-    (folder / "reference.md").write_text(write_reference(world), encoding="utf-8")
-    return domain
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    domain = choose_domain(options.seed, words)
+    world, splits = draw_task(words[domain], words["people"], sizes, f"{domain} {options.seed}")
+    database = f"{domain}.sql"
+    return TaskDraft(
+        toml=_TASK.format(name=f"{domain}_{options.seed}", database=database),
+        splits=splits,
+        files={database: world.script(), "reference.md": write_reference(world)},
     )
-    parser.add_argument("seed", type=int)
-    parser.add_argument("--out", type=Path, required=True, help="the folder to write")
-    for split, size in SIZES.items():
-        parser.add_argument(f"--{split}", type=int, default=size, help=f"questions (default {size})")
-    given = parser.parse_args()
-    sizes = {split: getattr(given, split) for split in SIZES}
-    if min(sizes.values()) < 1 or sizes["train"] < 30:
-        parser.error("--train must be at least 30, --val and --test at least 1")
-    domain = make_task(given.seed, given.out, sizes)
-    print(f"{given.out}: {domain}, {' + '.join(str(size) for size in sizes.values())} questions")
-
-
-if __name__ == "__main__":
-    main()

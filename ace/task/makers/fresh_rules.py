@@ -1,18 +1,13 @@
-"""Make a task folder of business rules that nobody can know: which queue, what sum, written how.
-
-    python benchmarks/fresh_rules.py SEED --out DIR [--language de]
+"""Draw a task of business rules that nobody can know: which queue, what sum, written how.
 
 A seed draws twenty rules: eight queues by topic and condition, seven sums, five ways to write an answer.
 Codes, values and forms are made up. Every rule stands in each split with other wordings and data, at least
-three times in training. DIR then holds task.toml, three JSONL files and reference.md, the rules as a playbook
-to import. The same arguments always write the same bytes. The words of all questions and rules are in
-fresh_rules_words.toml; this script knows no language.
+three times in training. `reference.md` has the rules as a playbook to import. The words of all questions and
+rules are in fresh_rules_words.toml; this module knows no language.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +15,10 @@ from enum import StrEnum
 from pathlib import Path
 from random import Random
 from typing import Any
+
+from ace.errors import InputError
+from ace.task.makers.draft import MakeOptions, TaskDraft
+from ace.task.makers.source_data import SourceData
 
 WORDS = Path(__file__).with_name("fresh_rules_words.toml")
 LANGUAGES = ("en", "de")
@@ -33,18 +32,13 @@ WORTH = (10, 600)  # what a request is worth at least, below the limit and above
 PATIENCE = 5000  # draws for a rule's forms; a rule has fewer cases when there are no more
 LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"
 
-TASK = """name = "{name}"
+_TASK = """name = "{name}"
 environment = "answer"
 max_tokens = 40
 instructions = "{instructions}"
 
 [answer]
 scorer = "exact"   # a row of numbers names its own
-
-[data]
-train = "train.jsonl"
-val = "val.jsonl"
-test = "test.jsonl"
 """
 
 
@@ -175,11 +169,11 @@ def draw_queues(drawing: Drawing) -> list[Rule]:
     random, table = drawing.random, drawing.words["queues"]
     limit = random.choice((100, 150, 200))
     *plain, by_kind, by_worth = random.sample(list(table["topics"]), PLAIN_TOPICS + 2)
-    conditions = [(topic, "", None) for topic in plain]
+    conditions: list[tuple[str, str, int | None]] = [(topic, "", None) for topic in plain]
     conditions += [(by_kind, kind, None) for kind in random.choice(table["kinds"])]
     conditions += [(by_worth, text, lowest) for text, lowest in zip(table["limits"], WORTH, strict=True)]
     codes = drawing.draw_codes(len(conditions))
-    rules = []
+    rules: list[Rule] = []
     for code, (topic, text, lowest) in zip(codes, conditions, strict=True):
         condition = text.format(limit=limit, currency=drawing.currency, example=(lowest or 0) + 25)
         tag = condition if lowest is None else table["worth"]
@@ -187,7 +181,7 @@ def draw_queues(drawing: Drawing) -> list[Rule]:
         bullet = table["bullet"].format(topic=topic, condition=condition, code=code)
         values = {"topic": topic, "condition": condition, "code": code, "limit": limit, "lowest": lowest}
         cases = tuple((question, code) for question in questions)
-        rules.append(Rule(f"queue-{len(rules) + 1}", "queues", bullet, "exact", values, cases))
+        rules.append(Rule(f"queue-{len(rules) + 1}", "queues", bullet, "exact", values=values, cases=cases))
     return rules
 
 
@@ -226,7 +220,7 @@ def draw_amount(drawing: Drawing, table: Mapping[str, Any]) -> Rule:
             question += drawing.words["working"]
         cases.append((question, str(amount.compute(fields["n"]))))
     values = {"amount": amount, "subject": subject}
-    return Rule(f"amount-{table['kind']}", "amounts", bullet, "numeric", values, tuple(cases))
+    return Rule(f"amount-{table['kind']}", "amounts", bullet, "numeric", values=values, cases=tuple(cases))
 
 
 def draw_numbers(random: Random, bounds: Mapping[str, int], amount: Amount) -> list[int]:
@@ -263,7 +257,7 @@ def draw_form(drawing: Drawing, table: Mapping[str, Any]) -> Rule:
     for at, (plain, coded) in enumerate(pairs[2:]):
         cases.append((table["wordings"][at % len(table["wordings"])].format(plain=plain), coded))
     values = {"plain": table["plain"], "pattern": pattern, "house": house}
-    return Rule(f"form-{table['kind']}", "forms", bullet, "exact", values, tuple(cases))
+    return Rule(f"form-{table['kind']}", "forms", bullet, "exact", values=values, cases=tuple(cases))
 
 
 def draw_replies(drawing: Drawing) -> list[Rule]:
@@ -276,7 +270,7 @@ def draw_replies(drawing: Drawing) -> list[Rule]:
             questions[wording.format(**drawing.draw_fields())] = None
         cases = tuple((question, word) for question in questions)
         bullet = table["bullet"].format(word=word)
-        rules.append(Rule(f"reply-{kind}", "forms", bullet, "exact", {"word": word}, cases))
+        rules.append(Rule(f"reply-{kind}", "forms", bullet, "exact", values={"word": word}, cases=cases))
     return rules
 
 
@@ -285,9 +279,10 @@ def make_rows(
 ) -> dict[str, list[dict[str, str]]]:
     """Return rows by split. Every rule has its share of each; the first of a shuffled list have one more."""
     if sizes["train"] < TAUGHT * len(rules):
-        raise SystemExit(
+        message = (
             f"{len(rules)} rules need {TAUGHT * len(rules)} training rows, and --train is {sizes['train']}."
         )
+        raise InputError(message, hint="Ask for more with --train.")
     random, used = Random(f"rows {seed}"), dict.fromkeys((rule.name for rule in rules), 0)
     rows: dict[str, list[dict[str, str]]] = {}
     for split, size in sizes.items():
@@ -298,9 +293,8 @@ def make_rows(
         for rule in chosen:
             at = used[rule.name]
             if at == len(rule.cases):
-                raise SystemExit(
-                    f"The rule {rule.name} has only {at} different questions. Ask for fewer rows."
-                )
+                message = f"The rule {rule.name} has only {at} different questions."
+                raise InputError(message, hint="Ask for fewer rows.")
             used[rule.name] += 1
             question, answer = rule.cases[at]
             row = {"id": f"{split}-{len(rows[split]) + 1:02}", "question": question, "answer": answer}
@@ -318,40 +312,18 @@ def write_reference(rules: Sequence[Rule], words: Mapping[str, Any]) -> str:
     return "\n".join(f"## {heading}\n{bullets}" for heading, bullets in sections.items())
 
 
-def write_task(folder: Path, seed: int, language: str = "en", sizes: Mapping[str, int] = SIZES) -> None:
-    """Write the task folder. Raises FileExistsError when it exists."""
-    rules = draw_rules(seed, language, sizes)
-    rows = make_rows(rules, seed, sizes)
+def make_fresh_rules(source: SourceData, options: MakeOptions) -> TaskDraft:
+    """Return the task of a seed. Raises InputError for a language that has no words, and for wrong sizes."""
+    language, seed = options.language, options.seed
+    if language not in LANGUAGES:
+        raise InputError(
+            f"There are no words in {language!r}.", hint=f"--language is {' or '.join(LANGUAGES)}."
+        )
+    rules = draw_rules(seed, language, options.sizes)
     words = tomllib.loads(WORDS.read_text(encoding="utf-8"))[language]
-    files = {
-        f"{split}.jsonl": "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in found)
-        for split, found in rows.items()
-    }
-    files["task.toml"] = TASK.format(
-        name=f"fresh_rules_{language}_{seed}", instructions=words["instructions"]
+    name = f"fresh_rules_{language}_{seed}"
+    return TaskDraft(
+        toml=_TASK.format(name=name, instructions=words["instructions"]),
+        splits=make_rows(rules, seed, options.sizes),
+        files={"reference.md": write_reference(rules, words)},
     )
-    files["reference.md"] = write_reference(rules, words)
-    folder.mkdir(parents=True)
-    for name, text in files.items():
-        (folder / name).write_text(text, encoding="utf-8")
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("seed", type=int)
-    parser.add_argument("--out", type=Path, required=True, help="the folder to create")
-    parser.add_argument("--language", choices=LANGUAGES, default="en")
-    for split, size in SIZES.items():
-        parser.add_argument(f"--{split}", type=int, default=size, help=f"questions (default {size})")
-    options = parser.parse_args()
-    if options.out.exists():
-        parser.error(f"{options.out} exists")
-    sizes = {split: getattr(options, split) for split in SIZES}
-    write_task(options.out, options.seed, options.language, sizes)
-    print(options.out, sizes)
-
-
-if __name__ == "__main__":
-    main()
