@@ -4,8 +4,9 @@
     python benchmarks/fresh_tasks.py rules --seeds 1001 1002 --language de --variants default no-refine
     python benchmarks/fresh_tasks.py office --seeds 1001 1002 1003
 
-Each seed is a task of `ace tasks add fresh_sql`, `fresh_rules` or `office_tools`. Its test questions are scored with an empty playbook, with the hand-written reference, and after learning with each
-variant of the settings. Stages are kept under --work, so that a stopped measurement goes on where it was.
+Each seed is a task of `ace tasks add`: fresh_sql, fresh_rules or office_tools. Its test questions are scored
+with an empty playbook, with the hand-written reference, and after learning with each variant of the settings.
+Stages are kept under --work, so that a stopped measurement goes on where it was.
 Writes results/fresh_KIND.{json,md}.
 """
 

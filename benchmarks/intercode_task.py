@@ -1,4 +1,4 @@
-"""Measure learning on InterCode's SQL questions: the databases of Spider, whose schemas say what columns mean.
+"""Measure learning on InterCode's SQL questions: of Spider, whose schemas say what columns mean.
 
     python benchmarks/intercode_task.py --data ../shared/data/intercode-sql [--databases car_1 ...]
 

@@ -120,7 +120,7 @@ def _write_checked(
         )
         work.rename(options.out)
     except TaskError as error:  # of the environment, as of a package that is missing
-        error.details.pop("file", None)  # whose name is not that of the folder
+        error.details["file"] = str(options.out / Path(error.details.get("file", "")).name)
         raise
     except OSError as error:
         raise InputError(f"{options.out} cannot be written ({error}).", hint="Give another --out.") from error

@@ -1,4 +1,4 @@
-"""A desk of tau2-bench, without a simulated user: its own splits, and the parts of its reward that are judged."""
+"""A desk of tau2-bench, without a simulated user, in its own splits."""
 
 from __future__ import annotations
 
@@ -114,7 +114,6 @@ def _split_tasks(splits: Any, ids: Sequence[str]) -> dict[str, list[str]]:
     for number, each in enumerate(train):
         parts["val" if number % 5 == 4 else "train"].append(each)
     if sorted(each for part in parts.values() for each in part) != sorted(ids):
-        raise InputError(
-            "split_tasks.json does not hold every task once.", hint="Get both files of one version."
-        )
+        hint = "Get tasks.json and split_tasks.json of one version."
+        raise InputError("The splits do not hold every task once.", hint=hint)
     return parts
