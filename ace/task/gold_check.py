@@ -15,7 +15,7 @@ from ace.task.guarded_call import call_with_limit
 from ace.task.guarded_scoring import score_attempt
 from ace.task.guarded_workspace import CALL_SECONDS, open_workspace
 from ace.task.samples import iterate_samples
-from ace.task.types import Attempt, Environment, Outcome, Sample, Task
+from ace.task.types import Attempt, Outcome, Sample, Task
 
 
 @runtime_checkable
@@ -64,16 +64,11 @@ def check_gold(task: Task) -> Iterator[RowCheck]:
         else:
             if attempt is None:
                 continue
-            gold = score_attempt(task.environment, sample, attempt)
-        nothing = score_attempt(task.environment, sample, attempt_nothing(task.environment, sample))
-        yield RowCheck(split, sample, gold, nothing)
-
-
-def attempt_nothing(environment: Environment, sample: Sample) -> Attempt:
-    """Return the attempt of an agent that says nothing, and leaves what it acts on as it was."""
-    try:
-        with open_workspace(environment, sample) as workspace:
-            artifacts = workspace.finish() if workspace else {}
-    except WorkspaceFailed as error:
-        return Attempt(sample.id, "", error=str(error))
-    return Attempt(sample.id, "", artifacts=artifacts)
+            gold = score_attempt(environment, sample, attempt)
+        try:
+            with open_workspace(environment, sample) as workspace:
+                artifacts = workspace.finish() if workspace else {}
+            idle = Attempt(sample.id, "", artifacts=artifacts)
+        except WorkspaceFailed as error:
+            idle = Attempt(sample.id, "", error=str(error))
+        yield RowCheck(split, sample, gold, nothing=score_attempt(environment, sample, idle))

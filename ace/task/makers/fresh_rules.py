@@ -105,10 +105,6 @@ class Drawing:
     currency: str
     count: int
 
-    def draw_word(self) -> str:
-        """Return a word that no language has."""
-        return "".join(self.random.sample(self.words["syllables"], 2))
-
     def draw_codes(self, count: int) -> list[str]:
         """Return different codes of one style."""
         style, codes = self.random.choice(CODES), dict[str, None]()
@@ -205,7 +201,9 @@ def draw_amount(drawing: Drawing, table: Mapping[str, Any]) -> Rule:
     limit = random.choice(table.get("limits", [0]))
     amount = Amount(Operation(table["operation"]), random.choice(table["values"]), limit)
     things = drawing.words["things"] if amount.operation is Operation.CONSTANT else {}
-    subject = random.choice(table.get("subjects") or list(things) or [drawing.draw_word()])
+    subject = random.choice(
+        table.get("subjects") or list(things) or ["".join(random.sample(drawing.words["syllables"], 2))]
+    )
     texts = {"subject": subject, "currency": drawing.currency, "value": amount.value, "limit": limit}
     if things:
         inputs = [{"thing": thing, "n": 0} for thing in random.sample(things[subject], len(things[subject]))]

@@ -25,7 +25,13 @@ _FIELDS = {"task_id": int, "db": str, "question": str, "gold_sql": str}
 def make_intercode(source: SourceData, options: MakeOptions) -> TaskDraft:
     """Return the questions about the chosen databases. Raises InputError for a database that is not there."""
     files = {file.stem for file in (source.folder / "db").glob("*.sqlite")}
-    _require_databases((*options.databases, *options.test_databases), files, source)
+    if not files:
+        raise InputError(f"No database in {source.folder / 'db'}.", hint=f"Get them from {source.source}")
+    for name in (*options.databases, *options.test_databases):
+        if name not in files:
+            close = get_close_matches(name, files, n=1)
+            hint = f"Did you mean {close[0]!r}?" if close else f"There are {', '.join(sorted(files))}."
+            raise InputError(f"No database is called {name!r}.", hint=hint)
     learning: list[Row] = []
     held_out: list[Row] = []
     left_out: dict[str, str] = {}
@@ -47,14 +53,3 @@ def make_intercode(source: SourceData, options: MakeOptions) -> TaskDraft:
         held_out=held_out,
         left_out=left_out,
     )
-
-
-def _require_databases(names: tuple[str, ...], files: set[str], source: SourceData) -> None:
-    """Raise InputError for a name that no database has."""
-    if not files:
-        raise InputError(f"No database in {source.folder / 'db'}.", hint=f"Get them from {source.source}")
-    for name in names:
-        if name not in files:
-            close = get_close_matches(name, files, n=1)
-            hint = f"Did you mean {close[0]!r}?" if close else f"There are {', '.join(sorted(files))}."
-            raise InputError(f"No database is called {name!r}.", hint=hint)
