@@ -1,4 +1,4 @@
-"""Check the labels of everything that `ace tasks add` makes: gold answers have to be right, doing nothing wrong.
+"""Check the labels of all that `ace tasks add` makes: gold answers have to be right, doing nothing wrong.
 
     python benchmarks/task_checks.py --data ../shared/data [--only bfcl tau2_retail]
 
@@ -18,6 +18,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from ace.task.makers.make_bfcl import CATEGORIES
 
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "task_checks"
+DESKS = ("retail", "airline", "mock")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,18 +67,14 @@ CASES = {
     ),
     "equation_balancer": Case(benchmark="equation_balancer", data="puzzles", sizes=ALL),
     "game_of_24": Case(benchmark="game_of_24", data="puzzles", sizes={**ALL, "test": 100}),
-    "dbbench": Case(
-        benchmark="dbbench", data="agentbench-dbbench", sizes={"train": 100, "val": 8, "test": 15}
-    ),
+    "dbbench": Case(benchmark="dbbench", data="agentbench-dbbench", sizes={**ALL, "test": 15, "val": 8}),
     **{
         f"bfcl, {category}": Case(
             benchmark="bfcl", data="bfcl-multi-turn", sizes=ALL, options={"category": category}
         )
         for category in CATEGORIES
     },
-    **{
-        f"tau2, {desk}": Case(benchmark="tau2", data=f"tau2/{desk}") for desk in ("retail", "airline", "mock")
-    },
+    **{f"tau2, {desk}": Case(benchmark="tau2", data=f"tau2/{desk}") for desk in DESKS},
     **{f"fresh_sql, seed {n}": Case(benchmark="fresh_sql", options={"seed": n}) for n in (7, 1001)},
     "fresh_rules, seed 7": Case(benchmark="fresh_rules", options={"seed": 7}),
     "fresh_rules, seed 7, de": Case(benchmark="fresh_rules", options={"seed": 7, "language": "de"}),
@@ -112,8 +110,8 @@ def render(figures: dict[str, dict[str, Any]], command: str) -> str:
         "",
         f"    {command}",
         "",
-        "Every row of each data set here, made a task by `ace tasks add`. A gold answer has to get the full score,",
-        "an empty attempt none. `ace tasks check FOLDER` does the same for one folder.",
+        "Every row of each data set here, made a task by `ace tasks add`. A gold answer has to get the full",
+        "score, an empty attempt none. `ace tasks check FOLDER` does the same for one folder.",
         "",
         "| task | train, val, test | left out | gold right | doing nothing | date |",
         "| --- | --- | --- | --- | --- | --- |",
@@ -147,12 +145,14 @@ def main(words: Sequence[str]) -> None:
     for name, case in CASES.items():
         if options.only and not name.startswith(tuple(options.only)):
             continue
+        if case.benchmark == "bfcl" and find_spec("bfcl_eval") is None:
+            print(f"{name}: needs the extra bfcl", file=sys.stderr, flush=True)
+            continue
         work = Path(tempfile.mkdtemp(prefix="ace-checks-"))
         try:
             figures[name] = check_case(case, options.data, work / case.benchmark)
-            print(
-                name, figures[name]["rows"], len(figures[name]["wrong"]), figures[name]["seconds"], flush=True
-            )
+            row = figures[name]
+            print(name, row["rows"], len(row["wrong"]), row["seconds"], flush=True)
         except InputError as error:
             print(f"{name}: {error}", file=sys.stderr, flush=True)
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from ace.task import Attempt, FeedbackKind, Observing, Sample
 from ace.task.environments.arithmetic import ArithmeticEnvironment, find_expression, read_puzzle
 
 ROOT = Path(__file__).resolve().parent.parent
-DATA = ROOT.parent / "shared" / "data" / "puzzles"
+DATA = Path(os.environ.get("ACE_SHARED_DATA", ROOT.parent / "shared" / "data")) / "puzzles"
 PUZZLES = ArithmeticEnvironment()
 
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="the puzzles are not here")

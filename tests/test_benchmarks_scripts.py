@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -126,7 +127,8 @@ def test_settings_are_those_of_the_command_line() -> None:
         measuring.parse_settings(["--tries", "0"])
 
 
-FINANCE = Path(__file__).resolve().parents[2] / "shared" / "data" / "ace-finance"
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+FINANCE = Path(os.environ.get("ACE_SHARED_DATA", SHARED)) / "ace-finance"
 needs_finance = pytest.mark.skipif(
     not (FINANCE / FORMULA_FILES["val"]).is_file(), reason="needs ../shared/data/ace-finance"
 )
