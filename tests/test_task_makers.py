@@ -77,8 +77,8 @@ def write_finance(folder: Path) -> None:
     rows = []
     for place in range(12):
         asked = [
-            f'{n}. What is best tag for entity "{n}" in sentence: "Sentence {place if n > 1 else place // 2} {n}?"'
-            for n in (1, 2, 3, 4)
+            f'{n}. What is best tag for entity "{n}" in sentence: "Sentence {number} {n}?"'
+            for n, number in ((1, place // 2), (2, place), (3, place), (4, place))
         ]
         text = "tags options: ,Alpha,Beta,Gamma. Answer the following 4 questions. \n" + "\n".join(asked)
         rows.append({"context": f"{text}\nOutput US GAAP tags:", "target": "Alpha,Beta,Gamma,Alpha"})
@@ -88,10 +88,10 @@ def write_finance(folder: Path) -> None:
 
 
 def write_puzzles(folder: Path) -> None:
-    rows = [
-        {"input": f"{n} ? {n + 1} = {2 * n + 1}", "target": f"{n} + {n + 1} = {2 * n + 1}"}
-        for n in range(3, 15)
-    ]
+    rows = []
+    for n in range(3, 15):
+        equation = f"{n} ? {n + 1} = {2 * n + 1}"
+        rows.append({"input": equation, "target": equation.replace("?", "+")})
     rows += [rows[0], {"input": "a riddle", "target": "?"}]
     rows.append({"input": "3 ? 9 = 27", "target": "3 + 9 = 27"})
     write_lines(folder / "math_equation_balancer.jsonl", rows)
@@ -163,7 +163,7 @@ LEFT_OUT = {
     "formula": set(),
     "finer": {"finer-10", "finer-11"},
     "equation_balancer": {"balance-13", "balance-14", "balance-15"},
-    "game_of_24": {"game-4", "game-901", "game24.csv:14"},
+    "game_of_24": {"game-9", "game-901", "game24.csv:14"},
     "dbbench": {"dbbench-3", "dbbench-4", "dev.jsonl:13", "dev.jsonl:14"},
     "bfcl": {"multi_turn_base_13"},
 }
@@ -401,7 +401,6 @@ def test_the_command_says_what_was_made_and_what_is_there(tmp_path: Path, ace: A
 
 
 def test_a_check_names_rows_whose_gold_answer_fails(tmp_path: Path, ace: Ace) -> None:
-    write_puzzles(tmp_path / "data") if (tmp_path / "data").mkdir() is None else None
     make("equation_balancer", tmp_path)
     file = tmp_path / "task" / "test.jsonl"
     rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
