@@ -265,8 +265,8 @@ def render(found: Mapping[str, Any], options: argparse.Namespace) -> list[str]:
         sections += [
             f"{samples} samples in batches of {batch}, a server that takes {delay} s. The bar is "
             f"{WALL_BAR} times the longest dependent chain: {len(missed)} of {len(runs)} runs missed it. "
-            f"The versions are {'the same' if same else 'NOT the same'} in all of them. `first_lesson` is in seconds from the "
-            "start; a version holds the lessons of a whole batch.",
+            f"The versions are {'the same' if same else 'NOT the same'} in all of them. `first_lesson` is in "
+            "seconds from the start; a version holds the lessons of a whole batch.",
             format_table(names, [[run[name] for name in names] for run in runs]),
         ]
     if engine := found.get("engine"):

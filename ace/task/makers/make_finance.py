@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from ace.task.makers.draft import MakeOptions, Row, TaskDraft
 from ace.task.makers.source_data import SourceData
+from ace.task.samples import normalize_question
 
 FORMULA_FILES = {"train": "formula_train_subset_500.jsonl", "val": "formula_val_subset_300.jsonl"}
 _DEFECTS = "formula_label_defects.json"
@@ -119,7 +120,7 @@ def _find_groups(sentences: Sequence[Sequence[str]]) -> list[int]:
     homes: dict[str, int] = {}  # the first row that has a sentence
     for place, texts in enumerate(sentences):
         for text in texts:
-            other = groups[homes.setdefault(text, place)]
+            other = groups[homes.setdefault(normalize_question(text), place)]
             own = groups[place]
             if other != own:
                 groups = [other if group == own else group for group in groups]
