@@ -261,12 +261,15 @@ def render(found: Mapping[str, Any], options: argparse.Namespace) -> list[str]:
         names = (*names, "calls_a_lesson", "seconds_a_lesson", "processor_a_call_ms")
         missed = [run for run in runs if run["over_chain"] > WALL_BAR]
         samples, batch, delay = runs[0]["setting"]
+        needs = [run["processor_a_call_ms"] * run["calls"] / 1000 for run in runs]
         same = len({run["versions"] for run in runs}) == 1
         sections += [
             f"{samples} samples in batches of {batch}, a server that takes {delay} s. The bar is "
             f"{WALL_BAR} times the longest dependent chain: {len(missed)} of {len(runs)} runs missed it. "
             f"The versions are {'the same' if same else 'NOT the same'} in all of them. `first_lesson` is in "
-            "seconds from the start; a version holds the lessons of a whole batch.",
+            "seconds from the start; a version holds the lessons of a whole batch. This process needed "
+            f"{min(needs):.1f} to {max(needs):.1f} s of the processor for a run: on a machine that is busy "
+            "with other work it waits for them, and no run is shorter than they are.",
             format_table(names, [[run[name] for name in names] for run in runs]),
         ]
     if engine := found.get("engine"):
