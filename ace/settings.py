@@ -24,6 +24,7 @@ class Command(StrEnum):
     """
 
     LEARN = "learn"
+    COMPARE = "compare"
     ONLINE = "online"
     EVAL = "eval"
     SERVE = "serve"
@@ -68,11 +69,12 @@ class Split(StrEnum):
     TEST = "test"
 
 
-RUNS = (Command.LEARN, Command.ONLINE, Command.EVAL, Command.SERVE)
+SINGLE_RUNS = (Command.LEARN, Command.ONLINE, Command.EVAL, Command.SERVE)
+RUNS = (*SINGLE_RUNS, Command.COMPARE)
 READERS = (*RUNS, Command.CONTEXT)
-LEARNERS = (Command.LEARN, Command.ONLINE, Command.SERVE)
+LEARNERS = (Command.LEARN, Command.ONLINE, Command.SERVE, Command.COMPARE)
 STREAMS = (Command.ONLINE, Command.SERVE)
-OFFLINE = (Command.LEARN,)
+OFFLINE = (Command.LEARN, Command.COMPARE)
 REMOVED: Mapping[str, Any] = {
     "rerun": False,
     "graduate": 1,
@@ -106,14 +108,14 @@ class Settings:
     Raises InputError for a value of another type or out of bounds. What each means is said in its `About`.
     """
 
-    method: Annotated[str, About("The method that learns.", RUNS, unit="NAME")] = "ace"
+    method: Annotated[str, About("The method that learns.", SINGLE_RUNS, unit="NAME")] = "ace"
     examples: Annotated[int, About("Examples that the few-shot methods show.", RUNS, least=1)] = 8
-    seed: Annotated[int, About("Same seed and batch size, same versions.", RUNS)] = 0
+    seed: Annotated[int, About("Same seed and batch size, same versions.", SINGLE_RUNS)] = 0
     limit: Annotated[
         int | None,
         About(
             "Use only this many samples of each split.",
-            (Command.LEARN, Command.ONLINE, Command.EVAL),
+            (Command.LEARN, Command.ONLINE, Command.EVAL, Command.COMPARE),
             least=1,
             unset="all",
         ),
@@ -171,7 +173,7 @@ class Settings:
     refine: Annotated[
         bool, About("After each epoch, join duplicate bullets and shorten sections.", OFFLINE)
     ] = True
-    measure: Annotated[bool, About("Score the test questions before and after.", OFFLINE)] = True
+    measure: Annotated[bool, About("Score the test questions before and after.", (Command.LEARN,))] = True
     split: Annotated[Split, About("Which samples to score.", (Command.EVAL,))] = Split.TEST
     window: Annotated[int, About("Answers that count for the latest accuracy.", STREAMS, least=1)] = 20
     drift: Annotated[

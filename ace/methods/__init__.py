@@ -16,6 +16,7 @@ from ace.methods.zero_shot import build_zero_shot
 from ace.settings import Settings
 
 __all__ = [
+    "LEARNS_NOTHING",
     "METHODS",
     "Bench",
     "Chore",
@@ -40,6 +41,9 @@ METHODS: Mapping[str, Callable[[RoleModels, Settings, Equipment], Method]] = Map
         "few_shot_nearest": partial(build_few_shot, nearest=True),
     }
 )
+LEARNS_NOTHING = frozenset({"zero_shot"})
+"""The methods for which a training sample is attempted in vain: a comparison lets them answer at once."""
+
 _PROMPTS: Mapping[str, tuple[str, ...]] = MappingProxyType({"ace": ("ace.methods.ace",)})
 
 

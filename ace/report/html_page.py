@@ -8,7 +8,6 @@ every other resource. It folds without a script, so that a long run opens as wel
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -19,13 +18,10 @@ from ace.report.charts import Chart, draw_charts
 from ace.report.page_values import WINDOW, RunPage
 from ace.runs.report import Score
 from ace.runs.run_text import format_cost, format_count
+from ace.text.unicode import reveal_hidden
 
 PAGE = "report.html"
 _LONGEST = 1_500  # characters of one text; the playbook file has the rest
-# Controls but tab and line feed, marks that change the direction of text, halves of surrogate pairs.
-_UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
-)
 
 
 def write_page(page: RunPage, folder: Path) -> tuple[Path, ...]:
@@ -72,8 +68,7 @@ def render_page(page: RunPage, charts: Iterable[Chart] = ()) -> str:
 
 def _reveal(text: object) -> str:
     """Show characters that nobody would see as their codes, and cut endless texts."""
-    lines = str(text).replace("\r\n", "\n")
-    plain = _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", lines)
+    plain = reveal_hidden(str(text).replace("\r\n", "\n"))
     more = len(plain) - _LONGEST
     if more <= 0:
         return plain
