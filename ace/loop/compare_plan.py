@@ -22,6 +22,7 @@ from ace.runs.run_text import align_columns, format_count
 from ace.runs.study_cells import FLOOR, Cell, CellState, StudyBasis
 from ace.runs.study_report import Study
 from ace.settings import Settings
+from ace.store.study_file import check_basis
 from ace.task.samples import digest_data, normalize_question
 from ace.task.types import Sample, Task
 
@@ -178,6 +179,11 @@ def _plan_cell(task: Task, variant: Variant, seed: int, known: Study | None) -> 
         most=getattr(settings, "calls", None),
         answers=len(task.test),
     )
+
+
+def check_known(known: Study, plan: StudyPlan) -> None:
+    """Raise InputError where a study was made with another task or other settings than a plan has."""
+    check_basis(Path(known.file), known.basis, plan.basis(known.basis.models))
 
 
 def check_separation(task: Task) -> None:

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from ace.errors import InputError
-from ace.report.charts import Chart, draw_charts
+from ace.report.charts import draw_charts
 from ace.report.page_values import WINDOW, RunPage
+from ace.report.pictures import Chart
 from ace.runs.report import Score
 from ace.runs.run_text import format_cost, format_count
 from ace.text.unicode import reveal_hidden
@@ -44,6 +45,11 @@ def write_page(page: RunPage, folder: Path) -> tuple[Path, ...]:
 
 def render_page(page: RunPage, charts: Iterable[Chart] = ()) -> str:
     """Render the page as text; the same values and charts give the same page."""
+    return render_template("page.html.j2", page=page, charts=tuple(charts), window=WINDOW)
+
+
+def render_template(name: str, **values: Any) -> str:
+    """Render a template of this package with the style of its pages. Every text is escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     templates = Environment(
@@ -62,8 +68,7 @@ def render_page(page: RunPage, charts: Iterable[Chart] = ()) -> str:
         paginate=_paginate,
     )
     style = files("ace.report").joinpath("page.css").read_text("utf-8")
-    template = templates.get_template("page.html.j2")
-    return template.render(page=page, charts=tuple(charts), style=style, window=WINDOW)
+    return templates.get_template(name).render(style=style, **values)
 
 
 def _reveal(text: object) -> str:

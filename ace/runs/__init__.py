@@ -14,6 +14,7 @@ Its modules:
     study_cells  methods run with several seeds on the same samples, as values
     study_scores  what such a study says
     study_report  and as tables, rows and text
+    run_table  runs and bullets as tables for notebooks
     text_tables  tables as text, Markdown, CSV and HTML
     drift      whether answers got worse, and since when
     cost       what calls took

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from ace.errors import InputError
 from ace.llm.client import Usage
 from ace.runs import text_tables
 from ace.runs.run_text import format_cost, format_count
@@ -66,11 +67,6 @@ class Study:
         return replace(self, reference=method)
 
     @property
-    def is_complete(self) -> bool:
-        """Return whether every cell is done."""
-        return all(cell.state is CellState.DONE for cell in self.cells)
-
-    @property
     def scores(self) -> tuple[MethodScore, ...]:
         """Return how each method scored and what it took, the best first."""
         return score_methods(self.cells)
@@ -86,7 +82,9 @@ class Study:
         return list_findings(self.cells, self.reference)
 
     def rows(self, kind: str = StudyRows.SAMPLES) -> list[dict[str, Any]]:
-        """Return rows of plain values, one kind of `StudyRows`. Raises ValueError for another word."""
+        """Return rows of plain values, one kind of `StudyRows`. Raises InputError for another word."""
+        if kind not in _ROWS:
+            raise InputError(f"A study has no rows {kind!r}.", hint=f"There are: {', '.join(_ROWS)}.")
         return list(_ROWS[StudyRows(kind)](self))
 
     def frame(self, kind: str = StudyRows.SAMPLES) -> Any:
@@ -98,7 +96,7 @@ class Study:
         return {
             "file": self.file,
             "created": self.created,
-            "complete": self.is_complete,
+            "complete": all(cell.state is CellState.DONE for cell in self.cells),
             "reference": self.reference,
             **asdict(self.basis),
             "findings": self.findings,

@@ -15,7 +15,7 @@ from ace.errors import InputError
 from ace.llm.client import Usage
 from ace.runs.metrics import mcnemar, wilson
 from ace.runs.paired import adjust_holm, bound_mean, bound_mean_difference, flip_signs
-from ace.runs.study_cells import Cell, CellState, CurvePoint
+from ace.runs.study_cells import Cell, CellState
 
 LEVEL = 0.05
 """The chance of calling any two methods different that are alike."""
@@ -257,7 +257,9 @@ def pool_curves(cells: Sequence[Cell]) -> dict[str, tuple[CurveBand, ...]]:
         stages = min([_CURVE_POINTS, *(len(points) for points in runs)])
         bands = []
         for stage in range(stages):
-            parts = [_cut_stage(points, stage, stages) for points in runs]
+            parts = []
+            for points in runs:  # each has at least one in each stage
+                parts.append(points[len(points) * stage // stages : len(points) * (stage + 1) // stages])
             right = sum(point.right for part in parts for point in part)
             total = sum(point.total for part in parts for point in part)
             low, high = wilson(right, total)
@@ -265,11 +267,6 @@ def pool_curves(cells: Sequence[Cell]) -> dict[str, tuple[CurveBand, ...]]:
         if bands:
             curves[method] = tuple(bands)
     return curves
-
-
-def _cut_stage(points: Sequence[CurvePoint], stage: int, stages: int) -> Sequence[CurvePoint]:
-    """Return the points of one of so many stages; each has at least one."""
-    return points[len(points) * stage // stages : len(points) * (stage + 1) // stages]
 
 
 def list_findings(cells: Sequence[Cell], reference: str = "") -> list[str]:

@@ -50,6 +50,16 @@ class Store(BulletStore, MemoryStore, RunStore):
         self._head: Head | None = None  # the newest that was read whole
         self._past: dict[int, Playbook] = {}
 
+    def _repr_html_(self) -> str:
+        """Return the live bullets at the head as a table for a notebook; every text is escaped."""
+        from ace.runs.run_table import tabulate_bullets
+        from ace.runs.text_tables import render_html
+
+        head = self.head()
+        bullets = [bullet for bullet in self.checkout(head.number) if bullet.live]
+        title = f"{self.path}, {self.branch_name}: version {head.number}, {len(bullets)} bullets"
+        return render_html([tabulate_bullets("Playbook", bullets)], title)
+
     @classmethod
     def open(
         cls,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -107,7 +107,7 @@ _CELLS = """SELECT id, method, seed, state, file, settings, versions, started, e
 
 
 class StudyFile:
-    """Keep a study. Use as a context manager, or call `close()`. It belongs to the thread that opened it.
+    """Keep a study. `open` yields one, which belongs to the thread that opened it.
 
     Every method is one transaction. Each raises StoreBusy where another process holds the write lock, and
     StoreUnwritable where the file or the disk cannot be written.
@@ -119,8 +119,9 @@ class StudyFile:
         self._db = db
 
     @classmethod
-    def open(cls, path: str | Path, *, read_only: bool = False, timeout: float = 10.0) -> StudyFile:
-        """Open a study, making it unless `read_only`. `timeout`: seconds to wait for another writer.
+    @contextmanager
+    def open(cls, path: str | Path, *, read_only: bool = False, timeout: float = 10.0) -> Iterator[StudyFile]:
+        """Yield an open study, made unless `read_only`. `timeout`: seconds to wait for another writer.
 
         Raises StoreError for another kind of file and, with `read_only`, for a missing one; NewerSchema for
         a file of a later release.
@@ -133,31 +134,16 @@ class StudyFile:
             raise StoreError(f"{path} is no study: {obstacle}.", hint=_OTHER_FILE)
         with _typed_errors(path):
             uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
-            db = sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None)
-            try:
-                version = _read_version(db, path)
-                if version == 0 and read_only:
+            with closing(sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None)) as db:
+                empty = _read_version(db, path) == 0
+                if empty and read_only:
                     raise StoreError(f"{path} is empty, not a study.", hint=_OTHER_FILE)
                 if not read_only:
                     db.execute("PRAGMA synchronous = FULL")  # a cell that is done survives a power cut
                     db.execute("PRAGMA foreign_keys = ON")
-                if version == 0:
+                if empty:
                     _create_tables(db, path)
-            except BaseException:
-                db.close()
-                raise
-        return cls(db, path)
-
-    def close(self) -> None:
-        """Close the connection. Closing twice is harmless."""
-        with _typed_errors(self.path):
-            self._db.close()
-
-    def __enter__(self) -> StudyFile:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
+                yield cls(db, path)
 
     def plan(self, basis: StudyBasis, cells: Sequence[Cell]) -> None:
         """Add cells that the study has not yet; a new file takes `basis`.
