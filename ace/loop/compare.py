@@ -78,8 +78,12 @@ def _claim(folder: Path, path: Path) -> Iterator[None]:
     """Keep other processes from running the same study. Raises StoreBusy where one does."""
     from filelock import FileLock, Timeout
 
+    lock = FileLock(folder / ".lock")
     try:
-        with FileLock(folder / ".lock", timeout=0):
-            yield
+        lock.acquire(timeout=0)
     except Timeout as error:
         raise StoreBusy(f"Another process runs the study {path}.", hint="Wait for it.") from error
+    try:
+        yield
+    finally:
+        lock.release()

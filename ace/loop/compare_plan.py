@@ -234,7 +234,7 @@ def hash_task(task: Task) -> dict[str, str]:
         rows = []
         for sample in getattr(task, split):
             rows.append([sample.id, sample.question, sorted(sample.data.items())])
-        parts[f"{split} samples"] = rows
+        parts[f"{split} samples"] = json.dumps(rows, default=str)
     hashes = {}
     for name, part in parts.items():
         text = json.dumps(_simplify(part, _DEPTH), sort_keys=True, default=str)

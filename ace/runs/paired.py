@@ -81,10 +81,10 @@ def bound_mean(means: Sequence[float], repeats: int = 1) -> tuple[float, float]:
         return 0.0, 1.0
     mean = min(1.0, max(0.0, fmean(means)))
     effective = float(size)
-    squares = sum((value - mean) ** 2 for value in means)
-    if size > 1 and squares > 0:
-        effective = max(effective, mean * (1 - mean) * size * (size - 1) / squares)
-        effective = min(effective, float(size * repeats))
+    if 0 < mean < 1:
+        squares = max(sum((value - mean) ** 2 for value in means), _EPSILON)
+        independent = mean * (1 - mean) * size * (size - 1) / squares
+        effective = max(effective, min(independent, float(size * repeats)))
     return wilson(mean * effective, effective)
 
 

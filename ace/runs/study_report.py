@@ -181,7 +181,7 @@ def _tabulate_pairs(study: Study) -> Table:
             better,
         )
         rows.append(row)
-    test = study.pairs[0].test
+    test = ", ".join(dict.fromkeys(pair.test for pair in study.pairs))
     head = ("methods", "points", "95% interval", "wins", "losses", "p", "Holm", "better")
     return Table(f"Paired differences ({test})", head, tuple(rows), right=(1, 3, 4, 5, 6))
 
