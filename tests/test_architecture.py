@@ -45,6 +45,7 @@ HEAVY = {
     "mcp",
     "numpy",
     "opentelemetry",
+    "pandas",
     "pypdf",
     "river",
     "scipy",
@@ -183,7 +184,18 @@ def test_dependencies_are_what_is_imported() -> None:
     """Neither undeclared (it came along with something else) nor unused."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    used = ("documents", "local", "mcp", "online", "otel", "report", "scienceworld", "textworld", *FRAMEWORKS)
+    used = (
+        "documents",
+        "frames",
+        "local",
+        "mcp",
+        "online",
+        "otel",
+        "report",
+        "scienceworld",
+        "textworld",
+        *FRAMEWORKS,
+    )
     declared = {*project["dependencies"], *(each for extra in used for each in extras[extra])}
     names = {re.split(r"[^\w-]", requirement)[0].replace("-", "_").lower() for requirement in declared}
     names = {IMPORTED_AS.get(name, name) for name in names}
