@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 import ace
-from ace.errors import InputError, ModelUnavailable, StoreBusy, StoreError, TaskError
-from ace.llm import RoleModels
+from ace.errors import CapReached, InputError, ModelUnavailable, StoreBusy, StoreError, TaskError
+from ace.llm import Caps, RoleModels
 from ace.llm.client import Reply, Request, Usage
 from ace.loop import plan_study
 from ace.loop.compare import cells_folder
@@ -366,6 +366,17 @@ def test_the_same_study_comes_of_one_worker_and_of_four(tmp_path: Path) -> None:
 
     one = compare(tmp_path / "a.study.db", workers=1)
     assert rates(one) == rates(compare(tmp_path / "b.study.db", workers=4))
+
+
+def test_a_cap_that_leaves_test_samples_unanswered_is_no_result(tmp_path: Path) -> None:
+    path = tmp_path / "c.study.db"
+    for calls in (7, 9):
+        team = RoleModels.of(play(), caps=Caps(calls=calls))
+        with pytest.raises(CapReached, match="did not answer every test sample"):
+            ace.compare(world(), team, methods=["zero_shot"], seeds=[0], study=path, workers=1)
+        assert read_study(path).scores == ()
+    study = ace.compare(world(), play(), methods=["zero_shot"], seeds=[0], study=path)
+    assert study.scores[0].samples == 10
 
 
 def test_a_team_of_models_can_be_given(tmp_path: Path) -> None:

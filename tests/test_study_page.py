@@ -73,6 +73,7 @@ def test_no_text_gets_out_of_its_place_in_a_notebook(tmp_path: Path) -> None:
         store.commit((Add("b1", "formats", HOSTILE),), author="person", reason="test")
         assert SHOWN in parsed(store._repr_html_()).text and "<script" not in store._repr_html_()
         assert "version 1, 1 bullets" in store._repr_html_()
+    assert "closed" in store._repr_html_()
 
 
 def test_tables_in_other_forms_keep_a_row_a_row() -> None:

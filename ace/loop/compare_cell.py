@@ -7,12 +7,13 @@ call that came to an end is paid for again.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean
 
+from ace.errors import CapReached
 from ace.llm.client import Usage
 from ace.llm.role_models import RoleModels
 from ace.loop.evaluate import evaluate
@@ -28,15 +29,14 @@ from ace.runs.study_cells import Cell, CurvePoint, SampleScore
 from ace.store import Store
 from ace.task.types import Task
 
-_OVER = frozenset({"done", "capped"})  # a run that came to its bound of calls is not continued
-
 
 def run_cell(
     cell: Cell, variant: Variant, file: Path, task: Task, models: RoleModels, *, progress: Progress
 ) -> Cell:
     """Return the cell with its results. What its file holds already is not done again.
 
-    Raises what `learn` and `evaluate` raise; the next call goes on from there.
+    Raises what `learn` and `evaluate` raise, and CapReached where a cap left test samples unanswered; the
+    next call goes on from there.
     """
 
     def show(phase: str, finished: int, total: int, note: str = "", /) -> None:
@@ -46,16 +46,22 @@ def run_cell(
         learned = None
         if variant.method not in LEARNS_NOTHING:
             work = partial(learn, task, store, models, variant.settings, progress=show)
-            learned = _finish_run(store, "learn", work)
+            # Learning that came to a bound on its calls is over.
+            learned = _finish_run(store, "learn", work, ends=("done", "capped"))
         work = partial(evaluate, task, store, models, variant.settings, progress=show)
-        scored = _finish_run(store, "eval", work)
+        scored = _finish_run(store, "eval", work, ends=("done",))
+        if scored.status != "done":
+            stopped = Report.from_json(scored.report or {}).stopped
+            raise CapReached(
+                f"{cell.name} did not answer every test sample: {stopped}", hint="Raise the cap."
+            )
         return _read_results(store, cell, learned, scored)
 
 
-def _finish_run(store: Store, kind: str, work: Callable[..., Report]) -> Run:
-    """Return the run of a kind, once it is over: it is begun, continued, or over already."""
+def _finish_run(store: Store, kind: str, work: Callable[..., Report], *, ends: Collection[str]) -> Run:
+    """Return the run of a kind, which is begun or continued unless its status is one of `ends`."""
     runs = [run for run in store.runs() if run.kind == kind]
-    if runs and runs[-1].status in _OVER:
+    if runs and runs[-1].status in ends:
         return runs[-1]
     work(resume=bool(runs))
     return [run for run in store.runs() if run.kind == kind][-1]
