@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -23,7 +24,7 @@ from ace.runs.study_report import Study
 from ace.settings import Command, FeedbackKind, Settings
 from ace.store import Store
 from ace.store.study_file import StudyFile, read_study
-from ace.task import Sample, Task, define_task
+from ace.task import Sample, Task, define_task, load_task
 from ace.testing import World
 from tests.world import SECRET, colour_of, knows, teaches, world
 
@@ -166,6 +167,17 @@ def test_a_changed_file_of_an_environment_is_another_environment(tmp_path: Path)
     assert hash_task(task) == before
     file.write_text("two")
     after = hash_task(task)
+    assert {name for name in before if before[name] != after[name]} == {"environment"}
+
+
+def test_another_database_is_another_environment(tmp_path: Path) -> None:
+    folder = tmp_path / "shop_sql"
+    shutil.copytree(Path(__file__).parent.parent / "tasks" / "shop_sql", folder)
+    before = hash_task(load_task(folder))
+    assert hash_task(load_task(folder)) == before
+    (script,) = folder.glob("*.sql")
+    script.write_text(script.read_text() + "\nCREATE TABLE more (a INTEGER);\n")
+    after = hash_task(load_task(folder))
     assert {name for name in before if before[name] != after[name]} == {"environment"}
 
 
@@ -329,7 +341,7 @@ def test_what_is_no_variant_is_refused(text: str, message: str) -> None:
 
 
 def test_a_plan_counts_calls_and_knows_what_is_done(tmp_path: Path, done: Study) -> None:
-    settings = Settings.of(Command.COMPARE, {"epochs": 1})
+    settings = Settings.of(Command.COMPARE, {"replays": 0})
     plan = plan_study(world(), settings, ["ace", "ace"], [0, 7, 7], known=done)
     assert [planned.cell.name for planned in plan.cells] == [
         "zero_shot, seed 0",

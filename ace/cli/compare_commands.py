@@ -53,7 +53,6 @@ def run(options: CompareOptions) -> None:
     methods or seeds extend it.
     """
     from ace.loop import compare, plan_study
-    from ace.loop.compare_plan import check_known
     from ace.store.study_file import read_study
 
     task = load_folder(options.task, trust=options.trust)
@@ -62,8 +61,6 @@ def run(options: CompareOptions) -> None:
     methods = [name.strip() for name in options.methods.split(",") if name.strip()]
     seeds = _read_seeds(options.seeds)
     plan = plan_study(task, options.settings, methods, seeds, floor=options.floor, known=known)
-    if known is not None:
-        check_known(known, plan)  # before a model is started, because that takes a while
     cells = [planned.cell for planned in plan.cells] + list(known.cells if known else ())
     names = dict.fromkeys(cell.method for cell in cells)
     if options.reference and options.reference not in names:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import Enum
 from pathlib import Path
@@ -137,8 +137,9 @@ def plan_study(
     `floor` adds the method that learns nothing where it is not named. `known` is the study as far as it was
     made. Cells come seed by seed, so that a study that is cut off compares what it has.
 
-    Raises InputError for an unknown method or option, and where there is no seed or no test sample; TaskError
-    where a test sample is among those that are learned from.
+    Raises InputError for an unknown method or option, where there is no seed or no test sample, and where
+    `known` was made with another task or other settings; TaskError where a test sample is among those that
+    are learned from.
     """
     task = limit_samples(task, settings)
     names = list(methods)
@@ -155,7 +156,10 @@ def plan_study(
     planned = []
     for seed in dict.fromkeys(seeds):
         planned += [_plan_cell(task, variant, seed, known) for variant in variants]
-    return StudyPlan(task=task, settings=settings, cells=tuple(planned))
+    plan = StudyPlan(task=task, settings=settings, cells=tuple(planned))
+    if known is not None:
+        check_basis(Path(known.file), known.basis, plan.basis(known.basis.models))
+    return plan
 
 
 def _plan_cell(task: Task, variant: Variant, seed: int, known: Study | None) -> PlannedCell:
@@ -179,11 +183,6 @@ def _plan_cell(task: Task, variant: Variant, seed: int, known: Study | None) -> 
         most=getattr(settings, "calls", None),
         answers=len(task.test),
     )
-
-
-def check_known(known: Study, plan: StudyPlan) -> None:
-    """Raise InputError where a study was made with another task or other settings than a plan has."""
-    check_basis(Path(known.file), known.basis, plan.basis(known.basis.models))
 
 
 def check_separation(task: Task) -> None:
@@ -251,16 +250,17 @@ def _read_folder(folder: Path | None) -> list[tuple[str, str]]:
 
 
 def _simplify(value: Any, depth: int) -> Any:
-    """Return a value as JSON that is the same in another process: of objects their type and what they hold.
+    """Return a value as JSON that is the same in another process; a file counts by its content.
 
-    A file counts by its content. Of an object that may change, only texts, files and tuples count.
+    Of a dataclass its public fields count, of any other object its files alone: other attributes may change
+    while it works, such as a counter or the address of a server.
     """
     if isinstance(value, Enum):
         return str(value.value)
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, Path):
-        return hashlib.sha256(value.read_bytes()).hexdigest() if value.is_file() else value.name
+        return hashlib.sha256(value.read_bytes()).hexdigest() if value.is_file() else "folder"
     kind = type(value).__qualname__
     if depth == 0:
         return kind
@@ -269,21 +269,11 @@ def _simplify(value: Any, depth: int) -> Any:
     if isinstance(value, (list, tuple)):
         return [_simplify(item, depth - 1) for item in value]
     if isinstance(value, (set, frozenset)):
-        return sorted(json.dumps(_simplify(item, depth - 1), default=str) for item in value)
-    return [kind, [[name, _simplify(item, depth - 1)] for name, item in _list_fields(value)]]
-
-
-def _list_fields(value: Any) -> Iterable[tuple[str, Any]]:
-    """Return the public fields of an object that tell what it is."""
-    if callable(value) and hasattr(value, "__qualname__"):
-        return [("name", value.__qualname__)]
+        return sorted(json.dumps(_simplify(item, depth - 1)) for item in value)
+    if callable(value) and hasattr(value, "__qualname__"):  # a function or a class
+        return value.__qualname__
     if is_dataclass(value):
-        names = [item.name for item in fields(value)]
-    else:
-        names = sorted(getattr(value, "__dict__", {}))
-    frozen = getattr(getattr(value, "__dataclass_params__", None), "frozen", False)
-    pairs = [(name, getattr(value, name, None)) for name in names if not name.startswith("_")]
-    if frozen:
-        return pairs
-    lasting = (str, Path, tuple, frozenset)
-    return [(name, item) for name, item in pairs if isinstance(item, lasting) or hasattr(item, "__dict__")]
+        names = [item.name for item in fields(value) if not item.name.startswith("_")]
+        return [kind, [[name, _simplify(getattr(value, name), depth - 1)] for name in names]]
+    attributes = sorted(getattr(value, "__dict__", {}).items())
+    return [kind, [[name, _simplify(item, 1)] for name, item in attributes if isinstance(item, Path)]]
