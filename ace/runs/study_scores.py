@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from statistics import fmean
 
 from ace.errors import InputError
@@ -20,6 +21,7 @@ from ace.runs.study_cells import Cell, CellState
 LEVEL = 0.05
 """The chance of calling any two methods different that are alike."""
 
+_flip_signs_once = lru_cache(maxsize=256)(flip_signs)  # a study is looked at several times
 _CURVE_POINTS = 12  # of a method, at most
 
 
@@ -218,9 +220,9 @@ def _compare_pair(
         theirs += [right[sample] for sample in left]
         differences.append(fmean(left.values()) - fmean(right.values()))
     if graded:
-        test, p_value = PairTest.PERMUTATION, flip_signs(list(sums.values()))
+        test, p_value = PairTest.PERMUTATION, _flip_signs_once(tuple(sums.values()))
     elif len(seeds) > 1:
-        test, p_value = PairTest.SIGNS, flip_signs(list(sums.values()))
+        test, p_value = PairTest.SIGNS, _flip_signs_once(tuple(sums.values()))
     else:
         test = PairTest.MCNEMAR
         p_value = mcnemar([bool(score) for score in theirs], [bool(score) for score in ours])
