@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from itertools import product
 from statistics import fmean
 
@@ -88,14 +89,22 @@ def test_an_interval_of_a_difference_holds_it() -> None:
     assert bound_mean_difference([])[0] == pytest.approx(-0.98, abs=0.01)
 
 
+def grade(chance: random.Random, rates: list[float]) -> list[float]:
+    """Return graded scores of one attempt at every sample, around these."""
+    return [min(1.0, max(0.0, chance.gauss(rate, 0.2))) for rate in rates]
+
+
+@pytest.mark.parametrize("attempt", [draw, grade])
 @pytest.mark.parametrize("seeds", [1, 3])
-def test_a_method_beside_itself_is_no_better_in_95_of_100(seeds: int) -> None:
+def test_a_method_beside_itself_is_no_better_in_95_of_100(
+    seeds: int, attempt: Callable[[random.Random, list[float]], list[float]]
+) -> None:
     """200 studies of one stochastic method against itself, some samples easier than others."""
     chance = random.Random(11)
     rates = [chance.betavariate(0.6, 0.6) for _ in range(60)]
     winners = 0
     for _ in range(200):
-        cells = [make_cell(name, seed, draw(chance, rates)) for name in "ab" for seed in range(seeds)]
+        cells = [make_cell(name, seed, attempt(chance, rates)) for name in "ab" for seed in range(seeds)]
         (pair,) = compare_methods(cells)
         winners += bool(pair.winner)
     assert winners <= 10

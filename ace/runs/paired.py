@@ -88,15 +88,16 @@ def bound_mean(means: Sequence[float], repeats: int = 1) -> tuple[float, float]:
     return wilson(mean * effective, effective)
 
 
-def bound_mean_difference(differences: Sequence[float]) -> tuple[float, float]:
+def bound_mean_difference(differences: Sequence[float], unit: float = 1.0) -> tuple[float, float]:
     """Return the 95% interval of a mean difference; each is from -1 to 1, the mean over a sample's runs.
 
     It is that of Agresti and Min for matched pairs, which adds half an answer to each cell of the table
-    (Biometrics 61, 2005). Here that is half a win and half a loss, so that it also serves for fractions.
+    (Biometrics 61, 2005). Here that is half a win and half a loss of the size `unit`, so that it also serves
+    for fractions; of graded scores that is the largest difference.
     """
     total = len(differences) + 2
     middle = sum(differences) / total
-    squares = sum(difference**2 for difference in differences) + 1
+    squares = sum(difference**2 for difference in differences) + unit**2
     z = NormalDist().inv_cdf(0.975)
     spread = z * sqrt(max(squares - total * middle**2, 0.0)) / total
     return max(-1.0, middle - spread), min(1.0, middle + spread)

@@ -119,8 +119,8 @@ class PairScore:
 
     @property
     def winner(self) -> str:
-        """Return the method that is better; "" where no difference was shown."""
-        if self.p_adjusted >= LEVEL or not self.difference:
+        """Return the method that is better; "" where test and interval do not both say that one is."""
+        if self.p_adjusted >= LEVEL or self.low <= 0 <= self.high:
             return ""
         return self.first if self.difference > 0 else self.second
 
@@ -226,7 +226,9 @@ def _compare_pair(
     else:
         test = PairTest.MCNEMAR
         p_value = mcnemar([bool(score) for score in theirs], [bool(score) for score in ours])
-    low, high = bound_mean_difference([total / len(seeds) for total in sums.values()])
+    means = [total / len(seeds) for total in sums.values()]
+    unit = max(map(abs, means)) if graded else 1.0
+    low, high = bound_mean_difference(means, unit or 1.0)
     return PairScore(
         first=first[0].method,
         second=second[0].method,
