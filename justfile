@@ -28,9 +28,17 @@ shape:
     {{python}} -m tests.shape
     {{python}} -m tests.walk
 
-# Regenerate docs/cli.md and docs/schema.md
+# Regenerate docs/cli.md, docs/schema.md and docs/settings.md
 docs:
     {{python}} docs/generate.py
+
+# The manual as a site in site/, which also opens as a file; a warning is an error
+site:
+    {{python}} -m zensical build --clean --strict
+
+# The same on a loopback address, built anew as pages change
+site-serve address="127.0.0.1:8000":
+    {{python}} -m zensical serve --dev-addr {{address}}
 
 # The demonstration of the README
 demo:
@@ -57,7 +65,7 @@ adapter-bfcl:
     just _adapter bfcl bfcl tests/test_worlds_bfcl.py
 
 adapter-tau2:
-    just _adapter tau2 tau2 tests/test_tau2.py tests/test_mcp.py
+    just _adapter tau2 tau2 tests/test_tau2.py tests/test_mcp.py --long
 
 adapter-inspect:
     just _adapter inspect inspect tests/test_adapter_inspect.py

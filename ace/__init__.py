@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     )
     from ace.errors import AceError
     from ace.llm import Caps, RecordingClient, ReplayClient, RoleModels, ScriptedClient, connect
+    from ace.loop.domains import open_domain, read_router
     from ace.runs.report import Report
     from ace.runs.study_report import Study
     from ace.settings import Settings
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from ace.task import Sample, Task, define_task, load_task
 
     __version__: str
+    """The version of the package, as "0.1.0"."""
 
 __all__ = [
     "AceError",
@@ -66,7 +68,9 @@ __all__ = [
     "list_runs",
     "load_task",
     "online",
+    "open_domain",
     "open_playbook",
+    "read_router",
     "read_study",
     "serve",
 ]
@@ -86,6 +90,7 @@ _HOMES = {
     ),
     "ace.errors": ("AceError",),
     "ace.llm": ("Caps", "RecordingClient", "ReplayClient", "ScriptedClient", "RoleModels", "connect"),
+    "ace.loop.domains": ("open_domain", "read_router"),
     "ace.runs.report": ("Report",),
     "ace.runs.study_report": ("Study",),
     "ace.settings": ("Settings",),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +21,7 @@ from ace.errors import InputError
 from ace.llm import DEFAULT_MODEL, Caps, Client, RoleModels, connect
 from ace.loop import AgentLearner, LearningPlace, OnlineServer, Progress, choose_agent_task, silent
 from ace.playbook import Playbook
+from ace.runs.drift import make_drift_detector
 from ace.runs.report import Report
 from ace.runs.run_table import Runs
 from ace.runs.study_report import Study
@@ -92,6 +94,10 @@ def learn(
     """Learn from `task.train`; score `task.test` before and after. `resume` continues an unfinished run.
 
     A cap ends the run cleanly: `report.stopped` says so, and what was learned is kept.
+
+    Raises InputError for a setting that is wrong, a method that nobody knows, and a run that cannot be
+    resumed with these settings, models and samples; ModelUnavailable where the model is out of reach for
+    several samples in a row; and what `ace.connect` raises for a model's name.
     """
     options = _checked_settings(Command.LEARN, settings)
     with _connect_roles(model, caps, options.workers) as team:
@@ -111,7 +117,8 @@ def online(
 ) -> Report:
     """Go once over `task.train`: answer, score, then learn. `report.after` scores the answers as given.
 
-    `resume` continues an unfinished run; one that learned `behind` its answers cannot be continued.
+    `resume` continues an unfinished run; one that learned `behind` its answers cannot be continued. A cap
+    ends the run cleanly. Raises what `ace.learn` raises.
     """
     options = _checked_settings(Command.ONLINE, settings)
     with _connect_roles(model, caps, options.workers) as team:
@@ -133,6 +140,9 @@ def serve(
 
     `task` may be a task's folder. Feedback that waits when the block ends is learned from first. After an
     error it stays in the file, and the next serving learns from it.
+
+    Raises InputError for settings under which feedback could not be learned from, TaskError for a folder that
+    cannot be used, and what `ace.connect` raises for a model's name.
     """
     options = _checked_settings(Command.SERVE, settings)
     if not isinstance(task, Task):
@@ -162,7 +172,8 @@ def learner(
     `model` learns: it is connected when there is something to learn from, and None records only. `task` may
     be a task's folder; without one it is a task of this `name` and `instructions`, which the agent's file
     knows again by the name. With `agent`, a function of a question and a context, the agent can be asked
-    again, so that lessons are proven. Use it as a context manager, or call `close()`.
+    again, so that lessons are proven. Use it as a context manager, or call `close()`. Where the package that
+    watches for changes is not installed and nobody asked for `drift`, it goes without and its report says so.
 
     Raises InputError or TaskError for what cannot work, and errors of opening the file. Later on it raises
     nothing: see `problems`.
@@ -170,6 +181,14 @@ def learner(
     options = _checked_settings(Command.SERVE, settings)
     if options.feedback is not FeedbackKind.LABELS:
         raise InputError("What became of an answer is a label.", hint="Leave out feedback.")
+    notes: tuple[str, ...] = ()
+    if options.drift and "drift" not in settings:
+        try:
+            make_drift_detector(True)
+        except InputError as error:
+            options = replace(options, drift=False)
+            if model is not None:
+                notes = (f"changes were not watched for: {error}",)
     if isinstance(task, (str, Path)):
         task = load_task(task)
     if not isinstance(store, Store):
@@ -183,6 +202,7 @@ def learner(
         settings=options,
         connect=partial(_connect_roles, DEFAULT_MODEL if model is None else model, caps, options.workers),
         progress=progress,
+        notes=notes,
     )
     return AgentLearner(place, learns=model is not None)
 
@@ -219,7 +239,11 @@ def evaluate(
     progress: Progress = silent,
     **settings: Any,
 ) -> Report:
-    """Score a version (number, branch or tag; the head by default) on `split`. Nothing is learned."""
+    """Score a version (number, branch or tag; the head by default) on `split`. Nothing is learned.
+
+    `report.after` has the score. Raises UnknownVersion where there is no such version, and what `ace.learn`
+    raises.
+    """
     options = _checked_settings(Command.EVAL, settings)
     with _connect_roles(model, caps, options.workers) as team:
         return loop.evaluate(task, store, team, options, progress=progress, version=version)
@@ -270,7 +294,8 @@ def as_context(
     """Return the active bullets as text for a prompt of one's own, never more than `budget` tokens.
 
     Of a store, those at the head of its branch. New bullets append within their section, so a cached prefix
-    lives long. The default counter guesses high; give the model's own where there is one.
+    lives long. The default counter guesses high; give the model's own where there is one. Without a bullet
+    that fits the text is "".
     """
     if isinstance(playbook, Store):
         playbook = playbook.checkout()

@@ -26,6 +26,7 @@
     ├── WorkspaceFailed          1  what an attempt acts on does not open, hangs, or cannot say its state
     ├── ContextError             1  no prompt could be put together for one question
     └── CapReached               3  a cap on calls, tokens, cost or seconds; work so far is kept
+        └── BudgetSpent             the calls for learning are used up: learning ends, the run goes on
 
 Errors pickle with their details, so they survive process pools and the journal.
 """
@@ -37,20 +38,23 @@ from typing import Any
 
 
 class AceError(Exception):
-    """Report what failed in `message`; `hint` is the sentence that says what to do about it.
+    """Report what failed. Every error that the package raises on purpose is one of these.
 
-    `details` are values for programs, by name; which there are, each subclass says. Errors about model calls
-    also have `usage` and `faults`: what the requests until then took and met. `exit_code` is that of the
-    command line.
+    Errors about model calls also have the details `usage` and `faults`: what the requests until then took and
+    met.
     """
 
     exit_code = 1
+    """What the command line ends with."""
 
     def __init__(self, message: str, *, hint: str = "", **details: Any) -> None:
         super().__init__(message)
         self.message = message
+        """What failed, as one sentence."""
         self.hint = hint
+        """What to do about it; "" where nobody knows."""
         self.details = details
+        """Values for programs, by name; which there are, each subclass says."""
 
     def __str__(self) -> str:
         """Return the message and the hint, as people read them."""
@@ -247,3 +251,18 @@ class CapReached(AceError):
     """
 
     exit_code = 3
+
+
+class BudgetSpent(CapReached):
+    """Report that learning has used up its calls (the setting `calls`). Learning ends, and the run goes on.
+
+    Details: those of CapReached; `cap` is "calls".
+    """
+
+
+def describe_error(error: BaseException) -> str:
+    """Return the type of an exception and its words. Never raises: words that cannot be read are left out."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # of somebody else's code, whose text raises one itself
+        return f"{type(error).__name__}: (its words cannot be read)"

@@ -61,6 +61,16 @@ class Select(StrEnum):
     OLDEST = "oldest"
 
 
+class Part(StrEnum):
+    """Name what learning can do without, so that its worth can be measured."""
+
+    PROOF = "proof"  # attempts with a lesson: the first one is kept as it comes
+    TRANSFER = "transfer"  # a second sample that a lesson makes right
+    GUARD = "guard"  # samples that a lesson must not break
+    BATCH = "batch"  # one reflection on several failures
+    REFINE = "refine"  # after each epoch, duplicates joined and sections shortened
+
+
 class Split(StrEnum):
     """Name a part of a task's samples."""
 
@@ -82,6 +92,8 @@ REMOVED: Mapping[str, Any] = {
     "recheck": 8,
     "validate_every": None,
     "merge": False,
+    "verify": True,
+    "refine": True,
 }
 """Settings that runs of earlier releases recorded, each with the value that every run now goes by."""
 
@@ -97,6 +109,8 @@ class About:
     unit: str = "N"
     unset: str = ""
     """What happens with None, as in "[default: ...]"."""
+    parts: type[StrEnum] | None = None
+    """What a text names some of, with commas between them; None for a text of any kind."""
     defaults: Mapping[Command, Any] = field(default_factory=dict)
     """The defaults of commands for which the field's is not right."""
 
@@ -105,11 +119,24 @@ class About:
 class Settings:
     """Hold the options of a run, checked. `Settings.of` fills in the defaults of one command.
 
-    Raises InputError for a value of another type or out of bounds. What each means is said in its `About`.
+    Raises InputError for a value of another type or out of bounds. What each means is said in its `About`,
+    and in docs/settings.md.
     """
 
     method: Annotated[str, About("The method that learns.", SINGLE_RUNS, unit="NAME")] = "ace"
     examples: Annotated[int, About("Examples that the few-shot methods show.", RUNS, least=1)] = 8
+    calls: Annotated[
+        int | None,
+        About(
+            "Calls of all roles that learning may take, then it ends; scoring takes none of them.",
+            (Command.LEARN, Command.ONLINE, Command.COMPARE),
+            least=0,
+            unset="no limit",
+        ),
+    ] = None
+    answers: Annotated[
+        int, About("Answers to a question that best_of_n votes on, and self_refine writes.", RUNS, least=1)
+    ] = 4
     seed: Annotated[int, About("Same seed and batch size, same versions.", SINGLE_RUNS)] = 0
     limit: Annotated[
         int | None,
@@ -127,6 +154,10 @@ class Settings:
     select: Annotated[
         Select, About("Which bullets to show when not all fit: by question, or by age.", READERS)
     ] = Select.HYBRID
+    top: Annotated[
+        int | None,
+        About("Show at most so many bullets, the nearest to the question.", READERS, least=1, unset="all"),
+    ] = None
     cite: Annotated[
         bool, About("Show the ids of bullets to the generator, and ask which it used.", READERS)
     ] = False
@@ -146,10 +177,22 @@ class Settings:
     ] = 1
     tries: Annotated[int, About("Candidate lessons per mistake.", LEARNERS, least=1)] = 2
     neighbours: Annotated[int, About("Earlier samples that a lesson must not break.", LEARNERS, least=0)] = 1
-    verify: Annotated[bool, About("Keep a lesson only when an attempt proves it.", LEARNERS)] = True
+    compose: Annotated[
+        bool, About("Try lessons on a question made of two, where the environment makes one.", LEARNERS)
+    ] = False
     agreement: Annotated[
         int, About("Attempts of which most must agree, where there are no labels.", LEARNERS, least=1)
     ] = 3
+    without: Annotated[
+        str | None,
+        About(
+            f"Learn without some of {', '.join(Part)}, to see what they are worth.",
+            LEARNERS,
+            unit="PART,...",
+            unset="with all",
+            parts=Part,
+        ),
+    ] = None
     batch_size: Annotated[
         int,
         About(
@@ -170,9 +213,6 @@ class Settings:
     accept: Annotated[
         Accept, About("Select a version if clearly better, if at least as good, or always.", OFFLINE)
     ] = Accept.BEST
-    refine: Annotated[
-        bool, About("After each epoch, join duplicate bullets and shorten sections.", OFFLINE)
-    ] = True
     measure: Annotated[bool, About("Score the test questions before and after.", (Command.LEARN,))] = True
     split: Annotated[Split, About("Which samples to score.", (Command.EVAL,))] = Split.TEST
     window: Annotated[int, About("Answers that count for the latest accuracy.", STREAMS, least=1)] = 20
@@ -204,6 +244,10 @@ class Settings:
                 raise _unknown_setting(command, name, [*taken, *beside])
         defaults = {name: setting.default_for(command) for name, setting in taken.items()}
         return cls(**{**defaults, **values})
+
+    def has(self, part: Part) -> bool:
+        """Return whether learning does not go without a part."""
+        return part not in (self.without or "").split(",")
 
     def record(self) -> dict[str, Any]:
         """Return what decides the outcome of a run, as JSON: the number of workers does not.
@@ -246,7 +290,7 @@ class Setting:
 
     def check(self, value: Any) -> Any:
         """Return the value in its own type. Raises InputError with the name, the value and what to give."""
-        if value is None and self.optional:
+        if self.optional and (value is None or (self.about.parts and not value)):
             return None
         converted = self._convert(value)
         least, most = self.about.least, self.about.most
@@ -264,6 +308,12 @@ class Setting:
         """Return the value as this type, or None where it is of another."""
         if issubclass(self.type, StrEnum):
             return self.type(value) if value in list(self.type) else None
+        if self.about.parts is not None:
+            if isinstance(value, str):
+                value = value.split(",")
+            names = {str(name).strip() for name in value} if isinstance(value, Collection) else {""}
+            known = [part.value for part in self.about.parts]
+            return ",".join(sorted(names, key=known.index)) if names <= set(known) else None
         if self.type in (bool, str):
             return value if isinstance(value, self.type) else None
         if isinstance(value, bool):
@@ -277,6 +327,8 @@ class Setting:
         if issubclass(self.type, StrEnum):
             *others, last = self.type
             text = f"Use {', '.join(others)} or {last}"
+        elif self.about.parts is not None:
+            text = f"Name some of {', '.join(self.about.parts)}, with commas between them"
         elif self.type is bool:
             text = "Give True or False"
         elif self.type is str:

@@ -24,11 +24,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from ace.agent.self_refine import SelfFeedback
 from ace.llm import asking
 from ace.llm.client import Reply, Request, Role, ToolCall, Usage
 from ace.methods.ace.curator import Curation
 from ace.methods.ace.reflection import Diagnosis, FailureType
 from ace.methods.ace.reflector import Critique, Lesson, WordsFor
+from ace.methods.published import Additions, PublishedReflection
 from ace.playbook.model import Operation
 from ace.text import word_key
 
@@ -42,11 +44,13 @@ class World:
 
     `generator` returns an answer, a call of a tool that the request offers, or several. `lessons` returns
     candidates, the best first; a plain string is one candidate, an empty list says that there is nothing to
-    learn. `operations` returns what a curator proposes, as operations or as JSON objects. Any of them may be
-    left out. An exception that a function raises is raised by the call.
+    learn. `operations` returns what a curator proposes, as operations or as JSON objects; the curator that
+    may only add asks `lessons`. `writer` returns whole texts: a playbook that is written anew, a cheatsheet
+    in its marks, an instruction. `criticism` returns what the generator has against its own answer, "" for
+    nothing. Any of them may be left out. An exception that a function raises is raised by the call.
 
-    `calls` counts requests by role, `requests` holds them in order. `tries` is how often an answer that does
-    not fit its schema is asked for. `writes_calls`: its calls stand for lines of text, as a small model's.
+    `tries` is how often an answer that does not fit its schema is asked for. With `writes_calls` its calls
+    stand for lines of text, as a small model's. `complete` raises MalformedReply when no answer fits.
     """
 
     def __init__(
@@ -55,17 +59,24 @@ class World:
         lessons: Lessons | None = None,
         operations: Operations | None = None,
         *,
+        writer: Says | None = None,
+        criticism: Callable[[Request], str] | None = None,
         model: str = "world",
         tries: int = 3,
         writes_calls: bool = False,
     ) -> None:
         self.model, self.tries = model, tries
         self.writes_calls = writes_calls
+        """Whether a call of a tool is a line of text, as an embedded model writes it."""
         self.calls: Counter[str] = Counter()
+        """How many requests each role has made, by its name: "generator", "reflector", "curator"."""
         self.requests: list[Request] = []
+        """Every request, in order."""
         self._generator = generator or (lambda request: "I do not know.")
         self._lessons = lessons or (lambda request: ())
         self._operations = operations or (lambda request: ())
+        self._writer = writer or (lambda request: "Nothing is known yet.")
+        self._criticism = criticism or (lambda request: "")
         self._lock = threading.Lock()
 
     def complete(self, request: Request) -> Reply:
@@ -100,14 +111,25 @@ class World:
     def _speak(self, request: Request) -> str | ToolCall | Sequence[ToolCall] | Reply:
         """Return the words of the function that a request is for, in the form of its schema."""
         schema = request.schema
-        if schema is None or request.role not in (Role.REFLECTOR, Role.CURATOR):
+        if schema is not None and issubclass(schema, SelfFeedback):
+            criticism = self._criticism(request)
+            return json.dumps({"criticism": criticism, "fine": not criticism})
+        if request.role not in (Role.REFLECTOR, Role.CURATOR):
             return self._generator(request)
+        if schema is None:
+            return self._writer(request)
         if issubclass(schema, Curation):
             operations = [_as_json(operation) for operation in self._operations(request)]
             return json.dumps({"operations": operations})
         lessons = self._lessons(request)
         candidates = [lessons] if isinstance(lessons, str) else list(lessons)
         chosen = candidates[min(request.draw, len(candidates) - 1)] if candidates else ""
+        if issubclass(schema, Additions):
+            added = [{"type": "ADD", "section": "others", "content": text} for text in candidates]
+            return json.dumps({"reasoning": "It is not there.", "operations": added})
+        if issubclass(schema, PublishedReflection):
+            helped = [{"id": tag, "tag": "helpful"} for tag in request.parts]
+            return json.dumps({"reasoning": "It is so.", "key_insight": chosen, "bullet_tags": helped})
         if issubclass(schema, Diagnosis):
             drafts = [{"content": text} for text in candidates[request.draw :][:3] or candidates[-1:]]
             failure = FailureType.GAP if drafts else FailureType.VARIANCE

@@ -1,7 +1,7 @@
 """Measure learning on tasks that nobody has tuned for: empty, hand-written and learned playbooks, by seed.
 
     python benchmarks/fresh_tasks.py sql --seeds 1001 1002 1003
-    python benchmarks/fresh_tasks.py rules --seeds 1001 1002 --language de --variants default no-refine
+    python benchmarks/fresh_tasks.py rules --seeds 1001 1002 --language de --variants default without=refine
     python benchmarks/fresh_tasks.py office --seeds 1001 1002 1003
 
 Each seed is a task of `fresh_sql.py`, `fresh_rules.py` or `tasks/office_tools/generate.py`. Its test

@@ -15,7 +15,7 @@ import shlex
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -228,9 +228,8 @@ def add_options(parser: argparse.ArgumentParser, work: str) -> None:
     parser.add_argument("--name", help="of the pages, where it is not the usual one")
 
 
-VARIANTS = (
-    "`default`, or options of `ace learn` without their first dashes: no-refine, epochs=2, no-merge+tries=3"
-)
+VARIANTS = """`default`, or options of `ace learn` without their first dashes: without=refine, epochs=2,
+neighbours=0+tries=3"""
 
 
 def read_variants(options: argparse.Namespace) -> dict[str, Settings]:
@@ -297,12 +296,24 @@ def run_script(
 
 
 def describe_measurement(script: str, words: Sequence[str], model: str) -> dict[str, Any]:
-    """Return what a result must name to be repeated."""
+    """Return what a result must name to be repeated. Where its files were kept is not part of that."""
     git = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
     return {
         "date": datetime.now(UTC).date().isoformat(),
-        "command": shlex.join(["python", f"benchmarks/{script}", *words]),
+        "command": shlex.join(["python", f"benchmarks/{script}", *_leave_out(words, {"--work", "--out"})]),
         "model": model,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "commit": git.stdout.strip(),
     }
+
+
+def _leave_out(words: Sequence[str], options: Collection[str]) -> list[str]:
+    """Return the words of a command without some options and their values."""
+    rest, words = [], list(words)
+    while words:
+        word = words.pop(0)
+        if word in options:
+            words[:1] = []
+        elif word.partition("=")[0] not in options:
+            rest.append(word)
+    return rest

@@ -1,6 +1,6 @@
 """What learning buys on tasks/shop_sql: empty, hand-written and learned playbooks on the same test questions.
 
-    python benchmarks/shop_sql.py --seeds 0 1 2 --variants default no-verify
+    python benchmarks/shop_sql.py --seeds 0 1 2 --variants default without=proof
 
 A seed draws the order of the training questions; the first two playbooks depend on none and are scored once.
 Stages are kept under --work, so that a stopped measurement goes on where it was. Writes
@@ -24,7 +24,7 @@ from benchmarks import measured_pages, measuring
 REFERENCE = measuring.ROOT / "playbooks" / "shop_sql.reference.md"
 EARLIER_NAMES = {  # of variants, in results of 2026-11-24
     "learned": "default",
-    "unverified": "no-verify",
+    "unverified": "without=proof",
     "one-try": "tries=1",
     "no-neighbours": "neighbours=0",
     "no-replays": "replays=0",

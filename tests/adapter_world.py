@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
+import runpy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import ace
-from ace.agent.adapters import FixedContext
 from ace.loop.agent_learner import AgentLearner
 from ace.playbook import Add
 from ace.store import Store
@@ -19,7 +18,7 @@ QUESTIONS = {f"Which code has {color}?": code for color, (code, _) in CODES.item
 LESSONS = {f"Which code has {color}?": f"{color.title()} means {word}." for color, (_, word) in CODES.items()}
 RED = "Which code has red?"
 
-PYTHON_BLOCK = re.compile(r"^## ([^\n]+)\n(?:(?!^## ).)*?^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+run_example = runpy.run_path(str(Path(__file__).parent.parent / "docs" / "run_example.py"))["run_example"]
 
 
 def reply(system: str, question: str) -> str:
@@ -33,10 +32,6 @@ def judge(question: str, answer: Any) -> dict[str, Any]:
     return {"right": answer == QUESTIONS[question], "expected": QUESTIONS[question]}
 
 
-def teacher() -> World:
-    return World(lessons=lambda request: [LESSONS[request.sample.question]])
-
-
 def know(store: Store, question: str = RED) -> None:
     store.commit((Add("b-known", "facts", LESSONS[question]),), author="person", reason="known")
 
@@ -46,38 +41,10 @@ def record(store: Store) -> AgentLearner:
     return ace.learner(store, None, drift=False)
 
 
-def check_learning(store: Store, ask: Callable[[Any, str], tuple[str, str]]) -> None:
-    """Ask every question, give feedback, and ask again: the lessons are there and the answers right.
-
-    `ask(learner, question)` returns the answer and the id of its episode.
-    """
-
-    def ask_again(question: str, context: str) -> str:
-        return ask(FixedContext(context), question)[0]
-
-    with ace.learner(store, teacher(), agent=ask_again, drift=False) as learner:
-        for question, code in QUESTIONS.items():
-            answer, episode = ask(learner, question)
-            assert answer == "no idea"
-            assert learner.feedback(episode, right=False, expected=code)
-        learner.close()
-        assert learner.problems == ()
-    assert sorted(bullet.content for bullet in store.checkout().active) == sorted(LESSONS.values())
-    with record(store) as learner:
-        answers = {question: ask(learner, question)[0] for question in QUESTIONS}
-        assert learner.problems == ()
-    assert answers == QUESTIONS
-    assert store.verify() == [] and store.open_episodes() == {}
-
-
-def run_example(heading: str) -> dict[str, Any]:
-    """Run the example under a heading of docs/adapters.md, behind what they share; return its names."""
-    page = (Path(__file__).parent.parent / "docs" / "adapters.md").read_text(encoding="utf-8")
-    blocks = dict(PYTHON_BLOCK.findall(page))
-    names: dict[str, Any] = {}
-    for title in ("What the examples share", heading):
-        exec(compile(blocks[title], f"docs/adapters.md: {title}", "exec"), names)
-    return names
+def teach(store: Store, ask_again: Callable[[str, str], str]) -> AgentLearner:
+    """Return a learner to whom the lesson of each question occurs, and who proves it by asking again."""
+    teacher = World(lessons=lambda request: [LESSONS[request.sample.question]])
+    return ace.learner(store, teacher, agent=ask_again, drift=False)
 
 
 class BrokenLearner:

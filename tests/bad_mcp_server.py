@@ -59,6 +59,21 @@ match sys.argv[1]:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         serve([{"name": name, "inputSchema": schema} for name in odd], odd)
         time.sleep(600)  # nobody writes to it any more, and it does not end
+    case "lists odd tools":
+        fine = {"type": "object", "properties": {"name": {"type": "string"}}}
+        rows: list[Any] = [
+            {"name": "first", "inputSchema": fine},
+            {"name": "flat", "inputSchema": 5},
+            {"name": "bare"},
+            {"inputSchema": fine},
+            "a word",
+            {"name": "listed", "inputSchema": {"type": "object", "properties": ["name"]}},
+            {"name": "mistyped", "inputSchema": {"type": "object", "properties": {"a": {"type": "strng"}}}},
+            {"name": "deep", "inputSchema": json.loads('{"not": ' * 100 + "{}" + "}" * 100)},
+            {"name": "out", "inputSchema": fine, "outputSchema": {"type": 7}},
+            {"name": "last", "inputSchema": fine},
+        ]
+        serve(rows, {"first": text(b"one"), "last": text(b"two")})
     case "lists rubbish":
         for line in sys.stdin:
             number = line.partition('"id":')[2].partition(",")[0].strip("}\n ")

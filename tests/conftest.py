@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from tests.cli import Ace, Done
 from tests.pace import slowness
+
+if TYPE_CHECKING:
+    from ace.store import Store
 
 # Slow is not wrong: on a busy machine a deadline, or a check how fast examples are made, fails at random.
 settings.register_profile("ace", deadline=None, suppress_health_check=(HealthCheck.too_slow,))
@@ -34,6 +38,19 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.timeout = float(config.getini("timeout")) * slowness()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a recipe ask for what takes minutes."""
+    parser.addoption("--long", action="store_true", help="run the tests that take minutes, too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what takes minutes, unless somebody asks for it."""
+    if not config.getoption("long"):
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(pytest.mark.skip(reason="it takes minutes: give --long"))
+
+
 def pytest_report_header() -> str:
     """Say by how much."""
     return f"limits: {slowness():g} times those of an idle machine"
@@ -45,6 +62,15 @@ def own_config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ACE_CONFIG", str(tmp_path_factory.mktemp("config")))
         yield
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """A playbook file with nothing in it."""
+    from ace.store import Store
+
+    with Store.open(tmp_path / "playbook.db") as store:
+        yield store
 
 
 @pytest.fixture

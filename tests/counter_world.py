@@ -9,6 +9,13 @@ from typing import Any
 IDS = {"apples": "S7", "pears": "S9", "plums": "S4", "figs": "S2"}
 
 
+class Wordless(Exception):
+    """Raise another error when it is asked for its words."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
 class Shop:
     """Give one attempt a shop."""
 
@@ -55,6 +62,19 @@ class Shop:
                 return "a\x00b\x1b[31mc"
             case "recurse":
                 return self.misbehave("recurse")
+            case "wordless":
+                raise Wordless
+            case "itself":
+                loop: list[Any] = []
+                loop.append(loop)
+                return loop
+            case "deep":
+                deep: list[Any] = []
+                for _ in range(5_000):
+                    deep = [deep]
+                return deep
+            case "huge":
+                return 10**5_000
         return ""
 
 

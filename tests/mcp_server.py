@@ -104,6 +104,12 @@ def make_orders(kind: str = "") -> MCPServer:
         server.add_tool(fresh, name=name)
         return "learned"
 
+    @server.tool()
+    async def forget(name: str) -> str:
+        """Take a tool away."""
+        server.remove_tool(name)
+        return "forgotten"
+
     if kind == "odd names":
         for name in ("pay back!", "wéird/names", "x" * 90, "7up", "pay_back_"):
             server.add_tool(lambda: "fine", name=name)

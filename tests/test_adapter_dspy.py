@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ace.store import Store
-from tests.adapter_world import (
-    LESSONS,
-    QUESTIONS,
-    RED,
-    BrokenEpisodes,
-    BrokenLearner,
-    check_learning,
-    judge,
-    know,
-    record,
-    reply,
-    run_example,
-)
+from tests.adapter_contract import AdapterContract
+from tests.adapter_world import LESSONS, QUESTIONS, RED, know, record, reply
 
 pytest.importorskip("dspy", reason="dspy is not installed: `just adapter-dspy`")
 
@@ -31,12 +18,6 @@ from dspy.utils.callback import BaseCallback
 from dspy.utils.dummies import DummyLM
 
 from ace.agent.adapters.dspy import PlaybookModule
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "codes.db") as store:
-        yield store
 
 
 def answer(system: str, user: str) -> dict[str, Any]:
@@ -52,6 +33,11 @@ def use_tool(system: str, user: str) -> dict[str, Any]:
         return {"next_thought": "I know it.", "next_tool_name": "finish", "next_tool_args": "{}"}
     arguments = '{"color": "red"}'
     return {"next_thought": "I look it up.", "next_tool_name": "look_up", "next_tool_args": arguments}
+
+
+def err(system: str, user: str) -> dict[str, Any]:
+    """Call a tool that nobody has."""
+    return {"next_thought": "I fly.", "next_tool_name": "fly", "next_tool_args": "{}"}
 
 
 class ScriptedLM(DummyLM):
@@ -79,25 +65,26 @@ def build(learner: Any, script: Any = answer, program: Any = None, **more: Any) 
     return PlaybookModule(program, learner, **more)
 
 
-def test_the_example_of_the_page_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert run_example("DSPy")["answers"] == ["7", "4"]
+class TestDSPy(AdapterContract):
+    heading = "DSPy"
+    names_fault = "next_tool_name"  # the library refuses a reply with another name
 
+    def build(self, learner: Any, kind: str = "answers", judge: Any = None) -> Any:
+        if kind == "answers":
+            return build(learner, judge=judge)
+        program = dspy.ReAct("question -> answer", tools=[self.look_up if kind == "waits" else look_up])
+        return build(learner, err if kind == "errs" else use_tool, program)
 
-def test_a_program_learns(store: Store) -> None:
-    def ask(learner: Any, question: str) -> tuple[str, str]:
-        prediction = build(learner)(question=question)
+    async def look_up(self, color: str) -> str:
+        return str(await self.wait())
+
+    def run(self, agent: Any, question: str) -> tuple[Any, str]:
+        prediction = agent(question=question)
         return prediction.answer, prediction.ace_episode
 
-    check_learning(store, ask)
-
-
-def test_a_program_learns_in_async_code(store: Store) -> None:
-    def ask(learner: Any, question: str) -> tuple[str, str]:
-        prediction = asyncio.run(build(learner).acall(question=question))
+    async def arun(self, agent: Any, question: str) -> tuple[Any, str]:
+        prediction = await agent.acall(question=question)
         return prediction.answer, prediction.ace_episode
-
-    check_learning(store, ask)
 
 
 @pytest.mark.parametrize("adapter", [None, dspy.ChatAdapter(), dspy.JSONAdapter()])
@@ -176,41 +163,6 @@ def test_errors_pass_and_are_kept(store: Store, is_async: bool) -> None:
     assert caught.value is error
     (episode,) = store.episodes()
     assert (episode.question, episode.attempt.error) == (RED, "KeyError: 'down'")
-
-
-def test_a_task_that_is_cancelled_is_kept(store: Store) -> None:
-    class Slow(dspy.Module):
-        async def aforward(self, question: str) -> Any:
-            started.set()
-            await asyncio.sleep(600)
-
-    async def main(learner: Any) -> None:
-        task = asyncio.ensure_future(PlaybookModule(Slow(), learner).acall(question=RED))
-        await started.wait()
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-    started = asyncio.Event()
-    with record(store) as learner:
-        asyncio.run(main(learner))
-    assert [episode.attempt.error for episode in store.episodes()] == ["CancelledError: "]
-
-
-@pytest.mark.parametrize("learner", [BrokenLearner(), BrokenEpisodes()])
-def test_a_fault_of_the_learner_never_reaches_the_program(learner: Any) -> None:
-    program = build(learner, use_tool, dspy.ReAct("question -> answer", tools=[look_up]))
-    assert program(question=RED).answer == "It is 7"
-    assert asyncio.run(program.acall(question=RED)).answer == "It is 7"
-    assert learner.problems
-
-
-def test_a_judge_says_at_once_what_is_known(store: Store) -> None:
-    know(store)
-    with record(store) as learner:
-        build(learner, judge=judge)(question=RED)
-        assert learner.problems == ()
-    assert [(row.right, row.expected) for row in store.feedback()] == [(True, "7")]
 
 
 def test_runs_at_the_same_time_do_not_mix(store: Store) -> None:

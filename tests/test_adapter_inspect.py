@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import ace
 from ace.agent.adapters.inspect import add_to_system, ask_again, read_value, use_playbook
-from ace.playbook import Add
 from ace.store import Store
-from ace.testing import World
+from tests.adapter_world import LESSONS, QUESTIONS, know, record, reply, teach
 
 pytestmark = pytest.mark.skipif(
     find_spec("inspect_ai") is None, reason="inspect-ai is not installed: `just adapter-inspect`"
 )
 ROOT = Path(__file__).parent.parent
-CODES = {"red": "7", "blue": "4", "green": "9", "black": "2"}
-WORDS = {"7": "seven", "4": "four", "9": "nine", "2": "two"}
-LESSONS = {
-    f"Which code has {color}?": f"{color.title()} means {WORDS[code]}." for color, code in CODES.items()
-}
 
 
 @pytest.fixture(autouse=True)
@@ -39,25 +30,13 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(folder))
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "codes.db") as store:
-        yield store
-
-
 def answer(messages: list[Any], *_: Any) -> Any:
     """Know the code of a color only where the system message says it."""
     from inspect_ai.model import ModelOutput
 
     system = " ".join(message.text for message in messages if message.role == "system")
     question = next(message.text for message in messages if message.role == "user")
-    known = LESSONS[question] in system
-    color = question.removesuffix("?").split()[-1]
-    return ModelOutput.from_content("mockllm/model", CODES[color] if known else "no idea")
-
-
-def teacher() -> World:
-    return World(lessons=lambda request: [LESSONS[request.sample.question]])
+    return ModelOutput.from_content("mockllm/model", reply(system, question))
 
 
 def make_task(learner: Any, *solvers: Any, **more: Any) -> Any:
@@ -66,9 +45,15 @@ def make_task(learner: Any, *solvers: Any, **more: Any) -> Any:
     from inspect_ai.scorer import match
     from inspect_ai.solver import generate, system_message
 
-    samples = [Sample(input=f"Which code has {color}?", target=code) for color, code in CODES.items()]
+    samples = [Sample(input=question, target=code) for question, code in QUESTIONS.items()]
     chain = [system_message("Answer with a number."), use_playbook(learner), *(solvers or (generate(),))]
-    return Task(dataset=samples, solver=chain, **({"scorer": match()} | more))
+    return Task(**({"dataset": samples, "solver": chain, "scorer": match()} | more))
+
+
+def generate_answers() -> Any:
+    from inspect_ai.solver import generate
+
+    return generate()
 
 
 def run(task: Any, tmp_path: Path, outputs: Any = answer, **more: Any) -> Any:
@@ -86,12 +71,12 @@ def accuracy(log: Any) -> float:
 
 def test_a_task_learns_and_is_better_the_second_time(store: Store, tmp_path: Path) -> None:
     again = ask_again("mockllm/model", "Answer with a number.", custom_outputs=answer)
-    with ace.learner(store, teacher(), agent=again, drift=False) as learner:
+    with teach(store, again) as learner:
         assert accuracy(run(make_task(learner), tmp_path)) == 0
         learner.close()
         assert learner.problems == ()
     assert sorted(bullet.content for bullet in store.checkout().active) == sorted(LESSONS.values())
-    with ace.learner(store, None, drift=False) as learner:
+    with record(store) as learner:
         log = run(make_task(learner), tmp_path)
     assert accuracy(log) == 1
     system = log.samples[0].messages[0]
@@ -101,8 +86,8 @@ def test_a_task_learns_and_is_better_the_second_time(store: Store, tmp_path: Pat
 
 
 def test_scores_are_outcomes_of_episodes(store: Store, tmp_path: Path) -> None:
-    store.commit((Add("b-red", "facts", LESSONS["Which code has red?"]),), author="person", reason="known")
-    with ace.learner(store, None, drift=False) as learner:
+    know(store)
+    with record(store) as learner:
         run(make_task(learner), tmp_path)
     judged = {row.episode: row for row in store.feedback()}
     assert len(judged) == 4
@@ -110,7 +95,7 @@ def test_scores_are_outcomes_of_episodes(store: Store, tmp_path: Path) -> None:
         row = judged[episode.id]
         is_red = "red" in episode.question
         assert (row.score, episode.attempt.answer) == ((1.0, "7") if is_red else (0.0, "no idea"))
-        assert row.expected in CODES.values() and episode.context_version == 1
+        assert row.expected in QUESTIONS.values() and episode.context_version == 1
     assert store.open_episodes() == {}
 
 
@@ -141,7 +126,7 @@ def test_calls_of_tools_are_turns(store: Store, tmp_path: Path) -> None:
             "mockllm/model", "look_up", {"color": "red"}, content="I look it up."
         )
 
-    with ace.learner(store, None, drift=False) as learner:
+    with record(store) as learner:
         run(make_task(learner, use_tools(look_up()), generate()), tmp_path, outputs)
     episode = store.episodes()[0]
     assert [(turn.tool, turn.text, turn.observation) for turn in episode.attempt.turns] == [
@@ -160,7 +145,7 @@ def test_thoughts_are_turns_unless_nobody_can_read_them(store: Store, tmp_path: 
         content = [ContentReasoning(reasoning="It is warm."), hidden, summed_up, ContentText(text="7")]
         return ModelOutput.from_content("mockllm/model", content)
 
-    with ace.learner(store, None, drift=False) as learner:
+    with record(store) as learner:
         run(make_task(learner), tmp_path, outputs)
         assert learner.problems == ()
     attempt = store.episodes()[0].attempt
@@ -174,7 +159,7 @@ def test_a_sample_that_fails_is_an_episode_with_its_error(store: Store, tmp_path
             raise RuntimeError("the model is down")
         return answer(messages, *rest)
 
-    with ace.learner(store, None, drift=False) as learner:
+    with record(store) as learner:
         run(make_task(learner), tmp_path, outputs, fail_on_error=False)
     errors = {episode.question: episode.attempt.error for episode in store.episodes()}
     assert len(errors) == 4 and "the model is down" in errors["Which code has blue?"]
@@ -190,11 +175,26 @@ def test_a_sample_that_is_tried_again_leaves_both_attempts(store: Store, tmp_pat
             raise RuntimeError("not yet")
         return answer(messages, *rest)
 
-    with ace.learner(store, None, drift=False) as learner:
+    with record(store) as learner:
         log = run(make_task(learner), tmp_path, outputs, retry_on_error=1)
     assert log.status == "success"
     assert len(store.episodes()) == 8 and len(store.feedback()) == 4
     assert store.open_episodes() == {}
+
+
+def test_each_of_several_targets_is_right(store: Store, tmp_path: Path) -> None:
+    from inspect_ai.dataset import MemoryDataset, Sample
+
+    targets = {"red": ["seven", "7"], "blue": "4"}
+    samples = [Sample(input=f"Which code has {color}?", target=each) for color, each in targets.items()]
+    again = ask_again("mockllm/model", "Answer with a number.", custom_outputs=answer)
+    with teach(store, again) as learner:
+        run(make_task(learner, dataset=MemoryDataset(samples)), tmp_path)
+        learner.close()
+        assert learner.problems == ()
+    assert sorted(row.alternatives for row in store.feedback()) == [("4",), ("seven", "7")]
+    kept = sorted(bullet.content for bullet in store.checkout().active)
+    assert kept == sorted(LESSONS[f"Which code has {color}?"] for color in targets)  # proven by "7", too
 
 
 def test_a_score_that_is_no_share_is_kept_as_words(store: Store, tmp_path: Path) -> None:
@@ -207,10 +207,22 @@ def test_a_score_that_is_no_share_is_kept_as_words(store: Store, tmp_path: Path)
 
         return score
 
-    with ace.learner(store, None, drift=False) as learner:
+    with record(store) as learner:
         run(make_task(learner, scorer=rating()), tmp_path)
     for row in store.feedback():
         assert row.score is None and row.text == "rating: 7\nToo short."
+
+
+def test_a_score_that_cannot_be_read_costs_neither_sample_nor_episode(store: Store, tmp_path: Path) -> None:
+    def read_score(value: Any) -> float:
+        raise KeyError(value)
+
+    with record(store) as learner:
+        chain = [use_playbook(learner, read_score=read_score), generate_answers()]
+        assert run(make_task(learner, solver=chain), tmp_path).status == "success"
+        assert {problem.error for problem in learner.problems} == {"KeyError: 'I'"}
+    assert [row.text.split("\n")[0] for row in store.feedback()] == ["match: I"] * 4
+    assert len(store.episodes()) == 4 and store.open_episodes() == {}
 
 
 @pytest.mark.parametrize(
@@ -235,10 +247,8 @@ def test_the_context_goes_behind_the_instructions() -> None:
 
 
 def test_the_example_of_the_page_learns(tmp_path: Path) -> None:
-    page = (ROOT / "docs" / "inspect.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    (tmp_path / "example.py").write_text(example, encoding="utf-8")
+    command = [sys.executable, str(ROOT / "docs" / "run_example.py"), "inspect", "Tasks of Inspect"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "INSPECT_DISPLAY": "none"}
-    command = [sys.executable, "example.py"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    assert done.stdout.splitlines()[-2:] == ["accuracy 0.0", "accuracy 1.0"], done.stderr
+    printed = [line for line in done.stdout.splitlines() if line.startswith("accuracy")]
+    assert printed == ["accuracy 0.0", "accuracy 1.0"], done.stderr

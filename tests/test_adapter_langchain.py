@@ -4,47 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ace.store import Store
-from tests.adapter_world import (
-    LESSONS,
-    QUESTIONS,
-    RED,
-    BrokenEpisodes,
-    BrokenLearner,
-    check_learning,
-    judge,
-    know,
-    record,
-    reply,
-    run_example,
-)
+from tests.adapter_contract import AdapterContract
+from tests.adapter_world import LESSONS, QUESTIONS, RED, judge, know, record, reply
 
 pytest.importorskip("langchain", reason="langchain is not installed: `just adapter-langchain`")
 
 from langchain.agents import create_agent
-from langchain.agents.middleware import ModelRetryMiddleware, ToolRetryMiddleware, dynamic_prompt
+from langchain.agents.middleware import (
+    AgentMiddleware,
+    ModelRetryMiddleware,
+    ToolRetryMiddleware,
+    dynamic_prompt,
+)
 from langchain.messages import AIMessage
 from langchain.tools import tool
 from langchain_core.language_models import BaseChatModel
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.errors import GraphRecursionError
 from langgraph.types import Command, interrupt
 from pydantic import BaseModel, Field
 
 from ace.agent.adapters.langchain import PlaybookMiddleware
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "codes.db") as store:
-        yield store
 
 
 def answer(messages: list[Any]) -> AIMessage:
@@ -60,6 +47,13 @@ def call_tool(messages: list[Any]) -> AIMessage:
     call = {"name": "look_up", "args": {"color": "red"}, "id": "call-1"}
     thought = {"type": "reasoning", "reasoning": "I do not know it."}
     return AIMessage([thought, {"type": "text", "text": "I look it up."}], tool_calls=[call])
+
+
+def err(messages: list[Any]) -> AIMessage:
+    """Call a tool that nobody has; then give up."""
+    if messages[-1].type == "tool":
+        return AIMessage("I cannot.")
+    return AIMessage("", tool_calls=[{"name": "fly", "args": {}, "id": "call-1"}])
 
 
 class ScriptedModel(BaseChatModel):
@@ -80,6 +74,13 @@ class ScriptedModel(BaseChatModel):
         return ChatResult(generations=[ChatGeneration(message=self.script(messages))])
 
 
+class SlowModel(ScriptedModel):
+    wait: Any
+
+    async def _agenerate(self, *request: Any, **more: Any) -> Any:
+        return await self.wait()
+
+
 class StreamingModel(ScriptedModel):
     def _stream(self, messages: Any, stop: Any = None, run_manager: Any = None, **more: Any) -> Any:
         from langchain_core.messages import AIMessageChunk
@@ -98,33 +99,31 @@ def asking(question: str = RED) -> Any:
     return {"messages": [("user", question)]}
 
 
-def build(learner: Any, script: Any = answer, tools: Any = (), **more: Any) -> Any:
-    middleware = [PlaybookMiddleware(learner), *more.pop("middleware", ())]
-    prompt = "Answer with a number."
-    model = ScriptedModel(script=script)
-    return create_agent(model, list(tools), system_prompt=prompt, middleware=middleware, **more)
+def build(learner: Any, model: Any = answer, tools: Any = (), judge: Any = None, **more: Any) -> Any:
+    """Return an agent; a function stands for a model that answers as it says."""
+    middleware = [PlaybookMiddleware(learner, judge), *more.pop("middleware", ())]
+    model = model if isinstance(model, BaseChatModel) else ScriptedModel(script=model)
+    return create_agent(
+        model, list(tools), system_prompt="Answer with a number.", middleware=middleware, **more
+    )
 
 
-def ask(learner: Any, question: str) -> tuple[str, str]:
-    result = build(learner).invoke(asking(question))
-    return str(result["messages"][-1].text), result["ace_episode"]
+class TestLangChain(AdapterContract):
+    heading = "LangChain and LangGraph"
+
+    def build(self, learner: Any, kind: str = "answers", judge: Any = None) -> Any:
+        models = {"answers": answer, "calls": call_tool, "errs": err, "waits": SlowModel(wait=self.wait)}
+        return build(learner, models[kind], [look_up], judge)
+
+    def run(self, agent: Any, question: str) -> tuple[Any, str]:
+        return read(agent.invoke(asking(question)))
+
+    async def arun(self, agent: Any, question: str) -> tuple[Any, str]:
+        return read(await agent.ainvoke(asking(question)))
 
 
-def test_the_example_of_the_page_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert run_example("LangChain and LangGraph")["answers"] == ["7", "4"]
-
-
-def test_an_agent_learns(store: Store) -> None:
-    check_learning(store, ask)
-
-
-def test_an_agent_learns_in_async_code(store: Store) -> None:
-    def ask(learner: Any, question: str) -> tuple[str, str]:
-        result = asyncio.run(build(learner).ainvoke(asking(question)))
-        return str(result["messages"][-1].text), result["ace_episode"]
-
-    check_learning(store, ask)
+def read(result: Any) -> tuple[Any, str]:
+    return result["messages"][-1].text, result["ace_episode"]
 
 
 def test_the_context_stands_behind_the_system_prompt(store: Store) -> None:
@@ -188,6 +187,88 @@ def test_errors_pass_and_are_kept(store: Store, place: str, is_async: bool) -> N
     assert failed == (["look_up"] if place == "tool" else [])
 
 
+def look_up_forever(messages: list[Any]) -> AIMessage:
+    call = {"name": "look_up", "args": {"color": "red"}, "id": f"call-{len(messages)}"}
+    return AIMessage("", tool_calls=[call])
+
+
+@pytest.mark.parametrize("way", ["invoke", "ainvoke", "stream", "astream"])
+def test_a_run_that_its_limit_of_steps_ends_is_closed(store: Store, way: str) -> None:
+    async def exhaust(agent: Any) -> list[Any]:
+        return [chunk async for chunk in agent.astream(asking(), config)]
+
+    config = {"recursion_limit": 5}
+    with record(store) as learner:
+        agent = build(learner, look_up_forever, [look_up])
+        with pytest.raises(GraphRecursionError):
+            if way == "ainvoke":
+                asyncio.run(agent.ainvoke(asking(), config))
+            elif way == "astream":
+                asyncio.run(exhaust(agent))
+            else:
+                list(getattr(agent, way)(asking(), config))
+        assert store.open_episodes() == {}  # closed by now, not at the end of the learner
+        assert learner.problems == ()
+    (episode,) = store.episodes()
+    assert episode.attempt.error.startswith("GraphRecursionError: Recursion limit of 5")
+    assert [turn.tool for turn in episode.attempt.turns] == ["look_up", "look_up"]
+
+
+@pytest.mark.parametrize("place", ["before_model", "after_agent"])
+def test_an_error_of_another_middleware_closes_the_episode(store: Store, place: str) -> None:
+    def broken(self: Any, state: Any, runtime: Any) -> None:
+        raise OSError("disk")
+
+    other = type("Other", (AgentMiddleware,), {place: broken})()
+    with record(store) as learner:
+        agent = create_agent(ScriptedModel(), middleware=[PlaybookMiddleware(learner), other])
+        for _ in range(2):
+            with pytest.raises(OSError):
+                agent.invoke(asking())
+        assert store.open_episodes() == {}
+    assert [episode.attempt.error for episode in store.episodes()] == ["OSError: disk"] * 2
+
+
+def test_the_limit_of_an_agent_within_a_graph_ends_its_own_episode_only(store: Store) -> None:
+    with record(store) as learner:
+        inner = build(learner, look_up_forever, [look_up])
+
+        def ask_colleague(color: str) -> str:
+            """Ask a colleague."""
+            try:
+                inner.invoke(asking("Inner?"), {"recursion_limit": 5})
+            except GraphRecursionError:
+                return "no answer"
+            return "an answer"
+
+        result = build(learner, call_tool, [tool("look_up")(ask_colleague)]).invoke(asking())
+        assert store.open_episodes() == {} and learner.problems == ()
+    kept = {episode.question: episode for episode in store.episodes()}
+    assert kept["Inner?"].attempt.error.startswith("GraphRecursionError")
+    assert (kept[RED].id, kept[RED].attempt.answer) == (result["ace_episode"], "It is no answer")
+
+
+def test_a_run_that_is_resumed_and_then_reaches_its_limit_is_closed(store: Store) -> None:
+    @tool
+    def look_up(color: str) -> str:
+        """Ask a person."""
+        return str(interrupt("which?")) if len(asked) == 1 else "7"
+
+    asked: list[int] = []
+    with record(store) as learner:
+        agent = build(learner, look_up_forever, [look_up], checkpointer=InMemorySaver())
+        config = {"configurable": {"thread_id": "1"}, "recursion_limit": 6}
+        asked.append(1)
+        assert agent.invoke(asking(), config)["__interrupt__"]
+        assert len(store.open_episodes()) == 1  # it waits for a person
+        asked.append(1)
+        with pytest.raises(GraphRecursionError):
+            agent.invoke(Command(resume="7"), config)
+        assert store.open_episodes() == {}
+    (episode,) = store.episodes()
+    assert episode.attempt.error.startswith("GraphRecursionError")
+
+
 def test_a_task_that_is_cancelled_is_kept(store: Store) -> None:
     class Slow(ScriptedModel):
         async def _agenerate(self, *_: Any, **__: Any) -> Any:
@@ -234,14 +315,6 @@ def test_what_is_mended_inside_is_one_episode_and_outside_another(store: Store) 
     assert [turn.observation for turn in kept[ended[2]].attempt.turns] == ["7"]
     assert {kept.pop(name).attempt.error for name in ended} == {""}
     assert {episode.attempt.error for episode in kept.values()} == {"TimeoutError: slow"}
-
-
-@pytest.mark.parametrize("learner", [BrokenLearner(), BrokenEpisodes()])
-def test_a_fault_of_the_learner_never_reaches_the_agent(learner: Any) -> None:
-    agent = build(learner, call_tool, [look_up])
-    assert agent.invoke(asking())["messages"][-1].text == "It is 7"
-    assert asyncio.run(agent.ainvoke(asking()))["messages"][-1].text == "It is 7"
-    assert learner.problems
 
 
 def test_a_judge_says_at_once_what_is_known(store: Store) -> None:

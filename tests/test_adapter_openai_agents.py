@@ -4,26 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ace.store import Store
-from tests.adapter_world import (
-    LESSONS,
-    QUESTIONS,
-    RED,
-    BrokenEpisodes,
-    BrokenLearner,
-    check_learning,
-    judge,
-    know,
-    record,
-    reply,
-    run_example,
-)
+from tests.adapter_contract import AdapterContract
+from tests.adapter_world import LESSONS, QUESTIONS, RED, know, record, reply
 
 pytest.importorskip("agents", reason="openai-agents is not installed: `just adapter-openai-agents`")
 
@@ -51,12 +38,6 @@ from ace.agent.adapters.openai_agents import PlaybookHooks
 agents.set_tracing_disabled(True)
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "codes.db") as store:
-        yield store
-
-
 def speak(text: str) -> ResponseOutputMessage:
     part = ResponseOutputText(text=text, type="output_text", annotations=[])
     return ResponseOutputMessage(id="m", content=[part], role="assistant", status="completed", type="message")
@@ -79,6 +60,11 @@ def call_tool(instructions: str | None, items: list[Any]) -> list[Any]:
         arguments='{"color": "red"}', call_id="c", name="look_up", type="function_call", id="f"
     )
     return [thought, speak("I look it up."), call]
+
+
+def err(instructions: str | None, items: list[Any]) -> list[Any]:
+    """Call a tool that nobody has, which could be a handoff."""
+    return [ResponseFunctionToolCall(arguments="{}", call_id="c", name="fly", type="function_call", id="f")]
 
 
 class ScriptedModel(Model):
@@ -126,22 +112,27 @@ def run(learner: Any, agent: Any, question: str = RED, judge: Any = None, **more
 
 
 async def arun(learner: Any, agent: Any, question: str = RED) -> tuple[Any, Any]:
-    async with PlaybookHooks(learner) as hooks:
+    with PlaybookHooks(learner) as hooks:
         result = await Runner.run(agent, question, hooks=hooks, run_config=hooks.configure())
     return result, hooks
 
 
-def test_the_example_of_the_page_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert run_example("OpenAI Agents SDK")["answers"] == ["7", "4"]
+class TestOpenAIAgents(AdapterContract):
+    heading = "OpenAI Agents SDK"
 
+    def build(self, learner: Any, kind: str = "answers", judge: Any = None) -> Any:
+        script = {"answers": answer, "calls": call_tool, "errs": err, "waits": self.wait}[kind]
+        return learner, build(script, tools=[look_up]), judge
 
-def test_an_agent_learns(store: Store) -> None:
-    def ask(learner: Any, question: str) -> tuple[str, str]:
-        result, hooks = asyncio.run(arun(learner, build(), question))
+    def run(self, agent: Any, question: str) -> tuple[Any, str]:
+        learner, built, judge = agent
+        result, hooks = run(learner, built, question, judge)
         return result.final_output, hooks.episode
 
-    check_learning(store, ask)
+    async def arun(self, agent: Any, question: str) -> tuple[Any, str]:
+        learner, built, _ = agent
+        result, hooks = await arun(learner, built, question)
+        return result.final_output, hooks.episode
 
 
 def test_the_context_stands_behind_the_instructions_and_other_filters(store: Store) -> None:
@@ -225,55 +216,9 @@ def test_limits_and_guardrails_are_kept(store: Store) -> None:
     assert errors == ["MaxTurnsExceeded", "OutputGuardrailTripwireTriggered"]  # the other never began
 
 
-def test_a_task_that_is_cancelled_is_kept(store: Store) -> None:
-    async def slow() -> Any:
-        started.set()
-        await asyncio.sleep(600)
-
-    async def main(learner: Any) -> None:
-        task = asyncio.ensure_future(arun(learner, build(lambda *_: slow())))
-        await started.wait()
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-    started = asyncio.Event()
-    with record(store) as learner:
-        asyncio.run(main(learner))
-    assert [episode.attempt.error for episode in store.episodes()] == ["CancelledError: "]
-
-
-@pytest.mark.parametrize("learner", [BrokenLearner(), BrokenEpisodes()])
-def test_a_fault_of_the_learner_never_reaches_the_agent(learner: Any) -> None:
-    agent = build(call_tool, tools=[look_up])
-    assert run(learner, agent)[0].final_output == "It is 7"
-    assert asyncio.run(arun(learner, agent))[0].final_output == "It is 7"
-    assert learner.problems
-
-
-def test_a_judge_says_at_once_what_is_known(store: Store) -> None:
-    know(store)
-    with record(store) as learner:
-        run(learner, build(), judge=judge)
-        assert learner.problems == ()
-    assert [(row.right, row.expected) for row in store.feedback()] == [(True, "7")]
-
-
-def test_parallel_runs_of_one_agent_do_not_mix(store: Store) -> None:
-    async def gather() -> list[Any]:
-        return await asyncio.gather(*(arun(learner, agent, question) for question in QUESTIONS))
-
-    agent = build()
-    with record(store) as learner:
-        results = asyncio.run(gather())
-        assert learner.problems == ()
-    kept = {episode.id: episode.question for episode in store.episodes()}
-    assert [kept[hooks.episode] for _, hooks in results] == [*QUESTIONS]
-
-
 def test_streams_are_as_they_were(store: Store) -> None:
     async def stream(is_left: bool) -> Any:
-        async with PlaybookHooks(learner) as hooks:
+        with PlaybookHooks(learner) as hooks:
             config = hooks.configure()
             result = Runner.run_streamed(
                 build(call_tool, tools=[look_up]), RED, hooks=hooks, run_config=config

@@ -4,26 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ace.store import Store
-from tests.adapter_world import (
-    LESSONS,
-    QUESTIONS,
-    RED,
-    BrokenEpisodes,
-    BrokenLearner,
-    check_learning,
-    judge,
-    know,
-    record,
-    reply,
-    run_example,
-)
+from tests.adapter_contract import AdapterContract
+from tests.adapter_world import LESSONS, RED, know, record, reply
 
 pytest.importorskip("pydantic_ai", reason="pydantic-ai is not installed: `just adapter-pydantic-ai`")
 
@@ -34,12 +21,6 @@ from pydantic_ai.messages import ModelResponse, TextPart, ThinkingPart, ToolCall
 from pydantic_ai.models.function import FunctionModel
 
 from ace.agent.adapters.pydantic_ai import PlaybookCapability
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "codes.db") as store:
-        yield store
 
 
 def answer(messages: Any, info: Any) -> ModelResponse:
@@ -61,6 +42,13 @@ def call_tool(messages: Any, info: Any) -> ModelResponse:
     return ModelResponse([ThinkingPart("I do not know it."), TextPart("I look it up."), call])
 
 
+def err(messages: Any, info: Any) -> ModelResponse:
+    """Call a tool that nobody has; then give up."""
+    if messages[-1].parts[-1].part_kind == "retry-prompt":
+        return ModelResponse([TextPart("I cannot.")])
+    return ModelResponse([ToolCallPart("fly", {})])
+
+
 def look_up(color: str) -> str:
     """Look up a color."""
     return "7"
@@ -74,28 +62,27 @@ def build(learner: Any, script: Any = answer, tools: Any = (), judge: Any = None
     return Agent(model, instructions=instructions, tools=tools, capabilities=[playbook], **more), playbook
 
 
-def ask(learner: Any, question: str) -> tuple[str, str]:
-    agent, playbook = build(learner)
-    result = agent.run_sync(question)
-    return result.output, playbook.find_episode(result.run_id)
+class TestPydanticAI(AdapterContract):
+    heading = "Pydantic AI"
 
+    def build(self, learner: Any, kind: str = "answers", judge: Any = None) -> Any:
+        script = {"answers": answer, "calls": call_tool, "errs": err, "waits": self.wait}[kind]
+        return build(learner, script, [look_up], judge)
 
-def test_the_example_of_the_page_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert run_example("Pydantic AI")["answers"] == ["7", "4"]
-
-
-def test_an_agent_learns(store: Store) -> None:
-    check_learning(store, ask)
-
-
-def test_an_agent_learns_in_async_code(store: Store) -> None:
-    def ask(learner: Any, question: str) -> tuple[str, str]:
-        agent, playbook = build(learner)
-        result = asyncio.run(agent.run(question))
+    def run(self, agent: Any, question: str) -> tuple[Any, str]:
+        built, playbook = agent
+        result = built.run_sync(question)
         return result.output, playbook.find_episode(result.run_id)
 
-    check_learning(store, ask)
+    async def arun(self, agent: Any, question: str) -> tuple[Any, str]:
+        built, playbook = agent
+        result = await built.run(question)
+        return result.output, playbook.find_episode(result.run_id)
+
+
+def test_an_unknown_run_has_no_episode(store: Store) -> None:
+    with record(store) as learner:
+        assert PlaybookCapability(learner).find_episode("nobody") == ""
 
 
 def test_the_context_stands_behind_the_instructions(store: Store) -> None:
@@ -185,52 +172,6 @@ def test_limits_and_broken_answers_are_kept(store: Store) -> None:
             build(learner, output_type=int)[0].run_sync(RED)
     errors = [episode.attempt.error.split(":")[0] for episode in store.episodes()]
     assert errors == ["UsageLimitExceeded", "UnexpectedModelBehavior"]
-
-
-def test_a_task_that_is_cancelled_is_kept(store: Store) -> None:
-    async def slow(messages: Any, info: Any) -> Any:
-        started.set()
-        await asyncio.sleep(600)
-
-    async def main(learner: Any) -> None:
-        task = asyncio.ensure_future(build(learner, slow)[0].run(RED))
-        await started.wait()
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-    started = asyncio.Event()
-    with record(store) as learner:
-        asyncio.run(main(learner))
-    assert [episode.attempt.error for episode in store.episodes()] == ["CancelledError: "]
-
-
-@pytest.mark.parametrize("learner", [BrokenLearner(), BrokenEpisodes()])
-def test_a_fault_of_the_learner_never_reaches_the_agent(learner: Any) -> None:
-    agent, playbook = build(learner, call_tool, [look_up])
-    assert agent.run_sync(RED).output == "It is 7"
-    assert asyncio.run(agent.run(RED)).output == "It is 7"
-    assert learner.problems and playbook.find_episode("nobody") == ""
-
-
-def test_a_judge_says_at_once_what_is_known(store: Store) -> None:
-    know(store)
-    with record(store) as learner:
-        build(learner, judge=judge)[0].run_sync(RED)
-        assert learner.problems == ()
-    assert [(row.right, row.expected) for row in store.feedback()] == [(True, "7")]
-
-
-def test_parallel_runs_of_one_agent_do_not_mix(store: Store) -> None:
-    async def gather() -> list[Any]:
-        return await asyncio.gather(*(agent.run(question) for question in QUESTIONS))
-
-    with record(store) as learner:
-        agent, playbook = build(learner)
-        results = asyncio.run(gather())
-        assert learner.problems == ()
-    kept = {episode.id: episode.question for episode in store.episodes()}
-    assert [kept[playbook.find_episode(result.run_id)] for result in results] == [*QUESTIONS]
 
 
 def test_streams_are_as_they_were(store: Store) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,12 +14,7 @@ from ace.agent.adapters.agent_run import AgentRun, OpenRuns
 from ace.errors import InputError
 from ace.store import Store
 from tests.adapter_world import LESSONS, RED, BrokenEpisodes, BrokenLearner, know
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "codes.db") as store:
-        yield store
+from tests.counter_world import Wordless
 
 
 def report(run: AgentRun) -> str:
@@ -47,6 +40,70 @@ def test_a_fixed_context_is_shown_and_nothing_judged() -> None:
     learner = FixedContext("## lessons")
     run = AgentRun(learner, RED, judge)
     assert (report(run), run.id, learner.feedback("ep-1", right=True)) == ("## lessons", "", False)
+
+
+LOOP: list[Any] = []
+LOOP.append(LOOP)
+DEEP: list[Any] = []
+for _ in range(5_000):
+    DEEP = [DEEP]
+ODD = {
+    "binary": (b"\x89PNG\xff", "PNG"),
+    "nothing": (None, ""),
+    "itself": (LOOP, "[[...]]"),
+    "deep": (DEEP, "list"),
+    "no number": (float("nan"), "NaN"),
+    "half a sign": ("\ud83d", "\ud83d"),
+    "keys": ({(1, 2): 3}, "3"),
+    "huge": (10**5_000, "int"),
+    "wordless": (Wordless(), "Wordless"),
+}
+
+
+@pytest.mark.parametrize(("value", "text"), ODD.values(), ids=ODD)
+def test_whatever_a_tool_takes_and_gives_is_a_turn(store: Store, value: Any, text: str) -> None:
+    with ace.learner(store, None, drift=False) as learner:
+        run = AgentRun(learner, RED)
+        run.tool("look_up", {"color": value}, value)
+        run.finish(value if value is not None else "fine")
+        assert learner.problems == ()
+    (episode,) = store.episodes()
+    (turn,) = episode.attempt.turns
+    assert text in turn.observation and turn.arguments and episode.attempt.answer
+    assert store.verify() == []
+
+
+def test_what_an_agent_still_reads_is_left_to_it(store: Store) -> None:
+    rows = iter("ab")
+    with ace.learner(store, None, drift=False) as learner:
+        AgentRun(learner, RED).tool("look_up", rows, rows)
+    assert list(rows) == ["a", "b"]
+
+
+def test_a_huge_result_loses_its_middle_and_says_so(store: Store) -> None:
+    with ace.learner(store, None, drift=False) as learner:
+        run = AgentRun(learner, RED)
+        run.tool("look_up", {}, "a" + "." * 10_000_000 + "z")
+        run.finish("fine")
+    observation = store.episodes()[0].attempt.turns[0].observation
+    assert len(observation) < 101_000 and observation.startswith("a.") and observation.endswith(".z")
+    assert "9,900,002 characters left out" in observation
+
+
+def test_an_error_without_words_ends_a_run_all_the_same(store: Store) -> None:
+    def judge(*_: Any) -> bool:
+        raise Wordless
+
+    with ace.learner(store, None, drift=False) as learner:
+        run = AgentRun(learner, RED)
+        with pytest.raises(Wordless), run.keeping_errors("look_up", {"color": "red"}):
+            raise Wordless
+        assert learner.problems == ()
+        AgentRun(learner, RED, judge).finish("7")
+        assert [problem.error[:8] for problem in learner.problems] == ["Wordless"]
+    failed, judged = store.episodes()
+    assert failed.attempt.error.startswith("Wordless") and judged.attempt.answer == "7"
+    assert [(turn.tool, turn.failed) for turn in failed.attempt.turns] == [("look_up", True)]
 
 
 def test_what_a_judge_says_is_feedback(store: Store) -> None:

@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ace.store import Store
-from tests.adapter_world import (
-    LESSONS,
-    QUESTIONS,
-    RED,
-    BrokenEpisodes,
-    BrokenLearner,
-    check_learning,
-    judge,
-    know,
-    record,
-    reply,
-    run_example,
-)
+from tests.adapter_contract import AdapterContract
+from tests.adapter_world import LESSONS, QUESTIONS, RED, BrokenEpisodes, BrokenLearner, know, record, reply
 
 pytest.importorskip("smolagents", reason="smolagents is not installed: `just adapter-smolagents`")
 
@@ -32,12 +18,6 @@ from smolagents.models import ChatMessage, ChatMessageToolCall, ChatMessageToolC
 from smolagents.utils import AgentGenerationError
 
 from ace.agent.adapters.smolagents import PlaybookRuns
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "codes.db") as store:
-        yield store
 
 
 def call(name: str, text: str | None = None, **arguments: Any) -> ChatMessage:
@@ -61,6 +41,13 @@ def call_tool(messages: Any) -> ChatMessage:
     if "7" in read(messages, "tool-response"):
         return call("final_answer", answer="It is 7")
     return call("look_up", "I look it up.", color="red")
+
+
+def err(messages: Any) -> ChatMessage:
+    """Call a tool that nobody has; then give up."""
+    if "fly" in read(messages, "tool-response"):
+        return call("final_answer", answer="I cannot.")
+    return call("fly")
 
 
 class ScriptedModel(Model):
@@ -94,17 +81,28 @@ def build(
     return PlaybookRuns(learner, ToolCallingAgent(list(tools), model, **more), judge)
 
 
-def test_the_example_of_the_page_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert run_example("smolagents")["answers"] == ["7", "4"]
+class TestSmolagents(AdapterContract):
+    heading = "smolagents"
+    test_a_task_that_is_cancelled_is_kept = None  # a run goes on in its thread
 
+    def build(self, learner: Any, kind: str = "answers", judge: Any = None) -> Any:
+        """Return what makes an agent: each makes one run at a time."""
+        script = {"answers": answer, "calls": call_tool, "errs": err}[kind]
+        return lambda: build(learner, script, [look_up], judge)
 
-def test_an_agent_learns(store: Store) -> None:
-    def ask(learner: Any, question: str) -> tuple[str, str]:
-        playbook = build(learner)
+    def run(self, agent: Any, question: str) -> tuple[Any, str]:
+        playbook = agent()
         return playbook.run(question), playbook.episode
 
-    check_learning(store, ask)
+    async def arun(self, agent: Any, question: str) -> tuple[Any, str]:
+        playbook = agent()
+        return await playbook.arun(question), playbook.episode
+
+
+@pytest.mark.parametrize("learner", [BrokenLearner(), BrokenEpisodes()])
+def test_a_fault_of_the_learner_never_reaches_a_stream(learner: Any) -> None:
+    steps = list(build(learner, call_tool, [look_up]).run(RED, stream=True))
+    assert steps[-1].output == "It is 7" and learner.problems
 
 
 def test_the_context_stands_behind_the_instructions_for_one_run(store: Store) -> None:
@@ -203,32 +201,6 @@ def test_a_limit_of_steps_is_a_turn_and_the_last_answer_counts(store: Store) -> 
     (episode,) = store.episodes()
     assert episode.attempt.answer == result.output
     assert "AgentMaxStepsError" in episode.attempt.turns[-1].observation
-
-
-@pytest.mark.parametrize("learner", [BrokenLearner(), BrokenEpisodes()])
-def test_a_fault_of_the_learner_never_reaches_the_agent(learner: Any) -> None:
-    playbook = build(learner, call_tool, [look_up])
-    assert playbook.run(RED) == "It is 7"
-    assert list(playbook.run(RED, stream=True))[-1].output == "It is 7"
-    assert learner.problems
-
-
-def test_a_judge_says_at_once_what_is_known(store: Store) -> None:
-    know(store)
-    with record(store) as learner:
-        build(learner, judge=judge).run(RED)
-        assert learner.problems == ()
-    assert [(row.right, row.expected) for row in store.feedback()] == [(True, "7")]
-
-
-def test_agents_that_run_at_the_same_time_do_not_mix(store: Store) -> None:
-    with record(store) as learner:
-        runs = [build(learner) for _ in QUESTIONS]
-        with ThreadPoolExecutor(4) as pool:
-            list(pool.map(lambda each, question: each.run(question), runs, QUESTIONS))
-        assert learner.problems == ()
-    kept = {episode.id: episode.question for episode in store.episodes()}
-    assert [kept[each.episode] for each in runs] == [*QUESTIONS]
 
 
 @pytest.mark.filterwarnings("ignore:.*_run_stream")  # the library's generator does not like to be left

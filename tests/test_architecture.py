@@ -187,6 +187,7 @@ def test_dependencies_are_what_is_imported() -> None:
     used = (
         "documents",
         "frames",
+        "gepa",
         "local",
         "mcp",
         "online",

@@ -132,8 +132,8 @@ def test_a_capped_run_resumes_to_the_same_versions(
 
 def test_a_method_that_does_not_exist_is_refused_before_the_run_begins(tmp_path: Path) -> None:
     with Store.open(tmp_path / "p.db") as store:
-        with pytest.raises(InputError, match="There is no method 'gepa'") as caught:
-            ace.learn(world(), store, World(), method="gepa")
+        with pytest.raises(InputError, match="There is no method 'mipro'") as caught:
+            ace.learn(world(), store, World(), method="mipro")
         assert "few_shot" in caught.value.hint and store.runs() == []
 
 

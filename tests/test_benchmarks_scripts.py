@@ -34,16 +34,17 @@ def measure_rules(folder: Path, client: World, *more: str) -> tuple[dict[str, An
     page = fresh_tasks.measure(fresh_tasks.read_options(words), words, client)
     name = "fresh_rules"
     assert (folder / "results" / f"{name}.md").read_text("utf-8") == page
+    assert str(folder) not in page, "where files were kept stands in the page"
     return json.loads((folder / "results" / f"{name}.json").read_text("utf-8")), page
 
 
 def test_fresh_tasks_are_measured_once_and_said_in_full(tmp_path: Path) -> None:
     client = World(answer, teach)
-    choice = ("8", "9", "--variants", "default", "no-verify")
+    choice = ("8", "9", "--variants", "default", "without=proof")
     record, page = measure_rules(tmp_path, client, *choice)
     stages = {(stage["group"], stage["name"]): stage for stage in record["stages"]}
     assert list(stages) == [
-        (seed, name) for seed in "789" for name in ("empty", "reference", "default", "no-verify")
+        (seed, name) for seed in "789" for name in ("empty", "reference", "default", "without=proof")
     ]
     for seed in "789":
         assert stages[seed, "empty"]["correct"] == 0 and stages[seed, "empty"]["total"] == 4
@@ -51,7 +52,10 @@ def test_fresh_tasks_are_measured_once_and_said_in_full(tmp_path: Path) -> None:
         assert stages[seed, "default"]["learning"]["usage"]["reflector"]["calls"] > 0
         assert stages[seed, "default"]["learning"]["seconds"] > 0
         assert len(stages[seed, "default"]["ci95"]) == 2
-    assert record["settings"]["default"]["verify"] and not record["settings"]["no-verify"]["verify"]
+    assert (
+        record["settings"]["default"]["without"] is None
+        and record["settings"]["without=proof"]["without"] == "proof"
+    )
     assert record["settings"]["default"]["profile"] == "small"
     assert set(record["ratios"]["default"]) == {"12 questions", "3 groups"}
     assert record["command"].startswith("python benchmarks/fresh_tasks.py rules --test 20")
@@ -119,8 +123,8 @@ def test_the_ratio_of_paired_means_has_fiellers_interval() -> None:
 
 
 def test_settings_are_those_of_the_command_line() -> None:
-    settings = measuring.parse_settings(["--tries", "3", "--no-refine", "--tries", "4"])
-    assert settings.tries == 4 and not settings.refine and not settings.measure
+    settings = measuring.parse_settings(["--tries", "3", "--without", "refine", "--tries", "4"])
+    assert settings.tries == 4 and settings.without == "refine" and not settings.measure
     with pytest.raises(InputError, match="tries"):
         measuring.parse_settings(["--tries", "0"])
 
@@ -198,7 +202,7 @@ def test_the_shop_is_measured_by_its_earlier_variants_too(tmp_path: Path) -> Non
     client = World(write)
     page = shop_sql.measure(shop_sql.read_options(words), words, client)
     stages = json.loads((tmp_path / "shop_sql.json").read_text("utf-8"))["stages"]
-    names = ["empty", "reference", "default", "no-verify"]
+    names = ["empty", "reference", "default", "without=proof"]
     assert [(stage["group"], stage["name"]) for stage in stages] == [(s, n) for s in "01" for n in names]
     assert stages[1]["correct"] == 2 and "Seeds share their test questions" in page
     calls = sum(client.calls.values())

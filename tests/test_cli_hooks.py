@@ -375,6 +375,29 @@ def test_a_damaged_note_holds_up_no_other_session(
     assert sessions() == [("claude-code-one", "3 and 8", 0)] and log() == ""
 
 
+@pytest.mark.parametrize("place", ["user", "project", "local", "given"])
+def test_status_shows_that_all_hooks_are_off(ace: Ace, home: Path, place: str) -> None:
+    user = home / ".claude" / "settings.json"
+    files = {"user": user, "project": Path(".claude/settings.json")}
+    files |= {"local": Path(".claude/settings.local.json"), "given": Path("mine.json")}
+    file, more = files[place], ("--settings", "mine.json") if place == "given" else ()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    for value in (False, "true", None):
+        file.write_text(json.dumps({"disableAllHooks": value}))
+        assert "no hook runs" not in ace("hook", "install", "claude-code", *more).out
+        assert "no hook runs" not in ace("hook", "status", "claude-code", *more).out
+    file.write_text(json.dumps({"disableAllHooks": True}))
+    installed = ace("hook", "install", "claude-code", *more).out
+    assert ("no hook runs" in installed) is (place in ("user", "given"))  # the file that it writes
+    done = ace("hook", "status", "claude-code", *more)
+    assert "claude-code: installed in" in done.out
+    assert f"  no hook runs: {file} sets disableAllHooks" in done.out
+    (row,) = json.loads(ace("hook", "status", "claude-code", *more, "--json").out)["agents"]
+    assert row["disabled_by"] == [str(file)]
+    file.write_text("{")  # and one that cannot be read turns nothing off
+    assert "no hook runs" not in ace("hook", "status", "claude-code", *more).out
+
+
 def test_status_says_what_cannot_be_read(ace: Ace, home: Path) -> None:
     ace("hook", "install", "claude-code")
     PLAYBOOK.write_bytes(b"no playbook")

@@ -76,7 +76,7 @@ def test_defaults(ace: Ace, loop: Put) -> None:
     options = used.given["options"]
     assert (options.seed, options.workers, options.epochs, options.limit) == (0, 4, 1, None)
     assert options.feedback is FeedbackKind.LABELS
-    assert options.verify is True
+    assert options.without is None
     assert used.given["team"].generator.model == "local/qwen2.5-coder-1.5b"
     assert used.given["store"] == Path("capitals.db")
     assert used.given["resume"] is False
@@ -85,7 +85,7 @@ def test_defaults(ace: Ace, loop: Put) -> None:
 def test_options_reach_the_loop(ace: Ace, loop: Put) -> None:
     used = loop(REPORT)
     numbers = "--seed 7 --limit 3 --epochs 2 --workers 1 --batch-size 5"
-    others = "--feedback execution --no-verify --playbook mine.db --resume"
+    others = "--feedback execution --without proof --playbook mine.db --resume"
     ace("learn", "tasks/capitals", *numbers.split(), *others.split())
     options = used.given["options"]
     assert (options.seed, options.limit, options.epochs, options.workers, options.batch_size) == (
@@ -96,7 +96,7 @@ def test_options_reach_the_loop(ace: Ace, loop: Put) -> None:
         5,
     )
     assert options.feedback is FeedbackKind.EXECUTION
-    assert options.verify is False
+    assert options.without == "proof"
     assert used.given["store"] == Path("mine.db")
     assert used.given["resume"] is True
 

@@ -34,7 +34,7 @@ def command_and_hashes(playbook: str) -> tuple[str, list[str]]:
     "command",
     [
         "learn colours --batch-size 4 --epochs 2 --limit 5 --seed 3 --no-validate",
-        "learn colours --no-verify --feedback none --limit 4",
+        "learn colours --without proof --feedback none --limit 4",
         "online colours --batch-size 2 --neighbours 0 --limit 4",
         "eval colours --split val --limit 4",
     ],

@@ -68,7 +68,8 @@ def test_questions_and_feedback_as_lines(tmp_path: Path, server: ModelServer) ->
     told = agent.ask({"feedback": first["episode"], "right": False, "expected": SECRET["red"]})
     assert told == {"feedback": first["episode"], "kept": True}
     assert "line 3" in agent.ask("{half")["error"]
-    assert "EPISODE" in agent.ask({"feedback": first["episode"]})["error"]
+    assert "says nothing" in agent.ask({"feedback": first["episode"]})["error"]
+    assert "EPISODE" in agent.ask({"right": True})["error"]
     assert "ep-none" in agent.ask({"feedback": "ep-none", "right": True})["error"]
     out, _ = agent.end()
     report = json.loads(out)["report"]
@@ -92,6 +93,60 @@ def test_feedback_of_a_person_reaches_a_server_that_runs(
         pytest.fail("it was not learned")
     _, told = agent.end()
     assert "without feedback so far" in told
+
+
+def test_feedback_may_be_a_score_the_right_answer_or_a_text(
+    tmp_path: Path, server: ModelServer, ace: Ace
+) -> None:
+    agent = Server(tmp_path, server)
+    episode = agent.ask({"question": "Which number has red?"})["episode"]
+    told = agent.ask({"feedback": episode, "score": 0.25, "text": "nearly"})
+    assert told == {"feedback": episode, "kept": True}
+    for row, word in (
+        ({"right": "False"}, "right"),
+        ({"score": 2}, "score"),
+        ({"score": "much"}, "score"),
+        ({"expected": 5}, "expected"),
+        ({"text": " "}, "says nothing"),
+        ({"rihgt": True}, "right, score, expected, text"),
+    ):
+        assert word in agent.ask({"feedback": episode, **row})["error"], row
+    agent.end()
+    for options, said in (
+        (("--score", "0.25"), "score 0.25"),
+        (("--wrong", "--score", "0"), "wrong, score 0.0"),
+        (("--expected", "Lima"), "expected Lima"),
+        (("--text", "Too long."), "text Too long."),
+    ):
+        done = ace("feedback", episode, *options)  # late: nothing serves any more
+        assert (done.code, done.out) == (0, f"Kept: {episode}: {said}.\n")
+    for options, word in (
+        ((), "--score"),
+        (("--score", "1.5"), "from 0 to 1"),
+        (("--score", "nan"), "from 0 to 1"),
+    ):
+        done = ace("feedback", episode, *options)
+        assert done.code == 2 and word in done.err
+    assert "ep-none" in ace("feedback", "ep-none", "--score", "1").err
+    with Store.open(tmp_path / "colours.db") as store:
+        rows = [(row.right, row.score, row.expected, row.text, row.author) for row in store.feedback()]
+    assert rows == [
+        (None, 0.25, "", "nearly", "program"),
+        (None, 0.25, "", "", "person"),
+        (False, 0.0, "", "", "person"),
+        (None, None, "Lima", "", "person"),
+        (None, None, "", "Too long.", "person"),
+    ]
+
+
+def test_a_score_that_comes_late_is_learned_from(tmp_path: Path, server: ModelServer, ace: Ace) -> None:
+    agent = Server(tmp_path, server)
+    episode = agent.ask({"question": "Which number has red?"})["episode"]
+    agent.end()
+    assert ace("feedback", episode, "--score", "0.3", "--expected", SECRET["red"]).code == 0
+    Server(tmp_path, server).end()
+    with Store.open(tmp_path / "colours.db") as store:
+        assert [bullet.content for bullet in store.checkout()] == [LESSON["red"]]
 
 
 def test_an_interrupt_is_130_and_the_next_one_learns_what_was_left(

@@ -21,7 +21,7 @@ from ace.loop.compare_plan import hash_task
 from ace.methods.method_variants import parse_variant
 from ace.runs.study_cells import CellState
 from ace.runs.study_report import Study
-from ace.settings import Command, FeedbackKind, Settings
+from ace.settings import Command, FeedbackKind, Part, Settings
 from ace.store import Store
 from ace.store.study_file import StudyFile, read_study
 from ace.task import Sample, Task, define_task, load_task
@@ -314,10 +314,12 @@ def test_an_unknown_price_is_unknown(tmp_path: Path) -> None:
 
 def test_a_variant_is_a_method_with_settings() -> None:
     base = Settings.of(Command.COMPARE, {"tries": 4})
-    variant = parse_variant("ace+tries=1+no-refine+accept=strict+profile=none", base)
-    assert variant.name == "ace+accept=strict+no-refine+profile=none+tries=1"
+    variant = parse_variant("ace+tries=1+no-refine+accept=strict+profile=none+no-guard", base)
+    assert variant.name == "ace+accept=strict+no-guard+no-refine+profile=none+tries=1"
     settings = variant.settings
-    assert (settings.method, settings.tries, settings.refine, settings.accept) == ("ace", 1, False, "strict")
+    assert (settings.method, settings.tries, settings.accept) == ("ace", 1, "strict")
+    assert not settings.has(Part.REFINE) and not settings.has(Part.GUARD) and settings.has(Part.PROOF)
+    assert parse_variant("ace+no-cite+without=batch", base).settings.without == "batch"
     assert parse_variant("few_shot+cite", base).settings.cite is True
     assert parse_variant("zero_shot", base).settings.tries == 4
 
@@ -330,7 +332,7 @@ def test_a_variant_is_a_method_with_settings() -> None:
         ("ace+tries", "tries has no value"),
         ("ace+tries=many", "tries is 'many'"),
         ("ace+tries=0", "tries is 0"),
-        ("ace+refine=maybe", "refine is 'maybe'"),
+        ("ace+cite=maybe", "cite is 'maybe'"),
         ("ace+feedback=none", "feedback is the same for all methods"),
         ("ace+seed=4", "there is no option 'seed=4'"),
     ],
@@ -389,6 +391,19 @@ def test_a_cap_that_leaves_test_samples_unanswered_is_no_result(tmp_path: Path) 
         assert read_study(path).scores == ()
     study = ace.compare(world(), play(), methods=["zero_shot"], seeds=[0], study=path)
     assert study.scores[0].samples == 10
+
+
+def test_learning_can_have_a_budget_of_calls_and_the_test_samples_are_answered(tmp_path: Path) -> None:
+    path = tmp_path / "c.study.db"
+    study = compare(path, methods=["ace", "few_shot"], calls=12)
+    for cell in study.cells:
+        assert sum(usage.calls for usage in cell.learning.values()) <= 12
+        assert len(cell.answers) == 10
+    settings = Settings.of(Command.COMPARE, {"calls": 3})
+    (_, planned) = plan_study(world(), settings, ["ace"], [0]).cells
+    assert (planned.least, planned.most) == (3, 3) and "at most 3" in planned.describe()
+    client = play()
+    assert compare(path, client, methods=["ace", "few_shot"], calls=12) == study and not client.calls
 
 
 def test_a_team_of_models_can_be_given(tmp_path: Path) -> None:

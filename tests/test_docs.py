@@ -55,9 +55,10 @@ def generator() -> dict[str, Any]:
     return runpy.run_path(str(DOCS / "generate.py"))
 
 
-@pytest.mark.parametrize(("name", "page"), [("cli.md", "cli_page"), ("schema.md", "schema_page")])
-def test_page_is_current(name: str, page: str, generator: dict[str, Any]) -> None:
-    assert (DOCS / name).read_text(encoding="utf-8") == generator[page](), "run `python docs/generate.py`"
+def test_generated_pages_are_current(generator: dict[str, Any]) -> None:
+    pages = generator["pages"]()
+    stale = [name for name, text in pages.items() if (DOCS / name).read_text(encoding="utf-8") != text]
+    assert stale == [], "run `python docs/generate.py`"
 
 
 def test_ci_runs_the_readmes_test_command() -> None:

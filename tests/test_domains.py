@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import ace as api
 from ace import evaluate, learn
 from ace.llm.client import Request
 from ace.loop.domains import CORE, name_branch, open_domain, read_router
@@ -20,6 +21,9 @@ from ace.store import Store
 from ace.task import Task, define_task, load_task
 from ace.testing import World
 from benchmarks import retention
+from tests.cli import Ace
+from tests.model_server import ModelServer
+from tests.world import write_world
 
 ROOT = Path(__file__).parents[1]
 
@@ -122,6 +126,62 @@ def test_a_domain_learns_on_its_own_branch_and_begins_with_what_is_shared(tmp_pa
     assert set(router.questions["paint"]) == set(PAINTS[:5]), "what was only scored is not known"
     assert router.choose(TRAINS[7]).domain == "trains"
     assert report.after and report.after.correct == 3
+
+
+def test_domains_by_commands(tmp_path: Path, ace: Ace, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = ModelServer()
+    try:
+        monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+        named = [
+            "--model",
+            "openai/tiny",
+            "--api-base",
+            server.api_base,
+            "--no-measure",
+            "--playbook",
+            "w.db",
+        ]
+        write_world(tmp_path / "colours")
+        assert ace("domains", "list", "--playbook", "w.db").code == 1  # there is no such file yet
+        assert ace("learn", "colours", *named, "--limit", "4", "--domain", "paint").code == 0
+        with Store.open(tmp_path / "w.db") as store:
+            assert [branch.name for branch in store.branches()] == [CORE, "domain/paint"]
+            learned = len(store.checkout("domain/paint").active)
+            assert learned and not store.checkout(CORE).active
+        assert ace("learn", "colours", *named, "--domain", "paint", "--limit", "1").code == 0  # goes on
+        refused = ace("learn", "colours", *named, "--domain", "paint", "--branch", "other")
+        assert refused.code == 2 and "--branch" in refused.err
+        unknown = ace("eval", "colours", *named[:4], "--playbook", "w.db", "--domain", "pianos")
+        assert unknown.code and "domain/pianos" in unknown.err
+        done = ace("eval", "colours", *named[:4], "--playbook", "w.db", "--domain", "paint", "--json")
+        assert json.loads(done.out)["after"]["correct"] == learned
+    finally:
+        server.close()
+    rows = json.loads(ace("domains", "list", "--playbook", "w.db", "--json").out)["domains"]
+    assert [(row["name"], row["branch"], row["bullets"]) for row in rows] == [
+        ("paint", "domain/paint", learned)
+    ]
+    assert f"{learned} bullets" in ace("domains", "list", "--playbook", "w.db").out
+    routed = ace("domains", "route", "Which number has red?", "--playbook", "w.db")
+    assert routed.out.startswith("paint: branch domain/paint (likeness ")
+    other = json.loads(ace("domains", "route", "???", "--playbook", "w.db", "--json").out)
+    assert (other["domain"], other["branch"]) == ("", CORE)
+
+
+def test_a_file_without_domains_says_so(tmp_path: Path, ace: Ace) -> None:
+    with Store.open(tmp_path / "w.db"):
+        pass
+    assert ace("domains", "list").out == "No domains: all learn on main.\n"
+    assert ace("domains", "route", "x").out.startswith("none: branch main")
+
+
+def test_the_public_names_choose_a_playbook_for_a_question(tmp_path: Path) -> None:
+    with api.open_playbook(tmp_path / "p.db") as store:
+        api.open_domain(store, "paint")
+        assert store.branch_name == "domain/paint"
+        assert api.read_router(store).choose("x").domain == ""
+        api.open_domain(store, "")
+        assert store.branch_name == CORE
 
 
 def test_retention_is_measured_once_and_learning_one_domain_leaves_others(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def test_a_false_lesson_is_refuted_and_recorded_with_its_attempt(store: Store) -
 
 
 def test_unverified_keeps_what_proof_would_refute(store: Store) -> None:
-    report = learn(world(), store, team(wrong=("red", "teal")), replace(OPTIONS, verify=False))
+    report = learn(world(), store, team(wrong=("red", "teal")), replace(OPTIONS, without="proof"))
     assert (report.accepted, report.bullets) == (10, 10)
     assert report.after and report.after.correct == 8 and not report.verified
 

@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import sqlite3
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,7 @@ import ace
 from ace.errors import InputError, ModelUnavailable, TaskError
 from ace.llm import Caps, Request, Role
 from ace.playbook import Add, Status
+from ace.runs.records import ALTERNATIVE
 from ace.safety.secrets import SECRET_MARK
 from ace.store import Store
 from ace.task.agent_episode import AgentEpisode, EpisodeLearner
@@ -84,12 +86,15 @@ def test_without_a_way_to_ask_again_a_lesson_waits_in_quarantine(store: Store) -
         assert episode.context == "" and episode.bullets == ()
 
 
-def test_without_verify_a_lesson_is_used_at_once(store: Store) -> None:
-    with ace.learner(store, teacher(), verify=False) as learner, learner.episode("What is red?") as episode:
+def test_without_proof_a_lesson_is_used_at_once(store: Store) -> None:
+    with (
+        ace.learner(store, teacher(), without="proof") as learner,
+        learner.episode("What is red?") as episode,
+    ):
         episode.finish("3", right=False, expected="7")
         assert learner.problems == ()
     with (
-        ace.learner(store, teacher("Blue means four."), verify=False) as learner,
+        ace.learner(store, teacher("Blue means four."), without="proof") as learner,
         learner.episode("What is blue?") as episode,
     ):
         assert LINE in episode.context and len(episode.bullets) == 1
@@ -113,6 +118,33 @@ def test_an_agent_that_can_be_asked_again_proves_its_lessons(store: Store) -> No
         assert LINE in episode.context
 
 
+def test_of_several_right_answers_each_is_one(store: Store) -> None:
+    """The lesson is proven by the second of them, which the first alone would refute."""
+    seen = []
+
+    def look(request: Request) -> list[str]:
+        seen.append(request.feedback)
+        return [LINE]
+
+    def agent(question: str, context: str) -> str:
+        return "Seven" if LINE in context else "3"
+
+    several = ALTERNATIVE.join(["7", "seven"])
+    with ace.learner(store, World(lessons=look), agent=agent) as learner:
+        with learner.episode("What is red?") as episode:
+            episode.finish("3", expected=several)
+        right = learner.episode("What is crimson?")
+        right.finish(" SEVEN ", expected=several)
+        assert learner.problems == ()
+    (bullet,) = store.checkout().active
+    assert bullet.content == LINE
+    assert {feedback.expected for feedback in seen} == {"7 or seven"}
+    outcomes = {row.episode: row.alternatives for row in store.feedback()}
+    assert outcomes == {episode.id: ("7", "seven"), right.id: ("7", "seven")}
+    report = [run.report for run in store.runs() if run.kind == "online"][-1]
+    assert report is not None and report["after"]["correct"] == 1
+
+
 def test_a_task_with_the_same_question_proves_lessons(store: Store) -> None:
     client = World(knows, teaches)
     with (
@@ -121,6 +153,28 @@ def test_a_task_with_the_same_question_proves_lessons(store: Store) -> None:
     ):
         episode.finish("no idea", expected=SECRET["red"])
     assert [bullet.content for bullet in store.checkout().active] == [LESSON["red"]]
+
+
+def test_without_river_a_learner_works_and_says_that_nothing_watches(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "river.drift.binary", None)
+    with pytest.raises(InputError, match="river"):
+        ace.learner(store, teacher(), drift=True)  # it was asked for
+    with ace.learner(store, teacher(), without=["proof"]) as learner:
+        with learner.episode("What is red?") as episode:
+            episode.finish("3", right=False, expected="7")
+        assert learner.problems == ()
+        report = learner.close()
+    assert [bullet.content for bullet in store.checkout().active] == [LINE]
+    assert report is not None
+    for notes in (report.notes, (store.runs()[0].report or {})["notes"]):
+        (note,) = [note for note in notes if "river" in note]
+        assert note.startswith("changes were not watched for") and "ace-engine[online]" in note
+    for options in ({"drift": False}, {}):  # nothing to say where nothing was asked for, or nothing learns
+        with ace.learner(store, teacher() if options else None, **options) as learner:  # type: ignore[arg-type]
+            learner.episode("What is red?").finish("7", right=True)
+        assert not any("river" in note for note in (store.runs()[-1].report or {}).get("notes", ()))
 
 
 @pytest.mark.parametrize(
@@ -382,8 +436,10 @@ def test_wrong_calls_are_problems_and_not_errors_of_the_agent(store: Store) -> N
         episode.finish(7)
         episode.finish(8)
         episode.tool("search")
-        assert len(learner.problems) == 5
-    assert [kept.attempt.answer for kept in store.episodes()] == ["7"]
+        assert len(learner.problems) == 4
+    (kept,) = store.episodes()
+    assert kept.attempt.answer == "7"
+    assert [turn.tool for turn in kept.attempt.turns] == ["search"], "what has no text is a turn all the same"
 
 
 def test_a_file_that_cannot_be_written_is_written_later(store: Store, path: Path) -> None:

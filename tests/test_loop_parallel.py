@@ -157,6 +157,6 @@ def test_cut_off_within_a_batch_a_run_resumes_to_the_same_versions(tmp_path: Pat
 
 
 def test_without_proof_a_large_batch_is_left_as_it_is(tmp_path: Path) -> None:
-    options = Settings(batch_size=12, measure=False, verify=False, replays=0)
+    options = Settings(batch_size=12, measure=False, without="proof", replays=0)
     with learned(tmp_path / "plain.db", options) as (_, report):
         assert sum(usage.calls for usage in report.usage.values()) == 2 * len(THINGS)

@@ -111,7 +111,7 @@ def test_a_contradiction_is_left_to_a_person(tmp_path: Path) -> None:
 
 
 def test_it_can_be_left_out_and_changes_nothing_where_nothing_is_alike(tmp_path: Path) -> None:
-    without = replace(OPTIONS, refine=False)
+    without = replace(OPTIONS, without="refine")
     assert "refiner" not in {v.author for v in run(tmp_path / "a.db", desk(TWICE | LENIENT), without)}
     alone = desk({"laptop": "R7", "paper": "R3"})
     hashes = [v.hash for v in run(tmp_path / "b.db", alone)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import signal
@@ -11,7 +12,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -37,7 +39,9 @@ from ace.task.own_module import find_code
 from ace.task.toml_table import TomlTable
 from ace.task.trust import hash_code, require_trust
 from ace.task.workspace import Observation, ToolCall
+from tests.adapter_world import run_example
 from tests.mcp_server import make_orders
+from tests.pace import patience
 
 SCRIPT = Path(__file__).with_name("mcp_server.py")
 BAD = Path(__file__).with_name("bad_mcp_server.py")
@@ -48,7 +52,8 @@ def command(
 ) -> McpServer:
     """Return the test's server as a process."""
     command = ServerCommand((sys.executable, str(script), *words), env=env or {})
-    return McpServer(**{"name": "orders", "connection": command} | options)
+    limits = {"start_seconds": patience(30), "call_seconds": patience(30)}
+    return McpServer(**{"name": "orders", "connection": command, **limits} | options)
 
 
 def local(kind: str = "", **options: Any) -> McpServer:
@@ -78,16 +83,16 @@ def is_alive(pid: int) -> bool:
 
 
 def wait_until(condition: Callable[[], bool]) -> bool:
-    for _ in range(500):
+    for _ in range(int(patience(500))):
         if condition():
             return True
         time.sleep(0.02)
     return False
 
 
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """Run the server on a loopback port, and return its address."""
+@contextmanager
+def serving() -> Iterator[str]:
+    """Run the server on a loopback port, and yield its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -104,6 +109,12 @@ def address() -> Iterator[str]:
     yield f"http://127.0.0.1:{port}/mcp"
     process.send_signal(signal.SIGKILL)
     process.wait()
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with serving() as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -212,6 +223,16 @@ def test_the_state_of_a_lost_server_is_no_empty_state() -> None:
             workspace.finish()
 
 
+def test_a_server_at_an_address_that_dies_or_does_not_answer_is_a_failed_observation() -> None:
+    with serving() as address:
+        far = McpServer(name="far", connection=ServerAddress(address), call_seconds=patience(1))
+        with opened(far) as workspace:
+            assert "it took more than" in call(workspace, "sleep", seconds=3 * patience(1)).text
+            died = call(workspace, "die")
+            assert died.failed and "'far' gives no result of die" in died.text
+            assert call(workspace, "add", a=1, b=1).failed and workspace.tools() and workspace.lost
+
+
 @pytest.mark.parametrize("kind", ["command", "object"])
 def test_a_call_that_is_not_answered_ends_in_time(kind: str) -> None:
     servers = {
@@ -307,6 +328,127 @@ def test_an_address_where_no_server_answers_is_an_error_that_names_it() -> None:
         server.shutdown()
 
 
+def speak_json(tools: list[Any], results: dict[str, bytes], **headers: str) -> ThreadingHTTPServer:
+    """Serve MCP over HTTP by hand, with a response in JSON to each request."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            assert self.headers["Accept-Encoding"] == "identity"
+            name = asked.get("params", {}).get("name", "")
+            match asked["method"]:
+                case "initialize":
+                    version = asked["params"]["protocolVersion"]
+                    info = {"name": "web", "version": "1"}
+                    result = {"protocolVersion": version, "capabilities": {"tools": {}}, "serverInfo": info}
+                    self.reply(asked["id"], json.dumps(result).encode())
+                case "tools/list":
+                    self.reply(asked["id"], json.dumps({"tools": tools}).encode())
+                case "tools/call":
+                    self.reply(asked["id"], results[name], headers)
+                case _:
+                    self.send_response(202 if "id" not in asked else 404)
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+
+        def do_GET(self) -> None:
+            self.send_response(405)
+            self.end_headers()
+
+        def reply(self, number: Any, result: bytes, more: Mapping[str, str] = {}) -> None:
+            body = b'{"jsonrpc": "2.0", "id": %s, "result": %s}' % (json.dumps(number).encode(), result)
+            if more.get("Content-Encoding") == "gzip":
+                body = gzip.compress(body)
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            for name, value in more.items():
+                self.send_header(name, value)
+            self.end_headers()  # without a length: the body ends with the connection
+            with suppress(OSError):
+                self.wfile.write(body)
+
+        def log_message(self, *args: Any) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+def said(text: str) -> bytes:
+    return json.dumps({"content": [{"type": "text", "text": text}]}).encode()
+
+
+SCHEMA = {"type": "object"}
+
+
+def test_a_body_in_json_has_a_limit_and_the_session_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ace.task.environments.tools.mcp_transport.LONGEST_MESSAGE", 100_000)
+    tools = [{"name": name, "inputSchema": SCHEMA} for name in ("small", "large")]
+    with speak_json(tools, {"small": said("fine"), "large": said("x" * 200_000)}) as server:
+        connection = ServerAddress(f"http://127.0.0.1:{server.server_port}/mcp")
+        with opened(McpServer(name="web", connection=connection)) as workspace:
+            large = call(workspace, "large")
+            assert large.failed and "more than 100,000 bytes" in large.text
+            assert call(workspace, "small") == Observation("fine")
+        server.shutdown()
+
+
+def test_a_compressed_body_that_nobody_asked_for_is_not_read() -> None:
+    tools = [{"name": "bomb", "inputSchema": SCHEMA}]
+    with speak_json(tools, {"bomb": said("x" * 1_000)}, **{"Content-Encoding": "gzip"}) as server:
+        connection = ServerAddress(f"http://127.0.0.1:{server.server_port}/mcp")
+        with opened(McpServer(name="web", connection=connection)) as workspace:
+            result = call(workspace, "bomb")
+            assert result.failed and "compressed" in result.text
+        server.shutdown()
+
+
+ODD = {
+    "flat": "inputSchema",
+    "bare": "inputSchema: Field required",
+    "number 4": "name",
+    "number 5": "",
+    "listed": "inputSchema.properties",
+    "mistyped": "'strng'",
+    "deep": "",
+    "out": "outputSchema.type",
+}
+
+
+@pytest.mark.parametrize("kind", ["command", "address"])
+def test_a_malformed_tool_is_left_out_by_name_and_the_others_stay(
+    kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = command("lists odd tools", script=BAD, name="odd")
+    with ExitStack() as stack:
+        if kind == "address":
+            fine = {"type": "object"}
+            rows = [{"name": "first", "inputSchema": fine}, {"name": "flat", "inputSchema": 5}]
+            rows += [{"name": "last", "inputSchema": fine}]
+            web = stack.enter_context(speak_json(rows, {"first": said("one"), "last": said("two")}))
+            stack.callback(web.shutdown)
+            server = McpServer(
+                name="odd", connection=ServerAddress(f"http://127.0.0.1:{web.server_port}/mcp")
+            )
+        workspace = stack.enter_context(opened(server))
+        assert [tool.name for tool in workspace.tools()] == ["first", "last"]
+        assert call(workspace, "first") == Observation("one")
+        assert call(workspace, "last") == Observation("two")
+        assert [tool.name for tool in workspace.tools()] == ["first", "last"]  # listed anew
+        refused = call(workspace, "flat")
+        assert refused.failed and "no tool flat that can be used (inputSchema" in refused.text
+    told = [record.getMessage() for record in caplog.records if record.name == "ace.tools"]
+    for name, why in ODD.items() if kind == "command" else [("flat", "inputSchema")]:
+        (line,) = [line for line in told if f"its tool {name} is left out" in line]  # once
+        assert why in line
+
+
+def test_a_tool_that_is_asked_for_and_malformed_is_an_error_with_the_reason() -> None:
+    server = replace(command("lists odd tools", script=BAD, name="odd"), tools=("mistyped",))
+    with pytest.raises(WorkspaceFailed, match=r"no tool 'mistyped' that can be used .*strng"):
+        McpServers((server,)).open()
+
+
 def list_processes() -> list[str]:
     lines = []
     for folder in Path("/proc").glob("[0-9]*"):
@@ -379,6 +521,10 @@ def test_a_list_that_changes_is_seen_at_the_next_look(kind: str) -> None:
         assert call(workspace, "learn", name="juggle") == Observation("learned")
         assert {tool.name for tool in workspace.tools()} - before == {"juggle"}
         assert call(workspace, "juggle") == Observation("this is juggle")
+        assert call(workspace, "forget", name="juggle") == Observation("forgotten")
+        assert {tool.name for tool in workspace.tools()} == before
+        gone = call(workspace, "juggle")
+        assert gone.failed and "there is no tool juggle" in gone.text
 
 
 def read_table(folder: Path, text: str) -> TomlTable:
@@ -520,6 +666,11 @@ def test_a_task_of_servers_is_judged_by_what_its_state_tools_return(tmp_path: Pa
             attempt = Attempt("a", "done", artifacts=workspace.finish())
         scores.append(task.environment.score(sample, attempt).score)
     assert scores == [0, 1]
+
+
+def test_the_example_of_the_page_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run_example("mcp", "In Python")["answers"] == (0, 1)
 
 
 @pytest.mark.parametrize(

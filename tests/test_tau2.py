@@ -6,7 +6,7 @@ import json
 import os
 import random
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,16 +15,17 @@ from typing import Any
 import pytest
 
 from ace.errors import TaskError, WorkspaceFailed
-from ace.task import Attempt, Sample, Task, load_task
+from ace.task import Attempt, Outcome, Sample, Task, load_task
 from ace.task.environments.worlds.tau2_environment import Tau2Environment, compare_states
 from ace.task.environments.worlds.tau2_workspace import MODULE, STATE
 from ace.task.guarded_workspace import open_workspace
 from ace.task.types import Turn, TurnKind
 from ace.task.workspace import ToolCall
 from benchmarks.tau2_task import make_task
+from tests.adapter_world import run_example
+from tests.shared_data import find_data
 
-PLACES = [folder / "shared" / "data" / "tau2" for folder in Path(__file__).resolve().parents]
-DATA = Path(os.environ.get("TAU2_DATA") or next(filter(Path.is_dir, PLACES), PLACES[0]))  # data/tau2/domains
+DATA = Path(os.environ.get("TAU2_DATA") or find_data("tau2"))  # data/tau2/domains
 DOMAINS = ("mock", "retail", "airline")
 
 
@@ -84,32 +85,51 @@ def gold_answer(sample: Sample) -> str:
     return ". ".join(sample.data["gold"]["communicate_info"])
 
 
+def score_all(task: Task, play: Callable[[Sample], Attempt]) -> dict[str, Outcome]:
+    """Return the outcome of an attempt at each sample of a task, four at the same time."""
+    samples = samples_of(task)
+    with ThreadPoolExecutor(4) as pool:
+        outcomes = pool.map(lambda sample: task.environment.score(sample, play(sample)), samples)
+        return {sample.id: outcome for sample, outcome in zip(samples, outcomes, strict=True)}
+
+
+def each_desk(*counts: tuple[Any, ...]) -> pytest.MarkDecorator:
+    """Run a test over all tasks of each desk; only that of mock is short."""
+    rows = [
+        pytest.param(domain, *more, marks=() if domain == "mock" else pytest.mark.long)
+        for domain, *more in counts
+    ]
+    return pytest.mark.parametrize("domain, count, expected", rows)
+
+
 @pytest.mark.timeout(3_600)
-@pytest.mark.parametrize(
-    "domain, count, nothing, broken",
-    [("mock", 9, 1, []), ("retail", 114, 10, ["tau2-105", "tau2-64"]), ("airline", 50, 23, [])],
-)
-def test_the_right_calls_score_one(
-    tasks: Any, domain: str, count: int, nothing: int, broken: list[str]
-) -> None:
-    """Also says what doing nothing scores: for a request that must be refused, that is right."""
+@each_desk(("mock", 9, []), ("retail", 114, ["tau2-105", "tau2-64"]), ("airline", 50, []))
+def test_the_right_calls_score_one(tasks: Any, domain: str, count: int, expected: list[str]) -> None:
+    """But where the server refuses one."""
     task = tasks(domain)
     environment = task.environment
 
-    def score(sample: Sample) -> tuple[float, float]:
-        right = environment.score(sample, act(environment, sample, gold_calls(sample), gold_answer(sample)))
-        idle = environment.score(
-            sample, Attempt(sample.id, "", artifacts={STATE: '{"before": {}, "after": {}}'})
-        )
-        assert (float(idle.correct), float(right.correct)) == environment.anchors(sample)
-        return idle.score or 0.0, right.score or 0.0
+    def play(sample: Sample) -> Attempt:
+        return act(environment, sample, gold_calls(sample), gold_answer(sample))
 
-    samples = samples_of(task)
-    with ThreadPoolExecutor(4) as pool:
-        scores = dict(zip((sample.id for sample in samples), pool.map(score, samples), strict=True))
-    assert len(scores) == count
-    assert [name for name, (_, right) in scores.items() if right < 1] == broken
-    assert sum(idle == 1 for idle, _ in scores.values()) == nothing
+    outcomes = score_all(task, play)
+    assert len(outcomes) == count
+    assert [name for name, outcome in outcomes.items() if not outcome.correct] == expected
+    anchors = [environment.anchors(sample)[1] for sample in samples_of(task)]
+    assert anchors == [float(outcome.correct) for outcome in outcomes.values()]
+
+
+@pytest.mark.timeout(3_600)
+@each_desk(("mock", 9, 1), ("retail", 114, 10), ("airline", 50, 23))
+def test_doing_nothing_is_right_where_a_request_is_refused(
+    tasks: Any, domain: str, count: int, expected: int
+) -> None:
+    task = tasks(domain)
+    environment = task.environment
+    outcomes = score_all(task, lambda sample: act(environment, sample, []))
+    assert (len(outcomes), sum(outcome.correct for outcome in outcomes.values())) == (count, expected)
+    anchors = [environment.anchors(sample)[0] for sample in samples_of(task)]
+    assert anchors == [float(outcome.correct) for outcome in outcomes.values()]
 
 
 def test_a_wrong_database_says_where_it_differs(tasks: Any) -> None:
@@ -262,3 +282,10 @@ def test_a_run_acts_at_a_desk(tasks: Any, tmp_path: Path) -> None:
         artifacts = [episode.attempt.artifacts for episode in store.episodes()]
     assert report.after is not None and report.after.correct == len(task.train)
     assert all(set(each) == {STATE} for each in artifacts)
+
+
+def test_the_example_of_the_page_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if find_spec(MODULE.format("mock")) is None:
+        pytest.skip("the package of the desk mock is not installed (extra `tau2`)")
+    monkeypatch.chdir(tmp_path)
+    assert run_example("mcp", "Desks of tau2-bench")["answers"] == (0, 1)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
@@ -17,7 +17,17 @@ from ace import AceError, Caps, evaluate, learn, load_task
 from ace.llm.client import Reply, Request
 from ace.llm.written_calls import list_tools, read_written_call, split_written_call, write_grammar
 from ace.store import Store
-from ace.task import Attempt, Failure, Task, ToolCall, ToolSpec, TurnKind, define_task
+from ace.task import (
+    Attempt,
+    Failure,
+    Observation,
+    Sample,
+    Task,
+    ToolCall,
+    ToolSpec,
+    TurnKind,
+    define_task,
+)
 from ace.task.environments.tools import tools_environment
 from ace.task.environments.tools.tools_environment import ToolsEnvironment
 from ace.testing import World
@@ -96,6 +106,10 @@ def test_parallel_calls_are_made_in_order(tmp_path: Path) -> None:
         (call("misbehave", how="binary"), "b'"),
         (call("misbehave", how="nothing"), "null"),
         (call("misbehave", how=""), "(nothing)"),
+        (call("misbehave", how="wordless"), "no words"),
+        (call("misbehave", how="itself"), "[...]"),
+        (call("misbehave", how="deep"), "list"),
+        (call("misbehave", how="huge"), "int"),
     ],
 )
 def test_what_a_call_cannot_do_goes_back_as_an_observation(
@@ -303,6 +317,80 @@ def _follows_recipes(request: Request) -> Any:
     dozens = int(number) // 12 if knows_dozens else int(number)
     steps = [call("find", name=what), call("add", shelf=shelf, dozens=dozens), call("done")]
     return steps[min(made, 2)]
+
+
+class Customer:
+    """A shop with a customer, who says one thing after another, and hears what the agent says."""
+
+    repeats = False
+
+    def __init__(self, sample: Sample, heard: list[str]) -> None:
+        self.inner = ENVIRONMENT.open(sample)
+        self.later = list(sample.data.get("later", ()))
+        self.heard = heard
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def reply(self, text: str) -> Observation | None:
+        self.heard.append(text)
+        return Observation(self.later.pop(0)) if self.later else None
+
+
+class Counter(ToolsEnvironment):
+    heard: ClassVar[list[str]] = []
+
+    def open(self, sample: Sample) -> Any:
+        return Customer(replace(sample, data={"later": sample.data["later"]}), self.heard)
+
+
+LATER = order("x", "pears", 1)["question"]
+BOTH = [*TRAIN[0]["actions"], *order("x", "pears", 1)["actions"]]
+
+
+def conversation(*later: str) -> Task:
+    return define_task("counter", [{**TRAIN[0], "actions": BOTH, "later": later}], Counter(Shop))
+
+
+def test_a_written_end_is_heard_and_goes_on_while_the_user_has_more_to_say(tmp_path: Path) -> None:
+    Counter.heard.clear()
+    model = World(
+        replies(
+            call("done", answer="What may it be?"),
+            *RIGHT,
+            call("done", answer="The apples are there."),
+            call("find", name="pears"),
+            call("add", shelf="S9", dozens=1),
+            call("done", answer="The apples are there."),
+        ),
+        writes_calls=True,
+    )
+    done = attempt(tmp_path, model, conversation("The apples, as I said.", LATER))
+    assert not done.error and done.answer == "The apples are there."
+    assert Counter.heard == ["What may it be?", "The apples are there.", "The apples are there."]
+    assert json.loads(done.artifacts["state"])["stock"] == {"S7": 2, "S9": 1, "S4": 0, "S2": 0}
+    said = [turn.text for turn in done.turns if turn.kind is TurnKind.USER]
+    assert said == ["The apples, as I said.", LATER]
+    last = model.requests[-1].messages
+    assert LATER in last[-1].content and last[-3].role == "user"  # what they said last is the task now
+    assert [tool.name for tool in model.requests[0].tools][
+        -1
+    ] == "done"  # they may be asked something at once
+
+
+def test_a_call_may_be_made_again_for_what_the_user_says_next(tmp_path: Path) -> None:
+    add = call("add", shelf="S7", dozens=1)
+    model = World(replies(add, call("done", answer="ok"), add, call("done", answer="ok")), writes_calls=True)
+    done = attempt(tmp_path, model, conversation("The same again."))
+    assert not done.error and json.loads(done.artifacts["state"])["stock"]["S7"] == 2
+
+
+def test_a_model_that_is_always_done_ends_with_the_user(tmp_path: Path) -> None:
+    done = attempt(
+        tmp_path, World(replies(call("done", answer="ok")), writes_calls=True), conversation("a", "b")
+    )
+    assert not done.error and done.answer == "ok"
+    assert [turn.kind for turn in done.turns] == [TurnKind.TOOL, TurnKind.USER] * 2 + [TurnKind.TOOL]
 
 
 @pytest.mark.parametrize("profile", ["small", "full"])

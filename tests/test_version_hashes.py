@@ -39,7 +39,7 @@ CASES: dict[str, Case] = {
     "colours, false lessons": (_colours, _wrong, "learn", {"batch_size": 3, "tries": 3}),
     "colours, two epochs": (_colours, _wrong, "learn", {"batch_size": 4, "epochs": 2, "replays": 2}),
     "colours, one large batch": (_colours, world.client, "learn", {"batch_size": 10}),
-    "colours, unverified": (_colours, _wrong, "learn", {"verify": False}),
+    "colours, unverified": (_colours, _wrong, "learn", {"without": "proof"}),
     "colours, without labels": (_colours, world.client, "learn", {"feedback": "execution"}),
     "colours, nothing shown": (_colours, world.client, "learn", {"feedback": "none"}),
     "colours, online": (_colours, world.client, "online", {"batch_size": 2}),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import random
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -19,9 +18,10 @@ from ace.task.environments.worlds.play_bfcl import read_call
 from ace.task.samples import to_sample
 from benchmarks import bfcl_task
 from tests.acting import choose, play, play_and_score, play_at_once
+from tests.adapter_world import run_example
+from tests.shared_data import find_data
 
-SHARED = Path(__file__).parents[2] / "shared" / "data"
-DATA = Path(os.environ.get("ACE_SHARED_DATA", SHARED)) / "bfcl-multi-turn"
+DATA = find_data("bfcl-multi-turn")
 
 real = pytest.mark.skipif(
     find_spec("bfcl_eval") is None or find_spec("mpmath") is None,
@@ -148,6 +148,12 @@ def named_call(text: str) -> dict[str, object]:
     name, positional, arguments = read_call(text)
     names = POSITIONAL.get(name, ())
     return {"name": name, "arguments": dict(zip(names, positional, strict=False)) | arguments}
+
+
+@real
+def test_the_example_of_the_page_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run_example("worlds", "Conversations")["answers"] == (0, 1)
 
 
 @real

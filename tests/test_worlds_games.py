@@ -19,6 +19,7 @@ from ace.task import Sample, ToolCall, load_task, observe_attempt, score_attempt
 from ace.task.environments.worlds.text_game import SCIENCEWORLD, TEXTWORLD, TextGameEnvironment
 from ace.task.environments.worlds.world_process import WorldPool
 from tests.acting import choose, play, play_and_score, play_at_once
+from tests.adapter_world import run_example
 
 KINDS = {
     "textworld": (
@@ -209,6 +210,16 @@ def test_a_world_sees_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
         fresh.end()
     finally:
         process.end()
+
+
+@pytest.mark.parametrize(("name", "heading"), [("textworld", "TextWorld"), ("scienceworld", "ScienceWorld")])
+def test_the_example_of_the_page_learns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, heading: str
+) -> None:
+    if find_spec(KINDS[name][1]) is None:
+        pytest.skip(f"{KINDS[name][1]} is not installed: `just adapter-{name}`")
+    monkeypatch.chdir(tmp_path)
+    assert run_example("worlds", heading)["answers"] == (0, 1)
 
 
 @pytest.mark.parametrize(("name", "row"), [(name, kind[2][0]) for name, kind in KINDS.items()])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,10 @@ from ace.task.environments.worlds.tables import TablesEnvironment
 from ace.task.samples import to_sample
 from benchmarks import dbbench_task
 from tests.acting import play, play_and_score, play_at_once
+from tests.adapter_world import run_example
+from tests.shared_data import find_data
 
-SHARED = Path(__file__).parents[2] / "shared" / "data"
-DATA = Path(os.environ.get("ACE_SHARED_DATA", SHARED)) / "agentbench-dbbench"
+DATA = find_data("agentbench-dbbench")
 ENVIRONMENT = TablesEnvironment()
 CLUBS = {
     "name": "Club's list",
@@ -40,6 +40,11 @@ def sql(*queries: str) -> list[tuple[str, dict[str, Any]]]:
 
 def score(*queries: str, sample: Sample = SAMPLE):
     return play_and_score(ENVIRONMENT, sample, sql(*queries))
+
+
+def test_the_example_of_the_page_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run_example("worlds", "Tables")["answers"] == (0, 1)
 
 
 def test_gold_of_the_data_is_right_and_nothing_else_is() -> None:

@@ -7,14 +7,19 @@ answer; whether such bullets exist is for others to say.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from ace.context.assemble import Assembled, Frame
-from ace.llm.client import Client, Reply, Request, Role, Subject
+from ace.llm.client import Client, Message, Reply, Request, Role, Subject
 from ace.llm.prompts import messages, render
 from ace.safety.markup import defuse_markup
 from ace.task.team import TeamAgent
 from ace.task.types import Sample, Task
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 # "Used: b-1, b-2", also as a quote, a list item or in bold letters.
 _CITATIONS = re.compile(r"^[ \t>*`-]*used[ \t*]*:(?P<ids>[^\n]*)$", re.IGNORECASE | re.MULTILINE)
@@ -91,12 +96,29 @@ class Generator:
 
         `context` holds the messages as `frame` worded them. Raises ModelError as the client does.
         """
+        return self.say(sample, context, draw, messages(context.system, context.user))
+
+    def say(
+        self,
+        sample: Sample,
+        context: Assembled,
+        draw: Draw,
+        prompt: Sequence[Message],
+        *,
+        max_tokens: int | None = None,
+        schema: type[BaseModel] | None = None,
+    ) -> Reply:
+        """Ask with a prompt that a solver has worded around `context`.
+
+        `max_tokens` are those of the task by default. Raises ModelError as the client does.
+        """
         request = Request(
             role=Role.GENERATOR,
-            messages=messages(context.system, context.user),
+            messages=tuple(prompt),
+            schema=schema,
             temperature=draw.temperature,
             seed=draw.seed,
-            max_tokens=self.task.max_tokens,
+            max_tokens=max_tokens or self.task.max_tokens,
             subject=Subject(sample=sample, bullets=context.contents, draw=draw.number),
         )
         return self.client.complete(request)

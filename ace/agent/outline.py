@@ -25,7 +25,7 @@ from ace.agent.ledger import (
 from ace.agent.solver import ENDS_RUN, failed_attempt
 from ace.agent.writer import ORDER_TOKENS, OUTLINE_TOKENS, Outline, PlannedPart, Writer
 from ace.context.assemble import TEMPLATE, Assembled
-from ace.errors import ContextError
+from ace.errors import ContextError, describe_error
 from ace.llm.client import FinishReason, Message, Reply, Subject
 from ace.task.solving import Solving
 from ace.task.types import Attempt, Sample, Task
@@ -182,7 +182,7 @@ class LongForm:
             except ENDS_RUN:
                 raise
             except Exception as error:  # a text with a fault is worth more than none
-                draft.log.append(f"[check] not written again: {type(error).__name__}: {error}")
+                draft.log.append(f"[check] not written again: {describe_error(error)}")
                 return
             draft.thoughts.append(reply.reasoning)
             remaining = draft.faults(place, reply.text.strip())

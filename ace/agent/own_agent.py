@@ -18,7 +18,7 @@ from typing import Any
 from ace.agent.generator import Draw, Generator
 from ace.agent.solver import ENDS_RUN, Solver, failed_attempt
 from ace.context.assemble import Assembled
-from ace.errors import AgentFailed, CapReached
+from ace.errors import AgentFailed, CapReached, describe_error
 from ace.llm.client import Client, Reply, Request, Role, Subject, Usage
 from ace.llm.prompts import messages
 from ace.llm.window import access_of
@@ -108,7 +108,7 @@ class FunctionClient:
         except CapReached:
             raise
         except (Exception, SystemExit) as error:
-            raise AgentFailed(f"{name}: {type(error).__name__}: {error}") from error
+            raise AgentFailed(f"{name}: {describe_error(error)}") from error
         seconds = time.perf_counter() - started
         if isinstance(result, str):
             result = Attempt("", result, result)
@@ -257,7 +257,7 @@ def build_own_solver(generator: Generator, task: Task, count: CountTokens) -> So
     try:
         solver = choice.create(generator, task, dict(choice.options))
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
+        reason = describe_error(error)
         hint = "A solver is made with the generator, the task, and the table [solver.options]."
         raise AgentFailed(f"{choice.name} cannot be made ({reason}).", hint=hint) from error
     return GuardedSolver(solver, choice.name, choice.seconds)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ace.agent.generator import Draw, Generator, remove_citations
@@ -16,7 +16,9 @@ from ace.errors import (
     ModelUnavailable,
     StoreError,
     WorkspaceFailed,
+    describe_error,
 )
+from ace.llm.client import Reply
 from ace.task.types import Attempt, Failure, Sample
 from ace.task.workspace import Workspace
 
@@ -73,23 +75,26 @@ class SingleCall:
             raise
         except Exception as error:  # a sample becomes a record: it counts as wrong, with its reason
             return failed_attempt(sample, error)
-        answer = remove_citations(reply.text) if self.generator.cite else reply.text.strip()
-        if not answer:
-            return Attempt(
-                sample.id,
-                "",
-                error=f"the model answered nothing (finish reason: {reply.finish_reason})",
-                failure=Failure.EMPTY,
-                reasoning=reply.reasoning,
-                finish_reason=reply.finish_reason,
-            )
-        return Attempt(
-            sample.id,
-            answer,
-            text=reply.text,
-            reasoning=reply.reasoning,
-            finish_reason=reply.finish_reason,
-        )
+        return read_reply(self.generator, sample, reply)
+
+
+def read_reply(generator: Generator, sample: Sample, reply: Reply, *, thoughts: str = "") -> Attempt:
+    """Return the attempt whose whole answer is a reply; an empty one is the failure EMPTY.
+
+    `thoughts` stand before the model's own. Citations, where they were asked for, are no part of the answer.
+    """
+    answer = remove_citations(reply.text) if generator.cite else reply.text.strip()
+    attempt = Attempt(
+        sample.id,
+        answer,
+        text=reply.text,
+        reasoning="\n\n".join(filter(None, (thoughts, reply.reasoning))),
+        finish_reason=reply.finish_reason,
+    )
+    if answer:
+        return attempt
+    why = f"the model answered nothing (finish reason: {reply.finish_reason})"
+    return replace(attempt, text="", error=why, failure=Failure.EMPTY)
 
 
 def failed_attempt(sample: Sample, error: Exception, *, text: str = "") -> Attempt:
@@ -111,4 +116,4 @@ def failed_attempt(sample: Sample, error: Exception, *, text: str = "") -> Attem
             failure = Failure.WORKSPACE
         case _:
             failure = Failure.OTHER
-    return Attempt(sample.id, "", text=text, error=f"{type(error).__name__}: {error}", failure=failure)
+    return Attempt(sample.id, "", text=text, error=describe_error(error), failure=failure)

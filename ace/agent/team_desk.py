@@ -111,6 +111,11 @@ class Desk(Workspace):
         names = ", ".join(tool.name for tool in self.tools()) or "none"
         return Observation.error(f"{self.agent.name} has no tool {call.name}; there are {names}")
 
+    @property
+    def converses(self) -> bool:
+        """Return whether somebody in the workspace speaks to the agents."""
+        return bool(getattr(self.inner, "converses", isinstance(self.inner, Conversing)))
+
     def reply(self, text: str) -> Observation | None:
         """Return what somebody in the workspace says to the agent's words; None where nobody does."""
         return self.inner.reply(text) if isinstance(self.inner, Conversing) else None

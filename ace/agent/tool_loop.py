@@ -2,10 +2,10 @@
 
 After Yao et al., "ReAct" (arXiv 2210.03629). A model with function calling may make several calls at once and
 ends by answering in words; where somebody speaks to it, they hear that, and may ask for more. A small one
-writes a call a line, under a grammar, and ends by calling `done`. Three rules keep it from going round in
-circles: instead of a call that was made before it is asked for another one, it may be done only after a call
-that worked, and it is told the task after each result. Where a call may do something else the next time, as
-in a game, it may be made again.
+writes a call a line, under a grammar, and ends by calling `done`, whose answer they hear as well. Three rules
+keep it from going round in circles: instead of a call that was made before it is asked for another one, it
+may be done only after a call that worked, unless somebody hears it, and it is told the task after each
+result. Where a call may do something else the next time, as in a game, it may be made again.
 """
 
 from __future__ import annotations
@@ -62,6 +62,8 @@ class ToolLoop:
         if workspace is None:
             return SingleCall(self.generator).solve(sample, context, workspace, draw)
         written = writes_calls(self.generator.client)
+        if _converses(workspace) and not self.answers:  # whoever speaks to it must hear something
+            return replace(self, answers=True).solve(sample, context, workspace, draw)
         messages = [Message("system", context.system), Message("user", context.user)]
         repeats = getattr(workspace, "repeats", False)
         talk = ToolTalk(messages, defuse_markup(sample.question), self.count, written, repeats)
@@ -98,7 +100,7 @@ class ToolLoop:
             if time.monotonic() > ends:
                 return _stop(sample, f"it took more than {self.seconds:g} s")
             tools = workspace.tools()
-            offered = self._offer(tools, talk)
+            offered = self._offer(tools, talk, is_free=_converses(workspace))
             request = Request(
                 role=Role.GENERATOR,
                 messages=talk.fit(context.budget, offered),
@@ -134,8 +136,13 @@ class ToolLoop:
         counted: Reply | None = reply if not reply.text.strip() else None
         for call in reply.tool_calls:
             if talk.written and call.name == end:
-                talk.add_call(call, Observation("(done)"), counted)
-                return Attempt(sample.id, str(call.arguments.get("answer") or call.write()))
+                answer = str(call.arguments.get("answer") or "")
+                heard = workspace.reply(answer) if isinstance(workspace, Conversing) else None
+                talk.add_call(call, Observation("" if heard else "(done)"), counted)
+                if heard is None:
+                    return Attempt(sample.id, answer or call.write())
+                talk.add_words(heard.text)
+                return None
             if talk.written and talk.knows_result(call):
                 talk.add_call(call, _REPEATED, counted)
                 return _stop(sample, f"it had no new call to make: {call.write():.200}")
@@ -152,10 +159,13 @@ class ToolLoop:
                 return _stop(sample, f"it made the same call {_SAME_AGAIN} times: {call.write():.200}")
         return None
 
-    def _offer(self, tools: Sequence[ToolSpec], talk: ToolTalk) -> list[ToolSpec]:
-        """Return the tools for the next reply. Where `done` is one of them, only after a call that worked."""
+    def _offer(self, tools: Sequence[ToolSpec], talk: ToolTalk, *, is_free: bool) -> list[ToolSpec]:
+        """Return the tools for the next reply.
+
+        Where `done` is one of them, only after a call that worked, unless the agent is free to speak at once.
+        """
         worked = any(turn.failed is False for turn in talk.turns)
-        if talk.written and (worked or not tools):
+        if talk.written and (worked or is_free or not tools):
             return [*tools, self._describe_end(tools)]
         return list(tools)
 
@@ -188,6 +198,11 @@ def build_tool_loop(generator: Generator, task: Task, count: CountTokens) -> Too
     """Return the solver, with the limits that the task sets."""
     choice = task.solver if isinstance(task.solver, Solving) else Solving(kind="tools")
     return ToolLoop(generator, count, choice.steps, choice.seconds, choice.answers)
+
+
+def _converses(workspace: Workspace) -> bool:
+    """Return whether somebody in a workspace speaks to the agent; one that passes words on says so itself."""
+    return bool(getattr(workspace, "converses", isinstance(workspace, Conversing)))
 
 
 def _answer(sample: Sample, reply: Reply) -> Attempt:

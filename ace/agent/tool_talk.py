@@ -33,7 +33,7 @@ class ToolTalk:
     """The prompt, and what followed it; results in it may be shortened."""
 
     question: str
-    """The task, as the first user message puts it."""
+    """The task, as the user put it last."""
 
     count: CountTokens
     """Counts the tokens of a text."""
@@ -48,7 +48,7 @@ class ToolTalk:
     """The steps so far, with results in full."""
 
     calls: list[ToolCall] = field(default_factory=list)
-    """All that were made, in order."""
+    """Those that were made for the present task, in order."""
 
     def add_reply(self, reply: Reply) -> None:
         """Take in what the model said and thought."""
@@ -80,7 +80,8 @@ class ToolTalk:
             self.messages.append(Message("tool", result, tool_call_id=call.id))
             return
         self.messages.append(Message("assistant", call.write()))
-        self.add_result(result)
+        if result:
+            self.add_result(result)
 
     def knows_result(self, call: ToolCall) -> bool:
         """Return whether a call was made before, so that to make it again would tell nothing new."""
@@ -88,9 +89,11 @@ class ToolTalk:
         return bool(same) and not self.repeats
 
     def add_words(self, text: str) -> None:
-        """Take in what somebody says to the agent."""
+        """Take in what somebody says to the agent: the task from now on; calls may be made again for it."""
         self.turns.append(Turn(kind=TurnKind.USER, text=text))
-        self.messages.append(Message("user", defuse_markup(text)))
+        self.question = defuse_markup(text)
+        self.calls.clear()
+        self.messages.append(Message("user", self.question))
 
     def add_result(self, result: str) -> None:
         """Tell a model that writes its calls what came of one, and the task again."""
@@ -115,8 +118,9 @@ class ToolTalk:
                     self.messages[place] = replace(message, content=shorten_middle(message.content, most))
         tokens = self._size() + beside
         if tokens > budget:
+            made = sum(turn.kind is TurnKind.TOOL for turn in self.turns)
             raise ContextError(
-                f"After {len(self.calls)} calls the conversation takes {tokens} tokens, of {budget}.",
+                f"After {made} calls the conversation takes {tokens} tokens, of {budget}.",
                 hint="Give a larger budget (--budget), or allow fewer steps.",
             )
         return tuple(self.messages)

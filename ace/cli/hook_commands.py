@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -66,6 +66,8 @@ def install(
     state = f"{coder.title} reads {path}, and records its sessions there: {file}"
     if not is_new:
         state = f"{file} has these hooks already; nothing changed"
+    for off in _list_off_switches(coder, file):
+        state = f"{state}. But no hook runs as long as {off} sets {coder.off_switch}"
     emit(json, data, f"{state}.\n{coder.note}")
 
 
@@ -96,6 +98,7 @@ def status(
     rows = []
     for coder in agents:
         row: dict[str, Any] = {"agent": coder.name, "settings": str(settings or coder.settings)}
+        row["disabled_by"] = _list_off_switches(coder, settings)
         try:
             _describe_agent(row, coder, settings or coder.settings)
         except AceError as error:
@@ -104,6 +107,8 @@ def status(
     lines = []
     for row in rows:
         lines.append(f"{row['agent']}: {row.get('state', 'unknown')} in {row['settings']}")
+        for file in row.get("disabled_by", ()):
+            lines.append(f"  no hook runs: {file} sets {find_agent(row['agent']).off_switch}")
         if "recorded" in row:
             counts = f"{row['recorded']} sessions recorded, {len(row['waiting'])} not yet"
             lines.append(f"  {row['playbook']}: {counts}")
@@ -223,6 +228,21 @@ def _write_settings(file: Path, old: str, new: str) -> bool:
     file.parent.mkdir(parents=True, exist_ok=True)
     write_text(file, new)
     return True
+
+
+def _list_off_switches(coder: CodingAgent, file: Path | None) -> list[str]:
+    """Return the settings files that turn all hooks off: the one given, else those that count in this folder.
+
+    What cannot be read turns nothing off.
+    """
+    from ace.hooks.settings_text import turns_hooks_off
+
+    switches = []
+    for each in [file] if file else coder.list_settings():
+        with suppress(InputError, OSError):
+            if each.is_file() and turns_hooks_off(read_text(each), coder, str(each)):
+                switches.append(str(each))
+    return switches
 
 
 def _describe_agent(row: dict[str, Any], coder: CodingAgent, file: Path) -> None:

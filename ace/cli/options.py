@@ -100,6 +100,10 @@ class RunOptions:
     api_base: ApiBase = None
     playbook: TaskPlaybook = None
     branch: BranchName = "main"
+    domain: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="Work on the branch of this domain; learning begins it at main."),
+    ] = ""
 
     settings: Settings = field(default_factory=Settings)
     """Spread over options of their own by `takes`."""

@@ -21,6 +21,7 @@ from ace.cli.options import (
 from ace.cli.output import width
 from ace.cli.progress import Show, megabytes, progress
 from ace.errors import AceError, InputError
+from ace.settings import Command
 
 if TYPE_CHECKING:
     from ace.llm import Client, RoleModels
@@ -41,7 +42,11 @@ class Interrupted(AceError):
 def session(options: RunOptions) -> Iterator[tuple[Task, Store, RoleModels, Show]]:
     """Open what a run needs; check everything before a model is started, because that takes a while."""
     from ace.loop import check_method
+    from ace.loop.domains import name_branch, open_domain
     from ace.store import Store
+
+    if options.domain and options.branch != "main":
+        raise InputError("--domain and --branch both say where to learn.", hint="Give one of them.")
 
     check_method(options.settings.method)
     task = _load_task(options)
@@ -51,6 +56,10 @@ def session(options: RunOptions) -> Iterator[tuple[Task, Store, RoleModels, Show
         path = traces if traces and is_playbook(traces) else path
     with ExitStack() as stack:
         store = stack.enter_context(Store.open(path, branch=options.branch))
+        if options.domain and options.command is Command.EVAL:
+            store.switch(name_branch(options.domain))
+        elif options.domain:
+            open_domain(store, options.domain)
         before = store.run_summaries(limit=1)
         try:
             show = stack.enter_context(progress())
@@ -136,14 +145,17 @@ def address(options: NamesModels, name: str) -> str | None:
 
 def render_close(report: Report, options: RunOptions, resume: str = "") -> str:
     """Return the text that closes a run, with the commands to try next; `resume` is one that continues it."""
+    from ace.loop.domains import name_branch
     from ace.runs.run_text import render_report
 
     return render_report(
         report,
         folder=options.task,
-        model=spell_options(options, "model", "api_base", "branch", "method", "examples"),
+        model=spell_options(
+            options, "model", "api_base", "branch", "domain", "method", "examples", "answers", "top"
+        ),
         learning=spell_options(options, "feedback"),
-        branch=options.branch,
+        branch=name_branch(options.domain) if options.domain else options.branch,
         resume=resume,
         width=width(),
     )

@@ -1,6 +1,7 @@
 """`ace online --stdin` and `ace feedback`: questions and feedback from programs and people.
 
-In:  {"question": "..."}  or  {"feedback": EPISODE, "right": true, "expected": "...", "text": "..."}
+In:  {"question": "..."}  or
+     {"feedback": EPISODE, "right": false, "score": 0.4, "expected": "...", "text": "..."}
 Out: {"answer": "...", "episode": EPISODE, "error": ""}  or  {"feedback": EPISODE, "kept": true}
 A line that cannot be used is answered with {"error": "..."}, and serving goes on.
 """
@@ -28,25 +29,44 @@ if TYPE_CHECKING:
     from ace.task import Task
 
 STOPPED_BY_A_CAP = 3
-_TEXTS = ("expected", "text")
+_KNOWN = ("right", "score", "expected", "text")
+"""What a line of feedback may say beside its episode, each of them or some."""
 
 
 def feedback(
     episode: Annotated[str, typer.Argument(metavar="EPISODE", help="The id that came with the answer.")],
-    right: Annotated[bool, typer.Option("--right/--wrong", help="Whether the answer was right.")],
+    right: Annotated[
+        bool | None, typer.Option("--right/--wrong", help="Whether the answer was right.", show_default=False)
+    ] = None,
+    score: Annotated[
+        float | None, typer.Option(metavar="N", help="How good it was: 0 to 1, where 1 is right.")
+    ] = None,
     expected: Annotated[str, typer.Option(metavar="TEXT", help="The right answer.")] = "",
     text: Annotated[str, typer.Option(metavar="TEXT", help="Anything else worth knowing.")] = "",
     playbook: PlaybookFile = None,
     json: Json = False,
 ) -> None:
-    """Say what became of an answer. The running server, or the next one, learns from it."""
+    """Say what became of an answer. The running server, or the next one, learns from it.
+
+    Give what is known, one of the options at least; more may follow, a month later as well. Where several are
+    given, --right or --wrong decides, then the score, then whether the answer is the right one.
+    """
     from dataclasses import asdict
 
-    from ace.store import AnswerFeedback, Store
+    from ace.runs.answer_feedback import read_feedback
+    from ace.store import Store
 
+    row = read_feedback(episode, right=right, score=score, expected=expected, text=text, author="person")
+    if row is None:
+        hint = "Give --right, --wrong, --score, --expected or --text."
+        raise InputError("This says nothing of the answer.", hint=hint)
     with Store.open(playbook_file(playbook), create=False) as store:
-        row = store.add_feedback(AnswerFeedback(episode, right, expected, text))
-    emit(json, asdict(row), f"Kept: {episode} was {'right' if right else 'wrong'}.")
+        row = store.add_feedback(row)
+    known = {"score": row.score, "expected": row.expected, "text": row.text}
+    words = [f"{name} {value}" for name, value in known.items() if value not in (None, "")]
+    if row.right is not None:
+        words.insert(0, "right" if row.right else "wrong")
+    emit(json, asdict(row), f"Kept: {episode}: {', '.join(words)}.")
 
 
 def serve_lines(task: Task, store: Store, team: RoleModels, options: Settings, show: Show) -> Report:
@@ -88,14 +108,14 @@ def _answer(agent: OnlineServer, line: str) -> dict[str, Any]:
         case {"question": str(question)} if question.strip():
             answer = agent.answer(question)
             return {"answer": answer.text, "episode": answer.episode, "error": answer.error}
-        case {"feedback": str(episode), "right": bool(right)}:
-            texts = {name: row[name] for name in _TEXTS if name in row}
-            for name, text in texts.items():
-                if not isinstance(text, str):
-                    raise InputError(f"Expected {name} as text, found {text!r:.60}.")
-            agent.feedback(episode, right=right, **texts)
+        case {"feedback": str(episode)} if set(row) <= {"feedback", *_KNOWN}:
+            for name in ("expected", "text"):
+                if not isinstance(row.get(name, ""), str):
+                    raise InputError(f"Expected {name} as text, found {row[name]!r:.60}.")
+            agent.feedback(episode, **{name: row[name] for name in _KNOWN if name in row})
             return {"feedback": episode, "kept": True}
         case dict():
-            raise InputError('Expected {"question": ...} or {"feedback": EPISODE, "right": true or false}.')
+            known = ", ".join(_KNOWN)
+            raise InputError(f'Expected {{"question": ...}} or {{"feedback": EPISODE}} with some of {known}.')
         case _:
             raise InputError(f"Expected an object, found {line.strip()!r:.60}.")

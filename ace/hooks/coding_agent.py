@@ -44,8 +44,17 @@ class CodingAgent:
     most_bytes: int
     """Of UTF-8 that a hook may show; of a longer text the model sees a part only."""
 
+    off_switch: str = ""
+    """The key of its settings that turns all hooks off where it is true; "" where there is none."""
+
     note: str
     """What a person must know after an installation; "" for nothing."""
+
+    def list_settings(self) -> list[Path]:
+        """Return the settings files that count for a session here: the user's, then those of the folder."""
+        local = Path(self.file).with_suffix(f".local{Path(self.file).suffix}")
+        here = Path(self.folder)
+        return [self.settings, here / self.file, here / local]
 
     @property
     def settings(self) -> Path:
@@ -64,6 +73,7 @@ CLAUDE_CODE = CodingAgent(
     folder_variable="CLAUDE_CONFIG_DIR",
     file="settings.json",
     most_bytes=10_000,
+    off_switch="disableAllHooks",
     note="Sessions that begin from now on get the lessons.",
 )
 CODEX = CodingAgent(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ace.errors import InputError, StoreError, TaskError
+from ace.errors import InputError, StoreError, TaskError, describe_error
 from ace.hooks.session import SessionNote, keep_note, list_due, recording_alone
 from ace.runs.records import AnswerFeedback
 from ace.store import Store
@@ -43,7 +43,7 @@ def record_sessions(playbook: Path, folder: Path) -> list[str]:
                 keep_note(folder, note)  # the file's fault, and not the session's
                 raise
             except Exception as error:  # a session becomes a record here, whatever is in its transcript
-                text = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+                text = str(error) if isinstance(error, InputError) else describe_error(error)
                 keep_note(folder, replace(note, tries=note.tries + 1, error=text))
                 problems.append(f"session {note.session} is not recorded: {text}")
             else:
@@ -146,7 +146,7 @@ def _make_trace(episode: Episode, verdict: AnswerFeedback | None) -> Trace:
     )
     if verdict is None:
         return trace
-    trace = replace(trace, expected=verdict.expected or trace.expected, remark=verdict.text)
+    trace = replace(trace, expected=" or ".join(verdict.alternatives) or trace.expected, remark=verdict.text)
     right, score = verdict.right, verdict.score
     if right is None and score is not None:
         right = score == 1.0

@@ -84,6 +84,16 @@ def find_hooks(text: str, agent: CodingAgent, file: str) -> list[Installed]:
     return _find_hooks(_read_settings(text, file), agent) if text.strip() else []
 
 
+def turns_hooks_off(text: str, agent: CodingAgent, file: str) -> bool:
+    """Return whether settings turn all hooks of an agent off, ours with them.
+
+    Raises InputError for settings of another form; `file` is named in it.
+    """
+    return (
+        bool(agent.off_switch and text.strip()) and _read_settings(text, file).get(agent.off_switch) is True
+    )
+
+
 def read_command(command: Any) -> tuple[CodingAgent, Moment, tuple[str, ...]] | None:
     """Return the agent, the moment and the words of a command that is ours; None for any other."""
     if not isinstance(command, str):

@@ -14,7 +14,10 @@ from ace.llm.providers import check_name
 from ace.llm.retry import Retry
 
 LOCAL = "local/"
+"""Begins the names of embedded models."""
+
 DEFAULT_MODEL = LOCAL + weights.DEFAULT
+"""The model that is used where none is named."""
 
 
 def connect(

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 
-from ace.errors import AceError, CapReached, MalformedReply
+from ace.errors import AceError, BudgetSpent, CapReached, MalformedReply
 from ace.llm import asking
 from ace.llm.client import Client, Reply, Request, Role, Usage
 from ace.llm.faults import (
@@ -94,8 +94,18 @@ class Meter:
         with self._lock:
             self.phase = phase
             self._step = number
+            self._paid = 0
+            self._most: int | None = None
             self._calls: list[Call] = []
             self._asked: Counter[tuple[str, str, str]] = Counter()
+
+    def limit_step(self, most: int | None) -> None:
+        """Let the step pay for so many requests in all, those since its beginning included; None is any.
+
+        The next one raises BudgetSpent. What the journal answers costs nothing.
+        """
+        with self._lock:
+            self._most = most
 
     @property
     def calls(self) -> tuple[Call, ...]:
@@ -160,6 +170,14 @@ class Meter:
             with self._lock:
                 usage = sum(self._usage.values(), Usage(calls=self._under_way))
                 _check_caps(self.caps, usage, self.seconds)
+                if self._most is not None and self._paid + self._under_way >= self._most:
+                    raise BudgetSpent(
+                        "The calls for learning are used up.",
+                        hint="Give more of them (--calls).",
+                        cap="calls",
+                        limit=self._most,
+                        used=self._paid,
+                    )
                 self._under_way += 1
         return key, recorded
 
@@ -177,6 +195,8 @@ class Meter:
                 self._calls.append(call)
             if paid:
                 self._usage[call.key.role] = self._usage.get(call.key.role, Usage()) + call.usage
+                if call.key.step == self._step:
+                    self._paid += call.usage.calls
         if paid and self.journal is not None:
             self.journal.write(call)
 

@@ -33,6 +33,7 @@ class RecordingClient:
 
     def __init__(self, inner: Client, path: str | Path) -> None:
         self.model = inner.model
+        """That of the client it passes calls on to."""
         self._inner = inner
         self._path = Path(path)
         self._lock = threading.Lock()
@@ -68,8 +69,8 @@ class RecordingClient:
 class ReplayClient:
     """Answer from a recording. A request asked several times gets its recorded replies in turn.
 
-    After the last of them it gets the last one again. `model` is needed only when the file holds several; it
-    is the first one's by default. Usage is that of the recorded call. Safe to use from many threads.
+    After the last of them it gets the last one again. `model` is needed only when the file holds several; by
+    default it is the first one's. Usage is that of the recorded call. Safe to use from many threads.
 
     Raises InputError for a file that cannot be read, with the number of a line that is no recorded call.
     """
@@ -96,6 +97,7 @@ class ReplayClient:
             self._recorded.setdefault(row["key"], []).append(row)
             model = model or row["request"]["model"]
         self.model = model
+        """The model whose replies it says again."""
 
     def complete(self, request: Request) -> Reply:
         """Return the recorded reply.

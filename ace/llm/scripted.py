@@ -16,16 +16,18 @@ class ScriptedClient:
     """Reply from a list, in order, or from a function of the request; an exception in a list is raised.
 
     Replies are looked at as those of a real model are: one that is empty, or not valid, uses up a try and the
-    next one is asked for. `calls` keeps every request, `tries` bounds them for one call. Tokens are four
-    characters each. Safe to use from many threads, if the function is.
+    next one is asked for. Tokens are four characters each. Safe to use from many threads, if the function is.
     """
 
     def __init__(
         self, replies: Iterable[str | Reply | Exception] | Script, *, model: str = "scripted", tries: int = 3
     ) -> None:
         self.model = model
+        """The name that reports have for it."""
         self.tries = tries
+        """How often it is asked at most for one call."""
         self.calls: list[Request] = []
+        """Every request, in order."""
         self._script: Script | None = None
         self._replies: Iterator[str | Reply | Exception] = iter(())
         if callable(replies):

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from ace.llm.client import Client, Reply, ToolCall, ToolSpec
-from ace.task.workspace import write_value
+from ace.task.attempt import write_value
 
 _NAME = re.compile(r"\s*([^\W\d][\w.-]*)\s*")
 _ARGUMENT = re.compile(r"[\s,]*([^\W\d]\w*)\s*[=:]\s*")

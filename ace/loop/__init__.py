@@ -18,6 +18,7 @@ Its modules:
     learner_problems    what went wrong there, for people to look at
     steps               the steps that loops are made of
     run                 a run in progress: its journal, its playbook, its method's state
+    learning_budget     how many calls a step of learning may take
     run_outcome         from the journal to the report
     lab                 where attempts are made and recorded
     contexts            what the generator sees for a sample

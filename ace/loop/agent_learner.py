@@ -27,8 +27,9 @@ from ace.llm.scripted import ScriptedClient
 from ace.loop.contexts import build_contexts
 from ace.loop.learner_problems import LearnerProblem, ProblemList
 from ace.loop.learning_thread import LearningPlace, LearningThread
-from ace.loop.own_episode import EpisodeContext, OwnEpisode, read_feedback, run_in_thread
+from ace.loop.own_episode import EpisodeContext, OwnEpisode, run_in_thread
 from ace.playbook.model import Playbook
+from ace.runs.answer_feedback import read_feedback
 from ace.runs.drift import make_drift_detector
 from ace.runs.records import AnswerFeedback, EpisodeEnd, EpisodeEvent
 from ace.runs.report import Report
@@ -42,20 +43,19 @@ from ace.task.types import Sample, Task
 
 
 class AgentLearner:
-    """Gives an agent its context, takes down its episodes, and learns from what became of them.
-
-    `task` is what it learns, `learns` whether it learns here at all: without models it records only. `guard`
-    runs a block of which what it raises becomes a problem.
-    """
+    """Gives an agent its context, takes down its episodes, and learns from what became of them."""
 
     def __init__(self, place: LearningPlace, *, learns: bool = True) -> None:
         """Begin. Raises InputError for what cannot work, and errors of opening the file."""
         make_drift_detector(place.settings.drift)
         self.task = place.task
+        """What it learns."""
         self.learns = learns
+        """Whether it learns here at all: without a model it records only."""
         self._place = place
         self._problems = ProblemList()
         self.guard = self._problems.guard
+        """Runs a block; what the block raises becomes a problem."""
         self._lock = RLock()
         self._store = Store.open(place.path, branch=place.branch, shared=True)
         config = {"branch": place.branch, "learns": learns}
@@ -210,7 +210,7 @@ class AgentLearner:
         reports = self._thread.reports if self._thread is not None else []
         if not reports:
             return None
-        return replace(reports[-1], notes=(*reports[-1].notes, *self._problems.notes()))
+        return replace(reports[-1], notes=(*reports[-1].notes, *self._place.notes, *self._problems.notes()))
 
     def _finish_run(self, run: int | None) -> None:
         """Write the report of the episodes: how many are without feedback, and what went wrong."""
@@ -225,7 +225,7 @@ class AgentLearner:
             run=run,
             selected=self._version,
             unjudged=max(self._episodes - self._judged, 0),
-            notes=self._problems.notes(),
+            notes=(*self._place.notes, *self._problems.notes()),
         )
         self._store.finish_run(run, "done", report.to_json())
 

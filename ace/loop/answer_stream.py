@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 
+from ace.errors import BudgetSpent
 from ace.loop import steps
 from ace.loop.run import Run, StepWork
 from ace.runs.drift import locate_onset, make_drift_detector
@@ -82,5 +84,6 @@ class AnswerStream:
         samples = [sample for sample in self._recent if sample.id in failing]
         phase = Phase(PhaseKind.REPLAY, self._changes)
         size = run.settings.batch_size
-        for start in range(0, len(samples), size):
-            run.step(phase, partial(steps.study, run, phase, samples[start : start + size]))
+        with suppress(BudgetSpent):
+            for start in range(0, len(samples), size):
+                run.step(phase, partial(steps.study, run, phase, samples[start : start + size]))

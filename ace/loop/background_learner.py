@@ -225,9 +225,10 @@ def _judge_by(feedback: AnswerFeedback, run: Run, episode: Episode) -> Judged:
     attempt = episode.attempt
     twin = find_twin(run.task, episode.question, episode.sample_id)
     sample = Sample(episode.sample_id, episode.question, twin.data if twin else {})
-    expected = feedback.expected or (attempt.answer if feedback.right else "")
-    if expected:
-        sample = with_label(environment, sample, expected)
+    shown = " or ".join(feedback.alternatives)
+    labels = feedback.alternatives or ((attempt.answer,) if feedback.right and attempt.answer else ())
+    if labels:
+        sample = with_label(environment, sample, labels)
     provable = bool(sample.data) and _is_usable(environment, sample)
     right = feedback.right
     if right is None and feedback.score is not None:
@@ -242,18 +243,18 @@ def _judge_by(feedback: AnswerFeedback, run: Run, episode: Episode) -> Judged:
             answer=attempt.answer,
             error=attempt.error,
             turns=attempt.turns,
-            expected=feedback.expected,
+            expected=shown,
         )
         view = trace.outcome().shown(FeedbackKind.LABELS)
     else:
         view = replace(
             episode.feedback,
             kind=FeedbackKind.LABELS,
-            expected=feedback.expected,
+            expected=shown,
             expected_kind="answer",
         )
-    if right is None and feedback.expected:
-        right = score_exact(feedback.expected, attempt.answer) == 1.0
+    if right is None and shown:
+        right = any(score_exact(label, attempt.answer) == 1.0 for label in labels)
     text = "\n".join(filter(None, (view.text, feedback.text)))
     score = float(bool(right))
     if right is False and feedback.score is not None:

@@ -174,13 +174,15 @@ def _plan_cell(task: Task, variant: Variant, seed: int, known: Study | None) -> 
             cell = replace(cell, state=other.state)
         if other.method == variant.name and other.state is CellState.DONE:
             counts.append(sum(usage.calls for usage in other.learning.values()))
-    learns = variant.method not in LEARNS_NOTHING
+    least = len(task.train) * settings.epochs
+    if settings.calls is not None:
+        least = min(least, settings.calls)
     return PlannedCell(
         cell=cell,
         variant=replace(variant, settings=settings),
-        least=len(task.train) * settings.epochs if learns else 0,
+        least=least if variant.method not in LEARNS_NOTHING else 0,
         usual=fmean(counts) if counts else None,
-        most=getattr(settings, "calls", None),
+        most=settings.calls,
         answers=len(task.test),
     )
 

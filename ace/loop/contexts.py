@@ -12,7 +12,7 @@ from functools import lru_cache, partial
 from ace.agent import Generator, Solver, build_solver
 from ace.context import Assembled, Limit, Source, SourceItems, Trust, assemble
 from ace.context.agent_view import join_agents, view_for
-from ace.errors import AceError, ContextError, InputError
+from ace.errors import AceError, ContextError, InputError, describe_error
 from ace.llm.client import Client
 from ace.llm.embedding import DEFAULT_EMBEDDER, connect_embedder
 from ace.llm.role_models import RoleModels
@@ -120,7 +120,7 @@ class Contexts:
             except AceError:
                 raise
             except Exception as error:  # a retriever of somebody's own: the sample counts, with its reason
-                what = f"{type(error).__name__}: {error}"
+                what = describe_error(error)
                 raise ContextError(f"The source {source.name} failed ({what:.300}).") from error
 
 
@@ -135,16 +135,16 @@ def build_contexts(
 
     Raises InputError where there is no room, or no such source or method. Nothing is asked of a model.
     """
-    generator = Generator(models.generator, task, settings.cite)
     limit = limit_of(models.generator, settings.budget, task.max_tokens)
-    solver = build_solver(generator, task, limit.count)
-    limit = replace(limit, reserve=min(solver.reserve, int(limit.tokens * WRITER_SHARE)))
     embedder = connect_embedder(task.context.embedder or DEFAULT_EMBEDDER)
     vectors = choose = None
     if settings.select == Select.HYBRID:
         vectors = VectorCache(store.path, embedder)
         choose = HybridSelector(vectors)
     method = build_method(models, settings, Equipment(limit.count, choose, embedder))
+    generator = Generator(models.generator, task, method.cites)
+    solver = build_solver(generator, task, limit.count, settings)
+    limit = replace(limit, reserve=min(solver.reserve, int(limit.tokens * WRITER_SHARE)))
     all_sources = build_sources(task, store) if sources is None else sources
     return Contexts(method, generator, solver, limit, task.context, all_sources, vectors)
 

@@ -22,12 +22,18 @@ def name_branch(domain: str) -> str:
 def open_domain(store: Store, domain: str) -> None:
     """Let a store work on the branch of a domain, begun at the head of main where it is not there.
 
-    Raises InputError for a name that cannot be that of a branch.
+    "" is what all domains share: the branch main. Raises InputError for a name that no branch can have.
     """
     branch = name_branch(domain)
     if all(there.name != branch for there in store.branches()):
         store.branch(branch, CORE)
     store.switch(branch)
+
+
+def list_domains(store: Store) -> list[str]:
+    """Return the domains of a playbook file by name."""
+    branches = [branch.name for branch in store.branches()]
+    return sorted(name.removeprefix(_BEFORE) for name in branches if name.startswith(_BEFORE))
 
 
 def read_router(store: Store) -> DomainRouter:

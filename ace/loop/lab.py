@@ -19,7 +19,7 @@ from ace.agent.generator import Draw, find_citations
 from ace.agent.solver import Solver, failed_attempt
 from ace.context.answer_location import locate_answer
 from ace.context.assemble import Assembled
-from ace.errors import AceError, ContextError, WorkspaceFailed
+from ace.errors import AceError, ContextError, WorkspaceFailed, describe_error
 from ace.methods.protocol import Trial
 from ace.playbook.model import Playbook
 from ace.runs.seeds import seed_of
@@ -120,7 +120,7 @@ class SampleBench:
         try:
             context = self.place.context(sample, playbook)
         except ContextError as error:  # the sample's own fault: it counts as wrong, with its reason
-            why = f"{type(error).__name__}: {error}"
+            why = describe_error(error)
             return Attempt(sample.id, "", error=why, failure=Failure.CONTEXT), Assembled("", "", 0, 0)
         if not self.episodes:
             self.context_tokens = context.playbook_tokens

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock
 
+from ace.errors import describe_error
 from ace.runs.run_text import format_count
 
 _MOST = 100  # problems that are kept; all are counted
@@ -47,7 +48,7 @@ class ProblemList:
 
     def add(self, doing: str, error: BaseException | str, episode: str = "") -> None:
         """Keep a problem, and log it as a warning of the logger "ace.learner"."""
-        text = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
+        text = error if isinstance(error, str) else describe_error(error)
         problem = LearnerProblem(doing, text, episode, datetime.now(UTC).isoformat(timespec="milliseconds"))
         with self._lock:
             self._problems.append(problem)

@@ -59,6 +59,9 @@ class LearningPlace:
     progress: Progress
     """Whom to tell of progress."""
 
+    notes: tuple[str, ...] = ()
+    """What reports say beside what went wrong."""
+
 
 class LearningThread:
     """Learns from the feedback in a file. Nothing it does is waited for, but by `close`.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from random import Random
 
-from ace.errors import CapReached, InputError
+from ace.errors import BudgetSpent, CapReached, InputError
 from ace.llm.role_models import RoleModels
 from ace.loop import steps
 from ace.loop.progress import Progress, silent
@@ -36,8 +37,9 @@ def learn(
     """Learn from `task.train` and score `task.test` before and after, with the same samples.
 
     Epochs go over the training set in a seeded order. With more than one epoch (or `validate`) a version is
-    selected by how it does on `task.val`; the report says when nothing was validated. A cap ends the run
-    between steps: the report then says so in `stopped`, and `resume` continues the run.
+    selected by how it does on `task.val`; the report says when nothing was validated. When its calls are used
+    up (the setting `calls`), learning ends, and what it came to is scored. A cap ends the run between steps:
+    the report then says so in `stopped`, and `resume` continues the run.
 
     Raises InputError for a task without training samples, and for a run that cannot be resumed with these
     settings; ModelUnavailable where the model cannot be reached. What was committed until then is kept.
@@ -56,15 +58,16 @@ def learn(
         selection = Selection(run)
         try:
             steps.score(run, Phase(PhaseKind.BEFORE), tested, run.base)
-            for epoch in range(1, settings.epochs + 1):
-                samples = _in_order(task.train, settings.seed, epoch)
-                steps.learn(run, Phase(PhaseKind.EPOCH, epoch), samples)
-                steps.maintain(run, Moment.EPOCH, epoch)
-                _replay_failures(run, epoch)
-                steps.maintain(run, Moment.EPOCH_END, epoch)
-                if validates:
-                    _recheck(run, epoch)
-                    selection.select_newest(epoch)
+            with suppress(BudgetSpent):
+                for epoch in range(1, settings.epochs + 1):
+                    samples = _in_order(task.train, settings.seed, epoch)
+                    steps.learn(run, Phase(PhaseKind.EPOCH, epoch), samples)
+                    steps.maintain(run, Moment.EPOCH, epoch)
+                    _replay_failures(run, epoch)
+                    steps.maintain(run, Moment.EPOCH_END, epoch)
+                    if validates:
+                        _recheck(run, epoch)
+                        selection.select_newest(epoch)
             selected = run.version
             if selection.comparisons:
                 selected = run.select(selection.selected)
@@ -76,6 +79,8 @@ def learn(
 
 def _replay_failures(run: Run, epoch: int) -> None:
     """Attempt again what is still wrong, while that helps: more is known by now than at first."""
+    if not run.method.replays:
+        return
     samples = {sample.id: sample for sample in run.task.train}
     for turn in range(1, run.settings.replays + 1):
         due = [samples[name] for name in run.replay_queue.due(samples)]

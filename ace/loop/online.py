@@ -46,6 +46,11 @@ def online(
     make_drift_detector(settings.drift)  # what is not installed is missed now, not when the run has begun
     parts = RunParts(task=task, store=store, models=models, settings=settings, progress=progress)
     if settings.behind:
+        if settings.calls:
+            raise InputError(
+                "The calls of a learner that works behind the answers cannot be told from theirs.",
+                hint="Leave out --behind, or --calls; a cap (--max-calls) counts both.",
+            )
         if resume:
             raise InputError(
                 "A run that learns behind its answers cannot be resumed.",

@@ -35,8 +35,8 @@ from ace.loop.lab import SampleBench, Workplace
 from ace.loop.progress import Progress, silent
 from ace.loop.run import RunParts
 from ace.playbook.model import Playbook
+from ace.runs.answer_feedback import read_feedback
 from ace.runs.drift import make_drift_detector
-from ace.runs.records import AnswerFeedback
 from ace.runs.report import Report
 from ace.settings import FeedbackKind, Settings
 from ace.store import Store
@@ -62,15 +62,14 @@ class ServedAnswer:
 
 
 class OnlineServer:
-    """Answers with the newest playbook, in the thread that opened its store. Make it with `serve`.
-
-    `task` is what it serves, `store` the file that answers and feedback go to, `run` the number of its run.
-    """
+    """Answers with the newest playbook, in the thread that opened its store. Make it with `serve`."""
 
     def __init__(self, parts: RunParts) -> None:
         """Begin, and return once the learner has begun its run. Raises what kept it from doing so."""
         self.task = parts.task
+        """What it serves."""
         self.store = parts.store
+        """The file that answers and feedback go to."""
         self._parts = parts
         self._contexts = build_contexts(parts.task, parts.store, parts.models, parts.settings)
         self._place = Workplace(
@@ -92,6 +91,7 @@ class OnlineServer:
         )
         self._thread.start()
         self.run: int = self._inbox.started.result()
+        """The number of its run."""
 
     def answer(self, question: str | Sample) -> ServedAnswer:
         """Answer with the playbook as it is now. The answer is in the file before it is returned.
@@ -117,15 +117,26 @@ class OnlineServer:
         return ServedAnswer(attempt.answer, trial.episode, attempt.error)
 
     def feedback(
-        self, episode: str, *, right: bool, expected: str = "", text: str = "", author: str = "program"
+        self,
+        episode: str,
+        *,
+        right: bool | None = None,
+        score: float | None = None,
+        expected: str = "",
+        text: str = "",
+        author: str = "program",
     ) -> None:
         """Record what became of an answer: sooner, later, or never. It is in the file when this returns.
 
-        It waits while the learner is `waiting` answers behind. `expected` is the right answer, `text`
-        anything else worth knowing, `author` whose word it is. Raises UnknownVersion for an episode that is
-        not in the file.
+        It waits while the learner is `waiting` answers behind. `score` is from 0 to 1, where 1 is right;
+        `expected` is the right answer, `text` anything else worth knowing, `author` whose word it is. Raises
+        InputError where none of them says anything, or one cannot be used; UnknownVersion for an episode that
+        is not in the file.
         """
-        self.store.add_feedback(AnswerFeedback(episode, right, expected, text, author))
+        row = read_feedback(episode, right=right, score=score, expected=expected, text=text, author=author)
+        if row is None:
+            raise InputError("It says nothing.", hint="Give right, score, expected or text.")
+        self.store.add_feedback(row)
         self._put(FeedbackCame())
 
     def examine(self, sample: Sample) -> None:

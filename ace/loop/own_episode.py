@@ -16,12 +16,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 from uuid import uuid4
 
-from ace.errors import InputError
+from ace.errors import InputError, describe_error
 from ace.loop.answer_stream import ONLINE
 from ace.loop.background_learner import UNJUDGED
+from ace.runs.answer_feedback import read_feedback
 from ace.runs.records import AnswerFeedback, EpisodeEnd, EpisodeEvent
 from ace.task.attempt import Turn, TurnKind, read_turns, to_plain_text
-from ace.task.guarded_scoring import require_score
+from ace.task.trajectory import LONGEST_TEXT, shorten_middle
 from ace.task.types import Attempt, Episode, Failure, FeedbackKind, Outcome, Sample
 
 if TYPE_CHECKING:
@@ -94,13 +95,16 @@ class OwnEpisode:
     def tool(
         self, name: str, arguments: Any = None, result: Any = None, *, failed: bool | None = None
     ) -> None:
-        """Record a call of a tool, with what came back. `failed` says whether that is an error."""
+        """Record a call of a tool, with what came back. `failed` says whether that is an error.
+
+        A result of more than 100,000 characters loses its middle, and says how much.
+        """
         with self._learner.guard("record a call of a tool", self.id):
             turn = Turn(
                 kind=TurnKind.TOOL,
                 tool=to_plain_text(name),
                 arguments=to_plain_text(arguments),
-                observation=to_plain_text(result),
+                observation=shorten_middle(to_plain_text(result), LONGEST_TEXT),
                 failed=None if failed is None else bool(failed),
             )
             self._add(turn)
@@ -139,7 +143,7 @@ class OwnEpisode:
         """Record that the agent ended without an answer, and why. An answer that it gave before stands."""
         with self._learner.guard("record how the agent failed", self.id), self._lock:
             if not self._ended:
-                text = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
+                text = error if isinstance(error, str) else describe_error(error)
                 attempt = Attempt(self.sample.id, "", error=text, failure=Failure.AGENT)
                 self._end(attempt, None, self.begin()._context.version)
 
@@ -189,42 +193,6 @@ class OwnEpisode:
             self._ended = True
             episode = build_episode(self.id, self.sample, attempt, tuple(self._turns), version)
             self._learner.record(EpisodeEnd(episode, feedback=feedback))
-
-
-def read_feedback(
-    episode: str,
-    feedback: str | bool | float | None = None,
-    *,
-    right: bool | None = None,
-    score: float | None = None,
-    expected: Any = "",
-    text: str = "",
-    author: str = "program",
-) -> AnswerFeedback | None:
-    """Return what was said of an answer as one record; None where nothing was.
-
-    Raises InputError for what is no bool, no number from 0 to 1, or no text.
-    """
-    is_number = not isinstance(feedback, str) and feedback is not None
-    if isinstance(feedback, str):
-        text = "\n".join(filter(None, (feedback, text)))
-    elif is_number and str(feedback) in ("True", "False"):  # those of numpy are no bool
-        right = bool(feedback)
-    elif is_number:
-        score = feedback
-    if right is not None:
-        if str(right) not in ("True", "False", "1", "0"):
-            raise InputError(f"right is {right!r:.60}.", hint="Give True or False, or a score.")
-        right = bool(right)
-    if score is not None:
-        try:
-            score = require_score(score)
-        except ValueError as error:
-            raise InputError(f"score is {score!r:.60}.", hint="Give a number from 0 to 1.") from error
-    expected, text = to_plain_text(expected), to_plain_text(text)
-    if right is None and score is None and not expected.strip() and not text.strip():
-        return None
-    return AnswerFeedback(episode, right, expected, text, author, score=score)
 
 
 def build_episode(

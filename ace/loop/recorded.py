@@ -8,10 +8,11 @@ attempt proves it. With feedback of kind execution or none that word is not show
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
-from ace.errors import CapReached, InputError
+from ace.errors import BudgetSpent, CapReached, InputError
 from ace.llm.role_models import RoleModels
 from ace.loop import steps
 from ace.loop.lab import StepLab
@@ -87,10 +88,11 @@ def _learn(run: Run, recorded: Sequence[Recorded], skipped: int) -> Report:
     # What can be proven goes first, so that no batch says of one lesson that it holds and that it waits.
     provable = [attempt for attempt in recorded if attempt.provable]
     unprovable = [attempt for attempt in recorded if not attempt.provable]
-    steps.in_batches(run, _TRACES, provable, study)
-    steps.in_batches(run, _TRACES, unprovable, study)
-    if provable:  # what cannot be attempted again cannot be curated under proof
-        steps.maintain(run, Moment.TRACES, 1)
+    with suppress(BudgetSpent):
+        steps.in_batches(run, _TRACES, provable, study)
+        steps.in_batches(run, _TRACES, unprovable, study)
+        if provable:  # what cannot be attempted again cannot be curated under proof
+            steps.maintain(run, Moment.TRACES, 1)
     steps.score(run, Phase(PhaseKind.AFTER), tested, run.version)
     return finish(run, PhaseKind.AFTER, selected=run.version, skipped=skipped)
 

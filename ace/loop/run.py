@@ -23,6 +23,7 @@ from ace.llm.role_models import RoleModels
 from ace.loop.contexts import Contexts, build_contexts
 from ace.loop.executor import ordered_map
 from ace.loop.lab import RunStopped, StepLab, Workplace
+from ace.loop.learning_budget import LearningBudget
 from ace.loop.outage import OutageDetector
 from ace.loop.progress import Progress
 from ace.loop.replay_queue import ReplayQueue
@@ -122,8 +123,8 @@ class Run:
 
     `id` is its number in the file, `kind` "learn", "online" or "eval". `base` is the version that it began
     with, `version` the one after the last step, `bullets` how many live bullets that has. `steps` are those
-    so far, in order. `replay_queue` knows which samples come back. The two outages say whether attempts and
-    learning roles reach their models.
+    so far, in order. `replay_queue` knows which samples come back, `budget` how many calls learning may take.
+    The two outages say whether attempts and learning roles reach their models.
 
     A run belongs to the thread that started it; what it passes to `map` runs in others.
     """
@@ -160,6 +161,7 @@ class Run:
         reported = float((record.report or {}).get("seconds", 0))
         seconds = max(reported, measure_working_time(calls, self._journal.values()))
         self.models.meter.begin_run(self.call_journal, spent=sum_usage_by_role(calls), seconds=seconds)
+        self.budget = LearningBudget(self.settings.calls, calls)
         self.method: Method = contexts.method
         lab = self.lab(Phase(PhaseKind.BEFORE))
         contexts.state = self.method.start(self.task, self.store.checkout(self.base), lab)
@@ -225,8 +227,14 @@ class Run:
         began = time.time()  # for people; the other clock never jumps
         started = time.perf_counter()
         meter.begin_step(number, str(phase))
-        result = work()
-        calls = meter.calls
+        self.budget.begin_step(number, phase)
+        if phase.kind is not PhaseKind.ONLINE:  # where answers are given in any case
+            meter.limit_step(self.budget.most)
+        try:
+            result = work()
+        finally:
+            calls = meter.calls
+            self.budget.record(number, phase, calls)
         record = StepRecord(
             run=self.id,
             number=number,
@@ -375,9 +383,9 @@ def _find_resumable(kind: str, task: Task, store: Store, config: Mapping[str, An
         raise InputError(
             f"No unfinished {kind} run of {task.name} in {store.path}.", hint="Start one without --resume."
         )
-    # A run of an earlier release did not name its method, and may have had settings that are gone.
+    # A run of an earlier release may lack settings, and may have had some that are gone.
     expected = {**REMOVED, **config}
-    older = {**REMOVED, "method": "ace", "examples": config["examples"], **unfinished.config}
+    older = {**REMOVED, **Settings().record(), **unfinished.config}
     changed = []
     for key, value in expected.items():
         if key != "base" and older.get(key) != value:

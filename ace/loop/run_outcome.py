@@ -9,9 +9,10 @@ from ace.loop.run import Run
 from ace.loop.selection import Selection
 from ace.runs.cost import sum_usage_by_role
 from ace.runs.metrics import mcnemar, summarise_epochs
-from ace.runs.report import Report, Score
+from ace.runs.report import LearningEnd, Report, Score
 from ace.runs.run_text import format_count
 from ace.runs.steps import PhaseKind, SampleResult
+from ace.settings import Part
 from ace.task.attempt import Failure
 
 _REASONS = 5  # that a report names
@@ -39,6 +40,7 @@ def finish(
     before, after = _results_of(run, PhaseKind.BEFORE), _results_of(run, phase)
     proposals = [outcome for step in run.steps for outcome in step.proposals]
     comparisons = tuple(selection.comparisons) if selection else ()
+    turns = summarise_epochs(_training_answers(run))
     old = {bullet.id: bullet.content for bullet in run.store.checkout(run.base).active}
     report = Report(
         kind=run.kind,
@@ -60,15 +62,15 @@ def finish(
         run=run.id,
         selected=version,
         # Without feedback no two versions can be compared.
-        validated=selected is not None and any(comparison.compared for comparison in comparisons),
+        validated=selected is not None and any(pair.compared for pair in comparisons),
         comparisons=comparisons,
-        verified=run.settings.verify,
+        verified=run.settings.has(Part.PROOF),
         stopped=stopped,
+        learning_calls=run.budget.taken,
+        learning_end=run.budget.end,
         recorded=_score_of(_results_of(run, PhaseKind.TRACES)),
         skipped=skipped,
-        epochs=tuple(
-            turn for turn in summarise_epochs(_training_answers(run)) if turn.instability is not None
-        ),
+        epochs=tuple(turn for turn in turns if turn.instability is not None),
         recent=_score_of(after[-run.settings.window :]) if run.kind == "online" else None,
         changes=tuple(step.notes["change"]["after"] for step in run.steps if "change" in step.notes),
         unjudged=unjudged,
@@ -109,6 +111,9 @@ def _p_value(before: list[SampleResult], after: list[SampleResult]) -> float | N
 
 def _list_notes(run: Run, phase: PhaseKind) -> Iterator[str]:
     """Yield a sentence for each thing that a reader of the report has to know beside its numbers."""
+    if run.budget.end is LearningEnd.BUDGET:
+        limit = format_count(run.budget.calls or 0, "call")
+        yield f"learning ended when its {limit} were used up; --calls sets how many"
     yield from run.method.summarize(run.contexts.state).notes
     yield from _describe_too_long(run)
     # Answers that reached their greatest length.

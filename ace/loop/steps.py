@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
-from ace.errors import ModelUnavailable
+from ace.errors import BudgetSpent, ModelUnavailable
 from ace.loop.lab import StepLab
 from ace.loop.run import Run, StepWork
 from ace.methods.protocol import Chore, Moment, Trial, Update
@@ -43,7 +43,11 @@ def score(run: Run, phase: Phase, samples: Sequence[Sample], version: int) -> li
 
 def _score_chunk(run: Run, lab: StepLab, samples: Sequence[Sample], playbook: Playbook) -> StepWork:
     """Attempt a few samples, as the work of a step that changes no playbook."""
-    trials = attempt(run, lab, samples, playbook)
+    return _report_answers(lab, attempt(run, lab, samples, playbook))
+
+
+def _report_answers(lab: StepLab, trials: Sequence[Trial]) -> StepWork:
+    """Return the work of a step in which nothing was learned from the trials."""
     results = tuple(lab.bench_of(trial).result(trial) for trial in trials)
     return StepWork(results=results, reason=str(lab.phase), author="evaluator", episodes=lab.episodes_made())
 
@@ -100,10 +104,22 @@ def _do_chore(run: Run, chore: Chore) -> StepWork:
 
 
 def study(run: Run, phase: Phase, samples: Sequence[Sample]) -> StepWork:
-    """Attempt a batch of samples with the newest playbook, and learn from the trials."""
+    """Attempt a batch of samples with the newest playbook, and learn from the trials.
+
+    Online, samples are answered also where no calls are left to learn from them. Offline that raises
+    BudgetSpent.
+    """
     lab = run.lab(phase)
     trials = attempt(run, lab, samples, run.playbook)
-    return learn_from(run, lab, trials)
+    if phase.kind is not PhaseKind.ONLINE:
+        return learn_from(run, lab, trials)
+    run.models.meter.limit_step(run.budget.most)
+    if run.budget.over:
+        return _report_answers(lab, trials)
+    try:
+        return learn_from(run, lab, trials)
+    except BudgetSpent:
+        return _report_answers(lab, trials)
 
 
 def attempt(run: Run, lab: StepLab, samples: Sequence[Sample], playbook: Playbook) -> list[Trial]:

@@ -11,15 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ace.context.item import Item
-from ace.context.pack import LeftOut
-from ace.context.render import Rendered, list_item, render_playbook
+from ace.context.render import Rendered
 from ace.llm.embedding import Embedder
 from ace.llm.role_models import RoleModels
 from ace.methods.protocol import Equipment, Lab, State, Trial, Update
+from ace.methods.shown_bullets import list_others, question_line, show_bullets, show_nearest
 from ace.methods.stateless import Stateless
-from ace.playbook.delta import apply
-from ace.playbook.model import Add, Bullet, Playbook, Remove, bullet_id
+from ace.playbook.model import Add, Playbook, bullet_id
 from ace.runs.records import Proposal, Reason
 from ace.safety.secrets import hide_secrets
 from ace.settings import Settings
@@ -47,14 +45,11 @@ class FewShot(Stateless):
 
     def context(self, state: State, playbook: Playbook, sample: Sample, room: int) -> Rendered:
         """Return the examples for a sample, never its own: fixed ones as text, nearest ones as items."""
-        own = _question_line(sample)
-        bullets = [b for b in playbook.active if b.section == SECTION and not b.content.startswith(own)]
-        if self.embedder is not None:
-            return self._render_nearest(bullets, sample.question, room)
-        chosen = {bullet.id for bullet in bullets[: self.examples]}
-        others = tuple(Remove(bullet.id) for bullet in playbook.active if bullet.id not in chosen)
-        examples, _ = apply(playbook, others)
-        return render_playbook(examples, room, self.count_tokens)
+        bullets = list_others(playbook, SECTION, sample)
+        count, embedder = self.count_tokens, self.embedder
+        if embedder is None:
+            return show_bullets(bullets[: self.examples], playbook, room, count)
+        return show_nearest(bullets, sample.question, room, count, embedder=embedder, most=self.examples)
 
     def learn(self, state: State, batch: Sequence[Trial], playbook: Playbook, lab: Lab) -> Update:
         """Add an example for every trial whose right answer is known, once a sample."""
@@ -65,7 +60,7 @@ class FewShot(Stateless):
             # Where no label shows it, an attempt that the environment itself found right gives the answer.
             own_answer = trial.attempt.answer if feedback.is_solved and trial.sure else ""
             answer = feedback.expected or own_answer
-            content = _question_line(trial.sample) + hide_secrets(f"Answer: {answer}")
+            content = question_line(trial.sample) + hide_secrets(f"Answer: {answer}")
             if not answer or content in contents or trial.sample.owner:  # what is one user's is no example
                 continue
             contents.add(content)
@@ -83,29 +78,6 @@ class FewShot(Stateless):
             )
         delta = tuple(operation for proposal in proposals for operation in proposal.delta)
         return Update(delta=delta, proposals=tuple(proposals), author=self.name)
-
-    def _render_nearest(self, bullets: Sequence[Bullet], question: str, room: int) -> Rendered:
-        """Return the nearest examples as items for this question, the nearest first, as long as they fit."""
-        if not bullets or self.embedder is None:
-            return Rendered("", 0, (), ())
-        vectors = self.embedder([question, *(bullet.content for bullet in bullets)])
-        nearness = vectors[1:] @ vectors[0]
-        order = sorted(range(len(bullets)), key=lambda place: (-float(nearness[place]), place))
-        items, left_out, tokens = [], [], 0
-        for place in order[: self.examples]:
-            bullet = bullets[place]
-            cost = self.count_tokens(list_item(bullet.content))
-            if tokens + cost > room:
-                left_out.append(LeftOut(bullet.id, cost, f"needs {cost} tokens, {room - tokens} are left"))
-                continue
-            tokens += cost
-            items.append(Item(bullet.content, cost, bullet.id, SECTION, volatile=True))
-        return Rendered("", 0, (), tuple(left_out), tuple(items))
-
-
-def _question_line(sample: Sample) -> str:
-    """Return the first line of a sample's example, without secrets."""
-    return hide_secrets(f"Question: {sample.question}") + "\n"
 
 
 def build_few_shot(

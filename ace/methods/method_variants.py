@@ -1,7 +1,7 @@
 """A method with options of its own, in one word: "ace+no-refine+tries=3". This is how ablations are named.
 
-Behind the name of the method stand settings as on the command line without their dashes: `refine`,
-`no-refine`, `tries=3`.
+Behind the name of the method stand settings as on the command line without their dashes: `cite`, `tries=3`;
+and `no-refine` or another part that `--without` names.
 """
 
 from __future__ import annotations
@@ -41,12 +41,17 @@ def parse_variant(text: str, settings: Settings) -> Variant:
     check_method(method)
     declared = {setting.name: setting for setting in settings_of(Command.COMPARE)}
     values: dict[str, Any] = {}
-    for option in options:
+    for option in sorted(options):
         name, equals, word = option.partition("=")
         key = name.strip().replace("-", "_")
         negated = not equals and key.startswith("no_") and key not in declared
         if negated:
             key = key.removeprefix("no_")
+            listing = next((each for each in declared.values() if key in list(each.about.parts or ())), None)
+            if listing is not None and key not in declared:  # a part that learning goes without
+                earlier = values.get(listing.name, getattr(settings, listing.name))
+                values[listing.name] = ",".join(filter(None, (earlier, key)))
+                continue
         if key in SHARED:
             raise InputError(f"{text}: {key} is the same for all methods.", hint=f"Give it as --{key}.")
         if key not in declared:

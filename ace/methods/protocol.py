@@ -224,7 +224,19 @@ class Method(Protocol):
     """Supply the context and learn. Pure but for its model calls: the loop commits."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Return the name that `--method` and reports have for it."""
+        ...
+
+    @property
+    def cites(self) -> bool:
+        """Return whether the generator is asked to name the bullets that it used, by the labels they have."""
+        ...
+
+    @property
+    def replays(self) -> bool:
+        """Return whether samples that are still wrong at the end of an epoch come back to be learned from."""
+        ...
 
     def start(self, task: Task, playbook: Playbook, lab: Lab) -> State:
         """Return what is remembered before the first step."""

@@ -13,6 +13,12 @@ class Stateless:
 
     __slots__ = ()
 
+    cites = False
+    """No method that shows its bullets without labels asks which were used."""
+
+    replays = False
+    """Each sample comes once an epoch, as published methods have it."""
+
     def start(self, task: Task, playbook: Playbook, lab: Lab) -> State:
         """Remember nothing."""
         return None

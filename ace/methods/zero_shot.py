@@ -1,4 +1,8 @@
-"""Zero-shot prompting: the instructions and the question alone, the floor for every other method."""
+"""Zero-shot prompting: the instructions and the question alone, the floor for every other method.
+
+Methods that learn nothing and ask in another manner show nothing else: their solvers are in
+`ace.agent.MANNERS`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from dataclasses import dataclass
 
 from ace.context.render import Rendered
 from ace.llm.role_models import RoleModels
-from ace.methods.protocol import Equipment, Lab, State, Trial, Update
+from ace.methods.protocol import Equipment, Lab, State, Summary, Trial, Update
 from ace.methods.stateless import Stateless
 from ace.playbook.model import Playbook
 from ace.settings import Settings
@@ -28,7 +32,13 @@ class ZeroShot(Stateless):
         """Change nothing."""
         return Update(author=self.name)
 
+    def summarize(self, state: State) -> Summary:
+        """Ask for no training samples: nothing comes of them."""
+        return Summary(give_up=True)
 
-def build_zero_shot(models: RoleModels, settings: Settings, equipment: Equipment) -> ZeroShot:
-    """Return the method; it needs no model."""
-    return ZeroShot()
+
+def build_zero_shot(
+    models: RoleModels, settings: Settings, equipment: Equipment, *, name: str = "zero_shot"
+) -> ZeroShot:
+    """Return the method under a name; it needs no model."""
+    return ZeroShot(name)

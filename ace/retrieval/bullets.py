@@ -43,14 +43,23 @@ class HybridSelector:
     """An embedder: one row of length 1 for each text."""
 
     def __call__(
-        self, playbook: Playbook, question: str, room: int, count: CountTokens, *, ids: bool = False
+        self,
+        playbook: Playbook,
+        question: str,
+        room: int,
+        count: CountTokens,
+        *,
+        ids: bool = False,
+        most: int | None = None,
     ) -> Rendered:
         """Return a core as text and bullets for the question in `specific`, together within `room` tokens.
 
         `count` counts tokens, of which `room` is a number. `ids` labels each bullet with its id, so that it
-        can be cited. Raises ModelUnavailable as the embedder does.
+        can be cited. With `most` there is no core, and at most so many bullets are for the question. Raises
+        ModelUnavailable as the embedder does.
         """
-        core = render_playbook(playbook, int(room * CORE_SHARE), count, ids=ids, utility=rate_worth)
+        share = CORE_SHARE if most is None else 0.0
+        core = render_playbook(playbook, int(room * share), count, ids=ids, utility=rate_worth)
         in_core = frozenset(core.bullets)
         rest = {bullet.id: bullet for bullet in playbook.active if bullet.id not in in_core}
         items = {}
@@ -69,7 +78,7 @@ class HybridSelector:
         order = self.rank(rest, question)
         cost = {name: item.tokens for name, item in items.items()}
         section = {name: bullet.section for name, bullet in rest.items()}
-        chosen = choose_within_room(order, cost, section, room - core.tokens)
+        chosen = choose_within_room(order[:most], cost, section, room - core.tokens)
         rank = {name: place for place, name in enumerate(order, 1)}
         specific, left_out = [], []
         for name, item in items.items():

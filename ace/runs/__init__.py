@@ -3,6 +3,7 @@
 Its modules:
 
     records    what the store returns beside playbooks
+    answer_feedback  what somebody says of an answer
     steps      the journal of a run as values
     report     the result of a run
     run_text   and as text

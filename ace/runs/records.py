@@ -34,6 +34,7 @@ class Reason(StrEnum):
     NOT_A_GAP = "not_a_gap"  # the failure is no lack of knowledge: a slip, chance, capability, a bad label
     SUSPECT_LABEL = "suspect_label"  # the label goes against proven bullets and most attempts
     BROKE_NEIGHBOUR = "broke_neighbour"  # a sample that was right fails with it
+    BROKE_COMPOSED = "broke_composed"  # a question made of its sample and a right one fails with it
     NO_AGREEMENT = "no_agreement"  # without labels, the attempts with it do not agree
     NOTHING_APPLIES = "nothing_applies"  # none of its operations can be applied
     NOTHING_NEW = "nothing_new"  # the playbook says it already
@@ -187,6 +188,10 @@ class Proposal:
     """The rule that decided."""
 
 
+ALTERNATIVE = "\x1e"
+"""Stands between right answers of which each is enough: the record separator, which no answer has."""
+
+
 @dataclass(frozen=True, slots=True)
 class AnswerFeedback:
     """Judge an answer after it was given."""
@@ -198,7 +203,7 @@ class AnswerFeedback:
     """None where nobody says so: then `score` tells, or else `expected`."""
 
     expected: str = ""
-    """The right answer; "" where nobody knows it."""
+    """The right answer; "" where nobody knows it. Several right ones stand with ALTERNATIVE between them."""
 
     text: str = ""
     """Free text."""
@@ -217,6 +222,11 @@ class AnswerFeedback:
 
     score: float | None = None
     """From 0 to 1, where 1 is right; None where nobody gave one."""
+
+    @property
+    def alternatives(self) -> tuple[str, ...]:
+        """Return the right answers, of which one is enough: none, one or several."""
+        return tuple(filter(str.strip, self.expected.split(ALTERNATIVE)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
 from typing import Any
 
 from ace.llm.client import Usage
@@ -14,6 +15,14 @@ from ace.playbook.model import Bullet, Status
 from ace.runs.metrics import EpochChange
 from ace.runs.run_text import render_report
 from ace.runs.score import Score as Score
+
+
+class LearningEnd(StrEnum):
+    """Say why learning ended. The values are stored."""
+
+    COMPLETE = "complete"  # all samples were gone over, or the method saw no use in more
+    BUDGET = "budget"  # its calls were used up (the setting `calls`)
+
 
 _SCORES = ("before", "after", "recorded", "recent")
 
@@ -114,6 +123,12 @@ class Report:
     stopped: str = ""
     """Why the run ended early; "" where it did not."""
 
+    learning_calls: int = 0
+    """How many calls learning took: those of all roles, without those that only scored or chose a version."""
+
+    learning_end: LearningEnd = LearningEnd.COMPLETE
+    """Why learning ended."""
+
     learned: tuple[Bullet, ...] = ()
     """The bullets in use that this run added or changed."""
 
@@ -169,6 +184,7 @@ class Report:
         for name in _SCORES:
             if values.get(name):
                 values[name] = Score.from_json(values[name])
+        values["learning_end"] = LearningEnd(values.get("learning_end", LearningEnd.COMPLETE))
         values["changes"] = tuple(values.get("changes", ()))
         values["notes"] = tuple(values.get("notes", ()))
         values["usage"] = {role: Usage(**usage) for role, usage in values.get("usage", {}).items()}

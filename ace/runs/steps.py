@@ -45,6 +45,16 @@ class PhaseKind(StrEnum):
 _KINDS = frozenset(kind.value for kind in PhaseKind)
 _LEARNING = frozenset({PhaseKind.EPOCH, PhaseKind.REPLAY, PhaseKind.ONLINE, PhaseKind.TRACES})
 _TRAINING = frozenset({PhaseKind.EPOCH, PhaseKind.REPLAY, PhaseKind.RECHECK})
+_APART = frozenset(
+    {
+        PhaseKind.BEFORE,
+        PhaseKind.AFTER,
+        PhaseKind.TRAIN,
+        PhaseKind.VAL,
+        PhaseKind.TEST,
+        PhaseKind.SELECTION,
+    }
+)
 _PHASE = re.compile(r"(?P<kind>\w+)(?: (?P<number>\d+)(?:\.(?P<turn>\d+))?)?(?:,? (?P<detail>.+))?")
 
 
@@ -67,6 +77,11 @@ class Phase:
     def learns(self) -> bool:
         """Tell whether samples are attempted in it in order to learn from them."""
         return self.kind in _LEARNING
+
+    @property
+    def is_apart(self) -> bool:
+        """Tell whether it is no part of learning: it scores what that begins or ends with, or chooses."""
+        return self.kind in _APART
 
     @property
     def trains(self) -> bool:

@@ -37,7 +37,7 @@ _CACHED = 4  # playbooks of past versions in memory: moving from one to the next
 class Store(BulletStore, MemoryStore, RunStore):
     """Keep a playbook with its history. Use as a context manager, or call `close()`.
 
-    `path` is its file, `branch_name` the branch that it works on. Every method raises StoreBusy where another
+    `path` is its file. Every method raises StoreBusy where another
     process holds the write lock for longer than the time-out, StoreUnwritable where the file or the disk
     cannot be written, and NotAPlaybook where the file is damaged. A version, branch, tag, run or bullet that
     is not there raises UnknownVersion.
@@ -47,6 +47,7 @@ class Store(BulletStore, MemoryStore, RunStore):
         """Take over an open connection. `Store.open` makes one."""
         super().__init__(db, path)
         self.branch_name = branch
+        """The branch that it works on."""
         self._head: Head | None = None  # the newest that was read whole
         self._past: dict[int, Playbook] = {}
 

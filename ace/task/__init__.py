@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ace.task.trajectory import show_trajectory
     from ace.task.types import (
         Attempt,
+        Composing,
         Difference,
         Environment,
         Episode,
@@ -44,6 +45,7 @@ __all__ = [
     "Acting",
     "AnswerEnvironment",
     "Attempt",
+    "Composing",
     "Database",
     "Difference",
     "Environment",
@@ -102,6 +104,7 @@ _HOMES = {
     "ace.task.trajectory": ("show_trajectory",),
     "ace.task.types": (
         "Attempt",
+        "Composing",
         "Difference",
         "Environment",
         "Episode",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -88,6 +89,7 @@ class Turn:
     """Hold one step of an attempt."""
 
     kind: TurnKind
+    """Who speaks, thinks or acts."""
 
     text: str = ""
     """What was said or thought."""
@@ -154,6 +156,7 @@ class Attempt:
     """
 
     sample_id: str
+    """The id of what was attempted."""
 
     answer: str
     """What is scored; "" where there is none."""
@@ -241,12 +244,19 @@ def read_turns(rows: Iterable[Any]) -> tuple[Turn, ...]:
 
 
 def to_plain_text(value: Any) -> str:
-    """Return a text as it is, "" for None, and anything else as JSON.
-
-    What JSON cannot hold stands there as `str` has it.
-    """
+    """Return a text as it is, "" for None, and anything else as JSON. Never raises."""
     if value is None:
         return ""
-    if isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False, default=str)
+    return value if isinstance(value, str) else write_value(value)
+
+
+def write_value(value: Any) -> str:
+    """Return a value as JSON, on one line; what JSON cannot hold stands there as `str` has it.
+
+    Never raises: what has no text either becomes a note of its type.
+    """
+    with suppress(Exception):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    with suppress(Exception):  # it holds itself, or has keys that are no texts
+        return repr(value)
+    return f"({type(value).__name__}, which cannot be shown)"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-from ace.errors import TaskError
+from ace.errors import TaskError, describe_error
 from ace.task.define import choose_solver
 from ace.task.environments import ENVIRONMENTS
 from ace.task.extraction import Extraction
@@ -123,7 +123,7 @@ def _load_environment(table: TomlTable, kind: str, options: TomlTable) -> Enviro
     except TaskError:
         raise
     except (Exception, SystemExit) as error:  # of the user's own code: this is the field to look at
-        reason = f"{type(error).__name__}: {error}"
+        reason = describe_error(error)
         raise table.problem("environment", f"{kind} does not load ({reason}).") from error
     missing = [method for method in _METHODS if not callable(getattr(environment, method, None))]
     if missing:

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, SupportsFloat
 
-from ace.errors import CapReached
+from ace.errors import CapReached, describe_error
 from ace.task.guarded_call import call_with_limit, finish_awaitable
-from ace.task.types import Attempt, Environment, Explaining, Fact, Observing, Outcome, Sample
+from ace.task.types import Attempt, Composing, Environment, Explaining, Fact, Observing, Outcome, Sample
 
 
 def score_attempt(
@@ -39,7 +39,7 @@ def score_attempt(
         reason = str(error) or f"it took more than {seconds:g} s"
         return Outcome(observed=attempt.summary, judge_error=f"TimeoutError: {reason}")
     except (Exception, SystemExit) as error:
-        return Outcome(observed=attempt.summary, judge_error=f"{type(error).__name__}: {error}")
+        return Outcome(observed=attempt.summary, judge_error=describe_error(error))
     return _explain_outcome(outcome, environment, sample, attempt, seconds=seconds)
 
 
@@ -55,7 +55,34 @@ def observe_attempt(environment: Environment, sample: Sample, attempt: Attempt) 
     try:
         return environment.observe(sample, attempt)
     except (Exception, SystemExit) as error:
-        return Outcome(observed=attempt.summary, judge_error=f"{type(error).__name__}: {error}")
+        return Outcome(observed=attempt.summary, judge_error=describe_error(error))
+
+
+def compose_samples(
+    environment: Environment, first: Sample, second: Sample, *, seconds: float = 60.0
+) -> Sample | None:
+    """Return the question that an environment makes of two samples; None where it makes none.
+
+    So it is where it raises, hangs, or makes what its own check refuses: nothing depends on a composed one.
+    """
+    if not isinstance(environment, Composing):
+        return None
+
+    def make() -> Sample | None:
+        """Compose the two, and check what comes of it."""
+        sample = environment.compose(first, second)
+        if sample is not None:
+            environment.check(sample)
+        return sample
+
+    try:
+        composed = _call_guarded(environment, make, seconds)
+    except CapReached:
+        raise
+    except (Exception, SystemExit):
+        return None
+    is_new = isinstance(composed, Sample) and composed.id not in (first.id, second.id)
+    return composed if is_new else None
 
 
 def require_score(value: object, scale: tuple[float, float] = (0.0, 1.0)) -> float:
@@ -95,7 +122,7 @@ def _explain_outcome(
     except CapReached:
         raise
     except (Exception, SystemExit) as error:
-        notes = [outcome.detail, f"not explained: {type(error).__name__}: {error}"]
+        notes = [outcome.detail, f"not explained: {describe_error(error)}"]
         return replace(outcome, detail="; ".join(filter(None, notes)))
 
 

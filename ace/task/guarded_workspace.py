@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from ace.errors import CapReached, WorkspaceFailed
+from ace.errors import CapReached, WorkspaceFailed, describe_error
 from ace.task.guarded_call import call_with_limit
 from ace.task.trajectory import shorten_middle
 from ace.task.types import Environment, Sample
@@ -47,6 +47,11 @@ class GuardedWorkspace:
     def repeats(self) -> bool:
         """Return whether the same call may do something else the next time."""
         return bool(getattr(self.inner, "repeats", False))
+
+    @property
+    def converses(self) -> bool:
+        """Return whether somebody in it speaks to the agent."""
+        return isinstance(self.inner, Conversing)
 
     def tools(self) -> Sequence[ToolSpec]:
         """Return its tools; none once it is lost. Raises WorkspaceFailed where it cannot say."""
@@ -110,7 +115,7 @@ class GuardedWorkspace:
             self.lost = str(error) or f"it took more than {self.seconds:g} s"
             raise WorkspaceFailed(self.lost) from error
         except (Exception, SystemExit) as error:
-            raise WorkspaceFailed(f"{type(error).__name__}: {error}") from error
+            raise WorkspaceFailed(describe_error(error)) from error
 
 
 @contextmanager
@@ -135,7 +140,7 @@ def open_workspace(
     except CapReached:
         raise
     except (Exception, SystemExit) as error:
-        raise WorkspaceFailed(f"it does not open ({type(error).__name__}: {error})") from error
+        raise WorkspaceFailed(f"it does not open ({describe_error(error)})") from error
     if inner is None:
         yield None
         return

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from ace.errors import TaskError
+from ace.errors import TaskError, describe_error
 from ace.task.read_text import read_text
 from ace.task.types import Environment, Sample, Task
 from ace.text.json_lines import read_json_lines
@@ -94,7 +94,7 @@ def check_task(task: Task) -> list[TaskError]:
         except TaskError as error:
             problems.append(error)
         except (Exception, SystemExit) as error:  # of somebody's own code
-            message = f"Its environment cannot check it ({type(error).__name__}: {error})."
+            message = f"Its environment cannot check it ({describe_error(error)})."
             problems.append(sample.problem("", message))
     return problems
 
@@ -149,9 +149,14 @@ def label_field(environment: Environment) -> str:
     return str(getattr(environment, "label_field", "answer"))
 
 
-def with_label(environment: Environment, sample: Sample, expected: str) -> Sample:
-    """Return the sample with `expected` in the field where its environment looks for the right answer.
+def with_label(environment: Environment, sample: Sample, alternatives: Sequence[str]) -> Sample:
+    """Return the sample with its right answer in the field where its environment looks for it.
 
-    The sample that is given stays as it is.
+    Of several right answers an environment that `takes_alternatives` gets all, any other the first. The
+    sample that is given stays as it is.
     """
-    return replace(sample, data={**sample.data, label_field(environment): expected})
+    takes_alternatives = getattr(environment, "takes_alternatives", None)
+    label: Any = alternatives[0]
+    if len(alternatives) > 1 and takes_alternatives is not None and takes_alternatives(sample):
+        label = list(alternatives)
+    return replace(sample, data={**sample.data, label_field(environment): label})

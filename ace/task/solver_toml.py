@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from ace.errors import InputError
+from ace.errors import InputError, describe_error
 from ace.task.own_module import CLASS_NAME, load_class, module_file
 from ace.task.read_text import read_text
 from ace.task.solving import AGENT_SECONDS, OwnCommand, OwnSolver, SolverChoice, Solving, hash_text
@@ -204,7 +204,7 @@ def _load_class(table: TomlTable, name: str) -> OwnSolver:
     try:
         create = load_class(folder, name)
     except (Exception, SystemExit) as error:  # of the user's own code: this is the field to look at
-        reason = f"{type(error).__name__}: {error}"
+        reason = describe_error(error)
         raise table.problem("kind", f"{name} does not load ({reason}).") from error
     if not callable(getattr(create, "solve", None)):
         hint = "`solve(self, sample, context, workspace, draw)` returns an Attempt."

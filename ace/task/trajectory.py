@@ -14,7 +14,10 @@ from ace.text.tokens import CountTokens, estimate_tokens
 TRAJECTORY_TOKENS = 8_000
 """How long an attempt is shown where a caller sets no limit."""
 
-_CAPS = (100_000, 8_000, 3_000, 1_200, 500)  # characters of one text, from the roomiest to the tightest
+LONGEST_TEXT = 100_000
+"""The most characters of one text that a reader is shown, however much room there is."""
+
+_CAPS = (LONGEST_TEXT, 8_000, 3_000, 1_200, 500)  # characters of one text, from the roomiest to the tightest
 _SELECTED = 1_200  # characters of one text where turns are left out as well
 _HEAD = 0.6  # of a shortened text stands before the gap
 _THOUGHTS = 0.25  # of all tokens, at most, where there are turns to show as well

@@ -29,7 +29,7 @@ Topic = NewType("Topic", str)
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Hold one question. Where its row stands is for messages, and no part of its identity."""
+    """Hold one `question`. The place of its row (`file`, `line`) is for messages, no part of its identity."""
 
     id: str
     """Unique in its task."""
@@ -119,7 +119,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """Hold what a learner may see of an outcome; `Outcome.shown` makes one, and says what is in it."""
+    """Hold what a learner may see of an outcome; `Outcome.shown` makes one, and says what is in it.
+
+    `kind` is what was allowed, `text` what was observed. Other fields mean what those of `Outcome` mean.
+    """
 
     kind: FeedbackKind
     text: str
@@ -341,6 +344,18 @@ class Explaining(Protocol):
         ...
 
 
+@runtime_checkable
+class Composing(Protocol):
+    """Environments that make one question of two: a lesson that holds alone may fail beside another."""
+
+    def compose(self, first: Sample, second: Sample) -> Sample | None:
+        """Return a sample that asks both, with an id of its own; None where two do not make one.
+
+        Its data hold what judges it. Both samples are from training, and of one user or of nobody.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskContext:
     """Hold what a task wants in a context beside instructions and playbook."""
@@ -369,7 +384,12 @@ class TaskContext:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Hold samples, and the environment that scores attempts at them."""
+    """Hold samples, and the environment that scores attempts at them.
+
+    `instructions` are what the generator is told before every question. `train` is learned from, in order;
+    `val` chooses between versions; `test` is only ever scored. `context` is what prompts hold beside these
+    instructions, the playbook and the question, and `solver` how an attempt is made.
+    """
 
     name: str
     instructions: str

@@ -16,11 +16,11 @@ Somebody else's workspace may raise, hang or return too much: solvers get theirs
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from ace.task.attempt import write_value
 from ace.task.types import Sample
 
 
@@ -136,11 +136,6 @@ class Acting(Protocol):
         failure.
         """
         ...
-
-
-def write_value(value: Any) -> str:
-    """Return the value of an argument as JSON, on one line."""
-    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def to_text(value: Any) -> str:

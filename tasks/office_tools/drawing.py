@@ -15,19 +15,20 @@ MONTHS = [
     *("July", "August", "September", "October", "November", "December"),
 ]
 LETTERS = "BCDFGHJKLMNPRSTVWZ"
-YEARS = range(2015, 2026)
-CODES = {"causes": 3, "reasons": 3, "accesses": 2, "kinds": 3}
+CODES = {"causes": 3, "reasons": 2, "accesses": 2, "kinds": 3}
+PAGE_SIZE = 2
+WORDINGS = 3  # of each kind of task
+CAST = 72  # colleagues, and as many customers: more than there are tasks with one
 TOOLS = {
     "find_person": ("name",),
-    "list_meetings": ("person",),
     "book_meeting": ("person", "date", "time"),
-    "cancel_meeting": ("meeting", "reason"),
-    "find_orders": ("customer",),
+    "cancel_meeting": ("person", "date", "reason"),
+    "find_order": ("customer",),
     "ask_approval": ("order",),
     "refund": ("order", "amount", "approval"),
     "close_case": ("order", "code"),
-    "find_files": ("customer", "page"),
-    "move_file": ("file", "folder", "title"),
+    "find_files": ("project", "page"),
+    "move_file": ("file", "folder"),
     "share_file": ("file", "person", "access"),
 }
 
@@ -43,12 +44,13 @@ class World:
         self.arguments = self._name("arguments")
         self.tools = self._name("tools")
         self.entries: dict[str, dict[str, Any]] = {
-            name: {} for name in ("people", "meetings", "orders", "approvals", "files")
+            name: {} for name in ("people", "orders", "approvals", "files")
         }
         self._draw_forms()
         self._draw_codes()
         self._fill()
-        self.wordings = {kind: self.rng.sample(texts, 4) for kind, texts in self.words["wordings"].items()}
+        texts = self.words["wordings"]
+        self.wordings = {kind: self.rng.sample(texts[kind], WORDINGS) for kind in texts}
 
     def draw(self, name: str) -> Any:
         """Return one of the words of a list."""
@@ -63,14 +65,13 @@ class World:
         return names
 
     def _draw_forms(self) -> None:
-        self.currency, self.limit, self.key = self.draw("currencies"), self.draw("limits"), self.draw("keys")
-        self.none, self.page_size = self.draw("without_approval"), self.draw("pages_of")
-        self.before, self.scale, self.after, self.amount_rule = self.draw("amounts")
+        (self.currency, code), self.limit = self.draw("currencies"), self.draw("limits")
+        self.none, self.pages = self.draw("without_approval"), self.draw("pages")
+        before, self.scale, after, rule = self.draw("amounts")
+        self.before, self.after, self.amount_rule = (text.format(code=code) for text in (before, after, rule))
         self.date, self.date_rule = self.draw("dates")
         self.time, self.time_rule = self.draw("times")
-        self.minute, self.pages = self.draw("minutes"), self.draw("pages")
-        self.folder, self.folder_rule = self.draw("folders")
-        self.title, self.title_rule = self.draw("titles")
+        self.minute = self.draw("minutes")
 
     def _draw_codes(self) -> None:
         numbers, form = self.rng.sample(range(3, 60), len(self.arguments)), self.draw("errors")
@@ -80,7 +81,7 @@ class World:
         }
         forms = self.rng.sample(self.words["codes"], len(CODES))
         self.codes = {
-            table: {name: self.make_id(form) for name in self.rng.sample(sorted(self.words[table]), count)}
+            table: {name: self.make_id(form) for name in self.rng.sample(self.words[table]["words"], count)}
             for (table, count), form in zip(CODES.items(), forms, strict=True)
         }
 
@@ -96,26 +97,31 @@ class World:
                 return text
 
     def _fill(self) -> None:
-        """Fill the office: a colleague and a customer for every task that needs one."""
+        """Fill the office: a colleague, a customer with an order, or a project with files for every task."""
         rng, words = self.rng, self.words
         names = [f"{first} {last}" for first in words["first_names"] for last in words["last_names"]]
         rng.shuffle(names)
-        people, customers = names[:72], names[72:144]
+        people, customers = names[:CAST], names[CAST : 2 * CAST]
         self.people, self.customers = iter(people), iter(customers)
         make = self._draw_ids()
         for name in people:
-            person = make["people"]()
-            self.entries["people"][person] = {"name": name}
-            for topic in rng.sample(words["topics"], 3):
-                self.entries["meetings"][make["meetings"]()] = {"person": person, "topic": topic}
+            self.entries["people"][make["people"]()] = {"name": name}
         for name in customers:
-            for item in rng.sample(words["items"], 2):
-                order = make["orders"]()
-                self.entries["orders"][order] = {"customer": name, "item": item}
-                self.entries["approvals"][order] = make["approvals"]()
-            pairs = [(kind, year) for kind in self.codes["kinds"] for year in YEARS]
-            for kind, year in rng.sample(pairs, self.page_size * 2):
-                self.entries["files"][make["files"]()] = {"customer": name, "kind": kind, "year": str(year)}
+            order = make["orders"]()
+            self.entries["orders"][order] = {"customer": name}
+            self.entries["approvals"][order] = make["approvals"]()
+        self.projects = iter(rng.sample(words["projects"], len(words["projects"])))
+        self._make_file = make["files"]
+
+    def add_files(self, project: str, kind: str, page: int) -> str:
+        """Give a project a file of every kind, that of one kind on a page of its own; return its id."""
+        kinds = self.rng.sample([other for other in self.codes["kinds"] if other != kind], PAGE_SIZE)
+        place = PAGE_SIZE if page else self.rng.randrange(PAGE_SIZE)
+        kinds.insert(place, kind)
+        files = [self._make_file() for _ in kinds]
+        for file, each in zip(files, kinds, strict=True):
+            self.entries["files"][file] = {"project": project, "kind": each}
+        return files[place]
 
     def _draw_ids(self) -> dict[str, Callable[[], str]]:
         """Return, for all that has ids, what makes the next one. Only the number changes."""
@@ -132,13 +138,6 @@ class World:
 
     def write_time(self, hour: int) -> str:
         return self.time.format(hour=hour, minute=self.minute)
-
-    def write_folder(self, code: str, year: str) -> str:
-        return self.folder.format(code=code, year=year, short=year[2:])
-
-    def write_title(self, customer: str, kind: str) -> str:
-        first, last = customer.lower().split()
-        return self.title.format(first=first, last=last, kind=kind)
 
     def find(self, table: str, **wanted: str) -> list[str]:
         """Return the ids of the entries with these values."""
@@ -166,7 +165,6 @@ class World:
             "arguments": self.arguments,
             "about": about,
             "errors": self.errors,
-            "key": self.key,
             "date": self.date,
             "time": self.time,
             "minute": self.minute,
@@ -174,8 +172,7 @@ class World:
             "limit": self.limit,
             "none": self.none,
             "pages": self.pages,
-            "page_size": self.page_size,
-            "folder": self.folder,
+            "page_size": PAGE_SIZE,
             **self.codes,
             **self.entries,
         }

@@ -22,11 +22,6 @@ DATES = {
     for day in range(1, 32)
 }
 TIMES = {WORLD["time"].format(hour=hour, minute=WORLD["minute"]) for hour in range(7, 20)}
-FOLDERS = {
-    WORLD["folder"].format(code=code, year=year, short=f"{year % 100:02}")
-    for code in WORLD["kinds"].values()
-    for year in range(2010, 2030)
-}
 
 
 class Office:
@@ -45,11 +40,7 @@ class Office:
         return {name: sorted(events, key=json.dumps) for name, events in self._events.items()}
 
     def find_person(self, name: str) -> Any:
-        return find(WORLD["people"], name=name)
-
-    def list_meetings(self, person: str) -> Any:
-        require("person", person in WORLD["people"])
-        return find(WORLD["meetings"], person=person)
+        return find("people", "name", name)[0]
 
     def book_meeting(self, person: str, date: str, time: str) -> Any:
         require("person", person in WORLD["people"])
@@ -57,14 +48,15 @@ class Office:
         require("time", time in TIMES)
         return self._record("booked", person=person, date=date, time=time)
 
-    def cancel_meeting(self, meeting: str, reason: str) -> Any:
-        gone = [event["meeting"] for event in self._events["cancelled"]]
-        require("meeting", meeting in WORLD["meetings"] and meeting not in gone)
+    def cancel_meeting(self, person: str, date: str, reason: str) -> Any:
+        require("person", person in WORLD["people"])
+        gone = [event["person"] for event in self._events["cancelled"]]
+        require("date", date == WORLD["people"][person].get("date") and person not in gone)
         require("reason", reason in WORLD["reasons"].values())
-        return self._record("cancelled", meeting=meeting, reason=reason)
+        return self._record("cancelled", person=person, date=date, reason=reason)
 
-    def find_orders(self, customer: str) -> Any:
-        return find(WORLD["orders"], customer=customer)
+    def find_order(self, customer: str) -> Any:
+        return find("orders", "customer", customer)[0]
 
     def ask_approval(self, order: str) -> Any:
         require("order", order in WORLD["orders"])
@@ -74,6 +66,7 @@ class Office:
 
     def refund(self, order: str, amount: str, approval: str) -> Any:
         require("order", order in WORLD["orders"])
+        require("order", order not in [event["order"] for event in self._events["refunds"]])
         value = read_amount(amount)
         expected = WORLD["none"]
         if value > WORLD["limit"] * WORLD["amount"]["scale"]:
@@ -84,20 +77,21 @@ class Office:
 
     def close_case(self, order: str, code: str) -> Any:
         require("order", order in [event["order"] for event in self._events["refunds"]])
+        require("order", order not in [event["order"] for event in self._events["closed"]])
         require("code", code in WORLD["causes"].values())
         return self._record("closed", order=order, code=code)
 
-    def find_files(self, customer: str, page: str) -> Any:
-        found, size = find(WORLD["files"], customer=customer), WORLD["page_size"]
+    def find_files(self, project: str, page: str) -> Any:
+        found, size = find("files", "project", project), WORLD["page_size"]
         require("page", page in WORLD["pages"])
         start = WORLD["pages"].index(page) * size
-        return {"found": found[start : start + size], "more": start + size < len(found)}
+        return found[start : start + size]
 
-    def move_file(self, file: str, folder: str, title: str) -> Any:
+    def move_file(self, file: str, folder: str) -> Any:
         require("file", file in WORLD["files"])
-        require("folder", folder in FOLDERS)
-        require("title", title != "")
-        return self._record("moved", file=file, folder=folder, title=title)
+        require("file", file not in [event["file"] for event in self._events["moved"]])
+        require("folder", folder == WORLD["kinds"][WORLD["files"][file]["kind"]])
+        return self._record("moved", file=file, folder=folder)
 
     def share_file(self, file: str, person: str, access: str) -> Any:
         require("file", file in WORLD["files"])
@@ -136,12 +130,11 @@ def require(argument: str, fine: bool) -> None:
         raise ValueError(WORLD["errors"][argument])
 
 
-def find(entries: Mapping[str, Mapping[str, str]], **wanted: str) -> list[dict[str, str]]:
-    """Return the entries with a value, without it, each with its id. Upper and lower case are the same."""
-    ((field, value),) = wanted.items()
+def find(table: str, field: str, value: str) -> list[dict[str, str]]:
+    """Return the entries with a value, each with its id. Upper and lower case are the same."""
     found = [
-        {WORLD["key"]: key, **{name: text for name, text in entry.items() if name != field}}
-        for key, entry in entries.items()
+        {"id": key, **{name: text for name, text in entry.items() if name not in (field, "date")}}
+        for key, entry in WORLD[table].items()
         if entry[field].casefold() == value.casefold()
     ]
     if not found:

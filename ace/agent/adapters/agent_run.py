@@ -17,19 +17,21 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import Any, Self
 
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 
-from ace.errors import InputError
+from ace.errors import InputError, describe_error
 from ace.task.agent_episode import AgentEpisode, EpisodeLearner
+from ace.task.attempt import to_plain_text
 
 Judge = Callable[[str, Any], str | bool | float | Mapping[str, Any] | None]
 """Says what is known of an answer, of a question and the answer: a text, whether it is right, a score from 0
 to 1, or any of the keywords `right`, `score`, `expected` and `text`. None says nothing."""
 
+_VALUES = TypeAdapter(Any, config=ConfigDict(ser_json_inf_nan="strings"))
 NOT_FINISHED = "the run was left without an answer"
 _MOST_OPEN = 1_000  # runs that wait for their end; beyond that the oldest is given up
 _LOG = logging.getLogger("ace.learner")
@@ -98,7 +100,7 @@ class AgentRun:
         """
         with self._learner.guard("record a call of a tool", self.id):
             if isinstance(result, BaseException):
-                result = f"{type(result).__name__}: {result}"
+                result = describe_error(result)
             values = (to_json_value(arguments), to_json_value(result))
             self._report(lambda episode: episode.tool(name, *values, failed=failed))
 
@@ -123,6 +125,25 @@ class AgentRun:
             if not self._failed and self._episode is not None:
                 self._episode.fail(error)
             self._failed = True
+
+    @contextmanager
+    def keeping_errors(
+        self, tool: str = "", arguments: Any = None, *, but: tuple[type[BaseException], ...] = ()
+    ) -> Iterator[None]:
+        """Record what the block raises as the end of the run, and let it pass; nothing for errors of `but`.
+
+        `tool` and its `arguments` are the call that the block makes, if it makes one. Not in a thread, in
+        `async` code either: a task that is cancelled has no time for one.
+        """
+        try:
+            yield
+        except but:
+            raise
+        except BaseException as error:
+            if tool:
+                self.tool(tool, arguments, error, failed=True)
+            self.fail(error)
+            raise
 
     def _begin(self) -> None:
         """Begin an episode of the question."""
@@ -151,10 +172,16 @@ class AgentRun:
 
 
 def to_json_value(value: Any) -> Any:
-    """Return a value as one that JSON can hold; what pydantic does not know stands there as `str` has it."""
+    """Return a value as one that JSON can hold; what pydantic does not know stands there as `str` has it.
+
+    Never raises: a value that cannot be written is one text. An iterator is not read, for it is the agent's.
+    """
     if isinstance(value, str):
         return value
-    return TypeAdapter(Any).dump_python(value, mode="json", fallback=str)
+    if not isinstance(value, Iterator):
+        with suppress(Exception):
+            return _VALUES.dump_python(value, mode="json", fallback=str)
+    return to_plain_text(value)
 
 
 def read_verdict(verdict: Any) -> dict[str, Any]:
@@ -227,7 +254,7 @@ class FixedContext:
         try:
             yield
         except Exception as error:  # as with any learner, it must not reach the agent
-            _LOG.warning("could not %s: %s: %s", doing, type(error).__name__, error)
+            _LOG.warning("could not %s: %s", doing, describe_error(error))
 
     def ignore(self, *report: Any, **details: Any) -> None:
         """Record nothing."""

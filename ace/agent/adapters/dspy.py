@@ -50,24 +50,16 @@ class PlaybookModule(dspy.Module):
     def forward(self, **inputs: Any) -> Any:
         """Run the program as an episode."""
         run, settings = self._begin(inputs)
-        try:
-            with settings:
-                prediction = self.program(**inputs)
-        except BaseException as error:
-            run.fail(error)
-            raise
+        with run.keeping_errors(), settings:
+            prediction = self.program(**inputs)
         self._finish(run, prediction)
         return prediction
 
     async def aforward(self, **inputs: Any) -> Any:
         """Run the program as an episode, in `async` code."""
         run, settings = await asyncio.to_thread(self._begin, inputs)
-        try:
-            with settings:
-                prediction = await self.program.acall(**inputs)
-        except BaseException as error:
-            run.fail(error)  # not in a thread: a task that is cancelled has no time for one
-            raise
+        with run.keeping_errors(), settings:
+            prediction = await self.program.acall(**inputs)
         await asyncio.to_thread(self._finish, run, prediction)
         return prediction
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from ace.runs.records import ALTERNATIVE
 from ace.task.agent_episode import AgentEpisode, EpisodeLearner
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ _ABANDONED = "the sample was tried again"
 class OpenSample:
     """Hold the episode of a sample that is not scored yet, and how its score is read."""
 
+    learner: EpisodeLearner
+    """Keeps what goes wrong with recording it."""
+
     episode: AgentEpisode
     """The episode that the sample is."""
 
@@ -45,7 +49,7 @@ class OpenSample:
     """Makes a number of the score's value."""
 
     targets: bool
-    """Whether the learner sees the sample's target as the right answer."""
+    """Whether the learner sees the sample's targets as right answers, of which one is enough."""
 
 
 _OPEN: dict[str, OpenSample] = {}
@@ -77,8 +81,8 @@ def use_playbook(
     """Return a solver that adds what was learned to the system message, to stand before the one that answers.
 
     As `setup` of a task it stays where the solver is replaced. `scorer` names the score that counts, the
-    first by default. With `targets` the learner sees a sample's target as the right answer: leave it out
-    where a target is a rubric.
+    first by default. With `targets` the learner sees a sample's target as the right answer, and each of
+    several as one: leave it out where a target is a rubric.
     """
     from inspect_ai.solver import solver
 
@@ -94,7 +98,7 @@ def use_playbook(
             before = _OPEN.pop(state.uuid, None)
             if before is not None:
                 await asyncio.to_thread(before.episode.fail, _ABANDONED)
-            _OPEN[state.uuid] = OpenSample(episode, scorer, read_score, targets)
+            _OPEN[state.uuid] = OpenSample(learner, episode, scorer, read_score, targets)
             context = await asyncio.to_thread(lambda: episode.context)
             if context:
                 state.messages = add_to_system(state.messages, context)
@@ -145,26 +149,31 @@ def add_to_system(messages: Sequence[ChatMessage], context: str) -> list[ChatMes
 
 
 def finish_sample(sample: EvalSample, opened: OpenSample) -> None:
-    """Record the turns of a sample that has ended, its answer, and its score as what became of it."""
-    _record_turns(sample.messages, opened.episode)
+    """Record the turns of a sample that has ended, its answer, and its score as what became of it.
+
+    What goes wrong on the way is a problem, and the rest is recorded.
+    """
+    guard, episode = opened.learner.guard, opened.episode
+    with guard("read the turns", episode.id):
+        _record_turns(sample.messages, episode)
     if sample.error is not None:
-        opened.episode.fail(sample.error.message)
+        episode.fail(sample.error.message)
         return
     scores = sample.scores or {}
     name = opened.scorer or next(iter(scores), "")
     score, words = None, ""
     if name in scores:
-        value = scores[name].value
-        score = opened.read_score(value)
-        words = scores[name].explanation or ""
+        value, words = scores[name].value, scores[name].explanation or ""
+        with guard("read the score", episode.id):
+            score = opened.read_score(value)
         if score is None:
             words = "\n".join(filter(None, (f"{name}: {value}", words)))
-    target = sample.target if isinstance(sample.target, str) else next(iter(sample.target), "")
-    opened.episode.finish(
+    targets = [sample.target] if isinstance(sample.target, str) else sample.target
+    episode.finish(
         sample.output.completion,
         feedback=words or None,
         score=score,
-        expected=target if opened.targets else "",
+        expected=ALTERNATIVE.join(targets) if opened.targets else "",
     )
 
 

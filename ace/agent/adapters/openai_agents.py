@@ -74,15 +74,7 @@ class PlaybookHooks(RunHooks[Any]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._in_block = False
-        self._end(error)
-
-    async def __aenter__(self) -> Self:
-        return self.__enter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.__exit__(kind, error, trace)  # not in a thread: a task that is cancelled has no time for one
+        self._end(error)  # not in a thread: a task that is cancelled has no time for one
 
     async def on_agent_start(self, context: Any, agent: Any) -> None:
         """Begin an episode with the first agent of a run."""

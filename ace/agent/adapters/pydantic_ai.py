@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from copy import copy
 from typing import Any
 
@@ -58,12 +59,8 @@ class PlaybookCapability(AbstractCapability[Any]):
 
     async def wrap_run(self, ctx: RunContext[Any], *, handler: Callable[[], Awaitable[Any]]) -> Any:
         """Record how the run ends."""
-        try:
+        with self._run.keeping_errors() if self._run is not None else nullcontext():
             result = await handler()
-        except BaseException as error:
-            if self._run is not None:
-                self._run.fail(error)  # not in a thread: a task that is cancelled has no time for one
-            raise
         await asyncio.to_thread(self._take_result, ctx, result)
         return result
 
@@ -97,15 +94,16 @@ class PlaybookCapability(AbstractCapability[Any]):
             await asyncio.to_thread(self._run.tool, call.tool_name, args, error, failed=True)
         raise error
 
-    def _begin(self, ctx: RunContext[Any]) -> AgentRun | None:
+    def _begin(self, ctx: RunContext[Any]) -> AgentRun:
         """Return the run of a question, or the one that has waited for somebody to make its calls."""
-        with self._learner.guard("begin a run", ""):
-            run = self._waiting.find(ctx.conversation_id or "") if ctx.prompt is None else None
-            run = run or AgentRun(self._learner, read_question(ctx), self._judge)
-            self._waiting.remove(ctx.conversation_id or "")
-            self._remember(ctx, run)
-            return run
-        return None
+        question = ""
+        with self._learner.guard("read the question", ""):
+            question = read_question(ctx)
+        run = self._waiting.find(ctx.conversation_id or "") if ctx.prompt is None else None
+        run = run or AgentRun(self._learner, question, self._judge)
+        self._waiting.remove(ctx.conversation_id or "")
+        self._remember(ctx, run)
+        return run
 
     def _remember(self, ctx: RunContext[Any], run: AgentRun) -> None:
         """Remember which episode a run is; the oldest of very many is forgotten."""

@@ -49,10 +49,8 @@ class PlaybookRuns:
         self._add_context(run)
         self._is_running = True
         try:
-            result = self.agent.run(task, stream=stream, **options)
-        except BaseException as error:
-            run.fail(error)
-            raise
+            with run.keeping_errors():
+                result = self.agent.run(task, stream=stream, **options)
         finally:
             self._is_running = False
             self.agent.instructions = before
@@ -105,12 +103,10 @@ class PlaybookRuns:
         """
         self._is_running = True
         try:
-            for step in steps:
-                if isinstance(step, FinalAnswerStep):
-                    run.finish(step.output)
-                yield step
-        except BaseException as error:
-            run.fail(error)
-            raise
+            with run.keeping_errors():
+                for step in steps:
+                    if isinstance(step, FinalAnswerStep):
+                        run.finish(step.output)
+                    yield step
         finally:
             self._is_running = False

@@ -60,16 +60,17 @@ class WatchedCall:
 
 
 class WatchedBlock:
-    """Holds what a block with watched calls offers: its learner, its episodes, and feedback on them.
-
-    `episodes` are their ids, in the order in which they began.
-    """
+    """Holds what a block with watched calls offers: its learner, its episodes, and feedback on them."""
 
     def __init__(self, learner: EpisodeLearner, guard: Guard) -> None:
         self.learner = learner
+        """What gives its calls their context, and takes their episodes."""
         self.guard = guard
+        """Runs a block; what the block raises becomes a problem of the learner."""
         self.conversations = Conversations(learner)
+        """Those that go on."""
         self.episodes = self.conversations.ids
+        """The ids of its episodes, in the order in which they began."""
 
     def feedback(
         self,

@@ -24,7 +24,7 @@ from ace.playbook.model import Bullet, Delta, Playbook, Remove, Revise
 from ace.runs.records import Proposal, Reason
 from ace.runs.steps import Phase, PhaseKind
 from ace.safety.injection import find_suspicion
-from ace.settings import Settings
+from ace.settings import Part, Settings
 from ace.task.types import Sample
 
 AUTHOR = "curator"
@@ -44,11 +44,11 @@ class Curation:
     """Has the evidence that tells what is."""
 
     settings: Settings
-    """Without `verify` there is nothing to do; `tries` and `neighbours` as in a search."""
+    """Without proof there is nothing to do; `tries` and `neighbours` as in a search."""
 
     def chores(self, playbook: Playbook, epoch: int) -> Generator[Chore, Playbook, Playbook]:
         """Yield a chore for each bullet in doubt, where attempts decide what is kept."""
-        if not self.settings.verify:
+        if not self.settings.has(Part.PROOF):
             return playbook
         phase = Phase(PhaseKind.CURATION, epoch)
         if changes := self._list_rewordings(playbook):

@@ -8,7 +8,7 @@ bullets that contradict the evidence are reconsidered, under the same proof.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from ace.context.render import Rendered, render_playbook
@@ -32,14 +32,16 @@ from ace.methods.ace.state import AceState, LessonNotes
 from ace.methods.ace.study import Study
 from ace.methods.ace.together import keep_compatible
 from ace.methods.protocol import Chore, Chores, Equipment, Lab, Moment, Summary, Trial, Update
+from ace.methods.shown_bullets import show_bullets
 from ace.playbook.delta import apply
 from ace.playbook.model import Playbook
 from ace.retrieval.bullets import HybridSelector
 from ace.runs.records import Proposal
 from ace.runs.steps import Phase, PhaseKind, StepRecord
-from ace.settings import Profile, Settings
+from ace.settings import Part, Profile, Settings
+from ace.task.guarded_scoring import compose_samples
 from ace.task.team import find_team
-from ace.task.types import Sample, Task
+from ace.task.types import Composing, Sample, Task
 from ace.task.wording import Suggesting, Worded
 from ace.text import CountTokens, estimate_tokens
 
@@ -61,9 +63,10 @@ class Ace:
     """Edits bullets that are there."""
 
     settings: Settings
-    """`tries` are the proposals for a failed sample, `neighbours` the earlier samples to keep right; `verify`
-    False keeps every first lesson unproven (the ablation); `cite` shows the generator the ids of bullets,
-    `refine` joins bullets and shortens sections after an epoch, `drift` lets the latest label count online.
+    """`tries` are the proposals for a failed sample, `neighbours` the earlier samples to keep right;
+    `without` names what is left out (the ablations), `top` bounds the bullets that are shown; `cite` shows
+    the generator the ids of bullets, `drift` lets the latest label count online, `compose` tries lessons on
+    questions made of two.
     """
 
     count_tokens: CountTokens = estimate_tokens
@@ -74,27 +77,49 @@ class Ace:
 
     name: str = "ace"
 
+    @property
+    def cites(self) -> bool:
+        """Return the setting of that name."""
+        return self.settings.cite
+
+    @property
+    def replays(self) -> bool:
+        """Return that failures come back, as often as the setting of that name says."""
+        return self.settings.replays > 0
+
     def start(self, task: Task, playbook: Playbook, lab: Lab) -> AceState:
         """Return a state that knows the training questions and where the bullets are."""
         make_wording = None
         if self.reflect.profile is Profile.SMALL and isinstance(task.environment, Worded):
             make_wording = partial(task.environment.wording, newest_wins=lab.online and self.settings.drift)
         suggest = task.environment.suggest if isinstance(task.environment, Suggesting) else None
+        compose = None
+        if self.settings.compose and isinstance(task.environment, Composing):
+            compose = partial(compose_samples, task.environment)
         return AceState.at(
             task.train,
             playbook,
             lab,
             make_wording=make_wording,
             suggest=suggest,
+            compose=compose,
             team=find_team(task.solver),
         )
 
     def context(self, state: AceState, playbook: Playbook, sample: Sample, room: int) -> Rendered:
-        """Return the whole playbook where it fits, else what `select` chooses, or the oldest bullets."""
-        whole = render_playbook(playbook, room, self.count_tokens, ids=self.settings.cite)
+        """Return the whole playbook where it fits, else what `select` chooses, or the oldest bullets.
+
+        With the setting `top` it chooses in any case.
+        """
+        top, ids = self.settings.top, self.settings.cite
+        if top is not None and self.select is not None:
+            return self.select(playbook, sample.question, room, self.count_tokens, ids=ids, most=top)
+        if top is not None:
+            return show_bullets(playbook.active[:top], playbook, room, self.count_tokens, ids=ids)
+        whole = render_playbook(playbook, room, self.count_tokens, ids=ids)
         if self.select is None or not whole.left_out:
             return whole
-        return self.select(playbook, sample.question, room, self.count_tokens, ids=self.settings.cite)
+        return self.select(playbook, sample.question, room, self.count_tokens, ids=ids)
 
     def learn(self, state: AceState, batch: Sequence[Trial], playbook: Playbook, lab: Lab) -> Update:
         """Search a lesson for every trial that may teach one, and put what holds into one delta.
@@ -114,9 +139,10 @@ class Ace:
             lab=lab,
             chance=state.count_chance(batch),
         )
-        lessons = list(lab.map(study.study_trial, batch, lambda trial: lab.bench_of(trial).calls_for))
-        if self.settings.verify:
-            if self.reflect.profile is Profile.FULL:
+        lessons = study.study_batch(batch)
+        proves = self.settings.has(Part.PROOF)
+        if proves:
+            if self.reflect.profile is Profile.FULL and self.settings.has(Part.BATCH):
                 lessons = explain_together(lessons, state, lab)
             lessons = keep_compatible(lessons, playbook, lab)
         proposals, provers = list[Proposal](), list[tuple[Proposal, Sequence[str]]]()
@@ -129,7 +155,7 @@ class Ace:
         delta, ids = combine_accepted(proposals, state.evidence.wording)
         changes = guard_delta(delta, playbook, private)
         proofs = map_proofs(provers, ids)
-        if self.settings.verify and self.reflect.profile is Profile.FULL:
+        if proves and self.reflect.profile is Profile.FULL:
             curation = SectionCuration(
                 curator=self.curator,
                 playbook=apply(playbook, changes)[0],
@@ -154,21 +180,22 @@ class Ace:
     def maintain(self, state: AceState, playbook: Playbook, lab: Lab, moment: Moment, number: int) -> Chores:
         """Curate and refine after an epoch; drop facts that no second sample needs at its end.
 
-        Attempts decide all but what is said twice, so without `verify` only that is joined.
+        Attempts decide all but what is said twice, so without proof only that is joined.
         """
+        proves = self.settings.has(Part.PROOF)
         if moment is Moment.EPOCH_END:
-            is_enough = len(state.samples) >= ENOUGH
-            if self.settings.verify and is_enough and state.evidence.list_unwitnessed(playbook):
+            is_enough = proves and len(state.samples) >= ENOUGH
+            if is_enough and self.settings.has(Part.TRANSFER) and state.evidence.list_unwitnessed(playbook):
                 phase = Phase(PhaseKind.CURATION, number)
                 yield Chore(phase, "probation", partial(end_probation, state.evidence))
             return
         curation = Curation(self.reflector, self.curator, state, self.settings)
         playbook = yield from curation.chores(playbook, number)
-        if moment is Moment.EPOCH and self.settings.refine:
+        if moment is Moment.EPOCH and self.settings.has(Part.REFINE):
             refining = state.refining or Refining(state.first_playbook)
             state.refining = refining
             playbook = yield from refining.refine(state, playbook, number)
-            if self.settings.verify and self.reflect.profile is Profile.FULL:
+            if proves and self.reflect.profile is Profile.FULL:
                 consolidation = Consolidation(self.curator, state.evidence, self.count_tokens)
                 yield from consolidation.chores(playbook, number, state.sections)
 
@@ -231,6 +258,8 @@ def build_ace(models: RoleModels, settings: Settings, equipment: Equipment) -> A
     tokens, as far as that is known.
     """
     profile = settings.profile
+    if not settings.has(Part.GUARD):
+        settings = replace(settings, neighbours=0)
     if profile is None:
         tokens = window_of(models.reflector).tokens
         is_small = tokens is not None and tokens < _FULL_WINDOW

@@ -134,6 +134,13 @@ class SampleMap:
         names = [name for name, other in self.labelled.items() if other.sample.owner in ("", sample.owner)]
         return tuple(self.labelled[name] for name in self.rank(sample, names)[:most])
 
+    def find_labelled(self, sample: Sample, training: Sequence[Sample], most: int) -> list[Sample]:
+        """Return the nearest other samples whose right answers may be shown: all of `training`, for one."""
+        candidates = {other.id: other for other in training}
+        candidates.update((name, labelled.sample) for name, labelled in self.labelled.items())
+        names = [name for name, other in candidates.items() if other.owner in ("", sample.owner)]
+        return [candidates[name] for name in self.rank(sample, names)[:most]]
+
     def find_shared_fact(self, sample: Sample) -> Fact | None:
         """Return what a right answer is made of as those of like samples are, rather than of its own words.
 

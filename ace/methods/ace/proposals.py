@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ace.errors import MalformedReply, ModelError, ModelUnavailable
+from ace.errors import MalformedReply, ModelError, ModelUnavailable, describe_error
 from ace.methods.ace.proof import Proof
 from ace.methods.protocol import Trial
 from ace.playbook.model import Add, Delta, Operation, Quarantine, Revise, bullet_id
@@ -61,7 +61,7 @@ def record_failure(source: Trial | str, author: str, error: ModelError) -> Propo
         author=author,
         delta=(),
         outcome="rejected",
-        why=f"{type(error).__name__}: {error}",
+        why=describe_error(error),
         episodes=() if isinstance(source, str) else (source.episode,),
         attempts=(str(error.details.get("text", "")),),
         reason=reason,

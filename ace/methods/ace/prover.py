@@ -3,7 +3,8 @@
 Screen: its own sample must come out right, or better by a margin. Confirm: further attempts with it, and one
 without, must show that this is no chance (see `chance`). Transfer: a near failing sample that comes out right
 with it as well is a second witness; a candidate that holds its own right answer is confirmed there. Guard:
-near samples that were right must not fail with it; each loss is asked again, with and without.
+near samples that were right must not fail with it; each loss is asked again, with and without. Composed,
+where the run asks for it: a question made of its sample and another must come out better with it, too.
 
 What a learner may not see decides nothing here. Without labels the environment's own check counts, else
 agreement of several attempts.
@@ -15,6 +16,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from ace.methods.ace.chance import Chance, Level
+from ace.methods.ace.composed import ComposedGuard
 from ace.methods.ace.pool import Pool, grade, is_better, is_worse
 from ace.methods.ace.proof import Proof
 from ace.methods.protocol import Bench, Trial
@@ -50,8 +52,17 @@ class Prover:
     level: Level
     """How probable it may be that a candidate is kept by chance."""
 
+    transfers: bool = True
+    """Whether another sample may witness for a candidate, or has to."""
+
+    guards: bool = True
+    """Whether samples that were right speak against a candidate that loses them."""
+
     controls: list[Trial] = field(default_factory=list)
     """Attempts at the own sample without any candidate, in the order of their draws from 1 on."""
+
+    composed: ComposedGuard | None = None
+    """Tries candidates together with other bullets; None where the environment does not compose."""
 
     _others: dict[tuple[str, int], Trial] = field(default_factory=dict)
     """Attempts at other samples without any candidate, by sample and draw."""
@@ -77,13 +88,15 @@ class Prover:
         delta: Delta,
         *,
         needs_witness: bool = False,
+        is_vouched: bool = False,
         guards: Iterable[Sample] = (),
         known: Collection[str] = (),
     ) -> Proof:
         """Return whether a delta holds. `guards` are asked besides those of the pool.
 
         With `needs_witness` its own sample says nothing for it: it must make another one right, beyond
-        chance, and waits for one otherwise. Samples that are `known` to the delta are no witnesses.
+        chance, and waits for one otherwise. What is vouched for, since right answers say it, is confirmed
+        by a witness alone. Samples that are `known` to the delta are no witnesses.
         """
         candidate, rejections = apply(self.playbook, delta)
         if len(rejections) == len(delta):
@@ -93,20 +106,25 @@ class Prover:
         trials = [self.bench.solve(own, candidate)]
         if not is_better(trials[0], self.base):
             return Proof(False, f"{own.id} still fails", tuple(trials), reason=Reason.STILL_FAILS)
-        if not needs_witness:
+        needs_witness = needs_witness and self.transfers
+        if not needs_witness and not is_vouched:
             failure = self._confirm(candidate, trials)
             if failure is not None:
                 return failure
-        helpers = [sample for sample in self.pool.helpers if sample.id not in known]
+        helpers = [sample for sample in self.pool.helpers if self.transfers and sample.id not in known]
         wins = list[str]()
         if needs_witness:
             wins += self._find_sure_witness(candidate, trials, helpers[:_NEAREST])
         else:
             self._find_witnesses(candidate, trials, wins, helpers, most=1)
+            if is_vouched and not wins:
+                failure = self._confirm(candidate, trials)
+                if failure is not None:
+                    return failure
         if needs_witness and not wins:
             why = f"it holds the right answer of {own.id}, and helps no other sample yet"
             return Proof(False, why, tuple(trials), reason=Reason.WAITS_FOR_WITNESS, witnesses=(own.id,))
-        losses = self._find_losses(candidate, trials, guards)
+        losses = self._find_losses(candidate, trials, guards) if self.guards else ()
         if losses:
             self._find_witnesses(candidate, trials, wins, helpers, most=len(helpers))
         right = (own.id, *wins)
@@ -114,8 +132,23 @@ class Prover:
             why = f"{', '.join(sample.id for sample in losses)} was right and now fails"
             proof = Proof(False, why, tuple(trials), losses[0].question, Reason.BROKE_NEIGHBOUR)
             return replace(proof, witnesses=right, losses=len(losses))
+        if self.composed is not None and trials[0].sure:
+            loss = self.composed.find_loss(candidate, self.playbook, self.bench, trials)
+            if loss is not None:
+                why = f"{loss.id}, one question made of two, fails with it"
+                proof = Proof(False, why, tuple(trials), loss.question, Reason.BROKE_COMPOSED)
+                return replace(proof, witnesses=right, losses=1)
         proof = Proof(True, f"right with it: {', '.join(right)}", tuple(trials), reason=Reason.PROVEN)
         return replace(proof, witnesses=right)
+
+    def screen(self, delta: Delta) -> Proof:
+        """Return whether the own sample is right with a delta that another sample of the batch has proven."""
+        candidate, _ = apply(self.playbook, delta)
+        own, trial = self.trial.sample, self.bench.solve(self.trial.sample, candidate)
+        if is_better(trial, self.base):
+            why = f"proven by another sample, right with it: {own.id}"
+            return Proof(True, why, (trial,), reason=Reason.PROVEN, witnesses=(own.id,))
+        return Proof(False, f"{own.id} still fails", (trial,), reason=Reason.STILL_FAILS)
 
     def solve_without(self, draw: int = 1) -> Trial:
         """Return an attempt at the own sample without any candidate."""

@@ -5,7 +5,7 @@ Knows one trial, the playbook it was made with, and a prover. Commits nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from ace.errors import ModelError
@@ -85,6 +85,12 @@ class Search:
     suggestions: Sequence[Delta] = ()
     """What the environment itself would write down, the best first."""
 
+    is_worded: bool = False
+    """Whether the environment words lessons from right answers: it knows better than a worked example."""
+
+    proven: Collection[tuple[str, ...]] = ()
+    """The contents of suggestions that another sample of the batch has proven."""
+
     reader: Reader = field(default_factory=Reader)
     """Whom its lessons are for."""
 
@@ -118,24 +124,29 @@ class Search:
         return self.prover.trial
 
     def propose(self, tries: int, rollouts: int = 1) -> Iterator[Proposal]:
-        """Yield proposals until one holds: edits that wait for a witness first, then what reflections give.
+        """Yield proposals until one holds: what the environment words, edits that wait for a witness, then
+        what reflections give.
 
         There are `tries` reflections. With a small model the sample itself, as a worked example, is the first
         of two tries or more: that is what such a model learns most from. With a large one it is the last
         resort.
         """
+        for suggestion in self.suggestions:
+            contents = tuple(list_contents(suggestion))
+            if contents in self.proven:  # if it fails all the same, it is asked again with all that is new
+                yield self._record(suggestion, self.prover.screen(suggestion))
+                return
+            proof = self._prove(suggestion, "\n".join(contents), is_vouched=True)
+            yield self._record(suggestion, proof)
+            if proof.holds:
+                return
         for edit in self.waiting:
             add = Add(bullet_id(edit.section, edit.content), edit.section, edit.content, edit.episodes)
             proof = self._prove((add,), edit.content, is_waiting=True)
             yield self._record((add,), proof)
             if proof.holds:
                 return
-        for suggestion in self.suggestions:
-            proof = self._prove(suggestion, "\n".join(list_contents(suggestion)))
-            yield self._record(suggestion, proof)
-            if proof.holds:
-                return
-        if self.reflect.profile is Profile.SMALL and not self.suggestions:
+        if self.reflect.profile is Profile.SMALL and not self.is_worded:
             for proposal in self._try_example():
                 yield proposal
                 if proposal.outcome == "accepted":
@@ -285,17 +296,19 @@ class Search:
                 self.refuted.append(Refuted(contents, answer, beside))
             yield self._record(delta, proof)
 
-    def _prove(self, delta: Delta, content: str, *, is_waiting: bool = False) -> Proof:
+    def _prove(
+        self, delta: Delta, content: str, *, is_waiting: bool = False, is_vouched: bool = False
+    ) -> Proof:
         """Prove an edit, and keep what made its own sample right and cannot be decided yet.
 
-        For an edit that waits, this sample is the witness.
+        For an edit that waits, this sample is the witness. The environment vouches for what it words.
         """
         trial = self.trial
         # What was learned from one user must help another: their own questions prove nothing for everybody.
         is_key = trial.sample.owner or holds_answer(content, trial.feedback.expected, trial.sample.question)
         is_key = bool(is_key) and not is_waiting
         known = self._list_known(content)
-        proof = self.prover.prove(delta, needs_witness=is_key, known=known)
+        proof = self.prover.prove(delta, needs_witness=is_key, is_vouched=is_vouched, known=known)
         if proof.reason is Reason.STILL_FAILS and self.rivals:
             proof = self._prove_without_rivals(delta, proof, needs_witness=is_key, known=known)
         is_undecided = proof.reason in (Reason.WAITS_FOR_WITNESS, Reason.BROKE_NEIGHBOUR)

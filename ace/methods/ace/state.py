@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ace.methods.ace.admission import collect_texts, list_private
 from ace.methods.ace.chance import NO_CONTROLS, Chance, read_opening
+from ace.methods.ace.composed import Compose
 from ace.methods.ace.evidence import Evidence
 from ace.methods.ace.pool import SampleMap, grade
 from ace.methods.ace.reflection import FailureType, Refuted
@@ -153,6 +154,9 @@ class AceState:
     not.
     """
 
+    compose: Compose | None = None
+    """Makes one question of two; None where the environment does not, or the run does not ask for it."""
+
     team: Team | None = None
     """The agents that make the attempts, where there are several."""
 
@@ -201,10 +205,11 @@ class AceState:
         *,
         make_wording: Callable[[], Wording] | None = None,
         suggest: Suggest | None = None,
+        compose: Compose | None = None,
         team: Team | None = None,
     ) -> AceState:
         """Return a state that knows the questions and the topics of bullets; nothing proves anything yet."""
-        state = cls(samples, playbook, Evidence(), make_wording, suggest, team)
+        state = cls(samples, playbook, Evidence(), make_wording, suggest, compose, team)
         state.map.add(samples)
         state.forget_evidence(playbook, lab)
         return state

@@ -8,13 +8,16 @@ although no bullet says why was lucky, and is learned from in the same way.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from ace.methods.ace.chance import Chance, Level
+from ace.methods.ace.composed import ComposedGuard, find_partners
 from ace.methods.ace.credit import is_spoiled
 from ace.methods.ace.curator import Curator
 from ace.methods.ace.fact_search import FactSearch
-from ace.methods.ace.proposals import add_lesson, changes_use
+from ace.methods.ace.proposals import add_lesson, changes_use, list_contents
 from ace.methods.ace.prover import Prover
 from ace.methods.ace.quarantine import propose_releases
 from ace.methods.ace.reflection import Reflect
@@ -30,10 +33,12 @@ from ace.playbook.delta import apply
 from ace.playbook.model import Delta, Operation, Playbook, Revise
 from ace.runs.records import Proposal
 from ace.runs.steps import PhaseKind
-from ace.settings import Settings
+from ace.settings import Part, Settings
 from ace.task.team import Reader
 from ace.task.team_credit import find_responsible
 from ace.task.wording import Audience, list_texts
+
+R = TypeVar("R")
 
 _MOST_SIMILAR = 60  # samples that an environment may draw a lesson from
 
@@ -52,7 +57,7 @@ class Study:
     """Edits the bullets that are there, where lessons for facts have failed."""
 
     settings: Settings
-    """`tries`, `rollouts`, `neighbours` and `verify` count here."""
+    """`tries`, `rollouts`, `neighbours` and `without` count here."""
 
     state: AceState
     """What the run knows before this batch."""
@@ -65,6 +70,42 @@ class Study:
 
     chance: Chance
     """How often failed samples come out right without a lesson."""
+
+    proven: Collection[tuple[str, ...]] = ()
+    """The contents of suggestions that other trials of the batch have proven."""
+
+    def study_batch(self, batch: Sequence[Trial]) -> list[Lesson]:
+        """Return what each trial teaches.
+
+        What the environment words alike for several is proven with one of them. For the others one attempt
+        with it is enough, so they wait for their turn.
+        """
+        suggested = dict(zip((t.episode for t in batch), self._map(self._list_suggested, batch), strict=True))
+        lessons = dict[str, Lesson]()
+        proven = set[tuple[str, ...]]()
+        while len(lessons) < len(batch):
+            turn = list[Trial]()
+            seen = set[tuple[tuple[str, ...], ...]]()
+            for trial in batch:
+                contents = suggested[trial.episode]
+                is_open = proven.isdisjoint(contents)
+                if trial.episode not in lessons and not (contents and is_open and contents in seen):
+                    turn.append(trial)
+                    seen.add(contents)
+            for lesson in self._map(replace(self, proven=frozenset(proven)).study_trial, turn):
+                lessons[lesson.trial.episode] = lesson
+                accepted = [proposal for proposal in lesson.proposals if proposal.outcome == "accepted"]
+                proven.update(tuple(list_contents(proposal.delta)) for proposal in accepted)
+        return [lessons[trial.episode] for trial in batch]
+
+    def _map(self, work: Callable[[Trial], R], trials: Sequence[Trial]) -> Iterator[R]:
+        return self.lab.map(work, trials, lambda trial: self.lab.bench_of(trial).calls_for)
+
+    def _list_suggested(self, trial: Trial) -> tuple[tuple[str, ...], ...]:
+        """Return the contents of what the environment words for a failed trial."""
+        if trial.feedback.is_solved or self.state.evidence.wording:
+            return ()
+        return tuple(tuple(list_contents(delta)) for delta in self._list_suggestions(trial, self.playbook))
 
     def study_trial(self, trial: Trial) -> Lesson:
         """Return what one trial teaches: nothing, where its label is broken or the playbook knows better.
@@ -119,7 +160,7 @@ class Study:
             earlier=list_earlier(trial, playbook, evidence),
         )
         if trial.feedback.is_solved:
-            was_lucky = settings.verify and trial.provable and bool(search.list_parts_to_learn())
+            was_lucky = settings.has(Part.PROOF) and trial.provable and bool(search.list_parts_to_learn())
             return tuple(search.propose(settings.tries)) if was_lucky else ()
         if self._takes_as_given(trial):
             return (search.propose_unproven(quarantine=self._must_wait(trial)),)
@@ -130,14 +171,15 @@ class Study:
 
     def _takes_as_given(self, trial: Trial) -> bool:
         """Return whether the first lesson is taken as it comes: nothing proves it, or nothing is to."""
-        return not self.settings.verify or _cannot_be_judged(trial)
+        return not self.settings.has(Part.PROOF) or _cannot_be_judged(trial)
 
     def _must_wait(self, trial: Trial) -> bool:
         """Return whether a lesson that is taken as given waits in quarantine.
 
-        Without `verify` it does so only where nobody has judged the attempt.
+        Without proof it does so only where nobody has judged the attempt.
         """
-        return trial.feedback.is_solved is None or (self.settings.verify and not trial.provable)
+        proves = self.settings.has(Part.PROOF)
+        return trial.feedback.is_solved is None or (proves and not trial.provable)
 
     def _search_lesson(self, trial: Trial, playbook: Playbook) -> Lesson:
         """Return what a failed trial teaches: proposals, and the search that made them.
@@ -169,6 +211,10 @@ class Study:
     def _build_search(self, trial: Trial, playbook: Playbook) -> Search:
         """Return the search of an edit for a failed trial, with what the run knows of its sample."""
         state, sample = self.state, trial.sample
+        composed = None
+        if state.compose is not None:
+            partners = find_partners(sample, playbook, state.map, state.evidence)
+            composed = ComposedGuard(state.compose, sample, partners)
         prover = Prover(
             trial=trial,
             playbook=playbook,
@@ -176,6 +222,9 @@ class Study:
             pool=state.map.choose_pool(sample),
             chance=self.chance,
             level=Level.share(len(state.samples), self.settings.tries),
+            composed=composed,
+            transfers=self.settings.has(Part.TRANSFER),
+            guards=self.settings.has(Part.GUARD),
         )
         # Where facts are put into words, they are parts of an answer, and no way to it.
         shared_fact = None if state.evidence.wording else state.map.find_shared_fact(sample)
@@ -188,6 +237,8 @@ class Study:
             similar=state.map.find_similar(sample),
             worked=shared_fact.text if shared_fact else "",
             suggestions=self._list_suggestions(trial, playbook),
+            proven=self.proven,
+            is_worded=bool(self._list_suggestions(trial, Playbook())),
             reader=self._find_reader(trial),
         )
 
@@ -198,10 +249,10 @@ class Study:
 
     def _list_suggestions(self, trial: Trial, playbook: Playbook) -> tuple[Delta, ...]:
         """Return the lessons that the environment words itself, where the right answer may be shown."""
-        suggest = self.state.suggest
+        suggest, state_map = self.state.suggest, self.state.map
         if suggest is None or not trial.feedback.expected:
             return ()
-        similar = [other.sample for other in self.state.map.find_similar(trial.sample, _MOST_SIMILAR)]
+        similar = state_map.find_labelled(trial.sample, self.state.samples, _MOST_SIMILAR)
         team = self.state.team
         readers = [Reader(team, name) for name in team.names] if team else [Reader()]
         by_reader = {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import KW_ONLY, dataclass, replace
+from typing import Any
 
 from ace.task.environments.derive_number import derive_number
 from ace.task.environments.explain_answer import EXPLAINERS, explain_label_set, explain_text
@@ -109,6 +110,44 @@ class AnswerEnvironment(Environment):
                     read_json(gold)
                 except ValueError as error:
                     raise sample.problem("answer", f"Expected JSON, found {gold!r:.60}.") from error
+
+    def takes_alternatives(self, sample: Sample) -> bool:
+        """Return whether a list of texts holds right answers of which one is enough."""
+        return self._scorer_of(sample) not in ("labels", "json")
+
+    def compose(self, first: Sample, second: Sample) -> Sample | None:
+        """Return a sample that asks for both answers: labels in their order, or values of a JSON object.
+
+        None for other scorers, for several right answers, and where the data beside the answers differ.
+        """
+        scorer = self._scorer_of(first)
+        golds = [self._golds(sample) for sample in (first, second)]
+        contexts = [
+            {name: value for name, value in sample.data.items() if name != "answer"}
+            for sample in (first, second)
+        ]
+        if contexts[0] != contexts[1] or any(len(each) > 1 for each in golds):
+            return None
+        answer: Any
+        if scorer == "json":
+            answer = {str(number): read_json(gold) for number, [gold] in enumerate(golds, start=1)}
+            form = '{"1": ..., "2": ...}'
+        else:
+            labels = [split_labels(gold, fold=False) for [gold] in golds]
+            is_one_each = all(len(each) == 1 for each in labels)
+            if (
+                scorer not in ("labels", "exact")
+                or not self.ordered
+                or (scorer == "exact" and not is_one_each)
+            ):
+                return None
+            answer = [*labels[0], *labels[1]]
+            form = "1, 2"
+        return Sample(
+            f"{first.id} + {second.id}",
+            f"1. {first.question.strip()}\n2. {second.question.strip()}\n=> {form}",
+            {**contexts[0], "answer": answer, "scorer": "json" if scorer == "json" else "labels"},
+        )
 
     def _scorer_of(self, sample: Sample) -> str:
         """Return the name of the scorer of a sample: its own, or that of the task."""

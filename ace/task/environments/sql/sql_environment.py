@@ -11,6 +11,7 @@ from typing import Any
 
 from ace.task.environments.sql.conditions import find_conditions, find_missing
 from ace.task.environments.sql.database import Database, Result
+from ace.task.environments.sql.join_filters import join_filters
 from ace.task.environments.sql.same_rows import have_same_rows
 from ace.task.environments.sql.sqltext import extract_sql, is_ordered
 from ace.task.types import Attempt, Environment, Outcome, Sample, Topic
@@ -97,6 +98,28 @@ class SqlEnvironment(Environment):
         if gold.truncated:
             message = "The gold SQL returns too many rows to compare."
             raise sample.problem("gold_sql", message, "Add a LIMIT or raise row_limit.")
+
+    def compose(self, first: Sample, second: Sample) -> Sample | None:
+        """Return a sample that asks for the rows which meet the conditions of both.
+
+        None unless both select the same from the same tables of one database, and both conditions count: the
+        rows are neither none nor those of one of the two alone.
+        """
+        names = [sample.data["gold_sql"] for sample in (first, second)]
+        both = join_filters(*names)
+        rest = [{**sample.data, "gold_sql": both} for sample in (first, second)]
+        if both is None or rest[0] != rest[1]:
+            return None
+        question = f"{first.question.strip()}\n{second.question.strip()}\n=> 1 SELECT: (1) AND (2)"
+        composed = Sample(f"{first.id} + {second.id}", question, rest[0])
+        result = self.gold(composed)
+        is_empty = not any(cell for row in result.rows for cell in row)
+        if result.error or is_empty:
+            return None
+        for sample in (first, second):
+            if have_same_rows(self.gold(sample).rows, result.rows, ordered=False):
+                return None
+        return composed
 
     def wording(self, *, newest_wins: bool = False) -> Wording:
         """Return new rules for the words of lessons: the conditions of right answers, one line each."""

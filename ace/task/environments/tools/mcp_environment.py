@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import Any, Self
 
 from ace.task.environments.tools.mcp_servers import McpServers
 from ace.task.environments.tools.mcp_workspace import McpWorkspace
@@ -29,6 +30,12 @@ class McpEnvironment(ToolsEnvironment):
     """Held to look at `_ways`, not while calls are made."""
 
     bounded = True
+
+    @classmethod
+    def of(cls, servers: McpServers, scorer: str = "short") -> Self:
+        """Return the environment of these servers. `scorer` is as in `ToolsEnvironment`."""
+        create: Any = servers.open  # servers take the place of a world
+        return cls(create, scorer, servers)
 
     def open(self, sample: Sample) -> McpWorkspace:
         """Start every server anew. Raises WorkspaceFailed, which names the one that cannot be used."""

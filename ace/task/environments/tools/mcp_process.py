@@ -16,8 +16,8 @@ from contextlib import suppress
 from typing import Any
 
 from ace.task.environments.tools.mcp_servers import ServerCommand
+from ace.task.environments.tools.mcp_transport import LONGEST_MESSAGE
 
-_LONGEST_LINE = 64_000_000  # bytes
 _QUOTED = 500  # bytes of the end of its stderr, and of a line that is no message
 _GRACE = 1.0  # seconds to end by itself once nobody writes to it any more
 _PAUSE = 0.01
@@ -44,7 +44,7 @@ class ServerProcess:
 
         loop = asyncio.get_running_loop()
         self._transport, protocol = await loop.subprocess_exec(
-            lambda: SubprocessStreamProtocol(_LONGEST_LINE, loop),
+            lambda: SubprocessStreamProtocol(LONGEST_MESSAGE, loop),
             *self.command.words,
             stdin=PIPE,
             stdout=PIPE,
@@ -129,7 +129,7 @@ class ServerProcess:
                         self.noise += 1
                         self.last_noise = line.strip()
         except ValueError:  # of readline
-            self.problem = f"it wrote a line of more than {_LONGEST_LINE:,} bytes"
+            self.problem = f"it wrote a line of more than {LONGEST_MESSAGE:,} bytes"
             self.kill()
         except OSError as error:
             self.problem = f"its stdout cannot be read ({error})"

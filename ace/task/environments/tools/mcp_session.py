@@ -6,6 +6,7 @@ All of it runs in the event loop of a workspace. What goes wrong is a WorkspaceF
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any
@@ -14,14 +15,21 @@ from ace.errors import WorkspaceFailed
 from ace.safety.secrets import hide_secrets
 from ace.task.environments.tools.mcp_process import ServerProcess
 from ace.task.environments.tools.mcp_servers import McpServer, ServerAddress, ServerCommand
+from ace.task.environments.tools.mcp_transport import (
+    LONGEST_MESSAGE,
+    bound_body,
+    drop_odd_tools,
+    find_schema_problem,
+)
 
 if TYPE_CHECKING:
     from mcp import Client
     from mcp.types import CallToolResult, Tool
 
+_LOG = logging.getLogger("ace.tools")
+_VERSION = "2025-11-25"  # of the protocol, as long as none is agreed on
 _MOST_TOOLS = 1_000
 _MOST_PAGES = 100
-_LONGEST_EVENT = 64_000_000  # bytes
 _LONGEST_REASON = 1_000  # characters
 STOP_SECONDS = 5.0
 """The time for a session to end. Then its process is killed."""
@@ -36,6 +44,9 @@ class McpSession:
         self.process: ServerProcess | None = None
         self.lost = ""
         """Why it cannot be used any more; "" as long as it can."""
+
+        self.left_out: dict[str, str] = {}
+        """Tools that it lists and that cannot be used, with the reason of each."""
 
         self._client: Client | None = None
         self._stop = asyncio.Event()
@@ -94,21 +105,30 @@ class McpSession:
         """Enter the session, wait until it is to stop, and leave it: all of that in one task."""
         from mcp import Client
 
+        def find_version() -> str:
+            """Return the version of the protocol that was agreed on."""
+            client = self._client
+            return (client.session.protocol_version if client else None) or _VERSION
+
         connection = self.server.connection
         target: Any
         async with AsyncExitStack() as stack:
             if isinstance(connection, ServerCommand):
-                target = self.process = ServerProcess(connection)
+                self.process = ServerProcess(connection)
+                target = drop_odd_tools(self.process, self._leave_out, find_version)
             elif isinstance(connection, ServerAddress):
                 import httpx2
                 from mcp.client.streamable_http import streamable_http_client
 
                 timeout = httpx2.Timeout(self.server.start_seconds, read=None)  # calls have their own limits
-                http = httpx2.AsyncClient(headers=dict(connection.headers), timeout=timeout)
+                headers = {"Accept-Encoding": "identity", **connection.headers}
+                hooks = {"response": [bound_body]}
+                http = httpx2.AsyncClient(headers=headers, timeout=timeout, event_hooks=hooks)
                 await stack.enter_async_context(http)
-                target = streamable_http_client(
-                    connection.url, http_client=http, max_sse_event_size=_LONGEST_EVENT
+                inner = streamable_http_client(
+                    connection.url, http_client=http, max_sse_event_size=LONGEST_MESSAGE
                 )
+                target = drop_odd_tools(inner, self._leave_out, find_version)
             else:
                 target = connection.server() if callable(connection.server) else connection.server
             self._client = await stack.enter_async_context(Client(target))
@@ -121,13 +141,26 @@ class McpSession:
         cursor: str | None = None
         for _ in range(_MOST_PAGES):
             page = await self._client.list_tools(cursor=cursor, cache_mode="refresh")
-            tools += page.tools
+            for tool in page.tools:
+                problem = find_schema_problem(tool)
+                if problem:
+                    self._leave_out(tool.name, problem)
+                else:
+                    tools.append(tool)
+                    self.left_out.pop(tool.name, None)
             cursor = page.next_cursor
             if not cursor:
                 return tools
             if len(tools) > _MOST_TOOLS:
                 raise ValueError(f"it lists more than {_MOST_TOOLS:,} tools")
         raise ValueError(f"its list of tools has more than {_MOST_PAGES} pages")
+
+    def _leave_out(self, tool: str, problem: str) -> None:
+        """Note that a tool cannot be used, and say so once."""
+        problem = hide_secrets(self.server.hide(problem))
+        if self.left_out.get(tool) != problem:
+            _LOG.warning("the MCP server %r: its tool %s is left out: %s", self.server.name, tool, problem)
+        self.left_out[tool] = problem
 
     def _failure(self, what: str, error: BaseException, seconds: float) -> WorkspaceFailed:
         """Return the error that names the server, says what failed, and all that is known of why.

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from ace.errors import describe_error
 from ace.task.environments.tools.mcp_servers import (
     McpServer,
     McpServers,
@@ -123,7 +124,7 @@ def _load_server(name: str, servers: TomlTable) -> McpServer:
             try:
                 connection = ServerObject(load_class(table.file.parent.resolve(), settings.server))
             except (Exception, SystemExit) as error:  # of the user's own code: this is the field to look at
-                reason = f"{type(error).__name__}: {error}"
+                reason = describe_error(error)
                 raise table.problem("server", f"{settings.server} does not load ({reason}).") from error
     return McpServer(
         name=name,

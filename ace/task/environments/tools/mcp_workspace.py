@@ -79,6 +79,8 @@ class McpWorkspace:
                 for name in (*(session.server.tools or ()), *session.server.state):
                     if name not in listed:
                         message = f"the MCP server {session.server.name!r} has no tool {name!r}"
+                        if name in session.left_out:
+                            message += f" that can be used ({session.left_out[name]})"
                         raise WorkspaceFailed(f"{message}; it has {', '.join(listed) or 'none'}")
         except BaseException:
             workspace.close()
@@ -108,7 +110,9 @@ class McpWorkspace:
         target = self._targets.get(call.name)
         if target is None:
             names = ", ".join(self._targets)
-            return Observation.error(f"there is no tool {call.name}; there are {names}")
+            odd = [session.left_out[call.name] for session in self._sessions if call.name in session.left_out]
+            why = f" that can be used ({odd[0]})" if odd else ""
+            return Observation.error(f"there is no tool {call.name}{why}; there are {names}")
         session, tool = target
         try:
             json.dumps(call.arguments, allow_nan=False, ensure_ascii=False).encode()

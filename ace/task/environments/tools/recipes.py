@@ -12,10 +12,11 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ace.task.environments.tools.value_lines import Use, write_value_line
+from ace.task.attempt import write_value
+from ace.task.environments.tools.value_lines import Use, find_numbers, write_value_line
 from ace.task.environments.tools.ways import Step, Way
 from ace.task.wording import Suggestion
-from ace.task.workspace import to_text, write_value
+from ace.task.workspace import to_text
 
 PROCEDURES = "strategies"
 FORMATS = "formats"
@@ -63,20 +64,26 @@ def write_recipes(
 ) -> tuple[tuple[Suggestion, ...], ...]:
     """Return the lessons that tasks with the same calls teach, as one entry; none where all is `known`.
 
-    The first is the recipe; others say how values are written, and which number asks for one call more. A
-    line that says more than a known one takes its place.
+    The first is the recipe; others say how values are written. A line that says more than a known one takes
+    its place.
     """
     if not own.steps:
         return ()
     ways = (own, *others)
-    same = [way for way in ways if way.names == own.names]
     arguments = find_arguments(own, others)
-    procedure = write_procedure(own, own.groups, arguments)
+    longest = find_longest(own, others)
+    procedure = write_procedure(longest, longest.groups, arguments)
     lessons = []
     if not any(procedure in line for line in known):
-        lessons.append(Suggestion(PROCEDURES, f"{name_kind(same)}: {procedure}"))
-    lessons += renew_lines([*write_forms(arguments, ways), *write_limits(own, others)], known)
+        lessons.append(Suggestion(PROCEDURES, f"{name_kind(own, others)}: {procedure}"))
+    lessons += renew_lines(write_forms(arguments, ways), known)
     return (tuple(lessons),) if lessons else ()
+
+
+def find_longest(own: Way, others: Sequence[Way]) -> Way:
+    """Return the task with the same calls that repeats most of them: it shows when to call again."""
+    same = [way for way in (own, *others) if way.names == own.names]
+    return max(same, key=lambda way: len(way.steps))
 
 
 def find_arguments(own: Way, others: Sequence[Way]) -> list[list[Argument]]:
@@ -90,11 +97,15 @@ def find_arguments(own: Way, others: Sequence[Way]) -> list[list[Argument]]:
 
 
 def write_forms(arguments: Sequence[Sequence[Argument]], ways: Sequence[Way]) -> Iterator[tuple[str, str]]:
-    """Yield how the arguments are written that have a form of their own, each with its head."""
+    """Yield how the arguments are written that have a form of their own, each with its head.
+
+    The order of the tasks does not matter: a line is the same, whichever kind of task it is drawn for.
+    """
+    ways = sorted(ways, key=lambda way: way.question)
     for group in arguments:
         for argument in group:
             if argument.is_written:
-                line = write_value_line(_list_uses(ways, argument), ways)
+                line = write_value_line(argument.name, _list_uses(ways, argument), ways)
                 yield f"{argument.name} of {argument.tool}", line
 
 
@@ -169,8 +180,12 @@ def _list_uses(ways: Sequence[Way], argument: Argument) -> list[Use]:
     return uses
 
 
-def name_kind(same: Sequence[Way]) -> str:
-    """Return a few questions of a kind, as different as can be, without what belongs to one task only."""
+def name_kind(own: Way, others: Sequence[Way]) -> str:
+    """Return a few questions of a kind, as different as can be, without what belongs to one task only.
+
+    Where a number decides whether tasks are of the kind, which one it is follows.
+    """
+    same = [way for way in (own, *others) if way.names == own.names]
     chosen = [same[0]]
     rest = list(same[1:])
     while rest and len(chosen) < _MOST_QUESTIONS:
@@ -184,7 +199,9 @@ def name_kind(same: Sequence[Way]) -> str:
         farthest = rest[likeness.index(min(likeness))]
         chosen.append(farthest)
         rest.remove(farthest)
-    return " / ".join(dict.fromkeys(generalise(way) for way in chosen))
+    questions = " / ".join(dict.fromkeys(generalise(way) for way in chosen))
+    limit = write_limit(own, others)
+    return f"{questions}, {limit}" if limit else questions
 
 
 def generalise(way: Way) -> str:
@@ -202,43 +219,45 @@ def generalise(way: Way) -> str:
     return re.sub(rf"(?:{_PLACE}\s*)+", f"{_PLACE} ", text).replace(f"{_PLACE} ,", f"{_PLACE},").strip()
 
 
-def write_limits(own: Way, others: Sequence[Way]) -> Iterator[tuple[str, str]]:
-    """Yield which number asks for one call more: a limit that parts tasks with and without it.
+def write_limit(own: Way, others: Sequence[Way]) -> str:
+    """Return which numbers ask for the calls of a task, where one call more or less parts it from others.
 
-    The calls must be the same but for that one, and the numbers those of one argument.
+    The calls must be the same but for that one, and the numbers those of one argument. "" where none do so.
     """
+    same = [way for way in (own, *others) if way.names == own.names]
+    seen = {own.names}
     for other in others:
         longer, shorter = (own, other) if len(own.names) > len(other.names) else (other, own)
         extra = [name for name in longer.names if name not in shorter.names]
-        if len(extra) != 1 or [name for name in longer.names if name != extra[0]] != list(shorter.names):
+        rest = [name for name in longer.names if name not in extra]
+        if other.names in seen or len(extra) != 1 or rest != list(shorter.names):
             continue
-        with_it = [way for way in (own, *others) if way.names == longer.names]
-        without = [way for way in (own, *others) if way.names == shorter.names]
-        for tool in shorter.names:
-            calls = [step.call for step in shorter.steps if step.call.name == tool]
-            for name in (name for call in calls for name in call.arguments):
-                high, low = _read_numbers(with_it, tool, name), _read_numbers(without, tool, name)
-                if min(len(high), len(low)) < _LEAST:
-                    continue
-                if min(high) > max(low):
-                    least, most = high[min(high)], low[max(low)]
-                    words = f"where {name} of {tool} is {least} or more; not where it is {most} or less"
-                elif max(high) < min(low):
-                    most, least = high[max(high)], low[min(low)]
-                    words = f"where {name} of {tool} is {most} or less; not where it is {least} or more"
-                else:
-                    continue
-                yield f"{extra[0]}, only for some tasks", words
-                return
+        seen.add(other.names)
+        different = [way for way in others if way.names == other.names]
+        for tool, name in list_slots(shorter):
+            mine, theirs = _read_numbers(same, tool, name), _read_numbers(different, tool, name)
+            if min(len(mine), len(theirs)) < _LEAST:
+                continue
+            if min(mine) > max(theirs):
+                return f"where {name} is {mine[min(mine)]} or more"
+            if max(mine) < min(theirs):
+                return f"where {name} is {mine[max(mine)]} or less"
+    return ""
+
+
+def list_slots(way: Way) -> list[tuple[str, str]]:
+    """Return the tool and the name of every argument of the calls of a task."""
+    return [(step.call.name, name) for step in way.steps for name in step.call.arguments]
 
 
 def _read_numbers(ways: Sequence[Way], tool: str, name: str) -> dict[float, str]:
-    """Return the numbers of an argument that stand in the question, each as it is written in the call."""
+    """Return the numbers of questions that an argument is written from, each as the question has it."""
     numbers: dict[float, str] = {}
     for way in ways:
-        for step in way.steps:
-            value: Any = step.call.arguments.get(name)
-            figures = re.fullmatch(r"\D*(\d+(?:\.\d+)?)\D*", to_text(value))
-            if step.call.name == tool and figures and way.find_part(figures[1]):
-                numbers[float(figures[1])] = write_value(value)
+        for place, group in enumerate(way.groups):
+            value: Any = group[0].call.arguments.get(name)
+            if group[0].call.name != tool or value is None or way.find_sources(place, value):
+                continue
+            for word in find_numbers(way, value)[:1]:
+                numbers[float(way.words[word])] = way.words[word]
     return numbers

@@ -10,22 +10,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from ace.task.attempt import write_value
 from ace.task.environments.tools.recipes import (
     PROCEDURES,
     Argument,
     find_arguments,
+    find_longest,
     generalise,
     name_kind,
     renew_lines,
     write_forms,
-    write_limits,
     write_procedure,
 )
 from ace.task.environments.tools.value_lines import Use, write_value_line
 from ace.task.environments.tools.ways import Way
 from ace.task.team import Leg, Team
 from ace.task.wording import Audience, Suggestion
-from ace.task.workspace import write_value
 
 
 def write_team_recipes(
@@ -39,17 +39,18 @@ def write_team_recipes(
     legs = team.divide(own.names)
     lessons = list[Suggestion]()
     arguments = find_arguments(own, others)
-    kind = name_kind([way for way in (own, *others) if way.names == own.names])
+    longest = find_longest(own, others)
+    kind = name_kind(own, others)
     for number, leg in enumerate(legs):
         known = audience.known.get(leg.agent, ())
         within = arguments[leg.start : leg.stop]
         end = "done"
         if number + 1 < len(legs):
             end = _write_handover(team, leg, legs[number + 1], own, arguments)
-        procedure = write_procedure(own, own.groups[leg.start : leg.stop], within, end)
+        procedure = write_procedure(longest, longest.groups[leg.start : leg.stop], within, end)
         if not any(procedure in line for line in known):
             lessons.append(Suggestion(PROCEDURES, f"{kind}: {procedure}", reader=leg.agent))
-        lines = [*write_forms(within, (own, *others)), *write_limits(own, others)]
+        lines = write_forms(within, (own, *others))
         lessons += [replace(lesson, reader=leg.agent) for lesson in renew_lines(lines, known)]
     if legs and legs[0].agent != team.start:
         lessons += _write_routes(own, others, audience, kind)
@@ -79,7 +80,7 @@ def _write_routes(own: Way, others: Sequence[Way], audience: Audience, kind: str
     # What belongs to one task only, as a name, speaks for nobody.
     ways = [replace(way, question=generalise(way)) for way in (own, *others)]
     uses = [Use(way, stops[0]) for way in ways if (stops := _list_stops(team, way))]
-    line = write_value_line(uses, ways)
+    line = write_value_line("to", uses, ways)
     for lesson in renew_lines([("to of hand_over", line)], known):
         yield replace(lesson, reader=team.start)
 

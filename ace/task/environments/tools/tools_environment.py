@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from ace.errors import WorkspaceFailed
+from ace.errors import TaskError, WorkspaceFailed
 from ace.task.environments.json_answer import JsonDifference, compare_json
 from ace.task.environments.scorers import SCORERS
 from ace.task.environments.tools.function_tools import FunctionTool, call_function, read_functions
@@ -190,12 +190,40 @@ class ToolsEnvironment(Environment):
         for each in (sample, *similar[:_MOST_WAYS]):
             try:
                 ways.append(self.follow(each))
-            except WorkspaceFailed:  # of such a sample nothing can be learned
+            except (WorkspaceFailed, TaskError):  # of such a sample nothing can be learned
                 if each is sample:
                     return ()
+        # Samples of a kind teach the same lines, word for word, whoever is first.
+        names = ways[0].names
+        ways.sort(key=lambda way: (way.names != names, way.question))
         if audience is not None:
             return write_team_recipes(ways[0], ways[1:], audience)
         return write_recipes(ways[0], ways[1:], known)
+
+    def compose(self, first: Sample, second: Sample) -> Sample | None:
+        """Return a sample that asks for both, one after the other, judged by the state after both.
+
+        None where the world judges itself, the two begin in different worlds or have answers to give, and
+        where the calls of one change what those of the other do. Raises WorkspaceFailed where one fails.
+        """
+        contexts = [
+            {name: value for name, value in sample.data.items() if name not in _LABELS}
+            for sample in (first, second)
+        ]
+        has_answer = "answer" in first.data or "answer" in second.data
+        if contexts[0] != contexts[1] or has_answer or getattr(self.create, "judge", None) is not None:
+            return None
+        chains = read_actions(first), read_actions(second)
+        composed = Sample(
+            f"{first.id} + {second.id}",
+            f"1. {first.question.strip()}\n2. {second.question.strip()}",
+            {**contexts[0], "actions": [*chains[0], *chains[1]]},
+        )
+        swapped = replace(composed, data={**contexts[0], "actions": [*chains[1], *chains[0]]})
+        state = self.follow(composed).state
+        is_same_either_way = not any(compare_json(state, self.follow(swapped).state))
+        needs_both = all(any(compare_json(state, self.follow(each).state)) for each in (first, second))
+        return composed if is_same_either_way and needs_both else None
 
     def follow(self, sample: Sample, *, watch: bool = False) -> Way:
         """Return what the right calls of a sample do in a new world.

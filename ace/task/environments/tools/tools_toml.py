@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from ace.errors import describe_error
 from ace.task.environments.scorers import SCORERS
 from ace.task.environments.tools.tools_environment import ToolsEnvironment
 from ace.task.own_module import load_class
@@ -39,13 +40,11 @@ def load_tools_environment(table: TomlTable) -> ToolsEnvironment:
         from ace.task.environments.tools.mcp_environment import McpEnvironment
         from ace.task.environments.tools.mcp_toml import load_mcp_servers
 
-        servers = load_mcp_servers(table.table("mcpServers"))
-        create: Any = servers.open  # servers take the place of a world
-        return McpEnvironment(create, settings.scorer, servers)
+        return McpEnvironment.of(load_mcp_servers(table.table("mcpServers")), settings.scorer)
     try:
         world = load_class(table.file.parent.resolve(), settings.world)
     except (Exception, SystemExit) as error:  # of the user's own code: this is the field to look at
-        reason = f"{type(error).__name__}: {error}"
+        reason = describe_error(error)
         raise table.problem("world", f"{settings.world} does not load ({reason}).") from error
     missing = [method for method in ("tools", "state") if not callable(getattr(world, method, None))]
     if missing:

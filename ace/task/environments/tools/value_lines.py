@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
+from ace.task.attempt import write_value
 from ace.task.environments.tools.ways import Way, split_blocks, split_parts
-from ace.task.workspace import write_value
 
 _MOST_EXAMPLES = 3
 _MOST_CODES = 8
@@ -32,10 +32,11 @@ class Use:
     """As the call has it, a JSON value."""
 
 
-def write_value_line(uses: Sequence[Use], ways: Sequence[Way]) -> str:
+def write_value_line(name: str, uses: Sequence[Use], ways: Sequence[Way]) -> str:
     """Return how values are written: codes with their words, or examples; "" if nothing shows.
 
-    `uses` are all of one argument, the nearest first, `ways` all tasks that are known.
+    `uses` are all of the argument `name`, `ways` all tasks that are known. A value stands as in a call: a
+    small model goes on from the name of the argument with what followed it before.
     """
     blocks = [split_blocks(use.value) for use in uses]
     codes: dict[str, list[Use]] = {}
@@ -54,9 +55,9 @@ def write_value_line(uses: Sequence[Use], ways: Sequence[Way]) -> str:
     if not has_words and _are_codes(written):
         whole: dict[str, list[Use]] = {}
         for use, text in zip(uses, written, strict=True):
-            whole.setdefault(text, []).append(use)
+            whole.setdefault(f"{name}={text}", []).append(use)
         return _write_codes(whole, ways)
-    return "; ".join(filter(None, (_write_examples(uses, ways), _write_codes(codes, ways))))
+    return "; ".join(filter(None, (_write_examples(name, uses, ways), _write_codes(codes, ways))))
 
 
 def _are_codes(texts: Sequence[str]) -> bool:
@@ -83,17 +84,17 @@ def _find_words(having: Sequence[Way], others: Sequence[Way], ways: Sequence[Way
     left = list(having)
     chosen: list[str] = []
     while left and len(chosen) < _MOST_WORDS:
-        words = {word for way in left for word in way.lower_words}
-        words -= {word for other in others for word in other.lower_words}
+        words = {word for way in left for word in way.kind_words}
+        words -= {word for other in others for word in other.kind_words}
         if not words:
             break
         best = min(words, key=lambda word: (-_count(word, left), _count(word, ways), -len(word), word))
         chosen.append(best)
-        left = [way for way in left if best not in way.lower_words]
+        left = [way for way in left if best not in way.kind_words]
     return chosen
 
 
-def _write_examples(uses: Sequence[Use], ways: Sequence[Way]) -> str:
+def _write_examples(name: str, uses: Sequence[Use], ways: Sequence[Way]) -> str:
     """Return a few values, as different as can be, each with the words it is written from."""
     pairs = dict[str, str]()  # value -> words
     for use in uses:
@@ -108,7 +109,7 @@ def _write_examples(uses: Sequence[Use], ways: Sequence[Way]) -> str:
             ratios = [SequenceMatcher(None, value, other, autojunk=False).ratio() for other in chosen]
             likeness[value] = max(ratios)
         chosen.append(min(rest, key=likeness.__getitem__))
-    return ", ".join(f"{value} for {pairs[value]}" for value in chosen)
+    return ", ".join(f"{name}={value} for {pairs[value]}" for value in chosen)
 
 
 def _find_span(use: Use, ways: Sequence[Way]) -> str:
@@ -123,7 +124,11 @@ def _find_span(use: Use, ways: Sequence[Way]) -> str:
         if part.isalnum():
             places += way.find_part(part)[:1]
     if not places:
-        places = _find_number(way, use.value)
+        places = find_numbers(way, use.value)[:1]
+        numbers = _list_numbers(way)
+        has_figures = any(part.isdigit() for part in split_parts(use.value))
+        if not places and len(numbers) == 1 and has_figures:
+            places = [numbers[0][0]]  # it may be converted
         most = max(1, _RARE * len(ways))
         for place in [place + step for place in places for step in (-1, 1)]:
             if 0 <= place < len(way.words):
@@ -136,19 +141,21 @@ def _find_span(use: Use, ways: Sequence[Way]) -> str:
     return " ".join(words) if len(words) <= 2 * len(places) + 2 else ""
 
 
-def _find_number(way: Way, value: Any) -> list[int]:
-    """Return the place of the number that a value with figures comes from; none where that does not show."""
+def find_numbers(way: Way, value: Any) -> list[int]:
+    """Return the places of the numbers that the figures of a value begin or end with, the longest first."""
     figures = [part for part in split_parts(value) if part.isdigit()]
-    numbers = [(place, word.lstrip("0")) for place, word in enumerate(way.words) if word.isdigit()]
-    if not figures:
-        return []
-    for shows in (str.endswith, str.startswith):
-        for place, number in numbers:
-            if number and any(shows(figure, number) for figure in figures):
-                return [place]
-    return [numbers[0][0]] if len(numbers) == 1 else []
+    places = []
+    for place, word in _list_numbers(way):
+        number = word.lstrip("0")
+        if number and any(figure.startswith(number) or figure.endswith(number) for figure in figures):
+            places.append(place)
+    return sorted(places, key=lambda place: -len(way.words[place]))
+
+
+def _list_numbers(way: Way) -> list[tuple[int, str]]:
+    return [(place, word) for place, word in enumerate(way.words) if word.isdecimal()]
 
 
 def _count(word: str, ways: Sequence[Way]) -> int:
     """Return how many questions have a word, in whatever case."""
-    return sum(word in way.lower_words for way in ways)
+    return sum(word in way.kind_words for way in ways)

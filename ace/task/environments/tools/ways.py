@@ -14,6 +14,7 @@ from ace.task.workspace import ToolCall, to_text
 _WORD = re.compile(r"\w+|[^\w\s]")
 _PARTS = re.compile(r"\d+|[^\W\d_]+|[\W_]+")
 _SENTENCE = 4  # words, from which on a value is no code
+_ABBREVIATION = 3  # letters at least
 _BLOCKS = re.compile(r"[^\W_]+|[\W_]+")
 
 
@@ -97,6 +98,13 @@ class Way:
         """Return the words of the question in lower case, without figures and signs."""
         return frozenset(word.casefold() for word in self.words if word.isalpha())
 
+    @cached_property
+    def kind_words(self) -> frozenset[str]:
+        """Return `lower_words` without those of values that the calls take from the question, as names."""
+        values = [value for step in self.steps for value in step.call.arguments.values()]
+        stated = {word for value in values if self.states(value) for word in fold(to_text(value)).split()}
+        return self.lower_words - stated or self.lower_words
+
     def states(self, value: Any) -> bool:
         """Return whether the question has a value, word for word; signs count, but in a sentence."""
         text = to_text(value)
@@ -106,13 +114,20 @@ class Way:
         return len(wanted.split()) >= _SENTENCE or text.casefold() in self.question.casefold()
 
     def find_part(self, part: str) -> list[int]:
-        """Return the places of the words that a part of a value repeats: 9 for "09"."""
+        """Return the places of the words that a part of a value repeats: 9 for "09".
+
+        Three letters or more may be the first ones of a word: "SEP" for September.
+        """
         wanted = part.casefold()
         if part.isdigit():
             wanted = part.lstrip("0")
             numbers = [(place, word) for place, word in enumerate(self.words) if word.isdigit()]
             return [place for place, word in numbers if word.lstrip("0") == wanted]
-        return [place for place, word in enumerate(self.words) if word.casefold() == wanted]
+        words = [word.casefold() for word in self.words]
+        places = [place for place, word in enumerate(words) if word == wanted]
+        if not places and len(wanted) >= _ABBREVIATION:
+            places = [place for place, word in enumerate(words) if word.startswith(wanted)]
+        return places
 
     def find_sources(self, before: int, value: Any) -> dict[tuple[str, str], set[str]]:
         """Return the tools and fields that showed a value before a group of calls, the latest first.
